@@ -1,1 +1,23 @@
-//! kit
+//! What every guest needs and no business knows.
+//!
+//! Read [`aggregate`] first: load, decide, swap, announce. It stands on two ports, [`Store`] and
+//! [`Platform`], which [`spin`] provides in a component and [`memory`] in native tests. [`http`]
+//! speaks the manners of the HTTP surface: HAL, problems, validators, paging. Nothing here names a
+//! context.
+
+pub mod aggregate;
+pub mod claim;
+pub mod http;
+pub mod memory;
+pub mod numbering;
+pub mod origin;
+pub mod outbox;
+pub mod platform;
+#[cfg(target_arch = "wasm32")]
+pub mod spin;
+pub mod store;
+
+pub use aggregate::{Aggregates, ChangeError, Decision, Persistent, Versioned};
+pub use origin::Origin;
+pub use platform::{LogError, Platform};
+pub use store::{Store, StoreError, Swap};

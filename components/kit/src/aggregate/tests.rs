@@ -1,0 +1,141 @@
+use super::*;
+use crate::memory::MemoryPlatform;
+use events::{CarDeleted, CarId, Event};
+use futures::executor::block_on;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Count(u64);
+
+impl Persistent for Count {
+    type Record = u64;
+
+    fn to_record(&self) -> u64 {
+        self.0
+    }
+
+    fn from_record(record: u64) -> Self {
+        Self(record)
+    }
+}
+
+fn counted(before: Option<&Versioned<Count>>) -> Result<Decision<Count, ()>, ()> {
+    let count = before.map_or(0, |before| before.state.0) + 1;
+    let event = Event::CarDeleted(CarDeleted {
+        car_id: CarId(count),
+    });
+    Ok(Decision::Commit(Count(count), vec![event], ()))
+}
+
+fn count(platform: &MemoryPlatform) -> Result<Changed<Count, ()>, ChangeError<()>> {
+    let counts = Aggregates::new(platform, "stream", "socar/count");
+    block_on(counts.change("count/1", &Origin::new("1"), counted))
+}
+
+fn intents(platform: &MemoryPlatform) -> usize {
+    block_on(platform.outbox.keys()).unwrap().len()
+}
+
+fn sweep(platform: &MemoryPlatform) -> outbox::Swept {
+    block_on(outbox::sweep(platform, "stream")).unwrap()
+}
+
+#[test]
+fn a_change_is_stored_announced_and_leaves_no_intent() {
+    let platform = MemoryPlatform::new();
+    count(&platform).unwrap();
+    let changed = count(&platform).unwrap();
+    assert_eq!(
+        changed.now,
+        Some(Versioned {
+            version: 2,
+            state: Count(2)
+        })
+    );
+    let log = platform.log.borrow();
+    let ids: Vec<&str> = log.iter().map(|(_, event)| event.id.as_str()).collect();
+    assert_eq!(ids, ["count/1/1", "count/1/2"]);
+    assert_eq!(intents(&platform), 0);
+}
+
+#[test]
+fn a_refusal_changes_and_announces_nothing() {
+    let platform = MemoryPlatform::new();
+    let counts = Aggregates::new(&platform, "stream", "socar/count");
+    let refused =
+        block_on(counts.change::<Count, (), _>("count/1", &Origin::new("1"), |_| Err("no")));
+    assert!(matches!(refused, Err(ChangeError::Refused("no"))));
+    assert!(
+        block_on(counts.load::<Count, ()>("count/1"))
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(intents(&platform), 0);
+}
+
+#[test]
+fn a_provider_that_denies_every_swap_is_not_believed() {
+    let platform = MemoryPlatform::new();
+    platform.state.denies_swaps.set(true);
+    for expected in 1..=3 {
+        assert_eq!(
+            count(&platform).unwrap().now.unwrap().state,
+            Count(expected)
+        );
+    }
+    assert_eq!(platform.log.borrow().len(), 3);
+}
+
+#[test]
+fn events_that_the_log_refused_are_published_by_the_sweep() {
+    let platform = MemoryPlatform::new();
+    platform.log_is_down.set(true);
+    count(&platform).unwrap();
+    count(&platform).unwrap();
+    assert_eq!(platform.log.borrow().len(), 0);
+    platform.log_is_down.set(false);
+    assert_eq!(
+        sweep(&platform).published,
+        0,
+        "a living call may be about to publish"
+    );
+    platform.advance(outbox::LEFT_OVER_AFTER);
+    assert_eq!(sweep(&platform).published, 2);
+    assert_eq!(sweep(&platform).published, 0);
+    assert_eq!(intents(&platform), 0);
+}
+
+#[test]
+fn wherever_the_store_falls_silent_state_and_events_agree_in_the_end() {
+    for state_calls in 0..4 {
+        for outbox_calls in 0..4 {
+            let platform = MemoryPlatform::new();
+            platform.state.fail_after(state_calls);
+            platform.outbox.fail_after(outbox_calls);
+            let _ = count(&platform);
+            platform.state.mend();
+            platform.outbox.mend();
+            platform.advance(Duration::from_secs(600));
+            sweep(&platform);
+            let counts = Aggregates::new(&platform, "stream", "socar/count");
+            let stored = block_on(counts.load::<Count, ()>("count/1")).unwrap();
+            let at_least_once = !platform.log.borrow().is_empty();
+            assert_eq!(
+                stored.is_some(),
+                at_least_once,
+                "{state_calls} {outbox_calls}"
+            );
+            assert_eq!(intents(&platform), 0, "{state_calls} {outbox_calls}");
+        }
+    }
+}
+
+#[test]
+fn events_of_a_published_commit_are_not_carried_along() {
+    let platform = MemoryPlatform::new();
+    for _ in 0..5 {
+        count(&platform).unwrap();
+    }
+    let value = block_on(platform.state.get("count/1")).unwrap().unwrap();
+    let stored: Stored<u64> = serde_json::from_slice(&value).unwrap();
+    assert_eq!(stored.pending.len(), 1);
+}

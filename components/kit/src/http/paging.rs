@@ -1,0 +1,129 @@
+//! `page`, `size` and `sort`, as Spring Data REST reads them.
+
+use super::{Problem, Request};
+use std::borrow::Cow;
+
+/// Rows of a page when nobody says otherwise.
+const DEFAULT_SIZE: u64 = 20;
+/// The most rows of a page.
+const MAX_SIZE: u64 = 1000;
+
+/// One page that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Counts from 0.
+    pub number: u64,
+    /// Rows, 1 to 1000.
+    pub size: u64,
+    /// The order, most important first. Ties are broken by id.
+    pub sort: Vec<Sort>,
+    /// The other query parameters, kept for the links.
+    other: Vec<(String, String)>,
+}
+
+/// One column to sort by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// One of the names that the context offers.
+    pub column: &'static str,
+    /// Largest first.
+    pub descending: bool,
+}
+
+impl Page {
+    /// Reads the query; `columns` are those that can be sorted by.
+    ///
+    /// # Errors
+    ///
+    /// 400 that names the parameter and what would be right.
+    pub fn of(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
+        let mut page = Self {
+            number: 0,
+            size: DEFAULT_SIZE,
+            sort: Vec::new(),
+            other: Vec::new(),
+        };
+        for (name, value) in parameters(request) {
+            match name.as_ref() {
+                "page" => page.number = number("page", &value, 0, u64::from(u32::MAX))?,
+                "size" => page.size = number("size", &value, 1, MAX_SIZE)?,
+                "sort" => page.sort.extend(sort(&value, columns)?),
+                _ => page.other.push((name.into_owned(), value.into_owned())),
+            }
+        }
+        Ok(page)
+    }
+
+    /// Rows before this page.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.number.saturating_mul(self.size)
+    }
+
+    /// The other query parameters, such as filters.
+    pub fn other(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.other
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The query string of page `number` of the same list.
+    pub(super) fn query(&self, number: u64) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(&self.other);
+        query.append_pair("page", &number.to_string());
+        query.append_pair("size", &self.size.to_string());
+        for sort in &self.sort {
+            let direction = if sort.descending { "desc" } else { "asc" };
+            query.append_pair("sort", &format!("{},{direction}", sort.column));
+        }
+        query.finish()
+    }
+}
+
+/// The query's parameters, decoded.
+pub fn parameters(request: &Request) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
+}
+
+fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, Problem> {
+    value
+        .parse()
+        .ok()
+        .filter(|number| (least..=most).contains(number))
+        .ok_or_else(|| {
+            Problem::bad_query(
+                name,
+                format!("{name} must be a whole number from {least} to {most}"),
+            )
+        })
+}
+
+/// `column`, `column,asc`, `column,desc` or several columns and then a direction.
+fn sort(value: &str, columns: &[&'static str]) -> Result<Vec<Sort>, Problem> {
+    let mut names: Vec<&str> = value
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect();
+    let descending = match names.last().map(|last| last.to_ascii_lowercase()) {
+        Some(last) if last == "asc" || last == "desc" => {
+            names.pop();
+            last == "desc"
+        }
+        _ => false,
+    };
+    let column = |name: &str| {
+        let known = columns.iter().find(|column| **column == name);
+        known
+            .map(|column| Sort { column, descending })
+            .ok_or_else(|| {
+                let columns = columns.join(", ");
+                Problem::bad_query(
+                    "sort",
+                    format!("cannot sort by `{name}`; the columns are {columns}"),
+                )
+            })
+    };
+    names.into_iter().map(column).collect()
+}

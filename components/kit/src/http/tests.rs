@@ -1,0 +1,182 @@
+use super::*;
+use futures::executor::block_on;
+use paging::Page;
+use serde_json::{Value, json};
+
+fn ask(method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().unwrap();
+    for (name, value) in headers {
+        let name: http::HeaderName = name.parse().unwrap();
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    let route = |path: &[&str]| match path {
+        ["things", "1"] => Some(Route {
+            resource: (),
+            methods: &[Method::GET, Method::PUT],
+        }),
+        _ => None,
+    };
+    block_on(serve(request, route, async |(), _| {
+        Ok(etag::tagged(hal::found(&json!({"thingId": 1})), 7))
+    }))
+}
+
+fn query(query: &str) -> Result<Page, Problem> {
+    let mut request = Request::new(Bytes::new());
+    *request.uri_mut() = format!("/things?{query}").parse().unwrap();
+    Page::of(&request, &["thingId", "name"])
+}
+
+fn body(response: &Response) -> Value {
+    serde_json::from_slice(response.body()).unwrap()
+}
+
+#[test]
+fn an_unknown_path_is_a_404_problem() {
+    let response = ask(Method::GET, "/nothing", &[]);
+    assert_eq!(response.status(), 404);
+    assert_eq!(response.headers()["content-type"], problem::MEDIA_TYPE);
+    assert_eq!(
+        body(&response)["type"],
+        "https://socar.dev/problems/not-found"
+    );
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+}
+
+#[test]
+fn a_wrong_method_is_told_the_right_ones() {
+    let response = ask(Method::DELETE, "/things/1", &[]);
+    assert_eq!(response.status(), 405);
+    assert_eq!(response.headers()["allow"], "GET, PUT, HEAD, OPTIONS");
+}
+
+#[test]
+fn a_preflight_is_answered_without_asking_the_context() {
+    let response = ask(
+        Method::OPTIONS,
+        "/things/1",
+        &[("origin", "http://a.example")],
+    );
+    assert_eq!(response.status(), 204);
+    assert!(
+        response
+            .headers()
+            .contains_key("access-control-allow-methods")
+    );
+}
+
+#[test]
+fn head_has_the_headers_of_get_and_no_body() {
+    let response = ask(Method::HEAD, "/things/1", &[]);
+    assert_eq!(response.status(), 200);
+    assert!(response.body().is_empty());
+    assert_eq!(response.headers()["etag"], "\"7\"");
+}
+
+#[test]
+fn what_the_client_has_is_not_sent_again() {
+    for tag in ["\"7\"", "W/\"7\"", "\"1\", \"7\"", "*"] {
+        assert_eq!(
+            ask(Method::GET, "/things/1", &[("if-none-match", tag)]).status(),
+            304,
+            "{tag}"
+        );
+    }
+    assert_eq!(
+        ask(Method::GET, "/things/1", &[("if-none-match", "\"8\"")]).status(),
+        200
+    );
+}
+
+#[test]
+fn wrong_paging_is_refused_by_the_name_of_the_parameter() {
+    for (wrong, field) in [
+        ("page=-1", "page"),
+        ("size=0", "size"),
+        ("size=1001", "size"),
+        ("size=x", "size"),
+        ("sort=colour", "sort"),
+    ] {
+        let problem = query(wrong).unwrap_err().into_response("/things");
+        assert_eq!(problem.status(), 400, "{wrong}");
+        assert_eq!(body(&problem)["field"], field, "{wrong}");
+    }
+}
+
+#[test]
+fn a_sort_may_name_several_columns() {
+    let page = query("sort=name,thingId,desc&sort=thingId").unwrap();
+    let order: Vec<_> = page
+        .sort
+        .iter()
+        .map(|sort| (sort.column, sort.descending))
+        .collect();
+    assert_eq!(
+        order,
+        [("name", true), ("thingId", true), ("thingId", false)]
+    );
+}
+
+#[test]
+fn links_lead_through_all_pages_and_keep_the_filters() {
+    let page = query("page=1&size=2&colour=red").unwrap();
+    let response = hal::page(&page, 5, "http://h", "/things", "things", vec![]);
+    let links = &body(&response)["_links"];
+    assert_eq!(
+        links["next"]["href"],
+        "http://h/things?colour=red&page=2&size=2"
+    );
+    assert_eq!(
+        links["prev"]["href"],
+        "http://h/things?colour=red&page=0&size=2"
+    );
+    assert_eq!(
+        links["last"]["href"],
+        "http://h/things?colour=red&page=2&size=2"
+    );
+    assert_eq!(body(&response)["page"]["totalPages"], 3);
+}
+
+#[test]
+fn every_wrong_and_unknown_field_is_named() {
+    let mut request = Request::new(Bytes::from_static(
+        br#"{"name":"","amount":-1,"colour":"red","id":3}"#,
+    ));
+    request
+        .headers_mut()
+        .insert("content-type", "application/json".parse().unwrap());
+    let mut fields = json::Fields::of(&request).unwrap();
+    assert_eq!(fields.text("name", 1, 5), None);
+    assert_eq!(fields.number("amount", 0, 9), None);
+    fields.fixed("id", &json!(2), "is given by the platform");
+    let problem = body(&fields.finish().unwrap_err().into_response("/things"));
+    let named: Vec<&str> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["field"].as_str().unwrap())
+        .collect();
+    assert_eq!(named, ["name", "amount", "id", "colour"]);
+    assert_eq!(problem["field"], "name");
+}
+
+#[test]
+fn a_body_in_another_form_is_refused_as_what_it_is() {
+    let status = |media_type: Option<&str>, text: &'static str| {
+        let mut request = Request::new(Bytes::from_static(text.as_bytes()));
+        if let Some(media_type) = media_type {
+            request
+                .headers_mut()
+                .insert("content-type", media_type.parse().unwrap());
+        }
+        json::Fields::of(&request).map_or_else(|problem| problem.status.as_u16(), |_| 200)
+    };
+    assert_eq!(status(Some("application/json; charset=utf-8"), "{}"), 200);
+    assert_eq!(status(Some("application/hal+json"), "{}"), 200);
+    assert_eq!(status(None, "{}"), 200);
+    assert_eq!(status(Some("text/plain"), "{}"), 415);
+    assert_eq!(status(Some("application/json"), "{"), 400);
+    assert_eq!(status(Some("application/json"), "[]"), 422);
+}

@@ -1,0 +1,191 @@
+//! The in-memory twin of [`Store`] and [`Platform`], for native tests and the simulation.
+//!
+//! It assumes of the real thing what the hosts promise: single calls are atomic, a swap succeeds
+//! exactly when the value is unchanged, and appended events keep their order. Time stands still
+//! until somebody moves it.
+
+use crate::{LogError, Platform, Store, StoreError, Swap};
+use events::{CloudEvent, Timestamp};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    time::Duration,
+};
+
+/// A store in a map.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    values: RefCell<BTreeMap<String, Vec<u8>>>,
+    counters: RefCell<BTreeMap<String, i64>>,
+    /// Calls from now until the store stops answering.
+    fuse: Cell<Option<u32>>,
+    /// Reports every swap as refused, also when it was done, as Spin's Redis provider does.
+    pub denies_swaps: Cell<bool>,
+}
+
+/// What the twin of `begin` remembers.
+#[derive(Debug)]
+pub struct MemoryTicket {
+    key: String,
+    seen: Option<Vec<u8>>,
+}
+
+/// A platform whose time, stores and log are plain values.
+#[derive(Debug, Default)]
+pub struct MemoryPlatform {
+    /// The store of the aggregates.
+    pub state: MemoryStore,
+    /// The store of what is to be done.
+    pub outbox: MemoryStore,
+    /// What was appended, in order: stream and event.
+    pub log: RefCell<Vec<(String, CloudEvent)>>,
+    /// Whether the log refuses to answer.
+    pub log_is_down: Cell<bool>,
+    millis: Cell<u64>,
+    drawn: Cell<u128>,
+}
+
+impl MemoryStore {
+    /// Answers `calls` more calls, then fails every one until [`Self::mend`].
+    pub fn fail_after(&self, calls: u32) {
+        self.fuse.set(Some(calls));
+    }
+
+    /// Answers again.
+    pub fn mend(&self) {
+        self.fuse.set(None);
+    }
+
+    fn call(&self) -> Result<(), StoreError> {
+        match self.fuse.get() {
+            Some(0) => Err(StoreError("down".into())),
+            Some(left) => {
+                self.fuse.set(Some(left - 1));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Store for MemoryStore {
+    type Ticket = MemoryTicket;
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.call()?;
+        Ok(self.values.borrow().get(key).cloned())
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.call()?;
+        self.values.borrow_mut().insert(key.into(), value.into());
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.call()?;
+        self.values.borrow_mut().remove(key);
+        Ok(())
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool, StoreError> {
+        self.call()?;
+        Ok(self.values.borrow().contains_key(key))
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        self.call()?;
+        let mut counters = self.counters.borrow_mut();
+        let counter = counters.entry(key.into()).or_default();
+        *counter += delta;
+        Ok(*counter)
+    }
+
+    async fn keys(&self) -> Result<Vec<String>, StoreError> {
+        self.call()?;
+        Ok(self.values.borrow().keys().cloned().collect())
+    }
+
+    async fn begin(&self, key: &str) -> Result<(Option<Vec<u8>>, MemoryTicket), StoreError> {
+        let seen = self.get(key).await?;
+        let ticket = MemoryTicket {
+            key: key.into(),
+            seen: seen.clone(),
+        };
+        Ok((seen, ticket))
+    }
+
+    async fn swap(&self, ticket: MemoryTicket, value: &[u8]) -> Result<Swap, StoreError> {
+        self.call()?;
+        let mut values = self.values.borrow_mut();
+        if values.get(&ticket.key) != ticket.seen.as_ref() {
+            return Ok(Swap::Refused);
+        }
+        values.insert(ticket.key, value.into());
+        match self.denies_swaps.get() {
+            true => Ok(Swap::Refused),
+            false => Ok(Swap::Done),
+        }
+    }
+}
+
+impl MemoryPlatform {
+    /// A platform whose clock shows a fixed moment.
+    #[must_use]
+    pub fn new() -> Self {
+        let platform = Self::default();
+        platform.advance(Duration::from_secs(1_700_000_000));
+        platform
+    }
+
+    /// Lets time go by.
+    pub fn advance(&self, duration: Duration) {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.millis.set(self.millis.get().saturating_add(millis));
+    }
+
+    /// The types of the events in the log, in order.
+    #[must_use]
+    pub fn announced(&self) -> Vec<String> {
+        let name = |(_, event): &(String, CloudEvent)| {
+            let json = serde_json::to_value(&event.event).unwrap_or_default();
+            json["type"].as_str().unwrap_or_default().to_owned()
+        };
+        self.log.borrow().iter().map(name).collect()
+    }
+}
+
+impl Platform for MemoryPlatform {
+    type Store = MemoryStore;
+
+    fn state(&self) -> &MemoryStore {
+        &self.state
+    }
+
+    fn outbox(&self) -> &MemoryStore {
+        &self.outbox
+    }
+
+    async fn append(&self, stream: &str, event: &str) -> Result<(), LogError> {
+        if self.log_is_down.get() {
+            return Err(LogError("down".into()));
+        }
+        let event =
+            CloudEvent::parse(event.as_bytes()).map_err(|error| LogError(error.to_string()))?;
+        self.log.borrow_mut().push((stream.into(), event));
+        Ok(())
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.millis.get())
+    }
+
+    fn unique(&self) -> String {
+        self.drawn.set(self.drawn.get() + 1);
+        format!("{:032x}", self.drawn.get())
+    }
+
+    async fn pause(&self, duration: Duration) {
+        self.advance(duration);
+    }
+}

@@ -1,0 +1,123 @@
+//! Calls to other contexts and to the world outside, each with a limit it cannot outlive.
+
+use super::within;
+use crate::http::{BODY_LIMIT, Response};
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{HeaderName, HeaderValue, Method, Uri};
+use http_body_util::Full;
+use spin_sdk::{
+    http::{IncomingMessage, body::IncomingBodyExt},
+    wasip3::{
+        http::types::RequestOptions,
+        http_compat::{IncomingBody, Request, RequestOptionsExtension},
+    },
+};
+use std::time::Duration;
+
+/// Why there is no answer. Whether the call took effect is then unknown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The limit went by.
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    /// The call never left, broke off, or its answer made no sense.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Makes calls that end within a limit.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    limit: Duration,
+}
+
+impl Client {
+    /// Calls may take up to `limit`, answer included.
+    #[must_use]
+    pub fn new(limit: Duration) -> Self {
+        Self { limit }
+    }
+
+    /// Sends a request with a JSON body (none if empty) and reads the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]; an answer of any status is no error.
+    pub async fn call(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<Response, CallError> {
+        let request = self.request(method, url, headers, body)?;
+        let answer = async {
+            let answer = spin_sdk::http::send(request).await;
+            let (head, body) = answer
+                .map_err(|e| CallError::Failed(format!("{e:?}")))?
+                .into_parts();
+            let body = read(body).await.map_err(CallError::Failed)?;
+            let body = body.ok_or_else(|| CallError::Failed("the answer is too large".into()))?;
+            Ok(Response::from_parts(head, body))
+        };
+        let timed_out = Err(CallError::TimedOut(self.limit));
+        within(self.limit, answer).await.unwrap_or(timed_out)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<Request<Full<Bytes>>, CallError> {
+        let failed = |what: &str| CallError::Failed(format!("{what} cannot be sent"));
+        let uri: Uri = url.parse().map_err(|_| failed(url))?;
+        let is_json = !body.is_empty();
+        let mut request = Request::new(Full::new(Bytes::from(body)));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| failed(name))?;
+            let value = HeaderValue::from_str(value).map_err(|_| failed(value))?;
+            request.headers_mut().insert(name, value);
+        }
+        if is_json {
+            let json = HeaderValue::from_static("application/json");
+            request
+                .headers_mut()
+                .insert(http::header::CONTENT_TYPE, json);
+        }
+        request
+            .extensions_mut()
+            .insert(RequestOptionsExtension(self.options()));
+        Ok(request)
+    }
+
+    /// Tells the host too, so that it can give up its side of the call.
+    fn options(&self) -> RequestOptions {
+        let options = RequestOptions::new();
+        let nanos = u64::try_from(self.limit.as_nanos()).ok();
+        // A host without these options still has the race against the sleep.
+        let _ = options.set_connect_timeout(nanos);
+        let _ = options.set_first_byte_timeout(nanos);
+        let _ = options.set_between_bytes_timeout(nanos);
+        options
+    }
+}
+
+/// The whole of a body; `None` when it is larger than anything we read.
+pub(super) async fn read<M: IncomingMessage>(
+    body: IncomingBody<M>,
+) -> Result<Option<Bytes>, String> {
+    let mut stream = body.stream();
+    let mut whole: Vec<u8> = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        whole.extend_from_slice(&chunk.map_err(|e| format!("{e:?}"))?);
+        if whole.len() > BODY_LIMIT {
+            return Ok(None);
+        }
+    }
+    Ok(Some(whole.into()))
+}

@@ -1,0 +1,93 @@
+//! A context's stores, its way to the event log, and the clock.
+
+use super::{SpinStore, variable, within};
+use crate::{LogError, Platform};
+use events::Timestamp;
+use spin_sdk::redis::{Connection, RedisParameter};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
+
+/// How long the log may take to take an event.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// The platform as one component sees it.
+pub struct SpinPlatform {
+    state: SpinStore,
+    outbox: SpinStore,
+}
+
+impl SpinPlatform {
+    /// The stores `context` and `context-outbox`.
+    #[must_use]
+    pub fn new(context: &str) -> Self {
+        Self {
+            state: SpinStore::new(context),
+            outbox: SpinStore::new(&format!("{context}-outbox")),
+        }
+    }
+}
+
+impl Platform for SpinPlatform {
+    type Store = SpinStore;
+
+    fn state(&self) -> &SpinStore {
+        &self.state
+    }
+
+    fn outbox(&self) -> &SpinStore {
+        &self.outbox
+    }
+
+    /// The stream is the truth; the channel of the same name wakes a plain Redis trigger.
+    async fn append(&self, stream: &str, event: &str) -> Result<(), LogError> {
+        let append = async {
+            let connection = connection().await?;
+            let text = |text: &str| RedisParameter::Binary(text.into());
+            let entry = [text(stream), text("*"), text("event"), text(event)];
+            connection.execute("XADD", entry).await?;
+            connection.publish(stream, event).await
+        };
+        let outcome = within(LIMIT, append).await;
+        if !matches!(outcome, Some(Ok(()))) {
+            // A broken connection stays broken on stock Spin: open a new one next time.
+            CONNECTION.with_borrow_mut(|cached| *cached = None);
+        }
+        match outcome {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(LogError(format!("{error:?}"))),
+            None => Err(LogError(format!("no answer within {} s", LIMIT.as_secs()))),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemTime::now().into()
+    }
+
+    fn unique(&self) -> String {
+        let mut bytes = [0; 16];
+        // WASI's random source cannot fail; were it to, the zeros are caught as a foreign commit.
+        let _ = getrandom::fill(&mut bytes);
+        format!("{:032x}", u128::from_be_bytes(bytes))
+    }
+
+    async fn pause(&self, duration: Duration) {
+        spin_sdk::time::sleep(duration).await;
+    }
+}
+
+thread_local! {
+    /// Kept from request to request: on stock Spin every `open` is a new TCP connection.
+    static CONNECTION: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
+}
+
+async fn connection() -> Result<Rc<Connection>, spin_sdk::redis::Error> {
+    if let Some(cached) = CONNECTION.with_borrow(Clone::clone) {
+        return Ok(cached);
+    }
+    let opened = Rc::new(Connection::open(variable("redis_address").await).await?);
+    CONNECTION.with_borrow_mut(|cached| *cached = Some(Rc::clone(&opened)));
+    Ok(opened)
+}

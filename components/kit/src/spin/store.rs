@@ -1,0 +1,120 @@
+//! One label of `key_value_stores`: plain verbs over `spin:key-value`, whose calls other requests
+//! of the instance can overtake, and the atomic ones over `wasi:keyvalue`.
+
+use super::within;
+use crate::{Store, StoreError, Swap};
+use spin_sdk::{
+    experimental::wasi::keyvalue::{
+        atomics::{self, Cas, CasError},
+        store::{self, Bucket},
+    },
+    key_value,
+};
+use std::{cell::OnceCell, fmt::Debug, time::Duration};
+
+/// How long one call may take before the store counts as silent.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// The store of one label, opened when first used.
+pub struct SpinStore {
+    label: String,
+    plain: OnceCell<key_value::Store>,
+    atomic: OnceCell<Bucket>,
+}
+
+impl SpinStore {
+    /// The store that the manifest grants under `label`.
+    #[must_use]
+    pub fn new(label: &str) -> Self {
+        Self {
+            label: label.into(),
+            plain: OnceCell::new(),
+            atomic: OnceCell::new(),
+        }
+    }
+
+    async fn plain(&self) -> Result<&key_value::Store, StoreError> {
+        if self.plain.get().is_none() {
+            let opened = bounded(key_value::Store::open(&self.label)).await?;
+            return Ok(self.plain.get_or_init(|| opened));
+        }
+        self.plain.get().ok_or_else(silent)
+    }
+
+    fn atomic(&self) -> Result<&Bucket, StoreError> {
+        if let Some(bucket) = self.atomic.get() {
+            return Ok(bucket);
+        }
+        let opened = store::open(&self.label).map_err(failed)?;
+        Ok(self.atomic.get_or_init(|| opened))
+    }
+}
+
+impl Store for SpinStore {
+    type Ticket = Cas;
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        bounded(self.plain().await?.get(key)).await
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        bounded(self.plain().await?.set(key, value)).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        bounded(self.plain().await?.delete(key)).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool, StoreError> {
+        bounded(self.plain().await?.exists(key)).await
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        atomics::increment(self.atomic()?, key, delta).map_err(failed)
+    }
+
+    /// Uses `list-keys`, which is buffered: Spin's streamed `get-keys` holds its connection while
+    /// the guest reads and can lock up the whole process.
+    async fn keys(&self) -> Result<Vec<String>, StoreError> {
+        let bucket = self.atomic()?;
+        let mut keys = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = bucket.list_keys(cursor.as_deref()).map_err(failed)?;
+            keys.extend(page.keys);
+            cursor = page.cursor;
+            if cursor.is_none() {
+                return Ok(keys);
+            }
+        }
+    }
+
+    async fn begin(&self, key: &str) -> Result<(Option<Vec<u8>>, Cas), StoreError> {
+        let cas = Cas::new(self.atomic()?, key).map_err(failed)?;
+        let current = cas.current().map_err(failed)?;
+        Ok((current, cas))
+    }
+
+    async fn swap(&self, ticket: Cas, value: &[u8]) -> Result<Swap, StoreError> {
+        match atomics::swap(ticket, value) {
+            Ok(()) => Ok(Swap::Done),
+            Err(CasError::CasFailed(_)) => Ok(Swap::Refused),
+            Err(CasError::StoreError(error)) => Err(failed(error)),
+        }
+    }
+}
+
+async fn bounded<T, E: Debug>(call: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
+    within(LIMIT, call)
+        .await
+        .ok_or_else(silent)?
+        .map_err(failed)
+}
+
+fn failed(error: impl Debug) -> StoreError {
+    StoreError(format!("{error:?}"))
+}
+
+fn silent() -> StoreError {
+    StoreError(format!("no answer within {} s", LIMIT.as_secs()))
+}
