@@ -1,0 +1,196 @@
+//! `--build`: runs the build commands of the manifest, as `spin build` does.
+//!
+//! Commands run in a shell, one after the other, and write straight to our standard error, so that whoever waits sees
+//! how far they are; standard output stays free for the one line that says where we serve. A command that several
+//! components share runs once. The WebAssembly target is installed first if a command needs it and it is missing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use crate::manifest::{App, ComponentId, ConfigError, Location};
+
+/// The target that Rust components are compiled for.
+const TARGET: &str = "wasm32-wasip2";
+
+/// One command, and whom it is for.
+#[derive(Debug, PartialEq, Eq)]
+struct Step<'a> {
+    components: Vec<&'a ComponentId>,
+    command: &'a str,
+    workdir: &'a Path,
+    at: &'a Location,
+}
+
+/// The programs that know about installed targets.
+struct Toolchain {
+    rustc: PathBuf,
+    rustup: PathBuf,
+}
+
+/// Builds every component that says how; blocks until all are built.
+///
+/// # Errors
+/// When a command fails or cannot be run: which component's, which command, and why.
+pub fn build(app: &App) -> Result<(), ConfigError> {
+    let steps = plan(app);
+    let toolchain = Toolchain {
+        rustc: "rustc".into(),
+        rustup: "rustup".into(),
+    };
+    if let Some(step) = steps.iter().find(|step| step.command.contains(TARGET)) {
+        toolchain.ensure_target(step)?;
+    }
+    let count = steps.len();
+    for (index, step) in steps.iter().enumerate() {
+        eprintln!(
+            "building {} ({}/{count}): {}",
+            step.names(),
+            index + 1,
+            step.command
+        );
+        step.run()?;
+    }
+    Ok(())
+}
+
+/// The commands in the order of the manifest, each only once.
+fn plan(app: &App) -> Vec<Step<'_>> {
+    let mut steps: Vec<Step<'_>> = Vec::new();
+    for component in &app.components {
+        let Some(build) = &component.build else {
+            continue;
+        };
+        for command in &build.commands {
+            let shared = steps
+                .iter_mut()
+                .find(|step| step.command == *command && step.workdir == build.workdir);
+            match shared {
+                Some(step) => step.components.push(&component.id),
+                None => steps.push(Step {
+                    components: vec![&component.id],
+                    command,
+                    workdir: &build.workdir,
+                    at: build.at(),
+                }),
+            }
+        }
+    }
+    steps
+}
+
+// === impl Step ===
+
+impl Step<'_> {
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.components.iter().map(|id| id.as_str()).collect();
+        names.join(", ")
+    }
+
+    fn run(&self) -> Result<(), ConfigError> {
+        let mut command = shell(self.command);
+        without_outer_cargo(&mut command);
+        command
+            .current_dir(self.workdir)
+            .stdin(Stdio::null())
+            .stdout(io::stderr());
+        match command.status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(self.failed(
+                &reason(status),
+                "correct what it says above, then start again",
+            )),
+            Err(error) => {
+                let reason = format!("cannot be run in {}: {error}", self.workdir.display());
+                Err(self.failed(&reason, "correct the command or its workdir"))
+            }
+        }
+    }
+
+    fn failed(&self, reason: &str, remedy: &str) -> ConfigError {
+        self.at.error(
+            format_args!("{:?}", self.command),
+            format!("building component {} failed ({reason})", self.names()),
+            remedy,
+        )
+    }
+}
+
+// === impl Toolchain ===
+
+impl Toolchain {
+    /// Installs the target unless it is there.
+    fn ensure_target(&self, step: &Step<'_>) -> Result<(), ConfigError> {
+        if self.has_target(step)? {
+            return Ok(());
+        }
+        eprintln!("installing the target {TARGET}");
+        let added = Command::new(&self.rustup)
+            .args(["target", "add", TARGET])
+            .current_dir(step.workdir)
+            .stdin(Stdio::null())
+            .stdout(io::stderr())
+            .status();
+        let reason = match added {
+            Ok(status) if status.success() => return Ok(()),
+            Ok(status) => format!("`rustup target add {TARGET}` failed: {}", reason(status)),
+            Err(error) => {
+                format!("the target {TARGET} is missing and rustup cannot be run: {error}")
+            }
+        };
+        Err(step.failed(
+            &reason,
+            &format!("install the target with `rustup target add {TARGET}`"),
+        ))
+    }
+
+    /// Asks the compiler that the command will use: the directory may have a toolchain of its own.
+    fn has_target(&self, step: &Step<'_>) -> Result<bool, ConfigError> {
+        let printed = Command::new(&self.rustc)
+            .args(["--print", "target-libdir", "--target", TARGET])
+            .current_dir(step.workdir)
+            .stderr(Stdio::inherit())
+            .output();
+        match printed {
+            Ok(output) => Ok(Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()),
+            Err(error) => {
+                let reason = format!("rustc cannot be run: {error}");
+                Err(step.failed(&reason, "install Rust from https://rustup.rs"))
+            }
+        }
+    }
+}
+
+fn shell(command: &str) -> Command {
+    let (program, flag) = if cfg!(windows) {
+        ("cmd", "/C")
+    } else {
+        ("sh", "-c")
+    };
+    let mut shell = Command::new(program);
+    shell.args([flag, command]);
+    shell
+}
+
+/// `cargo run` describes *our* package to us, which a cargo inside a build command would take for its own and build
+/// again what is built; and a target directory of the environment would put the files where the manifest's `source`
+/// does not look for them.
+fn without_outer_cargo(command: &mut Command) {
+    let described =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name
+            .to_str()
+            .is_some_and(|name| described(name) || name == "CARGO_TARGET_DIR")
+        {
+            command.env_remove(name);
+        }
+    }
+}
+
+fn reason(status: ExitStatus) -> String {
+    match status.code() {
+        Some(127) => "the shell does not find it".to_owned(),
+        _ => status.to_string(),
+    }
+}

@@ -1,0 +1,134 @@
+//! Which names a manifest may use. Spin has three spellings, and so have we: components are `kebab-case`, variables
+//! `lower_snake_case`, store labels either.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::error::{ConfigError, Located, Location};
+
+/// The name of a component, as in `[component.car]`. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ComponentId(Arc<str>);
+
+impl ComponentId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn new(name: &str, at: &Location) -> Result<Self, ConfigError> {
+        check(
+            name,
+            '-',
+            at,
+            "component ids are kebab-case, such as `my-component`",
+        )?;
+        Ok(Self(Arc::from(name)))
+    }
+}
+
+impl fmt::Display for ComponentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ComponentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl AsRef<str> for ComponentId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for ComponentId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for ComponentId {
+    fn eq(&self, other: &str) -> bool {
+        &*self.0 == other
+    }
+}
+
+impl PartialEq<&str> for ComponentId {
+    fn eq(&self, other: &&str) -> bool {
+        &*self.0 == *other
+    }
+}
+
+/// Checks the name of a variable.
+pub(crate) fn check_variable(name: &str, at: &Location) -> Result<(), ConfigError> {
+    let remedy = "variable names are lower_snake_case, such as `payment_limit`";
+    if name.chars().any(|letter| letter.is_ascii_uppercase()) {
+        return Err(at.absent("the name has capital letters", remedy));
+    }
+    check(name, '_', at, remedy)
+}
+
+/// Checks the label of a key-value store or an SQLite database.
+pub(crate) fn check_label(label: &Located<String>) -> Result<(), ConfigError> {
+    let fault = [word_fault(&label.value, '-'), word_fault(&label.value, '_')];
+    match fault {
+        [Some(fault), Some(_)] => Err(label.error(
+            fault,
+            "labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check(name: &str, delimiter: char, at: &Location, remedy: &str) -> Result<(), ConfigError> {
+    match word_fault(name, delimiter) {
+        Some(fault) => Err(at.absent(fault, remedy)),
+        None => Ok(()),
+    }
+}
+
+/// Names are words of one case, starting with a letter, with one delimiter between them (the component model's rule).
+fn word_fault(name: &str, delimiter: char) -> Option<String> {
+    if name.is_empty() {
+        return Some("the name is empty".to_owned());
+    }
+    name.split(delimiter).find_map(|word| {
+        let Some(first) = word.chars().next() else {
+            return Some(format!("a word around `{delimiter}` is empty"));
+        };
+        if !first.is_ascii_alphabetic() {
+            return Some(format!(
+                "a word starts with `{first}`, which is not a letter"
+            ));
+        }
+        let same_case = |letter: &char| match first.is_ascii_uppercase() {
+            true => letter.is_ascii_uppercase(),
+            false => letter.is_ascii_lowercase(),
+        };
+        word.chars()
+            .find(|letter| !letter.is_ascii_digit() && !same_case(letter))
+            .map(|letter| format!("`{letter}` does not belong in the word `{word}`"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_follow_the_component_model() {
+        for good in ["car", "car-outbox", "v2-api", "HTTP-proxy"] {
+            assert_eq!(word_fault(good, '-'), None, "{good}");
+        }
+        for bad in [
+            "", "-car", "car-", "car--x", "2car", "car_x", "Car", "car x", "차",
+        ] {
+            assert!(word_fault(bad, '-').is_some(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! The shape of `spin.toml`, manifest version 2: which keys there are, and of which type.
+//!
+//! It accepts what stock Spin 4 accepts. What Spin offers and socar does not is refused by name, never ignored: a
+//! manifest that starts here means here what it means there. Whether names fit together is for `check` to say.
+
+use super::document::{Table, Value};
+use super::error::{ConfigError, Located, Location, known_names};
+use super::files::Mount;
+use super::names::{ComponentId, check_label, check_variable};
+use super::variables::Declaration;
+
+/// `spin.toml`, read but not yet checked against itself.
+#[derive(Debug)]
+pub(crate) struct Manifest {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) description: String,
+    /// `[application.trigger.redis] address`.
+    pub(crate) redis_address: Option<Located<String>>,
+    /// `[application.tool.socar]`.
+    pub(crate) policy: Option<Table>,
+    pub(crate) variables: Vec<Declaration>,
+    pub(crate) http_triggers: Vec<HttpTrigger>,
+    pub(crate) redis_triggers: Vec<RedisTrigger>,
+    pub(crate) components: Vec<Component>,
+}
+
+#[derive(Debug)]
+pub(crate) struct HttpTrigger {
+    /// `None` for `{ private = true }`.
+    pub(crate) route: Option<Located<String>>,
+    pub(crate) answer: Answer,
+}
+
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Component(Located<String>),
+    Static(Table),
+}
+
+#[derive(Debug)]
+pub(crate) struct RedisTrigger {
+    pub(crate) component: Located<String>,
+    pub(crate) channel: Located<String>,
+    pub(crate) address: Option<Located<String>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Component {
+    pub(crate) id: ComponentId,
+    pub(crate) description: String,
+    pub(crate) source: Located<String>,
+    pub(crate) variables: Vec<(String, Located<String>)>,
+    pub(crate) environment: Vec<(String, Located<String>)>,
+    pub(crate) files: Vec<Mount>,
+    pub(crate) exclude_files: Vec<Located<String>>,
+    pub(crate) allowed_outbound_hosts: Vec<Located<String>>,
+    pub(crate) key_value_stores: Vec<Located<String>>,
+    pub(crate) sqlite_databases: Vec<Located<String>>,
+    pub(crate) build: Option<Build>,
+    /// `[component.<id>.tool.socar]`.
+    pub(crate) policy: Option<Table>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Build {
+    pub(crate) at: Location,
+    pub(crate) commands: Vec<Located<String>>,
+    pub(crate) workdir: Option<Located<String>>,
+}
+
+const TRIGGERS: [&str; 2] = ["http", "redis"];
+
+// === impl Manifest ===
+
+impl Manifest {
+    pub(crate) fn read(mut root: Table) -> Result<Self, ConfigError> {
+        check_version(&mut root)?;
+        let mut application = root
+            .table("application")?
+            .ok_or_else(|| root.missing("application", "add [application] with a name"))?;
+        let name = application
+            .required_string("name", "add name = \"…\" to [application]")?
+            .value;
+        let version = optional(application.string("version")?);
+        let description = optional(application.string("description")?);
+        application.strings("authors")?;
+        application.array("targets")?;
+        let redis_address = read_trigger_defaults(&mut application)?;
+        let policy = read_tool(&mut application)?;
+        application.finish()?;
+
+        let mut variables = Vec::new();
+        for (name, declared) in root.named("variables")? {
+            variables.push(Declaration::read(name, declared)?);
+        }
+        let (http_triggers, redis_triggers) = read_triggers(&mut root)?;
+        let mut components = Vec::new();
+        for (id, component) in root.named("component")? {
+            components.push(Component::read(&id, component)?);
+        }
+        root.finish()?;
+        Ok(Self {
+            name,
+            version,
+            description,
+            redis_address,
+            policy,
+            variables,
+            http_triggers,
+            redis_triggers,
+            components,
+        })
+    }
+}
+
+fn check_version(root: &mut Table) -> Result<(), ConfigError> {
+    let remedy = "start the file with spin_manifest_version = 2";
+    let version = root
+        .integer("spin_manifest_version")?
+        .ok_or_else(|| root.missing("spin_manifest_version", remedy))?;
+    match version.value {
+        2 => Ok(()),
+        _ => Err(version.error("only version 2 is understood", remedy)),
+    }
+}
+
+/// `[application.trigger.<type>]`.
+fn read_trigger_defaults(application: &mut Table) -> Result<Option<Located<String>>, ConfigError> {
+    let Some(mut defaults) = application.table("trigger")? else {
+        return Ok(None);
+    };
+    if let Some(http) = defaults.table("http")? {
+        http.finish()?;
+    }
+    let mut address = None;
+    if let Some(mut redis) = defaults.table("redis")? {
+        address = Some(redis.required_string("address", "add address = \"redis://…\"")?);
+        redis.finish()?;
+    }
+    defaults.finish()?;
+    Ok(address)
+}
+
+/// Tables below `tool` belong to whoever they are named after; ours is `socar`.
+fn read_tool(owner: &mut Table) -> Result<Option<Table>, ConfigError> {
+    match owner.table("tool")? {
+        Some(mut tools) => tools.table("socar"),
+        None => Ok(None),
+    }
+}
+
+fn read_triggers(root: &mut Table) -> Result<(Vec<HttpTrigger>, Vec<RedisTrigger>), ConfigError> {
+    let (mut http, mut redis) = (Vec::new(), Vec::new());
+    let Some(triggers) = root.table("trigger")? else {
+        return Err(root.missing("trigger", "add a [[trigger.http]] or a [[trigger.redis]]"));
+    };
+    for (kind, triggers) in triggers.into_named() {
+        if !TRIGGERS.contains(&kind.as_str()) {
+            let remedy = known_names(&kind, TRIGGERS, "");
+            return Err(triggers
+                .at
+                .absent(format!("socar has no `{kind}` trigger"), remedy));
+        }
+        for trigger in triggers.array()? {
+            let trigger = trigger.table()?;
+            match kind.as_str() {
+                "http" => http.push(HttpTrigger::read(trigger)?),
+                _ => redis.push(RedisTrigger::read(trigger)?),
+            }
+        }
+    }
+    Ok((http, redis))
+}
+
+// === impl Declaration ===
+
+impl Declaration {
+    fn read(name: String, declared: Value) -> Result<Self, ConfigError> {
+        let at = declared.at.clone();
+        check_variable(&name, &at)?;
+        let mut declared = declared.table()?;
+        declared.string("description")?;
+        let required = declared.boolean("required")?;
+        let default = declared.string("default")?;
+        let secret = declared
+            .boolean("secret")?
+            .is_some_and(|secret| secret.value);
+        declared.finish()?;
+        match (required.is_some_and(|required| required.value), &default) {
+            (true, Some(default)) => Err(default.error(
+                "a required variable has no default",
+                "remove `default`, or `required`",
+            )),
+            (false, None) => Err(at.absent(
+                "the variable is neither required nor has it a default",
+                "add default = \"…\" or required = true",
+            )),
+            _ => Ok(Self {
+                name,
+                at,
+                default: default.map(|default| default.value),
+                secret,
+            }),
+        }
+    }
+}
+
+// === impl HttpTrigger ===
+
+impl HttpTrigger {
+    fn read(mut table: Table) -> Result<Self, ConfigError> {
+        read_common(&mut table)?;
+        let route = table.take("route").ok_or_else(|| {
+            table.missing("route", "add route = \"/…\", or route = { private = true }")
+        })?;
+        let route = read_route(route)?;
+        if let Some(executor) = table.table("executor")? {
+            check_executor(executor)?;
+        }
+        let component = read_component(&mut table)?;
+        let response = table.table("static_response")?;
+        let answer = match (component, response) {
+            (Some(component), None) => Answer::Component(component),
+            (None, Some(response)) => Answer::Static(response),
+            (None, None) => {
+                return Err(
+                    table.missing("component", "name the component, or give a static_response")
+                );
+            }
+            (Some(component), Some(_)) => {
+                return Err(component.error(
+                    "the trigger has a static_response as well",
+                    "remove one of the two",
+                ));
+            }
+        };
+        table.finish()?;
+        Ok(Self { route, answer })
+    }
+}
+
+fn read_route(route: Value) -> Result<Option<Located<String>>, ConfigError> {
+    if !route.is_table() {
+        return route.string().map(Some);
+    }
+    let mut table = route.table()?;
+    let private = table
+        .boolean("private")?
+        .ok_or_else(|| table.missing("private", "write route = { private = true }"))?;
+    table.finish()?;
+    match private.value {
+        true => Ok(None),
+        false => Err(private.error(
+            "a route that is not private needs a path",
+            "write route = \"/…\"",
+        )),
+    }
+}
+
+fn check_executor(mut executor: Table) -> Result<(), ConfigError> {
+    let kind = executor.required_string("type", "write executor = { type = \"http\" }")?;
+    match kind.value.as_str() {
+        "http" | "spin" => executor.finish(),
+        _ => Err(kind.error(
+            "socar runs components of wasi:http only",
+            "remove `executor`",
+        )),
+    }
+}
+
+// === impl RedisTrigger ===
+
+impl RedisTrigger {
+    fn read(mut table: Table) -> Result<Self, ConfigError> {
+        read_common(&mut table)?;
+        let component = read_component(&mut table)?
+            .ok_or_else(|| table.missing("component", "name the component that is woken"))?;
+        let channel = table.required_string("channel", "name the channel that wakes it")?;
+        let address = table.string("address")?;
+        table.finish()?;
+        Ok(Self {
+            component,
+            channel,
+            address,
+        })
+    }
+}
+
+/// What every trigger may have besides its own keys.
+fn read_common(trigger: &mut Table) -> Result<(), ConfigError> {
+    trigger.string("id")?;
+    refuse(
+        trigger,
+        "components",
+        "trigger middleware",
+        "compose the component when building it",
+    )?;
+    refuse(
+        trigger,
+        "dependencies",
+        "trigger middleware",
+        "compose the component when building it",
+    )
+}
+
+fn read_component(trigger: &mut Table) -> Result<Option<Located<String>>, ConfigError> {
+    match trigger.take("component") {
+        Some(inline) if inline.is_table() => Err(inline.at.absent(
+            "socar reads no component inside a trigger",
+            "declare it as [component.<id>] and name it here",
+        )),
+        Some(name) => name.string().map(Some),
+        None => Ok(None),
+    }
+}
+
+// === impl Component ===
+
+impl Component {
+    fn read(id: &str, value: Value) -> Result<Self, ConfigError> {
+        let id = ComponentId::new(id, &value.at)?;
+        let mut table = value.table()?;
+        refuse(
+            &mut table,
+            "allowed_http_hosts",
+            "this deprecated key",
+            "use `allowed_outbound_hosts`",
+        )?;
+        refuse(
+            &mut table,
+            "ai_models",
+            "AI models",
+            "remove it, or run the component on stock Spin",
+        )?;
+        refuse(
+            &mut table,
+            "dependencies",
+            "component dependencies",
+            "compose the component when building it",
+        )?;
+        // These matter to `spin build` and `spin deploy` only.
+        table.boolean("dependencies_inherit_configuration")?;
+        table.array("targets")?;
+        table.table("profile")?;
+        let component = Self {
+            id,
+            description: optional(table.string("description")?),
+            source: read_source(&mut table)?,
+            variables: table.named_strings("variables")?,
+            environment: table.named_strings("environment")?,
+            files: read_files(&mut table)?,
+            exclude_files: table.strings("exclude_files")?,
+            allowed_outbound_hosts: table.strings("allowed_outbound_hosts")?,
+            key_value_stores: read_labels(&mut table, "key_value_stores")?,
+            sqlite_databases: read_labels(&mut table, "sqlite_databases")?,
+            build: table.table("build")?.map(Build::read).transpose()?,
+            policy: read_tool(&mut table)?,
+        };
+        table.finish()?;
+        for (name, value) in &component.variables {
+            check_variable(name, &value.at)?;
+        }
+        Ok(component)
+    }
+}
+
+fn read_source(component: &mut Table) -> Result<Located<String>, ConfigError> {
+    match component.take("source") {
+        None => Err(component.missing("source", "add source = \"….wasm\"")),
+        Some(remote) if remote.is_table() => Err(remote.error(
+            "socar runs local files only",
+            "download the component and write its path",
+        )),
+        Some(path) => path.string(),
+    }
+}
+
+fn read_files(component: &mut Table) -> Result<Vec<Mount>, ConfigError> {
+    let read = |entry: Value| {
+        if !entry.is_table() {
+            return entry.string().map(Mount::Pattern);
+        }
+        let mut entry = entry.table()?;
+        let remedy = "write { source = \"…\", destination = \"/…\" }";
+        let source = entry.required_string("source", remedy)?;
+        let destination = entry.required_string("destination", remedy)?;
+        entry.finish()?;
+        Mount::placement(source, &destination)
+    };
+    component.array("files")?.into_iter().map(read).collect()
+}
+
+fn read_labels(
+    component: &mut Table,
+    key: &'static str,
+) -> Result<Vec<Located<String>>, ConfigError> {
+    let labels = component.strings(key)?;
+    labels.iter().try_for_each(check_label)?;
+    Ok(labels)
+}
+
+// === impl Build ===
+
+impl Build {
+    fn read(mut table: Table) -> Result<Self, ConfigError> {
+        let command = table
+            .take("command")
+            .ok_or_else(|| table.missing("command", "add command = \"…\""))?;
+        let commands = match command.is_array() {
+            true => command
+                .array()?
+                .into_iter()
+                .map(Value::string)
+                .collect::<Result<_, _>>()?,
+            false => vec![command.string()?],
+        };
+        let workdir = table.string("workdir")?;
+        table.strings("watch")?;
+        let at = table.at().below("command");
+        table.finish()?;
+        Ok(Self {
+            at,
+            commands,
+            workdir,
+        })
+    }
+}
+
+/// Answers a key that Spin has and socar has not; an empty list or table asks for nothing and is let through.
+fn refuse(
+    table: &mut Table,
+    key: &'static str,
+    what: &str,
+    remedy: &str,
+) -> Result<(), ConfigError> {
+    match table.take(key) {
+        Some(value) if !value.is_empty() => {
+            Err(value.error(format!("socar does not support {what}"), remedy))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn optional(text: Option<Located<String>>) -> String {
+    text.map(|text| text.value).unwrap_or_default()
+}
