@@ -6,8 +6,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::manifest::document::Table;
-use crate::manifest::{ConfigError, Located, known_names};
+use crate::manifest::document::{Table, Value};
+use crate::manifest::{ConfigError, known_names};
 
 /// What guards the calls of one component.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +164,7 @@ fn duration(
     bounds: RangeInclusive<Duration>,
 ) -> Result<Option<Duration>, ConfigError> {
     const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
-    let Some(written) = table.string(key)? else {
+    let Some(written) = table.take(key) else {
         return Ok(None);
     };
     let value = with_unit(&written, &UNITS, "5s")?.map(Duration::from_millis);
@@ -194,7 +194,7 @@ fn bytes(
         ("MB", 1_000_000),
         ("GB", 1_000_000_000),
     ];
-    let Some(written) = table.string(key)? else {
+    let Some(written) = table.take(key) else {
         return Ok(None);
     };
     let value = with_unit(&written, &UNITS, "64MiB")?.and_then(|value| usize::try_from(value).ok());
@@ -212,11 +212,11 @@ fn bytes(
 
 /// The value in the smallest unit, or nothing if it is too large for a number.
 fn with_unit(
-    written: &Located<String>,
+    written: &Value,
     units: &[(&str, u64)],
     example: &str,
 ) -> Result<Option<u64>, ConfigError> {
-    let text = written.value.trim();
+    let text = written.as_str().unwrap_or_default().trim();
     let digits = text.len()
         - text
             .trim_start_matches(|letter: char| letter.is_ascii_digit())

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, Located, Location, known_names};
+use super::error::{ConfigError, Located, Location, is_slip, known_names};
 
 /// A table from which keys are taken until none is left.
 #[derive(Debug)]
@@ -180,9 +180,20 @@ impl Table {
             .collect()
     }
 
-    /// The error for a key that must be there.
-    pub(crate) fn missing(&self, key: &str, remedy: &str) -> ConfigError {
-        self.at.below(key).absent("this key is missing", remedy)
+    /// The error for a key that must be there; if it is only misspelt, that is what the message says.
+    pub(crate) fn missing(&self, key: &'static str, remedy: &str) -> ConfigError {
+        let misspelt = self.entries.iter().find(|entry| is_slip(&entry.name, key));
+        match misspelt {
+            Some(entry) => {
+                let at = self.at.below(&entry.name).on_line(entry.line);
+                at.error(
+                    shown(&entry.node),
+                    "unknown key",
+                    format!("did you mean `{key}`?"),
+                )
+            }
+            None => self.at.below(key).absent("this key is missing", remedy),
+        }
     }
 
     /// The end of a table: whatever nobody asked for is a mistake.
@@ -246,6 +257,13 @@ impl Value {
             node,
         };
         Ok(elements.into_iter().enumerate().map(value).collect())
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match &self.node {
+            Node::String(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// A list or a table without anything in it.

@@ -129,6 +129,13 @@ impl Location {
         &self.key
     }
 
+    /// The line, for a sentence about another one: `" (line 4)"`.
+    pub(crate) fn shown_line(&self) -> String {
+        self.line
+            .map(|line| format!(" (line {line})"))
+            .unwrap_or_default()
+    }
+
     /// Says what is wrong here, about a value that may be shown.
     pub(crate) fn error(
         &self,
@@ -196,13 +203,16 @@ pub(crate) fn listed(names: &[&str]) -> String {
 
 /// The known name that a typing slip would most likely have turned into `name`.
 fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let allowed_slips = (name.chars().count() / 3).max(1);
     known
         .iter()
-        .map(|candidate| (slips(name, candidate), *candidate))
-        .filter(|(slips, _)| *slips <= allowed_slips)
-        .min()
-        .map(|(_, candidate)| candidate)
+        .filter(|candidate| is_slip(name, candidate))
+        .min_by_key(|candidate| slips(name, candidate))
+        .copied()
+}
+
+/// Whether somebody may have typed `name` and meant `known`.
+pub(crate) fn is_slip(name: &str, known: &str) -> bool {
+    slips(name, known) <= (name.chars().count() / 3).max(1)
 }
 
 /// How many characters must be changed, added, dropped or swapped with their neighbour (the restricted

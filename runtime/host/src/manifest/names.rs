@@ -75,14 +75,18 @@ pub(crate) fn check_variable(name: &str, at: &Location) -> Result<(), ConfigErro
 
 /// Checks the label of a key-value store or an SQLite database.
 pub(crate) fn check_label(label: &Located<String>) -> Result<(), ConfigError> {
-    let fault = [word_fault(&label.value, '-'), word_fault(&label.value, '_')];
-    match fault {
-        [Some(fault), Some(_)] => Err(label.error(
-            fault,
-            "labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`",
-        )),
-        _ => Ok(()),
-    }
+    let (kebab, snake) = (word_fault(&label.value, '-'), word_fault(&label.value, '_'));
+    let (Some(kebab), Some(snake)) = (kebab, snake) else {
+        return Ok(());
+    };
+    Err(label.error(
+        if label.value.contains('_') {
+            snake
+        } else {
+            kebab
+        },
+        "labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`",
+    ))
 }
 
 fn check(name: &str, delimiter: char, at: &Location, remedy: &str) -> Result<(), ConfigError> {
@@ -106,13 +110,15 @@ fn word_fault(name: &str, delimiter: char) -> Option<String> {
                 "a word starts with `{first}`, which is not a letter"
             ));
         }
-        let same_case = |letter: &char| match first.is_ascii_uppercase() {
-            true => letter.is_ascii_uppercase(),
-            false => letter.is_ascii_lowercase(),
+        let other_case = match first.is_ascii_uppercase() {
+            true => |letter: char| letter.is_ascii_lowercase(),
+            false => |letter: char| letter.is_ascii_uppercase(),
         };
-        word.chars()
-            .find(|letter| !letter.is_ascii_digit() && !same_case(letter))
-            .map(|letter| format!("`{letter}` does not belong in the word `{word}`"))
+        if let Some(odd) = word.chars().find(|letter| !letter.is_ascii_alphanumeric()) {
+            return Some(format!("`{odd}` is neither a letter nor a digit"));
+        }
+        word.contains(other_case)
+            .then(|| format!("`{word}` mixes capital and small letters"))
     })
 }
 

@@ -88,9 +88,12 @@ impl RouteTable {
             let earlier = routes[..index]
                 .iter()
                 .find(|(_, other, _)| other.same_paths(pattern));
-            if let Some((_, _, handler)) = earlier {
+            if let Some((earlier, _, handler)) = earlier {
                 return Err(written.error(
-                    format!("{handler} already answers on the same paths"),
+                    format!(
+                        "{handler} already answers on these paths{}",
+                        earlier.at.shown_line()
+                    ),
                     "give one of the two another route, or remove it",
                 ));
             }

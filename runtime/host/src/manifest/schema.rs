@@ -4,10 +4,14 @@
 //! manifest that starts here means here what it means there. Whether names fit together is for `check` to say.
 
 use super::document::{Table, Value};
-use super::error::{ConfigError, Located, Location, known_names};
+use super::error::{ConfigError, Located, Location};
 use super::files::Mount;
 use super::names::{ComponentId, check_label, check_variable};
 use super::variables::Declaration;
+
+mod triggers;
+
+pub(crate) use triggers::{Answer, HttpTrigger, RedisTrigger};
 
 /// `spin.toml`, read but not yet checked against itself.
 #[derive(Debug)]
@@ -23,26 +27,6 @@ pub(crate) struct Manifest {
     pub(crate) http_triggers: Vec<HttpTrigger>,
     pub(crate) redis_triggers: Vec<RedisTrigger>,
     pub(crate) components: Vec<Component>,
-}
-
-#[derive(Debug)]
-pub(crate) struct HttpTrigger {
-    /// `None` for `{ private = true }`.
-    pub(crate) route: Option<Located<String>>,
-    pub(crate) answer: Answer,
-}
-
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Component(Located<String>),
-    Static(Table),
-}
-
-#[derive(Debug)]
-pub(crate) struct RedisTrigger {
-    pub(crate) component: Located<String>,
-    pub(crate) channel: Located<String>,
-    pub(crate) address: Option<Located<String>>,
 }
 
 #[derive(Debug)]
@@ -69,8 +53,6 @@ pub(crate) struct Build {
     pub(crate) workdir: Option<Located<String>>,
 }
 
-const TRIGGERS: [&str; 2] = ["http", "redis"];
-
 // === impl Manifest ===
 
 impl Manifest {
@@ -86,7 +68,7 @@ impl Manifest {
         let description = optional(application.string("description")?);
         application.strings("authors")?;
         application.array("targets")?;
-        let redis_address = read_trigger_defaults(&mut application)?;
+        let redis_address = triggers::read_defaults(&mut application)?;
         let policy = read_tool(&mut application)?;
         application.finish()?;
 
@@ -94,7 +76,7 @@ impl Manifest {
         for (name, declared) in root.named("variables")? {
             variables.push(Declaration::read(name, declared)?);
         }
-        let (http_triggers, redis_triggers) = read_triggers(&mut root)?;
+        let (http_triggers, redis_triggers) = triggers::read_all(&mut root)?;
         let mut components = Vec::new();
         for (id, component) in root.named("component")? {
             components.push(Component::read(&id, component)?);
@@ -125,52 +107,12 @@ fn check_version(root: &mut Table) -> Result<(), ConfigError> {
     }
 }
 
-/// `[application.trigger.<type>]`.
-fn read_trigger_defaults(application: &mut Table) -> Result<Option<Located<String>>, ConfigError> {
-    let Some(mut defaults) = application.table("trigger")? else {
-        return Ok(None);
-    };
-    if let Some(http) = defaults.table("http")? {
-        http.finish()?;
-    }
-    let mut address = None;
-    if let Some(mut redis) = defaults.table("redis")? {
-        address = Some(redis.required_string("address", "add address = \"redis://…\"")?);
-        redis.finish()?;
-    }
-    defaults.finish()?;
-    Ok(address)
-}
-
 /// Tables below `tool` belong to whoever they are named after; ours is `socar`.
 fn read_tool(owner: &mut Table) -> Result<Option<Table>, ConfigError> {
     match owner.table("tool")? {
         Some(mut tools) => tools.table("socar"),
         None => Ok(None),
     }
-}
-
-fn read_triggers(root: &mut Table) -> Result<(Vec<HttpTrigger>, Vec<RedisTrigger>), ConfigError> {
-    let (mut http, mut redis) = (Vec::new(), Vec::new());
-    let Some(triggers) = root.table("trigger")? else {
-        return Err(root.missing("trigger", "add a [[trigger.http]] or a [[trigger.redis]]"));
-    };
-    for (kind, triggers) in triggers.into_named() {
-        if !TRIGGERS.contains(&kind.as_str()) {
-            let remedy = known_names(&kind, TRIGGERS, "");
-            return Err(triggers
-                .at
-                .absent(format!("socar has no `{kind}` trigger"), remedy));
-        }
-        for trigger in triggers.array()? {
-            let trigger = trigger.table()?;
-            match kind.as_str() {
-                "http" => http.push(HttpTrigger::read(trigger)?),
-                _ => redis.push(RedisTrigger::read(trigger)?),
-            }
-        }
-    }
-    Ok((http, redis))
 }
 
 // === impl Declaration ===
@@ -203,115 +145,6 @@ impl Declaration {
                 secret,
             }),
         }
-    }
-}
-
-// === impl HttpTrigger ===
-
-impl HttpTrigger {
-    fn read(mut table: Table) -> Result<Self, ConfigError> {
-        read_common(&mut table)?;
-        let route = table.take("route").ok_or_else(|| {
-            table.missing("route", "add route = \"/…\", or route = { private = true }")
-        })?;
-        let route = read_route(route)?;
-        if let Some(executor) = table.table("executor")? {
-            check_executor(executor)?;
-        }
-        let component = read_component(&mut table)?;
-        let response = table.table("static_response")?;
-        let answer = match (component, response) {
-            (Some(component), None) => Answer::Component(component),
-            (None, Some(response)) => Answer::Static(response),
-            (None, None) => {
-                return Err(
-                    table.missing("component", "name the component, or give a static_response")
-                );
-            }
-            (Some(component), Some(_)) => {
-                return Err(component.error(
-                    "the trigger has a static_response as well",
-                    "remove one of the two",
-                ));
-            }
-        };
-        table.finish()?;
-        Ok(Self { route, answer })
-    }
-}
-
-fn read_route(route: Value) -> Result<Option<Located<String>>, ConfigError> {
-    if !route.is_table() {
-        return route.string().map(Some);
-    }
-    let mut table = route.table()?;
-    let private = table
-        .boolean("private")?
-        .ok_or_else(|| table.missing("private", "write route = { private = true }"))?;
-    table.finish()?;
-    match private.value {
-        true => Ok(None),
-        false => Err(private.error(
-            "a route that is not private needs a path",
-            "write route = \"/…\"",
-        )),
-    }
-}
-
-fn check_executor(mut executor: Table) -> Result<(), ConfigError> {
-    let kind = executor.required_string("type", "write executor = { type = \"http\" }")?;
-    match kind.value.as_str() {
-        "http" | "spin" => executor.finish(),
-        _ => Err(kind.error(
-            "socar runs components of wasi:http only",
-            "remove `executor`",
-        )),
-    }
-}
-
-// === impl RedisTrigger ===
-
-impl RedisTrigger {
-    fn read(mut table: Table) -> Result<Self, ConfigError> {
-        read_common(&mut table)?;
-        let component = read_component(&mut table)?
-            .ok_or_else(|| table.missing("component", "name the component that is woken"))?;
-        let channel = table.required_string("channel", "name the channel that wakes it")?;
-        let address = table.string("address")?;
-        table.finish()?;
-        Ok(Self {
-            component,
-            channel,
-            address,
-        })
-    }
-}
-
-/// What every trigger may have besides its own keys.
-fn read_common(trigger: &mut Table) -> Result<(), ConfigError> {
-    trigger.string("id")?;
-    refuse(
-        trigger,
-        "components",
-        "trigger middleware",
-        "compose the component when building it",
-    )?;
-    refuse(
-        trigger,
-        "dependencies",
-        "trigger middleware",
-        "compose the component when building it",
-    )
-}
-
-fn read_component(trigger: &mut Table) -> Result<Option<Located<String>>, ConfigError> {
-    match trigger.take("component") {
-        Some(inline) if inline.is_table() => Err(inline.at.absent(
-            "socar reads no component inside a trigger",
-            "declare it as [component.<id>] and name it here",
-        )),
-        Some(name) => name.string().map(Some),
-        None => Ok(None),
     }
 }
 
@@ -434,7 +267,7 @@ fn refuse(
     what: &str,
     remedy: &str,
 ) -> Result<(), ConfigError> {
-    match table.take(key) {
+    match table.take_silently(key) {
         Some(value) if !value.is_empty() => {
             Err(value.error(format!("socar does not support {what}"), remedy))
         }

@@ -1,1 +1,38 @@
+//! What a manifest means, and what is answered when it means nothing.
 
+use std::path::Path;
+
+use super::{App, ConfigError, Overrides};
+
+mod app;
+mod files;
+mod hosts;
+mod messages;
+mod routes;
+mod variables;
+
+/// The least that stock Spin and socar accept; tests put their own tables behind it.
+const HEAD: &str = "spin_manifest_version = 2\napplication.name = \"shop\"\n";
+
+/// A component `car` on a route of its own.
+const CAR: &str = r#"
+[[trigger.http]]
+route = "/cars/..."
+component = "car"
+[component.car]
+source = "car.wasm"
+"#;
+
+fn load_with(text: &str, overrides: &Overrides) -> Result<App, ConfigError> {
+    App::from_text(Path::new("spin.toml"), text, overrides)
+}
+
+/// The head, the car, and a text that continues `[component.car]`.
+fn load(more: &str) -> Result<App, ConfigError> {
+    load_with(&format!("{HEAD}{CAR}{more}"), &Overrides::default())
+}
+
+/// An application that must load.
+fn app(more: &str) -> App {
+    load(more).unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,153 @@
+//! The message for every mistake, word for word: the file, the line, the key, the value and the remedy.
+
+use std::fmt::Write;
+
+use super::{CAR, HEAD, load_with};
+use crate::manifest::Overrides;
+
+mod components;
+mod triggers;
+mod variables;
+
+fn refused(text: &str) -> String {
+    match load_with(text, &Overrides::default()) {
+        Ok(app) => panic!("accepted: {app:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Each line is a mistake, an arrow, and its message. `more` begins on line 9, inside of `[component.car]`.
+fn check(table: &[(&str, &str)], text: impl Fn(&str) -> String) {
+    let mut wrong = String::new();
+    for (mistake, expected) in table {
+        let actual = refused(&text(mistake));
+        if actual != *expected {
+            let _ = writeln!(
+                wrong,
+                "{mistake}\n  expected {expected}\n  actual   {actual}"
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_manifest_that_is_not_one() {
+    check(
+        &[
+            (
+                "",
+                r#"spin.toml: `spin_manifest_version`: this key is missing; start the file with spin_manifest_version = 2"#,
+            ),
+            (
+                "spin_manifest_version = 1",
+                r#"spin.toml:1: `spin_manifest_version` = 1: only version 2 is understood; start the file with spin_manifest_version = 2"#,
+            ),
+            (
+                "spin_manifest_version = \"2\"",
+                r#"spin.toml:1: `spin_manifest_version` = "2": expected a whole number, found a string; write it without quotes or unit"#,
+            ),
+            (
+                "spin_manifest_version = 2\n[application",
+                r#"spin.toml:2: `[application`: not valid TOML (unclosed table, expected `]`); correct this line"#,
+            ),
+            (
+                "spin_manifest_version = 2\nx = 1\nx = 2",
+                r#"spin.toml:3: `x = 2`: not valid TOML (duplicate key); correct this line"#,
+            ),
+            (
+                "spin_manifest_version = 2",
+                r#"spin.toml: `application`: this key is missing; add [application] with a name"#,
+            ),
+            (
+                "spin_manifest_version = 2\n[application]\nversion = \"1\"",
+                r#"spin.toml:2: `application.name`: this key is missing; add name = "…" to [application]"#,
+            ),
+            (
+                "spin_manifest_version = 2\napplication.name = 5",
+                r#"spin.toml:2: `application.name` = 5: expected a string, found a whole number; put it in quotes"#,
+            ),
+            (
+                "spin_manifest_version = 2\napplication.name = \"shop\"",
+                r#"spin.toml: `trigger`: this key is missing; add a [[trigger.http]] or a [[trigger.redis]]"#,
+            ),
+        ],
+        str::to_owned,
+    );
+}
+
+#[test]
+fn an_unknown_key_at_any_level() {
+    check(
+        &[
+            (
+                "[componant.car]\nsource = \"car.wasm\"",
+                r#"spin.toml:3: `componant` = { car = { source = "car.wasm" } }: unknown key; did you mean `component`?"#,
+            ),
+            (
+                "[application]\nversoin = \"1\"",
+                r#"spin.toml:4: `application.versoin` = "1": unknown key; did you mean `version`?"#,
+            ),
+            (
+                "[variables]\nlimit = { defualt = \"1\" }",
+                r#"spin.toml:4: `variables.limit.defualt` = "1": unknown key; did you mean `default`?"#,
+            ),
+            (
+                "[[trigger.http]]\nroute = \"/\"\ncomponet = \"car\"",
+                r#"spin.toml:5: `trigger.http[0].componet` = "car": unknown key; did you mean `component`?"#,
+            ),
+            (
+                "[[trigger.htttp]]\nroute = \"/\"\ncomponent = \"car\"",
+                r#"spin.toml:3: `trigger.htttp`: socar has no `htttp` trigger; did you mean `http`?"#,
+            ),
+            (
+                "[[trigger.cron]]\ncomponent = \"car\"",
+                r#"spin.toml:3: `trigger.cron`: socar has no `cron` trigger; known here: `http`, `redis`"#,
+            ),
+            (
+                "[application.trigger.redis]\naddress = \"redis://h\"\nport = 6379",
+                r#"spin.toml:5: `application.trigger.redis.port` = 6379: unknown key; known here: `address`"#,
+            ),
+        ],
+        |more| {
+            format!(
+                "spin_manifest_version = 2\n{}{more}{CAR}",
+                if more.contains("[application]") {
+                    ""
+                } else {
+                    "application.name = \"shop\"\n"
+                }
+            )
+            .replace("[application]\n", "[application]\nname = \"shop\"\n")
+        },
+    );
+    check(
+        &[
+            (
+                "key_value_store = [\"car\"]",
+                r#"spin.toml:9: `component.car.key_value_store` = ["car"]: unknown key; did you mean `key_value_stores`?"#,
+            ),
+            (
+                "colour = \"red\"",
+                r#"spin.toml:9: `component.car.colour` = "red": unknown key; known here: `dependencies_inherit_configuration`, `targets`, `profile`, `description`, `source`, `variables`, `environment`, `files`, `exclude_files`, `allowed_outbound_hosts`, `key_value_stores`, `sqlite_databases`, `build`, `tool`"#,
+            ),
+            (
+                "[component.car.build]\ncomand = \"make\"",
+                r#"spin.toml:10: `component.car.build.comand` = "make": unknown key; did you mean `command`?"#,
+            ),
+            (
+                "[component.car.tool.socar]\ndeadlin = \"5s\"",
+                r#"spin.toml:10: `component.car.tool.socar.deadlin` = "5s": unknown key; did you mean `deadline`?"#,
+            ),
+            (
+                "[application.tool.socar]\nsweep = \"5s\"",
+                r#"spin.toml:10: `application.tool.socar.sweep` = "5s": only a component can be swept; move it to the [component.<id>.tool.socar] of each component that answers POST /internal/sweep"#,
+            ),
+        ],
+        in_car,
+    );
+}
+
+fn in_car(more: &str) -> String {
+    format!("{HEAD}{CAR}{more}\n")
+}

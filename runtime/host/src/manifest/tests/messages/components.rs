@@ -1,0 +1,235 @@
+//! Mistakes inside of `[component.<id>]`.
+
+use super::{HEAD, check, in_car};
+
+#[test]
+fn a_wrong_value_in_a_component() {
+    check(
+        &[(
+            "source = 5",
+            r#"spin.toml:4: `component.car.source` = 5: expected a string, found a whole number; put it in quotes"#,
+        )],
+        |more| format!("{HEAD}[component.car]\n{more}\n[trigger]"),
+    );
+    check(
+        &[
+            (
+                "key_value_stores = \"car\"",
+                r#"spin.toml:9: `component.car.key_value_stores` = "car": expected a list, found a string; put it in square brackets"#,
+            ),
+            (
+                "key_value_stores = [\"car\", 5]",
+                r#"spin.toml:9: `component.car.key_value_stores[1]` = 5: expected a string, found a whole number; put it in quotes"#,
+            ),
+            (
+                "key_value_stores = [\"Car Store\"]",
+                r#"spin.toml:9: `component.car.key_value_stores[0]` = "Car Store": ` ` is neither a letter nor a digit; labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`"#,
+            ),
+            (
+                "sqlite_databases = [\"view__page\"]",
+                r#"spin.toml:9: `component.car.sqlite_databases[0]` = "view__page": a word around `_` is empty; labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`"#,
+            ),
+            (
+                "variables = { Limit = \"1\" }",
+                r#"spin.toml:9: `component.car.variables.Limit`: the name has capital letters; variable names are lower_snake_case, such as `payment_limit`"#,
+            ),
+            (
+                "variables = { limit = 1 }",
+                r#"spin.toml:9: `component.car.variables.limit` = 1: expected a string, found a whole number; put it in quotes"#,
+            ),
+            (
+                "[component.Car_2]\nsource = \"a.wasm\"",
+                r#"spin.toml:9: `component.Car_2`: `_` is neither a letter nor a digit; component ids are kebab-case, such as `my-component`"#,
+            ),
+            (
+                "[component.other]\ndescription = \"no source\"",
+                r#"spin.toml:9: `component.other.source`: this key is missing; add source = "….wasm""#,
+            ),
+            (
+                "[component.other]\nsource = { url = \"https://example.com/a.wasm\", digest = \"sha256:0\" }",
+                r#"spin.toml:10: `component.other.source` = { url = "https://example.com/a.wasm", digest = "sha256:0" }: socar runs local files only; download the component and write its path"#,
+            ),
+            (
+                "ai_models = [\"llama2-chat\"]",
+                r#"spin.toml:9: `component.car.ai_models` = ["llama2-chat"]: socar does not support AI models; remove it, or run the component on stock Spin"#,
+            ),
+            (
+                "dependencies = { \"a:b\" = \"1\" }",
+                r#"spin.toml:9: `component.car.dependencies` = { a:b = "1" }: socar does not support component dependencies; compose the component when building it"#,
+            ),
+            (
+                "files = [\"assets/[\"]",
+                r#"spin.toml:9: `component.car.files[0]` = "assets/[": not a pattern (invalid range pattern); write one such as `assets/**/*`"#,
+            ),
+            (
+                "files = [{ source = \"../secrets\", destination = \"/\" }]",
+                r#"spin.toml:9: `component.car.files[0].source` = "../secrets": it leads outside the application; name files below the directory of the manifest"#,
+            ),
+            (
+                "files = [{ source = \"assets\", destination = \"assets\" }]",
+                r#"spin.toml:9: `component.car.files[0].destination` = "assets": not an absolute path in the component; start it with `/` and leave out `..`"#,
+            ),
+            (
+                "build = { command = \"make\", workdir = \"/tmp\" }",
+                r#"spin.toml:9: `component.car.build.workdir` = "/tmp": not a relative path; write it relative to the manifest"#,
+            ),
+            (
+                "build = { workdir = \"car\" }",
+                r#"spin.toml:9: `component.car.build.command`: this key is missing; add command = "…""#,
+            ),
+        ],
+        in_car,
+    );
+}
+
+#[test]
+fn a_policy_without_sense() {
+    check(
+        &[
+            (
+                "deadline = 5",
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = 5: not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+            ),
+            (
+                "deadline = \"5\"",
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = "5": not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+            ),
+            (
+                "deadline = \"5 seconds\"",
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = "5 seconds": not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+            ),
+            (
+                "deadline = \"2h\"",
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = "2h": out of bounds; write something from 1ms to 600s"#,
+            ),
+            (
+                "deadline = \"0s\"",
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = "0s": out of bounds; write something from 1ms to 600s"#,
+            ),
+            (
+                "memory = \"64\"",
+                r#"spin.toml:10: `component.car.tool.socar.memory` = "64": not a whole number with a unit; write something like "64MiB" (units: KiB, MiB, GiB, kB, MB, GB)"#,
+            ),
+            (
+                "memory = \"1KiB\"",
+                r#"spin.toml:10: `component.car.tool.socar.memory` = "1KiB": out of bounds; write something from 64KiB to 4096MiB"#,
+            ),
+            (
+                "memory = \"99999999999GiB\"",
+                r#"spin.toml:10: `component.car.tool.socar.memory` = "99999999999GiB": out of bounds; write something from 64KiB to 4096MiB"#,
+            ),
+            (
+                "concurrency = 0",
+                r#"spin.toml:10: `component.car.tool.socar.concurrency` = 0: out of bounds; write a number from 1 to 10000"#,
+            ),
+            (
+                "concurrency = \"64\"",
+                r#"spin.toml:10: `component.car.tool.socar.concurrency` = "64": expected a whole number, found a string; write it without quotes or unit"#,
+            ),
+            (
+                "queue = -1",
+                r#"spin.toml:10: `component.car.tool.socar.queue` = -1: out of bounds; write a number from 0 to 100000"#,
+            ),
+            (
+                "events = \"each_host\"",
+                r#"spin.toml:10: `component.car.tool.socar.events` = "each_host": nobody shares events this way; did you mean `each-host`?"#,
+            ),
+            (
+                "events = \"all\"",
+                r#"spin.toml:10: `component.car.tool.socar.events` = "all": nobody shares events this way; known here: `shared`, `each-host`"#,
+            ),
+        ],
+        |more| in_car(&format!("[component.car.tool.socar]\n{more}")),
+    );
+}
+
+#[test]
+fn a_host_that_does_not_parse() {
+    check(
+        &[
+            (
+                "example.com",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "example.com": it has no scheme; write scheme://host[:port], such as `https://example.com`"#,
+            ),
+            (
+                "*",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "*": it has no scheme; write scheme://host[:port], such as `https://example.com`"#,
+            ),
+            (
+                "http://",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://": it has no host; write http://<host>, or http://* for any host"#,
+            ),
+            (
+                "ht!tp://example.com",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "ht!tp://example.com": `ht!tp` is not a scheme; write one such as `http`, `https` or `redis`, or `*` for any"#,
+            ),
+            (
+                "http://example.com/path",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://example.com/path": it has a path; name the host alone: `http://example.com`"#,
+            ),
+            (
+                "http://example.com:80/path",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://example.com:80/path": it has a path; name the host and port alone"#,
+            ),
+            (
+                "http://example.com:port",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://example.com:port": `port` is not a port; write a number, a range such as `8000..8010`, or `*`"#,
+            ),
+            (
+                "http://example.com:99999",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://example.com:99999": `99999` is not a port; write a number, a range such as `8000..8010`, or `*`"#,
+            ),
+            (
+                "http://example.com:8010..8000",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://example.com:8010..8000": `8010..8000` is not a port; write a number, a range such as `8000..8010`, or `*`"#,
+            ),
+            (
+                "ftp://example.com",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "ftp://example.com": it has no port, and `ftp` has no usual one; write the port, such as `ftp://example.com:8080`, or `*` for any"#,
+            ),
+            (
+                "http://ex*mple.com",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://ex*mple.com": a wildcard stands in the middle of the host; use `*` alone or first, as in `*.example.com`"#,
+            ),
+            (
+                "http://10.0.0.0/33",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://10.0.0.0/33": it has a path; name the host alone: `http://10.0.0.0`"#,
+            ),
+            (
+                "http://exa mple.com",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://exa mple.com": `exa mple.com` is not a host name; write a domain name (punycode for other letters), an IP address or a CIDR block"#,
+            ),
+            (
+                "http://cra.spin.internal",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://cra.spin.internal": there is no component `cra`; did you mean `car`?"#,
+            ),
+            (
+                "{{ car_url",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "{{ car_url": `{{` is never closed; write `{{ name }}` with the name of a variable in [variables]"#,
+            ),
+            (
+                "{{ car_url }}",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "{{ car_url }}": there is no variable `car_url` in [variables]; declare it there"#,
+            ),
+        ],
+        |host| in_car(&format!("allowed_outbound_hosts = [\n  \"{host}\",\n]")),
+    );
+}
+
+#[test]
+fn a_host_that_stock_spin_would_not_start_with() {
+    let redis = "[application.trigger.redis]\naddress = \"redis://h:6379\"\n[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"car\"";
+    check(
+        &[
+            (
+                "http://car.spin.internal",
+                r#"spin.toml:9: `component.car.allowed_outbound_hosts[0]` = "http://car.spin.internal": stock Spin does not start a Redis-triggered component that names a component's host; list "{{ car_url }}" and give that variable the default "http://car.spin.internal""#,
+            ),
+            (
+                "http://*.spin.internal",
+                r#"spin.toml:9: `component.car.allowed_outbound_hosts[0]` = "http://*.spin.internal": stock Spin does not start a Redis-triggered component that names a component's host; list "{{ other_url }}" and give that variable the default "http://<id>.spin.internal""#,
+            ),
+        ],
+        |host| in_car(&format!("allowed_outbound_hosts = [\"{host}\"]\n{redis}")),
+    );
+}

@@ -1,0 +1,163 @@
+//! Mistakes in `[variables]`, in templates and on the command line.
+
+use super::{check, in_car, load_with};
+use crate::manifest::{Environment, Overrides};
+
+#[test]
+fn a_variable_that_has_no_value_or_two() {
+    check(
+        &[
+            (
+                "limit = {}",
+                r#"spin.toml:10: `variables.limit`: the variable is neither required nor has it a default; add default = "…" or required = true"#,
+            ),
+            (
+                "limit = { required = true, default = \"1\" }",
+                r#"spin.toml:10: `variables.limit.default` = "1": a required variable has no default; remove `default`, or `required`"#,
+            ),
+            (
+                "limit = { default = 1000000 }",
+                r#"spin.toml:10: `variables.limit.default` = 1000000: expected a string, found a whole number; put it in quotes"#,
+            ),
+            (
+                "limit = { required = true }",
+                r#"spin.toml:10: `variables.limit`: this variable is required and has no value; start with --variable limit=… or set SPIN_VARIABLE_LIMIT"#,
+            ),
+            (
+                "limit = \"1\"",
+                r#"spin.toml:10: `variables.limit` = "1": expected a table, found a string; write [variables.limit] and its keys below"#,
+            ),
+            (
+                "Limit = { default = \"1\" }",
+                r#"spin.toml:10: `variables.Limit`: the name has capital letters; variable names are lower_snake_case, such as `payment_limit`"#,
+            ),
+            (
+                "pay-limit = { default = \"1\" }",
+                r#"spin.toml:10: `variables.pay-limit`: `-` is neither a letter nor a digit; variable names are lower_snake_case, such as `payment_limit`"#,
+            ),
+        ],
+        |declared| in_car(&format!("[variables]\n{declared}")),
+    );
+    check(
+        &[
+            (
+                "{{ limt }}",
+                r#"spin.toml:9: `component.car.variables.limit` = "{{ limt }}": there is no variable `limt` in [variables]; did you mean `limit`?"#,
+            ),
+            (
+                "{{ limit",
+                r#"spin.toml:9: `component.car.variables.limit` = "{{ limit": `{{` is never closed; write `{{ name }}` with the name of a variable in [variables]"#,
+            ),
+            (
+                "{{ }}",
+                r#"spin.toml:9: `component.car.variables.limit` = "{{ }}": there is no name between `{{` and `}}`; write `{{ name }}` with the name of a variable in [variables]"#,
+            ),
+            (
+                "{{ something_else }}",
+                r#"spin.toml:9: `component.car.variables.limit` = "{{ something_else }}": there is no variable `something_else` in [variables]; known here: `limit`"#,
+            ),
+        ],
+        |value| {
+            in_car(&format!(
+                "variables = {{ limit = \"{value}\" }}\n[variables]\nlimit = {{ default = \"1\" }}"
+            ))
+        },
+    );
+    check(
+        &[(
+            "not an address",
+            r#"spin.toml:9: `component.car.allowed_outbound_hosts[0]` = "{{ url }}": it resolves to "not an address": it has no scheme; write scheme://host[:port], such as `https://example.com`"#,
+        )],
+        |value| {
+            in_car(&format!(
+                "allowed_outbound_hosts = [\"{{{{ url }}}}\"]\n[variables]\nurl = {{ default = \"{value}\" }}"
+            ))
+        },
+    );
+    check(
+        &[(
+            "not an address",
+            r#"spin.toml:9: `component.car.allowed_outbound_hosts[0]` = "{{ url }}": it resolves to a secret: it has no scheme; write scheme://host[:port], such as `https://example.com`"#,
+        )],
+        |value| {
+            in_car(&format!(
+                "allowed_outbound_hosts = [\"{{{{ url }}}}\"]\n[variables]\nurl = {{ default = \"{value}\", secret = true }}"
+            ))
+        },
+    );
+}
+
+#[test]
+fn a_wrong_word_on_the_command_line() {
+    let variable = |argument: &str| Overrides {
+        variables: vec![argument.to_owned()],
+        ..Overrides::default()
+    };
+    let text = in_car("[variables]\nlimit = { default = \"1\" }");
+    for (overrides, expected) in [
+        (
+            variable("limt=2"),
+            r#"--variable: `limt` = "2": spin.toml declares no such variable; did you mean `limit`?"#,
+        ),
+        (
+            variable("colour=red"),
+            r#"--variable: `colour` = "red": spin.toml declares no such variable; known here: `limit`"#,
+        ),
+        (
+            variable("limit"),
+            r#"--variable: "limit": there is no `=` in it; write name=value, name=@file, @file.json or @file.toml"#,
+        ),
+        (
+            variable("limit=@missing"),
+            r#"--variable: "@missing": the file cannot be read (No such file or directory (os error 2)); name a file that exists"#,
+        ),
+        (
+            variable("@missing.toml"),
+            "missing.toml: cannot be read (No such file or directory (os error 2)); name a file that exists after --variable @",
+        ),
+        (
+            selecting("cra"),
+            r#"--component-id: "cra": there is no such component; did you mean `car`?"#,
+        ),
+    ] {
+        let error = load_with(&text, &overrides).expect_err("a mistake");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn the_environment_is_not_ours_alone() {
+    let environment = Environment::of([("SPIN_VARIABLE_ANYTHING", "of somebody else")]);
+    let overrides = Overrides {
+        environment,
+        ..Overrides::default()
+    };
+    assert!(load_with(&in_car(""), &overrides).is_ok());
+}
+
+#[test]
+fn a_selection_that_tears_a_chain() {
+    let payment = "[component.payment]\nsource = \"payment.wasm\"";
+    for (host, expected) in [
+        (
+            "http://payment.spin.internal",
+            r#"spin.toml:9: `component.car.allowed_outbound_hosts[0]` = "http://payment.spin.internal": component `car` needs component `payment`, which is not selected; add -c payment, or list a variable with the address where it runs"#,
+        ),
+        (
+            "http://*.spin.internal",
+            r#"spin.toml:9: `component.car.allowed_outbound_hosts[0]` = "http://*.spin.internal": component `car` needs component `payment`, which is not selected; add -c payment, or list a variable with the address where it runs"#,
+        ),
+    ] {
+        let text = in_car(&format!("allowed_outbound_hosts = [\"{host}\"]\n{payment}"));
+        let error = load_with(&text, &selecting("car")).expect_err("a mistake");
+        assert_eq!(error.to_string(), expected);
+        assert!(load_with(&text, &selecting("payment")).is_ok());
+    }
+}
+
+fn selecting(component: &str) -> Overrides {
+    Overrides {
+        components: vec![component.to_owned()],
+        ..Overrides::default()
+    }
+}
