@@ -1,1 +1,179 @@
+//! A whole manifest: this repository's own, and the keys that the other tests do not touch.
 
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{CAR, HEAD, app, load_with};
+use crate::manifest::{App, Overrides};
+use crate::policy::Events;
+
+const OURS: &str = include_str!("../../../../../spin.toml");
+
+fn ours(overrides: &Overrides) -> App {
+    load_with(OURS, overrides).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn our_own_manifest_is_understood() {
+    let app = ours(&Overrides::default());
+    let names: Vec<&str> = app
+        .components
+        .iter()
+        .map(|component| component.id.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "car",
+            "reservation",
+            "payment",
+            "message",
+            "viewpage",
+            "frontend"
+        ]
+    );
+    assert_eq!(app.redis_address.as_deref(), Some("redis://127.0.0.1:6379"));
+    let reservation = app.component("reservation").expect("a reservation");
+    assert!(
+        reservation
+            .allowed_outbound_hosts
+            .allows("http", "car.spin.internal", None)
+    );
+    assert!(
+        reservation
+            .allowed_outbound_hosts
+            .allows_url("redis://127.0.0.1:6379", "redis")
+    );
+    assert_eq!(reservation.policy.sweep, Some(Duration::from_secs(5)));
+    let payment = app.component("payment").expect("a payment");
+    assert_eq!(payment.variables.get("payment_gateway_url"), Some(""));
+    let viewpage = app.component("viewpage").expect("a view");
+    assert_eq!(viewpage.policy.events, Events::EachHost);
+    assert_eq!(
+        app.redis_triggers
+            .iter()
+            .filter(|trigger| trigger.component == "viewpage")
+            .count(),
+        3
+    );
+    let route = |path| {
+        app.routes
+            .route(path)
+            .map(|found| found.route.handler.to_string())
+    };
+    assert_eq!(route("/cars/1").as_deref(), Some("component `car`"));
+    assert_eq!(
+        route("/internal/sweep").as_deref(),
+        Some("component `frontend`")
+    );
+}
+
+#[test]
+fn a_gateway_is_reached_wherever_it_is() {
+    let overrides = Overrides {
+        variables: vec!["payment_gateway_url=http://127.0.0.1:9000/payments".to_owned()],
+        ..Overrides::default()
+    };
+    let app = ours(&overrides);
+    let payment = app.component("payment").expect("a payment");
+    assert!(
+        payment
+            .allowed_outbound_hosts
+            .allows_url("http://127.0.0.1:9000/payments", "http")
+    );
+}
+
+#[test]
+fn a_selection_takes_its_triggers_along() {
+    let overrides = Overrides {
+        components: vec!["reservation".to_owned()],
+        ..Overrides::default()
+    };
+    let app = ours(&overrides);
+    assert_eq!(app.components.len(), 1);
+    assert!(app.routes.route("/reservations").is_some());
+    assert!(app.routes.route("/cars").is_none());
+    assert!(
+        app.redis_triggers
+            .iter()
+            .all(|trigger| trigger.component == "reservation")
+    );
+}
+
+#[test]
+fn what_spin_accepts_and_we_need_not_is_let_through() {
+    let app = app(concat!(
+        "targets = [\"spin-up:4.1\"]\nai_models = []\ndependencies = {}\n",
+        "environment = { GREETING = \"{{ not a template }}\" }\n",
+        "profile.debug.source = \"debug.wasm\"\ntool.other = { anything = 1 }\n",
+        "build = { command = [\"a\", \"b\"], workdir = \"src\", watch = [\"**\"] }\n",
+        "[application.tool.deploy]\nregion = \"somewhere\"\n",
+    ));
+    let car = app.component("car").expect("a car");
+    assert_eq!(car.environment["GREETING"], "{{ not a template }}");
+    let build = car.build.as_ref().expect("a build");
+    assert_eq!(build.commands, ["a", "b"]);
+    assert_eq!(build.workdir, app.root.join("src"));
+}
+
+#[test]
+fn a_policy_is_the_components_over_the_applications_over_the_default() {
+    let app = app(concat!(
+        "[component.car.tool.socar]\ndeadline = \"250ms\"\nsweep = \"1m\"\n",
+        "[component.other]\nsource = \"o.wasm\"\n",
+        "[application.tool.socar]\ndeadline = \"2s\"\nmemory = \"1GiB\"\nqueue = 0\n",
+    ));
+    let (car, other) = (
+        app.component("car").expect("a car"),
+        app.component("other").expect("another"),
+    );
+    assert_eq!(
+        (car.policy.deadline, other.policy.deadline),
+        (Duration::from_millis(250), Duration::from_secs(2))
+    );
+    assert_eq!((car.policy.memory, other.policy.memory), (1 << 30, 1 << 30));
+    assert_eq!(
+        (car.policy.sweep, other.policy.sweep),
+        (Some(Duration::from_secs(60)), None)
+    );
+    assert_eq!((car.policy.queue, car.policy.concurrency), (0, 64));
+}
+
+#[test]
+fn a_component_that_is_not_built_is_named_with_the_way_to_build_it() {
+    let root = tempfile::tempdir().expect("a directory");
+    let manifest = root.path().join("spin.toml");
+    let check = |more: &str| {
+        fs::write(&manifest, format!("{HEAD}{CAR}{more}")).expect("a manifest");
+        let app =
+            App::load(root.path(), &Overrides::default()).unwrap_or_else(|error| panic!("{error}"));
+        app.check_sources().map_err(|error| error.to_string())
+    };
+    let at = format!(
+        "{}:8: `component.car.source` = \"car.wasm\": there is no such file",
+        manifest.display()
+    );
+    let built = "build.command = \"make\"";
+    assert_eq!(
+        check(built),
+        Err(format!("{at}; start with --build to build it"))
+    );
+    let message = check("").expect_err("missing");
+    assert_eq!(
+        message,
+        format!("{at}; correct the path, or add a build command and start with --build")
+    );
+    fs::write(root.path().join("car.wasm"), "").expect("a component");
+    assert_eq!(check(""), Ok(()));
+}
+
+#[test]
+fn a_manifest_that_is_not_there_is_named() {
+    let error =
+        App::load(Path::new("no/such/spin.toml"), &Overrides::default()).expect_err("no file");
+    assert_eq!(
+        error.to_string(),
+        "no/such/spin.toml: cannot be read (No such file or directory (os error 2)); name the manifest with -f"
+    );
+}

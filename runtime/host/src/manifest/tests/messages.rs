@@ -148,6 +148,6 @@ fn an_unknown_key_at_any_level() {
     );
 }
 
-fn in_car(more: &str) -> String {
+pub(super) fn in_car(more: &str) -> String {
     format!("{HEAD}{CAR}{more}\n")
 }

@@ -1,1 +1,106 @@
+//! Who decides the value of a variable.
 
+use std::fs;
+
+use super::load_with;
+use crate::manifest::tests::messages::in_car;
+use crate::manifest::{Environment, Overrides, VariablesProvider};
+
+/// The car's `limit` when the application is started like this.
+fn limit(overrides: &Overrides) -> String {
+    let text = in_car(
+        "variables = { limit = \"<{{ limit }}>\" }\n[variables]\nlimit = { default = \"default\" }",
+    );
+    let app = load_with(&text, overrides).unwrap_or_else(|error| panic!("{error}"));
+    let car = app
+        .component("car")
+        .map(|car| car.variables.clone())
+        .unwrap_or_default();
+    car.get("limit").unwrap_or("none").to_owned()
+}
+
+fn static_provider(value: &str) -> VariablesProvider {
+    VariablesProvider::Static([("limit".to_owned(), value.to_owned())].into())
+}
+
+fn env_provider(prefix: &str) -> VariablesProvider {
+    VariablesProvider::Environment {
+        prefix: prefix.to_owned(),
+        dotenv: None,
+    }
+}
+
+#[test]
+fn the_flag_wins_over_providers_over_the_environment_over_the_default() {
+    let mut overrides = Overrides::default();
+    assert_eq!(limit(&overrides), "<default>");
+    overrides.environment = Environment::of([
+        ("SPIN_VARIABLE_LIMIT", "environment"),
+        ("MINE_LIMIT", "mine"),
+    ]);
+    assert_eq!(limit(&overrides), "<environment>");
+    overrides.providers.push(env_provider("MINE"));
+    assert_eq!(limit(&overrides), "<mine>");
+    overrides.providers.insert(0, static_provider("first"));
+    overrides.providers.insert(1, static_provider("second"));
+    assert_eq!(limit(&overrides), "<first>");
+    overrides.variables = vec!["limit=flag".to_owned(), "limit=last=flag".to_owned()];
+    assert_eq!(limit(&overrides), "<last=flag>");
+}
+
+#[test]
+fn values_can_come_from_files() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).expect("a file");
+        path
+    };
+    let toml = write("values.toml", "limit = \"toml\"");
+    let json = write("values.json", "{\"limit\": \"json\"}");
+    let text = write("limit.txt", "text");
+    for (argument, expected) in [
+        (format!("@{}", toml.display()), "<toml>"),
+        (format!("@{}", json.display()), "<json>"),
+        (format!("limit=@{}", text.display()), "<text>"),
+    ] {
+        let overrides = Overrides {
+            variables: vec![argument],
+            ..Overrides::default()
+        };
+        assert_eq!(limit(&overrides), expected);
+    }
+    let dotenv = write(
+        "dotenv",
+        "# comment\nOTHER=1\nexport SPIN_VARIABLE_LIMIT=\"a b\"\n",
+    );
+    let provider = VariablesProvider::Environment {
+        prefix: "SPIN_VARIABLE".to_owned(),
+        dotenv: Some(dotenv),
+    };
+    let overrides = Overrides {
+        providers: vec![provider],
+        ..Overrides::default()
+    };
+    assert_eq!(limit(&overrides), "<a b>");
+}
+
+#[test]
+fn a_secret_is_in_no_debug_output() {
+    let text = in_car(
+        "variables = { token = \"{{ token }}\" }\n[variables]\ntoken = { required = true, secret = true }",
+    );
+    let overrides = Overrides {
+        variables: vec!["token=hush".to_owned()],
+        ..Overrides::default()
+    };
+    let app = load_with(&text, &overrides).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(
+        app.component("car")
+            .and_then(|car| car.variables.get("token")),
+        Some("hush")
+    );
+    assert!(!format!("{app:?}").contains("hush"));
+    let providers = [static_provider("hush")];
+    assert!(!format!("{providers:?} {:?}", Environment::of([("A", "hush")])).contains("hush"));
+}
