@@ -194,3 +194,6 @@ fn reason(status: ExitStatus) -> String {
         _ => status.to_string(),
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

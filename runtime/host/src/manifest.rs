@@ -41,6 +41,7 @@ pub use error::{ConfigError, Located, Location};
 pub use files::Files;
 pub use hosts::AllowedHosts;
 pub use names::ComponentId;
+pub(crate) use names::check_label;
 pub use routes::{Handler, Match, Route, RouteTable, StaticResponse};
 pub use variables::{ComponentVariables, Environment, Overrides, VariablesProvider};
 

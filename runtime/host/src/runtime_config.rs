@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::manifest::document::{self, Table, Value};
-use crate::manifest::{ConfigError, Located, VariablesProvider, known_names};
+use crate::manifest::{ConfigError, Located, VariablesProvider, check_label, known_names};
 
 /// A checked runtime configuration; the default one is that of no file.
 #[derive(Clone, Debug, Default)]
@@ -153,11 +153,13 @@ impl RuntimeConfig {
             ..Self::default()
         };
         for (label, store) in root.named("key_value_store")? {
+            check_label(&label, &store.at)?;
             config
                 .key_value_stores
                 .insert(label, KeyValueStore::read(store, &beside)?);
         }
         for (label, database) in root.named("sqlite_database")? {
+            check_label(&label, &database.at)?;
             config
                 .sqlite_databases
                 .insert(label, SqliteDatabase::read(database)?);
@@ -298,3 +300,6 @@ fn absolute(path: &Path) -> PathBuf {
     // Only an empty path has no absolute form.
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

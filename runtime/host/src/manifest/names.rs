@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::error::{ConfigError, Located, Location};
+use super::error::{ConfigError, Location};
 
 /// The name of a component, as in `[component.car]`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,17 +74,13 @@ pub(crate) fn check_variable(name: &str, at: &Location) -> Result<(), ConfigErro
 }
 
 /// Checks the label of a key-value store or an SQLite database.
-pub(crate) fn check_label(label: &Located<String>) -> Result<(), ConfigError> {
-    let (kebab, snake) = (word_fault(&label.value, '-'), word_fault(&label.value, '_'));
-    let (Some(kebab), Some(snake)) = (kebab, snake) else {
+pub(crate) fn check_label(label: &str, at: &Location) -> Result<(), ConfigError> {
+    let (Some(kebab), Some(snake)) = (word_fault(label, '-'), word_fault(label, '_')) else {
         return Ok(());
     };
-    Err(label.error(
-        if label.value.contains('_') {
-            snake
-        } else {
-            kebab
-        },
+    Err(at.error(
+        format_args!("{label:?}"),
+        if label.contains('_') { snake } else { kebab },
         "labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`",
     ))
 }

@@ -229,7 +229,9 @@ fn read_labels(
     key: &'static str,
 ) -> Result<Vec<Located<String>>, ConfigError> {
     let labels = component.strings(key)?;
-    labels.iter().try_for_each(check_label)?;
+    for label in &labels {
+        check_label(&label.value, &label.at)?;
+    }
     Ok(labels)
 }
 

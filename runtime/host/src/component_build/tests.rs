@@ -1,0 +1,159 @@
+//! Build commands really run, in a directory of their own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::{Toolchain, build, plan};
+use crate::manifest::{App, Overrides};
+
+/// An application of these components: name and what stands behind `build =`.
+fn app(components: &[(&str, &str)]) -> (TempDir, App) {
+    let root = tempfile::tempdir().expect("a directory");
+    let mut text =
+        "spin_manifest_version = 2\napplication.name = \"shop\"\ntrigger.http = []\n".to_owned();
+    for (name, build) in components {
+        text += &format!("[component.{name}]\nsource = \"{name}.wasm\"\nbuild = {build}\n");
+    }
+    let app = App::from_text(&root.path().join("spin.toml"), &text, &Overrides::default());
+    (root, app.unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// The message of a build that must fail, without the directory.
+fn failure(command: &str) -> String {
+    let (root, app) = app(&[("car", command)]);
+    let message = build(&app).expect_err("a failure").to_string();
+    message.replace(&root.path().display().to_string(), "DIR")
+}
+
+#[test]
+fn commands_run_in_order_and_where_they_say() {
+    let (root, app) = app(&[
+        (
+            "car",
+            "{ command = [\"mkdir sub\", \"echo 1 >> sub/log\"] }",
+        ),
+        (
+            "payment",
+            "{ command = \"echo 2 >> log\", workdir = \"sub\" }",
+        ),
+    ]);
+    build(&app).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(
+        fs::read_to_string(root.path().join("sub/log")).expect("a log"),
+        "1\n2\n"
+    );
+}
+
+#[test]
+fn a_command_that_components_share_runs_once() {
+    let shared = "{ command = \"echo x >> log\" }";
+    let (root, app) = app(&[("car", shared), ("payment", shared)]);
+    assert_eq!(plan(&app)[0].names(), "car, payment");
+    build(&app).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(
+        fs::read_to_string(root.path().join("log")).expect("a log"),
+        "x\n"
+    );
+}
+
+#[test]
+fn the_cargo_that_runs_us_is_not_the_cargo_that_builds() {
+    assert!(
+        std::env::var_os("CARGO_PKG_NAME").is_some(),
+        "cargo runs this test"
+    );
+    let (_root, app) = app(&[("car", "{ command = \"test -z \\\"$CARGO_PKG_NAME\\\"\" }")]);
+    build(&app).unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn a_failed_command_is_named_with_its_component_and_the_reason() {
+    for (command, expected) in [
+        (
+            "{ command = \"exit 3\" }",
+            r#"DIR/spin.toml:6: `component.car.build.command` = "exit 3": building component car failed (exit status: 3); correct what it says above, then start again"#,
+        ),
+        (
+            "{ command = \"no-such-program x\" }",
+            r#"DIR/spin.toml:6: `component.car.build.command` = "no-such-program x": building component car failed (the shell does not find it); correct what it says above, then start again"#,
+        ),
+        (
+            "{ command = \"kill -9 $$\" }",
+            r#"DIR/spin.toml:6: `component.car.build.command` = "kill -9 $$": building component car failed (signal: 9 (SIGKILL)); correct what it says above, then start again"#,
+        ),
+        (
+            "{ command = \"true\", workdir = \"nowhere\" }",
+            r#"DIR/spin.toml:6: `component.car.build.command` = "true": building component car failed (cannot be run in DIR/nowhere: No such file or directory (os error 2)); correct the command or its workdir"#,
+        ),
+    ] {
+        assert_eq!(failure(command), expected);
+    }
+}
+
+#[test]
+fn a_missing_target_is_installed_and_a_present_one_is_not() {
+    let tools = tempfile::tempdir().expect("a directory");
+    let script = |name: &str, text: String| script(tools.path(), name, &text);
+    let present = script("rustc-present", format!("echo {}", tools.path().display()));
+    let missing = script("rustc-missing", "echo /no/such/directory".to_owned());
+    let log = tools.path().join("log");
+    let rustup = script("rustup", format!("echo $@ >> {}", log.display()));
+    let (_root, app) = app(&[(
+        "car",
+        "{ command = \"cargo build --target wasm32-wasip2\" }",
+    )]);
+    let steps = plan(&app);
+    let ensure = |rustc: &Path| {
+        let toolchain = Toolchain {
+            rustc: rustc.to_owned(),
+            rustup: rustup.clone(),
+        };
+        toolchain
+            .ensure_target(&steps[0])
+            .unwrap_or_else(|error| panic!("{error}"));
+    };
+    ensure(&present);
+    assert!(!log.exists(), "nothing to install");
+    ensure(&missing);
+    assert_eq!(
+        fs::read_to_string(&log).expect("a log"),
+        "target add wasm32-wasip2\n"
+    );
+}
+
+#[test]
+fn a_target_that_cannot_be_installed_stops_the_build() {
+    let tools = tempfile::tempdir().expect("a directory");
+    let rustc = script(tools.path(), "rustc", "echo /no/such/directory");
+    let rustup = script(tools.path(), "rustup", "exit 1");
+    let (_root, app) = app(&[(
+        "car",
+        "{ command = \"cargo build --target wasm32-wasip2\" }",
+    )]);
+    let error = |rustc: PathBuf, rustup: PathBuf| {
+        let refused = Toolchain { rustc, rustup }.ensure_target(&plan(&app)[0]);
+        refused.expect_err("no target").to_string()
+    };
+    let failed = error(rustc.clone(), rustup.clone());
+    assert!(failed.ends_with("building component car failed (`rustup target add wasm32-wasip2` failed: exit status: 1); install the target with `rustup target add wasm32-wasip2`"), "{failed}");
+    let absent = error(rustc, tools.path().join("none"));
+    assert!(
+        absent.contains("the target wasm32-wasip2 is missing and rustup cannot be run"),
+        "{absent}"
+    );
+    let no_rust = error(tools.path().join("none"), rustup);
+    assert!(
+        no_rust.ends_with("; install Rust from https://rustup.rs"),
+        "{no_rust}"
+    );
+}
+
+fn script(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let path = directory.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a script");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("an executable script");
+    path
+}

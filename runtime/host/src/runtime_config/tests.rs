@@ -1,0 +1,184 @@
+//! What a runtime configuration means, and the message for every wrong one.
+
+use std::path::{Path, PathBuf};
+
+use super::{KeyValueStore, OutboundHttp, RuntimeConfig, SqliteDatabase};
+use crate::manifest::{App, Overrides, VariablesProvider};
+
+const OURS: &str = include_str!("../../../../runtime-config.toml");
+const MANIFEST: &str = include_str!("../../../../spin.toml");
+
+fn config(text: &str) -> RuntimeConfig {
+    let config = RuntimeConfig::from_text(Path::new("/etc/socar/runtime-config.toml"), text);
+    config.unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn our_own_has_a_database_for_every_label_and_shares_none() {
+    let config = config(OURS);
+    let app = App::from_text(Path::new("spin.toml"), MANIFEST, &Overrides::default());
+    let app = app.unwrap_or_else(|error| panic!("{error}"));
+    for component in &app.components {
+        for label in &component.key_value_stores {
+            assert!(config.key_value_stores.contains_key(label), "{label}");
+        }
+        for label in &component.sqlite_databases {
+            assert!(config.sqlite_databases.contains_key(label), "{label}");
+        }
+    }
+    let mut urls: Vec<_> = config
+        .key_value_stores
+        .values()
+        .map(|store| format!("{store:?}"))
+        .collect();
+    urls.sort();
+    urls.dedup();
+    assert_eq!(urls.len(), config.key_value_stores.len());
+}
+
+#[test]
+fn paths_start_where_they_do_for_spin() {
+    let config = config(concat!(
+        "state_dir = \"state\"\nlog_dir = \"/var/log/socar\"\n",
+        "[key_value_store.a]\ntype = \"spin\"\npath = \"a.db\"\n",
+        "[key_value_store.b]\ntype = \"spin\"\npath = \"/b.db\"\n",
+        "[key_value_store.c]\ntype = \"spin\"\n",
+        "[sqlite_database.d]\ntype = \"spin\"\npath = \"d.db\"\nallow_attach_file = true\n",
+    ));
+    let here = std::env::current_dir().expect("a directory");
+    assert_eq!(config.state_dir, Some(here.join("state")));
+    assert_eq!(config.log_dir, Some(PathBuf::from("/var/log/socar")));
+    let store = |path: Option<&str>| KeyValueStore::Spin {
+        path: path.map(PathBuf::from),
+    };
+    assert_eq!(config.key_value_stores["a"], store(Some("/etc/socar/a.db")));
+    assert_eq!(config.key_value_stores["b"], store(Some("/b.db")));
+    assert_eq!(config.key_value_stores["c"], store(None));
+    let database = SqliteDatabase::Spin {
+        path: Some(here.join("d.db")),
+        allow_attach_file: true,
+    };
+    assert_eq!(config.sqlite_databases["d"], database);
+}
+
+#[test]
+fn the_rest_is_read_as_spin_reads_it() {
+    let config = config(concat!(
+        "max_instance_memory = 134217728\n",
+        "[outbound_http]\nmax_connections = 10\n[outbound_redis]\nmax_connections = 5\n",
+        "[[variables_provider]]\ntype = \"static\"\nvalues = { limit = \"5\" }\n",
+        "[[variables_provider]]\ntype = \"env\"\nprefix = \"MINE\"\n",
+        "[[config_provider]]\ntype = \"env\"\ndotenv_path = \".env.local\"\n",
+    ));
+    assert_eq!(config.max_instance_memory, Some(128 * 1024 * 1024));
+    let http = OutboundHttp {
+        connection_pooling: false,
+        max_connections: Some(10),
+    };
+    assert_eq!(
+        (config.outbound_http, config.outbound_redis_connections),
+        (http, Some(5))
+    );
+    let env = |prefix: &str, dotenv: Option<&str>| VariablesProvider::Environment {
+        prefix: prefix.to_owned(),
+        dotenv: dotenv.map(PathBuf::from),
+    };
+    let values = [("limit".to_owned(), "5".to_owned())].into();
+    let expected = [
+        VariablesProvider::Static(values),
+        env("MINE", None),
+        env("SPIN_VARIABLE", Some(".env.local")),
+    ];
+    assert_eq!(config.variables_providers, expected);
+}
+
+#[test]
+fn no_file_is_an_empty_one_and_so_is_the_one_spinkube_always_names() {
+    assert!(OutboundHttp::default().connection_pooling);
+    for file in [None, Some(Path::new("/runtime-config.toml"))] {
+        let config = RuntimeConfig::load(file).unwrap_or_else(|error| panic!("{error}"));
+        assert!(config.key_value_stores.is_empty());
+    }
+}
+
+#[test]
+fn every_mistake_has_its_message() {
+    for (text, expected) in [
+        (
+            "stat_dir = \"x\"",
+            r#"rc.toml:1: `stat_dir` = "x": unknown key; did you mean `state_dir`?"#,
+        ),
+        (
+            "key_value_store.a = ",
+            "rc.toml:1: `key_value_store.a =`: not valid TOML (string values must be quoted, expected literal string); correct this line",
+        ),
+        (
+            "[key_value_store.a]\nurl = \"redis://h\"",
+            r#"rc.toml:1: `key_value_store.a.type`: this key is missing; write type = "spin" or type = "redis""#,
+        ),
+        (
+            "[key_value_store.a]\ntype = \"azure_cosmos\"\naccount = \"x\"",
+            r#"rc.toml:2: `key_value_store.a.type` = "azure_cosmos": socar has no such key-value store; known here: `spin`, `redis`"#,
+        ),
+        (
+            "[key_value_store.a]\ntype = \"redsi\"",
+            r#"rc.toml:2: `key_value_store.a.type` = "redsi": socar has no such key-value store; did you mean `redis`?"#,
+        ),
+        (
+            "[key_value_store.a]\ntype = \"redis\"",
+            r#"rc.toml:1: `key_value_store.a.url`: this key is missing; add url = "redis://host:port/0""#,
+        ),
+        (
+            "[key_value_store.a]\ntype = \"redis\"\nurl = \"localhost\"",
+            r#"rc.toml:3: `key_value_store.a.url` = "localhost": not a Redis address; write redis://host:port/database"#,
+        ),
+        (
+            "[key_value_store.a]\ntype = \"spin\"\nfile = \"a.db\"",
+            r#"rc.toml:3: `key_value_store.a.file` = "a.db": unknown key; known here: `type`, `path`"#,
+        ),
+        (
+            "[key_value_store.\"A b\"]\ntype = \"spin\"",
+            r#"rc.toml:1: `key_value_store.A b` = "A b": ` ` is neither a letter nor a digit; labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`"#,
+        ),
+        (
+            "[sqlite_database.a]\ntype = \"libsql\"\nurl = \"https://x\"",
+            r#"rc.toml:2: `sqlite_database.a.type` = "libsql": socar has no such SQLite database; known here: `spin`"#,
+        ),
+        (
+            "[llm_compute]\ntype = \"spin\"",
+            "rc.toml:1: `llm_compute`: socar does not support this table of Spin's; remove it, or run the application on stock Spin",
+        ),
+        (
+            "[outbound_networking]\nblock_networks = [\"private\"]",
+            "rc.toml:1: `outbound_networking`: socar does not support this table of Spin's; remove it; `allowed_outbound_hosts` in the manifest says where components may connect",
+        ),
+        (
+            "[[variables_provider]]\ntype = \"vault\"\nurl = \"x\"",
+            r#"rc.toml:2: `variables_provider[0].type` = "vault": socar has no such variables provider; known here: `static`, `env`"#,
+        ),
+        (
+            "[outbound_http]\nconnection_poling = true",
+            "rc.toml:2: `outbound_http.connection_poling` = true: unknown key; did you mean `connection_pooling`?",
+        ),
+        (
+            "max_instance_memory = -1",
+            "rc.toml:1: `max_instance_memory` = -1: it is negative; write a number from 0",
+        ),
+        (
+            "state_dir = \"\"",
+            r#"rc.toml:1: `state_dir` = "": it names no directory; name one, or remove the key for the usual one"#,
+        ),
+    ] {
+        let error = RuntimeConfig::from_text(Path::new("rc.toml"), text).expect_err(text);
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = RuntimeConfig::load(Some(Path::new("no-such.toml"))).expect_err("no file");
+    assert_eq!(
+        error.to_string(),
+        "no-such.toml: cannot be read (No such file or directory (os error 2)); name a file that exists, or leave --runtime-config-file out"
+    );
+}
