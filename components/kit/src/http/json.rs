@@ -5,7 +5,7 @@ use http::header;
 use serde_json::{Map, Value};
 
 /// The members of a request's JSON object that nobody has looked at yet, and what is wrong so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fields {
     members: Map<String, Value>,
     problem: Option<Problem>,

@@ -1,0 +1,31 @@
+//! Hold: the reservation context keeps a car while the customer pays. One winner.
+
+use crate::{
+    Fleet,
+    domain::{Car, Period, Refusal},
+};
+use events::{CarId, ReservationId};
+use kit::{ChangeError, Decision, Origin, Platform, Versioned};
+
+/// Holds a car for a reservation. Holding twice is holding once.
+///
+/// # Errors
+///
+/// [`Refusal::Unknown`], [`Refusal::NotAvailable`], and what the store cannot do.
+pub async fn hold<P: Platform, R: From<Refusal>>(
+    fleet: &Fleet<P>,
+    origin: &Origin,
+    id: CarId,
+    reservation: ReservationId,
+) -> Result<Versioned<Car>, ChangeError<R>> {
+    let held = fleet
+        .change(id, origin, |car| {
+            let car = &car.ok_or(Refusal::Unknown(id))?.state;
+            Ok(match car.hold(reservation, Period::OPEN)? {
+                Some(car) => Decision::Commit(car, Vec::new(), ()),
+                None => Decision::Keep(()),
+            })
+        })
+        .await?;
+    held.ok_or_else(|| ChangeError::Refused(Refusal::Unknown(id).into()))
+}

@@ -1,0 +1,32 @@
+//! Register: a car joins the fleet under the next number.
+
+use crate::{
+    Fleet,
+    domain::{Car, Details},
+};
+use events::CarId;
+use kit::{ChangeError, Decision, Origin, Platform, Versioned, numbering};
+
+/// Adds a car to the fleet.
+///
+/// # Errors
+///
+/// What the store cannot do; a number may then be lost, never a car.
+pub async fn register<P: Platform, R>(
+    fleet: &Fleet<P>,
+    origin: &Origin,
+    details: Details,
+) -> Result<Versioned<Car>, ChangeError<R>> {
+    let id = CarId(numbering::allocate(&fleet.platform).await?);
+    let registered = fleet
+        .change(id, origin, |existing| {
+            // The number is ours alone: what exists is our own write, read back.
+            if existing.is_some() {
+                return Ok(Decision::Keep(()));
+            }
+            let (car, event) = Car::register(id, details.clone());
+            Ok(Decision::Commit(car, vec![event], ()))
+        })
+        .await?;
+    registered.ok_or_else(|| ChangeError::Contended(format!("car/{id}")))
+}
