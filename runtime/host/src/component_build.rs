@@ -195,5 +195,6 @@ fn reason(status: ExitStatus) -> String {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

@@ -5,6 +5,7 @@
 //!
 //! - [`schema`] knows the keys, [`check`] whether the names fit together,
 //! - [`RouteTable`] answers "who serves this path", [`AllowedHosts`] "may it connect there",
+//! - [`Component::check_imports`] says whether a built component needs more than it was granted,
 //! - [`Overrides`] is what the command line, the runtime configuration and the environment add.
 //!
 //! The `.wasm` files may not be built yet when the manifest is read, so their presence is asked for separately:
@@ -25,6 +26,7 @@ mod check;
 pub(crate) mod document;
 mod error;
 mod files;
+mod grants;
 mod hosts;
 mod names;
 mod routes;
@@ -36,8 +38,8 @@ mod variables;
 
 use crate::policy::Policy;
 
-pub(crate) use error::known_names;
 pub use error::{ConfigError, Located, Location};
+pub(crate) use error::{is_slip, known_names};
 pub use files::Files;
 pub use hosts::AllowedHosts;
 pub use names::ComponentId;
@@ -94,6 +96,7 @@ pub struct Component {
     pub build: Option<Build>,
     /// How long, how much, how many: `[component.<id>.tool.socar]` over `[application.tool.socar]`.
     pub policy: Policy,
+    at: Location,
     source_at: Located<String>,
 }
 

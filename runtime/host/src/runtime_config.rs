@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::manifest::document::{self, Table, Value};
-use crate::manifest::{ConfigError, Located, VariablesProvider, check_label, known_names};
+use crate::manifest::{App, ConfigError, Located, Location, VariablesProvider};
+use crate::manifest::{check_label, is_slip, known_names};
 
 /// A checked runtime configuration; the default one is that of no file.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,21 @@ pub struct RuntimeConfig {
     pub outbound_http: OutboundHttp,
     /// `[outbound_redis] max_connections`.
     pub outbound_redis_connections: Option<usize>,
+    labels: Vec<Label>,
+}
+
+/// Where a label is configured.
+#[derive(Clone, Debug)]
+struct Label {
+    name: String,
+    kind: Kind,
+    at: Location,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    KeyValueStore,
+    SqliteDatabase,
 }
 
 /// Where the entries of one label live.
@@ -153,13 +169,13 @@ impl RuntimeConfig {
             ..Self::default()
         };
         for (label, store) in root.named("key_value_store")? {
-            check_label(&label, &store.at)?;
+            config.add_label(&label, Kind::KeyValueStore, &store.at)?;
             config
                 .key_value_stores
                 .insert(label, KeyValueStore::read(store, &beside)?);
         }
         for (label, database) in root.named("sqlite_database")? {
-            check_label(&label, &database.at)?;
+            config.add_label(&label, Kind::SqliteDatabase, &database.at)?;
             config
                 .sqlite_databases
                 .insert(label, SqliteDatabase::read(database)?);
@@ -180,6 +196,51 @@ impl RuntimeConfig {
         }
         root.finish()?;
         Ok(config)
+    }
+
+    /// Makes sure that no label is misspelt: the store that was meant would silently be another one.
+    ///
+    /// A label that looks like none of the application's is somebody else's; configurations may be shared.
+    ///
+    /// # Errors
+    /// When a label is almost one that a component is granted and that is not configured.
+    pub fn check_labels(&self, app: &App) -> Result<(), ConfigError> {
+        for label in &self.labels {
+            let granted = app
+                .components
+                .iter()
+                .flat_map(|component| match label.kind {
+                    Kind::KeyValueStore => &component.key_value_stores,
+                    Kind::SqliteDatabase => &component.sqlite_databases,
+                });
+            let granted: Vec<&String> = granted.collect();
+            let meant = granted
+                .iter()
+                .find(|name| !self.configures(label.kind, name) && is_slip(&label.name, name));
+            if let (false, Some(meant)) = (granted.contains(&&label.name), meant) {
+                return Err(label.at.absent(
+                    "no component is granted this label",
+                    format!("did you mean `{meant}`, which is not configured?"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn configures(&self, kind: Kind, name: &str) -> bool {
+        self.labels
+            .iter()
+            .any(|label| label.kind == kind && label.name == name)
+    }
+
+    fn add_label(&mut self, name: &str, kind: Kind, at: &Location) -> Result<(), ConfigError> {
+        check_label(name, at)?;
+        self.labels.push(Label {
+            name: name.to_owned(),
+            kind,
+            at: at.clone(),
+        });
+        Ok(())
     }
 }
 

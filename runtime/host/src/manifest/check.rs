@@ -277,6 +277,7 @@ impl Context<'_> {
                 None => self.policy.clone(),
             },
             source_at: component.source,
+            at: component.at,
             id: component.id,
         })
     }

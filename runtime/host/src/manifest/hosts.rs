@@ -16,6 +16,8 @@ mod address;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
     entries: Vec<Entry>,
+    /// Whether a template left an entry empty.
+    optional: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,17 @@ impl AllowedHosts {
         self.entries.iter().filter_map(Entry::chained)
     }
 
+    /// Whether any host of this scheme is listed, even one whose variable is empty just now.
+    pub(crate) fn may_use(&self, scheme: &str) -> bool {
+        let fits = |entry: &Entry| {
+            entry
+                .scheme
+                .as_deref()
+                .is_none_or(|allowed| allowed == scheme)
+        };
+        self.optional || self.entries.iter().any(fits)
+    }
+
     /// Whether nothing at all is allowed.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -77,6 +90,7 @@ impl AllowedHosts {
         for written in entries {
             let filled = values.fill(written)?;
             if filled.templated && ["", "http://", "https://"].contains(&filled.text.as_str()) {
+                allowed.optional = true;
                 continue;
             }
             let parse = if filled.templated {

@@ -31,6 +31,7 @@ pub(crate) struct Manifest {
 
 #[derive(Debug)]
 pub(crate) struct Component {
+    pub(crate) at: Location,
     pub(crate) id: ComponentId,
     pub(crate) description: String,
     pub(crate) source: Located<String>,
@@ -177,6 +178,7 @@ impl Component {
         table.array("targets")?;
         table.table("profile")?;
         let component = Self {
+            at: table.at().clone(),
             id,
             description: optional(table.string("description")?),
             source: read_source(&mut table)?,

@@ -26,6 +26,7 @@ fn our_own_has_a_database_for_every_label_and_shares_none() {
             assert!(config.sqlite_databases.contains_key(label), "{label}");
         }
     }
+    assert_eq!(config.check_labels(&app), Ok(()));
     let mut urls: Vec<_> = config
         .key_value_stores
         .values()
@@ -181,4 +182,23 @@ fn a_file_that_is_not_there_is_named() {
         error.to_string(),
         "no-such.toml: cannot be read (No such file or directory (os error 2)); name a file that exists, or leave --runtime-config-file out"
     );
+}
+
+#[test]
+fn a_misspelt_label_is_noticed_and_a_foreign_one_is_not() {
+    let app = App::from_text(Path::new("spin.toml"), MANIFEST, &Overrides::default());
+    let app = app.unwrap_or_else(|error| panic!("{error}"));
+    let check = |label: &str| {
+        let text = format!(
+            "[key_value_store.car]\ntype = \"spin\"\n[key_value_store.{label}]\ntype = \"spin\"\n"
+        );
+        config(&text)
+            .check_labels(&app)
+            .map_err(|error| error.to_string())
+    };
+    for label in ["default", "session", "cars", "payment"] {
+        assert_eq!(check(label), Ok(()), "{label}");
+    }
+    let expected = "/etc/socar/runtime-config.toml:3: `key_value_store.paymnt`: no component is granted this label; did you mean `payment`, which is not configured?";
+    assert_eq!(check("paymnt"), Err(expected.to_owned()));
 }

@@ -177,3 +177,52 @@ fn a_manifest_that_is_not_there_is_named() {
         "no/such/spin.toml: cannot be read (No such file or directory (os error 2)); name the manifest with -f"
     );
 }
+
+#[test]
+fn a_component_that_uses_what_it_was_not_granted_is_named() {
+    let car = |more: &str| app(more).components.remove(0);
+    let message = |more: &str, import: &str| {
+        let refused = car(more).check_imports([
+            "wasi:http/types@0.3.0",
+            "spin:variables/variables@3.0.0",
+            import,
+        ]);
+        refused
+            .map_err(|error| error.to_string())
+            .err()
+            .unwrap_or_default()
+    };
+    for (import, expected) in [
+        (
+            "spin:key-value/key-value@3.0.0",
+            r#"spin.toml:7: `component.car.key_value_stores`: the component uses spin:key-value/key-value@3.0.0, and no key-value store is granted to it; add key_value_stores = ["<label>"] with the label that it opens"#,
+        ),
+        (
+            "spin:sqlite/sqlite@3.0.0",
+            r#"spin.toml:7: `component.car.sqlite_databases`: the component uses spin:sqlite/sqlite@3.0.0, and no database is granted to it; add sqlite_databases = ["<label>"] with the label that it opens"#,
+        ),
+        (
+            "spin:redis/redis@3.0.0",
+            r#"spin.toml:7: `component.car.allowed_outbound_hosts`: the component uses spin:redis/redis@3.0.0, and no Redis is granted to it; add the address that it opens to allowed_outbound_hosts, such as "redis://127.0.0.1:6379""#,
+        ),
+        (
+            "wasi:http/client@0.3.0",
+            r#"spin.toml:7: `component.car.allowed_outbound_hosts`: the component uses wasi:http/client@0.3.0, and no HTTP host is granted to it; add the hosts that it calls to allowed_outbound_hosts, such as "https://example.com""#,
+        ),
+    ] {
+        assert_eq!(message("", import), expected);
+    }
+    let granted = "key_value_stores = [\"a\"]\nsqlite_databases = [\"a\"]\n";
+    assert_eq!(message(granted, "wasi:keyvalue/atomics@0.2.0-draft2"), "");
+    assert_eq!(message(granted, "spin:sqlite/sqlite@3.0.0"), "");
+    let redis = "allowed_outbound_hosts = [\"redis://h\"]";
+    assert_eq!(message(redis, "spin:redis/redis@3.0.0"), "");
+    assert_ne!(message(redis, "wasi:http/client@0.3.0"), "");
+    let ours = ours(&Overrides::default());
+    let payment = ours.component("payment").expect("a payment");
+    assert_eq!(
+        payment.check_imports(["wasi:http/client@0.3.0"]),
+        Ok(()),
+        "its gateway is optional"
+    );
+}
