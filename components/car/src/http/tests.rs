@@ -1,0 +1,243 @@
+use super::*;
+use crate::reactions;
+use bytes::Bytes;
+use events::{CloudEvent, Event, ReservationState};
+use futures::executor::block_on;
+use kit::memory::MemoryPlatform;
+
+fn fleet() -> Fleet<MemoryPlatform> {
+    Fleet::new(MemoryPlatform::new())
+}
+
+fn send(fleet: &Fleet<MemoryPlatform>, method: &str, path: &str, body: &str) -> Response {
+    send_with(fleet, method, path, body, &[])
+}
+
+fn send_with(
+    fleet: &Fleet<MemoryPlatform>,
+    method: &str,
+    path: &str,
+    body: &str,
+    headers: &[(&str, &str)],
+) -> Response {
+    let mut request = ::http::Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "h")
+        .header("content-type", "application/json");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request
+        .body(Bytes::copy_from_slice(body.as_bytes()))
+        .unwrap();
+    block_on(answer(fleet, request))
+}
+
+fn body(response: &Response) -> Value {
+    serde_json::from_slice(response.body()).unwrap_or(Value::Null)
+}
+
+fn register(fleet: &Fleet<MemoryPlatform>, name: &str) {
+    let created = send(
+        fleet,
+        "POST",
+        "/cars",
+        &json!({ "carName": name }).to_string(),
+    );
+    assert_eq!(created.status(), 201);
+}
+
+fn deliver(fleet: &Fleet<MemoryPlatform>, event: fn(ReservationState) -> Event, rsv_id: u64) {
+    let state = ReservationState {
+        rsv_id: ReservationId(rsv_id),
+        car_id: CarId(1),
+        pay_id: None,
+        status: "any".into(),
+        reason: None,
+    };
+    let event = CloudEvent {
+        specversion: "1.0".into(),
+        id: "reservation/1/2".into(),
+        source: "socar/reservation".into(),
+        subject: "reservation/1".into(),
+        time: fleet.platform.now(),
+        datacontenttype: "application/json".into(),
+        sequence: 2,
+        correlationid: "c".into(),
+        causationid: "c".into(),
+        traceparent: "t".into(),
+        event: event(state),
+    };
+    block_on(reactions::react(fleet, &event)).unwrap();
+}
+
+fn status(fleet: &Fleet<MemoryPlatform>) -> Value {
+    body(&send(fleet, "GET", "/cars/1", ""))["status"].clone()
+}
+
+#[test]
+fn a_registered_car_is_found_where_the_answer_says() {
+    let fleet = fleet();
+    let created = send(&fleet, "POST", "/cars", r#"{"carName":"Mercedes-Benz"}"#);
+    assert_eq!(created.status(), 201);
+    assert_eq!(created.headers()["location"], "http://h/cars/1");
+    assert_eq!(body(&created)["carId"], 1);
+    assert_eq!(body(&created)["status"], "available");
+    assert_eq!(body(&send(&fleet, "GET", "/cars/1", "")), body(&created));
+    assert_eq!(fleet.platform.announced(), ["CarRegistered"]);
+}
+
+#[test]
+fn put_replaces_and_patch_merges() {
+    let fleet = fleet();
+    send(
+        &fleet,
+        "POST",
+        "/cars",
+        r#"{"carName":"A","carType":"suv","amount":5}"#,
+    );
+    let patched = body(&send(&fleet, "PATCH", "/cars/1", r#"{"amount":6}"#));
+    assert_eq!(
+        (&patched["carType"], &patched["amount"]),
+        (&json!("suv"), &json!(6))
+    );
+    let put = body(&send(&fleet, "PUT", "/cars/1", r#"{"carName":"B"}"#));
+    assert_eq!(
+        (&put["carName"], &put["carType"], &put["amount"]),
+        (&json!("B"), &json!(""), &json!(0))
+    );
+    assert_eq!(send(&fleet, "PUT", "/cars/1", "{}").status(), 422);
+    assert_eq!(
+        send(&fleet, "PUT", "/cars/9", r#"{"carName":"B"}"#).status(),
+        404
+    );
+}
+
+#[test]
+fn a_client_may_send_back_what_it_has_read_but_not_set_the_status() {
+    let fleet = fleet();
+    register(&fleet, "A");
+    let read = String::from_utf8(send(&fleet, "GET", "/cars/1", "").body().to_vec()).unwrap();
+    assert_eq!(send(&fleet, "PUT", "/cars/1", &read).status(), 200);
+    let refused = send(&fleet, "PATCH", "/cars/1", r#"{"status":"reserved"}"#);
+    assert_eq!(refused.status(), 422);
+    assert_eq!(body(&refused)["field"], "status");
+}
+
+#[test]
+fn an_edit_of_an_older_version_is_refused() {
+    let fleet = fleet();
+    register(&fleet, "A");
+    let stale = [("if-match", "\"1\"")];
+    assert_eq!(
+        send_with(&fleet, "PATCH", "/cars/1", r#"{"amount":1}"#, &stale).status(),
+        200
+    );
+    assert_eq!(
+        send_with(&fleet, "PATCH", "/cars/1", r#"{"amount":2}"#, &stale).status(),
+        412
+    );
+    assert_eq!(
+        send_with(&fleet, "DELETE", "/cars/1", "", &stale).status(),
+        412
+    );
+    assert_eq!(body(&send(&fleet, "GET", "/cars/1", ""))["amount"], 1);
+}
+
+#[test]
+fn a_deleted_car_is_gone_from_every_page_and_its_number_is_not_used_again() {
+    let fleet = fleet();
+    for name in ["A", "B", "C"] {
+        register(&fleet, name);
+    }
+    assert_eq!(send(&fleet, "DELETE", "/cars/2", "").status(), 204);
+    assert_eq!(send(&fleet, "GET", "/cars/2", "").status(), 404);
+    register(&fleet, "D");
+    for sort in ["carId", "carName", "amount"] {
+        let page = body(&send(&fleet, "GET", &format!("/cars?sort={sort},desc"), ""));
+        assert_eq!(page["page"]["totalElements"], 3, "{sort}");
+        assert_eq!(
+            page["_embedded"]["cars"].as_array().unwrap().len(),
+            3,
+            "{sort}"
+        );
+    }
+}
+
+#[test]
+fn cars_of_the_same_amount_are_ordered_by_number() {
+    let fleet = fleet();
+    for name in ["A", "B", "C", "D"] {
+        register(&fleet, name);
+    }
+    let ids = |page: u64| -> Vec<u64> {
+        let page = body(&send(
+            &fleet,
+            "GET",
+            &format!("/cars?sort=amount,desc&size=2&page={page}"),
+            "",
+        ));
+        let cars = page["_embedded"]["cars"].as_array().unwrap().clone();
+        cars.iter()
+            .map(|car| car["carId"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!((ids(0), ids(1), ids(2)), (vec![1, 2], vec![3, 4], vec![]));
+}
+
+#[test]
+fn a_hold_keeps_others_out_until_it_is_released() {
+    let fleet = fleet();
+    register(&fleet, "A");
+    let hold = |rsv: u64| {
+        send(
+            &fleet,
+            "POST",
+            "/internal/cars/1/hold",
+            &json!({ "rsvId": rsv }).to_string(),
+        )
+    };
+    assert_eq!(hold(1).status(), 200);
+    assert_eq!(hold(1).status(), 200);
+    assert_eq!(hold(2).status(), 409);
+    assert_eq!(send(&fleet, "DELETE", "/cars/1", "").status(), 409);
+    assert_eq!(
+        send(&fleet, "POST", "/internal/cars/1/release", r#"{"rsvId":1}"#).status(),
+        200
+    );
+    assert_eq!(hold(2).status(), 200);
+    assert_eq!(
+        send(&fleet, "POST", "/internal/cars/9/hold", r#"{"rsvId":1}"#).status(),
+        404
+    );
+}
+
+#[test]
+fn every_event_may_arrive_twice() {
+    let fleet = fleet();
+    register(&fleet, "A");
+    send(&fleet, "POST", "/internal/cars/1/hold", r#"{"rsvId":1}"#);
+    for _ in 0..2 {
+        deliver(&fleet, Event::ReservationConfirmed, 1);
+        assert_eq!(status(&fleet), "reserved");
+    }
+    for _ in 0..2 {
+        deliver(&fleet, Event::ReservationCancelled, 1);
+        assert_eq!(status(&fleet), "available");
+    }
+    assert_eq!(
+        fleet.platform.announced(),
+        ["CarRegistered", "CarReserved", "CarCancelled"]
+    );
+}
+
+#[test]
+fn a_cancellation_may_overtake_its_confirmation() {
+    let fleet = fleet();
+    register(&fleet, "A");
+    send(&fleet, "POST", "/internal/cars/1/hold", r#"{"rsvId":1}"#);
+    deliver(&fleet, Event::ReservationCancelled, 1);
+    deliver(&fleet, Event::ReservationConfirmed, 1);
+    assert_eq!(status(&fleet), "available");
+}
