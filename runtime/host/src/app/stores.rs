@@ -1,0 +1,104 @@
+//! Which backend stands behind each label: the runtime configuration decides, then `--redis-url`, then the state
+//! directory.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use crate::capability::sqlite::database::Database as GuestDatabase;
+use crate::database::Database;
+use crate::remote::Remote;
+use crate::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
+use crate::store::{KeyValue, RedisStore, SqliteStore};
+
+/// Opens each store and database once, however many components share it.
+pub struct Stores<'a> {
+    config: &'a RuntimeConfig,
+    state: &'a Path,
+    embedded: Arc<Database>,
+    redis: Option<Arc<Remote>>,
+    files: BTreeMap<PathBuf, Arc<Database>>,
+    key_value: BTreeMap<String, Arc<dyn KeyValue>>,
+    databases: BTreeMap<String, Arc<GuestDatabase>>,
+}
+
+impl<'a> Stores<'a> {
+    /// Nothing is opened yet.
+    pub fn new(
+        config: &'a RuntimeConfig,
+        state: &'a Path,
+        embedded: Arc<Database>,
+        redis: Option<Arc<Remote>>,
+    ) -> Self {
+        Self {
+            config,
+            state,
+            embedded,
+            redis,
+            files: BTreeMap::new(),
+            key_value: BTreeMap::new(),
+            databases: BTreeMap::new(),
+        }
+    }
+
+    /// The key-value store with this label.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn key_value(&mut self, label: &str) -> anyhow::Result<Arc<dyn KeyValue>> {
+        if let Some(store) = self.key_value.get(label) {
+            return Ok(store.clone());
+        }
+        let store = self
+            .open_key_value(label)
+            .with_context(|| format!("cannot open the key-value store `{label}`"))?;
+        self.key_value.insert(label.to_owned(), store.clone());
+        Ok(store)
+    }
+
+    /// The SQLite database with this label.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn database(&mut self, label: &str) -> anyhow::Result<Arc<GuestDatabase>> {
+        if let Some(database) = self.databases.get(label) {
+            return Ok(database.clone());
+        }
+        let database = match self.config.sqlite_databases.get(label) {
+            Some(SqliteDatabase::Spin { path: Some(path), allow_attach_file }) => {
+                GuestDatabase::open(path, *allow_attach_file)
+            }
+            Some(SqliteDatabase::Spin { path: None, .. }) => GuestDatabase::in_memory(label),
+            None => GuestDatabase::open(&self.state.join("sqlite").join(format!("{label}.db")), false),
+        };
+        let database = database.with_context(|| format!("cannot open the SQLite database `{label}`"))?;
+        self.databases.insert(label.to_owned(), database.clone());
+        Ok(database)
+    }
+
+    fn open_key_value(&mut self, label: &str) -> anyhow::Result<Arc<dyn KeyValue>> {
+        Ok(match (self.config.key_value_stores.get(label), &self.redis) {
+            (Some(KeyValueStore::Redis { url }), _) => Arc::new(RedisStore::raw(Remote::new(url)?)),
+            (Some(KeyValueStore::Spin { path: Some(path) }), _) => {
+                let file = self.file(path)?;
+                Arc::new(SqliteStore::open(file, label)?)
+            }
+            (Some(KeyValueStore::Spin { path: None }), _) => {
+                Arc::new(SqliteStore::open(Database::in_memory()?, label)?)
+            }
+            (None, Some(redis)) => Arc::new(RedisStore::labelled(redis.clone(), label)),
+            (None, None) => Arc::new(SqliteStore::open(self.embedded.clone(), label)?),
+        })
+    }
+
+    fn file(&mut self, path: &Path) -> anyhow::Result<Arc<Database>> {
+        if let Some(file) = self.files.get(path) {
+            return Ok(file.clone());
+        }
+        let file = Database::open(path)?;
+        self.files.insert(path.to_owned(), file.clone());
+        Ok(file)
+    }
+}

@@ -1,0 +1,136 @@
+//! Bodies that do a little more than carry bytes.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::Sleep;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// Keeps something (a permit, a counter) until the last byte of the body is taken or nobody wants it any more.
+pub struct Held<G> {
+    body: WasiBody,
+    guard: Option<G>,
+}
+
+/// Fails when the next part of the body takes too long.
+pub struct Paced {
+    body: WasiBody,
+    patience: Duration,
+    alarm: Pin<Box<Sleep>>,
+}
+
+/// Fails when the body turns out longer than allowed, and tells.
+pub struct Limited {
+    body: WasiBody,
+    left: u64,
+    exceeded: Arc<AtomicBool>,
+}
+
+// === impl Held ===
+
+impl<G> Held<G> {
+    /// Holds `guard` as long as the body lasts.
+    pub fn new(body: WasiBody, guard: G) -> Self {
+        let guard = if body.is_end_stream() { None } else { Some(guard) };
+        Self { body, guard }
+    }
+}
+
+impl<G: Unpin> Body for Held<G> {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if !matches!(frame, Poll::Pending | Poll::Ready(Some(Ok(_)))) {
+            self.guard = None;
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+// === impl Paced ===
+
+impl Paced {
+    /// Waits at most `patience` for each part.
+    pub fn new(body: WasiBody, patience: Duration) -> Self {
+        Self { body, patience, alarm: Box::pin(tokio::time::sleep(patience)) }
+    }
+}
+
+impl Body for Paced {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.body).poll_frame(cx) {
+            Poll::Pending => {
+                this.alarm.as_mut().poll(cx).map(|()| Some(Err(Error::ConnectionReadTimeout)))
+            }
+            ready => {
+                this.alarm.as_mut().reset(tokio::time::Instant::now() + this.patience);
+                ready
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+// === impl Limited ===
+
+impl Limited {
+    /// Lets at most `limit` bytes through; sets `exceeded` when there were more.
+    pub fn new(body: WasiBody, limit: u64, exceeded: Arc<AtomicBool>) -> Self {
+        Self { body, left: limit, exceeded }
+    }
+}
+
+impl Body for Limited {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+            match self.left.checked_sub(length) {
+                Some(left) => self.left = left,
+                None => {
+                    self.exceeded.store(true, Ordering::Release);
+                    return Poll::Ready(Some(Err(Error::HttpRequestBodySize(None))));
+                }
+            }
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

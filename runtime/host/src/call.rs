@@ -1,0 +1,86 @@
+//! What travels with one call through any number of components: how long it may still take, how deep it is
+//! nested, and whom it belongs to.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::trace::Trace;
+
+/// How many components may call one another before it must be a loop.
+pub const DEEPEST: u32 = 16;
+
+/// The header that tells a caller, and every log line, which request this was.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header of W3C Trace Context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// One call, as seen by the component that handles it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// When the answer must be there.
+    pub deadline: Instant,
+    /// How many calls stand between the outside world and this one.
+    pub depth: u32,
+    /// Whom it belongs to.
+    pub trace: Trace,
+}
+
+impl Call {
+    /// A call from outside, which may take this long.
+    pub fn arriving(trace: Trace, patience: Duration) -> Self {
+        Self { deadline: Instant::now() + patience, depth: 0, trace }
+    }
+
+    /// The call that a component makes while it handles this one: it inherits what is left of the time.
+    pub fn onward(&self, patience: Option<Duration>) -> Self {
+        let deadline = match patience {
+            Some(patience) => self.deadline.min(Instant::now() + patience),
+            None => self.deadline,
+        };
+        Self { deadline, depth: self.depth + 1, trace: self.trace.clone() }
+    }
+
+    /// The same call, but never longer than this component may take.
+    pub fn limited(mut self, patience: Duration) -> Self {
+        self.deadline = self.deadline.min(Instant::now() + patience);
+        self
+    }
+
+    /// Gives a request its trace headers, unless the guest that sends it has set its own.
+    pub fn mark(&self, headers: &mut HeaderMap) {
+        set_if_absent(headers, TRACEPARENT, &self.trace.parent);
+        set_if_absent(headers, REQUEST_ID, &self.trace.request_id);
+    }
+}
+
+fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
+    if let http::header::Entry::Vacant(vacant) = headers.entry(name) {
+        vacant.insert(value.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nested_call_never_outlives_its_caller() {
+        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        assert_eq!(call.onward(Some(Duration::from_secs(60))).deadline, call.deadline);
+        assert!(call.onward(Some(Duration::from_millis(1))).deadline < call.deadline);
+        assert_eq!(call.onward(None).deadline, call.deadline);
+        assert_eq!(call.onward(None).depth, 1);
+    }
+
+    #[test]
+    fn trace_headers_of_the_guest_are_kept() {
+        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, HeaderValue::from_static("mine"));
+        call.mark(&mut headers);
+        assert_eq!(headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()), Some("mine"));
+        assert_eq!(headers.get(TRACEPARENT), Some(&call.trace.parent));
+    }
+}

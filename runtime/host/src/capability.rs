@@ -1,0 +1,179 @@
+//! What a component may touch, and nothing besides: the data of one instance, and the functions it can call.
+//!
+//! An instance reaches only what its [`Grants`] name; there is no global to reach for. Functions that wait for nothing
+//! but memory or a local file run to their end on the spot, because handing a microsecond of work to another thread
+//! costs more than doing it.
+
+pub mod key_value;
+pub mod outbound_http;
+pub mod outbound_redis;
+pub mod output;
+pub mod sqlite;
+pub mod variables;
+pub mod wasi_key_value;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::filesystem::FsPerms;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::call::Call;
+use crate::store::KeyValue;
+use outbound_http::{Exits, OutboundHttp};
+use output::{CurrentRequest, Kind, Lines};
+
+/// Generated from `wit/host.wit`.
+pub mod bindings {
+    #![allow(missing_docs, reason = "generated")]
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "socar:platform/platform",
+        imports: {
+            "wasi:keyvalue": async | trappable,
+            "spin:sqlite": async | trappable,
+            default: trappable,
+        },
+        with: {
+            "spin:key-value/key-value.store": crate::capability::key_value::Store,
+            "spin:redis/redis.connection": crate::capability::outbound_redis::Connection,
+            "spin:sqlite/sqlite.connection": crate::capability::sqlite::Connection,
+            "wasi:keyvalue/store.bucket": crate::capability::key_value::Store,
+            "wasi:keyvalue/atomics.cas": crate::capability::wasi_key_value::Cas,
+        },
+    });
+}
+
+/// Everything the manifest grants one component; shared by all its instances.
+pub struct Grants {
+    /// The component's id.
+    pub component: Arc<str>,
+    /// Its variables, resolved.
+    pub variables: BTreeMap<String, String>,
+    /// Its environment.
+    pub environment: Vec<(String, String)>,
+    /// Directories it may read: host path and guest path.
+    pub files: Vec<(PathBuf, String)>,
+    /// Its key-value stores by label.
+    pub key_value_stores: BTreeMap<String, Arc<dyn KeyValue>>,
+    /// Its SQLite databases by label.
+    pub databases: BTreeMap<String, Arc<sqlite::database::Database>>,
+    /// Where its outgoing requests may go.
+    pub exits: Exits,
+    /// Who answers its Redis commands.
+    pub redis: outbound_redis::Servers,
+    /// The largest linear memory, in bytes.
+    pub memory: usize,
+}
+
+/// The data of one instance.
+pub struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    outbound_http: OutboundHttp,
+    grants: Arc<Grants>,
+    limits: StoreLimits,
+    request: CurrentRequest,
+}
+
+/// What a host function sees of an instance.
+pub struct View<'a> {
+    pub(crate) table: &'a mut ResourceTable,
+    pub(crate) grants: &'a Arc<Grants>,
+    pub(crate) call: Option<&'a Call>,
+}
+
+/// Ties the generated functions to [`View`].
+pub struct Capabilities;
+
+impl HasData for Capabilities {
+    type Data<'a> = View<'a>;
+}
+
+/// A linker with every function a component may import. Whether a component *should* import one is for its world to say.
+///
+/// # Errors
+/// Never in practice: names would have to clash.
+pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    use bindings::spin::{key_value, redis, sqlite, variables};
+    use bindings::wasi::keyvalue;
+
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    key_value::key_value::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
+    redis::redis::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
+    sqlite::sqlite::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
+    variables::variables::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
+    keyvalue::store::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
+    keyvalue::batch::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
+    keyvalue::atomics::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
+    Ok(linker)
+}
+
+// === impl State ===
+
+impl State {
+    /// The data of a fresh instance of a component.
+    ///
+    /// # Errors
+    /// When a granted directory cannot be opened.
+    pub fn new(grants: &Arc<Grants>) -> wasmtime::Result<Self> {
+        let request = CurrentRequest::default();
+        let lines = |kind| Lines::new(grants.component.clone(), kind, request.clone());
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(lines(Kind::Out)).stderr(lines(Kind::Err)).envs(&grants.environment);
+        for (host, guest) in &grants.files {
+            wasi.preopened_dir(host, guest, FsPerms::ReadOnly)?;
+        }
+        // Files are few, small and local: reading one on the spot beats waking a thread for it.
+        wasi.allow_blocking_current_thread(true);
+        Ok(Self {
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            outbound_http: OutboundHttp::new(grants.clone()),
+            grants: grants.clone(),
+            limits: StoreLimitsBuilder::new().memory_size(grants.memory).build(),
+            request,
+        })
+    }
+
+    /// From now on, what the instance does belongs to this call.
+    pub fn begin(&mut self, call: Call) {
+        self.request.set(call.trace.request_id.clone());
+        self.outbound_http.call = Some(call);
+    }
+
+    /// What bounds the growth of memories and tables.
+    pub fn limits(&mut self) -> &mut StoreLimits {
+        &mut self.limits
+    }
+
+    /// The call that the instance works on, for the log.
+    pub fn call(&self) -> Option<&Call> {
+        self.outbound_http.call.as_ref()
+    }
+
+    fn view(&mut self) -> View<'_> {
+        View { table: &mut self.table, grants: &self.grants, call: self.outbound_http.call.as_ref() }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound_http }
+    }
+}

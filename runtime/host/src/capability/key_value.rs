@@ -1,0 +1,113 @@
+//! `spin:key-value`: named stores of keys and bytes.
+//!
+//! The same handle serves `wasi:keyvalue` (see [`super::wasi_key_value`]): two dialects, one store.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
+
+use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore};
+use super::{Capabilities, View};
+use crate::store::{KeyValue, StoreError, all_keys};
+
+/// A guest's handle to an open store.
+#[derive(Clone)]
+pub struct Store(pub(super) Arc<dyn KeyValue>);
+
+type Keys = (StreamReader<String>, FutureReader<Result<(), Error>>);
+
+impl View<'_> {
+    /// A handle to the store with this label, if the manifest grants it.
+    pub(super) fn open_store(&mut self, label: &str) -> wasmtime::Result<Option<Resource<Store>>> {
+        let Some(store) = self.grants.key_value_stores.get(label) else {
+            return Ok(None);
+        };
+        Ok(Some(self.table.push(Store(store.clone()))?))
+    }
+
+    pub(super) fn store(&self, store: &Resource<Store>) -> wasmtime::Result<Store> {
+        Ok(self.table.get(store)?.clone())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+fn store<T: Send + 'static>(
+    accessor: &Accessor<T, Capabilities>,
+    store: &Resource<Store>,
+) -> wasmtime::Result<Arc<dyn KeyValue>> {
+    accessor.with(|mut access| Ok(access.get().store(store)?.0))
+}
+
+impl Host for View<'_> {}
+
+impl HostStore for View<'_> {
+    fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
+        self.table.delete(store)?;
+        Ok(())
+    }
+}
+
+impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
+    async fn open(
+        accessor: &Accessor<T, Self>,
+        label: String,
+    ) -> wasmtime::Result<Result<Resource<Store>, Error>> {
+        accessor.with(|mut access| Ok(access.get().open_store(&label)?.ok_or(Error::AccessDenied)))
+    }
+
+    async fn get(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        let store = store(accessor, &handle)?;
+        Ok(store.get(&key).await.map_err(Error::from))
+    }
+
+    async fn set(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Store>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let store = store(accessor, &handle)?;
+        Ok(store.set(&key, &value).await.map_err(Error::from))
+    }
+
+    async fn delete(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let store = store(accessor, &handle)?;
+        Ok(store.delete(&key).await.map_err(Error::from))
+    }
+
+    async fn exists(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Store>,
+        key: String,
+    ) -> wasmtime::Result<Result<bool, Error>> {
+        let store = store(accessor, &handle)?;
+        Ok(store.exists(&key).await.map_err(Error::from))
+    }
+
+    async fn get_keys(accessor: &Accessor<T, Self>, handle: Resource<Store>) -> wasmtime::Result<Keys> {
+        let store = store(accessor, &handle)?;
+        // Read whole before the first key is handed out: a guest that pauses between keys must not hold the store.
+        let (keys, end) = match all_keys(&*store).await {
+            Ok(keys) => (keys, Ok(())),
+            Err(error) => (Vec::new(), Err(Error::from(error))),
+        };
+        accessor.with(|mut access| {
+            let keys = StreamReader::new(&mut access, keys)?;
+            let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(end) })?;
+            Ok((keys, end))
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! `wasi:http/client`: where a component's requests go.
+//!
+//! `http://<id>.spin.internal/…` is another component, called in this process without a socket, within what is left of
+//! the caller's time; everything else goes out through pooled connections. Either way the manifest must allow it, the
+//! timeouts that the guest asks for are honoured, and the guest gets an error it can handle, never a trap.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use http::header::HOST;
+use http::{HeaderName, HeaderValue, Request, Response};
+use http_body_util::BodyExt as _;
+use tracing::warn;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+};
+
+use super::Grants;
+use crate::body::Paced;
+use crate::call::{Call, DEEPEST};
+use crate::client::Client;
+use crate::component::Component;
+use crate::headers;
+use crate::manifest::AllowedHosts;
+use crate::problem::Problem;
+
+/// What follows a component's id in its address.
+pub const INTERNAL: &str = ".spin.internal";
+
+type Sent = Result<(Response<WasiBody>, Io), Error>;
+type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
+/// The components that can be called by name. Filled once all are loaded, since each may call any other.
+#[derive(Clone, Default)]
+pub struct Neighbours(Arc<OnceLock<BTreeMap<String, Weak<Component>>>>);
+
+/// The ways out of one component.
+#[derive(Clone)]
+pub struct Exits {
+    /// The hosts that the manifest allows.
+    pub allowed: AllowedHosts,
+    /// The components behind `*.spin.internal`.
+    pub neighbours: Neighbours,
+    /// Connections to everything else.
+    pub client: Client,
+}
+
+/// The outgoing side of one instance.
+pub struct OutboundHttp {
+    pub(super) call: Option<Call>,
+    grants: Arc<Grants>,
+}
+
+// === impl Neighbours ===
+
+impl Neighbours {
+    /// Makes the components known to each other; only the first time counts.
+    pub fn introduce<'a>(&self, components: impl IntoIterator<Item = &'a Arc<Component>>) {
+        let components = components.into_iter();
+        let _ = self.0.set(components.map(|found| (found.id().to_owned(), Arc::downgrade(found))).collect());
+    }
+
+    fn get(&self, id: &str) -> Option<Arc<Component>> {
+        self.0.get()?.get(id)?.upgrade()
+    }
+}
+
+// === impl OutboundHttp ===
+
+impl OutboundHttp {
+    pub(super) fn new(grants: Arc<Grants>) -> Self {
+        Self { call: None, grants }
+    }
+
+    fn route(&self, request: Request<WasiBody>, options: RequestOptions) -> Result<Way, Error> {
+        let exits = &self.grants.exits;
+        let uri = request.uri();
+        let (scheme, host) = (uri.scheme_str().unwrap_or_default(), uri.host().unwrap_or_default());
+        if !exits.allowed.allows(scheme, host, uri.port_u16()) {
+            let component = &*self.grants.component;
+            warn!(component, %uri, "outgoing request refused: not among allowed_outbound_hosts");
+            return Err(Error::HttpRequestDenied);
+        }
+        let call = self.call.clone().ok_or(Error::ConfigurationError)?;
+        let id = uri.host().and_then(|host| host.strip_suffix(INTERNAL));
+        match id {
+            None => Ok(Way::Outside { client: exits.client.clone(), request, call, options }),
+            Some(_) if call.depth >= DEEPEST => Err(Error::LoopDetected),
+            Some(id) => {
+                let callee = exits.neighbours.get(id).ok_or(Error::DestinationNotFound)?;
+                Ok(Way::Inside { callee, request, call, options })
+            }
+        }
+    }
+}
+
+impl WasiHttpHooks for OutboundHttp {
+    // `Host` is left to the guests as in Spin: they build absolute links from it. See `set_host_header`.
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name: &HeaderName| *name != HOST && DEFAULT_FORBIDDEN_HEADERS.contains(name))
+    }
+
+    // The header must follow the address, whatever the guest wrote; it is replaced when the request is sent.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let way = self.route(request, options.unwrap_or_default());
+        Box::new(async move {
+            let response = match way? {
+                Way::Inside { callee, request, call, options } => inside(&callee, request, &call, options).await?,
+                Way::Outside { client, request, call, options } => outside(&client, request, &call, options).await?,
+            };
+            Ok((response, Box::new(std::future::ready(Ok(()))) as Io))
+        })
+    }
+}
+
+enum Way {
+    Inside { callee: Arc<Component>, request: Request<WasiBody>, call: Call, options: RequestOptions },
+    Outside { client: Client, request: Request<WasiBody>, call: Call, options: RequestOptions },
+}
+
+async fn inside(
+    callee: &Component,
+    mut request: Request<WasiBody>,
+    call: &Call,
+    options: RequestOptions,
+) -> Result<Response<WasiBody>, Error> {
+    let started = Instant::now();
+    let call = call.onward(options.first_byte_timeout);
+    set_host(&mut request)?;
+    call.mark(request.headers_mut());
+    headers::chained(&mut request);
+    match callee.handle(request, call).await {
+        Ok(response) => Ok(paced(response, options)),
+        Err(Problem::DeadlineExceeded { .. }) if options.first_byte_timeout.is_some_and(|it| started.elapsed() >= it) => {
+            Err(Error::ConnectionReadTimeout)
+        }
+        // The caller sees what an outside caller would see, and decides what it means for its own answer.
+        Err(problem) => Ok(problem.response()),
+    }
+}
+
+async fn outside(
+    client: &Client,
+    mut request: Request<WasiBody>,
+    call: &Call,
+    options: RequestOptions,
+) -> Result<Response<WasiBody>, Error> {
+    set_host(&mut request)?;
+    call.mark(request.headers_mut());
+    let left = call.deadline.saturating_duration_since(Instant::now());
+    let patience = options.first_byte_timeout.unwrap_or(Duration::MAX).min(left);
+    let response = client.send(request, patience, options.connect_timeout).await?;
+    Ok(paced(response, options))
+}
+
+fn set_host(request: &mut Request<WasiBody>) -> Result<(), Error> {
+    let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
+    let value = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
+    request.headers_mut().insert(HOST, value);
+    Ok(())
+}
+
+fn paced(response: Response<WasiBody>, options: RequestOptions) -> Response<WasiBody> {
+    match options.between_bytes_timeout {
+        Some(patience) => response.map(|body| Paced::new(body, patience).boxed_unsync()),
+        None => response,
+    }
+}

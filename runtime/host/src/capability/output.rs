@@ -1,0 +1,150 @@
+//! What a guest prints: each line becomes one log event that names the component.
+//!
+//! A line that never ends is cut, so that a guest cannot make the host hoard memory. The request id is the one that
+//! the instance is working on when the line is complete.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::io::AsyncWrite;
+use tracing::info;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// The longest line that is kept in one piece, in bytes.
+const LONGEST_LINE: usize = 8 << 10;
+
+/// Which of the two streams a line came from.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// One of a guest's output streams.
+#[derive(Clone)]
+pub struct Lines(Arc<Mutex<Partial>>);
+
+struct Partial {
+    component: Arc<str>,
+    kind: Kind,
+    request: CurrentRequest,
+    bytes: Vec<u8>,
+}
+
+/// The id of the request that an instance is working on, shared with its output streams.
+#[derive(Clone, Default)]
+pub struct CurrentRequest(Arc<Mutex<Option<http::HeaderValue>>>);
+
+// === impl Lines ===
+
+impl Lines {
+    /// A stream whose lines are logged for this component.
+    pub fn new(component: Arc<str>, kind: Kind, request: CurrentRequest) -> Self {
+        Self(Arc::new(Mutex::new(Partial { component, kind, request, bytes: Vec::new() })))
+    }
+}
+
+impl IsTerminal for Lines {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Lines {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Lines {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.0.lock().push(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(LONGEST_LINE)
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for Lines {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Lines {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.lock().push(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+// === impl Partial ===
+
+impl Partial {
+    fn push(&mut self, mut bytes: &[u8]) {
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            self.bytes.extend_from_slice(&bytes[..end]);
+            self.log();
+            bytes = &bytes[end + 1..];
+        }
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() >= LONGEST_LINE {
+            self.log();
+        }
+    }
+
+    fn log(&mut self) {
+        let line = String::from_utf8_lossy(&self.bytes);
+        let request = self.request.0.lock();
+        let request_id = request.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+        match self.kind {
+            Kind::Out => info!(target: "guest", component = &*self.component, request_id, "{line}"),
+            Kind::Err => {
+                info!(target: "guest", component = &*self.component, request_id, stream = "stderr", "{line}");
+            }
+        }
+        drop(request);
+        self.bytes.clear();
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.bytes.is_empty() {
+            self.log();
+        }
+    }
+}
+
+// === impl CurrentRequest ===
+
+impl CurrentRequest {
+    /// From now on, lines belong to this request.
+    pub fn set(&self, id: http::HeaderValue) {
+        *self.0.lock() = Some(id);
+    }
+}

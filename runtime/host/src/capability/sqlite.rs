@@ -1,0 +1,112 @@
+//! `spin:sqlite`: databases in files of the state directory, one per label.
+//!
+//! A guest's connection is a SQLite connection of its own, so that its transaction is its own; see [`database`].
+
+pub mod database;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
+
+use super::bindings::spin::sqlite::sqlite::{
+    Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
+};
+use super::{Capabilities, View};
+use database::{Answer, Session};
+
+/// How long a statement may run when no call sets a limit.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The guest's handle.
+pub struct Connection(Arc<Session>);
+
+type Opened = wasmtime::Result<Result<Resource<Connection>, Error>>;
+type Rows = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
+
+impl View<'_> {
+    fn open_database(&mut self, label: &str) -> Opened {
+        let Some(database) = self.grants.databases.get(label) else {
+            return Ok(Err(Error::AccessDenied));
+        };
+        match database.session() {
+            Ok(session) => Ok(Ok(self.table.push(Connection(session))?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    fn session(&self, connection: &Resource<Connection>) -> wasmtime::Result<(Arc<Session>, Instant)> {
+        let deadline = self.call.map_or_else(|| Instant::now() + PATIENCE, |call| call.deadline);
+        Ok((self.table.get(connection)?.0.clone(), deadline))
+    }
+}
+
+impl Host for View<'_> {}
+
+impl HostConnection for View<'_> {
+    async fn open(&mut self, label: String) -> Opened {
+        self.open_database(&label)
+    }
+
+    async fn execute(
+        &mut self,
+        connection: Resource<Connection>,
+        statement: String,
+        parameters: Vec<Value>,
+    ) -> wasmtime::Result<Result<QueryResult, Error>> {
+        let (session, deadline) = self.session(&connection)?;
+        let answer = session.execute(&statement, &parameters, deadline).await;
+        Ok(answer.map(|Answer { columns, rows }| QueryResult { columns, rows }))
+    }
+
+    async fn last_insert_rowid(&mut self, connection: Resource<Connection>) -> wasmtime::Result<i64> {
+        Ok(self.session(&connection)?.0.last_insert_rowid())
+    }
+
+    async fn changes(&mut self, connection: Resource<Connection>) -> wasmtime::Result<u64> {
+        Ok(self.session(&connection)?.0.changes())
+    }
+
+    async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+        self.table.delete(connection)?;
+        Ok(())
+    }
+}
+
+impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
+    async fn open_async(accessor: &Accessor<T, Self>, label: String) -> Opened {
+        accessor.with(|mut access| access.get().open_database(&label))
+    }
+
+    async fn execute_async(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+        statement: String,
+        parameters: Vec<Value>,
+    ) -> wasmtime::Result<Result<Rows, Error>> {
+        let (session, deadline) = accessor.with(|mut access| access.get().session(&connection))?;
+        let Answer { columns, rows } = match session.execute(&statement, &parameters, deadline).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
+        accessor.with(|mut access| {
+            let rows = StreamReader::new(&mut access, rows)?;
+            let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
+            Ok(Ok((columns, rows, end)))
+        })
+    }
+
+    async fn last_insert_rowid_async(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<i64> {
+        accessor.with(|mut access| Ok(access.get().session(&connection)?.0.last_insert_rowid()))
+    }
+
+    async fn changes_async(
+        accessor: &Accessor<T, Self>,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<u64> {
+        accessor.with(|mut access| Ok(access.get().session(&connection)?.0.changes()))
+    }
+}

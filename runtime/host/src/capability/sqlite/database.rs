@@ -1,0 +1,296 @@
+//! One database file and its connections; knows SQLite and the clock, nothing of Wasm.
+//!
+//! A statement runs to its end where it is called. What would block a thread is not left to SQLite: writers take turns
+//! through an asynchronous lock, a database that is busy with somebody's transaction is tried again later, and a query
+//! that outlives its caller's deadline is interrupted.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, ToSql};
+
+use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
+
+/// Idle connections that one database keeps.
+const KEPT: usize = 16;
+
+/// Prepared statements that one connection keeps.
+const STATEMENTS: usize = 64;
+
+/// Virtual machine steps between two looks at the clock.
+const STEPS: i32 = 10_000;
+
+/// The most bytes that one statement may answer.
+const LONGEST_ANSWER: usize = 64 << 20;
+
+/// The longest wait between two attempts at a busy database.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// One database file and the connections to it.
+pub struct Database {
+    place: Place,
+    idle: Mutex<Vec<Connection>>,
+    writing: tokio::sync::Mutex<()>,
+}
+
+/// Where a database is.
+enum Place {
+    File { path: PathBuf, attach: bool },
+    /// The connection that is never used keeps the database alive.
+    Memory { uri: String, _alive: Mutex<Connection> },
+}
+
+/// A connection that belongs to one guest until it is dropped.
+pub struct Session {
+    database: Arc<Database>,
+    connection: Mutex<Option<Connection>>,
+}
+
+/// Everything a statement answered.
+pub struct Answer {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<RowResult>,
+}
+
+/// Why one attempt at a statement brought no answer.
+enum Setback {
+    Busy,
+    Failed(Error),
+}
+
+// === impl Database ===
+
+impl Database {
+    /// Opens the file, creating it if it is not there. Only with `attach` may SQL name other files.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or is no SQLite database.
+    pub fn open(path: &Path, attach: bool) -> anyhow::Result<Arc<Self>> {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)
+                .with_context(|| format!("cannot create {}", directory.display()))?;
+        }
+        let place = Place::File { path: path.to_owned(), attach };
+        let first = place.connect().with_context(|| format!("cannot open {}", path.display()))?;
+        Ok(Self::at(place, first))
+    }
+
+    /// A database that ends with the host.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn in_memory(label: &str) -> anyhow::Result<Arc<Self>> {
+        let uri = format!("file:socar-{label}?mode=memory&cache=shared");
+        let alive = Mutex::new(Connection::open(&uri)?);
+        let place = Place::Memory { uri, _alive: alive };
+        let first = place.connect()?;
+        Ok(Self::at(place, first))
+    }
+
+    fn at(place: Place, first: Connection) -> Arc<Self> {
+        let idle = Mutex::new(vec![first]);
+        Arc::new(Self { place, idle, writing: tokio::sync::Mutex::default() })
+    }
+
+    /// A connection for one guest: one that is idle, or a new one.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn session(self: &Arc<Self>) -> Result<Arc<Session>, Error> {
+        let idle = self.idle.lock().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.place.connect().map_err(|error| told(&error))?,
+        };
+        Ok(Arc::new(Session { database: self.clone(), connection: Mutex::new(Some(connection)) }))
+    }
+
+    fn put_back(&self, connection: Connection) {
+        if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
+            return;
+        }
+        let mut idle = self.idle.lock();
+        if idle.len() < KEPT {
+            idle.push(connection);
+        }
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    fn connect(&self) -> rusqlite::Result<Connection> {
+        let connection = match self {
+            Self::File { path, .. } => Connection::open(path)?,
+            Self::Memory { uri, .. } => Connection::open(uri)?,
+        };
+        connection.busy_timeout(Duration::from_secs(1))?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        if !matches!(self, Self::File { attach: true, .. }) {
+            connection.authorizer(Some(authorize))?;
+        }
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
+    }
+}
+
+/// A guest's SQL may do anything to its own database, and nothing to any other file.
+fn authorize(context: AuthContext<'_>) -> Authorization {
+    match context.action {
+        AuthAction::Attach { filename: "" | ":memory:" } => Authorization::Allow,
+        AuthAction::Attach { .. } => Authorization::Deny,
+        AuthAction::Pragma { pragma_name, .. } => match pragma_name.to_ascii_lowercase().as_str() {
+            "journal_mode" | "temp_store_directory" | "data_store_directory" => Authorization::Deny,
+            _ => Authorization::Allow,
+        },
+        _ => Authorization::Allow,
+    }
+}
+
+// === impl Session ===
+
+impl Session {
+    /// Runs one statement with its parameters bound.
+    ///
+    /// # Errors
+    /// What SQLite says, or that the deadline came first.
+    pub async fn execute(&self, statement: &str, parameters: &[Value], deadline: Instant) -> Result<Answer, Error> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match self.attempt(statement, parameters, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(Setback::Failed(error)) => return Err(error),
+                Err(Setback::Busy) if Instant::now() + pause < deadline => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                Err(Setback::Busy) => return Err(Error::Io("the database stayed busy".to_owned())),
+            }
+        }
+    }
+
+    /// The rowid of the latest insert.
+    pub fn last_insert_rowid(&self) -> i64 {
+        self.connection.lock().as_ref().map_or(0, Connection::last_insert_rowid)
+    }
+
+    /// How many rows the latest statement changed.
+    pub fn changes(&self) -> u64 {
+        self.connection.lock().as_ref().map_or(0, Connection::changes)
+    }
+
+    async fn attempt(&self, statement: &str, parameters: &[Value], deadline: Instant) -> Result<Answer, Setback> {
+        // Inside a transaction the file is ours already; taking a turn then could wait for ourselves.
+        let takes_turn = self.with(|connection| {
+            Ok(connection.is_autocommit() && !connection.prepare_cached(statement)?.readonly())
+        })?;
+        let _turn = match takes_turn {
+            true => Some(self.database.writing.lock().await),
+            false => None,
+        };
+        self.with(|connection| run(connection, statement, parameters, deadline))
+    }
+
+    fn with<A>(&self, act: impl FnOnce(&Connection) -> Result<A, Setback>) -> Result<A, Setback> {
+        match &*self.connection.lock() {
+            Some(connection) => act(connection),
+            None => Err(Setback::Failed(Error::InvalidConnection)),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.get_mut().take() {
+            self.database.put_back(connection);
+        }
+    }
+}
+
+fn run(
+    connection: &Connection,
+    statement: &str,
+    parameters: &[Value],
+    deadline: Instant,
+) -> Result<Answer, Setback> {
+    connection.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
+    let mut statement = connection.prepare_cached(statement)?;
+    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let mut found = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound)))?;
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.next()? {
+        let mut values = Vec::with_capacity(columns.len());
+        for index in 0..columns.len() {
+            let value = row.get_ref(index)?;
+            bytes += size_of::<Value>() + length(value);
+            values.push(lifted(value));
+        }
+        if bytes > LONGEST_ANSWER {
+            let reason = format!("the answer is longer than {LONGEST_ANSWER} bytes");
+            return Err(Setback::Failed(Error::Io(reason)));
+        }
+        rows.push(RowResult { values });
+    }
+    Ok(Answer { columns, rows })
+}
+
+fn length(value: ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        _ => 0,
+    }
+}
+
+fn lifted(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+    }
+}
+
+fn told(error: &rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Error::DatabaseFull,
+        Some(ErrorCode::OperationInterrupted) => Error::Io("the deadline came first".to_owned()),
+        _ => Error::Io(error.to_string()),
+    }
+}
+
+impl From<rusqlite::Error> for Setback {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            _ => Self::Failed(told(&error)),
+        }
+    }
+}
+
+/// A guest's value on its way into a statement.
+struct Bound<'a>(&'a Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Real(number) => ValueRef::Real(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}

@@ -1,0 +1,140 @@
+//! `wasi:keyvalue`: the same stores with batches, counters and compare-and-swap.
+//!
+//! A swap succeeds if and only if the key still holds what the handle remembers, be it nothing, and the comparison and
+//! the write are one step of the backend. A handle that lost comes back with the newest value, so that a retry reads
+//! nothing twice.
+
+use std::sync::Arc;
+
+use wasmtime::component::Resource;
+
+use super::View;
+use super::bindings::wasi::keyvalue::{atomics, batch, store};
+use super::key_value::Store;
+use crate::store::{KeyValue, Keys, StoreError};
+use store::Error;
+
+/// What a compare-and-swap handle remembers.
+pub struct Cas {
+    store: Arc<dyn KeyValue>,
+    key: String,
+    seen: Option<Vec<u8>>,
+}
+
+type Answer<A> = wasmtime::Result<Result<A, Error>>;
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+impl store::Host for View<'_> {
+    async fn open(&mut self, label: String) -> Answer<Resource<Store>> {
+        Ok(self.open_store(&label)?.ok_or(Error::AccessDenied))
+    }
+}
+
+impl store::HostBucket for View<'_> {
+    async fn get(&mut self, bucket: Resource<Store>, key: String) -> Answer<Option<Vec<u8>>> {
+        let store = self.store(&bucket)?.0;
+        Ok(store.get(&key).await.map_err(Error::from))
+    }
+
+    async fn set(&mut self, bucket: Resource<Store>, key: String, value: Vec<u8>) -> Answer<()> {
+        let store = self.store(&bucket)?.0;
+        Ok(store.set(&key, &value).await.map_err(Error::from))
+    }
+
+    async fn delete(&mut self, bucket: Resource<Store>, key: String) -> Answer<()> {
+        let store = self.store(&bucket)?.0;
+        Ok(store.delete(&key).await.map_err(Error::from))
+    }
+
+    async fn exists(&mut self, bucket: Resource<Store>, key: String) -> Answer<bool> {
+        let store = self.store(&bucket)?.0;
+        Ok(store.exists(&key).await.map_err(Error::from))
+    }
+
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<Store>,
+        cursor: Option<String>,
+    ) -> Answer<store::KeyResponse> {
+        let store = self.store(&bucket)?.0;
+        let page = store.keys(cursor.as_deref()).await.map_err(Error::from);
+        Ok(page.map(|Keys { keys, cursor }| store::KeyResponse { keys, cursor }))
+    }
+
+    async fn drop(&mut self, bucket: Resource<Store>) -> wasmtime::Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl batch::Host for View<'_> {
+    async fn get_many(
+        &mut self,
+        bucket: Resource<Store>,
+        keys: Vec<String>,
+    ) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
+        let store = self.store(&bucket)?.0;
+        let values = store.get_many(&keys).await.map_err(Error::from);
+        Ok(values.map(|values| keys.into_iter().zip(values).collect()))
+    }
+
+    async fn set_many(&mut self, bucket: Resource<Store>, pairs: Vec<(String, Vec<u8>)>) -> Answer<()> {
+        let store = self.store(&bucket)?.0;
+        Ok(store.set_many(&pairs).await.map_err(Error::from))
+    }
+
+    async fn delete_many(&mut self, bucket: Resource<Store>, keys: Vec<String>) -> Answer<()> {
+        let store = self.store(&bucket)?.0;
+        Ok(store.delete_many(&keys).await.map_err(Error::from))
+    }
+}
+
+impl atomics::Host for View<'_> {
+    async fn increment(&mut self, bucket: Resource<Store>, key: String, delta: i64) -> Answer<i64> {
+        let store = self.store(&bucket)?.0;
+        Ok(store.increment(&key, delta).await.map_err(Error::from))
+    }
+
+    async fn swap(
+        &mut self,
+        handle: Resource<Cas>,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), atomics::CasError>> {
+        let Cas { store, key, seen } = self.table.delete(handle)?;
+        let newest = match store.compare_and_swap(&key, seen.as_deref(), &value).await {
+            Ok(true) => return Ok(Ok(())),
+            Ok(false) => store.get(&key).await,
+            Err(error) => Err(error),
+        };
+        let seen = match newest {
+            Ok(seen) => seen,
+            Err(error) => return Ok(Err(atomics::CasError::StoreError(error.into()))),
+        };
+        let retry = self.table.push(Cas { store, key, seen })?;
+        Ok(Err(atomics::CasError::CasFailed(retry)))
+    }
+}
+
+impl atomics::HostCas for View<'_> {
+    async fn new(&mut self, bucket: Resource<Store>, key: String) -> Answer<Resource<Cas>> {
+        let store = self.store(&bucket)?.0;
+        match store.get(&key).await {
+            Ok(seen) => Ok(Ok(self.table.push(Cas { store, key, seen })?)),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    async fn current(&mut self, handle: Resource<Cas>) -> Answer<Option<Vec<u8>>> {
+        Ok(Ok(self.table.get(&handle)?.seen.clone()))
+    }
+
+    async fn drop(&mut self, handle: Resource<Cas>) -> wasmtime::Result<()> {
+        self.table.delete(handle)?;
+        Ok(())
+    }
+}

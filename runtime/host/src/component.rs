@@ -1,0 +1,171 @@
+//! One component, ready to be called: admission, deadline and instance, in the order a call meets them.
+//!
+//! Calls from outside, calls from other components and sweeps all come through [`Component::handle`]. At most
+//! `concurrency` of them run at once; up to `queue` more wait in the order they came, but never past their deadline;
+//! the next one is refused on the spot.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{debug, warn};
+use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
+
+use crate::body::Held;
+use crate::call::{Call, DEEPEST};
+use crate::instance::Factory;
+use crate::instance::messages::{Shelf, Unhandled};
+use crate::problem::Problem;
+
+/// How much a component may do at once, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Wall-clock time of one call.
+    pub deadline: Duration,
+    /// Calls that run at the same time.
+    pub concurrency: usize,
+    /// Callers that wait for one of them to end.
+    pub queue: usize,
+    /// The longest body of a request from outside, in bytes.
+    pub body: u64,
+}
+
+/// A component that can be called.
+pub struct Component {
+    id: Arc<str>,
+    limits: Limits,
+    running: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    requests: Option<ProxyHandler<Factory>>,
+    messages: Option<Shelf>,
+}
+
+impl Component {
+    /// A component with whatever it exports: `requests` and `messages` are absent if it handles none.
+    pub fn new(id: Arc<str>, limits: Limits, requests: Option<Factory>, messages: Option<Shelf>) -> Self {
+        Self {
+            id,
+            limits,
+            running: Arc::new(Semaphore::new(limits.concurrency)),
+            waiting: AtomicUsize::new(0),
+            requests: requests.map(ProxyHandler::new),
+            messages,
+        }
+    }
+
+    /// Its id in the manifest.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Has a request answered by an instance.
+    ///
+    /// # Errors
+    /// The problem to answer with when no instance did.
+    pub async fn handle(&self, request: Request<WasiBody>, call: Call) -> Result<Response<WasiBody>, Problem> {
+        let Some(handler) = &self.requests else {
+            return Err(Problem::NotFound);
+        };
+        if call.depth > DEEPEST {
+            return Err(Problem::LoopDetected { component: self.id.to_string() });
+        }
+        let call = call.limited(self.limits.deadline);
+        let deadline = call.deadline;
+        let permit = self.admit(deadline).await?;
+
+        let trace = call.trace.clone();
+        let answer = tokio::time::timeout_at(deadline.into(), handler.handle(call, request)).await;
+        match answer {
+            Ok(Ok(response)) => Ok(response.map(|body| Held::new(body, permit).boxed_unsync())),
+            Err(_) => Err(self.late()),
+            Ok(Err(error)) => Err(self.explain(&error, deadline, trace.id())),
+        }
+    }
+
+    /// Has a message handled by an instance.
+    ///
+    /// # Errors
+    /// See [`Unhandled`].
+    pub async fn receive(&self, payload: Vec<u8>, call: Call) -> Result<(), Unhandled> {
+        match &self.messages {
+            Some(shelf) => shelf.handle(call.limited(self.limits.deadline), payload).await,
+            None => Err(Unhandled::Failed {
+                component: self.id.clone(),
+                source: anyhow::anyhow!("it does not export spin:redis/inbound-redis@3.0.0"),
+            }),
+        }
+    }
+
+    /// Gives back what idle instances hold.
+    pub fn tidy(&self) {
+        if let Some(shelf) = &self.messages {
+            shelf.tidy();
+        }
+    }
+
+    async fn admit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Problem> {
+        if let Ok(permit) = self.running.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let place = Place::take(&self.waiting, self.limits.queue);
+        let Some(_place) = place else {
+            debug!(component = self.id(), "refused, the queue is full");
+            return Err(self.overloaded());
+        };
+        match tokio::time::timeout_at(deadline.into(), self.running.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) => Err(Problem::Stopping),
+            Err(_) => Err(self.overloaded()),
+        }
+    }
+
+    /// Wasmtime tells a trap from an expiry only sometimes; the clock decides the rest.
+    fn explain(&self, error: &wasmtime::Error, deadline: Instant, request_id: &str) -> Problem {
+        if error.is::<ExpirationError>() || deadline <= Instant::now() {
+            return self.late();
+        }
+        if let Some(error) = error.downcast_ref::<InstantiationError<Call>>() {
+            warn!(component = self.id(), request_id, error = format!("{:#}", error.error), "no instance");
+            return self.overloaded();
+        }
+        debug!(component = self.id(), request_id, error = format!("{error:#}"), "no answer");
+        Problem::ComponentTrapped { component: self.id.to_string() }
+    }
+
+    fn late(&self) -> Problem {
+        Problem::DeadlineExceeded { component: self.id.to_string() }
+    }
+
+    fn overloaded(&self) -> Problem {
+        Problem::Overloaded { component: self.id.to_string() }
+    }
+}
+
+/// One place in the queue, given back when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, places: usize) -> Option<Self> {
+        if waiting.fetch_add(1, Ordering::AcqRel) < places {
+            Some(Self(waiting))
+        } else {
+            waiting.fetch_sub(1, Ordering::AcqRel);
+            None
+        }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

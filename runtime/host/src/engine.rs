@@ -1,0 +1,89 @@
+//! The one Wasmtime engine: how code is compiled, cached, interrupted and given memory.
+//!
+//! Compiled code is kept in Wasmtime's own cache (keyed by content, compiler and settings), so that only the first
+//! start after a change pays for compiling. A ticker thread moves the epoch on, so that a guest that never calls its
+//! host still yields to its neighbours every few milliseconds and can be ended at its deadline.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tracing::debug;
+use wasmtime::{
+    Cache, CacheConfig, Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
+
+/// How often a busy guest is made to yield.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// Core instances, tables and stacks that one component instance may need: the module and the shims around it.
+const PARTS: u32 = 6;
+
+/// What all instances together may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Component instances that exist at the same time, idle ones included.
+    pub instances: u32,
+    /// Bytes of the largest linear memory that any component may have.
+    pub memory: usize,
+}
+
+/// Builds the engine and starts its ticker.
+///
+/// # Errors
+/// Fails if the cache directory cannot be used or the processor is not supported.
+pub fn start(room: Room, cache: &Path) -> anyhow::Result<Engine> {
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    config.epoch_interruption(true);
+    config.cache(Some(open_cache(cache)?));
+
+    let engine = pooled(&config, room).or_else(|error| {
+        // A container may forbid the address space that a pool reserves; instances are then made one by one.
+        debug!(%error, "no instance pool, allocating on demand");
+        Engine::new(&config)
+    });
+    let engine = engine.map_err(anyhow::Error::from).context("cannot start the Wasm engine")?;
+    start_ticker(engine.weak())?;
+    Ok(engine)
+}
+
+fn open_cache(directory: &Path) -> anyhow::Result<Cache> {
+    let mut config = CacheConfig::new();
+    config.with_directory(directory);
+    Cache::new(config)
+        .map_err(anyhow::Error::from)
+        .with_context(|| format!("cannot keep compiled components in {}", directory.display()))
+}
+
+fn pooled(config: &Config, room: Room) -> wasmtime::Result<Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(room.instances)
+        .total_core_instances(room.instances * PARTS)
+        .total_memories(room.instances)
+        .total_tables(room.instances * PARTS)
+        .total_stacks(room.instances * 2)
+        .max_memory_size(room.memory)
+        .max_core_instance_size(4 << 20)
+        .max_component_instance_size(4 << 20)
+        .max_tables_per_module(PARTS)
+        .max_unused_warm_slots(room.instances.min(32));
+    let mut config = config.clone();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::new(&config)
+}
+
+/// The thread ends by itself when the last engine handle is gone.
+fn start_ticker(engine: EngineWeak) -> anyhow::Result<()> {
+    std::thread::Builder::new()
+        .name("epoch".to_owned())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::sleep(TICK);
+            }
+        })
+        .context("cannot start the epoch thread")?;
+    Ok(())
+}

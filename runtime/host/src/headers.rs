@@ -1,0 +1,67 @@
+//! The request headers that Spin adds, so that a component reads the same on both hosts.
+//!
+//! Unlike Spin, everything that a client calls `spin-*` is removed first: a component may believe these headers.
+
+use std::net::SocketAddr;
+
+use http::{HeaderName, HeaderValue, Request};
+
+use crate::manifest::Match;
+
+const PREFIX: &str = "spin-";
+
+const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
+const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
+const MATCHED_ROUTE: HeaderName = HeaderName::from_static("spin-matched-route");
+const BASE_PATH: HeaderName = HeaderName::from_static("spin-base-path");
+const RAW_COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-raw-component-route");
+const COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-component-route");
+const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
+
+/// Marks a request from outside with the route it came in by. The URI must be absolute.
+pub fn routed<B>(request: &mut Request<B>, found: &Match<'_, '_>, client: SocketAddr) {
+    strip(request);
+    let url = value(&request.uri().to_string());
+    let headers = request.headers_mut();
+    headers.insert(PATH_INFO, value(found.trailing.unwrap_or_default()));
+    headers.insert(FULL_URL, url);
+    headers.insert(MATCHED_ROUTE, value(found.route.pattern()));
+    headers.insert(BASE_PATH, HeaderValue::from_static("/"));
+    headers.insert(RAW_COMPONENT_ROUTE, value(found.route.pattern()));
+    headers.insert(COMPONENT_ROUTE, value(found.route.prefix()));
+    headers.insert(CLIENT_ADDR, value(&client.to_string()));
+    for (name, found) in &found.params {
+        let name = format!("spin-path-match-{}", name.to_ascii_lowercase());
+        if let Ok(name) = HeaderName::try_from(name) {
+            headers.insert(name, value(found));
+        }
+    }
+}
+
+/// Marks a request from one component to another. The URI must be absolute.
+pub fn chained<B>(request: &mut Request<B>) {
+    strip(request);
+    let path = value(request.uri().path());
+    let url = value(&request.uri().to_string());
+    let headers = request.headers_mut();
+    headers.insert(PATH_INFO, path);
+    headers.insert(FULL_URL, url);
+    headers.insert(MATCHED_ROUTE, HeaderValue::from_static("/..."));
+    headers.insert(BASE_PATH, HeaderValue::from_static("/"));
+    headers.insert(RAW_COMPONENT_ROUTE, HeaderValue::from_static("/..."));
+    headers.insert(COMPONENT_ROUTE, HeaderValue::from_static(""));
+    headers.insert(CLIENT_ADDR, HeaderValue::from_static("0.0.0.0:0"));
+}
+
+fn strip<B>(request: &mut Request<B>) {
+    let headers = request.headers_mut();
+    let forged: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with(PREFIX)).cloned().collect();
+    for name in forged {
+        headers.remove(name);
+    }
+}
+
+fn value(text: &str) -> HeaderValue {
+    // A path holds visible ASCII only, or it would not have been parsed; nothing is lost here.
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}

@@ -1,0 +1,182 @@
+//! Who keeps an instance alive, and what ends it.
+//!
+//! An instance of a component handles one request at a time, and many one after the other: a trap, a hang or a hoard
+//! harms only the caller who provoked it, while the price of starting is paid once. It is retired
+//!
+//! - when it trapped, exited, or exceeded the deadline of its call (even while computing: the epoch makes it yield,
+//!   and [`Lifespan`] is asked outside of its event loop),
+//! - when it has been idle for [`IDLE`],
+//! - after [`REUSE`] requests, so that what a guest leaks is given back.
+//!
+//! Wasmtime's `handler` module moves requests to idle instances and starts new ones; how many there may be is for
+//! [`crate::component`] to limit.
+
+pub mod messages;
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::time::Sleep;
+use tracing::{debug, warn};
+use wasmtime::component::{GuestTaskId, InstancePre};
+use wasmtime::{Engine, Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+use crate::call::Call;
+use crate::capability::{Grants, State};
+
+/// How long an instance waits for its next request.
+pub const IDLE: Duration = Duration::from_secs(10);
+
+/// How many requests an instance handles before it is replaced.
+pub const REUSE: usize = 1000;
+
+/// How long after its deadline an instance may take to notice by itself.
+const GRACE: Duration = Duration::from_millis(20);
+
+/// Makes instances of one component.
+pub struct Factory {
+    engine: Engine,
+    grants: Arc<Grants>,
+    service: ServicePre<State>,
+}
+
+/// What one instance and its guardian share.
+#[derive(Default)]
+struct Duty {
+    /// When the present call must be done.
+    deadline: Mutex<Option<Instant>>,
+    /// Set from the arrival of a request until everything it started has ended.
+    busy: AtomicBool,
+}
+
+/// Admits requests to an instance, one at a time.
+pub struct Desk {
+    component: Arc<str>,
+    duty: Arc<Duty>,
+}
+
+/// Watches an instance from outside.
+pub struct Lifespan {
+    duty: Arc<Duty>,
+    alarm: Pin<Box<Sleep>>,
+}
+
+/// A store for one instance, with its limits set.
+///
+/// # Errors
+/// When a granted directory cannot be opened.
+pub fn store(engine: &Engine, grants: &Arc<Grants>) -> wasmtime::Result<Store<State>> {
+    let mut store = Store::new(engine, State::new(grants)?);
+    store.limiter(|state| state.limits());
+    store.epoch_deadline_async_yield_and_update(1);
+    store.set_epoch_deadline(1);
+    Ok(store)
+}
+
+// === impl Factory ===
+
+impl Factory {
+    /// Prepares to make instances of a linked component.
+    ///
+    /// # Errors
+    /// When the component does not export `wasi:http/handler@0.3.0`.
+    pub fn new(engine: Engine, grants: Arc<Grants>, instance: InstancePre<State>) -> wasmtime::Result<Self> {
+        Ok(Self { engine, grants, service: ServicePre::new(instance)? })
+    }
+}
+
+impl HandlerState for Factory {
+    type StoreData = State;
+    type WorkerExpiration = Lifespan;
+    type WorkerState = Desk;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Lifespan, Desk>> {
+        let mut store = store(&self.engine, &self.grants)?;
+        let service = self.service.instantiate_async(&mut store).await?;
+        let duty = Arc::new(Duty::default());
+        Ok(Instance {
+            store,
+            proxy: Proxy::P3(service),
+            view: WasiHttpView::http,
+            expiration: Lifespan { duty: duty.clone(), alarm: Box::pin(tokio::time::sleep(IDLE)) },
+            state: Desk { component: self.grants.component.clone(), duty },
+        })
+    }
+}
+
+// === impl Desk ===
+
+impl WorkerState for Desk {
+    type StoreData = State;
+    type RequestData = Call;
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= REUSE {
+            ShouldAccept::Never
+        } else if concurrent > 0 || self.duty.busy.load(Ordering::Relaxed) {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        mut store: StoreContextMut<'_, State>,
+        call: Call,
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        let deadline = call.deadline;
+        self.duty.busy.store(true, Ordering::Relaxed);
+        *self.duty.deadline.lock() = Some(deadline);
+        store.data_mut().begin(call);
+        Box::pin(tokio::time::sleep_until(deadline.into()))
+    }
+
+    fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
+        let component = &*self.component;
+        let request_id = store.data().call().map(|call| call.trace.id()).unwrap_or_default();
+        let late = self.duty.deadline.lock().is_some_and(|deadline| deadline <= Instant::now());
+        match result {
+            Ok(()) => debug!(component, "instance retired"),
+            Err(_) if late => warn!(component, request_id, "instance ended at its deadline"),
+            Err(error) => {
+                warn!(component, request_id, error = %error.root_cause(), "instance failed");
+                debug!(component, request_id, backtrace = %error, "where it failed");
+            }
+        }
+    }
+}
+
+// === impl Lifespan ===
+
+impl WorkerExpiration for Lifespan {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
+        let deadline = match status {
+            WorkerStatus::Idle => {
+                // Only now is the last request truly over: nothing it started is left. Ask for the next one.
+                if self.duty.busy.swap(false, Ordering::Relaxed) {
+                    cx.waker().wake_by_ref();
+                }
+                since + IDLE
+            }
+            WorkerStatus::Requests | WorkerStatus::PostReturn => {
+                self.duty.deadline.lock().unwrap_or(since) + GRACE
+            }
+        };
+        if self.alarm.deadline() != deadline.into() {
+            self.alarm.as_mut().reset(deadline.into());
+        }
+        self.alarm.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,124 @@
+//! Instances that handle messages: taken from a shelf for one call, put back when they behaved.
+//!
+//! The `handler` module of wasmtime-wasi-http knows only HTTP; a message needs no streaming body and no queue, so the
+//! shelf is all there is. How many calls run at once is decided by the subscription that delivers the messages.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use wasmtime::component::InstancePre;
+use wasmtime::{Engine, Store};
+
+use super::{IDLE, REUSE};
+use crate::call::Call;
+use crate::capability::bindings::{Platform as Guest, PlatformPre as GuestPre};
+use crate::capability::{Grants, State};
+
+/// Why a message was not handled.
+#[derive(Debug, thiserror::Error)]
+pub enum Unhandled {
+    /// The guest said so.
+    #[error("component `{component}` answered: {reason}")]
+    Refused {
+        /// The component.
+        component: Arc<str>,
+        /// The guest's own words.
+        reason: String,
+    },
+    /// The guest did not finish in time.
+    #[error("component `{component}` exceeded its deadline")]
+    Late {
+        /// The component.
+        component: Arc<str>,
+    },
+    /// The guest trapped or exited, or could not be started.
+    #[error("component `{component}` failed")]
+    Failed {
+        /// The component.
+        component: Arc<str>,
+        /// What Wasmtime says.
+        source: anyhow::Error,
+    },
+}
+
+/// Makes, keeps and reuses instances that handle messages.
+pub struct Shelf {
+    engine: Engine,
+    grants: Arc<Grants>,
+    guest: GuestPre<State>,
+    idle: Mutex<Vec<Resting>>,
+}
+
+struct Resting {
+    store: Store<State>,
+    guest: Guest,
+    calls: usize,
+    since: Instant,
+}
+
+impl Shelf {
+    /// Prepares to make instances of a linked component.
+    ///
+    /// # Errors
+    /// When the component does not export `spin:redis/inbound-redis@3.0.0`.
+    pub fn new(engine: Engine, grants: Arc<Grants>, instance: InstancePre<State>) -> wasmtime::Result<Self> {
+        Ok(Self { engine, grants, guest: GuestPre::new(instance)?, idle: Mutex::default() })
+    }
+
+    /// Has one message handled.
+    ///
+    /// # Errors
+    /// See [`Unhandled`]; the instance is gone unless the guest merely refused.
+    pub async fn handle(&self, call: Call, payload: Vec<u8>) -> Result<(), Unhandled> {
+        let component = || self.grants.component.clone();
+        let failed = |error: wasmtime::Error| Unhandled::Failed { component: component(), source: error.into() };
+        let deadline = call.deadline;
+        let mut resting = self.take().await.map_err(failed)?;
+        resting.store.data_mut().begin(call);
+        resting.calls += 1;
+
+        let guest = &resting.guest;
+        let work = resting.store.run_concurrent(async |accessor| {
+            let answer = guest.spin_redis_inbound_redis().call_handle_message(accessor, payload).await;
+            poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
+            answer
+        });
+        let answer = tokio::time::timeout_at(deadline.into(), work)
+            .await
+            .map_err(|_| Unhandled::Late { component: component() })?
+            .and_then(|answer| answer)
+            .map_err(failed)?;
+        self.put_back(resting);
+        answer.map_err(|error| Unhandled::Refused { component: component(), reason: format!("{error:?}") })
+    }
+
+    /// Drops the instances that nobody has needed for a while.
+    pub fn tidy(&self) {
+        let now = Instant::now();
+        let mut idle = self.idle.lock();
+        let stale = idle.iter().take_while(|resting| now.duration_since(resting.since) > IDLE).count();
+        let dropped: Vec<_> = idle.drain(..stale).collect();
+        drop(idle);
+        drop(dropped);
+    }
+
+    async fn take(&self) -> wasmtime::Result<Resting> {
+        // The one used last is the one whose memory is still warm, and lets the others grow old.
+        let warm = self.idle.lock().pop();
+        if let Some(resting) = warm {
+            return Ok(resting);
+        }
+        let mut store = super::store(&self.engine, &self.grants)?;
+        let guest = self.guest.instantiate_async(&mut store).await?;
+        Ok(Resting { store, guest, calls: 0, since: Instant::now() })
+    }
+
+    fn put_back(&self, mut resting: Resting) {
+        if resting.calls < REUSE {
+            resting.since = Instant::now();
+            self.idle.lock().push(resting);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The host's own refusals, as `application/problem+json` (RFC 9457).
+//!
+//! A guest's answer, good or bad, is never touched; these are for calls that no guest answered.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use wasmtime_wasi_http::WasiBody;
+
+/// Why the host, and not a component, answers a call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// No route leads anywhere.
+    #[error("nothing is served at this path")]
+    NotFound,
+    /// The request cannot be understood: `Host` is missing, malformed or contradicts the address.
+    #[error("the Host header is malformed or contradicts the address")]
+    BadRequest,
+    /// The host's own paths can only be read.
+    #[error("this path can only be read")]
+    MethodNotAllowed,
+    /// The body is longer than the policy of the component allows.
+    #[error("the body is longer than {limit} bytes")]
+    PayloadTooLarge {
+        /// The longest body allowed, in bytes.
+        limit: u64,
+    },
+    /// The component did not answer in time.
+    #[error("component `{component}` did not answer before its deadline")]
+    DeadlineExceeded {
+        /// The component that was called.
+        component: String,
+    },
+    /// The component trapped, exited or broke the protocol.
+    #[error("component `{component}` failed while handling the request")]
+    ComponentTrapped {
+        /// The component that was called.
+        component: String,
+    },
+    /// As many calls as allowed are in flight or waiting.
+    #[error("component `{component}` is overloaded")]
+    Overloaded {
+        /// The component that was called.
+        component: String,
+    },
+    /// The platform is stopping and takes no new calls.
+    #[error("the platform is stopping")]
+    Stopping,
+    /// Components have called one another too many times.
+    #[error("component `{component}` is part of a loop of calls")]
+    LoopDetected {
+        /// The component that was called.
+        component: String,
+    },
+}
+
+impl Problem {
+    /// The status that says the same to programs.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::ComponentTrapped { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Overloaded { .. } | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::LoopDetected { .. } => StatusCode::LOOP_DETECTED,
+        }
+    }
+
+    /// The last part of the `type`, which callers may rely on.
+    pub fn slug(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::BadRequest => "bad-request",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::PayloadTooLarge { .. } => "payload-too-large",
+            Self::DeadlineExceeded { .. } => "deadline-exceeded",
+            Self::ComponentTrapped { .. } => "component-trapped",
+            Self::Overloaded { .. } => "overloaded",
+            Self::Stopping => "stopping",
+            Self::LoopDetected { .. } => "loop-detected",
+        }
+    }
+
+    /// The answer for the caller.
+    pub fn response(&self) -> Response<WasiBody> {
+        let status = self.status();
+        let body = serde_json::json!({
+            "type": format!("https://socar.dev/problems/{}", self.slug()),
+            "title": status.canonical_reason().unwrap_or("Error"),
+            "status": status.as_u16(),
+            "detail": self.to_string(),
+        });
+        let mut response = Response::new(full(body.to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// A body that is here already.
+pub fn full(text: impl Into<Bytes>) -> WasiBody {
+    Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overload_says_when_to_come_back() {
+        let response = Problem::Overloaded { component: "car".to_owned() }.response();
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    }
+}
