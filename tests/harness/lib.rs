@@ -1,1 +1,50 @@
-//! Harness.
+//! Starts the platform, talks to it as a customer would, and waits for what must come true.
+//!
+//! A test asks for a [`Platform`] and tells a story with it. Servers are shared by the tests of one binary, so a test
+//! makes its own cars and assumes no ids; whoever needs an empty or a special platform starts one with [`Setup`].
+//! Everything here panics when the world is not as it must be: a test may stop at its first surprise.
+
+mod client;
+mod components;
+mod events;
+mod eventually;
+mod gateway;
+mod locks;
+mod packages;
+mod platform;
+mod process;
+mod redis_server;
+mod story;
+mod workspace;
+
+pub use client::{Answer, Ask, Client, Protocol};
+pub use events::EVENT_STREAMS;
+pub use eventually::eventually;
+pub use gateway::{Decision, Gateway, Heard};
+pub use packages::ensure_program;
+pub use platform::{Mode, PAYMENT_LIMIT, Platform, Setup, socar};
+pub use process::Process;
+pub use redis_server::RedisServer;
+pub use story::{Car, Reservation, cancelled, confirmed, rejected};
+pub use workspace::{read, root, under_target};
+
+/// Generates every named journey twice: as `embedded::…` and as `redis::…`.
+///
+/// A journey that is written but not named here is dead code, which the build reports.
+#[macro_export]
+macro_rules! journeys {
+    ($($name:ident),+ $(,)?) => {
+        mod embedded {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::Mode::Embedded);
+            })+
+        }
+        mod redis {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::Mode::Redis);
+            })+
+        }
+    };
+}

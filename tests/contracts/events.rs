@@ -1,0 +1,220 @@
+//! What the contexts announce, byte for byte: others read it, so that a change must be a visible line in a diff.
+//!
+//! The events come from one real story on an empty platform, not from the structs: so the golden files also say who
+//! causes what. After a wanted change, `UPDATE_GOLDEN=1 cargo test -p tests --test contracts` writes them anew.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use ::events::{CloudEvent, Event};
+use harness::{EVENT_STREAMS, Mode, Platform, Reservation, Setup, eventually, root};
+use serde_json::{Value, json};
+
+harness::journeys!(
+    every_event_looks_like_its_golden_file,
+    every_event_is_a_cloud_event_of_the_catalogue,
+    no_field_of_an_event_is_null,
+    events_of_one_subject_come_in_sequence,
+);
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+fn every_event_looks_like_its_golden_file(mode: Mode) {
+    let mut firsts = BTreeMap::new();
+    for event in story(mode).values().flatten() {
+        let name = event["type"].as_str().unwrap_or_default().to_owned();
+        firsts.entry(name).or_insert_with(|| normalised(event));
+    }
+    let mut told: Vec<_> = firsts.keys().map(String::as_str).collect();
+    let mut catalogue = Event::TYPES.to_vec();
+    told.sort_unstable();
+    catalogue.sort_unstable();
+    assert_eq!(told, catalogue, "the story makes every event happen");
+    for (name, event) in &firsts {
+        let path = golden(name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, format!("{event:#}\n")).expect("a writable golden folder");
+        }
+        let expected =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let expected: Value = serde_json::from_str(&expected).expect("a golden file is JSON");
+        assert_eq!(
+            *event,
+            expected,
+            "{name} is not what {} says",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn every_golden_file_is_an_event_of_the_catalogue() {
+    let files: HashSet<_> = fs::read_dir(golden("x").with_file_name(""))
+        .expect("golden files are there")
+        .map(|file| {
+            file.expect("a readable folder")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    let catalogue: HashSet<_> = Event::TYPES
+        .iter()
+        .map(|name| format!("{name}.json"))
+        .collect();
+    assert_eq!(files, catalogue);
+    for name in Event::TYPES {
+        let text = fs::read_to_string(golden(name)).expect("a golden file");
+        let text = text.replace("<time>", "2025-01-01T00:00:00.000Z");
+        let event =
+            CloudEvent::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let written: Value = serde_json::from_str(&event.to_json()).expect("an event is JSON");
+        assert_eq!(
+            written,
+            serde_json::from_str::<Value>(&text).expect("a golden file is JSON"),
+            "{name} loses nothing"
+        );
+    }
+}
+
+fn every_event_is_a_cloud_event_of_the_catalogue(mode: Mode) {
+    let mut ids = HashSet::new();
+    for (stream, events) in story(mode) {
+        for event in events {
+            CloudEvent::parse(event.to_string().as_bytes())
+                .unwrap_or_else(|error| panic!("{error}: {event:#}"));
+            assert_eq!(event["specversion"], "1.0");
+            assert_eq!(
+                event["source"],
+                stream.replace("socar.", "socar/"),
+                "{event:#}"
+            );
+            let of_stream = event["type"].as_str().unwrap_or_default().to_lowercase();
+            assert!(
+                of_stream.starts_with(stream.trim_start_matches("socar.")),
+                "{stream} carries {event:#}"
+            );
+            assert!(
+                ids.insert(event["id"].clone()),
+                "an id is given once: {event:#}"
+            );
+        }
+    }
+}
+
+fn no_field_of_an_event_is_null(mode: Mode) {
+    for event in story(mode).values().flatten() {
+        assert_eq!(nulls("", event), [""; 0], "{event:#}");
+    }
+}
+
+fn nulls(path: &str, value: &Value) -> Vec<String> {
+    match value {
+        Value::Null => vec![path.to_owned()],
+        Value::Array(items) => items
+            .iter()
+            .flat_map(|item| nulls(&format!("{path}[]"), item))
+            .collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, field)| nulls(&format!("{path}/{name}"), field))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn a_null_is_found_wherever_it_hides() {
+    assert_eq!(
+        nulls("", &json!({"a": [1, {"b": null}], "c": null})),
+        ["/a[]/b", "/c"]
+    );
+}
+
+fn events_of_one_subject_come_in_sequence(mode: Mode) {
+    let mut last = BTreeMap::new();
+    for event in story(mode).values().flatten() {
+        let sequence = event["sequence"].as_u64().expect("a sequence");
+        let before = last
+            .insert(event["subject"].to_string(), sequence)
+            .unwrap_or(0);
+        assert!(sequence > before, "{sequence} after {before}: {event:#}");
+    }
+}
+
+/// Everything announced by one story in which everything happens, by stream; played once per mode.
+fn story(mode: Mode) -> &'static BTreeMap<&'static str, Vec<Value>> {
+    static EMBEDDED: OnceLock<BTreeMap<&'static str, Vec<Value>>> = OnceLock::new();
+    static REDIS: OnceLock<BTreeMap<&'static str, Vec<Value>>> = OnceLock::new();
+    let place = match mode {
+        Mode::Embedded => &EMBEDDED,
+        Mode::Redis => &REDIS,
+    };
+    place.get_or_init(|| play(&Setup::new(mode).start()))
+}
+
+/// The same steps, request ids and numbers each time, so that little of an event is volatile.
+fn play(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
+    let say = |ask: harness::Ask, step: &str| {
+        ask.header("x-request-id", step)
+            .header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-01"))
+    };
+    let (first, second) = (Reservation::at(1), Reservation::at(2));
+    let car = json!({"carName": "Mercedes-Benz", "carType": "sedan", "amount": 50_000});
+    say(platform.post("/cars"), "register")
+        .json(&car)
+        .send()
+        .is(201);
+    say(platform.patch("/cars/1"), "modify")
+        .json(&json!({"amount": 60_000}))
+        .send()
+        .is(200);
+    say(platform.post("/reservations"), "reserve")
+        .json(&json!({"carId": 1}))
+        .send()
+        .is(201);
+    platform.becomes(&first, "reserved");
+    eventually(
+        || platform.look("/cars/1"),
+        |car| car["status"] == "reserved",
+    );
+    say(platform.post("/reservations"), "reserve-again")
+        .json(&json!({"carId": 1}))
+        .send()
+        .is(409);
+    say(platform.patch(&first.path), "cancel")
+        .json(&json!({"status": "reqCancel"}))
+        .send()
+        .is(200);
+    platform.becomes(&first, "cancelled");
+    eventually(
+        || platform.look("/cars/1"),
+        |car| car["status"] == "available",
+    );
+    say(platform.delete("/cars/1"), "delete").send().is(204);
+    assert_eq!(platform.look(&second.path)["status"], "rejected");
+    platform.announces("CarDeleted", "car/1");
+    EVENT_STREAMS
+        .iter()
+        .map(|stream| (*stream, platform.events(stream)))
+        .collect()
+}
+
+/// Without what differs from run to run: the time, and the span that a host may have put in.
+fn normalised(event: &Value) -> Value {
+    let mut event = event.clone();
+    event["time"] = json!("<time>");
+    if let Some(trace) = event["traceparent"].as_str() {
+        let span = trace.get(36..52).unwrap_or_default();
+        event["traceparent"] = trace.replacen(span, "b7ad6b7169203331", 1).into();
+    }
+    event
+}
+
+fn golden(name: &str) -> PathBuf {
+    root()
+        .join("tests/contracts/golden")
+        .join(format!("{name}.json"))
+}

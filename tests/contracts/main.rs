@@ -1,0 +1,7 @@
+//! Do the pieces agree? What is written down in one place is compared with what another place does.
+
+#![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
+
+mod boundaries;
+mod events;
+mod manifest;

@@ -1,0 +1,276 @@
+//! A small HTTP client that a test reads like a sentence: `platform.get("/cars").send().is(200).json()`.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+type Transport = hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>;
+
+/// Longer than any deadline of the platform: an answer that takes longer is a fault.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is spoken on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Http1,
+    /// With prior knowledge, as clear text has no other way.
+    Http2,
+}
+
+/// Sends requests to one server.
+#[derive(Debug, Clone)]
+pub struct Client {
+    base: String,
+    transport: Transport,
+}
+
+/// A request that is being put together.
+#[derive(Debug)]
+#[must_use = "nothing is asked before `send`"]
+pub struct Ask {
+    client: Client,
+    request: Request<Full<Bytes>>,
+    /// What is sent, for complaints.
+    shown: String,
+}
+
+/// What the server answered, and what it was asked.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    asked: String,
+}
+
+/// The one runtime of everything asynchronous in the harness.
+pub(crate) fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        Runtime::new().unwrap_or_else(|error| panic!("no runtime for the harness: {error}"))
+    })
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client of the server at `base`, such as `http://127.0.0.1:3000`.
+    pub fn new(base: &str, protocol: Protocol) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let transport = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            .http2_only(protocol == Protocol::Http2)
+            .build(connector);
+        Self {
+            base: base.trim_end_matches('/').to_owned(),
+            transport,
+        }
+    }
+
+    /// Asks for `target`: a path with an optional query, or an absolute URL.
+    pub fn ask(&self, method: Method, target: &str) -> Ask {
+        let url = if target.starts_with("http://") {
+            target.to_owned()
+        } else {
+            format!("{}{target}", self.base)
+        };
+        let shown = format!("{method} {target}");
+        let request = Request::builder()
+            .method(method)
+            .uri(&url)
+            .body(Full::default())
+            .unwrap_or_else(|error| panic!("{url} is no URL: {error}"));
+        Ask {
+            client: self.clone(),
+            request,
+            shown,
+        }
+    }
+}
+
+// === impl Ask ===
+
+impl Ask {
+    /// Adds a header.
+    ///
+    /// # Panics
+    /// When it is no valid header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let parsed = http::HeaderName::try_from(name)
+            .ok()
+            .zip(http::HeaderValue::try_from(value).ok());
+        let Some((name, value)) = parsed else {
+            panic!("`{name}: {value}` is no header")
+        };
+        self.request.headers_mut().append(name, value);
+        self
+    }
+
+    /// Sends this JSON.
+    pub fn json(self, body: &Value) -> Self {
+        self.body("application/json", body.to_string())
+    }
+
+    /// Sends these bytes as `media_type`.
+    pub fn body(mut self, media_type: &str, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        if body.len() < 500 {
+            self.shown = format!("{} {}", self.shown, String::from_utf8_lossy(&body));
+        }
+        *self.request.body_mut() = Full::new(body);
+        self.header("content-type", media_type)
+    }
+
+    /// Sends the request and waits for the whole answer.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn send(self) -> Answer {
+        let asked = self.shown.clone();
+        self.try_send()
+            .unwrap_or_else(|error| panic!("{asked} was not answered: {error}"))
+    }
+
+    /// Like [`Ask::send`], for tests in which the server may be gone.
+    ///
+    /// # Errors
+    /// When there is no whole answer within a minute.
+    pub fn try_send(self) -> Result<Answer, String> {
+        let Self {
+            client,
+            request,
+            shown,
+        } = self;
+        let exchange = async {
+            let response = client.transport.request(request).await.map_err(causes)?;
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.map_err(causes)?.to_bytes();
+            Ok(Answer {
+                status: head.status.as_u16(),
+                headers: head.headers,
+                body,
+                asked: shown,
+            })
+        };
+        runtime().block_on(async {
+            tokio::time::timeout(PATIENCE, exchange)
+                .await
+                .unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}")))
+        })
+    }
+}
+
+/// The message of an error with those of its causes: hyper's own says little.
+fn causes(error: impl std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// Insists on a status.
+    ///
+    /// # Panics
+    /// When it is another one, with the whole exchange.
+    #[track_caller]
+    pub fn is(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{self}");
+        self
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("the answer is not JSON ({error}): {self}"))
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The value of a header that must be there.
+    ///
+    /// # Panics
+    /// When it is not.
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        self.header_if_any(name)
+            .unwrap_or_else(|| panic!("the answer has no header {name}: {self}"))
+    }
+
+    /// The value of a header, if it is there and is text.
+    pub fn header_if_any(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Insists on a problem document (RFC 9457) of our own kind `slug`, and returns it.
+    ///
+    /// # Panics
+    /// When it is anything else, with the whole exchange.
+    #[track_caller]
+    pub fn problem(&self, status: u16, slug: &str) -> Value {
+        assert_eq!(self.status, status, "{self}");
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self}"
+        );
+        let problem = self.json();
+        assert_eq!(
+            problem["type"],
+            format!("https://socar.dev/problems/{slug}"),
+            "{self}"
+        );
+        assert_eq!(problem["status"], status, "{self}");
+        let title = problem["title"].as_str().unwrap_or_default();
+        assert!(!title.is_empty(), "a problem has a title: {self}");
+        problem
+    }
+
+    /// Insists on a 422 that names `field`.
+    ///
+    /// # Panics
+    /// When it is anything else, with the whole exchange.
+    #[track_caller]
+    pub fn invalid_field(&self, field: &str) {
+        let problem = self.problem(422, "invalid-field");
+        assert_eq!(problem["field"], field, "{self}");
+        assert_eq!(problem["errors"][0]["field"], field, "{self}");
+        let message = problem["errors"][0]["message"].as_str().unwrap_or_default();
+        assert!(!message.is_empty(), "an invalid field is explained: {self}");
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}", self.asked)?;
+        writeln!(f, "=> {}", self.status)?;
+        for (name, value) in &self.headers {
+            writeln!(
+                f,
+                "   {name}: {}",
+                String::from_utf8_lossy(value.as_bytes())
+            )?;
+        }
+        write!(f, "   {}", String::from_utf8_lossy(&self.body))
+    }
+}

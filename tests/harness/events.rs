@@ -1,0 +1,71 @@
+//! The event log as the platform wrote it, read behind its back: from the Redis streams, or from the embedded file.
+
+use redis::AsyncCommands;
+use redis::streams::StreamRangeReply;
+use serde_json::Value;
+
+use crate::client::runtime;
+use crate::eventually::eventually;
+use crate::platform::Platform;
+
+/// Every stream of the platform.
+pub const EVENT_STREAMS: [&str; 3] = ["socar.car", "socar.reservation", "socar.payment"];
+
+impl Platform {
+    /// All events of a stream, oldest first.
+    ///
+    /// # Panics
+    /// When the log cannot be read.
+    pub fn events(&self, stream: &str) -> Vec<Value> {
+        let entries = match self.redis_url() {
+            Some(url) => redis_entries(&url, stream),
+            None => self.embedded_entries(stream),
+        };
+        let entries = entries.unwrap_or_else(|error| panic!("cannot read the log: {error:#}"));
+        entries
+            .iter()
+            .map(|entry| {
+                serde_json::from_str(entry)
+                    .unwrap_or_else(|error| panic!("no event in {stream} ({error}): {entry}"))
+            })
+            .collect()
+    }
+
+    /// All events that `wanted` picks, from all streams.
+    pub fn events_where(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let all = EVENT_STREAMS.iter().flat_map(|stream| self.events(stream));
+        all.filter(|event| wanted(event)).collect()
+    }
+
+    /// Waits for the event of this type and subject (such as `car/1`), and returns it.
+    #[track_caller]
+    pub fn announces(&self, event_type: &str, subject: &str) -> Value {
+        let found = eventually(
+            || self.events_where(|event| event["subject"] == subject),
+            |events| events.iter().any(|event| event["type"] == event_type),
+        );
+        let mut of_type = found
+            .into_iter()
+            .filter(|event| event["type"] == event_type);
+        of_type.next().unwrap_or_default()
+    }
+}
+
+impl Platform {
+    fn embedded_entries(&self, _stream: &str) -> anyhow::Result<Vec<String>> {
+        anyhow::bail!("not yet known")
+    }
+}
+
+fn redis_entries(url: &str, stream: &str) -> anyhow::Result<Vec<String>> {
+    runtime().block_on(async {
+        let client = redis::Client::open(url)?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let reply: StreamRangeReply = connection.xrange_all(stream).await?;
+        Ok(reply
+            .ids
+            .iter()
+            .filter_map(|entry| entry.get("event"))
+            .collect())
+    })
+}

@@ -1,0 +1,214 @@
+//! A payment gateway that does as it is told, car by car, and remembers what it heard.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::client::runtime;
+use crate::platform::{Mode, Platform, Setup, Shared};
+use crate::story::{Car, Reservation};
+
+/// What the gateway does when asked to take money for a car.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Decision {
+    /// 201, the money is taken.
+    #[default]
+    Approve,
+    /// 402.
+    Decline,
+    /// 500, and nobody knows whether the money was taken.
+    Fail,
+    /// Takes the money and never answers.
+    Hang,
+}
+
+/// One request as it arrived.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    pub method: Method,
+    pub path: String,
+    pub idempotency_key: Option<String>,
+    pub media_type: Option<String>,
+    pub body: Value,
+}
+
+/// A running gateway; it stops with the test process.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    decisions: HashMap<u64, Decision>,
+    /// Per car, how many undo requests are still to be refused.
+    undo_refusals: HashMap<u64, u32>,
+    heard: Vec<Heard>,
+}
+
+impl Platform {
+    /// The platform, shared like [`Platform::shared`], that takes its money through the returned gateway.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn with_gateway(mode: Mode) -> (Self, Gateway) {
+        static EMBEDDED: Shared = Shared::new();
+        static REDIS: Shared = Shared::new();
+        // Both platforms count their cars from 1: each needs a gateway of its own.
+        static EMBEDDED_GATEWAY: OnceLock<Gateway> = OnceLock::new();
+        static REDIS_GATEWAY: OnceLock<Gateway> = OnceLock::new();
+        let (place, gateway) = match mode {
+            Mode::Embedded => (&EMBEDDED, &EMBEDDED_GATEWAY),
+            Mode::Redis => (&REDIS, &REDIS_GATEWAY),
+        };
+        let gateway = gateway.get_or_init(Gateway::start).clone();
+        let platform = Self::of(place, || {
+            Setup::new(mode).variable("payment_gateway_url", &gateway.url())
+        });
+        (platform, gateway)
+    }
+}
+
+// === impl Gateway ===
+
+impl Gateway {
+    /// Starts one that approves everything.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub fn start() -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let listener = runtime()
+            .block_on(TcpListener::bind("127.0.0.1:0"))
+            .unwrap_or_else(|error| panic!("no port for the gateway: {error}"));
+        let address = listener
+            .local_addr()
+            .unwrap_or_else(|error| panic!("no address for the gateway: {error}"));
+        runtime().spawn(serve(listener, Arc::clone(&state)));
+        Self { address, state }
+    }
+
+    /// What `payment_gateway_url` is to be.
+    pub fn url(&self) -> String {
+        format!("http://{}/payments", self.address)
+    }
+
+    /// From now on, decides so about this car.
+    pub fn decide(&self, car: &Car, decision: Decision) {
+        self.state.lock().decisions.insert(car.id, decision);
+    }
+
+    /// Answers the next so many undo requests for reservations of this car with 500.
+    pub fn refuse_to_undo(&self, car: &Car, times: u32) {
+        self.state.lock().undo_refusals.insert(car.id, times);
+    }
+
+    /// The requests to take money for this car.
+    pub fn approvals_of(&self, car: &Car) -> Vec<Heard> {
+        self.heard(|heard| heard.method == Method::POST && heard.body["carId"] == car.id)
+    }
+
+    /// The requests to give the money of this reservation back.
+    pub fn undos_of(&self, reservation: &Reservation) -> Vec<Heard> {
+        let path = format!("/payments/{}", reservation.id);
+        self.heard(|heard| heard.method == Method::DELETE && heard.path == path)
+    }
+
+    fn heard(&self, wanted: impl Fn(&Heard) -> bool) -> Vec<Heard> {
+        self.state
+            .lock()
+            .heard
+            .iter()
+            .filter(|heard| wanted(heard))
+            .cloned()
+            .collect()
+    }
+}
+
+async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+    while let Ok((connection, _)) = listener.accept().await {
+        let state = Arc::clone(&state);
+        let service = service_fn(move |request| answer(request, Arc::clone(&state)));
+        tokio::spawn(async move {
+            // A caller that hangs up is part of the stories.
+            let _ = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(connection), service)
+                .await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    state: Arc<Mutex<State>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let body = body
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
+    let header = |name| head.headers.get(name)?.to_str().ok().map(str::to_owned);
+    let heard = Heard {
+        method: head.method.clone(),
+        path: head.uri.path().to_owned(),
+        idempotency_key: header("idempotency-key"),
+        media_type: header("content-type"),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    };
+    let status = decide(&mut state.lock(), heard);
+    let Some(status) = status else {
+        return std::future::pending().await;
+    };
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// The status to answer with; none means never to answer.
+fn decide(state: &mut State, heard: Heard) -> Option<StatusCode> {
+    let status = if heard.method == Method::DELETE {
+        Some(undo(state, &heard))
+    } else {
+        let car = heard.body["carId"].as_u64().unwrap_or_default();
+        match state.decisions.get(&car).copied().unwrap_or_default() {
+            Decision::Approve => Some(StatusCode::CREATED),
+            Decision::Decline => Some(StatusCode::PAYMENT_REQUIRED),
+            Decision::Fail => Some(StatusCode::INTERNAL_SERVER_ERROR),
+            Decision::Hang => None,
+        }
+    };
+    state.heard.push(heard);
+    status
+}
+
+/// An undo names the reservation only; which car that was, its approval has told.
+fn undo(state: &mut State, undo: &Heard) -> StatusCode {
+    let reservation: Option<u64> = undo.path.rsplit('/').next().and_then(|id| id.parse().ok());
+    let approval = state
+        .heard
+        .iter()
+        .find(|heard| heard.method == Method::POST && heard.body["rsvId"].as_u64() == reservation);
+    let Some(car) = approval.and_then(|approval| approval.body["carId"].as_u64()) else {
+        return StatusCode::NOT_FOUND;
+    };
+    match state.undo_refusals.get_mut(&car) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        _ => StatusCode::NO_CONTENT,
+    }
+}

@@ -1,0 +1,299 @@
+//! A running platform: how it is started, and which of them the tests share.
+
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::Method;
+use tempfile::TempDir;
+
+use crate::client::{Ask, Client, Protocol};
+use crate::components::ensure_built;
+use crate::process::Process;
+use crate::redis_server::RedisServer;
+use crate::workspace::root;
+
+/// Compiling six components for the first time takes a while on a busy machine.
+const START_PATIENCE: Duration = Duration::from_secs(180);
+
+/// The `payment_limit` that `spin.toml` sets: the built-in ledger declines anything above.
+pub const PAYMENT_LIMIT: u64 = 1_000_000;
+
+/// Where the platform keeps state and events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// In files of its own.
+    Embedded,
+    /// On a Redis.
+    Redis,
+}
+
+/// What a platform of a test's own is to be started with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    mode: Mode,
+    variables: Vec<(String, String)>,
+    state: Option<Arc<TempDir>>,
+    redis: Option<Arc<RedisServer>>,
+}
+
+/// A running platform; the process ends with the last handle.
+#[derive(Debug)]
+pub struct Platform {
+    server: Arc<Server>,
+    client: Client,
+    /// Where this test's part of the output begins.
+    mark: usize,
+}
+
+/// A place for a platform that lives as long as the test binary, or for why it does not start.
+#[derive(Debug)]
+pub(crate) struct Shared(OnceLock<Result<Arc<Server>, String>>);
+
+#[derive(Debug)]
+struct Server {
+    process: Process,
+    url: String,
+    setup: Setup,
+}
+
+// === impl Setup ===
+
+impl Setup {
+    /// An empty platform.
+    pub fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            variables: Vec::new(),
+            state: None,
+            redis: None,
+        }
+    }
+
+    /// Sets an application variable.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it and waits until it serves.
+    ///
+    /// # Panics
+    /// When it does not, with all it said.
+    pub fn start(self) -> Platform {
+        self.try_start().unwrap_or_else(|reason| panic!("{reason}"))
+    }
+
+    fn try_start(mut self) -> Result<Platform, String> {
+        ensure_built();
+        if self.mode == Mode::Redis {
+            self.redis
+                .get_or_insert_with(|| Arc::new(RedisServer::start()));
+        }
+        let state = self.state.get_or_insert_with(|| Arc::new(new_folder()));
+        let folder = state.path().to_path_buf();
+        let process = Process::start("socar", self.command(&folder), &folder);
+        let url = process.wait_for(START_PATIENCE, url_in)?;
+        let client = Client::new(&url, Protocol::Http1);
+        let server = Arc::new(Server {
+            process,
+            url,
+            setup: self,
+        });
+        Ok(Platform {
+            server,
+            client,
+            mark: 0,
+        })
+    }
+
+    fn command(&self, state: &Path) -> Command {
+        let mut command = socar();
+        command
+            .args(["up", "-f", "spin.toml", "--listen", "127.0.0.1:0"])
+            .arg("--state-dir")
+            .arg(state);
+        if let Some(redis) = &self.redis {
+            command.args(["--redis-url", &redis.url()]);
+        }
+        for (name, value) in &self.variables {
+            command.args(["--variable", &format!("{name}={value}")]);
+        }
+        command
+    }
+}
+
+/// The host under test, to be run from the workspace's folder.
+pub fn socar() -> Command {
+    let mut command = Command::new(program());
+    command.current_dir(root());
+    command
+}
+
+/// Cargo names the binary while it runs tests; a test program that is started by hand finds it beside its own folder.
+fn program() -> std::path::PathBuf {
+    if let Some(path) = std::env::var_os("CARGO_BIN_EXE_socar-under-test") {
+        return path.into();
+    }
+    let here = std::env::current_exe().unwrap_or_else(|error| panic!("where am I? {error}"));
+    here.ancestors()
+        .nth(2)
+        .map(|folder| folder.join("socar-under-test"))
+        .unwrap_or_default()
+}
+
+fn new_folder() -> TempDir {
+    TempDir::with_prefix("socar-state-")
+        .unwrap_or_else(|error| panic!("no folder for the platform's state: {error}"))
+}
+
+fn url_in(line: &str) -> Option<String> {
+    let from = line.find("http://")?;
+    line.get(from..)?
+        .split_whitespace()
+        .next()
+        .map(str::to_owned)
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(crate) const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+// === impl Platform ===
+
+impl Platform {
+    /// The platform that tests of this binary share, as it is shipped.
+    ///
+    /// # Panics
+    /// When it does not start, in every test that wants it.
+    pub fn shared(mode: Mode) -> Self {
+        static EMBEDDED: Shared = Shared::new();
+        static REDIS: Shared = Shared::new();
+        let place = match mode {
+            Mode::Embedded => &EMBEDDED,
+            Mode::Redis => &REDIS,
+        };
+        Self::of(place, || Setup::new(mode))
+    }
+
+    /// The platform that lives in `place`; the first test that comes starts it.
+    pub(crate) fn of(place: &'static Shared, setup: impl FnOnce() -> Setup) -> Self {
+        let started = place.0.get_or_init(|| {
+            setup()
+                .try_start()
+                .map(|platform| Arc::clone(&platform.server))
+        });
+        let server = match started {
+            Ok(server) => Arc::clone(server),
+            Err(reason) => panic!("{reason}"),
+        };
+        let client = Client::new(&server.url, Protocol::Http1);
+        let mark = server.process.mark();
+        Self {
+            server,
+            client,
+            mark,
+        }
+    }
+
+    /// Its address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        self.server.url.trim_end_matches('/')
+    }
+
+    /// How it keeps state.
+    pub fn mode(&self) -> Mode {
+        self.server.setup.mode
+    }
+
+    /// Where it keeps what is local to this host.
+    pub fn state_dir(&self) -> &Path {
+        self.server
+            .setup
+            .state
+            .as_ref()
+            .map_or(Path::new(""), |folder| folder.path())
+    }
+
+    /// The URL of its Redis, in Redis mode.
+    pub fn redis_url(&self) -> Option<String> {
+        self.server.setup.redis.as_ref().map(|redis| redis.url())
+    }
+
+    /// What it printed since this test began.
+    pub fn said(&self) -> String {
+        self.server.process.said_since(self.mark)
+    }
+
+    /// Asks it to stop, waits, and returns how it ended. Its state stays for [`Platform::start_again`].
+    pub fn terminate(&self) -> ExitStatus {
+        self.server.process.terminate()
+    }
+
+    /// Kills it, as a power cut would. Its state stays for [`Platform::start_again`].
+    pub fn kill(&self) {
+        self.server.process.kill();
+    }
+
+    /// Starts it once more with the state that its stopped predecessor left.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_again(&self) -> Self {
+        self.server.setup.clone().start()
+    }
+
+    /// Starts a second host, with a state directory of its own, on the Redis of the first.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn another_host(&self) -> Self {
+        let mut setup = self.server.setup.clone();
+        setup.state = None;
+        setup.start()
+    }
+
+    /// A client that speaks `protocol` to it.
+    pub fn client(&self, protocol: Protocol) -> Client {
+        Client::new(&self.server.url, protocol)
+    }
+
+    /// Begins a request; see [`Client::ask`].
+    pub fn ask(&self, method: Method, target: &str) -> Ask {
+        self.client.ask(method, target)
+    }
+
+    pub fn get(&self, target: &str) -> Ask {
+        self.ask(Method::GET, target)
+    }
+
+    pub fn post(&self, target: &str) -> Ask {
+        self.ask(Method::POST, target)
+    }
+
+    pub fn put(&self, target: &str) -> Ask {
+        self.ask(Method::PUT, target)
+    }
+
+    pub fn patch(&self, target: &str) -> Ask {
+        self.ask(Method::PATCH, target)
+    }
+
+    pub fn delete(&self, target: &str) -> Ask {
+        self.ask(Method::DELETE, target)
+    }
+}
+
+impl Drop for Platform {
+    /// The output belongs to whoever reads about the failure.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- socar ({:?}) said:\n{}\n---", self.mode(), self.said());
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! A program under test: its output is kept, and it never outlives the tests.
+//!
+//! Shared servers live in statics, which Rust does not drop at exit. Each process therefore has a guard: a shell that waits
+//! on a pipe which only this test process holds open. However the tests end, the pipe closes, and the guard kills the
+//! program and removes its scratch folder.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+/// A running program with its captured output.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    id: u32,
+    running: Mutex<Option<Running>>,
+    output: Arc<Output>,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    guard: Child,
+}
+
+/// Everything the program has said, line by line, in the order in which we read it.
+#[derive(Debug, Default)]
+struct Output {
+    said: Mutex<Said>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    lines: Vec<(Stream, String)>,
+    closed: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Out,
+    Err,
+}
+
+// === impl Process ===
+
+impl Process {
+    /// Starts `command`; `scratch` is removed when the tests end, if they end before the process is dropped.
+    ///
+    /// # Panics
+    /// When the program does not start.
+    pub fn start(name: &str, mut command: Command, scratch: &Path) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} did not start: {error} ({command:?})"));
+        let guard = guard(child.id(), scratch);
+        let output = Arc::new(Output::default());
+        if let Some(stdout) = child.stdout.take() {
+            listen(stdout, Stream::Out, Arc::clone(&output));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            listen(stderr, Stream::Err, Arc::clone(&output));
+        }
+        Self {
+            name: name.to_owned(),
+            id: child.id(),
+            running: Mutex::new(Some(Running { child, guard })),
+            output,
+        }
+    }
+
+    /// What the first standard output line says for which `wanted` answers something.
+    ///
+    /// # Errors
+    /// With everything the program said, when it ends or `patience` is over before that.
+    pub fn wait_for<T>(
+        &self,
+        patience: Duration,
+        wanted: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, String> {
+        let until = Instant::now() + patience;
+        let mut said = self.output.said.lock();
+        loop {
+            let printed = said
+                .lines
+                .iter()
+                .filter(|(stream, _)| *stream == Stream::Out);
+            if let Some(found) = printed.into_iter().find_map(|(_, line)| wanted(line)) {
+                return Ok(found);
+            }
+            let ended = said.closed == 2;
+            if ended || self.output.changed.wait_until(&mut said, until).timed_out() {
+                let how = if ended {
+                    "ended"
+                } else {
+                    "was not ready in time"
+                };
+                return Err(format!(
+                    "{} {how}; it said:\n{}",
+                    self.name,
+                    text(&said.lines)
+                ));
+            }
+        }
+    }
+
+    /// How many lines were said so far; see [`Process::said_since`].
+    pub fn mark(&self) -> usize {
+        self.output.said.lock().lines.len()
+    }
+
+    /// What was said since `mark`, at most the last two hundred lines.
+    pub fn said_since(&self, mark: usize) -> String {
+        let said = self.output.said.lock();
+        let from = mark.max(said.lines.len().saturating_sub(200));
+        text(said.lines.get(from..).unwrap_or_default())
+    }
+
+    /// Asks the program to stop (SIGTERM) and returns how it ended.
+    ///
+    /// # Panics
+    /// When it does not stop within thirty seconds, or was stopped before.
+    pub fn terminate(&self) -> ExitStatus {
+        signal("TERM", self.id);
+        let until = Instant::now() + Duration::from_secs(30);
+        let mut said = self.output.said.lock();
+        while said.closed < 2 {
+            let waited = self.output.changed.wait_until(&mut said, until);
+            assert!(
+                !waited.timed_out(),
+                "{} did not stop on SIGTERM; it said:\n{}",
+                self.name,
+                text(&said.lines)
+            );
+        }
+        drop(said);
+        self.reap()
+            .unwrap_or_else(|| panic!("{} was stopped before", self.name))
+    }
+
+    /// Waits until the program ends by itself and returns how, with all it said.
+    ///
+    /// # Panics
+    /// When it still runs after `patience`.
+    pub fn ends_within(&self, patience: Duration) -> (ExitStatus, String) {
+        let until = Instant::now() + patience;
+        let mut said = self.output.said.lock();
+        while said.closed < 2 {
+            let waited = self.output.changed.wait_until(&mut said, until);
+            assert!(
+                !waited.timed_out(),
+                "{} still runs; it said:\n{}",
+                self.name,
+                text(&said.lines)
+            );
+        }
+        let all = text(&said.lines);
+        drop(said);
+        let status = self
+            .reap()
+            .unwrap_or_else(|| panic!("{} was stopped before", self.name));
+        (status, all)
+    }
+
+    /// Ends the program at once (SIGKILL), as a power cut would.
+    pub fn kill(&self) {
+        if let Some(running) = self.running.lock().as_mut() {
+            // An error means that it is gone already.
+            let _ = running.child.kill();
+        }
+        self.reap();
+    }
+
+    /// The guard goes first: once the program is reaped its number may belong to somebody else.
+    fn reap(&self) -> Option<ExitStatus> {
+        let Running {
+            mut child,
+            mut guard,
+        } = self.running.lock().take()?;
+        let _ = guard.kill();
+        let _ = guard.wait();
+        child.wait().ok()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn guard(program: u32, scratch: &Path) -> Child {
+    Command::new("sh")
+        .args(["-c", "cat; kill -KILL \"$1\"; rm -rf \"$2\"", "guard"])
+        .arg(program.to_string())
+        .arg(scratch)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("no guard for process {program}: {error}"))
+}
+
+fn signal(name: &str, process: u32) {
+    let sent = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {process}")])
+        .status();
+    assert!(
+        sent.is_ok_and(|status| status.success()),
+        "SIG{name} did not reach process {process}"
+    );
+}
+
+fn listen(source: impl Read + Send + 'static, stream: Stream, output: Arc<Output>) {
+    thread::spawn(move || {
+        for line in BufReader::new(source).split(b'\n') {
+            let Ok(line) = line else { break };
+            let line = String::from_utf8_lossy(&line).into_owned();
+            output.said.lock().lines.push((stream, line));
+            output.changed.notify_all();
+        }
+        output.said.lock().closed += 1;
+        output.changed.notify_all();
+    });
+}
+
+fn text(lines: &[(Stream, String)]) -> String {
+    lines
+        .iter()
+        .map(|(_, line)| line.as_str())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
+mod tests {
+    use super::*;
+    use crate::eventually;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn runs(process: u32) -> bool {
+        let asked = Command::new("sh")
+            .args(["-c", &format!("kill -0 {process} 2>/dev/null")])
+            .status();
+        asked.is_ok_and(|status| status.success())
+    }
+
+    #[test]
+    fn a_line_is_waited_for_and_an_early_end_is_told() {
+        let nowhere = Path::new("/nonexistent/scratch");
+        let talker = Process::start(
+            "talker",
+            shell("echo starting; echo at http://here; sleep 60"),
+            nowhere,
+        );
+        let found = talker.wait_for(Duration::from_secs(10), |line| {
+            line.contains("http").then(|| line.to_owned())
+        });
+        assert_eq!(found.as_deref(), Ok("at http://here"));
+
+        let quitter = Process::start("quitter", shell("echo no luck >&2; exit 3"), nowhere);
+        let told = quitter.wait_for(Duration::from_secs(10), |_| Some(()));
+        let told = told.expect_err("it never said a thing on standard output");
+        assert!(told.contains("ended") && told.contains("no luck"), "{told}");
+        assert_eq!(
+            quitter.ends_within(Duration::from_secs(10)).0.code(),
+            Some(3)
+        );
+    }
+
+    #[test]
+    fn a_dropped_process_is_gone() {
+        let process = Process::start(
+            "sleeper",
+            shell("exec sleep 60"),
+            Path::new("/nonexistent/scratch"),
+        );
+        let id = process.id;
+        assert!(runs(id));
+        drop(process);
+        assert!(!runs(id));
+    }
+
+    /// What happens to the servers in statics when the test process ends.
+    #[test]
+    fn a_guard_ends_its_process_and_clears_up_when_its_pipe_closes() {
+        let scratch = tempfile::tempdir().expect("a folder");
+        let mut sleeper = shell("exec sleep 60").spawn().expect("a shell");
+        let mut guard = guard(sleeper.id(), scratch.path());
+        drop(guard.stdin.take());
+        let ended = eventually(|| sleeper.try_wait().ok().flatten(), Option::is_some);
+        assert!(ended.is_some_and(|status| !status.success()));
+        let _ = guard.wait();
+        assert!(!scratch.path().exists());
+    }
+}

@@ -1,0 +1,5 @@
+//! The host, built for the tests.
+
+fn main() -> std::process::ExitCode {
+    socar::main()
+}

@@ -1,0 +1,250 @@
+//! The verbs of the stories: what customers and operators do, and where the outcome shows.
+
+use std::sync::Barrier;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::client::Answer;
+use crate::eventually::eventually;
+use crate::platform::Platform;
+
+/// A registered car.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Car {
+    pub id: u64,
+    pub path: String,
+}
+
+/// An accepted or refused reservation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    pub id: u64,
+    pub path: String,
+}
+
+impl Platform {
+    /// Registers a car of that name, with a modest amount.
+    #[track_caller]
+    pub fn register_car(&self, name: &str) -> Car {
+        self.register(&json!({"carName": name, "carType": "sedan", "amount": 50_000}))
+    }
+
+    /// Registers exactly this car.
+    #[track_caller]
+    pub fn register(&self, car: &Value) -> Car {
+        let body = self.post("/cars").json(car).send().is(201).json();
+        let id = number(&body, "carId");
+        Car {
+            id,
+            path: format!("/cars/{id}"),
+        }
+    }
+
+    /// Asks for a car, whatever the answer.
+    #[track_caller]
+    pub fn try_reserve(&self, car: &Car) -> Answer {
+        self.post("/reservations")
+            .json(&json!({"carId": car.id, "status": "reqReserve"}))
+            .send()
+    }
+
+    /// Asks for a car and gets it.
+    #[track_caller]
+    pub fn reserve(&self, car: &Car) -> Reservation {
+        Reservation::at(number(&self.try_reserve(car).is(201).json(), "rsvId"))
+    }
+
+    /// Asks for a car, gets it, and waits until the reservation is confirmed.
+    #[track_caller]
+    pub fn reserve_and_confirm(&self, car: &Car) -> Reservation {
+        let reservation = self.reserve(car);
+        self.becomes(&reservation, "reserved");
+        self.car_becomes(car, "reserved");
+        reservation
+    }
+
+    /// Gives a reservation up.
+    #[track_caller]
+    pub fn cancel(&self, reservation: &Reservation) -> Answer {
+        self.patch(&reservation.path)
+            .json(&json!({"status": "reqCancel"}))
+            .send()
+            .is(200)
+    }
+
+    /// Gives a reservation up and waits until everything about it is undone.
+    #[track_caller]
+    pub fn cancel_and_wait(&self, reservation: &Reservation, car: &Car) {
+        self.cancel(reservation);
+        self.becomes(reservation, "cancelled");
+        self.car_becomes(car, "available");
+    }
+
+    /// The present JSON of anything that has a path.
+    #[track_caller]
+    pub fn look(&self, path: &str) -> Value {
+        self.get(path).send().is(200).json()
+    }
+
+    /// Waits until the reservation has this status, and returns it.
+    #[track_caller]
+    pub fn becomes(&self, reservation: &Reservation, status: &str) -> Value {
+        eventually(
+            || self.look(&reservation.path),
+            |seen| seen["status"] == status,
+        )
+    }
+
+    /// Waits until the car has this status, and returns it.
+    #[track_caller]
+    pub fn car_becomes(&self, car: &Car, status: &str) -> Value {
+        eventually(|| self.look(&car.path), |seen| seen["status"] == status)
+    }
+
+    /// Waits until the view's row of the car has all these values, and returns it.
+    #[track_caller]
+    pub fn view_shows(&self, car: &Car, expected: &Value) -> Value {
+        let path = format!("/carviews/{}", car.id);
+        eventually(
+            || self.get(&path).send(),
+            |answer| answer.status == 200 && contains(&answer.json(), expected),
+        )
+        .json()
+    }
+
+    /// All payments of a reservation; more than one would be a fault.
+    #[track_caller]
+    pub fn payments_of(&self, reservation: &Reservation) -> Vec<Value> {
+        self.all("/payments", |payment| payment["rsvId"] == reservation.id)
+    }
+
+    /// Waits until the reservation has one payment with this status, and returns it.
+    #[track_caller]
+    pub fn payment_becomes(&self, reservation: &Reservation, status: &str) -> Value {
+        let payments = eventually(
+            || self.payments_of(reservation),
+            |payments| payments.iter().any(|payment| payment["status"] == status),
+        );
+        assert_eq!(
+            payments.len(),
+            1,
+            "one reservation, one payment: {payments:#?}"
+        );
+        payments.into_iter().next().unwrap_or_default()
+    }
+
+    /// What was said about a reservation, oldest first.
+    #[track_caller]
+    pub fn messages_of(&self, reservation: &Reservation) -> Vec<String> {
+        self.all("/messages", |message| message["rsvId"] == reservation.id)
+            .iter()
+            .map(|message| message["content"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// Waits until exactly these contents were sent about a reservation, in this order.
+    #[track_caller]
+    pub fn messages_become(&self, reservation: &Reservation, contents: &[String]) {
+        eventually(|| self.messages_of(reservation), |seen| seen == contents);
+    }
+
+    /// Every item of a list that `wanted` picks, from all its pages.
+    #[track_caller]
+    pub fn all(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let plural = path.trim_start_matches('/');
+        let mut found = Vec::new();
+        let mut next = Some(format!("{path}?size=1000"));
+        while let Some(page) = next {
+            let page = self.get(&page).send().is(200).json();
+            let items = page["_embedded"][plural]
+                .as_array()
+                .cloned()
+                .unwrap_or_default();
+            found.extend(items.into_iter().filter(|item| wanted(item)));
+            next = page["_links"]["next"]["href"].as_str().map(str::to_owned);
+        }
+        found
+    }
+
+    /// Runs a whole story on a car of its own, to its end in every context. What was announced before it has had its time
+    /// to arrive, so "nothing more happened" can be said afterwards.
+    #[track_caller]
+    pub fn settle(&self) {
+        let car = self.register_car("settling");
+        let reservation = self.reserve_and_confirm(&car);
+        self.cancel_and_wait(&reservation, &car);
+        self.messages_become(&reservation, &[confirmed(&car), cancelled(&car)]);
+        self.view_shows(
+            &car,
+            &json!({"rsvStatus": "cancelled", "payStatus": "cancelled"}),
+        );
+    }
+
+    /// Does `act` so many times at the same instant, and returns what each got.
+    pub fn together<T: Send>(&self, times: usize, act: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        let start = Barrier::new(times);
+        let (start, act) = (&start, &act);
+        thread::scope(|scope| {
+            let actors: Vec<_> = (0..times)
+                .map(|index| {
+                    scope.spawn(move || {
+                        start.wait();
+                        act(index)
+                    })
+                })
+                .collect();
+            actors
+                .into_iter()
+                .map(|actor| {
+                    actor
+                        .join()
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                })
+                .collect()
+        })
+    }
+}
+
+// === impl Reservation ===
+
+impl Reservation {
+    /// The reservation with this id.
+    pub fn at(id: u64) -> Self {
+        Self {
+            id,
+            path: format!("/reservations/{id}"),
+        }
+    }
+}
+
+/// The text that tells of a confirmation.
+pub fn confirmed(car: &Car) -> String {
+    format!("예약이 완료 되었습니다. 차량번호 : {}", car.id)
+}
+
+/// The text that tells of a cancellation.
+pub fn cancelled(car: &Car) -> String {
+    format!("예약이 취소 되었습니다. 차량번호 : {}", car.id)
+}
+
+/// The text that tells of a rejection.
+pub fn rejected(car: &Car) -> String {
+    format!("예약이 거절 되었습니다. 차량번호 : {}", car.id)
+}
+
+/// Whether `whole` has every field of `part`, with its value.
+fn contains(whole: &Value, part: &Value) -> bool {
+    part.as_object().is_some_and(|fields| {
+        fields
+            .iter()
+            .all(|(name, value)| whole.get(name) == Some(value))
+    })
+}
+
+#[track_caller]
+fn number(body: &Value, field: &str) -> u64 {
+    body[field]
+        .as_u64()
+        .unwrap_or_else(|| panic!("the answer has no number `{field}`: {body:#}"))
+}

@@ -1,0 +1,194 @@
+//! Giving a reservation up undoes what it did, everywhere and once. Checkpoint compensation.
+
+use harness::{Mode, Platform, cancelled, confirmed, eventually};
+use serde_json::json;
+
+harness::journeys!(
+    a_cancelled_reservation_frees_its_car_and_returns_the_money,
+    a_cancelled_car_can_be_reserved_again,
+    deleting_a_reservation_requests_its_cancellation,
+    cancelling_twice_returns_the_money_once,
+    cancelling_at_the_same_instant_returns_the_money_once,
+    a_cancellation_right_after_the_reservation_ends_cancelled,
+    only_a_cancellation_may_be_patched,
+    a_rejected_reservation_cannot_be_cancelled,
+    a_modified_car_keeps_its_booking,
+);
+
+fn a_cancelled_reservation_frees_its_car_and_returns_the_money(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("for a while");
+    let reservation = platform.reserve_and_confirm(&car);
+
+    let answer = platform.cancel(&reservation).json();
+    assert_eq!(answer["rsvId"], reservation.id);
+    let status = answer["status"].as_str().unwrap_or_default();
+    assert!(matches!(status, "reqCancel" | "cancelled"), "{answer:#}");
+
+    platform.becomes(&reservation, "cancelled");
+    platform.car_becomes(&car, "available");
+    platform.payment_becomes(&reservation, "cancelled");
+    platform.messages_become(&reservation, &[confirmed(&car), cancelled(&car)]);
+    let row = platform.view_shows(
+        &car,
+        &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
+    );
+    assert_eq!(row["rsvId"], reservation.id);
+}
+
+fn a_cancelled_car_can_be_reserved_again(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("shared");
+    let first = platform.reserve_and_confirm(&car);
+    platform.cancel_and_wait(&first, &car);
+
+    let second = platform.reserve_and_confirm(&car);
+    let row = platform.view_shows(&car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
+    assert_eq!(row["rsvId"], second.id);
+    assert_eq!(platform.look(&first.path)["status"], "cancelled");
+    platform.payment_becomes(&first, "cancelled");
+}
+
+fn deleting_a_reservation_requests_its_cancellation(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("deleted");
+    let reservation = platform.reserve_and_confirm(&car);
+    let status = platform.delete(&reservation.path).send().status;
+    assert!(matches!(status, 200 | 202 | 204), "{status}");
+    platform.becomes(&reservation, "cancelled");
+    platform.car_becomes(&car, "available");
+    platform.payment_becomes(&reservation, "cancelled");
+}
+
+fn cancelling_twice_returns_the_money_once(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("twice");
+    let reservation = platform.reserve_and_confirm(&car);
+    platform.cancel_and_wait(&reservation, &car);
+
+    // Asking again for what has happened is no fault, or a conflict; it is never a second refund.
+    let again = platform
+        .patch(&reservation.path)
+        .json(&json!({"status": "reqCancel"}))
+        .send();
+    assert!(matches!(again.status, 200 | 409), "{again}");
+    platform.settle();
+    assert_refunded_once(&platform, &reservation, &car);
+}
+
+fn cancelling_at_the_same_instant_returns_the_money_once(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("all at once");
+    let reservation = platform.reserve_and_confirm(&car);
+    let answers = platform.together(20, |_| {
+        platform
+            .patch(&reservation.path)
+            .json(&json!({"status": "reqCancel"}))
+            .send()
+    });
+    for answer in &answers {
+        assert!(matches!(answer.status, 200 | 409), "{answer}");
+    }
+    platform.becomes(&reservation, "cancelled");
+    platform.car_becomes(&car, "available");
+    platform.settle();
+    assert_refunded_once(&platform, &reservation, &car);
+}
+
+fn assert_refunded_once(
+    platform: &Platform,
+    reservation: &harness::Reservation,
+    car: &harness::Car,
+) {
+    let refunds = platform.events_where(|event| {
+        event["type"] == "PaymentCancelled" && event["data"]["rsvId"] == reservation.id
+    });
+    assert_eq!(refunds.len(), 1, "{refunds:#?}");
+    assert_eq!(
+        platform.messages_of(reservation),
+        [confirmed(car), cancelled(car)]
+    );
+    assert_eq!(platform.look(&car.path)["status"], "available");
+}
+
+fn a_cancellation_right_after_the_reservation_ends_cancelled(mode: Mode) {
+    let platform = Platform::shared(mode);
+    for attempt in 0..5 {
+        let car = platform.register_car(&format!("changed my mind {attempt}"));
+        let reservation = platform.reserve(&car);
+        // Before the confirmation has arrived, the request may be refused as a conflict; it must then work later.
+        eventually(
+            || {
+                platform
+                    .patch(&reservation.path)
+                    .json(&json!({"status": "reqCancel"}))
+                    .send()
+            },
+            |answer| answer.status == 200,
+        );
+        platform.becomes(&reservation, "cancelled");
+        platform.car_becomes(&car, "available");
+        platform.payment_becomes(&reservation, "cancelled");
+        platform.view_shows(
+            &car,
+            &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
+        );
+    }
+}
+
+fn only_a_cancellation_may_be_patched(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("fixed");
+    let reservation = platform.reserve_and_confirm(&car);
+
+    let patch = |body| platform.patch(&reservation.path).json(&body).send();
+    patch(json!({"status": "reserved"})).invalid_field("status");
+    patch(json!({"status": "cancelled"})).invalid_field("status");
+    patch(json!({"status": "nonsense"})).invalid_field("status");
+    patch(json!({"carId": car.id})).problem(422, "invalid-field");
+    patch(json!({"status": "reqCancel", "payId": 1})).invalid_field("payId");
+    let put = platform
+        .put(&reservation.path)
+        .json(&json!({"carId": car.id}))
+        .send();
+    put.problem(405, "method-not-allowed");
+
+    assert_eq!(platform.look(&reservation.path)["status"], "reserved");
+}
+
+fn a_rejected_reservation_cannot_be_cancelled(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("refused");
+    platform.reserve_and_confirm(&car);
+    platform.try_reserve(&car).is(409);
+    let refused = platform.all("/reservations", |seen| {
+        seen["carId"] == car.id && seen["status"] == "rejected"
+    });
+    let refused = harness::Reservation::at(refused[0]["rsvId"].as_u64().expect("an id"));
+
+    platform
+        .patch(&refused.path)
+        .json(&json!({"status": "reqCancel"}))
+        .send()
+        .problem(409, "conflict");
+    assert_eq!(platform.look(&refused.path)["status"], "rejected");
+    assert_eq!(platform.look(&car.path)["status"], "reserved");
+}
+
+fn a_modified_car_keeps_its_booking(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("old name");
+    let reservation = platform.reserve_and_confirm(&car);
+    platform
+        .patch(&car.path)
+        .json(&json!({"carName": "new name"}))
+        .send()
+        .is(200);
+
+    assert_eq!(platform.look(&car.path)["status"], "reserved");
+    platform.view_shows(
+        &car,
+        &json!({"carName": "new name", "carStatus": "reserved", "rsvId": reservation.id}),
+    );
+    platform.cancel_and_wait(&reservation, &car);
+}

@@ -1,0 +1,153 @@
+//! One request can be followed through synchronous calls and events. Checkpoint correlation.
+
+use harness::{Mode, Platform};
+use serde_json::{Value, json};
+
+harness::journeys!(
+    a_request_is_followed_through_everything_it_causes,
+    every_event_names_what_directly_caused_it,
+    a_request_without_an_id_gets_one,
+    an_unusable_request_id_does_no_harm,
+);
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+fn a_request_is_followed_through_everything_it_causes(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("followed");
+    let answer = platform
+        .post("/reservations")
+        .header("x-request-id", "customer-42")
+        .header("traceparent", &format!("00-{TRACE}-00f067aa0ba902b7-01"))
+        .json(&json!({"carId": car.id}))
+        .send()
+        .is(201);
+    assert_eq!(answer.header("x-request-id"), "customer-42", "{answer}");
+
+    let caused = caused_by_reserving(
+        &platform,
+        car.id,
+        answer.json()["rsvId"].as_u64().expect("an id"),
+    );
+    for event in &caused {
+        assert_eq!(event["correlationid"], "customer-42", "{event:#}");
+        let traceparent = event["traceparent"].as_str().unwrap_or_default();
+        assert!(is_traceparent(traceparent), "{event:#}");
+        assert_eq!(&traceparent[3..35], TRACE, "{event:#}");
+    }
+}
+
+fn every_event_names_what_directly_caused_it(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("caused");
+    let answer = platform
+        .post("/reservations")
+        .header("x-request-id", "customer-43")
+        .json(&json!({"carId": car.id}))
+        .send()
+        .is(201);
+    let [created, approved, confirmed, booked] = caused_by_reserving(
+        &platform,
+        car.id,
+        answer.json()["rsvId"].as_u64().expect("an id"),
+    );
+
+    assert!(
+        !created["causationid"]
+            .as_str()
+            .unwrap_or_default()
+            .is_empty(),
+        "{created:#}"
+    );
+    assert!(
+        !approved["causationid"]
+            .as_str()
+            .unwrap_or_default()
+            .is_empty(),
+        "{approved:#}"
+    );
+    assert_eq!(confirmed["causationid"], approved["id"], "{confirmed:#}");
+    assert_eq!(booked["causationid"], confirmed["id"], "{booked:#}");
+}
+
+/// The four events of a reservation that goes well, in the order of the story.
+fn caused_by_reserving(platform: &Platform, car: u64, reservation: u64) -> [Value; 4] {
+    let rsv = format!("reservation/{reservation}");
+    let created = platform.announces("ReservationCreated", &rsv);
+    let confirmed = platform.announces("ReservationConfirmed", &rsv);
+    let payment = format!("payment/{}", confirmed["data"]["payId"]);
+    let approved = platform.announces("PaymentApproved", &payment);
+    let booked = platform.announces("CarReserved", &format!("car/{car}"));
+    [created, approved, confirmed, booked]
+}
+
+fn a_request_without_an_id_gets_one(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let first = platform
+        .post("/cars")
+        .json(&json!({"carName": "anonymous"}))
+        .send()
+        .is(201);
+    let second = platform
+        .post("/cars")
+        .json(&json!({"carName": "anonymous"}))
+        .send()
+        .is(201);
+    let given = first.header("x-request-id");
+    assert_ne!(
+        given,
+        second.header("x-request-id"),
+        "an id is not given twice"
+    );
+
+    let event = platform.announces("CarRegistered", &format!("car/{}", first.json()["carId"]));
+    assert_eq!(event["correlationid"], given);
+    assert!(
+        is_traceparent(event["traceparent"].as_str().unwrap_or_default()),
+        "{event:#}"
+    );
+}
+
+fn an_unusable_request_id_does_no_harm(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let endless = "x".repeat(4000);
+    for id in ["", " ", "\"quoted\"", "{\"json\":1}", endless.as_str()] {
+        let answer = platform
+            .post("/cars")
+            .header("x-request-id", id)
+            .header("traceparent", "00-nonsense")
+            .json(&json!({"carName": "odd id"}))
+            .send()
+            .is(201);
+        let event = platform.announces("CarRegistered", &format!("car/{}", answer.json()["carId"]));
+        let correlation = event["correlationid"].as_str().unwrap_or_default();
+        assert!(
+            !correlation.trim().is_empty() && correlation.len() <= 256,
+            "{event:#}"
+        );
+        assert!(
+            is_traceparent(event["traceparent"].as_str().unwrap_or_default()),
+            "{event:#}"
+        );
+    }
+}
+
+/// Version, trace, span and flags, as W3C trace context writes them, with neither id all zero.
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<_> = text.split('-').collect();
+    let is_hex = |part: &str, length| {
+        part.len() == length
+            && part
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let [version, trace, span, flags] = parts[..] else {
+        return false;
+    };
+    version == "00"
+        && is_hex(trace, 32)
+        && is_hex(span, 16)
+        && is_hex(flags, 2)
+        && trace.bytes().any(|byte| byte != b'0')
+        && span.bytes().any(|byte| byte != b'0')
+}

@@ -1,0 +1,387 @@
+//! The view answers what no single context knows: cars joined with reservation and payment, in pages, sorted and filtered.
+//! Checkpoint CQRS. Each test marks its cars with a type of its own, so that it can ask for just these.
+
+use harness::{Car, Mode, Platform, eventually};
+use serde_json::{Value, json};
+
+harness::journeys!(
+    a_row_joins_car_reservation_and_payment,
+    every_column_sorts_both_ways_and_ties_are_broken_by_id,
+    every_column_filters,
+    filters_combine_and_compare_whole_values,
+    pages_lose_and_repeat_nothing,
+    a_page_beyond_the_last_is_empty,
+    links_lead_through_the_pages_and_keep_the_question,
+    a_row_is_found_by_its_reservation_and_by_its_payment,
+    roomviews_is_another_name_for_carviews,
+    a_bad_question_is_refused,
+    a_deleted_car_leaves_the_view,
+    the_view_is_only_asked,
+);
+
+const COLUMNS: [&str; 9] = [
+    "carId",
+    "carName",
+    "carType",
+    "amount",
+    "carStatus",
+    "rsvId",
+    "rsvStatus",
+    "payId",
+    "payStatus",
+];
+
+fn a_row_joins_car_reservation_and_payment(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register(&json!({"carName": "joined", "carType": "row", "amount": 12_345}));
+    let fresh = platform.view_shows(&car, &json!({"carStatus": "available"}));
+    for column in ["rsvId", "rsvStatus", "payId", "payStatus"] {
+        assert!(fresh[column].is_null(), "nothing is joined yet: {fresh:#}");
+    }
+
+    let reservation = platform.reserve_and_confirm(&car);
+    let payment = platform.payment_becomes(&reservation, "paid");
+    let row = platform.view_shows(
+        &car,
+        &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
+    );
+    let columns: Vec<Value> = COLUMNS.iter().map(|column| row[column].clone()).collect();
+    let expected = json!([
+        car.id,
+        "joined",
+        "row",
+        12_345,
+        "reserved",
+        reservation.id,
+        "reserved",
+        payment["payId"],
+        "paid"
+    ]);
+    assert_eq!(Value::from(columns), expected);
+}
+
+/// Seven cars, among them equal names and amounts; two are reserved and one of these cancelled.
+fn fleet(platform: &Platform, mark: &str) -> Vec<Car> {
+    let cars: Vec<Car> = [
+        ("delta", 300),
+        ("alpha", 100),
+        ("charlie", 300),
+        ("alpha", 200),
+        ("bravo", 100),
+        ("alpha", 100),
+        ("bravo", 300),
+    ]
+    .iter()
+    .map(|(name, amount)| {
+        platform.register(&json!({"carName": name, "carType": mark, "amount": amount}))
+    })
+    .collect();
+    platform.reserve_and_confirm(&cars[2]);
+    let given_up = platform.reserve_and_confirm(&cars[5]);
+    platform.cancel_and_wait(&given_up, &cars[5]);
+    platform.view_shows(
+        &cars[2],
+        &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
+    );
+    platform.view_shows(
+        &cars[5],
+        &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
+    );
+    eventually(
+        || rows(&platform.look(&format!("/carviews?carType={mark}"))).len(),
+        |count| *count == cars.len(),
+    );
+    cars
+}
+
+fn rows(page: &Value) -> Vec<Value> {
+    page["_embedded"]["carviews"]
+        .as_array()
+        .cloned()
+        .unwrap_or_else(|| panic!("a page has rows: {page:#}"))
+}
+
+fn ids(rows: &[Value]) -> Vec<u64> {
+    rows.iter()
+        .map(|row| row["carId"].as_u64().expect("a row has a carId"))
+        .collect()
+}
+
+fn every_column_sorts_both_ways_and_ties_are_broken_by_id(mode: Mode) {
+    let platform = Platform::shared(mode);
+    fleet(&platform, "sorted");
+    for column in COLUMNS {
+        for direction in ["asc", "desc"] {
+            let page = platform.look(&format!(
+                "/carviews?carType=sorted&sort={column},{direction}"
+            ));
+            let rows = rows(&page);
+            assert_eq!(rows.len(), 7);
+            for pair in rows.windows(2) {
+                let order = compare(&pair[0][column], &pair[1][column]);
+                let order = if direction == "asc" {
+                    order
+                } else {
+                    order.reverse()
+                };
+                assert!(order.is_le(), "sorted by {column} {direction}: {rows:#?}");
+                if order.is_eq() {
+                    assert!(
+                        pair[0]["carId"].as_u64() < pair[1]["carId"].as_u64(),
+                        "ties by {column} {direction}: {rows:#?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Nothing comes before something; numbers by value; texts by code point.
+fn compare(one: &Value, other: &Value) -> std::cmp::Ordering {
+    match (one.as_u64(), other.as_u64()) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        _ => one
+            .as_u64()
+            .is_some()
+            .cmp(&other.as_u64().is_some())
+            .then(one.as_str().cmp(&other.as_str())),
+    }
+}
+
+fn every_column_filters(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let cars = fleet(&platform, "filtered");
+    let wanted = platform.look(&format!("/carviews/{}", cars[2].id));
+    for column in COLUMNS {
+        let value = wanted[column]
+            .as_str()
+            .map_or_else(|| wanted[column].to_string(), str::to_owned);
+        let page = platform.look(&format!("/carviews?carType=filtered&{column}={value}"));
+        let rows = rows(&page);
+        assert!(
+            ids(&rows).contains(&cars[2].id),
+            "{column}={value}: {page:#}"
+        );
+        assert!(
+            rows.iter().all(|row| row[column] == wanted[column]),
+            "{column}={value}: {page:#}"
+        );
+        assert_eq!(page["page"]["totalElements"], rows.len(), "{page:#}");
+    }
+}
+
+fn filters_combine_and_compare_whole_values(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let cars = fleet(&platform, "combined");
+    let asked = |question: &str| {
+        ids(&rows(
+            &platform.look(&format!("/carviews?carType=combined&{question}")),
+        ))
+    };
+    assert_eq!(asked("carName=alpha&amount=100"), [cars[1].id, cars[5].id]);
+    assert_eq!(
+        asked("carName=alpha&carStatus=available"),
+        [cars[1].id, cars[3].id, cars[5].id]
+    );
+    assert_eq!(asked("carName=alph"), [0; 0]);
+    assert_eq!(asked("carName=%25"), [0; 0], "a filter is no pattern");
+    assert_eq!(
+        asked("carName=alpha%27%20OR%201%3D1%20--"),
+        [0; 0],
+        "a filter is no SQL"
+    );
+}
+
+fn pages_lose_and_repeat_nothing(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let cars = fleet(&platform, "paged");
+    for sort in ["carName,asc", "amount,desc", "rsvStatus,asc", "carId,desc"] {
+        let mut seen = Vec::new();
+        for number in 0..3 {
+            let page = platform.look(&format!(
+                "/carviews?carType=paged&sort={sort}&size=3&page={number}"
+            ));
+            assert_eq!(
+                page["page"],
+                json!({"size": 3, "totalElements": 7, "totalPages": 3, "number": number}),
+                "{page:#}"
+            );
+            seen.extend(ids(&rows(&page)));
+        }
+        seen.sort_unstable();
+        assert_eq!(
+            seen,
+            cars.iter().map(|car| car.id).collect::<Vec<_>>(),
+            "sorted by {sort}"
+        );
+    }
+}
+
+fn a_page_beyond_the_last_is_empty(mode: Mode) {
+    let platform = Platform::shared(mode);
+    fleet(&platform, "beyond");
+    let page = platform.look("/carviews?carType=beyond&size=3&page=99");
+    assert!(rows(&page).is_empty(), "{page:#}");
+    assert_eq!(
+        page["page"],
+        json!({"size": 3, "totalElements": 7, "totalPages": 3, "number": 99})
+    );
+    let nothing = platform.look("/carviews?carType=there-is-no-such-type");
+    assert!(rows(&nothing).is_empty(), "{nothing:#}");
+    assert_eq!(
+        nothing["page"],
+        json!({"size": 20, "totalElements": 0, "totalPages": 0, "number": 0})
+    );
+}
+
+fn links_lead_through_the_pages_and_keep_the_question(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let cars = fleet(&platform, "linked");
+    let mut page = platform.look("/carviews?carType=linked&sort=carName,desc&size=3");
+    assert!(page["_links"]["prev"].is_null(), "{page:#}");
+    let mut seen = ids(&rows(&page));
+    while let Some(next) = page["_links"]["next"]["href"].as_str() {
+        let following = platform.look(next);
+        let back = following["_links"]["prev"]["href"]
+            .as_str()
+            .expect("a way back")
+            .to_owned();
+        assert_eq!(ids(&rows(&platform.look(&back))), ids(&rows(&page)));
+        page = following;
+        seen.extend(ids(&rows(&page)));
+    }
+    assert_eq!(seen.len(), cars.len());
+    let last = page["_links"]["last"]["href"]
+        .as_str()
+        .expect("a last page");
+    assert_eq!(ids(&rows(&platform.look(last))), ids(&rows(&page)));
+    let first = page["_links"]["first"]["href"]
+        .as_str()
+        .expect("a first page");
+    assert_eq!(ids(&rows(&platform.look(first))), seen[..3]);
+}
+
+fn a_row_is_found_by_its_reservation_and_by_its_payment(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("searched");
+    let reservation = platform.reserve_and_confirm(&car);
+    let row = platform.view_shows(&car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
+
+    let by_reservation = platform.look(&format!(
+        "/carviews/search/findByRsvId?rsvId={}",
+        reservation.id
+    ));
+    assert_eq!(ids(&rows(&by_reservation)), [car.id]);
+    let by_payment = platform.look(&format!(
+        "/carviews/search/findByPayId?payId={}",
+        row["payId"]
+    ));
+    assert_eq!(ids(&rows(&by_payment)), [car.id]);
+    assert!(rows(&platform.look("/carviews/search/findByRsvId?rsvId=987654321")).is_empty());
+
+    for bad in [
+        "findByRsvId",
+        "findByRsvId?rsvId=abc",
+        "findByPayId",
+        "findByPayId?payId=-1",
+    ] {
+        platform
+            .get(&format!("/carviews/search/{bad}"))
+            .send()
+            .problem(400, "bad-query");
+    }
+    platform
+        .get("/carviews/search/findByColour?colour=red")
+        .send()
+        .problem(404, "not-found");
+}
+
+fn roomviews_is_another_name_for_carviews(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register(&json!({"carName": "room", "carType": "alias"}));
+    let row = platform.view_shows(&car, &json!({"carStatus": "available"}));
+
+    let alias = platform
+        .get(&format!("/roomviews/{}", car.id))
+        .send()
+        .is(200);
+    assert_eq!(alias.json()["carName"], row["carName"]);
+    assert!(
+        alias.header_if_any("deprecation").is_some(),
+        "the alias says that it is deprecated: {alias}"
+    );
+    let list = platform.look("/roomviews?carType=alias");
+    let embedded = list["_embedded"]["roomviews"]
+        .as_array()
+        .or(list["_embedded"]["carviews"].as_array());
+    assert_eq!(embedded.map(Vec::len), Some(1), "{list:#}");
+    platform
+        .get("/roomviews/search/findByRsvId?rsvId=1")
+        .send()
+        .is(200);
+}
+
+fn a_bad_question_is_refused(mode: Mode) {
+    let platform = Platform::shared(mode);
+    for path in [
+        "/carviews",
+        "/roomviews",
+        "/cars",
+        "/reservations",
+        "/payments",
+        "/messages",
+    ] {
+        for question in [
+            "size=0",
+            "size=-1",
+            "size=1001",
+            "size=many",
+            "page=-1",
+            "page=first",
+            "sort=colour",
+            "sort=carId,sideways",
+            "page=99999999999999999999",
+        ] {
+            platform
+                .get(&format!("{path}?{question}"))
+                .send()
+                .problem(400, "bad-query");
+        }
+    }
+    for question in ["colour=red", "rsvId=abc", "amount=-1"] {
+        platform
+            .get(&format!("/carviews?{question}"))
+            .send()
+            .problem(400, "bad-query");
+    }
+    for id in ["abc", "0", "987654321", "99999999999999999999999"] {
+        platform
+            .get(&format!("/carviews/{id}"))
+            .send()
+            .problem(404, "not-found");
+    }
+}
+
+fn a_deleted_car_leaves_the_view(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("short-lived");
+    platform.view_shows(&car, &json!({"carStatus": "available"}));
+    platform.delete(&car.path).send().is(204);
+    eventually(
+        || platform.get(&format!("/carviews/{}", car.id)).send().status,
+        |status| *status == 404,
+    );
+}
+
+fn the_view_is_only_asked(mode: Mode) {
+    let platform = Platform::shared(mode);
+    for path in ["/carviews", "/carviews/1", "/roomviews"] {
+        let answer = platform.post(path).json(&json!({})).send();
+        answer.problem(405, "method-not-allowed");
+        assert!(answer.header("allow").contains("GET"), "{answer}");
+        platform
+            .delete(path)
+            .send()
+            .problem(405, "method-not-allowed");
+    }
+}

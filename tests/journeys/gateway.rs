@@ -1,0 +1,160 @@
+//! Money is taken by somebody else: what we ask of a payment gateway, and what we do when it is no help. Checkpoint gateway.
+
+use harness::{Decision, Gateway, Mode, Platform, Setup, confirmed, eventually, rejected};
+use serde_json::json;
+
+harness::journeys!(
+    the_gateway_is_asked_once_with_a_key,
+    a_decline_rejects_the_reservation,
+    a_failure_is_undone_and_nothing_stays_paid,
+    a_silence_is_undone_and_nothing_stays_paid,
+    an_undo_that_fails_is_tried_again,
+    a_cancellation_is_undone_at_the_gateway,
+    a_gateway_that_is_away_costs_a_reservation_but_no_car,
+);
+
+fn the_gateway_is_asked_once_with_a_key(mode: Mode) {
+    let (platform, gateway) = Platform::with_gateway(mode);
+    let car = platform.register(&json!({"carName": "paid outside", "amount": 33_000}));
+    let reservation = platform.reserve_and_confirm(&car);
+    platform.payment_becomes(&reservation, "paid");
+
+    let approvals = gateway.approvals_of(&car);
+    assert_eq!(approvals.len(), 1, "{approvals:#?}");
+    assert_eq!(approvals[0].path, "/payments");
+    assert_eq!(
+        approvals[0].body,
+        json!({"rsvId": reservation.id, "carId": car.id, "amount": 33_000})
+    );
+    assert_eq!(
+        approvals[0].idempotency_key,
+        Some(format!("\"rsv-{}\"", reservation.id))
+    );
+    assert_eq!(approvals[0].media_type.as_deref(), Some("application/json"));
+    assert!(gateway.undos_of(&reservation).is_empty());
+}
+
+fn a_decline_rejects_the_reservation(mode: Mode) {
+    let (platform, gateway) = Platform::with_gateway(mode);
+    let car = platform.register_car("declined");
+    gateway.decide(&car, Decision::Decline);
+    platform.try_reserve(&car).problem(402, "payment-declined");
+
+    let refused = the_rejected_reservation(&platform, &car);
+    platform.messages_become(&refused, &[rejected(&car)]);
+    assert_nothing_paid(&platform, &refused);
+    assert_eq!(platform.look(&car.path)["status"], "available");
+
+    gateway.decide(&car, Decision::Approve);
+    let second = platform.reserve_and_confirm(&car);
+    platform.messages_become(&second, &[confirmed(&car)]);
+}
+
+fn a_failure_is_undone_and_nothing_stays_paid(mode: Mode) {
+    an_unknown_outcome_is_undone(mode, Decision::Fail);
+}
+
+fn a_silence_is_undone_and_nothing_stays_paid(mode: Mode) {
+    an_unknown_outcome_is_undone(mode, Decision::Hang);
+}
+
+fn an_unknown_outcome_is_undone(mode: Mode, decision: Decision) {
+    let (platform, gateway) = Platform::with_gateway(mode);
+    let car = platform.register_car("unknown outcome");
+    gateway.decide(&car, decision);
+    let answer = platform.try_reserve(&car);
+    answer.problem(503, "unavailable");
+    let seconds: u64 = answer
+        .header("retry-after")
+        .parse()
+        .expect("seconds to wait");
+    assert!((1..=3600).contains(&seconds), "{answer}");
+
+    let refused = the_rejected_reservation(&platform, &car);
+    eventually(|| gateway.undos_of(&refused).len(), |undos| *undos > 0);
+    platform.messages_become(&refused, &[rejected(&car)]);
+    platform.car_becomes(&car, "available");
+
+    gateway.decide(&car, Decision::Approve);
+    let second = eventually(|| platform.try_reserve(&car), |answer| answer.status == 201);
+    let second = harness::Reservation::at(second.json()["rsvId"].as_u64().expect("an id"));
+    platform.becomes(&second, "reserved");
+    platform.settle();
+    assert_nothing_paid(&platform, &refused);
+    platform.view_shows(
+        &car,
+        &json!({"rsvId": second.id, "rsvStatus": "reserved", "payStatus": "paid"}),
+    );
+}
+
+fn an_undo_that_fails_is_tried_again(mode: Mode) {
+    let (platform, gateway) = Platform::with_gateway(mode);
+    let car = platform.register_car("stubborn");
+    gateway.decide(&car, Decision::Fail);
+    gateway.refuse_to_undo(&car, 2);
+    platform.try_reserve(&car).is(503);
+
+    let refused = the_rejected_reservation(&platform, &car);
+    eventually(|| gateway.undos_of(&refused).len(), |undos| *undos >= 3);
+    assert_nothing_paid(&platform, &refused);
+}
+
+fn a_cancellation_is_undone_at_the_gateway(mode: Mode) {
+    let (platform, gateway) = Platform::with_gateway(mode);
+    let car = platform.register_car("given back");
+    let reservation = platform.reserve_and_confirm(&car);
+    gateway.refuse_to_undo(&car, 1);
+    platform.cancel(&reservation);
+    platform.becomes(&reservation, "cancelled");
+    platform.payment_becomes(&reservation, "cancelled");
+    platform.car_becomes(&car, "available");
+    let undos = gateway.undos_of(&reservation);
+    assert!(
+        undos.len() >= 2,
+        "a refused refund is asked for again: {undos:#?}"
+    );
+}
+
+fn a_gateway_that_is_away_costs_a_reservation_but_no_car(mode: Mode) {
+    // Nobody listens on port 1.
+    let platform = Setup::new(mode)
+        .variable("payment_gateway_url", "http://127.0.0.1:1/payments")
+        .start();
+    let car = platform.register_car("nobody takes the money");
+    let answer = platform.try_reserve(&car);
+    answer.problem(503, "unavailable");
+    assert!(answer.header_if_any("retry-after").is_some(), "{answer}");
+    let refused = the_rejected_reservation(&platform, &car);
+    assert_nothing_paid(&platform, &refused);
+    platform.car_becomes(&car, "available");
+    platform.messages_become(&refused, &[rejected(&car)]);
+}
+
+fn the_rejected_reservation(platform: &Platform, car: &harness::Car) -> harness::Reservation {
+    let reservations = eventually(
+        || platform.all("/reservations", |seen| seen["carId"] == car.id),
+        |seen| seen.len() == 1 && seen[0]["status"] == "rejected",
+    );
+    assert!(
+        !reservations[0]["reason"]
+            .as_str()
+            .unwrap_or_default()
+            .is_empty(),
+        "{reservations:#?}"
+    );
+    harness::Reservation::at(reservations[0]["rsvId"].as_u64().expect("an id"))
+}
+
+fn assert_nothing_paid(platform: &Platform, reservation: &harness::Reservation) {
+    let payments = platform.payments_of(reservation);
+    assert!(
+        payments.iter().all(|payment| payment["status"] != "paid"),
+        "{payments:#?}"
+    );
+}
+
+#[test]
+fn the_gateway_of_these_tests_can_be_told_apart_from_none() {
+    // A stub that nobody asks would let every test above pass for the wrong reason.
+    assert!(Gateway::start().url().starts_with("http://127.0.0.1:"));
+}

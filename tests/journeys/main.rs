@@ -1,0 +1,14 @@
+//! Does a customer get what the story says? Every journey runs over HTTP, embedded and on a real Redis.
+
+#![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
+
+mod compensation;
+mod correlation;
+mod cqrs;
+mod gateway;
+mod http;
+mod persistence;
+mod request_response;
+mod saga;
+mod screen;
+mod seed;

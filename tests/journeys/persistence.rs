@@ -1,0 +1,169 @@
+//! What was answered stays, whatever becomes of the process. Checkpoint persistent volume.
+
+use harness::{Mode, Platform, Setup, cancelled, confirmed, eventually};
+use serde_json::{Value, json};
+
+harness::journeys!(
+    everything_survives_an_orderly_restart,
+    everything_survives_a_kill,
+    a_stop_lets_running_requests_finish,
+);
+
+fn everything_survives_an_orderly_restart(mode: Mode) {
+    survives(mode, |platform| {
+        let status = platform.terminate();
+        assert!(status.success(), "SIGTERM is an orderly end: {status}");
+    });
+}
+
+fn everything_survives_a_kill(mode: Mode) {
+    survives(mode, Platform::kill);
+}
+
+fn survives(mode: Mode, stop: impl Fn(&Platform)) {
+    let platform = Setup::new(mode).start();
+    let (kept, freed) = (
+        platform.register_car("kept"),
+        platform.register_car("freed"),
+    );
+    let reservation = platform.reserve_and_confirm(&kept);
+    let given_up = platform.reserve_and_confirm(&freed);
+    platform.cancel_and_wait(&given_up, &freed);
+    platform.messages_become(&given_up, &[confirmed(&freed), cancelled(&freed)]);
+    platform.view_shows(
+        &kept,
+        &json!({"rsvStatus": "reserved", "payStatus": "paid"}),
+    );
+    platform.view_shows(
+        &freed,
+        &json!({"rsvStatus": "cancelled", "payStatus": "cancelled"}),
+    );
+    let before = everything(&platform);
+
+    stop(&platform);
+    let platform = platform.start_again();
+    eventually(|| everything(&platform), |after| *after == before);
+
+    // Life goes on: ids continue, the car is still taken, and it can still be given up.
+    let third = platform.register_car("afterwards");
+    assert_eq!(third.id, freed.id + 1);
+    platform
+        .try_reserve(&kept)
+        .problem(409, "car-not-available");
+    platform.cancel_and_wait(&reservation, &kept);
+    platform.messages_become(&reservation, &[confirmed(&kept), cancelled(&kept)]);
+    platform.reserve_and_confirm(&third);
+}
+
+/// Every resource of the platform, without the links, which name a port that changes.
+fn everything(platform: &Platform) -> Vec<Value> {
+    [
+        "/cars",
+        "/reservations",
+        "/payments",
+        "/messages",
+        "/carviews",
+    ]
+    .iter()
+    .flat_map(|list| platform.all(list, |_| true))
+    .map(|mut item| {
+        if let Some(fields) = item.as_object_mut() {
+            fields.remove("_links");
+        }
+        item
+    })
+    .collect()
+}
+
+fn a_stop_lets_running_requests_finish(mode: Mode) {
+    let platform = Setup::new(mode).start();
+    let car = platform.register_car("last minute");
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let reservations: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    platform
+                        .post("/reservations")
+                        .json(&json!({"carId": car.id}))
+                        .try_send()
+                })
+            })
+            .collect();
+        // The first answer proves that the others are on their way.
+        eventually(
+            || platform.get("/reservations").send().json(),
+            |list| list["page"]["totalElements"] != 0,
+        );
+        assert!(platform.terminate().success());
+        reservations
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .collect()
+    });
+    // Whoever was accepted got a whole answer; whoever came too late was not accepted.
+    for answer in answers.iter().flatten() {
+        assert!(matches!(answer.status, 201 | 409 | 503), "{answer}");
+    }
+    let won = answers
+        .iter()
+        .flatten()
+        .filter(|answer| answer.status == 201)
+        .count();
+    assert!(won <= 1, "{won} won");
+
+    let platform = platform.start_again();
+    if won == 1 {
+        platform.car_becomes(&car, "reserved");
+    }
+    let settled = eventually(
+        || platform.all("/reservations", |_| true),
+        |all| {
+            all.iter()
+                .all(|seen| seen["status"] == "reserved" || seen["status"] == "rejected")
+        },
+    );
+    let reserved = settled
+        .iter()
+        .filter(|seen| seen["status"] == "reserved")
+        .count();
+    assert!(reserved <= 1 && reserved >= won, "{settled:#?}");
+}
+
+#[test]
+fn a_new_host_on_the_same_redis_shows_the_same_fleet() {
+    let first = Setup::new(Mode::Redis).start();
+    let (car, other) = (
+        first.register_car("everywhere"),
+        first.register_car("also there"),
+    );
+    let reservation = first.reserve_and_confirm(&car);
+    let row = first.view_shows(
+        &car,
+        &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
+    );
+
+    // It has no view of its own yet: it reads the log from the beginning.
+    let second = first.another_host();
+    assert_eq!(second.look(&reservation.path)["status"], "reserved");
+    let same = second.view_shows(
+        &car,
+        &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
+    );
+    assert_eq!(
+        (&same["rsvId"], &same["payId"]),
+        (&row["rsvId"], &row["payId"])
+    );
+
+    // Both serve, and both learn what the other did.
+    second.cancel_and_wait(&reservation, &car);
+    first.view_shows(
+        &car,
+        &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
+    );
+    let again = first.reserve_and_confirm(&other);
+    second.view_shows(
+        &other,
+        &json!({"rsvId": again.id, "rsvStatus": "reserved", "payStatus": "paid"}),
+    );
+    second.messages_become(&again, &[confirmed(&other)]);
+}

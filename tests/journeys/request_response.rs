@@ -1,0 +1,456 @@
+//! Resources: how they are made, changed, conditionally fetched, listed and removed. Checkpoint request/response.
+
+use harness::{Mode, Platform, Setup, eventually};
+use serde_json::{Value, json};
+
+harness::journeys!(
+    a_car_is_registered_read_modified_and_deleted,
+    a_list_is_hal_in_pages,
+    cars_sort_by_their_columns_and_ties_by_id,
+    a_put_replaces_what_a_patch_merges,
+    a_cars_status_follows_from_its_bookings,
+    a_car_with_a_live_booking_is_not_deleted,
+    every_single_resource_has_an_etag,
+    a_known_version_is_not_sent_again,
+    a_stale_version_is_not_overwritten,
+    links_name_the_host_that_was_asked,
+    an_idempotency_key_replays_the_first_answer,
+    an_idempotency_key_belongs_to_one_request,
+    an_idempotency_key_wins_once_among_simultaneous_requests,
+);
+
+fn a_car_is_registered_read_modified_and_deleted(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let registered = platform
+        .post("/cars")
+        .json(&json!({"carName": "Niro", "carType": "SUV", "amount": 45_000}))
+        .send()
+        .is(201);
+    let car = registered.json();
+    let path = format!("/cars/{}", car["carId"]);
+    assert!(
+        registered.header("location").ends_with(&path),
+        "{registered}"
+    );
+    assert_eq!(platform.look(&path), car);
+    assert_eq!(car["amount"], 45_000);
+    let own = car["_links"]["self"]["href"]
+        .as_str()
+        .expect("a link to itself");
+    assert_eq!(own, format!("{}{path}", platform.url()));
+    assert_eq!(car["_links"]["car"]["href"], own);
+
+    let modified = platform
+        .patch(&path)
+        .json(&json!({"amount": 40_000}))
+        .send()
+        .is(200)
+        .json();
+    assert_eq!(
+        (&modified["carName"], &modified["amount"]),
+        (&json!("Niro"), &json!(40_000))
+    );
+    assert_eq!(platform.look(&path), modified);
+    let event = platform.announces("CarModified", &format!("car/{}", car["carId"]));
+    assert_eq!(event["data"]["amount"], 40_000);
+
+    platform.delete(&path).send().is(204);
+    platform.get(&path).send().problem(404, "not-found");
+    platform
+        .patch(&path)
+        .json(&json!({"amount": 1}))
+        .send()
+        .problem(404, "not-found");
+    platform.delete(&path).send().problem(404, "not-found");
+    platform.announces("CarDeleted", &format!("car/{}", car["carId"]));
+    let reserved = platform
+        .post("/reservations")
+        .json(&json!({"carId": car["carId"]}))
+        .send();
+    reserved.problem(404, "not-found");
+    let listed = platform.all("/cars", |seen| seen["carId"] == car["carId"]);
+    assert!(listed.is_empty(), "{listed:#?}");
+}
+
+fn a_list_is_hal_in_pages(mode: Mode) {
+    let platform = Setup::new(mode).start();
+    let empty = platform.look("/cars");
+    assert_eq!(empty["_embedded"]["cars"], json!([]), "{empty:#}");
+    assert_eq!(
+        empty["page"],
+        json!({"size": 20, "totalElements": 0, "totalPages": 0, "number": 0})
+    );
+
+    let cars: Vec<_> = (1..=5)
+        .map(|number| platform.register_car(&format!("car {number}")))
+        .collect();
+    assert_eq!(
+        cars.iter().map(|car| car.id).collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5],
+        "ids count from 1"
+    );
+
+    let link =
+        |page: &Value, relation: &str| page["_links"][relation]["href"].as_str().map(str::to_owned);
+    let ids = |page: &Value| -> Vec<Value> {
+        let cars = page["_embedded"]["cars"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        cars.iter().map(|car| car["carId"].clone()).collect()
+    };
+    let first = platform.look("/cars?size=2");
+    assert_eq!(ids(&first), [1, 2]);
+    assert_eq!(
+        first["page"],
+        json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 0})
+    );
+    assert_eq!(link(&first, "prev"), None);
+    let second = platform.look(&link(&first, "next").expect("a next page"));
+    assert_eq!(ids(&second), [3, 4]);
+    assert_eq!(
+        ids(&platform.look(&link(&second, "self").expect("itself"))),
+        [3, 4]
+    );
+    assert_eq!(
+        ids(&platform.look(&link(&second, "prev").expect("the page before"))),
+        [1, 2]
+    );
+    let last = platform.look(&link(&second, "last").expect("the last page"));
+    assert_eq!(ids(&last), [5]);
+    assert_eq!(link(&last, "next"), None);
+    assert_eq!(
+        ids(&platform.look(&link(&last, "first").expect("the first page"))),
+        [1, 2]
+    );
+    let item = &last["_embedded"]["cars"][0];
+    assert_eq!(
+        item["_links"]["self"]["href"],
+        format!("{}/cars/5", platform.url())
+    );
+
+    let beyond = platform.look("/cars?size=2&page=7");
+    assert_eq!(ids(&beyond), [0; 0]);
+    assert_eq!(beyond["page"]["totalElements"], 5);
+    assert_eq!(ids(&platform.look("/cars?sort=carId,desc&size=2")), [5, 4]);
+
+    // A deleted car leaves no hole in the pages.
+    platform.delete(&cars[1].path).send().is(204);
+    assert_eq!(ids(&platform.look("/cars?size=2")), [1, 3]);
+    assert_eq!(platform.look("/cars?size=2")["page"]["totalElements"], 4);
+
+    for list in ["/reservations", "/payments", "/messages"] {
+        let empty = platform.look(list);
+        assert_eq!(empty["_embedded"][&list[1..]], json!([]), "{empty:#}");
+    }
+}
+
+fn cars_sort_by_their_columns_and_ties_by_id(mode: Mode) {
+    let platform = Setup::new(mode).start();
+    for (name, car_type, amount) in [
+        ("b", "x", 30),
+        ("a", "y", 10),
+        ("c", "x", 20),
+        ("a", "z", 30),
+    ] {
+        platform.register(&json!({"carName": name, "carType": car_type, "amount": amount}));
+    }
+    for (sort, expected) in [
+        ("carName", [2, 4, 1, 3]),
+        ("carName,asc", [2, 4, 1, 3]),
+        ("carName,desc", [3, 1, 2, 4]),
+        ("carType,asc", [1, 3, 2, 4]),
+        ("amount,desc", [1, 4, 3, 2]),
+        ("carId,desc", [4, 3, 2, 1]),
+    ] {
+        let page = platform.look(&format!("/cars?sort={sort}"));
+        let cars = page["_embedded"]["cars"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let ids: Vec<_> = cars.iter().map(|car| car["carId"].clone()).collect();
+        assert_eq!(ids, expected, "sorted by {sort}");
+    }
+}
+
+fn a_put_replaces_what_a_patch_merges(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let bare = platform.register(&json!({"carName": "bare"}));
+    let bare = platform.look(&bare.path);
+
+    let car = platform.register(&json!({"carName": "full", "carType": "van", "amount": 70_000}));
+    platform
+        .patch(&car.path)
+        .json(&json!({"carName": "merged"}))
+        .send()
+        .is(200);
+    let merged = platform.look(&car.path);
+    assert_eq!(
+        (&merged["carName"], &merged["carType"], &merged["amount"]),
+        (&json!("merged"), &json!("van"), &json!(70_000))
+    );
+
+    platform
+        .put(&car.path)
+        .json(&json!({"carName": "replaced"}))
+        .send()
+        .is(200);
+    let replaced = platform.look(&car.path);
+    assert_eq!(replaced["carName"], "replaced");
+    assert_eq!(
+        replaced["carType"], bare["carType"],
+        "a PUT without a type is a car without one"
+    );
+    assert_eq!(replaced["amount"], bare["amount"]);
+    platform
+        .put(&car.path)
+        .json(&json!({"carType": "van"}))
+        .send()
+        .invalid_field("carName");
+    platform
+        .put("/cars/987654321")
+        .json(&json!({"carName": "nobody"}))
+        .send()
+        .problem(404, "not-found");
+    platform.view_shows(&car, &json!({"carName": "replaced"}));
+}
+
+fn a_cars_status_follows_from_its_bookings(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("derived");
+    platform
+        .patch(&car.path)
+        .json(&json!({"status": "reserved"}))
+        .send()
+        .invalid_field("status");
+    platform
+        .put(&car.path)
+        .json(&json!({"carName": "derived", "status": "reserved"}))
+        .send()
+        .invalid_field("status");
+    platform
+        .post("/cars")
+        .json(&json!({"carName": "derived", "status": "reserved"}))
+        .send()
+        .invalid_field("status");
+    assert_eq!(platform.look(&car.path)["status"], "available");
+}
+
+fn a_car_with_a_live_booking_is_not_deleted(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("booked");
+    let reservation = platform.reserve_and_confirm(&car);
+    platform.delete(&car.path).send().problem(409, "car-booked");
+    assert_eq!(platform.look(&car.path)["status"], "reserved");
+
+    platform.cancel_and_wait(&reservation, &car);
+    platform.delete(&car.path).send().is(204);
+}
+
+fn every_single_resource_has_an_etag(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("tagged");
+    let reservation = platform.reserve_and_confirm(&car);
+    let payment = platform.payment_becomes(&reservation, "paid");
+    let message = eventually(
+        || platform.all("/messages", |message| message["rsvId"] == reservation.id),
+        |messages| messages.len() == 1,
+    );
+    platform.view_shows(&car, &json!({"payStatus": "paid", "carStatus": "reserved"}));
+    for path in [
+        car.path.clone(),
+        reservation.path.clone(),
+        format!("/payments/{}", payment["payId"]),
+        format!("/messages/{}", message[0]["msgId"]),
+        format!("/carviews/{}", car.id),
+    ] {
+        let answer = platform.get(&path).send().is(200);
+        let tag = answer.header("etag").to_owned();
+        assert!(tag.ends_with('"') && tag.len() > 2, "{answer}");
+        let again = platform
+            .get(&path)
+            .header("if-none-match", &tag)
+            .send()
+            .is(304);
+        assert!(again.body.is_empty(), "{again}");
+        assert_eq!(again.header("etag"), tag);
+    }
+}
+
+fn a_known_version_is_not_sent_again(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("cached");
+    let first = platform
+        .get(&car.path)
+        .send()
+        .is(200)
+        .header("etag")
+        .to_owned();
+    let ask = |known: &str| {
+        platform
+            .get(&car.path)
+            .header("if-none-match", known)
+            .send()
+            .status
+    };
+    assert_eq!(ask(&first), 304);
+    assert_eq!(ask("*"), 304);
+    assert_eq!(ask(&format!("\"other\", {first}")), 304);
+    assert_eq!(ask("\"other\""), 200);
+
+    platform
+        .patch(&car.path)
+        .json(&json!({"carName": "newer"}))
+        .send()
+        .is(200);
+    let answer = platform
+        .get(&car.path)
+        .header("if-none-match", &first)
+        .send()
+        .is(200);
+    assert_ne!(answer.header("etag"), first);
+    assert_eq!(answer.json()["carName"], "newer");
+}
+
+fn a_stale_version_is_not_overwritten(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("contended");
+    let first = platform
+        .get(&car.path)
+        .send()
+        .is(200)
+        .header("etag")
+        .to_owned();
+    let changed = platform
+        .patch(&car.path)
+        .header("if-match", &first)
+        .json(&json!({"carName": "second"}))
+        .send()
+        .is(200);
+    let second = changed.header("etag").to_owned();
+    assert_ne!(first, second);
+
+    let stale = |ask: harness::Ask| ask.header("if-match", &first);
+    stale(platform.patch(&car.path))
+        .json(&json!({"carName": "third"}))
+        .send()
+        .problem(412, "precondition-failed");
+    stale(platform.put(&car.path))
+        .json(&json!({"carName": "third"}))
+        .send()
+        .problem(412, "precondition-failed");
+    stale(platform.delete(&car.path))
+        .send()
+        .problem(412, "precondition-failed");
+    assert_eq!(platform.look(&car.path)["carName"], "second");
+    platform
+        .patch(&car.path)
+        .header("if-match", "*")
+        .json(&json!({"amount": 7}))
+        .send()
+        .is(200);
+
+    let reservation = platform.reserve_and_confirm(&car);
+    let cancel = |known: &str| {
+        let ask = platform.patch(&reservation.path).header("if-match", known);
+        ask.json(&json!({"status": "reqCancel"})).send()
+    };
+    cancel("\"stale\"").problem(412, "precondition-failed");
+    let tag = platform
+        .get(&reservation.path)
+        .send()
+        .is(200)
+        .header("etag")
+        .to_owned();
+    cancel(&tag).is(200);
+}
+
+fn links_name_the_host_that_was_asked(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("elsewhere");
+    let answer = platform
+        .get(&car.path)
+        .header("host", "cars.example:8080")
+        .send()
+        .is(200)
+        .json();
+    assert_eq!(
+        answer["_links"]["self"]["href"],
+        format!("http://cars.example:8080{}", car.path)
+    );
+    let list = platform
+        .get("/cars?size=1")
+        .header("host", "cars.example")
+        .send()
+        .is(200)
+        .json();
+    let first = list["_links"]["first"]["href"].as_str().unwrap_or_default();
+    assert!(first.starts_with("http://cars.example/cars?"), "{list:#}");
+}
+
+fn an_idempotency_key_replays_the_first_answer(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("asked twice");
+    let ask = |key: &str| {
+        let ask = platform
+            .post("/reservations")
+            .header("idempotency-key", key);
+        ask.json(&json!({"carId": car.id, "status": "reqReserve"}))
+            .send()
+    };
+    let first = ask("\"replayed\"").is(201);
+    let replayed = ask("\"replayed\"").is(201);
+    assert_eq!(replayed.json()["rsvId"], first.json()["rsvId"]);
+    assert_eq!(replayed.header("location"), first.header("location"));
+
+    // A refusal is an answer too.
+    let refused = ask("\"refused\"");
+    refused.problem(409, "car-not-available");
+    let reservation = harness::Reservation::at(first.json()["rsvId"].as_u64().expect("an id"));
+    platform.becomes(&reservation, "reserved");
+    platform.cancel_and_wait(&reservation, &car);
+    let replayed = ask("\"refused\"");
+    assert_eq!(replayed.problem(409, "car-not-available"), refused.json());
+    assert_eq!(ask("\"replayed\"").is(201).json()["rsvId"], reservation.id);
+    let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    assert_eq!(of_car.len(), 2, "{of_car:#?}");
+}
+
+fn an_idempotency_key_belongs_to_one_request(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let (car, other) = (platform.register_car("one"), platform.register_car("other"));
+    let ask = |key: &str, car: &harness::Car| {
+        let ask = platform
+            .post("/reservations")
+            .header("idempotency-key", key);
+        ask.json(&json!({"carId": car.id})).send()
+    };
+    ask("\"one request\"", &car).is(201);
+    ask("\"one request\"", &other).problem(422, "idempotency-key-reuse");
+    assert_eq!(platform.look(&other.path)["status"], "available");
+    ask("\"another request\"", &other).is(201);
+}
+
+fn an_idempotency_key_wins_once_among_simultaneous_requests(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("double click");
+    let answers = platform.together(20, |_| {
+        let ask = platform
+            .post("/reservations")
+            .header("idempotency-key", "\"double click\"");
+        ask.json(&json!({"carId": car.id})).send()
+    });
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        answer.problem(409, "idempotency-in-progress");
+    }
+    assert!(
+        answers.iter().any(|answer| answer.status == 201),
+        "{}",
+        answers[0]
+    );
+    let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    assert_eq!(of_car.len(), 1, "{of_car:#?}");
+    for answer in answers.iter().filter(|answer| answer.status == 201) {
+        assert_eq!(answer.json()["rsvId"], of_car[0]["rsvId"], "{answer}");
+    }
+}

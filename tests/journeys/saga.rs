@@ -1,0 +1,257 @@
+//! Reserving: one synchronous chain of car and payment, then events. Checkpoint SAGA.
+
+use harness::{Mode, PAYMENT_LIMIT, Platform, confirmed, eventually, rejected};
+use serde_json::json;
+
+harness::journeys!(
+    a_reservation_is_confirmed_paid_told_and_shown,
+    a_reservation_needs_no_status_in_its_request,
+    a_car_is_reserved_only_once,
+    an_unavailable_car_leaves_a_rejected_reservation_with_its_reason,
+    an_unknown_car_is_not_found_and_nothing_is_left_waiting,
+    a_declined_payment_frees_the_car_and_leaves_nothing_paid,
+    a_payment_takes_the_amount_of_that_moment,
+    two_hundred_simultaneous_reservations_of_one_car_give_exactly_one,
+    many_customers_get_their_own_cars_at_the_same_time,
+    a_reservation_is_announced_once_and_told_once,
+);
+
+fn a_reservation_is_confirmed_paid_told_and_shown(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register(&json!({"carName": "Ioniq", "carType": "EV", "amount": 70_000}));
+    platform.view_shows(
+        &car,
+        &json!({"carId": car.id, "carName": "Ioniq", "carType": "EV", "amount": 70_000, "carStatus": "available"}),
+    );
+
+    let answer = platform.try_reserve(&car).is(201);
+    let reservation = harness::Reservation::at(answer.json()["rsvId"].as_u64().expect("an id"));
+    assert!(
+        answer.header("location").ends_with(&reservation.path),
+        "{answer}"
+    );
+    assert_eq!(answer.json()["carId"], car.id, "{answer}");
+
+    let reserved = platform.becomes(&reservation, "reserved");
+    let payment = platform.payment_becomes(&reservation, "paid");
+    assert_eq!(reserved["payId"], payment["payId"]);
+    assert_eq!(payment["carId"], car.id);
+    assert_eq!(payment["amount"], 70_000);
+    platform.car_becomes(&car, "reserved");
+    platform.messages_become(&reservation, &[confirmed(&car)]);
+    let row = platform.view_shows(
+        &car,
+        &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
+    );
+    assert_eq!(row["rsvId"], reservation.id);
+    assert_eq!(row["payId"], payment["payId"]);
+}
+
+fn a_reservation_needs_no_status_in_its_request(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("no status");
+    let answer = platform
+        .post("/reservations")
+        .json(&json!({"carId": car.id}))
+        .send()
+        .is(201);
+    let reservation = harness::Reservation::at(answer.json()["rsvId"].as_u64().expect("an id"));
+    platform.becomes(&reservation, "reserved");
+}
+
+fn a_car_is_reserved_only_once(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("wanted");
+    let first = platform.reserve(&car);
+
+    // At once, while the first is perhaps not yet confirmed, and when all is settled.
+    platform.try_reserve(&car).problem(409, "car-not-available");
+    platform.becomes(&first, "reserved");
+    platform.try_reserve(&car).problem(409, "car-not-available");
+
+    assert_eq!(platform.look(&first.path)["status"], "reserved");
+    assert_eq!(platform.look(&car.path)["status"], "reserved");
+}
+
+fn an_unavailable_car_leaves_a_rejected_reservation_with_its_reason(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("taken");
+    let first = platform.reserve_and_confirm(&car);
+    platform.try_reserve(&car).problem(409, "car-not-available");
+
+    let reservations = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    let refused: Vec<_> = reservations
+        .iter()
+        .filter(|seen| seen["rsvId"] != first.id)
+        .collect();
+    assert_eq!(refused.len(), 1, "{reservations:#?}");
+    assert_eq!(refused[0]["status"], "rejected");
+    assert!(
+        !refused[0]["reason"].as_str().unwrap_or_default().is_empty(),
+        "{refused:#?}"
+    );
+    let refused = harness::Reservation::at(refused[0]["rsvId"].as_u64().expect("an id"));
+    platform.messages_become(&refused, &[rejected(&car)]);
+    assert!(platform.payments_of(&refused).is_empty());
+
+    // The view joins the latest reservation that was not rejected.
+    platform.settle();
+    let row = platform.view_shows(&car, &json!({"rsvStatus": "reserved"}));
+    assert_eq!(row["rsvId"], first.id);
+}
+
+fn an_unknown_car_is_not_found_and_nothing_is_left_waiting(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let unknown = 987_654_321;
+    platform
+        .post("/reservations")
+        .json(&json!({"carId": unknown}))
+        .send()
+        .problem(404, "not-found");
+    let left = platform.all("/reservations", |seen| {
+        seen["carId"] == unknown && seen["status"] != "rejected"
+    });
+    assert!(left.is_empty(), "{left:#?}");
+}
+
+fn a_declined_payment_frees_the_car_and_leaves_nothing_paid(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register(&json!({"carName": "too dear", "amount": PAYMENT_LIMIT + 1}));
+    platform.try_reserve(&car).problem(402, "payment-declined");
+
+    let reservations = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    assert_eq!(reservations.len(), 1, "{reservations:#?}");
+    assert_eq!(reservations[0]["status"], "rejected");
+    assert!(
+        !reservations[0]["reason"]
+            .as_str()
+            .unwrap_or_default()
+            .is_empty()
+    );
+    let refused = harness::Reservation::at(reservations[0]["rsvId"].as_u64().expect("an id"));
+    platform.messages_become(&refused, &[rejected(&car)]);
+    let paid: Vec<_> = platform
+        .payments_of(&refused)
+        .into_iter()
+        .filter(|payment| payment["status"] == "paid")
+        .collect();
+    assert!(paid.is_empty(), "{paid:#?}");
+
+    // The hold is released: once the car is cheaper, the next customer gets it.
+    assert_eq!(platform.look(&car.path)["status"], "available");
+    platform
+        .patch(&car.path)
+        .json(&json!({"amount": PAYMENT_LIMIT}))
+        .send()
+        .is(200);
+    let second = eventually(
+        || platform.try_reserve(&car).status,
+        |status| *status != 409,
+    );
+    assert_eq!(second, 201);
+}
+
+fn a_payment_takes_the_amount_of_that_moment(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register(&json!({"carName": "sale", "amount": 30_000}));
+    let reservation = platform.reserve_and_confirm(&car);
+    platform
+        .patch(&car.path)
+        .json(&json!({"amount": 90_000}))
+        .send()
+        .is(200);
+    platform.view_shows(&car, &json!({"amount": 90_000, "rsvStatus": "reserved"}));
+    assert_eq!(
+        platform.payment_becomes(&reservation, "paid")["amount"],
+        30_000
+    );
+}
+
+fn two_hundred_simultaneous_reservations_of_one_car_give_exactly_one(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("everybody's darling");
+    let answers = platform.together(200, |_| platform.try_reserve(&car));
+
+    let won: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == 201)
+        .collect();
+    let others: Vec<_> = answers
+        .iter()
+        .filter(|answer| !matches!(answer.status, 201 | 409))
+        .collect();
+    assert_eq!(won.len(), 1, "{} won", won.len());
+    assert!(
+        others.is_empty(),
+        "{} answers are neither 201 nor 409, such as: {}",
+        others.len(),
+        others[0]
+    );
+    let winner = harness::Reservation::at(won[0].json()["rsvId"].as_u64().expect("an id"));
+    platform.becomes(&winner, "reserved");
+    platform.view_shows(
+        &car,
+        &json!({"rsvId": winner.id, "rsvStatus": "reserved", "payStatus": "paid"}),
+    );
+    let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    let rejected = of_car
+        .iter()
+        .filter(|seen| seen["status"] == "rejected")
+        .count();
+    assert_eq!((of_car.len(), rejected), (200, 199));
+    assert_eq!(
+        platform
+            .all("/payments", |payment| payment["carId"] == car.id)
+            .len(),
+        1
+    );
+}
+
+fn many_customers_get_their_own_cars_at_the_same_time(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let pairs = platform.together(24, |index| {
+        let car = platform.register_car(&format!("car of customer {index}"));
+        (platform.reserve(&car), car)
+    });
+    let mut ids: Vec<_> = pairs
+        .iter()
+        .map(|(reservation, _)| reservation.id)
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 24, "every reservation has an id of its own");
+    for (reservation, car) in &pairs {
+        platform.becomes(reservation, "reserved");
+        platform.view_shows(
+            car,
+            &json!({"rsvId": reservation.id, "rsvStatus": "reserved", "payStatus": "paid"}),
+        );
+        platform.messages_become(reservation, &[confirmed(car)]);
+    }
+}
+
+fn a_reservation_is_announced_once_and_told_once(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("told once");
+    let reservation = platform.reserve_and_confirm(&car);
+    platform.messages_become(&reservation, &[confirmed(&car)]);
+    platform.settle();
+
+    assert_eq!(platform.messages_of(&reservation), [confirmed(&car)]);
+    let mut ids: Vec<_> = platform
+        .events_where(|event| event["data"]["carId"] == car.id)
+        .iter()
+        .map(|event| {
+            (
+                event["type"].clone(),
+                event["subject"].clone(),
+                event["sequence"].clone(),
+            )
+        })
+        .map(|key| format!("{key:?}"))
+        .collect();
+    ids.sort();
+    let all = ids.len();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "an event is announced once: {ids:#?}");
+}

@@ -1,0 +1,94 @@
+//! The calls that existing clients of this API make, on an empty platform and in their order.
+
+use harness::{Mode, Setup, eventually};
+use serde_json::json;
+
+harness::journeys!(the_seeds_own_calls_work_unchanged);
+
+fn the_seeds_own_calls_work_unchanged(mode: Mode) {
+    let platform = Setup::new(mode).start();
+
+    let registered = platform
+        .post("/cars")
+        .json(&json!({"carName": "Mercedes-Benz"}))
+        .send()
+        .is(201);
+    let car = registered.json();
+    assert_eq!(car["carId"], 1);
+    assert_eq!(car["carName"], "Mercedes-Benz");
+    assert_eq!(car["status"], "available");
+    assert!(
+        registered.header("location").ends_with("/cars/1"),
+        "{registered}"
+    );
+
+    let created = platform
+        .post("/reservations")
+        .json(&json!({"carId": 1, "status": "reqReserve"}))
+        .send()
+        .is(201);
+    assert!(
+        created.header("location").ends_with("/reservations/1"),
+        "{created}"
+    );
+    assert_eq!(created.json()["rsvId"], 1);
+    eventually(
+        || platform.look("/reservations/1"),
+        |seen| seen["status"] == "reserved",
+    );
+    eventually(
+        || platform.look("/cars/1"),
+        |seen| seen["status"] == "reserved",
+    );
+    let payment = platform.look("/payments/1");
+    assert_eq!(payment["status"], "paid");
+    assert_eq!(payment["rsvId"], 1);
+
+    let list = platform.look("/reservations");
+    assert_eq!(list["_embedded"]["reservations"][0]["rsvId"], 1, "{list:#}");
+    assert_eq!(
+        list["_embedded"]["reservations"][0]["status"], "reserved",
+        "{list:#}"
+    );
+    assert_eq!(
+        list["page"],
+        json!({"size": 20, "totalElements": 1, "totalPages": 1, "number": 0})
+    );
+
+    platform
+        .patch("/reservations/1")
+        .json(&json!({"status": "reqCancel"}))
+        .send()
+        .is(200);
+    eventually(
+        || platform.look("/reservations/1"),
+        |seen| seen["status"] == "cancelled",
+    );
+    eventually(
+        || platform.look("/cars/1"),
+        |seen| seen["status"] == "available",
+    );
+    assert_eq!(platform.look("/payments/1")["status"], "cancelled");
+
+    let contents = |list: &serde_json::Value| -> Vec<serde_json::Value> {
+        let messages = list["_embedded"]["messages"].as_array();
+        messages
+            .into_iter()
+            .flatten()
+            .map(|message| message["content"].clone())
+            .collect()
+    };
+    let messages = eventually(
+        || platform.look("/messages"),
+        |list| contents(list).len() == 2,
+    );
+    assert_eq!(
+        contents(&messages),
+        [
+            "예약이 완료 되었습니다. 차량번호 : 1",
+            "예약이 취소 되었습니다. 차량번호 : 1"
+        ]
+    );
+    assert_eq!(messages["_embedded"]["messages"][0]["msgId"], 1);
+    assert!(messages["_embedded"]["messages"][0]["sentAt"].is_string());
+}
