@@ -1,0 +1,304 @@
+//! One suite, run against each backend.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::*;
+use crate::database::Database;
+use crate::remote::tests::RedisServer;
+
+/// A backend under test, and whatever must outlive it.
+struct Fixture {
+    store: Arc<dyn KeyValue>,
+    other: Arc<dyn KeyValue>,
+    _alive: Box<dyn std::any::Any>,
+}
+
+fn sqlite() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("socar.db")).unwrap();
+    Fixture {
+        store: Arc::new(SqliteStore::open(database.clone(), "car").unwrap()),
+        other: Arc::new(SqliteStore::open(database, "car-outbox").unwrap()),
+        _alive: Box::new(folder),
+    }
+}
+
+async fn redis() -> Fixture {
+    let server = RedisServer::start().await;
+    Fixture {
+        store: Arc::new(RedisStore::labelled(server.remote(), "car")),
+        other: Arc::new(RedisStore::labelled(server.remote(), "car-outbox")),
+        _alive: Box::new(server),
+    }
+}
+
+macro_rules! on_both_backends {
+    ($($name:ident),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::sqlite()).await;
+            })*
+        }
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::redis().await).await;
+            })*
+        }
+    };
+}
+
+on_both_backends!(
+    what_is_set_is_there_until_deleted,
+    labels_do_not_see_each_other,
+    a_listing_names_every_key_once,
+    many_keys_are_written_read_and_deleted_together,
+    a_swap_needs_the_expected_value,
+    one_of_many_creators_wins,
+    no_swap_is_lost_under_contention,
+    no_increment_is_lost_under_contention,
+    a_foreign_value_is_no_counter_and_harms_nothing,
+    a_counter_does_not_wrap_around,
+);
+
+async fn what_is_set_is_there_until_deleted(fixture: Fixture) {
+    let store = fixture.store;
+    assert_eq!(store.get("a").await.unwrap(), None);
+    assert!(!store.exists("a").await.unwrap());
+    store.set("a", b"\0\xffbytes").await.unwrap();
+    store.set("empty", b"").await.unwrap();
+    assert_eq!(store.get("a").await.unwrap().unwrap(), b"\0\xffbytes");
+    assert_eq!(store.get("empty").await.unwrap().unwrap(), b"");
+    assert!(store.exists("a").await.unwrap());
+    store.delete("a").await.unwrap();
+    store.delete("a").await.unwrap();
+    assert!(!store.exists("a").await.unwrap());
+}
+
+async fn labels_do_not_see_each_other(fixture: Fixture) {
+    fixture.store.set("a", b"1").await.unwrap();
+    fixture.other.set("b", b"2").await.unwrap();
+    assert_eq!(fixture.other.get("a").await.unwrap(), None);
+    assert_eq!(all_keys(&*fixture.store).await.unwrap(), ["a"]);
+    assert_eq!(all_keys(&*fixture.other).await.unwrap(), ["b"]);
+}
+
+async fn a_listing_names_every_key_once(fixture: Fixture) {
+    let store = fixture.store;
+    assert_eq!(all_keys(&*store).await.unwrap(), Vec::<String>::new());
+    let names: BTreeSet<String> = (0..2500).map(|n| format!("열쇠*[{n}]")).collect();
+    let pairs: Vec<_> = names
+        .iter()
+        .map(|name| (name.clone(), b"x".to_vec()))
+        .collect();
+    store.set_many(&pairs).await.unwrap();
+    let listed = all_keys(&*store).await.unwrap();
+    assert_eq!(listed.len(), names.len());
+    assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), names);
+}
+
+async fn many_keys_are_written_read_and_deleted_together(fixture: Fixture) {
+    let store = fixture.store;
+    let names = ["a", "missing", "b"].map(str::to_owned);
+    store.set_many(&[]).await.unwrap();
+    store
+        .set_many(&[("a".into(), b"1".to_vec()), ("b".into(), b"2".to_vec())])
+        .await
+        .unwrap();
+    let read = store.get_many(&names).await.unwrap();
+    assert_eq!(read, [Some(b"1".to_vec()), None, Some(b"2".to_vec())]);
+    assert!(store.get_many(&[]).await.unwrap().is_empty());
+    store.delete_many(&names).await.unwrap();
+    store.delete_many(&[]).await.unwrap();
+    assert_eq!(store.get_many(&names).await.unwrap(), [None, None, None]);
+}
+
+async fn a_swap_needs_the_expected_value(fixture: Fixture) {
+    let store = fixture.store;
+    assert!(!store.compare_and_swap("a", Some(b"1"), b"2").await.unwrap());
+    assert_eq!(store.get("a").await.unwrap(), None);
+    assert!(store.compare_and_swap("a", None, b"1").await.unwrap());
+    assert!(!store.compare_and_swap("a", None, b"2").await.unwrap());
+    assert!(!store.compare_and_swap("a", Some(b""), b"2").await.unwrap());
+    assert!(store.compare_and_swap("a", Some(b"1"), b"2").await.unwrap());
+    // An empty value is a value.
+    assert!(store.compare_and_swap("a", Some(b"2"), b"").await.unwrap());
+    assert!(!store.compare_and_swap("a", None, b"3").await.unwrap());
+    assert!(store.compare_and_swap("a", Some(b""), b"3").await.unwrap());
+    assert_eq!(store.get("a").await.unwrap().unwrap(), b"3");
+    store.delete("a").await.unwrap();
+    assert!(!store.compare_and_swap("a", Some(b"3"), b"4").await.unwrap());
+}
+
+async fn one_of_many_creators_wins(fixture: Fixture) {
+    for round in 0..20 {
+        let key = format!("car/{round}");
+        let racers: Vec<_> = (0..16_u8)
+            .map(|racer| {
+                let (store, key) = (fixture.store.clone(), key.clone());
+                tokio::spawn(
+                    async move { store.compare_and_swap(&key, None, &[racer]).await.unwrap() },
+                )
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for (racer, race) in (0_u8..).zip(racers) {
+            if race.await.unwrap() {
+                winners.push(racer);
+            }
+        }
+        assert_eq!(winners.len(), 1, "winners of {key}: {winners:?}");
+        assert_eq!(fixture.store.get(&key).await.unwrap().unwrap(), winners);
+    }
+}
+
+/// Each task appends its own marks by load, change, swap. If every swap that said it happened did
+/// happen, once and on the value it was told, the final value holds each mark once, and the marks
+/// of one task in order: that is linearizability for this history.
+async fn no_swap_is_lost_under_contention(fixture: Fixture) {
+    const TASKS: u8 = 8;
+    const MARKS: u8 = 40;
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let store = fixture.store.clone();
+            tokio::spawn(async move {
+                for mark in 0..MARKS {
+                    loop {
+                        let old = store.get("marks").await.unwrap();
+                        let mut new = old.clone().unwrap_or_default();
+                        new.extend([task, mark]);
+                        if store
+                            .compare_and_swap("marks", old.as_deref(), &new)
+                            .await
+                            .unwrap()
+                        {
+                            break;
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let marks = fixture.store.get("marks").await.unwrap().unwrap();
+    assert_eq!(marks.len(), usize::from(TASKS) * usize::from(MARKS) * 2);
+    for task in 0..TASKS {
+        let own: Vec<u8> = marks
+            .chunks(2)
+            .filter(|m| m[0] == task)
+            .map(|m| m[1])
+            .collect();
+        assert_eq!(own, (0..MARKS).collect::<Vec<_>>(), "marks of task {task}");
+    }
+}
+
+async fn no_increment_is_lost_under_contention(fixture: Fixture) {
+    const TASKS: i64 = 8;
+    const TIMES: i64 = 100;
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|_| {
+            let store = fixture.store.clone();
+            tokio::spawn(async move {
+                let mut sums = Vec::new();
+                for _ in 0..TIMES {
+                    sums.push(store.increment("n", 1).await.unwrap());
+                }
+                sums
+            })
+        })
+        .collect();
+    let mut sums = BTreeSet::new();
+    for task in tasks {
+        let own = task.await.unwrap();
+        assert!(own.is_sorted());
+        sums.extend(own);
+    }
+    assert_eq!(sums, (1..=TASKS * TIMES).collect());
+    assert_eq!(
+        fixture.store.increment("n", 0).await.unwrap(),
+        TASKS * TIMES
+    );
+    assert_eq!(
+        fixture.store.increment("n", -1).await.unwrap(),
+        TASKS * TIMES - 1
+    );
+}
+
+async fn a_foreign_value_is_no_counter_and_harms_nothing(fixture: Fixture) {
+    let store = fixture.store;
+    store.set("text", b"five").await.unwrap();
+    let error = store.increment("text", 1).await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::NotACounter(key) if key == "text"),
+        "{error}"
+    );
+    assert_eq!(store.get("text").await.unwrap().unwrap(), b"five");
+    assert_eq!(store.increment("n", 0).await.unwrap(), 0);
+    assert!(store.exists("n").await.unwrap());
+    assert_eq!(store.increment("n", 5).await.unwrap(), 5);
+}
+
+async fn a_counter_does_not_wrap_around(fixture: Fixture) {
+    let store = fixture.store;
+    store.increment("n", i64::MAX).await.unwrap();
+    let error = store.increment("n", 1).await.unwrap_err();
+    assert!(matches!(error, StoreError::Overflow(_)), "{error}");
+    assert_eq!(store.increment("n", 0).await.unwrap(), i64::MAX);
+}
+
+#[tokio::test]
+async fn redis_keys_are_as_stock_spin_has_them() {
+    let server = RedisServer::start().await;
+    let remote = server.remote();
+    let raw = RedisStore::raw(remote.clone());
+    raw.set("k", b"v").await.unwrap();
+    raw.increment("n", 7).await.unwrap();
+    RedisStore::labelled(remote.clone(), "car")
+        .set("k", b"w")
+        .await
+        .unwrap();
+    let get = |key: &'static str| {
+        let remote = remote.clone();
+        async move {
+            remote
+                .query::<String>(::redis::cmd("GET").arg(key))
+                .await
+                .unwrap()
+        }
+    };
+    assert_eq!(get("k").await, "v");
+    assert_eq!(get("n").await, "7");
+    assert_eq!(get("car:k").await, "w");
+}
+
+#[tokio::test]
+async fn sqlite_rows_are_as_stock_spin_has_them() {
+    let database = Database::in_memory().unwrap();
+    let store = SqliteStore::open(database.clone(), "car").unwrap();
+    store.increment("n", 7).await.unwrap();
+    let row: (String, String, Vec<u8>) = database
+        .with(|c| {
+            c.query_row("SELECT store, key, value FROM spin_key_value", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+        })
+        .unwrap();
+    assert_eq!(
+        row,
+        ("car".into(), "n".into(), 7_i64.to_le_bytes().to_vec())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_absent_redis_is_an_unavailable_store() {
+    let mut server = RedisServer::start().await;
+    let store = RedisStore::labelled(server.remote(), "car");
+    store.set("a", b"1").await.unwrap();
+    server.kill();
+    assert!(store.get("a").await.unwrap_err().is_unavailable());
+    assert!(store.increment("n", 1).await.unwrap_err().is_unavailable());
+}
