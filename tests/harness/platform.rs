@@ -12,7 +12,7 @@ use crate::client::{Ask, Client, Protocol};
 use crate::components::ensure_built;
 use crate::process::Process;
 use crate::redis_server::RedisServer;
-use crate::workspace::root;
+use crate::workspace::{root, under_target};
 
 /// Compiling six components for the first time takes a while on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(180);
@@ -143,9 +143,14 @@ fn program() -> std::path::PathBuf {
         .unwrap_or_default()
 }
 
+/// An empty state directory, except that it shares the cache of compiled components: to compile them anew for each
+/// platform would cost more than all its tests.
 fn new_folder() -> TempDir {
-    TempDir::with_prefix("socar-state-")
-        .unwrap_or_else(|error| panic!("no folder for the platform's state: {error}"))
+    let folder = TempDir::with_prefix("socar-state-")
+        .unwrap_or_else(|error| panic!("no folder for the platform's state: {error}"));
+    std::os::unix::fs::symlink(under_target("cache"), folder.path().join("cache"))
+        .unwrap_or_else(|error| panic!("no link to the cache: {error}"));
+    folder
 }
 
 fn url_in(line: &str) -> Option<String> {

@@ -12,3 +12,4 @@ mod request_response;
 mod saga;
 mod screen;
 mod seed;
+mod start;
