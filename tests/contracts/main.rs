@@ -5,3 +5,4 @@
 mod boundaries;
 mod events;
 mod manifest;
+mod worlds;

@@ -17,6 +17,7 @@ mod redis_server;
 mod story;
 mod workspace;
 
+pub use components::ensure_built;
 pub use client::{Answer, Ask, Client, Protocol};
 pub use events::EVENT_STREAMS;
 pub use eventually::eventually;
