@@ -142,26 +142,29 @@ impl Route {
             .unwrap_or(&self.pattern.text)
     }
 
+    /// Slashes at either end count once at most; inside, an empty segment is a segment.
     fn fit<'table, 'path>(&'table self, path: &'path str) -> Option<Match<'table, 'path>> {
-        let leading_slashes = path.len() - path.trim_start_matches('/').len();
-        let mut rest = &path[leading_slashes.saturating_sub(1)..];
+        let leading = path.len() - path.trim_start_matches('/').len();
+        let start = leading.saturating_sub(1);
+        let end = path.trim_end_matches('/').len().max(leading);
+        let mut rest = &path[start..end];
         let mut params = Vec::new();
         for segment in &self.pattern.segments {
-            rest = rest.strip_prefix('/')?;
+            rest = rest.strip_prefix('/').filter(|rest| !rest.is_empty())?;
             let (found, after) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
             match segment {
                 Segment::Literal(literal) if literal == found => {}
-                Segment::Param(name) if !found.is_empty() => params.push((name.as_str(), found)),
-                _ => return None,
+                Segment::Param(name) => params.push((name.as_str(), found)),
+                Segment::Literal(_) => return None,
             }
             rest = after;
         }
-        let trailing = self.pattern.wildcard.then_some(rest);
-        let fits = trailing.is_some() || rest.bytes().all(|byte| byte == b'/');
+        let fits = self.pattern.wildcard || rest.is_empty() || rest == "/";
+        let trailing = &path[end - rest.len()..path.len().min(end + 1)];
         fits.then_some(Match {
             route: self,
             params,
-            trailing,
+            trailing: self.pattern.wildcard.then_some(trailing),
         })
     }
 }

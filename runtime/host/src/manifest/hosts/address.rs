@@ -50,7 +50,14 @@ impl Host {
         if let Some(network) = parse_network(&lowered) {
             return Ok(network);
         }
-        if let Some((name, _)) = lowered.split_once('/') {
+        if let Some((name, path)) = lowered.split_once('/') {
+            if let Ok(address) = unbracketed(name).parse::<IpAddr>() {
+                let bits = if address.is_ipv4() { 32 } else { 128 };
+                return Err(Fault::new(
+                    format!("`{path}` is no number of bits"),
+                    format!("write the CIDR block as {address}/<0 to {bits}>"),
+                ));
+            }
             return Err(Fault::new(
                 "it has a path",
                 format!("name the host alone: `{scheme}://{name}`"),
@@ -95,12 +102,16 @@ fn check_domain(domain: &str) -> Result<(), Fault> {
             "use `*` alone or first, as in `*.example.com`",
         ));
     }
-    if domain
+    let labels: Vec<&str> = domain
         .strip_suffix('.')
         .unwrap_or(domain)
         .split('.')
-        .all(labelled)
-    {
+        .collect();
+    // What ends in a number is meant to be an address.
+    let numbered = labels
+        .last()
+        .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
+    if labels.iter().copied().all(labelled) && !numbered {
         return Ok(());
     }
     let problem = format!("`{domain}` is not a host name");
@@ -112,7 +123,7 @@ fn check_domain(domain: &str) -> Result<(), Fault> {
 
 fn parse_network(text: &str) -> Option<Host> {
     let (address, bits) = text.split_once('/')?;
-    let address: IpAddr = unbracketed(address).parse().ok()?;
+    let address: IpAddr = address.parse().ok()?;
     let bits: u8 = bits.parse().ok()?;
     network_part(address, bits).map(|_| Host::Network(address, bits))
 }
@@ -183,10 +194,9 @@ impl Fault {
     }
 }
 
-/// Takes `host:port` apart; a bare IPv6 address or network has colons of its own.
+/// Takes `host:port` apart; an IPv6 network has colons of its own, an address has them in brackets.
 pub(super) fn split_port(rest: &str) -> Result<(&str, Option<&str>), Fault> {
-    let without_port =
-        rest.parse::<IpAddr>().is_ok() || parse_network(rest).is_some() || rest.ends_with(']');
+    let without_port = rest.ends_with(']') || parse_network(rest).is_some();
     match rest.rsplit_once(':') {
         Some((host, "")) if !without_port => Ok((host, None)),
         Some((host, port)) if !without_port => match port.split_once('/') {

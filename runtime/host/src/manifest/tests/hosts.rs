@@ -80,7 +80,7 @@ fn an_entry_allows_what_it_says_and_nothing_else() {
             &["http://[2001:db8::2]:8080", "http://[2001:db8::1]"],
         ),
         (
-            "http://[2001:db8::]/32",
+            "http://2001:db8::/32",
             &["http://[2001:db8:1::5]"],
             &["http://[2001:db9::1]", "http://32.1.13.184"],
         ),

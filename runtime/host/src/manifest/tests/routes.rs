@@ -79,7 +79,9 @@ fn a_trailing_wildcard_keeps_the_slashes_as_spin_does() {
         ("/foo/bar", "/bar"),
         ("/foo/bar/", "/bar/"),
         ("/foo/bar/baz", "/bar/baz"),
+        ("/foo/bar//", "/bar/"),
         ("//foo/bar", "/bar"),
+        ("/foo//bar", "//bar"),
     ] {
         let trailing = table.route(path).and_then(|found| found.trailing);
         assert_eq!(trailing, Some(expected), "{path}");
@@ -87,12 +89,16 @@ fn a_trailing_wildcard_keeps_the_slashes_as_spin_does() {
     let everything = super::routes::table(&["/..."]);
     let trailing = |path| everything.route(path).and_then(|found| found.trailing);
     assert_eq!(trailing("/"), Some("/"));
-    assert_eq!(trailing("/a/b"), Some("/a/b"));
+    assert_eq!(trailing(""), Some(""));
+    assert_eq!(trailing("//"), Some("/"));
+    assert_eq!(trailing("//a//b"), Some("/a//b"));
 }
 
 #[test]
 fn params_are_what_stood_in_their_place() {
-    let table = table(&["/:first/x/:second/..."]);
+    let table = table(&["/:first/x/:second/...", "/y/:empty/z"]);
+    let empty = table.route("/y//z").map(|found| found.params);
+    assert_eq!(empty, Some(vec![("empty", "")]), "as Spin has it");
     let found = table.route("/1/x/2.3/rest");
     let params = found.map(|Match { params, .. }| params);
     assert_eq!(params, Some(vec![("first", "1"), ("second", "2.3")]));

@@ -193,7 +193,7 @@ fn a_host_that_does_not_parse() {
             ),
             (
                 "http://10.0.0.0/33",
-                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://10.0.0.0/33": it has a path; name the host alone: `http://10.0.0.0`"#,
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://10.0.0.0/33": `33` is no number of bits; write the CIDR block as 10.0.0.0/<0 to 32>"#,
             ),
             (
                 "http://exa mple.com",
