@@ -6,3 +6,4 @@ mod boundaries;
 mod events;
 mod manifest;
 mod worlds;
+mod worlds;

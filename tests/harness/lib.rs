@@ -19,6 +19,7 @@ mod workspace;
 
 pub use components::ensure_built;
 pub use client::{Answer, Ask, Client, Protocol};
+pub use components::ensure_built;
 pub use events::EVENT_STREAMS;
 pub use eventually::eventually;
 pub use gateway::{Decision, Gateway, Heard};
