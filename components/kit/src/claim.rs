@@ -19,7 +19,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 /// The store's silence.
 pub async fn claim<P: Platform>(platform: &P, key: &str) -> Result<(), StoreError> {
     let state = platform.state();
-    if state.exists(key).await? || state.increment(&format!("claim/{key}"), 1).await? == 1 {
+    if state.exists(key).await? || state.increment(&counter(key), 1).await? == 1 {
         return Ok(());
     }
     for _ in 0..LOOKS {
@@ -29,4 +29,17 @@ pub async fn claim<P: Platform>(platform: &P, key: &str) -> Result<(), StoreErro
         platform.pause(BETWEEN_LOOKS).await;
     }
     Ok(())
+}
+
+/// Lets `key`, which was deleted, be claimed anew.
+///
+/// # Errors
+///
+/// The store's silence.
+pub async fn release<P: Platform>(platform: &P, key: &str) -> Result<(), StoreError> {
+    platform.state().delete(&counter(key)).await
+}
+
+fn counter(key: &str) -> String {
+    format!("claim/{key}")
 }

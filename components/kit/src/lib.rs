@@ -8,6 +8,7 @@
 pub mod aggregate;
 pub mod claim;
 pub mod http;
+pub mod idempotency;
 pub mod memory;
 pub mod numbering;
 pub mod origin;

@@ -42,7 +42,7 @@ pub struct MemoryPlatform {
     /// Whether the log refuses to answer.
     pub log_is_down: Cell<bool>,
     millis: Cell<u64>,
-    drawn: Cell<u128>,
+    drawn: Cell<u64>,
 }
 
 impl MemoryStore {
@@ -85,6 +85,7 @@ impl Store for MemoryStore {
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         self.call()?;
         self.values.borrow_mut().remove(key);
+        self.counters.borrow_mut().remove(key);
         Ok(())
     }
 
@@ -144,6 +145,12 @@ impl MemoryPlatform {
         self.millis.set(self.millis.get().saturating_add(millis));
     }
 
+    /// A number that was not drawn before.
+    pub fn drawn(&self) -> u64 {
+        self.drawn.set(self.drawn.get() + 1);
+        self.drawn.get()
+    }
+
     /// The types of the events in the log, in order.
     #[must_use]
     pub fn announced(&self) -> Vec<String> {
@@ -181,8 +188,7 @@ impl Platform for MemoryPlatform {
     }
 
     fn unique(&self) -> String {
-        self.drawn.set(self.drawn.get() + 1);
-        format!("{:032x}", self.drawn.get())
+        format!("{:032x}", self.drawn())
     }
 
     async fn pause(&self, duration: Duration) {

@@ -5,6 +5,8 @@
 //! number is arithmetic, a registration touches no index, and a page costs as many reads as it has
 //! rows, whatever the size of the fleet.
 
+pub mod lost;
+
 use crate::{Platform, Store, StoreError, Swap};
 use serde::{Deserialize, Serialize};
 
