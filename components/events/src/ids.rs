@@ -2,7 +2,12 @@
 //! its own id. Every number counts from 1.
 
 use serde::{Deserialize, Serialize};
-use std::{fmt, num::ParseIntError, str::FromStr};
+use std::{fmt, str::FromStr};
+
+/// A text that is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id is a whole number from 1, in plain digits")]
+pub struct NotAnId;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -18,10 +23,10 @@ macro_rules! id {
         }
 
         impl FromStr for $name {
-            type Err = ParseIntError;
+            type Err = NotAnId;
 
-            fn from_str(text: &str) -> Result<Self, ParseIntError> {
-                text.parse().map(Self)
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                number(text).map(Self)
             }
         }
     };
@@ -42,4 +47,35 @@ id! {
 id! {
     /// One notice to the people concerned.
     MessageId
+}
+
+/// One id, one spelling: `+1` and `01` are not `1`, so that a resource has one address.
+fn number(text: &str) -> Result<u64, NotAnId> {
+    match text.as_bytes() {
+        [b'1'..=b'9', ..] => text.parse().map_err(|_| NotAnId),
+        _ => Err(NotAnId),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        assert_eq!("17".parse(), Ok(CarId(17)));
+        for wrong in [
+            "",
+            "0",
+            "01",
+            "+1",
+            "-1",
+            "1.0",
+            "1 ",
+            "x",
+            "99999999999999999999",
+        ] {
+            assert_eq!(wrong.parse::<CarId>(), Err(NotAnId), "{wrong}");
+        }
+    }
 }

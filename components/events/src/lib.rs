@@ -12,7 +12,7 @@ mod timestamp;
 
 pub use catalogue::{CarBooked, CarDeleted, CarState, Event, PaymentState, ReservationState};
 pub use cloud_event::{CloudEvent, ParseError, SPEC_VERSION};
-pub use ids::{CarId, MessageId, PaymentId, ReservationId};
+pub use ids::{CarId, MessageId, NotAnId, PaymentId, ReservationId};
 pub use timestamp::Timestamp;
 
 /// The stream (and channel) that carries the events of cars.
