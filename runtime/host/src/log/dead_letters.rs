@@ -1,0 +1,142 @@
+//! Dead letters: events that a group could not handle, with what was tried.
+//!
+//! A dead letter is an entry of the stream [`DEAD`], so whoever can read streams can read them. It
+//! carries the whole event: the stream it came from may have been trimmed since. Redriving moves it
+//! to a stream that only the failed group reads, where it is delivered, retried and, if need be,
+//! parked again like any other event, in the lane it was in.
+
+use serde::Serialize;
+
+use bytes::Bytes;
+
+use super::entry::field;
+use super::{
+    DEAD, EVENT, Entry, EntryId, EventLog, Fields, LANE, LogError, Position, redrive_stream,
+};
+
+/// Before the names of the fields that the event's entry had.
+const ORIGINAL: &str = "original.";
+
+/// An event that one group gave up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeadLetter {
+    /// Names the letter, and says when it was parked.
+    pub id: String,
+    /// When it was parked, in milliseconds since 1970.
+    pub parked_at: u64,
+    /// Who gave it up.
+    pub group: String,
+    /// Where the event is, or was.
+    pub stream: String,
+    pub entry: String,
+    pub attempts: u32,
+    /// What the last attempt ended with.
+    pub error: String,
+    /// The event as it was published.
+    pub event: String,
+}
+
+/// Up to `limit` letters after `after` (`None`: from the first on), oldest first.
+///
+/// # Errors
+/// If the log fails.
+pub async fn list(
+    log: &dyn EventLog,
+    after: Option<EntryId>,
+    limit: usize,
+) -> Result<Vec<DeadLetter>, LogError> {
+    let from = after.map_or(EntryId::MIN, EntryId::next);
+    let entries = log.range(DEAD, from, EntryId::MAX, limit).await?;
+    Ok(entries.iter().map(letter).collect())
+}
+
+/// One letter, if it is (still) there.
+///
+/// # Errors
+/// If the log fails.
+pub async fn show(log: &dyn EventLog, id: EntryId) -> Result<Option<DeadLetter>, LogError> {
+    let entries = log.range(DEAD, id, id, 1).await?;
+    Ok(entries.first().map(letter))
+}
+
+/// Gives a letter back to the group that gave it up. `false` if it is not there (any more).
+///
+/// # Errors
+/// If the log fails.
+pub async fn redrive(log: &dyn EventLog, id: EntryId) -> Result<bool, LogError> {
+    log.redrive(id).await
+}
+
+/// Throws a letter away for good. `false` if it is not there (any more).
+///
+/// # Errors
+/// If the log fails.
+pub async fn discard(log: &dyn EventLog, id: EntryId) -> Result<bool, LogError> {
+    log.remove(DEAD, id).await
+}
+
+fn letter(entry: &Entry) -> DeadLetter {
+    let text = |name: &str| {
+        let value = entry
+            .field(name)
+            .map(|value| String::from_utf8_lossy(value));
+        value.unwrap_or_default().into_owned()
+    };
+    DeadLetter {
+        id: entry.id.to_string(),
+        parked_at: entry.id.milliseconds,
+        group: text("group"),
+        stream: text("stream"),
+        entry: text("entry"),
+        attempts: text("attempts").parse().unwrap_or(0),
+        error: text("error"),
+        event: text(&format!("{ORIGINAL}{EVENT}")),
+    }
+}
+
+/// The fields of a letter about an entry that had the fields `original`.
+pub(super) fn fields(
+    group: &str,
+    position: &Position,
+    lane: &str,
+    error: &str,
+    attempts: u32,
+    original: Fields,
+) -> Fields {
+    let about = [
+        ("group", group.to_owned()),
+        ("stream", position.stream.to_string()),
+        ("entry", position.id.to_string()),
+        ("attempts", attempts.to_string()),
+        ("error", error.to_owned()),
+        (LANE, lane.to_owned()),
+    ];
+    about
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), Bytes::from(value)))
+        .chain(
+            original
+                .into_iter()
+                .filter(|(name, _)| name != LANE)
+                .map(|(name, value)| (format!("{ORIGINAL}{name}"), value)),
+        )
+        .collect()
+}
+
+/// The stream that a letter goes back on, and its fields there.
+pub(super) fn redriven(letter: &Entry) -> Result<(String, Fields), LogError> {
+    let damaged = || LogError::Damaged(DEAD.to_owned());
+    let group = field(&letter.fields, "group").ok_or_else(damaged)?;
+    let group = std::str::from_utf8(group).map_err(|_| damaged())?;
+    let fields = letter
+        .fields
+        .iter()
+        .filter_map(|(name, value)| {
+            let name = name
+                .strip_prefix(ORIGINAL)
+                .or((name == LANE).then_some(LANE))?;
+            Some((name.to_owned(), value.clone()))
+        })
+        .collect();
+    Ok((redrive_stream(group), fields))
+}

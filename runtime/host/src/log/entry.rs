@@ -1,0 +1,107 @@
+//! What a stream is made of: ids that grow, and fields.
+
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::{EVENT, LANE};
+
+/// The fields of an entry, in order.
+pub type Fields = Vec<(String, Bytes)>;
+
+/// `<milliseconds since 1970>-<sequence>`, as Redis writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EntryId {
+    pub milliseconds: u64,
+    pub sequence: u64,
+}
+
+/// One entry of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub id: EntryId,
+    pub fields: Fields,
+}
+
+// === impl EntryId ===
+
+impl EntryId {
+    /// Before every entry.
+    pub const MIN: Self = Self::new(0, 0);
+    /// After every entry.
+    pub const MAX: Self = Self::new(u64::MAX, u64::MAX);
+
+    pub const fn new(milliseconds: u64, sequence: u64) -> Self {
+        Self {
+            milliseconds,
+            sequence,
+        }
+    }
+
+    /// The smallest id after this one: where to go on reading.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self.sequence.checked_add(1) {
+            Some(sequence) => Self::new(self.milliseconds, sequence),
+            None => Self::new(self.milliseconds.saturating_add(1), 0),
+        }
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.milliseconds, self.sequence)
+    }
+}
+
+impl FromStr for EntryId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (milliseconds, sequence) = text.split_once('-').unwrap_or((text, "0"));
+        Ok(Self::new(milliseconds.parse()?, sequence.parse()?))
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// The value of a field.
+    pub fn field(&self, name: &str) -> Option<&Bytes> {
+        field(&self.fields, name)
+    }
+}
+
+pub(super) fn field<'f>(fields: &'f Fields, name: &str) -> Option<&'f Bytes> {
+    let found = fields.iter().find(|(present, _)| present == name);
+    found.map(|(_, value)| value)
+}
+
+/// The lane an entry is in: its stream and the subject of its event. Entries without a subject are
+/// one lane, so that they keep the order of the stream.
+pub(super) fn lane(stream: &str, fields: &Fields) -> Arc<str> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        subject: String,
+    }
+    if let Some(lane) = field(fields, LANE) {
+        return String::from_utf8_lossy(lane).into();
+    }
+    let envelope =
+        field(fields, EVENT).and_then(|event| serde_json::from_slice::<Envelope>(event).ok());
+    let subject = envelope.map_or_else(String::new, |envelope| envelope.subject);
+    format!("{stream}\n{subject}").into()
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
