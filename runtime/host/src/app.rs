@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 use wasmtime::Engine;
 use wasmtime::component::{Component as Code, Linker};
@@ -83,15 +83,20 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     }
     tasks.spawn(tidy(components, stopped));
 
+    let mut signals = Signals::listen()?;
     health.set_ready(true);
     announce(address);
-    let ending = wait_for_the_end(&mut tasks).await;
+    let ending = tokio::select! {
+        () = signals.stop() => Ok(()),
+        Some(ended) = tasks.join_next() => Err(premature(ended)),
+    };
     health.set_ready(false);
     info!("stopping: no new requests, finishing those in flight");
     let _ = stop.send(true);
-    let finish = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(drain + Duration::from_secs(1), finish).await.is_err() {
-        warn!("some work did not finish while draining");
+    tokio::select! {
+        () = async { while tasks.join_next().await.is_some() {} } => {}
+        () = tokio::time::sleep(drain + Duration::from_secs(1)) => warn!("some work did not finish in time"),
+        () = signals.stop() => warn!("told to stop again, not waiting any longer"),
     }
     ending
 }
@@ -266,16 +271,31 @@ fn announce(address: SocketAddr) {
     let _ = writeln!(out, "Serving http://{address}").and_then(|()| out.flush());
 }
 
-/// Returns when told to stop, or when a part of the platform ended that never should.
-async fn wait_for_the_end(tasks: &mut JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot listen for Ctrl-C"),
-        Some(ended) = tasks.join_next() => match ended {
-            Ok(Ok(())) => Err(anyhow::anyhow!("a part of the platform stopped by itself")),
-            Ok(Err(error)) => Err(error),
-            Err(panicked) => Err(anyhow::Error::new(panicked).context("a part of the platform panicked")),
-        },
+/// The ways to be told to stop: SIGTERM and Ctrl-C.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The error for a part of the platform that ended before it was told to.
+fn premature(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow::anyhow!("a part of the platform stopped by itself"),
+        Ok(Err(error)) => error,
+        Err(panicked) => anyhow::Error::new(panicked).context("a part of the platform panicked"),
     }
 }

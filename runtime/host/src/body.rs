@@ -134,3 +134,46 @@ impl Body for Limited {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::full;
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    fn endless() -> WasiBody {
+        StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Error>>()).boxed_unsync()
+    }
+
+    #[tokio::test]
+    async fn a_body_within_its_limit_passes_unchanged() {
+        let exceeded = Arc::default();
+        let body = Limited::new(full("12345"), 5, Arc::clone(&exceeded));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "12345");
+        assert!(!exceeded.load(Ordering::Acquire));
+    }
+
+    #[tokio::test]
+    async fn a_body_beyond_its_limit_fails_and_tells() {
+        let exceeded = Arc::default();
+        let body = Limited::new(full("123456"), 5, Arc::clone(&exceeded));
+        assert!(body.collect().await.is_err());
+        assert!(exceeded.load(Ordering::Acquire));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stalls_is_given_up() {
+        let body = Paced::new(endless(), Duration::from_millis(1));
+        assert!(matches!(body.collect().await, Err(Error::ConnectionReadTimeout)));
+    }
+
+    #[tokio::test]
+    async fn what_is_held_is_let_go_with_the_last_byte() {
+        let guard = Arc::new(());
+        let mut body = Held::new(full("1"), guard.clone());
+        assert!(body.frame().await.is_some());
+        assert_eq!(Arc::strong_count(&guard), 2);
+        assert!(body.frame().await.is_none());
+        assert_eq!(Arc::strong_count(&guard), 1);
+    }
+}

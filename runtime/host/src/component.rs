@@ -5,16 +5,15 @@
 //! the next one is refused on the spot.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, warn};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
 
+use crate::admission::{Admission, Refused};
 use crate::body::Held;
 use crate::call::{Call, DEEPEST};
 use crate::instance::Factory;
@@ -38,8 +37,7 @@ pub struct Limits {
 pub struct Component {
     id: Arc<str>,
     limits: Limits,
-    running: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    admission: Admission,
     requests: Option<ProxyHandler<Factory>>,
     messages: Option<Shelf>,
 }
@@ -50,8 +48,7 @@ impl Component {
         Self {
             id,
             limits,
-            running: Arc::new(Semaphore::new(limits.concurrency)),
-            waiting: AtomicUsize::new(0),
+            admission: Admission::new(limits.concurrency, limits.queue),
             requests: requests.map(ProxyHandler::new),
             messages,
         }
@@ -80,7 +77,7 @@ impl Component {
         }
         let call = call.limited(self.limits.deadline);
         let deadline = call.deadline;
-        let permit = self.admit(deadline).await?;
+        let permit = self.admission.admit(deadline).await.map_err(|Refused| self.overloaded())?;
 
         let trace = call.trace.clone();
         let answer = tokio::time::timeout_at(deadline.into(), handler.handle(call, request)).await;
@@ -112,22 +109,6 @@ impl Component {
         }
     }
 
-    async fn admit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Problem> {
-        if let Ok(permit) = self.running.clone().try_acquire_owned() {
-            return Ok(permit);
-        }
-        let place = Place::take(&self.waiting, self.limits.queue);
-        let Some(_place) = place else {
-            debug!(component = self.id(), "refused, the queue is full");
-            return Err(self.overloaded());
-        };
-        match tokio::time::timeout_at(deadline.into(), self.running.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(Problem::Stopping),
-            Err(_) => Err(self.overloaded()),
-        }
-    }
-
     /// Wasmtime tells a trap from an expiry only sometimes; the clock decides the rest.
     fn explain(&self, error: &wasmtime::Error, deadline: Instant, request_id: &str) -> Problem {
         if error.is::<ExpirationError>() || deadline <= Instant::now() {
@@ -147,25 +128,5 @@ impl Component {
 
     fn overloaded(&self) -> Problem {
         Problem::Overloaded { component: self.id.to_string() }
-    }
-}
-
-/// One place in the queue, given back when dropped.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, places: usize) -> Option<Self> {
-        if waiting.fetch_add(1, Ordering::AcqRel) < places {
-            Some(Self(waiting))
-        } else {
-            waiting.fetch_sub(1, Ordering::AcqRel);
-            None
-        }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }

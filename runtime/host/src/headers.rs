@@ -65,3 +65,27 @@ fn value(text: &str) -> HeaderValue {
     // A path holds visible ASCII only, or it would not have been parsed; nothing is lost here.
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderMap;
+
+    #[test]
+    fn what_a_client_calls_spin_is_not_believed() {
+        let mut request = Request::get("http://car.spin.internal/cars/1?x=2")
+            .header("spin-client-addr", "10.0.0.1:1")
+            .header("spin-client-addr", "10.0.0.2:2")
+            .header("spin-path-match-id", "7")
+            .header("accept", "*/*")
+            .body(())
+            .unwrap();
+        chained(&mut request);
+        let headers: &HeaderMap = request.headers();
+        assert_eq!(headers.get_all(CLIENT_ADDR).iter().collect::<Vec<_>>(), ["0.0.0.0:0"]);
+        assert!(!headers.contains_key("spin-path-match-id"));
+        assert_eq!(headers["accept"], "*/*");
+        assert_eq!(headers[PATH_INFO], "/cars/1");
+        assert_eq!(headers[FULL_URL], "http://car.spin.internal/cars/1?x=2");
+    }
+}

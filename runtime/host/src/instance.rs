@@ -149,6 +149,8 @@ impl WorkerState for Desk {
         let late = self.duty.deadline.lock().is_some_and(|deadline| deadline <= Instant::now());
         match result {
             Ok(()) => debug!(component, "instance retired"),
+            // Dropped without a call to answer for: the platform is stopping.
+            Err(_) if !self.duty.busy.load(Ordering::Relaxed) => debug!(component, "instance dropped"),
             Err(_) if late => warn!(component, request_id, "instance ended at its deadline"),
             Err(error) => {
                 warn!(component, request_id, error = %error.root_cause(), "instance failed");

@@ -1,3 +1,20 @@
+//! `socar`: runs the components that a `spin.toml` describes, and stands between them and everything else.
+//!
+//! The path of one call, in order, is the map of this crate:
+//!
+//! 1. Something wakes a component: a request ([`trigger::http`]), an event ([`trigger::redis`]), the clock
+//!    ([`trigger::sweep`]), or another component ([`capability::outbound_http`]).
+//! 2. The call knows how long it may take and whom it belongs to ([`call`], [`trace`]).
+//! 3. The component lets it in, makes it wait, or refuses ([`admission`], [`component`]).
+//! 4. An instance works on it, alone ([`instance`]), on code that was compiled once ([`engine`]).
+//! 5. The instance reaches what the manifest grants it, and nothing else ([`capability`]): stores ([`store`],
+//!    [`database`], [`remote`]), databases, the event log, other hosts ([`client`]).
+//! 6. The answer goes back; if there is none, the host gives its own ([`problem`]).
+//!
+//! What runs, and under which limits, is read from the [`manifest`], its [`policy`] tables and a [`runtime_config`];
+//! [`app`] puts everything together.
+
+pub mod admission;
 pub mod app;
 pub mod body;
 pub mod call;
@@ -19,7 +36,7 @@ pub mod runtime_config;
 pub mod store;
 pub mod telemetry;
 pub mod trace;
-pub mod trigger { pub mod http; pub mod sweep; }
+pub mod trigger;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -33,7 +50,11 @@ pub fn main() -> ExitCode {
 
 /// The whole program with these arguments, the first of which is its name.
 ///
-/// A test binary can be the host in one line: `socar::run(["socar", "up", …])`.
+/// A test binary can be the host in one line:
+///
+/// ```no_run
+/// socar::run(["socar", "up", "--listen", "127.0.0.1:0"]);
+/// ```
 pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> ExitCode {
     let arguments = match cli::Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
@@ -45,21 +66,19 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     };
     let cli::Command::Up(options) = arguments.command;
     telemetry::start(options.log_format, options.quiet);
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| {
-            let outcome = runtime.block_on(app::up(&options));
-            // Whatever still runs has had its time to finish.
-            runtime.shutdown_background();
-            outcome
-        });
-    match outcome {
+    match start(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn start(options: &cli::Up) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(app::up(options));
+    // Whatever still runs has had its time to finish.
+    runtime.shutdown_background();
+    outcome
 }

@@ -1,0 +1,4 @@
+//! What wakes a component: a request from outside, a message, or the clock.
+
+pub mod http;
+pub mod sweep;
