@@ -1,0 +1,127 @@
+//! Reserve: the synchronous half of the saga. Persist, hold the car, have it paid, answer; the
+//! event PaymentApproved does the rest.
+//!
+//! The order makes every crash survivable. The saga is noted before anything else, so the sweep
+//! knows of it; the reservation is stored before the hold, so a hold never belongs to nobody; the
+//! rejection is stored before anything is undone, so a payment that arrives late finds a closed
+//! door. Undoing is idempotent, and the note stays until it is done.
+
+use crate::{
+    Desk,
+    domain::{Reason, Refusal, Reservation, Stage},
+    ports::{Approval, Cars, Hold, Payments, Unreachable},
+};
+use events::{CarId, ReservationId};
+use kit::{ChangeError, Origin, Platform, Versioned};
+
+/// How the reservation stands when the customer is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// The reservation: `reqReserve` when it is held and paid, `rejected` when not.
+    pub reservation: Versioned<Reservation>,
+    /// After how many seconds another try makes sense, when a context did not answer.
+    pub retry_after: Option<u64>,
+}
+
+/// Reserves a car under a number that the caller has drawn.
+///
+/// # Errors
+///
+/// What the store cannot do. The sweep then ends what was begun.
+pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
+    desk: &Desk<P, C, Y>,
+    origin: &Origin,
+    id: ReservationId,
+    car: CarId,
+) -> Result<Reserved, ChangeError<Refusal>> {
+    desk.begin(id).await?;
+    let reservation = desk.create(origin, id, car).await?;
+    let saga = Saga {
+        desk,
+        origin,
+        id,
+        car,
+    };
+    match desk.cars.hold(origin, car, id).await {
+        Ok(Hold::Held { amount }) => match desk.payments.approve(origin, id, car, amount).await {
+            Ok(Approval::Paid(_)) => Ok(Reserved {
+                reservation,
+                retry_after: None,
+            }),
+            Ok(Approval::Declined) => saga.reject(Reason::PaymentDeclined, Undo::Hold, None).await,
+            Err(silence) => {
+                saga.reject(Reason::PaymentUnreachable, Undo::All, Some(silence))
+                    .await
+            }
+        },
+        Ok(Hold::NotAvailable) => {
+            saga.reject(Reason::CarNotAvailable, Undo::Nothing, None)
+                .await
+        }
+        Ok(Hold::UnknownCar) => saga.reject(Reason::UnknownCar, Undo::Nothing, None).await,
+        Err(silence) => {
+            saga.reject(Reason::CarUnreachable, Undo::Hold, Some(silence))
+                .await
+        }
+    }
+}
+
+/// What has to be undone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Undo {
+    Nothing,
+    Hold,
+    All,
+}
+
+/// One reservation on its way.
+struct Saga<'a, P, C, Y> {
+    desk: &'a Desk<P, C, Y>,
+    origin: &'a Origin,
+    id: ReservationId,
+    car: CarId,
+}
+
+impl<P: Platform, C: Cars, Y: Payments> Saga<'_, P, C, Y> {
+    async fn reject(
+        &self,
+        reason: Reason,
+        undo: Undo,
+        silence: Option<Unreachable>,
+    ) -> Result<Reserved, ChangeError<Refusal>> {
+        let at = self.desk.platform.now();
+        let reservation = self
+            .desk
+            .step(self.origin, self.id, |reservation| {
+                Ok(reservation.state.reject(reason, at, &self.origin.causation))
+            })
+            .await?;
+        // A payment that was thought unknown may have arrived first: then the reservation stands.
+        let is_rejected = matches!(reservation.state.stage, Stage::Rejected { .. });
+        if is_rejected && self.undo(undo).await.is_ok() {
+            self.desk.end(self.id).await;
+        }
+        let retry_after = silence.map(|silence| silence.retry_after.unwrap_or(RETRY_AFTER));
+        Ok(Reserved {
+            reservation,
+            retry_after,
+        })
+    }
+
+    /// What fails here stays noted, and the sweep does it.
+    async fn undo(&self, undo: Undo) -> Result<(), Unreachable> {
+        if undo == Undo::All {
+            self.desk.payments.cancel(self.origin, self.id).await?;
+        }
+        if undo != Undo::Nothing {
+            self.desk
+                .cars
+                .release(self.origin, self.car, self.id)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Seconds after which another try makes sense when the silent context named none.
+const RETRY_AFTER: u64 = 2;

@@ -1,0 +1,137 @@
+//! `POST /reservations`, with and without an Idempotency-Key.
+
+use super::Call;
+use crate::{
+    commands::{Reserved, reserve},
+    domain::{Reason, Reservation, Stage},
+    ports::{Cars, Payments},
+    queries, sweep,
+};
+use ::http::StatusCode;
+use events::{CarId, ReservationId};
+use kit::{
+    Platform,
+    http::{Problem, Response, etag, hal, json::Fields},
+    idempotency::{Key, Ticket, Turn},
+    numbering,
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
+    pub(super) async fn reserve(&self) -> Result<Response, Problem> {
+        let car = self.car()?;
+        let platform = &self.desk.platform;
+        let Some(key) = Key::of(&self.request)? else {
+            let number = numbering::allocate(platform).await?;
+            return self.attempt(number, car).await;
+        };
+        let turn = key.turn(platform, async || numbering::allocate(platform).await);
+        let (ticket, answer) = match turn.await? {
+            Turn::Replay(response) => return Ok(response),
+            Turn::First(ticket) => {
+                let answer = self.attempt(ticket.number, car).await;
+                (ticket, answer)
+            }
+            Turn::Resume(mut ticket) => {
+                let answer = self.resume(&mut ticket, car).await;
+                (ticket, answer)
+            }
+        };
+        let response = answer.unwrap_or_else(|problem| problem.into_response("/reservations"));
+        ticket.answered(platform, &response).await?;
+        Ok(response)
+    }
+
+    async fn attempt(&self, number: u64, car: CarId) -> Result<Response, Problem> {
+        let reserved = reserve(self.desk, &self.origin, ReservationId(number), car).await?;
+        self.tell(&reserved)
+    }
+
+    /// The first attempt died. What it left is brought to an end; if that end is nobody's decision,
+    /// the customer gets a new attempt.
+    async fn resume(&self, ticket: &mut Ticket, car: CarId) -> Result<Response, Problem> {
+        let id = ReservationId(ticket.number);
+        if self.desk.find::<Problem>(id).await?.is_none() {
+            return self.attempt(ticket.number, car).await;
+        }
+        if !sweep::drive(self.desk, id, Duration::ZERO).await? {
+            return Err(Problem::unavailable(
+                "the first attempt cannot be resolved at this moment; repeat the request",
+                1,
+            ));
+        }
+        let reservation = queries::reservation(self.desk, id).await?;
+        if reservation.state.stage.reason() == Some(Reason::Interrupted) {
+            ticket
+                .renumber(
+                    &self.desk.platform,
+                    numbering::allocate(&self.desk.platform).await?,
+                )
+                .await?;
+            return self.attempt(ticket.number, car).await;
+        }
+        self.tell(&Reserved {
+            reservation,
+            retry_after: None,
+        })
+    }
+
+    fn tell(&self, reserved: &Reserved) -> Result<Response, Problem> {
+        let reservation = &reserved.reservation;
+        match reservation.state.stage {
+            Stage::Rejected { reason } => {
+                Err(rejection(&reservation.state, reason, reserved.retry_after))
+            }
+            _ => {
+                let created = hal::created(&self.item(&reservation.state));
+                Ok(etag::tagged(created, reservation.version))
+            }
+        }
+    }
+
+    fn car(&self) -> Result<CarId, Problem> {
+        let mut fields = Fields::of(&self.request)?;
+        fields.ignore("_links");
+        fields.fixed("rsvId", &Value::Null, "is given by the platform");
+        fields.fixed("payId", &Value::Null, "is given by the platform");
+        fields.fixed(
+            "status",
+            &json!("reqReserve"),
+            "must be reqReserve, or left out",
+        );
+        if !fields.has("carId") {
+            fields.refuse("carId", "is required: the number of the car to reserve");
+        }
+        let car = fields.number("carId", 1, u64::MAX);
+        fields.finish()?;
+        Ok(CarId(car.unwrap_or_default()))
+    }
+}
+
+fn rejection(reservation: &Reservation, reason: Reason, retry_after: Option<u64>) -> Problem {
+    let car = reservation.car;
+    let problem = match reason {
+        Reason::UnknownCar => Problem::not_found(format!("there is no car {car}")),
+        Reason::CarNotAvailable => Problem::conflict(
+            "car-not-available",
+            "The car is not available",
+            format!("car {car} is booked; choose another or try again later"),
+        ),
+        Reason::PaymentDeclined => Problem::new(
+            StatusCode::PAYMENT_REQUIRED,
+            "payment-declined",
+            "The payment was declined",
+            format!("the payment for car {car} was declined; nothing was charged"),
+        ),
+        Reason::CarUnreachable | Reason::PaymentUnreachable | Reason::Interrupted => {
+            Problem::unavailable(
+                format!("car {car} was not reserved and nothing is charged; try again"),
+                retry_after.unwrap_or(1),
+            )
+        }
+    };
+    problem
+        .member("rsvId", reservation.id.0)
+        .member("reason", reason.as_str())
+}

@@ -1,0 +1,71 @@
+//! The car context, called over HTTP: in-process by service chaining, or wherever `car_url` says.
+
+use super::{senseless, silent};
+use crate::ports::{Cars, Hold, Unreachable};
+use ::http::Method;
+use events::{CarId, ReservationId};
+use kit::{
+    Origin,
+    http::Response,
+    spin::{Client, variable},
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long the car context may take.
+const LIMIT: Duration = Duration::from_millis(1500);
+
+pub(super) struct SpinCars;
+
+impl Cars for SpinCars {
+    async fn hold(
+        &self,
+        origin: &Origin,
+        car: CarId,
+        id: ReservationId,
+    ) -> Result<Hold, Unreachable> {
+        let answer = post(origin, car, "hold", id).await?;
+        match answer.status().as_u16() {
+            200 => {
+                let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+                let amount = body["amount"]
+                    .as_u64()
+                    .ok_or_else(|| senseless("car", &answer))?;
+                Ok(Hold::Held { amount })
+            }
+            404 => Ok(Hold::UnknownCar),
+            409 => Ok(Hold::NotAvailable),
+            _ => Err(senseless("car", &answer)),
+        }
+    }
+
+    async fn release(
+        &self,
+        origin: &Origin,
+        car: CarId,
+        id: ReservationId,
+    ) -> Result<(), Unreachable> {
+        let answer = post(origin, car, "release", id).await?;
+        match answer.status().as_u16() {
+            200 | 404 => Ok(()),
+            _ => Err(senseless("car", &answer)),
+        }
+    }
+}
+
+async fn post(
+    origin: &Origin,
+    car: CarId,
+    command: &str,
+    id: ReservationId,
+) -> Result<Response, Unreachable> {
+    let url = format!(
+        "{}/internal/cars/{car}/{command}",
+        variable("car_url").await
+    );
+    let body = json!({ "rsvId": id }).to_string();
+    Client::new(LIMIT)
+        .call(Method::POST, &url, &origin.headers(), body)
+        .await
+        .map_err(|error| silent("car", &error))
+}
