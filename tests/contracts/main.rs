@@ -6,4 +6,3 @@ mod boundaries;
 mod events;
 mod manifest;
 mod worlds;
-mod worlds;

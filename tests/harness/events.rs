@@ -1,7 +1,12 @@
 //! The event log as the platform wrote it, read behind its back: from the Redis streams, or from the embedded file.
 
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
 use redis::AsyncCommands;
 use redis::streams::StreamRangeReply;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use crate::client::runtime;
@@ -19,7 +24,7 @@ impl Platform {
     pub fn events(&self, stream: &str) -> Vec<Value> {
         let entries = match self.redis_url() {
             Some(url) => redis_entries(&url, stream),
-            None => self.embedded_entries(stream),
+            None => embedded_entries(&self.state_dir().join("socar.db"), stream),
         };
         let entries = entries.unwrap_or_else(|error| panic!("cannot read the log: {error:#}"));
         entries
@@ -51,10 +56,27 @@ impl Platform {
     }
 }
 
-impl Platform {
-    fn embedded_entries(&self, _stream: &str) -> anyhow::Result<Vec<String>> {
-        anyhow::bail!("not yet known")
-    }
+/// The same entries from the host's file; it keeps the fields of an entry one after the other, each part after its length.
+fn embedded_entries(file: &Path, stream: &str) -> anyhow::Result<Vec<String>> {
+    let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    database.busy_timeout(Duration::from_secs(10))?;
+    let mut statement =
+        database.prepare("SELECT fields FROM socar_log_entry WHERE stream = ? ORDER BY id")?;
+    let blobs = statement.query_map([stream], |row| row.get(0))?;
+    blobs.map(|blob| event_in(&blob?)).collect()
+}
+
+fn event_in(fields: &[u8]) -> anyhow::Result<String> {
+    let (name, rest) = part(fields)?;
+    let (value, _) = part(rest)?;
+    anyhow::ensure!(name == b"event", "the first field is not `event`");
+    Ok(String::from_utf8(value.to_vec())?)
+}
+
+fn part(fields: &[u8]) -> anyhow::Result<(&[u8], &[u8])> {
+    let (length, rest) = fields.split_first_chunk().context("an entry ends early")?;
+    let length = usize::try_from(u32::from_le_bytes(*length))?;
+    rest.split_at_checked(length).context("an entry ends early")
 }
 
 fn redis_entries(url: &str, stream: &str) -> anyhow::Result<Vec<String>> {

@@ -17,7 +17,6 @@ mod redis_server;
 mod story;
 mod workspace;
 
-pub use components::ensure_built;
 pub use client::{Answer, Ask, Client, Protocol};
 pub use components::ensure_built;
 pub use events::EVENT_STREAMS;
