@@ -62,7 +62,7 @@ fn embedded_entries(file: &Path, stream: &str) -> anyhow::Result<Vec<String>> {
     database.busy_timeout(Duration::from_secs(10))?;
     let mut statement =
         database.prepare("SELECT fields FROM socar_log_entry WHERE stream = ? ORDER BY id")?;
-    let blobs = statement.query_map([stream], |row| row.get(0))?;
+    let blobs = statement.query_map([stream], |row| row.get::<_, Vec<u8>>(0))?;
     blobs.map(|blob| event_in(&blob?)).collect()
 }
 
