@@ -171,12 +171,13 @@ impl<P: Platform> Call<'_, P> {
 
     fn item(&self, car: &Car) -> Value {
         let id = car.id();
-        let mut fields = json!({ "carId": id, "status": car.status().as_str() });
+        let mut fields = json!({ "carId": id });
         if let Ok(details) = car.details() {
             fields["carName"] = json!(details.name);
             fields["carType"] = json!(details.kind);
             fields["amount"] = json!(details.amount);
         }
+        fields["status"] = json!(car.status().as_str());
         hal::item(
             fields,
             &http::base(&self.request),

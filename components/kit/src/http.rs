@@ -58,11 +58,14 @@ pub async fn serve<R>(
     if method == Method::GET || method == Method::HEAD {
         etag::revalidate(&headers, &mut response);
     }
-    if method == Method::HEAD {
+    // Known length: no host has to send the body in chunks, and HEAD can tell it.
+    if !response.body().is_empty() {
         let length = HeaderValue::from(response.body().len());
         response
             .headers_mut()
             .insert(header::CONTENT_LENGTH, length);
+    }
+    if method == Method::HEAD {
         *response.body_mut() = Bytes::new();
     }
     share(response.headers_mut());

@@ -329,10 +329,13 @@ fn in_progress() -> Problem {
 
 /// What makes two requests the same: method, path and body; JSON that means the same is the same.
 fn fingerprint(request: &Request) -> String {
-    let body = serde_json::from_slice::<serde_json::Value>(request.body()).map_or_else(
-        |_| String::from_utf8_lossy(request.body()).into_owned(),
-        |json| json.to_string(),
-    );
+    let body = match serde_json::from_slice::<serde_json::Value>(request.body()) {
+        Ok(mut json) => {
+            json.sort_all_objects();
+            json.to_string()
+        }
+        Err(_) => String::from_utf8_lossy(request.body()).into_owned(),
+    };
     format!("{} {} {body}", request.method(), request.uri().path())
 }
 
