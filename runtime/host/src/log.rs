@@ -19,7 +19,7 @@ pub mod embedded;
 mod entry;
 mod fields;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -10,12 +10,12 @@ const AT_ONCE: Duration = Duration::ZERO;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A log under test, and whatever must outlive it.
-struct Fixture {
-    log: Arc<dyn EventLog>,
+pub(crate) struct Fixture {
+    pub log: Arc<dyn EventLog>,
     _alive: Box<dyn Any>,
 }
 
-fn embedded() -> Fixture {
+pub(crate) fn embedded() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("socar.db")).unwrap();
     Fixture {
@@ -67,7 +67,7 @@ on_both_logs!(
     nothing_is_lost_or_doubled_among_busy_consumers,
 );
 
-fn event(subject: &str, number: usize) -> Fields {
+pub(crate) fn event(subject: &str, number: usize) -> Fields {
     let json = serde_json::json!({"id": number.to_string(), "subject": subject, "이름": "값"});
     vec![(EVENT.to_owned(), Bytes::from(json.to_string()))]
 }
