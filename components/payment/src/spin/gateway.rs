@@ -1,0 +1,116 @@
+//! Who takes the money, as the variables say: the built-in ledger, or a gateway over HTTP.
+//!
+//! Approve is `POST <payment_gateway_url>`, undo is `DELETE <payment_gateway_url>/<rsvId>`.
+
+use crate::{
+    domain::Order,
+    ledger::Ledger,
+    ports::{Approval, Gateway, NotUndone},
+};
+use events::ReservationId;
+use http::{Method, StatusCode};
+use kit::spin::{Client, variable};
+use serde_json::json;
+use std::time::Duration;
+
+/// How long the gateway may take; the caller of an approval waits for it.
+const LIMIT: Duration = Duration::from_millis(1500);
+
+/// The gateway of this installation.
+pub enum AnyGateway {
+    Ledger(Ledger),
+    Http(HttpGateway),
+}
+
+/// A gateway over HTTP.
+pub struct HttpGateway {
+    url: String,
+}
+
+// === impl AnyGateway ===
+
+impl AnyGateway {
+    /// The HTTP gateway if its variable is set, the ledger if not.
+    pub async fn configured() -> Self {
+        let url = variable("payment_gateway_url").await;
+        match url.trim().trim_end_matches('/') {
+            "" => Self::Ledger(Ledger::new(&variable("payment_limit").await)),
+            url => Self::Http(HttpGateway { url: url.into() }),
+        }
+    }
+}
+
+impl Gateway for AnyGateway {
+    fn is_remote(&self) -> bool {
+        match self {
+            Self::Ledger(ledger) => ledger.is_remote(),
+            Self::Http(gateway) => gateway.is_remote(),
+        }
+    }
+
+    async fn approve(&self, order: &Order) -> Approval {
+        match self {
+            Self::Ledger(ledger) => ledger.approve(order).await,
+            Self::Http(gateway) => gateway.approve(order).await,
+        }
+    }
+
+    async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
+        match self {
+            Self::Ledger(ledger) => ledger.undo(id).await,
+            Self::Http(gateway) => gateway.undo(id).await,
+        }
+    }
+}
+
+// === impl HttpGateway ===
+
+impl HttpGateway {
+    async fn call(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> Result<StatusCode, String> {
+        let answer = Client::new(LIMIT).call(method, url, headers, body).await;
+        answer
+            .map(|answer| answer.status())
+            .map_err(|error| format!("the payment gateway does not answer: {error}"))
+    }
+}
+
+impl Gateway for HttpGateway {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    async fn approve(&self, order: &Order) -> Approval {
+        let body = json!({
+            "rsvId": order.reservation,
+            "carId": order.car,
+            "amount": order.amount,
+        });
+        // A string of RFC 8941, quotes included.
+        let key = format!("\"rsv-{}\"", order.reservation);
+        let headers = [("idempotency-key", key.as_str())];
+        match self
+            .call(Method::POST, &self.url, &headers, body.to_string())
+            .await
+        {
+            Ok(status) if status.is_success() => Approval::Approved,
+            Ok(StatusCode::PAYMENT_REQUIRED) => Approval::Declined,
+            Ok(status) => Approval::Unknown(format!("the payment gateway answers {status}")),
+            Err(silence) => Approval::Unknown(silence),
+        }
+    }
+
+    async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
+        let url = format!("{}/{id}", self.url);
+        match self.call(Method::DELETE, &url, &[], String::new()).await {
+            Ok(status) if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
+            Ok(status) => Err(NotUndone(format!("the payment gateway answers {status}"))),
+            Err(silence) => Err(NotUndone(silence)),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Approving and cancelling with a gateway elsewhere: what it is asked, and when.
+
+use super::*;
+use crate::memory::Behaviour;
+use crate::ports::{Approval, NotUndone};
+use kit::outbox::LEFT_OVER_AFTER;
+
+fn sweep_once(payments: &Payments<MemoryPlatform, MemoryGateway>) -> sweep::Swept {
+    payments.platform.advance(LEFT_OVER_AFTER);
+    block_on(sweep::sweep(payments)).unwrap()
+}
+
+#[test]
+fn the_gateway_is_asked_once_and_nothing_stays_noted() {
+    let payments = with_gateway();
+    approve(&payments).unwrap();
+    approve(&payments).unwrap();
+    assert_eq!(payments.gateway.asked.get(), 1);
+    assert_eq!(notes(&payments.platform), [""; 0]);
+}
+
+#[test]
+fn an_ordinary_refund_asks_the_gateway_once() {
+    let payments = with_gateway();
+    approve(&payments).unwrap();
+    cancel(&payments).unwrap();
+    request_cancellation(&payments);
+    sweep_once(&payments);
+    assert_eq!(payments.gateway.undone.get(), 1);
+    assert!(!payments.gateway.holds(RESERVATION));
+}
+
+#[test]
+fn a_decline_leaves_no_payment_and_nothing_to_settle() {
+    let payments = with_gateway();
+    payments.gateway.behaviour.set(Behaviour::Declines);
+    let refused = approve(&payments);
+    assert!(matches!(
+        refused,
+        Err(ChangeError::Refused(Refusal::Declined(_)))
+    ));
+    assert_eq!(list(&payments), (vec![], 0));
+    assert_eq!(notes(&payments.platform), [""; 0]);
+}
+
+#[test]
+fn money_taken_silently_is_returned_even_if_nobody_cancels() {
+    let payments = with_gateway();
+    payments.gateway.behaviour.set(Behaviour::TakesSilently);
+    assert!(approve(&payments).is_err());
+    assert!(payments.gateway.holds(RESERVATION));
+    assert_eq!(sweep_once(&payments).settled, 1);
+    assert!(!payments.gateway.holds(RESERVATION));
+    assert!(approve(&payments).is_err(), "it was given up");
+}
+
+#[test]
+fn an_unknown_outcome_can_be_asked_for_again() {
+    let payments = with_gateway();
+    payments.gateway.behaviour.set(Behaviour::TakesSilently);
+    assert!(approve(&payments).is_err());
+    payments.gateway.behaviour.set(Behaviour::Approves);
+    assert!(approve(&payments).is_ok());
+    sweep_once(&payments);
+    assert!(payments.gateway.holds(RESERVATION));
+    assert_eq!(outcome(&payments), "paid");
+}
+
+#[test]
+fn a_request_that_arrives_after_its_undo_is_undone_again() {
+    let payments = with_gateway();
+    payments.gateway.behaviour.set(Behaviour::IsLate);
+    assert!(approve(&payments).is_err());
+    cancel(&payments).unwrap();
+    payments.gateway.arrive();
+    assert!(payments.gateway.holds(RESERVATION));
+    sweep_once(&payments);
+    assert!(!payments.gateway.holds(RESERVATION));
+}
+
+#[test]
+fn a_cancel_that_nothing_went_before_asks_the_gateway_for_nothing() {
+    let payments = with_gateway();
+    cancel(&payments).unwrap();
+    cancel(&payments).unwrap();
+    assert!(approve(&payments).is_err());
+    assert_eq!(payments.gateway.asked.get(), 0);
+    assert_eq!(payments.gateway.undone.get(), 0);
+}
+
+#[test]
+fn a_refund_that_fails_is_decided_all_the_same_and_tried_again() {
+    let payments = with_gateway();
+    approve(&payments).unwrap();
+    payments.gateway.refused_undos.set(2);
+    request_cancellation(&payments);
+    assert_eq!(outcome(&payments), "cancelled");
+    assert_eq!(list(&payments).0, ["paid"], "the money is not returned yet");
+    assert!(approve(&payments).is_err());
+    assert_eq!(sweep_once(&payments).open, 1);
+    assert_eq!(sweep_once(&payments).settled, 1);
+    assert_eq!(list(&payments).0, ["cancelled"]);
+    let log = payments.platform.log.borrow();
+    let (_, refund) = log.last().unwrap();
+    assert!(matches!(refund.event, Event::PaymentCancelled(_)));
+    assert_eq!(
+        refund.correlationid, "customer",
+        "the thread is not lost on the way through the sweep"
+    );
+}
+
+#[test]
+fn an_undo_that_fails_after_an_unknown_outcome_is_tried_again() {
+    let payments = with_gateway();
+    payments.gateway.behaviour.set(Behaviour::TakesSilently);
+    payments.gateway.refused_undos.set(2);
+    assert!(approve(&payments).is_err());
+    assert_eq!(cancel(&payments).unwrap().state.outcome(), "none");
+    sweep_once(&payments);
+    sweep_once(&payments);
+    assert!(!payments.gateway.holds(RESERVATION));
+    assert_eq!(notes(&payments.platform), [""; 0]);
+}
+
+/// A gateway at which, while it takes the money, the reservation is given up.
+struct GivenUpMeanwhile<'a>(&'a Payments<MemoryPlatform, MemoryGateway>);
+
+impl Gateway for GivenUpMeanwhile<'_> {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    async fn approve(&self, order: &Order) -> Approval {
+        let origin = Origin::new("cancel");
+        commands::cancel::<_, _, Refusal>(self.0, &origin, RESERVATION)
+            .await
+            .unwrap();
+        self.0.gateway.approve(order).await
+    }
+
+    async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
+        self.0.gateway.undo(id).await
+    }
+}
+
+#[test]
+fn a_cancel_while_the_gateway_takes_the_money_has_it_returned() {
+    for refused in 0..3 {
+        let payments = with_gateway();
+        payments.gateway.refused_undos.set(refused);
+        let meddled = Payments::new(&payments.platform, GivenUpMeanwhile(&payments));
+        let origin = Origin::new("approval");
+        let refused = block_on(commands::approve(&meddled, &origin, order(RESERVATION)));
+        assert!(matches!(
+            refused,
+            Err(ChangeError::Refused(Refusal::Cancelled(RESERVATION)))
+        ));
+        sweep_once(&payments);
+        sweep_once(&payments);
+        assert!(!payments.gateway.holds(RESERVATION));
+        assert_eq!(list(&payments), (vec![], 0));
+        assert_eq!(notes(&payments.platform), [""; 0]);
+    }
+}
