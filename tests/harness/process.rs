@@ -241,7 +241,6 @@ fn text(lines: &[(Stream, String)]) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 mod tests {
     use super::*;
     use crate::eventually;
