@@ -1,0 +1,241 @@
+use super::*;
+use crate::fixtures::*;
+use bytes::Bytes;
+use futures::executor::block_on;
+use http::StatusCode;
+
+fn ask(model: &Model, method: Method, target: &str, headers: &[(&str, &str)]) -> Response {
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = method;
+    *request.uri_mut() = target.parse().unwrap();
+    request
+        .headers_mut()
+        .insert("host", HeaderValue::from_static("fleet.example"));
+    for (name, value) in headers {
+        let name: HeaderName = name.parse().unwrap();
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    block_on(answer(model, request))
+}
+
+fn get(model: &Model, target: &str) -> Response {
+    ask(model, Method::GET, target, &[])
+}
+
+fn body(response: &Response) -> Json {
+    serde_json::from_slice(response.body()).unwrap()
+}
+
+/// Ids of the cars in a list.
+fn cars(model: &Model, target: &str) -> Vec<u64> {
+    let response = get(model, target);
+    assert_eq!(response.status(), 200, "{target}: {:?}", response.body());
+    let body = body(&response);
+    let rows = body["_embedded"]["carviews"].as_array().unwrap();
+    rows.iter()
+        .map(|row| row["carId"].as_u64().unwrap())
+        .collect()
+}
+
+/// Car 1 is reserved and paid, 2 and 3 are new, 3 has a name with a blank.
+fn fleet() -> Model {
+    let model = model();
+    for event in [
+        car_registered(1, 1, "Kia"),
+        car_registered(2, 1, "Bolt"),
+        car_registered(3, 1, "Mercedes Benz"),
+        reservation(7, 1, 1, "reqReserve"),
+        payment(5, 1, 7, 1, "paid"),
+        reservation(7, 2, 1, "reserved"),
+        car_reserved(1, 2, "Kia", 7),
+    ] {
+        project(&model, &event);
+    }
+    model
+}
+
+#[test]
+fn a_list_shows_joined_rows_in_the_form_of_spring_data_rest() {
+    let body = body(&get(&fleet(), "/carviews?size=2"));
+    let first = json!({
+        "carId": 1, "carName": "Kia", "carType": "EV", "amount": 100, "carStatus": "reserved",
+        "rsvId": 7, "rsvStatus": "reserved", "payId": 5, "payStatus": "paid",
+        "_links": {
+            "self": {"href": "http://fleet.example/carviews/1"},
+            "carview": {"href": "http://fleet.example/carviews/1"},
+        },
+    });
+    assert_eq!(body["_embedded"]["carviews"][0], first);
+    assert_eq!(
+        body["page"],
+        json!({"size": 2, "totalElements": 3, "totalPages": 2, "number": 0})
+    );
+    let next = "http://fleet.example/carviews?page=1&size=2";
+    assert_eq!(body["_links"]["next"]["href"], next);
+}
+
+#[test]
+fn what_a_car_does_not_have_is_null() {
+    let body = body(&get(&fleet(), "/carviews/2"));
+    for column in ["rsvId", "rsvStatus", "payId", "payStatus"] {
+        assert_eq!(body.get(column), Some(&Json::Null), "{column}");
+    }
+}
+
+#[test]
+fn every_column_filters_and_sorts() {
+    let model = fleet();
+    for (query, expected) in [
+        ("", &[1, 2, 3][..]),
+        ("sort=carName", &[2, 1, 3]),
+        ("sort=carName,desc", &[3, 1, 2]),
+        ("sort=carStatus,desc&sort=carName,asc", &[1, 2, 3]),
+        ("carId=2", &[2]),
+        ("carName=Mercedes%20Benz", &[3]),
+        ("carName=Mercedes+Benz", &[3]),
+        ("carType=EV&sort=carId,desc", &[3, 2, 1]),
+        ("amount=100&page=1&size=2", &[3]),
+        ("amount=99", &[]),
+        ("carStatus=available", &[2, 3]),
+        ("carStatus=available&sort=carName,desc", &[3, 2]),
+        ("rsvId=7", &[1]),
+        ("rsvStatus=reserved", &[1]),
+        ("payId=5", &[1]),
+        ("payStatus=paid&carName=Kia", &[1]),
+        ("payStatus=", &[2, 3]),
+        ("rsvId=", &[2, 3]),
+    ] {
+        assert_eq!(
+            cars(&model, &format!("/carviews?{query}")),
+            expected,
+            "{query}"
+        );
+    }
+}
+
+#[test]
+fn the_links_of_a_filtered_list_keep_the_filter() {
+    let body = body(&get(
+        &fleet(),
+        "/carviews?size=1&carStatus=available&sort=carName,desc",
+    ));
+    assert_eq!(
+        body["_links"]["next"]["href"],
+        "http://fleet.example/carviews?carStatus=available&page=1&size=1&sort=carName%2Cdesc"
+    );
+    assert_eq!(body["page"]["totalElements"], 2);
+}
+
+#[test]
+fn a_wrong_parameter_is_refused_by_its_name() {
+    let model = fleet();
+    for (target, parameter) in [
+        ("/carviews?amount=abc", "amount"),
+        ("/carviews?amount=-1", "amount"),
+        ("/carviews?amount=", "amount"),
+        ("/carviews?amount=9223372036854775808", "amount"),
+        ("/carviews?carId=0", "carId"),
+        ("/carviews?rsvId=x", "rsvId"),
+        ("/carviews?payId=1.5", "payId"),
+        ("/carviews?colour=red", "colour"),
+        ("/carviews?carName=a&carName=b", "carName"),
+        ("/carviews?sort=colour", "sort"),
+        ("/carviews?size=0", "size"),
+        ("/carviews?page=-1", "page"),
+        ("/carviews/1?x=1", "x"),
+        ("/carviews/search?x=1", "x"),
+        ("/carviews/search/findByRsvId", "rsvId"),
+        ("/carviews/search/findByRsvId?rsvId=abc", "rsvId"),
+        ("/carviews/search/findByRsvId?payId=1", "payId"),
+        ("/carviews/search/findByPayId?payId=0", "payId"),
+    ] {
+        let response = get(&model, target);
+        assert_eq!(response.status(), 400, "{target}");
+        let body = body(&response);
+        assert_eq!(body["type"], "https://socar.dev/problems/bad-query");
+        assert_eq!(body["field"], parameter, "{target}");
+    }
+}
+
+#[test]
+fn one_row_is_found_by_car_by_reservation_and_by_payment() {
+    let model = fleet();
+    let by_car = body(&get(&model, "/carviews/1"));
+    assert_eq!(by_car["rsvId"], 7);
+    for finder in ["findByRsvId?rsvId=7", "findByPayId?payId=5"] {
+        let found = get(&model, &format!("/carviews/search/{finder}"));
+        assert_eq!(body(&found), by_car, "{finder}");
+    }
+    for missing in [
+        "/carviews/9",
+        "/carviews/abc",
+        "/carviews/search/findByRsvId?rsvId=9",
+        "/carviews/search/findByPayId?payId=9",
+        "/carviews/search/findByName",
+        "/internal/carviews",
+    ] {
+        assert_eq!(get(&model, missing).status(), 404, "{missing}");
+    }
+}
+
+#[test]
+fn the_finders_are_listed() {
+    let body = body(&get(&fleet(), "/carviews/search"));
+    assert_eq!(
+        body["_links"]["findByRsvId"],
+        json!({"href": "http://fleet.example/carviews/search/findByRsvId{?rsvId}", "templated": true})
+    );
+}
+
+#[test]
+fn a_row_that_has_not_changed_is_not_sent_again() {
+    let model = fleet();
+    let tag = get(&model, "/carviews/1").headers()["etag"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let again = |model: &Model| {
+        let headers = [("if-none-match", tag.as_str())];
+        ask(model, Method::GET, "/carviews/1", &headers).status()
+    };
+    assert_eq!(again(&model), StatusCode::NOT_MODIFIED);
+    project(&model, &car_registered(4, 1, "another"));
+    assert_eq!(again(&model), StatusCode::NOT_MODIFIED);
+    project(&model, &payment(5, 2, 7, 1, "cancelled"));
+    assert_eq!(again(&model), StatusCode::OK);
+}
+
+#[test]
+fn the_view_is_read_only() {
+    let model = fleet();
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let response = ask(&model, method, "/carviews", &[]);
+        assert_eq!(response.status(), 405);
+        assert_eq!(response.headers()["allow"], "GET, HEAD, OPTIONS");
+    }
+}
+
+#[test]
+fn the_old_name_answers_the_same_and_says_where_to_go() {
+    let model = fleet();
+    for rest in [
+        "",
+        "?size=1&sort=carName",
+        "/1",
+        "/search/findByRsvId?rsvId=7",
+        "/9",
+    ] {
+        let (old, new) = (
+            get(&model, &format!("/roomviews{rest}")),
+            get(&model, &format!("/carviews{rest}")),
+        );
+        assert_eq!(old.status(), new.status(), "{rest}");
+        if old.status() == 200 {
+            assert_eq!(old.body(), new.body(), "{rest}");
+        }
+        assert_eq!(old.headers()["deprecation"], "true");
+        let link = format!("</carviews{rest}>; rel=\"successor-version\"");
+        assert_eq!(old.headers()["link"], link.as_str());
+        assert!(!new.headers().contains_key("deprecation"));
+    }
+}

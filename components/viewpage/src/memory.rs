@@ -1,0 +1,72 @@
+//! The in-memory twin of [`Rows`], for native tests and the simulation: the same SQLite, without a
+//! host around it.
+
+use crate::{Rows, RowsError, Value};
+use rusqlite::{
+    Connection, ToSql,
+    types::{ToSqlOutput, ValueRef},
+};
+
+/// A database in memory, gone when dropped.
+pub struct MemoryRows {
+    /// The connection, for tests that look behind the port.
+    pub connection: Connection,
+}
+
+impl MemoryRows {
+    /// An empty database.
+    ///
+    /// # Errors
+    ///
+    /// What SQLite says.
+    pub fn new() -> Result<Self, RowsError> {
+        let connection = Connection::open_in_memory().map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(Self { connection })
+    }
+}
+
+impl Rows for MemoryRows {
+    async fn run(
+        &self,
+        statement: &str,
+        parameters: &[Value],
+    ) -> Result<Vec<Vec<Value>>, RowsError> {
+        let mut statement = self.connection.prepare_cached(statement).map_err(failed)?;
+        let width = statement.column_count();
+        let mut found = statement
+            .query(rusqlite::params_from_iter(parameters))
+            .map_err(failed)?;
+        let mut rows = Vec::new();
+        while let Some(row) = found.next().map_err(failed)? {
+            let value = |index| row.get_ref(index).map_err(failed).and_then(read);
+            rows.push((0..width).map(value).collect::<Result<_, _>>()?);
+        }
+        Ok(rows)
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Number(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Null => ValueRef::Null,
+        }))
+    }
+}
+
+fn read(value: ValueRef<'_>) -> Result<Value, RowsError> {
+    match value {
+        ValueRef::Integer(number) => Ok(Value::Number(number)),
+        ValueRef::Text(text) => Ok(Value::Text(String::from_utf8_lossy(text).into_owned())),
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Real(_) | ValueRef::Blob(_) => {
+            Err(RowsError("a value is neither number nor text".into()))
+        }
+    }
+}
+
+fn failed(error: rusqlite::Error) -> RowsError {
+    RowsError(error.to_string())
+}
