@@ -3,6 +3,7 @@
 use super::*;
 use crate::memory::Behaviour;
 use crate::ports::{Approval, NotUndone};
+use crate::todo::Todo;
 use kit::outbox::LEFT_OVER_AFTER;
 
 fn sweep_once(payments: &Payments<MemoryPlatform, MemoryGateway>) -> sweep::Swept {
@@ -143,11 +144,42 @@ impl Gateway for GivenUpMeanwhile<'_> {
     }
 }
 
+/// A gateway at which, while it returns the money, the payment is asked for again.
+struct AskedMeanwhile<'a>(&'a MemoryPlatform);
+
+impl Gateway for AskedMeanwhile<'_> {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    async fn approve(&self, _: &Order) -> Approval {
+        Approval::Unknown("it does not answer".into())
+    }
+
+    async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
+        let origin = Origin::new("another approval");
+        let noted = Todo::Asked(id).note(&self.0, &origin).await;
+        noted.map_err(|error| NotUndone(error.to_string()))
+    }
+}
+
+#[test]
+fn the_sweep_leaves_the_note_of_an_approval_that_began_meanwhile() {
+    let platform = MemoryPlatform::new();
+    let payments = Payments::new(&platform, AskedMeanwhile(&platform));
+    let origin = Origin::new("approval");
+    let unknown = block_on(commands::approve(&payments, &origin, order(RESERVATION)));
+    assert!(unknown.is_err());
+    platform.advance(LEFT_OVER_AFTER);
+    assert_eq!(block_on(sweep::sweep(&payments)).unwrap().open, 1);
+    assert_eq!(notes(&platform), ["asked/7"]);
+}
+
 #[test]
 fn a_cancel_while_the_gateway_takes_the_money_has_it_returned() {
-    for refused in 0..3 {
+    for refused_undos in 0..3 {
         let payments = with_gateway();
-        payments.gateway.refused_undos.set(refused);
+        payments.gateway.refused_undos.set(refused_undos);
         let meddled = Payments::new(&payments.platform, GivenUpMeanwhile(&payments));
         let origin = Origin::new("approval");
         let refused = block_on(commands::approve(&meddled, &origin, order(RESERVATION)));
@@ -155,6 +187,8 @@ fn a_cancel_while_the_gateway_takes_the_money_has_it_returned() {
             refused,
             Err(ChangeError::Refused(Refusal::Cancelled(RESERVATION)))
         ));
+        // The cancel undoes once, and so does the approval when it finds out.
+        assert_eq!(payments.gateway.holds(RESERVATION), refused_undos == 2);
         sweep_once(&payments);
         sweep_once(&payments);
         assert!(!payments.gateway.holds(RESERVATION));
