@@ -262,6 +262,13 @@ fn settings(respond: Duration) -> AsyncConnectionConfig {
         .set_pipeline_buffer_size(QUEUED)
 }
 
+/// The form in which addresses are compared: the server and its database, without credentials.
+/// `None` if it is no redis address.
+pub fn canonical_address(address: &str) -> Option<String> {
+    let info = address.into_connection_info().ok()?;
+    Some(format!("{}/{}", info.addr(), info.redis_settings().db()))
+}
+
 /// An address as it may be shown.
 fn without_password(address: &str) -> String {
     match (address.split_once("://"), address.rsplit_once('@')) {

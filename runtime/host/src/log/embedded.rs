@@ -87,6 +87,19 @@ impl EmbeddedLog {
         })
     }
 
+    /// Wakes who waits for this stream, and answers how many groups read it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn wake(&self, stream: &str) -> Result<i64, LogError> {
+        self.appended.notify_waiters();
+        Ok(self.database.with(|connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM socar_log_group WHERE stream = ?1")?
+                .query_row([stream], |row| row.get(0))
+        })?)
+    }
+
     /// Ids grow whatever the clock does and whatever was removed: past the newest entry, past
     /// what any group has read, past what this process gave out.
     fn insert(

@@ -1,0 +1,264 @@
+//! What `spin:redis` reaches: the platform's own address, or any other server.
+//!
+//! Guests publish their events by `XADD` and `PUBLISH` on the address that `spin.toml` names. The
+//! host serves that address itself: from the event log and a few tables ([`embedded`]), or by
+//! passing on to the server of `--redis-url` ([`redis`]). The address in the manifest is only a
+//! name then; nobody listens there. Every other address is a real connection, as in stock Spin.
+//!
+//! Everything is a command with arguments; the typed verbs of the interface are written once, here.
+
+pub mod embedded;
+pub mod redis;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::embedded::Embedded;
+use self::redis::{Guest, Own};
+use crate::database::{Database, DatabaseError};
+use crate::log::{EmbeddedLog, LogError};
+use crate::remote::{Remote, RemoteError, canonical_address};
+
+/// One item of an answer; nested answers are flattened, as in stock Spin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Nil,
+    Status(String),
+    Int64(i64),
+    Binary(Vec<u8>),
+}
+
+/// Why a command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    #[error("`{0}` is not a redis address")]
+    InvalidAddress(String),
+    #[error("the value is of another type")]
+    Type,
+    /// The server, or the host in its place, will not do it; in the server's words.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Remote(RemoteError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// Opens connections for guests.
+pub struct Bus {
+    /// The platform's address, in the form that addresses are compared in.
+    address: Option<String>,
+    platform: Platform,
+}
+
+enum Platform {
+    Embedded(Arc<Embedded>),
+    Redis(Arc<Remote>),
+}
+
+/// What a guest has opened.
+pub struct Connection {
+    server: Box<dyn Server>,
+}
+
+/// Whoever executes commands.
+#[async_trait]
+trait Server: Send + Sync {
+    async fn execute(
+        &self,
+        command: &str,
+        arguments: Vec<Vec<u8>>,
+    ) -> Result<Vec<Answer>, BusError>;
+}
+
+// === impl Bus ===
+
+impl Bus {
+    /// The address is served from this log and this database.
+    ///
+    /// # Errors
+    /// If the tables cannot be created.
+    pub fn embedded(
+        address: &str,
+        log: Arc<EmbeddedLog>,
+        database: Arc<Database>,
+    ) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            address: canonical_address(address),
+            platform: Platform::Embedded(Arc::new(Embedded::open(log, database)?)),
+        })
+    }
+
+    /// The address stands for this server.
+    pub fn redis(address: &str, remote: Arc<Remote>) -> Self {
+        Self {
+            address: canonical_address(address),
+            platform: Platform::Redis(remote),
+        }
+    }
+
+    /// Opens a connection. That the guest may is for the caller to check.
+    ///
+    /// # Errors
+    /// If the address is none, or another server than the platform's cannot be reached.
+    pub async fn open(&self, address: &str) -> Result<Connection, BusError> {
+        let canonical = canonical_address(address);
+        if canonical.is_none() {
+            return Err(BusError::InvalidAddress(address.to_owned()));
+        }
+        let server: Box<dyn Server> = if canonical != self.address {
+            Box::new(Own::open(address).await?)
+        } else {
+            match &self.platform {
+                Platform::Embedded(embedded) => Box::new(embedded.clone()),
+                Platform::Redis(remote) => Box::new(Guest::new(remote.clone())),
+            }
+        };
+        Ok(Connection { server })
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Sends a message to who listens on the channel; on the platform's address that wakes who
+    /// reads the stream of this name.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    pub async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<(), BusError> {
+        let arguments = vec![channel.into(), payload];
+        self.execute("PUBLISH", arguments).await.map(drop)
+    }
+
+    /// The value of a key, if it has one.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`], or if the key holds no string.
+    pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BusError> {
+        match self.one("GET", vec![key.into()]).await? {
+            Answer::Binary(value) => Ok(Some(value)),
+            Answer::Nil => Ok(None),
+            Answer::Status(_) | Answer::Int64(_) => Err(BusError::Type),
+        }
+    }
+
+    /// Writes a value over whatever was there.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    pub async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), BusError> {
+        self.execute("SET", vec![key.into(), value]).await.map(drop)
+    }
+
+    /// Adds one to a counter and answers the sum.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`], or if the key holds no number.
+    pub async fn incr(&self, key: &str) -> Result<i64, BusError> {
+        match self.one("INCR", vec![key.into()]).await? {
+            Answer::Int64(sum) => Ok(sum),
+            Answer::Nil | Answer::Status(_) | Answer::Binary(_) => Err(BusError::Type),
+        }
+    }
+
+    /// Removes keys and answers how many there were.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    pub async fn del(&self, keys: &[String]) -> Result<u32, BusError> {
+        self.count("DEL", bytes(keys)).await
+    }
+
+    /// Adds members to a set and answers how many are new.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`], or if the key holds no set.
+    pub async fn sadd(&self, key: &str, members: &[String]) -> Result<u32, BusError> {
+        self.count("SADD", keyed(key, members)).await
+    }
+
+    /// Removes members of a set and answers how many there were.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`], or if the key holds no set.
+    pub async fn srem(&self, key: &str, members: &[String]) -> Result<u32, BusError> {
+        self.count("SREM", keyed(key, members)).await
+    }
+
+    /// The members of a set.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`], or if the key holds no set of texts.
+    pub async fn smembers(&self, key: &str) -> Result<Vec<String>, BusError> {
+        let answer = self.execute("SMEMBERS", vec![key.into()]).await?;
+        let text = |answer| match answer {
+            Answer::Binary(member) => String::from_utf8(member).map_err(|_| BusError::Type),
+            Answer::Nil | Answer::Status(_) | Answer::Int64(_) => Err(BusError::Type),
+        };
+        answer.into_iter().map(text).collect()
+    }
+
+    /// Any command.
+    ///
+    /// # Errors
+    /// If the server cannot be reached or refuses, or if the host, in its place, does not know the
+    /// command.
+    pub async fn execute(
+        &self,
+        command: &str,
+        arguments: Vec<Vec<u8>>,
+    ) -> Result<Vec<Answer>, BusError> {
+        self.server.execute(command, arguments).await
+    }
+
+    async fn one(&self, command: &str, arguments: Vec<Vec<u8>>) -> Result<Answer, BusError> {
+        let answer = self.execute(command, arguments).await?;
+        answer.into_iter().next().ok_or(BusError::Type)
+    }
+
+    async fn count(&self, command: &str, arguments: Vec<Vec<u8>>) -> Result<u32, BusError> {
+        match self.one(command, arguments).await? {
+            Answer::Int64(count) => u32::try_from(count).map_err(|_| BusError::Type),
+            Answer::Nil | Answer::Status(_) | Answer::Binary(_) => Err(BusError::Type),
+        }
+    }
+}
+
+// === impl BusError ===
+
+impl From<RemoteError> for BusError {
+    fn from(error: RemoteError) -> Self {
+        match error {
+            RemoteError::Refused(refusal) if refusal.code() == Some("WRONGTYPE") => Self::Type,
+            RemoteError::Refused(refusal) => Self::Refused(refusal.to_string()),
+            RemoteError::Address { address, .. } => Self::InvalidAddress(address),
+            RemoteError::Unavailable { .. } => Self::Remote(error),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for BusError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Log(error.into())
+    }
+}
+
+impl From<DatabaseError> for BusError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Log(error.into())
+    }
+}
+
+fn bytes(texts: &[String]) -> Vec<Vec<u8>> {
+    texts.iter().map(|text| text.clone().into_bytes()).collect()
+}
+
+fn keyed(key: &str, members: &[String]) -> Vec<Vec<u8>> {
+    let mut arguments = vec![key.as_bytes().to_vec()];
+    arguments.extend(bytes(members));
+    arguments
+}

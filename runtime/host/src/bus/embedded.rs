@@ -1,0 +1,261 @@
+//! The commands that the host answers itself, in place of a Redis server.
+//!
+//! Streams are those of the event log; they are a namespace of their own. Strings and sets are in
+//! two tables ([`values`]). What is not here is refused by name: a guest must not believe that
+//! something happened which did not.
+
+mod values;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use self::values::{Condition, Values};
+use super::{Answer, BusError, Server};
+use crate::database::{Database, DatabaseError};
+use crate::log::{EmbeddedLog, Entry, EntryId, EventLog, Fields};
+
+/// The host in place of a server.
+pub(super) struct Embedded {
+    log: Arc<EmbeddedLog>,
+    values: Values,
+}
+
+/// A command's name and what follows it.
+struct Call {
+    command: String,
+    arguments: std::vec::IntoIter<Vec<u8>>,
+}
+
+type Answers = Result<Vec<Answer>, BusError>;
+
+// === impl Embedded ===
+
+impl Embedded {
+    pub fn open(log: Arc<EmbeddedLog>, database: Arc<Database>) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            log,
+            values: Values::open(database)?,
+        })
+    }
+
+    async fn xadd(&self, mut call: Call) -> Answers {
+        let stream = call.text()?;
+        if call.text()? != "*" {
+            return Err(call.refused("takes a stream, `*` and fields here: the host gives the ids, and keeps what is still needed"));
+        }
+        let mut fields = Fields::new();
+        while let Some(name) = call.arguments.next() {
+            let name = String::from_utf8(name).map_err(|_| call.refused("takes texts as names"))?;
+            fields.push((name, Bytes::from(call.bytes()?)));
+        }
+        if fields.is_empty() {
+            return Err(call.wrong_number());
+        }
+        let id = self.log.append(&stream, &fields).await?;
+        Ok(vec![Answer::Binary(id.to_string().into_bytes())])
+    }
+
+    async fn xrange(&self, mut call: Call) -> Answers {
+        let stream = call.text()?;
+        let from = call.bound("-", EntryId::MIN, 0)?;
+        let to = call.bound("+", EntryId::MAX, u64::MAX)?;
+        let limit = match call.option()?.as_deref() {
+            None => usize::MAX,
+            Some("COUNT") => usize::try_from(call.integer()?).unwrap_or(0),
+            Some(_) => return Err(call.syntax()),
+        };
+        call.end()?;
+        let entries = self.log.range(&stream, from, to, limit).await?;
+        Ok(entries.into_iter().flat_map(flat).collect())
+    }
+
+    async fn exists(&self, mut call: Call) -> Answers {
+        let mut count = 0;
+        for key in call.rest()? {
+            let stream = String::from_utf8_lossy(&key);
+            let is_there = self.values.exists(&key)? || self.log.length(&stream).await? > 0;
+            count += i64::from(is_there);
+        }
+        integer(count)
+    }
+
+    fn set(&self, mut call: Call) -> Answers {
+        let (key, value) = (call.bytes()?, call.bytes()?);
+        let (mut condition, mut lives) = (Condition::Always, None);
+        while let Some(option) = call.option()? {
+            match &*option {
+                "NX" => condition = Condition::IfAbsent,
+                "XX" => condition = Condition::IfPresent,
+                "EX" => lives = Some(Duration::from_secs(call.positive()?)),
+                "PX" => lives = Some(Duration::from_millis(call.positive()?)),
+                _ => return Err(call.syntax()),
+            }
+        }
+        Ok(vec![
+            match self.values.set(&key, &value, condition, lives)? {
+                true => Answer::Status("OK".to_owned()),
+                false => Answer::Nil,
+            },
+        ])
+    }
+
+    fn add(&self, mut call: Call, sign: i64, by_argument: bool) -> Answers {
+        let key = call.bytes()?;
+        let delta = if by_argument { call.integer()? } else { 1 };
+        call.end()?;
+        let delta = delta.checked_mul(sign).ok_or_else(|| call.syntax())?;
+        integer(self.values.add(&key, delta)?)
+    }
+}
+
+#[async_trait]
+impl Server for Arc<Embedded> {
+    async fn execute(&self, command: &str, arguments: Vec<Vec<u8>>) -> Answers {
+        let mut call = Call::new(command, arguments);
+        match &*call.command {
+            "PING" => Ok(vec![match call.arguments.next() {
+                None => Answer::Status("PONG".to_owned()),
+                Some(message) => Answer::Binary(message),
+            }]),
+            "PUBLISH" => {
+                let (channel, _message) = (call.text()?, call.bytes()?);
+                call.end()?;
+                integer(self.log.wake(&channel)?)
+            }
+            "XADD" => self.xadd(call).await,
+            "XRANGE" => self.xrange(call).await,
+            "XLEN" => {
+                let length = self.log.length(&call.text()?).await?;
+                call.end()?;
+                integer(i64::try_from(length).unwrap_or(i64::MAX))
+            }
+            "GET" => {
+                let value = self.values.get(&call.bytes()?)?;
+                call.end()?;
+                Ok(vec![value.map_or(Answer::Nil, Answer::Binary)])
+            }
+            "SET" => self.set(call),
+            "INCR" => self.add(call, 1, false),
+            "INCRBY" => self.add(call, 1, true),
+            "DECR" => self.add(call, -1, false),
+            "DECRBY" => self.add(call, -1, true),
+            "DEL" => integer(self.values.delete(&call.rest()?)?),
+            "EXISTS" => self.exists(call).await,
+            "SADD" => integer(self.values.add_members(&call.bytes()?, &call.rest()?)?),
+            "SREM" => integer(self.values.remove_members(&call.bytes()?, &call.rest()?)?),
+            "SMEMBERS" => {
+                let members = self.values.members(&call.bytes()?)?;
+                call.end()?;
+                Ok(members.into_iter().map(Answer::Binary).collect())
+            }
+            _ => Err(call.refused(
+                "is not served in embedded mode: start the host with --redis-url, or use another address",
+            )),
+        }
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    fn new(command: &str, arguments: Vec<Vec<u8>>) -> Self {
+        Self {
+            command: command.to_ascii_uppercase(),
+            arguments: arguments.into_iter(),
+        }
+    }
+
+    fn bytes(&mut self) -> Result<Vec<u8>, BusError> {
+        self.arguments.next().ok_or_else(|| self.wrong_number())
+    }
+
+    fn text(&mut self) -> Result<String, BusError> {
+        String::from_utf8(self.bytes()?).map_err(|_| self.refused("takes texts"))
+    }
+
+    fn integer(&mut self) -> Result<i64, BusError> {
+        let text = self.text()?;
+        let number = text.parse();
+        number.map_err(|_| BusError::Refused(format!("ERR `{text}` is not an integer")))
+    }
+
+    fn positive(&mut self) -> Result<u64, BusError> {
+        let number = u64::try_from(self.integer()?)
+            .ok()
+            .filter(|number| *number > 0);
+        number.ok_or_else(|| self.refused("takes an expiry above 0"))
+    }
+
+    /// An end of a range: its symbol, an id, or the milliseconds of one.
+    fn bound(&mut self, symbol: &str, end: EntryId, sequence: u64) -> Result<EntryId, BusError> {
+        let text = self.text()?;
+        if text == symbol {
+            return Ok(end);
+        }
+        let id = match text.contains('-') {
+            true => text.parse(),
+            false => text
+                .parse()
+                .map(|milliseconds| EntryId::new(milliseconds, sequence)),
+        };
+        id.map_err(|_| BusError::Refused(format!("ERR `{text}` is not a stream id")))
+    }
+
+    /// The next word, in capitals, if there is one.
+    fn option(&mut self) -> Result<Option<String>, BusError> {
+        if self.arguments.len() == 0 {
+            return Ok(None);
+        }
+        Ok(Some(self.text()?.to_ascii_uppercase()))
+    }
+
+    /// All that is left, at least one.
+    fn rest(&mut self) -> Result<Vec<Vec<u8>>, BusError> {
+        let rest: Vec<_> = self.arguments.by_ref().collect();
+        if rest.is_empty() {
+            Err(self.wrong_number())
+        } else {
+            Ok(rest)
+        }
+    }
+
+    fn end(&mut self) -> Result<(), BusError> {
+        match self.arguments.next() {
+            None => Ok(()),
+            Some(_) => Err(self.wrong_number()),
+        }
+    }
+
+    fn wrong_number(&self) -> BusError {
+        BusError::Refused(format!(
+            "ERR wrong number of arguments for `{}`",
+            self.command
+        ))
+    }
+
+    fn syntax(&self) -> BusError {
+        self.refused("was given an option that is not served in embedded mode")
+    }
+
+    fn refused(&self, because: &str) -> BusError {
+        BusError::Refused(format!("ERR `{}` {because}", self.command))
+    }
+}
+
+fn integer(number: i64) -> Answers {
+    Ok(vec![Answer::Int64(number)])
+}
+
+fn flat(entry: Entry) -> Vec<Answer> {
+    let id = Answer::Binary(entry.id.to_string().into_bytes());
+    let fields = entry.fields.into_iter().flat_map(|(name, value)| {
+        [
+            Answer::Binary(name.into_bytes()),
+            Answer::Binary(value.into()),
+        ]
+    });
+    std::iter::once(id).chain(fields).collect()
+}

@@ -1,0 +1,195 @@
+//! Commands for real servers.
+//!
+//! On the platform's server, plain commands of all guests share one connection. A command that
+//! waits, or that means something for the connection it comes on (`MULTI`, `BLPOP`, `SELECT`), gets
+//! its guest a connection of its own, there and then; so does every command that is not known to be
+//! plain.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Value};
+use tokio::sync::Mutex;
+
+use super::{Answer, BusError, Server};
+use crate::remote::{Remote, RemoteError};
+
+/// How long a guest's own connection waits for an answer; its deadline is shorter, as a rule.
+const RESPOND: Duration = Duration::from_secs(30);
+
+/// Commands that answer at once, and the same on every connection.
+const PLAIN: [&str; 34] = [
+    "DECR",
+    "DECRBY",
+    "DEL",
+    "EXISTS",
+    "EXPIRE",
+    "GET",
+    "HDEL",
+    "HEXISTS",
+    "HGET",
+    "HLEN",
+    "HMGET",
+    "HSET",
+    "INCR",
+    "INCRBY",
+    "LLEN",
+    "LPOP",
+    "LPUSH",
+    "LRANGE",
+    "MGET",
+    "MSET",
+    "PEXPIRE",
+    "PING",
+    "PTTL",
+    "PUBLISH",
+    "RPOP",
+    "RPUSH",
+    "SADD",
+    "SET",
+    "SISMEMBER",
+    "SMEMBERS",
+    "SREM",
+    "XADD",
+    "XLEN",
+    "XRANGE",
+];
+
+/// A guest's handle on the platform's server.
+pub(super) struct Guest {
+    remote: Arc<Remote>,
+    /// From the first command on that is not plain.
+    own: Mutex<Option<MultiplexedConnection>>,
+}
+
+/// A guest's connection to some other server, its own from the start. As in stock Spin, it does
+/// not come back once it is lost: the guest opens another.
+pub(super) struct Own {
+    remote: Arc<Remote>,
+    connection: MultiplexedConnection,
+}
+
+// === impl Guest ===
+
+impl Guest {
+    pub fn new(remote: Arc<Remote>) -> Self {
+        Self {
+            remote,
+            own: Mutex::new(None),
+        }
+    }
+}
+
+#[async_trait]
+impl Server for Guest {
+    async fn execute(
+        &self,
+        command: &str,
+        arguments: Vec<Vec<u8>>,
+    ) -> Result<Vec<Answer>, BusError> {
+        let words = words(command, arguments);
+        let mut own = self.own.lock().await;
+        let known = own.clone();
+        // What came before may have been a MULTI: from then on, nothing is shared.
+        if known.is_none() && is_plain(command) {
+            drop(own);
+            return answers(self.remote.query(&words).await?);
+        }
+        let mut connection = match known {
+            Some(connection) => connection,
+            None => own.insert(self.remote.dedicated(RESPOND).await?).clone(),
+        };
+        drop(own);
+        let answer = ask(&self.remote, &mut connection, &words).await;
+        if let Err(RemoteError::Unavailable { .. }) = answer {
+            *self.own.lock().await = None;
+        }
+        answers(answer?)
+    }
+}
+
+// === impl Own ===
+
+impl Own {
+    pub async fn open(address: &str) -> Result<Self, BusError> {
+        let remote = Remote::new(address)?;
+        let connection = remote.dedicated(RESPOND).await?;
+        Ok(Self { remote, connection })
+    }
+}
+
+#[async_trait]
+impl Server for Own {
+    async fn execute(
+        &self,
+        command: &str,
+        arguments: Vec<Vec<u8>>,
+    ) -> Result<Vec<Answer>, BusError> {
+        let words = words(command, arguments);
+        answers(ask(&self.remote, &mut self.connection.clone(), &words).await?)
+    }
+}
+
+async fn ask(
+    remote: &Remote,
+    connection: &mut MultiplexedConnection,
+    words: &Cmd,
+) -> Result<Value, RemoteError> {
+    let answer = words.query_async(connection).await;
+    answer.map_err(|error| remote.error(error))
+}
+
+fn words(command: &str, arguments: Vec<Vec<u8>>) -> Cmd {
+    let mut words = redis::cmd(command);
+    for argument in arguments {
+        words.arg(argument);
+    }
+    words
+}
+
+fn is_plain(command: &str) -> bool {
+    PLAIN
+        .iter()
+        .any(|plain| plain.eq_ignore_ascii_case(command))
+}
+
+// === answers ===
+
+fn answers(value: Value) -> Result<Vec<Answer>, BusError> {
+    let mut flat = Vec::new();
+    flatten(value, &mut flat)?;
+    Ok(flat)
+}
+
+fn flatten(value: Value, flat: &mut Vec<Answer>) -> Result<(), BusError> {
+    match value {
+        Value::Nil => flat.push(Answer::Nil),
+        Value::Int(number) => flat.push(Answer::Int64(number)),
+        Value::Boolean(truth) => flat.push(Answer::Int64(truth.into())),
+        Value::BulkString(bytes) => flat.push(Answer::Binary(bytes)),
+        Value::SimpleString(status) => flat.push(Answer::Status(status)),
+        Value::Okay => flat.push(Answer::Status("OK".to_owned())),
+        Value::Double(number) => flat.push(Answer::Binary(number.to_string().into_bytes())),
+        Value::VerbatimString { text, .. } => flat.push(Answer::Binary(text.into_bytes())),
+        Value::Array(values) | Value::Set(values) => {
+            for value in values {
+                flatten(value, flat)?;
+            }
+        }
+        Value::Map(pairs) => {
+            for (key, value) in pairs {
+                flatten(key, flat)?;
+                flatten(value, flat)?;
+            }
+        }
+        Value::ServerError(error) => return Err(BusError::Refused(error.to_string())),
+        other => {
+            return Err(BusError::Refused(format!(
+                "an answer that has no form here: {other:?}"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,421 @@
+//! What guests see of the platform's address: the same in both modes, where both can serve it.
+
+use std::any::Any;
+
+use super::*;
+use crate::log::{EntryId, EventLog};
+use crate::remote::tests::RedisServer;
+
+const ADDRESS: &str = "redis://127.0.0.1:6379";
+
+struct Fixture {
+    bus: Bus,
+    _alive: Box<dyn Any>,
+}
+
+fn embedded() -> Fixture {
+    let database = Database::in_memory().unwrap();
+    let log = Arc::new(EmbeddedLog::open(database.clone()).unwrap());
+    Fixture {
+        bus: Bus::embedded(ADDRESS, log, database).unwrap(),
+        _alive: Box::new(()),
+    }
+}
+
+async fn redis() -> Fixture {
+    let server = RedisServer::start().await;
+    Fixture {
+        bus: Bus::redis(ADDRESS, server.remote()),
+        _alive: Box::new(server),
+    }
+}
+
+macro_rules! in_both_modes {
+    ($($name:ident),* $(,)?) => {
+        mod embedded_mode {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::embedded()).await;
+            })*
+        }
+        mod redis_mode {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::redis().await).await;
+            })*
+        }
+    };
+}
+
+in_both_modes!(
+    strings_are_set_got_and_deleted,
+    counters_count,
+    sets_have_members,
+    a_value_of_another_type_is_an_error,
+    a_lock_is_taken_once_and_expires,
+    a_stream_is_appended_to_and_read_back_flat,
+    a_message_nobody_waits_for_is_no_error,
+    wrong_arguments_are_errors,
+    no_address_is_an_error,
+);
+
+async fn open(fixture: &Fixture) -> Connection {
+    fixture.bus.open(ADDRESS).await.unwrap()
+}
+
+async fn run(connection: &Connection, line: &str) -> Result<Vec<Answer>, BusError> {
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let command = words.next().unwrap();
+    connection
+        .execute(&command, words.map(String::into_bytes).collect())
+        .await
+}
+
+fn binary(text: &str) -> Answer {
+    Answer::Binary(text.as_bytes().to_vec())
+}
+
+fn ok() -> Vec<Answer> {
+    vec![Answer::Status("OK".to_owned())]
+}
+
+async fn strings_are_set_got_and_deleted(fixture: Fixture) {
+    let connection = open(&fixture).await;
+    assert_eq!(connection.get("a").await.unwrap(), None);
+    connection.set("a", b"\0\xff".to_vec()).await.unwrap();
+    assert_eq!(connection.get("a").await.unwrap().unwrap(), b"\0\xff");
+    let keys = ["a", "b", "a"].map(str::to_owned);
+    assert_eq!(
+        run(&connection, "exists a b").await.unwrap(),
+        [Answer::Int64(1)]
+    );
+    assert_eq!(connection.del(&keys).await.unwrap(), 1);
+    assert_eq!(run(&connection, "GET a").await.unwrap(), [Answer::Nil]);
+    assert_eq!(
+        run(&connection, "PING").await.unwrap(),
+        [Answer::Status("PONG".to_owned())]
+    );
+    assert_eq!(
+        run(&connection, "ping hello").await.unwrap(),
+        [binary("hello")]
+    );
+}
+
+async fn counters_count(fixture: Fixture) {
+    let connection = open(&fixture).await;
+    assert_eq!(connection.incr("n").await.unwrap(), 1);
+    assert_eq!(
+        run(&connection, "INCRBY n 41").await.unwrap(),
+        [Answer::Int64(42)]
+    );
+    assert_eq!(
+        run(&connection, "DECRBY n 2").await.unwrap(),
+        [Answer::Int64(40)]
+    );
+    assert_eq!(
+        run(&connection, "DECR n").await.unwrap(),
+        [Answer::Int64(39)]
+    );
+    assert_eq!(connection.get("n").await.unwrap().unwrap(), b"39");
+    connection.set("n", b"many".to_vec()).await.unwrap();
+    assert!(matches!(
+        connection.incr("n").await,
+        Err(BusError::Refused(_))
+    ));
+    connection
+        .set("n", i64::MAX.to_string().into_bytes())
+        .await
+        .unwrap();
+    assert!(matches!(
+        connection.incr("n").await,
+        Err(BusError::Refused(_))
+    ));
+}
+
+async fn sets_have_members(fixture: Fixture) {
+    let connection = open(&fixture).await;
+    let members = ["x", "y", "x"].map(str::to_owned);
+    assert_eq!(connection.smembers("s").await.unwrap(), [""; 0]);
+    assert_eq!(connection.sadd("s", &members).await.unwrap(), 2);
+    assert_eq!(connection.sadd("s", &members[..1]).await.unwrap(), 0);
+    let mut found = connection.smembers("s").await.unwrap();
+    found.sort();
+    assert_eq!(found, ["x", "y"]);
+    assert_eq!(connection.srem("s", &members[..1]).await.unwrap(), 1);
+    assert_eq!(connection.srem("s", &members[1..2]).await.unwrap(), 1);
+    assert_eq!(
+        run(&connection, "EXISTS s").await.unwrap(),
+        [Answer::Int64(0)]
+    );
+}
+
+async fn a_value_of_another_type_is_an_error(fixture: Fixture) {
+    let connection = open(&fixture).await;
+    connection.sadd("s", &["x".to_owned()]).await.unwrap();
+    connection.set("k", b"v".to_vec()).await.unwrap();
+    assert!(matches!(connection.get("s").await, Err(BusError::Type)));
+    assert!(matches!(connection.incr("s").await, Err(BusError::Type)));
+    assert!(matches!(
+        connection.smembers("k").await,
+        Err(BusError::Type)
+    ));
+    assert!(matches!(
+        connection.sadd("k", &["x".to_owned()]).await,
+        Err(BusError::Type)
+    ));
+    // Writing is allowed over anything.
+    connection.set("s", b"v".to_vec()).await.unwrap();
+    assert_eq!(connection.get("s").await.unwrap().unwrap(), b"v");
+}
+
+async fn a_lock_is_taken_once_and_expires(fixture: Fixture) {
+    let connection = open(&fixture).await;
+    assert_eq!(
+        run(&connection, "SET lock me XX").await.unwrap(),
+        [Answer::Nil]
+    );
+    assert_eq!(
+        run(&connection, "SET lock me NX PX 30").await.unwrap(),
+        ok()
+    );
+    assert_eq!(
+        run(&connection, "set lock you nx px 30").await.unwrap(),
+        [Answer::Nil]
+    );
+    tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+    assert_eq!(
+        run(&connection, "EXISTS lock").await.unwrap(),
+        [Answer::Int64(0)]
+    );
+    assert_eq!(
+        run(&connection, "SET lock you NX EX 30").await.unwrap(),
+        ok()
+    );
+    // A plain SET takes the expiry away.
+    assert_eq!(run(&connection, "SET lock you PX 30").await.unwrap(), ok());
+    assert_eq!(run(&connection, "SET lock you").await.unwrap(), ok());
+    tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+    assert_eq!(connection.get("lock").await.unwrap().unwrap(), b"you");
+}
+
+async fn a_stream_is_appended_to_and_read_back_flat(fixture: Fixture) {
+    let connection = open(&fixture).await;
+    let mut ids = Vec::new();
+    for number in 1..=3 {
+        let answer = run(&connection, &format!("XADD s * event {number} more x"))
+            .await
+            .unwrap();
+        let [Answer::Binary(id)] = &answer[..] else {
+            panic!("{answer:?}")
+        };
+        ids.push(String::from_utf8(id.clone()).unwrap());
+    }
+    assert!(ids[0].parse::<EntryId>().unwrap() < ids[2].parse().unwrap());
+    assert_eq!(
+        run(&connection, "XLEN s").await.unwrap(),
+        [Answer::Int64(3)]
+    );
+    assert_eq!(
+        run(&connection, "EXISTS s").await.unwrap(),
+        [Answer::Int64(1)]
+    );
+    let entry = |number: usize| {
+        [
+            binary(&ids[number - 1]),
+            binary("event"),
+            binary(&number.to_string()),
+            binary("more"),
+            binary("x"),
+        ]
+    };
+    let all = run(&connection, "XRANGE s - +").await.unwrap();
+    assert_eq!(all, [entry(1), entry(2), entry(3)].concat());
+    let some = run(&connection, &format!("XRANGE s {} + COUNT 1", ids[1]))
+        .await
+        .unwrap();
+    assert_eq!(some, entry(2));
+    let (milliseconds, _) = ids[2].split_once('-').unwrap();
+    let upto = run(&connection, &format!("XRANGE s 0 {milliseconds}"))
+        .await
+        .unwrap();
+    assert_eq!(upto, all);
+    assert_eq!(run(&connection, "XRANGE none - +").await.unwrap(), []);
+}
+
+async fn a_message_nobody_waits_for_is_no_error(fixture: Fixture) {
+    let connection = open(&fixture).await;
+    connection
+        .publish("socar.car", b"{}".to_vec())
+        .await
+        .unwrap();
+    assert_eq!(
+        run(&connection, "PUBLISH socar.car {}").await.unwrap(),
+        [Answer::Int64(0)]
+    );
+}
+
+async fn wrong_arguments_are_errors(fixture: Fixture) {
+    let connection = open(&fixture).await;
+    for line in [
+        "GET",
+        "GET a b",
+        "SET a",
+        "SET a b MAYBE",
+        "SET a b PX 0",
+        "SET a b EX soon",
+        "INCRBY n x",
+        "XADD s *",
+        "XADD s * event",
+        "XRANGE s - + COUNT",
+        "XRANGE s x +",
+        "DEL",
+        "SADD s",
+        "XLEN",
+        "NOSUCH",
+    ] {
+        let answer = run(&connection, line).await;
+        assert!(
+            matches!(answer, Err(BusError::Refused(_))),
+            "{line}: {answer:?}"
+        );
+    }
+}
+
+async fn no_address_is_an_error(fixture: Fixture) {
+    for address in ["", "not an address", "http://127.0.0.1:6379"] {
+        let opened = fixture.bus.open(address).await.err();
+        assert!(
+            matches!(opened, Some(BusError::InvalidAddress(_))),
+            "{address}: {opened:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_embedded_message_wakes_the_groups_of_its_stream() {
+    let database = Database::in_memory().unwrap();
+    let log = Arc::new(EmbeddedLog::open(database.clone()).unwrap());
+    let bus = Bus::embedded(ADDRESS, log.clone(), database).unwrap();
+    for group in ["message", "viewpage"] {
+        let reader = crate::log::Reader::new(group, "host", &["socar.car"]);
+        log.subscribe(&reader).await.unwrap();
+    }
+    let connection = bus.open("redis://127.0.0.1:6379/0").await.unwrap();
+    let woken = run(&connection, "PUBLISH socar.car {}").await.unwrap();
+    assert_eq!(woken, [Answer::Int64(2)]);
+}
+
+#[tokio::test]
+async fn what_embedded_mode_does_not_serve_is_named() {
+    let connection = open(&embedded()).await;
+    for line in [
+        "ZADD z 1 a",
+        "XADD s MAXLEN 10 * event x",
+        "EVAL return 0",
+        "XADD s 5-1 event x",
+    ] {
+        let error = run(&connection, line).await.unwrap_err().to_string();
+        assert!(
+            error.contains(line.split(' ').next().unwrap()),
+            "{line}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_of_one_guest_does_not_touch_the_others() {
+    let fixture = redis().await;
+    let (one, two) = (open(&fixture).await, open(&fixture).await);
+    assert_eq!(run(&one, "MULTI").await.unwrap(), ok());
+    assert_eq!(
+        run(&one, "SET a 1").await.unwrap(),
+        [Answer::Status("QUEUED".to_owned())]
+    );
+    assert_eq!(two.get("a").await.unwrap(), None);
+    two.set("b", b"2".to_vec()).await.unwrap();
+    assert_eq!(run(&one, "EXEC").await.unwrap(), ok());
+    assert_eq!(two.get("a").await.unwrap().unwrap(), b"1");
+}
+
+#[tokio::test]
+async fn a_guest_that_waits_keeps_nobody_waiting() {
+    let fixture = redis().await;
+    let (one, two) = (open(&fixture).await, open(&fixture).await);
+    let waiting = tokio::spawn(async move { run(&one, "BLPOP list 5").await.unwrap() });
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    let asked = std::time::Instant::now();
+    two.set("b", b"2".to_vec()).await.unwrap();
+    assert!(
+        asked.elapsed() < std::time::Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
+    run(&two, "RPUSH list x").await.unwrap();
+    assert_eq!(waiting.await.unwrap(), [binary("list"), binary("x")]);
+}
+
+#[tokio::test]
+async fn answers_of_a_server_are_flattened_as_in_stock_spin() {
+    let fixture = redis().await;
+    let connection = open(&fixture).await;
+    run(&connection, "HSET h a 1").await.unwrap();
+    assert_eq!(
+        run(&connection, "HGETALL h").await.unwrap(),
+        [binary("a"), binary("1")]
+    );
+    let nested = "return {1,{'two',{ok='three'},false},{}}";
+    let answer = connection
+        .execute("EVAL", vec![nested.into(), b"0".to_vec()])
+        .await
+        .unwrap();
+    assert_eq!(
+        answer,
+        [
+            Answer::Int64(1),
+            binary("two"),
+            Answer::Status("three".to_owned()),
+            Answer::Nil
+        ]
+    );
+    run(&connection, "ZADD z 1.5 a").await.unwrap();
+    let scores = run(&connection, "ZRANGE z 0 -1 WITHSCORES").await.unwrap();
+    assert_eq!(scores, [binary("a"), binary("1.5")]);
+    assert_eq!(run(&connection, "SET k v NX PX 1000").await.unwrap(), ok());
+}
+
+#[tokio::test]
+async fn another_address_is_a_real_connection() {
+    let (ours, mut other) = (embedded(), RedisServer::start().await);
+    let connection = ours.bus.open(&other.url()).await.unwrap();
+    connection.set("a", b"1".to_vec()).await.unwrap();
+    assert_eq!(open(&ours).await.get("a").await.unwrap(), None);
+    other.kill();
+    assert!(matches!(
+        connection.get("a").await,
+        Err(BusError::Remote(_))
+    ));
+    assert!(matches!(
+        ours.bus.open(&other.url()).await.err(),
+        Some(BusError::Remote(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_sent_is_an_error() {
+    let mut server = RedisServer::start().await;
+    let bus = Bus::redis(ADDRESS, server.remote());
+    let connection = bus.open(ADDRESS).await.unwrap();
+    connection
+        .publish("socar.car", b"{}".to_vec())
+        .await
+        .unwrap();
+    server.kill();
+    let lost = connection.publish("socar.car", b"{}".to_vec()).await;
+    assert!(matches!(lost, Err(BusError::Remote(_))), "{lost:?}");
+    server.revive().await;
+    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
+    connection
+        .publish("socar.car", b"{}".to_vec())
+        .await
+        .unwrap();
+}
