@@ -1,1 +1,19 @@
 //! The message context.
+//!
+//! It owns the messages: what was said to the people concerned, about which reservation, and when.
+//! It accepts no commands; people may only look. It announces nothing. It reacts to
+//! ReservationConfirmed, ReservationCancelled and ReservationRejected: one message each.
+
+pub mod domain;
+pub mod http;
+mod messages;
+pub mod queries;
+pub mod reactions;
+#[cfg(target_arch = "wasm32")]
+mod spin;
+pub mod sweep;
+
+pub use messages::Messages;
+
+#[cfg(test)]
+mod tests;

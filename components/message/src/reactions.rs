@@ -1,0 +1,35 @@
+//! What events of other contexts cause here: a message each. An event may arrive twice, because a
+//! message that was sent is not sent again.
+
+mod reservation_cancelled;
+mod reservation_confirmed;
+mod reservation_rejected;
+
+use crate::Messages;
+use events::{CloudEvent, Event};
+use kit::{ChangeError, Origin, Platform};
+use std::convert::Infallible;
+
+/// Reacts to an event, if somebody is to be told of it.
+///
+/// # Errors
+///
+/// What the store cannot do; the event is then to be delivered again.
+pub async fn react<P: Platform>(
+    messages: &Messages<P>,
+    event: &CloudEvent,
+) -> Result<(), ChangeError<Infallible>> {
+    let origin = Origin::of_event(event);
+    match &event.event {
+        Event::ReservationConfirmed(reservation) => {
+            reservation_confirmed::react(messages, &origin, reservation).await
+        }
+        Event::ReservationCancelled(reservation) => {
+            reservation_cancelled::react(messages, &origin, reservation).await
+        }
+        Event::ReservationRejected(reservation) => {
+            reservation_rejected::react(messages, &origin, reservation).await
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,23 @@
+//! ReservationCancelled: the customer is told that the reservation was given up.
+//!
+//! Idempotent because there is one message for each reservation and occasion.
+
+use crate::{Messages, domain::Occasion};
+use events::ReservationState;
+use kit::{ChangeError, Origin, Platform};
+use std::convert::Infallible;
+
+pub(super) async fn react<P: Platform>(
+    messages: &Messages<P>,
+    origin: &Origin,
+    reservation: &ReservationState,
+) -> Result<(), ChangeError<Infallible>> {
+    messages
+        .send(
+            origin,
+            Occasion::Cancelled,
+            reservation.rsv_id,
+            reservation.car_id,
+        )
+        .await
+}

@@ -1,0 +1,27 @@
+//! How Spin wakes this context: the two exports, and the ports behind them.
+#![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
+
+use crate::{Messages, http, reactions};
+use kit::spin::SpinPlatform;
+use spin_sdk::{
+    http::{IntoResponse, Request},
+    http_service, redis_subscriber,
+};
+
+#[http_service]
+async fn answer(request: Request) -> impl IntoResponse {
+    let messages = Messages::new(SpinPlatform::new("message"));
+    kit::spin::serve(request, async |request| {
+        http::answer(&messages, request).await
+    })
+    .await
+}
+
+#[redis_subscriber]
+async fn react(message: bytes::Bytes) -> Result<(), String> {
+    let messages = Messages::new(SpinPlatform::new("message"));
+    kit::spin::react(&message, async |event| {
+        reactions::react(&messages, &event).await
+    })
+    .await
+}

@@ -1,0 +1,24 @@
+//! What time alone must finish: numbers that a crash took. Messages themselves need no sweep, for
+//! an event that did not lead to one is delivered again.
+
+use crate::{Messages, messages::Lead};
+use events::MessageId;
+use kit::{ChangeError, Platform, numbering::lost};
+use std::convert::Infallible;
+
+/// Takes numbers that no message will have out of every page, and returns how many they were.
+///
+/// # Errors
+///
+/// The store's silence, as text: the next sweep tries again.
+pub async fn sweep<P: Platform>(messages: &Messages<P>) -> Result<usize, String> {
+    let leads = async |number| -> Result<bool, ChangeError<Infallible>> {
+        Ok(matches!(
+            messages.follow(MessageId(number)).await?,
+            Lead::To(_)
+        ))
+    };
+    lost::sweep(&messages.platform, leads)
+        .await
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,62 @@
+//! What the message context does as a whole, over twins of everything around it.
+
+mod http;
+mod overtaken;
+mod sending;
+
+use crate::{Messages, domain::Message, queries, reactions, sweep};
+use bytes::Bytes;
+use events::{CarId, CloudEvent, Event, ReservationId, ReservationState, SPEC_VERSION, Timestamp};
+use futures::executor::block_on;
+use kit::{
+    ChangeError,
+    http::{Request, paging::Page},
+    memory::MemoryPlatform,
+};
+use std::convert::Infallible;
+
+fn messages() -> Messages<MemoryPlatform> {
+    Messages::new(MemoryPlatform::new())
+}
+
+fn deliver(
+    messages: &Messages<MemoryPlatform>,
+    event: fn(ReservationState) -> Event,
+    reservation: u64,
+    car: u64,
+) -> Result<(), ChangeError<Infallible>> {
+    block_on(reactions::react(messages, &told(event, reservation, car)))
+}
+
+fn told(event: fn(ReservationState) -> Event, reservation: u64, car: u64) -> CloudEvent {
+    CloudEvent {
+        specversion: SPEC_VERSION.into(),
+        id: format!("reservation/{reservation}/2"),
+        source: "socar/reservation".into(),
+        subject: format!("reservation/{reservation}"),
+        time: Timestamp::from_millis(0),
+        datacontenttype: "application/json".into(),
+        sequence: 2,
+        correlationid: "customer".into(),
+        causationid: "customer".into(),
+        traceparent: String::new(),
+        event: event(ReservationState {
+            rsv_id: ReservationId(reservation),
+            car_id: CarId(car),
+            pay_id: None,
+            status: "whatever".into(),
+            reason: None,
+        }),
+    }
+}
+
+/// All messages that can be seen, and how many there are said to be.
+fn list(messages: &Messages<MemoryPlatform>) -> (Vec<Message>, u64) {
+    let page = Page::of(&Request::new(Bytes::new()), &[]).unwrap();
+    block_on(queries::messages(messages, &page)).unwrap()
+}
+
+fn contents(messages: &Messages<MemoryPlatform>) -> Vec<String> {
+    let (rows, _) = list(messages);
+    rows.into_iter().map(|message| message.content).collect()
+}

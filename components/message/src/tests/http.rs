@@ -1,0 +1,118 @@
+//! The HTTP surface, byte for byte as a client sees it.
+
+use super::*;
+use ::http::{Method, header};
+use kit::http::Response;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn send(messages: &Messages<MemoryPlatform>, method: Method, path: &str) -> Response {
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().unwrap();
+    let host = "socar.example".parse().unwrap();
+    request.headers_mut().insert(header::HOST, host);
+    block_on(crate::http::answer(messages, request))
+}
+
+fn json_of(response: &Response) -> Value {
+    serde_json::from_slice(response.body()).unwrap()
+}
+
+fn assert_problem(response: &Response, status: u16, slug: &str) {
+    assert_eq!(response.status(), status);
+    let kind = format!("https://socar.dev/problems/{slug}");
+    assert_eq!(json_of(response)["type"], kind);
+}
+
+#[test]
+fn a_message_can_be_looked_at() {
+    let messages = messages();
+    deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
+    let answer = send(&messages, Method::GET, "/messages/1");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()[header::ETAG], "\"1\"");
+    let link = json!({"href": "http://socar.example/messages/1"});
+    assert_eq!(
+        json_of(&answer),
+        json!({
+            "msgId": 1, "carId": 3, "rsvId": 7,
+            "content": "예약이 완료 되었습니다. 차량번호 : 3",
+            "sentAt": "2023-11-14T22:13:20.000Z",
+            "_links": {"self": link, "message": link},
+        })
+    );
+}
+
+#[test]
+fn people_may_only_look() {
+    let messages = messages();
+    deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
+    for path in ["/messages", "/messages/1"] {
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let answer = send(&messages, method, path);
+            assert_problem(&answer, 405, "method-not-allowed");
+            assert_eq!(answer.headers()[header::ALLOW], "GET, HEAD, OPTIONS");
+        }
+    }
+    for path in [
+        "/messages/2",
+        "/messages/01",
+        "/messages/x",
+        "/messages/1/2",
+    ] {
+        assert_problem(&send(&messages, Method::GET, path), 404, "not-found");
+    }
+}
+
+#[test]
+fn lists_are_sorted_by_every_column_and_ties_by_number() {
+    let messages = messages();
+    for (event, reservation, car) in [
+        (Event::ReservationConfirmed as fn(_) -> _, 9, 5),
+        (Event::ReservationRejected, 8, 5),
+        (Event::ReservationCancelled, 9, 4),
+    ] {
+        deliver(&messages, event, reservation, car).unwrap();
+        messages.platform.advance(Duration::from_secs(1));
+    }
+    let page = |query: &str| json_of(&send(&messages, Method::GET, &format!("/messages?{query}")));
+    let order = |query: &str| -> Vec<u64> {
+        let page = page(query);
+        let rows = page["_embedded"]["messages"].as_array().unwrap();
+        rows.iter()
+            .map(|row| row["msgId"].as_u64().unwrap())
+            .collect()
+    };
+    for (query, expected) in [
+        ("", [1, 2, 3]),
+        ("sort=msgId,asc", [1, 2, 3]),
+        ("sort=msgId,desc", [3, 2, 1]),
+        ("sort=carId", [3, 1, 2]),
+        ("sort=carId,desc", [1, 2, 3]),
+        ("sort=rsvId", [2, 1, 3]),
+        ("sort=content", [2, 1, 3]),
+        ("sort=sentAt,desc", [3, 2, 1]),
+    ] {
+        assert_eq!(order(query), expected, "{query}");
+    }
+    assert_eq!(order("size=2&page=1"), [3]);
+    assert_eq!(order("size=2&page=1&sort=carId"), [2]);
+    assert_eq!(page("size=2")["page"]["totalPages"], 2);
+    let wrong = send(&messages, Method::GET, "/messages?sort=colour");
+    assert_problem(&wrong, 400, "bad-query");
+}
+
+#[test]
+fn an_empty_list_is_a_list() {
+    let messages = messages();
+    let page = json_of(&send(&messages, Method::GET, "/messages"));
+    assert_eq!(page["_embedded"]["messages"], json!([]));
+    assert_eq!(page["page"]["totalElements"], 0);
+}
+
+#[test]
+fn the_sweep_tells_what_it_did() {
+    let swept = send(&messages(), Method::POST, "/internal/sweep");
+    assert_eq!(json_of(&swept), json!({"retired": 0}));
+}

@@ -1,0 +1,145 @@
+//! One message for each transition, whatever is duplicated, reordered or cut off.
+
+use super::*;
+use kit::{Platform, Store, claim::claim, numbering};
+
+const CONFIRMED: &str = "예약이 완료 되었습니다. 차량번호 : 3";
+const CANCELLED: &str = "예약이 취소 되었습니다. 차량번호 : 3";
+const REJECTED: &str = "예약이 거절 되었습니다. 차량번호 : 3";
+
+/// More calls than sending makes of one store.
+const CALLS: u32 = 14;
+
+/// Sweeps until what is left over has long been taken care of.
+fn sweep_up(messages: &Messages<MemoryPlatform>) {
+    for _ in 0..3 {
+        list(messages);
+        messages.platform.advance(numbering::lost::LOST_AFTER);
+        block_on(sweep::sweep(messages)).unwrap();
+    }
+}
+
+#[test]
+fn every_transition_is_told() {
+    let messages = messages();
+    deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
+    deliver(&messages, Event::ReservationCancelled, 7, 3).unwrap();
+    deliver(&messages, Event::ReservationRejected, 8, 3).unwrap();
+    assert_eq!(contents(&messages), [CONFIRMED, CANCELLED, REJECTED]);
+    let (rows, total) = list(&messages);
+    assert_eq!(total, 3);
+    assert!(
+        rows.iter()
+            .all(|row| row.sent_at == messages.platform.now())
+    );
+    assert_eq!(messages.platform.announced(), [""; 0]);
+}
+
+#[test]
+fn nobody_is_told_of_a_request() {
+    let messages = messages();
+    deliver(&messages, Event::ReservationCreated, 7, 3).unwrap();
+    deliver(&messages, Event::ReservationCancelRequested, 7, 3).unwrap();
+    assert_eq!(list(&messages), (vec![], 0));
+}
+
+#[test]
+fn an_event_that_arrives_twice_is_told_once() {
+    let messages = messages();
+    for _ in 0..3 {
+        deliver(&messages, Event::ReservationCancelled, 7, 3).unwrap();
+        deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
+    }
+    assert_eq!(contents(&messages), [CANCELLED, CONFIRMED]);
+    assert_eq!(list(&messages).1, 2);
+}
+
+#[test]
+fn wherever_sending_dies_the_message_is_sent_once_in_the_end() {
+    for calls in 0..CALLS {
+        for calls_of_second in 0..CALLS {
+            let messages = messages();
+            let platform = &messages.platform;
+            platform.state.fail_after(calls);
+            let _ = deliver(&messages, Event::ReservationConfirmed, 7, 3);
+            platform.state.fail_after(calls_of_second);
+            let _ = deliver(&messages, Event::ReservationConfirmed, 7, 3);
+            platform.state.mend();
+            deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
+            assert_eq!(contents(&messages), [CONFIRMED]);
+            sweep_up(&messages);
+            let (rows, total) = list(&messages);
+            assert_eq!((rows.len(), total), (1, 1), "{calls} {calls_of_second}");
+        }
+    }
+}
+
+#[test]
+fn an_event_that_never_comes_again_costs_a_number_and_no_row() {
+    for calls in 0..CALLS {
+        let messages = messages();
+        messages.platform.state.fail_after(calls);
+        let sent = deliver(&messages, Event::ReservationConfirmed, 7, 3);
+        messages.platform.state.mend();
+        sweep_up(&messages);
+        let (rows, total) = list(&messages);
+        assert_eq!(rows.len() as u64, total, "{calls}");
+        if sent.is_ok() {
+            assert_eq!(total, 1);
+        }
+    }
+}
+
+#[test]
+fn a_sweep_that_dies_is_taken_up_by_the_next() {
+    for calls in 0..CALLS {
+        let messages = messages();
+        messages.platform.state.fail_after(3);
+        assert!(deliver(&messages, Event::ReservationConfirmed, 7, 3).is_err());
+        messages.platform.state.mend();
+        list(&messages);
+        messages.platform.advance(numbering::lost::LOST_AFTER);
+        messages.platform.state.fail_after(calls);
+        messages.platform.outbox.fail_after(calls);
+        let _ = block_on(sweep::sweep(&messages));
+        messages.platform.state.mend();
+        messages.platform.outbox.mend();
+        sweep_up(&messages);
+        assert_eq!(list(&messages), (vec![], 0));
+        assert!(
+            block_on(messages.platform.outbox.keys())
+                .unwrap()
+                .is_empty()
+        );
+    }
+}
+
+#[test]
+fn a_delivery_that_died_after_its_claim_does_not_hold_up_the_next() {
+    let messages = messages();
+    block_on(claim(&messages.platform, "message/7/confirmed")).unwrap();
+    deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
+    assert_eq!(contents(&messages), [CONFIRMED]);
+}
+
+#[test]
+fn a_number_on_its_way_is_not_listed_and_not_retired() {
+    let messages = messages();
+    block_on(numbering::allocate(&messages.platform)).unwrap();
+    deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
+    assert_eq!(contents(&messages), [CONFIRMED]);
+    block_on(sweep::sweep(&messages)).unwrap();
+    let (rows, total) = list(&messages);
+    assert_eq!((rows[0].id.0, total), (2, 2));
+}
+
+#[test]
+fn a_provider_that_denies_every_swap_changes_nothing() {
+    let messages = messages();
+    messages.platform.state.denies_swaps.set(true);
+    for _ in 0..2 {
+        deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
+    }
+    assert_eq!(contents(&messages), [CONFIRMED]);
+    assert_eq!(list(&messages).1, 1);
+}
