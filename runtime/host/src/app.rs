@@ -4,57 +4,51 @@
 //! configuration), what he built (components), what he asked for (the port), what is there (state), and only then what
 //! takes time (compiling). Stopping is the reverse: no new calls, then the ones in flight, then the rest.
 
+mod events;
+mod foundation;
+mod load;
 mod stores;
 mod world;
 
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
-use wasmtime::Engine;
-use wasmtime::component::{Component as Code, Linker};
 
-use crate::capability::outbound_http::{Exits, Neighbours};
-use crate::capability::outbound_redis::Servers;
-use crate::capability::{self, Grants, State};
 use crate::cli::Up;
-use crate::client::Client;
-use crate::component::{Component, Limits};
+use crate::component::Component;
 use crate::component_build;
-use crate::database::Database;
-use crate::engine::{self, Room};
+use crate::delivery::{Deliveries, Pace};
 use crate::health::Health;
-use crate::instance::messages::Shelf;
-use crate::instance::{Factory, IDLE};
-use crate::manifest::{self, App, Environment, Overrides};
-use crate::remote::Remote;
+use crate::instance::IDLE;
+use crate::manifest::{App, Environment, Overrides};
 use crate::runtime_config::RuntimeConfig;
 use crate::trigger::http::{self, Server};
 use crate::trigger::sweep;
-use stores::Stores;
+use events::Reactions;
+use foundation::Foundation;
 
 /// The components of the application by id.
 pub type Components = BTreeMap<String, Arc<Component>>;
-
-/// The longest body of a request from outside.
-const LONGEST_BODY: u64 = 1 << 20;
-
-/// Instances beyond those that are in a call: ones that finish their last call, or start before another is dropped.
-const SPARE: u32 = 8;
 
 /// What an application needs before its components can be loaded.
 struct Plan {
     app: App,
     config: RuntimeConfig,
     state: PathBuf,
+    /// The largest linear memory of any component, if the person who starts the platform has a say.
+    memory: Option<usize>,
+    /// Held as long as the application runs: two hosts on one state directory would take each other's events.
+    _lock: File,
 }
 
 /// Runs the application until it is told to stop.
@@ -68,7 +62,8 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     let plan = plan(options)?;
     let listener = http::bind(options.listen).await?;
     let address = listener.local_addr()?;
-    let components = load(&plan, options)?;
+    let foundation = Foundation::open(&plan.state, plan.app.redis_address.as_deref(), options.redis_url.as_deref())?;
+    let components = load::load(&plan, &foundation, address)?;
 
     let (stop, stopped) = watch::channel(false);
     let health = Health::new(&plan.app.name, &plan.app.version);
@@ -81,7 +76,14 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
             tasks.spawn(sweep::sweep(swept.clone(), period, stopped.clone()));
         }
     }
-    tasks.spawn(tidy(components, stopped));
+    tasks.spawn(tidy(components.clone(), stopped));
+    let deliveries = Deliveries::start(
+        foundation.log,
+        Arc::new(Reactions(components)),
+        &foundation.host,
+        events::subscriptions(&plan.app),
+        Pace { drain, ..Pace::default() },
+    );
 
     let mut signals = Signals::listen()?;
     health.set_ready(true);
@@ -93,8 +95,12 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     health.set_ready(false);
     info!("stopping: no new requests, finishing those in flight");
     let _ = stop.send(true);
+    let finish = async {
+        let requests = async { while tasks.join_next().await.is_some() {} };
+        tokio::join!(requests, deliveries.stop());
+    };
     tokio::select! {
-        () = async { while tasks.join_next().await.is_some() {} } => {}
+        () = finish => {}
         () = tokio::time::sleep(drain + Duration::from_secs(1)) => warn!("some work did not finish in time"),
         () = signals.stop() => warn!("told to stop again, not waiting any longer"),
     }
@@ -117,137 +123,22 @@ fn plan(options: &Up) -> anyhow::Result<Plan> {
     let state = options.state_dir.clone().or_else(|| config.state_dir.clone());
     let state = std::path::absolute(state.unwrap_or_else(|| app.root.join(".socar")))?;
     std::fs::create_dir_all(&state).with_context(|| format!("cannot keep state in {}", state.display()))?;
-    Ok(Plan { app, config, state })
+    let lock = lock(&state)?;
+    let memory = options.max_instance_memory.or(config.max_instance_memory);
+    Ok(Plan { app, config, state, memory, _lock: lock })
 }
 
-/// Compiles (or finds compiled) every component and gives it what the manifest grants.
-fn load(plan: &Plan, options: &Up) -> anyhow::Result<Components> {
-    let memory = options.max_instance_memory.or(plan.config.max_instance_memory);
-    let engine = engine::start(room(&plan.app, memory), &plan.state.join("cache"))?;
-    let linker = capability::linker(&engine)?;
-    let codes = compile(&engine, &plan.app)?;
-
-    let embedded = Database::open(&plan.state.join("socar.db"))?;
-    let redis = options.redis_url.as_deref().map(Remote::new).transpose()?;
-    let mut stores = Stores::new(&plan.config, &plan.state, embedded, redis);
-    let neighbours = Neighbours::default();
-    let client = Client::default();
-    let mut components = Components::new();
-    for (component, code) in plan.app.components.iter().zip(&codes) {
-        let exits = Exits {
-            allowed: component.allowed_outbound_hosts.clone(),
-            neighbours: neighbours.clone(),
-            client: client.clone(),
-        };
-        let grants = grants(component, &mut stores, exits, &plan.state, memory)?;
-        let ready = prepare(&engine, &linker, code, component, &plan.app, Arc::new(grants))?;
-        components.insert(component.id.to_string(), Arc::new(ready));
+fn lock(state: &Path) -> anyhow::Result<File> {
+    let path = state.join("lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "{} is in use by another socar: stop it, or keep the state elsewhere with --state-dir",
+            state.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
     }
-    neighbours.introduce(components.values());
-    Ok(components)
-}
-
-fn room(app: &App, memory: Option<usize>) -> Room {
-    let instances = app.components.iter().map(|component| {
-        let policy = &component.policy;
-        let calls = policy.concurrency + policy.delivery_concurrency;
-        u32::try_from(calls).unwrap_or(u32::MAX / 64).saturating_add(SPARE)
-    });
-    let largest = app.components.iter().map(|component| component.policy.memory).max();
-    Room { instances: instances.sum(), memory: memory.or(largest).unwrap_or_default() }
-}
-
-/// All at once: a first start is mostly waiting for the compiler.
-fn compile(engine: &Engine, app: &App) -> anyhow::Result<Vec<Code>> {
-    std::thread::scope(|scope| {
-        let compilations: Vec<_> = app
-            .components
-            .iter()
-            .map(|component| scope.spawn(|| Code::from_file(engine, &component.source)))
-            .collect();
-        app.components
-            .iter()
-            .zip(compilations)
-            .map(|(component, compilation)| {
-                let compiled = compilation.join().map_err(|_| anyhow::anyhow!("the compiler panicked"))?;
-                compiled.map_err(anyhow::Error::from).with_context(|| {
-                    let source = component.source.display();
-                    format!("component `{}`: {source} is no component that can be run here", component.id)
-                })
-            })
-            .collect()
-    })
-}
-
-fn grants(
-    component: &manifest::Component,
-    stores: &mut Stores<'_>,
-    exits: Exits,
-    state: &Path,
-    memory: Option<usize>,
-) -> anyhow::Result<Grants> {
-    let key_value_stores = component.key_value_stores.iter();
-    let databases = component.sqlite_databases.iter();
-    Ok(Grants {
-        component: component.id.as_str().into(),
-        variables: component.variables.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        environment: component.environment.clone().into_iter().collect(),
-        files: files(component, state)?,
-        key_value_stores: key_value_stores
-            .map(|label| Ok((label.clone(), stores.key_value(label)?)))
-            .collect::<anyhow::Result<_>>()?,
-        databases: databases
-            .map(|label| Ok((label.clone(), stores.database(label)?)))
-            .collect::<anyhow::Result<_>>()?,
-        exits,
-        redis: Servers,
-        memory: memory.unwrap_or(component.policy.memory),
-    })
-}
-
-/// Copies what the component may read to a directory of its own, so that it sees that and nothing beside it.
-fn files(component: &manifest::Component, state: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
-    if component.files.is_empty() {
-        return Ok(Vec::new());
-    }
-    let directory = state.join("files").join(component.id.as_str());
-    if directory.exists() {
-        std::fs::remove_dir_all(&directory)?;
-    }
-    std::fs::create_dir_all(&directory)
-        .with_context(|| format!("cannot copy the files of component `{}`", component.id))?;
-    component.files.copy_into(&directory)?;
-    Ok(vec![(directory, "/".to_owned())])
-}
-
-fn prepare(
-    engine: &Engine,
-    linker: &Linker<State>,
-    code: &Code,
-    component: &manifest::Component,
-    app: &App,
-    grants: Arc<Grants>,
-) -> anyhow::Result<Component> {
-    let handles = world::check(engine, code, component, app)?;
-    let instance = linker.instantiate_pre(code).map_err(anyhow::Error::from).with_context(|| {
-        format!("component `{}` needs something that this host does not offer", component.id)
-    })?;
-    let requests = match handles.requests {
-        true => Some(Factory::new(engine.clone(), grants.clone(), instance.clone())?),
-        false => None,
-    };
-    let messages = match handles.messages {
-        true => Some(Shelf::new(engine.clone(), grants, instance)?),
-        false => None,
-    };
-    let policy = &component.policy;
-    let limits = Limits {
-        deadline: policy.deadline,
-        concurrency: policy.concurrency,
-        queue: policy.queue,
-        body: LONGEST_BODY,
-    };
-    Ok(Component::new(component.id.as_str().into(), limits, requests, messages))
 }
 
 /// As long as the slowest call may take.

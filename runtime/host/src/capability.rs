@@ -22,6 +22,7 @@ use wasmtime_wasi::filesystem::FsPerms;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::bus::Bus;
 use crate::call::Call;
 use crate::store::KeyValue;
 use outbound_http::{Exits, OutboundHttp};
@@ -65,7 +66,7 @@ pub struct Grants {
     /// Where its outgoing requests may go.
     pub exits: Exits,
     /// Who answers its Redis commands.
-    pub redis: outbound_redis::Servers,
+    pub redis: Arc<Bus>,
     /// The largest linear memory, in bytes.
     pub memory: usize,
 }
@@ -79,6 +80,7 @@ pub struct State {
     grants: Arc<Grants>,
     limits: StoreLimits,
     request: CurrentRequest,
+    redis_connections: usize,
 }
 
 /// What a host function sees of an instance.
@@ -86,6 +88,7 @@ pub struct View<'a> {
     pub(crate) table: &'a mut ResourceTable,
     pub(crate) grants: &'a Arc<Grants>,
     pub(crate) call: Option<&'a Call>,
+    pub(crate) redis_connections: &'a mut usize,
 }
 
 /// Ties the generated functions to [`View`].
@@ -142,6 +145,7 @@ impl State {
             grants: grants.clone(),
             limits: StoreLimitsBuilder::new().memory_size(grants.memory).build(),
             request,
+            redis_connections: 0,
         })
     }
 
@@ -162,7 +166,12 @@ impl State {
     }
 
     fn view(&mut self) -> View<'_> {
-        View { table: &mut self.table, grants: &self.grants, call: self.outbound_http.call.as_ref() }
+        View {
+            table: &mut self.table,
+            grants: &self.grants,
+            call: self.outbound_http.call.as_ref(),
+            redis_connections: &mut self.redis_connections,
+        }
     }
 }
 

@@ -16,7 +16,9 @@
 
 pub mod admission;
 pub mod app;
+pub mod bench;
 pub mod body;
+pub mod bus;
 pub mod call;
 pub mod capability;
 pub mod cli;
@@ -24,10 +26,12 @@ pub mod client;
 pub mod component;
 pub mod component_build;
 pub mod database;
+pub mod delivery;
 pub mod engine;
 pub mod headers;
 pub mod health;
 pub mod instance;
+pub mod log;
 pub mod manifest;
 pub mod policy;
 pub mod problem;
@@ -64,9 +68,14 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let cli::Command::Up(options) = arguments.command;
-    telemetry::start(options.log_format, options.quiet);
-    match start(&options) {
+    let ended = match arguments.command {
+        cli::Command::Up(options) => {
+            telemetry::start(options.log_format, options.quiet);
+            start(&options)
+        }
+        cli::Command::Bench(options) => bench::run(&options),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use super::foundation::Foundation;
 use crate::capability::sqlite::database::Database as GuestDatabase;
 use crate::database::Database;
 use crate::remote::Remote;
@@ -29,14 +30,13 @@ impl<'a> Stores<'a> {
     pub fn new(
         config: &'a RuntimeConfig,
         state: &'a Path,
-        embedded: Arc<Database>,
-        redis: Option<Arc<Remote>>,
+        foundation: &Foundation,
     ) -> Self {
         Self {
             config,
             state,
-            embedded,
-            redis,
+            embedded: foundation.database.clone(),
+            redis: foundation.redis.clone(),
             files: BTreeMap::new(),
             key_value: BTreeMap::new(),
             databases: BTreeMap::new(),

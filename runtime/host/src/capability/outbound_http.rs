@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use http::header::HOST;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use tracing::warn;
 use wasmtime_wasi_http::{
@@ -29,12 +30,21 @@ use crate::problem::Problem;
 /// What follows a component's id in its address.
 pub const INTERNAL: &str = ".spin.internal";
 
+/// What a component calls the application that it is part of.
+const OWN: [&str; 2] = ["self", "self.alt"];
+
 type Sent = Result<(Response<WasiBody>, Io), Error>;
 type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 /// The components that can be called by name. Filled once all are loaded, since each may call any other.
 #[derive(Clone, Default)]
-pub struct Neighbours(Arc<OnceLock<BTreeMap<String, Weak<Component>>>>);
+pub struct Neighbours(Arc<OnceLock<Known>>);
+
+struct Known {
+    components: BTreeMap<String, Weak<Component>>,
+    /// Where the application itself listens, for `http://self.alt/…`.
+    own: SocketAddr,
+}
 
 /// The ways out of one component.
 #[derive(Clone)]
@@ -56,14 +66,24 @@ pub struct OutboundHttp {
 // === impl Neighbours ===
 
 impl Neighbours {
-    /// Makes the components known to each other; only the first time counts.
-    pub fn introduce<'a>(&self, components: impl IntoIterator<Item = &'a Arc<Component>>) {
+    /// Makes the components known to each other, and where they can be reached from outside; only the first time counts.
+    pub fn introduce<'a>(&self, components: impl IntoIterator<Item = &'a Arc<Component>>, own: SocketAddr) {
         let components = components.into_iter();
-        let _ = self.0.set(components.map(|found| (found.id().to_owned(), Arc::downgrade(found))).collect());
+        let components = components.map(|found| (found.id().to_owned(), Arc::downgrade(found))).collect();
+        let _ = self.0.set(Known { components, own });
     }
 
     fn get(&self, id: &str) -> Option<Arc<Component>> {
-        self.0.get()?.get(id)?.upgrade()
+        self.0.get()?.components.get(id)?.upgrade()
+    }
+
+    /// Gives a request to the application itself the address that it listens on.
+    fn address_own(&self, request: &mut Request<WasiBody>) -> Option<()> {
+        let own = self.0.get()?.own;
+        let mut parts = request.uri().clone().into_parts();
+        parts.authority = Some(own.to_string().parse().ok()?);
+        *request.uri_mut() = Uri::from_parts(parts).ok()?;
+        Some(())
     }
 }
 
@@ -74,7 +94,7 @@ impl OutboundHttp {
         Self { call: None, grants }
     }
 
-    fn route(&self, request: Request<WasiBody>, options: RequestOptions) -> Result<Way, Error> {
+    fn route(&self, mut request: Request<WasiBody>, options: RequestOptions) -> Result<Way, Error> {
         let exits = &self.grants.exits;
         let uri = request.uri();
         let (scheme, host) = (uri.scheme_str().unwrap_or_default(), uri.host().unwrap_or_default());
@@ -84,8 +104,11 @@ impl OutboundHttp {
             return Err(Error::HttpRequestDenied);
         }
         let call = self.call.clone().ok_or(Error::ConfigurationError)?;
-        let id = uri.host().and_then(|host| host.strip_suffix(INTERNAL));
-        match id {
+        if OWN.contains(&host) {
+            exits.neighbours.address_own(&mut request).ok_or(Error::DestinationNotFound)?;
+            return Ok(Way::Outside { client: exits.client.clone(), request, call, options });
+        }
+        match host.strip_suffix(INTERNAL) {
             None => Ok(Way::Outside { client: exits.client.clone(), request, call, options }),
             Some(_) if call.depth >= DEEPEST => Err(Error::LoopDetected),
             Some(id) => {

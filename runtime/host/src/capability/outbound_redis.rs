@@ -1,25 +1,175 @@
-//! placeholder
+//! `spin:redis`: connections to Redis servers, above all to the one address that is the platform's event log.
+//!
+//! Which address is which, and who answers its commands, is for [`crate::bus`]; here a guest's words are passed on and
+//! the manifest's allowed hosts are checked.
+
+use std::sync::Arc;
+
+use tracing::warn;
 use wasmtime::component::{Accessor, Resource};
-use super::bindings::spin::redis::redis::*;
+
+use super::bindings::spin::redis::redis::{
+    Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
+};
 use super::{Capabilities, View};
-pub struct Connection;
-#[derive(Clone)]
-pub struct Servers;
-impl Host for View<'_> {}
-impl HostConnection for View<'_> {
-    fn drop(&mut self, c: Resource<Connection>) -> wasmtime::Result<()> { self.table.delete(c)?; Ok(()) }
+use crate::bus::{self, Answer, BusError};
+
+/// How many connections one instance may have open.
+const MOST_CONNECTIONS: usize = 64;
+
+/// A guest's handle to a connection.
+pub struct Connection(Arc<bus::Connection>);
+
+type Outcome<A> = wasmtime::Result<Result<A, Error>>;
+
+impl From<BusError> for Error {
+    fn from(error: BusError) -> Self {
+        match error {
+            BusError::InvalidAddress(_) => Self::InvalidAddress,
+            BusError::Type => Self::TypeError,
+            other => Self::Other(other.to_string()),
+        }
+    }
 }
-type R<T> = wasmtime::Result<Result<T, Error>>;
-fn no<T>() -> R<T> { Ok(Err(Error::Other("not yet".into()))) }
+
+fn connection<T: Send + 'static>(
+    accessor: &Accessor<T, Capabilities>,
+    connection: &Resource<Connection>,
+) -> wasmtime::Result<Arc<bus::Connection>> {
+    accessor.with(|mut access| Ok(access.get().table.get(connection)?.0.clone()))
+}
+
+impl Host for View<'_> {}
+
+impl HostConnection for View<'_> {
+    fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+        self.table.delete(connection)?;
+        *self.redis_connections -= 1;
+        Ok(())
+    }
+}
+
 impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
-    async fn open(a: &Accessor<T, Self>, _: String) -> R<Resource<Connection>> { a.with(|mut a| Ok(Ok(a.get().table.push(Connection)?))) }
-    async fn publish(_: &Accessor<T, Self>, _: Resource<Connection>, _: String, _: Vec<u8>) -> R<()> { no() }
-    async fn get(_: &Accessor<T, Self>, _: Resource<Connection>, _: String) -> R<Option<Vec<u8>>> { no() }
-    async fn set(_: &Accessor<T, Self>, _: Resource<Connection>, _: String, _: Vec<u8>) -> R<()> { no() }
-    async fn incr(_: &Accessor<T, Self>, _: Resource<Connection>, _: String) -> R<i64> { no() }
-    async fn del(_: &Accessor<T, Self>, _: Resource<Connection>, _: Vec<String>) -> R<u32> { no() }
-    async fn sadd(_: &Accessor<T, Self>, _: Resource<Connection>, _: String, _: Vec<String>) -> R<u32> { no() }
-    async fn smembers(_: &Accessor<T, Self>, _: Resource<Connection>, _: String) -> R<Vec<String>> { no() }
-    async fn srem(_: &Accessor<T, Self>, _: Resource<Connection>, _: String, _: Vec<String>) -> R<u32> { no() }
-    async fn execute(_: &Accessor<T, Self>, _: Resource<Connection>, _: String, _: Vec<RedisParameter>) -> R<Vec<RedisResult>> { no() }
+    async fn open(accessor: &Accessor<T, Self>, address: String) -> Outcome<Resource<Connection>> {
+        let (grants, open) = accessor.with(|mut access| {
+            let view = access.get();
+            (view.grants.clone(), *view.redis_connections)
+        });
+        if !grants.exits.allowed.allows_url(&address, "redis") {
+            let component = &*grants.component;
+            warn!(component, "redis connection refused: the address is not among allowed_outbound_hosts");
+            return Ok(Err(Error::InvalidAddress));
+        }
+        if open >= MOST_CONNECTIONS {
+            return Ok(Err(Error::TooManyConnections));
+        }
+        let connection = match grants.redis.open(&address).await {
+            Ok(connection) => Connection(Arc::new(connection)),
+            Err(error) => return Ok(Err(error.into())),
+        };
+        accessor.with(|mut access| {
+            let view = access.get();
+            *view.redis_connections += 1;
+            Ok(Ok(view.table.push(connection)?))
+        })
+    }
+
+    async fn publish(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        channel: String,
+        payload: Vec<u8>,
+    ) -> Outcome<()> {
+        let connection = connection(accessor, &handle)?;
+        Ok(connection.publish(&channel, payload).await.map_err(Error::from))
+    }
+
+    async fn get(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        key: String,
+    ) -> Outcome<Option<Vec<u8>>> {
+        let connection = connection(accessor, &handle)?;
+        Ok(connection.get(&key).await.map_err(Error::from))
+    }
+
+    async fn set(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Outcome<()> {
+        let connection = connection(accessor, &handle)?;
+        Ok(connection.set(&key, value).await.map_err(Error::from))
+    }
+
+    async fn incr(accessor: &Accessor<T, Self>, handle: Resource<Connection>, key: String) -> Outcome<i64> {
+        let connection = connection(accessor, &handle)?;
+        Ok(connection.incr(&key).await.map_err(Error::from))
+    }
+
+    async fn del(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        keys: Vec<String>,
+    ) -> Outcome<u32> {
+        let connection = connection(accessor, &handle)?;
+        Ok(connection.del(&keys).await.map_err(Error::from))
+    }
+
+    async fn sadd(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        key: String,
+        values: Vec<String>,
+    ) -> Outcome<u32> {
+        let connection = connection(accessor, &handle)?;
+        Ok(connection.sadd(&key, &values).await.map_err(Error::from))
+    }
+
+    async fn smembers(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        key: String,
+    ) -> Outcome<Vec<String>> {
+        let connection = connection(accessor, &handle)?;
+        Ok(connection.smembers(&key).await.map_err(Error::from))
+    }
+
+    async fn srem(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        key: String,
+        values: Vec<String>,
+    ) -> Outcome<u32> {
+        let connection = connection(accessor, &handle)?;
+        Ok(connection.srem(&key, &values).await.map_err(Error::from))
+    }
+
+    async fn execute(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        command: String,
+        arguments: Vec<RedisParameter>,
+    ) -> Outcome<Vec<RedisResult>> {
+        let connection = connection(accessor, &handle)?;
+        let arguments = arguments.into_iter().map(|argument| match argument {
+            RedisParameter::Int64(number) => number.to_string().into_bytes(),
+            RedisParameter::Binary(bytes) => bytes,
+        });
+        let answers = connection.execute(&command, arguments.collect()).await;
+        let answers = answers.map(|answers| answers.into_iter().map(RedisResult::from).collect());
+        Ok(answers.map_err(Error::from))
+    }
+}
+
+impl From<Answer> for RedisResult {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Nil => Self::Nil,
+            Answer::Status(status) => Self::Status(status),
+            Answer::Int64(number) => Self::Int64(number),
+            Answer::Binary(bytes) => Self::Binary(bytes),
+        }
+    }
 }

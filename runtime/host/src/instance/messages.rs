@@ -33,7 +33,15 @@ pub enum Unhandled {
         /// The component.
         component: Arc<str>,
     },
-    /// The guest trapped or exited, or could not be started.
+    /// There is no instance that could be asked: no memory is left, or it does not start.
+    #[error("component `{component}` has no instance to spare")]
+    NoInstance {
+        /// The component.
+        component: Arc<str>,
+        /// What Wasmtime says.
+        source: anyhow::Error,
+    },
+    /// The guest trapped or exited.
     #[error("component `{component}` failed")]
     Failed {
         /// The component.
@@ -75,7 +83,9 @@ impl Shelf {
         let component = || self.grants.component.clone();
         let failed = |error: wasmtime::Error| Unhandled::Failed { component: component(), source: error.into() };
         let deadline = call.deadline;
-        let mut resting = self.take().await.map_err(failed)?;
+        let taken = self.take().await;
+        let no_instance = |error: wasmtime::Error| Unhandled::NoInstance { component: component(), source: error.into() };
+        let mut resting = taken.map_err(no_instance)?;
         resting.store.data_mut().begin(call);
         resting.calls += 1;
 

@@ -1,0 +1,102 @@
+//! Events: which log they are on, which component wants which, and how one reaches an instance.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use serde::Deserialize;
+use tracing::debug;
+
+use super::Components;
+use crate::call::{Call, REQUEST_ID, TRACEPARENT};
+use crate::delivery::{Audience, Backoff, HandleError, Handler, Subscription};
+use crate::instance::messages::Unhandled;
+use crate::manifest::App;
+use crate::policy::Events;
+use crate::trace::Trace;
+
+/// Lets components react to events.
+pub struct Reactions(pub Components);
+
+/// What the host reads of an event: whose story it belongs to.
+#[derive(Default, Deserialize)]
+struct Envelope {
+    traceparent: Option<String>,
+    correlationid: Option<String>,
+}
+
+/// What every component wants to be told, as the Redis triggers of the manifest say.
+pub fn subscriptions(app: &App) -> Vec<Subscription> {
+    let mut streams: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for trigger in &app.redis_triggers {
+        streams.entry(trigger.component.as_str()).or_default().push(trigger.channel.clone());
+    }
+    let components = app.components.iter();
+    components
+        .filter_map(|component| {
+            let policy = &component.policy;
+            Some(Subscription {
+                component: component.id.to_string(),
+                streams: streams.remove(component.id.as_str())?,
+                audience: match policy.events {
+                    Events::Shared => Audience::Shared,
+                    Events::EachHost => Audience::EachHost,
+                },
+                attempts: policy.delivery_attempts,
+                concurrency: policy.delivery_concurrency,
+                backoff: Backoff::default(),
+            })
+        })
+        .collect()
+}
+
+#[async_trait]
+impl Handler for Reactions {
+    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandleError> {
+        let Some(component) = self.0.get(component) else {
+            return Err(HandleError::Refused(format!("component `{component}` is not running")));
+        };
+        let trace = trace(&event);
+        let call = Call::arriving(trace, component.limits().deadline);
+        component.receive(event.to_vec(), call).await.map_err(|unhandled| match unhandled {
+            Unhandled::NoInstance { .. } => HandleError::Refused(unhandled.to_string()),
+            Unhandled::Refused { .. } | Unhandled::Late { .. } => HandleError::Failed(unhandled.to_string()),
+            Unhandled::Failed { ref source, .. } => {
+                debug!(component = component.id(), error = format!("{source:#}"), "reaction failed");
+                HandleError::Failed(format!("{unhandled}: {}", source.root_cause()))
+            }
+        })
+    }
+}
+
+/// An event without an identity of its own starts a new one.
+fn trace(event: &[u8]) -> Trace {
+    let envelope: Envelope = serde_json::from_slice(event).unwrap_or_default();
+    let mut headers = HeaderMap::with_capacity(2);
+    let pairs = [(TRACEPARENT, envelope.traceparent), (REQUEST_ID, envelope.correlationid)];
+    for (name, value) in pairs {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    Trace::of(&headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_carries_the_identity_of_its_request() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let event = format!(r#"{{"id":"1","traceparent":"{parent}","correlationid":"order-7","data":{{}}}}"#);
+        let found = trace(event.as_bytes());
+        assert_eq!((found.parent, found.request_id.as_bytes()), (HeaderValue::from_static(parent), &b"order-7"[..]));
+    }
+
+    #[test]
+    fn what_is_no_event_gets_a_fresh_identity() {
+        assert_ne!(trace(b"hello"), trace(b"hello"));
+    }
+}
