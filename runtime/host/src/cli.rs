@@ -1,4 +1,4 @@
-//! The command line: `socar up`, with the flags of `spin up` where they mean the same.
+//! The command line: `socar up`, with the flags of `spin up` where they mean the same, and `socar bench`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +19,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run the application until it is stopped.
     Up(Box<Up>),
+    /// Measure how fast it is on this machine.
+    Bench(Box<crate::bench::Options>),
 }
 
 /// The flags of `socar up`.
@@ -150,8 +152,10 @@ mod tests {
 
     fn up(arguments: &[&str]) -> Up {
         let arguments = ["socar", "up"].iter().chain(arguments);
-        let Command::Up(up) = Arguments::try_parse_from(arguments).unwrap().command;
-        *up
+        match Arguments::try_parse_from(arguments).unwrap().command {
+            Command::Up(up) => *up,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

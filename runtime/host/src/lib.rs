@@ -17,6 +17,7 @@
 pub mod admission;
 pub mod app;
 pub mod bench;
+pub mod bench;
 pub mod body;
 pub mod bus;
 pub mod call;
