@@ -17,7 +17,6 @@
 pub mod admission;
 pub mod app;
 pub mod bench;
-pub mod bench;
 pub mod body;
 pub mod bus;
 pub mod call;
