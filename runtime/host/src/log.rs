@@ -18,6 +18,7 @@ pub mod dead_letters;
 pub mod embedded;
 mod entry;
 mod fields;
+pub mod redis;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -32,6 +33,7 @@ use crate::remote::RemoteError;
 
 pub use self::embedded::EmbeddedLog;
 pub use self::entry::{Entry, EntryId, Fields};
+pub use self::redis::RedisLog;
 
 /// Where dead letters are.
 pub const DEAD: &str = "socar.dead";

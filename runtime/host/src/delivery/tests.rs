@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicUsize;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::log::tests::{Fixture, embedded, event};
-use crate::log::{Delivery, Entry, EntryId, Fields, GroupState, Position, dead_letters};
+use crate::log::tests::{Fixture, embedded, event, redis};
+use crate::log::{Delivery, Entry, EntryId, Fields, GroupState, Position, RedisLog, dead_letters};
+use crate::remote::tests::RedisServer;
 
 const STREAM: &str = "socar.car";
 const IMPATIENT: Pace = Pace {
@@ -22,6 +23,12 @@ macro_rules! on_both_logs {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 super::$name(super::embedded()).await;
+            })*
+        }
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::redis().await).await;
             })*
         }
     };
@@ -464,6 +471,54 @@ async fn an_outage_of_the_log_loses_and_parks_nothing(fixture: Fixture) {
         assert_eq!(numbers, (1..=80).collect::<Vec<_>>(), "{subject}");
     }
     assert_eq!(letters(&fixture.log).await, []);
+    deliveries.stop().await;
+}
+
+/// What an operator sees: Redis is killed, or hangs, and comes back; the host never exits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_dies_and_comes_back_loses_nothing() {
+    let mut server = RedisServer::start().await;
+    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.remote()));
+    let handler = Arc::new(Recorder::default());
+    let deliveries = start(&log, &handler, "host");
+    publish(&log, "a", 1..=50).await;
+    publish(&log, "b", 1..=50).await;
+    server.kill();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.revive().await;
+    // The server answers to somebody else already; our connection learns it a moment later.
+    eventually(async || log.length(STREAM).await.ok(), Some(100)).await;
+    publish(&log, "a", 51..=60).await;
+    server.freeze();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.thaw();
+    eventually(async || log.length(STREAM).await.ok(), Some(110)).await;
+    publish(&log, "b", 51..=60).await;
+    quiet(&log, "message").await;
+    for subject in ["a", "b"] {
+        let mut numbers = handler.of(subject);
+        numbers.dedup();
+        assert_eq!(numbers, (1..=60).collect::<Vec<_>>(), "{subject}");
+    }
+    assert_eq!(letters(&log).await, []);
+    deliveries.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_starts_before_its_redis() {
+    let mut server = RedisServer::start().await;
+    server.kill();
+    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.remote()));
+    let handler = Arc::new(Recorder::default());
+    let deliveries = start(&log, &handler, "host");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.revive().await;
+    eventually(
+        async || log.append(STREAM, &event("a", 1)).await.is_ok(),
+        true,
+    )
+    .await;
+    eventually(async || handler.of("a"), vec![1]).await;
     deliveries.stop().await;
 }
 

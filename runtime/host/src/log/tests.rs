@@ -4,6 +4,7 @@ use std::any::Any;
 
 use super::*;
 use crate::database::Database;
+use crate::remote::tests::RedisServer;
 
 const STREAM: &str = "socar.car";
 const AT_ONCE: Duration = Duration::ZERO;
@@ -24,12 +25,26 @@ pub(crate) fn embedded() -> Fixture {
     }
 }
 
+pub(crate) async fn redis() -> Fixture {
+    let server = RedisServer::start().await;
+    Fixture {
+        log: Arc::new(RedisLog::new(server.remote())),
+        _alive: Box::new(server),
+    }
+}
+
 macro_rules! on_both_logs {
     ($($name:ident),* $(,)?) => {
         mod on_embedded {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 super::$name(super::embedded()).await;
+            })*
+        }
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::redis().await).await;
             })*
         }
     };
@@ -696,4 +711,22 @@ async fn nothing_is_lost_or_doubled_among_busy_consumers(fixture: Fixture) {
     for consumer in consumers {
         consumer.abort();
     }
+}
+
+#[tokio::test]
+async fn a_redis_that_forgets_is_warned_of() {
+    let server = RedisServer::start().await;
+    let log = RedisLog::new(server.remote());
+    assert_eq!(log.warnings().await.unwrap(), [""; 0]);
+    let set = |name: &'static str, value: &'static str| {
+        let remote = server.remote();
+        async move {
+            let mut command = ::redis::cmd("CONFIG");
+            command.arg("SET").arg(name).arg(value);
+            remote.query::<String>(&command).await.unwrap()
+        }
+    };
+    set("appendonly", "no").await;
+    set("maxmemory-policy", "allkeys-lru").await;
+    assert_eq!(log.warnings().await.unwrap().len(), 2);
 }

@@ -1,0 +1,17 @@
+-- ARGV: id of a dead letter. Answers whether it was there.
+local letter = fields_of(DEAD, ARGV[1])
+if not letter then
+    return 0
+end
+local group = field(letter, 'group')
+local entry = {'XADD', redrive_stream(group), '*'}
+for i = 1, #letter, 2 do
+    local original = string.match(letter[i], '^original%.(.*)$')
+    if original or letter[i] == '@lane' then
+        entry[#entry + 1] = original or '@lane'
+        entry[#entry + 1] = letter[i + 1]
+    end
+end
+redis.call(unpack(entry))
+redis.call('XDEL', DEAD, ARGV[1])
+return 1

@@ -1,0 +1,26 @@
+//! The scripts that make each act of a group one atomic step on the server.
+
+use std::sync::LazyLock;
+
+use redis::Script;
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) static $name: LazyLock<Script> = LazyLock::new(|| {
+            Script::new(concat!(include_str!("common.lua"), "\n", include_str!($file)))
+        });)*
+    };
+}
+
+scripts! {
+    SUBSCRIBE = "subscribe.lua";
+    TAKE = "take.lua";
+    ACKNOWLEDGE = "acknowledge.lua";
+    FAIL = "fail.lua";
+    PARK = "park.lua";
+    REDRIVE = "redrive.lua";
+    ATTEND = "attend.lua";
+    FORGET = "forget.lua";
+    GROUPS = "groups.lua";
+    TRIM = "trim.lua";
+}

@@ -1,0 +1,74 @@
+-- KEYS: the streams. ARGV: group, consumer, how many of each stream.
+-- Answers nil if the consumer was given up, else rows of
+-- {stream, id, lane, attempts, milliseconds until due, event or nil}.
+local group, me, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
+if not lives(group, me) then
+    return false
+end
+local now = milliseconds()
+local rows = {}
+
+local function deliver(stream, id, lane, fields)
+    local failed = redis.call('HGET', key_of(group, 'failures'), ticket_of(stream, id))
+    local attempts, due = 0, 0
+    if failed then
+        attempts, due = string.match(failed, '^(%d+) (%d+)')
+    end
+    local wait = math.max(0, tonumber(due) - now)
+    rows[#rows + 1] = {stream, id, lane, tonumber(attempts), wait, field(fields, 'event') or false}
+end
+
+-- First what was inherited, or handed over, or left from before.
+for _ = 1, limit do
+    local ticket = redis.call('LPOP', inbox_of(group, me))
+    if not ticket then
+        break
+    end
+    local lane = redis.call('HGET', key_of(group, 'pending'), ticket)
+    if lane then
+        local id, stream = entry_of(ticket)
+        local fields = fields_of(stream, id)
+        if fields then
+            deliver(stream, id, lane, fields)
+        else
+            -- Somebody removed the entry from its stream: nothing is left to deliver.
+            settle(group, ticket)
+        end
+    end
+end
+-- What is new may belong to lanes whose older entries are still in the inbox.
+if redis.call('LLEN', inbox_of(group, me)) > 0 then
+    return rows
+end
+
+local read = {'XREADGROUP', 'GROUP', group, me, 'COUNT', limit, 'STREAMS'}
+for _, stream in ipairs(KEYS) do
+    read[#read + 1] = stream
+end
+for _ = 1, #KEYS do
+    read[#read + 1] = '>'
+end
+local handed_over = false
+for _, found in ipairs(redis.call(unpack(read)) or {}) do
+    local stream = found[1]
+    for _, entry in ipairs(found[2]) do
+        local id, fields = entry[1], entry[2]
+        local lane = lane_of(stream, fields)
+        local count, owner = owner_of(group, lane)
+        redis.call('HSET', key_of(group, 'pending'), ticket_of(stream, id), lane)
+        if owner and owner ~= me and lives(group, owner) then
+            -- Whoever has older entries of the lane gets this one, too.
+            own(group, lane, count + 1, owner)
+            redis.call('XCLAIM', stream, group, owner, 0, id, 'JUSTID')
+            redis.call('RPUSH', inbox_of(group, owner), ticket_of(stream, id))
+            handed_over = true
+        else
+            own(group, lane, count + 1, me)
+            deliver(stream, id, lane, fields)
+        end
+    end
+end
+if handed_over then
+    wake(group)
+end
+return rows

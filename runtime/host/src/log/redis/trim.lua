@@ -1,0 +1,43 @@
+-- KEYS: the stream. ARGV: milliseconds to keep. Answers how many entries were removed.
+local stream = KEYS[1]
+local groups = redis.pcall('XINFO', 'GROUPS', stream)
+if groups.err or #groups == 0 then
+    return 0
+end
+
+local function parts(id)
+    local milliseconds, sequence = string.match(id, '^(%d+)-(%d+)$')
+    return tonumber(milliseconds), tonumber(sequence)
+end
+
+local function is_before(one, other)
+    local one_time, one_sequence = parts(one)
+    local other_time, other_sequence = parts(other)
+    if one_time ~= other_time then
+        return one_time < other_time
+    end
+    return one_sequence < other_sequence
+end
+
+local function after(id)
+    local time, sequence = parts(id)
+    return string.format('%.0f-%.0f', time, sequence + 1)
+end
+
+-- The first entry that has to stay.
+local stays = string.format('%.0f-0', milliseconds() - tonumber(ARGV[1]))
+for _, group in ipairs(groups) do
+    local needs = after(field(group, 'last-delivered-id'))
+    local pending = redis.call('XPENDING', stream, field(group, 'name'))
+    if pending[1] > 0 then
+        needs = pending[2]
+    end
+    if is_before(needs, stays) then
+        stays = needs
+    end
+end
+local old = redis.call('XRANGE', stream, '-', '(' .. stays, 'COUNT', PAGE)
+if #old == 0 then
+    return 0
+end
+return redis.call('XTRIM', stream, 'MINID', '=', after(old[#old][1]))
