@@ -1,8 +1,10 @@
 //! How Spin wakes this context: the two exports, and the ports behind them.
 #![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
 
+mod platform;
+
 use crate::{Messages, http, reactions};
-use kit::spin::SpinPlatform;
+use platform::SilentPlatform;
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
@@ -10,7 +12,7 @@ use spin_sdk::{
 
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {
-    let messages = Messages::new(SpinPlatform::new("message"));
+    let messages = Messages::new(SilentPlatform::new());
     kit::spin::serve(request, async |request| {
         http::answer(&messages, request).await
     })
@@ -19,7 +21,7 @@ async fn answer(request: Request) -> impl IntoResponse {
 
 #[redis_subscriber]
 async fn react(message: bytes::Bytes) -> Result<(), String> {
-    let messages = Messages::new(SpinPlatform::new("message"));
+    let messages = Messages::new(SilentPlatform::new());
     kit::spin::react(&message, async |event| {
         reactions::react(&messages, &event).await
     })

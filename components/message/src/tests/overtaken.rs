@@ -83,6 +83,8 @@ fn who_waits_for_a_claim_leaves_the_message_to_the_other() {
     block_on(claim(&messages.platform, "message/7/confirmed")).unwrap();
     overtaken(&messages, At::Pause);
     assert_eq!(list(&messages).0[0].id.0, 1);
+    let next = block_on(numbering::allocate(&messages.platform)).unwrap();
+    assert_eq!(next, 2, "only one number was drawn");
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! The platform of a context that announces nothing: it cannot reach the event log, and the
+//! component does not even ask for it.
+
+use events::Timestamp;
+use kit::{
+    LogError, Platform,
+    spin::{SpinPlatform, SpinStore},
+};
+use std::time::Duration;
+
+/// Stores and clock of this component.
+pub struct SilentPlatform(SpinPlatform);
+
+impl SilentPlatform {
+    /// The stores that the manifest grants to messages.
+    pub fn new() -> Self {
+        Self(SpinPlatform::new("message"))
+    }
+}
+
+impl Platform for SilentPlatform {
+    type Store = SpinStore;
+
+    fn state(&self) -> &SpinStore {
+        self.0.state()
+    }
+
+    fn outbox(&self) -> &SpinStore {
+        self.0.outbox()
+    }
+
+    async fn append(&self, _: &str, _: &str) -> Result<(), LogError> {
+        Err(LogError("messages announce nothing".into()))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn unique(&self) -> String {
+        self.0.unique()
+    }
+
+    async fn pause(&self, duration: Duration) {
+        self.0.pause(duration).await;
+    }
+}
