@@ -1,6 +1,8 @@
 //! Who takes the money, as the variables say: the built-in ledger, or a gateway over HTTP.
 //!
-//! Approve is `POST <payment_gateway_url>`, undo is `DELETE <payment_gateway_url>/<rsvId>`.
+//! Approve is `POST <payment_gateway_url>`, undo is `DELETE <payment_gateway_url>/<rsvId>`. If the
+//! variables cannot be read just now, nobody takes or returns money: to fall back to the ledger
+//! would approve what nobody paid.
 
 use crate::{
     domain::Order,
@@ -9,8 +11,9 @@ use crate::{
 };
 use events::ReservationId;
 use http::{Method, StatusCode};
-use kit::spin::{Client, variable};
+use kit::spin::Client;
 use serde_json::json;
+use spin_sdk::variables;
 use std::time::Duration;
 
 /// How long the gateway may take; the caller of an approval waits for it.
@@ -20,6 +23,8 @@ const LIMIT: Duration = Duration::from_millis(1500);
 pub enum AnyGateway {
     Ledger(Ledger),
     Http(HttpGateway),
+    /// Why it is not known who takes the money.
+    Unreadable(String),
 }
 
 /// A gateway over HTTP.
@@ -32,11 +37,15 @@ pub struct HttpGateway {
 impl AnyGateway {
     /// The HTTP gateway if its variable is set, the ledger if not.
     pub async fn configured() -> Self {
-        let url = variable("payment_gateway_url").await;
-        match url.trim().trim_end_matches('/') {
-            "" => Self::Ledger(Ledger::new(&variable("payment_limit").await)),
+        Self::read().await.unwrap_or_else(Self::Unreadable)
+    }
+
+    async fn read() -> Result<Self, String> {
+        let url = variable("payment_gateway_url").await?;
+        Ok(match url.trim().trim_end_matches('/') {
+            "" => Self::Ledger(Ledger::new(&variable("payment_limit").await?)),
             url => Self::Http(HttpGateway { url: url.into() }),
-        }
+        })
     }
 }
 
@@ -45,6 +54,7 @@ impl Gateway for AnyGateway {
         match self {
             Self::Ledger(ledger) => ledger.is_remote(),
             Self::Http(gateway) => gateway.is_remote(),
+            Self::Unreadable(_) => true,
         }
     }
 
@@ -52,6 +62,7 @@ impl Gateway for AnyGateway {
         match self {
             Self::Ledger(ledger) => ledger.approve(order).await,
             Self::Http(gateway) => gateway.approve(order).await,
+            Self::Unreadable(why) => Approval::Unknown(why.clone()),
         }
     }
 
@@ -59,7 +70,17 @@ impl Gateway for AnyGateway {
         match self {
             Self::Ledger(ledger) => ledger.undo(id).await,
             Self::Http(gateway) => gateway.undo(id).await,
+            Self::Unreadable(why) => Err(NotUndone(why.clone())),
         }
+    }
+}
+
+/// A variable that is not defined is empty; one that cannot be read is not.
+async fn variable(name: &str) -> Result<String, String> {
+    match variables::get(name).await {
+        Ok(value) => Ok(value),
+        Err(variables::Error::Undefined(_)) => Ok(String::new()),
+        Err(error) => Err(format!("the variable {name} cannot be read: {error:?}")),
     }
 }
 
