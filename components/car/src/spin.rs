@@ -11,7 +11,13 @@ use spin_sdk::{
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {
     let fleet = Fleet::new(SpinPlatform::new("car"));
-    kit::spin::serve(request, async |request| http::answer(&fleet, request).await).await
+    kit::spin::serve(
+        request,
+        "cars",
+        async |request| http::answer(&fleet, request).await,
+        async |event| reactions::react(&fleet, &event).await,
+    )
+    .await
 }
 
 #[redis_subscriber]

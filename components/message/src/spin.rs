@@ -13,9 +13,12 @@ use spin_sdk::{
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {
     let messages = Messages::new(SilentPlatform::new());
-    kit::spin::serve(request, async |request| {
-        http::answer(&messages, request).await
-    })
+    kit::spin::serve(
+        request,
+        "messages",
+        async |request| http::answer(&messages, request).await,
+        async |event| reactions::react(&messages, &event).await,
+    )
     .await
 }
 

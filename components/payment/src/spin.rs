@@ -14,9 +14,12 @@ use spin_sdk::{
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {
     let payments = payments().await;
-    kit::spin::serve(request, async |request| {
-        http::answer(&payments, request).await
-    })
+    kit::spin::serve(
+        request,
+        "payments",
+        async |request| http::answer(&payments, request).await,
+        async |event| reactions::react(&payments, &event).await,
+    )
     .await
 }
 

@@ -19,7 +19,13 @@ use spin_sdk::{
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {
     let desk = desk();
-    kit::spin::serve(request, async |request| http::answer(&desk, request).await).await
+    kit::spin::serve(
+        request,
+        "reservations",
+        async |request| http::answer(&desk, request).await,
+        async |event| reactions::react(&desk, &event).await,
+    )
+    .await
 }
 
 #[redis_subscriber]

@@ -21,13 +21,18 @@ thread_local! {
 
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {
-    kit::spin::serve(request, async |request| {
-        let path = request.uri().path().to_owned();
-        match model().await {
-            Ok(model) => http::answer(&model, request).await,
-            Err(error) => Problem::from(error).into_response(&path),
-        }
-    })
+    kit::spin::serve(
+        request,
+        "carviews",
+        async |request| {
+            let path = request.uri().path().to_owned();
+            match model().await {
+                Ok(model) => http::answer(&model, request).await,
+                Err(error) => Problem::from(error).into_response(&path),
+            }
+        },
+        async |event| model().await?.project(&event).await,
+    )
     .await
 }
 

@@ -1,30 +1,52 @@
 //! Between the two exports of a component and plain values.
 
-use super::client::read;
-use crate::http::{BODY_LIMIT, Problem, Request, Response};
+use super::{client::read, variable};
+use crate::http::{
+    BODY_LIMIT, Problem, Request, Response,
+    relay::{Relayed, acknowledge, admit, relayed},
+};
 use events::{CloudEvent, ParseError};
+use http::Uri;
 use http_body_util::Full;
 use std::fmt::Display;
 
-/// Reads a request, lets `answer` answer it, and hands the answer back.
+/// Reads a request, lets `answer` answer it, and hands the answer back. What the relay brings for the
+/// resources named `plural` goes to `handle`, as if the log had brought it, or to the sweep.
 ///
-/// # Errors
-///
-/// None that a client could cause: what cannot be read is answered with a problem.
-pub async fn serve(
+/// What cannot be read is answered with a problem.
+pub async fn serve<E: Display>(
     request: spin_sdk::http::Request,
+    plural: &str,
     answer: impl AsyncFnOnce(Request) -> Response,
+    handle: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
 ) -> http::Response<Full<bytes::Bytes>> {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
     let response = match read(body).await {
-        Ok(Some(body)) => answer(Request::from_parts(head, body)).await,
+        Ok(Some(body)) => {
+            let request = Request::from_parts(head, body);
+            match relayed(&path, plural) {
+                None => answer(request).await,
+                Some(relayed) => match admit(&request, &variable("relay_secret").await) {
+                    Err(problem) => problem.into_response(&path),
+                    Ok(()) if relayed == Relayed::Sweep => answer(inward(request)).await,
+                    Ok(()) => acknowledge(&path, react(request.body(), handle).await),
+                },
+            }
+        }
         Ok(None) => Problem::payload_too_large(BODY_LIMIT).into_response(&path),
         Err(error) => {
-            Problem::malformed_json(format!("the body broke off: {error}")).into_response(&path)
+            let detail = format!("the body broke off: {error}");
+            Problem::malformed_json(detail).into_response(&path)
         }
     };
     response.map(Full::new)
+}
+
+/// The same request, at the place where the host itself asks for a sweep.
+fn inward(mut request: Request) -> Request {
+    *request.uri_mut() = Uri::from_static("/internal/sweep");
+    request
 }
 
 /// Reads a message from the log and lets `handle` react to it. An event of an unknown type is
