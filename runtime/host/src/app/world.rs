@@ -6,6 +6,7 @@
 use anyhow::bail;
 use wasmtime::Engine;
 use wasmtime::component::Component as Code;
+use wasmtime::component::types::ComponentItem;
 
 use crate::manifest::{App, Component, Handler};
 
@@ -27,7 +28,11 @@ const MESSAGES: &str = "spin:redis/inbound-redis@3.0.0";
 /// One message with the component, the key and the remedy.
 pub fn check(engine: &Engine, code: &Code, component: &Component, app: &App) -> anyhow::Result<Handles> {
     let kind = code.component_type();
-    let imports: Vec<String> = kind.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let imports: Vec<String> = kind
+        .imports(engine)
+        .filter(|(_, item)| can_be_called(engine, &item.ty))
+        .map(|(name, _)| name.to_owned())
+        .collect();
     let exports: Vec<String> = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
     check_grants(&imports, component, app)?;
 
@@ -47,6 +52,16 @@ pub fn check(engine: &Engine, code: &Code, component: &Component, app: &App) -> 
         bail!("{manifest}: trigger.redis: component `{id}` ({source}) does not export {MESSAGES}: add a #[redis_subscriber], or remove the trigger");
     }
     Ok(handles)
+}
+
+/// An interface may be imported for its types alone, as that of `spin:redis` is by whoever handles messages.
+fn can_be_called(engine: &Engine, item: &ComponentItem) -> bool {
+    match item {
+        ComponentItem::ComponentInstance(interface) => {
+            interface.exports(engine).any(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+        }
+        _ => true,
+    }
 }
 
 fn check_grants(imports: &[String], component: &Component, app: &App) -> anyhow::Result<()> {
