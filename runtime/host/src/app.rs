@@ -4,7 +4,7 @@
 //! configuration), what he built (components), what he asked for (the port), what is there (state), and only then what
 //! takes time (compiling). Stopping is the reverse: no new calls, then the ones in flight, then the rest.
 
-mod events;
+pub(crate) mod events;
 mod foundation;
 mod load;
 mod stores;
@@ -35,7 +35,8 @@ use crate::runtime_config::RuntimeConfig;
 use crate::trigger::http::{self, Server};
 use crate::trigger::sweep;
 use events::Reactions;
-use foundation::Foundation;
+
+pub use foundation::Foundation;
 
 /// The components of the application by id.
 pub type Components = BTreeMap<String, Arc<Component>>;
@@ -76,6 +77,9 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
             tasks.spawn(sweep::sweep(swept.clone(), period, stopped.clone()));
         }
     }
+    if let Some(redis) = foundation.redis {
+        tasks.spawn(health.clone().watch(redis, stopped.clone()));
+    }
     tasks.spawn(tidy(components.clone(), stopped));
     let deliveries = Deliveries::start(
         foundation.log,
@@ -86,13 +90,13 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     );
 
     let mut signals = Signals::listen()?;
-    health.set_ready(true);
+    health.set_serving(true);
     announce(address);
     let ending = tokio::select! {
         () = signals.stop() => Ok(()),
         Some(ended) = tasks.join_next() => Err(premature(ended)),
     };
-    health.set_ready(false);
+    health.set_serving(false);
     info!("stopping: no new requests, finishing those in flight");
     let _ = stop.send(true);
     let finish = async {
@@ -160,6 +164,15 @@ fn announce(address: SocketAddr) {
     let mut out = std::io::stdout().lock();
     // Nobody reads it? Then nobody waits for it either.
     let _ = writeln!(out, "Serving http://{address}").and_then(|()| out.flush());
+}
+
+/// Returns when this process is told to stop.
+///
+/// # Errors
+/// When signals cannot be listened for.
+pub(crate) async fn stop_signal() -> anyhow::Result<()> {
+    Signals::listen()?.stop().await;
+    Ok(())
 }
 
 /// The ways to be told to stop: SIGTERM and Ctrl-C.

@@ -1,4 +1,5 @@
-//! The command line: `socar up`, with the flags of `spin up` where they mean the same, and `socar bench`.
+//! The command line: `socar up`, with the flags of `spin up` where they mean the same, `socar dead-letters` and
+//! `socar bench`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,8 +20,12 @@ pub struct Arguments {
 pub enum Command {
     /// Run the application until it is stopped.
     Up(Box<Up>),
+    /// Look at the events that could not be delivered, and deliver them again.
+    DeadLetters(Box<crate::dead_letters::Options>),
     /// Measure how fast it is on this machine.
     Bench(Box<crate::bench::Options>),
+    /// Deliver the events of a deployment on stock Spin at least once.
+    Relay(crate::relay::Options),
 }
 
 /// The flags of `socar up`.

@@ -26,6 +26,7 @@ pub mod client;
 pub mod component;
 pub mod component_build;
 pub mod database;
+pub mod dead_letters;
 pub mod delivery;
 pub mod engine;
 pub mod headers;
@@ -35,6 +36,7 @@ pub mod log;
 pub mod manifest;
 pub mod policy;
 pub mod problem;
+pub mod relay;
 pub mod remote;
 pub mod runtime_config;
 pub mod store;
@@ -71,9 +73,14 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     let ended = match arguments.command {
         cli::Command::Up(options) => {
             telemetry::start(options.log_format, options.quiet);
-            start(&options)
+            run_to_end(app::up(&options))
         }
+        cli::Command::DeadLetters(options) => run_to_end(dead_letters::run(&options)),
         cli::Command::Bench(options) => bench::run(&options),
+        cli::Command::Relay(options) => {
+            telemetry::start(cli::LogFormat::Text, false);
+            run_to_end(relay::relay(&options))
+        }
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -84,9 +91,9 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     }
 }
 
-fn start(options: &cli::Up) -> anyhow::Result<()> {
+fn run_to_end(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(app::up(options));
+    let outcome = runtime.block_on(work);
     // Whatever still runs has had its time to finish.
     runtime.shutdown_background();
     outcome

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::bus::Bus;
 use crate::database::Database;
-use crate::log::{EmbeddedLog, EventLog};
+use crate::log::{EmbeddedLog, EventLog, RedisLog};
 use crate::remote::Remote;
 use crate::trace::Trace;
 
@@ -40,7 +40,7 @@ impl Foundation {
             return Ok(Self { database, redis: None, log, bus: Arc::new(bus), host });
         };
         let redis = Remote::new(url).context("--redis-url")?;
-        let log = Arc::new(EmbeddedLog::open(database.clone())?);
+        let log = Arc::new(RedisLog::new(redis.clone()));
         let bus = Arc::new(Bus::redis(address, redis.clone()));
         Ok(Self { database, redis: Some(redis), log, bus, host })
     }
