@@ -1,0 +1,208 @@
+//! `socar relay`: what this host does for events, done for a deployment on stock Spin.
+//!
+//! Spin's Redis trigger is plain pub/sub: what nobody hears is gone. The streams keep everything, so the
+//! relay reads them with the same engine that `socar up` delivers with ([`crate::delivery`]: groups,
+//! order per subject, retries, dead letters) and hands each event to its component over HTTP, in the
+//! structured mode of the CloudEvents HTTP binding; any 2xx acknowledges. It also calls the sweeps, as
+//! nobody else does there. Its deliveries and those of the trigger may overlap: reactions are
+//! idempotent.
+//!
+//! Where a component is comes from the manifest: the prefix of its first HTTP route, below `--to`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use async_trait::async_trait;
+use bytes::Bytes;
+use clap::Args;
+use http::{Method, Request, StatusCode, header};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::app::{events, stop_signal};
+use crate::client::Client;
+use crate::delivery::{Audience, Deliveries, HandleError, Handler, Pace};
+use crate::log::RedisLog;
+use crate::manifest::{App, Environment, Overrides, Route};
+use crate::problem::full;
+use crate::remote::Remote;
+use crate::trace::Trace;
+
+/// The flags of `socar relay`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// The manifest, which says who wants which events.
+    #[arg(
+        short = 'f',
+        long = "from",
+        value_name = "FILE",
+        default_value = "spin.toml"
+    )]
+    pub from: std::path::PathBuf,
+
+    /// The Redis server with the streams.
+    #[arg(long, value_name = "URL", default_value = "redis://127.0.0.1:6379")]
+    pub redis_url: String,
+
+    /// Where the deployment answers.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub to: String,
+
+    /// Where one component answers, if not there; may be given many times.
+    #[arg(long = "to-component", value_name = "ID=URL")]
+    pub to_component: Vec<String>,
+
+    /// The value of the variable `relay_secret` of the deployment.
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "SOCAR_RELAY_SECRET",
+        hide_env_values = true
+    )]
+    pub secret: String,
+
+    /// How long one delivery may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub deadline: u64,
+}
+
+/// Delivers over HTTP.
+struct Courier {
+    client: Client,
+    /// The URL below which each component answers, without a slash at its end.
+    addresses: BTreeMap<String, String>,
+    secret: String,
+    patience: Duration,
+}
+
+/// Relays until told to stop.
+///
+/// # Errors
+/// When the manifest or a flag is wrong; what is unavailable is waited for.
+pub async fn relay(options: &Options) -> anyhow::Result<()> {
+    if options.secret.is_empty() {
+        bail!(
+            "--secret is empty: give it the value of the variable relay_secret of the deployment"
+        );
+    }
+    let overrides = Overrides {
+        environment: Environment::of_this_process(),
+        ..Overrides::default()
+    };
+    let app = App::load(&options.from, &overrides)?;
+    let courier = Arc::new(Courier::new(&app, options)?);
+    let remote = Remote::new(&options.redis_url).context("--redis-url")?;
+    let mut subscriptions = events::subscriptions(&app);
+    for subscription in &mut subscriptions {
+        // There is one deployment, however many hosts it has.
+        subscription.audience = Audience::Shared;
+    }
+    let name = format!("relay-{}", Trace::fresh().id());
+    let deliveries = Deliveries::start(
+        Arc::new(RedisLog::new(remote)),
+        courier.clone(),
+        &name,
+        subscriptions,
+        Pace::default(),
+    );
+    let mut sweeps = JoinSet::new();
+    for component in &app.components {
+        if let Some(period) = component.policy.sweep {
+            sweeps.spawn(sweep(courier.clone(), component.id.to_string(), period));
+        }
+    }
+    info!(to = options.to, "relaying");
+    println!("Relaying from {} to {}", options.redis_url, options.to);
+    stop_signal().await?;
+    sweeps.shutdown().await;
+    deliveries.stop().await;
+    Ok(())
+}
+
+async fn sweep(courier: Arc<Courier>, component: String, period: Duration) {
+    let mut is_failing = false;
+    loop {
+        tokio::time::sleep(period).await;
+        let swept = courier.post(&component, "sweep", Bytes::new()).await;
+        if let Err(error) = &swept
+            && !is_failing
+        {
+            warn!(component, %error, "sweep failed");
+        }
+        is_failing = swept.is_err();
+    }
+}
+
+// === impl Courier ===
+
+impl Courier {
+    fn new(app: &App, options: &Options) -> anyhow::Result<Self> {
+        let mut bases = BTreeMap::new();
+        for given in &options.to_component {
+            let Some((id, url)) = given.split_once('=') else {
+                bail!("--to-component {given}: write it as ID=URL");
+            };
+            bases.insert(id, url);
+        }
+        let mut addresses = BTreeMap::new();
+        for route in app.routes.iter() {
+            let Some(component) = component(route) else {
+                continue;
+            };
+            let base = bases
+                .get(component)
+                .unwrap_or(&options.to.as_str())
+                .trim_end_matches('/');
+            addresses
+                .entry(component.to_owned())
+                .or_insert_with(|| format!("{base}{}", route.prefix().trim_end_matches('/')));
+        }
+        Ok(Self {
+            client: Client::default(),
+            addresses,
+            secret: options.secret.clone(),
+            patience: Duration::from_secs(options.deadline),
+        })
+    }
+
+    async fn post(&self, component: &str, place: &str, body: Bytes) -> Result<(), HandleError> {
+        let Some(address) = self.addresses.get(component) else {
+            return Err(HandleError::Refused(format!(
+                "component `{component}` has no HTTP route"
+            )));
+        };
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{address}/{place}"))
+            .header(header::CONTENT_TYPE, "application/cloudevents+json")
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.secret))
+            .body(full(body))
+            .map_err(|error| HandleError::Refused(error.to_string()))?;
+        // Nobody is there, or not yet: that is no fault of the event's.
+        let answer = self.client.send(request, self.patience, None).await;
+        let answer = answer.map_err(|error| HandleError::Refused(format!("{address}: {error}")))?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Err(HandleError::Refused(format!(
+                "{address} does not know this relay: is relay_secret the same on both sides?"
+            ))),
+            status => Err(HandleError::Failed(format!("{address} answered {status}"))),
+        }
+    }
+}
+
+#[async_trait]
+impl Handler for Courier {
+    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandleError> {
+        self.post(component, "events", event).await
+    }
+}
+
+fn component(route: &Route) -> Option<&str> {
+    match &route.handler {
+        crate::manifest::Handler::Component(id) => Some(id.as_str()),
+        crate::manifest::Handler::Static(_) => None,
+    }
+}
