@@ -74,7 +74,7 @@ impl Client {
     ) -> Result<Request<Full<Bytes>>, CallError> {
         let failed = |what: &str| CallError::Failed(format!("{what} cannot be sent"));
         let uri: Uri = url.parse().map_err(|_| failed(url))?;
-        let is_json = !body.is_empty();
+        let length = body.len();
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
@@ -83,11 +83,17 @@ impl Client {
             let value = HeaderValue::from_str(value).map_err(|_| failed(value))?;
             request.headers_mut().insert(name, value);
         }
-        if is_json {
+        if length > 0 {
             let json = HeaderValue::from_static("application/json");
             request
                 .headers_mut()
                 .insert(http::header::CONTENT_TYPE, json);
+        }
+        // A known length spares chunked encoding, which not every server outside understands.
+        if request.method() != Method::GET {
+            request
+                .headers_mut()
+                .insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         request
             .extensions_mut()
