@@ -29,7 +29,11 @@ struct Place<'a>(&'a AtomicUsize);
 impl Admission {
     /// Lets `concurrency` calls run and `queue` more wait.
     pub fn new(concurrency: usize, queue: usize) -> Self {
-        Self { running: Arc::new(Semaphore::new(concurrency)), waiting: AtomicUsize::new(0), places: queue }
+        Self {
+            running: Arc::new(Semaphore::new(concurrency)),
+            waiting: AtomicUsize::new(0),
+            places: queue,
+        }
     }
 
     /// Waits for the right to run.
@@ -78,7 +82,13 @@ mod tests {
         let _running = admission.admit(later()).await.unwrap();
         let mut waiting = Box::pin(admission.admit(later()));
         assert!(waiting.as_mut().now_or_never().is_none());
-        assert_eq!(admission.admit(later()).now_or_never().map(|it| it.is_err()), Some(true));
+        assert_eq!(
+            admission
+                .admit(later())
+                .now_or_never()
+                .map(|it| it.is_err()),
+            Some(true)
+        );
     }
 
     #[tokio::test]
@@ -105,6 +115,9 @@ mod tests {
         assert!(gives_up.as_mut().now_or_never().is_none());
         drop(gives_up);
         let mut next = Box::pin(admission.admit(later()));
-        assert!(next.as_mut().now_or_never().is_none(), "the place was not given back");
+        assert!(
+            next.as_mut().now_or_never().is_none(),
+            "the place was not given back"
+        );
     }
 }

@@ -63,17 +63,33 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     let plan = plan(options)?;
     let listener = http::bind(options.listen).await?;
     let address = listener.local_addr()?;
-    let foundation = Foundation::open(&plan.state, plan.app.redis_address.as_deref(), options.redis_url.as_deref())?;
+    let foundation = Foundation::open(
+        &plan.state,
+        plan.app.redis_address.as_deref(),
+        options.redis_url.as_deref(),
+    )?;
     let components = load::load(&plan, &foundation, address)?;
 
     let (stop, stopped) = watch::channel(false);
     let health = Health::new(&plan.app.name, &plan.app.version);
-    let server = Server { routes: plan.app.routes.clone(), components: components.clone(), health: health.clone() };
+    let server = Server {
+        routes: plan.app.routes.clone(),
+        components: components.clone(),
+        health: health.clone(),
+    };
     let drain = drain_time(&components);
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
-    tasks.spawn(http::serve(Arc::new(server), listener, stopped.clone(), drain));
+    tasks.spawn(http::serve(
+        Arc::new(server),
+        listener,
+        stopped.clone(),
+        drain,
+    ));
     for component in &plan.app.components {
-        if let (Some(period), Some(swept)) = (component.policy.sweep, components.get(component.id.as_str())) {
+        if let (Some(period), Some(swept)) = (
+            component.policy.sweep,
+            components.get(component.id.as_str()),
+        ) {
             tasks.spawn(sweep::sweep(swept.clone(), period, stopped.clone()));
         }
     }
@@ -86,7 +102,10 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         Arc::new(Reactions(components)),
         &foundation.host,
         events::subscriptions(&plan.app),
-        Pace { drain, ..Pace::default() },
+        Pace {
+            drain,
+            ..Pace::default()
+        },
     );
 
     let mut signals = Signals::listen()?;
@@ -124,12 +143,22 @@ fn plan(options: &Up) -> anyhow::Result<Plan> {
         component_build::build(&app)?;
     }
     app.check_sources()?;
-    let state = options.state_dir.clone().or_else(|| config.state_dir.clone());
+    let state = options
+        .state_dir
+        .clone()
+        .or_else(|| config.state_dir.clone());
     let state = std::path::absolute(state.unwrap_or_else(|| app.root.join(".socar")))?;
-    std::fs::create_dir_all(&state).with_context(|| format!("cannot keep state in {}", state.display()))?;
+    std::fs::create_dir_all(&state)
+        .with_context(|| format!("cannot keep state in {}", state.display()))?;
     let lock = lock(&state)?;
     let memory = options.max_instance_memory.or(config.max_instance_memory);
-    Ok(Plan { app, config, state, memory, _lock: lock })
+    Ok(Plan {
+        app,
+        config,
+        state,
+        memory,
+        _lock: lock,
+    })
 }
 
 fn lock(state: &Path) -> anyhow::Result<File> {
@@ -141,13 +170,19 @@ fn lock(state: &Path) -> anyhow::Result<File> {
             "{} is in use by another socar: stop it, or keep the state elsewhere with --state-dir",
             state.display()
         ),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
     }
 }
 
 /// As long as the slowest call may take.
 fn drain_time(components: &Components) -> Duration {
-    components.values().map(|component| component.limits().deadline).max().unwrap_or_default()
+    components
+        .values()
+        .map(|component| component.limits().deadline)
+        .max()
+        .unwrap_or_default()
 }
 
 async fn tidy(components: Components, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
@@ -184,7 +219,10 @@ struct Signals {
 impl Signals {
     fn listen() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
 
     async fn stop(&mut self) {

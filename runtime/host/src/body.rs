@@ -37,7 +37,11 @@ pub struct Limited {
 impl<G> Held<G> {
     /// Holds `guard` as long as the body lasts.
     pub fn new(body: WasiBody, guard: G) -> Self {
-        let guard = if body.is_end_stream() { None } else { Some(guard) };
+        let guard = if body.is_end_stream() {
+            None
+        } else {
+            Some(guard)
+        };
         Self { body, guard }
     }
 }
@@ -46,7 +50,10 @@ impl<G: Unpin> Body for Held<G> {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if !matches!(frame, Poll::Pending | Poll::Ready(Some(Ok(_)))) {
             self.guard = None;
@@ -68,7 +75,11 @@ impl<G: Unpin> Body for Held<G> {
 impl Paced {
     /// Waits at most `patience` for each part.
     pub fn new(body: WasiBody, patience: Duration) -> Self {
-        Self { body, patience, alarm: Box::pin(tokio::time::sleep(patience)) }
+        Self {
+            body,
+            patience,
+            alarm: Box::pin(tokio::time::sleep(patience)),
+        }
     }
 }
 
@@ -76,14 +87,21 @@ impl Body for Paced {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         match Pin::new(&mut this.body).poll_frame(cx) {
-            Poll::Pending => {
-                this.alarm.as_mut().poll(cx).map(|()| Some(Err(Error::ConnectionReadTimeout)))
-            }
+            Poll::Pending => this
+                .alarm
+                .as_mut()
+                .poll(cx)
+                .map(|()| Some(Err(Error::ConnectionReadTimeout))),
             ready => {
-                this.alarm.as_mut().reset(tokio::time::Instant::now() + this.patience);
+                this.alarm
+                    .as_mut()
+                    .reset(tokio::time::Instant::now() + this.patience);
                 ready
             }
         }
@@ -103,7 +121,11 @@ impl Body for Paced {
 impl Limited {
     /// Lets at most `limit` bytes through; sets `exceeded` when there were more.
     pub fn new(body: WasiBody, limit: u64, exceeded: Arc<AtomicBool>) -> Self {
-        Self { body, left: limit, exceeded }
+        Self {
+            body,
+            left: limit,
+            exceeded,
+        }
     }
 }
 
@@ -111,7 +133,10 @@ impl Body for Limited {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if let Poll::Ready(Some(Ok(frame))) = &frame {
             let length = frame.data_ref().map_or(0, |data| data.len() as u64);
@@ -164,7 +189,10 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_stalls_is_given_up() {
         let body = Paced::new(endless(), Duration::from_millis(1));
-        assert!(matches!(body.collect().await, Err(Error::ConnectionReadTimeout)));
+        assert!(matches!(
+            body.collect().await,
+            Err(Error::ConnectionReadTimeout)
+        ));
     }
 
     #[tokio::test]

@@ -30,7 +30,11 @@ pub struct Call {
 impl Call {
     /// A call from outside, which may take this long.
     pub fn arriving(trace: Trace, patience: Duration) -> Self {
-        Self { deadline: Instant::now() + patience, depth: 0, trace }
+        Self {
+            deadline: Instant::now() + patience,
+            depth: 0,
+            trace,
+        }
     }
 
     /// The call that a component makes while it handles this one: it inherits what is left of the time.
@@ -39,7 +43,11 @@ impl Call {
             Some(patience) => self.deadline.min(Instant::now() + patience),
             None => self.deadline,
         };
-        Self { deadline, depth: self.depth + 1, trace: self.trace.clone() }
+        Self {
+            deadline,
+            depth: self.depth + 1,
+            trace: self.trace.clone(),
+        }
     }
 
     /// The same call, but never longer than this component may take.
@@ -68,7 +76,10 @@ mod tests {
     #[test]
     fn a_nested_call_never_outlives_its_caller() {
         let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
-        assert_eq!(call.onward(Some(Duration::from_secs(60))).deadline, call.deadline);
+        assert_eq!(
+            call.onward(Some(Duration::from_secs(60))).deadline,
+            call.deadline
+        );
         assert!(call.onward(Some(Duration::from_millis(1))).deadline < call.deadline);
         assert_eq!(call.onward(None).deadline, call.deadline);
         assert_eq!(call.onward(None).depth, 1);
@@ -80,7 +91,12 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, HeaderValue::from_static("mine"));
         call.mark(&mut headers);
-        assert_eq!(headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()), Some("mine"));
+        assert_eq!(
+            headers
+                .get(REQUEST_ID)
+                .and_then(|value| value.to_str().ok()),
+            Some("mine")
+        );
         assert_eq!(headers.get(TRACEPARENT), Some(&call.trace.parent));
     }
 }

@@ -131,7 +131,9 @@ impl State {
         let request = CurrentRequest::default();
         let lines = |kind| Lines::new(grants.component.clone(), kind, request.clone());
         let mut wasi = WasiCtx::builder();
-        wasi.stdout(lines(Kind::Out)).stderr(lines(Kind::Err)).envs(&grants.environment);
+        wasi.stdout(lines(Kind::Out))
+            .stderr(lines(Kind::Err))
+            .envs(&grants.environment);
         for (host, guest) in &grants.files {
             wasi.preopened_dir(host, guest, FsPerms::ReadOnly)?;
         }
@@ -177,12 +179,19 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.outbound_http }
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.outbound_http,
+        }
     }
 }

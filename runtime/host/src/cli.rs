@@ -32,7 +32,13 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct Up {
     /// The manifest, or the directory it is in.
-    #[arg(short = 'f', long = "from", visible_alias = "file", value_name = "FILE", default_value = "spin.toml")]
+    #[arg(
+        short = 'f',
+        long = "from",
+        visible_alias = "file",
+        value_name = "FILE",
+        default_value = "spin.toml"
+    )]
     pub from: PathBuf,
 
     /// Build the components first, as the manifest says.
@@ -40,7 +46,12 @@ pub struct Up {
     pub build: bool,
 
     /// Where to listen; port 0 takes any that is free.
-    #[arg(long, value_name = "ADDRESS", env = "SPIN_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:3000")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "SPIN_HTTP_LISTEN_ADDR",
+        default_value = "127.0.0.1:3000"
+    )]
     pub listen: SocketAddr,
 
     /// Where state is kept; `.socar` beside the manifest if not given.
@@ -60,7 +71,13 @@ pub struct Up {
     pub variables: Vec<String>,
 
     /// Run only this component; may be given many times.
-    #[arg(short = 'c', long = "component-id", value_name = "ID", env = "SPIN_COMPONENTS_TO_RETAIN", value_delimiter = ',')]
+    #[arg(
+        short = 'c',
+        long = "component-id",
+        value_name = "ID",
+        env = "SPIN_COMPONENTS_TO_RETAIN",
+        value_delimiter = ','
+    )]
     pub components: Vec<String>,
 
     /// The largest linear memory of any component, in bytes.
@@ -142,11 +159,24 @@ impl Ignored {
             ("--disable-pooling", self.disable_pooling),
             ("--direct-mounts", self.direct_mounts),
             ("--request-timeout", self.request_timeout.is_some()),
-            ("--max-instance-concurrent-reuse-count", self.max_instance_concurrent_reuse_count.is_some()),
-            ("--max-instance-reuse-count", self.max_instance_reuse_count.is_some()),
-            ("--idle-instance-timeout", self.idle_instance_timeout.is_some()),
+            (
+                "--max-instance-concurrent-reuse-count",
+                self.max_instance_concurrent_reuse_count.is_some(),
+            ),
+            (
+                "--max-instance-reuse-count",
+                self.max_instance_reuse_count.is_some(),
+            ),
+            (
+                "--idle-instance-timeout",
+                self.idle_instance_timeout.is_some(),
+            ),
         ];
-        given.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect()
+        given
+            .into_iter()
+            .filter(|(_, given)| *given)
+            .map(|(flag, _)| flag)
+            .collect()
     }
 }
 
@@ -188,7 +218,10 @@ mod tests {
 
     #[test]
     fn flags_that_only_spin_needs_are_accepted_and_named() {
-        assert_eq!(up(&["--request-timeout", "5s"]).ignored.given(), ["--request-timeout"]);
+        assert_eq!(
+            up(&["--request-timeout", "5s"]).ignored.given(),
+            ["--request-timeout"]
+        );
         assert!(up(&[]).ignored.given().is_empty());
     }
 }

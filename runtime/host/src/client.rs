@@ -50,8 +50,15 @@ impl Client {
 
     fn connections(&self, connect: Duration) -> Connections {
         let mut pools = self.0.lock();
-        let connect = if pools.len() < POOLS || pools.contains_key(&connect) { connect } else { CONNECT };
-        pools.entry(connect).or_insert_with(|| open(connect)).clone()
+        let connect = if pools.len() < POOLS || pools.contains_key(&connect) {
+            connect
+        } else {
+            CONNECT
+        };
+        pools
+            .entry(connect)
+            .or_insert_with(|| open(connect))
+            .clone()
     }
 }
 
@@ -60,8 +67,15 @@ fn open(connect: Duration) -> Connections {
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect));
-    let tls = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
-    Pool::builder(TokioExecutor::new()).pool_idle_timeout(KEEP).pool_timer(TokioTimer::new()).build(tls)
+    let tls = HttpsConnectorBuilder::new()
+        .with_webpki_roots()
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(tcp);
+    Pool::builder(TokioExecutor::new())
+        .pool_idle_timeout(KEEP)
+        .pool_timer(TokioTimer::new())
+        .build(tls)
 }
 
 fn told(error: &hyper_util::client::legacy::Error) -> Error {

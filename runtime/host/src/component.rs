@@ -44,7 +44,12 @@ pub struct Component {
 
 impl Component {
     /// A component with whatever it exports: `requests` and `messages` are absent if it handles none.
-    pub fn new(id: Arc<str>, limits: Limits, requests: Option<Factory>, messages: Option<Shelf>) -> Self {
+    pub fn new(
+        id: Arc<str>,
+        limits: Limits,
+        requests: Option<Factory>,
+        messages: Option<Shelf>,
+    ) -> Self {
         Self {
             id,
             limits,
@@ -68,16 +73,26 @@ impl Component {
     ///
     /// # Errors
     /// The problem to answer with when no instance did.
-    pub async fn handle(&self, request: Request<WasiBody>, call: Call) -> Result<Response<WasiBody>, Problem> {
+    pub async fn handle(
+        &self,
+        request: Request<WasiBody>,
+        call: Call,
+    ) -> Result<Response<WasiBody>, Problem> {
         let Some(handler) = &self.requests else {
             return Err(Problem::NotFound);
         };
         if call.depth > DEEPEST {
-            return Err(Problem::LoopDetected { component: self.id.to_string() });
+            return Err(Problem::LoopDetected {
+                component: self.id.to_string(),
+            });
         }
         let call = call.limited(self.limits.deadline);
         let deadline = call.deadline;
-        let permit = self.admission.admit(deadline).await.map_err(|Refused| self.overloaded())?;
+        let permit = self
+            .admission
+            .admit(deadline)
+            .await
+            .map_err(|Refused| self.overloaded())?;
 
         let trace = call.trace.clone();
         let answer = tokio::time::timeout_at(deadline.into(), handler.handle(call, request)).await;
@@ -94,7 +109,11 @@ impl Component {
     /// See [`Unhandled`].
     pub async fn receive(&self, payload: Vec<u8>, call: Call) -> Result<(), Unhandled> {
         match &self.messages {
-            Some(shelf) => shelf.handle(call.limited(self.limits.deadline), payload).await,
+            Some(shelf) => {
+                shelf
+                    .handle(call.limited(self.limits.deadline), payload)
+                    .await
+            }
             None => Err(Unhandled::Failed {
                 component: self.id.clone(),
                 source: anyhow::anyhow!("it does not export spin:redis/inbound-redis@3.0.0"),
@@ -115,18 +134,34 @@ impl Component {
             return self.late();
         }
         if let Some(error) = error.downcast_ref::<InstantiationError<Call>>() {
-            warn!(component = self.id(), request_id, error = format!("{:#}", error.error), "no instance");
+            warn!(
+                component = self.id(),
+                request_id,
+                error = format!("{:#}", error.error),
+                "no instance"
+            );
             return self.overloaded();
         }
-        debug!(component = self.id(), request_id, error = format!("{error:#}"), "no answer");
-        Problem::ComponentTrapped { component: self.id.to_string() }
+        debug!(
+            component = self.id(),
+            request_id,
+            error = format!("{error:#}"),
+            "no answer"
+        );
+        Problem::ComponentTrapped {
+            component: self.id.to_string(),
+        }
     }
 
     fn late(&self) -> Problem {
-        Problem::DeadlineExceeded { component: self.id.to_string() }
+        Problem::DeadlineExceeded {
+            component: self.id.to_string(),
+        }
     }
 
     fn overloaded(&self) -> Problem {
-        Problem::Overloaded { component: self.id.to_string() }
+        Problem::Overloaded {
+            component: self.id.to_string(),
+        }
     }
 }

@@ -23,7 +23,13 @@ pub struct Options {
     action: Action,
 
     /// The manifest, or the directory it is in: state is beside it.
-    #[arg(short = 'f', long = "from", value_name = "FILE", default_value = "spin.toml", global = true)]
+    #[arg(
+        short = 'f',
+        long = "from",
+        value_name = "FILE",
+        default_value = "spin.toml",
+        global = true
+    )]
     from: PathBuf,
 
     /// Where state is kept; `.socar` beside the manifest if not given.
@@ -69,12 +75,19 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     let state = match &options.state_dir {
         Some(state) => state.clone(),
         None => {
-            let manifest = options.from.is_file().then(|| options.from.parent()).flatten();
+            let manifest = options
+                .from
+                .is_file()
+                .then(|| options.from.parent())
+                .flatten();
             manifest.unwrap_or(&options.from).join(".socar")
         }
     };
     if !state.is_dir() {
-        bail!("{} does not exist: name the state of a platform that has run with --state-dir", state.display());
+        bail!(
+            "{} does not exist: name the state of a platform that has run with --state-dir",
+            state.display()
+        );
     }
     let foundation = Foundation::open(&state, None, options.redis_url.as_deref())?;
     act(&*foundation.log, &options.action).await
@@ -87,9 +100,15 @@ async fn act(log: &dyn EventLog, action: &Action) -> anyhow::Result<()> {
             Some(letter) => print(&letter),
             None => bail!("there is no dead letter {id}"),
         },
-        Action::Redrive { ids, all: false } => each(ids, async |id| dead_letters::redrive(log, id).await).await,
+        Action::Redrive { ids, all: false } => {
+            each(ids, async |id| dead_letters::redrive(log, id).await).await
+        }
         Action::Redrive { all: true, .. } => {
-            let ids: Vec<String> = all(log).await?.into_iter().map(|letter| letter.id).collect();
+            let ids: Vec<String> = all(log)
+                .await?
+                .into_iter()
+                .map(|letter| letter.id)
+                .collect();
             each(&ids, async |id| dead_letters::redrive(log, id).await).await
         }
         Action::Discard { ids } => each(ids, async |id| dead_letters::discard(log, id).await).await,
@@ -123,7 +142,9 @@ async fn each<E: Into<anyhow::Error>>(
 }
 
 fn parse(id: &str) -> anyhow::Result<EntryId> {
-    id.parse().with_context(|| format!("`{id}` is no id of a dead letter; `socar dead-letters list` prints them"))
+    id.parse().with_context(|| {
+        format!("`{id}` is no id of a dead letter; `socar dead-letters list` prints them")
+    })
 }
 
 fn print(letter: &DeadLetter) -> anyhow::Result<()> {

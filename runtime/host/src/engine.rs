@@ -10,7 +10,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tracing::debug;
 use wasmtime::{
-    Cache, CacheConfig, Config, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+    Cache, CacheConfig, Config, Engine, EngineWeak, InstanceAllocationStrategy,
+    PoolingAllocationConfig,
 };
 
 /// How often a busy guest is made to yield.
@@ -43,7 +44,9 @@ pub fn start(room: Room, cache: &Path) -> anyhow::Result<Engine> {
         debug!(%error, "no instance pool, allocating on demand");
         Engine::new(&config)
     });
-    let engine = engine.map_err(anyhow::Error::from).context("cannot start the Wasm engine")?;
+    let engine = engine
+        .map_err(anyhow::Error::from)
+        .context("cannot start the Wasm engine")?;
     start_ticker(engine.weak())?;
     Ok(engine)
 }

@@ -55,7 +55,11 @@ pub fn chained<B>(request: &mut Request<B>) {
 
 fn strip<B>(request: &mut Request<B>) {
     let headers = request.headers_mut();
-    let forged: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with(PREFIX)).cloned().collect();
+    let forged: Vec<_> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with(PREFIX))
+        .cloned()
+        .collect();
     for name in forged {
         headers.remove(name);
     }
@@ -82,7 +86,10 @@ mod tests {
             .unwrap();
         chained(&mut request);
         let headers: &HeaderMap = request.headers();
-        assert_eq!(headers.get_all(CLIENT_ADDR).iter().collect::<Vec<_>>(), ["0.0.0.0:0"]);
+        assert_eq!(
+            headers.get_all(CLIENT_ADDR).iter().collect::<Vec<_>>(),
+            ["0.0.0.0:0"]
+        );
         assert!(!headers.contains_key("spin-path-match-id"));
         assert_eq!(headers["accept"], "*/*");
         assert_eq!(headers[PATH_INFO], "/cars/1");

@@ -48,7 +48,11 @@ impl Health {
     ///
     /// # Errors
     /// Never; it shares its type with the other parts of the platform.
-    pub async fn watch(self, redis: Arc<Remote>, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    pub async fn watch(
+        self,
+        redis: Arc<Remote>,
+        mut stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
         loop {
             let answers = redis.query::<String>(&redis::cmd("PING")).await.is_ok();
             if self.stores.swap(answers, Ordering::AcqRel) != answers {
@@ -78,9 +82,10 @@ impl Health {
             "/actuator/health/liveness" => object(StatusCode::OK, &json!({ "status": "UP" })),
             "/actuator/health/readiness" => object(status, &json!({ "status": word })),
             "/.well-known/spin/health" => text(StatusCode::OK, "OK"),
-            "/.well-known/spin/info" => {
-                object(StatusCode::OK, &json!({ "name": &*self.application, "version": &*self.version }))
-            }
+            "/.well-known/spin/info" => object(
+                StatusCode::OK,
+                &json!({ "name": &*self.application, "version": &*self.version }),
+            ),
             _ => return None,
         };
         Some(match *method {
@@ -101,13 +106,17 @@ fn object(status: StatusCode, value: &serde_json::Value) -> Response<WasiBody> {
 fn answer(status: StatusCode, kind: &'static str, body: String) -> Response<WasiBody> {
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
 }
 
 fn refused() -> Response<WasiBody> {
     let mut response = Problem::MethodNotAllowed.response();
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }
 
@@ -116,7 +125,9 @@ mod tests {
     use super::*;
 
     fn status(health: &Health, path: &str) -> Option<u16> {
-        health.answer(path, &Method::GET).map(|response| response.status().as_u16())
+        health
+            .answer(path, &Method::GET)
+            .map(|response| response.status().as_u16())
     }
 
     #[test]

@@ -90,8 +90,16 @@ impl Factory {
     ///
     /// # Errors
     /// When the component does not export `wasi:http/handler@0.3.0`.
-    pub fn new(engine: Engine, grants: Arc<Grants>, instance: InstancePre<State>) -> wasmtime::Result<Self> {
-        Ok(Self { engine, grants, service: ServicePre::new(instance)? })
+    pub fn new(
+        engine: Engine,
+        grants: Arc<Grants>,
+        instance: InstancePre<State>,
+    ) -> wasmtime::Result<Self> {
+        Ok(Self {
+            engine,
+            grants,
+            service: ServicePre::new(instance)?,
+        })
     }
 }
 
@@ -108,8 +116,14 @@ impl HandlerState for Factory {
             store,
             proxy: Proxy::P3(service),
             view: WasiHttpView::http,
-            expiration: Lifespan { duty: duty.clone(), alarm: Box::pin(tokio::time::sleep(IDLE)) },
-            state: Desk { component: self.grants.component.clone(), duty },
+            expiration: Lifespan {
+                duty: duty.clone(),
+                alarm: Box::pin(tokio::time::sleep(IDLE)),
+            },
+            state: Desk {
+                component: self.grants.component.clone(),
+                duty,
+            },
         })
     }
 }
@@ -145,12 +159,22 @@ impl WorkerState for Desk {
 
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
         let component = &*self.component;
-        let request_id = store.data().call().map(|call| call.trace.id()).unwrap_or_default();
-        let late = self.duty.deadline.lock().is_some_and(|deadline| deadline <= Instant::now());
+        let request_id = store
+            .data()
+            .call()
+            .map(|call| call.trace.id())
+            .unwrap_or_default();
+        let late = self
+            .duty
+            .deadline
+            .lock()
+            .is_some_and(|deadline| deadline <= Instant::now());
         match result {
             Ok(()) => debug!(component, "instance retired"),
             // Dropped without a call to answer for: the platform is stopping.
-            Err(_) if !self.duty.busy.load(Ordering::Relaxed) => debug!(component, "instance dropped"),
+            Err(_) if !self.duty.busy.load(Ordering::Relaxed) => {
+                debug!(component, "instance dropped")
+            }
             Err(_) if late => warn!(component, request_id, "instance ended at its deadline"),
             Err(error) => {
                 warn!(component, request_id, error = %error.root_cause(), "instance failed");
@@ -163,7 +187,12 @@ impl WorkerState for Desk {
 // === impl Lifespan ===
 
 impl WorkerExpiration for Lifespan {
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, since: Instant) -> Poll<()> {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        status: WorkerStatus,
+        since: Instant,
+    ) -> Poll<()> {
         let deadline = match status {
             WorkerStatus::Idle => {
                 // Only now is the last request truly over: nothing it started is left. Ask for the next one.

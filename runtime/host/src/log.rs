@@ -22,6 +22,7 @@ pub mod redis;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,13 +67,15 @@ pub trait EventLog: Send + Sync {
     async fn remove(&self, stream: &str, id: EntryId) -> Result<bool, LogError>;
 
     /// Makes the reader a consumer of its group. A stream that is new to the group is read from
-    /// its beginning. Everything that was pending for a consumer of this name will be taken anew.
+    /// its beginning. Everything that was pending for a consumer of this name will be taken anew,
+    /// by this session; an earlier one is at its end.
     async fn subscribe(&self, reader: &Reader) -> Result<(), LogError>;
 
     /// Takes the next entries for this consumer, at most `limit` of each stream, in the order of
     /// their lanes. Waits up to `wait` while there are none.
     ///
-    /// A call whose answer was lost may have taken entries: [`EventLog::subscribe`] again.
+    /// A call whose answer was lost may have taken entries, and may even do so later:
+    /// [`EventLog::subscribe`] again, in a new session ([`Reader::renewed`]).
     async fn take(
         &self,
         reader: &Reader,
@@ -131,6 +134,8 @@ pub trait EventLog: Send + Sync {
 pub struct Reader {
     pub group: String,
     pub consumer: String,
+    /// What tells this reader from an earlier one of the same name.
+    session: String,
     /// As subscribed to, then the group's own stream of redriven letters.
     streams: Vec<Arc<str>>,
 }
@@ -171,8 +176,9 @@ pub struct GroupState {
 /// Why the log did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// Others took this consumer for dead and inherited its entries: subscribe again.
-    #[error("consumer `{consumer}` of `{group}` was given up by the others")]
+    /// Others took this consumer for dead and inherited its entries, or it has a newer session:
+    /// subscribe again.
+    #[error("consumer `{consumer}` of `{group}` was given up")]
     Evicted { group: String, consumer: String },
     #[error("an entry of `{0}` is damaged")]
     Damaged(String),
@@ -191,7 +197,17 @@ impl Reader {
         Self {
             group: group.to_owned(),
             consumer: consumer.to_owned(),
+            session: session(),
             streams: streams.map(Arc::from).collect(),
+        }
+    }
+
+    /// The same consumer in a new session.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self {
+            session: session(),
+            ..self.clone()
         }
     }
 
@@ -232,6 +248,11 @@ impl From<rusqlite::Error> for LogError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Database(error.into())
     }
+}
+
+/// The standard library seeds its hashers at random; no more is needed to tell sessions apart.
+fn session() -> String {
+    format!("{:016x}", RandomState::new().hash_one(0_u8))
 }
 
 /// The stream of one group on which its dead letters come back.

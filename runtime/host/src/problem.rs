@@ -97,7 +97,10 @@ impl Problem {
         let mut response = Response::new(full(body.to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
@@ -107,7 +110,9 @@ impl Problem {
 
 /// A body that is here already.
 pub fn full(text: impl Into<Bytes>) -> WasiBody {
-    Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
+    Full::new(text.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 #[cfg(test)]
@@ -116,7 +121,10 @@ mod tests {
 
     #[test]
     fn an_overload_says_when_to_come_back() {
-        let response = Problem::Overloaded { component: "car".to_owned() }.response();
+        let response = Problem::Overloaded {
+            component: "car".to_owned(),
+        }
+        .response();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "1");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");

@@ -11,8 +11,14 @@ use crate::cli::LogFormat;
 
 /// Starts the log; a second call changes nothing.
 pub fn start(format: LogFormat, quiet: bool) {
-    let level = if quiet { LevelFilter::ERROR } else { LevelFilter::INFO };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
+    let level = if quiet {
+        LevelFilter::ERROR
+    } else {
+        LevelFilter::INFO
+    };
+    let filter = EnvFilter::builder()
+        .with_default_directive(level.into())
+        .from_env_lossy();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

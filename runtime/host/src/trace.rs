@@ -19,8 +19,14 @@ pub struct Trace {
 impl Trace {
     /// Believes what is well-formed in the headers and makes up the rest.
     pub fn of(headers: &HeaderMap) -> Self {
-        let parent = headers.get(TRACEPARENT).filter(|value| well_formed(value.as_bytes())).cloned();
-        let request_id = headers.get(REQUEST_ID).filter(|value| plausible(value.as_bytes())).cloned();
+        let parent = headers
+            .get(TRACEPARENT)
+            .filter(|value| well_formed(value.as_bytes()))
+            .cloned();
+        let request_id = headers
+            .get(REQUEST_ID)
+            .filter(|value| plausible(value.as_bytes()))
+            .cloned();
         let parent = parent.unwrap_or_else(fresh_parent);
         let request_id = request_id.unwrap_or_else(|| trace_id(&parent));
         Self { parent, request_id }
@@ -29,7 +35,10 @@ impl Trace {
     /// The identity of something that starts here, such as a sweep.
     pub fn fresh() -> Self {
         let parent = fresh_parent();
-        Self { request_id: trace_id(&parent), parent }
+        Self {
+            request_id: trace_id(&parent),
+            parent,
+        }
     }
 
     /// The request id as text for a log line.
@@ -39,7 +48,10 @@ impl Trace {
 }
 
 fn well_formed(value: &[u8]) -> bool {
-    let hex = |part: &[u8]| part.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let hex = |part: &[u8]| {
+        part.iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
     let nonzero = |part: &[u8]| part.iter().any(|byte| *byte != b'0');
     value.len() == 55
         && [value[2], value[35], value[52]] == *b"---"
@@ -53,7 +65,9 @@ fn well_formed(value: &[u8]) -> bool {
 }
 
 fn plausible(value: &[u8]) -> bool {
-    !value.is_empty() && value.len() <= LONGEST_ID && value.iter().all(|byte| (0x21..0x7f).contains(byte))
+    !value.is_empty()
+        && value.len() <= LONGEST_ID
+        && value.iter().all(|byte| (0x21..0x7f).contains(byte))
 }
 
 fn fresh_parent() -> HeaderValue {
@@ -101,7 +115,10 @@ mod tests {
     #[test]
     fn a_well_formed_caller_is_believed() {
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let trace = Trace::of(&headers(&[("traceparent", parent), ("x-request-id", "order-7")]));
+        let trace = Trace::of(&headers(&[
+            ("traceparent", parent),
+            ("x-request-id", "order-7"),
+        ]));
         assert_eq!(trace.parent, parent);
         assert_eq!(trace.request_id, "order-7");
     }
@@ -115,11 +132,23 @@ mod tests {
 
     #[test]
     fn nonsense_is_replaced() {
-        for nonsense in ["", "00", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "🚗"] {
+        for nonsense in [
+            "",
+            "00",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "🚗",
+        ] {
             let mut headers = HeaderMap::new();
-            headers.insert(TRACEPARENT, HeaderValue::from_bytes(nonsense.as_bytes()).unwrap());
+            headers.insert(
+                TRACEPARENT,
+                HeaderValue::from_bytes(nonsense.as_bytes()).unwrap(),
+            );
             let trace = Trace::of(&headers);
-            assert!(well_formed(trace.parent.as_bytes()), "{nonsense:?} gave {:?}", trace.parent);
+            assert!(
+                well_formed(trace.parent.as_bytes()),
+                "{nonsense:?} gave {:?}",
+                trace.parent
+            );
         }
     }
 

@@ -30,7 +30,10 @@ struct Envelope {
 pub fn subscriptions(app: &App) -> Vec<Subscription> {
     let mut streams: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for trigger in &app.redis_triggers {
-        streams.entry(trigger.component.as_str()).or_default().push(trigger.channel.clone());
+        streams
+            .entry(trigger.component.as_str())
+            .or_default()
+            .push(trigger.channel.clone());
     }
     let components = app.components.iter();
     components
@@ -55,18 +58,29 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
 impl Handler for Reactions {
     async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandleError> {
         let Some(component) = self.0.get(component) else {
-            return Err(HandleError::Refused(format!("component `{component}` is not running")));
+            return Err(HandleError::Refused(format!(
+                "component `{component}` is not running"
+            )));
         };
         let trace = trace(&event);
         let call = Call::arriving(trace, component.limits().deadline);
-        component.receive(event.to_vec(), call).await.map_err(|unhandled| match unhandled {
-            Unhandled::NoInstance { .. } => HandleError::Refused(unhandled.to_string()),
-            Unhandled::Refused { .. } | Unhandled::Late { .. } => HandleError::Failed(unhandled.to_string()),
-            Unhandled::Failed { ref source, .. } => {
-                debug!(component = component.id(), error = format!("{source:#}"), "reaction failed");
-                HandleError::Failed(format!("{unhandled}: {}", source.root_cause()))
-            }
-        })
+        component
+            .receive(event.to_vec(), call)
+            .await
+            .map_err(|unhandled| match unhandled {
+                Unhandled::NoInstance { .. } => HandleError::Refused(unhandled.to_string()),
+                Unhandled::Refused { .. } | Unhandled::Late { .. } => {
+                    HandleError::Failed(unhandled.to_string())
+                }
+                Unhandled::Failed { ref source, .. } => {
+                    debug!(
+                        component = component.id(),
+                        error = format!("{source:#}"),
+                        "reaction failed"
+                    );
+                    HandleError::Failed(format!("{unhandled}: {}", source.root_cause()))
+                }
+            })
     }
 }
 
@@ -74,7 +88,10 @@ impl Handler for Reactions {
 fn trace(event: &[u8]) -> Trace {
     let envelope: Envelope = serde_json::from_slice(event).unwrap_or_default();
     let mut headers = HeaderMap::with_capacity(2);
-    let pairs = [(TRACEPARENT, envelope.traceparent), (REQUEST_ID, envelope.correlationid)];
+    let pairs = [
+        (TRACEPARENT, envelope.traceparent),
+        (REQUEST_ID, envelope.correlationid),
+    ];
     for (name, value) in pairs {
         if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
             headers.insert(name, value);
@@ -90,9 +107,14 @@ mod tests {
     #[test]
     fn an_event_carries_the_identity_of_its_request() {
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let event = format!(r#"{{"id":"1","traceparent":"{parent}","correlationid":"order-7","data":{{}}}}"#);
+        let event = format!(
+            r#"{{"id":"1","traceparent":"{parent}","correlationid":"order-7","data":{{}}}}"#
+        );
         let found = trace(event.as_bytes());
-        assert_eq!((found.parent, found.request_id.as_bytes()), (HeaderValue::from_static(parent), &b"order-7"[..]));
+        assert_eq!(
+            (found.parent, found.request_id.as_bytes()),
+            (HeaderValue::from_static(parent), &b"order-7"[..])
+        );
     }
 
     #[test]

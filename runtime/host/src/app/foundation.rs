@@ -30,19 +30,35 @@ impl Foundation {
     ///
     /// # Errors
     /// When the state directory cannot be used, or the URL is none.
-    pub fn open(state: &Path, address: Option<&str>, redis_url: Option<&str>) -> anyhow::Result<Self> {
+    pub fn open(
+        state: &Path,
+        address: Option<&str>,
+        redis_url: Option<&str>,
+    ) -> anyhow::Result<Self> {
         let database = Database::open(&state.join("socar.db"))?;
         let host = host_name(state)?;
         let address = address.unwrap_or_default();
         let Some(url) = redis_url else {
             let log = Arc::new(EmbeddedLog::open(database.clone())?);
             let bus = Bus::embedded(address, log.clone(), database.clone())?;
-            return Ok(Self { database, redis: None, log, bus: Arc::new(bus), host });
+            return Ok(Self {
+                database,
+                redis: None,
+                log,
+                bus: Arc::new(bus),
+                host,
+            });
         };
         let redis = Remote::new(url).context("--redis-url")?;
         let log = Arc::new(RedisLog::new(redis.clone()));
         let bus = Arc::new(Bus::redis(address, redis.clone()));
-        Ok(Self { database, redis: Some(redis), log, bus, host })
+        Ok(Self {
+            database,
+            redis: Some(redis),
+            log,
+            bus,
+            host,
+        })
     }
 }
 

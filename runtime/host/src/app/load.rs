@@ -47,7 +47,14 @@ pub fn load(plan: &Plan, foundation: &Foundation, own: SocketAddr) -> anyhow::Re
             client: client.clone(),
         };
         let grants = grants(component, &mut stores, exits, foundation.bus.clone(), plan)?;
-        let ready = prepare(&engine, &linker, code, component, &plan.app, Arc::new(grants))?;
+        let ready = prepare(
+            &engine,
+            &linker,
+            code,
+            component,
+            &plan.app,
+            Arc::new(grants),
+        )?;
         components.insert(component.id.to_string(), Arc::new(ready));
     }
     neighbours.introduce(components.values(), own);
@@ -58,10 +65,20 @@ fn room(plan: &Plan) -> Room {
     let instances = plan.app.components.iter().map(|component| {
         let policy = &component.policy;
         let calls = policy.concurrency + policy.delivery_concurrency;
-        u32::try_from(calls).unwrap_or(u32::MAX / 64).saturating_add(SPARE)
+        u32::try_from(calls)
+            .unwrap_or(u32::MAX / 64)
+            .saturating_add(SPARE)
     });
-    let largest = plan.app.components.iter().map(|component| component.policy.memory).max();
-    Room { instances: instances.sum(), memory: plan.memory.or(largest).unwrap_or_default() }
+    let largest = plan
+        .app
+        .components
+        .iter()
+        .map(|component| component.policy.memory)
+        .max();
+    Room {
+        instances: instances.sum(),
+        memory: plan.memory.or(largest).unwrap_or_default(),
+    }
 }
 
 /// All at once: a first start is mostly waiting for the compiler.
@@ -76,10 +93,15 @@ fn compile(engine: &Engine, app: &App) -> anyhow::Result<Vec<Code>> {
             .iter()
             .zip(compilations)
             .map(|(component, compilation)| {
-                let compiled = compilation.join().map_err(|_| anyhow::anyhow!("the compiler panicked"))?;
+                let compiled = compilation
+                    .join()
+                    .map_err(|_| anyhow::anyhow!("the compiler panicked"))?;
                 compiled.map_err(anyhow::Error::from).with_context(|| {
                     let source = component.source.display();
-                    format!("component `{}`: {source} is no component that can be run here", component.id)
+                    format!(
+                        "component `{}`: {source} is no component that can be run here",
+                        component.id
+                    )
                 })
             })
             .collect()
@@ -97,7 +119,11 @@ fn grants(
     let databases = component.sqlite_databases.iter();
     Ok(Grants {
         component: component.id.as_str().into(),
-        variables: component.variables.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        variables: component
+            .variables
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
         environment: component.environment.clone().into_iter().collect(),
         files: files(component, &plan.state)?,
         key_value_stores: key_value_stores
@@ -136,11 +162,21 @@ fn prepare(
     grants: Arc<Grants>,
 ) -> anyhow::Result<Component> {
     let handles = world::check(engine, code, component, app)?;
-    let instance = linker.instantiate_pre(code).map_err(anyhow::Error::from).with_context(|| {
-        format!("component `{}` needs something that this host does not offer", component.id)
-    })?;
+    let instance = linker
+        .instantiate_pre(code)
+        .map_err(anyhow::Error::from)
+        .with_context(|| {
+            format!(
+                "component `{}` needs something that this host does not offer",
+                component.id
+            )
+        })?;
     let requests = match handles.requests {
-        true => Some(Factory::new(engine.clone(), grants.clone(), instance.clone())?),
+        true => Some(Factory::new(
+            engine.clone(),
+            grants.clone(),
+            instance.clone(),
+        )?),
         false => None,
     };
     let messages = match handles.messages {
@@ -154,6 +190,10 @@ fn prepare(
         queue: policy.queue,
         body: LONGEST_BODY,
     };
-    Ok(Component::new(component.id.as_str().into(), limits, requests, messages))
+    Ok(Component::new(
+        component.id.as_str().into(),
+        limits,
+        requests,
+        messages,
+    ))
 }
-

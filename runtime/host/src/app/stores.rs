@@ -27,11 +27,7 @@ pub struct Stores<'a> {
 
 impl<'a> Stores<'a> {
     /// Nothing is opened yet.
-    pub fn new(
-        config: &'a RuntimeConfig,
-        state: &'a Path,
-        foundation: &Foundation,
-    ) -> Self {
+    pub fn new(config: &'a RuntimeConfig, state: &'a Path, foundation: &Foundation) -> Self {
         Self {
             config,
             state,
@@ -67,30 +63,39 @@ impl<'a> Stores<'a> {
             return Ok(database.clone());
         }
         let database = match self.config.sqlite_databases.get(label) {
-            Some(SqliteDatabase::Spin { path: Some(path), allow_attach_file }) => {
-                GuestDatabase::open(path, *allow_attach_file)
-            }
+            Some(SqliteDatabase::Spin {
+                path: Some(path),
+                allow_attach_file,
+            }) => GuestDatabase::open(path, *allow_attach_file),
             Some(SqliteDatabase::Spin { path: None, .. }) => GuestDatabase::in_memory(label),
-            None => GuestDatabase::open(&self.state.join("sqlite").join(format!("{label}.db")), false),
+            None => GuestDatabase::open(
+                &self.state.join("sqlite").join(format!("{label}.db")),
+                false,
+            ),
         };
-        let database = database.with_context(|| format!("cannot open the SQLite database `{label}`"))?;
+        let database =
+            database.with_context(|| format!("cannot open the SQLite database `{label}`"))?;
         self.databases.insert(label.to_owned(), database.clone());
         Ok(database)
     }
 
     fn open_key_value(&mut self, label: &str) -> anyhow::Result<Arc<dyn KeyValue>> {
-        Ok(match (self.config.key_value_stores.get(label), &self.redis) {
-            (Some(KeyValueStore::Redis { url }), _) => Arc::new(RedisStore::raw(Remote::new(url)?)),
-            (Some(KeyValueStore::Spin { path: Some(path) }), _) => {
-                let file = self.file(path)?;
-                Arc::new(SqliteStore::open(file, label)?)
-            }
-            (Some(KeyValueStore::Spin { path: None }), _) => {
-                Arc::new(SqliteStore::open(Database::in_memory()?, label)?)
-            }
-            (None, Some(redis)) => Arc::new(RedisStore::labelled(redis.clone(), label)),
-            (None, None) => Arc::new(SqliteStore::open(self.embedded.clone(), label)?),
-        })
+        Ok(
+            match (self.config.key_value_stores.get(label), &self.redis) {
+                (Some(KeyValueStore::Redis { url }), _) => {
+                    Arc::new(RedisStore::raw(Remote::new(url)?))
+                }
+                (Some(KeyValueStore::Spin { path: Some(path) }), _) => {
+                    let file = self.file(path)?;
+                    Arc::new(SqliteStore::open(file, label)?)
+                }
+                (Some(KeyValueStore::Spin { path: None }), _) => {
+                    Arc::new(SqliteStore::open(Database::in_memory()?, label)?)
+                }
+                (None, Some(redis)) => Arc::new(RedisStore::labelled(redis.clone(), label)),
+                (None, None) => Arc::new(SqliteStore::open(self.embedded.clone(), label)?),
+            },
+        )
     }
 
     fn file(&mut self, path: &Path) -> anyhow::Result<Arc<Database>> {

@@ -26,14 +26,22 @@ const MESSAGES: &str = "spin:redis/inbound-redis@3.0.0";
 ///
 /// # Errors
 /// One message with the component, the key and the remedy.
-pub fn check(engine: &Engine, code: &Code, component: &Component, app: &App) -> anyhow::Result<Handles> {
+pub fn check(
+    engine: &Engine,
+    code: &Code,
+    component: &Component,
+    app: &App,
+) -> anyhow::Result<Handles> {
     let kind = code.component_type();
     let imports: Vec<String> = kind
         .imports(engine)
         .filter(|(_, item)| can_be_called(engine, &item.ty))
         .map(|(name, _)| name.to_owned())
         .collect();
-    let exports: Vec<String> = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports: Vec<String> = kind
+        .exports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect();
     check_grants(&imports, component, app)?;
 
     let handles = Handles {
@@ -42,14 +50,24 @@ pub fn check(engine: &Engine, code: &Code, component: &Component, app: &App) -> 
     };
     let id = &component.id;
     let manifest = app.manifest.display();
-    let routed = app.routes.iter().any(|route| matches!(&route.handler, Handler::Component(it) if it == id));
-    let woken = app.redis_triggers.iter().any(|trigger| trigger.component == *id);
+    let routed = app
+        .routes
+        .iter()
+        .any(|route| matches!(&route.handler, Handler::Component(it) if it == id));
+    let woken = app
+        .redis_triggers
+        .iter()
+        .any(|trigger| trigger.component == *id);
     let source = component.source.display();
     if routed && !handles.requests {
-        bail!("{manifest}: trigger.http: component `{id}` ({source}) does not export {REQUESTS}: build it with spin-sdk 7, or remove the trigger");
+        bail!(
+            "{manifest}: trigger.http: component `{id}` ({source}) does not export {REQUESTS}: build it with spin-sdk 7, or remove the trigger"
+        );
     }
     if woken && !handles.messages {
-        bail!("{manifest}: trigger.redis: component `{id}` ({source}) does not export {MESSAGES}: add a #[redis_subscriber], or remove the trigger");
+        bail!(
+            "{manifest}: trigger.redis: component `{id}` ({source}) does not export {MESSAGES}: add a #[redis_subscriber], or remove the trigger"
+        );
     }
     Ok(handles)
 }
@@ -57,9 +75,9 @@ pub fn check(engine: &Engine, code: &Code, component: &Component, app: &App) -> 
 /// An interface may be imported for its types alone, as that of `spin:redis` is by whoever handles messages.
 fn can_be_called(engine: &Engine, item: &ComponentItem) -> bool {
     match item {
-        ComponentItem::ComponentInstance(interface) => {
-            interface.exports(engine).any(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
-        }
+        ComponentItem::ComponentInstance(interface) => interface
+            .exports(engine)
+            .any(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_))),
         _ => true,
     }
 }
@@ -67,9 +85,21 @@ fn can_be_called(engine: &Engine, item: &ComponentItem) -> bool {
 fn check_grants(imports: &[String], component: &Component, app: &App) -> anyhow::Result<()> {
     let no_hosts = component.allowed_outbound_hosts.is_empty();
     let needs = [
-        ("spin:key-value/", "key_value_stores", component.key_value_stores.is_empty()),
-        ("wasi:keyvalue/", "key_value_stores", component.key_value_stores.is_empty()),
-        ("spin:sqlite/", "sqlite_databases", component.sqlite_databases.is_empty()),
+        (
+            "spin:key-value/",
+            "key_value_stores",
+            component.key_value_stores.is_empty(),
+        ),
+        (
+            "wasi:keyvalue/",
+            "key_value_stores",
+            component.key_value_stores.is_empty(),
+        ),
+        (
+            "spin:sqlite/",
+            "sqlite_databases",
+            component.sqlite_databases.is_empty(),
+        ),
         ("spin:redis/", "allowed_outbound_hosts", no_hosts),
         ("wasi:http/client", "allowed_outbound_hosts", no_hosts),
     ];

@@ -97,7 +97,10 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         Ok(store.exists(&key).await.map_err(Error::from))
     }
 
-    async fn get_keys(accessor: &Accessor<T, Self>, handle: Resource<Store>) -> wasmtime::Result<Keys> {
+    async fn get_keys(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Store>,
+    ) -> wasmtime::Result<Keys> {
         let store = store(accessor, &handle)?;
         // Read whole before the first key is handed out: a guest that pauses between keys must not hold the store.
         let (keys, end) = match all_keys(&*store).await {

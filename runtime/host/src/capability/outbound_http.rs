@@ -15,7 +15,8 @@ use http::{HeaderName, HeaderValue, Request, Response, Uri};
 use http_body_util::BodyExt as _;
 use tracing::warn;
 use wasmtime_wasi_http::{
-    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
+    WasiHttpHooks,
 };
 
 use super::Grants;
@@ -67,9 +68,15 @@ pub struct OutboundHttp {
 
 impl Neighbours {
     /// Makes the components known to each other, and where they can be reached from outside; only the first time counts.
-    pub fn introduce<'a>(&self, components: impl IntoIterator<Item = &'a Arc<Component>>, own: SocketAddr) {
+    pub fn introduce<'a>(
+        &self,
+        components: impl IntoIterator<Item = &'a Arc<Component>>,
+        own: SocketAddr,
+    ) {
         let components = components.into_iter();
-        let components = components.map(|found| (found.id().to_owned(), Arc::downgrade(found))).collect();
+        let components = components
+            .map(|found| (found.id().to_owned(), Arc::downgrade(found)))
+            .collect();
         let _ = self.0.set(Known { components, own });
     }
 
@@ -97,7 +104,10 @@ impl OutboundHttp {
     fn route(&self, mut request: Request<WasiBody>, options: RequestOptions) -> Result<Way, Error> {
         let exits = &self.grants.exits;
         let uri = request.uri();
-        let (scheme, host) = (uri.scheme_str().unwrap_or_default(), uri.host().unwrap_or_default());
+        let (scheme, host) = (
+            uri.scheme_str().unwrap_or_default(),
+            uri.host().unwrap_or_default(),
+        );
         if !exits.allowed.allows(scheme, host, uri.port_u16()) {
             let component = &*self.grants.component;
             warn!(component, %uri, "outgoing request refused: not among allowed_outbound_hosts");
@@ -105,15 +115,33 @@ impl OutboundHttp {
         }
         let call = self.call.clone().ok_or(Error::ConfigurationError)?;
         if OWN.contains(&host) {
-            exits.neighbours.address_own(&mut request).ok_or(Error::DestinationNotFound)?;
-            return Ok(Way::Outside { client: exits.client.clone(), request, call, options });
+            exits
+                .neighbours
+                .address_own(&mut request)
+                .ok_or(Error::DestinationNotFound)?;
+            return Ok(Way::Outside {
+                client: exits.client.clone(),
+                request,
+                call,
+                options,
+            });
         }
         match host.strip_suffix(INTERNAL) {
-            None => Ok(Way::Outside { client: exits.client.clone(), request, call, options }),
+            None => Ok(Way::Outside {
+                client: exits.client.clone(),
+                request,
+                call,
+                options,
+            }),
             Some(_) if call.depth >= DEEPEST => Err(Error::LoopDetected),
             Some(id) => {
                 let callee = exits.neighbours.get(id).ok_or(Error::DestinationNotFound)?;
-                Ok(Way::Inside { callee, request, call, options })
+                Ok(Way::Inside {
+                    callee,
+                    request,
+                    call,
+                    options,
+                })
             }
         }
     }
@@ -139,8 +167,18 @@ impl WasiHttpHooks for OutboundHttp {
         let way = self.route(request, options.unwrap_or_default());
         Box::new(async move {
             let response = match way? {
-                Way::Inside { callee, request, call, options } => inside(&callee, request, &call, options).await?,
-                Way::Outside { client, request, call, options } => outside(&client, request, &call, options).await?,
+                Way::Inside {
+                    callee,
+                    request,
+                    call,
+                    options,
+                } => inside(&callee, request, &call, options).await?,
+                Way::Outside {
+                    client,
+                    request,
+                    call,
+                    options,
+                } => outside(&client, request, &call, options).await?,
             };
             Ok((response, Box::new(std::future::ready(Ok(()))) as Io))
         })
@@ -148,8 +186,18 @@ impl WasiHttpHooks for OutboundHttp {
 }
 
 enum Way {
-    Inside { callee: Arc<Component>, request: Request<WasiBody>, call: Call, options: RequestOptions },
-    Outside { client: Client, request: Request<WasiBody>, call: Call, options: RequestOptions },
+    Inside {
+        callee: Arc<Component>,
+        request: Request<WasiBody>,
+        call: Call,
+        options: RequestOptions,
+    },
+    Outside {
+        client: Client,
+        request: Request<WasiBody>,
+        call: Call,
+        options: RequestOptions,
+    },
 }
 
 async fn inside(
@@ -165,7 +213,11 @@ async fn inside(
     headers::chained(&mut request);
     match callee.handle(request, call).await {
         Ok(response) => Ok(paced(response, options)),
-        Err(Problem::DeadlineExceeded { .. }) if options.first_byte_timeout.is_some_and(|it| started.elapsed() >= it) => {
+        Err(Problem::DeadlineExceeded { .. })
+            if options
+                .first_byte_timeout
+                .is_some_and(|it| started.elapsed() >= it) =>
+        {
             Err(Error::ConnectionReadTimeout)
         }
         // The caller sees what an outside caller would see, and decides what it means for its own answer.
@@ -182,14 +234,23 @@ async fn outside(
     set_host(&mut request)?;
     call.mark(request.headers_mut());
     let left = call.deadline.saturating_duration_since(Instant::now());
-    let patience = options.first_byte_timeout.unwrap_or(Duration::MAX).min(left);
-    let response = client.send(request, patience, options.connect_timeout).await?;
+    let patience = options
+        .first_byte_timeout
+        .unwrap_or(Duration::MAX)
+        .min(left);
+    let response = client
+        .send(request, patience, options.connect_timeout)
+        .await?;
     Ok(paced(response, options))
 }
 
 fn set_host(request: &mut Request<WasiBody>) -> Result<(), Error> {
-    let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
-    let value = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
+    let authority = request
+        .uri()
+        .authority()
+        .ok_or(Error::HttpRequestUriInvalid)?;
+    let value =
+        HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
     request.headers_mut().insert(HOST, value);
     Ok(())
 }

@@ -57,7 +57,10 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         });
         if !grants.exits.allowed.allows_url(&address, "redis") {
             let component = &*grants.component;
-            warn!(component, "redis connection refused: the address is not among allowed_outbound_hosts");
+            warn!(
+                component,
+                "redis connection refused: the address is not among allowed_outbound_hosts"
+            );
             return Ok(Err(Error::InvalidAddress));
         }
         if open >= MOST_CONNECTIONS {
@@ -81,7 +84,10 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         payload: Vec<u8>,
     ) -> Outcome<()> {
         let connection = connection(accessor, &handle)?;
-        Ok(connection.publish(&channel, payload).await.map_err(Error::from))
+        Ok(connection
+            .publish(&channel, payload)
+            .await
+            .map_err(Error::from))
     }
 
     async fn get(
@@ -103,7 +109,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         Ok(connection.set(&key, value).await.map_err(Error::from))
     }
 
-    async fn incr(accessor: &Accessor<T, Self>, handle: Resource<Connection>, key: String) -> Outcome<i64> {
+    async fn incr(
+        accessor: &Accessor<T, Self>,
+        handle: Resource<Connection>,
+        key: String,
+    ) -> Outcome<i64> {
         let connection = connection(accessor, &handle)?;
         Ok(connection.incr(&key).await.map_err(Error::from))
     }

@@ -47,7 +47,12 @@ pub struct CurrentRequest(Arc<Mutex<Option<http::HeaderValue>>>);
 impl Lines {
     /// A stream whose lines are logged for this component.
     pub fn new(component: Arc<str>, kind: Kind, request: CurrentRequest) -> Self {
-        Self(Arc::new(Mutex::new(Partial { component, kind, request, bytes: Vec::new() })))
+        Self(Arc::new(Mutex::new(Partial {
+            component,
+            kind,
+            request,
+            bytes: Vec::new(),
+        })))
     }
 }
 
@@ -88,7 +93,11 @@ impl Pollable for Lines {
 }
 
 impl AsyncWrite for Lines {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.0.lock().push(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -120,7 +129,10 @@ impl Partial {
     fn log(&mut self) {
         let line = String::from_utf8_lossy(&self.bytes);
         let request = self.request.0.lock();
-        let request_id = request.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let request_id = request
+            .as_ref()
+            .and_then(|id| id.to_str().ok())
+            .unwrap_or_default();
         match self.kind {
             Kind::Out => info!(target: "guest", component = &*self.component, request_id, "{line}"),
             Kind::Err => {

@@ -22,7 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Connection(Arc<Session>);
 
 type Opened = wasmtime::Result<Result<Resource<Connection>, Error>>;
-type Rows = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
+type Rows = (
+    Vec<String>,
+    StreamReader<RowResult>,
+    FutureReader<Result<(), Error>>,
+);
 
 impl View<'_> {
     fn open_database(&mut self, label: &str) -> Opened {
@@ -35,8 +39,13 @@ impl View<'_> {
         }
     }
 
-    fn session(&self, connection: &Resource<Connection>) -> wasmtime::Result<(Arc<Session>, Instant)> {
-        let deadline = self.call.map_or_else(|| Instant::now() + PATIENCE, |call| call.deadline);
+    fn session(
+        &self,
+        connection: &Resource<Connection>,
+    ) -> wasmtime::Result<(Arc<Session>, Instant)> {
+        let deadline = self
+            .call
+            .map_or_else(|| Instant::now() + PATIENCE, |call| call.deadline);
         Ok((self.table.get(connection)?.0.clone(), deadline))
     }
 }
@@ -59,7 +68,10 @@ impl HostConnection for View<'_> {
         Ok(answer.map(|Answer { columns, rows }| QueryResult { columns, rows }))
     }
 
-    async fn last_insert_rowid(&mut self, connection: Resource<Connection>) -> wasmtime::Result<i64> {
+    async fn last_insert_rowid(
+        &mut self,
+        connection: Resource<Connection>,
+    ) -> wasmtime::Result<i64> {
         Ok(self.session(&connection)?.0.last_insert_rowid())
     }
 
@@ -85,10 +97,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<Rows, Error>> {
         let (session, deadline) = accessor.with(|mut access| access.get().session(&connection))?;
-        let Answer { columns, rows } = match session.execute(&statement, &parameters, deadline).await {
-            Ok(answer) => answer,
-            Err(error) => return Ok(Err(error)),
-        };
+        let Answer { columns, rows } =
+            match session.execute(&statement, &parameters, deadline).await {
+                Ok(answer) => answer,
+                Err(error) => return Ok(Err(error)),
+            };
         accessor.with(|mut access| {
             let rows = StreamReader::new(&mut access, rows)?;
             let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;

@@ -8,13 +8,17 @@ use super::{Capabilities, View};
 impl Host for View<'_> {}
 
 impl<T: Send> HostWithStore<T> for Capabilities {
-    async fn get(accessor: &Accessor<T, Self>, name: String) -> wasmtime::Result<Result<String, Error>> {
+    async fn get(
+        accessor: &Accessor<T, Self>,
+        name: String,
+    ) -> wasmtime::Result<Result<String, Error>> {
         if !is_name(&name) {
             let reason = format!("`{name}` is not lower case words joined by single underscores");
             return Ok(Err(Error::InvalidName(reason)));
         }
         let value = accessor.with(|mut access| access.get().grants.variables.get(&name).cloned());
-        Ok(value.ok_or_else(|| Error::Undefined(format!("no variable `{name}` for this component"))))
+        Ok(value
+            .ok_or_else(|| Error::Undefined(format!("no variable `{name}` for this component"))))
     }
 }
 
@@ -22,7 +26,9 @@ fn is_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.ends_with('_')
         && !name.contains("__")
-        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 #[cfg(test)]

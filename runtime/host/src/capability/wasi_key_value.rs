@@ -83,7 +83,11 @@ impl batch::Host for View<'_> {
         Ok(values.map(|values| keys.into_iter().zip(values).collect()))
     }
 
-    async fn set_many(&mut self, bucket: Resource<Store>, pairs: Vec<(String, Vec<u8>)>) -> Answer<()> {
+    async fn set_many(
+        &mut self,
+        bucket: Resource<Store>,
+        pairs: Vec<(String, Vec<u8>)>,
+    ) -> Answer<()> {
         let store = self.store(&bucket)?.0;
         Ok(store.set_many(&pairs).await.map_err(Error::from))
     }

@@ -36,6 +36,8 @@ struct Loop {
     /// Handled, to be acknowledged.
     handled: Vec<Position>,
     acknowledging: Option<BoxFuture<'static, Vec<Position>>>,
+    /// The log has done with these, but what it said before that may still be on its way here.
+    settled: Vec<Position>,
     errand: Option<BoxFuture<'static, Result<Errand, LogError>>>,
     /// Whether the log knows this consumer and we know all it took.
     subscribed: bool,
@@ -81,6 +83,7 @@ impl Loop {
             running: JoinSet::new(),
             handled: Vec::new(),
             acknowledging: None,
+            settled: Vec::new(),
             errand: None,
             subscribed: false,
             attend_at: Instant::now(),
@@ -97,7 +100,7 @@ impl Loop {
         let wake = self.wake_at();
         tokio::select! {
             Some(ended) = self.running.join_next() => self.attempted(ended),
-            positions = under_way(&mut self.acknowledging) => self.acknowledged(&positions),
+            positions = under_way(&mut self.acknowledging) => self.acknowledged(positions),
             errand = under_way(&mut self.errand) => self.returned(errand),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
         }
@@ -137,7 +140,7 @@ impl Loop {
             }
             Outcome::Settled => {
                 self.lanes.finish(&job.lane);
-                self.lanes.release(&[job.position]);
+                self.settle(vec![job.position]);
             }
             Outcome::Retry {
                 attempts,
@@ -163,9 +166,18 @@ impl Loop {
         }
     }
 
-    fn acknowledged(&mut self, positions: &[Position]) {
+    fn acknowledged(&mut self, positions: Vec<Position>) {
         self.acknowledging = None;
-        self.lanes.release(positions);
+        self.settle(positions);
+    }
+
+    /// An errand that set out before may bring these entries once more: until it is back, they are
+    /// remembered.
+    fn settle(&mut self, positions: Vec<Position>) {
+        self.settled.extend(positions);
+        if self.errand.is_none() {
+            self.lanes.release(&std::mem::take(&mut self.settled));
+        }
     }
 
     // --- errands ---
@@ -228,6 +240,7 @@ impl Loop {
                 self.context.log_is_away(&error);
             }
         }
+        self.settle(Vec::new());
     }
 
     fn received(&mut self, errand: Errand) {
@@ -270,7 +283,7 @@ impl Loop {
         while self.acknowledging.is_some() || !self.handled.is_empty() {
             self.start_acknowledging();
             let positions = under_way(&mut self.acknowledging).await;
-            self.acknowledged(&positions);
+            self.acknowledged(positions);
         }
     }
 }

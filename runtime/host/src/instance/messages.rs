@@ -71,8 +71,17 @@ impl Shelf {
     ///
     /// # Errors
     /// When the component does not export `spin:redis/inbound-redis@3.0.0`.
-    pub fn new(engine: Engine, grants: Arc<Grants>, instance: InstancePre<State>) -> wasmtime::Result<Self> {
-        Ok(Self { engine, grants, guest: GuestPre::new(instance)?, idle: Mutex::default() })
+    pub fn new(
+        engine: Engine,
+        grants: Arc<Grants>,
+        instance: InstancePre<State>,
+    ) -> wasmtime::Result<Self> {
+        Ok(Self {
+            engine,
+            grants,
+            guest: GuestPre::new(instance)?,
+            idle: Mutex::default(),
+        })
     }
 
     /// Has one message handled.
@@ -81,34 +90,51 @@ impl Shelf {
     /// See [`Unhandled`]; the instance is gone unless the guest merely refused.
     pub async fn handle(&self, call: Call, payload: Vec<u8>) -> Result<(), Unhandled> {
         let component = || self.grants.component.clone();
-        let failed = |error: wasmtime::Error| Unhandled::Failed { component: component(), source: error.into() };
+        let failed = |error: wasmtime::Error| Unhandled::Failed {
+            component: component(),
+            source: error.into(),
+        };
         let deadline = call.deadline;
         let taken = self.take().await;
-        let no_instance = |error: wasmtime::Error| Unhandled::NoInstance { component: component(), source: error.into() };
+        let no_instance = |error: wasmtime::Error| Unhandled::NoInstance {
+            component: component(),
+            source: error.into(),
+        };
         let mut resting = taken.map_err(no_instance)?;
         resting.store.data_mut().begin(call);
         resting.calls += 1;
 
         let guest = &resting.guest;
         let work = resting.store.run_concurrent(async |accessor| {
-            let answer = guest.spin_redis_inbound_redis().call_handle_message(accessor, payload).await;
+            let answer = guest
+                .spin_redis_inbound_redis()
+                .call_handle_message(accessor, payload)
+                .await;
             poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
             answer
         });
         let answer = tokio::time::timeout_at(deadline.into(), work)
             .await
-            .map_err(|_| Unhandled::Late { component: component() })?
+            .map_err(|_| Unhandled::Late {
+                component: component(),
+            })?
             .and_then(|answer| answer)
             .map_err(failed)?;
         self.put_back(resting);
-        answer.map_err(|error| Unhandled::Refused { component: component(), reason: format!("{error:?}") })
+        answer.map_err(|error| Unhandled::Refused {
+            component: component(),
+            reason: format!("{error:?}"),
+        })
     }
 
     /// Drops the instances that nobody has needed for a while.
     pub fn tidy(&self) {
         let now = Instant::now();
         let mut idle = self.idle.lock();
-        let stale = idle.iter().take_while(|resting| now.duration_since(resting.since) > IDLE).count();
+        let stale = idle
+            .iter()
+            .take_while(|resting| now.duration_since(resting.since) > IDLE)
+            .count();
         let dropped: Vec<_> = idle.drain(..stale).collect();
         drop(idle);
         drop(dropped);
@@ -122,7 +148,12 @@ impl Shelf {
         }
         let mut store = super::store(&self.engine, &self.grants)?;
         let guest = self.guest.instantiate_async(&mut store).await?;
-        Ok(Resting { store, guest, calls: 0, since: Instant::now() })
+        Ok(Resting {
+            store,
+            guest,
+            calls: 0,
+            since: Instant::now(),
+        })
     }
 
     fn put_back(&self, mut resting: Resting) {

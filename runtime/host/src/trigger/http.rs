@@ -73,8 +73,14 @@ pub async fn serve(
     drain: Duration,
 ) -> anyhow::Result<()> {
     let mut connections = auto::Builder::new(TokioExecutor::new());
-    connections.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    connections.http2().timer(TokioTimer::new()).max_concurrent_streams(1024);
+    connections
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE);
+    connections
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(1024);
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -96,7 +102,9 @@ pub async fn serve(
             let server = server.clone();
             async move { Ok::<_, Infallible>(server.answer(request, client).await) }
         });
-        let connection = connections.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = connections
+            .serve_connection(TokioIo::new(stream), service)
+            .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -105,7 +113,10 @@ pub async fn serve(
         });
     }
     drop(listener);
-    if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(drain, graceful.shutdown())
+        .await
+        .is_err()
+    {
         warn!("some requests did not finish while draining");
     }
     Ok(())
@@ -200,7 +211,9 @@ fn absolute(mut request: Request<Incoming>) -> Option<Request<Incoming>> {
         (None, None) => Authority::from_static("localhost"),
     };
     if !request.headers().contains_key(HOST) {
-        request.headers_mut().insert(HOST, authority.as_str().parse().ok()?);
+        request
+            .headers_mut()
+            .insert(HOST, authority.as_str().parse().ok()?);
     }
     parts.scheme = Some(Scheme::HTTP);
     parts.authority = Some(authority);

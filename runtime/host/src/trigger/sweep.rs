@@ -16,7 +16,11 @@ use crate::problem::full;
 use crate::trace::Trace;
 
 /// Sweeps one component until told to stop.
-pub async fn sweep(component: Arc<Component>, period: Duration, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+pub async fn sweep(
+    component: Arc<Component>,
+    period: Duration,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             () = tokio::time::sleep(period) => {}
@@ -30,7 +34,10 @@ async fn sweep_once(component: &Component) {
     let trace = Trace::fresh();
     let request = Request::builder()
         .method(Method::POST)
-        .uri(format!("http://{}.spin.internal/internal/sweep", component.id()))
+        .uri(format!(
+            "http://{}.spin.internal/internal/sweep",
+            component.id()
+        ))
         .header(TRACEPARENT, trace.parent.clone())
         .body(full(""));
     let Ok(request) = request else {

@@ -34,7 +34,10 @@ pub fn spin() -> Outcome {
 pub fn hoard(query: &Query) -> Outcome {
     let mib = query.number("mib", 1_usize)?;
     let bytes = vec![1_u8; mib << 20];
-    Ok(format!("holds {} MiB", std::hint::black_box(&bytes).len() >> 20))
+    Ok(format!(
+        "holds {} MiB",
+        std::hint::black_box(&bytes).len() >> 20
+    ))
 }
 
 /// `?kib=`: answers that many kibibytes.
@@ -61,9 +64,10 @@ pub fn count() -> Outcome {
     thread_local! {
         static COUNT: Cell<u32> = const { Cell::new(0) };
     }
-    Ok(COUNT.with(|count| {
-        count.set(count.get() + 1);
-        count.get()
-    })
-    .to_string())
+    Ok(COUNT
+        .with(|count| {
+            count.set(count.get() + 1);
+            count.get()
+        })
+        .to_string())
 }

@@ -27,7 +27,9 @@ pub async fn receive(message: &[u8]) -> Result<(), String> {
             spin_sdk::time::sleep(Duration::from_millis(ms)).await;
         }
         ("fail-times", times) => {
-            let times: i64 = times.parse().map_err(|_| format!("`{times}` is not a number"))?;
+            let times: i64 = times
+                .parse()
+                .map_err(|_| format!("`{times}` is not a number"))?;
             let attempt = increment(&bucket, &format!("attempts:{id}"))?;
             if attempt <= times {
                 return Err(format!("attempt {attempt} of {times} failed, as asked"));
@@ -37,7 +39,9 @@ pub async fn receive(message: &[u8]) -> Result<(), String> {
     }
 
     let number = increment(&bucket, "received")?;
-    bucket.set(&format!("received:{number}"), message).map_err(|error| format!("{error:?}"))
+    bucket
+        .set(&format!("received:{number}"), message)
+        .map_err(|error| format!("{error:?}"))
 }
 
 fn increment(bucket: &store::Bucket, key: &str) -> Result<i64, String> {

@@ -25,7 +25,11 @@ pub async fn echo(request: Request) -> Outcome {
         lines.push(format!("{name}: {}", value.to_str().unwrap_or("?")));
     }
     let body = request.into_body().bytes().await.map_err(told)?;
-    lines.push(format!("body {} bytes: {}", body.len(), String::from_utf8_lossy(&body)));
+    lines.push(format!(
+        "body {} bytes: {}",
+        body.len(),
+        String::from_utf8_lossy(&body)
+    ));
     Ok(lines.join("\n"))
 }
 
@@ -39,23 +43,34 @@ pub async fn chain(query: &Query) -> Outcome {
     if query.get("first_byte_ms").is_some() {
         let options = RequestOptions::new();
         let nanoseconds = query.number("first_byte_ms", 0_u64)? * 1_000_000;
-        options.set_first_byte_timeout(Some(nanoseconds)).map_err(told)?;
-        request.extensions_mut().insert(RequestOptionsExtension(options));
+        options
+            .set_first_byte_timeout(Some(nanoseconds))
+            .map_err(told)?;
+        request
+            .extensions_mut()
+            .insert(RequestOptionsExtension(options));
     }
     let started = Instant::now();
     let patience = Duration::from_millis(query.number("guest_ms", 600_000)?);
     let sent = pin!(spin_sdk::http::send(request));
     let timeout = pin!(spin_sdk::time::sleep(patience));
     match select(sent, timeout).await {
-        Either::Right(_) => Ok(format!("guest gave up after {} ms", started.elapsed().as_millis())),
-        Either::Left((Err(error), _)) => {
-            Ok(format!("error {error:?} after {} ms", started.elapsed().as_millis()))
-        }
+        Either::Right(_) => Ok(format!(
+            "guest gave up after {} ms",
+            started.elapsed().as_millis()
+        )),
+        Either::Left((Err(error), _)) => Ok(format!(
+            "error {error:?} after {} ms",
+            started.elapsed().as_millis()
+        )),
         Either::Left((Ok(response), _)) => {
             let status = response.status().as_u16();
             let body = response.into_body().bytes().await.map_err(told)?;
             let millis = started.elapsed().as_millis();
-            Ok(format!("status {status} after {millis} ms\n{}", String::from_utf8_lossy(&body)))
+            Ok(format!(
+                "status {status} after {millis} ms\n{}",
+                String::from_utf8_lossy(&body)
+            ))
         }
     }
 }
@@ -75,11 +90,16 @@ pub async fn relay(query: &Query, request: Request) -> Outcome {
     let response = spin_sdk::http::send(onward).await.map_err(told)?;
     let status = response.status().as_u16();
     let body = response.into_body().bytes().await.map_err(told)?;
-    Ok(format!("status {status}\n{}", String::from_utf8_lossy(&body)))
+    Ok(format!(
+        "status {status}\n{}",
+        String::from_utf8_lossy(&body)
+    ))
 }
 
 pub async fn variable(query: &Query) -> Outcome {
-    spin_sdk::variables::get(query.text("name")?).await.map_err(told)
+    spin_sdk::variables::get(query.text("name")?)
+        .await
+        .map_err(told)
 }
 
 pub fn environment(query: &Query) -> Outcome {
@@ -90,7 +110,9 @@ pub fn environment(query: &Query) -> Outcome {
 pub fn file(query: &Query) -> Outcome {
     let path = query.text("path")?;
     match query.get("write") {
-        Some(text) => std::fs::write(path, text).map(|()| "written".to_owned()).map_err(told),
+        Some(text) => std::fs::write(path, text)
+            .map(|()| "written".to_owned())
+            .map_err(told),
         None => std::fs::read_to_string(path).map_err(told),
     }
 }
@@ -107,15 +129,22 @@ pub async fn redis(query: &Query) -> Outcome {
     let address = query.get("address").unwrap_or("redis://127.0.0.1:6379");
     let connection = Connection::open(address).await.map_err(told)?;
     if let Some(channel) = query.get("publish") {
-        connection.publish(channel, query.text("payload")?).await.map_err(told)?;
+        connection
+            .publish(channel, query.text("payload")?)
+            .await
+            .map_err(told)?;
         return Ok("published".to_owned());
     }
-    let arguments = query.all("argument").map(|argument| match argument.parse() {
-        Ok(number) => RedisParameter::Int64(number),
-        Err(_) => RedisParameter::Binary(argument.as_bytes().to_vec()),
-    });
-    let results =
-        connection.execute(query.text("command")?, arguments.collect::<Vec<_>>()).await.map_err(told)?;
+    let arguments = query
+        .all("argument")
+        .map(|argument| match argument.parse() {
+            Ok(number) => RedisParameter::Int64(number),
+            Err(_) => RedisParameter::Binary(argument.as_bytes().to_vec()),
+        });
+    let results = connection
+        .execute(query.text("command")?, arguments.collect::<Vec<_>>())
+        .await
+        .map_err(told)?;
     let words = results.into_iter().map(|result| match result {
         RedisResult::Nil => "nil".to_owned(),
         RedisResult::Status(status) => format!("status:{status}"),

@@ -6,7 +6,11 @@ pub struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn of(uri: &Uri) -> Self {
-        let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let pairs = uri
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty());
         Self(
             pairs
                 .map(|pair| {
@@ -18,22 +22,31 @@ impl Query {
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub fn text(&self, name: &str) -> Result<&str, String> {
-        self.get(name).ok_or_else(|| format!("`{name}=` is missing"))
+        self.get(name)
+            .ok_or_else(|| format!("`{name}=` is missing"))
     }
 
     pub fn number<N: std::str::FromStr>(&self, name: &str, otherwise: N) -> Result<N, String> {
         match self.get(name) {
             None => Ok(otherwise),
-            Some(value) => value.parse().map_err(|_| format!("`{name}={value}` is not a number")),
+            Some(value) => value
+                .parse()
+                .map_err(|_| format!("`{name}={value}` is not a number")),
         }
     }
 
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 

@@ -22,18 +22,27 @@ fn shown(value: Option<Vec<u8>>) -> String {
 
 /// `/kv/<verb>?store=&key=&value=` through `spin:key-value`.
 pub async fn key_value(verb: &str, query: &Query) -> Outcome {
-    let store = Store::open(query.get("store").unwrap_or(STORE)).await.map_err(told)?;
+    let store = Store::open(query.get("store").unwrap_or(STORE))
+        .await
+        .map_err(told)?;
     match verb {
         "get" => Ok(shown(store.get(query.text("key")?).await.map_err(told)?)),
         "set" => {
-            store.set(query.text("key")?, query.text("value")?).await.map_err(told)?;
+            store
+                .set(query.text("key")?, query.text("value")?)
+                .await
+                .map_err(told)?;
             Ok("set".to_owned())
         }
         "delete" => {
             store.delete(query.text("key")?).await.map_err(told)?;
             Ok("deleted".to_owned())
         }
-        "exists" => Ok(store.exists(query.text("key")?).await.map_err(told)?.to_string()),
+        "exists" => Ok(store
+            .exists(query.text("key")?)
+            .await
+            .map_err(told)?
+            .to_string()),
         "keys" => {
             let mut keys = store.get_keys().await.collect().await.map_err(told)?;
             keys.sort();
@@ -49,7 +58,9 @@ pub fn wasi_key_value(verb: &str, query: &Query) -> Outcome {
     match verb {
         "get" => Ok(shown(bucket.get(query.text("key")?).map_err(told)?)),
         "set" => {
-            bucket.set(query.text("key")?, query.text("value")?.as_bytes()).map_err(told)?;
+            bucket
+                .set(query.text("key")?, query.text("value")?.as_bytes())
+                .map_err(told)?;
             Ok("set".to_owned())
         }
         "delete" => {
@@ -64,18 +75,25 @@ pub fn wasi_key_value(verb: &str, query: &Query) -> Outcome {
         }
         "increment" => {
             let delta = query.number("delta", 1)?;
-            Ok(atomics::increment(&bucket, query.text("key")?, delta).map_err(told)?.to_string())
+            Ok(atomics::increment(&bucket, query.text("key")?, delta)
+                .map_err(told)?
+                .to_string())
         }
         "get-many" => {
             let keys: Vec<String> = query.all("key").map(str::to_owned).collect();
             let mut found = batch::get_many(&bucket, &keys).map_err(told)?;
             found.sort();
-            let lines = found.into_iter().map(|(key, value)| format!("{key}={}", shown(value)));
+            let lines = found
+                .into_iter()
+                .map(|(key, value)| format!("{key}={}", shown(value)));
             Ok(lines.collect::<Vec<_>>().join(" "))
         }
         "set-many" => {
             let value = query.text("value")?.as_bytes().to_vec();
-            let pairs: Vec<_> = query.all("key").map(|key| (key.to_owned(), value.clone())).collect();
+            let pairs: Vec<_> = query
+                .all("key")
+                .map(|key| (key.to_owned(), value.clone()))
+                .collect();
             batch::set_many(&bucket, &pairs).map_err(told)?;
             Ok(format!("set {}", pairs.len()))
         }
@@ -104,7 +122,10 @@ pub fn compare_and_swap(verb: &str, query: &Query) -> Outcome {
             Ok(match atomics::swap(cas, query.text("value")?.as_bytes()) {
                 Ok(()) => format!("{before} -> swapped"),
                 Err(atomics::CasError::CasFailed(newest)) => {
-                    format!("{before} -> failed, now {}", shown(newest.current().map_err(told)?))
+                    format!(
+                        "{before} -> failed, now {}",
+                        shown(newest.current().map_err(told)?)
+                    )
                 }
                 Err(atomics::CasError::StoreError(error)) => return Err(told(error)),
             })
@@ -144,18 +165,25 @@ pub fn compare_and_swap(verb: &str, query: &Query) -> Outcome {
 
 /// `/sql?db=&statement=&value=…`: values are bound; digits only are integers, `null` is null, the rest is text.
 pub async fn sql(query: &Query) -> Outcome {
-    let connection = Connection::open(query.get("db").unwrap_or(STORE)).await.map_err(told)?;
+    let connection = Connection::open(query.get("db").unwrap_or(STORE))
+        .await
+        .map_err(told)?;
     let values = query.all("value").map(|value| match value.parse() {
         Ok(number) => Value::Integer(number),
         Err(_) if value == "null" => Value::Null,
         Err(_) => Value::Text(value.to_owned()),
     });
-    let result =
-        connection.execute(query.text("statement")?, values.collect::<Vec<_>>()).await.map_err(told)?;
+    let result = connection
+        .execute(query.text("statement")?, values.collect::<Vec<_>>())
+        .await
+        .map_err(told)?;
     let columns = result.columns().join(" ");
     let rows = result.collect().await.map_err(told)?;
     let changes = connection.changes().await;
     let last = connection.last_insert_rowid().await;
     let lines = rows.iter().map(|row| format!("{:?}", row.values));
-    Ok(format!("{columns}\n{}\nchanges {changes}, last rowid {last}", lines.collect::<Vec<_>>().join("\n")))
+    Ok(format!(
+        "{columns}\n{}\nchanges {changes}, last rowid {last}",
+        lines.collect::<Vec<_>>().join("\n")
+    ))
 }

@@ -41,9 +41,15 @@ pub struct Database {
 
 /// Where a database is.
 enum Place {
-    File { path: PathBuf, attach: bool },
+    File {
+        path: PathBuf,
+        attach: bool,
+    },
     /// The connection that is never used keeps the database alive.
-    Memory { uri: String, _alive: Mutex<Connection> },
+    Memory {
+        uri: String,
+        _alive: Mutex<Connection>,
+    },
 }
 
 /// A connection that belongs to one guest until it is dropped.
@@ -78,8 +84,13 @@ impl Database {
             std::fs::create_dir_all(directory)
                 .with_context(|| format!("cannot create {}", directory.display()))?;
         }
-        let place = Place::File { path: path.to_owned(), attach };
-        let first = place.connect().with_context(|| format!("cannot open {}", path.display()))?;
+        let place = Place::File {
+            path: path.to_owned(),
+            attach,
+        };
+        let first = place
+            .connect()
+            .with_context(|| format!("cannot open {}", path.display()))?;
         Ok(Self::at(place, first))
     }
 
@@ -97,7 +108,11 @@ impl Database {
 
     fn at(place: Place, first: Connection) -> Arc<Self> {
         let idle = Mutex::new(vec![first]);
-        Arc::new(Self { place, idle, writing: tokio::sync::Mutex::default() })
+        Arc::new(Self {
+            place,
+            idle,
+            writing: tokio::sync::Mutex::default(),
+        })
     }
 
     /// A connection for one guest: one that is idle, or a new one.
@@ -110,7 +125,10 @@ impl Database {
             Some(connection) => connection,
             None => self.place.connect().map_err(|error| told(&error))?,
         };
-        Ok(Arc::new(Session { database: self.clone(), connection: Mutex::new(Some(connection)) }))
+        Ok(Arc::new(Session {
+            database: self.clone(),
+            connection: Mutex::new(Some(connection)),
+        }))
     }
 
     fn put_back(&self, connection: Connection) {
@@ -149,7 +167,9 @@ impl Place {
 /// A guest's SQL may do anything to its own database, and nothing to any other file.
 fn authorize(context: AuthContext<'_>) -> Authorization {
     match context.action {
-        AuthAction::Attach { filename: "" | ":memory:" } => Authorization::Allow,
+        AuthAction::Attach {
+            filename: "" | ":memory:",
+        } => Authorization::Allow,
         AuthAction::Attach { .. } => Authorization::Deny,
         AuthAction::Pragma { pragma_name, .. } => match pragma_name.to_ascii_lowercase().as_str() {
             "journal_mode" | "temp_store_directory" | "data_store_directory" => Authorization::Deny,
@@ -166,7 +186,12 @@ impl Session {
     ///
     /// # Errors
     /// What SQLite says, or that the deadline came first.
-    pub async fn execute(&self, statement: &str, parameters: &[Value], deadline: Instant) -> Result<Answer, Error> {
+    pub async fn execute(
+        &self,
+        statement: &str,
+        parameters: &[Value],
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
         let mut pause = Duration::from_millis(1);
         loop {
             match self.attempt(statement, parameters, deadline).await {
@@ -183,15 +208,26 @@ impl Session {
 
     /// The rowid of the latest insert.
     pub fn last_insert_rowid(&self) -> i64 {
-        self.connection.lock().as_ref().map_or(0, Connection::last_insert_rowid)
+        self.connection
+            .lock()
+            .as_ref()
+            .map_or(0, Connection::last_insert_rowid)
     }
 
     /// How many rows the latest statement changed.
     pub fn changes(&self) -> u64 {
-        self.connection.lock().as_ref().map_or(0, Connection::changes)
+        self.connection
+            .lock()
+            .as_ref()
+            .map_or(0, Connection::changes)
     }
 
-    async fn attempt(&self, statement: &str, parameters: &[Value], deadline: Instant) -> Result<Answer, Setback> {
+    async fn attempt(
+        &self,
+        statement: &str,
+        parameters: &[Value],
+        deadline: Instant,
+    ) -> Result<Answer, Setback> {
         // Inside a transaction the file is ours already; taking a turn then could wait for ourselves.
         let takes_turn = self.with(|connection| {
             Ok(connection.is_autocommit() && !connection.prepare_cached(statement)?.readonly())
@@ -227,7 +263,11 @@ fn run(
 ) -> Result<Answer, Setback> {
     connection.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
     let mut statement = connection.prepare_cached(statement)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let mut found = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound)))?;
     let (mut rows, mut bytes) = (Vec::new(), 0);
     while let Some(row) = found.next()? {

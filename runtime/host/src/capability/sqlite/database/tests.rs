@@ -20,7 +20,11 @@ async fn run(session: &Session, statement: &str) -> Result<Vec<Vec<Value>>, Erro
 }
 
 async fn count(session: &Session) -> i64 {
-    match run(session, "SELECT count(*) FROM t").await.unwrap().as_slice() {
+    match run(session, "SELECT count(*) FROM t")
+        .await
+        .unwrap()
+        .as_slice()
+    {
         [row] => match row.as_slice() {
             [Value::Integer(count)] => *count,
             other => panic!("{other:?}"),
@@ -33,7 +37,9 @@ async fn count(session: &Session) -> i64 {
 async fn values_come_back_as_they_were_bound() {
     let (database, _directory) = database();
     let session = database.session().unwrap();
-    run(&session, "CREATE TABLE t(a, b, c, d, e)").await.unwrap();
+    run(&session, "CREATE TABLE t(a, b, c, d, e)")
+        .await
+        .unwrap();
     let values = [
         Value::Integer(7),
         Value::Real(0.5),
@@ -41,11 +47,20 @@ async fn values_come_back_as_they_were_bound() {
         Value::Blob(vec![0, 255]),
         Value::Null,
     ];
-    session.execute("INSERT INTO t VALUES (?, ?, ?, ?, ?)", &values, soon()).await.unwrap();
+    session
+        .execute("INSERT INTO t VALUES (?, ?, ?, ?, ?)", &values, soon())
+        .await
+        .unwrap();
     assert_eq!((session.changes(), session.last_insert_rowid()), (1, 1));
-    let answer = session.execute("SELECT * FROM t", &[], soon()).await.unwrap();
+    let answer = session
+        .execute("SELECT * FROM t", &[], soon())
+        .await
+        .unwrap();
     assert_eq!(answer.columns, ["a", "b", "c", "d", "e"]);
-    assert_eq!(format!("{:?}", answer.rows[0].values), format!("{values:?}"));
+    assert_eq!(
+        format!("{:?}", answer.rows[0].values),
+        format!("{values:?}")
+    );
 }
 
 #[tokio::test]
@@ -79,7 +94,8 @@ async fn a_writer_waits_for_the_transaction_of_another() {
     let (one, other) = (database.session().unwrap(), database.session().unwrap());
     run(&one, "CREATE TABLE t(a)").await.unwrap();
     run(&one, "BEGIN IMMEDIATE").await.unwrap();
-    let (waited, committed) = tokio::join!(run(&other, "INSERT INTO t VALUES (1)"), run(&one, "COMMIT"));
+    let (waited, committed) =
+        tokio::join!(run(&other, "INSERT INTO t VALUES (1)"), run(&one, "COMMIT"));
     committed.unwrap();
     waited.unwrap();
     assert_eq!(count(&one).await, 1);
@@ -88,7 +104,9 @@ async fn a_writer_waits_for_the_transaction_of_another() {
 #[tokio::test]
 async fn simultaneous_writers_all_succeed() {
     let (database, _directory) = database();
-    run(&database.session().unwrap().clone(), "CREATE TABLE t(a)").await.unwrap();
+    run(&database.session().unwrap().clone(), "CREATE TABLE t(a)")
+        .await
+        .unwrap();
     let writers = (0..32).map(|_| {
         let session = database.session().unwrap();
         tokio::spawn(async move { run(&session, "INSERT INTO t VALUES (1)").await })
@@ -103,9 +121,15 @@ async fn simultaneous_writers_all_succeed() {
 async fn a_query_without_end_stops_at_the_deadline() {
     let (database, _directory) = database();
     let session = database.session().unwrap();
-    let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
-    let outcome = session.execute(endless, &[], Instant::now() + Duration::from_millis(20)).await;
-    assert_eq!(outcome.err().map(|error| format!("{error:?}")).as_deref(), Some("Error::Io(\"the deadline came first\")"));
+    let endless =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
+    let outcome = session
+        .execute(endless, &[], Instant::now() + Duration::from_millis(20))
+        .await;
+    assert_eq!(
+        outcome.err().map(|error| format!("{error:?}")).as_deref(),
+        Some("Error::Io(\"the deadline came first\")")
+    );
     run(&session, "SELECT 1").await.unwrap();
 }
 
