@@ -1,1 +1,11 @@
 //! Protections.
+
+pub mod breaker;
+pub mod deadline;
+mod guarded;
+mod priority;
+mod setting;
+
+pub use guarded::{Answering, Guarded};
+pub use priority::Priority;
+pub use setting::BadSetting;

@@ -1,0 +1,107 @@
+//! What a breaker costs a call: `cargo bench -p resilience` prints nanoseconds per call.
+//!
+//! A plain loop around the public functions, the best of several rounds: enough to see whether a call stays far below
+//! the 200 ns that the platform allows it, and spares a benchmark library. Each call asks twice for the time, which
+//! is a good part of what is measured; the first line says how much.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use resilience::BadSetting;
+use resilience::breaker::{Breaker, Config, Outcome, Settings, SlowCalls, Transition, WindowSize};
+
+const CALLS: u32 = 1_000_000;
+const ROUNDS: u32 = 7;
+
+fn main() -> Result<(), BadSetting> {
+    report("two looks at the clock", || {
+        black_box((tokio::time::Instant::now(), tokio::time::Instant::now()));
+    });
+    for (name, settings) in [
+        ("closed, window of 100 calls", Settings::default()),
+        (
+            "closed, window of 10 s, slow calls",
+            Settings {
+                window: WindowSize::Time(Duration::from_secs(10)),
+                slow_calls: Some(SlowCalls {
+                    after: Duration::from_secs(1),
+                    rate: 50,
+                }),
+                ..Settings::default()
+            },
+        ),
+    ] {
+        let breaker = breaker(settings)?;
+        report(name, || succeed(&breaker));
+    }
+
+    let open = breaker(Settings::default())?;
+    open.force_open();
+    report("open, refused", || drop(black_box(open.acquire())));
+
+    let disabled = breaker(Settings::default())?;
+    disabled.disable();
+    report("disabled", || succeed(&disabled));
+
+    let shared = breaker(Settings::default())?;
+    for threads in [2, 4] {
+        let name = format!("closed, {threads} threads at once, per call of each");
+        print(&name, contended(&shared, threads));
+    }
+
+    let flapping = breaker(Settings {
+        consecutive_failures: Some(1),
+        ..Settings::default()
+    })?;
+    report("trip and reset (two transitions)", || {
+        if let Ok(permit) = flapping.acquire() {
+            permit.record(Outcome::Failure);
+        }
+        flapping.reset();
+    });
+    Ok(())
+}
+
+fn breaker(settings: Settings) -> Result<Breaker, BadSetting> {
+    let observer = |transition: &Transition| {
+        black_box(transition);
+    };
+    Config::new(settings).map(|config| Breaker::new("bench", config, observer))
+}
+
+fn succeed(breaker: &Breaker) {
+    if let Ok(permit) = black_box(breaker).acquire() {
+        permit.record(Outcome::Success);
+    }
+}
+
+fn report(name: &str, mut call: impl FnMut()) {
+    let best = (0..ROUNDS)
+        .map(|_| timed(&mut call))
+        .min()
+        .unwrap_or_default();
+    print(name, best);
+}
+
+fn timed(call: &mut impl FnMut()) -> Duration {
+    let began = Instant::now();
+    (0..CALLS).for_each(|_| call());
+    began.elapsed()
+}
+
+fn contended(breaker: &Breaker, threads: u32) -> Duration {
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| timed(&mut || succeed(breaker)));
+        }
+    });
+    began.elapsed()
+}
+
+fn print(name: &str, took: Duration) {
+    println!(
+        "{name:<48} {:>7.1} ns",
+        took.as_nanos() as f64 / f64::from(CALLS)
+    );
+}

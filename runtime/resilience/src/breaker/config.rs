@@ -1,0 +1,285 @@
+//! When a breaker opens, for how long, and what it takes to close it again.
+//!
+//! [`Settings`] are plain numbers with sensible defaults; a [`Config`] is settings that were checked. Nothing but a
+//! `Config` makes a breaker.
+
+use std::time::Duration;
+
+use crate::setting::{BadSetting, a_percentage, a_time, within};
+
+/// What may be set. `Settings::default()` with a few fields changed is how one is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The calls that count: everything older is forgotten.
+    pub window: WindowSize,
+    /// Rates are not looked at before so many calls are in the window.
+    pub minimum_calls: u32,
+    /// Opens when at least this many percent of the calls in the window failed.
+    pub failure_rate: Option<u8>,
+    /// Opens when too many calls in the window were slow.
+    pub slow_calls: Option<SlowCalls>,
+    /// Opens after this many failures in a row, whatever the window says.
+    pub consecutive_failures: Option<u32>,
+    /// How long it stays open.
+    pub open_time: OpenTime,
+    /// How many calls a half-open breaker lets through to find out.
+    pub probes: u32,
+    /// How long a half-open breaker waits for its probes; then it opens again.
+    pub probe_patience: Duration,
+}
+
+/// The size of a sliding window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowSize {
+    /// The last so many calls.
+    Calls(u32),
+    /// The calls of the last so long, in steps of a tenth of it.
+    Time(Duration),
+}
+
+/// What is slow, and how much of it is too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlowCalls {
+    /// A call that takes at least this long is slow.
+    pub after: Duration,
+    /// Opens when at least this many percent of the calls in the window were slow.
+    pub rate: u8,
+}
+
+/// How long a breaker stays open: longer each time in a row, up to a cap.
+///
+/// The time is drawn from the last `jitter` percent below the full one, so that the breakers of many hosts do not
+/// all probe a sick service at the same instant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OpenTime {
+    /// The first time.
+    pub first: Duration,
+    /// What each further time is multiplied by.
+    pub growth: f64,
+    /// The cap.
+    pub longest: Duration,
+    /// By how many percent it may be shortened at random.
+    pub jitter: u8,
+}
+
+/// Settings that were checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config(Settings);
+
+// === impl Settings ===
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            window: WindowSize::Calls(100),
+            minimum_calls: 20,
+            failure_rate: Some(50),
+            slow_calls: None,
+            consecutive_failures: None,
+            open_time: OpenTime::default(),
+            probes: 3,
+            probe_patience: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for OpenTime {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            growth: 2.0,
+            longest: Duration::from_secs(60),
+            jitter: 20,
+        }
+    }
+}
+
+impl Settings {
+    fn check(&self) -> Result<(), BadSetting> {
+        self.window.check()?;
+        within(
+            "minimum_calls",
+            self.minimum_calls,
+            1..=self.window.most_calls(),
+        )?;
+        within("probes", self.probes, 1..=1000)?;
+        a_time("probe_patience", self.probe_patience)?;
+        self.open_time.check()?;
+        if let Some(rate) = self.failure_rate {
+            a_percentage("failure_rate", rate)?;
+        }
+        if let Some(SlowCalls { after, rate }) = self.slow_calls {
+            a_time("slow_calls.after", after)?;
+            a_percentage("slow_calls.rate", rate)?;
+        }
+        if let Some(failures) = self.consecutive_failures {
+            within("consecutive_failures", failures, 1..=100_000)?;
+        }
+        self.has_a_rule()
+    }
+
+    fn has_a_rule(&self) -> Result<(), BadSetting> {
+        let rules = (
+            self.failure_rate,
+            self.slow_calls,
+            self.consecutive_failures,
+        );
+        if rules == (None, None, None) {
+            return Err(BadSetting::new(
+                "failure_rate",
+                "absent",
+                "without it, slow_calls or consecutive_failures the breaker would never open",
+            ));
+        }
+        Ok(())
+    }
+}
+
+// === impl WindowSize ===
+
+impl WindowSize {
+    fn check(self) -> Result<(), BadSetting> {
+        match self {
+            Self::Calls(calls) => within("window", calls, 1..=100_000),
+            Self::Time(time) => a_time("window", time / 10).map_err(|_| {
+                BadSetting::new("window", time, "it must lie between 10ms and 10 days")
+            }),
+        }
+    }
+
+    fn most_calls(self) -> u32 {
+        match self {
+            Self::Calls(calls) => calls,
+            Self::Time(_) => 1_000_000,
+        }
+    }
+}
+
+// === impl OpenTime ===
+
+impl OpenTime {
+    fn check(self) -> Result<(), BadSetting> {
+        a_time("open_time.first", self.first)?;
+        a_time("open_time.longest", self.longest)?;
+        within(
+            "open_time.longest",
+            self.longest,
+            self.first..=crate::setting::LONGEST,
+        )?;
+        within("open_time.growth", self.growth, 1.0..=10.0)?;
+        within("open_time.jitter", self.jitter, 0..=90)
+    }
+
+    /// The time to stay open when this is the `turn`th opening in a row (from 1), with luck between 0 and 1.
+    pub(super) fn draw(self, turn: u32, luck: f64) -> Duration {
+        let turn = i32::try_from(turn.saturating_sub(1)).unwrap_or(i32::MAX);
+        let full = self.first.as_secs_f64() * self.growth.powi(turn);
+        let full = full.min(self.longest.as_secs_f64());
+        let shortened = full * (1.0 - luck * f64::from(self.jitter) / 100.0);
+        Duration::from_secs_f64(shortened).min(self.longest)
+    }
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Checks settings.
+    ///
+    /// # Errors
+    /// When one of them makes no sense, or no rule is left that could open the breaker.
+    pub fn new(settings: Settings) -> Result<Self, BadSetting> {
+        settings.check().map(|()| Self(settings))
+    }
+
+    /// What was checked.
+    pub fn settings(&self) -> &Settings {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_defaults_are_fine() {
+        assert_eq!(Config::new(Settings::default()), Ok(Config::default()));
+    }
+
+    /// The setting that is refused after this change to good ones.
+    fn refused(change: impl FnOnce(&mut Settings)) -> &'static str {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        Config::new(settings).unwrap_err().setting
+    }
+
+    #[test]
+    fn a_bad_number_is_refused_by_name() {
+        let slow = |after, rate| Some(SlowCalls { after, rate });
+        assert_eq!(refused(|it| it.window = WindowSize::Calls(0)), "window");
+        assert_eq!(
+            refused(|it| it.window = WindowSize::Time(Duration::ZERO)),
+            "window"
+        );
+        assert_eq!(refused(|it| it.minimum_calls = 0), "minimum_calls");
+        assert_eq!(refused(|it| it.minimum_calls = 101), "minimum_calls");
+        assert_eq!(refused(|it| it.failure_rate = Some(0)), "failure_rate");
+        assert_eq!(
+            refused(|it| it.slow_calls = slow(Duration::ZERO, 50)),
+            "slow_calls.after"
+        );
+        assert_eq!(
+            refused(|it| it.slow_calls = slow(SECOND, 101)),
+            "slow_calls.rate"
+        );
+        assert_eq!(
+            refused(|it| it.consecutive_failures = Some(0)),
+            "consecutive_failures"
+        );
+        assert_eq!(refused(|it| it.probes = 0), "probes");
+        assert_eq!(
+            refused(|it| it.probe_patience = Duration::ZERO),
+            "probe_patience"
+        );
+        assert_eq!(
+            refused(|it| it.open_time.first = 2 * SECOND * 60),
+            "open_time.longest"
+        );
+        assert_eq!(
+            refused(|it| it.open_time.growth = f64::NAN),
+            "open_time.growth"
+        );
+        assert_eq!(refused(|it| it.open_time.jitter = 100), "open_time.jitter");
+    }
+
+    #[test]
+    fn a_breaker_that_could_never_open_is_refused() {
+        assert_eq!(refused(|it| it.failure_rate = None), "failure_rate");
+    }
+
+    #[test]
+    fn open_time_doubles_up_to_its_cap() {
+        let open_time = OpenTime {
+            jitter: 0,
+            ..OpenTime::default()
+        };
+        for (turn, seconds) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (u32::MAX, 60)] {
+            assert_eq!(open_time.draw(turn, 0.5), Duration::from_secs(seconds));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_only_ever_shortens(turn in 1..100_u32, luck in 0.0..1.0_f64, jitter in 0..=90_u8) {
+            let open_time = OpenTime { jitter, ..OpenTime::default() };
+            let full = OpenTime { jitter: 0, ..open_time }.draw(turn, 0.0);
+            let drawn = open_time.draw(turn, luck);
+            prop_assert!(drawn <= full && drawn <= open_time.longest);
+            let least = full.mul_f64(1.0 - f64::from(jitter) / 100.0);
+            prop_assert!(drawn + Duration::from_nanos(1) >= least, "{drawn:?} of {full:?}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What holds for every history of a breaker, tried on thousands of random ones.
+
+use super::super::config::{OpenTime, Settings, WindowSize};
+use super::*;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// One thing that may happen to a breaker.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// A call asks for admission.
+    Start,
+    /// One of the calls under way ends.
+    End(usize, Outcome),
+    /// One of the calls under way is dropped.
+    Drop(usize),
+    /// Time passes.
+    Pause(u64),
+    ForceOpen,
+    Disable,
+    Reset,
+}
+
+fn outcomes() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        3 => Just(Outcome::Success),
+        4 => Just(Outcome::Failure),
+        1 => Just(Outcome::Slow),
+        1 => Just(Outcome::Ignored),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        20 => Just(Step::Start),
+        16 => (any::<usize>(), outcomes()).prop_map(|(index, outcome)| Step::End(index, outcome)),
+        2 => any::<usize>().prop_map(Step::Drop),
+        8 => (1..3000_u64).prop_map(Step::Pause),
+        1 => Just(Step::ForceOpen),
+        1 => Just(Step::Disable),
+        2 => Just(Step::Reset),
+    ];
+    vec(step, 0..200)
+}
+
+prop_compose! {
+    fn configs()(
+        by_time in any::<bool>(),
+        minimum_calls in 1..4_u32,
+        failure_rate in proptest::option::of(1..=100_u8),
+        consecutive in 1..6_u32,
+        slow in proptest::option::of((1..2000_u64, 1..=100_u8)),
+        jitter in 0..=90_u8,
+        probes in 1..5_u32,
+        patience in 1..5000_u64,
+    ) -> Config {
+        let millis = Duration::from_millis;
+        Config::new(Settings {
+            window: if by_time { WindowSize::Time(millis(2000)) } else { WindowSize::Calls(5) },
+            minimum_calls,
+            failure_rate,
+            slow_calls: slow.map(|(after, rate)| SlowCalls { after: millis(after), rate }),
+            consecutive_failures: Some(consecutive),
+            open_time: OpenTime { jitter, longest: millis(8000), ..OpenTime::default() },
+            probes,
+            probe_patience: millis(patience),
+        })
+        .unwrap()
+    }
+}
+
+/// A breaker under test, and what was promised about it.
+struct Witness {
+    machine: Machine,
+    config: Config,
+    now: Time,
+    underway: Vec<Ticket>,
+    /// The last state that was reported, and the number of that report.
+    reported: (State, u64),
+    /// Until when an open breaker promised to refuse.
+    refuses_until: Time,
+    admitted: u64,
+    refused: u64,
+}
+
+impl Witness {
+    fn new(config: Config, seed: u64) -> Self {
+        Self {
+            machine: Machine::new(config.clone(), seed),
+            config,
+            now: Time::ZERO,
+            underway: Vec::new(),
+            reported: (State::Closed, 0),
+            refuses_until: Time::ZERO,
+            admitted: 0,
+            refused: 0,
+        }
+    }
+
+    fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
+        let now = self.now;
+        match step {
+            Step::Start => self.start()?,
+            Step::End(index, outcome) if !self.underway.is_empty() => {
+                let ticket = self.underway.swap_remove(index % self.underway.len());
+                let before = self.machine.era;
+                let change = self.machine.finish(ticket, outcome, now);
+                prop_assert!(
+                    change.is_none() || ticket.era == before,
+                    "a straggler had a say"
+                );
+                self.hear(change)?;
+            }
+            Step::Drop(index) if !self.underway.is_empty() => {
+                let ticket = self.underway.swap_remove(index % self.underway.len());
+                let change = self.machine.abandon(ticket, now);
+                self.hear(change)?;
+            }
+            Step::End(..) | Step::Drop(_) => {}
+            Step::Pause(millis) => self.now += Duration::from_millis(millis),
+            Step::ForceOpen => {
+                let change = self.machine.force_open(now);
+                self.hear(change)?;
+            }
+            Step::Disable => {
+                let change = self.machine.disable(now);
+                self.hear(change)?;
+            }
+            Step::Reset => {
+                let change = self.machine.reset(now);
+                self.hear(change)?;
+            }
+        }
+        prop_assert_eq!(
+            self.machine.state(),
+            self.reported.0,
+            "a change was not reported"
+        );
+        Ok(())
+    }
+
+    fn start(&mut self) -> Result<(), TestCaseError> {
+        let before = self.machine.state();
+        let advice = self.machine.retry_after(self.now);
+        let (admitted, change) = self.machine.admit(self.now);
+        self.hear(change)?;
+        match (before, &admitted) {
+            (State::Closed | State::Disabled, admitted) => prop_assert!(admitted.is_ok()),
+            (State::ForcedOpen, admitted) => prop_assert!(admitted.is_err()),
+            (State::Open, Ok(_)) => prop_assert!(self.now >= self.refuses_until, "before its time"),
+            (State::Open, Err(_)) => prop_assert!(self.now < self.refuses_until, "after its time"),
+            (State::HalfOpen, _) => {}
+        }
+        match admitted {
+            Ok(ticket) => {
+                prop_assert_eq!(advice, None, "let a call through that it advised to wait");
+                self.admitted += 1;
+                self.underway.push(ticket);
+                let probes = self
+                    .underway
+                    .iter()
+                    .filter(|ticket| ticket.era == self.machine.era)
+                    .count();
+                let is_half_open = self.machine.state() == State::HalfOpen;
+                prop_assert!(!is_half_open || probes <= self.config.settings().probes as usize);
+            }
+            Err(denied) => {
+                self.refused += 1;
+                prop_assert!(
+                    !denied.retry_after.is_zero(),
+                    "refused without saying until when"
+                );
+                prop_assert!(denied.retry_after <= self.config.settings().open_time.longest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports follow one another: each begins where the one before ended.
+    fn hear(&mut self, change: Option<Change>) -> Result<(), TestCaseError> {
+        let Some(change) = change else {
+            return Ok(());
+        };
+        let (state, sequence) = self.reported;
+        prop_assert_eq!(change.from, state);
+        prop_assert_ne!(change.to, change.from);
+        prop_assert!(change.sequence > sequence);
+        self.reported = (change.to, change.sequence);
+        if change.to == State::Open {
+            let open_time = change.retry_after.unwrap_or_default();
+            let OpenTime {
+                first,
+                jitter,
+                longest,
+                ..
+            } = self.config.settings().open_time;
+            let least = first.mul_f64(1.0 - f64::from(jitter) / 100.0);
+            prop_assert!(open_time + Duration::from_nanos(1) >= least && open_time <= longest);
+            self.refuses_until = self.now + open_time;
+        }
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn every_history_keeps_the_promises(config in configs(), seed in any::<u64>(), steps in steps()) {
+        let mut witness = Witness::new(config, seed);
+        for step in steps {
+            witness.take(step)?;
+        }
+        let Totals { succeeded, slow, failed, ignored, refused } = witness.machine.totals;
+        let ended = witness.admitted - witness.underway.len() as u64;
+        prop_assert_eq!(succeeded + slow + failed + ignored, ended, "a call was lost or counted twice");
+        prop_assert_eq!(refused, witness.refused);
+    }
+
+    #[test]
+    fn a_closed_breaker_opens_exactly_when_a_rule_is_broken(
+        minimum in 1..=6_u32,
+        rate in 1..=100_u8,
+        consecutive in 1..6_u32,
+        failures in vec(any::<bool>(), 1..60),
+    ) {
+        let size = 6;
+        let config = Config::new(Settings {
+            window: WindowSize::Calls(size),
+            minimum_calls: minimum,
+            failure_rate: Some(rate),
+            consecutive_failures: Some(consecutive),
+            ..Settings::default()
+        })
+        .unwrap();
+        let mut machine = Machine::new(config, 0);
+        for end in 1..=failures.len() {
+            let window = &failures[end.saturating_sub(size as usize)..end];
+            let failed = window.iter().filter(|failed| **failed).count();
+            let in_a_row = failures[..end].iter().rev().take_while(|failed| **failed).count();
+            let is_enough = window.len() >= minimum as usize;
+            let is_broken = in_a_row >= consecutive as usize
+                || is_enough && failed * 100 >= usize::from(rate) * window.len();
+
+            let outcome = if failures[end - 1] { Outcome::Failure } else { Outcome::Success };
+            let (ticket, _) = machine.admit(Time::ZERO);
+            let change = machine.finish(ticket.unwrap(), outcome, Time::ZERO);
+            prop_assert_eq!(change.is_some(), is_broken, "after {} calls", end);
+            if is_broken {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! One breaker on several threads.
+
+use super::*;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+#[test]
+fn concurrent_calls_never_lose_a_count() {
+    const EACH: u64 = 20_000;
+    let never = Settings {
+        failure_rate: None,
+        consecutive_failures: Some(100_000),
+        ..settings()
+    };
+    let window = WindowSize::Calls(100_000);
+    let breaker = breaker(Settings { window, ..never });
+    std::thread::scope(|scope| {
+        for outcome in [
+            Outcome::Success,
+            Outcome::Failure,
+            Outcome::Ignored,
+            Outcome::Slow,
+        ] {
+            let breaker = &breaker;
+            scope.spawn(move || (0..EACH).for_each(|_| call(breaker, outcome)));
+        }
+    });
+    let Snapshot { totals, window, .. } = breaker.snapshot();
+    let expected = Totals {
+        succeeded: EACH,
+        slow: EACH,
+        failed: EACH,
+        ignored: EACH,
+        refused: 0,
+    };
+    assert_eq!(totals, expected);
+    assert_eq!(u64::from(window.calls), 3 * EACH);
+}
+
+#[test]
+fn concurrent_probes_never_exceed_their_number() {
+    let open_time = OpenTime {
+        first: Duration::from_millis(1),
+        jitter: 0,
+        ..OpenTime::default()
+    };
+    let breaker = breaker(Settings {
+        open_time,
+        ..settings()
+    });
+    fail(&breaker, 4);
+    std::thread::sleep(Duration::from_millis(2));
+    let admitted = AtomicU32::new(0);
+    let held = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for permit in (0..1000).filter_map(|_| breaker.acquire().ok()) {
+                    admitted.fetch_add(1, SeqCst);
+                    held.lock().push(permit);
+                }
+            });
+        }
+    });
+    assert_eq!(admitted.load(SeqCst), 2);
+}

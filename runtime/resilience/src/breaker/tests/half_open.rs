@@ -1,0 +1,69 @@
+//! A half-open breaker: its probes, and those who are not.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_half_open_breaker_lets_through_its_probes_and_no_more() {
+    let breaker = breaker(settings());
+    fail(&breaker, 4);
+    advance(SECOND).await;
+    let probes = [breaker.acquire().unwrap(), breaker.acquire().unwrap()];
+    let refused = breaker.acquire().unwrap_err();
+    assert_eq!(
+        (refused.state, refused.retry_after),
+        (State::HalfOpen, SECOND)
+    );
+    probes
+        .into_iter()
+        .for_each(|probe| probe.record(Outcome::Success));
+    assert!(breaker.acquire().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_says_nothing_makes_room_for_another() {
+    let breaker = breaker(settings());
+    fail(&breaker, 4);
+    advance(SECOND).await;
+    let dropped = [breaker.acquire().unwrap(), breaker.acquire().unwrap()];
+    drop(dropped);
+    call(&breaker, Outcome::Ignored);
+    call(&breaker, Outcome::Success);
+    call(&breaker, Outcome::Success);
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_that_never_return_open_it_again() {
+    let (breaker, transitions) = observed(settings());
+    fail(&breaker, 4);
+    advance(SECOND).await;
+    let hanging = [breaker.acquire().unwrap(), breaker.acquire().unwrap()];
+    advance(settings().probe_patience).await;
+    assert_eq!(breaker.acquire().unwrap_err().retry_after, 2 * SECOND);
+    assert_eq!(
+        transitions.lock().last().unwrap().reason,
+        Reason::ProbesUnanswered
+    );
+    hanging
+        .into_iter()
+        .for_each(|probe| probe.record(Outcome::Success));
+    assert_eq!(breaker.state(), State::Open, "their era is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stragglers_from_before_do_not_decide_about_now() {
+    let breaker = breaker(settings());
+    let stragglers: Vec<_> = (0..9).map(|_| breaker.acquire().unwrap()).collect();
+    fail(&breaker, 4);
+    probe(&breaker, Outcome::Success).await;
+    stragglers
+        .into_iter()
+        .for_each(|straggler| straggler.record(Outcome::Failure));
+    assert_eq!(breaker.state(), State::Closed);
+    assert_eq!(breaker.snapshot().window, Counts::default());
+    assert_eq!(
+        breaker.snapshot().totals.failed,
+        13,
+        "they are counted all the same"
+    );
+}
