@@ -1,6 +1,7 @@
 //! Protections.
 
 pub mod breaker;
+pub mod bulkhead;
 pub mod deadline;
 mod guarded;
 mod priority;

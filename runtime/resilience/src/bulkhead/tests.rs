@@ -1,0 +1,244 @@
+//! One bulkhead on a paused clock, call by call; and against a model that does everything the slow way.
+
+mod model;
+
+use super::*;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use tokio::time::{Instant, sleep};
+use tower::{Layer as _, ServiceExt as _};
+
+use Priority::{Browsing, Paying, Reserving};
+
+const WAIT: Duration = Duration::from_secs(1);
+
+type Acquiring = Pin<Box<dyn Future<Output = Result<Permit, Refused>> + Send>>;
+
+fn bulkhead(concurrency: usize, queue: usize) -> Bulkhead {
+    Bulkhead::new(
+        Config::new(Settings {
+            concurrency,
+            queue,
+            wait: WAIT,
+        })
+        .unwrap(),
+    )
+}
+
+/// A call that has taken its first step: it runs, waits or was refused.
+fn arrive(bulkhead: &Bulkhead, priority: Priority) -> (Acquiring, Poll<Result<Permit, Refused>>) {
+    let bulkhead = bulkhead.clone();
+    let mut call: Acquiring = Box::pin(async move { bulkhead.acquire(priority).await });
+    let first = look(&mut call);
+    (call, first)
+}
+
+/// A call that must wait.
+fn queue_up(bulkhead: &Bulkhead, priority: Priority) -> Acquiring {
+    let (call, first) = arrive(bulkhead, priority);
+    assert!(first.is_pending(), "it did not wait: {first:?}");
+    call
+}
+
+fn look(call: &mut Acquiring) -> Poll<Result<Permit, Refused>> {
+    call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn reason(looked: Poll<Result<Permit, Refused>>) -> Option<Reason> {
+    match looked {
+        Poll::Ready(Err(refused)) => Some(refused.reason),
+        _ => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_neither_runs_nor_waits_is_refused_at_once() {
+    let bulkhead = bulkhead(1, 1);
+    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let mut waiting = queue_up(&bulkhead, Browsing);
+    let before = Instant::now();
+    let refused = bulkhead.acquire(Browsing).await.unwrap_err();
+    assert_eq!(Instant::now(), before);
+    assert_eq!(
+        refused,
+        Refused {
+            reason: Reason::QueueFull,
+            running: 1,
+            retry_after: WAIT
+        }
+    );
+    assert_eq!(refused.to_string(), "the queue is full (1 calls run)");
+    drop(running);
+    assert!(look(&mut waiting).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_longer_than_allowed() {
+    let bulkhead = bulkhead(1, 1);
+    let _running = bulkhead.acquire(Browsing).await.unwrap();
+    let began = Instant::now();
+    let refused = bulkhead.acquire(Paying).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::WaitedTooLong);
+    assert!(began.elapsed() >= WAIT && began.elapsed() < WAIT * 2);
+    assert_eq!(bulkhead.snapshot().waiting, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn places_go_by_priority_and_then_by_arrival() {
+    let bulkhead = bulkhead(1, 10);
+    let mut running = Some(bulkhead.acquire(Browsing).await.unwrap());
+    let arrivals = [Browsing, Reserving, Paying, Browsing, Paying, Reserving];
+    let mut waiting = arrivals.map(|priority| Some(queue_up(&bulkhead, priority)));
+    let mut order = Vec::new();
+    while let Some(permit) = running.take() {
+        drop(permit);
+        for (number, call) in waiting.iter_mut().enumerate() {
+            if let Some(Poll::Ready(Ok(permit))) = call.as_mut().map(look) {
+                assert!(running.is_none(), "two at once");
+                order.push(number);
+                running = Some(permit);
+                *call = None;
+            }
+        }
+    }
+    assert_eq!(order, [2, 4, 1, 5, 0, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_makes_room_for_what_matters_more() {
+    let bulkhead = bulkhead(1, 3);
+    let _running = bulkhead.acquire(Paying).await.unwrap();
+    let mut elder = queue_up(&bulkhead, Browsing);
+    let mut younger = queue_up(&bulkhead, Browsing);
+    let mut reserving = queue_up(&bulkhead, Reserving);
+    let mut paying = queue_up(&bulkhead, Paying);
+    assert_eq!(reason(look(&mut younger)), Some(Reason::Displaced));
+    assert!(look(&mut elder).is_pending() && look(&mut reserving).is_pending());
+    assert_eq!(
+        reason(arrive(&bulkhead, Browsing).1),
+        Some(Reason::QueueFull)
+    );
+    assert!(look(&mut paying).is_pending());
+    assert_eq!(bulkhead.snapshot().refused, [2, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_gives_up_leaves_his_place_in_the_queue() {
+    let bulkhead = bulkhead(1, 1);
+    let running = bulkhead.acquire(Browsing).await.unwrap();
+    drop(queue_up(&bulkhead, Browsing));
+    let mut next = queue_up(&bulkhead, Browsing);
+    drop(running);
+    assert!(look(&mut next).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_given_to_one_who_just_gave_up_goes_to_the_next() {
+    let bulkhead = bulkhead(1, 2);
+    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let gives_up = queue_up(&bulkhead, Browsing);
+    let mut next = queue_up(&bulkhead, Browsing);
+    drop(running);
+    assert!(
+        look(&mut next).is_pending(),
+        "the place is on its way to the other"
+    );
+    drop(gives_up);
+    assert!(look(&mut next).is_ready());
+    drop(next);
+    assert_eq!(bulkhead.snapshot().running, 0, "the place came back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_places_let_in_who_waits_and_fewer_disturb_nobody() {
+    let bulkhead = bulkhead(1, 4);
+    let first = bulkhead.acquire(Browsing).await.unwrap();
+    let mut waiting = [(); 3].map(|()| queue_up(&bulkhead, Browsing));
+    bulkhead.resize(3);
+    let [second, third, fourth] = waiting.each_mut().map(look);
+    assert!(second.is_ready() && third.is_ready() && fourth.is_pending());
+
+    bulkhead.resize(1);
+    assert_eq!(bulkhead.snapshot().running, 3);
+    drop((first, second));
+    assert!(look(&mut waiting[2]).is_pending(), "one still runs");
+    drop(third);
+    assert!(look(&mut waiting[2]).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_behind_a_bulkhead_works_on_so_many_calls_at_once() {
+    let takes = Duration::from_millis(100);
+    let service = tower::service_fn(move |_: Priority| async move {
+        sleep(takes).await;
+        Ok::<_, Refused>(Instant::now())
+    });
+    let began = Instant::now();
+    let service =
+        BulkheadLayer::new(bulkhead(2, 3), |priority: &Priority| *priority).layer(service);
+    let calls = [Browsing, Browsing, Browsing, Paying, Reserving, Browsing];
+    let calls = calls.map(|priority| tokio::spawn(service.clone().oneshot(priority)));
+    let mut rounds = Vec::new();
+    for call in calls {
+        let ended = call.await.unwrap().ok();
+        rounds.push(ended.map(|ended| (ended - began).as_millis() / takes.as_millis()));
+    }
+    assert_eq!(rounds, [Some(1), Some(1), Some(3), Some(2), Some(2), None]);
+}
+
+#[test]
+fn a_bulkhead_that_lets_nobody_in_is_refused() {
+    let good = Settings::default();
+    assert_eq!(Config::new(good), Ok(Config::default()));
+    for (name, bad) in [
+        (
+            "concurrency",
+            Settings {
+                concurrency: 0,
+                ..good
+            },
+        ),
+        (
+            "queue",
+            Settings {
+                queue: usize::MAX,
+                ..good
+            },
+        ),
+        (
+            "wait",
+            Settings {
+                wait: Duration::ZERO,
+                ..good
+            },
+        ),
+    ] {
+        assert_eq!(Config::new(bad).unwrap_err().setting, name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn places_survive_a_crowd_that_pushes_and_gives_up() {
+    let bulkhead = bulkhead(3, 20);
+    let calls = (0..2000_u64).map(|number| {
+        let bulkhead = bulkhead.clone();
+        tokio::spawn(async move {
+            let priority = Priority::ALL[number as usize % 3];
+            let patience = Duration::from_micros(number * 37 % 500);
+            let Ok(Ok(permit)) = tokio::time::timeout(patience, bulkhead.acquire(priority)).await
+            else {
+                return;
+            };
+            assert!(bulkhead.snapshot().running <= 3);
+            tokio::task::yield_now().await;
+            drop(permit);
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    let Snapshot {
+        running, waiting, ..
+    } = bulkhead.snapshot();
+    assert_eq!((running, waiting), (0, 0), "a place was lost");
+}
