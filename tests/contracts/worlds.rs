@@ -8,10 +8,19 @@ use std::collections::BTreeSet;
 
 use harness::{ensure_built, root};
 use wit_component::{DecodedWasm, decode};
-use wit_parser::{Function, InterfaceId, Resolve, Type, TypeDefKind, TypeId, WorldId, WorldItem, WorldKey};
+use wit_parser::{
+    Function, InterfaceId, Resolve, Type, TypeDefKind, TypeId, WorldId, WorldItem, WorldKey,
+};
 
 /// Every context, and the frontend: a component without a world would be one without limits.
-const COMPONENTS: [&str; 6] = ["car", "reservation", "payment", "message", "viewpage", "frontend"];
+const COMPONENTS: [&str; 6] = [
+    "car",
+    "reservation",
+    "payment",
+    "message",
+    "viewpage",
+    "frontend",
+];
 
 #[test]
 fn every_component_imports_and_exports_exactly_its_world() {
@@ -39,14 +48,36 @@ fn every_function_has_the_signature_that_the_host_binds() {
     for component in COMPONENTS {
         let (built, root) = decoded(component);
         for (name, interface) in interfaces(&built, root) {
-            let ours = find(&resolve, &name).unwrap_or_else(|| panic!("{component}: wit/deps has no {name}"));
+            let ours = find(&resolve, &name)
+                .unwrap_or_else(|| panic!("{component}: wit/deps has no {name}"));
             for (function_name, function) in &built.interfaces[interface].functions {
                 let declared = resolve.interfaces[ours].functions.get(function_name);
-                let declared = declared.unwrap_or_else(|| panic!("{component}: {name} has no {function_name}"));
-                let (declared, found) = (signature(&resolve, declared), signature(&built, function));
+                let declared = declared
+                    .unwrap_or_else(|| panic!("{component}: {name} has no {function_name}"));
+                let (declared, found) =
+                    (signature(&resolve, declared), signature(&built, function));
                 assert_eq!(found, declared, "{component}: {name} {function_name}");
             }
         }
+    }
+}
+
+#[test]
+fn who_announces_nothing_cannot_reach_the_event_log() {
+    for (component, announces) in [
+        ("car", true),
+        ("payment", true),
+        ("viewpage", false),
+        ("frontend", false),
+    ] {
+        // The interface itself is there as soon as a component handles messages, for the type of its errors.
+        let (built, root) = decoded(component);
+        let redis = interfaces(&built, root)
+            .into_iter()
+            .find(|(name, _)| name == "spin:redis/redis@3.0.0");
+        let can =
+            redis.is_some_and(|(_, interface)| !built.interfaces[interface].functions.is_empty());
+        assert_eq!(can, announces, "{component}");
     }
 }
 
@@ -69,9 +100,15 @@ enum Side {
 /// The worlds as they are written down.
 fn declared() -> (Resolve, impl Fn(&str) -> WorldId) {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(root().join("wit")).expect("wit/ is well-formed");
+    let (package, _) = resolve
+        .push_path(root().join("wit"))
+        .expect("wit/ is well-formed");
     let worlds = resolve.packages[package].worlds.clone();
-    let find = move |name: &str| *worlds.get(name).unwrap_or_else(|| panic!("wit/worlds.wit has no `world {name}`"));
+    let find = move |name: &str| {
+        *worlds
+            .get(name)
+            .unwrap_or_else(|| panic!("wit/worlds.wit has no `world {name}`"))
+    };
     (resolve, find)
 }
 
@@ -93,7 +130,10 @@ fn names(resolve: &Resolve, world: WorldId, side: Side) -> BTreeSet<String> {
         Side::Imports => &world.imports,
         Side::Exports => &world.exports,
     };
-    items.keys().map(|key| resolve.name_world_key(key)).collect()
+    items
+        .keys()
+        .map(|key| resolve.name_world_key(key))
+        .collect()
 }
 
 fn interfaces(resolve: &Resolve, world: WorldId) -> Vec<(String, InterfaceId)> {
@@ -109,15 +149,28 @@ fn interfaces(resolve: &Resolve, world: WorldId) -> Vec<(String, InterfaceId)> {
 
 fn find(resolve: &Resolve, name: &str) -> Option<InterfaceId> {
     let mut interfaces = resolve.interfaces.iter();
-    interfaces.find(|(id, _)| resolve.id_of(*id).as_deref() == Some(name)).map(|(id, _)| id)
+    interfaces
+        .find(|(id, _)| resolve.id_of(*id).as_deref() == Some(name))
+        .map(|(id, _)| id)
 }
 
 /// A function's type in words, with every name it uses spelled out to the end.
 fn signature(resolve: &Resolve, function: &Function) -> String {
-    let parameters: Vec<String> =
-        function.params.iter().map(|parameter| format!("{}: {}", parameter.name, shape(resolve, &parameter.ty))).collect();
-    let result = function.result.as_ref().map(|result| shape(resolve, result)).unwrap_or_default();
-    format!("{:?} ({}) -> {result}", function.kind.is_async(), parameters.join(", "))
+    let parameters: Vec<String> = function
+        .params
+        .iter()
+        .map(|parameter| format!("{}: {}", parameter.name, shape(resolve, &parameter.ty)))
+        .collect();
+    let result = function
+        .result
+        .as_ref()
+        .map(|result| shape(resolve, result))
+        .unwrap_or_default();
+    format!(
+        "{:?} ({}) -> {result}",
+        function.kind.is_async(),
+        parameters.join(", ")
+    )
 }
 
 fn shape(resolve: &Resolve, kind: &Type) -> String {
@@ -129,17 +182,25 @@ fn shape(resolve: &Resolve, kind: &Type) -> String {
 
 fn shape_of(resolve: &Resolve, id: TypeId) -> String {
     let definition = &resolve.types[id];
-    let optional = |kind: &Option<Type>| kind.as_ref().map_or("_".to_owned(), |kind| shape(resolve, kind));
+    let optional = |kind: &Option<Type>| {
+        kind.as_ref()
+            .map_or("_".to_owned(), |kind| shape(resolve, kind))
+    };
     let named = |name: &str, kind: &Option<Type>| format!("{name}({})", optional(kind));
     match &definition.kind {
         TypeDefKind::Type(kind) => shape(resolve, kind),
-        TypeDefKind::Resource => format!("resource {}", definition.name.clone().unwrap_or_default()),
+        TypeDefKind::Resource => {
+            format!("resource {}", definition.name.clone().unwrap_or_default())
+        }
         TypeDefKind::Handle(handle) => match handle {
             wit_parser::Handle::Own(id) => format!("own {}", shape_of(resolve, *id)),
             wit_parser::Handle::Borrow(id) => format!("borrow {}", shape_of(resolve, *id)),
         },
         TypeDefKind::Record(record) => {
-            let fields = record.fields.iter().map(|field| format!("{}: {}", field.name, shape(resolve, &field.ty)));
+            let fields = record
+                .fields
+                .iter()
+                .map(|field| format!("{}: {}", field.name, shape(resolve, &field.ty)));
             format!("record {{{}}}", fields.collect::<Vec<_>>().join(", "))
         }
         TypeDefKind::Variant(variant) => {
@@ -160,7 +221,11 @@ fn shape_of(resolve: &Resolve, id: TypeId) -> String {
         }
         TypeDefKind::Option(kind) => format!("option<{}>", shape(resolve, kind)),
         TypeDefKind::List(kind) => format!("list<{}>", shape(resolve, kind)),
-        TypeDefKind::Result(result) => format!("result<{}, {}>", optional(&result.ok), optional(&result.err)),
+        TypeDefKind::Result(result) => format!(
+            "result<{}, {}>",
+            optional(&result.ok),
+            optional(&result.err)
+        ),
         TypeDefKind::Stream(kind) => format!("stream<{}>", optional(kind)),
         TypeDefKind::Future(kind) => format!("future<{}>", optional(kind)),
         other => format!("{other:?}"),
