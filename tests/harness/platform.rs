@@ -17,7 +17,7 @@ use crate::workspace::{root, under_target};
 /// Compiling six components for the first time takes a while on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(180);
 
-/// The `payment_limit` that `spin.toml` sets: the built-in ledger declines anything above.
+/// The shared platforms' `payment_limit`: the built-in ledger declines anything above.
 pub const PAYMENT_LIMIT: u64 = 1_000_000;
 
 /// Where the platform keeps state and events.
@@ -172,7 +172,7 @@ impl Shared {
 // === impl Platform ===
 
 impl Platform {
-    /// The platform that tests of this binary share, as it is shipped.
+    /// The platform that tests of this binary share: as it is shipped, except for [`PAYMENT_LIMIT`].
     ///
     /// # Panics
     /// When it does not start, in every test that wants it.
@@ -183,7 +183,9 @@ impl Platform {
             Mode::Embedded => &EMBEDDED,
             Mode::Redis => &REDIS,
         };
-        Self::of(place, || Setup::new(mode))
+        Self::of(place, || {
+            Setup::new(mode).variable("payment_limit", &PAYMENT_LIMIT.to_string())
+        })
     }
 
     /// The platform that lives in `place`; the first test that comes starts it.

@@ -170,7 +170,7 @@ fn a_rejected_reservation_cannot_be_cancelled(mode: Mode) {
         .patch(&refused.path)
         .json(&json!({"status": "reqCancel"}))
         .send()
-        .problem(409, "conflict");
+        .problem(409, "reservation-rejected");
     assert_eq!(platform.look(&refused.path)["status"], "rejected");
     assert_eq!(platform.look(&car.path)["status"], "reserved");
 }

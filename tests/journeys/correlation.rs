@@ -75,8 +75,10 @@ fn caused_by_reserving(platform: &Platform, car: u64, reservation: u64) -> [Valu
     let rsv = format!("reservation/{reservation}");
     let created = platform.announces("ReservationCreated", &rsv);
     let confirmed = platform.announces("ReservationConfirmed", &rsv);
-    let payment = format!("payment/{}", confirmed["data"]["payId"]);
-    let approved = platform.announces("PaymentApproved", &payment);
+    let approved = platform.events_where(|event| {
+        event["type"] == "PaymentApproved" && event["data"]["rsvId"] == reservation
+    });
+    let approved = approved.first().expect("who is confirmed has paid").clone();
     let booked = platform.announces("CarReserved", &format!("car/{car}"));
     [created, approved, confirmed, booked]
 }

@@ -70,7 +70,7 @@ fn a_car_is_reserved_only_once(mode: Mode) {
     platform.try_reserve(&car).problem(409, "car-not-available");
 
     assert_eq!(platform.look(&first.path)["status"], "reserved");
-    assert_eq!(platform.look(&car.path)["status"], "reserved");
+    platform.car_becomes(&car, "reserved");
 }
 
 fn an_unavailable_car_leaves_a_rejected_reservation_with_its_reason(mode: Mode) {

@@ -91,11 +91,10 @@ fn refused(manifest: &str, arguments: &[&str]) -> String {
     fs::write(&file, manifest).expect("a writable folder");
 
     let mut command = socar();
-    command
-        .args(["up", "--listen", "127.0.0.1:0"])
-        .arg("-f")
-        .arg(&file)
-        .args(arguments);
+    command.args(["up", "-f"]).arg(&file).args(arguments);
+    if !arguments.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
     command.arg("--state-dir").arg(folder.path().join("state"));
     let (status, said) = Process::start("socar", command, folder.path()).ends_within(PATIENCE);
     assert_eq!(status.code(), Some(1), "{said}");
