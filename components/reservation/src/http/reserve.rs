@@ -103,11 +103,14 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
         if !fields.has("carId") {
             fields.refuse("carId", "is required: the number of the car to reserve");
         }
-        let car = fields.number("carId", 1, u64::MAX);
+        let car = fields.number("carId", 1, MAX_ID);
         fields.finish()?;
         Ok(CarId(car.unwrap_or_default()))
     }
 }
+
+/// The largest number that every reader of JSON, and every column of the view, can hold exactly.
+const MAX_ID: u64 = (1 << 53) - 1;
 
 fn rejection(reservation: &Reservation, reason: Reason, retry_after: Option<u64>) -> Problem {
     let car = reservation.car;

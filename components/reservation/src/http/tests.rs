@@ -337,6 +337,7 @@ fn wrong_requests_change_nothing_and_are_told_why() {
         ("{}", 422, json!("carId")),
         (r#"{"carId":"x"}"#, 422, json!("carId")),
         (r#"{"carId":0}"#, 422, json!("carId")),
+        (r#"{"carId":18446744073709551615}"#, 422, json!("carId")),
         (r#"{"carId":1,"status":"reserved"}"#, 422, json!("status")),
         (r#"{"carId":1,"colour":"red"}"#, 422, json!("colour")),
     ] {
