@@ -27,7 +27,7 @@ use redis::{
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// How long an answer may take; above the pause of a server that waits for its disk.
-const RESPOND: Duration = Duration::from_secs(3);
+pub(crate) const RESPOND: Duration = Duration::from_secs(3);
 
 /// How long a refused connection stands for everybody's.
 const AWAY: Duration = Duration::from_millis(100);

@@ -35,9 +35,10 @@ CREATE TABLE IF NOT EXISTS socar_log_group (
     PRIMARY KEY (stream, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS socar_log_consumer (
-    reads TEXT NOT NULL,
-    name  TEXT NOT NULL,
-    seen  INTEGER NOT NULL,
+    reads   TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    session TEXT NOT NULL,
+    seen    INTEGER NOT NULL,
     PRIMARY KEY (reads, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS socar_log_pending (

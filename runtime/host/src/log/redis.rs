@@ -3,8 +3,12 @@
 //! Streams and groups are Redis' own, so its tools show them; what Redis has no place for is kept
 //! beside them. What a group does is one script each ([`scripts`]; the keys are explained in
 //! `redis/common.lua`), so that it happens wholly or not at all, whatever dies meanwhile. Needs
-//! Redis 6.2; that the server keeps an append-only file is for whoever runs it, and
-//! [`RedisLog::warnings`] says if it does not.
+//! Redis 6.2.
+//!
+//! What the server forgets is lost: it has to keep an append-only file ([`RedisLog::warnings`]
+//! says if it does not). With `appendfsync everysec`, a killed server loses up to two seconds of
+//! what it had confirmed, because it holds writes back while a sync is under way; with `always`,
+//! nothing.
 
 mod scripts;
 mod waiting;
@@ -75,7 +79,8 @@ impl RedisLog {
     async fn take_now(&self, reader: &Reader, limit: usize) -> Result<Vec<Delivery>, LogError> {
         let mut script = scripts::TAKE.prepare_invoke();
         streams(&mut script, reader.streams());
-        script.arg(&reader.group).arg(&reader.consumer).arg(limit);
+        consumer(&mut script, reader);
+        script.arg(limit);
         let rows: Option<Vec<Row>> = self.remote.invoke(&script).await?;
         let rows = rows.ok_or_else(|| reader.evicted())?;
         rows.into_iter().map(|row| delivery(reader, row)).collect()
@@ -136,7 +141,7 @@ impl EventLog for RedisLog {
     async fn subscribe(&self, reader: &Reader) -> Result<(), LogError> {
         let mut script = scripts::SUBSCRIBE.prepare_invoke();
         streams(&mut script, reader.streams());
-        script.arg(&reader.group).arg(&reader.consumer);
+        consumer(&mut script, reader);
         self.remote.invoke::<String>(&script).await?;
         self.waiting.listen(reader.streams());
         Ok(())
@@ -203,10 +208,8 @@ impl EventLog for RedisLog {
     async fn attend(&self, reader: &Reader, patience: Duration) -> Result<usize, LogError> {
         let mut script = scripts::ATTEND.prepare_invoke();
         streams(&mut script, reader.streams());
-        script
-            .arg(&reader.group)
-            .arg(&reader.consumer)
-            .arg(milliseconds(patience));
+        consumer(&mut script, reader);
+        script.arg(milliseconds(patience));
         let inherited: Option<usize> = self.remote.invoke(&script).await?;
         inherited.ok_or_else(|| reader.evicted())
     }
@@ -258,6 +261,13 @@ fn streams(script: &mut ScriptInvocation<'_>, streams: &[Arc<str>]) {
     for stream in streams {
         script.key(&**stream);
     }
+}
+
+fn consumer(script: &mut ScriptInvocation<'_>, reader: &Reader) {
+    script
+        .arg(&reader.group)
+        .arg(&reader.consumer)
+        .arg(&reader.session);
 }
 
 fn ticket(position: &Position) -> String {

@@ -65,6 +65,7 @@ on_both_logs!(
     a_consumer_that_attends_is_not_inherited,
     a_consumer_that_left_is_inherited_at_once,
     an_evicted_consumer_learns_it,
+    an_earlier_session_takes_nothing_any_more,
     attempts_and_errors_outlive_the_consumer,
     a_parked_entry_is_a_dead_letter_and_done_with,
     a_redriven_letter_reaches_its_group_only_and_only_once,
@@ -408,6 +409,19 @@ async fn an_evicted_consumer_learns_it(fixture: Fixture) {
     assert_eq!(numbers(&fixture.take(&heir).await), [2, 3]);
     fixture.log.subscribe(&paused).await.unwrap();
     assert_eq!(fixture.take(&paused).await, []);
+}
+
+/// A take whose caller gave up on it may reach a hung server late, after the caller has subscribed
+/// anew. If it took entries then, nobody would ever know of them.
+async fn an_earlier_session_takes_nothing_any_more(fixture: Fixture) {
+    let earlier = fixture.subscribed("message", "host").await;
+    fixture.publish(&["a", "b"]).await;
+    fixture.log.take(&earlier, 1, AT_ONCE).await.unwrap();
+    let reader = earlier.renewed();
+    fixture.log.subscribe(&reader).await.unwrap();
+    let late = fixture.log.take(&earlier, 10, AT_ONCE).await;
+    assert!(matches!(late, Err(LogError::Evicted { .. })), "{late:?}");
+    assert_eq!(numbers(&fixture.take(&reader).await), [1, 2]);
 }
 
 async fn attempts_and_errors_outlive_the_consumer(fixture: Fixture) {

@@ -102,7 +102,7 @@ fn spawn(port: u16, folder: &tempfile::TempDir) -> Child {
             "--appendonly",
             "yes",
             "--appendfsync",
-            "everysec",
+            "always",
             "--save",
             "",
         ])

@@ -186,17 +186,19 @@ fn show_life(connection: &Connection, reader: &Reader) -> rusqlite::Result<()> {
     let now = i64::try_from(now()).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
-            "INSERT INTO socar_log_consumer (reads, name, seen) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET seen = ?3",
+            "INSERT INTO socar_log_consumer (reads, name, session, seen) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET session = ?3, seen = ?4",
         )?
-        .execute(params![reader.group, reader.consumer, now])
+        .execute(params![reader.group, reader.consumer, reader.session, now])
         .map(drop)
 }
 
 fn is_consumer(connection: &Connection, reader: &Reader) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached("SELECT 1 FROM socar_log_consumer WHERE reads = ?1 AND name = ?2")?
-        .exists([&reader.group, &reader.consumer])
+        .prepare_cached(
+            "SELECT 1 FROM socar_log_consumer WHERE reads = ?1 AND name = ?2 AND session = ?3",
+        )?
+        .exists([&reader.group, &reader.consumer, &reader.session])
 }
 
 fn is_alone(connection: &Connection, reader: &Reader) -> rusqlite::Result<bool> {

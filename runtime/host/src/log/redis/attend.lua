@@ -1,14 +1,14 @@
--- KEYS: the streams. ARGV: group, consumer, milliseconds of patience.
+-- KEYS: the streams. ARGV: group, consumer, session, milliseconds of patience.
 -- Answers how many entries were inherited, or nil if the consumer was given up itself.
 local group, me = ARGV[1], ARGV[2]
-if not lives(group, me) then
+if not is_current(group, me, ARGV[3]) then
     return false
 end
 local consumers = key_of(group, 'consumers')
 local now = milliseconds()
 redis.call('ZADD', consumers, now, me)
 local inherited = 0
-local silent_since = string.format('(%.0f', now - tonumber(ARGV[3]))
+local silent_since = string.format('(%.0f', now - tonumber(ARGV[4]))
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', consumers, '-inf', silent_since)) do
     for _, stream in ipairs(KEYS) do
         for _, ticket in ipairs(pending_of(group, dead, stream)) do
@@ -26,5 +26,6 @@ for _, dead in ipairs(redis.call('ZRANGEBYSCORE', consumers, '-inf', silent_sinc
     end
     redis.call('DEL', inbox_of(group, dead))
     redis.call('ZREM', consumers, dead)
+    redis.call('HDEL', key_of(group, 'sessions'), dead)
 end
 return inherited

@@ -1,10 +1,11 @@
 -- Shared by all scripts: how a group is kept beside its streams.
 --
--- Redis keeps the group's cursor and who has which entry pending. Four keys under
+-- Redis keeps the group's cursor and who has which entry pending. The keys under
 -- `socar.log:<group>` keep what Redis has no place for. An entry is named there by a ticket,
 -- "<id> <stream>".
 --
 --   :consumers         consumer -> when it last showed that it lives (sorted set, milliseconds)
+--   :sessions          consumer -> its session; a script of an earlier one comes too late
 --   :pending           ticket -> lane, for every entry that is pending
 --   :owners            lane -> "<how many of it are pending> <the consumer that has them>"
 --   :failures          ticket -> "<attempts> <when the next is due> <error>"
@@ -88,6 +89,12 @@ end
 
 local function lives(group, consumer)
     return redis.call('ZSCORE', key_of(group, 'consumers'), consumer)
+end
+
+-- Whether the consumer lives, and this is its newest session.
+local function is_current(group, consumer, session)
+    return lives(group, consumer)
+        and redis.call('HGET', key_of(group, 'sessions'), consumer) == session
 end
 
 -- The group has done with an entry.

@@ -6,7 +6,7 @@ end
 for _, consumer in ipairs(redis.call('ZRANGE', key_of(group, 'consumers'), 0, -1)) do
     redis.call('DEL', inbox_of(group, consumer))
 end
-for _, name in ipairs({'consumers', 'pending', 'owners', 'failures'}) do
+for _, name in ipairs({'consumers', 'sessions', 'pending', 'owners', 'failures'}) do
     redis.call('DEL', key_of(group, name))
 end
 redis.call('DEL', redrive_stream(group))

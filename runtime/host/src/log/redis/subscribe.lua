@@ -1,4 +1,4 @@
--- KEYS: the streams. ARGV: group, consumer.
+-- KEYS: the streams. ARGV: group, consumer, session.
 local group, me = ARGV[1], ARGV[2]
 for _, stream in ipairs(KEYS) do
     local made = redis.pcall('XGROUP', 'CREATE', stream, group, '0', 'MKSTREAM')
@@ -7,6 +7,7 @@ for _, stream in ipairs(KEYS) do
     end
 end
 redis.call('ZADD', key_of(group, 'consumers'), milliseconds(), me)
+redis.call('HSET', key_of(group, 'sessions'), me, ARGV[3])
 -- Everything that is pending for this name is to be taken anew.
 redis.call('DEL', inbox_of(group, me))
 for _, stream in ipairs(KEYS) do

@@ -1,8 +1,8 @@
--- KEYS: the streams. ARGV: group, consumer, how many of each stream.
+-- KEYS: the streams. ARGV: group, consumer, session, how many of each stream.
 -- Answers nil if the consumer was given up, else rows of
 -- {stream, id, lane, attempts, milliseconds until due, event or nil}.
-local group, me, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
-if not lives(group, me) then
+local group, me, limit = ARGV[1], ARGV[2], tonumber(ARGV[4])
+if not is_current(group, me, ARGV[3]) then
     return false
 end
 local now = milliseconds()
