@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 harness::journeys!(
     a_request_is_followed_through_everything_it_causes,
     every_event_names_what_directly_caused_it,
+    a_timeline_names_steps_times_and_causes,
     a_request_without_an_id_gets_one,
     an_unusable_request_id_does_no_harm,
 );
@@ -81,6 +82,45 @@ fn caused_by_reserving(platform: &Platform, car: u64, reservation: u64) -> [Valu
     let approved = approved.first().expect("who is confirmed has paid").clone();
     let booked = platform.announces("CarReserved", &format!("car/{car}"));
     [created, approved, confirmed, booked]
+}
+
+fn a_timeline_names_steps_times_and_causes(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("told in order");
+    let reservation = platform.reserve_and_confirm(&car);
+    let cancel = platform
+        .patch(&reservation.path)
+        .header("x-request-id", "customer-44");
+    cancel.json(&json!({"status": "reqCancel"})).send().is(200);
+    platform.becomes(&reservation, "cancelled");
+
+    let timeline = platform.look(&format!("{}/timeline", reservation.path));
+    let steps = timeline["steps"].as_array().expect("steps");
+    let statuses: Vec<_> = steps.iter().map(|step| step["status"].clone()).collect();
+    assert_eq!(
+        statuses,
+        ["reqReserve", "reserved", "reqCancel", "cancelled"],
+        "{timeline:#}"
+    );
+    assert_eq!(steps[2]["cause"], "customer-44", "{timeline:#}");
+    let confirmed = platform.announces(
+        "ReservationConfirmed",
+        &format!("reservation/{}", reservation.id),
+    );
+    assert_eq!(steps[1]["cause"], confirmed["causationid"], "{timeline:#}");
+    assert_eq!(steps[1]["at"], confirmed["time"], "{timeline:#}");
+    let times: Vec<_> = steps
+        .iter()
+        .map(|step| step["at"].as_str().unwrap_or_default())
+        .collect();
+    assert!(
+        times.is_sorted() && times.iter().all(|time| time.ends_with('Z')),
+        "{timeline:#}"
+    );
+    platform
+        .get("/reservations/987654321/timeline")
+        .send()
+        .problem(404, "not-found");
 }
 
 fn a_request_without_an_id_gets_one(mode: Mode) {

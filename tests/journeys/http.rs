@@ -285,7 +285,8 @@ fn a_wrong_verb_is_told_the_right_ones(mode: Mode) {
 
 fn a_body_over_the_limit_is_refused(mode: Mode) {
     let platform = Platform::shared(mode);
-    let huge = format!("{{\"carName\":\"{}\"}}", "x".repeat(8 << 20));
+    // Small enough for the socket's buffers: a client that still writes might not see an early answer.
+    let huge = format!("{{\"carName\":\"{}\"}}", "x".repeat(200 << 10));
     platform
         .post("/cars")
         .body("application/json", huge)

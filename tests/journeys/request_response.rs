@@ -1,6 +1,7 @@
 //! Resources: how they are made, changed, conditionally fetched, listed and removed. Checkpoint request/response.
 
 use harness::{Mode, Platform, Setup, eventually};
+use http::Method;
 use serde_json::{Value, json};
 
 harness::journeys!(
@@ -274,6 +275,9 @@ fn every_single_resource_has_an_etag(mode: Mode) {
             .is(304);
         assert!(again.body.is_empty(), "{again}");
         assert_eq!(again.header("etag"), tag);
+        let head = platform.ask(Method::HEAD, &path).send().is(200);
+        assert!(head.body.is_empty(), "{head}");
+        assert_eq!(head.header("etag"), tag);
     }
 }
 
