@@ -9,7 +9,7 @@
 //! commit id stands in the value, it did.
 
 use crate::{Origin, Platform, Store, StoreError, Swap, outbox};
-use events::{CloudEvent, Event, SPEC_VERSION};
+use events::{CloudEvent, Event, SPEC_VERSION, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
@@ -167,6 +167,8 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         mut decide: impl FnMut(Option<&Versioned<A>>) -> Result<Decision<A, O>, R>,
     ) -> Result<Changed<A, O>, ChangeError<R>> {
         let commit = self.platform.unique();
+        // One moment for all tries: any of them may land, and each must announce the same.
+        let time = self.platform.now();
         let intent = outbox::intent(key, &commit);
         let mut announced = false;
         let mut unanswered = false;
@@ -201,7 +203,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
                 .as_ref()
                 .map_or(0, |(versioned, _)| versioned.version)
                 + 1;
-            let events = self.address(key, version, origin, announcements);
+            let events = self.address(key, version, time, origin, announcements);
             if !events.is_empty() && !announced {
                 let now = self.platform.now().as_millis().to_string();
                 self.platform.outbox().set(&intent, now.as_bytes()).await?;
@@ -246,10 +248,10 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         &self,
         subject: &str,
         version: u64,
+        time: Timestamp,
         origin: &Origin,
         announcements: Vec<Event>,
     ) -> Vec<CloudEvent> {
-        let time = self.platform.now();
         let address = |(index, event): (usize, Event)| CloudEvent {
             specversion: SPEC_VERSION.into(),
             id: match index {

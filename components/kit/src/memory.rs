@@ -21,6 +21,9 @@ pub struct MemoryStore {
     fuse: Cell<Option<u32>>,
     /// Reports every swap as refused, also when it was done, as Spin's Redis provider does.
     pub denies_swaps: Cell<bool>,
+    /// Leaves the next swap unanswered, and does it only when the next one comes.
+    pub delays_swap: Cell<bool>,
+    delayed: RefCell<Option<(MemoryTicket, Vec<u8>)>>,
 }
 
 /// What the twin of `begin` remembers.
@@ -65,6 +68,15 @@ impl MemoryStore {
             }
             None => Ok(()),
         }
+    }
+
+    fn compare_and_swap(&self, ticket: MemoryTicket, value: &[u8]) -> bool {
+        let mut values = self.values.borrow_mut();
+        let is_unchanged = values.get(&ticket.key) == ticket.seen.as_ref();
+        if is_unchanged {
+            values.insert(ticket.key, value.into());
+        }
+        is_unchanged
     }
 }
 
@@ -118,14 +130,16 @@ impl Store for MemoryStore {
 
     async fn swap(&self, ticket: MemoryTicket, value: &[u8]) -> Result<Swap, StoreError> {
         self.call()?;
-        let mut values = self.values.borrow_mut();
-        if values.get(&ticket.key) != ticket.seen.as_ref() {
-            return Ok(Swap::Refused);
+        if self.delays_swap.take() {
+            self.delayed.replace(Some((ticket, value.into())));
+            return Err(StoreError("slow".into()));
         }
-        values.insert(ticket.key, value.into());
-        match self.denies_swaps.get() {
-            true => Ok(Swap::Refused),
-            false => Ok(Swap::Done),
+        if let Some((ticket, value)) = self.delayed.take() {
+            self.compare_and_swap(ticket, &value);
+        }
+        match self.compare_and_swap(ticket, value) && !self.denies_swaps.get() {
+            true => Ok(Swap::Done),
+            false => Ok(Swap::Refused),
         }
     }
 }

@@ -85,6 +85,25 @@ fn a_provider_that_denies_every_swap_is_not_believed() {
     assert_eq!(platform.log.borrow().len(), 3);
 }
 
+/// The swap of the first try lands while the second one is under way. What is published then must
+/// be what was stored, or a sweep that publishes it again says something else under the same id.
+#[test]
+fn a_swap_that_lands_late_is_announced_as_it_was_stored() {
+    let platform = MemoryPlatform::new();
+    platform.state.delays_swap.set(true);
+    let counts = Aggregates::new(&platform, "stream", "socar/count");
+    let decide = |before: Option<&Versioned<Count>>| {
+        platform.advance(Duration::from_millis(1));
+        counted(before)
+    };
+    block_on(counts.change("count/1", &Origin::new("1"), decide)).unwrap();
+    let value = block_on(platform.state.get("count/1")).unwrap().unwrap();
+    let stored: Stored<u64> = serde_json::from_slice(&value).unwrap();
+    let log = platform.log.borrow();
+    let published: Vec<&CloudEvent> = log.iter().map(|(_, event)| event).collect();
+    assert_eq!(published, [&stored.pending[0].event]);
+}
+
 #[test]
 fn events_that_the_log_refused_are_published_by_the_sweep() {
     let platform = MemoryPlatform::new();
