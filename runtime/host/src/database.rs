@@ -120,23 +120,6 @@ impl Database {
     pub fn create(&self, schema: &str) -> Result<(), DatabaseError> {
         self.transaction(|connection| Ok(connection.execute_batch(schema)?))
     }
-
-    /// A name that this file keeps for good, drawn when it is first asked for: who this host is
-    /// among several.
-    ///
-    /// # Errors
-    /// If the file cannot be read or written.
-    pub fn host_id(&self) -> Result<String, DatabaseError> {
-        self.create("CREATE TABLE IF NOT EXISTS socar_host (id TEXT NOT NULL)")?;
-        self.transaction(|connection| {
-            connection.execute(
-                "INSERT INTO socar_host (id) SELECT lower(hex(randomblob(6)))
-                 WHERE NOT EXISTS (SELECT 1 FROM socar_host)",
-                [],
-            )?;
-            Ok(connection.query_row("SELECT id FROM socar_host", [], |row| row.get(0))?)
-        })
-    }
 }
 
 impl Drop for Database {

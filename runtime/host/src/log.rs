@@ -19,6 +19,7 @@ pub mod embedded;
 mod entry;
 mod fields;
 pub mod redis;
+pub mod retention;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use super::entry::{lane, now};
 use super::{
@@ -34,7 +35,7 @@ CREATE TABLE IF NOT EXISTS socar_log_group (
     cursor INTEGER NOT NULL,
     PRIMARY KEY (stream, name)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS socar_log_consumer (
+CREATE TABLE IF NOT EXISTS socar_log_session (
     reads   TEXT NOT NULL,
     name    TEXT NOT NULL,
     session TEXT NOT NULL,
@@ -133,7 +134,7 @@ impl EmbeddedLog {
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Delivery>, LogError> {
-        let deadline = tokio::time::Instant::now() + wait;
+        let deadline = Instant::now() + wait;
         loop {
             let appended = self.appended.notified();
             tokio::pin!(appended);
@@ -145,8 +146,7 @@ impl EmbeddedLog {
             if handed_over {
                 self.appended.notify_waiters();
             }
-            let timed_out = || tokio::time::timeout_at(deadline, appended);
-            if !taken.is_empty() || timed_out().await.is_err() {
+            if !taken.is_empty() || timeout_at(deadline, appended).await.is_err() {
                 return Ok(taken);
             }
         }
@@ -265,8 +265,15 @@ impl EventLog for EmbeddedLog {
     async fn leave(&self, reader: &Reader) -> Result<(), LogError> {
         self.database.with(|connection| {
             connection.execute(
-                "UPDATE socar_log_consumer SET seen = 0 WHERE reads = ?1 AND name = ?2",
-                [&reader.group, &reader.consumer],
+                // Below every time, so that it counts as dead; without the sign, when it left.
+                "UPDATE socar_log_session SET seen = -?4
+                 WHERE reads = ?1 AND name = ?2 AND session = ?3",
+                params![
+                    reader.group,
+                    reader.consumer,
+                    reader.session,
+                    milliseconds_from_now(Duration::ZERO)
+                ],
             )
         })?;
         Ok(())

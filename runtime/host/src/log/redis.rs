@@ -25,6 +25,9 @@ use self::waiting::Waiting;
 use super::{Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError, Position, Reader};
 use crate::remote::Remote;
 
+/// How many entries of each stream one script takes; bounds the time that other clients wait.
+const TAKEN: usize = 32;
+
 /// The log of hosts that share a server.
 pub struct RedisLog {
     remote: Arc<Remote>,
@@ -80,7 +83,7 @@ impl RedisLog {
         let mut script = scripts::TAKE.prepare_invoke();
         streams(&mut script, reader.streams());
         consumer(&mut script, reader);
-        script.arg(limit);
+        script.arg(limit.min(TAKEN));
         let rows: Option<Vec<Row>> = self.remote.invoke(&script).await?;
         let rows = rows.ok_or_else(|| reader.evicted())?;
         rows.into_iter().map(|row| delivery(reader, row)).collect()
@@ -215,14 +218,10 @@ impl EventLog for RedisLog {
     }
 
     async fn leave(&self, reader: &Reader) -> Result<(), LogError> {
-        let consumers = format!("socar.log:{}:consumers", reader.group);
-        let command = cmd("ZADD")
-            .arg(consumers)
-            .arg("XX")
-            .arg(0)
-            .arg(&reader.consumer)
-            .clone();
-        Ok(self.remote.query(&command).await?)
+        let mut script = scripts::LEAVE.prepare_invoke();
+        consumer(&mut script, reader);
+        self.remote.invoke::<String>(&script).await?;
+        Ok(())
     }
 
     async fn forget(&self, group: &str, from: &[Arc<str>]) -> Result<(), LogError> {

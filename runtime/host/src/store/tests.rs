@@ -1,6 +1,6 @@
 //! One suite, run against each backend.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::*;
@@ -61,6 +61,7 @@ on_both_backends!(
     no_increment_is_lost_under_contention,
     a_foreign_value_is_no_counter_and_harms_nothing,
     a_counter_does_not_wrap_around,
+    any_sequence_of_calls_is_as_on_a_map,
 );
 
 async fn what_is_set_is_there_until_deleted(fixture: Fixture) {
@@ -248,6 +249,52 @@ async fn a_counter_does_not_wrap_around(fixture: Fixture) {
     let error = store.increment("n", 1).await.unwrap_err();
     assert!(matches!(error, StoreError::Overflow(_)), "{error}");
     assert_eq!(store.increment("n", 0).await.unwrap(), i64::MAX);
+}
+
+/// A thousand calls on few keys, drawn at random, answered as a map in memory would answer them.
+async fn any_sequence_of_calls_is_as_on_a_map(fixture: Fixture) {
+    let store = fixture.store;
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = |limit: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % limit
+    };
+    let mut map = BTreeMap::<String, Vec<u8>>::new();
+    for step in 0..1000 {
+        let key = format!("key/{}", below(5));
+        let value = vec![b'v'; usize::try_from(below(3)).unwrap()];
+        let present = map.get(&key).cloned();
+        let at = format!("step {step}, {key}");
+        match below(6) {
+            0 => {
+                store.set(&key, &value).await.unwrap();
+                map.insert(key, value);
+            }
+            1 => {
+                store.delete(&key).await.unwrap();
+                map.remove(&key);
+            }
+            2 => assert_eq!(store.get(&key).await.unwrap(), present, "{at}"),
+            3 => assert_eq!(store.exists(&key).await.unwrap(), present.is_some(), "{at}"),
+            4 => {
+                let listed = all_keys(&*store).await.unwrap();
+                assert_eq!(listed, map.keys().cloned().collect::<Vec<_>>(), "{at}");
+            }
+            _ => {
+                let expected =
+                    (below(3) > 0).then(|| vec![b'v'; usize::try_from(below(3)).unwrap()]);
+                let swapped = store
+                    .compare_and_swap(&key, expected.as_deref(), &value)
+                    .await;
+                assert_eq!(swapped.unwrap(), expected == present, "{at}");
+                if expected == present {
+                    map.insert(key, value);
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]

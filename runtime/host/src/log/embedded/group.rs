@@ -102,12 +102,14 @@ pub(super) fn attend(
     if !is_consumer(connection, reader)? {
         return Err(reader.evicted());
     }
-    show_life(connection, reader)?;
-    let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-    let alive_since = i64::try_from(now().saturating_sub(patience)).unwrap_or(i64::MAX);
+    // An idle host need not write at every heartbeat, only well before the others lose patience.
+    let alive_since = milliseconds_ago(patience);
+    if last_seen(connection, reader)? <= milliseconds_ago(patience / 2) {
+        show_life(connection, reader)?;
+    }
     let dead: Vec<String> = connection
         .prepare_cached(
-            "DELETE FROM socar_log_consumer WHERE reads = ?1 AND name <> ?2 AND seen < ?3
+            "DELETE FROM socar_log_session WHERE reads = ?1 AND name <> ?2 AND seen < ?3
              RETURNING name",
         )?
         .query_map(params![reader.group, reader.consumer, alive_since], |row| {
@@ -138,7 +140,7 @@ pub(super) fn forget(
             connection.execute(statement, params![group, stream])?;
         }
     }
-    connection.execute("DELETE FROM socar_log_consumer WHERE reads = ?1", [group])?;
+    connection.execute("DELETE FROM socar_log_session WHERE reads = ?1", [group])?;
     Ok(())
 }
 
@@ -150,7 +152,7 @@ pub(super) fn states(connection: &Connection, stream: &str) -> rusqlite::Result<
                   WHERE p.reads = g.name AND p.stream = g.stream),
                  (SELECT count(*) FROM socar_log_entry e
                   WHERE e.stream = g.stream AND e.id > g.cursor),
-                 (SELECT max(seen) FROM socar_log_consumer c WHERE c.reads = g.name)
+                 (SELECT max(abs(seen)) FROM socar_log_session c WHERE c.reads = g.name)
              FROM socar_log_group g WHERE stream = ?1 ORDER BY name",
         )?
         .query_map([stream], |row| {
@@ -183,27 +185,33 @@ pub(super) fn pending_lane(
 // === consumers ===
 
 fn show_life(connection: &Connection, reader: &Reader) -> rusqlite::Result<()> {
-    let now = i64::try_from(now()).unwrap_or(i64::MAX);
+    let now = milliseconds_ago(Duration::ZERO);
     connection
         .prepare_cached(
-            "INSERT INTO socar_log_consumer (reads, name, session, seen) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO socar_log_session (reads, name, session, seen) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET session = ?3, seen = ?4",
         )?
         .execute(params![reader.group, reader.consumer, reader.session, now])
         .map(drop)
 }
 
+fn last_seen(connection: &Connection, reader: &Reader) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("SELECT seen FROM socar_log_session WHERE reads = ?1 AND name = ?2")?
+        .query_row([&reader.group, &reader.consumer], |row| row.get(0))
+}
+
 fn is_consumer(connection: &Connection, reader: &Reader) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
-            "SELECT 1 FROM socar_log_consumer WHERE reads = ?1 AND name = ?2 AND session = ?3",
+            "SELECT 1 FROM socar_log_session WHERE reads = ?1 AND name = ?2 AND session = ?3",
         )?
         .exists([&reader.group, &reader.consumer, &reader.session])
 }
 
 fn is_alone(connection: &Connection, reader: &Reader) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached("SELECT 1 FROM socar_log_consumer WHERE reads = ?1 AND name <> ?2")?
+        .prepare_cached("SELECT 1 FROM socar_log_session WHERE reads = ?1 AND name <> ?2")?
         .exists([&reader.group, &reader.consumer])
         .map(|others| !others)
 }
@@ -213,7 +221,7 @@ fn rival(connection: &Connection, reader: &Reader, lane: &str) -> rusqlite::Resu
     connection
         .prepare_cached(
             "SELECT p.consumer FROM socar_log_pending p
-             JOIN socar_log_consumer c ON c.reads = p.reads AND c.name = p.consumer
+             JOIN socar_log_session c ON c.reads = p.reads AND c.name = p.consumer
              WHERE p.reads = ?1 AND p.lane = ?3 AND p.consumer <> ?2 LIMIT 1",
         )?
         .query_row([&reader.group, &reader.consumer, lane], |row| row.get(0))
@@ -332,6 +340,11 @@ fn delivery(found: Found) -> Result<Delivery, LogError> {
         due_in: Duration::from_millis(found.due.saturating_sub(now())),
         event: field(&fields, EVENT).cloned(),
     })
+}
+
+fn milliseconds_ago(ago: Duration) -> i64 {
+    let ago = u64::try_from(ago.as_millis()).unwrap_or(u64::MAX);
+    i64::try_from(now().saturating_sub(ago)).unwrap_or(i64::MAX)
 }
 
 fn count(limit: usize) -> i64 {

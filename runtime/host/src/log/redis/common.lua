@@ -4,7 +4,8 @@
 -- `socar.log:<group>` keep what Redis has no place for. An entry is named there by a ticket,
 -- "<id> <stream>".
 --
---   :consumers         consumer -> when it last showed that it lives (sorted set, milliseconds)
+--   :consumers         consumer -> when it last showed that it lives, in milliseconds; below 0
+--                      when it left (sorted set)
 --   :sessions          consumer -> its session; a script of an earlier one comes too late
 --   :pending           ticket -> lane, for every entry that is pending
 --   :owners            lane -> "<how many of it are pending> <the consumer that has them>"

@@ -19,11 +19,20 @@ local function lag_after(id)
     return lag
 end
 
+-- When any consumer last showed that it lives, or left.
+local function seen(group)
+    local newest = false
+    local consumers = redis.call('ZRANGE', key_of(group, 'consumers'), 0, -1, 'WITHSCORES')
+    for i = 2, #consumers, 2 do
+        newest = math.max(newest or 0, math.abs(tonumber(consumers[i])))
+    end
+    return newest
+end
+
 local rows = {}
 for _, group in ipairs(groups) do
     local name = field(group, 'name')
     local lag = field(group, 'lag') or lag_after(field(group, 'last-delivered-id'))
-    local newest = redis.call('ZRANGE', key_of(name, 'consumers'), -1, -1, 'WITHSCORES')
-    rows[#rows + 1] = {name, field(group, 'pending'), lag, tonumber(newest[2]) or false}
+    rows[#rows + 1] = {name, field(group, 'pending'), lag, seen(name)}
 end
 return rows

@@ -20,6 +20,7 @@ scripts! {
     PARK = "park.lua";
     REDRIVE = "redrive.lua";
     ATTEND = "attend.lua";
+    LEAVE = "leave.lua";
     FORGET = "forget.lua";
     GROUPS = "groups.lua";
     TRIM = "trim.lua";

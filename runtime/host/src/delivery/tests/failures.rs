@@ -1,0 +1,103 @@
+//! Handlers that fail, refuse or panic.
+
+use super::*;
+
+on_both_logs!(
+    a_failing_event_is_tried_again_and_holds_back_only_its_subject,
+    an_event_that_keeps_failing_is_parked_and_the_next_one_goes_on,
+    a_refused_event_is_never_parked,
+    a_panic_of_the_handler_is_a_failure,
+    an_entry_without_an_event_is_parked_at_once,
+    a_redriven_letter_is_handled,
+);
+
+async fn a_failing_event_is_tried_again_and_holds_back_only_its_subject(fixture: Fixture) {
+    let mut failures = 0;
+    let handler = Recorder::reacting(move |subject, number, _| {
+        if subject == "a" && number == 1 && failures < 2 {
+            failures += 1;
+            return Recorder::failing();
+        }
+        Ok(())
+    });
+    publish(&fixture.log, "a", 1..=3).await;
+    publish(&fixture.log, "b", 1..=3).await;
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.count(), 6).await;
+    assert_eq!(handler.of("a"), [1, 2, 3]);
+    assert_eq!(handler.of("b"), [1, 2, 3]);
+    assert_eq!(letters(&fixture.log).await, []);
+    deliveries.stop().await;
+}
+
+async fn an_event_that_keeps_failing_is_parked_and_the_next_one_goes_on(fixture: Fixture) {
+    let handler = Recorder::reacting(|_, number, _| match number {
+        2 => Recorder::failing(),
+        _ => Ok(()),
+    });
+    publish(&fixture.log, "a", 1..=3).await;
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.of("a"), vec![1, 3]).await;
+    quiet(&fixture.log, "message").await;
+    let letters = letters(&fixture.log).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!((letters[0].attempts, &*letters[0].error), (3, "on purpose"));
+    assert_eq!(handler.calls.load(Ordering::SeqCst), 5);
+    deliveries.stop().await;
+}
+
+async fn a_refused_event_is_never_parked(fixture: Fixture) {
+    let handler = Recorder::reacting(|_, _, call| match call {
+        0..20 => Err(HandleError::Refused("overloaded".to_owned())),
+        _ => Ok(()),
+    });
+    publish(&fixture.log, "a", 1..=2).await;
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.of("a"), vec![1, 2]).await;
+    assert_eq!(letters(&fixture.log).await, []);
+    deliveries.stop().await;
+}
+
+async fn a_panic_of_the_handler_is_a_failure(fixture: Fixture) {
+    let handler = Recorder::reacting(|_, number, _| match number {
+        1 => panic!("on purpose"),
+        _ => Ok(()),
+    });
+    publish(&fixture.log, "a", 1..=2).await;
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.of("a"), vec![2]).await;
+    let letters = letters(&fixture.log).await;
+    assert_eq!(letters.len(), 1);
+    assert!(
+        letters[0].error.contains("panicked"),
+        "{}",
+        letters[0].error
+    );
+    deliveries.stop().await;
+}
+
+async fn an_entry_without_an_event_is_parked_at_once(fixture: Fixture) {
+    let handler = Arc::new(Recorder::default());
+    let odd = vec![("something".to_owned(), Bytes::from_static(b"else"))];
+    fixture.log.append(STREAM, &odd).await.unwrap();
+    publish(&fixture.log, "", 1..=1).await;
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.of(""), vec![1]).await;
+    assert_eq!(letters(&fixture.log).await.len(), 1);
+    deliveries.stop().await;
+}
+
+async fn a_redriven_letter_is_handled(fixture: Fixture) {
+    let handler = Recorder::reacting(|_, _, call| match call {
+        0..3 => Recorder::failing(),
+        _ => Ok(()),
+    });
+    publish(&fixture.log, "a", 1..=1).await;
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || letters(&fixture.log).await.len(), 1).await;
+    let id = letters(&fixture.log).await[0].id.parse().unwrap();
+    assert!(dead_letters::redrive(&*fixture.log, id).await.unwrap());
+    eventually(async || handler.of("a"), vec![1]).await;
+    assert_eq!(letters(&fixture.log).await, []);
+    deliveries.stop().await;
+}

@@ -1,0 +1,108 @@
+//! Hosts that stop, die and share.
+
+use super::*;
+
+on_both_logs!(
+    a_stop_finishes_what_runs_and_takes_nothing_more,
+    a_host_that_died_is_followed_by_itself,
+    a_host_that_died_is_followed_by_another,
+    two_hosts_share_the_events_and_keep_their_order,
+    each_host_gets_every_event_if_it_asks_for_that,
+);
+
+async fn a_stop_finishes_what_runs_and_takes_nothing_more(fixture: Fixture) {
+    let handler = Arc::new(Recorder::default());
+    *handler.held_up.lock() = true;
+    publish(&fixture.log, "a", 1..=3).await;
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.running.load(Ordering::SeqCst), 1).await;
+    let stopping = tokio::spawn(deliveries.stop());
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    assert!(!stopping.is_finished());
+    *handler.held_up.lock() = false;
+    stopping.await.unwrap();
+    assert_eq!(handler.of("a"), [1]);
+    // What was finished is acknowledged, the rest is somebody else's at once.
+    let deliveries = start(&fixture.log, &handler, "other");
+    eventually(async || handler.of("a"), vec![1, 2, 3]).await;
+    deliveries.stop().await;
+}
+
+async fn a_host_that_died_is_followed_by_itself(fixture: Fixture) {
+    let dying = Arc::new(Recorder::default());
+    *dying.held_up.lock() = true;
+    publish(&fixture.log, "a", 1..=20).await;
+    let deliveries = start(&fixture.log, &dying, "host");
+    eventually(async || dying.running.load(Ordering::SeqCst), 1).await;
+    drop(deliveries);
+    let handler = Arc::new(Recorder::default());
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.of("a"), (1..=20).collect()).await;
+    deliveries.stop().await;
+}
+
+async fn a_host_that_died_is_followed_by_another(fixture: Fixture) {
+    let dying = Arc::new(Recorder::default());
+    *dying.held_up.lock() = true;
+    publish(&fixture.log, "a", 1..=20).await;
+    let deliveries = start(&fixture.log, &dying, "dying");
+    eventually(async || dying.running.load(Ordering::SeqCst), 1).await;
+    let handler = Arc::new(Recorder::default());
+    let heir = start(&fixture.log, &handler, "heir");
+    publish(&fixture.log, "b", 1..=20).await;
+    drop(deliveries);
+    eventually(async || handler.of("a"), (1..=20).collect()).await;
+    eventually(async || handler.of("b"), (1..=20).collect()).await;
+    quiet(&fixture.log, "message").await;
+    heir.stop().await;
+}
+
+async fn two_hosts_share_the_events_and_keep_their_order(fixture: Fixture) {
+    let handlers = [Arc::new(Recorder::default()), Arc::new(Recorder::default())];
+    // One memory for both, so that an order across hosts can be seen.
+    let both = Arc::new(Mutex::new(BTreeMap::<String, Vec<usize>>::new()));
+    let mut hosts = Vec::new();
+    for (host, handler) in ["one", "two"].iter().zip(&handlers) {
+        let both = both.clone();
+        *handler.reaction.lock() = Some(Box::new(move |subject, number, _| {
+            both.lock()
+                .entry(subject.to_owned())
+                .or_default()
+                .push(number);
+            Ok(())
+        }));
+        hosts.push(start(&fixture.log, handler, host));
+    }
+    for number in 1..=100 {
+        for subject in ["a", "b", "c", "d", "e"] {
+            publish(&fixture.log, subject, [number]).await;
+        }
+    }
+    eventually(async || handlers[0].count() + handlers[1].count(), 500).await;
+    for (subject, numbers) in both.lock().iter() {
+        assert_eq!(numbers, &(1..=100).collect::<Vec<_>>(), "{subject}");
+    }
+    for host in hosts {
+        host.stop().await;
+    }
+}
+
+async fn each_host_gets_every_event_if_it_asks_for_that(fixture: Fixture) {
+    let handlers = [Arc::new(Recorder::default()), Arc::new(Recorder::default())];
+    publish(&fixture.log, "a", 1..=10).await;
+    let mut hosts = Vec::new();
+    for (host, handler) in ["one", "two"].iter().zip(&handlers) {
+        let subscription = Subscription {
+            audience: Audience::EachHost,
+            ..subscription("viewpage")
+        };
+        hosts.push(start_with(&fixture.log, handler, host, subscription));
+    }
+    for handler in &handlers {
+        eventually(async || handler.of("a"), (1..=10).collect()).await;
+    }
+    quiet(&fixture.log, "viewpage@two").await;
+    for host in hosts {
+        host.stop().await;
+    }
+}
