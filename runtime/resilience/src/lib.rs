@@ -4,6 +4,7 @@ pub mod breaker;
 pub mod bulkhead;
 pub mod deadline;
 mod guarded;
+pub mod limit;
 mod priority;
 mod setting;
 

@@ -1,0 +1,268 @@
+//! The adaptive limit: finds out how many calls at once a service can take, and admits no more.
+//!
+//! A fixed number is right for one machine, one load and one version of the service. This one watches how long calls
+//! take. What they take while hardly any run is the *baseline*; as long as the average stays within `tolerance` times
+//! that, the limit grows by its square root each window; beyond, it shrinks by the ratio of the two, at most by half;
+//! and calls that were lost to a deadline shrink it by their share. A service is thus kept where it is busy but does
+//! not queue.
+//!
+//! Gradient and square root are those of Netflix' `GradientLimit`, shrinking for lost calls that of its `AIMDLimit`
+//! (<https://github.com/Netflix/concurrency-limits>); measuring the baseline at the minimum of concurrency is how
+//! Envoy's adaptive concurrency filter does it
+//! (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/adaptive_concurrency_filter>).
+//! Where this one differs: growth stops at the tolerance instead of beyond it, and a measurement, which sheds load,
+//! is only made while the limit is reached *and* calls take too long or nothing is known yet. A service that is well
+//! never loses a call to it.
+//!
+//! Calls that matter less may only use a part of the limit, so that there is always some headroom for paying ones.
+//!
+//! There is no queue here. Let a [`Limit`] either refuse by itself ([`Limit::acquire`]), or only watch
+//! ([`Limit::watch`]) and tell others what it found, through its observer.
+
+mod estimator;
+mod service;
+mod watch;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::time::Instant;
+
+pub use service::{LimitLayer, LimitService};
+pub use watch::{WatchLayer, WatchService};
+
+use crate::Priority;
+use crate::setting::{BadSetting, a_time, within};
+use estimator::{Estimator, Ticket};
+
+/// The limit of one service. Clones are the same limit.
+#[derive(Clone)]
+pub struct Limit(Arc<Shared>);
+
+/// What may be set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// The limit to begin with.
+    pub initial: usize,
+    /// The limit is never smaller. Calls that run in such company are what the baseline is measured by, so it must
+    /// be a number that the service surely takes without queueing; the number of processors, if it computes.
+    pub minimum: usize,
+    /// The limit is never larger.
+    pub maximum: usize,
+    /// How many times the baseline calls may take on average before there are too many.
+    pub tolerance: f64,
+    /// How often the limit is adapted.
+    pub window: Duration,
+    /// But not before so many calls have ended.
+    pub samples: u32,
+    /// How old a baseline may be before it is doubted.
+    pub remeasure: Duration,
+    /// How many percent of the limit each step of priority leaves to the next: browsing leaves twice as much as
+    /// reserving.
+    pub headroom: u8,
+}
+
+/// Settings that were checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Config(Settings);
+
+/// What a call says about the load of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was answered, and the time it took counts.
+    Answered,
+    /// It was not, for want of time or capacity.
+    Lost,
+    /// Nothing: for instance, it failed at once.
+    Ignored,
+}
+
+/// The right to make one call. Dropped without an outcome, it says nothing.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped at once admits nothing"]
+pub struct Permit {
+    limit: Limit,
+    /// Nothing once the outcome was recorded.
+    ticket: Option<Ticket>,
+}
+
+/// As many calls run as the service takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{running} calls run, and {priority} calls may use {allowance} places at present")]
+pub struct Refused {
+    /// How much the call mattered.
+    pub priority: Priority,
+    /// How many calls were running.
+    pub running: usize,
+    /// How many may run before one like this is refused.
+    pub allowance: usize,
+    /// When it makes sense to try again: the limit may be another by then.
+    pub retry_after: Duration,
+}
+
+/// Where a limit stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Snapshot {
+    /// How many calls may run.
+    pub limit: usize,
+    /// How many do.
+    pub running: usize,
+    /// What a call takes when hardly any run, once that is known.
+    pub baseline: Option<Duration>,
+    /// Calls that were let in since the beginning.
+    pub admitted: u64,
+    /// Calls that were refused since the beginning, by priority, the least first.
+    pub refused: [u64; Priority::ALL.len()],
+}
+
+struct Shared {
+    /// The estimator counts time from here.
+    birth: Instant,
+    retry_after: Duration,
+    estimator: Mutex<Estimator>,
+    observer: Box<dyn Fn(usize) + Send + Sync>,
+}
+
+// === impl Limit ===
+
+impl Limit {
+    /// A limit that has yet to find out. The observer hears every new limit, on the thread of the call that brought
+    /// it about, and holds up that call while it runs.
+    pub fn new(config: Config, observer: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Shared {
+            birth: Instant::now(),
+            retry_after: config.0.window,
+            estimator: Mutex::new(Estimator::new(config.0)),
+            observer: Box::new(observer),
+        }))
+    }
+
+    /// Asks for the right to make a call.
+    ///
+    /// # Errors
+    /// [`Refused`] when as many run as calls of this priority may use.
+    pub fn acquire(&self, priority: Priority) -> Result<Permit, Refused> {
+        let now = self.0.birth.elapsed();
+        match self.0.estimator.lock().admit(priority, now) {
+            Ok(ticket) => Ok(self.permit(ticket)),
+            Err((running, allowance)) => Err(Refused {
+                priority,
+                running,
+                allowance,
+                retry_after: self.0.retry_after,
+            }),
+        }
+    }
+
+    /// Watches a call that somebody else has let in.
+    pub fn watch(&self) -> Permit {
+        let now = self.0.birth.elapsed();
+        let ticket = self.0.estimator.lock().enter(now);
+        self.permit(ticket)
+    }
+
+    /// How many calls may run.
+    pub fn current(&self) -> usize {
+        self.0.estimator.lock().limit()
+    }
+
+    /// Where it stands.
+    pub fn snapshot(&self) -> Snapshot {
+        self.0.estimator.lock().snapshot()
+    }
+
+    fn permit(&self, ticket: Ticket) -> Permit {
+        Permit {
+            limit: self.clone(),
+            ticket: Some(ticket),
+        }
+    }
+
+    fn end(&self, ticket: Ticket, outcome: Outcome) {
+        let now = self.0.birth.elapsed();
+        let changed = self.0.estimator.lock().leave(ticket, outcome, now);
+        if let Some(limit) = changed {
+            (self.0.observer)(limit);
+        }
+    }
+}
+
+impl fmt::Debug for Limit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_tuple("Limit")
+            .field(&self.current())
+            .finish()
+    }
+}
+
+// === impl Permit ===
+
+impl Permit {
+    /// Tells the limit how the call ended.
+    pub fn record(mut self, outcome: Outcome) {
+        if let Some(ticket) = self.ticket.take() {
+            self.limit.end(ticket, outcome);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.limit.end(ticket, Outcome::Ignored);
+        }
+    }
+}
+
+// === impl Settings ===
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            initial: 20,
+            minimum: 2,
+            maximum: 500,
+            tolerance: 2.0,
+            window: Duration::from_millis(100),
+            samples: 20,
+            remeasure: Duration::from_secs(10),
+            headroom: 10,
+        }
+    }
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Checks settings.
+    ///
+    /// # Errors
+    /// When a number is out of bounds, or the three limits are not in order.
+    pub fn new(settings: Settings) -> Result<Self, BadSetting> {
+        within("minimum", settings.minimum, 1..=10_000)?;
+        within("maximum", settings.maximum, settings.minimum..=100_000)?;
+        within(
+            "initial",
+            settings.initial,
+            settings.minimum..=settings.maximum,
+        )?;
+        within("tolerance", settings.tolerance, 1.1..=100.0)?;
+        a_time("window", settings.window)?;
+        within("samples", settings.samples, 1..=100_000)?;
+        a_time("remeasure", settings.remeasure)?;
+        within("headroom", settings.headroom, 0..=40)?;
+        Ok(Self(settings))
+    }
+
+    /// What was checked.
+    pub fn settings(&self) -> &Settings {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! What a limit does to single calls; what it does to thousands is in `simulation`.
+
+mod simulation;
+
+use super::*;
+use Priority::{Browsing, Paying, Reserving};
+use std::time::Duration;
+use tokio::time::{advance, sleep};
+use tower::{Layer as _, ServiceExt as _};
+
+const WINDOW: Duration = Duration::from_millis(100);
+
+fn settings(initial: usize) -> Settings {
+    Settings {
+        initial,
+        samples: 4,
+        ..Settings::default()
+    }
+}
+
+/// A limit and every value it announced.
+fn observed(settings: Settings) -> (Limit, Arc<Mutex<Vec<usize>>>) {
+    let announced = Arc::new(Mutex::new(Vec::new()));
+    let heard = announced.clone();
+    let config = Config::new(settings).unwrap();
+    (
+        Limit::new(config, move |limit| heard.lock().push(limit)),
+        announced,
+    )
+}
+
+fn limit(settings: Settings) -> Limit {
+    observed(settings).0
+}
+
+/// So many calls at once, all of which take this long and end like this.
+async fn together(limit: &Limit, calls: usize, takes: Duration, outcome: Outcome) {
+    let permits: Vec<_> = (0..calls).map(|_| limit.watch()).collect();
+    advance(takes).await;
+    permits
+        .into_iter()
+        .for_each(|permit| permit.record(outcome));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_exceeds_the_limit_is_refused_at_once() {
+    let limit = limit(settings(3));
+    let _running = [(); 3].map(|()| limit.acquire(Paying).unwrap());
+    let refused = limit.acquire(Paying).unwrap_err();
+    assert_eq!(
+        refused,
+        Refused {
+            priority: Paying,
+            running: 3,
+            allowance: 3,
+            retry_after: WINDOW
+        }
+    );
+    assert_eq!(
+        refused.to_string(),
+        "3 calls run, and paying calls may use 3 places at present"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_headroom_for_what_matters_more() {
+    let limit = limit(settings(20));
+    let admitted = [Browsing, Reserving, Paying]
+        .map(|priority| std::iter::from_fn(|| limit.acquire(priority).ok()).collect::<Vec<_>>());
+    assert_eq!(admitted.each_ref().map(Vec::len), [16, 2, 2]);
+    assert_eq!(limit.snapshot().refused, [1, 1, 1]);
+    drop(admitted);
+    assert_eq!(limit.snapshot().running, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn even_the_least_gets_one_of_the_fewest_places() {
+    let limit = limit(Settings {
+        minimum: 1,
+        ..settings(1)
+    });
+    assert!(limit.acquire(Browsing).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_grows_while_calls_take_no_longer_than_alone_and_are_many() {
+    let (limit, announced) = observed(settings(16));
+    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
+    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
+    assert_eq!(limit.snapshot().baseline, Some(WINDOW / 2));
+    assert_eq!(limit.current(), 16, "nobody needed more");
+    together(&limit, 16, WINDOW, Outcome::Answered).await;
+    assert_eq!(limit.current(), 20);
+    assert_eq!(*announced.lock(), [20]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_shrinks_when_calls_take_too_long() {
+    let limit = limit(settings(16));
+    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
+    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
+    together(&limit, 15, WINDOW * 5 / 4, Outcome::Answered).await;
+    assert_eq!(limit.current(), 12, "they may take 100 ms and took 125 ms");
+    together(&limit, 11, WINDOW * 50, Outcome::Answered).await;
+    assert_eq!(limit.current(), 6, "never by more than half at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_calls_shrink_it_by_their_share_down_to_the_minimum() {
+    let limit = limit(settings(40));
+    together(&limit, 12, WINDOW, Outcome::Ignored).await;
+    assert_eq!(limit.current(), 40, "what tells nothing changes nothing");
+    let mut permits = [(); 4].map(|()| limit.watch()).into_iter();
+    advance(WINDOW).await;
+    permits
+        .by_ref()
+        .take(3)
+        .for_each(|permit| permit.record(Outcome::Answered));
+    permits.for_each(|permit| permit.record(Outcome::Lost));
+    assert_eq!(limit.current(), 30);
+    for _ in 0..20 {
+        together(&limit, 4, WINDOW, Outcome::Lost).await;
+    }
+    assert_eq!(limit.current(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_baseline_that_is_unknown_is_measured_when_the_limit_is_reached() {
+    let (limit, announced) = observed(settings(10));
+    together(&limit, 10, WINDOW * 5, Outcome::Answered).await;
+    assert_eq!(limit.current(), 2, "pinned");
+    for _ in 0..2 {
+        together(&limit, 2, WINDOW, Outcome::Answered).await;
+    }
+    assert_eq!(
+        (limit.current(), limit.snapshot().baseline),
+        (10, Some(WINDOW))
+    );
+    assert_eq!(*announced.lock(), [2, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_measurement_without_calls_is_given_up() {
+    let limit = limit(settings(10));
+    together(&limit, 10, WINDOW * 5, Outcome::Answered).await;
+    together(&limit, 1, WINDOW * 10, Outcome::Answered).await;
+    assert_eq!((limit.current(), limit.snapshot().baseline), (10, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_says_nothing() {
+    let limit = limit(settings(10));
+    drop([(); 10].map(|()| limit.watch()));
+    assert_eq!(
+        (limit.snapshot().running, limit.snapshot().admitted),
+        (0, 10)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_behind_a_limit_refuses_what_it_could_not_take() {
+    let service = tower::service_fn(|_: Priority| async {
+        sleep(WINDOW).await;
+        Ok::<_, Refused>(())
+    });
+    let limit = limit(settings(2));
+    let classify = |_: &Result<(), Refused>| Outcome::Answered;
+    let service =
+        LimitLayer::new(limit.clone(), |priority: &Priority| *priority, classify).layer(service);
+    let calls =
+        [Paying, Paying, Paying].map(|priority| tokio::spawn(service.clone().oneshot(priority)));
+    let mut answered = 0;
+    for call in calls {
+        answered += usize::from(call.await.unwrap().is_ok());
+    }
+    assert_eq!(answered, 2);
+    assert_eq!(limit.snapshot().running, 0);
+}
+
+#[test]
+fn limits_out_of_order_are_refused() {
+    let good = Settings::default();
+    assert_eq!(Config::new(good), Ok(Config::default()));
+    for (name, bad) in [
+        ("minimum", Settings { minimum: 0, ..good }),
+        ("maximum", Settings { maximum: 1, ..good }),
+        ("initial", Settings { initial: 1, ..good }),
+        (
+            "tolerance",
+            Settings {
+                tolerance: 1.0,
+                ..good
+            },
+        ),
+        (
+            "window",
+            Settings {
+                window: Duration::ZERO,
+                ..good
+            },
+        ),
+        ("samples", Settings { samples: 0, ..good }),
+        (
+            "headroom",
+            Settings {
+                headroom: 50,
+                ..good
+            },
+        ),
+    ] {
+        assert_eq!(Config::new(bad).unwrap_err().setting, name);
+    }
+}
