@@ -6,6 +6,7 @@ pub mod deadline;
 mod guarded;
 pub mod limit;
 mod priority;
+pub mod retry;
 mod setting;
 
 pub use guarded::{Answering, Guarded};

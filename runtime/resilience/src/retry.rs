@@ -1,0 +1,22 @@
+//! Retries: a second chance for calls that can be made twice, without making bad times worse.
+//!
+//! Three things keep a retry from harm. The caller's [`Policy`] gives a copy of the request only if it is safe to
+//! send it twice. The pause before each further attempt is drawn evenly between nothing and an exponentially growing
+//! limit ("full jitter": M. Brooker, *Exponential Backoff and Jitter*,
+//! <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), so that those who failed together do
+//! not come back together. And a [`Budget`] shared by all calls of a link lets only a share of them be retries, so
+//! that a service in trouble gets a little more load and not a multiple
+//! (Finagle, *Retry Budgets*, <https://finagle.github.io/blog/2016/02/08/retry-budgets>).
+//!
+//! A retry has no error of its own: when it gives up, for whatever reason, the last result is the answer.
+
+mod backoff;
+mod budget;
+mod service;
+
+pub use backoff::Backoff;
+pub use budget::{Budget, Settings as BudgetSettings};
+pub use service::{Policy, RetryLayer, RetryService};
+
+#[cfg(test)]
+mod tests;
