@@ -20,6 +20,9 @@ use std::time::Duration;
 pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a first request may take before it counts as dead: longer than any call may run.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
+/// How long a number is good for that nothing was made under: what is noted of it in the outbox store
+/// is forgotten after twice that time, and whoever begins now must have ended before.
+const FRESH: Duration = Duration::from_secs(60);
 const HOUR: u64 = 60 * 60 * 1000;
 /// The longest key, in characters.
 const LONGEST: usize = 255;
@@ -40,27 +43,35 @@ pub struct Key {
 pub enum Turn {
     /// Nobody has done it: do it under this number.
     First(Ticket),
-    /// Somebody died doing it under this number: find out what became of it.
+    /// Somebody died doing it under this number, or could not say how it ended: find out what became
+    /// of it.
     Resume(Ticket),
     /// It was done; this was the answer.
     Replay(Response),
 }
 
-/// The right to do the work.
+/// The right to do the work, until somebody else takes it over.
 #[derive(Debug)]
 pub struct Ticket {
     record: String,
     fingerprint: String,
+    token: String,
+    numbered: Timestamp,
     /// What the work is done under.
     pub number: u64,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Record {
+    /// Who does the work.
     token: String,
     fingerprint: String,
+    /// Since when he does; long ago, if he gave up.
     at: Timestamp,
     number: u64,
+    /// When the number was drawn, or before.
+    #[serde(default)]
+    numbered: Timestamp,
     answer: Option<Answer>,
 }
 
@@ -123,25 +134,27 @@ impl Key {
             let found = value.as_deref().map(decode).transpose()?;
             if let Some(record) = found.as_ref().filter(|record| record.token == token) {
                 // The swap before did happen, whatever the provider said.
-                return self.take(platform, record.number, creates).await;
+                return self.take(platform, record, creates).await;
             }
             if let Some(answer) = self.look(platform, found.as_ref())? {
                 return Ok(Turn::Replay(answer));
             }
             creates = found.is_none();
-            let number = match &found {
-                Some(record) => record.number,
-                None => number().await?,
+            let at = platform.now();
+            let (number, numbered) = match &found {
+                Some(record) => (record.number, record.numbered),
+                None => (number().await?, at),
             };
             let record = Record {
                 token: token.clone(),
                 fingerprint: self.fingerprint.clone(),
-                at: platform.now(),
+                at,
                 number,
+                numbered,
                 answer: None,
             };
             if platform.state().swap(swap, &encode(&record)?).await? == Swap::Done {
-                return self.take(platform, number, creates).await;
+                return self.take(platform, &record, creates).await;
             }
         }
         Err(in_progress())
@@ -150,13 +163,15 @@ impl Key {
     async fn take<P: Platform>(
         self,
         platform: &P,
-        number: u64,
+        record: &Record,
         is_first: bool,
     ) -> Result<Turn, Problem> {
         let ticket = Ticket {
             record: self.record,
             fingerprint: self.fingerprint,
-            number,
+            token: record.token.clone(),
+            numbered: record.numbered,
+            number: record.number,
         };
         if !is_first {
             return Ok(Turn::Resume(ticket));
@@ -199,22 +214,31 @@ impl Key {
 // === impl Ticket ===
 
 impl Ticket {
-    /// Notes that the work is now done under another number.
+    /// Whether work may still begin under the number, if none was begun.
+    pub fn is_fresh<P: Platform>(&self, platform: &P) -> bool {
+        platform.now().since(self.numbered) < FRESH
+    }
+
+    /// Notes that the work is now done under another number, which was drawn just now.
     ///
     /// # Errors
     ///
-    /// The store's silence.
+    /// 409 when somebody else has taken the work over; 503 when the store is silent.
     pub async fn renumber<P: Platform>(
         &mut self,
         platform: &P,
         number: u64,
     ) -> Result<(), Problem> {
         self.number = number;
-        self.write(platform, None).await
+        self.numbered = platform.now();
+        match self.write(platform, platform.now(), None).await? {
+            true => Ok(()),
+            false => Err(in_progress()),
+        }
     }
 
     /// Keeps the answer for those who come with the same key. An answer that invites another try
-    /// (503) is not kept: the key is then free for that try.
+    /// (5xx) is not kept: that try is to find out what became of this one.
     ///
     /// # Errors
     ///
@@ -224,34 +248,44 @@ impl Ticket {
         platform: &P,
         response: &Response,
     ) -> Result<(), Problem> {
-        if response.status().is_server_error() {
-            platform.state().delete(&self.record).await?;
-            // Without its claim the key could not be created as if it were new.
-            platform
-                .state()
-                .increment(&format!("claim/{}", self.record), -1)
-                .await?;
-            return Ok(());
-        }
-        self.write(platform, Some(Answer::of(response))).await
+        let (at, answer) = match response.status().is_server_error() {
+            true => (Timestamp::default(), None),
+            false => (platform.now(), Some(Answer::of(response))),
+        };
+        // Whoever took the work over answers for it.
+        self.write(platform, at, answer).await.map(drop)
     }
 
+    /// Writes the record, if it is still ours; false if it is not.
     async fn write<P: Platform>(
         &self,
         platform: &P,
+        at: Timestamp,
         answer: Option<Answer>,
-    ) -> Result<(), Problem> {
-        let record = Record {
-            token: platform.unique(),
+    ) -> Result<bool, Problem> {
+        let ours = encode(&Record {
+            token: self.token.clone(),
             fingerprint: self.fingerprint.clone(),
-            at: platform.now(),
+            at,
             number: self.number,
+            numbered: self.numbered,
             answer,
-        };
-        Ok(platform
-            .state()
-            .set(&self.record, &encode(&record)?)
-            .await?)
+        })?;
+        for _ in 0..16 {
+            let (value, swap) = platform.state().begin(&self.record).await?;
+            if value.as_ref() == Some(&ours) {
+                // The swap before did happen, whatever the provider said.
+                return Ok(true);
+            }
+            let found = value.as_deref().map(decode).transpose()?;
+            if found.is_none_or(|record| record.token != self.token) {
+                return Ok(false);
+            }
+            if platform.state().swap(swap, &ours).await? == Swap::Done {
+                return Ok(true);
+            }
+        }
+        Err(in_progress())
     }
 }
 
@@ -356,97 +390,4 @@ fn decode(value: &[u8]) -> Result<Record, StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory::MemoryPlatform;
-    use futures::executor::block_on;
-
-    fn key(name: &str, body: &'static str) -> Key {
-        let mut request = Request::new(Bytes::from_static(body.as_bytes()));
-        let name = name.parse().unwrap();
-        request.headers_mut().insert("idempotency-key", name);
-        Key::of(&request).unwrap().unwrap()
-    }
-
-    fn turn(platform: &MemoryPlatform, key: Key) -> Result<Turn, Problem> {
-        let number = async || Ok(platform.drawn());
-        block_on(key.turn(platform, number))
-    }
-
-    fn first(platform: &MemoryPlatform, key: Key) -> Ticket {
-        match turn(platform, key) {
-            Ok(Turn::First(ticket)) => ticket,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn answer(status: u16) -> Response {
-        let mut response = Response::new(Bytes::from_static(b"{}"));
-        *response.status_mut() = StatusCode::from_u16(status).unwrap();
-        response
-            .headers_mut()
-            .insert("location", HeaderValue::from_static("/1"));
-        response
-    }
-
-    #[test]
-    fn the_same_key_and_body_are_given_the_first_answer() {
-        let platform = MemoryPlatform::new();
-        let ticket = first(&platform, key("\"k\"", r#"{"carId": 1}"#));
-        block_on(ticket.answered(&platform, &answer(201))).unwrap();
-        let Ok(Turn::Replay(replayed)) = turn(&platform, key("k", r#"{"carId":1}"#)) else {
-            panic!("not replayed");
-        };
-        assert_eq!(
-            (replayed.status().as_u16(), &replayed.headers()["location"]),
-            (201, &HeaderValue::from_static("/1"))
-        );
-    }
-
-    #[test]
-    fn another_body_under_the_same_key_is_refused() {
-        let platform = MemoryPlatform::new();
-        first(&platform, key("k", "{}"));
-        assert_eq!(turn(&platform, key("k", "[]")).unwrap_err().status, 422);
-    }
-
-    #[test]
-    fn while_the_first_request_runs_the_second_has_to_wait() {
-        let platform = MemoryPlatform::new();
-        let ticket = first(&platform, key("k", "{}"));
-        assert_eq!(turn(&platform, key("k", "{}")).unwrap_err().status, 409);
-        platform.advance(DEAD_AFTER);
-        let Ok(Turn::Resume(resumed)) = turn(&platform, key("k", "{}")) else {
-            panic!("not resumed");
-        };
-        assert_eq!(resumed.number, ticket.number);
-    }
-
-    #[test]
-    fn an_answer_that_invites_another_try_is_not_kept() {
-        let platform = MemoryPlatform::new();
-        let ticket = first(&platform, key("k", "{}"));
-        block_on(ticket.answered(&platform, &answer(503))).unwrap();
-        first(&platform, key("k", "{}"));
-    }
-
-    #[test]
-    fn a_provider_that_denies_every_swap_is_not_believed() {
-        let platform = MemoryPlatform::new();
-        platform.state.denies_swaps.set(true);
-        first(&platform, key("k", "{}"));
-        assert_eq!(turn(&platform, key("k", "{}")).unwrap_err().status, 409);
-    }
-
-    #[test]
-    fn expired_answers_are_dropped() {
-        let platform = MemoryPlatform::new();
-        block_on(sweep(&platform)).unwrap();
-        let ticket = first(&platform, key("k", "{}"));
-        block_on(ticket.answered(&platform, &answer(201))).unwrap();
-        assert_eq!(block_on(sweep(&platform)), Ok(0));
-        platform.advance(KEPT + Duration::from_secs(2 * 60 * 60));
-        assert_eq!(block_on(sweep(&platform)), Ok(1));
-        first(&platform, key("k", "{}"));
-    }
-}
+mod tests;

@@ -19,6 +19,8 @@ pub struct MemoryStore {
     counters: RefCell<BTreeMap<String, i64>>,
     /// Calls from now until the store stops answering.
     fuse: Cell<Option<u32>>,
+    /// Whether it answers again after one failure.
+    stumbles: Cell<bool>,
     /// Reports every swap as refused, also when it was done, as Spin's Redis provider does.
     pub denies_swaps: Cell<bool>,
     /// Leaves the next swap unanswered, and does it only when the next one comes.
@@ -52,6 +54,13 @@ impl MemoryStore {
     /// Answers `calls` more calls, then fails every one until [`Self::mend`].
     pub fn fail_after(&self, calls: u32) {
         self.fuse.set(Some(calls));
+        self.stumbles.set(false);
+    }
+
+    /// Answers `calls` more calls, then fails one.
+    pub fn stumble_after(&self, calls: u32) {
+        self.fuse.set(Some(calls));
+        self.stumbles.set(true);
     }
 
     /// Answers again.
@@ -61,7 +70,12 @@ impl MemoryStore {
 
     fn call(&self) -> Result<(), StoreError> {
         match self.fuse.get() {
-            Some(0) => Err(StoreError("down".into())),
+            Some(0) => {
+                if self.stumbles.get() {
+                    self.mend();
+                }
+                Err(StoreError("down".into()))
+            }
             Some(left) => {
                 self.fuse.set(Some(left - 1));
                 Ok(())

@@ -41,6 +41,15 @@ impl Reason {
             Self::Interrupted => "interrupted",
         }
     }
+
+    /// Whether nobody decided it: the same request may have another outcome a moment later.
+    #[must_use]
+    pub fn invites_another_try(self) -> bool {
+        match self {
+            Self::CarUnreachable | Self::PaymentUnreachable | Self::Interrupted => true,
+            Self::UnknownCar | Self::CarNotAvailable | Self::PaymentDeclined => false,
+        }
+    }
 }
 
 impl fmt::Display for Reason {

@@ -48,11 +48,15 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
         self.tell(&reserved)
     }
 
-    /// The first attempt died. What it left is brought to an end; if that end is nobody's decision,
-    /// the customer gets a new attempt.
+    /// The first attempt died, or could not say how it ended. What it left is brought to an end; if
+    /// that end is nobody's decision, the customer gets a new attempt.
     async fn resume(&self, ticket: &mut Ticket, car: CarId) -> Result<Response, Problem> {
         let id = ReservationId(ticket.number);
         if self.desk.find::<Problem>(id).await?.is_none() {
+            // What is noted of an old number is being forgotten: nothing may begin under it.
+            if !ticket.is_fresh(&self.desk.platform) {
+                self.renumber(ticket).await?;
+            }
             return self.attempt(ticket.number, car).await;
         }
         if !sweep::drive(self.desk, id, Duration::ZERO).await? {
@@ -62,19 +66,21 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
             ));
         }
         let reservation = queries::reservation(self.desk, id).await?;
-        if reservation.state.stage.reason() == Some(Reason::Interrupted) {
-            ticket
-                .renumber(
-                    &self.desk.platform,
-                    numbering::allocate(&self.desk.platform).await?,
-                )
-                .await?;
+        let reason = reservation.state.stage.reason();
+        if reason.is_some_and(Reason::invites_another_try) {
+            self.renumber(ticket).await?;
             return self.attempt(ticket.number, car).await;
         }
         self.tell(&Reserved {
             reservation,
             retry_after: None,
         })
+    }
+
+    async fn renumber(&self, ticket: &mut Ticket) -> Result<(), Problem> {
+        let platform = &self.desk.platform;
+        let number = numbering::allocate(platform).await?;
+        ticket.renumber(platform, number).await
     }
 
     fn tell(&self, reserved: &Reserved) -> Result<Response, Problem> {

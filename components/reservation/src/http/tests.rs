@@ -427,3 +427,51 @@ fn a_first_attempt_that_dies_anywhere_is_resolved_by_the_next() {
         assert!(todo(&desk).is_empty(), "{calls}");
     }
 }
+
+/// A payment whose outcome is unknown, and a store that stumbles before that is noted: the
+/// customer must not be told that there is no car, while the first attempt has it and is paid.
+#[test]
+fn the_answer_to_a_key_speaks_for_all_its_attempts() {
+    for calls in 0..24 {
+        let world = World::new();
+        world.approval.set(None);
+        let desk = world.desk();
+        desk.platform.state.stumble_after(calls);
+        let _ = keyed(&desk, r#"{"carId":1}"#);
+        desk.platform.state.mend();
+        if !world.held.borrow().is_empty() {
+            world.hold.set(Some(Hold::NotAvailable));
+        }
+        let mut again = keyed(&desk, r#"{"carId":1}"#);
+        if again.status() == 409 && body(&again)["rsvId"].is_null() {
+            desk.platform.advance(Duration::from_secs(15));
+            again = keyed(&desk, r#"{"carId":1}"#);
+        }
+        for id in world.paid.borrow().clone() {
+            deliver(&desk, Event::PaymentApproved, id);
+        }
+        let stands = |id: &u64| reservation(&desk, *id)["status"] == "reserved";
+        let standing = (1..4).filter(stands).count();
+        assert_eq!(
+            standing == 1,
+            again.status() == 201,
+            "{calls}: {}",
+            body(&again)
+        );
+    }
+}
+
+/// The sweep forgets the saga of a number under which nothing was made. Had the customer's next try
+/// used that number at the same moment, nobody would have known of its saga.
+#[test]
+fn a_number_that_was_left_unused_for_long_is_not_used_any_more() {
+    let world = World::new();
+    let desk = world.desk();
+    // Dies after its number was noted, before the reservation is stored.
+    desk.platform.state.fail_after(7);
+    keyed(&desk, r#"{"carId":1}"#);
+    desk.platform.state.mend();
+    assert_eq!(todo(&desk), ["saga/1"]);
+    desk.platform.advance(Duration::from_secs(61));
+    assert_eq!(body(&keyed(&desk, r#"{"carId":1}"#))["rsvId"], 2);
+}
