@@ -150,9 +150,11 @@ impl<P: Platform> Call<'_, P> {
         let swept = sweep::sweep(self.fleet)
             .await
             .map_err(|silence| Problem::unavailable(silence, 5))?;
-        Ok(hal::found(
-            &json!({ "published": swept.published, "forgotten": swept.forgotten }),
-        ))
+        Ok(hal::found(&json!({
+            "published": swept.outbox.published,
+            "forgotten": swept.outbox.forgotten,
+            "retired": swept.retired,
+        })))
     }
 
     fn reservation(&self) -> Result<ReservationId, Problem> {

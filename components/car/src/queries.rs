@@ -6,7 +6,11 @@ use crate::{
     domain::{Car, Refusal},
 };
 use events::CarId;
-use kit::{ChangeError, Platform, Versioned, http::paging::Page, numbering};
+use kit::{
+    ChangeError, Platform, Versioned,
+    http::paging::Page,
+    numbering::{self, lost},
+};
 use std::cmp::Ordering;
 
 /// The columns that a list of cars can be sorted by.
@@ -62,8 +66,11 @@ async fn load<P: Platform>(
             // Deleted, but a crash kept its number in the pages.
             Some(Car::Gone { id }) => fleet.retire(id).await?,
             Some(car) => cars.push(car),
-            // Registered at this very moment.
-            None => {}
+            // Registered at this very moment, or a crash took the number. Should this fail, the next
+            // list that meets it does it.
+            None => {
+                let _ = lost::suspect(&fleet.platform, id).await;
+            }
         }
     }
     Ok(cars)

@@ -1,14 +1,30 @@
-//! What time alone must finish: events that a crash left unpublished.
+//! What time alone must finish: events that a crash left unpublished, numbers that it took.
 
 use crate::Fleet;
-use events::CAR_STREAM;
-use kit::{Platform, outbox};
+use events::{CAR_STREAM, CarId};
+use kit::{ChangeError, Platform, numbering::lost, outbox};
+use std::convert::Infallible;
 
-/// Publishes what is left over.
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Left-over events and intents.
+    pub outbox: outbox::Swept,
+    /// Numbers taken out of the pages.
+    pub retired: usize,
+}
+
+/// Finishes what is left over.
 ///
 /// # Errors
 ///
 /// The store's or the log's silence, as text: the next sweep tries again.
-pub async fn sweep<P: Platform>(fleet: &Fleet<P>) -> Result<outbox::Swept, String> {
-    outbox::sweep(&fleet.platform, CAR_STREAM).await
+pub async fn sweep<P: Platform>(fleet: &Fleet<P>) -> Result<Swept, String> {
+    let outbox = outbox::sweep(&fleet.platform, CAR_STREAM).await?;
+    let leads = async |number| -> Result<bool, ChangeError<Infallible>> {
+        Ok(fleet.find(CarId(number)).await?.is_some())
+    };
+    let retired = lost::sweep(&fleet.platform, leads).await;
+    let retired = retired.map_err(|error| error.to_string())?;
+    Ok(Swept { outbox, retired })
 }

@@ -150,6 +150,7 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
             "ended": swept.ended,
             "open": swept.open,
             "expired": swept.expired,
+            "retired": swept.retired,
         })))
     }
 

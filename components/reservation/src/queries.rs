@@ -6,7 +6,11 @@ use crate::{
     domain::{Refusal, Reservation},
 };
 use events::ReservationId;
-use kit::{ChangeError, Platform, Versioned, http::paging::Page, numbering};
+use kit::{
+    ChangeError, Platform, Versioned,
+    http::paging::Page,
+    numbering::{self, lost},
+};
 use std::cmp::Ordering;
 
 /// The columns that a list of reservations can be sorted by.
@@ -58,9 +62,13 @@ async fn load<P: Platform, C, Y>(
 ) -> Result<Vec<Reservation>, ChangeError<Refusal>> {
     let mut reservations = Vec::new();
     for id in ids {
-        // Absent: being made at this very moment.
-        if let Some(found) = desk.find(ReservationId(id)).await? {
-            reservations.push(found.state);
+        match desk.find(ReservationId(id)).await? {
+            Some(found) => reservations.push(found.state),
+            // Being made at this very moment, or a crash took the number. Should this fail, the next
+            // list that meets it does it.
+            None => {
+                let _ = lost::suspect(&desk.platform, id).await;
+            }
         }
     }
     Ok(reservations)

@@ -1,5 +1,5 @@
-//! What time alone must finish: events that a crash left unpublished, and sagas that nobody brings
-//! to an end any more.
+//! What time alone must finish: events that a crash left unpublished, sagas that nobody brings to an
+//! end any more, numbers that a crash took.
 
 use crate::{
     Desk,
@@ -8,7 +8,7 @@ use crate::{
     ports::{Cars, Payments},
 };
 use events::{RESERVATION_STREAM, ReservationId};
-use kit::{ChangeError, Origin, Platform, Store, idempotency, outbox};
+use kit::{ChangeError, Origin, Platform, Store, idempotency, numbering::lost, outbox};
 use std::time::Duration;
 
 /// How old the note of a saga is before the sweep takes the saga over: longer than any call may
@@ -28,6 +28,8 @@ pub struct Swept {
     pub open: usize,
     /// Expired idempotency keys dropped.
     pub expired: u64,
+    /// Numbers taken out of the pages.
+    pub retired: usize,
 }
 
 /// Finishes what is left over.
@@ -64,6 +66,11 @@ pub async fn sweep<P: Platform, C: Cars, Y: Payments>(
     swept.expired = idempotency::sweep(&desk.platform)
         .await
         .map_err(|e| e.to_string())?;
+    let leads = async |number| -> Result<bool, ChangeError<Refusal>> {
+        Ok(desk.find::<Refusal>(ReservationId(number)).await?.is_some())
+    };
+    let retired = lost::sweep(&desk.platform, leads).await;
+    swept.retired = retired.map_err(|error| error.to_string())?;
     Ok(swept)
 }
 

@@ -241,3 +241,20 @@ fn a_cancellation_may_overtake_its_confirmation() {
     deliver(&fleet, Event::ReservationConfirmed, 1);
     assert_eq!(status(&fleet), "available");
 }
+
+#[test]
+fn a_number_that_a_crash_took_does_not_count() {
+    let fleet = fleet();
+    fleet.platform.state.stumble_after(1);
+    let failed = send(&fleet, "POST", "/cars", r#"{"carName":"Kia"}"#);
+    assert_eq!(failed.status(), 503);
+    register(&fleet, "Ray");
+    for _ in 0..2 {
+        send(&fleet, "GET", "/cars", "");
+        fleet.platform.advance(std::time::Duration::from_secs(130));
+        assert_eq!(send(&fleet, "POST", "/internal/sweep", "").status(), 200);
+    }
+    let list = body(&send(&fleet, "GET", "/cars", ""));
+    assert_eq!(list["_embedded"]["cars"][0]["carId"], 2);
+    assert_eq!(list["page"]["totalElements"], 1);
+}

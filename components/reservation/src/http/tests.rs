@@ -475,3 +475,20 @@ fn a_number_that_was_left_unused_for_long_is_not_used_any_more() {
     desk.platform.advance(Duration::from_secs(61));
     assert_eq!(body(&keyed(&desk, r#"{"carId":1}"#))["rsvId"], 2);
 }
+
+#[test]
+fn a_number_that_a_crash_took_does_not_count() {
+    let world = World::new();
+    let desk = world.desk();
+    desk.platform.state.stumble_after(1);
+    assert_eq!(reserve(&desk).status(), 503);
+    reserve(&desk);
+    for _ in 0..2 {
+        send(&desk, "GET", "/reservations", "", &[]);
+        desk.platform.advance(Duration::from_secs(130));
+        block_on(sweep::sweep(&desk)).unwrap();
+    }
+    let list = body(&send(&desk, "GET", "/reservations", "", &[]));
+    assert_eq!(list["_embedded"]["reservations"][0]["rsvId"], 2);
+    assert_eq!(list["page"]["totalElements"], 1);
+}
