@@ -44,7 +44,8 @@ impl Embedded {
     async fn xadd(&self, mut call: Call) -> Answers {
         let stream = call.text()?;
         if call.text()? != "*" {
-            return Err(call.refused("takes a stream, `*` and fields here: the host gives the ids, and keeps what is still needed"));
+            return Err(call
+                .refused("takes a stream, `*` and fields here: ids and trimming are the host's"));
         }
         let mut fields = Fields::new();
         while let Some(name) = call.arguments.next() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::attempt::{Outcome, attempt};
 use super::lanes::{Job, Lanes};
@@ -21,7 +21,7 @@ use crate::log::{Delivery, LogError, Position, Reader};
 /// the handlers busy, few enough that other hosts get their share.
 const WINDOW: usize = 16;
 
-/// How long the others are told that we leave.
+/// How long telling the others may take that we leave.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How soon the log is asked again while it is away.
@@ -186,14 +186,16 @@ impl Loop {
         if self.errand.is_some() {
             return;
         }
-        let (context, reader) = (self.context.clone(), self.reader.clone());
         let now = Instant::now();
         if !self.subscribed {
-            let pause = RECONNECT.pause(self.failures);
-            let pause = if self.failures == 0 {
-                Duration::ZERO
-            } else {
-                pause
+            // What an earlier session asked for and gave up may still reach the log: it comes too late.
+            self.reader = Arc::new(self.reader.renewed());
+        }
+        let (context, reader) = (self.context.clone(), self.reader.clone());
+        if !self.subscribed {
+            let pause = match self.failures {
+                0 => Duration::ZERO,
+                failures => RECONNECT.pause(failures),
             };
             self.errand = Some(Box::pin(async move {
                 sleep(pause).await;
@@ -228,16 +230,16 @@ impl Loop {
                 self.context.log_is_back();
                 self.received(errand);
             }
-            Err(error @ LogError::Evicted { .. }) => {
-                tracing::warn!(%error, "its events are left to them");
-                self.subscribed = false;
-                self.lanes.evict();
-            }
             // What a lost answer brought is found by subscribing again.
             Err(error) => {
                 self.subscribed = false;
                 self.failures = self.failures.saturating_add(1);
-                self.context.log_is_away(&error);
+                if let LogError::Evicted { .. } = error {
+                    tracing::warn!(%error, "events are left to its heir");
+                    self.lanes.evict();
+                } else {
+                    self.context.log_is_away(&error);
+                }
             }
         }
         self.settle(Vec::new());
@@ -271,9 +273,8 @@ impl Loop {
                 "events were still being handled; they will be delivered again"
             );
         }
-        let leave = self.context.log.leave(&self.reader);
         // If the log is away, the others will notice the silence instead.
-        let _ = timeout_at(deadline.max(Instant::now() + GOODBYE), leave).await;
+        let _ = timeout(GOODBYE, self.context.log.leave(&self.reader)).await;
     }
 
     async fn finish(&mut self) {

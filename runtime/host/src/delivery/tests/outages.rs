@@ -4,14 +4,27 @@ use super::*;
 use crate::log::{Delivery, Entry, EntryId, Fields, GroupState, Position, RedisLog};
 use crate::remote::tests::RedisServer;
 
-on_both_logs!(an_outage_of_the_log_loses_and_parks_nothing,);
+on_both_logs!(
+    a_take_that_arrives_late_loses_nothing,
+    an_outage_of_the_log_loses_and_parks_nothing,
+);
+
+/// As on a hung server: the caller gives up on a take, subscribes anew, and then the take is done.
+async fn a_take_that_arrives_late_loses_nothing(fixture: Fixture) {
+    let flaky = Arc::new(Flaky::over(&fixture));
+    flaky.late_takes.store(3, Ordering::SeqCst);
+    flaky.loses_answers.store(false, Ordering::SeqCst);
+    let log: Arc<dyn EventLog> = flaky.clone();
+    let handler = Arc::new(Recorder::default());
+    publish(&fixture.log, "a", 1..=20).await;
+    let deliveries = start(&log, &handler, "host");
+    eventually(async || handler.of("a"), (1..=20).collect()).await;
+    assert_eq!(flaky.late_takes.load(Ordering::SeqCst), 0);
+    deliveries.stop().await;
+}
 
 async fn an_outage_of_the_log_loses_and_parks_nothing(fixture: Fixture) {
-    let flaky = Arc::new(Flaky {
-        log: fixture.log.clone(),
-        calls: AtomicUsize::new(0),
-        away: AtomicBool::new(false),
-    });
+    let flaky = Arc::new(Flaky::over(&fixture));
     let log: Arc<dyn EventLog> = flaky.clone();
     let handler = Recorder::reacting(|_, number, call| match (number + call) % 3 {
         0 => Recorder::failing(),
@@ -103,15 +116,30 @@ async fn a_host_starts_before_its_redis() {
     deliveries.stop().await;
 }
 
-/// A log that is away at times, and that otherwise loses every fifth answer: what was asked is
+/// A log that is away at times, and that otherwise may lose every fifth answer: what was asked is
 /// done, and the caller does not learn it.
 struct Flaky {
     log: Arc<dyn EventLog>,
     calls: AtomicUsize,
+    loses_answers: AtomicBool,
     away: AtomicBool,
+    /// So many takes are done only after the next subscription.
+    late_takes: AtomicUsize,
+    late: Mutex<Vec<Reader>>,
 }
 
 impl Flaky {
+    fn over(fixture: &Fixture) -> Self {
+        Self {
+            log: fixture.log.clone(),
+            calls: AtomicUsize::new(0),
+            loses_answers: AtomicBool::new(true),
+            away: AtomicBool::new(false),
+            late_takes: AtomicUsize::new(0),
+            late: Mutex::new(Vec::new()),
+        }
+    }
+
     fn reach(&self) -> Result<(), LogError> {
         if self.away.load(Ordering::SeqCst) {
             Err(lost())
@@ -121,10 +149,18 @@ impl Flaky {
     }
 
     fn answer<T>(&self, answer: Result<T, LogError>) -> Result<T, LogError> {
-        if self.calls.fetch_add(1, Ordering::SeqCst) % 5 == 4 {
+        let fifth = self.calls.fetch_add(1, Ordering::SeqCst) % 5 == 4;
+        if fifth && self.loses_answers.load(Ordering::SeqCst) {
             return Err(lost());
         }
         answer
+    }
+
+    fn is_late(&self) -> bool {
+        let fewer = |left: usize| left.checked_sub(1);
+        self.late_takes
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer)
+            .is_ok()
     }
 }
 
@@ -136,6 +172,31 @@ macro_rules! flaky {
     ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
         impl EventLog for Flaky {
+            async fn subscribe(&self, reader: &Reader) -> Result<(), LogError> {
+                self.reach()?;
+                self.log.subscribe(reader).await?;
+                let late = std::mem::take(&mut *self.late.lock());
+                for reader in late {
+                    let _ = self.log.take(&reader, 100, Duration::ZERO).await;
+                }
+                self.answer(Ok(()))
+            }
+
+            async fn take(
+                &self,
+                reader: &Reader,
+                limit: usize,
+                wait: Duration,
+            ) -> Result<Vec<Delivery>, LogError> {
+                self.reach()?;
+                if self.is_late() {
+                    self.late.lock().push(reader.clone());
+                    return Err(lost());
+                }
+                let taken = self.log.take(reader, limit, wait).await;
+                self.answer(taken)
+            }
+
             $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, LogError> {
                 self.reach()?;
                 let answer = self.log.$name($($argument),*).await;
@@ -150,8 +211,6 @@ flaky! {
     range(stream: &str, from: EntryId, to: EntryId, limit: usize) -> Vec<Entry>;
     length(stream: &str) -> u64;
     remove(stream: &str, id: EntryId) -> bool;
-    subscribe(reader: &Reader) -> ();
-    take(reader: &Reader, limit: usize, wait: Duration) -> Vec<Delivery>;
     acknowledge(group: &str, positions: &[Position]) -> ();
     fail(group: &str, position: &Position, error: &str, retry_in: Duration) -> Option<u32>;
     park(group: &str, position: &Position, error: &str, attempts: u32) -> Option<EntryId>;
