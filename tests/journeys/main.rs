@@ -13,3 +13,4 @@ mod saga;
 mod screen;
 mod seed;
 mod start;
+mod storm;
