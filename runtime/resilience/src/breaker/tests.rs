@@ -176,6 +176,30 @@ async fn slow_calls_open_it_even_if_they_succeed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_fails_slowly_is_slow_as_well() {
+    let slow_calls = Some(SlowCalls {
+        after: SECOND,
+        rate: 100,
+    });
+    let breaker = breaker(Settings {
+        slow_calls,
+        failure_rate: None,
+        ..settings()
+    });
+    let failing = breaker.acquire().unwrap();
+    advance(SECOND).await;
+    failing.record(Outcome::Failure);
+    assert_eq!(
+        breaker.snapshot().window,
+        Counts {
+            calls: 1,
+            failed: 1,
+            slow: 1
+        }
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_caller_may_say_that_an_outcome_tells_nothing() {
     let breaker = breaker(settings());
     (0..50).for_each(|_| call(&breaker, Outcome::Ignored));
@@ -281,7 +305,9 @@ async fn retry_after_says_when_the_next_call_goes_through() {
     fail(&breaker, 4);
     advance(SECOND / 4).await;
     assert_eq!(breaker.retry_after(), Some(SECOND * 3 / 4));
-    advance(SECOND * 3 / 4).await;
+    advance(SECOND * 3 / 4 - Duration::from_nanos(1)).await;
+    assert!(breaker.acquire().is_err());
+    advance(Duration::from_nanos(1)).await;
     assert_eq!(breaker.retry_after(), None);
     assert!(breaker.acquire().is_ok());
     breaker.force_open();

@@ -150,6 +150,20 @@ async fn a_place_given_to_one_who_just_gave_up_goes_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_place_offered_to_one_who_is_just_leaving_goes_to_the_next() {
+    let bulkhead = bulkhead(1, 2);
+    let running = bulkhead.acquire(Browsing).await.unwrap();
+    // On another thread he would now be between giving up and being struck off the list.
+    let Entry::Queued { place, .. } = bulkhead.0.door.lock().enter(Browsing) else {
+        panic!("he did not wait");
+    };
+    drop(place);
+    let mut next = queue_up(&bulkhead, Browsing);
+    drop(running);
+    assert!(look(&mut next).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
 async fn more_places_let_in_who_waits_and_fewer_disturb_nobody() {
     let bulkhead = bulkhead(1, 4);
     let first = bulkhead.acquire(Browsing).await.unwrap();

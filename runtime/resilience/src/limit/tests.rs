@@ -108,6 +108,9 @@ async fn it_shrinks_when_calls_take_too_long() {
 #[tokio::test(start_paused = true)]
 async fn lost_calls_shrink_it_by_their_share_down_to_the_minimum() {
     let limit = limit(settings(40));
+    for _ in 0..2 {
+        together(&limit, 2, WINDOW, Outcome::Answered).await;
+    }
     together(&limit, 12, WINDOW, Outcome::Ignored).await;
     assert_eq!(limit.current(), 40, "what tells nothing changes nothing");
     let mut permits = [(); 4].map(|()| limit.watch()).into_iter();
@@ -125,6 +128,24 @@ async fn lost_calls_shrink_it_by_their_share_down_to_the_minimum() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_lost_call_among_many_still_costs_a_tenth() {
+    let limit = limit(Settings {
+        samples: 100,
+        ..settings(200)
+    });
+    let permits = [(); 30].map(|()| [limit.watch(), limit.watch(), limit.watch(), limit.watch()]);
+    advance(WINDOW).await;
+    for (number, permit) in permits.into_iter().flatten().enumerate() {
+        permit.record(if number == 0 {
+            Outcome::Lost
+        } else {
+            Outcome::Answered
+        });
+    }
+    assert_eq!(limit.current(), 180);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_baseline_that_is_unknown_is_measured_when_the_limit_is_reached() {
     let (limit, announced) = observed(settings(10));
     together(&limit, 10, WINDOW * 5, Outcome::Answered).await;
@@ -137,6 +158,59 @@ async fn a_baseline_that_is_unknown_is_measured_when_the_limit_is_reached() {
         (10, Some(WINDOW))
     );
     assert_eq!(*announced.lock(), [2, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_baseline_is_doubted_when_it_is_old_and_exceeded_at_the_limit() {
+    let limit = limit(settings(16));
+    for _ in 0..2 {
+        together(&limit, 2, WINDOW, Outcome::Answered).await;
+    }
+    together(&limit, 16, WINDOW * 4, Outcome::Answered).await;
+    assert_eq!(limit.current(), 8, "too young to be doubted");
+    advance(settings(16).remeasure).await;
+    together(&limit, 8, WINDOW * 4, Outcome::Answered).await;
+    assert_eq!(limit.current(), 2, "pinned");
+    for _ in 0..2 {
+        together(&limit, 2, WINDOW * 4, Outcome::Answered).await;
+    }
+    assert_eq!(
+        (limit.current(), limit.snapshot().baseline),
+        (8, Some(WINDOW * 4))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_became_faster_is_believed_even_under_load() {
+    let limit = limit(settings(16));
+    for _ in 0..2 {
+        together(&limit, 2, WINDOW, Outcome::Answered).await;
+    }
+    let loaded = [(); 14].map(|()| limit.watch());
+    let faster = [(); 4].map(|()| limit.watch());
+    advance(WINDOW / 2).await;
+    faster
+        .into_iter()
+        .take(3)
+        .for_each(|permit| permit.record(Outcome::Answered));
+    advance(WINDOW / 2).await;
+    loaded
+        .into_iter()
+        .skip(13)
+        .for_each(|permit| permit.record(Outcome::Answered));
+    // Three calls of 50 ms and one of 100 ms draw it a fifth of the way to their average.
+    let baseline = limit.snapshot().baseline.unwrap_or_default();
+    assert_eq!(baseline.as_micros(), 92_500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_calls_that_are_few_are_not_the_limits_fault() {
+    let limit = limit(settings(40));
+    for _ in 0..2 {
+        together(&limit, 2, WINDOW, Outcome::Answered).await;
+    }
+    together(&limit, 10, WINDOW * 9, Outcome::Answered).await;
+    assert_eq!(limit.current(), 40);
 }
 
 #[tokio::test(start_paused = true)]

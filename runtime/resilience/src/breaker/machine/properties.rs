@@ -16,6 +16,8 @@ enum Step {
     Drop(usize),
     /// Time passes.
     Pause(u64),
+    /// Time passes until an open breaker should let a call through, or until just before.
+    Brink(bool),
     ForceOpen,
     Disable,
     Reset,
@@ -36,6 +38,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         16 => (any::<usize>(), outcomes()).prop_map(|(index, outcome)| Step::End(index, outcome)),
         2 => any::<usize>().prop_map(Step::Drop),
         8 => (1..3000_u64).prop_map(Step::Pause),
+        3 => any::<bool>().prop_map(Step::Brink),
         1 => Just(Step::ForceOpen),
         1 => Just(Step::Disable),
         2 => Just(Step::Reset),
@@ -118,6 +121,10 @@ impl Witness {
             }
             Step::End(..) | Step::Drop(_) => {}
             Step::Pause(millis) => self.now += Duration::from_millis(millis),
+            Step::Brink(is_over) => {
+                let before = Duration::from_nanos(u64::from(!is_over));
+                self.now = self.now.max(self.refuses_until.saturating_sub(before));
+            }
             Step::ForceOpen => {
                 let change = self.machine.force_open(now);
                 self.hear(change)?;

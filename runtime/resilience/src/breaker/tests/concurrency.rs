@@ -48,7 +48,9 @@ fn concurrent_probes_never_exceed_their_number() {
         ..settings()
     });
     fail(&breaker, 4);
-    std::thread::sleep(Duration::from_millis(2));
+    while breaker.retry_after().is_some() {
+        std::thread::yield_now();
+    }
     let admitted = AtomicU32::new(0);
     let held = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

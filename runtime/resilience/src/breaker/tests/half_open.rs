@@ -67,3 +67,19 @@ async fn stragglers_from_before_do_not_decide_about_now() {
         "they are counted all the same"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn slow_probes_open_it_again_if_slowness_is_a_rule() {
+    let slow_calls = Some(SlowCalls {
+        after: SECOND,
+        rate: 100,
+    });
+    let (breaker, transitions) = observed(Settings {
+        slow_calls,
+        ..settings()
+    });
+    fail(&breaker, 4);
+    probe(&breaker, Outcome::Slow).await;
+    let reason = transitions.lock().last().unwrap().reason;
+    assert_eq!(reason, Reason::ProbesFailed { failed: 0, slow: 2 });
+}
