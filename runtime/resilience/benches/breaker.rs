@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use resilience::BadSetting;
 use resilience::breaker::{Breaker, Config, Outcome, Settings, SlowCalls, Transition, WindowSize};
 
-const CALLS: u32 = 1_000_000;
-const ROUNDS: u32 = 7;
+/// Short rounds and many, so that the best of them was not interrupted even on a busy machine.
+const CALLS: u32 = 10_000;
+const ROUNDS: u32 = 500;
 
 fn main() -> Result<(), BadSetting> {
     report("two looks at the clock", || {
@@ -46,7 +47,8 @@ fn main() -> Result<(), BadSetting> {
     let shared = breaker(Settings::default())?;
     for threads in [2, 4] {
         let name = format!("closed, {threads} threads at once, per call of each");
-        print(&name, contended(&shared, threads));
+        let best = (0..ROUNDS).map(|_| contended(&shared, threads)).min();
+        print(&name, best.unwrap_or_default());
     }
 
     let flapping = breaker(Settings {
