@@ -8,6 +8,7 @@ mod cqrs;
 mod gateway;
 mod http;
 mod persistence;
+mod promises;
 mod request_response;
 mod saga;
 mod screen;
