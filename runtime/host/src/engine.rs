@@ -32,12 +32,12 @@ pub struct Room {
 /// Builds the engine and starts its ticker.
 ///
 /// # Errors
-/// Fails if the cache directory cannot be used or the processor is not supported.
-pub fn start(room: Room, cache: &Path) -> anyhow::Result<Engine> {
+/// Fails if the processor is not supported.
+pub fn start(room: Room, cache: &Cache) -> anyhow::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     config.epoch_interruption(true);
-    config.cache(Some(open_cache(cache)?));
+    config.cache(Some(cache.clone()));
 
     let engine = pooled(&config, room).or_else(|error| {
         // A container may forbid the address space that a pool reserves; instances are then made one by one.
@@ -51,7 +51,11 @@ pub fn start(room: Room, cache: &Path) -> anyhow::Result<Engine> {
     Ok(engine)
 }
 
-fn open_cache(directory: &Path) -> anyhow::Result<Cache> {
+/// Opens the directory in which compiled code is kept.
+///
+/// # Errors
+/// When it cannot be used.
+pub fn open_cache(directory: &Path) -> anyhow::Result<Cache> {
     let mut config = CacheConfig::new();
     config.with_directory(directory);
     Cache::new(config)

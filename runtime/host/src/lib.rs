@@ -34,6 +34,7 @@ pub mod health;
 pub mod instance;
 pub mod log;
 pub mod manifest;
+mod memory;
 pub mod policy;
 pub mod problem;
 pub mod relay;

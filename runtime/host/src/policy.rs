@@ -16,6 +16,8 @@ pub struct Policy {
     pub deadline: Duration,
     /// `memory`: bytes that one linear memory of the component may grow to.
     pub memory: usize,
+    /// `body`: bytes that the body of a request from outside may have.
+    pub body: usize,
     /// `concurrency`: calls of the component that may run at the same time.
     pub concurrency: usize,
     /// `queue`: callers that may wait for one of those places; the next one is refused.
@@ -48,6 +50,7 @@ impl Default for Policy {
         Self {
             deadline: 5 * SECOND,
             memory: 64 * MIB,
+            body: MIB,
             concurrency: 64,
             queue: 256,
             sweep: None,
@@ -94,6 +97,7 @@ impl Policy {
             &mut self.memory,
             bytes(table_ref, "memory", 64 * KIB..=4096 * MIB)?,
         );
+        set(&mut self.body, bytes(table_ref, "body", KIB..=1024 * MIB)?);
         set(
             &mut self.concurrency,
             count(table_ref, "concurrency", 1..=10_000)?,

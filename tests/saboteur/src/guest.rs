@@ -43,6 +43,7 @@ async fn obey(request: Request) -> Outcome {
     match order {
         "echo" => outside::echo(request).await,
         "chain" => outside::chain(&query).await,
+        "circle" => outside::circle().await,
         "relay" => outside::relay(&query, request).await,
         "var" => outside::variable(&query).await,
         "env" => outside::environment(&query),
@@ -57,6 +58,7 @@ async fn obey(request: Request) -> Outcome {
         "flood" => behave::flood(&query),
         "linger" => behave::linger(&query),
         "count" => behave::count(),
+        "greet" => Ok(format!("hello {detail}")),
         "kv" => state::key_value(detail, &query).await,
         "wasi" => state::wasi_key_value(detail, &query),
         "cas" => state::compare_and_swap(detail, &query),

@@ -20,9 +20,7 @@ use crate::engine::{self, Room};
 use crate::instance::Factory;
 use crate::instance::messages::Shelf;
 use crate::manifest::{self, App};
-
-/// The longest body of a request from outside.
-const LONGEST_BODY: u64 = 1 << 20;
+use crate::memory;
 
 /// Instances beyond those that are in a call: ones that finish their last call, or start before another is dropped.
 const SPARE: u32 = 8;
@@ -33,9 +31,8 @@ const SPARE: u32 = 8;
 /// # Errors
 /// When a component is none, does not fit the manifest, or a store cannot be opened.
 pub fn load(plan: &Plan, foundation: &Foundation, own: SocketAddr) -> anyhow::Result<Components> {
-    let engine = engine::start(room(plan), &plan.state.join("cache"))?;
+    let (engine, codes) = compiled(plan)?;
     let linker = capability::linker(&engine)?;
-    let codes = compile(&engine, &plan.app)?;
     let mut stores = Stores::new(&plan.config, &plan.state, foundation);
     let neighbours = Neighbours::default();
     let client = Client::default();
@@ -59,6 +56,24 @@ pub fn load(plan: &Plan, foundation: &Foundation, own: SocketAddr) -> anyhow::Re
     }
     neighbours.introduce(components.values(), own);
     Ok(components)
+}
+
+/// All components, found in the cache.
+///
+/// An engine that has compiled keeps the compiler's working memory, more than everything else together. So what was
+/// not in the cache is compiled by an engine that is thrown away, and loaded by another.
+fn compiled(plan: &Plan) -> anyhow::Result<(Engine, Vec<Code>)> {
+    let cache = engine::open_cache(&plan.state.join("cache"))?;
+    let engine = engine::start(room(plan), &cache)?;
+    let codes = compile(&engine, &plan.app)?;
+    if cache.cache_misses() == 0 {
+        return Ok((engine, codes));
+    }
+    drop((engine, codes));
+    memory::give_back();
+    let engine = engine::start(room(plan), &cache)?;
+    let codes = compile(&engine, &plan.app)?;
+    Ok((engine, codes))
 }
 
 fn room(plan: &Plan) -> Room {
@@ -188,7 +203,7 @@ fn prepare(
         deadline: policy.deadline,
         concurrency: policy.concurrency,
         queue: policy.queue,
-        body: LONGEST_BODY,
+        body: policy.body as u64,
     };
     Ok(Component::new(
         component.id.as_str().into(),

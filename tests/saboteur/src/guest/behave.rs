@@ -9,6 +9,7 @@ use super::query::Query;
 /// `?ms=`: suspended, so that the host must count wall-clock time.
 pub async fn sleep(query: &Query) -> Outcome {
     let ms = query.number("ms", 1000)?;
+    eprintln!("sleeping {ms} ms");
     spin_sdk::time::sleep(Duration::from_millis(ms)).await;
     Ok(format!("slept {ms} ms"))
 }

@@ -75,6 +75,18 @@ pub async fn chain(query: &Query) -> Outcome {
     }
 }
 
+/// Calls itself, which calls itself, and so on: somebody has to end it.
+pub async fn circle() -> Outcome {
+    match spin_sdk::http::get("http://saboteur.spin.internal/circle").await {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            let body = response.into_body().bytes().await.map_err(told)?;
+            Ok(format!("{status} {}", String::from_utf8_lossy(&body)))
+        }
+        Err(error) => Ok(format!("{error:?}")),
+    }
+}
+
 /// `?url=`: passes every header it got on to `url` (as a careless gateway would) and answers what came back.
 pub async fn relay(query: &Query, request: Request) -> Outcome {
     let (parts, body) = request.into_parts();

@@ -1,0 +1,172 @@
+//! What the manifest grants works, for many callers at once; what it does not grant is not there.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use harness::RedisServer;
+
+use crate::saboteur::Saboteur;
+
+/// Runs the same test on the embedded store and on a Redis.
+fn on_both_backends(test: impl Fn(&Saboteur)) {
+    test(&Saboteur::start(&[]));
+    let redis = RedisServer::start();
+    test(&Saboteur::start(&["--redis-url", &redis.url()]));
+}
+
+fn simultaneously(
+    count: usize,
+    order: impl Fn(usize) -> String + Sync,
+    saboteur: &Saboteur,
+) -> Vec<String> {
+    let order = &order;
+    thread::scope(|scope| {
+        let orders: Vec<_> = (0..count)
+            .map(|index| scope.spawn(move || saboteur.order(&order(index)).is(200).text()))
+            .collect();
+        orders
+            .into_iter()
+            .map(|order| order.join().expect("an answer"))
+            .collect()
+    })
+}
+
+#[test]
+fn compare_and_swap_loses_no_increment_under_contention() {
+    on_both_backends(|saboteur| {
+        simultaneously(16, |_| "/cas/add?key=sum&times=25".to_owned(), saboteur);
+        assert_eq!(saboteur.order("/wasi/get?key=sum").text(), "400");
+    });
+}
+
+#[test]
+fn of_many_who_create_one_key_exactly_one_wins() {
+    on_both_backends(|saboteur| {
+        for round in 0..5 {
+            let outcomes = simultaneously(
+                16,
+                |index| format!("/cas/create?key=new{round}&value={index}"),
+                saboteur,
+            );
+            assert_eq!(
+                outcomes.iter().filter(|outcome| *outcome == "won").count(),
+                1,
+                "{outcomes:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_swap_that_lost_knows_the_newest_value() {
+    on_both_backends(|saboteur| {
+        assert_eq!(
+            saboteur.order("/cas/once?key=k&value=a").text(),
+            "absent -> swapped"
+        );
+        let answer = saboteur.order("/cas/once?key=k&value=b&meddle=x").text();
+        assert_eq!(answer, "a -> failed, now x");
+        assert_eq!(saboteur.order("/kv/get?key=k").text(), "x");
+    });
+}
+
+#[test]
+fn counters_count_and_foreign_values_do_not_break_them() {
+    on_both_backends(|saboteur| {
+        let sums = simultaneously(20, |_| "/wasi/increment?key=n".to_owned(), saboteur);
+        assert_eq!(sums.iter().collect::<BTreeSet<_>>().len(), 20, "{sums:?}");
+        saboteur.order("/kv/set?key=text&value=abc").is(200);
+        saboteur.order("/wasi/increment?key=text").is(500);
+        saboteur.order("/kv/get?key=text").is(200);
+    });
+}
+
+#[test]
+fn both_interfaces_see_one_store() {
+    on_both_backends(|saboteur| {
+        saboteur
+            .order("/wasi/set-many?key=a&key=b&key=c&value=v")
+            .is(200);
+        assert_eq!(saboteur.order("/kv/keys").text(), "a b c");
+        assert_eq!(
+            saboteur.order("/wasi/get-many?key=a&key=z").text(),
+            "a=v z=absent"
+        );
+        saboteur
+            .order("/wasi/delete-many?key=a&key=b&key=z")
+            .is(200);
+        assert_eq!(saboteur.order("/wasi/keys").text(), "c");
+        assert_eq!(saboteur.order("/kv/exists?key=a").text(), "false");
+    });
+}
+
+#[test]
+fn a_store_that_is_not_granted_is_not_there() {
+    let saboteur = Saboteur::shared();
+    for order in [
+        "/kv/get?store=neighbour&key=a",
+        "/wasi/get?store=default&key=a",
+        "/sql?db=default&statement=select%201",
+    ] {
+        let answer = saboteur.order(order).is(500);
+        assert!(answer.text().contains("AccessDenied"), "{answer}");
+    }
+}
+
+#[test]
+fn components_do_not_share_a_label_by_accident() {
+    let saboteur = Saboteur::start(&[]);
+    saboteur.order("/kv/set?key=mine&value=1").is(200);
+    let theirs =
+        saboteur.order("/chain?url=http://neighbour.spin.internal/kv/keys?store=neighbour");
+    assert!(
+        theirs.text().trim_end().ends_with("ms"),
+        "the neighbour sees {theirs}"
+    );
+}
+
+#[test]
+fn variables_environment_and_files_are_those_of_the_manifest() {
+    let saboteur = Saboteur::start(&["--variable", "greeting=good morning"]);
+    assert_eq!(
+        saboteur.order("/var?name=greeting").text(),
+        "good morning, world"
+    );
+    assert!(
+        saboteur
+            .order("/var?name=redis_address")
+            .is(500)
+            .text()
+            .contains("Undefined")
+    );
+    assert_eq!(saboteur.order("/env?name=MOOD").text(), "sour");
+    saboteur.order("/env?name=PATH").is(500);
+    assert_eq!(
+        saboteur.order("/file?path=/note.txt").text(),
+        "a file the saboteur may read\n"
+    );
+    saboteur.order("/file?path=/etc/hostname").is(500);
+    saboteur.order("/file?path=/note.txt&write=no").is(500);
+}
+
+#[test]
+fn statements_are_bound_and_rows_survive() {
+    let saboteur = Saboteur::shared();
+    saboteur
+        .order("/sql?statement=CREATE%20TABLE%20IF%20NOT%20EXISTS%20t(a,b)")
+        .is(200);
+    let insert =
+        "/sql?statement=INSERT%20INTO%20t%20VALUES(?,?)&value=7&value=%27;DROP%20TABLE%20t;--";
+    saboteur.order(insert).is(200);
+    let rows = saboteur
+        .order("/sql?statement=SELECT%20*%20FROM%20t")
+        .is(200)
+        .text();
+    assert!(
+        rows.contains("Integer(7)") && rows.contains("DROP TABLE"),
+        "{rows}"
+    );
+    let endless = "WITH%20RECURSIVE%20n(i)%20AS%20(SELECT%201%20UNION%20ALL%20SELECT%20i%2B1%20FROM%20n)%20SELECT%20max(i)%20FROM%20n";
+    let answer = saboteur.order(&format!("/sql?statement={endless}"));
+    assert!(matches!(answer.status, 500 | 504), "{answer}");
+}

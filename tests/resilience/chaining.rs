@@ -1,0 +1,127 @@
+//! Calls from one component to another: within the caller's time, with an end, and never at the caller's cost.
+
+use std::time::{Duration, Instant};
+
+use crate::saboteur::Saboteur;
+
+const NEIGHBOUR: &str = "http://neighbour.spin.internal";
+
+#[test]
+fn a_sick_neighbour_is_an_answer_and_not_a_trap() {
+    let saboteur = Saboteur::shared();
+    let answer = saboteur
+        .order(&format!("/chain?url={NEIGHBOUR}/trap"))
+        .is(200);
+    assert!(answer.text().starts_with("status 500"), "{answer}");
+    assert!(answer.text().contains("component-trapped"), "{answer}");
+}
+
+#[test]
+fn a_timeout_that_the_caller_sets_is_honoured() {
+    let saboteur = Saboteur::shared();
+    let begun = Instant::now();
+    let answer = saboteur
+        .order(&format!(
+            "/chain?url={NEIGHBOUR}/sleep?ms=1500&first_byte_ms=100"
+        ))
+        .is(200);
+    assert!(answer.text().contains("ConnectionReadTimeout"), "{answer}");
+    assert!(
+        begun.elapsed() < Duration::from_millis(1400),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn a_call_has_no_more_time_than_its_caller() {
+    let saboteur = Saboteur::shared();
+    let begun = Instant::now();
+    saboteur
+        .order(&format!("/chain?url={NEIGHBOUR}/sleep?ms=60000"))
+        .problem(504, "deadline-exceeded");
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
+fn components_that_call_in_a_circle_are_stopped() {
+    let saboteur = Saboteur::shared();
+    let answer = saboteur.order("/circle").is(200);
+    assert!(answer.text().contains("LoopDetected"), "{answer}");
+}
+
+#[test]
+fn a_host_that_the_manifest_does_not_name_is_not_called() {
+    let saboteur = Saboteur::shared();
+    for url in [
+        "http://stranger.spin.internal/",
+        "http://127.0.0.1:1/",
+        "https://neighbour.spin.internal/",
+    ] {
+        let answer = saboteur.order(&format!("/chain?url={url}")).is(200);
+        assert!(answer.text().contains("HttpRequestDenied"), "{answer}");
+    }
+}
+
+#[test]
+fn the_outside_world_is_reached_where_the_manifest_allows_it() {
+    let other = Saboteur::shared();
+    let saboteur = Saboteur::start(&["--variable", &format!("outside_url={}", other.url())]);
+    let answer = saboteur
+        .order(&format!("/chain?url={}/greet/you", other.url()))
+        .is(200);
+    assert!(answer.text().ends_with("hello you"), "{answer}");
+    let refused = saboteur.order("/chain?url=http://127.0.0.1:1/").is(200);
+    assert!(refused.text().contains("HttpRequestDenied"), "{refused}");
+}
+
+#[test]
+fn the_identity_of_a_request_goes_along() {
+    let saboteur = Saboteur::shared();
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let answer = saboteur
+        .get(&format!("/chain?url={NEIGHBOUR}/echo"))
+        .header("traceparent", parent)
+        .header("x-request-id", "order-7")
+        .send()
+        .is(200);
+    assert_eq!(answer.header("x-request-id"), "order-7");
+    assert!(
+        answer.text().contains(&format!("traceparent: {parent}")),
+        "{answer}"
+    );
+    assert!(answer.text().contains("x-request-id: order-7"), "{answer}");
+}
+
+#[test]
+fn a_request_without_an_identity_gets_one() {
+    let saboteur = Saboteur::shared();
+    let answer = saboteur.order("/echo").is(200);
+    let id = answer.header("x-request-id");
+    assert!(
+        answer.text().contains(&format!("traceparent: 00-{id}-")),
+        "{answer}"
+    );
+}
+
+#[test]
+fn what_a_client_calls_spin_never_reaches_a_component() {
+    let saboteur = Saboteur::shared();
+    let answer = saboteur
+        .get(&format!("/relay?url={NEIGHBOUR}/echo"))
+        .header("spin-client-addr", "6.6.6.6:6")
+        .header("spin-path-match-car", "7")
+        .send()
+        .is(200);
+    assert!(!answer.text().contains("6.6.6.6"), "{answer}");
+    assert!(!answer.text().contains("spin-path-match-car"), "{answer}");
+    assert_eq!(
+        answer.text().matches("spin-client-addr:").count(),
+        1,
+        "{answer}"
+    );
+}

@@ -1,0 +1,139 @@
+//! What one guest does to itself it does to nobody else: not to the next caller, not to its neighbour, not to the host.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::saboteur::Saboteur;
+
+/// The deadline in `tests/saboteur/spin.toml`.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// What a busy machine may add.
+const TOLERANCE: Duration = Duration::from_secs(3);
+
+fn neighbour_is_well(saboteur: &Saboteur) {
+    let answer = saboteur
+        .order("/chain?url=http://neighbour.spin.internal/greet/you")
+        .is(200);
+    assert!(answer.text().ends_with("hello you"), "{answer}");
+}
+
+#[test]
+fn a_trap_costs_its_caller_a_500_and_nobody_else_anything() {
+    let saboteur = Saboteur::shared();
+    thread::scope(|scope| {
+        let others: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| saboteur.order("/sleep?ms=300")))
+            .collect();
+        for _ in 0..20 {
+            saboteur.order("/trap").problem(500, "component-trapped");
+        }
+        for other in others {
+            other.join().expect("an answer").is(200);
+        }
+    });
+    neighbour_is_well(saboteur);
+}
+
+#[test]
+fn a_guest_that_exits_fails_alone() {
+    let saboteur = Saboteur::shared();
+    saboteur.order("/exit").problem(500, "component-trapped");
+    saboteur.order("/greet/me").is(200);
+}
+
+#[test]
+fn a_guest_that_waits_forever_is_ended_at_its_deadline() {
+    let saboteur = Saboteur::shared();
+    let begun = Instant::now();
+    saboteur
+        .order("/sleep?ms=60000")
+        .problem(504, "deadline-exceeded");
+    let took = begun.elapsed();
+    assert!(took >= DEADLINE && took < DEADLINE + TOLERANCE, "{took:?}");
+}
+
+#[test]
+fn a_guest_that_computes_forever_is_ended_at_its_deadline() {
+    let saboteur = Saboteur::shared();
+    let begun = Instant::now();
+    saboteur.order("/spin").problem(504, "deadline-exceeded");
+    let took = begun.elapsed();
+    assert!(took >= DEADLINE && took < DEADLINE + TOLERANCE, "{took:?}");
+    neighbour_is_well(saboteur);
+}
+
+#[test]
+fn guests_that_compute_forever_do_not_stop_the_others() {
+    let saboteur = Saboteur::shared();
+    thread::scope(|scope| {
+        let busy: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| saboteur.order("/spin")))
+            .collect();
+        for _ in 0..5 {
+            saboteur.order("/greet/me").is(200);
+        }
+        for busy in busy {
+            busy.join().expect("an answer").is(504);
+        }
+    });
+}
+
+#[test]
+fn a_guest_that_hoards_memory_fails_alone() {
+    let saboteur = Saboteur::shared();
+    saboteur.order("/hoard?mib=8").is(200);
+    saboteur
+        .order("/hoard?mib=512")
+        .problem(500, "component-trapped");
+    neighbour_is_well(saboteur);
+}
+
+#[test]
+fn an_instance_is_reused_after_a_good_answer() {
+    let saboteur = Saboteur::start(&[]);
+    let first: u32 = saboteur.order("/count").text().parse().expect("a number");
+    let again = (0..10).map(|_| {
+        saboteur
+            .order("/count")
+            .text()
+            .parse::<u32>()
+            .expect("a number")
+    });
+    assert!(
+        again.max() > Some(first),
+        "every request had an instance of its own"
+    );
+}
+
+#[test]
+fn what_a_guest_does_after_its_answer_shares_its_instance_with_nobody() {
+    let saboteur = Saboteur::start(&[]);
+    saboteur.order("/linger?ms=1000").is(200);
+    let begun = Instant::now();
+    saboteur.order("/count").is(200);
+    assert!(
+        begun.elapsed() < Duration::from_millis(900),
+        "the next caller waited for it"
+    );
+}
+
+#[test]
+fn what_a_guest_prints_is_logged_with_its_name_and_its_request() {
+    let saboteur = Saboteur::start(&["--log-format", "json"]);
+    saboteur
+        .get("/log?out=one&err=two")
+        .header("x-request-id", "order-66")
+        .send()
+        .is(200);
+    let said =
+        harness::eventually(|| saboteur.log(), |log| log.contains("\"two\"")).replace(' ', "");
+    for line in ["one", "two"] {
+        let line = said
+            .lines()
+            .find(|text| text.contains(&format!("\"message\":\"{line}\"")))
+            .expect("the line");
+        assert!(line.contains("\"component\":\"saboteur\""), "{line}");
+        assert!(line.contains("\"request_id\":\"order-66\""), "{line}");
+    }
+}

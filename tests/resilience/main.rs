@@ -1,0 +1,8 @@
+//! Does one sick component stay alone? The saboteur does its worst; its callers, its neighbour and its host go on.
+
+mod capabilities;
+mod chaining;
+mod delivery;
+mod isolation;
+mod saboteur;
+mod serving;

@@ -1,0 +1,142 @@
+//! The front door: what the host answers itself, and how it stops.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+
+use harness::{Client, Protocol, eventually};
+use http::Method;
+
+use crate::saboteur::Saboteur;
+
+#[test]
+fn health_is_told_by_the_host() {
+    let saboteur = Saboteur::shared();
+    for path in [
+        "/livez",
+        "/readyz",
+        "/actuator/health",
+        "/.well-known/spin/health",
+    ] {
+        saboteur.order(path).is(200);
+    }
+    assert_eq!(saboteur.order("/actuator/health").json()["status"], "UP");
+    saboteur
+        .ask(Method::POST, "/livez")
+        .send()
+        .problem(405, "method-not-allowed");
+}
+
+#[test]
+fn a_static_response_is_what_the_manifest_says() {
+    let answer = Saboteur::shared().order("/static").is(200);
+    assert_eq!(
+        (answer.text().as_str(), answer.header("content-type")),
+        ("static", "text/plain")
+    );
+}
+
+#[test]
+fn the_most_precise_route_wins_and_its_parameters_are_told() {
+    let saboteur = Saboteur::shared();
+    assert_eq!(saboteur.order("/greet/ann").is(200).text(), "hello ann");
+    let answer = saboteur.order("/echo/some/where?x=1").is(200).text();
+    assert!(
+        answer.contains("spin-path-info: /echo/some/where\n"),
+        "{answer}"
+    );
+    assert!(answer.contains("spin-matched-route: /...\n"), "{answer}");
+    assert!(
+        answer.contains(&format!(
+            "spin-full-url: {}/echo/some/where?x=1\n",
+            saboteur.url()
+        )),
+        "{answer}"
+    );
+}
+
+#[test]
+fn http_2_is_served_on_the_same_port() {
+    let client = Client::new(Saboteur::shared().url(), Protocol::Http2);
+    assert_eq!(
+        client.ask(Method::GET, "/greet/two").send().is(200).text(),
+        "hello two"
+    );
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_refused() {
+    let saboteur = Saboteur::shared();
+    let large = vec![b'x'; (1 << 20) + 1];
+    saboteur
+        .ask(Method::POST, "/echo")
+        .body("text/plain", large)
+        .send()
+        .problem(413, "payload-too-large");
+    let allowed = vec![b'x'; 1 << 20];
+    let answer = saboteur
+        .ask(Method::POST, "/echo")
+        .body("text/plain", allowed)
+        .send()
+        .is(200);
+    assert!(answer.text().contains("body 1048576 bytes"));
+}
+
+#[test]
+fn a_body_of_unknown_length_beyond_the_limit_is_refused_too() {
+    let address = Saboteur::shared()
+        .url()
+        .trim_start_matches("http://")
+        .to_owned();
+    let mut stream = TcpStream::connect(&address).expect("a connection");
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).expect("the head is sent");
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    for _ in 0..17 {
+        // The host may answer and close before it has read everything.
+        if stream.write_all(chunk.as_bytes()).is_err() {
+            break;
+        }
+    }
+    let _ = stream.write_all(b"0\r\n\r\n");
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[test]
+fn a_host_that_is_told_to_stop_finishes_what_it_has_begun() {
+    let saboteur = Saboteur::start(&[]);
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| saboteur.order("/sleep?ms=1000"));
+        // Only a request that has arrived is one that was begun.
+        eventually(|| saboteur.log(), |log| log.contains("sleeping 1000 ms"));
+        let status = saboteur.terminate();
+        slow.join().expect("an answer").is(200);
+        assert_eq!(status.code(), Some(0), "{}", saboteur.log());
+    });
+    assert!(TcpStream::connect(saboteur.url().trim_start_matches("http://")).is_err());
+}
+
+#[test]
+fn the_state_survives_and_belongs_to_one_host_at_a_time() {
+    let saboteur = Saboteur::start(&[]);
+    let state = saboteur.state().to_str().expect("a path").to_owned();
+    let mut second = harness::socar();
+    second.args([
+        "up",
+        "-f",
+        "tests/saboteur/spin.toml",
+        "--listen",
+        "127.0.0.1:0",
+        "--state-dir",
+        &state,
+    ]);
+    let refused = second.output().expect("socar starts");
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("in use by another socar"));
+    eventually(|| saboteur.order("/livez").status, |status| *status == 200);
+}
