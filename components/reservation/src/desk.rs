@@ -4,8 +4,10 @@ use crate::domain::{Reason, Refusal, Reservation, Stage, Step};
 use events::{CarId, Event, PaymentId, RESERVATION_STREAM, ReservationId, Timestamp};
 use kit::{
     Aggregates, ChangeError, Decision, Origin, Persistent, Platform, Store, StoreError, Versioned,
+    outbox,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The key prefix of sagas under way in the outbox store.
 const SAGA: &str = "saga/";
@@ -94,6 +96,15 @@ impl<P: Platform, C, Y> Desk<P, C, Y> {
         self.platform.outbox().set(&saga(id), now.as_bytes()).await
     }
 
+    /// How long ago a saga was noted to be under way; `None` when it has come to rest.
+    ///
+    /// # Errors
+    ///
+    /// The store's silence.
+    pub async fn age(&self, id: ReservationId) -> Result<Option<Duration>, StoreError> {
+        outbox::age(&self.platform, &saga(id)).await
+    }
+
     /// Notes that a saga has come to rest. Should this fail, the sweep finds nothing left to do.
     pub async fn end(&self, id: ReservationId) {
         let _ = self.platform.outbox().delete(&saga(id)).await;
@@ -109,8 +120,7 @@ fn key(id: ReservationId) -> String {
 }
 
 /// The outbox key of the saga of a reservation.
-#[must_use]
-pub(crate) fn saga(id: ReservationId) -> String {
+fn saga(id: ReservationId) -> String {
     format!("{SAGA}{id}")
 }
 

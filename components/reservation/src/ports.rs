@@ -33,6 +33,15 @@ pub enum Hold {
     UnknownCar,
 }
 
+/// What the car context says to a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// The hold is given up, also one that is still on its way.
+    Released,
+    /// There is no such car yet. A hold that is still on its way may find one.
+    UnknownCar,
+}
+
 /// The car context.
 pub trait Cars {
     /// Holds a car. Holding twice is holding once.
@@ -48,7 +57,7 @@ pub trait Cars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<(), Unreachable>;
+    ) -> Result<Release, Unreachable>;
 }
 
 /// What the payment context says to an approval.

@@ -3,9 +3,9 @@
 
 use crate::{
     Desk,
-    desk::{of_saga, saga},
+    desk::of_saga,
     domain::{Reason, Refusal, Stage},
-    ports::{Cars, Payments},
+    ports::{Cars, Payments, Release},
 };
 use events::{RESERVATION_STREAM, ReservationId};
 use kit::{ChangeError, Origin, Platform, Store, idempotency, numbering::lost, outbox};
@@ -51,9 +51,7 @@ pub async fn sweep<P: Platform, C: Cars, Y: Payments>(
         .await
         .map_err(|e| e.to_string())?;
     for id in keys.iter().filter_map(|key| of_saga(key)) {
-        let age = outbox::age(&desk.platform, &saga(id))
-            .await
-            .map_err(|e| e.to_string())?;
+        let age = desk.age(id).await.map_err(|e| e.to_string())?;
         let Some(age) = age.filter(|age| *age >= TAKEN_OVER_AFTER) else {
             continue;
         };
@@ -74,7 +72,8 @@ pub async fn sweep<P: Platform, C: Cars, Y: Payments>(
     Ok(swept)
 }
 
-/// Brings one saga to an end that nobody else does; false when another context does not answer.
+/// Brings one saga to an end that nobody else does; false when it must wait, because another context
+/// does not answer or because its note is not of that `age` yet.
 ///
 /// # Errors
 ///
@@ -102,11 +101,12 @@ pub async fn drive<P: Platform, C: Cars, Y: Payments>(
         Stage::CancelRequested { .. } => refund(desk, &origin, id).await?,
         Stage::Rejected { .. } => {
             desk.payments.cancel(&origin, id).await.is_ok()
-                && desk
-                    .cars
-                    .release(&origin, reservation.state.car, id)
-                    .await
-                    .is_ok()
+                && match desk.cars.release(&origin, reservation.state.car, id).await {
+                    Ok(Release::Released) => true,
+                    // By then no hold can be on its way any more.
+                    Ok(Release::UnknownCar) => age >= TAKEN_OVER_AFTER,
+                    Err(_) => false,
+                }
         }
         Stage::Requested => false,
         Stage::Reserved { .. } | Stage::Cancelled { .. } => true,

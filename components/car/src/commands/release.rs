@@ -1,16 +1,17 @@
 //! Release: the reservation context gives a hold up, also one whose arrival it is not sure of.
 
-use crate::Fleet;
+use crate::{Fleet, domain::Refusal};
 use events::{CarId, ReservationId};
 use kit::{ChangeError, Decision, Origin, Platform};
 
 /// Gives up what a reservation holds, now and in case the hold is still on its way. Releasing what
-/// is not held, or from a car that is not there, is no error.
+/// is not held is no error.
 ///
 /// # Errors
 ///
-/// What the store cannot do.
-pub async fn release<P: Platform, R>(
+/// [`Refusal::Unknown`] for a car that was never there: nothing can be noted of it, and should it
+/// appear, a hold that is still on its way would succeed. And what the store cannot do.
+pub async fn release<P: Platform, R: From<Refusal>>(
     fleet: &Fleet<P>,
     origin: &Origin,
     id: CarId,
@@ -18,7 +19,8 @@ pub async fn release<P: Platform, R>(
 ) -> Result<(), ChangeError<R>> {
     fleet
         .change(id, origin, |car| {
-            Ok(match car.and_then(|car| car.state.give_up(reservation)) {
+            let car = &car.ok_or(Refusal::Unknown(id))?.state;
+            Ok(match car.give_up(reservation) {
                 Some((car, event)) => Decision::Commit(car, event.into_iter().collect(), ()),
                 None => Decision::Keep(()),
             })

@@ -242,6 +242,20 @@ fn a_cancellation_may_overtake_its_confirmation() {
     assert_eq!(status(&fleet), "available");
 }
 
+/// Whoever releases must know that a late hold would still find the car, should it appear.
+#[test]
+fn a_release_of_a_car_that_was_never_there_says_so() {
+    let fleet = fleet();
+    let release = |id: u64| {
+        let path = format!("/internal/cars/{id}/release");
+        send(&fleet, "POST", &path, r#"{"rsvId":1}"#).status()
+    };
+    assert_eq!(release(1), 404);
+    register(&fleet, "Kia");
+    send(&fleet, "DELETE", "/cars/1", "");
+    assert_eq!(release(1), 200, "no hold finds a car that is gone");
+}
+
 #[test]
 fn a_number_that_a_crash_took_does_not_count() {
     let fleet = fleet();

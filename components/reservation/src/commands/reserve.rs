@@ -9,7 +9,7 @@
 use crate::{
     Desk,
     domain::{Reason, Refusal, Reservation, Stage},
-    ports::{Approval, Cars, Hold, Payments, Unreachable},
+    ports::{Approval, Cars, Hold, Payments, Release, Unreachable},
 };
 use events::{CarId, ReservationId};
 use kit::{ChangeError, Origin, Platform, Versioned};
@@ -98,7 +98,7 @@ impl<P: Platform, C: Cars, Y: Payments> Saga<'_, P, C, Y> {
             .await?;
         // A payment that was thought unknown may have arrived first: then the reservation stands.
         let is_rejected = matches!(reservation.state.stage, Stage::Rejected { .. });
-        if is_rejected && self.undo(undo).await.is_ok() {
+        if is_rejected && self.undo(undo).await == Ok(Release::Released) {
             self.desk.end(self.id).await;
         }
         let retry_after = silence.map(|silence| silence.retry_after.unwrap_or(RETRY_AFTER));
@@ -108,18 +108,18 @@ impl<P: Platform, C: Cars, Y: Payments> Saga<'_, P, C, Y> {
         })
     }
 
-    /// What fails here stays noted, and the sweep does it.
-    async fn undo(&self, undo: Undo) -> Result<(), Unreachable> {
+    /// What is not done here stays noted, and the sweep does it.
+    async fn undo(&self, undo: Undo) -> Result<Release, Unreachable> {
         if undo == Undo::All {
             self.desk.payments.cancel(self.origin, self.id).await?;
         }
-        if undo != Undo::Nothing {
-            self.desk
-                .cars
-                .release(self.origin, self.car, self.id)
-                .await?;
+        match undo {
+            Undo::Nothing => Ok(Release::Released),
+            Undo::Hold | Undo::All => {
+                let cars = &self.desk.cars;
+                cars.release(self.origin, self.car, self.id).await
+            }
         }
-        Ok(())
     }
 }
 

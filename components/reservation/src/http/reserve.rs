@@ -59,7 +59,8 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
             }
             return self.attempt(ticket.number, car).await;
         }
-        if !sweep::drive(self.desk, id, Duration::ZERO).await? {
+        let age = self.desk.age(id).await?.unwrap_or(Duration::MAX);
+        if !sweep::drive(self.desk, id, age).await? {
             return Err(Problem::unavailable(
                 "the first attempt cannot be resolved at this moment; repeat the request",
                 1,

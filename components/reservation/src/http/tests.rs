@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    ports::{Approval, Hold, Unreachable},
+    ports::{Approval, Hold, Release, Unreachable},
     reactions,
 };
 use bytes::Bytes;
@@ -20,6 +20,7 @@ struct World {
     held: RefCell<BTreeSet<u64>>,
     paid: RefCell<BTreeSet<u64>>,
     undoing_fails: Cell<bool>,
+    has_no_car: Cell<bool>,
 }
 
 fn silence() -> Unreachable {
@@ -35,12 +36,20 @@ impl Cars for &World {
         self.hold.get().ok_or_else(silence)
     }
 
-    async fn release(&self, _: &Origin, _: CarId, id: ReservationId) -> Result<(), Unreachable> {
+    async fn release(
+        &self,
+        _: &Origin,
+        _: CarId,
+        id: ReservationId,
+    ) -> Result<Release, Unreachable> {
         if self.undoing_fails.get() {
             return Err(silence());
         }
+        if self.has_no_car.get() {
+            return Ok(Release::UnknownCar);
+        }
         self.held.borrow_mut().remove(&id.0);
-        Ok(())
+        Ok(Release::Released)
     }
 }
 
@@ -88,6 +97,7 @@ impl World {
             held: RefCell::default(),
             paid: RefCell::default(),
             undoing_fails: Cell::new(false),
+            has_no_car: Cell::new(false),
         }
     }
 
@@ -263,6 +273,33 @@ fn what_cannot_be_undone_now_is_undone_by_the_sweep() {
     world.undoing_fails.set(false);
     sweep_later(&desk);
     assert!(world.paid.borrow().is_empty() && world.held.borrow().is_empty());
+    assert!(todo(&desk).is_empty());
+}
+
+/// The hold is on its way, its release finds no car, the car is registered, the hold arrives.
+#[test]
+fn a_hold_that_outlives_its_release_because_the_car_came_late_is_released_again() {
+    let world = World::new();
+    world.hold.set(None);
+    world.has_no_car.set(true);
+    let desk = world.desk();
+    assert_eq!(keyed(&desk, r#"{"carId":1}"#).status(), 503);
+    assert_eq!(keyed(&desk, r#"{"carId":1}"#).status(), 503);
+    assert_eq!(todo(&desk), ["saga/1"]);
+    world.has_no_car.set(false);
+    sweep_later(&desk);
+    assert!(world.held.borrow().is_empty());
+    assert!(todo(&desk).is_empty());
+}
+
+#[test]
+fn a_saga_whose_car_never_comes_ends_all_the_same() {
+    let world = World::new();
+    world.hold.set(None);
+    world.has_no_car.set(true);
+    let desk = world.desk();
+    reserve(&desk);
+    sweep_later(&desk);
     assert!(todo(&desk).is_empty());
 }
 

@@ -1,7 +1,7 @@
 //! The car context, called over HTTP: in-process by service chaining, or wherever `car_url` says.
 
 use super::{senseless, silent};
-use crate::ports::{Cars, Hold, Unreachable};
+use crate::ports::{Cars, Hold, Release, Unreachable};
 use ::http::Method;
 use events::{CarId, ReservationId};
 use kit::{
@@ -44,10 +44,11 @@ impl Cars for SpinCars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<(), Unreachable> {
+    ) -> Result<Release, Unreachable> {
         let answer = post(origin, car, "release", id).await?;
         match answer.status().as_u16() {
-            200 | 404 => Ok(()),
+            200 => Ok(Release::Released),
+            404 => Ok(Release::UnknownCar),
             _ => Err(senseless("car", &answer)),
         }
     }
