@@ -31,6 +31,7 @@ use crate::delivery::{Deliveries, Pace};
 use crate::health::Health;
 use crate::instance::IDLE;
 use crate::manifest::{App, Environment, Overrides};
+use crate::memory;
 use crate::runtime_config::RuntimeConfig;
 use crate::trigger::http::{self, Server};
 use crate::trigger::sweep;
@@ -60,6 +61,7 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     for flag in options.ignored.given() {
         warn!("{flag} has no meaning here and is ignored");
     }
+    memory::return_large_blocks();
     let plan = plan(options)?;
     let listener = http::bind(options.listen).await?;
     let address = listener.local_addr()?;

@@ -3,6 +3,7 @@
 //! A guest's connection is a SQLite connection of its own, so that its transaction is its own; see [`database`].
 
 pub mod database;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -15,6 +15,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql};
 
+use super::upkeep::Upkeep;
 use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
 
 /// Idle connections that one database keeps.
@@ -37,6 +38,8 @@ pub struct Database {
     place: Place,
     idle: Mutex<Vec<Connection>>,
     writing: tokio::sync::Mutex<()>,
+    /// Ends with the database; one in memory needs none.
+    _upkeep: Option<Upkeep>,
 }
 
 /// Where a database is.
@@ -91,7 +94,8 @@ impl Database {
         let first = place
             .connect()
             .with_context(|| format!("cannot open {}", path.display()))?;
-        Ok(Self::at(place, first))
+        let upkeep = Upkeep::start(path, place.connect()?).context("cannot start a thread")?;
+        Ok(Self::at(place, first, Some(upkeep)))
     }
 
     /// A database that ends with the host.
@@ -103,15 +107,16 @@ impl Database {
         let alive = Mutex::new(Connection::open(&uri)?);
         let place = Place::Memory { uri, _alive: alive };
         let first = place.connect()?;
-        Ok(Self::at(place, first))
+        Ok(Self::at(place, first, None))
     }
 
-    fn at(place: Place, first: Connection) -> Arc<Self> {
+    fn at(place: Place, first: Connection, upkeep: Option<Upkeep>) -> Arc<Self> {
         let idle = Mutex::new(vec![first]);
         Arc::new(Self {
             place,
             idle,
             writing: tokio::sync::Mutex::default(),
+            _upkeep: upkeep,
         })
     }
 
@@ -153,6 +158,9 @@ impl Place {
         connection.busy_timeout(Duration::from_secs(1))?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
+        // Folding the log is for the upkeep thread; what is left of it then is cut.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         if !matches!(self, Self::File { attach: true, .. }) {
