@@ -42,7 +42,7 @@ pub fn check(
         .exports(engine)
         .map(|(name, _)| name.to_owned())
         .collect();
-    check_grants(&imports, component, app)?;
+    component.check_imports(imports.iter().map(String::as_str))?;
 
     let handles = Handles {
         requests: exports.iter().any(|name| name == REQUESTS),
@@ -80,41 +80,4 @@ fn can_be_called(engine: &Engine, item: &ComponentItem) -> bool {
             .any(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_))),
         _ => true,
     }
-}
-
-fn check_grants(imports: &[String], component: &Component, app: &App) -> anyhow::Result<()> {
-    let no_hosts = component.allowed_outbound_hosts.is_empty();
-    let needs = [
-        (
-            "spin:key-value/",
-            "key_value_stores",
-            component.key_value_stores.is_empty(),
-        ),
-        (
-            "wasi:keyvalue/",
-            "key_value_stores",
-            component.key_value_stores.is_empty(),
-        ),
-        (
-            "spin:sqlite/",
-            "sqlite_databases",
-            component.sqlite_databases.is_empty(),
-        ),
-        ("spin:redis/", "allowed_outbound_hosts", no_hosts),
-        ("wasi:http/client", "allowed_outbound_hosts", no_hosts),
-    ];
-    for (interface, key, nothing_granted) in needs {
-        let Some(import) = imports.iter().find(|import| import.starts_with(interface)) else {
-            continue;
-        };
-        if nothing_granted {
-            bail!(
-                "{}: component.{}.{key}: {} imports {import}, but nothing is granted: name what it may use in `{key}`, or build it without",
-                app.manifest.display(),
-                component.id,
-                component.source.display(),
-            );
-        }
-    }
-    Ok(())
 }
