@@ -1,5 +1,7 @@
 //! Does one sick component stay alone? The saboteur does its worst; its callers, its neighbour and its host go on.
 
+#![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
+
 mod capabilities;
 mod chaining;
 mod delivery;

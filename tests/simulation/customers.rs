@@ -1,0 +1,274 @@
+//! What people do in one schedule: a few customers and those who look after the fleet, each
+//! with a short list of errands. They repeat what was not answered, and sometimes what was.
+
+use crate::{
+    twins::{Context, request},
+    witness::{Asked, Told},
+    world::World,
+};
+use events::{CarId, ReservationId};
+use http::Method;
+use kit::http::{Request, Response};
+use serde_json::Value;
+use std::rc::Rc;
+
+/// How long people wait for an answer, in milliseconds.
+const PATIENCE: u64 = 30_000;
+/// How long they wait before they try again; a key is free again after ten seconds.
+const PAUSES: [u64; 4] = [5, 40, 1_200, 11_000];
+/// The prices of cars; one is above what the gateway takes.
+const AMOUNTS: [u64; 6] = [100, 150, 200, 250, 300, 900];
+
+/// One errand.
+#[derive(Clone, Copy, Debug)]
+enum Errand {
+    Register,
+    Modify(CarId),
+    Look(Context),
+    Delete(CarId),
+    Reserve(CarId, Option<&'static str>),
+    Cancel(Option<ReservationId>),
+}
+
+/// A person.
+pub struct Customer {
+    /// By which the person is known in the trace.
+    pub name: String,
+    world: Rc<World>,
+    errands: Vec<Errand>,
+    asked: usize,
+    last: Option<ReservationId>,
+}
+
+/// Who registers so many cars.
+pub fn owner(world: &Rc<World>, cars: usize) -> Customer {
+    let errands = (0..cars).map(|_| Errand::Register);
+    person(world, "the owner".into(), errands.collect())
+}
+
+/// Who comes to reserve them, and who may look after them meanwhile.
+pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
+    let dice = &world.dice;
+    let any = || CarId(1 + dice.below(cars) as u64);
+    // Those who come with one key ask for one thing, or seldom not.
+    let keys = [("k", CarId(1)), ("l", any()), ("k", any())];
+    let errand = |place: usize| match (place, dice.below(10)) {
+        (0, _) | (_, 7..9) => match dice.one_in(3) {
+            true => {
+                let (key, car) = dice.pick(&keys);
+                Errand::Reserve(car, Some(key))
+            }
+            false => Errand::Reserve(any(), None),
+        },
+        (_, 0..6) => Errand::Cancel(None),
+        (_, 6) if dice.one_in(2) => Errand::Look(dice.pick(&Context::SWEPT)),
+        (_, 6) => Errand::Cancel(Some(ReservationId(1 + dice.below(2) as u64))),
+        _ => Errand::Modify(any()),
+    };
+    let customer = |number: usize| {
+        let errands = (0..1 + dice.below(3)).map(errand).collect();
+        person(world, format!("customer {number}"), errands)
+    };
+    let mut customers: Vec<Customer> = (1..3 + dice.below(2)).map(customer).collect();
+    if dice.one_in(4) {
+        let errands = [
+            Errand::Delete(any()),
+            Errand::Register,
+            Errand::Modify(any()),
+        ];
+        customers.push(person(
+            world,
+            "the manager".into(),
+            vec![dice.pick(&errands)],
+        ));
+    }
+    customers
+}
+
+fn person(world: &Rc<World>, name: String, errands: Vec<Errand>) -> Customer {
+    Customer {
+        name,
+        world: Rc::clone(world),
+        errands,
+        asked: 0,
+        last: None,
+    }
+}
+
+impl Customer {
+    /// Goes on all errands.
+    pub async fn go(mut self) {
+        for errand in std::mem::take(&mut self.errands) {
+            match errand {
+                Errand::Register => self.register().await,
+                Errand::Modify(car) => self.modify(car).await,
+                Errand::Look(context) => {
+                    let path = format!("/{}", context.plural());
+                    self.ask(
+                        Asked::Look,
+                        context,
+                        Method::GET,
+                        &path,
+                        None,
+                        String::new(),
+                    )
+                    .await;
+                }
+                Errand::Delete(car) => {
+                    let path = format!("/cars/{car}");
+                    let asked = Asked::Delete(car);
+                    self.ask(
+                        asked,
+                        Context::Car,
+                        Method::DELETE,
+                        &path,
+                        None,
+                        String::new(),
+                    )
+                    .await;
+                }
+                Errand::Reserve(car, key) => self.reserve(car, key).await,
+                Errand::Cancel(which) => {
+                    if let Some(id) = which.or(self.last) {
+                        self.cancel(id).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn register(&mut self) {
+        let amount = self.world.dice.pick(&AMOUNTS);
+        let body = format!(r#"{{"carName":"Kia","amount":{amount}}}"#);
+        self.ask(
+            Asked::Register,
+            Context::Car,
+            Method::POST,
+            "/cars",
+            None,
+            body,
+        )
+        .await;
+    }
+
+    async fn modify(&mut self, car: CarId) {
+        let amount = self.world.dice.pick(&AMOUNTS);
+        let (path, body) = (format!("/cars/{car}"), format!(r#"{{"amount":{amount}}}"#));
+        self.ask(
+            Asked::Modify,
+            Context::Car,
+            Method::PATCH,
+            &path,
+            None,
+            body,
+        )
+        .await;
+    }
+
+    /// Those with a key repeat until they know; those without may not.
+    async fn reserve(&mut self, car: CarId, key: Option<&str>) {
+        let tries = if key.is_some() { 6 } else { 1 };
+        for _ in 0..tries {
+            let body = format!(r#"{{"carId":{car},"status":"reqReserve"}}"#);
+            let answer = self
+                .ask(
+                    Asked::Reserve,
+                    Context::Reservation,
+                    Method::POST,
+                    "/reservations",
+                    key,
+                    body,
+                )
+                .await;
+            if let Some((status, body)) = &answer {
+                let json: Value = serde_json::from_str(body).unwrap_or_default();
+                let is_running = json["type"]
+                    .as_str()
+                    .is_some_and(|kind| kind.ends_with("idempotency-in-progress"));
+                if *status == 201 {
+                    self.last = json["rsvId"].as_u64().map(ReservationId);
+                }
+                let knows = *status < 500 && !is_running;
+                if knows && !(key.is_some() && self.world.dice.one_in(3)) {
+                    return;
+                }
+            }
+            self.hesitate().await;
+        }
+    }
+
+    async fn cancel(&mut self, id: ReservationId) {
+        let path = format!("/reservations/{id}");
+        let (method, body) = match self.world.dice.one_in(2) {
+            true => (Method::DELETE, String::new()),
+            false => (Method::PATCH, r#"{"status":"reqCancel"}"#.to_owned()),
+        };
+        for _ in 0..3 {
+            let (method, body) = (method.clone(), body.clone());
+            let answer = self
+                .ask(
+                    Asked::Cancel(id),
+                    Context::Reservation,
+                    method,
+                    &path,
+                    None,
+                    body,
+                )
+                .await;
+            if answer.is_some_and(|(status, _)| status < 500) && !self.world.dice.one_in(4) {
+                return;
+            }
+            self.hesitate().await;
+        }
+    }
+
+    async fn hesitate(&self) {
+        let pause = self.world.dice.pick(&PAUSES);
+        self.world.pause(pause).await;
+    }
+
+    /// Asks, and has the witness note the answer.
+    async fn ask(
+        &mut self,
+        asked: Asked,
+        to: Context,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: String,
+    ) -> Option<(u16, String)> {
+        self.asked += 1;
+        let id = format!("{}.{}", self.name.replace(' ', "-"), self.asked);
+        let request = asking(method, path, &id, key, &body);
+        if let Some(key) = key {
+            let keys = &mut self.world.witness.borrow_mut().keys;
+            keys.insert(id.clone(), key.to_owned());
+        }
+        let answer = self.world.call(to, request, PATIENCE).await;
+        let Some(answer) = answer else {
+            self.world.note(|| "is not answered".into());
+            return None;
+        };
+        let (status, body) = read(&answer);
+        self.world.note(|| format!("is told {status} {body}"));
+        self.world.witness.borrow_mut().told.push(Told {
+            request: id,
+            key: key.map(str::to_owned),
+            asked,
+            status,
+            body: body.clone(),
+        });
+        Some((status, body))
+    }
+}
+
+fn asking(method: Method, path: &str, id: &str, key: Option<&str>, body: &str) -> Request {
+    let mut headers = vec![("x-request-id", id)];
+    headers.extend(key.map(|key| ("idempotency-key", key)));
+    request(method, path, &headers, body)
+}
+
+fn read(answer: &Response) -> (u16, String) {
+    let body = String::from_utf8_lossy(answer.body()).into_owned();
+    (answer.status().as_u16(), body)
+}

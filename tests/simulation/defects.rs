@@ -1,0 +1,36 @@
+//! Defects to show that the simulation can fail: each lies in a twin, so that production code knows
+//! nothing of them.
+
+/// One thing that is wrong with the platform.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// A swap writes whatever the key holds.
+    SwapsWithoutComparing,
+    /// A store reports writes that a crash then undoes: events go out before the state is safe.
+    PublishesBeforeCommit,
+    /// No intent is written before a swap.
+    WritesNoIntent,
+    /// The sweep does not find intents.
+    SweepsNoOutbox,
+    /// The sweep does not find sagas.
+    SweepsNoSagas,
+    /// An event counts as delivered as soon as its delivery begins.
+    AcknowledgesBeforeHandling,
+    /// An event whose handler failed is not delivered again.
+    DropsWhatFailed,
+    /// The message context does not see what it has sent.
+    ForgetsThatAMessageWasSent,
+    /// A cancel that comes before the approval leaves nothing behind, and nobody minds an approval that
+    /// comes after the rejection.
+    ApprovesAfterCancel,
+    /// Calls of the gateway are not noted.
+    NotesNoGatewayCall,
+    /// A release frees whoever holds the car.
+    ReleasesTheHoldOfAnother,
+    /// A release is reported but does not happen.
+    ReleasesNothing,
+    /// Idempotency keys are forgotten.
+    ForgetsIdempotencyKeys,
+    /// The view takes every event for newer than what it knows.
+    ViewBelievesTheLastToCome,
+}

@@ -1,0 +1,76 @@
+//! The event log and its subscriptions: what was appended, and which context has still to react to
+//! which entry. Routes are those of `spin.toml`.
+
+use crate::twins::Context;
+use events::{CAR_STREAM, CloudEvent, PAYMENT_STREAM, RESERVATION_STREAM};
+use std::{cell::RefCell, rc::Rc};
+
+/// Which streams wake which context.
+const ROUTES: [(Context, &[&str]); 5] = [
+    (Context::Car, &[RESERVATION_STREAM]),
+    (Context::Reservation, &[PAYMENT_STREAM]),
+    (Context::Payment, &[RESERVATION_STREAM]),
+    (Context::Message, &[RESERVATION_STREAM]),
+    (
+        Context::View,
+        &[CAR_STREAM, RESERVATION_STREAM, PAYMENT_STREAM],
+    ),
+];
+
+/// One context's place in the log.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    pending: Vec<usize>,
+    handled: Vec<usize>,
+}
+
+/// The log.
+#[derive(Debug, Default)]
+pub struct Log {
+    entries: RefCell<Vec<Rc<CloudEvent>>>,
+    groups: RefCell<[Group; Context::ALL.len()]>,
+}
+
+impl Log {
+    /// Appends an event; every subscription then has it to handle.
+    pub fn append(&self, stream: &str, event: CloudEvent) {
+        let mut entries = self.entries.borrow_mut();
+        for (context, streams) in ROUTES {
+            if streams.contains(&stream) {
+                let group = &mut self.groups.borrow_mut()[context as usize];
+                group.pending.push(entries.len());
+            }
+        }
+        entries.push(Rc::new(event));
+    }
+
+    /// An entry.
+    pub fn entry(&self, index: usize) -> Rc<CloudEvent> {
+        Rc::clone(&self.entries.borrow()[index])
+    }
+
+    /// What a context has still to handle, in the order of the log.
+    pub fn pending(&self, context: Context) -> Vec<usize> {
+        self.groups.borrow()[context as usize].pending.clone()
+    }
+
+    /// How much all contexts have still to handle.
+    pub fn is_drained(&self) -> bool {
+        let groups = self.groups.borrow();
+        groups.iter().all(|group| group.pending.is_empty())
+    }
+
+    /// What a context has handled.
+    pub fn handled(&self, context: Context) -> Vec<usize> {
+        self.groups.borrow()[context as usize].handled.clone()
+    }
+
+    /// Notes that a context need not see an entry again.
+    pub fn acknowledge(&self, context: Context, index: usize) {
+        let group = &mut self.groups.borrow_mut()[context as usize];
+        if let Some(place) = group.pending.iter().position(|pending| *pending == index) {
+            group.pending.remove(place);
+            group.handled.push(index);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Can any order, loss or crash break a promise?
+//!
+//! The contexts' own code, linked natively, runs over twins of its ports ([`twins`]). Every port
+//! call is a point where the [`scheduler`] may let somebody else go on, kill whoever calls, or leave
+//! the call unanswered. A seed decides everything, so a seed is a schedule and can be run again:
+//!
+//! ```text
+//! SOCAR_SEED=4711 cargo test -p tests --test simulation schedule      one schedule, with its trace
+//! SOCAR_SCHEDULES=5000000 cargo test -p tests --test simulation schedules
+//! ```
+//!
+//! [`promises`] are checked when all is quiet, [`witness`] checks what holds at any moment, and
+//! [`caught`] shows that the simulation finds what it should: it breaks the platform on purpose.
+//! Absent on purpose: hosts, WebAssembly and real stores; the other tests have them.
+
+#![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
+
+mod caught;
+mod customers;
+mod defects;
+mod dice;
+mod log;
+mod model;
+mod promises;
+mod schedule;
+mod scheduler;
+mod tally;
+mod twins;
+mod weather;
+mod witness;
+mod world;
+
+/// Schedules that run where nobody says how many.
+const SCHEDULES: u64 = 100_000;
+
+#[test]
+fn a_hundred_thousand_schedules_break_no_promise() {
+    let number = |name: &str| std::env::var(name).ok()?.parse().ok();
+    if let Some(seed) = number("SOCAR_SEED") {
+        return replay(seed);
+    }
+    let schedules = number("SOCAR_SCHEDULES").unwrap_or(SCHEDULES);
+    let started = std::time::Instant::now();
+    for seed in 0..schedules {
+        if schedule::run(seed, None, false).is_err() {
+            return replay(seed);
+        }
+    }
+    println!("{schedules} schedules in {:?}", started.elapsed());
+}
+
+/// Runs one schedule again, for people.
+fn replay(seed: u64) {
+    if let Err(failure) = schedule::run(seed, None, true) {
+        for line in &failure.trace {
+            println!("{line}");
+        }
+        panic!(
+            "SOCAR_SEED={seed} breaks a promise: {}",
+            failure.violation.0
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! The small exhaustive check: two customers, one car, one crash, one duplicate, every interleaving.
+//!
+//! Where the simulation runs the real code along some schedules, this runs the real *rules* (the
+//! domain types of the three contexts) along all of them: stateright walks through every state that
+//! [`protocol`] allows. An aggregate changes in one step, and its events are announced with it; the
+//! rest (which call arrives when, in which order events come, who dies where) is open.
+
+mod protocol;
+mod state;
+
+use protocol::{Action, Protocol, Twist};
+use state::State;
+use stateright::{Checker, HasDiscoveries, Model, Property};
+
+impl Model for Protocol {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::new()]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        actions.extend(state.must_happen());
+        actions.extend(state.may_happen());
+    }
+
+    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+        let mut next = state.clone();
+        next.act(action, self.twist);
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always(
+                "a car has one live booking at a time",
+                |_, state: &State| state.car.bookings().len() <= 1 && state.keepers() <= 1,
+            ),
+            Property::always("nothing unpaid is reserved", |_, state: &State| {
+                state.reserved_are_paid()
+            }),
+            Property::always("what comes to rest has ended", |_, state: &State| {
+                !state.is_at_rest() || state.have_all_ended()
+            }),
+            Property::always("nothing else stays paid", |_, state: &State| {
+                !state.is_at_rest() || state.only_reserved_are_paid()
+            }),
+            Property::always(
+                "the car is booked by whoever reserved it",
+                |_, state: &State| !state.is_at_rest() || state.is_booked_by_who_reserved(),
+            ),
+            Property::always("each transition has one message", |_, state: &State| {
+                !state.is_at_rest() || state.is_each_transition_told()
+            }),
+            Property::sometimes("both customers had the car", |_, state: &State| {
+                state.is_at_rest() && state.statuses() == ["cancelled", "reserved"]
+            }),
+            Property::sometimes("one was first", |_, state: &State| {
+                state.is_at_rest() && state.statuses() == ["reserved", "rejected"]
+            }),
+            Property::sometimes("money was taken and returned", |_, state: &State| {
+                state.is_at_rest() && state.was_compensated()
+            }),
+        ]
+    }
+}
+
+#[test]
+fn every_interleaving_of_two_customers_one_crash_and_one_duplicate_keeps_the_promises() {
+    let checker = Protocol { twist: Twist::None }.checker().spawn_bfs().join();
+    println!(
+        "{} states, {} of them different, at most {} steps deep",
+        checker.state_count(),
+        checker.unique_state_count(),
+        checker.max_depth()
+    );
+    checker.assert_properties();
+}
+
+/// Looks for the shortest way to break a promise.
+fn breaks(twist: Twist, promise: &'static str) {
+    let checker = Protocol { twist }
+        .checker()
+        .finish_when(HasDiscoveries::AnyFailures)
+        .spawn_bfs()
+        .join();
+    let path = checker.discovery(promise);
+    let path = path.unwrap_or_else(|| panic!("{twist:?} was not caught"));
+    println!("{twist:?}: {:?}", path.into_actions());
+}
+
+#[test]
+fn a_saga_that_is_noted_too_late_is_found() {
+    breaks(Twist::NotesTheSagaLate, "what comes to rest has ended");
+}
+
+#[test]
+fn a_release_that_leaves_no_trace_is_found() {
+    breaks(
+        Twist::ReleaseLeavesNoTrace,
+        "the car is booked by whoever reserved it",
+    );
+}
+
+#[test]
+fn a_cancel_that_leaves_no_trace_is_found() {
+    breaks(Twist::CancelLeavesNoTrace, "nothing else stays paid");
+}
+
+#[test]
+fn a_rejection_after_the_undoing_is_found() {
+    breaks(Twist::UndoesBeforeItRejects, "nothing unpaid is reserved");
+}

@@ -1,0 +1,356 @@
+//! The promises of the platform, checked when all is quiet: what the contexts say over HTTP, what
+//! the witness saw, what the gateway's books hold and what customers were told must be one story.
+
+use crate::{
+    twins::{Context, Contexts, now, request},
+    witness::{Asked, Told, Violation, Witness},
+    world::World,
+};
+use car::domain::{BookingState, Car};
+use events::{CarId, Event, ReservationId};
+use http::Method;
+use payment::domain::Payment;
+use reservation::domain::{Reservation, Stage};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Verdict = Result<(), Violation>;
+
+/// Looks at every list, as people do.
+///
+/// # Errors
+///
+/// A list that is not shown.
+pub fn look(contexts: &Contexts) -> Verdict {
+    for context in Context::SWEPT {
+        list(contexts, context)?;
+    }
+    Ok(())
+}
+
+/// Checks every promise.
+///
+/// # Errors
+///
+/// The first that is broken.
+pub fn check(world: &World, contexts: &Contexts) -> Verdict {
+    let witness = world.witness.borrow();
+    every_reservation_has_ended(&witness)?;
+    nothing_unpaid_is_reserved_and_nothing_else_stays_paid(&witness)?;
+    a_car_is_booked_by_those_who_reserved_it(&witness)?;
+    every_change_was_announced(&witness)?;
+    every_event_reached_every_context(world)?;
+    each_transition_has_one_message(&witness)?;
+    customers_were_told_the_truth(&witness)?;
+    one_key_is_one_reservation(&witness)?;
+    if world.weather.has_gateway {
+        the_gateway_holds_what_is_paid(&witness, contexts)?;
+    }
+    if world.weather.has_readers {
+        lists_show_what_is_there(&witness, contexts)?;
+    }
+    if world.weather.has_view {
+        the_view_shows_what_the_contexts_say(&witness, contexts)?;
+    }
+    Ok(())
+}
+
+fn every_reservation_has_ended(witness: &Witness) -> Verdict {
+    for reservation in witness.reservations.values() {
+        let id = reservation.id;
+        match reservation.stage {
+            Stage::Reserved { .. } | Stage::Cancelled { .. } | Stage::Rejected { .. } => {}
+            Stage::Requested | Stage::CancelRequested { .. } => {
+                return broken(format!(
+                    "reservation {id} stays {}",
+                    reservation.stage.as_str()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn nothing_unpaid_is_reserved_and_nothing_else_stays_paid(witness: &Witness) -> Verdict {
+    for reservation in witness.reservations.values() {
+        let id = reservation.id;
+        let payment = witness.payments.get(&id);
+        let stands = match (reservation.stage, payment) {
+            (Stage::Reserved { payment }, Some(Payment::Paid(receipt))) => payment == receipt.id,
+            (Stage::Cancelled { payment }, Some(Payment::Cancelled(receipt))) => {
+                payment == receipt.id
+            }
+            (Stage::Rejected { .. }, Some(payment)) => {
+                !matches!(payment, Payment::Paid(_) | Payment::Refunding(_))
+            }
+            (Stage::Rejected { .. }, None) => true,
+            _ => false,
+        };
+        if !stands {
+            let stage = reservation.stage.as_str();
+            return broken(format!(
+                "reservation {id} is {stage}, its payment {payment:?}"
+            ));
+        }
+    }
+    let orphan = |id: &&ReservationId| {
+        !witness.reservations.contains_key(*id)
+            && !matches!(witness.payments[*id], Payment::Refused(_))
+    };
+    match witness.payments.keys().find(orphan) {
+        Some(id) => broken(format!("reservation {id} was paid but never made")),
+        None => Ok(()),
+    }
+}
+
+fn a_car_is_booked_by_those_who_reserved_it(witness: &Witness) -> Verdict {
+    let stands = |reservation: &&Reservation| matches!(reservation.stage, Stage::Reserved { .. });
+    let reserved = witness.reservations.values().filter(stands);
+    let reserved: BTreeSet<_> = reserved.map(|one| (one.car, one.id, true)).collect();
+    let bookings = witness.cars.values().flat_map(|car| {
+        let is_firm = |state| state == BookingState::Confirmed;
+        let bookings = car.bookings().iter();
+        bookings.map(move |booking| (car.id(), booking.reservation, is_firm(booking.state)))
+    });
+    equal("bookings", &bookings.collect::<BTreeSet<_>>(), &reserved)
+}
+
+fn every_change_was_announced(witness: &Witness) -> Verdict {
+    let published: BTreeSet<String> = witness.published.keys().cloned().collect();
+    equal("events", &published, &witness.committed)?;
+    let mut transitions = BTreeSet::new();
+    for event in witness.published.values() {
+        let transition = match &event.event {
+            Event::CarModified(_) => continue,
+            Event::CarReserved(booked) => (2, booked.rsv_id.0),
+            Event::CarCancelled(booked) => (3, booked.rsv_id.0),
+            _ => (1, 0),
+        };
+        let kind = std::mem::discriminant(&event.event);
+        let kind = format!("{kind:?} {}", event.subject);
+        if !transitions.insert((kind, transition)) {
+            return broken(format!(
+                "one transition was announced twice, lastly by {}",
+                event.id
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn every_event_reached_every_context(world: &World) -> Verdict {
+    match world.log.is_drained() {
+        true => Ok(()),
+        false => broken("an event was not handled".into()),
+    }
+}
+
+fn each_transition_has_one_message(witness: &Witness) -> Verdict {
+    let mut expected = BTreeMap::new();
+    for reservation in witness.reservations.values() {
+        for step in &reservation.steps {
+            let occasion = match step.status.as_str() {
+                "reserved" => "confirmed",
+                "cancelled" => "cancelled",
+                "rejected" => "rejected",
+                _ => continue,
+            };
+            expected.insert(format!("message/{}/{occasion}", reservation.id), 1);
+        }
+    }
+    equal("messages", &witness.messages, &expected)
+}
+
+fn customers_were_told_the_truth(witness: &Witness) -> Verdict {
+    for told in &witness.told {
+        let is_true = match (told.asked, told.status) {
+            (Asked::Register, 201) => body(told)["carId"]
+                .as_u64()
+                .is_some_and(|id| witness.cars.contains_key(&CarId(id))),
+            (Asked::Delete(id), 204) => matches!(witness.cars.get(&id), Some(Car::Gone { .. })),
+            (Asked::Cancel(id), 200) => matches!(stage(witness, id), Some(Stage::Cancelled { .. })),
+            (Asked::Reserve, status) => match body(told)["rsvId"].as_u64() {
+                Some(id) => {
+                    let stage = stage(witness, ReservationId(id));
+                    let is_rejected = matches!(stage, Some(Stage::Rejected { .. }));
+                    stage.is_some() && is_rejected == (status != 201)
+                }
+                None => status != 201,
+            },
+            _ => true,
+        };
+        if !is_true {
+            return broken(format!("that was not true in the end: {told:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Requests with one key are one request; a request without a key is one of its own.
+fn one_key_is_one_reservation(witness: &Witness) -> Verdict {
+    let mut made: BTreeMap<&str, Vec<ReservationId>> = BTreeMap::new();
+    for event in witness.published.values() {
+        if let Event::ReservationCreated(reservation) = &event.event {
+            let request = event.correlationid.as_str();
+            let key = witness.keys.get(request).map_or(request, String::as_str);
+            made.entry(key).or_default().push(reservation.rsv_id);
+        }
+    }
+    let mut answers: BTreeMap<&str, &Told> = BTreeMap::new();
+    for told in witness.told.iter().filter(|told| is_final(told)) {
+        let key = told.key.as_deref().unwrap_or(&told.request);
+        let first = answers.entry(key).or_insert(told);
+        if (first.status, &first.body) != (told.status, &told.body) {
+            return broken(format!(
+                "two answers to one request: {first:?} and {told:?}"
+            ));
+        }
+    }
+    for (key, ids) in made {
+        let stands =
+            |id: &&ReservationId| !matches!(stage(witness, **id), Some(Stage::Rejected { .. }));
+        let standing: Vec<_> = ids.iter().filter(stands).collect();
+        if standing.len() > 1 {
+            return broken(format!("{key} made the reservations {standing:?}"));
+        }
+        if let (Some(told), [_]) = (
+            answers.get(key).filter(|told| told.status != 201),
+            &standing[..],
+        ) {
+            return broken(format!("{key} made reservation {standing:?}, but {told:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn the_gateway_holds_what_is_paid(witness: &Witness, contexts: &Contexts) -> Verdict {
+    let books = contexts.books();
+    let paid = |payment: &&Payment| matches!(payment, Payment::Paid(_));
+    let paid = witness.payments.values().filter(paid);
+    let paid: BTreeSet<_> = paid.map(Payment::reservation).collect();
+    let held = books.iter().filter(|(_, books)| books.holds());
+    let held: BTreeSet<_> = held.map(|(id, _)| *id).collect();
+    equal("charges at the gateway", &held, &paid)?;
+    match books.iter().find(|(_, books)| books.charged > 1) {
+        Some(twice) => broken(format!("the gateway took money more than once: {twice:?}")),
+        None => Ok(()),
+    }
+}
+
+fn lists_show_what_is_there(witness: &Witness, contexts: &Contexts) -> Verdict {
+    let cars = witness.cars.values().filter_map(|car| {
+        let details = car.details().ok()?;
+        let fields = json!({ "carId": car.id(), "carName": details.name, "carType": details.kind,
+            "amount": details.amount, "status": car.status().as_str() });
+        Some((car.id().0, fields))
+    });
+    shows(contexts, Context::Car, "carId", cars.collect())?;
+    let reservations = witness.reservations.values().map(|one| {
+        let mut fields = json!({ "rsvId": one.id, "carId": one.car, "payId": one.stage.payment(),
+            "status": one.stage.as_str() });
+        if let Some(reason) = one.stage.reason() {
+            fields["reason"] = json!(reason.as_str());
+        }
+        (one.id.0, fields)
+    });
+    shows(
+        contexts,
+        Context::Reservation,
+        "rsvId",
+        reservations.collect(),
+    )?;
+    let payments = witness.payments.values().filter_map(|payment| {
+        let receipt = payment.receipt()?;
+        let order = receipt.order;
+        let fields = json!({ "payId": receipt.id, "rsvId": order.reservation, "carId": order.car,
+            "amount": order.amount, "status": payment.status() });
+        Some((receipt.id.0, fields))
+    });
+    shows(contexts, Context::Payment, "payId", payments.collect())?;
+    let (messages, total) = list(contexts, Context::Message)?;
+    let counts = (messages.len(), total);
+    let sent = witness.messages.len();
+    equal("messages in the list", &counts, &(sent, sent as u64))
+}
+
+fn the_view_shows_what_the_contexts_say(witness: &Witness, contexts: &Contexts) -> Verdict {
+    let rows = witness.cars.values().filter_map(|car| {
+        let details = car.details().ok()?;
+        let of_car = |one: &&Reservation| {
+            one.car == car.id() && !matches!(one.stage, Stage::Rejected { .. })
+        };
+        let latest = witness.reservations.values().rfind(of_car);
+        let payment = latest.and_then(|latest| witness.payments.get(&latest.id));
+        let receipt = payment.and_then(Payment::receipt);
+        let fields = json!({ "carId": car.id(), "carName": details.name, "carType": details.kind,
+            "amount": details.amount, "carStatus": car.status().as_str(),
+            "rsvId": latest.map(|one| one.id), "rsvStatus": latest.map(|one| one.stage.as_str()),
+            "payId": receipt.map(|receipt| receipt.id),
+            "payStatus": receipt.and(payment).map(Payment::status) });
+        Some((car.id().0, fields))
+    });
+    shows(contexts, Context::View, "carId", rows.collect())
+}
+
+/// That a list shows exactly these rows and counts them right.
+fn shows(
+    contexts: &Contexts,
+    context: Context,
+    id: &str,
+    expected: BTreeMap<u64, Value>,
+) -> Verdict {
+    let (rows, total) = list(contexts, context)?;
+    let rows: BTreeMap<u64, Value> = rows
+        .into_iter()
+        .map(|row| (row[id].as_u64().unwrap_or_default(), row))
+        .collect();
+    equal(&format!("rows of {context:?}"), &rows, &expected)?;
+    let count = expected.len() as u64;
+    equal(&format!("totalElements of {context:?}"), &total, &count)
+}
+
+/// The rows of a list, without their links, and how many there are said to be.
+fn list(contexts: &Contexts, context: Context) -> Result<(Vec<Value>, u64), Violation> {
+    let plural = context.plural();
+    let request = request(Method::GET, &format!("/{plural}?size=1000"), &[], "");
+    let answer = now(contexts.answer(context, request));
+    let mut body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let Value::Array(mut rows) = body["_embedded"][plural].take() else {
+        return Err(Violation(format!(
+            "/{plural} is answered with {}",
+            answer.status()
+        )));
+    };
+    for row in &mut rows {
+        row.as_object_mut().map(|fields| fields.remove("_links"));
+    }
+    Ok((
+        rows,
+        body["page"]["totalElements"].as_u64().unwrap_or_default(),
+    ))
+}
+
+/// Whether an answer tells what became of a reservation.
+fn is_final(told: &Told) -> bool {
+    told.asked == Asked::Reserve
+        && (told.status == 201 || (told.status < 500 && !body(told)["rsvId"].is_null()))
+}
+
+fn body(told: &Told) -> Value {
+    serde_json::from_str(&told.body).unwrap_or_default()
+}
+
+fn stage(witness: &Witness, id: ReservationId) -> Option<Stage> {
+    witness.reservations.get(&id).map(|found| found.stage)
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Verdict {
+    match found == expected {
+        true => Ok(()),
+        false => broken(format!("{what} are {found:?}, but should be {expected:?}")),
+    }
+}
+
+fn broken(what: String) -> Verdict {
+    Err(Violation(what))
+}

@@ -1,0 +1,235 @@
+//! One schedule, from its seed to its verdict: some hundred choices while things go wrong, then the
+//! same platform left alone until it is quiet, then the promises.
+
+use crate::{
+    customers::{Customer, customers, owner},
+    defects::Defect,
+    promises,
+    scheduler::Scheduler,
+    tally::Tally,
+    twins::Context,
+    witness::Violation,
+    world::World,
+};
+use std::rc::Rc;
+
+/// How many choices are made at most while things go wrong.
+const LONGEST: usize = 700;
+/// How many sweeps of everything may pass until the platform is quiet.
+const SWEEPS: usize = 24;
+/// How far apart they are, in milliseconds.
+const BETWEEN_SWEEPS: u64 = 6_000;
+/// How long a suspicion or an intent without a trace is kept, in milliseconds.
+const FORGOTTEN_AFTER: u64 = 121_000;
+
+/// How a schedule failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The broken promise.
+    pub violation: Violation,
+    /// The choices that led to it, if they were traced.
+    pub trace: Vec<String>,
+}
+
+/// Runs the schedule of a seed.
+///
+/// # Errors
+///
+/// The first promise that it broke.
+pub fn run(seed: u64, defect: Option<Defect>, traced: bool) -> Result<Tally, Failure> {
+    let world = Rc::new(World::new(seed, defect, traced));
+    world.note(|| format!("{:?}", world.weather));
+    let mut schedule = Schedule {
+        scheduler: Scheduler::new(&world),
+        world,
+    };
+    let verdict = schedule.verdict();
+    let world = schedule.world;
+    match verdict {
+        Ok(()) => Ok(world.counter.tally(&world.witness.borrow())),
+        Err(violation) => Err(Failure {
+            violation,
+            trace: world.trace(),
+        }),
+    }
+}
+
+struct Schedule {
+    world: Rc<World>,
+    scheduler: Scheduler,
+}
+
+impl Schedule {
+    fn verdict(&mut self) -> Result<(), Violation> {
+        let cars = 1 + self.world.dice.below(2);
+        self.comes(owner(&self.world, cars));
+        // Seldom the cars are registered while all goes wrong already.
+        if !self.world.dice.one_in(8) {
+            self.settle()?;
+        }
+        for customer in customers(&self.world, cars) {
+            self.comes(customer);
+        }
+        self.world.weather.breaks();
+        self.world.note(|| "--- the faults begin ---".into());
+        self.trouble()?;
+        self.world.weather.calms();
+        self.scheduler.restart_all();
+        self.world.arrive_all();
+        self.world.note(|| "--- the faults are over ---".into());
+        self.calm_down()?;
+        if self.world.weather.has_readers {
+            // Looking finds numbers that a crash took; the sweep takes them away when they are old.
+            let contexts = self.scheduler.contexts();
+            self.world.hold_still(|| promises::look(contexts))?;
+            self.scheduler.advance(FORGOTTEN_AFTER);
+            self.calm_down()?;
+        }
+        let contexts = self.scheduler.contexts();
+        self.world
+            .hold_still(|| promises::check(&self.world, contexts))
+    }
+
+    fn comes(&mut self, customer: Customer) {
+        let name = customer.name.clone();
+        self.scheduler.errands(&name, customer.go());
+    }
+
+    fn seen(&self) -> Result<(), Violation> {
+        let violation = self.world.witness.borrow().violation.clone();
+        violation.map_or(Ok(()), Err)
+    }
+
+    // --- while things go wrong ---
+
+    fn trouble(&mut self) -> Result<(), Violation> {
+        let most = 100 + self.world.dice.below(LONGEST - 100);
+        for _ in 0..most {
+            if self.scheduler.are_errands_done() && self.world.dice.one_in(20) {
+                break;
+            }
+            self.choose();
+            self.seen()?;
+        }
+        Ok(())
+    }
+
+    fn choose(&mut self) {
+        let world = Rc::clone(&self.world);
+        let (dice, weather) = (&world.dice, &world.weather);
+        match dice.below(100) {
+            // Nobody can go on without time.
+            0..80 => {
+                if !self.scheduler.run_one() && !self.scheduler.advance_to_next() {
+                    self.scheduler.advance(1_000);
+                }
+            }
+            80..92 => self.deliver_one(),
+            _ if dice.one_in(weather.crashes) => match dice.below(4) {
+                0 => self.scheduler.crash_all(),
+                1 => self.scheduler.crash(dice.pick(&Context::ALL)),
+                _ => self.scheduler.kill_one(),
+            },
+            _ if dice.one_in(weather.timeouts) => self.scheduler.time_one_out(),
+            _ if dice.one_in(weather.silences) => {
+                let change = weather.turn_silence(dice);
+                world.note(|| change);
+            }
+            _ if dice.one_in(weather.sweeps) => self.scheduler.sweep(dice.pick(&Context::SWEPT)),
+            _ if dice.one_in(weather.jumps) => {
+                let jump =
+                    dice.pick(&[100, 300, 1_000, 1_600, 2_600, 4_500, 6_000, 12_000, 125_000]);
+                self.scheduler.advance(jump);
+            }
+            _ if dice.one_in(4) => world.arrive_one(),
+            _ => self.scheduler.advance(1 + dice.below(30) as u64),
+        }
+    }
+
+    fn deliver_one(&mut self) {
+        let dice = &self.world.dice;
+        let context = dice.pick(&Context::ALL);
+        let handled = self.world.log.handled(context);
+        if !handled.is_empty() && dice.one_in(self.world.weather.repeats) {
+            let index = dice.pick(&handled);
+            return self.scheduler.deliver(context, index);
+        }
+        let pending = self.world.log.pending(context);
+        if pending.is_empty() {
+            return;
+        }
+        let index = match dice.one_in(2) {
+            true => pending[0],
+            false => dice.pick(&pending),
+        };
+        // The trigger and the relay may deliver the same at once.
+        if !self.scheduler.is_delivering(context, index) || dice.one_in(6) {
+            self.scheduler.deliver(context, index);
+        }
+    }
+
+    // --- when all is well ---
+
+    fn calm_down(&mut self) -> Result<(), Violation> {
+        for sweep in 0..SWEEPS {
+            self.settle()?;
+            let to_dos = Context::SWEPT
+                .into_iter()
+                .all(|context| self.scheduler.contexts().to_dos(context).is_empty());
+            if to_dos {
+                return Ok(());
+            }
+            // What is not done by then waits until it is certain that nobody else does it.
+            let pause = if sweep == 3 {
+                FORGOTTEN_AFTER
+            } else {
+                BETWEEN_SWEEPS
+            };
+            self.scheduler.advance(pause);
+            for context in Context::SWEPT {
+                self.scheduler.sweep(context);
+            }
+        }
+        let left = Context::SWEPT.map(|context| self.scheduler.contexts().to_dos(context));
+        Err(Violation(format!(
+            "the platform does not come to rest: {left:?} is left to do"
+        )))
+    }
+
+    /// Lets everything under way end, and delivers what there is to deliver.
+    fn settle(&mut self) -> Result<(), Violation> {
+        for _ in 0..20_000 {
+            self.seen()?;
+            if self.scheduler.run_one() {
+                continue;
+            }
+            if !self.deliver_all() && !self.scheduler.advance_to_next() {
+                return Ok(());
+            }
+        }
+        Err(Violation("the platform does not come to an end".into()))
+    }
+
+    fn deliver_all(&mut self) -> bool {
+        let mut any = false;
+        for context in Context::ALL {
+            for index in self.world.log.pending(context) {
+                if !self.scheduler.is_delivering(context, index) {
+                    self.scheduler.deliver(context, index);
+                    any = true;
+                }
+            }
+        }
+        any
+    }
+}
+
+pub fn run_traced(seed: u64, defect: Option<Defect>) -> Vec<String> {
+    let world = Rc::new(World::new(seed, defect, true));
+    let mut schedule = Schedule {
+        scheduler: Scheduler::new(&world),
+        world,
+    };
+    let _ = schedule.verdict();
+    schedule.world.trace()
+}

@@ -1,0 +1,15 @@
+//! The twins of the ports: the same traits that the Spin adapters implement, over plain values, each
+//! call of which is one scheduling point, one crash point, and may go wrong.
+
+mod calls;
+mod contexts;
+mod gateway;
+mod platform;
+mod rows;
+mod store;
+
+pub use calls::{Slot, request};
+pub use contexts::{Context, Contexts};
+pub use gateway::Books;
+
+pub use store::{SimStore, now};

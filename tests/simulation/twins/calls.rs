@@ -1,0 +1,212 @@
+//! The twins of the ports to other contexts: the same HTTP as the Spin adapters speak, answered by
+//! the called context's own code in a task of its own.
+
+use super::Context;
+use crate::{defects::Defect, world::World};
+use bytes::Bytes;
+use events::{CarId, PaymentId, ReservationId};
+use http::{HeaderName, HeaderValue, Method};
+use kit::{
+    Origin,
+    http::{Request, Response},
+};
+use reservation::ports::{Approval, Cars, Hold, Payments, Release, Unreachable};
+use serde_json::{Value, json};
+use std::{cell::RefCell, rc::Rc};
+
+/// How long the Spin adapters wait for the car and the payment context, in milliseconds.
+const CAR_PATIENCE: u64 = 1_500;
+const PAYMENT_PATIENCE: u64 = 2_500;
+
+/// Where an answer goes. The first one counts, and giving up is an answer too.
+#[derive(Debug, Default)]
+pub struct Slot(RefCell<Option<Option<Response>>>);
+
+impl Slot {
+    /// Fills it, unless somebody did.
+    pub fn fill(&self, answer: Option<Response>) {
+        self.0.borrow_mut().get_or_insert(answer);
+    }
+
+    /// Whether there is an answer.
+    pub fn is_filled(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
+    /// The answer; nothing when there was none in time. Later ones find nobody.
+    pub fn take(&self) -> Option<Response> {
+        self.0.replace(Some(None)).flatten()
+    }
+}
+
+/// A request.
+pub fn request(
+    method: Method,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    body: &str,
+) -> Request {
+    let mut request = Request::new(Bytes::copy_from_slice(body.as_bytes()));
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().unwrap_or_default();
+    let json = ("content-type", "application/json");
+    let json = (!body.is_empty()).then_some(json);
+    for (name, value) in headers.iter().copied().chain(json) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            let name = HeaderName::from_static(name);
+            request.headers_mut().insert(name, value);
+        }
+    }
+    request
+}
+
+/// The car context, as reservations see it.
+pub struct SimCars(pub Rc<World>);
+
+impl Cars for SimCars {
+    async fn hold(
+        &self,
+        origin: &Origin,
+        car: CarId,
+        id: ReservationId,
+    ) -> Result<Hold, Unreachable> {
+        let answer = self.post(origin, car, "hold", id).await?;
+        match answer.status().as_u16() {
+            200 => match body(&answer)["amount"].as_u64() {
+                Some(amount) => Ok(Hold::Held { amount }),
+                None => Err(senseless(&answer)),
+            },
+            404 => Ok(Hold::UnknownCar),
+            409 => Ok(Hold::NotAvailable),
+            _ => Err(senseless(&answer)),
+        }
+    }
+
+    async fn release(
+        &self,
+        origin: &Origin,
+        car: CarId,
+        id: ReservationId,
+    ) -> Result<Release, Unreachable> {
+        let id = match self.0.defect {
+            Some(Defect::ReleasesNothing) => return Ok(Release::Released),
+            Some(Defect::ReleasesTheHoldOfAnother) => self.0.witness.borrow().holder(car, id),
+            _ => id,
+        };
+        let answer = self.post(origin, car, "release", id).await?;
+        match answer.status().as_u16() {
+            200 => Ok(Release::Released),
+            404 => Ok(Release::UnknownCar),
+            _ => Err(senseless(&answer)),
+        }
+    }
+}
+
+impl SimCars {
+    async fn post(
+        &self,
+        origin: &Origin,
+        car: CarId,
+        command: &str,
+        id: ReservationId,
+    ) -> Result<Response, Unreachable> {
+        let path = format!("/internal/cars/{car}/{command}");
+        let body = json!({ "rsvId": id }).to_string();
+        let request = request(Method::POST, &path, &origin.headers(), &body);
+        let answer = self.0.call(Context::Car, request, CAR_PATIENCE).await;
+        answer.ok_or_else(silence)
+    }
+}
+
+/// The payment context, as reservations see it.
+pub struct SimPayments(pub Rc<World>);
+
+impl Payments for SimPayments {
+    async fn approve(
+        &self,
+        origin: &Origin,
+        id: ReservationId,
+        car: CarId,
+        amount: u64,
+    ) -> Result<Approval, Unreachable> {
+        let body = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
+        let answer = self.call(origin, Method::POST, "", &body).await?;
+        match answer.status().as_u16() {
+            200 | 201 => Ok(Approval::Paid(
+                payment(&answer)?.ok_or_else(|| senseless(&answer))?,
+            )),
+            402 => Ok(Approval::Declined),
+            _ => Err(senseless(&answer)),
+        }
+    }
+
+    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unreachable> {
+        let path = format!("/{id}");
+        let answer = self.call(origin, Method::DELETE, &path, "").await?;
+        match answer.status().as_u16() {
+            200 => Ok(()),
+            _ => Err(senseless(&answer)),
+        }
+    }
+
+    async fn outcome(
+        &self,
+        origin: &Origin,
+        id: ReservationId,
+    ) -> Result<Option<PaymentId>, Unreachable> {
+        let answer = self
+            .call(origin, Method::GET, &format!("/{id}"), "")
+            .await?;
+        match answer.status().as_u16() {
+            200 => payment(&answer),
+            _ => Err(senseless(&answer)),
+        }
+    }
+}
+
+impl SimPayments {
+    async fn call(
+        &self,
+        origin: &Origin,
+        method: Method,
+        path: &str,
+        body: &str,
+    ) -> Result<Response, Unreachable> {
+        let path = format!("/internal/payments{path}");
+        let request = request(method, &path, &origin.headers(), body);
+        let answer = self
+            .0
+            .call(Context::Payment, request, PAYMENT_PATIENCE)
+            .await;
+        answer.ok_or_else(silence)
+    }
+}
+
+/// The payment of an answer that says `paid`.
+fn payment(answer: &Response) -> Result<Option<PaymentId>, Unreachable> {
+    let body = body(answer);
+    match body["status"].as_str() {
+        Some("paid") => Ok(body["payId"].as_u64().map(PaymentId)),
+        Some(_) => Ok(None),
+        None => Err(senseless(answer)),
+    }
+}
+
+/// The JSON of an answer.
+pub fn body(answer: &Response) -> Value {
+    serde_json::from_slice(answer.body()).unwrap_or_default()
+}
+
+fn senseless(answer: &Response) -> Unreachable {
+    Unreachable {
+        what: format!("answered {}", answer.status()),
+        retry_after: None,
+    }
+}
+
+fn silence() -> Unreachable {
+    Unreachable {
+        what: "silence".into(),
+        retry_after: None,
+    }
+}

@@ -1,0 +1,176 @@
+//! The five contexts, linked natively: what wakes them leads straight into their own code.
+
+use super::{
+    Books,
+    calls::{SimCars, SimPayments},
+    gateway::SimGateway,
+    platform::{SimPlatform, name},
+    rows::View,
+};
+use crate::{defects::Defect, weather::Fate, world::World};
+use car::Fleet;
+use events::{CloudEvent, ReservationId};
+use kit::http::{Request, Response};
+use message::Messages;
+use payment::Payments;
+use reservation::Desk;
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
+
+/// A context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Context {
+    /// The fleet.
+    Car,
+    /// Reservations and their sagas.
+    Reservation,
+    /// Payments.
+    Payment,
+    /// Messages.
+    Message,
+    /// The view.
+    View,
+}
+
+impl Context {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Car,
+        Self::Reservation,
+        Self::Payment,
+        Self::Message,
+        Self::View,
+    ];
+    /// Those that have something to sweep.
+    pub const SWEPT: [Self; 4] = [Self::Car, Self::Reservation, Self::Payment, Self::Message];
+
+    /// What its list is called.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Car => "cars",
+            Self::Reservation => "reservations",
+            Self::Payment => "payments",
+            Self::Message => "messages",
+            Self::View => "carviews",
+        }
+    }
+}
+
+/// The contexts of one schedule.
+pub struct Contexts {
+    world: Rc<World>,
+    fleet: Fleet<SimPlatform>,
+    desk: Desk<SimPlatform, SimCars, SimPayments>,
+    payments: Payments<SimPlatform, SimGateway>,
+    messages: Messages<SimPlatform>,
+    view: Option<View>,
+    /// How many events the view was given.
+    viewed: Cell<u64>,
+    books: Rc<RefCell<BTreeMap<ReservationId, Books>>>,
+}
+
+impl Contexts {
+    /// Five contexts that have stored nothing yet.
+    pub fn new(world: &Rc<World>) -> Self {
+        let platform = |context| SimPlatform::new(world, context);
+        let books = Rc::default();
+        let gateway = SimGateway {
+            world: Rc::clone(world),
+            books: Rc::clone(&books),
+        };
+        Self {
+            world: Rc::clone(world),
+            fleet: Fleet::new(platform(Context::Car)),
+            desk: Desk {
+                platform: platform(Context::Reservation),
+                cars: SimCars(Rc::clone(world)),
+                payments: SimPayments(Rc::clone(world)),
+            },
+            payments: Payments::new(platform(Context::Payment), gateway),
+            messages: Messages::new(platform(Context::Message)),
+            view: world.weather.has_view.then(|| View::new(world)),
+            viewed: Cell::new(0),
+            books,
+        }
+    }
+
+    /// Answers a request.
+    pub async fn answer(&self, context: Context, request: Request) -> Response {
+        match (context, &self.view) {
+            (Context::Car, _) => car::http::answer(&self.fleet, request).await,
+            (Context::Reservation, _) => reservation::http::answer(&self.desk, request).await,
+            (Context::Payment, _) => payment::http::answer(&self.payments, request).await,
+            (Context::Message, _) => message::http::answer(&self.messages, request).await,
+            (Context::View, Some(view)) => viewpage::http::answer(view.model(), request).await,
+            (Context::View, None) => Response::default(),
+        }
+    }
+
+    /// Reacts to an event; false when it is to be delivered again.
+    pub async fn react(&self, context: Context, event: &CloudEvent) -> bool {
+        let reaction = match context {
+            Context::Car => text(car::reactions::react(&self.fleet, event).await),
+            Context::Reservation => text(reservation::reactions::react(&self.desk, event).await),
+            Context::Payment => text(payment::reactions::react(&self.payments, event).await),
+            Context::Message => text(message::reactions::react(&self.messages, event).await),
+            Context::View => self.project(event).await,
+        };
+        self.world.note(|| match &reaction {
+            Ok(()) => format!("handled {}", name(event)),
+            Err(error) => format!("could not handle {}: {error}", name(event)),
+        });
+        reaction.is_ok()
+    }
+
+    async fn project(&self, event: &CloudEvent) -> Result<(), String> {
+        let Some(view) = &self.view else {
+            self.world.turn(|| "takes the event in".into()).await;
+            let fate = self.world.weather.of_store(Context::View, &self.world.dice);
+            return match fate {
+                Fate::Works => Ok(()),
+                _ => Err("silence".into()),
+            };
+        };
+        let mut event = event.clone();
+        if self.world.has(Defect::ViewBelievesTheLastToCome) {
+            self.viewed.set(self.viewed.get() + 1);
+            event.sequence = self.viewed.get();
+        }
+        text(view.model().project(&event).await)
+    }
+
+    /// What a crash does to what a context has stored: nothing, unless a store lies.
+    pub fn crash(&self, context: Context) {
+        if let Some(platform) = self.platform(context) {
+            platform.state.crash();
+        }
+    }
+
+    /// What a context has still to do, by its own notes.
+    pub fn to_dos(&self, context: Context) -> Vec<String> {
+        let platform = self.platform(context);
+        platform.map_or_else(Vec::new, |platform| platform.outbox.all_keys())
+    }
+
+    /// What the gateway did.
+    pub fn books(&self) -> BTreeMap<ReservationId, Books> {
+        self.books.borrow().clone()
+    }
+
+    fn platform(&self, context: Context) -> Option<&SimPlatform> {
+        match context {
+            Context::Car => Some(&self.fleet.platform),
+            Context::Reservation => Some(&self.desk.platform),
+            Context::Payment => Some(&self.payments.platform),
+            Context::Message => Some(&self.messages.platform),
+            Context::View => None,
+        }
+    }
+}
+
+fn text<E: std::fmt::Display>(reaction: Result<(), E>) -> Result<(), String> {
+    reaction.map_err(|error| error.to_string())
+}

@@ -1,0 +1,93 @@
+//! The twin of [`Platform`]: two stores, the log, the schedule's clock.
+
+use super::{Context, SimStore};
+use crate::{weather::Fate, world::World};
+use events::{CloudEvent, Timestamp};
+use kit::{LogError, Platform};
+use std::{rc::Rc, time::Duration};
+
+/// How late an unanswered append may arrive, in milliseconds.
+const LATEST: usize = 4_000;
+
+/// The platform as one context sees it.
+#[derive(Clone)]
+pub struct SimPlatform {
+    /// What it shares with the others.
+    pub world: Rc<World>,
+    /// The store of the aggregates.
+    pub state: SimStore,
+    /// The store of what is to be done.
+    pub outbox: SimStore,
+}
+
+impl SimPlatform {
+    /// The platform of a context that has stored nothing yet.
+    pub fn new(world: &Rc<World>, context: Context) -> Self {
+        Self {
+            world: Rc::clone(world),
+            state: SimStore::new(world, context, false),
+            outbox: SimStore::new(world, context, true),
+        }
+    }
+}
+
+impl Platform for SimPlatform {
+    type Store = SimStore;
+
+    fn state(&self) -> &SimStore {
+        &self.state
+    }
+
+    fn outbox(&self) -> &SimStore {
+        &self.outbox
+    }
+
+    async fn append(&self, stream: &str, event: &str) -> Result<(), LogError> {
+        let event =
+            CloudEvent::parse(event.as_bytes()).map_err(|error| LogError(error.to_string()))?;
+        self.world
+            .turn(|| format!("appends {}", name(&event)))
+            .await;
+        let fate = self.world.weather.of_log(&self.world.dice);
+        let silence = Err(LogError("silence".into()));
+        let append = {
+            let (world, stream) = (Rc::clone(&self.world), stream.to_owned());
+            move || {
+                world.witness.borrow_mut().sees_event(&event);
+                world.log.append(&stream, event);
+            }
+        };
+        match fate {
+            Fate::Works => {
+                append();
+                return Ok(());
+            }
+            Fate::Fails => {}
+            Fate::Unheard => append(),
+            Fate::Late => self.world.later(LATEST, append),
+        }
+        self.world
+            .is_not_answered(|| format!("no answer ({fate:?})"));
+        silence
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.world.now())
+    }
+
+    fn unique(&self) -> String {
+        self.world.unique()
+    }
+
+    async fn pause(&self, duration: Duration) {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.world.pause(millis).await;
+    }
+}
+
+/// An event's type and id.
+pub fn name(event: &CloudEvent) -> String {
+    let json = serde_json::to_value(&event.event).unwrap_or_default();
+    let kind = json["type"].as_str().unwrap_or_default();
+    format!("{kind} {}", event.id)
+}

@@ -1,0 +1,84 @@
+//! The twin of the view's database: viewpage's own SQLite in memory, one for each thread, rolled back
+//! after each schedule, for making its tables takes longer than a whole schedule.
+
+use crate::{
+    twins::{Context, now},
+    weather::Fate,
+    world::World,
+};
+use std::{cell::RefCell, rc::Rc};
+use viewpage::{ReadModel, Rows, RowsError, Value, memory::MemoryRows};
+
+/// The database, and whose turns its statements take.
+pub struct ViewRows {
+    database: MemoryRows,
+    world: RefCell<Option<Rc<World>>>,
+}
+
+thread_local! {
+    static MODEL: Rc<ReadModel<ViewRows>> = Rc::new(empty());
+}
+
+/// A view that is as empty when it is dropped as when it was made.
+pub struct View(Rc<ReadModel<ViewRows>>);
+
+impl View {
+    /// The view of one schedule.
+    pub fn new(world: &Rc<World>) -> Self {
+        let model = MODEL.with(Rc::clone);
+        model.rows().execute("SAVEPOINT schedule");
+        *model.rows().world.borrow_mut() = Some(Rc::clone(world));
+        Self(model)
+    }
+
+    /// Its rows, ready to be changed and asked.
+    pub fn model(&self) -> &ReadModel<ViewRows> {
+        &self.0
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        let rows = self.0.rows();
+        *rows.world.borrow_mut() = None;
+        rows.execute("ROLLBACK TO schedule; RELEASE schedule");
+    }
+}
+
+fn empty() -> ReadModel<ViewRows> {
+    let rows = ViewRows {
+        database: MemoryRows::new().expect("a database in memory"),
+        world: RefCell::new(None),
+    };
+    now(ReadModel::open(rows)).expect("the tables of the view")
+}
+
+impl ViewRows {
+    fn execute(&self, statement: &str) {
+        let done = self.database.connection.execute_batch(statement);
+        done.expect("savepoints are always possible");
+    }
+}
+
+impl Rows for ViewRows {
+    async fn run(
+        &self,
+        statement: &str,
+        parameters: &[Value],
+    ) -> Result<Vec<Vec<Value>>, RowsError> {
+        let world = self.world.borrow().clone();
+        let mut fate = Fate::Works;
+        if let Some(world) = world {
+            world.turn(|| "rows.run".into()).await;
+            fate = world.weather.of_store(Context::View, &world.dice);
+        }
+        if fate == Fate::Fails {
+            return Err(RowsError("silence".into()));
+        }
+        let answer = now(self.database.run(statement, parameters));
+        match fate {
+            Fate::Works => answer,
+            _ => Err(RowsError("silence".into())),
+        }
+    }
+}

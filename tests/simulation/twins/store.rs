@@ -1,0 +1,270 @@
+//! The twin of [`Store`]: kit's own, with a scheduling point before each call, silences, effects
+//! that come late, and the defects that a store can have.
+
+use super::Context;
+use crate::{defects::Defect, weather::Fate, world::World};
+use kit::{
+    Store, StoreError, Swap,
+    memory::{MemoryStore, MemoryTicket},
+};
+use std::{
+    cell::RefCell,
+    pin::pin,
+    rc::Rc,
+    task::{Context as Poller, Poll, Waker},
+};
+
+/// How late the effect of an unanswered call may come, in milliseconds: a host gives the whole call
+/// up after its deadline of five seconds.
+const LATEST: usize = 4_000;
+
+/// One store of one context.
+#[derive(Clone)]
+pub struct SimStore {
+    world: Rc<World>,
+    context: Context,
+    is_outbox: bool,
+    values: Rc<MemoryStore>,
+    /// What the last writes replaced, for a store that loses them in a crash.
+    unflushed: Rc<RefCell<Vec<Replaced>>>,
+}
+
+/// A key and what it held before a write.
+type Replaced = (String, Option<Vec<u8>>);
+
+/// What is remembered for a swap.
+pub struct SimTicket {
+    key: String,
+    ticket: MemoryTicket,
+}
+
+/// A call that changes something.
+enum Change {
+    Set(Vec<u8>),
+    Delete,
+    Swap(MemoryTicket, Vec<u8>),
+}
+
+/// The outcome of a future that does not wait.
+pub fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Poller::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a call that should not wait waits"),
+    }
+}
+
+impl SimStore {
+    /// An empty store.
+    pub fn new(world: &Rc<World>, context: Context, is_outbox: bool) -> Self {
+        let values = MemoryStore::default();
+        values.denies_swaps.set(world.weather.denies_swaps);
+        Self {
+            world: Rc::clone(world),
+            context,
+            is_outbox,
+            values: Rc::new(values),
+            unflushed: Rc::default(),
+        }
+    }
+
+    /// Its keys, as nobody but a test may see them.
+    pub fn all_keys(&self) -> Vec<String> {
+        now(self.values.keys()).unwrap_or_default()
+    }
+
+    /// What a crash of its context does to it: nothing, unless it is a store that lies.
+    pub fn crash(&self) {
+        for (key, before) in self.unflushed.take().into_iter().rev() {
+            self.world.note(|| format!("loses its write of {key}"));
+            let _ = match &before {
+                Some(value) => now(self.values.set(&key, value)),
+                None => now(self.values.delete(&key)),
+            };
+        }
+    }
+
+    async fn turn(&self, verb: &str, key: &str) -> Fate {
+        let name = if self.is_outbox { "outbox" } else { "state" };
+        self.world.turn(|| format!("{name}.{verb} {key}")).await;
+        if self.world.dice.one_in(4) {
+            self.unflushed.borrow_mut().clear();
+        }
+        let fate = self.world.weather.of_store(self.context, &self.world.dice);
+        if fate != Fate::Works {
+            self.world
+                .is_not_answered(|| format!("no answer ({fate:?})"));
+        }
+        fate
+    }
+
+    /// For calls that change nothing there is no difference between ways of not answering.
+    async fn look(&self, verb: &str, key: &str) -> Result<(), StoreError> {
+        match self.turn(verb, key).await {
+            Fate::Works => Ok(()),
+            _ => Err(silence()),
+        }
+    }
+
+    async fn change(&self, verb: &str, key: &str, change: Change) -> Result<Swap, StoreError> {
+        match self.turn(verb, key).await {
+            Fate::Works => self.apply(key, change),
+            Fate::Fails => Err(silence()),
+            Fate::Unheard => {
+                let _ = self.apply(key, change);
+                Err(silence())
+            }
+            Fate::Late => {
+                let (store, key) = (self.clone(), key.to_owned());
+                self.world.later(LATEST, move || {
+                    let _ = store.apply(&key, change);
+                });
+                Err(silence())
+            }
+        }
+    }
+
+    fn apply(&self, key: &str, change: Change) -> Result<Swap, StoreError> {
+        if self.forgets(key, &change) {
+            return Ok(Swap::Done);
+        }
+        let before = now(self.values.get(key))?;
+        let outcome = match change {
+            Change::Set(value) => {
+                now(self.values.set(key, &value))?;
+                self.witness(key, &value);
+                Swap::Done
+            }
+            Change::Delete => {
+                now(self.values.delete(key))?;
+                Swap::Done
+            }
+            Change::Swap(_, value) if self.overwrites(key) => {
+                now(self.values.set(key, &value))?;
+                self.witness(key, &value);
+                Swap::Done
+            }
+            Change::Swap(ticket, value) => {
+                let outcome = now(self.values.swap(ticket, &value))?;
+                // The provider may deny what it did.
+                if before.as_ref() != Some(&value)
+                    && now(self.values.get(key))?.as_ref() == Some(&value)
+                {
+                    self.witness(key, &value);
+                }
+                outcome
+            }
+        };
+        if self.world.has(Defect::PublishesBeforeCommit) && !self.is_outbox {
+            self.unflushed.borrow_mut().push((key.to_owned(), before));
+        }
+        Ok(outcome)
+    }
+
+    fn witness(&self, key: &str, value: &[u8]) {
+        if !self.is_outbox {
+            let mut witness = self.world.witness.borrow_mut();
+            witness.sees_write(self.context, key, value);
+        }
+    }
+
+    // --- defects ---
+
+    fn overwrites(&self, key: &str) -> bool {
+        self.world.has(Defect::SwapsWithoutComparing) || self.hides(key)
+    }
+
+    /// Whether those who want to write find nothing whatever there is.
+    fn hides(&self, key: &str) -> bool {
+        self.world.has(Defect::ForgetsThatAMessageWasSent) && key.starts_with("message/")
+    }
+
+    /// Whether a write is reported as done without being done.
+    fn forgets(&self, key: &str, change: &Change) -> bool {
+        let Some(defect) = self.world.defect else {
+            return false;
+        };
+        let writes = |text: &str| match change {
+            Change::Set(value) | Change::Swap(_, value) => value
+                .windows(text.len())
+                .any(|part| part == text.as_bytes()),
+            Change::Delete => false,
+        };
+        let is_write = !matches!(change, Change::Delete);
+        match defect {
+            Defect::ApprovesAfterCancel => {
+                let id = key.strip_prefix("saga/").and_then(|id| id.parse().ok());
+                writes(r#""state":"refused""#)
+                    || (is_write
+                        && id.is_some_and(|id| self.world.witness.borrow().is_rejected(id)))
+            }
+            Defect::WritesNoIntent => is_write && key.starts_with("intent/"),
+            Defect::NotesNoGatewayCall => key.starts_with("asked/") || key.starts_with("undo/"),
+            Defect::ForgetsIdempotencyKeys => key.starts_with("idempotency/"),
+            _ => false,
+        }
+    }
+}
+
+impl Store for SimStore {
+    type Ticket = SimTicket;
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.look("get", key).await?;
+        now(self.values.get(key))
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        let change = Change::Set(value.to_vec());
+        self.change("set", key, change).await.map(drop)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.change("delete", key, Change::Delete).await.map(drop)
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool, StoreError> {
+        self.look("exists", key).await?;
+        Ok(!self.hides(key) && now(self.values.exists(key))?)
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        match self.turn("increment", key).await {
+            Fate::Works => now(self.values.increment(key, delta)),
+            Fate::Fails => Err(silence()),
+            Fate::Unheard | Fate::Late => {
+                let _ = now(self.values.increment(key, delta));
+                Err(silence())
+            }
+        }
+    }
+
+    async fn keys(&self) -> Result<Vec<String>, StoreError> {
+        self.look("keys", "").await?;
+        let mut keys = now(self.values.keys())?;
+        keys.retain(|key| {
+            let hidden = (self.world.has(Defect::SweepsNoOutbox) && key.starts_with("intent/"))
+                || (self.world.has(Defect::SweepsNoSagas) && key.starts_with("saga/"));
+            !hidden
+        });
+        Ok(keys)
+    }
+
+    async fn begin(&self, key: &str) -> Result<(Option<Vec<u8>>, SimTicket), StoreError> {
+        self.look("begin", key).await?;
+        let (value, ticket) = now(self.values.begin(key))?;
+        let ticket = SimTicket {
+            key: key.into(),
+            ticket,
+        };
+        Ok((value.filter(|_| !self.hides(key)), ticket))
+    }
+
+    async fn swap(&self, ticket: SimTicket, value: &[u8]) -> Result<Swap, StoreError> {
+        let change = Change::Swap(ticket.ticket, value.to_vec());
+        self.change("swap", &ticket.key, change).await
+    }
+}
+
+fn silence() -> StoreError {
+    StoreError("silence".into())
+}

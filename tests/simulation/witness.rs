@@ -1,0 +1,213 @@
+//! The witness sees every committed write, every published event and every answer, and says at once
+//! when one breaks a promise that holds at any moment.
+
+use crate::twins::Context;
+use car::domain::Car;
+use events::{CarId, CloudEvent, ReservationId};
+use kit::Persistent;
+use payment::domain::Payment;
+use reservation::domain::{Reservation, Stage};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A promise that was broken, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation(pub String);
+
+/// An answer that a customer was given.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The request's id.
+    pub request: String,
+    /// The Idempotency-Key, if it had one.
+    pub key: Option<String>,
+    /// What was asked.
+    pub asked: Asked,
+    /// The status of the answer.
+    pub status: u16,
+    /// Its body.
+    pub body: String,
+}
+
+/// What a customer asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A new car.
+    Register,
+    /// Another price.
+    Modify,
+    /// The end of a car.
+    Delete(CarId),
+    /// A reservation.
+    Reserve,
+    /// A list.
+    Look,
+    /// The end of a reservation.
+    Cancel(ReservationId),
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub struct Witness {
+    /// The cars as they are.
+    pub cars: BTreeMap<CarId, Car>,
+    /// The reservations as they are.
+    pub reservations: BTreeMap<ReservationId, Reservation>,
+    /// The payments as they are.
+    pub payments: BTreeMap<ReservationId, Payment>,
+    /// How often each message was written.
+    pub messages: BTreeMap<String, u32>,
+    /// The ids of events that were committed.
+    pub committed: BTreeSet<String>,
+    /// The events that were published, by id.
+    pub published: BTreeMap<String, CloudEvent>,
+    /// The Idempotency-Key of each request that had one.
+    pub keys: BTreeMap<String, String>,
+    /// What customers were told.
+    pub told: Vec<Told>,
+    /// The first promise that was broken.
+    pub violation: Option<Violation>,
+}
+
+/// The stored form of every aggregate, as far as it matters here.
+#[derive(Deserialize)]
+struct Stored<R> {
+    #[serde(default = "Vec::new")]
+    pending: Vec<Pending>,
+    state: R,
+}
+
+#[derive(Deserialize)]
+struct Pending {
+    event: Id,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+impl Witness {
+    /// Sees that `key` now holds `value`.
+    pub fn sees_write(&mut self, context: Context, key: &str, value: &[u8]) {
+        let seen = match (context, key.split_once('/')) {
+            (Context::Car, Some(("car", _))) => self.sees_car(value),
+            (Context::Reservation, Some(("reservation", _))) => self.sees_reservation(value),
+            (Context::Payment, Some(("payment", _))) => self.sees_payment(value),
+            (Context::Message, Some(("message", _))) => {
+                *self.messages.entry(key.to_owned()).or_default() += 1;
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        self.says(seen);
+    }
+
+    /// Sees an event arrive in the log.
+    pub fn sees_event(&mut self, event: &CloudEvent) {
+        let id = &event.id;
+        let seen = match self.published.get(id) {
+            Some(first) if first != event => Err(format!("{id} was published with two contents")),
+            _ if !self.committed.contains(id) => Err(format!(
+                "{id} was published, but the change that it announces was not committed"
+            )),
+            _ => Ok(()),
+        };
+        self.published.insert(id.clone(), event.clone());
+        self.says(seen);
+    }
+
+    /// Whose hold on `car` it is, if it is anybody's but `id`'s.
+    pub fn holder(&self, car: CarId, id: ReservationId) -> ReservationId {
+        let bookings = self.cars.get(&car).map_or(&[][..], Car::bookings);
+        bookings.first().map_or(id, |booking| booking.reservation)
+    }
+
+    /// Whether a reservation was rejected.
+    pub fn is_rejected(&self, id: ReservationId) -> bool {
+        let stage = self.reservations.get(&id).map(|found| found.stage);
+        matches!(stage, Some(Stage::Rejected { .. }))
+    }
+
+    fn sees_car(&mut self, value: &[u8]) -> Result<(), String> {
+        let car: Car = self.read(value)?;
+        let bookings = car.bookings();
+        let id = car.id();
+        for (place, one) in bookings.iter().enumerate() {
+            for other in &bookings[place + 1..] {
+                if one.period.overlaps(&other.period) {
+                    return Err(format!("car {id} has two bookings at a time: {bookings:?}"));
+                }
+            }
+        }
+        self.cars.insert(id, car);
+        Ok(())
+    }
+
+    fn sees_reservation(&mut self, value: &[u8]) -> Result<(), String> {
+        let reservation: Reservation = self.read(value)?;
+        let id = reservation.id;
+        let before = self.reservations.insert(id, reservation.clone());
+        let before = before.map(|before| before.stage);
+        follows(before, reservation.stage)
+            .map_err(|from| format!("{id} went from {from} to {}", reservation.stage.as_str()))?;
+        if let Stage::Reserved { payment } = reservation.stage {
+            let is_paid = matches!(self.payments.get(&id),
+                Some(Payment::Paid(receipt)) if receipt.id == payment);
+            if !is_paid {
+                return Err(format!("reservation {id} is reserved but not paid"));
+            }
+        }
+        let keeps_the_car = |other: &&Reservation| {
+            other.car == reservation.car
+                && matches!(
+                    other.stage,
+                    Stage::Reserved { .. } | Stage::CancelRequested { .. }
+                )
+        };
+        let keepers = self.reservations.values().filter(keeps_the_car).count();
+        match keepers {
+            0 | 1 => Ok(()),
+            _ => Err(format!(
+                "car {} is reserved for {keepers} customers at a time",
+                reservation.car
+            )),
+        }
+    }
+
+    fn sees_payment(&mut self, value: &[u8]) -> Result<(), String> {
+        let payment: Payment = self.read(value)?;
+        self.payments.insert(payment.reservation(), payment);
+        Ok(())
+    }
+
+    fn read<A: Persistent<Record: DeserializeOwned>>(&mut self, value: &[u8]) -> Result<A, String> {
+        let stored: Stored<A::Record> =
+            serde_json::from_slice(value).map_err(|error| format!("unreadable: {error}"))?;
+        let ids = stored.pending.into_iter().map(|pending| pending.event.id);
+        self.committed.extend(ids);
+        Ok(A::from_record(stored.state))
+    }
+
+    fn says(&mut self, seen: Result<(), String>) {
+        if let (Err(what), None) = (seen, &self.violation) {
+            self.violation = Some(Violation(what));
+        }
+    }
+}
+
+/// Whether a reservation may come into a stage; if not, from where it did not.
+fn follows(before: Option<Stage>, stage: Stage) -> Result<(), &'static str> {
+    let from = before.as_ref().map_or("nothing", Stage::as_str);
+    let ways = match from {
+        "nothing" => &["reqReserve"][..],
+        "reqReserve" => &["reserved", "rejected"],
+        "reserved" => &["reqCancel"],
+        "reqCancel" => &["cancelled"],
+        _ => &[],
+    };
+    match ways.contains(&stage.as_str()) {
+        true => Ok(()),
+        false => Err(from),
+    }
+}
