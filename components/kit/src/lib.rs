@@ -9,6 +9,7 @@ pub mod aggregate;
 pub mod claim;
 pub mod http;
 pub mod idempotency;
+pub mod listing;
 pub mod memory;
 pub mod numbering;
 pub mod origin;
@@ -19,6 +20,7 @@ pub mod spin;
 pub mod store;
 
 pub use aggregate::{Aggregates, ChangeError, Decision, Persistent, Versioned};
+pub use listing::Lead;
 pub use origin::Origin;
 pub use platform::{LogError, Platform};
 pub use store::{Store, StoreError, Swap};

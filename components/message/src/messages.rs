@@ -8,8 +8,8 @@
 use crate::domain::{Message, Occasion};
 use events::{CarId, MessageId, ReservationId, Timestamp};
 use kit::{
-    Aggregates, ChangeError, Decision, Origin, Persistent, Platform, Store, StoreError, Versioned,
-    claim, numbering,
+    Aggregates, ChangeError, Decision, Lead, Origin, Persistent, Platform, Store, StoreError,
+    Versioned, claim, numbering,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,17 +17,6 @@ use serde::{Deserialize, Serialize};
 pub struct Messages<P> {
     /// Stores and clock.
     pub platform: P,
-}
-
-/// Where a message's number leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Lead {
-    /// To this message.
-    To(Versioned<Message>),
-    /// To a message that has another number: nobody will ever have this one.
-    Nowhere,
-    /// To nothing yet: a message is being made, or a crash took the number.
-    NotYet,
 }
 
 impl<P: Platform> Messages<P> {
@@ -79,7 +68,10 @@ impl<P: Platform> Messages<P> {
     }
 
     /// Follows a message's number.
-    pub(crate) async fn follow<R>(&self, number: MessageId) -> Result<Lead, ChangeError<R>> {
+    pub(crate) async fn follow<R>(
+        &self,
+        number: MessageId,
+    ) -> Result<Lead<Versioned<Message>>, ChangeError<R>> {
         let pointer = self.platform.state().get(&pointer(number)).await?;
         let Some(key) = pointer.and_then(|key| String::from_utf8(key).ok()) else {
             return Ok(Lead::NotYet);

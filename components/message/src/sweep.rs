@@ -1,9 +1,9 @@
 //! What time alone must finish: numbers that a crash took. Messages themselves need no sweep, for
 //! an event that did not lead to one is delivered again.
 
-use crate::{Messages, messages::Lead};
+use crate::Messages;
 use events::MessageId;
-use kit::{ChangeError, Platform, numbering::lost};
+use kit::{ChangeError, Lead, Platform, numbering::lost};
 use std::convert::Infallible;
 
 /// Takes numbers that no message will have out of every page, and returns how many they were.

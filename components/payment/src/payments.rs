@@ -8,8 +8,8 @@
 use crate::domain::{Order, Payment, Receipt};
 use events::{CarId, PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
-    Aggregates, ChangeError, Decision, Origin, Persistent, Platform, Store, StoreError, Versioned,
-    claim, numbering,
+    Aggregates, ChangeError, Decision, Lead, Origin, Persistent, Platform, Store, StoreError,
+    Versioned, claim, numbering,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,17 +19,6 @@ pub struct Payments<P, G> {
     pub platform: P,
     /// Who takes the money.
     pub gateway: G,
-}
-
-/// Where a payment's number leads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Lead {
-    /// To this payment.
-    To(Versioned<Payment>),
-    /// To a payment that has another number: nobody will ever have this one.
-    Nowhere,
-    /// To nothing yet: a payment is being made, or a crash took the number.
-    NotYet,
 }
 
 impl<P: Platform, G> Payments<P, G> {
@@ -84,7 +73,10 @@ impl<P: Platform, G> Payments<P, G> {
     }
 
     /// Follows a payment's number.
-    pub(crate) async fn follow<R>(&self, number: PaymentId) -> Result<Lead, ChangeError<R>> {
+    pub(crate) async fn follow<R>(
+        &self,
+        number: PaymentId,
+    ) -> Result<Lead<Versioned<Payment>>, ChangeError<R>> {
         let pointer = self.platform.state().get(&pointer(number)).await?;
         let id = pointer.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
         let Some(id) = id else {

@@ -1,17 +1,11 @@
-//! What may be asked about payments. By number a page costs two reads for each of its rows; any
-//! other order reads all payments, because heavy questions belong to the view.
+//! What may be asked about payments: one of them, or a page ([`kit::listing`] says what it costs).
 
 use crate::{
     Payments,
     domain::{Payment, Receipt, Refusal},
-    payments::Lead,
 };
 use events::{PaymentId, ReservationId};
-use kit::{
-    ChangeError, Platform, Versioned,
-    http::paging::Page,
-    numbering::{self, lost},
-};
+use kit::{ChangeError, Lead, Platform, Versioned, http::paging::Page, listing};
 use std::cmp::Ordering;
 
 /// The columns that a list of payments can be sorted by.
@@ -65,40 +59,15 @@ pub async fn payments<P: Platform, G>(
     payments: &Payments<P, G>,
     page: &Page,
 ) -> Result<(Vec<Row>, u64), ChangeError<Refusal>> {
-    let numbers = numbering::numbers(&payments.platform).await?;
-    let by_number = page.sort.first().is_none_or(|sort| sort.column == "payId");
-    if by_number {
-        let descending = page.sort.first().is_some_and(|sort| sort.descending);
-        let numbers_of_page = numbers.page(page.offset(), page.size, descending);
-        return Ok((load(payments, numbers_of_page).await?, numbers.count()));
-    }
-    let mut rows = load(payments, numbers.ascending()).await?;
-    let total = rows.len() as u64;
-    rows.sort_by(|one, other| compare(page, one, other));
-    let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-    let size = usize::try_from(page.size).unwrap_or(usize::MAX);
-    Ok((rows.into_iter().skip(offset).take(size).collect(), total))
-}
-
-async fn load<P: Platform, G>(
-    payments: &Payments<P, G>,
-    numbers: impl IntoIterator<Item = u64>,
-) -> Result<Vec<Row>, ChangeError<Refusal>> {
-    let platform = &payments.platform;
-    let mut rows = Vec::new();
-    for number in numbers {
-        match payments.follow::<Refusal>(PaymentId(number)).await? {
-            Lead::To(payment) => rows.extend(row(&payment)),
-            // Should this fail, the next list that meets the number does it.
-            Lead::Nowhere => {
-                let _ = numbering::retire(platform, number).await;
-            }
-            Lead::NotYet => {
-                let _ = lost::suspect(platform, number).await;
-            }
-        }
-    }
-    Ok(rows)
+    let lead = async |number| {
+        let lead = payments.follow::<Refusal>(PaymentId(number)).await?;
+        Ok(match lead {
+            Lead::To(payment) => row(&payment).map_or(Lead::Nowhere, Lead::To),
+            Lead::Nowhere => Lead::Nowhere,
+            Lead::NotYet => Lead::NotYet,
+        })
+    };
+    listing::list(&payments.platform, page, "payId", lead, compare).await
 }
 
 fn row(payment: &Versioned<Payment>) -> Option<Row> {
@@ -109,25 +78,12 @@ fn row(payment: &Versioned<Payment>) -> Option<Row> {
     })
 }
 
-/// The order that the page asks for, and then by number, so that pages lose and repeat nothing.
-fn compare(page: &Page, one: &Row, other: &Row) -> Ordering {
-    let key = |column: &str, row: &Row| match column {
+fn compare(column: &str, one: &Row, other: &Row) -> Ordering {
+    let key = |row: &Row| match column {
         "rsvId" => row.receipt.order.reservation.0,
         "carId" => row.receipt.order.car.0,
         "amount" => row.receipt.order.amount,
-        "status" => u64::from(row.status == "paid"),
-        _ => row.receipt.id.0,
+        _ => u64::from(row.status == "paid"),
     };
-    page.sort
-        .iter()
-        .map(|sort| {
-            let order = key(sort.column, one).cmp(&key(sort.column, other));
-            if sort.descending {
-                order.reverse()
-            } else {
-                order
-            }
-        })
-        .find(|order| order.is_ne())
-        .unwrap_or_else(|| one.receipt.id.cmp(&other.receipt.id))
+    key(one).cmp(&key(other))
 }

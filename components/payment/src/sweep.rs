@@ -1,12 +1,10 @@
 //! What time alone must finish: events that a crash left unpublished, money whose fate a gateway
 //! has not confirmed, numbers that a crash took.
 
-use crate::{
-    Payments, commands, domain::Payment, payments::Lead, ports::Gateway, todo, todo::Todo,
-};
+use crate::{Payments, commands, domain::Payment, ports::Gateway, todo, todo::Todo};
 use events::{PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
-    ChangeError, Platform, StoreError,
+    ChangeError, Lead, Platform, StoreError,
     numbering::lost,
     outbox::{self, LEFT_OVER_AFTER},
 };

@@ -78,20 +78,20 @@ async fn handle<R: Rows>(
         Resource::FindByReservation => {
             let rsv_id: ReservationId = wanted(request, Column::RsvId)?;
             let view = model.of_reservation(rsv_id).await?;
-            found(view, request, || {
+            found_by(view, request, || {
                 format!("no car shows reservation {rsv_id}")
             })
         }
         Resource::FindByPayment => {
             let pay_id: PaymentId = wanted(request, Column::PayId)?;
             let view = model.of_payment(pay_id).await?;
-            found(view, request, || format!("no car shows payment {pay_id}"))
+            found_by(view, request, || format!("no car shows payment {pay_id}"))
         }
     }
 }
 
 async fn list<R: Rows>(model: &ReadModel<R>, request: &Request) -> Result<Response, Problem> {
-    let page = Page::of(request, &Column::NAMES)?;
+    let page = Page::filtered(request, &Column::NAMES)?;
     let found = model.list(&listing(&page)?).await?;
     let base = base(request);
     let items = found.rows.iter().map(|view| item(view, &base)).collect();
@@ -108,7 +108,7 @@ async fn list<R: Rows>(model: &ReadModel<R>, request: &Request) -> Result<Respon
 /// What the query string asks for: every parameter that is not about paging is a filter.
 fn listing(page: &Page) -> Result<Listing, Problem> {
     let mut filters = Vec::new();
-    for (name, text) in page.other() {
+    for (name, text) in page.filters() {
         let column = Column::named(name).ok_or_else(|| unknown(name))?;
         if filters.iter().any(|(other, _)| *other == column) {
             return Err(Problem::bad_query(name, format!("{name} is given twice")));
@@ -140,6 +140,19 @@ fn found(
     let view = view.ok_or_else(|| Problem::not_found(otherwise()))?;
     let item = item(&view, &base(request));
     Ok(etag::tagged(hal::found(&item), fingerprint(&view)))
+}
+
+/// What a finder found: the row itself, and the same as a list of one, which is how clients know the finders of a
+/// repository.
+fn found_by(
+    view: Option<CarView>,
+    request: &Request,
+    otherwise: impl FnOnce() -> String,
+) -> Result<Response, Problem> {
+    let view = view.ok_or_else(|| Problem::not_found(otherwise()))?;
+    let mut found = item(&view, &base(request));
+    found["_embedded"] = json!({ "carviews": [found] });
+    Ok(etag::tagged(hal::found(&found), fingerprint(&view)))
 }
 
 fn item(view: &CarView, base: &str) -> Json {

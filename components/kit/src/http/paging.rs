@@ -18,7 +18,7 @@ pub struct Page {
     /// The order, most important first. Ties are broken by id.
     pub sort: Vec<Sort>,
     /// The other query parameters, kept for the links.
-    other: Vec<(String, String)>,
+    filters: Vec<(String, String)>,
 }
 
 /// One column to sort by.
@@ -31,24 +31,39 @@ pub struct Sort {
 }
 
 impl Page {
-    /// Reads the query; `columns` are those that can be sorted by.
+    /// Reads the query of a list without filters; `columns` are those that can be sorted by.
     ///
     /// # Errors
     ///
     /// 400 that names the parameter and what would be right.
     pub fn of(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
+        let page = Self::filtered(request, columns)?;
+        if let Some((name, _)) = page.filters.first() {
+            let right =
+                format!("`{name}` is not a parameter of this list: it has page, size and sort");
+            return Err(Problem::bad_query(name, right));
+        }
+        Ok(page)
+    }
+
+    /// Reads the query of a list whose other parameters are filters.
+    ///
+    /// # Errors
+    ///
+    /// 400 that names the parameter and what would be right.
+    pub fn filtered(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
         let mut page = Self {
             number: 0,
             size: DEFAULT_SIZE,
             sort: Vec::new(),
-            other: Vec::new(),
+            filters: Vec::new(),
         };
         for (name, value) in parameters(request) {
             match name.as_ref() {
                 "page" => page.number = number("page", &value, 0, u64::from(u32::MAX))?,
                 "size" => page.size = number("size", &value, 1, MAX_SIZE)?,
                 "sort" => page.sort.extend(sort(&value, columns)?),
-                _ => page.other.push((name.into_owned(), value.into_owned())),
+                _ => page.filters.push((name.into_owned(), value.into_owned())),
             }
         }
         Ok(page)
@@ -60,9 +75,9 @@ impl Page {
         self.number.saturating_mul(self.size)
     }
 
-    /// The other query parameters, such as filters.
-    pub fn other(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.other
+    /// The parameters that are not about paging.
+    pub fn filters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.filters
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -70,7 +85,7 @@ impl Page {
     /// The query string of page `number` of the same list.
     pub(super) fn query(&self, number: u64) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(&self.other);
+        query.extend_pairs(&self.filters);
         query.append_pair("page", &number.to_string());
         query.append_pair("size", &self.size.to_string());
         for sort in &self.sort {

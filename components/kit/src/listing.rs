@@ -1,0 +1,120 @@
+//! One page of numbered things, in any order.
+//!
+//! By number a page costs as many reads as it has rows, whatever the size of the fleet. Any other
+//! order reads everything: heavy questions belong to the view.
+
+use crate::{
+    Platform, StoreError,
+    http::paging::Page,
+    numbering::{self, lost},
+};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use std::cmp::Ordering;
+
+/// Reads that are under way at the same time: enough to hide a server's distance.
+const READS: usize = 16;
+
+/// Where a number leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lead<T> {
+    /// To this.
+    To(T),
+    /// To nothing, and never will.
+    Nowhere,
+    /// To nothing yet: it is being made at this very moment, or a crash took the number.
+    NotYet,
+}
+
+impl<T> Lead<T> {
+    /// The same lead to something made of what it leads to.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Lead<U> {
+        match self {
+            Self::To(there) => Lead::To(make(there)),
+            Self::Nowhere => Lead::Nowhere,
+            Self::NotYet => Lead::NotYet,
+        }
+    }
+}
+
+/// The rows of `page`, and how many there are in all. `id` is the column that holds the number,
+/// `lead` follows a number, and `compare` compares two rows by any other column. Ties are broken by
+/// number, so that pages lose and repeat nothing.
+///
+/// # Errors
+///
+/// The store's silence, and what `lead` says.
+pub async fn list<P: Platform, T, E: From<StoreError>>(
+    platform: &P,
+    page: &Page,
+    id: &str,
+    lead: impl AsyncFn(u64) -> Result<Lead<T>, E>,
+    compare: impl Fn(&str, &T, &T) -> Ordering,
+) -> Result<(Vec<T>, u64), E> {
+    let numbers = numbering::numbers(platform).await?;
+    if page.sort.first().is_none_or(|sort| sort.column == id) {
+        let descending = page.sort.first().is_some_and(|sort| sort.descending);
+        let of_page = numbers.page(page.offset(), page.size, descending);
+        let rows = read(platform, of_page, lead).await?;
+        return Ok((rows.into_iter().map(|row| row.1).collect(), numbers.count()));
+    }
+    let mut rows = read(platform, numbers.ascending().collect(), lead).await?;
+    let total = rows.len() as u64;
+    rows.sort_by(|one, other| order(page, id, &compare, one, other));
+    let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+    let size = usize::try_from(page.size).unwrap_or(usize::MAX);
+    let of_page = rows.into_iter().skip(offset).take(size);
+    Ok((of_page.map(|row| row.1).collect(), total))
+}
+
+/// Follows the numbers, and remembers which of them lead nowhere.
+async fn read<P: Platform, T, E: From<StoreError>>(
+    platform: &P,
+    numbers: Vec<u64>,
+    lead: impl AsyncFn(u64) -> Result<Lead<T>, E>,
+) -> Result<Vec<(u64, T)>, E> {
+    let mut leads = stream::iter(numbers)
+        .map(async |number| Ok::<_, E>((number, lead(number).await?)))
+        .buffered(READS);
+    let mut rows = Vec::new();
+    while let Some((number, lead)) = leads.try_next().await? {
+        match lead {
+            Lead::To(row) => rows.push((number, row)),
+            // Should this fail, the next list that meets the number does it.
+            Lead::Nowhere => {
+                let _ = numbering::retire(platform, number).await;
+            }
+            Lead::NotYet => {
+                let _ = lost::suspect(platform, number).await;
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn order<T>(
+    page: &Page,
+    id: &str,
+    compare: impl Fn(&str, &T, &T) -> Ordering,
+    one: &(u64, T),
+    other: &(u64, T),
+) -> Ordering {
+    let by_column = |column: &str| {
+        if column == id {
+            one.0.cmp(&other.0)
+        } else {
+            compare(column, &one.1, &other.1)
+        }
+    };
+    page.sort
+        .iter()
+        .map(|sort| {
+            let order = by_column(sort.column);
+            if sort.descending {
+                order.reverse()
+            } else {
+                order
+            }
+        })
+        .find(|order| order.is_ne())
+        .unwrap_or_else(|| one.0.cmp(&other.0))
+}
