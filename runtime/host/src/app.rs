@@ -24,6 +24,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
+use crate::admin::{self, Admin};
 use crate::cli::Up;
 use crate::component::Component;
 use crate::component_build;
@@ -62,9 +63,11 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         warn!("{flag} has no meaning here and is ignored");
     }
     memory::return_large_blocks();
+    let admin = Admin::new(&options.admin)?;
     let plan = plan(options)?;
     let listener = http::bind(options.listen).await?;
     let address = listener.local_addr()?;
+    let admin_listener = admin::Listener::bind(&options.admin, &plan.state).await?;
     let foundation = Foundation::open(
         &plan.state,
         plan.app.redis_address.as_deref(),
@@ -98,6 +101,12 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     if let Some(redis) = foundation.redis {
         tasks.spawn(health.clone().watch(redis, stopped.clone()));
     }
+    let admin = admin.with(admin::dead_letters::routes(foundation.log.clone()));
+    tasks.spawn(admin::listener::serve(
+        Arc::new(admin),
+        admin_listener,
+        stopped.clone(),
+    ));
     tasks.spawn(tidy(components.clone(), stopped));
     let deliveries = Deliveries::start(
         foundation.log,

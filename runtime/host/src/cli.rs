@@ -80,6 +80,10 @@ pub struct Up {
     )]
     pub components: Vec<String>,
 
+    /// Where operators steer it.
+    #[command(flatten)]
+    pub admin: crate::admin::Options,
+
     /// The largest linear memory of any component, in bytes.
     #[arg(long, value_name = "BYTES", env = "SPIN_MAX_INSTANCE_MEMORY")]
     pub max_instance_memory: Option<usize>,

@@ -3,14 +3,13 @@
 //! It works on the same state as a running host, and beside it. Letters are printed as one JSON object a line, for
 //! people with patience and for programs.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
 use crate::app::Foundation;
 use crate::log::dead_letters::{self, DeadLetter};
 use crate::log::{EntryId, EventLog};
+use crate::state::StateDir;
 
 /// How many letters are read at a time.
 const PAGE: usize = 100;
@@ -22,19 +21,9 @@ pub struct Options {
     #[command(subcommand)]
     action: Action,
 
-    /// The manifest, or the directory it is in: state is beside it.
-    #[arg(
-        short = 'f',
-        long = "from",
-        value_name = "FILE",
-        default_value = "spin.toml",
-        global = true
-    )]
-    from: PathBuf,
-
-    /// Where state is kept; `.socar` beside the manifest if not given.
-    #[arg(long, value_name = "DIRECTORY", global = true)]
-    state_dir: Option<PathBuf>,
+    /// Whose they are.
+    #[command(flatten)]
+    state: StateDir,
 
     /// The Redis server that events are kept on, if they are.
     #[arg(long, value_name = "URL", global = true)]
@@ -72,23 +61,7 @@ enum Action {
 /// # Errors
 /// When the state cannot be opened, or a letter is not there.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let state = match &options.state_dir {
-        Some(state) => state.clone(),
-        None => {
-            let manifest = options
-                .from
-                .is_file()
-                .then(|| options.from.parent())
-                .flatten();
-            manifest.unwrap_or(&options.from).join(".socar")
-        }
-    };
-    if !state.is_dir() {
-        bail!(
-            "{} does not exist: name the state of a platform that has run with --state-dir",
-            state.display()
-        );
-    }
+    let state = options.state.find()?;
     let foundation = Foundation::open(&state, None, options.redis_url.as_deref())?;
     act(&*foundation.log, &options.action).await
 }

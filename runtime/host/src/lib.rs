@@ -2,7 +2,7 @@
 //!
 //! The path of one call, in order, is the map of this crate:
 //!
-//! 1. Something wakes a component: a request ([`trigger::http`]), an event ([`trigger::redis`]), the clock
+//! 1. Something wakes a component: a request ([`trigger::http`]), an event ([`delivery`]), the clock
 //!    ([`trigger::sweep`]), or another component ([`capability::outbound_http`]).
 //! 2. The call knows how long it may take and whom it belongs to ([`call`], [`trace`]).
 //! 3. The component lets it in, makes it wait, or refuses ([`admission`], [`component`]).
@@ -12,8 +12,9 @@
 //! 6. The answer goes back; if there is none, the host gives its own ([`problem`]).
 //!
 //! What runs, and under which limits, is read from the [`manifest`], its [`policy`] tables and a [`runtime_config`];
-//! [`app`] puts everything together.
+//! [`app`] puts everything together, and [`admin`] is where operators look and steer.
 
+pub mod admin;
 pub mod admission;
 pub mod app;
 pub mod bench;
@@ -40,6 +41,7 @@ pub mod problem;
 pub mod relay;
 pub mod remote;
 pub mod runtime_config;
+pub mod state;
 pub mod store;
 pub mod telemetry;
 pub mod trace;

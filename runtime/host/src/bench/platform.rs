@@ -20,11 +20,13 @@ const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(10);
 
 /// Settings of the user's shell that would make this another platform than the one described.
-const NOT_OURS: [&str; 4] = [
+const NOT_OURS: [&str; 6] = [
     "RUNTIME_CONFIG_FILE",
     "SPIN_COMPONENTS_TO_RETAIN",
     "SPIN_HTTP_LISTEN_ADDR",
     "SPIN_MAX_INSTANCE_MEMORY",
+    "SOCAR_ADMIN_LISTEN",
+    "SOCAR_ADMIN_TOKEN",
 ];
 
 /// A running platform, killed when it is dropped.

@@ -1,0 +1,169 @@
+//! The listener as an operator's program meets it, without a socket and with one.
+
+use std::sync::Arc;
+
+use http_body_util::Full;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::client::{Running, Token};
+use super::*;
+use crate::log::tests::{embedded, event};
+use crate::log::{EventLog, Position, Reader};
+
+const STREAM: &str = "socar.car";
+
+fn options(token: Option<&str>) -> Options {
+    Options {
+        admin_listen: "127.0.0.1:0".parse().unwrap(),
+        admin_token: token.map(str::to_owned),
+    }
+}
+
+async fn ask(admin: &Admin, method: Method, path: &str, body: &[u8]) -> Response<WasiBody> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "127.0.0.1:1")
+        .body(Full::new(Bytes::copy_from_slice(body)))
+        .unwrap();
+    admin.answer(request).await
+}
+
+async fn told(response: Response<WasiBody>) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+/// A log whose group `message` has given up as many events as are asked for.
+async fn parked(log: &dyn EventLog, count: usize) -> Vec<String> {
+    let reader = Reader::new("message", "host", &[STREAM]);
+    log.subscribe(&reader).await.unwrap();
+    let mut letters = Vec::new();
+    for number in 0..count {
+        let id = log.append(STREAM, &event("car/1", number)).await.unwrap();
+        log.take(&reader, 1, Duration::ZERO).await.unwrap();
+        let position = Position {
+            stream: STREAM.into(),
+            id,
+        };
+        let letter = log.park("message", &position, "no", 3).await.unwrap();
+        letters.push(letter.unwrap().to_string());
+    }
+    letters
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_read_page_by_page() {
+    let fixture = embedded();
+    let letters = parked(&*fixture.log, 3).await;
+    let admin = Admin::new(&options(None)).unwrap();
+    let admin = admin.with(dead_letters::routes(fixture.log.clone()));
+
+    let (status, page) = told(ask(&admin, Method::GET, "/dead-letters?limit=2", b"").await).await;
+    assert_eq!(
+        (status, page["letters"][1]["id"].as_str()),
+        (200, Some(&*letters[1]))
+    );
+    let next = page["next"].as_str().unwrap();
+    let (_, page) = told(ask(&admin, Method::GET, next, b"").await).await;
+    assert_eq!(page["letters"][0]["id"], letters[2]);
+    assert_eq!(page["next"], Value::Null);
+
+    let path = format!("/dead-letters/{}", letters[0]);
+    let (status, letter) = told(ask(&admin, Method::GET, &path, b"").await).await;
+    assert_eq!((status, &letter["error"]), (200, &json!("no")));
+    for path in [
+        "/dead-letters?limit=0",
+        "/dead-letters?after=x",
+        "/dead-letters/x",
+    ] {
+        let (status, _) = told(ask(&admin, Method::GET, path, b"").await).await;
+        assert_eq!(status, 400, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_is_given_back_or_thrown_away_once() {
+    let fixture = embedded();
+    let letters = parked(&*fixture.log, 2).await;
+    let admin = Admin::new(&options(None)).unwrap();
+    let admin = admin.with(dead_letters::routes(fixture.log.clone()));
+    let redrive = format!("/dead-letters/{}/redrive", letters[0]);
+    let discard = format!("/dead-letters/{}", letters[1]);
+
+    assert_eq!(ask(&admin, Method::POST, &redrive, b"").await.status(), 200);
+    assert_eq!(ask(&admin, Method::POST, &redrive, b"").await.status(), 404);
+    assert_eq!(
+        ask(&admin, Method::DELETE, &discard, b"").await.status(),
+        200
+    );
+    assert_eq!(
+        ask(&admin, Method::DELETE, &discard, b"").await.status(),
+        404
+    );
+    let reader = Reader::new("message", "host", &[STREAM]);
+    fixture.log.subscribe(&reader).await.unwrap();
+    let given_back = fixture.log.take(&reader, 10, Duration::ZERO).await.unwrap();
+    assert_eq!(given_back.len(), 1);
+}
+
+#[tokio::test]
+async fn other_verbs_paths_and_bodies_are_told_what_is_right() {
+    let fixture = embedded();
+    let admin = Admin::new(&options(None)).unwrap();
+    let admin = admin.with(dead_letters::routes(fixture.log.clone()));
+
+    let refused = ask(&admin, Method::PATCH, "/dead-letters/1-0", b"").await;
+    assert_eq!(refused.headers()["allow"], "GET, DELETE");
+    let (status, problem) = told(refused).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (405, &json!("https://socar.dev/problems/method-not-allowed"))
+    );
+    assert_eq!(
+        ask(&admin, Method::GET, "/nothing", b"").await.status(),
+        404
+    );
+    let long = vec![b' '; LONGEST_BODY + 1];
+    assert_eq!(
+        ask(&admin, Method::POST, "/dead-letters/1-0/redrive", &long)
+            .await
+            .status(),
+        413
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_host_is_found_by_its_state() {
+    let state = tempfile::tempdir().unwrap();
+    let fixture = embedded();
+    let options = options(Some("secret"));
+    let admin = Admin::new(&options).unwrap();
+    let admin = Arc::new(admin.with(dead_letters::routes(fixture.log.clone())));
+    let listener = Listener::bind(&options, state.path()).await.unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let served = tokio::spawn(listener::serve(admin, listener, stopped));
+
+    let token = |token: Option<&str>| Token {
+        admin_token: token.map(str::to_owned),
+    };
+    let allowed = Running::find(state.path(), &token(Some("secret"))).unwrap();
+    let page = allowed.get("/dead-letters").await.unwrap();
+    assert_eq!(page, json!({"letters": [], "next": null}));
+    let error = allowed.post("/dead-letters/1-0/redrive", "").await;
+    assert!(
+        error
+            .unwrap_err()
+            .to_string()
+            .contains("no dead letter 1-0")
+    );
+    let stranger = Running::find(state.path(), &token(None)).unwrap();
+    let error = stranger.get("/dead-letters").await;
+    assert!(error.unwrap_err().to_string().contains("401"));
+
+    stop.send(true).unwrap();
+    served.await.unwrap().unwrap();
+    assert!(Running::find(state.path(), &token(None)).is_err());
+}
