@@ -1,21 +1,22 @@
 //! That the simulation can fail: a platform with a defect on purpose is caught within a bounded
 //! number of schedules.
 
-use crate::{defects::Defect, schedule};
+use crate::{defects::Defect, schedule, witness::Violation};
 
-/// Each defect is found in fewer schedules than this.
-const ENOUGH: u64 = 1_000;
+/// Each defect is found in fewer schedules than this. The one that hides best,
+/// [`Defect::ApprovesAfterCancel`], shows in one of 400, the others in one of 40 or more often.
+const ENOUGH: u64 = 10_000;
 
 /// Looks for a schedule in which the defect breaks the promise that it should break, and says how
 /// many it took.
 fn caught(defect: Defect, promise: &str) {
     for seed in 0..ENOUGH {
-        if let Err(failure) = schedule::run(seed, Some(defect), false) {
-            let broken = failure.violation.0;
-            if broken.contains(promise) {
-                println!("{defect:?} is caught by schedule {}: {broken}", seed + 1);
-                return;
-            }
+        let outcome = schedule::run(seed, Some(defect), false);
+        if let Err(Violation(broken)) = outcome.verdict
+            && broken.contains(promise)
+        {
+            println!("{defect:?} is caught by schedule {}: {broken}", seed + 1);
+            return;
         }
     }
     panic!("{defect:?} was not caught within {ENOUGH} schedules");
@@ -72,13 +73,13 @@ fn a_gateway_that_is_called_without_a_note_is_caught() {
 }
 
 #[test]
-fn a_release_that_frees_another_hold_is_caught() {
-    caught(Defect::ReleasesTheHoldOfAnother, "customers at a time");
+fn a_hold_that_is_released_twice_is_caught() {
+    caught(Defect::ReleasesTwice, "customers at a time");
 }
 
 #[test]
-fn a_release_that_does_not_happen_is_caught() {
-    caught(Defect::ReleasesNothing, "bookings are");
+fn a_rejection_that_keeps_the_car_is_caught() {
+    caught(Defect::KeepsWhatWasRejected, "bookings are");
 }
 
 #[test]

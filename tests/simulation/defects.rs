@@ -25,10 +25,10 @@ pub enum Defect {
     ApprovesAfterCancel,
     /// Calls of the gateway are not noted.
     NotesNoGatewayCall,
-    /// A release frees whoever holds the car.
-    ReleasesTheHoldOfAnother,
-    /// A release is reported but does not happen.
-    ReleasesNothing,
+    /// A hold is released twice, the second time whoever holds the car by then.
+    ReleasesTwice,
+    /// A rejection frees the car neither by its release nor by its event; one of the two would do.
+    KeepsWhatWasRejected,
     /// Idempotency keys are forgotten.
     ForgetsIdempotencyKeys,
     /// The view takes every event for newer than what it knows.

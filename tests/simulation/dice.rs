@@ -1,8 +1,7 @@
 //! Where every choice of a schedule comes from: one seed.
 
-use std::cell::RefCell;
-
 use fastrand::Rng;
+use std::cell::RefCell;
 
 /// The seeded source of all choices.
 #[derive(Debug)]

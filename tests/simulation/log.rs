@@ -3,7 +3,7 @@
 
 use crate::twins::Context;
 use events::{CAR_STREAM, CloudEvent, PAYMENT_STREAM, RESERVATION_STREAM};
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 /// Which streams wake which context.
 const ROUTES: [(Context, &[&str]); 5] = [
@@ -20,6 +20,7 @@ const ROUTES: [(Context, &[&str]); 5] = [
 /// One context's place in the log.
 #[derive(Clone, Debug, Default)]
 struct Group {
+    begun: BTreeSet<usize>,
     pending: Vec<usize>,
     handled: Vec<usize>,
 }
@@ -63,6 +64,12 @@ impl Log {
     /// What a context has handled.
     pub fn handled(&self, context: Context) -> Vec<usize> {
         self.groups.borrow()[context as usize].handled.clone()
+    }
+
+    /// Notes that a context is given an entry; false when it was before.
+    pub fn begin(&self, context: Context, index: usize) -> bool {
+        let group = &mut self.groups.borrow_mut()[context as usize];
+        group.begun.insert(index)
     }
 
     /// Notes that a context need not see an entry again.

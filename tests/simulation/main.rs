@@ -5,12 +5,14 @@
 //! the call unanswered. A seed decides everything, so a seed is a schedule and can be run again:
 //!
 //! ```text
-//! SOCAR_SEED=4711 cargo test -p tests --test simulation schedule      one schedule, with its trace
-//! SOCAR_SCHEDULES=5000000 cargo test -p tests --test simulation schedules
+//! cargo test -p tests --test simulation schedules -- --nocapture    and says how much happened
+//! SOCAR_SCHEDULES=5000000 cargo test …                             more of them, or fewer
+//! SOCAR_SEED=4711 cargo test …                                     only this one, with its trace
 //! ```
 //!
 //! [`promises`] are checked when all is quiet, [`witness`] checks what holds at any moment, and
 //! [`caught`] shows that the simulation finds what it should: it breaks the platform on purpose.
+//! [`model`] walks through every order of one small story.
 //! Absent on purpose: hosts, WebAssembly and real stores; the other tests have them.
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
@@ -30,6 +32,9 @@ mod weather;
 mod witness;
 mod world;
 
+use tally::Tally;
+use witness::Violation;
+
 /// Schedules that run where nobody says how many.
 const SCHEDULES: u64 = 100_000;
 
@@ -41,23 +46,26 @@ fn a_hundred_thousand_schedules_break_no_promise() {
     }
     let schedules = number("SOCAR_SCHEDULES").unwrap_or(SCHEDULES);
     let started = std::time::Instant::now();
+    let tally = Tally::default();
     for seed in 0..schedules {
-        if schedule::run(seed, None, false).is_err() {
+        let outcome = schedule::run(seed, None, false);
+        if outcome.verdict.is_err() {
             return replay(seed);
         }
+        tally.include(&outcome.tally);
     }
-    println!("{schedules} schedules in {:?}", started.elapsed());
+    println!("{schedules} schedules in {:.1?}:", started.elapsed());
+    print!("{tally}");
 }
 
-/// Runs one schedule again, for people.
+/// Runs one schedule with its trace, for people.
 fn replay(seed: u64) {
-    if let Err(failure) = schedule::run(seed, None, true) {
-        for line in &failure.trace {
-            println!("{line}");
-        }
-        panic!(
-            "SOCAR_SEED={seed} breaks a promise: {}",
-            failure.violation.0
-        );
+    let outcome = schedule::run(seed, None, true);
+    for line in &outcome.trace {
+        println!("{line}");
+    }
+    print!("{}", outcome.tally);
+    if let Err(Violation(broken)) = outcome.verdict {
+        panic!("SOCAR_SEED={seed} breaks a promise: {broken}");
     }
 }

@@ -22,35 +22,31 @@ const BETWEEN_SWEEPS: u64 = 6_000;
 /// How long a suspicion or an intent without a trace is kept, in milliseconds.
 const FORGOTTEN_AFTER: u64 = 121_000;
 
-/// How a schedule failed.
+/// How a schedule went.
 #[derive(Debug)]
-pub struct Failure {
-    /// The broken promise.
-    pub violation: Violation,
-    /// The choices that led to it, if they were traced.
+pub struct Outcome {
+    /// The first promise that it broke, if it broke any.
+    pub verdict: Result<(), Violation>,
+    /// What happened.
+    pub tally: Tally,
+    /// Every choice, if they were traced.
     pub trace: Vec<String>,
 }
 
 /// Runs the schedule of a seed.
-///
-/// # Errors
-///
-/// The first promise that it broke.
-pub fn run(seed: u64, defect: Option<Defect>, traced: bool) -> Result<Tally, Failure> {
+pub fn run(seed: u64, defect: Option<Defect>, traced: bool) -> Outcome {
     let world = Rc::new(World::new(seed, defect, traced));
     world.note(|| format!("{:?}", world.weather));
     let mut schedule = Schedule {
         scheduler: Scheduler::new(&world),
-        world,
+        world: Rc::clone(&world),
     };
     let verdict = schedule.verdict();
-    let world = schedule.world;
-    match verdict {
-        Ok(()) => Ok(world.counter.tally(&world.witness.borrow())),
-        Err(violation) => Err(Failure {
-            violation,
-            trace: world.trace(),
-        }),
+    world.tally.count_ends(&world.witness.borrow());
+    Outcome {
+        verdict,
+        tally: world.tally.clone(),
+        trace: world.trace(),
     }
 }
 
@@ -222,14 +218,4 @@ impl Schedule {
         }
         any
     }
-}
-
-pub fn run_traced(seed: u64, defect: Option<Defect>) -> Vec<String> {
-    let world = Rc::new(World::new(seed, defect, true));
-    let mut schedule = Schedule {
-        scheduler: Scheduler::new(&world),
-        world,
-    };
-    let _ = schedule.verdict();
-    schedule.world.trace()
 }

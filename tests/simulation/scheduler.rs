@@ -101,7 +101,7 @@ impl Scheduler {
         if self.is_down(context) {
             return;
         }
-        self.world.counter.count(Count::Sweeps);
+        self.world.tally.count(Count::Sweeps);
         let contexts = Rc::clone(&self.contexts);
         let future = Box::pin(async move {
             let request = request(Method::POST, "/internal/sweep", &[], "");
@@ -119,7 +119,10 @@ impl Scheduler {
         if self.world.has(Defect::AcknowledgesBeforeHandling) {
             self.world.log.acknowledge(context, index);
         }
-        self.world.counter.count(Count::Deliveries);
+        self.world.tally.count(Count::Deliveries);
+        if !self.world.log.begin(context, index) {
+            self.world.tally.count(Count::Repeats);
+        }
         let event = self.world.log.entry(index);
         let contexts = Rc::clone(&self.contexts);
         let name = match self.world.is_traced() {
@@ -251,7 +254,7 @@ impl Scheduler {
                 continue;
             }
             let task = self.tasks.remove(index);
-            self.world.counter.count(Count::Kills);
+            self.world.tally.count(Count::Kills);
             self.world.note(|| format!("{} is killed", task.name));
             match &task.purpose {
                 Purpose::Call(slot) => slot.fill(None),
@@ -274,6 +277,7 @@ impl Scheduler {
     /// Kills a context, all its tasks with it, and keeps it down for a while.
     pub fn crash(&mut self, context: Context) {
         self.world.note(|| format!("{context:?} crashes"));
+        self.world.tally.count(Count::Crashes);
         self.kill(|task| task.home == Some(context));
         self.contexts.crash(context);
         let pause = self.world.dice.below(RESTART) as u64;

@@ -1,101 +1,111 @@
-//! What happened in many schedules, so that a reader sees that things did happen.
+//! How often what happened, so that a reader sees that much did: schedules in which nothing goes
+//! wrong prove nothing.
 
 use crate::witness::Witness;
 use payment::domain::Payment;
 use reservation::domain::Stage;
-use std::{cell::Cell, collections::BTreeMap, fmt};
+use std::{cell::Cell, fmt};
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     /// Port calls.
     PortCalls,
-    /// Contexts, calls and whole processes that were killed.
+    /// Contexts that crashed; a process that crashes takes all of them.
+    Crashes,
+    /// Calls, reactions and sweeps that were ended in the middle.
     Kills,
-    /// Port calls and calls between contexts that were not answered.
+    /// Calls of ports and contexts that were not answered.
     Silences,
+    /// Events that were appended to the log.
+    Events,
     /// Deliveries of events, repeated ones included.
     Deliveries,
+    /// Deliveries of what was delivered before, wholly or in part.
+    Repeats,
     /// Sweeps.
     Sweeps,
-    /// Reservations that stand.
+    /// Reservations that stand in the end.
     Reserved,
     /// Reservations that were given up.
     Cancelled,
     /// Reservations that were refused.
     Rejected,
-    /// Payments that were cancelled before anything was paid.
-    Refused,
-    /// Payments of rejected reservations that were returned.
-    Compensated,
+    /// Rejected reservations whose payment was closed before anything was paid.
+    Closed,
+    /// Rejected reservations whose payment was returned.
+    Returned,
 }
 
 /// How often each happened.
 #[derive(Clone, Debug, Default)]
-pub struct Tally(BTreeMap<Count, u64>, BTreeMap<&'static str, u64>);
+pub struct Tally([Cell<u64>; Count::WORDS.len()]);
 
-/// A tally under way.
-#[derive(Debug, Default)]
-pub struct Counter([Cell<u64>; 5]);
+// === impl Count ===
 
-impl Counter {
-    /// Counts one.
-    pub fn count(&self, what: Count) {
-        if let Some(cell) = self.0.get(what as usize) {
-            cell.set(cell.get() + 1);
-        }
-    }
-
-    /// The tally, with what the witness saw in the end.
-    pub fn tally(&self, witness: &Witness) -> Tally {
-        use Count::{Deliveries, Kills, PortCalls, Silences, Sweeps};
-        let mut tally = Tally::default();
-        for what in [PortCalls, Kills, Silences, Deliveries, Sweeps] {
-            tally.add(what, self.0[what as usize].get());
-        }
-        for reservation in witness.reservations.values() {
-            let payment = witness.payments.get(&reservation.id);
-            match (reservation.stage, payment) {
-                (Stage::Reserved { .. }, _) => tally.add(Count::Reserved, 1),
-                (Stage::Cancelled { .. }, _) => tally.add(Count::Cancelled, 1),
-                (Stage::Rejected { reason }, _) => {
-                    tally.add(Count::Rejected, 1);
-                    *tally.1.entry(reason.as_str()).or_default() += 1u64;
-                }
-                _ => {}
-            }
-            match (reservation.stage, payment) {
-                (_, Some(Payment::Refused(_))) => tally.add(Count::Refused, 1),
-                (Stage::Rejected { .. }, Some(_)) => tally.add(Count::Compensated, 1),
-                _ => {}
-            }
-        }
-        tally
-    }
+impl Count {
+    const WORDS: [(Self, &'static str); 13] = [
+        (Self::PortCalls, "port calls"),
+        (Self::Crashes, "crashes of contexts"),
+        (Self::Kills, "calls killed in the middle"),
+        (Self::Silences, "calls without an answer"),
+        (Self::Events, "events in the log"),
+        (Self::Deliveries, "deliveries of events"),
+        (Self::Repeats, "of them repeated"),
+        (Self::Sweeps, "sweeps"),
+        (Self::Reserved, "reservations that stand"),
+        (Self::Cancelled, "cancelled"),
+        (Self::Rejected, "rejected"),
+        (Self::Closed, "of them closed to payments"),
+        (Self::Returned, "of them paid and returned"),
+    ];
 }
 
+// === impl Tally ===
+
 impl Tally {
-    /// Adds another one.
-    pub fn include(&mut self, other: &Self) {
-        for (what, often) in &other.0 {
-            self.add(*what, *often);
-        }
-        for (w, o) in &other.1 {
-            *self.1.entry(w).or_default() += o;
+    /// Counts one.
+    pub fn count(&self, what: Count) {
+        self.add(what, 1);
+    }
+
+    /// Counts how the sagas that the witness saw ended.
+    pub fn count_ends(&self, witness: &Witness) {
+        for reservation in witness.reservations.values() {
+            match reservation.stage {
+                Stage::Requested | Stage::CancelRequested { .. } => {}
+                Stage::Reserved { .. } => self.count(Count::Reserved),
+                Stage::Cancelled { .. } => self.count(Count::Cancelled),
+                Stage::Rejected { .. } => {
+                    self.count(Count::Rejected);
+                    match witness.payments.get(&reservation.id) {
+                        None => {}
+                        Some(Payment::Refused(_)) => self.count(Count::Closed),
+                        Some(_) => self.count(Count::Returned),
+                    }
+                }
+            }
         }
     }
 
-    fn add(&mut self, what: Count, often: u64) {
-        *self.0.entry(what).or_default() += often;
+    /// Adds another tally.
+    pub fn include(&self, other: &Self) {
+        for (what, _) in Count::WORDS {
+            self.add(what, other.0[what as usize].get());
+        }
+    }
+
+    fn add(&self, what: Count, often: u64) {
+        let cell = &self.0[what as usize];
+        cell.set(cell.get() + often);
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (what, often) in &self.0 {
-            writeln!(f, "{often:>14} {what:?}")?;
+        for (what, words) in Count::WORDS {
+            writeln!(f, "{:>12} {words}", self.0[what as usize].get())?;
         }
-        writeln!(f, "{:?}", self.1)?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     defects::Defect,
     dice::Dice,
     log::Log,
-    tally::{Count, Counter},
+    tally::{Count, Tally},
     twins::{Context, Slot},
     weather::{Fate, Weather},
     witness::Witness,
@@ -59,7 +59,7 @@ pub struct World {
     /// Sees every write, event and answer.
     pub witness: RefCell<Witness>,
     /// Counts what happens.
-    pub counter: Counter,
+    pub tally: Tally,
     /// Milliseconds since the Unix epoch.
     clock: Cell<u64>,
     drawn: Cell<u64>,
@@ -81,7 +81,7 @@ impl World {
             defect,
             log: Log::default(),
             witness: RefCell::default(),
-            counter: Counter::default(),
+            tally: Tally::default(),
             clock: Cell::new(1_700_000_000_000),
             drawn: Cell::new(0),
             still: Cell::new(false),
@@ -104,7 +104,7 @@ impl World {
     pub async fn turn(&self, what: impl FnOnce() -> String) {
         if !self.still.get() {
             self.wait_for(|| Wait::Turn).await;
-            self.counter.count(Count::PortCalls);
+            self.tally.count(Count::PortCalls);
             self.note(what);
         }
     }
@@ -172,7 +172,7 @@ impl World {
 
     /// Notes that a call is not answered.
     pub fn is_not_answered(&self, how: impl FnOnce() -> String) {
-        self.counter.count(Count::Silences);
+        self.tally.count(Count::Silences);
         self.note(how);
     }
 

@@ -1,9 +1,9 @@
 //! Reserving and cancelling as the commands, reactions and sweeps do it, one change of one aggregate
 //! at a time. What is decided about a car, a reservation or a payment, their own rules decide.
 
-use super::state::{CAR, State, To, Undo, WHO, What, Who, Work};
+use super::state::{CAR, State, To, Undo, WHO, What, Who, Work, id};
 use car::domain::Period;
-use events::{PaymentId, ReservationId, Timestamp};
+use events::{PaymentId, Timestamp};
 use payment::domain::{Order, Payment};
 use reservation::domain::{Reason, Reservation, Stage};
 
@@ -75,8 +75,7 @@ impl State {
                 actions.push(Action::Approve(who));
             }
         }
-        let events = self.events.iter();
-        actions.extend(events.map(|&(to, what, who)| Action::Deliver(to, what, who)));
+        actions.extend(self.deliveries(Action::Deliver));
         actions
     }
 
@@ -95,10 +94,16 @@ impl State {
             actions.extend([To::Car, To::Reservation, To::Payment].map(Action::Crash));
         }
         if !self.has_repeated {
-            let events = self.events.iter();
-            actions.extend(events.map(|&(to, what, who)| Action::DeliverTwice(to, what, who)));
+            actions.extend(self.deliveries(Action::DeliverTwice));
         }
         actions
+    }
+
+    fn deliveries(&self, action: fn(To, What, Who) -> Action) -> impl Iterator<Item = Action> {
+        WHO.into_iter().flat_map(move |who| {
+            let events = self.events[who].iter();
+            events.map(move |&(to, what)| action(to, what, who))
+        })
     }
 
     /// Lets something happen.
@@ -136,7 +141,7 @@ impl State {
             Action::Hold(who) => self.hold(who),
             Action::Approve(who) => self.approve(who),
             Action::Deliver(to, what, who) => {
-                self.events.remove(&(to, what, who));
+                self.events[who].remove(&(to, what));
                 self.react(to, what, who, twist);
             }
             Action::DeliverTwice(to, what, who) => {
@@ -183,13 +188,13 @@ impl State {
                     _ => Work::Over,
                 }
             }
-            Work::Decide(None) => {
+            Work::Decide { is_paid: false } => {
                 let reason = Reason::Interrupted;
                 self.step(who, |reservation| reservation.reject(reason, at(), ""));
                 self.take_over(who)
             }
-            Work::Decide(Some(payment)) => {
-                self.step(who, |reservation| reservation.confirm(payment, at(), ""));
+            Work::Decide { is_paid: true } => {
+                self.confirm(who);
                 self.take_over(who)
             }
             Work::CancelPayment => {
@@ -230,12 +235,9 @@ impl State {
 
     /// What the sweep does next about a saga.
     fn take_over(&mut self, who: Who) -> Work {
-        let paid = match self.payments[who] {
-            Some(Payment::Paid(receipt)) => Some(receipt.id),
-            _ => None,
-        };
+        let is_paid = matches!(self.payments[who], Some(Payment::Paid(_)));
         match self.stage(who) {
-            Some(Stage::Requested) => Work::Decide(paid),
+            Some(Stage::Requested) => Work::Decide { is_paid },
             Some(Stage::CancelRequested { .. }) => Work::Refund,
             Some(Stage::Rejected { .. }) => Work::CancelPayment,
             Some(Stage::Reserved { .. } | Stage::Cancelled { .. }) => Work::End,
@@ -266,7 +268,7 @@ impl State {
                 car: CAR,
                 amount: 1,
             };
-            let (payment, event) = Payment::pay(PaymentId(id(who).0), order);
+            let (payment, event) = Payment::pay(payment(who), order);
             self.payments[who] = Some(payment);
             self.announce(&event, who);
         }
@@ -308,12 +310,8 @@ impl State {
                 }
             }
             (To::Payment, _) => self.cancel_payment(who, twist),
-            (To::Message, what) => {
-                self.messages.insert((what, who));
-            }
             (To::Reservation, What::Approved) => {
-                let payment = PaymentId(id(who).0);
-                self.step(who, |reservation| reservation.confirm(payment, at(), ""));
+                self.confirm(who);
                 match self.stage(who) {
                     Some(Stage::Reserved { .. }) => self.notes[who] = false,
                     Some(Stage::Rejected { .. }) if twist != Twist::CancelLeavesNoTrace => {
@@ -336,7 +334,7 @@ impl State {
         match context {
             To::Car => self.holds = [false; 2],
             To::Payment => self.approvals = [false; 2],
-            To::Reservation | To::Message => {
+            To::Reservation => {
                 self.sweeps = [Work::None; 2];
                 for call in &mut self.calls {
                     if *call != Work::None {
@@ -345,6 +343,12 @@ impl State {
                 }
             }
         }
+    }
+
+    fn confirm(&mut self, who: Who) {
+        self.step(who, |reservation| {
+            reservation.confirm(payment(who), at(), "")
+        });
     }
 
     fn step(
@@ -359,8 +363,9 @@ impl State {
     }
 }
 
-fn id(who: Who) -> ReservationId {
-    ReservationId(who as u64 + 1)
+/// The payment of a customer.
+fn payment(who: Who) -> PaymentId {
+    PaymentId(id(who).0)
 }
 
 fn at() -> Timestamp {

@@ -1,7 +1,7 @@
 //! Everything that matters at one moment, and what must be true of it.
 
 use car::domain::{BookingState, Car, Details};
-use events::{CarId, Event, PaymentId};
+use events::{CarId, Event, ReservationId};
 use payment::domain::Payment;
 use reservation::domain::{Reservation, Stage};
 use std::{
@@ -17,7 +17,7 @@ pub const WHO: [Who; 2] = [0, 1];
 pub const CAR: CarId = CarId(1);
 
 /// How far a call or a sweep has come: what it does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Work {
     /// Nothing was begun.
     None,
@@ -28,8 +28,10 @@ pub enum Work {
     AskPayment,
     AwaitPayment,
     Reject(Undo),
-    /// With the payment that was seen.
-    Decide(Option<PaymentId>),
+    /// Whether it has seen a payment.
+    Decide {
+        is_paid: bool,
+    },
     CancelPayment,
     Release,
     Refund,
@@ -40,24 +42,23 @@ pub enum Work {
 }
 
 /// What is to be undone after a rejection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Undo {
     Nothing,
     Hold,
     All,
 }
 
-/// Who reacts to events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Who reacts to events in a way that matters to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum To {
     Car,
     Reservation,
     Payment,
-    Message,
 }
 
 /// The events that somebody reacts to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum What {
     Confirmed,
     Rejected,
@@ -87,21 +88,37 @@ pub struct State {
     /// Approvals on their way.
     pub approvals: [bool; 2],
     /// Events that are to be handled.
-    pub events: BTreeSet<(To, What, Who)>,
-    /// Messages that were sent.
-    pub messages: BTreeSet<(What, Who)>,
+    pub events: [BTreeSet<(To, What)>; 2],
+    /// What each customer was told, first to last.
+    pub messages: [Vec<What>; 2],
     /// Whether the one crash was.
     pub has_crashed: bool,
     /// Whether the one duplicate was.
     pub has_repeated: bool,
 }
 
-/// The domain types are not made to be hashed; their text says all that there is.
+/// Two moments that differ in nothing but which customer is which count as one: whatever can happen
+/// to the first can happen to the second, and no promise tells them apart. Reasons, steps, causes and
+/// times decide nothing here and are left out.
 impl Hash for State {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        format!("{self:?}").hash(hasher);
+        let mut parts = WHO.map(|who| self.part(who));
+        parts.sort();
+        (parts, self.has_crashed, self.has_repeated).hash(hasher);
     }
 }
+
+/// All that concerns one customer: booking, reservation, payment, what is being done, what is on its
+/// way, events, messages.
+type Part<'a> = (
+    (Option<bool>, bool),
+    Option<&'static str>,
+    Option<(&'static str, &'static str)>,
+    (Work, Work, bool),
+    (bool, bool),
+    &'a BTreeSet<(To, What)>,
+    &'a [What],
+);
 
 impl State {
     /// One car, and nobody has asked for it.
@@ -115,8 +132,8 @@ impl State {
             notes: [false; 2],
             holds: [false; 2],
             approvals: [false; 2],
-            events: BTreeSet::new(),
-            messages: BTreeSet::new(),
+            events: [BTreeSet::new(), BTreeSet::new()],
+            messages: [Vec::new(), Vec::new()],
             has_crashed: false,
             has_repeated: false,
         }
@@ -128,19 +145,40 @@ impl State {
         reservation.map(|reservation| reservation.stage)
     }
 
-    /// Hands an event to everybody who reacts to it.
+    /// Hands an event to everybody who reacts to it. Customers are told at once: a message changes
+    /// nothing for anybody else, so it makes no difference when it is sent.
     pub fn announce(&mut self, event: &Event, who: Who) {
-        let (what, readers): (What, &[To]) = match event {
-            Event::ReservationConfirmed(_) => (What::Confirmed, &[To::Car, To::Message]),
-            Event::ReservationRejected(_) => (What::Rejected, &[To::Car, To::Message]),
-            Event::ReservationCancelled(_) => (What::Cancelled, &[To::Car, To::Message]),
-            Event::ReservationCancelRequested(_) => (What::CancelRequested, &[To::Payment]),
-            Event::PaymentApproved(_) => (What::Approved, &[To::Reservation]),
-            Event::PaymentCancelled(_) => (What::Refunded, &[To::Reservation]),
+        let (what, to, is_told) = match event {
+            Event::ReservationConfirmed(_) => (What::Confirmed, To::Car, true),
+            Event::ReservationRejected(_) => (What::Rejected, To::Car, true),
+            Event::ReservationCancelled(_) => (What::Cancelled, To::Car, true),
+            Event::ReservationCancelRequested(_) => (What::CancelRequested, To::Payment, false),
+            Event::PaymentApproved(_) => (What::Approved, To::Reservation, false),
+            Event::PaymentCancelled(_) => (What::Refunded, To::Reservation, false),
             _ => return,
         };
-        self.events
-            .extend(readers.iter().map(|to| (*to, what, who)));
+        self.events[who].insert((to, what));
+        if is_told {
+            self.messages[who].push(what);
+        }
+    }
+
+    /// All that concerns one customer.
+    fn part(&self, who: Who) -> Part<'_> {
+        let bookings = self.car.bookings();
+        let booking = bookings.iter().find(|one| one.reservation == id(who));
+        let is_firm = booking.map(|one| one.state == BookingState::Confirmed);
+        let is_given_up = matches!(&self.car,
+            Car::InFleet { given_up, .. } if given_up.contains(&id(who)));
+        (
+            (is_firm, is_given_up),
+            self.stage(who).map(|stage| stage.as_str()),
+            self.payments[who].map(|payment| (payment.status(), payment.outcome())),
+            (self.calls[who], self.sweeps[who], self.notes[who]),
+            (self.holds[who], self.approvals[who]),
+            &self.events[who],
+            &self.messages[who],
+        )
     }
 
     // --- what must be true ---
@@ -203,23 +241,23 @@ impl State {
             .eq(reserved)
     }
 
-    /// Whether each transition has its message.
+    /// Whether each transition has its one message.
     pub fn is_each_transition_told(&self) -> bool {
-        let told = WHO.iter().flat_map(|who| {
-            let steps = self.reservations[*who].iter().flat_map(|one| &one.steps);
-            steps.filter_map(move |step| match step.status.as_str() {
-                "reserved" => Some((What::Confirmed, *who)),
-                "cancelled" => Some((What::Cancelled, *who)),
-                "rejected" => Some((What::Rejected, *who)),
-                _ => None,
-            })
-        });
-        told.collect::<BTreeSet<_>>() == self.messages
+        WHO.iter().all(|who| {
+            let transitions: &[What] = match self.stage(*who) {
+                None | Some(Stage::Requested) => &[],
+                Some(Stage::Reserved { .. } | Stage::CancelRequested { .. }) => &[What::Confirmed],
+                Some(Stage::Cancelled { .. }) => &[What::Confirmed, What::Cancelled],
+                Some(Stage::Rejected { .. }) => &[What::Rejected],
+            };
+            self.messages[*who] == transitions
+        })
     }
 
-    /// How the reservations stand.
-    pub fn statuses(&self) -> [&'static str; 2] {
-        WHO.map(|who| self.stage(who).map_or("none", |stage| stage.as_str()))
+    /// Whether one reservation stands so and the other so.
+    pub fn are(&self, statuses: [&str; 2]) -> bool {
+        let found = WHO.map(|who| self.stage(who).map_or("none", |stage| stage.as_str()));
+        found == statuses || found == [statuses[1], statuses[0]]
     }
 
     /// Whether somebody paid for a reservation that was rejected, and has his money back.
@@ -229,4 +267,9 @@ impl State {
             is_rejected && matches!(self.payments[*who], Some(Payment::Cancelled(_)))
         })
     }
+}
+
+/// The reservation of a customer.
+pub fn id(who: Who) -> ReservationId {
+    ReservationId(who as u64 + 1)
 }

@@ -88,12 +88,14 @@ impl Cars for SimCars {
         car: CarId,
         id: ReservationId,
     ) -> Result<Release, Unreachable> {
-        let id = match self.0.defect {
-            Some(Defect::ReleasesNothing) => return Ok(Release::Released),
-            Some(Defect::ReleasesTheHoldOfAnother) => self.0.witness.borrow().holder(car, id),
-            _ => id,
-        };
+        if self.0.has(Defect::KeepsWhatWasRejected) {
+            return Ok(Release::Released);
+        }
         let answer = self.post(origin, car, "release", id).await?;
+        if self.0.has(Defect::ReleasesTwice) {
+            let holder = self.0.witness.borrow().holder(car, id);
+            self.post(origin, car, "release", holder).await?;
+        }
         match answer.status().as_u16() {
             200 => Ok(Release::Released),
             404 => Ok(Release::UnknownCar),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{defects::Defect, weather::Fate, world::World};
 use car::Fleet;
-use events::{CloudEvent, ReservationId};
+use events::{CloudEvent, Event, ReservationId};
 use kit::http::{Request, Response};
 use message::Messages;
 use payment::Payments;
@@ -111,7 +111,9 @@ impl Contexts {
 
     /// Reacts to an event; false when it is to be delivered again.
     pub async fn react(&self, context: Context, event: &CloudEvent) -> bool {
+        let is_rejection = matches!(event.event, Event::ReservationRejected(_));
         let reaction = match context {
+            Context::Car if is_rejection && self.world.has(Defect::KeepsWhatWasRejected) => Ok(()),
             Context::Car => text(car::reactions::react(&self.fleet, event).await),
             Context::Reservation => text(reservation::reactions::react(&self.desk, event).await),
             Context::Payment => text(payment::reactions::react(&self.payments, event).await),

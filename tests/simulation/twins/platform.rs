@@ -1,7 +1,7 @@
 //! The twin of [`Platform`]: two stores, the log, the schedule's clock.
 
 use super::{Context, SimStore};
-use crate::{weather::Fate, world::World};
+use crate::{tally::Count, weather::Fate, world::World};
 use events::{CloudEvent, Timestamp};
 use kit::{LogError, Platform};
 use std::{rc::Rc, time::Duration};
@@ -54,6 +54,7 @@ impl Platform for SimPlatform {
             let (world, stream) = (Rc::clone(&self.world), stream.to_owned());
             move || {
                 world.witness.borrow_mut().sees_event(&event);
+                world.tally.count(Count::Events);
                 world.log.append(&stream, event);
             }
         };
