@@ -18,7 +18,7 @@ use async_trait::async_trait;
 
 use self::embedded::Embedded;
 use self::redis::{Guest, Own};
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Written};
 use crate::log::{EmbeddedLog, LogError};
 use crate::remote::{Remote, RemoteError, canonical_address};
 
@@ -55,13 +55,15 @@ pub struct Bus {
 }
 
 enum Platform {
-    Embedded(Arc<Embedded>),
+    Embedded(Arc<Embedded>, Arc<Database>),
     Redis(Arc<Remote>),
 }
 
 /// What a guest has opened.
 pub struct Connection {
     server: Box<dyn Server>,
+    /// The database whose writes come first: this server is outside the process, and they are not committed at once.
+    after: Option<Arc<Database>>,
 }
 
 /// Whoever executes commands.
@@ -88,7 +90,10 @@ impl Bus {
     ) -> Result<Self, DatabaseError> {
         Ok(Self {
             address: canonical_address(address),
-            platform: Platform::Embedded(Arc::new(Embedded::open(log, database)?)),
+            platform: Platform::Embedded(
+                Arc::new(Embedded::open(log, database.clone())?),
+                database,
+            ),
         })
     }
 
@@ -109,15 +114,22 @@ impl Bus {
         if canonical.is_none() {
             return Err(BusError::InvalidAddress(address.to_owned()));
         }
-        let server: Box<dyn Server> = if canonical != self.address {
-            Box::new(Own::open(address).await?)
-        } else {
-            match &self.platform {
-                Platform::Embedded(embedded) => Box::new(embedded.clone()),
-                Platform::Redis(remote) => Box::new(Guest::new(remote.clone())),
-            }
+        if canonical != self.address {
+            let after = match &self.platform {
+                Platform::Embedded(_, database) => Some(database.clone()),
+                Platform::Redis(_) => None,
+            };
+            let server = Box::new(Own::open(address).await?);
+            return Ok(Connection { server, after });
+        }
+        let server: Box<dyn Server> = match &self.platform {
+            Platform::Embedded(embedded, _) => Box::new(embedded.clone()),
+            Platform::Redis(remote) => Box::new(Guest::new(remote.clone())),
         };
-        Ok(Connection { server })
+        Ok(Connection {
+            server,
+            after: None,
+        })
     }
 }
 
@@ -212,6 +224,9 @@ impl Connection {
         command: &str,
         arguments: Vec<Vec<u8>>,
     ) -> Result<Vec<Answer>, BusError> {
+        if let Some(database) = &self.after {
+            Written::from_now(database).settle().await?;
+        }
         self.server.execute(command, arguments).await
     }
 

@@ -1,10 +1,12 @@
 //! What travels with one call through any number of components: how long it may still take, how deep it is
 //! nested, and whom it belongs to.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::database::{Database, DatabaseError, Written};
 use crate::trace::Trace;
 
 /// How many components may call one another before it must be a loop.
@@ -25,6 +27,8 @@ pub struct Call {
     pub depth: u32,
     /// Whom it belongs to.
     pub trace: Trace,
+    /// What it and all that it causes write to the embedded database.
+    written: Option<Written>,
 }
 
 impl Call {
@@ -34,6 +38,25 @@ impl Call {
             deadline: Instant::now() + patience,
             depth: 0,
             trace,
+            written: None,
+        }
+    }
+
+    /// The same call, which may write to this database.
+    pub fn writing(mut self, database: Option<&Arc<Database>>) -> Self {
+        self.written = database.map(Written::from_now);
+        self
+    }
+
+    /// Returns when a crash cannot undo what the call has written. Whatever leaves this process on its behalf waits for
+    /// that: an answer, a request to another host, a write to another store.
+    ///
+    /// # Errors
+    /// If some of it may have been lost.
+    pub async fn settle(&self) -> Result<(), DatabaseError> {
+        match &self.written {
+            Some(written) => written.settle().await,
+            None => Ok(()),
         }
     }
 
@@ -47,6 +70,7 @@ impl Call {
             deadline,
             depth: self.depth + 1,
             trace: self.trace.clone(),
+            written: self.written.clone(),
         }
     }
 

@@ -16,9 +16,11 @@ use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHand
 use crate::admission::{Admission, Refused};
 use crate::body::Held;
 use crate::call::{Call, DEEPEST};
+use crate::database::Database;
 use crate::instance::Factory;
 use crate::instance::messages::{Shelf, Unhandled};
 use crate::problem::Problem;
+use crate::trace::Trace;
 
 /// How much a component may do at once, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,8 @@ pub struct Component {
     admission: Admission,
     requests: Option<ProxyHandler<Factory>>,
     messages: Option<Shelf>,
+    /// The embedded database, if the component or anyone it can call writes there.
+    history: Option<Arc<Database>>,
 }
 
 impl Component {
@@ -49,6 +53,7 @@ impl Component {
         limits: Limits,
         requests: Option<Factory>,
         messages: Option<Shelf>,
+        history: Option<Arc<Database>>,
     ) -> Self {
         Self {
             id,
@@ -56,7 +61,13 @@ impl Component {
             admission: Admission::new(limits.concurrency, limits.queue),
             requests: requests.map(ProxyHandler::new),
             messages,
+            history,
         }
+    }
+
+    /// A call of this component that nobody inside has made.
+    pub fn arriving(&self, trace: Trace) -> Call {
+        Call::arriving(trace, self.limits.deadline).writing(self.history.as_ref())
     }
 
     /// Its id in the manifest.

@@ -1,14 +1,19 @@
 //! The one embedded SQLite file: key-value stores, event log and bus all live in it.
 //!
-//! One file means one history: after a power cut the stores and the log are a consistent prefix of
-//! what happened, never one without the other. A call takes some ten microseconds, so it runs where
-//! the caller stands, under a mutex and with cached statements; a hop to another thread would cost
-//! more than the work. `synchronous = NORMAL` commits without an fsync; a thread of its own syncs
-//! and folds the write-ahead log ([`checkpoint`]).
+//! One file means one history: after a crash the stores and the log are a consistent prefix of what
+//! happened, never one without the other. A call takes some ten microseconds, so it runs where the
+//! caller stands, under a mutex and with cached statements; a hop to another thread would cost more
+//! than the work.
+//!
+//! A commit costs more than the statements before it, so writes are committed in batches ([`batch`]):
+//! whatever leaves this process because of a write waits for [`Written::settle`], and nothing else
+//! does. `synchronous = NORMAL` commits without an fsync; a thread of its own syncs and folds the
+//! write-ahead log ([`checkpoint`]).
 //!
 //! A second process may share the file (`socar dead-letters`, stock Spin): waiting for its lock is
 //! bounded by [`LOCK_PATIENCE`].
 
+mod batch;
 mod checkpoint;
 #[cfg(test)]
 mod tests;
@@ -17,10 +22,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
+use self::batch::{Batches, Committer};
 use self::checkpoint::Checkpointer;
+
+pub use self::batch::Written;
 
 /// How long a call waits for another process to let go of the file.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -30,9 +38,11 @@ const CACHED_STATEMENTS: usize = 96;
 
 /// A shared handle to one SQLite file, or to a private database in memory.
 pub struct Database {
-    // Declared first, so that it is closed last: SQLite folds the log away with its last connection.
+    // Both have threads that hold the other half of the connection: they end before the file is closed, and SQLite
+    // folds the log away with its last connection.
+    committer: Option<Committer>,
     checkpointer: Option<Checkpointer>,
-    connection: Arc<Mutex<Connection>>,
+    batches: Arc<Batches>,
 }
 
 /// What went wrong in the embedded database.
@@ -47,6 +57,8 @@ pub enum DatabaseError {
     Locked(#[source] rusqlite::Error),
     #[error("the embedded database failed")]
     Failed(#[source] rusqlite::Error),
+    #[error("the embedded database could not commit what was written")]
+    Lost,
 }
 
 // === impl Database ===
@@ -57,6 +69,18 @@ impl Database {
     /// # Errors
     /// If the file cannot be created, is no SQLite database, or stays locked by another process.
     pub fn open(path: &Path) -> Result<Arc<Self>, DatabaseError> {
+        Self::open_file(path, true)
+    }
+
+    /// Opens a file that others may write to at any time, stock Spin for one: every write is committed on its own.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    pub fn open_shared(path: &Path) -> Result<Arc<Self>, DatabaseError> {
+        Self::open_file(path, false)
+    }
+
+    fn open_file(path: &Path, grouped: bool) -> Result<Arc<Self>, DatabaseError> {
         let failed = |source| DatabaseError::Open {
             path: path.to_owned(),
             source,
@@ -65,15 +89,17 @@ impl Database {
             // A folder that cannot be made is reported by the open below, which names the file.
             let _ = std::fs::create_dir_all(folder);
         }
-        let connection = Arc::new(Mutex::new(connect(path).map_err(failed)?));
-        let checkpointer = Checkpointer::start(path, connection.clone()).map_err(failed)?;
+        let batches = Arc::new(Batches::new(connect(path).map_err(failed)?, grouped));
+        let checkpointer = Checkpointer::start(path, batches.clone()).map_err(failed)?;
+        let committer = grouped.then(|| Committer::start(batches.clone()));
         Ok(Arc::new(Self {
+            committer: committer.transpose().map_err(failed)?,
             checkpointer: Some(checkpointer),
-            connection,
+            batches,
         }))
     }
 
-    /// A database that lives as long as its handles.
+    /// A database that lives as long as its handles. Nothing survives it, so there is nothing to wait for.
     ///
     /// # Errors
     /// If SQLite has no memory for it.
@@ -81,24 +107,35 @@ impl Database {
         let connection = Connection::open_in_memory()?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Ok(Arc::new(Self {
+            committer: None,
             checkpointer: None,
-            connection: Arc::new(Mutex::new(connection)),
+            batches: Arc::new(Batches::new(connection, false)),
         }))
     }
 
-    /// Runs reads, or one writing statement. `work` must wait for nothing else: all callers queue
-    /// behind it.
+    /// Runs reads. `work` must wait for nothing else: all callers queue behind it.
     ///
     /// # Errors
     /// If SQLite fails, or the file stays locked by another process.
-    pub fn with<T>(
+    pub fn read<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, DatabaseError> {
-        Ok(work(&self.connection.lock())?)
+        Ok(work(&self.batches.lock())?)
     }
 
-    /// Runs several statements as one writing transaction, undone as a whole when `work` fails.
+    /// Runs one writing statement.
+    ///
+    /// # Errors
+    /// If SQLite fails, or the file stays locked by another process.
+    pub fn write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        self.batches.write(work)
+    }
+
+    /// Runs several statements as one, undone as a whole when `work` fails.
     ///
     /// # Errors
     /// If `work` or SQLite fails, or the file stays locked by another process.
@@ -106,11 +143,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let connection = self.connection.lock();
-        let transaction = Transaction::begin(&connection)?;
-        let done = work(&connection)?;
-        transaction.commit()?;
-        Ok(done)
+        self.batches.transaction(work)
     }
 
     /// Creates tables and indexes that are missing.
@@ -118,13 +151,15 @@ impl Database {
     /// # Errors
     /// If SQLite refuses the schema, or the file stays locked by another process.
     pub fn create(&self, schema: &str) -> Result<(), DatabaseError> {
-        self.transaction(|connection| Ok(connection.execute_batch(schema)?))
+        self.transaction(|connection| Ok::<_, DatabaseError>(connection.execute_batch(schema)?))?;
+        drop(self.batches.lock_committed());
+        Ok(())
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // Its thread holds the other half of the connection: it ends before the file is closed.
+        drop(self.committer.take());
         drop(self.checkpointer.take());
     }
 }
@@ -134,41 +169,6 @@ impl From<rusqlite::Error> for DatabaseError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(error),
             _ => Self::Failed(error),
-        }
-    }
-}
-
-/// A writing transaction from its first statement on, so that it never loses a race half-way;
-/// undone when it is dropped uncommitted, also by a panic.
-struct Transaction<'c> {
-    connection: &'c Connection,
-    open: bool,
-}
-
-impl<'c> Transaction<'c> {
-    fn begin(connection: &'c Connection) -> Result<Self, DatabaseError> {
-        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        Ok(Self {
-            connection,
-            open: true,
-        })
-    }
-
-    fn commit(mut self) -> Result<(), DatabaseError> {
-        self.connection.prepare_cached("COMMIT")?.execute([])?;
-        self.open = false;
-        Ok(())
-    }
-}
-
-impl Drop for Transaction<'_> {
-    fn drop(&mut self) {
-        // SQLite undoes some failed transactions by itself; a second ROLLBACK would be an error.
-        if self.open
-            && !self.connection.is_autocommit()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
-        {
-            tracing::error!(%error, "a transaction could not be undone");
         }
     }
 }
@@ -185,6 +185,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
          PRAGMA cache_size = -16384;
          PRAGMA temp_store = MEMORY;",
     )?;
+    // Without it SQLite plans a statement anew whenever its parameters change, which is every time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 

@@ -44,6 +44,9 @@ pub enum Problem {
         /// The component that was called.
         component: String,
     },
+    /// What the call wrote could not be committed: the disk is full, or broken.
+    #[error("what was changed could not be kept")]
+    NotKept,
     /// The platform is stopping and takes no new calls.
     #[error("the platform is stopping")]
     Stopping,
@@ -65,7 +68,9 @@ impl Problem {
             Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::ComponentTrapped { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Overloaded { .. } | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded { .. } | Self::NotKept | Self::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::LoopDetected { .. } => StatusCode::LOOP_DETECTED,
         }
     }
@@ -80,6 +85,7 @@ impl Problem {
             Self::DeadlineExceeded { .. } => "deadline-exceeded",
             Self::ComponentTrapped { .. } => "component-trapped",
             Self::Overloaded { .. } => "overloaded",
+            Self::NotKept => "not-kept",
             Self::Stopping => "stopping",
             Self::LoopDetected { .. } => "loop-detected",
         }

@@ -5,6 +5,7 @@
 //! tells the truth on both, also for absent keys and under contention, and a counter that is no
 //! counter is an error and not the end of the store.
 
+pub mod ordered;
 pub mod redis;
 pub mod sqlite;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use crate::database::DatabaseError;
 use crate::remote::RemoteError;
 
+pub use self::ordered::OrderedStore;
 pub use self::redis::RedisStore;
 pub use self::sqlite::SqliteStore;
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tracing::debug;
 
 use super::Components;
-use crate::call::{Call, REQUEST_ID, TRACEPARENT};
+use crate::call::{REQUEST_ID, TRACEPARENT};
 use crate::delivery::{Audience, Backoff, HandleError, Handler, Subscription};
 use crate::instance::messages::Unhandled;
 use crate::manifest::App;
@@ -63,7 +63,7 @@ impl Handler for Reactions {
             )));
         };
         let trace = trace(&event);
-        let call = Call::arriving(trace, component.limits().deadline);
+        let call = component.arriving(trace);
         component
             .receive(event.to_vec(), call)
             .await

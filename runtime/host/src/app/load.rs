@@ -16,6 +16,7 @@ use crate::capability::outbound_http::{Exits, Neighbours};
 use crate::capability::{self, Grants, State};
 use crate::client::Client;
 use crate::component::{Component, Limits};
+use crate::database::Database;
 use crate::engine::{self, Room};
 use crate::instance::Factory;
 use crate::instance::messages::Shelf;
@@ -51,6 +52,7 @@ pub fn load(plan: &Plan, foundation: &Foundation, own: SocketAddr) -> anyhow::Re
             component,
             &plan.app,
             Arc::new(grants),
+            history(component, foundation),
         )?;
         components.insert(component.id.to_string(), Arc::new(ready));
     }
@@ -74,6 +76,14 @@ fn compiled(plan: &Plan) -> anyhow::Result<(Engine, Vec<Code>)> {
     let engine = engine::start(room(plan), &cache)?;
     let codes = compile(&engine, &plan.app)?;
     Ok((engine, codes))
+}
+
+/// The embedded database, for a component that writes there or can call one that does.
+fn history(component: &manifest::Component, foundation: &Foundation) -> Option<Arc<Database>> {
+    let is_used = foundation.redis.is_none();
+    let is_reached =
+        !component.key_value_stores.is_empty() || !component.allowed_outbound_hosts.is_empty();
+    (is_used && is_reached).then(|| foundation.database.clone())
 }
 
 fn room(plan: &Plan) -> Room {
@@ -175,6 +185,7 @@ fn prepare(
     component: &manifest::Component,
     app: &App,
     grants: Arc<Grants>,
+    history: Option<Arc<Database>>,
 ) -> anyhow::Result<Component> {
     let handles = world::check(engine, code, component, app)?;
     let instance = linker
@@ -210,5 +221,6 @@ fn prepare(
         limits,
         requests,
         messages,
+        history,
     ))
 }

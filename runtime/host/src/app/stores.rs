@@ -12,7 +12,7 @@ use crate::capability::sqlite::database::Database as GuestDatabase;
 use crate::database::Database;
 use crate::remote::Remote;
 use crate::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
-use crate::store::{KeyValue, RedisStore, SqliteStore};
+use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
 
 /// Opens each store and database once, however many components share it.
 pub struct Stores<'a> {
@@ -80,29 +80,33 @@ impl<'a> Stores<'a> {
     }
 
     fn open_key_value(&mut self, label: &str) -> anyhow::Result<Arc<dyn KeyValue>> {
-        Ok(
-            match (self.config.key_value_stores.get(label), &self.redis) {
-                (Some(KeyValueStore::Redis { url }), _) => {
-                    Arc::new(RedisStore::raw(Remote::new(url)?))
-                }
-                (Some(KeyValueStore::Spin { path: Some(path) }), _) => {
-                    let file = self.file(path)?;
-                    Arc::new(SqliteStore::open(file, label)?)
-                }
-                (Some(KeyValueStore::Spin { path: None }), _) => {
-                    Arc::new(SqliteStore::open(Database::in_memory()?, label)?)
-                }
-                (None, Some(redis)) => Arc::new(RedisStore::labelled(redis.clone(), label)),
-                (None, None) => Arc::new(SqliteStore::open(self.embedded.clone(), label)?),
-            },
-        )
+        let store: Arc<dyn KeyValue> = match (self.config.key_value_stores.get(label), &self.redis)
+        {
+            (None, None) => {
+                return Ok(Arc::new(SqliteStore::open(self.embedded.clone(), label)?));
+            }
+            (None, Some(redis)) => Arc::new(RedisStore::labelled(redis.clone(), label)),
+            (Some(KeyValueStore::Redis { url }), _) => Arc::new(RedisStore::raw(Remote::new(url)?)),
+            (Some(KeyValueStore::Spin { path: Some(path) }), _) => {
+                let file = self.file(path)?;
+                Arc::new(SqliteStore::open(file, label)?)
+            }
+            (Some(KeyValueStore::Spin { path: None }), _) => {
+                Arc::new(SqliteStore::open(Database::in_memory()?, label)?)
+            }
+        };
+        Ok(match self.redis {
+            // Nothing is in the embedded file then.
+            Some(_) => store,
+            None => Arc::new(OrderedStore::new(store, self.embedded.clone())),
+        })
     }
 
     fn file(&mut self, path: &Path) -> anyhow::Result<Arc<Database>> {
         if let Some(file) = self.files.get(path) {
             return Ok(file.clone());
         }
-        let file = Database::open(path)?;
+        let file = Database::open_shared(path)?;
         self.files.insert(path.to_owned(), file.clone());
         Ok(file)
     }

@@ -124,7 +124,7 @@ impl Server for Arc<Embedded> {
             "PUBLISH" => {
                 let (channel, _message) = (call.text()?, call.bytes()?);
                 call.end()?;
-                integer(self.log.wake(&channel)?)
+                integer(self.log.readers(&channel)?)
             }
             "XADD" => self.xadd(call).await,
             "XRANGE" => self.xrange(call).await,

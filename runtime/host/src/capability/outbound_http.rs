@@ -234,6 +234,10 @@ async fn outside(
     set_host(&mut request)?;
     call.mark(request.headers_mut());
     let left = call.deadline.saturating_duration_since(Instant::now());
+    call.settle().await.map_err(|error| {
+        warn!(%error, "outgoing request not sent");
+        Error::InternalError(Some(error.to_string()))
+    })?;
     let patience = options
         .first_byte_timeout
         .unwrap_or(Duration::MAX)

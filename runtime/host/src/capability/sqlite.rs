@@ -14,6 +14,7 @@ use super::bindings::spin::sqlite::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
 use super::{Capabilities, View};
+use crate::call::Call;
 use database::{Answer, Session};
 
 /// How long a statement may run when no call sets a limit.
@@ -43,12 +44,25 @@ impl View<'_> {
     fn session(
         &self,
         connection: &Resource<Connection>,
-    ) -> wasmtime::Result<(Arc<Session>, Instant)> {
-        let deadline = self
-            .call
-            .map_or_else(|| Instant::now() + PATIENCE, |call| call.deadline);
-        Ok((self.table.get(connection)?.0.clone(), deadline))
+    ) -> wasmtime::Result<(Arc<Session>, Option<Call>)> {
+        Ok((self.table.get(connection)?.0.clone(), self.call.cloned()))
     }
+}
+
+/// The databases of guests are files of their own: what the call has written elsewhere comes first.
+async fn execute(
+    session: &Session,
+    statement: &str,
+    parameters: &[Value],
+    call: Option<Call>,
+) -> Result<Answer, Error> {
+    let mut deadline = Instant::now() + PATIENCE;
+    if let Some(call) = call {
+        deadline = call.deadline;
+        let settled = call.settle().await;
+        settled.map_err(|error| Error::Io(error.to_string()))?;
+    }
+    session.execute(statement, parameters, deadline).await
 }
 
 impl Host for View<'_> {}
@@ -64,8 +78,8 @@ impl HostConnection for View<'_> {
         statement: String,
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<QueryResult, Error>> {
-        let (session, deadline) = self.session(&connection)?;
-        let answer = session.execute(&statement, &parameters, deadline).await;
+        let (session, call) = self.session(&connection)?;
+        let answer = execute(&session, &statement, &parameters, call).await;
         Ok(answer.map(|Answer { columns, rows }| QueryResult { columns, rows }))
     }
 
@@ -97,12 +111,12 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         statement: String,
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<Rows, Error>> {
-        let (session, deadline) = accessor.with(|mut access| access.get().session(&connection))?;
-        let Answer { columns, rows } =
-            match session.execute(&statement, &parameters, deadline).await {
-                Ok(answer) => answer,
-                Err(error) => return Ok(Err(error)),
-            };
+        let (session, call) = accessor.with(|mut access| access.get().session(&connection))?;
+        let Answer { columns, rows } = match execute(&session, &statement, &parameters, call).await
+        {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(error)),
+        };
         accessor.with(|mut access| {
             let rows = StreamReader::new(&mut access, rows)?;
             let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;

@@ -13,8 +13,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use rusqlite::Connection;
+
+use super::batch::Batches;
 
 /// How often the log is looked at: what a power cut can take at most.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -34,7 +35,7 @@ pub(super) struct Checkpointer {
 
 struct Work {
     own: Connection,
-    shared: Arc<Mutex<Connection>>,
+    shared: Arc<Batches>,
     log: PathBuf,
     seen: u64,
 }
@@ -42,7 +43,7 @@ struct Work {
 // === impl Checkpointer ===
 
 impl Checkpointer {
-    pub(super) fn start(path: &Path, shared: Arc<Mutex<Connection>>) -> rusqlite::Result<Self> {
+    pub(super) fn start(path: &Path, shared: Arc<Batches>) -> rusqlite::Result<Self> {
         let own = super::connect(path)?;
         own.execute_batch("CREATE TABLE IF NOT EXISTS socar_fold (folds INTEGER NOT NULL)")?;
         let mut log = path.as_os_str().to_owned();
@@ -106,7 +107,7 @@ impl Work {
                 break;
             }
         }
-        let _everyone_waits = self.shared.lock();
+        let _everyone_waits = self.shared.lock_committed();
         if self.checkpoint("PASSIVE")?.done() {
             self.own.execute(
                 "INSERT INTO socar_fold (rowid, folds) VALUES (1, 1)

@@ -6,7 +6,7 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS thing (id INTEGER PRIMARY KEY, b
 
 fn count(database: &Database) -> i64 {
     database
-        .with(|connection| connection.query_row("SELECT count(*) FROM thing", [], |r| r.get(0)))
+        .read(|connection| connection.query_row("SELECT count(*) FROM thing", [], |r| r.get(0)))
         .unwrap()
 }
 
@@ -70,6 +70,10 @@ fn two_processes_on_one_file_wait_for_each_other() {
             });
         }
     });
+    for database in &databases {
+        let all = Written::from_now(database);
+        futures::executor::block_on(all.settle()).unwrap();
+    }
     assert_eq!(count(&databases[0]), 2000);
 }
 
@@ -81,7 +85,7 @@ fn the_log_is_folded_while_a_writer_never_rests() {
     database.create(TABLE).unwrap();
     let folds = || -> i64 {
         database
-            .with(|c| {
+            .read(|c| {
                 c.query_row("SELECT coalesce(max(folds), 0) FROM socar_fold", [], |r| {
                     r.get(0)
                 })
@@ -92,7 +96,7 @@ fn the_log_is_folded_while_a_writer_never_rests() {
     while folds() < 2 {
         for _ in 0..100 {
             database
-                .with(|connection| insert(connection, 16 * 1024))
+                .write(|connection| insert(connection, 16 * 1024))
                 .unwrap();
         }
         assert!(started.elapsed() < Duration::from_secs(60), "never folded");
@@ -105,7 +109,7 @@ fn everything_is_there_after_reopening() {
     let path = folder.path().join("deep/socar.db");
     let database = Database::open(&path).unwrap();
     database.create(TABLE).unwrap();
-    database.with(|connection| insert(connection, 10)).unwrap();
+    database.write(|connection| insert(connection, 10)).unwrap();
     drop(database);
     let database = Database::open(&path).unwrap();
     assert_eq!(count(&database), 1);
@@ -122,4 +126,76 @@ fn a_file_that_is_no_database_is_named() {
     .unwrap();
     let error = Database::open(&path).err().unwrap().to_string();
     assert!(error.contains("socar.db"), "{error}");
+}
+
+/// What another process finds in the file.
+fn count_from_outside(path: &Path) -> i64 {
+    let connection = Connection::open(path).unwrap();
+    connection.busy_timeout(Duration::from_secs(5)).unwrap();
+    connection
+        .query_row("SELECT count(*) FROM thing", [], |row| row.get(0))
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_settled_is_in_the_file_however_many_wait_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socar.db");
+    let database = Database::open(&path).unwrap();
+    database.create(TABLE).unwrap();
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (database, path) = (database.clone(), path.clone());
+        writers.spawn(async move {
+            for written in 1..=20 {
+                let call = Written::from_now(&database);
+                database.write(|connection| insert(connection, 1)).unwrap();
+                call.settle().await.unwrap();
+                assert!(count_from_outside(&path) >= written);
+            }
+        });
+    }
+    writers.join_all().await;
+    assert_eq!(count_from_outside(&path), 160);
+}
+
+#[test]
+fn what_nobody_waits_for_is_in_the_file_soon() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socar.db");
+    let database = Database::open(&path).unwrap();
+    database.create(TABLE).unwrap();
+    database.write(|connection| insert(connection, 1)).unwrap();
+    let started = Instant::now();
+    while count_from_outside(&path) == 0 {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "never committed"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_nothing_that_was_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socar.db");
+    let database = Database::open(&path).unwrap();
+    database.create(TABLE).unwrap();
+    database
+        .read(|c| c.pragma_update_and_check(None, "max_page_count", 64, |_| Ok(())))
+        .unwrap();
+    let mut settled = 0;
+    let mut lost = false;
+    for size in [1, 1, 1 << 20, 1, 1 << 20, 1] {
+        let call = Written::from_now(&database);
+        let written = database.write(|connection| insert(connection, size));
+        match (call.settle().await, written) {
+            (Ok(()), Ok(())) => settled += 1,
+            (Ok(()), Err(_)) => {}
+            (Err(_), Ok(())) => panic!("a write of one byte was lost"),
+            (Err(_), Err(_)) => lost = true,
+        }
+    }
+    assert_eq!(count_from_outside(&path), settled);
+    assert!(settled == 4, "{settled} settled, lost: {lost}");
 }

@@ -1,7 +1,8 @@
 //! The log in the embedded SQLite file.
 //!
 //! An append is one statement and wakes the readers of this process; a reader in another process
-//! sees it when it next looks. What groups do is in [`group`], one transaction for each call.
+//! sees it when it next looks. What groups do is in [`group`], one transaction for each call. What a
+//! reader gets is committed: a crash does not take back what a component has reacted to.
 
 mod group;
 
@@ -19,7 +20,7 @@ use super::{
     DEAD, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError, Position, Reader,
     dead_letters, fields,
 };
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Written};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS socar_log_entry (
@@ -89,13 +90,12 @@ impl EmbeddedLog {
         })
     }
 
-    /// Wakes who waits for this stream, and answers how many groups read it.
+    /// How many groups read this stream. The append before has woken those that wait.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn wake(&self, stream: &str) -> Result<i64, LogError> {
-        self.appended.notify_waiters();
-        Ok(self.database.with(|connection| {
+    pub fn readers(&self, stream: &str) -> Result<i64, LogError> {
+        Ok(self.database.read(|connection| {
             connection
                 .prepare_cached("SELECT count(*) FROM socar_log_group WHERE stream = ?1")?
                 .query_row([stream], |row| row.get(0))
@@ -140,16 +140,33 @@ impl EmbeddedLog {
             tokio::pin!(appended);
             // From here on no append goes unnoticed, also one between looking and waiting.
             appended.as_mut().enable();
-            let (taken, handed_over) = self
-                .database
-                .transaction(|connection| group::take(connection, reader, limit))?;
-            if handed_over {
-                self.appended.notify_waiters();
+            let written = Written::from_now(&self.database);
+            let taken = self.take_now(reader, limit)?;
+            if !taken.is_empty() {
+                written.settle().await?;
+                return Ok(taken);
             }
-            if !taken.is_empty() || timeout_at(deadline, appended).await.is_err() {
+            if timeout_at(deadline, appended).await.is_err() {
                 return Ok(taken);
             }
         }
+    }
+
+    /// Most appends are none of this reader's business, so it looks before it writes.
+    fn take_now(&self, reader: &Reader, limit: usize) -> Result<Vec<Delivery>, LogError> {
+        let news = self
+            .database
+            .read(|connection| group::has_news(connection, reader));
+        if !news? {
+            return Ok(Vec::new());
+        }
+        let (taken, handed_over) = self
+            .database
+            .transaction(|connection| group::take(connection, reader, limit))?;
+        if handed_over {
+            self.appended.notify_waiters();
+        }
+        Ok(taken)
     }
 }
 
@@ -159,7 +176,7 @@ impl EventLog for EmbeddedLog {
         let lane = lane(stream, fields);
         let id = self
             .database
-            .with(|connection| self.insert(connection, stream, &lane, fields))?;
+            .write(|connection| self.insert(connection, stream, &lane, fields))?;
         self.appended.notify_waiters();
         Ok(id)
     }
@@ -172,14 +189,14 @@ impl EventLog for EmbeddedLog {
         limit: usize,
     ) -> Result<Vec<Entry>, LogError> {
         self.database
-            .with(|connection| range(connection, stream, from, to, limit))?
+            .read(|connection| range(connection, stream, from, to, limit))?
             .into_iter()
             .map(|(id, blob)| entry(stream, id, blob))
             .collect()
     }
 
     async fn length(&self, stream: &str) -> Result<u64, LogError> {
-        Ok(self.database.with(|connection| {
+        Ok(self.database.read(|connection| {
             connection
                 .prepare_cached("SELECT count(*) FROM socar_log_entry WHERE stream = ?1")?
                 .query_row([stream], |row| row.get(0).map(unsigned))
@@ -189,7 +206,7 @@ impl EventLog for EmbeddedLog {
     async fn remove(&self, stream: &str, id: EntryId) -> Result<bool, LogError> {
         Ok(self
             .database
-            .with(|connection| remove(connection, stream, id))?)
+            .write(|connection| remove(connection, stream, id))?)
     }
 
     async fn subscribe(&self, reader: &Reader) -> Result<(), LogError> {
@@ -219,7 +236,7 @@ impl EventLog for EmbeddedLog {
         retry_in: Duration,
     ) -> Result<Option<u32>, LogError> {
         let due = milliseconds_from_now(retry_in);
-        Ok(self.database.with(|connection| {
+        Ok(self.database.write(|connection| {
             connection
                 .prepare_cached(
                     "UPDATE socar_log_pending SET attempts = attempts + 1, due = ?4, error = ?5
@@ -263,7 +280,7 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn leave(&self, reader: &Reader) -> Result<(), LogError> {
-        self.database.with(|connection| {
+        self.database.write(|connection| {
             connection.execute(
                 // Below every time, so that it counts as dead; without the sign, when it left.
                 "UPDATE socar_log_session SET seen = -?4
@@ -287,13 +304,13 @@ impl EventLog for EmbeddedLog {
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
         Ok(self
             .database
-            .with(|connection| group::states(connection, stream))?)
+            .read(|connection| group::states(connection, stream))?)
     }
 
     async fn trim(&self, stream: &str, keep: Duration) -> Result<u64, LogError> {
         let age = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
         let before = pack(EntryId::new(now().saturating_sub(age), 0));
-        let removed = self.database.with(|connection| {
+        let removed = self.database.write(|connection| {
             connection
                 .prepare_cached(
                     "DELETE FROM socar_log_entry WHERE stream = ?1 AND id IN (

@@ -72,23 +72,23 @@ impl KeyValue for SqliteStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self
             .database
-            .with(|connection| self.read(connection, key))?)
+            .read(|connection| self.read(connection, key))?)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         Ok(self
             .database
-            .with(|connection| self.write(connection, key, value))?)
+            .write(|connection| self.write(connection, key, value))?)
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         Ok(self
             .database
-            .with(|connection| self.remove(connection, key))?)
+            .write(|connection| self.remove(connection, key))?)
     }
 
     async fn exists(&self, key: &str) -> Result<bool, StoreError> {
-        Ok(self.database.with(|connection| {
+        Ok(self.database.read(|connection| {
             connection
                 .prepare_cached("SELECT 1 FROM spin_key_value WHERE store = ?1 AND key = ?2")?
                 .exists([&self.label, key])
@@ -96,7 +96,7 @@ impl KeyValue for SqliteStore {
     }
 
     async fn keys(&self, cursor: Option<&str>) -> Result<Keys, StoreError> {
-        let keys: Vec<String> = self.database.with(|connection| {
+        let keys: Vec<String> = self.database.read(|connection| {
             connection
                 .prepare_cached(
                     "SELECT key FROM spin_key_value WHERE store = ?1 AND (?2 IS NULL OR key > ?2)
@@ -112,7 +112,7 @@ impl KeyValue for SqliteStore {
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         Ok(self
             .database
-            .with(|connection| keys.iter().map(|key| self.read(connection, key)).collect())?)
+            .read(|connection| keys.iter().map(|key| self.read(connection, key)).collect())?)
     }
 
     async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
@@ -134,23 +134,22 @@ impl KeyValue for SqliteStore {
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        if delta == 0
+            && let Some(bytes) = self.get(key).await?
+        {
+            // Adding 0 is how counters are read.
+            return counter(key, bytes);
+        }
         self.database.transaction(|connection| {
             let present = match self.read(connection, key)? {
                 None => None,
-                Some(bytes) => Some(i64::from_le_bytes(
-                    bytes
-                        .try_into()
-                        .map_err(|_| StoreError::NotACounter(key.to_owned()))?,
-                )),
+                Some(bytes) => Some(counter(key, bytes)?),
             };
             let sum = present
                 .unwrap_or(0)
                 .checked_add(delta)
                 .ok_or_else(|| StoreError::Overflow(key.to_owned()))?;
-            // Adding 0 is how counters are read: no reason to write what is there already.
-            if present != Some(sum) {
-                self.write(connection, key, &sum.to_le_bytes())?;
-            }
+            self.write(connection, key, &sum.to_le_bytes())?;
             Ok(sum)
         })
     }
@@ -161,7 +160,7 @@ impl KeyValue for SqliteStore {
         expected: Option<&[u8]>,
         new: &[u8],
     ) -> Result<bool, StoreError> {
-        let rows = self.database.with(|connection| match expected {
+        let rows = self.database.write(|connection| match expected {
             Some(expected) => connection
                 .prepare_cached(
                     "UPDATE spin_key_value SET value = ?4
@@ -177,4 +176,10 @@ impl KeyValue for SqliteStore {
         })?;
         Ok(rows == 1)
     }
+}
+
+fn counter(key: &str, bytes: Vec<u8>) -> Result<i64, StoreError> {
+    let bytes = bytes.try_into();
+    let bytes = bytes.map_err(|_| StoreError::NotACounter(key.to_owned()))?;
+    Ok(i64::from_le_bytes(bytes))
 }

@@ -328,7 +328,7 @@ async fn sqlite_rows_are_as_stock_spin_has_them() {
     let store = SqliteStore::open(database.clone(), "car").unwrap();
     store.increment("n", 7).await.unwrap();
     let row: (String, String, Vec<u8>) = database
-        .with(|c| {
+        .read(|c| {
             c.query_row("SELECT store, key, value FROM spin_key_value", [], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })

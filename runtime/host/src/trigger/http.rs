@@ -24,7 +24,7 @@ use tracing::{debug, trace, warn};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::Limited;
-use crate::call::{Call, REQUEST_ID};
+use crate::call::REQUEST_ID;
 use crate::component::Component;
 use crate::headers;
 use crate::health::Health;
@@ -174,7 +174,7 @@ impl Server {
         if announced_length(request.headers()).is_some_and(|length| length > limits.body) {
             return Err(Problem::PayloadTooLarge { limit: limits.body });
         }
-        let call = Call::arriving(trace, limits.deadline);
+        let call = component.arriving(trace);
         let mut request = absolute(request).ok_or(Problem::BadRequest)?;
         headers::routed(&mut request, found, client);
         request.headers_mut().remove(CONNECTION);
@@ -184,7 +184,11 @@ impl Server {
             let body = body.map_err(Error::from).boxed_unsync();
             Limited::new(body, limits.body, exceeded.clone()).boxed_unsync()
         });
-        let answer = component.handle(request, call).await;
+        let answer = component.handle(request, call.clone()).await;
+        if let Err(error) = call.settle().await {
+            warn!(component = component.id(), %error, "an answer was withheld");
+            return Err(Problem::NotKept);
+        }
         // A body of unknown length was too long after all: what the guest makes of half a body does not count.
         match exceeded.load(Ordering::Acquire) {
             true => Err(Problem::PayloadTooLarge { limit: limits.body }),

@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use crate::call::{Call, TRACEPARENT};
+use crate::call::TRACEPARENT;
 use crate::component::Component;
 use crate::problem::full;
 use crate::trace::Trace;
@@ -43,7 +43,7 @@ async fn sweep_once(component: &Component) {
     let Ok(request) = request else {
         return;
     };
-    let call = Call::arriving(trace, component.limits().deadline);
+    let call = component.arriving(trace);
     let (id, request_id) = (component.id(), call.trace.id().to_owned());
     match component.handle(request, call).await {
         Ok(response) => {

@@ -163,6 +163,8 @@ impl Place {
         connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        // Without it SQLite plans a statement anew whenever its parameters change, which is every time.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         if !matches!(self, Self::File { attach: true, .. }) {
             connection.authorizer(Some(authorize))?;
         }

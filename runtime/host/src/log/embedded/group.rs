@@ -37,6 +37,31 @@ pub(super) fn subscribe(connection: &Connection, reader: &Reader) -> Result<(), 
     Ok(())
 }
 
+/// Whether taking would bring anything, or an error.
+pub(super) fn has_news(connection: &Connection, reader: &Reader) -> rusqlite::Result<bool> {
+    if !is_consumer(connection, reader)? {
+        return Ok(true);
+    }
+    let inherited = connection
+        .prepare_cached(
+            "SELECT 1 FROM socar_log_pending WHERE reads = ?1 AND consumer = ?2 AND taken = 0",
+        )?
+        .exists([&reader.group, &reader.consumer])?;
+    if inherited {
+        return Ok(true);
+    }
+    let mut unread = connection.prepare_cached(
+        "SELECT 1 FROM socar_log_entry WHERE stream = ?2 AND id > (
+             SELECT cursor FROM socar_log_group WHERE stream = ?2 AND name = ?1)",
+    )?;
+    for stream in reader.streams() {
+        if unread.exists(params![reader.group, stream])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The deliveries, and whether any entry was handed to another consumer.
 pub(super) fn take(
     connection: &Connection,

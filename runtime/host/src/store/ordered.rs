@@ -1,0 +1,81 @@
+//! A store outside the embedded file, whose writes never overtake those inside it.
+//!
+//! The embedded file commits in batches, another store at once. A component with both (an aggregate there, its intent
+//! here) must not find, after a crash, the second write without the first.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{KeyValue, Keys, StoreError};
+use crate::database::{Database, Written};
+
+/// A store whose writes come after those of the embedded file.
+pub struct OrderedStore {
+    inner: Arc<dyn KeyValue>,
+    embedded: Arc<Database>,
+}
+
+impl OrderedStore {
+    /// `inner`, written to after `embedded`.
+    pub fn new(inner: Arc<dyn KeyValue>, embedded: Arc<Database>) -> Self {
+        Self { inner, embedded }
+    }
+
+    /// The store, once everything before is committed.
+    async fn after(&self) -> Result<&dyn KeyValue, StoreError> {
+        Written::from_now(&self.embedded).settle().await?;
+        Ok(&*self.inner)
+    }
+}
+
+#[async_trait]
+impl KeyValue for OrderedStore {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(key).await
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.after().await?.set(key, value).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.after().await?.delete(key).await
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool, StoreError> {
+        self.inner.exists(key).await
+    }
+
+    async fn keys(&self, cursor: Option<&str>) -> Result<Keys, StoreError> {
+        self.inner.keys(cursor).await
+    }
+
+    async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.inner.get_many(keys).await
+    }
+
+    async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
+        self.after().await?.set_many(pairs).await
+    }
+
+    async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
+        self.after().await?.delete_many(keys).await
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        self.after().await?.increment(key, delta).await
+    }
+
+    async fn compare_and_swap(
+        &self,
+        key: &str,
+        expected: Option<&[u8]>,
+        new: &[u8],
+    ) -> Result<bool, StoreError> {
+        self.after()
+            .await?
+            .compare_and_swap(key, expected, new)
+            .await
+    }
+}
