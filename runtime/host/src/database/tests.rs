@@ -46,8 +46,8 @@ fn a_panic_inside_a_transaction_harms_only_its_caller() {
     assert_eq!(count(&database), 1);
 }
 
-#[test]
-fn two_processes_on_one_file_wait_for_each_other() {
+#[tokio::test]
+async fn two_processes_on_one_file_wait_for_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socar.db");
     // Two handles are two connections, which is what two processes are to SQLite.
@@ -71,8 +71,7 @@ fn two_processes_on_one_file_wait_for_each_other() {
         }
     });
     for database in &databases {
-        let all = Written::from_now(database);
-        futures::executor::block_on(all.settle()).unwrap();
+        Written::from_now(database).settle().await.unwrap();
     }
     assert_eq!(count(&databases[0]), 2000);
 }
