@@ -6,5 +6,6 @@ mod capabilities;
 mod chaining;
 mod delivery;
 mod isolation;
+mod listener;
 mod saboteur;
 mod serving;

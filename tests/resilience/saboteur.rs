@@ -1,11 +1,12 @@
 //! A platform with the saboteur on it, and a healthy neighbour of the same code.
 
-use std::path::Path;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use harness::{Answer, Ask, Client, Process, Protocol, root, socar, under_target};
+use harness::{Answer, Ask, Client, Process, Protocol, read, root, socar, under_target};
 use http::Method;
 use tempfile::TempDir;
 
@@ -29,11 +30,28 @@ impl Saboteur {
 
     /// A host of one's own, with more arguments.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_on(
+            new_state(),
+            Path::new("tests/saboteur/spin.toml"),
+            arguments,
+        )
+    }
+
+    /// A host with a manifest of its own: these lines are added to `[application.tool.socar]`.
+    pub fn start_with(policy: &str, arguments: &[&str]) -> Self {
+        let state = new_state();
+        let manifest = manifest_in(state.path());
+        let files = manifest.with_file_name("files");
+        std::fs::create_dir_all(&files).expect("a folder for the application");
+        std::fs::copy(root().join(FILE), files.join("note.txt")).expect("a copy of a file");
+        std::fs::write(&manifest, manifest_with(policy)).expect("a manifest");
+        Self::start_on(state, &manifest, arguments)
+    }
+
+    fn start_on(state: TempDir, manifest: &Path, arguments: &[&str]) -> Self {
         ensure_built();
-        let state = TempDir::with_prefix("saboteur-").expect("a folder for the state");
-        let cache = state.path().join("cache");
-        std::os::unix::fs::symlink(under_target("cache"), cache).expect("a link to the cache");
-        let process = Process::start("socar", command(state.path(), arguments), state.path());
+        let command = command(manifest, state.path(), arguments);
+        let process = Process::start("socar", command, state.path());
         let url = process.wait_for(PATIENCE, |line| {
             line.strip_prefix("Serving ").map(str::to_owned)
         });
@@ -78,19 +96,50 @@ impl Saboteur {
     pub fn state(&self) -> &Path {
         self._state.path()
     }
+
+    /// Where it listens, for a socket of one's own.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// A connection without a protocol.
+    pub fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address()).expect("a connection")
+    }
 }
 
-fn command(state: &Path, arguments: &[&str]) -> Command {
+/// The text of the saboteur's manifest, for another folder and with more policies.
+pub fn manifest_with(policy: &str) -> String {
+    read("tests/saboteur/spin.toml")
+        .replace("../../target", &root().join("target").to_string_lossy())
+        .replace(
+            "memory = \"32MiB\"\n",
+            &format!("memory = \"32MiB\"\n{policy}\n"),
+        )
+}
+
+/// What the manifest lets the saboteur read.
+const FILE: &str = "tests/saboteur/files/note.txt";
+
+fn manifest_in(state: &Path) -> PathBuf {
+    state.join("app").join("spin.toml")
+}
+
+fn new_state() -> TempDir {
+    let state = TempDir::with_prefix("saboteur-").expect("a folder for the state");
+    let cache = state.path().join("cache");
+    std::os::unix::fs::symlink(under_target("cache"), cache).expect("a link to the cache");
+    state
+}
+
+fn command(manifest: &Path, state: &Path, arguments: &[&str]) -> Command {
     let mut command = socar();
-    command.args([
-        "up",
-        "-f",
-        "tests/saboteur/spin.toml",
-        "--listen",
-        "127.0.0.1:0",
-        "--state-dir",
-    ]);
-    command.arg(state).args(arguments);
+    command
+        .args(["up", "--listen", "127.0.0.1:0", "-f"])
+        .arg(manifest)
+        .arg("--state-dir")
+        .arg(state)
+        .args(arguments);
     command
 }
 

@@ -82,6 +82,41 @@ fn a_body_beyond_the_limit_is_refused() {
     assert!(answer.text().contains("body 1048576 bytes"));
 }
 
+/// A client that sends on while the host has answered and gone would see a reset, and never the answer.
+#[test]
+fn a_refusal_reaches_a_client_that_sends_eight_times_too_much() {
+    let saboteur = Saboteur::shared();
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let client = Client::new(saboteur.url(), protocol);
+        for _ in 0..3 {
+            client
+                .ask(Method::POST, "/echo")
+                .body("text/plain", vec![b'x'; 8 << 20])
+                .send()
+                .problem(413, "payload-too-large");
+        }
+        client.ask(Method::GET, "/greet/on").send().is(200);
+    }
+}
+
+#[test]
+fn a_refusal_reaches_a_client_that_would_send_for_ever() {
+    let saboteur = Saboteur::shared();
+    let mut stream = saboteur.connect();
+    let length = 1_u64 << 30;
+    let head = format!("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("the head is sent");
+    for _ in 0..16 {
+        stream.write_all(&[b'x'; 1 << 20]).expect("it still reads");
+    }
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .expect("an answer and an end");
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+}
+
 #[test]
 fn a_body_of_unknown_length_beyond_the_limit_is_refused_too() {
     let address = Saboteur::shared()

@@ -29,11 +29,13 @@ use crate::cli::Up;
 use crate::component::Component;
 use crate::component_build;
 use crate::delivery::{Deliveries, Pace};
+use crate::descriptors;
 use crate::health::Health;
 use crate::instance::IDLE;
 use crate::manifest::{App, Environment, Overrides};
 use crate::memory;
 use crate::runtime_config::RuntimeConfig;
+use crate::trigger::http::upload::Warehouse;
 use crate::trigger::http::{self, Server};
 use crate::trigger::sweep;
 use events::Reactions;
@@ -63,6 +65,7 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         warn!("{flag} has no meaning here and is ignored");
     }
     memory::return_large_blocks();
+    descriptors::raise_limit();
     let admin = Admin::new(&options.admin)?;
     let plan = plan(options)?;
     let listener = http::bind(options.listen).await?;
@@ -81,6 +84,8 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         routes: plan.app.routes.clone(),
         components: components.clone(),
         health: health.clone(),
+        listener: Arc::new(plan.app.listener.clone()),
+        warehouse: Warehouse::new(plan.app.listener.bodies),
     };
     let drain = drain_time(&components);
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();

@@ -2,8 +2,6 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,13 +21,6 @@ pub struct Paced {
     body: WasiBody,
     patience: Duration,
     alarm: Pin<Box<Sleep>>,
-}
-
-/// Fails when the body turns out longer than allowed, and tells.
-pub struct Limited {
-    body: WasiBody,
-    left: u64,
-    exceeded: Arc<AtomicBool>,
 }
 
 // === impl Held ===
@@ -116,74 +107,15 @@ impl Body for Paced {
     }
 }
 
-// === impl Limited ===
-
-impl Limited {
-    /// Lets at most `limit` bytes through; sets `exceeded` when there were more.
-    pub fn new(body: WasiBody, limit: u64, exceeded: Arc<AtomicBool>) -> Self {
-        Self {
-            body,
-            left: limit,
-            exceeded,
-        }
-    }
-}
-
-impl Body for Limited {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &frame {
-            let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-            match self.left.checked_sub(length) {
-                Some(left) => self.left = left,
-                None => {
-                    self.exceeded.store(true, Ordering::Release);
-                    return Poll::Ready(Some(Err(Error::HttpRequestBodySize(None))));
-                }
-            }
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::problem::full;
     use http_body_util::{BodyExt as _, StreamBody};
+    use std::sync::Arc;
 
     fn endless() -> WasiBody {
         StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Error>>()).boxed_unsync()
-    }
-
-    #[tokio::test]
-    async fn a_body_within_its_limit_passes_unchanged() {
-        let exceeded = Arc::default();
-        let body = Limited::new(full("12345"), 5, Arc::clone(&exceeded));
-        assert_eq!(body.collect().await.unwrap().to_bytes(), "12345");
-        assert!(!exceeded.load(Ordering::Acquire));
-    }
-
-    #[tokio::test]
-    async fn a_body_beyond_its_limit_fails_and_tells() {
-        let exceeded = Arc::default();
-        let body = Limited::new(full("123456"), 5, Arc::clone(&exceeded));
-        assert!(body.collect().await.is_err());
-        assert!(exceeded.load(Ordering::Acquire));
     }
 
     #[tokio::test]

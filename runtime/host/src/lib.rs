@@ -29,6 +29,7 @@ pub mod component_build;
 pub mod database;
 pub mod dead_letters;
 pub mod delivery;
+mod descriptors;
 pub mod engine;
 pub mod headers;
 pub mod health;

@@ -36,7 +36,7 @@ mod template;
 mod tests;
 mod variables;
 
-use crate::policy::Policy;
+use crate::policy::{Listener, Policy};
 
 pub use error::{ConfigError, Located, Location};
 pub(crate) use error::{is_slip, known_names};
@@ -69,6 +69,8 @@ pub struct App {
     /// The address of the platform's event log, `[application.trigger.redis] address`. The host itself serves every
     /// connection that a component opens to this address.
     pub redis_address: Option<String>,
+    /// What clients may do, `[application.tool.socar.listener]`.
+    pub listener: Listener,
 }
 
 /// One `[component.<id>]`.

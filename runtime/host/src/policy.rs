@@ -1,13 +1,18 @@
 //! How long, how much, how many: the `tool.socar` tables of a manifest, which stock Spin ignores.
 //!
 //! `[application.tool.socar]` holds for every component, `[component.<id>.tool.socar]` for one. A key is read in
-//! [`Policy::overlay`] and nowhere else, so a new one is a field, its default and one line there.
+//! [`Policy::overlay`] and nowhere else, so a new one is a field, its default and one line there. The listener, of which
+//! there is one, has a table of its own ([`Listener`]).
+
+mod listener;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::manifest::document::{Table, Value};
 use crate::manifest::{ConfigError, known_names};
+
+pub use listener::Listener;
 
 /// What guards the calls of one component.
 #[derive(Clone, Debug, PartialEq, Eq)]

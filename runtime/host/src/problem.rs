@@ -26,6 +26,15 @@ pub enum Problem {
         /// The longest body allowed, in bytes.
         limit: u64,
     },
+    /// The client stopped sending before its request was complete.
+    #[error("the request did not arrive in time")]
+    RequestTimeout,
+    /// The body broke off.
+    #[error("the body ended before it was complete")]
+    BodyIncomplete,
+    /// Too many clients at once: connections, or bodies that wait for their end.
+    #[error("the platform serves as many clients as it can")]
+    Crowded,
     /// The component did not answer in time.
     #[error("component `{component}` did not answer before its deadline")]
     DeadlineExceeded {
@@ -63,12 +72,13 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::BodyIncomplete => StatusCode::BAD_REQUEST,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::ComponentTrapped { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Overloaded { .. } | Self::NotKept | Self::Stopping => {
+            Self::Overloaded { .. } | Self::Crowded | Self::NotKept | Self::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::LoopDetected { .. } => StatusCode::LOOP_DETECTED,
@@ -80,11 +90,13 @@ impl Problem {
         match self {
             Self::NotFound => "not-found",
             Self::BadRequest => "bad-request",
+            Self::BodyIncomplete => "body-incomplete",
+            Self::RequestTimeout => "request-timeout",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::PayloadTooLarge { .. } => "payload-too-large",
             Self::DeadlineExceeded { .. } => "deadline-exceeded",
             Self::ComponentTrapped { .. } => "component-trapped",
-            Self::Overloaded { .. } => "overloaded",
+            Self::Overloaded { .. } | Self::Crowded => "overloaded",
             Self::NotKept => "not-kept",
             Self::Stopping => "stopping",
             Self::LoopDetected { .. } => "loop-detected",

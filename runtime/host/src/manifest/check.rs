@@ -18,7 +18,7 @@ use super::routes::{Handler, Pattern, RouteTable, StaticResponse};
 use super::schema::{self, Answer};
 use super::variables::{Overrides, Values};
 use super::{App, Build, Component, RedisTrigger};
-use crate::policy::Policy;
+use crate::policy::{Listener, Policy};
 
 /// What the checks of single parts need to know about the whole.
 struct Context<'a> {
@@ -36,6 +36,7 @@ pub(crate) fn check(
     overrides: &Overrides,
 ) -> Result<App, ConfigError> {
     let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let (policy, listener) = policies(manifest.policy)?;
     let context = Context {
         root: file.parent().map(Path::to_owned).unwrap_or_default(),
         ids: manifest
@@ -44,10 +45,7 @@ pub(crate) fn check(
             .map(|component| component.id.clone())
             .collect(),
         values: Values::resolve(&path.display().to_string(), &manifest.variables, overrides)?,
-        policy: match manifest.policy {
-            Some(table) => Policy::read_defaults(table)?,
-            None => Policy::default(),
-        },
+        policy,
         selected: &overrides.components,
     };
     context.check_selection()?;
@@ -64,6 +62,7 @@ pub(crate) fn check(
 
     let keep = |id: &ComponentId| context.keeps(id);
     Ok(App {
+        listener,
         manifest: file,
         name: manifest.name,
         version: manifest.version,
@@ -80,6 +79,18 @@ pub(crate) fn check(
         redis_address,
         root: context.root,
     })
+}
+
+/// What `[application.tool.socar]` says.
+fn policies(table: Option<Table>) -> Result<(Policy, Listener), ConfigError> {
+    let Some(mut table) = table else {
+        return Ok(Default::default());
+    };
+    let listener = match table.table("listener")? {
+        Some(table) => Listener::read(table)?,
+        None => Listener::default(),
+    };
+    Ok((Policy::read_defaults(table)?, listener))
 }
 
 impl Context<'_> {

@@ -140,6 +140,14 @@ fn an_unknown_key_at_any_level() {
                 r#"spin.toml:10: `component.car.tool.socar.deadlin` = "5s": unknown key; did you mean `deadline`?"#,
             ),
             (
+                "[application.tool.socar.listener]\nconnections = 0",
+                r#"spin.toml:10: `application.tool.socar.listener.connections` = 0: out of bounds; write a number from 1 to 100000"#,
+            ),
+            (
+                "[application.tool.socar.listener]\nidel = \"60s\"",
+                r#"spin.toml:10: `application.tool.socar.listener.idel` = "60s": unknown key; did you mean `idle`?"#,
+            ),
+            (
                 "[application.tool.socar]\nsweep = \"5s\"",
                 r#"spin.toml:10: `application.tool.socar.sweep` = "5s": only a component can be swept; move it to the [component.<id>.tool.socar] of each component that answers POST /internal/sweep"#,
             ),

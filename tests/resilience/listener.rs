@@ -1,0 +1,187 @@
+//! The front door: clients that are slow, greedy or many do not keep others out.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harness::{Client, Protocol, eventually};
+use http::Method;
+
+use crate::saboteur::Saboteur;
+
+/// Small enough to be reached, large enough to wait for.
+const SMALL: &str = r#"
+[application.tool.socar.listener]
+connections = 16
+headers = 16
+head = "8KiB"
+head_time = "500ms"
+body_time = "2s"
+body_pause = "500ms"
+write_pause = "500ms"
+idle = "1500ms"
+"#;
+
+fn small() -> Saboteur {
+    Saboteur::start_with(SMALL, &[])
+}
+
+fn all_of(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    // A reset at the end takes nothing away from what was read before.
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn clients_that_never_finish_their_request_keep_nobody_out() {
+    // Patience enough to hold every place for the whole test: only making room lets others in.
+    let patient = SMALL.replace("\"500ms\"", "\"1h\"");
+    let saboteur = Saboteur::start_with(&patient, &[]);
+    let mut slow: Vec<TcpStream> = (0..64).map(|_| saboteur.connect()).collect();
+    for stream in &mut slow {
+        // Those who had to make room for others cannot send any more.
+        let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: ");
+    }
+    for _ in 0..8 {
+        let client = Client::new(saboteur.url(), Protocol::Http1);
+        let begun = Instant::now();
+        client.ask(Method::GET, "/greet/me").send().is(200);
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+    drop(slow);
+}
+
+#[test]
+fn a_request_that_is_never_finished_is_given_up() {
+    let saboteur = small();
+    let mut stream = saboteur.connect();
+    let begun = Instant::now();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        .expect("half a head");
+    let answer = all_of(stream);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(begun.elapsed() >= Duration::from_millis(500));
+}
+
+#[test]
+fn a_body_that_stalls_or_drips_is_given_up_and_costs_no_instance() {
+    let saboteur = small();
+    let head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n";
+    let mut stalls = saboteur.connect();
+    stalls.write_all(head.as_bytes()).expect("a head");
+    let answer = all_of(stalls);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("request-timeout"), "{answer}");
+
+    let mut drips = saboteur.connect();
+    drips.write_all(head.as_bytes()).expect("a head");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(10) && drips.write_all(b"x").is_ok() {
+        thread::sleep(Duration::from_millis(100));
+    }
+    let answer = all_of(drips);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert_eq!(
+        saboteur.order("/count").text(),
+        "1",
+        "an instance has seen those requests"
+    );
+}
+
+#[test]
+fn nobody_waits_for_a_place_and_health_stays_readable() {
+    let saboteur = small();
+    thread::scope(|scope| {
+        let busy: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    Client::new(saboteur.url(), Protocol::Http1)
+                        .ask(Method::GET, "/sleep?ms=1500")
+                        .send()
+                })
+            })
+            .collect();
+        eventually(
+            || saboteur.log().matches("sleeping 1500 ms").count(),
+            |count| *count == 16,
+        );
+        let begun = Instant::now();
+        let client = Client::new(saboteur.url(), Protocol::Http1);
+        let refused = client.ask(Method::GET, "/greet/me").send();
+        refused.problem(503, "overloaded");
+        assert_eq!(refused.header("retry-after"), "1");
+        client.ask(Method::GET, "/livez").send().is(200);
+        client.ask(Method::GET, "/readyz").send().is(200);
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            begun.elapsed()
+        );
+        for busy in busy {
+            busy.join().expect("an answer").is(200);
+        }
+    });
+    eventually(
+        || saboteur.order("/greet/me").status,
+        |status| *status == 200,
+    );
+}
+
+#[test]
+fn too_many_headers_are_answered() {
+    let saboteur = small();
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let large = Client::new(saboteur.url(), protocol)
+            .ask(Method::GET, "/greet/me")
+            .header("x-large", &"x".repeat(16 << 10));
+        assert_eq!(
+            large.try_send().map(|answer| answer.status),
+            Ok(431),
+            "{protocol:?}"
+        );
+    }
+    let mut many = Client::new(saboteur.url(), Protocol::Http1).ask(Method::GET, "/greet/me");
+    for number in 0..32 {
+        many = many.header(&format!("x-{number}"), "x");
+    }
+    many.send().is(431);
+}
+
+#[test]
+fn a_client_that_takes_no_answer_is_left() {
+    let saboteur = small();
+    let mut stream = saboteur.connect();
+    // More than the buffers of both sockets hold.
+    let request = "GET /flood?kib=24000 HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).expect("the answer begins");
+    // The deadline of the component would end it only later.
+    thread::sleep(Duration::from_millis(1200));
+    let answer = all_of(stream);
+    assert!(answer.len() < 24_000 << 10, "{} bytes came", answer.len());
+}
+
+#[test]
+fn an_idle_connection_is_closed() {
+    let saboteur = small();
+    let mut stream = saboteur.connect();
+    stream
+        .write_all(b"GET /static HTTP/1.1\r\nHost: x\r\n\r\n")
+        .expect("a request");
+    let begun = Instant::now();
+    let answer = all_of(stream);
+    assert!(answer.ends_with("static"), "{answer}");
+    assert!(
+        begun.elapsed() >= Duration::from_millis(1400),
+        "{:?}",
+        begun.elapsed()
+    );
+}
