@@ -124,6 +124,11 @@ impl Process {
         text(said.lines.get(from..).unwrap_or_default())
     }
 
+    /// Asks the program to look at its configuration again (SIGHUP).
+    pub fn hang_up(&self) {
+        signal("HUP", self.id);
+    }
+
     /// Asks the program to stop (SIGTERM) and returns how it ended.
     ///
     /// # Panics

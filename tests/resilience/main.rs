@@ -2,10 +2,14 @@
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
+mod autoscale;
 mod capabilities;
 mod chaining;
 mod delivery;
 mod isolation;
 mod listener;
+mod readiness;
 mod saboteur;
+mod self_healing;
 mod serving;
+mod zero_downtime;

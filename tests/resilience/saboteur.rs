@@ -37,7 +37,8 @@ impl Saboteur {
         )
     }
 
-    /// A host with a manifest of its own: these lines are added to `[application.tool.socar]`.
+    /// A host with a manifest of its own: these lines are added to `[application.tool.socar]`. The test may change the
+    /// manifest later ([`Saboteur::manifest`]).
     pub fn start_with(policy: &str, arguments: &[&str]) -> Self {
         let state = new_state();
         let manifest = manifest_in(state.path());
@@ -100,6 +101,39 @@ impl Saboteur {
     /// Where it listens, for a socket of one's own.
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
+    }
+
+    /// What an operator sees at this path of the admin listener.
+    #[track_caller]
+    pub fn admin(&self, path: &str) -> serde_json::Value {
+        self.steer(Method::GET, path).send().is(200).json()
+    }
+
+    /// What an operator asks the admin listener.
+    pub fn steer(&self, method: Method, path: &str) -> Ask {
+        let address = std::fs::read_to_string(self.state().join("admin")).expect("an address");
+        self.client
+            .ask(method, &format!("http://{}{path}", address.trim()))
+    }
+
+    /// The manifest of one that was started with [`Saboteur::start_with`].
+    pub fn manifest(&self) -> PathBuf {
+        manifest_in(self.state())
+    }
+
+    /// Runs `socar reload`, and returns whether it was done and what was said.
+    pub fn reload(&self) -> (bool, String) {
+        let mut command = socar();
+        command.arg("reload").arg("--state-dir").arg(self.state());
+        let output = command.output().expect("socar starts");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        (output.status.success(), said)
+    }
+
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        self.process.hang_up();
     }
 
     /// A connection without a protocol.

@@ -13,7 +13,9 @@ pub mod answer;
 pub mod client;
 pub mod dead_letters;
 pub mod guard;
+pub mod instances;
 pub mod listener;
+pub mod reload;
 pub mod routes;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,9 @@
 
 pub(crate) mod events;
 mod foundation;
+pub mod generation;
 mod load;
+pub mod reload;
 mod stores;
 mod world;
 
@@ -19,8 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use parking_lot::Mutex;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
@@ -31,29 +34,40 @@ use crate::component_build;
 use crate::delivery::{Deliveries, Pace};
 use crate::descriptors;
 use crate::health::Health;
-use crate::instance::IDLE;
 use crate::manifest::{App, Environment, Overrides};
 use crate::memory;
 use crate::runtime_config::RuntimeConfig;
-use crate::trigger::http::upload::Warehouse;
 use crate::trigger::http::{self, Server};
-use crate::trigger::sweep;
 use events::Reactions;
+use generation::{Current, Generation};
+use load::Workshop;
+use reload::{Deliver, Reloader};
 
 pub use foundation::Foundation;
+
+/// The number of the generation that is started.
+const FIRST: u64 = 1;
+
+/// How often idle instances are looked at that handle messages.
+const TIDY: Duration = Duration::from_secs(1);
 
 /// The components of the application by id.
 pub type Components = BTreeMap<String, Arc<Component>>;
 
 /// What an application needs before its components can be loaded.
 struct Plan {
-    app: App,
-    config: RuntimeConfig,
+    blueprint: Blueprint,
     state: PathBuf,
     /// The largest linear memory of any component, if the person who starts the platform has a say.
     memory: Option<usize>,
     /// Held as long as the application runs: two hosts on one state directory would take each other's events.
     _lock: File,
+}
+
+/// What somebody wrote and built: all that a reload looks at again.
+pub struct Blueprint {
+    app: App,
+    config: RuntimeConfig,
 }
 
 /// Runs the application until it is told to stop.
@@ -71,58 +85,54 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     let listener = http::bind(options.listen).await?;
     let address = listener.local_addr()?;
     let admin_listener = admin::Listener::bind(&options.admin, &plan.state).await?;
+    let app = &plan.blueprint.app;
     let foundation = Foundation::open(
         &plan.state,
-        plan.app.redis_address.as_deref(),
+        app.redis_address.as_deref(),
         options.redis_url.as_deref(),
     )?;
-    let components = load::load(&plan, &foundation, address)?;
+    let mut workshop = Workshop::new(&plan, &foundation, address);
+    let components = workshop.load(&plan.blueprint, FIRST)?;
 
     let (stop, stopped) = watch::channel(false);
-    let health = Health::new(&plan.app.name, &plan.app.version);
-    let server = Server {
-        routes: plan.app.routes.clone(),
-        components: components.clone(),
-        health: health.clone(),
-        listener: Arc::new(plan.app.listener.clone()),
-        warehouse: Warehouse::new(plan.app.listener.bodies),
-    };
-    let drain = drain_time(&components);
+    let health = Health::new(&app.name, &app.version);
+    let current = Current::new(Generation::new(FIRST, app, components));
+    let drain = current.get().drain_time();
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    let server = Server {
+        current: current.clone(),
+        health: health.clone(),
+    };
     tasks.spawn(http::serve(
         Arc::new(server),
         listener,
         stopped.clone(),
         drain,
     ));
-    for component in &plan.app.components {
-        if let (Some(period), Some(swept)) = (
-            component.policy.sweep,
-            components.get(component.id.as_str()),
-        ) {
-            tasks.spawn(sweep::sweep(swept.clone(), period, stopped.clone()));
-        }
-    }
-    if let Some(redis) = foundation.redis {
+    tasks.spawn(health.clone().beat(stopped.clone()));
+    if let Some(redis) = foundation.redis.clone() {
         tasks.spawn(health.clone().watch(redis, stopped.clone()));
     }
-    let admin = admin.with(admin::dead_letters::routes(foundation.log.clone()));
+    let (wishes, wished) = mpsc::channel(1);
+    let admin = admin
+        .with(admin::dead_letters::routes(foundation.log.clone()))
+        .with(admin::reload::routes(wishes))
+        .with(admin::instances::routes(current.clone()));
     tasks.spawn(admin::listener::serve(
         Arc::new(admin),
         admin_listener,
         stopped.clone(),
     ));
-    tasks.spawn(tidy(components.clone(), stopped));
-    let deliveries = Deliveries::start(
-        foundation.log,
-        Arc::new(Reactions(components)),
-        &foundation.host,
-        events::subscriptions(&plan.app),
-        Pace {
-            drain,
-            ..Pace::default()
-        },
-    );
+    tasks.spawn(tidy(current.clone(), stopped.clone()));
+    let reloader = Reloader {
+        options: options.clone(),
+        blueprint: plan.blueprint,
+        workshop: Arc::new(Mutex::new(workshop)),
+        deliver: deliver(foundation, current.clone(), drain),
+        current,
+        health: health.clone(),
+    };
+    tasks.spawn(reloader.run(wished, stopped));
 
     let mut signals = Signals::listen()?;
     health.set_serving(true);
@@ -134,10 +144,7 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     health.set_serving(false);
     info!("stopping: no new requests, finishing those in flight");
     let _ = stop.send(true);
-    let finish = async {
-        let requests = async { while tasks.join_next().await.is_some() {} };
-        tokio::join!(requests, deliveries.stop());
-    };
+    let finish = async { while tasks.join_next().await.is_some() {} };
     tokio::select! {
         () = finish => {}
         () = tokio::time::sleep(drain + Duration::from_secs(1)) => warn!("some work did not finish in time"),
@@ -146,19 +153,41 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     ending
 }
 
-fn plan(options: &Up) -> anyhow::Result<Plan> {
-    let config = RuntimeConfig::load(options.runtime_config_file.as_deref())?;
-    let overrides = Overrides {
-        variables: options.variables.clone(),
-        providers: config.variables_providers.clone(),
-        environment: Environment::of_this_process(),
-        components: options.components.clone(),
-    };
-    let app = App::load(&options.from, &overrides)?;
-    if options.build {
-        component_build::build(&app)?;
+/// How deliveries are started, with whatever subscriptions.
+fn deliver(foundation: Foundation, current: Current, drain: Duration) -> Deliver {
+    let Foundation { log, host, .. } = foundation;
+    Box::new(move |subscriptions| {
+        let pace = Pace {
+            drain,
+            ..Pace::default()
+        };
+        let reactions = Arc::new(Reactions(current.clone()));
+        Deliveries::start(log.clone(), reactions, &host, subscriptions, pace)
+    })
+}
+
+impl Blueprint {
+    /// Reads what the options name, and builds it first if asked to.
+    fn read(options: &Up, build: bool) -> anyhow::Result<Self> {
+        let config = RuntimeConfig::load(options.runtime_config_file.as_deref())?;
+        let overrides = Overrides {
+            variables: options.variables.clone(),
+            providers: config.variables_providers.clone(),
+            environment: Environment::of_this_process(),
+            components: options.components.clone(),
+        };
+        let app = App::load(&options.from, &overrides)?;
+        if build {
+            component_build::build(&app)?;
+        }
+        app.check_sources()?;
+        Ok(Self { app, config })
     }
-    app.check_sources()?;
+}
+
+fn plan(options: &Up) -> anyhow::Result<Plan> {
+    let blueprint = Blueprint::read(options, options.build)?;
+    let Blueprint { app, config } = &blueprint;
     let state = options
         .state_dir
         .clone()
@@ -169,8 +198,7 @@ fn plan(options: &Up) -> anyhow::Result<Plan> {
     let lock = lock(&state)?;
     let memory = options.max_instance_memory.or(config.max_instance_memory);
     Ok(Plan {
-        app,
-        config,
+        blueprint,
         state,
         memory,
         _lock: lock,
@@ -192,19 +220,12 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// As long as the slowest call may take.
-fn drain_time(components: &Components) -> Duration {
-    components
-        .values()
-        .map(|component| component.limits().deadline)
-        .max()
-        .unwrap_or_default()
-}
-
-async fn tidy(components: Components, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn tidy(current: Current, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(IDLE / 2) => components.values().for_each(|component| component.tidy()),
+            () = tokio::time::sleep(TIDY) => {
+                current.get().components.values().for_each(|component| component.tidy());
+            }
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
     }

@@ -20,6 +20,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run the application until it is stopped.
     Up(Box<Up>),
+    /// Have a running host take over what is now written and built, without a failed request.
+    Reload(Box<crate::reload::Options>),
     /// Look at the events that could not be delivered, and deliver them again.
     DeadLetters(Box<crate::dead_letters::Options>),
     /// Measure how fast it is on this machine.

@@ -11,7 +11,9 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tracing::{debug, warn};
 use wasmtime_wasi_http::WasiBody;
-use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler};
+use wasmtime_wasi_http::handler::{
+    ExpirationError, HandlerState as _, InstantiationError, ProxyHandler,
+};
 
 use crate::admission::{Admission, Refused};
 use crate::body::Held;
@@ -19,6 +21,7 @@ use crate::call::{Call, DEEPEST};
 use crate::database::Database;
 use crate::instance::Factory;
 use crate::instance::messages::{Shelf, Unhandled};
+use crate::instance::population::{Census, Population};
 use crate::problem::Problem;
 use crate::trace::Trace;
 
@@ -40,6 +43,7 @@ pub struct Component {
     id: Arc<str>,
     limits: Limits,
     admission: Admission,
+    population: Arc<Population>,
     requests: Option<ProxyHandler<Factory>>,
     messages: Option<Shelf>,
     /// The embedded database, if the component or anyone it can call writes there.
@@ -51,6 +55,7 @@ impl Component {
     pub fn new(
         id: Arc<str>,
         limits: Limits,
+        population: Arc<Population>,
         requests: Option<Factory>,
         messages: Option<Shelf>,
         history: Option<Arc<Database>>,
@@ -59,6 +64,7 @@ impl Component {
             id,
             limits,
             admission: Admission::new(limits.concurrency, limits.queue),
+            population,
             requests: requests.map(ProxyHandler::new),
             messages,
             history,
@@ -130,6 +136,31 @@ impl Component {
                 source: anyhow::anyhow!("it does not export spin:redis/inbound-redis@3.0.0"),
             }),
         }
+    }
+
+    /// How many instances there are.
+    pub fn census(&self) -> Census {
+        self.population.census()
+    }
+
+    /// Makes an instance, to see whether it can be done.
+    ///
+    /// # Errors
+    /// When it cannot: the component traps as it starts, or takes too long.
+    pub async fn rehearse(&self) -> anyhow::Result<()> {
+        if let Some(requests) = &self.requests {
+            let instance = requests.state().instantiate();
+            tokio::time::timeout(self.limits.deadline, instance)
+                .await
+                .map_err(|_| anyhow::anyhow!("it did not start before its deadline"))??;
+        }
+        Ok(())
+    }
+
+    /// A newer build has taken over: what runs is finished, what is idle goes.
+    pub fn retire(&self) {
+        self.population.retire();
+        self.tidy();
     }
 
     /// Gives back what idle instances hold.

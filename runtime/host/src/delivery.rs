@@ -50,7 +50,7 @@ pub enum HandleError {
 }
 
 /// What one component wants to be told, and how hard to try.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     pub component: String,
     pub streams: Vec<String>,

@@ -1,13 +1,16 @@
 //! The paths by which others ask how the platform is: `/livez`, `/readyz`, `/actuator/health`, and Spin's own.
 //!
-//! Live means that the process answers; ready means that it takes new calls and its stores answer.
+//! Live means that this process can still work: its tasks get their turn. Ready means that it takes new calls and its
+//! stores answer. A component that is sick or down makes neither red: to start the process anew would not heal it, and
+//! to take it out of service would take the healthy ones with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
+use parking_lot::RwLock;
 use serde_json::json;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -16,32 +19,64 @@ use wasmtime_wasi_http::WasiBody;
 use crate::problem::{Problem, full};
 use crate::remote::Remote;
 
-/// How often the stores are asked.
+/// How often the stores are asked, and the heart beats.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// After how long without a beat the process is taken for wedged. A busy machine delays a beat by far less.
+const WEDGED: Duration = Duration::from_secs(15);
 
 /// The state that the health paths tell.
 #[derive(Clone)]
 pub struct Health {
-    application: Arc<str>,
-    version: Arc<str>,
+    application: Arc<RwLock<Application>>,
     serving: Arc<AtomicBool>,
     stores: Arc<AtomicBool>,
+    beat: Arc<RwLock<Instant>>,
+}
+
+struct Application {
+    name: String,
+    version: String,
 }
 
 impl Health {
     /// Not ready until told so.
-    pub fn new(application: &str, version: &str) -> Self {
+    pub fn new(name: &str, version: &str) -> Self {
         Self {
-            application: application.into(),
-            version: version.into(),
+            application: Arc::new(RwLock::new(Application::new(name, version))),
             serving: Arc::default(),
             stores: Arc::new(AtomicBool::new(true)),
+            beat: Arc::new(RwLock::new(Instant::now())),
         }
+    }
+
+    /// A reload may bring another version, or another name.
+    pub fn rename(&self, name: &str, version: &str) {
+        *self.application.write() = Application::new(name, version);
     }
 
     /// Takes the platform in or out of service.
     pub fn set_serving(&self, serving: bool) {
         self.serving.store(serving, Ordering::Release);
+    }
+
+    /// Beats until told to stop: a task like any other, which fails to get its turn when the others do.
+    ///
+    /// # Errors
+    /// Never; it shares its type with the other parts of the platform.
+    pub async fn beat(self, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+        loop {
+            *self.beat.write() = Instant::now();
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            }
+        }
+    }
+
+    fn is_live(&self, now: Instant) -> bool {
+        // A platform that stops does not beat any more, and is not to be killed for it.
+        !self.serving.load(Ordering::Acquire) || now < *self.beat.read() + WEDGED
     }
 
     /// Asks a Redis server now and then, until told to stop: without its stores the platform is not ready.
@@ -75,23 +110,38 @@ impl Health {
             true => (StatusCode::OK, "UP"),
             false => (StatusCode::SERVICE_UNAVAILABLE, "OUT_OF_SERVICE"),
         };
+        let live = self.is_live(Instant::now());
+        let (liveness, alive) = match live {
+            true => (StatusCode::OK, "UP"),
+            false => (StatusCode::SERVICE_UNAVAILABLE, "DOWN"),
+        };
         let response = match path {
-            "/livez" => text(StatusCode::OK, "ok"),
+            "/livez" => text(liveness, if live { "ok" } else { "wedged" }),
             "/readyz" => text(status, if ready { "ok" } else { "not ready" }),
             "/actuator/health" => object(status, &json!({ "status": word })),
-            "/actuator/health/liveness" => object(StatusCode::OK, &json!({ "status": "UP" })),
+            "/actuator/health/liveness" => object(liveness, &json!({ "status": alive })),
             "/actuator/health/readiness" => object(status, &json!({ "status": word })),
             "/.well-known/spin/health" => text(StatusCode::OK, "OK"),
-            "/.well-known/spin/info" => object(
-                StatusCode::OK,
-                &json!({ "name": &*self.application, "version": &*self.version }),
-            ),
+            "/.well-known/spin/info" => {
+                let application = self.application.read();
+                let (name, version) = (&application.name, &application.version);
+                object(StatusCode::OK, &json!({ "name": name, "version": version }))
+            }
             _ => return None,
         };
         Some(match *method {
             Method::GET | Method::HEAD => response,
             _ => refused(),
         })
+    }
+}
+
+impl Application {
+    fn new(name: &str, version: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: version.to_owned(),
+        }
     }
 }
 
@@ -138,6 +188,18 @@ mod tests {
         health.set_serving(true);
         assert_eq!(status(&health, "/readyz"), Some(200));
         assert_eq!(status(&health, "/actuator/health"), Some(200));
+    }
+
+    #[test]
+    fn a_process_whose_tasks_get_no_turn_is_not_live() {
+        let health = Health::new("app", "1");
+        health.set_serving(true);
+        let last = *health.beat.read();
+        assert!(health.is_live(last + WEDGED / 2));
+        assert!(!health.is_live(last + WEDGED));
+        *health.beat.write() = last - WEDGED;
+        assert_eq!(status(&health, "/livez"), Some(503));
+        assert_eq!(status(&health, "/actuator/health/liveness"), Some(503));
     }
 
     #[test]

@@ -5,18 +5,18 @@
 //!
 //! - when it trapped, exited, or exceeded the deadline of its call (even while computing: the epoch makes it yield,
 //!   and [`Lifespan`] is asked outside of its event loop),
-//! - when it has been idle for [`IDLE`],
+//! - when it has been idle for long enough, or a newer build has taken over ([`population`]),
 //! - after [`REUSE`] requests, so that what a guest leaks is given back.
 //!
 //! Wasmtime's `handler` module moves requests to idle instances and starts new ones; how many there may be is for
-//! [`crate::component`] to limit.
+//! [`population`] to limit.
 
 pub mod messages;
+pub mod population;
 
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -33,9 +33,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::call::Call;
 use crate::capability::{Grants, State};
-
-/// How long an instance waits for its next request.
-pub const IDLE: Duration = Duration::from_secs(10);
+use population::{Life, Population};
 
 /// How many requests an instance handles before it is replaced.
 pub const REUSE: usize = 1000;
@@ -48,15 +46,15 @@ pub struct Factory {
     engine: Engine,
     grants: Arc<Grants>,
     service: ServicePre<State>,
+    population: Arc<Population>,
 }
 
 /// What one instance and its guardian share.
-#[derive(Default)]
 struct Duty {
     /// When the present call must be done.
     deadline: Mutex<Option<Instant>>,
-    /// Set from the arrival of a request until everything it started has ended.
-    busy: AtomicBool,
+    /// Busy from the arrival of a request until everything it started has ended.
+    life: Life,
 }
 
 /// Admits requests to an instance, one at a time.
@@ -69,6 +67,9 @@ pub struct Desk {
 pub struct Lifespan {
     duty: Arc<Duty>,
     alarm: Pin<Box<Sleep>>,
+    retirement: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+    /// It was told to stay, although idle, at least until then.
+    stays_until: Instant,
 }
 
 /// A store for one instance, with its limits set.
@@ -94,11 +95,13 @@ impl Factory {
         engine: Engine,
         grants: Arc<Grants>,
         instance: InstancePre<State>,
+        population: Arc<Population>,
     ) -> wasmtime::Result<Self> {
         Ok(Self {
             engine,
             grants,
             service: ServicePre::new(instance)?,
+            population,
         })
     }
 }
@@ -109,16 +112,23 @@ impl HandlerState for Factory {
     type WorkerState = Desk;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<State, Lifespan, Desk>> {
+        let life = self.population.grow()?;
         let mut store = store(&self.engine, &self.grants)?;
         let service = self.service.instantiate_async(&mut store).await?;
-        let duty = Arc::new(Duty::default());
+        let duty = Arc::new(Duty {
+            deadline: Mutex::default(),
+            life,
+        });
+        let bounds = self.population.bounds();
         Ok(Instance {
             store,
             proxy: Proxy::P3(service),
             view: WasiHttpView::http,
             expiration: Lifespan {
                 duty: duty.clone(),
-                alarm: Box::pin(tokio::time::sleep(IDLE)),
+                alarm: Box::pin(tokio::time::sleep(bounds.idle)),
+                retirement: Box::pin(self.population.retirement()),
+                stays_until: Instant::now(),
             },
             state: Desk {
                 component: self.grants.component.clone(),
@@ -137,7 +147,7 @@ impl WorkerState for Desk {
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= REUSE {
             ShouldAccept::Never
-        } else if concurrent > 0 || self.duty.busy.load(Ordering::Relaxed) {
+        } else if concurrent > 0 || self.duty.life.is_busy() {
             ShouldAccept::No
         } else {
             ShouldAccept::Yes
@@ -151,7 +161,7 @@ impl WorkerState for Desk {
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let deadline = call.deadline;
-        self.duty.busy.store(true, Ordering::Relaxed);
+        self.duty.life.set_busy(true);
         *self.duty.deadline.lock() = Some(deadline);
         store.data_mut().begin(call);
         Box::pin(tokio::time::sleep_until(deadline.into()))
@@ -172,7 +182,7 @@ impl WorkerState for Desk {
         match result {
             Ok(()) => debug!(component, "instance retired"),
             // Dropped without a call to answer for: the platform is stopping.
-            Err(_) if !self.duty.busy.load(Ordering::Relaxed) => {
+            Err(_) if !self.duty.life.is_busy() => {
                 debug!(component, "instance dropped")
             }
             Err(_) if late => warn!(component, request_id, "instance ended at its deadline"),
@@ -193,20 +203,41 @@ impl WorkerExpiration for Lifespan {
         status: WorkerStatus,
         since: Instant,
     ) -> Poll<()> {
-        let deadline = match status {
+        match status {
             WorkerStatus::Idle => {
                 // Only now is the last request truly over: nothing it started is left. Ask for the next one.
-                if self.duty.busy.swap(false, Ordering::Relaxed) {
+                if self.duty.life.set_busy(false) {
                     cx.waker().wake_by_ref();
                 }
-                since + IDLE
+                self.idle(cx, since)
             }
             WorkerStatus::Requests | WorkerStatus::PostReturn => {
-                self.duty.deadline.lock().unwrap_or(since) + GRACE
+                let deadline = self.duty.deadline.lock().unwrap_or(since) + GRACE;
+                self.rings_at(cx, deadline)
             }
-        };
-        if self.alarm.deadline() != deadline.into() {
-            self.alarm.as_mut().reset(deadline.into());
+        }
+    }
+}
+
+impl Lifespan {
+    fn idle(&mut self, cx: &mut Context<'_>, since: Instant) -> Poll<()> {
+        let population = self.duty.life.population();
+        let retired = population.is_retired() || self.retirement.as_mut().poll(cx).is_ready();
+        let patience = population.bounds().idle;
+        let until = self.stays_until.max(since + patience);
+        if !retired && self.rings_at(cx, until).is_pending() {
+            return Poll::Pending;
+        }
+        if self.duty.life.may_leave() {
+            return Poll::Ready(());
+        }
+        self.stays_until = Instant::now() + patience;
+        self.rings_at(cx, self.stays_until)
+    }
+
+    fn rings_at(&mut self, cx: &mut Context<'_>, time: Instant) -> Poll<()> {
+        if self.alarm.deadline() != time.into() {
+            self.alarm.as_mut().reset(time.into());
         }
         self.alarm.as_mut().poll(cx)
     }

@@ -40,6 +40,7 @@ mod memory;
 pub mod policy;
 pub mod problem;
 pub mod relay;
+pub mod reload;
 pub mod remote;
 pub mod runtime_config;
 pub mod state;
@@ -81,6 +82,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         }
         cli::Command::DeadLetters(options) => run_to_end(dead_letters::run(&options)),
         cli::Command::Bench(options) => bench::run(&options),
+        cli::Command::Reload(options) => run_to_end(reload::run(&options)),
         cli::Command::Relay(options) => {
             telemetry::start(cli::LogFormat::Text, false);
             run_to_end(relay::relay(&options))

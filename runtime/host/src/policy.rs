@@ -9,6 +9,7 @@ mod listener;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use crate::instance::population::Bounds;
 use crate::manifest::document::{Table, Value};
 use crate::manifest::{ConfigError, known_names};
 
@@ -27,6 +28,12 @@ pub struct Policy {
     pub concurrency: usize,
     /// `queue`: callers that may wait for one of those places; the next one is refused.
     pub queue: usize,
+    /// `instances_min`: instances that are kept once they are there, however idle.
+    pub instances_min: usize,
+    /// `instances_max`: instances that may exist at the same time; enough for all calls, if it is not said.
+    pub instances_max: Option<usize>,
+    /// `instances_idle`: how long an instance waits for its next call before it goes.
+    pub instances_idle: Duration,
     /// `sweep`: how often the host calls `POST /internal/sweep`. A component without it has nothing to sweep.
     pub sweep: Option<Duration>,
     /// `events`: who shares the events that wake the component.
@@ -46,6 +53,9 @@ pub enum Events {
     EachHost,
 }
 
+/// Instances beyond those that are in a call.
+const SPARE: usize = 8;
+
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const SECOND: Duration = Duration::from_secs(1);
@@ -58,6 +68,9 @@ impl Default for Policy {
             body: MIB,
             concurrency: 64,
             queue: 256,
+            instances_min: 0,
+            instances_max: None,
+            instances_idle: 10 * SECOND,
             sweep: None,
             events: Events::Shared,
             delivery_attempts: 10,
@@ -92,6 +105,17 @@ impl Policy {
         Ok(policy)
     }
 
+    /// How many instances there may be, and for how long. Beyond those that are in a call there are ones that finish
+    /// their last call, or start before another is dropped.
+    pub fn bounds(&self) -> Bounds {
+        let calls = self.concurrency + self.delivery_concurrency;
+        Bounds {
+            min: self.instances_min,
+            max: self.instances_max.unwrap_or(calls + SPARE),
+            idle: self.instances_idle,
+        }
+    }
+
     fn overlay(mut self, mut table: Table) -> Result<Self, ConfigError> {
         let table_ref = &mut table;
         set(
@@ -108,6 +132,17 @@ impl Policy {
             count(table_ref, "concurrency", 1..=10_000)?,
         );
         set(&mut self.queue, count(table_ref, "queue", 0..=100_000)?);
+        set(
+            &mut self.instances_idle,
+            duration(table_ref, "instances_idle", SECOND / 10..=3600 * SECOND)?,
+        );
+        if let Some(max) = count(table_ref, "instances_max", 1..=20_000)? {
+            self.instances_max = Some(max);
+        }
+        set(
+            &mut self.instances_min,
+            count(table_ref, "instances_min", 0..=10_000)?,
+        );
         set(&mut self.events, events(table_ref)?);
         set(
             &mut self.delivery_attempts,

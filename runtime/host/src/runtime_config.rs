@@ -124,6 +124,13 @@ impl Default for OutboundHttp {
 }
 
 impl RuntimeConfig {
+    /// Whether everything that a running host has opened stays where it is.
+    pub fn keeps_stores_of(&self, other: &Self) -> bool {
+        self.state_dir == other.state_dir
+            && self.key_value_stores == other.key_value_stores
+            && self.sqlite_databases == other.sqlite_databases
+    }
+
     /// Reads the file that `--runtime-config-file` names, if it does.
     ///
     /// # Errors

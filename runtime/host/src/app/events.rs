@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use tracing::debug;
 
-use super::Components;
+use super::generation::Current;
 use crate::call::{REQUEST_ID, TRACEPARENT};
 use crate::delivery::{Audience, Backoff, HandleError, Handler, Subscription};
 use crate::instance::messages::Unhandled;
@@ -17,7 +17,7 @@ use crate::policy::Events;
 use crate::trace::Trace;
 
 /// Lets components react to events.
-pub struct Reactions(pub Components);
+pub struct Reactions(pub Current);
 
 /// What the host reads of an event: whose story it belongs to.
 #[derive(Default, Deserialize)]
@@ -57,7 +57,8 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
 #[async_trait]
 impl Handler for Reactions {
     async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandleError> {
-        let Some(component) = self.0.get(component) else {
+        let generation = self.0.get();
+        let Some(component) = generation.components.get(component) else {
             return Err(HandleError::Refused(format!(
                 "component `{component}` is not running"
             )));

@@ -10,7 +10,7 @@ use wasmtime::component::{Component as Code, Linker};
 
 use super::foundation::Foundation;
 use super::stores::Stores;
-use super::{Components, Plan, world};
+use super::{Blueprint, Components, Plan, world};
 use crate::bus::Bus;
 use crate::capability::outbound_http::{Exits, Neighbours};
 use crate::capability::{self, Grants, State};
@@ -20,89 +20,175 @@ use crate::database::Database;
 use crate::engine::{self, Room};
 use crate::instance::Factory;
 use crate::instance::messages::Shelf;
+use crate::instance::population::Population;
 use crate::manifest::{self, App};
 use crate::memory;
 
-/// Instances beyond those that are in a call: ones that finish their last call, or start before another is dropped.
-const SPARE: u32 = 8;
+/// Makes components, one generation after the other, on the same stores.
+pub struct Workshop {
+    stores: Stores,
+    bus: Arc<Bus>,
+    client: Client,
+    state: PathBuf,
+    /// Where the application itself can be reached.
+    own: SocketAddr,
+    /// The largest linear memory of any component, if the person who starts the platform has a say.
+    memory: Option<usize>,
+    /// The embedded database, if stores are kept there.
+    database: Option<Arc<Database>>,
+}
 
-/// Compiles (or finds compiled) every component and gives it what the manifest grants. `own` is where the application
-/// itself can be reached.
-///
-/// # Errors
-/// When a component is none, does not fit the manifest, or a store cannot be opened.
-pub fn load(plan: &Plan, foundation: &Foundation, own: SocketAddr) -> anyhow::Result<Components> {
-    let (engine, codes) = compiled(plan)?;
-    let linker = capability::linker(&engine)?;
-    let mut stores = Stores::new(&plan.config, &plan.state, foundation);
-    let neighbours = Neighbours::default();
-    let client = Client::default();
-    let mut components = Components::new();
-    for (component, code) in plan.app.components.iter().zip(&codes) {
-        let exits = Exits {
-            allowed: component.allowed_outbound_hosts.clone(),
-            neighbours: neighbours.clone(),
-            client: client.clone(),
-        };
-        let grants = grants(component, &mut stores, exits, foundation.bus.clone(), plan)?;
-        let ready = prepare(
-            &engine,
-            &linker,
-            code,
-            component,
-            &plan.app,
-            Arc::new(grants),
-            history(component, foundation),
-        )?;
-        components.insert(component.id.to_string(), Arc::new(ready));
+// === impl Workshop ===
+
+impl Workshop {
+    /// Has everything at hand; `own` is where the application itself can be reached.
+    pub(super) fn new(plan: &Plan, foundation: &Foundation, own: SocketAddr) -> Self {
+        Self {
+            stores: Stores::new(
+                plan.blueprint.config.clone(),
+                plan.state.clone(),
+                foundation,
+            ),
+            bus: foundation.bus.clone(),
+            client: Client::default(),
+            state: plan.state.clone(),
+            own,
+            memory: plan.memory,
+            database: match foundation.redis {
+                Some(_) => None,
+                None => Some(foundation.database.clone()),
+            },
+        }
     }
-    neighbours.introduce(components.values(), own);
-    Ok(components)
+
+    /// Compiles (or finds compiled) every component and gives it what the manifest grants.
+    ///
+    /// # Errors
+    /// When a component is none, does not fit the manifest, or a store cannot be opened.
+    pub fn load(&mut self, blueprint: &Blueprint, number: u64) -> anyhow::Result<Components> {
+        let app = &blueprint.app;
+        let (engine, codes) = compiled(app, &self.state, self.memory)?;
+        let linker = capability::linker(&engine)?;
+        let neighbours = Neighbours::default();
+        let mut components = Components::new();
+        for (component, code) in app.components.iter().zip(&codes) {
+            let exits = Exits {
+                allowed: component.allowed_outbound_hosts.clone(),
+                neighbours: neighbours.clone(),
+                client: self.client.clone(),
+            };
+            let grants = Arc::new(self.grants(component, exits, number)?);
+            let history = self.history(component);
+            let ready = prepare(&engine, &linker, code, component, app, grants, history)?;
+            components.insert(component.id.to_string(), Arc::new(ready));
+        }
+        neighbours.introduce(components.values(), self.own);
+        Ok(components)
+    }
+
+    /// Removes what only this generation needed.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn clear(&self, number: u64) -> std::io::Result<()> {
+        let files = self.files_of(number);
+        match files.exists() {
+            true => std::fs::remove_dir_all(files),
+            false => Ok(()),
+        }
+    }
+
+    /// The embedded database, for a component that writes there or can call one that does.
+    fn history(&self, component: &manifest::Component) -> Option<Arc<Database>> {
+        let is_reached =
+            !component.key_value_stores.is_empty() || !component.allowed_outbound_hosts.is_empty();
+        self.database.clone().filter(|_| is_reached)
+    }
+
+    fn files_of(&self, number: u64) -> PathBuf {
+        self.state.join("files").join(number.to_string())
+    }
+
+    fn grants(
+        &mut self,
+        component: &manifest::Component,
+        exits: Exits,
+        number: u64,
+    ) -> anyhow::Result<Grants> {
+        let files = self.files(component, number)?;
+        let stores = &mut self.stores;
+        let key_value_stores = component.key_value_stores.iter();
+        let databases = component.sqlite_databases.iter();
+        Ok(Grants {
+            component: component.id.as_str().into(),
+            variables: component
+                .variables
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            environment: component.environment.clone().into_iter().collect(),
+            files,
+            key_value_stores: key_value_stores
+                .map(|label| Ok((label.clone(), stores.key_value(label)?)))
+                .collect::<anyhow::Result<_>>()?,
+            databases: databases
+                .map(|label| Ok((label.clone(), stores.database(label)?)))
+                .collect::<anyhow::Result<_>>()?,
+            exits,
+            redis: self.bus.clone(),
+            memory: self.memory.unwrap_or(component.policy.memory),
+        })
+    }
+
+    /// Copies what the component may read to a directory of its own, so that it sees that and nothing beside it.
+    fn files(
+        &self,
+        component: &manifest::Component,
+        number: u64,
+    ) -> anyhow::Result<Vec<(PathBuf, String)>> {
+        if component.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let directory = self.files_of(number).join(component.id.as_str());
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory)?;
+        }
+        std::fs::create_dir_all(&directory)
+            .with_context(|| format!("cannot copy the files of component `{}`", component.id))?;
+        component.files.copy_into(&directory)?;
+        Ok(vec![(directory, "/".to_owned())])
+    }
 }
 
 /// All components, found in the cache.
 ///
 /// An engine that has compiled keeps the compiler's working memory, more than everything else together. So what was
 /// not in the cache is compiled by an engine that is thrown away, and loaded by another.
-fn compiled(plan: &Plan) -> anyhow::Result<(Engine, Vec<Code>)> {
-    let cache = engine::open_cache(&plan.state.join("cache"))?;
-    let engine = engine::start(room(plan), &cache)?;
-    let codes = compile(&engine, &plan.app)?;
+fn compiled(app: &App, state: &Path, memory: Option<usize>) -> anyhow::Result<(Engine, Vec<Code>)> {
+    let cache = engine::open_cache(&state.join("cache"))?;
+    let room = room(app, memory);
+    let engine = engine::start(room, &cache)?;
+    let codes = compile(&engine, app)?;
     if cache.cache_misses() == 0 {
         return Ok((engine, codes));
     }
     drop((engine, codes));
     memory::give_back();
-    let engine = engine::start(room(plan), &cache)?;
-    let codes = compile(&engine, &plan.app)?;
+    let engine = engine::start(room, &cache)?;
+    let codes = compile(&engine, app)?;
     Ok((engine, codes))
 }
 
-/// The embedded database, for a component that writes there or can call one that does.
-fn history(component: &manifest::Component, foundation: &Foundation) -> Option<Arc<Database>> {
-    let is_used = foundation.redis.is_none();
-    let is_reached =
-        !component.key_value_stores.is_empty() || !component.allowed_outbound_hosts.is_empty();
-    (is_used && is_reached).then(|| foundation.database.clone())
-}
-
-fn room(plan: &Plan) -> Room {
-    let instances = plan.app.components.iter().map(|component| {
-        let policy = &component.policy;
-        let calls = policy.concurrency + policy.delivery_concurrency;
-        u32::try_from(calls)
-            .unwrap_or(u32::MAX / 64)
-            .saturating_add(SPARE)
+fn room(app: &App, memory: Option<usize>) -> Room {
+    let components = app.components.iter();
+    let instances = components.clone().map(|component| {
+        let max = component.policy.bounds().max;
+        u32::try_from(max).unwrap_or(u32::MAX / 64)
     });
-    let largest = plan
-        .app
-        .components
-        .iter()
-        .map(|component| component.policy.memory)
-        .max();
+    let largest = components.map(|component| component.policy.memory).max();
     Room {
         instances: instances.sum(),
-        memory: plan.memory.or(largest).unwrap_or_default(),
+        memory: memory.or(largest).unwrap_or_default(),
     }
 }
 
@@ -133,51 +219,6 @@ fn compile(engine: &Engine, app: &App) -> anyhow::Result<Vec<Code>> {
     })
 }
 
-fn grants(
-    component: &manifest::Component,
-    stores: &mut Stores<'_>,
-    exits: Exits,
-    redis: Arc<Bus>,
-    plan: &Plan,
-) -> anyhow::Result<Grants> {
-    let key_value_stores = component.key_value_stores.iter();
-    let databases = component.sqlite_databases.iter();
-    Ok(Grants {
-        component: component.id.as_str().into(),
-        variables: component
-            .variables
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-        environment: component.environment.clone().into_iter().collect(),
-        files: files(component, &plan.state)?,
-        key_value_stores: key_value_stores
-            .map(|label| Ok((label.clone(), stores.key_value(label)?)))
-            .collect::<anyhow::Result<_>>()?,
-        databases: databases
-            .map(|label| Ok((label.clone(), stores.database(label)?)))
-            .collect::<anyhow::Result<_>>()?,
-        exits,
-        redis,
-        memory: plan.memory.unwrap_or(component.policy.memory),
-    })
-}
-
-/// Copies what the component may read to a directory of its own, so that it sees that and nothing beside it.
-fn files(component: &manifest::Component, state: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
-    if component.files.is_empty() {
-        return Ok(Vec::new());
-    }
-    let directory = state.join("files").join(component.id.as_str());
-    if directory.exists() {
-        std::fs::remove_dir_all(&directory)?;
-    }
-    std::fs::create_dir_all(&directory)
-        .with_context(|| format!("cannot copy the files of component `{}`", component.id))?;
-    component.files.copy_into(&directory)?;
-    Ok(vec![(directory, "/".to_owned())])
-}
-
 fn prepare(
     engine: &Engine,
     linker: &Linker<State>,
@@ -197,16 +238,23 @@ fn prepare(
                 component.id
             )
         })?;
+    let population = Population::new(component.policy.bounds());
     let requests = match handles.requests {
         true => Some(Factory::new(
             engine.clone(),
             grants.clone(),
             instance.clone(),
+            population.clone(),
         )?),
         false => None,
     };
     let messages = match handles.messages {
-        true => Some(Shelf::new(engine.clone(), grants, instance)?),
+        true => Some(Shelf::new(
+            engine.clone(),
+            grants,
+            instance,
+            population.clone(),
+        )?),
         false => None,
     };
     let policy = &component.policy;
@@ -219,6 +267,7 @@ fn prepare(
     Ok(Component::new(
         component.id.as_str().into(),
         limits,
+        population,
         requests,
         messages,
         history,

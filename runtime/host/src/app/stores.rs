@@ -15,9 +15,9 @@ use crate::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
 use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
 
 /// Opens each store and database once, however many components share it.
-pub struct Stores<'a> {
-    config: &'a RuntimeConfig,
-    state: &'a Path,
+pub struct Stores {
+    config: RuntimeConfig,
+    state: PathBuf,
     embedded: Arc<Database>,
     redis: Option<Arc<Remote>>,
     files: BTreeMap<PathBuf, Arc<Database>>,
@@ -25,9 +25,9 @@ pub struct Stores<'a> {
     databases: BTreeMap<String, Arc<GuestDatabase>>,
 }
 
-impl<'a> Stores<'a> {
+impl Stores {
     /// Nothing is opened yet.
-    pub fn new(config: &'a RuntimeConfig, state: &'a Path, foundation: &Foundation) -> Self {
+    pub fn new(config: RuntimeConfig, state: PathBuf, foundation: &Foundation) -> Self {
         Self {
             config,
             state,
@@ -80,15 +80,17 @@ impl<'a> Stores<'a> {
     }
 
     fn open_key_value(&mut self, label: &str) -> anyhow::Result<Arc<dyn KeyValue>> {
-        let store: Arc<dyn KeyValue> = match (self.config.key_value_stores.get(label), &self.redis)
-        {
+        let configured = self.config.key_value_stores.get(label).cloned();
+        let store: Arc<dyn KeyValue> = match (configured, &self.redis) {
             (None, None) => {
                 return Ok(Arc::new(SqliteStore::open(self.embedded.clone(), label)?));
             }
             (None, Some(redis)) => Arc::new(RedisStore::labelled(redis.clone(), label)),
-            (Some(KeyValueStore::Redis { url }), _) => Arc::new(RedisStore::raw(Remote::new(url)?)),
+            (Some(KeyValueStore::Redis { url }), _) => {
+                Arc::new(RedisStore::raw(Remote::new(&url)?))
+            }
             (Some(KeyValueStore::Spin { path: Some(path) }), _) => {
-                let file = self.file(path)?;
+                let file = self.file(&path)?;
                 Arc::new(SqliteStore::open(file, label)?)
             }
             (Some(KeyValueStore::Spin { path: None }), _) => {

@@ -5,13 +5,14 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store};
 
-use super::{IDLE, REUSE};
+use super::REUSE;
+use super::population::{Life, Population};
 use crate::call::Call;
 use crate::capability::bindings::{Platform as Guest, PlatformPre as GuestPre};
 use crate::capability::{Grants, State};
@@ -56,6 +57,7 @@ pub struct Shelf {
     engine: Engine,
     grants: Arc<Grants>,
     guest: GuestPre<State>,
+    population: Arc<Population>,
     idle: Mutex<Vec<Resting>>,
 }
 
@@ -64,6 +66,7 @@ struct Resting {
     guest: Guest,
     calls: usize,
     since: Instant,
+    life: Life,
 }
 
 impl Shelf {
@@ -75,11 +78,13 @@ impl Shelf {
         engine: Engine,
         grants: Arc<Grants>,
         instance: InstancePre<State>,
+        population: Arc<Population>,
     ) -> wasmtime::Result<Self> {
         Ok(Self {
             engine,
             grants,
             guest: GuestPre::new(instance)?,
+            population,
             idle: Mutex::default(),
         })
     }
@@ -103,6 +108,7 @@ impl Shelf {
         let mut resting = taken.map_err(no_instance)?;
         resting.store.data_mut().begin(call);
         resting.calls += 1;
+        resting.life.set_busy(true);
 
         let guest = &resting.guest;
         let work = resting.store.run_concurrent(async |accessor| {
@@ -130,10 +136,15 @@ impl Shelf {
     /// Drops the instances that nobody has needed for a while.
     pub fn tidy(&self) {
         let now = Instant::now();
+        let patience = match self.population.is_retired() {
+            true => Duration::ZERO,
+            false => self.population.bounds().idle,
+        };
         let mut idle = self.idle.lock();
         let stale = idle
             .iter()
-            .take_while(|resting| now.duration_since(resting.since) > IDLE)
+            .take_while(|resting| now.duration_since(resting.since) >= patience)
+            .take_while(|resting| resting.life.may_leave())
             .count();
         let dropped: Vec<_> = idle.drain(..stale).collect();
         drop(idle);
@@ -146,6 +157,7 @@ impl Shelf {
         if let Some(resting) = warm {
             return Ok(resting);
         }
+        let life = self.population.grow()?;
         let mut store = super::store(&self.engine, &self.grants)?;
         let guest = self.guest.instantiate_async(&mut store).await?;
         Ok(Resting {
@@ -153,11 +165,13 @@ impl Shelf {
             guest,
             calls: 0,
             since: Instant::now(),
+            life,
         })
     }
 
     fn put_back(&self, mut resting: Resting) {
-        if resting.calls < REUSE {
+        resting.life.set_busy(false);
+        if resting.calls < REUSE && !self.population.is_retired() {
             resting.since = Instant::now();
             self.idle.lock().push(resting);
         }

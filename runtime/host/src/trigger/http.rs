@@ -19,32 +19,26 @@ use hyper::body::Incoming;
 use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
 
+use crate::app::generation::Current;
 use crate::body::Held;
 use crate::call::REQUEST_ID;
 use crate::component::Component;
 use crate::headers;
 use crate::health::Health;
-use crate::manifest::{Handler, Match, RouteTable, StaticResponse};
+use crate::manifest::{Handler, Match, StaticResponse};
 use crate::policy::Listener;
 use crate::problem::{Problem, full};
 use crate::trace::Trace;
 use presence::Presence;
-use upload::Warehouse;
 
 pub use listener::{bind, serve};
 
 /// Everything that answers requests.
 pub struct Server {
-    /// Which path belongs to whom.
-    pub routes: RouteTable,
-    /// Finds the component of a route.
-    pub components: crate::app::Components,
+    /// The application.
+    pub current: Current,
     /// Answers the host's own paths.
     pub health: Health,
-    /// What clients may do.
-    pub listener: Arc<Listener>,
-    /// Where the bodies of requests are kept.
-    pub warehouse: Warehouse,
 }
 
 /// Who asks.
@@ -62,7 +56,7 @@ pub struct Visitor {
 
 impl Server {
     fn limits(&self) -> Arc<Listener> {
-        self.listener.clone()
+        self.current.get().listener.clone()
     }
 
     async fn answer(&self, request: Request<Incoming>, visitor: &Visitor) -> Response<WasiBody> {
@@ -95,51 +89,51 @@ impl Server {
         if !visitor.seated {
             return Err(Problem::Crowded);
         }
-        let found = self.routes.route(&path).ok_or(Problem::NotFound)?;
+        let generation = self.current.get();
+        let found = generation.routes.route(&path).ok_or(Problem::NotFound)?;
         match &found.route.handler {
             Handler::Static(response) => Ok(fixed(response)),
             Handler::Component(id) => {
-                let component = self.components.get(id.as_str()).ok_or(Problem::NotFound)?;
-                self.call(component, request, &found, visitor, trace).await
+                let component = generation.components.get(id.as_str());
+                let component = component.ok_or(Problem::NotFound)?;
+                let (head, body) = absolute(request).ok_or(Problem::BadRequest)?.into_parts();
+                let body = upload::receive(
+                    &head.headers,
+                    body,
+                    component.limits().body,
+                    &generation.listener,
+                    &generation.warehouse,
+                );
+                let body = body.await.map_err(|refusal| {
+                    if refusal.unread {
+                        visitor.presence.leave_unread();
+                    }
+                    refusal.problem
+                })?;
+                let request = Request::from_parts(head, body);
+                call(component, request, &found, visitor, trace).await
             }
         }
     }
+}
 
-    async fn call(
-        &self,
-        component: &Component,
-        request: Request<Incoming>,
-        found: &Match<'_, '_>,
-        visitor: &Visitor,
-        trace: Trace,
-    ) -> Result<Response<WasiBody>, Problem> {
-        let limits = component.limits();
-        let (head, body) = absolute(request).ok_or(Problem::BadRequest)?.into_parts();
-        let body = upload::receive(
-            &head.headers,
-            body,
-            limits.body,
-            &self.listener,
-            &self.warehouse,
-        );
-        let body = body.await.map_err(|refusal| {
-            if refusal.unread {
-                visitor.presence.leave_unread();
-            }
-            refusal.problem
-        })?;
-        let mut request = Request::from_parts(head, body);
-        headers::routed(&mut request, found, visitor.address);
-        request.headers_mut().remove(CONNECTION);
-        let call = component.arriving(trace);
-        call.mark(request.headers_mut());
-        let answer = component.handle(request, call.clone()).await;
-        if let Err(error) = call.settle().await {
-            warn!(component = component.id(), %error, "an answer was withheld");
-            return Err(Problem::NotKept);
-        }
-        answer
+async fn call(
+    component: &Component,
+    mut request: Request<WasiBody>,
+    found: &Match<'_, '_>,
+    visitor: &Visitor,
+    trace: Trace,
+) -> Result<Response<WasiBody>, Problem> {
+    headers::routed(&mut request, found, visitor.address);
+    request.headers_mut().remove(CONNECTION);
+    let call = component.arriving(trace);
+    call.mark(request.headers_mut());
+    let answer = component.handle(request, call.clone()).await;
+    if let Err(error) = call.settle().await {
+        warn!(component = component.id(), %error, "an answer was withheld");
+        return Err(Problem::NotKept);
     }
+    answer
 }
 
 /// Gives the URI the authority that the client meant, from the URI itself (HTTP/2) or the `Host` header (HTTP/1).

@@ -1,0 +1,32 @@
+//! `GET /instances`: how many instances each component has, as the load wants it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::answer::{Answer, json};
+use super::routes::{Asked, Routes};
+use crate::app::generation::Current;
+use crate::instance::population::Census;
+
+#[derive(Serialize)]
+struct Instances {
+    generation: u64,
+    components: BTreeMap<String, Census>,
+}
+
+/// What can be seen of instances.
+pub fn routes(current: Current) -> Routes<Current> {
+    Routes::of(current).get("/instances", show)
+}
+
+async fn show(current: Current, _: Asked) -> Answer {
+    let generation = current.get();
+    let components = generation.components.iter();
+    json(&Instances {
+        generation: generation.number,
+        components: components
+            .map(|(id, component)| (id.clone(), component.census()))
+            .collect(),
+    })
+}

@@ -1,0 +1,108 @@
+//! One version of the application: what a reload replaces as a whole.
+//!
+//! A call belongs to the generation in which it arrived, from its route to its last chained call. When the next one
+//! takes over, the old one takes nothing new, and it is kept for as long as any of its calls may run.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Components;
+use crate::manifest::{App, RouteTable};
+use crate::policy::Listener;
+use crate::trigger::http::upload::Warehouse;
+use crate::trigger::sweep;
+
+/// A version of the application, ready to be called.
+pub struct Generation {
+    /// 1 for what was started, one more with each reload.
+    pub number: u64,
+    /// Which path belongs to whom.
+    pub routes: RouteTable,
+    /// Finds the component of a route.
+    pub components: Components,
+    /// What clients may do.
+    pub listener: Arc<Listener>,
+    /// Where the bodies of requests are kept.
+    pub warehouse: Warehouse,
+}
+
+/// The generation that takes new calls.
+#[derive(Clone)]
+pub struct Current(Arc<RwLock<Arc<Generation>>>);
+
+/// The sweeps of a generation; they end when it is dropped, but never in the middle of one.
+pub struct Sweeps {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+// === impl Generation ===
+
+impl Generation {
+    /// Puts together what was loaded.
+    pub fn new(number: u64, app: &App, components: Components) -> Self {
+        Self {
+            number,
+            routes: app.routes.clone(),
+            components,
+            listener: Arc::new(app.listener.clone()),
+            warehouse: Warehouse::new(app.listener.bodies),
+        }
+    }
+
+    /// As long as the slowest call may take.
+    pub fn drain_time(&self) -> Duration {
+        let deadlines = self.components.values();
+        deadlines
+            .map(|component| component.limits().deadline)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+// === impl Current ===
+
+impl Current {
+    /// The first one.
+    pub fn new(first: Generation) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(first))))
+    }
+
+    /// The one that takes new calls.
+    pub fn get(&self) -> Arc<Generation> {
+        self.0.read().clone()
+    }
+
+    /// Has the next one take over, and returns the one before.
+    pub fn replace(&self, next: Arc<Generation>) -> Arc<Generation> {
+        std::mem::replace(&mut *self.0.write(), next)
+    }
+}
+
+// === impl Sweeps ===
+
+impl Sweeps {
+    /// Starts to sweep the components that want it.
+    pub fn start(app: &App, components: &Components) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for component in &app.components {
+            let swept = components.get(component.id.as_str());
+            if let Some((period, swept)) = component.policy.sweep.zip(swept) {
+                tasks.spawn(sweep::sweep(swept.clone(), period, stopped.clone()));
+            }
+        }
+        Self { stop, tasks }
+    }
+
+    /// Sweeps no more, and returns when the last sweep has ended.
+    pub async fn stop(mut self) {
+        // Nobody listens only if nothing is swept.
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,70 @@
+//! The pool of instances grows with the load, within its bounds, and shrinks when nobody needs it. Checkpoint autoscale.
+
+use std::thread;
+
+use harness::{Answer, eventually};
+
+use crate::saboteur::Saboteur;
+
+/// Instances of the saboteur: all of them, and those at work.
+fn instances(saboteur: &Saboteur) -> (u64, u64) {
+    let instances = saboteur.admin("/instances");
+    let census = &instances["components"]["saboteur"];
+    let number = |key: &str| census[key].as_u64().expect("a number");
+    (number("alive"), number("busy"))
+}
+
+/// Orders so many answers at once; `look` watches meanwhile.
+fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Answer> {
+    thread::scope(|scope| {
+        let calls: Vec<_> = (0..calls)
+            .map(|_| scope.spawn(|| saboteur.order("/sleep?ms=1500")))
+            .collect();
+        look();
+        let answers = calls.into_iter();
+        answers
+            .map(|call| call.join().expect("an answer"))
+            .collect()
+    })
+}
+
+#[test]
+fn the_pool_grows_with_the_load_and_shrinks_when_idle() {
+    let saboteur = Saboteur::start_with("instances_idle = \"500ms\"", &[]);
+    assert_eq!(instances(&saboteur), (0, 0));
+    let answers = under_load(&saboteur, 12, || {
+        eventually(|| instances(&saboteur), |seen| *seen == (12, 12));
+    });
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    eventually(|| instances(&saboteur), |seen| *seen == (0, 0));
+    saboteur.order("/greet/again").is(200);
+}
+
+#[test]
+fn some_instances_are_kept_if_the_manifest_says_so() {
+    let saboteur = Saboteur::start_with("instances_min = 2\ninstances_idle = \"200ms\"", &[]);
+    under_load(&saboteur, 6, || {
+        eventually(|| instances(&saboteur), |seen| *seen == (6, 6));
+    });
+    eventually(|| instances(&saboteur), |seen| *seen == (2, 0));
+    // Many times as long as an idle instance lives.
+    thread::sleep(std::time::Duration::from_millis(1500));
+    assert_eq!(instances(&saboteur), (2, 0));
+}
+
+#[test]
+fn there_are_never_more_instances_than_allowed() {
+    let saboteur = Saboteur::start_with("instances_max = 3", &[]);
+    let answers = under_load(&saboteur, 9, || {
+        eventually(|| instances(&saboteur), |seen| *seen == (3, 3));
+    });
+    let count = |status| {
+        answers
+            .iter()
+            .filter(|answer| answer.status == status)
+            .count()
+    };
+    assert!(count(200) >= 3, "{answers:#?}");
+    assert_eq!(count(200) + count(503), 9, "{answers:#?}");
+    saboteur.order("/greet/me").is(200);
+}

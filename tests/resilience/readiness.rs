@@ -1,0 +1,41 @@
+//! What the probes mean: live is the process, ready is the platform, and a sick component is neither's business.
+//! Checkpoint readiness.
+
+use std::thread;
+
+use harness::{RedisServer, eventually};
+
+use crate::saboteur::Saboteur;
+
+#[test]
+fn a_sick_component_makes_no_probe_red() {
+    let saboteur = Saboteur::start(&[]);
+    thread::scope(|scope| {
+        let sick: Vec<_> = ["/trap", "/spin", "/sleep?ms=60000", "/hoard?mib=512"]
+            .iter()
+            .map(|order| scope.spawn(|| saboteur.order(order)))
+            .collect();
+        for _ in 0..10 {
+            saboteur.order("/livez").is(200);
+            saboteur.order("/readyz").is(200);
+        }
+        for sick in sick {
+            assert!(sick.join().expect("an answer").status >= 500);
+        }
+    });
+}
+
+#[test]
+fn without_its_stores_the_platform_lives_and_is_not_ready() {
+    let redis = RedisServer::start();
+    let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
+    saboteur.order("/readyz").is(200);
+    drop(redis);
+    let ready = eventually(|| saboteur.order("/readyz").status, |status| *status == 503);
+    assert_eq!(ready, 503);
+    saboteur.order("/livez").is(200);
+    assert_eq!(
+        saboteur.order("/actuator/health/liveness").json()["status"],
+        "UP"
+    );
+}

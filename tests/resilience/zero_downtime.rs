@@ -1,0 +1,155 @@
+//! A new version takes over while customers are served, and a bad one does not. Checkpoint zero-downtime deploy.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use harness::{Client, Protocol, eventually, root};
+use http::Method;
+
+use crate::saboteur::{Saboteur, manifest_with};
+
+const WASM: &str = "target/wasm32-wasip2/release/saboteur.wasm";
+
+/// Asks without a pause until the story has been told, and counts the answers, which must all be good.
+fn under_load<T>(saboteur: &Saboteur, story: impl FnOnce() -> T) -> (usize, T) {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let customers: Vec<_> = [
+            "/greet/me",
+            "/sleep?ms=30",
+            "/chain?url=http://neighbour.spin.internal/greet/me",
+        ]
+        .into_iter()
+        .cycle()
+        .take(6)
+        .map(|order| {
+            let over = &over;
+            scope.spawn(move || {
+                let client = Client::new(saboteur.url(), Protocol::Http1);
+                let mut count = 0;
+                while !over.load(Ordering::Relaxed) {
+                    client.ask(Method::GET, order).send().is(200);
+                    count += 1;
+                }
+                count
+            })
+        })
+        .collect();
+        let told = story();
+        over.store(true, Ordering::Relaxed);
+        let answered = customers.into_iter();
+        let answered = answered.map(|customer| customer.join().expect("good answers only"));
+        (answered.sum(), told)
+    })
+}
+
+/// The same code in other bytes, as a new build would be.
+fn new_build(path: &Path, number: u8) {
+    let mut code = fs::read(root().join(WASM)).expect("the saboteur");
+    // A custom section: its length, that of its name, the name, and what makes this build another one.
+    code.extend([0, 7, 5, b'b', b'u', b'i', b'l', b'd', number]);
+    fs::write(path, code).expect("a new build");
+}
+
+fn manifest_for(source: &Path, policy: &str) -> String {
+    let built = root().join(WASM).to_string_lossy().into_owned();
+    manifest_with(policy).replace(&built, &source.to_string_lossy())
+}
+
+fn generation(saboteur: &Saboteur) -> u64 {
+    saboteur.admin("/instances")["generation"]
+        .as_u64()
+        .expect("a number")
+}
+
+#[test]
+fn new_builds_take_over_without_a_failed_request() {
+    let saboteur = Saboteur::start_with("", &[]);
+    let (answered, ()) = under_load(&saboteur, || {
+        for number in 0..2 {
+            let source = saboteur.state().join(format!("build-{number}.wasm"));
+            new_build(&source, number);
+            fs::write(saboteur.manifest(), manifest_for(&source, "")).expect("a manifest");
+            let (done, said) = saboteur.reload();
+            assert!(done, "{said}");
+            let expected = format!("\"generation\":{}", number + 2);
+            assert!(said.replace(' ', "").contains(&expected), "{said}");
+        }
+    });
+    assert!(answered > 20, "{answered} requests are no load");
+    assert_eq!(generation(&saboteur), 3);
+}
+
+#[test]
+fn a_call_that_has_begun_ends_in_the_old_version() {
+    let saboteur = Saboteur::start_with("", &[]);
+    thread::scope(|scope| {
+        let order = "/chain?url=http://neighbour.spin.internal/sleep?ms=1500";
+        let slow = scope.spawn(|| saboteur.order(order));
+        eventually(|| saboteur.log(), |log| log.contains("sleeping 1500 ms"));
+        saboteur.hang_up();
+        eventually(|| generation(&saboteur), |generation| *generation == 2);
+        slow.join().expect("an answer").is(200);
+    });
+}
+
+#[test]
+fn policies_and_variables_of_the_manifest_take_effect() {
+    let saboteur = Saboteur::start_with("", &[]);
+    assert_eq!(saboteur.order("/var?name=greeting").text(), "hello, world");
+    let text =
+        manifest_with("concurrency = 5").replace("deadline = \"2s\"", "deadline = \"300ms\"");
+    let text = text.replace("default = \"hello\"", "default = \"good evening\"");
+    fs::write(saboteur.manifest(), text).expect("a manifest");
+    let (done, said) = saboteur.reload();
+    assert!(done, "{said}");
+    assert_eq!(
+        saboteur.order("/var?name=greeting").text(),
+        "good evening, world"
+    );
+    saboteur
+        .order("/sleep?ms=1000")
+        .problem(504, "deadline-exceeded");
+    assert_eq!(
+        saboteur.order("/file?path=/note.txt").is(200).text(),
+        "a file the saboteur may read\n"
+    );
+}
+
+#[test]
+fn a_bad_version_is_refused_and_the_old_one_runs_on() {
+    let saboteur = Saboteur::start_with("", &[]);
+    let nonsense = saboteur.state().join("nonsense.wasm");
+    fs::write(&nonsense, b"\0asm\x0d\0\x01\0nonsense").expect("a bad build");
+    let other_log = manifest_with("").replace("127.0.0.1:6379", "127.0.0.1:6380");
+    let missing = saboteur.state().join("missing.wasm");
+    let bad = [
+        (
+            manifest_for(&nonsense, ""),
+            "is no component that can be run here",
+        ),
+        (manifest_for(&missing, ""), "there is no such file"),
+        (
+            manifest_with("queue = -1"),
+            "`application.tool.socar.queue` = -1",
+        ),
+        (other_log, "`application.trigger.redis.address` has changed"),
+    ];
+    let (_, ()) = under_load(&saboteur, || {
+        for (manifest, reason) in bad {
+            fs::write(saboteur.manifest(), manifest).expect("a manifest");
+            let (done, said) = saboteur.reload();
+            assert!(!done && said.contains(reason), "{said}");
+            assert_eq!(generation(&saboteur), 1);
+        }
+        saboteur.hang_up();
+        eventually(
+            || saboteur.log().matches("reload refused").count(),
+            |count| *count == 5,
+        );
+    });
+    fs::write(saboteur.manifest(), manifest_with("")).expect("a manifest");
+    assert!(saboteur.reload().0);
+}
