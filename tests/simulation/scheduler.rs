@@ -54,7 +54,7 @@ struct Task {
     /// Goes on only seldom while others can.
     is_slow: bool,
     purpose: Purpose,
-    wait: Wait,
+    waits: Vec<(Wait, Waker)>,
     future: Pin<Box<dyn Future<Output = Done>>>,
 }
 
@@ -168,7 +168,7 @@ impl Scheduler {
             since: self.world.now(),
             is_slow: self.world.dice.one_in(self.world.weather.slow),
             purpose,
-            wait: Wait::Turn,
+            waits: Vec::new(),
             future,
         });
     }
@@ -201,19 +201,32 @@ impl Scheduler {
     }
 
     fn is_ready(&self, task: &Task) -> bool {
-        match &task.wait {
+        task.waits.is_empty() || task.waits.iter().any(|(wait, _)| self.is_over(wait))
+    }
+
+    fn is_over(&self, wait: &Wait) -> bool {
+        match wait {
             Wait::Turn => true,
             Wait::Until(moment) => *moment <= self.world.now(),
             Wait::Answer(slot, until) => slot.is_filled() || *until <= self.world.now(),
         }
     }
 
+    /// Ends one of the task's waits, and lets it go on from there.
     fn poll(&mut self, index: usize) {
+        let over: Vec<usize> = (0..self.tasks[index].waits.len())
+            .filter(|place| self.is_over(&self.tasks[index].waits[*place].0))
+            .collect();
         let task = &mut self.tasks[index];
+        match over[..] {
+            [] => {}
+            [only] => task.waits.swap_remove(only).1.wake(),
+            _ => task.waits.swap_remove(self.world.dice.pick(&over)).1.wake(),
+        }
         self.world.speaks(&task.name);
         let poll = task.future.as_mut();
         match poll.poll(&mut Poller::from_waker(Waker::noop())) {
-            Poll::Pending => task.wait = self.world.waits(),
+            Poll::Pending => task.waits.extend(self.world.waits()),
             Poll::Ready(done) => {
                 let task = self.tasks.remove(index);
                 self.end(&task, done);
@@ -298,16 +311,15 @@ impl Scheduler {
 
     /// Makes one caller give up while what it called goes on.
     pub fn time_one_out(&self) {
-        let waiting: Vec<&Task> = self
-            .tasks
-            .iter()
-            .filter(|task| matches!(&task.wait, Wait::Answer(slot, _) if !slot.is_filled()))
-            .collect();
-        if !waiting.is_empty()
-            && let Wait::Answer(slot, _) = &self.world.dice.pick(&waiting).wait
-        {
+        let waits = self.tasks.iter().flat_map(|task| &task.waits);
+        let slots = waits.filter_map(|(wait, _)| match wait {
+            Wait::Answer(slot, _) if !slot.is_filled() => Some(slot),
+            _ => None,
+        });
+        let slots: Vec<_> = slots.collect();
+        if !slots.is_empty() {
             self.world.note(|| "a caller gives up".into());
-            slot.fill(None);
+            self.world.dice.pick(&slots).fill(None);
         }
     }
 
@@ -327,7 +339,8 @@ impl Scheduler {
 
     /// Lets time go by until somebody's wait is over; false when nobody waits.
     pub fn advance_to_next(&mut self) -> bool {
-        let moments = self.tasks.iter().filter_map(|task| match &task.wait {
+        let waits = self.tasks.iter().flat_map(|task| &task.waits);
+        let moments = waits.filter_map(|(wait, _)| match wait {
             Wait::Turn => None,
             Wait::Until(moment) | Wait::Answer(_, moment) => Some(*moment),
         });

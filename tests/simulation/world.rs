@@ -16,7 +16,7 @@ use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
     rc::Rc,
-    task::Poll,
+    task::{Poll, Waker},
 };
 
 /// How late a call may arrive at its context, in milliseconds.
@@ -64,7 +64,7 @@ pub struct World {
     clock: Cell<u64>,
     drawn: Cell<u64>,
     still: Cell<bool>,
-    wait: Cell<Option<Wait>>,
+    waits: RefCell<Vec<(Wait, Waker)>>,
     outgoing: Rc<RefCell<Vec<Outgoing>>>,
     late: RefCell<Vec<Late>>,
     trace: Option<RefCell<Vec<String>>>,
@@ -85,7 +85,7 @@ impl World {
             clock: Cell::new(1_700_000_000_000),
             drawn: Cell::new(0),
             still: Cell::new(false),
-            wait: Cell::new(None),
+            waits: RefCell::default(),
             outgoing: Rc::default(),
             late: RefCell::default(),
             trace: traced.then(RefCell::default),
@@ -149,20 +149,22 @@ impl World {
     /// Gives the turn away; the scheduler finds out from [`Self::waits`] when to give it back.
     async fn wait_for(&self, wait: impl Fn() -> Wait) {
         let mut waited = false;
-        poll_fn(|_| {
+        poll_fn(|poller| {
             if waited {
                 return Poll::Ready(());
             }
             waited = true;
-            self.wait.set(Some(wait()));
+            let waker = poller.waker().clone();
+            self.waits.borrow_mut().push((wait(), waker));
             Poll::Pending
         })
         .await;
     }
 
-    /// What the task that was just polled waits for.
-    pub fn waits(&self) -> Wait {
-        self.wait.take().unwrap_or(Wait::Turn)
+    /// What the task that was just polled began to wait for, and how to tell it that the wait is over. A
+    /// task that makes several calls at once waits for several things.
+    pub fn waits(&self) -> impl Iterator<Item = (Wait, Waker)> {
+        self.waits.take().into_iter()
     }
 
     /// The calls that left since the last time.
