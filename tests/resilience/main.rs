@@ -5,6 +5,7 @@
 mod autoscale;
 mod capabilities;
 mod chaining;
+mod chaos;
 mod delivery;
 mod isolation;
 mod listener;

@@ -10,6 +10,7 @@
 //! Bodies are short and JSON, refusals are problem documents as everywhere else.
 
 pub mod answer;
+pub mod chaos;
 pub mod client;
 pub mod dead_letters;
 pub mod guard;

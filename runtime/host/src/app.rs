@@ -28,6 +28,7 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin};
+use crate::chaos::Laboratory;
 use crate::cli::Up;
 use crate::component::Component;
 use crate::component_build;
@@ -91,7 +92,11 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         app.redis_address.as_deref(),
         options.redis_url.as_deref(),
     )?;
-    let mut workshop = Workshop::new(&plan, &foundation, address);
+    let laboratory = options.chaos.then(Arc::<Laboratory>::default);
+    if laboratory.is_some() {
+        warn!("started with --chaos: operators can make trouble");
+    }
+    let mut workshop = Workshop::new(&plan, &foundation, address, laboratory.clone());
     let components = workshop.load(&plan.blueprint, FIRST)?;
 
     let (stop, stopped) = watch::channel(false);
@@ -117,7 +122,8 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     let admin = admin
         .with(admin::dead_letters::routes(foundation.log.clone()))
         .with(admin::reload::routes(wishes))
-        .with(admin::instances::routes(current.clone()));
+        .with(admin::instances::routes(current.clone()))
+        .with(admin::chaos::routes(laboratory));
     tasks.spawn(admin::listener::serve(
         Arc::new(admin),
         admin_listener,

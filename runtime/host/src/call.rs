@@ -27,6 +27,8 @@ pub struct Call {
     pub depth: u32,
     /// Whom it belongs to.
     pub trace: Trace,
+    /// The component that makes it, if one does.
+    pub caller: Option<Arc<str>>,
     /// What it and all that it causes write to the embedded database.
     written: Option<Written>,
 }
@@ -38,6 +40,7 @@ impl Call {
             deadline: Instant::now() + patience,
             depth: 0,
             trace,
+            caller: None,
             written: None,
         }
     }
@@ -70,6 +73,7 @@ impl Call {
             deadline,
             depth: self.depth + 1,
             trace: self.trace.clone(),
+            caller: self.caller.clone(),
             written: self.written.clone(),
         }
     }

@@ -90,6 +90,10 @@ pub struct Up {
     #[arg(long, value_name = "BYTES", env = "SPIN_MAX_INSTANCE_MEMORY")]
     pub max_instance_memory: Option<usize>,
 
+    /// Let operators make trouble: `POST /chaos` of the admin listener.
+    #[arg(long)]
+    pub chaos: bool,
+
     /// How log lines are written.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

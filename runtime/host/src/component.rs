@@ -18,6 +18,7 @@ use wasmtime_wasi_http::handler::{
 use crate::admission::{Admission, Refused};
 use crate::body::Held;
 use crate::call::{Call, DEEPEST};
+use crate::chaos::Subject;
 use crate::database::Database;
 use crate::instance::Factory;
 use crate::instance::messages::{Shelf, Unhandled};
@@ -46,6 +47,8 @@ pub struct Component {
     population: Arc<Population>,
     requests: Option<ProxyHandler<Factory>>,
     messages: Option<Shelf>,
+    /// Where the platform makes trouble on request.
+    chaos: Option<Subject>,
     /// The embedded database, if the component or anyone it can call writes there.
     history: Option<Arc<Database>>,
 }
@@ -67,8 +70,16 @@ impl Component {
             population,
             requests: requests.map(ProxyHandler::new),
             messages,
+            chaos: None,
             history,
         }
+    }
+
+    /// The same component, for experiments.
+    #[must_use]
+    pub fn with_chaos(mut self, chaos: Option<Subject>) -> Self {
+        self.chaos = chaos;
+        self
     }
 
     /// A call of this component that nobody inside has made.
@@ -111,6 +122,9 @@ impl Component {
             .await
             .map_err(|Refused| self.overloaded())?;
 
+        if let Some(chaos) = &self.chaos {
+            chaos.strike_request(&call).await?;
+        }
         let trace = call.trace.clone();
         let answer = tokio::time::timeout_at(deadline.into(), handler.handle(call, request)).await;
         match answer {
@@ -127,9 +141,11 @@ impl Component {
     pub async fn receive(&self, payload: Vec<u8>, call: Call) -> Result<(), Unhandled> {
         match &self.messages {
             Some(shelf) => {
-                shelf
-                    .handle(call.limited(self.limits.deadline), payload)
-                    .await
+                let call = call.limited(self.limits.deadline);
+                if let Some(chaos) = &self.chaos {
+                    chaos.strike_event(&call).await?;
+                }
+                shelf.handle(call, payload).await
             }
             None => Err(Unhandled::Failed {
                 component: self.id.clone(),

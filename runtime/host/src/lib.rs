@@ -22,6 +22,7 @@ pub mod body;
 pub mod bus;
 pub mod call;
 pub mod capability;
+pub mod chaos;
 pub mod cli;
 pub mod client;
 pub mod component;

@@ -69,7 +69,9 @@ impl Handler for Reactions {
             .receive(event.to_vec(), call)
             .await
             .map_err(|unhandled| match unhandled {
-                Unhandled::NoInstance { .. } => HandleError::Refused(unhandled.to_string()),
+                Unhandled::NoInstance { .. } | Unhandled::Dropped { .. } => {
+                    HandleError::Refused(unhandled.to_string())
+                }
                 Unhandled::Refused { .. } | Unhandled::Late { .. } => {
                     HandleError::Failed(unhandled.to_string())
                 }

@@ -14,6 +14,7 @@ use super::{Blueprint, Components, Plan, world};
 use crate::bus::Bus;
 use crate::capability::outbound_http::{Exits, Neighbours};
 use crate::capability::{self, Grants, State};
+use crate::chaos::{Laboratory, Subject};
 use crate::client::Client;
 use crate::component::{Component, Limits};
 use crate::database::Database;
@@ -34,6 +35,8 @@ pub struct Workshop {
     own: SocketAddr,
     /// The largest linear memory of any component, if the person who starts the platform has a say.
     memory: Option<usize>,
+    /// Where the platform makes trouble on request.
+    laboratory: Option<Arc<Laboratory>>,
     /// The embedded database, if stores are kept there.
     database: Option<Arc<Database>>,
 }
@@ -42,7 +45,12 @@ pub struct Workshop {
 
 impl Workshop {
     /// Has everything at hand; `own` is where the application itself can be reached.
-    pub(super) fn new(plan: &Plan, foundation: &Foundation, own: SocketAddr) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        foundation: &Foundation,
+        own: SocketAddr,
+        laboratory: Option<Arc<Laboratory>>,
+    ) -> Self {
         Self {
             stores: Stores::new(
                 plan.blueprint.config.clone(),
@@ -54,6 +62,7 @@ impl Workshop {
             state: plan.state.clone(),
             own,
             memory: plan.memory,
+            laboratory,
             database: match foundation.redis {
                 Some(_) => None,
                 None => Some(foundation.database.clone()),
@@ -79,7 +88,11 @@ impl Workshop {
             };
             let grants = Arc::new(self.grants(component, exits, number)?);
             let history = self.history(component);
+            let laboratory = self.laboratory.clone();
+            let chaos = laboratory.map(|it| Subject::new(it, &engine, grants.clone()));
+            let chaos = chaos.transpose()?;
             let ready = prepare(&engine, &linker, code, component, app, grants, history)?;
+            let ready = ready.with_chaos(chaos);
             components.insert(component.id.to_string(), Arc::new(ready));
         }
         neighbours.introduce(components.values(), self.own);

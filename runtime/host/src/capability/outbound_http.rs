@@ -113,7 +113,8 @@ impl OutboundHttp {
             warn!(component, %uri, "outgoing request refused: not among allowed_outbound_hosts");
             return Err(Error::HttpRequestDenied);
         }
-        let call = self.call.clone().ok_or(Error::ConfigurationError)?;
+        let mut call = self.call.clone().ok_or(Error::ConfigurationError)?;
+        call.caller = Some(self.grants.component.clone());
         if OWN.contains(&host) {
             exits
                 .neighbours

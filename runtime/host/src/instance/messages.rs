@@ -34,6 +34,12 @@ pub enum Unhandled {
         /// The component.
         component: Arc<str>,
     },
+    /// An experiment has kept the message away from the component.
+    #[error("an experiment dropped a message for component `{component}`")]
+    Dropped {
+        /// The component.
+        component: Arc<str>,
+    },
     /// There is no instance that could be asked: no memory is left, or it does not start.
     #[error("component `{component}` has no instance to spare")]
     NoInstance {

@@ -1,0 +1,124 @@
+//! Trouble on request: real, on one link, for a while, and only where it was asked for at the start.
+
+use std::time::{Duration, Instant};
+
+use harness::{Answer, eventually};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::saboteur::Saboteur;
+
+const CHAIN: &str = "/chain?url=http://neighbour.spin.internal/greet/you";
+
+fn started() -> Saboteur {
+    Saboteur::start(&["--chaos"])
+}
+
+fn begin(saboteur: &Saboteur, experiment: &Value) -> Answer {
+    saboteur
+        .steer(Method::POST, "/chaos")
+        .json(experiment)
+        .send()
+}
+
+fn end_all(saboteur: &Saboteur) {
+    saboteur.steer(Method::DELETE, "/chaos").send().is(200);
+}
+
+fn on_link(fault: &str) -> Value {
+    json!({"from": "saboteur", "to": "neighbour", "fault": fault, "seconds": 60})
+}
+
+#[test]
+fn without_the_flag_trouble_is_refused() {
+    let saboteur = Saboteur::shared();
+    let refused = begin(saboteur, &on_link("trap"));
+    let problem = refused.problem(403, "forbidden");
+    assert!(
+        problem["detail"]
+            .as_str()
+            .is_some_and(|text| text.contains("--chaos")),
+        "{refused}"
+    );
+    saboteur.steer(Method::GET, "/chaos").send().is(403);
+    saboteur.order(CHAIN).is(200);
+}
+
+#[test]
+fn each_fault_strikes_its_link_and_no_other() {
+    let saboteur = started();
+    for (fault, expected) in [
+        ("error", "status 503"),
+        ("trap", "component-trapped"),
+        ("hoard", "component-trapped"),
+    ] {
+        begin(&saboteur, &on_link(fault)).is(200);
+        let answer = saboteur.order(CHAIN).is(200);
+        assert!(answer.text().contains(expected), "{fault}: {answer}");
+        saboteur.order("/greet/me").is(200);
+        end_all(&saboteur);
+    }
+    // A guest that computes is ended at its deadline, which is that of its caller, too.
+    begin(&saboteur, &on_link("spin")).is(200);
+    saboteur.order(CHAIN).problem(504, "deadline-exceeded");
+    saboteur.order("/greet/me").is(200);
+    end_all(&saboteur);
+    assert!(saboteur.order(CHAIN).is(200).text().ends_with("hello you"));
+}
+
+#[test]
+fn a_delay_is_as_long_as_asked_for() {
+    let saboteur = started();
+    let mut experiment = on_link("latency");
+    experiment["latency_ms"] = json!(700);
+    begin(&saboteur, &experiment).is(200);
+    let begun = Instant::now();
+    assert!(saboteur.order(CHAIN).is(200).text().ends_with("hello you"));
+    assert!(begun.elapsed() >= Duration::from_millis(700));
+}
+
+#[test]
+fn an_experiment_is_listed_and_ends_by_itself() {
+    let saboteur = started();
+    let mut experiment = on_link("error");
+    experiment["seconds"] = json!(2);
+    let begun = begin(&saboteur, &experiment).is(200).json();
+    let list = saboteur.admin("/chaos");
+    assert_eq!(list["experiments"], json!([begun]));
+    eventually(
+        || saboteur.admin("/chaos"),
+        |list| list["experiments"] == json!([]),
+    );
+    assert!(saboteur.order(CHAIN).is(200).text().ends_with("hello you"));
+    begin(
+        &saboteur,
+        &json!({"to": "neighbour", "fault": "trap", "seconds": 0}),
+    )
+    .problem(422, "invalid");
+    saboteur.steer(Method::DELETE, "/chaos/99").send().is(404);
+}
+
+#[test]
+fn an_event_that_is_dropped_comes_again() {
+    let saboteur = started();
+    let received = || {
+        saboteur
+            .order("/wasi/increment?key=received&delta=0")
+            .text()
+    };
+    begin(
+        &saboteur,
+        &json!({"to": "saboteur", "from": "events", "fault": "drop", "seconds": 60}),
+    )
+    .is(200);
+    let order =
+        "/redis?command=XADD&argument=socar.saboteur&argument=*&argument=event&argument=hello";
+    saboteur.order(order).is(200);
+    saboteur
+        .order("/redis?publish=socar.saboteur&payload=wake")
+        .is(200);
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(received(), "0");
+    end_all(&saboteur);
+    eventually(received, |count| count == "1");
+}
