@@ -34,13 +34,33 @@ const BASE: [&str; 6] = [
        WHERE NOT gone",
 ];
 
-/// The car whose row an event of each base table touches.
-const TOUCHED: [(&str, &str); 3] = [
-    ("cars", "NEW.carId"),
-    ("reservations", "NEW.carId"),
+/// The car whose row an event of each base table touches, and which columns of it: an UPDATE rewrites every index whose
+/// column it names, changed or not.
+const TOUCHED: [(&str, &str, &[Column]); 3] = [
+    (
+        "cars",
+        "NEW.carId",
+        &[
+            Column::CarName,
+            Column::CarType,
+            Column::Amount,
+            Column::CarStatus,
+        ],
+    ),
+    (
+        "reservations",
+        "NEW.carId",
+        &[
+            Column::RsvId,
+            Column::RsvStatus,
+            Column::PayId,
+            Column::PayStatus,
+        ],
+    ),
     (
         "payments",
         "(SELECT carId FROM $reservations WHERE rsvId = NEW.rsvId)",
+        &[Column::PayId, Column::PayStatus],
     ),
 ];
 
@@ -54,8 +74,8 @@ pub fn statements() -> Vec<String> {
         statements.extend(index(column));
         statements.extend(shelves::schema(column));
     }
-    for (table, car) in TOUCHED {
-        let refresh = refresh(car);
+    for (table, car, touched) in TOUCHED {
+        let refresh = refresh(car, touched);
         for change in ["INSERT", "UPDATE"] {
             statements.push(format!(
                 "CREATE TRIGGER IF NOT EXISTS ${table}_after_{change} AFTER {change} ON ${table} BEGIN {refresh} END"
@@ -100,15 +120,15 @@ fn index(column: Column) -> Option<String> {
 }
 
 /// Brings one car's row up to what the base tables say.
-fn refresh(car: &str) -> String {
+fn refresh(car: &str, touched: &[Column]) -> String {
     let columns = columns();
-    let others: Vec<String> = Column::NAMES[1..]
+    let touched: Vec<String> = touched
         .iter()
         .map(|name| format!("{name} = excluded.{name}"))
         .collect();
-    let others = others.join(", ");
+    let touched = touched.join(", ");
     format!(
         "INSERT INTO $carviews ({columns}) SELECT {columns} FROM $joined WHERE carId = {car}
-         ON CONFLICT (carId) DO UPDATE SET {others};"
+         ON CONFLICT (carId) DO UPDATE SET {touched};"
     )
 }
