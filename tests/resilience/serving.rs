@@ -3,11 +3,12 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use harness::{Client, Protocol, eventually};
 use http::Method;
 
-use crate::saboteur::Saboteur;
+use crate::saboteur::{Saboteur, manifest_with};
 
 #[test]
 fn health_is_told_by_the_host() {
@@ -154,6 +155,32 @@ fn a_host_that_is_told_to_stop_finishes_what_it_has_begun() {
         assert_eq!(status.code(), Some(0), "{}", saboteur.log());
     });
     assert!(TcpStream::connect(saboteur.url().trim_start_matches("http://")).is_err());
+}
+
+/// A client that keeps its connection, or has not said anything yet, has nothing to lose.
+#[test]
+fn connections_without_a_request_do_not_delay_the_end() {
+    // Calls may take a minute, and so may a host take to stop that has some under way.
+    let saboteur = Saboteur::start_with("", &[]);
+    let patient = manifest_with("").replace("deadline = \"2s\"", "deadline = \"60s\"");
+    std::fs::write(saboteur.manifest(), patient).expect("a manifest");
+    assert!(saboteur.reload().0);
+    let _silent = saboteur.connect();
+    let mut kept = saboteur.connect();
+    kept.write_all(b"GET /static HTTP/1.1\r\nHost: x\r\n\r\n")
+        .expect("a request");
+    let mut answer = [0; 12];
+    kept.read_exact(&mut answer).expect("an answer");
+    let mut half = saboteur.connect();
+    half.write_all(b"GET /static HTTP/1.1\r\n")
+        .expect("half a request");
+    let begun = Instant::now();
+    assert_eq!(saboteur.terminate().code(), Some(0), "{}", saboteur.log());
+    assert!(
+        begun.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]
