@@ -102,18 +102,12 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let health = Health::new(&app.name, &app.version);
     let current = Current::new(Generation::new(FIRST, app, components));
-    let drain = current.get().drain_time();
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let server = Server {
         current: current.clone(),
         health: health.clone(),
     };
-    tasks.spawn(http::serve(
-        Arc::new(server),
-        listener,
-        stopped.clone(),
-        drain,
-    ));
+    tasks.spawn(http::serve(Arc::new(server), listener, stopped.clone()));
     tasks.spawn(health.clone().beat(stopped.clone()));
     if let Some(redis) = foundation.redis.clone() {
         tasks.spawn(health.clone().watch(redis, stopped.clone()));
@@ -134,8 +128,8 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         options: options.clone(),
         blueprint: plan.blueprint,
         workshop: Arc::new(Mutex::new(workshop)),
-        deliver: deliver(foundation, current.clone(), drain),
-        current,
+        deliver: deliver(foundation, current.clone()),
+        current: current.clone(),
         health: health.clone(),
     };
     tasks.spawn(reloader.run(wished, stopped));
@@ -150,6 +144,7 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     health.set_serving(false);
     info!("stopping: no new requests, finishing those in flight");
     let _ = stop.send(true);
+    let drain = current.get().drain_time();
     let finish = async { while tasks.join_next().await.is_some() {} };
     tokio::select! {
         () = finish => {}
@@ -160,11 +155,11 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
 }
 
 /// How deliveries are started, with whatever subscriptions.
-fn deliver(foundation: Foundation, current: Current, drain: Duration) -> Deliver {
+fn deliver(foundation: Foundation, current: Current) -> Deliver {
     let Foundation { log, host, .. } = foundation;
     Box::new(move |subscriptions| {
         let pace = Pace {
-            drain,
+            drain: current.get().drain_time(),
             ..Pace::default()
         };
         let reactions = Arc::new(Reactions(current.clone()));

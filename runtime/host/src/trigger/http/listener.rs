@@ -46,7 +46,7 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
-/// Serves until told to stop, then lets the requests in flight finish for as long as `drain`.
+/// Serves until told to stop, then lets the requests in flight finish for as long as the slowest may take.
 ///
 /// # Errors
 /// When the listener breaks.
@@ -54,7 +54,6 @@ pub async fn serve(
     server: Arc<Server>,
     listener: TcpListener,
     mut stop: watch::Receiver<bool>,
-    drain: Duration,
 ) -> anyhow::Result<()> {
     let crowd = Arc::<Crowd>::default();
     let mut connections = JoinSet::new();
@@ -94,6 +93,7 @@ pub async fn serve(
         ));
     }
     drop(listener);
+    let drain = server.current.get().drain_time();
     let ended = async { while connections.join_next().await.is_some() {} };
     if tokio::time::timeout(drain, ended).await.is_err() {
         warn!(
