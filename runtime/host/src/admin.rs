@@ -10,12 +10,14 @@
 //! Bodies are short and JSON, refusals are problem documents as everywhere else.
 
 pub mod answer;
+pub mod breakers;
 pub mod chaos;
 pub mod client;
 pub mod dead_letters;
 pub mod guard;
 pub mod instances;
 pub mod listener;
+pub mod metrics;
 pub mod reload;
 pub mod routes;
 #[cfg(test)]

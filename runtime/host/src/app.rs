@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
+use crate::admin::metrics::Measured;
 use crate::admin::{self, Admin};
 use crate::chaos::Laboratory;
 use crate::cli::Up;
@@ -35,8 +36,11 @@ use crate::component_build;
 use crate::delivery::{Deliveries, Pace};
 use crate::descriptors;
 use crate::health::Health;
+use crate::link::Announcements;
+use crate::link::switchboard::Board;
 use crate::manifest::{App, Environment, Overrides};
 use crate::memory;
+use crate::metrics::Meter;
 use crate::runtime_config::RuntimeConfig;
 use crate::trigger::http::{self, Server};
 use events::Reactions;
@@ -96,7 +100,16 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     if laboratory.is_some() {
         warn!("started with --chaos: operators can make trouble");
     }
-    let mut workshop = Workshop::new(&plan, &foundation, address, laboratory.clone());
+    let meter = Meter::start()?;
+    let (announcements, announced) = Announcements::new();
+    let board = Board::new(announcements);
+    let mut workshop = Workshop::new(
+        &plan,
+        &foundation,
+        board.clone(),
+        address,
+        laboratory.clone(),
+    );
     let components = workshop.load(&plan.blueprint, FIRST)?;
 
     let (stop, stopped) = watch::channel(false);
@@ -112,9 +125,22 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     if let Some(redis) = foundation.redis.clone() {
         tasks.spawn(health.clone().watch(redis, stopped.clone()));
     }
+    tasks.spawn(meter.clone().keep(stopped.clone()));
+    let log = foundation.log.clone();
+    let host = foundation.host.clone();
+    tasks.spawn(announced.write(log.clone(), host, stopped.clone()));
+    let measured = Measured {
+        meter,
+        current: current.clone(),
+        board: board.clone(),
+        log,
+        streams: events::streams(app),
+    };
     let (wishes, wished) = mpsc::channel(1);
     let admin = admin
         .with(admin::dead_letters::routes(foundation.log.clone()))
+        .with(admin::breakers::routes(board))
+        .with(admin::metrics::routes(measured))
         .with(admin::reload::routes(wishes))
         .with(admin::instances::routes(current.clone()))
         .with(admin::chaos::routes(laboratory));

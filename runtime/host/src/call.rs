@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use resilience::Priority;
 
 use crate::database::{Database, DatabaseError, Written};
 use crate::trace::Trace;
@@ -31,6 +32,8 @@ pub struct Call {
     pub caller: Option<Arc<str>>,
     /// What it and all that it causes write to the embedded database.
     written: Option<Written>,
+    /// Who goes first when not everybody can.
+    pub priority: Priority,
 }
 
 impl Call {
@@ -42,6 +45,7 @@ impl Call {
             trace,
             caller: None,
             written: None,
+            priority: Priority::default(),
         }
     }
 
@@ -64,18 +68,21 @@ impl Call {
     }
 
     /// The call that a component makes while it handles this one: it inherits what is left of the time.
-    pub fn onward(&self, patience: Option<Duration>) -> Self {
-        let deadline = match patience {
-            Some(patience) => self.deadline.min(Instant::now() + patience),
-            None => self.deadline,
-        };
+    pub fn onward(&self) -> Self {
         Self {
-            deadline,
+            deadline: self.deadline,
             depth: self.depth + 1,
             trace: self.trace.clone(),
             caller: self.caller.clone(),
             written: self.written.clone(),
+            priority: self.priority,
         }
+    }
+
+    /// The same call, which matters at least so much: what a payment asks for is part of paying.
+    pub fn mattering(mut self, priority: Priority) -> Self {
+        self.priority = self.priority.max(priority);
+        self
     }
 
     /// The same call, but never longer than this component may take.
@@ -104,13 +111,21 @@ mod tests {
     #[test]
     fn a_nested_call_never_outlives_its_caller() {
         let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        let onward = call.onward();
+        assert_eq!((onward.deadline, onward.depth), (call.deadline, 1));
+        let patient = onward.clone().limited(Duration::from_secs(60));
+        assert_eq!(patient.deadline, call.deadline);
+        assert!(onward.limited(Duration::from_millis(1)).deadline < call.deadline);
+    }
+
+    #[test]
+    fn what_a_payment_asks_for_is_part_of_paying() {
+        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        let paying = call.mattering(Priority::Paying);
         assert_eq!(
-            call.onward(Some(Duration::from_secs(60))).deadline,
-            call.deadline
+            paying.onward().mattering(Priority::Browsing).priority,
+            Priority::Paying
         );
-        assert!(call.onward(Some(Duration::from_millis(1))).deadline < call.deadline);
-        assert_eq!(call.onward(None).deadline, call.deadline);
-        assert_eq!(call.onward(None).depth, 1);
     }
 
     #[test]

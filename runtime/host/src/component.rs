@@ -1,28 +1,30 @@
-//! One component, ready to be called: admission, deadline and instance, in the order a call meets them.
+//! One component, ready to be called: its door, and an instance behind it.
 //!
-//! Calls from outside, calls from other components and sweeps all come through [`Component::handle`]. At most
-//! `concurrency` of them run at once; up to `queue` more wait in the order they came, but never past their deadline;
-//! the next one is refused on the spot.
+//! Calls from outside, calls from other components and sweeps all come over a [`crate::link::Link`], which first asks
+//! for a place ([`Component::enter`]) and then has the request answered, perhaps more than once
+//! ([`Component::attempt`]). At most `concurrency` calls run at once; up to `queue` more wait, those that matter more
+//! first, but never past their deadline; the next one is refused on the spot.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
-use http_body_util::BodyExt as _;
+use resilience::deadline::Deadline;
+use resilience::{BadSetting, Priority, limit};
 use tracing::{debug, warn};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{
     ExpirationError, HandlerState as _, InstantiationError, ProxyHandler,
 };
 
-use crate::admission::{Admission, Refused};
-use crate::body::Held;
 use crate::call::{Call, DEEPEST};
 use crate::chaos::Subject;
 use crate::database::Database;
+use crate::door::{self, Door, Permit};
 use crate::instance::Factory;
 use crate::instance::messages::{Shelf, Unhandled};
 use crate::instance::population::{Census, Population};
+use crate::link::Link;
 use crate::problem::Problem;
 use crate::trace::Trace;
 
@@ -35,16 +37,29 @@ pub struct Limits {
     pub concurrency: usize,
     /// Callers that wait for one of them to end.
     pub queue: usize,
+    /// How long each of them waits.
+    pub wait: Duration,
+    /// Whether fewer run at once when that is all the component can take.
+    pub adaptive: bool,
     /// The longest body of a request from outside, in bytes.
     pub body: u64,
+}
+
+/// The ways to a component that do not begin at another one.
+pub struct Entrances {
+    /// From outside.
+    pub gateway: Arc<Link>,
+    /// From the clock.
+    pub clock: Arc<Link>,
 }
 
 /// A component that can be called.
 pub struct Component {
     id: Arc<str>,
     limits: Limits,
-    admission: Admission,
+    door: Door,
     population: Arc<Population>,
+    entrances: Entrances,
     requests: Option<ProxyHandler<Factory>>,
     messages: Option<Shelf>,
     /// Where the platform makes trouble on request.
@@ -55,6 +70,9 @@ pub struct Component {
 
 impl Component {
     /// A component with whatever it exports: `requests` and `messages` are absent if it handles none.
+    ///
+    /// # Errors
+    /// When a limit is out of bounds.
     pub fn new(
         id: Arc<str>,
         limits: Limits,
@@ -62,17 +80,19 @@ impl Component {
         requests: Option<Factory>,
         messages: Option<Shelf>,
         history: Option<Arc<Database>>,
-    ) -> Self {
-        Self {
+        entrances: Entrances,
+    ) -> Result<Self, BadSetting> {
+        Ok(Self {
             id,
             limits,
-            admission: Admission::new(limits.concurrency, limits.queue),
+            door: Door::new(&limits)?,
             population,
+            entrances,
             requests: requests.map(ProxyHandler::new),
             messages,
             chaos: None,
             history,
-        }
+        })
     }
 
     /// The same component, for experiments.
@@ -97,11 +117,32 @@ impl Component {
         &self.limits
     }
 
+    /// The links that do not begin at a component.
+    pub fn entrances(&self) -> &Entrances {
+        &self.entrances
+    }
+
+    /// Who is at its door.
+    pub fn door(&self) -> door::Snapshot {
+        self.door.snapshot()
+    }
+
+    /// Waits for a place, which is to be held until the last byte of the answer has left.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn enter(&self, priority: Priority, deadline: Deadline) -> Result<Permit, Problem> {
+        self.door
+            .enter(priority, deadline)
+            .await
+            .map_err(|refused| self.overloaded(refused.retry_after))
+    }
+
     /// Has a request answered by an instance.
     ///
     /// # Errors
     /// The problem to answer with when no instance did.
-    pub async fn handle(
+    pub async fn attempt(
         &self,
         request: Request<WasiBody>,
         call: Call,
@@ -114,24 +155,26 @@ impl Component {
                 component: self.id.to_string(),
             });
         }
-        let call = call.limited(self.limits.deadline);
         let deadline = call.deadline;
-        let permit = self
-            .admission
-            .admit(deadline)
-            .await
-            .map_err(|Refused| self.overloaded())?;
-
+        let watched = self.door.watch();
         if let Some(chaos) = &self.chaos {
             chaos.strike_request(&call).await?;
         }
         let trace = call.trace.clone();
         let answer = tokio::time::timeout_at(deadline.into(), handler.handle(call, request)).await;
-        match answer {
-            Ok(Ok(response)) => Ok(response.map(|body| Held::new(body, permit).boxed_unsync())),
+        let answer = match answer {
+            Ok(Ok(response)) => Ok(response),
             Err(_) => Err(self.late()),
             Ok(Err(error)) => Err(self.explain(&error, deadline, trace.id())),
+        };
+        if let Some(watched) = watched {
+            watched.record(match &answer {
+                Ok(_) => limit::Outcome::Answered,
+                Err(Problem::DeadlineExceeded { .. }) => limit::Outcome::Lost,
+                Err(_) => limit::Outcome::Ignored,
+            });
         }
+        answer
     }
 
     /// Has a message handled by an instance.
@@ -198,7 +241,7 @@ impl Component {
                 error = format!("{:#}", error.error),
                 "no instance"
             );
-            return self.overloaded();
+            return self.overloaded(self.limits.wait);
         }
         debug!(
             component = self.id(),
@@ -217,9 +260,10 @@ impl Component {
         }
     }
 
-    fn overloaded(&self) -> Problem {
+    fn overloaded(&self, retry_after: Duration) -> Problem {
         Problem::Overloaded {
-            component: self.id.to_string(),
+            who: format!("component `{}`", self.id),
+            retry_after,
         }
     }
 }

@@ -5,7 +5,8 @@
 //! 1. Something wakes a component: a request ([`trigger::http`]), an event ([`delivery`]), the clock
 //!    ([`trigger::sweep`]), or another component ([`capability::outbound_http`]).
 //! 2. The call knows how long it may take and whom it belongs to ([`call`], [`trace`]).
-//! 3. The component lets it in, makes it wait, or refuses ([`admission`], [`component`]).
+//! 3. It goes over a [`link`], which may cut it off, try again, or answer itself; the component at its end lets it in,
+//!    makes it wait, or refuses ([`door`], [`component`]).
 //! 4. An instance works on it, alone ([`instance`]), on code that was compiled once ([`engine`]).
 //! 5. The instance reaches what the manifest grants it, and nothing else ([`capability`]): stores ([`store`],
 //!    [`database`], [`remote`]), databases, the event log, other hosts ([`client`]).
@@ -15,7 +16,6 @@
 //! [`app`] puts everything together, and [`admin`] is where operators look and steer.
 
 pub mod admin;
-pub mod admission;
 pub mod app;
 pub mod bench;
 pub mod body;
@@ -31,13 +31,16 @@ pub mod database;
 pub mod dead_letters;
 pub mod delivery;
 mod descriptors;
+pub mod door;
 pub mod engine;
 pub mod headers;
 pub mod health;
 pub mod instance;
+pub mod link;
 pub mod log;
 pub mod manifest;
 mod memory;
+pub mod metrics;
 pub mod policy;
 pub mod problem;
 pub mod relay;

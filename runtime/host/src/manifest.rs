@@ -36,7 +36,7 @@ mod template;
 mod tests;
 mod variables;
 
-use crate::policy::{Listener, Policy};
+use crate::policy::{Links, Listener, Policy};
 
 pub use error::{ConfigError, Located, Location};
 pub(crate) use error::{is_slip, known_names};
@@ -71,6 +71,8 @@ pub struct App {
     pub redis_address: Option<String>,
     /// What clients may do, `[application.tool.socar.listener]`.
     pub listener: Listener,
+    /// What guards each link between components, from outside, and to hosts elsewhere.
+    pub links: Links,
 }
 
 /// One `[component.<id>]`.

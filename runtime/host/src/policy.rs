@@ -1,22 +1,32 @@
 //! How long, how much, how many: the `tool.socar` tables of a manifest, which stock Spin ignores.
 //!
-//! `[application.tool.socar]` holds for every component, `[component.<id>.tool.socar]` for one. A key is read in
-//! [`Policy::overlay`] and nowhere else, so a new one is a field, its default and one line there. The listener, of which
-//! there is one, has a table of its own ([`Listener`]).
+//! `[application.tool.socar]` holds for every component, `[component.<id>.tool.socar]` for one; what guards a link
+//! between two of them stands below [`links`]. A key is read in [`Policy::overlay`] (or [`Guard`]) and nowhere else,
+//! so a new one is a field, its default and one line there. The listener, of which there is one, has a table of its own
+//! ([`Listener`]).
 
+mod breakers;
+mod guard;
+pub(crate) mod links;
 mod listener;
+mod retries;
+mod value;
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::instance::population::Bounds;
-use crate::manifest::document::{Table, Value};
+use crate::manifest::document::Table;
 use crate::manifest::{ConfigError, known_names};
+use value::{bytes, count, duration, set};
+
+pub use guard::{Fallback, Guard, Priorities};
+pub use links::{Links, Outbound};
+pub use retries::Retry;
 
 pub use listener::Listener;
 
 /// What guards the calls of one component.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// `deadline`: how long one invocation may take, by the clock on the wall.
     pub deadline: Duration,
@@ -34,6 +44,8 @@ pub struct Policy {
     pub instances_max: Option<usize>,
     /// `instances_idle`: how long an instance waits for its next call before it goes.
     pub instances_idle: Duration,
+    /// `adaptive`: whether the platform finds out by itself how many of those places the component can really use.
+    pub adaptive: bool,
     /// `sweep`: how often the host calls `POST /internal/sweep`. A component without it has nothing to sweep.
     pub sweep: Option<Duration>,
     /// `events`: who shares the events that wake the component.
@@ -42,6 +54,8 @@ pub struct Policy {
     pub delivery_attempts: u32,
     /// `delivery_concurrency`: events of different subjects that are delivered at the same time.
     pub delivery_concurrency: usize,
+    /// What guards the links to the component.
+    pub guard: Guard,
 }
 
 /// Who shares the events of a stream.
@@ -71,10 +85,12 @@ impl Default for Policy {
             instances_min: 0,
             instances_max: None,
             instances_idle: 10 * SECOND,
+            adaptive: true,
             sweep: None,
             events: Events::Shared,
             delivery_attempts: 10,
             delivery_concurrency: 8,
+            guard: Guard::default(),
         }
     }
 }
@@ -143,6 +159,9 @@ impl Policy {
             &mut self.instances_min,
             count(table_ref, "instances_min", 0..=10_000)?,
         );
+        if let Some(adaptive) = table_ref.boolean("adaptive")? {
+            self.adaptive = adaptive.value;
+        }
         set(&mut self.events, events(table_ref)?);
         set(
             &mut self.delivery_attempts,
@@ -152,14 +171,9 @@ impl Policy {
             &mut self.delivery_concurrency,
             count(table_ref, "delivery_concurrency", 1..=1000)?,
         );
+        self.guard.overlay(table_ref)?;
         table.finish()?;
         Ok(self)
-    }
-}
-
-fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
     }
 }
 
@@ -175,116 +189,4 @@ fn events(table: &mut Table) -> Result<Option<Events>, ConfigError> {
             known_names(other, ["shared", "each-host"], ""),
         )),
     }
-}
-
-/// A whole number within bounds.
-fn count<T>(
-    table: &mut Table,
-    key: &'static str,
-    bounds: RangeInclusive<i64>,
-) -> Result<Option<T>, ConfigError>
-where
-    T: TryFrom<i64>,
-{
-    let Some(written) = table.integer(key)? else {
-        return Ok(None);
-    };
-    let number = bounds
-        .contains(&written.value)
-        .then(|| T::try_from(written.value).ok())
-        .flatten();
-    number.map(Some).ok_or_else(|| {
-        written.error(
-            "out of bounds",
-            format!("write a number from {} to {}", bounds.start(), bounds.end()),
-        )
-    })
-}
-
-/// A number with a unit of time, such as `"250ms"`.
-fn duration(
-    table: &mut Table,
-    key: &'static str,
-    bounds: RangeInclusive<Duration>,
-) -> Result<Option<Duration>, ConfigError> {
-    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
-    let Some(written) = table.take(key) else {
-        return Ok(None);
-    };
-    let value = with_unit(&written, &UNITS, "5s")?.map(Duration::from_millis);
-    within(value, &bounds).map(Some).ok_or_else(|| {
-        written.error(
-            "out of bounds",
-            format!(
-                "write something from {:?} to {:?}",
-                bounds.start(),
-                bounds.end()
-            ),
-        )
-    })
-}
-
-/// A number with a unit of memory, such as `"64MiB"`.
-fn bytes(
-    table: &mut Table,
-    key: &'static str,
-    bounds: RangeInclusive<usize>,
-) -> Result<Option<usize>, ConfigError> {
-    const UNITS: [(&str, u64); 6] = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("kB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-    ];
-    let Some(written) = table.take(key) else {
-        return Ok(None);
-    };
-    let value = with_unit(&written, &UNITS, "64MiB")?.and_then(|value| usize::try_from(value).ok());
-    within(value, &bounds).map(Some).ok_or_else(|| {
-        written.error(
-            "out of bounds",
-            format!(
-                "write something from {}KiB to {}MiB",
-                bounds.start() / KIB,
-                bounds.end() / MIB
-            ),
-        )
-    })
-}
-
-/// The value in the smallest unit, or nothing if it is too large for a number.
-fn with_unit(
-    written: &Value,
-    units: &[(&str, u64)],
-    example: &str,
-) -> Result<Option<u64>, ConfigError> {
-    let text = written.as_str().unwrap_or_default().trim();
-    let digits = text.len()
-        - text
-            .trim_start_matches(|letter: char| letter.is_ascii_digit())
-            .len();
-    let (number, unit) = text.split_at(digits);
-    let known = units.iter().find(|(name, _)| *name == unit.trim());
-    match (number.is_empty(), known) {
-        (false, Some((_, factor))) => Ok(number
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(*factor))),
-        _ => {
-            let units: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
-            Err(written.error(
-                "not a whole number with a unit",
-                format!(
-                    "write something like {example:?} (units: {})",
-                    units.join(", ")
-                ),
-            ))
-        }
-    }
-}
-
-fn within<T: PartialOrd>(value: Option<T>, bounds: &RangeInclusive<T>) -> Option<T> {
-    value.filter(|value| bounds.contains(value))
 }

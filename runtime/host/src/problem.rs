@@ -2,6 +2,9 @@
 //!
 //! A guest's answer, good or bad, is never touched; these are for calls that no guest answered.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
@@ -48,10 +51,20 @@ pub enum Problem {
         component: String,
     },
     /// As many calls as allowed are in flight or waiting.
-    #[error("component `{component}` is overloaded")]
+    #[error("{who} is overloaded")]
     Overloaded {
-        /// The component that was called.
-        component: String,
+        /// The component that was called, or the link to it.
+        who: String,
+        /// When it makes sense to come again.
+        retry_after: Duration,
+    },
+    /// The other side is known to be sick and is left alone.
+    #[error("calls over link `{link}` are cut off for now")]
+    CutOff {
+        /// The link whose breaker is open.
+        link: Arc<str>,
+        /// When it will be tried again.
+        retry_after: Duration,
     },
     /// What the call wrote could not be committed: the disk is full, or broken.
     #[error("what was changed could not be kept")]
@@ -78,9 +91,11 @@ impl Problem {
             Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::ComponentTrapped { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Overloaded { .. } | Self::Crowded | Self::NotKept | Self::Stopping => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Overloaded { .. }
+            | Self::CutOff { .. }
+            | Self::Crowded
+            | Self::NotKept
+            | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::LoopDetected { .. } => StatusCode::LOOP_DETECTED,
         }
     }
@@ -98,6 +113,7 @@ impl Problem {
             Self::ComponentTrapped { .. } => "component-trapped",
             Self::Overloaded { .. } | Self::Crowded => "overloaded",
             Self::NotKept => "not-kept",
+            Self::CutOff { .. } => "cut-off",
             Self::Stopping => "stopping",
             Self::LoopDetected { .. } => "loop-detected",
         }
@@ -119,10 +135,26 @@ impl Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(RETRY_AFTER, seconds.into());
         }
         response
+    }
+
+    /// The seconds after which it makes sense to come again, if it ever does; rounded up, since too early is in vain.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Overloaded { retry_after, .. } | Self::CutOff { retry_after, .. } => Some(
+                retry_after
+                    .as_millis()
+                    .div_ceil(1000)
+                    .try_into()
+                    .unwrap_or(u64::MAX)
+                    .max(1),
+            ),
+            Self::Crowded | Self::NotKept | Self::Stopping => Some(1),
+            _ => None,
+        }
     }
 }
 
@@ -140,11 +172,12 @@ mod tests {
     #[test]
     fn an_overload_says_when_to_come_back() {
         let response = Problem::Overloaded {
-            component: "car".to_owned(),
+            who: "component `car`".to_owned(),
+            retry_after: Duration::from_millis(1200),
         }
         .response();
         assert_eq!(response.status(), 503);
-        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        assert_eq!(response.headers()[RETRY_AFTER], "2");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
     }
 }

@@ -1,6 +1,6 @@
 //! Events: which log they are on, which component wants which, and how one reaches an instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -52,6 +52,12 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
             })
         })
         .collect()
+}
+
+/// The streams that any component listens to, each once.
+pub fn streams(app: &App) -> Vec<String> {
+    let channels = app.redis_triggers.iter().map(|it| it.channel.clone());
+    channels.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 #[async_trait]

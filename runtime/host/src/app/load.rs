@@ -1,5 +1,6 @@
 //! From checked configuration to components that can be called: compiled, linked, and given what they are granted.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,16 +13,18 @@ use super::foundation::Foundation;
 use super::stores::Stores;
 use super::{Blueprint, Components, Plan, world};
 use crate::bus::Bus;
-use crate::capability::outbound_http::{Exits, Neighbours};
+use crate::capability::outbound_http::{Exits, INTERNAL};
 use crate::capability::{self, Grants, State};
 use crate::chaos::{Laboratory, Subject};
 use crate::client::Client;
-use crate::component::{Component, Limits};
+use crate::component::{Component, Entrances, Limits};
 use crate::database::Database;
 use crate::engine::{self, Room};
 use crate::instance::Factory;
 use crate::instance::messages::Shelf;
 use crate::instance::population::Population;
+use crate::link::Link;
+use crate::link::switchboard::{Board, Switchboard};
 use crate::manifest::{self, App};
 use crate::memory;
 
@@ -30,6 +33,8 @@ pub struct Workshop {
     stores: Stores,
     bus: Arc<Bus>,
     client: Client,
+    /// The links of all generations.
+    board: Board,
     state: PathBuf,
     /// Where the application itself can be reached.
     own: SocketAddr,
@@ -48,6 +53,7 @@ impl Workshop {
     pub(super) fn new(
         plan: &Plan,
         foundation: &Foundation,
+        board: Board,
         own: SocketAddr,
         laboratory: Option<Arc<Laboratory>>,
     ) -> Self {
@@ -59,6 +65,7 @@ impl Workshop {
             ),
             bus: foundation.bus.clone(),
             client: Client::default(),
+            board,
             state: plan.state.clone(),
             own,
             memory: plan.memory,
@@ -78,20 +85,29 @@ impl Workshop {
         let app = &blueprint.app;
         let (engine, codes) = compiled(app, &self.state, self.memory)?;
         let linker = capability::linker(&engine)?;
-        let neighbours = Neighbours::default();
+        let switchboard = self.board.switchboard(&app.links);
+        let neighbours = switchboard.neighbours();
         let mut components = Components::new();
         for (component, code) in app.components.iter().zip(&codes) {
             let exits = Exits {
                 allowed: component.allowed_outbound_hosts.clone(),
                 neighbours: neighbours.clone(),
+                links: links(component, app, &switchboard),
                 client: self.client.clone(),
+                outbound: switchboard.outbound(component.id.as_str()),
             };
             let grants = Arc::new(self.grants(component, exits, number)?);
             let history = self.history(component);
             let laboratory = self.laboratory.clone();
             let chaos = laboratory.map(|it| Subject::new(it, &engine, grants.clone()));
             let chaos = chaos.transpose()?;
-            let ready = prepare(&engine, &linker, code, component, app, grants, history)?;
+            let entrances = Entrances {
+                gateway: switchboard.from_outside(component.id.as_str()),
+                clock: switchboard.from_clock(component.id.as_str()),
+            };
+            let ready = prepare(
+                &engine, &linker, code, component, app, grants, history, entrances,
+            )?;
             let ready = ready.with_chaos(chaos);
             components.insert(component.id.to_string(), Arc::new(ready));
         }
@@ -173,6 +189,22 @@ impl Workshop {
     }
 }
 
+/// The links to every component that this one may call.
+fn links(
+    caller: &manifest::Component,
+    app: &App,
+    switchboard: &Switchboard,
+) -> BTreeMap<String, Arc<Link>> {
+    let callees = app.components.iter().map(|component| component.id.as_str());
+    callees
+        .filter(|id| {
+            let host = format!("{id}{INTERNAL}");
+            caller.allowed_outbound_hosts.allows("http", &host, None)
+        })
+        .map(|id| (id.to_owned(), switchboard.between(caller.id.as_str(), id)))
+        .collect()
+}
+
 /// All components, found in the cache.
 ///
 /// An engine that has compiled keeps the compiler's working memory, more than everything else together. So what was
@@ -240,6 +272,7 @@ fn prepare(
     app: &App,
     grants: Arc<Grants>,
     history: Option<Arc<Database>>,
+    entrances: Entrances,
 ) -> anyhow::Result<Component> {
     let handles = world::check(engine, code, component, app)?;
     let instance = linker
@@ -275,6 +308,8 @@ fn prepare(
         deadline: policy.deadline,
         concurrency: policy.concurrency,
         queue: policy.queue,
+        wait: policy.guard.wait.unwrap_or(policy.deadline),
+        adaptive: policy.adaptive,
         body: policy.body as u64,
     };
     Ok(Component::new(
@@ -284,5 +319,6 @@ fn prepare(
         requests,
         messages,
         history,
-    ))
+        entrances,
+    )?)
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::header::HOST;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
@@ -25,6 +25,8 @@ use crate::call::{Call, DEEPEST};
 use crate::client::Client;
 use crate::component::Component;
 use crate::headers;
+use crate::link::Link;
+use crate::link::switchboard::OutboundLinks;
 use crate::manifest::AllowedHosts;
 use crate::problem::Problem;
 
@@ -54,8 +56,12 @@ pub struct Exits {
     pub allowed: AllowedHosts,
     /// The components behind `*.spin.internal`.
     pub neighbours: Neighbours,
+    /// The links to them, by their ids.
+    pub links: BTreeMap<String, Arc<Link>>,
     /// Connections to everything else.
     pub client: Client,
+    /// The links to everything else.
+    pub outbound: OutboundLinks,
 }
 
 /// The outgoing side of one instance.
@@ -80,7 +86,8 @@ impl Neighbours {
         let _ = self.0.set(Known { components, own });
     }
 
-    fn get(&self, id: &str) -> Option<Arc<Component>> {
+    /// The component of this name.
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Component>> {
         self.0.get()?.components.get(id)?.upgrade()
     }
 
@@ -121,6 +128,7 @@ impl OutboundHttp {
                 .address_own(&mut request)
                 .ok_or(Error::DestinationNotFound)?;
             return Ok(Way::Outside {
+                link: exits.outbound.to(request.uri()),
                 client: exits.client.clone(),
                 request,
                 call,
@@ -129,6 +137,7 @@ impl OutboundHttp {
         }
         match host.strip_suffix(INTERNAL) {
             None => Ok(Way::Outside {
+                link: exits.outbound.to(request.uri()),
                 client: exits.client.clone(),
                 request,
                 call,
@@ -136,8 +145,11 @@ impl OutboundHttp {
             }),
             Some(_) if call.depth >= DEEPEST => Err(Error::LoopDetected),
             Some(id) => {
-                let callee = exits.neighbours.get(id).ok_or(Error::DestinationNotFound)?;
+                let callee = exits.neighbours.get(id);
+                let way = callee.zip(exits.links.get(id).cloned());
+                let (callee, link) = way.ok_or(Error::DestinationNotFound)?;
                 Ok(Way::Inside {
+                    link,
                     callee,
                     request,
                     call,
@@ -169,17 +181,19 @@ impl WasiHttpHooks for OutboundHttp {
         Box::new(async move {
             let response = match way? {
                 Way::Inside {
+                    link,
                     callee,
                     request,
                     call,
                     options,
-                } => inside(&callee, request, &call, options).await?,
+                } => inside(&link, &callee, request, &call, options).await?,
                 Way::Outside {
+                    link,
                     client,
                     request,
                     call,
                     options,
-                } => outside(&client, request, &call, options).await?,
+                } => outside(&link, &client, request, &call, options).await?,
             };
             Ok((response, Box::new(std::future::ready(Ok(()))) as Io))
         })
@@ -188,12 +202,14 @@ impl WasiHttpHooks for OutboundHttp {
 
 enum Way {
     Inside {
+        link: Arc<Link>,
         callee: Arc<Component>,
         request: Request<WasiBody>,
         call: Call,
         options: RequestOptions,
     },
     Outside {
+        link: Arc<Link>,
         client: Client,
         request: Request<WasiBody>,
         call: Call,
@@ -202,22 +218,22 @@ enum Way {
 }
 
 async fn inside(
+    link: &Link,
     callee: &Component,
     mut request: Request<WasiBody>,
     call: &Call,
     options: RequestOptions,
 ) -> Result<Response<WasiBody>, Error> {
     let started = Instant::now();
-    let call = call.onward(options.first_byte_timeout);
+    let call = call.onward();
     set_host(&mut request)?;
     call.mark(request.headers_mut());
     headers::chained(&mut request);
-    match callee.handle(request, call).await {
+    let patience = options.first_byte_timeout;
+    match link.call(callee, request, call, patience).await {
         Ok(response) => Ok(paced(response, options)),
         Err(Problem::DeadlineExceeded { .. })
-            if options
-                .first_byte_timeout
-                .is_some_and(|it| started.elapsed() >= it) =>
+            if patience.is_some_and(|it| started.elapsed() >= it) =>
         {
             Err(Error::ConnectionReadTimeout)
         }
@@ -227,6 +243,7 @@ async fn inside(
 }
 
 async fn outside(
+    link: &Link,
     client: &Client,
     mut request: Request<WasiBody>,
     call: &Call,
@@ -234,18 +251,11 @@ async fn outside(
 ) -> Result<Response<WasiBody>, Error> {
     set_host(&mut request)?;
     call.mark(request.headers_mut());
-    let left = call.deadline.saturating_duration_since(Instant::now());
     call.settle().await.map_err(|error| {
         warn!(%error, "outgoing request not sent");
         Error::InternalError(Some(error.to_string()))
     })?;
-    let patience = options
-        .first_byte_timeout
-        .unwrap_or(Duration::MAX)
-        .min(left);
-    let response = client
-        .send(request, patience, options.connect_timeout)
-        .await?;
+    let response = link.send(client, request, call.onward(), &options).await?;
     Ok(paced(response, options))
 }
 

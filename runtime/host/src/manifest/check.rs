@@ -18,7 +18,7 @@ use super::routes::{Handler, Pattern, RouteTable, StaticResponse};
 use super::schema::{self, Answer};
 use super::variables::{Overrides, Values};
 use super::{App, Build, Component, RedisTrigger};
-use crate::policy::{Listener, Policy};
+use crate::policy::{Links, Listener, Policy, links};
 
 /// What the checks of single parts need to know about the whole.
 struct Context<'a> {
@@ -31,10 +31,11 @@ struct Context<'a> {
 
 /// Checks a manifest; `path` is its file.
 pub(crate) fn check(
-    manifest: schema::Manifest,
+    mut manifest: schema::Manifest,
     path: &Path,
     overrides: &Overrides,
 ) -> Result<App, ConfigError> {
+    let application_links = take_links(&mut manifest.policy)?;
     let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let (policy, listener) = policies(manifest.policy)?;
     let context = Context {
@@ -56,9 +57,19 @@ pub(crate) fn check(
     }
     let routes = context.routes(manifest.http_triggers)?;
     let mut components = Vec::new();
-    for component in manifest.components {
-        components.push(context.component(component)?);
+    let mut guarded = Vec::new();
+    for mut component in manifest.components {
+        let table = take_links(&mut component.policy)?;
+        let component = context.component(component)?;
+        let guard = component.policy.guard.clone();
+        guarded.push((component.id.to_string(), guard, table));
+        components.push(component);
     }
+    let links = Links::read(links::Written {
+        base: context.policy.guard.clone(),
+        application: application_links,
+        components: guarded,
+    })?;
 
     let keep = |id: &ComponentId| context.keeps(id);
     Ok(App {
@@ -77,6 +88,7 @@ pub(crate) fn check(
             .filter(|trigger| keep(&trigger.component))
             .collect(),
         redis_address,
+        links,
         root: context.root,
     })
 }
@@ -91,6 +103,14 @@ fn policies(table: Option<Table>) -> Result<(Policy, Listener), ConfigError> {
         None => Listener::default(),
     };
     Ok((Policy::read_defaults(table)?, listener))
+}
+
+/// The tables of links, which can only be read once all components are known.
+fn take_links(policy: &mut Option<Table>) -> Result<Option<Table>, ConfigError> {
+    match policy {
+        Some(table) => table.table("links"),
+        None => Ok(None),
+    }
 }
 
 impl Context<'_> {

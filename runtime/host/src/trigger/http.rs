@@ -128,7 +128,8 @@ async fn call(
     request.headers_mut().remove(CONNECTION);
     let call = component.arriving(trace);
     call.mark(request.headers_mut());
-    let answer = component.handle(request, call.clone()).await;
+    let gateway = &component.entrances().gateway;
+    let answer = gateway.call(component, request, call.clone(), None).await;
     if let Err(error) = call.settle().await {
         warn!(component = component.id(), %error, "an answer was withheld");
         return Err(Problem::NotKept);

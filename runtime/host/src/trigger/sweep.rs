@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use resilience::Priority;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
@@ -31,6 +32,7 @@ pub async fn sweep(
 }
 
 async fn sweep_once(component: &Component) {
+    let link = &component.entrances().clock;
     let trace = Trace::fresh();
     let request = Request::builder()
         .method(Method::POST)
@@ -43,9 +45,10 @@ async fn sweep_once(component: &Component) {
     let Ok(request) = request else {
         return;
     };
-    let call = component.arriving(trace);
+    // A sweep gives money back and frees cars: it waits behind customers who do that, and nobody else.
+    let call = component.arriving(trace).mattering(Priority::Reserving);
     let (id, request_id) = (component.id(), call.trace.id().to_owned());
-    match component.handle(request, call).await {
+    match link.call(component, request, call, None).await {
         Ok(response) => {
             let status = response.status();
             let _ = response.into_body().collect().await;

@@ -1,0 +1,176 @@
+//! How many calls of one component may run, and how many may wait: the rest is refused on the spot.
+//!
+//! The places are a [`Bulkhead`], so that whoever matters more goes first. How many of them the component can really
+//! use, an adaptive [`Limit`] finds out by watching how long calls take; the manifest's `concurrency` is only the most.
+//! Nobody waits past his deadline.
+
+use std::thread::available_parallelism;
+
+use resilience::bulkhead::{self, Bulkhead};
+use resilience::deadline::Deadline;
+use resilience::limit::{self, Limit};
+use resilience::{BadSetting, Priority};
+
+use crate::component::Limits;
+
+pub use resilience::bulkhead::{Permit, Snapshot};
+
+/// The door of one component.
+pub struct Door {
+    places: Bulkhead,
+    limit: Option<Limit>,
+    /// What a call is told that did not get a place before its deadline.
+    patience: std::time::Duration,
+}
+
+/// Too many run and too many wait, or the deadline came before the turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// When it makes sense to come again.
+    pub retry_after: std::time::Duration,
+}
+
+/// How many times as many calls as processors are sure not to stand in each other's way: most of a call is waiting.
+const CALLS_PER_PROCESSOR: usize = 4;
+
+/// How much longer than undisturbed calls may take on average before there are too many. Generous, because one
+/// component answers cheap and dear requests alike.
+const TOLERANCE: f64 = 4.0;
+
+// === impl Door ===
+
+impl Door {
+    /// Lets calls in as the limits say.
+    ///
+    /// # Errors
+    /// When a number is out of bounds.
+    pub fn new(limits: &Limits) -> Result<Self, BadSetting> {
+        let places = Bulkhead::new(bulkhead::Config::new(bulkhead::Settings {
+            concurrency: limits.concurrency,
+            queue: limits.queue,
+            wait: limits.wait,
+        })?);
+        let limit = match limits.adaptive {
+            true => Some(adaptive(limits.concurrency, places.clone())?),
+            false => None,
+        };
+        Ok(Self {
+            places,
+            limit,
+            patience: limits.wait,
+        })
+    }
+
+    /// Waits for a place.
+    ///
+    /// # Errors
+    /// [`Refused`] when there is no place to wait, or it takes too long.
+    pub async fn enter(&self, priority: Priority, deadline: Deadline) -> Result<Permit, Refused> {
+        match deadline.run(self.places.acquire(priority)).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(bulkhead::Refused { retry_after, .. })) => Err(Refused { retry_after }),
+            Err(_) => Err(Refused {
+                retry_after: self.patience,
+            }),
+        }
+    }
+
+    /// Watches a call that was let in.
+    pub fn watch(&self) -> Option<limit::Permit> {
+        self.limit.as_ref().map(Limit::watch)
+    }
+
+    /// Who is where. The places are those that the limit leaves.
+    pub fn snapshot(&self) -> Snapshot {
+        self.places.snapshot()
+    }
+}
+
+fn adaptive(most: usize, places: Bulkhead) -> Result<Limit, BadSetting> {
+    let processors = available_parallelism().map_or(1, usize::from);
+    let config = limit::Config::new(limit::Settings {
+        initial: most,
+        minimum: (CALLS_PER_PROCESSOR * processors).min(most),
+        maximum: most,
+        tolerance: TOLERANCE,
+        ..limit::Settings::default()
+    })?;
+    Ok(Limit::new(config, move |limit| places.resize(limit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+    use std::time::{Duration, Instant};
+
+    fn door(concurrency: usize, queue: usize) -> Door {
+        Door::new(&Limits {
+            deadline: Duration::from_secs(60),
+            concurrency,
+            queue,
+            wait: Duration::from_secs(60),
+            adaptive: true,
+            body: 1,
+        })
+        .unwrap()
+    }
+
+    fn later() -> Deadline {
+        Deadline::at(Instant::now() + Duration::from_secs(60))
+    }
+
+    #[tokio::test]
+    async fn a_call_beyond_the_queue_is_refused_at_once() {
+        let door = door(1, 1);
+        let _running = door.enter(Priority::Browsing, later()).await.unwrap();
+        let mut waiting = Box::pin(door.enter(Priority::Browsing, later()));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        let refused = door.enter(Priority::Browsing, later()).now_or_never();
+        assert_eq!(refused.map(|it| it.is_err()), Some(true));
+    }
+
+    #[tokio::test]
+    async fn who_matters_more_takes_the_place_of_who_matters_less() {
+        let door = door(1, 1);
+        let running = door.enter(Priority::Browsing, later()).await.unwrap();
+        let mut browsing = Box::pin(door.enter(Priority::Browsing, later()));
+        assert!(browsing.as_mut().now_or_never().is_none());
+        let mut paying = Box::pin(door.enter(Priority::Paying, later()));
+        assert!(paying.as_mut().now_or_never().is_none());
+        assert!(browsing.await.is_err(), "nobody made room");
+        drop(running);
+        assert!(paying.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_one_call_lets_the_next_one_in() {
+        let door = door(1, 1);
+        let running = door.enter(Priority::Browsing, later()).await.unwrap();
+        let waiting = door.enter(Priority::Browsing, later());
+        drop(running);
+        assert!(waiting.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_past_his_deadline() {
+        let door = door(1, 1);
+        let _running = door.enter(Priority::Browsing, later()).await.unwrap();
+        let now = Deadline::at(Instant::now());
+        assert!(door.enter(Priority::Paying, now).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_gave_up_leaves_his_place_to_another() {
+        let door = door(1, 1);
+        let _running = door.enter(Priority::Browsing, later()).await.unwrap();
+        let mut gives_up = Box::pin(door.enter(Priority::Browsing, later()));
+        assert!(gives_up.as_mut().now_or_never().is_none());
+        drop(gives_up);
+        let mut next = Box::pin(door.enter(Priority::Browsing, later()));
+        assert!(
+            next.as_mut().now_or_never().is_none(),
+            "the place was not given back"
+        );
+    }
+}

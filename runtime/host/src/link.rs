@@ -1,0 +1,316 @@
+//! One link: the way from a caller to whoever answers, and everything that protects both from each other.
+//!
+//! A link leads from outside to a component (`gateway -> car`), from the clock to one, from one component to another
+//! (`reservation -> payment`), or from a component to a host elsewhere (`payment -> https://host:443`). A call meets,
+//! in the order that [`resilience`] explains:
+//!
+//! 1. the *fallback*, which answers when nobody below does ([`fallback`]);
+//! 2. the *deadline* of the whole call, the caller's or an earlier one;
+//! 3. the *places*: the link's share of them, then those of the component ([`crate::door`]);
+//! 4. the *retry*, for what may be sent twice ([`replay`]);
+//! 5. the *breaker*, which hears how each attempt ended ([`attempt`]);
+//! 6. the attempt itself, watched by the component's adaptive limit and ended by its own deadline.
+//!
+//! What counts as a failure is said once, in [`attempt`]. Which guard stands where, [`crate::policy`] has read from the
+//! manifest; all links of a platform are in the [`switchboard`].
+
+mod announcement;
+mod attempt;
+mod fallback;
+mod meters;
+mod replay;
+pub mod switchboard;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use resilience::Priority;
+use resilience::breaker::Breaker;
+use resilience::bulkhead::{self, Bulkhead, Permit};
+use resilience::deadline::Deadline;
+use resilience::retry::{Backoff, Budget};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+
+use crate::body::Held;
+use crate::call::Call;
+use crate::client::Client;
+use crate::component::Component;
+use crate::policy::{Guard, Priorities};
+use crate::problem::Problem;
+
+pub use announcement::{Announcements, PLATFORM_STREAM};
+
+use attempt::{NoAnswer, Underway, Unsent, is_outage, is_worth_another};
+use fallback::{Memo, Substitute};
+use meters::Meters;
+use replay::Replay;
+
+/// Longer than any call: what a link allows that limits nothing. The caller's deadline still holds.
+const UNLIMITED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One link. It outlives the calls over it, and remembers how they went.
+pub struct Link {
+    name: Arc<str>,
+    deadline: Option<Duration>,
+    priorities: Priorities,
+    /// The most places of its component that it may take.
+    share: Option<Bulkhead>,
+    breaker: Option<Breaker>,
+    retry: Option<(Backoff, Budget)>,
+    substitute: Substitute,
+    meters: Meters,
+}
+
+// === impl Link ===
+
+impl Link {
+    fn new(
+        name: Arc<str>,
+        guard: Guard,
+        substitute: Substitute,
+        announcements: &Announcements,
+    ) -> Self {
+        let meters = Meters::new(&name);
+        let breaker = guard.breaker.map(|config| {
+            let announcements = announcements.clone();
+            let transitions = meters.transitions();
+            Breaker::new(name.clone(), config, move |transition| {
+                transitions.count(transition.to);
+                announcements.tell(transition);
+            })
+        });
+        Self {
+            deadline: guard.deadline,
+            priorities: guard.priority,
+            share: guard
+                .concurrency
+                .and_then(|places| share(places, guard.wait)),
+            breaker,
+            retry: guard.retry.and_then(|retry| retry.build()),
+            substitute,
+            meters,
+            name,
+        }
+    }
+
+    /// Its name, such as `reservation -> payment`.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Its breaker, if it has one.
+    pub fn breaker(&self) -> Option<&Breaker> {
+        self.breaker.as_ref()
+    }
+
+    /// Has a request answered by a component; `patience` is how long its caller would wait, if he has said so.
+    ///
+    /// # Errors
+    /// The problem to answer with when neither the component nor a fallback did.
+    pub async fn call(
+        &self,
+        callee: &Component,
+        request: Request<WasiBody>,
+        call: Call,
+        patience: Option<Duration>,
+    ) -> Result<Response<WasiBody>, Problem> {
+        let begun = Instant::now();
+        let limit = self.limit(patience).min(callee.limits().deadline);
+        let call = self.begin(call, &request, limit);
+        let memo = self.substitute.remember(&request);
+        let answer = self.inside(callee, request, &call, limit).await;
+        let answer = self.or_fall_back(answer, memo, &call).await;
+        self.meters.count(&answer, begun);
+        answer
+    }
+
+    /// Has a request answered by a host elsewhere.
+    ///
+    /// # Errors
+    /// Why there is no answer. A breaker that is open is no error but an answer, as from any proxy: the caller learns
+    /// that nothing was sent and when to come again.
+    pub async fn send(
+        &self,
+        client: &Client,
+        request: Request<WasiBody>,
+        call: Call,
+        options: &RequestOptions,
+    ) -> Result<Response<WasiBody>, Error> {
+        let begun = Instant::now();
+        let limit = self.limit(options.first_byte_timeout);
+        let call = self.begin(call, &request, limit);
+        let memo = self.substitute.remember(&request);
+        let answer = self
+            .outside(client, request, &call, limit, options.connect_timeout)
+            .await;
+        let answer = self.or_fall_back(answer, memo, &call).await;
+        self.meters.count(&answer, begun);
+        match answer {
+            Ok(response) => Ok(response),
+            Err(Unsent::Refused(problem)) => Ok(problem.response()),
+            Err(Unsent::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn inside(
+        &self,
+        callee: &Component,
+        request: Request<WasiBody>,
+        call: &Call,
+        limit: Duration,
+    ) -> Result<Response<WasiBody>, Problem> {
+        let deadline = Deadline::at(call.deadline);
+        let share = self.enter_share(call.priority, deadline).await?;
+        let place = callee.enter(call.priority, deadline).await?;
+        let response = self
+            .attempts(request, call, limit, |request| {
+                callee.attempt(request, call.clone())
+            })
+            .await?;
+        Ok(response.map(|body| Held::new(body, (share, place)).boxed_unsync()))
+    }
+
+    async fn outside(
+        &self,
+        client: &Client,
+        request: Request<WasiBody>,
+        call: &Call,
+        limit: Duration,
+        connect: Option<Duration>,
+    ) -> Result<Response<WasiBody>, Unsent> {
+        let deadline = Deadline::at(call.deadline);
+        let share = self.enter_share(call.priority, deadline).await?;
+        let response = self
+            .attempts(request, call, limit, |request| async move {
+                let sent = client.send(request, deadline.remaining(), connect);
+                sent.await.map_err(Unsent::Failed)
+            })
+            .await?;
+        Ok(response.map(|body| Held::new(body, share).boxed_unsync()))
+    }
+
+    /// How long a call over this link may take, whatever its caller has left.
+    fn limit(&self, patience: Option<Duration>) -> Duration {
+        let limits = [self.deadline, patience];
+        limits.into_iter().flatten().min().unwrap_or(UNLIMITED)
+    }
+
+    fn begin(&self, call: Call, request: &Request<WasiBody>, limit: Duration) -> Call {
+        call.limited(limit)
+            .mattering(self.priorities.of(request.method()))
+    }
+
+    async fn enter_share(
+        &self,
+        priority: Priority,
+        deadline: Deadline,
+    ) -> Result<Option<Permit>, Problem> {
+        let Some(share) = &self.share else {
+            return Ok(None);
+        };
+        let overloaded = |retry_after| Problem::Overloaded {
+            who: format!("link `{}`", self.name),
+            retry_after,
+        };
+        match deadline.run(share.acquire(priority)).await {
+            Ok(Ok(permit)) => Ok(Some(permit)),
+            Ok(Err(refused)) => Err(overloaded(refused.retry_after)),
+            Err(elapsed) => Err(overloaded(elapsed.limit)),
+        }
+    }
+
+    /// Tries until there is an answer, or no further attempt is worth it.
+    async fn attempts<E: NoAnswer, F>(
+        &self,
+        request: Request<WasiBody>,
+        call: &Call,
+        limit: Duration,
+        attempt: impl Fn(Request<WasiBody>) -> F,
+    ) -> Result<Response<WasiBody>, E>
+    where
+        F: Future<Output = Result<Response<WasiBody>, E>>,
+    {
+        let Some((backoff, budget)) = &self.retry else {
+            return self.attempt(call, limit, attempt(request)).await;
+        };
+        let prepared = tokio::time::timeout_at(call.deadline.into(), Replay::of(request)).await;
+        let (request, replay) = prepared.map_err(|_| {
+            E::from(Problem::DeadlineExceeded {
+                component: self.name.to_string(),
+            })
+        })?;
+        budget.deposit();
+        let mut answer = self.attempt(call, limit, attempt(request)).await;
+        let Some(replay) = replay else {
+            return answer;
+        };
+        for further in 1.. {
+            let pause = backoff.pause(further, fastrand::f64());
+            let left = call.deadline.saturating_duration_since(Instant::now());
+            let Some(pause) = pause.filter(|pause| is_worth_another(&answer) && *pause < left)
+            else {
+                break;
+            };
+            if !budget.withdraw() {
+                break;
+            }
+            self.meters.count_retry();
+            tokio::time::sleep(pause).await;
+            answer = self.attempt(call, limit, attempt(replay.request())).await;
+        }
+        answer
+    }
+
+    /// One attempt, if the breaker lets it through, which then hears how it ended.
+    async fn attempt<E: NoAnswer>(
+        &self,
+        call: &Call,
+        limit: Duration,
+        work: impl Future<Output = Result<Response<WasiBody>, E>>,
+    ) -> Result<Response<WasiBody>, E> {
+        let Some(breaker) = &self.breaker else {
+            return work.await;
+        };
+        let permit = breaker.acquire().map_err(|refused| {
+            E::from(Problem::CutOff {
+                link: refused.link,
+                retry_after: refused.retry_after,
+            })
+        })?;
+        let underway = Underway::new(permit, call.deadline, limit);
+        let answer = work.await;
+        underway.ended(&answer);
+        answer
+    }
+
+    async fn or_fall_back<E: NoAnswer>(
+        &self,
+        answer: Result<Response<WasiBody>, E>,
+        memo: Memo,
+        call: &Call,
+    ) -> Result<Response<WasiBody>, E> {
+        if !is_outage(&answer) {
+            return answer.map(|response| self.substitute.keep(memo, response));
+        }
+        match self.substitute.answer(memo, call).await {
+            Some(substitute) => {
+                self.meters.count_fallback();
+                Ok(substitute)
+            }
+            None => answer,
+        }
+    }
+}
+
+/// The part of a component's places that one link may take. Who finds them taken waits in a line of the same length.
+fn share(places: usize, wait: Option<Duration>) -> Option<Bulkhead> {
+    let settings = bulkhead::Settings {
+        concurrency: places,
+        queue: places,
+        wait: wait.unwrap_or(bulkhead::Settings::default().wait),
+    };
+    bulkhead::Config::new(settings).ok().map(Bulkhead::new)
+}

@@ -1,0 +1,157 @@
+//! What becomes of a breaker is told twice: to whoever reads the log of this process, and, as an event on the stream
+//! [`PLATFORM_STREAM`], to whoever watches the platform.
+//!
+//! A call that brings a change about does not wait for the event log: the change goes into a short queue. If the log is
+//! away for so long that the queue is full, the oldest news is in the process log only.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use resilience::breaker::{State, Transition};
+use serde_json::json;
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+
+use crate::log::{EVENT, EventLog};
+use crate::trace::Trace;
+
+/// Where the platform tells of itself.
+pub const PLATFORM_STREAM: &str = "socar.platform";
+
+/// Changes that wait to be written.
+const QUEUE: usize = 256;
+
+/// How often an event is offered to a log that does not answer, and how long to wait in between.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Where links tell what became of their breakers. Clones tell the same listener.
+#[derive(Clone)]
+pub struct Announcements(mpsc::Sender<Transition>);
+
+/// The listener's end.
+pub struct Announced(mpsc::Receiver<Transition>);
+
+// === impl Announcements ===
+
+impl Announcements {
+    /// Both ends of a queue.
+    pub fn new() -> (Self, Announced) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        (Self(sender), Announced(receiver))
+    }
+
+    pub(super) fn tell(&self, transition: &Transition) {
+        info!(
+            link = &*transition.link,
+            from = %transition.from,
+            to = %transition.to,
+            reason = %transition.reason,
+            "breaker {}",
+            transition.to
+        );
+        if self.0.try_send(transition.clone()).is_err() {
+            warn!(link = &*transition.link, "not announced: too much to tell");
+        }
+    }
+}
+
+// === impl Announced ===
+
+impl Announced {
+    /// Writes the news to the event log until told to stop.
+    ///
+    /// # Errors
+    /// None: what cannot be written is logged.
+    pub async fn write(
+        mut self,
+        log: Arc<dyn EventLog>,
+        host: String,
+        mut stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        loop {
+            let transition = tokio::select! {
+                transition = self.0.recv() => transition,
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            };
+            // The senders live in the links, which live as long as this task.
+            let Some(transition) = transition else {
+                return Ok(());
+            };
+            append(&*log, &transition, &host).await;
+        }
+    }
+}
+
+async fn append(log: &dyn EventLog, transition: &Transition, host: &str) {
+    let event = event(transition, host, SystemTime::now()).to_string();
+    let fields = vec![(EVENT.to_owned(), Bytes::from(event))];
+    for _ in 0..ATTEMPTS {
+        match log.append(PLATFORM_STREAM, &fields).await {
+            Ok(_) => return,
+            Err(error) if error.is_unavailable() => tokio::time::sleep(PAUSE).await,
+            Err(error) => {
+                warn!(link = &*transition.link, %error, "not announced");
+                return;
+            }
+        }
+    }
+    warn!(link = &*transition.link, "not announced: the log is away");
+}
+
+/// A change as a CloudEvent.
+fn event(transition: &Transition, host: &str, now: SystemTime) -> serde_json::Value {
+    json!({
+        "specversion": "1.0",
+        "id": Trace::fresh().id(),
+        "source": format!("socar/host/{host}"),
+        "type": event_type(transition.to),
+        "subject": format!("link/{}", transition.link),
+        "time": humantime::format_rfc3339_millis(now).to_string(),
+        "datacontenttype": "application/json",
+        "data": {
+            "link": &*transition.link,
+            "from": transition.from.as_str(),
+            "to": transition.to.as_str(),
+            "reason": transition.reason.to_string(),
+            "retryAfterMs": transition.retry_after.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            "sequence": transition.sequence,
+        },
+    })
+}
+
+fn event_type(to: State) -> &'static str {
+    match to {
+        State::Closed => "BreakerClosed",
+        State::Open => "BreakerOpened",
+        State::HalfOpen => "BreakerHalfOpened",
+        State::ForcedOpen => "BreakerForcedOpen",
+        State::Disabled => "BreakerDisabled",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use resilience::breaker::Reason;
+
+    #[test]
+    fn a_change_is_announced_with_link_and_reason() {
+        let transition = Transition {
+            link: "reservation -> payment".into(),
+            sequence: 1,
+            from: State::Closed,
+            to: State::Open,
+            reason: Reason::ConsecutiveFailures { failures: 8 },
+            retry_after: Some(Duration::from_millis(900)),
+        };
+        let event = event(&transition, "h1", SystemTime::UNIX_EPOCH);
+        assert_eq!(event["type"], "BreakerOpened");
+        assert_eq!(event["source"], "socar/host/h1");
+        assert_eq!(event["time"], "1970-01-01T00:00:00.000Z");
+        assert_eq!(event["data"]["link"], "reservation -> payment");
+        assert_eq!(event["data"]["reason"], "8 calls in a row failed");
+        assert_eq!(event["data"]["retryAfterMs"], 900);
+    }
+}

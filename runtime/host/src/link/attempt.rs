@@ -1,0 +1,224 @@
+//! What the end of an attempt says: about the health of the other side, and about trying again.
+//!
+//! | an attempt ended with | to the breaker it is |
+//! |---|---|
+//! | an answer below 500 | a success: the other side does its work, and 402, 404 or 409 may be exactly that |
+//! | a component's own 503 with `Retry-After` | nothing: it says in good order that something *behind* it is away. The breaker there opens; opening here as well would also cut off what still works |
+//! | any other 5xx | a failure |
+//! | a trap, no instance, no connection, a broken one | a failure |
+//! | the deadline | a failure, unless the caller had left it less than half of what it may take |
+//! | a caller who went away early | nothing; at the end of his patience: the same as the deadline |
+//! | a refusal of the host (full, a loop, too large) | nothing |
+
+use std::time::{Duration, Instant};
+
+use http::header::RETRY_AFTER;
+use http::{Response, StatusCode};
+use resilience::breaker::{Outcome, Permit};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::problem::Problem;
+
+/// Why an attempt brought no answer.
+pub(super) trait NoAnswer: From<Problem> {
+    /// What it says about the other side.
+    fn verdict(&self) -> Verdict;
+    /// Whether another attempt may go better, and soon.
+    fn is_worth_another(&self) -> bool;
+    /// Whether an answer of its own that refers elsewhere, 503 with `Retry-After`, says nothing about its health.
+    const MAY_REFER_ELSEWHERE: bool;
+}
+
+/// What an attempt says about the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Well,
+    Sick,
+    /// It took all the time there was.
+    Late,
+    Nothing,
+}
+
+/// Why a request to a host elsewhere brought no answer.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    /// This host did not let it out.
+    Refused(Problem),
+    /// It went out, or tried to.
+    Failed(Error),
+}
+
+/// An attempt under way. Dropped, because the caller has gone, it is judged by how long it was waited for.
+pub(super) struct Underway {
+    permit: Option<Permit>,
+    begun: Instant,
+    allowed: Duration,
+    limit: Duration,
+}
+
+/// The part of its time after which a caller who leaves has run out of patience: his clock and ours differ a little.
+const ALL_BUT: f64 = 0.9;
+
+// === impl Underway ===
+
+impl Underway {
+    pub fn new(permit: Permit, deadline: Instant, limit: Duration) -> Self {
+        let begun = Instant::now();
+        Self {
+            permit: Some(permit),
+            begun,
+            allowed: deadline.saturating_duration_since(begun),
+            limit,
+        }
+    }
+
+    pub fn ended<E: NoAnswer>(mut self, answer: &Result<Response<WasiBody>, E>) {
+        self.record(verdict(answer));
+    }
+
+    fn record(&mut self, verdict: Verdict) {
+        let outcome = match verdict {
+            Verdict::Well => Outcome::Success,
+            Verdict::Sick => Outcome::Failure,
+            Verdict::Late if self.allowed >= self.limit / 2 => Outcome::Failure,
+            Verdict::Late | Verdict::Nothing => Outcome::Ignored,
+        };
+        if let Some(permit) = self.permit.take() {
+            permit.record(outcome);
+        }
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        let is_patience_over = self.begun.elapsed() >= self.allowed.mul_f64(ALL_BUT);
+        if self.permit.is_some() && is_patience_over {
+            self.record(Verdict::Late);
+        }
+    }
+}
+
+fn verdict<E: NoAnswer>(answer: &Result<Response<WasiBody>, E>) -> Verdict {
+    match answer {
+        Ok(response) if !response.status().is_server_error() => Verdict::Well,
+        Ok(response) if E::MAY_REFER_ELSEWHERE && refers_elsewhere(response) => Verdict::Nothing,
+        Ok(_) => Verdict::Sick,
+        Err(error) => error.verdict(),
+    }
+}
+
+fn refers_elsewhere(response: &Response<WasiBody>) -> bool {
+    response.status() == StatusCode::SERVICE_UNAVAILABLE
+        && response.headers().contains_key(RETRY_AFTER)
+}
+
+/// Whether a fallback may answer instead.
+pub(super) fn is_outage<E: NoAnswer>(answer: &Result<Response<WasiBody>, E>) -> bool {
+    match answer {
+        Ok(response) => response.status().is_server_error(),
+        Err(_) => true,
+    }
+}
+
+/// Whether another attempt may go better. An answer of the other side is one, except that of a proxy which did not
+/// reach it.
+pub(super) fn is_worth_another<E: NoAnswer>(answer: &Result<Response<WasiBody>, E>) -> bool {
+    match answer {
+        Ok(response) => response.status() == StatusCode::BAD_GATEWAY,
+        Err(error) => error.is_worth_another(),
+    }
+}
+
+impl NoAnswer for Problem {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::ComponentTrapped { .. } => Verdict::Sick,
+            Self::DeadlineExceeded { .. } => Verdict::Late,
+            _ => Verdict::Nothing,
+        }
+    }
+
+    fn is_worth_another(&self) -> bool {
+        matches!(self, Self::ComponentTrapped { .. })
+    }
+
+    const MAY_REFER_ELSEWHERE: bool = true;
+}
+
+impl NoAnswer for Unsent {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Refused(problem) => problem.verdict(),
+            Self::Failed(Error::ConnectionReadTimeout) => Verdict::Late,
+            // The guest's own mistake.
+            Self::Failed(Error::HttpRequestUriInvalid | Error::HttpRequestBodySize(_)) => {
+                Verdict::Nothing
+            }
+            Self::Failed(_) => Verdict::Sick,
+        }
+    }
+
+    fn is_worth_another(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Failed(Error::ConnectionReadTimeout) => false,
+            Self::Failed(_) => true,
+        }
+    }
+
+    const MAY_REFER_ELSEWHERE: bool = false;
+}
+
+impl From<Problem> for Unsent {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::full;
+
+    fn answered(status: u16) -> Response<WasiBody> {
+        let mut response = Response::new(full(""));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response
+    }
+
+    fn from_component(response: Response<WasiBody>) -> Verdict {
+        verdict::<Problem>(&Ok(response))
+    }
+
+    #[test]
+    fn what_a_customer_did_wrong_is_no_failure() {
+        for status in [200, 201, 304, 400, 402, 404, 409, 412, 422, 429] {
+            assert_eq!(from_component(answered(status)), Verdict::Well, "{status}");
+        }
+        assert_eq!(from_component(answered(500)), Verdict::Sick);
+    }
+
+    #[test]
+    fn a_component_that_refers_elsewhere_is_not_sick_itself() {
+        let mut response = answered(503);
+        assert_eq!(from_component(answered(503)), Verdict::Sick);
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, http::HeaderValue::from_static("2"));
+        assert_eq!(from_component(response), Verdict::Nothing);
+
+        let mut elsewhere = answered(503);
+        elsewhere
+            .headers_mut()
+            .insert(RETRY_AFTER, http::HeaderValue::from_static("2"));
+        assert_eq!(verdict::<Unsent>(&Ok(elsewhere)), Verdict::Sick);
+    }
+
+    #[test]
+    fn a_refusal_of_the_host_says_nothing_about_the_other_side() {
+        let full = Problem::Overloaded {
+            who: "car".to_owned(),
+            retry_after: Duration::from_secs(1),
+        };
+        assert_eq!(verdict(&Err(full)), Verdict::Nothing);
+    }
+}

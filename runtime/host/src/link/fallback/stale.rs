@@ -1,0 +1,248 @@
+//! The last good answers of a link, for as long as they are better than none.
+//!
+//! Bounded in size, not only in number: what one answer may have and what all of them may have together. The oldest
+//! give way. An answer is recorded while its body passes by; one that breaks off, or is too long, is forgotten.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{AGE, WARNING};
+use http::{HeaderMap, HeaderValue, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::problem::full;
+
+/// The longest body that is kept.
+const LONGEST: usize = 512 * 1024;
+
+/// All bodies together.
+const ROOM: usize = 8 * 1024 * 1024;
+
+/// All answers together, however short.
+const ANSWERS: usize = 512;
+
+/// An answer younger than this is not recorded again: under load, that would copy every byte.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The last good answers. Clones are the same ones.
+#[derive(Clone)]
+pub(in crate::link) struct StaleAnswers {
+    oldest: Duration,
+    shelf: Arc<Mutex<Shelf>>,
+}
+
+#[derive(Default)]
+struct Shelf {
+    answers: HashMap<String, Stored>,
+    /// In order of their first arrival; each key once.
+    order: VecDeque<String>,
+    size: usize,
+}
+
+struct Stored {
+    at: Instant,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+/// A body that is recorded while it passes by.
+struct Recorded {
+    body: WasiBody,
+    so_far: BytesMut,
+    /// Nothing once it is stored, or known not to be.
+    place: Option<(StaleAnswers, String, HeaderMap)>,
+}
+
+// === impl StaleAnswers ===
+
+impl StaleAnswers {
+    pub fn new(oldest: Duration) -> Self {
+        Self {
+            oldest,
+            shelf: Arc::default(),
+        }
+    }
+
+    /// Records a good answer, and passes it on unchanged.
+    pub fn record(&self, key: String, response: Response<WasiBody>) -> Response<WasiBody> {
+        if self.is_fresh(&key) {
+            return response;
+        }
+        let headers = response.headers().clone();
+        response.map(|body| {
+            let recorded = Recorded {
+                body,
+                so_far: BytesMut::new(),
+                place: Some((self.clone(), key, headers)),
+            };
+            recorded.boxed_unsync()
+        })
+    }
+
+    /// The last good answer, marked as stale.
+    pub fn find(&self, key: &str) -> Option<Response<WasiBody>> {
+        let shelf = self.shelf.lock();
+        let stored = shelf.answers.get(key)?;
+        let age = stored.at.elapsed();
+        if age > self.oldest {
+            return None;
+        }
+        let mut response = Response::new(full(stored.body.clone()));
+        *response.headers_mut() = stored.headers.clone();
+        let headers = response.headers_mut();
+        headers.insert(AGE, age.as_secs().into());
+        headers.insert(
+            WARNING,
+            HeaderValue::from_static("110 socar \"Response is Stale\""),
+        );
+        Some(response)
+    }
+
+    fn is_fresh(&self, key: &str) -> bool {
+        let shelf = self.shelf.lock();
+        let stored = shelf.answers.get(key);
+        stored.is_some_and(|stored| stored.at.elapsed() < FRESH)
+    }
+
+    fn store(&self, key: String, headers: HeaderMap, body: Bytes) {
+        let at = Instant::now();
+        self.shelf.lock().put(key, Stored { at, headers, body });
+    }
+}
+
+// === impl Shelf ===
+
+impl Shelf {
+    fn put(&mut self, key: String, stored: Stored) {
+        self.size += stored.body.len();
+        match self.answers.insert(key.clone(), stored) {
+            Some(before) => self.size -= before.body.len(),
+            None => self.order.push_back(key),
+        }
+        while self.size > ROOM || self.answers.len() > ANSWERS {
+            let Some(oldest) = self.order.pop_front() else {
+                return;
+            };
+            if let Some(gone) = self.answers.remove(&oldest) {
+                self.size -= gone.body.len();
+            }
+        }
+    }
+}
+
+// === impl Recorded ===
+
+impl Recorded {
+    fn store(&mut self) {
+        if let Some((answers, key, headers)) = self.place.take() {
+            answers.store(key, headers, self.so_far.split().freeze());
+        }
+    }
+}
+
+impl Body for Recorded {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        match &frame {
+            Poll::Pending => {}
+            Poll::Ready(None) => this.store(),
+            Poll::Ready(Some(Err(_))) => this.place = None,
+            Poll::Ready(Some(Ok(frame))) => {
+                let data = frame.data_ref().map_or(&b""[..], |data| data);
+                if this.so_far.len() + data.len() > LONGEST {
+                    this.place = None;
+                } else if this.place.is_some() {
+                    this.so_far.extend_from_slice(data);
+                    // Whoever knows the length in advance does not ask for the end.
+                    if this.body.is_end_stream() {
+                        this.store();
+                    }
+                }
+            }
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    async fn pass(answers: &StaleAnswers, key: &str, body: &'static str) {
+        let response = answers.record(key.to_owned(), Response::new(full(body)));
+        let passed = response.into_body().collect().await.unwrap();
+        assert_eq!(passed.to_bytes(), body);
+    }
+
+    #[tokio::test]
+    async fn the_last_good_answer_is_found_and_says_that_it_is_stale() {
+        let answers = StaleAnswers::new(HOUR);
+        pass(&answers, "/carviews", "{}").await;
+        let found = answers.find("/carviews").expect("an answer");
+        assert_eq!(found.headers()[AGE], "0");
+        assert!(
+            found.headers()[WARNING]
+                .to_str()
+                .unwrap()
+                .starts_with("110 ")
+        );
+        let body = found.into_body().collect().await.unwrap();
+        assert_eq!(body.to_bytes(), "{}");
+        assert!(answers.find("/carviews?page=1").is_none());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_old_is_none() {
+        let answers = StaleAnswers::new(Duration::ZERO);
+        pass(&answers, "/carviews", "{}").await;
+        assert!(answers.find("/carviews").is_none());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_broke_off_is_not_kept() {
+        let answers = StaleAnswers::new(HOUR);
+        let response = answers.record("/".to_owned(), Response::new(full("half")));
+        drop(response);
+        assert!(answers.find("/").is_none());
+    }
+
+    #[tokio::test]
+    async fn there_is_room_for_so_much_and_no_more() {
+        let answers = StaleAnswers::new(HOUR);
+        for number in 0..=ANSWERS {
+            answers.store(format!("/{number}"), HeaderMap::new(), Bytes::new());
+        }
+        assert!(answers.find("/0").is_none());
+        assert!(answers.find("/1").is_some());
+        let half = Bytes::from(vec![0; ROOM / 2 + 1]);
+        for key in ["/large", "/larger"] {
+            answers.store(key.to_owned(), HeaderMap::new(), half.clone());
+        }
+        assert!(answers.find("/large").is_none());
+        assert!(answers.find("/larger").is_some());
+    }
+}

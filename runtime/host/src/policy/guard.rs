@@ -1,0 +1,178 @@
+//! What guards one link: who waits, who is cut off, what is tried again and what is answered instead.
+//!
+//! The guard of a link starts from that of the component it leads to (its own table over the application's), and a
+//! table of the link's own goes over that. Links that leave the platform start from the application's.
+
+use std::time::Duration;
+
+use http::Method;
+use resilience::{Priority, breaker};
+
+use super::breakers;
+use super::retries::{self, Retry};
+use super::value::{count, duration, duration_in, set};
+use crate::manifest::document::{Table, Value};
+use crate::manifest::{ConfigError, Located, known_names};
+
+/// What guards one link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guard {
+    /// `deadline` of a link: how long a call over it may take altogether; what the caller has left if absent.
+    pub deadline: Option<Duration>,
+    /// `concurrency` of a link: how many places of its component it may take; all of them if absent.
+    pub concurrency: Option<usize>,
+    /// `wait`: how long a call waits for a place; the component's deadline if absent.
+    pub wait: Option<Duration>,
+    /// `priority`: who goes first when not everybody can.
+    pub priority: Priorities,
+    /// `breaker`: when calls are cut off.
+    pub breaker: Option<breaker::Config>,
+    /// `retry`: what is tried again.
+    pub retry: Option<Retry>,
+    /// `fallback`: what is answered instead.
+    pub fallback: Fallback,
+}
+
+/// How much calls matter, by their method.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Priorities {
+    other: Priority,
+    methods: Vec<(Method, Priority)>,
+}
+
+/// What is answered when the other side of a link gives no answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Fallback {
+    /// `"problem"`: the reason, as a problem document that says when to come again.
+    #[default]
+    Problem,
+    /// `{ stale = "5m" }`: the last good answer to the same GET, if it is not older than this, marked as stale.
+    Stale(Duration),
+    /// `{ component = "…" }`: what this component answers, marked as its answer.
+    Component(Located<String>),
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The names of priorities, the least first.
+const PRIORITIES: [&str; 3] = ["browsing", "reserving", "paying"];
+
+// === impl Guard ===
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            deadline: None,
+            concurrency: None,
+            wait: None,
+            priority: Priorities::default(),
+            breaker: Some(breakers::default()),
+            retry: None,
+            fallback: Fallback::default(),
+        }
+    }
+}
+
+impl Guard {
+    /// Takes from a component's table what guards the links to it.
+    pub(super) fn overlay(&mut self, table: &mut Table) -> Result<(), ConfigError> {
+        if let Some(wait) = duration(table, "wait", SECOND / 1000..=600 * SECOND)? {
+            self.wait = Some(wait);
+        }
+        if let Some(written) = table.take("priority") {
+            self.priority = Priorities::read(written)?;
+        }
+        if let Some(written) = table.take("breaker") {
+            self.breaker = breakers::read(self.breaker.take(), written)?;
+        }
+        if let Some(written) = table.take("retry") {
+            self.retry = retries::read(self.retry.take(), written)?;
+        }
+        if let Some(written) = table.take("fallback") {
+            self.fallback = Fallback::read(written)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the table of a link, with `self` for what it does not say.
+    pub(super) fn of_link(mut self, mut table: Table) -> Result<Self, ConfigError> {
+        self.overlay(&mut table)?;
+        let bounds = SECOND / 1000..=600 * SECOND;
+        set(
+            &mut self.deadline,
+            duration(&mut table, "deadline", bounds)?.map(Some),
+        );
+        set(
+            &mut self.concurrency,
+            count(&mut table, "concurrency", 1..=10_000)?.map(Some),
+        );
+        table.finish()?;
+        Ok(self)
+    }
+}
+
+// === impl Priorities ===
+
+impl Priorities {
+    /// How much a call with this method matters.
+    pub fn of(&self, method: &Method) -> Priority {
+        let named = self.methods.iter().find(|(name, _)| name == method);
+        named.map_or(self.other, |(_, priority)| *priority)
+    }
+
+    fn read(written: Value) -> Result<Self, ConfigError> {
+        if !written.is_table() {
+            return Ok(Self {
+                other: priority(written)?,
+                methods: Vec::new(),
+            });
+        }
+        let mut priorities = Self::default();
+        for (name, value) in written.table()?.into_named() {
+            let method = match Method::from_bytes(name.as_bytes()) {
+                Ok(method) if name.chars().all(|letter| letter.is_ascii_uppercase()) => method,
+                _ => return Err(value.error("not an HTTP method", "write something like POST")),
+            };
+            priorities.methods.push((method, priority(value)?));
+        }
+        Ok(priorities)
+    }
+}
+
+fn priority(written: Value) -> Result<Priority, ConfigError> {
+    let written = written.string()?;
+    let known = PRIORITIES.iter().zip(Priority::ALL);
+    let named = known
+        .into_iter()
+        .find(|(name, _)| **name == written.value.as_str());
+    named.map(|(_, priority)| priority).ok_or_else(|| {
+        written.error(
+            "there is no such priority",
+            known_names(&written.value, PRIORITIES, ""),
+        )
+    })
+}
+
+// === impl Fallback ===
+
+impl Fallback {
+    fn read(written: Value) -> Result<Self, ConfigError> {
+        const REMEDY: &str = "write \"problem\", { stale = \"5m\" } or { component = \"<id>\" }";
+        if !written.is_table() {
+            return match written.as_str() {
+                Some("problem") => Ok(Self::Problem),
+                _ => Err(written.error("there is no such fallback", REMEDY)),
+            };
+        }
+        let mut table = written.table()?;
+        let stale = table.take("stale");
+        let component = table.string("component")?;
+        let at = table.at().clone();
+        table.finish()?;
+        match (stale, component) {
+            (Some(age), None) => duration_in(&age, SECOND..=24 * 3600 * SECOND).map(Self::Stale),
+            (None, Some(component)) => Ok(Self::Component(component)),
+            _ => Err(at.absent("a fallback is one thing", REMEDY)),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Which guard stands on which link.
+//!
+//! A link has a beginning and an end: from outside to a component, from a component to another, from a component to a
+//! host elsewhere. `[application.tool.socar.links.<id>]` is the first, `[component.<id>.tool.socar.links.<id>]` the
+//! second, and there `links.outbound` (every host elsewhere) or `links."https://host:port"` the third.
+
+use std::collections::BTreeMap;
+
+use http::Uri;
+
+use super::guard::{Fallback, Guard};
+use crate::manifest::document::{Table, Value};
+use crate::manifest::{ConfigError, known_names};
+
+/// The guards of every link of an application.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Links {
+    /// Of the links to a component whose caller says nothing.
+    to: BTreeMap<String, Guard>,
+    from_outside: BTreeMap<String, Guard>,
+    between: BTreeMap<(String, String), Guard>,
+    outbound: BTreeMap<String, Outbound>,
+}
+
+/// The guards of the links that leave the platform from one component.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outbound {
+    other: Guard,
+    origins: BTreeMap<String, Guard>,
+}
+
+/// What the links of an application are made of, before it is known which components there are.
+pub(crate) struct Written {
+    /// The application's guard, from which links out of the platform start.
+    pub(crate) base: Guard,
+    /// `[application.tool.socar.links]`.
+    pub(crate) application: Option<Table>,
+    /// By component: its own guard, and its `links` table.
+    pub(crate) components: Vec<(String, Guard, Option<Table>)>,
+}
+
+/// The key that stands for every host elsewhere.
+const OUTBOUND: &str = "outbound";
+
+// === impl Links ===
+
+impl Links {
+    /// Reads the tables of all links.
+    ///
+    /// # Errors
+    /// When one leads nowhere, or a key or value makes no sense.
+    pub(crate) fn read(written: Written) -> Result<Self, ConfigError> {
+        let Written {
+            base,
+            application,
+            components,
+        } = written;
+        let mut links = Self::default();
+        let mut tables = Vec::new();
+        for (id, guard, table) in components {
+            links.to.insert(id.clone(), guard);
+            links.outbound.insert(
+                id.clone(),
+                Outbound {
+                    other: base.clone(),
+                    origins: BTreeMap::new(),
+                },
+            );
+            tables.extend(table.map(|table| (id, table)));
+        }
+        for (end, value) in application.map(Table::into_named).unwrap_or_default() {
+            let guard = links.inside(&end, value)?;
+            links.from_outside.insert(end, guard);
+        }
+        for (beginning, table) in tables {
+            links.overlay_component(&beginning, table)?;
+        }
+        links.check_fallbacks()?;
+        Ok(links)
+    }
+
+    /// The guard of the link from outside to a component.
+    pub fn from_outside(&self, end: &str) -> Guard {
+        let own = self.from_outside.get(end);
+        own.or_else(|| self.to.get(end))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The guard of the link from one component to another.
+    pub fn between(&self, beginning: &str, end: &str) -> Guard {
+        let own = self.between.get(&(beginning.to_owned(), end.to_owned()));
+        own.or_else(|| self.to.get(end))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// The guards of the links from a component to hosts elsewhere.
+    pub fn outbound(&self, beginning: &str) -> Outbound {
+        self.outbound.get(beginning).cloned().unwrap_or_default()
+    }
+
+    fn overlay_component(&mut self, beginning: &str, table: Table) -> Result<(), ConfigError> {
+        let mut origins = Vec::new();
+        let mut outbound = self.outbound(beginning);
+        for (end, value) in table.into_named() {
+            if end == OUTBOUND {
+                outbound.other = outbound.other.of_link(value.table()?)?;
+            } else if end.contains("://") {
+                origins.push((end, value));
+            } else {
+                let guard = self.inside(&end, value)?;
+                self.between.insert((beginning.to_owned(), end), guard);
+            }
+        }
+        // They start from what holds for all hosts, wherever in the file that stands.
+        for (end, value) in origins {
+            let origin = origin_of(&end, &value)?;
+            let guard = outbound.other.clone().of_link(value.table()?)?;
+            outbound.origins.insert(origin, guard);
+        }
+        self.outbound.insert(beginning.to_owned(), outbound);
+        Ok(())
+    }
+
+    fn inside(&self, end: &str, value: Value) -> Result<Guard, ConfigError> {
+        let Some(guard) = self.to.get(end) else {
+            return Err(value.error(
+                "no link leads there",
+                known_names(end, self.to.keys().map(String::as_str), "remove it"),
+            ));
+        };
+        guard.clone().of_link(value.table()?)
+    }
+
+    /// Makes sure that every component to fall back on is there.
+    fn check_fallbacks(&self) -> Result<(), ConfigError> {
+        let inside = self.to.values().chain(self.from_outside.values());
+        let outside = self
+            .outbound
+            .values()
+            .flat_map(|it| std::iter::once(&it.other).chain(it.origins.values()));
+        for guard in inside.chain(self.between.values()).chain(outside) {
+            if let Fallback::Component(id) = &guard.fallback
+                && !self.to.contains_key(&id.value)
+            {
+                return Err(id.error(
+                    "there is no such component to fall back on",
+                    known_names(&id.value, self.to.keys().map(String::as_str), "remove it"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+// === impl Outbound ===
+
+impl Outbound {
+    /// The guard of the link to this origin, such as `https://host:443`.
+    pub fn to(&self, origin: &str) -> &Guard {
+        self.origins.get(origin).unwrap_or(&self.other)
+    }
+}
+
+/// The origin of an address, with its port even if that is the scheme's own: links are named so.
+pub fn origin(uri: &Uri) -> Option<String> {
+    let scheme = uri.scheme_str()?;
+    let port = uri.port_u16().or(match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    })?;
+    let host = uri.host()?.to_ascii_lowercase();
+    Some(format!("{scheme}://{host}:{port}"))
+}
+
+fn origin_of(written: &str, value: &Value) -> Result<String, ConfigError> {
+    let uri: Option<Uri> = written.parse().ok();
+    let is_bare = |uri: &Uri| matches!(uri.path(), "" | "/") && uri.query().is_none();
+    uri.filter(is_bare)
+        .and_then(|uri| origin(&uri))
+        .ok_or_else(|| {
+            value.error(
+                "not a host elsewhere",
+                "write it as \"https://host\" or \"http://host:port\", without a path",
+            )
+        })
+}

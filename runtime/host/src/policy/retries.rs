@@ -1,0 +1,74 @@
+//! `retry = { … }`: how often, after which pauses, and how many of all calls may be repetitions.
+//!
+//! Off unless a manifest asks for it: repetitions multiply from hop to hop, so somebody has to choose the hop. *What*
+//! may be sent twice is not for a manifest to say, see [`crate::link`].
+
+use std::time::Duration;
+
+use resilience::retry::{Backoff, Budget, BudgetSettings};
+
+use super::value::{count, duration, set};
+use crate::manifest::ConfigError;
+use crate::manifest::document::Value;
+
+/// What is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    attempts: u32,
+    pause: Duration,
+    longest_pause: Duration,
+    budget: BudgetSettings,
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+// === impl Retry ===
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 1,
+            pause: 25 * MILLISECOND,
+            longest_pause: 250 * MILLISECOND,
+            budget: BudgetSettings::default(),
+        }
+    }
+}
+
+impl Retry {
+    /// What makes it work; nothing if a number is out of bounds, which [`read`] has made sure it is not.
+    pub fn build(&self) -> Option<(Backoff, Budget)> {
+        let backoff = Backoff::new(self.pause, self.longest_pause, self.attempts).ok()?;
+        Some((backoff, Budget::new(self.budget).ok()?))
+    }
+}
+
+/// Reads `false`, `true` or a table over what was there before.
+pub(super) fn read(before: Option<Retry>, written: Value) -> Result<Option<Retry>, ConfigError> {
+    let mut retry = before.unwrap_or_default();
+    if !written.is_table() {
+        return Ok(written.boolean()?.value.then_some(retry));
+    }
+    let mut table = written.table()?;
+    set(&mut retry.attempts, count(&mut table, "attempts", 1..=10)?);
+    let bounds = MILLISECOND..=60_000 * MILLISECOND;
+    set(
+        &mut retry.pause,
+        duration(&mut table, "pause", bounds.clone())?,
+    );
+    set(
+        &mut retry.longest_pause,
+        duration(&mut table, "longest_pause", bounds)?,
+    );
+    retry.longest_pause = retry.longest_pause.max(retry.pause);
+    set(
+        &mut retry.budget.percent,
+        count(&mut table, "budget", 0..=100)?,
+    );
+    set(
+        &mut retry.budget.minimum_per_second,
+        count(&mut table, "budget_minimum", 0..=1000)?,
+    );
+    table.finish()?;
+    Ok(Some(retry))
+}
