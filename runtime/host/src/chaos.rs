@@ -222,7 +222,8 @@ impl Subject {
                 }
                 Fault::Error => {
                     return Err(Problem::Overloaded {
-                        component: component(),
+                        who: format!("component `{}`", component()),
+                        retry_after: Duration::from_secs(1),
                     });
                 }
                 Fault::Trap | Fault::Spin | Fault::Hoard => {

@@ -105,9 +105,7 @@ impl Workshop {
                 gateway: switchboard.from_outside(component.id.as_str()),
                 clock: switchboard.from_clock(component.id.as_str()),
             };
-            let ready = prepare(
-                &engine, &linker, code, component, app, grants, history, entrances,
-            )?;
+            let ready = prepare(&linker, code, component, app, grants, history, entrances)?;
             let ready = ready.with_chaos(chaos);
             components.insert(component.id.to_string(), Arc::new(ready));
         }
@@ -265,7 +263,6 @@ fn compile(engine: &Engine, app: &App) -> anyhow::Result<Vec<Code>> {
 }
 
 fn prepare(
-    engine: &Engine,
     linker: &Linker<State>,
     code: &Code,
     component: &manifest::Component,
@@ -274,6 +271,7 @@ fn prepare(
     history: Option<Arc<Database>>,
     entrances: Entrances,
 ) -> anyhow::Result<Component> {
+    let engine = linker.engine();
     let handles = world::check(engine, code, component, app)?;
     let instance = linker
         .instantiate_pre(code)

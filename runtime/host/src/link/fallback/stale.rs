@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AGE, WARNING};
+use http::header::{AGE, CONTENT_LENGTH, WARNING};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
@@ -140,6 +140,14 @@ impl Shelf {
 // === impl Recorded ===
 
 impl Recorded {
+    fn is_complete(&self) -> bool {
+        let announced = self.place.as_ref().and_then(|(_, _, headers)| {
+            let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?;
+            length.parse::<usize>().ok()
+        });
+        self.body.is_end_stream() || announced == Some(self.so_far.len())
+    }
+
     fn store(&mut self) {
         if let Some((answers, key, headers)) = self.place.take() {
             answers.store(key, headers, self.so_far.split().freeze());
@@ -168,7 +176,7 @@ impl Body for Recorded {
                 } else if this.place.is_some() {
                     this.so_far.extend_from_slice(data);
                     // Whoever knows the length in advance does not ask for the end.
-                    if this.body.is_end_stream() {
+                    if this.is_complete() {
                         this.store();
                     }
                 }
