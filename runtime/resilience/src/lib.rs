@@ -7,6 +7,9 @@
 //! All time is tokio's, so that tests can pause it. Nothing is logged or counted here beyond a few totals: every
 //! handle has a `snapshot`, and breakers and limits tell an observer what changes.
 //!
+//! Without the feature `services` only the breaker's [`breaker::Machine`] is left, free of tokio and tower: components
+//! use it on hosts that protect nobody.
+//!
 //! # The order in which a call meets them
 //!
 //! 1. **[`fallback`]** stands around everything, because it answers for whoever below says no.
@@ -142,15 +145,24 @@
 //! ```
 
 pub mod breaker;
+#[cfg(feature = "services")]
 pub mod bulkhead;
+#[cfg(feature = "services")]
 pub mod deadline;
+#[cfg(feature = "services")]
 pub mod fallback;
+#[cfg(feature = "services")]
 mod guarded;
+#[cfg(feature = "services")]
 pub mod limit;
+#[cfg(feature = "services")]
 mod priority;
+#[cfg(feature = "services")]
 pub mod retry;
 mod setting;
 
+#[cfg(feature = "services")]
 pub use guarded::{Answering, Guarded};
+#[cfg(feature = "services")]
 pub use priority::Priority;
 pub use setting::BadSetting;

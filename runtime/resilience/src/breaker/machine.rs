@@ -8,6 +8,8 @@
 
 use std::time::Duration;
 
+pub use memo::{Memo, PhaseMemo};
+
 use super::config::{Config, SlowCalls};
 use super::rules::{self, Probes, Verdict};
 use super::snapshot::{Snapshot, Totals};
@@ -15,8 +17,9 @@ use super::transition::{Reason, State};
 use super::window::{Counts, Mark, Window};
 use super::{Outcome, Time};
 
+/// A breaker as a plain value.
 #[derive(Debug)]
-pub(super) struct Machine {
+pub struct Machine {
     config: Config,
     phase: Phase,
     /// When the present state began.
@@ -48,34 +51,42 @@ enum Phase {
 
 /// The right to make one call.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ticket {
+pub struct Ticket {
     era: u64,
     start: Time,
 }
 
 /// No call now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Denied {
+pub struct Denied {
+    /// Open, forced open, or half-open with all its probes under way.
     pub state: State,
+    /// When it makes sense to try again.
     pub retry_after: Duration,
 }
 
 /// What becomes of a call, and of the breaker by it.
-type Admission = (Result<Ticket, Denied>, Option<Change>);
+pub type Admission = (Result<Ticket, Denied>, Option<Change>);
 
 /// A change of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub struct Change {
+    /// Counts the changes from 1.
     pub sequence: u64,
+    /// The state it left.
     pub from: State,
+    /// The state it entered.
     pub to: State,
+    /// Why.
     pub reason: Reason,
+    /// How long calls are refused from now on, if they are.
     pub retry_after: Option<Duration>,
 }
 
 // === impl Machine ===
 
 impl Machine {
+    /// A closed one. The seed decides how much each open time is shortened.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
             phase: Phase::closed(&config),
@@ -139,7 +150,7 @@ impl Machine {
             }
             (Phase::HalfOpen(probes), None) => {
                 // It told nothing, so another may try in its place.
-                probes.started -= 1;
+                probes.started = probes.started.saturating_sub(1);
                 None
             }
             _ => None,
@@ -206,6 +217,7 @@ impl Machine {
         (!was_closed).then_some(change)
     }
 
+    /// What it does with calls.
     pub fn state(&self) -> State {
         self.phase.state()
     }
@@ -228,6 +240,7 @@ impl Machine {
         (!time.is_zero()).then_some(time)
     }
 
+    /// All there is to see of it.
     pub fn snapshot(&mut self, now: Time) -> Snapshot {
         let (window, consecutive_failures) = match &mut self.phase {
             Phase::Closed {
@@ -337,5 +350,6 @@ impl Phase {
     }
 }
 
+mod memo;
 #[cfg(test)]
 mod properties;

@@ -50,7 +50,7 @@ pub(super) fn broken(
 pub(super) struct Probes {
     pub started: u32,
     pub last_start: Time,
-    answers: Counts,
+    pub answers: Counts,
 }
 
 /// What the probes say about the service.

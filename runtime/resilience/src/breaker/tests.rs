@@ -5,7 +5,8 @@ mod half_open;
 mod service;
 
 use super::*;
-use std::sync::OnceLock;
+use parking_lot::Mutex;
+use std::sync::{Arc, OnceLock};
 use tokio::time::advance;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -69,6 +69,16 @@ impl Window {
         }
     }
 
+    /// The calls that a window of calls holds, oldest first; a window of time does not know them apart.
+    pub fn marks(&self) -> impl Iterator<Item = Mark> {
+        let (marks, next) = match self {
+            Self::Calls(window) => (window.held(), window.next),
+            Self::Time(_) => (&[][..], 0),
+        };
+        let (newest, oldest) = marks.split_at(next.min(marks.len()));
+        oldest.iter().chain(newest).copied()
+    }
+
     /// What the window holds now.
     pub fn counts(&mut self, now: Time) -> Counts {
         match self {
@@ -88,6 +98,11 @@ impl CallWindow {
             next: 0,
             counts: Counts::default(),
         }
+    }
+
+    /// The places that are taken. The oldest call is in the next one to be written, or in the first.
+    fn held(&self) -> &[Mark] {
+        &self.marks[..self.counts.calls as usize]
     }
 
     fn add(&mut self, mark: Mark) -> Counts {

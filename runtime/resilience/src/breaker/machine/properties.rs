@@ -21,6 +21,8 @@ enum Step {
     ForceOpen,
     Disable,
     Reset,
+    /// Another takes its place, with nothing but its memo.
+    Replace,
 }
 
 fn outcomes() -> impl Strategy<Value = Outcome> {
@@ -42,6 +44,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::ForceOpen),
         1 => Just(Step::Disable),
         2 => Just(Step::Reset),
+        4 => Just(Step::Replace),
     ];
     vec(step, 0..200)
 }
@@ -133,6 +136,7 @@ impl Witness {
                 let change = self.machine.disable(now);
                 self.hear(change)?;
             }
+            Step::Replace => self.replace()?,
             Step::Reset => {
                 let change = self.machine.reset(now);
                 self.hear(change)?;
@@ -143,6 +147,16 @@ impl Witness {
             self.reported.0,
             "a change was not reported"
         );
+        Ok(())
+    }
+
+    fn replace(&mut self) -> Result<(), TestCaseError> {
+        let memo = self.machine.memo();
+        let config = self.config.clone();
+        let totals = self.machine.totals;
+        self.machine = Machine::restore(config, 7, &memo, self.now);
+        prop_assert_eq!(self.machine.memo(), memo, "it remembers something else");
+        self.machine.totals = totals;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use thiserror::Error;
 use tokio::time::sleep;
 use tower::{Layer as _, Service as _, ServiceExt as _};
 

@@ -1,0 +1,187 @@
+//! The breaker as calls meet it: the machine behind a lock, with tokio's clock and an observer.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use super::machine::{Change, Machine, Ticket};
+use super::{Config, Outcome, Snapshot, State, Time, Transition};
+
+/// The breaker of one link. Clones are the same breaker.
+#[derive(Clone)]
+pub struct Breaker(Arc<Shared>);
+
+/// The right to make one call. Dropped without a verdict, it counts as slow if it was, and otherwise not at all.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped at once admits nothing"]
+pub struct Permit {
+    breaker: Breaker,
+    /// Nothing once the outcome was recorded.
+    ticket: Option<Ticket>,
+}
+
+/// The breaker lets no call through.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the breaker of `{link}` is {state}")]
+pub struct Refused {
+    /// The link that it guards.
+    pub link: Arc<str>,
+    /// Open, forced open, or half-open with all its probes under way.
+    pub state: State,
+    /// When it makes sense to try again.
+    pub retry_after: Duration,
+}
+
+struct Shared {
+    link: Arc<str>,
+    /// The machine counts time from here.
+    birth: Instant,
+    machine: Mutex<Machine>,
+    observer: Box<dyn Fn(&Transition) + Send + Sync>,
+}
+
+// === impl Breaker ===
+
+impl Breaker {
+    /// A closed breaker for this link. The observer hears of every change of state, on the thread that caused it; it
+    /// may use the breaker, but holds up the call while it runs.
+    pub fn new(
+        link: impl Into<Arc<str>>,
+        config: Config,
+        observer: impl Fn(&Transition) + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            link: link.into(),
+            birth: Instant::now(),
+            machine: Mutex::new(Machine::new(config, fastrand::u64(..))),
+            observer: Box::new(observer),
+        }))
+    }
+
+    /// Asks for the right to make a call.
+    ///
+    /// # Errors
+    /// [`Refused`] when the service should be left alone.
+    pub fn acquire(&self) -> Result<Permit, Refused> {
+        let now = self.now();
+        let (admitted, change) = self.0.machine.lock().admit(now);
+        self.report(change);
+        match admitted {
+            Ok(ticket) => Ok(Permit {
+                breaker: self.clone(),
+                ticket: Some(ticket),
+            }),
+            Err(denied) => Err(Refused {
+                link: self.0.link.clone(),
+                state: denied.state,
+                retry_after: denied.retry_after,
+            }),
+        }
+    }
+
+    /// The link that it guards.
+    pub fn link(&self) -> &Arc<str> {
+        &self.0.link
+    }
+
+    /// What it does with calls.
+    pub fn state(&self) -> State {
+        self.0.machine.lock().state()
+    }
+
+    /// How long it will go on refusing calls; nothing if the next one goes through.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let now = self.now();
+        self.0.machine.lock().retry_after(now)
+    }
+
+    /// All there is to see of it.
+    pub fn snapshot(&self) -> Snapshot {
+        let now = self.now();
+        self.0.machine.lock().snapshot(now)
+    }
+
+    /// Refuses every call until told otherwise.
+    pub fn force_open(&self) {
+        self.steer(Machine::force_open);
+    }
+
+    /// Lets every call through until told otherwise.
+    pub fn disable(&self) {
+        self.steer(Machine::disable);
+    }
+
+    /// Begins anew: closed, with an empty window.
+    pub fn reset(&self) {
+        self.steer(Machine::reset);
+    }
+
+    fn steer(&self, order: impl FnOnce(&mut Machine, Time) -> Option<Change>) {
+        let now = self.now();
+        let change = order(&mut self.0.machine.lock(), now);
+        self.report(change);
+    }
+
+    fn now(&self) -> Time {
+        self.0.birth.elapsed()
+    }
+
+    /// Tells the observer, after the lock was given back.
+    fn report(&self, change: Option<Change>) {
+        if let Some(Change {
+            sequence,
+            from,
+            to,
+            reason,
+            retry_after,
+        }) = change
+        {
+            let link = self.0.link.clone();
+            (self.0.observer)(&Transition {
+                link,
+                sequence,
+                from,
+                to,
+                reason,
+                retry_after,
+            });
+        }
+    }
+}
+
+impl fmt::Debug for Breaker {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Breaker")
+            .field("link", &self.0.link)
+            .field("state", &self.state())
+            .finish()
+    }
+}
+
+// === impl Permit ===
+
+impl Permit {
+    /// Tells the breaker how the call ended.
+    pub fn record(mut self, outcome: Outcome) {
+        if let Some(ticket) = self.ticket.take() {
+            let now = self.breaker.now();
+            let change = self.breaker.0.machine.lock().finish(ticket, outcome, now);
+            self.breaker.report(change);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            let now = self.breaker.now();
+            let change = self.breaker.0.machine.lock().abandon(ticket, now);
+            self.breaker.report(change);
+        }
+    }
+}
