@@ -26,12 +26,14 @@ struct Dependency {
     kind: Option<String>,
     /// The condition under which it counts.
     target: Option<String>,
+    /// Whether it brings its default features along.
+    has_defaults: bool,
 }
 
 /// A rule reads like a sentence and answers whether a dependency breaks it.
 type Rule = (&'static str, fn(&Dependency) -> bool);
 
-const RULES: [Rule; 6] = [
+const RULES: [Rule; 7] = [
     ("only a Wasm build may name the Spin SDK", |dependency| {
         GUEST_CRATES.contains(&dependency.name.as_str())
             && dependency.target.as_deref() != Some("cfg(target_arch = \"wasm32\")")
@@ -48,13 +50,21 @@ const RULES: [Rule; 6] = [
         "the published language and the kit know no context",
         |dependency| {
             let allowed = if dependency.package == "kit" {
-                &["events"][..]
+                &["events", "resilience"][..]
             } else {
                 &[]
             };
             ["events", "kit"].contains(&dependency.package.as_str())
                 && dependency.is_ours()
                 && !allowed.contains(&dependency.name.as_str())
+        },
+    ),
+    (
+        "the kit takes the state machine of a breaker along, and none of the runtime around it",
+        |dependency| {
+            dependency.package == "kit"
+                && dependency.name == "resilience"
+                && dependency.has_defaults
         },
     ),
     (
@@ -144,6 +154,10 @@ fn every_rule_can_be_broken() {
             json!({"name": "payment", "kind": null, "target": null}),
         ),
         (
+            "kit",
+            json!({"name": "resilience", "kind": null, "target": null, "uses_default_features": true}),
+        ),
+        (
             "resilience",
             json!({"name": "wasmtime", "kind": null, "target": null}),
         ),
@@ -185,6 +199,7 @@ fn dependencies(metadata: &Value) -> Vec<Dependency> {
                 name: text(&dependency["name"]).unwrap_or_default(),
                 kind: text(&dependency["kind"]),
                 target: text(&dependency["target"]),
+                has_defaults: dependency["uses_default_features"] == true,
             })
         })
         .collect()

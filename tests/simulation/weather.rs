@@ -42,6 +42,8 @@ pub struct Weather {
     pub denies_swaps: bool,
     /// Whether the money is taken by somebody elsewhere.
     pub has_gateway: bool,
+    /// Whether reservations cut off contexts that are sick, as they do where no host does it.
+    pub has_breakers: bool,
     /// Whether the lists are compared with what there is, which costs time.
     pub has_readers: bool,
     /// Whether the rows of the view are kept, which costs more.
@@ -71,6 +73,7 @@ impl Weather {
             repeats: dice.pick(&[0, 4, 16]),
             denies_swaps: dice.one_in(8),
             has_gateway: dice.one_in(2),
+            has_breakers: dice.one_in(3),
             has_readers: dice.one_in(4),
             has_view: dice.one_in(10),
             calm: Cell::new(true),

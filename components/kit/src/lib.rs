@@ -6,6 +6,7 @@
 //! context.
 
 pub mod aggregate;
+pub mod breaker;
 pub mod claim;
 pub mod http;
 pub mod idempotency;
@@ -20,6 +21,7 @@ pub mod spin;
 pub mod store;
 
 pub use aggregate::{Aggregates, ChangeError, Decision, Persistent, Versioned};
+pub use breaker::{Breaker, CutOff};
 pub use listing::Lead;
 pub use origin::Origin;
 pub use platform::{LogError, Platform};

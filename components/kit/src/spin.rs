@@ -21,6 +21,12 @@ pub async fn variable(name: &str) -> String {
     spin_sdk::variables::get(name).await.unwrap_or_default()
 }
 
+/// Whether the host cuts off sick links between components by itself. `socar` says so; wherever
+/// nobody does, the components guard themselves.
+pub async fn host_has_breakers() -> bool {
+    variable("link_breakers").await == "host"
+}
+
 /// `work`'s output, or `None` when `limit` goes by first.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     match select(pin!(work), pin!(spin_sdk::time::sleep(limit))).await {

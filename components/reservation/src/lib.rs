@@ -9,6 +9,7 @@
 pub mod commands;
 mod desk;
 pub mod domain;
+pub mod guarded;
 pub mod http;
 pub mod ports;
 pub mod queries;
@@ -18,3 +19,4 @@ mod spin;
 pub mod sweep;
 
 pub use desk::Desk;
+pub use guarded::Guarded;

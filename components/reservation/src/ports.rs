@@ -7,7 +7,7 @@
 )]
 
 use events::{CarId, PaymentId, ReservationId};
-use kit::Origin;
+use kit::{CutOff, Origin};
 
 /// The other context did not answer in time, or not in a way that makes sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,18 @@ pub struct Unreachable {
     pub what: String,
     /// After how many seconds another try makes sense, if the other side said so.
     pub retry_after: Option<u64>,
+    /// Whether the call may have taken effect all the same. One that was never made has not.
+    pub may_have_arrived: bool,
+}
+
+impl From<CutOff> for Unreachable {
+    fn from(cut_off: CutOff) -> Self {
+        Self {
+            what: cut_off.to_string(),
+            retry_after: Some(cut_off.retry_after),
+            may_have_arrived: false,
+        }
+    }
 }
 
 /// What the car context says to a hold.

@@ -4,9 +4,10 @@
 mod cars;
 mod payments;
 
-use crate::{Desk, http, ports::Unreachable, reactions};
+use crate::{Desk, guarded::Guarded, http, ports::Unreachable, reactions};
 use cars::SpinCars;
 use kit::{
+    Breaker,
     http::Response,
     spin::{CallError, SpinPlatform},
 };
@@ -18,7 +19,8 @@ use spin_sdk::{
 
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {
-    let desk = desk();
+    let platform = SpinPlatform::new("reservation");
+    let desk = desk(&platform).await;
     kit::spin::serve(
         request,
         "reservations",
@@ -30,18 +32,27 @@ async fn answer(request: Request) -> impl IntoResponse {
 
 #[redis_subscriber]
 async fn react(message: bytes::Bytes) -> Result<(), String> {
-    let desk = desk();
+    let platform = SpinPlatform::new("reservation");
+    let desk = desk(&platform).await;
     kit::spin::react(&message, async |event| {
         reactions::react(&desk, &event).await
     })
     .await
 }
 
-fn desk() -> Desk<SpinPlatform, SpinCars, SpinPayments> {
+type SpinDesk<'a> = Desk<
+    &'a SpinPlatform,
+    Guarded<&'a SpinPlatform, SpinCars>,
+    Guarded<&'a SpinPlatform, SpinPayments>,
+>;
+
+async fn desk(platform: &SpinPlatform) -> SpinDesk<'_> {
+    let host_has_breakers = kit::spin::host_has_breakers().await;
+    let breaker = |context| (!host_has_breakers).then(|| Breaker::new(platform, context));
     Desk {
-        platform: SpinPlatform::new("reservation"),
-        cars: SpinCars,
-        payments: SpinPayments,
+        platform,
+        cars: Guarded::new(SpinCars, breaker("car")),
+        payments: Guarded::new(SpinPayments, breaker("payment")),
     }
 }
 
@@ -53,6 +64,7 @@ fn senseless(context: &str, response: &Response) -> Unreachable {
         retry_after: retry_after
             .and_then(|value| value.to_str().ok())
             .and_then(|text| text.parse().ok()),
+        may_have_arrived: true,
     }
 }
 
@@ -61,5 +73,6 @@ fn silent(context: &str, error: &CallError) -> Unreachable {
     Unreachable {
         what: format!("the {context} context: {error}"),
         retry_after: None,
+        may_have_arrived: true,
     }
 }

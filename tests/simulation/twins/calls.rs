@@ -203,6 +203,7 @@ fn senseless(answer: &Response) -> Unreachable {
     Unreachable {
         what: format!("answered {}", answer.status()),
         retry_after: None,
+        may_have_arrived: true,
     }
 }
 
@@ -210,5 +211,6 @@ fn silence() -> Unreachable {
     Unreachable {
         what: "silence".into(),
         retry_after: None,
+        may_have_arrived: true,
     }
 }

@@ -10,10 +10,13 @@ use super::{
 use crate::{defects::Defect, weather::Fate, world::World};
 use car::Fleet;
 use events::{CloudEvent, Event, ReservationId};
-use kit::http::{Request, Response};
+use kit::{
+    Breaker,
+    http::{Request, Response},
+};
 use message::Messages;
 use payment::Payments;
-use reservation::Desk;
+use reservation::{Desk, Guarded};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -59,11 +62,14 @@ impl Context {
     }
 }
 
+/// Where reservations are made: its calls pass breakers in some schedules.
+type SimDesk = Desk<SimPlatform, Guarded<SimPlatform, SimCars>, Guarded<SimPlatform, SimPayments>>;
+
 /// The contexts of one schedule.
 pub struct Contexts {
     world: Rc<World>,
     fleet: Fleet<SimPlatform>,
-    desk: Desk<SimPlatform, SimCars, SimPayments>,
+    desk: SimDesk,
     payments: Payments<SimPlatform, SimGateway>,
     messages: Messages<SimPlatform>,
     view: Option<View>,
@@ -76,6 +82,11 @@ impl Contexts {
     /// Five contexts that have stored nothing yet.
     pub fn new(world: &Rc<World>) -> Self {
         let platform = |context| SimPlatform::new(world, context);
+        let reservations = platform(Context::Reservation);
+        let breaker = |context| {
+            let has_breakers = world.weather.has_breakers;
+            has_breakers.then(|| Breaker::new(reservations.clone(), context))
+        };
         let books = Rc::default();
         let gateway = SimGateway {
             world: Rc::clone(world),
@@ -85,9 +96,9 @@ impl Contexts {
             world: Rc::clone(world),
             fleet: Fleet::new(platform(Context::Car)),
             desk: Desk {
-                platform: platform(Context::Reservation),
-                cars: SimCars(Rc::clone(world)),
-                payments: SimPayments(Rc::clone(world)),
+                cars: Guarded::new(SimCars(Rc::clone(world)), breaker("car")),
+                payments: Guarded::new(SimPayments(Rc::clone(world)), breaker("payment")),
+                platform: reservations,
             },
             payments: Payments::new(platform(Context::Payment), gateway),
             messages: Messages::new(platform(Context::Message)),

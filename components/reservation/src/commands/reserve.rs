@@ -50,7 +50,11 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
             }),
             Ok(Approval::Declined) => saga.reject(Reason::PaymentDeclined, Undo::Hold, None).await,
             Err(silence) => {
-                saga.reject(Reason::PaymentUnreachable, Undo::All, Some(silence))
+                let undo = match silence.may_have_arrived {
+                    true => Undo::All,
+                    false => Undo::Hold,
+                };
+                saga.reject(Reason::PaymentUnreachable, undo, Some(silence))
                     .await
             }
         },
@@ -60,7 +64,11 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
         }
         Ok(Hold::UnknownCar) => saga.reject(Reason::UnknownCar, Undo::Nothing, None).await,
         Err(silence) => {
-            saga.reject(Reason::CarUnreachable, Undo::Hold, Some(silence))
+            let undo = match silence.may_have_arrived {
+                true => Undo::Hold,
+                false => Undo::Nothing,
+            };
+            saga.reject(Reason::CarUnreachable, undo, Some(silence))
                 .await
         }
     }

@@ -1,12 +1,13 @@
 use super::*;
 use crate::{
+    Guarded,
     ports::{Approval, Hold, Release, Unreachable},
     reactions,
 };
 use bytes::Bytes;
 use events::{CarId, CloudEvent, Event, PaymentId, PaymentState};
 use futures::executor::block_on;
-use kit::{Store, memory::MemoryPlatform};
+use kit::{Breaker, Store, memory::MemoryPlatform};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeSet,
@@ -27,6 +28,7 @@ fn silence() -> Unreachable {
     Unreachable {
         what: "silent".into(),
         retry_after: Some(7),
+        may_have_arrived: true,
     }
 }
 
@@ -258,6 +260,41 @@ fn the_silent_context_says_when_to_come_back() {
     let world = World::new();
     world.approval.set(None);
     assert_eq!(reserve(&world.desk()).headers()["retry-after"], "7");
+}
+
+/// Where no host has breakers: the customer hears at once what he would hear after waiting, and as
+/// payment was never called, nothing of it needs to be undone.
+#[test]
+fn a_payment_that_is_cut_off_is_not_asked_and_leaves_nothing_to_undo() {
+    let world = World::new();
+    world.approval.set(None);
+    let platform = MemoryPlatform::new();
+    let desk = Desk {
+        platform: &platform,
+        cars: &world,
+        payments: Guarded::new(&world, Some(Breaker::new(&platform, "payment"))),
+    };
+    let reserve = || {
+        let request = ::http::Request::post("/reservations").header("host", "h");
+        let body = Bytes::from_static(br#"{"carId":1}"#);
+        block_on(answer(&desk, request.body(body).unwrap()))
+    };
+    // Each silence is two failures, the approval's and the cancel's.
+    world.undoing_fails.set(true);
+    for _ in 0..3 {
+        assert_eq!(reserve().headers()["retry-after"], "7");
+    }
+    world.undoing_fails.set(false);
+    let asked = world.paid.borrow().len();
+    let refused = reserve();
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(body(&refused)["reason"], "payment-unreachable");
+    assert_eq!(world.paid.borrow().len(), asked, "it was asked");
+    let id = body(&refused)["rsvId"].as_u64().unwrap();
+    assert!(!world.held.borrow().contains(&id), "the car stays held");
+    let todo = block_on(platform.outbox.keys()).unwrap();
+    assert!(!todo.contains(&format!("saga/{id}")));
 }
 
 #[test]

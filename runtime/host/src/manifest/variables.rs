@@ -1,7 +1,8 @@
 //! Variables: declared once in `[variables]`, given a value by whoever runs the application, used through templates.
 //!
 //! Who wins, as in Spin: `--variable`, then the runtime configuration's providers in their order, then the
-//! environment (`SPIN_VARIABLE_<NAME>`, then a `.env` file), then the default. All of them are resolved once, at the
+//! environment (`SPIN_VARIABLE_<NAME>`, then a `.env` file), then the default. Before the default comes what this host
+//! says of itself ([`OWN`]): no request can say it in its place. All of them are resolved once, at the
 //! start, so that a missing value stops the start and not the first request that needs it.
 
 use std::collections::BTreeMap;
@@ -80,6 +81,10 @@ pub(crate) struct Filled {
 }
 
 const PREFIX: &str = "SPIN_VARIABLE";
+
+/// What this host says of itself to applications that declare a variable for it. It wins over the default, which is
+/// meant for other hosts, and whoever runs the application wins over it.
+const OWN: [(&str, &str); 1] = [("link_breakers", "host")];
 
 // === impl VariablesProvider ===
 
@@ -218,6 +223,7 @@ impl Values {
                 let value = (arguments.get(name).cloned())
                     .or_else(provided)
                     .or_else(|| overrides.environment.get(name))
+                    .or_else(|| own(name))
                     .or_else(|| declared.default.clone())
                     .ok_or_else(|| declared.unset())?;
                 let given = Given {
@@ -296,6 +302,11 @@ impl Filled {
             format!("{:?}", self.text)
         }
     }
+}
+
+fn own(name: &str) -> Option<String> {
+    let found = OWN.iter().find(|(own, _)| *own == name);
+    found.map(|(_, value)| (*value).to_owned())
 }
 
 /// Later arguments win over earlier ones.

@@ -49,6 +49,22 @@ fn the_flag_wins_over_providers_over_the_environment_over_the_default() {
 }
 
 #[test]
+fn what_this_host_says_of_itself_wins_over_the_default_alone() {
+    let text = in_car(
+        "variables = { says = \"{{ link_breakers }}\" }\n[variables]\nlink_breakers = { default = \"components\" }",
+    );
+    let said = |overrides: &Overrides| {
+        let app = load_with(&text, overrides).unwrap_or_else(|error| panic!("{error}"));
+        let car = app.component("car").map(|car| car.variables.clone());
+        car.and_then(|variables| variables.get("says").map(str::to_owned))
+    };
+    let mut overrides = Overrides::default();
+    assert_eq!(said(&overrides).as_deref(), Some("host"));
+    overrides.variables = vec!["link_breakers=components".to_owned()];
+    assert_eq!(said(&overrides).as_deref(), Some("components"));
+}
+
+#[test]
 fn values_can_come_from_files() {
     let directory = tempfile::tempdir().expect("a directory");
     let write = |name: &str, text: &str| {
