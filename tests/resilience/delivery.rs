@@ -61,7 +61,8 @@ fn an_event_that_fails_is_tried_again() {
 
 #[test]
 fn an_event_that_always_traps_is_parked_and_can_be_given_back() {
-    let saboteur = Saboteur::start(&[]);
+    // Ten attempts would take half a minute.
+    let saboteur = Saboteur::start_with("delivery_attempts = 3", &[]);
     publish(
         &saboteur,
         "%7B%22id%22:%221%22,%22subject%22:%22a/1%22,%22data%22:%7B%22behave%22:%22trap%22%7D%7D",

@@ -146,10 +146,7 @@ impl Saboteur {
 pub fn manifest_with(policy: &str) -> String {
     read("tests/saboteur/spin.toml")
         .replace("../../target", &root().join("target").to_string_lossy())
-        .replace(
-            "memory = \"32MiB\"\n",
-            &format!("memory = \"32MiB\"\n{policy}\n"),
-        )
+        .replace("breaker = false\n", &format!("breaker = false\n{policy}\n"))
 }
 
 /// What the manifest lets the saboteur read.
