@@ -4,7 +4,7 @@
 //! one's payment. It accepts no commands and announces nothing. It hears every event of cars,
 //! reservations and payments ([`projection`]), in any order and any number of times. It answers
 //! with pages of rows, filtered and sorted by every column, and with single rows ([`queries`],
-//! [`http`]).
+//! [`http`]). All of it can be made anew while the old rows answer ([`rebuild`]).
 //!
 //! The rows live in a SQL database behind the port [`ports::Rows`]; all SQL is in [`sql`], free of
 //! Spin, so that it runs in native tests.
@@ -19,10 +19,14 @@ pub mod ports;
 pub mod projection;
 pub mod queries;
 pub mod read_model;
+pub mod rebuild;
 #[cfg(target_arch = "wasm32")]
 mod spin;
 pub mod sql;
+pub mod view;
 
 pub use column::Column;
-pub use ports::{Rows, RowsError, Value};
+pub use ports::{Contexts, Rows, RowsError, Value};
+pub use projection::Fact;
 pub use read_model::{Generation, ReadModel};
+pub use view::View;

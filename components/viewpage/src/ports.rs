@@ -1,4 +1,5 @@
-//! What this context needs from outside: a SQL database.
+//! What this context needs from outside: a SQL database, and for a rebuild the word of the contexts
+//! whose state it shows.
 
 #![expect(
     async_fn_in_trait,
@@ -6,6 +7,8 @@
 )]
 
 use kit::http::Problem;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 /// One value of a row, or one parameter of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,38 @@ pub trait Rows {
     ) -> Result<Vec<Vec<Value>>, RowsError>;
 }
 
+/// A context whose state the view shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Owner {
+    /// Of cars.
+    Car,
+    /// Of reservations.
+    Reservation,
+    /// Of payments.
+    Payment,
+}
+
+/// What a context says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The resource.
+    pub body: Json,
+    /// Its version, if it is a single one.
+    pub version: Option<u64>,
+}
+
+/// Why a context says nothing of use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreachable(pub String);
+
+/// The other contexts.
+pub trait Contexts {
+    /// Reads what is at `path`; `None` if nothing is.
+    async fn read(&self, owner: Owner, path: &str) -> Result<Option<Said>, Unreachable>;
+}
+
 /// A borrowed database is a database.
 impl<R: Rows> Rows for &R {
     async fn run(
@@ -48,6 +83,47 @@ impl<R: Rows> Rows for &R {
 impl From<RowsError> for Problem {
     fn from(error: RowsError) -> Self {
         Self::unavailable(error.to_string(), 1)
+    }
+}
+
+/// So with the other contexts.
+impl From<Unreachable> for Problem {
+    fn from(error: Unreachable) -> Self {
+        Self::unavailable(error.to_string(), 1)
+    }
+}
+
+// === impl Owner ===
+
+impl Owner {
+    /// What its resources are called in paths.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Car => "cars",
+            Self::Reservation => "reservations",
+            Self::Payment => "payments",
+        }
+    }
+
+    /// The table of its aggregates here, and their id, there as here.
+    #[must_use]
+    pub const fn table(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Car => ("cars", "carId"),
+            Self::Reservation => ("reservations", "rsvId"),
+            Self::Payment => ("payments", "payId"),
+        }
+    }
+
+    /// Who is asked after this one.
+    #[must_use]
+    pub const fn next(self) -> Option<Self> {
+        match self {
+            Self::Car => Some(Self::Reservation),
+            Self::Reservation => Some(Self::Payment),
+            Self::Payment => None,
+        }
     }
 }
 

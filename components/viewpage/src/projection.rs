@@ -30,7 +30,17 @@ impl<R: Rows> ReadModel<R> {
     ///
     /// The database's silence; the event may then be in, and should come again.
     pub async fn project(&self, event: &CloudEvent) -> Result<(), RowsError> {
-        let (statement, parameters) = record::statement(fact(&event.event), event);
+        let fact = fact(&event.event);
+        self.learn(fact, event.sequence, &event.id).await
+    }
+
+    /// Takes in what was true of an aggregate from this version on, whoever says so.
+    ///
+    /// # Errors
+    ///
+    /// The database's silence; the fact may then be in, and should be told again.
+    pub async fn learn(&self, fact: Fact<'_>, sequence: u64, event: &str) -> Result<(), RowsError> {
+        let (statement, parameters) = record::statement(fact, sequence, event);
         self.run(statement, &parameters).await.map(drop)
     }
 }

@@ -1,14 +1,17 @@
 //! The read model: one generation of tables in a database.
 //!
-//! Several generations can live side by side, each whole in itself. A generation is therefore both
-//! the version of the tables' shape and what a rebuild fills from the log while the one before it
-//! still answers.
+//! Several generations can live side by side, each whole in itself: one answers while a rebuild
+//! fills the next ([`crate::view`]).
 
 use crate::{Rows, RowsError, Value, sql::schema};
 
-/// The name that the tables of one read model share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Generation(&'static str);
+/// The shape of the tables that this version of the code reads and writes. To be raised with every
+/// change of [`schema`]: tables of another shape are never looked at, and never harmed.
+pub const SHAPE: &str = "g1";
+
+/// The tables of one read model, among those of the same shape: which rebuild made them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Generation(u64);
 
 /// The rows of the view, ready to be changed and asked.
 pub struct ReadModel<R> {
@@ -17,30 +20,43 @@ pub struct ReadModel<R> {
 }
 
 impl Generation {
-    /// What this version of the code reads and writes. To be raised with every change of
-    /// [`schema`]: tables of another shape are never looked at, and never harmed.
-    pub const CURRENT: Self = Self("g1");
+    /// What every database begins with.
+    pub const FIRST: Self = Self(0);
 
-    /// A generation by its name: lower-case letters and digits.
+    /// What the rebuild of this number made.
     #[must_use]
-    pub const fn named(name: &'static str) -> Self {
-        Self(name)
+    pub const fn numbered(rebuild: u64) -> Self {
+        Self(rebuild)
+    }
+
+    /// Which rebuild made it; 0 for none.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+
+    /// What the names of its tables begin with, before an underscore.
+    pub(crate) fn prefix(self) -> String {
+        match self {
+            Self::FIRST => SHAPE.to_owned(),
+            Self(rebuild) => format!("{SHAPE}r{rebuild}"),
+        }
     }
 
     /// `sql` with every `$name` turned into a name of this generation.
     fn name(self, sql: &str) -> String {
-        sql.replace('$', &format!("{}_", self.0))
+        sql.replace('$', &format!("{}_", self.prefix()))
     }
 }
 
 impl<R: Rows> ReadModel<R> {
-    /// The current generation in `rows`, created where it is missing.
+    /// The first generation in `rows`, created where it is missing.
     ///
     /// # Errors
     ///
     /// The database's silence.
     pub async fn open(rows: R) -> Result<Self, RowsError> {
-        Self::open_generation(rows, Generation::CURRENT).await
+        Self::open_generation(rows, Generation::FIRST).await
     }
 
     /// A generation in `rows`, created where it is missing.
@@ -53,7 +69,7 @@ impl<R: Rows> ReadModel<R> {
     ///
     /// The database's silence.
     pub async fn open_generation(rows: R, generation: Generation) -> Result<Self, RowsError> {
-        let model = Self { rows, generation };
+        let model = Self::whole(rows, generation);
         let statements = schema::statements();
         let created = statements.iter().filter(|text| schema::creates(text));
         let expected = i64::try_from(created.count()).unwrap_or(i64::MAX);
@@ -64,6 +80,11 @@ impl<R: Rows> ReadModel<R> {
             }
         }
         Ok(model)
+    }
+
+    /// A generation that is known to be there.
+    pub(crate) const fn whole(rows: R, generation: Generation) -> Self {
+        Self { rows, generation }
     }
 
     /// The database.

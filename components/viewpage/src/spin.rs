@@ -1,10 +1,12 @@
 //! How Spin wakes this context: the two exports, and the database behind them.
 #![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
 
+mod contexts;
 mod rows;
 
-use crate::{ReadModel, RowsError, http};
-use kit::http::Problem;
+use crate::{RowsError, View, http, rebuild};
+use contexts::SpinContexts;
+use kit::http::{Problem, Response};
 use rows::SpinRows;
 use spin_sdk::{
     http::{IntoResponse, Request},
@@ -12,11 +14,11 @@ use spin_sdk::{
 };
 use std::{cell::RefCell, rc::Rc};
 
-type Model = Rc<ReadModel<SpinRows>>;
+type Kept = Rc<View<SpinRows>>;
 
 thread_local! {
     /// Kept from request to request, so that the tables are looked for once per instance.
-    static MODEL: RefCell<Option<Model>> = const { RefCell::new(None) };
+    static VIEW: RefCell<Option<Kept>> = const { RefCell::new(None) };
 }
 
 #[http_service]
@@ -26,29 +28,36 @@ async fn answer(request: Request) -> impl IntoResponse {
         "carviews",
         async |request| {
             let path = request.uri().path().to_owned();
-            match model().await {
-                Ok(model) => http::answer(&model, request).await,
-                Err(error) => Problem::from(error).into_response(&path),
-            }
+            let answer = answer_from(request).await;
+            answer.unwrap_or_else(|error| Problem::from(error).into_response(&path))
         },
-        async |event| model().await?.project(&event).await,
+        async |event| view().await?.project(&event).await,
     )
     .await
 }
 
 #[redis_subscriber]
 async fn react(message: bytes::Bytes) -> Result<(), String> {
-    kit::spin::react(&message, async |event| model().await?.project(&event).await).await
+    kit::spin::react(&message, async |event| view().await?.project(&event).await).await
 }
 
-/// The read model; opened anew after the database failed, as its connection or even its file may be
-/// another then.
-async fn model() -> Result<Model, RowsError> {
-    let kept = MODEL.with_borrow(Clone::clone);
-    if let Some(model) = kept.filter(|model| model.rows().is_sound()) {
-        return Ok(model);
+async fn answer_from(request: kit::http::Request) -> Result<Response, RowsError> {
+    let view = view().await?;
+    if rebuild::is_step(request.uri().path()) {
+        return Ok(rebuild::answer(&view, &SpinContexts, request).await);
     }
-    let model = Rc::new(ReadModel::open(SpinRows::open("viewpage").await?).await?);
-    MODEL.with_borrow_mut(|kept| *kept = Some(Rc::clone(&model)));
-    Ok(model)
+    let model = view.answering().await?;
+    Ok(http::answer(&model, request).await)
+}
+
+/// The view; opened anew after the database failed, as its connection or even its file may be
+/// another then.
+async fn view() -> Result<Kept, RowsError> {
+    let kept = VIEW.with_borrow(Clone::clone);
+    if let Some(view) = kept.filter(|view| view.rows().is_sound()) {
+        return Ok(view);
+    }
+    let view = Rc::new(View::open(SpinRows::open("viewpage").await?).await?);
+    VIEW.with_borrow_mut(|kept| *kept = Some(Rc::clone(&view)));
+    Ok(view)
 }

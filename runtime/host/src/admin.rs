@@ -18,6 +18,7 @@ pub mod guard;
 pub mod instances;
 pub mod listener;
 pub mod metrics;
+pub mod rebuild;
 pub mod reload;
 pub mod routes;
 #[cfg(test)]

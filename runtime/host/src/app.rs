@@ -41,6 +41,7 @@ use crate::link::switchboard::Board;
 use crate::manifest::{App, Environment, Overrides};
 use crate::memory;
 use crate::metrics::Meter;
+use crate::rebuild::Rebuilds;
 use crate::runtime_config::RuntimeConfig;
 use crate::trigger::http::{self, Server};
 use events::Reactions;
@@ -136,11 +137,21 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         log,
         streams: events::streams(app),
     };
+    for warning in foundation.warnings().await {
+        warn!("{warning}");
+    }
+    if let Some(retention) = app.retention {
+        let log = foundation.log.clone();
+        let streams = events::streams(app);
+        tasks.spawn(retention.enforce_always(log, streams, stopped.clone()));
+    }
     let (wishes, wished) = mpsc::channel(1);
+    let rebuilds = Rebuilds::new(foundation.log.clone(), current.clone());
     let admin = admin
         .with(admin::dead_letters::routes(foundation.log.clone()))
         .with(admin::breakers::routes(board))
         .with(admin::metrics::routes(measured))
+        .with(admin::rebuild::routes(rebuilds))
         .with(admin::reload::routes(wishes))
         .with(admin::instances::routes(current.clone()))
         .with(admin::chaos::routes(laboratory));
@@ -204,6 +215,7 @@ impl Blueprint {
             components: options.components.clone(),
         };
         let app = App::load(&options.from, &overrides)?;
+        config.check_labels(&app)?;
         if build {
             component_build::build(&app)?;
         }

@@ -24,6 +24,8 @@ pub enum Command {
     Reload(Box<crate::reload::Options>),
     /// Look at the events that could not be delivered, and deliver them again.
     DeadLetters(Box<crate::dead_letters::Options>),
+    /// Make a component's read model anew from the event log, while the old one answers.
+    Rebuild(Box<crate::rebuild::command::Options>),
     /// Measure how fast it is on this machine.
     Bench(Box<crate::bench::Options>),
     /// Deliver the events of a deployment on stock Spin at least once.

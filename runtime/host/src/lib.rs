@@ -15,6 +15,11 @@
 //! What runs, and under which limits, is read from the [`manifest`], its [`policy`] tables and a [`runtime_config`];
 //! [`app`] puts everything together, and [`admin`] is where operators look and steer.
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the documentation of a program is for who reads its code; rustc knows no lints of rustdoc to expect"
+)]
+
 pub mod admin;
 pub mod app;
 pub mod bench;
@@ -43,6 +48,7 @@ mod memory;
 pub mod metrics;
 pub mod policy;
 pub mod problem;
+pub mod rebuild;
 pub mod relay;
 pub mod reload;
 pub mod remote;
@@ -85,6 +91,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
             run_to_end(app::up(&options))
         }
         cli::Command::DeadLetters(options) => run_to_end(dead_letters::run(&options)),
+        cli::Command::Rebuild(options) => run_to_end(rebuild::command::run(&options)),
         cli::Command::Bench(options) => bench::run(&options),
         cli::Command::Reload(options) => run_to_end(reload::run(&options)),
         cli::Command::Relay(options) => {

@@ -36,6 +36,7 @@ mod template;
 mod tests;
 mod variables;
 
+use crate::log::retention::Retention;
 use crate::policy::{Links, Listener, Policy};
 
 pub use error::{ConfigError, Located, Location};
@@ -73,6 +74,9 @@ pub struct App {
     pub listener: Listener,
     /// What guards each link between components, from outside, and to hosts elsewhere.
     pub links: Links,
+    /// `[application.tool.socar] retention`: how long events are kept that every group has acknowledged; for ever if
+    /// absent.
+    pub retention: Option<Retention>,
 }
 
 /// One `[component.<id>]`.

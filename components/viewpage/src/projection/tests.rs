@@ -152,7 +152,7 @@ fn two_generations_live_side_by_side() {
     block_on(async {
         let old = ReadModel::open(&rows).await.unwrap();
         old.project(&car_registered(1, 1, "Kia")).await.unwrap();
-        let next = Generation::named("g2");
+        let next = Generation::numbered(1);
         let new = ReadModel::open_generation(&rows, next).await.unwrap();
         assert_eq!(new.of_car(CarId(1)).await.unwrap(), None);
         new.project(&car_registered(1, 1, "Kia")).await.unwrap();

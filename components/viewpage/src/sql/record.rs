@@ -5,7 +5,6 @@
 //! wins, whatever came first, so any order of the same events ends in the same row.
 
 use crate::{Value, projection::Fact};
-use events::CloudEvent;
 
 const CAR: &str = "
     INSERT INTO $cars (gone, sequence, event, carId, carName, carType, amount, status)
@@ -31,11 +30,12 @@ const PAYMENT: &str = "
       sequence = excluded.sequence, event = excluded.event, rsvId = excluded.rsvId, status = excluded.status
     WHERE (excluded.sequence, excluded.event) > (sequence, event)";
 
-/// The statement that writes `fact` down, as `event` dates it, and its parameters.
+/// The statement that writes `fact` down, as of this version and event of its aggregate, and its
+/// parameters.
 #[must_use]
-pub fn statement(fact: Fact<'_>, event: &CloudEvent) -> (&'static str, Vec<Value>) {
-    let sequence = Value::from(event.sequence);
-    let event = Value::from(event.id.as_str());
+pub fn statement(fact: Fact<'_>, sequence: u64, event: &str) -> (&'static str, Vec<Value>) {
+    let sequence = Value::from(sequence);
+    let event = Value::from(event);
     match fact {
         Fact::Car(car) => (
             CAR,

@@ -262,7 +262,8 @@ fn an_event_costs_the_same_in_a_fleet_with_a_long_history() {
         car_deleted(1, 3),
     ] {
         let cost = |model: &Model| {
-            let (text, parameters) = record::statement(fact(&event.event), &event);
+            let (text, parameters) =
+                record::statement(fact(&event.event), event.sequence, &event.id);
             steps_of(model, text, &parameters)
         };
         let (in_short, in_long) = (cost(&short), cost(&long));

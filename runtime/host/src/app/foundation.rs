@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -10,6 +11,9 @@ use crate::database::Database;
 use crate::log::{EmbeddedLog, EventLog, RedisLog};
 use crate::remote::Remote;
 use crate::trace::Trace;
+
+/// How long the server may take to say how it is set up: a start waits for it.
+const ASK: Duration = Duration::from_secs(1);
 
 /// The state that components share without knowing of each other.
 pub struct Foundation {
@@ -23,6 +27,8 @@ pub struct Foundation {
     pub bus: Arc<Bus>,
     /// The name of this host among those that share the log.
     pub host: String,
+    /// The same log, if it is on the server.
+    redis_log: Option<Arc<RedisLog>>,
 }
 
 impl Foundation {
@@ -47,6 +53,7 @@ impl Foundation {
                 log,
                 bus: Arc::new(bus),
                 host,
+                redis_log: None,
             });
         };
         let redis = Remote::new(url).context("--redis-url")?;
@@ -55,10 +62,23 @@ impl Foundation {
         Ok(Self {
             database,
             redis: Some(redis),
+            redis_log: Some(log.clone()),
             log,
             bus,
             host,
         })
+    }
+
+    /// What is wrong with the server for a log that must not forget; nothing if it does not say in time.
+    pub async fn warnings(&self) -> Vec<String> {
+        let Some(log) = &self.redis_log else {
+            return Vec::new();
+        };
+        match tokio::time::timeout(ASK, log.warnings()).await {
+            Ok(Ok(warnings)) => warnings,
+            // An absent server is told of by whoever needs it.
+            Ok(Err(_)) | Err(_) => Vec::new(),
+        }
     }
 }
 

@@ -10,7 +10,8 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::Components;
+use super::{Components, events};
+use crate::delivery::Subscription;
 use crate::manifest::{App, RouteTable};
 use crate::policy::Listener;
 use crate::trigger::http::upload::Warehouse;
@@ -24,6 +25,8 @@ pub struct Generation {
     pub routes: RouteTable,
     /// Finds the component of a route.
     pub components: Components,
+    /// Which events wake whom.
+    pub subscriptions: Vec<Subscription>,
     /// What clients may do.
     pub listener: Arc<Listener>,
     /// Where the bodies of requests are kept.
@@ -49,6 +52,7 @@ impl Generation {
             number,
             routes: app.routes.clone(),
             components,
+            subscriptions: events::subscriptions(app),
             listener: Arc::new(app.listener.clone()),
             warehouse: Warehouse::new(app.listener.bodies),
         }

@@ -8,8 +8,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+use tracing::{info, warn};
+
 use super::entry::now;
 use super::{EventLog, GroupState, LogError, redrive_stream};
+
+/// How long a single host may be silent at least before it counts as gone.
+const FORGET: Duration = Duration::from_secs(24 * 3600);
+
+/// How often the log is looked through, at most and at least.
+const OFTEN: Duration = Duration::from_secs(1);
+const SELDOM: Duration = Duration::from_secs(600);
 
 /// What is kept, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +31,50 @@ pub struct Retention {
 }
 
 impl Retention {
+    /// What has been acknowledged is kept this long: a whole number of days, hours, minutes or seconds, as in `7d`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let unit = match unit {
+            "d" => 86_400,
+            "h" => 3600,
+            "m" => 60,
+            "s" => 1,
+            _ => return None,
+        };
+        let seconds = number.parse::<u32>().ok().filter(|number| *number > 0)?;
+        let keep = Duration::from_secs(u64::from(seconds) * unit);
+        Some(Self {
+            keep,
+            forget: keep.max(FORGET),
+        })
+    }
+
+    /// Keeps the streams short until told to stop.
+    ///
+    /// # Errors
+    /// Never; it shares its type with the other parts of the platform.
+    pub async fn enforce_always(
+        self,
+        log: Arc<dyn EventLog>,
+        streams: Vec<String>,
+        mut stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+        let pause = (self.keep / 10).clamp(OFTEN, SELDOM);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            }
+            match self.enforce(&*log, &streams).await {
+                Ok(0) => {}
+                Ok(removed) => info!(removed, "old events removed from the log"),
+                // Unavailable, most likely: what is too old now will be older then.
+                Err(error) => warn!(%error, "old events stay in the log for now"),
+            }
+        }
+    }
+
     /// Removes what need not be kept, and answers how many entries that were. To be called now and
     /// then, by any host.
     ///
@@ -64,5 +118,21 @@ impl Retention {
         let streams = streams.iter().copied().chain([&*redriven]);
         log.forget(group, &streams.map(Arc::from).collect::<Vec<_>>())
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retention_is_a_number_with_a_unit() {
+        let keep = |text| Retention::parse(text).map(|retention| retention.keep.as_secs());
+        assert_eq!(keep("7d"), Some(7 * 86_400));
+        assert_eq!(keep("36h"), Some(36 * 3600));
+        assert_eq!(keep("1s"), Some(1));
+        for wrong in ["", "d", "0d", "7", "7w", "-1d", "7 d", "1.5h", "일"] {
+            assert_eq!(keep(wrong), None, "{wrong}");
+        }
     }
 }

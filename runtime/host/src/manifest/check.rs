@@ -18,6 +18,7 @@ use super::routes::{Handler, Pattern, RouteTable, StaticResponse};
 use super::schema::{self, Answer};
 use super::variables::{Overrides, Values};
 use super::{App, Build, Component, RedisTrigger};
+use crate::log::retention::Retention;
 use crate::policy::{Links, Listener, Policy, links};
 
 /// What the checks of single parts need to know about the whole.
@@ -37,6 +38,7 @@ pub(crate) fn check(
 ) -> Result<App, ConfigError> {
     let application_links = take_links(&mut manifest.policy)?;
     let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let retention = retention(&mut manifest)?;
     let (policy, listener) = policies(manifest.policy)?;
     let context = Context {
         root: file.parent().map(Path::to_owned).unwrap_or_default(),
@@ -76,6 +78,7 @@ pub(crate) fn check(
         listener,
         manifest: file,
         name: manifest.name,
+        retention,
         version: manifest.version,
         description: manifest.description,
         components: components
@@ -110,6 +113,23 @@ fn take_links(policy: &mut Option<Table>) -> Result<Option<Table>, ConfigError> 
     match policy {
         Some(table) => table.table("links"),
         None => Ok(None),
+    }
+}
+
+/// `[application.tool.socar] retention`.
+fn retention(manifest: &mut schema::Manifest) -> Result<Option<Retention>, ConfigError> {
+    let Some(policy) = &mut manifest.policy else {
+        return Ok(None);
+    };
+    let Some(written) = policy.string("retention")? else {
+        return Ok(None);
+    };
+    match Retention::parse(&written.value) {
+        Some(retention) => Ok(Some(retention)),
+        None => Err(written.error(
+            "not a whole number with a unit",
+            "write something like \"7d\" (units: d, h, m, s), or leave it out to keep all events",
+        )),
     }
 }
 

@@ -1,0 +1,132 @@
+//! `socar relay` brings the events of a Redis to contexts that are elsewhere, by HTTP; here to a platform that has never
+//! heard of that Redis.
+
+use std::time::Duration;
+
+use events::{CarId, CloudEvent, Event, ReservationId, ReservationState, SPEC_VERSION, Timestamp};
+use harness::{
+    Car, Mode, Platform, Process, RedisServer, Reservation, Setup, cancelled, confirmed, socar,
+};
+
+const SECRET: &str = "between us";
+
+#[test]
+fn what_is_in_the_streams_arrives_by_http_once_however_often_it_comes() {
+    let platform = Setup::new(Mode::Embedded)
+        .variable("relay_secret", SECRET)
+        .start();
+    let redis = RedisServer::start();
+    let _relay = relay(&redis, &platform, SECRET);
+    let (car, reservation) = (elsewhere(7), Reservation::at(70));
+    append(&redis, &confirmation(&car, &reservation));
+    append(&redis, &confirmation(&car, &reservation));
+    // Events of one subject keep their order: when this one's message is there, the others had their time.
+    append(&redis, &cancellation(&car, &reservation));
+    let told = [confirmed(&car), cancelled(&car)];
+    platform.messages_become(&reservation, &told);
+    assert_eq!(platform.messages_of(&reservation), told);
+}
+
+#[test]
+fn what_the_trigger_delivers_too_has_its_effect_once() {
+    let platform = Setup::new(Mode::Redis)
+        .variable("relay_secret", SECRET)
+        .start();
+    let car = platform.register_car("told twice");
+    let reservation = platform.reserve_and_confirm(&car);
+    platform.messages_become(&reservation, &[confirmed(&car)]);
+    // The same event once more, by the relay's way.
+    let event = confirmation(&car, &reservation).to_json();
+    for _ in 0..2 {
+        deliver(&platform, SECRET, &event).is(204);
+    }
+    platform.settle();
+    assert_eq!(platform.messages_of(&reservation), [confirmed(&car)]);
+}
+
+#[test]
+fn nobody_delivers_without_the_secret() {
+    let event = confirmation(&elsewhere(1), &Reservation::at(1)).to_json();
+    let guarded = Setup::new(Mode::Embedded)
+        .variable("relay_secret", SECRET)
+        .start();
+    deliver(&guarded, "a guess", &event).is(401);
+    assert_eq!(guarded.messages_of(&Reservation::at(1)), [""; 0]);
+    let closed = Platform::shared(Mode::Embedded);
+    deliver(&closed, SECRET, &event).is(404);
+}
+
+fn relay(redis: &RedisServer, platform: &Platform, secret: &str) -> Process {
+    let mut command = socar();
+    command
+        .args(["relay", "-f", "spin.toml", "--secret", secret])
+        .args(["--redis-url", &redis.url(), "--to", platform.url()]);
+    let process = Process::start("relay", command, platform.state_dir());
+    let begun = process.wait_for(Duration::from_secs(60), |line| {
+        line.starts_with("Relaying").then_some(())
+    });
+    begun.unwrap_or_else(|reason| panic!("{reason}"));
+    process
+}
+
+fn deliver(platform: &Platform, secret: &str, event: &str) -> harness::Answer {
+    platform
+        .post("/messages/events")
+        .header("authorization", &format!("Bearer {secret}"))
+        .body("application/cloudevents+json", event.to_owned())
+        .send()
+}
+
+/// A car of another fleet.
+fn elsewhere(id: u64) -> Car {
+    Car {
+        id,
+        path: format!("/cars/{id}"),
+    }
+}
+
+fn append(redis: &RedisServer, event: &CloudEvent) {
+    let client = redis::Client::open(redis.url()).expect("a URL");
+    let mut connection = client.get_connection().expect("a Redis");
+    let mut append = redis::cmd("XADD");
+    append.arg("socar.reservation").arg("*").arg("event");
+    append.arg(event.to_json());
+    append.query::<String>(&mut connection).expect("an id");
+}
+
+fn confirmation(car: &Car, reservation: &Reservation) -> CloudEvent {
+    let state = state(car, reservation, "reserved");
+    event(reservation, 2, Event::ReservationConfirmed(state))
+}
+
+fn cancellation(car: &Car, reservation: &Reservation) -> CloudEvent {
+    let state = state(car, reservation, "cancelled");
+    event(reservation, 4, Event::ReservationCancelled(state))
+}
+
+fn state(car: &Car, reservation: &Reservation, status: &str) -> ReservationState {
+    ReservationState {
+        rsv_id: ReservationId(reservation.id),
+        car_id: CarId(car.id),
+        pay_id: None,
+        status: status.into(),
+        reason: None,
+    }
+}
+
+fn event(reservation: &Reservation, sequence: u64, event: Event) -> CloudEvent {
+    let subject = format!("reservation/{}", reservation.id);
+    CloudEvent {
+        specversion: SPEC_VERSION.into(),
+        id: format!("{subject}/{sequence}"),
+        source: "socar/reservation".into(),
+        subject,
+        time: Timestamp::from_millis(0),
+        datacontenttype: "application/json".into(),
+        sequence,
+        correlationid: "relayed".into(),
+        causationid: "relayed".into(),
+        traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
+        event,
+    }
+}
