@@ -20,9 +20,10 @@ use std::time::Duration;
 pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a first request may take before it counts as dead: longer than any call may run.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
-/// How long a number is good for that nothing was made under: what is noted of it in the outbox store
-/// is forgotten after twice that time, and whoever begins now must have ended before.
-const FRESH: Duration = Duration::from_secs(60);
+/// How long a number is good for that nothing was made under. A sweep takes over what is noted of it in
+/// the outbox store as soon as that is older than any call may run; whoever begins now must have noted
+/// it anew before, and a call may run for five seconds.
+const FRESH: Duration = Duration::from_secs(5);
 const HOUR: u64 = 60 * 60 * 1000;
 /// The longest key, in characters.
 const LONGEST: usize = 255;

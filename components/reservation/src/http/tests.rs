@@ -535,10 +535,11 @@ fn the_answer_to_a_key_speaks_for_all_its_attempts() {
     }
 }
 
-/// The sweep forgets the saga of a number under which nothing was made. Had the customer's next try
-/// used that number at the same moment, nobody would have known of its saga.
+/// Found by the simulation, once in 124 526 schedules: the sweep had just seen that the note of a number
+/// was old when the customer's next try made a reservation under it. The sweep ended that one, while
+/// the customer was told that he had it.
 #[test]
-fn a_number_that_was_left_unused_for_long_is_not_used_any_more() {
+fn a_number_whose_note_is_old_is_not_used_any_more() {
     let world = World::new();
     let desk = world.desk();
     // Dies after its number was noted, before the reservation is stored.
@@ -546,7 +547,7 @@ fn a_number_that_was_left_unused_for_long_is_not_used_any_more() {
     keyed(&desk, r#"{"carId":1}"#);
     desk.platform.state.mend();
     assert_eq!(todo(&desk), ["saga/1"]);
-    desk.platform.advance(Duration::from_secs(61));
+    desk.platform.advance(Duration::from_secs(10));
     assert_eq!(body(&keyed(&desk, r#"{"carId":1}"#))["rsvId"], 2);
 }
 
