@@ -71,6 +71,12 @@ impl Setup {
         }
     }
 
+    /// A platform on this Redis, which the test may kill. [`Mode::Redis`] only.
+    pub fn on(mut self, redis: &Arc<RedisServer>) -> Self {
+        self.redis = Some(Arc::clone(redis));
+        self
+    }
+
     /// Sets an application variable.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));

@@ -1,20 +1,26 @@
 //! A real Redis of the tests' own, with the append-only file that the platform asks for.
 
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use crate::packages::ensure_program;
 use crate::process::Process;
 
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A running `redis-server` on a free port; it stops when dropped.
 #[derive(Debug)]
 pub struct RedisServer {
+    program: PathBuf,
     port: u16,
-    _process: Process,
-    _folder: TempDir,
+    fsync: &'static str,
+    process: Mutex<Process>,
+    folder: TempDir,
 }
 
 impl RedisServer {
@@ -23,36 +29,37 @@ impl RedisServer {
     /// # Panics
     /// When there is no `redis-server`, or it does not come up.
     pub fn start() -> Self {
+        Self::start_in(new_folder, "everysec")
+    }
+
+    /// Starts one that a test may kill: it answers no write before it is in the file.
+    ///
+    /// The file is in memory where that can be had. It outlives the process all the same, and to wait for the disk with each
+    /// of a storm's writes takes a busy machine beyond every deadline.
+    ///
+    /// # Panics
+    /// When there is no `redis-server`, or it does not come up.
+    pub fn start_mortal() -> Self {
+        let in_memory =
+            || TempDir::with_prefix_in("socar-redis-", "/dev/shm").unwrap_or_else(|_| new_folder());
+        Self::start_in(in_memory, "always")
+    }
+
+    fn start_in(new_folder: impl Fn() -> TempDir, fsync: &'static str) -> Self {
         let program = ensure_program("redis-server", "redis-server");
         let mut complaint = String::new();
         // Another process may take the port between our looking and Redis' binding it.
         for _ in 0..5 {
-            let folder = TempDir::with_prefix("socar-redis-")
-                .unwrap_or_else(|error| panic!("no folder for Redis: {error}"));
+            let folder = new_folder();
             let port = free_port();
-            let mut command = Command::new(&program);
-            command
-                .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-                .args([
-                    "--appendonly",
-                    "yes",
-                    "--appendfsync",
-                    "everysec",
-                    "--save",
-                    "",
-                ])
-                .arg("--dir")
-                .arg(folder.path());
-            let process = Process::start("redis-server", command, folder.path());
-            let ready = process.wait_for(Duration::from_secs(20), |line| {
-                line.contains("Ready to accept connections").then_some(())
-            });
-            match ready {
-                Ok(()) => {
+            match run(&program, port, fsync, folder.path()) {
+                Ok(process) => {
                     return Self {
+                        program,
                         port,
-                        _process: process,
-                        _folder: folder,
+                        fsync,
+                        process: Mutex::new(process),
+                        folder,
                     };
                 }
                 Err(reason) => complaint = reason,
@@ -61,10 +68,44 @@ impl RedisServer {
         panic!("{complaint}");
     }
 
+    /// Kills it without a warning (SIGKILL).
+    pub fn kill(&self) {
+        self.process.lock().kill();
+    }
+
+    /// Starts the killed one again where it was, with what it had written.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn revive(&self) {
+        let revived = run(&self.program, self.port, self.fsync, self.folder.path());
+        *self.process.lock() = revived.unwrap_or_else(|reason| panic!("{reason}"));
+    }
+
     /// Where it listens, as `--redis-url` wants it.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
+}
+
+fn new_folder() -> TempDir {
+    TempDir::with_prefix("socar-redis-")
+        .unwrap_or_else(|error| panic!("no folder for Redis: {error}"))
+}
+
+/// Returns when it serves.
+fn run(program: &Path, port: u16, fsync: &str, folder: &Path) -> Result<Process, String> {
+    let mut command = Command::new(program);
+    command
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--appendonly", "yes", "--appendfsync", fsync, "--save", ""])
+        .arg("--dir")
+        .arg(folder);
+    let process = Process::start("redis-server", command, folder);
+    let ready = process.wait_for(PATIENCE, |line| {
+        line.contains("Ready to accept connections").then_some(())
+    });
+    ready.map(|()| process)
 }
 
 fn free_port() -> u16 {
@@ -78,6 +119,22 @@ fn free_port() -> u16 {
 mod tests {
     use super::*;
     use crate::client::runtime;
+
+    #[test]
+    fn a_killed_redis_comes_back_with_what_it_had() {
+        let server = RedisServer::start_mortal();
+        let ask = |command: &redis::Cmd| -> Option<String> {
+            let client = redis::Client::open(server.url()).ok()?;
+            let mut connection = client.get_connection().ok()?;
+            command.query(&mut connection).ok()
+        };
+        let kept = ask(redis::cmd("SET").arg("kept").arg("value"));
+        assert_eq!(kept.as_deref(), Some("OK"));
+        server.kill();
+        assert_eq!(ask(redis::cmd("GET").arg("kept")), None);
+        server.revive();
+        assert_eq!(ask(redis::cmd("GET").arg("kept")).as_deref(), Some("value"));
+    }
 
     #[test]
     fn a_redis_of_our_own_answers_and_appends() {

@@ -8,6 +8,7 @@ mod cqrs;
 mod gateway;
 mod hosts;
 mod http;
+mod outage;
 mod persistence;
 mod promises;
 mod rebuild;

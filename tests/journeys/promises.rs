@@ -1,8 +1,8 @@
 //! What must hold of some cars and of everything that happened to them, once all is quiet; seen from the outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use harness::{Car, Platform, Reservation, cancelled, confirmed, eventually, rejected};
+use harness::{Car, Platform, cancelled, confirmed, eventually, rejected};
 use serde_json::{Value, json};
 
 /// Waits until all is quiet, and looks at every promise.
@@ -15,36 +15,21 @@ pub fn hold(platform: &Platform, cars: &[Car]) -> usize {
 
 fn holds(platform: &Platform, car: &Car) -> usize {
     let reservations = at_rest(platform, car);
-    let reserved: Vec<_> = reservations
+    let reserved = reservations
         .iter()
         .filter(|seen| seen["status"] == "reserved")
-        .collect();
+        .count();
     assert!(
-        reserved.len() <= 1,
+        reserved <= 1,
         "a car has one live booking: {reservations:#?}"
     );
-    let status = if reserved.is_empty() {
-        "available"
-    } else {
-        "reserved"
+    let status = match reserved {
+        0 => "available",
+        _ => "reserved",
     };
     platform.car_becomes(car, status);
-    for reservation in &reservations {
-        pays_and_tells(platform, car, reservation);
-    }
-    let paid = platform.all("/payments", |seen| {
-        seen["carId"] == car.id && seen["status"] == "paid"
-    });
-    let for_whom = |list: &[&Value]| {
-        list.iter()
-            .map(|seen| seen["rsvId"].clone())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        for_whom(&paid.iter().collect::<Vec<_>>()),
-        for_whom(&reserved),
-        "only who is reserved has paid"
-    );
+    pays(platform, car, &reservations);
+    tells(platform, car, &reservations);
     shows(platform, car, &reservations, status);
     reservations.len()
 }
@@ -62,33 +47,68 @@ fn at_rest(platform: &Platform, car: &Car) -> Vec<Value> {
     )
 }
 
-/// Who is reserved has paid, who cancelled has it back; and each was told what happened to him, once.
-fn pays_and_tells(platform: &Platform, car: &Car, seen: &Value) {
-    let reservation = Reservation::at(seen["rsvId"].as_u64().expect("an id"));
-    let (payment, mut told) = match seen["status"].as_str() {
-        Some("reserved") => (Some("paid"), vec![confirmed(car)]),
-        Some("cancelled") => (Some("cancelled"), vec![confirmed(car), cancelled(car)]),
-        _ => (None, vec![rejected(car)]),
-    };
-    if let Some(status) = payment {
-        platform.payment_becomes(&reservation, status);
-    }
-    let mut messages = eventually(
-        || platform.messages_of(&reservation),
-        |messages| messages.len() >= told.len(),
+/// Who is reserved has paid, once; who cancelled has it back; and nobody else has paid.
+fn pays(platform: &Platform, car: &Car, reservations: &[Value]) {
+    let with_payment = reservations.iter().filter_map(|seen| {
+        let status = match seen["status"].as_str()? {
+            "reserved" => "paid",
+            "cancelled" => "cancelled",
+            _ => return None,
+        };
+        Some((id(seen), status.to_owned()))
+    });
+    let expected: BTreeMap<u64, String> = with_payment.collect();
+    let payments = eventually(
+        || platform.all("/payments", |seen| seen["carId"] == car.id),
+        |payments| {
+            let is = |(id, status): (&u64, &String)| {
+                let mut about = payments.iter().filter(|seen| seen["rsvId"] == *id);
+                about.any(|seen| seen["status"] == *status)
+            };
+            expected.iter().all(is)
+        },
     );
-    // A confirmation and a cancellation may cross on their way.
-    messages.sort();
-    told.sort();
-    assert_eq!(messages, told, "{seen:#}");
+    let mut paid_for = BTreeSet::new();
+    for payment in &payments {
+        let reservation = id(payment);
+        assert!(paid_for.insert(reservation), "paid once: {payments:#?}");
+        let is_right = match expected.get(&reservation) {
+            Some(status) => payment["status"] == *status,
+            None => payment["status"] != "paid",
+        };
+        assert!(is_right, "{payment:#} {reservations:#?}");
+    }
+}
+
+/// Everyone was told what happened to him, once.
+fn tells(platform: &Platform, car: &Car, reservations: &[Value]) {
+    let about = |seen: &Value| match seen["status"].as_str() {
+        Some("reserved") => vec![confirmed(car)],
+        // A confirmation and a cancellation may cross on their way: here and below they are sorted.
+        Some("cancelled") => vec![confirmed(car), cancelled(car)],
+        _ => vec![rejected(car)],
+    };
+    let expected: BTreeMap<u64, Vec<String>> = reservations
+        .iter()
+        .map(|seen| (id(seen), about(seen)))
+        .collect();
+    let enough = expected.values().map(Vec::len).sum();
+    let messages = eventually(
+        || platform.all("/messages", |seen| seen["carId"] == car.id),
+        |messages| messages.len() >= enough,
+    );
+    let mut told: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for message in &messages {
+        let text = message["content"].as_str().unwrap_or_default();
+        told.entry(id(message)).or_default().push(text.to_owned());
+    }
+    told.values_mut().for_each(|texts| texts.sort());
+    assert_eq!(told, expected);
 }
 
 /// The view joins the car with its latest reservation that was not rejected, and with that one's payment.
 fn shows(platform: &Platform, car: &Car, reservations: &[Value], status: &str) {
-    let by_id: BTreeMap<_, _> = reservations
-        .iter()
-        .map(|seen| (seen["rsvId"].as_u64(), seen))
-        .collect();
+    let by_id: BTreeMap<_, _> = reservations.iter().map(|seen| (id(seen), seen)).collect();
     let latest = by_id.values().rfind(|seen| seen["status"] != "rejected");
     let mut expected = json!({"carStatus": status, "rsvId": null, "rsvStatus": null, "payId": null, "payStatus": null});
     if let Some(latest) = latest {
@@ -102,4 +122,9 @@ fn shows(platform: &Platform, car: &Car, reservations: &[Value], status: &str) {
         });
     }
     platform.view_shows(car, &expected);
+}
+
+/// The number of the reservation that it is, or is about.
+fn id(seen: &Value) -> u64 {
+    seen["rsvId"].as_u64().expect("a number")
 }

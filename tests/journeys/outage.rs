@@ -1,0 +1,148 @@
+//! The Redis of a platform dies, again and again, and comes back. Meanwhile nobody is kept waiting or told nonsense; and
+//! afterwards nothing is lost and nobody had to be told that it is back.
+
+use std::sync::Arc;
+
+use harness::{Ask, Car, Mode, Platform, RedisServer, Setup, eventually};
+use serde_json::json;
+
+use crate::promises;
+use crate::storm::{self, Storm};
+
+#[test]
+fn after_kills_of_the_redis_in_a_storm_every_promise_holds() {
+    let redis = Arc::new(RedisServer::start_mortal());
+    let platform = Setup::new(Mode::Redis).on(&redis).start();
+    let cars = storm::register(&platform);
+    let storm = Storm::default();
+    let unanswered = storm.rage(&platform, &cars, || {
+        for _ in 0..storm::kills() {
+            storm.goes_on(fastrand::usize(3..60));
+            redis.kill();
+            storm.goes_on(fastrand::usize(1..20));
+            redis.revive();
+            // The host finds it again by itself.
+            storm.goes_well();
+        }
+    });
+    assert_eq!(unanswered, [""; 0], "the host answers all the time");
+    serves_again(&platform);
+    let made = promises::hold(&platform, &cars);
+    assert!(made >= storm::kills(), "{made} reservations are no storm");
+    storm.is_remembered(&platform);
+}
+
+#[test]
+fn after_kills_of_host_and_redis_together_every_promise_holds() {
+    let redis = Arc::new(RedisServer::start_mortal());
+    let mut platform = Setup::new(Mode::Redis).on(&redis).start();
+    let cars = storm::register(&platform);
+    let storm = Storm::default();
+    for round in 0..storm::kills().div_ceil(2) {
+        storm.rage(&platform, &cars, || {
+            storm.goes_on(fastrand::usize(3..60));
+            redis.kill();
+            platform.kill();
+        });
+        // In whatever order they come back.
+        platform = match round % 2 {
+            0 => {
+                let platform = platform.start_again();
+                redis.revive();
+                platform
+            }
+            _ => {
+                redis.revive();
+                platform.start_again()
+            }
+        };
+        serves_again(&platform);
+    }
+    promises::hold(&platform, &cars);
+    storm.is_remembered(&platform);
+}
+
+#[test]
+fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
+    let redis = Arc::new(RedisServer::start_mortal());
+    let platform = Setup::new(Mode::Redis).on(&redis).start();
+    let (taken, free) = (
+        platform.register_car("taken"),
+        platform.register_car("free"),
+    );
+    let reservation = platform.reserve_and_confirm(&taken);
+    let row = json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"});
+    platform.view_shows(&taken, &row);
+    platform.view_shows(&free, &json!({"carStatus": "available"}));
+
+    redis.kill();
+    for _ in 0..3 {
+        let give_up = json!({"status": "reqCancel"});
+        let commands = [
+            platform.post("/cars").json(&json!({"carName": "late"})),
+            platform.patch(&free.path).json(&json!({"amount": 1})),
+            platform.delete(&free.path),
+            reserve(&platform, &free),
+            reserve(&platform, &free).header("idempotency-key", "\"patient\""),
+            platform.patch(&reservation.path).json(&give_up),
+            platform.delete(&reservation.path),
+        ];
+        for command in commands {
+            storm::comes_with_a_time(&command.send());
+        }
+        for path in [
+            "/cars",
+            &taken.path,
+            "/reservations",
+            "/payments/1",
+            "/messages",
+        ] {
+            storm::comes_with_a_time(&platform.get(path).send());
+        }
+        // The view is this host's own, and so is the screen.
+        platform.view_shows(&taken, &row);
+        let list = platform.look("/carviews?carStatus=available");
+        assert_eq!(list["page"]["totalElements"], 1, "{list:#}");
+        platform.get("/").send().is(200);
+        platform.get("/livez").send().is(200);
+    }
+    eventually(
+        || platform.get("/readyz").send(),
+        |answer| answer.status == 503,
+    );
+
+    redis.revive();
+    serves_again(&platform);
+    eventually(
+        || platform.get("/readyz").send(),
+        |answer| answer.status == 200,
+    );
+    // What was refused did not happen, and all goes on as before.
+    platform.car_becomes(&free, "available");
+    assert_eq!(platform.look(&taken.path)["status"], "reserved");
+    assert_eq!(platform.all("/cars", |_| true).len(), 2);
+    platform.cancel_and_wait(&reservation, &taken);
+    let patient = || reserve(&platform, &free).header("idempotency-key", "\"patient\"");
+    eventually(|| patient().send(), |answer| answer.status == 201);
+    platform.car_becomes(&free, "reserved");
+    promises::hold(&platform, &[taken, free]);
+}
+
+fn reserve(platform: &Platform, car: &Car) -> Ask {
+    platform
+        .post("/reservations")
+        .json(&json!({"carId": car.id}))
+}
+
+/// Breakers need a moment to find out that the trouble is over.
+fn serves_again(platform: &Platform) {
+    for list in [
+        "/cars",
+        "/reservations",
+        "/payments",
+        "/messages",
+        "/carviews",
+    ] {
+        eventually(|| platform.get(list).send(), |answer| answer.status == 200);
+    }
+}
