@@ -6,6 +6,7 @@ mod autoscale;
 mod capabilities;
 mod chaining;
 mod chaos;
+mod dead_letters;
 mod delivery;
 mod isolation;
 mod listener;

@@ -1,0 +1,223 @@
+//! Events that a component could not handle: parked with what happened, shown to operators, and given back when the trouble
+//! is over. By the admin port and by `socar dead-letters`, which are one thing in two dresses.
+
+use std::process::Output;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use harness::{Mode, RedisServer, eventually, socar};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::delivery::{publish, received};
+use crate::saboteur::Saboteur;
+
+harness::journeys!(
+    what_was_parked_in_bad_times_is_given_back_once_in_good_ones,
+    what_is_discarded_never_comes_back,
+    what_fails_again_is_parked_again,
+);
+
+fn what_was_parked_in_bad_times_is_given_back_once_in_good_ones(mode: Mode) {
+    let stage = Stage::set(mode);
+    let [by_http, by_command] = stage.parked(["one", "two"]);
+    assert_eq!(received(&stage.saboteur), 0);
+
+    for (letter, event) in [(&by_http, "one"), (&by_command, "two")] {
+        assert_eq!(letter["event"], event);
+        assert_eq!(
+            (&letter["group"], &letter["stream"]),
+            (&json!("saboteur"), &json!("socar.saboteur"))
+        );
+        assert_eq!(letter["attempts"], ATTEMPTS);
+        assert!(
+            letter["error"]
+                .as_str()
+                .is_some_and(|error| !error.is_empty()),
+            "{letter}"
+        );
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970");
+        let age = now
+            .as_secs()
+            .checked_sub(letter["parked_at"].as_u64().expect("a time") / 1000);
+        assert!(age.is_some_and(|seconds| seconds < 300), "{letter}");
+        // Both surfaces tell the same.
+        let id = id(letter);
+        assert_eq!(
+            &stage.saboteur.admin(&format!("/dead-letters/{id}")),
+            letter
+        );
+        assert_eq!(&stage.commanded(&["show", id])[0], letter);
+    }
+    let both = [by_http.clone(), by_command.clone()];
+    assert_eq!(stage.commanded(&["list"]), both);
+
+    stage
+        .saboteur
+        .steer(Method::DELETE, "/chaos")
+        .send()
+        .is(200);
+    let redrive = format!("/dead-letters/{}/redrive", id(&by_http));
+    stage.saboteur.steer(Method::POST, &redrive).send().is(200);
+    stage
+        .saboteur
+        .steer(Method::POST, &redrive)
+        .send()
+        .problem(404, "not-found");
+    let redrive = ["redrive", id(&by_command)];
+    assert!(stage.command(&redrive).status.success());
+    let again = stage.command(&redrive);
+    let complaint = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(
+        !again.status.success() && complaint.contains("no dead letter"),
+        "{complaint}"
+    );
+
+    eventually(|| received(&stage.saboteur), |count| *count == 2);
+    assert_eq!(stage.letters(), [] as [Value; 0]);
+    stage.brings_nothing_more_than(2);
+}
+
+fn what_is_discarded_never_comes_back(mode: Mode) {
+    let stage = Stage::set(mode);
+    let [by_http, by_command] = stage.parked(["one", "two"]);
+    stage
+        .saboteur
+        .steer(Method::DELETE, "/chaos")
+        .send()
+        .is(200);
+    let path = format!("/dead-letters/{}", id(&by_http));
+    stage.saboteur.steer(Method::DELETE, &path).send().is(200);
+    stage
+        .saboteur
+        .steer(Method::DELETE, &path)
+        .send()
+        .problem(404, "not-found");
+    stage
+        .saboteur
+        .steer(Method::GET, &path)
+        .send()
+        .problem(404, "not-found");
+    assert!(
+        stage
+            .command(&["discard", id(&by_command)])
+            .status
+            .success()
+    );
+    assert!(
+        !stage
+            .command(&["discard", id(&by_command)])
+            .status
+            .success()
+    );
+    assert!(
+        !stage
+            .command(&["redrive", id(&by_command)])
+            .status
+            .success()
+    );
+    assert_eq!(stage.commanded(&["list"]), [] as [Value; 0]);
+    stage.brings_nothing_more_than(0);
+}
+
+fn what_fails_again_is_parked_again(mode: Mode) {
+    let stage = Stage::set(mode);
+    let [first] = stage.parked(["one"]);
+    // The trouble is not over yet.
+    assert!(stage.command(&["redrive", "--all"]).status.success());
+    let again = eventually(
+        || stage.letters(),
+        |letters| letters.len() == 1 && letters[0] != first,
+    );
+    assert_eq!(
+        (&again[0]["event"], &again[0]["attempts"]),
+        (&first["event"], &first["attempts"])
+    );
+    stage
+        .saboteur
+        .steer(Method::DELETE, "/chaos")
+        .send()
+        .is(200);
+    assert!(stage.command(&["redrive", "--all"]).status.success());
+    eventually(|| received(&stage.saboteur), |count| *count == 1);
+    stage.brings_nothing_more_than(1);
+}
+
+/// Attempts until an event is parked: ten would take half a minute.
+const ATTEMPTS: u32 = 3;
+
+/// A host on which every event fails, until the trouble is ended.
+struct Stage {
+    saboteur: Saboteur,
+    redis: Option<RedisServer>,
+}
+
+impl Stage {
+    fn set(mode: Mode) -> Self {
+        let redis = (mode == Mode::Redis).then(RedisServer::start);
+        let url = redis.as_ref().map(RedisServer::url);
+        let mut arguments = vec!["--chaos"];
+        if let Some(url) = &url {
+            arguments.extend(["--redis-url", url]);
+        }
+        let policy = format!("delivery_attempts = {ATTEMPTS}");
+        let saboteur = Saboteur::start_with(&policy, &arguments);
+        let trouble =
+            json!({"from": "events", "to": "saboteur", "fault": "error", "seconds": 3600});
+        saboteur
+            .steer(Method::POST, "/chaos")
+            .json(&trouble)
+            .send()
+            .is(200);
+        Self { saboteur, redis }
+    }
+
+    /// The letters that become of these events, in that order.
+    fn parked<const COUNT: usize>(&self, events: [&str; COUNT]) -> [Value; COUNT] {
+        let mut known = self.letters().len();
+        events.map(|event| {
+            publish(&self.saboteur, event);
+            known += 1;
+            let letters = eventually(|| self.letters(), |letters| letters.len() == known);
+            letters.last().cloned().expect("a letter")
+        })
+    }
+
+    fn letters(&self) -> Vec<Value> {
+        let page = self.saboteur.admin("/dead-letters");
+        page["letters"].as_array().cloned().expect("a list")
+    }
+
+    /// Whatever still is on its way arrives before this new event.
+    fn brings_nothing_more_than(&self, count: u32) {
+        publish(&self.saboteur, "last");
+        eventually(|| received(&self.saboteur), |seen| *seen > count);
+        assert_eq!(received(&self.saboteur), count + 1);
+    }
+
+    /// What `socar dead-letters` prints.
+    #[track_caller]
+    fn commanded(&self, words: &[&str]) -> Vec<Value> {
+        let output = self.command(words);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{complaint}");
+        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+        let letter = |line| serde_json::from_str(line).expect("one JSON object a line");
+        lines.lines().map(letter).collect()
+    }
+
+    fn command(&self, words: &[&str]) -> Output {
+        let mut command = socar();
+        command.arg("dead-letters").args(words).arg("--state-dir");
+        command.arg(self.saboteur.state());
+        if let Some(redis) = &self.redis {
+            command.args(["--redis-url", &redis.url()]);
+        }
+        command.output().expect("socar starts")
+    }
+}
+
+fn id(letter: &Value) -> &str {
+    letter["id"].as_str().expect("an id")
+}
