@@ -1,9 +1,14 @@
 //! Events for a component that fails: tried again, then parked, and never in the way of the others. What
 //! becomes of parked ones is in [`crate::dead_letters`].
 
-use harness::eventually;
+use std::collections::BTreeSet;
 
-use crate::saboteur::Saboteur;
+use harness::{RedisServer, eventually};
+use serde_json::json;
+
+use crate::saboteur::{Saboteur, manifest_with};
+
+const STREAM: &str = "socar.saboteur";
 
 /// Publishes an event whose whole text is `event`.
 pub fn publish(saboteur: &Saboteur, event: &str) {
@@ -59,11 +64,89 @@ fn an_event_that_always_traps_is_parked_and_out_of_the_way() {
     eventually(|| received(&saboteur), |count| *count == 1);
     let page = eventually(
         || saboteur.admin("/dead-letters"),
-        |page| page["letters"] != serde_json::json!([]),
+        |page| page["letters"] != json!([]),
     );
     let error = page["letters"][0]["error"].as_str();
     assert!(
         error.is_some_and(|error| error.contains("saboteur")),
         "{page:#}"
     );
+}
+
+#[test]
+fn a_subscriber_that_comes_later_starts_from_the_beginning() {
+    let saboteur = Saboteur::start_with("", &[]);
+    for event in ["one", "two", "three"] {
+        publish(&saboteur, event);
+    }
+    eventually(|| received(&saboteur), |count| *count == 3);
+    // From now on the neighbour listens, too, and counts in the same place.
+    let manifest = manifest_with("")
+        .replace(
+            "key_value_stores = [\"neighbour\"]",
+            "key_value_stores = [\"neighbour\", \"saboteur\"]",
+        )
+        .replace(
+            "[\"http://saboteur.spin.internal\"",
+            "[\"{{ saboteur_url }}\"",
+        );
+    let trigger = "\n[[trigger.redis]]\nchannel = \"socar.saboteur\"\ncomponent = \"neighbour\"\n";
+    let manifest = manifest + trigger;
+    std::fs::write(saboteur.manifest(), manifest).expect("a manifest");
+    let (done, said) = saboteur.reload();
+    assert!(done, "{said}");
+    eventually(|| received(&saboteur), |count| *count == 6);
+    let again = (4..=6).map(|number| order(&saboteur, "/kv/get?key=received:", number));
+    assert_eq!(again.collect::<Vec<_>>(), ["one", "two", "three"]);
+}
+
+#[test]
+fn what_a_killed_host_was_handling_a_living_one_handles() {
+    let redis = RedisServer::start();
+    let arguments = ["--redis-url", &redis.url()];
+    let (living, dying) = (Saboteur::start(&arguments), Saboteur::start(&arguments));
+    let client = redis::Client::open(redis.url()).expect("a URL");
+    let mut connection = client.get_connection().expect("a Redis");
+    let events: BTreeSet<String> = (0..24)
+        .map(|number| {
+            let about = json!({"id": number.to_string(), "subject": format!("a/{number}"), "data": {"behave": "sleep:1000"}});
+            about.to_string()
+        })
+        .collect();
+    for event in &events {
+        let mut append = redis::cmd("XADD");
+        append.arg(STREAM).arg("*").arg("event").arg(event);
+        append.query::<String>(&mut connection).expect("an id");
+    }
+    // Both are in the middle of some of them.
+    let mut busy = || consumers_at_work(&mut connection);
+    eventually(&mut busy, |busy| *busy == 2);
+    assert!(received(&living) < 24, "there is something left to inherit");
+    dying.kill();
+    eventually(&mut busy, |busy| *busy == 0);
+    // What was handled but not yet acknowledged was handled again.
+    let count = received(&living);
+    let handled = (1..=count).map(|number| order(&living, "/kv/get?key=received:", number));
+    assert_eq!(handled.collect::<BTreeSet<_>>(), events);
+    assert_eq!(living.admin("/dead-letters")["letters"], json!([]));
+}
+
+fn order(saboteur: &Saboteur, order: &str, number: u32) -> String {
+    saboteur.order(&format!("{order}{number}")).is(200).text()
+}
+
+/// How many hosts have taken events that they have not acknowledged, as Redis' own tools tell.
+fn consumers_at_work(connection: &mut redis::Connection) -> usize {
+    type Summary = (
+        usize,
+        Option<String>,
+        Option<String>,
+        Option<Vec<(String, usize)>>,
+    );
+    let mut ask = redis::cmd("XPENDING");
+    ask.arg(STREAM).arg("saboteur");
+    let summary: redis::RedisResult<Summary> = ask.query(connection);
+    summary.map_or(0, |(.., consumers)| {
+        consumers.map_or(0, |consumers| consumers.len())
+    })
 }

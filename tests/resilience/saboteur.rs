@@ -94,6 +94,11 @@ impl Saboteur {
         self.process.terminate()
     }
 
+    /// Ends the host without a warning (SIGKILL).
+    pub fn kill(&self) {
+        self.process.kill();
+    }
+
     pub fn state(&self) -> &Path {
         self._state.path()
     }
