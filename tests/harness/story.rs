@@ -52,7 +52,7 @@ impl Platform {
     /// Asks for a car and gets it.
     #[track_caller]
     pub fn reserve(&self, car: &Car) -> Reservation {
-        Reservation::at(number(&self.try_reserve(car).is(201).json(), "rsvId"))
+        Reservation::told_by(&self.try_reserve(car).is(201))
     }
 
     /// Asks for a car, gets it, and waits until the reservation is confirmed.
@@ -224,6 +224,12 @@ impl Reservation {
             id,
             path: format!("/reservations/{id}"),
         }
+    }
+
+    /// The reservation that an answer is about.
+    #[track_caller]
+    pub fn told_by(answer: &Answer) -> Self {
+        Self::at(number(&answer.json(), "rsvId"))
     }
 }
 

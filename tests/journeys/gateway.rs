@@ -77,7 +77,7 @@ fn an_unknown_outcome_is_undone(mode: Mode, decision: Decision) {
 
     gateway.decide(&car, Decision::Approve);
     let second = eventually(|| platform.try_reserve(&car), |answer| answer.status == 201);
-    let second = harness::Reservation::at(second.json()["rsvId"].as_u64().expect("an id"));
+    let second = harness::Reservation::told_by(&second);
     platform.becomes(&second, "reserved");
     platform.settle();
     assert_nothing_paid(&platform, &refused);

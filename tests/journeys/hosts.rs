@@ -1,9 +1,9 @@
 //! Several hosts on one Redis: they share the work, and none of them matters.
 
-use std::collections::BTreeSet;
-
-use harness::{Car, Mode, Platform, Reservation, Setup, confirmed};
+use harness::{Car, Mode, Setup, confirmed};
 use serde_json::json;
+
+use crate::idempotency::insist;
 
 #[test]
 fn what_a_killed_host_had_begun_another_ends() {
@@ -37,24 +37,11 @@ fn one_key_at_two_hosts_is_one_reservation() {
     for round in 0..5 {
         let car = first.register_car("wanted once");
         let key = format!("\"everywhere-{round}\"");
-        let ids = first.together(8, |index| insist(hosts[index % 2], &car, &key));
-        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 1, "{ids:?}");
+        let told = first.together(8, |index| insist(hosts[index % 2], &car, &key));
+        assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
         let made = first.all("/reservations", |seen| seen["carId"] == car.id);
         assert_eq!(made.len(), 1, "{made:#?}");
-        let reservation = Reservation::at(ids[0]);
-        first.becomes(&reservation, "reserved");
-        assert_eq!(first.payments_of(&reservation).len(), 1);
+        first.becomes(&told[0], "reserved");
+        assert_eq!(first.payments_of(&told[0]).len(), 1);
     }
-}
-
-/// Asks with a key until there is an answer other than "the first one is still at work".
-fn insist(host: &Platform, car: &Car, key: &str) -> u64 {
-    let ask = || {
-        host.post("/reservations")
-            .header("idempotency-key", key)
-            .json(&json!({"carId": car.id}))
-            .send()
-    };
-    let answer = harness::eventually(ask, |answer| answer.status != 409);
-    answer.is(201).json()["rsvId"].as_u64().expect("an id")
 }

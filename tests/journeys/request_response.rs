@@ -15,9 +15,6 @@ harness::journeys!(
     a_known_version_is_not_sent_again,
     a_stale_version_is_not_overwritten,
     links_name_the_host_that_was_asked,
-    an_idempotency_key_replays_the_first_answer,
-    an_idempotency_key_belongs_to_one_request,
-    an_idempotency_key_wins_once_among_simultaneous_requests,
 );
 
 fn a_car_is_registered_read_modified_and_deleted(mode: Mode) {
@@ -390,71 +387,4 @@ fn links_name_the_host_that_was_asked(mode: Mode) {
         .json();
     let own = list["_links"]["self"]["href"].as_str().unwrap_or_default();
     assert!(own.starts_with("http://cars.example/cars?"), "{list:#}");
-}
-
-fn an_idempotency_key_replays_the_first_answer(mode: Mode) {
-    let platform = Platform::shared(mode);
-    let car = platform.register_car("asked twice");
-    let ask = |key: &str| {
-        let ask = platform
-            .post("/reservations")
-            .header("idempotency-key", key);
-        ask.json(&json!({"carId": car.id, "status": "reqReserve"}))
-            .send()
-    };
-    let first = ask("\"replayed\"").is(201);
-    let replayed = ask("\"replayed\"").is(201);
-    assert_eq!(replayed.json()["rsvId"], first.json()["rsvId"]);
-    assert_eq!(replayed.header("location"), first.header("location"));
-
-    // A refusal is an answer too.
-    let refused = ask("\"refused\"");
-    refused.problem(409, "car-not-available");
-    let reservation = harness::Reservation::at(first.json()["rsvId"].as_u64().expect("an id"));
-    platform.becomes(&reservation, "reserved");
-    platform.cancel_and_wait(&reservation, &car);
-    let replayed = ask("\"refused\"");
-    assert_eq!(replayed.problem(409, "car-not-available"), refused.json());
-    assert_eq!(ask("\"replayed\"").is(201).json()["rsvId"], reservation.id);
-    let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
-    assert_eq!(of_car.len(), 2, "{of_car:#?}");
-}
-
-fn an_idempotency_key_belongs_to_one_request(mode: Mode) {
-    let platform = Platform::shared(mode);
-    let (car, other) = (platform.register_car("one"), platform.register_car("other"));
-    let ask = |key: &str, car: &harness::Car| {
-        let ask = platform
-            .post("/reservations")
-            .header("idempotency-key", key);
-        ask.json(&json!({"carId": car.id})).send()
-    };
-    ask("\"one request\"", &car).is(201);
-    ask("\"one request\"", &other).problem(422, "idempotency-key-reuse");
-    assert_eq!(platform.look(&other.path)["status"], "available");
-    ask("\"another request\"", &other).is(201);
-}
-
-fn an_idempotency_key_wins_once_among_simultaneous_requests(mode: Mode) {
-    let platform = Platform::shared(mode);
-    let car = platform.register_car("double click");
-    let answers = platform.together(20, |_| {
-        let ask = platform
-            .post("/reservations")
-            .header("idempotency-key", "\"double click\"");
-        ask.json(&json!({"carId": car.id})).send()
-    });
-    for answer in answers.iter().filter(|answer| answer.status != 201) {
-        answer.problem(409, "idempotency-in-progress");
-    }
-    assert!(
-        answers.iter().any(|answer| answer.status == 201),
-        "{}",
-        answers[0]
-    );
-    let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
-    assert_eq!(of_car.len(), 1, "{of_car:#?}");
-    for answer in answers.iter().filter(|answer| answer.status == 201) {
-        assert_eq!(answer.json()["rsvId"], of_car[0]["rsvId"], "{answer}");
-    }
 }

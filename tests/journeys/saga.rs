@@ -1,6 +1,6 @@
 //! Reserving: one synchronous chain of car and payment, then events. Checkpoint SAGA.
 
-use harness::{Mode, PAYMENT_LIMIT, Platform, confirmed, eventually, rejected};
+use harness::{Mode, PAYMENT_LIMIT, Platform, Reservation, confirmed, eventually, rejected};
 use serde_json::json;
 
 harness::journeys!(
@@ -25,7 +25,7 @@ fn a_reservation_is_confirmed_paid_told_and_shown(mode: Mode) {
     );
 
     let answer = platform.try_reserve(&car).is(201);
-    let reservation = harness::Reservation::at(answer.json()["rsvId"].as_u64().expect("an id"));
+    let reservation = Reservation::told_by(&answer);
     assert!(
         answer.header("location").ends_with(&reservation.path),
         "{answer}"
@@ -55,7 +55,7 @@ fn a_reservation_needs_no_status_in_its_request(mode: Mode) {
         .json(&json!({"carId": car.id}))
         .send()
         .is(201);
-    let reservation = harness::Reservation::at(answer.json()["rsvId"].as_u64().expect("an id"));
+    let reservation = Reservation::told_by(&answer);
     platform.becomes(&reservation, "reserved");
 }
 
@@ -90,7 +90,7 @@ fn an_unavailable_car_leaves_a_rejected_reservation_with_its_reason(mode: Mode) 
         !refused[0]["reason"].as_str().unwrap_or_default().is_empty(),
         "{refused:#?}"
     );
-    let refused = harness::Reservation::at(refused[0]["rsvId"].as_u64().expect("an id"));
+    let refused = Reservation::at(refused[0]["rsvId"].as_u64().expect("an id"));
     platform.messages_become(&refused, &[rejected(&car)]);
     assert!(platform.payments_of(&refused).is_empty());
 
@@ -128,7 +128,7 @@ fn a_declined_payment_frees_the_car_and_leaves_nothing_paid(mode: Mode) {
             .unwrap_or_default()
             .is_empty()
     );
-    let refused = harness::Reservation::at(reservations[0]["rsvId"].as_u64().expect("an id"));
+    let refused = Reservation::at(reservations[0]["rsvId"].as_u64().expect("an id"));
     platform.messages_become(&refused, &[rejected(&car)]);
     let paid: Vec<_> = platform
         .payments_of(&refused)
@@ -186,7 +186,7 @@ fn two_hundred_simultaneous_reservations_of_one_car_give_exactly_one(mode: Mode)
         "neither won nor lost: {}",
         odd.unwrap_or(&answers[0])
     );
-    let winner = harness::Reservation::at(won[0].json()["rsvId"].as_u64().expect("an id"));
+    let winner = Reservation::told_by(won[0]);
     platform.becomes(&winner, "reserved");
     let expected = json!({"rsvId": winner.id, "rsvStatus": "reserved", "payStatus": "paid"});
     platform.view_shows(&car, &expected);

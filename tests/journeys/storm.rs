@@ -151,7 +151,7 @@ impl Storm {
             let ask = platform.post("/reservations");
             let answer = self.hear(ask.json(&json!({"carId": car.id})))?;
             if answer.status == 201 {
-                let accepted = Told::Accepted(reservation_in(&answer));
+                let accepted = Told::Accepted(Reservation::told_by(&answer));
                 self.told.lock().push(accepted);
                 self.give_up(platform, &answer)?;
             }
@@ -164,7 +164,7 @@ impl Storm {
         while !self.is_over() {
             let answer = self.hear(giving_up(platform, accepted))?;
             if answer.status == 200 {
-                let given_up = Told::GivenUp(reservation_in(&answer));
+                let given_up = Told::GivenUp(Reservation::told_by(&answer));
                 self.told.lock().push(given_up);
                 break;
             }
@@ -212,12 +212,8 @@ pub fn comes_with_a_time(refused: &Answer) {
 
 /// The wish to cancel what `accepted` tells of.
 fn giving_up(platform: &Platform, accepted: &Answer) -> Ask {
-    let ask = platform.patch(&reservation_in(accepted).path);
+    let ask = platform.patch(&Reservation::told_by(accepted).path);
     ask.json(&json!({"status": "reqCancel"}))
-}
-
-fn reservation_in(answer: &Answer) -> Reservation {
-    Reservation::at(answer.json()["rsvId"].as_u64().expect("an id"))
 }
 
 /// Ends the storm when it goes.

@@ -1,0 +1,167 @@
+//! `Idempotency-Key`: who asks again with the same key asks the same question, and gets one reservation. Even if whoever
+//! was asked first did not live to answer. Two hosts that are asked at once are in [`crate::hosts`].
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use harness::{Answer, Ask, Car, Mode, Platform, Reservation, Setup, eventually};
+use serde_json::json;
+
+use crate::promises;
+use crate::storm::kills;
+
+harness::journeys!(
+    an_idempotency_key_replays_the_first_answer,
+    an_idempotency_key_belongs_to_one_request,
+    an_idempotency_key_wins_once_among_simultaneous_requests,
+    after_kills_in_first_attempts_each_key_has_one_reservation,
+);
+
+fn an_idempotency_key_replays_the_first_answer(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("asked twice");
+    let ask = |key: &str| {
+        let ask = platform
+            .post("/reservations")
+            .header("idempotency-key", key);
+        ask.json(&json!({"carId": car.id, "status": "reqReserve"}))
+            .send()
+    };
+    let first = ask("\"replayed\"").is(201);
+    let replayed = ask("\"replayed\"").is(201);
+    assert_eq!(replayed.json()["rsvId"], first.json()["rsvId"]);
+    assert_eq!(replayed.header("location"), first.header("location"));
+
+    // A refusal is an answer too.
+    let refused = ask("\"refused\"");
+    refused.problem(409, "car-not-available");
+    let reservation = Reservation::told_by(&first);
+    platform.becomes(&reservation, "reserved");
+    platform.cancel_and_wait(&reservation, &car);
+    let replayed = ask("\"refused\"");
+    assert_eq!(replayed.problem(409, "car-not-available"), refused.json());
+    assert_eq!(ask("\"replayed\"").is(201).json()["rsvId"], reservation.id);
+    let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    assert_eq!(of_car.len(), 2, "{of_car:#?}");
+}
+
+fn an_idempotency_key_belongs_to_one_request(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let (car, other) = (platform.register_car("one"), platform.register_car("other"));
+    let ask = |key: &str, car: &Car| {
+        let ask = platform
+            .post("/reservations")
+            .header("idempotency-key", key);
+        ask.json(&json!({"carId": car.id})).send()
+    };
+    ask("\"one request\"", &car).is(201);
+    ask("\"one request\"", &other).problem(422, "idempotency-key-reuse");
+    assert_eq!(platform.look(&other.path)["status"], "available");
+    ask("\"another request\"", &other).is(201);
+}
+
+fn an_idempotency_key_wins_once_among_simultaneous_requests(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("double click");
+    let answers = platform.together(20, |_| {
+        let ask = platform
+            .post("/reservations")
+            .header("idempotency-key", "\"double click\"");
+        ask.json(&json!({"carId": car.id})).send()
+    });
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        answer.problem(409, "idempotency-in-progress");
+    }
+    assert!(
+        answers.iter().any(|answer| answer.status == 201),
+        "{}",
+        answers[0]
+    );
+    let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    assert_eq!(of_car.len(), 1, "{of_car:#?}");
+    for answer in answers.iter().filter(|answer| answer.status == 201) {
+        assert_eq!(answer.json()["rsvId"], of_car[0]["rsvId"], "{answer}");
+    }
+}
+
+/// Everybody asks once, and the host dies when so many of them have their answer: the others' attempts end anywhere.
+fn after_kills_in_first_attempts_each_key_has_one_reservation(mode: Mode) {
+    let mut platform = Setup::new(mode).start();
+    for round in 0..kills() {
+        let wishes: Vec<(Car, String)> = (0..8)
+            .map(|number| {
+                let car = platform.register_car(&format!("wished for {number}"));
+                (car, format!("\"wish {number} of round {round}\""))
+            })
+            .collect();
+        let heard = die_amid(&platform, &wishes, fastrand::usize(0..4));
+        platform = platform.start_again();
+        let insist = |index: usize| {
+            let (car, key) = &wishes[index];
+            insist(&platform, car, key)
+        };
+        let reservations = platform.together(wishes.len(), insist);
+        for (((car, _), reservation), heard) in wishes.iter().zip(&reservations).zip(heard) {
+            assert!(
+                heard.is_none_or(|heard| heard == *reservation),
+                "another one than was told"
+            );
+            platform.becomes(reservation, "reserved");
+            let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
+            // An attempt that was interrupted may have left a rejected one.
+            let standing = of_car.iter().filter(|seen| seen["status"] != "rejected");
+            assert_eq!(standing.count(), 1, "{of_car:#?}");
+        }
+        let cars: Vec<Car> = wishes.into_iter().map(|(car, _)| car).collect();
+        promises::hold(&platform, &cars);
+    }
+}
+
+/// Kills the platform when at least so many wishes were heard; returns what came of each.
+fn die_amid(
+    platform: &Platform,
+    wishes: &[(Car, String)],
+    answers: usize,
+) -> Vec<Option<Reservation>> {
+    let heard = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let customers: Vec<_> = wishes
+            .iter()
+            .map(|(car, key)| {
+                let heard = &heard;
+                scope.spawn(move || {
+                    let answer = wish(platform, car, key).try_send().ok()?;
+                    heard.fetch_add(1, Ordering::Relaxed);
+                    (answer.status == 201).then(|| Reservation::told_by(&answer))
+                })
+            })
+            .collect();
+        // With none to wait for, it dies somewhere in the first of them.
+        thread::sleep(Duration::from_millis(fastrand::u64(0..30)));
+        eventually(|| heard.load(Ordering::Relaxed), |count| *count >= answers);
+        platform.kill();
+        let ended = customers
+            .into_iter()
+            .map(|customer| customer.join().expect("no panic"));
+        ended.collect()
+    })
+}
+
+fn wish(host: &Platform, car: &Car, key: &str) -> Ask {
+    let ask = host.post("/reservations").header("idempotency-key", key);
+    ask.json(&json!({"carId": car.id}))
+}
+
+/// Asks with a key until there is an answer other than "come again".
+pub fn insist(host: &Platform, car: &Car, key: &str) -> Reservation {
+    let comes_again = |answer: &Answer| {
+        answer.status == 503
+            || answer.json()["type"] == "https://socar.dev/problems/idempotency-in-progress"
+    };
+    let answer = eventually(
+        || wish(host, car, key).send(),
+        |answer| !comes_again(answer),
+    );
+    Reservation::told_by(&answer.is(201))
+}

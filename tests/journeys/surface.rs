@@ -1,0 +1,202 @@
+//! What is internal stays inside; browsers, probes and other clients get what they need.
+
+use harness::{Ask, Mode, Platform, Protocol, eventually};
+use http::Method;
+use serde_json::json;
+
+harness::journeys!(
+    internal_commands_do_not_exist_outside,
+    spin_headers_of_a_client_mean_nothing,
+    a_browser_of_another_origin_may_ask,
+    probes_find_the_host_healthy,
+    the_root_is_a_page,
+    http2_is_spoken_too,
+);
+
+fn internal_commands_do_not_exist_outside(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("guarded");
+    let hold = format!("/internal/cars/{}/hold", car.id);
+    let host = |name: &'static str| move |ask: Ask| ask.header("host", name);
+    let dressings: [Box<dyn Fn(Ask) -> Ask>; 6] = [
+        Box::new(|ask| ask),
+        Box::new(host("car.spin.internal")),
+        Box::new(host("payment.spin.internal")),
+        Box::new(|ask| ask.header("spin-path-info", "/internal/sweep")),
+        Box::new(|ask| ask.header("spin-client-addr", "0.0.0.0:0")),
+        Box::new(|ask| ask.header("x-forwarded-host", "car.spin.internal")),
+    ];
+    for dress in &dressings {
+        for path in [
+            hold.clone(),
+            format!("/cars{hold}"),
+            format!("/%69nternal/cars/{}/hold", car.id),
+            format!("//internal/cars/{}/hold", car.id),
+            format!("/cars/../internal/cars/{}/hold", car.id),
+            format!("/internal/cars/{}/release", car.id),
+        ] {
+            dress(platform.post(&path))
+                .json(&json!({"rsvId": 1}))
+                .send()
+                .problem(404, "not-found");
+        }
+        for path in [
+            "/internal/sweep",
+            "/internal/payments",
+            "/payments/internal/payments",
+            "/internal",
+            "/internal/",
+        ] {
+            let body = json!({"rsvId": 1, "carId": car.id, "amount": 1});
+            let answer = dress(platform.post(path)).json(&body).send();
+            answer.problem(404, "not-found");
+        }
+        dress(platform.delete("/internal/payments/1"))
+            .send()
+            .problem(404, "not-found");
+    }
+    assert_eq!(platform.look(&car.path)["status"], "available");
+    platform.reserve_and_confirm(&car);
+}
+
+fn spin_headers_of_a_client_mean_nothing(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let (car, other) = (
+        platform.register_car("asked for"),
+        platform.register_car("whispered"),
+    );
+    let answer = platform
+        .get(&car.path)
+        .header("spin-path-info", &other.path)
+        .header(
+            "spin-full-url",
+            &format!("http://elsewhere.example{}", other.path),
+        )
+        .header("spin-component-route", "/cars")
+        .send()
+        .is(200)
+        .json();
+    assert_eq!(answer["carId"], car.id);
+    let own = answer["_links"]["self"]["href"]
+        .as_str()
+        .unwrap_or_default();
+    assert!(own.starts_with(platform.url()), "{answer:#}");
+}
+
+fn a_browser_of_another_origin_may_ask(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("cross-origin");
+    for path in ["/cars", car.path.as_str(), "/reservations", "/carviews"] {
+        let answer = platform
+            .ask(Method::OPTIONS, path)
+            .header("origin", "https://shop.example")
+            .header("access-control-request-method", "PATCH")
+            .header(
+                "access-control-request-headers",
+                "content-type, if-match, idempotency-key",
+            )
+            .send();
+        assert!(matches!(answer.status, 200 | 204), "{answer}");
+        let origin = answer.header("access-control-allow-origin");
+        assert!(matches!(origin, "*" | "https://shop.example"), "{answer}");
+        let headers = answer.header("access-control-allow-headers").to_lowercase();
+        for header in ["content-type", "if-match", "idempotency-key"] {
+            assert!(headers.contains(header), "{answer}");
+        }
+    }
+    let preflight = |path: &str| {
+        let ask = platform
+            .ask(Method::OPTIONS, path)
+            .header("origin", "https://shop.example");
+        ask.header("access-control-request-method", "GET")
+            .send()
+            .header("access-control-allow-methods")
+            .to_owned()
+    };
+    assert!(
+        preflight(&car.path).contains("PATCH"),
+        "{}",
+        preflight(&car.path)
+    );
+    assert!(
+        preflight("/cars").contains("POST"),
+        "{}",
+        preflight("/cars")
+    );
+
+    for answer in [
+        platform
+            .get(&car.path)
+            .header("origin", "https://shop.example")
+            .send()
+            .is(200),
+        platform
+            .get("/cars/987654321")
+            .header("origin", "https://shop.example")
+            .send()
+            .is(404),
+    ] {
+        assert!(
+            answer
+                .header_if_any("access-control-allow-origin")
+                .is_some(),
+            "{answer}"
+        );
+        let exposed = answer
+            .header("access-control-expose-headers")
+            .to_lowercase();
+        assert!(
+            exposed.contains("etag") && exposed.contains("location"),
+            "{answer}"
+        );
+    }
+}
+
+fn probes_find_the_host_healthy(mode: Mode) {
+    let platform = Platform::shared(mode);
+    assert_eq!(platform.look("/actuator/health")["status"], "UP");
+    platform.get("/livez").send().is(200);
+    eventually(
+        || platform.get("/readyz").send().status,
+        |status| *status == 200,
+    );
+    assert_eq!(
+        platform
+            .get("/.well-known/spin/health")
+            .send()
+            .is(200)
+            .text(),
+        "OK"
+    );
+}
+
+fn the_root_is_a_page(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let page = platform.get("/").send().is(200);
+    assert!(
+        page.header("content-type").starts_with("text/html"),
+        "{page}"
+    );
+    assert!(
+        page.text().to_lowercase().contains("<!doctype html>"),
+        "{page}"
+    );
+}
+
+fn http2_is_spoken_too(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let client = platform.client(Protocol::Http2);
+    let answer = client
+        .ask(Method::POST, "/cars")
+        .json(&json!({"carName": "second version"}))
+        .send()
+        .is(201);
+    let path = format!("/cars/{}", answer.json()["carId"]);
+    let car = client.ask(Method::GET, &path).send().is(200).json();
+    assert_eq!(car["carName"], "second version");
+    assert_eq!(
+        car["_links"]["self"]["href"],
+        format!("{}{path}", platform.url()),
+        "the authority counts as the host"
+    );
+}
