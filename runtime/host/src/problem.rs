@@ -121,24 +121,12 @@ impl Problem {
 
     /// The answer for the caller.
     pub fn response(&self) -> Response<WasiBody> {
-        let status = self.status();
-        let body = serde_json::json!({
-            "type": format!("https://socar.dev/problems/{}", self.slug()),
-            "title": status.canonical_reason().unwrap_or("Error"),
-            "status": status.as_u16(),
-            "detail": self.to_string(),
-        });
-        let mut response = Response::new(full(body.to_string()));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
-        if let Some(seconds) = self.retry_after() {
-            headers.insert(RETRY_AFTER, seconds.into());
-        }
-        response
+        document(
+            self.status(),
+            self.slug(),
+            &self.to_string(),
+            self.retry_after(),
+        )
     }
 
     /// The seconds after which it makes sense to come again, if it ever does; rounded up, since too early is in vain.
@@ -156,6 +144,33 @@ impl Problem {
             _ => None,
         }
     }
+}
+
+/// A problem document; `slug` is the last part of its `type`, `retry_after` the seconds after which it makes sense to come
+/// again.
+pub fn document(
+    status: StatusCode,
+    slug: &str,
+    detail: &str,
+    retry_after: Option<u64>,
+) -> Response<WasiBody> {
+    let body = serde_json::json!({
+        "type": format!("https://socar.dev/problems/{slug}"),
+        "title": status.canonical_reason().unwrap_or("Error"),
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    let mut response = Response::new(full(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if let Some(seconds) = retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// A body that is here already.

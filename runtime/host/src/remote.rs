@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo, Pipeline,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo,
     ProtocolVersion, RedisError, ScriptInvocation, ServerErrorKind,
 };
 
@@ -105,16 +105,6 @@ impl Remote {
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RemoteError> {
         let mut link = self.link().await?;
         let answer = command.query_async(&mut link.connection).await;
-        self.judge(&link, answer)
-    }
-
-    /// Runs several commands in one round trip.
-    ///
-    /// # Errors
-    /// If the server is unavailable or refuses one of them.
-    pub async fn pipeline<T: FromRedisValue>(&self, commands: &Pipeline) -> Result<T, RemoteError> {
-        let mut link = self.link().await?;
-        let answer = commands.query_async(&mut link.connection).await;
         self.judge(&link, answer)
     }
 

@@ -1,14 +1,14 @@
 //! What operators are told: JSON, text for programs that want text, or a problem document.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use tracing::error;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::log::LogError;
-use crate::problem::full;
+use crate::problem::{document, full};
 
 /// What a handler says.
 pub type Answer = Result<Response<WasiBody>, Refusal>;
@@ -129,7 +129,8 @@ impl Refusal {
 
     /// As a problem document.
     pub fn response(self) -> Response<WasiBody> {
-        let mut response = document(self.status, self.slug, &self.detail);
+        let retry_after = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        let mut response = document(self.status, self.slug, &self.detail, retry_after);
         response.headers_mut().extend(self.header);
         response
     }
@@ -142,25 +143,4 @@ impl From<LogError> for Refusal {
             false => Self::internal(error),
         }
     }
-}
-
-/// A problem document; `slug` is the last part of its `type`.
-fn document(status: StatusCode, slug: &str, detail: &str) -> Response<WasiBody> {
-    let body = serde_json::json!({
-        "type": format!("https://socar.dev/problems/{slug}"),
-        "title": status.canonical_reason().unwrap_or("Error"),
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    let mut response = Response::new(full(body.to_string()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
 }
