@@ -129,6 +129,16 @@ impl Process {
         signal("HUP", self.id);
     }
 
+    /// Stops the program in its tracks (SIGSTOP): it keeps its connections and answers nothing.
+    pub fn freeze(&self) {
+        signal("STOP", self.id);
+    }
+
+    /// Lets a frozen program go on (SIGCONT).
+    pub fn thaw(&self) {
+        signal("CONT", self.id);
+    }
+
     /// Asks the program to stop (SIGTERM) and returns how it ended.
     ///
     /// # Panics

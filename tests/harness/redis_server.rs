@@ -82,6 +82,16 @@ impl RedisServer {
         *self.process.lock() = revived.unwrap_or_else(|reason| panic!("{reason}"));
     }
 
+    /// Stops it in its tracks: it keeps its connections and answers nothing.
+    pub fn freeze(&self) {
+        self.process.lock().freeze();
+    }
+
+    /// Lets a frozen one go on.
+    pub fn thaw(&self) {
+        self.process.lock().thaw();
+    }
+
     /// Where it listens, as `--redis-url` wants it.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)

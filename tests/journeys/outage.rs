@@ -2,6 +2,7 @@
 //! afterwards nothing is lost and nobody had to be told that it is back.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use harness::{Ask, Car, Mode, Platform, RedisServer, Setup, eventually};
 use serde_json::json;
@@ -126,6 +127,38 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
     eventually(|| patient().send(), |answer| answer.status == 201);
     platform.car_becomes(&free, "reserved");
     promises::hold(&platform, &[taken, free]);
+}
+
+/// What hangs is worse than what is gone: nobody learns it but by waiting.
+#[test]
+fn a_redis_that_hangs_keeps_nobody_waiting() {
+    let redis = Arc::new(RedisServer::start_mortal());
+    let platform = Setup::new(Mode::Redis).on(&redis).start();
+    let car = platform.register_car("waited for");
+    platform.view_shows(&car, &json!({"carStatus": "available"}));
+    redis.freeze();
+    for _ in 0..2 {
+        for command in [
+            reserve(&platform, &car),
+            platform.patch(&car.path).json(&json!({"amount": 1})),
+            platform.get(&car.path),
+        ] {
+            let asked = Instant::now();
+            let answer = command.send();
+            // The deadline ends what waited for one answer too many.
+            if answer.status != 504 {
+                storm::comes_with_a_time(&answer);
+            }
+            assert!(asked.elapsed() < storm::PATIENCE, "{answer}");
+        }
+        platform.view_shows(&car, &json!({"carStatus": "available"}));
+        platform.get("/livez").send().is(200);
+    }
+    redis.thaw();
+    serves_again(&platform);
+    // What nobody waited for any more may be done now, wholly or not at all.
+    promises::hold(&platform, std::slice::from_ref(&car));
+    platform.settle();
 }
 
 fn reserve(platform: &Platform, car: &Car) -> Ask {

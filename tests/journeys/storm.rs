@@ -22,7 +22,7 @@ const CUSTOMERS: usize = 12;
 const ROUNDS: usize = 6;
 
 /// Three times the deadline: a busy machine needs some time around it, and who hangs needs more.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 fn after_a_storm_every_promise_holds(mode: Mode) {
     let platform = Platform::shared(mode);
