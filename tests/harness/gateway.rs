@@ -1,9 +1,11 @@
-//! A payment gateway that does as it is told, car by car, and remembers what it heard.
+//! A payment gateway that does as it is told, car by car or altogether, and remembers what it heard and whose money it
+//! holds.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -13,7 +15,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::client::runtime;
 use crate::platform::{Mode, Platform, Setup, Shared};
@@ -33,6 +36,20 @@ pub enum Decision {
     Hang,
 }
 
+/// What ails the gateway as a whole. Whoever asks it to take money may have been charged, whatever he hears; whoever asks
+/// for money back gets it only when he hears so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It never answers.
+    Hung,
+    /// It does what it is asked, and says so only after this time.
+    Slow(Duration),
+    /// It answers 500.
+    Failing,
+    /// Nobody listens.
+    Refusing,
+}
+
 /// One request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Heard {
@@ -48,6 +65,17 @@ pub struct Heard {
 pub struct Gateway {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    port: Arc<Mutex<Port>>,
+}
+
+/// Its port is never given up, so that nobody else takes it while the gateway is away.
+#[derive(Debug)]
+enum Port {
+    Open(JoinHandle<()>),
+    /// Bound, but nobody listens: who connects is refused.
+    Closed(TcpSocket),
+    /// Between the two.
+    Changing,
 }
 
 #[derive(Debug, Default)]
@@ -55,7 +83,10 @@ struct State {
     decisions: HashMap<u64, Decision>,
     /// Per car, how many undo requests are still to be refused.
     undo_refusals: HashMap<u64, u32>,
+    trouble: Option<Trouble>,
     heard: Vec<Heard>,
+    /// The reservations whose money it holds.
+    charged: BTreeSet<u64>,
 }
 
 impl Platform {
@@ -90,14 +121,16 @@ impl Gateway {
     /// When no port is free.
     pub fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
-        let listener = runtime()
-            .block_on(TcpListener::bind("127.0.0.1:0"))
-            .unwrap_or_else(|error| panic!("no port for the gateway: {error}"));
-        let address = listener
+        let socket = bound(([127, 0, 0, 1], 0).into());
+        let address = socket
             .local_addr()
             .unwrap_or_else(|error| panic!("no address for the gateway: {error}"));
-        runtime().spawn(serve(listener, Arc::clone(&state)));
-        Self { address, state }
+        let port = Port::Open(listen(socket, &state));
+        Self {
+            address,
+            state,
+            port: Arc::new(Mutex::new(port)),
+        }
     }
 
     /// What `payment_gateway_url` is to be.
@@ -108,6 +141,30 @@ impl Gateway {
     /// From now on, decides so about this car.
     pub fn decide(&self, car: &Car, decision: Decision) {
         self.state.lock().decisions.insert(car.id, decision);
+    }
+
+    /// From now on, suffers from this.
+    pub fn suffer(&self, trouble: Trouble) {
+        self.state.lock().trouble = Some(trouble);
+        if trouble == Trouble::Refusing {
+            self.port.lock().close(self.address);
+        }
+    }
+
+    /// From now on, is well again.
+    pub fn recover(&self) {
+        self.state.lock().trouble = None;
+        self.port.lock().open(&self.state);
+    }
+
+    /// How often it was asked for anything.
+    pub fn requests(&self) -> usize {
+        self.state.lock().heard.len()
+    }
+
+    /// The reservations whose money it holds.
+    pub fn charged(&self) -> BTreeSet<u64> {
+        self.state.lock().charged.clone()
     }
 
     /// Answers the next so many undo requests for reservations of this car with 500.
@@ -137,11 +194,51 @@ impl Gateway {
     }
 }
 
+// === impl Port ===
+
+impl Port {
+    /// Ends every connection, and refuses new ones.
+    fn close(&mut self, address: SocketAddr) {
+        if let Self::Open(serving) = std::mem::replace(self, Self::Changing) {
+            serving.abort();
+            // Only once it is gone is the port free; that it was cancelled is no news.
+            let _ = runtime().block_on(serving);
+        }
+        *self = Self::Closed(bound(address));
+    }
+
+    fn open(&mut self, state: &Arc<Mutex<State>>) {
+        *self = match std::mem::replace(self, Self::Changing) {
+            Self::Closed(socket) => Self::Open(listen(socket, state)),
+            other => other,
+        };
+    }
+}
+
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    });
+    socket.unwrap_or_else(|error| panic!("no port for the gateway: {error}"))
+}
+
+fn listen(socket: TcpSocket, state: &Arc<Mutex<State>>) -> JoinHandle<()> {
+    let _context = runtime().enter();
+    let listener = socket
+        .listen(1024)
+        .unwrap_or_else(|error| panic!("the gateway cannot listen: {error}"));
+    runtime().spawn(serve(listener, Arc::clone(state)))
+}
+
 async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+    // They end with this task.
+    let mut connections = JoinSet::new();
     while let Ok((connection, _)) = listener.accept().await {
         let state = Arc::clone(&state);
         let service = service_fn(move |request| answer(request, Arc::clone(&state)));
-        tokio::spawn(async move {
+        connections.spawn(async move {
             // A caller that hangs up is part of the stories.
             let _ = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
                 .serve_connection(TokioIo::new(connection), service)
@@ -168,7 +265,11 @@ async fn answer(
         media_type: header("content-type"),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
-    let status = decide(&mut state.lock(), heard);
+    let trouble = state.lock().trouble;
+    let status = match trouble {
+        Some(trouble) => endure(trouble, &state, heard).await,
+        None => decide(&mut state.lock(), heard),
+    };
     let Some(status) = status else {
         return std::future::pending().await;
     };
@@ -177,13 +278,36 @@ async fn answer(
     Ok(response)
 }
 
+/// Like [`decide`], in trouble.
+async fn endure(trouble: Trouble, state: &Mutex<State>, heard: Heard) -> Option<StatusCode> {
+    if let Trouble::Slow(time) = trouble {
+        let status = decide(&mut state.lock(), heard);
+        tokio::time::sleep(time).await;
+        return status;
+    }
+    let mut state = state.lock();
+    if heard.method == Method::POST {
+        state.charge(&heard);
+    }
+    state.heard.push(heard);
+    (trouble == Trouble::Failing).then_some(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
 /// The status to answer with; none means never to answer.
 fn decide(state: &mut State, heard: Heard) -> Option<StatusCode> {
     let status = if heard.method == Method::DELETE {
-        Some(undo(state, &heard))
+        let status = undo(state, &heard);
+        if status == StatusCode::NO_CONTENT {
+            state.refund(&heard);
+        }
+        Some(status)
     } else {
         let car = heard.body["carId"].as_u64().unwrap_or_default();
-        match state.decisions.get(&car).copied().unwrap_or_default() {
+        let decision = state.decisions.get(&car).copied().unwrap_or_default();
+        if decision != Decision::Decline {
+            state.charge(&heard);
+        }
+        match decision {
             Decision::Approve => Some(StatusCode::CREATED),
             Decision::Decline => Some(StatusCode::PAYMENT_REQUIRED),
             Decision::Fail => Some(StatusCode::INTERNAL_SERVER_ERROR),
@@ -196,7 +320,7 @@ fn decide(state: &mut State, heard: Heard) -> Option<StatusCode> {
 
 /// An undo names the reservation only; which car that was, its approval has told.
 fn undo(state: &mut State, undo: &Heard) -> StatusCode {
-    let reservation: Option<u64> = undo.path.rsplit('/').next().and_then(|id| id.parse().ok());
+    let reservation = reservation_in(undo);
     let approval = state
         .heard
         .iter()
@@ -210,5 +334,23 @@ fn undo(state: &mut State, undo: &Heard) -> StatusCode {
             StatusCode::INTERNAL_SERVER_ERROR
         }
         _ => StatusCode::NO_CONTENT,
+    }
+}
+
+fn reservation_in(undo: &Heard) -> Option<u64> {
+    undo.path.rsplit('/').next()?.parse().ok()
+}
+
+// === impl State ===
+
+impl State {
+    fn charge(&mut self, approval: &Heard) {
+        self.charged.extend(approval.body["rsvId"].as_u64());
+    }
+
+    fn refund(&mut self, undo: &Heard) {
+        if let Some(reservation) = reservation_in(undo) {
+            self.charged.remove(&reservation);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! A running platform: how it is started, and which of them the tests share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::client::{Ask, Client, Protocol};
 use crate::components::ensure_built;
 use crate::process::Process;
 use crate::redis_server::RedisServer;
-use crate::workspace::{root, under_target};
+use crate::workspace::{read, root, under_target};
 
 /// Compiling six components for the first time takes a while on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(180);
@@ -34,6 +34,8 @@ pub enum Mode {
 pub struct Setup {
     mode: Mode,
     variables: Vec<(String, String)>,
+    arguments: Vec<String>,
+    manifest: Option<String>,
     state: Option<Arc<TempDir>>,
     redis: Option<Arc<RedisServer>>,
 }
@@ -66,6 +68,8 @@ impl Setup {
         Self {
             mode,
             variables: Vec::new(),
+            arguments: Vec::new(),
+            manifest: None,
             state: None,
             redis: None,
         }
@@ -80,6 +84,18 @@ impl Setup {
     /// Sets an application variable.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Adds an argument of `socar up`.
+    pub fn argument(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Runs another manifest than the one that is shipped: what `edit` makes of it.
+    pub fn manifest(mut self, edit: impl FnOnce(&str) -> String) -> Self {
+        self.manifest = Some(edit(&read("spin.toml")));
         self
     }
 
@@ -117,9 +133,11 @@ impl Setup {
     fn command(&self, state: &Path) -> Command {
         let mut command = socar();
         command
-            .args(["up", "-f", "spin.toml", "--listen", "127.0.0.1:0"])
+            .args(["up", "--listen", "127.0.0.1:0", "-f"])
+            .arg(self.manifest_file(state))
             .arg("--state-dir")
-            .arg(state);
+            .arg(state)
+            .args(&self.arguments);
         if let Some(redis) = &self.redis {
             command.args(["--redis-url", &redis.url()]);
         }
@@ -127,6 +145,18 @@ impl Setup {
             command.args(["--variable", &format!("{name}={value}")]);
         }
         command
+    }
+
+    /// The shipped manifest, or the test's own beside the state, from where the components are found all the same.
+    fn manifest_file(&self, state: &Path) -> PathBuf {
+        let Some(text) = &self.manifest else {
+            return "spin.toml".into();
+        };
+        let built = format!("\"{}/", root().join("target").display());
+        let file = state.join("spin.toml");
+        std::fs::write(&file, text.replace("\"target/", &built))
+            .unwrap_or_else(|error| panic!("no manifest at {}: {error}", file.display()));
+        file
     }
 }
 

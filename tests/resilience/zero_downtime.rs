@@ -7,6 +7,7 @@ use std::thread;
 
 use harness::{Client, Protocol, eventually, root};
 use http::Method;
+use serde_json::json;
 
 use crate::saboteur::{Saboteur, manifest_with};
 
@@ -119,6 +120,24 @@ fn policies_and_variables_of_the_manifest_take_effect() {
 }
 
 #[test]
+fn a_breaker_stays_as_it_is_until_its_policy_changes() {
+    let policy = |breaker| format!("[application.tool.socar.links.saboteur]\nbreaker = {breaker}");
+    let saboteur = Saboteur::start_with(&policy("true"), &[]);
+    let order = saboteur.steer(Method::POST, "/breakers/force-open");
+    let link = json!({"link": "gateway -> saboteur"});
+    order.json(&link).send().is(200);
+    assert!(saboteur.reload().0);
+    saboteur.order("/greet/me").problem(503, "cut-off");
+
+    let touchy = manifest_with(&policy("{ consecutive_failures = 1, open = \"1h\" }"));
+    fs::write(saboteur.manifest(), touchy).expect("a manifest");
+    assert!(saboteur.reload().0);
+    saboteur.order("/greet/me").is(200);
+    saboteur.order("/trap").problem(500, "component-trapped");
+    saboteur.order("/greet/me").problem(503, "cut-off");
+}
+
+#[test]
 fn a_bad_version_is_refused_and_the_old_one_runs_on() {
     let saboteur = Saboteur::start_with("", &[]);
     let nonsense = saboteur.state().join("nonsense.wasm");
@@ -135,6 +154,10 @@ fn a_bad_version_is_refused_and_the_old_one_runs_on() {
             manifest_with("queue = -1"),
             "`application.tool.socar.queue` = -1",
         ),
+        (
+            manifest_with("fallback = { component = \"nobody\" }"),
+            "`application.tool.socar.fallback.component` = \"nobody\"",
+        ),
         (other_log, "`application.trigger.redis.address` has changed"),
     ];
     let (_, ()) = under_load(&saboteur, || {
@@ -147,7 +170,7 @@ fn a_bad_version_is_refused_and_the_old_one_runs_on() {
         saboteur.hang_up();
         eventually(
             || saboteur.log().matches("reload refused").count(),
-            |count| *count == 5,
+            |count| *count == 6,
         );
     });
     fs::write(saboteur.manifest(), manifest_with("")).expect("a manifest");

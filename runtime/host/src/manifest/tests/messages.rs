@@ -6,6 +6,7 @@ use super::{CAR, HEAD, load_with};
 use crate::manifest::Overrides;
 
 mod components;
+mod links;
 mod triggers;
 mod variables;
 

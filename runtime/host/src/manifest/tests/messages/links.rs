@@ -1,0 +1,110 @@
+//! Mistakes about what guards a link: breakers, retries, fallbacks, priorities, places.
+
+use super::{check, in_car};
+
+#[test]
+fn a_link_that_leads_nowhere() {
+    check(
+        &[
+            (
+                "[application.tool.socar.links.carr]\nconcurrency = 2",
+                r#"spin.toml:9: `application.tool.socar.links.carr` = { concurrency = 2 }: no link leads there; did you mean `car`?"#,
+            ),
+            (
+                "[component.car.tool.socar.links.bank]\ndeadline = \"1s\"",
+                r#"spin.toml:9: `component.car.tool.socar.links.bank` = { deadline = "1s" }: no link leads there; known here: `car`"#,
+            ),
+            (
+                "[component.car.tool.socar]\nlinks = 5",
+                r#"spin.toml:10: `component.car.tool.socar.links` = 5: expected a table, found a whole number; write [component.car.tool.socar.links] and its keys below"#,
+            ),
+            (
+                "[component.car.tool.socar.links.\"https://bank/pay\"]\ndeadline = \"1s\"",
+                r#"spin.toml:9: `component.car.tool.socar.links.https://bank/pay` = { deadline = "1s" }: not a host elsewhere; write it as "https://host" or "http://host:port", without a path"#,
+            ),
+        ],
+        in_car,
+    );
+}
+
+#[test]
+fn a_link_that_is_guarded_by_nonsense() {
+    check(
+        &[
+            (
+                "concurency = 2",
+                r#"spin.toml:10: `application.tool.socar.links.car.concurency` = 2: unknown key; did you mean `concurrency`?"#,
+            ),
+            (
+                "concurrency = 0",
+                r#"spin.toml:10: `application.tool.socar.links.car.concurrency` = 0: out of bounds; write a number from 1 to 10000"#,
+            ),
+            (
+                "deadline = 5",
+                r#"spin.toml:10: `application.tool.socar.links.car.deadline` = 5: not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+            ),
+            (
+                "priority = \"payin\"",
+                r#"spin.toml:10: `application.tool.socar.links.car.priority` = "payin": there is no such priority; did you mean `paying`?"#,
+            ),
+            (
+                "priority = { post = \"paying\" }",
+                r#"spin.toml:10: `application.tool.socar.links.car.priority.post` = "paying": not an HTTP method; write something like POST"#,
+            ),
+            (
+                "fallback = \"silence\"",
+                r#"spin.toml:10: `application.tool.socar.links.car.fallback` = "silence": there is no such fallback; write "problem", { stale = "5m" } or { component = "<id>" }"#,
+            ),
+            (
+                "fallback = { component = \"cars\" }",
+                r#"spin.toml:10: `application.tool.socar.links.car.fallback.component` = "cars": there is no such component to fall back on; did you mean `car`?"#,
+            ),
+            (
+                "fallback = { component = \"car\", stale = \"5m\" }",
+                r#"spin.toml:10: `application.tool.socar.links.car.fallback`: a fallback is one thing; write "problem", { stale = "5m" } or { component = "<id>" }"#,
+            ),
+            (
+                "fallback = { stale = \"5 minutes\" }",
+                r#"spin.toml:10: `application.tool.socar.links.car.fallback.stale` = "5 minutes": not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+            ),
+        ],
+        of_car,
+    );
+}
+
+#[test]
+fn a_breaker_or_a_retry_that_makes_no_sense() {
+    check(
+        &[
+            (
+                "breaker = { failure_rate = 101 }",
+                r#"spin.toml:10: `application.tool.socar.links.car.breaker.failure_rate` = 101: out of bounds; write a number from 1 to 100"#,
+            ),
+            (
+                "breaker = { failures = 5 }",
+                r#"spin.toml:10: `application.tool.socar.links.car.breaker.failures` = 5: unknown key; known here: `window`, `minimum_calls`, `failure_rate`, `consecutive_failures`, `slow_after`, `slow_rate`, `open`, `open_longest`, `open_jitter`, `probes`, `probe_patience`"#,
+            ),
+            (
+                "breaker = { window = 10, minimum_calls = 20 }",
+                r#"spin.toml:10: `application.tool.socar.links.car.breaker.minimum_calls` = 20: makes no sense; it must lie between 1 and 10"#,
+            ),
+            (
+                "breaker = { slow_after = \"1s\" }",
+                r#"spin.toml:10: `application.tool.socar.links.car.breaker.slow_rate`: this key is missing; say how many percent may be slow"#,
+            ),
+            (
+                "breaker = \"on\"",
+                r#"spin.toml:10: `application.tool.socar.links.car.breaker` = "on": expected a boolean, found a string; write true or false, without quotes"#,
+            ),
+            (
+                "retry = { attempts = 100 }",
+                r#"spin.toml:10: `application.tool.socar.links.car.retry.attempts` = 100: out of bounds; write a number from 1 to 10"#,
+            ),
+        ],
+        of_car,
+    );
+}
+
+fn of_car(more: &str) -> String {
+    in_car(&format!("[application.tool.socar.links.car]\n{more}"))
+}

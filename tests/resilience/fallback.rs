@@ -1,0 +1,91 @@
+//! What is answered when a component does not: an old answer or somebody else's, always marked as such, and only to who
+//! merely looks.
+
+use harness::{Answer, eventually};
+use http::Method;
+use serde_json::json;
+
+use crate::saboteur::Saboteur;
+
+const KNOWN: &str = "/greet/known";
+
+fn with_fallback(fallback: &str) -> Saboteur {
+    Saboteur::start_with(&format!("fallback = {fallback}"), &["--chaos"])
+}
+
+fn falls_ill(saboteur: &Saboteur, component: &str) {
+    let trap = json!({"from": "outside", "to": component, "fault": "trap", "seconds": 600});
+    let asked = saboteur.steer(Method::POST, "/chaos").json(&trap);
+    asked.send().is(200);
+}
+
+fn recovers(saboteur: &Saboteur) {
+    saboteur.steer(Method::DELETE, "/chaos").send().is(200);
+}
+
+fn is_unmarked(answer: &Answer) {
+    assert_eq!(answer.header_if_any("warning"), None, "{answer}");
+    assert_eq!(answer.header_if_any("age"), None, "{answer}");
+}
+
+#[test]
+fn the_last_good_answer_says_that_it_is_stale() {
+    let saboteur = with_fallback("{ stale = \"1h\" }");
+    let fresh = saboteur.order(KNOWN).is(200);
+    is_unmarked(&fresh);
+
+    falls_ill(&saboteur, "saboteur");
+    let stale = saboteur.order(KNOWN).is(200);
+    assert_eq!(stale.text(), fresh.text());
+    assert!(stale.header("warning").starts_with("110 "), "{stale}");
+    let age: u64 = stale.header("age").parse().expect("seconds");
+    assert!(age < 600, "{stale}");
+
+    recovers(&saboteur);
+    is_unmarked(&saboteur.order(KNOWN).is(200));
+}
+
+#[test]
+fn what_is_no_look_at_something_known_is_answered_with_the_problem() {
+    let saboteur = with_fallback("{ stale = \"1h\" }");
+    saboteur.order(KNOWN).is(200);
+    falls_ill(&saboteur, "saboteur");
+    for method in [Method::POST, Method::PUT, Method::DELETE] {
+        let answer = saboteur.ask(method, KNOWN).send();
+        answer.problem(500, "component-trapped");
+    }
+    let unknown = saboteur.order("/greet/unknown");
+    unknown.problem(500, "component-trapped");
+    let personal = saboteur
+        .get(KNOWN)
+        .header("authorization", "Basic b3Blbg==");
+    personal.send().problem(500, "component-trapped");
+}
+
+#[test]
+fn an_answer_that_is_too_old_is_none() {
+    let saboteur = with_fallback("{ stale = \"1s\" }");
+    saboteur.order(KNOWN).is(200);
+    falls_ill(&saboteur, "saboteur");
+    eventually(|| saboteur.order(KNOWN), |answer| answer.status == 500);
+}
+
+#[test]
+fn another_component_answers_and_says_so() {
+    let saboteur = with_fallback("{ component = \"neighbour\" }");
+    is_unmarked(&saboteur.order(KNOWN).is(200));
+
+    falls_ill(&saboteur, "saboteur");
+    let substitute = saboteur.order(KNOWN).is(200);
+    assert_eq!(substitute.text(), "hello known");
+    let warning = substitute.header("warning");
+    assert!(
+        warning.starts_with("199 ") && warning.contains("neighbour"),
+        "{substitute}"
+    );
+    let command = saboteur.ask(Method::POST, KNOWN).send();
+    command.problem(500, "component-trapped");
+
+    falls_ill(&saboteur, "neighbour");
+    saboteur.order(KNOWN).problem(500, "component-trapped");
+}

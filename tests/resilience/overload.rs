@@ -1,0 +1,125 @@
+//! More is asked than can be done: whoever is let in is served, everybody else is told at once when to come again, and who
+//! pays or reserves goes before who only looks. Promise 7.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harness::{Answer, Car, Mode, Platform, Setup, eventually};
+use serde_json::json;
+
+/// Calls at the same time, and callers in line.
+const PLACES: usize = 2;
+const QUEUE: usize = 4;
+
+/// How long each call takes, so that all places stay taken while more is asked.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// A platform of which one component is small, and slow to answer these callers.
+fn small(component: &str, callers: &str) -> Platform {
+    let platform = Setup::new(Mode::Embedded)
+        .argument("--chaos")
+        .manifest(|text| {
+            let table = format!("[component.{component}.tool.socar]\n");
+            // A sweep would take a place, too.
+            let shipped = format!("{table}sweep = \"5s\"\n");
+            let size = format!("{table}concurrency = {PLACES}\nqueue = {QUEUE}\n");
+            assert!(text.contains(&shipped), "spin.toml has changed: {text}");
+            text.replace(&shipped, &size)
+        })
+        .start();
+    platform.make_trouble(&json!({
+        "from": callers, "to": component, "fault": "latency", "latency_ms": BUSY.as_millis() as u64, "seconds": 600,
+    }));
+    platform
+}
+
+fn cars(platform: &Platform, count: usize) -> Vec<Car> {
+    let register = |_| platform.register_car("wanted by many");
+    (0..count).map(register).collect()
+}
+
+fn is_refused(answer: &Answer) {
+    answer.problem(503, "overloaded");
+    let seconds: Result<u64, _> = answer.header("retry-after").parse();
+    assert!(
+        seconds.is_ok_and(|seconds| (1..=60).contains(&seconds)),
+        "{answer}"
+    );
+}
+
+/// A number of the component that `/metrics` shows.
+fn measured(platform: &Platform, name: &str, component: &str) -> usize {
+    let metrics = platform.admin("/metrics").text();
+    let series = format!("{name}{{component=\"{component}\"}} ");
+    let value = metrics.lines().find_map(|line| line.strip_prefix(&series));
+    value.and_then(|value| value.parse().ok()).unwrap_or(0)
+}
+
+fn has_inside(platform: &Platform, component: &str, running: usize, waiting: usize) {
+    let look = || {
+        let number = |name| measured(platform, name, component);
+        (number("socar_calls_running"), number("socar_calls_waiting"))
+    };
+    eventually(look, |seen| *seen == (running, waiting));
+}
+
+#[test]
+fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
+    let platform = small("reservation", "outside");
+    let cars = cars(&platform, 60);
+    let served = platform.together(cars.len(), |index| {
+        let begun = Instant::now();
+        (platform.try_reserve(&cars[index]), begun.elapsed())
+    });
+    let (admitted, refused): (Vec<_>, Vec<_>) =
+        served.iter().partition(|(answer, _)| answer.status == 201);
+    assert!(admitted.len() >= PLACES + QUEUE, "{}", admitted.len());
+    assert!(refused.len() >= cars.len() / 2, "{}", refused.len());
+    for (answer, waited) in refused {
+        is_refused(answer);
+        assert!(*waited < BUSY, "{waited:?} for {answer}");
+    }
+    for (answer, _) in admitted {
+        let id = answer.json()["rsvId"].as_u64().expect("an id");
+        platform.becomes(&harness::Reservation::at(id), "reserved");
+    }
+
+    platform.end_trouble();
+    has_inside(&platform, "reservation", 0, 0);
+    for car in cars.iter().skip(1).step_by(7) {
+        let answer = platform.try_reserve(car);
+        assert!([201, 409].contains(&answer.status), "{answer}");
+    }
+}
+
+/// Four who matter more come to a place where two look and four wait to look.
+fn go_first(component: &str, path: &str) {
+    let platform = small(component, "outside");
+    let cars = cars(&platform, QUEUE);
+    let browsers = thread::scope(|scope| {
+        let look = || platform.get(path).send();
+        let browsers: Vec<_> = (0..PLACES + QUEUE).map(|_| scope.spawn(look)).collect();
+        has_inside(&platform, component, PLACES, QUEUE);
+        let reserved = platform.together(cars.len(), |index| platform.try_reserve(&cars[index]));
+        for answer in reserved {
+            answer.is(201);
+        }
+        let browsers = browsers.into_iter();
+        let answers = browsers.map(|browser| browser.join().expect("an answer"));
+        answers.collect::<Vec<_>>()
+    });
+    let (served, refused): (Vec<_>, Vec<_>) =
+        browsers.iter().partition(|answer| answer.status == 200);
+    assert_eq!(served.len(), PLACES, "only who was inside already stays");
+    refused.into_iter().for_each(is_refused);
+}
+
+#[test]
+fn who_reserves_goes_before_who_looks() {
+    go_first("reservation", "/reservations");
+}
+
+#[test]
+fn who_pays_goes_before_who_looks() {
+    go_first("payment", "/payments");
+}
