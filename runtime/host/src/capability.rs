@@ -24,6 +24,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bus::Bus;
 use crate::call::Call;
+use crate::instance::pace::Pace;
 use crate::store::KeyValue;
 use outbound_http::{Exits, OutboundHttp};
 use output::{CurrentRequest, Kind, Lines};
@@ -81,6 +82,7 @@ pub struct State {
     limits: StoreLimits,
     request: CurrentRequest,
     redis_connections: usize,
+    pace: Pace,
 }
 
 /// What a host function sees of an instance.
@@ -148,11 +150,13 @@ impl State {
             limits: StoreLimitsBuilder::new().memory_size(grants.memory).build(),
             request,
             redis_connections: 0,
+            pace: Pace::default(),
         })
     }
 
     /// From now on, what the instance does belongs to this call.
     pub fn begin(&mut self, call: Call) {
+        self.pace.progress();
         self.request.set(call.trace.request_id.clone());
         self.outbound_http.call = Some(call);
     }
@@ -167,7 +171,13 @@ impl State {
         self.outbound_http.call.as_ref()
     }
 
+    /// How fast it may go on computing.
+    pub fn pace(&mut self) -> &mut Pace {
+        &mut self.pace
+    }
+
     fn view(&mut self) -> View<'_> {
+        self.pace.progress();
         View {
             table: &mut self.table,
             grants: &self.grants,
@@ -179,6 +189,7 @@ impl State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.pace.progress();
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
@@ -188,6 +199,7 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.pace.progress();
         WasiHttpCtxView {
             ctx: &mut self.http,
             table: &mut self.table,

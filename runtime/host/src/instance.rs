@@ -8,10 +8,13 @@
 //! - when it has been idle for long enough, or a newer build has taken over ([`population`]),
 //! - after [`REUSE`] requests, so that what a guest leaks is given back.
 //!
+//! A guest that only computes yields all the time, and slows down where many do ([`pace`]).
+//!
 //! Wasmtime's `handler` module moves requests to idle instances and starts new ones; how many there may be is for
 //! [`population`] to limit.
 
 pub mod messages;
+pub mod pace;
 pub mod population;
 
 use std::future::Future as _;
@@ -79,7 +82,7 @@ pub struct Lifespan {
 pub fn store(engine: &Engine, grants: &Arc<Grants>) -> wasmtime::Result<Store<State>> {
     let mut store = Store::new(engine, State::new(grants)?);
     store.limiter(|state| state.limits());
-    store.epoch_deadline_async_yield_and_update(1);
+    store.epoch_deadline_callback(|mut store| Ok(store.data_mut().pace().tick()));
     store.set_epoch_deadline(1);
     Ok(store)
 }
