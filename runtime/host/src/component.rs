@@ -1,7 +1,7 @@
 //! One component, ready to be called: its door, and an instance behind it.
 //!
 //! Calls from outside, calls from other components and sweeps all come over a [`crate::link::Link`], which first asks
-//! for a place ([`Component::enter`]) and then has the request answered, perhaps more than once
+//! for a place ([`Component::enter`], or behind its own door) and then has the request answered, perhaps more than once
 //! ([`Component::attempt`]). At most `concurrency` calls run at once; up to `queue` more wait, those that matter more
 //! first, but never past their deadline; the next one is refused on the spot.
 
@@ -20,7 +20,7 @@ use wasmtime_wasi_http::handler::{
 use crate::call::{Call, DEEPEST};
 use crate::chaos::Subject;
 use crate::database::Database;
-use crate::door::{self, Door, Permit};
+use crate::door::{Door, Permit, Places};
 use crate::instance::Factory;
 use crate::instance::messages::{Shelf, Unhandled};
 use crate::instance::population::{Census, Population};
@@ -33,14 +33,8 @@ use crate::trace::Trace;
 pub struct Limits {
     /// Wall-clock time of one call.
     pub deadline: Duration,
-    /// Calls that run at the same time.
-    pub concurrency: usize,
-    /// Callers that wait for one of them to end.
-    pub queue: usize,
-    /// How long each of them waits.
-    pub wait: Duration,
-    /// Whether fewer run at once when that is all the component can take.
-    pub adaptive: bool,
+    /// Calls at the same time, over all links without places of their own.
+    pub places: Places,
     /// The longest body of a request from outside, in bytes.
     pub body: u64,
 }
@@ -85,7 +79,7 @@ impl Component {
         Ok(Self {
             id,
             limits,
-            door: Door::new(&limits)?,
+            door: Door::new(limits.places)?,
             population,
             entrances,
             requests: requests.map(ProxyHandler::new),
@@ -122,12 +116,12 @@ impl Component {
         &self.entrances
     }
 
-    /// Who is at its door.
-    pub fn door(&self) -> door::Snapshot {
-        self.door.snapshot()
+    /// Where callers come in that have no door of their own.
+    pub fn door(&self) -> &Door {
+        &self.door
     }
 
-    /// Waits for a place, which is to be held until the last byte of the answer has left.
+    /// Waits for a place behind its door, which is to be held until the last byte of the answer has left.
     ///
     /// # Errors
     /// When there is none.
@@ -138,7 +132,7 @@ impl Component {
             .map_err(|refused| self.overloaded(refused.retry_after))
     }
 
-    /// Has a request answered by an instance.
+    /// Has a request answered by an instance, and the door learn how long that took by which its caller came in.
     ///
     /// # Errors
     /// The problem to answer with when no instance did.
@@ -146,6 +140,7 @@ impl Component {
         &self,
         request: Request<WasiBody>,
         call: Call,
+        door: &Door,
     ) -> Result<Response<WasiBody>, Problem> {
         let Some(handler) = &self.requests else {
             return Err(Problem::NotFound);
@@ -156,7 +151,7 @@ impl Component {
             });
         }
         let deadline = call.deadline;
-        let watched = self.door.watch();
+        let watched = door.watch();
         if let Some(chaos) = &self.chaos {
             chaos.strike_request(&call).await?;
         }
@@ -241,7 +236,7 @@ impl Component {
                 error = format!("{:#}", error.error),
                 "no instance"
             );
-            return self.overloaded(self.limits.wait);
+            return self.overloaded(self.limits.places.wait);
         }
         debug!(
             component = self.id(),

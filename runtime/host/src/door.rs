@@ -1,33 +1,48 @@
-//! How many calls of one component may run, and how many may wait: the rest is refused on the spot.
+//! How many calls may run, and how many may wait: the rest is refused on the spot.
 //!
-//! The places are a [`Bulkhead`], so that whoever matters more goes first. How many of them the component can really
-//! use, an adaptive [`Limit`] finds out by watching how long calls take; the manifest's `concurrency` is only the most.
-//! Nobody waits past his deadline.
+//! Each component has a door, and each link that was given places of its own has another: whoever comes that way cannot
+//! take the places of the others, and when it is he who makes the component slow, it is his door that narrows.
+//!
+//! The places are a [`Bulkhead`], so that whoever matters more goes first. How many of them can really be used, an
+//! adaptive [`Limit`] finds out by watching how long calls take; the manifest's `concurrency` is only the most. Nobody
+//! waits past his deadline.
 
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use resilience::bulkhead::{self, Bulkhead};
 use resilience::deadline::Deadline;
 use resilience::limit::{self, Limit};
 use resilience::{BadSetting, Priority};
 
-use crate::component::Limits;
-
 pub use resilience::bulkhead::{Permit, Snapshot};
 
-/// The door of one component.
+/// A door of a component.
 pub struct Door {
     places: Bulkhead,
     limit: Option<Limit>,
     /// What a call is told that did not get a place before its deadline.
-    patience: std::time::Duration,
+    patience: Duration,
+}
+
+/// How many places there are behind a door, and how long one waits for them.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    /// Calls that run at the same time.
+    pub concurrency: usize,
+    /// Callers that wait for one of them to end.
+    pub queue: usize,
+    /// How long each of them waits.
+    pub wait: Duration,
+    /// Whether fewer run at once when that is all the component can take.
+    pub adaptive: bool,
 }
 
 /// Too many run and too many wait, or the deadline came before the turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// When it makes sense to come again.
-    pub retry_after: std::time::Duration,
+    pub retry_after: Duration,
 }
 
 /// How many times as many calls as processors are sure not to stand in each other's way: most of a call is waiting.
@@ -40,24 +55,30 @@ const TOLERANCE: f64 = 4.0;
 // === impl Door ===
 
 impl Door {
-    /// Lets calls in as the limits say.
+    /// Lets calls in, as many as there are places.
     ///
     /// # Errors
     /// When a number is out of bounds.
-    pub fn new(limits: &Limits) -> Result<Self, BadSetting> {
+    pub fn new(places: Places) -> Result<Self, BadSetting> {
+        let Places {
+            concurrency,
+            queue,
+            wait,
+            adaptive: is_adaptive,
+        } = places;
         let places = Bulkhead::new(bulkhead::Config::new(bulkhead::Settings {
-            concurrency: limits.concurrency,
-            queue: limits.queue,
-            wait: limits.wait,
+            concurrency,
+            queue,
+            wait,
         })?);
-        let limit = match limits.adaptive {
-            true => Some(adaptive(limits.concurrency, places.clone())?),
+        let limit = match is_adaptive {
+            true => Some(adaptive(concurrency, places.clone())?),
             false => None,
         };
         Ok(Self {
             places,
             limit,
-            patience: limits.wait,
+            patience: wait,
         })
     }
 
@@ -102,16 +123,14 @@ fn adaptive(most: usize, places: Bulkhead) -> Result<Limit, BadSetting> {
 mod tests {
     use super::*;
     use futures::FutureExt as _;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     fn door(concurrency: usize, queue: usize) -> Door {
-        Door::new(&Limits {
-            deadline: Duration::from_secs(60),
+        Door::new(Places {
             concurrency,
             queue,
             wait: Duration::from_secs(60),
             adaptive: true,
-            body: 1,
         })
         .unwrap()
     }

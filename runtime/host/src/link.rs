@@ -6,10 +6,10 @@
 //!
 //! 1. the *fallback*, which answers when nobody below does ([`fallback`]);
 //! 2. the *deadline* of the whole call, the caller's or an earlier one;
-//! 3. the *places*: the link's share of them, then those of the component ([`crate::door`]);
+//! 3. the *places*: its own if it has any, else those of the component ([`crate::door`]);
 //! 4. the *retry*, for what may be sent twice ([`replay`]);
 //! 5. the *breaker*, which hears how each attempt ended ([`attempt`]);
-//! 6. the attempt itself, watched by the component's adaptive limit and ended by its own deadline.
+//! 6. the attempt itself, watched by the adaptive limit of those places and ended by its own deadline.
 //!
 //! What counts as a failure is said once, in [`attempt`]. Which guard stands where, [`crate::policy`] has read from the
 //! manifest; all links of a platform are in the [`switchboard`].
@@ -29,7 +29,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use resilience::Priority;
 use resilience::breaker::Breaker;
-use resilience::bulkhead::{self, Bulkhead, Permit};
+use resilience::bulkhead;
 use resilience::deadline::Deadline;
 use resilience::retry::{Backoff, Budget};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
@@ -38,6 +38,7 @@ use crate::body::Held;
 use crate::call::Call;
 use crate::client::Client;
 use crate::component::Component;
+use crate::door::{Door, Permit, Places, Refused};
 use crate::policy::{Guard, Priorities};
 use crate::problem::Problem;
 
@@ -56,8 +57,8 @@ pub struct Link {
     name: Arc<str>,
     deadline: Option<Duration>,
     priorities: Priorities,
-    /// The most places of its component that it may take.
-    share: Option<Bulkhead>,
+    /// Its own places, if it does not share those of its component.
+    door: Option<Door>,
     breaker: Option<Breaker>,
     retry: Option<(Backoff, Budget)>,
     substitute: Substitute,
@@ -74,6 +75,7 @@ impl Link {
         announcements: &Announcements,
     ) -> Self {
         let meters = Meters::new(&name);
+        let door = guard.concurrency.and_then(|places| door(places, &guard));
         let breaker = guard.breaker.map(|config| {
             let announcements = announcements.clone();
             let transitions = meters.transitions();
@@ -85,9 +87,7 @@ impl Link {
         Self {
             deadline: guard.deadline,
             priorities: guard.priority,
-            share: guard
-                .concurrency
-                .and_then(|places| share(places, guard.wait)),
+            door,
             breaker,
             retry: guard.retry.and_then(|retry| retry.build()),
             substitute,
@@ -104,6 +104,11 @@ impl Link {
     /// Its breaker, if it has one.
     pub fn breaker(&self) -> Option<&Breaker> {
         self.breaker.as_ref()
+    }
+
+    /// The door to its own places, if it has any.
+    pub fn door(&self) -> Option<&Door> {
+        self.door.as_ref()
     }
 
     /// Has a request answered by a component; `patience` is how long its caller would wait, if he has said so.
@@ -163,14 +168,17 @@ impl Link {
         limit: Duration,
     ) -> Result<Response<WasiBody>, Problem> {
         let deadline = Deadline::at(call.deadline);
-        let share = self.enter_share(call.priority, deadline).await?;
-        let place = callee.enter(call.priority, deadline).await?;
+        let place = match self.enter(call.priority, deadline).await? {
+            Some(place) => place,
+            None => callee.enter(call.priority, deadline).await?,
+        };
+        let door = self.door.as_ref().unwrap_or(callee.door());
         let response = self
             .attempts(request, call, limit, |request| {
-                callee.attempt(request, call.clone())
+                callee.attempt(request, call.clone(), door)
             })
             .await?;
-        Ok(response.map(|body| Held::new(body, (share, place)).boxed_unsync()))
+        Ok(response.map(|body| Held::new(body, place).boxed_unsync()))
     }
 
     async fn outside(
@@ -182,14 +190,14 @@ impl Link {
         connect: Option<Duration>,
     ) -> Result<Response<WasiBody>, Unsent> {
         let deadline = Deadline::at(call.deadline);
-        let share = self.enter_share(call.priority, deadline).await?;
+        let place = self.enter(call.priority, deadline).await?;
         let response = self
             .attempts(request, call, limit, |request| async move {
                 let sent = client.send(request, deadline.remaining(), connect);
                 sent.await.map_err(Unsent::Failed)
             })
             .await?;
-        Ok(response.map(|body| Held::new(body, share).boxed_unsync()))
+        Ok(response.map(|body| Held::new(body, place).boxed_unsync()))
     }
 
     /// How long a call over this link may take, whatever its caller has left.
@@ -203,23 +211,20 @@ impl Link {
             .mattering(self.priorities.of(request.method()))
     }
 
-    async fn enter_share(
+    /// Waits for a place of its own, if it has any.
+    async fn enter(
         &self,
         priority: Priority,
         deadline: Deadline,
     ) -> Result<Option<Permit>, Problem> {
-        let Some(share) = &self.share else {
+        let Some(door) = &self.door else {
             return Ok(None);
         };
-        let overloaded = |retry_after| Problem::Overloaded {
+        let entered = door.enter(priority, deadline).await.map(Some);
+        entered.map_err(|Refused { retry_after }| Problem::Overloaded {
             who: format!("link `{}`", self.name),
             retry_after,
-        };
-        match deadline.run(share.acquire(priority)).await {
-            Ok(Ok(permit)) => Ok(Some(permit)),
-            Ok(Err(refused)) => Err(overloaded(refused.retry_after)),
-            Err(elapsed) => Err(overloaded(elapsed.limit)),
-        }
+        })
     }
 
     /// Tries until there is an answer, or no further attempt is worth it.
@@ -305,12 +310,13 @@ impl Link {
     }
 }
 
-/// The part of a component's places that one link may take. Who finds them taken waits in a line of the same length.
-fn share(places: usize, wait: Option<Duration>) -> Option<Bulkhead> {
-    let settings = bulkhead::Settings {
+/// So many places of one's own. Who finds them taken waits in a line of the same length.
+fn door(places: usize, guard: &Guard) -> Option<Door> {
+    let places = Places {
         concurrency: places,
         queue: places,
-        wait: wait.unwrap_or(bulkhead::Settings::default().wait),
+        wait: guard.wait.unwrap_or(bulkhead::Settings::default().wait),
+        adaptive: guard.adaptive,
     };
-    bulkhead::Config::new(settings).ok().map(Bulkhead::new)
+    Door::new(places).ok()
 }

@@ -34,7 +34,8 @@ pub struct Policy {
     pub memory: usize,
     /// `body`: bytes that the body of a request from outside may have.
     pub body: usize,
-    /// `concurrency`: calls of the component that may run at the same time.
+    /// `concurrency`: calls of the component that may run at the same time, besides those over links that have places
+    /// of their own.
     pub concurrency: usize,
     /// `queue`: callers that may wait for one of those places; the next one is refused.
     pub queue: usize,
@@ -44,8 +45,6 @@ pub struct Policy {
     pub instances_max: Option<usize>,
     /// `instances_idle`: how long an instance waits for its next call before it goes.
     pub instances_idle: Duration,
-    /// `adaptive`: whether the platform finds out by itself how many of those places the component can really use.
-    pub adaptive: bool,
     /// `sweep`: how often the host calls `POST /internal/sweep`. A component without it has nothing to sweep.
     pub sweep: Option<Duration>,
     /// `events`: who shares the events that wake the component.
@@ -85,7 +84,6 @@ impl Default for Policy {
             instances_min: 0,
             instances_max: None,
             instances_idle: 10 * SECOND,
-            adaptive: true,
             sweep: None,
             events: Events::Shared,
             delivery_attempts: 10,
@@ -121,10 +119,11 @@ impl Policy {
         Ok(policy)
     }
 
-    /// How many instances there may be, and for how long. Beyond those that are in a call there are ones that finish
-    /// their last call, or start before another is dropped.
-    pub fn bounds(&self) -> Bounds {
-        let calls = self.concurrency + self.delivery_concurrency;
+    /// How many instances there may be, and for how long; `beside` is how many calls come over links with places of
+    /// their own. Beyond those that are in a call there are ones that finish their last call, or start before another
+    /// is dropped.
+    pub fn bounds(&self, beside: usize) -> Bounds {
+        let calls = self.concurrency + beside + self.delivery_concurrency;
         Bounds {
             min: self.instances_min,
             max: self.instances_max.unwrap_or(calls + SPARE),
@@ -159,9 +158,6 @@ impl Policy {
             &mut self.instances_min,
             count(table_ref, "instances_min", 0..=10_000)?,
         );
-        if let Some(adaptive) = table_ref.boolean("adaptive")? {
-            self.adaptive = adaptive.value;
-        }
         set(&mut self.events, events(table_ref)?);
         set(
             &mut self.delivery_attempts,

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use metrics::{counter, gauge};
 use resilience::Priority;
-use resilience::breaker::State;
+use resilience::breaker::{Breaker, State};
 
 use super::answer::{Answer, text};
 use super::routes::{Asked, Routes};
-use crate::app::Components;
 use crate::app::generation::Current;
+use crate::door::Door;
 use crate::link::switchboard::Board;
 use crate::log::{DEAD, EventLog, LogError};
 use crate::metrics::Meter;
@@ -46,8 +46,17 @@ pub fn routes(measured: Measured) -> Routes<Measured> {
 }
 
 async fn render(measured: Measured, _: Asked) -> Answer {
-    doors(&measured.current.get().components);
-    breakers(&measured.board);
+    for (id, component) in &measured.current.get().components {
+        show_door(component.door(), "component", id);
+    }
+    for link in measured.board.all() {
+        if let Some(own) = link.door() {
+            show_door(own, "link", link.name());
+        }
+        if let Some(breaker) = link.breaker() {
+            show_breaker(breaker, link.name());
+        }
+    }
     // A log that is away is no reason to hide the rest; its gauges keep what was last known.
     let is_log_here = events(&measured).await.is_ok();
     gauge!("socar_event_log_up").set(f64::from(u8::from(is_log_here)));
@@ -57,44 +66,30 @@ async fn render(measured: Measured, _: Asked) -> Answer {
     )
 }
 
-fn doors(components: &Components) {
-    for (id, component) in components {
-        let door = component.door();
-        let of = |name: &'static str, value: usize| {
-            gauge!(name, "component" => id.clone()).set(value as f64);
-        };
-        of("socar_calls_running", door.running);
-        of("socar_calls_waiting", door.waiting);
-        of("socar_concurrency_limit", door.concurrency);
-        for (priority, refused) in Priority::ALL.iter().zip(door.refused) {
-            let labels = [
-                ("component", id.clone()),
-                ("priority", priority.to_string()),
-            ];
-            counter!("socar_calls_shed_total", &labels).absolute(refused);
-        }
+/// Who is at a door: that of a component, or that of a link with places of its own.
+fn show_door(door: &Door, whose: &'static str, name: &str) {
+    let door = door.snapshot();
+    let of = |metric: &'static str, value: usize| {
+        gauge!(metric, whose => name.to_owned()).set(value as f64);
+    };
+    of("socar_calls_running", door.running);
+    of("socar_calls_waiting", door.waiting);
+    of("socar_concurrency_limit", door.concurrency);
+    for (priority, refused) in Priority::ALL.iter().zip(door.refused) {
+        let labels = [(whose, name.to_owned()), ("priority", priority.to_string())];
+        counter!("socar_calls_shed_total", &labels).absolute(refused);
     }
 }
 
-fn breakers(board: &Board) {
-    for link in board.all() {
-        let Some(breaker) = link.breaker() else {
-            continue;
-        };
-        let present = breaker.state();
-        for state in STATES {
-            let is_present = f64::from(u8::from(state == present));
-            gauge!(
-                "socar_breaker_state",
-                "link" => link.name().to_string(),
-                "state" => state.as_str()
-            )
+fn show_breaker(breaker: &Breaker, link: &str) {
+    let present = breaker.state();
+    for state in STATES {
+        let is_present = f64::from(u8::from(state == present));
+        gauge!("socar_breaker_state", "link" => link.to_owned(), "state" => state.as_str())
             .set(is_present);
-        }
-        let refused = breaker.snapshot().totals.refused;
-        counter!("socar_breaker_refused_total", "link" => link.name().to_string())
-            .absolute(refused);
     }
+    let refused = breaker.snapshot().totals.refused;
+    counter!("socar_breaker_refused_total", "link" => link.to_owned()).absolute(refused);
 }
 
 async fn events(measured: &Measured) -> Result<(), LogError> {

@@ -19,10 +19,11 @@ use crate::chaos::{Laboratory, Subject};
 use crate::client::Client;
 use crate::component::{Component, Entrances, Limits};
 use crate::database::Database;
+use crate::door::Places;
 use crate::engine::{self, Room};
 use crate::instance::Factory;
 use crate::instance::messages::Shelf;
-use crate::instance::population::Population;
+use crate::instance::population::{Bounds, Population};
 use crate::link::Link;
 use crate::link::switchboard::{Board, Switchboard};
 use crate::manifest::{self, App};
@@ -225,7 +226,7 @@ fn compiled(app: &App, state: &Path, memory: Option<usize>) -> anyhow::Result<(E
 fn room(app: &App, memory: Option<usize>) -> Room {
     let components = app.components.iter();
     let instances = components.clone().map(|component| {
-        let max = component.policy.bounds().max;
+        let max = bounds(component, app).max;
         u32::try_from(max).unwrap_or(u32::MAX / 64)
     });
     let largest = components.map(|component| component.policy.memory).max();
@@ -233,6 +234,11 @@ fn room(app: &App, memory: Option<usize>) -> Room {
         instances: instances.sum(),
         memory: memory.or(largest).unwrap_or_default(),
     }
+}
+
+fn bounds(component: &manifest::Component, app: &App) -> Bounds {
+    let beside = app.links.places_beside(component.id.as_str());
+    component.policy.bounds(beside)
 }
 
 /// All at once: a first start is mostly waiting for the compiler.
@@ -282,7 +288,7 @@ fn prepare(
                 component.id
             )
         })?;
-    let population = Population::new(component.policy.bounds());
+    let population = Population::new(bounds(component, app));
     let requests = match handles.requests {
         true => Some(Factory::new(
             engine.clone(),
@@ -304,10 +310,12 @@ fn prepare(
     let policy = &component.policy;
     let limits = Limits {
         deadline: policy.deadline,
-        concurrency: policy.concurrency,
-        queue: policy.queue,
-        wait: policy.guard.wait.unwrap_or(policy.deadline),
-        adaptive: policy.adaptive,
+        places: Places {
+            concurrency: policy.concurrency,
+            queue: policy.queue,
+            wait: policy.guard.wait.unwrap_or(policy.deadline),
+            adaptive: policy.guard.adaptive,
+        },
         body: policy.body as u64,
     };
     Ok(Component::new(

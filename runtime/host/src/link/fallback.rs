@@ -109,7 +109,8 @@ impl Substitute {
                 let deadline = Deadline::at(call.deadline);
                 let _place = understudy.enter(call.priority, deadline).await.ok()?;
                 let request = Request::from_parts(*head, full(""));
-                let answer = understudy.attempt(request, call.clone()).await;
+                let door = understudy.door();
+                let answer = understudy.attempt(request, call.clone(), door).await;
                 let mut response = answer.ok().filter(|it| !it.status().is_server_error())?;
                 response.headers_mut().append(WARNING, warning.clone());
                 Some(response)

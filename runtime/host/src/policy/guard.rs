@@ -19,8 +19,10 @@ use crate::manifest::{ConfigError, Located, known_names};
 pub struct Guard {
     /// `deadline` of a link: how long a call over it may take altogether; what the caller has left if absent.
     pub deadline: Option<Duration>,
-    /// `concurrency` of a link: how many places of its component it may take; all of them if absent.
+    /// `concurrency` of a link: places of its own, besides those of its component; it shares those if absent.
     pub concurrency: Option<usize>,
+    /// `adaptive`: whether the platform finds out by itself how many of those places can really be used.
+    pub adaptive: bool,
     /// `wait`: how long a call waits for a place; the component's deadline if absent.
     pub wait: Option<Duration>,
     /// `priority`: who goes first when not everybody can.
@@ -64,6 +66,7 @@ impl Default for Guard {
         Self {
             deadline: None,
             concurrency: None,
+            adaptive: true,
             wait: None,
             priority: Priorities::default(),
             breaker: Some(breakers::default()),
@@ -78,6 +81,9 @@ impl Guard {
     pub(super) fn overlay(&mut self, table: &mut Table) -> Result<(), ConfigError> {
         if let Some(wait) = duration(table, "wait", SECOND / 1000..=600 * SECOND)? {
             self.wait = Some(wait);
+        }
+        if let Some(written) = table.boolean("adaptive")? {
+            self.adaptive = written.value;
         }
         if let Some(written) = table.take("priority") {
             self.priority = Priorities::read(written)?;

@@ -100,6 +100,16 @@ impl Links {
         self.outbound.get(beginning).cloned().unwrap_or_default()
     }
 
+    /// How many calls of a component may come over links with places of their own, all together.
+    pub fn places_beside(&self, end: &str) -> usize {
+        let from_outside = self.from_outside.get(end);
+        let between = self.between.iter().filter(|((_, it), _)| it == end);
+        let guards = from_outside
+            .into_iter()
+            .chain(between.map(|(_, guard)| guard));
+        guards.filter_map(|guard| guard.concurrency).sum()
+    }
+
     fn overlay_component(&mut self, beginning: &str, table: Table) -> Result<(), ConfigError> {
         let mut origins = Vec::new();
         let mut outbound = self.outbound(beginning);
