@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
 mod autoscale;
+mod bystanders;
 mod capabilities;
 mod chaining;
 mod chaos;
