@@ -6,6 +6,12 @@
 //! the place of the youngest of those that matter least. Browsers may thus starve while payers fill the house, but
 //! never for longer than the bounded wait: then they are told.
 //!
+//! A queue absorbs a burst; under a lasting overload it would only make everybody late. So once somebody had to be
+//! refused, newcomers wait for a few milliseconds instead, the newest first, and are let in fresh or refused at once,
+//! until nobody is refused any more ([`door`]). This is the idea of CoDel with a queue that turns around under load
+//! (<https://queue.acm.org/detail.cfm?id=2839461>), begun by a full queue instead of an old one: a crowd that fits in is
+//! served to the last.
+//!
 //! Turning away costs one short lock, so that an overloaded service keeps its time for the calls it let in.
 
 mod door;
@@ -22,7 +28,7 @@ pub use service::{BulkheadLayer, BulkheadService};
 
 use crate::Priority;
 use crate::setting::{BadSetting, a_time, within};
-use door::{Door, Entry};
+use door::{BRIEF, Door, Entry, Ticket};
 
 /// The places of one service. Clones are the same places.
 #[derive(Clone, Debug)]
@@ -129,7 +135,11 @@ impl Bulkhead {
             priority,
             ticket,
         };
-        match tokio::time::timeout(self.0.settings.wait, place).await {
+        let patience = match ticket.is_brief {
+            true => BRIEF.min(self.0.settings.wait),
+            false => self.0.settings.wait,
+        };
+        match tokio::time::timeout(patience, place).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(queued.refused(Reason::Displaced)),
             Err(_) => Err(queued.refused(Reason::WaitedTooLong)),
@@ -166,7 +176,7 @@ impl Bulkhead {
 struct Queued<'a> {
     shared: &'a Arc<Shared>,
     priority: Priority,
-    ticket: u64,
+    ticket: Ticket,
 }
 
 impl Queued<'_> {
@@ -182,10 +192,7 @@ impl Queued<'_> {
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        self.shared
-            .door
-            .lock()
-            .leave_queue(self.priority, self.ticket);
+        self.shared.door.lock().leave_queue(self.ticket);
     }
 }
 

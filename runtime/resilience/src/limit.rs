@@ -202,6 +202,12 @@ impl fmt::Debug for Limit {
 // === impl Permit ===
 
 impl Permit {
+    /// Leaves out time in which the call was not with the service, but waited for somebody who is no part of it.
+    pub fn excluding(mut self, elsewhere: Duration) -> Self {
+        self.ticket = self.ticket.map(|ticket| ticket.later_by(elsewhere));
+        self
+    }
+
     /// Tells the limit how the call ended.
     pub fn record(mut self, outcome: Outcome) {
         if let Some(ticket) = self.ticket.take() {

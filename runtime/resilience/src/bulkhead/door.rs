@@ -1,24 +1,41 @@
 //! Who runs and who waits, behind one short lock.
 //!
-//! Nobody who waits is overtaken: as long as anybody does, every place is taken, and one that becomes free is handed
-//! to the first in line directly instead of being put up for all. A place is moved, never copied: [`Door::leave`]
-//! and [`Door::resize`] count it as running already when they hand out the sender for it.
+//! As long as anybody waits, every place is taken, and one that becomes free is handed over directly instead of being
+//! put up for all. A place is moved, never copied: [`Door::leave`] and [`Door::resize`] count it as running already when
+//! they hand out the sender for it.
+//!
+//! There are two lines. The *patient* one is first come, first served, and in calm times the only one. Once somebody was
+//! refused, there is an overload, and for [`CALM`] after the last refusal newcomers stand in the *brief* line: the
+//! newest of them goes first, and nobody stays for longer than [`BRIEF`]. If it goes on for [`LASTING`], those who came
+//! before have waited for too long to be answered in time, and are sent away.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::{Permit, Place, Snapshot};
 use crate::Priority;
 
+/// How long a newcomer waits in an overload: about as long as he would notice.
+pub(super) const BRIEF: Duration = Duration::from_millis(5);
+
+/// How long after the last refusal an overload is over.
+const CALM: Duration = Duration::from_secs(2);
+
+/// From when on an overload is more than a crowd that came at once.
+const LASTING: Duration = Duration::from_millis(100);
+
 #[derive(Debug)]
 pub(super) struct Door {
     concurrency: usize,
-    /// The most calls that may wait.
+    /// The most calls that may wait in each line.
     queue: usize,
     running: usize,
-    /// By priority, the least first; within one, in order of arrival.
-    waiting: [VecDeque<Waiter>; Priority::ALL.len()],
+    patient: Lines,
+    brief: Lines,
+    overload: Option<Overload>,
     next_ticket: u64,
     admitted: u64,
     refused: [u64; Priority::ALL.len()],
@@ -28,13 +45,31 @@ pub(super) struct Door {
 pub(super) enum Entry {
     Admitted,
     Queued {
-        ticket: u64,
+        ticket: Ticket,
         place: oneshot::Receiver<Permit>,
     },
     Refused {
         running: usize,
     },
 }
+
+/// What a waiting call can be found by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket {
+    number: u64,
+    priority: Priority,
+    pub is_brief: bool,
+}
+
+/// Somebody was refused not long ago.
+#[derive(Clone, Copy, Debug)]
+struct Overload {
+    since: Instant,
+    last: Instant,
+}
+
+/// By priority, the least first; within one, in order of arrival.
+type Lines = [VecDeque<Waiter>; Priority::ALL.len()];
 
 #[derive(Debug)]
 struct Waiter {
@@ -50,7 +85,9 @@ impl Door {
             concurrency,
             queue,
             running: 0,
-            waiting: Default::default(),
+            patient: Lines::default(),
+            brief: Lines::default(),
+            overload: None,
             next_ticket: 0,
             admitted: 0,
             refused: Default::default(),
@@ -63,26 +100,34 @@ impl Door {
             self.admitted += 1;
             return Entry::Admitted;
         }
-        if self.count_waiting() >= self.queue && !self.displace_less_than(priority) {
+        let is_brief = self.is_overloaded();
+        let lines = match is_brief {
+            true => &mut self.brief,
+            false => &mut self.patient,
+        };
+        if count(lines) >= self.queue && !displace_less_than(lines, priority) {
             self.note_refusal(priority);
             return Entry::Refused {
                 running: self.running,
             };
         }
-        let ticket = self.next_ticket;
+        let number = self.next_ticket;
         self.next_ticket += 1;
         let (sender, place) = oneshot::channel();
-        self.waiting[priority.index()].push_back(Waiter {
-            ticket,
+        lines[priority.index()].push_back(Waiter {
+            ticket: number,
             place: sender,
         });
+        let ticket = Ticket {
+            number,
+            priority,
+            is_brief,
+        };
         Entry::Queued { ticket, place }
     }
 
-    /// Sends away the youngest of those who matter least, if they matter less than this.
-    fn displace_less_than(&mut self, priority: Priority) -> bool {
-        let lesser = &mut self.waiting[..priority.index()];
-        lesser.iter_mut().any(|queue| queue.pop_back().is_some())
+    fn is_overloaded(&self) -> bool {
+        self.overload.is_some_and(|it| it.last.elapsed() < CALM)
     }
 
     /// A call ended: to whom its place goes, if anybody waits and it is still there.
@@ -101,27 +146,38 @@ impl Door {
         if self.running >= self.concurrency {
             return None;
         }
-        let next = self
-            .waiting
-            .iter_mut()
-            .rev()
-            .find_map(VecDeque::pop_front)?;
+        let lines = self.brief.iter_mut().zip(&mut self.patient).rev();
+        let next = lines
+            .filter_map(|(brief, patient)| brief.pop_back().or_else(|| patient.pop_front()))
+            .next()?;
         self.running += 1;
         self.admitted += 1;
         Some(next.place)
     }
 
     /// One who waited does not any more, for whatever reason.
-    pub fn leave_queue(&mut self, priority: Priority, ticket: u64) {
-        let queue = &mut self.waiting[priority.index()];
-        if let Ok(place) = queue.binary_search_by_key(&ticket, |waiter| waiter.ticket) {
-            queue.remove(place);
+    pub fn leave_queue(&mut self, ticket: Ticket) {
+        let lines = match ticket.is_brief {
+            true => &mut self.brief,
+            false => &mut self.patient,
+        };
+        let line = &mut lines[ticket.priority.index()];
+        if let Ok(place) = line.binary_search_by_key(&ticket.number, |waiter| waiter.ticket) {
+            line.remove(place);
         }
     }
 
     /// Counts a refusal, and tells how many run.
     pub fn note_refusal(&mut self, priority: Priority) -> usize {
         self.refused[priority.index()] += 1;
+        let now = Instant::now();
+        let begun = self.overload.filter(|it| now - it.last < LASTING);
+        let since = begun.map_or(now, |it| it.since);
+        self.overload = Some(Overload { since, last: now });
+        if now - since >= LASTING {
+            // Whoever stands there finds his place dropped.
+            self.patient.iter_mut().for_each(VecDeque::clear);
+        }
         self.running
     }
 
@@ -129,13 +185,19 @@ impl Door {
         Snapshot {
             concurrency: self.concurrency,
             running: self.running,
-            waiting: self.count_waiting(),
+            waiting: count(&self.patient) + count(&self.brief),
             admitted: self.admitted,
             refused: self.refused,
         }
     }
+}
 
-    fn count_waiting(&self) -> usize {
-        self.waiting.iter().map(VecDeque::len).sum()
-    }
+fn count(lines: &Lines) -> usize {
+    lines.iter().map(VecDeque::len).sum()
+}
+
+/// Sends away the youngest of those who matter least, if they matter less than this.
+fn displace_less_than(lines: &mut Lines, priority: Priority) -> bool {
+    let lesser = &mut lines[..priority.index()];
+    lesser.iter_mut().any(|line| line.pop_back().is_some())
 }

@@ -114,12 +114,8 @@ async fn a_full_queue_makes_room_for_what_matters_more() {
     let mut paying = queue_up(&bulkhead, Paying);
     assert_eq!(reason(look(&mut younger)), Some(Reason::Displaced));
     assert!(look(&mut elder).is_pending() && look(&mut reserving).is_pending());
-    assert_eq!(
-        reason(arrive(&bulkhead, Browsing).1),
-        Some(Reason::QueueFull)
-    );
     assert!(look(&mut paying).is_pending());
-    assert_eq!(bulkhead.snapshot().refused, [2, 0, 0]);
+    assert_eq!(bulkhead.snapshot().refused, [1, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,4 +251,62 @@ async fn places_survive_a_crowd_that_pushes_and_gives_up() {
         running, waiting, ..
     } = bulkhead.snapshot();
     assert_eq!((running, waiting), (0, 0), "a place was lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_overload_a_newcomer_waits_briefly_and_goes_first() {
+    let bulkhead = bulkhead(1, 2);
+    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, Browsing));
+    assert_eq!(
+        reason(arrive(&bulkhead, Browsing).1),
+        Some(Reason::QueueFull)
+    );
+    // From here on nobody is kept waiting who could be told at once.
+    let began = Instant::now();
+    let refused = bulkhead.acquire(Browsing).await.unwrap_err();
+    assert_eq!(refused.reason, Reason::WaitedTooLong);
+    assert!(began.elapsed() <= Duration::from_millis(10));
+
+    let mut older = queue_up(&bulkhead, Browsing);
+    let mut newest = queue_up(&bulkhead, Browsing);
+    drop(running);
+    let newest = look(&mut newest);
+    assert!(newest.is_ready() && look(&mut older).is_pending());
+    drop(newest);
+    assert!(look(&mut older).is_ready(), "he was still in time");
+    drop(older);
+    // Who came before the overload has kept his place.
+    let first = look(&mut crowd[0]);
+    assert!(first.is_ready() && look(&mut crowd[1]).is_pending());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_came_before_a_lasting_overload_is_sent_away() {
+    let bulkhead = bulkhead(1, 2);
+    let _running = bulkhead.acquire(Paying).await.unwrap();
+    let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, Browsing));
+    for _ in 0..10 {
+        assert!(bulkhead.acquire(Browsing).await.is_err());
+        assert!(look(&mut crowd[0]).is_pending(), "it may be a crowd");
+    }
+    for _ in 0..20 {
+        assert!(bulkhead.acquire(Browsing).await.is_err());
+    }
+    for waiting in &mut crowd {
+        assert_eq!(reason(look(waiting)), Some(Reason::Displaced));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overload_is_over_when_nobody_was_refused_for_a_while() {
+    let bulkhead = bulkhead(1, 1);
+    let _running = bulkhead.acquire(Browsing).await.unwrap();
+    let gives_up = queue_up(&bulkhead, Browsing);
+    assert!(bulkhead.acquire(Browsing).await.is_err());
+    drop(gives_up);
+    sleep(Duration::from_secs(3)).await;
+    let began = Instant::now();
+    assert!(bulkhead.acquire(Browsing).await.is_err());
+    assert_eq!(began.elapsed(), WAIT, "it is not calm again");
 }

@@ -237,6 +237,16 @@ impl Estimator {
 
 // === impl Ticket ===
 
+impl Ticket {
+    /// As if the call had begun so much later.
+    pub fn later_by(self, time: Duration) -> Self {
+        Self {
+            start: self.start + time,
+            ..self
+        }
+    }
+}
+
 #[cfg(test)]
 impl Ticket {
     pub fn start(self) -> Time {

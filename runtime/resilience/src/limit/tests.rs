@@ -285,3 +285,27 @@ fn limits_out_of_order_are_refused() {
         assert_eq!(Config::new(bad).unwrap_err().setting, name);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn time_spent_elsewhere_is_no_load() {
+    let ten = Duration::from_millis(10);
+    let after_a_slow_gateway = async |elsewhere: Duration| {
+        let limit = limit(settings(8));
+        for _ in 0..20 {
+            together(&limit, 2, ten, Outcome::Answered).await;
+        }
+        let before = limit.current();
+        for _ in 0..20 {
+            let permits: Vec<_> = (0..8).map(|_| limit.watch()).collect();
+            advance(50 * ten).await;
+            for permit in permits {
+                permit.excluding(elsewhere).record(Outcome::Answered);
+            }
+        }
+        (before, limit.current())
+    };
+    let (before, after) = after_a_slow_gateway(49 * ten).await;
+    assert!(after >= before, "{before} -> {after}");
+    let (before, after) = after_a_slow_gateway(Duration::ZERO).await;
+    assert!(after < before, "{before} -> {after}");
+}

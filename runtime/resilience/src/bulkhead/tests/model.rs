@@ -31,8 +31,16 @@ struct Model {
     concurrency: usize,
     queue: usize,
     running: Vec<usize>,
-    waiting: Vec<(Priority, usize)>,
+    waiting: Vec<Waiter>,
     refused: Vec<usize>,
+}
+
+#[derive(Clone, Copy)]
+struct Waiter {
+    number: usize,
+    priority: Priority,
+    /// He came in an overload. The clock stands still, so one that has begun does not end.
+    is_brief: bool,
 }
 
 impl Model {
@@ -40,32 +48,35 @@ impl Model {
         if self.running.len() < self.concurrency {
             return self.running.push(number);
         }
-        if self.waiting.len() >= self.queue {
-            let least = self.waiting.iter().map(|(priority, _)| *priority).min();
+        let is_brief = !self.refused.is_empty();
+        let in_line = self.waiting.iter().filter(|it| it.is_brief == is_brief);
+        if in_line.clone().count() >= self.queue {
+            let least = in_line.map(|it| it.priority).min();
             match least.filter(|least| *least < priority) {
                 None => return self.refused.push(number),
                 Some(least) => {
-                    let youngest = self
-                        .waiting
-                        .iter()
-                        .rposition(|(other, _)| *other == least)
-                        .unwrap();
-                    self.refused.push(self.waiting.remove(youngest).1);
+                    let is_least = |it: &Waiter| it.is_brief == is_brief && it.priority == least;
+                    let youngest = self.waiting.iter().rposition(is_least).unwrap();
+                    self.refused.push(self.waiting.remove(youngest).number);
                 }
             }
         }
-        self.waiting.push((priority, number));
+        self.waiting.push(Waiter {
+            number,
+            priority,
+            is_brief,
+        });
     }
 
     fn fill(&mut self) {
         while self.running.len() < self.concurrency && !self.waiting.is_empty() {
-            let most = self.waiting.iter().map(|(priority, _)| *priority).max();
-            let first = self
-                .waiting
-                .iter()
-                .position(|(priority, _)| Some(*priority) == most)
-                .unwrap();
-            self.running.push(self.waiting.remove(first).1);
+            let most = self.waiting.iter().map(|it| it.priority).max().unwrap();
+            let is_next =
+                |is_brief| move |it: &Waiter| it.priority == most && it.is_brief == is_brief;
+            let newest = self.waiting.iter().rposition(is_next(true));
+            let oldest = self.waiting.iter().position(is_next(false));
+            let next = newest.or(oldest).unwrap();
+            self.running.push(self.waiting.remove(next).number);
         }
     }
 }
@@ -125,8 +136,8 @@ fn compare(concurrency: usize, queue: usize, steps: Vec<Step>) -> Result<(), Tes
                 model.fill();
             }
             Step::GiveUp(index) if !model.waiting.is_empty() => {
-                let (_, gone) = model.waiting.remove(index % model.waiting.len());
-                crowd.waiting.retain(|(number, _)| *number != gone);
+                let gone = model.waiting.remove(index % model.waiting.len());
+                crowd.waiting.retain(|(number, _)| *number != gone.number);
             }
             Step::End(_) | Step::GiveUp(_) => {}
             Step::Resize(concurrency) => {
@@ -158,7 +169,7 @@ fn compare(concurrency: usize, queue: usize, steps: Vec<Step>) -> Result<(), Tes
             (running, waiting),
             (model.running.len(), model.waiting.len())
         );
-        prop_assert!(waiting <= queue);
+        prop_assert!(waiting <= 2 * queue);
     }
     Ok(())
 }
