@@ -13,6 +13,7 @@ mod delivery;
 mod fallback;
 mod isolation;
 mod listener;
+mod metrics;
 mod overload;
 mod readiness;
 mod saboteur;

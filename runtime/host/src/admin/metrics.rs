@@ -13,6 +13,7 @@ use super::answer::{Answer, text};
 use super::routes::{Asked, Routes};
 use crate::app::generation::Current;
 use crate::door::Door;
+use crate::instance::population::Census;
 use crate::link::switchboard::Board;
 use crate::log::{DEAD, EventLog, LogError};
 use crate::metrics::Meter;
@@ -48,6 +49,7 @@ pub fn routes(measured: Measured) -> Routes<Measured> {
 async fn render(measured: Measured, _: Asked) -> Answer {
     for (id, component) in &measured.current.get().components {
         show_door(component.door(), "component", id);
+        show_instances(component.census(), id);
     }
     for link in measured.board.all() {
         if let Some(own) = link.door() {
@@ -64,6 +66,15 @@ async fn render(measured: Measured, _: Asked) -> Answer {
         "text/plain; version=0.0.4; charset=utf-8",
         measured.meter.render(),
     )
+}
+
+fn show_instances(census: Census, component: &str) {
+    let of = |metric: &'static str, value: usize| {
+        gauge!(metric, "component" => component.to_owned()).set(value as f64);
+    };
+    of("socar_instances", census.alive);
+    of("socar_instances_busy", census.busy);
+    of("socar_instances_max", census.max);
 }
 
 /// Who is at a door: that of a component, or that of a link with places of its own.
