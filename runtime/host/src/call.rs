@@ -2,6 +2,7 @@
 //! nested, and whom it belongs to.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -34,6 +35,14 @@ pub struct Call {
     written: Option<Written>,
     /// Who goes first when not everybody can.
     pub priority: Priority,
+    /// How long it, and all that it causes, has waited for somebody outside of the platform.
+    abroad: Arc<AtomicU64>,
+}
+
+/// Time that a call waits for somebody outside of the platform, until it is dropped.
+pub struct Abroad<'a> {
+    call: &'a Call,
+    since: Instant,
 }
 
 impl Call {
@@ -46,6 +55,7 @@ impl Call {
             caller: None,
             written: None,
             priority: Priority::default(),
+            abroad: Arc::default(),
         }
     }
 
@@ -76,7 +86,21 @@ impl Call {
             caller: self.caller.clone(),
             written: self.written.clone(),
             priority: self.priority,
+            abroad: self.abroad.clone(),
         }
+    }
+
+    /// From now on it waits for somebody outside: no sign of load here, however long it takes.
+    pub fn go_abroad(&self) -> Abroad<'_> {
+        Abroad {
+            call: self,
+            since: Instant::now(),
+        }
+    }
+
+    /// How long it has done so until now.
+    pub fn abroad(&self) -> Duration {
+        Duration::from_nanos(self.abroad.load(Ordering::Relaxed))
     }
 
     /// The same call, which matters at least so much: what a payment asks for is part of paying.
@@ -98,6 +122,13 @@ impl Call {
     }
 }
 
+impl Drop for Abroad<'_> {
+    fn drop(&mut self) {
+        let nanoseconds = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.call.abroad.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+}
+
 fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
     if let http::header::Entry::Vacant(vacant) = headers.entry(name) {
         vacant.insert(value.clone());
@@ -116,6 +147,17 @@ mod tests {
         let patient = onward.clone().limited(Duration::from_secs(60));
         assert_eq!(patient.deadline, call.deadline);
         assert!(onward.limited(Duration::from_millis(1)).deadline < call.deadline);
+    }
+
+    #[test]
+    fn what_a_nested_call_waits_for_outside_its_caller_waits_for_too() {
+        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        let onward = call.onward();
+        let wait = Duration::from_millis(2);
+        let waiting = onward.go_abroad();
+        std::thread::sleep(wait);
+        drop(waiting);
+        assert!(call.abroad() >= wait);
     }
 
     #[test]

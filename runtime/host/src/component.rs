@@ -151,19 +151,20 @@ impl Component {
             });
         }
         let deadline = call.deadline;
-        let watched = door.watch();
+        let (watched, abroad) = (door.watch(), call.abroad());
         if let Some(chaos) = &self.chaos {
             chaos.strike_request(&call).await?;
         }
-        let trace = call.trace.clone();
-        let answer = tokio::time::timeout_at(deadline.into(), handler.handle(call, request)).await;
+        let handled = handler.handle(call.clone(), request);
+        let answer = tokio::time::timeout_at(deadline.into(), handled).await;
         let answer = match answer {
             Ok(Ok(response)) => Ok(response),
             Err(_) => Err(self.late()),
-            Ok(Err(error)) => Err(self.explain(&error, deadline, trace.id())),
+            Ok(Err(error)) => Err(self.explain(&error, deadline, call.trace.id())),
         };
         if let Some(watched) = watched {
-            watched.record(match &answer {
+            let elsewhere = call.abroad().saturating_sub(abroad);
+            watched.excluding(elsewhere).record(match &answer {
                 Ok(_) => limit::Outcome::Answered,
                 Err(Problem::DeadlineExceeded { .. }) => limit::Outcome::Lost,
                 Err(_) => limit::Outcome::Ignored,

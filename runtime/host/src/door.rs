@@ -45,12 +45,9 @@ pub struct Refused {
     pub retry_after: Duration,
 }
 
-/// How many times as many calls as processors are sure not to stand in each other's way: most of a call is waiting.
-const CALLS_PER_PROCESSOR: usize = 4;
-
-/// How much longer than undisturbed calls may take on average before there are too many. Generous, because one
-/// component answers cheap and dear requests alike.
-const TOLERANCE: f64 = 4.0;
+/// How much longer than one call for each processor calls may take on average before there are too many. What a call
+/// waits for outside of the platform is not counted, so this is about the processors (and the disk) alone.
+const TOLERANCE: f64 = 2.0;
 
 // === impl Door ===
 
@@ -111,7 +108,7 @@ fn adaptive(most: usize, places: Bulkhead) -> Result<Limit, BadSetting> {
     let processors = available_parallelism().map_or(1, usize::from);
     let config = limit::Config::new(limit::Settings {
         initial: most,
-        minimum: (CALLS_PER_PROCESSOR * processors).min(most),
+        minimum: processors.min(most),
         maximum: most,
         tolerance: TOLERANCE,
         ..limit::Settings::default()

@@ -255,6 +255,7 @@ async fn outside(
         warn!(%error, "outgoing request not sent");
         Error::InternalError(Some(error.to_string()))
     })?;
+    let _abroad = call.go_abroad();
     let response = link.send(client, request, call.onward(), &options).await?;
     Ok(paced(response, options))
 }

@@ -129,12 +129,13 @@ async fn call(
     let call = component.arriving(trace);
     call.mark(request.headers_mut());
     let gateway = &component.entrances().gateway;
-    let answer = gateway.call(component, request, call.clone(), None).await;
+    // A refusal promises nothing, and nobody is to wait for it while the house is full.
+    let answer = gateway.call(component, request, call.clone(), None).await?;
     if let Err(error) = call.settle().await {
         warn!(component = component.id(), %error, "an answer was withheld");
         return Err(Problem::NotKept);
     }
-    answer
+    Ok(answer)
 }
 
 /// Gives the URI the authority that the client meant, from the URI itself (HTTP/2) or the `Host` header (HTTP/1).
