@@ -53,6 +53,30 @@ fn some_instances_are_kept_if_the_manifest_says_so() {
 }
 
 #[test]
+fn instances_that_are_to_be_kept_are_there_before_the_first_call() {
+    let saboteur = Saboteur::start_with("instances_min = 3", &[]);
+    assert_eq!(instances(&saboteur), (3, 0));
+    // One that fails is replaced without anybody asking for it.
+    saboteur.order("/trap").problem(500, "component-trapped");
+    eventually(|| instances(&saboteur), |seen| *seen == (3, 0));
+    let answers = under_load(&saboteur, 3, || {
+        eventually(|| instances(&saboteur), |seen| *seen == (3, 3));
+    });
+    assert!(answers.iter().all(|answer| answer.status == 200));
+}
+
+#[test]
+fn a_reload_has_them_ready_too() {
+    let saboteur = Saboteur::start_with("instances_min = 2", &[]);
+    let manifest = std::fs::read_to_string(saboteur.manifest()).expect("a manifest");
+    let more = manifest.replace("instances_min = 2", "instances_min = 4");
+    std::fs::write(saboteur.manifest(), more).expect("a manifest");
+    let (is_done, said) = saboteur.reload();
+    assert!(is_done, "{said}");
+    assert_eq!(instances(&saboteur), (4, 0));
+}
+
+#[test]
 fn there_are_never_more_instances_than_allowed() {
     let saboteur = Saboteur::start_with("instances_max = 3", &[]);
     let answers = under_load(&saboteur, 9, || {

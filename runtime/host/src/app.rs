@@ -112,6 +112,7 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         laboratory.clone(),
     );
     let components = workshop.load(&plan.blueprint, FIRST)?;
+    stock(&components).await?;
 
     let (stop, stopped) = watch::channel(false);
     let health = Health::new(&app.name, &app.version);
@@ -259,15 +260,30 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     }
 }
 
+/// Instances that nobody needs go, and those that are to be kept and have failed are replaced.
 async fn tidy(current: Current, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     loop {
         tokio::select! {
-            () = tokio::time::sleep(TIDY) => {
-                current.get().components.values().for_each(|component| component.tidy());
-            }
+            () = tokio::time::sleep(TIDY) => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
+        let generation = current.get();
+        for component in generation.components.values() {
+            component.tidy();
+            if let Err(error) = component.stock().await {
+                let (component, error) = (component.id(), format!("{error:#}"));
+                warn!(component, error, "too few instances");
+            }
+        }
     }
+}
+
+async fn stock(components: &Components) -> anyhow::Result<()> {
+    for component in components.values() {
+        let stocked = component.stock().await;
+        stocked.with_context(|| format!("component `{}` does not start", component.id()))?;
+    }
+    Ok(())
 }
 
 /// The one line on standard output: whoever started the platform waits for it.

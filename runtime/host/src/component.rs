@@ -212,9 +212,31 @@ impl Component {
         Ok(())
     }
 
+    /// Has as many instances ready as are to be kept.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub async fn stock(&self) -> anyhow::Result<()> {
+        let patience = self.limits.deadline;
+        let stocked = async {
+            match (&self.requests, &self.messages) {
+                (Some(requests), _) => requests.state().stock().await,
+                (None, Some(messages)) => messages.stock().await,
+                (None, None) => Ok(()),
+            }
+        };
+        match tokio::time::timeout(patience, stocked).await {
+            Ok(stocked) => Ok(stocked?),
+            Err(_) => anyhow::bail!("an instance did not start within {patience:?}"),
+        }
+    }
+
     /// A newer build has taken over: what runs is finished, what is idle goes.
     pub fn retire(&self) {
         self.population.retire();
+        if let Some(requests) = &self.requests {
+            requests.state().clear();
+        }
         self.tidy();
     }
 

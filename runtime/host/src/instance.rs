@@ -50,7 +50,12 @@ pub struct Factory {
     grants: Arc<Grants>,
     service: ServicePre<State>,
     population: Arc<Population>,
+    /// Instances that were made ahead of the calls that will need them.
+    ready: Mutex<Vec<Made>>,
 }
+
+/// An instance, and who looks after it.
+type Made = Instance<State, Lifespan, Desk>;
 
 /// What one instance and its guardian share.
 struct Duty {
@@ -105,16 +110,29 @@ impl Factory {
             grants,
             service: ServicePre::new(instance)?,
             population,
+            ready: Mutex::default(),
         })
     }
-}
 
-impl HandlerState for Factory {
-    type StoreData = State;
-    type WorkerExpiration = Lifespan;
-    type WorkerState = Desk;
+    /// Makes instances until there are as many as are to be kept: at the start, and whenever one has failed.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub async fn stock(&self) -> wasmtime::Result<()> {
+        while self.population.is_short() {
+            let made = self.make().await?;
+            self.ready.lock().push(made);
+        }
+        Ok(())
+    }
 
-    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Lifespan, Desk>> {
+    /// Lets those go that nobody has needed yet.
+    pub fn clear(&self) {
+        let ready = std::mem::take(&mut *self.ready.lock());
+        drop(ready);
+    }
+
+    async fn make(&self) -> wasmtime::Result<Made> {
         let life = self.population.grow()?;
         let mut store = store(&self.engine, &self.grants)?;
         let service = self.service.instantiate_async(&mut store).await?;
@@ -138,6 +156,20 @@ impl HandlerState for Factory {
                 duty,
             },
         })
+    }
+}
+
+impl HandlerState for Factory {
+    type StoreData = State;
+    type WorkerExpiration = Lifespan;
+    type WorkerState = Desk;
+
+    async fn instantiate(&self) -> wasmtime::Result<Made> {
+        let ready = self.ready.lock().pop();
+        match ready {
+            Some(made) => Ok(made),
+            None => self.make().await,
+        }
     }
 }
 

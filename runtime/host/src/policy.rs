@@ -39,7 +39,7 @@ pub struct Policy {
     pub concurrency: usize,
     /// `queue`: callers that may wait for one of those places; the next one is refused.
     pub queue: usize,
-    /// `instances_min`: instances that are kept once they are there, however idle.
+    /// `instances_min`: instances that are there, however idle, also before the first call.
     pub instances_min: usize,
     /// `instances_max`: instances that may exist at the same time; enough for all calls, if it is not said.
     pub instances_max: Option<usize>,

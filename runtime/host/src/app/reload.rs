@@ -143,6 +143,7 @@ impl Reloader {
             let rehearsed = component.rehearse().await;
             rehearsed.with_context(|| format!("component `{}` does not start", component.id()))?;
         }
+        super::stock(&generation.components).await?;
         Ok((blueprint, generation))
     }
 

@@ -160,9 +160,25 @@ impl Shelf {
     async fn take(&self) -> wasmtime::Result<Resting> {
         // The one used last is the one whose memory is still warm, and lets the others grow old.
         let warm = self.idle.lock().pop();
-        if let Some(resting) = warm {
-            return Ok(resting);
+        match warm {
+            Some(resting) => Ok(resting),
+            None => self.make().await,
         }
+    }
+
+    /// Makes instances until there are as many as are to be kept.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    pub async fn stock(&self) -> wasmtime::Result<()> {
+        while self.population.is_short() {
+            let made = self.make().await?;
+            self.put_back(made);
+        }
+        Ok(())
+    }
+
+    async fn make(&self) -> wasmtime::Result<Resting> {
         let life = self.population.grow()?;
         let mut store = super::store(&self.engine, &self.grants)?;
         let guest = self.guest.instantiate_async(&mut store).await?;

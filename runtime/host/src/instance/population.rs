@@ -1,8 +1,9 @@
 //! How many instances of a component there are, and who decides that there are more or fewer.
 //!
-//! A call that finds no idle instance has one made, up to `instances_max`: so the pool grows with the load. An instance
-//! that nobody has needed for `instances_idle` goes, down to `instances_min`: so it shrinks. When a component is
-//! replaced by a newer build, its instances go as soon as they are idle.
+//! `instances_min` instances are there before anybody calls. A call that finds none idle has one made, up to
+//! `instances_max`: so the pool grows with the load. An instance that nobody has needed for `instances_idle` goes, down
+//! to `instances_min`: so it shrinks. When a component is replaced by a newer build, its instances go as soon as they
+//! are idle.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use tokio::sync::watch;
 /// The bounds of a population.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// So many are kept once they are there, however idle.
+    /// So many are there, however idle.
     pub min: usize,
     /// Never more than so many.
     pub max: usize,
@@ -87,6 +88,11 @@ impl Population {
             busy: AtomicBool::new(false),
             left: AtomicBool::new(false),
         })
+    }
+
+    /// Whether there are fewer than are to be kept.
+    pub fn is_short(&self) -> bool {
+        !self.is_retired() && self.alive.load(Ordering::Acquire) < self.bounds.min
     }
 
     /// Lets all go that are idle, now or later.
