@@ -78,6 +78,38 @@ fn a_delay_is_as_long_as_asked_for() {
 }
 
 #[test]
+fn a_host_elsewhere_is_slow_or_away_on_request() {
+    let elsewhere = Saboteur::shared().url().trim_end_matches('/');
+    let variable = format!("outside_url={elsewhere}");
+    let saboteur = Saboteur::start(&["--chaos", "--variable", &variable]);
+    let order = format!("/chain?url={elsewhere}/greet/you");
+    let outbound = |to: &str| json!({"from": "saboteur", "to": to, "seconds": 60});
+
+    let mut slow = outbound(elsewhere);
+    (slow["fault"], slow["latency_ms"]) = (json!("latency"), json!(700));
+    begin(&saboteur, &slow).is(200);
+    let begun = Instant::now();
+    let answer = saboteur.order(&order).is(200);
+    assert!(answer.text().ends_with("hello you"), "{answer}");
+    assert!(begun.elapsed() >= Duration::from_millis(700));
+    end_all(&saboteur);
+
+    let mut away = outbound("outbound");
+    away["fault"] = json!("error");
+    begin(&saboteur, &away).is(200);
+    let answer = saboteur.order(&order).is(200);
+    assert!(answer.text().contains("status 503"), "{answer}");
+    // Inside the platform nothing is different.
+    assert!(saboteur.order(CHAIN).is(200).text().ends_with("hello you"));
+    end_all(&saboteur);
+    assert!(saboteur.order(&order).is(200).text().ends_with("hello you"));
+
+    let mut nonsense = outbound("outbound");
+    nonsense["fault"] = json!("trap");
+    begin(&saboteur, &nonsense).problem(422, "invalid");
+}
+
+#[test]
 fn an_experiment_is_listed_and_ends_by_itself() {
     let saboteur = started();
     let mut experiment = on_link("error");

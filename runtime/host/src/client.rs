@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Request, Response, Version};
 use http_body_util::BodyExt as _;
@@ -12,6 +12,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use parking_lot::Mutex;
 use wasmtime_wasi_http::{Error, WasiBody};
+
+use crate::chaos::Weather;
+use crate::policy::links::origin;
 
 /// How long a connection may take when the guest does not say.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -26,9 +29,20 @@ type Connections = Pool<HttpsConnector<HttpConnector>, WasiBody>;
 
 /// Sends requests; clones share their connections.
 #[derive(Clone, Default)]
-pub struct Client(Arc<Mutex<HashMap<Duration, Connections>>>);
+pub struct Client {
+    pools: Arc<Mutex<HashMap<Duration, Connections>>>,
+    /// Where the platform makes trouble on request.
+    weather: Option<Weather>,
+}
 
 impl Client {
+    /// The same client, for experiments.
+    #[must_use]
+    pub fn with_weather(mut self, weather: Option<Weather>) -> Self {
+        self.weather = weather;
+        self
+    }
+
     /// Sends a request and waits for the head of its answer.
     ///
     /// # Errors
@@ -39,6 +53,14 @@ impl Client {
         patience: Duration,
         connect: Option<Duration>,
     ) -> Result<Response<WasiBody>, Error> {
+        let begun = Instant::now();
+        if let Some(weather) = &self.weather
+            && let Some(origin) = origin(request.uri())
+            && let Some(answer) = weather.strike(&origin, patience).await?
+        {
+            return Ok(answer);
+        }
+        let patience = patience.saturating_sub(begun.elapsed());
         let connections = self.connections(connect.unwrap_or(CONNECT));
         *request.version_mut() = Version::HTTP_11;
         let response = tokio::time::timeout(patience, connections.request(request))
@@ -49,7 +71,7 @@ impl Client {
     }
 
     fn connections(&self, connect: Duration) -> Connections {
-        let mut pools = self.0.lock();
+        let mut pools = self.pools.lock();
         let connect = if pools.len() < POOLS || pools.contains_key(&connect) {
             connect
         } else {

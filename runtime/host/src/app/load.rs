@@ -15,7 +15,7 @@ use super::{Blueprint, Components, Plan, world};
 use crate::bus::Bus;
 use crate::capability::outbound_http::{Exits, INTERNAL};
 use crate::capability::{self, Grants, State};
-use crate::chaos::{Laboratory, Subject};
+use crate::chaos::{Laboratory, Subject, Weather};
 use crate::client::Client;
 use crate::component::{Component, Entrances, Limits};
 use crate::database::Database;
@@ -94,7 +94,7 @@ impl Workshop {
                 allowed: component.allowed_outbound_hosts.clone(),
                 neighbours: neighbours.clone(),
                 links: links(component, app, &switchboard),
-                client: self.client.clone(),
+                client: self.client.clone().with_weather(self.weather(component)),
                 outbound: switchboard.outbound(component.id.as_str()),
             };
             let grants = Arc::new(self.grants(component, exits, number)?);
@@ -131,6 +131,12 @@ impl Workshop {
         let is_reached =
             !component.key_value_stores.is_empty() || !component.allowed_outbound_hosts.is_empty();
         self.database.clone().filter(|_| is_reached)
+    }
+
+    /// What the component meets outside, on a platform for experiments.
+    fn weather(&self, component: &manifest::Component) -> Option<Weather> {
+        let laboratory = self.laboratory.clone()?;
+        Some(Weather::new(laboratory, component.id.as_str().into()))
     }
 
     fn files_of(&self, number: u64) -> PathBuf {

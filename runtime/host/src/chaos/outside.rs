@@ -1,0 +1,54 @@
+//! Trouble on the way to a host elsewhere: it is slow, or answers that it cannot serve.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::{Fault, Laboratory};
+use crate::problem::full;
+
+/// What one component meets outside.
+#[derive(Clone)]
+pub struct Weather {
+    laboratory: Arc<Laboratory>,
+    component: Arc<str>,
+}
+
+impl Weather {
+    /// For the requests of this component.
+    pub fn new(laboratory: Arc<Laboratory>, component: Arc<str>) -> Self {
+        Self {
+            laboratory,
+            component,
+        }
+    }
+
+    /// What happens to a request before it leaves: nothing, or this is its answer.
+    ///
+    /// # Errors
+    /// When the delay is longer than the patience.
+    pub async fn strike(
+        &self,
+        origin: &str,
+        patience: Duration,
+    ) -> Result<Option<Response<WasiBody>>, Error> {
+        for (fault, latency) in self.laboratory.strikes(&self.component, origin) {
+            match fault {
+                Fault::Latency if latency >= patience => {
+                    tokio::time::sleep(patience).await;
+                    return Err(Error::ConnectionReadTimeout);
+                }
+                Fault::Latency => tokio::time::sleep(latency).await,
+                Fault::Error => {
+                    let mut answer = Response::new(full(""));
+                    *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                    return Ok(Some(answer));
+                }
+                Fault::Trap | Fault::Spin | Fault::Hoard | Fault::Drop => {}
+            }
+        }
+        Ok(None)
+    }
+}
