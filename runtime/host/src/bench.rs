@@ -6,20 +6,24 @@
 //! platform: figures from one machine compare with each other, not with those of another.
 //!
 //! [`journey`] is the list of what is measured, [`load`] the generator, [`platform`] the process, [`report`] the table.
+//! [`overload`] asks another question: what becomes of it when far too much is wanted.
 
 mod budget;
 mod connection;
 mod journey;
 mod load;
 mod options;
+mod overload;
 mod platform;
 mod process;
 mod report;
 mod samples;
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::budget::Budget;
@@ -39,20 +43,32 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(async {
+    runtime.block_on(async {
         tokio::select! {
-            report = measure(options) => report,
+            ended = chosen(options) => ended,
             interrupted = interrupted() => Err(interrupted?),
         }
-    })?;
-    match options.json {
-        true => println!("{}", serde_json::to_string_pretty(&report)?),
-        false => print!("{report}"),
+    })
+}
+
+async fn chosen(options: &Options) -> anyhow::Result<()> {
+    if options.overload {
+        return show(options, &overload::measure(options).await?);
     }
+    let report = measure(options).await?;
+    show(options, &report)?;
     match report.failed() {
         Some(scenario) => anyhow::bail!("no request of `{scenario}` succeeded"),
         None => Ok(()),
     }
+}
+
+fn show(options: &Options, report: &(impl Serialize + fmt::Display)) -> anyhow::Result<()> {
+    match options.json {
+        true => println!("{}", serde_json::to_string_pretty(report)?),
+        false => print!("{report}"),
+    }
+    Ok(())
 }
 
 async fn measure(options: &Options) -> anyhow::Result<Report> {

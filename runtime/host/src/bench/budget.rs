@@ -22,8 +22,13 @@ pub struct Budget {
 impl Budget {
     /// What the options can be expected to take.
     pub fn starting_now(options: &Options) -> Self {
+        Self::lasting(allowance(options))
+    }
+
+    /// So long from now.
+    pub fn lasting(span: Duration) -> Self {
         Self {
-            until: Instant::now() + allowance(options),
+            until: Instant::now() + span,
         }
     }
 

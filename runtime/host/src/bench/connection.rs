@@ -72,6 +72,11 @@ impl Target {
         Ok(Self { address, host })
     }
 
+    /// Its socket.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Connects.
     ///
     /// # Errors

@@ -173,7 +173,7 @@ impl<'a> Journey<'a> {
 
     // --- what a customer does ---
 
-    async fn register(&self, connection: &mut Connection) -> anyhow::Result<Turn> {
+    pub(super) async fn register(&self, connection: &mut Connection) -> anyhow::Result<Turn> {
         let number = self.registered.get() + 1;
         self.registered.set(number);
         // Not in the order in which they are registered: sorting shall have something to do.
@@ -192,7 +192,7 @@ impl<'a> Journey<'a> {
     }
 
     /// The reservation, or nothing when every car is taken.
-    async fn reserve(&self, connection: &mut Connection) -> anyhow::Result<Option<u64>> {
+    pub(super) async fn reserve(&self, connection: &mut Connection) -> anyhow::Result<Option<u64>> {
         let Some(car) = self.free.borrow_mut().pop() else {
             return Ok(None);
         };
@@ -239,11 +239,28 @@ impl<'a> Journey<'a> {
 
     /// Registers what the options ask for beyond the cars that are there.
     async fn register_more(&self) {
-        if self.cars() >= self.options.cars {
-            return;
+        let missing = self.options.cars.saturating_sub(self.cars());
+        if missing > 0 {
+            eprintln!("registering {missing} more cars");
+            self.register_while(|| self.cars() < self.options.cars)
+                .await;
         }
-        eprintln!("registering {} more cars", self.options.cars - self.cars());
-        let work = async |connection: &mut Connection| match self.cars() < self.options.cars {
+    }
+
+    /// Registers cars until so many are free, and waits until the view shows them.
+    pub(super) async fn stock(&self, free: usize) {
+        self.register_while(|| self.free.borrow().len() < free)
+            .await;
+        self.catch_up("register").await;
+    }
+
+    /// The cars that nobody has reserved yet; whoever takes them, has them.
+    pub(super) fn take_free(&self) -> Vec<u64> {
+        self.free.take()
+    }
+
+    async fn register_while(&self, is_wanted: impl Fn() -> bool) {
+        let work = async |connection: &mut Connection| match is_wanted() {
             true => self.register(connection).await,
             false => Ok(Turn::NothingLeft),
         };
@@ -255,7 +272,7 @@ impl<'a> Journey<'a> {
     }
 
     /// Waits until the view shows all that was done.
-    async fn catch_up(&self, after: &str) -> Delay {
+    pub(super) async fn catch_up(&self, after: &str) -> Delay {
         let wanted = Totals {
             cars: self.cars(),
             reserved: self.before.reserved + self.reserved.get() - self.cancelled.get(),
@@ -312,6 +329,7 @@ async fn look(connection: &mut Connection, path: &str) -> anyhow::Result<Turn> {
     Ok(Turn::Done)
 }
 
-fn turn(made: Option<u64>) -> Turn {
+/// Who got no car has come too late.
+pub(super) fn turn(made: Option<u64>) -> Turn {
     made.map_or(Turn::NothingLeft, |_| Turn::Done)
 }

@@ -51,6 +51,16 @@ pub struct Measured {
     pub turns: usize,
 }
 
+impl Measured {
+    /// What went well, each second.
+    pub fn per_second(&self) -> f64 {
+        match self.samples.count() {
+            0 => 0.0,
+            count => count as f64 / self.elapsed.as_secs_f64(),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Worker {
     latencies: Vec<Duration>,

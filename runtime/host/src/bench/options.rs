@@ -41,6 +41,10 @@ pub struct Options {
     #[arg(long, value_name = "PROCESS", requires = "url")]
     pub pid: Option<u32>,
 
+    /// Offer ten times as many reservations as the platform can make, as shipped and without its protection.
+    #[arg(long, conflicts_with_all = ["url", "cars", "connections"])]
+    pub overload: bool,
+
     /// Print the figures for programs.
     #[arg(long)]
     pub json: bool,

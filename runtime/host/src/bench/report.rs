@@ -96,10 +96,7 @@ impl Row {
             requests: samples.count(),
             errors: measured.errors,
             seconds,
-            requests_per_second: match samples.count() {
-                0 => 0.0,
-                count => count as f64 / seconds,
-            },
+            requests_per_second: measured.per_second(),
             p50_milliseconds: samples.percentile(50).map(milliseconds),
             p99_milliseconds: samples.percentile(99).map(milliseconds),
             max_milliseconds: samples.max().map(milliseconds),
