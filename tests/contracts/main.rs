@@ -5,4 +5,5 @@
 mod boundaries;
 mod events;
 mod manifest;
+mod policies;
 mod worlds;
