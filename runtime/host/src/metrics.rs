@@ -21,11 +21,11 @@ const GAUGES: [(&str, &str); 11] = [
         "socar_breaker_state",
         "1 for the state in which the breaker of a link is",
     ),
-    ("socar_calls_running", "calls that a component, or a link with places of its own, works on"),
     (
-        "socar_calls_waiting",
-        "calls that wait for such a place",
+        "socar_calls_running",
+        "calls that a component, or a link with places of its own, works on",
     ),
+    ("socar_calls_waiting", "calls that wait for such a place"),
     (
         "socar_concurrency_limit",
         "places that there are at present",

@@ -5,9 +5,9 @@
 //! they hand out the sender for it.
 //!
 //! There are two lines. The *patient* one is first come, first served, and in calm times the only one. Once somebody was
-//! refused, there is an overload, and for [`CALM`] after the last refusal newcomers stand in the *brief* line: the
-//! newest of them goes first, and nobody stays for longer than [`BRIEF`]. If it goes on for [`LASTING`], those who came
-//! before have waited for too long to be answered in time, and are sent away.
+//! refused, there is an overload of those who matter no more than he, and for [`CALM`] after the last refusal newcomers
+//! of their kind stand in the *brief* line: the newest goes first, and nobody stays for longer than [`BRIEF`]. If it goes
+//! on for [`LASTING`], those who came before have waited for too long to be answered in time, and are sent away.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -35,7 +35,8 @@ pub(super) struct Door {
     running: usize,
     patient: Lines,
     brief: Lines,
-    overload: Option<Overload>,
+    /// By priority of who was refused.
+    overloads: [Option<Overload>; Priority::ALL.len()],
     next_ticket: u64,
     admitted: u64,
     refused: [u64; Priority::ALL.len()],
@@ -87,7 +88,7 @@ impl Door {
             running: 0,
             patient: Lines::default(),
             brief: Lines::default(),
-            overload: None,
+            overloads: Default::default(),
             next_ticket: 0,
             admitted: 0,
             refused: Default::default(),
@@ -100,7 +101,7 @@ impl Door {
             self.admitted += 1;
             return Entry::Admitted;
         }
-        let is_brief = self.is_overloaded();
+        let is_brief = self.is_overloaded(priority);
         let lines = match is_brief {
             true => &mut self.brief,
             false => &mut self.patient,
@@ -126,8 +127,9 @@ impl Door {
         Entry::Queued { ticket, place }
     }
 
-    fn is_overloaded(&self) -> bool {
-        self.overload.is_some_and(|it| it.last.elapsed() < CALM)
+    fn is_overloaded(&self, priority: Priority) -> bool {
+        let overloads = self.overloads[priority.index()..].iter().flatten();
+        overloads.into_iter().any(|it| it.last.elapsed() < CALM)
     }
 
     /// A call ended: to whom its place goes, if anybody waits and it is still there.
@@ -171,12 +173,14 @@ impl Door {
     pub fn note_refusal(&mut self, priority: Priority) -> usize {
         self.refused[priority.index()] += 1;
         let now = Instant::now();
-        let begun = self.overload.filter(|it| now - it.last < LASTING);
+        let overload = &mut self.overloads[priority.index()];
+        let begun = overload.filter(|it| now - it.last < LASTING);
         let since = begun.map_or(now, |it| it.since);
-        self.overload = Some(Overload { since, last: now });
+        *overload = Some(Overload { since, last: now });
         if now - since >= LASTING {
             // Whoever stands there finds his place dropped.
-            self.patient.iter_mut().for_each(VecDeque::clear);
+            let lines = &mut self.patient[..=priority.index()];
+            lines.iter_mut().for_each(VecDeque::clear);
         }
         self.running
     }

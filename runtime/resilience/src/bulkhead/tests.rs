@@ -282,6 +282,21 @@ async fn in_an_overload_a_newcomer_waits_briefly_and_goes_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_overload_of_browsers_makes_no_payer_impatient() {
+    let bulkhead = bulkhead(1, 1);
+    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let _patient = queue_up(&bulkhead, Browsing);
+    for _ in 0..50 {
+        assert!(bulkhead.acquire(Browsing).await.is_err());
+    }
+    let mut paying = queue_up(&bulkhead, Paying);
+    sleep(WAIT / 2).await;
+    assert!(look(&mut paying).is_pending());
+    drop(running);
+    assert!(look(&mut paying).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_came_before_a_lasting_overload_is_sent_away() {
     let bulkhead = bulkhead(1, 2);
     let _running = bulkhead.acquire(Paying).await.unwrap();

@@ -94,7 +94,7 @@ mod tests {
         for (shipped, stripped) in shipped.components.iter().zip(&stripped.components) {
             assert_eq!(shipped.id, stripped.id);
             assert_eq!(shipped.policy.deadline, stripped.policy.deadline);
-            assert!(shipped.policy.adaptive && !stripped.policy.adaptive);
+            assert!(shipped.policy.guard.adaptive && !stripped.policy.guard.adaptive);
             assert_eq!(stripped.policy.concurrency, EVERYBODY as usize);
             assert!(stripped.policy.guard.breaker.is_none());
             assert!(stripped.source.is_absolute());

@@ -33,13 +33,15 @@ struct Model {
     running: Vec<usize>,
     waiting: Vec<Waiter>,
     refused: Vec<usize>,
+    /// The most that anybody mattered who was refused. The clock stands still, so no overload ends.
+    overload: Option<Priority>,
 }
 
 #[derive(Clone, Copy)]
 struct Waiter {
     number: usize,
     priority: Priority,
-    /// He came in an overload. The clock stands still, so one that has begun does not end.
+    /// He came in an overload.
     is_brief: bool,
 }
 
@@ -48,16 +50,17 @@ impl Model {
         if self.running.len() < self.concurrency {
             return self.running.push(number);
         }
-        let is_brief = !self.refused.is_empty();
+        let is_brief = self.overload.is_some_and(|refused| refused >= priority);
         let in_line = self.waiting.iter().filter(|it| it.is_brief == is_brief);
         if in_line.clone().count() >= self.queue {
             let least = in_line.map(|it| it.priority).min();
             match least.filter(|least| *least < priority) {
-                None => return self.refused.push(number),
+                None => return self.refuse(number, priority),
                 Some(least) => {
                     let is_least = |it: &Waiter| it.is_brief == is_brief && it.priority == least;
                     let youngest = self.waiting.iter().rposition(is_least).unwrap();
-                    self.refused.push(self.waiting.remove(youngest).number);
+                    let displaced = self.waiting.remove(youngest);
+                    self.refuse(displaced.number, least);
                 }
             }
         }
@@ -66,6 +69,11 @@ impl Model {
             priority,
             is_brief,
         });
+    }
+
+    fn refuse(&mut self, number: usize, priority: Priority) {
+        self.refused.push(number);
+        self.overload = self.overload.max(Some(priority));
     }
 
     fn fill(&mut self) {
