@@ -92,6 +92,23 @@ fn a_trigger_that_nobody_reacts_to_is_noticed() {
 }
 
 #[test]
+fn a_component_is_woken_by_what_it_reacts_to() {
+    let manifest = manifest();
+    for (component, _) in BOARD {
+        let streams = &channels(&manifest)[component];
+        let heard: Names = match event_types(&manifest, component) {
+            Some(types) => types,
+            None => Event::TYPES
+                .iter()
+                .filter(|event| streams.contains(stream_of(event)))
+                .map(|event| (*event).to_owned())
+                .collect(),
+        };
+        assert_eq!(heard, reactions(component), "event_types of `{component}`");
+    }
+}
+
+#[test]
 fn every_path_is_answered_by_its_context() {
     let manifest = manifest();
     let routes: BTreeMap<_, _> = triggers(&manifest, "http")
@@ -300,6 +317,13 @@ fn channels(manifest: &Table) -> BTreeMap<String, Names> {
         channels.entry(component).or_default().insert(channel);
     }
     channels
+}
+
+/// What the host lets through to a component; everything, if it is not said.
+fn event_types(manifest: &Table, component: &str) -> Option<Names> {
+    let policy = components(manifest)[component].get("tool")?.get("socar")?;
+    policy.get("event_types")?;
+    Some(granted(policy, "event_types"))
 }
 
 fn granted(component: &Value, key: &str) -> Names {

@@ -19,6 +19,14 @@ pub fn publish(saboteur: &Saboteur, event: &str) {
         .is(200);
 }
 
+/// JSON as it may stand in a query.
+fn escaped(event: &str) -> String {
+    let escape = |text: String, (from, to)| text.replace(from, to);
+    [("{", "%7B"), ("}", "%7D"), ("\"", "%22")]
+        .into_iter()
+        .fold(event.to_owned(), escape)
+}
+
 /// How many events the saboteur has handled.
 pub fn received(saboteur: &Saboteur) -> u32 {
     saboteur
@@ -34,6 +42,22 @@ fn an_event_reaches_its_component() {
     publish(&saboteur, "hello");
     eventually(|| received(&saboteur), |count| *count == 1);
     assert_eq!(saboteur.order("/kv/get?key=received:1").text(), "hello");
+}
+
+#[test]
+fn an_event_of_another_type_wakes_nobody() {
+    let policy = "[component.saboteur.tool.socar]\nevent_types = [\"Wanted\"]";
+    let saboteur = Saboteur::start_with(policy, &[]);
+    let event = |id, what| {
+        let event = serde_json::json!({ "id": id, "type": what, "subject": "a/1" });
+        event.to_string()
+    };
+    // One subject: had the first woken anybody, it would have been before the second.
+    publish(&saboteur, &escaped(&event("1", "Unwanted")));
+    publish(&saboteur, &escaped(&event("2", "Wanted")));
+    eventually(|| received(&saboteur), |count| *count == 1);
+    let first: serde_json::Value = saboteur.order("/kv/get?key=received:1").json();
+    assert_eq!(first["id"], "2");
 }
 
 #[test]
@@ -55,11 +79,11 @@ fn an_event_that_always_traps_is_parked_and_out_of_the_way() {
     let saboteur = Saboteur::start_with("delivery_attempts = 3", &[]);
     publish(
         &saboteur,
-        "%7B%22id%22:%221%22,%22subject%22:%22a/1%22,%22data%22:%7B%22behave%22:%22trap%22%7D%7D",
+        &escaped(r#"{"id":"1","subject":"a/1","data":{"behave":"trap"}}"#),
     );
     publish(
         &saboteur,
-        "%7B%22id%22:%222%22,%22subject%22:%22a/2%22,%22data%22:%7B%22behave%22:%22ok%22%7D%7D",
+        &escaped(r#"{"id":"2","subject":"a/2","data":{"behave":"ok"}}"#),
     );
     eventually(|| received(&saboteur), |count| *count == 1);
     let page = eventually(

@@ -1,8 +1,8 @@
 //! What travels with one call through any number of components: how long it may still take, how deep it is
 //! nested, and whom it belongs to.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -31,8 +31,8 @@ pub struct Call {
     pub trace: Trace,
     /// The component that makes it, if one does.
     pub caller: Option<Arc<str>>,
-    /// What it and all that it causes write to the embedded database.
-    written: Option<Written>,
+    /// What it and all that it causes write to the embedded database, from the first component on that could.
+    written: Arc<OnceLock<Written>>,
     /// Who goes first when not everybody can.
     pub priority: Priority,
     /// How long it, and all that it causes, has waited for somebody outside of the platform.
@@ -53,25 +53,24 @@ impl Call {
             depth: 0,
             trace,
             caller: None,
-            written: None,
+            written: Arc::default(),
             priority: Priority::default(),
             abroad: Arc::default(),
         }
     }
 
-    /// The same call, which may write to this database.
-    pub fn writing(mut self, database: Option<&Arc<Database>>) -> Self {
-        self.written = database.map(Written::from_now);
-        self
+    /// From now on the call may read and write this database.
+    pub fn touches(&self, database: &Arc<Database>) {
+        self.written.get_or_init(|| Written::from_now(database));
     }
 
-    /// Returns when a crash cannot undo what the call has written. Whatever leaves this process on its behalf waits for
-    /// that: an answer, a request to another host, a write to another store.
+    /// Returns when a crash cannot undo what the call has seen and written. Whatever leaves this process on its behalf
+    /// waits for that: an answer, a request to another host, a write to another store.
     ///
     /// # Errors
     /// If some of it may have been lost.
     pub async fn settle(&self) -> Result<(), DatabaseError> {
-        match &self.written {
+        match self.written.get() {
             Some(written) => written.settle().await,
             None => Ok(()),
         }
@@ -147,6 +146,28 @@ mod tests {
         let patient = onward.clone().limited(Duration::from_secs(60));
         assert_eq!(patient.deadline, call.deadline);
         assert!(onward.limited(Duration::from_millis(1)).deadline < call.deadline);
+    }
+
+    #[tokio::test]
+    async fn an_answer_waits_for_what_a_callee_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socar.db");
+        let database = Database::open(&path).unwrap();
+        database.create("CREATE TABLE thing (id INTEGER)").unwrap();
+        let insert = || database.write(|it| it.execute("INSERT INTO thing VALUES (1)", []));
+        let committed = || {
+            let outside = rusqlite::Connection::open(&path).unwrap();
+            let count = outside.query_row("SELECT count(*) FROM thing", [], |row| row.get(0));
+            count.unwrap_or(0_i64)
+        };
+        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        let callee = call.onward();
+        callee.touches(&database);
+        for written in 1..=100 {
+            insert().unwrap();
+            call.settle().await.unwrap();
+            assert_eq!(committed(), written);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! ([`Component::attempt`]). At most `concurrency` calls run at once; up to `queue` more wait, those that matter more
 //! first, but never past their deadline; the next one is refused on the spot.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -56,9 +57,11 @@ pub struct Component {
     entrances: Entrances,
     requests: Option<ProxyHandler<Factory>>,
     messages: Option<Shelf>,
+    /// The types of the events that wake it; every one, if absent.
+    event_types: Option<BTreeSet<String>>,
     /// Where the platform makes trouble on request.
     chaos: Option<Subject>,
-    /// The embedded database, if the component or anyone it can call writes there.
+    /// The embedded database, if the component keeps anything there.
     history: Option<Arc<Database>>,
 }
 
@@ -84,9 +87,17 @@ impl Component {
             entrances,
             requests: requests.map(ProxyHandler::new),
             messages,
+            event_types: None,
             chaos: None,
             history,
         })
+    }
+
+    /// The same component, woken by events of these types only; by every event, if there are none.
+    #[must_use]
+    pub fn woken_by(mut self, event_types: Option<BTreeSet<String>>) -> Self {
+        self.event_types = event_types;
+        self
     }
 
     /// The same component, for experiments.
@@ -98,7 +109,7 @@ impl Component {
 
     /// A call of this component that nobody inside has made.
     pub fn arriving(&self, trace: Trace) -> Call {
-        Call::arriving(trace, self.limits.deadline).writing(self.history.as_ref())
+        Call::arriving(trace, self.limits.deadline)
     }
 
     /// Its id in the manifest.
@@ -150,6 +161,7 @@ impl Component {
                 component: self.id.to_string(),
             });
         }
+        self.note(&call);
         let deadline = call.deadline;
         let (watched, abroad) = (door.watch(), call.abroad());
         if let Some(chaos) = &self.chaos {
@@ -173,6 +185,14 @@ impl Component {
         answer
     }
 
+    /// Whether an event of this type is any of its business. What names no type is.
+    pub fn reacts_to(&self, event_type: Option<&str>) -> bool {
+        match (&self.event_types, event_type) {
+            (Some(types), Some(event_type)) => types.contains(event_type),
+            _ => true,
+        }
+    }
+
     /// Has a message handled by an instance.
     ///
     /// # Errors
@@ -180,6 +200,7 @@ impl Component {
     pub async fn receive(&self, payload: Vec<u8>, call: Call) -> Result<(), Unhandled> {
         match &self.messages {
             Some(shelf) => {
+                self.note(&call);
                 let call = call.limited(self.limits.deadline);
                 if let Some(chaos) = &self.chaos {
                     chaos.strike_event(&call).await?;
@@ -244,6 +265,12 @@ impl Component {
     pub fn tidy(&self) {
         if let Some(shelf) = &self.messages {
             shelf.tidy();
+        }
+    }
+
+    fn note(&self, call: &Call) {
+        if let Some(history) = &self.history {
+            call.touches(history);
         }
     }
 

@@ -12,10 +12,11 @@ mod listener;
 mod retries;
 mod value;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::instance::population::Bounds;
-use crate::manifest::document::Table;
+use crate::manifest::document::{Table, Value};
 use crate::manifest::{ConfigError, known_names};
 use value::{bytes, count, duration, set};
 
@@ -49,6 +50,8 @@ pub struct Policy {
     pub sweep: Option<Duration>,
     /// `events`: who shares the events that wake the component.
     pub events: Events,
+    /// `event_types`: the CloudEvents `type`s that wake the component; every one, if it is not said.
+    pub event_types: Option<BTreeSet<String>>,
     /// `delivery_attempts`: how often an event is tried before it is parked among the dead letters.
     pub delivery_attempts: u32,
     /// `delivery_concurrency`: events of different subjects that are delivered at the same time.
@@ -86,6 +89,7 @@ impl Default for Policy {
             instances_idle: 10 * SECOND,
             sweep: None,
             events: Events::Shared,
+            event_types: None,
             delivery_attempts: 10,
             delivery_concurrency: 8,
             guard: Guard::default(),
@@ -114,8 +118,10 @@ impl Policy {
     /// When a key is unknown or its value makes no sense.
     pub(crate) fn read(&self, mut table: Table) -> Result<Self, ConfigError> {
         let sweep = duration(&mut table, "sweep", SECOND / 10..=3600 * SECOND)?;
+        let event_types = event_types(&mut table)?;
         let mut policy = self.clone().overlay(table)?;
         policy.sweep = sweep;
+        policy.event_types = event_types;
         Ok(policy)
     }
 
@@ -171,6 +177,21 @@ impl Policy {
         table.finish()?;
         Ok(self)
     }
+}
+
+fn event_types(table: &mut Table) -> Result<Option<BTreeSet<String>>, ConfigError> {
+    let Some(written) = table.take("event_types") else {
+        return Ok(None);
+    };
+    if written.is_empty() {
+        return Err(written.error(
+            "no event would ever reach the component",
+            "name the types it reacts to, or drop the key and its [[trigger.redis]]",
+        ));
+    }
+    let types = written.array()?.into_iter().map(Value::string);
+    let types = types.map(|found| found.map(|found| found.value));
+    types.collect::<Result<_, _>>().map(Some)
 }
 
 fn events(table: &mut Table) -> Result<Option<Events>, ConfigError> {

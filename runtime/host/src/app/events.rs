@@ -19,9 +19,10 @@ use crate::trace::Trace;
 /// Lets components react to events.
 pub struct Reactions(pub Current);
 
-/// What the host reads of an event: whose story it belongs to.
+/// What the host reads of an event: what it is, and whose story it belongs to.
 #[derive(Default, Deserialize)]
 struct Envelope {
+    r#type: Option<String>,
     traceparent: Option<String>,
     correlationid: Option<String>,
 }
@@ -69,8 +70,11 @@ impl Handler for Reactions {
                 "component `{component}` is not running"
             )));
         };
-        let trace = trace(&event);
-        let call = component.arriving(trace);
+        let envelope = Envelope::read(&event);
+        if !component.reacts_to(envelope.r#type.as_deref()) {
+            return Ok(());
+        }
+        let call = component.arriving(envelope.trace());
         component
             .receive(event.to_vec(), call)
             .await
@@ -93,20 +97,28 @@ impl Handler for Reactions {
     }
 }
 
-/// An event without an identity of its own starts a new one.
-fn trace(event: &[u8]) -> Trace {
-    let envelope: Envelope = serde_json::from_slice(event).unwrap_or_default();
-    let mut headers = HeaderMap::with_capacity(2);
-    let pairs = [
-        (TRACEPARENT, envelope.traceparent),
-        (REQUEST_ID, envelope.correlationid),
-    ];
-    for (name, value) in pairs {
-        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
-            headers.insert(name, value);
-        }
+// === impl Envelope ===
+
+impl Envelope {
+    /// Whatever a message is that is no event, it says nothing.
+    fn read(event: &[u8]) -> Self {
+        serde_json::from_slice(event).unwrap_or_default()
     }
-    Trace::of(&headers)
+
+    /// An event without an identity of its own starts a new one.
+    fn trace(self) -> Trace {
+        let mut headers = HeaderMap::with_capacity(2);
+        let pairs = [
+            (TRACEPARENT, self.traceparent),
+            (REQUEST_ID, self.correlationid),
+        ];
+        for (name, value) in pairs {
+            if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+                headers.insert(name, value);
+            }
+        }
+        Trace::of(&headers)
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +131,7 @@ mod tests {
         let event = format!(
             r#"{{"id":"1","traceparent":"{parent}","correlationid":"order-7","data":{{}}}}"#
         );
-        let found = trace(event.as_bytes());
+        let found = Envelope::read(event.as_bytes()).trace();
         assert_eq!(
             (found.parent, found.request_id.as_bytes()),
             (HeaderValue::from_static(parent), &b"order-7"[..])
@@ -128,6 +140,7 @@ mod tests {
 
     #[test]
     fn what_is_no_event_gets_a_fresh_identity() {
-        assert_ne!(trace(b"hello"), trace(b"hello"));
+        let trace = || Envelope::read(b"hello").trace();
+        assert_ne!(trace(), trace());
     }
 }

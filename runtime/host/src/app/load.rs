@@ -98,7 +98,7 @@ impl Workshop {
                 outbound: switchboard.outbound(component.id.as_str()),
             };
             let grants = Arc::new(self.grants(component, exits, number)?);
-            let history = self.history(component);
+            let history = self.history(component, app);
             let laboratory = self.laboratory.clone();
             let chaos = laboratory.map(|it| Subject::new(it, &engine, grants.clone()));
             let chaos = chaos.transpose()?;
@@ -107,7 +107,9 @@ impl Workshop {
                 clock: switchboard.from_clock(component.id.as_str()),
             };
             let ready = prepare(&linker, code, component, app, grants, history, entrances)?;
-            let ready = ready.with_chaos(chaos);
+            let ready = ready
+                .woken_by(component.policy.event_types.clone())
+                .with_chaos(chaos);
             components.insert(component.id.to_string(), Arc::new(ready));
         }
         neighbours.introduce(components.values(), self.own);
@@ -126,11 +128,13 @@ impl Workshop {
         }
     }
 
-    /// The embedded database, for a component that writes there or can call one that does.
-    fn history(&self, component: &manifest::Component) -> Option<Arc<Database>> {
-        let is_reached =
-            !component.key_value_stores.is_empty() || !component.allowed_outbound_hosts.is_empty();
-        self.database.clone().filter(|_| is_reached)
+    /// The embedded database, for a component that keeps something there: values, or events.
+    fn history(&self, component: &manifest::Component, app: &App) -> Option<Arc<Database>> {
+        let log = app.redis_address.as_deref();
+        let publishes =
+            log.is_some_and(|log| component.allowed_outbound_hosts.allows_url(log, "redis"));
+        let keeps = publishes || !component.key_value_stores.is_empty();
+        self.database.clone().filter(|_| keeps)
     }
 
     /// What the component meets outside, on a platform for experiments.

@@ -1,5 +1,6 @@
 //! A whole manifest: this repository's own, and the keys that the other tests do not touch.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -115,6 +116,19 @@ fn what_spin_accepts_and_we_need_not_is_let_through() {
     let build = car.build.as_ref().expect("a build");
     assert_eq!(build.commands, ["a", "b"]);
     assert_eq!(build.workdir, app.root.join("src"));
+}
+
+#[test]
+fn a_component_says_which_events_wake_it() {
+    let app = app("tool.socar.event_types = [\"ReservationConfirmed\"]\n");
+    let types = app
+        .component("car")
+        .expect("a car")
+        .policy
+        .event_types
+        .clone();
+    let expected = BTreeSet::from(["ReservationConfirmed".to_owned()]);
+    assert_eq!(types, Some(expected));
 }
 
 #[test]

@@ -54,6 +54,10 @@ fn a_wrong_value_in_a_component() {
                 r#"spin.toml:9: `component.car.ai_models` = ["llama2-chat"]: socar does not support AI models; remove it, or run the component on stock Spin"#,
             ),
             (
+                "tool.socar.event_types = []",
+                r#"spin.toml:9: `component.car.tool.socar.event_types` = []: no event would ever reach the component; name the types it reacts to, or drop the key and its [[trigger.redis]]"#,
+            ),
+            (
                 "dependencies = { \"a:b\" = \"1\" }",
                 r#"spin.toml:9: `component.car.dependencies` = { a:b = "1" }: socar does not support component dependencies; compose the component when building it"#,
             ),
