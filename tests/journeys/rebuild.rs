@@ -82,11 +82,11 @@ fn story(platform: &Platform) -> Vec<Car> {
     platform.settle();
     platform.view_shows(
         &cars[1],
-        &json!({"rsvStatus": "reserved", "payStatus": "paid"}),
+        &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
     platform.view_shows(
         &cars[2],
-        &json!({"rsvStatus": "cancelled", "payStatus": "cancelled"}),
+        &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
     );
     let gone = format!("/carviews/{}", gone.id);
     eventually(|| platform.get(&gone).send(), |answer| answer.status == 404);
