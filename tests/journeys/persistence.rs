@@ -32,11 +32,11 @@ fn survives(mode: Mode, stop: impl Fn(&Platform)) {
     platform.messages_become(&given_up, &[confirmed(&freed), cancelled(&freed)]);
     platform.view_shows(
         &kept,
-        &json!({"rsvStatus": "reserved", "payStatus": "paid"}),
+        &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
     platform.view_shows(
         &freed,
-        &json!({"rsvStatus": "cancelled", "payStatus": "cancelled"}),
+        &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
     );
     let before = everything(&platform);
 
