@@ -67,7 +67,7 @@ async fn settle_all<P: Platform, G: Gateway>(
     for todo in todos {
         let is_in_time = payments.platform.now().since(begun) < BUDGET;
         // One note that cannot be settled must not keep the others from it.
-        if is_in_time && matches!(settle(payments, todo).await, Ok(true)) {
+        if is_in_time && matches!(settle(payments, &todo).await, Ok(true)) {
             swept.settled += 1;
         } else {
             swept.open += 1;
@@ -79,7 +79,7 @@ async fn settle_all<P: Platform, G: Gateway>(
 /// Settles what is noted; false when it must wait.
 async fn settle<P: Platform, G: Gateway>(
     payments: &Payments<P, G>,
-    todo: Todo,
+    todo: &Todo,
 ) -> Result<bool, ChangeError<Infallible>> {
     let platform = &payments.platform;
     let Some(note) = todo.read(platform).await? else {
@@ -88,23 +88,24 @@ async fn settle<P: Platform, G: Gateway>(
     if note.age < LEFT_OVER_AFTER {
         return Ok(false);
     }
-    let (Todo::Asked(id) | Todo::Undo(id)) = todo;
-    if todo == Todo::Asked(id) && is_paid(payments, id).await? {
-        // The approval was recorded; only taking its note away had failed.
-        todo.done(platform).await;
-        return Ok(true);
-    }
-    commands::cancel::<_, _, Infallible>(payments, &note.origin, id).await?;
-    if payments.gateway.is_remote() && Todo::Undo(id).is_noted(platform).await? {
-        return Ok(false);
-    }
-    // Meanwhile another approval may have noted that it asks; its note is not ours to take.
-    if let Some(note) = todo.read(platform).await? {
-        if note.age < LEFT_OVER_AFTER {
-            return Ok(false);
+    match todo {
+        Todo::Undo(id) => {
+            commands::cancel::<_, _, Infallible>(payments, &note.origin, *id).await?;
+            if payments.gateway.is_remote() && todo.is_noted(platform).await? {
+                return Ok(false);
+            }
         }
-        todo.done(platform).await;
+        // The approval was recorded; only taking its note away had failed.
+        Todo::Asked { reservation, .. } if is_paid(payments, *reservation).await? => {}
+        Todo::Asked { reservation, .. } => {
+            // From here on nobody records what is being returned.
+            commands::cancel::<_, _, Infallible>(payments, &note.origin, *reservation).await?;
+            if payments.gateway.undo(*reservation).await.is_err() {
+                return Ok(false);
+            }
+        }
     }
+    todo.done(platform).await;
     Ok(true)
 }
 

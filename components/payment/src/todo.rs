@@ -9,10 +9,15 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// One thing to settle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Todo {
     /// The gateway is being asked to take money, and what it says is not recorded yet.
-    Asked(ReservationId),
+    Asked {
+        /// For which reservation.
+        reservation: ReservationId,
+        /// By which approval. Each has a note of its own, so that none takes away what guards another.
+        approval: String,
+    },
     /// The gateway is to hold no money of this reservation, and has not confirmed it yet.
     Undo(ReservationId),
 }
@@ -45,8 +50,17 @@ pub async fn all<P: Platform>(platform: &P) -> Result<Vec<Todo>, StoreError> {
 }
 
 impl Todo {
+    /// What one approval of a reservation writes before it asks the gateway.
+    pub fn asked<P: Platform>(platform: &P, reservation: ReservationId) -> Self {
+        let approval = format!("/{}", platform.unique());
+        Self::Asked {
+            reservation,
+            approval,
+        }
+    }
+
     /// Writes the note, or makes it new.
-    pub async fn note<P: Platform>(self, platform: &P, origin: &Origin) -> Result<(), StoreError> {
+    pub async fn note<P: Platform>(&self, platform: &P, origin: &Origin) -> Result<(), StoreError> {
         let record = Record {
             since: platform.now().as_millis(),
             correlation: origin.correlation.clone(),
@@ -59,7 +73,7 @@ impl Todo {
 
     /// Reads the note; `None` when there is none. One that cannot be read counts as old, so that
     /// what it guards is settled all the same.
-    pub async fn read<P: Platform>(self, platform: &P) -> Result<Option<Note>, StoreError> {
+    pub async fn read<P: Platform>(&self, platform: &P) -> Result<Option<Note>, StoreError> {
         let Some(value) = platform.outbox().get(&self.key()).await? else {
             return Ok(None);
         };
@@ -80,28 +94,35 @@ impl Todo {
     }
 
     /// Whether there is a note.
-    pub async fn is_noted<P: Platform>(self, platform: &P) -> Result<bool, StoreError> {
+    pub async fn is_noted<P: Platform>(&self, platform: &P) -> Result<bool, StoreError> {
         platform.outbox().exists(&self.key()).await
     }
 
     /// Takes the note away. If that fails, the sweep finds that there is nothing left to do.
-    pub async fn done<P: Platform>(self, platform: &P) {
+    pub async fn done<P: Platform>(&self, platform: &P) {
         let _ = platform.outbox().delete(&self.key()).await;
     }
 
-    fn key(self) -> String {
+    fn key(&self) -> String {
         match self {
-            Self::Asked(id) => format!("{ASKED}{id}"),
-            Self::Undo(id) => format!("{UNDO}{id}"),
+            Self::Asked {
+                reservation,
+                approval,
+            } => format!("{ASKED}{reservation}{approval}"),
+            Self::Undo(reservation) => format!("{UNDO}{reservation}"),
         }
     }
 }
 
 fn parse(key: &str) -> Option<Todo> {
-    let id = |text: &str| text.parse().ok();
-    match (key.strip_prefix(ASKED), key.strip_prefix(UNDO)) {
-        (Some(text), _) => id(text).map(Todo::Asked),
-        (_, Some(text)) => id(text).map(Todo::Undo),
-        _ => None,
+    if let Some(reservation) = key.strip_prefix(UNDO) {
+        return Some(Todo::Undo(reservation.parse().ok()?));
     }
+    let asked = key.strip_prefix(ASKED)?;
+    // An older version named no approval.
+    let (reservation, approval) = asked.split_at(asked.find('/').unwrap_or(asked.len()));
+    Some(Todo::Asked {
+        reservation: reservation.parse().ok()?,
+        approval: approval.to_owned(),
+    })
 }

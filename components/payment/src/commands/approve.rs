@@ -1,6 +1,5 @@
 //! Approve: the money of a reservation is taken, once.
 
-use super::cancel;
 use crate::{
     Payments,
     domain::{Order, Payment, Refusal},
@@ -38,10 +37,11 @@ async fn from_afar<P: Platform, G: Gateway>(
     origin: &Origin,
     order: Order,
 ) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
-    let asked = Todo::Asked(order.reservation);
-    asked.note(&payments.platform, origin).await?;
+    let platform = &payments.platform;
+    let asked = Todo::asked(platform, order.reservation);
+    asked.note(platform, origin).await?;
     if let Some(known) = payments.find(order.reservation).await? {
-        // The note stays for the sweep: another approval may be on its way under it.
+        asked.done(platform).await;
         return standing(known);
     }
     let outcome = match ask(payments, &order).await {
@@ -49,12 +49,10 @@ async fn from_afar<P: Platform, G: Gateway>(
         Err(refusal) => Err(refusal),
     };
     match &outcome {
-        Ok(_) | Err(ChangeError::Refused(Refusal::Declined(_))) => {
-            asked.done(&payments.platform).await;
-        }
+        Ok(_) | Err(ChangeError::Refused(Refusal::Declined(_))) => asked.done(platform).await,
         Err(ChangeError::Refused(Refusal::Cancelled(id))) => {
-            // The cancel came while the gateway took the money. If this fails, the note stays.
-            let _ = cancel::<P, G, Refusal>(payments, origin, *id).await;
+            // The cancel came while the gateway took the money. Whether this returns it, the sweep makes sure.
+            let _ = payments.gateway.undo(*id).await;
         }
         Err(_) => {}
     }

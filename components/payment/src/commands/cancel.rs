@@ -6,7 +6,9 @@ use kit::{ChangeError, Decision, Origin, Platform, Versioned};
 
 /// Gives up the payment of a reservation, also one that is still on its way. Cancelling twice is
 /// cancelling once. What is returned may still be [`Payment::Refunding`], when the gateway does not
-/// answer: that cannot be turned back, and the sweep finishes it.
+/// answer: that cannot be turned back, and the sweep finishes it. Where nothing was recorded, the
+/// gateway is not even asked: whoever asked it for money has noted that, and the sweep undoes it.
+/// Mostly it has just been silent, and nobody should wait for it twice.
 ///
 /// # Errors
 ///
@@ -68,16 +70,11 @@ async fn from_afar<P: Platform, G: Gateway, R>(
             })
         })
         .await?;
-    let may_hold_money = match given_up.state {
-        Payment::Refunding(_) => true,
-        Payment::Refused(_) => Todo::Asked(id).is_noted(platform).await?,
-        Payment::Paid(_) | Payment::Cancelled(_) => false,
-    };
-    if may_hold_money && payments.gateway.undo(id).await.is_err() {
-        return Ok(given_up);
-    }
     let cancelled = match given_up.state {
-        Payment::Refunding(_) => refunded(payments, origin, id).await?,
+        Payment::Refunding(_) => match payments.gateway.undo(id).await {
+            Ok(()) => refunded(payments, origin, id).await?,
+            Err(_) => return Ok(given_up),
+        },
         _ => given_up,
     };
     undo.done(platform).await;
