@@ -9,6 +9,7 @@ pub mod hal;
 pub mod json;
 pub mod paging;
 pub mod problem;
+pub mod refusal;
 pub mod relay;
 
 pub use problem::Problem;

@@ -1,7 +1,7 @@
 //! Calls to other contexts and to the world outside, each with a limit it cannot outlive.
 
 use super::within;
-use crate::http::{BODY_LIMIT, Response};
+use crate::http::{BODY_LIMIT, Response, refusal};
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -9,19 +9,28 @@ use http_body_util::Full;
 use spin_sdk::{
     http::{IncomingMessage, body::IncomingBodyExt},
     wasip3::{
-        http::types::RequestOptions,
+        http::types::{ErrorCode, RequestOptions},
         http_compat::{IncomingBody, Request, RequestOptionsExtension},
     },
 };
 use std::time::Duration;
 
-/// Why there is no answer. Whether the call took effect is then unknown.
+/// Why there is no answer. Whether the call took effect is then unknown, unless it was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
+    /// The call reached nobody: the host says so, or it could not even be made. A connection that is
+    /// refused is no proof of that, as it may have been the second one.
+    #[error("not sent: {why}")]
+    NotSent {
+        /// What was in its way, for people.
+        why: String,
+        /// After how many seconds another try makes sense, if the host says so.
+        retry_after: Option<u64>,
+    },
     /// The limit went by.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
-    /// The call never left, broke off, or its answer made no sense.
+    /// The call broke off, or its answer made no sense.
     #[error("{0}")]
     Failed(String),
 }
@@ -54,12 +63,10 @@ impl Client {
         let request = self.request(method, url, headers, body)?;
         let answer = async {
             let answer = spin_sdk::http::send(request).await;
-            let (head, body) = answer
-                .map_err(|e| CallError::Failed(format!("{e:?}")))?
-                .into_parts();
+            let (head, body) = answer.map_err(|error| self.failed(error))?.into_parts();
             let body = read(body).await.map_err(CallError::Failed)?;
             let body = body.ok_or_else(|| CallError::Failed("the answer is too large".into()))?;
-            Ok(Response::from_parts(head, body))
+            sent(Response::from_parts(head, body))
         };
         let timed_out = Err(CallError::TimedOut(self.limit));
         within(self.limit, answer).await.unwrap_or(timed_out)
@@ -72,15 +79,15 @@ impl Client {
         headers: &[(&str, &str)],
         body: String,
     ) -> Result<Request<Full<Bytes>>, CallError> {
-        let failed = |what: &str| CallError::Failed(format!("{what} cannot be sent"));
-        let uri: Uri = url.parse().map_err(|_| failed(url))?;
+        let senseless = |what: &str| not_sent(format!("{what} makes no sense"));
+        let uri: Uri = url.parse().map_err(|_| senseless(url))?;
         let length = body.len();
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         for (name, value) in headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| failed(name))?;
-            let value = HeaderValue::from_str(value).map_err(|_| failed(value))?;
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| senseless(name))?;
+            let value = HeaderValue::from_str(value).map_err(|_| senseless(value))?;
             request.headers_mut().insert(name, value);
         }
         if length > 0 {
@@ -101,6 +108,18 @@ impl Client {
         Ok(request)
     }
 
+    fn failed(&self, error: ErrorCode) -> CallError {
+        match error {
+            // The host's clock was faster than ours.
+            ErrorCode::ConnectionTimeout
+            | ErrorCode::ConnectionReadTimeout
+            | ErrorCode::HttpResponseTimeout => CallError::TimedOut(self.limit),
+            // Every host asks the manifest before anybody else.
+            ErrorCode::HttpRequestDenied => not_sent("the manifest does not allow it".into()),
+            other => CallError::Failed(format!("{other:?}")),
+        }
+    }
+
     /// Tells the host too, so that it can give up its side of the call.
     fn options(&self) -> RequestOptions {
         let options = RequestOptions::new();
@@ -110,6 +129,24 @@ impl Client {
         let _ = options.set_first_byte_timeout(nanos);
         let _ = options.set_between_bytes_timeout(nanos);
         options
+    }
+}
+
+/// The answer, unless it is the host's own to a call that it did not let out.
+fn sent(answer: Response) -> Result<Response, CallError> {
+    match refusal::was_not_sent(&answer) {
+        true => Err(CallError::NotSent {
+            why: format!("the host answers {}", answer.status()),
+            retry_after: refusal::retry_after(&answer),
+        }),
+        false => Ok(answer),
+    }
+}
+
+fn not_sent(why: String) -> CallError {
+    CallError::NotSent {
+        why,
+        retry_after: None,
     }
 }
 
