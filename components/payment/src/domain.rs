@@ -3,4 +3,4 @@
 
 mod payment;
 
-pub use payment::{Order, Payment, Receipt, Refusal};
+pub use payment::{Order, Payment, Receipt, Refusal, Silence};

@@ -183,10 +183,23 @@ impl From<Refusal> for Problem {
                 "The payment was declined",
                 format!("{} won for car {} were declined", order.amount, order.car),
             ),
-            Refusal::Unresolved(why) => Self::unavailable(why, RETRY_AFTER),
+            Refusal::NotAsked(silence) => {
+                let retry_after = silence.retry_after.unwrap_or(RETRY_AFTER);
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "payment-not-asked",
+                    "Nobody was asked for the money",
+                    silence.why,
+                )
+                .retry_after(retry_after)
+            }
+            Refusal::Unresolved(silence) => {
+                let retry_after = silence.retry_after.unwrap_or(RETRY_AFTER);
+                Self::unavailable(silence.why, retry_after)
+            }
         }
     }
 }
 
-/// Seconds after which a gateway that did not answer may do so.
+/// Seconds after which a gateway may answer that has not said when.
 const RETRY_AFTER: u64 = 2;

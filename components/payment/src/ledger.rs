@@ -2,7 +2,7 @@
 //! Its answer is a comparison, so that nothing about it can be lost.
 
 use crate::{
-    domain::Order,
+    domain::{Order, Silence},
     ports::{Approval, Gateway, NotUndone},
 };
 use events::ReservationId;
@@ -36,9 +36,9 @@ impl Gateway for Ledger {
             Ok(Some(limit)) if order.amount > *limit => Approval::Declined,
             Ok(_) => Approval::Approved,
             // Guessing a limit would take money that should not be taken, or refuse all of it.
-            Err(text) => Approval::Unknown(format!(
+            Err(text) => Approval::NotAsked(Silence::new(format!(
                 "the variable payment_limit is `{text}`, where an amount in won belongs"
-            )),
+            ))),
         }
     }
 
@@ -77,7 +77,10 @@ mod tests {
     #[test]
     fn a_limit_that_is_no_amount_approves_nothing() {
         for text in ["1e6", "-1", "lots"] {
-            assert!(matches!(approve(text, 1), Approval::Unknown(why) if why.contains(text)));
+            let approval = approve(text, 1);
+            assert!(
+                matches!(approval, Approval::NotAsked(Silence { why, .. }) if why.contains(text))
+            );
         }
     }
 }

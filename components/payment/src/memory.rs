@@ -2,7 +2,7 @@
 //! silent in every way a real one can, and lets a request arrive after its caller gave up.
 
 use crate::{
-    domain::Order,
+    domain::{Order, Silence},
     ports::{Approval, Gateway, NotUndone},
 };
 use events::ReservationId;
@@ -19,6 +19,8 @@ pub enum Behaviour {
     Approves,
     /// The money is not taken.
     Declines,
+    /// The request is not even sent, and may be in a minute.
+    IsCutOff,
     /// The money is not taken, and nobody says so.
     Fails,
     /// The money is taken, and nobody says so.
@@ -61,15 +63,22 @@ impl Gateway for MemoryGateway {
     }
 
     async fn approve(&self, order: &Order) -> Approval {
-        self.asked.set(self.asked.get() + 1);
+        let behaviour = self.behaviour.get();
+        if behaviour != Behaviour::IsCutOff {
+            self.asked.set(self.asked.get() + 1);
+        }
         let id = order.reservation;
-        let silence = Approval::Unknown("the gateway does not answer".into());
-        match self.behaviour.get() {
+        let silence = Approval::Unknown(Silence::new("the gateway does not answer"));
+        match behaviour {
             Behaviour::Approves => {
                 self.held.borrow_mut().insert(id);
                 Approval::Approved
             }
             Behaviour::Declines => Approval::Declined,
+            Behaviour::IsCutOff => Approval::NotAsked(Silence {
+                why: "the gateway is cut off".into(),
+                retry_after: Some(60),
+            }),
             Behaviour::Fails => silence,
             Behaviour::TakesSilently => {
                 self.held.borrow_mut().insert(id);

@@ -5,7 +5,7 @@
     reason = "guests run on one thread: no future here needs to be Send"
 )]
 
-use crate::domain::Order;
+use crate::domain::{Order, Silence};
 use events::ReservationId;
 
 /// What became of a request to take money.
@@ -15,8 +15,10 @@ pub enum Approval {
     Approved,
     /// It is not, and will not be.
     Declined,
-    /// Nobody can say; why, for people.
-    Unknown(String),
+    /// Nobody asked the gateway for it: there is nothing to return.
+    NotAsked(Silence),
+    /// Nobody can say.
+    Unknown(Silence),
 }
 
 /// The gateway did not confirm that it holds no money; why, for people.

@@ -12,8 +12,8 @@ use kit::{ChangeError, Decision, Origin, Platform, Versioned, numbering};
 ///
 /// # Errors
 ///
-/// [`Refusal::Cancelled`], [`Refusal::Declined`], [`Refusal::Unresolved`], and what the store
-/// cannot do: in the last two cases the caller should cancel.
+/// [`Refusal::Cancelled`], [`Refusal::Declined`], [`Refusal::NotAsked`], [`Refusal::Unresolved`], and
+/// what the store cannot do: in the last two cases the caller should cancel.
 pub async fn approve<P: Platform, G: Gateway>(
     payments: &Payments<P, G>,
     origin: &Origin,
@@ -49,7 +49,9 @@ async fn from_afar<P: Platform, G: Gateway>(
         Err(refusal) => Err(refusal),
     };
     match &outcome {
-        Ok(_) | Err(ChangeError::Refused(Refusal::Declined(_))) => asked.done(platform).await,
+        Ok(_) | Err(ChangeError::Refused(Refusal::Declined(_) | Refusal::NotAsked(_))) => {
+            asked.done(platform).await;
+        }
         Err(ChangeError::Refused(Refusal::Cancelled(id))) => {
             // The cancel came while the gateway took the money. Whether this returns it, the sweep makes sure.
             let _ = payments.gateway.undo(*id).await;
@@ -66,7 +68,8 @@ async fn ask<P: Platform, G: Gateway>(
     let refusal = match payments.gateway.approve(order).await {
         Approval::Approved => return Ok(()),
         Approval::Declined => Refusal::Declined(*order),
-        Approval::Unknown(why) => Refusal::Unresolved(why),
+        Approval::NotAsked(silence) => Refusal::NotAsked(silence),
+        Approval::Unknown(silence) => Refusal::Unresolved(silence),
     };
     Err(ChangeError::Refused(refusal))
 }

@@ -38,6 +38,15 @@ pub enum Payment {
     Refused(ReservationId),
 }
 
+/// Why whoever takes the money has given no useful answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// What happened, for people.
+    pub why: String,
+    /// After how many seconds another try makes sense, if anybody has said so.
+    pub retry_after: Option<u64>,
+}
+
 /// Why there is no payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -47,8 +56,20 @@ pub enum Refusal {
     Cancelled(ReservationId),
     /// Whoever takes the money says no. Nothing was taken.
     Declined(Order),
-    /// Whoever takes the money did not say whether he did; why, for people.
-    Unresolved(String),
+    /// Whoever takes the money was not asked for it. Nothing was taken.
+    NotAsked(Silence),
+    /// Whoever takes the money did not say whether he did.
+    Unresolved(Silence),
+}
+
+impl Silence {
+    /// One of which nobody knows how long it will last.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            retry_after: None,
+        }
+    }
 }
 
 impl Payment {

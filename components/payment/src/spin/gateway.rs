@@ -5,13 +5,16 @@
 //! would approve what nobody paid.
 
 use crate::{
-    domain::Order,
+    domain::{Order, Silence},
     ledger::Ledger,
     ports::{Approval, Gateway, NotUndone},
 };
 use events::ReservationId;
 use http::{Method, StatusCode};
-use kit::spin::Client;
+use kit::{
+    http::{Response, refusal},
+    spin::{CallError, Client},
+};
 use serde_json::json;
 use spin_sdk::variables;
 use std::time::Duration;
@@ -62,7 +65,7 @@ impl Gateway for AnyGateway {
         match self {
             Self::Ledger(ledger) => ledger.approve(order).await,
             Self::Http(gateway) => gateway.approve(order).await,
-            Self::Unreadable(why) => Approval::Unknown(why.clone()),
+            Self::Unreadable(why) => Approval::NotAsked(Silence::new(why)),
         }
     }
 
@@ -93,11 +96,8 @@ impl HttpGateway {
         url: &str,
         headers: &[(&str, &str)],
         body: String,
-    ) -> Result<StatusCode, String> {
-        let answer = Client::new(LIMIT).call(method, url, headers, body).await;
-        answer
-            .map(|answer| answer.status())
-            .map_err(|error| format!("the payment gateway does not answer: {error}"))
+    ) -> Result<Response, CallError> {
+        Client::new(LIMIT).call(method, url, headers, body).await
     }
 }
 
@@ -115,23 +115,39 @@ impl Gateway for HttpGateway {
         // A string of RFC 8941, quotes included.
         let key = format!("\"rsv-{}\"", order.reservation);
         let headers = [("idempotency-key", key.as_str())];
-        match self
+        let answer = self
             .call(Method::POST, &self.url, &headers, body.to_string())
-            .await
-        {
-            Ok(status) if status.is_success() => Approval::Approved,
-            Ok(StatusCode::PAYMENT_REQUIRED) => Approval::Declined,
-            Ok(status) => Approval::Unknown(format!("the payment gateway answers {status}")),
-            Err(silence) => Approval::Unknown(silence),
+            .await;
+        match answer {
+            Ok(answer) if answer.status().is_success() => Approval::Approved,
+            Ok(answer) if answer.status() == StatusCode::PAYMENT_REQUIRED => Approval::Declined,
+            Ok(answer) => Approval::Unknown(Silence {
+                why: senseless(answer.status()),
+                retry_after: refusal::retry_after(&answer),
+            }),
+            Err(CallError::NotSent { why, retry_after }) => Approval::NotAsked(Silence {
+                why: format!("the payment gateway was not asked: {why}"),
+                retry_after,
+            }),
+            Err(error) => Approval::Unknown(Silence::new(silent(&error))),
         }
     }
 
     async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
         let url = format!("{}/{id}", self.url);
-        match self.call(Method::DELETE, &url, &[], String::new()).await {
+        let answer = self.call(Method::DELETE, &url, &[], String::new()).await;
+        match answer.map(|answer| answer.status()) {
             Ok(status) if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
-            Ok(status) => Err(NotUndone(format!("the payment gateway answers {status}"))),
-            Err(silence) => Err(NotUndone(silence)),
+            Ok(status) => Err(NotUndone(senseless(status))),
+            Err(error) => Err(NotUndone(silent(&error))),
         }
     }
+}
+
+fn senseless(status: StatusCode) -> String {
+    format!("the payment gateway answers {status}")
+}
+
+fn silent(error: &CallError) -> String {
+    format!("the payment gateway does not answer: {error}")
 }

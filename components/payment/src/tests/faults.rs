@@ -122,6 +122,7 @@ fn an_approval_that_dies_at_a_gateway_leaves_no_money_behind() {
     for behaviour in [
         Behaviour::Approves,
         Behaviour::Declines,
+        Behaviour::IsCutOff,
         Behaviour::Fails,
         Behaviour::TakesSilently,
         Behaviour::IsLate,

@@ -1,6 +1,7 @@
 //! Approving and cancelling with a gateway elsewhere: what it is asked, and when.
 
 use super::*;
+use crate::domain::Silence;
 use crate::memory::Behaviour;
 use crate::ports::{Approval, NotUndone};
 use crate::todo::Todo;
@@ -42,6 +43,33 @@ fn a_decline_leaves_no_payment_and_nothing_to_settle() {
     ));
     assert_eq!(list(&payments), (vec![], 0));
     assert_eq!(notes(&payments.platform), [""; 0]);
+}
+
+#[test]
+fn a_gateway_that_was_not_asked_leaves_nothing_to_settle() {
+    let payments = with_gateway();
+    payments.gateway.behaviour.set(Behaviour::IsCutOff);
+    let refused = approve(&payments);
+    assert!(matches!(
+        refused,
+        Err(ChangeError::Refused(Refusal::NotAsked(_)))
+    ));
+    assert_eq!(notes(&payments.platform), [""; 0]);
+    cancel(&payments).unwrap();
+    sweep_once(&payments);
+    assert_eq!(payments.gateway.undone.get(), 0);
+}
+
+#[test]
+fn one_approval_that_asked_nobody_does_not_speak_for_another() {
+    let payments = with_gateway();
+    payments.gateway.behaviour.set(Behaviour::TakesSilently);
+    assert!(approve(&payments).is_err());
+    payments.gateway.behaviour.set(Behaviour::IsCutOff);
+    assert!(approve(&payments).is_err());
+    assert!(payments.gateway.holds(RESERVATION));
+    sweep_once(&payments);
+    assert!(!payments.gateway.holds(RESERVATION));
 }
 
 #[test]
@@ -184,7 +212,7 @@ impl Gateway for AskedMeanwhile<'_> {
     }
 
     async fn approve(&self, _: &Order) -> Approval {
-        Approval::Unknown("it does not answer".into())
+        Approval::Unknown(Silence::new("it does not answer"))
     }
 
     async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {

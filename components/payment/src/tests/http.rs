@@ -157,6 +157,16 @@ fn an_unknown_outcome_says_when_to_try_again() {
 }
 
 #[test]
+fn a_gateway_that_was_not_asked_is_told_apart_and_when_it_may_be() {
+    let payments = with_gateway();
+    let behaviour = &payments.gateway.behaviour;
+    behaviour.set(crate::memory::Behaviour::IsCutOff);
+    let answer = pay(&payments, 7, 50);
+    assert_problem(&answer, 503, "payment-not-asked");
+    assert_eq!(answer.headers()[header::RETRY_AFTER], "60");
+}
+
+#[test]
 fn an_order_must_say_who_pays_how_much_for_what() {
     let payments = with_ledger("");
     for (order, field) in [
