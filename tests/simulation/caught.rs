@@ -73,6 +73,11 @@ fn a_gateway_that_is_called_without_a_note_is_caught() {
 }
 
 #[test]
+fn a_gateway_call_that_is_denied_is_caught() {
+    caught(Defect::DeniesWhatWasAsked, "charges at the gateway");
+}
+
+#[test]
 fn a_hold_that_is_released_twice_is_caught() {
     caught(Defect::ReleasesTwice, "customers at a time");
 }

@@ -25,6 +25,8 @@ pub enum Defect {
     ApprovesAfterCancel,
     /// Calls of the gateway are not noted.
     NotesNoGatewayCall,
+    /// The gateway was asked, and is said not to have been.
+    DeniesWhatWasAsked,
     /// A hold is released twice, the second time whoever holds the car by then.
     ReleasesTwice,
     /// A rejection frees the car neither by its release nor by its event; one of the two would do.

@@ -42,7 +42,8 @@ pub struct Weather {
     pub denies_swaps: bool,
     /// Whether the money is taken by somebody elsewhere.
     pub has_gateway: bool,
-    /// Whether reservations cut off contexts that are sick, as they do where no host does it.
+    /// Whether reservations cut off contexts that are sick, as they do where no host does it, and
+    /// somebody the gateway.
     pub has_breakers: bool,
     /// Whether the lists are compared with what there is, which costs time.
     pub has_readers: bool,
@@ -130,6 +131,11 @@ impl Weather {
             true => dice.pick(&[Fate::Fails, Fate::Unheard, Fate::Late]),
             false => Fate::Works,
         }
+    }
+
+    /// Whether the gateway is not even asked.
+    pub fn cuts_off(&self, dice: &Dice) -> bool {
+        self.has_breakers && !self.is_calm() && dice.one_in(self.losses)
     }
 
     /// What becomes of a call to a context before it arrives.

@@ -17,8 +17,19 @@ pub struct Unreachable {
     pub what: String,
     /// After how many seconds another try makes sense, if the other side said so.
     pub retry_after: Option<u64>,
-    /// Whether the call may have taken effect all the same. One that was never made has not.
-    pub may_have_arrived: bool,
+    /// What it may have done all the same.
+    pub aftermath: Aftermath,
+}
+
+/// What a call may have done that brought no useful answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aftermath {
+    /// Nothing: it was never made, or the other side says that it did nothing.
+    Nothing,
+    /// What it should, perhaps; the other side answers, and can be asked to undo it.
+    Unknown,
+    /// What it should, perhaps; the other side was waited for in vain.
+    Silence,
 }
 
 impl From<CutOff> for Unreachable {
@@ -26,7 +37,7 @@ impl From<CutOff> for Unreachable {
         Self {
             what: cut_off.to_string(),
             retry_after: Some(cut_off.retry_after),
-            may_have_arrived: false,
+            aftermath: Aftermath::Nothing,
         }
     }
 }

@@ -4,11 +4,18 @@
 mod cars;
 mod payments;
 
-use crate::{Desk, guarded::Guarded, http, ports::Unreachable, reactions};
+use crate::{
+    Desk,
+    guarded::Guarded,
+    http,
+    ports::{Aftermath, Unreachable},
+    reactions,
+};
+use ::http::StatusCode;
 use cars::SpinCars;
 use kit::{
     Breaker,
-    http::Response,
+    http::{Response, refusal},
     spin::{CallError, SpinPlatform},
 };
 use payments::SpinPayments;
@@ -58,21 +65,26 @@ async fn desk(platform: &SpinPlatform) -> SpinDesk<'_> {
 
 /// An answer that tells nothing about what became of the call.
 fn senseless(context: &str, response: &Response) -> Unreachable {
-    let retry_after = response.headers().get("retry-after");
     Unreachable {
         what: format!("the {context} context answered {}", response.status()),
-        retry_after: retry_after
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.parse().ok()),
-        may_have_arrived: true,
+        retry_after: refusal::retry_after(response),
+        aftermath: match response.status() {
+            StatusCode::GATEWAY_TIMEOUT => Aftermath::Silence,
+            _ => Aftermath::Unknown,
+        },
     }
 }
 
 /// A call without an answer.
 fn silent(context: &str, error: &CallError) -> Unreachable {
+    let (retry_after, aftermath) = match error {
+        CallError::NotSent { retry_after, .. } => (*retry_after, Aftermath::Nothing),
+        CallError::TimedOut(_) => (None, Aftermath::Silence),
+        CallError::Failed(_) => (None, Aftermath::Unknown),
+    };
     Unreachable {
         what: format!("the {context} context: {error}"),
-        retry_after: None,
-        may_have_arrived: true,
+        retry_after,
+        aftermath,
     }
 }

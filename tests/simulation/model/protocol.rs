@@ -124,11 +124,11 @@ impl State {
             Action::GoOn(who) => self.calls[who] = self.work(who, self.calls[who], twist),
             Action::TimeOut(who) => {
                 let undo = match self.calls[who] {
-                    Work::AwaitPayment => Undo::All,
+                    Work::AwaitPayment => Undo::HoldAtFirst,
                     _ => Undo::Hold,
                 };
                 self.calls[who] = match (twist, undo) {
-                    (Twist::UndoesBeforeItRejects, Undo::All) => Work::CancelPayment,
+                    (Twist::UndoesBeforeItRejects, Undo::HoldAtFirst) => Work::CancelPayment,
                     _ => Work::Reject(undo),
                 };
             }
@@ -182,8 +182,11 @@ impl State {
                 self.step(who, |reservation| reservation.reject(reason, at(), ""));
                 match (self.stage(who), undo) {
                     (Some(Stage::Rejected { .. }), Undo::Nothing) => Work::End,
-                    (Some(Stage::Rejected { .. }), Undo::Hold) => Work::Release,
+                    (Some(Stage::Rejected { .. }), Undo::Hold) => Work::Release { is_last: true },
                     (Some(Stage::Rejected { .. }), Undo::All) => Work::CancelPayment,
+                    (Some(Stage::Rejected { .. }), Undo::HoldAtFirst) => {
+                        Work::Release { is_last: false }
+                    }
                     // A payment that was thought lost came first.
                     _ => Work::Over,
                 }
@@ -199,9 +202,9 @@ impl State {
             }
             Work::CancelPayment => {
                 self.cancel_payment(who, twist);
-                Work::Release
+                Work::Release { is_last: true }
             }
-            Work::Release => {
+            Work::Release { is_last } => {
                 let released = match twist {
                     Twist::ReleaseLeavesNoTrace => self.car.free(id(who)),
                     _ => self.car.give_up(id(who)),
@@ -211,7 +214,8 @@ impl State {
                 }
                 match self.stage(who) {
                     Some(Stage::Requested) => Work::Reject(Undo::Nothing),
-                    _ => Work::End,
+                    _ if is_last => Work::End,
+                    _ => Work::Over,
                 }
             }
             Work::Refund => {

@@ -33,7 +33,10 @@ pub enum Work {
         is_paid: bool,
     },
     CancelPayment,
-    Release,
+    /// Whether all is undone then.
+    Release {
+        is_last: bool,
+    },
     Refund,
     Cancel,
     End,
@@ -47,6 +50,8 @@ pub enum Undo {
     Nothing,
     Hold,
     All,
+    /// What can be undone without the payment context; the rest is left to the sweep.
+    HoldAtFirst,
 }
 
 /// Who reacts to events in a way that matters to others.

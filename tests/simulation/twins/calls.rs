@@ -10,13 +10,16 @@ use kit::{
     Origin,
     http::{Request, Response},
 };
-use reservation::ports::{Approval, Cars, Hold, Payments, Release, Unreachable};
+use reservation::ports::{Aftermath, Approval, Cars, Hold, Payments, Release, Unreachable};
 use serde_json::{Value, json};
 use std::{cell::RefCell, rc::Rc};
 
 /// How long the Spin adapters wait for the car and the payment context, in milliseconds.
 const CAR_PATIENCE: u64 = 1_500;
 const PAYMENT_PATIENCE: u64 = 2_500;
+
+/// How payment says that it has asked nobody for money.
+const NOT_ASKED: &str = "https://socar.dev/problems/payment-not-asked";
 
 /// Where an answer goes. The first one counts, and giving up is an answer too.
 #[derive(Debug, Default)]
@@ -131,13 +134,17 @@ impl Payments for SimPayments {
         car: CarId,
         amount: u64,
     ) -> Result<Approval, Unreachable> {
-        let body = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
-        let answer = self.call(origin, Method::POST, "", &body).await?;
+        let order = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
+        let answer = self.call(origin, Method::POST, "", &order).await?;
         match answer.status().as_u16() {
             200 | 201 => Ok(Approval::Paid(
                 payment(&answer)?.ok_or_else(|| senseless(&answer))?,
             )),
             402 => Ok(Approval::Declined),
+            503 if body(&answer)["type"] == NOT_ASKED => Err(Unreachable {
+                aftermath: Aftermath::Nothing,
+                ..senseless(&answer)
+            }),
             _ => Err(senseless(&answer)),
         }
     }
@@ -203,7 +210,7 @@ fn senseless(answer: &Response) -> Unreachable {
     Unreachable {
         what: format!("answered {}", answer.status()),
         retry_after: None,
-        may_have_arrived: true,
+        aftermath: Aftermath::Unknown,
     }
 }
 
@@ -211,6 +218,6 @@ fn silence() -> Unreachable {
     Unreachable {
         what: "silence".into(),
         retry_after: None,
-        may_have_arrived: true,
+        aftermath: Aftermath::Silence,
     }
 }

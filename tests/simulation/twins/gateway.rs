@@ -1,10 +1,10 @@
 //! The twin of the payment gateway: it keeps books, so that nobody can be charged or refunded twice
 //! without its being seen. In half of the schedules it is a ledger, which cannot fail and keeps none.
 
-use crate::{weather::Fate, world::World};
+use crate::{defects::Defect, weather::Fate, world::World};
 use events::ReservationId;
 use payment::{
-    domain::Order,
+    domain::{Order, Silence},
     ports::{Approval, Gateway, NotUndone},
 };
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
@@ -72,6 +72,13 @@ impl Gateway for SimGateway {
             return Approval::Approved;
         }
         let id = order.reservation;
+        if self.world.weather.cuts_off(&self.world.dice) {
+            if self.world.has(Defect::DeniesWhatWasAsked) {
+                self.charge(id)();
+            }
+            self.world.note(|| format!("nobody asks for {id}"));
+            return Approval::NotAsked(Silence::new("cut off"));
+        }
         let charge = self.charge(id);
         self.world
             .turn(|| format!("the gateway charges {id}"))
@@ -88,7 +95,7 @@ impl Gateway for SimGateway {
         }
         self.world
             .is_not_answered(|| format!("no answer ({fate:?})"));
-        Approval::Unknown("silence".into())
+        Approval::Unknown(Silence::new("silence"))
     }
 
     async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {

@@ -5,11 +5,15 @@
 //! knows of it; the reservation is stored before the hold, so a hold never belongs to nobody; the
 //! rejection is stored before anything is undone, so a payment that arrives late finds a closed
 //! door. Undoing is idempotent, and the note stays until it is done.
+//!
+//! Where payment was not asked, or says that it has asked nobody, it is not told to cancel. Should
+//! another attempt under the same number have been paid, PaymentApproved meets the rejection, and is
+//! returned then.
 
 use crate::{
     Desk,
     domain::{Reason, Refusal, Reservation, Stage},
-    ports::{Approval, Cars, Hold, Payments, Release, Unreachable},
+    ports::{Aftermath, Approval, Cars, Hold, Payments, Release, Unreachable},
 };
 use events::{CarId, ReservationId};
 use kit::{ChangeError, Origin, Platform, Versioned};
@@ -50,9 +54,10 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
             }),
             Ok(Approval::Declined) => saga.reject(Reason::PaymentDeclined, Undo::Hold, None).await,
             Err(silence) => {
-                let undo = match silence.may_have_arrived {
-                    true => Undo::All,
-                    false => Undo::Hold,
+                let undo = match silence.aftermath {
+                    Aftermath::Nothing => Undo::Hold,
+                    Aftermath::Unknown => Undo::All,
+                    Aftermath::Silence => Undo::HoldAtFirst,
                 };
                 saga.reject(Reason::PaymentUnreachable, undo, Some(silence))
                     .await
@@ -64,9 +69,9 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
         }
         Ok(Hold::UnknownCar) => saga.reject(Reason::UnknownCar, Undo::Nothing, None).await,
         Err(silence) => {
-            let undo = match silence.may_have_arrived {
-                true => Undo::Hold,
-                false => Undo::Nothing,
+            let undo = match silence.aftermath {
+                Aftermath::Nothing => Undo::Nothing,
+                Aftermath::Unknown | Aftermath::Silence => Undo::Hold,
             };
             saga.reject(Reason::CarUnreachable, undo, Some(silence))
                 .await
@@ -80,6 +85,9 @@ enum Undo {
     Nothing,
     Hold,
     All,
+    /// All, but the payment context has just been waited for in vain: the customer does not wait for
+    /// it again, as the sweep will ask it in any case.
+    HoldAtFirst,
 }
 
 /// One reservation on its way.
@@ -106,7 +114,7 @@ impl<P: Platform, C: Cars, Y: Payments> Saga<'_, P, C, Y> {
             .await?;
         // A payment that was thought unknown may have arrived first: then the reservation stands.
         let is_rejected = matches!(reservation.state.stage, Stage::Rejected { .. });
-        if is_rejected && self.undo(undo).await == Ok(Release::Released) {
+        if is_rejected && self.undo(undo).await {
             self.desk.end(self.id).await;
         }
         let retry_after = silence.map(|silence| silence.retry_after.unwrap_or(RETRY_AFTER));
@@ -116,18 +124,21 @@ impl<P: Platform, C: Cars, Y: Payments> Saga<'_, P, C, Y> {
         })
     }
 
-    /// What is not done here stays noted, and the sweep does it.
-    async fn undo(&self, undo: Undo) -> Result<Release, Unreachable> {
-        if undo == Undo::All {
-            self.desk.payments.cancel(self.origin, self.id).await?;
-        }
-        match undo {
-            Undo::Nothing => Ok(Release::Released),
-            Undo::Hold | Undo::All => {
-                let cars = &self.desk.cars;
-                cars.release(self.origin, self.car, self.id).await
-            }
-        }
+    /// Whether nothing is left to be undone. What is not done here stays noted, and the sweep does it.
+    async fn undo(&self, undo: Undo) -> bool {
+        let Self {
+            desk, origin, id, ..
+        } = *self;
+        let is_paid_back = match undo {
+            Undo::Nothing | Undo::Hold => true,
+            Undo::All => desk.payments.cancel(origin, id).await.is_ok(),
+            Undo::HoldAtFirst => false,
+        };
+        let is_free = match undo {
+            Undo::Nothing => true,
+            _ => desk.cars.release(origin, self.car, id).await == Ok(Release::Released),
+        };
+        is_paid_back && is_free
     }
 }
 

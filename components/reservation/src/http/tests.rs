@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Guarded,
-    ports::{Approval, Hold, Release, Unreachable},
+    ports::{Aftermath, Approval, Hold, Release, Unreachable},
     reactions,
 };
 use bytes::Bytes;
@@ -27,20 +27,24 @@ struct World {
     paid: RefCell<BTreeSet<u64>>,
     undoing_fails: Cell<bool>,
     has_no_car: Cell<bool>,
+    /// What an approval without an answer may have done.
+    aftermath: Cell<Aftermath>,
+    /// How often payment was told to cancel.
+    cancels: Cell<u32>,
 }
 
-fn silence() -> Unreachable {
+fn silence(aftermath: Aftermath) -> Unreachable {
     Unreachable {
         what: "silent".into(),
         retry_after: Some(7),
-        may_have_arrived: true,
+        aftermath,
     }
 }
 
 impl Cars for &World {
     async fn hold(&self, _: &Origin, _: CarId, id: ReservationId) -> Result<Hold, Unreachable> {
         self.held.borrow_mut().insert(id.0);
-        self.hold.get().ok_or_else(silence)
+        self.hold.get().ok_or(silence(Aftermath::Unknown))
     }
 
     async fn release(
@@ -50,7 +54,7 @@ impl Cars for &World {
         id: ReservationId,
     ) -> Result<Release, Unreachable> {
         if self.undoing_fails.get() {
-            return Err(silence());
+            return Err(silence(Aftermath::Silence));
         }
         if self.has_no_car.get() {
             return Ok(Release::UnknownCar);
@@ -69,15 +73,17 @@ impl Payments for &World {
         _: u64,
     ) -> Result<Approval, Unreachable> {
         let approval = self.approval.get();
-        if approval != Some(Approval::Declined) {
+        let is_nothing = approval.is_none() && self.aftermath.get() == Aftermath::Nothing;
+        if approval != Some(Approval::Declined) && !is_nothing {
             self.paid.borrow_mut().insert(id.0);
         }
-        approval.ok_or_else(silence)
+        approval.ok_or(silence(self.aftermath.get()))
     }
 
     async fn cancel(&self, _: &Origin, id: ReservationId) -> Result<(), Unreachable> {
+        self.cancels.set(self.cancels.get() + 1);
         if self.undoing_fails.get() {
-            return Err(silence());
+            return Err(silence(Aftermath::Silence));
         }
         self.paid.borrow_mut().remove(&id.0);
         Ok(())
@@ -105,6 +111,8 @@ impl World {
             paid: RefCell::default(),
             undoing_fails: Cell::new(false),
             has_no_car: Cell::new(false),
+            aftermath: Cell::new(Aftermath::Unknown),
+            cancels: Cell::new(0),
         }
     }
 
@@ -265,6 +273,35 @@ fn the_silent_context_says_when_to_come_back() {
     let world = World::new();
     world.approval.set(None);
     assert_eq!(reserve(&world.desk()).headers()["retry-after"], "7");
+}
+
+#[test]
+fn who_has_asked_nobody_for_money_is_not_told_to_cancel() {
+    let world = World::new();
+    world.approval.set(None);
+    world.aftermath.set(Aftermath::Nothing);
+    let desk = world.desk();
+    let refused = reserve(&desk);
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["retry-after"], "7");
+    assert_eq!(world.cancels.get(), 0);
+    assert!(world.held.borrow().is_empty(), "the car stays held");
+    assert!(todo(&desk).is_empty());
+}
+
+#[test]
+fn a_payment_context_that_was_silent_is_not_waited_for_twice() {
+    let world = World::new();
+    world.approval.set(None);
+    world.aftermath.set(Aftermath::Silence);
+    let desk = world.desk();
+    assert_eq!(reserve(&desk).status(), 503);
+    assert_eq!(world.cancels.get(), 0);
+    assert!(world.held.borrow().is_empty(), "the car stays held");
+    assert_eq!(todo(&desk), ["saga/1"]);
+    sweep_later(&desk);
+    assert!(world.paid.borrow().is_empty());
+    assert!(todo(&desk).is_empty());
 }
 
 /// Where no host has breakers: the customer hears at once what he would hear after waiting, and as

@@ -2,7 +2,7 @@
 //! says.
 
 use super::{senseless, silent};
-use crate::ports::{Approval, Payments, Unreachable};
+use crate::ports::{Aftermath, Approval, Payments, Unreachable};
 use ::http::Method;
 use events::{CarId, PaymentId, ReservationId};
 use kit::{
@@ -33,6 +33,10 @@ impl Payments for SpinPayments {
                 payment(&answer)?.ok_or_else(|| senseless("payment", &answer))?,
             )),
             402 => Ok(Approval::Declined),
+            503 if was_nobody_asked(&answer) => Err(Unreachable {
+                aftermath: Aftermath::Nothing,
+                ..senseless("payment", &answer)
+            }),
             _ => Err(senseless("payment", &answer)),
         }
     }
@@ -56,6 +60,12 @@ impl Payments for SpinPayments {
             _ => Err(senseless("payment", &answer)),
         }
     }
+}
+
+/// Whether the payment context says that it has asked nobody for money.
+fn was_nobody_asked(answer: &Response) -> bool {
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    body["type"] == "https://socar.dev/problems/payment-not-asked"
 }
 
 /// The payment of an answer that says `paid`.
