@@ -49,25 +49,9 @@ impl Deadline {
         Self(moment.into())
     }
 
-    /// When it is.
-    pub fn instant(self) -> Instant {
-        self.0
-    }
-
     /// The budget that is left; nothing once it has passed.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
-    }
-
-    /// Whether the budget is spent.
-    pub fn has_passed(self) -> bool {
-        self.remaining().is_zero()
-    }
-
-    /// What the next hop gets: the same deadline, or an earlier one if the hop may not take that long.
-    #[must_use]
-    pub fn tightened(self, limit: TimeLimit) -> Self {
-        self.min(Self::after(limit))
     }
 
     /// Waits for the outcome of `work`, which does not even begin if the deadline has passed.
@@ -276,7 +260,7 @@ mod tests {
         let service = TimeoutLayer::new(limit(100), itself).layer(service);
         let deadline = Deadline::after(limit(5));
         advance(millis(5)).await;
-        assert!(deadline.has_passed());
+        assert_eq!(deadline.remaining(), Duration::ZERO);
         assert!(service.oneshot(Some(deadline)).await.is_err());
         assert_eq!(calls.load(SeqCst), 0);
     }
@@ -292,8 +276,6 @@ mod tests {
     async fn the_earlier_of_two_deadlines_wins() {
         let (soon, late) = (Deadline::after(limit(10)), Deadline::after(limit(20)));
         assert_eq!(soon.min(late), soon);
-        assert_eq!(late.tightened(limit(10)), soon);
-        assert_eq!(soon.tightened(limit(20)), soon);
-        assert_eq!(Deadline::at(soon.instant()), soon);
+        assert_eq!(late.min(soon), soon);
     }
 }

@@ -62,15 +62,6 @@ pub struct FallbackService<S, F> {
     fallback: Arc<F>,
 }
 
-// === impl Answer ===
-
-impl<Response, Substitute, Reason> Answer<Response, Substitute, Reason> {
-    /// Whether the service did not answer itself.
-    pub fn is_fallback(&self) -> bool {
-        matches!(self, Self::Fallback { .. })
-    }
-}
-
 // === impl FallbackLayer ===
 
 impl<F> FallbackLayer<F> {
@@ -196,7 +187,6 @@ mod tests {
     #[tokio::test]
     async fn an_accepted_failure_is_answered_by_the_fallback_which_says_so() {
         let answer = call(10, Err(Failure::Refused(SECOND))).await.unwrap();
-        assert!(answer.is_fallback());
         let substitute = "5 or wait 1s".to_owned();
         assert_eq!(
             answer,
