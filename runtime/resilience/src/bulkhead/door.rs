@@ -6,8 +6,8 @@
 //!
 //! There are two lines. The *patient* one is first come, first served, and in calm times the only one. Once somebody was
 //! refused, there is an overload of those who matter no more than he, and for [`CALM`] after the last refusal newcomers
-//! of their kind stand in the *brief* line: the newest goes first, and nobody stays for longer than [`BRIEF`]. If it goes
-//! on for [`LASTING`], those who came before have waited for too long to be answered in time, and are sent away.
+//! of their kind stand in the *brief* line: the newest goes first, the oldest leaves when there are as many as places, and
+//! nobody stays for longer than [`BRIEF`]. If it goes on for [`LASTING`], those who came before have waited for too long to be answered in time, and are sent away.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(super) const BRIEF: Duration = Duration::from_millis(5);
 const CALM: Duration = Duration::from_secs(2);
 
 /// From when on an overload is more than a crowd that came at once.
-const LASTING: Duration = Duration::from_millis(100);
+const LASTING: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct Door {
@@ -106,7 +106,14 @@ impl Door {
             true => &mut self.brief,
             false => &mut self.patient,
         };
-        if count(lines) >= self.queue && !displace_less_than(lines, priority) {
+        let room = match is_brief {
+            true => self.queue.min(self.concurrency),
+            false => self.queue,
+        };
+        if count(lines) >= room
+            && !displace_less_than(lines, priority)
+            && !(is_brief && displace_oldest(lines, priority))
+        {
             self.note_refusal(priority);
             return Entry::Refused {
                 running: self.running,
@@ -198,6 +205,11 @@ impl Door {
 
 fn count(lines: &Lines) -> usize {
     lines.iter().map(VecDeque::len).sum()
+}
+
+/// Sends away whoever of this priority has waited for longest, and is least likely to be answered in time.
+fn displace_oldest(lines: &mut Lines, priority: Priority) -> bool {
+    lines[priority.index()].pop_front().is_some()
 }
 
 /// Sends away the youngest of those who matter least, if they matter less than this.

@@ -52,10 +52,21 @@ impl Model {
         }
         let is_brief = self.overload.is_some_and(|refused| refused >= priority);
         let in_line = self.waiting.iter().filter(|it| it.is_brief == is_brief);
-        if in_line.clone().count() >= self.queue {
+        let room = match is_brief {
+            true => self.queue.min(self.concurrency),
+            false => self.queue,
+        };
+        if in_line.clone().count() >= room {
             let least = in_line.map(|it| it.priority).min();
-            match least.filter(|least| *least < priority) {
+            match least {
+                Some(same) if same == priority && is_brief => {
+                    let is_same = |it: &Waiter| it.is_brief && it.priority == same;
+                    let oldest = self.waiting.iter().position(is_same).unwrap();
+                    let displaced = self.waiting.remove(oldest);
+                    self.refuse(displaced.number, same);
+                }
                 None => return self.refuse(number, priority),
+                Some(least) if least >= priority => return self.refuse(number, priority),
                 Some(least) => {
                     let is_least = |it: &Waiter| it.is_brief == is_brief && it.priority == least;
                     let youngest = self.waiting.iter().rposition(is_least).unwrap();
