@@ -47,7 +47,10 @@ pub struct Refused {
 
 /// How much longer than one call for each processor calls may take on average before there are too many. What a call
 /// waits for outside of the platform is not counted, so this is about the processors (and the disk) alone.
-const TOLERANCE: f64 = 2.0;
+const TOLERANCE: f64 = 1.5;
+
+/// Calls for each processor that may run at once before it is known how long they take, and after a pause.
+const INITIALLY: usize = 8;
 
 // === impl Door ===
 
@@ -106,8 +109,10 @@ impl Door {
 
 fn adaptive(most: usize, places: Bulkhead) -> Result<Limit, BadSetting> {
     let processors = available_parallelism().map_or(1, usize::from);
+    let initial = (processors * INITIALLY).min(most);
+    places.resize(initial);
     let config = limit::Config::new(limit::Settings {
-        initial: most,
+        initial,
         minimum: processors.min(most),
         maximum: most,
         tolerance: TOLERANCE,

@@ -1,18 +1,20 @@
 //! The adaptive limit: finds out how many calls at once a service can take, and admits no more.
 //!
 //! A fixed number is right for one machine, one load and one version of the service. This one watches how long calls
-//! take. What they take while hardly any run is the *baseline*; as long as the average stays within `tolerance` times
-//! that, the limit grows by its square root each window; beyond, it shrinks by the ratio of the two, at most by half;
-//! and calls that were lost to a deadline shrink it by their share. A service is thus kept where it is busy but does
-//! not queue.
+//! take. What they take while hardly any run is the *baseline*. As long as the average stays close to that, the limit
+//! doubles with each window in which it was used; closer to `tolerance` times the baseline, it grows by one; beyond, it
+//! shrinks by the ratio of the two, at most by half; and calls that were lost to a deadline shrink it by their share. A
+//! service is thus kept where it is busy but does not queue. After a pause, the limit is no larger than in the beginning:
+//! a crowd that comes then is let in step by step.
 //!
-//! Gradient and square root are those of Netflix' `GradientLimit`, shrinking for lost calls that of its `AIMDLimit`
+//! The gradient is that of Netflix' `GradientLimit`, shrinking for lost calls that of its `AIMDLimit`
 //! (<https://github.com/Netflix/concurrency-limits>); measuring the baseline at the minimum of concurrency is how
 //! Envoy's adaptive concurrency filter does it
-//! (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/adaptive_concurrency_filter>).
+//! (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/adaptive_concurrency_filter>); growing
+//! fast, then slowly, and starting anew after a pause is what TCP does (RFC 5681, sections 3.1 and 4.1).
 //! Where this one differs: growth stops at the tolerance instead of beyond it, and a measurement, which sheds load,
-//! is only made while the limit is reached *and* calls take too long or nothing is known yet. A service that is well
-//! never loses a call to it.
+//! is only made while the limit is reached *and* calls have taken too long for some time or nothing is known yet. A
+//! service that is well never loses a call to it.
 //!
 //! Calls that matter less may only use a part of the limit, so that there is always some headroom for paying ones.
 //!
@@ -45,7 +47,7 @@ pub struct Limit(Arc<Shared>);
 /// What may be set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// The limit to begin with.
+    /// The limit to begin with, at first and after a pause.
     pub initial: usize,
     /// The limit is never smaller. Calls that run in such company are what the baseline is measured by, so it must
     /// be a number that the service surely takes without queueing; the number of processors, if it computes.
@@ -56,9 +58,9 @@ pub struct Settings {
     pub tolerance: f64,
     /// How often the limit is adapted.
     pub window: Duration,
-    /// But not before so many calls have ended.
+    /// But not before so many calls have ended; or as many as the limit, if they take long.
     pub samples: u32,
-    /// How old a baseline may be before it is doubted.
+    /// How long calls may take too long before the baseline is doubted, and how long a pause is.
     pub remeasure: Duration,
     /// How many percent of the limit each step of priority leaves to the next: browsing leaves twice as much as
     /// reserving.
@@ -146,7 +148,8 @@ impl Limit {
     /// [`Refused`] when as many run as calls of this priority may use.
     pub fn acquire(&self, priority: Priority) -> Result<Permit, Refused> {
         let now = self.0.birth.elapsed();
-        match self.0.estimator.lock().admit(priority, now) {
+        let admitted = self.learning(|estimator| estimator.admit(priority, now));
+        match admitted {
             Ok(ticket) => Ok(self.permit(ticket)),
             Err((running, allowance)) => Err(Refused {
                 priority,
@@ -160,7 +163,7 @@ impl Limit {
     /// Watches a call that somebody else has let in.
     pub fn watch(&self) -> Permit {
         let now = self.0.birth.elapsed();
-        let ticket = self.0.estimator.lock().enter(now);
+        let ticket = self.learning(|estimator| estimator.enter(now));
         self.permit(ticket)
     }
 
@@ -183,10 +186,20 @@ impl Limit {
 
     fn end(&self, ticket: Ticket, outcome: Outcome) {
         let now = self.0.birth.elapsed();
-        let changed = self.0.estimator.lock().leave(ticket, outcome, now);
-        if let Some(limit) = changed {
-            (self.0.observer)(limit);
+        self.learning(|estimator| estimator.leave(ticket, outcome, now));
+    }
+
+    /// Tells the observer if that brings another limit about.
+    fn learning<T>(&self, step: impl FnOnce(&mut Estimator) -> T) -> T {
+        let mut estimator = self.0.estimator.lock();
+        let before = estimator.limit();
+        let result = step(&mut estimator);
+        let after = estimator.limit();
+        drop(estimator);
+        if after != before {
+            (self.0.observer)(after);
         }
+        result
     }
 }
 
@@ -235,7 +248,7 @@ impl Default for Settings {
             tolerance: 2.0,
             window: Duration::from_millis(100),
             samples: 20,
-            remeasure: Duration::from_secs(10),
+            remeasure: Duration::from_secs(2),
             headroom: 10,
         }
     }

@@ -19,8 +19,10 @@ pub(super) struct Estimator {
     limit: f64,
     /// What a quiet call takes, in seconds.
     baseline: Option<f64>,
-    /// When there was last a baseline or an attempt at one.
-    measured: Time,
+    /// Since when calls have taken too long, or when the baseline was last measured during that.
+    exceeded: Option<Time>,
+    /// When the limit was last in use.
+    used: Time,
     phase: Phase,
     window: Window,
     running: usize,
@@ -62,8 +64,14 @@ struct Average {
     seconds: f64,
 }
 
-/// How far the baseline moves towards calls that were quiet by chance: they may have been special.
-const BY_CHANCE: f64 = 0.2;
+/// How far the baseline moves down towards calls that were quiet by chance: they may have been special.
+const DOWN_BY_CHANCE: f64 = 0.2;
+
+/// How far it moves up: something else may have kept them waiting.
+const UP_BY_CHANCE: f64 = 0.02;
+
+/// Below this part of what is tolerable above the baseline, nothing speaks against twice as many calls.
+const SLOW_START: f64 = 0.5;
 
 /// The most that one window may take away: the rest may be an outlier.
 const LEAST_FACTOR: f64 = 0.5;
@@ -71,7 +79,7 @@ const LEAST_FACTOR: f64 = 0.5;
 /// What is left at most after a window in which any call was lost.
 const LOST_FACTOR: f64 = 0.9;
 
-/// A measurement ends after so many windows, whatever it has found.
+/// A measurement ends after so many windows, whatever it has found; and then few calls are enough to adapt.
 const PATIENCE: u32 = 10;
 
 // === impl Estimator ===
@@ -82,7 +90,8 @@ impl Estimator {
             settings,
             limit: settings.initial as f64,
             baseline: None,
-            measured: Time::ZERO,
+            exceeded: None,
+            used: Time::ZERO,
             phase: Phase::Adapting,
             window: Window::default(),
             running: 0,
@@ -105,6 +114,10 @@ impl Estimator {
     pub fn enter(&mut self, now: Time) -> Ticket {
         self.admitted += 1;
         self.running += 1;
+        if now >= self.used + self.settings.remeasure {
+            self.forget(now);
+        }
+        self.note_use(now);
         self.window.most_running = self.window.most_running.max(self.running);
         Ticket {
             start: now,
@@ -112,16 +125,46 @@ impl Estimator {
         }
     }
 
-    /// A call ends. Tells the new limit if that brought one about.
-    pub fn leave(&mut self, ticket: Ticket, outcome: Outcome, now: Time) -> Option<usize> {
+    /// A call ends.
+    pub fn leave(&mut self, ticket: Ticket, outcome: Outcome, now: Time) {
+        self.note_use(now);
         self.running -= 1;
-        self.window.count(ticket, outcome, now);
-        let before = self.limit();
+        let is_quiet = ticket.is_quiet
+            && match self.phase {
+                Phase::Adapting => true,
+                // What began before has had company since.
+                Phase::Measuring { .. } => ticket.start >= self.window.start,
+            };
+        self.window
+            .count(Ticket { is_quiet, ..ticket }, outcome, now);
         match self.phase {
             Phase::Measuring { resume, until } => self.measure(resume, until, now),
             Phase::Adapting => self.adapt(now),
         }
-        (self.limit() != before).then(|| self.limit())
+    }
+
+    fn note_use(&mut self, now: Time) {
+        if self.running * 2 >= self.limit() {
+            self.used = now;
+        }
+    }
+
+    /// What was found out about a limit that nobody has reached for long is not known any more.
+    fn forget(&mut self, now: Time) {
+        let is_fresh = now < self.window.start + self.settings.remeasure;
+        let most = match is_fresh {
+            true => self.window.most_running,
+            false => self.running,
+        };
+        let initial = self.settings.initial as f64;
+        if self.running == 1 {
+            self.limit = initial;
+            self.exceeded = None;
+            self.phase = Phase::Adapting;
+            self.window = Window::starting(now, self.running);
+        } else {
+            self.limit = self.limit.min(initial.max(most as f64 * 2.0));
+        }
     }
 
     pub fn limit(&self) -> usize {
@@ -139,19 +182,30 @@ impl Estimator {
         let Settings {
             window, samples, ..
         } = self.settings;
-        if now < self.window.start + window || self.window.ended() < samples {
+        let is_over = now >= self.window.start + window && self.window.ended() >= samples;
+        let are_rare = now >= self.window.start + window * PATIENCE
+            && self.window.ended() as usize >= self.limit();
+        if !is_over && !are_rare {
             return;
         }
         let over = std::mem::replace(&mut self.window, Window::starting(now, self.running));
-        self.learn_by_chance(&over, now);
+        self.learn_by_chance(&over);
         let factor = self.factor(&over);
-        if self.is_in_doubt(&over, factor, now) {
+        self.exceeded = match factor < 1.0 {
+            true => self.exceeded.or(Some(now)),
+            false => None,
+        };
+        if self.is_in_doubt(&over, now) {
             return self.start_measuring(now);
         }
         if factor < 1.0 {
             self.limit = self.bounded(self.limit * factor);
         } else if self.is_in_use(&over) {
-            self.limit = self.bounded(self.limit + self.limit.sqrt());
+            let more = match self.is_at_ease(&over) {
+                true => self.limit * 2.0,
+                false => self.limit + 1.0,
+            };
+            self.limit = self.bounded(more);
         }
     }
 
@@ -176,10 +230,19 @@ impl Estimator {
         over.most_running * 2 >= self.limit()
     }
 
-    /// Whether the limit does shed load, by a baseline that is unknown, or old and exceeded.
-    fn is_in_doubt(&self, over: &Window, factor: f64, now: Time) -> bool {
-        let is_old = factor < 1.0 && now >= self.measured + self.settings.remeasure;
-        over.most_running >= self.limit() && (self.baseline.is_none() || is_old)
+    /// Whether calls hardly wait for each other.
+    fn is_at_ease(&self, over: &Window) -> bool {
+        let (Some(baseline), Some(average)) = (self.baseline, over.all.get()) else {
+            return false;
+        };
+        average <= baseline * (1.0 + (self.settings.tolerance - 1.0) * SLOW_START)
+    }
+
+    /// Whether the limit does shed load, by a baseline that is unknown, or was exceeded for long.
+    fn is_in_doubt(&self, over: &Window, now: Time) -> bool {
+        let is_old = |since| now >= since + self.settings.remeasure;
+        let is_doubtful = self.baseline.is_none() || self.exceeded.is_some_and(is_old);
+        over.most_running >= self.limit() && is_doubtful
     }
 
     fn start_measuring(&mut self, now: Time) {
@@ -191,18 +254,21 @@ impl Estimator {
     }
 
     /// Calls may have been quiet without being made to; and no load makes calls faster than the baseline.
-    fn learn_by_chance(&mut self, over: &Window, now: Time) {
+    fn learn_by_chance(&mut self, over: &Window) {
         let quiet = over
             .quiet
             .get()
             .filter(|_| over.quiet.calls >= self.settings.samples);
         if let Some(quiet) = quiet {
             let baseline = self.baseline.get_or_insert(quiet);
-            *baseline += (quiet - *baseline) * BY_CHANCE;
-            self.measured = now;
+            let pace = match quiet < *baseline {
+                true => DOWN_BY_CHANCE,
+                false => UP_BY_CHANCE,
+            };
+            *baseline += (quiet - *baseline) * pace;
         }
         if let (Some(baseline), Some(average)) = (&mut self.baseline, over.all.get()) {
-            *baseline += (average - *baseline).min(0.0) * BY_CHANCE;
+            *baseline += (average - *baseline).min(0.0) * DOWN_BY_CHANCE;
         }
     }
 
@@ -214,7 +280,7 @@ impl Estimator {
         if let Some(quiet) = self.window.quiet.get().filter(|_| is_enough) {
             self.baseline = Some(quiet);
         }
-        self.measured = now;
+        self.exceeded = self.exceeded.and(Some(now));
         self.limit = resume;
         self.phase = Phase::Adapting;
         self.window = Window::starting(now, self.running);
