@@ -35,7 +35,7 @@ use crate::component::Component;
 use crate::component_build;
 use crate::delivery::{Deliveries, Pace};
 use crate::descriptors;
-use crate::health::Health;
+use crate::health::{Health, Heart};
 use crate::link::Announcements;
 use crate::link::switchboard::Board;
 use crate::manifest::{App, Environment, Overrides};
@@ -43,6 +43,7 @@ use crate::memory;
 use crate::metrics::Meter;
 use crate::rebuild::Rebuilds;
 use crate::runtime_config::RuntimeConfig;
+use crate::threads::Crew;
 use crate::trigger::http::{self, Server};
 use events::Reactions;
 use generation::{Current, Generation};
@@ -88,9 +89,12 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     descriptors::raise_limit();
     let admin = Admin::new(&options.admin)?;
     let plan = plan(options)?;
-    let listener = http::bind(options.listen).await?;
+    let (front, back) = (Crew::front()?, Crew::back()?);
+    let at_front = front.threads();
+    let listener = at_front.host(http::bind(options.listen)).await?;
     let address = listener.local_addr()?;
-    let admin_listener = admin::Listener::bind(&options.admin, &plan.state).await?;
+    let admin_listener = admin::Listener::bind(&options.admin, &plan.state);
+    let admin_listener = at_front.host(admin_listener).await?;
     let app = &plan.blueprint.app;
     let foundation = Foundation::open(
         &plan.state,
@@ -122,8 +126,11 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         current: current.clone(),
         health: health.clone(),
     };
-    tasks.spawn(http::serve(Arc::new(server), listener, stopped.clone()));
-    tasks.spawn(health.clone().beat(stopped.clone()));
+    let serving = http::serve(Arc::new(server), listener, stopped.clone());
+    tasks.spawn_on(serving, at_front.handle());
+    tasks.spawn(health.clone().beat(Heart::Requests, stopped.clone()));
+    let beating = health.clone().beat(Heart::Events, stopped.clone());
+    tasks.spawn_on(beating, back.threads().handle());
     if let Some(redis) = foundation.redis.clone() {
         tasks.spawn(health.clone().watch(redis, stopped.clone()));
     }
@@ -156,11 +163,8 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         .with(admin::reload::routes(wishes))
         .with(admin::instances::routes(current.clone()))
         .with(admin::chaos::routes(laboratory));
-    tasks.spawn(admin::listener::serve(
-        Arc::new(admin),
-        admin_listener,
-        stopped.clone(),
-    ));
+    let serving = admin::listener::serve(Arc::new(admin), admin_listener, stopped.clone());
+    tasks.spawn_on(serving, at_front.handle());
     tasks.spawn(tidy(current.clone(), stopped.clone()));
     let reloader = Reloader {
         options: options.clone(),
@@ -170,7 +174,7 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         current: current.clone(),
         health: health.clone(),
     };
-    tasks.spawn(reloader.run(wished, stopped));
+    tasks.spawn_on(reloader.run(wished, stopped), back.threads().handle());
 
     let mut signals = Signals::listen()?;
     health.set_serving(true);

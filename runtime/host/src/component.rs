@@ -27,6 +27,7 @@ use crate::instance::messages::{Shelf, Unhandled};
 use crate::instance::population::{Census, Population};
 use crate::link::Link;
 use crate::problem::Problem;
+use crate::threads::Threads;
 use crate::trace::Trace;
 
 /// How much a component may do at once, and for how long.
@@ -56,6 +57,8 @@ pub struct Component {
     population: Arc<Population>,
     entrances: Entrances,
     requests: Option<ProxyHandler<Factory>>,
+    /// Where requests are handled, wherever they come from.
+    threads: Threads,
     messages: Option<Shelf>,
     /// The types of the events that wake it; every one, if absent.
     event_types: Option<BTreeSet<String>>,
@@ -66,7 +69,8 @@ pub struct Component {
 }
 
 impl Component {
-    /// A component with whatever it exports: `requests` and `messages` are absent if it handles none.
+    /// A component with whatever it exports: `requests` and `messages` are absent if it handles none. Requests are
+    /// handled on these threads, messages on those of whoever brings them.
     ///
     /// # Errors
     /// When a limit is out of bounds.
@@ -76,7 +80,7 @@ impl Component {
         population: Arc<Population>,
         requests: Option<Factory>,
         messages: Option<Shelf>,
-        history: Option<Arc<Database>>,
+        threads: Threads,
         entrances: Entrances,
     ) -> Result<Self, BadSetting> {
         Ok(Self {
@@ -86,10 +90,11 @@ impl Component {
             population,
             entrances,
             requests: requests.map(ProxyHandler::new),
+            threads,
             messages,
             event_types: None,
             chaos: None,
-            history,
+            history: None,
         })
     }
 
@@ -97,6 +102,13 @@ impl Component {
     #[must_use]
     pub fn woken_by(mut self, event_types: Option<BTreeSet<String>>) -> Self {
         self.event_types = event_types;
+        self
+    }
+
+    /// The same component, whose callers wait until this database has kept what they caused.
+    #[must_use]
+    pub fn keeping(mut self, history: Option<Arc<Database>>) -> Self {
+        self.history = history;
         self
     }
 
@@ -167,7 +179,7 @@ impl Component {
         if let Some(chaos) = &self.chaos {
             chaos.strike_request(&call).await?;
         }
-        let handled = handler.handle(call.clone(), request);
+        let handled = self.threads.host(handler.handle(call.clone(), request));
         let answer = tokio::time::timeout_at(deadline.into(), handled).await;
         let answer = match answer {
             Ok(Ok(response)) => Ok(response),

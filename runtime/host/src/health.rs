@@ -1,6 +1,6 @@
 //! The paths by which others ask how the platform is: `/livez`, `/readyz`, `/actuator/health`, and Spin's own.
 //!
-//! Live means that this process can still work: its tasks get their turn. Ready means that it takes new calls and its
+//! Live means that this process can still work: its tasks get their turn, those of requests and those of events. Ready means that it takes new calls and its
 //! stores answer. A component that is sick or down makes neither red: to start the process anew would not heal it, and
 //! to take it out of service would take the healthy ones with it.
 
@@ -31,7 +31,14 @@ pub struct Health {
     application: Arc<RwLock<Application>>,
     serving: Arc<AtomicBool>,
     stores: Arc<AtomicBool>,
-    beat: Arc<RwLock<Instant>>,
+    hearts: Arc<[RwLock<Instant>; 2]>,
+}
+
+/// A heart for each of the threads whose work may not stop.
+#[derive(Clone, Copy, Debug)]
+pub enum Heart {
+    Requests,
+    Events,
 }
 
 struct Application {
@@ -46,7 +53,7 @@ impl Health {
             application: Arc::new(RwLock::new(Application::new(name, version))),
             serving: Arc::default(),
             stores: Arc::new(AtomicBool::new(true)),
-            beat: Arc::new(RwLock::new(Instant::now())),
+            hearts: Arc::new([Instant::now(); 2].map(RwLock::new)),
         }
     }
 
@@ -64,9 +71,9 @@ impl Health {
     ///
     /// # Errors
     /// Never; it shares its type with the other parts of the platform.
-    pub async fn beat(self, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    pub async fn beat(self, heart: Heart, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
         loop {
-            *self.beat.write() = Instant::now();
+            *self.hearts[heart as usize].write() = Instant::now();
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -76,7 +83,8 @@ impl Health {
 
     fn is_live(&self, now: Instant) -> bool {
         // A platform that stops does not beat any more, and is not to be killed for it.
-        !self.serving.load(Ordering::Acquire) || now < *self.beat.read() + WEDGED
+        let is_stopping = !self.serving.load(Ordering::Acquire);
+        is_stopping || self.hearts.iter().all(|beat| now < *beat.read() + WEDGED)
     }
 
     /// Asks a Redis server now and then, until told to stop: without its stores the platform is not ready.
@@ -194,12 +202,15 @@ mod tests {
     fn a_process_whose_tasks_get_no_turn_is_not_live() {
         let health = Health::new("app", "1");
         health.set_serving(true);
-        let last = *health.beat.read();
-        assert!(health.is_live(last + WEDGED / 2));
-        assert!(!health.is_live(last + WEDGED));
-        *health.beat.write() = last - WEDGED;
-        assert_eq!(status(&health, "/livez"), Some(503));
-        assert_eq!(status(&health, "/actuator/health/liveness"), Some(503));
+        for heart in [Heart::Requests, Heart::Events] {
+            let last = *health.hearts[heart as usize].read();
+            assert!(health.is_live(last + WEDGED / 2));
+            assert!(!health.is_live(last + WEDGED));
+            *health.hearts[heart as usize].write() = last - WEDGED;
+            assert_eq!(status(&health, "/livez"), Some(503), "{heart:?}");
+            assert_eq!(status(&health, "/actuator/health/liveness"), Some(503));
+            *health.hearts[heart as usize].write() = last;
+        }
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! 2. The call knows how long it may take and whom it belongs to ([`call`], [`trace`]).
 //! 3. It goes over a [`link`], which may cut it off, try again, or answer itself; the component at its end lets it in,
 //!    makes it wait, or refuses ([`door`], [`component`]).
-//! 4. An instance works on it, alone ([`instance`]), on code that was compiled once ([`engine`]).
+//! 4. An instance works on it, alone ([`instance`]), on code that was compiled once ([`engine`]) and threads that do
+//!    nothing else ([`threads`]).
 //! 5. The instance reaches what the manifest grants it, and nothing else ([`capability`]): stores ([`store`],
 //!    [`database`], [`remote`]), databases, the event log, other hosts ([`client`]).
 //! 6. The answer goes back; if there is none, the host gives its own ([`problem`]).
@@ -56,6 +57,7 @@ pub mod runtime_config;
 pub mod state;
 pub mod store;
 pub mod telemetry;
+pub mod threads;
 pub mod trace;
 pub mod trigger;
 

@@ -28,6 +28,7 @@ use crate::link::Link;
 use crate::link::switchboard::{Board, Switchboard};
 use crate::manifest::{self, App};
 use crate::memory;
+use crate::threads::Threads;
 
 /// Makes components, one generation after the other, on the same stores.
 pub struct Workshop {
@@ -43,6 +44,8 @@ pub struct Workshop {
     memory: Option<usize>,
     /// Where the platform makes trouble on request.
     laboratory: Option<Arc<Laboratory>>,
+    /// Where requests are handled.
+    threads: Threads,
     /// The embedded database, if stores are kept there.
     database: Option<Arc<Database>>,
 }
@@ -50,7 +53,8 @@ pub struct Workshop {
 // === impl Workshop ===
 
 impl Workshop {
-    /// Has everything at hand; `own` is where the application itself can be reached.
+    /// Has everything at hand; `own` is where the application itself can be reached. Requests will be handled on the
+    /// threads of the caller.
     pub(super) fn new(
         plan: &Plan,
         foundation: &Foundation,
@@ -71,6 +75,7 @@ impl Workshop {
             own,
             memory: plan.memory,
             laboratory,
+            threads: Threads::here(),
             database: match foundation.redis {
                 Some(_) => None,
                 None => Some(foundation.database.clone()),
@@ -106,8 +111,10 @@ impl Workshop {
                 gateway: switchboard.from_outside(component.id.as_str()),
                 clock: switchboard.from_clock(component.id.as_str()),
             };
-            let ready = prepare(&linker, code, component, app, grants, history, entrances)?;
+            let threads = self.threads.clone();
+            let ready = prepare(&linker, code, component, app, grants, threads, entrances)?;
             let ready = ready
+                .keeping(history)
                 .woken_by(component.policy.event_types.clone())
                 .with_chaos(chaos);
             components.insert(component.id.to_string(), Arc::new(ready));
@@ -284,7 +291,7 @@ fn prepare(
     component: &manifest::Component,
     app: &App,
     grants: Arc<Grants>,
-    history: Option<Arc<Database>>,
+    threads: Threads,
     entrances: Entrances,
 ) -> anyhow::Result<Component> {
     let engine = linker.engine();
@@ -334,7 +341,7 @@ fn prepare(
         population,
         requests,
         messages,
-        history,
+        threads,
         entrances,
     )?)
 }

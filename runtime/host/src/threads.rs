@@ -1,0 +1,129 @@
+//! Which threads do what, so that those who wait for each other do not stand in one line.
+//!
+//! | threads | do |
+//! |---|---|
+//! | the main runtime's | guests that handle requests |
+//! | `front` | connections: accept, read, refuse, answer; operators too |
+//! | `back` | events: guests that handle them, and what keeps them going |
+//!
+//! A guest keeps its thread until it waits for something or the epoch ticks, and under load there are always more that
+//! want to go on. In one line with them, nobody could even be told quickly that there is no room; and whoever reserves
+//! would wait, at each of his steps, for dozens of events that others have caused. The operating system shares the
+//! processors fairly among threads: those who are few get their turn soon, and nobody starves.
+
+use std::io;
+use std::pin::pin;
+use std::thread::available_parallelism;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+/// The threads of one runtime.
+#[derive(Clone, Debug)]
+pub struct Threads(Handle);
+
+/// Threads that do one kind of work, apart from all others. What still runs there is dropped with them.
+pub struct Crew {
+    /// Nothing only while it is being dropped.
+    runtime: Option<Runtime>,
+    threads: Threads,
+}
+
+// === impl Threads ===
+
+impl Threads {
+    /// Those of the caller.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn here() -> Self {
+        Self(Handle::current())
+    }
+
+    /// To start something there.
+    pub fn handle(&self) -> &Handle {
+        &self.0
+    }
+
+    /// Does the work on the thread of the caller, except for the tasks that it starts and the sockets that it opens:
+    /// those belong here.
+    pub async fn host<F: Future>(&self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        std::future::poll_fn(|context| {
+            let _here = self.0.enter();
+            work.as_mut().poll(context)
+        })
+        .await
+    }
+}
+
+// === impl Crew ===
+
+impl Crew {
+    /// Threads for connections: one for every two processors.
+    ///
+    /// # Errors
+    /// When the system has no threads left.
+    pub fn front() -> io::Result<Self> {
+        Self::start("front", (processors() / 2).max(1))
+    }
+
+    /// Threads for events: one for every processor.
+    ///
+    /// # Errors
+    /// When the system has no threads left.
+    pub fn back() -> io::Result<Self> {
+        Self::start("back", processors())
+    }
+
+    fn start(name: &str, threads: usize) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name(name)
+            .enable_all()
+            .build()?;
+        Ok(Self {
+            threads: Threads(runtime.handle().clone()),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// The threads themselves.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        // To wait for it is not allowed here, and needless: it had its time to finish.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn processors() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thread() -> Option<String> {
+        std::thread::current().name().map(str::to_owned)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn what_is_begun_at_the_front_is_done_elsewhere() {
+        let front = Crew::front().unwrap();
+        let main = Threads::here();
+        let begun = front.threads().handle().spawn(async move {
+            let at_work = main.host(async { tokio::spawn(async { thread() }).await });
+            (thread(), at_work.await.unwrap())
+        });
+        let (at_front, at_work) = begun.await.unwrap();
+        assert_eq!(at_front.as_deref(), Some("front"));
+        assert_ne!(at_work, at_front);
+    }
+}
