@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Decision, Gateway, Mode, Platform, Setup, Trouble, eventually};
+use harness::{Answer, Decision, Gateway, Mode, Platform, Reservation, Setup, Trouble, eventually};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -250,6 +250,37 @@ fn an_operator_cuts_off_lets_through_and_gives_back() {
     assert_eq!(breaker["state"], "closed", "{breaker:#}");
     street.everybody_gets(201, 3);
     street.settles();
+}
+
+#[test]
+fn what_the_gateway_was_not_asked_for_is_not_undone() {
+    let street = Street::open(Mode::Embedded);
+    street.everybody_gets(201, 1);
+    street.platform.tell_breaker("force-open", &street.link());
+    let refused = street.cuts_off("forced-open");
+    for served in &refused {
+        let said = served.answer.header("retry-after");
+        assert_eq!(said, "30", "the breaker's word, and no guess of payment");
+    }
+
+    street.platform.tell_breaker("reset", &street.link());
+    let car = street.platform.register_car("undone");
+    street.gateway.decide(&car, Decision::Fail);
+    let failed = reservation_of(&street.platform.try_reserve(&car).is(503));
+    // By the time this is undone, whatever was noted before it has been, too.
+    eventually(
+        || street.gateway.undos_of(&failed),
+        |undos| !undos.is_empty(),
+    );
+    street.settles();
+    for served in &refused {
+        let undos = street.gateway.undos_of(&reservation_of(&served.answer));
+        assert!(undos.is_empty(), "{undos:#?}");
+    }
+}
+
+fn reservation_of(answer: &Answer) -> Reservation {
+    Reservation::at(answer.json()["rsvId"].as_u64().expect("a number"))
 }
 
 #[test]

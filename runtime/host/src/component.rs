@@ -21,6 +21,7 @@ use wasmtime_wasi_http::handler::{
 use crate::call::{Call, DEEPEST};
 use crate::chaos::Subject;
 use crate::database::Database;
+use crate::departure::Departure;
 use crate::door::{Door, Permit, Places};
 use crate::instance::Factory;
 use crate::instance::messages::{Shelf, Unhandled};
@@ -173,6 +174,7 @@ impl Component {
                 component: self.id.to_string(),
             });
         }
+        Departure::note(&request);
         self.note(&call);
         let deadline = call.deadline;
         let (watched, abroad) = (door.watch(), call.abroad());

@@ -36,6 +36,7 @@ pub mod component_build;
 pub mod database;
 pub mod dead_letters;
 pub mod delivery;
+pub mod departure;
 mod descriptors;
 pub mod door;
 pub mod engine;

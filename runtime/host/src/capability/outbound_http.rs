@@ -2,7 +2,8 @@
 //!
 //! `http://<id>.spin.internal/…` is another component, called in this process without a socket, within what is left of
 //! the caller's time; everything else goes out through pooled connections. Either way the manifest must allow it, the
-//! timeouts that the guest asks for are honoured, and the guest gets an error it can handle, never a trap.
+//! timeouts that the guest asks for are honoured, and the guest gets an error it can handle, never a trap. An answer of
+//! the host itself tells whether the request reached anybody ([`crate::departure`]).
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,6 +25,7 @@ use crate::body::Paced;
 use crate::call::{Call, DEEPEST};
 use crate::client::Client;
 use crate::component::Component;
+use crate::departure::Departure;
 use crate::headers;
 use crate::link::Link;
 use crate::link::switchboard::OutboundLinks;
@@ -229,16 +231,17 @@ async fn inside(
     set_host(&mut request)?;
     call.mark(request.headers_mut());
     headers::chained(&mut request);
+    let departure = Departure::of(&mut request);
     let patience = options.first_byte_timeout;
     match link.call(callee, request, call, patience).await {
-        Ok(response) => Ok(paced(response, options)),
+        Ok(response) => Ok(paced(departure.tell(response), options)),
         Err(Problem::DeadlineExceeded { .. })
             if patience.is_some_and(|it| started.elapsed() >= it) =>
         {
             Err(Error::ConnectionReadTimeout)
         }
         // The caller sees what an outside caller would see, and decides what it means for its own answer.
-        Err(problem) => Ok(problem.response()),
+        Err(problem) => Ok(departure.tell(problem.response())),
     }
 }
 
@@ -256,8 +259,9 @@ async fn outside(
         Error::InternalError(Some(error.to_string()))
     })?;
     let _abroad = call.go_abroad();
+    let departure = Departure::of(&mut request);
     let response = link.send(client, request, call.onward(), &options).await?;
-    Ok(paced(response, options))
+    Ok(paced(departure.tell(response), options))
 }
 
 fn set_host(request: &mut Request<WasiBody>) -> Result<(), Error> {
