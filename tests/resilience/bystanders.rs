@@ -19,6 +19,10 @@ const CROWD: usize = 80;
 const WAVES: usize = 4;
 const WAVE: usize = 5;
 
+/// So that the waves come over a longer time than any call may hang: all that hang give up in one moment, and whoever
+/// comes just then finds a place anywhere.
+const BETWEEN_WAVES: Duration = Duration::from_millis(1300);
+
 /// Whose trouble it is, and what people ask of him meanwhile.
 struct Victim {
     component: &'static str,
@@ -95,6 +99,7 @@ impl Drop for Told<'_> {
 /// Waves of customers, who all get their cars without delay.
 fn everybody_reserves(platform: &Platform, cars: &[Car]) -> Vec<Reservation> {
     let waves = cars.chunks(WAVE).flat_map(|wave| {
+        thread::sleep(BETWEEN_WAVES);
         platform.together(wave.len(), |index| {
             let begun = Instant::now();
             let reservation = platform.reserve(&wave[index]);
