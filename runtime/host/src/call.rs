@@ -29,8 +29,8 @@ pub struct Call {
     pub depth: u32,
     /// Whom it belongs to.
     pub trace: Trace,
-    /// The component that makes it, if one does.
-    pub caller: Option<Arc<str>>,
+    /// The components that stand between the outside world and this one, the one that makes the call last.
+    callers: Vec<Arc<str>>,
     /// What it and all that it causes write to the embedded database, from the first component on that could.
     written: Arc<OnceLock<Written>>,
     /// Who goes first when not everybody can.
@@ -52,7 +52,7 @@ impl Call {
             deadline: Instant::now() + patience,
             depth: 0,
             trace,
-            caller: None,
+            callers: Vec::new(),
             written: Arc::default(),
             priority: Priority::default(),
             abroad: Arc::default(),
@@ -82,11 +82,28 @@ impl Call {
             deadline: self.deadline,
             depth: self.depth + 1,
             trace: self.trace.clone(),
-            caller: self.caller.clone(),
+            callers: self.callers.clone(),
             written: self.written.clone(),
             priority: self.priority,
             abroad: self.abroad.clone(),
         }
+    }
+
+    /// The same call, made by this component.
+    #[must_use]
+    pub fn made_by(mut self, component: &Arc<str>) -> Self {
+        self.callers.push(component.clone());
+        self
+    }
+
+    /// The component that makes it, if one does.
+    pub fn caller(&self) -> Option<&str> {
+        self.callers.last().map(|caller| &**caller)
+    }
+
+    /// Whether this component makes it, or is waiting for the one that does.
+    pub fn is_awaited_by(&self, component: &str) -> bool {
+        self.callers.iter().any(|caller| &**caller == component)
     }
 
     /// From now on it waits for somebody outside: no sign of load here, however long it takes.
@@ -179,6 +196,17 @@ mod tests {
         std::thread::sleep(wait);
         drop(waiting);
         assert!(call.abroad() >= wait);
+    }
+
+    #[test]
+    fn a_call_knows_everybody_who_waits_for_it() {
+        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        assert_eq!(call.caller(), None);
+        let call = call.made_by(&"reservation".into()).onward();
+        let call = call.made_by(&"payment".into()).onward();
+        assert_eq!((call.caller(), call.depth), (Some("payment"), 2));
+        assert!(call.is_awaited_by("reservation") && call.is_awaited_by("payment"));
+        assert!(!call.is_awaited_by("car"));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Subject {
     /// The problem, if an experiment leaves nothing else to answer.
     pub async fn strike_request(&self, call: &Call) -> Result<(), Problem> {
         let component = || self.grants.component.to_string();
-        let from = call.caller.as_deref().unwrap_or(OUTSIDE);
+        let from = call.caller().unwrap_or(OUTSIDE);
         for (fault, latency) in self.laboratory.strikes(from, &component()) {
             match fault {
                 Fault::Drop => {}

@@ -169,8 +169,10 @@ impl Link {
     ) -> Result<Response<WasiBody>, Problem> {
         let deadline = Deadline::at(call.deadline);
         let place = match self.enter(call.priority, deadline).await? {
-            Some(place) => place,
-            None => callee.enter(call.priority, deadline).await?,
+            // It has its place already, and would wait for another until it gives that back.
+            None if call.is_awaited_by(callee.id()) => None,
+            None => Some(callee.enter(call.priority, deadline).await?),
+            own => own,
         };
         let door = self.door.as_ref().unwrap_or(callee.door());
         let response = self

@@ -122,8 +122,8 @@ impl OutboundHttp {
             warn!(component, %uri, "outgoing request refused: not among allowed_outbound_hosts");
             return Err(Error::HttpRequestDenied);
         }
-        let mut call = self.call.clone().ok_or(Error::ConfigurationError)?;
-        call.caller = Some(self.grants.component.clone());
+        let call = self.call.clone().ok_or(Error::ConfigurationError)?;
+        let call = call.made_by(&self.grants.component);
         if OWN.contains(&host) {
             exits
                 .neighbours
