@@ -35,7 +35,7 @@ const LONGER: u32 = 4;
 const CUSTOMERS: [usize; 4] = [4, 8, 16, 32];
 
 /// Cars that are enough to look for the capacity, for each second: no laptop makes more reservations.
-const CARS_PER_SECOND: usize = 600;
+const CARS_PER_SECOND: usize = 800;
 
 /// The most cars that are made for one siege.
 const CARS: usize = 60_000;
@@ -98,9 +98,10 @@ async fn run(
         .context("the platform does not answer")?;
 
     eprintln!("{name}: looking for the capacity");
-    journey
-        .stock(CARS_PER_SECOND * usize::from(options.seconds))
-        .await;
+    // Once for who is alone, and once for each crowd.
+    let spans = 1 + CUSTOMERS.len();
+    let seconds = spans * usize::from(options.seconds);
+    journey.stock(CARS_PER_SECOND * seconds).await;
     let reserve = async |connection: &mut Connection| journey.reserve(connection).await.map(turn);
     let closed_loop = async |connections: usize, span: Duration| {
         drive(&target, Load { connections, span }, reserve).await
@@ -108,7 +109,7 @@ async fn run(
     let alone = closed_loop(1, options.span()).await;
     let mut per_second = 0.0_f64;
     for customers in CUSTOMERS {
-        let measured = closed_loop(customers, options.span() / 2).await;
+        let measured = closed_loop(customers, options.span()).await;
         per_second = per_second.max(measured.per_second());
     }
 
