@@ -131,21 +131,23 @@ fn what_a_killed_host_was_handling_a_living_one_handles() {
     let (living, dying) = (Saboteur::start(&arguments), Saboteur::start(&arguments));
     let client = redis::Client::open(redis.url()).expect("a URL");
     let mut connection = client.get_connection().expect("a Redis");
-    let events: BTreeSet<String> = (0..24)
-        .map(|number| {
-            let about = json!({"id": number.to_string(), "subject": format!("a/{number}"), "data": {"behave": "sleep:1000"}});
-            about.to_string()
-        })
-        .collect();
-    for event in &events {
+    // Until both are in the middle of some of them: whoever comes first may take many.
+    let mut events = BTreeSet::new();
+    let at_work = || {
+        let number = events.len();
+        let event = json!({"id": number.to_string(), "subject": format!("a/{number}"), "data": {"behave": "sleep:1000"}}).to_string();
         let mut append = redis::cmd("XADD");
-        append.arg(STREAM).arg("*").arg("event").arg(event);
+        append.arg(STREAM).arg("*").arg("event").arg(&event);
         append.query::<String>(&mut connection).expect("an id");
-    }
-    // Both are in the middle of some of them.
+        events.insert(event);
+        (events.len(), consumers_at_work(&mut connection))
+    };
+    eventually(at_work, |(events, busy)| *events >= 24 && *busy == 2);
     let mut busy = || consumers_at_work(&mut connection);
-    eventually(&mut busy, |busy| *busy == 2);
-    assert!(received(&living) < 24, "there is something left to inherit");
+    assert!(
+        received(&living) < events.len() as u32,
+        "there is something left to inherit"
+    );
     dying.kill();
     eventually(&mut busy, |busy| *busy == 0);
     // What was handled but not yet acknowledged was handled again.
