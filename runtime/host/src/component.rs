@@ -22,7 +22,7 @@ use crate::call::{Call, DEEPEST};
 use crate::chaos::Subject;
 use crate::database::Database;
 use crate::departure::Departure;
-use crate::door::{Door, Permit, Places};
+use crate::door::{Door, Permit, Places, Refused};
 use crate::instance::Factory;
 use crate::instance::messages::{Shelf, Unhandled};
 use crate::instance::population::{Census, Population};
@@ -153,7 +153,12 @@ impl Component {
         self.door
             .enter(priority, deadline)
             .await
-            .map_err(|refused| self.overloaded(refused.retry_after))
+            .map_err(|refused| self.full(refused))
+    }
+
+    /// What a caller is told for whom there is no place behind its door.
+    pub fn full(&self, refused: Refused) -> Problem {
+        self.overloaded(refused.retry_after)
     }
 
     /// Has a request answered by an instance, and the door learn how long that took by which its caller came in.

@@ -96,6 +96,12 @@ impl Door {
         }
     }
 
+    /// Refuses a call now for which there would be no place and no room to wait.
+    pub fn turn_away(&self, priority: Priority) -> Option<Refused> {
+        let bulkhead::Refused { retry_after, .. } = self.places.turn_away(priority)?;
+        Some(Refused { retry_after })
+    }
+
     /// Watches a call that was let in.
     pub fn watch(&self) -> Option<limit::Permit> {
         self.limit.as_ref().map(Limit::watch)

@@ -25,7 +25,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use resilience::Priority;
 use resilience::breaker::Breaker;
@@ -109,6 +109,21 @@ impl Link {
     /// The door to its own places, if it has any.
     pub fn door(&self) -> Option<&Door> {
         self.door.as_ref()
+    }
+
+    /// Refuses a call now that would find no place, and no room to wait for one, before anything is prepared for it: in
+    /// an overload these are most calls. Where somebody else may answer instead, nobody is refused here.
+    pub fn turn_away(&self, callee: &Component, method: &Method) -> Option<Problem> {
+        if !self.substitute.is_nothing() {
+            return None;
+        }
+        let priority = self.priorities.of(method);
+        let problem = match &self.door {
+            Some(own) => self.full(own.turn_away(priority)?),
+            None => callee.full(callee.door().turn_away(priority)?),
+        };
+        self.meters.count_refusal();
+        Some(problem)
     }
 
     /// Has a request answered by a component; `patience` is how long its caller would wait, if he has said so.
@@ -223,10 +238,14 @@ impl Link {
             return Ok(None);
         };
         let entered = door.enter(priority, deadline).await.map(Some);
-        entered.map_err(|Refused { retry_after }| Problem::Overloaded {
+        entered.map_err(|refused| self.full(refused))
+    }
+
+    fn full(&self, Refused { retry_after }: Refused) -> Problem {
+        Problem::Overloaded {
             who: format!("link `{}`", self.name),
             retry_after,
-        })
+        }
     }
 
     /// Tries until there is an answer, or no further attempt is worth it.

@@ -7,12 +7,13 @@
 //! never for longer than the bounded wait: then they are told.
 //!
 //! A queue absorbs a burst; under a lasting overload it would only make everybody late. So once somebody had to be
-//! refused, newcomers wait for a few milliseconds instead, the newest first, and are let in fresh or refused at once,
-//! until nobody is refused any more ([`door`]). This is the idea of CoDel with a queue that turns around under load
+//! refused, a few newcomers wait for a few milliseconds instead, and the rest is refused on the spot, until nobody is
+//! refused any more ([`door`]). This is the idea of CoDel with a short queue under load
 //! (<https://queue.acm.org/detail.cfm?id=2839461>), begun by a full queue instead of an old one: a crowd that fits in is
 //! served to the last.
 //!
-//! Turning away costs one short lock, so that an overloaded service keeps its time for the calls it let in.
+//! Turning away costs one short lock, so that an overloaded service keeps its time for the calls it let in; and it can
+//! be asked for before anything was done for a call ([`Bulkhead::turn_away`]).
 
 mod door;
 mod service;
@@ -144,6 +145,13 @@ impl Bulkhead {
             Ok(Err(_)) => Err(queued.refused(Reason::Displaced)),
             Err(_) => Err(queued.refused(Reason::WaitedTooLong)),
         }
+    }
+
+    /// Refuses a call now that [`Self::acquire`] would refuse without waiting: for who wants to know before he prepares
+    /// one. A call that is not refused has no place yet.
+    pub fn turn_away(&self, priority: Priority) -> Option<Refused> {
+        let running = self.0.door.lock().turn_away(priority)?;
+        Some(self.refused(Reason::QueueFull, running))
     }
 
     /// Changes how many calls may run, for instance to what an adaptive limit has found out. Calls that run beyond

@@ -68,6 +68,11 @@ impl Substitute {
         Self::Stale(StaleAnswers::new(age))
     }
 
+    /// Whether the problem always stands.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
     /// What is to be kept of this request.
     pub fn remember(&self, request: &Request<WasiBody>) -> Memo {
         match self {

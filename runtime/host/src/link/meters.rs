@@ -51,6 +51,12 @@ impl Meters {
         self.seconds.record(begun.elapsed());
     }
 
+    /// A call that was over before it began.
+    pub fn count_refusal(&self) {
+        self.unanswered.increment(1);
+        self.seconds.record(0.0);
+    }
+
     pub fn count_retry(&self) {
         self.retries.increment(1);
     }

@@ -96,7 +96,7 @@ impl Server {
             Handler::Component(id) => {
                 let component = generation.components.get(id.as_str());
                 let component = component.ok_or(Problem::NotFound)?;
-                let (head, body) = absolute(request).ok_or(Problem::BadRequest)?.into_parts();
+                let (head, body) = request.into_parts();
                 let body = upload::receive(
                     &head.headers,
                     body,
@@ -110,7 +110,13 @@ impl Server {
                     }
                     refusal.problem
                 })?;
-                let request = Request::from_parts(head, body);
+                // Most of an overload ends here, and nothing was done for it yet but to read what it sent.
+                let gateway = &component.entrances().gateway;
+                if let Some(problem) = gateway.turn_away(component, &head.method) {
+                    return Err(problem);
+                }
+                let request = Request::from_parts(head, body.into_body());
+                let request = absolute(request).ok_or(Problem::BadRequest)?;
                 call(component, request, &found, visitor, trace).await
             }
         }
@@ -139,7 +145,7 @@ async fn call(
 }
 
 /// Gives the URI the authority that the client meant, from the URI itself (HTTP/2) or the `Host` header (HTTP/1).
-fn absolute(mut request: Request<Incoming>) -> Option<Request<Incoming>> {
+fn absolute<B>(mut request: Request<B>) -> Option<Request<B>> {
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     let named = match request.headers().get(HOST) {
         Some(host) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),

@@ -4,10 +4,12 @@
 //! put up for all. A place is moved, never copied: [`Door::leave`] and [`Door::resize`] count it as running already when
 //! they hand out the sender for it.
 //!
-//! There are two lines. The *patient* one is first come, first served, and in calm times the only one. Once somebody was
+//! There are two lines, both first come, first served. The *patient* one is the only one in calm times. Once somebody was
 //! refused, there is an overload of those who matter no more than he, and for [`CALM`] after the last refusal newcomers
-//! of their kind stand in the *brief* line: the newest goes first, the oldest leaves when there are as many as places, and
-//! nobody stays for longer than [`BRIEF`]. If it goes on for [`LASTING`], those who came before have waited for too long to be answered in time, and are sent away.
+//! of their kind stand in the *brief* line, which goes first: it has room for half as many as there are places, and
+//! nobody stays for longer than [`BRIEF`]. Those few see to it that no place stays empty; for everybody else the answer
+//! is known on the spot ([`Door::turn_away`]), and costs neither a timer nor a second look. If it goes on for
+//! [`LASTING`], those who came before have waited for too long to be answered in time, and are sent away.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -101,23 +103,17 @@ impl Door {
             self.admitted += 1;
             return Entry::Admitted;
         }
+        if let Some(running) = self.turn_away(priority) {
+            return Entry::Refused { running };
+        }
         let is_brief = self.is_overloaded(priority);
+        let room = self.room(is_brief);
         let lines = match is_brief {
             true => &mut self.brief,
             false => &mut self.patient,
         };
-        let room = match is_brief {
-            true => self.queue.min(self.concurrency),
-            false => self.queue,
-        };
-        if count(lines) >= room
-            && !displace_less_than(lines, priority)
-            && !(is_brief && displace_oldest(lines, priority))
-        {
-            self.note_refusal(priority);
-            return Entry::Refused {
-                running: self.running,
-            };
+        if count(lines) >= room {
+            displace_less_than(lines, priority);
         }
         let number = self.next_ticket;
         self.next_ticket += 1;
@@ -132,6 +128,29 @@ impl Door {
             is_brief,
         };
         Entry::Queued { ticket, place }
+    }
+
+    /// Refuses a newcomer who would get neither a place nor one in the line, and tells how many run.
+    pub fn turn_away(&mut self, priority: Priority) -> Option<usize> {
+        if self.running < self.concurrency {
+            return None;
+        }
+        let is_brief = self.is_overloaded(priority);
+        let lines = match is_brief {
+            true => &self.brief,
+            false => &self.patient,
+        };
+        let mut lesser = lines[..priority.index()].iter();
+        let is_refused = count(lines) >= self.room(is_brief) && lesser.all(VecDeque::is_empty);
+        is_refused.then(|| self.note_refusal(priority))
+    }
+
+    /// How many may stand in a line.
+    fn room(&self, is_brief: bool) -> usize {
+        match is_brief {
+            true => self.queue.min(self.concurrency.div_ceil(2)),
+            false => self.queue,
+        }
     }
 
     fn is_overloaded(&self, priority: Priority) -> bool {
@@ -157,7 +176,7 @@ impl Door {
         }
         let lines = self.brief.iter_mut().zip(&mut self.patient).rev();
         let next = lines
-            .filter_map(|(brief, patient)| brief.pop_back().or_else(|| patient.pop_front()))
+            .filter_map(|(brief, patient)| brief.pop_front().or_else(|| patient.pop_front()))
             .next()?;
         self.running += 1;
         self.admitted += 1;
@@ -207,13 +226,9 @@ fn count(lines: &Lines) -> usize {
     lines.iter().map(VecDeque::len).sum()
 }
 
-/// Sends away whoever of this priority has waited for longest, and is least likely to be answered in time.
-fn displace_oldest(lines: &mut Lines, priority: Priority) -> bool {
-    lines[priority.index()].pop_front().is_some()
-}
-
 /// Sends away the youngest of those who matter least, if they matter less than this.
-fn displace_less_than(lines: &mut Lines, priority: Priority) -> bool {
-    let lesser = &mut lines[..priority.index()];
-    lesser.iter_mut().any(|line| line.pop_back().is_some())
+fn displace_less_than(lines: &mut Lines, priority: Priority) {
+    let mut lesser = lines[..priority.index()].iter_mut();
+    // His place is dropped unused: so he hears of it.
+    let _ = lesser.find_map(VecDeque::pop_back);
 }

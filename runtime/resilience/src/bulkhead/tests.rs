@@ -254,7 +254,7 @@ async fn places_survive_a_crowd_that_pushes_and_gives_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_an_overload_a_newcomer_waits_briefly_and_goes_first() {
+async fn in_an_overload_few_newcomers_wait_briefly_and_go_first() {
     let bulkhead = bulkhead(1, 2);
     let running = bulkhead.acquire(Browsing).await.unwrap();
     let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, Browsing));
@@ -268,20 +268,35 @@ async fn in_an_overload_a_newcomer_waits_briefly_and_goes_first() {
     assert_eq!(refused.reason, Reason::WaitedTooLong);
     assert!(began.elapsed() <= Duration::from_millis(10));
 
-    let mut older = queue_up(&bulkhead, Browsing);
-    let mut newest = queue_up(&bulkhead, Browsing);
+    let mut next = queue_up(&bulkhead, Browsing);
     assert_eq!(
-        reason(look(&mut older)),
-        Some(Reason::Displaced),
+        reason(arrive(&bulkhead, Browsing).1),
+        Some(Reason::QueueFull),
         "one place, one who waits for it"
     );
     drop(running);
-    let newest = look(&mut newest);
-    assert!(newest.is_ready());
-    drop(newest);
+    let next = look(&mut next);
+    assert!(next.is_ready());
+    drop(next);
     // Who came before the overload has kept his place.
     let first = look(&mut crowd[0]);
     assert!(first.is_ready() && look(&mut crowd[1]).is_pending());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_would_be_refused_can_be_told_before_he_comes() {
+    let bulkhead = bulkhead(1, 1);
+    assert_eq!(bulkhead.turn_away(Browsing), None);
+    let running = bulkhead.acquire(Browsing).await.unwrap();
+    assert_eq!(bulkhead.turn_away(Browsing), None, "he could wait");
+    let mut waiting = queue_up(&bulkhead, Browsing);
+    let refused = bulkhead.turn_away(Browsing).unwrap();
+    assert_eq!(refused.reason, Reason::QueueFull);
+    assert_eq!(bulkhead.snapshot().refused, [1, 0, 0]);
+    assert_eq!(bulkhead.turn_away(Paying), None, "he may take the other's");
+    assert!(look(&mut waiting).is_pending());
+    drop(running);
+    assert!(look(&mut waiting).is_ready());
 }
 
 #[tokio::test(start_paused = true)]

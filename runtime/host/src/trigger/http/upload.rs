@@ -46,9 +46,9 @@ struct Upload<'a> {
     warehouse: &'a Warehouse,
 }
 
-/// What has come so far, and the room that it takes.
+/// A body, or what has come of it so far, and the room that it takes.
 #[derive(Default)]
-struct Received {
+pub struct Received {
     frames: Vec<Frame<Bytes>>,
     length: u64,
     room: Option<OwnedSemaphorePermit>,
@@ -64,9 +64,9 @@ pub async fn receive(
     limit: u64,
     listener: &Listener,
     warehouse: &Warehouse,
-) -> Result<WasiBody, Refusal> {
+) -> Result<Received, Refusal> {
     if body.is_end_stream() {
-        return Ok(full(Bytes::new()));
+        return Ok(Received::default());
     }
     let upload = Upload {
         body,
@@ -109,13 +109,13 @@ impl Warehouse {
 // === impl Upload ===
 
 impl Upload<'_> {
-    async fn receive(mut self) -> Result<WasiBody, Refusal> {
+    async fn receive(mut self) -> Result<Received, Refusal> {
         let end = Instant::now() + self.listener.body_time;
         let mut received = Received::default();
-        loop {
+        while !self.body.is_end_stream() {
             let patience = end.min(Instant::now() + self.listener.body_pause);
             let frame = match timeout_at(patience, self.body.frame()).await {
-                Ok(None) => return Ok(received.into_body()),
+                Ok(None) => break,
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(_))) => return Err(unread(Problem::BodyIncomplete)),
                 Err(_) => return Err(unread(Problem::RequestTimeout)),
@@ -130,6 +130,7 @@ impl Upload<'_> {
             };
             received.add(frame, room);
         }
+        Ok(received)
     }
 
     /// Most clients read no answer before they have sent everything: a bounded part is read in their stead.
@@ -174,7 +175,11 @@ impl Received {
         self.frames.push(frame);
     }
 
-    fn into_body(self) -> WasiBody {
+    /// To be handed on.
+    pub fn into_body(self) -> WasiBody {
+        if self.frames.is_empty() {
+            return full(Bytes::new());
+        }
         let frames = self.frames.into_iter().map(Ok::<_, Error>);
         let body = StreamBody::new(futures::stream::iter(frames)).boxed_unsync();
         Held::new(body, self.room).boxed_unsync()

@@ -7,6 +7,8 @@ use proptest::prelude::*;
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Arrive(Priority),
+    /// Somebody asks whether he would be refused, and comes if not.
+    Ask(Priority),
     /// One of those who run ends.
     End(usize),
     /// One of those who wait gives up.
@@ -17,7 +19,8 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let priority = prop::sample::select(&Priority::ALL[..]);
     let step = prop_oneof![
-        8 => priority.prop_map(Step::Arrive),
+        6 => priority.clone().prop_map(Step::Arrive),
+        2 => priority.prop_map(Step::Ask),
         4 => any::<usize>().prop_map(Step::End),
         2 => any::<usize>().prop_map(Step::GiveUp),
         1 => (1..5_usize).prop_map(Step::Resize),
@@ -53,18 +56,12 @@ impl Model {
         let is_brief = self.overload.is_some_and(|refused| refused >= priority);
         let in_line = self.waiting.iter().filter(|it| it.is_brief == is_brief);
         let room = match is_brief {
-            true => self.queue.min(self.concurrency),
+            true => self.queue.min(self.concurrency.div_ceil(2)),
             false => self.queue,
         };
         if in_line.clone().count() >= room {
             let least = in_line.map(|it| it.priority).min();
             match least {
-                Some(same) if same == priority && is_brief => {
-                    let is_same = |it: &Waiter| it.is_brief && it.priority == same;
-                    let oldest = self.waiting.iter().position(is_same).unwrap();
-                    let displaced = self.waiting.remove(oldest);
-                    self.refuse(displaced.number, same);
-                }
                 None => return self.refuse(number, priority),
                 Some(least) if least >= priority => return self.refuse(number, priority),
                 Some(least) => {
@@ -92,9 +89,9 @@ impl Model {
             let most = self.waiting.iter().map(|it| it.priority).max().unwrap();
             let is_next =
                 |is_brief| move |it: &Waiter| it.priority == most && it.is_brief == is_brief;
-            let newest = self.waiting.iter().rposition(is_next(true));
-            let oldest = self.waiting.iter().position(is_next(false));
-            let next = newest.or(oldest).unwrap();
+            let brief = self.waiting.iter().position(is_next(true));
+            let patient = self.waiting.iter().position(is_next(false));
+            let next = brief.or(patient).unwrap();
             self.running.push(self.waiting.remove(next).number);
         }
     }
@@ -141,7 +138,11 @@ fn compare(concurrency: usize, queue: usize, steps: Vec<Step>) -> Result<(), Tes
     };
     for (number, step) in steps.into_iter().enumerate() {
         match step {
-            Step::Arrive(priority) => {
+            Step::Ask(priority) if crowd.bulkhead.turn_away(priority).is_some() => {
+                crowd.refused.push(number);
+                model.arrive(priority, number);
+            }
+            Step::Arrive(priority) | Step::Ask(priority) => {
                 let bulkhead = crowd.bulkhead.clone();
                 crowd.waiting.push((
                     number,
