@@ -18,7 +18,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use parking_lot::Mutex;
@@ -57,6 +57,9 @@ const FIRST: u64 = 1;
 
 /// How often idle instances are looked at that handle messages.
 const TIDY: Duration = Duration::from_secs(1);
+
+/// How often memory that is free goes back to the system, provided that nobody is served at the moment.
+const GIVE_BACK: Duration = Duration::from_secs(10);
 
 /// The components of the application by id.
 pub type Components = BTreeMap<String, Arc<Component>>;
@@ -264,8 +267,10 @@ fn lock(state: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Instances that nobody needs go, and those that are to be kept and have failed are replaced.
+/// Instances that nobody needs go, and those that are to be kept and have failed are replaced. What a rush has left
+/// behind goes when it is quiet again.
 async fn tidy(current: Current, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let mut given_back = Instant::now();
     loop {
         tokio::select! {
             () = tokio::time::sleep(TIDY) => {}
@@ -278,6 +283,12 @@ async fn tidy(current: Current, mut stop: watch::Receiver<bool>) -> anyhow::Resu
                 let (component, error) = (component.id(), format!("{error:#}"));
                 warn!(component, error, "too few instances");
             }
+        }
+        let mut components = generation.components.values();
+        let is_quiet = components.all(|component| component.census().busy == 0);
+        if is_quiet && given_back.elapsed() >= GIVE_BACK {
+            tokio::task::spawn_blocking(memory::give_back).await?;
+            given_back = Instant::now();
         }
     }
 }

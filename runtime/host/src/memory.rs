@@ -1,7 +1,7 @@
 //! How the allocator deals with memory that is free again.
 //!
-//! A first start compiles all components, which takes some two hundred megabytes for a few seconds. Left to itself, the
-//! allocator would keep most of them for ever, for a compiler that never comes back.
+//! A first start compiles all components, which takes some two hundred megabytes for a few seconds, and a rush of
+//! customers some twenty. Left to itself, the allocator would keep most of them for ever.
 
 #![cfg_attr(
     target_env = "gnu",
