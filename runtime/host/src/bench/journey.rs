@@ -259,6 +259,11 @@ impl<'a> Journey<'a> {
         self.free.take()
     }
 
+    /// So many more were reserved by somebody else.
+    pub(super) fn made(&self, reservations: usize) {
+        self.reserved.set(self.reserved.get() + reservations as u64);
+    }
+
     async fn register_while(&self, is_wanted: impl Fn() -> bool) {
         let work = async |connection: &mut Connection| match is_wanted() {
             true => self.register(connection).await,

@@ -4,6 +4,10 @@
 //! customers who wait for their answers say how many reservations there can be (the capacity) and what one takes that
 //! is alone. Then reservations are asked for at ten times that rate, whether or not earlier ones were answered. Each is
 //! for a car that nobody has, so that every one that is let in is whole work.
+//!
+//! Whole work is not over with the answer: confirmations, messages and the view follow. A platform that puts them off
+//! would seem to do more than it can do for long. So the time until the view shows everything counts, of a crowd as of
+//! the siege.
 
 mod report;
 mod siege;
@@ -22,7 +26,7 @@ use super::load::{Load, Measured, drive};
 use super::options::Options;
 use super::platform::{self, Platform, Scratch};
 use super::process::Process;
-use report::{Memory, Report, Siege};
+use report::{Lasted, Memory, Report, Siege};
 use siege::{Offer, besiege};
 
 /// How many times the capacity is offered.
@@ -107,10 +111,14 @@ async fn run(
         drive(&target, Load { connections, span }, reserve).await
     };
     let alone = closed_loop(1, options.span()).await;
+    journey.catch_up("reserve").await;
     let mut per_second = 0.0_f64;
     for customers in CUSTOMERS {
+        let begun = Instant::now();
         let measured = closed_loop(customers, options.span()).await;
-        per_second = per_second.max(measured.per_second());
+        journey.catch_up("reserve").await;
+        let made = measured.turns - measured.errors;
+        per_second = per_second.max(made as f64 / begun.elapsed().as_secs_f64());
     }
 
     let rate = rate.unwrap_or(per_second * TIMES);
@@ -121,14 +129,21 @@ async fn run(
     // Idle instances go, so that the start is a start.
     let before = settled(process).await;
     eprintln!("{name}: offering {rate:.0} reservations a second for {span:?}");
+    let begun = Instant::now();
     let siege = besiege(target.address(), &mut cars, Offer { rate, span });
     let (outcome, most) = tokio::join!(siege, highest(process, span));
     let ended = Instant::now();
+    journey.made(outcome.admitted.count());
+    journey.catch_up("siege").await;
+    let lasted = Lasted {
+        span,
+        whole: begun.elapsed(),
+    };
     let after = back(process, before, most).await;
     let memory = Memory::new(before, most, after, ended.elapsed());
     platform.stop().await?;
     let strength = Strength { alone, per_second };
-    Ok((strength, Siege::new(&outcome, span, memory)))
+    Ok((strength, Siege::new(&outcome, lasted, memory)))
 }
 
 /// The most memory that is seen within a time.

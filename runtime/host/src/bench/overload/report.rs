@@ -31,6 +31,8 @@ pub struct Report {
 pub struct Siege {
     pub made_per_second: f64,
     pub goodput_per_second: f64,
+    /// How long after the siege the view showed everything.
+    pub caught_up_after_seconds: f64,
     pub admitted: usize,
     pub admitted_p50_milliseconds: Option<f64>,
     pub admitted_p99_milliseconds: Option<f64>,
@@ -40,6 +42,15 @@ pub struct Siege {
     pub unmade: usize,
     pub sockets: usize,
     pub memory: Memory,
+}
+
+/// How long a siege was.
+#[derive(Clone, Copy, Debug)]
+pub struct Lasted {
+    /// Requests were made for so long.
+    pub span: Duration,
+    /// Until everything was done that the answers had promised.
+    pub whole: Duration,
 }
 
 /// Resident memory of the platform.
@@ -78,12 +89,14 @@ impl Report {
 
 impl Siege {
     /// The figures of a siege that took so long.
-    pub fn new(outcome: &Outcome, span: Duration, memory: Memory) -> Self {
+    pub fn new(outcome: &Outcome, lasted: Lasted, memory: Memory) -> Self {
+        let Lasted { span, whole } = lasted;
         let (admitted, refused) = (&outcome.admitted, &outcome.refused);
         let made = admitted.count() + refused.count() + outcome.lost;
         Self {
             made_per_second: made as f64 / span.as_secs_f64(),
-            goodput_per_second: outcome.in_time as f64 / span.as_secs_f64(),
+            goodput_per_second: outcome.in_time as f64 / whole.as_secs_f64(),
+            caught_up_after_seconds: whole.saturating_sub(span).as_secs_f64(),
             admitted: admitted.count(),
             admitted_p50_milliseconds: admitted.percentile(50).map(milliseconds),
             admitted_p99_milliseconds: admitted.percentile(99).map(milliseconds),
@@ -144,6 +157,9 @@ impl fmt::Display for Report {
         })?;
         row(f, "  % of what is possible", ">= 90", &|it| {
             format!("{:.0}", it.goodput_per_second / capacity * 100.0)
+        })?;
+        row(f, "  all done, seconds later", "", &|it| {
+            number(1, Some(it.caught_up_after_seconds))
         })?;
         row(f, "p50 of those made, ms", "", &|it| {
             number(1, it.admitted_p50_milliseconds)
@@ -207,7 +223,11 @@ mod tests {
             ..Outcome::default()
         };
         let memory = Memory::new(50_000_000, 90_000_000, 51_000_000, Duration::from_secs(9));
-        Siege::new(&outcome, Duration::from_secs(10), memory)
+        let lasted = Lasted {
+            span: Duration::from_secs(9),
+            whole: Duration::from_secs(10),
+        };
+        Siege::new(&outcome, lasted, memory)
     }
 
     #[test]
