@@ -60,18 +60,26 @@ pub async fn serve<R>(
     if method == Method::GET || method == Method::HEAD {
         etag::revalidate(&headers, &mut response);
     }
-    // Known length: no host has to send the body in chunks, and HEAD can tell it.
+    finish(&method, &mut response);
+    response
+}
+
+/// Adds what every answer to a request of this method needs; twice is once.
+pub fn finish(method: &Method, response: &mut Response) {
+    if method == Method::HEAD {
+        *response.body_mut() = Bytes::new();
+    }
+    // Known length: no host has to send the body in chunks. It leaves together with the body, as hosts
+    // of WASI HTTP fail an answer whose body is not as long as announced.
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    share(headers);
     if !response.body().is_empty() {
         let length = HeaderValue::from(response.body().len());
         response
             .headers_mut()
             .insert(header::CONTENT_LENGTH, length);
     }
-    if method == Method::HEAD {
-        *response.body_mut() = Bytes::new();
-    }
-    share(response.headers_mut());
-    response
 }
 
 /// A JSON answer.
