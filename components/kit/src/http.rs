@@ -102,10 +102,14 @@ pub fn json_response(
 #[must_use]
 pub fn base(request: &Request) -> String {
     let text = |name: &str| request.headers().get(name)?.to_str().ok();
-    let scheme = match text("x-forwarded-proto") {
-        Some("https") => "https",
-        _ => "http",
+    let known = |scheme: &str| match scheme {
+        "https" => Some("https"),
+        "http" => Some("http"),
+        _ => None,
     };
+    let scheme = text("x-forwarded-proto").and_then(known);
+    let scheme = scheme.or_else(|| request.uri().scheme_str().and_then(known));
+    let scheme = scheme.unwrap_or("http");
     let authority = text("x-forwarded-host")
         .or_else(|| text("host"))
         .or_else(|| request.uri().authority().map(http::uri::Authority::as_str))

@@ -2,7 +2,7 @@
 
 use super::{Problem, Request, Response};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 /// Tags an answer with the version it shows.
 #[must_use]
@@ -21,20 +21,7 @@ impl IfMatch {
     /// The condition of a request; none is always met.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        let mut values = request
-            .headers()
-            .get_all(header::IF_MATCH)
-            .iter()
-            .peekable();
-        Self(values.peek().is_some().then(|| {
-            let texts: Vec<&str> = request
-                .headers()
-                .get_all(header::IF_MATCH)
-                .iter()
-                .filter_map(|value| value.to_str().ok())
-                .collect();
-            texts.join(",")
-        }))
+        Self(list(request.headers(), &header::IF_MATCH))
     }
 
     /// Checks the condition against the resource's version.
@@ -52,16 +39,14 @@ impl IfMatch {
 
 /// Turns an answer that the client already has into 304.
 pub(super) fn revalidate(asked: &HeaderMap, response: &mut Response) {
-    let wanted = asked
-        .get(header::IF_NONE_MATCH)
-        .and_then(|v| v.to_str().ok());
+    let wanted = list(asked, &header::IF_NONE_MATCH);
     let tag = response
         .headers()
         .get(header::ETAG)
         .and_then(|v| v.to_str().ok());
     if let (Some(wanted), Some(tag)) = (wanted, tag)
         && response.status() == StatusCode::OK
-        && matches(wanted, tag)
+        && matches(&wanted, tag)
     {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Bytes::new();
@@ -71,6 +56,13 @@ pub(super) fn revalidate(asked: &HeaderMap, response: &mut Response) {
 
 fn tag(version: u64) -> String {
     format!("\"{version}\"")
+}
+
+/// The list in a header, which may be spread over several lines; `None` without any.
+fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines = headers.get_all(name).iter();
+    let texts: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
+    headers.contains_key(name).then(|| texts.join(","))
 }
 
 /// Whether a list of entity tags names `tag`. Weak tags count, as our versions never differ in meaning only.

@@ -101,6 +101,47 @@ fn what_the_client_has_is_not_sent_again() {
         ask(Method::GET, "/things/1", &[("if-none-match", "\"8\"")]).status(),
         200
     );
+    let lines = [("if-none-match", "\"8\""), ("if-none-match", "\"7\"")];
+    assert_eq!(ask(Method::GET, "/things/1", &lines).status(), 304);
+}
+
+/// Whoever takes the wrong way is told so, however much he carries.
+#[test]
+fn the_way_is_checked_before_the_size_of_the_body() {
+    let status = |method: Method, path: &str| {
+        let mut request = Request::new(Bytes::from(vec![b' '; BODY_LIMIT + 1]));
+        *request.method_mut() = method;
+        *request.uri_mut() = path.parse().unwrap();
+        let route = |path: &[&str]| {
+            (path == ["things"]).then_some(Route {
+                resource: (),
+                methods: &[Method::PUT],
+            })
+        };
+        let answer = serve(request, route, async |(), _| Ok(Response::default()));
+        block_on(answer).status().as_u16()
+    };
+    assert_eq!(status(Method::POST, "/nothing"), 404);
+    assert_eq!(status(Method::POST, "/things"), 405);
+    assert_eq!(status(Method::PUT, "/things"), 413);
+}
+
+#[test]
+fn links_name_the_scheme_that_the_client_speaks() {
+    let base = |url: &str, forwarded: Option<&str>| {
+        let mut request = Request::default();
+        *request.uri_mut() = url.parse().unwrap();
+        if let Some(scheme) = forwarded {
+            let scheme = scheme.parse().unwrap();
+            request.headers_mut().insert("x-forwarded-proto", scheme);
+        }
+        super::base(&request)
+    };
+    assert_eq!(base("http://h/cars", None), "http://h");
+    assert_eq!(base("https://h/cars", None), "https://h");
+    assert_eq!(base("http://h/cars", Some("https")), "https://h");
+    assert_eq!(base("https://h/cars", Some("http")), "http://h");
+    assert_eq!(base("https://h/cars", Some("gopher")), "https://h");
 }
 
 #[test]
