@@ -111,7 +111,7 @@ fn listing(page: &Page) -> Result<Listing, Problem> {
     for (name, text) in page.filters() {
         let column = Column::named(name).ok_or_else(|| unknown(name))?;
         if filters.iter().any(|(other, _)| *other == column) {
-            return Err(Problem::bad_query(name, format!("{name} is given twice")));
+            return Err(Problem::given_twice(name));
         }
         let value = column
             .parse(text)
@@ -192,17 +192,23 @@ fn searches(request: &Request) -> Result<Response, Problem> {
 
 /// The one parameter of a finder.
 fn wanted<I: FromStr>(request: &Request, column: Column) -> Result<I, Problem> {
-    let mut wanted = None;
+    let mut values = Vec::new();
     for (name, value) in parameters(request) {
         if name != column.name() {
             return Err(unknown(&name));
         }
-        wanted = value.parse().ok();
+        values.push(value);
     }
-    wanted.ok_or_else(|| {
-        let right = format!("{column} must be given, as a whole number from 1");
-        Problem::bad_query(column.name(), right)
-    })
+    match &values[..] {
+        [_, _, ..] => Err(Problem::given_twice(column.name())),
+        values => values
+            .first()
+            .and_then(|value| value.parse().ok())
+            .ok_or_else(|| {
+                let right = format!("{column} must be given, as a whole number from 1");
+                Problem::bad_query(column.name(), right)
+            }),
+    }
 }
 
 fn refuse_parameters(request: &Request) -> Result<(), Problem> {

@@ -58,9 +58,16 @@ impl Page {
             sort: Vec::new(),
             filters: Vec::new(),
         };
+        let mut once = Vec::new();
         for (name, value) in parameters(request) {
+            if ["page", "size"].contains(&name.as_ref()) {
+                if once.contains(&name) {
+                    return Err(Problem::given_twice(&name));
+                }
+                once.push(name.clone());
+            }
             match name.as_ref() {
-                "page" => page.number = number("page", &value, 0, u64::from(u32::MAX))?,
+                "page" => page.number = number("page", &value, 0, u64::MAX)?,
                 "size" => page.size = number("size", &value, 1, MAX_SIZE)?,
                 "sort" => page.sort.extend(sort(&value, columns)?),
                 _ => page.filters.push((name.into_owned(), value.into_owned())),
@@ -140,5 +147,9 @@ fn sort(value: &str, columns: &[&'static str]) -> Result<Vec<Sort>, Problem> {
                 )
             })
     };
+    // A direction alone orders nothing, and is refused like a column without a name.
+    if names.is_empty() {
+        names.push(value);
+    }
     names.into_iter().map(column).collect()
 }

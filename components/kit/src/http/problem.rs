@@ -66,6 +66,12 @@ impl Problem {
         .field(parameter, detail)
     }
 
+    /// 400: a query parameter that stands for one value comes twice.
+    #[must_use]
+    pub fn given_twice(parameter: &str) -> Self {
+        Self::bad_query(parameter, format!("{parameter} is given twice"))
+    }
+
     /// 415: the body is in a form that is not understood.
     pub fn unsupported_media_type(found: &str) -> Self {
         Self::new(

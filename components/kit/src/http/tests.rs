@@ -152,6 +152,11 @@ fn wrong_paging_is_refused_by_the_name_of_the_parameter() {
         ("size=1001", "size"),
         ("size=x", "size"),
         ("sort=colour", "sort"),
+        ("sort=", "sort"),
+        ("sort=,", "sort"),
+        ("sort=desc", "sort"),
+        ("page=1&page=2", "page"),
+        ("size=1&size=1", "size"),
         ("colour=red", "colour"),
     ] {
         let problem = query(wrong).unwrap_err().into_response("/things");
@@ -172,6 +177,20 @@ fn a_sort_may_name_several_columns() {
         order,
         [("name", true), ("thingId", true), ("thingId", false)]
     );
+}
+
+#[test]
+fn a_page_beyond_every_number_is_a_page_like_any_other() {
+    for number in [5_000_000_000, u64::MAX] {
+        let page = query(&format!("page={number}")).unwrap();
+        assert_eq!(page.number, number);
+        assert!(page.offset() >= number);
+        let response = hal::page(&page, 5, "", "/things", "things", vec![]);
+        assert_eq!(body(&response)["page"]["number"], number);
+        let links = &body(&response)["_links"];
+        assert_eq!(links["prev"]["href"], "/things?page=0&size=20");
+        assert!(links.get("next").is_none());
+    }
 }
 
 #[test]

@@ -114,6 +114,21 @@ fn every_column_filters_and_sorts() {
 }
 
 #[test]
+fn a_page_beyond_every_number_is_empty() {
+    for page in [5_000_000_000, u64::MAX] {
+        for rest in [
+            "",
+            "&sort=carName,desc",
+            "&carStatus=available",
+            "&amount=100&sort=carName",
+        ] {
+            let target = format!("/carviews?page={page}{rest}");
+            assert_eq!(cars(&fleet(), &target), [0; 0], "{target}");
+        }
+    }
+}
+
+#[test]
 fn the_links_of_a_filtered_list_keep_the_filter() {
     let body = body(&get(
         &fleet(),
@@ -148,6 +163,10 @@ fn a_wrong_parameter_is_refused_by_its_name() {
         ("/carviews/search/findByRsvId?rsvId=abc", "rsvId"),
         ("/carviews/search/findByRsvId?payId=1", "payId"),
         ("/carviews/search/findByPayId?payId=0", "payId"),
+        ("/carviews/search/findByRsvId?rsvId=7&rsvId=7", "rsvId"),
+        ("/carviews/search/findByPayId?payId=x&payId=5", "payId"),
+        ("/carviews?sort=desc", "sort"),
+        ("/carviews?page=0&page=1", "page"),
     ] {
         let response = get(&model, target);
         assert_eq!(response.status(), 400, "{target}");
