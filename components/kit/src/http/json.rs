@@ -1,8 +1,22 @@
 //! Bodies: JSON objects, whose every member is either understood or named in the refusal.
 
 use super::{Problem, Request};
-use http::header;
+use http::{HeaderMap, header};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
+use std::fmt::{self, Formatter};
+
+/// The media types of an object whose members are the fields. A JSON Patch, for one, is something else.
+const MEDIA_TYPES: [&str; 5] = [
+    "application/json",
+    "application/hal+json",
+    "application/vnd.hal+json",
+    "application/prs.hal-forms+json",
+    "application/merge-patch+json",
+];
 
 /// The members of a request's JSON object that nobody has looked at yet, and what is wrong so far.
 #[derive(Clone, Debug)]
@@ -16,21 +30,16 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// 415 for another media type, 400 for what is no JSON, 422 for JSON that is no object.
+    /// 415 for another media type or a packed body, 400 for what is no JSON, 422 for JSON that is no
+    /// object.
     pub fn of(request: &Request) -> Result<Self, Problem> {
-        if let Some(media_type) = request.headers().get(header::CONTENT_TYPE) {
-            let media_type = media_type.to_str().unwrap_or("?");
-            if !is_json(media_type) {
-                return Err(Problem::unsupported_media_type(media_type));
-            }
-        }
+        can_be_read(request.headers())?;
         match serde_json::from_slice(request.body()) {
-            Ok(Value::Object(members)) => Ok(Self {
+            Ok(Members(members)) => Ok(Self {
                 members,
                 problem: None,
             }),
-            Ok(_) => Err(Problem::invalid_field("", "the body must be a JSON object")),
-            Err(error) => Err(Problem::malformed_json(error.to_string())),
+            Err(error) => Err(not_read(request.body(), &error)),
         }
     }
 
@@ -91,6 +100,16 @@ impl Fields {
         self.members.remove(field);
     }
 
+    /// Passes over those of the members that are null: many clients write down every field that they
+    /// have not set.
+    pub fn unset(&mut self, fields: &[&str]) {
+        for field in fields {
+            if self.members.get(*field) == Some(&Value::Null) {
+                self.members.shift_remove(*field);
+            }
+        }
+    }
+
     /// Refuses a field.
     pub fn refuse(&mut self, field: &str, message: impl Into<String>) {
         self.problem = Some(match self.problem.take() {
@@ -113,13 +132,71 @@ impl Fields {
     }
 }
 
-fn is_json(media_type: &str) -> bool {
-    let essence = media_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    essence == "application/json"
-        || (essence.starts_with("application/") && essence.ends_with("+json"))
+/// Whether the body is in a form that is understood.
+fn can_be_read(headers: &HeaderMap) -> Result<(), Problem> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_packed =
+        |coding: &http::HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if let Some(coding) = codings.find(|coding| is_packed(coding)) {
+        return Err(Problem::unsupported_coding(coding.to_str().unwrap_or("?")));
+    }
+    match headers.get(header::CONTENT_TYPE) {
+        Some(media_type) if !is_json(media_type.to_str().unwrap_or("?")) => Err(
+            Problem::unsupported_media_type(media_type.to_str().unwrap_or("?")),
+        ),
+        _ => Ok(()),
+    }
 }
+
+fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    MEDIA_TYPES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(essence))
+}
+
+/// Why a body is no object.
+fn not_read(body: &[u8], error: &serde_json::Error) -> Problem {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(_)) => Problem::malformed_json(error.to_string()),
+        Ok(_) => Problem::invalid_field(
+            "body",
+            r#"must be a JSON object, such as {"field": "value"}"#,
+        ),
+        Err(error) => Problem::malformed_json(error.to_string()),
+    }
+}
+
+/// The members of an object in which each name comes once: readers of JSON differ in which of two they
+/// believe.
+struct Members(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Members, A::Error> {
+        let mut members = Map::new();
+        while let Some((name, value)) = object.next_entry::<String, Value>()? {
+            if members.contains_key(&name) {
+                return Err(A::Error::custom(format!("`{name}` is there twice")));
+            }
+            members.insert(name, value);
+        }
+        Ok(Members(members))
+    }
+}
+
+#[cfg(test)]
+mod tests;

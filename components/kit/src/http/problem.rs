@@ -83,6 +83,17 @@ impl Problem {
         .header(HeaderName::from_static("accept"), "application/json")
     }
 
+    /// 415: the body is packed in a way that is not understood.
+    pub fn unsupported_coding(found: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-content-encoding",
+            "The body's encoding is not supported",
+            format!("send the body as it is instead of as {found}"),
+        )
+        .header(header::ACCEPT_ENCODING, "identity")
+    }
+
     /// 422: a field's value is wrong. Further wrong fields are added with [`Self::field`].
     pub fn invalid_field(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
