@@ -27,6 +27,8 @@ const FRESH: Duration = Duration::from_secs(5);
 const HOUR: u64 = 60 * 60 * 1000;
 /// The longest key, in characters.
 const LONGEST: usize = 255;
+/// What would be right instead of another request with the same key.
+const REUSE: &str = "use a new key for a new request, or repeat the first one unchanged";
 /// The headers that belong to an answer.
 const HEADERS: [&str; 4] = ["content-type", "etag", "location", "retry-after"];
 /// Up to which hour expired records were dropped.
@@ -201,8 +203,9 @@ impl Key {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reuse",
                 "The Idempotency-Key was used for another request",
-                "use a new key for a new request, or repeat the first one unchanged",
-            ));
+                REUSE,
+            )
+            .field("Idempotency-Key", REUSE));
         }
         match &record.answer {
             Some(answer) => Ok(Some(answer.replay())),

@@ -48,7 +48,11 @@ fn the_same_key_and_body_are_given_the_first_answer() {
 fn another_body_under_the_same_key_is_refused() {
     let platform = MemoryPlatform::new();
     first(&platform, key("k", "{}"));
-    assert_eq!(turn(&platform, key("k", "[]")).unwrap_err().status, 422);
+    let problem = turn(&platform, key("k", "[]")).unwrap_err();
+    let response = problem.into_response("/things");
+    assert_eq!(response.status(), 422);
+    let told: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+    assert_eq!(told["field"], "Idempotency-Key");
 }
 
 #[test]
