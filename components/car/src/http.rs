@@ -76,6 +76,7 @@ struct Call<'a, P> {
 impl<P: Platform> Call<'_, P> {
     async fn register(&self) -> Result<Response, Problem> {
         let mut fields = Fields::of(&self.request)?;
+        fields.unset(&OPTIONAL);
         fields.fixed("carId", &Value::Null, "is given by the platform");
         fields.fixed("status", &json!("available"), STATUS_FOLLOWS);
         let details = details(fields, &Details::default(), true)?;
@@ -111,6 +112,9 @@ impl<P: Platform> Call<'_, P> {
         let edit = |car: &Versioned<Car>| {
             condition.check(car.version)?;
             let mut fields = fields.clone();
+            if start.is_some() {
+                fields.unset(&OPTIONAL);
+            }
             fields.fixed("carId", &json!(id), "cannot be changed");
             fields.fixed(
                 "status",
@@ -188,6 +192,9 @@ impl<P: Platform> Call<'_, P> {
         )
     }
 }
+
+/// What a new car, and one that is replaced, need not say.
+const OPTIONAL: [&str; 4] = ["carId", "carType", "amount", "status"];
 
 const STATUS_FOLLOWS: &str = "follows from the car's bookings and cannot be set";
 

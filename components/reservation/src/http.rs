@@ -102,6 +102,7 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
         let mut fields = Fields::of(&self.request)?;
         let found = queries::reservation(self.desk, id).await?.state;
         fields.ignore("_links");
+        fields.unset(&["rsvId", "carId", "payId"]);
         fields.fixed("rsvId", &json!(id), CANNOT_CHANGE);
         fields.fixed("carId", &json!(found.car), CANNOT_CHANGE);
         fields.fixed("payId", &json!(found.stage.payment()), CANNOT_CHANGE);

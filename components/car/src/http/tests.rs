@@ -114,6 +114,28 @@ fn put_replaces_and_patch_merges() {
     );
 }
 
+/// Many clients write down every field that they have not set.
+#[test]
+fn a_null_in_a_new_car_is_as_if_absent() {
+    let fleet = fleet();
+    let unset = r#"{"carId":null,"carName":"A","carType":null,"amount":null,"status":null}"#;
+    let created = send(&fleet, "POST", "/cars", unset);
+    assert_eq!(created.status(), 201);
+    assert_eq!(body(&created)["carType"], "");
+    assert_eq!(body(&created)["amount"], 0);
+    assert_eq!(send(&fleet, "PUT", "/cars/1", unset).status(), 200);
+    for (refused, field) in [
+        (r#"{"carName":null}"#, "carName"),
+        (r#"{"carName":"A","colour":null}"#, "colour"),
+    ] {
+        let answer = send(&fleet, "POST", "/cars", refused);
+        assert_eq!(answer.status(), 422, "{refused}");
+        assert_eq!(body(&answer)["field"], field, "{refused}");
+    }
+    let merged = send(&fleet, "PATCH", "/cars/1", r#"{"carType":null}"#);
+    assert_eq!(body(&merged)["field"], "carType");
+}
+
 #[test]
 fn a_client_may_send_back_what_it_has_read_but_not_set_the_status() {
     let fleet = fleet();

@@ -100,6 +100,7 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     fn car(&self) -> Result<CarId, Problem> {
         let mut fields = Fields::of(&self.request)?;
         fields.ignore("_links");
+        fields.unset(&["status"]);
         fields.fixed("rsvId", &Value::Null, "is given by the platform");
         fields.fixed("payId", &Value::Null, "is given by the platform");
         fields.fixed(

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+mod fields;
 mod keys;
 mod left_over;
 
