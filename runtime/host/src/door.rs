@@ -7,9 +7,11 @@
 //! adaptive [`Limit`] finds out by watching how long calls take; the manifest's `concurrency` is only the most. Nobody
 //! waits past his deadline.
 
+use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use metrics::{Counter, counter};
 use resilience::bulkhead::{self, Bulkhead};
 use resilience::deadline::Deadline;
 use resilience::limit::{self, Limit};
@@ -21,8 +23,10 @@ pub use resilience::bulkhead::{Permit, Snapshot};
 pub struct Door {
     places: Bulkhead,
     limit: Option<Limit>,
-    /// What a call is told that did not get a place before its deadline.
-    patience: Duration,
+    /// What it is a door of, and the name of that, for who counts.
+    whose: (&'static str, Arc<str>),
+    /// Refusals by priority, the least first; made when the door is shown or refuses for the first time.
+    shed: OnceLock<[Counter; Priority::ALL.len()]>,
 }
 
 /// How many places there are behind a door, and how long one waits for them.
@@ -78,8 +82,21 @@ impl Door {
         Ok(Self {
             places,
             limit,
-            patience: wait,
+            whose: ("component", Arc::default()),
+            shed: OnceLock::new(),
         })
+    }
+
+    /// The same door, whose refusals are counted as those of this component or link.
+    #[must_use]
+    pub fn named(mut self, whose: &'static str, name: Arc<str>) -> Self {
+        self.whose = (whose, name);
+        self
+    }
+
+    /// Shows its numbers from now on, even if it refuses nobody.
+    pub fn show(&self) {
+        self.shed();
     }
 
     /// Waits for a place.
@@ -87,19 +104,37 @@ impl Door {
     /// # Errors
     /// [`Refused`] when there is no place to wait, or it takes too long.
     pub async fn enter(&self, priority: Priority, deadline: Deadline) -> Result<Permit, Refused> {
-        match deadline.run(self.places.acquire(priority)).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(bulkhead::Refused { retry_after, .. })) => Err(Refused { retry_after }),
-            Err(_) => Err(Refused {
-                retry_after: self.patience,
-            }),
-        }
+        let patience = deadline.remaining();
+        let entered = self.places.acquire_within(priority, patience).await;
+        entered.map_err(|refused| self.refuse(priority, refused))
     }
 
     /// Refuses a call now for which there would be no place and no room to wait.
     pub fn turn_away(&self, priority: Priority) -> Option<Refused> {
-        let bulkhead::Refused { retry_after, .. } = self.places.turn_away(priority)?;
-        Some(Refused { retry_after })
+        let refused = self.places.turn_away(priority)?;
+        Some(self.refuse(priority, refused))
+    }
+
+    fn refuse(&self, priority: Priority, refused: bulkhead::Refused) -> Refused {
+        if let Some(counter) = self.shed().get(priority.index()) {
+            counter.increment(1);
+        }
+        let bulkhead::Refused { retry_after, .. } = refused;
+        Refused { retry_after }
+    }
+
+    /// A later door of the same name goes on counting where this one has ended.
+    fn shed(&self) -> &[Counter; Priority::ALL.len()] {
+        let (whose, name) = &self.whose;
+        self.shed.get_or_init(|| {
+            Priority::ALL.map(|priority| {
+                let labels = [
+                    (*whose, name.to_string()),
+                    ("priority", priority.to_string()),
+                ];
+                counter!("socar_calls_shed_total", &labels)
+            })
+        })
     }
 
     /// Watches a call that was let in.
@@ -185,6 +220,18 @@ mod tests {
         let _running = door.enter(Priority::Browsing, later()).await.unwrap();
         let now = Deadline::at(Instant::now());
         assert!(door.enter(Priority::Paying, now).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn who_waits_until_his_deadline_is_counted_and_an_overload_begins() {
+        let door = door(1, 1);
+        let _running = door.enter(Priority::Browsing, later()).await.unwrap();
+        let soon = Deadline::at(Instant::now() + Duration::from_millis(1));
+        assert!(door.enter(Priority::Browsing, soon).await.is_err());
+        assert_eq!(door.snapshot().refused, [1, 0, 0]);
+        // In an overload nobody waits for as long as he would in calm times.
+        let waiting = door.enter(Priority::Browsing, later());
+        assert!(waiting.await.is_err());
     }
 
     #[tokio::test]

@@ -122,6 +122,19 @@ impl Bulkhead {
     /// # Errors
     /// [`Refused`] at once when the queue is full, and later when no place became free in time.
     pub async fn acquire(&self, priority: Priority) -> Result<Permit, Refused> {
+        self.acquire_within(priority, self.0.settings.wait).await
+    }
+
+    /// Waits for a place, but no longer than the caller can: he is refused like anybody else who waited in vain, which
+    /// he would not be if he merely dropped [`Self::acquire`].
+    ///
+    /// # Errors
+    /// [`Refused`], as from there.
+    pub async fn acquire_within(
+        &self,
+        priority: Priority,
+        patience: Duration,
+    ) -> Result<Permit, Refused> {
         let (ticket, place) = match self.0.door.lock().enter(priority) {
             Entry::Admitted => {
                 return Ok(Permit {
@@ -137,9 +150,10 @@ impl Bulkhead {
             ticket,
         };
         let patience = match ticket.is_brief {
-            true => BRIEF.min(self.0.settings.wait),
-            false => self.0.settings.wait,
+            true => patience.min(BRIEF),
+            false => patience,
         };
+        let patience = patience.min(self.0.settings.wait);
         match tokio::time::timeout(patience, place).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(queued.refused(Reason::Displaced)),

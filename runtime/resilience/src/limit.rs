@@ -126,19 +126,23 @@ struct Shared {
     retry_after: Duration,
     estimator: Mutex<Estimator>,
     observer: Box<dyn Fn(usize) + Send + Sync>,
+    /// What the observer was told last; locked while it is told.
+    told: Mutex<usize>,
 }
 
 // === impl Limit ===
 
 impl Limit {
-    /// A limit that has yet to find out. The observer hears every new limit, on the thread of the call that brought
-    /// it about, and holds up that call while it runs.
+    /// A limit that has yet to find out. The observer hears of new limits, on the thread of a call that brought one
+    /// about, and holds up that call while it runs. It is told one at a time and the present one last; while it is busy
+    /// it may miss some in between. It may use the limit.
     pub fn new(config: Config, observer: impl Fn(usize) + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
             birth: Instant::now(),
             retry_after: config.0.window,
             estimator: Mutex::new(Estimator::new(config.0)),
             observer: Box::new(observer),
+            told: Mutex::new(config.0.initial),
         }))
     }
 
@@ -197,9 +201,30 @@ impl Limit {
         let after = estimator.limit();
         drop(estimator);
         if after != before {
-            (self.0.observer)(after);
+            self.tell();
         }
         result
+    }
+
+    /// Tells the observer until it knows the present limit. Nobody waits for it but who tells: if somebody else does at
+    /// the moment, he will look again when he is done.
+    fn tell(&self) {
+        loop {
+            let Some(mut told) = self.0.told.try_lock() else {
+                return;
+            };
+            let present = self.current();
+            if *told != present {
+                *told = present;
+                (self.0.observer)(present);
+                continue;
+            }
+            drop(told);
+            // Whoever changed it just before this, could not tell.
+            if self.current() == present {
+                return;
+            }
+        }
     }
 }
 

@@ -17,7 +17,7 @@ impl Priority {
     pub const ALL: [Self; 3] = [Self::Browsing, Self::Reserving, Self::Paying];
 
     /// Its place in an array that has one entry per priority.
-    pub(crate) fn index(self) -> usize {
+    pub fn index(self) -> usize {
         self as usize
     }
 }

@@ -98,6 +98,41 @@ async fn it_grows_while_calls_take_no_longer_than_alone_and_are_many() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_to_be_announced_is_the_present_one_however_long_an_observer_takes() {
+    let announced = Arc::new(Mutex::new(Vec::new()));
+    let (arrived, has_arrived) = std::sync::mpsc::channel();
+    let (go, may_go) = std::sync::mpsc::channel();
+    let heard = announced.clone();
+    let first = Mutex::new(Some((arrived, may_go)));
+    let limit = Limit::new(Config::new(settings(16)).unwrap(), move |limit| {
+        let first = first.lock().take();
+        if let Some((arrived, may_go)) = first {
+            arrived.send(()).unwrap();
+            may_go.recv().unwrap();
+        }
+        heard.lock().push(limit);
+    });
+    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
+    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
+    let permits: Vec<_> = (0..16).map(|_| limit.watch()).collect();
+    advance(WINDOW).await;
+    let clock = tokio::runtime::Handle::current();
+    let slow = std::thread::spawn(move || {
+        let _clock = clock.enter();
+        let ends = |permit: Permit| permit.record(Outcome::Answered);
+        permits.into_iter().for_each(ends);
+    });
+    has_arrived.recv().unwrap();
+    assert_eq!(limit.current(), 17);
+    together(&limit, 17, WINDOW / 2, Outcome::Answered).await;
+    together(&limit, 17, WINDOW / 2, Outcome::Answered).await;
+    assert_eq!(limit.current(), 34);
+    go.send(()).unwrap();
+    slow.join().unwrap();
+    assert_eq!(*announced.lock(), [17, 34]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_shrinks_when_calls_take_too_long() {
     let limit = limit(settings(16));
     together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
