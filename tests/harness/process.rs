@@ -4,6 +4,7 @@
 //! on a pipe which only this test process holds open. However the tests end, the pipe closes, and the guard kills the
 //! program and removes its scratch folder.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -185,6 +186,24 @@ impl Process {
         (status, all)
     }
 
+    /// How long its threads have computed so far, in ticks of the system's clock, by the threads' names.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn worked(&self) -> BTreeMap<String, u64> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id))
+            .unwrap_or_else(|error| panic!("{} does not run: {error}", self.name));
+        let mut worked = BTreeMap::new();
+        // A thread may end while its neighbour is looked at.
+        let threads = tasks.flatten();
+        for stat in threads.filter_map(|it| std::fs::read_to_string(it.path().join("stat")).ok()) {
+            if let Some((thread, ticks)) = ticks_in(&stat) {
+                *worked.entry(thread.to_owned()).or_default() += ticks;
+            }
+        }
+        worked
+    }
+
     /// Ends the program at once (SIGKILL), as a power cut would.
     pub fn kill(&self) {
         if let Some(running) = self.running.lock().as_mut() {
@@ -321,4 +340,15 @@ mod tests {
         let _ = guard.wait();
         assert!(!scratch.path().exists());
     }
+}
+
+/// The name of a thread and what it has computed, in `/proc/…/stat`: "number (name) state …", where the name may hold
+/// anything.
+fn ticks_in(stat: &str) -> Option<(&str, u64)> {
+    let (head, rest) = stat.rsplit_once(')')?;
+    let (_, name) = head.split_once('(')?;
+    // Fields 14 and 15 of all, for itself and in the system.
+    let mut times = rest.split_whitespace().skip(11);
+    let mut time = || times.next()?.parse::<u64>().ok();
+    Some((name, time()? + time()?))
 }

@@ -1,5 +1,6 @@
 //! Trouble on request: real, on one link, for a while, and only where it was asked for at the start.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::{Answer, eventually};
@@ -64,6 +65,43 @@ fn each_fault_strikes_its_link_and_no_other() {
     saboteur.order("/greet/me").is(200);
     end_all(&saboteur);
     assert!(saboteur.order(CHAIN).is(200).text().ends_with("hello you"));
+}
+
+#[test]
+fn errors_on_request_open_the_breaker_of_their_link() {
+    let policy = r#"[component.saboteur.tool.socar.links.neighbour]
+breaker = { consecutive_failures = 3, open = "1h" }"#;
+    let saboteur = Saboteur::start_with(policy, &["--chaos"]);
+    begin(&saboteur, &on_link("error")).is(200);
+    for _ in 0..3 {
+        let answer = saboteur.order(CHAIN).is(200);
+        assert!(answer.text().contains("problems/experiment"), "{answer}");
+    }
+    end_all(&saboteur);
+    let answer = saboteur.order(CHAIN).is(200);
+    assert!(answer.text().contains("problems/cut-off"), "{answer}");
+}
+
+#[test]
+fn who_computes_on_request_does_not_do_so_where_clients_are_received() {
+    let saboteur = started();
+    let experiment = json!({"from": "outside", "to": "saboteur", "fault": "spin", "seconds": 60});
+    begin(&saboteur, &experiment).is(200);
+    let before = saboteur.worked();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                saboteur
+                    .order("/greet/me")
+                    .problem(504, "deadline-exceeded")
+            });
+        }
+    });
+    let after = saboteur.worked();
+    let by = |thread: &str| after[thread] - before.get(thread).copied().unwrap_or_default();
+    let front = by("front");
+    let all: u64 = after.keys().map(|thread| by(thread)).sum();
+    assert!(front * 2 < all, "{front} of {all} ticks at the front");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::call::Call;
 use crate::capability::Grants;
 use crate::instance::{self, messages::Unhandled};
 use crate::problem::Problem;
+use crate::threads::Threads;
 
 pub use laboratory::{Experiment, Fault, Laboratory, Running};
 pub use outside::Weather;
@@ -47,12 +48,14 @@ pub struct Subject {
     engine: Engine,
     grants: Arc<Grants>,
     misbehaviour: Module,
+    /// Where requests are handled: who misbehaves instead of an instance takes its thread, and nobody else's.
+    threads: Threads,
 }
 
 // === impl Subject ===
 
 impl Subject {
-    /// A component for the laboratory.
+    /// A component for the laboratory, whose requests are handled on these threads.
     ///
     /// # Errors
     /// When the misbehaving module does not compile.
@@ -60,9 +63,11 @@ impl Subject {
         laboratory: Arc<Laboratory>,
         engine: &Engine,
         grants: Arc<Grants>,
+        threads: Threads,
     ) -> wasmtime::Result<Self> {
         Ok(Self {
             laboratory,
+            threads,
             misbehaviour: Module::new(engine, MISBEHAVIOUR)?,
             engine: engine.clone(),
             grants,
@@ -87,17 +92,17 @@ impl Subject {
                         })?
                 }
                 Fault::Error => {
-                    return Err(Problem::Overloaded {
-                        who: format!("component `{}`", component()),
-                        retry_after: Duration::from_secs(1),
+                    return Err(Problem::Experiment {
+                        component: component(),
                     });
                 }
                 Fault::Trap | Fault::Spin | Fault::Hoard => {
-                    return Err(match self.misbehave(fault, call).await {
-                        Ok(_) => Problem::ComponentTrapped {
+                    let deed = self.threads.run(self.misbehave(fault, call));
+                    return Err(match deed.await {
+                        Ok(Err(Late)) => Problem::DeadlineExceeded {
                             component: component(),
                         },
-                        Err(Late) => Problem::DeadlineExceeded {
+                        Ok(Ok(_)) | Err(_) => Problem::ComponentTrapped {
                             component: component(),
                         },
                     });
@@ -153,10 +158,16 @@ impl Subject {
     }
 
     /// Does it, and returns what Wasmtime says of it.
-    async fn misbehave(&self, fault: Fault, call: &Call) -> Result<wasmtime::Error, Late> {
-        let work = async {
-            let mut store = instance::store(&self.engine, &self.grants)?;
-            let guest = Instance::new_async(&mut store, &self.misbehaviour, &[]).await?;
+    fn misbehave(
+        &self,
+        fault: Fault,
+        call: &Call,
+    ) -> impl Future<Output = Result<wasmtime::Error, Late>> + Send + use<> {
+        let (engine, grants) = (self.engine.clone(), self.grants.clone());
+        let (misbehaviour, deadline) = (self.misbehaviour.clone(), call.deadline);
+        let work = async move {
+            let mut store = instance::store(&engine, &grants)?;
+            let guest = Instance::new_async(&mut store, &misbehaviour, &[]).await?;
             let deed = match fault {
                 Fault::Spin => "spin",
                 Fault::Hoard => "hoard",
@@ -165,10 +176,12 @@ impl Subject {
             let deed = guest.get_typed_func::<(), ()>(&mut store, deed)?;
             deed.call_async(&mut store, ()).await
         };
-        match tokio::time::timeout_at(call.deadline.into(), work).await {
-            Ok(Ok(())) => Ok(wasmtime::Error::msg("it did nothing bad")),
-            Ok(Err(error)) => Ok(error),
-            Err(_) => Err(Late),
+        async move {
+            match tokio::time::timeout_at(deadline.into(), work).await {
+                Ok(Ok(())) => Ok(wasmtime::Error::msg("it did nothing bad")),
+                Ok(Err(error)) => Ok(error),
+                Err(_) => Err(Late),
+            }
         }
     }
 }

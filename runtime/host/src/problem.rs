@@ -50,6 +50,12 @@ pub enum Problem {
         /// The component that was called.
         component: String,
     },
+    /// An operator wants to see what happens when the component does not serve.
+    #[error("component `{component}` does not serve, for an experiment")]
+    Experiment {
+        /// The component that was called.
+        component: String,
+    },
     /// As many calls as allowed are in flight or waiting.
     #[error("{who} is overloaded")]
     Overloaded {
@@ -93,6 +99,7 @@ impl Problem {
             Self::ComponentTrapped { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Overloaded { .. }
             | Self::CutOff { .. }
+            | Self::Experiment { .. }
             | Self::Crowded
             | Self::NotKept
             | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
@@ -112,6 +119,7 @@ impl Problem {
             Self::DeadlineExceeded { .. } => "deadline-exceeded",
             Self::ComponentTrapped { .. } => "component-trapped",
             Self::Overloaded { .. } | Self::Crowded => "overloaded",
+            Self::Experiment { .. } => "experiment",
             Self::NotKept => "not-kept",
             Self::CutOff { .. } => "cut-off",
             Self::Stopping => "stopping",

@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::thread::available_parallelism;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::{AbortHandle, JoinError};
 
 /// The threads of one runtime.
 #[derive(Clone, Debug)]
@@ -53,6 +54,28 @@ impl Threads {
             work.as_mut().poll(context)
         })
         .await
+    }
+
+    /// Does all of the work there while the caller waits; when he leaves, it ends.
+    ///
+    /// # Errors
+    /// When it panicked, or the threads have ended.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let task = self.0.spawn(work);
+        let _ends = Ends(task.abort_handle());
+        task.await
+    }
+}
+
+/// A task that ends, if it has not, when this is dropped.
+struct Ends(AbortHandle);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -109,6 +132,10 @@ fn processors() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_millis(5);
 
     fn thread() -> Option<String> {
         std::thread::current().name().map(str::to_owned)
@@ -125,5 +152,22 @@ mod tests {
         let (at_front, at_work) = begun.await.unwrap();
         assert_eq!(at_front.as_deref(), Some("front"));
         assert_ne!(at_work, at_front);
+    }
+
+    #[tokio::test]
+    async fn what_is_run_elsewhere_ends_when_nobody_waits_for_it() {
+        let front = Crew::front().unwrap();
+        let held = Arc::new(());
+        let work = held.clone();
+        let never = front.threads().run(async move {
+            std::future::pending::<()>().await;
+            drop(work);
+        });
+        assert!(tokio::time::timeout(SOON, never).await.is_err());
+        while Arc::strong_count(&held) > 1 {
+            tokio::task::yield_now().await;
+        }
+        let name = front.threads().run(async { thread() }).await;
+        assert_eq!(name.unwrap().as_deref(), Some("front"));
     }
 }

@@ -21,7 +21,7 @@ const MOST: usize = 100;
 pub enum Fault {
     /// They wait for `latency_ms` first.
     Latency,
-    /// They are answered with 503, and no instance sees them.
+    /// They are answered with 503, a failure like any other, and no instance sees them.
     Error,
     /// Their instance traps.
     Trap,
