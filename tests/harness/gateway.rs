@@ -4,13 +4,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
@@ -46,8 +48,19 @@ pub enum Trouble {
     Slow(Duration),
     /// It answers 500.
     Failing,
+    /// It says 201, and of what follows only a part.
+    HalfAnswer(Then),
     /// Nobody listens.
     Refusing,
+}
+
+/// What becomes of an answer of which only a part was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing: the rest never comes.
+    Stall,
+    /// The connection breaks.
+    Cut,
 }
 
 /// One request as it arrived.
@@ -76,6 +89,14 @@ enum Port {
     Closed(TcpSocket),
     /// Between the two.
     Changing,
+}
+
+/// The body of an answer: nothing, unless it is to be half of one.
+#[derive(Debug, Default)]
+struct Receipt {
+    announced: u64,
+    part: Option<Bytes>,
+    then: Option<Then>,
 }
 
 #[derive(Debug, Default)]
@@ -250,7 +271,7 @@ async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
 async fn answer(
     request: Request<Incoming>,
     state: Arc<Mutex<State>>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Receipt>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body
         .collect()
@@ -273,7 +294,11 @@ async fn answer(
     let Some(status) = status else {
         return std::future::pending().await;
     };
-    let mut response = Response::new(Full::default());
+    let receipt = match trouble {
+        Some(Trouble::HalfAnswer(then)) => Receipt::half(then),
+        _ => Receipt::default(),
+    };
+    let mut response = Response::new(receipt);
     *response.status_mut() = status;
     Ok(response)
 }
@@ -290,7 +315,11 @@ async fn endure(trouble: Trouble, state: &Mutex<State>, heard: Heard) -> Option<
         state.charge(&heard);
     }
     state.heard.push(heard);
-    (trouble == Trouble::Failing).then_some(StatusCode::INTERNAL_SERVER_ERROR)
+    match trouble {
+        Trouble::Failing => Some(StatusCode::INTERNAL_SERVER_ERROR),
+        Trouble::HalfAnswer(_) => Some(StatusCode::CREATED),
+        _ => None,
+    }
 }
 
 /// The status to answer with; none means never to answer.
@@ -339,6 +368,46 @@ fn undo(state: &mut State, undo: &Heard) -> StatusCode {
 
 fn reservation_in(undo: &Heard) -> Option<u64> {
     undo.path.rsplit('/').next()?.parse().ok()
+}
+
+// === impl Receipt ===
+
+impl Receipt {
+    /// Announces more than will come.
+    fn half(then: Then) -> Self {
+        let part = Bytes::from_static(b"{\"approved\":");
+        Self {
+            announced: part.len() as u64 * 2,
+            part: Some(part),
+            then: Some(then),
+        }
+    }
+}
+
+impl Body for Receipt {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        match (self.part.take(), self.then) {
+            (Some(part), _) => Poll::Ready(Some(Ok(Frame::data(part)))),
+            (None, None) => Poll::Ready(None),
+            // Nothing will ever wake it: the connection ends with the gateway, or with a caller who hangs up.
+            (None, Some(Then::Stall)) => Poll::Pending,
+            (None, Some(Then::Cut)) => Poll::Ready(Some(Err("cut"))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.part.is_none() && self.then.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.announced)
+    }
 }
 
 // === impl State ===

@@ -22,7 +22,7 @@ pub use client::{Answer, Ask, Client, Protocol};
 pub use components::ensure_built;
 pub use events::EVENT_STREAMS;
 pub use eventually::eventually;
-pub use gateway::{Decision, Gateway, Heard, Trouble};
+pub use gateway::{Decision, Gateway, Heard, Then, Trouble};
 pub use packages::ensure_program;
 pub use platform::{Mode, PAYMENT_LIMIT, Platform, Setup, socar};
 pub use process::Process;

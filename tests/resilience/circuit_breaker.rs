@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Decision, Gateway, Mode, Platform, Reservation, Setup, Trouble, eventually};
+use harness::{
+    Answer, Decision, Gateway, Mode, Platform, Reservation, Setup, Then, Trouble, eventually,
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -175,6 +177,16 @@ fn a_gateway_that_refuses_connections_is_cut_off_and_taken_back() {
 }
 
 #[test]
+fn a_gateway_that_stalls_in_its_answer_is_cut_off_and_taken_back() {
+    is_cut_off_and_taken_back(Mode::Embedded, Trouble::HalfAnswer(Then::Stall));
+}
+
+#[test]
+fn a_gateway_that_breaks_off_its_answer_is_cut_off_and_taken_back() {
+    is_cut_off_and_taken_back(Mode::Embedded, Trouble::HalfAnswer(Then::Cut));
+}
+
+#[test]
 fn on_a_redis_a_gateway_that_hangs_is_cut_off_and_taken_back() {
     is_cut_off_and_taken_back(Mode::Redis, Trouble::Hung);
 }
@@ -237,13 +249,15 @@ fn an_operator_cuts_off_lets_through_and_gives_back() {
     assert_eq!(breaker["state"], "forced-open", "{breaker:#}");
     street.cuts_off("forced-open").iter().for_each(is_quick);
 
-    // Once disabled it lets everybody through, whatever becomes of them.
-    street.platform.tell_breaker("disable", &link);
+    // Forced closed it lets everybody through, whatever becomes of them.
+    street.platform.tell_breaker("force-closed", &link);
     street.gateway.suffer(Trouble::Failing);
     let before = street.gateway.requests();
     street.customers(12).iter().for_each(is_honest);
     assert!(street.gateway.requests() >= before + 12);
     assert_eq!(street.breaker()["state"], "disabled");
+    let breaker = street.platform.tell_breaker("disable", &link);
+    assert_eq!(breaker["state"], "disabled", "the same by another name");
 
     street.gateway.recover();
     let breaker = street.platform.tell_breaker("reset", &link);

@@ -11,6 +11,7 @@ mod circuit_breaker;
 mod dead_letters;
 mod delivery;
 mod fallback;
+mod half_answers;
 mod isolation;
 mod listener;
 mod metrics;

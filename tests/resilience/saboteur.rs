@@ -1,5 +1,6 @@
 //! A platform with the saboteur on it, and a healthy neighbour of the same code.
 
+use std::collections::BTreeMap;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -87,6 +88,11 @@ impl Saboteur {
     /// What the host has logged.
     pub fn log(&self) -> String {
         self.process.said_since(0)
+    }
+
+    /// How long each kind of threads of the host has computed: see [`Process::worked`].
+    pub fn worked(&self) -> BTreeMap<String, u64> {
+        self.process.worked()
     }
 
     /// Asks the host to stop, and says how it ended.

@@ -2,10 +2,14 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
+use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -22,6 +26,17 @@ pub struct Paced {
     patience: Duration,
     alarm: Pin<Box<Sleep>>,
 }
+
+/// Fails at its end if it has broken off. A guest that is gone can send no more, and what it has sent looks whole to
+/// whoever was not told the length.
+pub struct Whole {
+    body: WasiBody,
+    fate: Fate,
+}
+
+/// What became of the guest that works on a call. Clones tell the same.
+#[derive(Clone, Debug, Default)]
+pub struct Fate(Arc<AtomicBool>);
 
 // === impl Held ===
 
@@ -64,6 +79,14 @@ impl<G: Unpin> Body for Held<G> {
 // === impl Paced ===
 
 impl Paced {
+    /// An answer whose reader waits for each part as long as he wants to, if he has said so.
+    pub fn pace(response: Response<WasiBody>, patience: Option<Duration>) -> Response<WasiBody> {
+        match patience {
+            Some(patience) => response.map(|body| Self::new(body, patience).boxed_unsync()),
+            None => response,
+        }
+    }
+
     /// Waits at most `patience` for each part.
     pub fn new(body: WasiBody, patience: Duration) -> Self {
         Self {
@@ -107,12 +130,58 @@ impl Body for Paced {
     }
 }
 
+// === impl Whole ===
+
+impl Whole {
+    /// The body that a guest sends.
+    pub fn new(body: WasiBody, fate: Fate) -> Self {
+        Self { body, fate }
+    }
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(None) if self.fate.is_sealed() => {
+                Poll::Ready(Some(Err(Error::ConnectionTerminated)))
+            }
+            frame => frame,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream() && !self.fate.is_sealed()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+// === impl Fate ===
+
+impl Fate {
+    /// The guest has ended before its work did.
+    pub fn seal(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn is_sealed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::problem::full;
-    use http_body_util::{BodyExt as _, StreamBody};
-    use std::sync::Arc;
+    use http_body_util::StreamBody;
 
     fn endless() -> WasiBody {
         StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Error>>()).boxed_unsync()
@@ -135,5 +204,15 @@ mod tests {
         assert_eq!(Arc::strong_count(&guard), 2);
         assert!(body.frame().await.is_none());
         assert_eq!(Arc::strong_count(&guard), 1);
+    }
+
+    #[tokio::test]
+    async fn a_body_whose_guest_has_failed_does_not_end_well() {
+        let fate = Fate::default();
+        let mut body = Whole::new(full("half"), fate.clone());
+        assert!(body.frame().await.is_some_and(|part| part.is_ok()));
+        fate.seal();
+        assert!(!body.is_end_stream());
+        assert!(body.frame().await.is_some_and(|part| part.is_err()));
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use resilience::Priority;
 
+use crate::body::Fate;
 use crate::database::{Database, DatabaseError, Written};
 use crate::trace::Trace;
 
@@ -37,6 +38,8 @@ pub struct Call {
     pub priority: Priority,
     /// How long it, and all that it causes, has waited for somebody outside of the platform.
     abroad: Arc<AtomicU64>,
+    /// What becomes of the guest that works on it.
+    pub fate: Fate,
 }
 
 /// Time that a call waits for somebody outside of the platform, until it is dropped.
@@ -56,6 +59,7 @@ impl Call {
             written: Arc::default(),
             priority: Priority::default(),
             abroad: Arc::default(),
+            fate: Fate::default(),
         }
     }
 
@@ -86,7 +90,15 @@ impl Call {
             written: self.written.clone(),
             priority: self.priority,
             abroad: self.abroad.clone(),
+            fate: Fate::default(),
         }
+    }
+
+    /// The same call, handed to another guest than before.
+    #[must_use]
+    pub fn anew(mut self) -> Self {
+        self.fate = Fate::default();
+        self
     }
 
     /// The same call, made by this component.

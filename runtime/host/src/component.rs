@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::Body as _;
 use resilience::deadline::Deadline;
 use resilience::{BadSetting, Priority, limit};
 use tracing::{debug, warn};
@@ -18,6 +20,7 @@ use wasmtime_wasi_http::handler::{
     ExpirationError, HandlerState as _, InstantiationError, ProxyHandler,
 };
 
+use crate::body::{Fate, Whole};
 use crate::call::{Call, DEEPEST};
 use crate::chaos::Subject;
 use crate::database::Database;
@@ -85,9 +88,9 @@ impl Component {
         entrances: Entrances,
     ) -> Result<Self, BadSetting> {
         Ok(Self {
+            door: Door::new(limits.places)?.named("component", id.clone()),
             id,
             limits,
-            door: Door::new(limits.places)?,
             population,
             entrances,
             requests: requests.map(ProxyHandler::new),
@@ -181,6 +184,7 @@ impl Component {
         }
         Departure::note(&request);
         self.note(&call);
+        let call = call.anew();
         let deadline = call.deadline;
         let (watched, abroad) = (door.watch(), call.abroad());
         if let Some(chaos) = &self.chaos {
@@ -189,7 +193,7 @@ impl Component {
         let handled = self.threads.host(handler.handle(call.clone(), request));
         let answer = tokio::time::timeout_at(deadline.into(), handled).await;
         let answer = match answer {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => Ok(whole(response, call.fate.clone())),
             Err(_) => Err(self.late()),
             Ok(Err(error)) => Err(self.explain(&error, deadline, call.trace.id())),
         };
@@ -329,5 +333,13 @@ impl Component {
             who: format!("component `{}`", self.id),
             retry_after,
         }
+    }
+}
+
+/// An answer that does not end well if its guest does not. Where all of it is there already, nothing can be missing.
+fn whole(response: Response<WasiBody>, fate: Fate) -> Response<WasiBody> {
+    match response.body().is_end_stream() {
+        true => response,
+        false => response.map(|body| Whole::new(body, fate).boxed_unsync()),
     }
 }

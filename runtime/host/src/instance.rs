@@ -204,11 +204,12 @@ impl WorkerState for Desk {
 
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
         let component = &*self.component;
-        let request_id = store
-            .data()
-            .call()
-            .map(|call| call.trace.id())
-            .unwrap_or_default();
+        let call = store.data().call();
+        if let Some(call) = call.filter(|_| result.is_err()) {
+            // Before the store goes, and with it the ends of what it was sending.
+            call.fate.seal();
+        }
+        let request_id = call.map(|call| call.trace.id()).unwrap_or_default();
         let late = self
             .duty
             .deadline

@@ -22,19 +22,19 @@ mod replay;
 pub mod switchboard;
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use resilience::Priority;
-use resilience::breaker::Breaker;
+use resilience::breaker::{Breaker, State};
 use resilience::bulkhead;
 use resilience::deadline::Deadline;
 use resilience::retry::{Backoff, Budget};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-use crate::body::Held;
+use crate::body::{Held, Paced};
 use crate::call::Call;
 use crate::client::Client;
 use crate::component::Component;
@@ -46,7 +46,7 @@ pub use announcement::{Announcements, PLATFORM_STREAM};
 
 use attempt::{NoAnswer, Underway, Unsent, is_outage, is_worth_another};
 use fallback::{Memo, Substitute};
-use meters::Meters;
+use meters::{Meters, Transitions};
 use replay::Replay;
 
 /// Longer than any call: what a link allows that limits nothing. The caller's deadline still holds.
@@ -62,7 +62,17 @@ pub struct Link {
     breaker: Option<Breaker>,
     retry: Option<(Backoff, Budget)>,
     substitute: Substitute,
-    meters: Meters,
+    /// Made when it is shown or used for the first time: what never takes over is no number to look at.
+    meters: OnceLock<Meters>,
+}
+
+/// How long a call may take.
+#[derive(Clone, Copy)]
+struct Span {
+    /// Until its answer begins, whatever its caller has left.
+    limit: Duration,
+    /// When the last byte of it must be there.
+    until: Instant,
 }
 
 // === impl Link ===
@@ -74,11 +84,11 @@ impl Link {
         substitute: Substitute,
         announcements: &Announcements,
     ) -> Self {
-        let meters = Meters::new(&name);
         let door = guard.concurrency.and_then(|places| door(places, &guard));
+        let door = door.map(|door| door.named("link", name.clone()));
         let breaker = guard.breaker.map(|config| {
             let announcements = announcements.clone();
-            let transitions = meters.transitions();
+            let transitions = Transitions::of(&name);
             Breaker::new(name.clone(), config, move |transition| {
                 transitions.count(transition.to);
                 announcements.tell(transition);
@@ -91,7 +101,7 @@ impl Link {
             breaker,
             retry: guard.retry.and_then(|retry| retry.build()),
             substitute,
-            meters,
+            meters: OnceLock::new(),
             name,
         }
     }
@@ -111,6 +121,31 @@ impl Link {
         self.door.as_ref()
     }
 
+    /// Shows its numbers from now on, even if nobody uses it.
+    pub fn show(&self) {
+        self.meters();
+        if let Some(door) = &self.door {
+            door.show();
+        }
+    }
+
+    /// What an operator has said of the link that this one replaces holds for this one, too.
+    fn inherit(&self, before: &Self) {
+        let Some((breaker, before)) = self.breaker.as_ref().zip(before.breaker.as_ref()) else {
+            return;
+        };
+        match before.state() {
+            State::ForcedOpen => breaker.force_open(),
+            State::Disabled => breaker.disable(),
+            State::Closed | State::Open | State::HalfOpen => {}
+        }
+    }
+
+    fn meters(&self) -> &Meters {
+        let new = || Meters::new(&self.name, self.breaker.is_some());
+        self.meters.get_or_init(new)
+    }
+
     /// Refuses a call now that would find no place, and no room to wait for one, before anything is prepared for it: in
     /// an overload these are most calls. Where somebody else may answer instead, nobody is refused here.
     pub fn turn_away(&self, callee: &Component, method: &Method) -> Option<Problem> {
@@ -122,7 +157,7 @@ impl Link {
             Some(own) => self.full(own.turn_away(priority)?),
             None => callee.full(callee.door().turn_away(priority)?),
         };
-        self.meters.count_refusal();
+        self.meters().count_refusal();
         Some(problem)
     }
 
@@ -140,10 +175,13 @@ impl Link {
         let begun = Instant::now();
         let limit = self.limit(patience).min(callee.limits().deadline);
         let call = self.begin(call, &request, limit);
+        let until = call.deadline;
         let memo = self.substitute.remember(&request);
-        let answer = self.inside(callee, request, &call, limit).await;
+        let answer = self
+            .inside(callee, request, &call, Span { limit, until })
+            .await;
         let answer = self.or_fall_back(answer, memo, &call).await;
-        self.meters.count(&answer, begun);
+        self.meters().count(&answer, begun);
         answer
     }
 
@@ -161,13 +199,14 @@ impl Link {
     ) -> Result<Response<WasiBody>, Error> {
         let begun = Instant::now();
         let limit = self.limit(options.first_byte_timeout);
+        // How long the first byte may take says nothing about the last.
+        let until = call.deadline.min(begun + self.limit(None));
         let call = self.begin(call, &request, limit);
         let memo = self.substitute.remember(&request);
-        let answer = self
-            .outside(client, request, &call, limit, options.connect_timeout)
-            .await;
+        let span = Span { limit, until };
+        let answer = self.outside(client, request, &call, span, options).await;
         let answer = self.or_fall_back(answer, memo, &call).await;
-        self.meters.count(&answer, begun);
+        self.meters().count(&answer, begun);
         match answer {
             Ok(response) => Ok(response),
             Err(Unsent::Refused(problem)) => Ok(problem.response()),
@@ -180,7 +219,7 @@ impl Link {
         callee: &Component,
         request: Request<WasiBody>,
         call: &Call,
-        limit: Duration,
+        span: Span,
     ) -> Result<Response<WasiBody>, Problem> {
         let deadline = Deadline::at(call.deadline);
         let place = match self.enter(call.priority, deadline).await? {
@@ -191,7 +230,7 @@ impl Link {
         };
         let door = self.door.as_ref().unwrap_or(callee.door());
         let response = self
-            .attempts(request, call, limit, |request| {
+            .attempts(request, call, span, |request| {
                 callee.attempt(request, call.clone(), door)
             })
             .await?;
@@ -203,15 +242,16 @@ impl Link {
         client: &Client,
         request: Request<WasiBody>,
         call: &Call,
-        limit: Duration,
-        connect: Option<Duration>,
+        span: Span,
+        options: &RequestOptions,
     ) -> Result<Response<WasiBody>, Unsent> {
         let deadline = Deadline::at(call.deadline);
         let place = self.enter(call.priority, deadline).await?;
         let response = self
-            .attempts(request, call, limit, |request| async move {
-                let sent = client.send(request, deadline.remaining(), connect);
-                sent.await.map_err(Unsent::Failed)
+            .attempts(request, call, span, |request| async move {
+                let sent = client.send(request, deadline.remaining(), options.connect_timeout);
+                let response = sent.await.map_err(Unsent::Failed);
+                response.map(|it| Paced::pace(it, options.between_bytes_timeout))
             })
             .await?;
         Ok(response.map(|body| Held::new(body, place).boxed_unsync()))
@@ -253,14 +293,14 @@ impl Link {
         &self,
         request: Request<WasiBody>,
         call: &Call,
-        limit: Duration,
+        span: Span,
         attempt: impl Fn(Request<WasiBody>) -> F,
     ) -> Result<Response<WasiBody>, E>
     where
         F: Future<Output = Result<Response<WasiBody>, E>>,
     {
         let Some((backoff, budget)) = &self.retry else {
-            return self.attempt(call, limit, attempt(request)).await;
+            return self.attempt(call, span, attempt(request)).await;
         };
         let prepared = tokio::time::timeout_at(call.deadline.into(), Replay::of(request)).await;
         let (request, replay) = prepared.map_err(|_| {
@@ -269,7 +309,7 @@ impl Link {
             })
         })?;
         budget.deposit();
-        let mut answer = self.attempt(call, limit, attempt(request)).await;
+        let mut answer = self.attempt(call, span, attempt(request)).await;
         let Some(replay) = replay else {
             return answer;
         };
@@ -283,9 +323,9 @@ impl Link {
             if !budget.withdraw() {
                 break;
             }
-            self.meters.count_retry();
+            self.meters().count_retry();
             tokio::time::sleep(pause).await;
-            answer = self.attempt(call, limit, attempt(replay.request())).await;
+            answer = self.attempt(call, span, attempt(replay.request())).await;
         }
         answer
     }
@@ -294,22 +334,21 @@ impl Link {
     async fn attempt<E: NoAnswer>(
         &self,
         call: &Call,
-        limit: Duration,
+        span: Span,
         work: impl Future<Output = Result<Response<WasiBody>, E>>,
     ) -> Result<Response<WasiBody>, E> {
         let Some(breaker) = &self.breaker else {
             return work.await;
         };
         let permit = breaker.acquire().map_err(|refused| {
+            self.meters().count_cut_off();
             E::from(Problem::CutOff {
                 link: refused.link,
                 retry_after: refused.retry_after,
             })
         })?;
-        let underway = Underway::new(permit, call.deadline, limit);
-        let answer = work.await;
-        underway.ended(&answer);
-        answer
+        let underway = Underway::new(permit, call.deadline, span.limit);
+        underway.ended(work.await, span.until)
     }
 
     async fn or_fall_back<E: NoAnswer>(
@@ -323,7 +362,7 @@ impl Link {
         }
         match self.substitute.answer(memo, call).await {
             Some(substitute) => {
-                self.meters.count_fallback();
+                self.meters().count_fallback();
                 Ok(substitute)
             }
             None => answer,

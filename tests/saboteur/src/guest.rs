@@ -11,7 +11,7 @@ mod outside;
 mod query;
 mod state;
 
-use spin_sdk::http::{FullBody, Request, StatusCode};
+use spin_sdk::http::{BoxBody, FullBody, Request, Response, box_body};
 use spin_sdk::{http_service, redis_subscriber};
 
 use bytes::Bytes;
@@ -21,12 +21,21 @@ use query::Query;
 type Outcome = Result<String, String>;
 
 #[http_service]
-async fn handle(request: Request) -> (StatusCode, FullBody<Bytes>) {
+async fn handle(request: Request) -> Response<BoxBody> {
+    if request.uri().path() == "/half" {
+        return behave::half(&Query::of(request.uri()));
+    }
     let (status, text) = match obey(request).await {
-        Ok(text) => (StatusCode::OK, text),
-        Err(reason) => (StatusCode::INTERNAL_SERVER_ERROR, reason),
+        Ok(text) => (200, text),
+        Err(reason) => (500, reason),
     };
-    (status, FullBody::new(Bytes::from(text)))
+    answer(status, box_body(FullBody::new(Bytes::from(text))))
+}
+
+fn answer(status: u16, body: BoxBody) -> Response<BoxBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status.try_into().unwrap_or_default();
+    response
 }
 
 #[redis_subscriber]

@@ -13,7 +13,6 @@ use std::time::Instant;
 
 use http::header::HOST;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
-use http_body_util::BodyExt as _;
 use tracing::warn;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
@@ -234,7 +233,10 @@ async fn inside(
     let departure = Departure::of(&mut request);
     let patience = options.first_byte_timeout;
     match link.call(callee, request, call, patience).await {
-        Ok(response) => Ok(paced(departure.tell(response), options)),
+        Ok(response) => {
+            let response = departure.tell(response);
+            Ok(Paced::pace(response, options.between_bytes_timeout))
+        }
         Err(Problem::DeadlineExceeded { .. })
             if patience.is_some_and(|it| started.elapsed() >= it) =>
         {
@@ -261,7 +263,7 @@ async fn outside(
     let _abroad = call.go_abroad();
     let departure = Departure::of(&mut request);
     let response = link.send(client, request, call.onward(), &options).await?;
-    Ok(paced(departure.tell(response), options))
+    Ok(departure.tell(response))
 }
 
 fn set_host(request: &mut Request<WasiBody>) -> Result<(), Error> {
@@ -273,11 +275,4 @@ fn set_host(request: &mut Request<WasiBody>) -> Result<(), Error> {
         HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
     request.headers_mut().insert(HOST, value);
     Ok(())
-}
-
-fn paced(response: Response<WasiBody>, options: RequestOptions) -> Response<WasiBody> {
-    match options.between_bytes_timeout {
-        Some(patience) => response.map(|body| Paced::new(body, patience).boxed_unsync()),
-        None => response,
-    }
 }

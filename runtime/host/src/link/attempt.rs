@@ -2,13 +2,16 @@
 //!
 //! | an attempt ended with | to the breaker it is |
 //! |---|---|
-//! | an answer below 500 | a success: the other side does its work, and 402, 404 or 409 may be exactly that |
+//! | an answer below 500 | a success once its last byte is there ([`judged`]): the other side does its work, and 402, 404 or 409 may be exactly that |
+//! | half of one: it breaks off, or stalls until the deadline | a failure |
 //! | a component's own 503 with `Retry-After` | nothing: it says in good order that something *behind* it is away. The breaker there opens; opening here as well would also cut off what still works |
 //! | any other 5xx | a failure |
 //! | a trap, no instance, no connection, a broken one | a failure |
 //! | the deadline | a failure, unless the caller had left it less than half of what it may take |
 //! | a caller who went away early | nothing; at the end of his patience: the same as the deadline |
 //! | a refusal of the host (full, a loop, too large) | nothing |
+
+mod judged;
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +21,7 @@ use resilience::breaker::{Outcome, Permit};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::problem::Problem;
+use judged::judged;
 
 /// Why an attempt brought no answer.
 pub(super) trait NoAnswer: From<Problem> {
@@ -25,8 +29,25 @@ pub(super) trait NoAnswer: From<Problem> {
     fn verdict(&self) -> Verdict;
     /// Whether another attempt may go better, and soon.
     fn is_worth_another(&self) -> bool;
+    /// What it is counted as.
+    fn outcome(&self) -> Unanswered;
     /// Whether an answer of its own that refers elsewhere, 503 with `Retry-After`, says nothing about its health.
     const MAY_REFER_ELSEWHERE: bool;
+}
+
+/// Why a call over a link brought no answer, as an operator tells calls apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// There was no place for it.
+    Shed,
+    /// The breaker was open.
+    CutOff,
+    /// It took too long.
+    Deadline,
+    /// The component trapped.
+    Trap,
+    /// Anything else: no connection, a loop.
+    Otherwise,
 }
 
 /// What an attempt says about the other side.
@@ -54,6 +75,8 @@ pub(super) struct Underway {
     begun: Instant,
     allowed: Duration,
     limit: Duration,
+    /// How long the caller has done something else than to wait.
+    rested: Duration,
 }
 
 /// The part of its time after which a caller who leaves has run out of patience: his clock and ours differ a little.
@@ -69,11 +92,23 @@ impl Underway {
             begun,
             allowed: deadline.saturating_duration_since(begun),
             limit,
+            rested: Duration::ZERO,
         }
     }
 
-    pub fn ended<E: NoAnswer>(mut self, answer: &Result<Response<WasiBody>, E>) {
-        self.record(verdict(answer));
+    /// Judges the attempt by its answer, now or when the last byte of it is there, which should be until then.
+    pub fn ended<E: NoAnswer>(
+        mut self,
+        answer: Result<Response<WasiBody>, E>,
+        until: Instant,
+    ) -> Result<Response<WasiBody>, E> {
+        match (verdict(&answer), answer) {
+            (Verdict::Well, Ok(response)) => Ok(judged(response, self, until)),
+            (verdict, answer) => {
+                self.record(verdict);
+                answer
+            }
+        }
     }
 
     fn record(&mut self, verdict: Verdict) {
@@ -84,7 +119,7 @@ impl Underway {
             Verdict::Late | Verdict::Nothing => Outcome::Ignored,
         };
         if let Some(permit) = self.permit.take() {
-            permit.record(outcome);
+            permit.excluding(self.rested).record(outcome);
         }
     }
 }
@@ -132,7 +167,7 @@ pub(super) fn is_worth_another<E: NoAnswer>(answer: &Result<Response<WasiBody>, 
 impl NoAnswer for Problem {
     fn verdict(&self) -> Verdict {
         match self {
-            Self::ComponentTrapped { .. } => Verdict::Sick,
+            Self::ComponentTrapped { .. } | Self::Experiment { .. } => Verdict::Sick,
             Self::DeadlineExceeded { .. } => Verdict::Late,
             _ => Verdict::Nothing,
         }
@@ -140,6 +175,16 @@ impl NoAnswer for Problem {
 
     fn is_worth_another(&self) -> bool {
         matches!(self, Self::ComponentTrapped { .. })
+    }
+
+    fn outcome(&self) -> Unanswered {
+        match self {
+            Self::Overloaded { .. } => Unanswered::Shed,
+            Self::CutOff { .. } => Unanswered::CutOff,
+            Self::DeadlineExceeded { .. } => Unanswered::Deadline,
+            Self::ComponentTrapped { .. } => Unanswered::Trap,
+            _ => Unanswered::Otherwise,
+        }
     }
 
     const MAY_REFER_ELSEWHERE: bool = true;
@@ -162,6 +207,14 @@ impl NoAnswer for Unsent {
         match self {
             Self::Refused(_) | Self::Failed(Error::ConnectionReadTimeout) => false,
             Self::Failed(_) => true,
+        }
+    }
+
+    fn outcome(&self) -> Unanswered {
+        match self {
+            Self::Refused(problem) => problem.outcome(),
+            Self::Failed(Error::ConnectionReadTimeout) => Unanswered::Deadline,
+            Self::Failed(_) => Unanswered::Otherwise,
         }
     }
 
@@ -211,6 +264,13 @@ mod tests {
             .headers_mut()
             .insert(RETRY_AFTER, http::HeaderValue::from_static("2"));
         assert_eq!(verdict::<Unsent>(&Ok(elsewhere)), Verdict::Sick);
+    }
+
+    #[test]
+    fn an_error_on_request_is_a_failure_like_a_real_one() {
+        let component = "car".to_owned();
+        let problem = Problem::Experiment { component };
+        assert_eq!(verdict(&Err(problem)), Verdict::Sick);
     }
 
     #[test]

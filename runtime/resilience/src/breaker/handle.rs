@@ -166,6 +166,12 @@ impl fmt::Debug for Breaker {
 // === impl Permit ===
 
 impl Permit {
+    /// Leaves out time in which the service was not waited for, so that it is not what makes the call slow.
+    pub fn excluding(mut self, elsewhere: Duration) -> Self {
+        self.ticket = self.ticket.map(|ticket| ticket.later_by(elsewhere));
+        self
+    }
+
     /// Tells the breaker how the call ended.
     pub fn record(mut self, outcome: Outcome) {
         if let Some(ticket) = self.ticket.take() {

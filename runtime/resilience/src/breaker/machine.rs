@@ -83,6 +83,19 @@ pub struct Change {
     pub retry_after: Option<Duration>,
 }
 
+// === impl Ticket ===
+
+impl Ticket {
+    /// As if the call had begun so much later.
+    #[must_use]
+    pub fn later_by(self, time: Duration) -> Self {
+        Self {
+            start: self.start + time,
+            ..self
+        }
+    }
+}
+
 // === impl Machine ===
 
 impl Machine {

@@ -3,8 +3,12 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use super::Outcome;
+use bytes::Bytes;
+use spin_sdk::http::body::stream_any;
+use spin_sdk::http::{BoxBody, HeaderValue, Response, box_body};
+
 use super::query::Query;
+use super::{Outcome, answer};
 
 /// `?ms=`: suspended, so that the host must count wall-clock time.
 pub async fn sleep(query: &Query) -> Outcome {
@@ -58,6 +62,36 @@ pub fn linger(query: &Query) -> Outcome {
         eprintln!("lingered {ms} ms");
     });
     Ok("lingering".to_owned())
+}
+
+/// What a body is made of.
+enum Part {
+    Text(&'static str),
+    Trap,
+}
+
+/// `?then=stall` (or `trap`) `&length=`: a good head and half of the body. The head says how long all of it is if that is
+/// asked for.
+pub fn half(query: &Query) -> Response<BoxBody> {
+    let (mut parts, body) = stream_any(|part| match part {
+        Part::Text(text) => Bytes::from_static(text.as_bytes()),
+        // Only asked for when the first half has left.
+        Part::Trap => std::arch::wasm32::unreachable(),
+    });
+    // There is room for more.
+    let _ = parts.try_send(Part::Text("the first half "));
+    if query.get("then") == Some("trap") {
+        let _ = parts.try_send(Part::Trap);
+    }
+    spin_sdk::wasip3::spawn(async move {
+        spin_sdk::time::sleep(Duration::from_secs(3600)).await;
+        drop(parts);
+    });
+    let mut half = answer(200, box_body(body));
+    if let Some(Ok(length)) = query.get("length").map(HeaderValue::from_str) {
+        half.headers_mut().insert("content-length", length);
+    }
+    half
 }
 
 /// How many orders this very instance has counted: more than one proves that instances are reused.

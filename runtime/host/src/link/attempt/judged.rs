@@ -1,0 +1,252 @@
+//! The body of an answer, until it is known whether it is one.
+//!
+//! A good head promises nothing yet: the other side may stall in the middle, or break off. So the attempt is judged by
+//! how its body ends, and only an answer whose body is here already is judged at once. Who stops reading without
+//! waiting for more has what he wanted; who leaves while he waits is judged like anybody who goes before the end. And who
+//! takes his time to read does not make the other side slow.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::Response;
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::Sleep;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+use super::{Underway, Verdict};
+
+/// A body that tells the breaker how it ended.
+struct Judged {
+    body: WasiBody,
+    /// Nothing once it has been judged.
+    underway: Option<Underway>,
+    /// Whoever reads waits for more.
+    is_awaited: bool,
+    /// Since when he does not, and is busy with what he has.
+    rests_since: Instant,
+    /// Who has not got all of it by then has waited in vain.
+    until: Instant,
+    /// Set while it is waited for: most bodies are never.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// An answer with a good head, which is judged by how its body ends, and late if that is not until then.
+pub(super) fn judged(
+    response: Response<WasiBody>,
+    mut underway: Underway,
+    until: Instant,
+) -> Response<WasiBody> {
+    if response.body().is_end_stream() {
+        underway.record(Verdict::Well);
+        return response;
+    }
+    response.map(|body| {
+        let judged = Judged {
+            body,
+            underway: Some(underway),
+            is_awaited: false,
+            rests_since: Instant::now(),
+            until,
+            alarm: None,
+        };
+        judged.boxed_unsync()
+    })
+}
+
+// === impl Judged ===
+
+impl Judged {
+    fn judge(&mut self, verdict: Verdict) {
+        self.alarm = None;
+        if let Some(mut underway) = self.underway.take() {
+            underway.record(verdict);
+        }
+    }
+
+    /// Whoever reads wants more.
+    fn go_on(&mut self) {
+        if let Some(underway) = &mut self.underway
+            && !self.is_awaited
+        {
+            underway.rested += self.rests_since.elapsed();
+        }
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>) {
+        if self.underway.is_none() {
+            return;
+        }
+        let until = self.until.into();
+        let new = || Box::pin(tokio::time::sleep_until(until));
+        let alarm = self.alarm.get_or_insert_with(new);
+        if alarm.as_mut().poll(cx).is_ready() {
+            self.judge(Verdict::Late);
+        }
+    }
+}
+
+impl Body for Judged {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
+        this.go_on();
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        this.is_awaited = frame.is_pending();
+        this.rests_since = Instant::now();
+        match &frame {
+            Poll::Pending => this.wait(cx),
+            Poll::Ready(Some(Ok(_))) if !this.body.is_end_stream() => {}
+            Poll::Ready(None | Some(Ok(_))) => this.judge(Verdict::Well),
+            Poll::Ready(Some(Err(Error::ConnectionReadTimeout))) => this.judge(Verdict::Late),
+            Poll::Ready(Some(Err(_))) if Instant::now() >= this.until => this.judge(Verdict::Late),
+            Poll::Ready(Some(Err(_))) => this.judge(Verdict::Sick),
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Judged {
+    fn drop(&mut self) {
+        if !self.is_awaited {
+            self.go_on();
+            self.judge(Verdict::Well);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::full;
+    use http_body_util::StreamBody;
+    use resilience::breaker::{Breaker, Config, Settings, SlowCalls, Totals};
+    use std::time::Duration;
+
+    type Part = Result<Frame<Bytes>, Error>;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// An answer with this body, and the breaker that waits for its end.
+    fn answer(body: WasiBody, limit: Duration) -> (Breaker, WasiBody) {
+        let breaker = Breaker::new("link", Config::default(), |_| {});
+        let until = Instant::now() + limit;
+        let underway = Underway::new(breaker.acquire().unwrap(), until, limit);
+        let response = judged(Response::new(body), underway, until);
+        (breaker, response.into_body())
+    }
+
+    fn of(parts: Vec<Part>) -> WasiBody {
+        StreamBody::new(futures::stream::iter(parts)).boxed_unsync()
+    }
+
+    /// One part, and then nothing more.
+    fn half() -> WasiBody {
+        use futures::StreamExt as _;
+        let never = futures::stream::pending::<Part>();
+        StreamBody::new(futures::stream::iter([part()]).chain(never)).boxed_unsync()
+    }
+
+    fn part() -> Part {
+        Ok(Frame::data(Bytes::from_static(b"half")))
+    }
+
+    fn counted(breaker: &Breaker) -> [u64; 3] {
+        let Totals {
+            succeeded,
+            failed,
+            ignored,
+            ..
+        } = breaker.snapshot().totals;
+        [succeeded, failed, ignored]
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_a_success_when_its_last_byte_is_there() {
+        let (breaker, _body) = answer(WasiBody::default(), LIMIT);
+        assert_eq!(
+            counted(&breaker),
+            [1, 0, 0],
+            "there was nothing to wait for"
+        );
+        for whole in [of(vec![part(), part()]), full("whole")] {
+            let (breaker, body) = answer(whole, LIMIT);
+            assert_eq!(counted(&breaker), [0; 3]);
+            body.collect().await.unwrap();
+            assert_eq!(counted(&breaker), [1, 0, 0]);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_a_failure() {
+        let broken = of(vec![part(), Err(Error::ConnectionTerminated)]);
+        let (breaker, body) = answer(broken, LIMIT);
+        body.collect().await.unwrap_err();
+        assert_eq!(counted(&breaker), [0, 1, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_stalls_is_a_failure_at_its_deadline() {
+        let (breaker, mut body) = answer(half(), LIMIT);
+        assert!(body.frame().await.is_some());
+        assert!(tokio::time::timeout(2 * LIMIT, body.frame()).await.is_err());
+        assert_eq!(counted(&breaker), [0, 1, 0]);
+        drop(body);
+        assert_eq!(counted(&breaker), [0, 1, 0], "once is enough");
+    }
+
+    #[tokio::test]
+    async fn who_leaves_while_he_waits_says_nothing_unless_he_waited_for_long() {
+        for (limit, expected) in [(LIMIT, [0, 0, 1]), (Duration::ZERO, [0, 1, 0])] {
+            let (breaker, mut body) = answer(half(), limit);
+            assert!(body.frame().await.is_some());
+            let more = std::future::poll_fn(|cx| {
+                Poll::Ready(Pin::new(&mut body).poll_frame(cx).is_pending())
+            });
+            assert!(more.await);
+            drop(body);
+            assert_eq!(counted(&breaker), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_takes_his_time_to_read_does_not_make_the_other_side_slow() {
+        let after = Duration::from_millis(100);
+        let slow_calls = Some(SlowCalls { rate: 50, after });
+        let settings = Settings {
+            slow_calls,
+            ..Settings::default()
+        };
+        let breaker = Breaker::new("link", Config::new(settings).unwrap(), |_| {});
+        let until = Instant::now() + LIMIT;
+        let underway = Underway::new(breaker.acquire().unwrap(), until, LIMIT);
+        let mut body = judged(Response::new(full("whole")), underway, until).into_body();
+        std::thread::sleep(after);
+        assert!(body.frame().await.is_some());
+        let totals = breaker.snapshot().totals;
+        assert_eq!((totals.succeeded, totals.slow), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn who_wants_no_more_than_the_head_was_answered() {
+        let (breaker, body) = answer(half(), LIMIT);
+        drop(body);
+        assert_eq!(counted(&breaker), [1, 0, 0]);
+    }
+}

@@ -1,0 +1,72 @@
+//! Who says 200 and then keeps the rest to himself has not answered: his caller hears so, and his breaker counts it.
+
+use harness::Answer;
+
+use crate::saboteur::Saboteur;
+
+/// Two in a row are enough, on the link from outside and on the one to the neighbour.
+const POLICY: &str = r#"[application.tool.socar.links.saboteur]
+breaker = { consecutive_failures = 2, open = "1h" }
+
+[component.saboteur.tool.socar.links.neighbour]
+breaker = { consecutive_failures = 2, open = "1h" }"#;
+
+/// A known length betrays a part; without one, the end of a part looks like any other.
+const HALVES: [&str; 4] = [
+    "/half?then=trap&length=30",
+    "/half?then=trap",
+    "/half?then=stall&length=30",
+    "/half?then=stall",
+];
+
+fn state_of(saboteur: &Saboteur, link: &str) -> String {
+    let all = saboteur.admin("/breakers");
+    let all = all["breakers"].as_array().expect("a list");
+    let mut found = all.iter().filter(|it| it["link"] == link);
+    let breaker = found.next().expect("a breaker");
+    breaker["state"].as_str().unwrap_or_default().to_owned()
+}
+
+fn reset(saboteur: &Saboteur, link: &str) {
+    let order = saboteur.steer(http::Method::POST, "/breakers/reset");
+    order
+        .json(&serde_json::json!({ "link": link }))
+        .send()
+        .is(200);
+}
+
+#[test]
+fn a_client_hears_that_he_got_only_a_part_and_the_breaker_opens() {
+    let saboteur = Saboteur::start_with(POLICY, &[]);
+    let link = "gateway -> saboteur";
+    for half in HALVES {
+        for _ in 0..2 {
+            assert_eq!(state_of(&saboteur, link), "closed", "{half}");
+            let answer: Result<Answer, _> = saboteur.get(half).try_send();
+            assert!(answer.is_err(), "{half} looks like an answer: {answer:?}");
+        }
+        saboteur.order("/greet/me").problem(503, "cut-off");
+        reset(&saboteur, link);
+        saboteur.order("/greet/me").is(200);
+    }
+}
+
+#[test]
+fn a_component_that_gets_half_an_answer_hears_so_and_the_breaker_opens() {
+    let saboteur = Saboteur::start_with(POLICY, &[]);
+    let link = "saboteur -> neighbour";
+    let chain = |path: &str| {
+        let path = path.replace('&', "%26");
+        saboteur.order(&format!("/chain?url=http://neighbour.spin.internal{path}"))
+    };
+    for half in ["/half?then=trap&length=30", "/half?then=trap"] {
+        for _ in 0..2 {
+            assert_eq!(state_of(&saboteur, link), "closed", "{half}");
+            chain(half).is(500);
+            reset(&saboteur, "gateway -> saboteur");
+        }
+        assert_eq!(state_of(&saboteur, link), "open", "{half}");
+        reset(&saboteur, link);
+        assert!(chain("/greet/you").is(200).text().ends_with("hello you"));
+    }
+}
