@@ -1,5 +1,6 @@
 //! A new version takes over while customers are served, and a bad one does not. Checkpoint zero-downtime deploy.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::thread;
 
 use harness::{Client, Protocol, eventually, root};
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::saboteur::{Saboteur, manifest_with};
 
@@ -119,22 +120,123 @@ fn policies_and_variables_of_the_manifest_take_effect() {
     );
 }
 
+fn tell(saboteur: &Saboteur, order: &str, link: &str) {
+    let order = saboteur.steer(Method::POST, &format!("/breakers/{order}"));
+    order.json(&json!({ "link": link })).send().is(200);
+}
+
+fn link_policy(breaker: &str) -> String {
+    format!("[application.tool.socar.links.saboteur]\nbreaker = {breaker}")
+}
+
+/// The state of every breaker there is, by link.
+fn breakers(saboteur: &Saboteur) -> BTreeMap<String, String> {
+    let all = saboteur.admin("/breakers");
+    let all = all["breakers"].as_array().expect("a list").iter();
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    all.map(|it| (word(&it["link"]), word(&it["state"])))
+        .collect()
+}
+
 #[test]
 fn a_breaker_stays_as_it_is_until_its_policy_changes() {
-    let policy = |breaker| format!("[application.tool.socar.links.saboteur]\nbreaker = {breaker}");
-    let saboteur = Saboteur::start_with(&policy("true"), &[]);
-    let order = saboteur.steer(Method::POST, "/breakers/force-open");
-    let link = json!({"link": "gateway -> saboteur"});
-    order.json(&link).send().is(200);
+    let touchy = "{ consecutive_failures = 1, open = \"1h\" }";
+    let saboteur = Saboteur::start_with(&link_policy(touchy), &[]);
+    saboteur.order("/trap").problem(500, "component-trapped");
+    saboteur.order("/greet/me").problem(503, "cut-off");
     assert!(saboteur.reload().0);
     saboteur.order("/greet/me").problem(503, "cut-off");
 
-    let touchy = manifest_with(&policy("{ consecutive_failures = 1, open = \"1h\" }"));
-    fs::write(saboteur.manifest(), touchy).expect("a manifest");
+    let patient = manifest_with(&link_policy("{ consecutive_failures = 2, open = \"1h\" }"));
+    fs::write(saboteur.manifest(), patient).expect("a manifest");
     assert!(saboteur.reload().0);
     saboteur.order("/greet/me").is(200);
-    saboteur.order("/trap").problem(500, "component-trapped");
+    for _ in 0..2 {
+        saboteur.order("/trap").problem(500, "component-trapped");
+    }
     saboteur.order("/greet/me").problem(503, "cut-off");
+}
+
+#[test]
+fn what_an_operator_has_said_outlives_a_new_policy() {
+    let link = "gateway -> saboteur";
+    let elsewhere = Saboteur::shared().url().trim_end_matches('/');
+    let variable = format!("outside_url={elsewhere}");
+    let saboteur = Saboteur::start_with(&link_policy("true"), &["--variable", &variable]);
+    // This link is made by its first call.
+    saboteur
+        .order(&format!("/chain?url={elsewhere}/greet/you"))
+        .is(200);
+    let outbound = format!("saboteur -> {elsewhere}");
+    let policies = [
+        "{ consecutive_failures = 3 }\n[component.saboteur.tool.socar.links.outbound]\nbreaker = true",
+        "{ consecutive_failures = 4 }\n[component.saboteur.tool.socar.links.outbound]\nbreaker = { consecutive_failures = 4 }",
+        "{ consecutive_failures = 4 }\n[component.saboteur.tool.socar.links.outbound]\nbreaker = { consecutive_failures = 4 }",
+    ];
+    tell(&saboteur, "force-open", link);
+    let mut expected = BTreeMap::from([(link.to_owned(), "forced-open".to_owned())]);
+    for (round, policy) in policies.into_iter().enumerate() {
+        fs::write(saboteur.manifest(), manifest_with(&link_policy(policy))).expect("a manifest");
+        assert!(saboteur.reload().0);
+        if round == 0 {
+            tell(&saboteur, "disable", &outbound);
+            expected.insert(outbound.clone(), "disabled".to_owned());
+        }
+        assert_eq!(breakers(&saboteur), expected, "after reload {round}");
+    }
+    saboteur.order("/greet/me").problem(503, "cut-off");
+    tell(&saboteur, "reset", link);
+    saboteur.order("/greet/me").is(200);
+}
+
+#[test]
+fn a_version_that_is_refused_late_changes_no_link() {
+    let saboteur = Saboteur::start_with(&link_policy("true"), &[]);
+    let link = "gateway -> saboteur";
+    tell(&saboteur, "force-open", link);
+    let before = breakers(&saboteur);
+
+    // Everything is in order, except that there is no room to start in.
+    let touchy = link_policy("{ consecutive_failures = 1 }");
+    let more = format!("{touchy}\n[application.tool.socar.links.neighbour]\nbreaker = true");
+    let build = "[component.saboteur.build]";
+    let cramped = format!("[component.saboteur.tool.socar]\nmemory = \"64KiB\"\n\n{build}");
+    let bad = manifest_with(&more).replace(build, &cramped);
+    fs::write(saboteur.manifest(), bad).expect("a manifest");
+    let (done, said) = saboteur.reload();
+    assert!(!done && said.contains("does not start"), "{said}");
+    assert_eq!(breakers(&saboteur), before);
+    saboteur.order("/greet/me").problem(503, "cut-off");
+    tell(&saboteur, "reset", link);
+    saboteur.order("/greet/me").is(200);
+    let metrics = saboteur.steer(Method::GET, "/metrics").send().text();
+    assert!(
+        !metrics.contains("gateway -> neighbour\",state"),
+        "{metrics}"
+    );
+}
+
+#[test]
+fn a_link_that_the_new_version_has_not_is_gone() {
+    let saboteur = Saboteur::start_with(&link_policy("true"), &[]);
+    let guarded = |text: String| text.replace("breaker = false", "breaker = true");
+    fs::write(saboteur.manifest(), guarded(manifest_with(""))).expect("a manifest");
+    assert!(saboteur.reload().0);
+    let link = "saboteur -> neighbour";
+    assert!(breakers(&saboteur).contains_key(link));
+    let state = |state: &str, number: u8| {
+        format!("socar_breaker_state{{link=\"{link}\",state=\"{state}\"}} {number}\n")
+    };
+    let metrics = || saboteur.steer(Method::GET, "/metrics").send().text();
+    assert!(metrics().contains(&state("closed", 1)));
+
+    let apart = guarded(manifest_with("")).replace("\"{{ neighbour_url }}\", ", "");
+    fs::write(saboteur.manifest(), apart).expect("a manifest");
+    let (done, said) = saboteur.reload();
+    assert!(done, "{said}");
+    assert!(!breakers(&saboteur).contains_key(link));
+    let metrics = metrics();
+    assert!(metrics.contains(&state("closed", 0)), "{metrics}");
 }
 
 #[test]

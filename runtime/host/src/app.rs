@@ -38,6 +38,7 @@ use crate::descriptors;
 use crate::health::{Health, Heart};
 use crate::link::Announcements;
 use crate::link::switchboard::Board;
+use crate::log::{EventLog, retention};
 use crate::manifest::{App, Environment, Overrides};
 use crate::memory;
 use crate::metrics::Meter;
@@ -46,7 +47,7 @@ use crate::runtime_config::RuntimeConfig;
 use crate::threads::Crew;
 use crate::trigger::http::{self, Server};
 use events::Reactions;
-use generation::{Current, Generation};
+use generation::Current;
 use load::Workshop;
 use reload::{Deliver, Reloader};
 
@@ -118,12 +119,12 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         address,
         laboratory.clone(),
     );
-    let components = workshop.load(&plan.blueprint, FIRST)?;
-    stock(&components).await?;
+    let first = workshop.load(&plan.blueprint, FIRST)?;
+    stock(&first.components).await?;
 
     let (stop, stopped) = watch::channel(false);
     let health = Health::new(&app.name, &app.version);
-    let current = Current::new(Generation::new(FIRST, app, components));
+    let current = Current::new(first);
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let server = Server {
         current: current.clone(),
@@ -146,16 +147,13 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         current: current.clone(),
         board: board.clone(),
         log,
-        streams: events::streams(app),
+        shown: Arc::default(),
     };
     for warning in foundation.warnings().await {
         warn!("{warning}");
     }
-    if let Some(retention) = app.retention {
-        let log = foundation.log.clone();
-        let streams = events::streams(app);
-        tasks.spawn(retention.enforce_always(log, streams, stopped.clone()));
-    }
+    let log = foundation.log.clone();
+    tasks.spawn(keep_short(log, current.clone(), stopped.clone()));
     let (wishes, wished) = mpsc::channel(1);
     let rebuilds = Rebuilds::new(foundation.log.clone(), current.clone());
     let admin = admin
@@ -291,6 +289,19 @@ async fn tidy(current: Current, mut stop: watch::Receiver<bool>) -> anyhow::Resu
             given_back = Instant::now();
         }
     }
+}
+
+/// The event log forgets what the manifest of the day says may be forgotten.
+async fn keep_short(
+    log: Arc<dyn EventLog>,
+    current: Current,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let wanted = || {
+        let generation = current.get();
+        Some((generation.retention?, generation.streams()))
+    };
+    retention::enforce_always(log, wanted, stop).await
 }
 
 async fn stock(components: &Components) -> anyhow::Result<()> {

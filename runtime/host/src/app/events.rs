@@ -1,6 +1,6 @@
 //! Events: which log they are on, which component wants which, and how one reaches an instance.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -53,12 +53,6 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
             })
         })
         .collect()
-}
-
-/// The streams that any component listens to, each once.
-pub fn streams(app: &App) -> Vec<String> {
-    let channels = app.redis_triggers.iter().map(|it| it.channel.clone());
-    channels.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 #[async_trait]

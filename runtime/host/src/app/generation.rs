@@ -3,6 +3,7 @@
 //! A call belongs to the generation in which it arrived, from its route to its last chained call. When the next one
 //! takes over, the old one takes nothing new, and it is kept for as long as any of its calls may run.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tokio::task::JoinSet;
 
 use super::{Components, events};
 use crate::delivery::Subscription;
+use crate::link::switchboard::Switchboard;
+use crate::log::retention::Retention;
 use crate::manifest::{App, RouteTable};
 use crate::policy::Listener;
 use crate::trigger::http::upload::Warehouse;
@@ -31,6 +34,10 @@ pub struct Generation {
     pub listener: Arc<Listener>,
     /// Where the bodies of requests are kept.
     pub warehouse: Warehouse,
+    /// How long events are kept, if not for ever.
+    pub retention: Option<Retention>,
+    /// Its links, which nobody sees until it takes over.
+    pub links: Switchboard,
 }
 
 /// The generation that takes new calls.
@@ -47,7 +54,7 @@ pub struct Sweeps {
 
 impl Generation {
     /// Puts together what was loaded.
-    pub fn new(number: u64, app: &App, components: Components) -> Self {
+    pub fn new(number: u64, app: &App, components: Components, links: Switchboard) -> Self {
         Self {
             number,
             routes: app.routes.clone(),
@@ -55,7 +62,15 @@ impl Generation {
             subscriptions: events::subscriptions(app),
             listener: Arc::new(app.listener.clone()),
             warehouse: Warehouse::new(app.listener.bodies),
+            retention: app.retention,
+            links,
         }
+    }
+
+    /// The streams that any component listens to, each once.
+    pub fn streams(&self) -> BTreeSet<String> {
+        let streams = self.subscriptions.iter().flat_map(|it| &it.streams);
+        streams.cloned().collect()
     }
 
     /// As long as the slowest call may take.
@@ -73,6 +88,7 @@ impl Generation {
 impl Current {
     /// The first one.
     pub fn new(first: Generation) -> Self {
+        first.links.take_over();
         Self(Arc::new(RwLock::new(Arc::new(first))))
     }
 
@@ -83,6 +99,7 @@ impl Current {
 
     /// Has the next one take over, and returns the one before.
     pub fn replace(&self, next: Arc<Generation>) -> Arc<Generation> {
+        next.links.take_over();
         std::mem::replace(&mut *self.0.write(), next)
     }
 }

@@ -10,6 +10,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Component as Code, Linker};
 
 use super::foundation::Foundation;
+use super::generation::Generation;
 use super::stores::Stores;
 use super::{Blueprint, Components, Plan, world};
 use crate::bus::Bus;
@@ -83,11 +84,12 @@ impl Workshop {
         }
     }
 
-    /// Compiles (or finds compiled) every component and gives it what the manifest grants.
+    /// Compiles (or finds compiled) every component and gives it what the manifest grants. Nothing of what is running
+    /// changes by that.
     ///
     /// # Errors
     /// When a component is none, does not fit the manifest, or a store cannot be opened.
-    pub fn load(&mut self, blueprint: &Blueprint, number: u64) -> anyhow::Result<Components> {
+    pub fn load(&mut self, blueprint: &Blueprint, number: u64) -> anyhow::Result<Generation> {
         let app = &blueprint.app;
         let (engine, codes) = compiled(app, &self.state, self.memory)?;
         let linker = capability::linker(&engine)?;
@@ -105,7 +107,8 @@ impl Workshop {
             let grants = Arc::new(self.grants(component, exits, number)?);
             let history = self.history(component, app);
             let laboratory = self.laboratory.clone();
-            let chaos = laboratory.map(|it| Subject::new(it, &engine, grants.clone()));
+            let chaos = laboratory
+                .map(|it| Subject::new(it, &engine, grants.clone(), self.threads.clone()));
             let chaos = chaos.transpose()?;
             let entrances = Entrances {
                 gateway: switchboard.from_outside(component.id.as_str()),
@@ -120,7 +123,7 @@ impl Workshop {
             components.insert(component.id.to_string(), Arc::new(ready));
         }
         neighbours.introduce(components.values(), self.own);
-        Ok(components)
+        Ok(Generation::new(number, app, components, switchboard))
     }
 
     /// Removes what only this generation needed.

@@ -134,8 +134,7 @@ impl Reloader {
                     "the runtime configuration has other stores, and they cannot change while the platform runs: start it anew"
                 );
             }
-            let components = workshop.lock().load(&blueprint, number)?;
-            let generation = Generation::new(number, &blueprint.app, components);
+            let generation = workshop.lock().load(&blueprint, number)?;
             anyhow::Ok((blueprint, generation))
         });
         let (blueprint, generation) = loading.await.context("loading panicked")??;

@@ -1,6 +1,6 @@
 //! All links of a platform, each made once: two who ask for the same link share its breaker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use http::Uri;
@@ -12,26 +12,40 @@ use crate::capability::outbound_http::Neighbours;
 use crate::policy::links::origin;
 use crate::policy::{Fallback, Guard, Links, Outbound};
 
-/// The links of a platform. Clones are the same board.
+/// The links of a platform: those of the generation that takes new calls. Clones are the same board.
 #[derive(Clone)]
 pub struct Board(Arc<Shared>);
 
 struct Shared {
     announcements: Announcements,
+    /// Those that operators see and steer.
+    current: RwLock<Arc<Rack>>,
+}
+
+/// The links of one generation by name.
+#[derive(Default)]
+struct Rack {
     links: RwLock<BTreeMap<Arc<str>, Kept>>,
+    /// The components that have links to hosts elsewhere, or may have some one day.
+    components: RwLock<BTreeSet<String>>,
 }
 
 /// A link, and what it was made by.
+#[derive(Clone)]
 struct Kept {
     link: Arc<Link>,
     guard: Guard,
+    /// From which component it leads to which origin elsewhere.
+    way_out: Option<(String, String)>,
 }
 
 /// The links of one generation of the application: what its manifest says of guards, and its own components to fall back
-/// on. A link whose guard is the same as before stays what it was, so a reload closes no breaker.
+/// on. A link whose guard is the same as before stays what it was, so a reload closes no breaker. Until the generation
+/// takes over ([`Switchboard::take_over`]), nobody sees its links, and if it never does, nothing has changed.
 #[derive(Clone)]
 pub struct Switchboard {
     board: Board,
+    rack: Arc<Rack>,
     guards: Arc<Links>,
     neighbours: Neighbours,
 }
@@ -61,7 +75,7 @@ impl Board {
     pub fn new(announcements: Announcements) -> Self {
         Self(Arc::new(Shared {
             announcements,
-            links: RwLock::default(),
+            current: RwLock::default(),
         }))
     }
 
@@ -69,6 +83,7 @@ impl Board {
     pub fn switchboard(&self, guards: &Links) -> Switchboard {
         Switchboard {
             board: self.clone(),
+            rack: Arc::default(),
             guards: Arc::new(guards.clone()),
             neighbours: Neighbours::default(),
         }
@@ -76,40 +91,33 @@ impl Board {
 
     /// Every link there is, by name.
     pub fn all(&self) -> Vec<Arc<Link>> {
-        let links = self.0.links.read();
+        let rack = self.current();
+        let links = rack.links.read();
         links.values().map(|kept| kept.link.clone()).collect()
     }
 
     /// The link of this name.
     pub fn find(&self, name: &str) -> Option<Arc<Link>> {
-        self.0.links.read().get(name).map(|kept| kept.link.clone())
+        Some(self.current().find(name)?.link)
     }
 
-    fn link(&self, name: &str, guard: Guard, neighbours: &Neighbours) -> Arc<Link> {
-        let mut links = self.0.links.write();
-        // A component to fall back on belongs to one generation.
-        let may_stay = !matches!(guard.fallback, Fallback::Component(_));
-        if let Some(kept) = links.get(name)
-            && may_stay
-            && kept.guard == guard
-        {
-            return kept.link.clone();
-        }
-        let name: Arc<str> = name.into();
-        let substitute = Substitute::new(&guard.fallback, neighbours);
-        let link = Link::new(
-            name.clone(),
-            guard.clone(),
-            substitute,
-            &self.0.announcements,
-        );
-        let link = Arc::new(link);
-        let kept = Kept {
-            link: link.clone(),
-            guard,
-        };
-        links.insert(name, kept);
-        link
+    fn current(&self) -> Arc<Rack> {
+        self.0.current.read().clone()
+    }
+}
+
+// === impl Rack ===
+
+impl Rack {
+    fn find(&self, name: &str) -> Option<Kept> {
+        self.links.read().get(name).cloned()
+    }
+
+    /// Keeps a link, unless somebody else was quicker.
+    fn keep(&self, kept: Kept) -> Arc<Link> {
+        let mut links = self.links.write();
+        let kept = links.entry(kept.link.name().clone()).or_insert(kept);
+        kept.link.clone()
     }
 }
 
@@ -124,7 +132,7 @@ impl Switchboard {
     /// The link from outside to a component.
     pub fn from_outside(&self, component: &str) -> Arc<Link> {
         let guard = self.guards.from_outside(component);
-        self.link(&format!("gateway -> {component}"), guard)
+        self.link(&format!("gateway -> {component}"), guard, None)
     }
 
     /// The link from the clock to a component. Nobody is kept waiting by it, and a sweep is how a component mends
@@ -134,17 +142,18 @@ impl Switchboard {
             breaker: None,
             ..Guard::default()
         };
-        self.link(&format!("clock -> {component}"), guard)
+        self.link(&format!("clock -> {component}"), guard, None)
     }
 
     /// The link from one component to another.
     pub fn between(&self, caller: &str, callee: &str) -> Arc<Link> {
         let guard = self.guards.between(caller, callee);
-        self.link(&format!("{caller} -> {callee}"), guard)
+        self.link(&format!("{caller} -> {callee}"), guard, None)
     }
 
     /// The links from a component to hosts elsewhere.
     pub fn outbound(&self, component: &str) -> OutboundLinks {
+        self.rack.components.write().insert(component.to_owned());
         OutboundLinks(Arc::new(Elsewhere {
             switchboard: self.clone(),
             guards: self.guards.outbound(component),
@@ -153,8 +162,64 @@ impl Switchboard {
         }))
     }
 
-    fn link(&self, name: &str, guard: Guard) -> Arc<Link> {
-        self.board.link(name, guard, &self.neighbours)
+    /// From now on, these are the links of the platform. What operators have said of the ones before holds for those
+    /// that replace them.
+    pub fn take_over(&self) {
+        let before = self.board.current();
+        let before = before.links.read().clone();
+        for kept in before.values() {
+            self.go_on_knowing(kept);
+        }
+        for (name, kept) in self.rack.links.read().iter() {
+            if let Some(before) = before.get(name).filter(|it| !kept.is(it)) {
+                kept.link.inherit(&before.link);
+            }
+            kept.link.show();
+        }
+        *self.board.0.current.write() = self.rack.clone();
+    }
+
+    /// The link to a host elsewhere is made when it is first used, and has been: how that host does is known.
+    fn go_on_knowing(&self, kept: &Kept) {
+        let Some((component, origin)) = &kept.way_out else {
+            return;
+        };
+        if self.rack.components.read().contains(component) {
+            let guards = self.guards.outbound(component);
+            self.to(component, origin, guards.to(origin).clone());
+        }
+    }
+
+    /// The link from a component to an origin elsewhere.
+    fn to(&self, component: &str, origin: &str, guard: Guard) -> Arc<Link> {
+        let way_out = Some((component.to_owned(), origin.to_owned()));
+        self.link(&format!("{component} -> {origin}"), guard, way_out)
+    }
+
+    fn link(&self, name: &str, guard: Guard, way_out: Option<(String, String)>) -> Arc<Link> {
+        if let Some(kept) = self.rack.find(name) {
+            return kept.link;
+        }
+        // A component to fall back on belongs to one generation.
+        let may_stay = !matches!(guard.fallback, Fallback::Component(_));
+        let before = self.board.current().find(name);
+        if let Some(before) = before.filter(|it| may_stay && it.guard == guard) {
+            return self.rack.keep(before);
+        }
+        let substitute = Substitute::new(&guard.fallback, &self.neighbours);
+        let announcements = &self.board.0.announcements;
+        let link = Link::new(name.into(), guard.clone(), substitute, announcements);
+        self.rack.keep(Kept {
+            link: Arc::new(link),
+            guard,
+            way_out,
+        })
+    }
+}
+
+impl Kept {
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.link, &other.link)
     }
 }
 
@@ -178,8 +243,7 @@ impl OutboundLinks {
             true => origin,
             false => REST.to_owned(),
         };
-        let name = format!("{component} -> {origin}");
-        let link = switchboard.link(&name, guards.to(&origin).clone());
+        let link = switchboard.to(component, &origin, guards.to(&origin).clone());
         known.insert(origin, link.clone());
         link
     }

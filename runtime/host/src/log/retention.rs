@@ -5,8 +5,9 @@
 //! are dropped when their host has been silent for [`Retention::forget`]; a host that comes back
 //! after that has to rebuild its read models.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -30,6 +31,38 @@ pub struct Retention {
     pub forget: Duration,
 }
 
+/// Keeps streams short until told to stop: those that are wanted at the time, if any.
+///
+/// # Errors
+/// Never; it shares its type with the other parts of the platform.
+pub async fn enforce_always(
+    log: Arc<dyn EventLog>,
+    wanted: impl Fn() -> Option<(Retention, BTreeSet<String>)>,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let mut last = Instant::now();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(OFTEN) => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+        let Some((retention, streams)) = wanted() else {
+            continue;
+        };
+        if last.elapsed() < retention.pause() {
+            continue;
+        }
+        last = Instant::now();
+        let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
+        match retention.enforce(&*log, &streams).await {
+            Ok(0) => {}
+            Ok(removed) => info!(removed, "old events removed from the log"),
+            // Unavailable, most likely: what is too old now will be older then.
+            Err(error) => warn!(%error, "old events stay in the log for now"),
+        }
+    }
+}
+
 impl Retention {
     /// What has been acknowledged is kept this long: a whole number of days, hours, minutes or seconds, as in `7d`.
     pub fn parse(text: &str) -> Option<Self> {
@@ -49,30 +82,9 @@ impl Retention {
         })
     }
 
-    /// Keeps the streams short until told to stop.
-    ///
-    /// # Errors
-    /// Never; it shares its type with the other parts of the platform.
-    pub async fn enforce_always(
-        self,
-        log: Arc<dyn EventLog>,
-        streams: Vec<String>,
-        mut stop: watch::Receiver<bool>,
-    ) -> anyhow::Result<()> {
-        let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
-        let pause = (self.keep / 10).clamp(OFTEN, SELDOM);
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                _ = stop.wait_for(|stop| *stop) => return Ok(()),
-            }
-            match self.enforce(&*log, &streams).await {
-                Ok(0) => {}
-                Ok(removed) => info!(removed, "old events removed from the log"),
-                // Unavailable, most likely: what is too old now will be older then.
-                Err(error) => warn!(%error, "old events stay in the log for now"),
-            }
-        }
+    /// How often the log is looked through.
+    fn pause(&self) -> Duration {
+        (self.keep / 10).clamp(OFTEN, SELDOM)
     }
 
     /// Removes what need not be kept, and answers how many entries that were. To be called now and
