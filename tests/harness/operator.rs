@@ -34,7 +34,7 @@ impl Platform {
         wanted.next().cloned().unwrap_or_default()
     }
 
-    /// Tells the breaker of a link to `force-open`, `disable` or `reset`, and returns it as it then is.
+    /// Tells the breaker of a link to `force-open`, `force-closed` or `reset`, and returns it as it then is.
     #[track_caller]
     pub fn tell_breaker(&self, order: &str, link: &str) -> Value {
         let asked = self.steer(Method::POST, &format!("/breakers/{order}"));

@@ -1,15 +1,19 @@
 //! What an operator sees: every number has a name, a type and an explanation, and moves when something happens.
 
+use std::fs;
+use std::io::{Read as _, Write as _};
 use std::thread;
 
-use harness::eventually;
+use harness::{Client, Protocol, eventually};
 use http::Method;
 use serde_json::json;
 
-use crate::saboteur::Saboteur;
+use crate::saboteur::{Saboteur, manifest_with};
 
 /// The names an operator may rely on, with their types.
-const NAMES: [(&str, &str); 18] = [
+const NAMES: [(&str, &str); 20] = [
+    ("socar_connections", "gauge"),
+    ("socar_listener_refused_total", "counter"),
     ("socar_calls_total", "counter"),
     ("socar_call_seconds", "histogram"),
     ("socar_calls_running", "gauge"),
@@ -130,4 +134,166 @@ fn the_numbers_move_with_what_happens() {
     assert_eq!(of_breaker("state", r#",state="closed""#), 0.0);
     assert_eq!(of_breaker("transitions_total", r#",to="forced-open""#), 1.0);
     assert_eq!(of_breaker("refused_total", ""), 1.0);
+}
+
+fn reload(saboteur: &Saboteur, policy: &str) {
+    fs::write(saboteur.manifest(), manifest_with(policy)).expect("a manifest");
+    let (done, said) = saboteur.reload();
+    assert!(done, "{said}");
+}
+
+#[test]
+fn a_new_version_goes_on_counting_where_the_old_one_ended() {
+    let saboteur = Saboteur::start_with(POLICY, &[]);
+    let is_cut_off = || {
+        let link = json!({"link": "gateway -> saboteur"});
+        let order = saboteur.steer(Method::POST, "/breakers/force-open");
+        order.json(&link).send().is(200);
+        saboteur.order("/greet/me").problem(503, "cut-off");
+        let order = saboteur.steer(Method::POST, "/breakers/reset");
+        order.json(&link).send().is(200);
+    };
+    let is_shed = || {
+        thread::scope(|scope| {
+            let slow = scope.spawn(|| saboteur.order("/sleep?ms=1000"));
+            let running = r#"socar_calls_running{component="saboteur"}"#;
+            eventually(|| number(&saboteur, running), |running| *running == 1.0);
+            saboteur.order("/greet/me").problem(503, "overloaded");
+            slow.join().expect("an answer").is(200);
+        });
+    };
+    let counted = || {
+        [
+            r#"socar_breaker_refused_total{link="gateway -> saboteur"}"#,
+            r#"socar_calls_shed_total{component="saboteur",priority="browsing"}"#,
+        ]
+        .map(|series| number(&saboteur, series))
+    };
+    for round in 1..=3 {
+        is_cut_off();
+        is_shed();
+        assert_eq!(counted(), [f64::from(round); 2]);
+        // Another breaker, and another door.
+        let failures = format!("breaker = {{ consecutive_failures = {} }}", round + 5);
+        reload(&saboteur, &POLICY.replace("breaker = true", &failures));
+    }
+}
+
+#[test]
+fn calls_without_an_answer_are_told_apart() {
+    let saboteur = Saboteur::start_with(&POLICY.replace("retry", "# retry"), &[]);
+    let count = |outcome: &str| {
+        let link = "gateway -> saboteur";
+        number(
+            &saboteur,
+            &format!(r#"socar_calls_total{{link="{link}",outcome="{outcome}"}}"#),
+        )
+    };
+    saboteur.order("/trap").is(500);
+    assert_eq!(count("trap"), 1.0);
+    saboteur.order("/sleep?ms=60000").is(504);
+    assert_eq!(count("deadline"), 1.0);
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| saboteur.order("/sleep?ms=1000"));
+        let running = r#"socar_calls_running{component="saboteur"}"#;
+        eventually(|| number(&saboteur, running), |running| *running == 1.0);
+        saboteur.order("/greet/me").problem(503, "overloaded");
+        slow.join().expect("an answer").is(200);
+    });
+    assert_eq!(count("shed"), 1.0);
+    saboteur
+        .steer(Method::POST, "/breakers/force-open")
+        .json(&json!({"link": "gateway -> saboteur"}))
+        .send()
+        .is(200);
+    saboteur.order("/greet/me").problem(503, "cut-off");
+    assert_eq!(count("cut-off"), 1.0);
+    assert_eq!(count("none"), 0.0);
+}
+
+#[test]
+fn clients_whom_the_listener_sends_away_are_counted() {
+    let policy = r#"body = "1KiB"
+[application.tool.socar.listener]
+connections = 4
+headers = 16
+head_time = "500ms"
+body_pause = "500ms""#;
+    let saboteur = Saboteur::start_with(policy, &[]);
+    let refused = |reason: &str| {
+        let series = format!(r#"socar_listener_refused_total{{reason="{reason}"}}"#);
+        number(&saboteur, &series)
+    };
+    // He is listened to until he is told off, and answered in a way that he can read.
+    let says = |text: &str| {
+        let mut stream = saboteur.connect();
+        stream.write_all(text.as_bytes()).expect("somebody listens");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let is_told = |text: &str, status: &str, reason: &str| {
+        let before = refused(reason);
+        let answer = says(text);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        eventually(|| refused(reason), |count| *count == before + 1.0);
+    };
+    is_told("GET / HTTP/1.1\r\n", "408", "request-timeout");
+    let post = "POST /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: ";
+    is_told(&format!("{post}9\r\n\r\nhalf"), "408", "request-timeout");
+    let long = format!("{post}2000\r\n\r\n{}", "x".repeat(2000));
+    is_told(&long, "413", "payload-too-large");
+    let many = "a: b\r\n".repeat(40);
+    is_told(
+        &format!("GET / HTTP/1.1\r\n{many}\r\n"),
+        "431",
+        "head-too-large",
+    );
+    is_told("nonsense\r\n\r\n", "400", "malformed");
+
+    let connections = || number(&saboteur, "socar_connections");
+    eventually(connections, |count| *count == 0.0);
+    thread::scope(|scope| {
+        let busy = || {
+            let client = Client::new(saboteur.url(), Protocol::Http1);
+            client.ask(Method::GET, "/sleep?ms=1500").send().is(200)
+        };
+        let busy: Vec<_> = (0..4).map(|_| scope.spawn(busy)).collect();
+        let running = r#"socar_calls_running{component="saboteur"}"#;
+        eventually(|| number(&saboteur, running), |running| *running == 4.0);
+        assert_eq!(connections(), 4.0);
+        is_told(
+            "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+            "503",
+            "crowded",
+        );
+        busy.into_iter()
+            .for_each(|it| drop(it.join().expect("an answer")));
+    });
+}
+
+#[test]
+fn streams_and_retention_of_a_new_version_count() {
+    let saboteur = Saboteur::start_with("", &[]);
+    let text = manifest_with("retention = \"1s\"");
+    let trigger = "[[trigger.redis]]\nchannel = \"socar.other\"\ncomponent = \"saboteur\"\n";
+    let text = text.replacen(
+        "[[trigger.redis]]",
+        &format!("{trigger}\n[[trigger.redis]]"),
+        1,
+    );
+    fs::write(saboteur.manifest(), text).expect("a manifest");
+    let (done, said) = saboteur.reload();
+    assert!(done, "{said}");
+    let lag = r#"socar_event_lag{stream="socar.other","#;
+    eventually(|| metrics(&saboteur), |text| text.contains(lag));
+    let order = "/redis?command=XADD&argument=socar.other&argument=*&argument=event&argument=hello";
+    saboteur.order(order).is(200);
+    eventually(
+        || saboteur.log(),
+        |log| log.contains("old events removed from the log"),
+    );
 }

@@ -16,7 +16,8 @@ const SECONDS: [f64; 12] = [
 ];
 
 /// What merely is.
-const GAUGES: [(&str, &str); 11] = [
+const GAUGES: [(&str, &str); 12] = [
+    ("socar_connections", "clients that are connected"),
     (
         "socar_breaker_state",
         "1 for the state in which the breaker of a link is",
@@ -55,10 +56,14 @@ const GAUGES: [(&str, &str); 11] = [
 ];
 
 /// What has happened so often.
-const COUNTERS: [(&str, &str); 6] = [
+const COUNTERS: [(&str, &str); 7] = [
+    (
+        "socar_listener_refused_total",
+        "requests and connections that the listener has sent away, by what was wrong with them",
+    ),
     (
         "socar_calls_total",
-        "calls over a link, by the class of the answer's status, `none` without one",
+        "calls over a link, by the class of the answer's status; without one, by what was in the way: `shed`, `cut-off`, `deadline`, `trap`, or else `none`",
     ),
     (
         "socar_calls_shed_total",

@@ -1,7 +1,9 @@
 //! `/breakers`: the breaker of every link, and what an operator may tell one.
 //!
-//! `POST /breakers/force-open`, `/breakers/disable` and `/breakers/reset` with the body `{"link": "…"}`: names of links
-//! hold what a path cannot. The answer is the breaker as it then is. Saying the same twice is saying it once.
+//! `POST /breakers/force-open`, `/breakers/force-closed` and `/breakers/reset` with the body `{"link": "…"}`: names of
+//! links hold what a path cannot. The answer is the breaker as it then is. Saying the same twice is saying it once. A
+//! breaker that is forced closed lets every call through and counts none, which its state calls `disabled`; so
+//! `/breakers/disable` is the same order.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,6 +26,7 @@ pub fn routes(board: Board) -> Routes<Board> {
     Routes::of(board)
         .get("/breakers", list)
         .post("/breakers/force-open", force_open)
+        .post("/breakers/force-closed", disable)
         .post("/breakers/disable", disable)
         .post("/breakers/reset", reset)
 }

@@ -3,11 +3,12 @@
 //! What happens is counted where it happens ([`crate::link`]). What merely *is* (states, places, backlogs) is looked at
 //! here when somebody asks, so that nobody pays for it otherwise.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use metrics::{counter, gauge};
-use resilience::Priority;
-use resilience::breaker::{Breaker, State};
+use metrics::gauge;
+use parking_lot::Mutex;
+use resilience::breaker::State;
 
 use super::answer::{Answer, text};
 use super::routes::{Asked, Routes};
@@ -29,8 +30,8 @@ pub struct Measured {
     pub board: Board,
     /// The event log.
     pub log: Arc<dyn EventLog>,
-    /// The streams whose readers may lag behind.
-    pub streams: Vec<String>,
+    /// The links whose breakers were shown: one that is gone is in no state.
+    pub shown: Arc<Mutex<BTreeSet<Arc<str>>>>,
 }
 
 const STATES: [State; 5] = [
@@ -48,15 +49,21 @@ pub fn routes(measured: Measured) -> Routes<Measured> {
 
 async fn render(measured: Measured, _: Asked) -> Answer {
     for (id, component) in &measured.current.get().components {
+        component.door().show();
         show_door(component.door(), "component", id);
         show_instances(component.census(), id);
     }
-    for link in measured.board.all() {
+    let links = measured.board.all();
+    let guarded = links.iter().filter(|link| link.breaker().is_some());
+    let guarded = guarded.map(|link| link.name().clone()).collect();
+    let before = std::mem::replace(&mut *measured.shown.lock(), guarded);
+    before.iter().for_each(|link| show_state(None, link));
+    for link in links {
         if let Some(own) = link.door() {
             show_door(own, "link", link.name());
         }
         if let Some(breaker) = link.breaker() {
-            show_breaker(breaker, link.name());
+            show_state(Some(breaker.state()), link.name());
         }
     }
     // A log that is away is no reason to hide the rest; its gauges keep what was last known.
@@ -86,26 +93,19 @@ fn show_door(door: &Door, whose: &'static str, name: &str) {
     of("socar_calls_running", door.running);
     of("socar_calls_waiting", door.waiting);
     of("socar_concurrency_limit", door.concurrency);
-    for (priority, refused) in Priority::ALL.iter().zip(door.refused) {
-        let labels = [(whose, name.to_owned()), ("priority", priority.to_string())];
-        counter!("socar_calls_shed_total", &labels).absolute(refused);
-    }
 }
 
-fn show_breaker(breaker: &Breaker, link: &str) {
-    let present = breaker.state();
+fn show_state(present: Option<State>, link: &str) {
     for state in STATES {
-        let is_present = f64::from(u8::from(state == present));
+        let is_present = f64::from(u8::from(Some(state) == present));
         gauge!("socar_breaker_state", "link" => link.to_owned(), "state" => state.as_str())
             .set(is_present);
     }
-    let refused = breaker.snapshot().totals.refused;
-    counter!("socar_breaker_refused_total", "link" => link.to_owned()).absolute(refused);
 }
 
 async fn events(measured: &Measured) -> Result<(), LogError> {
-    for stream in &measured.streams {
-        for group in measured.log.groups(stream).await? {
+    for stream in measured.current.get().streams() {
+        for group in measured.log.groups(&stream).await? {
             let of = |name: &'static str, value: u64| {
                 let labels = [("stream", stream.clone()), ("group", group.group.clone())];
                 gauge!(name, &labels).set(value as f64);

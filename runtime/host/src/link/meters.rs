@@ -8,18 +8,29 @@ use metrics::{Counter, Histogram, counter, histogram};
 use resilience::breaker::State;
 use wasmtime_wasi_http::WasiBody;
 
-use super::attempt::NoAnswer;
+use super::attempt::{NoAnswer, Unanswered};
 
 /// The numbers of one link.
 pub(super) struct Meters {
     /// By the class of the status: 1xx to 5xx.
     answered: [Counter; 5],
-    unanswered: Counter,
+    /// By what was in the way, in the order of [`UNANSWERED`].
+    unanswered: [Counter; UNANSWERED.len()],
     seconds: Histogram,
     retries: Counter,
     fallbacks: Counter,
-    transitions: Transitions,
+    /// If there is a breaker.
+    cut_off: Option<Counter>,
 }
+
+/// How calls without an answer are told apart.
+const UNANSWERED: [(Unanswered, &str); 5] = [
+    (Unanswered::Shed, "shed"),
+    (Unanswered::CutOff, "cut-off"),
+    (Unanswered::Deadline, "deadline"),
+    (Unanswered::Trap, "trap"),
+    (Unanswered::Otherwise, "none"),
+];
 
 /// How often a breaker entered each state.
 #[derive(Clone)]
@@ -28,33 +39,50 @@ pub(super) struct Transitions(Arc<str>);
 // === impl Meters ===
 
 impl Meters {
-    pub fn new(link: &Arc<str>) -> Self {
+    pub fn new(link: &Arc<str>, has_breaker: bool) -> Self {
         let calls = |outcome: &'static str| counter!("socar_calls_total", "link" => link.to_string(), "outcome" => outcome);
         let of_link = |name: &'static str| counter!(name, "link" => link.to_string());
         Self {
             answered: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(calls),
-            unanswered: calls("none"),
+            unanswered: UNANSWERED.map(|(_, outcome)| calls(outcome)),
             seconds: histogram!("socar_call_seconds", "link" => link.to_string()),
             retries: of_link("socar_retries_total"),
             fallbacks: of_link("socar_fallbacks_total"),
-            transitions: Transitions(link.clone()),
+            cut_off: has_breaker.then(|| of_link("socar_breaker_refused_total")),
         }
     }
 
     pub fn count<E: NoAnswer>(&self, answer: &Result<Response<WasiBody>, E>, begun: Instant) {
-        let class = answer
-            .as_ref()
-            .ok()
-            .map(|response| usize::from(response.status().as_u16() / 100));
-        let counter = class.and_then(|class| self.answered.get(class.wrapping_sub(1)));
-        counter.unwrap_or(&self.unanswered).increment(1);
+        match answer {
+            Ok(response) => {
+                let class = usize::from(response.status().as_u16() / 100);
+                if let Some(counter) = self.answered.get(class.wrapping_sub(1)) {
+                    counter.increment(1);
+                }
+            }
+            Err(error) => self.count_unanswered(error.outcome()),
+        }
         self.seconds.record(begun.elapsed());
     }
 
     /// A call that was over before it began.
     pub fn count_refusal(&self) {
-        self.unanswered.increment(1);
+        self.count_unanswered(Unanswered::Shed);
         self.seconds.record(0.0);
+    }
+
+    fn count_unanswered(&self, outcome: Unanswered) {
+        let mut counters = UNANSWERED.iter().zip(&self.unanswered);
+        if let Some((_, counter)) = counters.find(|((it, _), _)| *it == outcome) {
+            counter.increment(1);
+        }
+    }
+
+    /// An attempt that the breaker did not let through.
+    pub fn count_cut_off(&self) {
+        if let Some(counter) = &self.cut_off {
+            counter.increment(1);
+        }
     }
 
     pub fn count_retry(&self) {
@@ -64,15 +92,15 @@ impl Meters {
     pub fn count_fallback(&self) {
         self.fallbacks.increment(1);
     }
-
-    pub fn transitions(&self) -> Transitions {
-        self.transitions.clone()
-    }
 }
 
 // === impl Transitions ===
 
 impl Transitions {
+    pub fn of(link: &Arc<str>) -> Self {
+        Self(link.clone())
+    }
+
     pub fn count(&self, to: State) {
         let link = self.0.to_string();
         counter!("socar_breaker_transitions_total", "link" => link, "to" => to.as_str())

@@ -6,6 +6,7 @@
 pub mod line;
 pub mod listener;
 pub mod presence;
+pub mod refusals;
 pub mod upload;
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use crate::policy::Listener;
 use crate::problem::{Problem, full};
 use crate::trace::Trace;
 use presence::Presence;
+use refusals::Reason;
 
 pub use listener::{bind, serve};
 
@@ -66,7 +68,10 @@ impl Server {
         let can_be_closed = request.version() < Version::HTTP_2;
         let mut response = match self.route(request, visitor, trace).await {
             Ok(response) => response,
-            Err(problem) => problem.response(),
+            Err(problem) => {
+                Reason::of(&problem).into_iter().for_each(Reason::count);
+                problem.response()
+            }
         };
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, request_id);

@@ -20,6 +20,7 @@ use tracing::{debug, trace, warn};
 
 use super::line::{Line, linger, too_late};
 use super::presence::{Crowd, Dismissal, Place};
+use super::refusals::{self, Reason};
 use super::{Server, Visitor};
 use crate::policy::Listener;
 
@@ -56,6 +57,7 @@ pub async fn serve(
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let crowd = Arc::<Crowd>::default();
+    refusals::show();
     let mut connections = JoinSet::new();
     let mut rounds = tokio::time::interval(ROUNDS);
     loop {
@@ -80,6 +82,7 @@ pub async fn serve(
         let limits = server.limits();
         let Some(place) = crowd.enter(limits.connections) else {
             debug!(%client, "no place, not even for a refusal");
+            Reason::Crowded.count();
             continue;
         };
         prepare(&stream);
@@ -152,6 +155,8 @@ async fn connection(
         match goodbye {
             Err(Ok(())) => End::Finished,
             Err(Err(error)) => {
+                let reason = Reason::of_connection(&*error);
+                reason.into_iter().for_each(Reason::count);
                 trace!(%client, error, "connection ended");
                 End::Broken
             }
@@ -175,6 +180,7 @@ async fn connection(
     };
     match end {
         End::Slow => {
+            Reason::RequestTimeout.count();
             too_late(&mut stream).await;
             linger(stream).await;
         }

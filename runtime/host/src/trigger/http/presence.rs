@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use metrics::gauge;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -86,6 +87,7 @@ impl Crowd {
         let number = book.next;
         book.next += 1;
         book.present.insert(number, presence.clone());
+        book.tell();
         Some(Place {
             crowd: self.clone(),
             number,
@@ -110,6 +112,10 @@ impl Crowd {
 }
 
 impl Book {
+    fn tell(&self) {
+        gauge!("socar_connections").set(self.present.len() as f64);
+    }
+
     fn make_room(&self) -> bool {
         let quiet = self.present.values().filter_map(|presence| {
             let since = presence.doing.lock().quiet()?;
@@ -127,7 +133,9 @@ impl Book {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.crowd.0.lock().present.remove(&self.number);
+        let mut book = self.crowd.0.lock();
+        book.present.remove(&self.number);
+        book.tell();
     }
 }
 
