@@ -6,7 +6,7 @@
 //!
 //! There are two lines, both first come, first served. The *patient* one is the only one in calm times. Once somebody was
 //! refused, there is an overload of those who matter no more than he, and for [`CALM`] after the last refusal newcomers
-//! of their kind stand in the *brief* line, which goes first: it has room for half as many as there are places, and
+//! of their kind stand in the *brief* line, which goes first: it has room for a quarter as many as there are places, and
 //! nobody stays for longer than [`BRIEF`]. Those few see to it that no place stays empty; for everybody else the answer
 //! is known on the spot ([`Door::turn_away`]), and costs neither a timer nor a second look. If it goes on for
 //! [`LASTING`], those who came before have waited for too long to be answered in time, and are sent away.
@@ -148,7 +148,7 @@ impl Door {
     /// How many may stand in a line.
     fn room(&self, is_brief: bool) -> usize {
         match is_brief {
-            true => self.queue.min(self.concurrency.div_ceil(2)),
+            true => self.queue.min(self.concurrency.div_ceil(4)),
             false => self.queue,
         }
     }

@@ -56,7 +56,7 @@ impl Model {
         let is_brief = self.overload.is_some_and(|refused| refused >= priority);
         let in_line = self.waiting.iter().filter(|it| it.is_brief == is_brief);
         let room = match is_brief {
-            true => self.queue.min(self.concurrency.div_ceil(2)),
+            true => self.queue.min(self.concurrency.div_ceil(4)),
             false => self.queue,
         };
         if in_line.clone().count() >= room {
