@@ -218,7 +218,10 @@ fn details(mut fields: Fields, start: &Details, name_required: bool) -> Result<D
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Unknown(id) => Self::not_found(format!("there is no car {id}")),
+            // The number tells it from a path that leads nowhere, for whoever asks in a program.
+            Refusal::Unknown(id) => {
+                Self::not_found(format!("there is no car {id}")).member("carId", id.0)
+            }
             Refusal::NotAvailable(id) => Self::conflict(
                 "car-not-available",
                 "The car is not available",

@@ -6,6 +6,7 @@
 //! PaymentApproved (the reservation stands) and PaymentCancelled (it is cancelled); what neither
 //! decides, the sweep does.
 
+pub mod answers;
 pub mod commands;
 mod desk;
 pub mod domain;

@@ -11,11 +11,9 @@ use crate::{
     ports::{Aftermath, Unreachable},
     reactions,
 };
-use ::http::StatusCode;
 use cars::SpinCars;
 use kit::{
     Breaker,
-    http::{Response, refusal},
     spin::{CallError, SpinPlatform},
 };
 use payments::SpinPayments;
@@ -60,18 +58,6 @@ async fn desk(platform: &SpinPlatform) -> SpinDesk<'_> {
         platform,
         cars: Guarded::new(SpinCars, breaker("car")),
         payments: Guarded::new(SpinPayments, breaker("payment")),
-    }
-}
-
-/// An answer that tells nothing about what became of the call.
-fn senseless(context: &str, response: &Response) -> Unreachable {
-    Unreachable {
-        what: format!("the {context} context answered {}", response.status()),
-        retry_after: refusal::retry_after(response),
-        aftermath: match response.status() {
-            StatusCode::GATEWAY_TIMEOUT => Aftermath::Silence,
-            _ => Aftermath::Unknown,
-        },
     }
 }
 

@@ -136,6 +136,18 @@ fn a_null_in_a_new_car_is_as_if_absent() {
     assert_eq!(body(&merged)["field"], "carType");
 }
 
+/// Elsewhere the same type says that a path leads nowhere, which tells nothing about a car.
+#[test]
+fn a_command_for_an_unknown_car_is_told_which() {
+    let fleet = fleet();
+    for command in ["hold", "release"] {
+        let path = format!("/internal/cars/9/{command}");
+        let answer = send(&fleet, "POST", &path, r#"{"rsvId":1}"#);
+        assert_eq!(answer.status(), 404);
+        assert_eq!(body(&answer)["carId"], 9, "{command}");
+    }
+}
+
 #[test]
 fn a_client_may_send_back_what_it_has_read_but_not_set_the_status() {
     let fleet = fleet();

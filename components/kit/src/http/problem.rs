@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// The media type of problems.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// The start of every problem's `type`.
-const TYPE: &str = "https://socar.dev/problems/";
+pub(super) const TYPE: &str = "https://socar.dev/problems/";
 
 /// One refusal, ready to be shown.
 #[derive(Clone, Debug)]

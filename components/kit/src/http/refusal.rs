@@ -1,8 +1,9 @@
-//! What the refusal of somebody else says besides its status: when to come again, and whether the
-//! request was sent at all.
+//! What the refusal of somebody else says besides its status: when to come again, whether it is one of
+//! ours, and whether the request was sent at all.
 
-use super::Response;
+use super::{Response, problem};
 use http::{HeaderName, header};
+use serde_json::Value;
 
 /// Nobody is sent away for longer by a number that comes from elsewhere, in seconds.
 const LONGEST: u64 = 60 * 60;
@@ -26,9 +27,29 @@ pub fn was_not_sent(response: &Response) -> bool {
     response.headers().contains_key(NOT_SENT)
 }
 
+/// The problem document of an answer, if it is one of ours and of this kind. A status alone can come
+/// from whatever else listens at an address.
+#[must_use]
+pub fn problem(response: &Response, slug: &str) -> Option<Value> {
+    let media_type = response
+        .headers()
+        .get(header::CONTENT_TYPE)?
+        .to_str()
+        .ok()?;
+    let essence = media_type.split(';').next()?.trim();
+    if !essence.eq_ignore_ascii_case(problem::MEDIA_TYPE) {
+        return None;
+    }
+    let document: Value = serde_json::from_slice(response.body()).ok()?;
+    let kind = document["type"].as_str()?.strip_prefix(problem::TYPE)?;
+    (kind == slug).then_some(document)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{Problem, json_response};
+    use http::StatusCode;
 
     fn refused(retry_after: &str) -> Response {
         let mut response = Response::default();
@@ -59,5 +80,24 @@ mod tests {
         let said = http::HeaderValue::from_static("true");
         refused.headers_mut().insert(NOT_SENT, said);
         assert!(was_not_sent(&refused));
+    }
+
+    #[test]
+    fn only_our_own_problems_are_believed() {
+        let ours = || {
+            Problem::not_found("no car")
+                .member("carId", 7)
+                .into_response("/cars/7")
+        };
+        assert_eq!(problem(&ours(), "not-found").unwrap()["carId"], 7);
+        assert_eq!(problem(&ours(), "car-not-available"), None);
+        assert_eq!(problem(&Response::default(), "not-found"), None);
+
+        let body = serde_json::from_slice(ours().body()).unwrap();
+        let page = json_response(StatusCode::NOT_FOUND, "application/json", &body);
+        assert_eq!(problem(&page, "not-found"), None);
+        let theirs = serde_json::json!({"type": "https://elsewhere.example/not-found"});
+        let theirs = json_response(StatusCode::NOT_FOUND, problem::MEDIA_TYPE, &theirs);
+        assert_eq!(problem(&theirs, "not-found"), None);
     }
 }

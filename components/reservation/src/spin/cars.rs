@@ -1,7 +1,10 @@
 //! The car context, called over HTTP: in-process by service chaining, or wherever `car_url` says.
 
-use super::{senseless, silent};
-use crate::ports::{Cars, Hold, Release, Unreachable};
+use super::silent;
+use crate::{
+    answers,
+    ports::{Cars, Hold, Release, Unreachable},
+};
 use ::http::Method;
 use events::{CarId, ReservationId};
 use kit::{
@@ -9,7 +12,7 @@ use kit::{
     http::Response,
     spin::{Client, variable},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 
 /// How long the car context may take.
@@ -25,18 +28,7 @@ impl Cars for SpinCars {
         id: ReservationId,
     ) -> Result<Hold, Unreachable> {
         let answer = post(origin, car, "hold", id).await?;
-        match answer.status().as_u16() {
-            200 => {
-                let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-                let amount = body["amount"]
-                    .as_u64()
-                    .ok_or_else(|| senseless("car", &answer))?;
-                Ok(Hold::Held { amount })
-            }
-            404 => Ok(Hold::UnknownCar),
-            409 => Ok(Hold::NotAvailable),
-            _ => Err(senseless("car", &answer)),
-        }
+        answers::to_hold(car, &answer)
     }
 
     async fn release(
@@ -46,11 +38,7 @@ impl Cars for SpinCars {
         id: ReservationId,
     ) -> Result<Release, Unreachable> {
         let answer = post(origin, car, "release", id).await?;
-        match answer.status().as_u16() {
-            200 => Ok(Release::Released),
-            404 => Ok(Release::UnknownCar),
-            _ => Err(senseless("car", &answer)),
-        }
+        answers::to_release(car, &answer)
     }
 }
 
