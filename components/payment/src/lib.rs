@@ -8,6 +8,7 @@
 //! Who really takes the money stands behind [`ports::Gateway`]; `commands` tells how a call that
 //! was cut off is finished or undone.
 
+pub mod address;
 pub mod commands;
 pub mod domain;
 pub mod http;

@@ -1,10 +1,11 @@
 //! Who takes the money, as the variables say: the built-in ledger, or a gateway over HTTP.
 //!
-//! Approve is `POST <payment_gateway_url>`, undo is `DELETE <payment_gateway_url>/<rsvId>`. If the
+//! Approve is `POST <payment_gateway_url>`, as it is written; undo is `DELETE <payment_gateway_url>/<rsvId>`. If the
 //! variables cannot be read just now, nobody takes or returns money: to fall back to the ledger
 //! would approve what nobody paid.
 
 use crate::{
+    address,
     domain::{Order, Silence},
     ledger::Ledger,
     ports::{Approval, Gateway, NotUndone},
@@ -45,7 +46,7 @@ impl AnyGateway {
 
     async fn read() -> Result<Self, String> {
         let url = variable("payment_gateway_url").await?;
-        Ok(match url.trim().trim_end_matches('/') {
+        Ok(match url.trim() {
             "" => Self::Ledger(Ledger::new(&variable("payment_limit").await?)),
             url => Self::Http(HttpGateway { url: url.into() }),
         })
@@ -134,7 +135,7 @@ impl Gateway for HttpGateway {
     }
 
     async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
-        let url = format!("{}/{id}", self.url);
+        let url = address::of_undo(&self.url, id);
         let answer = self.call(Method::DELETE, &url, &[], String::new()).await;
         match answer.map(|answer| answer.status()) {
             Ok(status) if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
