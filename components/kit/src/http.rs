@@ -4,6 +4,7 @@
 //! Everything here is values in, values out, so that a context's whole HTTP behaviour runs in a
 //! native test. [`serve`] is the frame around a context's own handler.
 
+pub mod body;
 pub mod etag;
 pub mod hal;
 pub mod json;
@@ -34,7 +35,7 @@ pub struct Route<R> {
 }
 
 /// Answers a request: finds the resource, checks the method, lets `handle` do the work, and adds
-/// what every answer needs.
+/// what every answer needs. Of a body that is too long, a part that is also too long will do.
 pub async fn serve<R>(
     request: Request,
     route: impl FnOnce(&[&str]) -> Option<Route<R>>,

@@ -1,16 +1,15 @@
 //! Calls to other contexts and to the world outside, each with a limit it cannot outlive.
 
 use super::within;
-use crate::http::{BODY_LIMIT, Response, refusal};
+use crate::http::{BODY_LIMIT, Response, body, refusal};
 use bytes::Bytes;
-use futures::StreamExt;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use http_body_util::Full;
 use spin_sdk::{
-    http::{IncomingMessage, body::IncomingBodyExt},
+    http::body::IncomingBodyExt,
     wasip3::{
         http::types::{ErrorCode, RequestOptions},
-        http_compat::{IncomingBody, Request, RequestOptionsExtension},
+        http_compat::{Request, RequestOptionsExtension},
     },
 };
 use std::time::Duration;
@@ -64,8 +63,11 @@ impl Client {
         let answer = async {
             let answer = spin_sdk::http::send(request).await;
             let (head, body) = answer.map_err(|error| self.failed(error))?.into_parts();
-            let body = read(body).await.map_err(CallError::Failed)?;
-            let body = body.ok_or_else(|| CallError::Failed("the answer is too large".into()))?;
+            let body = body::receive(&mut body.stream()).await;
+            let body = body.map_err(|error| CallError::Failed(format!("{error:?}")))?;
+            if body.len() > BODY_LIMIT {
+                return Err(CallError::Failed("the answer is too large".into()));
+            }
             sent(Response::from_parts(head, body))
         };
         let timed_out = Err(CallError::TimedOut(self.limit));
@@ -148,19 +150,4 @@ fn not_sent(why: String) -> CallError {
         why,
         retry_after: None,
     }
-}
-
-/// The whole of a body; `None` when it is larger than anything we read.
-pub(super) async fn read<M: IncomingMessage>(
-    body: IncomingBody<M>,
-) -> Result<Option<Bytes>, String> {
-    let mut stream = body.stream();
-    let mut whole: Vec<u8> = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        whole.extend_from_slice(&chunk.map_err(|e| format!("{e:?}"))?);
-        if whole.len() > BODY_LIMIT {
-            return Ok(None);
-        }
-    }
-    Ok(Some(whole.into()))
 }

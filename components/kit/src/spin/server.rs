@@ -1,14 +1,22 @@
 //! Between the two exports of a component and plain values.
 
-use super::{client::read, variable};
+use super::{variable, within};
 use crate::http::{
-    BODY_LIMIT, Problem, Request, Response,
+    BODY_LIMIT, Problem, Request, Response, body, finish,
     relay::{Relayed, acknowledge, admit, relayed},
 };
+use bytes::Bytes;
 use events::{CloudEvent, ParseError};
 use http::Uri;
 use http_body_util::Full;
-use std::fmt::Display;
+use spin_sdk::{
+    http::{IncomingMessage, body::IncomingBodyExt},
+    wasip3::http_compat::IncomingBody,
+};
+use std::{fmt::Display, time::Duration};
+
+/// How long the rest of a body that is too long may take.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Reads a request, lets `answer` answer it, and hands the answer back. What the relay brings for the
 /// resources named `plural` goes to `handle`, as if the log had brought it, or to the sweep.
@@ -22,25 +30,40 @@ pub async fn serve<E: Display>(
 ) -> http::Response<Full<bytes::Bytes>> {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let response = match read(body).await {
-        Ok(Some(body)) => {
+    let method = head.method.clone();
+    let mut response = match read(body).await {
+        Ok(body) => {
             let request = Request::from_parts(head, body);
             match relayed(&path, plural) {
                 None => answer(request).await,
                 Some(relayed) => match admit(&request, &variable("relay_secret").await) {
                     Err(problem) => problem.into_response(&path),
                     Ok(()) if relayed == Relayed::Sweep => answer(inward(request)).await,
+                    Ok(()) if request.body().len() > BODY_LIMIT => {
+                        Problem::payload_too_large(BODY_LIMIT).into_response(&path)
+                    }
                     Ok(()) => acknowledge(&path, react(request.body(), handle).await),
                 },
             }
         }
-        Ok(None) => Problem::payload_too_large(BODY_LIMIT).into_response(&path),
         Err(error) => {
             let detail = format!("the body broke off: {error}");
             Problem::malformed_json(detail).into_response(&path)
         }
     };
+    finish(&method, &mut response);
     response.map(Full::new)
+}
+
+/// The body; of one that is too long, enough to show that it is.
+async fn read<M: IncomingMessage>(body: IncomingBody<M>) -> Result<Bytes, String> {
+    let mut pieces = body.stream();
+    let kept = body::receive(&mut pieces).await;
+    let kept = kept.map_err(|error| format!("{error:?}"))?;
+    if kept.len() > BODY_LIMIT {
+        within(LINGER, body::throw_away(&mut pieces)).await;
+    }
+    Ok(kept)
 }
 
 /// The same request, at the place where the host itself asks for a sweep.
