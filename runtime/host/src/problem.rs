@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, RETRY_AFTER,
+};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use serde::Serialize;
 use wasmtime_wasi_http::WasiBody;
 
 /// Why the host, and not a component, answers a call.
@@ -127,14 +130,22 @@ impl Problem {
         }
     }
 
-    /// The answer for the caller.
+    /// The answer for the caller, which every page in a browser may read, as it may read those of the components: it is
+    /// the one that says when to come again.
     pub fn response(&self) -> Response<WasiBody> {
-        document(
+        let mut response = document(
             self.status(),
             self.slug(),
             &self.to_string(),
             self.retry_after(),
-        )
+        );
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(
+            ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("retry-after, x-request-id"),
+        );
+        response
     }
 
     /// The seconds after which it makes sense to come again, if it ever does; rounded up, since too early is in vain.
@@ -154,6 +165,16 @@ impl Problem {
     }
 }
 
+/// The members of a problem document, in the order in which people read them.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+}
+
 /// A problem document; `slug` is the last part of its `type`, `retry_after` the seconds after which it makes sense to come
 /// again.
 pub fn document(
@@ -162,13 +183,15 @@ pub fn document(
     detail: &str,
     retry_after: Option<u64>,
 ) -> Response<WasiBody> {
-    let body = serde_json::json!({
-        "type": format!("https://socar.dev/problems/{slug}"),
-        "title": status.canonical_reason().unwrap_or("Error"),
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    let mut response = Response::new(full(body.to_string()));
+    let body = Document {
+        kind: &format!("https://socar.dev/problems/{slug}"),
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail,
+    };
+    // Texts and a number can always be written down.
+    let body = serde_json::to_string(&body).unwrap_or_default();
+    let mut response = Response::new(full(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(
@@ -202,5 +225,20 @@ mod tests {
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "2");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+    }
+
+    #[test]
+    fn a_page_from_elsewhere_may_read_a_refusal() {
+        let response = Problem::Stopping.response();
+        assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+        let exposed = &response.headers()[ACCESS_CONTROL_EXPOSE_HEADERS];
+        assert!(exposed.to_str().unwrap().contains("retry-after"));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_written_in_the_order_in_which_people_read_it() {
+        let body = Problem::NotFound.response().into_body().collect().await;
+        let expected = r#"{"type":"https://socar.dev/problems/not-found","title":"Not Found","status":404,"detail":"nothing is served at this path"}"#;
+        assert_eq!(body.unwrap().to_bytes(), expected);
     }
 }
