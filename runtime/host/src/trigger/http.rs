@@ -149,24 +149,28 @@ async fn call(
     Ok(answer)
 }
 
-/// Gives the URI the authority that the client meant, from the URI itself (HTTP/2) or the `Host` header (HTTP/1).
+/// Gives the URI the authority that the client meant: the one in the URI, or else the `Host` header. `None` if it cannot be
+/// known.
+///
+/// A request line of HTTP/1 that names an authority overrules `Host`, which is rewritten (RFC 9112, 3.2.2); over HTTP/2,
+/// where both come from the same pen, a difference is an error (RFC 9113, 8.3.1).
 fn absolute<B>(mut request: Request<B>) -> Option<Request<B>> {
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
-    let named = match request.headers().get(HOST) {
-        Some(host) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
-        None => None,
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let named = match (hosts.next(), hosts.next()) {
+        (Some(_), Some(_)) => return None,
+        (Some(host), None) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
+        (None, _) => None,
     };
+    let can_contradict = request.version() >= Version::HTTP_2;
     let authority = match (named, parts.authority.take()) {
-        (Some(host), Some(authority)) if host != authority => return None,
-        (Some(host), _) => host,
-        (None, Some(authority)) => authority,
+        (Some(host), Some(authority)) if can_contradict && host != authority => return None,
+        (_, Some(authority)) => authority,
+        (Some(host), None) => host,
         (None, None) => Authority::from_static("localhost"),
     };
-    if !request.headers().contains_key(HOST) {
-        request
-            .headers_mut()
-            .insert(HOST, authority.as_str().parse().ok()?);
-    }
+    let host = authority.as_str().parse().ok()?;
+    request.headers_mut().insert(HOST, host);
     parts.scheme = Some(Scheme::HTTP);
     parts.authority = Some(authority);
     if parts.path_and_query.is_none() {
@@ -181,4 +185,56 @@ fn fixed(fixed: &StaticResponse) -> Response<WasiBody> {
     *response.status_mut() = fixed.status;
     *response.headers_mut() = fixed.headers.clone();
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The URL and the `Host` that a component is given.
+    fn seen(version: Version, target: &str, hosts: &[&str]) -> Option<(String, String)> {
+        let mut request = Request::builder().version(version).uri(target);
+        for host in hosts {
+            request = request.header(HOST, *host);
+        }
+        let request = absolute(request.body(()).unwrap())?;
+        let host = request.headers()[HOST].to_str().unwrap().to_owned();
+        assert_eq!(request.headers().get_all(HOST).iter().count(), 1);
+        Some((request.uri().to_string(), host))
+    }
+
+    fn told(url: &str, host: &str) -> Option<(String, String)> {
+        Some((url.to_owned(), host.to_owned()))
+    }
+
+    #[test]
+    fn the_host_header_completes_a_path() {
+        let seen = |hosts: &[&str]| seen(Version::HTTP_11, "/cars?x=1", hosts);
+        assert_eq!(seen(&["a:80"]), told("http://a:80/cars?x=1", "a:80"));
+        assert_eq!(seen(&[]), told("http://localhost/cars?x=1", "localhost"));
+    }
+
+    #[test]
+    fn a_request_line_with_an_authority_overrules_the_host_header() {
+        let seen = |hosts: &[&str]| seen(Version::HTTP_11, "http://a/cars", hosts);
+        for hosts in [&["a"][..], &["b"], &[]] {
+            assert_eq!(seen(hosts), told("http://a/cars", "a"), "{hosts:?}");
+        }
+    }
+
+    #[test]
+    fn over_http_2_the_authority_and_the_host_header_must_agree() {
+        let seen = |hosts: &[&str]| seen(Version::HTTP_2, "http://a/cars", hosts);
+        assert_eq!(seen(&["a"]), told("http://a/cars", "a"));
+        assert_eq!(seen(&[]), told("http://a/cars", "a"));
+        assert_eq!(seen(&["b"]), None);
+    }
+
+    #[test]
+    fn two_host_headers_and_one_that_is_none_are_refused() {
+        for target in ["/cars", "http://a/cars"] {
+            assert_eq!(seen(Version::HTTP_11, target, &["a", "a"]), None);
+            assert_eq!(seen(Version::HTTP_11, target, &["a b"]), None);
+        }
+    }
 }
