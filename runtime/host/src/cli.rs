@@ -1,7 +1,7 @@
 //! The command line: `socar up`, with the flags of `spin up` where they mean the same, `socar dead-letters` and
 //! `socar bench`.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -54,6 +54,7 @@ pub struct Up {
         long,
         value_name = "ADDRESS",
         env = "SPIN_HTTP_LISTEN_ADDR",
+        value_parser = address,
         default_value = "127.0.0.1:3000"
     )]
     pub listen: SocketAddr,
@@ -157,6 +158,19 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where to listen: an address, or the first that a name stands for. A name that stands for both is taken for IPv4, at
+/// which most clients look first.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let right = "give HOST:PORT, such as 127.0.0.1:3000 or localhost:3000";
+    let addresses: Vec<SocketAddr> = text
+        .to_socket_addrs()
+        .map_err(|error| format!("{error}; {right}"))?
+        .collect();
+    let ipv4 = addresses.iter().find(|address| address.is_ipv4());
+    let address = ipv4.or(addresses.first()).copied();
+    address.ok_or_else(|| format!("no address has this name; {right}"))
+}
+
 // === impl Ignored ===
 
 impl Ignored {
@@ -226,6 +240,26 @@ mod tests {
         ]);
         assert_eq!(up.listen, "0.0.0.0:80".parse().unwrap());
         assert_eq!(up.components, ["car", "payment"]);
+    }
+
+    #[test]
+    fn a_name_says_where_to_listen_as_well_as_an_address() {
+        for (given, meant) in [
+            ("localhost:3000", "127.0.0.1:3000"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("[::1]:3000", "[::1]:3000"),
+        ] {
+            assert_eq!(
+                up(&["--listen", given]).listen,
+                meant.parse().unwrap(),
+                "{given}"
+            );
+        }
+        for wrong in ["localhost", "3000", "127.0.0.1:99999"] {
+            let refused = Arguments::try_parse_from(["socar", "up", "--listen", wrong]);
+            let why = refused.unwrap_err().to_string();
+            assert!(why.contains("give HOST:PORT"), "{why}");
+        }
     }
 
     #[test]
