@@ -57,6 +57,32 @@ fn a_store_that_is_not_granted_is_named() {
     );
 }
 
+/// Such a platform started, and answered 503 for ever.
+#[test]
+fn one_of_several_stores_that_is_not_granted_is_named() {
+    let _built = Platform::shared(Mode::Embedded);
+    let doctored = read("spin.toml").replace("[\"car\", \"car-outbox\"]", "[\"car\"]");
+    assert_ne!(doctored, read("spin.toml"));
+    let said = refused(&doctored, &[]);
+    assert!(
+        said.contains("`component.car.key_value_stores`") && said.contains("`car-outbox`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_address_that_is_not_granted_is_named() {
+    let doctored =
+        read("spin.toml").replace("allowed_outbound_hosts = [\"{{ redis_address }}\"]\n", "");
+    assert_ne!(doctored, read("spin.toml"));
+    let said = refused(&doctored, &[]);
+    assert!(
+        said.contains("`component.car.variables.redis_address`")
+            && said.contains("allowed_outbound_hosts"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_duplicate_route_is_named() {
     let doctored = read("spin.toml").replace("route = \"/payments/...\"", "route = \"/cars/...\"");

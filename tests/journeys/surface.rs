@@ -1,5 +1,8 @@
 //! What is internal stays inside; browsers, probes and other clients get what they need.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use harness::{Ask, Mode, Platform, Protocol, eventually};
 use http::Method;
 use serde_json::json;
@@ -11,6 +14,9 @@ harness::journeys!(
     probes_find_the_host_healthy,
     the_root_is_a_page,
     http2_is_spoken_too,
+    a_head_has_no_body_in_any_version_of_http,
+    a_page_from_elsewhere_may_read_every_refusal,
+    a_request_line_with_an_authority_leads_where_its_path_leads,
 );
 
 fn internal_commands_do_not_exist_outside(mode: Mode) {
@@ -199,4 +205,99 @@ fn http2_is_spoken_too(mode: Mode) {
         format!("{}{path}", platform.url()),
         "the authority counts as the host"
     );
+}
+
+/// The answer to HEAD was lost over HTTP/2: its length was announced, and its body was not there.
+fn a_head_has_no_body_in_any_version_of_http(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("only looked at");
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let client = platform.client(protocol);
+        for (path, status) in [
+            (car.path.as_str(), 200),
+            ("/cars?size=1", 200),
+            ("/reservations", 200),
+            ("/payments", 200),
+            ("/messages", 200),
+            ("/carviews", 200),
+            ("/roomviews", 200),
+            ("/", 200),
+            ("/cars/987654321", 404),
+            ("/nothing", 404),
+        ] {
+            let looked = client.ask(Method::HEAD, path).send().is(status);
+            assert!(looked.body.is_empty(), "{protocol:?}: {looked}");
+            let read = client.ask(Method::GET, path).send().is(status);
+            for name in ["content-type", "etag"] {
+                assert_eq!(looked.header_if_any(name), read.header_if_any(name));
+            }
+        }
+        let known = client.ask(Method::HEAD, &car.path).send();
+        let etag = known.header("etag");
+        let again = client.ask(Method::HEAD, &car.path);
+        again.header("if-none-match", etag).send().is(304);
+    }
+}
+
+fn a_page_from_elsewhere_may_read_every_refusal(mode: Mode) {
+    let platform = Platform::shared(mode);
+    // The component refuses the first, the host the second.
+    for length in [200 << 10, 8 << 20] {
+        let huge = format!("{{\"carName\":\"{}\"}}", "x".repeat(length));
+        let refused = platform.post("/cars").body("application/json", huge).send();
+        refused.problem(413, "payload-too-large");
+        assert_eq!(refused.header("access-control-allow-origin"), "*");
+        let exposed = refused.header("access-control-expose-headers");
+        assert!(exposed.contains("retry-after"), "{refused}");
+    }
+    // Whoever takes the wrong way is told so, however much he carries.
+    let much = "x".repeat(200 << 10);
+    let lost = |path: &str| {
+        platform
+            .post(path)
+            .body("application/json", much.clone())
+            .send()
+    };
+    for path in ["/payments", "/messages", "/carviews"] {
+        let refused = lost(path);
+        refused.problem(405, "method-not-allowed");
+        assert!(refused.header("allow").contains("GET"), "{refused}");
+    }
+    lost("/cars/987654321/nothing").problem(404, "not-found");
+}
+
+fn a_request_line_with_an_authority_leads_where_its_path_leads(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let car = platform.register_car("asked for in full");
+    let ask = |method: &str, target: &str, headers: &str| {
+        let address = platform.url().trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).expect("a connection");
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    let url = format!("http://fleet.example{}", car.path);
+    let answer = ask("GET", &url, "Host: other.example\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let own = format!("\"href\":\"{url}\"");
+    assert!(answer.contains(&own), "{answer}");
+    let twice = ask("GET", &car.path, "Host: a\r\nHost: b\r\n");
+    assert!(twice.starts_with("HTTP/1.1 400 "), "{twice}");
+    for host in ["car.spin.internal", "fleet.example"] {
+        for path in [
+            "/internal/sweep",
+            "//internal/sweep",
+            "/internal/cars/1/hold",
+        ] {
+            let target = format!("http://{host}{path}");
+            for named in [host, "other.example"] {
+                let answer = ask("POST", &target, &format!("Host: {named}\r\n"));
+                assert!(answer.starts_with("HTTP/1.1 404 "), "{target}: {answer}");
+            }
+        }
+    }
 }

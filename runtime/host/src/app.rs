@@ -5,6 +5,7 @@
 //! takes time (compiling). Stopping is the reverse: no new calls, then the ones in flight, then the rest.
 
 pub(crate) mod events;
+mod first_sweep;
 mod foundation;
 pub mod generation;
 mod load;
@@ -47,6 +48,7 @@ use crate::runtime_config::RuntimeConfig;
 use crate::threads::Crew;
 use crate::trigger::http::{self, Server};
 use events::Reactions;
+use first_sweep::first_sweep;
 use generation::Current;
 use load::Workshop;
 use reload::{Deliver, Reloader};
@@ -121,6 +123,7 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     );
     let first = workshop.load(&plan.blueprint, FIRST)?;
     stock(&first.components).await?;
+    first_sweep(app, &first.components).await?;
 
     let (stop, stopped) = watch::channel(false);
     let health = Health::new(&app.name, &app.version);

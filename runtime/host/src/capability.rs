@@ -5,6 +5,7 @@
 //! costs more than doing it.
 
 pub mod key_value;
+pub mod missing;
 pub mod outbound_http;
 pub mod outbound_redis;
 pub mod output;
@@ -26,6 +27,7 @@ use crate::bus::Bus;
 use crate::call::Call;
 use crate::instance::pace::Pace;
 use crate::store::KeyValue;
+use missing::Missing;
 use outbound_http::{Exits, OutboundHttp};
 use output::{CurrentRequest, Kind, Lines};
 
@@ -64,6 +66,8 @@ pub struct Grants {
     pub key_value_stores: BTreeMap<String, Arc<dyn KeyValue>>,
     /// Its SQLite databases by label.
     pub databases: BTreeMap<String, Arc<sqlite::database::Database>>,
+    /// What it asked for besides.
+    pub missing: Arc<Missing>,
     /// Where its outgoing requests may go.
     pub exits: Exits,
     /// Who answers its Redis commands.

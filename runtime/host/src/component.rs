@@ -22,6 +22,7 @@ use wasmtime_wasi_http::handler::{
 
 use crate::body::{Fate, Whole};
 use crate::call::{Call, DEEPEST};
+use crate::capability::missing::{Missing, Ungranted};
 use crate::chaos::Subject;
 use crate::database::Database;
 use crate::departure::Departure;
@@ -70,6 +71,8 @@ pub struct Component {
     chaos: Option<Subject>,
     /// The embedded database, if the component keeps anything there.
     history: Option<Arc<Database>>,
+    /// What it asked for and was not granted.
+    missing: Arc<Missing>,
 }
 
 impl Component {
@@ -99,6 +102,7 @@ impl Component {
             event_types: None,
             chaos: None,
             history: None,
+            missing: Arc::default(),
         })
     }
 
@@ -114,6 +118,18 @@ impl Component {
     pub fn keeping(mut self, history: Option<Arc<Database>>) -> Self {
         self.history = history;
         self
+    }
+
+    /// The same component, which notes here what it asks for in vain.
+    #[must_use]
+    pub fn missing(mut self, missing: Arc<Missing>) -> Self {
+        self.missing = missing;
+        self
+    }
+
+    /// What it asked for first that the manifest does not grant, if anything.
+    pub fn ungranted(&self) -> Option<Ungranted> {
+        self.missing.first()
     }
 
     /// The same component, for experiments.

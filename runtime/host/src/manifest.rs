@@ -29,6 +29,7 @@ mod files;
 mod grants;
 mod hosts;
 mod names;
+mod reach;
 mod routes;
 mod schema;
 mod template;

@@ -115,8 +115,10 @@ impl Workshop {
                 clock: switchboard.from_clock(component.id.as_str()),
             };
             let threads = self.threads.clone();
+            let missing = grants.missing.clone();
             let ready = prepare(&linker, code, component, app, grants, threads, entrances)?;
             let ready = ready
+                .missing(missing)
                 .keeping(history)
                 .woken_by(component.policy.event_types.clone())
                 .with_chaos(chaos);
@@ -182,6 +184,7 @@ impl Workshop {
             databases: databases
                 .map(|label| Ok((label.clone(), stores.database(label)?)))
                 .collect::<anyhow::Result<_>>()?,
+            missing: Arc::default(),
             exits,
             redis: self.bus.clone(),
             memory: self.memory.unwrap_or(component.policy.memory),

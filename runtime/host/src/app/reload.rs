@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{debug, info, warn};
 
+use super::first_sweep::first_sweep;
 use super::generation::{Current, Generation, Sweeps};
 use super::load::Workshop;
 use super::{Blueprint, events};
@@ -143,6 +144,7 @@ impl Reloader {
             rehearsed.with_context(|| format!("component `{}` does not start", component.id()))?;
         }
         super::stock(&generation.components).await?;
+        first_sweep(&blueprint.app, &generation.components).await?;
         Ok((blueprint, generation))
     }
 

@@ -20,6 +20,7 @@ impl View<'_> {
     /// A handle to the store with this label, if the manifest grants it.
     pub(super) fn open_store(&mut self, label: &str) -> wasmtime::Result<Option<Resource<Store>>> {
         let Some(store) = self.grants.key_value_stores.get(label) else {
+            self.grants.missing.note("key_value_stores", label);
             return Ok(None);
         };
         Ok(Some(self.table.push(Store(store.clone()))?))

@@ -33,6 +33,7 @@ type Rows = (
 impl View<'_> {
     fn open_database(&mut self, label: &str) -> Opened {
         let Some(database) = self.grants.databases.get(label) else {
+            self.grants.missing.note("sqlite_databases", label);
             return Ok(Err(Error::AccessDenied));
         };
         match database.session() {

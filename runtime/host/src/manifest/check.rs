@@ -12,8 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use super::document::Table;
 use super::error::{ConfigError, Located, Location, known_names};
 use super::files::Files;
-use super::hosts::{AllowedHosts, named_component, names_component};
+use super::hosts::{named_component, names_component};
 use super::names::ComponentId;
+use super::reach;
 use super::routes::{Handler, Pattern, RouteTable, StaticResponse};
 use super::schema::{self, Answer};
 use super::variables::{Overrides, Values};
@@ -305,6 +306,7 @@ impl Context<'_> {
         let fill = |(name, value): &(String, Located<String>)| {
             Ok((name.clone(), self.values.fill(value)?.text))
         };
+        let allowed_outbound_hosts = reach::allowed(&component, &self.values, &self.ids)?;
         Ok(Component {
             description: component.description,
             source: self.root.join(&component.source.value),
@@ -317,11 +319,7 @@ impl Context<'_> {
             files: Files::new(&self.root, component.files, &component.exclude_files)?,
             key_value_stores: labels(component.key_value_stores),
             sqlite_databases: labels(component.sqlite_databases),
-            allowed_outbound_hosts: AllowedHosts::resolve(
-                &component.allowed_outbound_hosts,
-                &self.values,
-                &self.ids,
-            )?,
+            allowed_outbound_hosts,
             build: component.build.map(|build| self.build(build)).transpose()?,
             policy: match component.policy {
                 Some(table) => self.policy.read(table)?,

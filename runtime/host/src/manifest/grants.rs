@@ -60,6 +60,14 @@ const NEEDS: [Need; 4] = [
 ];
 
 impl Component {
+    /// Says that it opens something that its manifest does not grant under this key.
+    pub(crate) fn not_granted(&self, key: &str, label: &str) -> ConfigError {
+        self.at.below(key).absent(
+            format!("the component opens `{label}`, which is not granted to it"),
+            format!("add \"{label}\" to {key}"),
+        )
+    }
+
     /// Checks the interfaces that the built component imports, such as `spin:sqlite/sqlite@3.0.0`.
     ///
     /// # Errors

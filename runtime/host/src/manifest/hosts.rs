@@ -128,6 +128,13 @@ pub(crate) fn named_component(written: &str) -> Option<String> {
     entry.chained().map(str::to_owned)
 }
 
+/// Whether a URL is that of another component.
+pub(crate) fn is_component(url: &str) -> bool {
+    let host = url.split_once("://").map(|(_, rest)| origin(rest));
+    host.and_then(|host| split_port(host).ok())
+        .is_some_and(|(host, _)| host.to_ascii_lowercase().ends_with(CHAINING_SUFFIX))
+}
+
 // === impl Entry ===
 
 impl Entry {

@@ -31,7 +31,8 @@ pub async fn sweep(
     }
 }
 
-async fn sweep_once(component: &Component) {
+/// Sweeps one component now.
+pub async fn sweep_once(component: &Component) {
     let link = &component.entrances().clock;
     let trace = Trace::fresh();
     let request = Request::builder()

@@ -198,3 +198,24 @@ fn a_templated_component_must_exist_but_need_not_be_selected() {
     assert!(load_with(&text, &with(&["url=http://elsewhere.example.com"])).is_ok());
     assert!(load_with(&text, &with(&["url=http://paymnt.spin.internal"])).is_err());
 }
+
+/// Only some addresses are there to be called.
+#[test]
+fn a_variable_may_hold_an_address_that_is_shown_or_allowed() {
+    for (allowed, value) in [
+        ("", "https://shop.example/cars"),
+        ("", "redis"),
+        ("", ""),
+        ("http://*.spin.internal", "http://car.spin.internal/cars"),
+        ("redis://*:*", "redis://user:word@127.0.0.1:6380/2"),
+        ("*://*:*", "rediss://cache.example"),
+    ] {
+        let list = match allowed {
+            "" => String::new(),
+            entry => format!("\"{entry}\""),
+        };
+        app(&format!(
+            "allowed_outbound_hosts = [{list}]\nvariables = {{ address = \"{value}\" }}"
+        ));
+    }
+}

@@ -237,3 +237,24 @@ fn a_host_that_stock_spin_would_not_start_with() {
         |host| in_car(&format!("allowed_outbound_hosts = [\"{host}\"]\n{redis}")),
     );
 }
+
+#[test]
+fn a_variable_with_an_address_that_the_component_may_not_call() {
+    check(
+        &[
+            (
+                "variables = { log = \"redis://127.0.0.1:6379\" }",
+                r#"spin.toml:9: `component.car.variables.log` = "redis://127.0.0.1:6379": the component may not connect there; add "redis://127.0.0.1:6379" to its allowed_outbound_hosts"#,
+            ),
+            (
+                "allowed_outbound_hosts = [\"redis://127.0.0.1:6380\"]\nvariables = { log = \"{{ log }}\" }\n[variables]\nlog = { default = \"redis://127.0.0.1:6379\" }",
+                r#"spin.toml:10: `component.car.variables.log` = "{{ log }}": it resolves to "redis://127.0.0.1:6379", and the component may not connect there; add "{{ log }}" to its allowed_outbound_hosts"#,
+            ),
+            (
+                "variables = { car_url = \"http://car.spin.internal/\" }",
+                r#"spin.toml:9: `component.car.variables.car_url` = "http://car.spin.internal/": the component may not connect there; add "http://car.spin.internal/" to its allowed_outbound_hosts"#,
+            ),
+        ],
+        in_car,
+    );
+}
