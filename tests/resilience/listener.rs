@@ -170,6 +170,101 @@ fn a_client_that_takes_no_answer_is_left() {
 }
 
 #[test]
+fn a_client_that_trickles_its_answer_is_left() {
+    let patient = SMALL.replace("write_pause = \"500ms\"", "write_pause = \"1h\"");
+    let hurried = format!("{patient}answer_time = \"1s\"\n");
+    let saboteur = Saboteur::start_with(&hurried, &[]);
+    let mut stream = saboteur.connect();
+    let request = "GET /flood?kib=24000 HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("a request");
+    let (begun, mut taken) = (Instant::now(), 0);
+    while begun.elapsed() < Duration::from_millis(2500) {
+        let mut some = [0; 64 << 10];
+        taken += stream.read(&mut some).unwrap_or_default();
+        thread::sleep(Duration::from_millis(50));
+    }
+    taken += all_of(stream).len();
+    assert!(taken < 24_000 << 10, "{taken} bytes came");
+}
+
+/// An HTTP/2 connection of a client that takes no body: its window is closed.
+struct Closed(TcpStream);
+
+impl Closed {
+    fn open(saboteur: &Saboteur) -> Self {
+        let mut stream = saboteur.connect();
+        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
+        stream
+            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+            .and_then(|()| stream.write_all(&settings))
+            .expect("a beginning");
+        Self(stream)
+    }
+
+    /// Asks for a path on this stream.
+    fn get(&mut self, stream: u8, path: &str) {
+        let literal = |index: u8, text: &str| {
+            let length = u8::try_from(text.len()).expect("a short text");
+            [&[index, length], text.as_bytes()].concat()
+        };
+        // `:method GET` and `:scheme http` are in the table; `:path` and `:authority` are written out.
+        let head = [vec![0x82, 0x86], literal(4, path), literal(1, "x")].concat();
+        let length = u8::try_from(head.len()).expect("a short head");
+        let frame = [0, 0, length, 1, 5, 0, 0, 0, stream];
+        let request = [&frame[..], &head].concat();
+        self.0.write_all(&request).expect("a request");
+    }
+
+    /// Reads until a frame of this kind comes on this stream.
+    fn until(&mut self, kind: u8, stream: u8) {
+        loop {
+            let mut head = [0; 9];
+            self.0.read_exact(&mut head).expect("another frame");
+            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
+            let mut content = vec![0; length];
+            self.0.read_exact(&mut content).expect("all of it");
+            if (head[3], head[8]) == (kind, stream) {
+                return;
+            }
+        }
+    }
+}
+
+const HEADERS: u8 = 1;
+const RESET: u8 = 3;
+
+#[test]
+fn a_stream_that_takes_no_answer_is_ended_and_its_connection_is_not() {
+    let saboteur = small();
+    let mut client = Closed::open(&saboteur);
+    let patience = Duration::from_secs(10);
+    client
+        .0
+        .set_read_timeout(Some(patience))
+        .expect("a timeout");
+    client.get(1, "/flood?kib=64");
+    client.until(HEADERS, 1);
+    client.until(RESET, 1);
+    client.get(3, "/greet/me");
+    client.until(HEADERS, 3);
+}
+
+#[test]
+fn a_client_that_takes_no_answer_holds_no_place() {
+    let patient = SMALL.replace("write_pause = \"500ms\"", "write_pause = \"1h\"");
+    let narrow = format!("adaptive = false\nconcurrency = 1\nqueue = 0\n{patient}");
+    let saboteur = Saboteur::start_with(&narrow, &[]);
+    let mut client = Closed::open(&saboteur);
+    client.get(1, "/flood?kib=64");
+    client.until(HEADERS, 1);
+    saboteur.order("/greet/me").problem(503, "overloaded");
+    eventually(
+        || saboteur.order("/greet/me").status,
+        |status| *status == 200,
+    );
+}
+
+#[test]
 fn an_idle_connection_is_closed() {
     let saboteur = small();
     let mut stream = saboteur.connect();

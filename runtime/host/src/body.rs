@@ -5,12 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -18,6 +20,18 @@ use wasmtime_wasi_http::{Error, WasiBody};
 pub struct Held<G> {
     body: WasiBody,
     guard: Option<G>,
+}
+
+/// An answer of this length at most is worth no alarm: a socket takes it at once, and a stream that does not is ended
+/// soon ([`crate::trigger::http`]).
+const SHORT: u64 = 16 << 10;
+
+/// Something that is kept as long as a body lasts.
+pub enum Lease<G> {
+    /// However long that is.
+    Open(G),
+    /// Until a time at most, also while nobody looks after it.
+    Ends(Arc<Mutex<Option<G>>>, AbortHandle),
 }
 
 /// Fails when the next part of the body takes too long.
@@ -52,6 +66,19 @@ impl<G> Held<G> {
     }
 }
 
+impl<G: Send + 'static> Held<Lease<G>> {
+    /// Holds `guard` as long as the body lasts, and a body that is not short until `end` at most: nobody asks for the
+    /// rest of it while a client takes nothing.
+    pub fn until(body: WasiBody, guard: G, end: Instant) -> Self {
+        let is_short = body.size_hint().upper().is_some_and(|most| most <= SHORT);
+        let guard = match is_short {
+            true => Lease::Open(guard),
+            false => Lease::ends(guard, end),
+        };
+        Self::new(body, guard)
+    }
+}
+
 impl<G: Unpin> Body for Held<G> {
     type Data = Bytes;
     type Error = Error;
@@ -73,6 +100,30 @@ impl<G: Unpin> Body for Held<G> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+// === impl Lease ===
+
+impl<G: Send + 'static> Lease<G> {
+    fn ends(guard: G, end: Instant) -> Self {
+        let kept = Arc::new(Mutex::new(Some(guard)));
+        let shared = kept.clone();
+        let task = tokio::spawn(async move {
+            tokio::time::sleep_until(end.into()).await;
+            drop(shared.lock().take());
+        });
+        Self::Ends(kept, task.abort_handle())
+    }
+}
+
+impl<G> Drop for Lease<G> {
+    fn drop(&mut self) {
+        if let Self::Ends(kept, task) = self {
+            // At once, and not when the task has been told.
+            drop(kept.lock().take());
+            task.abort();
+        }
     }
 }
 
@@ -214,5 +265,25 @@ mod tests {
         fate.seal();
         assert!(!body.is_end_stream());
         assert!(body.frame().await.is_some_and(|part| part.is_err()));
+    }
+
+    #[tokio::test]
+    async fn what_is_leased_is_let_go_at_its_end_though_nobody_takes_the_body() {
+        let guard = Arc::new(());
+        let end = Instant::now() + Duration::from_millis(20);
+        let body = Held::until(endless(), guard.clone(), end);
+        while Arc::strong_count(&guard) > 1 {
+            tokio::task::yield_now().await;
+        }
+        assert!(Instant::now() >= end);
+        drop(body);
+    }
+
+    #[tokio::test]
+    async fn what_is_leased_is_let_go_with_the_body() {
+        let guard = Arc::new(());
+        let end = Instant::now() + Duration::from_secs(3600);
+        drop(Held::until(endless(), guard.clone(), end));
+        assert_eq!(Arc::strong_count(&guard), 1);
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::instance::population::Bounds;
 use crate::manifest::document::{Table, Value};
 use crate::manifest::{ConfigError, known_names};
-use value::{bytes, count, duration, set};
+use value::{bytes, bytes_in, count, duration, set};
 
 pub use guard::{Fallback, Guard, Priorities};
 pub use links::{Links, Outbound};
@@ -35,6 +35,8 @@ pub struct Policy {
     pub memory: usize,
     /// `body`: bytes that the body of a request from outside may have.
     pub body: usize,
+    /// What all of them may have together, which the listener says.
+    bodies: usize,
     /// `concurrency`: calls of the component that may run at the same time, besides those over links that have places
     /// of their own.
     pub concurrency: usize,
@@ -82,6 +84,7 @@ impl Default for Policy {
             deadline: 5 * SECOND,
             memory: 64 * MIB,
             body: MIB,
+            bodies: Listener::default().bodies,
             concurrency: 64,
             queue: 256,
             instances_min: 0,
@@ -102,14 +105,21 @@ impl Policy {
     ///
     /// # Errors
     /// When a key is unknown or its value makes no sense.
-    pub(crate) fn read_defaults(mut table: Table) -> Result<Self, ConfigError> {
+    pub(crate) fn read_defaults(
+        mut table: Table,
+        listener: &Listener,
+    ) -> Result<Self, ConfigError> {
         if let Some(sweep) = table.take("sweep") {
             return Err(sweep.error(
                 "only a component can be swept",
                 "move it to the [component.<id>.tool.socar] of each component that answers POST /internal/sweep",
             ));
         }
-        Self::default().overlay(table)
+        let defaults = Self {
+            bodies: listener.bodies,
+            ..Self::default()
+        };
+        defaults.overlay(table)
     }
 
     /// Reads `[component.<id>.tool.socar]`, with `self` for what it does not say.
@@ -147,7 +157,8 @@ impl Policy {
             &mut self.memory,
             bytes(table_ref, "memory", 64 * KIB..=4096 * MIB)?,
         );
-        set(&mut self.body, bytes(table_ref, "body", KIB..=1024 * MIB)?);
+        let bodies = self.bodies;
+        set(&mut self.body, body(table_ref, bodies)?);
         set(
             &mut self.concurrency,
             count(table_ref, "concurrency", 1..=10_000)?,
@@ -177,6 +188,23 @@ impl Policy {
         table.finish()?;
         Ok(self)
     }
+}
+
+fn body(table: &mut Table, bodies: usize) -> Result<Option<usize>, ConfigError> {
+    let Some(written) = table.take("body") else {
+        return Ok(None);
+    };
+    let body = bytes_in(&written, KIB..=1024 * MIB)?;
+    if body > bodies {
+        return Err(written.error(
+            format!(
+                "no body so large would find room in the {}MiB of all",
+                bodies / MIB
+            ),
+            "write less, or raise `application.tool.socar.listener.bodies`",
+        ));
+    }
+    Ok(Some(body))
 }
 
 fn event_types(table: &mut Table) -> Result<Option<BTreeSet<String>>, ConfigError> {

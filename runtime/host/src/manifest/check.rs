@@ -106,7 +106,7 @@ fn policies(table: Option<Table>) -> Result<(Policy, Listener), ConfigError> {
         Some(table) => Listener::read(table)?,
         None => Listener::default(),
     };
-    Ok((Policy::read_defaults(table)?, listener))
+    Ok((Policy::read_defaults(table, &listener)?, listener))
 }
 
 /// The tables of links, which can only be read once all components are known.

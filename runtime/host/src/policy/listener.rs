@@ -25,6 +25,8 @@ pub struct Listener {
     pub bodies: usize,
     /// `write_pause`: how long a client may take nothing of an answer.
     pub write_pause: Duration,
+    /// `answer_time`: how long it may be behind with taking an answer, until it has all there is.
+    pub answer_time: Duration,
     /// `idle`: how long a connection is kept without a request.
     pub idle: Duration,
     /// `streams`: requests that may be under way on one HTTP/2 connection.
@@ -44,6 +46,7 @@ impl Default for Listener {
             body_pause: 5 * SECOND,
             bodies: 64 * MIB,
             write_pause: 10 * SECOND,
+            answer_time: 60 * SECOND,
             idle: 60 * SECOND,
             streams: 256,
             resets: 20,
@@ -79,6 +82,7 @@ impl Listener {
             ("body_time", &mut listener.body_time),
             ("body_pause", &mut listener.body_pause),
             ("write_pause", &mut listener.write_pause),
+            ("answer_time", &mut listener.answer_time),
             ("idle", &mut listener.idle),
         ];
         for (key, time) in times {

@@ -77,6 +77,17 @@ pub(super) fn bytes(
     key: &'static str,
     bounds: RangeInclusive<usize>,
 ) -> Result<Option<usize>, ConfigError> {
+    match table.take(key) {
+        Some(written) => bytes_in(&written, bounds).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// An amount that must also fit into something else.
+pub(super) fn bytes_in(
+    written: &Value,
+    bounds: RangeInclusive<usize>,
+) -> Result<usize, ConfigError> {
     const UNITS: [(&str, u64); 6] = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),
@@ -85,11 +96,8 @@ pub(super) fn bytes(
         ("MB", 1_000_000),
         ("GB", 1_000_000_000),
     ];
-    let Some(written) = table.take(key) else {
-        return Ok(None);
-    };
-    let value = with_unit(&written, &UNITS, "64MiB")?.and_then(|value| usize::try_from(value).ok());
-    within(value, &bounds).map(Some).ok_or_else(|| {
+    let value = with_unit(written, &UNITS, "64MiB")?.and_then(|value| usize::try_from(value).ok());
+    within(value, &bounds).ok_or_else(|| {
         written.error(
             "out of bounds",
             format!(

@@ -7,6 +7,7 @@ pub mod line;
 pub mod listener;
 pub mod presence;
 pub mod refusals;
+mod streams;
 pub mod upload;
 
 use std::net::SocketAddr;
@@ -78,7 +79,7 @@ impl Server {
         if can_be_closed && (!visitor.seated || visitor.presence.is_unread()) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response.map(|body| Held::new(body, visit).boxed_unsync())
+        response.map(|body| streams::watched(Held::new(body, visit).boxed_unsync()))
     }
 
     async fn route(

@@ -145,6 +145,10 @@ fn an_unknown_key_at_any_level() {
                 r#"spin.toml:10: `application.tool.socar.listener.connections` = 0: out of bounds; write a number from 1 to 100000"#,
             ),
             (
+                "[application.tool.socar]\nbody = \"128MiB\"",
+                r#"spin.toml:10: `application.tool.socar.body` = "128MiB": no body so large would find room in the 64MiB of all; write less, or raise `application.tool.socar.listener.bodies`"#,
+            ),
+            (
                 "[application.tool.socar.listener]\nidel = \"60s\"",
                 r#"spin.toml:10: `application.tool.socar.listener.idel` = "60s": unknown key; did you mean `idle`?"#,
             ),

@@ -1,7 +1,8 @@
 //! The socket of one connection, with an eye on what flows through it.
 //!
-//! It tells [`Presence`] when bytes come, gives a client up that takes nothing of its answer for too long, and hands the
-//! socket back when the HTTP protocol has ended, so that the last answer can reach a client that still sends.
+//! It tells [`Presence`] when bytes come, gives a client up that takes nothing of its answer for too long, or never all
+//! of it, and hands the socket back when the HTTP protocol has ended, so that the last answer can reach a client that
+//! still sends.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
 use super::presence::Presence;
+use crate::policy::Listener;
 
 /// How long what a client still sends is read and thrown away.
 const LINGER: Duration = Duration::from_secs(1);
@@ -31,9 +33,11 @@ pub struct Line {
     stream: Option<TcpStream>,
     back: Option<oneshot::Sender<TcpStream>>,
     presence: Arc<Presence>,
-    patience: Duration,
+    limits: Arc<Listener>,
     /// Set while the client takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Since when it has not taken all that there was for it.
+    behind: Option<Instant>,
 }
 
 impl Line {
@@ -41,15 +45,16 @@ impl Line {
     pub fn new(
         stream: TcpStream,
         presence: Arc<Presence>,
-        patience: Duration,
+        limits: Arc<Listener>,
     ) -> (Self, oneshot::Receiver<TcpStream>) {
         let (back, returned) = oneshot::channel();
         let line = Self {
             stream: Some(stream),
             back: Some(back),
             presence,
-            patience,
+            limits,
             stalled: None,
+            behind: None,
         };
         (line, returned)
     }
@@ -61,21 +66,33 @@ impl Line {
         }
     }
 
+    /// What has become of so many bytes.
     fn written(
         &mut self,
         cx: &mut Context<'_>,
+        offered: usize,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            if self.stalled.take().is_some() {
-                self.presence.writes(false);
-            }
+        if written.is_ready() && self.stalled.take().is_some() {
+            self.presence.writes(false);
+        }
+        if matches!(written, Poll::Ready(Ok(taken)) if taken == offered) {
+            self.behind = None;
             return written;
         }
-        let (presence, patience) = (&self.presence, self.patience);
+        let now = Instant::now();
+        let until = *self.behind.get_or_insert(now) + self.limits.answer_time;
+        if written.is_ready() {
+            return match now < until {
+                true => written,
+                false => Poll::Ready(Err(ErrorKind::TimedOut.into())),
+            };
+        }
+        let until = until.min(now + self.limits.write_pause);
+        let presence = &self.presence;
         let alarm = self.stalled.get_or_insert_with(|| {
             presence.writes(true);
-            Box::pin(tokio::time::sleep(patience))
+            Box::pin(tokio::time::sleep_until(until))
         });
         alarm
             .as_mut()
@@ -108,7 +125,7 @@ impl AsyncWrite for Line {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = self.stream()?.poll_write(cx, bytes);
-        self.written(cx, written)
+        self.written(cx, bytes.len(), written)
     }
 
     fn poll_write_vectored(
@@ -117,7 +134,8 @@ impl AsyncWrite for Line {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = self.stream()?.poll_write_vectored(cx, slices);
-        self.written(cx, written)
+        let offered = slices.iter().map(|slice| slice.len()).sum();
+        self.written(cx, offered, written)
     }
 
     fn is_write_vectored(&self) -> bool {

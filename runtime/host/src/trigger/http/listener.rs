@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -21,6 +21,7 @@ use tracing::{debug, trace, warn};
 use super::line::{Line, linger, too_late};
 use super::presence::{Crowd, Dismissal, Place};
 use super::refusals::{self, Reason};
+use super::streams::Streams;
 use super::{Server, Visitor};
 use crate::policy::Listener;
 
@@ -134,7 +135,7 @@ async fn connection(
     mut stop: watch::Receiver<bool>,
 ) {
     let presence = place.presence.clone();
-    let (line, returned) = Line::new(stream, presence.clone(), limits.write_pause);
+    let (line, returned) = Line::new(stream, presence.clone(), limits.clone());
     let visitor = Visitor {
         address: client,
         presence: presence.clone(),
@@ -191,8 +192,8 @@ async fn connection(
     drop(place);
 }
 
-fn protocol(limits: &Listener) -> auto::Builder<TokioExecutor> {
-    let mut protocol = auto::Builder::new(TokioExecutor::new());
+fn protocol(limits: &Listener) -> auto::Builder<Streams> {
+    let mut protocol = auto::Builder::new(Streams::new(limits));
     protocol
         .http1()
         .timer(TokioTimer::new())

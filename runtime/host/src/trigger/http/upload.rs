@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ::http::HeaderMap;
 use ::http::header::{CONTENT_LENGTH, EXPECT};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -49,9 +49,21 @@ struct Upload<'a> {
 /// A body, or what has come of it so far, and the room that it takes.
 #[derive(Default)]
 pub struct Received {
-    frames: Vec<Frame<Bytes>>,
+    content: Content,
+    trailers: Option<HeaderMap>,
     length: u64,
     room: Option<OwnedSemaphorePermit>,
+}
+
+/// The bytes of a body. They are kept in one piece, however small the parts are in which they come: a part on its own
+/// takes a hundred bytes beside what it holds, and may keep a buffer alive that is much larger.
+#[derive(Default)]
+enum Content {
+    #[default]
+    Nothing,
+    /// As it came.
+    One(Bytes),
+    Many(BytesMut),
 }
 
 /// Receives the whole body of a request.
@@ -164,6 +176,37 @@ fn unread(problem: Problem) -> Refusal {
     }
 }
 
+// === impl Content ===
+
+impl Content {
+    fn append(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        *self = match std::mem::take(self) {
+            Self::Nothing => Self::One(bytes),
+            Self::One(first) => {
+                let mut all = BytesMut::with_capacity(first.len() + bytes.len());
+                all.extend_from_slice(&first);
+                all.extend_from_slice(&bytes);
+                Self::Many(all)
+            }
+            Self::Many(mut all) => {
+                all.extend_from_slice(&bytes);
+                Self::Many(all)
+            }
+        };
+    }
+
+    fn into_bytes(self) -> Option<Bytes> {
+        match self {
+            Self::Nothing => None,
+            Self::One(bytes) => Some(bytes),
+            Self::Many(all) => Some(all.freeze()),
+        }
+    }
+}
+
 // === impl Received ===
 
 impl Received {
@@ -172,16 +215,58 @@ impl Received {
             Some(taken) => taken.merge(room),
             None => self.room = Some(room),
         }
-        self.frames.push(frame);
+        match frame.into_data() {
+            Ok(bytes) => self.content.append(bytes),
+            Err(frame) => self.trailers = frame.into_trailers().ok().or(self.trailers.take()),
+        }
     }
 
     /// To be handed on.
     pub fn into_body(self) -> WasiBody {
-        if self.frames.is_empty() {
+        let data = self.content.into_bytes().map(Frame::data);
+        let frames = data.into_iter().chain(self.trailers.map(Frame::trailers));
+        let frames: Vec<_> = frames.map(Ok::<_, Error>).collect();
+        if frames.is_empty() {
             return full(Bytes::new());
         }
-        let frames = self.frames.into_iter().map(Ok::<_, Error>);
         let body = StreamBody::new(futures::stream::iter(frames)).boxed_unsync();
         Held::new(body, self.room).boxed_unsync()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(parts: impl IntoIterator<Item = Frame<Bytes>>) -> Received {
+        let warehouse = Warehouse::new(1 << 20);
+        let mut received = Received::default();
+        for part in parts {
+            let length = part.data_ref().map_or(0, Bytes::len);
+            received.add(part, warehouse.store(length).unwrap());
+        }
+        received
+    }
+
+    #[tokio::test]
+    async fn a_body_in_many_small_parts_is_kept_in_one_piece() {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("x-sum", "1000".parse().unwrap());
+        let parts = (0..1000).map(|_| Frame::data(Bytes::from_static(b"x")));
+        let parts = parts.chain([Frame::trailers(trailers)]);
+        let mut body = received(parts).into_body();
+        let first = body.frame().await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap().len(), 1000);
+        let last = body.frame().await.unwrap().unwrap();
+        assert_eq!(last.into_trailers().unwrap()["x-sum"], "1000");
+        assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_body_in_one_part_is_not_copied() {
+        let part = Bytes::from(vec![1; 100]);
+        let mut body = received([Frame::data(part.clone())]).into_body();
+        let first = body.frame().await.unwrap().unwrap();
+        assert_eq!(first.into_data().unwrap().as_ptr(), part.as_ptr());
     }
 }
