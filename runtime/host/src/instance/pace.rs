@@ -1,14 +1,22 @@
-//! How fast a guest may go on that computes without asking its host for anything.
+//! How fast a guest may go on that computes and waits for nothing.
 //!
 //! Every guest yields at each tick of the epoch, so that its neighbours get their turn. That alone would be unfair to
 //! them: a call that is mostly waiting stands in line anew after each wait, behind everybody who only computes, and with
 //! dozens of those a reservation of twenty milliseconds takes seconds. So whoever has computed for a while *toils*: all
 //! who do share every processor but one, by resting between their ticks, and one is left for those who make progress.
+//!
+//! To wait is to have nothing to do, and whoever polls the instance sees it ([`Pace::watch`]). A call to the host that
+//! is answered on the spot is no wait: a guest that reads the clock for ever toils like any other.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use wasmtime::UpdateDeadline;
 
 use crate::engine::TICK;
@@ -19,39 +27,111 @@ const SPRINT: u32 = 5;
 /// Those who toil, in all stores of this process: it is its processors that they share.
 static TOILING: AtomicUsize = AtomicUsize::new(0);
 
-/// How a guest has been going on.
+/// How a guest has been going on. Clones are of the same guest.
+#[derive(Clone, Debug, Default)]
+pub struct Pace(Arc<Mutex<Going>>);
+
 #[derive(Debug, Default)]
-pub struct Pace {
-    /// Since it last asked its host for anything.
+struct Going {
+    /// Since it last waited for anything.
     ticks: u32,
+    /// Its turn is over, and it will go on by itself.
+    yields: bool,
     toil: Option<Toil>,
 }
 
 /// One who toils, for as long as this is not dropped.
 #[derive(Debug)]
-struct Toil;
+pub struct Toil(());
 
 // === impl Pace ===
 
 impl Pace {
-    /// It asks its host for something.
-    pub fn progress(&mut self) {
-        *self = Self::default();
+    /// It does something else from now on.
+    pub fn begin(&self) {
+        *self.0.lock() = Going::default();
     }
 
     /// It has computed until the next tick, and goes on after what is returned.
-    pub fn tick(&mut self) -> UpdateDeadline {
+    pub fn tick(&self) -> UpdateDeadline {
+        let rest = self.0.lock().tick();
+        let pace = self.clone();
+        UpdateDeadline::YieldCustom(
+            1,
+            Box::pin(async move {
+                match rest.is_zero() {
+                    true => yield_once().await,
+                    false => tokio::time::sleep(rest).await,
+                }
+                pace.0.lock().yields = false;
+            }),
+        )
+    }
+
+    /// It has nothing to do at present, if its turn is not merely over.
+    pub fn pause(&self) {
+        let mut going = self.0.lock();
+        if !going.yields {
+            *going = Going::default();
+        }
+    }
+
+    /// Does the guest's work, and notices when it waits.
+    pub async fn watch<W: Future>(&self, work: W) -> W::Output {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            let poll = work.as_mut().poll(cx);
+            if poll.is_pending() {
+                self.pause();
+            }
+            poll
+        })
+        .await
+    }
+}
+
+impl Going {
+    fn tick(&mut self) -> Duration {
+        self.yields = true;
         self.ticks = self.ticks.saturating_add(1);
-        if self.ticks <= SPRINT {
-            return UpdateDeadline::Yield(1);
+        match self.ticks > SPRINT {
+            true => self.toil.get_or_insert_with(Toil::begin).rest(),
+            false => Duration::ZERO,
         }
-        self.toil.get_or_insert_with(Toil::begin);
+    }
+}
+
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|cx| match std::mem::replace(&mut yielded, true) {
+        true => Poll::Ready(()),
+        false => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+// === impl Toil ===
+
+impl Toil {
+    /// One more.
+    pub fn begin() -> Self {
+        TOILING.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+
+    /// How long to rest now, after a tick of work.
+    pub fn rest(&self) -> Duration {
         let processors = available_parallelism().map_or(1, usize::from);
-        let rest = rest(TOILING.load(Ordering::Relaxed), processors);
-        match rest.is_zero() {
-            true => UpdateDeadline::Yield(1),
-            false => UpdateDeadline::YieldCustom(1, Box::pin(tokio::time::sleep(rest))),
-        }
+        rest(TOILING.load(Ordering::Relaxed), processors)
+    }
+}
+
+impl Drop for Toil {
+    fn drop(&mut self) {
+        TOILING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -60,21 +140,6 @@ fn rest(toiling: usize, processors: usize) -> Duration {
     let shared = processors.saturating_sub(1).max(1);
     let others = toiling.saturating_sub(shared);
     TICK.mul_f64(others as f64 / shared as f64)
-}
-
-// === impl Toil ===
-
-impl Toil {
-    fn begin() -> Self {
-        TOILING.fetch_add(1, Ordering::Relaxed);
-        Self
-    }
-}
-
-impl Drop for Toil {
-    fn drop(&mut self) {
-        TOILING.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[cfg(test)]
@@ -99,19 +164,43 @@ mod tests {
         }
     }
 
-    #[test]
-    fn who_asks_for_something_does_not_toil() {
-        let mut pace = Pace::default();
-        for _ in 0..3 * SPRINT {
-            pace.progress();
-            pace.tick();
-            assert!(pace.toil.is_none());
+    fn toils(pace: &Pace) -> bool {
+        pace.0.lock().toil.is_some()
+    }
+
+    /// What the engine does at a tick, and whoever polls the instance.
+    async fn computes_for(pace: &Pace, ticks: u32) {
+        let work = async {
+            for _ in 0..ticks {
+                match pace.tick() {
+                    UpdateDeadline::YieldCustom(_, turn) => turn.await,
+                    _ => panic!("a guest that computes yields"),
+                }
+            }
+        };
+        pace.watch(work).await;
+    }
+
+    #[tokio::test]
+    async fn who_computes_for_long_toils_until_he_waits() {
+        let pace = Pace::default();
+        computes_for(&pace, SPRINT).await;
+        assert!(!toils(&pace));
+        computes_for(&pace, 1).await;
+        assert!(toils(&pace));
+        pace.watch(tokio::time::sleep(Duration::from_millis(1)))
+            .await;
+        assert!(!toils(&pace));
+    }
+
+    #[tokio::test]
+    async fn who_waits_now_and_then_does_not_toil() {
+        let pace = Pace::default();
+        for _ in 0..3 {
+            computes_for(&pace, SPRINT).await;
+            pace.watch(tokio::time::sleep(Duration::from_millis(1)))
+                .await;
         }
-        for _ in 0..=SPRINT {
-            pace.tick();
-        }
-        assert!(pace.toil.is_some());
-        pace.progress();
-        assert!(pace.toil.is_none());
+        assert!(!toils(&pace));
     }
 }

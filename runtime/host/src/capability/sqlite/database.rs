@@ -1,8 +1,8 @@
 //! One database file and its connections; knows SQLite and the clock, nothing of Wasm.
 //!
-//! A statement runs to its end where it is called. What would block a thread is not left to SQLite: writers take turns
-//! through an asynchronous lock, a database that is busy with somebody's transaction is tried again later, and a query
-//! that outlives its caller's deadline is interrupted.
+//! A statement runs to its end where it is called, and takes no thread from the others by it ([`super::stint`]). What
+//! would block one is not left to SQLite: writers take turns through an asynchronous lock, and a database that is busy
+//! with somebody's transaction is tried again later.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql};
 
+use super::stint::{STEPS, Stint};
 use super::upkeep::Upkeep;
 use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
 
@@ -23,9 +24,6 @@ const KEPT: usize = 16;
 
 /// Prepared statements that one connection keeps.
 const STATEMENTS: usize = 64;
-
-/// Virtual machine steps between two looks at the clock.
-const STEPS: i32 = 10_000;
 
 /// The most bytes that one statement may answer.
 const LONGEST_ANSWER: usize = 64 << 20;
@@ -67,6 +65,8 @@ pub struct Answer {
     pub columns: Vec<String>,
     /// The rows.
     pub rows: Vec<RowResult>,
+    /// What they take.
+    pub bytes: usize,
 }
 
 /// Why one attempt at a statement brought no answer.
@@ -271,7 +271,19 @@ fn run(
     parameters: &[Value],
     deadline: Instant,
 ) -> Result<Answer, Setback> {
-    connection.progress_handler(STEPS, Some(move || Instant::now() >= deadline))?;
+    let mut stint = Stint::begin(deadline);
+    connection.progress_handler(STEPS, Some(move || stint.is_over()))?;
+    let done = execute(connection, statement, parameters);
+    // A stint ends with its statement: whoever has done his work does not toil.
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    done
+}
+
+fn execute(
+    connection: &Connection,
+    statement: &str,
+    parameters: &[Value],
+) -> Result<Answer, Setback> {
     let mut statement = connection.prepare_cached(statement)?;
     let columns: Vec<String> = statement
         .column_names()
@@ -293,7 +305,11 @@ fn run(
         }
         rows.push(RowResult { values });
     }
-    Ok(Answer { columns, rows })
+    Ok(Answer {
+        columns,
+        rows,
+        bytes,
+    })
 }
 
 fn length(value: ValueRef<'_>) -> usize {

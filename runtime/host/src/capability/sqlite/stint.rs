@@ -1,0 +1,62 @@
+//! One statement at work, and the thread it takes meanwhile.
+//!
+//! Most statements take some ten microseconds, and end where they are called. SQLite cannot suspend one that takes
+//! longer, so that after [`TICK`] its thread ceases to be one of the runtime's: another takes over its tasks, and the
+//! statement goes on beside them. From then on it *toils* like a guest that only computes ([`crate::instance::pace`]):
+//! all who do leave one processor to the others. And it is ended when its caller's time is over.
+//!
+//! *Rejected*: a thread for each statement from its beginning, which costs the common one as much as its work; a pool,
+//! in which a few endless statements keep out all others.
+
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::engine::TICK;
+use crate::instance::pace::Toil;
+
+/// Virtual machine steps between two looks at the clock.
+pub(super) const STEPS: i32 = 10_000;
+
+/// The least rest: time enough for another thread to take over.
+const HANDOVER: Duration = Duration::from_millis(1);
+
+/// One statement at work.
+pub(super) struct Stint {
+    deadline: Instant,
+    /// Since it last rested.
+    since: Instant,
+    toil: Option<Toil>,
+}
+
+// === impl Stint ===
+
+impl Stint {
+    pub fn begin(deadline: Instant) -> Self {
+        Self {
+            deadline,
+            since: Instant::now(),
+            toil: None,
+        }
+    }
+
+    /// To be asked every few steps: whether the statement is to be ended.
+    pub fn is_over(&mut self) -> bool {
+        let now = Instant::now();
+        if now < self.deadline && now >= self.since + TICK {
+            let rest = self.toil.get_or_insert_with(Toil::begin).rest();
+            let left = self.deadline - now;
+            step_aside(rest.max(HANDOVER).min(left));
+            self.since = Instant::now();
+        }
+        Instant::now() >= self.deadline
+    }
+}
+
+/// Rests while another thread does what this one would have to do for the runtime, and goes on doing so.
+fn step_aside(rest: Duration) {
+    let handle = Handle::try_current();
+    if handle.is_ok_and(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread) {
+        tokio::task::block_in_place(|| std::thread::sleep(rest));
+    }
+}
