@@ -89,3 +89,18 @@ fn another_component_answers_and_says_so() {
     falls_ill(&saboteur, "neighbour");
     saboteur.order(KNOWN).problem(500, "component-trapped");
 }
+
+#[test]
+fn another_component_answers_also_for_one_that_hangs() {
+    let saboteur = with_fallback("{ component = \"neighbour\" }");
+    let hangs = json!({
+        "from": "outside", "to": "saboteur", "fault": "latency", "latency_ms": 60_000, "seconds": 600
+    });
+    let asked = saboteur.steer(Method::POST, "/chaos").json(&hangs);
+    asked.send().is(200);
+    let substitute = saboteur.order(KNOWN).is(200);
+    assert!(
+        substitute.header("warning").starts_with("199 "),
+        "{substitute}"
+    );
+}

@@ -20,6 +20,7 @@ use self::embedded::Embedded;
 use self::redis::{Guest, Own};
 use crate::database::{Database, DatabaseError, Written};
 use crate::log::{EmbeddedLog, LogError};
+use crate::patience::OutOfTime;
 use crate::remote::{Remote, RemoteError, canonical_address};
 
 /// One item of an answer; nested answers are flattened, as in stock Spin.
@@ -45,6 +46,8 @@ pub enum BusError {
     Remote(RemoteError),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    OutOfTime(#[from] OutOfTime),
 }
 
 /// Opens connections for guests.

@@ -3,6 +3,7 @@
 //! An instance of a component handles one request at a time, and many one after the other: a trap, a hang or a hoard
 //! harms only the caller who provoked it, while the price of starting is paid once. It is retired
 //!
+//! - when it does not start within the time of one call,
 //! - when it trapped, exited, or exceeded the deadline of its call (even while computing: the epoch makes it yield,
 //!   and [`Lifespan`] is asked outside of its event loop),
 //! - when it has been idle for long enough, or a newer build has taken over ([`population`]),
@@ -17,7 +18,7 @@ pub mod messages;
 pub mod pace;
 pub mod population;
 
-use std::future::Future as _;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -36,6 +37,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::call::Call;
 use crate::capability::{Grants, State};
+use pace::Pace;
 use population::{Life, Population};
 
 /// How many requests an instance handles before it is replaced.
@@ -43,6 +45,11 @@ pub const REUSE: usize = 1000;
 
 /// How long after its deadline an instance may take to notice by itself.
 const GRACE: Duration = Duration::from_millis(20);
+
+/// An instance did not start in time.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("it did not start within {0:?}")]
+pub struct Sluggish(Duration);
 
 /// Makes instances of one component.
 pub struct Factory {
@@ -63,6 +70,8 @@ struct Duty {
     deadline: Mutex<Option<Instant>>,
     /// Busy from the arrival of a request until everything it started has ended.
     life: Life,
+    /// How the guest goes on.
+    pace: Pace,
 }
 
 /// Admits requests to an instance, one at a time.
@@ -87,9 +96,19 @@ pub struct Lifespan {
 pub fn store(engine: &Engine, grants: &Arc<Grants>) -> wasmtime::Result<Store<State>> {
     let mut store = Store::new(engine, State::new(grants)?);
     store.limiter(|state| state.limits());
-    store.epoch_deadline_callback(|mut store| Ok(store.data_mut().pace().tick()));
+    store.epoch_deadline_callback(|store| Ok(store.data().pace().tick()));
     store.set_epoch_deadline(1);
     Ok(store)
+}
+
+/// A start, as long as one call of the component may take: whoever spins while it starts is no better than whoever spins
+/// in a call, and its caller has gone by then.
+async fn in_time<A>(
+    grants: &Grants,
+    start: impl Future<Output = wasmtime::Result<A>>,
+) -> wasmtime::Result<A> {
+    let started = tokio::time::timeout(grants.deadline, start).await;
+    started.unwrap_or_else(|_| Err(Sluggish(grants.deadline).into()))
 }
 
 // === impl Factory ===
@@ -135,10 +154,11 @@ impl Factory {
     async fn make(&self) -> wasmtime::Result<Made> {
         let life = self.population.grow()?;
         let mut store = store(&self.engine, &self.grants)?;
-        let service = self.service.instantiate_async(&mut store).await?;
+        let service = in_time(&self.grants, self.service.instantiate_async(&mut store)).await?;
         let duty = Arc::new(Duty {
             deadline: Mutex::default(),
             life,
+            pace: store.data().pace().clone(),
         });
         let bounds = self.population.bounds();
         Ok(Instance {
@@ -239,6 +259,8 @@ impl WorkerExpiration for Lifespan {
         status: WorkerStatus,
         since: Instant,
     ) -> Poll<()> {
+        // Nobody asks while the guest could go on.
+        self.duty.pace.pause();
         match status {
             WorkerStatus::Idle => {
                 // Only now is the last request truly over: nothing it started is left. Ask for the next one.

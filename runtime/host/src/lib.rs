@@ -48,6 +48,7 @@ pub mod log;
 pub mod manifest;
 mod memory;
 pub mod metrics;
+mod patience;
 pub mod policy;
 pub mod problem;
 pub mod rebuild;

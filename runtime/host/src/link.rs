@@ -175,10 +175,12 @@ impl Link {
         let begun = Instant::now();
         let limit = self.limit(patience).min(callee.limits().deadline);
         let call = self.begin(call, &request, limit);
-        let until = call.deadline;
         let memo = self.substitute.remember(&request);
+        let first = self.substitute.first(&memo, &call);
+        let first = first.as_ref().unwrap_or(&call);
+        let until = first.deadline;
         let answer = self
-            .inside(callee, request, &call, Span { limit, until })
+            .inside(callee, request, first, Span { limit, until })
             .await;
         let answer = self.or_fall_back(answer, memo, &call).await;
         self.meters().count(&answer, begun);
@@ -203,8 +205,10 @@ impl Link {
         let until = call.deadline.min(begun + self.limit(None));
         let call = self.begin(call, &request, limit);
         let memo = self.substitute.remember(&request);
+        let first = self.substitute.first(&memo, &call);
+        let first = first.as_ref().unwrap_or(&call);
         let span = Span { limit, until };
-        let answer = self.outside(client, request, &call, span, options).await;
+        let answer = self.outside(client, request, first, span, options).await;
         let answer = self.or_fall_back(answer, memo, &call).await;
         self.meters().count(&answer, begun);
         match answer {
@@ -234,7 +238,11 @@ impl Link {
                 callee.attempt(request, call.clone(), door)
             })
             .await?;
-        Ok(response.map(|body| Held::new(body, place).boxed_unsync()))
+        // The instance is gone at the deadline, whether its answer was taken or not.
+        Ok(response.map(|body| match place {
+            Some(place) => Held::until(body, place, call.deadline).boxed_unsync(),
+            None => body,
+        }))
     }
 
     async fn outside(

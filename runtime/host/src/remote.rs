@@ -29,6 +29,9 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// How long an answer may take; above the pause of a server that waits for its disk.
 pub(crate) const RESPOND: Duration = Duration::from_secs(3);
 
+/// How long a caller must have waited in vain, before he left, for the connection to count as hung.
+const SILENT: Duration = Duration::from_secs(1);
+
 /// How long a refused connection stands for everybody's.
 const AWAY: Duration = Duration::from_millis(100);
 
@@ -59,6 +62,13 @@ enum State {
 struct Link {
     connection: MultiplexedConnection,
     lost: Arc<AtomicBool>,
+}
+
+/// A question on its way. A caller whose own time is over leaves before [`RESPOND`] has told anybody that the server
+/// hangs: what he has seen of it counts.
+struct Asked {
+    lost: Option<Arc<AtomicBool>>,
+    since: Instant,
 }
 
 /// What went wrong with a Redis server.
@@ -104,7 +114,9 @@ impl Remote {
     /// If the server is unavailable or refuses.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RemoteError> {
         let mut link = self.link().await?;
+        let asked = Asked::through(&link);
         let answer = command.query_async(&mut link.connection).await;
+        asked.answered();
         self.judge(&link, answer)
     }
 
@@ -117,7 +129,9 @@ impl Remote {
         script: &ScriptInvocation<'_>,
     ) -> Result<T, RemoteError> {
         let mut link = self.link().await?;
+        let asked = Asked::through(&link);
         let answer = script.invoke_async(&mut link.connection).await;
+        asked.answered();
         self.judge(&link, answer)
     }
 
@@ -201,6 +215,31 @@ impl Remote {
             }
             self.error(error)
         })
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn through(link: &Link) -> Self {
+        Self {
+            lost: Some(link.lost.clone()),
+            since: Instant::now(),
+        }
+    }
+
+    fn answered(mut self) {
+        self.lost = None;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(lost) = &self.lost
+            && self.since.elapsed() >= SILENT
+        {
+            lost.store(true, Ordering::Release);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod tests;
 use async_trait::async_trait;
 
 use crate::database::DatabaseError;
+use crate::patience::OutOfTime;
 use crate::remote::RemoteError;
 
 pub use self::ordered::OrderedStore;
@@ -83,6 +84,8 @@ pub enum StoreError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Remote(#[from] RemoteError),
+    #[error(transparent)]
+    OutOfTime(#[from] OutOfTime),
 }
 
 impl StoreError {
@@ -91,6 +94,7 @@ impl StoreError {
         match self {
             Self::Database(error) => matches!(error, DatabaseError::Locked(_)),
             Self::Remote(error) => error.is_unavailable(),
+            Self::OutOfTime(_) => true,
             Self::NotACounter(_) | Self::Overflow(_) | Self::BadCursor(_) => false,
         }
     }

@@ -188,6 +188,7 @@ impl Workshop {
             exits,
             redis: self.bus.clone(),
             memory: self.memory.unwrap_or(component.policy.memory),
+            deadline: component.policy.deadline,
         })
     }
 

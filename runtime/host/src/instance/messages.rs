@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store};
 
-use super::REUSE;
 use super::population::{Life, Population};
+use super::{REUSE, in_time};
 use crate::call::Call;
 use crate::capability::bindings::{Platform as Guest, PlatformPre as GuestPre};
 use crate::capability::{Grants, State};
@@ -106,7 +106,9 @@ impl Shelf {
             source: error.into(),
         };
         let deadline = call.deadline;
-        let taken = self.take().await;
+        let taken = tokio::time::timeout_at(deadline.into(), self.take()).await;
+        let taken =
+            taken.unwrap_or_else(|_| Err(wasmtime::format_err!("it did not start in time")));
         let no_instance = |error: wasmtime::Error| Unhandled::NoInstance {
             component: component(),
             source: error.into(),
@@ -117,6 +119,7 @@ impl Shelf {
         resting.life.set_busy(true);
 
         let guest = &resting.guest;
+        let pace = resting.store.data().pace().clone();
         let work = resting.store.run_concurrent(async |accessor| {
             let answer = guest
                 .spin_redis_inbound_redis()
@@ -125,7 +128,7 @@ impl Shelf {
             poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
             answer
         });
-        let answer = tokio::time::timeout_at(deadline.into(), work)
+        let answer = tokio::time::timeout_at(deadline.into(), pace.watch(work))
             .await
             .map_err(|_| Unhandled::Late {
                 component: component(),
@@ -166,6 +169,16 @@ impl Shelf {
         }
     }
 
+    /// Makes one instance, to see whether it can be done.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn rehearse(&self) -> wasmtime::Result<()> {
+        let made = self.make().await?;
+        self.put_back(made);
+        Ok(())
+    }
+
     /// Makes instances until there are as many as are to be kept.
     ///
     /// # Errors
@@ -181,7 +194,7 @@ impl Shelf {
     async fn make(&self) -> wasmtime::Result<Resting> {
         let life = self.population.grow()?;
         let mut store = super::store(&self.engine, &self.grants)?;
-        let guest = self.guest.instantiate_async(&mut store).await?;
+        let guest = in_time(&self.grants, self.guest.instantiate_async(&mut store)).await?;
         Ok(Resting {
             store,
             guest,
@@ -193,6 +206,7 @@ impl Shelf {
 
     fn put_back(&self, mut resting: Resting) {
         resting.life.set_busy(false);
+        resting.store.data().pace().begin();
         if resting.calls < REUSE && !self.population.is_retired() {
             resting.since = Instant::now();
             self.idle.lock().push(resting);

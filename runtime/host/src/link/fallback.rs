@@ -8,7 +8,7 @@
 
 mod stale;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, AUTHORIZATION, COOKIE, HOST, RANGE, WARNING};
 use http::request::Parts;
@@ -23,6 +23,9 @@ use crate::policy::Fallback;
 use crate::problem::full;
 
 use stale::StaleAnswers;
+
+/// The part of its time that a call has before another component is asked: that one needs some, too.
+const FIRST: f64 = 0.75;
 
 /// What there is to answer with.
 pub(super) enum Substitute {
@@ -85,6 +88,17 @@ impl Substitute {
                     false => Memo::Nothing,
                 }
             }
+        }
+    }
+
+    /// The call as it is made first, if that must leave time for somebody else to answer.
+    pub fn first(&self, memo: &Memo, call: &Call) -> Option<Call> {
+        match (self, memo) {
+            (Self::Understudy { .. }, Memo::Head(_)) => {
+                let left = call.deadline.saturating_duration_since(Instant::now());
+                Some(call.clone().limited(left.mul_f64(FIRST)))
+            }
+            _ => None,
         }
     }
 
