@@ -170,3 +170,71 @@ fn statements_are_bound_and_rows_survive() {
     let answer = saboteur.order(&format!("/sql?statement={endless}"));
     assert!(matches!(answer.status, 500 | 504), "{answer}");
 }
+
+#[test]
+fn a_guest_hears_of_a_server_that_hangs_while_it_can_still_answer() {
+    let redis = RedisServer::start_mortal();
+    let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
+    saboteur.order("/kv/set?key=k&value=v").is(200);
+    saboteur.order("/redis?command=PING").is(200);
+    // This one hangs by itself, on a connection of its own.
+    let blocked = "/redis?command=BLPOP&argument=nobody&argument=0";
+    let answer = saboteur.order(blocked).is(500);
+    assert!(answer.text().contains("no answer within"), "{answer}");
+
+    redis.freeze();
+    let orders = [
+        "/kv/get?key=k",
+        "/kv/keys",
+        "/wasi/get?key=k",
+        "/wasi/increment?key=n",
+        "/cas/once?key=k&value=w",
+        "/redis?command=GET&argument=k",
+    ];
+    thread::scope(|scope| {
+        let saboteur = &saboteur;
+        let asked = orders.map(|order| scope.spawn(move || saboteur_says(order, saboteur)));
+        for asked in asked {
+            asked.join().expect("an answer");
+        }
+    });
+    redis.thaw();
+}
+
+/// The guest's own words, and not those of a host that has ended it.
+#[track_caller]
+fn saboteur_says(order: &str, saboteur: &Saboteur) {
+    let answer = saboteur.order(order).is(500);
+    assert!(
+        answer.text().contains("no answer within"),
+        "{order}: {answer}"
+    );
+}
+
+#[test]
+fn what_the_host_keeps_for_a_guest_is_bounded_like_the_guest_itself() {
+    let saboteur = Saboteur::shared();
+    saboteur
+        .order("/cas/hoard?key=large&kib=1024&times=16")
+        .is(200);
+    let answer = saboteur
+        .order("/cas/hoard?key=large&kib=1024&times=100")
+        .is(500);
+    assert!(answer.text().starts_with("31 kept, then"), "{answer}");
+    // What one has kept is gone with its call, and was nobody else's business.
+    saboteur
+        .order("/cas/hoard?key=large&kib=1024&times=16")
+        .is(200);
+}
+
+#[test]
+fn a_guest_has_so_many_requests_under_way_and_no_more() {
+    // Time enough for all of them, one after the other on a slow machine.
+    let patient = "[component.saboteur.tool.socar]\ndeadline = \"30s\"\n\n[component.neighbour.tool.socar]\ndeadline = \"30s\"\n";
+    let saboteur = Saboteur::start_with(patient, &[]);
+    let url = "url=http://neighbour.spin.internal/greet/you";
+    let few = saboteur.order(&format!("/crowd?count=40&{url}")).is(200);
+    assert_eq!(few.text().trim(), "40 answered");
+    let many = saboteur.order(&format!("/crowd?count=100&{url}")).is(200);
+    assert!(many.text().starts_with("64 answered"), "{many}");
+}

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::{eventually, root};
+
 use crate::saboteur::Saboteur;
 
 /// The deadline in `tests/saboteur/spin.toml`.
@@ -77,6 +79,84 @@ fn guests_that_compute_forever_do_not_stop_the_others() {
             busy.join().expect("an answer").is(504);
         }
     });
+}
+
+#[test]
+fn guests_that_ask_for_the_time_forever_do_not_stop_those_who_wait() {
+    // Those who natter have more time than those who wait, so that these cannot just outlast them.
+    let policy = r#"
+adaptive = false
+
+[component.saboteur.tool.socar]
+deadline = "10s"
+
+[[trigger.http]]
+route = "/steps"
+component = "neighbour"
+"#;
+    let saboteur = Saboteur::start_with(policy, &[]);
+    thread::scope(|scope| {
+        let busy: Vec<_> = (0..32)
+            .map(|_| scope.spawn(|| saboteur.order("/natter")))
+            .collect();
+        eventually(
+            || saboteur.log().matches("nattering").count(),
+            |count| *count == 32,
+        );
+        saboteur.order("/steps?count=40").is(200);
+        for busy in busy {
+            busy.join().expect("an answer").is(504);
+        }
+    });
+}
+
+#[test]
+fn queries_that_never_end_do_not_stop_the_others() {
+    let saboteur = Saboteur::shared();
+    let endless = "WITH%20RECURSIVE%20c(x)%20AS%20(SELECT%201%20UNION%20ALL%20SELECT%20x%2B1%20FROM%20c)%20SELECT%20count(*)%20FROM%20c";
+    thread::scope(|scope| {
+        let busy: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| saboteur.order(&format!("/sql?statement={endless}"))))
+            .collect();
+        for _ in 0..20 {
+            saboteur.order("/greet/me").is(200);
+            saboteur.order("/livez").is(200);
+        }
+        for busy in busy {
+            // The guest hears of it, and says so itself.
+            let answer = busy.join().expect("an answer").is(500);
+            assert!(
+                answer.text().contains("the deadline came first"),
+                "{answer}"
+            );
+        }
+    });
+}
+
+#[test]
+fn an_instance_that_never_gets_ready_is_given_up() {
+    let source = root().join("target/wasm32-wasip2/release/saboteur.wasm");
+    let sluggish = format!(
+        r#"
+[component.sluggish]
+source = {source:?}
+allowed_outbound_hosts = ["http://saboteur.spin.internal", "{{{{ redis_address }}}}"]
+key_value_stores = ["saboteur"]
+sqlite_databases = ["saboteur"]
+environment = {{ START = "spin" }}
+
+[[trigger.http]]
+route = "/sluggish"
+component = "sluggish"
+"#
+    );
+    let saboteur = Saboteur::start_with(&sluggish, &[]);
+    let instances = || saboteur.admin("/instances")["components"]["sluggish"]["alive"].clone();
+    saboteur
+        .order("/sluggish")
+        .problem(504, "deadline-exceeded");
+    eventually(instances, |alive| *alive == 0);
+    saboteur.order("/greet/me").is(200);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! but memory or a local file run to their end on the spot, because handing a microsecond of work to another thread
 //! costs more than doing it.
 
+pub mod hoard;
 pub mod key_value;
 pub mod missing;
 pub mod outbound_http;
@@ -16,6 +17,7 @@ pub mod wasi_key_value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder};
@@ -26,7 +28,9 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::bus::Bus;
 use crate::call::Call;
 use crate::instance::pace::Pace;
+use crate::patience::Patience;
 use crate::store::KeyValue;
+use hoard::Hoard;
 use missing::Missing;
 use outbound_http::{Exits, OutboundHttp};
 use output::{CurrentRequest, Kind, Lines};
@@ -52,6 +56,9 @@ pub mod bindings {
     });
 }
 
+/// How many things of its host one instance may hold at the same time: requests, header fields, stores, and so on.
+const MOST_HANDLES: usize = 10_000;
+
 /// Everything the manifest grants one component; shared by all its instances.
 pub struct Grants {
     /// The component's id.
@@ -74,6 +81,8 @@ pub struct Grants {
     pub redis: Arc<Bus>,
     /// The largest linear memory, in bytes.
     pub memory: usize,
+    /// How long a call may take, and a start.
+    pub deadline: Duration,
 }
 
 /// The data of one instance.
@@ -86,6 +95,8 @@ pub struct State {
     limits: StoreLimits,
     request: CurrentRequest,
     redis_connections: usize,
+    databases: usize,
+    hoard: Hoard,
     pace: Pace,
 }
 
@@ -95,6 +106,10 @@ pub struct View<'a> {
     pub(crate) grants: &'a Arc<Grants>,
     pub(crate) call: Option<&'a Call>,
     pub(crate) redis_connections: &'a mut usize,
+    /// Connections to databases that are open.
+    pub(crate) databases: &'a mut usize,
+    /// What the host keeps for the guest.
+    pub(crate) hoard: &'a Hoard,
 }
 
 /// Ties the generated functions to [`View`].
@@ -102,6 +117,13 @@ pub struct Capabilities;
 
 impl HasData for Capabilities {
     type Data<'a> = View<'a>;
+}
+
+impl View<'_> {
+    /// How long the guest may be kept waiting.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::of(self.call)
+    }
 }
 
 /// A linker with every function a component may import. Whether a component *should* import one is for its world to say.
@@ -145,22 +167,26 @@ impl State {
         }
         // Files are few, small and local: reading one on the spot beats waking a thread for it.
         wasi.allow_blocking_current_thread(true);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MOST_HANDLES);
         Ok(Self {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            table: ResourceTable::new(),
+            table,
             outbound_http: OutboundHttp::new(grants.clone()),
             grants: grants.clone(),
             limits: StoreLimitsBuilder::new().memory_size(grants.memory).build(),
             request,
             redis_connections: 0,
+            databases: 0,
+            hoard: Hoard::new(grants.memory),
             pace: Pace::default(),
         })
     }
 
     /// From now on, what the instance does belongs to this call.
     pub fn begin(&mut self, call: Call) {
-        self.pace.progress();
+        self.pace.begin();
         self.request.set(call.trace.request_id.clone());
         self.outbound_http.call = Some(call);
     }
@@ -176,24 +202,24 @@ impl State {
     }
 
     /// How fast it may go on computing.
-    pub fn pace(&mut self) -> &mut Pace {
-        &mut self.pace
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     fn view(&mut self) -> View<'_> {
-        self.pace.progress();
         View {
             table: &mut self.table,
             grants: &self.grants,
             call: self.outbound_http.call.as_ref(),
             redis_connections: &mut self.redis_connections,
+            databases: &mut self.databases,
+            hoard: &self.hoard,
         }
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.pace.progress();
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
@@ -203,7 +229,6 @@ impl WasiView for State {
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        self.pace.progress();
         WasiHttpCtxView {
             ctx: &mut self.http,
             table: &mut self.table,

@@ -9,6 +9,7 @@ mod behave;
 mod events;
 mod outside;
 mod query;
+mod start;
 mod state;
 
 use spin_sdk::http::{BoxBody, FullBody, Request, Response, box_body};
@@ -59,10 +60,13 @@ async fn obey(request: Request) -> Outcome {
         "file" => outside::file(&query),
         "log" => outside::log(&query),
         "redis" => outside::redis(&query).await,
+        "crowd" => outside::crowd(&query).await,
         "sleep" => behave::sleep(&query).await,
+        "steps" => behave::steps(&query).await,
         "trap" => behave::trap(),
         "exit" => behave::exit(),
         "spin" => behave::spin(),
+        "natter" => behave::natter(),
         "hoard" => behave::hoard(&query),
         "flood" => behave::flood(&query),
         "linger" => behave::linger(&query),

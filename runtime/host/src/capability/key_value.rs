@@ -7,7 +7,9 @@ use std::sync::Arc;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore};
+use super::hoard::Items;
 use super::{Capabilities, View};
+use crate::patience::Patience;
 use crate::store::{KeyValue, StoreError, all_keys};
 
 /// A guest's handle to an open store.
@@ -40,8 +42,11 @@ impl From<StoreError> for Error {
 fn store<T: Send + 'static>(
     accessor: &Accessor<T, Capabilities>,
     store: &Resource<Store>,
-) -> wasmtime::Result<Arc<dyn KeyValue>> {
-    accessor.with(|mut access| Ok(access.get().store(store)?.0))
+) -> wasmtime::Result<(Arc<dyn KeyValue>, Patience)> {
+    accessor.with(|mut access| {
+        let view = access.get();
+        Ok((view.store(store)?.0, view.patience()))
+    })
 }
 
 impl Host for View<'_> {}
@@ -66,8 +71,9 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let store = store(accessor, &handle)?;
-        Ok(store.get(&key).await.map_err(Error::from))
+        let (store, patience) = store(accessor, &handle)?;
+        let done = patience.wait(store.get(&key)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn set(
@@ -76,8 +82,9 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let store = store(accessor, &handle)?;
-        Ok(store.set(&key, &value).await.map_err(Error::from))
+        let (store, patience) = store(accessor, &handle)?;
+        let done = patience.wait(store.set(&key, &value)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn delete(
@@ -85,8 +92,9 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let store = store(accessor, &handle)?;
-        Ok(store.delete(&key).await.map_err(Error::from))
+        let (store, patience) = store(accessor, &handle)?;
+        let done = patience.wait(store.delete(&key)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn exists(
@@ -94,22 +102,29 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
-        let store = store(accessor, &handle)?;
-        Ok(store.exists(&key).await.map_err(Error::from))
+        let (store, patience) = store(accessor, &handle)?;
+        let done = patience.wait(store.exists(&key)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn get_keys(
         accessor: &Accessor<T, Self>,
         handle: Resource<Store>,
     ) -> wasmtime::Result<Keys> {
-        let store = store(accessor, &handle)?;
+        let (store, patience) = store(accessor, &handle)?;
         // Read whole before the first key is handed out: a guest that pauses between keys must not hold the store.
-        let (keys, end) = match all_keys(&*store).await {
-            Ok(keys) => (keys, Ok(())),
-            Err(error) => (Vec::new(), Err(Error::from(error))),
-        };
+        let keys = patience.wait(all_keys(&*store)).await;
         accessor.with(|mut access| {
-            let keys = StreamReader::new(&mut access, keys)?;
+            let kept = keys.map_err(Error::from).and_then(|keys| {
+                let length = keys.iter().map(|key| size_of::<String>() + key.len());
+                let kept = access.get().hoard.keep(length.sum());
+                let kept = kept.map_err(|error| Error::Other(error.to_string()));
+                Ok(Items::new(keys, kept?))
+            });
+            let (keys, end) = match kept {
+                Ok(keys) => (StreamReader::new(&mut access, keys)?, Ok(())),
+                Err(error) => (StreamReader::new(&mut access, Vec::new())?, Err(error)),
+            };
             let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(end) })?;
             Ok((keys, end))
         })

@@ -13,6 +13,8 @@ use std::time::Instant;
 
 use http::header::HOST;
 use http::{HeaderName, HeaderValue, Request, Response, Uri};
+use http_body_util::BodyExt as _;
+use tokio::sync::Semaphore;
 use tracing::warn;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
@@ -20,7 +22,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::Grants;
-use crate::body::Paced;
+use crate::body::{Held, Paced};
 use crate::call::{Call, DEEPEST};
 use crate::client::Client;
 use crate::component::Component;
@@ -33,6 +35,10 @@ use crate::problem::Problem;
 
 /// What follows a component's id in its address.
 pub const INTERNAL: &str = ".spin.internal";
+
+/// How many requests of one instance may be under way at the same time: each takes a socket, or a place of another
+/// component.
+const MOST_REQUESTS: usize = 64;
 
 /// What a component calls the application that it is part of.
 const OWN: [&str; 2] = ["self", "self.alt"];
@@ -69,6 +75,8 @@ pub struct Exits {
 pub struct OutboundHttp {
     pub(super) call: Option<Call>,
     grants: Arc<Grants>,
+    /// Each is taken until the last byte of an answer.
+    places: Arc<Semaphore>,
 }
 
 // === impl Neighbours ===
@@ -106,7 +114,11 @@ impl Neighbours {
 
 impl OutboundHttp {
     pub(super) fn new(grants: Arc<Grants>) -> Self {
-        Self { call: None, grants }
+        Self {
+            call: None,
+            grants,
+            places: Arc::new(Semaphore::new(MOST_REQUESTS)),
+        }
     }
 
     fn route(&self, mut request: Request<WasiBody>, options: RequestOptions) -> Result<Way, Error> {
@@ -179,7 +191,9 @@ impl WasiHttpHooks for OutboundHttp {
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let way = self.route(request, options.unwrap_or_default());
+        let place = self.places.clone().try_acquire_owned();
         Box::new(async move {
+            let place = place.map_err(|_| Error::ConnectionLimitReached)?;
             let response = match way? {
                 Way::Inside {
                     link,
@@ -196,6 +210,7 @@ impl WasiHttpHooks for OutboundHttp {
                     options,
                 } => outside(&link, &client, request, &call, options).await?,
             };
+            let response = response.map(|body| Held::new(body, place).boxed_unsync());
             Ok((response, Box::new(std::future::ready(Ok(()))) as Io))
         })
     }

@@ -11,8 +11,10 @@ use wasmtime::component::{Accessor, Resource};
 use super::bindings::spin::redis::redis::{
     Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
 };
+
 use super::{Capabilities, View};
 use crate::bus::{self, Answer, BusError};
+use crate::patience::Patience;
 
 /// How many connections one instance may have open.
 const MOST_CONNECTIONS: usize = 64;
@@ -35,8 +37,11 @@ impl From<BusError> for Error {
 fn connection<T: Send + 'static>(
     accessor: &Accessor<T, Capabilities>,
     connection: &Resource<Connection>,
-) -> wasmtime::Result<Arc<bus::Connection>> {
-    accessor.with(|mut access| Ok(access.get().table.get(connection)?.0.clone()))
+) -> wasmtime::Result<(Arc<bus::Connection>, Patience)> {
+    accessor.with(|mut access| {
+        let view = access.get();
+        Ok((view.table.get(connection)?.0.clone(), view.patience()))
+    })
 }
 
 impl Host for View<'_> {}
@@ -51,9 +56,10 @@ impl HostConnection for View<'_> {
 
 impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
     async fn open(accessor: &Accessor<T, Self>, address: String) -> Outcome<Resource<Connection>> {
-        let (grants, open) = accessor.with(|mut access| {
+        let (grants, open, patience) = accessor.with(|mut access| {
             let view = access.get();
-            (view.grants.clone(), *view.redis_connections)
+            let patience = view.patience();
+            (view.grants.clone(), *view.redis_connections, patience)
         });
         if !grants.exits.allowed.allows_url(&address, "redis") {
             let component = &*grants.component;
@@ -66,7 +72,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         if open >= MOST_CONNECTIONS {
             return Ok(Err(Error::TooManyConnections));
         }
-        let connection = match grants.redis.open(&address).await {
+        let connection = match patience.wait(grants.redis.open(&address)).await {
             Ok(connection) => Connection(Arc::new(connection)),
             Err(error) => return Ok(Err(error.into())),
         };
@@ -83,11 +89,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         channel: String,
         payload: Vec<u8>,
     ) -> Outcome<()> {
-        let connection = connection(accessor, &handle)?;
-        Ok(connection
-            .publish(&channel, payload)
-            .await
-            .map_err(Error::from))
+        let (connection, patience) = connection(accessor, &handle)?;
+        let done = patience.wait(connection.publish(&channel, payload)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn get(
@@ -95,8 +99,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<Connection>,
         key: String,
     ) -> Outcome<Option<Vec<u8>>> {
-        let connection = connection(accessor, &handle)?;
-        Ok(connection.get(&key).await.map_err(Error::from))
+        let (connection, patience) = connection(accessor, &handle)?;
+        let done = patience.wait(connection.get(&key)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn set(
@@ -105,8 +110,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         value: Vec<u8>,
     ) -> Outcome<()> {
-        let connection = connection(accessor, &handle)?;
-        Ok(connection.set(&key, value).await.map_err(Error::from))
+        let (connection, patience) = connection(accessor, &handle)?;
+        let done = patience.wait(connection.set(&key, value)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn incr(
@@ -114,8 +120,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<Connection>,
         key: String,
     ) -> Outcome<i64> {
-        let connection = connection(accessor, &handle)?;
-        Ok(connection.incr(&key).await.map_err(Error::from))
+        let (connection, patience) = connection(accessor, &handle)?;
+        let done = patience.wait(connection.incr(&key)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn del(
@@ -123,8 +130,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<Connection>,
         keys: Vec<String>,
     ) -> Outcome<u32> {
-        let connection = connection(accessor, &handle)?;
-        Ok(connection.del(&keys).await.map_err(Error::from))
+        let (connection, patience) = connection(accessor, &handle)?;
+        let done = patience.wait(connection.del(&keys)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn sadd(
@@ -133,8 +141,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         values: Vec<String>,
     ) -> Outcome<u32> {
-        let connection = connection(accessor, &handle)?;
-        Ok(connection.sadd(&key, &values).await.map_err(Error::from))
+        let (connection, patience) = connection(accessor, &handle)?;
+        let done = patience.wait(connection.sadd(&key, &values)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn smembers(
@@ -142,8 +151,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<Connection>,
         key: String,
     ) -> Outcome<Vec<String>> {
-        let connection = connection(accessor, &handle)?;
-        Ok(connection.smembers(&key).await.map_err(Error::from))
+        let (connection, patience) = connection(accessor, &handle)?;
+        let done = patience.wait(connection.smembers(&key)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn srem(
@@ -152,8 +162,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         values: Vec<String>,
     ) -> Outcome<u32> {
-        let connection = connection(accessor, &handle)?;
-        Ok(connection.srem(&key, &values).await.map_err(Error::from))
+        let (connection, patience) = connection(accessor, &handle)?;
+        let done = patience.wait(connection.srem(&key, &values)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn execute(
@@ -162,12 +173,13 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         command: String,
         arguments: Vec<RedisParameter>,
     ) -> Outcome<Vec<RedisResult>> {
-        let connection = connection(accessor, &handle)?;
+        let (connection, patience) = connection(accessor, &handle)?;
         let arguments = arguments.into_iter().map(|argument| match argument {
             RedisParameter::Int64(number) => number.to_string().into_bytes(),
             RedisParameter::Binary(bytes) => bytes,
         });
-        let answers = connection.execute(&command, arguments.collect()).await;
+        let work = connection.execute(&command, arguments.collect());
+        let answers = patience.wait(work).await;
         let answers = answers.map(|answers| answers.into_iter().map(RedisResult::from).collect());
         Ok(answers.map_err(Error::from))
     }

@@ -3,6 +3,7 @@
 //! A guest's connection is a SQLite connection of its own, so that its transaction is its own; see [`database`].
 
 pub mod database;
+mod stint;
 mod upkeep;
 
 use std::sync::Arc;
@@ -13,12 +14,18 @@ use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 use super::bindings::spin::sqlite::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
+use super::hoard::Items;
 use super::{Capabilities, View};
 use crate::call::Call;
+use crate::patience::Patience;
+use crate::store::StoreError;
 use database::{Answer, Session};
 
 /// How long a statement may run when no call sets a limit.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many connections one instance may have open: each has files and pages of its own.
+const MOST_CONNECTIONS: usize = 16;
 
 /// The guest's handle.
 pub struct Connection(Arc<Session>);
@@ -36,10 +43,15 @@ impl View<'_> {
             self.grants.missing.note("sqlite_databases", label);
             return Ok(Err(Error::AccessDenied));
         };
-        match database.session() {
-            Ok(session) => Ok(Ok(self.table.push(Connection(session))?)),
-            Err(error) => Ok(Err(error)),
+        if *self.databases >= MOST_CONNECTIONS {
+            return Ok(Err(Error::Io("too many connections are open".to_owned())));
         }
+        let session = match database.session() {
+            Ok(session) => session,
+            Err(error) => return Ok(Err(error)),
+        };
+        *self.databases += 1;
+        Ok(Ok(self.table.push(Connection(session))?))
     }
 
     fn session(
@@ -57,13 +69,14 @@ async fn execute(
     parameters: &[Value],
     call: Option<Call>,
 ) -> Result<Answer, Error> {
-    let mut deadline = Instant::now() + PATIENCE;
+    let patience = Patience::of(call.as_ref());
     if let Some(call) = call {
-        deadline = call.deadline;
-        let settled = call.settle().await;
+        let settled = async { Ok::<_, StoreError>(call.settle().await?) };
+        let settled = patience.wait(settled).await;
         settled.map_err(|error| Error::Io(error.to_string()))?;
     }
-    session.execute(statement, parameters, deadline).await
+    let end = patience.end().unwrap_or(Instant::now() + PATIENCE);
+    session.execute(statement, parameters, end).await
 }
 
 impl Host for View<'_> {}
@@ -81,7 +94,7 @@ impl HostConnection for View<'_> {
     ) -> wasmtime::Result<Result<QueryResult, Error>> {
         let (session, call) = self.session(&connection)?;
         let answer = execute(&session, &statement, &parameters, call).await;
-        Ok(answer.map(|Answer { columns, rows }| QueryResult { columns, rows }))
+        Ok(answer.map(|Answer { columns, rows, .. }| QueryResult { columns, rows }))
     }
 
     async fn last_insert_rowid(
@@ -97,6 +110,7 @@ impl HostConnection for View<'_> {
 
     async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
         self.table.delete(connection)?;
+        *self.databases -= 1;
         Ok(())
     }
 }
@@ -113,13 +127,21 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<Rows, Error>> {
         let (session, call) = accessor.with(|mut access| access.get().session(&connection))?;
-        let Answer { columns, rows } = match execute(&session, &statement, &parameters, call).await
-        {
+        let answer = execute(&session, &statement, &parameters, call).await;
+        let Answer {
+            columns,
+            rows,
+            bytes,
+        } = match answer {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(error)),
         };
         accessor.with(|mut access| {
-            let rows = StreamReader::new(&mut access, rows)?;
+            let kept = match access.get().hoard.keep(bytes) {
+                Ok(kept) => kept,
+                Err(error) => return Ok(Err(Error::Io(error.to_string()))),
+            };
+            let rows = StreamReader::new(&mut access, Items::new(rows, kept))?;
             let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
             Ok(Ok((columns, rows, end)))
         })

@@ -10,6 +10,7 @@ use wasmtime::component::Resource;
 
 use super::View;
 use super::bindings::wasi::keyvalue::{atomics, batch, store};
+use super::hoard::{Kept, TooMuch};
 use super::key_value::Store;
 use crate::store::{KeyValue, Keys, StoreError};
 use store::Error;
@@ -19,6 +20,7 @@ pub struct Cas {
     store: Arc<dyn KeyValue>,
     key: String,
     seen: Option<Vec<u8>>,
+    _kept: Kept,
 }
 
 type Answer<A> = wasmtime::Result<Result<A, Error>>;
@@ -26,6 +28,34 @@ type Answer<A> = wasmtime::Result<Result<A, Error>>;
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Other(error.to_string())
+    }
+}
+
+impl From<TooMuch> for Error {
+    fn from(error: TooMuch) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+impl View<'_> {
+    /// A handle that remembers what was seen, if there is room for it.
+    fn remember(
+        &mut self,
+        store: Arc<dyn KeyValue>,
+        key: String,
+        seen: Option<Vec<u8>>,
+    ) -> Answer<Resource<Cas>> {
+        let length = key.len() + seen.as_ref().map_or(0, Vec::len);
+        let kept = match self.hoard.keep(length) {
+            Ok(kept) => kept,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        Ok(Ok(self.table.push(Cas {
+            store,
+            key,
+            seen,
+            _kept: kept,
+        })?))
     }
 }
 
@@ -38,22 +68,26 @@ impl store::Host for View<'_> {
 impl store::HostBucket for View<'_> {
     async fn get(&mut self, bucket: Resource<Store>, key: String) -> Answer<Option<Vec<u8>>> {
         let store = self.store(&bucket)?.0;
-        Ok(store.get(&key).await.map_err(Error::from))
+        let done = self.patience().wait(store.get(&key)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn set(&mut self, bucket: Resource<Store>, key: String, value: Vec<u8>) -> Answer<()> {
         let store = self.store(&bucket)?.0;
-        Ok(store.set(&key, &value).await.map_err(Error::from))
+        let done = self.patience().wait(store.set(&key, &value)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn delete(&mut self, bucket: Resource<Store>, key: String) -> Answer<()> {
         let store = self.store(&bucket)?.0;
-        Ok(store.delete(&key).await.map_err(Error::from))
+        let done = self.patience().wait(store.delete(&key)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn exists(&mut self, bucket: Resource<Store>, key: String) -> Answer<bool> {
         let store = self.store(&bucket)?.0;
-        Ok(store.exists(&key).await.map_err(Error::from))
+        let done = self.patience().wait(store.exists(&key)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn list_keys(
@@ -62,8 +96,10 @@ impl store::HostBucket for View<'_> {
         cursor: Option<String>,
     ) -> Answer<store::KeyResponse> {
         let store = self.store(&bucket)?.0;
-        let page = store.keys(cursor.as_deref()).await.map_err(Error::from);
-        Ok(page.map(|Keys { keys, cursor }| store::KeyResponse { keys, cursor }))
+        let page = self.patience().wait(store.keys(cursor.as_deref())).await;
+        Ok(page
+            .map_err(Error::from)
+            .map(|Keys { keys, cursor }| store::KeyResponse { keys, cursor }))
     }
 
     async fn drop(&mut self, bucket: Resource<Store>) -> wasmtime::Result<()> {
@@ -79,8 +115,10 @@ impl batch::Host for View<'_> {
         keys: Vec<String>,
     ) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
         let store = self.store(&bucket)?.0;
-        let values = store.get_many(&keys).await.map_err(Error::from);
-        Ok(values.map(|values| keys.into_iter().zip(values).collect()))
+        let values = self.patience().wait(store.get_many(&keys)).await;
+        Ok(values
+            .map_err(Error::from)
+            .map(|values| keys.into_iter().zip(values).collect()))
     }
 
     async fn set_many(
@@ -89,19 +127,22 @@ impl batch::Host for View<'_> {
         pairs: Vec<(String, Vec<u8>)>,
     ) -> Answer<()> {
         let store = self.store(&bucket)?.0;
-        Ok(store.set_many(&pairs).await.map_err(Error::from))
+        let done = self.patience().wait(store.set_many(&pairs)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn delete_many(&mut self, bucket: Resource<Store>, keys: Vec<String>) -> Answer<()> {
         let store = self.store(&bucket)?.0;
-        Ok(store.delete_many(&keys).await.map_err(Error::from))
+        let done = self.patience().wait(store.delete_many(&keys)).await;
+        Ok(done.map_err(Error::from))
     }
 }
 
 impl atomics::Host for View<'_> {
     async fn increment(&mut self, bucket: Resource<Store>, key: String, delta: i64) -> Answer<i64> {
         let store = self.store(&bucket)?.0;
-        Ok(store.increment(&key, delta).await.map_err(Error::from))
+        let done = self.patience().wait(store.increment(&key, delta)).await;
+        Ok(done.map_err(Error::from))
     }
 
     async fn swap(
@@ -109,26 +150,32 @@ impl atomics::Host for View<'_> {
         handle: Resource<Cas>,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), atomics::CasError>> {
-        let Cas { store, key, seen } = self.table.delete(handle)?;
-        let newest = match store.compare_and_swap(&key, seen.as_deref(), &value).await {
+        let Cas {
+            store, key, seen, ..
+        } = self.table.delete(handle)?;
+        let patience = self.patience();
+        let swap = store.compare_and_swap(&key, seen.as_deref(), &value);
+        let newest = match patience.wait(swap).await {
             Ok(true) => return Ok(Ok(())),
-            Ok(false) => store.get(&key).await,
+            Ok(false) => patience.wait(store.get(&key)).await,
             Err(error) => Err(error),
         };
         let seen = match newest {
             Ok(seen) => seen,
             Err(error) => return Ok(Err(atomics::CasError::StoreError(error.into()))),
         };
-        let retry = self.table.push(Cas { store, key, seen })?;
-        Ok(Err(atomics::CasError::CasFailed(retry)))
+        Ok(Err(match self.remember(store, key, seen)? {
+            Ok(retry) => atomics::CasError::CasFailed(retry),
+            Err(error) => atomics::CasError::StoreError(error),
+        }))
     }
 }
 
 impl atomics::HostCas for View<'_> {
     async fn new(&mut self, bucket: Resource<Store>, key: String) -> Answer<Resource<Cas>> {
         let store = self.store(&bucket)?.0;
-        match store.get(&key).await {
-            Ok(seen) => Ok(Ok(self.table.push(Cas { store, key, seen })?)),
+        match self.patience().wait(store.get(&key)).await {
+            Ok(seen) => self.remember(store, key, seen),
             Err(error) => Ok(Err(error.into())),
         }
     }

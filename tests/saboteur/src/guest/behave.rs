@@ -35,6 +35,23 @@ pub fn spin() -> Outcome {
     }
 }
 
+/// Asks its host for the time and never waits for anything: that is no pause.
+pub fn natter() -> Outcome {
+    eprintln!("nattering");
+    loop {
+        std::hint::black_box(Instant::now());
+    }
+}
+
+/// `?count=`: waits so many times, for a millisecond each.
+pub async fn steps(query: &Query) -> Outcome {
+    let count = query.number("count", 1_u32)?;
+    for _ in 0..count {
+        spin_sdk::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(format!("{count} steps"))
+}
+
 /// `?mib=`: takes that much memory in one piece.
 pub fn hoard(query: &Query) -> Outcome {
     let mib = query.number("mib", 1_usize)?;

@@ -75,6 +75,21 @@ pub async fn chain(query: &Query) -> Outcome {
     }
 }
 
+/// `?url=&count=`: so many calls at once, each read to its end; answers how many the host let out.
+pub async fn crowd(query: &Query) -> Outcome {
+    let url = query.text("url")?;
+    let calls = (0..query.number("count", 1_usize)?).map(async |_| {
+        let answer = spin_sdk::http::get(url).await.map_err(told)?;
+        answer.into_body().bytes().await.map_err(told)
+    });
+    let answers = futures::future::join_all(calls).await;
+    let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
+    let refused: Vec<_> = refused.collect();
+    let answered = answers.len() - refused.len();
+    let reason = refused.first().map_or("", |reason| reason);
+    Ok(format!("{answered} answered {reason}"))
+}
+
 /// Calls itself, which calls itself, and so on: somebody has to end it.
 pub async fn circle() -> Outcome {
     match spin_sdk::http::get("http://saboteur.spin.internal/circle").await {

@@ -109,6 +109,7 @@ pub fn wasi_key_value(verb: &str, query: &Query) -> Outcome {
 /// `/cas/once?key=&value=`: one swap; with `meddle=`, somebody else writes in between.
 /// `/cas/add?key=&times=`: adds one that many times by retrying until each swap succeeds.
 /// `/cas/create?key=&value=`: swaps only if the key was absent.
+/// `/cas/hoard?key=&kib=&times=`: a value of that size, and so many handles that remember it.
 pub fn compare_and_swap(verb: &str, query: &Query) -> Outcome {
     let bucket = store::open(query.get("store").unwrap_or(STORE)).map_err(told)?;
     let key = query.text("key")?;
@@ -140,6 +141,16 @@ pub fn compare_and_swap(verb: &str, query: &Query) -> Outcome {
                 Err(atomics::CasError::CasFailed(_)) => Ok("lost".to_owned()),
                 Err(atomics::CasError::StoreError(error)) => Err(told(error)),
             }
+        }
+        "hoard" => {
+            let value = vec![b'x'; query.number("kib", 1_usize)? << 10];
+            bucket.set(key, &value).map_err(told)?;
+            let mut handles = Vec::new();
+            for number in 0..query.number("times", 1_usize)? {
+                let handle = atomics::Cas::new(&bucket, key);
+                handles.push(handle.map_err(|error| format!("{number} kept, then {error:?}"))?);
+            }
+            Ok(format!("{} kept", handles.len()))
         }
         "add" => {
             let mut failures = 0;
