@@ -138,9 +138,13 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     tasks.spawn(health.clone().beat(Heart::Requests, stopped.clone()));
     let beating = health.clone().beat(Heart::Events, stopped.clone());
     tasks.spawn_on(beating, back.threads().handle());
-    if let Some(redis) = foundation.redis.clone() {
-        tasks.spawn(health.clone().watch(redis, stopped.clone()));
-    }
+    match foundation.redis.clone() {
+        Some(redis) => tasks.spawn(health.clone().watch(redis, stopped.clone())),
+        None => {
+            let database = foundation.database.clone();
+            tasks.spawn(health.clone().watch_file(database, stopped.clone()))
+        }
+    };
     tasks.spawn(meter.clone().keep(stopped.clone()));
     let log = foundation.log.clone();
     let host = foundation.host.clone();

@@ -146,6 +146,18 @@ impl Database {
         self.batches.transaction(work)
     }
 
+    /// Whether what is written is kept. If it was not the last time, that is tried anew.
+    pub fn keeps(&self) -> bool {
+        self.batches.keeps() || {
+            let tried = self.transaction(|connection| {
+                connection.pragma_update(None, "user_version", 0)?;
+                Ok::<_, DatabaseError>(())
+            });
+            drop(self.batches.lock_committed());
+            tried.is_ok() && self.batches.keeps()
+        }
+    }
+
     /// Creates tables and indexes that are missing.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! The paths by which others ask how the platform is: `/livez`, `/readyz`, `/actuator/health`, and Spin's own.
 //!
-//! Live means that this process can still work: its tasks get their turn, those of requests and those of events. Ready means that it takes new calls and its
-//! stores answer. A component that is sick or down makes neither red: to start the process anew would not heal it, and
-//! to take it out of service would take the healthy ones with it.
+//! Live means that this process can still work: its tasks get their turn, those of requests and those of events. Ready
+//! means that it takes new calls, and that its stores answer and keep what is written. A component that is sick or down
+//! makes neither red: to start the process anew would not heal it, and to take it out of service would take the healthy
+//! ones with it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 use wasmtime_wasi_http::WasiBody;
 
+use crate::database::Database;
 use crate::problem::{Problem, full};
 use crate::remote::Remote;
 
@@ -102,6 +104,30 @@ impl Health {
                 match answers {
                     true => info!("redis is back: ready"),
                     false => warn!("redis is away: not ready"),
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            }
+        }
+    }
+
+    /// Looks now and then, until told to stop, whether the embedded database keeps what is written: a disk may be full.
+    ///
+    /// # Errors
+    /// Never; it shares its type with the other parts of the platform.
+    pub async fn watch_file(
+        self,
+        database: Arc<Database>,
+        mut stop: watch::Receiver<bool>,
+    ) -> anyhow::Result<()> {
+        loop {
+            let keeps = database.keeps();
+            if self.stores.swap(keeps, Ordering::AcqRel) != keeps {
+                match keeps {
+                    true => info!("the database can be written again: ready"),
+                    false => warn!("the database cannot be written: not ready"),
                 }
             }
             tokio::select! {

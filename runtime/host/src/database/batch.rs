@@ -220,7 +220,7 @@ impl Batches {
     }
 
     /// The newest batch is over. Called under the mutex of the connection.
-    fn end(&self, lost: bool) {
+    pub(super) fn end(&self, lost: bool) {
         let newest = self.begun.load(Ordering::Acquire);
         self.over.send_modify(|over| {
             over.newest = newest;
@@ -229,6 +229,12 @@ impl Batches {
                 over.lost = newest;
             }
         });
+    }
+
+    /// Whether the last batch that is over was not lost.
+    pub fn keeps(&self) -> bool {
+        let over = *self.over.borrow();
+        over.lost == 0 || over.lost < over.newest
     }
 
     /// The batch that the next write belongs to; they count from 1.

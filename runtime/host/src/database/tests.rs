@@ -198,3 +198,27 @@ async fn a_full_disk_takes_nothing_that_was_settled() {
     assert_eq!(count_from_outside(&path), settled);
     assert!(settled == 4, "{settled} settled, lost: {lost}");
 }
+
+#[test]
+fn a_database_that_loses_what_is_written_says_so_until_it_keeps_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("socar.db")).unwrap();
+    database.create(TABLE).unwrap();
+    assert!(database.keeps());
+    let can_write = |can: bool| {
+        let connection = database.batches.lock();
+        connection.pragma_update(None, "query_only", !can).unwrap();
+    };
+    database.write(|connection| insert(connection, 1)).unwrap();
+    // As a commit ends for which there is no room on the disk.
+    {
+        let connection = database.batches.lock();
+        connection.execute_batch("ROLLBACK").unwrap();
+        database.batches.end(true);
+    }
+    can_write(false);
+    assert!(!database.keeps());
+    assert!(!database.keeps());
+    can_write(true);
+    assert!(database.keeps());
+}

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use crate::log::{EVENT, EventLog};
+use crate::log::{EVENT, EntryId, EventLog, LogError};
 use crate::trace::Trace;
 
 /// Where the platform tells of itself.
@@ -21,6 +21,13 @@ pub const PLATFORM_STREAM: &str = "socar.platform";
 
 /// Changes that wait to be written.
 const QUEUE: usize = 256;
+
+/// How many events the stream keeps, whatever the retention: nobody has to react to them, and a link that comes and
+/// goes would fill it for ever.
+const KEPT: u64 = 10_000;
+
+/// How many go at a time.
+const TRIMMED: usize = 100;
 
 /// How often an event is offered to a log that does not answer, and how long to wait in between.
 const ATTEMPTS: u32 = 5;
@@ -89,7 +96,12 @@ async fn append(log: &dyn EventLog, transition: &Transition, host: &str) {
     let fields = vec![(EVENT.to_owned(), Bytes::from(event))];
     for _ in 0..ATTEMPTS {
         match log.append(PLATFORM_STREAM, &fields).await {
-            Ok(_) => return,
+            Ok(_) => {
+                if let Err(error) = keep_newest(log, KEPT).await {
+                    warn!(%error, "old news of the platform stay in the log for now");
+                }
+                return;
+            }
             Err(error) if error.is_unavailable() => tokio::time::sleep(PAUSE).await,
             Err(error) => {
                 warn!(link = &*transition.link, %error, "not announced");
@@ -98,6 +110,20 @@ async fn append(log: &dyn EventLog, transition: &Transition, host: &str) {
         }
     }
     warn!(link = &*transition.link, "not announced: the log is away");
+}
+
+/// Removes the oldest events beyond so many; the next event takes what is left over.
+async fn keep_newest(log: &dyn EventLog, most: u64) -> Result<(), LogError> {
+    let surplus = log.length(PLATFORM_STREAM).await?.saturating_sub(most);
+    let surplus = usize::try_from(surplus).unwrap_or(TRIMMED).min(TRIMMED);
+    if surplus == 0 {
+        return Ok(());
+    }
+    let (first, last) = (EntryId::MIN, EntryId::MAX);
+    for entry in log.range(PLATFORM_STREAM, first, last, surplus).await? {
+        log.remove(PLATFORM_STREAM, entry.id).await?;
+    }
+    Ok(())
 }
 
 /// A change as a CloudEvent.
@@ -135,6 +161,22 @@ fn event_type(to: State) -> &'static str {
 mod tests {
     use super::*;
     use resilience::breaker::Reason;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_stream_keeps_the_newest_and_no_more() {
+        let fixture = crate::log::tests::embedded();
+        let mut ids = Vec::new();
+        for number in 0..5 {
+            let fields = vec![(EVENT.to_owned(), Bytes::from(number.to_string()))];
+            ids.push(fixture.log.append(PLATFORM_STREAM, &fields).await.unwrap());
+            keep_newest(&*fixture.log, 3).await.unwrap();
+        }
+        let range = fixture
+            .log
+            .range(PLATFORM_STREAM, EntryId::MIN, EntryId::MAX, 10);
+        let kept: Vec<_> = range.await.unwrap().iter().map(|it| it.id).collect();
+        assert_eq!(kept, ids[2..]);
+    }
 
     #[test]
     fn a_change_is_announced_with_link_and_reason() {
