@@ -274,6 +274,17 @@ fn text(lines: &[(Stream, String)]) -> String {
         .join("\n")
 }
 
+/// The name of a thread and what it has computed, in `/proc/…/stat`: "number (name) state …", where the name may hold
+/// anything.
+fn ticks_in(stat: &str) -> Option<(&str, u64)> {
+    let (head, rest) = stat.rsplit_once(')')?;
+    let (_, name) = head.split_once('(')?;
+    // Fields 14 and 15 of all, for itself and in the system.
+    let mut times = rest.split_whitespace().skip(11);
+    let mut time = || times.next()?.parse::<u64>().ok();
+    Some((name, time()? + time()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -340,15 +351,4 @@ mod tests {
         let _ = guard.wait();
         assert!(!scratch.path().exists());
     }
-}
-
-/// The name of a thread and what it has computed, in `/proc/…/stat`: "number (name) state …", where the name may hold
-/// anything.
-fn ticks_in(stat: &str) -> Option<(&str, u64)> {
-    let (head, rest) = stat.rsplit_once(')')?;
-    let (_, name) = head.split_once('(')?;
-    // Fields 14 and 15 of all, for itself and in the system.
-    let mut times = rest.split_whitespace().skip(11);
-    let mut time = || times.next()?.parse::<u64>().ok();
-    Some((name, time()? + time()?))
 }
