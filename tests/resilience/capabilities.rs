@@ -232,7 +232,8 @@ fn a_guest_has_so_many_requests_under_way_and_no_more() {
     // Time enough for all of them, one after the other on a slow machine.
     let patient = "[component.saboteur.tool.socar]\ndeadline = \"30s\"\n\n[component.neighbour.tool.socar]\ndeadline = \"30s\"\n";
     let saboteur = Saboteur::start_with(patient, &[]);
-    let url = "url=http://neighbour.spin.internal/greet/you";
+    // None has ended before the last of them is sent.
+    let url = "url=http://neighbour.spin.internal/sleep?ms=1000";
     let few = saboteur.order(&format!("/crowd?count=40&{url}")).is(200);
     assert_eq!(few.text().trim(), "40 answered");
     let many = saboteur.order(&format!("/crowd?count=100&{url}")).is(200);
