@@ -108,6 +108,8 @@ pub struct Aggregates<'a, P> {
     /// Where their events go, and who is named as their source.
     stream: &'static str,
     source: &'static str,
+    /// When changes happen, if it is not the moment at which they are asked for.
+    time: Option<Timestamp>,
 }
 
 impl<'a, P: Platform> Aggregates<'a, P> {
@@ -117,6 +119,17 @@ impl<'a, P: Platform> Aggregates<'a, P> {
             platform,
             stream,
             source,
+            time: None,
+        }
+    }
+
+    /// The same aggregates, whose changes happen at this moment: for a state that tells when, so
+    /// that its announcement names the same moment.
+    #[must_use]
+    pub fn at(self, time: Timestamp) -> Self {
+        Self {
+            time: Some(time),
+            ..self
         }
     }
 
@@ -168,7 +181,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
     ) -> Result<Changed<A, O>, ChangeError<R>> {
         let commit = self.platform.unique();
         // One moment for all tries: any of them may land, and each must announce the same.
-        let time = self.platform.now();
+        let time = self.time.unwrap_or_else(|| self.platform.now());
         let intent = outbox::intent(key, &commit);
         let mut announced = false;
         let mut unanswered = false;

@@ -2,7 +2,7 @@
 //!
 //! It assumes of the real thing what the hosts promise: single calls are atomic, a swap succeeds
 //! exactly when the value is unchanged, and appended events keep their order. Time stands still
-//! until somebody moves it.
+//! until somebody moves it, or looks at a clock that ticks.
 
 use crate::{LogError, Platform, Store, StoreError, Swap};
 use events::{CloudEvent, Timestamp};
@@ -46,6 +46,8 @@ pub struct MemoryPlatform {
     pub log: RefCell<Vec<(String, CloudEvent)>>,
     /// Whether the log refuses to answer.
     pub log_is_down: Cell<bool>,
+    /// Whether a millisecond goes by with every look at the clock.
+    pub ticks: Cell<bool>,
     millis: Cell<u64>,
     drawn: Cell<u64>,
 }
@@ -212,6 +214,9 @@ impl Platform for MemoryPlatform {
     }
 
     fn now(&self) -> Timestamp {
+        if self.ticks.get() {
+            self.advance(Duration::from_millis(1));
+        }
         Timestamp::from_millis(self.millis.get())
     }
 

@@ -1,7 +1,7 @@
 //! The reservations in their store: the stored form, the keys, and the to-do list of sagas under way.
 
-use crate::domain::{Reason, Refusal, Reservation, Stage, Step};
-use events::{CarId, Event, PaymentId, RESERVATION_STREAM, ReservationId, Timestamp};
+use crate::domain::{Reason, Refusal, Reservation, Stage, Step, Transition};
+use events::{CarId, PaymentId, RESERVATION_STREAM, ReservationId, Timestamp};
 use kit::{
     Aggregates, ChangeError, Decision, Origin, Persistent, Platform, Store, StoreError, Versioned,
     outbox,
@@ -49,6 +49,7 @@ impl<P: Platform, C, Y> Desk<P, C, Y> {
         let at = self.platform.now();
         let created = self
             .reservations()
+            .at(at)
             .change(&key(id), origin, |existing| {
                 if existing.is_some() {
                     return Ok(Decision::Keep(()));
@@ -60,7 +61,8 @@ impl<P: Platform, C, Y> Desk<P, C, Y> {
         created.now.ok_or_else(|| ChangeError::Contended(key(id)))
     }
 
-    /// Takes one step of a reservation and announces it; returns the reservation as it then is.
+    /// Takes one step of a reservation and announces it; returns the reservation as it then is. The
+    /// step is told the moment at which it happens, which is the one that the announcement names.
     ///
     /// # Errors
     ///
@@ -69,13 +71,15 @@ impl<P: Platform, C, Y> Desk<P, C, Y> {
         &self,
         origin: &Origin,
         id: ReservationId,
-        mut step: impl FnMut(&Versioned<Reservation>) -> Result<Option<(Reservation, Event)>, R>,
+        mut step: impl FnMut(&Versioned<Reservation>, Timestamp) -> Result<Transition, R>,
     ) -> Result<Versioned<Reservation>, ChangeError<R>> {
+        let at = self.platform.now();
         let changed = self
             .reservations()
+            .at(at)
             .change(&key(id), origin, |reservation| {
                 let reservation = reservation.ok_or(Refusal::Unknown(id))?;
-                Ok(match step(reservation)? {
+                Ok(match step(reservation, at)? {
                     Some((reservation, event)) => Decision::Commit(reservation, vec![event], ()),
                     None => Decision::Keep(()),
                 })

@@ -5,4 +5,4 @@ mod reason;
 mod reservation;
 
 pub use reason::Reason;
-pub use reservation::{Refusal, Reservation, Stage, Step};
+pub use reservation::{Refusal, Reservation, Stage, Step, Transition};

@@ -126,9 +126,8 @@ async fn decide<P: Platform, C: Cars, Y: Payments>(
     let Ok(payment) = desk.payments.outcome(origin, id).await else {
         return Ok(None);
     };
-    let at = desk.platform.now();
     let decided = desk
-        .step(origin, id, |reservation| {
+        .step(origin, id, |reservation, at| {
             Ok::<_, Refusal>(match payment {
                 Some(payment) => reservation.state.confirm(payment, at, &origin.causation),
                 None => reservation
@@ -149,8 +148,7 @@ async fn refund<P: Platform, C: Cars, Y: Payments>(
     if desk.payments.cancel(origin, id).await.is_err() {
         return Ok(false);
     }
-    let at = desk.platform.now();
-    desk.step(origin, id, |reservation| {
+    desk.step(origin, id, |reservation, at| {
         Ok::<_, Refusal>(reservation.state.cancel(at, &origin.causation))
     })
     .await?;

@@ -25,8 +25,7 @@ pub async fn request_cancellation<P: Platform, C, Y, R: From<Refusal>>(
     check: impl Fn(&Versioned<Reservation>) -> Result<(), R>,
 ) -> Result<Versioned<Reservation>, ChangeError<R>> {
     await_decision(desk, id).await?;
-    let at = desk.platform.now();
-    let cancel = |reservation: &Versioned<Reservation>| {
+    let cancel = |reservation: &Versioned<Reservation>, at| {
         check(reservation)?;
         Ok(reservation
             .state

@@ -105,10 +105,9 @@ impl<P: Platform, C: Cars, Y: Payments> Saga<'_, P, C, Y> {
         undo: Undo,
         silence: Option<Unreachable>,
     ) -> Result<Reserved, ChangeError<Refusal>> {
-        let at = self.desk.platform.now();
         let reservation = self
             .desk
-            .step(self.origin, self.id, |reservation| {
+            .step(self.origin, self.id, |reservation, at| {
                 Ok(reservation.state.reject(reason, at, &self.origin.causation))
             })
             .await?;

@@ -15,9 +15,8 @@ pub(super) async fn react<P: Platform, C, Y>(
     origin: &Origin,
     payment: &PaymentState,
 ) -> Result<(), ChangeError<Refusal>> {
-    let at = desk.platform.now();
     let reservation = desk
-        .step(origin, payment.rsv_id, |reservation| {
+        .step(origin, payment.rsv_id, |reservation, at| {
             Ok(reservation
                 .state
                 .confirm(payment.pay_id, at, &origin.causation))
