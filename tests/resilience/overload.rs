@@ -4,31 +4,39 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Car, Mode, Platform, Setup, eventually};
+use harness::{Answer, Car, Mode, Platform, Reservation, Setup, eventually};
 use serde_json::json;
 
 /// Calls at the same time, and callers in line.
 const PLACES: usize = 2;
 const QUEUE: usize = 4;
 
+/// Many more than that.
+const CROWD: usize = 60;
+
 /// How long each call takes, so that all places stay taken while more is asked.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// A platform of which one component is small, and slow to answer these callers.
-fn small(component: &str, callers: &str) -> Platform {
+/// Longer, so that all places stay taken until everybody is there; below the 2.5 s that a reservation waits for a payment.
+const BUSIER: Duration = Duration::from_secs(2);
+
+/// A platform of which one component is small, and takes so long to answer these callers.
+fn small(component: &str, callers: &str, latency: Duration) -> Platform {
     let platform = Setup::new(Mode::Embedded)
         .argument("--chaos")
         .manifest(|text| {
             let table = format!("[component.{component}.tool.socar]\n");
             // A sweep would take a place, too.
             let shipped = format!("{table}sweep = \"5s\"\n");
-            let size = format!("{table}concurrency = {PLACES}\nqueue = {QUEUE}\n");
+            // Time enough for all who wait, one place after the other.
+            let size =
+                format!("{table}deadline = \"15s\"\nconcurrency = {PLACES}\nqueue = {QUEUE}\n");
             assert!(text.contains(&shipped), "spin.toml has changed: {text}");
             text.replace(&shipped, &size)
         })
         .start();
     platform.make_trouble(&json!({
-        "from": callers, "to": component, "fault": "latency", "latency_ms": BUSY.as_millis() as u64, "seconds": 600,
+        "from": callers, "to": component, "fault": "latency", "latency_ms": latency.as_millis() as u64, "seconds": 600,
     }));
     platform
 }
@@ -65,27 +73,34 @@ fn has_inside(platform: &Platform, component: &str, running: usize, waiting: usi
 
 #[test]
 fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
-    let platform = small("reservation", "outside");
-    let cars = cars(&platform, 60);
-    let served = platform.together(cars.len(), |index| {
+    let platform = small("reservation", "outside", BUSY);
+    let cars = cars(&platform, PLACES + QUEUE + CROWD);
+    // As many as there is room for: all of them get what they came for.
+    let (few, many) = cars.split_at(PLACES + QUEUE);
+    let mut reserved = platform.together(few.len(), |index| platform.reserve(&few[index]));
+    has_inside(&platform, "reservation", 0, 0);
+
+    // Who waits while so many come may be sent away again, but who found a place keeps it.
+    let served = platform.together(many.len(), |index| {
         let begun = Instant::now();
-        (platform.try_reserve(&cars[index]), begun.elapsed())
+        (platform.try_reserve(&many[index]), begun.elapsed())
     });
     let (admitted, refused): (Vec<_>, Vec<_>) =
         served.iter().partition(|(answer, _)| answer.status == 201);
-    assert!(admitted.len() >= PLACES + QUEUE, "{}", admitted.len());
-    assert!(refused.len() >= cars.len() / 2, "{}", refused.len());
+    assert!(admitted.len() >= PLACES, "{}", admitted.len());
+    assert!(refused.len() >= many.len() / 2, "{}", refused.len());
     for (answer, waited) in refused {
         is_refused(answer);
         assert!(*waited < BUSY, "{waited:?} for {answer}");
     }
-    for (answer, _) in admitted {
-        let id = answer.json()["rsvId"].as_u64().expect("an id");
-        platform.becomes(&harness::Reservation::at(id), "reserved");
-    }
+    let admitted = admitted.into_iter();
+    reserved.extend(admitted.map(|(answer, _)| Reservation::told_by(answer)));
 
     platform.end_trouble();
     has_inside(&platform, "reservation", 0, 0);
+    for reservation in &reserved {
+        platform.becomes(reservation, "reserved");
+    }
     for car in cars.iter().skip(1).step_by(7) {
         let answer = platform.try_reserve(car);
         assert!([201, 409].contains(&answer.status), "{answer}");
@@ -94,7 +109,7 @@ fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
 
 /// Four who matter more come to a place where two look and four wait to look.
 fn go_first(component: &str, path: &str) {
-    let platform = small(component, "outside");
+    let platform = small(component, "outside", BUSIER);
     let cars = cars(&platform, QUEUE);
     let browsers = thread::scope(|scope| {
         let look = || platform.get(path).send();
