@@ -17,6 +17,9 @@ use crate::workspace::{read, root, under_target};
 /// Compiling six components for the first time takes a while on a busy machine.
 const START_PATIENCE: Duration = Duration::from_secs(180);
 
+/// The most lines of its output that a failure shows, the last ones.
+const SHOWN: usize = 200;
+
 /// The shared platforms' `payment_limit`: the built-in ledger declines anything above.
 pub const PAYMENT_LIMIT: u64 = 1_000_000;
 
@@ -336,7 +339,14 @@ impl Drop for Platform {
     /// The output belongs to whoever reads about the failure.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- socar ({:?}) said:\n{}\n---", self.mode(), self.said());
+            let said = self.said();
+            let before = said.lines().count().saturating_sub(SHOWN);
+            let last: Vec<_> = said.lines().skip(before).collect();
+            eprintln!(
+                "--- socar ({:?}) said:\n{}\n---",
+                self.mode(),
+                last.join("\n")
+            );
         }
     }
 }

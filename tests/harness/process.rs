@@ -118,11 +118,10 @@ impl Process {
         self.output.said.lock().lines.len()
     }
 
-    /// What was said since `mark`, at most the last two hundred lines.
+    /// What was said since `mark`.
     pub fn said_since(&self, mark: usize) -> String {
         let said = self.output.said.lock();
-        let from = mark.max(said.lines.len().saturating_sub(200));
-        text(said.lines.get(from..).unwrap_or_default())
+        text(said.lines.get(mark..).unwrap_or_default())
     }
 
     /// Asks the program to look at its configuration again (SIGHUP).

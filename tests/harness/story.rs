@@ -186,7 +186,7 @@ impl Platform {
         self.messages_become(&reservation, &[confirmed(&car), cancelled(&car)]);
         self.view_shows(
             &car,
-            &json!({"rsvStatus": "cancelled", "payStatus": "cancelled"}),
+            &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
         );
     }
 

@@ -29,6 +29,7 @@ fn survives(mode: Mode, stop: impl Fn(&Platform)) {
     let reservation = platform.reserve_and_confirm(&kept);
     let given_up = platform.reserve_and_confirm(&freed);
     platform.cancel_and_wait(&given_up, &freed);
+    platform.messages_become(&reservation, &[confirmed(&kept)]);
     platform.messages_become(&given_up, &[confirmed(&freed), cancelled(&freed)]);
     platform.view_shows(
         &kept,

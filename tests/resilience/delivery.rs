@@ -153,6 +153,8 @@ fn what_a_killed_host_was_handling_a_living_one_handles() {
     // What was handled but not yet acknowledged was handled again.
     let count = received(&living);
     let handled = (1..=count).map(|number| order(&living, "/kv/get?key=received:", number));
+    // A guest that had its number when it was killed has written nothing under it.
+    let handled = handled.filter(|event| event != "absent");
     assert_eq!(handled.collect::<BTreeSet<_>>(), events);
     assert_eq!(living.admin("/dead-letters")["letters"], json!([]));
 }
