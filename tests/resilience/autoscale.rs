@@ -4,7 +4,7 @@ use std::thread;
 
 use harness::{Answer, eventually};
 
-use crate::saboteur::Saboteur;
+use crate::saboteur::{Saboteur, patient};
 
 /// Instances of the saboteur: all of them, and those at work.
 fn instances(saboteur: &Saboteur) -> (u64, u64) {
@@ -14,11 +14,16 @@ fn instances(saboteur: &Saboteur) -> (u64, u64) {
     (number("alive"), number("busy"))
 }
 
+/// A host with these policies, and with time for calls that take long.
+fn with(policy: &str) -> Saboteur {
+    Saboteur::start_with(&format!("{policy}\n{}", patient("20s")), &[])
+}
+
 /// Orders so many answers at once; `look` watches meanwhile.
 fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Answer> {
     thread::scope(|scope| {
         let calls: Vec<_> = (0..calls)
-            .map(|_| scope.spawn(|| saboteur.order("/sleep?ms=1500")))
+            .map(|_| scope.spawn(|| saboteur.order("/sleep?ms=3000")))
             .collect();
         look();
         let answers = calls.into_iter();
@@ -30,7 +35,7 @@ fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Ans
 
 #[test]
 fn the_pool_grows_with_the_load_and_shrinks_when_idle() {
-    let saboteur = Saboteur::start_with("instances_idle = \"500ms\"", &[]);
+    let saboteur = with("instances_idle = \"500ms\"");
     assert_eq!(instances(&saboteur), (0, 0));
     let answers = under_load(&saboteur, 12, || {
         eventually(|| instances(&saboteur), |seen| *seen == (12, 12));
@@ -42,7 +47,7 @@ fn the_pool_grows_with_the_load_and_shrinks_when_idle() {
 
 #[test]
 fn some_instances_are_kept_if_the_manifest_says_so() {
-    let saboteur = Saboteur::start_with("instances_min = 2\ninstances_idle = \"200ms\"", &[]);
+    let saboteur = with("instances_min = 2\ninstances_idle = \"200ms\"");
     under_load(&saboteur, 6, || {
         eventually(|| instances(&saboteur), |seen| *seen == (6, 6));
     });
@@ -54,7 +59,7 @@ fn some_instances_are_kept_if_the_manifest_says_so() {
 
 #[test]
 fn instances_that_are_to_be_kept_are_there_before_the_first_call() {
-    let saboteur = Saboteur::start_with("instances_min = 3", &[]);
+    let saboteur = with("instances_min = 3");
     assert_eq!(instances(&saboteur), (3, 0));
     // One that fails is replaced without anybody asking for it.
     saboteur.order("/trap").problem(500, "component-trapped");
@@ -78,7 +83,7 @@ fn a_reload_has_them_ready_too() {
 
 #[test]
 fn there_are_never_more_instances_than_allowed() {
-    let saboteur = Saboteur::start_with("instances_max = 3", &[]);
+    let saboteur = with("instances_max = 3");
     let answers = under_load(&saboteur, 9, || {
         eventually(|| instances(&saboteur), |seen| *seen == (3, 3));
     });

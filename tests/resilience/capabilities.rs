@@ -5,13 +5,15 @@ use std::thread;
 
 use harness::RedisServer;
 
-use crate::saboteur::Saboteur;
+use crate::saboteur::{Saboteur, patient};
 
-/// Runs the same test on the embedded store and on a Redis.
+/// Runs the same test on the embedded store and on a Redis, with time for all of it on a slow machine.
 fn on_both_backends(test: impl Fn(&Saboteur)) {
-    test(&Saboteur::start(&[]));
+    let policy = patient("60s");
+    test(&Saboteur::start_with(&policy, &[]));
     let redis = RedisServer::start();
-    test(&Saboteur::start(&["--redis-url", &redis.url()]));
+    let arguments = ["--redis-url", &redis.url()];
+    test(&Saboteur::start_with(&policy, &arguments));
 }
 
 fn simultaneously(
@@ -230,8 +232,7 @@ fn what_the_host_keeps_for_a_guest_is_bounded_like_the_guest_itself() {
 #[test]
 fn a_guest_has_so_many_requests_under_way_and_no_more() {
     // Time enough for all of them, one after the other on a slow machine.
-    let patient = "[component.saboteur.tool.socar]\ndeadline = \"30s\"\n\n[component.neighbour.tool.socar]\ndeadline = \"30s\"\n";
-    let saboteur = Saboteur::start_with(patient, &[]);
+    let saboteur = Saboteur::start_with(&patient("30s"), &[]);
     // None has ended before the last of them is sent.
     let url = "url=http://neighbour.spin.internal/sleep?ms=1000";
     let few = saboteur.order(&format!("/crowd?count=40&{url}")).is(200);

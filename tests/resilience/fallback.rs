@@ -5,7 +5,7 @@ use harness::{Answer, eventually};
 use http::Method;
 use serde_json::json;
 
-use crate::saboteur::Saboteur;
+use crate::saboteur::{Saboteur, patient};
 
 const KNOWN: &str = "/greet/known";
 
@@ -92,7 +92,8 @@ fn another_component_answers_and_says_so() {
 
 #[test]
 fn another_component_answers_also_for_one_that_hangs() {
-    let saboteur = with_fallback("{ component = \"neighbour\" }");
+    let fallback = format!("{{ component = \"neighbour\" }}\n{}", patient("8s"));
+    let saboteur = with_fallback(&fallback);
     let hangs = json!({
         "from": "outside", "to": "saboteur", "fault": "latency", "latency_ms": 60_000, "seconds": 600
     });

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use harness::{eventually, root};
 
-use crate::saboteur::Saboteur;
+use crate::saboteur::{Saboteur, patient};
 
 /// The deadline in `tests/saboteur/spin.toml`.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -88,7 +88,10 @@ fn guests_that_ask_for_the_time_forever_do_not_stop_those_who_wait() {
 adaptive = false
 
 [component.saboteur.tool.socar]
-deadline = "10s"
+deadline = "15s"
+
+[component.neighbour.tool.socar]
+deadline = "8s"
 
 [[trigger.http]]
 route = "/steps"
@@ -188,12 +191,12 @@ fn an_instance_is_reused_after_a_good_answer() {
 
 #[test]
 fn what_a_guest_does_after_its_answer_shares_its_instance_with_nobody() {
-    let saboteur = Saboteur::start(&[]);
-    saboteur.order("/linger?ms=1000").is(200);
+    let saboteur = Saboteur::start_with(&patient("30s"), &[]);
+    saboteur.order("/linger?ms=20000").is(200);
     let begun = Instant::now();
     saboteur.order("/count").is(200);
     assert!(
-        begun.elapsed() < Duration::from_millis(900),
+        begun.elapsed() < Duration::from_secs(10),
         "the next caller waited for it"
     );
 }

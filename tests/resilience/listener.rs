@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use harness::{Client, Protocol, eventually};
 use http::Method;
 
-use crate::saboteur::Saboteur;
+use crate::saboteur::{Saboteur, patient};
 
 /// Small enough to be reached, large enough to wait for.
 const SMALL: &str = r#"
@@ -97,19 +97,19 @@ fn a_body_that_stalls_or_drips_is_given_up_and_costs_no_instance() {
 
 #[test]
 fn nobody_waits_for_a_place_and_health_stays_readable() {
-    let saboteur = small();
+    let saboteur = Saboteur::start_with(&format!("{SMALL}{}", patient("20s")), &[]);
     thread::scope(|scope| {
         let busy: Vec<_> = (0..16)
             .map(|_| {
                 scope.spawn(|| {
                     Client::new(saboteur.url(), Protocol::Http1)
-                        .ask(Method::GET, "/sleep?ms=1500")
+                        .ask(Method::GET, "/sleep?ms=5000")
                         .send()
                 })
             })
             .collect();
         eventually(
-            || saboteur.log().matches("sleeping 1500 ms").count(),
+            || saboteur.log().matches("sleeping 5000 ms").count(),
             |count| *count == 16,
         );
         let begun = Instant::now();
@@ -120,7 +120,7 @@ fn nobody_waits_for_a_place_and_health_stays_readable() {
         client.ask(Method::GET, "/livez").send().is(200);
         client.ask(Method::GET, "/readyz").send().is(200);
         assert!(
-            begun.elapsed() < Duration::from_secs(1),
+            begun.elapsed() < Duration::from_secs(4),
             "{:?}",
             begun.elapsed()
         );
@@ -268,10 +268,10 @@ fn a_client_that_takes_no_answer_holds_no_place() {
 fn an_idle_connection_is_closed() {
     let saboteur = small();
     let mut stream = saboteur.connect();
+    let begun = Instant::now();
     stream
         .write_all(b"GET /static HTTP/1.1\r\nHost: x\r\n\r\n")
         .expect("a request");
-    let begun = Instant::now();
     let answer = all_of(stream);
     assert!(answer.ends_with("static"), "{answer}");
     assert!(

@@ -8,7 +8,7 @@ use harness::{Client, Protocol, eventually};
 use http::Method;
 use serde_json::json;
 
-use crate::saboteur::{Saboteur, manifest_with};
+use crate::saboteur::{Saboteur, manifest_with, patient};
 
 /// The names an operator may rely on, with their types.
 const NAMES: [(&str, &str); 20] = [
@@ -34,14 +34,17 @@ const NAMES: [(&str, &str); 20] = [
     ("socar_event_log_up", "gauge"),
 ];
 
-/// One call at a time, nobody waits, what fails is tried again, and one link has a breaker.
-const POLICY: &str = r"concurrency = 1
+/// One call at a time, nobody waits, what fails is tried again, and one link has a breaker; a call may take long.
+const POLICY: &str = r#"concurrency = 1
 queue = 0
 instances_min = 2
 retry = { attempts = 1 }
 
 [application.tool.socar.links.saboteur]
-breaker = true";
+breaker = true
+
+[component.saboteur.tool.socar]
+deadline = "8s""#;
 
 fn metrics(saboteur: &Saboteur) -> String {
     saboteur
@@ -111,7 +114,7 @@ fn the_numbers_move_with_what_happens() {
     let shed = r#"socar_calls_shed_total{component="saboteur",priority="browsing"}"#;
     assert_eq!(number(shed), 0.0);
     thread::scope(|scope| {
-        let slow = scope.spawn(|| saboteur.order("/sleep?ms=1000"));
+        let slow = scope.spawn(|| saboteur.order("/sleep?ms=3000"));
         let running = r#"socar_calls_running{component="saboteur"}"#;
         eventually(|| number(running), |running| *running == 1.0);
         saboteur.order("/greet/me").problem(503, "overloaded");
@@ -155,7 +158,7 @@ fn a_new_version_goes_on_counting_where_the_old_one_ended() {
     };
     let is_shed = || {
         thread::scope(|scope| {
-            let slow = scope.spawn(|| saboteur.order("/sleep?ms=1000"));
+            let slow = scope.spawn(|| saboteur.order("/sleep?ms=3000"));
             let running = r#"socar_calls_running{component="saboteur"}"#;
             eventually(|| number(&saboteur, running), |running| *running == 1.0);
             saboteur.order("/greet/me").problem(503, "overloaded");
@@ -194,7 +197,7 @@ fn calls_without_an_answer_are_told_apart() {
     saboteur.order("/sleep?ms=60000").is(504);
     assert_eq!(count("deadline"), 1.0);
     thread::scope(|scope| {
-        let slow = scope.spawn(|| saboteur.order("/sleep?ms=1000"));
+        let slow = scope.spawn(|| saboteur.order("/sleep?ms=3000"));
         let running = r#"socar_calls_running{component="saboteur"}"#;
         eventually(|| number(&saboteur, running), |running| *running == 1.0);
         saboteur.order("/greet/me").problem(503, "overloaded");
@@ -218,8 +221,9 @@ fn clients_whom_the_listener_sends_away_are_counted() {
 connections = 4
 headers = 16
 head_time = "500ms"
-body_pause = "500ms""#;
-    let saboteur = Saboteur::start_with(policy, &[]);
+body_pause = "500ms"
+"#;
+    let saboteur = Saboteur::start_with(&format!("{policy}{}", patient("20s")), &[]);
     let refused = |reason: &str| {
         let series = format!(r#"socar_listener_refused_total{{reason="{reason}"}}"#);
         number(&saboteur, &series)
@@ -259,7 +263,7 @@ body_pause = "500ms""#;
     thread::scope(|scope| {
         let busy = || {
             let client = Client::new(saboteur.url(), Protocol::Http1);
-            client.ask(Method::GET, "/sleep?ms=1500").send().is(200)
+            client.ask(Method::GET, "/sleep?ms=3000").send().is(200)
         };
         let busy: Vec<_> = (0..4).map(|_| scope.spawn(busy)).collect();
         let running = r#"socar_calls_running{component="saboteur"}"#;

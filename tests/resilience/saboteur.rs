@@ -160,6 +160,13 @@ pub fn manifest_with(policy: &str) -> String {
         .replace("breaker = false\n", &format!("breaker = false\n{policy}\n"))
 }
 
+/// The last lines of a policy ([`Saboteur::start_with`]) by which each call to either component may take so long.
+pub fn patient(deadline: &str) -> String {
+    ["saboteur", "neighbour"]
+        .map(|it| format!("\n[component.{it}.tool.socar]\ndeadline = \"{deadline}\"\n"))
+        .concat()
+}
+
 /// What the manifest lets the saboteur read.
 const FILE: &str = "tests/saboteur/files/note.txt";
 

@@ -10,7 +10,7 @@ use harness::{Client, Protocol, eventually, root};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::saboteur::{Saboteur, manifest_with};
+use crate::saboteur::{Saboteur, manifest_with, patient};
 
 const WASM: &str = "target/wasm32-wasip2/release/saboteur.wasm";
 
@@ -68,12 +68,13 @@ fn generation(saboteur: &Saboteur) -> u64 {
 
 #[test]
 fn new_builds_take_over_without_a_failed_request() {
-    let saboteur = Saboteur::start_with("", &[]);
+    let policy = patient("30s");
+    let saboteur = Saboteur::start_with(&policy, &[]);
     let (answered, ()) = under_load(&saboteur, || {
         for number in 0..2 {
             let source = saboteur.state().join(format!("build-{number}.wasm"));
             new_build(&source, number);
-            fs::write(saboteur.manifest(), manifest_for(&source, "")).expect("a manifest");
+            fs::write(saboteur.manifest(), manifest_for(&source, &policy)).expect("a manifest");
             let (done, said) = saboteur.reload();
             assert!(done, "{said}");
             let expected = format!("\"generation\":{}", number + 2);
@@ -86,7 +87,7 @@ fn new_builds_take_over_without_a_failed_request() {
 
 #[test]
 fn a_call_that_has_begun_ends_in_the_old_version() {
-    let saboteur = Saboteur::start_with("", &[]);
+    let saboteur = Saboteur::start_with(&patient("30s"), &[]);
     thread::scope(|scope| {
         let order = "/chain?url=http://neighbour.spin.internal/sleep?ms=1500";
         let slow = scope.spawn(|| saboteur.order(order));
@@ -101,8 +102,7 @@ fn a_call_that_has_begun_ends_in_the_old_version() {
 fn policies_and_variables_of_the_manifest_take_effect() {
     let saboteur = Saboteur::start_with("", &[]);
     assert_eq!(saboteur.order("/var?name=greeting").text(), "hello, world");
-    let text =
-        manifest_with("concurrency = 5").replace("deadline = \"2s\"", "deadline = \"300ms\"");
+    let text = manifest_with("concurrency = 5").replace("deadline = \"2s\"", "deadline = \"1s\"");
     let text = text.replace("default = \"hello\"", "default = \"good evening\"");
     fs::write(saboteur.manifest(), text).expect("a manifest");
     let (done, said) = saboteur.reload();
@@ -112,7 +112,7 @@ fn policies_and_variables_of_the_manifest_take_effect() {
         "good evening, world"
     );
     saboteur
-        .order("/sleep?ms=1000")
+        .order("/sleep?ms=1500")
         .problem(504, "deadline-exceeded");
     assert_eq!(
         saboteur.order("/file?path=/note.txt").is(200).text(),
@@ -241,7 +241,7 @@ fn a_link_that_the_new_version_has_not_is_gone() {
 
 #[test]
 fn a_bad_version_is_refused_and_the_old_one_runs_on() {
-    let saboteur = Saboteur::start_with("", &[]);
+    let saboteur = Saboteur::start_with(&patient("30s"), &[]);
     let nonsense = saboteur.state().join("nonsense.wasm");
     fs::write(&nonsense, b"\0asm\x0d\0\x01\0nonsense").expect("a bad build");
     let other_log = manifest_with("").replace("127.0.0.1:6379", "127.0.0.1:6380");
