@@ -175,18 +175,29 @@ async fn a_lock_is_taken_once_and_expires(fixture: Fixture) {
         [Answer::Nil]
     );
     assert_eq!(
-        run(&connection, "SET lock me NX PX 30").await.unwrap(),
+        run(&connection, "SET lock me NX PX 60000").await.unwrap(),
         ok()
     );
     assert_eq!(
-        run(&connection, "set lock you nx px 30").await.unwrap(),
+        run(&connection, "set lock you nx px 60000").await.unwrap(),
         [Answer::Nil]
     );
-    tokio::time::sleep(std::time::Duration::from_millis(40)).await;
     assert_eq!(
-        run(&connection, "EXISTS lock").await.unwrap(),
-        [Answer::Int64(0)]
+        run(&connection, "DEL lock").await.unwrap(),
+        [Answer::Int64(1)]
     );
+    assert_eq!(
+        run(&connection, "SET lock me NX PX 30").await.unwrap(),
+        ok()
+    );
+    let expired = async {
+        while run(&connection, "EXISTS lock").await.unwrap() != [Answer::Int64(0)] {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), expired)
+        .await
+        .unwrap();
     assert_eq!(
         run(&connection, "SET lock you NX EX 30").await.unwrap(),
         ok()

@@ -10,6 +10,26 @@ on_both_logs!(
     each_host_gets_every_event_if_it_asks_for_that,
 );
 
+/// Like [`start`], for a host that inherits from another only after so long a silence.
+fn start_patient(
+    log: &Arc<dyn EventLog>,
+    handler: &Arc<Recorder>,
+    host: &str,
+    patience: Duration,
+) -> Deliveries {
+    let pace = Pace {
+        patience,
+        ..IMPATIENT
+    };
+    Deliveries::start(
+        log.clone(),
+        handler.clone(),
+        host,
+        vec![subscription("message")],
+        pace,
+    )
+}
+
 async fn a_stop_finishes_what_runs_and_takes_nothing_more(fixture: Fixture) {
     let handler = Arc::new(Recorder::default());
     *handler.held_up.lock() = true;
@@ -42,13 +62,14 @@ async fn a_host_that_died_is_followed_by_itself(fixture: Fixture) {
 }
 
 async fn a_host_that_died_is_followed_by_another(fixture: Fixture) {
+    const PATIENCE: Duration = Duration::from_secs(2);
     let dying = Arc::new(Recorder::default());
     *dying.held_up.lock() = true;
     publish(&fixture.log, "a", 1..=20).await;
-    let deliveries = start(&fixture.log, &dying, "dying");
+    let deliveries = start_patient(&fixture.log, &dying, "dying", PATIENCE);
     eventually(async || dying.running.load(Ordering::SeqCst), 1).await;
     let handler = Arc::new(Recorder::default());
-    let heir = start(&fixture.log, &handler, "heir");
+    let heir = start_patient(&fixture.log, &handler, "heir", PATIENCE);
     publish(&fixture.log, "b", 1..=20).await;
     drop(deliveries);
     eventually(async || handler.of("a"), (1..=20).collect()).await;
@@ -71,7 +92,9 @@ async fn two_hosts_share_the_events_and_keep_their_order(fixture: Fixture) {
                 .push(number);
             Ok(())
         }));
-        hosts.push(start(&fixture.log, handler, host));
+        // Nobody dies here, and nobody is to be taken for dead.
+        let patience = Duration::from_secs(60);
+        hosts.push(start_patient(&fixture.log, handler, host, patience));
     }
     for number in 1..=100 {
         for subject in ["a", "b", "c", "d", "e"] {

@@ -82,7 +82,7 @@ async fn a_dead_consumer_is_inherited_in_order(fixture: Fixture) {
 }
 
 async fn a_consumer_that_attends_is_not_inherited(fixture: Fixture) {
-    const PATIENCE: Duration = Duration::from_secs(1);
+    const PATIENCE: Duration = Duration::from_secs(5);
     let one = fixture.subscribed("message", "one").await;
     let two = fixture.subscribed("message", "two").await;
     fixture.publish(&["a"]).await;
