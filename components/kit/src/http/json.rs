@@ -9,15 +9,6 @@ use serde::{
 use serde_json::{Map, Value};
 use std::fmt::{self, Formatter};
 
-/// The media types of an object whose members are the fields. A JSON Patch, for one, is something else.
-const MEDIA_TYPES: [&str; 5] = [
-    "application/json",
-    "application/hal+json",
-    "application/vnd.hal+json",
-    "application/prs.hal-forms+json",
-    "application/merge-patch+json",
-];
-
 /// The members of a request's JSON object that nobody has looked at yet, and what is wrong so far.
 #[derive(Clone, Debug)]
 pub struct Fields {
@@ -150,9 +141,12 @@ fn can_be_read(headers: &HeaderMap) -> Result<(), Problem> {
 
 fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
-    MEDIA_TYPES
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(essence))
+    let essence = essence.to_ascii_lowercase();
+    // The members of a JSON Patch are no fields (RFC 6902).
+    essence == "application/json"
+        || essence.starts_with("application/")
+            && essence.ends_with("+json")
+            && essence != "application/json-patch+json"
 }
 
 /// Why a body is no object.

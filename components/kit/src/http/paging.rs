@@ -121,8 +121,12 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, Problem
         })
 }
 
-/// `column`, `column,asc`, `column,desc` or several columns and then a direction.
+/// `column`, `column,asc`, `column,desc` or several columns and then a direction. Empty, as a form sends it where nothing
+/// was chosen, it asks for no order.
 fn sort(value: &str, columns: &[&'static str]) -> Result<Vec<Sort>, Problem> {
+    if value.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut names: Vec<&str> = value
         .split(',')
         .map(str::trim)

@@ -46,6 +46,8 @@ fn a_body_in_another_form_is_refused_as_what_it_is() {
     assert_eq!(status(None, "{}"), 200);
     assert_eq!(status(Some("application/merge-patch+json"), "{}"), 200);
     assert_eq!(status(Some("application/prs.hal-forms+json"), "{}"), 200);
+    assert_eq!(status(Some("Application/LD+JSON"), "{}"), 200);
+    assert_eq!(status(Some("image/x+json"), "{}"), 415);
     assert_eq!(status(Some("text/plain"), "{}"), 415);
     // An object in this form is no patch, and a patch in this form is no object.
     assert_eq!(status(Some("application/json-patch+json"), "{}"), 415);
