@@ -34,11 +34,12 @@ pub enum Lease<G> {
     Ends(Arc<Mutex<Option<G>>>, AbortHandle),
 }
 
-/// Fails when the next part of the body takes too long.
+/// Fails when the next part of the body is waited for too long.
 pub struct Paced {
     body: WasiBody,
     patience: Duration,
-    alarm: Pin<Box<Sleep>>,
+    /// Set while a part is waited for. A reader who is busy with the part before does not wait.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 /// Fails at its end if it has broken off. A guest that is gone can send no more, and what it has sent looks whole to
@@ -46,6 +47,12 @@ pub struct Paced {
 pub struct Whole {
     body: WasiBody,
     fate: Fate,
+}
+
+/// Whether all bytes of the body have been handed over. Where its length is known, the sender has often not closed it yet
+/// when the last of them come, and nobody asks again before the client takes them.
+pub fn is_whole(body: &WasiBody) -> bool {
+    body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
 /// What became of the guest that works on a call. Clones tell the same.
@@ -57,11 +64,7 @@ pub struct Fate(Arc<AtomicBool>);
 impl<G> Held<G> {
     /// Holds `guard` as long as the body lasts.
     pub fn new(body: WasiBody, guard: G) -> Self {
-        let guard = if body.is_end_stream() {
-            None
-        } else {
-            Some(guard)
-        };
+        let guard = (!is_whole(&body)).then_some(guard);
         Self { body, guard }
     }
 }
@@ -88,7 +91,12 @@ impl<G: Unpin> Body for Held<G> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if !matches!(frame, Poll::Pending | Poll::Ready(Some(Ok(_)))) {
+        let is_last = match frame {
+            Poll::Pending => false,
+            Poll::Ready(Some(Ok(_))) => is_whole(&self.body),
+            Poll::Ready(None | Some(Err(_))) => true,
+        };
+        if is_last {
             self.guard = None;
         }
         frame
@@ -143,7 +151,7 @@ impl Paced {
         Self {
             body,
             patience,
-            alarm: Box::pin(tokio::time::sleep(patience)),
+            alarm: None,
         }
     }
 }
@@ -157,19 +165,17 @@ impl Body for Paced {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        match Pin::new(&mut this.body).poll_frame(cx) {
-            Poll::Pending => this
-                .alarm
-                .as_mut()
-                .poll(cx)
-                .map(|()| Some(Err(Error::ConnectionReadTimeout))),
-            ready => {
-                this.alarm
-                    .as_mut()
-                    .reset(tokio::time::Instant::now() + this.patience);
-                ready
-            }
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        if frame.is_ready() {
+            this.alarm = None;
+            return frame;
         }
+        let new = || Box::pin(tokio::time::sleep(this.patience));
+        let alarm = this.alarm.get_or_insert_with(new);
+        alarm
+            .as_mut()
+            .poll(cx)
+            .map(|()| Some(Err(Error::ConnectionReadTimeout)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -247,13 +253,28 @@ mod tests {
         ));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_who_takes_his_time_does_not_wait() {
+        let (parts, body) = futures::channel::mpsc::unbounded();
+        let part = || Ok(Frame::data(Bytes::from_static(b"part")));
+        let body: WasiBody = StreamBody::new(body).boxed_unsync();
+        let mut body = Paced::new(body, Duration::from_secs(1));
+        parts.unbounded_send(part()).unwrap();
+        assert!(body.frame().await.unwrap().is_ok());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let (next, ()) = futures::join!(body.frame(), async {
+            tokio::task::yield_now().await;
+            parts.unbounded_send(part()).unwrap();
+        });
+        assert!(next.unwrap().is_ok());
+    }
+
     #[tokio::test]
     async fn what_is_held_is_let_go_with_the_last_byte() {
         let guard = Arc::new(());
         let mut body = Held::new(full("1"), guard.clone());
-        assert!(body.frame().await.is_some());
         assert_eq!(Arc::strong_count(&guard), 2);
-        assert!(body.frame().await.is_none());
+        assert!(body.frame().await.is_some());
         assert_eq!(Arc::strong_count(&guard), 1);
     }
 

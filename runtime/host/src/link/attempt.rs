@@ -111,11 +111,16 @@ impl Underway {
         }
     }
 
+    /// How long the other side has been waited for at most.
+    fn given(&self) -> Duration {
+        self.allowed.saturating_sub(self.rested)
+    }
+
     fn record(&mut self, verdict: Verdict) {
         let outcome = match verdict {
             Verdict::Well => Outcome::Success,
             Verdict::Sick => Outcome::Failure,
-            Verdict::Late if self.allowed >= self.limit / 2 => Outcome::Failure,
+            Verdict::Late if self.given() >= self.limit / 2 => Outcome::Failure,
             Verdict::Late | Verdict::Nothing => Outcome::Ignored,
         };
         if let Some(permit) = self.permit.take() {

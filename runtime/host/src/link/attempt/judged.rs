@@ -18,6 +18,7 @@ use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::{Underway, Verdict};
+use crate::body::is_whole;
 
 /// A body that tells the breaker how it ended.
 struct Judged {
@@ -40,7 +41,7 @@ pub(super) fn judged(
     mut underway: Underway,
     until: Instant,
 ) -> Response<WasiBody> {
-    if response.body().is_end_stream() {
+    if is_whole(response.body()) {
         underway.record(Verdict::Well);
         return response;
     }
@@ -104,7 +105,7 @@ impl Body for Judged {
         this.rests_since = Instant::now();
         match &frame {
             Poll::Pending => this.wait(cx),
-            Poll::Ready(Some(Ok(_))) if !this.body.is_end_stream() => {}
+            Poll::Ready(Some(Ok(_))) if !is_whole(&this.body) => {}
             Poll::Ready(None | Some(Ok(_))) => this.judge(Verdict::Well),
             Poll::Ready(Some(Err(Error::ConnectionReadTimeout))) => this.judge(Verdict::Late),
             Poll::Ready(Some(Err(_))) if Instant::now() >= this.until => this.judge(Verdict::Late),
@@ -165,6 +166,28 @@ mod tests {
 
     fn part() -> Part {
         Ok(Frame::data(Bytes::from_static(b"half")))
+    }
+
+    /// Its length is known, and it is not closed after its last byte.
+    struct Unclosed(Option<Bytes>);
+
+    impl Body for Unclosed {
+        type Data = Bytes;
+        type Error = Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+            match self.0.take() {
+                Some(all) => Poll::Ready(Some(Ok(Frame::data(all)))),
+                None => Poll::Pending,
+            }
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
+        }
     }
 
     fn counted(breaker: &Breaker) -> [u64; 3] {
@@ -241,6 +264,25 @@ mod tests {
         assert!(body.frame().await.is_some());
         let totals = breaker.snapshot().totals;
         assert_eq!((totals.succeeded, totals.slow), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn who_takes_all_his_time_to_read_blames_nobody_for_the_rest() {
+        let limit = Duration::from_millis(20);
+        let broken = of(vec![part(), Err(Error::ConnectionTerminated)]);
+        let (breaker, mut body) = answer(broken, limit);
+        assert!(body.frame().await.unwrap().is_ok());
+        std::thread::sleep(limit);
+        assert!(body.frame().await.unwrap().is_err());
+        assert_eq!(counted(&breaker), [0, 0, 1]);
+    }
+
+    #[tokio::test]
+    async fn the_last_byte_of_a_known_length_is_the_end() {
+        let all = Unclosed(Some(Bytes::from_static(b"all")));
+        let (breaker, mut body) = answer(all.boxed_unsync(), LIMIT);
+        assert!(body.frame().await.unwrap().is_ok());
+        assert_eq!(counted(&breaker), [1, 0, 0]);
     }
 
     #[tokio::test]
