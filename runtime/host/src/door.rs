@@ -226,7 +226,7 @@ mod tests {
     async fn who_waits_until_his_deadline_is_counted_and_an_overload_begins() {
         let door = door(1, 1);
         let _running = door.enter(Priority::Browsing, later()).await.unwrap();
-        let soon = Deadline::at(Instant::now() + Duration::from_millis(1));
+        let soon = Deadline::at(Instant::now() + Duration::from_millis(150));
         assert!(door.enter(Priority::Browsing, soon).await.is_err());
         assert_eq!(door.snapshot().refused, [1, 0, 0]);
         // In an overload nobody waits for as long as he would in calm times.

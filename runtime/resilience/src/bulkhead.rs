@@ -29,7 +29,7 @@ pub use service::{BulkheadLayer, BulkheadService};
 
 use crate::Priority;
 use crate::setting::{BadSetting, a_time, within};
-use door::{BRIEF, Door, Entry, Ticket};
+use door::{Door, Entry, TELLING, Ticket};
 
 /// The places of one service. Clones are the same places.
 #[derive(Clone, Debug)]
@@ -141,7 +141,7 @@ impl Bulkhead {
                     shared: Some(self.0.clone()),
                 });
             }
-            Entry::Refused { running } => return Err(self.refused(Reason::QueueFull, running)),
+            Entry::Refused { running } => return Err(self.0.refused(Reason::QueueFull, running)),
             Entry::Queued { ticket, place } => (ticket, place),
         };
         let queued = Queued {
@@ -149,15 +149,14 @@ impl Bulkhead {
             priority,
             ticket,
         };
-        let patience = match ticket.is_brief {
-            true => patience.min(BRIEF),
-            false => patience,
-        };
-        let patience = patience.min(self.0.settings.wait);
+        let wait = self.0.settings.wait;
+        let patience = patience.min(ticket.patience).min(wait);
+        let is_telling = patience >= ticket.patience.min(wait / 4).min(TELLING);
         match tokio::time::timeout(patience, place).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) => Err(queued.refused(Reason::Displaced)),
-            Err(_) => Err(queued.refused(Reason::WaitedTooLong)),
+            Err(_) if is_telling => Err(queued.refused(Reason::WaitedTooLong)),
+            Err(_) => Err(queued.gave_up()),
         }
     }
 
@@ -165,7 +164,7 @@ impl Bulkhead {
     /// one. A call that is not refused has no place yet.
     pub fn turn_away(&self, priority: Priority) -> Option<Refused> {
         let running = self.0.door.lock().turn_away(priority)?;
-        Some(self.refused(Reason::QueueFull, running))
+        Some(self.0.refused(Reason::QueueFull, running))
     }
 
     /// Changes how many calls may run, for instance to what an adaptive limit has found out. Calls that run beyond
@@ -184,12 +183,16 @@ impl Bulkhead {
     pub fn snapshot(&self) -> Snapshot {
         self.0.door.lock().snapshot()
     }
+}
 
+// === impl Shared ===
+
+impl Shared {
     fn refused(&self, reason: Reason, running: usize) -> Refused {
         Refused {
             reason,
             running,
-            retry_after: self.0.settings.wait,
+            retry_after: self.settings.wait,
         }
     }
 }
@@ -204,11 +207,13 @@ struct Queued<'a> {
 impl Queued<'_> {
     fn refused(&self, reason: Reason) -> Refused {
         let running = self.shared.door.lock().note_refusal(self.priority);
-        Refused {
-            reason,
-            running,
-            retry_after: self.shared.settings.wait,
-        }
+        self.shared.refused(reason, running)
+    }
+
+    /// He had hardly any time: that he got no place in it is not the fault of the others.
+    fn gave_up(&self) -> Refused {
+        let running = self.shared.door.lock().count_refusal(self.priority);
+        self.shared.refused(Reason::WaitedTooLong, running)
     }
 }
 

@@ -7,9 +7,10 @@
 //! There are two lines, both first come, first served. The *patient* one is the only one in calm times. Once somebody was
 //! refused, there is an overload of those who matter no more than he, and for [`CALM`] after the last refusal newcomers
 //! of their kind stand in the *brief* line, which goes first: it has room for a quarter as many as there are places, and
-//! nobody stays for longer than [`BRIEF`]. Those few see to it that no place stays empty; for everybody else the answer
-//! is known on the spot ([`Door::turn_away`]), and costs neither a timer nor a second look. If it goes on for
-//! [`LASTING`], those who came before have waited for too long to be answered in time, and are sent away.
+//! nobody stays for longer than [`BRIEF`], or than it takes until a place becomes free if that is longer. Those few see to
+//! it that no place stays empty; for everybody else the answer is known on the spot ([`Door::turn_away`]), and costs
+//! neither a timer nor a second look. If it goes on for [`LASTING`], those who came before have waited for too long to be
+//! answered in time, and are sent away.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,7 +22,11 @@ use super::{Permit, Place, Snapshot};
 use crate::Priority;
 
 /// How long a newcomer waits in an overload: about as long as he would notice.
-pub(super) const BRIEF: Duration = Duration::from_millis(5);
+const BRIEF: Duration = Duration::from_millis(5);
+
+/// Whoever got no place in this time, or in a quarter of what anybody waits at most, was refused by an overload, and not
+/// by his own deadline.
+pub(super) const TELLING: Duration = Duration::from_millis(100);
 
 /// How long after the last refusal an overload is over.
 const CALM: Duration = Duration::from_secs(2);
@@ -39,9 +44,18 @@ pub(super) struct Door {
     brief: Lines,
     /// By priority of who was refused.
     overloads: [Option<Overload>; Priority::ALL.len()],
+    departures: Departures,
     next_ticket: u64,
     admitted: u64,
     refused: [u64; Priority::ALL.len()],
+}
+
+/// How often a place becomes free while all are taken.
+#[derive(Debug, Default)]
+struct Departures {
+    last: Option<Instant>,
+    /// The time from one to the next, on a moving average.
+    apart: Duration,
 }
 
 /// What becomes of a call at the door.
@@ -61,7 +75,9 @@ pub(super) enum Entry {
 pub(super) struct Ticket {
     number: u64,
     priority: Priority,
-    pub is_brief: bool,
+    is_brief: bool,
+    /// How long he waits in this line.
+    pub patience: Duration,
 }
 
 /// Somebody was refused not long ago.
@@ -91,6 +107,7 @@ impl Door {
             patient: Lines::default(),
             brief: Lines::default(),
             overloads: Default::default(),
+            departures: Departures::default(),
             next_ticket: 0,
             admitted: 0,
             refused: Default::default(),
@@ -126,6 +143,10 @@ impl Door {
             number,
             priority,
             is_brief,
+            patience: match is_brief {
+                true => self.departures.soon().max(BRIEF),
+                false => Duration::MAX,
+            },
         };
         Entry::Queued { ticket, place }
     }
@@ -160,6 +181,7 @@ impl Door {
 
     /// A call ended: to whom its place goes, if anybody waits and it is still there.
     pub fn leave(&mut self) -> Option<Place> {
+        self.departures.note(self.running >= self.concurrency);
         self.running -= 1;
         self.admit_next()
     }
@@ -196,8 +218,13 @@ impl Door {
     }
 
     /// Counts a refusal, and tells how many run.
-    pub fn note_refusal(&mut self, priority: Priority) -> usize {
+    pub fn count_refusal(&mut self, priority: Priority) -> usize {
         self.refused[priority.index()] += 1;
+        self.running
+    }
+
+    /// Counts a refusal that shows an overload, and tells how many run.
+    pub fn note_refusal(&mut self, priority: Priority) -> usize {
         let now = Instant::now();
         let overload = &mut self.overloads[priority.index()];
         let begun = overload.filter(|it| now - it.last < LASTING);
@@ -208,7 +235,7 @@ impl Door {
             let lines = &mut self.patient[..=priority.index()];
             lines.iter_mut().for_each(VecDeque::clear);
         }
-        self.running
+        self.count_refusal(priority)
     }
 
     pub fn snapshot(&self) -> Snapshot {
@@ -219,6 +246,27 @@ impl Door {
             admitted: self.admitted,
             refused: self.refused,
         }
+    }
+}
+
+// === impl Departures ===
+
+impl Departures {
+    fn note(&mut self, is_full: bool) {
+        let now = Instant::now();
+        let last = self.last.take();
+        if !is_full {
+            return;
+        }
+        self.last = Some(now);
+        if let Some(last) = last {
+            self.apart = self.apart * 7 / 8 + (now - last) / 8;
+        }
+    }
+
+    /// A little more than until the next.
+    fn soon(&self) -> Duration {
+        self.apart * 5 / 4
     }
 }
 

@@ -284,6 +284,44 @@ async fn in_an_overload_few_newcomers_wait_briefly_and_go_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_has_no_time_to_wait_begins_no_overload() {
+    let bulkhead = bulkhead(1, 2);
+    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let hurried = bulkhead.acquire_within(Browsing, Duration::from_millis(20));
+    let refused = hurried.await.unwrap_err();
+    assert_eq!(refused.reason, Reason::WaitedTooLong);
+    assert_eq!(bulkhead.snapshot().refused, [1, 0, 0]);
+
+    let mut patient = queue_up(&bulkhead, Browsing);
+    sleep(WAIT / 2).await;
+    assert!(look(&mut patient).is_pending());
+    drop(running);
+    assert!(look(&mut patient).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_an_overload_of_slow_calls_somebody_waits_for_the_next_place() {
+    let takes = Duration::from_millis(100);
+    let bulkhead = bulkhead(1, 1);
+    for _ in 0..50 {
+        let _running = bulkhead.acquire(Browsing).await.unwrap();
+        sleep(takes).await;
+    }
+    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let patient = queue_up(&bulkhead, Browsing);
+    assert_eq!(
+        reason(arrive(&bulkhead, Browsing).1),
+        Some(Reason::QueueFull)
+    );
+    drop(patient);
+    let mut next = queue_up(&bulkhead, Browsing);
+    sleep(takes).await;
+    assert!(look(&mut next).is_pending());
+    drop(running);
+    assert!(look(&mut next).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_would_be_refused_can_be_told_before_he_comes() {
     let bulkhead = bulkhead(1, 1);
     assert_eq!(bulkhead.turn_away(Browsing), None);
