@@ -2,10 +2,10 @@
 //!
 //! A fixed number is right for one machine, one load and one version of the service. This one watches how long calls
 //! take. What they take while hardly any run is the *baseline*. As long as the average stays close to that, the limit
-//! doubles with each window in which it was used; closer to `tolerance` times the baseline, it grows by one; beyond, it
-//! shrinks by the ratio of the two, at most by half; and calls that were lost to a deadline shrink it by their share. A
-//! service is thus kept where it is busy but does not queue. After a pause, the limit is no larger than in the beginning:
-//! a crowd that comes then is let in step by step.
+//! doubles with each window in which it was used; closer to `tolerance` times the baseline, it grows by an eighth, and by
+//! no more than one; beyond, it shrinks by the ratio of the two, at most by half; and calls that were lost to a deadline
+//! shrink it by their share. A service is thus kept where it is busy but does not queue. After a pause, the limit is no
+//! larger than in the beginning: a crowd that comes then is let in step by step.
 //!
 //! The gradient is that of Netflix' `GradientLimit`, shrinking for lost calls that of its `AIMDLimit`
 //! (<https://github.com/Netflix/concurrency-limits>); measuring the baseline at the minimum of concurrency is how

@@ -73,6 +73,9 @@ const UP_BY_CHANCE: f64 = 0.02;
 /// Below this part of what is tolerable above the baseline, nothing speaks against twice as many calls.
 const SLOW_START: f64 = 0.5;
 
+/// What one window may add otherwise, one call at most: few calls feel each one more.
+const STEP: f64 = 0.125;
+
 /// The most that one window may take away: the rest may be an outlier.
 const LEAST_FACTOR: f64 = 0.5;
 
@@ -203,7 +206,7 @@ impl Estimator {
         } else if self.is_in_use(&over) {
             let more = match self.is_at_ease(&over) {
                 true => self.limit * 2.0,
-                false => self.limit + 1.0,
+                false => self.limit + (self.limit * STEP).min(1.0),
             };
             self.limit = self.bounded(more);
         }
