@@ -2,10 +2,10 @@
 //!
 //! The socket tells nothing about that: a client may keep the connection busy and give one stream no window, and hyper
 //! then does not ask for the rest of the answer until it does. So each stream has a watcher, which ends it when the
-//! client has taken nothing for [`Listener::write_pause`], or not all within [`Listener::answer_time`]. The other streams
-//! of the connection go on.
+//! client has taken nothing for [`Listener::write_pause`], or was behind for [`Listener::answer_time`]. The other streams of
+//! the connection go on.
 
-use std::future::{Future, pending};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -41,15 +41,17 @@ pub struct Streams {
 /// How far a client is with taking an answer.
 #[derive(Default)]
 struct Taking {
+    /// Nothing before and after the answer, and while there is nothing to take.
     progress: Mutex<Option<Progress>>,
     begun: Notify,
 }
 
 #[derive(Clone, Copy)]
 struct Progress {
-    begun: Instant,
     /// Since when the client has something to take.
-    offered: Option<Instant>,
+    offered: Instant,
+    /// Since when there has always been something.
+    behind: Instant,
 }
 
 /// The body of an answer that somebody is to take.
@@ -65,7 +67,7 @@ pub fn watched(body: WasiBody) -> WasiBody {
     let Ok(taking) = TAKING.try_with(Arc::clone) else {
         return body;
     };
-    taking.begin();
+    taking.offer();
     let rest = Bytes::new();
     Offered { body, rest, taking }.boxed_unsync()
 }
@@ -105,35 +107,37 @@ where
 // === impl Taking ===
 
 impl Taking {
-    fn begin(&self) {
+    /// There is something to take.
+    fn offer(&self) {
         let now = Instant::now();
-        *self.progress.lock() = Some(Progress {
-            begun: now,
-            offered: Some(now),
-        });
-        self.begun.notify_one();
-    }
-
-    fn offer(&self, offered: Option<Instant>) {
-        if let Some(progress) = &mut *self.progress.lock() {
-            progress.offered = offered;
+        let mut progress = self.progress.lock();
+        match &mut *progress {
+            Some(progress) => progress.offered = now,
+            None => {
+                *progress = Some(Progress {
+                    offered: now,
+                    behind: now,
+                });
+                self.begun.notify_one();
+            }
         }
     }
 
-    fn end(&self) {
+    /// The client has taken all there is.
+    fn keeps_up(&self) {
         *self.progress.lock() = None;
     }
 
     /// Returns when the client has taken too long.
     async fn given_up(&self, pause: Duration, whole: Duration) {
-        self.begun.notified().await;
         loop {
-            let now = Instant::now();
-            let Some(Progress { begun, offered }) = *self.progress.lock() else {
-                return pending().await;
+            let progress = *self.progress.lock();
+            let Some(Progress { offered, behind }) = progress else {
+                self.begun.notified().await;
+                continue;
             };
-            let until = (begun + whole).min(offered.unwrap_or(now) + pause);
-            if until <= now {
+            let until = (behind + whole).min(offered + pause);
+            if until <= Instant::now() {
                 return;
             }
             sleep_until(until).await;
@@ -160,16 +164,16 @@ impl Body for Offered {
                 },
                 Poll::Pending => {
                     // The client would take more, if there were any.
-                    this.taking.offer(None);
+                    this.taking.keeps_up();
                     return Poll::Pending;
                 }
                 end => {
-                    this.taking.end();
+                    this.taking.keeps_up();
                     return end;
                 }
             }
         }
-        this.taking.offer(Some(Instant::now()));
+        this.taking.offer();
         let piece = this.rest.split_to(this.rest.len().min(PIECE));
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
@@ -193,13 +197,14 @@ impl Body for Offered {
 mod tests {
     use super::*;
     use crate::problem::full;
+    use http_body_util::StreamBody;
 
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(50);
 
     fn offered(body: WasiBody) -> (Offered, Arc<Taking>) {
         let taking = Arc::<Taking>::default();
-        taking.begin();
+        taking.offer();
         let rest = Bytes::new();
         let body = Offered {
             body,
@@ -233,6 +238,24 @@ mod tests {
         assert!(since.elapsed() >= SHORT);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_given_up_who_takes_whatever_comes() {
+        let (parts, body) = futures::channel::mpsc::unbounded();
+        let (mut body, taking) = offered(StreamBody::new(body).boxed_unsync());
+        let (taken, fed) = (async { while body.frame().await.is_some() {} }, async {
+            for _ in 0..10 {
+                tokio::time::sleep(SHORT).await;
+                let part = Frame::data(Bytes::from_static(b"part"));
+                parts.unbounded_send(Ok(part)).unwrap();
+            }
+            parts.close_channel();
+        });
+        tokio::select! {
+            _ = futures::future::join(taken, fed) => {}
+            () = taking.given_up(LONG, 2 * SHORT) => panic!("he was not behind"),
+        }
+    }
+
     #[tokio::test]
     async fn nobody_is_given_up_who_waits_for_the_answer_or_has_it() {
         let (mut body, taking) = offered(full("text"));
@@ -240,10 +263,9 @@ mod tests {
             let given_up = taking.given_up(SHORT / 10, LONG);
             tokio::time::timeout(SHORT, given_up).await.is_err()
         };
-        taking.offer(None);
+        taking.keeps_up();
         assert!(stays(&taking).await);
         while body.frame().await.is_some() {}
-        taking.begun.notify_one();
         assert!(stays(&taking).await);
     }
 }
