@@ -224,6 +224,8 @@ fn a_head_has_no_body_in_any_version_of_http(mode: Mode) {
             ("/", 200),
             ("/cars/987654321", 404),
             ("/nothing", 404),
+            // Here the host answers.
+            ("/livez", 200),
         ] {
             let looked = client.ask(Method::HEAD, path).send().is(status);
             assert!(looked.body.is_empty(), "{protocol:?}: {looked}");

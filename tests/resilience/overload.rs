@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::{Answer, Car, Mode, Platform, Reservation, Setup, eventually};
+use http::Method;
 use serde_json::json;
 
 /// Calls at the same time, and callers in line.
@@ -105,6 +106,32 @@ fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
         let answer = platform.try_reserve(car);
         assert!([201, 409].contains(&answer.status), "{answer}");
     }
+}
+
+/// Without an answer to that a page would not get to see when to come again.
+#[test]
+fn a_page_may_ask_a_full_house() {
+    let platform = small("reservation", "outside", BUSIER);
+    thread::scope(|scope| {
+        for _ in 0..PLACES + QUEUE {
+            scope.spawn(|| platform.get("/reservations").send());
+        }
+        has_inside(&platform, "reservation", PLACES, QUEUE);
+        let preflight = platform
+            .ask(Method::OPTIONS, "/reservations")
+            .header("origin", "https://shop.example")
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "x-request-id")
+            .send()
+            .is(204);
+        for allowed in ["origin", "methods", "headers"] {
+            let allowed = preflight.header(&format!("access-control-allow-{allowed}"));
+            assert!(allowed.starts_with('*'), "{preflight}");
+        }
+        let refused = platform.get("/reservations").send();
+        is_refused(&refused);
+        assert_eq!(refused.header("access-control-allow-origin"), "*");
+    });
 }
 
 /// Four who matter more come to a place where two look and four wait to look.

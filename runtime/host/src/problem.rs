@@ -148,6 +148,11 @@ impl Problem {
         response
     }
 
+    /// Whether the same call may go well later.
+    pub fn is_for_now(&self) -> bool {
+        self.retry_after().is_some()
+    }
+
     /// The seconds after which it makes sense to come again, if it ever does; rounded up, since too early is in vain.
     fn retry_after(&self) -> Option<u64> {
         match self {

@@ -13,9 +13,12 @@ pub mod upload;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ::http::header::{CONNECTION, HOST};
+use ::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, HOST,
+};
 use ::http::uri::{Authority, Scheme};
-use ::http::{HeaderValue, Request, Response, Uri, Version};
+use ::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tracing::warn;
@@ -67,13 +70,21 @@ impl Server {
         let trace = Trace::of(request.headers());
         let request_id = trace.request_id.clone();
         let can_be_closed = request.version() < Version::HTTP_2;
+        let is_head = request.method() == Method::HEAD;
+        let is_preflight = is_preflight(&request);
         let mut response = match self.route(request, visitor, trace).await {
             Ok(response) => response,
             Err(problem) => {
                 Reason::of(&problem).into_iter().for_each(Reason::count);
-                problem.response()
+                match is_preflight && problem.is_for_now() {
+                    true => preflight(),
+                    false => problem.response(),
+                }
             }
         };
+        if is_head {
+            response = response.map(|_| WasiBody::default());
+        }
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, request_id);
         if can_be_closed && (!visitor.seated || visitor.presence.is_unread()) {
@@ -129,6 +140,30 @@ impl Server {
     }
 }
 
+/// Whether a browser asks what a page may ask.
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    let asks = request
+        .headers()
+        .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    asks && request.method() == Method::OPTIONS
+}
+
+/// Lets a page ask: only an answer to that can tell it to come again later. Not for longer than for now.
+fn preflight() -> Response<WasiBody> {
+    let mut response = Response::new(WasiBody::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "*"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "*, authorization"),
+        (ACCESS_CONTROL_MAX_AGE, "0"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
 async fn call(
     component: &Component,
     mut request: Request<WasiBody>,
@@ -154,14 +189,17 @@ async fn call(
 /// known.
 ///
 /// A request line of HTTP/1 that names an authority overrules `Host`, which is rewritten (RFC 9112, 3.2.2); over HTTP/2,
-/// where both come from the same pen, a difference is an error (RFC 9113, 8.3.1).
+/// where both come from the same pen, a difference is an error (RFC 9113, 8.3.1). An empty `Host` says that there is no
+/// name to tell (RFC 9112, 3.2).
 fn absolute<B>(mut request: Request<B>) -> Option<Request<B>> {
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     let mut hosts = request.headers().get_all(HOST).iter();
     let named = match (hosts.next(), hosts.next()) {
         (Some(_), Some(_)) => return None,
-        (Some(host), None) => Some(host.to_str().ok()?.parse::<Authority>().ok()?),
-        (None, _) => None,
+        (Some(host), None) if !host.is_empty() => {
+            Some(host.to_str().ok()?.parse::<Authority>().ok()?)
+        }
+        _ => None,
     };
     let can_contradict = request.version() >= Version::HTTP_2;
     let authority = match (named, parts.authority.take()) {
@@ -212,7 +250,10 @@ mod tests {
     fn the_host_header_completes_a_path() {
         let seen = |hosts: &[&str]| seen(Version::HTTP_11, "/cars?x=1", hosts);
         assert_eq!(seen(&["a:80"]), told("http://a:80/cars?x=1", "a:80"));
-        assert_eq!(seen(&[]), told("http://localhost/cars?x=1", "localhost"));
+        for none in [&[][..], &[""]] {
+            let localhost = told("http://localhost/cars?x=1", "localhost");
+            assert_eq!(seen(none), localhost, "{none:?}");
+        }
     }
 
     #[test]
