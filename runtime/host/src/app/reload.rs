@@ -192,6 +192,10 @@ async fn retire(generation: Arc<Generation>, workshop: Arc<parking_lot::Mutex<Wo
     let components = generation.components.values();
     components.for_each(|component| component.retire());
     tokio::time::sleep(generation.drain_time() + GRACE).await;
+    // A request that is still being received has its route already.
+    while Arc::strong_count(&generation) > 1 {
+        tokio::time::sleep(GRACE).await;
+    }
     let components = generation.components.values();
     components.for_each(|component| component.tidy());
     let number = generation.number;
