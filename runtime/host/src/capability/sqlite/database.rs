@@ -243,7 +243,10 @@ impl Session {
             Ok(connection.is_autocommit() && !connection.prepare_cached(statement)?.readonly())
         })?;
         let _turn = match takes_turn {
-            true => Some(self.database.writing.lock().await),
+            true => {
+                let turn = tokio::time::timeout_at(deadline.into(), self.database.writing.lock());
+                Some(turn.await.map_err(|_| Setback::Busy)?)
+            }
             false => None,
         };
         self.with(|connection| run(connection, statement, parameters, deadline))
