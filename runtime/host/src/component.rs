@@ -317,7 +317,9 @@ impl Component {
         if error.is::<ExpirationError>() || deadline <= Instant::now() {
             return self.late();
         }
-        if let Some(error) = error.downcast_ref::<InstantiationError<Call>>() {
+        if let Some(error) = error.downcast_ref::<InstantiationError<Call>>()
+            && !error.error.is::<wasmtime::Trap>()
+        {
             warn!(
                 component = self.id(),
                 request_id,

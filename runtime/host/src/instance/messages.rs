@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use wasmtime::component::InstancePre;
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, Trap};
 
 use super::population::{Life, Population};
 use super::{REUSE, in_time};
@@ -109,9 +109,12 @@ impl Shelf {
         let taken = tokio::time::timeout_at(deadline.into(), self.take()).await;
         let taken =
             taken.unwrap_or_else(|_| Err(wasmtime::format_err!("it did not start in time")));
-        let no_instance = |error: wasmtime::Error| Unhandled::NoInstance {
-            component: component(),
-            source: error.into(),
+        let no_instance = |error: wasmtime::Error| match error.is::<Trap>() {
+            true => failed(error),
+            false => Unhandled::NoInstance {
+                component: component(),
+                source: error.into(),
+            },
         };
         let mut resting = taken.map_err(no_instance)?;
         resting.store.data_mut().begin(call);
