@@ -111,7 +111,7 @@ fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
 /// Without an answer to that a page would not get to see when to come again.
 #[test]
 fn a_page_may_ask_a_full_house() {
-    let platform = small("reservation", "outside", BUSIER);
+    let platform = small("reservation", "outside", 2 * BUSIER);
     thread::scope(|scope| {
         for _ in 0..PLACES + QUEUE {
             scope.spawn(|| platform.get("/reservations").send());
