@@ -50,11 +50,12 @@ pub(super) struct Door {
     refused: [u64; Priority::ALL.len()],
 }
 
-/// How often a place becomes free while all are taken.
+/// How soon a place becomes free while all are taken.
 #[derive(Debug, Default)]
 struct Departures {
-    last: Option<Instant>,
-    /// The time from one to the next, on a moving average.
+    /// When the last place was taken, or given back and taken again.
+    since: Option<Instant>,
+    /// The time from there to the next departure, on a moving average.
     apart: Duration,
 }
 
@@ -118,6 +119,9 @@ impl Door {
         if self.running < self.concurrency {
             self.running += 1;
             self.admitted += 1;
+            if self.running >= self.concurrency {
+                self.departures.wait();
+            }
             return Entry::Admitted;
         }
         if let Some(running) = self.turn_away(priority) {
@@ -181,7 +185,9 @@ impl Door {
 
     /// A call ended: to whom its place goes, if anybody waits and it is still there.
     pub fn leave(&mut self) -> Option<Place> {
-        self.departures.note(self.running >= self.concurrency);
+        if self.running >= self.concurrency {
+            self.departures.note();
+        }
         self.running -= 1;
         self.admit_next()
     }
@@ -189,6 +195,7 @@ impl Door {
     /// There are more places now, or fewer: who gets one.
     pub fn resize(&mut self, concurrency: usize) -> Vec<Place> {
         self.concurrency = concurrency;
+        self.departures.since = None;
         std::iter::from_fn(|| self.admit_next()).collect()
     }
 
@@ -252,15 +259,16 @@ impl Door {
 // === impl Departures ===
 
 impl Departures {
-    fn note(&mut self, is_full: bool) {
+    /// The last place is taken.
+    fn wait(&mut self) {
+        self.since = Some(Instant::now());
+    }
+
+    /// One is given back.
+    fn note(&mut self) {
         let now = Instant::now();
-        let last = self.last.take();
-        if !is_full {
-            return;
-        }
-        self.last = Some(now);
-        if let Some(last) = last {
-            self.apart = self.apart * 7 / 8 + (now - last) / 8;
+        if let Some(since) = self.since.replace(now) {
+            self.apart = self.apart * 7 / 8 + (now - since) / 8;
         }
     }
 

@@ -322,6 +322,26 @@ async fn in_an_overload_of_slow_calls_somebody_waits_for_the_next_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_without_calls_makes_nobody_wait_in_an_overload() {
+    let bulkhead = bulkhead(1, 1);
+    for _ in 0..50 {
+        let running = bulkhead.acquire(Browsing).await.unwrap();
+        sleep(Duration::from_millis(1)).await;
+        drop(running);
+        sleep(WAIT).await;
+    }
+    let _running = bulkhead.acquire(Browsing).await.unwrap();
+    let _patient = queue_up(&bulkhead, Browsing);
+    assert_eq!(
+        reason(arrive(&bulkhead, Browsing).1),
+        Some(Reason::QueueFull)
+    );
+    let began = Instant::now();
+    assert!(bulkhead.acquire(Browsing).await.is_err());
+    assert!(began.elapsed() <= Duration::from_millis(10));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_would_be_refused_can_be_told_before_he_comes() {
     let bulkhead = bulkhead(1, 1);
     assert_eq!(bulkhead.turn_away(Browsing), None);
