@@ -133,6 +133,18 @@ async fn the_last_to_be_announced_is_the_present_one_however_long_an_observer_ta
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_few_calls_run_it_takes_more_than_one_window_to_let_in_another() {
+    let limit = limit(settings(4));
+    for _ in 0..4 {
+        together(&limit, 1, WINDOW / 2, Outcome::Answered).await;
+    }
+    for expected in [4, 5, 5, 6] {
+        together(&limit, limit.current(), WINDOW, Outcome::Answered).await;
+        assert_eq!(limit.current(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_shrinks_when_calls_take_too_long() {
     let limit = limit(settings(16));
     together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
