@@ -1,9 +1,12 @@
-//! The policies that the host understands and those that the README explains are the same.
+//! The policy keys that the host reads and those that `docs/src/policies.md` documents are the same.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use harness::{read, root};
+
+/// The page that documents the policy keys.
+const REFERENCE: &str = "docs/src/policies.md";
 
 /// How the host takes a key from a table, spaces aside: by one of these, and by nothing else.
 const TAKES: [&str; 6] = [
@@ -19,15 +22,18 @@ const TAKES: [&str; 6] = [
 const FORMS: [&str; 2] = ["stale", "component"];
 
 #[test]
-fn every_policy_has_a_row_in_the_readme_and_every_row_is_a_policy() {
+fn every_policy_key_is_documented_and_every_documented_key_exists() {
     let known = keys_of_the_host();
     // Were it fewer, the search would have gone blind.
     assert!(known.len() >= 45, "{known:?}");
-    let explained = keys_in_the_readme();
-    let missing: Vec<_> = known.difference(&explained).collect();
-    assert!(missing.is_empty(), "not in the README: {missing:?}");
-    let invented: Vec<_> = explained.difference(&known).collect();
-    assert!(invented.is_empty(), "unknown to the host: {invented:?}");
+    let documented = documented_keys();
+    let missing: Vec<_> = known.difference(&documented).collect();
+    assert!(missing.is_empty(), "no row in {REFERENCE}: {missing:?}");
+    let unknown: Vec<_> = documented.difference(&known).collect();
+    assert!(
+        unknown.is_empty(),
+        "{REFERENCE} documents keys that the host does not read: {unknown:?}"
+    );
 }
 
 fn keys_of_the_host() -> BTreeSet<String> {
@@ -60,13 +66,16 @@ fn taken_in(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What stands in the first column of a table.
-fn keys_in_the_readme() -> BTreeSet<String> {
-    let readme = read("README.md");
-    let policies = readme.split("\n## Policies\n").nth(1).unwrap_or_default();
-    let policies = policies.split("\n## ").next().unwrap_or_default();
-    let rows = policies
+/// The keys in the first column of each table: a cell that begins with a word in backticks.
+fn documented_keys() -> BTreeSet<String> {
+    let reference = read(REFERENCE);
+    let rows = reference
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
-    rows.map(|(key, _)| key.to_owned()).collect()
+    rows.map(|(cell, _)| cell.to_owned())
+        .filter(|cell| {
+            cell.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        })
+        .collect()
 }
