@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
 mod boundaries;
+mod documentation;
 mod events;
 mod manifest;
 mod policies;

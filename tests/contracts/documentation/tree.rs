@@ -1,0 +1,105 @@
+//! Sources: tests, flags, events and their consumers as the tree declares them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use harness::{read, root};
+
+pub fn is_event(word: &str) -> bool {
+    root()
+        .join(format!("tests/contracts/golden/{word}.json"))
+        .exists()
+}
+
+/// The contexts whose domain announces an event.
+pub fn publishers(event: &str) -> Vec<String> {
+    let announces = |context: &String| {
+        let domain = root().join("components").join(context).join("src/domain");
+        let mut sources = files(&domain, "rs").into_iter().map(|file| code(&file));
+        sources.any(|source| names(&source, &format!("Event::{event}")))
+    };
+    contexts().into_iter().filter(announces).collect()
+}
+
+/// The contexts that react to an event, and the view, which consumes all.
+pub fn consumers(event: &str) -> Vec<String> {
+    let words = event.chars().map(|letter| match letter.is_uppercase() {
+        true => format!("_{}", letter.to_lowercase()),
+        false => letter.to_string(),
+    });
+    let file: String = words.collect();
+    let file = format!("src/reactions/{}.rs", file.trim_start_matches('_'));
+    let reacts = |context: &String| {
+        let component = root().join("components").join(context);
+        context == "viewpage" || component.join(&file).exists()
+    };
+    contexts().into_iter().filter(reacts).collect()
+}
+
+/// The components in alphabetical order.
+pub fn contexts() -> BTreeSet<String> {
+    let folders = fs::read_dir(root().join("components"))
+        .into_iter()
+        .flatten();
+    let names = folders.flatten().map(|entry| entry.file_name());
+    names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// Whether a source names exactly this, and not only something that begins so.
+pub fn names(source: &str, name: &str) -> bool {
+    let mut rest = source.split(name).skip(1);
+    rest.any(|rest| !rest.starts_with(|letter: char| letter.is_alphanumeric()))
+}
+
+pub fn defines(file: &Path, module: &str, test: &str) -> bool {
+    let is_module = file.file_stem().is_some_and(|stem| stem == module);
+    is_module && read(file).contains(&format!("fn {test}("))
+}
+
+/// The flags that the fields of this file declare for the command line.
+pub fn flags(file: &Path) -> Vec<String> {
+    let code = code(file);
+    let declared = code.split("#[arg(").skip(1).filter_map(|rest| {
+        let (attribute, field) = rest.split_once(")]")?;
+        let mut settings = attribute.split(',').map(str::trim);
+        let setting = settings.find(|setting| setting.starts_with("long"))?;
+        let field = field.trim_start().trim_start_matches("pub ");
+        Some(match setting.split_once('"') {
+            Some((_, name)) => name.trim_end_matches('"').to_owned(),
+            None => field.split(':').next()?.replace('_', "-"),
+        })
+    });
+    declared.collect()
+}
+
+/// The text of a source file without its unit tests.
+pub fn code(file: &Path) -> String {
+    if file.file_stem().is_some_and(|stem| stem == "tests") {
+        return String::new();
+    }
+    let text = read(file);
+    let code = text.split("#[cfg(test)]\nmod tests {").next();
+    code.unwrap_or_default().to_owned()
+}
+
+/// What stands between each `begin` and the next `end`.
+pub fn between(text: &str, begin: &str, end: char) -> Vec<String> {
+    let rest = text.split(begin).skip(1);
+    rest.filter_map(|rest| Some(rest.split_once(end)?.0.to_owned()))
+        .collect()
+}
+
+/// All files below a folder with this extension.
+pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let found = entries.flat_map(|entry| match entry.path() {
+        path if path.is_dir() => files(&path, extension),
+        path => vec![path],
+    });
+    found
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect()
+}
