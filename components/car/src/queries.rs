@@ -5,7 +5,7 @@ use crate::{
     domain::{Car, Refusal},
 };
 use events::CarId;
-use kit::{ChangeError, Lead, Platform, Versioned, http::paging::Page, listing};
+use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
 use std::cmp::Ordering;
 
 /// The columns that a list of cars can be sorted by.
@@ -36,16 +36,16 @@ pub async fn cars<P: Platform>(
     fleet: &Fleet<P>,
     page: &Page,
 ) -> Result<(Vec<Car>, u64), ChangeError<Refusal>> {
-    let lead = async |number| {
+    let look_up = async |number| {
         let car = fleet.find::<Refusal>(CarId(number)).await?;
         Ok(match car.map(|car| car.state) {
             // Deleted, but a crash kept its number in the pages.
-            Some(Car::Gone { .. }) => Lead::Nowhere,
-            Some(car) => Lead::To(car),
-            None => Lead::NotYet,
+            Some(Car::Gone { .. }) => Lookup::Deleted,
+            Some(car) => Lookup::Found(car),
+            None => Lookup::Missing,
         })
     };
-    listing::list(&fleet.platform, page, "carId", lead, compare).await
+    listing::list(&fleet.platform, page, "carId", look_up, compare).await
 }
 
 fn compare(column: &str, one: &Car, other: &Car) -> Ordering {

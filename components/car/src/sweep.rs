@@ -21,10 +21,10 @@ pub struct Swept {
 /// The store's or the log's silence, as text: the next sweep tries again.
 pub async fn sweep<P: Platform>(fleet: &Fleet<P>) -> Result<Swept, String> {
     let outbox = outbox::sweep(&fleet.platform, CAR_STREAM).await?;
-    let leads = async |number| -> Result<bool, ChangeError<Infallible>> {
+    let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
         Ok(fleet.find(CarId(number)).await?.is_some())
     };
-    let retired = lost::sweep(&fleet.platform, leads).await;
+    let retired = lost::sweep(&fleet.platform, exists).await;
     let retired = retired.map_err(|error| error.to_string())?;
     Ok(Swept { outbox, retired })
 }

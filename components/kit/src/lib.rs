@@ -22,7 +22,7 @@ pub mod store;
 
 pub use aggregate::{Aggregates, ChangeError, Decision, Persistent, Versioned};
 pub use breaker::{Breaker, CutOff};
-pub use listing::Lead;
+pub use listing::Lookup;
 pub use origin::Origin;
 pub use platform::{LogError, Platform};
 pub use store::{Store, StoreError, Swap};

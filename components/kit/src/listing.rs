@@ -16,22 +16,22 @@ const READS: usize = 16;
 
 /// Where a number leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lead<T> {
+pub enum Lookup<T> {
     /// To this.
-    To(T),
+    Found(T),
     /// To nothing, and never will.
-    Nowhere,
+    Deleted,
     /// To nothing yet: it is being made at this very moment, or a crash took the number.
-    NotYet,
+    Missing,
 }
 
-impl<T> Lead<T> {
+impl<T> Lookup<T> {
     /// The same lead to something made of what it leads to.
-    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Lead<U> {
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Lookup<U> {
         match self {
-            Self::To(there) => Lead::To(make(there)),
-            Self::Nowhere => Lead::Nowhere,
-            Self::NotYet => Lead::NotYet,
+            Self::Found(row) => Lookup::Found(make(row)),
+            Self::Deleted => Lookup::Deleted,
+            Self::Missing => Lookup::Missing,
         }
     }
 }
@@ -47,17 +47,17 @@ pub async fn list<P: Platform, T, E: From<StoreError>>(
     platform: &P,
     page: &Page,
     id: &str,
-    lead: impl AsyncFn(u64) -> Result<Lead<T>, E>,
+    look_up: impl AsyncFn(u64) -> Result<Lookup<T>, E>,
     compare: impl Fn(&str, &T, &T) -> Ordering,
 ) -> Result<(Vec<T>, u64), E> {
     let numbers = numbering::numbers(platform).await?;
     if page.sort.first().is_none_or(|sort| sort.column == id) {
         let descending = page.sort.first().is_some_and(|sort| sort.descending);
         let of_page = numbers.page(page.offset(), page.size, descending);
-        let rows = read(platform, of_page, lead).await?;
+        let rows = read(platform, of_page, look_up).await?;
         return Ok((rows.into_iter().map(|row| row.1).collect(), numbers.count()));
     }
-    let mut rows = read(platform, numbers.ascending().collect(), lead).await?;
+    let mut rows = read(platform, numbers.ascending().collect(), look_up).await?;
     let total = rows.len() as u64;
     rows.sort_by(|one, other| order(page, id, &compare, one, other));
     let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
@@ -70,20 +70,20 @@ pub async fn list<P: Platform, T, E: From<StoreError>>(
 async fn read<P: Platform, T, E: From<StoreError>>(
     platform: &P,
     numbers: Vec<u64>,
-    lead: impl AsyncFn(u64) -> Result<Lead<T>, E>,
+    look_up: impl AsyncFn(u64) -> Result<Lookup<T>, E>,
 ) -> Result<Vec<(u64, T)>, E> {
-    let mut leads = stream::iter(numbers)
-        .map(async |number| Ok::<_, E>((number, lead(number).await?)))
+    let mut lookups = stream::iter(numbers)
+        .map(async |number| Ok::<_, E>((number, look_up(number).await?)))
         .buffered(READS);
     let mut rows = Vec::new();
-    while let Some((number, lead)) = leads.try_next().await? {
-        match lead {
-            Lead::To(row) => rows.push((number, row)),
+    while let Some((number, lookup)) = lookups.try_next().await? {
+        match lookup {
+            Lookup::Found(row) => rows.push((number, row)),
             // Should this fail, the next list that meets the number does it.
-            Lead::Nowhere => {
+            Lookup::Deleted => {
                 let _ = numbering::retire(platform, number).await;
             }
-            Lead::NotYet => {
+            Lookup::Missing => {
                 let _ = lost::suspect(platform, number).await;
             }
         }

@@ -8,7 +8,7 @@
 use crate::domain::{Message, Occasion};
 use events::{CarId, MessageId, ReservationId, Timestamp};
 use kit::{
-    Aggregates, ChangeError, Decision, Lead, Origin, Persistent, Platform, Store, StoreError,
+    Aggregates, ChangeError, Decision, Lookup, Origin, Persistent, Platform, Store, StoreError,
     Versioned, claim, numbering,
 };
 use serde::{Deserialize, Serialize};
@@ -71,16 +71,16 @@ impl<P: Platform> Messages<P> {
     pub(crate) async fn follow<R>(
         &self,
         number: MessageId,
-    ) -> Result<Lead<Versioned<Message>>, ChangeError<R>> {
+    ) -> Result<Lookup<Versioned<Message>>, ChangeError<R>> {
         let pointer = self.platform.state().get(&pointer(number)).await?;
         let Some(key) = pointer.and_then(|key| String::from_utf8(key).ok()) else {
-            return Ok(Lead::NotYet);
+            return Ok(Lookup::Missing);
         };
         let message: Option<Versioned<Message>> = self.aggregates().load(&key).await?;
         Ok(match message {
-            None => Lead::NotYet,
-            Some(message) if message.state.id == number => Lead::To(message),
-            Some(_) => Lead::Nowhere,
+            None => Lookup::Missing,
+            Some(message) if message.state.id == number => Lookup::Found(message),
+            Some(_) => Lookup::Deleted,
         })
     }
 

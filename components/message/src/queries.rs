@@ -2,7 +2,7 @@
 
 use crate::{Messages, domain::Message};
 use events::MessageId;
-use kit::{ChangeError, Lead, Platform, Versioned, http::paging::Page, listing};
+use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
 use std::cmp::Ordering;
 
 /// The columns that a list of messages can be sorted by.
@@ -22,8 +22,8 @@ pub async fn message<P: Platform>(
     id: MessageId,
 ) -> Result<Versioned<Message>, ChangeError<UnknownMessage>> {
     match messages.follow(id).await? {
-        Lead::To(message) => Ok(message),
-        Lead::Nowhere | Lead::NotYet => Err(ChangeError::Refused(UnknownMessage(id))),
+        Lookup::Found(message) => Ok(message),
+        Lookup::Deleted | Lookup::Missing => Err(ChangeError::Refused(UnknownMessage(id))),
     }
 }
 
@@ -36,11 +36,11 @@ pub async fn messages<P: Platform>(
     messages: &Messages<P>,
     page: &Page,
 ) -> Result<(Vec<Message>, u64), ChangeError<UnknownMessage>> {
-    let lead = async |number| {
-        let lead = messages.follow::<UnknownMessage>(MessageId(number)).await?;
-        Ok(lead.map(|message| message.state))
+    let look_up = async |number| {
+        let lookup = messages.follow::<UnknownMessage>(MessageId(number)).await?;
+        Ok(lookup.map(|message| message.state))
     };
-    listing::list(&messages.platform, page, "msgId", lead, compare).await
+    listing::list(&messages.platform, page, "msgId", look_up, compare).await
 }
 
 fn compare(column: &str, one: &Message, other: &Message) -> Ordering {

@@ -3,7 +3,7 @@
 
 use crate::Messages;
 use events::MessageId;
-use kit::{ChangeError, Lead, Platform, numbering::lost};
+use kit::{ChangeError, Lookup, Platform, numbering::lost};
 use std::convert::Infallible;
 
 /// Takes numbers that no message will have out of every page, and returns how many they were.
@@ -12,13 +12,13 @@ use std::convert::Infallible;
 ///
 /// The store's silence, as text: the next sweep tries again.
 pub async fn sweep<P: Platform>(messages: &Messages<P>) -> Result<usize, String> {
-    let leads = async |number| -> Result<bool, ChangeError<Infallible>> {
+    let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
         Ok(matches!(
             messages.follow(MessageId(number)).await?,
-            Lead::To(_)
+            Lookup::Found(_)
         ))
     };
-    lost::sweep(&messages.platform, leads)
+    lost::sweep(&messages.platform, exists)
         .await
         .map_err(|error| error.to_string())
 }

@@ -8,7 +8,7 @@
 use crate::domain::{Order, Payment, Receipt};
 use events::{CarId, PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
-    Aggregates, ChangeError, Decision, Lead, Origin, Persistent, Platform, Store, StoreError,
+    Aggregates, ChangeError, Decision, Lookup, Origin, Persistent, Platform, Store, StoreError,
     Versioned, claim, numbering,
 };
 use serde::{Deserialize, Serialize};
@@ -76,17 +76,17 @@ impl<P: Platform, G> Payments<P, G> {
     pub(crate) async fn follow<R>(
         &self,
         number: PaymentId,
-    ) -> Result<Lead<Versioned<Payment>>, ChangeError<R>> {
+    ) -> Result<Lookup<Versioned<Payment>>, ChangeError<R>> {
         let pointer = self.platform.state().get(&pointer(number)).await?;
         let id = pointer.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
         let Some(id) = id else {
-            return Ok(Lead::NotYet);
+            return Ok(Lookup::Missing);
         };
         Ok(match self.find(id).await? {
-            None => Lead::NotYet,
+            None => Lookup::Missing,
             Some(payment) => match payment.state.receipt() {
-                Some(receipt) if receipt.id == number => Lead::To(payment),
-                _ => Lead::Nowhere,
+                Some(receipt) if receipt.id == number => Lookup::Found(payment),
+                _ => Lookup::Deleted,
             },
         })
     }

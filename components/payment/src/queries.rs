@@ -5,7 +5,7 @@ use crate::{
     domain::{Payment, Receipt, Refusal},
 };
 use events::{PaymentId, ReservationId};
-use kit::{ChangeError, Lead, Platform, Versioned, http::paging::Page, listing};
+use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
 use std::cmp::Ordering;
 
 /// The columns that a list of payments can be sorted by.
@@ -32,8 +32,8 @@ pub async fn payment<P: Platform, G>(
     id: PaymentId,
 ) -> Result<Row, ChangeError<Refusal>> {
     let row = match payments.follow(id).await? {
-        Lead::To(payment) => row(&payment),
-        Lead::Nowhere | Lead::NotYet => None,
+        Lookup::Found(payment) => row(&payment),
+        Lookup::Deleted | Lookup::Missing => None,
     };
     row.ok_or(ChangeError::Refused(Refusal::Unknown(id)))
 }
@@ -59,15 +59,15 @@ pub async fn payments<P: Platform, G>(
     payments: &Payments<P, G>,
     page: &Page,
 ) -> Result<(Vec<Row>, u64), ChangeError<Refusal>> {
-    let lead = async |number| {
-        let lead = payments.follow::<Refusal>(PaymentId(number)).await?;
-        Ok(match lead {
-            Lead::To(payment) => row(&payment).map_or(Lead::Nowhere, Lead::To),
-            Lead::Nowhere => Lead::Nowhere,
-            Lead::NotYet => Lead::NotYet,
+    let look_up = async |number| {
+        let lookup = payments.follow::<Refusal>(PaymentId(number)).await?;
+        Ok(match lookup {
+            Lookup::Found(payment) => row(&payment).map_or(Lookup::Deleted, Lookup::Found),
+            Lookup::Deleted => Lookup::Deleted,
+            Lookup::Missing => Lookup::Missing,
         })
     };
-    listing::list(&payments.platform, page, "payId", lead, compare).await
+    listing::list(&payments.platform, page, "payId", look_up, compare).await
 }
 
 fn row(payment: &Versioned<Payment>) -> Option<Row> {

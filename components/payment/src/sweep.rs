@@ -4,7 +4,7 @@
 use crate::{Payments, commands, domain::Payment, ports::Gateway, todo, todo::Todo};
 use events::{PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
-    ChangeError, Lead, Platform, StoreError,
+    ChangeError, Lookup, Platform, StoreError,
     numbering::lost,
     outbox::{self, LEFT_OVER_AFTER},
 };
@@ -41,13 +41,13 @@ pub async fn sweep<P: Platform, G: Gateway>(payments: &Payments<P, G>) -> Result
     settle_all(payments, &mut swept)
         .await
         .map_err(|error| error.to_string())?;
-    let leads = async |number| -> Result<bool, ChangeError<Infallible>> {
+    let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
         Ok(matches!(
             payments.follow(PaymentId(number)).await?,
-            Lead::To(_)
+            Lookup::Found(_)
         ))
     };
-    let retired = lost::sweep(platform, leads).await;
+    let retired = lost::sweep(platform, exists).await;
     swept.retired = retired.map_err(|error| error.to_string())?;
     Ok(swept)
 }

@@ -6,7 +6,7 @@ use crate::{
     domain::{Refusal, Reservation},
 };
 use events::ReservationId;
-use kit::{ChangeError, Lead, Platform, Versioned, http::paging::Page, listing};
+use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
 use std::cmp::Ordering;
 
 /// The columns that a list of reservations can be sorted by.
@@ -34,11 +34,11 @@ pub async fn reservations<P: Platform, C, Y>(
     desk: &Desk<P, C, Y>,
     page: &Page,
 ) -> Result<(Vec<Reservation>, u64), ChangeError<Refusal>> {
-    let lead = async |number| {
+    let look_up = async |number| {
         let found = desk.find::<Refusal>(ReservationId(number)).await?;
-        Ok(found.map_or(Lead::NotYet, |found| Lead::To(found.state)))
+        Ok(found.map_or(Lookup::Missing, |found| Lookup::Found(found.state)))
     };
-    listing::list(&desk.platform, page, "rsvId", lead, compare).await
+    listing::list(&desk.platform, page, "rsvId", look_up, compare).await
 }
 
 fn compare(column: &str, one: &Reservation, other: &Reservation) -> Ordering {

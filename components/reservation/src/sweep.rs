@@ -64,10 +64,10 @@ pub async fn sweep<P: Platform, C: Cars, Y: Payments>(
     swept.expired = idempotency::sweep(&desk.platform)
         .await
         .map_err(|e| e.to_string())?;
-    let leads = async |number| -> Result<bool, ChangeError<Refusal>> {
+    let exists = async |number| -> Result<bool, ChangeError<Refusal>> {
         Ok(desk.find::<Refusal>(ReservationId(number)).await?.is_some())
     };
-    let retired = lost::sweep(&desk.platform, leads).await;
+    let retired = lost::sweep(&desk.platform, exists).await;
     swept.retired = retired.map_err(|error| error.to_string())?;
     Ok(swept)
 }
