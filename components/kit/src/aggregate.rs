@@ -8,7 +8,7 @@
 //! Whether a swap took place is decided by reading back, never by what the provider says: if our
 //! commit id stands in the value, it did.
 
-use crate::{Origin, Platform, Store, StoreError, Swap, outbox};
+use crate::{Origin, Platform, Store, StoreError, SwapOutcome, outbox};
 use events::{CloudEvent, Event, SPEC_VERSION, Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
@@ -187,7 +187,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         let mut unanswered = false;
         let mut tried: Option<(Versioned<A>, Vec<CloudEvent>, O)> = None;
         for attempt in 0..ATTEMPTS {
-            let (bytes, ticket) = self.platform.state().begin(key).await?;
+            let (bytes, token) = self.platform.state().get_for_swap(key).await?;
             let stored = decode::<A, R>(key, bytes.as_deref())?;
             if let Some((now, events, output)) = tried.take_if(|_| holds(stored.as_ref(), &commit))
             {
@@ -235,10 +235,12 @@ impl<'a, P: Platform> Aggregates<'a, P> {
                 state: state.to_record(),
             });
             let now = Versioned { version, state };
-            match self.platform.state().swap(ticket, &value).await {
-                Ok(Swap::Done) => return Ok(Changed::committed(now, output, intent, events)),
+            match self.platform.state().compare_and_swap(token, &value).await {
+                Ok(SwapOutcome::Written) => {
+                    return Ok(Changed::committed(now, output, intent, events));
+                }
                 // Refused or no answer: only reading back tells.
-                Ok(Swap::Refused) => {}
+                Ok(SwapOutcome::Conflict) => {}
                 // It may even land later, so its intent must then stand.
                 Err(_) => unanswered = true,
             }

@@ -9,7 +9,7 @@
 //! and a lost swap loses what one call had to say. Nobody is refused for long: the open time is
 //! bounded, and whoever comes after it is a probe, sweeps included.
 
-use crate::{Platform, Store, Swap};
+use crate::{Platform, Store, SwapOutcome};
 use resilience::breaker::{Config, Machine, Memo, OpenTime, Outcome, Settings, Ticket, WindowSize};
 use std::time::Duration;
 
@@ -109,12 +109,12 @@ impl<P: Platform> Breaker<P> {
     ) -> Option<(T, Machine)> {
         let state = self.platform.state();
         for _ in 0..TRIES {
-            let (value, ticket) = state.begin(&self.key).await.ok()?;
+            let (value, token) = state.get_for_swap(&self.key).await.ok()?;
             let mut machine = self.machine(value.as_deref(), self.seed());
             let output = change(&mut machine, self.now());
             let memo = serde_json::to_vec(&machine.memo()).ok()?;
             let is_written = value.as_ref() == Some(&memo)
-                || state.swap(ticket, &memo).await.ok()? == Swap::Done
+                || state.compare_and_swap(token, &memo).await.ok()? == SwapOutcome::Written
                 // A provider may deny what it did.
                 || state.get(&self.key).await.ok()?.as_ref() == Some(&memo);
             if is_written {

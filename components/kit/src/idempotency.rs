@@ -6,7 +6,7 @@
 //! a sweep drops the expired ones without searching.
 
 use crate::{
-    Platform, Store, StoreError, Swap,
+    Platform, Store, StoreError, SwapOutcome,
     claim::{claim, release},
     http::{Problem, Request, Response},
 };
@@ -133,7 +133,7 @@ impl Key {
         let token = platform.unique();
         let mut creates = false;
         for _ in 0..16 {
-            let (value, swap) = platform.state().begin(&self.record).await?;
+            let (value, cas) = platform.state().get_for_swap(&self.record).await?;
             let found = value.as_deref().map(decode).transpose()?;
             if let Some(record) = found.as_ref().filter(|record| record.token == token) {
                 // The swap before did happen, whatever the provider said.
@@ -156,7 +156,12 @@ impl Key {
                 numbered,
                 answer: None,
             };
-            if platform.state().swap(swap, &encode(&record)?).await? == Swap::Done {
+            if platform
+                .state()
+                .compare_and_swap(cas, &encode(&record)?)
+                .await?
+                == SwapOutcome::Written
+            {
                 return self.take(platform, &record, creates).await;
             }
         }
@@ -276,7 +281,7 @@ impl Ticket {
             answer,
         })?;
         for _ in 0..16 {
-            let (value, swap) = platform.state().begin(&self.record).await?;
+            let (value, cas) = platform.state().get_for_swap(&self.record).await?;
             if value.as_ref() == Some(&ours) {
                 // The swap before did happen, whatever the provider said.
                 return Ok(true);
@@ -285,7 +290,7 @@ impl Ticket {
             if found.is_none_or(|record| record.token != self.token) {
                 return Ok(false);
             }
-            if platform.state().swap(swap, &ours).await? == Swap::Done {
+            if platform.state().compare_and_swap(cas, &ours).await? == SwapOutcome::Written {
                 return Ok(true);
             }
         }

@@ -25,4 +25,4 @@ pub use breaker::{Breaker, CutOff};
 pub use listing::Lookup;
 pub use origin::Origin;
 pub use platform::{LogError, Platform};
-pub use store::{Store, StoreError, Swap};
+pub use store::{Store, StoreError, SwapOutcome};

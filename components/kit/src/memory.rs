@@ -4,7 +4,7 @@
 //! exactly when the value is unchanged, and appended events keep their order. Time stands still
 //! until somebody moves it, or looks at a clock that ticks.
 
-use crate::{LogError, Platform, Store, StoreError, Swap};
+use crate::{LogError, Platform, Store, StoreError, SwapOutcome};
 use events::{CloudEvent, Timestamp};
 use std::{
     cell::{Cell, RefCell},
@@ -25,12 +25,12 @@ pub struct MemoryStore {
     pub denies_swaps: Cell<bool>,
     /// Leaves the next swap unanswered, and does it only when the next one comes.
     pub delays_swap: Cell<bool>,
-    delayed: RefCell<Option<(MemoryTicket, Vec<u8>)>>,
+    delayed: RefCell<Option<(MemoryCasToken, Vec<u8>)>>,
 }
 
 /// What the twin of `begin` remembers.
 #[derive(Debug)]
-pub struct MemoryTicket {
+pub struct MemoryCasToken {
     key: String,
     seen: Option<Vec<u8>>,
 }
@@ -86,18 +86,18 @@ impl MemoryStore {
         }
     }
 
-    fn compare_and_swap(&self, ticket: MemoryTicket, value: &[u8]) -> bool {
+    fn swap_if_unchanged(&self, token: MemoryCasToken, value: &[u8]) -> bool {
         let mut values = self.values.borrow_mut();
-        let is_unchanged = values.get(&ticket.key) == ticket.seen.as_ref();
+        let is_unchanged = values.get(&token.key) == token.seen.as_ref();
         if is_unchanged {
-            values.insert(ticket.key, value.into());
+            values.insert(token.key, value.into());
         }
         is_unchanged
     }
 }
 
 impl Store for MemoryStore {
-    type Ticket = MemoryTicket;
+    type CasToken = MemoryCasToken;
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.call()?;
@@ -135,27 +135,34 @@ impl Store for MemoryStore {
         Ok(self.values.borrow().keys().cloned().collect())
     }
 
-    async fn begin(&self, key: &str) -> Result<(Option<Vec<u8>>, MemoryTicket), StoreError> {
+    async fn get_for_swap(
+        &self,
+        key: &str,
+    ) -> Result<(Option<Vec<u8>>, MemoryCasToken), StoreError> {
         let seen = self.get(key).await?;
-        let ticket = MemoryTicket {
+        let token = MemoryCasToken {
             key: key.into(),
             seen: seen.clone(),
         };
-        Ok((seen, ticket))
+        Ok((seen, token))
     }
 
-    async fn swap(&self, ticket: MemoryTicket, value: &[u8]) -> Result<Swap, StoreError> {
+    async fn compare_and_swap(
+        &self,
+        token: MemoryCasToken,
+        value: &[u8],
+    ) -> Result<SwapOutcome, StoreError> {
         self.call()?;
         if self.delays_swap.take() {
-            self.delayed.replace(Some((ticket, value.into())));
+            self.delayed.replace(Some((token, value.into())));
             return Err(StoreError("slow".into()));
         }
-        if let Some((ticket, value)) = self.delayed.take() {
-            self.compare_and_swap(ticket, &value);
+        if let Some((token, value)) = self.delayed.take() {
+            self.swap_if_unchanged(token, &value);
         }
-        match self.compare_and_swap(ticket, value) && !self.denies_swaps.get() {
-            true => Ok(Swap::Done),
-            false => Ok(Swap::Refused),
+        match self.swap_if_unchanged(token, value) && !self.denies_swaps.get() {
+            true => Ok(SwapOutcome::Written),
+            false => Ok(SwapOutcome::Conflict),
         }
     }
 }

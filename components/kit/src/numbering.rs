@@ -7,7 +7,7 @@
 
 pub mod lost;
 
-use crate::{Platform, Store, StoreError, Swap};
+use crate::{Platform, Store, StoreError, SwapOutcome};
 use serde::{Deserialize, Serialize};
 
 const IDS: &str = "ids";
@@ -42,13 +42,13 @@ pub async fn allocate<P: Platform>(platform: &P) -> Result<u64, StoreError> {
 /// The store's silence, or too much contention.
 pub async fn retire<P: Platform>(platform: &P, number: u64) -> Result<(), StoreError> {
     for _ in 0..64 {
-        let (value, ticket) = platform.state().begin(VOID).await?;
+        let (value, token) = platform.state().get_for_swap(VOID).await?;
         let mut void = decode(value.as_deref())?;
         if !void.insert(number) {
             return Ok(());
         }
         let value = serde_json::to_vec(&void).map_err(|e| StoreError(e.to_string()))?;
-        if platform.state().swap(ticket, &value).await? == Swap::Done {
+        if platform.state().compare_and_swap(token, &value).await? == SwapOutcome::Written {
             return Ok(());
         }
         // Refused may be untrue; the next reading tells.

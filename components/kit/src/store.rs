@@ -15,20 +15,20 @@ pub struct StoreError(pub String);
 
 /// The outcome of a compare-and-swap, as the provider reports it.
 ///
-/// `Refused` may be a lie: Spin's Redis provider always says so, also when it wrote. Only reading
+/// `Conflict` may be a lie: Spin's Redis provider always says so, also when it wrote. Only reading
 /// back tells, which is why every stored value carries its commit id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Swap {
+pub enum SwapOutcome {
     /// The value was written.
-    Done,
+    Written,
     /// The provider says that the value had changed meanwhile.
-    Refused,
+    Conflict,
 }
 
 /// One labelled store.
 pub trait Store {
     /// Remembers what a key held, for the swap that follows.
-    type Ticket;
+    type CasToken;
 
     /// The value of `key`, if any.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
@@ -43,7 +43,14 @@ pub trait Store {
     /// Every key of the store: for sweeps of small stores only, never in a request's path.
     async fn keys(&self) -> Result<Vec<String>, StoreError>;
     /// Reads `key` with the intention to swap it.
-    async fn begin(&self, key: &str) -> Result<(Option<Vec<u8>>, Self::Ticket), StoreError>;
+    async fn get_for_swap(
+        &self,
+        key: &str,
+    ) -> Result<(Option<Vec<u8>>, Self::CasToken), StoreError>;
     /// Writes `value` if the key still holds what `begin` saw.
-    async fn swap(&self, ticket: Self::Ticket, value: &[u8]) -> Result<Swap, StoreError>;
+    async fn compare_and_swap(
+        &self,
+        token: Self::CasToken,
+        value: &[u8],
+    ) -> Result<SwapOutcome, StoreError>;
 }

@@ -4,8 +4,8 @@
 use super::Context;
 use crate::{defects::Defect, weather::Fate, world::World};
 use kit::{
-    Store, StoreError, Swap,
-    memory::{MemoryStore, MemoryTicket},
+    Store, StoreError, SwapOutcome,
+    memory::{MemoryCasToken, MemoryStore},
 };
 use std::{
     cell::RefCell,
@@ -33,16 +33,16 @@ pub struct SimStore {
 type Replaced = (String, Option<Vec<u8>>);
 
 /// What is remembered for a swap.
-pub struct SimTicket {
+pub struct SimCasToken {
     key: String,
-    ticket: MemoryTicket,
+    token: MemoryCasToken,
 }
 
 /// A call that changes something.
 enum Change {
     Set(Vec<u8>),
     Delete,
-    Swap(MemoryTicket, Vec<u8>),
+    Swap(MemoryCasToken, Vec<u8>),
 }
 
 /// The outcome of a future that does not wait.
@@ -105,7 +105,12 @@ impl SimStore {
         }
     }
 
-    async fn change(&self, verb: &str, key: &str, change: Change) -> Result<Swap, StoreError> {
+    async fn change(
+        &self,
+        verb: &str,
+        key: &str,
+        change: Change,
+    ) -> Result<SwapOutcome, StoreError> {
         match self.turn(verb, key).await {
             Fate::Works => self.apply(key, change),
             Fate::Fails => Err(silence()),
@@ -123,28 +128,28 @@ impl SimStore {
         }
     }
 
-    fn apply(&self, key: &str, change: Change) -> Result<Swap, StoreError> {
+    fn apply(&self, key: &str, change: Change) -> Result<SwapOutcome, StoreError> {
         if self.forgets(key, &change) {
-            return Ok(Swap::Done);
+            return Ok(SwapOutcome::Written);
         }
         let before = now(self.values.get(key))?;
         let outcome = match change {
             Change::Set(value) => {
                 now(self.values.set(key, &value))?;
                 self.witness(key, &value);
-                Swap::Done
+                SwapOutcome::Written
             }
             Change::Delete => {
                 now(self.values.delete(key))?;
-                Swap::Done
+                SwapOutcome::Written
             }
             Change::Swap(_, value) if self.overwrites(key) => {
                 now(self.values.set(key, &value))?;
                 self.witness(key, &value);
-                Swap::Done
+                SwapOutcome::Written
             }
-            Change::Swap(ticket, value) => {
-                let outcome = now(self.values.swap(ticket, &value))?;
+            Change::Swap(token, value) => {
+                let outcome = now(self.values.compare_and_swap(token, &value))?;
                 // The provider may deny what it did.
                 if before.as_ref() != Some(&value)
                     && now(self.values.get(key))?.as_ref() == Some(&value)
@@ -206,7 +211,7 @@ impl SimStore {
 }
 
 impl Store for SimStore {
-    type Ticket = SimTicket;
+    type CasToken = SimCasToken;
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.look("get", key).await?;
@@ -249,19 +254,23 @@ impl Store for SimStore {
         Ok(keys)
     }
 
-    async fn begin(&self, key: &str) -> Result<(Option<Vec<u8>>, SimTicket), StoreError> {
+    async fn get_for_swap(&self, key: &str) -> Result<(Option<Vec<u8>>, SimCasToken), StoreError> {
         self.look("begin", key).await?;
-        let (value, ticket) = now(self.values.begin(key))?;
-        let ticket = SimTicket {
+        let (value, token) = now(self.values.get_for_swap(key))?;
+        let token = SimCasToken {
             key: key.into(),
-            ticket,
+            token,
         };
-        Ok((value.filter(|_| !self.hides(key)), ticket))
+        Ok((value.filter(|_| !self.hides(key)), token))
     }
 
-    async fn swap(&self, ticket: SimTicket, value: &[u8]) -> Result<Swap, StoreError> {
-        let change = Change::Swap(ticket.ticket, value.to_vec());
-        self.change("swap", &ticket.key, change).await
+    async fn compare_and_swap(
+        &self,
+        token: SimCasToken,
+        value: &[u8],
+    ) -> Result<SwapOutcome, StoreError> {
+        let change = Change::Swap(token.token, value.to_vec());
+        self.change("swap", &token.key, change).await
     }
 }
 

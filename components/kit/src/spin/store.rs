@@ -2,7 +2,7 @@
 //! of the instance can overtake, and the atomic ones over `wasi:keyvalue`.
 
 use super::within;
-use crate::{Store, StoreError, Swap};
+use crate::{Store, StoreError, SwapOutcome};
 use spin_sdk::{
     experimental::wasi::keyvalue::{
         atomics::{self, Cas, CasError},
@@ -51,7 +51,7 @@ impl SpinStore {
 }
 
 impl Store for SpinStore {
-    type Ticket = Cas;
+    type CasToken = Cas;
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         bounded(self.plain().await?.get(key)).await
@@ -89,16 +89,16 @@ impl Store for SpinStore {
         }
     }
 
-    async fn begin(&self, key: &str) -> Result<(Option<Vec<u8>>, Cas), StoreError> {
+    async fn get_for_swap(&self, key: &str) -> Result<(Option<Vec<u8>>, Cas), StoreError> {
         let cas = Cas::new(self.atomic()?, key).map_err(failed)?;
         let current = cas.current().map_err(failed)?;
         Ok((current, cas))
     }
 
-    async fn swap(&self, ticket: Cas, value: &[u8]) -> Result<Swap, StoreError> {
-        match atomics::swap(ticket, value) {
-            Ok(()) => Ok(Swap::Done),
-            Err(CasError::CasFailed(_)) => Ok(Swap::Refused),
+    async fn compare_and_swap(&self, token: Cas, value: &[u8]) -> Result<SwapOutcome, StoreError> {
+        match atomics::swap(token, value) {
+            Ok(()) => Ok(SwapOutcome::Written),
+            Err(CasError::CasFailed(_)) => Ok(SwapOutcome::Conflict),
             Err(CasError::StoreError(error)) => Err(failed(error)),
         }
     }
