@@ -30,7 +30,7 @@ enum Resource {
 /// Answers one request.
 pub async fn answer<P: Platform>(fleet: &Fleet<P>, request: Request) -> Response {
     http::serve(request, route, async |resource, request| {
-        let origin = Origin::of_request(request.headers(), &fleet.platform.unique());
+        let origin = Origin::of_request(request.headers(), &fleet.platform.unique_id());
         let call = Call {
             fleet,
             origin,

@@ -179,7 +179,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         origin: &Origin,
         mut decide: impl FnMut(Option<&Versioned<A>>) -> Result<Decision<A, O>, R>,
     ) -> Result<Changed<A, O>, ChangeError<R>> {
-        let commit = self.platform.unique();
+        let commit = self.platform.unique_id();
         // One moment for all tries: any of them may land, and each must announce the same.
         let time = self.time.unwrap_or_else(|| self.platform.now());
         let intent = outbox::intent(key, &commit);
@@ -296,10 +296,10 @@ impl<'a, P: Platform> Aggregates<'a, P> {
     /// The first retries are immediate, for the loser of one race; a crowd spreads out.
     async fn back_off(&self, attempt: u32) {
         if attempt >= 2 {
-            let spread = u64::from_str_radix(&self.platform.unique()[..4], 16).unwrap_or(1);
+            let spread = u64::from_str_radix(&self.platform.unique_id()[..4], 16).unwrap_or(1);
             let most = 1 << attempt.min(6);
             self.platform
-                .pause(Duration::from_millis(spread % most + 1))
+                .sleep(Duration::from_millis(spread % most + 1))
                 .await;
         }
     }

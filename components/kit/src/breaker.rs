@@ -138,7 +138,7 @@ impl<P: Platform> Breaker<P> {
     }
 
     fn seed(&self) -> u64 {
-        let unique = self.platform.unique();
+        let unique = self.platform.unique_id();
         let digits = unique.len().saturating_sub(16);
         u64::from_str_radix(&unique[digits..], 16).unwrap_or_default()
     }

@@ -26,7 +26,7 @@ pub async fn claim<P: Platform>(platform: &P, key: &str) -> Result<(), StoreErro
         if state.exists(key).await? {
             return Ok(());
         }
-        platform.pause(BETWEEN_LOOKS).await;
+        platform.sleep(BETWEEN_LOOKS).await;
     }
     Ok(())
 }

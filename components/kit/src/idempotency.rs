@@ -130,7 +130,7 @@ impl Key {
         number: impl AsyncFn() -> Result<u64, StoreError>,
     ) -> Result<Turn, Problem> {
         claim(platform, &self.record).await?;
-        let token = platform.unique();
+        let token = platform.unique_id();
         let mut creates = false;
         for _ in 0..16 {
             let (value, cas) = platform.state().get_for_swap(&self.record).await?;

@@ -227,11 +227,11 @@ impl Platform for MemoryPlatform {
         Timestamp::from_millis(self.millis.get())
     }
 
-    fn unique(&self) -> String {
+    fn unique_id(&self) -> String {
         format!("{:032x}", self.drawn())
     }
 
-    async fn pause(&self, duration: Duration) {
+    async fn sleep(&self, duration: Duration) {
         self.advance(duration);
     }
 }

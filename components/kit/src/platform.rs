@@ -30,9 +30,9 @@ pub trait Platform {
     /// What time it is.
     fn now(&self) -> Timestamp;
     /// An identifier that nobody else will ever draw: 32 lower-case hexadecimal digits.
-    fn unique(&self) -> String;
+    fn unique_id(&self) -> String;
     /// Lets `duration` go by.
-    async fn pause(&self, duration: Duration);
+    async fn sleep(&self, duration: Duration);
 }
 
 /// A borrowed platform is a platform.
@@ -55,11 +55,11 @@ impl<P: Platform> Platform for &P {
         (**self).now()
     }
 
-    fn unique(&self) -> String {
-        (**self).unique()
+    fn unique_id(&self) -> String {
+        (**self).unique_id()
     }
 
-    async fn pause(&self, duration: Duration) {
-        (**self).pause(duration).await;
+    async fn sleep(&self, duration: Duration) {
+        (**self).sleep(duration).await;
     }
 }

@@ -30,7 +30,7 @@ pub async fn answer<P: Platform, G: Gateway>(
     request: Request,
 ) -> Response {
     http::serve(request, route, async |resource, request| {
-        let origin = Origin::of_request(request.headers(), &payments.platform.unique());
+        let origin = Origin::of_request(request.headers(), &payments.platform.unique_id());
         let call = Call {
             payments,
             origin,

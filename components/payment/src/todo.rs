@@ -52,7 +52,7 @@ pub async fn all<P: Platform>(platform: &P) -> Result<Vec<Todo>, StoreError> {
 impl Todo {
     /// What one approval of a reservation writes before it asks the gateway.
     pub fn asked<P: Platform>(platform: &P, reservation: ReservationId) -> Self {
-        let approval = format!("/{}", platform.unique());
+        let approval = format!("/{}", platform.unique_id());
         Self::Asked {
             reservation,
             approval,
@@ -80,7 +80,7 @@ impl Todo {
         let Ok(record) = serde_json::from_slice::<Record>(&value) else {
             return Ok(Some(Note {
                 age: Duration::MAX,
-                origin: Origin::new(&platform.unique()),
+                origin: Origin::new(&platform.unique_id()),
             }));
         };
         Ok(Some(Note {

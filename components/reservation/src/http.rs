@@ -35,7 +35,7 @@ pub async fn answer<P: Platform, C: Cars, Y: Payments>(
     request: Request,
 ) -> Response {
     http::serve(request, route, async |resource, request| {
-        let origin = Origin::of_request(request.headers(), &desk.platform.unique());
+        let origin = Origin::of_request(request.headers(), &desk.platform.unique_id());
         let call = Call {
             desk,
             origin,

@@ -83,7 +83,7 @@ pub async fn drive<P: Platform, C: Cars, Y: Payments>(
     id: ReservationId,
     age: Duration,
 ) -> Result<bool, ChangeError<Refusal>> {
-    let origin = Origin::new(&desk.platform.unique());
+    let origin = Origin::new(&desk.platform.unique_id());
     let Some(reservation) = desk.find::<Refusal>(id).await? else {
         if age >= NEVER_BEGAN_AFTER {
             desk.end(id).await;

@@ -76,11 +76,11 @@ impl Platform for SimPlatform {
         Timestamp::from_millis(self.world.now())
     }
 
-    fn unique(&self) -> String {
+    fn unique_id(&self) -> String {
         self.world.unique()
     }
 
-    async fn pause(&self, duration: Duration) {
+    async fn sleep(&self, duration: Duration) {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         self.world.pause(millis).await;
     }

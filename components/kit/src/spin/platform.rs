@@ -66,14 +66,14 @@ impl Platform for SpinPlatform {
         SystemTime::now().into()
     }
 
-    fn unique(&self) -> String {
+    fn unique_id(&self) -> String {
         let mut bytes = [0; 16];
         // WASI's random source cannot fail; were it to, the zeros are caught as a foreign commit.
         let _ = getrandom::fill(&mut bytes);
         format!("{:032x}", u128::from_be_bytes(bytes))
     }
 
-    async fn pause(&self, duration: Duration) {
+    async fn sleep(&self, duration: Duration) {
         spin_sdk::time::sleep(duration).await;
     }
 }

@@ -37,11 +37,11 @@ impl Platform for SilentPlatform {
         self.0.now()
     }
 
-    fn unique(&self) -> String {
-        self.0.unique()
+    fn unique_id(&self) -> String {
+        self.0.unique_id()
     }
 
-    async fn pause(&self, duration: Duration) {
-        self.0.pause(duration).await;
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration).await;
     }
 }

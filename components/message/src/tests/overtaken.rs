@@ -53,13 +53,13 @@ impl Platform for Overtaking<'_> {
         self.messages.platform.now()
     }
 
-    fn unique(&self) -> String {
-        self.messages.platform.unique()
+    fn unique_id(&self) -> String {
+        self.messages.platform.unique_id()
     }
 
-    async fn pause(&self, duration: Duration) {
+    async fn sleep(&self, duration: Duration) {
         self.is_at(At::Pause);
-        self.messages.platform.pause(duration).await;
+        self.messages.platform.sleep(duration).await;
     }
 }
 

@@ -49,7 +49,7 @@ async fn await_decision<P: Platform, C, Y, R>(
     for _ in 0..LOOKS {
         match desk.find::<R>(id).await? {
             Some(reservation) if reservation.state.stage == Stage::Requested => {
-                desk.platform.pause(BETWEEN_LOOKS).await;
+                desk.platform.sleep(BETWEEN_LOOKS).await;
             }
             _ => break,
         }
