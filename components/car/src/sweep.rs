@@ -2,7 +2,7 @@
 
 use crate::Fleet;
 use events::{CAR_STREAM, CarId};
-use kit::{ChangeError, Platform, numbering::lost, outbox};
+use kit::{ChangeError, Platform, numbering::orphans, outbox};
 use std::convert::Infallible;
 
 /// What a sweep did.
@@ -10,7 +10,7 @@ use std::convert::Infallible;
 pub struct Swept {
     /// Left-over events and intents.
     pub outbox: outbox::Swept,
-    /// Numbers taken out of the pages.
+    /// LiveNumbers taken out of the pages.
     pub retired: usize,
 }
 
@@ -24,7 +24,7 @@ pub async fn sweep<P: Platform>(fleet: &Fleet<P>) -> Result<Swept, String> {
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
         Ok(fleet.find(CarId(number)).await?.is_some())
     };
-    let retired = lost::sweep(&fleet.platform, exists).await;
+    let retired = orphans::sweep(&fleet.platform, exists).await;
     let retired = retired.map_err(|error| error.to_string())?;
     Ok(Swept { outbox, retired })
 }

@@ -6,7 +6,7 @@
 use crate::{
     Platform, StoreError,
     http::paging::Page,
-    numbering::{self, lost},
+    numbering::{self, orphans},
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::cmp::Ordering;
@@ -50,10 +50,13 @@ pub async fn list<P: Platform, T, E: From<StoreError>>(
     look_up: impl AsyncFn(u64) -> Result<Lookup<T>, E>,
     compare: impl Fn(&str, &T, &T) -> Ordering,
 ) -> Result<(Vec<T>, u64), E> {
-    let numbers = numbering::numbers(platform).await?;
+    let numbers = numbering::live_numbers(platform).await?;
     if page.sort.first().is_none_or(|sort| sort.column == id) {
         let descending = page.sort.first().is_some_and(|sort| sort.descending);
-        let of_page = numbers.page(page.offset(), page.size, descending);
+        let of_page = match descending {
+            true => numbers.descending_page(page.offset(), page.size),
+            false => numbers.ascending_page(page.offset(), page.size),
+        };
         let rows = read(platform, of_page, look_up).await?;
         return Ok((rows.into_iter().map(|row| row.1).collect(), numbers.count()));
     }
@@ -84,7 +87,7 @@ async fn read<P: Platform, T, E: From<StoreError>>(
                 let _ = numbering::retire(platform, number).await;
             }
             Lookup::Missing => {
-                let _ = lost::suspect(platform, number).await;
+                let _ = orphans::suspect(platform, number).await;
             }
         }
     }

@@ -5,24 +5,24 @@
 //! number is arithmetic, a registration touches no index, and a page costs as many reads as it has
 //! rows, whatever the size of the fleet.
 
-pub mod lost;
+pub mod orphans;
 
 use crate::{Platform, Store, StoreError, SwapOutcome};
 use serde::{Deserialize, Serialize};
 
 const IDS: &str = "ids";
-const VOID: &str = "void";
+const TOMBSTONES: &str = "void";
 
 /// Sorted, disjoint ranges of numbers that lead nowhere, both ends included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Void(Vec<(u64, u64)>);
+pub struct Tombstones(Vec<(u64, u64)>);
 
 /// The living numbers at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Numbers {
+pub struct LiveNumbers {
     last: u64,
-    void: Void,
+    tombstones: Tombstones,
 }
 
 /// Gives out the next number.
@@ -42,18 +42,18 @@ pub async fn allocate<P: Platform>(platform: &P) -> Result<u64, StoreError> {
 /// The store's silence, or too much contention.
 pub async fn retire<P: Platform>(platform: &P, number: u64) -> Result<(), StoreError> {
     for _ in 0..64 {
-        let (value, token) = platform.state().get_for_swap(VOID).await?;
-        let mut void = decode(value.as_deref())?;
-        if !void.insert(number) {
+        let (value, token) = platform.state().get_for_swap(TOMBSTONES).await?;
+        let mut tombstones = decode(value.as_deref())?;
+        if !tombstones.insert(number) {
             return Ok(());
         }
-        let value = serde_json::to_vec(&void).map_err(|e| StoreError(e.to_string()))?;
+        let value = serde_json::to_vec(&tombstones).map_err(|e| StoreError(e.to_string()))?;
         if platform.state().compare_and_swap(token, &value).await? == SwapOutcome::Written {
             return Ok(());
         }
         // Refused may be untrue; the next reading tells.
     }
-    Err(StoreError(format!("`{VOID}` is changed too often")))
+    Err(StoreError(format!("`{TOMBSTONES}` is changed too often")))
 }
 
 /// The living numbers now.
@@ -61,26 +61,26 @@ pub async fn retire<P: Platform>(platform: &P, number: u64) -> Result<(), StoreE
 /// # Errors
 ///
 /// The store's silence.
-pub async fn numbers<P: Platform>(platform: &P) -> Result<Numbers, StoreError> {
+pub async fn live_numbers<P: Platform>(platform: &P) -> Result<LiveNumbers, StoreError> {
     let last = platform.state().increment(IDS, 0).await?;
-    let void = platform.state().get(VOID).await?;
-    Ok(Numbers {
+    let tombstones = platform.state().get(TOMBSTONES).await?;
+    Ok(LiveNumbers {
         last: u64::try_from(last).unwrap_or(0),
-        void: decode(void.as_deref())?,
+        tombstones: decode(tombstones.as_deref())?,
     })
 }
 
-fn decode(value: Option<&[u8]>) -> Result<Void, StoreError> {
-    let unreadable = |error| StoreError(format!("`{VOID}` cannot be read: {error}"));
+fn decode(value: Option<&[u8]>) -> Result<Tombstones, StoreError> {
+    let unreadable = |error| StoreError(format!("`{TOMBSTONES}` cannot be read: {error}"));
     value.map_or_else(
-        || Ok(Void::default()),
+        || Ok(Tombstones::default()),
         |v| serde_json::from_slice(v).map_err(unreadable),
     )
 }
 
-// === impl Void ===
+// === impl Tombstones ===
 
-impl Void {
+impl Tombstones {
     /// Adds a number; false if it was there.
     fn insert(&mut self, number: u64) -> bool {
         let at = self.0.partition_point(|range| range.1 < number);
@@ -106,44 +106,59 @@ impl Void {
     }
 }
 
-// === impl Numbers ===
+// === impl LiveNumbers ===
 
-impl Numbers {
+impl LiveNumbers {
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> u64 {
-        let void: u64 = self.void.0.iter().map(|(from, to)| to - from + 1).sum();
-        self.last.saturating_sub(void)
+        let tombstones: u64 = self
+            .tombstones
+            .0
+            .iter()
+            .map(|(from, to)| to - from + 1)
+            .sum();
+        self.last.saturating_sub(tombstones)
     }
 
     /// In ascending order.
     pub fn ascending(&self) -> impl Iterator<Item = u64> + '_ {
-        let gaps = self.void.0.iter().copied();
+        let gaps = self.tombstones.0.iter().copied();
         let ends = gaps.clone().map(|(from, _)| from - 1).chain([self.last]);
         let starts = std::iter::once(1).chain(gaps.map(|(_, to)| to + 1));
         starts.zip(ends).flat_map(|(from, to)| from..=to)
     }
 
-    /// `limit` numbers after the first `offset`, ascending or descending.
+    /// At most `limit` numbers after the first `offset`, in ascending order.
     #[must_use]
-    pub fn page(&self, offset: u64, limit: u64, descending: bool) -> Vec<u64> {
+    pub fn ascending_page(&self, offset: u64, limit: u64) -> Vec<u64> {
         let count = self.count();
         let from = offset.min(count);
-        let to = from.saturating_add(limit).min(count);
-        if descending {
-            let mut page = self.slice(count - to, to - from);
-            page.reverse();
-            page
-        } else {
-            self.slice(from, to - from)
-        }
+        self.slice(from, limit.min(count - from))
+    }
+
+    /// At most `limit` numbers after the first `offset`, in descending order.
+    #[must_use]
+    pub fn descending_page(&self, offset: u64, limit: u64) -> Vec<u64> {
+        let count = self.count();
+        let to = count - offset.min(count);
+        let take = limit.min(to);
+        let mut page = self.slice(to - take, take);
+        page.reverse();
+        page
     }
 
     /// Skips whole ranges, so that a far page costs no more than a near one.
     fn slice(&self, mut skip: u64, take: u64) -> Vec<u64> {
         let mut slice = Vec::new();
         let mut from = 1;
-        for (gap, next) in self.void.0.iter().copied().chain([(self.last + 1, 0)]) {
+        for (gap, next) in self
+            .tombstones
+            .0
+            .iter()
+            .copied()
+            .chain([(self.last + 1, 0)])
+        {
             let living = gap.saturating_sub(from);
             if skip < living {
                 let wanted = take - slice.len() as u64;
@@ -166,18 +181,21 @@ impl Numbers {
 mod tests {
     use super::*;
 
-    fn numbers(last: u64, void: &[u64]) -> Numbers {
-        let mut ranges = Void::default();
-        for number in void {
+    fn numbers(last: u64, tombstones: &[u64]) -> LiveNumbers {
+        let mut ranges = Tombstones::default();
+        for number in tombstones {
             ranges.insert(*number);
         }
-        Numbers { last, void: ranges }
+        LiveNumbers {
+            last,
+            tombstones: ranges,
+        }
     }
 
     #[test]
     fn void_numbers_join_into_ranges_in_any_order() {
         let numbers = numbers(10, &[3, 5, 4, 9, 3]);
-        assert_eq!(numbers.void, Void(vec![(3, 5), (9, 9)]));
+        assert_eq!(numbers.tombstones, Tombstones(vec![(3, 5), (9, 9)]));
         assert_eq!(numbers.count(), 6);
     }
 
@@ -187,20 +205,20 @@ mod tests {
         let living: Vec<u64> = numbers.ascending().collect();
         assert_eq!(living, [2, 5, 6, 7, 8, 9]);
         for size in 1..8 {
-            let pages = |descending| -> Vec<u64> {
-                (0..8)
-                    .flat_map(|page| numbers.page(page * size, size, descending))
-                    .collect()
-            };
-            assert_eq!(pages(false), living);
+            let offsets = (0..8).map(|page| page * size);
+            let ascending = offsets
+                .clone()
+                .flat_map(|offset| numbers.ascending_page(offset, size));
+            assert_eq!(ascending.collect::<Vec<u64>>(), living);
+            let descending = offsets.flat_map(|offset| numbers.descending_page(offset, size));
             let reversed: Vec<u64> = living.iter().rev().copied().collect();
-            assert_eq!(pages(true), reversed);
+            assert_eq!(descending.collect::<Vec<u64>>(), reversed);
         }
     }
 
     #[test]
     fn a_page_beyond_the_last_is_empty() {
-        assert!(numbers(3, &[]).page(u64::MAX, 20, false).is_empty());
-        assert!(numbers(0, &[]).page(0, 20, true).is_empty());
+        assert!(numbers(3, &[]).ascending_page(u64::MAX, 20).is_empty());
+        assert!(numbers(0, &[]).descending_page(0, 20).is_empty());
     }
 }

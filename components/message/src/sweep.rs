@@ -3,7 +3,7 @@
 
 use crate::Messages;
 use events::MessageId;
-use kit::{ChangeError, Lookup, Platform, numbering::lost};
+use kit::{ChangeError, Lookup, Platform, numbering::orphans};
 use std::convert::Infallible;
 
 /// Takes numbers that no message will have out of every page, and returns how many they were.
@@ -18,7 +18,7 @@ pub async fn sweep<P: Platform>(messages: &Messages<P>) -> Result<usize, String>
             Lookup::Found(_)
         ))
     };
-    lost::sweep(&messages.platform, exists)
+    orphans::sweep(&messages.platform, exists)
         .await
         .map_err(|error| error.to_string())
 }

@@ -5,7 +5,7 @@ use crate::{Payments, commands, domain::Payment, ports::Gateway, todo, todo::Tod
 use events::{PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
     ChangeError, Lookup, Platform, StoreError,
-    numbering::lost,
+    numbering::orphans,
     outbox::{self, LEFT_OVER_AFTER},
 };
 use std::{convert::Infallible, time::Duration};
@@ -23,7 +23,7 @@ pub struct Swept {
     pub settled: usize,
     /// Notes that wait for the gateway's answer, or to grow old.
     pub open: usize,
-    /// Numbers taken out of the pages.
+    /// LiveNumbers taken out of the pages.
     pub retired: usize,
 }
 
@@ -47,7 +47,7 @@ pub async fn sweep<P: Platform, G: Gateway>(payments: &Payments<P, G>) -> Result
             Lookup::Found(_)
         ))
     };
-    let retired = lost::sweep(platform, exists).await;
+    let retired = orphans::sweep(platform, exists).await;
     swept.retired = retired.map_err(|error| error.to_string())?;
     Ok(swept)
 }

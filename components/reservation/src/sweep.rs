@@ -8,7 +8,7 @@ use crate::{
     ports::{Cars, Payments, Release},
 };
 use events::{RESERVATION_STREAM, ReservationId};
-use kit::{ChangeError, Origin, Platform, Store, idempotency, numbering::lost, outbox};
+use kit::{ChangeError, Origin, Platform, Store, idempotency, numbering::orphans, outbox};
 use std::time::Duration;
 
 /// How old the note of a saga is before the sweep takes the saga over: longer than any call may
@@ -28,7 +28,7 @@ pub struct Swept {
     pub open: usize,
     /// Expired idempotency keys dropped.
     pub expired: u64,
-    /// Numbers taken out of the pages.
+    /// LiveNumbers taken out of the pages.
     pub retired: usize,
 }
 
@@ -67,7 +67,7 @@ pub async fn sweep<P: Platform, C: Cars, Y: Payments>(
     let exists = async |number| -> Result<bool, ChangeError<Refusal>> {
         Ok(desk.find::<Refusal>(ReservationId(number)).await?.is_some())
     };
-    let retired = lost::sweep(&desk.platform, exists).await;
+    let retired = orphans::sweep(&desk.platform, exists).await;
     swept.retired = retired.map_err(|error| error.to_string())?;
     Ok(swept)
 }

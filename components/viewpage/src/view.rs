@@ -2,7 +2,7 @@
 //!
 //! While a rebuild is under way every event goes to both, so that the new generation misses nothing
 //! when it takes over; that it does with one statement, so every question is answered wholly by one
-//! of them. Numbers are never used twice: whoever is late writes to tables that are gone, and is
+//! of them. LiveNumbers are never used twice: whoever is late writes to tables that are gone, and is
 //! told so, rather than to those of a later rebuild.
 
 use crate::{Generation, ReadModel, Rows, RowsError, Value, read_model::SHAPE};

@@ -72,7 +72,7 @@ fn overtaken(messages: &Messages<MemoryPlatform>, at: At) {
     block_on(reactions::react(&slow, &event)).unwrap();
     assert_eq!(slow.platform.at.get(), None, "it was overtaken");
     // Before any list could have repaired it.
-    let numbers = block_on(numbering::numbers(&messages.platform)).unwrap();
+    let numbers = block_on(numbering::live_numbers(&messages.platform)).unwrap();
     assert_eq!(numbers.count(), 1, "no number is left over");
     assert_eq!(contents(messages).len(), 1);
 }

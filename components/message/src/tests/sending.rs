@@ -14,7 +14,9 @@ const CALLS: u32 = 14;
 fn sweep_up(messages: &Messages<MemoryPlatform>) {
     for _ in 0..3 {
         list(messages);
-        messages.platform.advance(numbering::lost::LOST_AFTER);
+        messages
+            .platform
+            .advance(numbering::orphans::ORPHANED_AFTER);
         block_on(sweep::sweep(messages)).unwrap();
     }
 }
@@ -98,7 +100,9 @@ fn a_sweep_that_dies_is_taken_up_by_the_next() {
         assert!(deliver(&messages, Event::ReservationConfirmed, 7, 3).is_err());
         messages.platform.state.mend();
         list(&messages);
-        messages.platform.advance(numbering::lost::LOST_AFTER);
+        messages
+            .platform
+            .advance(numbering::orphans::ORPHANED_AFTER);
         messages.platform.state.fail_after(calls);
         messages.platform.outbox.fail_after(calls);
         let _ = block_on(sweep::sweep(&messages));
