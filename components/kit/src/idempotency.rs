@@ -17,45 +17,45 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// How long an answer is kept.
-pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+pub const RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a first request may take before it counts as dead: longer than any call may run.
-const DEAD_AFTER: Duration = Duration::from_secs(10);
+const LEASE_DURATION: Duration = Duration::from_secs(10);
 /// How long a number is good for that nothing was made under. A sweep takes over what is noted of it in
 /// the outbox store as soon as that is older than any call may run; whoever begins now must have noted
 /// it anew before, and a call may run for five seconds.
-const FRESH: Duration = Duration::from_secs(5);
+const NUMBER_LIFETIME: Duration = Duration::from_secs(5);
 const HOUR: u64 = 60 * 60 * 1000;
 /// The longest key, in characters.
-const LONGEST: usize = 255;
+const MAX_KEY_LENGTH: usize = 255;
 /// What would be right instead of another request with the same key.
 const REUSE: &str = "use a new key for a new request, or repeat the first one unchanged";
 /// The headers that belong to an answer.
-const HEADERS: [&str; 4] = ["content-type", "etag", "location", "retry-after"];
+const STORED_HEADERS: [&str; 4] = ["content-type", "etag", "location", "retry-after"];
 /// Up to which hour expired records were dropped.
-const SWEPT: &str = "idempotency-swept";
+const SWEPT_UNTIL: &str = "idempotency-swept";
 
 /// A request's key and what its body was.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub struct IdempotencyKey {
     record: String,
     fingerprint: String,
 }
 
 /// What is to be done with a request that carries a key.
 #[derive(Debug)]
-pub enum Turn {
+pub enum Acquisition {
     /// Nobody has done it: do it under this number.
-    First(Ticket),
+    First(Lease),
     /// Somebody died doing it under this number, or could not say how it ended: find out what became
     /// of it.
-    Resume(Ticket),
+    Resume(Lease),
     /// It was done; this was the answer.
     Replay(Response),
 }
 
 /// The right to do the work, until somebody else takes it over.
 #[derive(Debug)]
-pub struct Ticket {
+pub struct Lease {
     record: String,
     fingerprint: String,
     token: String,
@@ -65,7 +65,7 @@ pub struct Ticket {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct KeyRecord {
     /// Who does the work.
     token: String,
     fingerprint: String,
@@ -75,25 +75,26 @@ struct Record {
     /// When the number was drawn, or before.
     #[serde(default)]
     numbered: Timestamp,
-    answer: Option<Answer>,
+    #[serde(rename = "answer")]
+    response: Option<StoredResponse>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Answer {
+struct StoredResponse {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
 }
 
-// === impl Key ===
+// === impl IdempotencyKey ===
 
-impl Key {
+impl IdempotencyKey {
     /// The key of a request, if it has one.
     ///
     /// # Errors
     ///
     /// 400 for a key that is empty, too long or not printable.
-    pub fn of(request: &Request) -> Result<Option<Self>, Problem> {
+    pub fn from_request(request: &Request) -> Result<Option<Self>, Problem> {
         let Some(value) = request.headers().get("idempotency-key") else {
             return Ok(None);
         };
@@ -102,8 +103,9 @@ impl Key {
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
             .unwrap_or(text);
-        if !(1..=LONGEST).contains(&key.len()) {
-            let detail = format!("Idempotency-Key must have 1 to {LONGEST} printable characters");
+        if !(1..=MAX_KEY_LENGTH).contains(&key.len()) {
+            let detail =
+                format!("Idempotency-Key must have 1 to {MAX_KEY_LENGTH} printable characters");
             let title = "The Idempotency-Key header is wrong";
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -124,11 +126,11 @@ impl Key {
     ///
     /// 422 for a key that came with another body, 409 while the first request runs, 503 when the
     /// store is silent.
-    pub async fn turn<P: Platform>(
+    pub async fn acquire<P: Platform>(
         self,
         platform: &P,
         number: impl AsyncFn() -> Result<u64, StoreError>,
-    ) -> Result<Turn, Problem> {
+    ) -> Result<Acquisition, Problem> {
         claim(platform, &self.record).await?;
         let token = platform.unique_id();
         let mut creates = false;
@@ -137,10 +139,10 @@ impl Key {
             let found = value.as_deref().map(decode).transpose()?;
             if let Some(record) = found.as_ref().filter(|record| record.token == token) {
                 // The swap before did happen, whatever the provider said.
-                return self.take(platform, record, creates).await;
+                return self.lease(platform, record, creates).await;
             }
-            if let Some(answer) = self.look(platform, found.as_ref())? {
-                return Ok(Turn::Replay(answer));
+            if let Some(response) = self.stored_response(platform, found.as_ref())? {
+                return Ok(Acquisition::Replay(response));
             }
             creates = found.is_none();
             let at = platform.now();
@@ -148,13 +150,13 @@ impl Key {
                 Some(record) => (record.number, record.numbered),
                 None => (number().await?, at),
             };
-            let record = Record {
+            let record = KeyRecord {
                 token: token.clone(),
                 fingerprint: self.fingerprint.clone(),
                 at,
                 number,
                 numbered,
-                answer: None,
+                response: None,
             };
             if platform
                 .state()
@@ -162,19 +164,19 @@ impl Key {
                 .await?
                 == SwapOutcome::Written
             {
-                return self.take(platform, &record, creates).await;
+                return self.lease(platform, &record, creates).await;
             }
         }
         Err(in_progress())
     }
 
-    async fn take<P: Platform>(
+    async fn lease<P: Platform>(
         self,
         platform: &P,
-        record: &Record,
+        record: &KeyRecord,
         is_first: bool,
-    ) -> Result<Turn, Problem> {
-        let ticket = Ticket {
+    ) -> Result<Acquisition, Problem> {
+        let lease = Lease {
             record: self.record,
             fingerprint: self.fingerprint,
             token: record.token.clone(),
@@ -182,23 +184,20 @@ impl Key {
             number: record.number,
         };
         if !is_first {
-            return Ok(Turn::Resume(ticket));
+            return Ok(Acquisition::Resume(lease));
         }
         let hour = platform.now().as_millis() / HOUR;
-        let place = platform.state().increment(&count_of(hour), 1).await?;
-        let slot = slot(hour, place);
-        platform
-            .state()
-            .set(&slot, ticket.record.as_bytes())
-            .await?;
-        Ok(Turn::First(ticket))
+        let index = platform.state().increment(&count_of(hour), 1).await?;
+        let slot = slot(hour, index);
+        platform.state().set(&slot, lease.record.as_bytes()).await?;
+        Ok(Acquisition::First(lease))
     }
 
     /// The answer of a record that has one; nothing where the work is free to take.
-    fn look<P: Platform>(
+    fn stored_response<P: Platform>(
         &self,
         platform: &P,
-        found: Option<&Record>,
+        found: Option<&KeyRecord>,
     ) -> Result<Option<Response>, Problem> {
         let Some(record) = found else {
             return Ok(None);
@@ -212,20 +211,20 @@ impl Key {
             )
             .field("Idempotency-Key", REUSE));
         }
-        match &record.answer {
-            Some(answer) => Ok(Some(answer.replay())),
-            None if platform.now().since(record.at) < DEAD_AFTER => Err(in_progress()),
+        match &record.response {
+            Some(response) => Ok(Some(response.replay())),
+            None if platform.now().since(record.at) < LEASE_DURATION => Err(in_progress()),
             None => Ok(None),
         }
     }
 }
 
-// === impl Ticket ===
+// === impl Lease ===
 
-impl Ticket {
+impl Lease {
     /// Whether work may still begin under the number, if none was begun.
     pub fn is_fresh<P: Platform>(&self, platform: &P) -> bool {
-        platform.now().since(self.numbered) < FRESH
+        platform.now().since(self.numbered) < NUMBER_LIFETIME
     }
 
     /// Notes that the work is now done under another number, which was drawn just now.
@@ -252,17 +251,17 @@ impl Ticket {
     /// # Errors
     ///
     /// The store's silence; the next request with the key then finds out what became of the work.
-    pub async fn answered<P: Platform>(
+    pub async fn complete<P: Platform>(
         self,
         platform: &P,
         response: &Response,
     ) -> Result<(), Problem> {
-        let (at, answer) = match response.status().is_server_error() {
+        let (at, stored) = match response.status().is_server_error() {
             true => (Timestamp::default(), None),
-            false => (platform.now(), Some(Answer::of(response))),
+            false => (platform.now(), Some(StoredResponse::of(response))),
         };
         // Whoever took the work over answers for it.
-        self.write(platform, at, answer).await.map(drop)
+        self.write(platform, at, stored).await.map(drop)
     }
 
     /// Writes the record, if it is still ours; false if it is not.
@@ -270,15 +269,15 @@ impl Ticket {
         &self,
         platform: &P,
         at: Timestamp,
-        answer: Option<Answer>,
+        response: Option<StoredResponse>,
     ) -> Result<bool, Problem> {
-        let ours = encode(&Record {
+        let ours = encode(&KeyRecord {
             token: self.token.clone(),
             fingerprint: self.fingerprint.clone(),
             at,
             number: self.number,
             numbered: self.numbered,
-            answer,
+            response,
         })?;
         for _ in 0..16 {
             let (value, cas) = platform.state().get_for_swap(&self.record).await?;
@@ -298,26 +297,26 @@ impl Ticket {
     }
 }
 
-/// Drops the records that are older than [`KEPT`]; returns how many.
+/// Drops the records that are older than [`RETENTION`]; returns how many.
 ///
 /// # Errors
 ///
 /// The store's silence; the next sweep tries again.
 pub async fn sweep<P: Platform>(platform: &P) -> Result<u64, StoreError> {
     let now = platform.now().as_millis() / HOUR;
-    let kept = u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX) / HOUR;
+    let kept = u64::try_from(RETENTION.as_millis()).unwrap_or(u64::MAX) / HOUR;
     let state = platform.state();
-    let swept: u64 = match state.get(SWEPT).await? {
+    let swept: u64 = match state.get(SWEPT_UNTIL).await? {
         Some(hour) => String::from_utf8_lossy(&hour).parse().unwrap_or(now),
         None => {
-            state.set(SWEPT, now.to_string().as_bytes()).await?;
+            state.set(SWEPT_UNTIL, now.to_string().as_bytes()).await?;
             now
         }
     };
     let mut dropped = 0;
     for hour in swept..now.saturating_sub(kept) {
-        for place in 1..=state.increment(&count_of(hour), 0).await? {
-            let slot = slot(hour, place);
+        for index in 1..=state.increment(&count_of(hour), 0).await? {
+            let slot = slot(hour, index);
             if let Some(record) = state.get(&slot).await? {
                 let record = String::from_utf8_lossy(&record).into_owned();
                 state.delete(&record).await?;
@@ -327,14 +326,16 @@ pub async fn sweep<P: Platform>(platform: &P) -> Result<u64, StoreError> {
             }
         }
         state.delete(&count_of(hour)).await?;
-        state.set(SWEPT, (hour + 1).to_string().as_bytes()).await?;
+        state
+            .set(SWEPT_UNTIL, (hour + 1).to_string().as_bytes())
+            .await?;
     }
     Ok(dropped)
 }
 
-// === impl Answer ===
+// === impl StoredResponse ===
 
-impl Answer {
+impl StoredResponse {
     fn of(response: &Response) -> Self {
         let header = |name: &&str| {
             let value = response.headers().get(*name)?.to_str().ok()?;
@@ -342,7 +343,7 @@ impl Answer {
         };
         Self {
             status: response.status().as_u16(),
-            headers: HEADERS.iter().filter_map(header).collect(),
+            headers: STORED_HEADERS.iter().filter_map(header).collect(),
             body: String::from_utf8_lossy(response.body()).into_owned(),
         }
     }
@@ -386,15 +387,15 @@ fn count_of(hour: u64) -> String {
     format!("idempotency-count/{hour}")
 }
 
-fn slot(hour: u64, place: i64) -> String {
-    format!("idempotency-slot/{hour}/{place}")
+fn slot(hour: u64, index: i64) -> String {
+    format!("idempotency-slot/{hour}/{index}")
 }
 
-fn encode(record: &Record) -> Result<Vec<u8>, StoreError> {
+fn encode(record: &KeyRecord) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(record).map_err(|error| StoreError(error.to_string()))
 }
 
-fn decode(value: &[u8]) -> Result<Record, StoreError> {
+fn decode(value: &[u8]) -> Result<KeyRecord, StoreError> {
     serde_json::from_slice(value).map_err(|error| StoreError(error.to_string()))
 }
 

@@ -12,7 +12,7 @@ use events::{CarId, ReservationId};
 use kit::{
     Platform,
     http::{Problem, Response, etag, hal, json::Fields},
-    idempotency::{Key, Ticket, Turn},
+    idempotency::{Acquisition, IdempotencyKey, Lease},
     numbering,
 };
 use serde_json::{Value, json};
@@ -22,24 +22,24 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     pub(super) async fn reserve(&self) -> Result<Response, Problem> {
         let car = self.car()?;
         let platform = &self.desk.platform;
-        let Some(key) = Key::of(&self.request)? else {
+        let Some(key) = IdempotencyKey::from_request(&self.request)? else {
             let number = numbering::allocate(platform).await?;
             return self.attempt(number, car).await;
         };
-        let turn = key.turn(platform, async || numbering::allocate(platform).await);
-        let (ticket, answer) = match turn.await? {
-            Turn::Replay(response) => return Ok(response),
-            Turn::First(ticket) => {
-                let answer = self.attempt(ticket.number, car).await;
-                (ticket, answer)
+        let acquisition = key.acquire(platform, async || numbering::allocate(platform).await);
+        let (lease, answer) = match acquisition.await? {
+            Acquisition::Replay(response) => return Ok(response),
+            Acquisition::First(lease) => {
+                let answer = self.attempt(lease.number, car).await;
+                (lease, answer)
             }
-            Turn::Resume(mut ticket) => {
-                let answer = self.resume(&mut ticket, car).await;
-                (ticket, answer)
+            Acquisition::Resume(mut lease) => {
+                let answer = self.resume(&mut lease, car).await;
+                (lease, answer)
             }
         };
         let response = answer.unwrap_or_else(|problem| problem.into_response("/reservations"));
-        ticket.answered(platform, &response).await?;
+        lease.complete(platform, &response).await?;
         Ok(response)
     }
 
@@ -50,14 +50,14 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
 
     /// The first attempt died, or could not say how it ended. What it left is brought to an end; if
     /// that end is nobody's decision, the customer gets a new attempt.
-    async fn resume(&self, ticket: &mut Ticket, car: CarId) -> Result<Response, Problem> {
-        let id = ReservationId(ticket.number);
+    async fn resume(&self, lease: &mut Lease, car: CarId) -> Result<Response, Problem> {
+        let id = ReservationId(lease.number);
         if self.desk.find::<Problem>(id).await?.is_none() {
             // What is noted of an old number is being forgotten: nothing may begin under it.
-            if !ticket.is_fresh(&self.desk.platform) {
-                self.renumber(ticket).await?;
+            if !lease.is_fresh(&self.desk.platform) {
+                self.renumber(lease).await?;
             }
-            return self.attempt(ticket.number, car).await;
+            return self.attempt(lease.number, car).await;
         }
         let age = self.desk.age(id).await?.unwrap_or(Duration::MAX);
         if !sweep::drive(self.desk, id, age).await? {
@@ -69,8 +69,8 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
         let reservation = queries::reservation(self.desk, id).await?;
         let reason = reservation.state.stage.reason();
         if reason.is_some_and(Reason::invites_another_try) {
-            self.renumber(ticket).await?;
-            return self.attempt(ticket.number, car).await;
+            self.renumber(lease).await?;
+            return self.attempt(lease.number, car).await;
         }
         self.tell(&Reserved {
             reservation,
@@ -78,10 +78,10 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
         })
     }
 
-    async fn renumber(&self, ticket: &mut Ticket) -> Result<(), Problem> {
+    async fn renumber(&self, lease: &mut Lease) -> Result<(), Problem> {
         let platform = &self.desk.platform;
         let number = numbering::allocate(platform).await?;
-        ticket.renumber(platform, number).await
+        lease.renumber(platform, number).await
     }
 
     fn tell(&self, reserved: &Reserved) -> Result<Response, Problem> {
