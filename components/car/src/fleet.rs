@@ -42,11 +42,11 @@ impl<P: Platform> Fleet<P> {
         decide: impl FnMut(Option<&Versioned<Car>>) -> Result<Decision<Car, ()>, R>,
     ) -> Result<Option<Versioned<Car>>, ChangeError<R>> {
         let changed = self.cars().change(&key(id), origin, decide).await?;
-        if let Some(Car::Gone { id }) = changed.now.as_ref().map(|car| &car.state) {
+        if let Some(Car::Gone { id }) = changed.current.as_ref().map(|car| &car.state) {
             // Should this fail, the next list that meets the car does it.
             let _ = self.retire(*id).await;
         }
-        Ok(changed.now)
+        Ok(changed.current)
     }
 
     /// Takes a deleted car out of every page.

@@ -156,7 +156,7 @@ impl<P: Platform> Call<'_, P> {
             .map_err(|silence| Problem::unavailable(silence, 5))?;
         Ok(hal::found(&json!({
             "published": swept.outbox.published,
-            "forgotten": swept.outbox.forgotten,
+            "forgotten": swept.outbox.discarded,
             "retired": swept.retired,
         })))
     }

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Left-over events and intents.
-    pub outbox: outbox::Swept,
+    pub outbox: outbox::SweepReport,
     /// LiveNumbers taken out of the pages.
     pub retired: usize,
 }

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
 
 /// How many swaps are tried before the caller is told that the aggregate is too busy.
-const ATTEMPTS: u32 = 64;
+const MAX_ATTEMPTS: u32 = 64;
 /// How many earlier commit ids a value remembers: more than can pile up while one writer reads back.
-const RECENT: usize = 16;
+const MAX_RECENT_COMMITS: usize = 16;
 
 /// A domain type and the form in which it is stored.
 pub trait Persistent: Sized {
@@ -66,37 +66,37 @@ pub enum ChangeError<R> {
 
 /// A committed change.
 #[derive(Debug)]
-pub struct Changed<A, O> {
+pub struct ChangeOutcome<A, O> {
     /// The aggregate as it now is, absent if it is still absent.
-    pub now: Option<Versioned<A>>,
+    pub current: Option<Versioned<A>>,
     /// What the decision returned.
     pub output: O,
     /// The commit whose events wait to be published, if there are any.
-    commit: Option<Commit>,
+    commit: Option<UnpublishedCommit>,
 }
 
 /// Events that were committed and are to be published.
 #[derive(Debug)]
-struct Commit {
+struct UnpublishedCommit {
     intent: String,
     events: Vec<CloudEvent>,
 }
 
 /// The stored form of every aggregate.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Stored<R> {
+pub(crate) struct StoredAggregate<R> {
     version: u64,
     commit: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     recent: Vec<String>,
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
-    pub(crate) pending: Vec<Pending>,
+    pub(crate) pending: Vec<PendingEvent>,
     state: R,
 }
 
 /// An event that left with the commit of that id.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Pending {
+pub(crate) struct PendingEvent {
     pub(crate) commit: String,
     pub(crate) event: CloudEvent,
 }
@@ -126,7 +126,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
     /// The same aggregates, whose changes happen at this moment: for a state that tells when, so
     /// that its announcement names the same moment.
     #[must_use]
-    pub fn at(self, time: Timestamp) -> Self {
+    pub fn with_time(self, time: Timestamp) -> Self {
         Self {
             time: Some(time),
             ..self
@@ -162,7 +162,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         key: &str,
         origin: &Origin,
         decide: impl FnMut(Option<&Versioned<A>>) -> Result<Decision<A, O>, R>,
-    ) -> Result<Changed<A, O>, ChangeError<R>> {
+    ) -> Result<ChangeOutcome<A, O>, ChangeError<R>> {
         let mut changed = self.commit(key, origin, decide).await?;
         self.publish(&mut changed).await;
         Ok(changed)
@@ -178,7 +178,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         key: &str,
         origin: &Origin,
         mut decide: impl FnMut(Option<&Versioned<A>>) -> Result<Decision<A, O>, R>,
-    ) -> Result<Changed<A, O>, ChangeError<R>> {
+    ) -> Result<ChangeOutcome<A, O>, ChangeError<R>> {
         let commit = self.platform.unique_id();
         // One moment for all tries: any of them may land, and each must announce the same.
         let time = self.time.unwrap_or_else(|| self.platform.now());
@@ -186,13 +186,14 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         let mut announced = false;
         let mut unanswered = false;
         let mut tried: Option<(Versioned<A>, Vec<CloudEvent>, O)> = None;
-        for attempt in 0..ATTEMPTS {
+        for attempt in 0..MAX_ATTEMPTS {
             let (bytes, token) = self.platform.state().get_for_swap(key).await?;
             let stored = decode::<A, R>(key, bytes.as_deref())?;
-            if let Some((now, events, output)) = tried.take_if(|_| holds(stored.as_ref(), &commit))
+            if let Some((current, events, output)) =
+                tried.take_if(|_| holds(stored.as_ref(), &commit))
             {
                 // The swap before did happen, whatever the provider said.
-                return Ok(Changed::committed(now, output, intent, events));
+                return Ok(ChangeOutcome::committed(current, output, intent, events));
             }
             let (before, earlier) = split(stored);
             let decision = decide(before.as_ref().map(|(versioned, _)| versioned));
@@ -202,7 +203,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
                 }
                 Ok(Decision::Keep(output)) => {
                     self.forget(announced && !unanswered, &intent).await;
-                    return Ok(Changed::kept(
+                    return Ok(ChangeOutcome::unchanged(
                         before.map(|(versioned, _)| versioned),
                         output,
                     ));
@@ -223,35 +224,35 @@ impl<'a, P: Platform> Aggregates<'a, P> {
                 announced = true;
             }
             let mut pending = outbox::unpublished(self.platform, key, earlier).await?;
-            pending.extend(events.iter().map(|event| Pending {
+            pending.extend(events.iter().map(|event| PendingEvent {
                 commit: commit.clone(),
                 event: event.clone(),
             }));
-            let value = encode(&Stored {
+            let value = encode(&StoredAggregate {
                 version,
                 commit: commit.clone(),
                 recent: before.map_or_else(Vec::new, |(_, recent)| recent),
                 pending,
                 state: state.to_record(),
             });
-            let now = Versioned { version, state };
+            let current = Versioned { version, state };
             match self.platform.state().compare_and_swap(token, &value).await {
                 Ok(SwapOutcome::Written) => {
-                    return Ok(Changed::committed(now, output, intent, events));
+                    return Ok(ChangeOutcome::committed(current, output, intent, events));
                 }
                 // Refused or no answer: only reading back tells.
                 Ok(SwapOutcome::Conflict) => {}
                 // It may even land later, so its intent must then stand.
                 Err(_) => unanswered = true,
             }
-            tried = Some((now, events, output));
+            tried = Some((current, events, output));
             self.back_off(attempt).await;
         }
         Err(ChangeError::Contended(key.to_owned()))
     }
 
     /// Publishes what a commit announced; leaves it to the sweep if the log does not answer.
-    pub async fn publish<A, O>(&self, changed: &mut Changed<A, O>) {
+    pub async fn publish<A, O>(&self, changed: &mut ChangeOutcome<A, O>) {
         if let Some(commit) = changed.commit.take() {
             // An error leaves the intent standing, which is all the sweep needs.
             let _ =
@@ -305,27 +306,32 @@ impl<'a, P: Platform> Aggregates<'a, P> {
     }
 }
 
-// === impl Changed ===
+// === impl ChangeOutcome ===
 
-impl<A, O> Changed<A, O> {
-    fn committed(now: Versioned<A>, output: O, intent: String, events: Vec<CloudEvent>) -> Self {
+impl<A, O> ChangeOutcome<A, O> {
+    fn committed(
+        current: Versioned<A>,
+        output: O,
+        intent: String,
+        events: Vec<CloudEvent>,
+    ) -> Self {
         Self {
-            now: Some(now),
+            current: Some(current),
             output,
-            commit: (!events.is_empty()).then_some(Commit { intent, events }),
+            commit: (!events.is_empty()).then_some(UnpublishedCommit { intent, events }),
         }
     }
 
-    fn kept(now: Option<Versioned<A>>, output: O) -> Self {
+    fn unchanged(current: Option<Versioned<A>>, output: O) -> Self {
         Self {
-            now,
+            current,
             output,
             commit: None,
         }
     }
 }
 
-fn holds<R>(stored: Option<&Stored<R>>, commit: &str) -> bool {
+fn holds<R>(stored: Option<&StoredAggregate<R>>, commit: &str) -> bool {
     stored.is_some_and(|stored| {
         stored.commit == commit || stored.recent.iter().any(|recent| recent == commit)
     })
@@ -334,14 +340,14 @@ fn holds<R>(stored: Option<&Stored<R>>, commit: &str) -> bool {
 /// The aggregate with the commit ids that its next version remembers, and its pending events.
 #[expect(clippy::type_complexity, reason = "two values, taken apart at once")]
 fn split<A: Persistent>(
-    stored: Option<Stored<A::Record>>,
-) -> (Option<(Versioned<A>, Vec<String>)>, Vec<Pending>) {
+    stored: Option<StoredAggregate<A::Record>>,
+) -> (Option<(Versioned<A>, Vec<String>)>, Vec<PendingEvent>) {
     let Some(stored) = stored else {
         return (None, Vec::new());
     };
     let mut recent = vec![stored.commit];
     recent.extend(stored.recent);
-    recent.truncate(RECENT);
+    recent.truncate(MAX_RECENT_COMMITS);
     let versioned = Versioned {
         version: stored.version,
         state: A::from_record(stored.state),
@@ -352,7 +358,7 @@ fn split<A: Persistent>(
 fn decode<A: Persistent, R>(
     key: &str,
     bytes: Option<&[u8]>,
-) -> Result<Option<Stored<A::Record>>, ChangeError<R>> {
+) -> Result<Option<StoredAggregate<A::Record>>, ChangeError<R>> {
     bytes
         .map(serde_json::from_slice)
         .transpose()
@@ -363,7 +369,7 @@ fn decode<A: Persistent, R>(
     clippy::expect_used,
     reason = "records are plain data with string keys"
 )]
-fn encode<R: Serialize>(stored: &Stored<R>) -> Vec<u8> {
+fn encode<R: Serialize>(stored: &StoredAggregate<R>) -> Vec<u8> {
     serde_json::to_vec(stored).expect("a record serialises")
 }
 

@@ -5,16 +5,16 @@
 //! an intent without a trace in its aggregate never happened; with one, its events may be
 //! unpublished; no intent, and they are published. The aggregate needs no second write to say so.
 
-use crate::{LogError, Platform, Store, StoreError, aggregate::Pending};
+use crate::{LogError, Platform, Store, StoreError, aggregate::PendingEvent};
 use events::{CloudEvent, Timestamp};
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
 
 /// How old an intent is before the sweep takes it for left over: longer than any call may run, so
 /// that the sweep does not publish what a living call is about to publish.
-pub const LEFT_OVER_AFTER: Duration = Duration::from_secs(5);
-/// How old an intent without a trace is before it is forgotten: no call can still be about to swap.
-const NEVER_HAPPENED_AFTER: Duration = Duration::from_secs(120);
+pub const STALE_AFTER: Duration = Duration::from_secs(5);
+/// How old an intent without a trace is before it is discarded: no call can still be about to swap.
+const ABANDONED_AFTER: Duration = Duration::from_secs(120);
 
 /// The key prefix of intents in the outbox store.
 const INTENT: &str = "intent/";
@@ -43,8 +43,8 @@ pub(crate) async fn publish<P: Platform>(
 pub(crate) async fn unpublished<P: Platform>(
     platform: &P,
     key: &str,
-    pending: Vec<Pending>,
-) -> Result<Vec<Pending>, StoreError> {
+    pending: Vec<PendingEvent>,
+) -> Result<Vec<PendingEvent>, StoreError> {
     let mut open: BTreeMap<String, bool> = BTreeMap::new();
     let mut kept = Vec::new();
     for entry in pending {
@@ -68,11 +68,11 @@ pub(crate) async fn unpublished<P: Platform>(
 
 /// What a sweep of the outbox did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepReport {
     /// Events published that a crash or a silent log had left behind.
     pub published: usize,
-    /// Intents whose swap never happened, forgotten.
-    pub forgotten: usize,
+    /// Intents whose swap never happened, discarded.
+    pub discarded: usize,
 }
 
 /// Publishes what is left over.
@@ -80,8 +80,8 @@ pub struct Swept {
 /// # Errors
 ///
 /// The store's or the log's silence, as text: the next sweep tries again.
-pub async fn sweep<P: Platform>(platform: &P, stream: &str) -> Result<Swept, String> {
-    let mut swept = Swept::default();
+pub async fn sweep<P: Platform>(platform: &P, stream: &str) -> Result<SweepReport, String> {
+    let mut report = SweepReport::default();
     let keys = platform.outbox().keys().await.map_err(|e| e.to_string())?;
     for intent in keys {
         let Some((key, commit)) = parse(&intent) else {
@@ -90,7 +90,7 @@ pub async fn sweep<P: Platform>(platform: &P, stream: &str) -> Result<Swept, Str
         let Some(age) = age(platform, &intent).await.map_err(|e| e.to_string())? else {
             continue;
         };
-        if age < LEFT_OVER_AFTER {
+        if age < STALE_AFTER {
             continue;
         }
         let events = events_of(platform, key, commit).await?;
@@ -98,14 +98,14 @@ pub async fn sweep<P: Platform>(platform: &P, stream: &str) -> Result<Swept, Str
             publish(platform, stream, &intent, &events)
                 .await
                 .map_err(|e| e.to_string())?;
-            swept.published += events.len();
-        } else if age >= NEVER_HAPPENED_AFTER {
+            report.published += events.len();
+        } else if age >= ABANDONED_AFTER {
             let deleted = platform.outbox().delete(&intent).await;
             deleted.map_err(|e| e.to_string())?;
-            swept.forgotten += 1;
+            report.discarded += 1;
         }
     }
-    Ok(swept)
+    Ok(report)
 }
 
 /// How long ago the outbox entry `key` was written; `None` when it is gone meanwhile.
@@ -139,13 +139,13 @@ async fn events_of<P: Platform>(
     #[derive(Deserialize)]
     struct Outgoing {
         #[serde(default)]
-        pending: Vec<Pending>,
+        pending: Vec<PendingEvent>,
     }
     let Some(bytes) = platform.state().get(key).await.map_err(|e| e.to_string())? else {
         return Ok(Vec::new());
     };
     let outgoing: Outgoing =
         serde_json::from_slice(&bytes).map_err(|e| format!("`{key}` cannot be read: {e}"))?;
-    let of_commit = |entry: Pending| (entry.commit == commit).then_some(entry.event);
+    let of_commit = |entry: PendingEvent| (entry.commit == commit).then_some(entry.event);
     Ok(outgoing.pending.into_iter().filter_map(of_commit).collect())
 }

@@ -59,7 +59,7 @@ impl<P: Platform> Messages<P> {
                 })
             })
             .await?;
-        if sent.now.is_some_and(|sent| sent.state.id != id) {
+        if sent.current.is_some_and(|sent| sent.state.id != id) {
             // Another delivery of the same event was faster. Should this fail, the next list that
             // meets the number does it.
             let _ = numbering::retire(&self.platform, id.0).await;

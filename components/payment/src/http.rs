@@ -112,7 +112,7 @@ impl<P: Platform, G: Gateway> Call<'_, P, G> {
             .map_err(|silence| Problem::unavailable(silence, 5))?;
         Ok(hal::found(&json!({
             "published": swept.outbox.published,
-            "forgotten": swept.outbox.forgotten,
+            "forgotten": swept.outbox.discarded,
             "settled": swept.settled,
             "open": swept.open,
             "retired": swept.retired,

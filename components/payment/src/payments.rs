@@ -58,7 +58,9 @@ impl<P: Platform, G> Payments<P, G> {
         let decide = |before: Option<&Versioned<Payment>>| decide(before.map(|it| &it.state));
         let changed = self.aggregates().change(&key(id), origin, decide).await?;
         // Every decision here leaves something behind.
-        changed.now.ok_or_else(|| ChangeError::Contended(key(id)))
+        changed
+            .current
+            .ok_or_else(|| ChangeError::Contended(key(id)))
     }
 
     /// Gives out the next payment's number, leading to `id`.

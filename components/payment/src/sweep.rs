@@ -6,7 +6,7 @@ use events::{PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
     ChangeError, Lookup, Platform, StoreError,
     numbering::orphans,
-    outbox::{self, LEFT_OVER_AFTER},
+    outbox::{self, STALE_AFTER},
 };
 use std::{convert::Infallible, time::Duration};
 
@@ -18,7 +18,7 @@ const BUDGET: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Left-over events and intents.
-    pub outbox: outbox::Swept,
+    pub outbox: outbox::SweepReport,
     /// Notes about the gateway that are settled now.
     pub settled: usize,
     /// Notes that wait for the gateway's answer, or to grow old.
@@ -85,7 +85,7 @@ async fn settle<P: Platform, G: Gateway>(
     let Some(note) = todo.read(platform).await? else {
         return Ok(true);
     };
-    if note.age < LEFT_OVER_AFTER {
+    if note.age < STALE_AFTER {
         return Ok(false);
     }
     match todo {

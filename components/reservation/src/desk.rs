@@ -49,7 +49,7 @@ impl<P: Platform, C, Y> Desk<P, C, Y> {
         let at = self.platform.now();
         let created = self
             .reservations()
-            .at(at)
+            .with_time(at)
             .change(&key(id), origin, |existing| {
                 if existing.is_some() {
                     return Ok(Decision::Keep(()));
@@ -58,7 +58,9 @@ impl<P: Platform, C, Y> Desk<P, C, Y> {
                 Ok(Decision::Commit(reservation, vec![event], ()))
             })
             .await?;
-        created.now.ok_or_else(|| ChangeError::Contended(key(id)))
+        created
+            .current
+            .ok_or_else(|| ChangeError::Contended(key(id)))
     }
 
     /// Takes one step of a reservation and announces it; returns the reservation as it then is. The
@@ -76,7 +78,7 @@ impl<P: Platform, C, Y> Desk<P, C, Y> {
         let at = self.platform.now();
         let changed = self
             .reservations()
-            .at(at)
+            .with_time(at)
             .change(&key(id), origin, |reservation| {
                 let reservation = reservation.ok_or(Refusal::Unknown(id))?;
                 Ok(match step(reservation, at)? {
@@ -86,7 +88,7 @@ impl<P: Platform, C, Y> Desk<P, C, Y> {
             })
             .await?;
         changed
-            .now
+            .current
             .ok_or_else(|| ChangeError::Refused(Refusal::Unknown(id).into()))
     }
 

@@ -147,7 +147,7 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
             .map_err(|silence| Problem::unavailable(silence, 5))?;
         Ok(hal::found(&json!({
             "published": swept.outbox.published,
-            "forgotten": swept.outbox.forgotten,
+            "forgotten": swept.outbox.discarded,
             "ended": swept.ended,
             "open": swept.open,
             "expired": swept.expired,

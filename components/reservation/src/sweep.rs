@@ -21,7 +21,7 @@ const NEVER_BEGAN_AFTER: Duration = Duration::from_secs(120);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Left-over events and intents.
-    pub outbox: outbox::Swept,
+    pub outbox: outbox::SweepReport,
     /// Sagas brought to an end.
     pub ended: usize,
     /// Sagas that still need another context to answer.

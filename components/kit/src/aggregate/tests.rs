@@ -26,7 +26,7 @@ fn counted(before: Option<&Versioned<Count>>) -> Result<Decision<Count, ()>, ()>
     Ok(Decision::Commit(Count(count), vec![event], ()))
 }
 
-fn count(platform: &MemoryPlatform) -> Result<Changed<Count, ()>, ChangeError<()>> {
+fn count(platform: &MemoryPlatform) -> Result<ChangeOutcome<Count, ()>, ChangeError<()>> {
     let counts = Aggregates::new(platform, "stream", "socar/count");
     block_on(counts.change("count/1", &Origin::new("1"), counted))
 }
@@ -35,7 +35,7 @@ fn intents(platform: &MemoryPlatform) -> usize {
     block_on(platform.outbox.keys()).unwrap().len()
 }
 
-fn sweep(platform: &MemoryPlatform) -> outbox::Swept {
+fn sweep(platform: &MemoryPlatform) -> outbox::SweepReport {
     block_on(outbox::sweep(platform, "stream")).unwrap()
 }
 
@@ -45,7 +45,7 @@ fn a_change_is_stored_announced_and_leaves_no_intent() {
     count(&platform).unwrap();
     let changed = count(&platform).unwrap();
     assert_eq!(
-        changed.now,
+        changed.current,
         Some(Versioned {
             version: 2,
             state: Count(2)
@@ -78,7 +78,7 @@ fn a_provider_that_denies_every_swap_is_not_believed() {
     platform.state.denies_swaps.set(true);
     for expected in 1..=3 {
         assert_eq!(
-            count(&platform).unwrap().now.unwrap().state,
+            count(&platform).unwrap().current.unwrap().state,
             Count(expected)
         );
     }
@@ -98,7 +98,7 @@ fn a_swap_that_lands_late_is_announced_as_it_was_stored() {
     };
     block_on(counts.change("count/1", &Origin::new("1"), decide)).unwrap();
     let value = block_on(platform.state.get("count/1")).unwrap().unwrap();
-    let stored: Stored<u64> = serde_json::from_slice(&value).unwrap();
+    let stored: StoredAggregate<u64> = serde_json::from_slice(&value).unwrap();
     let log = platform.log.borrow();
     let published: Vec<&CloudEvent> = log.iter().map(|(_, event)| event).collect();
     assert_eq!(published, [&stored.pending[0].event]);
@@ -117,7 +117,7 @@ fn events_that_the_log_refused_are_published_by_the_sweep() {
         0,
         "a living call may be about to publish"
     );
-    platform.advance(outbox::LEFT_OVER_AFTER);
+    platform.advance(outbox::STALE_AFTER);
     assert_eq!(sweep(&platform).published, 2);
     assert_eq!(sweep(&platform).published, 0);
     assert_eq!(intents(&platform), 0);
@@ -155,6 +155,6 @@ fn events_of_a_published_commit_are_not_carried_along() {
         count(&platform).unwrap();
     }
     let value = block_on(platform.state.get("count/1")).unwrap().unwrap();
-    let stored: Stored<u64> = serde_json::from_slice(&value).unwrap();
+    let stored: StoredAggregate<u64> = serde_json::from_slice(&value).unwrap();
     assert_eq!(stored.pending.len(), 1);
 }

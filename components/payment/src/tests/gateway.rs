@@ -5,10 +5,10 @@ use crate::domain::Silence;
 use crate::memory::Behaviour;
 use crate::ports::{Approval, NotUndone};
 use crate::todo::Todo;
-use kit::{Store, outbox::LEFT_OVER_AFTER};
+use kit::{Store, outbox::STALE_AFTER};
 
 fn sweep_once(payments: &Payments<MemoryPlatform, MemoryGateway>) -> sweep::Swept {
-    payments.platform.advance(LEFT_OVER_AFTER);
+    payments.platform.advance(STALE_AFTER);
     block_on(sweep::sweep(payments)).unwrap()
 }
 
@@ -230,7 +230,7 @@ fn the_sweep_leaves_the_note_of_an_approval_that_began_meanwhile() {
     let unknown = block_on(commands::approve(&payments, &origin, order(RESERVATION)));
     assert!(unknown.is_err());
     let first = notes(&platform);
-    platform.advance(LEFT_OVER_AFTER);
+    platform.advance(STALE_AFTER);
     assert_eq!(block_on(sweep::sweep(&payments)).unwrap().settled, 1);
     let second = notes(&platform);
     assert_eq!((first.len(), second.len()), (1, 1));
