@@ -14,7 +14,7 @@ use resilience::breaker::{Config, Machine, Memo, OpenTime, Outcome, Settings, Ti
 use std::time::Duration;
 
 /// How often a change is tried while others change the same link.
-const TRIES: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// The breaker of one link.
 #[derive(Clone, Debug)]
@@ -25,14 +25,14 @@ pub struct Breaker<P> {
 
 /// The link is known to be sick: the call was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("calls are cut off for {retry_after} s")]
-pub struct CutOff {
+#[error("the circuit breaker is open for another {retry_after} s")]
+pub struct BreakerOpen {
     /// After how many seconds another try makes sense.
     pub retry_after: u64,
 }
 
 /// A call that may be made, and the breaker as it was then.
-struct Permit {
+struct CallPermit {
     ticket: Ticket,
     machine: Machine,
 }
@@ -49,8 +49,8 @@ impl<P: Platform> Breaker<P> {
     ///
     /// # Errors
     ///
-    /// [`CutOff`], and the call's own.
-    pub async fn call<T, E: From<CutOff>>(
+    /// [`BreakerOpen`], and the call's own.
+    pub async fn call<T, E: From<BreakerOpen>>(
         &self,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
@@ -67,7 +67,7 @@ impl<P: Platform> Breaker<P> {
     }
 
     /// A permit; none where nobody knows how the link is, and the call may be made all the same.
-    async fn admit(&self) -> Result<Option<Permit>, CutOff> {
+    async fn admit(&self) -> Result<Option<CallPermit>, BreakerOpen> {
         let Ok(value) = self.platform.state().get(&self.key).await else {
             return Ok(None);
         };
@@ -81,15 +81,15 @@ impl<P: Platform> Breaker<P> {
         };
         match admitted {
             None => Ok(None),
-            Some((Ok(ticket), machine)) => Ok(Some(Permit { ticket, machine })),
-            Some((Err(denied), _)) => Err(CutOff {
+            Some((Ok(ticket), machine)) => Ok(Some(CallPermit { ticket, machine })),
+            Some((Err(denied), _)) => Err(BreakerOpen {
                 retry_after: whole_seconds(denied.retry_after),
             }),
         }
     }
 
-    async fn finish(&self, permit: Permit, outcome: Outcome) {
-        let Permit {
+    async fn finish(&self, permit: CallPermit, outcome: Outcome) {
+        let CallPermit {
             ticket,
             mut machine,
         } = permit;
@@ -108,7 +108,7 @@ impl<P: Platform> Breaker<P> {
         change: impl Fn(&mut Machine, Duration) -> T,
     ) -> Option<(T, Machine)> {
         let state = self.platform.state();
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let (value, token) = state.get_for_swap(&self.key).await.ok()?;
             let mut machine = self.machine(value.as_deref(), self.seed());
             let output = change(&mut machine, self.now());

@@ -21,7 +21,7 @@ pub mod spin;
 pub mod store;
 
 pub use aggregate::{Aggregates, ChangeError, Decision, Persistent, Versioned};
-pub use breaker::{Breaker, CutOff};
+pub use breaker::{Breaker, BreakerOpen};
 pub use listing::Lookup;
 pub use origin::Origin;
 pub use platform::{LogError, Platform};

@@ -7,7 +7,7 @@
 )]
 
 use events::{CarId, PaymentId, ReservationId};
-use kit::{CutOff, Origin};
+use kit::{BreakerOpen, Origin};
 
 /// The other context did not answer in time, or not in a way that makes sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,11 +32,11 @@ pub enum Aftermath {
     Silence,
 }
 
-impl From<CutOff> for Unreachable {
-    fn from(cut_off: CutOff) -> Self {
+impl From<BreakerOpen> for Unreachable {
+    fn from(open: BreakerOpen) -> Self {
         Self {
-            what: cut_off.to_string(),
-            retry_after: Some(cut_off.retry_after),
+            what: open.to_string(),
+            retry_after: Some(open.retry_after),
             aftermath: Aftermath::Nothing,
         }
     }

@@ -10,13 +10,13 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[derive(Debug, PartialEq)]
 enum Failure {
-    Sick,
-    CutOff(u64),
+    Unhealthy,
+    BreakerOpen(u64),
 }
 
-impl From<CutOff> for Failure {
-    fn from(cut_off: CutOff) -> Self {
-        Self::CutOff(cut_off.retry_after)
+impl From<BreakerOpen> for Failure {
+    fn from(open: BreakerOpen) -> Self {
+        Self::BreakerOpen(open.retry_after)
     }
 }
 
@@ -27,7 +27,10 @@ fn call(platform: &MemoryPlatform, answer: Result<(), Failure>) -> Result<(), Fa
 
 fn fail(platform: &MemoryPlatform, times: usize) {
     for _ in 0..times {
-        assert_eq!(call(platform, Err(Failure::Sick)), Err(Failure::Sick));
+        assert_eq!(
+            call(platform, Err(Failure::Unhealthy)),
+            Err(Failure::Unhealthy)
+        );
     }
 }
 
@@ -44,7 +47,7 @@ fn the_settings_are_not_the_fallback() {
 fn a_link_that_fails_is_cut_off_and_says_for_how_long() {
     let platform = MemoryPlatform::new();
     fail(&platform, 5);
-    assert_eq!(call(&platform, Ok(())), Err(Failure::CutOff(1)));
+    assert_eq!(call(&platform, Ok(())), Err(Failure::BreakerOpen(1)));
     platform.advance(SECOND);
     for _ in 0..3 {
         assert_eq!(call(&platform, Ok(())), Ok(()));
@@ -157,13 +160,13 @@ proptest! {
             if stumble < 4 {
                 platform.state.stumble_after(stumble);
             }
-            let answer = if is_good { Ok(()) } else { Err(Failure::Sick) };
+            let answer = if is_good { Ok(()) } else { Err(Failure::Unhealthy) };
             match call(&platform, answer) {
-                Err(Failure::CutOff(seconds)) => {
+                Err(Failure::BreakerOpen(seconds)) => {
                     prop_assert!(failures >= 5, "after {failures} failures");
                     prop_assert!((1..=30).contains(&seconds));
                 }
-                Err(Failure::Sick) => failures += 1,
+                Err(Failure::Unhealthy) => failures += 1,
                 Ok(()) => {}
             }
             platform.state.mend();
