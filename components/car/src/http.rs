@@ -30,7 +30,7 @@ enum Resource {
 /// Answers one request.
 pub async fn answer<P: Platform>(fleet: &Fleet<P>, request: Request) -> Response {
     http::serve(request, route, async |resource, request| {
-        let origin = Origin::of_request(request.headers(), &fleet.platform.unique_id());
+        let origin = Origin::from_headers(request.headers(), &fleet.platform.unique_id());
         let call = Call {
             fleet,
             origin,
@@ -75,10 +75,10 @@ struct Call<'a, P> {
 
 impl<P: Platform> Call<'_, P> {
     async fn register(&self) -> Result<Response, Problem> {
-        let mut fields = Fields::of(&self.request)?;
-        fields.unset(&OPTIONAL);
-        fields.fixed("carId", &Value::Null, "is given by the platform");
-        fields.fixed("status", &json!("available"), STATUS_FOLLOWS);
+        let mut fields = Fields::from_request(&self.request)?;
+        fields.ignore_nulls(&OPTIONAL);
+        fields.read_only("carId", &Value::Null, "is given by the platform");
+        fields.read_only("status", &json!("available"), STATUS_FOLLOWS);
         let details = details(fields, &Details::default(), true)?;
         let car = commands::register::<P, Problem>(self.fleet, &self.origin, details).await?;
         Ok(etag::tagged(
@@ -93,10 +93,10 @@ impl<P: Platform> Call<'_, P> {
     }
 
     async fn list(&self) -> Result<Response, Problem> {
-        let page = Page::of(&self.request, &queries::COLUMNS)?;
+        let page = Page::without_filters(&self.request, &queries::COLUMNS)?;
         let (cars, total) = queries::cars(self.fleet, &page).await?;
         let items = cars.iter().map(|car| self.item(car)).collect();
-        let base = http::base(&self.request);
+        let base = http::base_url(&self.request);
         Ok(hal::page(&page, total, &base, "/cars", "cars", items))
     }
 
@@ -107,16 +107,16 @@ impl<P: Platform> Call<'_, P> {
         start: impl Into<Option<Details>>,
     ) -> Result<Response, Problem> {
         let start: Option<Details> = start.into();
-        let fields = Fields::of(&self.request)?;
-        let condition = IfMatch::of(&self.request);
+        let fields = Fields::from_request(&self.request)?;
+        let condition = IfMatch::from_request(&self.request);
         let edit = |car: &Versioned<Car>| {
             condition.check(car.version)?;
             let mut fields = fields.clone();
             if start.is_some() {
-                fields.unset(&OPTIONAL);
+                fields.ignore_nulls(&OPTIONAL);
             }
-            fields.fixed("carId", &json!(id), "cannot be changed");
-            fields.fixed(
+            fields.read_only("carId", &json!(id), "cannot be changed");
+            fields.read_only(
                 "status",
                 &json!(car.state.status().as_str()),
                 STATUS_FOLLOWS,
@@ -129,7 +129,7 @@ impl<P: Platform> Call<'_, P> {
     }
 
     async fn delete(&self, id: CarId) -> Result<Response, Problem> {
-        let condition = IfMatch::of(&self.request);
+        let condition = IfMatch::from_request(&self.request);
         let check = |car: &Versioned<Car>| condition.check(car.version);
         commands::delete(self.fleet, &self.origin, id, check).await?;
         let mut response = Response::default();
@@ -162,10 +162,10 @@ impl<P: Platform> Call<'_, P> {
     }
 
     fn reservation(&self) -> Result<ReservationId, Problem> {
-        let mut fields = Fields::of(&self.request)?;
+        let mut fields = Fields::from_request(&self.request)?;
         let id = fields.number("rsvId", 1, u64::MAX);
         if id.is_none() {
-            fields.refuse("rsvId", "is required");
+            fields.reject("rsvId", "is required");
         }
         fields.finish()?;
         Ok(ReservationId(id.unwrap_or_default()))
@@ -186,7 +186,7 @@ impl<P: Platform> Call<'_, P> {
         fields["status"] = json!(car.status().as_str());
         hal::item(
             fields,
-            &http::base(&self.request),
+            &http::base_url(&self.request),
             &format!("/cars/{id}"),
             "car",
         )
@@ -202,7 +202,7 @@ const STATUS_FOLLOWS: &str = "follows from the car's bookings and cannot be set"
 fn details(mut fields: Fields, start: &Details, name_required: bool) -> Result<Details, Problem> {
     fields.ignore("_links");
     if name_required && !fields.has("carName") {
-        fields.refuse("carName", "is required");
+        fields.reject("carName", "is required");
     }
     let name = fields.text("carName", 1, MAX_TEXT);
     let kind = fields.text("carType", 0, MAX_TEXT);

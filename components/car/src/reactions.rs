@@ -19,7 +19,7 @@ pub async fn react<P: Platform>(
     fleet: &Fleet<P>,
     event: &CloudEvent,
 ) -> Result<(), ChangeError<Infallible>> {
-    let origin = Origin::of_event(event);
+    let origin = Origin::from_event(event);
     match &event.event {
         Event::ReservationConfirmed(reservation) => {
             reservation_confirmed::react(fleet, &origin, reservation).await

@@ -279,8 +279,8 @@ impl<'a, P: Platform> Aggregates<'a, P> {
             time,
             datacontenttype: "application/json".into(),
             sequence: version,
-            correlationid: origin.correlation.clone(),
-            causationid: origin.causation.clone(),
+            correlationid: origin.correlation_id.clone(),
+            causationid: origin.causation_id.clone(),
             traceparent: origin.traceparent.clone(),
             event,
         };

@@ -10,8 +10,8 @@ pub mod hal;
 pub mod json;
 pub mod paging;
 pub mod problem;
-pub mod refusal;
 pub mod relay;
+pub mod upstream;
 
 pub use problem::Problem;
 
@@ -49,7 +49,7 @@ pub async fn serve<R>(
         None => Err(Problem::not_found(format!("there is nothing at {path}"))),
         Some(Route { methods, .. }) if method == Method::OPTIONS => Ok(options(methods)),
         Some(Route { methods, .. }) if !allows(methods, &method) => {
-            Err(Problem::method_not_allowed(&allow(methods)))
+            Err(Problem::method_not_allowed(&allow_header(methods)))
         }
         Some(Route { resource, .. }) if request.body().len() > BODY_LIMIT => {
             drop(resource);
@@ -61,12 +61,12 @@ pub async fn serve<R>(
     if method == Method::GET || method == Method::HEAD {
         etag::revalidate(&headers, &mut response);
     }
-    finish(&method, &mut response);
+    finish_response(&method, &mut response);
     response
 }
 
 /// Adds what every answer to a request of this method needs; twice is once.
-pub fn finish(method: &Method, response: &mut Response) {
+pub fn finish_response(method: &Method, response: &mut Response) {
     if method == Method::HEAD {
         *response.body_mut() = Bytes::new();
     }
@@ -74,7 +74,7 @@ pub fn finish(method: &Method, response: &mut Response) {
     // of WASI HTTP fail an answer whose body is not as long as announced.
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
-    share(headers);
+    allow_any_origin(headers);
     if !response.body().is_empty() {
         let length = HeaderValue::from(response.body().len());
         response
@@ -101,7 +101,7 @@ pub fn json_response(
 
 /// Scheme and authority under which the client knows us, for absolute links; empty if unknown.
 #[must_use]
-pub fn base(request: &Request) -> String {
+pub fn base_url(request: &Request) -> String {
     let text = |name: &str| request.headers().get(name)?.to_str().ok();
     let known = |scheme: &str| match scheme {
         "https" => Some("https"),
@@ -125,7 +125,7 @@ fn allows(methods: &[Method], method: &Method) -> bool {
     methods.contains(method) || (method == Method::HEAD && methods.contains(&Method::GET))
 }
 
-fn allow(methods: &[Method]) -> String {
+fn allow_header(methods: &[Method]) -> String {
     let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
     if methods.contains(&Method::GET) {
         names.push("HEAD");
@@ -139,7 +139,7 @@ fn options(methods: &[Method]) -> Response {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    if let Ok(methods) = HeaderValue::from_str(&allow(methods)) {
+    if let Ok(methods) = HeaderValue::from_str(&allow_header(methods)) {
         headers.insert(header::ALLOW, methods.clone());
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
     }
@@ -157,7 +157,7 @@ fn options(methods: &[Method]) -> Response {
 }
 
 /// Lets every page in a browser read the answer: nothing here depends on cookies.
-fn share(headers: &mut HeaderMap) {
+fn allow_any_origin(headers: &mut HeaderMap) {
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_ORIGIN,
         HeaderValue::from_static("*"),

@@ -13,9 +13,9 @@ pub const TRACEPARENT: &str = "traceparent";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The request that started it all.
-    pub correlation: String,
+    pub correlation_id: String,
     /// The request or event that directly causes what is done now.
-    pub causation: String,
+    pub causation_id: String,
     /// W3C trace context: `00-<32 hex>-<16 hex>-<2 hex>`.
     pub traceparent: String,
 }
@@ -25,31 +25,31 @@ impl Origin {
     #[must_use]
     pub fn new(unique: &str) -> Self {
         Self {
-            correlation: unique.into(),
-            causation: unique.into(),
+            correlation_id: unique.into(),
+            causation_id: unique.into(),
             traceparent: traceparent(unique),
         }
     }
 
     /// The thread of a request: its headers where they are well formed, new ids where not.
     #[must_use]
-    pub fn of_request(headers: &HeaderMap, unique: &str) -> Self {
+    pub fn from_headers(headers: &HeaderMap, unique: &str) -> Self {
         let request_id = header(headers, REQUEST_ID).filter(|id| is_request_id(id));
         let trace = header(headers, TRACEPARENT).filter(|trace| is_traceparent(trace));
-        let correlation = request_id.unwrap_or(unique).to_owned();
+        let correlation_id = request_id.unwrap_or(unique).to_owned();
         Self {
-            causation: correlation.clone(),
-            correlation,
+            causation_id: correlation_id.clone(),
+            correlation_id,
             traceparent: trace.map_or_else(|| traceparent(unique), str::to_owned),
         }
     }
 
     /// The thread of a reaction: the event is the cause of what follows.
     #[must_use]
-    pub fn of_event(event: &CloudEvent) -> Self {
+    pub fn from_event(event: &CloudEvent) -> Self {
         Self {
-            correlation: event.correlationid.clone(),
-            causation: event.id.clone(),
+            correlation_id: event.correlationid.clone(),
+            causation_id: event.id.clone(),
             traceparent: event.traceparent.clone(),
         }
     }
@@ -58,7 +58,7 @@ impl Origin {
     #[must_use]
     pub fn headers(&self) -> [(&'static str, &str); 2] {
         [
-            (REQUEST_ID, &self.correlation),
+            (REQUEST_ID, &self.correlation_id),
             (TRACEPARENT, &self.traceparent),
         ]
     }
@@ -101,19 +101,19 @@ mod tests {
     fn origin(name: &'static str, value: &str) -> Origin {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        Origin::of_request(&headers, UNIQUE)
+        Origin::from_headers(&headers, UNIQUE)
     }
 
     #[test]
     fn a_request_keeps_the_ids_it_came_with() {
-        assert_eq!(origin(REQUEST_ID, "abc-1").correlation, "abc-1");
+        assert_eq!(origin(REQUEST_ID, "abc-1").correlation_id, "abc-1");
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(origin(TRACEPARENT, trace).traceparent, trace);
     }
 
     #[test]
     fn a_malformed_id_is_replaced_by_a_new_one() {
-        assert_eq!(origin(REQUEST_ID, "a b").correlation, UNIQUE);
+        assert_eq!(origin(REQUEST_ID, "a b").correlation_id, UNIQUE);
         for bad in [
             "",
             "00-zz-1-1",

@@ -43,9 +43,9 @@ fn route(path: &[&str]) -> Option<Route<Resource>> {
 }
 
 async fn list<P: Platform>(messages: &Messages<P>, request: &Request) -> Result<Response, Problem> {
-    let page = Page::of(request, &queries::COLUMNS)?;
+    let page = Page::without_filters(request, &queries::COLUMNS)?;
     let (rows, total) = queries::messages(messages, &page).await?;
-    let base = http::base(request);
+    let base = http::base_url(request);
     let items = rows.iter().map(|message| item(message, &base)).collect();
     Ok(hal::page(
         &page,
@@ -63,7 +63,7 @@ async fn show<P: Platform>(
     id: MessageId,
 ) -> Result<Response, Problem> {
     let message = queries::message(messages, id).await?;
-    let item = item(&message.state, &http::base(request));
+    let item = item(&message.state, &http::base_url(request));
     Ok(etag::tagged(hal::found(&item), message.version))
 }
 

@@ -19,7 +19,7 @@ pub async fn react<P: Platform>(
     messages: &Messages<P>,
     event: &CloudEvent,
 ) -> Result<(), ChangeError<Infallible>> {
-    let origin = Origin::of_event(event);
+    let origin = Origin::from_event(event);
     match &event.event {
         Event::ReservationConfirmed(reservation) => {
             reservation_confirmed::react(messages, &origin, reservation).await

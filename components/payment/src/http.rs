@@ -30,7 +30,7 @@ pub async fn answer<P: Platform, G: Gateway>(
     request: Request,
 ) -> Response {
     http::serve(request, route, async |resource, request| {
-        let origin = Origin::of_request(request.headers(), &payments.platform.unique_id());
+        let origin = Origin::from_headers(request.headers(), &payments.platform.unique_id());
         let call = Call {
             payments,
             origin,
@@ -77,10 +77,10 @@ impl<P: Platform, G: Gateway> Call<'_, P, G> {
     }
 
     async fn list(&self) -> Result<Response, Problem> {
-        let page = Page::of(&self.request, &queries::COLUMNS)?;
+        let page = Page::without_filters(&self.request, &queries::COLUMNS)?;
         let (rows, total) = queries::payments(self.payments, &page).await?;
         let items = rows.iter().map(|row| self.item(row)).collect();
-        let base = http::base(&self.request);
+        let base = http::base_url(&self.request);
         Ok(hal::page(
             &page,
             total,
@@ -120,10 +120,10 @@ impl<P: Platform, G: Gateway> Call<'_, P, G> {
     }
 
     fn order(&self) -> Result<Order, Problem> {
-        let mut fields = Fields::of(&self.request)?;
+        let mut fields = Fields::from_request(&self.request)?;
         let mut required = |field: &str, least: u64| {
             if !fields.has(field) {
-                fields.refuse(field, "is required");
+                fields.reject(field, "is required");
             }
             fields.number(field, least, u64::MAX).unwrap_or_default()
         };
@@ -147,7 +147,7 @@ impl<P: Platform, G: Gateway> Call<'_, P, G> {
                 "amount": order.amount,
                 "status": row.status,
             }),
-            &http::base(&self.request),
+            &http::base_url(&self.request),
             &format!("/payments/{id}"),
             "payment",
         )

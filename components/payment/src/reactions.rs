@@ -16,7 +16,7 @@ pub async fn react<P: Platform, G: Gateway>(
     payments: &Payments<P, G>,
     event: &CloudEvent,
 ) -> Result<(), ChangeError<Infallible>> {
-    let origin = Origin::of_event(event);
+    let origin = Origin::from_event(event);
     match &event.event {
         Event::ReservationCancelRequested(reservation) => {
             reservation_cancel_requested::react(payments, &origin, reservation).await

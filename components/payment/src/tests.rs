@@ -97,7 +97,7 @@ fn outcome<G>(payments: &Payments<MemoryPlatform, G>) -> &'static str {
 
 /// The statuses of all payments that can be seen, and how many there are said to be.
 fn list<G>(payments: &Payments<MemoryPlatform, G>) -> (Vec<&'static str>, u64) {
-    let page = Page::of(&Request::new(Bytes::new()), &[]).unwrap();
+    let page = Page::without_filters(&Request::new(Bytes::new()), &[]).unwrap();
     let (rows, total) = block_on(queries::payments(payments, &page)).unwrap();
     (rows.iter().map(|row| row.status).collect(), total)
 }

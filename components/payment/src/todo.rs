@@ -63,8 +63,8 @@ impl Todo {
     pub async fn note<P: Platform>(&self, platform: &P, origin: &Origin) -> Result<(), StoreError> {
         let record = Record {
             since: platform.now().as_millis(),
-            correlation: origin.correlation.clone(),
-            causation: origin.causation.clone(),
+            correlation: origin.correlation_id.clone(),
+            causation: origin.causation_id.clone(),
             traceparent: origin.traceparent.clone(),
         };
         let value = serde_json::to_vec(&record).map_err(|e| StoreError(e.to_string()))?;
@@ -86,8 +86,8 @@ impl Todo {
         Ok(Some(Note {
             age: platform.now().since(Timestamp::from_millis(record.since)),
             origin: Origin {
-                correlation: record.correlation,
-                causation: record.causation,
+                correlation_id: record.correlation,
+                causation_id: record.causation,
                 traceparent: record.traceparent,
             },
         }))

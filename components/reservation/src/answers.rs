@@ -8,7 +8,7 @@
 use crate::ports::{Aftermath, Approval, Hold, Release, Unreachable};
 use events::{CarId, PaymentId, ReservationId};
 use http::StatusCode;
-use kit::http::{Response, refusal};
+use kit::http::{Response, upstream};
 use serde_json::Value;
 
 /// What the car context says to a hold.
@@ -22,7 +22,7 @@ pub fn to_hold(car: CarId, answer: &Response) -> Result<Hold, Unreachable> {
             .and_then(|body| body["amount"].as_u64())
             .map(|amount| Hold::Held { amount }),
         404 => no_car(car, answer).map(|()| Hold::UnknownCar),
-        409 => refusal::problem(answer, "car-not-available").map(|_| Hold::NotAvailable),
+        409 => upstream::problem(answer, "car-not-available").map(|_| Hold::NotAvailable),
         _ => None,
     }
     .ok_or_else(|| senseless("car", answer))
@@ -50,8 +50,8 @@ pub fn to_release(car: CarId, answer: &Response) -> Result<Release, Unreachable>
 pub fn to_approval(id: ReservationId, answer: &Response) -> Result<Approval, Unreachable> {
     match answer.status().as_u16() {
         200 | 201 => payment(id, answer).flatten().map(Approval::Paid),
-        402 => refusal::problem(answer, "payment-declined").map(|_| Approval::Declined),
-        503 if refusal::problem(answer, "payment-not-asked").is_some() => {
+        402 => upstream::problem(answer, "payment-declined").map(|_| Approval::Declined),
+        503 if upstream::problem(answer, "payment-not-asked").is_some() => {
             return Err(Unreachable {
                 aftermath: Aftermath::Nothing,
                 ..senseless("payment", answer)
@@ -95,7 +95,7 @@ fn about(name: &str, number: u64, answer: &Response) -> Option<Value> {
 
 /// Whether it is the word of the car context: a path that leads nowhere has the same type, and no car.
 fn no_car(car: CarId, answer: &Response) -> Option<()> {
-    let problem = refusal::problem(answer, "not-found")?;
+    let problem = upstream::problem(answer, "not-found")?;
     (problem["carId"] == car.0).then_some(())
 }
 
@@ -112,7 +112,7 @@ fn payment(id: ReservationId, answer: &Response) -> Option<Option<PaymentId>> {
 fn senseless(context: &str, response: &Response) -> Unreachable {
     Unreachable {
         what: format!("the {context} context answered {}", response.status()),
-        retry_after: refusal::retry_after(response),
+        retry_after: upstream::retry_after(response),
         aftermath: match response.status() {
             StatusCode::GATEWAY_TIMEOUT => Aftermath::Silence,
             _ => Aftermath::Unknown,

@@ -54,7 +54,7 @@ impl<P: Platform, C, Y> Desk<P, C, Y> {
                 if existing.is_some() {
                     return Ok(Decision::Keep(()));
                 }
-                let (reservation, event) = Reservation::request(id, car, at, &origin.causation);
+                let (reservation, event) = Reservation::request(id, car, at, &origin.causation_id);
                 Ok(Decision::Commit(reservation, vec![event], ()))
             })
             .await?;

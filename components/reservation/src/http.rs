@@ -35,7 +35,7 @@ pub async fn answer<P: Platform, C: Cars, Y: Payments>(
     request: Request,
 ) -> Response {
     http::serve(request, route, async |resource, request| {
-        let origin = Origin::of_request(request.headers(), &desk.platform.unique_id());
+        let origin = Origin::from_headers(request.headers(), &desk.platform.unique_id());
         let call = Call {
             desk,
             origin,
@@ -83,10 +83,10 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     }
 
     async fn list(&self) -> Result<Response, Problem> {
-        let page = Page::of(&self.request, &queries::COLUMNS)?;
+        let page = Page::without_filters(&self.request, &queries::COLUMNS)?;
         let (reservations, total) = queries::reservations(self.desk, &page).await?;
         let items = reservations.iter().map(|one| self.item(one)).collect();
-        let base = http::base(&self.request);
+        let base = http::base_url(&self.request);
         Ok(hal::page(
             &page,
             total,
@@ -99,27 +99,27 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
 
     /// The only change that a customer may make is to give the reservation up.
     async fn patch(&self, id: ReservationId) -> Result<Response, Problem> {
-        let mut fields = Fields::of(&self.request)?;
+        let mut fields = Fields::from_request(&self.request)?;
         let found = queries::reservation(self.desk, id).await?.state;
         fields.ignore("_links");
-        fields.unset(&["rsvId", "carId", "payId"]);
-        fields.fixed("rsvId", &json!(id), CANNOT_CHANGE);
-        fields.fixed("carId", &json!(found.car), CANNOT_CHANGE);
-        fields.fixed("payId", &json!(found.stage.payment()), CANNOT_CHANGE);
+        fields.ignore_nulls(&["rsvId", "carId", "payId"]);
+        fields.read_only("rsvId", &json!(id), CANNOT_CHANGE);
+        fields.read_only("carId", &json!(found.car), CANNOT_CHANGE);
+        fields.read_only("payId", &json!(found.stage.payment()), CANNOT_CHANGE);
         match fields.has("status") {
-            true => fields.fixed(
+            true => fields.read_only(
                 "status",
                 &json!("reqCancel"),
                 "can only be set to reqCancel",
             ),
-            false => fields.refuse("status", "is required, and can only be reqCancel"),
+            false => fields.reject("status", "is required, and can only be reqCancel"),
         }
         fields.finish()?;
         self.cancel(id).await
     }
 
     async fn cancel(&self, id: ReservationId) -> Result<Response, Problem> {
-        let condition = IfMatch::of(&self.request);
+        let condition = IfMatch::from_request(&self.request);
         let check = |reservation: &Versioned<Reservation>| condition.check(reservation.version);
         let reservation =
             commands::request_cancellation::<_, _, _, Problem>(self.desk, &self.origin, id, check)
@@ -137,7 +137,7 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
             "steps": steps.map(step).collect::<Vec<_>>(),
         });
         let path = format!("/reservations/{id}/timeline");
-        let item = hal::item(fields, &http::base(&self.request), &path, "timeline");
+        let item = hal::item(fields, &http::base_url(&self.request), &path, "timeline");
         Ok(etag::tagged(hal::found(&item), reservation.version))
     }
 
@@ -175,7 +175,7 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
         }
         hal::item(
             fields,
-            &http::base(&self.request),
+            &http::base_url(&self.request),
             &format!("/reservations/{id}"),
             "reservation",
         )

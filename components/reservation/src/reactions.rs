@@ -17,7 +17,7 @@ pub async fn react<P: Platform, C, Y>(
     desk: &Desk<P, C, Y>,
     event: &CloudEvent,
 ) -> Result<(), ChangeError<Refusal>> {
-    let origin = Origin::of_event(event);
+    let origin = Origin::from_event(event);
     let reaction = match &event.event {
         Event::PaymentApproved(payment) => payment_approved::react(desk, &origin, payment).await,
         Event::PaymentCancelled(payment) => payment_cancelled::react(desk, &origin, payment).await,

@@ -129,10 +129,10 @@ async fn decide<P: Platform, C: Cars, Y: Payments>(
     let decided = desk
         .step(origin, id, |reservation, at| {
             Ok::<_, Refusal>(match payment {
-                Some(payment) => reservation.state.confirm(payment, at, &origin.causation),
+                Some(payment) => reservation.state.confirm(payment, at, &origin.causation_id),
                 None => reservation
                     .state
-                    .reject(Reason::Interrupted, at, &origin.causation),
+                    .reject(Reason::Interrupted, at, &origin.causation_id),
             })
         })
         .await?;
@@ -149,7 +149,7 @@ async fn refund<P: Platform, C: Cars, Y: Payments>(
         return Ok(false);
     }
     desk.step(origin, id, |reservation, at| {
-        Ok::<_, Refusal>(reservation.state.cancel(at, &origin.causation))
+        Ok::<_, Refusal>(reservation.state.cancel(at, &origin.causation_id))
     })
     .await?;
     Ok(true)

@@ -7,7 +7,7 @@ use crate::{
 use events::{CarId, PaymentId, ReservationId};
 use http::{HeaderName, HeaderValue, Method, header};
 use kit::http::{
-    Problem, Request, Response, Route, base, etag, hal,
+    Problem, Request, Response, Route, base_url, etag, hal,
     paging::{Page, parameters},
     serve,
 };
@@ -91,9 +91,9 @@ async fn handle<R: Rows>(
 }
 
 async fn list<R: Rows>(model: &ReadModel<R>, request: &Request) -> Result<Response, Problem> {
-    let page = Page::filtered(request, &Column::NAMES)?;
+    let page = Page::with_filters(request, &Column::NAMES)?;
     let found = model.list(&listing(&page)?).await?;
-    let base = base(request);
+    let base = base_url(request);
     let items = found.rows.iter().map(|view| item(view, &base)).collect();
     Ok(hal::page(
         &page,
@@ -138,7 +138,7 @@ fn found(
     otherwise: impl FnOnce() -> String,
 ) -> Result<Response, Problem> {
     let view = view.ok_or_else(|| Problem::not_found(otherwise()))?;
-    let item = item(&view, &base(request));
+    let item = item(&view, &base_url(request));
     Ok(etag::tagged(hal::found(&item), fingerprint(&view)))
 }
 
@@ -150,7 +150,7 @@ fn found_by(
     otherwise: impl FnOnce() -> String,
 ) -> Result<Response, Problem> {
     let view = view.ok_or_else(|| Problem::not_found(otherwise()))?;
-    let mut found = item(&view, &base(request));
+    let mut found = item(&view, &base_url(request));
     found["_embedded"] = json!({ "carviews": [found] });
     Ok(etag::tagged(hal::found(&found), fingerprint(&view)))
 }
@@ -181,7 +181,7 @@ fn fingerprint(view: &CarView) -> u64 {
 /// What Spring Data REST shows of a repository's finders.
 fn searches(request: &Request) -> Result<Response, Problem> {
     refuse_parameters(request)?;
-    let search = format!("{}{PATH}/search", base(request));
+    let search = format!("{}{PATH}/search", base_url(request));
     let finder = |name: &str, column: Column| json!({ "href": format!("{search}/{name}{{?{column}}}"), "templated": true });
     Ok(hal::found(&json!({ "_links": {
         "findByRsvId": finder("findByRsvId", Column::RsvId),

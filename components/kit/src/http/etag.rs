@@ -20,7 +20,7 @@ pub struct IfMatch(Option<String>);
 impl IfMatch {
     /// The condition of a request; none is always met.
     #[must_use]
-    pub fn of(request: &Request) -> Self {
+    pub fn from_request(request: &Request) -> Self {
         Self(list(request.headers(), &header::IF_MATCH))
     }
 

@@ -23,14 +23,14 @@ impl Fields {
     ///
     /// 415 for another media type or a packed body, 400 for what is no JSON, 422 for JSON that is no
     /// object.
-    pub fn of(request: &Request) -> Result<Self, Problem> {
-        can_be_read(request.headers())?;
+    pub fn from_request(request: &Request) -> Result<Self, Problem> {
+        check_encoding(request.headers())?;
         match serde_json::from_slice(request.body()) {
             Ok(Members(members)) => Ok(Self {
                 members,
                 problem: None,
             }),
-            Err(error) => Err(not_read(request.body(), &error)),
+            Err(error) => Err(parse_problem(request.body(), &error)),
         }
     }
 
@@ -51,7 +51,7 @@ impl Fields {
         };
         let value = value.filter(fits);
         if value.is_none() {
-            self.refuse(
+            self.reject(
                 field,
                 format!("must be a text of {least} to {most} printable characters"),
             );
@@ -66,7 +66,7 @@ impl Fields {
             .as_u64()
             .filter(|number| (least..=most).contains(number));
         if value.is_none() {
-            self.refuse(
+            self.reject(
                 field,
                 format!("must be a whole number from {least} to {most}"),
             );
@@ -76,13 +76,13 @@ impl Fields {
 
     /// Accepts a member that may only repeat what is so anyway, as a client does that sends back
     /// what it has read.
-    pub fn fixed(&mut self, field: &str, value: &Value, why: &str) {
+    pub fn read_only(&mut self, field: &str, value: &Value, why: &str) {
         if self
             .members
             .remove(field)
             .is_some_and(|sent| sent != *value)
         {
-            self.refuse(field, why.to_owned());
+            self.reject(field, why.to_owned());
         }
     }
 
@@ -93,7 +93,7 @@ impl Fields {
 
     /// Passes over those of the members that are null: many clients write down every field that they
     /// have not set.
-    pub fn unset(&mut self, fields: &[&str]) {
+    pub fn ignore_nulls(&mut self, fields: &[&str]) {
         for field in fields {
             if self.members.get(*field) == Some(&Value::Null) {
                 self.members.shift_remove(*field);
@@ -102,7 +102,7 @@ impl Fields {
     }
 
     /// Refuses a field.
-    pub fn refuse(&mut self, field: &str, message: impl Into<String>) {
+    pub fn reject(&mut self, field: &str, message: impl Into<String>) {
         self.problem = Some(match self.problem.take() {
             Some(problem) => problem.field(field, message),
             None => Problem::invalid_field(field, message),
@@ -117,18 +117,18 @@ impl Fields {
     pub fn finish(mut self) -> Result<(), Problem> {
         let unknown: Vec<String> = self.members.keys().cloned().collect();
         for field in unknown {
-            self.refuse(&field, "is not a field of this resource");
+            self.reject(&field, "is not a field of this resource");
         }
         self.problem.map_or(Ok(()), Err)
     }
 }
 
 /// Whether the body is in a form that is understood.
-fn can_be_read(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let is_packed =
+    let is_encoded =
         |coding: &http::HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if let Some(coding) = codings.find(|coding| is_packed(coding)) {
+    if let Some(coding) = codings.find(|coding| is_encoded(coding)) {
         return Err(Problem::unsupported_coding(coding.to_str().unwrap_or("?")));
     }
     match headers.get(header::CONTENT_TYPE) {
@@ -150,7 +150,7 @@ fn is_json(media_type: &str) -> bool {
 }
 
 /// Why a body is no object.
-fn not_read(body: &[u8], error: &serde_json::Error) -> Problem {
+fn parse_problem(body: &[u8], error: &serde_json::Error) -> Problem {
     match serde_json::from_slice(body) {
         Ok(Value::Object(_)) => Problem::malformed_json(error.to_string()),
         Ok(_) => Problem::invalid_field(

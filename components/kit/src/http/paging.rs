@@ -36,8 +36,8 @@ impl Page {
     /// # Errors
     ///
     /// 400 that names the parameter and what would be right.
-    pub fn of(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
-        let page = Self::filtered(request, columns)?;
+    pub fn without_filters(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
+        let page = Self::with_filters(request, columns)?;
         if let Some((name, _)) = page.filters.first() {
             let right =
                 format!("`{name}` is not a parameter of this list: it has page, size and sort");
@@ -51,7 +51,7 @@ impl Page {
     /// # Errors
     ///
     /// 400 that names the parameter and what would be right.
-    pub fn filtered(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
+    pub fn with_filters(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
         let mut page = Self {
             number: 0,
             size: DEFAULT_SIZE,

@@ -10,20 +10,22 @@ use http::{HeaderName, Method, StatusCode, header};
 
 /// What the relay asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relayed {
+pub enum RelayRequest {
     /// The body is an event.
     Event,
     /// Finish what time alone must finish.
     Sweep,
 }
 
-/// Whether `path` is one of the relay's, of the resources named `plural`.
-#[must_use]
-pub fn relayed(path: &str, plural: &str) -> Option<Relayed> {
-    match path.trim_matches('/').split_once('/') {
-        Some((first, "events")) if first == plural => Some(Relayed::Event),
-        Some((first, "sweep")) if first == plural => Some(Relayed::Sweep),
-        _ => None,
+impl RelayRequest {
+    /// The relay request of this path below the resources named `plural`; `None` for any other path.
+    #[must_use]
+    pub fn from_path(path: &str, plural: &str) -> Option<Self> {
+        match path.trim_matches('/').split_once('/') {
+            Some((first, "events")) if first == plural => Some(Self::Event),
+            Some((first, "sweep")) if first == plural => Some(Self::Sweep),
+            _ => None,
+        }
     }
 }
 
@@ -33,7 +35,7 @@ pub fn relayed(path: &str, plural: &str) -> Option<Relayed> {
 ///
 /// 404 where no secret is configured, 405 for another method than POST, 401 for a missing or wrong
 /// secret.
-pub fn admit(request: &Request, secret: &str) -> Result<(), Problem> {
+pub fn authorize(request: &Request, secret: &str) -> Result<(), Problem> {
     if secret.is_empty() {
         let path = request.uri().path();
         return Err(Problem::not_found(format!("there is nothing at {path}")));
@@ -83,7 +85,7 @@ mod tests {
         *request.method_mut() = method;
         let value = authorization.parse().unwrap();
         request.headers_mut().insert(header::AUTHORIZATION, value);
-        admit(&request, secret).map_or_else(|problem| problem.status.as_u16(), |()| 200)
+        authorize(&request, secret).map_or_else(|problem| problem.status.as_u16(), |()| 200)
     }
 
     #[test]
@@ -108,10 +110,16 @@ mod tests {
 
     #[test]
     fn the_relays_paths_are_no_resources() {
-        assert_eq!(relayed("/cars/events", "cars"), Some(Relayed::Event));
-        assert_eq!(relayed("/cars/sweep/", "cars"), Some(Relayed::Sweep));
+        assert_eq!(
+            RelayRequest::from_path("/cars/events", "cars"),
+            Some(RelayRequest::Event)
+        );
+        assert_eq!(
+            RelayRequest::from_path("/cars/sweep/", "cars"),
+            Some(RelayRequest::Sweep)
+        );
         for other in ["/cars", "/cars/1", "/cars/1/events", "/messages/events"] {
-            assert_eq!(relayed(other, "cars"), None, "{other}");
+            assert_eq!(RelayRequest::from_path(other, "cars"), None, "{other}");
         }
     }
 }

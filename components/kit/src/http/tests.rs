@@ -27,7 +27,7 @@ fn ask(method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
 fn query(query: &str) -> Result<Page, Problem> {
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = format!("/things?{query}").parse().unwrap();
-    Page::of(&request, &["thingId", "name"])
+    Page::without_filters(&request, &["thingId", "name"])
 }
 
 fn body(response: &Response) -> Value {
@@ -135,7 +135,7 @@ fn links_name_the_scheme_that_the_client_speaks() {
             let scheme = scheme.parse().unwrap();
             request.headers_mut().insert("x-forwarded-proto", scheme);
         }
-        super::base(&request)
+        super::base_url(&request)
     };
     assert_eq!(base("http://h/cars", None), "http://h");
     assert_eq!(base("https://h/cars", None), "https://h");
@@ -201,7 +201,7 @@ fn a_page_beyond_every_number_is_a_page_like_any_other() {
 fn links_lead_through_all_pages_and_keep_the_filters() {
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = Uri::from_static("/things?page=1&size=2&colour=red");
-    let page = Page::filtered(&request, &["thingId", "name"]).unwrap();
+    let page = Page::with_filters(&request, &["thingId", "name"]).unwrap();
     let response = hal::page(&page, 5, "http://h", "/things", "things", vec![]);
     let links = &body(&response)["_links"];
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Calls to other contexts and to the world outside, each with a limit it cannot outlive.
 
 use super::within;
-use crate::http::{BODY_LIMIT, Response, body, refusal};
+use crate::http::{BODY_LIMIT, Response, body, upstream};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use http_body_util::Full;
@@ -63,7 +63,7 @@ impl Client {
         let answer = async {
             let answer = spin_sdk::http::send(request).await;
             let (head, body) = answer.map_err(|error| self.failed(error))?.into_parts();
-            let body = body::receive(&mut body.stream()).await;
+            let body = body::read_limited(&mut body.stream()).await;
             let body = body.map_err(|error| CallError::Failed(format!("{error:?}")))?;
             if body.len() > BODY_LIMIT {
                 return Err(CallError::Failed("the answer is too large".into()));
@@ -136,10 +136,10 @@ impl Client {
 
 /// The answer, unless it is the host's own to a call that it did not let out.
 fn sent(answer: Response) -> Result<Response, CallError> {
-    match refusal::was_not_sent(&answer) {
+    match upstream::was_not_sent(&answer) {
         true => Err(CallError::NotSent {
             why: format!("the host answers {}", answer.status()),
-            retry_after: refusal::retry_after(&answer),
+            retry_after: upstream::retry_after(&answer),
         }),
         false => Ok(answer),
     }

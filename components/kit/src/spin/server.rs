@@ -2,8 +2,8 @@
 
 use super::{variable, within};
 use crate::http::{
-    BODY_LIMIT, Problem, Request, Response, body, finish,
-    relay::{Relayed, acknowledge, admit, relayed},
+    BODY_LIMIT, Problem, Request, Response, body, finish_response,
+    relay::{RelayRequest, acknowledge, authorize},
 };
 use bytes::Bytes;
 use events::{CloudEvent, ParseError};
@@ -34,11 +34,11 @@ pub async fn serve<E: Display>(
     let mut response = match read(body).await {
         Ok(body) => {
             let request = Request::from_parts(head, body);
-            match relayed(&path, plural) {
+            match RelayRequest::from_path(&path, plural) {
                 None => answer(request).await,
-                Some(relayed) => match admit(&request, &variable("relay_secret").await) {
+                Some(relay_request) => match authorize(&request, &variable("relay_secret").await) {
                     Err(problem) => problem.into_response(&path),
-                    Ok(()) if relayed == Relayed::Sweep => answer(inward(request)).await,
+                    Ok(()) if relay_request == RelayRequest::Sweep => answer(inward(request)).await,
                     Ok(()) if request.body().len() > BODY_LIMIT => {
                         Problem::payload_too_large(BODY_LIMIT).into_response(&path)
                     }
@@ -51,17 +51,17 @@ pub async fn serve<E: Display>(
             Problem::malformed_json(detail).into_response(&path)
         }
     };
-    finish(&method, &mut response);
+    finish_response(&method, &mut response);
     response.map(Full::new)
 }
 
 /// The body; of one that is too long, enough to show that it is.
 async fn read<M: IncomingMessage>(body: IncomingBody<M>) -> Result<Bytes, String> {
     let mut pieces = body.stream();
-    let kept = body::receive(&mut pieces).await;
+    let kept = body::read_limited(&mut pieces).await;
     let kept = kept.map_err(|error| format!("{error:?}"))?;
     if kept.len() > BODY_LIMIT {
-        within(LINGER, body::throw_away(&mut pieces)).await;
+        within(LINGER, body::drain(&mut pieces)).await;
     }
     Ok(kept)
 }

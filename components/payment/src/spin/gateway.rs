@@ -13,7 +13,7 @@ use crate::{
 use events::ReservationId;
 use http::{Method, StatusCode};
 use kit::{
-    http::{Response, refusal},
+    http::{Response, upstream},
     spin::{CallError, Client},
 };
 use serde_json::json;
@@ -124,7 +124,7 @@ impl Gateway for HttpGateway {
             Ok(answer) if answer.status() == StatusCode::PAYMENT_REQUIRED => Approval::Declined,
             Ok(answer) => Approval::Unknown(Silence {
                 why: senseless(answer.status()),
-                retry_after: refusal::retry_after(&answer),
+                retry_after: upstream::retry_after(&answer),
             }),
             Err(CallError::NotSent { why, retry_after }) => Approval::NotAsked(Silence {
                 why: format!("the payment gateway was not asked: {why}"),

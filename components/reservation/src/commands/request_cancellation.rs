@@ -29,7 +29,7 @@ pub async fn request_cancellation<P: Platform, C, Y, R: From<Refusal>>(
         check(reservation)?;
         Ok(reservation
             .state
-            .request_cancellation(at, &origin.causation)?)
+            .request_cancellation(at, &origin.causation_id)?)
     };
     let found = desk.find::<R>(id).await?;
     let stands =

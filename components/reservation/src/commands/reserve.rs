@@ -108,7 +108,9 @@ impl<P: Platform, C: Cars, Y: Payments> Saga<'_, P, C, Y> {
         let reservation = self
             .desk
             .step(self.origin, self.id, |reservation, at| {
-                Ok(reservation.state.reject(reason, at, &self.origin.causation))
+                Ok(reservation
+                    .state
+                    .reject(reason, at, &self.origin.causation_id))
             })
             .await?;
         // A payment that was thought unknown may have arrived first: then the reservation stands.

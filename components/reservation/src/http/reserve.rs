@@ -98,18 +98,18 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     }
 
     fn car(&self) -> Result<CarId, Problem> {
-        let mut fields = Fields::of(&self.request)?;
+        let mut fields = Fields::from_request(&self.request)?;
         fields.ignore("_links");
-        fields.unset(&["status"]);
-        fields.fixed("rsvId", &Value::Null, "is given by the platform");
-        fields.fixed("payId", &Value::Null, "is given by the platform");
-        fields.fixed(
+        fields.ignore_nulls(&["status"]);
+        fields.read_only("rsvId", &Value::Null, "is given by the platform");
+        fields.read_only("payId", &Value::Null, "is given by the platform");
+        fields.read_only(
             "status",
             &json!("reqReserve"),
             "must be reqReserve, or left out",
         );
         if !fields.has("carId") {
-            fields.refuse("carId", "is required: the number of the car to reserve");
+            fields.reject("carId", "is required: the number of the car to reserve");
         }
         let car = fields.number("carId", 1, MAX_ID);
         fields.finish()?;

@@ -19,7 +19,7 @@ pub(super) async fn react<P: Platform, C, Y>(
         .step(origin, payment.rsv_id, |reservation, at| {
             Ok(reservation
                 .state
-                .confirm(payment.pay_id, at, &origin.causation))
+                .confirm(payment.pay_id, at, &origin.causation_id))
         })
         .await?;
     match reservation.state.stage {

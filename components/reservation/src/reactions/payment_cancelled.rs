@@ -16,7 +16,7 @@ pub(super) async fn react<P: Platform, C, Y>(
 ) -> Result<(), ChangeError<Refusal>> {
     let reservation = desk
         .step(origin, payment.rsv_id, |reservation, at| {
-            Ok(reservation.state.cancel(at, &origin.causation))
+            Ok(reservation.state.cancel(at, &origin.causation_id))
         })
         .await?;
     if matches!(reservation.state.stage, Stage::Cancelled { .. }) {

@@ -15,10 +15,10 @@ fn shown(problem: Problem) -> Value {
 #[test]
 fn every_wrong_and_unknown_field_is_named() {
     let request = sent(r#"{"name":"","amount":-1,"colour":"red","id":3}"#);
-    let mut fields = Fields::of(&request).unwrap();
+    let mut fields = Fields::from_request(&request).unwrap();
     assert_eq!(fields.text("name", 1, 5), None);
     assert_eq!(fields.number("amount", 0, 9), None);
-    fields.fixed("id", &json!(2), "is given by the platform");
+    fields.read_only("id", &json!(2), "is given by the platform");
     let problem = shown(fields.finish().unwrap_err());
     let named: Vec<&str> = problem["errors"]
         .as_array()
@@ -39,7 +39,7 @@ fn a_body_in_another_form_is_refused_as_what_it_is() {
                 .headers_mut()
                 .insert("content-type", media_type.parse().unwrap());
         }
-        Fields::of(&request).map_or_else(|problem| problem.status.as_u16(), |_| 200)
+        Fields::from_request(&request).map_or_else(|problem| problem.status.as_u16(), |_| 200)
     };
     assert_eq!(status(Some("application/json; charset=utf-8"), "{}"), 200);
     assert_eq!(status(Some("application/hal+json"), "{}"), 200);
@@ -58,7 +58,7 @@ fn a_body_in_another_form_is_refused_as_what_it_is() {
 #[test]
 fn json_that_is_no_object_is_told_what_would_be_right() {
     for body in ["[]", "null", "1", "\"car\""] {
-        let problem = shown(Fields::of(&sent(body)).unwrap_err());
+        let problem = shown(Fields::from_request(&sent(body)).unwrap_err());
         assert_eq!(problem["status"], 422, "{body}");
         assert_eq!(problem["field"], "body", "{body}");
         let detail = problem["detail"].as_str().unwrap();
@@ -69,7 +69,7 @@ fn json_that_is_no_object_is_told_what_would_be_right() {
 /// Readers of JSON differ in which of the two they believe.
 #[test]
 fn a_member_that_comes_twice_is_refused_by_its_name() {
-    let problem = shown(Fields::of(&sent(r#"{"id":1,"id":2}"#)).unwrap_err());
+    let problem = shown(Fields::from_request(&sent(r#"{"id":1,"id":2}"#)).unwrap_err());
     assert_eq!(problem["status"], 400);
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("`id`"), "{detail}");
@@ -83,7 +83,7 @@ fn a_body_that_is_packed_is_refused_as_what_it_is() {
             let coding = coding.parse().unwrap();
             request.headers_mut().append("content-encoding", coding);
         }
-        Fields::of(&request).map_or_else(|problem| problem.status.as_u16(), |_| 200)
+        Fields::from_request(&request).map_or_else(|problem| problem.status.as_u16(), |_| 200)
     };
     assert_eq!(status(&[]), 200);
     assert_eq!(status(&["identity"]), 200);
