@@ -18,13 +18,13 @@ pub struct MemoryStore {
     values: RefCell<BTreeMap<String, Vec<u8>>>,
     counters: RefCell<BTreeMap<String, i64>>,
     /// Calls from now until the store stops answering.
-    fuse: Cell<Option<u32>>,
+    calls_until_failure: Cell<Option<u32>>,
     /// Whether it answers again after one failure.
-    stumbles: Cell<bool>,
+    fails_once: Cell<bool>,
     /// Reports every swap as refused, also when it was done, as Spin's Redis provider does.
     pub denies_swaps: Cell<bool>,
     /// Leaves the next swap unanswered, and does it only when the next one comes.
-    pub delays_swap: Cell<bool>,
+    pub delays_next_swap: Cell<bool>,
     delayed: RefCell<Option<(MemoryCasToken, Vec<u8>)>>,
 }
 
@@ -47,39 +47,39 @@ pub struct MemoryPlatform {
     /// Whether the log refuses to answer.
     pub log_is_down: Cell<bool>,
     /// Whether a millisecond goes by with every look at the clock.
-    pub ticks: Cell<bool>,
+    pub clock_ticks: Cell<bool>,
     millis: Cell<u64>,
-    drawn: Cell<u64>,
+    last_number: Cell<u64>,
 }
 
 impl MemoryStore {
-    /// Answers `calls` more calls, then fails every one until [`Self::mend`].
+    /// Answers `calls` more calls, then fails every one until [`Self::recover`].
     pub fn fail_after(&self, calls: u32) {
-        self.fuse.set(Some(calls));
-        self.stumbles.set(false);
+        self.calls_until_failure.set(Some(calls));
+        self.fails_once.set(false);
     }
 
     /// Answers `calls` more calls, then fails one.
-    pub fn stumble_after(&self, calls: u32) {
-        self.fuse.set(Some(calls));
-        self.stumbles.set(true);
+    pub fn fail_once_after(&self, calls: u32) {
+        self.calls_until_failure.set(Some(calls));
+        self.fails_once.set(true);
     }
 
     /// Answers again.
-    pub fn mend(&self) {
-        self.fuse.set(None);
+    pub fn recover(&self) {
+        self.calls_until_failure.set(None);
     }
 
     fn call(&self) -> Result<(), StoreError> {
-        match self.fuse.get() {
+        match self.calls_until_failure.get() {
             Some(0) => {
-                if self.stumbles.get() {
-                    self.mend();
+                if self.fails_once.get() {
+                    self.recover();
                 }
                 Err(StoreError("down".into()))
             }
             Some(left) => {
-                self.fuse.set(Some(left - 1));
+                self.calls_until_failure.set(Some(left - 1));
                 Ok(())
             }
             None => Ok(()),
@@ -153,7 +153,7 @@ impl Store for MemoryStore {
         value: &[u8],
     ) -> Result<SwapOutcome, StoreError> {
         self.call()?;
-        if self.delays_swap.take() {
+        if self.delays_next_swap.take() {
             self.delayed.replace(Some((token, value.into())));
             return Err(StoreError("slow".into()));
         }
@@ -182,15 +182,15 @@ impl MemoryPlatform {
         self.millis.set(self.millis.get().saturating_add(millis));
     }
 
-    /// A number that was not drawn before.
-    pub fn drawn(&self) -> u64 {
-        self.drawn.set(self.drawn.get() + 1);
-        self.drawn.get()
+    /// A number that was not last_number before.
+    pub fn next_number(&self) -> u64 {
+        self.last_number.set(self.last_number.get() + 1);
+        self.last_number.get()
     }
 
     /// The types of the events in the log, in order.
     #[must_use]
-    pub fn announced(&self) -> Vec<String> {
+    pub fn published_types(&self) -> Vec<String> {
         let name = |(_, event): &(String, CloudEvent)| {
             let json = serde_json::to_value(&event.event).unwrap_or_default();
             json["type"].as_str().unwrap_or_default().to_owned()
@@ -221,14 +221,14 @@ impl Platform for MemoryPlatform {
     }
 
     fn now(&self) -> Timestamp {
-        if self.ticks.get() {
+        if self.clock_ticks.get() {
             self.advance(Duration::from_millis(1));
         }
         Timestamp::from_millis(self.millis.get())
     }
 
     fn unique_id(&self) -> String {
-        format!("{:032x}", self.drawn())
+        format!("{:032x}", self.next_number())
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -85,7 +85,7 @@ fn a_registered_car_is_found_where_the_answer_says() {
     assert_eq!(body(&created)["carId"], 1);
     assert_eq!(body(&created)["status"], "available");
     assert_eq!(body(&send(&fleet, "GET", "/cars/1", "")), body(&created));
-    assert_eq!(fleet.platform.announced(), ["CarRegistered"]);
+    assert_eq!(fleet.platform.published_types(), ["CarRegistered"]);
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn every_event_may_arrive_twice() {
         assert_eq!(status(&fleet), "available");
     }
     assert_eq!(
-        fleet.platform.announced(),
+        fleet.platform.published_types(),
         ["CarRegistered", "CarReserved", "CarCancelled"]
     );
 }
@@ -293,7 +293,7 @@ fn a_release_of_a_car_that_was_never_there_says_so() {
 #[test]
 fn a_number_that_a_crash_took_does_not_count() {
     let fleet = fleet();
-    fleet.platform.state.stumble_after(1);
+    fleet.platform.state.fail_once_after(1);
     let failed = send(&fleet, "POST", "/cars", r#"{"carName":"Kia"}"#);
     assert_eq!(failed.status(), 503);
     register(&fleet, "Ray");

@@ -90,7 +90,7 @@ fn a_provider_that_denies_every_swap_is_not_believed() {
 #[test]
 fn a_swap_that_lands_late_is_announced_as_it_was_stored() {
     let platform = MemoryPlatform::new();
-    platform.state.delays_swap.set(true);
+    platform.state.delays_next_swap.set(true);
     let counts = Aggregates::new(&platform, "stream", "socar/count");
     let decide = |before: Option<&Versioned<Count>>| {
         platform.advance(Duration::from_millis(1));
@@ -131,8 +131,8 @@ fn wherever_the_store_falls_silent_state_and_events_agree_in_the_end() {
             platform.state.fail_after(state_calls);
             platform.outbox.fail_after(outbox_calls);
             let _ = count(&platform);
-            platform.state.mend();
-            platform.outbox.mend();
+            platform.state.recover();
+            platform.outbox.recover();
             platform.advance(Duration::from_secs(600));
             sweep(&platform);
             let counts = Aggregates::new(&platform, "stream", "socar/count");

@@ -105,7 +105,7 @@ fn a_healthy_link_costs_one_look() {
     call(&platform, Ok(())).unwrap();
     let next = block_on(platform.state.get("any"));
     assert!(next.is_err(), "it looked once");
-    platform.state.mend();
+    platform.state.recover();
     platform.advance(SECOND);
     call(&platform, Ok(())).unwrap();
     assert_eq!(stored(&platform), before);
@@ -158,7 +158,7 @@ proptest! {
         for (is_good, pause, stumble) in steps {
             platform.advance(Duration::from_millis(pause));
             if stumble < 4 {
-                platform.state.stumble_after(stumble);
+                platform.state.fail_once_after(stumble);
             }
             let answer = if is_good { Ok(()) } else { Err(Failure::Unhealthy) };
             match call(&platform, answer) {
@@ -169,7 +169,7 @@ proptest! {
                 Err(Failure::Unhealthy) => failures += 1,
                 Ok(()) => {}
             }
-            platform.state.mend();
+            platform.state.recover();
         }
         // The last place among the probes may be taken and its answer lost; then it opens once more.
         let is_made = (0..3).any(|_| {

@@ -10,7 +10,7 @@ fn key(name: &str, body: &'static str) -> IdempotencyKey {
 }
 
 fn acquire(platform: &MemoryPlatform, key: IdempotencyKey) -> Result<Acquisition, Problem> {
-    let number = async || Ok(platform.drawn());
+    let number = async || Ok(platform.next_number());
     block_on(key.acquire(platform, number))
 }
 

@@ -34,7 +34,7 @@ fn every_transition_is_told() {
         rows.iter()
             .all(|row| row.sent_at == messages.platform.now())
     );
-    assert_eq!(messages.platform.announced(), [""; 0]);
+    assert_eq!(messages.platform.published_types(), [""; 0]);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn wherever_sending_dies_the_message_is_sent_once_in_the_end() {
             let _ = deliver(&messages, Event::ReservationConfirmed, 7, 3);
             platform.state.fail_after(calls_of_second);
             let _ = deliver(&messages, Event::ReservationConfirmed, 7, 3);
-            platform.state.mend();
+            platform.state.recover();
             deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
             assert_eq!(contents(&messages), [CONFIRMED]);
             sweep_up(&messages);
@@ -82,7 +82,7 @@ fn an_event_that_never_comes_again_costs_a_number_and_no_row() {
         let messages = messages();
         messages.platform.state.fail_after(calls);
         let sent = deliver(&messages, Event::ReservationConfirmed, 7, 3);
-        messages.platform.state.mend();
+        messages.platform.state.recover();
         sweep_up(&messages);
         let (rows, total) = list(&messages);
         assert_eq!(rows.len() as u64, total, "{calls}");
@@ -98,7 +98,7 @@ fn a_sweep_that_dies_is_taken_up_by_the_next() {
         let messages = messages();
         messages.platform.state.fail_after(3);
         assert!(deliver(&messages, Event::ReservationConfirmed, 7, 3).is_err());
-        messages.platform.state.mend();
+        messages.platform.state.recover();
         list(&messages);
         messages
             .platform
@@ -106,8 +106,8 @@ fn a_sweep_that_dies_is_taken_up_by_the_next() {
         messages.platform.state.fail_after(calls);
         messages.platform.outbox.fail_after(calls);
         let _ = block_on(sweep::sweep(&messages));
-        messages.platform.state.mend();
-        messages.platform.outbox.mend();
+        messages.platform.state.recover();
+        messages.platform.outbox.recover();
         sweep_up(&messages);
         assert_eq!(list(&messages), (vec![], 0));
         assert!(

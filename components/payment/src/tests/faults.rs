@@ -29,8 +29,8 @@ fn everywhere<G: Gateway>(
 }
 
 fn mend(platform: &MemoryPlatform) {
-    platform.state.mend();
-    platform.outbox.mend();
+    platform.state.recover();
+    platform.outbox.recover();
     platform.log_is_down.set(false);
 }
 
@@ -50,7 +50,7 @@ fn assert_books_agree<G>(payments: &Payments<MemoryPlatform, G>) {
     // An event may be published twice, under one id.
     let log = payments.platform.log.borrow();
     let ids: BTreeSet<_> = log.iter().map(|(_, event)| event.id.as_str()).collect();
-    let mut types = payments.platform.announced();
+    let mut types = payments.platform.published_types();
     types.sort();
     types.dedup();
     assert_eq!((types, ids.len()), (to_strings(announced), announced.len()));
@@ -187,7 +187,7 @@ fn a_provider_that_denies_every_swap_changes_nothing() {
     cancel(&payments).unwrap();
     assert_eq!(list(&payments), (vec!["cancelled"], 1));
     assert_eq!(
-        payments.platform.announced(),
+        payments.platform.published_types(),
         ["PaymentApproved", "PaymentCancelled"]
     );
 }

@@ -73,7 +73,7 @@ fn approving_twice_answers_the_same_payment() {
     let first = json_of(&pay(&payments, 7, 50));
     assert_eq!(json_of(&pay(&payments, 7, 50)), first);
     assert_eq!(list(&payments), (vec!["paid"], 1));
-    assert_eq!(payments.platform.announced(), ["PaymentApproved"]);
+    assert_eq!(payments.platform.published_types(), ["PaymentApproved"]);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn cancelling_returns_the_money_once() {
     }
     assert_eq!(get(&payments, "/payments/1")["status"], "cancelled");
     assert_eq!(
-        payments.platform.announced(),
+        payments.platform.published_types(),
         ["PaymentApproved", "PaymentCancelled"]
     );
     let log = payments.platform.log.borrow();
@@ -122,7 +122,7 @@ fn a_cancel_that_comes_first_makes_the_approval_fail() {
     assert_eq!(json_of(&cancelled), json!({"rsvId": 7, "status": "none"}));
     assert_problem(&pay(&payments, 7, 50), 409, "payment-cancelled");
     assert_eq!(list(&payments), (vec![], 0));
-    assert_eq!(payments.platform.announced(), [""; 0]);
+    assert_eq!(payments.platform.published_types(), [""; 0]);
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn a_reservation_is_reserved_once_it_is_paid() {
     assert_eq!(reservation(&desk, 1)["status"], "reserved");
     assert_eq!(reservation(&desk, 1)["payId"], 1);
     assert_eq!(
-        desk.platform.announced(),
+        desk.platform.published_types(),
         ["ReservationCreated", "ReservationConfirmed"]
     );
     assert!(todo(&desk).is_empty());
@@ -262,7 +262,7 @@ fn a_refusal_of_the_car_or_the_payment_is_told_as_what_it_is() {
         assert_eq!(reservation(&desk, 1)["status"], "rejected");
         assert_eq!(reservation(&desk, 1)["reason"], reason);
         assert_eq!(
-            desk.platform.announced(),
+            desk.platform.published_types(),
             ["ReservationCreated", "ReservationRejected"]
         );
         assert!(todo(&desk).is_empty(), "{reason}");
@@ -367,7 +367,7 @@ fn a_cancellation_ends_when_the_payment_is_returned() {
         200
     );
     assert_eq!(
-        desk.platform.announced(),
+        desk.platform.published_types(),
         [
             "ReservationCreated",
             "ReservationConfirmed",

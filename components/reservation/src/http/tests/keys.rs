@@ -25,7 +25,7 @@ fn a_first_attempt_that_dies_anywhere_is_resolved_by_the_next() {
         let desk = world.desk();
         desk.platform.state.fail_after(calls);
         let _ = keyed(&desk, r#"{"carId":1}"#);
-        desk.platform.state.mend();
+        desk.platform.state.recover();
         desk.platform.advance(Duration::from_secs(15));
         let again = keyed(&desk, r#"{"carId":1}"#);
         assert_eq!(again.status(), 201, "{calls}: {}", body(&again));
@@ -50,9 +50,9 @@ fn the_answer_to_a_key_speaks_for_all_its_attempts() {
         let world = World::new();
         world.approval.set(None);
         let desk = world.desk();
-        desk.platform.state.stumble_after(calls);
+        desk.platform.state.fail_once_after(calls);
         let _ = keyed(&desk, r#"{"carId":1}"#);
-        desk.platform.state.mend();
+        desk.platform.state.recover();
         if !world.held.borrow().is_empty() {
             world.hold.set(Some(Hold::NotAvailable));
         }
@@ -85,7 +85,7 @@ fn a_number_whose_note_is_old_is_not_used_any_more() {
     // Dies after its number was noted, before the reservation is stored.
     desk.platform.state.fail_after(7);
     keyed(&desk, r#"{"carId":1}"#);
-    desk.platform.state.mend();
+    desk.platform.state.recover();
     assert_eq!(todo(&desk), ["saga/1"]);
     desk.platform.advance(Duration::from_secs(10));
     assert_eq!(body(&keyed(&desk, r#"{"carId":1}"#))["rsvId"], 2);

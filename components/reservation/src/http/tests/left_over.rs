@@ -74,7 +74,7 @@ fn a_cancellation_whose_event_is_lost_is_ended_by_the_sweep() {
 fn a_number_that_a_crash_took_does_not_count() {
     let world = World::new();
     let desk = world.desk();
-    desk.platform.state.stumble_after(1);
+    desk.platform.state.fail_once_after(1);
     assert_eq!(reserve(&desk).status(), 503);
     reserve(&desk);
     for _ in 0..2 {

@@ -6,7 +6,7 @@ use super::*;
 fn a_step_and_its_announcement_name_the_same_moment() {
     let world = World::new();
     let desk = world.desk();
-    desk.platform.ticks.set(true);
+    desk.platform.clock_ticks.set(true);
     reserve(&desk);
     deliver(&desk, Event::PaymentApproved, 1);
     send(
