@@ -37,7 +37,7 @@ pub struct CloudEvent {
 
 /// Why a payload is no event of ours.
 #[derive(Debug, thiserror::Error)]
-pub enum ParseError {
+pub enum ParseEventError {
     /// The type is in no catalogue that we know: from a newer publisher, or not meant for us.
     #[error("unknown event type `{0}`")]
     UnknownType(String),
@@ -51,18 +51,18 @@ impl CloudEvent {
     ///
     /// # Errors
     ///
-    /// [`ParseError::UnknownType`] lets a reader pass over what it does not know;
-    /// [`ParseError::Malformed`] is a publisher's mistake.
-    pub fn parse(json: &[u8]) -> Result<Self, ParseError> {
+    /// [`ParseEventError::UnknownType`] lets a reader pass over what it does not know;
+    /// [`ParseEventError::Malformed`] is a publisher's mistake.
+    pub fn parse(json: &[u8]) -> Result<Self, ParseEventError> {
         #[derive(Deserialize)]
         struct Kind {
             r#type: String,
         }
-        let kind: Kind = serde_json::from_slice(json).map_err(ParseError::Malformed)?;
+        let kind: Kind = serde_json::from_slice(json).map_err(ParseEventError::Malformed)?;
         if !Event::TYPES.contains(&kind.r#type.as_str()) {
-            return Err(ParseError::UnknownType(kind.r#type));
+            return Err(ParseEventError::UnknownType(kind.r#type));
         }
-        serde_json::from_slice(json).map_err(ParseError::Malformed)
+        serde_json::from_slice(json).map_err(ParseEventError::Malformed)
     }
 
     /// Writes the JSON form.
@@ -79,7 +79,7 @@ impl CloudEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CarBooked, CarId, CarState, ReservationId};
+    use crate::{CarBookingState, CarId, CarState, ReservationId};
 
     fn event() -> CloudEvent {
         CloudEvent {
@@ -93,7 +93,7 @@ mod tests {
             correlationid: "r-1".into(),
             causationid: "reservation/2/2".into(),
             traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
-            event: Event::CarReserved(CarBooked {
+            event: Event::CarReserved(CarBookingState {
                 car: CarState {
                     car_id: CarId(7),
                     car_name: "Kia".into(),
@@ -119,11 +119,11 @@ mod tests {
         let unknown = event().to_json().replace("CarReserved", "CarPainted");
         assert!(matches!(
             CloudEvent::parse(unknown.as_bytes()),
-            Err(ParseError::UnknownType(name)) if name == "CarPainted"
+            Err(ParseEventError::UnknownType(name)) if name == "CarPainted"
         ));
         assert!(matches!(
             CloudEvent::parse(b"{}"),
-            Err(ParseError::Malformed(_))
+            Err(ParseEventError::Malformed(_))
         ));
     }
 

@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 /// A text that is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id is a whole number from 1, in plain digits")]
-pub struct NotAnId;
+pub struct ParseIdError;
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -23,9 +23,9 @@ macro_rules! id {
         }
 
         impl FromStr for $name {
-            type Err = NotAnId;
+            type Err = ParseIdError;
 
-            fn from_str(text: &str) -> Result<Self, NotAnId> {
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
                 number(text).map(Self)
             }
         }
@@ -50,10 +50,10 @@ id! {
 }
 
 /// One id, one spelling: `+1` and `01` are not `1`, so that a resource has one address.
-fn number(text: &str) -> Result<u64, NotAnId> {
+fn number(text: &str) -> Result<u64, ParseIdError> {
     match text.as_bytes() {
-        [b'1'..=b'9', ..] => text.parse().map_err(|_| NotAnId),
-        _ => Err(NotAnId),
+        [b'1'..=b'9', ..] => text.parse().map_err(|_| ParseIdError),
+        _ => Err(ParseIdError),
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
             "x",
             "99999999999999999999",
         ] {
-            assert_eq!(wrong.parse::<CarId>(), Err(NotAnId), "{wrong}");
+            assert_eq!(wrong.parse::<CarId>(), Err(ParseIdError), "{wrong}");
         }
     }
 }

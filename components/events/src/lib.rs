@@ -5,14 +5,14 @@
 //! carries the whole state it speaks of, so that nobody has to ask back and any order can be mended
 //! by comparing `sequence`. Absent on purpose: the contexts' own types, which live and change apart.
 
-mod catalogue;
 mod cloud_event;
+mod event;
 mod ids;
 mod timestamp;
 
-pub use catalogue::{CarBooked, CarDeleted, CarState, Event, PaymentState, ReservationState};
-pub use cloud_event::{CloudEvent, ParseError, SPEC_VERSION};
-pub use ids::{CarId, MessageId, NotAnId, PaymentId, ReservationId};
+pub use cloud_event::{CloudEvent, ParseEventError, SPEC_VERSION};
+pub use event::{CarBookingState, CarDeleted, CarState, Event, PaymentState, ReservationState};
+pub use ids::{CarId, MessageId, ParseIdError, PaymentId, ReservationId};
 pub use timestamp::Timestamp;
 
 /// The stream (and channel) that carries the events of cars.

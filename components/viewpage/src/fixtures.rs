@@ -6,7 +6,7 @@ use crate::{
     queries::{CarView, Listing, Order},
 };
 use events::{
-    CarBooked, CarDeleted, CarId, CarState, CloudEvent, Event, PaymentId, PaymentState,
+    CarBookingState, CarDeleted, CarId, CarState, CloudEvent, Event, PaymentId, PaymentState,
     ReservationId, ReservationState, SPEC_VERSION, Timestamp,
 };
 use futures::executor::block_on;
@@ -87,7 +87,7 @@ pub fn car_modified(id: u64, sequence: u64, name: &str) -> CloudEvent {
 }
 
 pub fn car_reserved(id: u64, sequence: u64, name: &str, rsv_id: u64) -> CloudEvent {
-    let event = Event::CarReserved(CarBooked {
+    let event = Event::CarReserved(CarBookingState {
         car: car_state(id, name, "reserved"),
         rsv_id: ReservationId(rsv_id),
     });
@@ -95,7 +95,7 @@ pub fn car_reserved(id: u64, sequence: u64, name: &str, rsv_id: u64) -> CloudEve
 }
 
 pub fn car_cancelled(id: u64, sequence: u64, name: &str, rsv_id: u64) -> CloudEvent {
-    let event = Event::CarCancelled(CarBooked {
+    let event = Event::CarCancelled(CarBookingState {
         car: car_state(id, name, "available"),
         rsv_id: ReservationId(rsv_id),
     });

@@ -1,7 +1,7 @@
 //! A car of the fleet and the rules of booking it.
 
 use super::{Booking, BookingState, Period};
-use events::{CarBooked, CarDeleted, CarId, CarState, Event, ReservationId};
+use events::{CarBookingState, CarDeleted, CarId, CarState, Event, ReservationId};
 
 /// The most characters of a name or a type.
 pub const MAX_TEXT: usize = 200;
@@ -266,8 +266,8 @@ impl Car {
         }
     }
 
-    fn booked(&self, rsv_id: ReservationId) -> CarBooked {
-        CarBooked {
+    fn booked(&self, rsv_id: ReservationId) -> CarBookingState {
+        CarBookingState {
             car: self.announced(),
             rsv_id,
         }

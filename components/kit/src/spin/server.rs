@@ -6,7 +6,7 @@ use crate::http::{
     relay::{RelayRequest, acknowledge, authorize},
 };
 use bytes::Bytes;
-use events::{CloudEvent, ParseError};
+use events::{CloudEvent, ParseEventError};
 use http::Uri;
 use http_body_util::Full;
 use spin_sdk::{
@@ -84,7 +84,7 @@ pub async fn react<E: Display>(
 ) -> Result<(), String> {
     match CloudEvent::parse(message) {
         Ok(event) => handle(event).await.map_err(|error| error.to_string()),
-        Err(ParseError::UnknownType(_)) => Ok(()),
-        Err(error @ ParseError::Malformed(_)) => Err(error.to_string()),
+        Err(ParseEventError::UnknownType(_)) => Ok(()),
+        Err(error @ ParseEventError::Malformed(_)) => Err(error.to_string()),
     }
 }

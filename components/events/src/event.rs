@@ -15,9 +15,9 @@ pub enum Event {
     /// A car left the fleet.
     CarDeleted(CarDeleted),
     /// A confirmed reservation has booked the car.
-    CarReserved(CarBooked),
+    CarReserved(CarBookingState),
     /// The booking of a confirmed reservation was given up; the car is free again.
-    CarCancelled(CarBooked),
+    CarCancelled(CarBookingState),
     /// A customer asked for a car.
     ReservationCreated(ReservationState),
     /// The reservation is paid and stands.
@@ -53,7 +53,7 @@ pub struct CarState {
 /// A car as it is after one of its bookings changed, and for whom it changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CarBooked {
+pub struct CarBookingState {
     /// The car after the event.
     #[serde(flatten)]
     pub car: CarState,
