@@ -8,7 +8,7 @@ mod platform;
 mod server;
 mod store;
 
-pub use client::{CallError, Client};
+pub use client::{CallError, HttpClient};
 pub use platform::SpinPlatform;
 pub use server::{react, serve};
 pub use store::SpinStore;
@@ -27,9 +27,9 @@ pub async fn host_has_breakers() -> bool {
     variable("link_breakers").await == "host"
 }
 
-/// `work`'s output, or `None` when `limit` goes by first.
-pub async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    match select(pin!(work), pin!(spin_sdk::time::sleep(limit))).await {
+/// `work`'s output, or `None` when `timeout` goes by first.
+pub async fn with_timeout<T>(timeout: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(work), pin!(spin_sdk::time::sleep(timeout))).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(((), _)) => None,
     }

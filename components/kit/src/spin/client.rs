@@ -1,6 +1,6 @@
 //! Calls to other contexts and to the world outside, each with a limit it cannot outlive.
 
-use super::within;
+use super::with_timeout;
 use crate::http::{BODY_LIMIT, Response, body, upstream};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -36,15 +36,15 @@ pub enum CallError {
 
 /// Makes calls that end within a limit.
 #[derive(Clone, Copy, Debug)]
-pub struct Client {
-    limit: Duration,
+pub struct HttpClient {
+    timeout: Duration,
 }
 
-impl Client {
-    /// Calls may take up to `limit`, answer included.
+impl HttpClient {
+    /// Calls may take up to `timeout`, answer included.
     #[must_use]
-    pub fn new(limit: Duration) -> Self {
-        Self { limit }
+    pub fn new(timeout: Duration) -> Self {
+        Self { timeout }
     }
 
     /// Sends a request with a JSON body (none if empty) and reads the whole answer.
@@ -70,8 +70,10 @@ impl Client {
             }
             sent(Response::from_parts(head, body))
         };
-        let timed_out = Err(CallError::TimedOut(self.limit));
-        within(self.limit, answer).await.unwrap_or(timed_out)
+        let timed_out = Err(CallError::TimedOut(self.timeout));
+        with_timeout(self.timeout, answer)
+            .await
+            .unwrap_or(timed_out)
     }
 
     fn request(
@@ -115,7 +117,7 @@ impl Client {
             // The host's clock was faster than ours.
             ErrorCode::ConnectionTimeout
             | ErrorCode::ConnectionReadTimeout
-            | ErrorCode::HttpResponseTimeout => CallError::TimedOut(self.limit),
+            | ErrorCode::HttpResponseTimeout => CallError::TimedOut(self.timeout),
             // Every host asks the manifest before anybody else.
             ErrorCode::HttpRequestDenied => not_sent("the manifest does not allow it".into()),
             other => CallError::Failed(format!("{other:?}")),
@@ -125,7 +127,7 @@ impl Client {
     /// Tells the host too, so that it can give up its side of the call.
     fn options(&self) -> RequestOptions {
         let options = RequestOptions::new();
-        let nanos = u64::try_from(self.limit.as_nanos()).ok();
+        let nanos = u64::try_from(self.timeout.as_nanos()).ok();
         // A host without these options still has the race against the sleep.
         let _ = options.set_connect_timeout(nanos);
         let _ = options.set_first_byte_timeout(nanos);

@@ -1,6 +1,6 @@
 //! A context's stores, its way to the event log, and the clock.
 
-use super::{SpinStore, variable, within};
+use super::{SpinStore, variable, with_timeout};
 use crate::{LogError, Platform};
 use events::Timestamp;
 use spin_sdk::redis::{Connection, RedisParameter};
@@ -11,7 +11,7 @@ use std::{
 };
 
 /// How long the log may take to take an event.
-const LIMIT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The platform as one component sees it.
 pub struct SpinPlatform {
@@ -50,7 +50,7 @@ impl Platform for SpinPlatform {
             connection.execute("XADD", entry).await?;
             connection.publish(stream, event).await
         };
-        let outcome = within(LIMIT, append).await;
+        let outcome = with_timeout(TIMEOUT, append).await;
         if !matches!(outcome, Some(Ok(()))) {
             // A broken connection stays broken on stock Spin: open a new one next time.
             CONNECTION.with_borrow_mut(|cached| *cached = None);
@@ -58,7 +58,10 @@ impl Platform for SpinPlatform {
         match outcome {
             Some(Ok(())) => Ok(()),
             Some(Err(error)) => Err(LogError(format!("{error:?}"))),
-            None => Err(LogError(format!("no answer within {} s", LIMIT.as_secs()))),
+            None => Err(LogError(format!(
+                "no answer within {} s",
+                TIMEOUT.as_secs()
+            ))),
         }
     }
 

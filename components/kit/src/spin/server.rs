@@ -1,6 +1,6 @@
 //! Between the two exports of a component and plain values.
 
-use super::{variable, within};
+use super::{variable, with_timeout};
 use crate::http::{
     BODY_LIMIT, Problem, Request, Response, body, finish_response,
     relay::{RelayRequest, acknowledge, authorize},
@@ -61,7 +61,7 @@ async fn read<M: IncomingMessage>(body: IncomingBody<M>) -> Result<Bytes, String
     let kept = body::read_limited(&mut pieces).await;
     let kept = kept.map_err(|error| format!("{error:?}"))?;
     if kept.len() > BODY_LIMIT {
-        within(LINGER, body::drain(&mut pieces)).await;
+        with_timeout(LINGER, body::drain(&mut pieces)).await;
     }
     Ok(kept)
 }

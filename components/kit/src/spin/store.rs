@@ -1,7 +1,7 @@
 //! One label of `key_value_stores`: plain verbs over `spin:key-value`, whose calls other requests
 //! of the instance can overtake, and the atomic ones over `wasi:keyvalue`.
 
-use super::within;
+use super::with_timeout;
 use crate::{Store, StoreError, SwapOutcome};
 use spin_sdk::{
     experimental::wasi::keyvalue::{
@@ -13,7 +13,7 @@ use spin_sdk::{
 use std::{cell::OnceCell, fmt::Debug, time::Duration};
 
 /// How long one call may take before the store counts as silent.
-const LIMIT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The store of one label, opened when first used.
 pub struct SpinStore {
@@ -105,7 +105,7 @@ impl Store for SpinStore {
 }
 
 async fn bounded<T, E: Debug>(call: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
-    within(LIMIT, call)
+    with_timeout(TIMEOUT, call)
         .await
         .ok_or_else(silent)?
         .map_err(failed)
@@ -116,5 +116,5 @@ fn failed(error: impl Debug) -> StoreError {
 }
 
 fn silent() -> StoreError {
-    StoreError(format!("no answer within {} s", LIMIT.as_secs()))
+    StoreError(format!("no answer within {} s", TIMEOUT.as_secs()))
 }

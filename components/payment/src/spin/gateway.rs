@@ -14,7 +14,7 @@ use events::ReservationId;
 use http::{Method, StatusCode};
 use kit::{
     http::{Response, upstream},
-    spin::{CallError, Client},
+    spin::{CallError, HttpClient},
 };
 use serde_json::json;
 use spin_sdk::variables;
@@ -98,7 +98,9 @@ impl HttpGateway {
         headers: &[(&str, &str)],
         body: String,
     ) -> Result<Response, CallError> {
-        Client::new(LIMIT).call(method, url, headers, body).await
+        HttpClient::new(LIMIT)
+            .call(method, url, headers, body)
+            .await
     }
 }
 

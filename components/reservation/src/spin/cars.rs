@@ -10,7 +10,7 @@ use events::{CarId, ReservationId};
 use kit::{
     Origin,
     http::Response,
-    spin::{Client, variable},
+    spin::{HttpClient, variable},
 };
 use serde_json::json;
 use std::time::Duration;
@@ -53,7 +53,7 @@ async fn post(
         variable("car_url").await
     );
     let body = json!({ "rsvId": id }).to_string();
-    Client::new(LIMIT)
+    HttpClient::new(LIMIT)
         .call(Method::POST, &url, &origin.headers(), body)
         .await
         .map_err(|error| silent("car", &error))

@@ -11,7 +11,7 @@ use events::{CarId, PaymentId, ReservationId};
 use kit::{
     Origin,
     http::Response,
-    spin::{Client, variable},
+    spin::{HttpClient, variable},
 };
 use serde_json::json;
 use std::time::Duration;
@@ -56,7 +56,7 @@ async fn call(
     body: String,
 ) -> Result<Response, Unreachable> {
     let url = format!("{}/internal/payments{path}", variable("payment_url").await);
-    Client::new(LIMIT)
+    HttpClient::new(LIMIT)
         .call(method, &url, &origin.headers(), body)
         .await
         .map_err(|error| silent("payment", &error))

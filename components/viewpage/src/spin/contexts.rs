@@ -2,7 +2,7 @@
 
 use crate::ports::{Contexts, Owner, Said, Unreachable};
 use ::http::{Method, header};
-use kit::spin::{Client, variable};
+use kit::spin::{HttpClient, variable};
 use std::time::Duration;
 
 /// How long one answer may take.
@@ -18,7 +18,7 @@ impl Contexts for SpinContexts {
             Owner::Payment => variable("payment_url").await,
         };
         let unreachable = |why: String| Unreachable(format!("{base}{path}: {why}"));
-        let answer = Client::new(LIMIT)
+        let answer = HttpClient::new(LIMIT)
             .call(Method::GET, &format!("{base}{path}"), &[], String::new())
             .await
             .map_err(|error| unreachable(error.to_string()))?;

@@ -5,7 +5,7 @@
 //! they stream.
 
 use crate::{Rows, RowsError, Value};
-use kit::spin::within;
+use kit::spin::with_timeout;
 use spin_sdk::{
     sqlite::{self, Connection},
     time::sleep,
@@ -27,7 +27,7 @@ pub struct SpinRows {
 impl SpinRows {
     /// Opens the database that the manifest grants under `label`.
     pub async fn open(label: &str) -> Result<Self, RowsError> {
-        let connection = within(LIMIT, Connection::open(label)).await;
+        let connection = with_timeout(LIMIT, Connection::open(label)).await;
         Ok(Self {
             connection: connection.ok_or_else(silent)?.map_err(failed)?,
             sound: Cell::new(true),
@@ -75,7 +75,7 @@ impl Rows for SpinRows {
         statement: &str,
         parameters: &[Value],
     ) -> Result<Vec<Vec<Value>>, RowsError> {
-        let answer = within(LIMIT, self.persist(statement, parameters)).await;
+        let answer = with_timeout(LIMIT, self.persist(statement, parameters)).await;
         let answer = answer.unwrap_or_else(|| Err(silent()));
         if answer.is_err() {
             self.sound.set(false);
