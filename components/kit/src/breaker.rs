@@ -10,7 +10,10 @@
 //! bounded, and whoever comes after it is a probe, sweeps included.
 
 use crate::{Platform, Store, SwapOutcome};
-use resilience::breaker::{Config, Machine, Memo, OpenTime, Outcome, Settings, Ticket, WindowSize};
+use resilience::breaker::{
+    AdmittedCall, BreakerConfig, BreakerOutcome, BreakerSettings, OpenDuration, SavedState,
+    StateMachine, WindowSize,
+};
 use std::time::Duration;
 
 /// How often a change is tried while others change the same link.
@@ -33,8 +36,8 @@ pub struct BreakerOpen {
 
 /// A call that may be made, and the breaker as it was then.
 struct CallPermit {
-    ticket: Ticket,
-    machine: Machine,
+    ticket: AdmittedCall,
+    machine: StateMachine,
 }
 
 impl<P: Platform> Breaker<P> {
@@ -57,8 +60,8 @@ impl<P: Platform> Breaker<P> {
         let permit = self.admit().await?;
         let answer = call.await;
         let outcome = match answer {
-            Ok(_) => Outcome::Success,
-            Err(_) => Outcome::Failure,
+            Ok(_) => BreakerOutcome::Success,
+            Err(_) => BreakerOutcome::Failure,
         };
         if let Some(permit) = permit {
             self.finish(permit, outcome).await;
@@ -72,9 +75,9 @@ impl<P: Platform> Breaker<P> {
             return Ok(None);
         };
         let mut machine = self.machine(value.as_deref(), 0);
-        let before = machine.memo();
+        let before = machine.save();
         let (admitted, _) = machine.admit(self.now());
-        let admitted = match machine.memo() == before {
+        let admitted = match machine.save() == before {
             true => Some((admitted, machine)),
             // It opens, or this is a probe: that must be known to others.
             false => self.change(|machine, now| machine.admit(now).0).await,
@@ -88,16 +91,16 @@ impl<P: Platform> Breaker<P> {
         }
     }
 
-    async fn finish(&self, permit: CallPermit, outcome: Outcome) {
+    async fn finish(&self, permit: CallPermit, outcome: BreakerOutcome) {
         let CallPermit {
             ticket,
             mut machine,
         } = permit;
-        let before = machine.memo();
+        let before = machine.save();
         machine.finish(ticket, outcome, self.now());
-        if machine.memo() != before {
+        if machine.save() != before {
             // What cannot be written is one call less to judge by.
-            let finish = |machine: &mut Machine, now| machine.finish(ticket, outcome, now);
+            let finish = |machine: &mut StateMachine, now| machine.finish(ticket, outcome, now);
             let _ = self.change(finish).await;
         }
     }
@@ -105,18 +108,18 @@ impl<P: Platform> Breaker<P> {
     /// Changes what is remembered; `None` when the store is silent or too many others change it.
     async fn change<T>(
         &self,
-        change: impl Fn(&mut Machine, Duration) -> T,
-    ) -> Option<(T, Machine)> {
+        change: impl Fn(&mut StateMachine, Duration) -> T,
+    ) -> Option<(T, StateMachine)> {
         let state = self.platform.state();
         for _ in 0..MAX_ATTEMPTS {
             let (value, token) = state.get_for_swap(&self.key).await.ok()?;
             let mut machine = self.machine(value.as_deref(), self.seed());
             let output = change(&mut machine, self.now());
-            let memo = serde_json::to_vec(&machine.memo()).ok()?;
-            let is_written = value.as_ref() == Some(&memo)
-                || state.compare_and_swap(token, &memo).await.ok()? == SwapOutcome::Written
+            let saved = serde_json::to_vec(&machine.save()).ok()?;
+            let is_written = value.as_ref() == Some(&saved)
+                || state.compare_and_swap(token, &saved).await.ok()? == SwapOutcome::Written
                 // A provider may deny what it did.
-                || state.get(&self.key).await.ok()?.as_ref() == Some(&memo);
+                || state.get(&self.key).await.ok()?.as_ref() == Some(&saved);
             if is_written {
                 return Some((output, machine));
             }
@@ -125,11 +128,11 @@ impl<P: Platform> Breaker<P> {
     }
 
     /// The machine that was remembered; a closed one if there is none, or none that can be read.
-    fn machine(&self, value: Option<&[u8]>, seed: u64) -> Machine {
-        let memo = value.and_then(|value| serde_json::from_slice::<Memo>(value).ok());
-        match memo {
-            Some(memo) => Machine::restore(config(), seed, &memo, self.now()),
-            None => Machine::new(config(), seed),
+    fn machine(&self, value: Option<&[u8]>, seed: u64) -> StateMachine {
+        let saved = value.and_then(|value| serde_json::from_slice::<SavedState>(value).ok());
+        match saved {
+            Some(saved) => StateMachine::restore(config(), seed, &saved, self.now()),
+            None => StateMachine::new(config(), seed),
         }
     }
 
@@ -145,19 +148,19 @@ impl<P: Platform> Breaker<P> {
 }
 
 /// Five failures in a row, or half of at least ten calls. The window is small because it is written.
-fn config() -> Config {
-    let settings = Settings {
+fn config() -> BreakerConfig {
+    let settings = BreakerSettings {
         window: WindowSize::Calls(20),
         minimum_calls: 10,
         consecutive_failures: Some(5),
-        open_time: OpenTime {
-            longest: Duration::from_secs(30),
-            ..OpenTime::default()
+        open_duration: OpenDuration {
+            max: Duration::from_secs(30),
+            ..OpenDuration::default()
         },
-        ..Settings::default()
+        ..BreakerSettings::default()
     };
     // Within bounds, as a test makes sure.
-    Config::new(settings).unwrap_or_default()
+    BreakerConfig::new(settings).unwrap_or_default()
 }
 
 /// Rounded up: too early is in vain.

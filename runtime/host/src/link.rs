@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use resilience::Priority;
-use resilience::breaker::{Breaker, State};
+use resilience::breaker::{Breaker, BreakerState};
 use resilience::bulkhead;
 use resilience::deadline::Deadline;
 use resilience::retry::{Backoff, Budget};
@@ -135,9 +135,9 @@ impl Link {
             return;
         };
         match before.state() {
-            State::ForcedOpen => breaker.force_open(),
-            State::Disabled => breaker.disable(),
-            State::Closed | State::Open | State::HalfOpen => {}
+            BreakerState::ForcedOpen => breaker.force_open(),
+            BreakerState::Disabled => breaker.disable(),
+            BreakerState::Closed | BreakerState::Open | BreakerState::HalfOpen => {}
         }
     }
 

@@ -8,7 +8,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use resilience::BadSetting;
-use resilience::breaker::{Breaker, Config, Outcome, Settings, SlowCalls, Transition, WindowSize};
+use resilience::breaker::{
+    Breaker, BreakerConfig, BreakerOutcome, BreakerSettings, SlowCalls, Transition, WindowSize,
+};
 
 /// Short rounds and many, so that the best of them was not interrupted even on a busy machine.
 const CALLS: u32 = 10_000;
@@ -19,16 +21,16 @@ fn main() -> Result<(), BadSetting> {
         black_box((tokio::time::Instant::now(), tokio::time::Instant::now()));
     });
     for (name, settings) in [
-        ("closed, window of 100 calls", Settings::default()),
+        ("closed, window of 100 calls", BreakerSettings::default()),
         (
             "closed, window of 10 s, slow calls",
-            Settings {
+            BreakerSettings {
                 window: WindowSize::Time(Duration::from_secs(10)),
                 slow_calls: Some(SlowCalls {
                     after: Duration::from_secs(1),
                     rate: 50,
                 }),
-                ..Settings::default()
+                ..BreakerSettings::default()
             },
         ),
     ] {
@@ -36,44 +38,44 @@ fn main() -> Result<(), BadSetting> {
         report(name, || succeed(&breaker));
     }
 
-    let open = breaker(Settings::default())?;
+    let open = breaker(BreakerSettings::default())?;
     open.force_open();
     report("open, refused", || drop(black_box(open.acquire())));
 
-    let disabled = breaker(Settings::default())?;
+    let disabled = breaker(BreakerSettings::default())?;
     disabled.disable();
     report("disabled", || succeed(&disabled));
 
-    let shared = breaker(Settings::default())?;
+    let shared = breaker(BreakerSettings::default())?;
     for threads in [2, 4] {
         let name = format!("closed, {threads} threads at once, per call of each");
         let best = (0..ROUNDS).map(|_| contended(&shared, threads)).min();
         print(&name, best.unwrap_or_default());
     }
 
-    let flapping = breaker(Settings {
+    let flapping = breaker(BreakerSettings {
         consecutive_failures: Some(1),
-        ..Settings::default()
+        ..BreakerSettings::default()
     })?;
     report("trip and reset (two transitions)", || {
         if let Ok(permit) = flapping.acquire() {
-            permit.record(Outcome::Failure);
+            permit.record(BreakerOutcome::Failure);
         }
         flapping.reset();
     });
     Ok(())
 }
 
-fn breaker(settings: Settings) -> Result<Breaker, BadSetting> {
+fn breaker(settings: BreakerSettings) -> Result<Breaker, BadSetting> {
     let observer = |transition: &Transition| {
         black_box(transition);
     };
-    Config::new(settings).map(|config| Breaker::new("bench", config, observer))
+    BreakerConfig::new(settings).map(|config| Breaker::new("bench", config, observer))
 }
 
 fn succeed(breaker: &Breaker) {
     if let Ok(permit) = black_box(breaker).acquire() {
-        permit.record(Outcome::Success);
+        permit.record(BreakerOutcome::Success);
     }
 }
 

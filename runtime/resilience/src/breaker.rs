@@ -12,42 +12,45 @@
 //! failures in a row. *Open*, it refuses, for a time that grows with each opening in a row, up to a cap. *Half-open*,
 //! it lets a few probes through, and their outcomes decide. An operator may force it open, disable it, or reset it.
 //!
-//! What an outcome *is* only the caller can say: each call is classified as [`Outcome`]. Nothing happens by itself:
+//! What an outcome *is* only the caller can say: each call is classified as [`BreakerOutcome`]. Nothing happens by itself:
 //! time is looked at when a call comes, so a breaker without calls costs nothing and its state stays where it was.
 //! Words and rules follow resilience4j's `CircuitBreaker` (<https://resilience4j.readme.io/docs/circuitbreaker>),
-//! whose idea goes back to M. Nygard, *Release It!*; new here are the growing open time, the eras (see `machine`)
+//! whose idea goes back to M. Nygard, *Release It!*; new here are the growing open time, the eras (see `state_machine`)
 //! and the bound on waiting for probes.
 //!
-//! The state machine itself is [`Machine`], a plain value; [`Breaker`] gives it a clock and a lock, held for a few
-//! dozen nanoseconds (`cargo bench -p resilience` measures a whole call). Where there is neither, [`Memo`] keeps a
+//! The state machine itself is [`StateMachine`], a plain value; [`Breaker`] gives it a clock and a lock, held for a few
+//! dozen nanoseconds (`cargo bench -p resilience` measures a whole call). Where there is neither, [`SavedState`] keeps a
 //! machine from one call to the next.
 
 mod config;
 #[cfg(feature = "services")]
 mod handle;
-mod machine;
 mod rules;
 #[cfg(feature = "services")]
 mod service;
 mod snapshot;
+mod state_machine;
 mod transition;
 mod window;
 
 use std::time::Duration;
 
-pub use config::{Config, OpenTime, Settings, SlowCalls, WindowSize};
+pub use config::{BreakerConfig, BreakerSettings, OpenDuration, SlowCalls, WindowSize};
 #[cfg(feature = "services")]
-pub use handle::{Breaker, Permit, Refused};
-pub use machine::{Admission, Change, Denied, Machine, Memo, PhaseMemo, Ticket};
+pub use handle::{Breaker, BreakerPermit, BreakerRejection};
 #[cfg(feature = "services")]
 pub use service::{BreakerLayer, BreakerService};
-pub use snapshot::{Snapshot, Totals};
-pub use transition::{Reason, State, Transition};
-pub use window::Counts;
+pub use snapshot::{BreakerSnapshot, CallTotals};
+pub use state_machine::{
+    AdmissionDecision, AdmittedCall, RejectedCall, SavedPhase, SavedState, StateChange,
+    StateMachine,
+};
+pub use transition::{BreakerState, Transition, TransitionReason};
+pub use window::WindowCounts;
 
 /// What a call says about the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum BreakerOutcome {
     /// It did what it was asked. (If it took longer than a configured [`SlowCalls::after`], it was slow all the same.)
     Success,
     /// It did, but too slowly by a measure of the caller's own.
@@ -59,7 +62,7 @@ pub enum Outcome {
 }
 
 /// Time since whatever moment a machine counts from: the birth of a [`Breaker`], or the Unix epoch.
-type Time = Duration;
+type Timestamp = Duration;
 
 #[cfg(test)]
 #[cfg(feature = "services")]

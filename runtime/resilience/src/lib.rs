@@ -7,7 +7,7 @@
 //! All time is tokio's, so that tests can pause it. Nothing is logged or counted here beyond a few totals: every
 //! handle has a `snapshot`, and breakers and limits tell an observer what changes.
 //!
-//! Without the feature `services` only the breaker's [`breaker::Machine`] is left, free of tokio and tower: components
+//! Without the feature `services` only the breaker's [`breaker::StateMachine`] is left, free of tokio and tower: components
 //! use it on hosts that protect nobody.
 //!
 //! # The order in which a call meets them
@@ -25,7 +25,7 @@
 //! 7. **[`deadline`]** of the attempt: what is left of the budget, or less.
 //!
 //! Each layer's refusal is an error of its own, which the one error of the service must be able to hold
-//! (`From<breaker::Refused>` and so on); the stack needs no wrapping and the fallback can tell them apart.
+//! (`From<breaker::BreakerRejection>` and so on); the stack needs no wrapping and the fallback can tell them apart.
 //!
 //! ```
 //! use std::time::Duration;
@@ -51,7 +51,7 @@
 //!     #[error(transparent)]
 //!     Crowded(#[from] bulkhead::Refused),
 //!     #[error(transparent)]
-//!     CutOff(#[from] breaker::Refused),
+//!     CutOff(#[from] breaker::BreakerRejection),
 //!     #[error("the gateway is broken")]
 //!     Broken,
 //! }
@@ -99,7 +99,7 @@
 //! let limit = Limit::new(limit::Config::default(), move |limit| places.resize(limit));
 //! let breaker = Breaker::new(
 //!     "reservation -> payment",
-//!     breaker::Config::new(breaker::Settings { consecutive_failures: Some(4), ..Default::default() })?,
+//!     breaker::BreakerConfig::new(breaker::BreakerSettings { consecutive_failures: Some(4), ..Default::default() })?,
 //!     |it: &breaker::Transition| println!("{}: {} -> {}, {}", it.link, it.from, it.to, it.reason),
 //! );
 //! fn deadline_of(payment: &mut Payment) -> &mut Option<Deadline> {
@@ -116,10 +116,10 @@
 //!         Budget::new(Default::default())?,
 //!     ))
 //!     .layer(BreakerLayer::new(breaker, |result: &Result<u32, CallError>| match result {
-//!         Ok(_) => breaker::Outcome::Success,
+//!         Ok(_) => breaker::BreakerOutcome::Success,
 //!         // Its caller had hardly any time left; that is not the gateway's fault.
-//!         Err(CallError::Late(late)) if late.was_hurried() => breaker::Outcome::Ignored,
-//!         Err(_) => breaker::Outcome::Failure,
+//!         Err(CallError::Late(late)) if late.was_hurried() => breaker::BreakerOutcome::Ignored,
+//!         Err(_) => breaker::BreakerOutcome::Failure,
 //!     }))
 //!     .layer(WatchLayer::new(limit, |result: &Result<u32, CallError>| match result {
 //!         Err(CallError::Late(_)) => limit::Outcome::Lost,

@@ -40,7 +40,7 @@ fn stored(platform: &MemoryPlatform) -> Option<Vec<u8>> {
 
 #[test]
 fn the_settings_are_not_the_fallback() {
-    assert_ne!(config(), Config::default());
+    assert_ne!(config(), BreakerConfig::default());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use metrics::gauge;
 use parking_lot::Mutex;
-use resilience::breaker::State;
+use resilience::breaker::BreakerState;
 
 use super::answer::{Answer, text};
 use super::routes::{Asked, Routes};
@@ -34,12 +34,12 @@ pub struct Measured {
     pub shown: Arc<Mutex<BTreeSet<Arc<str>>>>,
 }
 
-const STATES: [State; 5] = [
-    State::Closed,
-    State::Open,
-    State::HalfOpen,
-    State::ForcedOpen,
-    State::Disabled,
+const STATES: [BreakerState; 5] = [
+    BreakerState::Closed,
+    BreakerState::Open,
+    BreakerState::HalfOpen,
+    BreakerState::ForcedOpen,
+    BreakerState::Disabled,
 ];
 
 /// What can be measured.
@@ -95,7 +95,7 @@ fn show_door(door: &Door, whose: &'static str, name: &str) {
     of("socar_concurrency_limit", door.concurrency);
 }
 
-fn show_state(present: Option<State>, link: &str) {
+fn show_state(present: Option<BreakerState>, link: &str) {
     for state in STATES {
         let is_present = f64::from(u8::from(Some(state) == present));
         gauge!("socar_breaker_state", "link" => link.to_owned(), "state" => state.as_str())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use resilience::breaker::{State, Transition};
+use resilience::breaker::{BreakerState, Transition};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
@@ -147,20 +147,20 @@ fn event(transition: &Transition, host: &str, now: SystemTime) -> serde_json::Va
     })
 }
 
-fn event_type(to: State) -> &'static str {
+fn event_type(to: BreakerState) -> &'static str {
     match to {
-        State::Closed => "BreakerClosed",
-        State::Open => "BreakerOpened",
-        State::HalfOpen => "BreakerHalfOpened",
-        State::ForcedOpen => "BreakerForcedOpen",
-        State::Disabled => "BreakerDisabled",
+        BreakerState::Closed => "BreakerClosed",
+        BreakerState::Open => "BreakerOpened",
+        BreakerState::HalfOpen => "BreakerHalfOpened",
+        BreakerState::ForcedOpen => "BreakerForcedOpen",
+        BreakerState::Disabled => "BreakerDisabled",
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use resilience::breaker::Reason;
+    use resilience::breaker::TransitionReason;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_stream_keeps_the_newest_and_no_more() {
@@ -183,9 +183,9 @@ mod tests {
         let transition = Transition {
             link: "reservation -> payment".into(),
             sequence: 1,
-            from: State::Closed,
-            to: State::Open,
-            reason: Reason::ConsecutiveFailures { failures: 8 },
+            from: BreakerState::Closed,
+            to: BreakerState::Open,
+            reason: TransitionReason::ConsecutiveFailures { failures: 8 },
             retry_after: Some(Duration::from_millis(900)),
         };
         let event = event(&transition, "h1", SystemTime::UNIX_EPOCH);

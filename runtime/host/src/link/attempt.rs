@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
-use resilience::breaker::{Outcome, Permit};
+use resilience::breaker::{BreakerOutcome, BreakerPermit};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::problem::Problem;
@@ -71,7 +71,7 @@ pub(super) enum Unsent {
 
 /// An attempt under way. Dropped, because the caller has gone, it is judged by how long it was waited for.
 pub(super) struct Underway {
-    permit: Option<Permit>,
+    permit: Option<BreakerPermit>,
     begun: Instant,
     allowed: Duration,
     limit: Duration,
@@ -85,7 +85,7 @@ const ALL_BUT: f64 = 0.9;
 // === impl Underway ===
 
 impl Underway {
-    pub fn new(permit: Permit, deadline: Instant, limit: Duration) -> Self {
+    pub fn new(permit: BreakerPermit, deadline: Instant, limit: Duration) -> Self {
         let begun = Instant::now();
         Self {
             permit: Some(permit),
@@ -118,10 +118,10 @@ impl Underway {
 
     fn record(&mut self, verdict: Verdict) {
         let outcome = match verdict {
-            Verdict::Well => Outcome::Success,
-            Verdict::Sick => Outcome::Failure,
-            Verdict::Late if self.given() >= self.limit / 2 => Outcome::Failure,
-            Verdict::Late | Verdict::Nothing => Outcome::Ignored,
+            Verdict::Well => BreakerOutcome::Success,
+            Verdict::Sick => BreakerOutcome::Failure,
+            Verdict::Late if self.given() >= self.limit / 2 => BreakerOutcome::Failure,
+            Verdict::Late | Verdict::Nothing => BreakerOutcome::Ignored,
         };
         if let Some(permit) = self.permit.take() {
             permit.excluding(self.rested).record(outcome);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use http::Response;
 use metrics::{Counter, Histogram, counter, histogram};
-use resilience::breaker::State;
+use resilience::breaker::BreakerState;
 use wasmtime_wasi_http::WasiBody;
 
 use super::attempt::{NoAnswer, Unanswered};
@@ -101,7 +101,7 @@ impl Transitions {
         Self(link.clone())
     }
 
-    pub fn count(&self, to: State) {
+    pub fn count(&self, to: BreakerState) {
         let link = self.0.to_string();
         counter!("socar_breaker_transitions_total", "link" => link, "to" => to.as_str())
             .increment(1);

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use resilience::breaker::{Config, OpenTime, Settings, SlowCalls, WindowSize};
+use resilience::breaker::{BreakerConfig, BreakerSettings, OpenDuration, SlowCalls, WindowSize};
 
 use super::value::{count, duration, duration_in, set};
 use crate::manifest::ConfigError;
@@ -21,24 +21,27 @@ const TIMES: std::ops::RangeInclusive<Duration> =
 const SLOW: Duration = Duration::from_secs(1);
 
 /// The breaker of a link whose manifest says nothing.
-pub(super) fn default() -> Config {
+pub(super) fn default() -> BreakerConfig {
     // Within bounds, as a test makes sure; settings that were not would fall back on those of the crate.
-    Config::new(settings()).unwrap_or_default()
+    BreakerConfig::new(settings()).unwrap_or_default()
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> BreakerSettings {
+    BreakerSettings {
         window: WindowSize::Time(10 * SECOND),
-        open_time: OpenTime {
-            longest: 30 * SECOND,
-            ..OpenTime::default()
+        open_duration: OpenDuration {
+            max: 30 * SECOND,
+            ..OpenDuration::default()
         },
-        ..Settings::default()
+        ..BreakerSettings::default()
     }
 }
 
 /// Reads `false`, `true` or a table over what was there before.
-pub(super) fn read(before: Option<Config>, written: Value) -> Result<Option<Config>, ConfigError> {
+pub(super) fn read(
+    before: Option<BreakerConfig>,
+    written: Value,
+) -> Result<Option<BreakerConfig>, ConfigError> {
     if !written.is_table() {
         let is_wanted = written.boolean()?.value;
         return Ok(is_wanted.then(|| before.unwrap_or_else(default)));
@@ -48,13 +51,13 @@ pub(super) fn read(before: Option<Config>, written: Value) -> Result<Option<Conf
     overlay(&mut settings, &mut table)?;
     let at = table.at().clone();
     table.finish()?;
-    Config::new(settings).map(Some).map_err(|bad| {
+    BreakerConfig::new(settings).map(Some).map_err(|bad| {
         let key = key_of(bad.setting);
         at.below(key).error(bad.given, "makes no sense", bad.right)
     })
 }
 
-fn overlay(settings: &mut Settings, table: &mut Table) -> Result<(), ConfigError> {
+fn overlay(settings: &mut BreakerSettings, table: &mut Table) -> Result<(), ConfigError> {
     if let Some(written) = table.take("window") {
         settings.window = window(written)?;
     }
@@ -69,24 +72,27 @@ fn overlay(settings: &mut Settings, table: &mut Table) -> Result<(), ConfigError
         settings.consecutive_failures = Some(failures);
     }
     slow_calls(settings, table)?;
-    let open_time = &mut settings.open_time;
-    set(&mut open_time.first, duration(table, "open", TIMES)?);
+    let open_duration = &mut settings.open_duration;
+    set(&mut open_duration.initial, duration(table, "open", TIMES)?);
     set(
-        &mut open_time.longest,
+        &mut open_duration.max,
         duration(table, "open_longest", TIMES)?,
     );
-    open_time.longest = open_time.longest.max(open_time.first);
-    set(&mut open_time.jitter, count(table, "open_jitter", 0..=90)?);
+    open_duration.max = open_duration.max.max(open_duration.initial);
+    set(
+        &mut open_duration.jitter_percent,
+        count(table, "open_jitter", 0..=90)?,
+    );
     set(&mut settings.probes, count(table, "probes", 1..=1000)?);
     set(
-        &mut settings.probe_patience,
+        &mut settings.probe_timeout,
         duration(table, "probe_patience", TIMES)?,
     );
     Ok(())
 }
 
 /// Slow calls matter once a rate of them is given.
-fn slow_calls(settings: &mut Settings, table: &mut Table) -> Result<(), ConfigError> {
+fn slow_calls(settings: &mut BreakerSettings, table: &mut Table) -> Result<(), ConfigError> {
     let after = duration(table, "slow_after", TIMES)?;
     let rate = count(table, "slow_rate", 1..=100)?;
     let before = settings.slow_calls;
@@ -121,11 +127,12 @@ fn window(written: Value) -> Result<WindowSize, ConfigError> {
 /// The key that sets what the crate calls so.
 fn key_of(setting: &'static str) -> &'static str {
     match setting {
-        "open_time.first" => "open",
-        "open_time.longest" => "open_longest",
-        "open_time.jitter" => "open_jitter",
+        "open_duration.initial" => "open",
+        "open_duration.max" => "open_longest",
+        "open_duration.jitter_percent" => "open_jitter",
         "slow_calls.after" => "slow_after",
         "slow_calls.rate" => "slow_rate",
+        "probe_timeout" => "probe_patience",
         other => other,
     }
 }
@@ -136,6 +143,9 @@ mod tests {
 
     #[test]
     fn the_defaults_are_within_bounds() {
-        assert_eq!(Config::new(settings()).unwrap().settings(), &settings());
+        assert_eq!(
+            BreakerConfig::new(settings()).unwrap().settings(),
+            &settings()
+        );
     }
 }

@@ -28,7 +28,7 @@ pub struct Guard {
     /// `priority`: who goes first when not everybody can.
     pub priority: Priorities,
     /// `breaker`: when calls are cut off.
-    pub breaker: Option<breaker::Config>,
+    pub breaker: Option<breaker::BreakerConfig>,
     /// `retry`: what is tried again.
     pub retry: Option<Retry>,
     /// `fallback`: what is answered instead.

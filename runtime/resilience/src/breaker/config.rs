@@ -1,15 +1,15 @@
 //! When a breaker opens, for how long, and what it takes to close it again.
 //!
-//! [`Settings`] are plain numbers with sensible defaults; a [`Config`] is settings that were checked. Nothing but a
-//! `Config` makes a breaker.
+//! [`BreakerSettings`] are plain numbers with sensible defaults; a [`BreakerConfig`] is settings that were checked. Nothing but a
+//! `BreakerConfig` makes a breaker.
 
 use std::time::Duration;
 
 use crate::setting::{BadSetting, a_percentage, a_time, within};
 
-/// What may be set. `Settings::default()` with a few fields changed is how one is written.
+/// What may be set. `BreakerSettings::default()` with a few fields changed is how one is written.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct BreakerSettings {
     /// The calls that count: everything older is forgotten.
     pub window: WindowSize,
     /// Rates are not looked at before so many calls are in the window.
@@ -21,11 +21,11 @@ pub struct Settings {
     /// Opens after this many failures in a row, whatever the window says.
     pub consecutive_failures: Option<u32>,
     /// How long it stays open.
-    pub open_time: OpenTime,
+    pub open_duration: OpenDuration,
     /// How many calls a half-open breaker lets through to find out.
     pub probes: u32,
     /// How long a half-open breaker waits for its probes; then it opens again.
-    pub probe_patience: Duration,
+    pub probe_timeout: Duration,
 }
 
 /// The size of a sliding window.
@@ -48,27 +48,27 @@ pub struct SlowCalls {
 
 /// How long a breaker stays open: longer each time in a row, up to a cap.
 ///
-/// The time is drawn from the last `jitter` percent below the full one, so that the breakers of many hosts do not
+/// The time is drawn from the last `jitter_percent` percent below the full one, so that the breakers of many hosts do not
 /// all probe a sick service at the same instant.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct OpenTime {
+pub struct OpenDuration {
     /// The first time.
-    pub first: Duration,
+    pub initial: Duration,
     /// What each further time is multiplied by.
-    pub growth: f64,
+    pub multiplier: f64,
     /// The cap.
-    pub longest: Duration,
+    pub max: Duration,
     /// By how many percent it may be shortened at random.
-    pub jitter: u8,
+    pub jitter_percent: u8,
 }
 
 /// Settings that were checked.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Config(Settings);
+pub struct BreakerConfig(BreakerSettings);
 
 // === impl Settings ===
 
-impl Default for Settings {
+impl Default for BreakerSettings {
     fn default() -> Self {
         Self {
             window: WindowSize::Calls(100),
@@ -76,25 +76,25 @@ impl Default for Settings {
             failure_rate: Some(50),
             slow_calls: None,
             consecutive_failures: None,
-            open_time: OpenTime::default(),
+            open_duration: OpenDuration::default(),
             probes: 3,
-            probe_patience: Duration::from_secs(10),
+            probe_timeout: Duration::from_secs(10),
         }
     }
 }
 
-impl Default for OpenTime {
+impl Default for OpenDuration {
     fn default() -> Self {
         Self {
-            first: Duration::from_secs(1),
-            growth: 2.0,
-            longest: Duration::from_secs(60),
-            jitter: 20,
+            initial: Duration::from_secs(1),
+            multiplier: 2.0,
+            max: Duration::from_secs(60),
+            jitter_percent: 20,
         }
     }
 }
 
-impl Settings {
+impl BreakerSettings {
     fn check(&self) -> Result<(), BadSetting> {
         self.window.check()?;
         within(
@@ -103,8 +103,8 @@ impl Settings {
             1..=self.window.most_calls(),
         )?;
         within("probes", self.probes, 1..=1000)?;
-        a_time("probe_patience", self.probe_patience)?;
-        self.open_time.check()?;
+        a_time("probe_timeout", self.probe_timeout)?;
+        self.open_duration.check()?;
         if let Some(rate) = self.failure_rate {
             a_percentage("failure_rate", rate)?;
         }
@@ -157,42 +157,42 @@ impl WindowSize {
 
 // === impl OpenTime ===
 
-impl OpenTime {
+impl OpenDuration {
     fn check(self) -> Result<(), BadSetting> {
-        a_time("open_time.first", self.first)?;
-        a_time("open_time.longest", self.longest)?;
+        a_time("open_duration.initial", self.initial)?;
+        a_time("open_duration.max", self.max)?;
         within(
-            "open_time.longest",
-            self.longest,
-            self.first..=crate::setting::LONGEST,
+            "open_duration.max",
+            self.max,
+            self.initial..=crate::setting::LONGEST,
         )?;
-        within("open_time.growth", self.growth, 1.0..=10.0)?;
-        within("open_time.jitter", self.jitter, 0..=90)
+        within("open_duration.multiplier", self.multiplier, 1.0..=10.0)?;
+        within("open_duration.jitter_percent", self.jitter_percent, 0..=90)
     }
 
     /// The time to stay open when this is the `turn`th opening in a row (from 1), with luck between 0 and 1.
     pub(super) fn draw(self, turn: u32, luck: f64) -> Duration {
         let turn = i32::try_from(turn.saturating_sub(1)).unwrap_or(i32::MAX);
-        let full = self.first.as_secs_f64() * self.growth.powi(turn);
-        let full = full.min(self.longest.as_secs_f64());
-        let shortened = full * (1.0 - luck * f64::from(self.jitter) / 100.0);
-        Duration::from_secs_f64(shortened).min(self.longest)
+        let full = self.initial.as_secs_f64() * self.multiplier.powi(turn);
+        let full = full.min(self.max.as_secs_f64());
+        let shortened = full * (1.0 - luck * f64::from(self.jitter_percent) / 100.0);
+        Duration::from_secs_f64(shortened).min(self.max)
     }
 }
 
 // === impl Config ===
 
-impl Config {
+impl BreakerConfig {
     /// Checks settings.
     ///
     /// # Errors
     /// When one of them makes no sense, or no rule is left that could open the breaker.
-    pub fn new(settings: Settings) -> Result<Self, BadSetting> {
+    pub fn new(settings: BreakerSettings) -> Result<Self, BadSetting> {
         settings.check().map(|()| Self(settings))
     }
 
     /// What was checked.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &BreakerSettings {
         &self.0
     }
 }
@@ -206,14 +206,17 @@ mod tests {
 
     #[test]
     fn the_defaults_are_fine() {
-        assert_eq!(Config::new(Settings::default()), Ok(Config::default()));
+        assert_eq!(
+            BreakerConfig::new(BreakerSettings::default()),
+            Ok(BreakerConfig::default())
+        );
     }
 
     /// The setting that is refused after this change to good ones.
-    fn refused(change: impl FnOnce(&mut Settings)) -> &'static str {
-        let mut settings = Settings::default();
+    fn refused(change: impl FnOnce(&mut BreakerSettings)) -> &'static str {
+        let mut settings = BreakerSettings::default();
         change(&mut settings);
-        Config::new(settings).unwrap_err().setting
+        BreakerConfig::new(settings).unwrap_err().setting
     }
 
     #[test]
@@ -241,18 +244,21 @@ mod tests {
         );
         assert_eq!(refused(|it| it.probes = 0), "probes");
         assert_eq!(
-            refused(|it| it.probe_patience = Duration::ZERO),
-            "probe_patience"
+            refused(|it| it.probe_timeout = Duration::ZERO),
+            "probe_timeout"
         );
         assert_eq!(
-            refused(|it| it.open_time.first = 2 * SECOND * 60),
-            "open_time.longest"
+            refused(|it| it.open_duration.initial = 2 * SECOND * 60),
+            "open_duration.max"
         );
         assert_eq!(
-            refused(|it| it.open_time.growth = f64::NAN),
-            "open_time.growth"
+            refused(|it| it.open_duration.multiplier = f64::NAN),
+            "open_duration.multiplier"
         );
-        assert_eq!(refused(|it| it.open_time.jitter = 100), "open_time.jitter");
+        assert_eq!(
+            refused(|it| it.open_duration.jitter_percent = 100),
+            "open_duration.jitter_percent"
+        );
     }
 
     #[test]
@@ -262,22 +268,22 @@ mod tests {
 
     #[test]
     fn open_time_doubles_up_to_its_cap() {
-        let open_time = OpenTime {
-            jitter: 0,
-            ..OpenTime::default()
+        let open_duration = OpenDuration {
+            jitter_percent: 0,
+            ..OpenDuration::default()
         };
         for (turn, seconds) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (u32::MAX, 60)] {
-            assert_eq!(open_time.draw(turn, 0.5), Duration::from_secs(seconds));
+            assert_eq!(open_duration.draw(turn, 0.5), Duration::from_secs(seconds));
         }
     }
 
     proptest! {
         #[test]
         fn jitter_only_ever_shortens(turn in 1..100_u32, luck in 0.0..1.0_f64, jitter in 0..=90_u8) {
-            let open_time = OpenTime { jitter, ..OpenTime::default() };
-            let full = OpenTime { jitter: 0, ..open_time }.draw(turn, 0.0);
-            let drawn = open_time.draw(turn, luck);
-            prop_assert!(drawn <= full && drawn <= open_time.longest);
+            let open_duration = OpenDuration { jitter_percent: jitter, ..OpenDuration::default() };
+            let full = OpenDuration { jitter_percent: 0, ..open_duration }.draw(turn, 0.0);
+            let drawn = open_duration.draw(turn, luck);
+            prop_assert!(drawn <= full && drawn <= open_duration.max);
             let least = full.mul_f64(1.0 - f64::from(jitter) / 100.0);
             prop_assert!(drawn + Duration::from_nanos(1) >= least, "{drawn:?} of {full:?}");
         }

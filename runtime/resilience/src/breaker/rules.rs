@@ -1,21 +1,21 @@
 //! The rules by which a breaker opens, and by which its probes decide: plain functions of settings and counts.
 
-use super::Time;
-use super::config::Settings;
-use super::transition::Reason;
-use super::window::{Counts, Mark};
+use super::Timestamp;
+use super::config::BreakerSettings;
+use super::transition::TransitionReason;
+use super::window::{WindowCounts, WindowEntry};
 
 /// The rule that the calls of a closed breaker break, if any.
 pub(super) fn broken(
-    settings: &Settings,
-    counts: Counts,
+    settings: &BreakerSettings,
+    counts: WindowCounts,
     consecutive_failures: u32,
-) -> Option<Reason> {
+) -> Option<TransitionReason> {
     if settings
         .consecutive_failures
         .is_some_and(|most| consecutive_failures >= most)
     {
-        return Some(Reason::ConsecutiveFailures {
+        return Some(TransitionReason::ConsecutiveFailures {
             failures: consecutive_failures,
         });
     }
@@ -27,7 +27,7 @@ pub(super) fn broken(
         .failure_rate
         .is_some_and(|rate| counts.failed >= share(rate, calls))
     {
-        return Some(Reason::FailureRate {
+        return Some(TransitionReason::FailureRate {
             percent: counts.failure_rate(),
             calls,
         });
@@ -36,7 +36,7 @@ pub(super) fn broken(
         .slow_calls
         .is_some_and(|slow| counts.slow >= share(slow.rate, calls))
     {
-        return Some(Reason::SlowCallRate {
+        return Some(TransitionReason::SlowCallRate {
             percent: counts.slow_rate(),
             calls,
         });
@@ -49,30 +49,30 @@ pub(super) fn broken(
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Probes {
     pub started: u32,
-    pub last_start: Time,
-    pub answers: Counts,
+    pub last_start: Timestamp,
+    pub answers: WindowCounts,
 }
 
 /// What the probes say about the service.
-pub(super) enum Verdict {
+pub(super) enum ProbeDecision {
     Healthy,
-    Sick(Reason),
+    Sick(TransitionReason),
     /// Some answers are still missing, and they matter.
     Undecided,
 }
 
 impl Probes {
     /// The first probe starts.
-    pub fn first(now: Time) -> Self {
+    pub fn first(now: Timestamp) -> Self {
         Self {
             started: 1,
             last_start: now,
-            answers: Counts::default(),
+            answers: WindowCounts::default(),
         }
     }
 
     /// One more starts.
-    pub fn one_more(self, now: Time) -> Self {
+    pub fn one_more(self, now: Timestamp) -> Self {
         Self {
             started: self.started + 1,
             last_start: now,
@@ -81,14 +81,14 @@ impl Probes {
     }
 
     /// One ended with this.
-    pub fn answered(&mut self, mark: Mark) {
-        self.answers.add(Counts::of(mark));
+    pub fn answered(&mut self, mark: WindowEntry) {
+        self.answers.add(WindowCounts::of(mark));
     }
 
     /// Decides as soon as the missing answers could not make it better. Without a failure rate to measure the probes
     /// by, one that failed is too many.
-    pub fn verdict(&self, settings: &Settings) -> Verdict {
-        let Counts {
+    pub fn verdict(&self, settings: &BreakerSettings) -> ProbeDecision {
+        let WindowCounts {
             calls,
             failed,
             slow,
@@ -100,12 +100,12 @@ impl Probes {
             .slow_calls
             .map(|slow| share(slow.rate, settings.probes));
         if failed >= too_many_failed || too_many_slow.is_some_and(|most| slow >= most) {
-            return Verdict::Sick(Reason::ProbesFailed { failed, slow });
+            return ProbeDecision::Sick(TransitionReason::ProbesFailed { failed, slow });
         }
         if calls < settings.probes {
-            Verdict::Undecided
+            ProbeDecision::Undecided
         } else {
-            Verdict::Healthy
+            ProbeDecision::Healthy
         }
     }
 }
@@ -135,34 +135,37 @@ mod tests {
 
     #[test]
     fn a_single_failed_probe_is_too_many_without_a_failure_rate() {
-        let settings = Settings {
+        let settings = BreakerSettings {
             failure_rate: None,
             consecutive_failures: Some(5),
-            ..Settings::default()
+            ..BreakerSettings::default()
         };
-        let mut probes = Probes::first(Time::ZERO);
-        assert!(matches!(probes.verdict(&settings), Verdict::Undecided));
-        probes.answered(Mark {
+        let mut probes = Probes::first(Timestamp::ZERO);
+        assert!(matches!(
+            probes.verdict(&settings),
+            ProbeDecision::Undecided
+        ));
+        probes.answered(WindowEntry {
             failed: true,
             slow: false,
         });
-        assert!(matches!(probes.verdict(&settings), Verdict::Sick(_)));
+        assert!(matches!(probes.verdict(&settings), ProbeDecision::Sick(_)));
     }
 
     #[test]
     fn probes_may_fail_as_long_as_their_rate_stays_below_the_threshold() {
-        let settings = Settings {
+        let settings = BreakerSettings {
             failure_rate: Some(50),
             probes: 3,
-            ..Settings::default()
+            ..BreakerSettings::default()
         };
-        let mut probes = Probes::first(Time::ZERO);
+        let mut probes = Probes::first(Timestamp::ZERO);
         for failed in [true, false, false] {
-            probes.answered(Mark {
+            probes.answered(WindowEntry {
                 failed,
                 slow: false,
             });
         }
-        assert!(matches!(probes.verdict(&settings), Verdict::Healthy));
+        assert!(matches!(probes.verdict(&settings), ProbeDecision::Healthy));
     }
 }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use tower::{Layer, Service, ServiceExt as _};
 
-use super::{Breaker, Outcome, Refused};
+use super::{Breaker, BreakerOutcome, BreakerRejection};
 use crate::guarded::{Answering, Guarded, always_ready};
 
 /// Puts a [`Breaker`] before a service.
@@ -26,7 +26,7 @@ impl<C> BreakerLayer<C> {
     /// Guards with this breaker; `classify` says what a result says about the service.
     pub fn new<T, E>(breaker: Breaker, classify: C) -> Self
     where
-        C: Fn(&Result<T, E>) -> Outcome,
+        C: Fn(&Result<T, E>) -> BreakerOutcome,
     {
         Self { breaker, classify }
     }
@@ -46,8 +46,8 @@ impl<S, C: Clone> Layer<S> for BreakerLayer<C> {
 
 impl<S, C, Request> Service<Request> for BreakerService<S, C>
 where
-    S: Guarded<Request, Error: From<Refused>>,
-    C: Fn(&Result<S::Response, S::Error>) -> Outcome + Clone + Send + 'static,
+    S: Guarded<Request, Error: From<BreakerRejection>>,
+    C: Fn(&Result<S::Response, S::Error>) -> BreakerOutcome + Clone + Send + 'static,
     Request: Send + 'static,
 {
     type Response = S::Response;

@@ -2,31 +2,31 @@
 
 use std::time::Duration;
 
-use super::transition::State;
-use super::window::{Counts, Mark};
+use super::transition::BreakerState;
+use super::window::{WindowCounts, WindowEntry};
 
 /// Everything there is to see of a breaker at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct BreakerSnapshot {
     /// What it does with calls.
-    pub state: State,
+    pub state: BreakerState,
     /// For how long it has done so.
     pub since: Duration,
     /// How long it will go on refusing calls, if it does.
     pub retry_after: Option<Duration>,
     /// The window of a closed breaker; empty in every other state.
-    pub window: Counts,
+    pub window: WindowCounts,
     /// The failures in a row that a closed breaker has seen.
     pub consecutive_failures: u32,
     /// How often it opened without staying closed in between.
     pub openings: u32,
     /// What went through it since it was made.
-    pub totals: Totals,
+    pub totals: CallTotals,
 }
 
 /// What went through a breaker since it was made. Every call is in exactly one of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct CallTotals {
     /// Went well, and in time.
     pub succeeded: u64,
     /// Went well, but slowly.
@@ -41,12 +41,12 @@ pub struct Totals {
 
 // === impl Totals ===
 
-impl Totals {
-    pub(super) fn count(&mut self, mark: Option<Mark>) {
+impl CallTotals {
+    pub(super) fn count(&mut self, mark: Option<WindowEntry>) {
         match mark {
             None => self.ignored += 1,
-            Some(Mark { failed: true, .. }) => self.failed += 1,
-            Some(Mark { slow: true, .. }) => self.slow += 1,
+            Some(WindowEntry { failed: true, .. }) => self.failed += 1,
+            Some(WindowEntry { slow: true, .. }) => self.slow += 1,
             Some(_) => self.succeeded += 1,
         }
     }

@@ -12,48 +12,48 @@ use tokio::time::advance;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Opens at half of at least four calls, for exactly a second that doubles; two probes decide.
-fn settings() -> Settings {
-    Settings {
+fn settings() -> BreakerSettings {
+    BreakerSettings {
         window: WindowSize::Calls(10),
         minimum_calls: 4,
-        open_time: OpenTime {
-            jitter: 0,
-            longest: 4 * SECOND,
-            ..OpenTime::default()
+        open_duration: OpenDuration {
+            jitter_percent: 0,
+            max: 4 * SECOND,
+            ..OpenDuration::default()
         },
         probes: 2,
-        ..Settings::default()
+        ..BreakerSettings::default()
     }
 }
 
 /// A breaker and everything it reported.
-fn observed(settings: Settings) -> (Breaker, Arc<Mutex<Vec<Transition>>>) {
+fn observed(settings: BreakerSettings) -> (Breaker, Arc<Mutex<Vec<Transition>>>) {
     let transitions = Arc::new(Mutex::new(Vec::new()));
     let heard = transitions.clone();
-    let config = Config::new(settings).unwrap();
+    let config = BreakerConfig::new(settings).unwrap();
     let breaker = Breaker::new("car", config, move |transition: &Transition| {
         heard.lock().push(transition.clone());
     });
     (breaker, transitions)
 }
 
-fn breaker(settings: Settings) -> Breaker {
+fn breaker(settings: BreakerSettings) -> Breaker {
     observed(settings).0
 }
 
-fn call(breaker: &Breaker, outcome: Outcome) {
+fn call(breaker: &Breaker, outcome: BreakerOutcome) {
     breaker.acquire().unwrap().record(outcome);
 }
 
 fn fail(breaker: &Breaker, times: usize) {
-    (0..times).for_each(|_| call(breaker, Outcome::Failure));
+    (0..times).for_each(|_| call(breaker, BreakerOutcome::Failure));
 }
 
 /// Lets the open time pass and answers all the probes like this.
-async fn probe(breaker: &Breaker, outcome: Outcome) {
+async fn probe(breaker: &Breaker, outcome: BreakerOutcome) {
     advance(breaker.retry_after().unwrap_or_default()).await;
     call(breaker, outcome);
-    if breaker.state() == State::HalfOpen {
+    if breaker.state() == BreakerState::HalfOpen {
         call(breaker, outcome);
     }
 }
@@ -61,18 +61,18 @@ async fn probe(breaker: &Breaker, outcome: Outcome) {
 #[tokio::test(start_paused = true)]
 async fn a_sick_service_is_cut_off_and_taken_back_when_it_is_well() {
     let (breaker, transitions) = observed(settings());
-    call(&breaker, Outcome::Success);
-    call(&breaker, Outcome::Success);
+    call(&breaker, BreakerOutcome::Success);
+    call(&breaker, BreakerOutcome::Success);
     fail(&breaker, 2);
     let refused = breaker.acquire().unwrap_err();
     assert_eq!(refused.to_string(), "the breaker of `car` is open");
     assert_eq!(refused.retry_after, SECOND);
 
     advance(SECOND).await;
-    call(&breaker, Outcome::Success);
-    assert_eq!(breaker.state(), State::HalfOpen);
-    call(&breaker, Outcome::Success);
-    assert_eq!(breaker.state(), State::Closed);
+    call(&breaker, BreakerOutcome::Success);
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    call(&breaker, BreakerOutcome::Success);
+    assert_eq!(breaker.state(), BreakerState::Closed);
 
     let told: Vec<_> = transitions
         .lock()
@@ -83,15 +83,23 @@ async fn a_sick_service_is_cut_off_and_taken_back_when_it_is_well() {
         told,
         [
             (
-                State::Closed,
-                State::Open,
-                Reason::FailureRate {
+                BreakerState::Closed,
+                BreakerState::Open,
+                TransitionReason::FailureRate {
                     percent: 50,
                     calls: 4
                 }
             ),
-            (State::Open, State::HalfOpen, Reason::OpenTimeOver),
-            (State::HalfOpen, State::Closed, Reason::ProbesSucceeded),
+            (
+                BreakerState::Open,
+                BreakerState::HalfOpen,
+                TransitionReason::OpenDurationElapsed
+            ),
+            (
+                BreakerState::HalfOpen,
+                BreakerState::Closed,
+                TransitionReason::ProbesSucceeded
+            ),
         ]
     );
     let first = transitions.lock()[0].clone();
@@ -105,15 +113,15 @@ async fn a_sick_service_is_cut_off_and_taken_back_when_it_is_well() {
 async fn it_stays_closed_below_the_minimum_of_calls() {
     let breaker = breaker(settings());
     fail(&breaker, 3);
-    assert_eq!(breaker.state(), State::Closed);
+    assert_eq!(breaker.state(), BreakerState::Closed);
     fail(&breaker, 1);
-    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.state(), BreakerState::Open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn old_calls_leave_a_window_of_time() {
     let window = WindowSize::Time(10 * SECOND);
-    let breaker = breaker(Settings {
+    let breaker = breaker(BreakerSettings {
         window,
         ..settings()
     });
@@ -122,15 +130,15 @@ async fn old_calls_leave_a_window_of_time() {
     fail(&breaker, 3);
     assert_eq!(
         (breaker.state(), breaker.snapshot().window.calls),
-        (State::Closed, 3)
+        (BreakerState::Closed, 3)
     );
     fail(&breaker, 1);
-    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.state(), BreakerState::Open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_in_a_row_open_it_whatever_the_rate() {
-    let rules = Settings {
+    let rules = BreakerSettings {
         failure_rate: None,
         consecutive_failures: Some(3),
         ..settings()
@@ -138,13 +146,13 @@ async fn failures_in_a_row_open_it_whatever_the_rate() {
     let (breaker, transitions) = observed(rules);
     for _ in 0..20 {
         fail(&breaker, 2);
-        call(&breaker, Outcome::Success);
+        call(&breaker, BreakerOutcome::Success);
     }
-    assert_eq!(breaker.state(), State::Closed);
+    assert_eq!(breaker.state(), BreakerState::Closed);
     fail(&breaker, 3);
     assert_eq!(
         transitions.lock()[0].reason,
-        Reason::ConsecutiveFailures { failures: 3 }
+        TransitionReason::ConsecutiveFailures { failures: 3 }
     );
 }
 
@@ -154,20 +162,20 @@ async fn slow_calls_open_it_even_if_they_succeed() {
         after: SECOND,
         rate: 75,
     });
-    let (breaker, transitions) = observed(Settings {
+    let (breaker, transitions) = observed(BreakerSettings {
         slow_calls,
         ..settings()
     });
-    call(&breaker, Outcome::Success);
-    call(&breaker, Outcome::Slow);
+    call(&breaker, BreakerOutcome::Success);
+    call(&breaker, BreakerOutcome::Slow);
     for _ in 0..2 {
         let permit = breaker.acquire().unwrap();
         advance(SECOND).await;
-        permit.record(Outcome::Success);
+        permit.record(BreakerOutcome::Success);
     }
     assert_eq!(
         transitions.lock()[0].reason,
-        Reason::SlowCallRate {
+        TransitionReason::SlowCallRate {
             percent: 75,
             calls: 4
         }
@@ -182,17 +190,17 @@ async fn a_call_that_fails_slowly_is_slow_as_well() {
         after: SECOND,
         rate: 100,
     });
-    let breaker = breaker(Settings {
+    let breaker = breaker(BreakerSettings {
         slow_calls,
         failure_rate: None,
         ..settings()
     });
     let failing = breaker.acquire().unwrap();
     advance(SECOND).await;
-    failing.record(Outcome::Failure);
+    failing.record(BreakerOutcome::Failure);
     assert_eq!(
         breaker.snapshot().window,
-        Counts {
+        WindowCounts {
             calls: 1,
             failed: 1,
             slow: 1
@@ -203,8 +211,8 @@ async fn a_call_that_fails_slowly_is_slow_as_well() {
 #[tokio::test(start_paused = true)]
 async fn the_caller_may_say_that_an_outcome_tells_nothing() {
     let breaker = breaker(settings());
-    (0..50).for_each(|_| call(&breaker, Outcome::Ignored));
-    assert_eq!(breaker.snapshot().window, Counts::default());
+    (0..50).for_each(|_| call(&breaker, BreakerOutcome::Ignored));
+    assert_eq!(breaker.snapshot().window, WindowCounts::default());
     assert_eq!(breaker.snapshot().totals.ignored, 50);
 }
 
@@ -213,7 +221,7 @@ async fn open_time_grows_while_the_service_stays_sick_and_is_capped() {
     let (breaker, transitions) = observed(settings());
     fail(&breaker, 4);
     for _ in 0..3 {
-        probe(&breaker, Outcome::Failure).await;
+        probe(&breaker, BreakerOutcome::Failure).await;
     }
     let times: Vec<_> = transitions
         .lock()
@@ -227,8 +235,8 @@ async fn open_time_grows_while_the_service_stays_sick_and_is_capped() {
 async fn a_relapse_soon_after_closing_keeps_the_longer_open_time() {
     let breaker = breaker(settings());
     fail(&breaker, 4);
-    probe(&breaker, Outcome::Failure).await;
-    probe(&breaker, Outcome::Success).await;
+    probe(&breaker, BreakerOutcome::Failure).await;
+    probe(&breaker, BreakerOutcome::Success).await;
     advance(SECOND).await;
     fail(&breaker, 4);
     assert_eq!(
@@ -237,7 +245,7 @@ async fn a_relapse_soon_after_closing_keeps_the_longer_open_time() {
         "it was open for two seconds, and well for one"
     );
 
-    probe(&breaker, Outcome::Success).await;
+    probe(&breaker, BreakerOutcome::Success).await;
     advance(4 * SECOND).await;
     fail(&breaker, 4);
     assert_eq!(
@@ -253,7 +261,7 @@ async fn a_call_that_is_dropped_counts_only_if_it_was_slow() {
         after: SECOND,
         rate: 100,
     });
-    let breaker = breaker(Settings {
+    let breaker = breaker(BreakerSettings {
         slow_calls,
         ..settings()
     });
@@ -264,7 +272,7 @@ async fn a_call_that_is_dropped_counts_only_if_it_was_slow() {
     drop(hanging);
     assert_eq!(
         breaker.snapshot().window,
-        Counts {
+        WindowCounts {
             calls: 1,
             failed: 0,
             slow: 1
@@ -278,24 +286,32 @@ async fn an_operator_has_the_last_word() {
     breaker.force_open();
     breaker.force_open();
     advance(3600 * SECOND).await;
-    assert_eq!(breaker.acquire().unwrap_err().state, State::ForcedOpen);
+    assert_eq!(
+        breaker.acquire().unwrap_err().state,
+        BreakerState::ForcedOpen
+    );
 
     breaker.disable();
     fail(&breaker, 50);
-    assert_eq!(breaker.state(), State::Disabled);
+    assert_eq!(breaker.state(), BreakerState::Disabled);
 
     breaker.reset();
     breaker.reset();
-    assert_eq!(breaker.state(), State::Closed);
+    assert_eq!(breaker.state(), BreakerState::Closed);
     let told: Vec<_> = transitions
         .lock()
         .iter()
         .map(|it| (it.to, it.reason))
         .collect();
-    let said = |state| (state, Reason::Operator);
+    let said = |state| (state, TransitionReason::Operator);
     assert_eq!(
         told,
-        [State::ForcedOpen, State::Disabled, State::Closed].map(said)
+        [
+            BreakerState::ForcedOpen,
+            BreakerState::Disabled,
+            BreakerState::Closed
+        ]
+        .map(said)
     );
 }
 
@@ -319,13 +335,13 @@ async fn retry_after_says_when_the_next_call_goes_through() {
 async fn an_observer_may_use_the_breaker_it_observes() {
     let itself = Arc::new(OnceLock::<Breaker>::new());
     let known = itself.clone();
-    let config = Config::new(settings()).unwrap();
+    let config = BreakerConfig::new(settings()).unwrap();
     let breaker = Breaker::new("car", config, move |transition: &Transition| {
-        if transition.to == State::Open {
+        if transition.to == BreakerState::Open {
             known.get().unwrap().reset();
         }
     });
     itself.set(breaker.clone()).unwrap();
     fail(&breaker, 4);
-    assert_eq!(breaker.state(), State::Closed);
+    assert_eq!(breaker.state(), BreakerState::Closed);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What a breaker does with calls. A *closed* breaker lets them through, as a closed switch lets current through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum BreakerState {
     /// Calls go through, and their outcomes are counted.
     Closed,
     /// Calls are refused until some time has passed. The first call after that makes it half-open.
@@ -28,18 +28,18 @@ pub struct Transition {
     /// may be reported out of order; this tells.
     pub sequence: u64,
     /// The state it left.
-    pub from: State,
+    pub from: BreakerState,
     /// The state it entered.
-    pub to: State,
+    pub to: BreakerState,
     /// Why.
-    pub reason: Reason,
+    pub reason: TransitionReason,
     /// How long calls are refused from now on, if they are.
     pub retry_after: Option<Duration>,
 }
 
 /// Why a breaker changed its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum TransitionReason {
     /// Too many calls in the window failed.
     FailureRate {
         /// How many percent.
@@ -60,7 +60,7 @@ pub enum Reason {
         failures: u32,
     },
     /// It was open for its time and now wants to know.
-    OpenTimeOver,
+    OpenDurationElapsed,
     /// Enough of the probes went well.
     ProbesSucceeded,
     /// Too many of the probes failed or were slow.
@@ -71,14 +71,14 @@ pub enum Reason {
         slow: u32,
     },
     /// The probes did not come back in time.
-    ProbesUnanswered,
+    ProbesTimedOut,
     /// Somebody told it to.
     Operator,
 }
 
 // === impl State ===
 
-impl State {
+impl BreakerState {
     /// The word for it in logs, metrics and events.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -91,7 +91,7 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for BreakerState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.as_str())
     }
@@ -99,7 +99,7 @@ impl fmt::Display for State {
 
 // === impl Reason ===
 
-impl fmt::Display for Reason {
+impl fmt::Display for TransitionReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FailureRate { percent, calls } => {
@@ -111,12 +111,12 @@ impl fmt::Display for Reason {
             Self::ConsecutiveFailures { failures } => {
                 write!(formatter, "{failures} calls in a row failed")
             }
-            Self::OpenTimeOver => formatter.write_str("the open time is over"),
+            Self::OpenDurationElapsed => formatter.write_str("the open time is over"),
             Self::ProbesSucceeded => formatter.write_str("the probes succeeded"),
             Self::ProbesFailed { failed, slow } => {
                 write!(formatter, "{failed} probes failed, {slow} were slow")
             }
-            Self::ProbesUnanswered => formatter.write_str("the probes were not answered"),
+            Self::ProbesTimedOut => formatter.write_str("the probes were not answered"),
             Self::Operator => formatter.write_str("an operator said so"),
         }
     }

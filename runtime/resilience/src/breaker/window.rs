@@ -3,19 +3,19 @@
 //! Both keep running totals, so that adding a call and reading the rates take the same few steps however large the
 //! window is.
 
-use super::Time;
+use super::Timestamp;
 use super::config::WindowSize;
 
 /// What a window remembers of one call. A call may be both: it failed, and took long to do so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct WindowEntry {
     pub failed: bool,
     pub slow: bool,
 }
 
 /// How many calls a window holds, and how many of them were bad in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct WindowCounts {
     /// All calls in the window.
     pub calls: u32,
     /// Those that failed.
@@ -33,20 +33,20 @@ pub(super) enum Window {
 /// A ring of the last calls.
 #[derive(Debug)]
 pub(super) struct CallWindow {
-    marks: Box<[Mark]>,
+    marks: Box<[WindowEntry]>,
     next: usize,
-    counts: Counts,
+    counts: WindowCounts,
 }
 
 /// A ring of steps, each with the counts of the calls that fell into it.
 #[derive(Debug)]
 pub(super) struct TimeWindow {
-    steps: [Counts; STEPS as usize],
+    steps: [WindowCounts; STEPS as usize],
     /// How long one step is, in nanoseconds.
     step: u64,
     /// The number of the newest step since the beginning of time.
     newest: u64,
-    counts: Counts,
+    counts: WindowCounts,
 }
 
 const STEPS: u64 = 10;
@@ -62,7 +62,7 @@ impl Window {
     }
 
     /// Adds a call that ended now, and tells what the window holds with it.
-    pub fn add(&mut self, mark: Mark, now: Time) -> Counts {
+    pub fn add(&mut self, mark: WindowEntry, now: Timestamp) -> WindowCounts {
         match self {
             Self::Calls(window) => window.add(mark),
             Self::Time(window) => window.add(mark, now),
@@ -70,7 +70,7 @@ impl Window {
     }
 
     /// The calls that a window of calls holds, oldest first; a window of time does not know them apart.
-    pub fn marks(&self) -> impl Iterator<Item = Mark> {
+    pub fn marks(&self) -> impl Iterator<Item = WindowEntry> {
         let (marks, next) = match self {
             Self::Calls(window) => (window.held(), window.next),
             Self::Time(_) => (&[][..], 0),
@@ -80,7 +80,7 @@ impl Window {
     }
 
     /// What the window holds now.
-    pub fn counts(&mut self, now: Time) -> Counts {
+    pub fn counts(&mut self, now: Timestamp) -> WindowCounts {
         match self {
             Self::Calls(window) => window.counts,
             Self::Time(window) => window.turn_to(now),
@@ -92,27 +92,27 @@ impl Window {
 
 impl CallWindow {
     fn new(calls: u32) -> Self {
-        let marks = vec![Mark::default(); calls as usize].into_boxed_slice();
+        let marks = vec![WindowEntry::default(); calls as usize].into_boxed_slice();
         Self {
             marks,
             next: 0,
-            counts: Counts::default(),
+            counts: WindowCounts::default(),
         }
     }
 
     /// The places that are taken. The oldest call is in the next one to be written, or in the first.
-    fn held(&self) -> &[Mark] {
+    fn held(&self) -> &[WindowEntry] {
         &self.marks[..self.counts.calls as usize]
     }
 
-    fn add(&mut self, mark: Mark) -> Counts {
+    fn add(&mut self, mark: WindowEntry) -> WindowCounts {
         let is_full = self.counts.calls as usize == self.marks.len();
         let place = &mut self.marks[self.next];
         if is_full {
-            self.counts.subtract(Counts::of(*place));
+            self.counts.subtract(WindowCounts::of(*place));
         }
         *place = mark;
-        self.counts.add(Counts::of(mark));
+        self.counts.add(WindowCounts::of(mark));
         self.next = if self.next + 1 == self.marks.len() {
             0
         } else {
@@ -125,25 +125,25 @@ impl CallWindow {
 // === impl TimeWindow ===
 
 impl TimeWindow {
-    fn new(time: Time) -> Self {
+    fn new(time: Timestamp) -> Self {
         let step = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX) / STEPS;
         Self {
-            steps: [Counts::default(); STEPS as usize],
+            steps: [WindowCounts::default(); STEPS as usize],
             step: step.max(1),
             newest: 0,
-            counts: Counts::default(),
+            counts: WindowCounts::default(),
         }
     }
 
-    fn add(&mut self, mark: Mark, now: Time) -> Counts {
+    fn add(&mut self, mark: WindowEntry, now: Timestamp) -> WindowCounts {
         self.turn_to(now);
-        self.steps[(self.newest % STEPS) as usize].add(Counts::of(mark));
-        self.counts.add(Counts::of(mark));
+        self.steps[(self.newest % STEPS) as usize].add(WindowCounts::of(mark));
+        self.counts.add(WindowCounts::of(mark));
         self.counts
     }
 
     /// Forgets the steps that `now` leaves behind. A clock read by another thread a moment ago turns nothing back.
-    fn turn_to(&mut self, now: Time) -> Counts {
+    fn turn_to(&mut self, now: Timestamp) -> WindowCounts {
         let number = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX) / self.step;
         let turns = number.saturating_sub(self.newest);
         for _ in 0..turns.min(STEPS) {
@@ -158,8 +158,8 @@ impl TimeWindow {
 
 // === impl Counts ===
 
-impl Counts {
-    pub(super) fn of(mark: Mark) -> Self {
+impl WindowCounts {
+    pub(super) fn of(mark: WindowEntry) -> Self {
         Self {
             calls: 1,
             failed: u32::from(mark.failed),
@@ -203,8 +203,8 @@ mod tests {
     use std::time::Duration;
 
     /// What a window must say about these calls, by looking at every one of them.
-    fn counted(marks: impl Iterator<Item = Mark>) -> Counts {
-        let mut counts = Counts::default();
+    fn counted(marks: impl Iterator<Item = WindowEntry>) -> WindowCounts {
+        let mut counts = WindowCounts::default();
         for mark in marks {
             counts.calls += 1;
             counts.failed += u32::from(mark.failed);
@@ -213,8 +213,8 @@ mod tests {
         counts
     }
 
-    fn marks() -> impl Strategy<Value = Mark> {
-        any::<(bool, bool)>().prop_map(|(failed, slow)| Mark { failed, slow })
+    fn marks() -> impl Strategy<Value = WindowEntry> {
+        any::<(bool, bool)>().prop_map(|(failed, slow)| WindowEntry { failed, slow })
     }
 
     proptest! {
@@ -222,10 +222,10 @@ mod tests {
         fn a_window_of_calls_holds_the_last_so_many(size in 1..20_u32, calls in vec(marks(), 0..80)) {
             let mut window = Window::new(WindowSize::Calls(size));
             for (index, mark) in calls.iter().enumerate() {
-                let seen = window.add(*mark, Time::ZERO);
+                let seen = window.add(*mark, Timestamp::ZERO);
                 let first = (index + 1).saturating_sub(size as usize);
                 prop_assert_eq!(seen, counted(calls[first..=index].iter().copied()));
-                prop_assert_eq!(window.counts(Time::ZERO), seen);
+                prop_assert_eq!(window.counts(Timestamp::ZERO), seen);
             }
         }
 
@@ -241,7 +241,7 @@ mod tests {
                 now += pause;
                 let time = Duration::from_nanos(now);
                 history.push((now / step, mark));
-                let present = |(number, _): &&(u64, Mark)| number + STEPS > now / step;
+                let present = |(number, _): &&(u64, WindowEntry)| number + STEPS > now / step;
                 let expected = counted(history.iter().filter(present).map(|(_, mark)| *mark));
                 prop_assert_eq!(window.add(mark, time), expected);
                 prop_assert_eq!(window.counts(time), expected);
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_late_clock_turns_nothing_back() {
         let mut window = Window::new(WindowSize::Time(Duration::from_secs(10)));
-        let bad = Mark {
+        let bad = WindowEntry {
             failed: true,
             slow: false,
         };
@@ -264,8 +264,8 @@ mod tests {
 
     #[test]
     fn rates_are_percentages_and_nothing_divides_by_nothing() {
-        assert_eq!(Counts::default().failure_rate(), 0);
-        let counts = Counts {
+        assert_eq!(WindowCounts::default().failure_rate(), 0);
+        let counts = WindowCounts {
             calls: 3,
             failed: 2,
             slow: 3,

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::problem::full;
     use http_body_util::StreamBody;
-    use resilience::breaker::{Breaker, Config, Settings, SlowCalls, Totals};
+    use resilience::breaker::{Breaker, BreakerConfig, BreakerSettings, CallTotals, SlowCalls};
     use std::time::Duration;
 
     type Part = Result<Frame<Bytes>, Error>;
@@ -146,7 +146,7 @@ mod tests {
 
     /// An answer with this body, and the breaker that waits for its end.
     fn answer(body: WasiBody, limit: Duration) -> (Breaker, WasiBody) {
-        let breaker = Breaker::new("link", Config::default(), |_| {});
+        let breaker = Breaker::new("link", BreakerConfig::default(), |_| {});
         let until = Instant::now() + limit;
         let underway = Underway::new(breaker.acquire().unwrap(), until, limit);
         let response = judged(Response::new(body), underway, until);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn counted(breaker: &Breaker) -> [u64; 3] {
-        let Totals {
+        let CallTotals {
             succeeded,
             failed,
             ignored,
@@ -252,11 +252,11 @@ mod tests {
     async fn who_takes_his_time_to_read_does_not_make_the_other_side_slow() {
         let after = Duration::from_millis(100);
         let slow_calls = Some(SlowCalls { rate: 50, after });
-        let settings = Settings {
+        let settings = BreakerSettings {
             slow_calls,
-            ..Settings::default()
+            ..BreakerSettings::default()
         };
-        let breaker = Breaker::new("link", Config::new(settings).unwrap(), |_| {});
+        let breaker = Breaker::new("link", BreakerConfig::new(settings).unwrap(), |_| {});
         let until = Instant::now() + LIMIT;
         let underway = Underway::new(breaker.acquire().unwrap(), until, LIMIT);
         let mut body = judged(Response::new(full("whole")), underway, until).into_body();

@@ -6,26 +6,26 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 #[test]
 fn concurrent_calls_never_lose_a_count() {
     const EACH: u64 = 20_000;
-    let never = Settings {
+    let never = BreakerSettings {
         failure_rate: None,
         consecutive_failures: Some(100_000),
         ..settings()
     };
     let window = WindowSize::Calls(100_000);
-    let breaker = breaker(Settings { window, ..never });
+    let breaker = breaker(BreakerSettings { window, ..never });
     std::thread::scope(|scope| {
         for outcome in [
-            Outcome::Success,
-            Outcome::Failure,
-            Outcome::Ignored,
-            Outcome::Slow,
+            BreakerOutcome::Success,
+            BreakerOutcome::Failure,
+            BreakerOutcome::Ignored,
+            BreakerOutcome::Slow,
         ] {
             let breaker = &breaker;
             scope.spawn(move || (0..EACH).for_each(|_| call(breaker, outcome)));
         }
     });
-    let Snapshot { totals, window, .. } = breaker.snapshot();
-    let expected = Totals {
+    let BreakerSnapshot { totals, window, .. } = breaker.snapshot();
+    let expected = CallTotals {
         succeeded: EACH,
         slow: EACH,
         failed: EACH,
@@ -38,13 +38,13 @@ fn concurrent_calls_never_lose_a_count() {
 
 #[test]
 fn concurrent_probes_never_exceed_their_number() {
-    let open_time = OpenTime {
-        first: Duration::from_millis(1),
-        jitter: 0,
-        ..OpenTime::default()
+    let open_duration = OpenDuration {
+        initial: Duration::from_millis(1),
+        jitter_percent: 0,
+        ..OpenDuration::default()
     };
-    let breaker = breaker(Settings {
-        open_time,
+    let breaker = breaker(BreakerSettings {
+        open_duration,
         ..settings()
     });
     fail(&breaker, 4);

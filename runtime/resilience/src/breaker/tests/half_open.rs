@@ -11,11 +11,11 @@ async fn a_half_open_breaker_lets_through_its_probes_and_no_more() {
     let refused = breaker.acquire().unwrap_err();
     assert_eq!(
         (refused.state, refused.retry_after),
-        (State::HalfOpen, SECOND)
+        (BreakerState::HalfOpen, SECOND)
     );
     probes
         .into_iter()
-        .for_each(|probe| probe.record(Outcome::Success));
+        .for_each(|probe| probe.record(BreakerOutcome::Success));
     assert!(breaker.acquire().is_ok());
 }
 
@@ -26,10 +26,10 @@ async fn a_probe_that_says_nothing_makes_room_for_another() {
     advance(SECOND).await;
     let dropped = [breaker.acquire().unwrap(), breaker.acquire().unwrap()];
     drop(dropped);
-    call(&breaker, Outcome::Ignored);
-    call(&breaker, Outcome::Success);
-    call(&breaker, Outcome::Success);
-    assert_eq!(breaker.state(), State::Closed);
+    call(&breaker, BreakerOutcome::Ignored);
+    call(&breaker, BreakerOutcome::Success);
+    call(&breaker, BreakerOutcome::Success);
+    assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,16 +38,20 @@ async fn probes_that_never_return_open_it_again() {
     fail(&breaker, 4);
     advance(SECOND).await;
     let hanging = [breaker.acquire().unwrap(), breaker.acquire().unwrap()];
-    advance(settings().probe_patience).await;
+    advance(settings().probe_timeout).await;
     assert_eq!(breaker.acquire().unwrap_err().retry_after, 2 * SECOND);
     assert_eq!(
         transitions.lock().last().unwrap().reason,
-        Reason::ProbesUnanswered
+        TransitionReason::ProbesTimedOut
     );
     hanging
         .into_iter()
-        .for_each(|probe| probe.record(Outcome::Success));
-    assert_eq!(breaker.state(), State::Open, "their era is over");
+        .for_each(|probe| probe.record(BreakerOutcome::Success));
+    assert_eq!(
+        breaker.state(),
+        BreakerState::Open,
+        "their generation is over"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,12 +59,12 @@ async fn stragglers_from_before_do_not_decide_about_now() {
     let breaker = breaker(settings());
     let stragglers: Vec<_> = (0..9).map(|_| breaker.acquire().unwrap()).collect();
     fail(&breaker, 4);
-    probe(&breaker, Outcome::Success).await;
+    probe(&breaker, BreakerOutcome::Success).await;
     stragglers
         .into_iter()
-        .for_each(|straggler| straggler.record(Outcome::Failure));
-    assert_eq!(breaker.state(), State::Closed);
-    assert_eq!(breaker.snapshot().window, Counts::default());
+        .for_each(|straggler| straggler.record(BreakerOutcome::Failure));
+    assert_eq!(breaker.state(), BreakerState::Closed);
+    assert_eq!(breaker.snapshot().window, WindowCounts::default());
     assert_eq!(
         breaker.snapshot().totals.failed,
         13,
@@ -74,12 +78,15 @@ async fn slow_probes_open_it_again_if_slowness_is_a_rule() {
         after: SECOND,
         rate: 100,
     });
-    let (breaker, transitions) = observed(Settings {
+    let (breaker, transitions) = observed(BreakerSettings {
         slow_calls,
         ..settings()
     });
     fail(&breaker, 4);
-    probe(&breaker, Outcome::Slow).await;
+    probe(&breaker, BreakerOutcome::Slow).await;
     let reason = transitions.lock().last().unwrap().reason;
-    assert_eq!(reason, Reason::ProbesFailed { failed: 0, slow: 2 });
+    assert_eq!(
+        reason,
+        TransitionReason::ProbesFailed { failed: 0, slow: 2 }
+    );
 }

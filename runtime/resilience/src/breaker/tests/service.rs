@@ -13,7 +13,7 @@ async fn a_service_behind_an_open_breaker_is_not_called() {
         #[error("sick")]
         Sick,
         #[error(transparent)]
-        Refused(#[from] Refused),
+        BreakerRejection(#[from] BreakerRejection),
     }
     let calls = Arc::new(AtomicU32::new(0));
     let counted = calls.clone();
@@ -29,9 +29,9 @@ async fn a_service_behind_an_open_breaker_is_not_called() {
         BreakerLayer::new(
             breaker.clone(),
             |result: &Result<(), CallError>| match result {
-                Ok(()) => Outcome::Success,
-                Err(CallError::Sick) => Outcome::Failure,
-                Err(CallError::Refused(_)) => Outcome::Ignored,
+                Ok(()) => BreakerOutcome::Success,
+                Err(CallError::Sick) => BreakerOutcome::Failure,
+                Err(CallError::BreakerRejection(_)) => BreakerOutcome::Ignored,
             },
         )
         .layer(sick);
@@ -45,8 +45,8 @@ async fn a_service_behind_an_open_breaker_is_not_called() {
     assert!(
         matches!(
             result,
-            Err(CallError::Refused(Refused {
-                state: State::Open,
+            Err(CallError::BreakerRejection(BreakerRejection {
+                state: BreakerState::Open,
                 ..
             }))
         ),

@@ -1,6 +1,6 @@
 //! What holds for every history of a breaker, tried on thousands of random ones.
 
-use super::super::config::{OpenTime, Settings, WindowSize};
+use super::super::config::{BreakerSettings, OpenDuration, WindowSize};
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ enum Step {
     /// A call asks for admission.
     Start,
     /// One of the calls under way ends.
-    End(usize, Outcome),
+    End(usize, BreakerOutcome),
     /// One of the calls under way is dropped.
     Drop(usize),
     /// Time passes.
@@ -25,12 +25,12 @@ enum Step {
     Replace,
 }
 
-fn outcomes() -> impl Strategy<Value = Outcome> {
+fn outcomes() -> impl Strategy<Value = BreakerOutcome> {
     prop_oneof![
-        3 => Just(Outcome::Success),
-        4 => Just(Outcome::Failure),
-        1 => Just(Outcome::Slow),
-        1 => Just(Outcome::Ignored),
+        3 => Just(BreakerOutcome::Success),
+        4 => Just(BreakerOutcome::Failure),
+        1 => Just(BreakerOutcome::Slow),
+        1 => Just(BreakerOutcome::Ignored),
     ]
 }
 
@@ -59,17 +59,17 @@ prop_compose! {
         jitter in 0..=90_u8,
         probes in 1..5_u32,
         patience in 1..5000_u64,
-    ) -> Config {
+    ) -> BreakerConfig {
         let millis = Duration::from_millis;
-        Config::new(Settings {
+        BreakerConfig::new(BreakerSettings {
             window: if by_time { WindowSize::Time(millis(2000)) } else { WindowSize::Calls(5) },
             minimum_calls,
             failure_rate,
             slow_calls: slow.map(|(after, rate)| SlowCalls { after: millis(after), rate }),
             consecutive_failures: Some(consecutive),
-            open_time: OpenTime { jitter, longest: millis(8000), ..OpenTime::default() },
+            open_duration: OpenDuration { jitter_percent: jitter, max: millis(8000), ..OpenDuration::default() },
             probes,
-            probe_patience: millis(patience),
+            probe_timeout: millis(patience),
         })
         .unwrap()
     }
@@ -77,27 +77,27 @@ prop_compose! {
 
 /// A breaker under test, and what was promised about it.
 struct Witness {
-    machine: Machine,
-    config: Config,
-    now: Time,
-    underway: Vec<Ticket>,
+    machine: StateMachine,
+    config: BreakerConfig,
+    now: Timestamp,
+    underway: Vec<AdmittedCall>,
     /// The last state that was reported, and the number of that report.
-    reported: (State, u64),
+    reported: (BreakerState, u64),
     /// Until when an open breaker promised to refuse.
-    refuses_until: Time,
+    refuses_until: Timestamp,
     admitted: u64,
     refused: u64,
 }
 
 impl Witness {
-    fn new(config: Config, seed: u64) -> Self {
+    fn new(config: BreakerConfig, seed: u64) -> Self {
         Self {
-            machine: Machine::new(config.clone(), seed),
+            machine: StateMachine::new(config.clone(), seed),
             config,
-            now: Time::ZERO,
+            now: Timestamp::ZERO,
             underway: Vec::new(),
-            reported: (State::Closed, 0),
-            refuses_until: Time::ZERO,
+            reported: (BreakerState::Closed, 0),
+            refuses_until: Timestamp::ZERO,
             admitted: 0,
             refused: 0,
         }
@@ -109,10 +109,10 @@ impl Witness {
             Step::Start => self.start()?,
             Step::End(index, outcome) if !self.underway.is_empty() => {
                 let ticket = self.underway.swap_remove(index % self.underway.len());
-                let before = self.machine.era;
+                let before = self.machine.generation;
                 let change = self.machine.finish(ticket, outcome, now);
                 prop_assert!(
-                    change.is_none() || ticket.era == before,
+                    change.is_none() || ticket.generation == before,
                     "a straggler had a say"
                 );
                 self.hear(change)?;
@@ -151,11 +151,11 @@ impl Witness {
     }
 
     fn replace(&mut self) -> Result<(), TestCaseError> {
-        let memo = self.machine.memo();
+        let saved = self.machine.save();
         let config = self.config.clone();
         let totals = self.machine.totals;
-        self.machine = Machine::restore(config, 7, &memo, self.now);
-        prop_assert_eq!(self.machine.memo(), memo, "it remembers something else");
+        self.machine = StateMachine::restore(config, 7, &saved, self.now);
+        prop_assert_eq!(self.machine.save(), saved, "it remembers something else");
         self.machine.totals = totals;
         Ok(())
     }
@@ -166,11 +166,17 @@ impl Witness {
         let (admitted, change) = self.machine.admit(self.now);
         self.hear(change)?;
         match (before, &admitted) {
-            (State::Closed | State::Disabled, admitted) => prop_assert!(admitted.is_ok()),
-            (State::ForcedOpen, admitted) => prop_assert!(admitted.is_err()),
-            (State::Open, Ok(_)) => prop_assert!(self.now >= self.refuses_until, "before its time"),
-            (State::Open, Err(_)) => prop_assert!(self.now < self.refuses_until, "after its time"),
-            (State::HalfOpen, _) => {}
+            (BreakerState::Closed | BreakerState::Disabled, admitted) => {
+                prop_assert!(admitted.is_ok())
+            }
+            (BreakerState::ForcedOpen, admitted) => prop_assert!(admitted.is_err()),
+            (BreakerState::Open, Ok(_)) => {
+                prop_assert!(self.now >= self.refuses_until, "before its time")
+            }
+            (BreakerState::Open, Err(_)) => {
+                prop_assert!(self.now < self.refuses_until, "after its time")
+            }
+            (BreakerState::HalfOpen, _) => {}
         }
         match admitted {
             Ok(ticket) => {
@@ -180,9 +186,9 @@ impl Witness {
                 let probes = self
                     .underway
                     .iter()
-                    .filter(|ticket| ticket.era == self.machine.era)
+                    .filter(|ticket| ticket.generation == self.machine.generation)
                     .count();
-                let is_half_open = self.machine.state() == State::HalfOpen;
+                let is_half_open = self.machine.state() == BreakerState::HalfOpen;
                 prop_assert!(!is_half_open || probes <= self.config.settings().probes as usize);
             }
             Err(denied) => {
@@ -191,14 +197,14 @@ impl Witness {
                     !denied.retry_after.is_zero(),
                     "refused without saying until when"
                 );
-                prop_assert!(denied.retry_after <= self.config.settings().open_time.longest);
+                prop_assert!(denied.retry_after <= self.config.settings().open_duration.max);
             }
         }
         Ok(())
     }
 
     /// Reports follow one another: each begins where the one before ended.
-    fn hear(&mut self, change: Option<Change>) -> Result<(), TestCaseError> {
+    fn hear(&mut self, change: Option<StateChange>) -> Result<(), TestCaseError> {
         let Some(change) = change else {
             return Ok(());
         };
@@ -207,17 +213,17 @@ impl Witness {
         prop_assert_ne!(change.to, change.from);
         prop_assert!(change.sequence > sequence);
         self.reported = (change.to, change.sequence);
-        if change.to == State::Open {
-            let open_time = change.retry_after.unwrap_or_default();
-            let OpenTime {
-                first,
-                jitter,
-                longest,
+        if change.to == BreakerState::Open {
+            let open_duration = change.retry_after.unwrap_or_default();
+            let OpenDuration {
+                initial,
+                jitter_percent,
+                max,
                 ..
-            } = self.config.settings().open_time;
-            let least = first.mul_f64(1.0 - f64::from(jitter) / 100.0);
-            prop_assert!(open_time + Duration::from_nanos(1) >= least && open_time <= longest);
-            self.refuses_until = self.now + open_time;
+            } = self.config.settings().open_duration;
+            let least = initial.mul_f64(1.0 - f64::from(jitter_percent) / 100.0);
+            prop_assert!(open_duration + Duration::from_nanos(1) >= least && open_duration <= max);
+            self.refuses_until = self.now + open_duration;
         }
         Ok(())
     }
@@ -232,7 +238,7 @@ proptest! {
         for step in steps {
             witness.take(step)?;
         }
-        let Totals { succeeded, slow, failed, ignored, refused } = witness.machine.totals;
+        let CallTotals { succeeded, slow, failed, ignored, refused } = witness.machine.totals;
         let ended = witness.admitted - witness.underway.len() as u64;
         prop_assert_eq!(succeeded + slow + failed + ignored, ended, "a call was lost or counted twice");
         prop_assert_eq!(refused, witness.refused);
@@ -246,15 +252,15 @@ proptest! {
         failures in vec(any::<bool>(), 1..60),
     ) {
         let size = 6;
-        let config = Config::new(Settings {
+        let config = BreakerConfig::new(BreakerSettings {
             window: WindowSize::Calls(size),
             minimum_calls: minimum,
             failure_rate: Some(rate),
             consecutive_failures: Some(consecutive),
-            ..Settings::default()
+            ..BreakerSettings::default()
         })
         .unwrap();
-        let mut machine = Machine::new(config, 0);
+        let mut machine = StateMachine::new(config, 0);
         for end in 1..=failures.len() {
             let window = &failures[end.saturating_sub(size as usize)..end];
             let failed = window.iter().filter(|failed| **failed).count();
@@ -263,9 +269,9 @@ proptest! {
             let is_broken = in_a_row >= consecutive as usize
                 || is_enough && failed * 100 >= usize::from(rate) * window.len();
 
-            let outcome = if failures[end - 1] { Outcome::Failure } else { Outcome::Success };
-            let (ticket, _) = machine.admit(Time::ZERO);
-            let change = machine.finish(ticket.unwrap(), outcome, Time::ZERO);
+            let outcome = if failures[end - 1] { BreakerOutcome::Failure } else { BreakerOutcome::Success };
+            let (ticket, _) = machine.admit(Timestamp::ZERO);
+            let change = machine.finish(ticket.unwrap(), outcome, Timestamp::ZERO);
             prop_assert_eq!(change.is_some(), is_broken, "after {} calls", end);
             if is_broken {
                 break;

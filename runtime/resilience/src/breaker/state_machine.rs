@@ -1,37 +1,37 @@
 //! The state machine of a breaker, as a plain value: the time and the outcomes come in, decisions come out.
 //!
 //! It has no clock, no lock and no runtime, so that thousands of histories can be tried in a second. One method per
-//! state says what happens to a call that wants through ([`Machine::admit`]) and to one that ended
-//! ([`Machine::finish`]). Each change of state begins a new *era*, and a [`Ticket`] remembers the era it was given
+//! state says what happens to a call that wants through ([`StateMachine::admit`]) and to one that ended
+//! ([`StateMachine::finish`]). Each change of state begins a new *era*, and a [`AdmittedCall`] remembers the era it was given
 //! in: a call that outlives its era no longer has a say, so stragglers of yesterday's outage neither trip a breaker
 //! that has just closed nor stand in for the probes of a half-open one.
 
 use std::time::Duration;
 
-pub use memo::{Memo, PhaseMemo};
+pub use saved_state::{SavedPhase, SavedState};
 
-use super::config::{Config, SlowCalls};
-use super::rules::{self, Probes, Verdict};
-use super::snapshot::{Snapshot, Totals};
-use super::transition::{Reason, State};
-use super::window::{Counts, Mark, Window};
-use super::{Outcome, Time};
+use super::config::{BreakerConfig, SlowCalls};
+use super::rules::{self, ProbeDecision, Probes};
+use super::snapshot::{BreakerSnapshot, CallTotals};
+use super::transition::{BreakerState, TransitionReason};
+use super::window::{Window, WindowCounts, WindowEntry};
+use super::{BreakerOutcome, Timestamp};
 
 /// A breaker as a plain value.
 #[derive(Debug)]
-pub struct Machine {
-    config: Config,
+pub struct StateMachine {
+    config: BreakerConfig,
     phase: Phase,
     /// When the present state began.
-    since: Time,
+    since: Timestamp,
     /// Counts the changes of state.
-    era: u64,
+    generation: u64,
     /// How often it has opened in a row, which is what makes the open time grow.
     openings: u32,
     /// How long it was last told to stay open.
-    last_open_time: Duration,
+    last_open_duration: Duration,
     luck: fastrand::Rng,
-    totals: Totals,
+    totals: CallTotals,
 }
 
 /// The present state, with what only that state needs.
@@ -42,7 +42,7 @@ enum Phase {
         consecutive_failures: u32,
     },
     Open {
-        until: Time,
+        until: Timestamp,
     },
     HalfOpen(Probes),
     ForcedOpen,
@@ -51,41 +51,41 @@ enum Phase {
 
 /// The right to make one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Ticket {
-    era: u64,
-    start: Time,
+pub struct AdmittedCall {
+    generation: u64,
+    start: Timestamp,
 }
 
 /// No call now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied {
+pub struct RejectedCall {
     /// Open, forced open, or half-open with all its probes under way.
-    pub state: State,
+    pub state: BreakerState,
     /// When it makes sense to try again.
     pub retry_after: Duration,
 }
 
 /// What becomes of a call, and of the breaker by it.
-pub type Admission = (Result<Ticket, Denied>, Option<Change>);
+pub type AdmissionDecision = (Result<AdmittedCall, RejectedCall>, Option<StateChange>);
 
 /// A change of state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct StateChange {
     /// Counts the changes from 1.
     pub sequence: u64,
     /// The state it left.
-    pub from: State,
+    pub from: BreakerState,
     /// The state it entered.
-    pub to: State,
+    pub to: BreakerState,
     /// Why.
-    pub reason: Reason,
+    pub reason: TransitionReason,
     /// How long calls are refused from now on, if they are.
     pub retry_after: Option<Duration>,
 }
 
 // === impl Ticket ===
 
-impl Ticket {
+impl AdmittedCall {
     /// As if the call had begun so much later.
     #[must_use]
     pub fn later_by(self, time: Duration) -> Self {
@@ -98,23 +98,23 @@ impl Ticket {
 
 // === impl Machine ===
 
-impl Machine {
+impl StateMachine {
     /// A closed one. The seed decides how much each open time is shortened.
-    pub fn new(config: Config, seed: u64) -> Self {
+    pub fn new(config: BreakerConfig, seed: u64) -> Self {
         Self {
             phase: Phase::closed(&config),
             config,
-            since: Time::ZERO,
-            era: 0,
+            since: Timestamp::ZERO,
+            generation: 0,
             openings: 0,
-            last_open_time: Duration::ZERO,
+            last_open_duration: Duration::ZERO,
             luck: fastrand::Rng::with_seed(seed),
-            totals: Totals::default(),
+            totals: CallTotals::default(),
         }
     }
 
     /// A call wants through.
-    pub fn admit(&mut self, now: Time) -> Admission {
+    pub fn admit(&mut self, now: Timestamp) -> AdmissionDecision {
         match self.phase {
             Phase::Closed { .. } | Phase::Disabled => (Ok(self.ticket(now)), None),
             Phase::Open { until } => self.admit_when_open(until, now),
@@ -123,35 +123,40 @@ impl Machine {
         }
     }
 
-    fn admit_when_open(&mut self, until: Time, now: Time) -> Admission {
+    fn admit_when_open(&mut self, until: Timestamp, now: Timestamp) -> AdmissionDecision {
         if now < until {
             return (Err(self.deny(now)), None);
         }
         let change = self.enter(
             Phase::HalfOpen(Probes::first(now)),
-            Reason::OpenTimeOver,
+            TransitionReason::OpenDurationElapsed,
             now,
         );
         (Ok(self.ticket(now)), Some(change))
     }
 
-    fn admit_when_half_open(&mut self, probes: Probes, now: Time) -> Admission {
+    fn admit_when_half_open(&mut self, probes: Probes, now: Timestamp) -> AdmissionDecision {
         if probes.started < self.config.settings().probes {
             self.phase = Phase::HalfOpen(probes.one_more(now));
             return (Ok(self.ticket(now)), None);
         }
-        if now < probes.last_start + self.config.settings().probe_patience {
+        if now < probes.last_start + self.config.settings().probe_timeout {
             return (Err(self.deny(now)), None);
         }
-        let change = self.open(Reason::ProbesUnanswered, now);
+        let change = self.open(TransitionReason::ProbesTimedOut, now);
         (Err(self.deny(now)), Some(change))
     }
 
     /// A call ended, and this is what its caller makes of it.
-    pub fn finish(&mut self, ticket: Ticket, outcome: Outcome, now: Time) -> Option<Change> {
+    pub fn finish(
+        &mut self,
+        ticket: AdmittedCall,
+        outcome: BreakerOutcome,
+        now: Timestamp,
+    ) -> Option<StateChange> {
         let mark = self.mark(ticket, outcome, now);
         self.totals.count(mark);
-        if ticket.era != self.era {
+        if ticket.generation != self.generation {
             return None;
         }
         match (&mut self.phase, mark) {
@@ -171,16 +176,16 @@ impl Machine {
     }
 
     /// A call was dropped before it ended. That it was slow is all one can say, and only if it was.
-    pub fn abandon(&mut self, ticket: Ticket, now: Time) -> Option<Change> {
+    pub fn abandon(&mut self, ticket: AdmittedCall, now: Timestamp) -> Option<StateChange> {
         let outcome = if self.is_slow(ticket, now) {
-            Outcome::Slow
+            BreakerOutcome::Slow
         } else {
-            Outcome::Ignored
+            BreakerOutcome::Ignored
         };
         self.finish(ticket, outcome, now)
     }
 
-    fn finish_when_closed(&mut self, mark: Mark, now: Time) -> Option<Change> {
+    fn finish_when_closed(&mut self, mark: WindowEntry, now: Timestamp) -> Option<StateChange> {
         let Phase::Closed {
             window,
             consecutive_failures,
@@ -198,45 +203,45 @@ impl Machine {
         Some(self.open(reason, now))
     }
 
-    fn follow(&mut self, verdict: Verdict, now: Time) -> Option<Change> {
+    fn follow(&mut self, verdict: ProbeDecision, now: Timestamp) -> Option<StateChange> {
         match verdict {
-            Verdict::Undecided => None,
-            Verdict::Sick(reason) => Some(self.open(reason, now)),
-            Verdict::Healthy => {
+            ProbeDecision::Undecided => None,
+            ProbeDecision::Sick(reason) => Some(self.open(reason, now)),
+            ProbeDecision::Healthy => {
                 let closed = Phase::closed(&self.config);
-                Some(self.enter(closed, Reason::ProbesSucceeded, now))
+                Some(self.enter(closed, TransitionReason::ProbesSucceeded, now))
             }
         }
     }
 
     /// An operator has every call refused from now on.
-    pub fn force_open(&mut self, now: Time) -> Option<Change> {
+    pub fn force_open(&mut self, now: Timestamp) -> Option<StateChange> {
         let is_so = matches!(self.phase, Phase::ForcedOpen);
-        (!is_so).then(|| self.enter(Phase::ForcedOpen, Reason::Operator, now))
+        (!is_so).then(|| self.enter(Phase::ForcedOpen, TransitionReason::Operator, now))
     }
 
     /// An operator lets every call through from now on.
-    pub fn disable(&mut self, now: Time) -> Option<Change> {
+    pub fn disable(&mut self, now: Timestamp) -> Option<StateChange> {
         let is_so = matches!(self.phase, Phase::Disabled);
-        (!is_so).then(|| self.enter(Phase::Disabled, Reason::Operator, now))
+        (!is_so).then(|| self.enter(Phase::Disabled, TransitionReason::Operator, now))
     }
 
     /// An operator has it begin anew: closed, with an empty window and no grudge.
-    pub fn reset(&mut self, now: Time) -> Option<Change> {
+    pub fn reset(&mut self, now: Timestamp) -> Option<StateChange> {
         let was_closed = matches!(self.phase, Phase::Closed { .. });
         self.openings = 0;
         let closed = Phase::closed(&self.config);
-        let change = self.enter(closed, Reason::Operator, now);
+        let change = self.enter(closed, TransitionReason::Operator, now);
         (!was_closed).then_some(change)
     }
 
     /// What it does with calls.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> BreakerState {
         self.phase.state()
     }
 
     /// How long calls will be refused; nothing while they go through.
-    pub fn retry_after(&self, now: Time) -> Option<Duration> {
+    pub fn retry_after(&self, now: Timestamp) -> Option<Duration> {
         let settings = self.config.settings();
         let time = match &self.phase {
             Phase::Closed { .. } | Phase::Disabled => return None,
@@ -244,25 +249,25 @@ impl Machine {
             Phase::HalfOpen(probes) if probes.started < settings.probes => return None,
             // The verdict may come at any moment; if it is bad, the breaker opens for at least its first time.
             Phase::HalfOpen(probes) => {
-                let patience = (probes.last_start + settings.probe_patience).saturating_sub(now);
-                patience.min(settings.open_time.first)
+                let patience = (probes.last_start + settings.probe_timeout).saturating_sub(now);
+                patience.min(settings.open_duration.initial)
             }
             // Nobody knows when the operator comes back.
-            Phase::ForcedOpen => settings.open_time.longest,
+            Phase::ForcedOpen => settings.open_duration.max,
         };
         (!time.is_zero()).then_some(time)
     }
 
     /// All there is to see of it.
-    pub fn snapshot(&mut self, now: Time) -> Snapshot {
+    pub fn snapshot(&mut self, now: Timestamp) -> BreakerSnapshot {
         let (window, consecutive_failures) = match &mut self.phase {
             Phase::Closed {
                 window,
                 consecutive_failures,
             } => (window.counts(now), *consecutive_failures),
-            _ => (Counts::default(), 0),
+            _ => (WindowCounts::default(), 0),
         };
-        Snapshot {
+        BreakerSnapshot {
             state: self.state(),
             since: now.saturating_sub(self.since),
             retry_after: self.retry_after(now),
@@ -273,39 +278,44 @@ impl Machine {
         }
     }
 
-    fn ticket(&self, now: Time) -> Ticket {
-        Ticket {
-            era: self.era,
+    fn ticket(&self, now: Timestamp) -> AdmittedCall {
+        AdmittedCall {
+            generation: self.generation,
             start: now,
         }
     }
 
-    fn deny(&mut self, now: Time) -> Denied {
+    fn deny(&mut self, now: Timestamp) -> RejectedCall {
         self.totals.refused += 1;
-        Denied {
+        RejectedCall {
             state: self.state(),
             retry_after: self.retry_after(now).unwrap_or_default(),
         }
     }
 
     /// Nothing, if the outcome says nothing about the service.
-    fn mark(&self, ticket: Ticket, outcome: Outcome, now: Time) -> Option<Mark> {
+    fn mark(
+        &self,
+        ticket: AdmittedCall,
+        outcome: BreakerOutcome,
+        now: Timestamp,
+    ) -> Option<WindowEntry> {
         let slow = self.is_slow(ticket, now);
         match outcome {
-            Outcome::Success => Some(Mark {
+            BreakerOutcome::Success => Some(WindowEntry {
                 failed: false,
                 slow,
             }),
-            Outcome::Slow => Some(Mark {
+            BreakerOutcome::Slow => Some(WindowEntry {
                 failed: false,
                 slow: true,
             }),
-            Outcome::Failure => Some(Mark { failed: true, slow }),
-            Outcome::Ignored => None,
+            BreakerOutcome::Failure => Some(WindowEntry { failed: true, slow }),
+            BreakerOutcome::Ignored => None,
         }
     }
 
-    fn is_slow(&self, ticket: Ticket, now: Time) -> bool {
+    fn is_slow(&self, ticket: AdmittedCall, now: Timestamp) -> bool {
         let took = now.saturating_sub(ticket.start);
         self.config
             .settings()
@@ -314,26 +324,26 @@ impl Machine {
     }
 
     /// Opens, for longer than before unless it had been closed for as long as it was last open.
-    fn open(&mut self, reason: Reason, now: Time) -> Change {
+    fn open(&mut self, reason: TransitionReason, now: Timestamp) -> StateChange {
         let was_closed = matches!(self.phase, Phase::Closed { .. });
-        if was_closed && now.saturating_sub(self.since) >= self.last_open_time {
+        if was_closed && now.saturating_sub(self.since) >= self.last_open_duration {
             self.openings = 0;
         }
         self.openings = self.openings.saturating_add(1);
-        let open_time = self.config.settings().open_time;
-        self.last_open_time = open_time.draw(self.openings, self.luck.f64());
-        let until = now + self.last_open_time;
+        let open_duration = self.config.settings().open_duration;
+        self.last_open_duration = open_duration.draw(self.openings, self.luck.f64());
+        let until = now + self.last_open_duration;
         self.enter(Phase::Open { until }, reason, now)
     }
 
-    fn enter(&mut self, phase: Phase, reason: Reason, now: Time) -> Change {
+    fn enter(&mut self, phase: Phase, reason: TransitionReason, now: Timestamp) -> StateChange {
         let from = self.phase.state();
         self.phase = phase;
         self.since = now;
-        self.era += 1;
+        self.generation += 1;
         let retry_after = self.retry_after(now);
-        Change {
-            sequence: self.era,
+        StateChange {
+            sequence: self.generation,
             from,
             to: self.state(),
             reason,
@@ -345,24 +355,24 @@ impl Machine {
 // === impl Phase ===
 
 impl Phase {
-    fn closed(config: &Config) -> Self {
+    fn closed(config: &BreakerConfig) -> Self {
         Self::Closed {
             window: Window::new(config.settings().window),
             consecutive_failures: 0,
         }
     }
 
-    fn state(&self) -> State {
+    fn state(&self) -> BreakerState {
         match self {
-            Self::Closed { .. } => State::Closed,
-            Self::Open { .. } => State::Open,
-            Self::HalfOpen(_) => State::HalfOpen,
-            Self::ForcedOpen => State::ForcedOpen,
-            Self::Disabled => State::Disabled,
+            Self::Closed { .. } => BreakerState::Closed,
+            Self::Open { .. } => BreakerState::Open,
+            Self::HalfOpen(_) => BreakerState::HalfOpen,
+            Self::ForcedOpen => BreakerState::ForcedOpen,
+            Self::Disabled => BreakerState::Disabled,
         }
     }
 }
 
-mod memo;
 #[cfg(test)]
 mod properties;
+mod saved_state;

@@ -5,23 +5,25 @@
 //! leaves the same memo. A window of time is not kept: it begins anew. Neither are the totals.
 
 use super::super::config::WindowSize;
-use super::super::window::{Mark, Window};
+use super::super::window::{Window, WindowEntry};
 use super::*;
 
 /// What to remember of a breaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Memo {
+pub struct SavedState {
     /// How often its state has changed.
-    pub era: u64,
+    #[cfg_attr(feature = "serde", serde(rename = "era"))]
+    pub generation: u64,
     /// When its state began.
     pub since: u64,
     /// How often it has opened in a row.
     pub openings: u32,
     /// How long it was last told to stay open.
-    pub open_time: u64,
+    #[cfg_attr(feature = "serde", serde(rename = "open_time"))]
+    pub open_duration: u64,
     /// Its state.
-    pub phase: PhaseMemo,
+    pub phase: SavedPhase,
 }
 
 /// The state, with what only that state needs.
@@ -31,7 +33,7 @@ pub struct Memo {
     derive(serde::Serialize, serde::Deserialize),
     serde(rename_all = "kebab-case")
 )]
-pub enum PhaseMemo {
+pub enum SavedPhase {
     /// Calls go through.
     Closed {
         /// The calls in the window, oldest first, a letter each: `g`ood, `f`ailed, `s`low, `b`oth of these.
@@ -65,28 +67,28 @@ pub enum PhaseMemo {
 
 // === impl Machine ===
 
-impl Machine {
+impl StateMachine {
     /// One that goes on where another stopped. A time that lies too far ahead counts as over.
-    pub fn restore(config: Config, seed: u64, memo: &Memo, now: Time) -> Self {
-        let phase = Phase::restore(&config, &memo.phase, now);
+    pub fn restore(config: BreakerConfig, seed: u64, saved: &SavedState, now: Timestamp) -> Self {
+        let phase = Phase::restore(&config, &saved.phase, now);
         Self {
             phase,
-            since: time(memo.since, now),
-            era: memo.era,
-            openings: memo.openings,
-            last_open_time: time(memo.open_time, config.settings().open_time.longest),
+            since: time(saved.since, now),
+            generation: saved.generation,
+            openings: saved.openings,
+            last_open_duration: time(saved.open_duration, config.settings().open_duration.max),
             ..Self::new(config, seed)
         }
     }
 
     /// What another needs to go on where this one is.
-    pub fn memo(&self) -> Memo {
-        Memo {
-            era: self.era,
+    pub fn save(&self) -> SavedState {
+        SavedState {
+            generation: self.generation,
             since: nanos(self.since),
             openings: self.openings,
-            open_time: nanos(self.last_open_time),
-            phase: self.phase.memo(),
+            open_duration: nanos(self.last_open_duration),
+            phase: self.phase.save(),
         }
     }
 }
@@ -94,21 +96,21 @@ impl Machine {
 // === impl Phase ===
 
 impl Phase {
-    fn restore(config: &Config, memo: &PhaseMemo, now: Time) -> Self {
-        match *memo {
-            PhaseMemo::Closed {
+    fn restore(config: &BreakerConfig, saved: &SavedPhase, now: Timestamp) -> Self {
+        match *saved {
+            SavedPhase::Closed {
                 ref calls,
                 failures,
             } => Self::Closed {
                 window: window(config, calls),
                 consecutive_failures: failures,
             },
-            PhaseMemo::Open { until } => {
-                let latest = now + config.settings().open_time.longest;
+            SavedPhase::Open { until } => {
+                let latest = now + config.settings().open_duration.max;
                 let until = time(until, latest);
                 Self::Open { until }
             }
-            PhaseMemo::HalfOpen {
+            SavedPhase::HalfOpen {
                 started,
                 last_start,
                 answered,
@@ -116,70 +118,74 @@ impl Phase {
                 slow,
             } => Self::HalfOpen(Probes {
                 started,
-                last_start: time(last_start, now + config.settings().probe_patience),
-                answers: Counts {
+                last_start: time(last_start, now + config.settings().probe_timeout),
+                answers: WindowCounts {
                     calls: answered,
                     failed,
                     slow,
                 },
             }),
-            PhaseMemo::ForcedOpen => Self::ForcedOpen,
-            PhaseMemo::Disabled => Self::Disabled,
+            SavedPhase::ForcedOpen => Self::ForcedOpen,
+            SavedPhase::Disabled => Self::Disabled,
         }
     }
 
-    fn memo(&self) -> PhaseMemo {
+    fn save(&self) -> SavedPhase {
         match self {
             Self::Closed {
                 window,
                 consecutive_failures,
-            } => PhaseMemo::Closed {
+            } => SavedPhase::Closed {
                 calls: window.marks().map(letter).collect(),
                 failures: *consecutive_failures,
             },
-            Self::Open { until } => PhaseMemo::Open {
+            Self::Open { until } => SavedPhase::Open {
                 until: nanos(*until),
             },
             Self::HalfOpen(Probes {
                 started,
                 last_start,
                 answers,
-            }) => PhaseMemo::HalfOpen {
+            }) => SavedPhase::HalfOpen {
                 started: *started,
                 last_start: nanos(*last_start),
                 answered: answers.calls,
                 failed: answers.failed,
                 slow: answers.slow,
             },
-            Self::ForcedOpen => PhaseMemo::ForcedOpen,
-            Self::Disabled => PhaseMemo::Disabled,
+            Self::ForcedOpen => SavedPhase::ForcedOpen,
+            Self::Disabled => SavedPhase::Disabled,
         }
     }
 }
 
-fn nanos(time: Time) -> u64 {
+fn nanos(time: Timestamp) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The moment that was remembered, or one long past if it lies beyond `latest`: what was written may be damaged, or by
 /// a clock that went ahead, and nothing may stay shut for that.
-fn time(nanos: u64, latest: Time) -> Time {
+fn time(nanos: u64, latest: Timestamp) -> Timestamp {
     let time = Duration::from_nanos(nanos);
-    if time <= latest { time } else { Time::ZERO }
+    if time <= latest {
+        time
+    } else {
+        Timestamp::ZERO
+    }
 }
 
-fn window(config: &Config, calls: &str) -> Window {
+fn window(config: &BreakerConfig, calls: &str) -> Window {
     let size = config.settings().window;
     let mut window = Window::new(size);
     if matches!(size, WindowSize::Calls(_)) {
         for letter in calls.chars() {
-            window.add(mark(letter), Time::ZERO);
+            window.add(mark(letter), Timestamp::ZERO);
         }
     }
     window
 }
 
-fn letter(mark: Mark) -> char {
+fn letter(mark: WindowEntry) -> char {
     match (mark.failed, mark.slow) {
         (false, false) => 'g',
         (true, false) => 'f',
@@ -188,8 +194,8 @@ fn letter(mark: Mark) -> char {
     }
 }
 
-fn mark(letter: char) -> Mark {
-    Mark {
+fn mark(letter: char) -> WindowEntry {
+    WindowEntry {
         failed: matches!(letter, 'f' | 'b'),
         slow: matches!(letter, 's' | 'b'),
     }
