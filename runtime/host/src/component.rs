@@ -26,7 +26,7 @@ use crate::capability::missing::{Missing, Ungranted};
 use crate::chaos::Subject;
 use crate::database::Database;
 use crate::departure::Departure;
-use crate::door::{Door, Permit, Places, Refused};
+use crate::door::{BulkheadPermit, Door, Places, Refused};
 use crate::instance::Factory;
 use crate::instance::messages::{Shelf, Unhandled};
 use crate::instance::population::{Census, Population};
@@ -168,7 +168,7 @@ impl Component {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn enter(&self, priority: Priority, deadline: Deadline) -> Result<Permit, Problem> {
+    pub async fn enter(&self, priority: Priority, deadline: Deadline) -> Result<BulkheadPermit, Problem> {
         self.door
             .enter(priority, deadline)
             .await

@@ -17,7 +17,7 @@ use resilience::deadline::Deadline;
 use resilience::limit::{self, Limit};
 use resilience::{BadSetting, Priority};
 
-pub use resilience::bulkhead::{Permit, Snapshot};
+pub use resilience::bulkhead::{BulkheadPermit, BulkheadSnapshot};
 
 /// A door of a component.
 pub struct Door {
@@ -70,10 +70,10 @@ impl Door {
             wait,
             adaptive: is_adaptive,
         } = places;
-        let places = Bulkhead::new(bulkhead::Config::new(bulkhead::Settings {
+        let places = Bulkhead::new(bulkhead::BulkheadConfig::new(bulkhead::BulkheadSettings {
             concurrency,
-            queue,
-            wait,
+            queue_capacity: queue,
+            queue_timeout: wait,
         })?);
         let limit = match is_adaptive {
             true => Some(adaptive(concurrency, places.clone())?),
@@ -103,7 +103,7 @@ impl Door {
     ///
     /// # Errors
     /// [`Refused`] when there is no place to wait, or it takes too long.
-    pub async fn enter(&self, priority: Priority, deadline: Deadline) -> Result<Permit, Refused> {
+    pub async fn enter(&self, priority: Priority, deadline: Deadline) -> Result<BulkheadPermit, Refused> {
         let patience = deadline.remaining();
         let entered = self.places.acquire_within(priority, patience).await;
         entered.map_err(|refused| self.refuse(priority, refused))
@@ -111,15 +111,15 @@ impl Door {
 
     /// Refuses a call now for which there would be no place and no room to wait.
     pub fn turn_away(&self, priority: Priority) -> Option<Refused> {
-        let refused = self.places.turn_away(priority)?;
+        let refused = self.places.try_reject(priority)?;
         Some(self.refuse(priority, refused))
     }
 
-    fn refuse(&self, priority: Priority, refused: bulkhead::Refused) -> Refused {
+    fn refuse(&self, priority: Priority, refused: bulkhead::BulkheadRejection) -> Refused {
         if let Some(counter) = self.shed().get(priority.index()) {
             counter.increment(1);
         }
-        let bulkhead::Refused { retry_after, .. } = refused;
+        let bulkhead::BulkheadRejection { retry_after, .. } = refused;
         Refused { retry_after }
     }
 
@@ -143,7 +143,7 @@ impl Door {
     }
 
     /// Who is where. The places are those that the limit leaves.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self) -> BulkheadSnapshot {
         self.places.snapshot()
     }
 }
@@ -228,7 +228,7 @@ mod tests {
         let _running = door.enter(Priority::Browsing, later()).await.unwrap();
         let soon = Deadline::at(Instant::now() + Duration::from_millis(150));
         assert!(door.enter(Priority::Browsing, soon).await.is_err());
-        assert_eq!(door.snapshot().refused, [1, 0, 0]);
+        assert_eq!(door.snapshot().rejected, [1, 0, 0]);
         // In an overload nobody waits for as long as he would in calm times.
         let waiting = door.enter(Priority::Browsing, later());
         assert!(waiting.await.is_err());

@@ -38,7 +38,7 @@ use crate::body::{Held, Paced};
 use crate::call::Call;
 use crate::client::Client;
 use crate::component::Component;
-use crate::door::{Door, Permit, Places, Refused};
+use crate::door::{BulkheadPermit, Door, Places, Refused};
 use crate::policy::{Guard, Priorities};
 use crate::problem::Problem;
 
@@ -281,7 +281,7 @@ impl Link {
         &self,
         priority: Priority,
         deadline: Deadline,
-    ) -> Result<Option<Permit>, Problem> {
+    ) -> Result<Option<BulkheadPermit>, Problem> {
         let Some(door) = &self.door else {
             return Ok(None);
         };
@@ -383,7 +383,7 @@ fn door(places: usize, guard: &Guard) -> Option<Door> {
     let places = Places {
         concurrency: places,
         queue: places,
-        wait: guard.wait.unwrap_or(bulkhead::Settings::default().wait),
+        wait: guard.wait.unwrap_or(bulkhead::BulkheadSettings::default().queue_timeout),
         adaptive: guard.adaptive,
     };
     Door::new(places).ok()

@@ -8,14 +8,14 @@
 //!
 //! A queue absorbs a burst; under a lasting overload it would only make everybody late. So once somebody had to be
 //! refused, a few newcomers wait for a few milliseconds instead, and the rest is refused on the spot, until nobody is
-//! refused any more ([`door`]). This is the idea of CoDel with a short queue under load
+//! refused any more ([`wait_queue`]). This is the idea of CoDel with a short queue under load
 //! (<https://queue.acm.org/detail.cfm?id=2839461>), begun by a full queue instead of an old one: a crowd that fits in is
 //! served to the last.
 //!
 //! Turning away costs one short lock, so that an overloaded service keeps its time for the calls it let in; and it can
-//! be asked for before anything was done for a call ([`Bulkhead::turn_away`]).
+//! be asked for before anything was done for a call ([`Bulkhead::try_reject`]).
 
-mod door;
+mod wait_queue;
 mod service;
 
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub use service::{BulkheadLayer, BulkheadService};
 
 use crate::Priority;
 use crate::setting::{BadSetting, a_time, within};
-use door::{Door, Entry, TELLING, Ticket};
+use wait_queue::{WaitQueue, BulkheadAdmission, MIN_OVERLOAD_WAIT, QueuedCall};
 
 /// The places of one service. Clones are the same places.
 #[derive(Clone, Debug)]
@@ -37,23 +37,23 @@ pub struct Bulkhead(Arc<Shared>);
 
 /// What may be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct BulkheadSettings {
     /// Calls that run at the same time.
     pub concurrency: usize,
     /// Calls that wait for one of them to end.
-    pub queue: usize,
+    pub queue_capacity: usize,
     /// The longest that one of them waits.
-    pub wait: Duration,
+    pub queue_timeout: Duration,
 }
 
 /// Settings that were checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Config(Settings);
+pub struct BulkheadConfig(BulkheadSettings);
 
 /// A place, given back when dropped.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once admits nothing"]
-pub struct Permit {
+pub struct BulkheadPermit {
     /// Nothing once the place was passed on.
     shared: Option<Arc<Shared>>,
 }
@@ -61,9 +61,9 @@ pub struct Permit {
 /// No place, and no place in the queue, or not in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{reason} ({running} calls run)")]
-pub struct Refused {
+pub struct BulkheadRejection {
     /// What was lacking.
-    pub reason: Reason,
+    pub reason: RejectionReason,
     /// How many calls were running.
     pub running: usize,
     /// When it makes sense to try again: by then everybody who waits now will have had a place or been refused.
@@ -72,13 +72,13 @@ pub struct Refused {
 
 /// Why a call got no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
-pub enum Reason {
+pub enum RejectionReason {
     /// As many calls wait as may.
     #[error("the queue is full")]
     QueueFull,
     /// It waited as long as a call may.
     #[error("no place became free in time")]
-    WaitedTooLong,
+    QueueTimeout,
     /// It waited, until a call came that matters more.
     #[error("a call that matters more took its place in the queue")]
     Displaced,
@@ -86,7 +86,7 @@ pub enum Reason {
 
 /// Who is where at one moment, and what became of everybody before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct BulkheadSnapshot {
     /// The places there are.
     pub concurrency: usize,
     /// Calls that run.
@@ -96,146 +96,146 @@ pub struct Snapshot {
     /// Calls that were let in since the beginning.
     pub admitted: u64,
     /// Calls that were refused since the beginning, by priority, the least first.
-    pub refused: [u64; Priority::ALL.len()],
+    pub rejected: [u64; Priority::ALL.len()],
 }
 
 #[derive(Debug)]
 struct Shared {
-    settings: Settings,
-    door: Mutex<Door>,
+    settings: BulkheadSettings,
+    wait_queue: Mutex<WaitQueue>,
 }
 
 // === impl Bulkhead ===
 
 impl Bulkhead {
     /// Places as configured, all of them free.
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: BulkheadConfig) -> Self {
         let settings = config.0;
         Self(Arc::new(Shared {
             settings,
-            door: Mutex::new(Door::new(settings.concurrency, settings.queue)),
+            wait_queue: Mutex::new(WaitQueue::new(settings.concurrency, settings.queue_capacity)),
         }))
     }
 
     /// Waits for a place. Dropping this future leaves the queue.
     ///
     /// # Errors
-    /// [`Refused`] at once when the queue is full, and later when no place became free in time.
-    pub async fn acquire(&self, priority: Priority) -> Result<Permit, Refused> {
-        self.acquire_within(priority, self.0.settings.wait).await
+    /// [`BulkheadRejection`] at once when the queue is full, and later when no place became free in time.
+    pub async fn acquire(&self, priority: Priority) -> Result<BulkheadPermit, BulkheadRejection> {
+        self.acquire_within(priority, self.0.settings.queue_timeout).await
     }
 
     /// Waits for a place, but no longer than the caller can: he is refused like anybody else who waited in vain, which
     /// he would not be if he merely dropped [`Self::acquire`].
     ///
     /// # Errors
-    /// [`Refused`], as from there.
+    /// [`BulkheadRejection`], as from there.
     pub async fn acquire_within(
         &self,
         priority: Priority,
-        patience: Duration,
-    ) -> Result<Permit, Refused> {
-        let (ticket, place) = match self.0.door.lock().enter(priority) {
-            Entry::Admitted => {
-                return Ok(Permit {
+        timeout: Duration,
+    ) -> Result<BulkheadPermit, BulkheadRejection> {
+        let (ticket, place) = match self.0.wait_queue.lock().enter(priority) {
+            BulkheadAdmission::Admitted => {
+                return Ok(BulkheadPermit {
                     shared: Some(self.0.clone()),
                 });
             }
-            Entry::Refused { running } => return Err(self.0.refused(Reason::QueueFull, running)),
-            Entry::Queued { ticket, place } => (ticket, place),
+            BulkheadAdmission::Rejected { running } => return Err(self.0.refused(RejectionReason::QueueFull, running)),
+            BulkheadAdmission::Queued { ticket, place } => (ticket, place),
         };
-        let queued = Queued {
+        let queued = WaitGuard {
             shared: &self.0,
             priority,
             ticket,
         };
-        let wait = self.0.settings.wait;
-        let patience = patience.min(ticket.patience).min(wait);
-        let is_telling = patience >= ticket.patience.min(wait / 4).min(TELLING);
-        match tokio::time::timeout(patience, place).await {
+        let wait = self.0.settings.queue_timeout;
+        let timeout = timeout.min(ticket.timeout).min(wait);
+        let is_overload = timeout >= ticket.timeout.min(wait / 4).min(MIN_OVERLOAD_WAIT);
+        match tokio::time::timeout(timeout, place).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(queued.refused(Reason::Displaced)),
-            Err(_) if is_telling => Err(queued.refused(Reason::WaitedTooLong)),
+            Ok(Err(_)) => Err(queued.refused(RejectionReason::Displaced)),
+            Err(_) if is_overload => Err(queued.refused(RejectionReason::QueueTimeout)),
             Err(_) => Err(queued.gave_up()),
         }
     }
 
     /// Refuses a call now that [`Self::acquire`] would refuse without waiting: for who wants to know before he prepares
     /// one. A call that is not refused has no place yet.
-    pub fn turn_away(&self, priority: Priority) -> Option<Refused> {
-        let running = self.0.door.lock().turn_away(priority)?;
-        Some(self.0.refused(Reason::QueueFull, running))
+    pub fn try_reject(&self, priority: Priority) -> Option<BulkheadRejection> {
+        let running = self.0.wait_queue.lock().try_reject(priority)?;
+        Some(self.0.refused(RejectionReason::QueueFull, running))
     }
 
     /// Changes how many calls may run, for instance to what an adaptive limit has found out. Calls that run beyond
     /// a smaller number are left in peace; their places are not filled again.
     pub fn resize(&self, concurrency: usize) {
-        let admitted = self.0.door.lock().resize(concurrency.max(1));
+        let admitted = self.0.wait_queue.lock().resize(concurrency.max(1));
         for place in admitted {
             // Whoever has left meanwhile drops the permit, which passes it on.
-            drop(place.send(Permit {
+            drop(place.send(BulkheadPermit {
                 shared: Some(self.0.clone()),
             }));
         }
     }
 
     /// Who is where.
-    pub fn snapshot(&self) -> Snapshot {
-        self.0.door.lock().snapshot()
+    pub fn snapshot(&self) -> BulkheadSnapshot {
+        self.0.wait_queue.lock().snapshot()
     }
 }
 
 // === impl Shared ===
 
 impl Shared {
-    fn refused(&self, reason: Reason, running: usize) -> Refused {
-        Refused {
+    fn refused(&self, reason: RejectionReason, running: usize) -> BulkheadRejection {
+        BulkheadRejection {
             reason,
             running,
-            retry_after: self.settings.wait,
+            retry_after: self.settings.queue_timeout,
         }
     }
 }
 
 /// A call in the queue, which leaves it when dropped.
-struct Queued<'a> {
+struct WaitGuard<'a> {
     shared: &'a Arc<Shared>,
     priority: Priority,
-    ticket: Ticket,
+    ticket: QueuedCall,
 }
 
-impl Queued<'_> {
-    fn refused(&self, reason: Reason) -> Refused {
-        let running = self.shared.door.lock().note_refusal(self.priority);
+impl WaitGuard<'_> {
+    fn refused(&self, reason: RejectionReason) -> BulkheadRejection {
+        let running = self.shared.wait_queue.lock().record_overload_rejection(self.priority);
         self.shared.refused(reason, running)
     }
 
     /// He had hardly any time: that he got no place in it is not the fault of the others.
-    fn gave_up(&self) -> Refused {
-        let running = self.shared.door.lock().count_refusal(self.priority);
-        self.shared.refused(Reason::WaitedTooLong, running)
+    fn gave_up(&self) -> BulkheadRejection {
+        let running = self.shared.wait_queue.lock().record_rejection(self.priority);
+        self.shared.refused(RejectionReason::QueueTimeout, running)
     }
 }
 
-impl Drop for Queued<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
-        self.shared.door.lock().leave_queue(self.ticket);
+        self.shared.wait_queue.lock().remove(self.ticket);
     }
 }
 
 // === impl Permit ===
 
-impl Drop for Permit {
+impl Drop for BulkheadPermit {
     /// Gives the place to the first in line who still wants it.
     fn drop(&mut self) {
         let Some(shared) = self.shared.take() else {
             return;
         };
         loop {
-            let Some(next) = shared.door.lock().leave() else {
+            let Some(next) = shared.wait_queue.lock().leave() else {
                 return;
             };
-            match next.send(Permit {
+            match next.send(BulkheadPermit {
                 shared: Some(shared.clone()),
             }) {
                 Ok(()) => return,
@@ -247,36 +247,36 @@ impl Drop for Permit {
 }
 
 /// How a permit reaches one who waits for it.
-type Place = oneshot::Sender<Permit>;
+type PermitSender = oneshot::Sender<BulkheadPermit>;
 
 // === impl Settings ===
 
-impl Default for Settings {
+impl Default for BulkheadSettings {
     fn default() -> Self {
         Self {
             concurrency: 64,
-            queue: 256,
-            wait: Duration::from_secs(1),
+            queue_capacity: 256,
+            queue_timeout: Duration::from_secs(1),
         }
     }
 }
 
 // === impl Config ===
 
-impl Config {
+impl BulkheadConfig {
     /// Checks settings.
     ///
     /// # Errors
     /// When nobody could ever run, or a bound is none.
-    pub fn new(settings: Settings) -> Result<Self, BadSetting> {
+    pub fn new(settings: BulkheadSettings) -> Result<Self, BadSetting> {
         within("concurrency", settings.concurrency, 1..=100_000)?;
-        within("queue", settings.queue, 0..=1_000_000)?;
-        a_time("wait", settings.wait)?;
+        within("queue_capacity", settings.queue_capacity, 0..=1_000_000)?;
+        a_time("queue_timeout", settings.queue_timeout)?;
         Ok(Self(settings))
     }
 
     /// What was checked.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &BulkheadSettings {
         &self.0
     }
 }

@@ -49,7 +49,7 @@
 //!     #[error(transparent)]
 //!     Late(#[from] deadline::Elapsed),
 //!     #[error(transparent)]
-//!     Crowded(#[from] bulkhead::Refused),
+//!     Crowded(#[from] bulkhead::BulkheadRejection),
 //!     #[error(transparent)]
 //!     CutOff(#[from] breaker::BreakerRejection),
 //!     #[error("the gateway is broken")]
@@ -94,7 +94,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let bulkhead = Bulkhead::new(bulkhead::Config::default());
+//! let bulkhead = Bulkhead::new(bulkhead::BulkheadConfig::default());
 //! let places = bulkhead.clone();
 //! let limit = Limit::new(limit::Config::default(), move |limit| places.resize(limit));
 //! let breaker = Breaker::new(

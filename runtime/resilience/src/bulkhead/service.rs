@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use tower::{Layer, Service, ServiceExt as _};
 
-use super::{Bulkhead, Refused};
+use super::{Bulkhead, BulkheadRejection};
 use crate::Priority;
 use crate::guarded::{Answering, Guarded, always_ready};
 
@@ -51,7 +51,7 @@ impl<S, P: Clone> Layer<S> for BulkheadLayer<P> {
 
 impl<S, P, Request> Service<Request> for BulkheadService<S, P>
 where
-    S: Guarded<Request, Error: From<Refused>>,
+    S: Guarded<Request, Error: From<BulkheadRejection>>,
     P: Fn(&Request) -> Priority,
     Request: Send + 'static,
 {

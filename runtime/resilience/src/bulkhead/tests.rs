@@ -12,21 +12,21 @@ use Priority::{Browsing, Paying, Reserving};
 
 const WAIT: Duration = Duration::from_secs(1);
 
-type Acquiring = Pin<Box<dyn Future<Output = Result<Permit, Refused>> + Send>>;
+type Acquiring = Pin<Box<dyn Future<Output = Result<BulkheadPermit, BulkheadRejection>> + Send>>;
 
 fn bulkhead(concurrency: usize, queue: usize) -> Bulkhead {
     Bulkhead::new(
-        Config::new(Settings {
+        BulkheadConfig::new(BulkheadSettings {
             concurrency,
-            queue,
-            wait: WAIT,
+            queue_capacity: queue,
+            queue_timeout: WAIT,
         })
         .unwrap(),
     )
 }
 
 /// A call that has taken its first step: it runs, waits or was refused.
-fn arrive(bulkhead: &Bulkhead, priority: Priority) -> (Acquiring, Poll<Result<Permit, Refused>>) {
+fn arrive(bulkhead: &Bulkhead, priority: Priority) -> (Acquiring, Poll<Result<BulkheadPermit, BulkheadRejection>>) {
     let bulkhead = bulkhead.clone();
     let mut call: Acquiring = Box::pin(async move { bulkhead.acquire(priority).await });
     let first = look(&mut call);
@@ -40,11 +40,11 @@ fn queue_up(bulkhead: &Bulkhead, priority: Priority) -> Acquiring {
     call
 }
 
-fn look(call: &mut Acquiring) -> Poll<Result<Permit, Refused>> {
+fn look(call: &mut Acquiring) -> Poll<Result<BulkheadPermit, BulkheadRejection>> {
     call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn reason(looked: Poll<Result<Permit, Refused>>) -> Option<Reason> {
+fn reason(looked: Poll<Result<BulkheadPermit, BulkheadRejection>>) -> Option<RejectionReason> {
     match looked {
         Poll::Ready(Err(refused)) => Some(refused.reason),
         _ => None,
@@ -61,8 +61,8 @@ async fn what_neither_runs_nor_waits_is_refused_at_once() {
     assert_eq!(Instant::now(), before);
     assert_eq!(
         refused,
-        Refused {
-            reason: Reason::QueueFull,
+        BulkheadRejection {
+            reason: RejectionReason::QueueFull,
             running: 1,
             retry_after: WAIT
         }
@@ -78,7 +78,7 @@ async fn nobody_waits_longer_than_allowed() {
     let _running = bulkhead.acquire(Browsing).await.unwrap();
     let began = Instant::now();
     let refused = bulkhead.acquire(Paying).await.unwrap_err();
-    assert_eq!(refused.reason, Reason::WaitedTooLong);
+    assert_eq!(refused.reason, RejectionReason::QueueTimeout);
     assert!(began.elapsed() >= WAIT && began.elapsed() < WAIT * 2);
     assert_eq!(bulkhead.snapshot().waiting, 0);
 }
@@ -112,10 +112,10 @@ async fn a_full_queue_makes_room_for_what_matters_more() {
     let mut younger = queue_up(&bulkhead, Browsing);
     let mut reserving = queue_up(&bulkhead, Reserving);
     let mut paying = queue_up(&bulkhead, Paying);
-    assert_eq!(reason(look(&mut younger)), Some(Reason::Displaced));
+    assert_eq!(reason(look(&mut younger)), Some(RejectionReason::Displaced));
     assert!(look(&mut elder).is_pending() && look(&mut reserving).is_pending());
     assert!(look(&mut paying).is_pending());
-    assert_eq!(bulkhead.snapshot().refused, [1, 0, 0]);
+    assert_eq!(bulkhead.snapshot().rejected, [1, 0, 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +150,7 @@ async fn a_place_offered_to_one_who_is_just_leaving_goes_to_the_next() {
     let bulkhead = bulkhead(1, 2);
     let running = bulkhead.acquire(Browsing).await.unwrap();
     // On another thread he would now be between giving up and being struck off the list.
-    let Entry::Queued { place, .. } = bulkhead.0.door.lock().enter(Browsing) else {
+    let BulkheadAdmission::Queued { place, .. } = bulkhead.0.wait_queue.lock().enter(Browsing) else {
         panic!("he did not wait");
     };
     drop(place);
@@ -181,7 +181,7 @@ async fn a_service_behind_a_bulkhead_works_on_so_many_calls_at_once() {
     let takes = Duration::from_millis(100);
     let service = tower::service_fn(move |_: Priority| async move {
         sleep(takes).await;
-        Ok::<_, Refused>(Instant::now())
+        Ok::<_, BulkheadRejection>(Instant::now())
     });
     let began = Instant::now();
     let service =
@@ -198,32 +198,32 @@ async fn a_service_behind_a_bulkhead_works_on_so_many_calls_at_once() {
 
 #[test]
 fn a_bulkhead_that_lets_nobody_in_is_refused() {
-    let good = Settings::default();
-    assert_eq!(Config::new(good), Ok(Config::default()));
+    let good = BulkheadSettings::default();
+    assert_eq!(BulkheadConfig::new(good), Ok(BulkheadConfig::default()));
     for (name, bad) in [
         (
             "concurrency",
-            Settings {
+            BulkheadSettings {
                 concurrency: 0,
                 ..good
             },
         ),
         (
-            "queue",
-            Settings {
-                queue: usize::MAX,
+            "queue_capacity",
+            BulkheadSettings {
+                queue_capacity: usize::MAX,
                 ..good
             },
         ),
         (
-            "wait",
-            Settings {
-                wait: Duration::ZERO,
+            "queue_timeout",
+            BulkheadSettings {
+                queue_timeout: Duration::ZERO,
                 ..good
             },
         ),
     ] {
-        assert_eq!(Config::new(bad).unwrap_err().setting, name);
+        assert_eq!(BulkheadConfig::new(bad).unwrap_err().setting, name);
     }
 }
 
@@ -234,8 +234,8 @@ async fn places_survive_a_crowd_that_pushes_and_gives_up() {
         let bulkhead = bulkhead.clone();
         tokio::spawn(async move {
             let priority = Priority::ALL[number as usize % 3];
-            let patience = Duration::from_micros(number * 37 % 500);
-            let Ok(Ok(permit)) = tokio::time::timeout(patience, bulkhead.acquire(priority)).await
+            let timeout = Duration::from_micros(number * 37 % 500);
+            let Ok(Ok(permit)) = tokio::time::timeout(timeout, bulkhead.acquire(priority)).await
             else {
                 return;
             };
@@ -247,7 +247,7 @@ async fn places_survive_a_crowd_that_pushes_and_gives_up() {
     for call in calls.collect::<Vec<_>>() {
         call.await.unwrap();
     }
-    let Snapshot {
+    let BulkheadSnapshot {
         running, waiting, ..
     } = bulkhead.snapshot();
     assert_eq!((running, waiting), (0, 0), "a place was lost");
@@ -260,18 +260,18 @@ async fn in_an_overload_few_newcomers_wait_briefly_and_go_first() {
     let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, Browsing));
     assert_eq!(
         reason(arrive(&bulkhead, Browsing).1),
-        Some(Reason::QueueFull)
+        Some(RejectionReason::QueueFull)
     );
     // From here on nobody is kept waiting who could be told at once.
     let began = Instant::now();
     let refused = bulkhead.acquire(Browsing).await.unwrap_err();
-    assert_eq!(refused.reason, Reason::WaitedTooLong);
+    assert_eq!(refused.reason, RejectionReason::QueueTimeout);
     assert!(began.elapsed() <= Duration::from_millis(10));
 
     let mut next = queue_up(&bulkhead, Browsing);
     assert_eq!(
         reason(arrive(&bulkhead, Browsing).1),
-        Some(Reason::QueueFull),
+        Some(RejectionReason::QueueFull),
         "one place, one who waits for it"
     );
     drop(running);
@@ -289,14 +289,14 @@ async fn who_has_no_time_to_wait_begins_no_overload() {
     let running = bulkhead.acquire(Browsing).await.unwrap();
     let hurried = bulkhead.acquire_within(Browsing, Duration::from_millis(20));
     let refused = hurried.await.unwrap_err();
-    assert_eq!(refused.reason, Reason::WaitedTooLong);
-    assert_eq!(bulkhead.snapshot().refused, [1, 0, 0]);
+    assert_eq!(refused.reason, RejectionReason::QueueTimeout);
+    assert_eq!(bulkhead.snapshot().rejected, [1, 0, 0]);
 
-    let mut patient = queue_up(&bulkhead, Browsing);
+    let mut normal = queue_up(&bulkhead, Browsing);
     sleep(WAIT / 2).await;
-    assert!(look(&mut patient).is_pending());
+    assert!(look(&mut normal).is_pending());
     drop(running);
-    assert!(look(&mut patient).is_ready());
+    assert!(look(&mut normal).is_ready());
 }
 
 #[tokio::test(start_paused = true)]
@@ -308,12 +308,12 @@ async fn in_an_overload_of_slow_calls_somebody_waits_for_the_next_place() {
         sleep(takes).await;
     }
     let running = bulkhead.acquire(Browsing).await.unwrap();
-    let patient = queue_up(&bulkhead, Browsing);
+    let normal = queue_up(&bulkhead, Browsing);
     assert_eq!(
         reason(arrive(&bulkhead, Browsing).1),
-        Some(Reason::QueueFull)
+        Some(RejectionReason::QueueFull)
     );
-    drop(patient);
+    drop(normal);
     let mut next = queue_up(&bulkhead, Browsing);
     sleep(takes).await;
     assert!(look(&mut next).is_pending());
@@ -334,7 +334,7 @@ async fn time_without_calls_makes_nobody_wait_in_an_overload() {
     let _patient = queue_up(&bulkhead, Browsing);
     assert_eq!(
         reason(arrive(&bulkhead, Browsing).1),
-        Some(Reason::QueueFull)
+        Some(RejectionReason::QueueFull)
     );
     let began = Instant::now();
     assert!(bulkhead.acquire(Browsing).await.is_err());
@@ -344,14 +344,14 @@ async fn time_without_calls_makes_nobody_wait_in_an_overload() {
 #[tokio::test(start_paused = true)]
 async fn who_would_be_refused_can_be_told_before_he_comes() {
     let bulkhead = bulkhead(1, 1);
-    assert_eq!(bulkhead.turn_away(Browsing), None);
+    assert_eq!(bulkhead.try_reject(Browsing), None);
     let running = bulkhead.acquire(Browsing).await.unwrap();
-    assert_eq!(bulkhead.turn_away(Browsing), None, "he could wait");
+    assert_eq!(bulkhead.try_reject(Browsing), None, "he could wait");
     let mut waiting = queue_up(&bulkhead, Browsing);
-    let refused = bulkhead.turn_away(Browsing).unwrap();
-    assert_eq!(refused.reason, Reason::QueueFull);
-    assert_eq!(bulkhead.snapshot().refused, [1, 0, 0]);
-    assert_eq!(bulkhead.turn_away(Paying), None, "he may take the other's");
+    let refused = bulkhead.try_reject(Browsing).unwrap();
+    assert_eq!(refused.reason, RejectionReason::QueueFull);
+    assert_eq!(bulkhead.snapshot().rejected, [1, 0, 0]);
+    assert_eq!(bulkhead.try_reject(Paying), None, "he may take the other's");
     assert!(look(&mut waiting).is_pending());
     drop(running);
     assert!(look(&mut waiting).is_ready());
@@ -385,7 +385,7 @@ async fn who_came_before_a_lasting_overload_is_sent_away() {
         assert!(bulkhead.acquire(Browsing).await.is_err());
     }
     for waiting in &mut crowd {
-        assert_eq!(reason(look(waiting)), Some(Reason::Displaced));
+        assert_eq!(reason(look(waiting)), Some(RejectionReason::Displaced));
     }
 }
 

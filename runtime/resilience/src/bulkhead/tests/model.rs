@@ -45,7 +45,7 @@ struct Waiter {
     number: usize,
     priority: Priority,
     /// He came in an overload.
-    is_brief: bool,
+    is_overload: bool,
 }
 
 impl Model {
@@ -53,9 +53,9 @@ impl Model {
         if self.running.len() < self.concurrency {
             return self.running.push(number);
         }
-        let is_brief = self.overload.is_some_and(|refused| refused >= priority);
-        let in_line = self.waiting.iter().filter(|it| it.is_brief == is_brief);
-        let room = match is_brief {
+        let is_overload = self.overload.is_some_and(|refused| refused >= priority);
+        let in_line = self.waiting.iter().filter(|it| it.is_overload == is_overload);
+        let room = match is_overload {
             true => self.queue.min(self.concurrency.div_ceil(4)),
             false => self.queue,
         };
@@ -65,7 +65,7 @@ impl Model {
                 None => return self.refuse(number, priority),
                 Some(least) if least >= priority => return self.refuse(number, priority),
                 Some(least) => {
-                    let is_least = |it: &Waiter| it.is_brief == is_brief && it.priority == least;
+                    let is_least = |it: &Waiter| it.is_overload == is_overload && it.priority == least;
                     let youngest = self.waiting.iter().rposition(is_least).unwrap();
                     let displaced = self.waiting.remove(youngest);
                     self.refuse(displaced.number, least);
@@ -75,7 +75,7 @@ impl Model {
         self.waiting.push(Waiter {
             number,
             priority,
-            is_brief,
+            is_overload,
         });
     }
 
@@ -88,10 +88,10 @@ impl Model {
         while self.running.len() < self.concurrency && !self.waiting.is_empty() {
             let most = self.waiting.iter().map(|it| it.priority).max().unwrap();
             let is_next =
-                |is_brief| move |it: &Waiter| it.priority == most && it.is_brief == is_brief;
-            let brief = self.waiting.iter().position(is_next(true));
-            let patient = self.waiting.iter().position(is_next(false));
-            let next = brief.or(patient).unwrap();
+                |is_overload| move |it: &Waiter| it.priority == most && it.is_overload == is_overload;
+            let overload_queue = self.waiting.iter().position(is_next(true));
+            let normal = self.waiting.iter().position(is_next(false));
+            let next = overload_queue.or(normal).unwrap();
             self.running.push(self.waiting.remove(next).number);
         }
     }
@@ -101,7 +101,7 @@ impl Model {
 struct Crowd {
     bulkhead: Bulkhead,
     waiting: Vec<(usize, Acquiring)>,
-    running: Vec<(usize, Permit)>,
+    running: Vec<(usize, BulkheadPermit)>,
     refused: Vec<usize>,
 }
 
@@ -138,7 +138,7 @@ fn compare(concurrency: usize, queue: usize, steps: Vec<Step>) -> Result<(), Tes
     };
     for (number, step) in steps.into_iter().enumerate() {
         match step {
-            Step::Ask(priority) if crowd.bulkhead.turn_away(priority).is_some() => {
+            Step::Ask(priority) if crowd.bulkhead.try_reject(priority).is_some() => {
                 crowd.refused.push(number);
                 model.arrive(priority, number);
             }
@@ -182,7 +182,7 @@ fn compare(concurrency: usize, queue: usize, steps: Vec<Step>) -> Result<(), Tes
             "{:?}",
             step
         );
-        let Snapshot {
+        let BulkheadSnapshot {
             running, waiting, ..
         } = crowd.bulkhead.snapshot();
         prop_assert_eq!(
