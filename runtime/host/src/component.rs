@@ -216,9 +216,9 @@ impl Component {
         if let Some(watched) = watched {
             let elsewhere = call.abroad().saturating_sub(abroad);
             watched.excluding(elsewhere).record(match &answer {
-                Ok(_) => limit::Outcome::Answered,
-                Err(Problem::DeadlineExceeded { .. }) => limit::Outcome::Lost,
-                Err(_) => limit::Outcome::Ignored,
+                Ok(_) => limit::LimitOutcome::Success,
+                Err(Problem::DeadlineExceeded { .. }) => limit::LimitOutcome::Dropped,
+                Err(_) => limit::LimitOutcome::Ignored,
             });
         }
         answer

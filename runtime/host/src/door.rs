@@ -14,7 +14,7 @@ use std::time::Duration;
 use metrics::{Counter, counter};
 use resilience::bulkhead::{self, Bulkhead};
 use resilience::deadline::Deadline;
-use resilience::limit::{self, Limit};
+use resilience::limit::{self, AdaptiveLimit};
 use resilience::{BadSetting, Priority};
 
 pub use resilience::bulkhead::{BulkheadPermit, BulkheadSnapshot};
@@ -22,7 +22,7 @@ pub use resilience::bulkhead::{BulkheadPermit, BulkheadSnapshot};
 /// A door of a component.
 pub struct Door {
     places: Bulkhead,
-    limit: Option<Limit>,
+    limit: Option<AdaptiveLimit>,
     /// What it is a door of, and the name of that, for who counts.
     whose: (&'static str, Arc<str>),
     /// Refusals by priority, the least first; made when the door is shown or refuses for the first time.
@@ -138,8 +138,8 @@ impl Door {
     }
 
     /// Watches a call that was let in.
-    pub fn watch(&self) -> Option<limit::Permit> {
-        self.limit.as_ref().map(Limit::watch)
+    pub fn watch(&self) -> Option<limit::LimitPermit> {
+        self.limit.as_ref().map(AdaptiveLimit::observe)
     }
 
     /// Who is where. The places are those that the limit leaves.
@@ -148,18 +148,18 @@ impl Door {
     }
 }
 
-fn adaptive(most: usize, places: Bulkhead) -> Result<Limit, BadSetting> {
+fn adaptive(most: usize, places: Bulkhead) -> Result<AdaptiveLimit, BadSetting> {
     let processors = available_parallelism().map_or(1, usize::from);
     let initial = (processors * INITIALLY).min(most);
     places.resize(initial);
-    let config = limit::Config::new(limit::Settings {
+    let config = limit::LimitConfig::new(limit::LimitSettings {
         initial,
         minimum: processors.min(most),
         maximum: most,
         tolerance: TOLERANCE,
-        ..limit::Settings::default()
+        ..limit::LimitSettings::default()
     })?;
-    Ok(Limit::new(config, move |limit| places.resize(limit)))
+    Ok(AdaptiveLimit::new(config, move |limit| places.resize(limit)))
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@
 //! use resilience::bulkhead::{self, Bulkhead, BulkheadLayer};
 //! use resilience::deadline::{self, Deadline, TimeLimit, TimeoutLayer};
 //! use resilience::fallback::{Answer, Fallback, FallbackLayer};
-//! use resilience::limit::{self, Limit, WatchLayer};
+//! use resilience::limit::{self, AdaptiveLimit, ObserveLayer};
 //! use resilience::retry::{self, Backoff, Budget, RetryLayer};
 //! use resilience::Priority;
 //! use tower::{ServiceBuilder, ServiceExt as _};
@@ -96,7 +96,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let bulkhead = Bulkhead::new(bulkhead::BulkheadConfig::default());
 //! let places = bulkhead.clone();
-//! let limit = Limit::new(limit::Config::default(), move |limit| places.resize(limit));
+//! let limit = AdaptiveLimit::new(limit::LimitConfig::default(), move |limit| places.resize(limit));
 //! let breaker = Breaker::new(
 //!     "reservation -> payment",
 //!     breaker::BreakerConfig::new(breaker::BreakerSettings { consecutive_failures: Some(4), ..Default::default() })?,
@@ -121,10 +121,10 @@
 //!         Err(CallError::Late(late)) if late.was_hurried() => breaker::BreakerOutcome::Ignored,
 //!         Err(_) => breaker::BreakerOutcome::Failure,
 //!     }))
-//!     .layer(WatchLayer::new(limit, |result: &Result<u32, CallError>| match result {
-//!         Err(CallError::Late(_)) => limit::Outcome::Lost,
-//!         Err(_) => limit::Outcome::Ignored,
-//!         Ok(_) => limit::Outcome::Answered,
+//!     .layer(ObserveLayer::new(limit, |result: &Result<u32, CallError>| match result {
+//!         Err(CallError::Late(_)) => limit::LimitOutcome::Dropped,
+//!         Err(_) => limit::LimitOutcome::Ignored,
+//!         Ok(_) => limit::LimitOutcome::Success,
 //!     }))
 //!     .layer(TimeoutLayer::new(TimeLimit::new(Duration::from_secs(2))?, deadline_of))
 //!     .service(tower::service_fn(|payment: Payment| async move {

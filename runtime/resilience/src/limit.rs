@@ -18,8 +18,8 @@
 //!
 //! Calls that matter less may only use a part of the limit, so that there is always some headroom for paying ones.
 //!
-//! There is no queue here. Let a [`Limit`] either refuse by itself ([`Limit::acquire`]), or only watch
-//! ([`Limit::watch`]) and tell others what it found, through its observer.
+//! There is no queue here. Let a [`AdaptiveLimit`] either refuse by itself ([`AdaptiveLimit::acquire`]), or only watch
+//! ([`AdaptiveLimit::observe`]) and tell others what it found, through its observer.
 
 mod estimator;
 mod service;
@@ -34,19 +34,19 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 pub use service::{LimitLayer, LimitService};
-pub use watch::{WatchLayer, WatchService};
+pub use watch::{ObserveLayer, ObserveService};
 
 use crate::Priority;
 use crate::setting::{BadSetting, a_time, within};
-use estimator::{Estimator, Ticket};
+use estimator::{Estimator, ObservedCall};
 
 /// The limit of one service. Clones are the same limit.
 #[derive(Clone)]
-pub struct Limit(Arc<Shared>);
+pub struct AdaptiveLimit(Arc<Shared>);
 
 /// What may be set.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct LimitSettings {
     /// The limit to begin with, at first and after a pause.
     pub initial: usize,
     /// The limit is never smaller. Calls that run in such company are what the baseline is measured by, so it must
@@ -61,7 +61,7 @@ pub struct Settings {
     /// But not before so many calls have ended; or as many as the limit, if they take long.
     pub samples: u32,
     /// How long calls may take too long before the baseline is doubted, and how long a pause is.
-    pub remeasure: Duration,
+    pub remeasure_after: Duration,
     /// How many percent of the limit each step of priority leaves to the next: browsing leaves twice as much as
     /// reserving.
     pub headroom: u8,
@@ -69,15 +69,15 @@ pub struct Settings {
 
 /// Settings that were checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Config(Settings);
+pub struct LimitConfig(LimitSettings);
 
 /// What a call says about the load of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LimitOutcome {
     /// It was answered, and the time it took counts.
-    Answered,
+    Success,
     /// It was not, for want of time or capacity.
-    Lost,
+    Dropped,
     /// Nothing: for instance, it failed at once.
     Ignored,
 }
@@ -85,16 +85,16 @@ pub enum Outcome {
 /// The right to make one call. Dropped without an outcome, it says nothing.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once admits nothing"]
-pub struct Permit {
-    limit: Limit,
+pub struct LimitPermit {
+    limit: AdaptiveLimit,
     /// Nothing once the outcome was recorded.
-    ticket: Option<Ticket>,
+    ticket: Option<ObservedCall>,
 }
 
 /// As many calls run as the service takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{running} calls run, and {priority} calls may use {allowance} places at present")]
-pub struct Refused {
+pub struct LimitRejection {
     /// How much the call mattered.
     pub priority: Priority,
     /// How many calls were running.
@@ -107,7 +107,7 @@ pub struct Refused {
 
 /// Where a limit stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Snapshot {
+pub struct LimitSnapshot {
     /// How many calls may run.
     pub limit: usize,
     /// How many do.
@@ -132,11 +132,11 @@ struct Shared {
 
 // === impl Limit ===
 
-impl Limit {
+impl AdaptiveLimit {
     /// A limit that has yet to find out. The observer hears of new limits, on the thread of a call that brought one
     /// about, and holds up that call while it runs. It is told one at a time and the present one last; while it is busy
     /// it may miss some in between. It may use the limit.
-    pub fn new(config: Config, observer: impl Fn(usize) + Send + Sync + 'static) -> Self {
+    pub fn new(config: LimitConfig, observer: impl Fn(usize) + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
             birth: Instant::now(),
             retry_after: config.0.window,
@@ -149,13 +149,13 @@ impl Limit {
     /// Asks for the right to make a call.
     ///
     /// # Errors
-    /// [`Refused`] when as many run as calls of this priority may use.
-    pub fn acquire(&self, priority: Priority) -> Result<Permit, Refused> {
+    /// [`LimitRejection`] when as many run as calls of this priority may use.
+    pub fn acquire(&self, priority: Priority) -> Result<LimitPermit, LimitRejection> {
         let now = self.0.birth.elapsed();
         let admitted = self.learning(|estimator| estimator.admit(priority, now));
         match admitted {
             Ok(ticket) => Ok(self.permit(ticket)),
-            Err((running, allowance)) => Err(Refused {
+            Err((running, allowance)) => Err(LimitRejection {
                 priority,
                 running,
                 allowance,
@@ -165,7 +165,7 @@ impl Limit {
     }
 
     /// Watches a call that somebody else has let in.
-    pub fn watch(&self) -> Permit {
+    pub fn observe(&self) -> LimitPermit {
         let now = self.0.birth.elapsed();
         let ticket = self.learning(|estimator| estimator.enter(now));
         self.permit(ticket)
@@ -177,18 +177,18 @@ impl Limit {
     }
 
     /// Where it stands.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self) -> LimitSnapshot {
         self.0.estimator.lock().snapshot()
     }
 
-    fn permit(&self, ticket: Ticket) -> Permit {
-        Permit {
+    fn permit(&self, ticket: ObservedCall) -> LimitPermit {
+        LimitPermit {
             limit: self.clone(),
             ticket: Some(ticket),
         }
     }
 
-    fn end(&self, ticket: Ticket, outcome: Outcome) {
+    fn end(&self, ticket: ObservedCall, outcome: LimitOutcome) {
         let now = self.0.birth.elapsed();
         self.learning(|estimator| estimator.leave(ticket, outcome, now));
     }
@@ -228,10 +228,10 @@ impl Limit {
     }
 }
 
-impl fmt::Debug for Limit {
+impl fmt::Debug for AdaptiveLimit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_tuple("Limit")
+            .debug_tuple("AdaptiveLimit")
             .field(&self.current())
             .finish()
     }
@@ -239,7 +239,7 @@ impl fmt::Debug for Limit {
 
 // === impl Permit ===
 
-impl Permit {
+impl LimitPermit {
     /// Leaves out time in which the call was not with the service, but waited for somebody who is no part of it.
     pub fn excluding(mut self, elsewhere: Duration) -> Self {
         self.ticket = self.ticket.map(|ticket| ticket.later_by(elsewhere));
@@ -247,24 +247,24 @@ impl Permit {
     }
 
     /// Tells the limit how the call ended.
-    pub fn record(mut self, outcome: Outcome) {
+    pub fn record(mut self, outcome: LimitOutcome) {
         if let Some(ticket) = self.ticket.take() {
             self.limit.end(ticket, outcome);
         }
     }
 }
 
-impl Drop for Permit {
+impl Drop for LimitPermit {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.limit.end(ticket, Outcome::Ignored);
+            self.limit.end(ticket, LimitOutcome::Ignored);
         }
     }
 }
 
 // === impl Settings ===
 
-impl Default for Settings {
+impl Default for LimitSettings {
     fn default() -> Self {
         Self {
             initial: 20,
@@ -273,7 +273,7 @@ impl Default for Settings {
             tolerance: 2.0,
             window: Duration::from_millis(100),
             samples: 20,
-            remeasure: Duration::from_secs(2),
+            remeasure_after: Duration::from_secs(2),
             headroom: 10,
         }
     }
@@ -281,12 +281,12 @@ impl Default for Settings {
 
 // === impl Config ===
 
-impl Config {
+impl LimitConfig {
     /// Checks settings.
     ///
     /// # Errors
     /// When a number is out of bounds, or the three limits are not in order.
-    pub fn new(settings: Settings) -> Result<Self, BadSetting> {
+    pub fn new(settings: LimitSettings) -> Result<Self, BadSetting> {
         within("minimum", settings.minimum, 1..=10_000)?;
         within("maximum", settings.maximum, settings.minimum..=100_000)?;
         within(
@@ -297,13 +297,13 @@ impl Config {
         within("tolerance", settings.tolerance, 1.1..=100.0)?;
         a_time("window", settings.window)?;
         within("samples", settings.samples, 1..=100_000)?;
-        a_time("remeasure", settings.remeasure)?;
+        a_time("remeasure_after", settings.remeasure_after)?;
         within("headroom", settings.headroom, 0..=40)?;
         Ok(Self(settings))
     }
 
     /// What was checked.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &LimitSettings {
         &self.0
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Outcome, Settings, Snapshot};
+use super::{LimitOutcome, LimitSettings, LimitSnapshot};
 use crate::Priority;
 
 /// Time since the estimator was made.
@@ -14,7 +14,7 @@ pub(super) type Time = Duration;
 
 #[derive(Debug)]
 pub(super) struct Estimator {
-    settings: Settings,
+    settings: LimitSettings,
     /// The limit as a fraction, so that small steps add up.
     limit: f64,
     /// What a quiet call takes, in seconds.
@@ -42,7 +42,7 @@ enum Phase {
 
 /// A call under way.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ticket {
+pub(super) struct ObservedCall {
     start: Time,
     is_quiet: bool,
 }
@@ -53,7 +53,7 @@ struct Window {
     start: Time,
     all: Average,
     quiet: Average,
-    lost: u32,
+    dropped: u32,
     most_running: usize,
 }
 
@@ -88,7 +88,7 @@ const PATIENCE: u32 = 10;
 // === impl Estimator ===
 
 impl Estimator {
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: LimitSettings) -> Self {
         Self {
             settings,
             limit: settings.initial as f64,
@@ -104,7 +104,7 @@ impl Estimator {
     }
 
     /// Lets a call in, or tells how many run and how many may.
-    pub fn admit(&mut self, priority: Priority, now: Time) -> Result<Ticket, (usize, usize)> {
+    pub fn admit(&mut self, priority: Priority, now: Time) -> Result<ObservedCall, (usize, usize)> {
         let allowance = self.allowance(priority);
         if self.running < allowance {
             return Ok(self.enter(now));
@@ -114,22 +114,22 @@ impl Estimator {
     }
 
     /// A call begins.
-    pub fn enter(&mut self, now: Time) -> Ticket {
+    pub fn enter(&mut self, now: Time) -> ObservedCall {
         self.admitted += 1;
         self.running += 1;
-        if now >= self.used + self.settings.remeasure {
+        if now >= self.used + self.settings.remeasure_after {
             self.forget(now);
         }
         self.note_use(now);
         self.window.most_running = self.window.most_running.max(self.running);
-        Ticket {
+        ObservedCall {
             start: now,
             is_quiet: self.running <= self.settings.minimum,
         }
     }
 
     /// A call ends.
-    pub fn leave(&mut self, ticket: Ticket, outcome: Outcome, now: Time) {
+    pub fn leave(&mut self, ticket: ObservedCall, outcome: LimitOutcome, now: Time) {
         self.note_use(now);
         self.running -= 1;
         let is_quiet = ticket.is_quiet
@@ -139,7 +139,7 @@ impl Estimator {
                 Phase::Measuring { .. } => ticket.start >= self.window.start,
             };
         self.window
-            .count(Ticket { is_quiet, ..ticket }, outcome, now);
+            .count(ObservedCall { is_quiet, ..ticket }, outcome, now);
         match self.phase {
             Phase::Measuring { resume, until } => self.measure(resume, until, now),
             Phase::Adapting => self.adapt(now),
@@ -154,7 +154,7 @@ impl Estimator {
 
     /// What was found out about a limit that nobody has reached for long is not known any more.
     fn forget(&mut self, now: Time) {
-        let is_fresh = now < self.window.start + self.settings.remeasure;
+        let is_fresh = now < self.window.start + self.settings.remeasure_after;
         let most = match is_fresh {
             true => self.window.most_running,
             false => self.running,
@@ -182,7 +182,7 @@ impl Estimator {
     }
 
     fn adapt(&mut self, now: Time) {
-        let Settings {
+        let LimitSettings {
             window, samples, ..
         } = self.settings;
         let is_over = now >= self.window.start + window && self.window.ended() >= samples;
@@ -214,7 +214,7 @@ impl Estimator {
 
     /// By what the limit is to be multiplied; 1 if nothing speaks against more.
     fn factor(&self, over: &Window) -> f64 {
-        if over.lost > 0 {
+        if over.dropped > 0 {
             let answered = f64::from(over.all.calls) / f64::from(over.ended());
             return answered.clamp(LEAST_FACTOR, LOST_FACTOR);
         }
@@ -243,7 +243,7 @@ impl Estimator {
 
     /// Whether the limit does shed load, by a baseline that is unknown, or was exceeded for long.
     fn is_in_doubt(&self, over: &Window, now: Time) -> bool {
-        let is_old = |since| now >= since + self.settings.remeasure;
+        let is_old = |since| now >= since + self.settings.remeasure_after;
         let is_doubtful = self.baseline.is_none() || self.exceeded.is_some_and(is_old);
         over.most_running >= self.limit() && is_doubtful
     }
@@ -293,8 +293,8 @@ impl Estimator {
         limit.clamp(self.settings.minimum as f64, self.settings.maximum as f64)
     }
 
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
+    pub fn snapshot(&self) -> LimitSnapshot {
+        LimitSnapshot {
             limit: self.limit(),
             running: self.running,
             baseline: self.baseline.map(Duration::from_secs_f64),
@@ -306,7 +306,7 @@ impl Estimator {
 
 // === impl Ticket ===
 
-impl Ticket {
+impl ObservedCall {
     /// As if the call had begun so much later.
     pub fn later_by(self, time: Duration) -> Self {
         Self {
@@ -317,7 +317,7 @@ impl Ticket {
 }
 
 #[cfg(test)]
-impl Ticket {
+impl ObservedCall {
     pub fn start(self) -> Time {
         self.start
     }
@@ -334,11 +334,11 @@ impl Window {
         }
     }
 
-    fn count(&mut self, ticket: Ticket, outcome: Outcome, now: Time) {
+    fn count(&mut self, ticket: ObservedCall, outcome: LimitOutcome, now: Time) {
         match outcome {
-            Outcome::Ignored => {}
-            Outcome::Lost => self.lost += 1,
-            Outcome::Answered => {
+            LimitOutcome::Ignored => {}
+            LimitOutcome::Dropped => self.dropped += 1,
+            LimitOutcome::Success => {
                 let took = now.saturating_sub(ticket.start);
                 self.all.add(took);
                 if ticket.is_quiet {
@@ -349,7 +349,7 @@ impl Window {
     }
 
     fn ended(&self) -> u32 {
-        self.all.calls + self.lost
+        self.all.calls + self.dropped
     }
 }
 

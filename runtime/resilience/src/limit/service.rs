@@ -4,14 +4,14 @@ use std::task::{Context, Poll};
 
 use tower::{Layer, Service, ServiceExt as _};
 
-use super::{Limit, Outcome, Refused};
+use super::{AdaptiveLimit, LimitOutcome, LimitRejection};
 use crate::Priority;
 use crate::guarded::{Answering, Guarded, always_ready};
 
-/// Puts a [`Limit`] before a service.
+/// Puts a [`AdaptiveLimit`] before a service.
 #[derive(Clone, Debug)]
 pub struct LimitLayer<P, C> {
-    limit: Limit,
+    limit: AdaptiveLimit,
     priority_of: P,
     classify: C,
 }
@@ -20,7 +20,7 @@ pub struct LimitLayer<P, C> {
 #[derive(Clone, Debug)]
 pub struct LimitService<S, P, C> {
     inner: S,
-    limit: Limit,
+    limit: AdaptiveLimit,
     priority_of: P,
     classify: C,
 }
@@ -28,10 +28,10 @@ pub struct LimitService<S, P, C> {
 impl<P, C> LimitLayer<P, C> {
     /// Guards with this limit; `priority_of` says how much a request matters, `classify` what a result says about
     /// the load.
-    pub fn new<Request, T, E>(limit: Limit, priority_of: P, classify: C) -> Self
+    pub fn new<Request, T, E>(limit: AdaptiveLimit, priority_of: P, classify: C) -> Self
     where
         P: Fn(&Request) -> Priority,
-        C: Fn(&Result<T, E>) -> Outcome,
+        C: Fn(&Result<T, E>) -> LimitOutcome,
     {
         Self {
             limit,
@@ -61,9 +61,9 @@ impl<S, P: Clone, C: Clone> Layer<S> for LimitLayer<P, C> {
 
 impl<S, P, C, Request> Service<Request> for LimitService<S, P, C>
 where
-    S: Guarded<Request, Error: From<Refused>>,
+    S: Guarded<Request, Error: From<LimitRejection>>,
     P: Fn(&Request) -> Priority,
-    C: Fn(&Result<S::Response, S::Error>) -> Outcome + Clone + Send + 'static,
+    C: Fn(&Result<S::Response, S::Error>) -> LimitOutcome + Clone + Send + 'static,
     Request: Send + 'static,
 {
     type Response = S::Response;

@@ -10,32 +10,32 @@ use tower::{Layer as _, ServiceExt as _};
 
 const WINDOW: Duration = Duration::from_millis(100);
 
-fn settings(initial: usize) -> Settings {
-    Settings {
+fn settings(initial: usize) -> LimitSettings {
+    LimitSettings {
         initial,
         samples: 4,
-        ..Settings::default()
+        ..LimitSettings::default()
     }
 }
 
 /// A limit and every value it announced.
-fn observed(settings: Settings) -> (Limit, Arc<Mutex<Vec<usize>>>) {
+fn observed(settings: LimitSettings) -> (AdaptiveLimit, Arc<Mutex<Vec<usize>>>) {
     let announced = Arc::new(Mutex::new(Vec::new()));
     let heard = announced.clone();
-    let config = Config::new(settings).unwrap();
+    let config = LimitConfig::new(settings).unwrap();
     (
-        Limit::new(config, move |limit| heard.lock().push(limit)),
+        AdaptiveLimit::new(config, move |limit| heard.lock().push(limit)),
         announced,
     )
 }
 
-fn limit(settings: Settings) -> Limit {
+fn limit(settings: LimitSettings) -> AdaptiveLimit {
     observed(settings).0
 }
 
 /// So many calls at once, all of which take this long and end like this.
-async fn together(limit: &Limit, calls: usize, takes: Duration, outcome: Outcome) {
-    let permits: Vec<_> = (0..calls).map(|_| limit.watch()).collect();
+async fn together(limit: &AdaptiveLimit, calls: usize, takes: Duration, outcome: LimitOutcome) {
+    let permits: Vec<_> = (0..calls).map(|_| limit.observe()).collect();
     advance(takes).await;
     permits
         .into_iter()
@@ -49,7 +49,7 @@ async fn what_exceeds_the_limit_is_refused_at_once() {
     let refused = limit.acquire(Paying).unwrap_err();
     assert_eq!(
         refused,
-        Refused {
+        LimitRejection {
             priority: Paying,
             running: 3,
             allowance: 3,
@@ -75,7 +75,7 @@ async fn there_is_headroom_for_what_matters_more() {
 
 #[tokio::test(start_paused = true)]
 async fn even_the_least_gets_one_of_the_fewest_places() {
-    let limit = limit(Settings {
+    let limit = limit(LimitSettings {
         minimum: 1,
         ..settings(1)
     });
@@ -85,14 +85,14 @@ async fn even_the_least_gets_one_of_the_fewest_places() {
 #[tokio::test(start_paused = true)]
 async fn it_grows_while_calls_take_no_longer_than_alone_and_are_many() {
     let (limit, announced) = observed(settings(16));
-    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
-    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
+    together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
+    together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
     assert_eq!(limit.snapshot().baseline, Some(WINDOW / 2));
     assert_eq!(limit.current(), 16, "nobody needed more");
-    together(&limit, 16, WINDOW, Outcome::Answered).await;
+    together(&limit, 16, WINDOW, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 17, "they take as long as they may");
-    together(&limit, 17, WINDOW / 2, Outcome::Answered).await;
-    together(&limit, 17, WINDOW / 2, Outcome::Answered).await;
+    together(&limit, 17, WINDOW / 2, LimitOutcome::Success).await;
+    together(&limit, 17, WINDOW / 2, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 34, "they hardly wait for each other");
     assert_eq!(*announced.lock(), [17, 34]);
 }
@@ -104,7 +104,7 @@ async fn the_last_to_be_announced_is_the_present_one_however_long_an_observer_ta
     let (go, may_go) = std::sync::mpsc::channel();
     let heard = announced.clone();
     let first = Mutex::new(Some((arrived, may_go)));
-    let limit = Limit::new(Config::new(settings(16)).unwrap(), move |limit| {
+    let limit = AdaptiveLimit::new(LimitConfig::new(settings(16)).unwrap(), move |limit| {
         let first = first.lock().take();
         if let Some((arrived, may_go)) = first {
             arrived.send(()).unwrap();
@@ -112,20 +112,20 @@ async fn the_last_to_be_announced_is_the_present_one_however_long_an_observer_ta
         }
         heard.lock().push(limit);
     });
-    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
-    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
-    let permits: Vec<_> = (0..16).map(|_| limit.watch()).collect();
+    together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
+    together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
+    let permits: Vec<_> = (0..16).map(|_| limit.observe()).collect();
     advance(WINDOW).await;
     let clock = tokio::runtime::Handle::current();
     let slow = std::thread::spawn(move || {
         let _clock = clock.enter();
-        let ends = |permit: Permit| permit.record(Outcome::Answered);
+        let ends = |permit: LimitPermit| permit.record(LimitOutcome::Success);
         permits.into_iter().for_each(ends);
     });
     has_arrived.recv().unwrap();
     assert_eq!(limit.current(), 17);
-    together(&limit, 17, WINDOW / 2, Outcome::Answered).await;
-    together(&limit, 17, WINDOW / 2, Outcome::Answered).await;
+    together(&limit, 17, WINDOW / 2, LimitOutcome::Success).await;
+    together(&limit, 17, WINDOW / 2, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 34);
     go.send(()).unwrap();
     slow.join().unwrap();
@@ -136,10 +136,10 @@ async fn the_last_to_be_announced_is_the_present_one_however_long_an_observer_ta
 async fn where_few_calls_run_it_takes_more_than_one_window_to_let_in_another() {
     let limit = limit(settings(4));
     for _ in 0..4 {
-        together(&limit, 1, WINDOW / 2, Outcome::Answered).await;
+        together(&limit, 1, WINDOW / 2, LimitOutcome::Success).await;
     }
     for expected in [4, 5, 5, 6] {
-        together(&limit, limit.current(), WINDOW, Outcome::Answered).await;
+        together(&limit, limit.current(), WINDOW, LimitOutcome::Success).await;
         assert_eq!(limit.current(), expected);
     }
 }
@@ -147,11 +147,11 @@ async fn where_few_calls_run_it_takes_more_than_one_window_to_let_in_another() {
 #[tokio::test(start_paused = true)]
 async fn it_shrinks_when_calls_take_too_long() {
     let limit = limit(settings(16));
-    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
-    together(&limit, 2, WINDOW / 2, Outcome::Answered).await;
-    together(&limit, 15, WINDOW * 5 / 4, Outcome::Answered).await;
+    together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
+    together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
+    together(&limit, 15, WINDOW * 5 / 4, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 12, "they may take 100 ms and took 125 ms");
-    together(&limit, 11, WINDOW * 50, Outcome::Answered).await;
+    together(&limit, 11, WINDOW * 50, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 6, "never by more than half at once");
 }
 
@@ -159,37 +159,37 @@ async fn it_shrinks_when_calls_take_too_long() {
 async fn lost_calls_shrink_it_by_their_share_down_to_the_minimum() {
     let limit = limit(settings(40));
     for _ in 0..2 {
-        together(&limit, 2, WINDOW, Outcome::Answered).await;
+        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
     }
-    together(&limit, 12, WINDOW, Outcome::Ignored).await;
+    together(&limit, 12, WINDOW, LimitOutcome::Ignored).await;
     assert_eq!(limit.current(), 40, "what tells nothing changes nothing");
-    let mut permits = [(); 4].map(|()| limit.watch()).into_iter();
+    let mut permits = [(); 4].map(|()| limit.observe()).into_iter();
     advance(WINDOW).await;
     permits
         .by_ref()
         .take(3)
-        .for_each(|permit| permit.record(Outcome::Answered));
-    permits.for_each(|permit| permit.record(Outcome::Lost));
+        .for_each(|permit| permit.record(LimitOutcome::Success));
+    permits.for_each(|permit| permit.record(LimitOutcome::Dropped));
     assert_eq!(limit.current(), 30);
     for _ in 0..20 {
-        together(&limit, 4, WINDOW, Outcome::Lost).await;
+        together(&limit, 4, WINDOW, LimitOutcome::Dropped).await;
     }
     assert_eq!(limit.current(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_lost_call_among_many_still_costs_a_tenth() {
-    let limit = limit(Settings {
+    let limit = limit(LimitSettings {
         samples: 100,
         ..settings(200)
     });
-    let permits = [(); 30].map(|()| [limit.watch(), limit.watch(), limit.watch(), limit.watch()]);
+    let permits = [(); 30].map(|()| [limit.observe(), limit.observe(), limit.observe(), limit.observe()]);
     advance(WINDOW).await;
     for (number, permit) in permits.into_iter().flatten().enumerate() {
         permit.record(if number == 0 {
-            Outcome::Lost
+            LimitOutcome::Dropped
         } else {
-            Outcome::Answered
+            LimitOutcome::Success
         });
     }
     assert_eq!(limit.current(), 180);
@@ -198,10 +198,10 @@ async fn one_lost_call_among_many_still_costs_a_tenth() {
 #[tokio::test(start_paused = true)]
 async fn a_baseline_that_is_unknown_is_measured_when_the_limit_is_reached() {
     let (limit, announced) = observed(settings(10));
-    together(&limit, 10, WINDOW * 5, Outcome::Answered).await;
+    together(&limit, 10, WINDOW * 5, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 2, "pinned");
     for _ in 0..2 {
-        together(&limit, 2, WINDOW, Outcome::Answered).await;
+        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
     }
     assert_eq!(
         (limit.current(), limit.snapshot().baseline),
@@ -214,14 +214,14 @@ async fn a_baseline_that_is_unknown_is_measured_when_the_limit_is_reached() {
 async fn a_baseline_is_doubted_when_it_was_exceeded_for_long_at_the_limit() {
     let limit = limit(settings(16));
     for _ in 0..2 {
-        together(&limit, 2, WINDOW, Outcome::Answered).await;
+        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
     }
-    together(&limit, 16, WINDOW * 4, Outcome::Answered).await;
+    together(&limit, 16, WINDOW * 4, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 8, "it may pass");
-    together(&limit, 8, settings(16).remeasure, Outcome::Answered).await;
+    together(&limit, 8, settings(16).remeasure_after, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 2, "pinned");
     for _ in 0..2 {
-        together(&limit, 2, WINDOW * 4, Outcome::Answered).await;
+        together(&limit, 2, WINDOW * 4, LimitOutcome::Success).await;
     }
     assert_eq!(
         (limit.current(), limit.snapshot().baseline),
@@ -233,20 +233,20 @@ async fn a_baseline_is_doubted_when_it_was_exceeded_for_long_at_the_limit() {
 async fn a_service_that_became_faster_is_believed_even_under_load() {
     let limit = limit(settings(16));
     for _ in 0..2 {
-        together(&limit, 2, WINDOW, Outcome::Answered).await;
+        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
     }
-    let loaded = [(); 14].map(|()| limit.watch());
-    let faster = [(); 4].map(|()| limit.watch());
+    let loaded = [(); 14].map(|()| limit.observe());
+    let faster = [(); 4].map(|()| limit.observe());
     advance(WINDOW / 2).await;
     faster
         .into_iter()
         .take(3)
-        .for_each(|permit| permit.record(Outcome::Answered));
+        .for_each(|permit| permit.record(LimitOutcome::Success));
     advance(WINDOW / 2).await;
     loaded
         .into_iter()
         .skip(13)
-        .for_each(|permit| permit.record(Outcome::Answered));
+        .for_each(|permit| permit.record(LimitOutcome::Success));
     // Three calls of 50 ms and one of 100 ms draw it a fifth of the way to their average.
     let baseline = limit.snapshot().baseline.unwrap_or_default();
     assert_eq!(baseline.as_micros(), 92_500);
@@ -256,9 +256,9 @@ async fn a_service_that_became_faster_is_believed_even_under_load() {
 async fn long_calls_that_are_few_are_not_the_limits_fault() {
     let limit = limit(settings(40));
     for _ in 0..2 {
-        together(&limit, 2, WINDOW, Outcome::Answered).await;
+        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
     }
-    together(&limit, 10, WINDOW * 9, Outcome::Answered).await;
+    together(&limit, 10, WINDOW * 9, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 40);
 }
 
@@ -266,17 +266,17 @@ async fn long_calls_that_are_few_are_not_the_limits_fault() {
 async fn after_a_pause_it_is_as_in_the_beginning() {
     let limit = limit(settings(16));
     for _ in 0..2 {
-        together(&limit, 2, WINDOW, Outcome::Answered).await;
+        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
     }
     let start_again = async || {
-        advance(settings(16).remeasure).await;
-        drop(limit.watch());
+        advance(settings(16).remeasure_after).await;
+        drop(limit.observe());
         limit.current()
     };
-    together(&limit, 16, WINDOW, Outcome::Answered).await;
+    together(&limit, 16, WINDOW, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 32);
     assert_eq!(start_again().await, 16);
-    together(&limit, 16, WINDOW, Outcome::Lost).await;
+    together(&limit, 16, WINDOW, LimitOutcome::Dropped).await;
     assert!(limit.current() < 16);
     assert_eq!(start_again().await, 16);
 }
@@ -285,33 +285,33 @@ async fn after_a_pause_it_is_as_in_the_beginning() {
 async fn a_limit_that_nobody_needs_shrinks_to_what_is_used() {
     let limit = limit(settings(16));
     for _ in 0..2 {
-        together(&limit, 2, WINDOW, Outcome::Answered).await;
+        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
     }
     for calls in [16, 30, 60] {
-        together(&limit, calls, WINDOW, Outcome::Answered).await;
+        together(&limit, calls, WINDOW, LimitOutcome::Success).await;
     }
     assert_eq!(limit.current(), 128);
     for _ in 0..30 {
-        together(&limit, 20, WINDOW, Outcome::Answered).await;
+        together(&limit, 20, WINDOW, LimitOutcome::Success).await;
     }
     assert_eq!(limit.current(), 64, "a good part of it is in use");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_gateway_is_found_to_take_more_though_few_calls_end() {
-    let limit = limit(Settings {
+    let limit = limit(LimitSettings {
         samples: 20,
         ..settings(8)
     });
     for _ in 0..20 {
-        together(&limit, 2, WINDOW / 10, Outcome::Answered).await;
+        together(&limit, 2, WINDOW / 10, LimitOutcome::Success).await;
     }
     for more in [16, 32, 64] {
-        let permits: Vec<_> = (0..limit.current()).map(|_| limit.watch()).collect();
+        let permits: Vec<_> = (0..limit.current()).map(|_| limit.observe()).collect();
         advance(WINDOW * 10).await;
         for permit in permits {
             let home = permit.excluding(WINDOW * 99 / 10);
-            home.record(Outcome::Answered);
+            home.record(LimitOutcome::Success);
         }
         assert_eq!(limit.current(), more);
     }
@@ -320,15 +320,15 @@ async fn a_slow_gateway_is_found_to_take_more_though_few_calls_end() {
 #[tokio::test(start_paused = true)]
 async fn a_measurement_without_calls_is_given_up() {
     let limit = limit(settings(10));
-    together(&limit, 10, WINDOW * 5, Outcome::Answered).await;
-    together(&limit, 1, WINDOW * 10, Outcome::Answered).await;
+    together(&limit, 10, WINDOW * 5, LimitOutcome::Success).await;
+    together(&limit, 1, WINDOW * 10, LimitOutcome::Success).await;
     assert_eq!((limit.current(), limit.snapshot().baseline), (10, None));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_says_nothing() {
     let limit = limit(settings(10));
-    drop([(); 10].map(|()| limit.watch()));
+    drop([(); 10].map(|()| limit.observe()));
     assert_eq!(
         (limit.snapshot().running, limit.snapshot().admitted),
         (0, 10)
@@ -339,10 +339,10 @@ async fn a_call_that_is_dropped_says_nothing() {
 async fn a_service_behind_a_limit_refuses_what_it_could_not_take() {
     let service = tower::service_fn(|_: Priority| async {
         sleep(WINDOW).await;
-        Ok::<_, Refused>(())
+        Ok::<_, LimitRejection>(())
     });
     let limit = limit(settings(2));
-    let classify = |_: &Result<(), Refused>| Outcome::Answered;
+    let classify = |_: &Result<(), LimitRejection>| LimitOutcome::Success;
     let service =
         LimitLayer::new(limit.clone(), |priority: &Priority| *priority, classify).layer(service);
     let calls =
@@ -357,36 +357,36 @@ async fn a_service_behind_a_limit_refuses_what_it_could_not_take() {
 
 #[test]
 fn limits_out_of_order_are_refused() {
-    let good = Settings::default();
-    assert_eq!(Config::new(good), Ok(Config::default()));
+    let good = LimitSettings::default();
+    assert_eq!(LimitConfig::new(good), Ok(LimitConfig::default()));
     for (name, bad) in [
-        ("minimum", Settings { minimum: 0, ..good }),
-        ("maximum", Settings { maximum: 1, ..good }),
-        ("initial", Settings { initial: 1, ..good }),
+        ("minimum", LimitSettings { minimum: 0, ..good }),
+        ("maximum", LimitSettings { maximum: 1, ..good }),
+        ("initial", LimitSettings { initial: 1, ..good }),
         (
             "tolerance",
-            Settings {
+            LimitSettings {
                 tolerance: 1.0,
                 ..good
             },
         ),
         (
             "window",
-            Settings {
+            LimitSettings {
                 window: Duration::ZERO,
                 ..good
             },
         ),
-        ("samples", Settings { samples: 0, ..good }),
+        ("samples", LimitSettings { samples: 0, ..good }),
         (
             "headroom",
-            Settings {
+            LimitSettings {
                 headroom: 50,
                 ..good
             },
         ),
     ] {
-        assert_eq!(Config::new(bad).unwrap_err().setting, name);
+        assert_eq!(LimitConfig::new(bad).unwrap_err().setting, name);
     }
 }
 
@@ -396,14 +396,14 @@ async fn time_spent_elsewhere_is_no_load() {
     let after_a_slow_gateway = async |elsewhere: Duration| {
         let limit = limit(settings(8));
         for _ in 0..20 {
-            together(&limit, 2, ten, Outcome::Answered).await;
+            together(&limit, 2, ten, LimitOutcome::Success).await;
         }
         let before = limit.current();
         for _ in 0..3 {
-            let permits: Vec<_> = (0..8).map(|_| limit.watch()).collect();
+            let permits: Vec<_> = (0..8).map(|_| limit.observe()).collect();
             advance(50 * ten).await;
             for permit in permits {
-                permit.excluding(elsewhere).record(Outcome::Answered);
+                permit.excluding(elsewhere).record(LimitOutcome::Success);
             }
         }
         (before, limit.current())

@@ -4,39 +4,39 @@ use std::task::{Context, Poll};
 
 use tower::{Layer, Service, ServiceExt as _};
 
-use super::{Limit, Outcome};
+use super::{AdaptiveLimit, LimitOutcome};
 use crate::guarded::{Answering, Guarded, always_ready};
 
-/// Has a [`Limit`] watch a service.
+/// Has a [`AdaptiveLimit`] watch a service.
 #[derive(Clone, Debug)]
-pub struct WatchLayer<C> {
-    limit: Limit,
+pub struct ObserveLayer<C> {
+    limit: AdaptiveLimit,
     classify: C,
 }
 
 /// A service that a limit learns from.
 #[derive(Clone, Debug)]
-pub struct WatchService<S, C> {
+pub struct ObserveService<S, C> {
     inner: S,
-    limit: Limit,
+    limit: AdaptiveLimit,
     classify: C,
 }
 
-impl<C> WatchLayer<C> {
+impl<C> ObserveLayer<C> {
     /// Has this limit watch; `classify` says what a result says about the load.
-    pub fn new<T, E>(limit: Limit, classify: C) -> Self
+    pub fn new<T, E>(limit: AdaptiveLimit, classify: C) -> Self
     where
-        C: Fn(&Result<T, E>) -> Outcome,
+        C: Fn(&Result<T, E>) -> LimitOutcome,
     {
         Self { limit, classify }
     }
 }
 
-impl<S, C: Clone> Layer<S> for WatchLayer<C> {
-    type Service = WatchService<S, C>;
+impl<S, C: Clone> Layer<S> for ObserveLayer<C> {
+    type Service = ObserveService<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WatchService {
+        ObserveService {
             inner,
             limit: self.limit.clone(),
             classify: self.classify.clone(),
@@ -44,10 +44,10 @@ impl<S, C: Clone> Layer<S> for WatchLayer<C> {
     }
 }
 
-impl<S, C, Request> Service<Request> for WatchService<S, C>
+impl<S, C, Request> Service<Request> for ObserveService<S, C>
 where
     S: Guarded<Request>,
-    C: Fn(&Result<S::Response, S::Error>) -> Outcome + Clone + Send + 'static,
+    C: Fn(&Result<S::Response, S::Error>) -> LimitOutcome + Clone + Send + 'static,
     Request: Send + 'static,
 {
     type Response = S::Response;
@@ -65,7 +65,7 @@ where
             classify,
         } = self.clone();
         Box::pin(async move {
-            let permit = limit.watch();
+            let permit = limit.observe();
             let result = inner.oneshot(request).await;
             permit.record(classify(&result));
             result

@@ -44,12 +44,12 @@ impl Seen {
     }
 }
 
-fn play(settings: Settings, scene: &Scene) -> (Seen, Estimator) {
+fn play(settings: LimitSettings, scene: &Scene) -> (Seen, Estimator) {
     let mut luck = fastrand::Rng::with_seed(7);
     let mut estimator = Estimator::new(settings);
     let mut events = BinaryHeap::from([Reverse((0_u64, Event::Arrival))]);
     let mut queue = VecDeque::new();
-    let mut processors = vec![None::<Ticket>; scene.processors];
+    let mut processors = vec![None::<ObservedCall>; scene.processors];
     let mut seen = Seen {
         seconds: scene.seconds / 2.0,
         ..Seen::default()
@@ -73,7 +73,7 @@ fn play(settings: Settings, scene: &Scene) -> (Seen, Estimator) {
             }
             Event::Done(processor) => {
                 if let Some(ticket) = processors[processor].take() {
-                    estimator.leave(ticket, Outcome::Answered, now);
+                    estimator.leave(ticket, LimitOutcome::Success, now);
                     if counts {
                         seen.answered += 1;
                         seen.took
@@ -105,7 +105,7 @@ fn ten_times_overload_keeps_the_peak_and_short_calls() {
         rate: 20_000.0,
         seconds: 20.0,
     };
-    let (seen, estimator) = play(Settings::default(), &scene);
+    let (seen, estimator) = play(LimitSettings::default(), &scene);
     let (rate, p99) = (seen.rate(), seen.percentile(99));
     assert!(
         rate > 0.95 * 2000.0,
@@ -125,7 +125,7 @@ fn a_service_with_room_to_spare_is_found_to_have_it() {
         rate: 5_000.0,
         seconds: 20.0,
     };
-    let (seen, estimator) = play(Settings::default(), &scene);
+    let (seen, estimator) = play(LimitSettings::default(), &scene);
     assert_eq!(seen.refused, 0, "{estimator:?}");
     assert!(estimator.limit() >= 100, "{estimator:?}");
 }
@@ -145,7 +145,7 @@ fn a_service_that_became_slower_gets_its_full_load_again() {
         rate: 5_000.0,
         seconds: 60.0,
     };
-    let (seen, estimator) = play(Settings::default(), &scene);
+    let (seen, estimator) = play(LimitSettings::default(), &scene);
     assert!(
         seen.rate() > 0.9 * 1000.0,
         "{} of 1000 calls a second, {estimator:?}",
@@ -165,6 +165,6 @@ fn light_load_is_never_refused() {
         rate: 600.0,
         seconds: 60.0,
     };
-    let (seen, estimator) = play(Settings::default(), &scene);
+    let (seen, estimator) = play(LimitSettings::default(), &scene);
     assert_eq!(seen.refused, 0, "{estimator:?}");
 }
