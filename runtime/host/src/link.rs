@@ -31,7 +31,7 @@ use resilience::Priority;
 use resilience::breaker::{Breaker, BreakerState};
 use resilience::bulkhead;
 use resilience::deadline::Deadline;
-use resilience::retry::{Backoff, Budget};
+use resilience::retry::{Backoff, RetryBudget};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use crate::body::{Held, Paced};
@@ -60,7 +60,7 @@ pub struct Link {
     /// Its own places, if it does not share those of its component.
     door: Option<Door>,
     breaker: Option<Breaker>,
-    retry: Option<(Backoff, Budget)>,
+    retry: Option<(Backoff, RetryBudget)>,
     substitute: Substitute,
     /// Made when it is shown or used for the first time: what never takes over is no number to look at.
     meters: OnceLock<Meters>,

@@ -34,7 +34,7 @@
 //! use resilience::deadline::{self, Deadline, TimeLimit, TimeoutLayer};
 //! use resilience::fallback::{Answer, Fallback, FallbackLayer};
 //! use resilience::limit::{self, AdaptiveLimit, ObserveLayer};
-//! use resilience::retry::{self, Backoff, Budget, RetryLayer};
+//! use resilience::retry::{self, Backoff, RetryBudget, RetryLayer};
 //! use resilience::Priority;
 //! use tower::{ServiceBuilder, ServiceExt as _};
 //!
@@ -59,7 +59,7 @@
 //! /// A payment carries a key, so that sending it twice charges once.
 //! struct Keyed;
 //!
-//! impl retry::Policy<Payment, u32, CallError> for Keyed {
+//! impl retry::RetryPolicy<Payment, u32, CallError> for Keyed {
 //!     fn copy(&self, payment: &Payment) -> Option<Payment> {
 //!         Some(payment.clone())
 //!     }
@@ -113,7 +113,7 @@
 //!     .layer(RetryLayer::new(
 //!         Keyed,
 //!         Backoff::new(Duration::from_millis(50), Duration::from_secs(1), 1)?,
-//!         Budget::new(Default::default())?,
+//!         RetryBudget::new(Default::default())?,
 //!     ))
 //!     .layer(BreakerLayer::new(breaker, |result: &Result<u32, CallError>| match result {
 //!         Ok(_) => breaker::BreakerOutcome::Success,

@@ -1,10 +1,10 @@
 //! Retries: a second chance for calls that can be made twice, without making bad times worse.
 //!
-//! Three things keep a retry from harm. The caller's [`Policy`] gives a copy of the request only if it is safe to
+//! Three things keep a retry from harm. The caller's [`RetryPolicy`] gives a copy of the request only if it is safe to
 //! send it twice. The pause before each further attempt is drawn evenly between nothing and an exponentially growing
 //! limit ("full jitter": M. Brooker, *Exponential Backoff and Jitter*,
 //! <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), so that those who failed together do
-//! not come back together. And a [`Budget`] shared by all calls of a link lets only a share of them be retries, so
+//! not come back together. And a [`RetryBudget`] shared by all calls of a link lets only a share of them be retries, so
 //! that a service in trouble gets a little more load and not a multiple
 //! (Finagle, *Retry Budgets*, <https://finagle.github.io/blog/2016/02/08/retry-budgets>).
 //!
@@ -15,8 +15,8 @@ mod budget;
 mod service;
 
 pub use backoff::Backoff;
-pub use budget::{Budget, Settings as BudgetSettings};
-pub use service::{Policy, RetryLayer, RetryService};
+pub use budget::{RetryBudget, RetryBudgetSettings};
+pub use service::{RetryPolicy, RetryLayer, RetryService};
 
 #[cfg(test)]
 mod tests;

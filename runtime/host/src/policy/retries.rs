@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use resilience::retry::{Backoff, Budget, BudgetSettings};
+use resilience::retry::{Backoff, RetryBudget, RetryBudgetSettings};
 
 use super::value::{count, duration, set};
 use crate::manifest::ConfigError;
@@ -17,7 +17,7 @@ pub struct Retry {
     attempts: u32,
     pause: Duration,
     longest_pause: Duration,
-    budget: BudgetSettings,
+    budget: RetryBudgetSettings,
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -30,16 +30,16 @@ impl Default for Retry {
             attempts: 1,
             pause: 25 * MILLISECOND,
             longest_pause: 250 * MILLISECOND,
-            budget: BudgetSettings::default(),
+            budget: RetryBudgetSettings::default(),
         }
     }
 }
 
 impl Retry {
     /// What makes it work; nothing if a number is out of bounds, which [`read`] has made sure it is not.
-    pub fn build(&self) -> Option<(Backoff, Budget)> {
+    pub fn build(&self) -> Option<(Backoff, RetryBudget)> {
         let backoff = Backoff::new(self.pause, self.longest_pause, self.attempts).ok()?;
-        Some((backoff, Budget::new(self.budget).ok()?))
+        Some((backoff, RetryBudget::new(self.budget).ok()?))
     }
 }
 

@@ -15,22 +15,22 @@ use crate::setting::{BadSetting, within};
 
 /// The retries that the calls of one link may share. Clones are the same budget.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Shared>);
+pub struct RetryBudget(Arc<Shared>);
 
 /// What may be set. The defaults are Finagle's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct RetryBudgetSettings {
     /// How many percent of the calls may be retries.
     pub percent: u32,
     /// Retries per second that are always allowed.
     pub minimum_per_second: u32,
     /// How long a deposit lasts, on average.
-    pub memory: Duration,
+    pub ttl: Duration,
 }
 
 #[derive(Debug)]
 struct Shared {
-    settings: Settings,
+    settings: RetryBudgetSettings,
     account: Mutex<Account>,
 }
 
@@ -49,12 +49,12 @@ const ONE_RETRY: f64 = 100.0;
 
 // === impl Budget ===
 
-impl Budget {
+impl RetryBudget {
     /// A budget that holds what the minimum has saved up.
     ///
     /// # Errors
     /// When a number is out of bounds.
-    pub fn new(settings: Settings) -> Result<Self, BadSetting> {
+    pub fn new(settings: RetryBudgetSettings) -> Result<Self, BadSetting> {
         within("budget.percent", settings.percent, 0..=1000)?;
         within(
             "budget.minimum_per_second",
@@ -62,7 +62,7 @@ impl Budget {
             0..=10_000,
         )?;
         let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
-        within("budget.memory", settings.memory, second..=minute)?;
+        within("budget.ttl", settings.ttl, second..=minute)?;
         let balance = settings.saved_up();
         let account = Account {
             balance,
@@ -112,19 +112,19 @@ impl Budget {
 
 // === impl Settings ===
 
-impl Settings {
+impl RetryBudgetSettings {
     /// What the minimum amounts to in the long run, with nothing withdrawn.
     fn saved_up(&self) -> f64 {
-        f64::from(self.minimum_per_second) * self.memory.as_secs_f64() * ONE_RETRY
+        f64::from(self.minimum_per_second) * self.ttl.as_secs_f64() * ONE_RETRY
     }
 }
 
-impl Default for Settings {
+impl Default for RetryBudgetSettings {
     fn default() -> Self {
         Self {
             percent: 20,
             minimum_per_second: 10,
-            memory: Duration::from_secs(10),
+            ttl: Duration::from_secs(10),
         }
     }
 }
@@ -133,10 +133,10 @@ impl Default for Settings {
 
 impl Account {
     /// The balance moves towards what the minimum would save up; whatever is above or below that fades.
-    fn update(&mut self, settings: &Settings) {
+    fn update(&mut self, settings: &RetryBudgetSettings) {
         let now = Instant::now();
         let passed = now.saturating_duration_since(self.updated).as_secs_f64();
-        let kept = (-passed / settings.memory.as_secs_f64()).exp();
+        let kept = (-passed / settings.ttl.as_secs_f64()).exp();
         let saved_up = settings.saved_up();
         self.balance = saved_up + (self.balance - saved_up) * kept;
         self.updated = now;
@@ -150,16 +150,16 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn budget(percent: u32, minimum_per_second: u32) -> Budget {
-        Budget::new(Settings {
+    fn budget(percent: u32, minimum_per_second: u32) -> RetryBudget {
+        RetryBudget::new(RetryBudgetSettings {
             percent,
             minimum_per_second,
-            memory: 10 * SECOND,
+            ttl: 10 * SECOND,
         })
         .unwrap()
     }
 
-    fn withdraw_all(budget: &Budget) -> usize {
+    fn withdraw_all(budget: &RetryBudget) -> usize {
         std::iter::from_fn(|| budget.withdraw().then_some(())).count()
     }
 
@@ -208,31 +208,31 @@ mod tests {
 
     #[test]
     fn a_budget_out_of_bounds_is_refused() {
-        let good = Settings::default();
+        let good = RetryBudgetSettings::default();
         for (name, bad) in [
             (
                 "budget.percent",
-                Settings {
+                RetryBudgetSettings {
                     percent: 1001,
                     ..good
                 },
             ),
             (
                 "budget.minimum_per_second",
-                Settings {
+                RetryBudgetSettings {
                     minimum_per_second: 10_001,
                     ..good
                 },
             ),
             (
-                "budget.memory",
-                Settings {
-                    memory: Duration::ZERO,
+                "budget.ttl",
+                RetryBudgetSettings {
+                    ttl: Duration::ZERO,
                     ..good
                 },
             ),
         ] {
-            assert_eq!(Budget::new(bad).unwrap_err().setting, name);
+            assert_eq!(RetryBudget::new(bad).unwrap_err().setting, name);
         }
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tower::{Layer, Service, ServiceExt as _};
 
-use super::{Backoff, Budget};
+use super::{Backoff, RetryBudget};
 use crate::guarded::{Answering, Guarded, always_ready};
 
 /// What only the caller knows about retrying a call.
-pub trait Policy<Request, Response, Error>: Send + Sync + 'static {
+pub trait RetryPolicy<Request, Response, Error>: Send + Sync + 'static {
     /// A copy to send again, or nothing if the request must not be sent twice: because it changes something and
     /// carries no key by which that would be noticed, or because it cannot be copied.
     fn copy(&self, request: &Request) -> Option<Request>;
@@ -29,7 +29,7 @@ pub trait Policy<Request, Response, Error>: Send + Sync + 'static {
 pub struct RetryLayer<P> {
     policy: Arc<P>,
     backoff: Backoff,
-    budget: Budget,
+    budget: RetryBudget,
 }
 
 /// A service that tries again.
@@ -38,12 +38,12 @@ pub struct RetryService<S, P> {
     inner: S,
     policy: Arc<P>,
     backoff: Backoff,
-    budget: Budget,
+    budget: RetryBudget,
 }
 
 impl<P> RetryLayer<P> {
     /// Retries what the policy allows, with pauses by the backoff, as long as the budget lasts.
-    pub fn new(policy: P, backoff: Backoff, budget: Budget) -> Self {
+    pub fn new(policy: P, backoff: Backoff, budget: RetryBudget) -> Self {
         Self {
             policy: Arc::new(policy),
             backoff,
@@ -71,7 +71,7 @@ impl<S, P> RetryService<S, P> {
     async fn call_until_done<Request>(self, request: Request) -> Result<S::Response, S::Error>
     where
         S: Guarded<Request>,
-        P: Policy<Request, S::Response, S::Error>,
+        P: RetryPolicy<Request, S::Response, S::Error>,
     {
         self.budget.deposit();
         let mut copy = self.policy.copy(&request);
@@ -96,7 +96,7 @@ impl<S, P> RetryService<S, P> {
     ) -> Option<(Request, Duration)>
     where
         S: Guarded<Request>,
-        P: Policy<Request, S::Response, S::Error>,
+        P: RetryPolicy<Request, S::Response, S::Error>,
     {
         let request = copy.filter(|_| self.policy.is_worth_another(result))?;
         let pause = self.backoff.pause(attempt, fastrand::f64())?;
@@ -132,7 +132,7 @@ impl<P> Clone for RetryLayer<P> {
 impl<S, P, Request> Service<Request> for RetryService<S, P>
 where
     S: Guarded<Request>,
-    P: Policy<Request, S::Response, S::Error>,
+    P: RetryPolicy<Request, S::Response, S::Error>,
     Request: Send + 'static,
 {
     type Response = S::Response;

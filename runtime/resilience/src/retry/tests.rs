@@ -22,7 +22,7 @@ enum Failure {
 
 struct Careful;
 
-impl Policy<Call, u32, Failure> for Careful {
+impl RetryPolicy<Call, u32, Failure> for Careful {
     fn copy(&self, call: &Call) -> Option<Call> {
         call.is_safe.then_some(*call)
     }
@@ -49,13 +49,13 @@ fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-fn budget(minimum_per_second: u32) -> Budget {
-    let settings = BudgetSettings {
+fn budget(minimum_per_second: u32) -> RetryBudget {
+    let settings = RetryBudgetSettings {
         percent: 0,
         minimum_per_second,
-        memory: Duration::from_secs(1),
+        ttl: Duration::from_secs(1),
     };
-    Budget::new(settings).unwrap()
+    RetryBudget::new(settings).unwrap()
 }
 
 /// Makes this call on a service that fails so many times, with three further attempts and this budget. Tells the
@@ -64,7 +64,7 @@ async fn make(
     call: Call,
     failures: u32,
     last: fn(u32) -> Failure,
-    budget: Budget,
+    budget: RetryBudget,
 ) -> (Result<u32, Failure>, u32) {
     let attempts = Arc::new(AtomicU32::new(0));
     let counted = attempts.clone();
