@@ -13,7 +13,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use resilience::deadline::Deadline;
-use resilience::{BadSetting, Priority, limit};
+use resilience::{InvalidSetting, Priority, limit};
 use tracing::{debug, warn};
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::{
@@ -89,7 +89,7 @@ impl Component {
         messages: Option<Shelf>,
         threads: Threads,
         entrances: Entrances,
-    ) -> Result<Self, BadSetting> {
+    ) -> Result<Self, InvalidSetting> {
         Ok(Self {
             door: Door::new(limits.places)?.named("component", id.clone()),
             id,
@@ -168,7 +168,11 @@ impl Component {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn enter(&self, priority: Priority, deadline: Deadline) -> Result<BulkheadPermit, Problem> {
+    pub async fn enter(
+        &self,
+        priority: Priority,
+        deadline: Deadline,
+    ) -> Result<BulkheadPermit, Problem> {
         self.door
             .enter(priority, deadline)
             .await

@@ -15,7 +15,7 @@ use metrics::{Counter, counter};
 use resilience::bulkhead::{self, Bulkhead};
 use resilience::deadline::Deadline;
 use resilience::limit::{self, AdaptiveLimit};
-use resilience::{BadSetting, Priority};
+use resilience::{InvalidSetting, Priority};
 
 pub use resilience::bulkhead::{BulkheadPermit, BulkheadSnapshot};
 
@@ -63,7 +63,7 @@ impl Door {
     ///
     /// # Errors
     /// When a number is out of bounds.
-    pub fn new(places: Places) -> Result<Self, BadSetting> {
+    pub fn new(places: Places) -> Result<Self, InvalidSetting> {
         let Places {
             concurrency,
             queue,
@@ -103,7 +103,11 @@ impl Door {
     ///
     /// # Errors
     /// [`Refused`] when there is no place to wait, or it takes too long.
-    pub async fn enter(&self, priority: Priority, deadline: Deadline) -> Result<BulkheadPermit, Refused> {
+    pub async fn enter(
+        &self,
+        priority: Priority,
+        deadline: Deadline,
+    ) -> Result<BulkheadPermit, Refused> {
         let patience = deadline.remaining();
         let entered = self.places.acquire_within(priority, patience).await;
         entered.map_err(|refused| self.refuse(priority, refused))
@@ -148,7 +152,7 @@ impl Door {
     }
 }
 
-fn adaptive(most: usize, places: Bulkhead) -> Result<AdaptiveLimit, BadSetting> {
+fn adaptive(most: usize, places: Bulkhead) -> Result<AdaptiveLimit, InvalidSetting> {
     let processors = available_parallelism().map_or(1, usize::from);
     let initial = (processors * INITIALLY).min(most);
     places.resize(initial);
@@ -159,7 +163,9 @@ fn adaptive(most: usize, places: Bulkhead) -> Result<AdaptiveLimit, BadSetting> 
         tolerance: TOLERANCE,
         ..limit::LimitSettings::default()
     })?;
-    Ok(AdaptiveLimit::new(config, move |limit| places.resize(limit)))
+    Ok(AdaptiveLimit::new(config, move |limit| {
+        places.resize(limit)
+    }))
 }
 
 #[cfg(test)]

@@ -383,7 +383,9 @@ fn door(places: usize, guard: &Guard) -> Option<Door> {
     let places = Places {
         concurrency: places,
         queue: places,
-        wait: guard.wait.unwrap_or(bulkhead::BulkheadSettings::default().queue_timeout),
+        wait: guard
+            .wait
+            .unwrap_or(bulkhead::BulkheadSettings::default().queue_timeout),
         adaptive: guard.adaptive,
     };
     Door::new(places).ok()

@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use resilience::BadSetting;
+use resilience::InvalidSetting;
 use resilience::breaker::{
     Breaker, BreakerConfig, BreakerOutcome, BreakerSettings, SlowCalls, Transition, WindowSize,
 };
@@ -16,7 +16,7 @@ use resilience::breaker::{
 const CALLS: u32 = 10_000;
 const ROUNDS: u32 = 500;
 
-fn main() -> Result<(), BadSetting> {
+fn main() -> Result<(), InvalidSetting> {
     report("two looks at the clock", || {
         black_box((tokio::time::Instant::now(), tokio::time::Instant::now()));
     });
@@ -66,7 +66,7 @@ fn main() -> Result<(), BadSetting> {
     Ok(())
 }
 
-fn breaker(settings: BreakerSettings) -> Result<Breaker, BadSetting> {
+fn breaker(settings: BreakerSettings) -> Result<Breaker, InvalidSetting> {
     let observer = |transition: &Transition| {
         black_box(transition);
     };

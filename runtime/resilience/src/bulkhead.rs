@@ -15,8 +15,8 @@
 //! Turning away costs one short lock, so that an overloaded service keeps its time for the calls it let in; and it can
 //! be asked for before anything was done for a call ([`Bulkhead::try_reject`]).
 
-mod wait_queue;
 mod service;
+mod wait_queue;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,8 +28,8 @@ use tokio::sync::oneshot;
 pub use service::{BulkheadLayer, BulkheadService};
 
 use crate::Priority;
-use crate::setting::{BadSetting, a_time, within};
-use wait_queue::{WaitQueue, BulkheadAdmission, MIN_OVERLOAD_WAIT, QueuedCall};
+use crate::settings::{InvalidSetting, check_duration, check_range};
+use wait_queue::{BulkheadAdmission, MIN_OVERLOAD_WAIT, QueuedCall, WaitQueue};
 
 /// The places of one service. Clones are the same places.
 #[derive(Clone, Debug)]
@@ -113,7 +113,10 @@ impl Bulkhead {
         let settings = config.0;
         Self(Arc::new(Shared {
             settings,
-            wait_queue: Mutex::new(WaitQueue::new(settings.concurrency, settings.queue_capacity)),
+            wait_queue: Mutex::new(WaitQueue::new(
+                settings.concurrency,
+                settings.queue_capacity,
+            )),
         }))
     }
 
@@ -122,7 +125,8 @@ impl Bulkhead {
     /// # Errors
     /// [`BulkheadRejection`] at once when the queue is full, and later when no place became free in time.
     pub async fn acquire(&self, priority: Priority) -> Result<BulkheadPermit, BulkheadRejection> {
-        self.acquire_within(priority, self.0.settings.queue_timeout).await
+        self.acquire_within(priority, self.0.settings.queue_timeout)
+            .await
     }
 
     /// Waits for a place, but no longer than the caller can: he is refused like anybody else who waited in vain, which
@@ -141,7 +145,9 @@ impl Bulkhead {
                     shared: Some(self.0.clone()),
                 });
             }
-            BulkheadAdmission::Rejected { running } => return Err(self.0.refused(RejectionReason::QueueFull, running)),
+            BulkheadAdmission::Rejected { running } => {
+                return Err(self.0.refused(RejectionReason::QueueFull, running));
+            }
             BulkheadAdmission::Queued { ticket, place } => (ticket, place),
         };
         let queued = WaitGuard {
@@ -206,13 +212,21 @@ struct WaitGuard<'a> {
 
 impl WaitGuard<'_> {
     fn refused(&self, reason: RejectionReason) -> BulkheadRejection {
-        let running = self.shared.wait_queue.lock().record_overload_rejection(self.priority);
+        let running = self
+            .shared
+            .wait_queue
+            .lock()
+            .record_overload_rejection(self.priority);
         self.shared.refused(reason, running)
     }
 
     /// He had hardly any time: that he got no place in it is not the fault of the others.
     fn gave_up(&self) -> BulkheadRejection {
-        let running = self.shared.wait_queue.lock().record_rejection(self.priority);
+        let running = self
+            .shared
+            .wait_queue
+            .lock()
+            .record_rejection(self.priority);
         self.shared.refused(RejectionReason::QueueTimeout, running)
     }
 }
@@ -268,10 +282,10 @@ impl BulkheadConfig {
     ///
     /// # Errors
     /// When nobody could ever run, or a bound is none.
-    pub fn new(settings: BulkheadSettings) -> Result<Self, BadSetting> {
-        within("concurrency", settings.concurrency, 1..=100_000)?;
-        within("queue_capacity", settings.queue_capacity, 0..=1_000_000)?;
-        a_time("queue_timeout", settings.queue_timeout)?;
+    pub fn new(settings: BulkheadSettings) -> Result<Self, InvalidSetting> {
+        check_range("concurrency", settings.concurrency, 1..=100_000)?;
+        check_range("queue_capacity", settings.queue_capacity, 0..=1_000_000)?;
+        check_duration("queue_timeout", settings.queue_timeout)?;
         Ok(Self(settings))
     }
 

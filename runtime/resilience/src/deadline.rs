@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt as _};
 
 use crate::guarded::{Answering, Guarded, always_ready};
-use crate::setting::{BadSetting, a_time};
+use crate::settings::{InvalidSetting, check_duration};
 
 /// The moment at which an answer is worth nothing any more.
 ///
@@ -80,8 +80,8 @@ impl TimeLimit {
     ///
     /// # Errors
     /// When it is shorter than the timers are exact, or so long that it limits nothing.
-    pub fn new(limit: Duration) -> Result<Self, BadSetting> {
-        a_time("deadline", limit).map(|()| Self(limit))
+    pub fn new(limit: Duration) -> Result<Self, InvalidSetting> {
+        check_duration("deadline", limit).map(|()| Self(limit))
     }
 
     /// How long it is.

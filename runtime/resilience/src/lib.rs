@@ -3,7 +3,7 @@
 //! One module is one protection. Each knows nothing of the others, nor of HTTP or Wasm: what an outcome means, how
 //! much a request matters and where it carries its deadline, the caller says. Each comes twice: as a handle that
 //! gives out permits, for code that wants to hold one until the last byte of an answer has left, and as a
-//! [`tower::Layer`] around a service. Settings are checked once ([`BadSetting`]); a guard never meets a bad number.
+//! [`tower::Layer`] around a service. Settings are checked once ([`InvalidSetting`]); a guard never meets a bad number.
 //! All time is tokio's, so that tests can pause it. Nothing is logged or counted here beyond a few totals: every
 //! handle has a `snapshot`, and breakers and limits tell an observer what changes.
 //!
@@ -159,10 +159,10 @@ pub mod limit;
 mod priority;
 #[cfg(feature = "services")]
 pub mod retry;
-mod setting;
+mod settings;
 
 #[cfg(feature = "services")]
 pub use guarded::{Answering, Guarded};
 #[cfg(feature = "services")]
 pub use priority::Priority;
-pub use setting::BadSetting;
+pub use settings::InvalidSetting;

@@ -37,7 +37,7 @@ pub use service::{LimitLayer, LimitService};
 pub use watch::{ObserveLayer, ObserveService};
 
 use crate::Priority;
-use crate::setting::{BadSetting, a_time, within};
+use crate::settings::{InvalidSetting, check_duration, check_range};
 use estimator::{Estimator, ObservedCall};
 
 /// The limit of one service. Clones are the same limit.
@@ -286,19 +286,19 @@ impl LimitConfig {
     ///
     /// # Errors
     /// When a number is out of bounds, or the three limits are not in order.
-    pub fn new(settings: LimitSettings) -> Result<Self, BadSetting> {
-        within("minimum", settings.minimum, 1..=10_000)?;
-        within("maximum", settings.maximum, settings.minimum..=100_000)?;
-        within(
+    pub fn new(settings: LimitSettings) -> Result<Self, InvalidSetting> {
+        check_range("minimum", settings.minimum, 1..=10_000)?;
+        check_range("maximum", settings.maximum, settings.minimum..=100_000)?;
+        check_range(
             "initial",
             settings.initial,
             settings.minimum..=settings.maximum,
         )?;
-        within("tolerance", settings.tolerance, 1.1..=100.0)?;
-        a_time("window", settings.window)?;
-        within("samples", settings.samples, 1..=100_000)?;
-        a_time("remeasure_after", settings.remeasure_after)?;
-        within("headroom", settings.headroom, 0..=40)?;
+        check_range("tolerance", settings.tolerance, 1.1..=100.0)?;
+        check_duration("window", settings.window)?;
+        check_range("samples", settings.samples, 1..=100_000)?;
+        check_duration("remeasure_after", settings.remeasure_after)?;
+        check_range("headroom", settings.headroom, 0..=40)?;
         Ok(Self(settings))
     }
 

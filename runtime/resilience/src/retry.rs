@@ -16,7 +16,7 @@ mod service;
 
 pub use backoff::Backoff;
 pub use budget::{RetryBudget, RetryBudgetSettings};
-pub use service::{RetryPolicy, RetryLayer, RetryService};
+pub use service::{RetryLayer, RetryPolicy, RetryService};
 
 #[cfg(test)]
 mod tests;

@@ -51,9 +51,10 @@ pub(super) fn read(
     overlay(&mut settings, &mut table)?;
     let at = table.at().clone();
     table.finish()?;
-    BreakerConfig::new(settings).map(Some).map_err(|bad| {
-        let key = key_of(bad.setting);
-        at.below(key).error(bad.given, "makes no sense", bad.right)
+    BreakerConfig::new(settings).map(Some).map_err(|invalid| {
+        let key = key_of(invalid.setting);
+        at.below(key)
+            .error(invalid.value, "makes no sense", invalid.expected)
     })
 }
 

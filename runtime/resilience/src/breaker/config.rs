@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::setting::{BadSetting, a_percentage, a_time, within};
+use crate::settings::{InvalidSetting, check_duration, check_percentage, check_range};
 
 /// What may be set. `BreakerSettings::default()` with a few fields changed is how one is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,37 +95,37 @@ impl Default for OpenDuration {
 }
 
 impl BreakerSettings {
-    fn check(&self) -> Result<(), BadSetting> {
+    fn check(&self) -> Result<(), InvalidSetting> {
         self.window.check()?;
-        within(
+        check_range(
             "minimum_calls",
             self.minimum_calls,
             1..=self.window.most_calls(),
         )?;
-        within("probes", self.probes, 1..=1000)?;
-        a_time("probe_timeout", self.probe_timeout)?;
+        check_range("probes", self.probes, 1..=1000)?;
+        check_duration("probe_timeout", self.probe_timeout)?;
         self.open_duration.check()?;
         if let Some(rate) = self.failure_rate {
-            a_percentage("failure_rate", rate)?;
+            check_percentage("failure_rate", rate)?;
         }
         if let Some(SlowCalls { after, rate }) = self.slow_calls {
-            a_time("slow_calls.after", after)?;
-            a_percentage("slow_calls.rate", rate)?;
+            check_duration("slow_calls.after", after)?;
+            check_percentage("slow_calls.rate", rate)?;
         }
         if let Some(failures) = self.consecutive_failures {
-            within("consecutive_failures", failures, 1..=100_000)?;
+            check_range("consecutive_failures", failures, 1..=100_000)?;
         }
         self.has_a_rule()
     }
 
-    fn has_a_rule(&self) -> Result<(), BadSetting> {
+    fn has_a_rule(&self) -> Result<(), InvalidSetting> {
         let rules = (
             self.failure_rate,
             self.slow_calls,
             self.consecutive_failures,
         );
         if rules == (None, None, None) {
-            return Err(BadSetting::new(
+            return Err(InvalidSetting::new(
                 "failure_rate",
                 "absent",
                 "without it, slow_calls or consecutive_failures the breaker would never open",
@@ -138,11 +138,11 @@ impl BreakerSettings {
 // === impl WindowSize ===
 
 impl WindowSize {
-    fn check(self) -> Result<(), BadSetting> {
+    fn check(self) -> Result<(), InvalidSetting> {
         match self {
-            Self::Calls(calls) => within("window", calls, 1..=100_000),
-            Self::Time(time) => a_time("window", time / 10).map_err(|_| {
-                BadSetting::new("window", time, "it must lie between 10ms and 10 days")
+            Self::Calls(calls) => check_range("window", calls, 1..=100_000),
+            Self::Time(time) => check_duration("window", time / 10).map_err(|_| {
+                InvalidSetting::new("window", time, "it must lie between 10ms and 10 days")
             }),
         }
     }
@@ -158,16 +158,16 @@ impl WindowSize {
 // === impl OpenTime ===
 
 impl OpenDuration {
-    fn check(self) -> Result<(), BadSetting> {
-        a_time("open_duration.initial", self.initial)?;
-        a_time("open_duration.max", self.max)?;
-        within(
+    fn check(self) -> Result<(), InvalidSetting> {
+        check_duration("open_duration.initial", self.initial)?;
+        check_duration("open_duration.max", self.max)?;
+        check_range(
             "open_duration.max",
             self.max,
-            self.initial..=crate::setting::LONGEST,
+            self.initial..=crate::settings::MAX_DURATION,
         )?;
-        within("open_duration.multiplier", self.multiplier, 1.0..=10.0)?;
-        within("open_duration.jitter_percent", self.jitter_percent, 0..=90)
+        check_range("open_duration.multiplier", self.multiplier, 1.0..=10.0)?;
+        check_range("open_duration.jitter_percent", self.jitter_percent, 0..=90)
     }
 
     /// The time to stay open when this is the `turn`th opening in a row (from 1), with luck between 0 and 1.
@@ -187,7 +187,7 @@ impl BreakerConfig {
     ///
     /// # Errors
     /// When one of them makes no sense, or no rule is left that could open the breaker.
-    pub fn new(settings: BreakerSettings) -> Result<Self, BadSetting> {
+    pub fn new(settings: BreakerSettings) -> Result<Self, InvalidSetting> {
         settings.check().map(|()| Self(settings))
     }
 

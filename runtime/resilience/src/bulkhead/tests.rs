@@ -26,7 +26,10 @@ fn bulkhead(concurrency: usize, queue: usize) -> Bulkhead {
 }
 
 /// A call that has taken its first step: it runs, waits or was refused.
-fn arrive(bulkhead: &Bulkhead, priority: Priority) -> (Acquiring, Poll<Result<BulkheadPermit, BulkheadRejection>>) {
+fn arrive(
+    bulkhead: &Bulkhead,
+    priority: Priority,
+) -> (Acquiring, Poll<Result<BulkheadPermit, BulkheadRejection>>) {
     let bulkhead = bulkhead.clone();
     let mut call: Acquiring = Box::pin(async move { bulkhead.acquire(priority).await });
     let first = look(&mut call);
@@ -150,7 +153,8 @@ async fn a_place_offered_to_one_who_is_just_leaving_goes_to_the_next() {
     let bulkhead = bulkhead(1, 2);
     let running = bulkhead.acquire(Browsing).await.unwrap();
     // On another thread he would now be between giving up and being struck off the list.
-    let BulkheadAdmission::Queued { place, .. } = bulkhead.0.wait_queue.lock().enter(Browsing) else {
+    let BulkheadAdmission::Queued { place, .. } = bulkhead.0.wait_queue.lock().enter(Browsing)
+    else {
         panic!("he did not wait");
     };
     drop(place);

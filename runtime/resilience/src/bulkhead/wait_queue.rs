@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{BulkheadPermit, PermitSender, BulkheadSnapshot};
+use super::{BulkheadPermit, BulkheadSnapshot, PermitSender};
 use crate::Priority;
 
 /// How long a newcomer waits in an overload: about as long as he would notice.
@@ -180,7 +180,9 @@ impl WaitQueue {
 
     fn is_overloaded(&self, priority: Priority) -> bool {
         let overloads = self.overloads[priority.index()..].iter().flatten();
-        overloads.into_iter().any(|it| it.last.elapsed() < OVERLOAD_COOLDOWN)
+        overloads
+            .into_iter()
+            .any(|it| it.last.elapsed() < OVERLOAD_COOLDOWN)
     }
 
     /// A call ended: to whom its place goes, if anybody waits and it is still there.
@@ -205,7 +207,9 @@ impl WaitQueue {
         }
         let lines = self.overload_queue.iter_mut().zip(&mut self.normal).rev();
         let next = lines
-            .filter_map(|(overload_queue, normal)| overload_queue.pop_front().or_else(|| normal.pop_front()))
+            .filter_map(|(overload_queue, normal)| {
+                overload_queue.pop_front().or_else(|| normal.pop_front())
+            })
             .next()?;
         self.running += 1;
         self.admitted += 1;

@@ -183,7 +183,14 @@ async fn one_lost_call_among_many_still_costs_a_tenth() {
         samples: 100,
         ..settings(200)
     });
-    let permits = [(); 30].map(|()| [limit.observe(), limit.observe(), limit.observe(), limit.observe()]);
+    let permits = [(); 30].map(|()| {
+        [
+            limit.observe(),
+            limit.observe(),
+            limit.observe(),
+            limit.observe(),
+        ]
+    });
     advance(WINDOW).await;
     for (number, permit) in permits.into_iter().flatten().enumerate() {
         permit.record(if number == 0 {
@@ -218,7 +225,13 @@ async fn a_baseline_is_doubted_when_it_was_exceeded_for_long_at_the_limit() {
     }
     together(&limit, 16, WINDOW * 4, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 8, "it may pass");
-    together(&limit, 8, settings(16).remeasure_after, LimitOutcome::Success).await;
+    together(
+        &limit,
+        8,
+        settings(16).remeasure_after,
+        LimitOutcome::Success,
+    )
+    .await;
     assert_eq!(limit.current(), 2, "pinned");
     for _ in 0..2 {
         together(&limit, 2, WINDOW * 4, LimitOutcome::Success).await;

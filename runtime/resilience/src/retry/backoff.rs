@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::setting::{BadSetting, LONGEST, a_time, within};
+use crate::settings::{InvalidSetting, MAX_DURATION, check_duration, check_range};
 
 /// Pauses that grow exponentially up to a cap, each drawn evenly between nothing and its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +18,10 @@ impl Backoff {
     ///
     /// # Errors
     /// When a number is out of bounds or the pauses are not in order.
-    pub fn new(first: Duration, longest: Duration, attempts: u32) -> Result<Self, BadSetting> {
-        a_time("backoff.first", first)?;
-        within("backoff.longest", longest, first..=LONGEST)?;
-        within("attempts", attempts, 1..=100)?;
+    pub fn new(first: Duration, longest: Duration, attempts: u32) -> Result<Self, InvalidSetting> {
+        check_duration("backoff.first", first)?;
+        check_range("backoff.longest", longest, first..=MAX_DURATION)?;
+        check_range("attempts", attempts, 1..=100)?;
         Ok(Self {
             first,
             longest,

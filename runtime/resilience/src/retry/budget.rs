@@ -11,7 +11,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::setting::{BadSetting, within};
+use crate::settings::{InvalidSetting, check_range};
 
 /// The retries that the calls of one link may share. Clones are the same budget.
 #[derive(Clone, Debug)]
@@ -54,15 +54,15 @@ impl RetryBudget {
     ///
     /// # Errors
     /// When a number is out of bounds.
-    pub fn new(settings: RetryBudgetSettings) -> Result<Self, BadSetting> {
-        within("budget.percent", settings.percent, 0..=1000)?;
-        within(
+    pub fn new(settings: RetryBudgetSettings) -> Result<Self, InvalidSetting> {
+        check_range("budget.percent", settings.percent, 0..=1000)?;
+        check_range(
             "budget.minimum_per_second",
             settings.minimum_per_second,
             0..=10_000,
         )?;
         let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
-        within("budget.ttl", settings.ttl, second..=minute)?;
+        check_range("budget.ttl", settings.ttl, second..=minute)?;
         let balance = settings.saved_up();
         let account = Account {
             balance,

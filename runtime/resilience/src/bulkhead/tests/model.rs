@@ -54,7 +54,10 @@ impl Model {
             return self.running.push(number);
         }
         let is_overload = self.overload.is_some_and(|refused| refused >= priority);
-        let in_line = self.waiting.iter().filter(|it| it.is_overload == is_overload);
+        let in_line = self
+            .waiting
+            .iter()
+            .filter(|it| it.is_overload == is_overload);
         let room = match is_overload {
             true => self.queue.min(self.concurrency.div_ceil(4)),
             false => self.queue,
@@ -65,7 +68,8 @@ impl Model {
                 None => return self.refuse(number, priority),
                 Some(least) if least >= priority => return self.refuse(number, priority),
                 Some(least) => {
-                    let is_least = |it: &Waiter| it.is_overload == is_overload && it.priority == least;
+                    let is_least =
+                        |it: &Waiter| it.is_overload == is_overload && it.priority == least;
                     let youngest = self.waiting.iter().rposition(is_least).unwrap();
                     let displaced = self.waiting.remove(youngest);
                     self.refuse(displaced.number, least);
@@ -87,8 +91,9 @@ impl Model {
     fn fill(&mut self) {
         while self.running.len() < self.concurrency && !self.waiting.is_empty() {
             let most = self.waiting.iter().map(|it| it.priority).max().unwrap();
-            let is_next =
-                |is_overload| move |it: &Waiter| it.priority == most && it.is_overload == is_overload;
+            let is_next = |is_overload| {
+                move |it: &Waiter| it.priority == most && it.is_overload == is_overload
+            };
             let overload_queue = self.waiting.iter().position(is_next(true));
             let normal = self.waiting.iter().position(is_next(false));
             let next = overload_queue.or(normal).unwrap();

@@ -10,57 +10,61 @@ use thiserror::Error;
 
 /// A setting that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("`{setting}` is {given}: {right}")]
-pub struct BadSetting {
+#[error("`{setting}` is {value}: {expected}")]
+pub struct InvalidSetting {
     /// The name of the field.
     pub setting: &'static str,
     /// What it was set to.
-    pub given: String,
+    pub value: String,
     /// What would be right.
-    pub right: String,
+    pub expected: String,
 }
 
-impl BadSetting {
-    pub(crate) fn new(setting: &'static str, given: impl Debug, right: impl Into<String>) -> Self {
+impl InvalidSetting {
+    pub(crate) fn new(
+        setting: &'static str,
+        value: impl Debug,
+        expected: impl Into<String>,
+    ) -> Self {
         Self {
             setting,
-            given: format!("{given:?}"),
-            right: right.into(),
+            value: format!("{value:?}"),
+            expected: expected.into(),
         }
     }
 }
 
 /// The longest time that any setting may ask for: beyond it somebody mistook the unit.
-pub(crate) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The shortest time that any setting may ask for: the resolution of the timers.
-pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
+pub(crate) const MIN_DURATION: Duration = Duration::from_millis(1);
 
 /// Nothing, if the value lies within these bounds.
-pub(crate) fn within<T: PartialOrd + Debug>(
+pub(crate) fn check_range<T: PartialOrd + Debug>(
     setting: &'static str,
-    given: T,
+    value: T,
     bounds: RangeInclusive<T>,
-) -> Result<(), BadSetting> {
-    if bounds.contains(&given) {
+) -> Result<(), InvalidSetting> {
+    if bounds.contains(&value) {
         return Ok(());
     }
     let (least, most) = bounds.into_inner();
-    Err(BadSetting::new(
+    Err(InvalidSetting::new(
         setting,
-        given,
+        value,
         format!("it must lie between {least:?} and {most:?}"),
     ))
 }
 
 /// Nothing, if the value is a time that a timer can keep.
-pub(crate) fn a_time(setting: &'static str, given: Duration) -> Result<(), BadSetting> {
-    within(setting, given, SHORTEST..=LONGEST)
+pub(crate) fn check_duration(setting: &'static str, value: Duration) -> Result<(), InvalidSetting> {
+    check_range(setting, value, MIN_DURATION..=MAX_DURATION)
 }
 
 /// Nothing, if the value is a share of a whole that is not empty.
-pub(crate) fn a_percentage(setting: &'static str, given: u8) -> Result<(), BadSetting> {
-    within(setting, given, 1..=100)
+pub(crate) fn check_percentage(setting: &'static str, value: u8) -> Result<(), InvalidSetting> {
+    check_range(setting, value, 1..=100)
 }
 
 #[cfg(test)]
@@ -69,14 +73,14 @@ mod tests {
 
     #[test]
     fn a_bad_setting_says_what_would_be_right() {
-        let bad = a_percentage("failure_rate", 101).unwrap_err();
+        let invalid = check_percentage("failure_rate", 101).unwrap_err();
         assert_eq!(
-            bad.to_string(),
+            invalid.to_string(),
             "`failure_rate` is 101: it must lie between 1 and 100"
         );
-        let bad = a_time("wait", Duration::ZERO).unwrap_err();
+        let invalid = check_duration("wait", Duration::ZERO).unwrap_err();
         assert_eq!(
-            bad.to_string(),
+            invalid.to_string(),
             "`wait` is 0ns: it must lie between 1ms and 86400s"
         );
     }
