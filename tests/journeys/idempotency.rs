@@ -1,5 +1,5 @@
 //! `Idempotency-Key`: who asks again with the same key asks the same question, and gets one reservation. Even if whoever
-//! was asked first did not live to answer. Two hosts that are asked at once are in [`crate::hosts`].
+//! was asked first did not live to answer. Two hosts that are asked at once are in [`crate::multiple_hosts`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use harness::{Answer, Ask, Car, Mode, Platform, Reservation, Setup, eventually};
 use serde_json::json;
 
-use crate::promises;
-use crate::storm::kills;
+use crate::invariants;
+use crate::load::kills;
 
 harness::journeys!(
     an_idempotency_key_replays_the_first_answer,
@@ -114,7 +114,7 @@ fn after_kills_in_first_attempts_each_key_has_one_reservation(mode: Mode) {
             assert_eq!(standing.count(), 1, "{of_car:#?}");
         }
         let cars: Vec<Car> = wishes.into_iter().map(|(car, _)| car).collect();
-        promises::hold(&platform, &cars);
+        invariants::hold(&platform, &cars);
     }
 }
 

@@ -11,7 +11,7 @@ use harness::{Answer, Ask, Car, Mode, Platform, Reservation, Setup, eventually};
 use parking_lot::Mutex;
 use serde_json::json;
 
-use crate::promises;
+use crate::invariants;
 
 harness::journeys!(
     after_a_storm_every_promise_holds,
@@ -40,7 +40,7 @@ fn after_a_storm_every_promise_holds(mode: Mode) {
             }
         }
     });
-    let made = promises::hold(&platform, &cars);
+    let made = invariants::hold(&platform, &cars);
     assert!(made >= ROUNDS, "{made} reservations are no storm");
 }
 
@@ -56,7 +56,7 @@ fn after_kills_in_a_storm_every_promise_holds(mode: Mode) {
         });
         platform = platform.start_again();
     }
-    let made = promises::hold(&platform, &cars);
+    let made = invariants::hold(&platform, &cars);
     assert!(made >= 3, "{made} reservations are no storm");
     storm.is_remembered(&platform);
 }

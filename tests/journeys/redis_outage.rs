@@ -7,17 +7,17 @@ use std::time::Instant;
 use harness::{Ask, Car, Mode, Platform, RedisServer, Setup, eventually};
 use serde_json::json;
 
-use crate::promises;
-use crate::storm::{self, Storm};
+use crate::invariants;
+use crate::load::{self, Storm};
 
 #[test]
 fn after_kills_of_the_redis_in_a_storm_every_promise_holds() {
     let redis = Arc::new(RedisServer::start_mortal());
     let platform = Setup::new(Mode::Redis).on(&redis).start();
-    let cars = storm::register(&platform);
+    let cars = load::register(&platform);
     let storm = Storm::default();
     let unanswered = storm.rage(&platform, &cars, || {
-        for _ in 0..storm::kills() {
+        for _ in 0..load::kills() {
             storm.goes_on(fastrand::usize(3..60));
             redis.kill();
             storm.goes_on(fastrand::usize(1..20));
@@ -28,8 +28,8 @@ fn after_kills_of_the_redis_in_a_storm_every_promise_holds() {
     });
     assert_eq!(unanswered, [""; 0], "the host answers all the time");
     serves_again(&platform);
-    let made = promises::hold(&platform, &cars);
-    assert!(made >= storm::kills(), "{made} reservations are no storm");
+    let made = invariants::hold(&platform, &cars);
+    assert!(made >= load::kills(), "{made} reservations are no storm");
     storm.is_remembered(&platform);
 }
 
@@ -37,9 +37,9 @@ fn after_kills_of_the_redis_in_a_storm_every_promise_holds() {
 fn after_kills_of_host_and_redis_together_every_promise_holds() {
     let redis = Arc::new(RedisServer::start_mortal());
     let mut platform = Setup::new(Mode::Redis).on(&redis).start();
-    let cars = storm::register(&platform);
+    let cars = load::register(&platform);
     let storm = Storm::default();
-    for round in 0..storm::kills().div_ceil(2) {
+    for round in 0..load::kills().div_ceil(2) {
         storm.rage(&platform, &cars, || {
             storm.goes_on(fastrand::usize(3..60));
             redis.kill();
@@ -59,7 +59,7 @@ fn after_kills_of_host_and_redis_together_every_promise_holds() {
         };
         serves_again(&platform);
     }
-    promises::hold(&platform, &cars);
+    invariants::hold(&platform, &cars);
     storm.is_remembered(&platform);
 }
 
@@ -89,7 +89,7 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
             platform.delete(&reservation.path),
         ];
         for command in commands {
-            storm::comes_with_a_time(&command.send());
+            load::comes_with_a_time(&command.send());
         }
         for path in [
             "/cars",
@@ -98,7 +98,7 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
             "/payments/1",
             "/messages",
         ] {
-            storm::comes_with_a_time(&platform.get(path).send());
+            load::comes_with_a_time(&platform.get(path).send());
         }
         // The view is this host's own, and so is the screen.
         platform.view_shows(&taken, &row);
@@ -126,7 +126,7 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
     let patient = || reserve(&platform, &free).header("idempotency-key", "\"patient\"");
     eventually(|| patient().send(), |answer| answer.status == 201);
     platform.car_becomes(&free, "reserved");
-    promises::hold(&platform, &[taken, free]);
+    invariants::hold(&platform, &[taken, free]);
 }
 
 /// What hangs is worse than what is gone: nobody learns it but by waiting.
@@ -147,9 +147,9 @@ fn a_redis_that_hangs_keeps_nobody_waiting() {
             let answer = command.send();
             // The deadline ends what waited for one answer too many.
             if answer.status != 504 {
-                storm::comes_with_a_time(&answer);
+                load::comes_with_a_time(&answer);
             }
-            assert!(asked.elapsed() < storm::PATIENCE, "{answer}");
+            assert!(asked.elapsed() < load::PATIENCE, "{answer}");
         }
         platform.view_shows(&car, &json!({"carStatus": "available"}));
         platform.get("/livez").send().is(200);
@@ -157,7 +157,7 @@ fn a_redis_that_hangs_keeps_nobody_waiting() {
     redis.thaw();
     serves_again(&platform);
     // What nobody waited for any more may be done now, wholly or not at all.
-    promises::hold(&platform, std::slice::from_ref(&car));
+    invariants::hold(&platform, std::slice::from_ref(&car));
     platform.settle();
 }
 
