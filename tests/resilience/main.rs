@@ -3,15 +3,15 @@
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
 mod autoscale;
-mod bystanders;
+mod failure_isolation;
 mod capabilities;
 mod chaining;
-mod chaos;
+mod fault_injection;
 mod circuit_breaker;
 mod dead_letters;
 mod delivery;
 mod fallback;
-mod half_answers;
+mod partial_responses;
 mod isolation;
 mod listener;
 mod metrics;
@@ -19,5 +19,5 @@ mod overload;
 mod readiness;
 mod saboteur;
 mod self_healing;
-mod serving;
+mod http_server;
 mod zero_downtime;
