@@ -2,22 +2,22 @@
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
+mod compatibility;
 mod compensation;
 mod correlation;
 mod cqrs;
 mod gateway;
-mod multiple_hosts;
-mod invalid_input;
 mod idempotency;
-mod redis_outage;
-mod persistence;
+mod invalid_input;
 mod invariants;
+mod load;
+mod multiple_hosts;
+mod persistence;
 mod rebuild;
+mod redis_outage;
 mod relay;
 mod request_response;
 mod saga;
 mod screen;
-mod compatibility;
 mod startup_errors;
-mod load;
 mod surface;

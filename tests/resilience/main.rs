@@ -3,21 +3,21 @@
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
 mod autoscale;
-mod failure_isolation;
 mod capabilities;
 mod chaining;
-mod fault_injection;
 mod circuit_breaker;
 mod dead_letters;
 mod delivery;
+mod failure_isolation;
 mod fallback;
-mod partial_responses;
+mod fault_injection;
+mod http_server;
 mod isolation;
 mod listener;
 mod metrics;
 mod overload;
+mod partial_responses;
 mod readiness;
 mod saboteur;
 mod self_healing;
-mod http_server;
 mod zero_downtime;

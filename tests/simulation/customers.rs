@@ -2,8 +2,8 @@
 //! with a short list of errands. They repeat what was not answered, and sometimes what was.
 
 use crate::{
-    twins::{Context, request},
-    witness::{Asked, Told},
+    fakes::{Context, request},
+    oracle::{Asked, Told},
     world::World,
 };
 use events::{CarId, ReservationId};

@@ -1,6 +1,6 @@
 //! Can any order, loss or crash break a promise?
 //!
-//! The contexts' own code, linked natively, runs over twins of its ports ([`twins`]). Every port
+//! The contexts' own code, linked natively, runs over twins of its ports ([`fakes`]). Every port
 //! call is a point where the [`scheduler`] may let somebody else go on, kill whoever calls, or leave
 //! the call unanswered. A seed decides everything, so a seed is a schedule and can be run again:
 //!
@@ -10,30 +10,30 @@
 //! SOCAR_SEED=4711 cargo test …                                     only this one, with its trace
 //! ```
 //!
-//! [`promises`] are checked when all is quiet, [`witness`] checks what holds at any moment, and
-//! [`caught`] shows that the simulation finds what it should: it breaks the platform on purpose.
+//! [`invariants`] are checked when all is quiet, [`oracle`] checks what holds at any moment, and
+//! [`mutation_tests`] shows that the simulation finds what it should: it breaks the platform on purpose.
 //! [`model`] walks through every order of one small story.
 //! Absent on purpose: hosts, WebAssembly and real stores; the other tests have them.
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
-mod caught;
+mod counters;
 mod customers;
-mod defects;
-mod dice;
-mod log;
+mod event_log;
+mod fakes;
+mod fault_profile;
+mod invariants;
 mod model;
-mod promises;
+mod mutation;
+mod mutation_tests;
+mod oracle;
+mod random;
 mod schedule;
 mod scheduler;
-mod tally;
-mod twins;
-mod weather;
-mod witness;
 mod world;
 
-use tally::Tally;
-use witness::Violation;
+use counters::Tally;
+use oracle::Violation;
 
 /// Schedules that run where nobody says how many.
 const SCHEDULES: u64 = 100_000;

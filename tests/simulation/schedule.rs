@@ -2,13 +2,13 @@
 //! same platform left alone until it is quiet, then the promises.
 
 use crate::{
+    counters::Tally,
     customers::{Customer, customers, owner},
-    defects::Defect,
-    promises,
+    fakes::Context,
+    invariants,
+    mutation::Defect,
+    oracle::Violation,
     scheduler::Scheduler,
-    tally::Tally,
-    twins::Context,
-    witness::Violation,
     world::World,
 };
 use std::rc::Rc;
@@ -77,13 +77,13 @@ impl Schedule {
         if self.world.weather.has_readers {
             // Looking finds numbers that a crash took; the sweep takes them away when they are old.
             let contexts = self.scheduler.contexts();
-            self.world.hold_still(|| promises::look(contexts))?;
+            self.world.hold_still(|| invariants::look(contexts))?;
             self.scheduler.advance(FORGOTTEN_AFTER);
             self.calm_down()?;
         }
         let contexts = self.scheduler.contexts();
         self.world
-            .hold_still(|| promises::check(&self.world, contexts))
+            .hold_still(|| invariants::check(&self.world, contexts))
     }
 
     fn comes(&mut self, customer: Customer) {

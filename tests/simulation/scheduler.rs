@@ -3,9 +3,9 @@
 //! thread, so a seed is a schedule.
 
 use crate::{
-    defects::Defect,
-    tally::Count,
-    twins::{Context, Contexts, Slot, request},
+    counters::Count,
+    fakes::{Context, Contexts, Slot, request},
+    mutation::Defect,
     world::{Outgoing, Wait, World},
 };
 use http::Method;

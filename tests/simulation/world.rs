@@ -3,13 +3,13 @@
 //! any two of them.
 
 use crate::{
-    defects::Defect,
-    dice::Dice,
-    log::Log,
-    tally::{Count, Tally},
-    twins::{Context, Slot},
-    weather::{Fate, Weather},
-    witness::Witness,
+    counters::{Count, Tally},
+    event_log::Log,
+    fakes::{Context, Slot},
+    fault_profile::{Fate, Weather},
+    mutation::Defect,
+    oracle::Witness,
+    random::Dice,
 };
 use kit::http::{Request, Response};
 use std::{

@@ -2,7 +2,7 @@
 //! that come late, and the defects that a store can have.
 
 use super::Context;
-use crate::{defects::Defect, weather::Fate, world::World};
+use crate::{fault_profile::Fate, mutation::Defect, world::World};
 use kit::{
     Store, StoreError, SwapOutcome,
     memory::{MemoryCasToken, MemoryStore},

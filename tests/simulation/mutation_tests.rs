@@ -1,7 +1,7 @@
 //! That the simulation can fail: a platform with a defect on purpose is caught within a bounded
 //! number of schedules.
 
-use crate::{defects::Defect, schedule, witness::Violation};
+use crate::{mutation::Defect, oracle::Violation, schedule};
 
 /// Each defect is found in fewer schedules than this. The one that hides best,
 /// [`Defect::ApprovesAfterCancel`], shows in one of 400, the others in one of 40 or more often.

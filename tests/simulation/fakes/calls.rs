@@ -2,7 +2,7 @@
 //! the called context's own code in a task of its own.
 
 use super::Context;
-use crate::{defects::Defect, world::World};
+use crate::{mutation::Defect, world::World};
 use bytes::Bytes;
 use events::{CarId, PaymentId, ReservationId};
 use http::{HeaderName, HeaderValue, Method};

@@ -1,7 +1,7 @@
 //! The event log and its subscriptions: what was appended, and which context has still to react to
 //! which entry. Routes are those of `spin.toml`.
 
-use crate::twins::Context;
+use crate::fakes::Context;
 use events::{CAR_STREAM, CloudEvent, PAYMENT_STREAM, RESERVATION_STREAM};
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 

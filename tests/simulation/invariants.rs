@@ -2,8 +2,8 @@
 //! the witness saw, what the gateway's books hold and what customers were told must be one story.
 
 use crate::{
-    twins::{Context, Contexts, now, request},
-    witness::{Asked, Told, Violation, Witness},
+    fakes::{Context, Contexts, now, request},
+    oracle::{Asked, Told, Violation, Witness},
     world::World,
 };
 use car::domain::{BookingState, Car};

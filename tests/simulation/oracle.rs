@@ -1,7 +1,7 @@
 //! The witness sees every committed write, every published event and every answer, and says at once
 //! when one breaks a promise that holds at any moment.
 
-use crate::twins::Context;
+use crate::fakes::Context;
 use car::domain::Car;
 use events::{CarId, CloudEvent, ReservationId};
 use kit::Persistent;

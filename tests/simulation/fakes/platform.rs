@@ -1,7 +1,7 @@
 //! The twin of [`Platform`]: two stores, the log, the schedule's clock.
 
 use super::{Context, SimStore};
-use crate::{tally::Count, weather::Fate, world::World};
+use crate::{counters::Count, fault_profile::Fate, world::World};
 use events::{CloudEvent, Timestamp};
 use kit::{LogError, Platform};
 use std::{rc::Rc, time::Duration};

@@ -5,9 +5,9 @@ use super::{
     calls::{SimCars, SimPayments},
     gateway::SimGateway,
     platform::{SimPlatform, name},
-    rows::View,
+    view::View,
 };
-use crate::{defects::Defect, weather::Fate, world::World};
+use crate::{fault_profile::Fate, mutation::Defect, world::World};
 use car::Fleet;
 use events::{CloudEvent, Event, ReservationId};
 use kit::{

@@ -2,8 +2,8 @@
 //! after each schedule, for making its tables takes longer than a whole schedule.
 
 use crate::{
-    twins::{Context, now},
-    weather::Fate,
+    fakes::{Context, now},
+    fault_profile::Fate,
     world::World,
 };
 use std::{cell::RefCell, rc::Rc};

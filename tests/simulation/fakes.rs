@@ -5,8 +5,8 @@ mod calls;
 mod contexts;
 mod gateway;
 mod platform;
-mod rows;
 mod store;
+mod view;
 
 pub use calls::{Slot, request};
 pub use contexts::{Context, Contexts};

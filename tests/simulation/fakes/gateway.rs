@@ -1,7 +1,7 @@
 //! The twin of the payment gateway: it keeps books, so that nobody can be charged or refunded twice
 //! without its being seen. In half of the schedules it is a ledger, which cannot fail and keeps none.
 
-use crate::{defects::Defect, weather::Fate, world::World};
+use crate::{fault_profile::Fate, mutation::Defect, world::World};
 use events::ReservationId;
 use payment::{
     domain::{Order, Silence},

@@ -1,7 +1,7 @@
 //! What may go wrong in one schedule, and how likely. Every schedule has a weather of its own: one
 //! that has everything at once would rarely get anywhere.
 
-use crate::{dice::Dice, twins::Context};
+use crate::{fakes::Context, random::Dice};
 use std::cell::Cell;
 
 /// What becomes of a call that changes something.

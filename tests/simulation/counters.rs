@@ -1,7 +1,7 @@
 //! How often what happened, so that a reader sees that much did: schedules in which nothing goes
 //! wrong prove nothing.
 
-use crate::witness::Witness;
+use crate::oracle::Witness;
 use payment::domain::Payment;
 use reservation::domain::Stage;
 use std::{cell::Cell, fmt};
