@@ -4,30 +4,30 @@
 //! makes its own cars and assumes no ids; whoever needs an empty or a special platform starts one with [`Setup`].
 //! Everything here panics when the world is not as it must be: a test may stop at its first surprise.
 
+mod admin;
 mod client;
 mod components;
 mod events;
 mod eventually;
-mod gateway;
 mod locks;
-mod operator;
-mod packages;
+mod payment_gateway;
 mod platform;
 mod process;
+mod programs;
 mod redis_server;
-mod story;
+mod steps;
 mod workspace;
 
 pub use client::{Answer, Ask, Client, Protocol};
 pub use components::ensure_built;
 pub use events::EVENT_STREAMS;
 pub use eventually::eventually;
-pub use gateway::{Decision, Gateway, Heard, Then, Trouble};
-pub use packages::ensure_program;
+pub use payment_gateway::{Decision, Gateway, Heard, Then, Trouble};
 pub use platform::{Mode, PAYMENT_LIMIT, Platform, Setup, socar};
 pub use process::Process;
+pub use programs::ensure_program;
 pub use redis_server::RedisServer;
-pub use story::{Car, Reservation, cancelled, confirmed, rejected};
+pub use steps::{Car, Reservation, cancelled, confirmed, rejected};
 pub use workspace::{read, root, under_target};
 
 /// Generates every named journey twice: as `embedded::…` and as `redis::…`.

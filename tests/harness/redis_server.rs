@@ -8,8 +8,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 
-use crate::packages::ensure_program;
 use crate::process::Process;
+use crate::programs::ensure_program;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

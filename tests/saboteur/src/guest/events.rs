@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use spin_sdk::experimental::wasi::keyvalue::{atomics, store};
 
-use super::behave;
+use super::misbehaviour;
 
 const STORE: &str = "saboteur";
 
@@ -19,8 +19,8 @@ pub async fn receive(message: &[u8]) -> Result<(), String> {
     let bucket = store::open(STORE).map_err(|error| format!("{error:?}"))?;
 
     match order.split_once(':').unwrap_or((&order, "")) {
-        ("trap", _) => drop(behave::trap()),
-        ("spin", _) => drop(behave::spin()),
+        ("trap", _) => drop(misbehaviour::trap()),
+        ("spin", _) => drop(misbehaviour::spin()),
         ("fail", _) => return Err("failed, as asked".to_owned()),
         ("sleep", ms) => {
             let ms = ms.parse().map_err(|_| format!("`{ms}` is not a number"))?;

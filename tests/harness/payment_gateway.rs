@@ -22,7 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::client::runtime;
 use crate::platform::{Mode, Platform, Setup, Shared};
-use crate::story::{Car, Reservation};
+use crate::steps::{Car, Reservation};
 
 /// What the gateway does when asked to take money for a car.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,6 +1,6 @@
 //! What an instance does before anybody calls it.
 
-use super::behave;
+use super::misbehaviour;
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -10,6 +10,6 @@ static AT_START: extern "C" fn() = at_start;
 extern "C" fn at_start() {
     if std::env::var("START").is_ok_and(|order| order == "spin") {
         // It does not return.
-        let _ = behave::spin();
+        let _ = misbehaviour::spin();
     }
 }
