@@ -1,7 +1,7 @@
 //! How often what happened, so that a reader sees that much did: schedules in which nothing goes
 //! wrong prove nothing.
 
-use crate::oracle::Witness;
+use crate::oracle::Oracle;
 use payment::domain::Payment;
 use reservation::domain::Stage;
 use std::{cell::Cell, fmt};
@@ -69,16 +69,16 @@ impl Tally {
         self.add(what, 1);
     }
 
-    /// Counts how the sagas that the witness saw ended.
-    pub fn count_ends(&self, witness: &Witness) {
-        for reservation in witness.reservations.values() {
+    /// Counts how the sagas that the oracle saw ended.
+    pub fn count_ends(&self, oracle: &Oracle) {
+        for reservation in oracle.reservations.values() {
             match reservation.stage {
                 Stage::Requested | Stage::CancelRequested { .. } => {}
                 Stage::Reserved { .. } => self.count(Count::Reserved),
                 Stage::Cancelled { .. } => self.count(Count::Cancelled),
                 Stage::Rejected { .. } => {
                     self.count(Count::Rejected);
-                    match witness.payments.get(&reservation.id) {
+                    match oracle.payments.get(&reservation.id) {
                         None => {}
                         Some(Payment::Refused(_)) => self.count(Count::Closed),
                         Some(_) => self.count(Count::Returned),

@@ -3,7 +3,7 @@
 
 use crate::{
     fakes::{Context, request},
-    oracle::{Asked, Told},
+    oracle::{CustomerRequest, CustomerResponse},
     world::World,
 };
 use events::{CarId, ReservationId};
@@ -105,7 +105,7 @@ impl Customer {
                 Errand::Look(context) => {
                     let path = format!("/{}", context.plural());
                     self.ask(
-                        Asked::Look,
+                        CustomerRequest::List,
                         context,
                         Method::GET,
                         &path,
@@ -116,7 +116,7 @@ impl Customer {
                 }
                 Errand::Delete(car) => {
                     let path = format!("/cars/{car}");
-                    let asked = Asked::Delete(car);
+                    let asked = CustomerRequest::Delete(car);
                     self.ask(
                         asked,
                         Context::Car,
@@ -141,7 +141,7 @@ impl Customer {
         let amount = self.world.dice.pick(&AMOUNTS);
         let body = format!(r#"{{"carName":"Kia","amount":{amount}}}"#);
         self.ask(
-            Asked::Register,
+            CustomerRequest::Register,
             Context::Car,
             Method::POST,
             "/cars",
@@ -155,7 +155,7 @@ impl Customer {
         let amount = self.world.dice.pick(&AMOUNTS);
         let (path, body) = (format!("/cars/{car}"), format!(r#"{{"amount":{amount}}}"#));
         self.ask(
-            Asked::Modify,
+            CustomerRequest::Modify,
             Context::Car,
             Method::PATCH,
             &path,
@@ -172,7 +172,7 @@ impl Customer {
             let body = format!(r#"{{"carId":{car},"status":"reqReserve"}}"#);
             let answer = self
                 .ask(
-                    Asked::Reserve,
+                    CustomerRequest::Reserve,
                     Context::Reservation,
                     Method::POST,
                     "/reservations",
@@ -207,7 +207,7 @@ impl Customer {
             let (method, body) = (method.clone(), body.clone());
             let answer = self
                 .ask(
-                    Asked::Cancel(id),
+                    CustomerRequest::Cancel(id),
                     Context::Reservation,
                     method,
                     &path,
@@ -227,10 +227,10 @@ impl Customer {
         self.world.pause(pause).await;
     }
 
-    /// Asks, and has the witness note the answer.
+    /// Asks, and has the oracle note the answer.
     async fn ask(
         &mut self,
-        asked: Asked,
+        kind: CustomerRequest,
         to: Context,
         method: Method,
         path: &str,
@@ -241,7 +241,7 @@ impl Customer {
         let id = format!("{}.{}", self.name.replace(' ', "-"), self.asked);
         let request = asking(method, path, &id, key, &body);
         if let Some(key) = key {
-            let keys = &mut self.world.witness.borrow_mut().keys;
+            let keys = &mut self.world.oracle.borrow_mut().keys;
             keys.insert(id.clone(), key.to_owned());
         }
         let answer = self.world.call(to, request, PATIENCE).await;
@@ -251,13 +251,17 @@ impl Customer {
         };
         let (status, body) = read(&answer);
         self.world.note(|| format!("is told {status} {body}"));
-        self.world.witness.borrow_mut().told.push(Told {
-            request: id,
-            key: key.map(str::to_owned),
-            asked,
-            status,
-            body: body.clone(),
-        });
+        self.world
+            .oracle
+            .borrow_mut()
+            .responses
+            .push(CustomerResponse {
+                request_id: id,
+                key: key.map(str::to_owned),
+                request: kind,
+                status,
+                body: body.clone(),
+            });
         Some((status, body))
     }
 }

@@ -1,9 +1,9 @@
 //! The promises of the platform, checked when all is quiet: what the contexts say over HTTP, what
-//! the witness saw, what the gateway's books hold and what customers were told must be one story.
+//! the oracle saw, what the gateway's books hold and what customers were told must be one story.
 
 use crate::{
     fakes::{Context, Contexts, now, request},
-    oracle::{Asked, Told, Violation, Witness},
+    oracle::{CustomerRequest, CustomerResponse, Oracle, Violation},
     world::World,
 };
 use car::domain::{BookingState, Car};
@@ -34,29 +34,29 @@ pub fn look(contexts: &Contexts) -> Verdict {
 ///
 /// The first that is broken.
 pub fn check(world: &World, contexts: &Contexts) -> Verdict {
-    let witness = world.witness.borrow();
-    every_reservation_has_ended(&witness)?;
-    nothing_unpaid_is_reserved_and_nothing_else_stays_paid(&witness)?;
-    a_car_is_booked_by_those_who_reserved_it(&witness)?;
-    every_change_was_announced(&witness)?;
+    let oracle = world.oracle.borrow();
+    every_reservation_has_ended(&oracle)?;
+    nothing_unpaid_is_reserved_and_nothing_else_stays_paid(&oracle)?;
+    a_car_is_booked_by_those_who_reserved_it(&oracle)?;
+    every_change_was_announced(&oracle)?;
     every_event_reached_every_context(world)?;
-    each_transition_has_one_message(&witness)?;
-    customers_were_told_the_truth(&witness)?;
-    one_key_is_one_reservation(&witness)?;
+    each_transition_has_one_message(&oracle)?;
+    customers_were_told_the_truth(&oracle)?;
+    one_key_is_one_reservation(&oracle)?;
     if world.weather.has_gateway {
-        the_gateway_holds_what_is_paid(&witness, contexts)?;
+        the_gateway_holds_what_is_paid(&oracle, contexts)?;
     }
     if world.weather.has_readers {
-        lists_show_what_is_there(&witness, contexts)?;
+        lists_show_what_is_there(&oracle, contexts)?;
     }
     if world.weather.has_view {
-        the_view_shows_what_the_contexts_say(&witness, contexts)?;
+        the_view_shows_what_the_contexts_say(&oracle, contexts)?;
     }
     Ok(())
 }
 
-fn every_reservation_has_ended(witness: &Witness) -> Verdict {
-    for reservation in witness.reservations.values() {
+fn every_reservation_has_ended(oracle: &Oracle) -> Verdict {
+    for reservation in oracle.reservations.values() {
         let id = reservation.id;
         match reservation.stage {
             Stage::Reserved { .. } | Stage::Cancelled { .. } | Stage::Rejected { .. } => {}
@@ -71,10 +71,10 @@ fn every_reservation_has_ended(witness: &Witness) -> Verdict {
     Ok(())
 }
 
-fn nothing_unpaid_is_reserved_and_nothing_else_stays_paid(witness: &Witness) -> Verdict {
-    for reservation in witness.reservations.values() {
+fn nothing_unpaid_is_reserved_and_nothing_else_stays_paid(oracle: &Oracle) -> Verdict {
+    for reservation in oracle.reservations.values() {
         let id = reservation.id;
-        let payment = witness.payments.get(&id);
+        let payment = oracle.payments.get(&id);
         let stands = match (reservation.stage, payment) {
             (Stage::Reserved { payment }, Some(Payment::Paid(receipt))) => payment == receipt.id,
             (Stage::Cancelled { payment }, Some(Payment::Cancelled(receipt))) => {
@@ -94,20 +94,20 @@ fn nothing_unpaid_is_reserved_and_nothing_else_stays_paid(witness: &Witness) -> 
         }
     }
     let orphan = |id: &&ReservationId| {
-        !witness.reservations.contains_key(*id)
-            && !matches!(witness.payments[*id], Payment::Refused(_))
+        !oracle.reservations.contains_key(*id)
+            && !matches!(oracle.payments[*id], Payment::Refused(_))
     };
-    match witness.payments.keys().find(orphan) {
+    match oracle.payments.keys().find(orphan) {
         Some(id) => broken(format!("reservation {id} was paid but never made")),
         None => Ok(()),
     }
 }
 
-fn a_car_is_booked_by_those_who_reserved_it(witness: &Witness) -> Verdict {
+fn a_car_is_booked_by_those_who_reserved_it(oracle: &Oracle) -> Verdict {
     let stands = |reservation: &&Reservation| matches!(reservation.stage, Stage::Reserved { .. });
-    let reserved = witness.reservations.values().filter(stands);
+    let reserved = oracle.reservations.values().filter(stands);
     let reserved: BTreeSet<_> = reserved.map(|one| (one.car, one.id, true)).collect();
-    let bookings = witness.cars.values().flat_map(|car| {
+    let bookings = oracle.cars.values().flat_map(|car| {
         let is_firm = |state| state == BookingState::Confirmed;
         let bookings = car.bookings().iter();
         bookings.map(move |booking| (car.id(), booking.reservation, is_firm(booking.state)))
@@ -115,11 +115,11 @@ fn a_car_is_booked_by_those_who_reserved_it(witness: &Witness) -> Verdict {
     equal("bookings", &bookings.collect::<BTreeSet<_>>(), &reserved)
 }
 
-fn every_change_was_announced(witness: &Witness) -> Verdict {
-    let published: BTreeSet<String> = witness.published.keys().cloned().collect();
-    equal("events", &published, &witness.committed)?;
+fn every_change_was_announced(oracle: &Oracle) -> Verdict {
+    let published: BTreeSet<String> = oracle.published.keys().cloned().collect();
+    equal("events", &published, &oracle.committed)?;
     let mut transitions = BTreeSet::new();
-    for event in witness.published.values() {
+    for event in oracle.published.values() {
         let transition = match &event.event {
             Event::CarModified(_) => continue,
             Event::CarReserved(booked) => (2, booked.rsv_id.0),
@@ -145,9 +145,9 @@ fn every_event_reached_every_context(world: &World) -> Verdict {
     }
 }
 
-fn each_transition_has_one_message(witness: &Witness) -> Verdict {
+fn each_transition_has_one_message(oracle: &Oracle) -> Verdict {
     let mut expected = BTreeMap::new();
-    for reservation in witness.reservations.values() {
+    for reservation in oracle.reservations.values() {
         for step in &reservation.steps {
             let occasion = match step.status.as_str() {
                 "reserved" => "confirmed",
@@ -158,20 +158,24 @@ fn each_transition_has_one_message(witness: &Witness) -> Verdict {
             expected.insert(format!("message/{}/{occasion}", reservation.id), 1);
         }
     }
-    equal("messages", &witness.messages, &expected)
+    equal("messages", &oracle.messages, &expected)
 }
 
-fn customers_were_told_the_truth(witness: &Witness) -> Verdict {
-    for told in &witness.told {
-        let is_true = match (told.asked, told.status) {
-            (Asked::Register, 201) => body(told)["carId"]
+fn customers_were_told_the_truth(oracle: &Oracle) -> Verdict {
+    for response in &oracle.responses {
+        let is_true = match (response.request, response.status) {
+            (CustomerRequest::Register, 201) => body(response)["carId"]
                 .as_u64()
-                .is_some_and(|id| witness.cars.contains_key(&CarId(id))),
-            (Asked::Delete(id), 204) => matches!(witness.cars.get(&id), Some(Car::Gone { .. })),
-            (Asked::Cancel(id), 200) => matches!(stage(witness, id), Some(Stage::Cancelled { .. })),
-            (Asked::Reserve, status) => match body(told)["rsvId"].as_u64() {
+                .is_some_and(|id| oracle.cars.contains_key(&CarId(id))),
+            (CustomerRequest::Delete(id), 204) => {
+                matches!(oracle.cars.get(&id), Some(Car::Gone { .. }))
+            }
+            (CustomerRequest::Cancel(id), 200) => {
+                matches!(stage(oracle, id), Some(Stage::Cancelled { .. }))
+            }
+            (CustomerRequest::Reserve, status) => match body(response)["rsvId"].as_u64() {
                 Some(id) => {
-                    let stage = stage(witness, ReservationId(id));
+                    let stage = stage(oracle, ReservationId(id));
                     let is_rejected = matches!(stage, Some(Stage::Rejected { .. }));
                     stage.is_some() && is_rejected == (status != 201)
                 }
@@ -180,53 +184,59 @@ fn customers_were_told_the_truth(witness: &Witness) -> Verdict {
             _ => true,
         };
         if !is_true {
-            return broken(format!("that was not true in the end: {told:?}"));
+            return broken(format!("that was not true in the end: {response:?}"));
         }
     }
     Ok(())
 }
 
 /// Requests with one key are one request; a request without a key is one of its own.
-fn one_key_is_one_reservation(witness: &Witness) -> Verdict {
+fn one_key_is_one_reservation(oracle: &Oracle) -> Verdict {
     let mut made: BTreeMap<&str, Vec<ReservationId>> = BTreeMap::new();
-    for event in witness.published.values() {
+    for event in oracle.published.values() {
         if let Event::ReservationCreated(reservation) = &event.event {
             let request = event.correlationid.as_str();
-            let key = witness.keys.get(request).map_or(request, String::as_str);
+            let key = oracle.keys.get(request).map_or(request, String::as_str);
             made.entry(key).or_default().push(reservation.rsv_id);
         }
     }
-    let mut answers: BTreeMap<&str, &Told> = BTreeMap::new();
-    for told in witness.told.iter().filter(|told| is_final(told)) {
-        let key = told.key.as_deref().unwrap_or(&told.request);
-        let first = answers.entry(key).or_insert(told);
-        if (first.status, &first.body) != (told.status, &told.body) {
+    let mut answers: BTreeMap<&str, &CustomerResponse> = BTreeMap::new();
+    for response in oracle
+        .responses
+        .iter()
+        .filter(|response| is_final(response))
+    {
+        let key = response.key.as_deref().unwrap_or(&response.request_id);
+        let first = answers.entry(key).or_insert(response);
+        if (first.status, &first.body) != (response.status, &response.body) {
             return broken(format!(
-                "two answers to one request: {first:?} and {told:?}"
+                "two answers to one request: {first:?} and {response:?}"
             ));
         }
     }
     for (key, ids) in made {
         let stands =
-            |id: &&ReservationId| !matches!(stage(witness, **id), Some(Stage::Rejected { .. }));
+            |id: &&ReservationId| !matches!(stage(oracle, **id), Some(Stage::Rejected { .. }));
         let standing: Vec<_> = ids.iter().filter(stands).collect();
         if standing.len() > 1 {
             return broken(format!("{key} made the reservations {standing:?}"));
         }
-        if let (Some(told), [_]) = (
-            answers.get(key).filter(|told| told.status != 201),
+        if let (Some(response), [_]) = (
+            answers.get(key).filter(|response| response.status != 201),
             &standing[..],
         ) {
-            return broken(format!("{key} made reservation {standing:?}, but {told:?}"));
+            return broken(format!(
+                "{key} made reservation {standing:?}, but {response:?}"
+            ));
         }
     }
     Ok(())
 }
 
-fn the_gateway_holds_what_is_paid(witness: &Witness, contexts: &Contexts) -> Verdict {
+fn the_gateway_holds_what_is_paid(oracle: &Oracle, contexts: &Contexts) -> Verdict {
     let books = contexts.books();
     let paid = |payment: &&Payment| matches!(payment, Payment::Paid(_));
-    let paid = witness.payments.values().filter(paid);
+    let paid = oracle.payments.values().filter(paid);
     let paid: BTreeSet<_> = paid.map(Payment::reservation).collect();
     let held = books.iter().filter(|(_, books)| books.holds());
     let held: BTreeSet<_> = held.map(|(id, _)| *id).collect();
@@ -237,15 +247,15 @@ fn the_gateway_holds_what_is_paid(witness: &Witness, contexts: &Contexts) -> Ver
     }
 }
 
-fn lists_show_what_is_there(witness: &Witness, contexts: &Contexts) -> Verdict {
-    let cars = witness.cars.values().filter_map(|car| {
+fn lists_show_what_is_there(oracle: &Oracle, contexts: &Contexts) -> Verdict {
+    let cars = oracle.cars.values().filter_map(|car| {
         let details = car.details().ok()?;
         let fields = json!({ "carId": car.id(), "carName": details.name, "carType": details.kind,
             "amount": details.amount, "status": car.status().as_str() });
         Some((car.id().0, fields))
     });
     shows(contexts, Context::Car, "carId", cars.collect())?;
-    let reservations = witness.reservations.values().map(|one| {
+    let reservations = oracle.reservations.values().map(|one| {
         let mut fields = json!({ "rsvId": one.id, "carId": one.car, "payId": one.stage.payment(),
             "status": one.stage.as_str() });
         if let Some(reason) = one.stage.reason() {
@@ -259,7 +269,7 @@ fn lists_show_what_is_there(witness: &Witness, contexts: &Contexts) -> Verdict {
         "rsvId",
         reservations.collect(),
     )?;
-    let payments = witness.payments.values().filter_map(|payment| {
+    let payments = oracle.payments.values().filter_map(|payment| {
         let receipt = payment.receipt()?;
         let order = receipt.order;
         let fields = json!({ "payId": receipt.id, "rsvId": order.reservation, "carId": order.car,
@@ -269,18 +279,18 @@ fn lists_show_what_is_there(witness: &Witness, contexts: &Contexts) -> Verdict {
     shows(contexts, Context::Payment, "payId", payments.collect())?;
     let (messages, total) = list(contexts, Context::Message)?;
     let counts = (messages.len(), total);
-    let sent = witness.messages.len();
+    let sent = oracle.messages.len();
     equal("messages in the list", &counts, &(sent, sent as u64))
 }
 
-fn the_view_shows_what_the_contexts_say(witness: &Witness, contexts: &Contexts) -> Verdict {
-    let rows = witness.cars.values().filter_map(|car| {
+fn the_view_shows_what_the_contexts_say(oracle: &Oracle, contexts: &Contexts) -> Verdict {
+    let rows = oracle.cars.values().filter_map(|car| {
         let details = car.details().ok()?;
         let of_car = |one: &&Reservation| {
             one.car == car.id() && !matches!(one.stage, Stage::Rejected { .. })
         };
-        let latest = witness.reservations.values().rfind(of_car);
-        let payment = latest.and_then(|latest| witness.payments.get(&latest.id));
+        let latest = oracle.reservations.values().rfind(of_car);
+        let payment = latest.and_then(|latest| oracle.payments.get(&latest.id));
         let receipt = payment.and_then(Payment::receipt);
         let fields = json!({ "carId": car.id(), "carName": details.name, "carType": details.kind,
             "amount": details.amount, "carStatus": car.status().as_str(),
@@ -331,17 +341,17 @@ fn list(contexts: &Contexts, context: Context) -> Result<(Vec<Value>, u64), Viol
 }
 
 /// Whether an answer tells what became of a reservation.
-fn is_final(told: &Told) -> bool {
-    told.asked == Asked::Reserve
-        && (told.status == 201 || (told.status < 500 && !body(told)["rsvId"].is_null()))
+fn is_final(response: &CustomerResponse) -> bool {
+    response.request == CustomerRequest::Reserve
+        && (response.status == 201 || (response.status < 500 && !body(response)["rsvId"].is_null()))
 }
 
-fn body(told: &Told) -> Value {
-    serde_json::from_str(&told.body).unwrap_or_default()
+fn body(response: &CustomerResponse) -> Value {
+    serde_json::from_str(&response.body).unwrap_or_default()
 }
 
-fn stage(witness: &Witness, id: ReservationId) -> Option<Stage> {
-    witness.reservations.get(&id).map(|found| found.stage)
+fn stage(oracle: &Oracle, id: ReservationId) -> Option<Stage> {
+    oracle.reservations.get(&id).map(|found| found.stage)
 }
 
 fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Verdict {

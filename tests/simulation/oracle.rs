@@ -1,4 +1,4 @@
-//! The witness sees every committed write, every published event and every answer, and says at once
+//! The oracle sees every committed write, every published event and every answer, and says at once
 //! when one breaks a promise that holds at any moment.
 
 use crate::fakes::Context;
@@ -16,13 +16,13 @@ pub struct Violation(pub String);
 
 /// An answer that a customer was given.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct CustomerResponse {
     /// The request's id.
-    pub request: String,
+    pub request_id: String,
     /// The Idempotency-Key, if it had one.
     pub key: Option<String>,
     /// What was asked.
-    pub asked: Asked,
+    pub request: CustomerRequest,
     /// The status of the answer.
     pub status: u16,
     /// Its body.
@@ -31,7 +31,7 @@ pub struct Told {
 
 /// What a customer asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum CustomerRequest {
     /// A new car.
     Register,
     /// Another price.
@@ -41,14 +41,14 @@ pub enum Asked {
     /// A reservation.
     Reserve,
     /// A list.
-    Look,
+    List,
     /// The end of a reservation.
     Cancel(ReservationId),
 }
 
 /// What was seen.
 #[derive(Debug, Default)]
-pub struct Witness {
+pub struct Oracle {
     /// The cars as they are.
     pub cars: BTreeMap<CarId, Car>,
     /// The reservations as they are.
@@ -64,7 +64,7 @@ pub struct Witness {
     /// The Idempotency-Key of each request that had one.
     pub keys: BTreeMap<String, String>,
     /// What customers were told.
-    pub told: Vec<Told>,
+    pub responses: Vec<CustomerResponse>,
     /// The first promise that was broken.
     pub violation: Option<Violation>,
 }
@@ -87,24 +87,24 @@ struct Id {
     id: String,
 }
 
-impl Witness {
+impl Oracle {
     /// Sees that `key` now holds `value`.
-    pub fn sees_write(&mut self, context: Context, key: &str, value: &[u8]) {
+    pub fn record_write(&mut self, context: Context, key: &str, value: &[u8]) {
         let seen = match (context, key.split_once('/')) {
-            (Context::Car, Some(("car", _))) => self.sees_car(value),
-            (Context::Reservation, Some(("reservation", _))) => self.sees_reservation(value),
-            (Context::Payment, Some(("payment", _))) => self.sees_payment(value),
+            (Context::Car, Some(("car", _))) => self.record_car(value),
+            (Context::Reservation, Some(("reservation", _))) => self.record_reservation(value),
+            (Context::Payment, Some(("payment", _))) => self.record_payment(value),
             (Context::Message, Some(("message", _))) => {
                 *self.messages.entry(key.to_owned()).or_default() += 1;
                 Ok(())
             }
             _ => Ok(()),
         };
-        self.says(seen);
+        self.report(seen);
     }
 
     /// Sees an event arrive in the log.
-    pub fn sees_event(&mut self, event: &CloudEvent) {
+    pub fn record_event(&mut self, event: &CloudEvent) {
         let id = &event.id;
         let seen = match self.published.get(id) {
             Some(first) if first != event => Err(format!("{id} was published with two contents")),
@@ -114,7 +114,7 @@ impl Witness {
             _ => Ok(()),
         };
         self.published.insert(id.clone(), event.clone());
-        self.says(seen);
+        self.report(seen);
     }
 
     /// Whose hold on `car` it is, if it is anybody's but `id`'s.
@@ -129,7 +129,7 @@ impl Witness {
         matches!(stage, Some(Stage::Rejected { .. }))
     }
 
-    fn sees_car(&mut self, value: &[u8]) -> Result<(), String> {
+    fn record_car(&mut self, value: &[u8]) -> Result<(), String> {
         let car: Car = self.read(value)?;
         let bookings = car.bookings();
         let id = car.id();
@@ -144,7 +144,7 @@ impl Witness {
         Ok(())
     }
 
-    fn sees_reservation(&mut self, value: &[u8]) -> Result<(), String> {
+    fn record_reservation(&mut self, value: &[u8]) -> Result<(), String> {
         let reservation: Reservation = self.read(value)?;
         let id = reservation.id;
         let before = self.reservations.insert(id, reservation.clone());
@@ -175,7 +175,7 @@ impl Witness {
         }
     }
 
-    fn sees_payment(&mut self, value: &[u8]) -> Result<(), String> {
+    fn record_payment(&mut self, value: &[u8]) -> Result<(), String> {
         let payment: Payment = self.read(value)?;
         self.payments.insert(payment.reservation(), payment);
         Ok(())
@@ -189,7 +189,7 @@ impl Witness {
         Ok(A::from_record(stored.state))
     }
 
-    fn says(&mut self, seen: Result<(), String>) {
+    fn report(&mut self, seen: Result<(), String>) {
         if let (Err(what), None) = (seen, &self.violation) {
             self.violation = Some(Violation(what));
         }

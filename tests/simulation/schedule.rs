@@ -42,7 +42,7 @@ pub fn run(seed: u64, defect: Option<Defect>, traced: bool) -> Outcome {
         world: Rc::clone(&world),
     };
     let verdict = schedule.verdict();
-    world.tally.count_ends(&world.witness.borrow());
+    world.tally.count_ends(&world.oracle.borrow());
     Outcome {
         verdict,
         tally: world.tally.clone(),
@@ -92,7 +92,7 @@ impl Schedule {
     }
 
     fn seen(&self) -> Result<(), Violation> {
-        let violation = self.world.witness.borrow().violation.clone();
+        let violation = self.world.oracle.borrow().violation.clone();
         violation.map_or(Ok(()), Err)
     }
 

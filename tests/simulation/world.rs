@@ -8,7 +8,7 @@ use crate::{
     fakes::{Context, Slot},
     fault_profile::{Fate, Weather},
     mutation::Defect,
-    oracle::Witness,
+    oracle::Oracle,
     random::Dice,
 };
 use kit::http::{Request, Response};
@@ -57,7 +57,7 @@ pub struct World {
     /// The event log and who has read how much of it.
     pub log: Log,
     /// Sees every write, event and answer.
-    pub witness: RefCell<Witness>,
+    pub oracle: RefCell<Oracle>,
     /// Counts what happens.
     pub tally: Tally,
     /// Milliseconds since the Unix epoch.
@@ -80,7 +80,7 @@ impl World {
             dice,
             defect,
             log: Log::default(),
-            witness: RefCell::default(),
+            oracle: RefCell::default(),
             tally: Tally::default(),
             clock: Cell::new(1_700_000_000_000),
             drawn: Cell::new(0),

@@ -96,7 +96,7 @@ impl Cars for SimCars {
         }
         let answer = self.post(origin, car, "release", id).await?;
         if self.0.has(Defect::ReleasesTwice) {
-            let holder = self.0.witness.borrow().holder(car, id);
+            let holder = self.0.oracle.borrow().holder(car, id);
             self.post(origin, car, "release", holder).await?;
         }
         match answer.status().as_u16() {

@@ -53,7 +53,7 @@ impl Platform for SimPlatform {
         let append = {
             let (world, stream) = (Rc::clone(&self.world), stream.to_owned());
             move || {
-                world.witness.borrow_mut().sees_event(&event);
+                world.oracle.borrow_mut().record_event(&event);
                 world.tally.count(Count::Events);
                 world.log.append(&stream, event);
             }

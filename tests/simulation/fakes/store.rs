@@ -136,7 +136,7 @@ impl SimStore {
         let outcome = match change {
             Change::Set(value) => {
                 now(self.values.set(key, &value))?;
-                self.witness(key, &value);
+                self.oracle(key, &value);
                 SwapOutcome::Written
             }
             Change::Delete => {
@@ -145,7 +145,7 @@ impl SimStore {
             }
             Change::Swap(_, value) if self.overwrites(key) => {
                 now(self.values.set(key, &value))?;
-                self.witness(key, &value);
+                self.oracle(key, &value);
                 SwapOutcome::Written
             }
             Change::Swap(token, value) => {
@@ -154,7 +154,7 @@ impl SimStore {
                 if before.as_ref() != Some(&value)
                     && now(self.values.get(key))?.as_ref() == Some(&value)
                 {
-                    self.witness(key, &value);
+                    self.oracle(key, &value);
                 }
                 outcome
             }
@@ -165,10 +165,10 @@ impl SimStore {
         Ok(outcome)
     }
 
-    fn witness(&self, key: &str, value: &[u8]) {
+    fn oracle(&self, key: &str, value: &[u8]) {
         if !self.is_outbox {
-            let mut witness = self.world.witness.borrow_mut();
-            witness.sees_write(self.context, key, value);
+            let mut oracle = self.world.oracle.borrow_mut();
+            oracle.record_write(self.context, key, value);
         }
     }
 
@@ -199,8 +199,7 @@ impl SimStore {
             Defect::ApprovesAfterCancel => {
                 let id = key.strip_prefix("saga/").and_then(|id| id.parse().ok());
                 writes(r#""state":"refused""#)
-                    || (is_write
-                        && id.is_some_and(|id| self.world.witness.borrow().is_rejected(id)))
+                    || (is_write && id.is_some_and(|id| self.world.oracle.borrow().is_rejected(id)))
             }
             Defect::WritesNoIntent => is_write && key.starts_with("intent/"),
             Defect::NotesNoGatewayCall => key.starts_with("asked/") || key.starts_with("undo/"),
