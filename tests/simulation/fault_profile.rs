@@ -1,4 +1,4 @@
-//! What may go wrong in one schedule, and how likely. Every schedule has a weather of its own: one
+//! What may go wrong in one schedule, and how likely. Every schedule has a faults of its own: one
 //! that has everything at once would rarely get anywhere.
 
 use crate::{fakes::Context, random::Dice};
@@ -6,150 +6,159 @@ use std::cell::Cell;
 
 /// What becomes of a call that changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum CallOutcome {
     /// It takes effect, and the caller hears of it.
-    Works,
+    Applied,
     /// It has no effect, and nobody answers.
-    Fails,
+    Dropped,
     /// It takes effect, and nobody answers.
-    Unheard,
+    ReplyLost,
     /// Nobody answers, and it takes effect afterwards.
-    Late,
+    Delayed,
 }
 
 /// The chances of one schedule; each counts as "one in", and zero is never.
 #[derive(Debug, Default)]
-pub struct Weather {
+pub struct FaultProfile {
     /// Crashes per step.
     pub crashes: usize,
     /// Callers that give up, per step.
     pub timeouts: usize,
     /// Calls of a store or the log that are not answered.
-    hiccups: usize,
+    store_errors: usize,
     /// Silences that begin or end, per step.
-    pub silences: usize,
+    pub outages: usize,
     /// Calls between contexts that are lost.
-    losses: usize,
-    /// Long jumps of the clock, per step.
-    pub jumps: usize,
+    lost_calls: usize,
+    /// Long clock_jumps of the clock, per step.
+    pub clock_jumps: usize,
     /// Tasks that are slow.
-    pub slow: usize,
+    pub slow_tasks: usize,
     /// Sweeps, per step.
     pub sweeps: usize,
     /// Deliveries of what was delivered, per delivery.
-    pub repeats: usize,
+    pub redeliveries: usize,
     /// Whether the stores report every swap as refused, as Spin's Redis provider does.
-    pub denies_swaps: bool,
+    pub misreports_swaps: bool,
     /// Whether the money is taken by somebody elsewhere.
     pub has_gateway: bool,
     /// Whether reservations cut off contexts that are sick, as they do where no host does it, and
     /// somebody the gateway.
     pub has_breakers: bool,
     /// Whether the lists are compared with what there is, which costs time.
-    pub has_readers: bool,
+    pub checks_lists: bool,
     /// Whether the rows of the view are kept, which costs more.
-    pub has_view: bool,
+    pub checks_view: bool,
     /// Set while there are no faults, before and after.
-    calm: Cell<bool>,
-    /// Whose stores are silent now; the last is the log.
-    silent: [Cell<bool>; Context::ALL.len() + 1],
+    enabled: Cell<bool>,
+    /// Whose stores are outage now; the last is the log.
+    outage: [Cell<bool>; Context::ALL.len() + 1],
 }
 
-/// The place of the log among the silences.
+/// The place of the log among the outages.
 const LOG: usize = Context::ALL.len();
 
-impl Weather {
-    /// The weather that the dice say.
-    pub fn of(dice: &Dice) -> Self {
+impl FaultProfile {
+    /// The faults that the dice say.
+    pub fn new(dice: &Dice) -> Self {
         let chance = |often: usize| dice.pick(&[0, often, often * 4]);
         Self {
             crashes: chance(16),
             timeouts: chance(8),
-            hiccups: chance(40),
-            silences: chance(40),
-            slow: chance(4),
-            losses: chance(12),
-            jumps: dice.pick(&[5, 20, 80]),
+            store_errors: chance(40),
+            outages: chance(40),
+            slow_tasks: chance(4),
+            lost_calls: chance(12),
+            clock_jumps: dice.pick(&[5, 20, 80]),
             sweeps: dice.pick(&[4, 12, 40]),
-            repeats: dice.pick(&[0, 4, 16]),
-            denies_swaps: dice.one_in(8),
+            redeliveries: dice.pick(&[0, 4, 16]),
+            misreports_swaps: dice.one_in(8),
             has_gateway: dice.one_in(2),
             has_breakers: dice.one_in(3),
-            has_readers: dice.one_in(4),
-            has_view: dice.one_in(10),
-            calm: Cell::new(true),
+            checks_lists: dice.one_in(4),
+            checks_view: dice.one_in(10),
+            enabled: Cell::new(false),
             ..Self::default()
         }
     }
 
     /// Begins the faults.
-    pub fn breaks(&self) {
-        self.calm.set(false);
+    pub fn enable(&self) {
+        self.enabled.set(true);
     }
 
     /// Ends all faults.
-    pub fn calms(&self) {
-        self.calm.set(true);
-        for silent in &self.silent {
-            silent.set(false);
+    pub fn disable(&self) {
+        self.enabled.set(false);
+        for outage in &self.outage {
+            outage.set(false);
         }
     }
 
     /// Whether the faults are over.
-    pub fn is_calm(&self) -> bool {
-        self.calm.get()
+    pub fn are_enabled(&self) -> bool {
+        self.enabled.get()
     }
 
     /// Begins or ends a silence; says whose.
-    pub fn turn_silence(&self, dice: &Dice) -> String {
-        let place = dice.below(self.silent.len());
-        let silent = &self.silent[place];
-        silent.set(!silent.get());
+    pub fn toggle_outage(&self, dice: &Dice) -> String {
+        let place = dice.below(self.outage.len());
+        let outage = &self.outage[place];
+        outage.set(!outage.get());
         let who = match Context::ALL.get(place) {
             Some(context) => format!("the stores of {context:?}"),
             None => "the log".into(),
         };
-        match silent.get() {
-            true => format!("{who} fall silent"),
+        match outage.get() {
+            true => format!("{who} fall outage"),
             false => format!("{who} answer again"),
         }
     }
 
     /// What becomes of a call of a context's stores.
-    pub fn of_store(&self, context: Context, dice: &Dice) -> Fate {
-        self.fate(context as usize, dice)
+    pub fn store_outcome(&self, context: Context, dice: &Dice) -> CallOutcome {
+        self.outcome(context as usize, dice)
     }
 
     /// What becomes of a call of the log.
-    pub fn of_log(&self, dice: &Dice) -> Fate {
-        self.fate(LOG, dice)
+    pub fn log_outcome(&self, dice: &Dice) -> CallOutcome {
+        self.outcome(LOG, dice)
     }
 
     /// What becomes of a call of the gateway.
-    pub fn of_gateway(&self, dice: &Dice) -> Fate {
-        match !self.is_calm() && dice.one_in(self.losses) {
-            true => dice.pick(&[Fate::Fails, Fate::Unheard, Fate::Late]),
-            false => Fate::Works,
+    pub fn gateway_outcome(&self, dice: &Dice) -> CallOutcome {
+        match self.are_enabled() && dice.one_in(self.lost_calls) {
+            true => dice.pick(&[
+                CallOutcome::Dropped,
+                CallOutcome::ReplyLost,
+                CallOutcome::Delayed,
+            ]),
+            false => CallOutcome::Applied,
         }
     }
 
     /// Whether the gateway is not even asked.
-    pub fn cuts_off(&self, dice: &Dice) -> bool {
-        self.has_breakers && !self.is_calm() && dice.one_in(self.losses)
+    pub fn breaker_rejects(&self, dice: &Dice) -> bool {
+        self.has_breakers && self.are_enabled() && dice.one_in(self.lost_calls)
     }
 
     /// What becomes of a call to a context before it arrives.
-    pub fn of_call(&self, dice: &Dice) -> Fate {
-        match !self.is_calm() && dice.one_in(self.losses) {
-            true => dice.pick(&[Fate::Fails, Fate::Late]),
-            false => Fate::Works,
+    pub fn call_outcome(&self, dice: &Dice) -> CallOutcome {
+        match self.are_enabled() && dice.one_in(self.lost_calls) {
+            true => dice.pick(&[CallOutcome::Dropped, CallOutcome::Delayed]),
+            false => CallOutcome::Applied,
         }
     }
 
-    fn fate(&self, place: usize, dice: &Dice) -> Fate {
-        match !self.is_calm() && (self.silent[place].get() || dice.one_in(self.hiccups)) {
-            true => dice.pick(&[Fate::Fails, Fate::Fails, Fate::Unheard, Fate::Late]),
-            false => Fate::Works,
+    fn outcome(&self, place: usize, dice: &Dice) -> CallOutcome {
+        match self.are_enabled() && (self.outage[place].get() || dice.one_in(self.store_errors)) {
+            true => dice.pick(&[
+                CallOutcome::Dropped,
+                CallOutcome::Dropped,
+                CallOutcome::ReplyLost,
+                CallOutcome::Delayed,
+            ]),
+            false => CallOutcome::Applied,
         }
     }
 }

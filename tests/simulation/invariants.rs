@@ -43,13 +43,13 @@ pub fn check(world: &World, contexts: &Contexts) -> Verdict {
     each_transition_has_one_message(&oracle)?;
     customers_were_told_the_truth(&oracle)?;
     one_key_is_one_reservation(&oracle)?;
-    if world.weather.has_gateway {
+    if world.faults.has_gateway {
         the_gateway_holds_what_is_paid(&oracle, contexts)?;
     }
-    if world.weather.has_readers {
+    if world.faults.checks_lists {
         lists_show_what_is_there(&oracle, contexts)?;
     }
-    if world.weather.has_view {
+    if world.faults.checks_view {
         the_view_shows_what_the_contexts_say(&oracle, contexts)?;
     }
     Ok(())

@@ -36,7 +36,7 @@ pub struct Outcome {
 /// Runs the schedule of a seed.
 pub fn run(seed: u64, defect: Option<Defect>, traced: bool) -> Outcome {
     let world = Rc::new(World::new(seed, defect, traced));
-    world.note(|| format!("{:?}", world.weather));
+    world.note(|| format!("{:?}", world.faults));
     let mut schedule = Schedule {
         scheduler: Scheduler::new(&world),
         world: Rc::clone(&world),
@@ -66,15 +66,15 @@ impl Schedule {
         for customer in customers(&self.world, cars) {
             self.comes(customer);
         }
-        self.world.weather.breaks();
+        self.world.faults.enable();
         self.world.note(|| "--- the faults begin ---".into());
         self.trouble()?;
-        self.world.weather.calms();
+        self.world.faults.disable();
         self.scheduler.restart_all();
         self.world.arrive_all();
         self.world.note(|| "--- the faults are over ---".into());
         self.calm_down()?;
-        if self.world.weather.has_readers {
+        if self.world.faults.checks_lists {
             // Looking finds numbers that a crash took; the sweep takes them away when they are old.
             let contexts = self.scheduler.contexts();
             self.world.hold_still(|| invariants::look(contexts))?;
@@ -112,7 +112,7 @@ impl Schedule {
 
     fn choose(&mut self) {
         let world = Rc::clone(&self.world);
-        let (dice, weather) = (&world.dice, &world.weather);
+        let (dice, faults) = (&world.dice, &world.faults);
         match dice.below(100) {
             // Nobody can go on without time.
             0..80 => {
@@ -121,18 +121,18 @@ impl Schedule {
                 }
             }
             80..92 => self.deliver_one(),
-            _ if dice.one_in(weather.crashes) => match dice.below(4) {
+            _ if dice.one_in(faults.crashes) => match dice.below(4) {
                 0 => self.scheduler.crash_all(),
                 1 => self.scheduler.crash(dice.pick(&Context::ALL)),
                 _ => self.scheduler.kill_one(),
             },
-            _ if dice.one_in(weather.timeouts) => self.scheduler.time_one_out(),
-            _ if dice.one_in(weather.silences) => {
-                let change = weather.turn_silence(dice);
+            _ if dice.one_in(faults.timeouts) => self.scheduler.time_one_out(),
+            _ if dice.one_in(faults.outages) => {
+                let change = faults.toggle_outage(dice);
                 world.note(|| change);
             }
-            _ if dice.one_in(weather.sweeps) => self.scheduler.sweep(dice.pick(&Context::SWEPT)),
-            _ if dice.one_in(weather.jumps) => {
+            _ if dice.one_in(faults.sweeps) => self.scheduler.sweep(dice.pick(&Context::SWEPT)),
+            _ if dice.one_in(faults.clock_jumps) => {
                 let jump =
                     dice.pick(&[100, 300, 1_000, 1_600, 2_600, 4_500, 6_000, 12_000, 125_000]);
                 self.scheduler.advance(jump);
@@ -146,7 +146,7 @@ impl Schedule {
         let dice = &self.world.dice;
         let context = dice.pick(&Context::ALL);
         let handled = self.world.log.handled(context);
-        if !handled.is_empty() && dice.one_in(self.world.weather.repeats) {
+        if !handled.is_empty() && dice.one_in(self.world.faults.redeliveries) {
             let index = dice.pick(&handled);
             return self.scheduler.deliver(context, index);
         }

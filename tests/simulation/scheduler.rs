@@ -166,7 +166,7 @@ impl Scheduler {
             name,
             home,
             since: self.world.now(),
-            is_slow: self.world.dice.one_in(self.world.weather.slow),
+            is_slow: self.world.dice.one_in(self.world.faults.slow_tasks),
             purpose,
             waits: Vec::new(),
             future,

@@ -1,4 +1,4 @@
-//! What every task of a schedule shares: the dice, the clock, the weather, the log, and the one
+//! What every task of a schedule shares: the dice, the clock, the faults, the log, and the one
 //! way to wait. A port call is [`World::turn`] and then its effect, so the scheduler stands between
 //! any two of them.
 
@@ -6,7 +6,7 @@ use crate::{
     counters::{Count, Tally},
     event_log::Log,
     fakes::{Context, Slot},
-    fault_profile::{Fate, Weather},
+    fault_profile::{CallOutcome, FaultProfile},
     mutation::Defect,
     oracle::Oracle,
     random::Dice,
@@ -51,7 +51,7 @@ pub struct World {
     /// Where every choice comes from.
     pub dice: Dice,
     /// What may go wrong.
-    pub weather: Weather,
+    pub faults: FaultProfile,
     /// What was seeded, to show that it is caught.
     pub defect: Option<Defect>,
     /// The event log and who has read how much of it.
@@ -76,7 +76,7 @@ impl World {
     pub fn new(seed: u64, defect: Option<Defect>, traced: bool) -> Self {
         let dice = Dice::new(seed);
         Self {
-            weather: Weather::of(&dice),
+            faults: FaultProfile::new(&dice),
             dice,
             defect,
             log: Log::default(),
@@ -132,13 +132,13 @@ impl World {
             let (slot, outgoing) = (Rc::clone(&slot), Rc::clone(&self.outgoing));
             move || outgoing.borrow_mut().push(Outgoing { to, request, slot })
         };
-        match self.weather.of_call(&self.dice) {
-            Fate::Late => {
+        match self.faults.call_outcome(&self.dice) {
+            CallOutcome::Delayed => {
                 self.is_not_answered(|| "the call is late".into());
                 self.later(LATEST, depart);
             }
-            Fate::Fails => self.is_not_answered(|| "the call is lost".into()),
-            Fate::Works | Fate::Unheard => depart(),
+            CallOutcome::Dropped => self.is_not_answered(|| "the call is lost".into()),
+            CallOutcome::Applied | CallOutcome::ReplyLost => depart(),
         }
         let until = self.now() + patience;
         self.wait_for(|| Wait::Answer(Rc::clone(&slot), until))

@@ -7,7 +7,7 @@ use super::{
     platform::{SimPlatform, name},
     view::View,
 };
-use crate::{fault_profile::Fate, mutation::Defect, world::World};
+use crate::{fault_profile::CallOutcome, mutation::Defect, world::World};
 use car::Fleet;
 use events::{CloudEvent, Event, ReservationId};
 use kit::{
@@ -84,7 +84,7 @@ impl Contexts {
         let platform = |context| SimPlatform::new(world, context);
         let reservations = platform(Context::Reservation);
         let breaker = |context| {
-            let has_breakers = world.weather.has_breakers;
+            let has_breakers = world.faults.has_breakers;
             has_breakers.then(|| Breaker::new(reservations.clone(), context))
         };
         let books = Rc::default();
@@ -102,7 +102,7 @@ impl Contexts {
             },
             payments: Payments::new(platform(Context::Payment), gateway),
             messages: Messages::new(platform(Context::Message)),
-            view: world.weather.has_view.then(|| View::new(world)),
+            view: world.faults.checks_view.then(|| View::new(world)),
             viewed: Cell::new(0),
             books,
         }
@@ -141,9 +141,12 @@ impl Contexts {
     async fn project(&self, event: &CloudEvent) -> Result<(), String> {
         let Some(view) = &self.view else {
             self.world.turn(|| "takes the event in".into()).await;
-            let fate = self.world.weather.of_store(Context::View, &self.world.dice);
-            return match fate {
-                Fate::Works => Ok(()),
+            let outcome = self
+                .world
+                .faults
+                .store_outcome(Context::View, &self.world.dice);
+            return match outcome {
+                CallOutcome::Applied => Ok(()),
                 _ => Err("silence".into()),
             };
         };

@@ -1,7 +1,7 @@
 //! The twin of the payment gateway: it keeps books, so that nobody can be charged or refunded twice
 //! without its being seen. In half of the schedules it is a ledger, which cannot fail and keeps none.
 
-use crate::{fault_profile::Fate, mutation::Defect, world::World};
+use crate::{fault_profile::CallOutcome, mutation::Defect, world::World};
 use events::ReservationId;
 use payment::{
     domain::{Order, Silence},
@@ -61,7 +61,7 @@ impl SimGateway {
 
 impl Gateway for SimGateway {
     fn is_remote(&self) -> bool {
-        self.world.weather.has_gateway
+        self.world.faults.has_gateway
     }
 
     async fn approve(&self, order: &Order) -> Approval {
@@ -72,7 +72,7 @@ impl Gateway for SimGateway {
             return Approval::Approved;
         }
         let id = order.reservation;
-        if self.world.weather.cuts_off(&self.world.dice) {
+        if self.world.faults.breaker_rejects(&self.world.dice) {
             if self.world.has(Defect::DeniesWhatWasAsked) {
                 self.charge(id)();
             }
@@ -83,18 +83,18 @@ impl Gateway for SimGateway {
         self.world
             .turn(|| format!("the gateway charges {id}"))
             .await;
-        let fate = self.world.weather.of_gateway(&self.world.dice);
-        match fate {
-            Fate::Works => {
+        let outcome = self.world.faults.gateway_outcome(&self.world.dice);
+        match outcome {
+            CallOutcome::Applied => {
                 charge();
                 return Approval::Approved;
             }
-            Fate::Fails => {}
-            Fate::Unheard => charge(),
-            Fate::Late => self.world.later(LATEST, charge),
+            CallOutcome::Dropped => {}
+            CallOutcome::ReplyLost => charge(),
+            CallOutcome::Delayed => self.world.later(LATEST, charge),
         }
         self.world
-            .is_not_answered(|| format!("no answer ({fate:?})"));
+            .is_not_answered(|| format!("no answer ({outcome:?})"));
         Approval::Unknown(Silence::new("silence"))
     }
 
@@ -106,18 +106,18 @@ impl Gateway for SimGateway {
         self.world
             .turn(|| format!("the gateway refunds {id}"))
             .await;
-        let fate = self.world.weather.of_gateway(&self.world.dice);
-        match fate {
-            Fate::Works => {
+        let outcome = self.world.faults.gateway_outcome(&self.world.dice);
+        match outcome {
+            CallOutcome::Applied => {
                 refund();
                 return Ok(());
             }
-            Fate::Fails => {}
-            Fate::Unheard => refund(),
-            Fate::Late => self.world.later(LATEST, refund),
+            CallOutcome::Dropped => {}
+            CallOutcome::ReplyLost => refund(),
+            CallOutcome::Delayed => self.world.later(LATEST, refund),
         }
         self.world
-            .is_not_answered(|| format!("no answer ({fate:?})"));
+            .is_not_answered(|| format!("no answer ({outcome:?})"));
         Err(NotUndone("silence".into()))
     }
 }

@@ -1,7 +1,7 @@
 //! The twin of [`Platform`]: two stores, the log, the schedule's clock.
 
 use super::{Context, SimStore};
-use crate::{counters::Count, fault_profile::Fate, world::World};
+use crate::{counters::Count, fault_profile::CallOutcome, world::World};
 use events::{CloudEvent, Timestamp};
 use kit::{LogError, Platform};
 use std::{rc::Rc, time::Duration};
@@ -48,7 +48,7 @@ impl Platform for SimPlatform {
         self.world
             .turn(|| format!("appends {}", name(&event)))
             .await;
-        let fate = self.world.weather.of_log(&self.world.dice);
+        let outcome = self.world.faults.log_outcome(&self.world.dice);
         let silence = Err(LogError("silence".into()));
         let append = {
             let (world, stream) = (Rc::clone(&self.world), stream.to_owned());
@@ -58,17 +58,17 @@ impl Platform for SimPlatform {
                 world.log.append(&stream, event);
             }
         };
-        match fate {
-            Fate::Works => {
+        match outcome {
+            CallOutcome::Applied => {
                 append();
                 return Ok(());
             }
-            Fate::Fails => {}
-            Fate::Unheard => append(),
-            Fate::Late => self.world.later(LATEST, append),
+            CallOutcome::Dropped => {}
+            CallOutcome::ReplyLost => append(),
+            CallOutcome::Delayed => self.world.later(LATEST, append),
         }
         self.world
-            .is_not_answered(|| format!("no answer ({fate:?})"));
+            .is_not_answered(|| format!("no answer ({outcome:?})"));
         silence
     }
 

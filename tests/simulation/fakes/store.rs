@@ -2,7 +2,7 @@
 //! that come late, and the defects that a store can have.
 
 use super::Context;
-use crate::{fault_profile::Fate, mutation::Defect, world::World};
+use crate::{fault_profile::CallOutcome, mutation::Defect, world::World};
 use kit::{
     Store, StoreError, SwapOutcome,
     memory::{MemoryCasToken, MemoryStore},
@@ -57,7 +57,7 @@ impl SimStore {
     /// An empty store.
     pub fn new(world: &Rc<World>, context: Context, is_outbox: bool) -> Self {
         let values = MemoryStore::default();
-        values.denies_swaps.set(world.weather.denies_swaps);
+        values.denies_swaps.set(world.faults.misreports_swaps);
         Self {
             world: Rc::clone(world),
             context,
@@ -83,24 +83,27 @@ impl SimStore {
         }
     }
 
-    async fn turn(&self, verb: &str, key: &str) -> Fate {
+    async fn turn(&self, verb: &str, key: &str) -> CallOutcome {
         let name = if self.is_outbox { "outbox" } else { "state" };
         self.world.turn(|| format!("{name}.{verb} {key}")).await;
         if self.world.dice.one_in(4) {
             self.unflushed.borrow_mut().clear();
         }
-        let fate = self.world.weather.of_store(self.context, &self.world.dice);
-        if fate != Fate::Works {
+        let outcome = self
+            .world
+            .faults
+            .store_outcome(self.context, &self.world.dice);
+        if outcome != CallOutcome::Applied {
             self.world
-                .is_not_answered(|| format!("no answer ({fate:?})"));
+                .is_not_answered(|| format!("no answer ({outcome:?})"));
         }
-        fate
+        outcome
     }
 
     /// For calls that change nothing there is no difference between ways of not answering.
     async fn look(&self, verb: &str, key: &str) -> Result<(), StoreError> {
         match self.turn(verb, key).await {
-            Fate::Works => Ok(()),
+            CallOutcome::Applied => Ok(()),
             _ => Err(silence()),
         }
     }
@@ -112,13 +115,13 @@ impl SimStore {
         change: Change,
     ) -> Result<SwapOutcome, StoreError> {
         match self.turn(verb, key).await {
-            Fate::Works => self.apply(key, change),
-            Fate::Fails => Err(silence()),
-            Fate::Unheard => {
+            CallOutcome::Applied => self.apply(key, change),
+            CallOutcome::Dropped => Err(silence()),
+            CallOutcome::ReplyLost => {
                 let _ = self.apply(key, change);
                 Err(silence())
             }
-            Fate::Late => {
+            CallOutcome::Delayed => {
                 let (store, key) = (self.clone(), key.to_owned());
                 self.world.later(LATEST, move || {
                     let _ = store.apply(&key, change);
@@ -233,9 +236,9 @@ impl Store for SimStore {
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
         match self.turn("increment", key).await {
-            Fate::Works => now(self.values.increment(key, delta)),
-            Fate::Fails => Err(silence()),
-            Fate::Unheard | Fate::Late => {
+            CallOutcome::Applied => now(self.values.increment(key, delta)),
+            CallOutcome::Dropped => Err(silence()),
+            CallOutcome::ReplyLost | CallOutcome::Delayed => {
                 let _ = now(self.values.increment(key, delta));
                 Err(silence())
             }

@@ -3,7 +3,7 @@
 
 use crate::{
     fakes::{Context, now},
-    fault_profile::Fate,
+    fault_profile::CallOutcome,
     world::World,
 };
 use std::{cell::RefCell, rc::Rc};
@@ -67,17 +67,17 @@ impl Rows for ViewRows {
         parameters: &[Value],
     ) -> Result<Vec<Vec<Value>>, RowsError> {
         let world = self.world.borrow().clone();
-        let mut fate = Fate::Works;
+        let mut outcome = CallOutcome::Applied;
         if let Some(world) = world {
             world.turn(|| "rows.run".into()).await;
-            fate = world.weather.of_store(Context::View, &world.dice);
+            outcome = world.faults.store_outcome(Context::View, &world.dice);
         }
-        if fate == Fate::Fails {
+        if outcome == CallOutcome::Dropped {
             return Err(RowsError("silence".into()));
         }
         let answer = now(self.database.run(statement, parameters));
-        match fate {
-            Fate::Works => answer,
+        match outcome {
+            CallOutcome::Applied => answer,
             _ => Err(RowsError("silence".into())),
         }
     }
