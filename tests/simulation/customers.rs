@@ -48,29 +48,29 @@ pub fn owner(world: &Rc<World>, cars: usize) -> Customer {
 
 /// Who comes to reserve them, and who may look after them meanwhile.
 pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
-    let dice = &world.dice;
-    let any = || CarId(1 + dice.below(cars) as u64);
+    let random = &world.random;
+    let any = || CarId(1 + random.below(cars) as u64);
     // Those who come with one key ask for one thing, or seldom not.
     let keys = [("k", CarId(1)), ("l", any()), ("k", any())];
-    let errand = |place: usize| match (place, dice.below(10)) {
-        (0, _) | (_, 7..9) => match dice.one_in(3) {
+    let errand = |place: usize| match (place, random.below(10)) {
+        (0, _) | (_, 7..9) => match random.one_in(3) {
             true => {
-                let (key, car) = dice.pick(&keys);
+                let (key, car) = random.choose(&keys);
                 Errand::Reserve(car, Some(key))
             }
             false => Errand::Reserve(any(), None),
         },
         (_, 0..6) => Errand::Cancel(None),
-        (_, 6) if dice.one_in(2) => Errand::Look(dice.pick(&Context::SWEPT)),
-        (_, 6) => Errand::Cancel(Some(ReservationId(1 + dice.below(2) as u64))),
+        (_, 6) if random.one_in(2) => Errand::Look(random.choose(&Context::SWEPT)),
+        (_, 6) => Errand::Cancel(Some(ReservationId(1 + random.below(2) as u64))),
         _ => Errand::Modify(any()),
     };
     let customer = |number: usize| {
-        let errands = (0..1 + dice.below(3)).map(errand).collect();
+        let errands = (0..1 + random.below(3)).map(errand).collect();
         person(world, format!("customer {number}"), errands)
     };
-    let mut customers: Vec<Customer> = (1..3 + dice.below(2)).map(customer).collect();
-    if dice.one_in(4) {
+    let mut customers: Vec<Customer> = (1..3 + random.below(2)).map(customer).collect();
+    if random.one_in(4) {
         let errands = [
             Errand::Delete(any()),
             Errand::Register,
@@ -79,7 +79,7 @@ pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
         customers.push(person(
             world,
             "the manager".into(),
-            vec![dice.pick(&errands)],
+            vec![random.choose(&errands)],
         ));
     }
     customers
@@ -138,7 +138,7 @@ impl Customer {
     }
 
     async fn register(&mut self) {
-        let amount = self.world.dice.pick(&AMOUNTS);
+        let amount = self.world.random.choose(&AMOUNTS);
         let body = format!(r#"{{"carName":"Kia","amount":{amount}}}"#);
         self.ask(
             CustomerRequest::Register,
@@ -152,7 +152,7 @@ impl Customer {
     }
 
     async fn modify(&mut self, car: CarId) {
-        let amount = self.world.dice.pick(&AMOUNTS);
+        let amount = self.world.random.choose(&AMOUNTS);
         let (path, body) = (format!("/cars/{car}"), format!(r#"{{"amount":{amount}}}"#));
         self.ask(
             CustomerRequest::Modify,
@@ -189,7 +189,7 @@ impl Customer {
                     self.last = json["rsvId"].as_u64().map(ReservationId);
                 }
                 let knows = *status < 500 && !is_running;
-                if knows && !(key.is_some() && self.world.dice.one_in(3)) {
+                if knows && !(key.is_some() && self.world.random.one_in(3)) {
                     return;
                 }
             }
@@ -199,7 +199,7 @@ impl Customer {
 
     async fn cancel(&mut self, id: ReservationId) {
         let path = format!("/reservations/{id}");
-        let (method, body) = match self.world.dice.one_in(2) {
+        let (method, body) = match self.world.random.one_in(2) {
             true => (Method::DELETE, String::new()),
             false => (Method::PATCH, r#"{"status":"reqCancel"}"#.to_owned()),
         };
@@ -215,7 +215,7 @@ impl Customer {
                     body,
                 )
                 .await;
-            if answer.is_some_and(|(status, _)| status < 500) && !self.world.dice.one_in(4) {
+            if answer.is_some_and(|(status, _)| status < 500) && !self.world.random.one_in(4) {
                 return;
             }
             self.hesitate().await;
@@ -223,7 +223,7 @@ impl Customer {
     }
 
     async fn hesitate(&self) {
-        let pause = self.world.dice.pick(&PAUSES);
+        let pause = self.world.random.choose(&PAUSES);
         self.world.pause(pause).await;
     }
 

@@ -1,7 +1,7 @@
 //! What may go wrong in one schedule, and how likely. Every schedule has a faults of its own: one
 //! that has everything at once would rarely get anywhere.
 
-use crate::{fakes::Context, random::Dice};
+use crate::{fakes::Context, random::SeededRandom};
 use std::cell::Cell;
 
 /// What becomes of a call that changes something.
@@ -59,9 +59,9 @@ pub struct FaultProfile {
 const LOG: usize = Context::ALL.len();
 
 impl FaultProfile {
-    /// The faults that the dice say.
-    pub fn new(dice: &Dice) -> Self {
-        let chance = |often: usize| dice.pick(&[0, often, often * 4]);
+    /// The faults that the random say.
+    pub fn new(random: &SeededRandom) -> Self {
+        let chance = |often: usize| random.choose(&[0, often, often * 4]);
         Self {
             crashes: chance(16),
             timeouts: chance(8),
@@ -69,14 +69,14 @@ impl FaultProfile {
             outages: chance(40),
             slow_tasks: chance(4),
             lost_calls: chance(12),
-            clock_jumps: dice.pick(&[5, 20, 80]),
-            sweeps: dice.pick(&[4, 12, 40]),
-            redeliveries: dice.pick(&[0, 4, 16]),
-            misreports_swaps: dice.one_in(8),
-            has_gateway: dice.one_in(2),
-            has_breakers: dice.one_in(3),
-            checks_lists: dice.one_in(4),
-            checks_view: dice.one_in(10),
+            clock_jumps: random.choose(&[5, 20, 80]),
+            sweeps: random.choose(&[4, 12, 40]),
+            redeliveries: random.choose(&[0, 4, 16]),
+            misreports_swaps: random.one_in(8),
+            has_gateway: random.one_in(2),
+            has_breakers: random.one_in(3),
+            checks_lists: random.one_in(4),
+            checks_view: random.one_in(10),
             enabled: Cell::new(false),
             ..Self::default()
         }
@@ -101,8 +101,8 @@ impl FaultProfile {
     }
 
     /// Begins or ends a silence; says whose.
-    pub fn toggle_outage(&self, dice: &Dice) -> String {
-        let place = dice.below(self.outage.len());
+    pub fn toggle_outage(&self, random: &SeededRandom) -> String {
+        let place = random.below(self.outage.len());
         let outage = &self.outage[place];
         outage.set(!outage.get());
         let who = match Context::ALL.get(place) {
@@ -116,19 +116,19 @@ impl FaultProfile {
     }
 
     /// What becomes of a call of a context's stores.
-    pub fn store_outcome(&self, context: Context, dice: &Dice) -> CallOutcome {
-        self.outcome(context as usize, dice)
+    pub fn store_outcome(&self, context: Context, random: &SeededRandom) -> CallOutcome {
+        self.outcome(context as usize, random)
     }
 
     /// What becomes of a call of the log.
-    pub fn log_outcome(&self, dice: &Dice) -> CallOutcome {
-        self.outcome(LOG, dice)
+    pub fn log_outcome(&self, random: &SeededRandom) -> CallOutcome {
+        self.outcome(LOG, random)
     }
 
     /// What becomes of a call of the gateway.
-    pub fn gateway_outcome(&self, dice: &Dice) -> CallOutcome {
-        match self.are_enabled() && dice.one_in(self.lost_calls) {
-            true => dice.pick(&[
+    pub fn gateway_outcome(&self, random: &SeededRandom) -> CallOutcome {
+        match self.are_enabled() && random.one_in(self.lost_calls) {
+            true => random.choose(&[
                 CallOutcome::Dropped,
                 CallOutcome::ReplyLost,
                 CallOutcome::Delayed,
@@ -138,21 +138,21 @@ impl FaultProfile {
     }
 
     /// Whether the gateway is not even asked.
-    pub fn breaker_rejects(&self, dice: &Dice) -> bool {
-        self.has_breakers && self.are_enabled() && dice.one_in(self.lost_calls)
+    pub fn breaker_rejects(&self, random: &SeededRandom) -> bool {
+        self.has_breakers && self.are_enabled() && random.one_in(self.lost_calls)
     }
 
     /// What becomes of a call to a context before it arrives.
-    pub fn call_outcome(&self, dice: &Dice) -> CallOutcome {
-        match self.are_enabled() && dice.one_in(self.lost_calls) {
-            true => dice.pick(&[CallOutcome::Dropped, CallOutcome::Delayed]),
+    pub fn call_outcome(&self, random: &SeededRandom) -> CallOutcome {
+        match self.are_enabled() && random.one_in(self.lost_calls) {
+            true => random.choose(&[CallOutcome::Dropped, CallOutcome::Delayed]),
             false => CallOutcome::Applied,
         }
     }
 
-    fn outcome(&self, place: usize, dice: &Dice) -> CallOutcome {
-        match self.are_enabled() && (self.outage[place].get() || dice.one_in(self.store_errors)) {
-            true => dice.pick(&[
+    fn outcome(&self, place: usize, random: &SeededRandom) -> CallOutcome {
+        match self.are_enabled() && (self.outage[place].get() || random.one_in(self.store_errors)) {
+            true => random.choose(&[
                 CallOutcome::Dropped,
                 CallOutcome::Dropped,
                 CallOutcome::ReplyLost,

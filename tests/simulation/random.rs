@@ -5,9 +5,9 @@ use std::cell::RefCell;
 
 /// The seeded source of all choices.
 #[derive(Debug)]
-pub struct Dice(RefCell<Rng>);
+pub struct SeededRandom(RefCell<Rng>);
 
-impl Dice {
+impl SeededRandom {
     /// The choices of one seed.
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
@@ -17,13 +17,13 @@ impl Dice {
     }
 
     /// The next number.
-    pub fn number(&self) -> u64 {
+    pub fn next_u64(&self) -> u64 {
         self.0.borrow_mut().u64(..)
     }
 
-    /// A number below `sides`, which must not be zero.
-    pub fn below(&self, sides: usize) -> usize {
-        self.0.borrow_mut().usize(..sides)
+    /// A number below `bound`, which must not be zero.
+    pub fn below(&self, bound: usize) -> usize {
+        self.0.borrow_mut().usize(..bound)
     }
 
     /// True once in `times`; never for zero.
@@ -32,7 +32,7 @@ impl Dice {
     }
 
     /// One of `choices`.
-    pub fn pick<T: Copy>(&self, choices: &[T]) -> T {
+    pub fn choose<T: Copy>(&self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }
 }

@@ -57,10 +57,10 @@ struct Schedule {
 
 impl Schedule {
     fn verdict(&mut self) -> Result<(), Violation> {
-        let cars = 1 + self.world.dice.below(2);
+        let cars = 1 + self.world.random.below(2);
         self.comes(owner(&self.world, cars));
         // Seldom the cars are registered while all goes wrong already.
-        if !self.world.dice.one_in(8) {
+        if !self.world.random.one_in(8) {
             self.settle()?;
         }
         for customer in customers(&self.world, cars) {
@@ -99,9 +99,9 @@ impl Schedule {
     // --- while things go wrong ---
 
     fn trouble(&mut self) -> Result<(), Violation> {
-        let most = 100 + self.world.dice.below(LONGEST - 100);
+        let most = 100 + self.world.random.below(LONGEST - 100);
         for _ in 0..most {
-            if self.scheduler.are_errands_done() && self.world.dice.one_in(20) {
+            if self.scheduler.are_errands_done() && self.world.random.one_in(20) {
                 break;
             }
             self.choose();
@@ -112,8 +112,8 @@ impl Schedule {
 
     fn choose(&mut self) {
         let world = Rc::clone(&self.world);
-        let (dice, faults) = (&world.dice, &world.faults);
-        match dice.below(100) {
+        let (random, faults) = (&world.random, &world.faults);
+        match random.below(100) {
             // Nobody can go on without time.
             0..80 => {
                 if !self.scheduler.run_one() && !self.scheduler.advance_to_next() {
@@ -121,45 +121,47 @@ impl Schedule {
                 }
             }
             80..92 => self.deliver_one(),
-            _ if dice.one_in(faults.crashes) => match dice.below(4) {
+            _ if random.one_in(faults.crashes) => match random.below(4) {
                 0 => self.scheduler.crash_all(),
-                1 => self.scheduler.crash(dice.pick(&Context::ALL)),
+                1 => self.scheduler.crash(random.choose(&Context::ALL)),
                 _ => self.scheduler.kill_one(),
             },
-            _ if dice.one_in(faults.timeouts) => self.scheduler.time_one_out(),
-            _ if dice.one_in(faults.outages) => {
-                let change = faults.toggle_outage(dice);
+            _ if random.one_in(faults.timeouts) => self.scheduler.time_one_out(),
+            _ if random.one_in(faults.outages) => {
+                let change = faults.toggle_outage(random);
                 world.note(|| change);
             }
-            _ if dice.one_in(faults.sweeps) => self.scheduler.sweep(dice.pick(&Context::SWEPT)),
-            _ if dice.one_in(faults.clock_jumps) => {
+            _ if random.one_in(faults.sweeps) => {
+                self.scheduler.sweep(random.choose(&Context::SWEPT))
+            }
+            _ if random.one_in(faults.clock_jumps) => {
                 let jump =
-                    dice.pick(&[100, 300, 1_000, 1_600, 2_600, 4_500, 6_000, 12_000, 125_000]);
+                    random.choose(&[100, 300, 1_000, 1_600, 2_600, 4_500, 6_000, 12_000, 125_000]);
                 self.scheduler.advance(jump);
             }
-            _ if dice.one_in(4) => world.arrive_one(),
-            _ => self.scheduler.advance(1 + dice.below(30) as u64),
+            _ if random.one_in(4) => world.arrive_one(),
+            _ => self.scheduler.advance(1 + random.below(30) as u64),
         }
     }
 
     fn deliver_one(&mut self) {
-        let dice = &self.world.dice;
-        let context = dice.pick(&Context::ALL);
+        let random = &self.world.random;
+        let context = random.choose(&Context::ALL);
         let handled = self.world.log.handled(context);
-        if !handled.is_empty() && dice.one_in(self.world.faults.redeliveries) {
-            let index = dice.pick(&handled);
+        if !handled.is_empty() && random.one_in(self.world.faults.redeliveries) {
+            let index = random.choose(&handled);
             return self.scheduler.deliver(context, index);
         }
         let pending = self.world.log.pending(context);
         if pending.is_empty() {
             return;
         }
-        let index = match dice.one_in(2) {
+        let index = match random.one_in(2) {
             true => pending[0],
-            false => dice.pick(&pending),
+            false => random.choose(&pending),
         };
         // The trigger and the relay may deliver the same at once.
-        if !self.scheduler.is_delivering(context, index) || dice.one_in(6) {
+        if !self.scheduler.is_delivering(context, index) || random.one_in(6) {
             self.scheduler.deliver(context, index);
         }
     }

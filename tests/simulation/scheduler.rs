@@ -166,7 +166,7 @@ impl Scheduler {
             name,
             home,
             since: self.world.now(),
-            is_slow: self.world.dice.one_in(self.world.faults.slow_tasks),
+            is_slow: self.world.random.one_in(self.world.faults.slow_tasks),
             purpose,
             waits: Vec::new(),
             future,
@@ -186,15 +186,15 @@ impl Scheduler {
         if ready.is_empty() {
             return false;
         }
-        let dice = &self.world.dice;
+        let random = &self.world.random;
         let quick: Vec<usize> = ready
             .iter()
             .copied()
             .filter(|index| !self.tasks[*index].is_slow)
             .collect();
-        let index = match quick.is_empty() || dice.one_in(30) {
-            true => dice.pick(&ready),
-            false => dice.pick(&quick),
+        let index = match quick.is_empty() || random.one_in(30) {
+            true => random.choose(&ready),
+            false => random.choose(&quick),
         };
         self.poll(index);
         true
@@ -221,7 +221,11 @@ impl Scheduler {
         match over[..] {
             [] => {}
             [only] => task.waits.swap_remove(only).1.wake(),
-            _ => task.waits.swap_remove(self.world.dice.pick(&over)).1.wake(),
+            _ => task
+                .waits
+                .swap_remove(self.world.random.choose(&over))
+                .1
+                .wake(),
         }
         self.world.speaks(&task.name);
         let poll = task.future.as_mut();
@@ -282,7 +286,7 @@ impl Scheduler {
         let mortal = self.tasks.iter().filter(|task| task.home.is_some());
         let mortal: Vec<usize> = mortal.map(|task| task.number).collect();
         if !mortal.is_empty() {
-            let chosen = self.world.dice.pick(&mortal);
+            let chosen = self.world.random.choose(&mortal);
             self.kill(|task| task.number == chosen);
         }
     }
@@ -293,7 +297,7 @@ impl Scheduler {
         self.world.tally.count(Count::Crashes);
         self.kill(|task| task.home == Some(context));
         self.contexts.crash(context);
-        let pause = self.world.dice.below(RESTART) as u64;
+        let pause = self.world.random.below(RESTART) as u64;
         self.down[context as usize] = self.world.now() + pause;
     }
 
@@ -319,7 +323,7 @@ impl Scheduler {
         let slots: Vec<_> = slots.collect();
         if !slots.is_empty() {
             self.world.note(|| "a caller gives up".into());
-            self.world.dice.pick(&slots).fill(None);
+            self.world.random.choose(&slots).fill(None);
         }
     }
 

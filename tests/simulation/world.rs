@@ -1,4 +1,4 @@
-//! What every task of a schedule shares: the dice, the clock, the faults, the log, and the one
+//! What every task of a schedule shares: the random, the clock, the faults, the log, and the one
 //! way to wait. A port call is [`World::turn`] and then its effect, so the scheduler stands between
 //! any two of them.
 
@@ -9,7 +9,7 @@ use crate::{
     fault_profile::{CallOutcome, FaultProfile},
     mutation::Defect,
     oracle::Oracle,
-    random::Dice,
+    random::SeededRandom,
 };
 use kit::http::{Request, Response};
 use std::{
@@ -49,7 +49,7 @@ type Late = (u64, Box<dyn FnOnce()>);
 /// What a schedule's tasks share.
 pub struct World {
     /// Where every choice comes from.
-    pub dice: Dice,
+    pub random: SeededRandom,
     /// What may go wrong.
     pub faults: FaultProfile,
     /// What was seeded, to show that it is caught.
@@ -74,10 +74,10 @@ pub struct World {
 impl World {
     /// The world of one seed.
     pub fn new(seed: u64, defect: Option<Defect>, traced: bool) -> Self {
-        let dice = Dice::new(seed);
+        let random = SeededRandom::new(seed);
         Self {
-            faults: FaultProfile::new(&dice),
-            dice,
+            faults: FaultProfile::new(&random),
+            random,
             defect,
             log: Log::default(),
             oracle: RefCell::default(),
@@ -132,7 +132,7 @@ impl World {
             let (slot, outgoing) = (Rc::clone(&slot), Rc::clone(&self.outgoing));
             move || outgoing.borrow_mut().push(Outgoing { to, request, slot })
         };
-        match self.faults.call_outcome(&self.dice) {
+        match self.faults.call_outcome(&self.random) {
             CallOutcome::Delayed => {
                 self.is_not_answered(|| "the call is late".into());
                 self.later(LATEST, depart);
@@ -201,7 +201,7 @@ impl World {
 
     /// Lets `effect` take place at some moment up to `most` milliseconds from now.
     pub fn later(&self, most: usize, effect: impl FnOnce() + 'static) {
-        let due = self.now() + 1 + self.dice.below(most) as u64;
+        let due = self.now() + 1 + self.random.below(most) as u64;
         self.late.borrow_mut().push((due, Box::new(effect)));
     }
 
@@ -231,7 +231,7 @@ impl World {
     /// 32 hexadecimal digits that were not drawn before.
     pub fn unique(&self) -> String {
         self.drawn.set(self.drawn.get() + 1);
-        format!("{:016x}{:016x}", self.dice.number(), self.drawn.get())
+        format!("{:016x}{:016x}", self.random.next_u64(), self.drawn.get())
     }
 
     // --- the trace ---

@@ -144,7 +144,7 @@ impl Contexts {
             let outcome = self
                 .world
                 .faults
-                .store_outcome(Context::View, &self.world.dice);
+                .store_outcome(Context::View, &self.world.random);
             return match outcome {
                 CallOutcome::Applied => Ok(()),
                 _ => Err("silence".into()),

@@ -72,7 +72,7 @@ impl Gateway for SimGateway {
             return Approval::Approved;
         }
         let id = order.reservation;
-        if self.world.faults.breaker_rejects(&self.world.dice) {
+        if self.world.faults.breaker_rejects(&self.world.random) {
             if self.world.has(Defect::DeniesWhatWasAsked) {
                 self.charge(id)();
             }
@@ -83,7 +83,7 @@ impl Gateway for SimGateway {
         self.world
             .turn(|| format!("the gateway charges {id}"))
             .await;
-        let outcome = self.world.faults.gateway_outcome(&self.world.dice);
+        let outcome = self.world.faults.gateway_outcome(&self.world.random);
         match outcome {
             CallOutcome::Applied => {
                 charge();
@@ -106,7 +106,7 @@ impl Gateway for SimGateway {
         self.world
             .turn(|| format!("the gateway refunds {id}"))
             .await;
-        let outcome = self.world.faults.gateway_outcome(&self.world.dice);
+        let outcome = self.world.faults.gateway_outcome(&self.world.random);
         match outcome {
             CallOutcome::Applied => {
                 refund();

@@ -48,7 +48,7 @@ impl Platform for SimPlatform {
         self.world
             .turn(|| format!("appends {}", name(&event)))
             .await;
-        let outcome = self.world.faults.log_outcome(&self.world.dice);
+        let outcome = self.world.faults.log_outcome(&self.world.random);
         let silence = Err(LogError("silence".into()));
         let append = {
             let (world, stream) = (Rc::clone(&self.world), stream.to_owned());

@@ -86,13 +86,13 @@ impl SimStore {
     async fn turn(&self, verb: &str, key: &str) -> CallOutcome {
         let name = if self.is_outbox { "outbox" } else { "state" };
         self.world.turn(|| format!("{name}.{verb} {key}")).await;
-        if self.world.dice.one_in(4) {
+        if self.world.random.one_in(4) {
             self.unflushed.borrow_mut().clear();
         }
         let outcome = self
             .world
             .faults
-            .store_outcome(self.context, &self.world.dice);
+            .store_outcome(self.context, &self.world.random);
         if outcome != CallOutcome::Applied {
             self.world
                 .is_not_answered(|| format!("no answer ({outcome:?})"));

@@ -70,7 +70,7 @@ impl Rows for ViewRows {
         let mut outcome = CallOutcome::Applied;
         if let Some(world) = world {
             world.turn(|| "rows.run".into()).await;
-            outcome = world.faults.store_outcome(Context::View, &world.dice);
+            outcome = world.faults.store_outcome(Context::View, &world.random);
         }
         if outcome == CallOutcome::Dropped {
             return Err(RowsError("silence".into()));
