@@ -3,7 +3,7 @@
 
 /// One thing that is wrong with the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Defect {
+pub enum Mutation {
     /// A swap writes whatever the key holds.
     SwapsWithoutComparing,
     /// A store reports writes that a crash then undoes: events go out before the state is safe.
@@ -11,28 +11,28 @@ pub enum Defect {
     /// No intent is written before a swap.
     WritesNoIntent,
     /// The sweep does not find intents.
-    SweepsNoOutbox,
+    SkipsOutboxSweep,
     /// The sweep does not find sagas.
-    SweepsNoSagas,
+    SkipsSagaSweep,
     /// An event counts as delivered as soon as its delivery begins.
     AcknowledgesBeforeHandling,
     /// An event whose handler failed is not delivered again.
-    DropsWhatFailed,
+    DropsFailedDeliveries,
     /// The message context does not see what it has sent.
-    ForgetsThatAMessageWasSent,
+    ForgetsSentMessages,
     /// A cancel that comes before the approval leaves nothing behind, and nobody minds an approval that
     /// comes after the rejection.
     ApprovesAfterCancel,
     /// Calls of the gateway are not noted.
-    NotesNoGatewayCall,
+    RecordsNoGatewayCall,
     /// The gateway was asked, and is said not to have been.
-    DeniesWhatWasAsked,
+    ReportsSentCallAsNotSent,
     /// A hold is released twice, the second time whoever holds the car by then.
-    ReleasesTwice,
+    ReleasesHoldTwice,
     /// A rejection frees the car neither by its release nor by its event; one of the two would do.
-    KeepsWhatWasRejected,
+    KeepsRejectedHold,
     /// Idempotency keys are forgotten.
     ForgetsIdempotencyKeys,
     /// The view takes every event for newer than what it knows.
-    ViewBelievesTheLastToCome,
+    ViewIgnoresSequence,
 }

@@ -6,7 +6,7 @@ use crate::{
     customers::{Customer, customers, owner},
     fakes::Context,
     invariants,
-    mutation::Defect,
+    mutation::Mutation,
     oracle::Violation,
     scheduler::Scheduler,
     world::World,
@@ -34,8 +34,8 @@ pub struct Outcome {
 }
 
 /// Runs the schedule of a seed.
-pub fn run(seed: u64, defect: Option<Defect>, traced: bool) -> Outcome {
-    let world = Rc::new(World::new(seed, defect, traced));
+pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> Outcome {
+    let world = Rc::new(World::new(seed, mutation, traced));
     world.note(|| format!("{:?}", world.faults));
     let mut schedule = Schedule {
         scheduler: Scheduler::new(&world),

@@ -5,7 +5,7 @@
 use crate::{
     counters::Count,
     fakes::{Context, Contexts, Slot, request},
-    mutation::Defect,
+    mutation::Mutation,
     world::{Outgoing, Wait, World},
 };
 use http::Method;
@@ -116,7 +116,10 @@ impl Scheduler {
         if self.is_down(context) {
             return;
         }
-        if self.world.has(Defect::AcknowledgesBeforeHandling) {
+        if self
+            .world
+            .has_mutation(Mutation::AcknowledgesBeforeHandling)
+        {
             self.world.log.acknowledge(context, index);
         }
         self.world.tally.count(Count::Deliveries);
@@ -254,7 +257,7 @@ impl Scheduler {
 
     fn delivered(&self, task: &Task, entry: usize, handled: bool) {
         if let Some(home) = task.home
-            && (handled || self.world.has(Defect::DropsWhatFailed))
+            && (handled || self.world.has_mutation(Mutation::DropsFailedDeliveries))
         {
             self.world.log.acknowledge(home, entry);
         }

@@ -7,7 +7,7 @@ use crate::{
     event_log::Log,
     fakes::{Context, Slot},
     fault_profile::{CallOutcome, FaultProfile},
-    mutation::Defect,
+    mutation::Mutation,
     oracle::Oracle,
     random::SeededRandom,
 };
@@ -53,7 +53,7 @@ pub struct World {
     /// What may go wrong.
     pub faults: FaultProfile,
     /// What was seeded, to show that it is caught.
-    pub defect: Option<Defect>,
+    pub mutation: Option<Mutation>,
     /// The event log and who has read how much of it.
     pub log: Log,
     /// Sees every write, event and answer.
@@ -73,12 +73,12 @@ pub struct World {
 
 impl World {
     /// The world of one seed.
-    pub fn new(seed: u64, defect: Option<Defect>, traced: bool) -> Self {
+    pub fn new(seed: u64, mutation: Option<Mutation>, traced: bool) -> Self {
         let random = SeededRandom::new(seed);
         Self {
             faults: FaultProfile::new(&random),
             random,
-            defect,
+            mutation,
             log: Log::default(),
             oracle: RefCell::default(),
             tally: Tally::default(),
@@ -93,9 +93,9 @@ impl World {
         }
     }
 
-    /// Whether `defect` was seeded.
-    pub fn has(&self, defect: Defect) -> bool {
-        self.defect == Some(defect)
+    /// Whether `mutation` was seeded.
+    pub fn has_mutation(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
     }
 
     // --- waiting ---

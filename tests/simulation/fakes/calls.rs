@@ -2,7 +2,7 @@
 //! the called context's own code in a task of its own.
 
 use super::Context;
-use crate::{mutation::Defect, world::World};
+use crate::{mutation::Mutation, world::World};
 use bytes::Bytes;
 use events::{CarId, PaymentId, ReservationId};
 use http::{HeaderName, HeaderValue, Method};
@@ -91,11 +91,11 @@ impl Cars for SimCars {
         car: CarId,
         id: ReservationId,
     ) -> Result<Release, Unreachable> {
-        if self.0.has(Defect::KeepsWhatWasRejected) {
+        if self.0.has_mutation(Mutation::KeepsRejectedHold) {
             return Ok(Release::Released);
         }
         let answer = self.post(origin, car, "release", id).await?;
-        if self.0.has(Defect::ReleasesTwice) {
+        if self.0.has_mutation(Mutation::ReleasesHoldTwice) {
             let holder = self.0.oracle.borrow().holder(car, id);
             self.post(origin, car, "release", holder).await?;
         }

@@ -7,7 +7,7 @@ use super::{
     platform::{SimPlatform, name},
     view::View,
 };
-use crate::{fault_profile::CallOutcome, mutation::Defect, world::World};
+use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
 use car::Fleet;
 use events::{CloudEvent, Event, ReservationId};
 use kit::{
@@ -124,7 +124,11 @@ impl Contexts {
     pub async fn react(&self, context: Context, event: &CloudEvent) -> bool {
         let is_rejection = matches!(event.event, Event::ReservationRejected(_));
         let reaction = match context {
-            Context::Car if is_rejection && self.world.has(Defect::KeepsWhatWasRejected) => Ok(()),
+            Context::Car
+                if is_rejection && self.world.has_mutation(Mutation::KeepsRejectedHold) =>
+            {
+                Ok(())
+            }
             Context::Car => text(car::reactions::react(&self.fleet, event).await),
             Context::Reservation => text(reservation::reactions::react(&self.desk, event).await),
             Context::Payment => text(payment::reactions::react(&self.payments, event).await),
@@ -151,7 +155,7 @@ impl Contexts {
             };
         };
         let mut event = event.clone();
-        if self.world.has(Defect::ViewBelievesTheLastToCome) {
+        if self.world.has_mutation(Mutation::ViewIgnoresSequence) {
             self.viewed.set(self.viewed.get() + 1);
             event.sequence = self.viewed.get();
         }

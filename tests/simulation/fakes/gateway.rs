@@ -1,7 +1,7 @@
 //! The twin of the payment gateway: it keeps books, so that nobody can be charged or refunded twice
 //! without its being seen. In half of the schedules it is a ledger, which cannot fail and keeps none.
 
-use crate::{fault_profile::CallOutcome, mutation::Defect, world::World};
+use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
 use events::ReservationId;
 use payment::{
     domain::{Order, Silence},
@@ -73,7 +73,7 @@ impl Gateway for SimGateway {
         }
         let id = order.reservation;
         if self.world.faults.breaker_rejects(&self.world.random) {
-            if self.world.has(Defect::DeniesWhatWasAsked) {
+            if self.world.has_mutation(Mutation::ReportsSentCallAsNotSent) {
                 self.charge(id)();
             }
             self.world.note(|| format!("nobody asks for {id}"));

@@ -2,7 +2,7 @@
 //! that come late, and the defects that a store can have.
 
 use super::Context;
-use crate::{fault_profile::CallOutcome, mutation::Defect, world::World};
+use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
 use kit::{
     Store, StoreError, SwapOutcome,
     memory::{MemoryCasToken, MemoryStore},
@@ -162,7 +162,7 @@ impl SimStore {
                 outcome
             }
         };
-        if self.world.has(Defect::PublishesBeforeCommit) && !self.is_outbox {
+        if self.world.has_mutation(Mutation::PublishesBeforeCommit) && !self.is_outbox {
             self.unflushed.borrow_mut().push((key.to_owned(), before));
         }
         Ok(outcome)
@@ -178,17 +178,17 @@ impl SimStore {
     // --- defects ---
 
     fn overwrites(&self, key: &str) -> bool {
-        self.world.has(Defect::SwapsWithoutComparing) || self.hides(key)
+        self.world.has_mutation(Mutation::SwapsWithoutComparing) || self.hides(key)
     }
 
     /// Whether those who want to write find nothing whatever there is.
     fn hides(&self, key: &str) -> bool {
-        self.world.has(Defect::ForgetsThatAMessageWasSent) && key.starts_with("message/")
+        self.world.has_mutation(Mutation::ForgetsSentMessages) && key.starts_with("message/")
     }
 
     /// Whether a write is reported as done without being done.
     fn forgets(&self, key: &str, change: &Change) -> bool {
-        let Some(defect) = self.world.defect else {
+        let Some(mutation) = self.world.mutation else {
             return false;
         };
         let writes = |text: &str| match change {
@@ -198,15 +198,15 @@ impl SimStore {
             Change::Delete => false,
         };
         let is_write = !matches!(change, Change::Delete);
-        match defect {
-            Defect::ApprovesAfterCancel => {
+        match mutation {
+            Mutation::ApprovesAfterCancel => {
                 let id = key.strip_prefix("saga/").and_then(|id| id.parse().ok());
                 writes(r#""state":"refused""#)
                     || (is_write && id.is_some_and(|id| self.world.oracle.borrow().is_rejected(id)))
             }
-            Defect::WritesNoIntent => is_write && key.starts_with("intent/"),
-            Defect::NotesNoGatewayCall => key.starts_with("asked/") || key.starts_with("undo/"),
-            Defect::ForgetsIdempotencyKeys => key.starts_with("idempotency/"),
+            Mutation::WritesNoIntent => is_write && key.starts_with("intent/"),
+            Mutation::RecordsNoGatewayCall => key.starts_with("asked/") || key.starts_with("undo/"),
+            Mutation::ForgetsIdempotencyKeys => key.starts_with("idempotency/"),
             _ => false,
         }
     }
@@ -249,8 +249,9 @@ impl Store for SimStore {
         self.look("keys", "").await?;
         let mut keys = now(self.values.keys())?;
         keys.retain(|key| {
-            let hidden = (self.world.has(Defect::SweepsNoOutbox) && key.starts_with("intent/"))
-                || (self.world.has(Defect::SweepsNoSagas) && key.starts_with("saga/"));
+            let hidden = (self.world.has_mutation(Mutation::SkipsOutboxSweep)
+                && key.starts_with("intent/"))
+                || (self.world.has_mutation(Mutation::SkipsSagaSweep) && key.starts_with("saga/"));
             !hidden
         });
         Ok(keys)
