@@ -8,8 +8,8 @@ mod platform;
 mod store;
 mod view;
 
-pub use calls::{Slot, request};
+pub use calls::{ResponseSlot, request};
 pub use contexts::{Context, Contexts};
-pub use gateway::Books;
+pub use gateway::GatewayAccount;
 
-pub use store::{SimStore, now};
+pub use store::{FakeStore, poll_ready};

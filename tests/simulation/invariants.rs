@@ -1,8 +1,8 @@
 //! The promises of the platform, checked when all is quiet: what the contexts say over HTTP, what
-//! the oracle saw, what the gateway's books hold and what customers were told must be one story.
+//! the oracle saw, what the gateway's accounts hold and what customers were told must be one story.
 
 use crate::{
-    fakes::{Context, Contexts, now, request},
+    fakes::{Context, Contexts, poll_ready, request},
     oracle::{CustomerRequest, CustomerResponse, Oracle, Violation},
     world::World,
 };
@@ -234,14 +234,14 @@ fn one_key_is_one_reservation(oracle: &Oracle) -> Verdict {
 }
 
 fn the_gateway_holds_what_is_paid(oracle: &Oracle, contexts: &Contexts) -> Verdict {
-    let books = contexts.books();
+    let accounts = contexts.accounts();
     let paid = |payment: &&Payment| matches!(payment, Payment::Paid(_));
     let paid = oracle.payments.values().filter(paid);
     let paid: BTreeSet<_> = paid.map(Payment::reservation).collect();
-    let held = books.iter().filter(|(_, books)| books.holds());
+    let held = accounts.iter().filter(|(_, accounts)| accounts.holds());
     let held: BTreeSet<_> = held.map(|(id, _)| *id).collect();
     equal("charges at the gateway", &held, &paid)?;
-    match books.iter().find(|(_, books)| books.charged > 1) {
+    match accounts.iter().find(|(_, accounts)| accounts.charged > 1) {
         Some(twice) => broken(format!("the gateway took money more than once: {twice:?}")),
         None => Ok(()),
     }
@@ -323,7 +323,7 @@ fn shows(
 fn list(contexts: &Contexts, context: Context) -> Result<(Vec<Value>, u64), Violation> {
     let plural = context.plural();
     let request = request(Method::GET, &format!("/{plural}?size=1000"), &[], "");
-    let answer = now(contexts.answer(context, request));
+    let answer = poll_ready(contexts.answer(context, request));
     let mut body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
     let Value::Array(mut rows) = body["_embedded"][plural].take() else {
         return Err(Violation(format!(

@@ -171,10 +171,10 @@ impl Schedule {
     fn calm_down(&mut self) -> Result<(), Violation> {
         for sweep in 0..SWEEPS {
             self.settle()?;
-            let to_dos = Context::SWEPT
+            let pending_work = Context::SWEPT
                 .into_iter()
-                .all(|context| self.scheduler.contexts().to_dos(context).is_empty());
-            if to_dos {
+                .all(|context| self.scheduler.contexts().pending_work(context).is_empty());
+            if pending_work {
                 return Ok(());
             }
             // What is not done by then waits until it is certain that nobody else does it.
@@ -188,7 +188,7 @@ impl Schedule {
                 self.scheduler.sweep(context);
             }
         }
-        let left = Context::SWEPT.map(|context| self.scheduler.contexts().to_dos(context));
+        let left = Context::SWEPT.map(|context| self.scheduler.contexts().pending_work(context));
         Err(Violation(format!(
             "the platform does not come to rest: {left:?} is left to do"
         )))

@@ -4,7 +4,7 @@
 
 use crate::{
     counters::Count,
-    fakes::{Context, Contexts, Slot, request},
+    fakes::{Context, Contexts, ResponseSlot, request},
     mutation::Mutation,
     world::{Outgoing, Wait, World},
 };
@@ -36,7 +36,7 @@ enum Purpose {
     /// A person's errands.
     Errands,
     /// An answer for this slot.
-    Call(Rc<Slot>),
+    Call(Rc<ResponseSlot>),
     /// The delivery of a log's entry.
     Delivery(usize),
     /// A sweep.

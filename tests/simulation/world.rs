@@ -5,7 +5,7 @@
 use crate::{
     counters::{Count, Tally},
     event_log::Log,
-    fakes::{Context, Slot},
+    fakes::{Context, ResponseSlot},
     fault_profile::{CallOutcome, FaultProfile},
     mutation::Mutation,
     oracle::Oracle,
@@ -20,7 +20,7 @@ use std::{
 };
 
 /// How late a call may arrive at its context, in milliseconds.
-const LATEST: usize = 4_000;
+const MAX_DELAY_MS: usize = 4_000;
 
 /// What a task waits for.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub enum Wait {
     /// A moment.
     Until(u64),
     /// An answer, or the moment when its caller gives up.
-    Answer(Rc<Slot>, u64),
+    Answer(Rc<ResponseSlot>, u64),
 }
 
 /// A call on its way to a context.
@@ -40,7 +40,7 @@ pub struct Outgoing {
     /// With what.
     pub request: Request,
     /// Where the answer goes.
-    pub slot: Rc<Slot>,
+    pub slot: Rc<ResponseSlot>,
 }
 
 /// An effect that takes place after its caller was told that nobody answers.
@@ -127,7 +127,7 @@ impl World {
     pub async fn call(&self, to: Context, request: Request, patience: u64) -> Option<Response> {
         self.turn(|| format!("calls {to:?}: {} {}", request.method(), request.uri()))
             .await;
-        let slot = Rc::new(Slot::default());
+        let slot = Rc::new(ResponseSlot::default());
         let depart = {
             let (slot, outgoing) = (Rc::clone(&slot), Rc::clone(&self.outgoing));
             move || outgoing.borrow_mut().push(Outgoing { to, request, slot })
@@ -135,7 +135,7 @@ impl World {
         match self.faults.call_outcome(&self.random) {
             CallOutcome::Delayed => {
                 self.is_not_answered(|| "the call is late".into());
-                self.later(LATEST, depart);
+                self.later(MAX_DELAY_MS, depart);
             }
             CallOutcome::Dropped => self.is_not_answered(|| "the call is lost".into()),
             CallOutcome::Applied | CallOutcome::ReplyLost => depart(),

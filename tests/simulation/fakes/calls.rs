@@ -15,17 +15,17 @@ use serde_json::{Value, json};
 use std::{cell::RefCell, rc::Rc};
 
 /// How long the Spin adapters wait for the car and the payment context, in milliseconds.
-const CAR_PATIENCE: u64 = 1_500;
-const PAYMENT_PATIENCE: u64 = 2_500;
+const CAR_TIMEOUT_MS: u64 = 1_500;
+const PAYMENT_TIMEOUT_MS: u64 = 2_500;
 
 /// How payment says that it has asked nobody for money.
-const NOT_ASKED: &str = "https://socar.dev/problems/payment-not-asked";
+const PAYMENT_NOT_SENT: &str = "https://socar.dev/problems/payment-not-asked";
 
 /// Where an answer goes. The first one counts, and giving up is an answer too.
 #[derive(Debug, Default)]
-pub struct Slot(RefCell<Option<Option<Response>>>);
+pub struct ResponseSlot(RefCell<Option<Option<Response>>>);
 
-impl Slot {
+impl ResponseSlot {
     /// Fills it, unless somebody did.
     pub fn fill(&self, answer: Option<Response>) {
         self.0.borrow_mut().get_or_insert(answer);
@@ -64,9 +64,9 @@ pub fn request(
 }
 
 /// The car context, as reservations see it.
-pub struct SimCars(pub Rc<World>);
+pub struct FakeCars(pub Rc<World>);
 
-impl Cars for SimCars {
+impl Cars for FakeCars {
     async fn hold(
         &self,
         origin: &Origin,
@@ -77,11 +77,11 @@ impl Cars for SimCars {
         match answer.status().as_u16() {
             200 => match body(&answer)["amount"].as_u64() {
                 Some(amount) => Ok(Hold::Held { amount }),
-                None => Err(senseless(&answer)),
+                None => Err(unexpected_response(&answer)),
             },
             404 => Ok(Hold::UnknownCar),
             409 => Ok(Hold::NotAvailable),
-            _ => Err(senseless(&answer)),
+            _ => Err(unexpected_response(&answer)),
         }
     }
 
@@ -102,12 +102,12 @@ impl Cars for SimCars {
         match answer.status().as_u16() {
             200 => Ok(Release::Released),
             404 => Ok(Release::UnknownCar),
-            _ => Err(senseless(&answer)),
+            _ => Err(unexpected_response(&answer)),
         }
     }
 }
 
-impl SimCars {
+impl FakeCars {
     async fn post(
         &self,
         origin: &Origin,
@@ -118,15 +118,15 @@ impl SimCars {
         let path = format!("/internal/cars/{car}/{command}");
         let body = json!({ "rsvId": id }).to_string();
         let request = request(Method::POST, &path, &origin.headers(), &body);
-        let answer = self.0.call(Context::Car, request, CAR_PATIENCE).await;
-        answer.ok_or_else(silence)
+        let answer = self.0.call(Context::Car, request, CAR_TIMEOUT_MS).await;
+        answer.ok_or_else(no_reply)
     }
 }
 
 /// The payment context, as reservations see it.
-pub struct SimPayments(pub Rc<World>);
+pub struct FakePayments(pub Rc<World>);
 
-impl Payments for SimPayments {
+impl Payments for FakePayments {
     async fn approve(
         &self,
         origin: &Origin,
@@ -138,14 +138,14 @@ impl Payments for SimPayments {
         let answer = self.call(origin, Method::POST, "", &order).await?;
         match answer.status().as_u16() {
             200 | 201 => Ok(Approval::Paid(
-                payment(&answer)?.ok_or_else(|| senseless(&answer))?,
+                payment(&answer)?.ok_or_else(|| unexpected_response(&answer))?,
             )),
             402 => Ok(Approval::Declined),
-            503 if body(&answer)["type"] == NOT_ASKED => Err(Unreachable {
+            503 if body(&answer)["type"] == PAYMENT_NOT_SENT => Err(Unreachable {
                 aftermath: Aftermath::Nothing,
-                ..senseless(&answer)
+                ..unexpected_response(&answer)
             }),
-            _ => Err(senseless(&answer)),
+            _ => Err(unexpected_response(&answer)),
         }
     }
 
@@ -154,7 +154,7 @@ impl Payments for SimPayments {
         let answer = self.call(origin, Method::DELETE, &path, "").await?;
         match answer.status().as_u16() {
             200 => Ok(()),
-            _ => Err(senseless(&answer)),
+            _ => Err(unexpected_response(&answer)),
         }
     }
 
@@ -168,12 +168,12 @@ impl Payments for SimPayments {
             .await?;
         match answer.status().as_u16() {
             200 => payment(&answer),
-            _ => Err(senseless(&answer)),
+            _ => Err(unexpected_response(&answer)),
         }
     }
 }
 
-impl SimPayments {
+impl FakePayments {
     async fn call(
         &self,
         origin: &Origin,
@@ -185,9 +185,9 @@ impl SimPayments {
         let request = request(method, &path, &origin.headers(), body);
         let answer = self
             .0
-            .call(Context::Payment, request, PAYMENT_PATIENCE)
+            .call(Context::Payment, request, PAYMENT_TIMEOUT_MS)
             .await;
-        answer.ok_or_else(silence)
+        answer.ok_or_else(no_reply)
     }
 }
 
@@ -197,7 +197,7 @@ fn payment(answer: &Response) -> Result<Option<PaymentId>, Unreachable> {
     match body["status"].as_str() {
         Some("paid") => Ok(body["payId"].as_u64().map(PaymentId)),
         Some(_) => Ok(None),
-        None => Err(senseless(answer)),
+        None => Err(unexpected_response(answer)),
     }
 }
 
@@ -206,7 +206,7 @@ pub fn body(answer: &Response) -> Value {
     serde_json::from_slice(answer.body()).unwrap_or_default()
 }
 
-fn senseless(answer: &Response) -> Unreachable {
+fn unexpected_response(answer: &Response) -> Unreachable {
     Unreachable {
         what: format!("answered {}", answer.status()),
         retry_after: None,
@@ -214,9 +214,9 @@ fn senseless(answer: &Response) -> Unreachable {
     }
 }
 
-fn silence() -> Unreachable {
+fn no_reply() -> Unreachable {
     Unreachable {
-        what: "silence".into(),
+        what: "no reply".into(),
         retry_after: None,
         aftermath: Aftermath::Silence,
     }

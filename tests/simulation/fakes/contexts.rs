@@ -1,10 +1,10 @@
 //! The five contexts, linked natively: what wakes them leads straight into their own code.
 
 use super::{
-    Books,
-    calls::{SimCars, SimPayments},
-    gateway::SimGateway,
-    platform::{SimPlatform, name},
+    GatewayAccount,
+    calls::{FakeCars, FakePayments},
+    gateway::FakeGateway,
+    platform::{FakePlatform, name},
     view::View,
 };
 use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
@@ -63,48 +63,49 @@ impl Context {
 }
 
 /// Where reservations are made: its calls pass breakers in some schedules.
-type SimDesk = Desk<SimPlatform, Guarded<SimPlatform, SimCars>, Guarded<SimPlatform, SimPayments>>;
+type FakeDesk =
+    Desk<FakePlatform, Guarded<FakePlatform, FakeCars>, Guarded<FakePlatform, FakePayments>>;
 
 /// The contexts of one schedule.
 pub struct Contexts {
     world: Rc<World>,
-    fleet: Fleet<SimPlatform>,
-    desk: SimDesk,
-    payments: Payments<SimPlatform, SimGateway>,
-    messages: Messages<SimPlatform>,
+    fleet: Fleet<FakePlatform>,
+    desk: FakeDesk,
+    payments: Payments<FakePlatform, FakeGateway>,
+    messages: Messages<FakePlatform>,
     view: Option<View>,
     /// How many events the view was given.
     viewed: Cell<u64>,
-    books: Rc<RefCell<BTreeMap<ReservationId, Books>>>,
+    accounts: Rc<RefCell<BTreeMap<ReservationId, GatewayAccount>>>,
 }
 
 impl Contexts {
     /// Five contexts that have stored nothing yet.
     pub fn new(world: &Rc<World>) -> Self {
-        let platform = |context| SimPlatform::new(world, context);
+        let platform = |context| FakePlatform::new(world, context);
         let reservations = platform(Context::Reservation);
         let breaker = |context| {
             let has_breakers = world.faults.has_breakers;
             has_breakers.then(|| Breaker::new(reservations.clone(), context))
         };
-        let books = Rc::default();
-        let gateway = SimGateway {
+        let accounts = Rc::default();
+        let gateway = FakeGateway {
             world: Rc::clone(world),
-            books: Rc::clone(&books),
+            accounts: Rc::clone(&accounts),
         };
         Self {
             world: Rc::clone(world),
             fleet: Fleet::new(platform(Context::Car)),
             desk: Desk {
-                cars: Guarded::new(SimCars(Rc::clone(world)), breaker("car")),
-                payments: Guarded::new(SimPayments(Rc::clone(world)), breaker("payment")),
+                cars: Guarded::new(FakeCars(Rc::clone(world)), breaker("car")),
+                payments: Guarded::new(FakePayments(Rc::clone(world)), breaker("payment")),
                 platform: reservations,
             },
             payments: Payments::new(platform(Context::Payment), gateway),
             messages: Messages::new(platform(Context::Message)),
             view: world.faults.checks_view.then(|| View::new(world)),
             viewed: Cell::new(0),
-            books,
+            accounts,
         }
     }
 
@@ -151,7 +152,7 @@ impl Contexts {
                 .store_outcome(Context::View, &self.world.random);
             return match outcome {
                 CallOutcome::Applied => Ok(()),
-                _ => Err("silence".into()),
+                _ => Err("no reply".into()),
             };
         };
         let mut event = event.clone();
@@ -170,17 +171,17 @@ impl Contexts {
     }
 
     /// What a context has still to do, by its own notes.
-    pub fn to_dos(&self, context: Context) -> Vec<String> {
+    pub fn pending_work(&self, context: Context) -> Vec<String> {
         let platform = self.platform(context);
         platform.map_or_else(Vec::new, |platform| platform.outbox.all_keys())
     }
 
     /// What the gateway did.
-    pub fn books(&self) -> BTreeMap<ReservationId, Books> {
-        self.books.borrow().clone()
+    pub fn accounts(&self) -> BTreeMap<ReservationId, GatewayAccount> {
+        self.accounts.borrow().clone()
     }
 
-    fn platform(&self, context: Context) -> Option<&SimPlatform> {
+    fn platform(&self, context: Context) -> Option<&FakePlatform> {
         match context {
             Context::Car => Some(&self.fleet.platform),
             Context::Reservation => Some(&self.desk.platform),

@@ -1,4 +1,4 @@
-//! The twin of the payment gateway: it keeps books, so that nobody can be charged or refunded twice
+//! The twin of the payment gateway: it keeps accounts, so that nobody can be charged or refunded twice
 //! without its being seen. In half of the schedules it is a ledger, which cannot fail and keeps none.
 
 use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
@@ -10,20 +10,20 @@ use payment::{
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 /// Amounts above it are declined.
-pub const LIMIT: u64 = 500;
+pub const DECLINE_ABOVE: u64 = 500;
 /// How late a request may arrive that nobody waits for any more, in milliseconds.
-const LATEST: usize = 1_500;
+const MAX_DELAY_MS: usize = 1_500;
 
 /// What the gateway did for one reservation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Books {
+pub struct GatewayAccount {
     /// How often it took the money.
     pub charged: u32,
     /// How often it gave the money back.
     pub refunded: u32,
 }
 
-impl Books {
+impl GatewayAccount {
     /// Whether the money is there.
     pub fn holds(self) -> bool {
         self.charged > self.refunded
@@ -31,41 +31,41 @@ impl Books {
 }
 
 /// The gateway.
-pub struct SimGateway {
+pub struct FakeGateway {
     /// What it shares with the others.
     pub world: Rc<World>,
     /// What it did.
-    pub books: Rc<RefCell<BTreeMap<ReservationId, Books>>>,
+    pub accounts: Rc<RefCell<BTreeMap<ReservationId, GatewayAccount>>>,
 }
 
-impl SimGateway {
+impl FakeGateway {
     fn charge(&self, id: ReservationId) -> impl FnOnce() + 'static {
-        let books = Rc::clone(&self.books);
+        let accounts = Rc::clone(&self.accounts);
         // It knows a request by its reservation: asking twice takes the money once.
         move || {
-            let mut books = books.borrow_mut();
-            let books = books.entry(id).or_default();
-            books.charged += u32::from(!books.holds());
+            let mut accounts = accounts.borrow_mut();
+            let accounts = accounts.entry(id).or_default();
+            accounts.charged += u32::from(!accounts.holds());
         }
     }
 
     fn refund(&self, id: ReservationId) -> impl FnOnce() + 'static {
-        let books = Rc::clone(&self.books);
+        let accounts = Rc::clone(&self.accounts);
         move || {
-            let mut books = books.borrow_mut();
-            let books = books.entry(id).or_default();
-            books.refunded += u32::from(books.holds());
+            let mut accounts = accounts.borrow_mut();
+            let accounts = accounts.entry(id).or_default();
+            accounts.refunded += u32::from(accounts.holds());
         }
     }
 }
 
-impl Gateway for SimGateway {
+impl Gateway for FakeGateway {
     fn is_remote(&self) -> bool {
         self.world.faults.has_gateway
     }
 
     async fn approve(&self, order: &Order) -> Approval {
-        if order.amount > LIMIT {
+        if order.amount > DECLINE_ABOVE {
             return Approval::Declined;
         }
         if !self.is_remote() {
@@ -91,11 +91,11 @@ impl Gateway for SimGateway {
             }
             CallOutcome::Dropped => {}
             CallOutcome::ReplyLost => charge(),
-            CallOutcome::Delayed => self.world.later(LATEST, charge),
+            CallOutcome::Delayed => self.world.later(MAX_DELAY_MS, charge),
         }
         self.world
             .is_not_answered(|| format!("no answer ({outcome:?})"));
-        Approval::Unknown(Silence::new("silence"))
+        Approval::Unknown(Silence::new("no reply"))
     }
 
     async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
@@ -114,10 +114,10 @@ impl Gateway for SimGateway {
             }
             CallOutcome::Dropped => {}
             CallOutcome::ReplyLost => refund(),
-            CallOutcome::Delayed => self.world.later(LATEST, refund),
+            CallOutcome::Delayed => self.world.later(MAX_DELAY_MS, refund),
         }
         self.world
             .is_not_answered(|| format!("no answer ({outcome:?})"));
-        Err(NotUndone("silence".into()))
+        Err(NotUndone("no reply".into()))
     }
 }

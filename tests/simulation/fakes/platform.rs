@@ -1,44 +1,44 @@
 //! The twin of [`Platform`]: two stores, the log, the schedule's clock.
 
-use super::{Context, SimStore};
+use super::{Context, FakeStore};
 use crate::{counters::Count, fault_profile::CallOutcome, world::World};
 use events::{CloudEvent, Timestamp};
 use kit::{LogError, Platform};
 use std::{rc::Rc, time::Duration};
 
 /// How late an unanswered append may arrive, in milliseconds.
-const LATEST: usize = 4_000;
+const MAX_DELAY_MS: usize = 4_000;
 
 /// The platform as one context sees it.
 #[derive(Clone)]
-pub struct SimPlatform {
+pub struct FakePlatform {
     /// What it shares with the others.
     pub world: Rc<World>,
     /// The store of the aggregates.
-    pub state: SimStore,
+    pub state: FakeStore,
     /// The store of what is to be done.
-    pub outbox: SimStore,
+    pub outbox: FakeStore,
 }
 
-impl SimPlatform {
+impl FakePlatform {
     /// The platform of a context that has stored nothing yet.
     pub fn new(world: &Rc<World>, context: Context) -> Self {
         Self {
             world: Rc::clone(world),
-            state: SimStore::new(world, context, false),
-            outbox: SimStore::new(world, context, true),
+            state: FakeStore::new(world, context, false),
+            outbox: FakeStore::new(world, context, true),
         }
     }
 }
 
-impl Platform for SimPlatform {
-    type Store = SimStore;
+impl Platform for FakePlatform {
+    type Store = FakeStore;
 
-    fn state(&self) -> &SimStore {
+    fn state(&self) -> &FakeStore {
         &self.state
     }
 
-    fn outbox(&self) -> &SimStore {
+    fn outbox(&self) -> &FakeStore {
         &self.outbox
     }
 
@@ -49,7 +49,7 @@ impl Platform for SimPlatform {
             .turn(|| format!("appends {}", name(&event)))
             .await;
         let outcome = self.world.faults.log_outcome(&self.world.random);
-        let silence = Err(LogError("silence".into()));
+        let silence = Err(LogError("no reply".into()));
         let append = {
             let (world, stream) = (Rc::clone(&self.world), stream.to_owned());
             move || {
@@ -65,7 +65,7 @@ impl Platform for SimPlatform {
             }
             CallOutcome::Dropped => {}
             CallOutcome::ReplyLost => append(),
-            CallOutcome::Delayed => self.world.later(LATEST, append),
+            CallOutcome::Delayed => self.world.later(MAX_DELAY_MS, append),
         }
         self.world
             .is_not_answered(|| format!("no answer ({outcome:?})"));

@@ -16,11 +16,11 @@ use std::{
 
 /// How late the effect of an unanswered call may come, in milliseconds: a host gives the whole call
 /// up after its deadline of five seconds.
-const LATEST: usize = 4_000;
+const MAX_DELAY_MS: usize = 4_000;
 
 /// One store of one context.
 #[derive(Clone)]
-pub struct SimStore {
+pub struct FakeStore {
     world: Rc<World>,
     context: Context,
     is_outbox: bool,
@@ -46,14 +46,14 @@ enum Change {
 }
 
 /// The outcome of a future that does not wait.
-pub fn now<T>(future: impl Future<Output = T>) -> T {
+pub fn poll_ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Poller::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("a call that should not wait waits"),
     }
 }
 
-impl SimStore {
+impl FakeStore {
     /// An empty store.
     pub fn new(world: &Rc<World>, context: Context, is_outbox: bool) -> Self {
         let values = MemoryStore::default();
@@ -69,7 +69,7 @@ impl SimStore {
 
     /// Its keys, as nobody but a test may see them.
     pub fn all_keys(&self) -> Vec<String> {
-        now(self.values.keys()).unwrap_or_default()
+        poll_ready(self.values.keys()).unwrap_or_default()
     }
 
     /// What a crash of its context does to it: nothing, unless it is a store that lies.
@@ -77,8 +77,8 @@ impl SimStore {
         for (key, before) in self.unflushed.take().into_iter().rev() {
             self.world.note(|| format!("loses its write of {key}"));
             let _ = match &before {
-                Some(value) => now(self.values.set(&key, value)),
-                None => now(self.values.delete(&key)),
+                Some(value) => poll_ready(self.values.set(&key, value)),
+                None => poll_ready(self.values.delete(&key)),
             };
         }
     }
@@ -104,7 +104,7 @@ impl SimStore {
     async fn look(&self, verb: &str, key: &str) -> Result<(), StoreError> {
         match self.turn(verb, key).await {
             CallOutcome::Applied => Ok(()),
-            _ => Err(silence()),
+            _ => Err(no_reply()),
         }
     }
 
@@ -116,17 +116,17 @@ impl SimStore {
     ) -> Result<SwapOutcome, StoreError> {
         match self.turn(verb, key).await {
             CallOutcome::Applied => self.apply(key, change),
-            CallOutcome::Dropped => Err(silence()),
+            CallOutcome::Dropped => Err(no_reply()),
             CallOutcome::ReplyLost => {
                 let _ = self.apply(key, change);
-                Err(silence())
+                Err(no_reply())
             }
             CallOutcome::Delayed => {
                 let (store, key) = (self.clone(), key.to_owned());
-                self.world.later(LATEST, move || {
+                self.world.later(MAX_DELAY_MS, move || {
                     let _ = store.apply(&key, change);
                 });
-                Err(silence())
+                Err(no_reply())
             }
         }
     }
@@ -135,27 +135,27 @@ impl SimStore {
         if self.forgets(key, &change) {
             return Ok(SwapOutcome::Written);
         }
-        let before = now(self.values.get(key))?;
+        let before = poll_ready(self.values.get(key))?;
         let outcome = match change {
             Change::Set(value) => {
-                now(self.values.set(key, &value))?;
+                poll_ready(self.values.set(key, &value))?;
                 self.oracle(key, &value);
                 SwapOutcome::Written
             }
             Change::Delete => {
-                now(self.values.delete(key))?;
+                poll_ready(self.values.delete(key))?;
                 SwapOutcome::Written
             }
             Change::Swap(_, value) if self.overwrites(key) => {
-                now(self.values.set(key, &value))?;
+                poll_ready(self.values.set(key, &value))?;
                 self.oracle(key, &value);
                 SwapOutcome::Written
             }
             Change::Swap(token, value) => {
-                let outcome = now(self.values.compare_and_swap(token, &value))?;
+                let outcome = poll_ready(self.values.compare_and_swap(token, &value))?;
                 // The provider may deny what it did.
                 if before.as_ref() != Some(&value)
-                    && now(self.values.get(key))?.as_ref() == Some(&value)
+                    && poll_ready(self.values.get(key))?.as_ref() == Some(&value)
                 {
                     self.oracle(key, &value);
                 }
@@ -212,12 +212,12 @@ impl SimStore {
     }
 }
 
-impl Store for SimStore {
+impl Store for FakeStore {
     type CasToken = SimCasToken;
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.look("get", key).await?;
-        now(self.values.get(key))
+        poll_ready(self.values.get(key))
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
@@ -231,23 +231,23 @@ impl Store for SimStore {
 
     async fn exists(&self, key: &str) -> Result<bool, StoreError> {
         self.look("exists", key).await?;
-        Ok(!self.hides(key) && now(self.values.exists(key))?)
+        Ok(!self.hides(key) && poll_ready(self.values.exists(key))?)
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
         match self.turn("increment", key).await {
-            CallOutcome::Applied => now(self.values.increment(key, delta)),
-            CallOutcome::Dropped => Err(silence()),
+            CallOutcome::Applied => poll_ready(self.values.increment(key, delta)),
+            CallOutcome::Dropped => Err(no_reply()),
             CallOutcome::ReplyLost | CallOutcome::Delayed => {
-                let _ = now(self.values.increment(key, delta));
-                Err(silence())
+                let _ = poll_ready(self.values.increment(key, delta));
+                Err(no_reply())
             }
         }
     }
 
     async fn keys(&self) -> Result<Vec<String>, StoreError> {
         self.look("keys", "").await?;
-        let mut keys = now(self.values.keys())?;
+        let mut keys = poll_ready(self.values.keys())?;
         keys.retain(|key| {
             let hidden = (self.world.has_mutation(Mutation::SkipsOutboxSweep)
                 && key.starts_with("intent/"))
@@ -259,7 +259,7 @@ impl Store for SimStore {
 
     async fn get_for_swap(&self, key: &str) -> Result<(Option<Vec<u8>>, SimCasToken), StoreError> {
         self.look("begin", key).await?;
-        let (value, token) = now(self.values.get_for_swap(key))?;
+        let (value, token) = poll_ready(self.values.get_for_swap(key))?;
         let token = SimCasToken {
             key: key.into(),
             token,
@@ -277,6 +277,6 @@ impl Store for SimStore {
     }
 }
 
-fn silence() -> StoreError {
-    StoreError("silence".into())
+fn no_reply() -> StoreError {
+    StoreError("no reply".into())
 }

@@ -2,7 +2,7 @@
 //! after each schedule, for making its tables takes longer than a whole schedule.
 
 use crate::{
-    fakes::{Context, now},
+    fakes::{Context, poll_ready},
     fault_profile::CallOutcome,
     world::World,
 };
@@ -50,7 +50,7 @@ fn empty() -> ReadModel<ViewRows> {
         database: MemoryRows::new().expect("a database in memory"),
         world: RefCell::new(None),
     };
-    now(ReadModel::open(rows)).expect("the tables of the view")
+    poll_ready(ReadModel::open(rows)).expect("the tables of the view")
 }
 
 impl ViewRows {
@@ -73,12 +73,12 @@ impl Rows for ViewRows {
             outcome = world.faults.store_outcome(Context::View, &world.random);
         }
         if outcome == CallOutcome::Dropped {
-            return Err(RowsError("silence".into()));
+            return Err(RowsError("no reply".into()));
         }
-        let answer = now(self.database.run(statement, parameters));
+        let answer = poll_ready(self.database.run(statement, parameters));
         match outcome {
             CallOutcome::Applied => answer,
-            _ => Err(RowsError("silence".into())),
+            _ => Err(RowsError("no reply".into())),
         }
     }
 }
