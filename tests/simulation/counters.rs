@@ -8,7 +8,7 @@ use std::{cell::Cell, fmt};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
+pub enum Counter {
     /// Port calls.
     PortCalls,
     /// Contexts that crashed; a process that crashes takes all of them.
@@ -16,13 +16,13 @@ pub enum Count {
     /// Calls, reactions and sweeps that were ended in the middle.
     Kills,
     /// Calls of ports and contexts that were not answered.
-    Silences,
+    Unanswered,
     /// Events that were appended to the log.
     Events,
     /// Deliveries of events, repeated ones included.
     Deliveries,
     /// Deliveries of what was delivered before, wholly or in part.
-    Repeats,
+    Redeliveries,
     /// Sweeps.
     Sweeps,
     /// Reservations that stand in the end.
@@ -39,19 +39,19 @@ pub enum Count {
 
 /// How often each happened.
 #[derive(Clone, Debug, Default)]
-pub struct Tally([Cell<u64>; Count::WORDS.len()]);
+pub struct Counters([Cell<u64>; Counter::LABELS.len()]);
 
-// === impl Count ===
+// === impl Counter ===
 
-impl Count {
-    const WORDS: [(Self, &'static str); 13] = [
+impl Counter {
+    const LABELS: [(Self, &'static str); 13] = [
         (Self::PortCalls, "port calls"),
         (Self::Crashes, "crashes of contexts"),
         (Self::Kills, "calls killed in the middle"),
-        (Self::Silences, "calls without an answer"),
+        (Self::Unanswered, "calls without an answer"),
         (Self::Events, "events in the log"),
         (Self::Deliveries, "deliveries of events"),
-        (Self::Repeats, "of them repeated"),
+        (Self::Redeliveries, "of them repeated"),
         (Self::Sweeps, "sweeps"),
         (Self::Reserved, "reservations that stand"),
         (Self::Cancelled, "cancelled"),
@@ -61,49 +61,49 @@ impl Count {
     ];
 }
 
-// === impl Tally ===
+// === impl Counters ===
 
-impl Tally {
+impl Counters {
     /// Counts one.
-    pub fn count(&self, what: Count) {
+    pub fn count(&self, what: Counter) {
         self.add(what, 1);
     }
 
     /// Counts how the sagas that the oracle saw ended.
-    pub fn count_ends(&self, oracle: &Oracle) {
+    pub fn count_final_stages(&self, oracle: &Oracle) {
         for reservation in oracle.reservations.values() {
             match reservation.stage {
                 Stage::Requested | Stage::CancelRequested { .. } => {}
-                Stage::Reserved { .. } => self.count(Count::Reserved),
-                Stage::Cancelled { .. } => self.count(Count::Cancelled),
+                Stage::Reserved { .. } => self.count(Counter::Reserved),
+                Stage::Cancelled { .. } => self.count(Counter::Cancelled),
                 Stage::Rejected { .. } => {
-                    self.count(Count::Rejected);
+                    self.count(Counter::Rejected);
                     match oracle.payments.get(&reservation.id) {
                         None => {}
-                        Some(Payment::Refused(_)) => self.count(Count::Closed),
-                        Some(_) => self.count(Count::Returned),
+                        Some(Payment::Refused(_)) => self.count(Counter::Closed),
+                        Some(_) => self.count(Counter::Returned),
                     }
                 }
             }
         }
     }
 
-    /// Adds another tally.
-    pub fn include(&self, other: &Self) {
-        for (what, _) in Count::WORDS {
+    /// Adds another counters.
+    pub fn merge(&self, other: &Self) {
+        for (what, _) in Counter::LABELS {
             self.add(what, other.0[what as usize].get());
         }
     }
 
-    fn add(&self, what: Count, often: u64) {
+    fn add(&self, what: Counter, often: u64) {
         let cell = &self.0[what as usize];
         cell.set(cell.get() + often);
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (what, words) in Count::WORDS {
+        for (what, words) in Counter::LABELS {
             writeln!(f, "{:>12} {words}", self.0[what as usize].get())?;
         }
         Ok(())

@@ -32,7 +32,7 @@ mod schedule;
 mod scheduler;
 mod world;
 
-use counters::Tally;
+use counters::Counters;
 use oracle::Violation;
 
 /// Schedules that run where nobody says how many.
@@ -46,16 +46,16 @@ fn a_hundred_thousand_schedules_break_no_promise() {
     }
     let schedules = number("SOCAR_SCHEDULES").unwrap_or(SCHEDULES);
     let started = std::time::Instant::now();
-    let tally = Tally::default();
+    let counters = Counters::default();
     for seed in 0..schedules {
         let outcome = schedule::run(seed, None, false);
         if outcome.verdict.is_err() {
             return replay(seed);
         }
-        tally.include(&outcome.tally);
+        counters.merge(&outcome.counters);
     }
     println!("{schedules} schedules in {:.1?}:", started.elapsed());
-    print!("{tally}");
+    print!("{counters}");
 }
 
 /// Runs one schedule with its trace, for people.
@@ -64,7 +64,7 @@ fn replay(seed: u64) {
     for line in &outcome.trace {
         println!("{line}");
     }
-    print!("{}", outcome.tally);
+    print!("{}", outcome.counters);
     if let Err(Violation(broken)) = outcome.verdict {
         panic!("SOCAR_SEED={seed} breaks a promise: {broken}");
     }

@@ -2,7 +2,7 @@
 //! same platform left alone until it is quiet, then the promises.
 
 use crate::{
-    counters::Tally,
+    counters::Counters,
     customers::{Customer, customers, owner},
     fakes::Context,
     invariants,
@@ -28,7 +28,7 @@ pub struct Outcome {
     /// The first promise that it broke, if it broke any.
     pub verdict: Result<(), Violation>,
     /// What happened.
-    pub tally: Tally,
+    pub counters: Counters,
     /// Every choice, if they were traced.
     pub trace: Vec<String>,
 }
@@ -42,10 +42,10 @@ pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> Outcome {
         world: Rc::clone(&world),
     };
     let verdict = schedule.verdict();
-    world.tally.count_ends(&world.oracle.borrow());
+    world.counters.count_final_stages(&world.oracle.borrow());
     Outcome {
         verdict,
-        tally: world.tally.clone(),
+        counters: world.counters.clone(),
         trace: world.trace(),
     }
 }

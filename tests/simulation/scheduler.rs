@@ -3,7 +3,7 @@
 //! thread, so a seed is a schedule.
 
 use crate::{
-    counters::Count,
+    counters::Counter,
     fakes::{Context, Contexts, ResponseSlot, request},
     mutation::Mutation,
     world::{Outgoing, Wait, World},
@@ -101,7 +101,7 @@ impl Scheduler {
         if self.is_down(context) {
             return;
         }
-        self.world.tally.count(Count::Sweeps);
+        self.world.counters.count(Counter::Sweeps);
         let contexts = Rc::clone(&self.contexts);
         let future = Box::pin(async move {
             let request = request(Method::POST, "/internal/sweep", &[], "");
@@ -122,9 +122,9 @@ impl Scheduler {
         {
             self.world.log.acknowledge(context, index);
         }
-        self.world.tally.count(Count::Deliveries);
+        self.world.counters.count(Counter::Deliveries);
         if !self.world.log.begin(context, index) {
-            self.world.tally.count(Count::Repeats);
+            self.world.counters.count(Counter::Redeliveries);
         }
         let event = self.world.log.entry(index);
         let contexts = Rc::clone(&self.contexts);
@@ -274,7 +274,7 @@ impl Scheduler {
                 continue;
             }
             let task = self.tasks.remove(index);
-            self.world.tally.count(Count::Kills);
+            self.world.counters.count(Counter::Kills);
             self.world.note(|| format!("{} is killed", task.name));
             match &task.purpose {
                 Purpose::Call(slot) => slot.fill(None),
@@ -297,7 +297,7 @@ impl Scheduler {
     /// Kills a context, all its tasks with it, and keeps it down for a while.
     pub fn crash(&mut self, context: Context) {
         self.world.note(|| format!("{context:?} crashes"));
-        self.world.tally.count(Count::Crashes);
+        self.world.counters.count(Counter::Crashes);
         self.kill(|task| task.home == Some(context));
         self.contexts.crash(context);
         let pause = self.world.random.below(RESTART) as u64;

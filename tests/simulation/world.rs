@@ -3,7 +3,7 @@
 //! any two of them.
 
 use crate::{
-    counters::{Count, Tally},
+    counters::{Counter, Counters},
     event_log::Log,
     fakes::{Context, ResponseSlot},
     fault_profile::{CallOutcome, FaultProfile},
@@ -59,7 +59,7 @@ pub struct World {
     /// Sees every write, event and answer.
     pub oracle: RefCell<Oracle>,
     /// Counts what happens.
-    pub tally: Tally,
+    pub counters: Counters,
     /// Milliseconds since the Unix epoch.
     clock: Cell<u64>,
     drawn: Cell<u64>,
@@ -81,7 +81,7 @@ impl World {
             mutation,
             log: Log::default(),
             oracle: RefCell::default(),
-            tally: Tally::default(),
+            counters: Counters::default(),
             clock: Cell::new(1_700_000_000_000),
             drawn: Cell::new(0),
             still: Cell::new(false),
@@ -104,7 +104,7 @@ impl World {
     pub async fn turn(&self, what: impl FnOnce() -> String) {
         if !self.still.get() {
             self.wait_for(|| Wait::Turn).await;
-            self.tally.count(Count::PortCalls);
+            self.counters.count(Counter::PortCalls);
             self.note(what);
         }
     }
@@ -174,7 +174,7 @@ impl World {
 
     /// Notes that a call is not answered.
     pub fn is_not_answered(&self, how: impl FnOnce() -> String) {
-        self.tally.count(Count::Silences);
+        self.counters.count(Counter::Unanswered);
         self.note(how);
     }
 

@@ -1,7 +1,7 @@
 //! The twin of [`Platform`]: two stores, the log, the schedule's clock.
 
 use super::{Context, FakeStore};
-use crate::{counters::Count, fault_profile::CallOutcome, world::World};
+use crate::{counters::Counter, fault_profile::CallOutcome, world::World};
 use events::{CloudEvent, Timestamp};
 use kit::{LogError, Platform};
 use std::{rc::Rc, time::Duration};
@@ -54,7 +54,7 @@ impl Platform for FakePlatform {
             let (world, stream) = (Rc::clone(&self.world), stream.to_owned());
             move || {
                 world.oracle.borrow_mut().record_event(&event);
-                world.tally.count(Count::Events);
+                world.counters.count(Counter::Events);
                 world.log.append(&stream, event);
             }
         };
