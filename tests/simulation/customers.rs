@@ -224,7 +224,7 @@ impl Customer {
 
     async fn hesitate(&self) {
         let pause = self.world.random.choose(&PAUSES);
-        self.world.pause(pause).await;
+        self.world.sleep(pause).await;
     }
 
     /// Asks, and has the oracle note the answer.
@@ -246,11 +246,11 @@ impl Customer {
         }
         let answer = self.world.call(to, request, PATIENCE).await;
         let Some(answer) = answer else {
-            self.world.note(|| "is not answered".into());
+            self.world.trace(|| "is not answered".into());
             return None;
         };
         let (status, body) = read(&answer);
-        self.world.note(|| format!("is told {status} {body}"));
+        self.world.trace(|| format!("is told {status} {body}"));
         self.world
             .oracle
             .borrow_mut()

@@ -36,7 +36,7 @@ pub struct Outcome {
 /// Runs the schedule of a seed.
 pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> Outcome {
     let world = Rc::new(World::new(seed, mutation, traced));
-    world.note(|| format!("{:?}", world.faults));
+    world.trace(|| format!("{:?}", world.faults));
     let mut schedule = Schedule {
         scheduler: Scheduler::new(&world),
         world: Rc::clone(&world),
@@ -46,7 +46,7 @@ pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> Outcome {
     Outcome {
         verdict,
         counters: world.counters.clone(),
-        trace: world.trace(),
+        trace: world.trace_lines(),
     }
 }
 
@@ -67,23 +67,24 @@ impl Schedule {
             self.comes(customer);
         }
         self.world.faults.enable();
-        self.world.note(|| "--- the faults begin ---".into());
+        self.world.trace(|| "--- the faults begin ---".into());
         self.trouble()?;
         self.world.faults.disable();
         self.scheduler.restart_all();
-        self.world.arrive_all();
-        self.world.note(|| "--- the faults are over ---".into());
+        self.world.apply_all_delayed();
+        self.world.trace(|| "--- the faults are over ---".into());
         self.calm_down()?;
         if self.world.faults.checks_lists {
             // Looking finds numbers that a crash took; the sweep takes them away when they are old.
             let contexts = self.scheduler.contexts();
-            self.world.hold_still(|| invariants::look(contexts))?;
+            self.world
+                .without_scheduling(|| invariants::look(contexts))?;
             self.scheduler.advance(FORGOTTEN_AFTER);
             self.calm_down()?;
         }
         let contexts = self.scheduler.contexts();
         self.world
-            .hold_still(|| invariants::check(&self.world, contexts))
+            .without_scheduling(|| invariants::check(&self.world, contexts))
     }
 
     fn comes(&mut self, customer: Customer) {
@@ -129,7 +130,7 @@ impl Schedule {
             _ if random.one_in(faults.timeouts) => self.scheduler.time_one_out(),
             _ if random.one_in(faults.outages) => {
                 let change = faults.toggle_outage(random);
-                world.note(|| change);
+                world.trace(|| change);
             }
             _ if random.one_in(faults.sweeps) => {
                 self.scheduler.sweep(random.choose(&Context::SWEPT))
@@ -139,7 +140,7 @@ impl Schedule {
                     random.choose(&[100, 300, 1_000, 1_600, 2_600, 4_500, 6_000, 12_000, 125_000]);
                 self.scheduler.advance(jump);
             }
-            _ if random.one_in(4) => world.arrive_one(),
+            _ if random.one_in(4) => world.apply_next_delayed(),
             _ => self.scheduler.advance(1 + random.below(30) as u64),
         }
     }

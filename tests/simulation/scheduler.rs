@@ -6,7 +6,7 @@ use crate::{
     counters::Counter,
     fakes::{Context, Contexts, ResponseSlot, request},
     mutation::Mutation,
-    world::{Outgoing, Wait, World},
+    world::{OutgoingCall, Wait, World},
 };
 use http::Method;
 use kit::http::Response;
@@ -136,8 +136,8 @@ impl Scheduler {
         self.begin(&name, Some(context), Purpose::Delivery(index), future);
     }
 
-    fn call(&mut self, outgoing: Outgoing) {
-        let Outgoing { to, request, slot } = outgoing;
+    fn call(&mut self, outgoing: OutgoingCall) {
+        let OutgoingCall { to, request, slot } = outgoing;
         if self.is_down(to) {
             slot.fill(None);
             return;
@@ -180,7 +180,7 @@ impl Scheduler {
 
     /// Lets one task that can go on do so until its next port call; false when none can.
     pub fn run_one(&mut self) -> bool {
-        for outgoing in self.world.departures() {
+        for outgoing in self.world.take_outgoing() {
             self.call(outgoing);
         }
         let ready: Vec<usize> = (0..self.tasks.len())
@@ -209,7 +209,7 @@ impl Scheduler {
 
     fn is_over(&self, wait: &Wait) -> bool {
         match wait {
-            Wait::Turn => true,
+            Wait::PortCall => true,
             Wait::Until(moment) => *moment <= self.world.now(),
             Wait::Answer(slot, until) => slot.is_filled() || *until <= self.world.now(),
         }
@@ -230,22 +230,22 @@ impl Scheduler {
                 .1
                 .wake(),
         }
-        self.world.speaks(&task.name);
+        self.world.set_trace_prefix(&task.name);
         let poll = task.future.as_mut();
         match poll.poll(&mut Poller::from_waker(Waker::noop())) {
-            Poll::Pending => task.waits.extend(self.world.waits()),
+            Poll::Pending => task.waits.extend(self.world.take_waits()),
             Poll::Ready(done) => {
                 let task = self.tasks.remove(index);
                 self.end(&task, done);
             }
         }
-        self.world.speaks("");
+        self.world.set_trace_prefix("");
     }
 
     fn end(&self, task: &Task, done: Done) {
         match (&task.purpose, done) {
             (Purpose::Call(slot), Done::Answer(answer)) => {
-                self.world.note(|| format!("answers {}", answer.status()));
+                self.world.trace(|| format!("answers {}", answer.status()));
                 slot.fill(Some(answer));
             }
             (Purpose::Delivery(entry), Done::Handled(handled)) => {
@@ -275,7 +275,7 @@ impl Scheduler {
             }
             let task = self.tasks.remove(index);
             self.world.counters.count(Counter::Kills);
-            self.world.note(|| format!("{} is killed", task.name));
+            self.world.trace(|| format!("{} is killed", task.name));
             match &task.purpose {
                 Purpose::Call(slot) => slot.fill(None),
                 Purpose::Delivery(entry) => self.delivered(&task, *entry, false),
@@ -296,7 +296,7 @@ impl Scheduler {
 
     /// Kills a context, all its tasks with it, and keeps it down for a while.
     pub fn crash(&mut self, context: Context) {
-        self.world.note(|| format!("{context:?} crashes"));
+        self.world.trace(|| format!("{context:?} crashes"));
         self.world.counters.count(Counter::Crashes);
         self.kill(|task| task.home == Some(context));
         self.contexts.crash(context);
@@ -325,7 +325,7 @@ impl Scheduler {
         });
         let slots: Vec<_> = slots.collect();
         if !slots.is_empty() {
-            self.world.note(|| "a caller gives up".into());
+            self.world.trace(|| "a caller gives up".into());
             self.world.random.choose(&slots).fill(None);
         }
     }
@@ -339,7 +339,7 @@ impl Scheduler {
     /// Lets time go by; calls that are older than their deadline are ended.
     pub fn advance(&mut self, millis: u64) {
         self.world.advance(millis);
-        self.world.note(|| format!("{millis} ms go by"));
+        self.world.trace(|| format!("{millis} ms go by"));
         let now = self.world.now();
         self.kill(|task| task.home.is_some() && task.since + DEADLINE <= now);
     }
@@ -348,7 +348,7 @@ impl Scheduler {
     pub fn advance_to_next(&mut self) -> bool {
         let waits = self.tasks.iter().flat_map(|task| &task.waits);
         let moments = waits.filter_map(|(wait, _)| match wait {
-            Wait::Turn => None,
+            Wait::PortCall => None,
             Wait::Until(moment) | Wait::Answer(_, moment) => Some(*moment),
         });
         let Some(next) = moments.min() else {

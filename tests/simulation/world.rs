@@ -26,7 +26,7 @@ const MAX_DELAY_MS: usize = 4_000;
 #[derive(Debug)]
 pub enum Wait {
     /// Its next port call.
-    Turn,
+    PortCall,
     /// A moment.
     Until(u64),
     /// An answer, or the moment when its caller gives up.
@@ -34,7 +34,7 @@ pub enum Wait {
 }
 
 /// A call on its way to a context.
-pub struct Outgoing {
+pub struct OutgoingCall {
     /// Who is called.
     pub to: Context,
     /// With what.
@@ -44,7 +44,7 @@ pub struct Outgoing {
 }
 
 /// An effect that takes place after its caller was told that nobody answers.
-type Late = (u64, Box<dyn FnOnce()>);
+type DelayedEffect = (u64, Box<dyn FnOnce()>);
 
 /// What a schedule's tasks share.
 pub struct World {
@@ -62,13 +62,13 @@ pub struct World {
     pub counters: Counters,
     /// Milliseconds since the Unix epoch.
     clock: Cell<u64>,
-    drawn: Cell<u64>,
-    still: Cell<bool>,
+    unique_count: Cell<u64>,
+    is_inspecting: Cell<bool>,
     waits: RefCell<Vec<(Wait, Waker)>>,
-    outgoing: Rc<RefCell<Vec<Outgoing>>>,
-    late: RefCell<Vec<Late>>,
+    outgoing: Rc<RefCell<Vec<OutgoingCall>>>,
+    delayed: RefCell<Vec<DelayedEffect>>,
     trace: Option<RefCell<Vec<String>>>,
-    speaker: RefCell<String>,
+    trace_prefix: RefCell<String>,
 }
 
 impl World {
@@ -83,13 +83,13 @@ impl World {
             oracle: RefCell::default(),
             counters: Counters::default(),
             clock: Cell::new(1_700_000_000_000),
-            drawn: Cell::new(0),
-            still: Cell::new(false),
+            unique_count: Cell::new(0),
+            is_inspecting: Cell::new(false),
             waits: RefCell::default(),
             outgoing: Rc::default(),
-            late: RefCell::default(),
+            delayed: RefCell::default(),
             trace: traced.then(RefCell::default),
-            speaker: RefCell::default(),
+            trace_prefix: RefCell::default(),
         }
     }
 
@@ -101,52 +101,56 @@ impl World {
     // --- waiting ---
 
     /// The scheduling point before a port call; `what` is called for the trace.
-    pub async fn turn(&self, what: impl FnOnce() -> String) {
-        if !self.still.get() {
-            self.wait_for(|| Wait::Turn).await;
+    pub async fn port_call(&self, what: impl FnOnce() -> String) {
+        if !self.is_inspecting.get() {
+            self.wait_for(|| Wait::PortCall).await;
             self.counters.count(Counter::PortCalls);
-            self.note(what);
+            self.trace(what);
         }
     }
 
     /// Lets somebody look at the world while nothing else happens: port calls take no turns.
-    pub fn hold_still<T>(&self, look: impl FnOnce() -> T) -> T {
-        self.still.set(true);
+    pub fn without_scheduling<T>(&self, look: impl FnOnce() -> T) -> T {
+        self.is_inspecting.set(true);
         let seen = look();
-        self.still.set(false);
+        self.is_inspecting.set(false);
         seen
     }
 
     /// Waits until `millis` went by.
-    pub async fn pause(&self, millis: u64) {
+    pub async fn sleep(&self, millis: u64) {
         let until = self.now() + millis;
         self.wait_for(|| Wait::Until(until)).await;
     }
 
-    /// Calls a context; nothing when it does not answer within `patience` milliseconds.
-    pub async fn call(&self, to: Context, request: Request, patience: u64) -> Option<Response> {
+    /// Calls a context; nothing when it does not answer within `timeout_ms` milliseconds.
+    pub async fn call(&self, to: Context, request: Request, timeout_ms: u64) -> Option<Response> {
         self.turn(|| format!("calls {to:?}: {} {}", request.method(), request.uri()))
             .await;
         let slot = Rc::new(ResponseSlot::default());
-        let depart = {
+        let send = {
             let (slot, outgoing) = (Rc::clone(&slot), Rc::clone(&self.outgoing));
-            move || outgoing.borrow_mut().push(Outgoing { to, request, slot })
+            move || {
+                outgoing
+                    .borrow_mut()
+                    .push(OutgoingCall { to, request, slot })
+            }
         };
         match self.faults.call_outcome(&self.random) {
             CallOutcome::Delayed => {
-                self.is_not_answered(|| "the call is late".into());
-                self.later(MAX_DELAY_MS, depart);
+                self.unanswered(|| "the call is late".into());
+                self.delay(MAX_DELAY_MS, send);
             }
-            CallOutcome::Dropped => self.is_not_answered(|| "the call is lost".into()),
-            CallOutcome::Applied | CallOutcome::ReplyLost => depart(),
+            CallOutcome::Dropped => self.unanswered(|| "the call is lost".into()),
+            CallOutcome::Applied | CallOutcome::ReplyLost => send(),
         }
-        let until = self.now() + patience;
+        let until = self.now() + timeout_ms;
         self.wait_for(|| Wait::Answer(Rc::clone(&slot), until))
             .await;
         slot.take()
     }
 
-    /// Gives the turn away; the scheduler finds out from [`Self::waits`] when to give it back.
+    /// Gives the turn away; the scheduler finds out from [`Self::take_waits`] when to give it back.
     async fn wait_for(&self, wait: impl Fn() -> Wait) {
         let mut waited = false;
         poll_fn(|poller| {
@@ -163,19 +167,19 @@ impl World {
 
     /// What the task that was just polled began to wait for, and how to tell it that the wait is over. A
     /// task that makes several calls at once waits for several things.
-    pub fn waits(&self) -> impl Iterator<Item = (Wait, Waker)> {
+    pub fn take_waits(&self) -> impl Iterator<Item = (Wait, Waker)> {
         self.waits.take().into_iter()
     }
 
     /// The calls that left since the last time.
-    pub fn departures(&self) -> Vec<Outgoing> {
+    pub fn take_outgoing(&self) -> Vec<OutgoingCall> {
         self.outgoing.replace(Vec::new())
     }
 
     /// Notes that a call is not answered.
-    pub fn is_not_answered(&self, how: impl FnOnce() -> String) {
+    pub fn unanswered(&self, how: impl FnOnce() -> String) {
         self.counters.count(Counter::Unanswered);
-        self.note(how);
+        self.trace(how);
     }
 
     // --- time ---
@@ -189,49 +193,53 @@ impl World {
     pub fn advance(&self, millis: u64) {
         let until = self.now() + millis;
         loop {
-            let next = self.late.borrow().iter().map(|late| late.0).min();
+            let next = self.delayed.borrow().iter().map(|effect| effect.0).min();
             let Some(due) = next.filter(|due| *due <= until) else {
                 break;
             };
             self.clock.set(self.now().max(due));
-            self.arrive(|late| late.0 == due);
+            self.apply_delayed(|effect| effect.0 == due);
         }
         self.clock.set(until);
     }
 
     /// Lets `effect` take place at some moment up to `most` milliseconds from now.
-    pub fn later(&self, most: usize, effect: impl FnOnce() + 'static) {
+    pub fn delay(&self, most: usize, effect: impl FnOnce() + 'static) {
         let due = self.now() + 1 + self.random.below(most) as u64;
-        self.late.borrow_mut().push((due, Box::new(effect)));
+        self.delayed.borrow_mut().push((due, Box::new(effect)));
     }
 
     /// Lets one late effect arrive, if there is any.
-    pub fn arrive_one(&self) {
-        let due = self.late.borrow().iter().map(|late| late.0).min();
+    pub fn apply_next_delayed(&self) {
+        let due = self.delayed.borrow().iter().map(|effect| effect.0).min();
         if let Some(due) = due {
-            self.arrive(|late| late.0 == due);
+            self.apply_delayed(|effect| effect.0 == due);
         }
     }
 
     /// Lets everything arrive that is late.
-    pub fn arrive_all(&self) {
-        self.arrive(|_| true);
+    pub fn apply_all_delayed(&self) {
+        self.apply_delayed(|_| true);
     }
 
-    fn arrive(&self, which: impl Fn(&Late) -> bool) {
-        let (due, rest) = self.late.take().into_iter().partition(which);
-        *self.late.borrow_mut() = rest;
-        let due: Vec<Late> = due;
+    fn apply_delayed(&self, which: impl Fn(&DelayedEffect) -> bool) {
+        let (due, rest) = self.delayed.take().into_iter().partition(which);
+        *self.delayed.borrow_mut() = rest;
+        let due: Vec<DelayedEffect> = due;
         for (_, effect) in due {
-            self.note(|| "something late arrives".into());
+            self.trace(|| "something late arrives".into());
             effect();
         }
     }
 
-    /// 32 hexadecimal digits that were not drawn before.
+    /// 32 hexadecimal digits that were not unique_count before.
     pub fn unique(&self) -> String {
-        self.drawn.set(self.drawn.get() + 1);
-        format!("{:016x}{:016x}", self.random.next_u64(), self.drawn.get())
+        self.unique_count.set(self.unique_count.get() + 1);
+        format!(
+            "{:016x}{:016x}",
+            self.random.next_u64(),
+            self.unique_count.get()
+        )
     }
 
     // --- the trace ---
@@ -242,23 +250,23 @@ impl World {
     }
 
     /// Writes a line of the trace.
-    pub fn note(&self, line: impl FnOnce() -> String) {
+    pub fn trace(&self, line: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
             let millis = self.now() % 10_000_000;
-            let line = format!("{millis:>8} {:<28} {}", self.speaker.borrow(), line());
+            let line = format!("{millis:>8} {:<28} {}", self.trace_prefix.borrow(), line());
             trace.borrow_mut().push(line);
         }
     }
 
     /// Whose lines follow.
-    pub fn speaks(&self, speaker: &str) {
+    pub fn set_trace_prefix(&self, trace_prefix: &str) {
         if self.trace.is_some() {
-            speaker.clone_into(&mut self.speaker.borrow_mut());
+            trace_prefix.clone_into(&mut self.trace_prefix.borrow_mut());
         }
     }
 
     /// The trace so far.
-    pub fn trace(&self) -> Vec<String> {
+    pub fn trace_lines(&self) -> Vec<String> {
         self.trace
             .as_ref()
             .map(|trace| trace.borrow().clone())

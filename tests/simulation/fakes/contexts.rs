@@ -136,7 +136,7 @@ impl Contexts {
             Context::Message => text(message::reactions::react(&self.messages, event).await),
             Context::View => self.project(event).await,
         };
-        self.world.note(|| match &reaction {
+        self.world.trace(|| match &reaction {
             Ok(()) => format!("handled {}", name(event)),
             Err(error) => format!("could not handle {}: {error}", name(event)),
         });
@@ -145,7 +145,7 @@ impl Contexts {
 
     async fn project(&self, event: &CloudEvent) -> Result<(), String> {
         let Some(view) = &self.view else {
-            self.world.turn(|| "takes the event in".into()).await;
+            self.world.port_call(|| "takes the event in".into()).await;
             let outcome = self
                 .world
                 .faults

@@ -76,12 +76,12 @@ impl Gateway for FakeGateway {
             if self.world.has_mutation(Mutation::ReportsSentCallAsNotSent) {
                 self.charge(id)();
             }
-            self.world.note(|| format!("nobody asks for {id}"));
+            self.world.trace(|| format!("nobody asks for {id}"));
             return Approval::NotAsked(Silence::new("cut off"));
         }
         let charge = self.charge(id);
         self.world
-            .turn(|| format!("the gateway charges {id}"))
+            .port_call(|| format!("the gateway charges {id}"))
             .await;
         let outcome = self.world.faults.gateway_outcome(&self.world.random);
         match outcome {
@@ -91,10 +91,9 @@ impl Gateway for FakeGateway {
             }
             CallOutcome::Dropped => {}
             CallOutcome::ReplyLost => charge(),
-            CallOutcome::Delayed => self.world.later(MAX_DELAY_MS, charge),
+            CallOutcome::Delayed => self.world.delay(MAX_DELAY_MS, charge),
         }
-        self.world
-            .is_not_answered(|| format!("no answer ({outcome:?})"));
+        self.world.unanswered(|| format!("no answer ({outcome:?})"));
         Approval::Unknown(Silence::new("no reply"))
     }
 
@@ -104,7 +103,7 @@ impl Gateway for FakeGateway {
         }
         let refund = self.refund(id);
         self.world
-            .turn(|| format!("the gateway refunds {id}"))
+            .port_call(|| format!("the gateway refunds {id}"))
             .await;
         let outcome = self.world.faults.gateway_outcome(&self.world.random);
         match outcome {
@@ -114,10 +113,9 @@ impl Gateway for FakeGateway {
             }
             CallOutcome::Dropped => {}
             CallOutcome::ReplyLost => refund(),
-            CallOutcome::Delayed => self.world.later(MAX_DELAY_MS, refund),
+            CallOutcome::Delayed => self.world.delay(MAX_DELAY_MS, refund),
         }
-        self.world
-            .is_not_answered(|| format!("no answer ({outcome:?})"));
+        self.world.unanswered(|| format!("no answer ({outcome:?})"));
         Err(NotUndone("no reply".into()))
     }
 }

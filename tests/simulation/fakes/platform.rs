@@ -46,7 +46,7 @@ impl Platform for FakePlatform {
         let event =
             CloudEvent::parse(event.as_bytes()).map_err(|error| LogError(error.to_string()))?;
         self.world
-            .turn(|| format!("appends {}", name(&event)))
+            .port_call(|| format!("appends {}", name(&event)))
             .await;
         let outcome = self.world.faults.log_outcome(&self.world.random);
         let silence = Err(LogError("no reply".into()));
@@ -65,10 +65,9 @@ impl Platform for FakePlatform {
             }
             CallOutcome::Dropped => {}
             CallOutcome::ReplyLost => append(),
-            CallOutcome::Delayed => self.world.later(MAX_DELAY_MS, append),
+            CallOutcome::Delayed => self.world.delay(MAX_DELAY_MS, append),
         }
-        self.world
-            .is_not_answered(|| format!("no answer ({outcome:?})"));
+        self.world.unanswered(|| format!("no answer ({outcome:?})"));
         silence
     }
 
@@ -82,7 +81,7 @@ impl Platform for FakePlatform {
 
     async fn sleep(&self, duration: Duration) {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        self.world.pause(millis).await;
+        self.world.sleep(millis).await;
     }
 }
 

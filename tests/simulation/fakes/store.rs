@@ -26,11 +26,11 @@ pub struct FakeStore {
     is_outbox: bool,
     values: Rc<MemoryStore>,
     /// What the last writes replaced, for a store that loses them in a crash.
-    unflushed: Rc<RefCell<Vec<Replaced>>>,
+    unflushed: Rc<RefCell<Vec<Overwritten>>>,
 }
 
 /// A key and what it held before a write.
-type Replaced = (String, Option<Vec<u8>>);
+type Overwritten = (String, Option<Vec<u8>>);
 
 /// What is remembered for a swap.
 pub struct SimCasToken {
@@ -75,7 +75,7 @@ impl FakeStore {
     /// What a crash of its context does to it: nothing, unless it is a store that lies.
     pub fn crash(&self) {
         for (key, before) in self.unflushed.take().into_iter().rev() {
-            self.world.note(|| format!("loses its write of {key}"));
+            self.world.trace(|| format!("loses its write of {key}"));
             let _ = match &before {
                 Some(value) => poll_ready(self.values.set(&key, value)),
                 None => poll_ready(self.values.delete(&key)),
@@ -83,9 +83,11 @@ impl FakeStore {
         }
     }
 
-    async fn turn(&self, verb: &str, key: &str) -> CallOutcome {
+    async fn enter(&self, verb: &str, key: &str) -> CallOutcome {
         let name = if self.is_outbox { "outbox" } else { "state" };
-        self.world.turn(|| format!("{name}.{verb} {key}")).await;
+        self.world
+            .port_call(|| format!("{name}.{verb} {key}"))
+            .await;
         if self.world.random.one_in(4) {
             self.unflushed.borrow_mut().clear();
         }
@@ -94,27 +96,26 @@ impl FakeStore {
             .faults
             .store_outcome(self.context, &self.world.random);
         if outcome != CallOutcome::Applied {
-            self.world
-                .is_not_answered(|| format!("no answer ({outcome:?})"));
+            self.world.unanswered(|| format!("no answer ({outcome:?})"));
         }
         outcome
     }
 
     /// For calls that change nothing there is no difference between ways of not answering.
-    async fn look(&self, verb: &str, key: &str) -> Result<(), StoreError> {
-        match self.turn(verb, key).await {
+    async fn read(&self, verb: &str, key: &str) -> Result<(), StoreError> {
+        match self.enter(verb, key).await {
             CallOutcome::Applied => Ok(()),
             _ => Err(no_reply()),
         }
     }
 
-    async fn change(
+    async fn write(
         &self,
         verb: &str,
         key: &str,
         change: Change,
     ) -> Result<SwapOutcome, StoreError> {
-        match self.turn(verb, key).await {
+        match self.enter(verb, key).await {
             CallOutcome::Applied => self.apply(key, change),
             CallOutcome::Dropped => Err(no_reply()),
             CallOutcome::ReplyLost => {
@@ -123,7 +124,7 @@ impl FakeStore {
             }
             CallOutcome::Delayed => {
                 let (store, key) = (self.clone(), key.to_owned());
-                self.world.later(MAX_DELAY_MS, move || {
+                self.world.delay(MAX_DELAY_MS, move || {
                     let _ = store.apply(&key, change);
                 });
                 Err(no_reply())
@@ -132,14 +133,14 @@ impl FakeStore {
     }
 
     fn apply(&self, key: &str, change: Change) -> Result<SwapOutcome, StoreError> {
-        if self.forgets(key, &change) {
+        if self.loses_write(key, &change) {
             return Ok(SwapOutcome::Written);
         }
         let before = poll_ready(self.values.get(key))?;
         let outcome = match change {
             Change::Set(value) => {
                 poll_ready(self.values.set(key, &value))?;
-                self.oracle(key, &value);
+                self.show_oracle(key, &value);
                 SwapOutcome::Written
             }
             Change::Delete => {
@@ -148,7 +149,7 @@ impl FakeStore {
             }
             Change::Swap(_, value) if self.overwrites(key) => {
                 poll_ready(self.values.set(key, &value))?;
-                self.oracle(key, &value);
+                self.show_oracle(key, &value);
                 SwapOutcome::Written
             }
             Change::Swap(token, value) => {
@@ -157,7 +158,7 @@ impl FakeStore {
                 if before.as_ref() != Some(&value)
                     && poll_ready(self.values.get(key))?.as_ref() == Some(&value)
                 {
-                    self.oracle(key, &value);
+                    self.show_oracle(key, &value);
                 }
                 outcome
             }
@@ -168,7 +169,7 @@ impl FakeStore {
         Ok(outcome)
     }
 
-    fn oracle(&self, key: &str, value: &[u8]) {
+    fn show_oracle(&self, key: &str, value: &[u8]) {
         if !self.is_outbox {
             let mut oracle = self.world.oracle.borrow_mut();
             oracle.record_write(self.context, key, value);
@@ -178,16 +179,16 @@ impl FakeStore {
     // --- defects ---
 
     fn overwrites(&self, key: &str) -> bool {
-        self.world.has_mutation(Mutation::SwapsWithoutComparing) || self.hides(key)
+        self.world.has_mutation(Mutation::SwapsWithoutComparing) || self.hides_value(key)
     }
 
     /// Whether those who want to write find nothing whatever there is.
-    fn hides(&self, key: &str) -> bool {
+    fn hides_value(&self, key: &str) -> bool {
         self.world.has_mutation(Mutation::ForgetsSentMessages) && key.starts_with("message/")
     }
 
     /// Whether a write is reported as done without being done.
-    fn forgets(&self, key: &str, change: &Change) -> bool {
+    fn loses_write(&self, key: &str, change: &Change) -> bool {
         let Some(mutation) = self.world.mutation else {
             return false;
         };
@@ -216,26 +217,26 @@ impl Store for FakeStore {
     type CasToken = SimCasToken;
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.look("get", key).await?;
+        self.read("get", key).await?;
         poll_ready(self.values.get(key))
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         let change = Change::Set(value.to_vec());
-        self.change("set", key, change).await.map(drop)
+        self.write("set", key, change).await.map(drop)
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.change("delete", key, Change::Delete).await.map(drop)
+        self.write("delete", key, Change::Delete).await.map(drop)
     }
 
     async fn exists(&self, key: &str) -> Result<bool, StoreError> {
-        self.look("exists", key).await?;
-        Ok(!self.hides(key) && poll_ready(self.values.exists(key))?)
+        self.read("exists", key).await?;
+        Ok(!self.hides_value(key) && poll_ready(self.values.exists(key))?)
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        match self.turn("increment", key).await {
+        match self.enter("increment", key).await {
             CallOutcome::Applied => poll_ready(self.values.increment(key, delta)),
             CallOutcome::Dropped => Err(no_reply()),
             CallOutcome::ReplyLost | CallOutcome::Delayed => {
@@ -246,7 +247,7 @@ impl Store for FakeStore {
     }
 
     async fn keys(&self) -> Result<Vec<String>, StoreError> {
-        self.look("keys", "").await?;
+        self.read("keys", "").await?;
         let mut keys = poll_ready(self.values.keys())?;
         keys.retain(|key| {
             let hidden = (self.world.has_mutation(Mutation::SkipsOutboxSweep)
@@ -258,13 +259,13 @@ impl Store for FakeStore {
     }
 
     async fn get_for_swap(&self, key: &str) -> Result<(Option<Vec<u8>>, SimCasToken), StoreError> {
-        self.look("begin", key).await?;
+        self.read("begin", key).await?;
         let (value, token) = poll_ready(self.values.get_for_swap(key))?;
         let token = SimCasToken {
             key: key.into(),
             token,
         };
-        Ok((value.filter(|_| !self.hides(key)), token))
+        Ok((value.filter(|_| !self.hides_value(key)), token))
     }
 
     async fn compare_and_swap(
@@ -273,7 +274,7 @@ impl Store for FakeStore {
         value: &[u8],
     ) -> Result<SwapOutcome, StoreError> {
         let change = Change::Swap(token.token, value.to_vec());
-        self.change("swap", &token.key, change).await
+        self.write("swap", &token.key, change).await
     }
 }
 

@@ -69,7 +69,7 @@ impl Rows for ViewRows {
         let world = self.world.borrow().clone();
         let mut outcome = CallOutcome::Applied;
         if let Some(world) = world {
-            world.turn(|| "rows.run".into()).await;
+            world.port_call(|| "rows.run".into()).await;
             outcome = world.faults.store_outcome(Context::View, &world.random);
         }
         if outcome == CallOutcome::Dropped {
