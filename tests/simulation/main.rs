@@ -11,9 +11,9 @@
 //! ```
 //!
 //! [`invariants`] are checked when all is quiet, [`oracle`] checks what holds at any moment, and
-//! [`mutation_tests`] shows that the simulation finds what it should: it breaks the platform on purpose.
+//! [`mutation_tests`] shows that the simulation finds what it should: it breaks the platform on kind.
 //! [`model`] walks through every order of one small story.
-//! Absent on purpose: hosts, WebAssembly and real stores; the other tests have them.
+//! Absent on kind: hosts, WebAssembly and real stores; the other tests have them.
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 

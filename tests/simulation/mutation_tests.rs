@@ -1,4 +1,4 @@
-//! That the simulation can fail: a platform with a mutation on purpose is caught within a bounded
+//! That the simulation can fail: a platform with a mutation on kind is caught within a bounded
 //! number of schedules.
 
 use crate::{mutation::Mutation, oracle::Violation, schedule};

@@ -89,7 +89,7 @@ impl Schedule {
 
     fn comes(&mut self, customer: Customer) {
         let name = customer.name.clone();
-        self.scheduler.errands(&name, customer.go());
+        self.scheduler.spawn_customer(&name, customer.go());
     }
 
     fn seen(&self) -> Result<(), Violation> {
@@ -102,7 +102,7 @@ impl Schedule {
     fn trouble(&mut self) -> Result<(), Violation> {
         let most = 100 + self.world.random.below(LONGEST - 100);
         for _ in 0..most {
-            if self.scheduler.are_errands_done() && self.world.random.one_in(20) {
+            if self.scheduler.are_customers_done() && self.world.random.one_in(20) {
                 break;
             }
             self.choose();
@@ -127,7 +127,7 @@ impl Schedule {
                 1 => self.scheduler.crash(random.choose(&Context::ALL)),
                 _ => self.scheduler.kill_one(),
             },
-            _ if random.one_in(faults.timeouts) => self.scheduler.time_one_out(),
+            _ if random.one_in(faults.timeouts) => self.scheduler.time_out_one_call(),
             _ if random.one_in(faults.outages) => {
                 let change = faults.toggle_outage(random);
                 world.trace(|| change);

@@ -17,24 +17,24 @@ use std::{
 };
 
 /// How long a call of a context may live, in milliseconds, as `spin.toml` says.
-const DEADLINE: u64 = 5_000;
+const DEADLINE_MS: u64 = 5_000;
 /// How long a context stays down after a crash, at most.
-const RESTART: usize = 3_000;
+const MAX_RESTART_MS: usize = 3_000;
 
 /// How a task ended.
-pub enum Done {
+pub enum TaskOutput {
     /// With nothing that anybody waits for.
-    Nothing,
+    None,
     /// With an answer.
-    Answer(Response),
+    Response(Response),
     /// With a reaction: whether the event was handled.
     Handled(bool),
 }
 
 /// Why a task is there.
-enum Purpose {
+enum TaskKind {
     /// A person's errands.
-    Errands,
+    Customer,
     /// An answer for this slot.
     Call(Rc<ResponseSlot>),
     /// The delivery of a log's entry.
@@ -49,13 +49,13 @@ struct Task {
     /// By which it is known in the trace.
     name: String,
     /// Where it runs and with which it dies; nowhere for people.
-    home: Option<Context>,
+    context: Option<Context>,
     since: u64,
     /// Goes on only seldom while others can.
     is_slow: bool,
-    purpose: Purpose,
+    kind: TaskKind,
     waits: Vec<(Wait, Waker)>,
-    future: Pin<Box<dyn Future<Output = Done>>>,
+    future: Pin<Box<dyn Future<Output = TaskOutput>>>,
 }
 
 /// The scheduler of one schedule.
@@ -64,8 +64,8 @@ pub struct Scheduler {
     contexts: Rc<Contexts>,
     tasks: Vec<Task>,
     /// Until when each context is down.
-    down: [u64; Context::ALL.len()],
-    begun: usize,
+    down_until: [u64; Context::ALL.len()],
+    spawned: usize,
 }
 
 impl Scheduler {
@@ -75,8 +75,8 @@ impl Scheduler {
             world: Rc::clone(world),
             contexts: Rc::new(Contexts::new(world)),
             tasks: Vec::new(),
-            down: [0; Context::ALL.len()],
-            begun: 0,
+            down_until: [0; Context::ALL.len()],
+            spawned: 0,
         }
     }
 
@@ -88,12 +88,12 @@ impl Scheduler {
     // --- what begins ---
 
     /// Begins a person's errands.
-    pub fn errands(&mut self, name: &str, errands: impl Future<Output = ()> + 'static) {
+    pub fn spawn_customer(&mut self, name: &str, actions: impl Future<Output = ()> + 'static) {
         let future = Box::pin(async {
-            errands.await;
-            Done::Nothing
+            actions.await;
+            TaskOutput::None
         });
-        self.begin(name, None, Purpose::Errands, future);
+        self.spawn(name, None, TaskKind::Customer, future);
     }
 
     /// Begins a sweep.
@@ -106,9 +106,9 @@ impl Scheduler {
         let future = Box::pin(async move {
             let request = request(Method::POST, "/internal/sweep", &[], "");
             contexts.answer(context, request).await;
-            Done::Nothing
+            TaskOutput::None
         });
-        self.begin("sweep", Some(context), Purpose::Sweep, future);
+        self.spawn("sweep", Some(context), TaskKind::Sweep, future);
     }
 
     /// Begins to deliver an entry of the log.
@@ -132,8 +132,9 @@ impl Scheduler {
             true => format!("reaction to {}", event.id),
             false => String::new(),
         };
-        let future = Box::pin(async move { Done::Handled(contexts.react(context, &event).await) });
-        self.begin(&name, Some(context), Purpose::Delivery(index), future);
+        let future =
+            Box::pin(async move { TaskOutput::Handled(contexts.react(context, &event).await) });
+        self.spawn(&name, Some(context), TaskKind::Delivery(index), future);
     }
 
     fn call(&mut self, outgoing: OutgoingCall) {
@@ -147,30 +148,31 @@ impl Scheduler {
             false => String::new(),
         };
         let contexts = Rc::clone(&self.contexts);
-        let future = Box::pin(async move { Done::Answer(contexts.answer(to, request).await) });
-        self.begin(&name, Some(to), Purpose::Call(slot), future);
+        let future =
+            Box::pin(async move { TaskOutput::Response(contexts.answer(to, request).await) });
+        self.spawn(&name, Some(to), TaskKind::Call(slot), future);
     }
 
-    fn begin(
+    fn spawn(
         &mut self,
         name: &str,
-        home: Option<Context>,
-        purpose: Purpose,
-        future: Pin<Box<dyn Future<Output = Done>>>,
+        context: Option<Context>,
+        kind: TaskKind,
+        future: Pin<Box<dyn Future<Output = TaskOutput>>>,
     ) {
-        self.begun += 1;
-        let name = match (self.world.is_traced(), home) {
+        self.spawned += 1;
+        let name = match (self.world.is_traced(), context) {
             (false, _) => String::new(),
-            (true, Some(home)) => format!("#{} {home:?} {name}", self.begun),
+            (true, Some(context)) => format!("#{} {context:?} {name}", self.spawned),
             (true, None) => name.to_owned(),
         };
         self.tasks.push(Task {
-            number: self.begun,
+            number: self.spawned,
             name,
-            home,
+            context,
             since: self.world.now(),
             is_slow: self.world.random.one_in(self.world.faults.slow_tasks),
-            purpose,
+            kind,
             waits: Vec::new(),
             future,
         });
@@ -234,32 +236,32 @@ impl Scheduler {
         let poll = task.future.as_mut();
         match poll.poll(&mut Poller::from_waker(Waker::noop())) {
             Poll::Pending => task.waits.extend(self.world.take_waits()),
-            Poll::Ready(done) => {
+            Poll::Ready(output) => {
                 let task = self.tasks.remove(index);
-                self.end(&task, done);
+                self.finish(&task, output);
             }
         }
         self.world.set_trace_prefix("");
     }
 
-    fn end(&self, task: &Task, done: Done) {
-        match (&task.purpose, done) {
-            (Purpose::Call(slot), Done::Answer(answer)) => {
+    fn finish(&self, task: &Task, done: TaskOutput) {
+        match (&task.kind, output) {
+            (TaskKind::Call(slot), TaskOutput::Response(answer)) => {
                 self.world.trace(|| format!("answers {}", answer.status()));
                 slot.fill(Some(answer));
             }
-            (Purpose::Delivery(entry), Done::Handled(handled)) => {
-                self.delivered(task, *entry, handled);
+            (TaskKind::Delivery(entry), TaskOutput::Handled(handled)) => {
+                self.finish_delivery(task, *entry, handled);
             }
             _ => {}
         }
     }
 
-    fn delivered(&self, task: &Task, entry: usize, handled: bool) {
-        if let Some(home) = task.home
+    fn finish_delivery(&self, task: &Task, entry: usize, handled: bool) {
+        if let Some(context) = task.context
             && (handled || self.world.has_mutation(Mutation::DropsFailedDeliveries))
         {
-            self.world.log.acknowledge(home, entry);
+            self.world.log.acknowledge(context, entry);
         }
     }
 
@@ -276,20 +278,20 @@ impl Scheduler {
             let task = self.tasks.remove(index);
             self.world.counters.count(Counter::Kills);
             self.world.trace(|| format!("{} is killed", task.name));
-            match &task.purpose {
-                Purpose::Call(slot) => slot.fill(None),
-                Purpose::Delivery(entry) => self.delivered(&task, *entry, false),
-                Purpose::Errands | Purpose::Sweep => {}
+            match &task.kind {
+                TaskKind::Call(slot) => slot.fill(None),
+                TaskKind::Delivery(entry) => self.finish_delivery(&task, *entry, false),
+                TaskKind::Customer | TaskKind::Sweep => {}
             }
         }
     }
 
     /// Kills one task of a context.
     pub fn kill_one(&mut self) {
-        let mortal = self.tasks.iter().filter(|task| task.home.is_some());
-        let mortal: Vec<usize> = mortal.map(|task| task.number).collect();
-        if !mortal.is_empty() {
-            let chosen = self.world.random.choose(&mortal);
+        let candidates = self.tasks.iter().filter(|task| task.context.is_some());
+        let candidates: Vec<usize> = candidates.map(|task| task.number).collect();
+        if !candidates.is_empty() {
+            let chosen = self.world.random.choose(&candidates);
             self.kill(|task| task.number == chosen);
         }
     }
@@ -298,10 +300,10 @@ impl Scheduler {
     pub fn crash(&mut self, context: Context) {
         self.world.trace(|| format!("{context:?} crashes"));
         self.world.counters.count(Counter::Crashes);
-        self.kill(|task| task.home == Some(context));
+        self.kill(|task| task.context == Some(context));
         self.contexts.crash(context);
-        let pause = self.world.random.below(RESTART) as u64;
-        self.down[context as usize] = self.world.now() + pause;
+        let pause = self.world.random.below(MAX_RESTART_MS) as u64;
+        self.down_until[context as usize] = self.world.now() + pause;
     }
 
     /// Kills the process in which all contexts run.
@@ -313,11 +315,11 @@ impl Scheduler {
 
     /// Brings every context up.
     pub fn restart_all(&mut self) {
-        self.down = [0; Context::ALL.len()];
+        self.down_until = [0; Context::ALL.len()];
     }
 
     /// Makes one caller give up while what it called goes on.
-    pub fn time_one_out(&self) {
+    pub fn time_out_one_call(&self) {
         let waits = self.tasks.iter().flat_map(|task| &task.waits);
         let slots = waits.filter_map(|(wait, _)| match wait {
             Wait::Answer(slot, _) if !slot.is_filled() => Some(slot),
@@ -331,7 +333,7 @@ impl Scheduler {
     }
 
     fn is_down(&self, context: Context) -> bool {
-        self.down[context as usize] > self.world.now()
+        self.down_until[context as usize] > self.world.now()
     }
 
     // --- time ---
@@ -341,7 +343,7 @@ impl Scheduler {
         self.world.advance(millis);
         self.world.trace(|| format!("{millis} ms go by"));
         let now = self.world.now();
-        self.kill(|task| task.home.is_some() && task.since + DEADLINE <= now);
+        self.kill(|task| task.context.is_some() && task.since + DEADLINE_MS <= now);
     }
 
     /// Lets time go by until somebody's wait is over; false when nobody waits.
@@ -361,15 +363,15 @@ impl Scheduler {
     // --- what there is ---
 
     /// Whether all people are done.
-    pub fn are_errands_done(&self) -> bool {
-        self.tasks.iter().all(|task| task.home.is_some())
+    pub fn are_customers_done(&self) -> bool {
+        self.tasks.iter().all(|task| task.context.is_some())
     }
 
     /// Whether an entry is being delivered to a context right now.
     pub fn is_delivering(&self, context: Context, index: usize) -> bool {
         let is_it = |task: &Task| {
-            task.home == Some(context)
-                && matches!(task.purpose, Purpose::Delivery(entry) if entry == index)
+            task.context == Some(context)
+                && matches!(task.kind, TaskKind::Delivery(entry) if entry == index)
         };
         self.tasks.iter().any(is_it)
     }
