@@ -1,5 +1,5 @@
 //! What people do in one schedule: a few customers and those who look after the fleet, each
-//! with a short list of errands. They repeat what was not answered, and sometimes what was.
+//! with a short list of actions. They repeat what was not answered, and sometimes what was.
 
 use crate::{
     fakes::{Context, request},
@@ -13,18 +13,18 @@ use serde_json::Value;
 use std::rc::Rc;
 
 /// How long people wait for an answer, in milliseconds.
-const PATIENCE: u64 = 30_000;
+const TIMEOUT_MS: u64 = 30_000;
 /// How long they wait before they try again; a key is free again after ten seconds.
-const PAUSES: [u64; 4] = [5, 40, 1_200, 11_000];
+const RETRY_PAUSES_MS: [u64; 4] = [5, 40, 1_200, 11_000];
 /// The prices of cars; one is above what the gateway takes.
 const AMOUNTS: [u64; 6] = [100, 150, 200, 250, 300, 900];
 
-/// One errand.
+/// One action.
 #[derive(Clone, Copy, Debug)]
-enum Errand {
+enum CustomerAction {
     Register,
     Modify(CarId),
-    Look(Context),
+    List(Context),
     Delete(CarId),
     Reserve(CarId, Option<&'static str>),
     Cancel(Option<ReservationId>),
@@ -35,15 +35,15 @@ pub struct Customer {
     /// By which the person is known in the trace.
     pub name: String,
     world: Rc<World>,
-    errands: Vec<Errand>,
-    asked: usize,
-    last: Option<ReservationId>,
+    actions: Vec<CustomerAction>,
+    request_count: usize,
+    last_reservation: Option<ReservationId>,
 }
 
 /// Who registers so many cars.
 pub fn owner(world: &Rc<World>, cars: usize) -> Customer {
-    let errands = (0..cars).map(|_| Errand::Register);
-    person(world, "the owner".into(), errands.collect())
+    let actions = (0..cars).map(|_| CustomerAction::Register);
+    customer(world, "the owner".into(), actions.collect())
 }
 
 /// Who comes to reserve them, and who may look after them meanwhile.
@@ -52,59 +52,59 @@ pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
     let any = || CarId(1 + random.below(cars) as u64);
     // Those who come with one key ask for one thing, or seldom not.
     let keys = [("k", CarId(1)), ("l", any()), ("k", any())];
-    let errand = |place: usize| match (place, random.below(10)) {
+    let action = |place: usize| match (place, random.below(10)) {
         (0, _) | (_, 7..9) => match random.one_in(3) {
             true => {
                 let (key, car) = random.choose(&keys);
-                Errand::Reserve(car, Some(key))
+                CustomerAction::Reserve(car, Some(key))
             }
-            false => Errand::Reserve(any(), None),
+            false => CustomerAction::Reserve(any(), None),
         },
-        (_, 0..6) => Errand::Cancel(None),
-        (_, 6) if random.one_in(2) => Errand::Look(random.choose(&Context::SWEPT)),
-        (_, 6) => Errand::Cancel(Some(ReservationId(1 + random.below(2) as u64))),
-        _ => Errand::Modify(any()),
+        (_, 0..6) => CustomerAction::Cancel(None),
+        (_, 6) if random.one_in(2) => CustomerAction::List(random.choose(&Context::SWEPT)),
+        (_, 6) => CustomerAction::Cancel(Some(ReservationId(1 + random.below(2) as u64))),
+        _ => CustomerAction::Modify(any()),
     };
     let customer = |number: usize| {
-        let errands = (0..1 + random.below(3)).map(errand).collect();
-        person(world, format!("customer {number}"), errands)
+        let actions = (0..1 + random.below(3)).map(action).collect();
+        customer(world, format!("customer {number}"), actions)
     };
     let mut customers: Vec<Customer> = (1..3 + random.below(2)).map(customer).collect();
     if random.one_in(4) {
-        let errands = [
-            Errand::Delete(any()),
-            Errand::Register,
-            Errand::Modify(any()),
+        let actions = [
+            CustomerAction::Delete(any()),
+            CustomerAction::Register,
+            CustomerAction::Modify(any()),
         ];
-        customers.push(person(
+        customers.push(customer(
             world,
             "the manager".into(),
-            vec![random.choose(&errands)],
+            vec![random.choose(&actions)],
         ));
     }
     customers
 }
 
-fn person(world: &Rc<World>, name: String, errands: Vec<Errand>) -> Customer {
+fn customer(world: &Rc<World>, name: String, actions: Vec<CustomerAction>) -> Customer {
     Customer {
         name,
         world: Rc::clone(world),
-        errands,
-        asked: 0,
-        last: None,
+        actions,
+        request_count: 0,
+        last_reservation: None,
     }
 }
 
 impl Customer {
-    /// Goes on all errands.
-    pub async fn go(mut self) {
-        for errand in std::mem::take(&mut self.errands) {
-            match errand {
-                Errand::Register => self.register().await,
-                Errand::Modify(car) => self.modify(car).await,
-                Errand::Look(context) => {
+    /// Goes on all actions.
+    pub async fn run(mut self) {
+        for action in std::mem::take(&mut self.actions) {
+            match action {
+                CustomerAction::Register => self.register().await,
+                CustomerAction::Modify(car) => self.modify(car).await,
+                CustomerAction::List(context) => {
                     let path = format!("/{}", context.plural());
-                    self.ask(
+                    self.send(
                         CustomerRequest::List,
                         context,
                         Method::GET,
@@ -114,11 +114,11 @@ impl Customer {
                     )
                     .await;
                 }
-                Errand::Delete(car) => {
+                CustomerAction::Delete(car) => {
                     let path = format!("/cars/{car}");
-                    let asked = CustomerRequest::Delete(car);
-                    self.ask(
-                        asked,
+                    let request_count = CustomerRequest::Delete(car);
+                    self.send(
+                        request_count,
                         Context::Car,
                         Method::DELETE,
                         &path,
@@ -127,9 +127,9 @@ impl Customer {
                     )
                     .await;
                 }
-                Errand::Reserve(car, key) => self.reserve(car, key).await,
-                Errand::Cancel(which) => {
-                    if let Some(id) = which.or(self.last) {
+                CustomerAction::Reserve(car, key) => self.reserve(car, key).await,
+                CustomerAction::Cancel(which) => {
+                    if let Some(id) = which.or(self.last_reservation) {
                         self.cancel(id).await;
                     }
                 }
@@ -140,7 +140,7 @@ impl Customer {
     async fn register(&mut self) {
         let amount = self.world.random.choose(&AMOUNTS);
         let body = format!(r#"{{"carName":"Kia","amount":{amount}}}"#);
-        self.ask(
+        self.send(
             CustomerRequest::Register,
             Context::Car,
             Method::POST,
@@ -154,7 +154,7 @@ impl Customer {
     async fn modify(&mut self, car: CarId) {
         let amount = self.world.random.choose(&AMOUNTS);
         let (path, body) = (format!("/cars/{car}"), format!(r#"{{"amount":{amount}}}"#));
-        self.ask(
+        self.send(
             CustomerRequest::Modify,
             Context::Car,
             Method::PATCH,
@@ -171,7 +171,7 @@ impl Customer {
         for _ in 0..tries {
             let body = format!(r#"{{"carId":{car},"status":"reqReserve"}}"#);
             let answer = self
-                .ask(
+                .send(
                     CustomerRequest::Reserve,
                     Context::Reservation,
                     Method::POST,
@@ -186,14 +186,14 @@ impl Customer {
                     .as_str()
                     .is_some_and(|kind| kind.ends_with("idempotency-in-progress"));
                 if *status == 201 {
-                    self.last = json["rsvId"].as_u64().map(ReservationId);
+                    self.last_reservation = json["rsvId"].as_u64().map(ReservationId);
                 }
                 let knows = *status < 500 && !is_running;
                 if knows && !(key.is_some() && self.world.random.one_in(3)) {
                     return;
                 }
             }
-            self.hesitate().await;
+            self.pause_before_retry().await;
         }
     }
 
@@ -206,7 +206,7 @@ impl Customer {
         for _ in 0..3 {
             let (method, body) = (method.clone(), body.clone());
             let answer = self
-                .ask(
+                .send(
                     CustomerRequest::Cancel(id),
                     Context::Reservation,
                     method,
@@ -218,17 +218,17 @@ impl Customer {
             if answer.is_some_and(|(status, _)| status < 500) && !self.world.random.one_in(4) {
                 return;
             }
-            self.hesitate().await;
+            self.pause_before_retry().await;
         }
     }
 
-    async fn hesitate(&self) {
-        let pause = self.world.random.choose(&PAUSES);
+    async fn pause_before_retry(&self) {
+        let pause = self.world.random.choose(&RETRY_PAUSES_MS);
         self.world.sleep(pause).await;
     }
 
     /// Asks, and has the oracle note the answer.
-    async fn ask(
+    async fn send(
         &mut self,
         kind: CustomerRequest,
         to: Context,
@@ -237,19 +237,19 @@ impl Customer {
         key: Option<&str>,
         body: String,
     ) -> Option<(u16, String)> {
-        self.asked += 1;
-        let id = format!("{}.{}", self.name.replace(' ', "-"), self.asked);
-        let request = asking(method, path, &id, key, &body);
+        self.request_count += 1;
+        let id = format!("{}.{}", self.name.replace(' ', "-"), self.request_count);
+        let request = build_request(method, path, &id, key, &body);
         if let Some(key) = key {
             let keys = &mut self.world.oracle.borrow_mut().keys;
             keys.insert(id.clone(), key.to_owned());
         }
-        let answer = self.world.call(to, request, PATIENCE).await;
+        let answer = self.world.call(to, request, TIMEOUT_MS).await;
         let Some(answer) = answer else {
             self.world.trace(|| "is not answered".into());
             return None;
         };
-        let (status, body) = read(&answer);
+        let (status, body) = status_and_body(&answer);
         self.world.trace(|| format!("is told {status} {body}"));
         self.world
             .oracle
@@ -266,13 +266,13 @@ impl Customer {
     }
 }
 
-fn asking(method: Method, path: &str, id: &str, key: Option<&str>, body: &str) -> Request {
+fn build_request(method: Method, path: &str, id: &str, key: Option<&str>, body: &str) -> Request {
     let mut headers = vec![("x-request-id", id)];
     headers.extend(key.map(|key| ("idempotency-key", key)));
     request(method, path, &headers, body)
 }
 
-fn read(answer: &Response) -> (u16, String) {
+fn status_and_body(answer: &Response) -> (u16, String) {
     let body = String::from_utf8_lossy(answer.body()).into_owned();
     (answer.status().as_u16(), body)
 }

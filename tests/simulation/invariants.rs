@@ -14,16 +14,16 @@ use reservation::domain::{Reservation, Stage};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-type Verdict = Result<(), Violation>;
+type CheckResult = Result<(), Violation>;
 
 /// Looks at every list, as people do.
 ///
 /// # Errors
 ///
 /// A list that is not shown.
-pub fn look(contexts: &Contexts) -> Verdict {
+pub fn read_lists(contexts: &Contexts) -> CheckResult {
     for context in Context::SWEPT {
-        list(contexts, context)?;
+        read_list(contexts, context)?;
     }
     Ok(())
 }
@@ -33,35 +33,35 @@ pub fn look(contexts: &Contexts) -> Verdict {
 /// # Errors
 ///
 /// The first that is broken.
-pub fn check(world: &World, contexts: &Contexts) -> Verdict {
+pub fn check(world: &World, contexts: &Contexts) -> CheckResult {
     let oracle = world.oracle.borrow();
-    every_reservation_has_ended(&oracle)?;
-    nothing_unpaid_is_reserved_and_nothing_else_stays_paid(&oracle)?;
-    a_car_is_booked_by_those_who_reserved_it(&oracle)?;
-    every_change_was_announced(&oracle)?;
-    every_event_reached_every_context(world)?;
+    every_reservation_is_final(&oracle)?;
+    reservations_match_their_payments(&oracle)?;
+    bookings_match_the_reservations(&oracle)?;
+    every_change_is_published_once(&oracle)?;
+    every_event_is_handled(world)?;
     each_transition_has_one_message(&oracle)?;
-    customers_were_told_the_truth(&oracle)?;
+    responses_match_the_final_state(&oracle)?;
     one_key_is_one_reservation(&oracle)?;
     if world.faults.has_gateway {
-        the_gateway_holds_what_is_paid(&oracle, contexts)?;
+        gateway_charges_match_the_payments(&oracle, contexts)?;
     }
     if world.faults.checks_lists {
-        lists_show_what_is_there(&oracle, contexts)?;
+        lists_match_the_state(&oracle, contexts)?;
     }
     if world.faults.checks_view {
-        the_view_shows_what_the_contexts_say(&oracle, contexts)?;
+        the_view_matches_the_contexts(&oracle, contexts)?;
     }
     Ok(())
 }
 
-fn every_reservation_has_ended(oracle: &Oracle) -> Verdict {
+fn every_reservation_is_final(oracle: &Oracle) -> CheckResult {
     for reservation in oracle.reservations.values() {
         let id = reservation.id;
         match reservation.stage {
             Stage::Reserved { .. } | Stage::Cancelled { .. } | Stage::Rejected { .. } => {}
             Stage::Requested | Stage::CancelRequested { .. } => {
-                return broken(format!(
+                return violation(format!(
                     "reservation {id} stays {}",
                     reservation.stage.as_str()
                 ));
@@ -71,7 +71,7 @@ fn every_reservation_has_ended(oracle: &Oracle) -> Verdict {
     Ok(())
 }
 
-fn nothing_unpaid_is_reserved_and_nothing_else_stays_paid(oracle: &Oracle) -> Verdict {
+fn reservations_match_their_payments(oracle: &Oracle) -> CheckResult {
     for reservation in oracle.reservations.values() {
         let id = reservation.id;
         let payment = oracle.payments.get(&id);
@@ -88,7 +88,7 @@ fn nothing_unpaid_is_reserved_and_nothing_else_stays_paid(oracle: &Oracle) -> Ve
         };
         if !stands {
             let stage = reservation.stage.as_str();
-            return broken(format!(
+            return violation(format!(
                 "reservation {id} is {stage}, its payment {payment:?}"
             ));
         }
@@ -98,12 +98,12 @@ fn nothing_unpaid_is_reserved_and_nothing_else_stays_paid(oracle: &Oracle) -> Ve
             && !matches!(oracle.payments[*id], Payment::Refused(_))
     };
     match oracle.payments.keys().find(orphan) {
-        Some(id) => broken(format!("reservation {id} was paid but never made")),
+        Some(id) => violation(format!("reservation {id} was paid but never made")),
         None => Ok(()),
     }
 }
 
-fn a_car_is_booked_by_those_who_reserved_it(oracle: &Oracle) -> Verdict {
+fn bookings_match_the_reservations(oracle: &Oracle) -> CheckResult {
     let stands = |reservation: &&Reservation| matches!(reservation.stage, Stage::Reserved { .. });
     let reserved = oracle.reservations.values().filter(stands);
     let reserved: BTreeSet<_> = reserved.map(|one| (one.car, one.id, true)).collect();
@@ -115,7 +115,7 @@ fn a_car_is_booked_by_those_who_reserved_it(oracle: &Oracle) -> Verdict {
     equal("bookings", &bookings.collect::<BTreeSet<_>>(), &reserved)
 }
 
-fn every_change_was_announced(oracle: &Oracle) -> Verdict {
+fn every_change_is_published_once(oracle: &Oracle) -> CheckResult {
     let published: BTreeSet<String> = oracle.published.keys().cloned().collect();
     equal("events", &published, &oracle.committed)?;
     let mut transitions = BTreeSet::new();
@@ -129,7 +129,7 @@ fn every_change_was_announced(oracle: &Oracle) -> Verdict {
         let kind = std::mem::discriminant(&event.event);
         let kind = format!("{kind:?} {}", event.subject);
         if !transitions.insert((kind, transition)) {
-            return broken(format!(
+            return violation(format!(
                 "one transition was announced twice, lastly by {}",
                 event.id
             ));
@@ -138,14 +138,14 @@ fn every_change_was_announced(oracle: &Oracle) -> Verdict {
     Ok(())
 }
 
-fn every_event_reached_every_context(world: &World) -> Verdict {
+fn every_event_is_handled(world: &World) -> CheckResult {
     match world.log.is_drained() {
         true => Ok(()),
-        false => broken("an event was not handled".into()),
+        false => violation("an event was not handled".into()),
     }
 }
 
-fn each_transition_has_one_message(oracle: &Oracle) -> Verdict {
+fn each_transition_has_one_message(oracle: &Oracle) -> CheckResult {
     let mut expected = BTreeMap::new();
     for reservation in oracle.reservations.values() {
         for step in &reservation.steps {
@@ -161,7 +161,7 @@ fn each_transition_has_one_message(oracle: &Oracle) -> Verdict {
     equal("messages", &oracle.messages, &expected)
 }
 
-fn customers_were_told_the_truth(oracle: &Oracle) -> Verdict {
+fn responses_match_the_final_state(oracle: &Oracle) -> CheckResult {
     for response in &oracle.responses {
         let is_true = match (response.request, response.status) {
             (CustomerRequest::Register, 201) => body(response)["carId"]
@@ -184,14 +184,14 @@ fn customers_were_told_the_truth(oracle: &Oracle) -> Verdict {
             _ => true,
         };
         if !is_true {
-            return broken(format!("that was not true in the end: {response:?}"));
+            return violation(format!("that was not true in the end: {response:?}"));
         }
     }
     Ok(())
 }
 
 /// Requests with one key are one request; a request without a key is one of its own.
-fn one_key_is_one_reservation(oracle: &Oracle) -> Verdict {
+fn one_key_is_one_reservation(oracle: &Oracle) -> CheckResult {
     let mut made: BTreeMap<&str, Vec<ReservationId>> = BTreeMap::new();
     for event in oracle.published.values() {
         if let Event::ReservationCreated(reservation) = &event.event {
@@ -209,7 +209,7 @@ fn one_key_is_one_reservation(oracle: &Oracle) -> Verdict {
         let key = response.key.as_deref().unwrap_or(&response.request_id);
         let first = answers.entry(key).or_insert(response);
         if (first.status, &first.body) != (response.status, &response.body) {
-            return broken(format!(
+            return violation(format!(
                 "two answers to one request: {first:?} and {response:?}"
             ));
         }
@@ -219,13 +219,13 @@ fn one_key_is_one_reservation(oracle: &Oracle) -> Verdict {
             |id: &&ReservationId| !matches!(stage(oracle, **id), Some(Stage::Rejected { .. }));
         let standing: Vec<_> = ids.iter().filter(stands).collect();
         if standing.len() > 1 {
-            return broken(format!("{key} made the reservations {standing:?}"));
+            return violation(format!("{key} made the reservations {standing:?}"));
         }
         if let (Some(response), [_]) = (
             answers.get(key).filter(|response| response.status != 201),
             &standing[..],
         ) {
-            return broken(format!(
+            return violation(format!(
                 "{key} made reservation {standing:?}, but {response:?}"
             ));
         }
@@ -233,7 +233,7 @@ fn one_key_is_one_reservation(oracle: &Oracle) -> Verdict {
     Ok(())
 }
 
-fn the_gateway_holds_what_is_paid(oracle: &Oracle, contexts: &Contexts) -> Verdict {
+fn gateway_charges_match_the_payments(oracle: &Oracle, contexts: &Contexts) -> CheckResult {
     let accounts = contexts.accounts();
     let paid = |payment: &&Payment| matches!(payment, Payment::Paid(_));
     let paid = oracle.payments.values().filter(paid);
@@ -242,19 +242,19 @@ fn the_gateway_holds_what_is_paid(oracle: &Oracle, contexts: &Contexts) -> Verdi
     let held: BTreeSet<_> = held.map(|(id, _)| *id).collect();
     equal("charges at the gateway", &held, &paid)?;
     match accounts.iter().find(|(_, accounts)| accounts.charged > 1) {
-        Some(twice) => broken(format!("the gateway took money more than once: {twice:?}")),
+        Some(twice) => violation(format!("the gateway took money more than once: {twice:?}")),
         None => Ok(()),
     }
 }
 
-fn lists_show_what_is_there(oracle: &Oracle, contexts: &Contexts) -> Verdict {
+fn lists_match_the_state(oracle: &Oracle, contexts: &Contexts) -> CheckResult {
     let cars = oracle.cars.values().filter_map(|car| {
         let details = car.details().ok()?;
         let fields = json!({ "carId": car.id(), "carName": details.name, "carType": details.kind,
             "amount": details.amount, "status": car.status().as_str() });
         Some((car.id().0, fields))
     });
-    shows(contexts, Context::Car, "carId", cars.collect())?;
+    list_matches(contexts, Context::Car, "carId", cars.collect())?;
     let reservations = oracle.reservations.values().map(|one| {
         let mut fields = json!({ "rsvId": one.id, "carId": one.car, "payId": one.stage.payment(),
             "status": one.stage.as_str() });
@@ -263,7 +263,7 @@ fn lists_show_what_is_there(oracle: &Oracle, contexts: &Contexts) -> Verdict {
         }
         (one.id.0, fields)
     });
-    shows(
+    list_matches(
         contexts,
         Context::Reservation,
         "rsvId",
@@ -276,14 +276,14 @@ fn lists_show_what_is_there(oracle: &Oracle, contexts: &Contexts) -> Verdict {
             "amount": order.amount, "status": payment.status() });
         Some((receipt.id.0, fields))
     });
-    shows(contexts, Context::Payment, "payId", payments.collect())?;
-    let (messages, total) = list(contexts, Context::Message)?;
+    list_matches(contexts, Context::Payment, "payId", payments.collect())?;
+    let (messages, total) = read_list(contexts, Context::Message)?;
     let counts = (messages.len(), total);
     let sent = oracle.messages.len();
     equal("messages in the list", &counts, &(sent, sent as u64))
 }
 
-fn the_view_shows_what_the_contexts_say(oracle: &Oracle, contexts: &Contexts) -> Verdict {
+fn the_view_matches_the_contexts(oracle: &Oracle, contexts: &Contexts) -> CheckResult {
     let rows = oracle.cars.values().filter_map(|car| {
         let details = car.details().ok()?;
         let of_car = |one: &&Reservation| {
@@ -299,17 +299,17 @@ fn the_view_shows_what_the_contexts_say(oracle: &Oracle, contexts: &Contexts) ->
             "payStatus": receipt.and(payment).map(Payment::status) });
         Some((car.id().0, fields))
     });
-    shows(contexts, Context::View, "carId", rows.collect())
+    list_matches(contexts, Context::View, "carId", rows.collect())
 }
 
 /// That a list shows exactly these rows and counts them right.
-fn shows(
+fn list_matches(
     contexts: &Contexts,
     context: Context,
     id: &str,
     expected: BTreeMap<u64, Value>,
-) -> Verdict {
-    let (rows, total) = list(contexts, context)?;
+) -> CheckResult {
+    let (rows, total) = read_list(contexts, context)?;
     let rows: BTreeMap<u64, Value> = rows
         .into_iter()
         .map(|row| (row[id].as_u64().unwrap_or_default(), row))
@@ -320,7 +320,7 @@ fn shows(
 }
 
 /// The rows of a list, without their links, and how many there are said to be.
-fn list(contexts: &Contexts, context: Context) -> Result<(Vec<Value>, u64), Violation> {
+fn read_list(contexts: &Contexts, context: Context) -> Result<(Vec<Value>, u64), Violation> {
     let plural = context.plural();
     let request = request(Method::GET, &format!("/{plural}?size=1000"), &[], "");
     let answer = poll_ready(contexts.answer(context, request));
@@ -354,13 +354,13 @@ fn stage(oracle: &Oracle, id: ReservationId) -> Option<Stage> {
     oracle.reservations.get(&id).map(|found| found.stage)
 }
 
-fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Verdict {
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> CheckResult {
     match found == expected {
         true => Ok(()),
-        false => broken(format!("{what} are {found:?}, but should be {expected:?}")),
+        false => violation(format!("{what} are {found:?}, but should be {expected:?}")),
     }
 }
 
-fn broken(what: String) -> Verdict {
+fn violation(what: String) -> CheckResult {
     Err(Violation(what))
 }

@@ -48,11 +48,11 @@ fn a_hundred_thousand_schedules_break_no_promise() {
     let started = std::time::Instant::now();
     let counters = Counters::default();
     for seed in 0..schedules {
-        let outcome = schedule::run(seed, None, false);
-        if outcome.verdict.is_err() {
+        let report = schedule::run(seed, None, false);
+        if report.result.is_err() {
             return replay(seed);
         }
-        counters.merge(&outcome.counters);
+        counters.merge(&report.counters);
     }
     println!("{schedules} schedules in {:.1?}:", started.elapsed());
     print!("{counters}");
@@ -60,12 +60,12 @@ fn a_hundred_thousand_schedules_break_no_promise() {
 
 /// Runs one schedule with its trace, for people.
 fn replay(seed: u64) {
-    let outcome = schedule::run(seed, None, true);
-    for line in &outcome.trace {
+    let report = schedule::run(seed, None, true);
+    for line in &report.trace {
         println!("{line}");
     }
-    print!("{}", outcome.counters);
-    if let Err(Violation(broken)) = outcome.verdict {
+    print!("{}", report.counters);
+    if let Err(Violation(broken)) = report.result {
         panic!("SOCAR_SEED={seed} breaks a promise: {broken}");
     }
 }

@@ -11,8 +11,8 @@ const MAX_SCHEDULES: u64 = 10_000;
 /// many it took.
 fn assert_detected(mutation: Mutation, promise: &str) {
     for seed in 0..MAX_SCHEDULES {
-        let outcome = schedule::run(seed, Some(mutation), false);
-        if let Err(Violation(broken)) = outcome.verdict
+        let report = schedule::run(seed, Some(mutation), false);
+        if let Err(Violation(broken)) = report.result
             && broken.contains(promise)
         {
             println!("{mutation:?} is caught by schedule {}: {broken}", seed + 1);
@@ -39,12 +39,12 @@ fn a_platform_that_writes_no_intents_is_detected() {
 
 #[test]
 fn a_platform_that_sweeps_no_outbox_is_detected() {
-    assert_detected(Mutation::SkipsOutboxSweep, "does not come to rest");
+    assert_detected(Mutation::SkipsOutboxSweep, "does not become idle");
 }
 
 #[test]
 fn a_platform_that_sweeps_no_sagas_is_detected() {
-    assert_detected(Mutation::SkipsSagaSweep, "does not come to rest");
+    assert_detected(Mutation::SkipsSagaSweep, "does not become idle");
 }
 
 #[test]

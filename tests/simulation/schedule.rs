@@ -1,4 +1,4 @@
-//! One schedule, from its seed to its verdict: some hundred choices while things go wrong, then the
+//! One schedule, from its seed to its result: some hundred choices while things go wrong, then the
 //! same platform left alone until it is quiet, then the promises.
 
 use crate::{
@@ -14,19 +14,19 @@ use crate::{
 use std::rc::Rc;
 
 /// How many choices are made at most while things go wrong.
-const LONGEST: usize = 700;
+const MAX_FAULTY_STEPS: usize = 700;
 /// How many sweeps of everything may pass until the platform is quiet.
-const SWEEPS: usize = 24;
+const MAX_SWEEPS: usize = 24;
 /// How far apart they are, in milliseconds.
-const BETWEEN_SWEEPS: u64 = 6_000;
+const SWEEP_INTERVAL_MS: u64 = 6_000;
 /// How long a suspicion or an intent without a trace is kept, in milliseconds.
-const FORGOTTEN_AFTER: u64 = 121_000;
+const EXPIRY_MS: u64 = 121_000;
 
 /// How a schedule went.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct ScheduleReport {
     /// The first promise that it broke, if it broke any.
-    pub verdict: Result<(), Violation>,
+    pub result: Result<(), Violation>,
     /// What happened.
     pub counters: Counters,
     /// Every choice, if they were traced.
@@ -34,17 +34,17 @@ pub struct Outcome {
 }
 
 /// Runs the schedule of a seed.
-pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> Outcome {
+pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> ScheduleReport {
     let world = Rc::new(World::new(seed, mutation, traced));
     world.trace(|| format!("{:?}", world.faults));
     let mut schedule = Schedule {
         scheduler: Scheduler::new(&world),
         world: Rc::clone(&world),
     };
-    let verdict = schedule.verdict();
+    let result = schedule.result();
     world.counters.count_final_stages(&world.oracle.borrow());
-    Outcome {
-        verdict,
+    ScheduleReport {
+        result,
         counters: world.counters.clone(),
         trace: world.trace_lines(),
     }
@@ -56,62 +56,62 @@ struct Schedule {
 }
 
 impl Schedule {
-    fn verdict(&mut self) -> Result<(), Violation> {
+    fn result(&mut self) -> Result<(), Violation> {
         let cars = 1 + self.world.random.below(2);
-        self.comes(owner(&self.world, cars));
+        self.spawn(owner(&self.world, cars));
         // Seldom the cars are registered while all goes wrong already.
         if !self.world.random.one_in(8) {
-            self.settle()?;
+            self.run_until_idle()?;
         }
         for customer in customers(&self.world, cars) {
-            self.comes(customer);
+            self.spawn(customer);
         }
         self.world.faults.enable();
         self.world.trace(|| "--- the faults begin ---".into());
-        self.trouble()?;
+        self.run_with_faults()?;
         self.world.faults.disable();
         self.scheduler.restart_all();
         self.world.apply_all_delayed();
         self.world.trace(|| "--- the faults are over ---".into());
-        self.calm_down()?;
+        self.quiesce()?;
         if self.world.faults.checks_lists {
             // Looking finds numbers that a crash took; the sweep takes them away when they are old.
             let contexts = self.scheduler.contexts();
             self.world
-                .without_scheduling(|| invariants::look(contexts))?;
-            self.scheduler.advance(FORGOTTEN_AFTER);
-            self.calm_down()?;
+                .without_scheduling(|| invariants::read_lists(contexts))?;
+            self.scheduler.advance(EXPIRY_MS);
+            self.quiesce()?;
         }
         let contexts = self.scheduler.contexts();
         self.world
             .without_scheduling(|| invariants::check(&self.world, contexts))
     }
 
-    fn comes(&mut self, customer: Customer) {
+    fn spawn(&mut self, customer: Customer) {
         let name = customer.name.clone();
-        self.scheduler.spawn_customer(&name, customer.go());
+        self.scheduler.spawn_customer(&name, customer.run());
     }
 
-    fn seen(&self) -> Result<(), Violation> {
+    fn check_oracle(&self) -> Result<(), Violation> {
         let violation = self.world.oracle.borrow().violation.clone();
         violation.map_or(Ok(()), Err)
     }
 
     // --- while things go wrong ---
 
-    fn trouble(&mut self) -> Result<(), Violation> {
-        let most = 100 + self.world.random.below(LONGEST - 100);
+    fn run_with_faults(&mut self) -> Result<(), Violation> {
+        let most = 100 + self.world.random.below(MAX_FAULTY_STEPS - 100);
         for _ in 0..most {
             if self.scheduler.are_customers_done() && self.world.random.one_in(20) {
                 break;
             }
-            self.choose();
-            self.seen()?;
+            self.step();
+            self.check_oracle()?;
         }
         Ok(())
     }
 
-    fn choose(&mut self) {
+    fn step(&mut self) {
         let world = Rc::clone(&self.world);
         let (random, faults) = (&world.random, &world.faults);
         match random.below(100) {
@@ -169,9 +169,9 @@ impl Schedule {
 
     // --- when all is well ---
 
-    fn calm_down(&mut self) -> Result<(), Violation> {
-        for sweep in 0..SWEEPS {
-            self.settle()?;
+    fn quiesce(&mut self) -> Result<(), Violation> {
+        for sweep in 0..MAX_SWEEPS {
+            self.run_until_idle()?;
             let pending_work = Context::SWEPT
                 .into_iter()
                 .all(|context| self.scheduler.contexts().pending_work(context).is_empty());
@@ -180,9 +180,9 @@ impl Schedule {
             }
             // What is not done by then waits until it is certain that nobody else does it.
             let pause = if sweep == 3 {
-                FORGOTTEN_AFTER
+                EXPIRY_MS
             } else {
-                BETWEEN_SWEEPS
+                SWEEP_INTERVAL_MS
             };
             self.scheduler.advance(pause);
             for context in Context::SWEPT {
@@ -191,14 +191,14 @@ impl Schedule {
         }
         let left = Context::SWEPT.map(|context| self.scheduler.contexts().pending_work(context));
         Err(Violation(format!(
-            "the platform does not come to rest: {left:?} is left to do"
+            "the platform does not become idle: {left:?} is left to do"
         )))
     }
 
     /// Lets everything under way end, and delivers what there is to deliver.
-    fn settle(&mut self) -> Result<(), Violation> {
+    fn run_until_idle(&mut self) -> Result<(), Violation> {
         for _ in 0..20_000 {
-            self.seen()?;
+            self.check_oracle()?;
             if self.scheduler.run_one() {
                 continue;
             }
