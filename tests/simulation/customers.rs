@@ -43,7 +43,7 @@ pub struct Customer {
 /// Who registers so many cars.
 pub fn owner(world: &Rc<World>, cars: usize) -> Customer {
     let actions = (0..cars).map(|_| CustomerAction::Register);
-    customer(world, "the owner".into(), actions.collect())
+    new_customer(world, "the owner".into(), actions.collect())
 }
 
 /// Who comes to reserve them, and who may look after them meanwhile.
@@ -67,7 +67,7 @@ pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
     };
     let customer = |number: usize| {
         let actions = (0..1 + random.below(3)).map(action).collect();
-        customer(world, format!("customer {number}"), actions)
+        new_customer(world, format!("customer {number}"), actions)
     };
     let mut customers: Vec<Customer> = (1..3 + random.below(2)).map(customer).collect();
     if random.one_in(4) {
@@ -76,7 +76,7 @@ pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
             CustomerAction::Register,
             CustomerAction::Modify(any()),
         ];
-        customers.push(customer(
+        customers.push(new_customer(
             world,
             "the manager".into(),
             vec![random.choose(&actions)],
@@ -85,7 +85,7 @@ pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
     customers
 }
 
-fn customer(world: &Rc<World>, name: String, actions: Vec<CustomerAction>) -> Customer {
+fn new_customer(world: &Rc<World>, name: String, actions: Vec<CustomerAction>) -> Customer {
     Customer {
         name,
         world: Rc::clone(world),

@@ -9,32 +9,32 @@
 //! waiting at any moment; one context dies at any moment, or none, and what was in it or on its way
 //! to it is lost; one event, or none, is handled once more than it should, with anything in between.
 //! Two things make the states few enough, and hide none: customers are told at once
-//! ([`State::announce`]), and the two customers can change places (the hash of [`State`]). Stores
+//! ([`ModelState::announce`]), and the two customers can change places (the hash of [`ModelState`]). Stores
 //! that fail, several crashes and duplicate messages are left to the simulation.
 
 mod protocol;
 mod state;
 
-use protocol::{Action, Protocol, Twist};
-use state::State;
+use protocol::{Action, Protocol, ProtocolMutation};
+use state::ModelState;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
 impl Model for Protocol {
-    type State = State;
+    type State = ModelState;
     type Action = Action;
 
-    fn init_states(&self) -> Vec<State> {
-        vec![State::new()]
+    fn init_states(&self) -> Vec<ModelState> {
+        vec![ModelState::new()]
     }
 
-    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        actions.extend(state.must_happen());
-        actions.extend(state.may_happen());
+    fn actions(&self, state: &ModelState, actions: &mut Vec<Action>) {
+        actions.extend(state.required_actions());
+        actions.extend(state.optional_actions());
     }
 
-    fn next_state(&self, state: &State, action: Action) -> Option<State> {
+    fn next_state(&self, state: &ModelState, action: Action) -> Option<ModelState> {
         let mut next = state.clone();
-        next.act(action, self.twist);
+        next.apply(action, self.mutation);
         Some(next)
     }
 
@@ -42,32 +42,33 @@ impl Model for Protocol {
         vec![
             Property::always(
                 "a car has one live booking at a time",
-                |_, state: &State| state.car.bookings().len() <= 1 && state.keepers() <= 1,
+                |_, state: &ModelState| state.car.bookings().len() <= 1 && state.holders() <= 1,
             ),
-            Property::always("nothing unpaid is reserved", |_, state: &State| {
+            Property::always("nothing unpaid is reserved", |_, state: &ModelState| {
                 state.reserved_are_paid()
             }),
-            Property::always("what comes to rest has ended", |_, state: &State| {
-                !state.is_at_rest() || state.have_all_ended()
+            Property::always("what comes to rest has ended", |_, state: &ModelState| {
+                !state.is_idle() || state.are_all_final()
             }),
-            Property::always("nothing else stays paid", |_, state: &State| {
-                !state.is_at_rest() || state.only_reserved_are_paid()
+            Property::always("nothing else stays paid", |_, state: &ModelState| {
+                !state.is_idle() || state.only_reserved_are_paid()
             }),
             Property::always(
                 "the car is booked by whoever reserved it",
-                |_, state: &State| !state.is_at_rest() || state.is_booked_by_who_reserved(),
+                |_, state: &ModelState| !state.is_idle() || state.bookings_match_reservations(),
             ),
-            Property::always("each transition has one message", |_, state: &State| {
-                !state.is_at_rest() || state.is_each_transition_told()
+            Property::always(
+                "each transition has one message",
+                |_, state: &ModelState| !state.is_idle() || state.messages_match_transitions(),
+            ),
+            Property::sometimes("both customers had the car", |_, state: &ModelState| {
+                state.is_idle() && state.are(["cancelled", "reserved"])
             }),
-            Property::sometimes("both customers had the car", |_, state: &State| {
-                state.is_at_rest() && state.are(["cancelled", "reserved"])
+            Property::sometimes("one was first", |_, state: &ModelState| {
+                state.is_idle() && state.are(["reserved", "rejected"])
             }),
-            Property::sometimes("one was first", |_, state: &State| {
-                state.is_at_rest() && state.are(["reserved", "rejected"])
-            }),
-            Property::sometimes("money was taken and returned", |_, state: &State| {
-                state.is_at_rest() && state.was_compensated()
+            Property::sometimes("money was taken and returned", |_, state: &ModelState| {
+                state.is_idle() && state.has_refunded_rejection()
             }),
         ]
     }
@@ -75,7 +76,12 @@ impl Model for Protocol {
 
 #[test]
 fn every_interleaving_of_two_customers_one_crash_and_one_duplicate_keeps_the_promises() {
-    let checker = Protocol { twist: Twist::None }.checker().spawn_bfs().join();
+    let checker = Protocol {
+        mutation: ProtocolMutation::None,
+    }
+    .checker()
+    .spawn_bfs()
+    .join();
     println!(
         "{} states, {} of them different, at most {} steps deep",
         checker.state_count(),
@@ -86,36 +92,45 @@ fn every_interleaving_of_two_customers_one_crash_and_one_duplicate_keeps_the_pro
 }
 
 /// Looks for the shortest way to break a promise.
-fn breaks(twist: Twist, promise: &'static str) {
-    let checker = Protocol { twist }
+fn assert_detected(mutation: ProtocolMutation, promise: &'static str) {
+    let checker = Protocol { mutation }
         .checker()
         .finish_when(HasDiscoveries::AnyFailures)
         .spawn_bfs()
         .join();
     let path = checker.discovery(promise);
-    let path = path.unwrap_or_else(|| panic!("{twist:?} was not caught"));
-    println!("{twist:?}: {:?}", path.into_actions());
+    let path = path.unwrap_or_else(|| panic!("{mutation:?} was not caught"));
+    println!("{mutation:?}: {:?}", path.into_actions());
 }
 
 #[test]
-fn a_saga_that_is_noted_too_late_is_found() {
-    breaks(Twist::NotesTheSagaLate, "what comes to rest has ended");
+fn a_saga_that_is_noted_too_late_is_detected() {
+    assert_detected(
+        ProtocolMutation::RecordsSagaLate,
+        "what comes to rest has ended",
+    );
 }
 
 #[test]
-fn a_release_that_leaves_no_trace_is_found() {
-    breaks(
-        Twist::ReleaseLeavesNoTrace,
+fn a_release_that_leaves_no_trace_is_detected() {
+    assert_detected(
+        ProtocolMutation::ReleaseLeavesNoTombstone,
         "the car is booked by whoever reserved it",
     );
 }
 
 #[test]
-fn a_cancel_that_leaves_no_trace_is_found() {
-    breaks(Twist::CancelLeavesNoTrace, "nothing else stays paid");
+fn a_cancel_that_leaves_no_trace_is_detected() {
+    assert_detected(
+        ProtocolMutation::CancelLeavesNoTombstone,
+        "nothing else stays paid",
+    );
 }
 
 #[test]
-fn a_rejection_after_the_undoing_is_found() {
-    breaks(Twist::UndoesBeforeItRejects, "nothing unpaid is reserved");
+fn a_rejection_after_the_undoing_is_detected() {
+    assert_detected(
+        ProtocolMutation::CompensatesBeforeRejecting,
+        "nothing unpaid is reserved",
+    );
 }

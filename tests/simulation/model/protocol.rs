@@ -1,7 +1,9 @@
 //! Reserving and cancelling as the commands, reactions and sweeps do it, one change of one aggregate
 //! at a time. What is decided about a car, a reservation or a payment, their own rules decide.
 
-use super::state::{CAR, State, To, Undo, WHO, What, Who, Work, id};
+use super::state::{
+    CAR, CUSTOMERS, Compensation, Customer, EventKind, ModelState, Step, Subscriber, id,
+};
 use car::domain::Period;
 use events::{PaymentId, Timestamp};
 use payment::domain::{Order, Payment};
@@ -10,69 +12,69 @@ use reservation::domain::{Reason, Reservation, Stage};
 /// The protocol.
 pub struct Protocol {
     /// What is wrong with it.
-    pub twist: Twist,
+    pub mutation: ProtocolMutation,
 }
 
 /// What is wrong with the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Twist {
+pub enum ProtocolMutation {
     /// Nothing.
     None,
     /// The saga is noted after the reservation is stored.
-    NotesTheSagaLate,
+    RecordsSagaLate,
     /// A release of what is not held yet leaves nothing behind.
-    ReleaseLeavesNoTrace,
+    ReleaseLeavesNoTombstone,
     /// A cancel of what is not paid yet leaves nothing behind, and nobody minds a payment that comes
     /// after the rejection.
-    CancelLeavesNoTrace,
+    CancelLeavesNoTombstone,
     /// What was done is undone before the rejection is stored.
-    UndoesBeforeItRejects,
+    CompensatesBeforeRejecting,
 }
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A customer asks for the car.
-    Reserve(Who),
+    Reserve(Customer),
     /// A customer gives the car up.
-    GiveUp(Who),
+    Cancel(Customer),
     /// A customer's call goes on.
-    GoOn(Who),
+    Continue(Customer),
     /// It waits no longer for the context that it asked.
-    TimeOut(Who),
+    TimeOut(Customer),
     /// The sweep takes a saga over, or goes on with it.
-    Sweep(Who),
+    Sweep(Customer),
     /// A hold arrives at the car context.
-    Hold(Who),
+    Hold(Customer),
     /// An approval arrives at the payment context.
-    Approve(Who),
+    Approve(Customer),
     /// An event is handled.
-    Deliver(To, What, Who),
+    Deliver(Subscriber, EventKind, Customer),
     /// An event is handled, and will be once more.
-    DeliverTwice(To, What, Who),
+    DeliverTwice(Subscriber, EventKind, Customer),
     /// A context dies, and with it every call in it and to it.
-    Crash(To),
+    Crash(Subscriber),
 }
 
-impl State {
+impl ModelState {
     /// What happens sooner or later, whatever people do and however lucky they are.
-    pub fn must_happen(&self) -> Vec<Action> {
+    pub fn required_actions(&self) -> Vec<Action> {
         let mut actions = Vec::new();
-        for who in WHO {
-            match self.calls[who] {
-                Work::None | Work::Over => {
-                    if self.notes[who] || self.sweeps[who] != Work::None {
-                        actions.push(Action::Sweep(who));
+        for customer in CUSTOMERS {
+            match self.calls[customer] {
+                Step::NotStarted | Step::Finished => {
+                    if self.saga_entries[customer] || self.sweeps[customer] != Step::NotStarted {
+                        actions.push(Action::Sweep(customer));
                     }
                 }
-                Work::AwaitCar | Work::AwaitPayment => actions.push(Action::TimeOut(who)),
-                _ => actions.push(Action::GoOn(who)),
+                Step::AwaitHold | Step::AwaitPayment => actions.push(Action::TimeOut(customer)),
+                _ => actions.push(Action::Continue(customer)),
             }
-            if self.holds[who] {
-                actions.push(Action::Hold(who));
+            if self.holds[customer] {
+                actions.push(Action::Hold(customer));
             }
-            if self.approvals[who] {
-                actions.push(Action::Approve(who));
+            if self.approvals[customer] {
+                actions.push(Action::Approve(customer));
             }
         }
         actions.extend(self.deliveries(Action::Deliver));
@@ -80,296 +82,323 @@ impl State {
     }
 
     /// What may happen or not.
-    pub fn may_happen(&self) -> Vec<Action> {
+    pub fn optional_actions(&self) -> Vec<Action> {
         let mut actions = Vec::new();
-        for who in WHO {
-            if self.calls[who] == Work::None {
-                actions.push(Action::Reserve(who));
+        for customer in CUSTOMERS {
+            if self.calls[customer] == Step::NotStarted {
+                actions.push(Action::Reserve(customer));
             }
-            if matches!(self.stage(who), Some(Stage::Reserved { .. })) {
-                actions.push(Action::GiveUp(who));
+            if matches!(self.stage(customer), Some(Stage::Reserved { .. })) {
+                actions.push(Action::Cancel(customer));
             }
         }
         if !self.has_crashed {
-            actions.extend([To::Car, To::Reservation, To::Payment].map(Action::Crash));
+            actions.extend(
+                [
+                    Subscriber::Car,
+                    Subscriber::Reservation,
+                    Subscriber::Payment,
+                ]
+                .map(Action::Crash),
+            );
         }
-        if !self.has_repeated {
+        if !self.has_duplicated {
             actions.extend(self.deliveries(Action::DeliverTwice));
         }
         actions
     }
 
-    fn deliveries(&self, action: fn(To, What, Who) -> Action) -> impl Iterator<Item = Action> {
-        WHO.into_iter().flat_map(move |who| {
-            let events = self.events[who].iter();
-            events.map(move |&(to, what)| action(to, what, who))
+    fn deliveries(
+        &self,
+        action: fn(Subscriber, EventKind, Customer) -> Action,
+    ) -> impl Iterator<Item = Action> {
+        CUSTOMERS.into_iter().flat_map(move |customer| {
+            let events = self.events[customer].iter();
+            events.map(move |&(subscriber, kind)| action(subscriber, kind, customer))
         })
     }
 
     /// Lets something happen.
-    pub fn act(&mut self, action: Action, twist: Twist) {
+    pub fn apply(&mut self, action: Action, mutation: ProtocolMutation) {
         match action {
-            Action::Reserve(who) => {
-                self.calls[who] = match twist {
-                    Twist::NotesTheSagaLate => Work::Store,
-                    _ => Work::Note,
+            Action::Reserve(customer) => {
+                self.calls[customer] = match mutation {
+                    ProtocolMutation::RecordsSagaLate => Step::Store,
+                    _ => Step::RecordSaga,
                 }
             }
-            Action::GiveUp(who) => {
-                self.notes[who] = true;
-                self.step(who, |reservation| {
+            Action::Cancel(customer) => {
+                self.saga_entries[customer] = true;
+                self.transition(customer, |reservation| {
                     reservation.request_cancellation(at(), "").ok().flatten()
                 });
             }
-            Action::GoOn(who) => self.calls[who] = self.work(who, self.calls[who], twist),
-            Action::TimeOut(who) => {
-                let undo = match self.calls[who] {
-                    Work::AwaitPayment => Undo::HoldAtFirst,
-                    _ => Undo::Hold,
-                };
-                self.calls[who] = match (twist, undo) {
-                    (Twist::UndoesBeforeItRejects, Undo::HoldAtFirst) => Work::CancelPayment,
-                    _ => Work::Reject(undo),
-                };
+            Action::Continue(customer) => {
+                self.calls[customer] = self.next_step(customer, self.calls[customer], mutation)
             }
-            Action::Sweep(who) => {
-                self.sweeps[who] = match self.sweeps[who] {
-                    Work::None => self.take_over(who),
-                    work => self.work(who, work, twist),
+            Action::TimeOut(customer) => {
+                let undo = match self.calls[customer] {
+                    Step::AwaitPayment => Compensation::HoldOnly,
+                    _ => Compensation::Hold,
+                };
+                self.calls[customer] = match (mutation, undo) {
+                    (ProtocolMutation::CompensatesBeforeRejecting, Compensation::HoldOnly) => {
+                        Step::CancelPayment
+                    }
+                    _ => Step::Reject(undo),
                 };
             }
-            Action::Hold(who) => self.hold(who),
-            Action::Approve(who) => self.approve(who),
-            Action::Deliver(to, what, who) => {
-                self.events[who].remove(&(to, what));
-                self.react(to, what, who, twist);
+            Action::Sweep(customer) => {
+                self.sweeps[customer] = match self.sweeps[customer] {
+                    Step::NotStarted => self.take_over(customer),
+                    work => self.next_step(customer, work, mutation),
+                };
             }
-            Action::DeliverTwice(to, what, who) => {
-                self.has_repeated = true;
-                self.react(to, what, who, twist);
+            Action::Hold(customer) => self.hold(customer),
+            Action::Approve(customer) => self.approve(customer),
+            Action::Deliver(subscriber, kind, customer) => {
+                self.events[customer].remove(&(subscriber, kind));
+                self.react(subscriber, kind, customer, mutation);
+            }
+            Action::DeliverTwice(subscriber, kind, customer) => {
+                self.has_duplicated = true;
+                self.react(subscriber, kind, customer, mutation);
             }
             Action::Crash(context) => self.crash(context),
         }
     }
 
     /// One step of a call or a sweep; what comes after it.
-    fn work(&mut self, who: Who, work: Work, twist: Twist) -> Work {
+    fn next_step(&mut self, customer: Customer, work: Step, mutation: ProtocolMutation) -> Step {
         match work {
-            Work::Note => {
-                self.notes[who] = true;
-                match twist {
-                    Twist::NotesTheSagaLate => Work::AskCar,
-                    _ => Work::Store,
+            Step::RecordSaga => {
+                self.saga_entries[customer] = true;
+                match mutation {
+                    ProtocolMutation::RecordsSagaLate => Step::RequestHold,
+                    _ => Step::Store,
                 }
             }
-            Work::Store => {
-                self.reservations[who] = Some(Reservation::request(id(who), CAR, at(), "").0);
-                match twist {
-                    Twist::NotesTheSagaLate => Work::Note,
-                    _ => Work::AskCar,
+            Step::Store => {
+                self.reservations[customer] =
+                    Some(Reservation::request(id(customer), CAR, at(), "").0);
+                match mutation {
+                    ProtocolMutation::RecordsSagaLate => Step::RecordSaga,
+                    _ => Step::RequestHold,
                 }
             }
-            Work::AskCar => {
-                self.holds[who] = true;
-                Work::AwaitCar
+            Step::RequestHold => {
+                self.holds[customer] = true;
+                Step::AwaitHold
             }
-            Work::AskPayment => {
-                self.approvals[who] = true;
-                Work::AwaitPayment
+            Step::RequestPayment => {
+                self.approvals[customer] = true;
+                Step::AwaitPayment
             }
-            Work::Reject(undo) => {
+            Step::Reject(undo) => {
                 let reason = Reason::PaymentUnreachable;
-                self.step(who, |reservation| reservation.reject(reason, at(), ""));
-                match (self.stage(who), undo) {
-                    (Some(Stage::Rejected { .. }), Undo::Nothing) => Work::End,
-                    (Some(Stage::Rejected { .. }), Undo::Hold) => Work::Release { is_last: true },
-                    (Some(Stage::Rejected { .. }), Undo::All) => Work::CancelPayment,
-                    (Some(Stage::Rejected { .. }), Undo::HoldAtFirst) => {
-                        Work::Release { is_last: false }
+                self.transition(customer, |reservation| reservation.reject(reason, at(), ""));
+                match (self.stage(customer), undo) {
+                    (Some(Stage::Rejected { .. }), Compensation::Nothing) => Step::CloseSaga,
+                    (Some(Stage::Rejected { .. }), Compensation::Hold) => {
+                        Step::Release { is_last: true }
+                    }
+                    (Some(Stage::Rejected { .. }), Compensation::All) => Step::CancelPayment,
+                    (Some(Stage::Rejected { .. }), Compensation::HoldOnly) => {
+                        Step::Release { is_last: false }
                     }
                     // A payment that was thought lost came first.
-                    _ => Work::Over,
+                    _ => Step::Finished,
                 }
             }
-            Work::Decide { is_paid: false } => {
+            Step::Decide { is_paid: false } => {
                 let reason = Reason::Interrupted;
-                self.step(who, |reservation| reservation.reject(reason, at(), ""));
-                self.take_over(who)
+                self.transition(customer, |reservation| reservation.reject(reason, at(), ""));
+                self.take_over(customer)
             }
-            Work::Decide { is_paid: true } => {
-                self.confirm(who);
-                self.take_over(who)
+            Step::Decide { is_paid: true } => {
+                self.confirm(customer);
+                self.take_over(customer)
             }
-            Work::CancelPayment => {
-                self.cancel_payment(who, twist);
-                Work::Release { is_last: true }
+            Step::CancelPayment => {
+                self.cancel_payment(customer, mutation);
+                Step::Release { is_last: true }
             }
-            Work::Release { is_last } => {
-                let released = match twist {
-                    Twist::ReleaseLeavesNoTrace => self.car.free(id(who)),
-                    _ => self.car.give_up(id(who)),
+            Step::Release { is_last } => {
+                let released = match mutation {
+                    ProtocolMutation::ReleaseLeavesNoTombstone => self.car.free(id(customer)),
+                    _ => self.car.give_up(id(customer)),
                 };
                 if let Some((car, _)) = released {
                     self.car = car;
                 }
-                match self.stage(who) {
-                    Some(Stage::Requested) => Work::Reject(Undo::Nothing),
-                    _ if is_last => Work::End,
-                    _ => Work::Over,
+                match self.stage(customer) {
+                    Some(Stage::Requested) => Step::Reject(Compensation::Nothing),
+                    _ if is_last => Step::CloseSaga,
+                    _ => Step::Finished,
                 }
             }
-            Work::Refund => {
-                self.cancel_payment(who, twist);
-                Work::Cancel
+            Step::Refund => {
+                self.cancel_payment(customer, mutation);
+                Step::Cancel
             }
-            Work::Cancel => {
-                self.step(who, |reservation| reservation.cancel(at(), ""));
-                Work::End
+            Step::Cancel => {
+                self.transition(customer, |reservation| reservation.cancel(at(), ""));
+                Step::CloseSaga
             }
-            Work::End => {
-                self.notes[who] = false;
-                match self.calls[who] {
-                    Work::End => Work::Over,
-                    _ => Work::None,
+            Step::CloseSaga => {
+                self.saga_entries[customer] = false;
+                match self.calls[customer] {
+                    Step::CloseSaga => Step::Finished,
+                    _ => Step::NotStarted,
                 }
             }
-            Work::None | Work::AwaitCar | Work::AwaitPayment | Work::Over => work,
+            Step::NotStarted | Step::AwaitHold | Step::AwaitPayment | Step::Finished => work,
         }
     }
 
     /// What the sweep does next about a saga.
-    fn take_over(&mut self, who: Who) -> Work {
-        let is_paid = matches!(self.payments[who], Some(Payment::Paid(_)));
-        match self.stage(who) {
-            Some(Stage::Requested) => Work::Decide { is_paid },
-            Some(Stage::CancelRequested { .. }) => Work::Refund,
-            Some(Stage::Rejected { .. }) => Work::CancelPayment,
-            Some(Stage::Reserved { .. } | Stage::Cancelled { .. }) => Work::End,
-            None => Work::End,
+    fn take_over(&mut self, customer: Customer) -> Step {
+        let is_paid = matches!(self.payments[customer], Some(Payment::Paid(_)));
+        match self.stage(customer) {
+            Some(Stage::Requested) => Step::Decide { is_paid },
+            Some(Stage::CancelRequested { .. }) => Step::Refund,
+            Some(Stage::Rejected { .. }) => Step::CancelPayment,
+            Some(Stage::Reserved { .. } | Stage::Cancelled { .. }) => Step::CloseSaga,
+            None => Step::CloseSaga,
         }
     }
 
-    fn hold(&mut self, who: Who) {
-        self.holds[who] = false;
-        let held = self.car.hold(id(who), Period::OPEN);
+    fn hold(&mut self, customer: Customer) {
+        self.holds[customer] = false;
+        let held = self.car.hold(id(customer), Period::OPEN);
         let is_held = held.is_ok();
         if let Ok(Some(car)) = held {
             self.car = car;
         }
-        if self.calls[who] == Work::AwaitCar {
-            self.calls[who] = match is_held {
-                true => Work::AskPayment,
-                false => Work::Reject(Undo::Nothing),
+        if self.calls[customer] == Step::AwaitHold {
+            self.calls[customer] = match is_held {
+                true => Step::RequestPayment,
+                false => Step::Reject(Compensation::Nothing),
             };
         }
     }
 
-    fn approve(&mut self, who: Who) {
-        self.approvals[who] = false;
-        if self.payments[who].is_none() {
+    fn approve(&mut self, customer: Customer) {
+        self.approvals[customer] = false;
+        if self.payments[customer].is_none() {
             let order = Order {
-                reservation: id(who),
+                reservation: id(customer),
                 car: CAR,
                 amount: 1,
             };
-            let (payment, event) = Payment::pay(payment(who), order);
-            self.payments[who] = Some(payment);
-            self.announce(&event, who);
+            let (payment, event) = Payment::pay(payment(customer), order);
+            self.payments[customer] = Some(payment);
+            self.announce(&event, customer);
         }
-        if self.calls[who] == Work::AwaitPayment {
-            let stands = self.payments[who].is_some_and(|payment| payment.stands().is_ok());
-            self.calls[who] = match stands {
-                true => Work::Over,
-                false => Work::Reject(Undo::All),
+        if self.calls[customer] == Step::AwaitPayment {
+            let stands = self.payments[customer].is_some_and(|payment| payment.stands().is_ok());
+            self.calls[customer] = match stands {
+                true => Step::Finished,
+                false => Step::Reject(Compensation::All),
             };
         }
     }
 
     /// As the built-in ledger does it: given up and refunded in one change.
-    fn cancel_payment(&mut self, who: Who, twist: Twist) {
-        let before = self.payments[who];
-        if before.is_none() && twist == Twist::CancelLeavesNoTrace {
+    fn cancel_payment(&mut self, customer: Customer, mutation: ProtocolMutation) {
+        let before = self.payments[customer];
+        if before.is_none() && mutation == ProtocolMutation::CancelLeavesNoTombstone {
             return;
         }
-        let given_up = Payment::give_up(before.as_ref(), id(who)).or(before);
+        let given_up = Payment::give_up(before.as_ref(), id(customer)).or(before);
         match given_up.as_ref().and_then(Payment::refund) {
             Some((payment, event)) => {
-                self.payments[who] = Some(payment);
-                self.announce(&event, who);
+                self.payments[customer] = Some(payment);
+                self.announce(&event, customer);
             }
-            None => self.payments[who] = given_up,
+            None => self.payments[customer] = given_up,
         }
     }
 
-    fn react(&mut self, to: To, what: What, who: Who, twist: Twist) {
-        match (to, what) {
-            (To::Car, What::Confirmed) => {
-                if let Some((car, _)) = self.car.confirm(id(who)) {
+    fn react(
+        &mut self,
+        subscriber: Subscriber,
+        kind: EventKind,
+        customer: Customer,
+        mutation: ProtocolMutation,
+    ) {
+        match (subscriber, kind) {
+            (Subscriber::Car, EventKind::Confirmed) => {
+                if let Some((car, _)) = self.car.confirm(id(customer)) {
                     self.car = car;
                 }
             }
-            (To::Car, _) => {
-                if let Some((car, _)) = self.car.free(id(who)) {
+            (Subscriber::Car, _) => {
+                if let Some((car, _)) = self.car.free(id(customer)) {
                     self.car = car;
                 }
             }
-            (To::Payment, _) => self.cancel_payment(who, twist),
-            (To::Reservation, What::Approved) => {
-                self.confirm(who);
-                match self.stage(who) {
-                    Some(Stage::Reserved { .. }) => self.notes[who] = false,
-                    Some(Stage::Rejected { .. }) if twist != Twist::CancelLeavesNoTrace => {
-                        self.notes[who] = true;
+            (Subscriber::Payment, _) => self.cancel_payment(customer, mutation),
+            (Subscriber::Reservation, EventKind::Approved) => {
+                self.confirm(customer);
+                match self.stage(customer) {
+                    Some(Stage::Reserved { .. }) => self.saga_entries[customer] = false,
+                    Some(Stage::Rejected { .. })
+                        if mutation != ProtocolMutation::CancelLeavesNoTombstone =>
+                    {
+                        self.saga_entries[customer] = true;
                     }
                     _ => {}
                 }
             }
-            (To::Reservation, _) => {
-                self.step(who, |reservation| reservation.cancel(at(), ""));
-                if matches!(self.stage(who), Some(Stage::Cancelled { .. })) {
-                    self.notes[who] = false;
+            (Subscriber::Reservation, _) => {
+                self.transition(customer, |reservation| reservation.cancel(at(), ""));
+                if matches!(self.stage(customer), Some(Stage::Cancelled { .. })) {
+                    self.saga_entries[customer] = false;
                 }
             }
         }
     }
 
-    fn crash(&mut self, context: To) {
+    fn crash(&mut self, context: Subscriber) {
         self.has_crashed = true;
         match context {
-            To::Car => self.holds = [false; 2],
-            To::Payment => self.approvals = [false; 2],
-            To::Reservation => {
-                self.sweeps = [Work::None; 2];
+            Subscriber::Car => self.holds = [false; 2],
+            Subscriber::Payment => self.approvals = [false; 2],
+            Subscriber::Reservation => {
+                self.sweeps = [Step::NotStarted; 2];
                 for call in &mut self.calls {
-                    if *call != Work::None {
-                        *call = Work::Over;
+                    if *call != Step::NotStarted {
+                        *call = Step::Finished;
                     }
                 }
             }
         }
     }
 
-    fn confirm(&mut self, who: Who) {
-        self.step(who, |reservation| {
-            reservation.confirm(payment(who), at(), "")
+    fn confirm(&mut self, customer: Customer) {
+        self.transition(customer, |reservation| {
+            reservation.confirm(payment(customer), at(), "")
         });
     }
 
-    fn step(
+    fn transition(
         &mut self,
-        who: Who,
-        step: impl Fn(&Reservation) -> Option<(Reservation, events::Event)>,
+        customer: Customer,
+        transition: impl Fn(&Reservation) -> Option<(Reservation, events::Event)>,
     ) {
-        if let Some((reservation, event)) = self.reservations[who].as_ref().and_then(step) {
-            self.reservations[who] = Some(reservation);
-            self.announce(&event, who);
+        if let Some((reservation, event)) =
+            self.reservations[customer].as_ref().and_then(transition)
+        {
+            self.reservations[customer] = Some(reservation);
+            self.announce(&event, customer);
         }
     }
 }
 
 /// The payment of a customer.
-fn payment(who: Who) -> PaymentId {
-    PaymentId(id(who).0)
+fn payment(customer: Customer) -> PaymentId {
+    PaymentId(id(customer).0)
 }
 
 fn at() -> Timestamp {

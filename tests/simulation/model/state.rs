@@ -10,24 +10,24 @@ use std::{
 };
 
 /// A customer, and the one reservation that the customer makes.
-pub type Who = usize;
+pub type Customer = usize;
 /// Both customers.
-pub const WHO: [Who; 2] = [0, 1];
+pub const CUSTOMERS: [Customer; 2] = [0, 1];
 /// The car that both want.
 pub const CAR: CarId = CarId(1);
 
 /// How far a call or a sweep has come: what it does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Work {
+pub enum Step {
     /// Nothing was begun.
-    None,
-    Note,
+    NotStarted,
+    RecordSaga,
     Store,
-    AskCar,
-    AwaitCar,
-    AskPayment,
+    RequestHold,
+    AwaitHold,
+    RequestPayment,
     AwaitPayment,
-    Reject(Undo),
+    Reject(Compensation),
     /// Whether it has seen a payment.
     Decide {
         is_paid: bool,
@@ -39,24 +39,24 @@ pub enum Work {
     },
     Refund,
     Cancel,
-    End,
+    CloseSaga,
     /// It was answered, or it died.
-    Over,
+    Finished,
 }
 
 /// What is to be undone after a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Undo {
+pub enum Compensation {
     Nothing,
     Hold,
     All,
     /// What can be undone without the payment context; the rest is left to the sweep.
-    HoldAtFirst,
+    HoldOnly,
 }
 
 /// Who reacts to events in a way that matters to others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum To {
+pub enum Subscriber {
     Car,
     Reservation,
     Payment,
@@ -64,7 +64,7 @@ pub enum To {
 
 /// The events that somebody reacts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum What {
+pub enum EventKind {
     Confirmed,
     Rejected,
     CancelRequested,
@@ -75,7 +75,7 @@ pub enum What {
 
 /// One state of the platform.
 #[derive(Clone, Debug, PartialEq)]
-pub struct State {
+pub struct ModelState {
     /// The car.
     pub car: Car,
     /// The reservations that were stored.
@@ -83,159 +83,166 @@ pub struct State {
     /// Their payments.
     pub payments: [Option<Payment>; 2],
     /// The customers' calls.
-    pub calls: [Work; 2],
+    pub calls: [Step; 2],
     /// What the sweep does about each saga.
-    pub sweeps: [Work; 2],
+    pub sweeps: [Step; 2],
     /// Which sagas are noted.
-    pub notes: [bool; 2],
+    pub saga_entries: [bool; 2],
     /// Holds on their way.
     pub holds: [bool; 2],
     /// Approvals on their way.
     pub approvals: [bool; 2],
     /// Events that are to be handled.
-    pub events: [BTreeSet<(To, What)>; 2],
+    pub events: [BTreeSet<(Subscriber, EventKind)>; 2],
     /// What each customer was told, first to last.
-    pub messages: [Vec<What>; 2],
+    pub messages: [Vec<EventKind>; 2],
     /// Whether the one crash was.
     pub has_crashed: bool,
     /// Whether the one duplicate was.
-    pub has_repeated: bool,
+    pub has_duplicated: bool,
 }
 
 /// Two moments that differ in nothing but which customer is which count as one: whatever can happen
 /// to the first can happen to the second, and no promise tells them apart. Reasons, steps, causes and
 /// times decide nothing here and are left out.
-impl Hash for State {
+impl Hash for ModelState {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let mut parts = WHO.map(|who| self.part(who));
+        let mut parts = CUSTOMERS.map(|customer| self.projection(customer));
         parts.sort();
-        (parts, self.has_crashed, self.has_repeated).hash(hasher);
+        (parts, self.has_crashed, self.has_duplicated).hash(hasher);
     }
 }
 
 /// All that concerns one customer: booking, reservation, payment, what is being done, what is on its
 /// way, events, messages.
-type Part<'a> = (
+type CustomerProjection<'a> = (
     (Option<bool>, bool),
     Option<&'static str>,
     Option<(&'static str, &'static str)>,
-    (Work, Work, bool),
+    (Step, Step, bool),
     (bool, bool),
-    &'a BTreeSet<(To, What)>,
-    &'a [What],
+    &'a BTreeSet<(Subscriber, EventKind)>,
+    &'a [EventKind],
 );
 
-impl State {
+impl ModelState {
     /// One car, and nobody has asked for it.
     pub fn new() -> Self {
         Self {
             car: Car::register(CAR, Details::default()).0,
             reservations: [None, None],
             payments: [None, None],
-            calls: [Work::None; 2],
-            sweeps: [Work::None; 2],
-            notes: [false; 2],
+            calls: [Step::NotStarted; 2],
+            sweeps: [Step::NotStarted; 2],
+            saga_entries: [false; 2],
             holds: [false; 2],
             approvals: [false; 2],
             events: [BTreeSet::new(), BTreeSet::new()],
             messages: [Vec::new(), Vec::new()],
             has_crashed: false,
-            has_repeated: false,
+            has_duplicated: false,
         }
     }
 
     /// How far a reservation is.
-    pub fn stage(&self, who: Who) -> Option<Stage> {
-        let reservation = self.reservations[who].as_ref();
+    pub fn stage(&self, customer: Customer) -> Option<Stage> {
+        let reservation = self.reservations[customer].as_ref();
         reservation.map(|reservation| reservation.stage)
     }
 
     /// Hands an event to everybody who reacts to it. Customers are told at once: a message changes
     /// nothing for anybody else, so it makes no difference when it is sent.
-    pub fn announce(&mut self, event: &Event, who: Who) {
-        let (what, to, is_told) = match event {
-            Event::ReservationConfirmed(_) => (What::Confirmed, To::Car, true),
-            Event::ReservationRejected(_) => (What::Rejected, To::Car, true),
-            Event::ReservationCancelled(_) => (What::Cancelled, To::Car, true),
-            Event::ReservationCancelRequested(_) => (What::CancelRequested, To::Payment, false),
-            Event::PaymentApproved(_) => (What::Approved, To::Reservation, false),
-            Event::PaymentCancelled(_) => (What::Refunded, To::Reservation, false),
+    pub fn announce(&mut self, event: &Event, customer: Customer) {
+        let (kind, to, has_message) = match event {
+            Event::ReservationConfirmed(_) => (EventKind::Confirmed, Subscriber::Car, true),
+            Event::ReservationRejected(_) => (EventKind::Rejected, Subscriber::Car, true),
+            Event::ReservationCancelled(_) => (EventKind::Cancelled, Subscriber::Car, true),
+            Event::ReservationCancelRequested(_) => {
+                (EventKind::CancelRequested, Subscriber::Payment, false)
+            }
+            Event::PaymentApproved(_) => (EventKind::Approved, Subscriber::Reservation, false),
+            Event::PaymentCancelled(_) => (EventKind::Refunded, Subscriber::Reservation, false),
             _ => return,
         };
-        self.events[who].insert((to, what));
-        if is_told {
-            self.messages[who].push(what);
+        self.events[customer].insert((subscriber, kind));
+        if has_message {
+            self.messages[customer].push(kind);
         }
     }
 
     /// All that concerns one customer.
-    fn part(&self, who: Who) -> Part<'_> {
+    fn projection(&self, customer: Customer) -> CustomerProjection<'_> {
         let bookings = self.car.bookings();
-        let booking = bookings.iter().find(|one| one.reservation == id(who));
+        let booking = bookings.iter().find(|one| one.reservation == id(customer));
         let is_firm = booking.map(|one| one.state == BookingState::Confirmed);
         let is_given_up = matches!(&self.car,
-            Car::InFleet { given_up, .. } if given_up.contains(&id(who)));
+            Car::InFleet { given_up, .. } if given_up.contains(&id(customer)));
         (
             (is_firm, is_given_up),
-            self.stage(who).map(|stage| stage.as_str()),
-            self.payments[who].map(|payment| (payment.status(), payment.outcome())),
-            (self.calls[who], self.sweeps[who], self.notes[who]),
-            (self.holds[who], self.approvals[who]),
-            &self.events[who],
-            &self.messages[who],
+            self.stage(customer).map(|stage| stage.as_str()),
+            self.payments[customer].map(|payment| (payment.status(), payment.outcome())),
+            (
+                self.calls[customer],
+                self.sweeps[customer],
+                self.saga_entries[customer],
+            ),
+            (self.holds[customer], self.approvals[customer]),
+            &self.events[customer],
+            &self.messages[customer],
         )
     }
 
     // --- what must be true ---
 
     /// Whether nothing is under way.
-    pub fn is_at_rest(&self) -> bool {
-        self.must_happen().is_empty()
+    pub fn is_idle(&self) -> bool {
+        self.required_actions().is_empty()
     }
 
     /// How many keep the car.
-    pub fn keepers(&self) -> usize {
-        let keeps = |who: &Who| {
+    pub fn holders(&self) -> usize {
+        let keeps = |customer: &Customer| {
             matches!(
-                self.stage(*who),
+                self.stage(*customer),
                 Some(Stage::Reserved { .. } | Stage::CancelRequested { .. })
             )
         };
-        WHO.iter().filter(|who| keeps(who)).count()
+        CUSTOMERS.iter().filter(|customer| keeps(customer)).count()
     }
 
     /// Whether everybody who has a reservation has paid for it.
     pub fn reserved_are_paid(&self) -> bool {
-        WHO.iter()
-            .all(|who| match (self.stage(*who), self.payments[*who]) {
+        CUSTOMERS.iter().all(
+            |customer| match (self.stage(*customer), self.payments[*customer]) {
                 (Some(Stage::Reserved { payment }), Some(Payment::Paid(receipt))) => {
                     receipt.id == payment
                 }
                 (Some(Stage::Reserved { .. }), _) => false,
                 _ => true,
-            })
+            },
+        )
     }
 
     /// Whether nobody else has.
     pub fn only_reserved_are_paid(&self) -> bool {
-        WHO.iter().all(|who| {
-            let is_reserved = matches!(self.stage(*who), Some(Stage::Reserved { .. }));
-            is_reserved || !matches!(self.payments[*who], Some(Payment::Paid(_)))
+        CUSTOMERS.iter().all(|customer| {
+            let is_reserved = matches!(self.stage(*customer), Some(Stage::Reserved { .. }));
+            is_reserved || !matches!(self.payments[*customer], Some(Payment::Paid(_)))
         })
     }
 
     /// Whether no reservation is still being decided.
-    pub fn have_all_ended(&self) -> bool {
-        WHO.iter().all(|who| {
+    pub fn are_all_final(&self) -> bool {
+        CUSTOMERS.iter().all(|customer| {
             !matches!(
-                self.stage(*who),
+                self.stage(*customer),
                 Some(Stage::Requested | Stage::CancelRequested { .. })
             )
         })
     }
 
     /// Whether the car's bookings are those of the reservations that stand.
-    pub fn is_booked_by_who_reserved(&self) -> bool {
+    pub fn bookings_match_reservations(&self) -> bool {
         let stands =
             |reservation: &&Reservation| matches!(reservation.stage, Stage::Reserved { .. });
         let reserved = self.reservations.iter().flatten().filter(stands);
@@ -247,34 +254,37 @@ impl State {
     }
 
     /// Whether each transition has its one message.
-    pub fn is_each_transition_told(&self) -> bool {
-        WHO.iter().all(|who| {
-            let transitions: &[What] = match self.stage(*who) {
+    pub fn messages_match_transitions(&self) -> bool {
+        CUSTOMERS.iter().all(|customer| {
+            let transitions: &[EventKind] = match self.stage(*customer) {
                 None | Some(Stage::Requested) => &[],
-                Some(Stage::Reserved { .. } | Stage::CancelRequested { .. }) => &[What::Confirmed],
-                Some(Stage::Cancelled { .. }) => &[What::Confirmed, What::Cancelled],
-                Some(Stage::Rejected { .. }) => &[What::Rejected],
+                Some(Stage::Reserved { .. } | Stage::CancelRequested { .. }) => {
+                    &[EventKind::Confirmed]
+                }
+                Some(Stage::Cancelled { .. }) => &[EventKind::Confirmed, EventKind::Cancelled],
+                Some(Stage::Rejected { .. }) => &[EventKind::Rejected],
             };
-            self.messages[*who] == transitions
+            self.messages[*customer] == transitions
         })
     }
 
     /// Whether one reservation stands so and the other so.
     pub fn are(&self, statuses: [&str; 2]) -> bool {
-        let found = WHO.map(|who| self.stage(who).map_or("none", |stage| stage.as_str()));
+        let found =
+            CUSTOMERS.map(|customer| self.stage(customer).map_or("none", |stage| stage.as_str()));
         found == statuses || found == [statuses[1], statuses[0]]
     }
 
     /// Whether somebody paid for a reservation that was rejected, and has his money back.
-    pub fn was_compensated(&self) -> bool {
-        WHO.iter().any(|who| {
-            let is_rejected = matches!(self.stage(*who), Some(Stage::Rejected { .. }));
-            is_rejected && matches!(self.payments[*who], Some(Payment::Cancelled(_)))
+    pub fn has_refunded_rejection(&self) -> bool {
+        CUSTOMERS.iter().any(|customer| {
+            let is_rejected = matches!(self.stage(*customer), Some(Stage::Rejected { .. }));
+            is_rejected && matches!(self.payments[*customer], Some(Payment::Cancelled(_)))
         })
     }
 }
 
 /// The reservation of a customer.
-pub fn id(who: Who) -> ReservationId {
+pub fn id(customer: Customer) -> ReservationId {
     ReservationId(who as u64 + 1)
 }
