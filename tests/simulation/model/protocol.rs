@@ -2,7 +2,7 @@
 //! at a time. What is decided about a car, a reservation or a payment, their own rules decide.
 
 use super::state::{
-    CAR, CUSTOMERS, Compensation, Customer, EventKind, ModelState, Step, Subscriber, id,
+    CAR, CUSTOMERS, Compensation, CustomerIndex, EventKind, ModelState, Step, Subscriber, id,
 };
 use car::domain::Period;
 use events::{PaymentId, Timestamp};
@@ -35,23 +35,23 @@ pub enum ProtocolMutation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// A customer asks for the car.
-    Reserve(Customer),
+    Reserve(CustomerIndex),
     /// A customer gives the car up.
-    Cancel(Customer),
+    Cancel(CustomerIndex),
     /// A customer's call goes on.
-    Continue(Customer),
+    Continue(CustomerIndex),
     /// It waits no longer for the context that it asked.
-    TimeOut(Customer),
+    TimeOut(CustomerIndex),
     /// The sweep takes a saga over, or goes on with it.
-    Sweep(Customer),
+    Sweep(CustomerIndex),
     /// A hold arrives at the car context.
-    Hold(Customer),
+    Hold(CustomerIndex),
     /// An approval arrives at the payment context.
-    Approve(Customer),
+    Approve(CustomerIndex),
     /// An event is handled.
-    Deliver(Subscriber, EventKind, Customer),
+    Deliver(Subscriber, EventKind, CustomerIndex),
     /// An event is handled, and will be once more.
-    DeliverTwice(Subscriber, EventKind, Customer),
+    DeliverTwice(Subscriber, EventKind, CustomerIndex),
     /// A context dies, and with it every call in it and to it.
     Crash(Subscriber),
 }
@@ -110,7 +110,7 @@ impl ModelState {
 
     fn deliveries(
         &self,
-        action: fn(Subscriber, EventKind, Customer) -> Action,
+        action: fn(Subscriber, EventKind, CustomerIndex) -> Action,
     ) -> impl Iterator<Item = Action> {
         CUSTOMERS.into_iter().flat_map(move |customer| {
             let events = self.events[customer].iter();
@@ -137,21 +137,21 @@ impl ModelState {
                 self.calls[customer] = self.next_step(customer, self.calls[customer], mutation)
             }
             Action::TimeOut(customer) => {
-                let undo = match self.calls[customer] {
+                let compensation = match self.calls[customer] {
                     Step::AwaitPayment => Compensation::HoldOnly,
                     _ => Compensation::Hold,
                 };
-                self.calls[customer] = match (mutation, undo) {
+                self.calls[customer] = match (mutation, compensation) {
                     (ProtocolMutation::CompensatesBeforeRejecting, Compensation::HoldOnly) => {
                         Step::CancelPayment
                     }
-                    _ => Step::Reject(undo),
+                    _ => Step::Reject(compensation),
                 };
             }
             Action::Sweep(customer) => {
                 self.sweeps[customer] = match self.sweeps[customer] {
                     Step::NotStarted => self.take_over(customer),
-                    work => self.next_step(customer, work, mutation),
+                    step => self.next_step(customer, step, mutation),
                 };
             }
             Action::Hold(customer) => self.hold(customer),
@@ -169,8 +169,13 @@ impl ModelState {
     }
 
     /// One step of a call or a sweep; what comes after it.
-    fn next_step(&mut self, customer: Customer, work: Step, mutation: ProtocolMutation) -> Step {
-        match work {
+    fn next_step(
+        &mut self,
+        customer: CustomerIndex,
+        step: Step,
+        mutation: ProtocolMutation,
+    ) -> Step {
+        match step {
             Step::RecordSaga => {
                 self.saga_entries[customer] = true;
                 match mutation {
@@ -194,10 +199,10 @@ impl ModelState {
                 self.approvals[customer] = true;
                 Step::AwaitPayment
             }
-            Step::Reject(undo) => {
+            Step::Reject(compensation) => {
                 let reason = Reason::PaymentUnreachable;
                 self.transition(customer, |reservation| reservation.reject(reason, at(), ""));
-                match (self.stage(customer), undo) {
+                match (self.stage(customer), compensation) {
                     (Some(Stage::Rejected { .. }), Compensation::Nothing) => Step::CloseSaga,
                     (Some(Stage::Rejected { .. }), Compensation::Hold) => {
                         Step::Release { is_last: true }
@@ -252,12 +257,12 @@ impl ModelState {
                     _ => Step::NotStarted,
                 }
             }
-            Step::NotStarted | Step::AwaitHold | Step::AwaitPayment | Step::Finished => work,
+            Step::NotStarted | Step::AwaitHold | Step::AwaitPayment | Step::Finished => step,
         }
     }
 
     /// What the sweep does next about a saga.
-    fn take_over(&mut self, customer: Customer) -> Step {
+    fn take_over(&mut self, customer: CustomerIndex) -> Step {
         let is_paid = matches!(self.payments[customer], Some(Payment::Paid(_)));
         match self.stage(customer) {
             Some(Stage::Requested) => Step::Decide { is_paid },
@@ -268,7 +273,7 @@ impl ModelState {
         }
     }
 
-    fn hold(&mut self, customer: Customer) {
+    fn hold(&mut self, customer: CustomerIndex) {
         self.holds[customer] = false;
         let held = self.car.hold(id(customer), Period::OPEN);
         let is_held = held.is_ok();
@@ -283,7 +288,7 @@ impl ModelState {
         }
     }
 
-    fn approve(&mut self, customer: Customer) {
+    fn approve(&mut self, customer: CustomerIndex) {
         self.approvals[customer] = false;
         if self.payments[customer].is_none() {
             let order = Order {
@@ -305,7 +310,7 @@ impl ModelState {
     }
 
     /// As the built-in ledger does it: given up and refunded in one change.
-    fn cancel_payment(&mut self, customer: Customer, mutation: ProtocolMutation) {
+    fn cancel_payment(&mut self, customer: CustomerIndex, mutation: ProtocolMutation) {
         let before = self.payments[customer];
         if before.is_none() && mutation == ProtocolMutation::CancelLeavesNoTombstone {
             return;
@@ -324,7 +329,7 @@ impl ModelState {
         &mut self,
         subscriber: Subscriber,
         kind: EventKind,
-        customer: Customer,
+        customer: CustomerIndex,
         mutation: ProtocolMutation,
     ) {
         match (subscriber, kind) {
@@ -376,7 +381,7 @@ impl ModelState {
         }
     }
 
-    fn confirm(&mut self, customer: Customer) {
+    fn confirm(&mut self, customer: CustomerIndex) {
         self.transition(customer, |reservation| {
             reservation.confirm(payment(customer), at(), "")
         });
@@ -384,7 +389,7 @@ impl ModelState {
 
     fn transition(
         &mut self,
-        customer: Customer,
+        customer: CustomerIndex,
         transition: impl Fn(&Reservation) -> Option<(Reservation, events::Event)>,
     ) {
         if let Some((reservation, event)) =
@@ -397,7 +402,7 @@ impl ModelState {
 }
 
 /// The payment of a customer.
-fn payment(customer: Customer) -> PaymentId {
+fn payment(customer: CustomerIndex) -> PaymentId {
     PaymentId(id(customer).0)
 }
 

@@ -10,9 +10,9 @@ use std::{
 };
 
 /// A customer, and the one reservation that the customer makes.
-pub type Customer = usize;
+pub type CustomerIndex = usize;
 /// Both customers.
-pub const CUSTOMERS: [Customer; 2] = [0, 1];
+pub const CUSTOMERS: [CustomerIndex; 2] = [0, 1];
 /// The car that both want.
 pub const CAR: CarId = CarId(1);
 
@@ -145,14 +145,14 @@ impl ModelState {
     }
 
     /// How far a reservation is.
-    pub fn stage(&self, customer: Customer) -> Option<Stage> {
+    pub fn stage(&self, customer: CustomerIndex) -> Option<Stage> {
         let reservation = self.reservations[customer].as_ref();
         reservation.map(|reservation| reservation.stage)
     }
 
     /// Hands an event to everybody who reacts to it. Customers are told at once: a message changes
     /// nothing for anybody else, so it makes no difference when it is sent.
-    pub fn announce(&mut self, event: &Event, customer: Customer) {
+    pub fn announce(&mut self, event: &Event, customer: CustomerIndex) {
         let (kind, to, has_message) = match event {
             Event::ReservationConfirmed(_) => (EventKind::Confirmed, Subscriber::Car, true),
             Event::ReservationRejected(_) => (EventKind::Rejected, Subscriber::Car, true),
@@ -171,7 +171,7 @@ impl ModelState {
     }
 
     /// All that concerns one customer.
-    fn projection(&self, customer: Customer) -> CustomerProjection<'_> {
+    fn projection(&self, customer: CustomerIndex) -> CustomerProjection<'_> {
         let bookings = self.car.bookings();
         let booking = bookings.iter().find(|one| one.reservation == id(customer));
         let is_firm = booking.map(|one| one.state == BookingState::Confirmed);
@@ -201,7 +201,7 @@ impl ModelState {
 
     /// How many keep the car.
     pub fn holders(&self) -> usize {
-        let keeps = |customer: &Customer| {
+        let keeps = |customer: &CustomerIndex| {
             matches!(
                 self.stage(*customer),
                 Some(Stage::Reserved { .. } | Stage::CancelRequested { .. })
@@ -285,6 +285,6 @@ impl ModelState {
 }
 
 /// The reservation of a customer.
-pub fn id(customer: Customer) -> ReservationId {
-    ReservationId(who as u64 + 1)
+pub fn id(customer: CustomerIndex) -> ReservationId {
+    ReservationId(customer as u64 + 1)
 }
