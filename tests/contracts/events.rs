@@ -157,7 +157,7 @@ fn story(mode: Mode) -> &'static BTreeMap<&'static str, Vec<Value>> {
 
 /// The same steps, request ids and numbers each time, so that little of an event is volatile.
 fn play(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
-    let say = |ask: harness::Ask, step: &str| {
+    let say = |ask: harness::RequestBuilder, step: &str| {
         ask.header("x-request-id", step)
             .header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-01"))
     };

@@ -3,13 +3,13 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Ask};
+use crate::client::{RequestBuilder, Response};
 use crate::platform::Platform;
 
 impl Platform {
     /// What an operator sees at this path.
     #[track_caller]
-    pub fn admin(&self, path: &str) -> Answer {
+    pub fn admin(&self, path: &str) -> Response {
         self.steer(Method::GET, path).send().is(200)
     }
 
@@ -18,11 +18,11 @@ impl Platform {
     /// # Panics
     /// When it is not known where the listener is.
     #[track_caller]
-    pub fn steer(&self, method: Method, path: &str) -> Ask {
+    pub fn steer(&self, method: Method, path: &str) -> RequestBuilder {
         let file = self.state_dir().join("admin");
         let address = std::fs::read_to_string(&file)
             .unwrap_or_else(|error| panic!("no address in {}: {error}", file.display()));
-        self.ask(method, &format!("http://{}{path}", address.trim()))
+        self.request(method, &format!("http://{}{path}", address.trim()))
     }
 
     /// The breaker of this link as an operator sees it; null as long as there is no such link.

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 type Transport = hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>;
 
 /// Longer than any deadline of the platform: an answer that takes longer is a fault.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is spoken on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,21 +33,21 @@ pub struct Client {
 
 /// A request that is being put together.
 #[derive(Debug)]
-#[must_use = "nothing is asked before `send`"]
-pub struct Ask {
+#[must_use = "nothing is request before `send`"]
+pub struct RequestBuilder {
     client: Client,
     request: Request<Full<Bytes>>,
     /// What is sent, for complaints.
-    shown: String,
+    description: String,
 }
 
-/// What the server answered, and what it was asked.
+/// What the server answered, and what it was request.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Bytes,
-    asked: String,
+    request: String,
 }
 
 /// The one runtime of everything asynchronous in the harness.
@@ -75,29 +75,29 @@ impl Client {
     }
 
     /// Asks for `target`: a path with an optional query, or an absolute URL.
-    pub fn ask(&self, method: Method, target: &str) -> Ask {
+    pub fn request(&self, method: Method, target: &str) -> RequestBuilder {
         let url = if target.starts_with("http://") {
             target.to_owned()
         } else {
             format!("{}{target}", self.base)
         };
-        let shown = format!("{method} {target}");
+        let description = format!("{method} {target}");
         let request = Request::builder()
             .method(method)
             .uri(&url)
             .body(Full::default())
             .unwrap_or_else(|error| panic!("{url} is no URL: {error}"));
-        Ask {
+        RequestBuilder {
             client: self.clone(),
             request,
-            shown,
+            description,
         }
     }
 }
 
-// === impl Ask ===
+// === impl RequestBuilder ===
 
-impl Ask {
+impl RequestBuilder {
     /// Adds a header.
     ///
     /// # Panics
@@ -122,7 +122,7 @@ impl Ask {
     pub fn body(mut self, media_type: &str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
         if body.len() < 500 {
-            self.shown = format!("{} {}", self.shown, String::from_utf8_lossy(&body));
+            self.description = format!("{} {}", self.description, String::from_utf8_lossy(&body));
         }
         *self.request.body_mut() = Full::new(body);
         self.header("content-type", media_type)
@@ -133,43 +133,47 @@ impl Ask {
     /// # Panics
     /// When there is none.
     #[track_caller]
-    pub fn send(self) -> Answer {
-        let asked = self.shown.clone();
+    pub fn send(self) -> Response {
+        let request = self.description.clone();
         self.try_send()
-            .unwrap_or_else(|error| panic!("{asked} was not answered: {error}"))
+            .unwrap_or_else(|error| panic!("{request} was not answered: {error}"))
     }
 
-    /// Like [`Ask::send`], for tests in which the server may be gone.
+    /// Like [`RequestBuilder::send`], for tests in which the server may be gone.
     ///
     /// # Errors
     /// When there is no whole answer within a minute.
-    pub fn try_send(self) -> Result<Answer, String> {
+    pub fn try_send(self) -> Result<Response, String> {
         let Self {
             client,
             request,
-            shown,
+            description,
         } = self;
         let exchange = async {
-            let response = client.transport.request(request).await.map_err(causes)?;
+            let response = client
+                .transport
+                .request(request)
+                .await
+                .map_err(with_causes)?;
             let (head, body) = response.into_parts();
-            let body = body.collect().await.map_err(causes)?.to_bytes();
-            Ok(Answer {
+            let body = body.collect().await.map_err(with_causes)?.to_bytes();
+            Ok(Response {
                 status: head.status.as_u16(),
                 headers: head.headers,
                 body,
-                asked: shown,
+                request: description,
             })
         };
         runtime().block_on(async {
-            tokio::time::timeout(PATIENCE, exchange)
+            tokio::time::timeout(TIMEOUT, exchange)
                 .await
-                .unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}")))
+                .unwrap_or_else(|_| Err(format!("no answer within {TIMEOUT:?}")))
         })
     }
 }
 
 /// The message of an error with those of its causes: hyper's own says little.
-fn causes(error: impl std::error::Error) -> String {
+fn with_causes(error: impl std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -179,9 +183,9 @@ fn causes(error: impl std::error::Error) -> String {
     text
 }
 
-// === impl Answer ===
+// === impl Response ===
 
-impl Answer {
+impl Response {
     /// Insists on a status.
     ///
     /// # Panics
@@ -213,12 +217,12 @@ impl Answer {
     /// When it is not.
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
-        self.header_if_any(name)
+        self.optional_header(name)
             .unwrap_or_else(|| panic!("the answer has no header {name}: {self}"))
     }
 
     /// The value of a header, if it is there and is text.
-    pub fn header_if_any(&self, name: &str) -> Option<&str> {
+    pub fn optional_header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
@@ -260,9 +264,9 @@ impl Answer {
     }
 }
 
-impl std::fmt::Display for Answer {
+impl std::fmt::Display for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "{}", self.asked)?;
+        writeln!(f, "{}", self.request)?;
         writeln!(f, "=> {}", self.status)?;
         for (name, value) in &self.headers {
             writeln!(

@@ -18,7 +18,7 @@ mod redis_server;
 mod steps;
 mod workspace;
 
-pub use client::{Answer, Ask, Client, Protocol};
+pub use client::{Client, Protocol, RequestBuilder, Response};
 pub use components::ensure_built;
 pub use events::EVENT_STREAMS;
 pub use eventually::eventually;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::Method;
 use tempfile::TempDir;
 
-use crate::client::{Ask, Client, Protocol};
+use crate::client::{Client, Protocol, RequestBuilder};
 use crate::components::ensure_built;
 use crate::process::Process;
 use crate::redis_server::RedisServer;
@@ -309,29 +309,29 @@ impl Platform {
         Client::new(&self.server.url, protocol)
     }
 
-    /// Begins a request; see [`Client::ask`].
-    pub fn ask(&self, method: Method, target: &str) -> Ask {
-        self.client.ask(method, target)
+    /// Begins a request; see [`Client::request`].
+    pub fn request(&self, method: Method, target: &str) -> RequestBuilder {
+        self.client.request(method, target)
     }
 
-    pub fn get(&self, target: &str) -> Ask {
-        self.ask(Method::GET, target)
+    pub fn get(&self, target: &str) -> RequestBuilder {
+        self.request(Method::GET, target)
     }
 
-    pub fn post(&self, target: &str) -> Ask {
-        self.ask(Method::POST, target)
+    pub fn post(&self, target: &str) -> RequestBuilder {
+        self.request(Method::POST, target)
     }
 
-    pub fn put(&self, target: &str) -> Ask {
-        self.ask(Method::PUT, target)
+    pub fn put(&self, target: &str) -> RequestBuilder {
+        self.request(Method::PUT, target)
     }
 
-    pub fn patch(&self, target: &str) -> Ask {
-        self.ask(Method::PATCH, target)
+    pub fn patch(&self, target: &str) -> RequestBuilder {
+        self.request(Method::PATCH, target)
     }
 
-    pub fn delete(&self, target: &str) -> Ask {
-        self.ask(Method::DELETE, target)
+    pub fn delete(&self, target: &str) -> RequestBuilder {
+        self.request(Method::DELETE, target)
     }
 }
 

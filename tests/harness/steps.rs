@@ -5,7 +5,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::client::Answer;
+use crate::client::Response;
 use crate::eventually::eventually;
 use crate::platform::Platform;
 
@@ -43,7 +43,7 @@ impl Platform {
 
     /// Asks for a car, whatever the answer.
     #[track_caller]
-    pub fn try_reserve(&self, car: &Car) -> Answer {
+    pub fn try_reserve(&self, car: &Car) -> Response {
         self.post("/reservations")
             .json(&json!({"carId": car.id, "status": "reqReserve"}))
             .send()
@@ -66,7 +66,7 @@ impl Platform {
 
     /// Gives a reservation up.
     #[track_caller]
-    pub fn cancel(&self, reservation: &Reservation) -> Answer {
+    pub fn cancel(&self, reservation: &Reservation) -> Response {
         self.patch(&reservation.path)
             .json(&json!({"status": "reqCancel"}))
             .send()
@@ -228,7 +228,7 @@ impl Reservation {
 
     /// The reservation that an answer is about.
     #[track_caller]
-    pub fn told_by(answer: &Answer) -> Self {
+    pub fn told_by(answer: &Response) -> Self {
         Self::at(number(&answer.json(), "rsvId"))
     }
 }

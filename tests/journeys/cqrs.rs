@@ -326,7 +326,7 @@ fn roomviews_is_another_name_for_carviews(mode: Mode) {
         .is(200);
     assert_eq!(alias.json()["carName"], row["carName"]);
     assert!(
-        alias.header_if_any("deprecation").is_some(),
+        alias.optional_header("deprecation").is_some(),
         "the alias says that it is deprecated: {alias}"
     );
     let list = platform.look("/roomviews?carType=alias");

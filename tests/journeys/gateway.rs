@@ -123,7 +123,7 @@ fn a_gateway_that_is_away_costs_a_reservation_but_no_car(mode: Mode) {
     let car = platform.register_car("nobody takes the money");
     let answer = platform.try_reserve(&car);
     answer.problem(503, "unavailable");
-    assert!(answer.header_if_any("retry-after").is_some(), "{answer}");
+    assert!(answer.optional_header("retry-after").is_some(), "{answer}");
     let refused = the_rejected_reservation(&platform, &car);
     assert_nothing_paid(&platform, &refused);
     platform.car_becomes(&car, "available");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use harness::{Answer, Ask, Car, Mode, Platform, Reservation, Setup, eventually};
+use harness::{Car, Mode, Platform, RequestBuilder, Reservation, Response, Setup, eventually};
 use serde_json::json;
 
 use crate::invariants;
@@ -148,14 +148,14 @@ fn die_amid(
     })
 }
 
-fn wish(host: &Platform, car: &Car, key: &str) -> Ask {
+fn wish(host: &Platform, car: &Car, key: &str) -> RequestBuilder {
     let ask = host.post("/reservations").header("idempotency-key", key);
     ask.json(&json!({"carId": car.id}))
 }
 
 /// Asks with a key until there is an answer other than "come again".
 pub fn insist(host: &Platform, car: &Car, key: &str) -> Reservation {
-    let comes_again = |answer: &Answer| {
+    let comes_again = |answer: &Response| {
         answer.status == 503
             || answer.json()["type"] == "https://socar.dev/problems/idempotency-in-progress"
     };

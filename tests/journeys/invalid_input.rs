@@ -261,7 +261,7 @@ fn a_wrong_verb_is_told_the_right_ones(mode: Mode) {
         (Method::DELETE, "/messages/1", &["GET"]),
         (Method::TRACE, "/cars", &["GET", "POST"]),
     ] {
-        let answer = platform.ask(method, path).json(&json!({})).send();
+        let answer = platform.request(method, path).json(&json!({})).send();
         answer.problem(405, "method-not-allowed");
         let allow: Vec<_> = answer.header("allow").split(',').map(str::trim).collect();
         for verb in allowed {
@@ -315,7 +315,7 @@ fn a_rejected_command_changes_nothing(mode: Mode) {
     ];
     for (method, body, status) in refused {
         platform
-            .ask(method, &car.path)
+            .request(method, &car.path)
             .json(&body)
             .send()
             .is(status);

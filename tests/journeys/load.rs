@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Ask, Car, Mode, Platform, Reservation, Setup, eventually};
+use harness::{Car, Mode, Platform, RequestBuilder, Reservation, Response, Setup, eventually};
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -160,7 +160,7 @@ impl Storm {
     }
 
     /// Before the confirmation it is a conflict: it is asked for until it is accepted, so that somebody else gets the car.
-    fn give_up(&self, platform: &Platform, accepted: &Answer) -> Result<(), String> {
+    fn give_up(&self, platform: &Platform, accepted: &Response) -> Result<(), String> {
         while !self.is_over() {
             let answer = self.hear(giving_up(platform, accepted))?;
             if answer.status == 200 {
@@ -176,7 +176,7 @@ impl Storm {
         self.over.load(Ordering::Relaxed)
     }
 
-    fn hear(&self, ask: Ask) -> Result<Answer, String> {
+    fn hear(&self, ask: RequestBuilder) -> Result<Response, String> {
         let asked = Instant::now();
         let answer = ask.try_send()?;
         self.answers.fetch_add(1, Ordering::Relaxed);
@@ -192,7 +192,7 @@ impl Storm {
 }
 
 /// Whatever befalls the platform: a customer is told to take another car, or to come again, and never a 500.
-fn is_expected(answer: &Answer) {
+fn is_expected(answer: &Response) {
     match answer.status {
         200 | 201 | 409 => {}
         503 => comes_with_a_time(answer),
@@ -203,7 +203,7 @@ fn is_expected(answer: &Answer) {
 }
 
 /// A refusal for now says when to come again.
-pub fn comes_with_a_time(refused: &Answer) {
+pub fn comes_with_a_time(refused: &Response) {
     assert_eq!(refused.status, 503, "{refused}");
     assert_eq!(refused.header("content-type"), "application/problem+json");
     let seconds: u64 = refused.header("retry-after").parse().unwrap_or(0);
@@ -211,7 +211,7 @@ pub fn comes_with_a_time(refused: &Answer) {
 }
 
 /// The wish to cancel what `accepted` tells of.
-fn giving_up(platform: &Platform, accepted: &Answer) -> Ask {
+fn giving_up(platform: &Platform, accepted: &Response) -> RequestBuilder {
     let ask = platform.patch(&Reservation::told_by(accepted).path);
     ask.json(&json!({"status": "reqCancel"}))
 }

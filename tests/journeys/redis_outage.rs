@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use harness::{Ask, Car, Mode, Platform, RedisServer, Setup, eventually};
+use harness::{Car, Mode, Platform, RedisServer, RequestBuilder, Setup, eventually};
 use serde_json::json;
 
 use crate::invariants;
@@ -161,7 +161,7 @@ fn a_redis_that_hangs_keeps_nobody_waiting() {
     platform.settle();
 }
 
-fn reserve(platform: &Platform, car: &Car) -> Ask {
+fn reserve(platform: &Platform, car: &Car) -> RequestBuilder {
     platform
         .post("/reservations")
         .json(&json!({"carId": car.id}))

@@ -69,7 +69,7 @@ fn relay(redis: &RedisServer, platform: &Platform, secret: &str) -> Process {
     process
 }
 
-fn deliver(platform: &Platform, secret: &str, event: &str) -> harness::Answer {
+fn deliver(platform: &Platform, secret: &str, event: &str) -> harness::Response {
     platform
         .post("/messages/events")
         .header("authorization", &format!("Bearer {secret}"))

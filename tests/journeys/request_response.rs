@@ -272,7 +272,7 @@ fn every_single_resource_has_an_etag(mode: Mode) {
             .is(304);
         assert!(again.body.is_empty(), "{again}");
         assert_eq!(again.header("etag"), tag);
-        let head = platform.ask(Method::HEAD, &path).send().is(200);
+        let head = platform.request(Method::HEAD, &path).send().is(200);
         assert!(head.body.is_empty(), "{head}");
         assert_eq!(head.header("etag"), tag);
     }
@@ -331,7 +331,7 @@ fn a_stale_version_is_not_overwritten(mode: Mode) {
     let second = changed.header("etag").to_owned();
     assert_ne!(first, second);
 
-    let stale = |ask: harness::Ask| ask.header("if-match", &first);
+    let stale = |ask: harness::RequestBuilder| ask.header("if-match", &first);
     stale(platform.patch(&car.path))
         .json(&json!({"carName": "third"}))
         .send()

@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use harness::{Ask, Mode, Platform, Protocol, eventually};
+use harness::{Mode, Platform, Protocol, RequestBuilder, eventually};
 use http::Method;
 use serde_json::json;
 
@@ -23,8 +23,8 @@ fn internal_commands_do_not_exist_outside(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("guarded");
     let hold = format!("/internal/cars/{}/hold", car.id);
-    let host = |name: &'static str| move |ask: Ask| ask.header("host", name);
-    let dressings: [Box<dyn Fn(Ask) -> Ask>; 6] = [
+    let host = |name: &'static str| move |ask: RequestBuilder| ask.header("host", name);
+    let dressings: [Box<dyn Fn(RequestBuilder) -> RequestBuilder>; 6] = [
         Box::new(|ask| ask),
         Box::new(host("car.spin.internal")),
         Box::new(host("payment.spin.internal")),
@@ -94,7 +94,7 @@ fn a_browser_of_another_origin_may_ask(mode: Mode) {
     let car = platform.register_car("cross-origin");
     for path in ["/cars", car.path.as_str(), "/reservations", "/carviews"] {
         let answer = platform
-            .ask(Method::OPTIONS, path)
+            .request(Method::OPTIONS, path)
             .header("origin", "https://shop.example")
             .header("access-control-request-method", "PATCH")
             .header(
@@ -112,7 +112,7 @@ fn a_browser_of_another_origin_may_ask(mode: Mode) {
     }
     let preflight = |path: &str| {
         let ask = platform
-            .ask(Method::OPTIONS, path)
+            .request(Method::OPTIONS, path)
             .header("origin", "https://shop.example");
         ask.header("access-control-request-method", "GET")
             .send()
@@ -144,7 +144,7 @@ fn a_browser_of_another_origin_may_ask(mode: Mode) {
     ] {
         assert!(
             answer
-                .header_if_any("access-control-allow-origin")
+                .optional_header("access-control-allow-origin")
                 .is_some(),
             "{answer}"
         );
@@ -193,12 +193,12 @@ fn http2_is_spoken_too(mode: Mode) {
     let platform = Platform::shared(mode);
     let client = platform.client(Protocol::Http2);
     let answer = client
-        .ask(Method::POST, "/cars")
+        .request(Method::POST, "/cars")
         .json(&json!({"carName": "second version"}))
         .send()
         .is(201);
     let path = format!("/cars/{}", answer.json()["carId"]);
-    let car = client.ask(Method::GET, &path).send().is(200).json();
+    let car = client.request(Method::GET, &path).send().is(200).json();
     assert_eq!(car["carName"], "second version");
     assert_eq!(
         car["_links"]["self"]["href"],
@@ -227,16 +227,16 @@ fn a_head_has_no_body_in_any_version_of_http(mode: Mode) {
             // Here the host answers.
             ("/livez", 200),
         ] {
-            let looked = client.ask(Method::HEAD, path).send().is(status);
+            let looked = client.request(Method::HEAD, path).send().is(status);
             assert!(looked.body.is_empty(), "{protocol:?}: {looked}");
-            let read = client.ask(Method::GET, path).send().is(status);
+            let read = client.request(Method::GET, path).send().is(status);
             for name in ["content-type", "etag"] {
-                assert_eq!(looked.header_if_any(name), read.header_if_any(name));
+                assert_eq!(looked.optional_header(name), read.optional_header(name));
             }
         }
-        let known = client.ask(Method::HEAD, &car.path).send();
+        let known = client.request(Method::HEAD, &car.path).send();
         let etag = known.header("etag");
-        let again = client.ask(Method::HEAD, &car.path);
+        let again = client.request(Method::HEAD, &car.path);
         again.header("if-none-match", etag).send().is(304);
     }
 }

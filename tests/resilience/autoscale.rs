@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use harness::{Answer, eventually};
+use harness::{Response, eventually};
 
 use crate::saboteur::{Saboteur, patient};
 
@@ -20,7 +20,7 @@ fn with(policy: &str) -> Saboteur {
 }
 
 /// Orders so many answers at once; `look` watches meanwhile.
-fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Answer> {
+fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Response> {
     thread::scope(|scope| {
         let calls: Vec<_> = (0..calls)
             .map(|_| scope.spawn(|| saboteur.order("/sleep?ms=3000")))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use harness::{
-    Answer, Decision, Gateway, Mode, Platform, Reservation, Setup, Then, Trouble, eventually,
+    Decision, Gateway, Mode, Platform, Reservation, Response, Setup, Then, Trouble, eventually,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ struct Street {
 /// What one customer got, and how long he waited.
 #[derive(Debug)]
 struct Served {
-    answer: Answer,
+    answer: Response,
     waited: Duration,
 }
 
@@ -293,7 +293,7 @@ fn what_the_gateway_was_not_asked_for_is_not_undone() {
     }
 }
 
-fn reservation_of(answer: &Answer) -> Reservation {
+fn reservation_of(answer: &Response) -> Reservation {
     Reservation::at(answer.json()["rsvId"].as_u64().expect("a number"))
 }
 

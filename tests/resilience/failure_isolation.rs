@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Car, Mode, Platform, Protocol, Reservation, Setup, confirmed, eventually};
+use harness::{Car, Mode, Platform, Protocol, Reservation, Response, Setup, confirmed, eventually};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -59,9 +59,9 @@ impl Victim {
         }
     }
 
-    fn ask(&self, platform: &Platform) -> Answer {
+    fn ask(&self, platform: &Platform) -> Response {
         let client = platform.client(Protocol::Http1);
-        let asked = client.ask(self.method.clone(), self.path);
+        let asked = client.request(self.method.clone(), self.path);
         match self.method {
             Method::POST => asked.json(&json!({"carName": "pressing"})).send(),
             _ => asked.send(),
@@ -169,7 +169,7 @@ fn slow_registrations_do_not_hold_up_reservations() {
     let [_, _, registration] = victims();
     registration.suffers(&platform, &json!({"fault": "latency", "latency_ms": 4000}));
     registration.besieged(&platform, || {
-        let is_slow = |answer: &Answer| answer.status == 503;
+        let is_slow = |answer: &Response| answer.status == 503;
         // All places are taken, and the platform has noticed that fewer would do.
         eventually(|| registration.ask(&platform), is_slow);
         everybody_reserves(&platform, &cars)

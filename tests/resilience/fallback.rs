@@ -1,7 +1,7 @@
 //! What is answered when a component does not: an old answer or somebody else's, always marked as such, and only to who
 //! merely looks.
 
-use harness::{Answer, eventually};
+use harness::{Response, eventually};
 use http::Method;
 use serde_json::json;
 
@@ -23,9 +23,9 @@ fn recovers(saboteur: &Saboteur) {
     saboteur.steer(Method::DELETE, "/chaos").send().is(200);
 }
 
-fn is_unmarked(answer: &Answer) {
-    assert_eq!(answer.header_if_any("warning"), None, "{answer}");
-    assert_eq!(answer.header_if_any("age"), None, "{answer}");
+fn is_unmarked(answer: &Response) {
+    assert_eq!(answer.optional_header("warning"), None, "{answer}");
+    assert_eq!(answer.optional_header("age"), None, "{answer}");
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn what_is_no_look_at_something_known_is_answered_with_the_problem() {
     saboteur.order(KNOWN).is(200);
     falls_ill(&saboteur, "saboteur");
     for method in [Method::POST, Method::PUT, Method::DELETE] {
-        let answer = saboteur.ask(method, KNOWN).send();
+        let answer = saboteur.request(method, KNOWN).send();
         answer.problem(500, "component-trapped");
     }
     let unknown = saboteur.order("/greet/unknown");
@@ -83,7 +83,7 @@ fn another_component_answers_and_says_so() {
         warning.starts_with("199 ") && warning.contains("neighbour"),
         "{substitute}"
     );
-    let command = saboteur.ask(Method::POST, KNOWN).send();
+    let command = saboteur.request(Method::POST, KNOWN).send();
     command.problem(500, "component-trapped");
 
     falls_ill(&saboteur, "neighbour");

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, eventually};
+use harness::{Response, eventually};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn started() -> Saboteur {
     Saboteur::start(&["--chaos"])
 }
 
-fn begin(saboteur: &Saboteur, experiment: &Value) -> Answer {
+fn begin(saboteur: &Saboteur, experiment: &Value) -> Response {
     saboteur
         .steer(Method::POST, "/chaos")
         .json(experiment)

@@ -23,7 +23,7 @@ fn health_is_told_by_the_host() {
     }
     assert_eq!(saboteur.order("/actuator/health").json()["status"], "UP");
     saboteur
-        .ask(Method::POST, "/livez")
+        .request(Method::POST, "/livez")
         .send()
         .problem(405, "method-not-allowed");
 }
@@ -60,7 +60,11 @@ fn the_most_precise_route_wins_and_its_parameters_are_told() {
 fn http_2_is_served_on_the_same_port() {
     let client = Client::new(Saboteur::shared().url(), Protocol::Http2);
     assert_eq!(
-        client.ask(Method::GET, "/greet/two").send().is(200).text(),
+        client
+            .request(Method::GET, "/greet/two")
+            .send()
+            .is(200)
+            .text(),
         "hello two"
     );
 }
@@ -70,13 +74,13 @@ fn a_body_beyond_the_limit_is_refused() {
     let saboteur = Saboteur::shared();
     let large = vec![b'x'; (1 << 20) + 1];
     saboteur
-        .ask(Method::POST, "/echo")
+        .request(Method::POST, "/echo")
         .body("text/plain", large)
         .send()
         .problem(413, "payload-too-large");
     let allowed = vec![b'x'; 1 << 20];
     let answer = saboteur
-        .ask(Method::POST, "/echo")
+        .request(Method::POST, "/echo")
         .body("text/plain", allowed)
         .send()
         .is(200);
@@ -91,12 +95,12 @@ fn a_refusal_reaches_a_client_that_sends_eight_times_too_much() {
         let client = Client::new(saboteur.url(), protocol);
         for _ in 0..3 {
             client
-                .ask(Method::POST, "/echo")
+                .request(Method::POST, "/echo")
                 .body("text/plain", vec![b'x'; 8 << 20])
                 .send()
                 .problem(413, "payload-too-large");
         }
-        client.ask(Method::GET, "/greet/on").send().is(200);
+        client.request(Method::GET, "/greet/on").send().is(200);
     }
 }
 

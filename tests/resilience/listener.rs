@@ -47,7 +47,7 @@ fn clients_that_never_finish_their_request_keep_nobody_out() {
     for _ in 0..8 {
         let client = Client::new(saboteur.url(), Protocol::Http1);
         let begun = Instant::now();
-        client.ask(Method::GET, "/greet/me").send().is(200);
+        client.request(Method::GET, "/greet/me").send().is(200);
         assert!(
             begun.elapsed() < Duration::from_secs(5),
             "{:?}",
@@ -103,7 +103,7 @@ fn nobody_waits_for_a_place_and_health_stays_readable() {
             .map(|_| {
                 scope.spawn(|| {
                     Client::new(saboteur.url(), Protocol::Http1)
-                        .ask(Method::GET, "/sleep?ms=5000")
+                        .request(Method::GET, "/sleep?ms=5000")
                         .send()
                 })
             })
@@ -114,11 +114,11 @@ fn nobody_waits_for_a_place_and_health_stays_readable() {
         );
         let begun = Instant::now();
         let client = Client::new(saboteur.url(), Protocol::Http1);
-        let refused = client.ask(Method::GET, "/greet/me").send();
+        let refused = client.request(Method::GET, "/greet/me").send();
         refused.problem(503, "overloaded");
         assert_eq!(refused.header("retry-after"), "1");
-        client.ask(Method::GET, "/livez").send().is(200);
-        client.ask(Method::GET, "/readyz").send().is(200);
+        client.request(Method::GET, "/livez").send().is(200);
+        client.request(Method::GET, "/readyz").send().is(200);
         assert!(
             begun.elapsed() < Duration::from_secs(4),
             "{:?}",
@@ -139,7 +139,7 @@ fn too_many_headers_are_answered() {
     let saboteur = small();
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let large = Client::new(saboteur.url(), protocol)
-            .ask(Method::GET, "/greet/me")
+            .request(Method::GET, "/greet/me")
             .header("x-large", &"x".repeat(16 << 10));
         assert_eq!(
             large.try_send().map(|answer| answer.status),
@@ -147,7 +147,7 @@ fn too_many_headers_are_answered() {
             "{protocol:?}"
         );
     }
-    let mut many = Client::new(saboteur.url(), Protocol::Http1).ask(Method::GET, "/greet/me");
+    let mut many = Client::new(saboteur.url(), Protocol::Http1).request(Method::GET, "/greet/me");
     for number in 0..32 {
         many = many.header(&format!("x-{number}"), "x");
     }

@@ -263,7 +263,7 @@ body_pause = "500ms"
     thread::scope(|scope| {
         let busy = || {
             let client = Client::new(saboteur.url(), Protocol::Http1);
-            client.ask(Method::GET, "/sleep?ms=3000").send().is(200)
+            client.request(Method::GET, "/sleep?ms=3000").send().is(200)
         };
         let busy: Vec<_> = (0..4).map(|_| scope.spawn(busy)).collect();
         let running = r#"socar_calls_running{component="saboteur"}"#;

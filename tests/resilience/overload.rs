@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Answer, Car, Mode, Platform, Reservation, Setup, eventually};
+use harness::{Car, Mode, Platform, Reservation, Response, Setup, eventually};
 use http::Method;
 use serde_json::json;
 
@@ -47,7 +47,7 @@ fn cars(platform: &Platform, count: usize) -> Vec<Car> {
     (0..count).map(register).collect()
 }
 
-fn is_refused(answer: &Answer) {
+fn is_refused(answer: &Response) {
     answer.problem(503, "overloaded");
     let seconds: Result<u64, _> = answer.header("retry-after").parse();
     assert!(
@@ -118,7 +118,7 @@ fn a_page_may_ask_a_full_house() {
         }
         has_inside(&platform, "reservation", PLACES, QUEUE);
         let preflight = platform
-            .ask(Method::OPTIONS, "/reservations")
+            .request(Method::OPTIONS, "/reservations")
             .header("origin", "https://shop.example")
             .header("access-control-request-method", "GET")
             .header("access-control-request-headers", "x-request-id")

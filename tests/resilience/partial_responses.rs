@@ -1,6 +1,6 @@
 //! Who says 200 and then keeps the rest to himself has not answered: his caller hears so, and his breaker counts it.
 
-use harness::Answer;
+use harness::Response;
 
 use crate::saboteur::Saboteur;
 
@@ -42,7 +42,7 @@ fn a_client_hears_that_he_got_only_a_part_and_the_breaker_opens() {
     for half in HALVES {
         for _ in 0..2 {
             assert_eq!(state_of(&saboteur, link), "closed", "{half}");
-            let answer: Result<Answer, _> = saboteur.get(half).try_send();
+            let answer: Result<Response, _> = saboteur.get(half).try_send();
             assert!(answer.is_err(), "{half} looks like an answer: {answer:?}");
         }
         saboteur.order("/greet/me").problem(503, "cut-off");

@@ -7,7 +7,9 @@ use std::process::{Command, ExitStatus};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use harness::{Answer, Ask, Client, Process, Protocol, read, root, socar, under_target};
+use harness::{
+    Client, Process, Protocol, RequestBuilder, Response, read, root, socar, under_target,
+};
 use http::Method;
 use tempfile::TempDir;
 
@@ -68,17 +70,17 @@ impl Saboteur {
 
     /// Gives an order and waits for the answer.
     #[track_caller]
-    pub fn order(&self, order: &str) -> Answer {
+    pub fn order(&self, order: &str) -> Response {
         self.get(order).send()
     }
 
     /// An order that is yet to be sent.
-    pub fn get(&self, order: &str) -> Ask {
-        self.ask(Method::GET, order)
+    pub fn get(&self, order: &str) -> RequestBuilder {
+        self.request(Method::GET, order)
     }
 
-    pub fn ask(&self, method: Method, order: &str) -> Ask {
-        self.client.ask(method, order)
+    pub fn request(&self, method: Method, order: &str) -> RequestBuilder {
+        self.client.request(method, order)
     }
 
     pub fn url(&self) -> &str {
@@ -121,10 +123,10 @@ impl Saboteur {
     }
 
     /// What an operator asks the admin listener.
-    pub fn steer(&self, method: Method, path: &str) -> Ask {
+    pub fn steer(&self, method: Method, path: &str) -> RequestBuilder {
         let address = std::fs::read_to_string(self.state().join("admin")).expect("an address");
         self.client
-            .ask(method, &format!("http://{}{path}", address.trim()))
+            .request(method, &format!("http://{}{path}", address.trim()))
     }
 
     /// The manifest of one that was started with [`Saboteur::start_with`].

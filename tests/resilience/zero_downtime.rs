@@ -32,7 +32,7 @@ fn under_load<T>(saboteur: &Saboteur, story: impl FnOnce() -> T) -> (usize, T) {
                 let client = Client::new(saboteur.url(), Protocol::Http1);
                 let mut count = 0;
                 while !over.load(Ordering::Relaxed) {
-                    client.ask(Method::GET, order).send().is(200);
+                    client.request(Method::GET, order).send().is(200);
                     count += 1;
                 }
                 count
