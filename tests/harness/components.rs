@@ -12,7 +12,7 @@ const TARGET: &str = "wasm32-wasip2";
 /// Returns when every component is built.
 ///
 /// # Panics
-/// When one cannot be built, in every test that needs it and with what the compiler said.
+/// When one cannot be built, in every test that needs it and with what the compiler stderr.
 pub fn ensure_built() {
     static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
     if let Err(reason) = BUILT.get_or_init(build) {
@@ -48,11 +48,11 @@ fn components() -> Result<Vec<String>, String> {
 }
 
 fn ensure_target() -> Result<(), String> {
-    let mut asked = Command::new("rustc");
-    asked
+    let mut query = Command::new("rustc");
+    query
         .current_dir(root())
         .args(["--print", "target-libdir", "--target", TARGET]);
-    let libraries = asked
+    let libraries = query
         .output()
         .map_err(|error| format!("rustc did not start: {error}"))?;
     let libraries = String::from_utf8_lossy(&libraries.stdout);
@@ -71,13 +71,13 @@ fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }
 
-fn run(mut command: Command, complaint: &str) -> Result<(), String> {
+fn run(mut command: Command, context: &str) -> Result<(), String> {
     let done = command
         .output()
-        .map_err(|error| format!("{complaint}: {error}"))?;
+        .map_err(|error| format!("{context}: {error}"))?;
     if done.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&done.stderr);
-    Err(format!("{complaint}: {command:?}\n{said}"))
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    Err(format!("{context}: {command:?}\n{stderr}"))
 }

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Far beyond what a healthy platform needs, because a test machine may be busy with a build.
-const PATIENCE: Duration = Duration::from_secs(30);
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+const TIMEOUT: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 /// Looks again and again until what was seen holds, and returns it.
 ///
@@ -14,7 +14,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// After thirty seconds, with the last value seen.
 #[track_caller]
 pub fn eventually<T: Debug>(mut look: impl FnMut() -> T, holds: impl Fn(&T) -> bool) -> T {
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut pause = Duration::from_millis(2);
     loop {
         let seen = look();
@@ -22,11 +22,11 @@ pub fn eventually<T: Debug>(mut look: impl FnMut() -> T, holds: impl Fn(&T) -> b
             return seen;
         }
         assert!(
-            begun.elapsed() < PATIENCE,
-            "did not come true within {PATIENCE:?}; last seen: {seen:#?}"
+            started.elapsed() < TIMEOUT,
+            "did not come true within {TIMEOUT:?}; last seen: {seen:#?}"
         );
         thread::sleep(pause);
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 

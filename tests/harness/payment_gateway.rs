@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::client::runtime;
-use crate::platform::{Mode, Platform, Setup, Shared};
+use crate::platform::{Mode, Platform, Setup, SharedServer};
 use crate::steps::{Car, Reservation};
 
 /// What the gateway does when asked to take money for a car.
@@ -116,17 +116,17 @@ impl Platform {
     /// # Panics
     /// When it does not start.
     pub fn with_gateway(mode: Mode) -> (Self, Gateway) {
-        static EMBEDDED: Shared = Shared::new();
-        static REDIS: Shared = Shared::new();
+        static EMBEDDED: SharedServer = SharedServer::new();
+        static REDIS: SharedServer = SharedServer::new();
         // Both platforms count their cars from 1: each needs a gateway of its own.
         static EMBEDDED_GATEWAY: OnceLock<Gateway> = OnceLock::new();
         static REDIS_GATEWAY: OnceLock<Gateway> = OnceLock::new();
-        let (place, gateway) = match mode {
+        let (shared, gateway) = match mode {
             Mode::Embedded => (&EMBEDDED, &EMBEDDED_GATEWAY),
             Mode::Redis => (&REDIS, &REDIS_GATEWAY),
         };
         let gateway = gateway.get_or_init(Gateway::start).clone();
-        let platform = Self::of(place, || {
+        let platform = Self::of(shared, || {
             Setup::new(mode).variable("payment_gateway_url", &gateway.url())
         });
         (platform, gateway)

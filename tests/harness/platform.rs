@@ -15,10 +15,10 @@ use crate::redis_server::RedisServer;
 use crate::workspace::{read, root, under_target};
 
 /// Compiling six components for the first time takes a while on a busy machine.
-const START_PATIENCE: Duration = Duration::from_secs(180);
+const START_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// The most lines of its output that a failure shows, the last ones.
-const SHOWN: usize = 200;
+const MAX_LINES_SHOWN: usize = 200;
 
 /// The shared platforms' `payment_limit`: the built-in ledger declines anything above.
 pub const PAYMENT_LIMIT: u64 = 1_000_000;
@@ -49,12 +49,12 @@ pub struct Platform {
     server: Arc<Server>,
     client: Client,
     /// Where this test's part of the output begins.
-    mark: usize,
+    output_start: usize,
 }
 
-/// A place for a platform that lives as long as the test binary, or for why it does not start.
+/// A shared for a platform that lives as long as the test binary, or for why it does not start.
 #[derive(Debug)]
-pub(crate) struct Shared(OnceLock<Result<Arc<Server>, String>>);
+pub(crate) struct SharedServer(OnceLock<Result<Arc<Server>, String>>);
 
 #[derive(Debug)]
 struct Server {
@@ -119,7 +119,7 @@ impl Setup {
         let state = self.state.get_or_insert_with(|| Arc::new(new_folder()));
         let folder = state.path().to_path_buf();
         let process = Process::start("socar", self.command(&folder), &folder);
-        let url = process.wait_for(START_PATIENCE, url_in)?;
+        let url = process.wait_for(START_TIMEOUT, url_in)?;
         let client = Client::new(&url, Protocol::Http1);
         let server = Arc::new(Server {
             process,
@@ -129,7 +129,7 @@ impl Setup {
         Ok(Platform {
             server,
             client,
-            mark: 0,
+            output_start: 0,
         })
     }
 
@@ -200,9 +200,9 @@ fn url_in(line: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-// === impl Shared ===
+// === impl SharedServer ===
 
-impl Shared {
+impl SharedServer {
     pub(crate) const fn new() -> Self {
         Self(OnceLock::new())
     }
@@ -216,20 +216,20 @@ impl Platform {
     /// # Panics
     /// When it does not start, in every test that wants it.
     pub fn shared(mode: Mode) -> Self {
-        static EMBEDDED: Shared = Shared::new();
-        static REDIS: Shared = Shared::new();
-        let place = match mode {
+        static EMBEDDED: SharedServer = SharedServer::new();
+        static REDIS: SharedServer = SharedServer::new();
+        let shared = match mode {
             Mode::Embedded => &EMBEDDED,
             Mode::Redis => &REDIS,
         };
-        Self::of(place, || {
+        Self::of(shared, || {
             Setup::new(mode).variable("payment_limit", &PAYMENT_LIMIT.to_string())
         })
     }
 
-    /// The platform that lives in `place`; the first test that comes starts it.
-    pub(crate) fn of(place: &'static Shared, setup: impl FnOnce() -> Setup) -> Self {
-        let started = place.0.get_or_init(|| {
+    /// The platform that lives in `shared`; the first test that comes starts it.
+    pub(crate) fn of(shared: &'static SharedServer, setup: impl FnOnce() -> Setup) -> Self {
+        let started = shared.0.get_or_init(|| {
             setup()
                 .try_start()
                 .map(|platform| Arc::clone(&platform.server))
@@ -239,11 +239,11 @@ impl Platform {
             Err(reason) => panic!("{reason}"),
         };
         let client = Client::new(&server.url, Protocol::Http1);
-        let mark = server.process.mark();
+        let output_start = server.process.line_count();
         Self {
             server,
             client,
-            mark,
+            output_start,
         }
     }
 
@@ -272,16 +272,16 @@ impl Platform {
     }
 
     /// What it printed since this test began.
-    pub fn said(&self) -> String {
-        self.server.process.said_since(self.mark)
+    pub fn output(&self) -> String {
+        self.server.process.output_since(self.output_start)
     }
 
-    /// Asks it to stop, waits, and returns how it ended. Its state stays for [`Platform::start_again`].
+    /// Asks it to stop, waits, and returns how it ended. Its state stays for [`Platform::restart`].
     pub fn terminate(&self) -> ExitStatus {
         self.server.process.terminate()
     }
 
-    /// Kills it, as a power cut would. Its state stays for [`Platform::start_again`].
+    /// Kills it, as a power cut would. Its state stays for [`Platform::restart`].
     pub fn kill(&self) {
         self.server.process.kill();
     }
@@ -290,7 +290,7 @@ impl Platform {
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn start_again(&self) -> Self {
+    pub fn restart(&self) -> Self {
         self.server.setup.clone().start()
     }
 
@@ -298,7 +298,7 @@ impl Platform {
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn another_host(&self) -> Self {
+    pub fn start_second_host(&self) -> Self {
         let mut setup = self.server.setup.clone();
         setup.state = None;
         setup.start()
@@ -339,8 +339,8 @@ impl Drop for Platform {
     /// The output belongs to whoever reads about the failure.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let said = self.said();
-            let before = said.lines().count().saturating_sub(SHOWN);
+            let said = self.output();
+            let before = said.lines().count().saturating_sub(MAX_LINES_SHOWN);
             let last: Vec<_> = said.lines().skip(before).collect();
             eprintln!(
                 "--- socar ({:?}) said:\n{}\n---",

@@ -32,12 +32,12 @@ struct Running {
 /// Everything the program has said, line by line, in the order in which we read it.
 #[derive(Debug, Default)]
 struct Output {
-    said: Mutex<Said>,
+    lines: Mutex<CapturedLines>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Said {
+struct CapturedLines {
     lines: Vec<(Stream, String)>,
     closed: usize,
 }
@@ -62,13 +62,13 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{name} did not start: {error} ({command:?})"));
-        let guard = guard(child.id(), scratch);
+        let guard = start_guard(child.id(), scratch);
         let output = Arc::new(Output::default());
         if let Some(stdout) = child.stdout.take() {
-            listen(stdout, Stream::Out, Arc::clone(&output));
+            capture(stdout, Stream::Out, Arc::clone(&output));
         }
         if let Some(stderr) = child.stderr.take() {
-            listen(stderr, Stream::Err, Arc::clone(&output));
+            capture(stderr, Stream::Err, Arc::clone(&output));
         }
         Self {
             name: name.to_owned(),
@@ -81,61 +81,67 @@ impl Process {
     /// What the first standard output line says for which `wanted` answers something.
     ///
     /// # Errors
-    /// With everything the program said, when it ends or `patience` is over before that.
+    /// With everything the program said, when it ends or `timeout` is over before that.
     pub fn wait_for<T>(
         &self,
-        patience: Duration,
+        timeout: Duration,
         wanted: impl Fn(&str) -> Option<T>,
     ) -> Result<T, String> {
-        let until = Instant::now() + patience;
-        let mut said = self.output.said.lock();
+        let deadline = Instant::now() + timeout;
+        let mut captured = self.output.lines.lock();
         loop {
-            let printed = said
+            let printed = captured
                 .lines
                 .iter()
                 .filter(|(stream, _)| *stream == Stream::Out);
             if let Some(found) = printed.into_iter().find_map(|(_, line)| wanted(line)) {
                 return Ok(found);
             }
-            let ended = said.closed == 2;
-            if ended || self.output.changed.wait_until(&mut said, until).timed_out() {
-                let how = if ended {
+            let ended = captured.closed == 2;
+            if ended
+                || self
+                    .output
+                    .changed
+                    .wait_until(&mut captured, deadline)
+                    .timed_out()
+            {
+                let reason = if ended {
                     "ended"
                 } else {
                     "was not ready in time"
                 };
                 return Err(format!(
-                    "{} {how}; it said:\n{}",
+                    "{} {reason}; output:\n{}",
                     self.name,
-                    text(&said.lines)
+                    text(&captured.lines)
                 ));
             }
         }
     }
 
-    /// How many lines were said so far; see [`Process::said_since`].
-    pub fn mark(&self) -> usize {
-        self.output.said.lock().lines.len()
+    /// How many lines were said so far; see [`Process::output_since`].
+    pub fn line_count(&self) -> usize {
+        self.output.lines.lock().lines.len()
     }
 
-    /// What was said since `mark`.
-    pub fn said_since(&self, mark: usize) -> String {
-        let said = self.output.said.lock();
-        text(said.lines.get(mark..).unwrap_or_default())
+    /// What was said since `start`.
+    pub fn output_since(&self, start: usize) -> String {
+        let captured = self.output.lines.lock();
+        text(captured.lines.get(start..).unwrap_or_default())
     }
 
     /// Asks the program to look at its configuration again (SIGHUP).
-    pub fn hang_up(&self) {
+    pub fn send_sighup(&self) {
         signal("HUP", self.id);
     }
 
     /// Stops the program in its tracks (SIGSTOP): it keeps its connections and answers nothing.
-    pub fn freeze(&self) {
+    pub fn suspend(&self) {
         signal("STOP", self.id);
     }
 
     /// Lets a frozen program go on (SIGCONT).
-    pub fn thaw(&self) {
+    pub fn resume(&self) {
         signal("CONT", self.id);
     }
 
@@ -145,18 +151,18 @@ impl Process {
     /// When it does not stop within thirty seconds, or was stopped before.
     pub fn terminate(&self) -> ExitStatus {
         signal("TERM", self.id);
-        let until = Instant::now() + Duration::from_secs(30);
-        let mut said = self.output.said.lock();
-        while said.closed < 2 {
-            let waited = self.output.changed.wait_until(&mut said, until);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut captured = self.output.lines.lock();
+        while captured.closed < 2 {
+            let waited = self.output.changed.wait_until(&mut captured, deadline);
             assert!(
                 !waited.timed_out(),
-                "{} did not stop on SIGTERM; it said:\n{}",
+                "{} did not stop on SIGTERM; output:\n{}",
                 self.name,
-                text(&said.lines)
+                text(&captured.lines)
             );
         }
-        drop(said);
+        drop(captured);
         self.reap()
             .unwrap_or_else(|| panic!("{} was stopped before", self.name))
     }
@@ -164,21 +170,21 @@ impl Process {
     /// Waits until the program ends by itself and returns how, with all it said.
     ///
     /// # Panics
-    /// When it still runs after `patience`.
-    pub fn ends_within(&self, patience: Duration) -> (ExitStatus, String) {
-        let until = Instant::now() + patience;
-        let mut said = self.output.said.lock();
-        while said.closed < 2 {
-            let waited = self.output.changed.wait_until(&mut said, until);
+    /// When it still runs after `timeout`.
+    pub fn wait_for_exit(&self, timeout: Duration) -> (ExitStatus, String) {
+        let deadline = Instant::now() + timeout;
+        let mut captured = self.output.lines.lock();
+        while captured.closed < 2 {
+            let waited = self.output.changed.wait_until(&mut captured, deadline);
             assert!(
                 !waited.timed_out(),
-                "{} still runs; it said:\n{}",
+                "{} still runs; output:\n{}",
                 self.name,
-                text(&said.lines)
+                text(&captured.lines)
             );
         }
-        let all = text(&said.lines);
-        drop(said);
+        let all = text(&captured.lines);
+        drop(captured);
         let status = self
             .reap()
             .unwrap_or_else(|| panic!("{} was stopped before", self.name));
@@ -189,18 +195,18 @@ impl Process {
     ///
     /// # Panics
     /// When it does not run.
-    pub fn worked(&self) -> BTreeMap<String, u64> {
+    pub fn cpu_ticks(&self) -> BTreeMap<String, u64> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.id))
             .unwrap_or_else(|error| panic!("{} does not run: {error}", self.name));
-        let mut worked = BTreeMap::new();
+        let mut ticks_by_thread = BTreeMap::new();
         // A thread may end while its neighbour is looked at.
         let threads = tasks.flatten();
         for stat in threads.filter_map(|it| std::fs::read_to_string(it.path().join("stat")).ok()) {
             if let Some((thread, ticks)) = ticks_in(&stat) {
-                *worked.entry(thread.to_owned()).or_default() += ticks;
+                *ticks_by_thread.entry(thread.to_owned()).or_default() += ticks;
             }
         }
-        worked
+        ticks_by_thread
     }
 
     /// Ends the program at once (SIGKILL), as a power cut would.
@@ -230,7 +236,7 @@ impl Drop for Process {
     }
 }
 
-fn guard(program: u32, scratch: &Path) -> Child {
+fn start_guard(program: u32, scratch: &Path) -> Child {
     Command::new("sh")
         .args(["-c", "cat; kill -KILL \"$1\"; rm -rf \"$2\"", "guard"])
         .arg(program.to_string())
@@ -252,15 +258,15 @@ fn signal(name: &str, process: u32) {
     );
 }
 
-fn listen(source: impl Read + Send + 'static, stream: Stream, output: Arc<Output>) {
+fn capture(source: impl Read + Send + 'static, stream: Stream, output: Arc<Output>) {
     thread::spawn(move || {
         for line in BufReader::new(source).split(b'\n') {
             let Ok(line) = line else { break };
             let line = String::from_utf8_lossy(&line).into_owned();
-            output.said.lock().lines.push((stream, line));
+            output.lines.lock().lines.push((stream, line));
             output.changed.notify_all();
         }
-        output.said.lock().closed += 1;
+        output.lines.lock().closed += 1;
         output.changed.notify_all();
     });
 }
@@ -320,7 +326,7 @@ mod tests {
         let told = told.expect_err("it never said a thing on standard output");
         assert!(told.contains("ended") && told.contains("no luck"), "{told}");
         assert_eq!(
-            quitter.ends_within(Duration::from_secs(10)).0.code(),
+            quitter.wait_for_exit(Duration::from_secs(10)).0.code(),
             Some(3)
         );
     }
@@ -343,7 +349,7 @@ mod tests {
     fn a_guard_ends_its_process_and_clears_up_when_its_pipe_closes() {
         let scratch = tempfile::tempdir().expect("a folder");
         let mut sleeper = shell("exec sleep 60").spawn().expect("a shell");
-        let mut guard = guard(sleeper.id(), scratch.path());
+        let mut guard = start_guard(sleeper.id(), scratch.path());
         drop(guard.stdin.take());
         let ended = eventually(|| sleeper.try_wait().ok().flatten(), Option::is_some);
         assert!(ended.is_some_and(|status| !status.success()));

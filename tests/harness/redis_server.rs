@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::process::Process;
 use crate::programs::ensure_program;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running `redis-server` on a free port; it stops when dropped.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl RedisServer {
     ///
     /// # Panics
     /// When there is no `redis-server`, or it does not come up.
-    pub fn start_mortal() -> Self {
+    pub fn start_durable() -> Self {
         let in_memory =
             || TempDir::with_prefix_in("socar-redis-", "/dev/shm").unwrap_or_else(|_| new_folder());
         Self::start_in(in_memory, "always")
@@ -47,7 +47,7 @@ impl RedisServer {
 
     fn start_in(new_folder: impl Fn() -> TempDir, fsync: &'static str) -> Self {
         let program = ensure_program("redis-server", "redis-server");
-        let mut complaint = String::new();
+        let mut error = String::new();
         // Another process may take the port between our looking and Redis' binding it.
         for _ in 0..5 {
             let folder = new_folder();
@@ -62,10 +62,10 @@ impl RedisServer {
                         folder,
                     };
                 }
-                Err(reason) => complaint = reason,
+                Err(reason) => error = reason,
             }
         }
-        panic!("{complaint}");
+        panic!("{error}");
     }
 
     /// Kills it without a warning (SIGKILL).
@@ -77,19 +77,19 @@ impl RedisServer {
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn revive(&self) {
+    pub fn restart(&self) {
         let revived = run(&self.program, self.port, self.fsync, self.folder.path());
         *self.process.lock() = revived.unwrap_or_else(|reason| panic!("{reason}"));
     }
 
     /// Stops it in its tracks: it keeps its connections and answers nothing.
-    pub fn freeze(&self) {
-        self.process.lock().freeze();
+    pub fn suspend(&self) {
+        self.process.lock().suspend();
     }
 
     /// Lets a frozen one go on.
-    pub fn thaw(&self) {
-        self.process.lock().thaw();
+    pub fn resume(&self) {
+        self.process.lock().resume();
     }
 
     /// Where it listens, as `--redis-url` wants it.
@@ -112,7 +112,7 @@ fn run(program: &Path, port: u16, fsync: &str, folder: &Path) -> Result<Process,
         .arg("--dir")
         .arg(folder);
     let process = Process::start("redis-server", command, folder);
-    let ready = process.wait_for(PATIENCE, |line| {
+    let ready = process.wait_for(START_TIMEOUT, |line| {
         line.contains("Ready to accept connections").then_some(())
     });
     ready.map(|()| process)
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_killed_redis_comes_back_with_what_it_had() {
-        let server = RedisServer::start_mortal();
+        let server = RedisServer::start_durable();
         let ask = |command: &redis::Cmd| -> Option<String> {
             let client = redis::Client::open(server.url()).ok()?;
             let mut connection = client.get_connection().ok()?;
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(kept.as_deref(), Some("OK"));
         server.kill();
         assert_eq!(ask(redis::cmd("GET").arg("kept")), None);
-        server.revive();
+        server.restart();
         assert_eq!(ask(redis::cmd("GET").arg("kept")).as_deref(), Some("value"));
     }
 

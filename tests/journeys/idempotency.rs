@@ -96,7 +96,7 @@ fn after_kills_in_first_attempts_each_key_has_one_reservation(mode: Mode) {
             })
             .collect();
         let heard = die_amid(&platform, &wishes, fastrand::usize(0..4));
-        platform = platform.start_again();
+        platform = platform.restart();
         let insist = |index: usize| {
             let (car, key) = &wishes[index];
             insist(&platform, car, key)

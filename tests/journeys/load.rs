@@ -54,7 +54,7 @@ fn after_kills_in_a_storm_every_promise_holds(mode: Mode) {
             storm.goes_on(fastrand::usize(3..60));
             platform.kill();
         });
-        platform = platform.start_again();
+        platform = platform.restart();
     }
     let made = invariants::hold(&platform, &cars);
     assert!(made >= 3, "{made} reservations are no storm");

@@ -8,7 +8,7 @@ use crate::idempotency::insist;
 #[test]
 fn what_a_killed_host_had_begun_another_ends() {
     let first = Setup::new(Mode::Redis).start();
-    let second = first.another_host();
+    let second = first.start_second_host();
     let cars: Vec<Car> = (0..12)
         .map(|number| first.register_car(&format!("shared {number}")))
         .collect();
@@ -32,7 +32,7 @@ fn what_a_killed_host_had_begun_another_ends() {
 #[test]
 fn one_key_at_two_hosts_is_one_reservation() {
     let first = Setup::new(Mode::Redis).start();
-    let second = first.another_host();
+    let second = first.start_second_host();
     let hosts = [&first, &second];
     for round in 0..5 {
         let car = first.register_car("wanted once");

@@ -42,7 +42,7 @@ fn survives(mode: Mode, stop: impl Fn(&Platform)) {
     let before = everything(&platform);
 
     stop(&platform);
-    let platform = platform.start_again();
+    let platform = platform.restart();
     eventually(|| everything(&platform), |after| *after == before);
 
     // Life goes on: ids continue, the car is still taken, and it can still be given up.
@@ -112,7 +112,7 @@ fn a_stop_lets_running_requests_finish(mode: Mode) {
         .count();
     assert!(won <= 1, "{won} won");
 
-    let platform = platform.start_again();
+    let platform = platform.restart();
     if won == 1 {
         platform.car_becomes(&car, "reserved");
     }
@@ -144,7 +144,7 @@ fn a_new_host_on_the_same_redis_shows_the_same_fleet() {
     );
 
     // It has no view of its own yet: it reads the log from the beginning.
-    let second = first.another_host();
+    let second = first.start_second_host();
     assert_eq!(second.look(&reservation.path)["status"], "reserved");
     let same = second.view_shows(
         &car,

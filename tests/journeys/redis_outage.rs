@@ -12,7 +12,7 @@ use crate::load::{self, Storm};
 
 #[test]
 fn after_kills_of_the_redis_in_a_storm_every_promise_holds() {
-    let redis = Arc::new(RedisServer::start_mortal());
+    let redis = Arc::new(RedisServer::start_durable());
     let platform = Setup::new(Mode::Redis).on(&redis).start();
     let cars = load::register(&platform);
     let storm = Storm::default();
@@ -21,7 +21,7 @@ fn after_kills_of_the_redis_in_a_storm_every_promise_holds() {
             storm.goes_on(fastrand::usize(3..60));
             redis.kill();
             storm.goes_on(fastrand::usize(1..20));
-            redis.revive();
+            redis.restart();
             // The host finds it again by itself.
             storm.goes_well();
         }
@@ -35,7 +35,7 @@ fn after_kills_of_the_redis_in_a_storm_every_promise_holds() {
 
 #[test]
 fn after_kills_of_host_and_redis_together_every_promise_holds() {
-    let redis = Arc::new(RedisServer::start_mortal());
+    let redis = Arc::new(RedisServer::start_durable());
     let mut platform = Setup::new(Mode::Redis).on(&redis).start();
     let cars = load::register(&platform);
     let storm = Storm::default();
@@ -48,13 +48,13 @@ fn after_kills_of_host_and_redis_together_every_promise_holds() {
         // In whatever order they come back.
         platform = match round % 2 {
             0 => {
-                let platform = platform.start_again();
-                redis.revive();
+                let platform = platform.restart();
+                redis.restart();
                 platform
             }
             _ => {
-                redis.revive();
-                platform.start_again()
+                redis.restart();
+                platform.restart()
             }
         };
         serves_again(&platform);
@@ -65,7 +65,7 @@ fn after_kills_of_host_and_redis_together_every_promise_holds() {
 
 #[test]
 fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
-    let redis = Arc::new(RedisServer::start_mortal());
+    let redis = Arc::new(RedisServer::start_durable());
     let platform = Setup::new(Mode::Redis).on(&redis).start();
     let (taken, free) = (
         platform.register_car("taken"),
@@ -112,7 +112,7 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
         |answer| answer.status == 503,
     );
 
-    redis.revive();
+    redis.restart();
     serves_again(&platform);
     eventually(
         || platform.get("/readyz").send(),
@@ -132,11 +132,11 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
 /// What hangs is worse than what is gone: nobody learns it but by waiting.
 #[test]
 fn a_redis_that_hangs_keeps_nobody_waiting() {
-    let redis = Arc::new(RedisServer::start_mortal());
+    let redis = Arc::new(RedisServer::start_durable());
     let platform = Setup::new(Mode::Redis).on(&redis).start();
     let car = platform.register_car("waited for");
     platform.view_shows(&car, &json!({"carStatus": "available"}));
-    redis.freeze();
+    redis.suspend();
     for _ in 0..2 {
         for command in [
             reserve(&platform, &car),
@@ -154,7 +154,7 @@ fn a_redis_that_hangs_keeps_nobody_waiting() {
         platform.view_shows(&car, &json!({"carStatus": "available"}));
         platform.get("/livez").send().is(200);
     }
-    redis.thaw();
+    redis.resume();
     serves_again(&platform);
     // What nobody waited for any more may be done now, wholly or not at all.
     invariants::hold(&platform, std::slice::from_ref(&car));

@@ -122,7 +122,7 @@ fn refused(manifest: &str, arguments: &[&str]) -> String {
         command.args(["--listen", "127.0.0.1:0"]);
     }
     command.arg("--state-dir").arg(folder.path().join("state"));
-    let (status, said) = Process::start("socar", command, folder.path()).ends_within(PATIENCE);
+    let (status, said) = Process::start("socar", command, folder.path()).wait_for_exit(PATIENCE);
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(!said.contains("panicked"), "{said}");
     said

@@ -175,7 +175,7 @@ fn statements_are_bound_and_rows_survive() {
 
 #[test]
 fn a_guest_hears_of_a_server_that_hangs_while_it_can_still_answer() {
-    let redis = RedisServer::start_mortal();
+    let redis = RedisServer::start_durable();
     let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
     saboteur.order("/kv/set?key=k&value=v").is(200);
     saboteur.order("/redis?command=PING").is(200);
@@ -193,11 +193,11 @@ fn a_guest_hears_of_a_server_that_hangs_while_it_can_still_answer() {
         "/redis?command=GET&argument=k",
     ];
     for order in orders {
-        redis.freeze();
+        redis.suspend();
         // The guest's own words, and not those of a host that has ended it.
         let answer = saboteur.order(order).is(500);
         assert!(answer.text().contains("no answer within"), "{answer}");
-        redis.thaw();
+        redis.resume();
         eventually(
             || saboteur.order("/kv/get?key=k").status,
             |status| *status == 200,

@@ -215,7 +215,7 @@ fn what_becomes_of_a_breaker_is_announced_and_logged_once() {
     let reason = "8 calls in a row failed";
     assert_eq!(told[0]["type"], "BreakerOpened");
     assert_eq!(told[0]["data"]["reason"], reason);
-    let log = street.platform.said();
+    let log = street.platform.output();
     let lines = log.lines().filter(|line| line.contains("breaker "));
     let about_it: Vec<_> = lines.filter(|line| line.contains(&street.link())).collect();
     assert_eq!(about_it.len(), told.len(), "{about_it:#?}");

@@ -87,7 +87,7 @@ fn who_computes_on_request_does_not_do_so_where_clients_are_received() {
     let saboteur = started();
     let experiment = json!({"from": "outside", "to": "saboteur", "fault": "spin", "seconds": 60});
     begin(&saboteur, &experiment).is(200);
-    let before = saboteur.worked();
+    let before = saboteur.cpu_ticks();
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -97,7 +97,7 @@ fn who_computes_on_request_does_not_do_so_where_clients_are_received() {
             });
         }
     });
-    let after = saboteur.worked();
+    let after = saboteur.cpu_ticks();
     let by = |thread: &str| after[thread] - before.get(thread).copied().unwrap_or_default();
     let front = by("front");
     let all: u64 = after.keys().map(|thread| by(thread)).sum();

@@ -89,12 +89,12 @@ impl Saboteur {
 
     /// What the host has logged.
     pub fn log(&self) -> String {
-        self.process.said_since(0)
+        self.process.output_since(0)
     }
 
     /// How long each kind of threads of the host has computed: see [`Process::worked`].
-    pub fn worked(&self) -> BTreeMap<String, u64> {
-        self.process.worked()
+    pub fn cpu_ticks(&self) -> BTreeMap<String, u64> {
+        self.process.cpu_ticks()
     }
 
     /// Asks the host to stop, and says how it ended.
@@ -145,8 +145,8 @@ impl Saboteur {
     }
 
     /// Sends SIGHUP.
-    pub fn hang_up(&self) {
-        self.process.hang_up();
+    pub fn send_sighup(&self) {
+        self.process.send_sighup();
     }
 
     /// A connection without a protocol.

@@ -92,7 +92,7 @@ fn a_call_that_has_begun_ends_in_the_old_version() {
         let order = "/chain?url=http://neighbour.spin.internal/sleep?ms=1500";
         let slow = scope.spawn(|| saboteur.order(order));
         eventually(|| saboteur.log(), |log| log.contains("sleeping 1500 ms"));
-        saboteur.hang_up();
+        saboteur.send_sighup();
         eventually(|| generation(&saboteur), |generation| *generation == 2);
         slow.join().expect("an answer").is(200);
     });
@@ -269,7 +269,7 @@ fn a_bad_version_is_refused_and_the_old_one_runs_on() {
             assert!(!done && said.contains(reason), "{said}");
             assert_eq!(generation(&saboteur), 1);
         }
-        saboteur.hang_up();
+        saboteur.send_sighup();
         eventually(
             || saboteur.log().matches("reload refused").count(),
             |count| *count == 6,
