@@ -161,7 +161,7 @@ fn play(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
         ask.header("x-request-id", step)
             .header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-01"))
     };
-    let (first, second) = (Reservation::at(1), Reservation::at(2));
+    let (first, second) = (Reservation::with_id(1), Reservation::with_id(2));
     let car = json!({"carName": "Mercedes-Benz", "carType": "sedan", "amount": 50_000});
     say(platform.post("/cars"), "register")
         .json(&car)
@@ -175,9 +175,9 @@ fn play(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
         .json(&json!({"carId": 1}))
         .send()
         .is(201);
-    platform.becomes(&first, "reserved");
+    platform.wait_for_status(&first, "reserved");
     eventually(
-        || platform.look("/cars/1"),
+        || platform.get_json("/cars/1"),
         |car| car["status"] == "reserved",
     );
     say(platform.post("/reservations"), "reserve-again")
@@ -188,14 +188,14 @@ fn play(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
         .json(&json!({"status": "reqCancel"}))
         .send()
         .is(200);
-    platform.becomes(&first, "cancelled");
+    platform.wait_for_status(&first, "cancelled");
     eventually(
-        || platform.look("/cars/1"),
+        || platform.get_json("/cars/1"),
         |car| car["status"] == "available",
     );
     say(platform.delete("/cars/1"), "delete").send().is(204);
-    assert_eq!(platform.look(&second.path)["status"], "rejected");
-    platform.announces("CarDeleted", "car/1");
+    assert_eq!(platform.get_json(&second.path)["status"], "rejected");
+    platform.wait_for_event("CarDeleted", "car/1");
     EVENT_STREAMS
         .iter()
         .map(|stream| (*stream, platform.events(stream)))

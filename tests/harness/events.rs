@@ -44,7 +44,7 @@ impl Platform {
 
     /// Waits for the event of this type and subject (such as `car/1`), and returns it.
     #[track_caller]
-    pub fn announces(&self, event_type: &str, subject: &str) -> Value {
+    pub fn wait_for_event(&self, event_type: &str, subject: &str) -> Value {
         let found = eventually(
             || self.events_where(|event| event["subject"] == subject),
             |events| events.iter().any(|event| event["type"] == event_type),

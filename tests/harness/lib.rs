@@ -27,7 +27,7 @@ pub use platform::{Mode, PAYMENT_LIMIT, Platform, Setup, socar};
 pub use process::Process;
 pub use programs::ensure_program;
 pub use redis_server::RedisServer;
-pub use steps::{Car, Reservation, cancelled, confirmed, rejected};
+pub use steps::{Car, Reservation, cancellation_text, confirmation_text, rejection_text};
 pub use workspace::{read, root, under_target};
 
 /// Generates every named journey twice: as `embedded::…` and as `redis::…`.

@@ -1,7 +1,6 @@
 //! The verbs of the stories: what customers and operators do, and where the outcome shows.
 
 use std::sync::Barrier;
-use std::thread;
 
 use serde_json::{Value, json};
 
@@ -34,7 +33,7 @@ impl Platform {
     #[track_caller]
     pub fn register(&self, car: &Value) -> Car {
         let body = self.post("/cars").json(car).send().is(201).json();
-        let id = number(&body, "carId");
+        let id = number_in(&body, "carId");
         Car {
             id,
             path: format!("/cars/{id}"),
@@ -52,15 +51,15 @@ impl Platform {
     /// Asks for a car and gets it.
     #[track_caller]
     pub fn reserve(&self, car: &Car) -> Reservation {
-        Reservation::told_by(&self.try_reserve(car).is(201))
+        Reservation::from_response(&self.try_reserve(car).is(201))
     }
 
     /// Asks for a car, gets it, and waits until the reservation is confirmed.
     #[track_caller]
     pub fn reserve_and_confirm(&self, car: &Car) -> Reservation {
         let reservation = self.reserve(car);
-        self.becomes(&reservation, "reserved");
-        self.car_becomes(car, "reserved");
+        self.wait_for_status(&reservation, "reserved");
+        self.wait_for_car_status(car, "reserved");
         reservation
     }
 
@@ -77,34 +76,34 @@ impl Platform {
     #[track_caller]
     pub fn cancel_and_wait(&self, reservation: &Reservation, car: &Car) {
         self.cancel(reservation);
-        self.becomes(reservation, "cancelled");
-        self.car_becomes(car, "available");
+        self.wait_for_status(reservation, "cancelled");
+        self.wait_for_car_status(car, "available");
     }
 
     /// The present JSON of anything that has a path.
     #[track_caller]
-    pub fn look(&self, path: &str) -> Value {
+    pub fn get_json(&self, path: &str) -> Value {
         self.get(path).send().is(200).json()
     }
 
     /// Waits until the reservation has this status, and returns it.
     #[track_caller]
-    pub fn becomes(&self, reservation: &Reservation, status: &str) -> Value {
+    pub fn wait_for_status(&self, reservation: &Reservation, status: &str) -> Value {
         eventually(
-            || self.look(&reservation.path),
+            || self.get_json(&reservation.path),
             |seen| seen["status"] == status,
         )
     }
 
     /// Waits until the car has this status, and returns it.
     #[track_caller]
-    pub fn car_becomes(&self, car: &Car, status: &str) -> Value {
-        eventually(|| self.look(&car.path), |seen| seen["status"] == status)
+    pub fn wait_for_car_status(&self, car: &Car, status: &str) -> Value {
+        eventually(|| self.get_json(&car.path), |seen| seen["status"] == status)
     }
 
     /// Waits until the view's row of the car has all these values, and returns it.
     #[track_caller]
-    pub fn view_shows(&self, car: &Car, expected: &Value) -> Value {
+    pub fn wait_for_view(&self, car: &Car, expected: &Value) -> Value {
         let path = format!("/carviews/{}", car.id);
         eventually(
             || self.get(&path).send(),
@@ -116,18 +115,18 @@ impl Platform {
     /// All payments of a reservation; more than one would be a fault.
     #[track_caller]
     pub fn payments_of(&self, reservation: &Reservation) -> Vec<Value> {
-        self.all("/payments", |payment| payment["rsvId"] == reservation.id)
+        self.list("/payments", |payment| payment["rsvId"] == reservation.id)
     }
 
     /// Waits until the confirmed reservation's payment has this status, and returns it.
     #[track_caller]
-    pub fn payment_becomes(&self, reservation: &Reservation, status: &str) -> Value {
+    pub fn wait_for_payment(&self, reservation: &Reservation, status: &str) -> Value {
         let paid = eventually(
-            || self.look(&reservation.path),
+            || self.get_json(&reservation.path),
             |seen| seen["payId"].is_u64(),
         );
         let path = format!("/payments/{}", paid["payId"]);
-        let payment = eventually(|| self.look(&path), |seen| seen["status"] == status);
+        let payment = eventually(|| self.get_json(&path), |seen| seen["status"] == status);
         assert_eq!(payment["rsvId"], reservation.id, "{payment:#}");
         payment
     }
@@ -135,7 +134,7 @@ impl Platform {
     /// Everything that was said about a reservation, oldest first.
     #[track_caller]
     pub fn messages_of(&self, reservation: &Reservation) -> Vec<String> {
-        self.all("/messages", |message| message["rsvId"] == reservation.id)
+        self.list("/messages", |message| message["rsvId"] == reservation.id)
             .iter()
             .map(content)
             .collect()
@@ -143,7 +142,7 @@ impl Platform {
 
     /// Waits until the last messages about a reservation have these contents, oldest first.
     #[track_caller]
-    pub fn messages_become(&self, reservation: &Reservation, contents: &[String]) {
+    pub fn wait_for_messages(&self, reservation: &Reservation, contents: &[String]) {
         // What a test waits for is among the newest of many: nobody reads on when there are enough.
         let newest = || {
             let messages = self.pages("/messages", "&sort=msgId,desc").flatten();
@@ -160,16 +159,16 @@ impl Platform {
 
     /// Every item of a list that `wanted` picks, from all its pages.
     #[track_caller]
-    pub fn all(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+    pub fn list(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         self.pages(path, "").flatten().filter(wanted).collect()
     }
 
     /// The pages of a list, one after the other as long as somebody asks for more.
-    fn pages(&self, path: &str, question: &str) -> impl Iterator<Item = Vec<Value>> {
+    fn pages(&self, path: &str, query: &str) -> impl Iterator<Item = Vec<Value>> {
         let plural = path.trim_start_matches('/').to_owned();
-        let mut next = Some(format!("{path}?size=100{question}"));
+        let mut next = Some(format!("{path}?size=100{query}"));
         std::iter::from_fn(move || {
-            let page = self.look(&next.take()?);
+            let page = self.get_json(&next.take()?);
             next = page["_links"]["next"]["href"].as_str().map(str::to_owned);
             let items = page["_embedded"][&plural].as_array().cloned();
             Some(items.unwrap_or_default())
@@ -179,34 +178,41 @@ impl Platform {
     /// Runs a whole story on a car of its own, to its end in every context. What was announced before it has had its time
     /// to arrive, so "nothing more happened" can be said afterwards.
     #[track_caller]
-    pub fn settle(&self) {
+    pub fn drain_events(&self) {
         let car = self.register_car("settling");
         let reservation = self.reserve_and_confirm(&car);
         self.cancel_and_wait(&reservation, &car);
-        self.messages_become(&reservation, &[confirmed(&car), cancelled(&car)]);
-        self.view_shows(
+        self.wait_for_messages(
+            &reservation,
+            &[confirmation_text(&car), cancellation_text(&car)],
+        );
+        self.wait_for_view(
             &car,
             &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
         );
     }
 
-    /// Does `act` so many times at the same instant, and returns what each got.
-    pub fn together<T: Send>(&self, times: usize, act: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    /// Does `action` so many times at the same instant, and returns what each got.
+    pub fn concurrently<T: Send>(
+        &self,
+        times: usize,
+        action: impl Fn(usize) -> T + Sync,
+    ) -> Vec<T> {
         let start = Barrier::new(times);
-        let (start, act) = (&start, &act);
-        thread::scope(|scope| {
-            let actors: Vec<_> = (0..times)
+        let (start, action) = (&start, &action);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..times)
                 .map(|index| {
                     scope.spawn(move || {
                         start.wait();
-                        act(index)
+                        action(index)
                     })
                 })
                 .collect();
-            actors
+            threads
                 .into_iter()
-                .map(|actor| {
-                    actor
+                .map(|thread| {
+                    thread
                         .join()
                         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
                 })
@@ -219,7 +225,7 @@ impl Platform {
 
 impl Reservation {
     /// The reservation with this id.
-    pub fn at(id: u64) -> Self {
+    pub fn with_id(id: u64) -> Self {
         Self {
             id,
             path: format!("/reservations/{id}"),
@@ -228,23 +234,23 @@ impl Reservation {
 
     /// The reservation that an answer is about.
     #[track_caller]
-    pub fn told_by(answer: &Response) -> Self {
-        Self::at(number(&answer.json(), "rsvId"))
+    pub fn from_response(answer: &Response) -> Self {
+        Self::with_id(number_in(&answer.json(), "rsvId"))
     }
 }
 
 /// The text that tells of a confirmation.
-pub fn confirmed(car: &Car) -> String {
+pub fn confirmation_text(car: &Car) -> String {
     format!("예약이 완료 되었습니다. 차량번호 : {}", car.id)
 }
 
 /// The text that tells of a cancellation.
-pub fn cancelled(car: &Car) -> String {
+pub fn cancellation_text(car: &Car) -> String {
     format!("예약이 취소 되었습니다. 차량번호 : {}", car.id)
 }
 
 /// The text that tells of a rejection.
-pub fn rejected(car: &Car) -> String {
+pub fn rejection_text(car: &Car) -> String {
     format!("예약이 거절 되었습니다. 차량번호 : {}", car.id)
 }
 
@@ -262,7 +268,7 @@ fn contains(whole: &Value, part: &Value) -> bool {
 }
 
 #[track_caller]
-fn number(body: &Value, field: &str) -> u64 {
+fn number_in(body: &Value, field: &str) -> u64 {
     body[field]
         .as_u64()
         .unwrap_or_else(|| panic!("the answer has no number `{field}`: {body:#}"))

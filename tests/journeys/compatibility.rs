@@ -33,18 +33,18 @@ fn the_seeds_own_calls_work_unchanged(mode: Mode) {
     );
     assert_eq!(created.json()["rsvId"], 1);
     eventually(
-        || platform.look("/reservations/1"),
+        || platform.get_json("/reservations/1"),
         |seen| seen["status"] == "reserved",
     );
     eventually(
-        || platform.look("/cars/1"),
+        || platform.get_json("/cars/1"),
         |seen| seen["status"] == "reserved",
     );
-    let payment = platform.look("/payments/1");
+    let payment = platform.get_json("/payments/1");
     assert_eq!(payment["status"], "paid");
     assert_eq!(payment["rsvId"], 1);
 
-    let list = platform.look("/reservations");
+    let list = platform.get_json("/reservations");
     assert_eq!(list["_embedded"]["reservations"][0]["rsvId"], 1, "{list:#}");
     assert_eq!(
         list["_embedded"]["reservations"][0]["status"], "reserved",
@@ -61,14 +61,14 @@ fn the_seeds_own_calls_work_unchanged(mode: Mode) {
         .send()
         .is(200);
     eventually(
-        || platform.look("/reservations/1"),
+        || platform.get_json("/reservations/1"),
         |seen| seen["status"] == "cancelled",
     );
     eventually(
-        || platform.look("/cars/1"),
+        || platform.get_json("/cars/1"),
         |seen| seen["status"] == "available",
     );
-    assert_eq!(platform.look("/payments/1")["status"], "cancelled");
+    assert_eq!(platform.get_json("/payments/1")["status"], "cancelled");
 
     let contents = |list: &serde_json::Value| -> Vec<serde_json::Value> {
         let messages = list["_embedded"]["messages"].as_array();
@@ -79,7 +79,7 @@ fn the_seeds_own_calls_work_unchanged(mode: Mode) {
             .collect()
     };
     let messages = eventually(
-        || platform.look("/messages"),
+        || platform.get_json("/messages"),
         |list| contents(list).len() == 2,
     );
     assert_eq!(

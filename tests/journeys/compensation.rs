@@ -1,6 +1,6 @@
 //! Giving a reservation up undoes what it did, everywhere and once. Checkpoint compensation.
 
-use harness::{Mode, Platform, cancelled, confirmed, eventually};
+use harness::{Mode, Platform, cancellation_text, confirmation_text, eventually};
 use serde_json::json;
 
 harness::journeys!(
@@ -25,11 +25,14 @@ fn a_cancelled_reservation_frees_its_car_and_returns_the_money(mode: Mode) {
     let status = answer["status"].as_str().unwrap_or_default();
     assert!(matches!(status, "reqCancel" | "cancelled"), "{answer:#}");
 
-    platform.becomes(&reservation, "cancelled");
-    platform.car_becomes(&car, "available");
-    platform.payment_becomes(&reservation, "cancelled");
-    platform.messages_become(&reservation, &[confirmed(&car), cancelled(&car)]);
-    let row = platform.view_shows(
+    platform.wait_for_status(&reservation, "cancelled");
+    platform.wait_for_car_status(&car, "available");
+    platform.wait_for_payment(&reservation, "cancelled");
+    platform.wait_for_messages(
+        &reservation,
+        &[confirmation_text(&car), cancellation_text(&car)],
+    );
+    let row = platform.wait_for_view(
         &car,
         &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
     );
@@ -43,10 +46,10 @@ fn a_cancelled_car_can_be_reserved_again(mode: Mode) {
     platform.cancel_and_wait(&first, &car);
 
     let second = platform.reserve_and_confirm(&car);
-    let row = platform.view_shows(&car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
+    let row = platform.wait_for_view(&car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
     assert_eq!(row["rsvId"], second.id);
-    assert_eq!(platform.look(&first.path)["status"], "cancelled");
-    platform.payment_becomes(&first, "cancelled");
+    assert_eq!(platform.get_json(&first.path)["status"], "cancelled");
+    platform.wait_for_payment(&first, "cancelled");
 }
 
 fn deleting_a_reservation_requests_its_cancellation(mode: Mode) {
@@ -55,9 +58,9 @@ fn deleting_a_reservation_requests_its_cancellation(mode: Mode) {
     let reservation = platform.reserve_and_confirm(&car);
     let status = platform.delete(&reservation.path).send().status;
     assert!(matches!(status, 200 | 202 | 204), "{status}");
-    platform.becomes(&reservation, "cancelled");
-    platform.car_becomes(&car, "available");
-    platform.payment_becomes(&reservation, "cancelled");
+    platform.wait_for_status(&reservation, "cancelled");
+    platform.wait_for_car_status(&car, "available");
+    platform.wait_for_payment(&reservation, "cancelled");
 }
 
 fn cancelling_twice_returns_the_money_once(mode: Mode) {
@@ -72,7 +75,7 @@ fn cancelling_twice_returns_the_money_once(mode: Mode) {
         .json(&json!({"status": "reqCancel"}))
         .send();
     assert!(matches!(again.status, 200 | 409), "{again}");
-    platform.settle();
+    platform.drain_events();
     assert_refunded_once(&platform, &reservation, &car);
 }
 
@@ -80,7 +83,7 @@ fn cancelling_at_the_same_instant_returns_the_money_once(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("all at once");
     let reservation = platform.reserve_and_confirm(&car);
-    let answers = platform.together(20, |_| {
+    let answers = platform.concurrently(20, |_| {
         platform
             .patch(&reservation.path)
             .json(&json!({"status": "reqCancel"}))
@@ -89,9 +92,9 @@ fn cancelling_at_the_same_instant_returns_the_money_once(mode: Mode) {
     for answer in &answers {
         assert!(matches!(answer.status, 200 | 409), "{answer}");
     }
-    platform.becomes(&reservation, "cancelled");
-    platform.car_becomes(&car, "available");
-    platform.settle();
+    platform.wait_for_status(&reservation, "cancelled");
+    platform.wait_for_car_status(&car, "available");
+    platform.drain_events();
     assert_refunded_once(&platform, &reservation, &car);
 }
 
@@ -106,9 +109,9 @@ fn assert_refunded_once(
     assert_eq!(refunds.len(), 1, "{refunds:#?}");
     assert_eq!(
         platform.messages_of(reservation),
-        [confirmed(car), cancelled(car)]
+        [confirmation_text(car), cancellation_text(car)]
     );
-    assert_eq!(platform.look(&car.path)["status"], "available");
+    assert_eq!(platform.get_json(&car.path)["status"], "available");
 }
 
 fn a_cancellation_right_after_the_reservation_ends_cancelled(mode: Mode) {
@@ -126,10 +129,10 @@ fn a_cancellation_right_after_the_reservation_ends_cancelled(mode: Mode) {
             },
             |answer| answer.status == 200,
         );
-        platform.becomes(&reservation, "cancelled");
-        platform.car_becomes(&car, "available");
-        platform.payment_becomes(&reservation, "cancelled");
-        platform.view_shows(
+        platform.wait_for_status(&reservation, "cancelled");
+        platform.wait_for_car_status(&car, "available");
+        platform.wait_for_payment(&reservation, "cancelled");
+        platform.wait_for_view(
             &car,
             &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
         );
@@ -153,7 +156,7 @@ fn only_a_cancellation_may_be_patched(mode: Mode) {
         .send();
     put.problem(405, "method-not-allowed");
 
-    assert_eq!(platform.look(&reservation.path)["status"], "reserved");
+    assert_eq!(platform.get_json(&reservation.path)["status"], "reserved");
 }
 
 fn a_rejected_reservation_cannot_be_cancelled(mode: Mode) {
@@ -161,18 +164,18 @@ fn a_rejected_reservation_cannot_be_cancelled(mode: Mode) {
     let car = platform.register_car("refused");
     platform.reserve_and_confirm(&car);
     platform.try_reserve(&car).is(409);
-    let refused = platform.all("/reservations", |seen| {
+    let refused = platform.list("/reservations", |seen| {
         seen["carId"] == car.id && seen["status"] == "rejected"
     });
-    let refused = harness::Reservation::at(refused[0]["rsvId"].as_u64().expect("an id"));
+    let refused = harness::Reservation::with_id(refused[0]["rsvId"].as_u64().expect("an id"));
 
     platform
         .patch(&refused.path)
         .json(&json!({"status": "reqCancel"}))
         .send()
         .problem(409, "reservation-rejected");
-    assert_eq!(platform.look(&refused.path)["status"], "rejected");
-    assert_eq!(platform.look(&car.path)["status"], "reserved");
+    assert_eq!(platform.get_json(&refused.path)["status"], "rejected");
+    assert_eq!(platform.get_json(&car.path)["status"], "reserved");
 }
 
 fn a_modified_car_keeps_its_booking(mode: Mode) {
@@ -185,8 +188,8 @@ fn a_modified_car_keeps_its_booking(mode: Mode) {
         .send()
         .is(200);
 
-    assert_eq!(platform.look(&car.path)["status"], "reserved");
-    platform.view_shows(
+    assert_eq!(platform.get_json(&car.path)["status"], "reserved");
+    platform.wait_for_view(
         &car,
         &json!({"carName": "new name", "carStatus": "reserved", "rsvId": reservation.id}),
     );

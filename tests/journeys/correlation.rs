@@ -74,13 +74,13 @@ fn every_event_names_what_directly_caused_it(mode: Mode) {
 /// The four events of a reservation that goes well, in the order of the story.
 fn caused_by_reserving(platform: &Platform, car: u64, reservation: u64) -> [Value; 4] {
     let rsv = format!("reservation/{reservation}");
-    let created = platform.announces("ReservationCreated", &rsv);
-    let confirmed = platform.announces("ReservationConfirmed", &rsv);
+    let created = platform.wait_for_event("ReservationCreated", &rsv);
+    let confirmed = platform.wait_for_event("ReservationConfirmed", &rsv);
     let approved = platform.events_where(|event| {
         event["type"] == "PaymentApproved" && event["data"]["rsvId"] == reservation
     });
     let approved = approved.first().expect("who is confirmed has paid").clone();
-    let booked = platform.announces("CarReserved", &format!("car/{car}"));
+    let booked = platform.wait_for_event("CarReserved", &format!("car/{car}"));
     [created, approved, confirmed, booked]
 }
 
@@ -92,9 +92,9 @@ fn a_timeline_names_steps_times_and_causes(mode: Mode) {
         .patch(&reservation.path)
         .header("x-request-id", "customer-44");
     cancel.json(&json!({"status": "reqCancel"})).send().is(200);
-    platform.becomes(&reservation, "cancelled");
+    platform.wait_for_status(&reservation, "cancelled");
 
-    let timeline = platform.look(&format!("{}/timeline", reservation.path));
+    let timeline = platform.get_json(&format!("{}/timeline", reservation.path));
     let steps = timeline["steps"].as_array().expect("steps");
     let statuses: Vec<_> = steps.iter().map(|step| step["status"].clone()).collect();
     assert_eq!(
@@ -103,7 +103,7 @@ fn a_timeline_names_steps_times_and_causes(mode: Mode) {
         "{timeline:#}"
     );
     assert_eq!(steps[2]["cause"], "customer-44", "{timeline:#}");
-    let confirmed = platform.announces(
+    let confirmed = platform.wait_for_event(
         "ReservationConfirmed",
         &format!("reservation/{}", reservation.id),
     );
@@ -142,7 +142,7 @@ fn a_request_without_an_id_gets_one(mode: Mode) {
         "an id is not given twice"
     );
 
-    let event = platform.announces("CarRegistered", &format!("car/{}", first.json()["carId"]));
+    let event = platform.wait_for_event("CarRegistered", &format!("car/{}", first.json()["carId"]));
     assert_eq!(event["correlationid"], given);
     assert!(
         is_traceparent(event["traceparent"].as_str().unwrap_or_default()),
@@ -161,7 +161,8 @@ fn an_unusable_request_id_does_no_harm(mode: Mode) {
             .json(&json!({"carName": "odd id"}))
             .send()
             .is(201);
-        let event = platform.announces("CarRegistered", &format!("car/{}", answer.json()["carId"]));
+        let event =
+            platform.wait_for_event("CarRegistered", &format!("car/{}", answer.json()["carId"]));
         let correlation = event["correlationid"].as_str().unwrap_or_default();
         assert!(
             !correlation.trim().is_empty() && correlation.len() <= 256,

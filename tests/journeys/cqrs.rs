@@ -34,14 +34,14 @@ const COLUMNS: [&str; 9] = [
 fn a_row_joins_car_reservation_and_payment(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register(&json!({"carName": "joined", "carType": "row", "amount": 12_345}));
-    let fresh = platform.view_shows(&car, &json!({"carStatus": "available"}));
+    let fresh = platform.wait_for_view(&car, &json!({"carStatus": "available"}));
     for column in ["rsvId", "rsvStatus", "payId", "payStatus"] {
         assert!(fresh[column].is_null(), "nothing is joined yet: {fresh:#}");
     }
 
     let reservation = platform.reserve_and_confirm(&car);
-    let payment = platform.payment_becomes(&reservation, "paid");
-    let row = platform.view_shows(
+    let payment = platform.wait_for_payment(&reservation, "paid");
+    let row = platform.wait_for_view(
         &car,
         &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
@@ -79,16 +79,16 @@ fn fleet(platform: &Platform, mark: &str) -> Vec<Car> {
     platform.reserve_and_confirm(&cars[2]);
     let given_up = platform.reserve_and_confirm(&cars[5]);
     platform.cancel_and_wait(&given_up, &cars[5]);
-    platform.view_shows(
+    platform.wait_for_view(
         &cars[2],
         &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
-    platform.view_shows(
+    platform.wait_for_view(
         &cars[5],
         &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
     );
     eventually(
-        || rows(&platform.look(&format!("/carviews?carType={mark}"))).len(),
+        || rows(&platform.get_json(&format!("/carviews?carType={mark}"))).len(),
         |count| *count == cars.len(),
     );
     cars
@@ -112,7 +112,7 @@ fn every_column_sorts_both_ways_and_ties_are_broken_by_id(mode: Mode) {
     fleet(&platform, "sorted");
     for column in COLUMNS {
         for direction in ["asc", "desc"] {
-            let page = platform.look(&format!(
+            let page = platform.get_json(&format!(
                 "/carviews?carType=sorted&sort={column},{direction}"
             ));
             let rows = rows(&page);
@@ -154,7 +154,7 @@ fn compare(one: &Value, other: &Value) -> std::cmp::Ordering {
 fn every_column_filters(mode: Mode) {
     let platform = Platform::shared(mode);
     let cars = fleet(&platform, "filtered");
-    let wanted = platform.look(&format!("/carviews/{}", cars[2].id));
+    let wanted = platform.get_json(&format!("/carviews/{}", cars[2].id));
     for column in COLUMNS {
         let value = wanted[column]
             .as_str()
@@ -163,7 +163,7 @@ fn every_column_filters(mode: Mode) {
             "carType" => "carType=filtered".to_owned(),
             _ => format!("carType=filtered&{column}={value}"),
         };
-        let page = platform.look(&format!("/carviews?{filters}"));
+        let page = platform.get_json(&format!("/carviews?{filters}"));
         let rows = rows(&page);
         assert!(
             ids(&rows).contains(&cars[2].id),
@@ -181,9 +181,9 @@ fn filters_combine_and_compare_whole_values(mode: Mode) {
     let platform = Platform::shared(mode);
     let cars = fleet(&platform, "combined");
     let asked = |question: &str| {
-        ids(&rows(
-            &platform.look(&format!("/carviews?carType=combined&{question}")),
-        ))
+        ids(&rows(&platform.get_json(&format!(
+            "/carviews?carType=combined&{question}"
+        ))))
     };
     assert_eq!(asked("carName=alpha&amount=100"), [cars[1].id, cars[5].id]);
     assert_eq!(
@@ -205,7 +205,7 @@ fn pages_lose_and_repeat_nothing(mode: Mode) {
     for sort in ["carName,asc", "amount,desc", "rsvStatus,asc", "carId,desc"] {
         let mut seen = Vec::new();
         for number in 0..3 {
-            let page = platform.look(&format!(
+            let page = platform.get_json(&format!(
                 "/carviews?carType=paged&sort={sort}&size=3&page={number}"
             ));
             assert_eq!(
@@ -227,13 +227,13 @@ fn pages_lose_and_repeat_nothing(mode: Mode) {
 fn a_page_beyond_the_last_is_empty(mode: Mode) {
     let platform = Platform::shared(mode);
     fleet(&platform, "beyond");
-    let page = platform.look("/carviews?carType=beyond&size=3&page=99");
+    let page = platform.get_json("/carviews?carType=beyond&size=3&page=99");
     assert!(rows(&page).is_empty(), "{page:#}");
     assert_eq!(
         page["page"],
         json!({"size": 3, "totalElements": 7, "totalPages": 3, "number": 99})
     );
-    let nothing = platform.look("/carviews?carType=there-is-no-such-type");
+    let nothing = platform.get_json("/carviews?carType=there-is-no-such-type");
     assert!(rows(&nothing).is_empty(), "{nothing:#}");
     assert_eq!(
         nothing["page"],
@@ -244,16 +244,16 @@ fn a_page_beyond_the_last_is_empty(mode: Mode) {
 fn links_lead_through_the_pages_and_keep_the_question(mode: Mode) {
     let platform = Platform::shared(mode);
     let cars = fleet(&platform, "linked");
-    let mut page = platform.look("/carviews?carType=linked&sort=carName,desc&size=3");
+    let mut page = platform.get_json("/carviews?carType=linked&sort=carName,desc&size=3");
     assert!(page["_links"]["prev"].is_null(), "{page:#}");
     let mut seen = ids(&rows(&page));
     while let Some(next) = page["_links"]["next"]["href"].as_str() {
-        let following = platform.look(next);
+        let following = platform.get_json(next);
         let back = following["_links"]["prev"]["href"]
             .as_str()
             .expect("a way back")
             .to_owned();
-        assert_eq!(ids(&rows(&platform.look(&back))), ids(&rows(&page)));
+        assert_eq!(ids(&rows(&platform.get_json(&back))), ids(&rows(&page)));
         page = following;
         seen.extend(ids(&rows(&page)));
     }
@@ -261,18 +261,18 @@ fn links_lead_through_the_pages_and_keep_the_question(mode: Mode) {
     let last = page["_links"]["last"]["href"]
         .as_str()
         .expect("a last page");
-    assert_eq!(ids(&rows(&platform.look(last))), ids(&rows(&page)));
+    assert_eq!(ids(&rows(&platform.get_json(last))), ids(&rows(&page)));
     let first = page["_links"]["first"]["href"]
         .as_str()
         .expect("a first page");
-    assert_eq!(ids(&rows(&platform.look(first))), seen[..3]);
+    assert_eq!(ids(&rows(&platform.get_json(first))), seen[..3]);
 }
 
 fn a_row_is_found_by_its_reservation_and_by_its_payment(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("searched");
     let reservation = platform.reserve_and_confirm(&car);
-    let row = platform.view_shows(&car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
+    let row = platform.wait_for_view(&car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
 
     let by_reservation = format!("/carviews/search/findByRsvId?rsvId={}", reservation.id);
     assert_eq!(found(&platform, &by_reservation), [car.id]);
@@ -318,7 +318,7 @@ fn found(platform: &Platform, search: &str) -> Vec<u64> {
 fn roomviews_is_another_name_for_carviews(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register(&json!({"carName": "room", "carType": "alias"}));
-    let row = platform.view_shows(&car, &json!({"carStatus": "available"}));
+    let row = platform.wait_for_view(&car, &json!({"carStatus": "available"}));
 
     let alias = platform
         .get(&format!("/roomviews/{}", car.id))
@@ -329,7 +329,7 @@ fn roomviews_is_another_name_for_carviews(mode: Mode) {
         alias.optional_header("deprecation").is_some(),
         "the alias says that it is deprecated: {alias}"
     );
-    let list = platform.look("/roomviews?carType=alias");
+    let list = platform.get_json("/roomviews?carType=alias");
     let embedded = list["_embedded"]["roomviews"]
         .as_array()
         .or(list["_embedded"]["carviews"].as_array());
@@ -389,7 +389,7 @@ fn a_bad_question_is_refused(mode: Mode) {
 fn a_deleted_car_leaves_the_view(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("short-lived");
-    platform.view_shows(&car, &json!({"carStatus": "available"}));
+    platform.wait_for_view(&car, &json!({"carStatus": "available"}));
     platform.delete(&car.path).send().is(204);
     eventually(
         || platform.get(&format!("/carviews/{}", car.id)).send().status,

@@ -1,6 +1,8 @@
 //! Money is taken by somebody else: what we ask of a payment gateway, and what we do when it is no help. Checkpoint gateway.
 
-use harness::{Decision, Gateway, Mode, Platform, Setup, confirmed, eventually, rejected};
+use harness::{
+    Decision, Gateway, Mode, Platform, Setup, confirmation_text, eventually, rejection_text,
+};
 use serde_json::json;
 
 harness::journeys!(
@@ -17,7 +19,7 @@ fn the_gateway_is_asked_once_with_a_key(mode: Mode) {
     let (platform, gateway) = Platform::with_gateway(mode);
     let car = platform.register(&json!({"carName": "paid outside", "amount": 33_000}));
     let reservation = platform.reserve_and_confirm(&car);
-    platform.payment_becomes(&reservation, "paid");
+    platform.wait_for_payment(&reservation, "paid");
 
     let approvals = gateway.approvals_of(&car);
     assert_eq!(approvals.len(), 1, "{approvals:#?}");
@@ -41,13 +43,13 @@ fn a_decline_rejects_the_reservation(mode: Mode) {
     platform.try_reserve(&car).problem(402, "payment-declined");
 
     let refused = the_rejected_reservation(&platform, &car);
-    platform.messages_become(&refused, &[rejected(&car)]);
+    platform.wait_for_messages(&refused, &[rejection_text(&car)]);
     assert_nothing_paid(&platform, &refused);
-    assert_eq!(platform.look(&car.path)["status"], "available");
+    assert_eq!(platform.get_json(&car.path)["status"], "available");
 
     gateway.decide(&car, Decision::Approve);
     let second = platform.reserve_and_confirm(&car);
-    platform.messages_become(&second, &[confirmed(&car)]);
+    platform.wait_for_messages(&second, &[confirmation_text(&car)]);
 }
 
 fn a_failure_is_undone_and_nothing_stays_paid(mode: Mode) {
@@ -72,16 +74,16 @@ fn an_unknown_outcome_is_undone(mode: Mode, decision: Decision) {
 
     let refused = the_rejected_reservation(&platform, &car);
     eventually(|| gateway.undos_of(&refused).len(), |undos| *undos > 0);
-    platform.messages_become(&refused, &[rejected(&car)]);
-    platform.car_becomes(&car, "available");
+    platform.wait_for_messages(&refused, &[rejection_text(&car)]);
+    platform.wait_for_car_status(&car, "available");
 
     gateway.decide(&car, Decision::Approve);
     let second = eventually(|| platform.try_reserve(&car), |answer| answer.status == 201);
-    let second = harness::Reservation::told_by(&second);
-    platform.becomes(&second, "reserved");
-    platform.settle();
+    let second = harness::Reservation::from_response(&second);
+    platform.wait_for_status(&second, "reserved");
+    platform.drain_events();
     assert_nothing_paid(&platform, &refused);
-    platform.view_shows(
+    platform.wait_for_view(
         &car,
         &json!({"rsvId": second.id, "rsvStatus": "reserved", "payStatus": "paid"}),
     );
@@ -105,9 +107,9 @@ fn a_cancellation_is_undone_at_the_gateway(mode: Mode) {
     let reservation = platform.reserve_and_confirm(&car);
     gateway.refuse_to_undo(&car, 1);
     platform.cancel(&reservation);
-    platform.becomes(&reservation, "cancelled");
-    platform.payment_becomes(&reservation, "cancelled");
-    platform.car_becomes(&car, "available");
+    platform.wait_for_status(&reservation, "cancelled");
+    platform.wait_for_payment(&reservation, "cancelled");
+    platform.wait_for_car_status(&car, "available");
     let undos = gateway.undos_of(&reservation);
     assert!(
         undos.len() >= 2,
@@ -126,13 +128,13 @@ fn a_gateway_that_is_away_costs_a_reservation_but_no_car(mode: Mode) {
     assert!(answer.optional_header("retry-after").is_some(), "{answer}");
     let refused = the_rejected_reservation(&platform, &car);
     assert_nothing_paid(&platform, &refused);
-    platform.car_becomes(&car, "available");
-    platform.messages_become(&refused, &[rejected(&car)]);
+    platform.wait_for_car_status(&car, "available");
+    platform.wait_for_messages(&refused, &[rejection_text(&car)]);
 }
 
 fn the_rejected_reservation(platform: &Platform, car: &harness::Car) -> harness::Reservation {
     let reservations = eventually(
-        || platform.all("/reservations", |seen| seen["carId"] == car.id),
+        || platform.list("/reservations", |seen| seen["carId"] == car.id),
         |seen| seen.len() == 1 && seen[0]["status"] == "rejected",
     );
     assert!(
@@ -142,7 +144,7 @@ fn the_rejected_reservation(platform: &Platform, car: &harness::Car) -> harness:
             .is_empty(),
         "{reservations:#?}"
     );
-    harness::Reservation::at(reservations[0]["rsvId"].as_u64().expect("an id"))
+    harness::Reservation::with_id(reservations[0]["rsvId"].as_u64().expect("an id"))
 }
 
 fn assert_nothing_paid(platform: &Platform, reservation: &harness::Reservation) {

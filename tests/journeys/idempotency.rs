@@ -36,13 +36,13 @@ fn an_idempotency_key_replays_the_first_answer(mode: Mode) {
     // A refusal is an answer too.
     let refused = ask("\"refused\"");
     refused.problem(409, "car-not-available");
-    let reservation = Reservation::told_by(&first);
-    platform.becomes(&reservation, "reserved");
+    let reservation = Reservation::from_response(&first);
+    platform.wait_for_status(&reservation, "reserved");
     platform.cancel_and_wait(&reservation, &car);
     let replayed = ask("\"refused\"");
     assert_eq!(replayed.problem(409, "car-not-available"), refused.json());
     assert_eq!(ask("\"replayed\"").is(201).json()["rsvId"], reservation.id);
-    let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    let of_car = platform.list("/reservations", |seen| seen["carId"] == car.id);
     assert_eq!(of_car.len(), 2, "{of_car:#?}");
 }
 
@@ -57,14 +57,14 @@ fn an_idempotency_key_belongs_to_one_request(mode: Mode) {
     };
     ask("\"one request\"", &car).is(201);
     ask("\"one request\"", &other).problem(422, "idempotency-key-reuse");
-    assert_eq!(platform.look(&other.path)["status"], "available");
+    assert_eq!(platform.get_json(&other.path)["status"], "available");
     ask("\"another request\"", &other).is(201);
 }
 
 fn an_idempotency_key_wins_once_among_simultaneous_requests(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("double click");
-    let answers = platform.together(20, |_| {
+    let answers = platform.concurrently(20, |_| {
         let ask = platform
             .post("/reservations")
             .header("idempotency-key", "\"double click\"");
@@ -78,7 +78,7 @@ fn an_idempotency_key_wins_once_among_simultaneous_requests(mode: Mode) {
         "{}",
         answers[0]
     );
-    let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    let of_car = platform.list("/reservations", |seen| seen["carId"] == car.id);
     assert_eq!(of_car.len(), 1, "{of_car:#?}");
     for answer in answers.iter().filter(|answer| answer.status == 201) {
         assert_eq!(answer.json()["rsvId"], of_car[0]["rsvId"], "{answer}");
@@ -101,14 +101,14 @@ fn after_kills_in_first_attempts_each_key_has_one_reservation(mode: Mode) {
             let (car, key) = &wishes[index];
             insist(&platform, car, key)
         };
-        let reservations = platform.together(wishes.len(), insist);
+        let reservations = platform.concurrently(wishes.len(), insist);
         for (((car, _), reservation), heard) in wishes.iter().zip(&reservations).zip(heard) {
             assert!(
                 heard.is_none_or(|heard| heard == *reservation),
                 "another one than was told"
             );
-            platform.becomes(reservation, "reserved");
-            let of_car = platform.all("/reservations", |seen| seen["carId"] == car.id);
+            platform.wait_for_status(reservation, "reserved");
+            let of_car = platform.list("/reservations", |seen| seen["carId"] == car.id);
             // An attempt that was interrupted may have left a rejected one.
             let standing = of_car.iter().filter(|seen| seen["status"] != "rejected");
             assert_eq!(standing.count(), 1, "{of_car:#?}");
@@ -133,7 +133,7 @@ fn die_amid(
                 scope.spawn(move || {
                     let answer = wish(platform, car, key).try_send().ok()?;
                     heard.fetch_add(1, Ordering::Relaxed);
-                    (answer.status == 201).then(|| Reservation::told_by(&answer))
+                    (answer.status == 201).then(|| Reservation::from_response(&answer))
                 })
             })
             .collect();
@@ -163,5 +163,5 @@ pub fn insist(host: &Platform, car: &Car, key: &str) -> Reservation {
         || wish(host, car, key).send(),
         |answer| !comes_again(answer),
     );
-    Reservation::told_by(&answer.is(201))
+    Reservation::from_response(&answer.is(201))
 }

@@ -139,7 +139,7 @@ fn unknown_and_unfit_fields_of_a_car_are_named(mode: Mode) {
         .json(&json!({"carType": "van"}))
         .send()
         .invalid_field("carName");
-    assert_eq!(platform.look(&car.path)["carName"], "checked");
+    assert_eq!(platform.get_json(&car.path)["carName"], "checked");
 }
 
 fn unknown_and_unfit_fields_of_a_reservation_are_named(mode: Mode) {
@@ -168,8 +168,8 @@ fn unknown_and_unfit_fields_of_a_reservation_are_named(mode: Mode) {
         .json(&json!({"status": "reqReserve"}))
         .send()
         .invalid_field("carId");
-    assert_eq!(platform.look(&car.path)["status"], "available");
-    let left = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    assert_eq!(platform.get_json(&car.path)["status"], "available");
+    let left = platform.list("/reservations", |seen| seen["carId"] == car.id);
     assert!(left.is_empty(), "{left:#?}");
 }
 
@@ -184,8 +184,8 @@ fn names_of_any_script_are_kept(mode: Mode) {
         "a\u{301}\"\\/",
     ] {
         let car = platform.register(&json!({"carName": name, "carType": name}));
-        assert_eq!(platform.look(&car.path)["carName"], name);
-        platform.view_shows(&car, &json!({"carName": name, "carType": name}));
+        assert_eq!(platform.get_json(&car.path)["carName"], name);
+        platform.wait_for_view(&car, &json!({"carName": name, "carType": name}));
     }
 }
 
@@ -327,7 +327,7 @@ fn a_rejected_command_changes_nothing(mode: Mode) {
 }
 
 fn events_of(platform: &Platform, car: u64) -> usize {
-    platform.announces("CarRegistered", &format!("car/{car}"));
+    platform.wait_for_event("CarRegistered", &format!("car/{car}"));
     platform
         .events_where(|event| event["data"]["carId"] == car)
         .len()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harness::{Car, Platform, cancelled, confirmed, eventually, rejected};
+use harness::{Car, Platform, cancellation_text, confirmation_text, eventually, rejection_text};
 use serde_json::{Value, json};
 
 /// Waits until all is quiet, and looks at every promise.
@@ -27,7 +27,7 @@ fn holds(platform: &Platform, car: &Car) -> usize {
         0 => "available",
         _ => "reserved",
     };
-    platform.car_becomes(car, status);
+    platform.wait_for_car_status(car, status);
     pays(platform, car, &reservations);
     tells(platform, car, &reservations);
     shows(platform, car, &reservations, status);
@@ -42,7 +42,7 @@ fn at_rest(platform: &Platform, car: &Car) -> Vec<Value> {
             .any(|end| seen["status"] == *end)
     };
     eventually(
-        || platform.all("/reservations", |seen| seen["carId"] == car.id),
+        || platform.list("/reservations", |seen| seen["carId"] == car.id),
         |reservations| reservations.iter().all(at_rest),
     )
 }
@@ -59,7 +59,7 @@ fn pays(platform: &Platform, car: &Car, reservations: &[Value]) {
     });
     let expected: BTreeMap<u64, String> = with_payment.collect();
     let payments = eventually(
-        || platform.all("/payments", |seen| seen["carId"] == car.id),
+        || platform.list("/payments", |seen| seen["carId"] == car.id),
         |payments| {
             let is = |(id, status): (&u64, &String)| {
                 let mut about = payments.iter().filter(|seen| seen["rsvId"] == *id);
@@ -83,10 +83,10 @@ fn pays(platform: &Platform, car: &Car, reservations: &[Value]) {
 /// Everyone was told what happened to him, once.
 fn tells(platform: &Platform, car: &Car, reservations: &[Value]) {
     let about = |seen: &Value| match seen["status"].as_str() {
-        Some("reserved") => vec![confirmed(car)],
+        Some("reserved") => vec![confirmation_text(car)],
         // A confirmation and a cancellation may cross on their way: here and below they are sorted.
-        Some("cancelled") => vec![confirmed(car), cancelled(car)],
-        _ => vec![rejected(car)],
+        Some("cancelled") => vec![confirmation_text(car), cancellation_text(car)],
+        _ => vec![rejection_text(car)],
     };
     let expected: BTreeMap<u64, Vec<String>> = reservations
         .iter()
@@ -94,7 +94,7 @@ fn tells(platform: &Platform, car: &Car, reservations: &[Value]) {
         .collect();
     let enough = expected.values().map(Vec::len).sum();
     let messages = eventually(
-        || platform.all("/messages", |seen| seen["carId"] == car.id),
+        || platform.list("/messages", |seen| seen["carId"] == car.id),
         |messages| messages.len() >= enough,
     );
     let mut told: BTreeMap<u64, Vec<String>> = BTreeMap::new();
@@ -121,7 +121,7 @@ fn shows(platform: &Platform, car: &Car, reservations: &[Value], status: &str) {
             "cancelled"
         });
     }
-    platform.view_shows(car, &expected);
+    platform.wait_for_view(car, &expected);
 }
 
 /// The number of the reservation that it is, or is about.

@@ -27,7 +27,7 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 fn after_a_storm_every_promise_holds(mode: Mode) {
     let platform = Platform::shared(mode);
     let cars = register(&platform);
-    platform.together(CUSTOMERS, |customer| {
+    platform.concurrently(CUSTOMERS, |customer| {
         for round in 0..ROUNDS {
             let answer = platform.try_reserve(&cars[(customer + round) % cars.len()]);
             is_expected(&answer);
@@ -128,11 +128,11 @@ impl Storm {
         for told in self.told.lock().iter() {
             match told {
                 Told::GivenUp(reservation) => {
-                    platform.becomes(reservation, "cancelled");
+                    platform.wait_for_status(reservation, "cancelled");
                 }
                 // Whoever heard nothing of his giving up may have been heard all the same.
                 Told::Accepted(reservation) => {
-                    let status = &platform.look(&reservation.path)["status"];
+                    let status = &platform.get_json(&reservation.path)["status"];
                     assert!(
                         status == "reserved" || status == "cancelled",
                         "{told:?}: {status}"
@@ -151,7 +151,7 @@ impl Storm {
             let ask = platform.post("/reservations");
             let answer = self.hear(ask.json(&json!({"carId": car.id})))?;
             if answer.status == 201 {
-                let accepted = Told::Accepted(Reservation::told_by(&answer));
+                let accepted = Told::Accepted(Reservation::from_response(&answer));
                 self.told.lock().push(accepted);
                 self.give_up(platform, &answer)?;
             }
@@ -164,7 +164,7 @@ impl Storm {
         while !self.is_over() {
             let answer = self.hear(giving_up(platform, accepted))?;
             if answer.status == 200 {
-                let given_up = Told::GivenUp(Reservation::told_by(&answer));
+                let given_up = Told::GivenUp(Reservation::from_response(&answer));
                 self.told.lock().push(given_up);
                 break;
             }
@@ -212,7 +212,7 @@ pub fn comes_with_a_time(refused: &Response) {
 
 /// The wish to cancel what `accepted` tells of.
 fn giving_up(platform: &Platform, accepted: &Response) -> RequestBuilder {
-    let ask = platform.patch(&Reservation::told_by(accepted).path);
+    let ask = platform.patch(&Reservation::from_response(accepted).path);
     ask.json(&json!({"status": "reqCancel"}))
 }
 

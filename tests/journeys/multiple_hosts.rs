@@ -1,6 +1,6 @@
 //! Several hosts on one Redis: they share the work, and none of them matters.
 
-use harness::{Car, Mode, Setup, confirmed};
+use harness::{Car, Mode, Setup, confirmation_text};
 use serde_json::json;
 
 use crate::idempotency::insist;
@@ -13,19 +13,19 @@ fn what_a_killed_host_had_begun_another_ends() {
         .map(|number| first.register_car(&format!("shared {number}")))
         .collect();
     let hosts = [&first, &second];
-    let accepted = first.together(cars.len(), |index| hosts[index % 2].reserve(&cars[index]));
+    let accepted = first.concurrently(cars.len(), |index| hosts[index % 2].reserve(&cars[index]));
     // It has answered, and most of what follows from that is still to be done.
     second.kill();
     for (car, reservation) in cars.iter().zip(&accepted) {
-        first.becomes(reservation, "reserved");
-        first.car_becomes(car, "reserved");
-        first.view_shows(car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
-        first.messages_become(reservation, &[confirmed(car)]);
+        first.wait_for_status(reservation, "reserved");
+        first.wait_for_car_status(car, "reserved");
+        first.wait_for_view(car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
+        first.wait_for_messages(reservation, &[confirmation_text(car)]);
         assert_eq!(first.payments_of(reservation).len(), 1);
     }
-    first.settle();
+    first.drain_events();
     for (car, reservation) in cars.iter().zip(&accepted) {
-        assert_eq!(first.messages_of(reservation), [confirmed(car)]);
+        assert_eq!(first.messages_of(reservation), [confirmation_text(car)]);
     }
 }
 
@@ -37,11 +37,11 @@ fn one_key_at_two_hosts_is_one_reservation() {
     for round in 0..5 {
         let car = first.register_car("wanted once");
         let key = format!("\"everywhere-{round}\"");
-        let told = first.together(8, |index| insist(hosts[index % 2], &car, &key));
+        let told = first.concurrently(8, |index| insist(hosts[index % 2], &car, &key));
         assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
-        let made = first.all("/reservations", |seen| seen["carId"] == car.id);
+        let made = first.list("/reservations", |seen| seen["carId"] == car.id);
         assert_eq!(made.len(), 1, "{made:#?}");
-        first.becomes(&told[0], "reserved");
+        first.wait_for_status(&told[0], "reserved");
         assert_eq!(first.payments_of(&told[0]).len(), 1);
     }
 }

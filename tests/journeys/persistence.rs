@@ -1,6 +1,6 @@
 //! What was answered stays, whatever becomes of the process. Checkpoint persistent volume.
 
-use harness::{Mode, Platform, Setup, cancelled, confirmed, eventually};
+use harness::{Mode, Platform, Setup, cancellation_text, confirmation_text, eventually};
 use serde_json::{Value, json};
 
 harness::journeys!(
@@ -29,13 +29,16 @@ fn survives(mode: Mode, stop: impl Fn(&Platform)) {
     let reservation = platform.reserve_and_confirm(&kept);
     let given_up = platform.reserve_and_confirm(&freed);
     platform.cancel_and_wait(&given_up, &freed);
-    platform.messages_become(&reservation, &[confirmed(&kept)]);
-    platform.messages_become(&given_up, &[confirmed(&freed), cancelled(&freed)]);
-    platform.view_shows(
+    platform.wait_for_messages(&reservation, &[confirmation_text(&kept)]);
+    platform.wait_for_messages(
+        &given_up,
+        &[confirmation_text(&freed), cancellation_text(&freed)],
+    );
+    platform.wait_for_view(
         &kept,
         &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
-    platform.view_shows(
+    platform.wait_for_view(
         &freed,
         &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
     );
@@ -52,7 +55,10 @@ fn survives(mode: Mode, stop: impl Fn(&Platform)) {
         .try_reserve(&kept)
         .problem(409, "car-not-available");
     platform.cancel_and_wait(&reservation, &kept);
-    platform.messages_become(&reservation, &[confirmed(&kept), cancelled(&kept)]);
+    platform.wait_for_messages(
+        &reservation,
+        &[confirmation_text(&kept), cancellation_text(&kept)],
+    );
     platform.reserve_and_confirm(&third);
 }
 
@@ -66,7 +72,7 @@ fn everything(platform: &Platform) -> Vec<Value> {
         "/carviews",
     ]
     .iter()
-    .flat_map(|list| platform.all(list, |_| true))
+    .flat_map(|list| platform.list(list, |_| true))
     .map(|mut item| {
         if let Some(fields) = item.as_object_mut() {
             fields.remove("_links");
@@ -114,10 +120,10 @@ fn a_stop_lets_running_requests_finish(mode: Mode) {
 
     let platform = platform.restart();
     if won == 1 {
-        platform.car_becomes(&car, "reserved");
+        platform.wait_for_car_status(&car, "reserved");
     }
     let settled = eventually(
-        || platform.all("/reservations", |_| true),
+        || platform.list("/reservations", |_| true),
         |all| {
             all.iter()
                 .all(|seen| seen["status"] == "reserved" || seen["status"] == "rejected")
@@ -138,15 +144,15 @@ fn a_new_host_on_the_same_redis_shows_the_same_fleet() {
         first.register_car("also there"),
     );
     let reservation = first.reserve_and_confirm(&car);
-    let row = first.view_shows(
+    let row = first.wait_for_view(
         &car,
         &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
 
     // It has no view of its own yet: it reads the log from the beginning.
     let second = first.start_second_host();
-    assert_eq!(second.look(&reservation.path)["status"], "reserved");
-    let same = second.view_shows(
+    assert_eq!(second.get_json(&reservation.path)["status"], "reserved");
+    let same = second.wait_for_view(
         &car,
         &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
@@ -157,14 +163,14 @@ fn a_new_host_on_the_same_redis_shows_the_same_fleet() {
 
     // Both serve, and both learn what the other did.
     second.cancel_and_wait(&reservation, &car);
-    first.view_shows(
+    first.wait_for_view(
         &car,
         &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
     );
     let again = first.reserve_and_confirm(&other);
-    second.view_shows(
+    second.wait_for_view(
         &other,
         &json!({"rsvId": again.id, "rsvStatus": "reserved", "payStatus": "paid"}),
     );
-    second.messages_become(&again, &[confirmed(&other)]);
+    second.wait_for_messages(&again, &[confirmation_text(&other)]);
 }

@@ -43,7 +43,7 @@ fn a_damaged_view_is_made_anew_while_it_answers(mode: Mode) {
         assert!(answers > 0, "nobody asked");
         late
     });
-    platform.view_shows(&late, &json!({"carName": "meanwhile"}));
+    platform.wait_for_view(&late, &json!({"carName": "meanwhile"}));
     let after: Vec<Value> = rows(&platform)
         .into_iter()
         .filter(|row| row["carId"] != late.id)
@@ -63,7 +63,7 @@ fn what_the_log_lost_is_asked_for(mode: Mode) {
 
     // The new rows live on.
     platform.reserve_and_confirm(&cars[0]);
-    platform.view_shows(
+    platform.wait_for_view(
         &cars[0],
         &json!({"carStatus": "reserved", "rsvStatus": "reserved"}),
     );
@@ -79,12 +79,12 @@ fn story(platform: &Platform) -> Vec<Car> {
     let given_back = platform.reserve_and_confirm(&cars[2]);
     platform.cancel_and_wait(&given_back, &cars[2]);
     platform.delete(&gone.path).send().is(204);
-    platform.settle();
-    platform.view_shows(
+    platform.drain_events();
+    platform.wait_for_view(
         &cars[1],
         &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
-    platform.view_shows(
+    platform.wait_for_view(
         &cars[2],
         &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
     );
@@ -94,7 +94,7 @@ fn story(platform: &Platform) -> Vec<Car> {
 }
 
 fn rows(platform: &Platform) -> Vec<Value> {
-    platform.all("/carviews", |_| true)
+    platform.list("/carviews", |_| true)
 }
 
 /// Behind the platform's back, rows become wrong in a way that no event will ever put right.

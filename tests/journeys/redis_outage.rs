@@ -73,8 +73,8 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
     );
     let reservation = platform.reserve_and_confirm(&taken);
     let row = json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"});
-    platform.view_shows(&taken, &row);
-    platform.view_shows(&free, &json!({"carStatus": "available"}));
+    platform.wait_for_view(&taken, &row);
+    platform.wait_for_view(&free, &json!({"carStatus": "available"}));
 
     redis.kill();
     for _ in 0..3 {
@@ -101,8 +101,8 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
             load::comes_with_a_time(&platform.get(path).send());
         }
         // The view is this host's own, and so is the screen.
-        platform.view_shows(&taken, &row);
-        let list = platform.look("/carviews?carStatus=available");
+        platform.wait_for_view(&taken, &row);
+        let list = platform.get_json("/carviews?carStatus=available");
         assert_eq!(list["page"]["totalElements"], 1, "{list:#}");
         platform.get("/").send().is(200);
         platform.get("/livez").send().is(200);
@@ -119,13 +119,13 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
         |answer| answer.status == 200,
     );
     // What was refused did not happen, and all goes on as before.
-    platform.car_becomes(&free, "available");
-    assert_eq!(platform.look(&taken.path)["status"], "reserved");
-    assert_eq!(platform.all("/cars", |_| true).len(), 2);
+    platform.wait_for_car_status(&free, "available");
+    assert_eq!(platform.get_json(&taken.path)["status"], "reserved");
+    assert_eq!(platform.list("/cars", |_| true).len(), 2);
     platform.cancel_and_wait(&reservation, &taken);
     let patient = || reserve(&platform, &free).header("idempotency-key", "\"patient\"");
     eventually(|| patient().send(), |answer| answer.status == 201);
-    platform.car_becomes(&free, "reserved");
+    platform.wait_for_car_status(&free, "reserved");
     invariants::hold(&platform, &[taken, free]);
 }
 
@@ -135,7 +135,7 @@ fn a_redis_that_hangs_keeps_nobody_waiting() {
     let redis = Arc::new(RedisServer::start_durable());
     let platform = Setup::new(Mode::Redis).on(&redis).start();
     let car = platform.register_car("waited for");
-    platform.view_shows(&car, &json!({"carStatus": "available"}));
+    platform.wait_for_view(&car, &json!({"carStatus": "available"}));
     redis.suspend();
     for _ in 0..2 {
         for command in [
@@ -151,14 +151,14 @@ fn a_redis_that_hangs_keeps_nobody_waiting() {
             }
             assert!(asked.elapsed() < load::PATIENCE, "{answer}");
         }
-        platform.view_shows(&car, &json!({"carStatus": "available"}));
+        platform.wait_for_view(&car, &json!({"carStatus": "available"}));
         platform.get("/livez").send().is(200);
     }
     redis.resume();
     serves_again(&platform);
     // What nobody waited for any more may be done now, wholly or not at all.
     invariants::hold(&platform, std::slice::from_ref(&car));
-    platform.settle();
+    platform.drain_events();
 }
 
 fn reserve(platform: &Platform, car: &Car) -> RequestBuilder {

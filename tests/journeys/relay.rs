@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use events::{CarId, CloudEvent, Event, ReservationId, ReservationState, SPEC_VERSION, Timestamp};
 use harness::{
-    Car, Mode, Platform, Process, RedisServer, Reservation, Setup, cancelled, confirmed, socar,
+    Car, Mode, Platform, Process, RedisServer, Reservation, Setup, cancellation_text,
+    confirmation_text, socar,
 };
 
 const SECRET: &str = "between us";
@@ -17,13 +18,13 @@ fn what_is_in_the_streams_arrives_by_http_once_however_often_it_comes() {
         .start();
     let redis = RedisServer::start();
     let _relay = relay(&redis, &platform, SECRET);
-    let (car, reservation) = (elsewhere(7), Reservation::at(70));
+    let (car, reservation) = (elsewhere(7), Reservation::with_id(70));
     append(&redis, &confirmation(&car, &reservation));
     append(&redis, &confirmation(&car, &reservation));
     // Events of one subject keep their order: when this one's message is there, the others had their time.
     append(&redis, &cancellation(&car, &reservation));
-    let told = [confirmed(&car), cancelled(&car)];
-    platform.messages_become(&reservation, &told);
+    let told = [confirmation_text(&car), cancellation_text(&car)];
+    platform.wait_for_messages(&reservation, &told);
     assert_eq!(platform.messages_of(&reservation), told);
 }
 
@@ -34,24 +35,27 @@ fn what_the_trigger_delivers_too_has_its_effect_once() {
         .start();
     let car = platform.register_car("told twice");
     let reservation = platform.reserve_and_confirm(&car);
-    platform.messages_become(&reservation, &[confirmed(&car)]);
+    platform.wait_for_messages(&reservation, &[confirmation_text(&car)]);
     // The same event once more, by the relay's way.
     let event = confirmation(&car, &reservation).to_json();
     for _ in 0..2 {
         deliver(&platform, SECRET, &event).is(204);
     }
-    platform.settle();
-    assert_eq!(platform.messages_of(&reservation), [confirmed(&car)]);
+    platform.drain_events();
+    assert_eq!(
+        platform.messages_of(&reservation),
+        [confirmation_text(&car)]
+    );
 }
 
 #[test]
 fn nobody_delivers_without_the_secret() {
-    let event = confirmation(&elsewhere(1), &Reservation::at(1)).to_json();
+    let event = confirmation(&elsewhere(1), &Reservation::with_id(1)).to_json();
     let guarded = Setup::new(Mode::Embedded)
         .variable("relay_secret", SECRET)
         .start();
     deliver(&guarded, "a guess", &event).is(401);
-    assert_eq!(guarded.messages_of(&Reservation::at(1)), [""; 0]);
+    assert_eq!(guarded.messages_of(&Reservation::with_id(1)), [""; 0]);
     let closed = Platform::shared(Mode::Embedded);
     deliver(&closed, SECRET, &event).is(404);
 }

@@ -30,7 +30,7 @@ fn a_car_is_registered_read_modified_and_deleted(mode: Mode) {
         registered.header("location").ends_with(&path),
         "{registered}"
     );
-    assert_eq!(platform.look(&path), car);
+    assert_eq!(platform.get_json(&path), car);
     assert_eq!(car["amount"], 45_000);
     let own = car["_links"]["self"]["href"]
         .as_str()
@@ -48,8 +48,8 @@ fn a_car_is_registered_read_modified_and_deleted(mode: Mode) {
         (&modified["carName"], &modified["amount"]),
         (&json!("Niro"), &json!(40_000))
     );
-    assert_eq!(platform.look(&path), modified);
-    let event = platform.announces("CarModified", &format!("car/{}", car["carId"]));
+    assert_eq!(platform.get_json(&path), modified);
+    let event = platform.wait_for_event("CarModified", &format!("car/{}", car["carId"]));
     assert_eq!(event["data"]["amount"], 40_000);
 
     platform.delete(&path).send().is(204);
@@ -60,19 +60,19 @@ fn a_car_is_registered_read_modified_and_deleted(mode: Mode) {
         .send()
         .problem(404, "not-found");
     platform.delete(&path).send().problem(404, "not-found");
-    platform.announces("CarDeleted", &format!("car/{}", car["carId"]));
+    platform.wait_for_event("CarDeleted", &format!("car/{}", car["carId"]));
     let reserved = platform
         .post("/reservations")
         .json(&json!({"carId": car["carId"]}))
         .send();
     reserved.problem(404, "not-found");
-    let listed = platform.all("/cars", |seen| seen["carId"] == car["carId"]);
+    let listed = platform.list("/cars", |seen| seen["carId"] == car["carId"]);
     assert!(listed.is_empty(), "{listed:#?}");
 }
 
 fn a_list_is_hal_in_pages(mode: Mode) {
     let platform = Setup::new(mode).start();
-    let empty = platform.look("/cars");
+    let empty = platform.get_json("/cars");
     assert_eq!(empty["_embedded"]["cars"], json!([]), "{empty:#}");
     assert_eq!(
         empty["page"],
@@ -97,28 +97,28 @@ fn a_list_is_hal_in_pages(mode: Mode) {
             .unwrap_or_default();
         cars.iter().map(|car| car["carId"].clone()).collect()
     };
-    let first = platform.look("/cars?size=2");
+    let first = platform.get_json("/cars?size=2");
     assert_eq!(ids(&first), [1, 2]);
     assert_eq!(
         first["page"],
         json!({"size": 2, "totalElements": 5, "totalPages": 3, "number": 0})
     );
     assert_eq!(link(&first, "prev"), None);
-    let second = platform.look(&link(&first, "next").expect("a next page"));
+    let second = platform.get_json(&link(&first, "next").expect("a next page"));
     assert_eq!(ids(&second), [3, 4]);
     assert_eq!(
-        ids(&platform.look(&link(&second, "self").expect("itself"))),
+        ids(&platform.get_json(&link(&second, "self").expect("itself"))),
         [3, 4]
     );
     assert_eq!(
-        ids(&platform.look(&link(&second, "prev").expect("the page before"))),
+        ids(&platform.get_json(&link(&second, "prev").expect("the page before"))),
         [1, 2]
     );
-    let last = platform.look(&link(&second, "last").expect("the last page"));
+    let last = platform.get_json(&link(&second, "last").expect("the last page"));
     assert_eq!(ids(&last), [5]);
     assert_eq!(link(&last, "next"), None);
     assert_eq!(
-        ids(&platform.look(&link(&last, "first").expect("the first page"))),
+        ids(&platform.get_json(&link(&last, "first").expect("the first page"))),
         [1, 2]
     );
     let item = &last["_embedded"]["cars"][0];
@@ -127,18 +127,24 @@ fn a_list_is_hal_in_pages(mode: Mode) {
         format!("{}/cars/5", platform.url())
     );
 
-    let beyond = platform.look("/cars?size=2&page=7");
+    let beyond = platform.get_json("/cars?size=2&page=7");
     assert_eq!(ids(&beyond), [0; 0]);
     assert_eq!(beyond["page"]["totalElements"], 5);
-    assert_eq!(ids(&platform.look("/cars?sort=carId,desc&size=2")), [5, 4]);
+    assert_eq!(
+        ids(&platform.get_json("/cars?sort=carId,desc&size=2")),
+        [5, 4]
+    );
 
     // A deleted car leaves no hole in the pages.
     platform.delete(&cars[1].path).send().is(204);
-    assert_eq!(ids(&platform.look("/cars?size=2")), [1, 3]);
-    assert_eq!(platform.look("/cars?size=2")["page"]["totalElements"], 4);
+    assert_eq!(ids(&platform.get_json("/cars?size=2")), [1, 3]);
+    assert_eq!(
+        platform.get_json("/cars?size=2")["page"]["totalElements"],
+        4
+    );
 
     for list in ["/reservations", "/payments", "/messages"] {
-        let empty = platform.look(list);
+        let empty = platform.get_json(list);
         assert_eq!(empty["_embedded"][&list[1..]], json!([]), "{empty:#}");
     }
 }
@@ -161,7 +167,7 @@ fn cars_sort_by_their_columns_and_ties_by_id(mode: Mode) {
         ("amount,desc", [1, 4, 3, 2]),
         ("carId,desc", [4, 3, 2, 1]),
     ] {
-        let page = platform.look(&format!("/cars?sort={sort}"));
+        let page = platform.get_json(&format!("/cars?sort={sort}"));
         let cars = page["_embedded"]["cars"]
             .as_array()
             .cloned()
@@ -174,7 +180,7 @@ fn cars_sort_by_their_columns_and_ties_by_id(mode: Mode) {
 fn a_put_replaces_what_a_patch_merges(mode: Mode) {
     let platform = Platform::shared(mode);
     let bare = platform.register(&json!({"carName": "bare"}));
-    let bare = platform.look(&bare.path);
+    let bare = platform.get_json(&bare.path);
 
     let car = platform.register(&json!({"carName": "full", "carType": "van", "amount": 70_000}));
     platform
@@ -182,7 +188,7 @@ fn a_put_replaces_what_a_patch_merges(mode: Mode) {
         .json(&json!({"carName": "merged"}))
         .send()
         .is(200);
-    let merged = platform.look(&car.path);
+    let merged = platform.get_json(&car.path);
     assert_eq!(
         (&merged["carName"], &merged["carType"], &merged["amount"]),
         (&json!("merged"), &json!("van"), &json!(70_000))
@@ -193,7 +199,7 @@ fn a_put_replaces_what_a_patch_merges(mode: Mode) {
         .json(&json!({"carName": "replaced"}))
         .send()
         .is(200);
-    let replaced = platform.look(&car.path);
+    let replaced = platform.get_json(&car.path);
     assert_eq!(replaced["carName"], "replaced");
     assert_eq!(
         replaced["carType"], bare["carType"],
@@ -210,7 +216,7 @@ fn a_put_replaces_what_a_patch_merges(mode: Mode) {
         .json(&json!({"carName": "nobody"}))
         .send()
         .problem(404, "not-found");
-    platform.view_shows(&car, &json!({"carName": "replaced"}));
+    platform.wait_for_view(&car, &json!({"carName": "replaced"}));
 }
 
 fn a_cars_status_follows_from_its_bookings(mode: Mode) {
@@ -231,7 +237,7 @@ fn a_cars_status_follows_from_its_bookings(mode: Mode) {
         .json(&json!({"carName": "derived", "status": "reserved"}))
         .send()
         .invalid_field("status");
-    assert_eq!(platform.look(&car.path)["status"], "available");
+    assert_eq!(platform.get_json(&car.path)["status"], "available");
 }
 
 fn a_car_with_a_live_booking_is_not_deleted(mode: Mode) {
@@ -239,7 +245,7 @@ fn a_car_with_a_live_booking_is_not_deleted(mode: Mode) {
     let car = platform.register_car("booked");
     let reservation = platform.reserve_and_confirm(&car);
     platform.delete(&car.path).send().problem(409, "car-booked");
-    assert_eq!(platform.look(&car.path)["status"], "reserved");
+    assert_eq!(platform.get_json(&car.path)["status"], "reserved");
 
     platform.cancel_and_wait(&reservation, &car);
     platform.delete(&car.path).send().is(204);
@@ -249,12 +255,12 @@ fn every_single_resource_has_an_etag(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("tagged");
     let reservation = platform.reserve_and_confirm(&car);
-    let payment = platform.payment_becomes(&reservation, "paid");
+    let payment = platform.wait_for_payment(&reservation, "paid");
     let message = eventually(
-        || platform.all("/messages", |message| message["rsvId"] == reservation.id),
+        || platform.list("/messages", |message| message["rsvId"] == reservation.id),
         |messages| messages.len() == 1,
     );
-    platform.view_shows(&car, &json!({"payStatus": "paid", "carStatus": "reserved"}));
+    platform.wait_for_view(&car, &json!({"payStatus": "paid", "carStatus": "reserved"}));
     for path in [
         car.path.clone(),
         reservation.path.clone(),
@@ -343,7 +349,7 @@ fn a_stale_version_is_not_overwritten(mode: Mode) {
     stale(platform.delete(&car.path))
         .send()
         .problem(412, "precondition-failed");
-    assert_eq!(platform.look(&car.path)["carName"], "second");
+    assert_eq!(platform.get_json(&car.path)["carName"], "second");
     platform
         .patch(&car.path)
         .header("if-match", "*")

@@ -1,6 +1,9 @@
 //! Reserving: one synchronous chain of car and payment, then events. Checkpoint SAGA.
 
-use harness::{Mode, PAYMENT_LIMIT, Platform, Reservation, Setup, confirmed, eventually, rejected};
+use harness::{
+    Mode, PAYMENT_LIMIT, Platform, Reservation, Setup, confirmation_text, eventually,
+    rejection_text,
+};
 use serde_json::json;
 
 harness::journeys!(
@@ -19,27 +22,27 @@ harness::journeys!(
 fn a_reservation_is_confirmed_paid_told_and_shown(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register(&json!({"carName": "Ioniq", "carType": "EV", "amount": 70_000}));
-    platform.view_shows(
+    platform.wait_for_view(
         &car,
         &json!({"carId": car.id, "carName": "Ioniq", "carType": "EV", "amount": 70_000, "carStatus": "available"}),
     );
 
     let answer = platform.try_reserve(&car).is(201);
-    let reservation = Reservation::told_by(&answer);
+    let reservation = Reservation::from_response(&answer);
     assert!(
         answer.header("location").ends_with(&reservation.path),
         "{answer}"
     );
     assert_eq!(answer.json()["carId"], car.id, "{answer}");
 
-    let reserved = platform.becomes(&reservation, "reserved");
-    let payment = platform.payment_becomes(&reservation, "paid");
+    let reserved = platform.wait_for_status(&reservation, "reserved");
+    let payment = platform.wait_for_payment(&reservation, "paid");
     assert_eq!(reserved["payId"], payment["payId"]);
     assert_eq!(payment["carId"], car.id);
     assert_eq!(payment["amount"], 70_000);
-    platform.car_becomes(&car, "reserved");
-    platform.messages_become(&reservation, &[confirmed(&car)]);
-    let row = platform.view_shows(
+    platform.wait_for_car_status(&car, "reserved");
+    platform.wait_for_messages(&reservation, &[confirmation_text(&car)]);
+    let row = platform.wait_for_view(
         &car,
         &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
@@ -55,8 +58,8 @@ fn a_reservation_needs_no_status_in_its_request(mode: Mode) {
         .json(&json!({"carId": car.id}))
         .send()
         .is(201);
-    let reservation = Reservation::told_by(&answer);
-    platform.becomes(&reservation, "reserved");
+    let reservation = Reservation::from_response(&answer);
+    platform.wait_for_status(&reservation, "reserved");
 }
 
 fn a_car_is_reserved_only_once(mode: Mode) {
@@ -66,11 +69,11 @@ fn a_car_is_reserved_only_once(mode: Mode) {
 
     // At once, while the first is perhaps not yet confirmed, and when all is settled.
     platform.try_reserve(&car).problem(409, "car-not-available");
-    platform.becomes(&first, "reserved");
+    platform.wait_for_status(&first, "reserved");
     platform.try_reserve(&car).problem(409, "car-not-available");
 
-    assert_eq!(platform.look(&first.path)["status"], "reserved");
-    platform.car_becomes(&car, "reserved");
+    assert_eq!(platform.get_json(&first.path)["status"], "reserved");
+    platform.wait_for_car_status(&car, "reserved");
 }
 
 fn an_unavailable_car_leaves_a_rejected_reservation_with_its_reason(mode: Mode) {
@@ -79,7 +82,7 @@ fn an_unavailable_car_leaves_a_rejected_reservation_with_its_reason(mode: Mode) 
     let first = platform.reserve_and_confirm(&car);
     platform.try_reserve(&car).problem(409, "car-not-available");
 
-    let reservations = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    let reservations = platform.list("/reservations", |seen| seen["carId"] == car.id);
     let refused: Vec<_> = reservations
         .iter()
         .filter(|seen| seen["rsvId"] != first.id)
@@ -90,13 +93,13 @@ fn an_unavailable_car_leaves_a_rejected_reservation_with_its_reason(mode: Mode) 
         !refused[0]["reason"].as_str().unwrap_or_default().is_empty(),
         "{refused:#?}"
     );
-    let refused = Reservation::at(refused[0]["rsvId"].as_u64().expect("an id"));
-    platform.messages_become(&refused, &[rejected(&car)]);
+    let refused = Reservation::with_id(refused[0]["rsvId"].as_u64().expect("an id"));
+    platform.wait_for_messages(&refused, &[rejection_text(&car)]);
     assert!(platform.payments_of(&refused).is_empty());
 
     // The view joins the latest reservation that was not rejected.
-    platform.settle();
-    let row = platform.view_shows(&car, &json!({"rsvStatus": "reserved"}));
+    platform.drain_events();
+    let row = platform.wait_for_view(&car, &json!({"rsvStatus": "reserved"}));
     assert_eq!(row["rsvId"], first.id);
 }
 
@@ -108,7 +111,7 @@ fn an_unknown_car_is_not_found_and_nothing_is_left_waiting(mode: Mode) {
         .json(&json!({"carId": unknown}))
         .send()
         .problem(404, "not-found");
-    let left = platform.all("/reservations", |seen| {
+    let left = platform.list("/reservations", |seen| {
         seen["carId"] == unknown && seen["status"] != "rejected"
     });
     assert!(left.is_empty(), "{left:#?}");
@@ -119,7 +122,7 @@ fn a_declined_payment_frees_the_car_and_leaves_nothing_paid(mode: Mode) {
     let car = platform.register(&json!({"carName": "too dear", "amount": PAYMENT_LIMIT + 1}));
     platform.try_reserve(&car).problem(402, "payment-declined");
 
-    let reservations = platform.all("/reservations", |seen| seen["carId"] == car.id);
+    let reservations = platform.list("/reservations", |seen| seen["carId"] == car.id);
     assert_eq!(reservations.len(), 1, "{reservations:#?}");
     assert_eq!(reservations[0]["status"], "rejected");
     assert!(
@@ -128,8 +131,8 @@ fn a_declined_payment_frees_the_car_and_leaves_nothing_paid(mode: Mode) {
             .unwrap_or_default()
             .is_empty()
     );
-    let refused = Reservation::at(reservations[0]["rsvId"].as_u64().expect("an id"));
-    platform.messages_become(&refused, &[rejected(&car)]);
+    let refused = Reservation::with_id(reservations[0]["rsvId"].as_u64().expect("an id"));
+    platform.wait_for_messages(&refused, &[rejection_text(&car)]);
     let paid: Vec<_> = platform
         .payments_of(&refused)
         .into_iter()
@@ -138,7 +141,7 @@ fn a_declined_payment_frees_the_car_and_leaves_nothing_paid(mode: Mode) {
     assert!(paid.is_empty(), "{paid:#?}");
 
     // The hold is released: once the car is cheaper, the next customer gets it.
-    assert_eq!(platform.look(&car.path)["status"], "available");
+    assert_eq!(platform.get_json(&car.path)["status"], "available");
     platform
         .patch(&car.path)
         .json(&json!({"amount": PAYMENT_LIMIT}))
@@ -160,9 +163,9 @@ fn a_payment_takes_the_amount_of_that_moment(mode: Mode) {
         .json(&json!({"amount": 90_000}))
         .send()
         .is(200);
-    platform.view_shows(&car, &json!({"amount": 90_000, "rsvStatus": "reserved"}));
+    platform.wait_for_view(&car, &json!({"amount": 90_000, "rsvStatus": "reserved"}));
     assert_eq!(
-        platform.payment_becomes(&reservation, "paid")["amount"],
+        platform.wait_for_payment(&reservation, "paid")["amount"],
         30_000
     );
 }
@@ -171,7 +174,7 @@ fn two_hundred_simultaneous_reservations_of_one_car_give_exactly_one(mode: Mode)
     // A shared one would be overloaded for everybody else, too.
     let platform = Setup::new(mode).start();
     let car = platform.register_car("everybody's darling");
-    let answers = platform.together(200, |_| platform.try_reserve(&car));
+    let answers = platform.concurrently(200, |_| platform.try_reserve(&car));
 
     let won: Vec<_> = answers
         .iter()
@@ -187,13 +190,13 @@ fn two_hundred_simultaneous_reservations_of_one_car_give_exactly_one(mode: Mode)
         "neither won nor lost: {}",
         odd.unwrap_or(&answers[0])
     );
-    let winner = Reservation::told_by(won[0]);
-    platform.becomes(&winner, "reserved");
+    let winner = Reservation::from_response(won[0]);
+    platform.wait_for_status(&winner, "reserved");
     let expected = json!({"rsvId": winner.id, "rsvStatus": "reserved", "payStatus": "paid"});
-    platform.view_shows(&car, &expected);
+    platform.wait_for_view(&car, &expected);
     eventually(
         || {
-            platform.all("/reservations", |seen| {
+            platform.list("/reservations", |seen| {
                 seen["carId"] == car.id && seen["rsvId"] != winner.id
             })
         },
@@ -201,12 +204,12 @@ fn two_hundred_simultaneous_reservations_of_one_car_give_exactly_one(mode: Mode)
     );
     let paid =
         |payment: &serde_json::Value| payment["carId"] == car.id && payment["status"] == "paid";
-    assert_eq!(platform.all("/payments", paid).len(), 1);
+    assert_eq!(platform.list("/payments", paid).len(), 1);
 }
 
 fn many_customers_get_their_own_cars_at_the_same_time(mode: Mode) {
     let platform = Platform::shared(mode);
-    let pairs = platform.together(24, |index| {
+    let pairs = platform.concurrently(24, |index| {
         let car = platform.register_car(&format!("car of customer {index}"));
         (platform.reserve(&car), car)
     });
@@ -218,12 +221,12 @@ fn many_customers_get_their_own_cars_at_the_same_time(mode: Mode) {
     ids.dedup();
     assert_eq!(ids.len(), 24, "every reservation has an id of its own");
     for (reservation, car) in &pairs {
-        platform.becomes(reservation, "reserved");
-        platform.view_shows(
+        platform.wait_for_status(reservation, "reserved");
+        platform.wait_for_view(
             car,
             &json!({"rsvId": reservation.id, "rsvStatus": "reserved", "payStatus": "paid"}),
         );
-        platform.messages_become(reservation, &[confirmed(car)]);
+        platform.wait_for_messages(reservation, &[confirmation_text(car)]);
     }
 }
 
@@ -231,10 +234,13 @@ fn a_reservation_is_announced_once_and_told_once(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("told once");
     let reservation = platform.reserve_and_confirm(&car);
-    platform.messages_become(&reservation, &[confirmed(&car)]);
-    platform.settle();
+    platform.wait_for_messages(&reservation, &[confirmation_text(&car)]);
+    platform.drain_events();
 
-    assert_eq!(platform.messages_of(&reservation), [confirmed(&car)]);
+    assert_eq!(
+        platform.messages_of(&reservation),
+        [confirmation_text(&car)]
+    );
     let mut ids: Vec<_> = platform
         .events_where(|event| event["data"]["carId"] == car.id)
         .iter()

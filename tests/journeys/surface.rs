@@ -61,7 +61,7 @@ fn internal_commands_do_not_exist_outside(mode: Mode) {
             .send()
             .problem(404, "not-found");
     }
-    assert_eq!(platform.look(&car.path)["status"], "available");
+    assert_eq!(platform.get_json(&car.path)["status"], "available");
     platform.reserve_and_confirm(&car);
 }
 
@@ -160,7 +160,7 @@ fn a_browser_of_another_origin_may_ask(mode: Mode) {
 
 fn probes_find_the_host_healthy(mode: Mode) {
     let platform = Platform::shared(mode);
-    assert_eq!(platform.look("/actuator/health")["status"], "UP");
+    assert_eq!(platform.get_json("/actuator/health")["status"], "UP");
     platform.get("/livez").send().is(200);
     eventually(
         || platform.get("/readyz").send().status,

@@ -51,7 +51,7 @@ impl Street {
     fn customers(&self, count: usize) -> Vec<Served> {
         let register = |_| self.platform.register_car("wanted");
         let cars: Vec<_> = (0..count).map(register).collect();
-        self.platform.together(count, |index| {
+        self.platform.concurrently(count, |index| {
             let begun = Instant::now();
             let answer = self.platform.try_reserve(&cars[index]);
             Served {
@@ -88,14 +88,14 @@ impl Street {
     /// When all is quiet: who is reserved has paid, and whoever has not does not owe anything to anybody.
     fn settles(&self) {
         let ids = |path: &str, status: &str| -> BTreeSet<u64> {
-            let all = self.platform.all(path, |item| item["status"] == status);
+            let all = self.platform.list(path, |item| item["status"] == status);
             all.iter().filter_map(|it| it["rsvId"].as_u64()).collect()
         };
         eventually(
             || {
                 let is_undecided =
                     |seen: &Value| seen["status"] != "reserved" && seen["status"] != "rejected";
-                let undecided = self.platform.all("/reservations", is_undecided);
+                let undecided = self.platform.list("/reservations", is_undecided);
                 let reserved = ids("/reservations", "reserved");
                 let paid = ids("/payments", "paid");
                 (undecided, reserved, paid, self.gateway.charged())
@@ -294,7 +294,7 @@ fn what_the_gateway_was_not_asked_for_is_not_undone() {
 }
 
 fn reservation_of(answer: &Response) -> Reservation {
-    Reservation::at(answer.json()["rsvId"].as_u64().expect("a number"))
+    Reservation::with_id(answer.json()["rsvId"].as_u64().expect("a number"))
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Car, Mode, Platform, Protocol, Reservation, Response, Setup, confirmed, eventually};
+use harness::{
+    Car, Mode, Platform, Protocol, Reservation, Response, Setup, confirmation_text, eventually,
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -100,7 +102,7 @@ impl Drop for Told<'_> {
 fn everybody_reserves(platform: &Platform, cars: &[Car]) -> Vec<Reservation> {
     let waves = cars.chunks(WAVE).flat_map(|wave| {
         thread::sleep(BETWEEN_WAVES);
-        platform.together(wave.len(), |index| {
+        platform.concurrently(wave.len(), |index| {
             let begun = Instant::now();
             let reservation = platform.reserve(&wave[index]);
             let waited = begun.elapsed();
@@ -133,9 +135,9 @@ fn reservations_go_on(fault: &Value) {
         platform.end_trouble();
         eventually(|| victim.ask(&platform), |answer| answer.status < 300);
         for (car, reservation) in cars.iter().zip(&reservations) {
-            platform.becomes(reservation, "reserved");
-            platform.messages_become(reservation, &[confirmed(car)]);
-            platform.view_shows(car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
+            platform.wait_for_status(reservation, "reserved");
+            platform.wait_for_messages(reservation, &[confirmation_text(car)]);
+            platform.wait_for_view(car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
         }
     }
 }

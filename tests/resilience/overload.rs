@@ -78,11 +78,11 @@ fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
     let cars = cars(&platform, PLACES + QUEUE + CROWD);
     // As many as there is room for: all of them get what they came for.
     let (few, many) = cars.split_at(PLACES + QUEUE);
-    let mut reserved = platform.together(few.len(), |index| platform.reserve(&few[index]));
+    let mut reserved = platform.concurrently(few.len(), |index| platform.reserve(&few[index]));
     has_inside(&platform, "reservation", 0, 0);
 
     // Who waits while so many come may be sent away again, but who found a place keeps it.
-    let served = platform.together(many.len(), |index| {
+    let served = platform.concurrently(many.len(), |index| {
         let begun = Instant::now();
         (platform.try_reserve(&many[index]), begun.elapsed())
     });
@@ -95,12 +95,12 @@ fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
         assert!(*waited < BUSY, "{waited:?} for {answer}");
     }
     let admitted = admitted.into_iter();
-    reserved.extend(admitted.map(|(answer, _)| Reservation::told_by(answer)));
+    reserved.extend(admitted.map(|(answer, _)| Reservation::from_response(answer)));
 
     platform.end_trouble();
     has_inside(&platform, "reservation", 0, 0);
     for reservation in &reserved {
-        platform.becomes(reservation, "reserved");
+        platform.wait_for_status(reservation, "reserved");
     }
     for car in cars.iter().skip(1).step_by(7) {
         let answer = platform.try_reserve(car);
@@ -142,7 +142,8 @@ fn go_first(component: &str, path: &str) {
         let look = || platform.get(path).send();
         let browsers: Vec<_> = (0..PLACES + QUEUE).map(|_| scope.spawn(look)).collect();
         has_inside(&platform, component, PLACES, QUEUE);
-        let reserved = platform.together(cars.len(), |index| platform.try_reserve(&cars[index]));
+        let reserved =
+            platform.concurrently(cars.len(), |index| platform.try_reserve(&cars[index]));
         for answer in reserved {
             answer.is(201);
         }
