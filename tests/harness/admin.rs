@@ -10,7 +10,7 @@ impl Platform {
     /// What an operator sees at this path.
     #[track_caller]
     pub fn admin(&self, path: &str) -> Response {
-        self.steer(Method::GET, path).send().is(200)
+        self.admin_request(Method::GET, path).send().is(200)
     }
 
     /// What an operator is about to ask for.
@@ -18,7 +18,7 @@ impl Platform {
     /// # Panics
     /// When it is not known where the listener is.
     #[track_caller]
-    pub fn steer(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn admin_request(&self, method: Method, path: &str) -> RequestBuilder {
         let file = self.state_dir().join("admin");
         let address = std::fs::read_to_string(&file)
             .unwrap_or_else(|error| panic!("no address in {}: {error}", file.display()));
@@ -36,21 +36,21 @@ impl Platform {
 
     /// Tells the breaker of a link to `force-open`, `force-closed` or `reset`, and returns it as it then is.
     #[track_caller]
-    pub fn tell_breaker(&self, order: &str, link: &str) -> Value {
-        let asked = self.steer(Method::POST, &format!("/breakers/{order}"));
+    pub fn control_breaker(&self, order: &str, link: &str) -> Value {
+        let asked = self.admin_request(Method::POST, &format!("/breakers/{order}"));
         asked.json(&json!({"link": link})).send().is(200).json()
     }
 
     /// Makes trouble, on a platform that was started with `--chaos`: see `/chaos`.
     #[track_caller]
-    pub fn make_trouble(&self, experiment: &Value) {
-        let asked = self.steer(Method::POST, "/chaos");
+    pub fn inject_fault(&self, experiment: &Value) {
+        let asked = self.admin_request(Method::POST, "/chaos");
         asked.json(experiment).send().is(200);
     }
 
     /// Ends all trouble.
     #[track_caller]
-    pub fn end_trouble(&self) {
-        self.steer(Method::DELETE, "/chaos").send().is(200);
+    pub fn clear_faults(&self) {
+        self.admin_request(Method::DELETE, "/chaos").send().is(200);
     }
 }

@@ -22,7 +22,7 @@ pub use client::{Client, Protocol, RequestBuilder, Response};
 pub use components::ensure_built;
 pub use events::EVENT_STREAMS;
 pub use eventually::eventually;
-pub use payment_gateway::{Decision, Gateway, Heard, Then, Trouble};
+pub use payment_gateway::{BodyEnd, Decision, Gateway, GatewayFault, ReceivedRequest};
 pub use platform::{Mode, PAYMENT_LIMIT, Platform, Setup, socar};
 pub use process::Process;
 pub use programs::ensure_program;

@@ -1,4 +1,4 @@
-//! A payment gateway that does as it is told, car by car or altogether, and remembers what it heard and whose money it
+//! A payment gateway that does as it is told, car by car or altogether, and remembers what it received and whose money it
 //! holds.
 
 use std::collections::{BTreeSet, HashMap};
@@ -41,31 +41,31 @@ pub enum Decision {
 /// What ails the gateway as a whole. Whoever asks it to take money may have been charged, whatever he hears; whoever asks
 /// for money back gets it only when he hears so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum GatewayFault {
     /// It never answers.
-    Hung,
+    Hangs,
     /// It does what it is asked, and says so only after this time.
     Slow(Duration),
     /// It answers 500.
-    Failing,
+    ServerError,
     /// It says 201, and of what follows only a part.
-    HalfAnswer(Then),
+    PartialBody(BodyEnd),
     /// Nobody listens.
-    Refusing,
+    RefusesConnections,
 }
 
 /// What becomes of an answer of which only a part was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub enum BodyEnd {
     /// Nothing: the rest never comes.
-    Stall,
+    Stalls,
     /// The connection breaks.
-    Cut,
+    Disconnects,
 }
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]
-pub struct Heard {
+pub struct ReceivedRequest {
     pub method: Method,
     pub path: String,
     pub idempotency_key: Option<String>,
@@ -77,13 +77,13 @@ pub struct Heard {
 #[derive(Debug, Clone)]
 pub struct Gateway {
     address: SocketAddr,
-    state: Arc<Mutex<State>>,
-    port: Arc<Mutex<Port>>,
+    state: Arc<Mutex<GatewayState>>,
+    listener: Arc<Mutex<ListenerState>>,
 }
 
 /// Its port is never given up, so that nobody else takes it while the gateway is away.
 #[derive(Debug)]
-enum Port {
+enum ListenerState {
     Open(JoinHandle<()>),
     /// Bound, but nobody listens: who connects is refused.
     Closed(TcpSocket),
@@ -93,19 +93,19 @@ enum Port {
 
 /// The body of an answer: nothing, unless it is to be half of one.
 #[derive(Debug, Default)]
-struct Receipt {
-    announced: u64,
+struct StubBody {
+    content_length: u64,
     part: Option<Bytes>,
-    then: Option<Then>,
+    end: Option<BodyEnd>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct GatewayState {
     decisions: HashMap<u64, Decision>,
     /// Per car, how many undo requests are still to be refused.
-    undo_refusals: HashMap<u64, u32>,
-    trouble: Option<Trouble>,
-    heard: Vec<Heard>,
+    failing_refunds: HashMap<u64, u32>,
+    fault: Option<GatewayFault>,
+    received: Vec<ReceivedRequest>,
     /// The reservations whose money it holds.
     charged: BTreeSet<u64>,
 }
@@ -141,16 +141,16 @@ impl Gateway {
     /// # Panics
     /// When no port is free.
     pub fn start() -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
-        let socket = bound(([127, 0, 0, 1], 0).into());
+        let state = Arc::new(Mutex::new(GatewayState::default()));
+        let socket = bind(([127, 0, 0, 1], 0).into());
         let address = socket
             .local_addr()
             .unwrap_or_else(|error| panic!("no address for the gateway: {error}"));
-        let port = Port::Open(listen(socket, &state));
+        let port = ListenerState::Open(listen(socket, &state));
         Self {
             address,
             state,
-            port: Arc::new(Mutex::new(port)),
+            listener: Arc::new(Mutex::new(port)),
         }
     }
 
@@ -165,22 +165,22 @@ impl Gateway {
     }
 
     /// From now on, suffers from this.
-    pub fn suffer(&self, trouble: Trouble) {
-        self.state.lock().trouble = Some(trouble);
-        if trouble == Trouble::Refusing {
-            self.port.lock().close(self.address);
+    pub fn set_fault(&self, fault: GatewayFault) {
+        self.state.lock().fault = Some(fault);
+        if fault == GatewayFault::RefusesConnections {
+            self.listener.lock().close(self.address);
         }
     }
 
     /// From now on, is well again.
-    pub fn recover(&self) {
-        self.state.lock().trouble = None;
-        self.port.lock().open(&self.state);
+    pub fn clear_fault(&self) {
+        self.state.lock().fault = None;
+        self.listener.lock().open(&self.state);
     }
 
     /// How often it was asked for anything.
-    pub fn requests(&self) -> usize {
-        self.state.lock().heard.len()
+    pub fn request_count(&self) -> usize {
+        self.state.lock().received.len()
     }
 
     /// The reservations whose money it holds.
@@ -189,35 +189,37 @@ impl Gateway {
     }
 
     /// Answers the next so many undo requests for reservations of this car with 500.
-    pub fn refuse_to_undo(&self, car: &Car, times: u32) {
-        self.state.lock().undo_refusals.insert(car.id, times);
+    pub fn fail_refunds(&self, car: &Car, times: u32) {
+        self.state.lock().failing_refunds.insert(car.id, times);
     }
 
     /// The requests to take money for this car.
-    pub fn approvals_of(&self, car: &Car) -> Vec<Heard> {
-        self.heard(|heard| heard.method == Method::POST && heard.body["carId"] == car.id)
+    pub fn approvals_of(&self, car: &Car) -> Vec<ReceivedRequest> {
+        self.received(|received| {
+            received.method == Method::POST && received.body["carId"] == car.id
+        })
     }
 
     /// The requests to give the money of this reservation back.
-    pub fn undos_of(&self, reservation: &Reservation) -> Vec<Heard> {
+    pub fn refunds_of(&self, reservation: &Reservation) -> Vec<ReceivedRequest> {
         let path = format!("/payments/{}", reservation.id);
-        self.heard(|heard| heard.method == Method::DELETE && heard.path == path)
+        self.received(|received| received.method == Method::DELETE && received.path == path)
     }
 
-    fn heard(&self, wanted: impl Fn(&Heard) -> bool) -> Vec<Heard> {
+    fn received(&self, wanted: impl Fn(&ReceivedRequest) -> bool) -> Vec<ReceivedRequest> {
         self.state
             .lock()
-            .heard
+            .received
             .iter()
-            .filter(|heard| wanted(heard))
+            .filter(|received| wanted(received))
             .cloned()
             .collect()
     }
 }
 
-// === impl Port ===
+// === impl ListenerState ===
 
-impl Port {
+impl ListenerState {
     /// Ends every connection, and refuses new ones.
     fn close(&mut self, address: SocketAddr) {
         if let Self::Open(serving) = std::mem::replace(self, Self::Changing) {
@@ -225,10 +227,10 @@ impl Port {
             // Only once it is gone is the port free; that it was cancelled is no news.
             let _ = runtime().block_on(serving);
         }
-        *self = Self::Closed(bound(address));
+        *self = Self::Closed(bind(address));
     }
 
-    fn open(&mut self, state: &Arc<Mutex<State>>) {
+    fn open(&mut self, state: &Arc<Mutex<GatewayState>>) {
         *self = match std::mem::replace(self, Self::Changing) {
             Self::Closed(socket) => Self::Open(listen(socket, state)),
             other => other,
@@ -236,7 +238,7 @@ impl Port {
     }
 }
 
-fn bound(address: SocketAddr) -> TcpSocket {
+fn bind(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().and_then(|socket| {
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
@@ -245,7 +247,7 @@ fn bound(address: SocketAddr) -> TcpSocket {
     socket.unwrap_or_else(|error| panic!("no port for the gateway: {error}"))
 }
 
-fn listen(socket: TcpSocket, state: &Arc<Mutex<State>>) -> JoinHandle<()> {
+fn listen(socket: TcpSocket, state: &Arc<Mutex<GatewayState>>) -> JoinHandle<()> {
     let _context = runtime().enter();
     let listener = socket
         .listen(1024)
@@ -253,7 +255,7 @@ fn listen(socket: TcpSocket, state: &Arc<Mutex<State>>) -> JoinHandle<()> {
     runtime().spawn(serve(listener, Arc::clone(state)))
 }
 
-async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn serve(listener: TcpListener, state: Arc<Mutex<GatewayState>>) {
     // They end with this task.
     let mut connections = JoinSet::new();
     while let Ok((connection, _)) = listener.accept().await {
@@ -270,8 +272,8 @@ async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
 
 async fn answer(
     request: Request<Incoming>,
-    state: Arc<Mutex<State>>,
-) -> Result<Response<Receipt>, Infallible> {
+    state: Arc<Mutex<GatewayState>>,
+) -> Result<Response<StubBody>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body
         .collect()
@@ -279,62 +281,66 @@ async fn answer(
         .map(|body| body.to_bytes())
         .unwrap_or_default();
     let header = |name| head.headers.get(name)?.to_str().ok().map(str::to_owned);
-    let heard = Heard {
+    let received = ReceivedRequest {
         method: head.method.clone(),
         path: head.uri.path().to_owned(),
         idempotency_key: header("idempotency-key"),
         media_type: header("content-type"),
         body: serde_json::from_slice(&body).unwrap_or_default(),
     };
-    let trouble = state.lock().trouble;
-    let status = match trouble {
-        Some(trouble) => endure(trouble, &state, heard).await,
-        None => decide(&mut state.lock(), heard),
+    let fault = state.lock().fault;
+    let status = match fault {
+        Some(fault) => respond_with_fault(fault, &state, received).await,
+        None => decide(&mut state.lock(), received),
     };
     let Some(status) = status else {
         return std::future::pending().await;
     };
-    let receipt = match trouble {
-        Some(Trouble::HalfAnswer(then)) => Receipt::half(then),
-        _ => Receipt::default(),
+    let body = match fault {
+        Some(GatewayFault::PartialBody(end)) => StubBody::partial(end),
+        _ => StubBody::default(),
     };
-    let mut response = Response::new(receipt);
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     Ok(response)
 }
 
-/// Like [`decide`], in trouble.
-async fn endure(trouble: Trouble, state: &Mutex<State>, heard: Heard) -> Option<StatusCode> {
-    if let Trouble::Slow(time) = trouble {
-        let status = decide(&mut state.lock(), heard);
+/// Like [`decide`], in fault.
+async fn respond_with_fault(
+    fault: GatewayFault,
+    state: &Mutex<GatewayState>,
+    received: ReceivedRequest,
+) -> Option<StatusCode> {
+    if let GatewayFault::Slow(time) = fault {
+        let status = decide(&mut state.lock(), received);
         tokio::time::sleep(time).await;
         return status;
     }
     let mut state = state.lock();
-    if heard.method == Method::POST {
-        state.charge(&heard);
+    if received.method == Method::POST {
+        state.charge(&received);
     }
-    state.heard.push(heard);
-    match trouble {
-        Trouble::Failing => Some(StatusCode::INTERNAL_SERVER_ERROR),
-        Trouble::HalfAnswer(_) => Some(StatusCode::CREATED),
+    state.received.push(received);
+    match fault {
+        GatewayFault::ServerError => Some(StatusCode::INTERNAL_SERVER_ERROR),
+        GatewayFault::PartialBody(_) => Some(StatusCode::CREATED),
         _ => None,
     }
 }
 
 /// The status to answer with; none means never to answer.
-fn decide(state: &mut State, heard: Heard) -> Option<StatusCode> {
-    let status = if heard.method == Method::DELETE {
-        let status = undo(state, &heard);
+fn decide(state: &mut GatewayState, received: ReceivedRequest) -> Option<StatusCode> {
+    let status = if received.method == Method::DELETE {
+        let status = refund_status(state, &received);
         if status == StatusCode::NO_CONTENT {
-            state.refund(&heard);
+            state.refund(&received);
         }
         Some(status)
     } else {
-        let car = heard.body["carId"].as_u64().unwrap_or_default();
+        let car = received.body["carId"].as_u64().unwrap_or_default();
         let decision = state.decisions.get(&car).copied().unwrap_or_default();
         if decision != Decision::Decline {
-            state.charge(&heard);
+            state.charge(&received);
         }
         match decision {
             Decision::Approve => Some(StatusCode::CREATED),
@@ -343,21 +349,20 @@ fn decide(state: &mut State, heard: Heard) -> Option<StatusCode> {
             Decision::Hang => None,
         }
     };
-    state.heard.push(heard);
+    state.received.push(received);
     status
 }
 
 /// An undo names the reservation only; which car that was, its approval has told.
-fn undo(state: &mut State, undo: &Heard) -> StatusCode {
+fn refund_status(state: &mut GatewayState, undo: &ReceivedRequest) -> StatusCode {
     let reservation = reservation_in(undo);
-    let approval = state
-        .heard
-        .iter()
-        .find(|heard| heard.method == Method::POST && heard.body["rsvId"].as_u64() == reservation);
+    let approval = state.received.iter().find(|received| {
+        received.method == Method::POST && received.body["rsvId"].as_u64() == reservation
+    });
     let Some(car) = approval.and_then(|approval| approval.body["carId"].as_u64()) else {
         return StatusCode::NOT_FOUND;
     };
-    match state.undo_refusals.get_mut(&car) {
+    match state.failing_refunds.get_mut(&car) {
         Some(left) if *left > 0 => {
             *left -= 1;
             StatusCode::INTERNAL_SERVER_ERROR
@@ -366,25 +371,25 @@ fn undo(state: &mut State, undo: &Heard) -> StatusCode {
     }
 }
 
-fn reservation_in(undo: &Heard) -> Option<u64> {
+fn reservation_in(undo: &ReceivedRequest) -> Option<u64> {
     undo.path.rsplit('/').next()?.parse().ok()
 }
 
-// === impl Receipt ===
+// === impl StubBody ===
 
-impl Receipt {
+impl StubBody {
     /// Announces more than will come.
-    fn half(then: Then) -> Self {
+    fn partial(end: BodyEnd) -> Self {
         let part = Bytes::from_static(b"{\"approved\":");
         Self {
-            announced: part.len() as u64 * 2,
+            content_length: part.len() as u64 * 2,
             part: Some(part),
-            then: Some(then),
+            end: Some(end),
         }
     }
 }
 
-impl Body for Receipt {
+impl Body for StubBody {
     type Data = Bytes;
     type Error = &'static str;
 
@@ -392,32 +397,32 @@ impl Body for Receipt {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        match (self.part.take(), self.then) {
+        match (self.part.take(), self.end) {
             (Some(part), _) => Poll::Ready(Some(Ok(Frame::data(part)))),
             (None, None) => Poll::Ready(None),
             // Nothing will ever wake it: the connection ends with the gateway, or with a caller who hangs up.
-            (None, Some(Then::Stall)) => Poll::Pending,
-            (None, Some(Then::Cut)) => Poll::Ready(Some(Err("cut"))),
+            (None, Some(BodyEnd::Stalls)) => Poll::Pending,
+            (None, Some(BodyEnd::Disconnects)) => Poll::Ready(Some(Err("cut"))),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.part.is_none() && self.then.is_none()
+        self.part.is_none() && self.end.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.announced)
+        SizeHint::with_exact(self.content_length)
     }
 }
 
-// === impl State ===
+// === impl GatewayState ===
 
-impl State {
-    fn charge(&mut self, approval: &Heard) {
+impl GatewayState {
+    fn charge(&mut self, approval: &ReceivedRequest) {
         self.charged.extend(approval.body["rsvId"].as_u64());
     }
 
-    fn refund(&mut self, undo: &Heard) {
+    fn refund(&mut self, undo: &ReceivedRequest) {
         if let Some(reservation) = reservation_in(undo) {
             self.charged.remove(&reservation);
         }

@@ -33,7 +33,7 @@ fn the_gateway_is_asked_once_with_a_key(mode: Mode) {
         Some(format!("\"rsv-{}\"", reservation.id))
     );
     assert_eq!(approvals[0].media_type.as_deref(), Some("application/json"));
-    assert!(gateway.undos_of(&reservation).is_empty());
+    assert!(gateway.refunds_of(&reservation).is_empty());
 }
 
 fn a_decline_rejects_the_reservation(mode: Mode) {
@@ -73,7 +73,10 @@ fn an_unknown_outcome_is_undone(mode: Mode, decision: Decision) {
     assert!((1..=3600).contains(&seconds), "{answer}");
 
     let refused = the_rejected_reservation(&platform, &car);
-    eventually(|| gateway.undos_of(&refused).len(), |undos| *undos > 0);
+    eventually(
+        || gateway.refunds_of(&refused).len(),
+        |refunds| *refunds > 0,
+    );
     platform.wait_for_messages(&refused, &[rejection_text(&car)]);
     platform.wait_for_car_status(&car, "available");
 
@@ -93,11 +96,14 @@ fn an_undo_that_fails_is_tried_again(mode: Mode) {
     let (platform, gateway) = Platform::with_gateway(mode);
     let car = platform.register_car("stubborn");
     gateway.decide(&car, Decision::Fail);
-    gateway.refuse_to_undo(&car, 2);
+    gateway.fail_refunds(&car, 2);
     platform.try_reserve(&car).is(503);
 
     let refused = the_rejected_reservation(&platform, &car);
-    eventually(|| gateway.undos_of(&refused).len(), |undos| *undos >= 3);
+    eventually(
+        || gateway.refunds_of(&refused).len(),
+        |refunds| *refunds >= 3,
+    );
     assert_nothing_paid(&platform, &refused);
 }
 
@@ -105,15 +111,15 @@ fn a_cancellation_is_undone_at_the_gateway(mode: Mode) {
     let (platform, gateway) = Platform::with_gateway(mode);
     let car = platform.register_car("given back");
     let reservation = platform.reserve_and_confirm(&car);
-    gateway.refuse_to_undo(&car, 1);
+    gateway.fail_refunds(&car, 1);
     platform.cancel(&reservation);
     platform.wait_for_status(&reservation, "cancelled");
     platform.wait_for_payment(&reservation, "cancelled");
     platform.wait_for_car_status(&car, "available");
-    let undos = gateway.undos_of(&reservation);
+    let refunds = gateway.refunds_of(&reservation);
     assert!(
-        undos.len() >= 2,
-        "a refused refund is asked for again: {undos:#?}"
+        refunds.len() >= 2,
+        "a refused refund is asked for again: {refunds:#?}"
     );
 }
 

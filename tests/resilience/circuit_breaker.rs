@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use harness::{
-    Decision, Gateway, Mode, Platform, Reservation, Response, Setup, Then, Trouble, eventually,
+    BodyEnd, Decision, Gateway, GatewayFault, Mode, Platform, Reservation, Response, Setup,
+    eventually,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -71,9 +72,9 @@ impl Street {
     fn cuts_off(&self, state: &str) -> Vec<Served> {
         let moment = || {
             let before = self.breaker();
-            let asked_before = self.gateway.requests();
+            let asked_before = self.gateway.request_count();
             let served = self.customers(3);
-            let asked = self.gateway.requests() - asked_before;
+            let asked = self.gateway.request_count() - asked_before;
             (before, served, self.breaker(), asked)
         };
         // An open breaker tries now and then how the gateway is; what counts is the time in between.
@@ -131,11 +132,11 @@ fn is_quick(served: &Served) {
     assert!(served.waited < GATEWAY_LIMIT, "{:?}", served.waited);
 }
 
-fn is_cut_off_and_taken_back(mode: Mode, trouble: Trouble) {
+fn is_cut_off_and_taken_back(mode: Mode, trouble: GatewayFault) {
     let street = Street::open(mode);
     street.everybody_gets(201, 3);
 
-    street.gateway.suffer(trouble);
+    street.gateway.set_fault(trouble);
     street.customers(8).iter().for_each(is_honest);
     eventually(|| street.breaker(), |it| it["openings"] != 0);
     street.cuts_off("open").iter().for_each(is_quick);
@@ -146,7 +147,7 @@ fn is_cut_off_and_taken_back(mode: Mode, trouble: Trouble) {
     );
     assert!(metrics.contains(&opened), "{metrics}");
 
-    street.gateway.recover();
+    street.gateway.clear_fault();
     eventually(
         || (street.customers(1), street.breaker()),
         |(_, breaker)| breaker["state"] == "closed",
@@ -157,47 +158,50 @@ fn is_cut_off_and_taken_back(mode: Mode, trouble: Trouble) {
 
 #[test]
 fn a_gateway_that_hangs_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Embedded, Trouble::Hung);
+    is_cut_off_and_taken_back(Mode::Embedded, GatewayFault::Hangs);
 }
 
 #[test]
 fn a_gateway_that_is_too_slow_is_cut_off_and_taken_back() {
-    let trouble = Trouble::Slow(Duration::from_secs(3));
+    let trouble = GatewayFault::Slow(Duration::from_secs(3));
     is_cut_off_and_taken_back(Mode::Embedded, trouble);
 }
 
 #[test]
 fn a_gateway_that_fails_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Embedded, Trouble::Failing);
+    is_cut_off_and_taken_back(Mode::Embedded, GatewayFault::ServerError);
 }
 
 #[test]
 fn a_gateway_that_refuses_connections_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Embedded, Trouble::Refusing);
+    is_cut_off_and_taken_back(Mode::Embedded, GatewayFault::RefusesConnections);
 }
 
 #[test]
 fn a_gateway_that_stalls_in_its_answer_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Embedded, Trouble::HalfAnswer(Then::Stall));
+    is_cut_off_and_taken_back(Mode::Embedded, GatewayFault::PartialBody(BodyEnd::Stalls));
 }
 
 #[test]
 fn a_gateway_that_breaks_off_its_answer_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Embedded, Trouble::HalfAnswer(Then::Cut));
+    is_cut_off_and_taken_back(
+        Mode::Embedded,
+        GatewayFault::PartialBody(BodyEnd::Disconnects),
+    );
 }
 
 #[test]
 fn on_a_redis_a_gateway_that_hangs_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Redis, Trouble::Hung);
+    is_cut_off_and_taken_back(Mode::Redis, GatewayFault::Hangs);
 }
 
 #[test]
 fn what_becomes_of_a_breaker_is_announced_and_logged_once() {
     let street = Street::open(Mode::Embedded);
-    street.gateway.suffer(Trouble::Failing);
+    street.gateway.set_fault(GatewayFault::ServerError);
     street.customers(8);
     street.cuts_off("open");
-    street.gateway.recover();
+    street.gateway.clear_fault();
     eventually(
         || (street.customers(1), street.announcements()),
         |(_, told)| told.last().is_some_and(|it| it["type"] == "BreakerClosed"),
@@ -245,22 +249,22 @@ fn an_operator_cuts_off_lets_through_and_gives_back() {
     let link = street.link();
     street.everybody_gets(201, 1);
 
-    let breaker = street.platform.tell_breaker("force-open", &link);
+    let breaker = street.platform.control_breaker("force-open", &link);
     assert_eq!(breaker["state"], "forced-open", "{breaker:#}");
     street.cuts_off("forced-open").iter().for_each(is_quick);
 
     // Forced closed it lets everybody through, whatever becomes of them.
-    street.platform.tell_breaker("force-closed", &link);
-    street.gateway.suffer(Trouble::Failing);
-    let before = street.gateway.requests();
+    street.platform.control_breaker("force-closed", &link);
+    street.gateway.set_fault(GatewayFault::ServerError);
+    let before = street.gateway.request_count();
     street.customers(12).iter().for_each(is_honest);
-    assert!(street.gateway.requests() >= before + 12);
+    assert!(street.gateway.request_count() >= before + 12);
     assert_eq!(street.breaker()["state"], "disabled");
-    let breaker = street.platform.tell_breaker("disable", &link);
+    let breaker = street.platform.control_breaker("disable", &link);
     assert_eq!(breaker["state"], "disabled", "the same by another name");
 
-    street.gateway.recover();
-    let breaker = street.platform.tell_breaker("reset", &link);
+    street.gateway.clear_fault();
+    let breaker = street.platform.control_breaker("reset", &link);
     assert_eq!(breaker["state"], "closed", "{breaker:#}");
     street.everybody_gets(201, 3);
     street.settles();
@@ -270,26 +274,28 @@ fn an_operator_cuts_off_lets_through_and_gives_back() {
 fn what_the_gateway_was_not_asked_for_is_not_undone() {
     let street = Street::open(Mode::Embedded);
     street.everybody_gets(201, 1);
-    street.platform.tell_breaker("force-open", &street.link());
+    street
+        .platform
+        .control_breaker("force-open", &street.link());
     let refused = street.cuts_off("forced-open");
     for served in &refused {
         let said = served.answer.header("retry-after");
         assert_eq!(said, "30", "the breaker's word, and no guess of payment");
     }
 
-    street.platform.tell_breaker("reset", &street.link());
+    street.platform.control_breaker("reset", &street.link());
     let car = street.platform.register_car("undone");
     street.gateway.decide(&car, Decision::Fail);
     let failed = reservation_of(&street.platform.try_reserve(&car).is(503));
     // By the time this is undone, whatever was noted before it has been, too.
     eventually(
-        || street.gateway.undos_of(&failed),
-        |undos| !undos.is_empty(),
+        || street.gateway.refunds_of(&failed),
+        |refunds| !refunds.is_empty(),
     );
     street.settles();
     for served in &refused {
-        let undos = street.gateway.undos_of(&reservation_of(&served.answer));
-        assert!(undos.is_empty(), "{undos:#?}");
+        let refunds = street.gateway.refunds_of(&reservation_of(&served.answer));
+        assert!(refunds.is_empty(), "{refunds:#?}");
     }
 }
 
@@ -301,7 +307,9 @@ fn reservation_of(answer: &Response) -> Reservation {
 fn an_order_for_no_breaker_is_refused() {
     let street = Street::open(Mode::Embedded);
     let order = |link: &str| {
-        let asked = street.platform.steer(Method::POST, "/breakers/force-open");
+        let asked = street
+            .platform
+            .admin_request(Method::POST, "/breakers/force-open");
         asked.json(&json!({ "link": link })).send()
     };
     order("payment -> nowhere").problem(404, "not-found");

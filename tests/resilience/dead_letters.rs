@@ -55,14 +55,18 @@ fn what_was_parked_in_bad_times_is_given_back_once_in_good_ones(mode: Mode) {
 
     stage
         .saboteur
-        .steer(Method::DELETE, "/chaos")
+        .admin_request(Method::DELETE, "/chaos")
         .send()
         .is(200);
     let redrive = format!("/dead-letters/{}/redrive", id(&by_http));
-    stage.saboteur.steer(Method::POST, &redrive).send().is(200);
     stage
         .saboteur
-        .steer(Method::POST, &redrive)
+        .admin_request(Method::POST, &redrive)
+        .send()
+        .is(200);
+    stage
+        .saboteur
+        .admin_request(Method::POST, &redrive)
         .send()
         .problem(404, "not-found");
     let redrive = ["redrive", id(&by_command)];
@@ -84,19 +88,23 @@ fn what_is_discarded_never_comes_back(mode: Mode) {
     let [by_http, by_command] = stage.parked(["one", "two"]);
     stage
         .saboteur
-        .steer(Method::DELETE, "/chaos")
+        .admin_request(Method::DELETE, "/chaos")
         .send()
         .is(200);
     let path = format!("/dead-letters/{}", id(&by_http));
-    stage.saboteur.steer(Method::DELETE, &path).send().is(200);
     stage
         .saboteur
-        .steer(Method::DELETE, &path)
+        .admin_request(Method::DELETE, &path)
+        .send()
+        .is(200);
+    stage
+        .saboteur
+        .admin_request(Method::DELETE, &path)
         .send()
         .problem(404, "not-found");
     stage
         .saboteur
-        .steer(Method::GET, &path)
+        .admin_request(Method::GET, &path)
         .send()
         .problem(404, "not-found");
     assert!(
@@ -136,7 +144,7 @@ fn what_fails_again_is_parked_again(mode: Mode) {
     );
     stage
         .saboteur
-        .steer(Method::DELETE, "/chaos")
+        .admin_request(Method::DELETE, "/chaos")
         .send()
         .is(200);
     assert!(stage.command(&["redrive", "--all"]).status.success());
@@ -166,7 +174,7 @@ impl Stage {
         let trouble =
             json!({"from": "events", "to": "saboteur", "fault": "error", "seconds": 3600});
         saboteur
-            .steer(Method::POST, "/chaos")
+            .admin_request(Method::POST, "/chaos")
             .json(&trouble)
             .send()
             .is(200);

@@ -57,7 +57,7 @@ impl Victim {
             experiment["from"] = json!(from);
             experiment["to"] = json!(self.component);
             experiment["seconds"] = json!(600);
-            platform.make_trouble(&experiment);
+            platform.inject_fault(&experiment);
         }
     }
 
@@ -132,7 +132,7 @@ fn reservations_go_on(fault: &Value) {
             eventually(|| victim.ask(&platform), |answer| answer.status >= 500);
             everybody_reserves(&platform, &cars)
         });
-        platform.end_trouble();
+        platform.clear_faults();
         eventually(|| victim.ask(&platform), |answer| answer.status < 300);
         for (car, reservation) in cars.iter().zip(&reservations) {
             platform.wait_for_status(reservation, "reserved");

@@ -15,12 +15,15 @@ fn with_fallback(fallback: &str) -> Saboteur {
 
 fn falls_ill(saboteur: &Saboteur, component: &str) {
     let trap = json!({"from": "outside", "to": component, "fault": "trap", "seconds": 600});
-    let asked = saboteur.steer(Method::POST, "/chaos").json(&trap);
+    let asked = saboteur.admin_request(Method::POST, "/chaos").json(&trap);
     asked.send().is(200);
 }
 
 fn recovers(saboteur: &Saboteur) {
-    saboteur.steer(Method::DELETE, "/chaos").send().is(200);
+    saboteur
+        .admin_request(Method::DELETE, "/chaos")
+        .send()
+        .is(200);
 }
 
 fn is_unmarked(answer: &Response) {
@@ -97,7 +100,7 @@ fn another_component_answers_also_for_one_that_hangs() {
     let hangs = json!({
         "from": "outside", "to": "saboteur", "fault": "latency", "latency_ms": 60_000, "seconds": 600
     });
-    let asked = saboteur.steer(Method::POST, "/chaos").json(&hangs);
+    let asked = saboteur.admin_request(Method::POST, "/chaos").json(&hangs);
     asked.send().is(200);
     let substitute = saboteur.order(KNOWN).is(200);
     assert!(

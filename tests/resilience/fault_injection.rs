@@ -1,4 +1,4 @@
-//! Trouble on request: real, on one link, for a while, and only where it was asked for at the start.
+//! GatewayFault on request: real, on one link, for a while, and only where it was asked for at the start.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,13 +17,16 @@ fn started() -> Saboteur {
 
 fn begin(saboteur: &Saboteur, experiment: &Value) -> Response {
     saboteur
-        .steer(Method::POST, "/chaos")
+        .admin_request(Method::POST, "/chaos")
         .json(experiment)
         .send()
 }
 
 fn end_all(saboteur: &Saboteur) {
-    saboteur.steer(Method::DELETE, "/chaos").send().is(200);
+    saboteur
+        .admin_request(Method::DELETE, "/chaos")
+        .send()
+        .is(200);
 }
 
 fn on_link(fault: &str) -> Value {
@@ -41,7 +44,7 @@ fn without_the_flag_trouble_is_refused() {
             .is_some_and(|text| text.contains("--chaos")),
         "{refused}"
     );
-    saboteur.steer(Method::GET, "/chaos").send().is(403);
+    saboteur.admin_request(Method::GET, "/chaos").send().is(403);
     saboteur.order(CHAIN).is(200);
 }
 
@@ -165,7 +168,10 @@ fn an_experiment_is_listed_and_ends_by_itself() {
         &json!({"to": "neighbour", "fault": "trap", "seconds": 0}),
     )
     .problem(422, "invalid");
-    saboteur.steer(Method::DELETE, "/chaos/99").send().is(404);
+    saboteur
+        .admin_request(Method::DELETE, "/chaos/99")
+        .send()
+        .is(404);
 }
 
 #[test]

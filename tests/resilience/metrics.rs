@@ -48,7 +48,7 @@ deadline = "8s""#;
 
 fn metrics(saboteur: &Saboteur) -> String {
     saboteur
-        .steer(Method::GET, "/metrics")
+        .admin_request(Method::GET, "/metrics")
         .send()
         .is(200)
         .text()
@@ -69,7 +69,7 @@ fn every_number_is_there_with_its_type_and_what_it_says() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     saboteur.order("/greet/me").is(200);
     saboteur
-        .steer(Method::POST, "/breakers/force-open")
+        .admin_request(Method::POST, "/breakers/force-open")
         .json(&json!({"link": "gateway -> saboteur"}))
         .send()
         .is(200);
@@ -123,7 +123,7 @@ fn the_numbers_move_with_what_happens() {
     assert_eq!(number(shed), 1.0);
 
     saboteur
-        .steer(Method::POST, "/breakers/force-open")
+        .admin_request(Method::POST, "/breakers/force-open")
         .json(&json!({"link": "gateway -> saboteur"}))
         .send()
         .is(200);
@@ -150,10 +150,10 @@ fn a_new_version_goes_on_counting_where_the_old_one_ended() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     let is_cut_off = || {
         let link = json!({"link": "gateway -> saboteur"});
-        let order = saboteur.steer(Method::POST, "/breakers/force-open");
+        let order = saboteur.admin_request(Method::POST, "/breakers/force-open");
         order.json(&link).send().is(200);
         saboteur.order("/greet/me").problem(503, "cut-off");
-        let order = saboteur.steer(Method::POST, "/breakers/reset");
+        let order = saboteur.admin_request(Method::POST, "/breakers/reset");
         order.json(&link).send().is(200);
     };
     let is_shed = || {
@@ -205,7 +205,7 @@ fn calls_without_an_answer_are_told_apart() {
     });
     assert_eq!(count("shed"), 1.0);
     saboteur
-        .steer(Method::POST, "/breakers/force-open")
+        .admin_request(Method::POST, "/breakers/force-open")
         .json(&json!({"link": "gateway -> saboteur"}))
         .send()
         .is(200);

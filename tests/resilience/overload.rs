@@ -36,7 +36,7 @@ fn small(component: &str, callers: &str, latency: Duration) -> Platform {
             text.replace(&shipped, &size)
         })
         .start();
-    platform.make_trouble(&json!({
+    platform.inject_fault(&json!({
         "from": callers, "to": component, "fault": "latency", "latency_ms": latency.as_millis() as u64, "seconds": 600,
     }));
     platform
@@ -97,7 +97,7 @@ fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
     let admitted = admitted.into_iter();
     reserved.extend(admitted.map(|(answer, _)| Reservation::from_response(answer)));
 
-    platform.end_trouble();
+    platform.clear_faults();
     has_inside(&platform, "reservation", 0, 0);
     for reservation in &reserved {
         platform.wait_for_status(reservation, "reserved");

@@ -28,7 +28,7 @@ fn state_of(saboteur: &Saboteur, link: &str) -> String {
 }
 
 fn reset(saboteur: &Saboteur, link: &str) {
-    let order = saboteur.steer(http::Method::POST, "/breakers/reset");
+    let order = saboteur.admin_request(http::Method::POST, "/breakers/reset");
     order
         .json(&serde_json::json!({ "link": link }))
         .send()

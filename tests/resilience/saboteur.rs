@@ -119,11 +119,11 @@ impl Saboteur {
     /// What an operator sees at this path of the admin listener.
     #[track_caller]
     pub fn admin(&self, path: &str) -> serde_json::Value {
-        self.steer(Method::GET, path).send().is(200).json()
+        self.admin_request(Method::GET, path).send().is(200).json()
     }
 
     /// What an operator asks the admin listener.
-    pub fn steer(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn admin_request(&self, method: Method, path: &str) -> RequestBuilder {
         let address = std::fs::read_to_string(self.state().join("admin")).expect("an address");
         self.client
             .request(method, &format!("http://{}{path}", address.trim()))

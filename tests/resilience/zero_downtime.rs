@@ -121,7 +121,7 @@ fn policies_and_variables_of_the_manifest_take_effect() {
 }
 
 fn tell(saboteur: &Saboteur, order: &str, link: &str) {
-    let order = saboteur.steer(Method::POST, &format!("/breakers/{order}"));
+    let order = saboteur.admin_request(Method::POST, &format!("/breakers/{order}"));
     order.json(&json!({ "link": link })).send().is(200);
 }
 
@@ -209,7 +209,10 @@ fn a_version_that_is_refused_late_changes_no_link() {
     saboteur.order("/greet/me").problem(503, "cut-off");
     tell(&saboteur, "reset", link);
     saboteur.order("/greet/me").is(200);
-    let metrics = saboteur.steer(Method::GET, "/metrics").send().text();
+    let metrics = saboteur
+        .admin_request(Method::GET, "/metrics")
+        .send()
+        .text();
     assert!(
         !metrics.contains("gateway -> neighbour\",state"),
         "{metrics}"
@@ -227,7 +230,12 @@ fn a_link_that_the_new_version_has_not_is_gone() {
     let state = |state: &str, number: u8| {
         format!("socar_breaker_state{{link=\"{link}\",state=\"{state}\"}} {number}\n")
     };
-    let metrics = || saboteur.steer(Method::GET, "/metrics").send().text();
+    let metrics = || {
+        saboteur
+            .admin_request(Method::GET, "/metrics")
+            .send()
+            .text()
+    };
     assert!(metrics().contains(&state("closed", 1)));
 
     let apart = guarded(manifest_with("")).replace("\"{{ neighbour_url }}\", ", "");
