@@ -9,13 +9,13 @@ use harness::{Car, Mode, Platform, RequestBuilder, Reservation, Response, Setup,
 use serde_json::json;
 
 use crate::invariants;
-use crate::load::kills;
+use crate::load::kill_count;
 
 harness::journeys!(
     an_idempotency_key_replays_the_first_answer,
     an_idempotency_key_belongs_to_one_request,
     an_idempotency_key_wins_once_among_simultaneous_requests,
-    after_kills_in_first_attempts_each_key_has_one_reservation,
+    a_key_has_one_reservation_after_kills_during_first_attempts,
 );
 
 fn an_idempotency_key_replays_the_first_answer(mode: Mode) {
@@ -86,23 +86,23 @@ fn an_idempotency_key_wins_once_among_simultaneous_requests(mode: Mode) {
 }
 
 /// Everybody asks once, and the host dies when so many of them have their answer: the others' attempts end anywhere.
-fn after_kills_in_first_attempts_each_key_has_one_reservation(mode: Mode) {
+fn a_key_has_one_reservation_after_kills_during_first_attempts(mode: Mode) {
     let mut platform = Setup::new(mode).start();
-    for round in 0..kills() {
-        let wishes: Vec<(Car, String)> = (0..8)
+    for round in 0..kill_count() {
+        let requests: Vec<(Car, String)> = (0..8)
             .map(|number| {
                 let car = platform.register_car(&format!("wished for {number}"));
                 (car, format!("\"wish {number} of round {round}\""))
             })
             .collect();
-        let heard = die_amid(&platform, &wishes, fastrand::usize(0..4));
+        let heard = kill_during(&platform, &requests, fastrand::usize(0..4));
         platform = platform.restart();
-        let insist = |index: usize| {
-            let (car, key) = &wishes[index];
-            insist(&platform, car, key)
+        let retry_until_created = |index: usize| {
+            let (car, key) = &requests[index];
+            retry_until_created(&platform, car, key)
         };
-        let reservations = platform.concurrently(wishes.len(), insist);
-        for (((car, _), reservation), heard) in wishes.iter().zip(&reservations).zip(heard) {
+        let reservations = platform.concurrently(requests.len(), retry_until_created);
+        for (((car, _), reservation), heard) in requests.iter().zip(&reservations).zip(heard) {
             assert!(
                 heard.is_none_or(|heard| heard == *reservation),
                 "another one than was told"
@@ -113,20 +113,20 @@ fn after_kills_in_first_attempts_each_key_has_one_reservation(mode: Mode) {
             let standing = of_car.iter().filter(|seen| seen["status"] != "rejected");
             assert_eq!(standing.count(), 1, "{of_car:#?}");
         }
-        let cars: Vec<Car> = wishes.into_iter().map(|(car, _)| car).collect();
-        invariants::hold(&platform, &cars);
+        let cars: Vec<Car> = requests.into_iter().map(|(car, _)| car).collect();
+        invariants::assert_hold(&platform, &cars);
     }
 }
 
-/// Kills the platform when at least so many wishes were heard; returns what came of each.
-fn die_amid(
+/// Kills the platform when at least so many requests were heard; returns what came of each.
+fn kill_during(
     platform: &Platform,
-    wishes: &[(Car, String)],
+    requests: &[(Car, String)],
     answers: usize,
 ) -> Vec<Option<Reservation>> {
     let heard = AtomicUsize::new(0);
     thread::scope(|scope| {
-        let customers: Vec<_> = wishes
+        let customers: Vec<_> = requests
             .iter()
             .map(|(car, key)| {
                 let heard = &heard;
@@ -154,7 +154,7 @@ fn wish(host: &Platform, car: &Car, key: &str) -> RequestBuilder {
 }
 
 /// Asks with a key until there is an answer other than "come again".
-pub fn insist(host: &Platform, car: &Car, key: &str) -> Reservation {
+pub fn retry_until_created(host: &Platform, car: &Car, key: &str) -> Reservation {
     let comes_again = |answer: &Response| {
         answer.status == 503
             || answer.json()["type"] == "https://socar.dev/problems/idempotency-in-progress"

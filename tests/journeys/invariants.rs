@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 /// Waits until all is quiet, and looks at every promise.
 ///
 /// Answers how many reservations were made.
-pub fn hold(platform: &Platform, cars: &[Car]) -> usize {
-    let made = cars.iter().map(|car| holds(platform, car));
+pub fn assert_hold(platform: &Platform, cars: &[Car]) -> usize {
+    let made = cars.iter().map(|car| assert_car(platform, car));
     made.sum()
 }
 
-fn holds(platform: &Platform, car: &Car) -> usize {
-    let reservations = at_rest(platform, car);
+fn assert_car(platform: &Platform, car: &Car) -> usize {
+    let reservations = wait_for_final_status(platform, car);
     let reserved = reservations
         .iter()
         .filter(|seen| seen["status"] == "reserved")
@@ -28,34 +28,34 @@ fn holds(platform: &Platform, car: &Car) -> usize {
         _ => "reserved",
     };
     platform.wait_for_car_status(car, status);
-    pays(platform, car, &reservations);
-    tells(platform, car, &reservations);
-    shows(platform, car, &reservations, status);
+    assert_payments(platform, car, &reservations);
+    assert_messages(platform, car, &reservations);
+    assert_view(platform, car, &reservations, status);
     reservations.len()
 }
 
 /// All reservations of a car, once none of them is on its way any more.
-fn at_rest(platform: &Platform, car: &Car) -> Vec<Value> {
-    let at_rest = |seen: &Value| {
+fn wait_for_final_status(platform: &Platform, car: &Car) -> Vec<Value> {
+    let is_final = |seen: &Value| {
         ["reserved", "cancelled", "rejected"]
             .iter()
             .any(|end| seen["status"] == *end)
     };
     eventually(
         || platform.list("/reservations", |seen| seen["carId"] == car.id),
-        |reservations| reservations.iter().all(at_rest),
+        |reservations| reservations.iter().all(is_final),
     )
 }
 
 /// Who is reserved has paid, once; who cancelled has it back; and nobody else has paid.
-fn pays(platform: &Platform, car: &Car, reservations: &[Value]) {
+fn assert_payments(platform: &Platform, car: &Car, reservations: &[Value]) {
     let with_payment = reservations.iter().filter_map(|seen| {
         let status = match seen["status"].as_str()? {
             "reserved" => "paid",
             "cancelled" => "cancelled",
             _ => return None,
         };
-        Some((id(seen), status.to_owned()))
+        Some((reservation_id(seen), status.to_owned()))
     });
     let expected: BTreeMap<u64, String> = with_payment.collect();
     let payments = eventually(
@@ -70,7 +70,7 @@ fn pays(platform: &Platform, car: &Car, reservations: &[Value]) {
     );
     let mut paid_for = BTreeSet::new();
     for payment in &payments {
-        let reservation = id(payment);
+        let reservation = reservation_id(payment);
         assert!(paid_for.insert(reservation), "paid once: {payments:#?}");
         let is_right = match expected.get(&reservation) {
             Some(status) => payment["status"] == *status,
@@ -81,7 +81,7 @@ fn pays(platform: &Platform, car: &Car, reservations: &[Value]) {
 }
 
 /// Everyone was told what happened to him, once.
-fn tells(platform: &Platform, car: &Car, reservations: &[Value]) {
+fn assert_messages(platform: &Platform, car: &Car, reservations: &[Value]) {
     let about = |seen: &Value| match seen["status"].as_str() {
         Some("reserved") => vec![confirmation_text(car)],
         // A confirmation and a cancellation may cross on their way: here and below they are sorted.
@@ -90,7 +90,7 @@ fn tells(platform: &Platform, car: &Car, reservations: &[Value]) {
     };
     let expected: BTreeMap<u64, Vec<String>> = reservations
         .iter()
-        .map(|seen| (id(seen), about(seen)))
+        .map(|seen| (reservation_id(seen), about(seen)))
         .collect();
     let enough = expected.values().map(Vec::len).sum();
     let messages = eventually(
@@ -100,15 +100,20 @@ fn tells(platform: &Platform, car: &Car, reservations: &[Value]) {
     let mut told: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for message in &messages {
         let text = message["content"].as_str().unwrap_or_default();
-        told.entry(id(message)).or_default().push(text.to_owned());
+        told.entry(reservation_id(message))
+            .or_default()
+            .push(text.to_owned());
     }
     told.values_mut().for_each(|texts| texts.sort());
     assert_eq!(told, expected);
 }
 
 /// The view joins the car with its latest reservation that was not rejected, and with that one's payment.
-fn shows(platform: &Platform, car: &Car, reservations: &[Value], status: &str) {
-    let by_id: BTreeMap<_, _> = reservations.iter().map(|seen| (id(seen), seen)).collect();
+fn assert_view(platform: &Platform, car: &Car, reservations: &[Value], status: &str) {
+    let by_id: BTreeMap<_, _> = reservations
+        .iter()
+        .map(|seen| (reservation_id(seen), seen))
+        .collect();
     let latest = by_id.values().rfind(|seen| seen["status"] != "rejected");
     let mut expected = json!({"carStatus": status, "rsvId": null, "rsvStatus": null, "payId": null, "payStatus": null});
     if let Some(latest) = latest {
@@ -125,6 +130,6 @@ fn shows(platform: &Platform, car: &Car, reservations: &[Value], status: &str) {
 }
 
 /// The number of the reservation that it is, or is about.
-fn id(seen: &Value) -> u64 {
-    seen["rsvId"].as_u64().expect("a number")
+fn reservation_id(item: &Value) -> u64 {
+    item["rsvId"].as_u64().expect("a number")
 }

@@ -14,92 +14,103 @@ use serde_json::json;
 use crate::invariants;
 
 harness::journeys!(
-    after_a_storm_every_promise_holds,
-    after_kills_in_a_storm_every_promise_holds
+    every_invariant_holds_after_concurrent_reservations,
+    every_invariant_holds_after_kills_under_load
 );
 
 const CUSTOMERS: usize = 12;
 const ROUNDS: usize = 6;
 
 /// Three times the deadline: a busy machine needs some time around it, and who hangs needs more.
-pub const PATIENCE: Duration = Duration::from_secs(15);
+pub const MAX_RESPONSE_TIME: Duration = Duration::from_secs(15);
 
-fn after_a_storm_every_promise_holds(mode: Mode) {
+fn every_invariant_holds_after_concurrent_reservations(mode: Mode) {
     let platform = Platform::shared(mode);
-    let cars = register(&platform);
+    let cars = register_cars(&platform);
     platform.concurrently(CUSTOMERS, |customer| {
         for round in 0..ROUNDS {
             let answer = platform.try_reserve(&cars[(customer + round) % cars.len()]);
-            is_expected(&answer);
+            assert_expected(&answer);
             if answer.status == 201 && (customer + round) % 3 != 0 {
                 // Before the confirmation it is a conflict: it is asked for until it is accepted.
                 eventually(
-                    || giving_up(&platform, &answer).send(),
+                    || cancel_request(&platform, &answer).send(),
                     |given_up| given_up.status == 200,
                 );
             }
         }
     });
-    let made = invariants::hold(&platform, &cars);
-    assert!(made >= ROUNDS, "{made} reservations are no storm");
+    let made = invariants::assert_hold(&platform, &cars);
+    assert!(
+        made >= ROUNDS,
+        "{made} reservations are too few to load the platform"
+    );
 }
 
 /// Each kill comes after so many answers: at another moment of the story every time, and of every run.
-fn after_kills_in_a_storm_every_promise_holds(mode: Mode) {
+fn every_invariant_holds_after_kills_under_load(mode: Mode) {
     let mut platform = Setup::new(mode).start();
-    let cars = register(&platform);
-    let storm = Storm::default();
-    for _ in 0..kills() {
-        storm.rage(&platform, &cars, || {
-            storm.goes_on(fastrand::usize(3..60));
+    let cars = register_cars(&platform);
+    let load = CustomerLoad::default();
+    for _ in 0..kill_count() {
+        load.run_while(&platform, &cars, || {
+            load.wait_for_responses(fastrand::usize(3..60));
             platform.kill();
         });
         platform = platform.restart();
     }
-    let made = invariants::hold(&platform, &cars);
-    assert!(made >= 3, "{made} reservations are no storm");
-    storm.is_remembered(&platform);
+    let made = invariants::assert_hold(&platform, &cars);
+    assert!(
+        made >= 3,
+        "{made} reservations are too few to load the platform"
+    );
+    load.assert_acknowledged(&platform);
 }
 
 /// How often a storm is interrupted: a few times, or as often as `SOCAR_KILLS` says.
-pub fn kills() -> usize {
+pub fn kill_count() -> usize {
     let said = std::env::var("SOCAR_KILLS").ok();
     said.map_or(3, |kills| kills.parse().expect("SOCAR_KILLS is a number"))
 }
 
 /// The cars that everybody wants.
-pub fn register(platform: &Platform) -> Vec<Car> {
+pub fn register_cars(platform: &Platform) -> Vec<Car> {
     (0..4)
-        .map(|number| platform.register_car(&format!("stormy {number}")))
+        .map(|number| platform.register_car(&format!("contended {number}")))
         .collect()
 }
 
 /// Customers who reserve and give up until the storm is over or nobody answers any more.
 #[derive(Default)]
-pub struct Storm {
-    over: AtomicBool,
-    answers: AtomicUsize,
-    told: Mutex<Vec<Told>>,
+pub struct CustomerLoad {
+    is_stopped: AtomicBool,
+    response_count: AtomicUsize,
+    acknowledged: Mutex<Vec<Acknowledged>>,
 }
 
 /// What a customer was told about a reservation, and may rely on.
 #[derive(Debug)]
-enum Told {
-    Accepted(Reservation),
-    GivenUp(Reservation),
+enum Acknowledged {
+    Reserved(Reservation),
+    Cancelled(Reservation),
 }
 
-impl Storm {
-    /// Does `meanwhile` in the middle of it, and returns what the customers said who got no answer.
-    pub fn rage(&self, platform: &Platform, cars: &[Car], meanwhile: impl FnOnce()) -> Vec<String> {
-        self.over.store(false, Ordering::Relaxed);
+impl CustomerLoad {
+    /// Does `action` in the middle of it, and returns what the customers said who got no answer.
+    pub fn run_while(
+        &self,
+        platform: &Platform,
+        cars: &[Car],
+        action: impl FnOnce(),
+    ) -> Vec<String> {
+        self.is_stopped.store(false, Ordering::Relaxed);
         thread::scope(|scope| {
             let customers: Vec<_> = (0..CUSTOMERS)
-                .map(|customer| scope.spawn(move || self.live(platform, cars, customer)))
+                .map(|customer| scope.spawn(move || self.run_customer(platform, cars, customer)))
                 .collect();
             // However it ends, the customers must hear of it, or the scope waits for them for ever.
-            let end = End(&self.over);
-            meanwhile();
+            let end = StopOnDrop(&self.is_stopped);
+            action();
             drop(end);
             customers
                 .into_iter()
@@ -109,29 +120,29 @@ impl Storm {
     }
 
     /// Waits for so many answers more.
-    pub fn goes_on(&self, answers: usize) {
-        let enough = self.answers.load(Ordering::Relaxed) + answers;
+    pub fn wait_for_responses(&self, answers: usize) {
+        let enough = self.response_count.load(Ordering::Relaxed) + answers;
         eventually(
-            || self.answers.load(Ordering::Relaxed),
+            || self.response_count.load(Ordering::Relaxed),
             |count| *count >= enough,
         );
     }
 
     /// Waits until one more customer got his car.
-    pub fn goes_well(&self) {
-        let before = self.told.lock().len();
-        eventually(|| self.told.lock().len(), |count| *count > before);
+    pub fn wait_for_success(&self) {
+        let before = self.acknowledged.lock().len();
+        eventually(|| self.acknowledged.lock().len(), |count| *count > before);
     }
 
     /// Nothing that a customer was told has been forgotten. To be asked when all is at rest.
-    pub fn is_remembered(&self, platform: &Platform) {
-        for told in self.told.lock().iter() {
+    pub fn assert_acknowledged(&self, platform: &Platform) {
+        for told in self.acknowledged.lock().iter() {
             match told {
-                Told::GivenUp(reservation) => {
+                Acknowledged::Cancelled(reservation) => {
                     platform.wait_for_status(reservation, "cancelled");
                 }
                 // Whoever heard nothing of his giving up may have been heard all the same.
-                Told::Accepted(reservation) => {
+                Acknowledged::Reserved(reservation) => {
                     let status = &platform.get_json(&reservation.path)["status"];
                     assert!(
                         status == "reserved" || status == "cancelled",
@@ -142,47 +153,56 @@ impl Storm {
         }
     }
 
-    fn live(&self, platform: &Platform, cars: &[Car], customer: usize) -> Result<(), String> {
+    fn run_customer(
+        &self,
+        platform: &Platform,
+        cars: &[Car],
+        customer: usize,
+    ) -> Result<(), String> {
         for round in 0.. {
-            if self.is_over() {
+            if self.has_stopped() {
                 break;
             }
             let car = &cars[(customer + round) % cars.len()];
             let ask = platform.post("/reservations");
-            let answer = self.hear(ask.json(&json!({"carId": car.id})))?;
+            let answer = self.send(ask.json(&json!({"carId": car.id})))?;
             if answer.status == 201 {
-                let accepted = Told::Accepted(Reservation::from_response(&answer));
-                self.told.lock().push(accepted);
-                self.give_up(platform, &answer)?;
+                let accepted = Acknowledged::Reserved(Reservation::from_response(&answer));
+                self.acknowledged.lock().push(accepted);
+                self.cancel_until_accepted(platform, &answer)?;
             }
         }
         Ok(())
     }
 
     /// Before the confirmation it is a conflict: it is asked for until it is accepted, so that somebody else gets the car.
-    fn give_up(&self, platform: &Platform, accepted: &Response) -> Result<(), String> {
-        while !self.is_over() {
-            let answer = self.hear(giving_up(platform, accepted))?;
+    fn cancel_until_accepted(
+        &self,
+        platform: &Platform,
+        accepted: &Response,
+    ) -> Result<(), String> {
+        while !self.has_stopped() {
+            let answer = self.send(cancel_request(platform, accepted))?;
             if answer.status == 200 {
-                let given_up = Told::GivenUp(Reservation::from_response(&answer));
-                self.told.lock().push(given_up);
+                let given_up = Acknowledged::Cancelled(Reservation::from_response(&answer));
+                self.acknowledged.lock().push(given_up);
                 break;
             }
         }
         Ok(())
     }
 
-    fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
+    fn has_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
     }
 
-    fn hear(&self, ask: RequestBuilder) -> Result<Response, String> {
+    fn send(&self, ask: RequestBuilder) -> Result<Response, String> {
         let asked = Instant::now();
         let answer = ask.try_send()?;
-        self.answers.fetch_add(1, Ordering::Relaxed);
-        is_expected(&answer);
+        self.response_count.fetch_add(1, Ordering::Relaxed);
+        assert_expected(&answer);
         let waited = asked.elapsed();
-        assert!(waited < PATIENCE, "after {waited:?}: {answer}");
+        assert!(waited < MAX_RESPONSE_TIME, "after {waited:?}: {answer}");
         if answer.status == 503 {
             // A tenth of what the answer asks for, so that there still is a storm.
             thread::sleep(Duration::from_millis(100));
@@ -192,10 +212,10 @@ impl Storm {
 }
 
 /// Whatever befalls the platform: a customer is told to take another car, or to come again, and never a 500.
-fn is_expected(answer: &Response) {
+fn assert_expected(answer: &Response) {
     match answer.status {
         200 | 201 | 409 => {}
-        503 => comes_with_a_time(answer),
+        503 => assert_unavailable(answer),
         // A machine that is too slow for the storm has no time for some of it.
         504 => {}
         _ => panic!("{answer}"),
@@ -203,7 +223,7 @@ fn is_expected(answer: &Response) {
 }
 
 /// A refusal for now says when to come again.
-pub fn comes_with_a_time(refused: &Response) {
+pub fn assert_unavailable(refused: &Response) {
     assert_eq!(refused.status, 503, "{refused}");
     assert_eq!(refused.header("content-type"), "application/problem+json");
     let seconds: u64 = refused.header("retry-after").parse().unwrap_or(0);
@@ -211,15 +231,15 @@ pub fn comes_with_a_time(refused: &Response) {
 }
 
 /// The wish to cancel what `accepted` tells of.
-fn giving_up(platform: &Platform, accepted: &Response) -> RequestBuilder {
+fn cancel_request(platform: &Platform, accepted: &Response) -> RequestBuilder {
     let ask = platform.patch(&Reservation::from_response(accepted).path);
     ask.json(&json!({"status": "reqCancel"}))
 }
 
 /// Ends the storm when it goes.
-struct End<'a>(&'a AtomicBool);
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for End<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }

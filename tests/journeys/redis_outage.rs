@@ -8,40 +8,43 @@ use harness::{Car, Mode, Platform, RedisServer, RequestBuilder, Setup, eventuall
 use serde_json::json;
 
 use crate::invariants;
-use crate::load::{self, Storm};
+use crate::load::{self, CustomerLoad};
 
 #[test]
-fn after_kills_of_the_redis_in_a_storm_every_promise_holds() {
+fn every_invariant_holds_after_kills_of_the_redis_under_load() {
     let redis = Arc::new(RedisServer::start_durable());
     let platform = Setup::new(Mode::Redis).on(&redis).start();
-    let cars = load::register(&platform);
-    let storm = Storm::default();
-    let unanswered = storm.rage(&platform, &cars, || {
-        for _ in 0..load::kills() {
-            storm.goes_on(fastrand::usize(3..60));
+    let cars = load::register_cars(&platform);
+    let load = CustomerLoad::default();
+    let unanswered = load.run_while(&platform, &cars, || {
+        for _ in 0..load::kill_count() {
+            load.wait_for_responses(fastrand::usize(3..60));
             redis.kill();
-            storm.goes_on(fastrand::usize(1..20));
+            load.wait_for_responses(fastrand::usize(1..20));
             redis.restart();
             // The host finds it again by itself.
-            storm.goes_well();
+            load.wait_for_success();
         }
     });
     assert_eq!(unanswered, [""; 0], "the host answers all the time");
-    serves_again(&platform);
-    let made = invariants::hold(&platform, &cars);
-    assert!(made >= load::kills(), "{made} reservations are no storm");
-    storm.is_remembered(&platform);
+    wait_until_serving(&platform);
+    let made = invariants::assert_hold(&platform, &cars);
+    assert!(
+        made >= load::kill_count(),
+        "{made} reservations are too few to load the platform"
+    );
+    load.assert_acknowledged(&platform);
 }
 
 #[test]
-fn after_kills_of_host_and_redis_together_every_promise_holds() {
+fn every_invariant_holds_after_kills_of_host_and_redis() {
     let redis = Arc::new(RedisServer::start_durable());
     let mut platform = Setup::new(Mode::Redis).on(&redis).start();
-    let cars = load::register(&platform);
-    let storm = Storm::default();
-    for round in 0..load::kills().div_ceil(2) {
-        storm.rage(&platform, &cars, || {
-            storm.goes_on(fastrand::usize(3..60));
+    let cars = load::register_cars(&platform);
+    let load = CustomerLoad::default();
+    for round in 0..load::kill_count().div_ceil(2) {
+        load.run_while(&platform, &cars, || {
+            load.wait_for_responses(fastrand::usize(3..60));
             redis.kill();
             platform.kill();
         });
@@ -57,14 +60,14 @@ fn after_kills_of_host_and_redis_together_every_promise_holds() {
                 platform.restart()
             }
         };
-        serves_again(&platform);
+        wait_until_serving(&platform);
     }
-    invariants::hold(&platform, &cars);
-    storm.is_remembered(&platform);
+    invariants::assert_hold(&platform, &cars);
+    load.assert_acknowledged(&platform);
 }
 
 #[test]
-fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
+fn a_platform_without_its_redis_refuses_commands_and_shows_the_view() {
     let redis = Arc::new(RedisServer::start_durable());
     let platform = Setup::new(Mode::Redis).on(&redis).start();
     let (taken, free) = (
@@ -89,7 +92,7 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
             platform.delete(&reservation.path),
         ];
         for command in commands {
-            load::comes_with_a_time(&command.send());
+            load::assert_unavailable(&command.send());
         }
         for path in [
             "/cars",
@@ -98,7 +101,7 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
             "/payments/1",
             "/messages",
         ] {
-            load::comes_with_a_time(&platform.get(path).send());
+            load::assert_unavailable(&platform.get(path).send());
         }
         // The view is this host's own, and so is the screen.
         platform.wait_for_view(&taken, &row);
@@ -113,7 +116,7 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
     );
 
     redis.restart();
-    serves_again(&platform);
+    wait_until_serving(&platform);
     eventually(
         || platform.get("/readyz").send(),
         |answer| answer.status == 200,
@@ -126,12 +129,12 @@ fn while_its_redis_is_away_a_platform_says_so_and_shows_what_it_can() {
     let patient = || reserve(&platform, &free).header("idempotency-key", "\"patient\"");
     eventually(|| patient().send(), |answer| answer.status == 201);
     platform.wait_for_car_status(&free, "reserved");
-    invariants::hold(&platform, &[taken, free]);
+    invariants::assert_hold(&platform, &[taken, free]);
 }
 
 /// What hangs is worse than what is gone: nobody learns it but by waiting.
 #[test]
-fn a_redis_that_hangs_keeps_nobody_waiting() {
+fn a_redis_that_hangs_delays_no_response_beyond_its_deadline() {
     let redis = Arc::new(RedisServer::start_durable());
     let platform = Setup::new(Mode::Redis).on(&redis).start();
     let car = platform.register_car("waited for");
@@ -147,17 +150,17 @@ fn a_redis_that_hangs_keeps_nobody_waiting() {
             let answer = command.send();
             // The deadline ends what waited for one answer too many.
             if answer.status != 504 {
-                load::comes_with_a_time(&answer);
+                load::assert_unavailable(&answer);
             }
-            assert!(asked.elapsed() < load::PATIENCE, "{answer}");
+            assert!(asked.elapsed() < load::MAX_RESPONSE_TIME, "{answer}");
         }
         platform.wait_for_view(&car, &json!({"carStatus": "available"}));
         platform.get("/livez").send().is(200);
     }
     redis.resume();
-    serves_again(&platform);
+    wait_until_serving(&platform);
     // What nobody waited for any more may be done now, wholly or not at all.
-    invariants::hold(&platform, std::slice::from_ref(&car));
+    invariants::assert_hold(&platform, std::slice::from_ref(&car));
     platform.drain_events();
 }
 
@@ -168,7 +171,7 @@ fn reserve(platform: &Platform, car: &Car) -> RequestBuilder {
 }
 
 /// Breakers need a moment to find out that the trouble is over.
-fn serves_again(platform: &Platform) {
+fn wait_until_serving(platform: &Platform) {
     for list in [
         "/cars",
         "/reservations",
