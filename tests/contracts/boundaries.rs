@@ -103,7 +103,7 @@ fn is_context(name: &str) -> bool {
 }
 
 #[test]
-fn nobody_depends_on_whom_he_must_not_know() {
+fn no_package_has_a_forbidden_dependency() {
     assert_eq!(violations(&dependencies(&metadata())), [""; 0]);
 }
 
@@ -125,7 +125,7 @@ fn every_context_is_a_package_of_the_workspace() {
 }
 
 #[test]
-fn only_the_adapters_speak_spin() {
+fn only_the_adapters_use_the_spin_sdk() {
     for context in CONTEXTS.iter().chain(&["kit", "events"]) {
         for (file, source) in sources(&root().join("components").join(context).join("src")) {
             let adapter = file.contains("/src/spin.rs") || file.contains("/src/spin/");

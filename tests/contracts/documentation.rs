@@ -130,7 +130,7 @@ fn every_flag_is_documented() {
 
 /// A page must not be able to pass because nothing was looked at.
 #[test]
-fn a_broken_link_is_noticed() {
+fn a_broken_link_is_detected() {
     let page = Page {
         path: "docs/src/page.md".into(),
         text: "# A page\n[file](missing.md) [anchor](#no-such-heading) `[code](missing.md)`\n\

@@ -126,7 +126,7 @@ fn nulls(path: &str, value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_null_is_found_wherever_it_hides() {
+fn a_nested_null_is_found() {
     assert_eq!(
         nulls("", &json!({"a": [1, {"b": null}], "c": null})),
         ["/a[]/b", "/c"]

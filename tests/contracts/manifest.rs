@@ -42,7 +42,7 @@ const COMPONENTS: [&str; 6] = [
 type Names = BTreeSet<String>;
 
 #[test]
-fn the_reactions_in_the_tree_are_the_board() {
+fn the_reactions_in_the_tree_are_those_of_the_design() {
     for component in COMPONENTS {
         let expected = BOARD
             .iter()
@@ -80,7 +80,7 @@ fn every_reaction_has_a_trigger_and_every_trigger_a_reaction() {
 }
 
 #[test]
-fn a_trigger_that_nobody_reacts_to_is_noticed() {
+fn a_trigger_without_a_reaction_is_detected() {
     let doctored: Table = "[[trigger.redis]]\nchannel = 'socar.payment'\ncomponent = 'message'"
         .parse()
         .expect("TOML");
@@ -92,7 +92,7 @@ fn a_trigger_that_nobody_reacts_to_is_noticed() {
 }
 
 #[test]
-fn a_component_is_woken_by_what_it_reacts_to() {
+fn a_component_receives_the_events_it_reacts_to() {
     let manifest = manifest();
     for (component, _) in BOARD {
         let streams = &channels(&manifest)[component];
@@ -151,7 +151,7 @@ fn every_component_is_built_by_the_same_command() {
 }
 
 #[test]
-fn a_component_touches_only_its_own_stores() {
+fn a_component_opens_only_its_own_stores() {
     for (name, component) in components(&manifest()) {
         let stores = granted(component, "key_value_stores");
         let expected = match name.as_str() {
@@ -174,7 +174,7 @@ fn a_component_touches_only_its_own_stores() {
 }
 
 #[test]
-fn a_component_calls_only_whom_its_story_needs() {
+fn a_component_calls_only_the_hosts_it_needs() {
     for (name, component) in components(&manifest()) {
         let mut expected = match name.as_str() {
             "reservation" => names(&["{{ car_url }}", "{{ payment_url }}"]),

@@ -67,7 +67,7 @@ fn every_function_has_the_signature_that_the_host_binds() {
 }
 
 #[test]
-fn who_announces_nothing_cannot_reach_the_event_log() {
+fn a_component_without_events_cannot_reach_the_event_log() {
     for (component, announces) in [
         ("car", true),
         ("payment", true),
@@ -86,7 +86,7 @@ fn who_announces_nothing_cannot_reach_the_event_log() {
 }
 
 #[test]
-fn a_world_that_grants_too_much_is_noticed() {
+fn a_world_that_grants_too_much_is_detected() {
     let (resolve, worlds) = declared();
     let frontend = names(&resolve, worlds("frontend"), Side::Imports);
     let viewpage = names(&resolve, worlds("viewpage"), Side::Imports);

@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_waited_for_and_an_early_end_is_told() {
+    fn a_line_is_waited_for_and_an_early_exit_is_reported() {
         let nowhere = Path::new("/nonexistent/scratch");
         let talker = Process::start(
             "talker",
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_process_is_gone() {
+    fn a_dropped_process_is_killed() {
         let process = Process::start(
             "sleeper",
             shell("exec sleep 60"),
@@ -346,7 +346,7 @@ mod tests {
 
     /// What happens to the servers in statics when the test process ends.
     #[test]
-    fn a_guard_ends_its_process_and_clears_up_when_its_pipe_closes() {
+    fn a_guard_kills_its_process_and_removes_its_scratch_folder_when_its_pipe_closes() {
         let scratch = tempfile::tempdir().expect("a folder");
         let mut sleeper = shell("exec sleep 60").spawn().expect("a shell");
         let mut guard = start_guard(sleeper.id(), scratch.path());

@@ -131,7 +131,7 @@ mod tests {
     use crate::client::runtime;
 
     #[test]
-    fn a_killed_redis_comes_back_with_what_it_had() {
+    fn a_killed_redis_restarts_with_its_data() {
         let server = RedisServer::start_durable();
         let ask = |command: &redis::Cmd| -> Option<String> {
             let client = redis::Client::open(server.url()).ok()?;
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redis_of_our_own_answers_and_appends() {
+    fn a_started_redis_has_an_append_only_file() {
         let server = RedisServer::start();
         let answer: Vec<String> = runtime().block_on(async {
             let client =

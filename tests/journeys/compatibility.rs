@@ -3,9 +3,9 @@
 use harness::{Mode, Setup, eventually};
 use serde_json::json;
 
-harness::journeys!(the_seeds_own_calls_work_unchanged);
+harness::journeys!(the_calls_of_existing_clients_work_unchanged);
 
-fn the_seeds_own_calls_work_unchanged(mode: Mode) {
+fn the_calls_of_existing_clients_work_unchanged(mode: Mode) {
     let platform = Setup::new(mode).start();
 
     let registered = platform

@@ -4,16 +4,16 @@ use harness::{Mode, Platform};
 use serde_json::{Value, json};
 
 harness::journeys!(
-    a_request_is_followed_through_everything_it_causes,
-    every_event_names_what_directly_caused_it,
+    a_request_is_traced_through_all_its_effects,
+    every_event_names_its_direct_cause,
     a_timeline_names_steps_times_and_causes,
     a_request_without_an_id_gets_one,
-    an_unusable_request_id_does_no_harm,
+    an_invalid_request_id_is_replaced,
 );
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-fn a_request_is_followed_through_everything_it_causes(mode: Mode) {
+fn a_request_is_traced_through_all_its_effects(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("followed");
     let answer = platform
@@ -38,7 +38,7 @@ fn a_request_is_followed_through_everything_it_causes(mode: Mode) {
     }
 }
 
-fn every_event_names_what_directly_caused_it(mode: Mode) {
+fn every_event_names_its_direct_cause(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("caused");
     let answer = platform
@@ -150,7 +150,7 @@ fn a_request_without_an_id_gets_one(mode: Mode) {
     );
 }
 
-fn an_unusable_request_id_does_no_harm(mode: Mode) {
+fn an_invalid_request_id_is_replaced(mode: Mode) {
     let platform = Platform::shared(mode);
     let endless = "x".repeat(4000);
     for id in ["", " ", "\"quoted\"", "{\"json\":1}", endless.as_str()] {

@@ -9,14 +9,14 @@ harness::journeys!(
     every_column_sorts_both_ways_and_ties_are_broken_by_id,
     every_column_filters,
     filters_combine_and_compare_whole_values,
-    pages_lose_and_repeat_nothing,
+    pages_skip_and_repeat_no_row,
     a_page_beyond_the_last_is_empty,
-    links_lead_through_the_pages_and_keep_the_question,
+    page_links_keep_the_query,
     a_row_is_found_by_its_reservation_and_by_its_payment,
-    roomviews_is_another_name_for_carviews,
-    a_bad_question_is_refused,
+    roomviews_is_a_deprecated_alias_of_carviews,
+    an_invalid_query_is_refused,
     a_deleted_car_leaves_the_view,
-    the_view_is_only_asked,
+    the_view_is_read_only,
 );
 
 const COLUMNS: [&str; 9] = [
@@ -199,7 +199,7 @@ fn filters_combine_and_compare_whole_values(mode: Mode) {
     );
 }
 
-fn pages_lose_and_repeat_nothing(mode: Mode) {
+fn pages_skip_and_repeat_no_row(mode: Mode) {
     let platform = Platform::shared(mode);
     let cars = fleet(&platform, "paged");
     for sort in ["carName,asc", "amount,desc", "rsvStatus,asc", "carId,desc"] {
@@ -241,7 +241,7 @@ fn a_page_beyond_the_last_is_empty(mode: Mode) {
     );
 }
 
-fn links_lead_through_the_pages_and_keep_the_question(mode: Mode) {
+fn page_links_keep_the_query(mode: Mode) {
     let platform = Platform::shared(mode);
     let cars = fleet(&platform, "linked");
     let mut page = platform.get_json("/carviews?carType=linked&sort=carName,desc&size=3");
@@ -315,7 +315,7 @@ fn found(platform: &Platform, search: &str) -> Vec<u64> {
     }
 }
 
-fn roomviews_is_another_name_for_carviews(mode: Mode) {
+fn roomviews_is_a_deprecated_alias_of_carviews(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register(&json!({"carName": "room", "carType": "alias"}));
     let row = platform.wait_for_view(&car, &json!({"carStatus": "available"}));
@@ -340,7 +340,7 @@ fn roomviews_is_another_name_for_carviews(mode: Mode) {
     );
 }
 
-fn a_bad_question_is_refused(mode: Mode) {
+fn an_invalid_query_is_refused(mode: Mode) {
     let platform = Platform::shared(mode);
     for path in [
         "/carviews",
@@ -397,7 +397,7 @@ fn a_deleted_car_leaves_the_view(mode: Mode) {
     );
 }
 
-fn the_view_is_only_asked(mode: Mode) {
+fn the_view_is_read_only(mode: Mode) {
     let platform = Platform::shared(mode);
     for path in ["/carviews", "/carviews/1", "/roomviews"] {
         let answer = platform.post(path).json(&json!({})).send();

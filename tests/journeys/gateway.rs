@@ -6,16 +6,16 @@ use harness::{
 use serde_json::json;
 
 harness::journeys!(
-    the_gateway_is_asked_once_with_a_key,
+    the_gateway_receives_one_request_with_an_idempotency_key,
     a_decline_rejects_the_reservation,
-    a_failure_is_undone_and_nothing_stays_paid,
-    a_silence_is_undone_and_nothing_stays_paid,
-    an_undo_that_fails_is_tried_again,
-    a_cancellation_is_undone_at_the_gateway,
-    a_gateway_that_is_away_costs_a_reservation_but_no_car,
+    a_failed_approval_is_refunded_and_nothing_stays_paid,
+    an_unanswered_approval_is_refunded_and_nothing_stays_paid,
+    a_refund_that_fails_is_retried,
+    a_cancellation_is_refunded_at_the_gateway,
+    an_unreachable_gateway_rejects_the_reservation_and_frees_the_car,
 );
 
-fn the_gateway_is_asked_once_with_a_key(mode: Mode) {
+fn the_gateway_receives_one_request_with_an_idempotency_key(mode: Mode) {
     let (platform, gateway) = Platform::with_gateway(mode);
     let car = platform.register(&json!({"carName": "paid outside", "amount": 33_000}));
     let reservation = platform.reserve_and_confirm(&car);
@@ -52,15 +52,15 @@ fn a_decline_rejects_the_reservation(mode: Mode) {
     platform.wait_for_messages(&second, &[confirmation_text(&car)]);
 }
 
-fn a_failure_is_undone_and_nothing_stays_paid(mode: Mode) {
-    an_unknown_outcome_is_undone(mode, Decision::Fail);
+fn a_failed_approval_is_refunded_and_nothing_stays_paid(mode: Mode) {
+    assert_unknown_outcome_is_refunded(mode, Decision::Fail);
 }
 
-fn a_silence_is_undone_and_nothing_stays_paid(mode: Mode) {
-    an_unknown_outcome_is_undone(mode, Decision::Hang);
+fn an_unanswered_approval_is_refunded_and_nothing_stays_paid(mode: Mode) {
+    assert_unknown_outcome_is_refunded(mode, Decision::Hang);
 }
 
-fn an_unknown_outcome_is_undone(mode: Mode, decision: Decision) {
+fn assert_unknown_outcome_is_refunded(mode: Mode, decision: Decision) {
     let (platform, gateway) = Platform::with_gateway(mode);
     let car = platform.register_car("unknown outcome");
     gateway.decide(&car, decision);
@@ -92,7 +92,7 @@ fn an_unknown_outcome_is_undone(mode: Mode, decision: Decision) {
     );
 }
 
-fn an_undo_that_fails_is_tried_again(mode: Mode) {
+fn a_refund_that_fails_is_retried(mode: Mode) {
     let (platform, gateway) = Platform::with_gateway(mode);
     let car = platform.register_car("stubborn");
     gateway.decide(&car, Decision::Fail);
@@ -107,7 +107,7 @@ fn an_undo_that_fails_is_tried_again(mode: Mode) {
     assert_nothing_paid(&platform, &refused);
 }
 
-fn a_cancellation_is_undone_at_the_gateway(mode: Mode) {
+fn a_cancellation_is_refunded_at_the_gateway(mode: Mode) {
     let (platform, gateway) = Platform::with_gateway(mode);
     let car = platform.register_car("given back");
     let reservation = platform.reserve_and_confirm(&car);
@@ -123,7 +123,7 @@ fn a_cancellation_is_undone_at_the_gateway(mode: Mode) {
     );
 }
 
-fn a_gateway_that_is_away_costs_a_reservation_but_no_car(mode: Mode) {
+fn an_unreachable_gateway_rejects_the_reservation_and_frees_the_car(mode: Mode) {
     // Nobody listens on port 1.
     let platform = Setup::new(mode)
         .variable("payment_gateway_url", "http://127.0.0.1:1/payments")

@@ -12,13 +12,13 @@ use crate::invariants;
 use crate::load::kill_count;
 
 harness::journeys!(
-    an_idempotency_key_replays_the_first_answer,
+    an_idempotency_key_replays_the_first_response,
     an_idempotency_key_belongs_to_one_request,
     an_idempotency_key_wins_once_among_simultaneous_requests,
     a_key_has_one_reservation_after_kills_during_first_attempts,
 );
 
-fn an_idempotency_key_replays_the_first_answer(mode: Mode) {
+fn an_idempotency_key_replays_the_first_response(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("asked twice");
     let ask = |key: &str| {

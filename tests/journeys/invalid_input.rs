@@ -5,18 +5,18 @@ use http::Method;
 use serde_json::{Value, json};
 
 harness::journeys!(
-    malformed_json_is_answered,
+    malformed_json_is_refused,
     a_media_type_that_is_not_json_is_refused,
-    unknown_and_unfit_fields_of_a_car_are_named,
-    unknown_and_unfit_fields_of_a_reservation_are_named,
+    unknown_and_invalid_fields_of_a_car_are_named,
+    unknown_and_invalid_fields_of_a_reservation_are_named,
     names_of_any_script_are_kept,
-    what_does_not_exist_is_not_found,
-    a_wrong_verb_is_told_the_right_ones,
+    an_unknown_resource_is_not_found,
+    a_wrong_method_is_refused_with_the_allowed_ones,
     a_body_over_the_limit_is_refused,
     a_rejected_command_changes_nothing,
 );
 
-fn malformed_json_is_answered(mode: Mode) {
+fn malformed_json_is_refused(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("well-formed");
     for body in [
@@ -99,7 +99,7 @@ fn a_media_type_that_is_not_json_is_refused(mode: Mode) {
         .is(201);
 }
 
-fn unknown_and_unfit_fields_of_a_car_are_named(mode: Mode) {
+fn unknown_and_invalid_fields_of_a_car_are_named(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("checked");
     let endless = "x".repeat(10_000);
@@ -142,7 +142,7 @@ fn unknown_and_unfit_fields_of_a_car_are_named(mode: Mode) {
     assert_eq!(platform.get_json(&car.path)["carName"], "checked");
 }
 
-fn unknown_and_unfit_fields_of_a_reservation_are_named(mode: Mode) {
+fn unknown_and_invalid_fields_of_a_reservation_are_named(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("unreserved");
     for (field, value) in [
@@ -189,7 +189,7 @@ fn names_of_any_script_are_kept(mode: Mode) {
     }
 }
 
-fn what_does_not_exist_is_not_found(mode: Mode) {
+fn an_unknown_resource_is_not_found(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("found");
     for list in ["/cars", "/reservations", "/payments", "/messages"] {
@@ -236,7 +236,7 @@ fn what_does_not_exist_is_not_found(mode: Mode) {
         .problem(404, "not-found");
 }
 
-fn a_wrong_verb_is_told_the_right_ones(mode: Mode) {
+fn a_wrong_method_is_refused_with_the_allowed_ones(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("verbs");
     let reservation = platform.reserve(&car);

@@ -4,19 +4,19 @@ use harness::{Mode, Platform, Setup, cancellation_text, confirmation_text, event
 use serde_json::{Value, json};
 
 harness::journeys!(
-    everything_survives_an_orderly_restart,
-    everything_survives_a_kill,
+    all_state_survives_an_orderly_restart,
+    all_state_survives_a_kill,
     a_stop_lets_running_requests_finish,
 );
 
-fn everything_survives_an_orderly_restart(mode: Mode) {
+fn all_state_survives_an_orderly_restart(mode: Mode) {
     survives(mode, |platform| {
         let status = platform.terminate();
         assert!(status.success(), "SIGTERM is an orderly end: {status}");
     });
 }
 
-fn everything_survives_a_kill(mode: Mode) {
+fn all_state_survives_a_kill(mode: Mode) {
     survives(mode, Platform::kill);
 }
 

@@ -9,13 +9,13 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 harness::journeys!(
-    a_damaged_view_is_made_anew_while_it_answers,
-    what_the_log_lost_is_asked_for,
+    a_damaged_view_is_rebuilt_while_it_serves,
+    a_rebuild_reads_what_the_log_has_lost_from_the_contexts,
 );
 
 const STREAMS: [&str; 3] = ["socar.car", "socar.reservation", "socar.payment"];
 
-fn a_damaged_view_is_made_anew_while_it_answers(mode: Mode) {
+fn a_damaged_view_is_rebuilt_while_it_serves(mode: Mode) {
     let platform = Setup::new(mode).start();
     let cars = story(&platform);
     let right = rows(&platform);
@@ -51,7 +51,7 @@ fn a_damaged_view_is_made_anew_while_it_answers(mode: Mode) {
     assert_eq!(after, right);
 }
 
-fn what_the_log_lost_is_asked_for(mode: Mode) {
+fn a_rebuild_reads_what_the_log_has_lost_from_the_contexts(mode: Mode) {
     let platform = Setup::new(mode).start();
     let cars = story(&platform);
     let right = rows(&platform);

@@ -12,7 +12,7 @@ use harness::{
 const SECRET: &str = "between us";
 
 #[test]
-fn what_is_in_the_streams_arrives_by_http_once_however_often_it_comes() {
+fn a_relayed_event_has_its_effect_once_however_often_it_is_appended() {
     let platform = Setup::new(Mode::Embedded)
         .variable("relay_secret", SECRET)
         .start();
@@ -29,7 +29,7 @@ fn what_is_in_the_streams_arrives_by_http_once_however_often_it_comes() {
 }
 
 #[test]
-fn what_the_trigger_delivers_too_has_its_effect_once() {
+fn an_event_from_both_trigger_and_relay_has_its_effect_once() {
     let platform = Setup::new(Mode::Redis)
         .variable("relay_secret", SECRET)
         .start();
@@ -49,7 +49,7 @@ fn what_the_trigger_delivers_too_has_its_effect_once() {
 }
 
 #[test]
-fn nobody_delivers_without_the_secret() {
+fn a_delivery_without_the_secret_is_refused() {
     let event = confirmation(&elsewhere(1), &Reservation::with_id(1)).to_json();
     let guarded = Setup::new(Mode::Embedded)
         .variable("relay_secret", SECRET)

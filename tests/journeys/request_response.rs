@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 harness::journeys!(
     a_car_is_registered_read_modified_and_deleted,
-    a_list_is_hal_in_pages,
+    a_list_is_paged_hal,
     cars_sort_by_their_columns_and_ties_by_id,
     a_put_replaces_what_a_patch_merges,
     a_cars_status_follows_from_its_bookings,
     a_car_with_a_live_booking_is_not_deleted,
     every_single_resource_has_an_etag,
-    a_known_version_is_not_sent_again,
+    a_matching_etag_is_answered_with_304,
     a_stale_version_is_not_overwritten,
-    links_name_the_host_that_was_asked,
+    links_name_the_host_of_the_request,
 );
 
 fn a_car_is_registered_read_modified_and_deleted(mode: Mode) {
@@ -70,7 +70,7 @@ fn a_car_is_registered_read_modified_and_deleted(mode: Mode) {
     assert!(listed.is_empty(), "{listed:#?}");
 }
 
-fn a_list_is_hal_in_pages(mode: Mode) {
+fn a_list_is_paged_hal(mode: Mode) {
     let platform = Setup::new(mode).start();
     let empty = platform.get_json("/cars");
     assert_eq!(empty["_embedded"]["cars"], json!([]), "{empty:#}");
@@ -284,7 +284,7 @@ fn every_single_resource_has_an_etag(mode: Mode) {
     }
 }
 
-fn a_known_version_is_not_sent_again(mode: Mode) {
+fn a_matching_etag_is_answered_with_304(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("cached");
     let first = platform
@@ -372,7 +372,7 @@ fn a_stale_version_is_not_overwritten(mode: Mode) {
     cancel(&tag).is(200);
 }
 
-fn links_name_the_host_that_was_asked(mode: Mode) {
+fn links_name_the_host_of_the_request(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("elsewhere");
     let answer = platform

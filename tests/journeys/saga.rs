@@ -7,19 +7,19 @@ use harness::{
 use serde_json::json;
 
 harness::journeys!(
-    a_reservation_is_confirmed_paid_told_and_shown,
+    a_reservation_is_confirmed_paid_messaged_and_shown,
     a_reservation_needs_no_status_in_its_request,
     a_car_is_reserved_only_once,
     an_unavailable_car_leaves_a_rejected_reservation_with_its_reason,
-    an_unknown_car_is_not_found_and_nothing_is_left_waiting,
+    an_unknown_car_is_not_found_and_no_reservation_stays_pending,
     a_declined_payment_frees_the_car_and_leaves_nothing_paid,
-    a_payment_takes_the_amount_of_that_moment,
-    two_hundred_simultaneous_reservations_of_one_car_give_exactly_one,
-    many_customers_get_their_own_cars_at_the_same_time,
-    a_reservation_is_announced_once_and_told_once,
+    a_payment_takes_the_amount_at_the_time_of_reserving,
+    two_hundred_concurrent_reservations_of_one_car_give_exactly_one,
+    many_customers_reserve_their_own_cars_concurrently,
+    a_reservation_has_one_event_and_one_message_per_transition,
 );
 
-fn a_reservation_is_confirmed_paid_told_and_shown(mode: Mode) {
+fn a_reservation_is_confirmed_paid_messaged_and_shown(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register(&json!({"carName": "Ioniq", "carType": "EV", "amount": 70_000}));
     platform.wait_for_view(
@@ -103,7 +103,7 @@ fn an_unavailable_car_leaves_a_rejected_reservation_with_its_reason(mode: Mode) 
     assert_eq!(row["rsvId"], first.id);
 }
 
-fn an_unknown_car_is_not_found_and_nothing_is_left_waiting(mode: Mode) {
+fn an_unknown_car_is_not_found_and_no_reservation_stays_pending(mode: Mode) {
     let platform = Platform::shared(mode);
     let unknown = 987_654_321;
     platform
@@ -154,7 +154,7 @@ fn a_declined_payment_frees_the_car_and_leaves_nothing_paid(mode: Mode) {
     assert_eq!(second, 201);
 }
 
-fn a_payment_takes_the_amount_of_that_moment(mode: Mode) {
+fn a_payment_takes_the_amount_at_the_time_of_reserving(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register(&json!({"carName": "sale", "amount": 30_000}));
     let reservation = platform.reserve_and_confirm(&car);
@@ -170,7 +170,7 @@ fn a_payment_takes_the_amount_of_that_moment(mode: Mode) {
     );
 }
 
-fn two_hundred_simultaneous_reservations_of_one_car_give_exactly_one(mode: Mode) {
+fn two_hundred_concurrent_reservations_of_one_car_give_exactly_one(mode: Mode) {
     // A shared one would be overloaded for everybody else, too.
     let platform = Setup::new(mode).start();
     let car = platform.register_car("everybody's darling");
@@ -207,7 +207,7 @@ fn two_hundred_simultaneous_reservations_of_one_car_give_exactly_one(mode: Mode)
     assert_eq!(platform.list("/payments", paid).len(), 1);
 }
 
-fn many_customers_get_their_own_cars_at_the_same_time(mode: Mode) {
+fn many_customers_reserve_their_own_cars_concurrently(mode: Mode) {
     let platform = Platform::shared(mode);
     let pairs = platform.concurrently(24, |index| {
         let car = platform.register_car(&format!("car of customer {index}"));
@@ -230,7 +230,7 @@ fn many_customers_get_their_own_cars_at_the_same_time(mode: Mode) {
     }
 }
 
-fn a_reservation_is_announced_once_and_told_once(mode: Mode) {
+fn a_reservation_has_one_event_and_one_message_per_transition(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("told once");
     let reservation = platform.reserve_and_confirm(&car);

@@ -36,7 +36,7 @@ fn an_unknown_key_is_named_with_its_file() {
 }
 
 #[test]
-fn a_missing_component_is_named_with_its_remedy() {
+fn a_missing_component_file_is_named_with_its_remedy() {
     let doctored = read("spin.toml").replace("release/payment.wasm", "release/no-such.wasm");
     let said = refused(&doctored, &[]);
     assert!(
@@ -91,7 +91,7 @@ fn a_duplicate_route_is_named() {
 }
 
 #[test]
-fn a_variable_that_nobody_declared_is_named() {
+fn an_undeclared_variable_is_named() {
     let said = refused(&read("spin.toml"), &["--variable", "payment_limits=5"]);
     assert!(
         said.contains("payment_limits") && said.contains("payment_limit`"),
@@ -100,7 +100,7 @@ fn a_variable_that_nobody_declared_is_named() {
 }
 
 #[test]
-fn a_redis_that_is_no_address_is_named() {
+fn an_invalid_redis_url_is_named() {
     let said = refused(&read("spin.toml"), &["--redis-url", "http://127.0.0.1:1"]);
     assert!(said.contains("redis"), "{said}");
 }

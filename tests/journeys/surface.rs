@@ -8,18 +8,18 @@ use http::Method;
 use serde_json::json;
 
 harness::journeys!(
-    internal_commands_do_not_exist_outside,
-    spin_headers_of_a_client_mean_nothing,
-    a_browser_of_another_origin_may_ask,
-    probes_find_the_host_healthy,
-    the_root_is_a_page,
-    http2_is_spoken_too,
-    a_head_has_no_body_in_any_version_of_http,
-    a_page_from_elsewhere_may_read_every_refusal,
-    a_request_line_with_an_authority_leads_where_its_path_leads,
+    internal_paths_are_not_found_from_outside,
+    spin_headers_of_a_client_are_ignored,
+    cross_origin_requests_are_allowed,
+    the_probes_report_a_healthy_host,
+    the_root_is_an_html_page,
+    http2_is_served,
+    a_head_response_has_no_body_in_any_version_of_http,
+    a_page_of_another_origin_may_read_every_refusal,
+    an_absolute_request_target_is_routed_by_its_path,
 );
 
-fn internal_commands_do_not_exist_outside(mode: Mode) {
+fn internal_paths_are_not_found_from_outside(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("guarded");
     let hold = format!("/internal/cars/{}/hold", car.id);
@@ -65,7 +65,7 @@ fn internal_commands_do_not_exist_outside(mode: Mode) {
     platform.reserve_and_confirm(&car);
 }
 
-fn spin_headers_of_a_client_mean_nothing(mode: Mode) {
+fn spin_headers_of_a_client_are_ignored(mode: Mode) {
     let platform = Platform::shared(mode);
     let (car, other) = (
         platform.register_car("asked for"),
@@ -89,7 +89,7 @@ fn spin_headers_of_a_client_mean_nothing(mode: Mode) {
     assert!(own.starts_with(platform.url()), "{answer:#}");
 }
 
-fn a_browser_of_another_origin_may_ask(mode: Mode) {
+fn cross_origin_requests_are_allowed(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("cross-origin");
     for path in ["/cars", car.path.as_str(), "/reservations", "/carviews"] {
@@ -158,7 +158,7 @@ fn a_browser_of_another_origin_may_ask(mode: Mode) {
     }
 }
 
-fn probes_find_the_host_healthy(mode: Mode) {
+fn the_probes_report_a_healthy_host(mode: Mode) {
     let platform = Platform::shared(mode);
     assert_eq!(platform.get_json("/actuator/health")["status"], "UP");
     platform.get("/livez").send().is(200);
@@ -176,7 +176,7 @@ fn probes_find_the_host_healthy(mode: Mode) {
     );
 }
 
-fn the_root_is_a_page(mode: Mode) {
+fn the_root_is_an_html_page(mode: Mode) {
     let platform = Platform::shared(mode);
     let page = platform.get("/").send().is(200);
     assert!(
@@ -189,7 +189,7 @@ fn the_root_is_a_page(mode: Mode) {
     );
 }
 
-fn http2_is_spoken_too(mode: Mode) {
+fn http2_is_served(mode: Mode) {
     let platform = Platform::shared(mode);
     let client = platform.client(Protocol::Http2);
     let answer = client
@@ -208,7 +208,7 @@ fn http2_is_spoken_too(mode: Mode) {
 }
 
 /// The answer to HEAD was lost over HTTP/2: its length was announced, and its body was not there.
-fn a_head_has_no_body_in_any_version_of_http(mode: Mode) {
+fn a_head_response_has_no_body_in_any_version_of_http(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("only looked at");
     for protocol in [Protocol::Http1, Protocol::Http2] {
@@ -241,7 +241,7 @@ fn a_head_has_no_body_in_any_version_of_http(mode: Mode) {
     }
 }
 
-fn a_page_from_elsewhere_may_read_every_refusal(mode: Mode) {
+fn a_page_of_another_origin_may_read_every_refusal(mode: Mode) {
     let platform = Platform::shared(mode);
     // The component refuses the first, the host the second.
     for length in [200 << 10, 8 << 20] {
@@ -268,7 +268,7 @@ fn a_page_from_elsewhere_may_read_every_refusal(mode: Mode) {
     lost("/cars/987654321/nothing").problem(404, "not-found");
 }
 
-fn a_request_line_with_an_authority_leads_where_its_path_leads(mode: Mode) {
+fn an_absolute_request_target_is_routed_by_its_path(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("asked for in full");
     let ask = |method: &str, target: &str, headers: &str| {

@@ -46,7 +46,7 @@ fn the_pool_grows_with_the_load_and_shrinks_when_idle() {
 }
 
 #[test]
-fn some_instances_are_kept_if_the_manifest_says_so() {
+fn the_configured_minimum_of_instances_is_kept() {
     let saboteur = with("instances_min = 2\ninstances_idle = \"200ms\"");
     under_load(&saboteur, 6, || {
         eventually(|| instances(&saboteur), |seen| *seen == (6, 6));
@@ -58,7 +58,7 @@ fn some_instances_are_kept_if_the_manifest_says_so() {
 }
 
 #[test]
-fn instances_that_are_to_be_kept_are_there_before_the_first_call() {
+fn the_minimum_of_instances_is_started_before_the_first_call() {
     let saboteur = with("instances_min = 3");
     assert_eq!(instances(&saboteur), (3, 0));
     // One that fails is replaced without anybody asking for it.
@@ -71,7 +71,7 @@ fn instances_that_are_to_be_kept_are_there_before_the_first_call() {
 }
 
 #[test]
-fn a_reload_has_them_ready_too() {
+fn a_reload_starts_the_minimum_of_instances() {
     let saboteur = Saboteur::start_with("instances_min = 2", &[]);
     let manifest = std::fs::read_to_string(saboteur.manifest()).expect("a manifest");
     let more = manifest.replace("instances_min = 2", "instances_min = 4");
@@ -82,7 +82,7 @@ fn a_reload_has_them_ready_too() {
 }
 
 #[test]
-fn there_are_never_more_instances_than_allowed() {
+fn the_pool_never_exceeds_its_maximum() {
     let saboteur = with("instances_max = 3");
     let answers = under_load(&saboteur, 9, || {
         eventually(|| instances(&saboteur), |seen| *seen == (3, 3));

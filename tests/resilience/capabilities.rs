@@ -42,7 +42,7 @@ fn compare_and_swap_loses_no_increment_under_contention() {
 }
 
 #[test]
-fn of_many_who_create_one_key_exactly_one_wins() {
+fn exactly_one_of_many_concurrent_creators_wins() {
     on_both_backends(|saboteur| {
         for round in 0..5 {
             let outcomes = simultaneously(
@@ -60,7 +60,7 @@ fn of_many_who_create_one_key_exactly_one_wins() {
 }
 
 #[test]
-fn a_swap_that_lost_knows_the_newest_value() {
+fn a_failed_swap_returns_the_newest_value() {
     on_both_backends(|saboteur| {
         assert_eq!(
             saboteur.order("/cas/once?key=k&value=a").text(),
@@ -73,7 +73,7 @@ fn a_swap_that_lost_knows_the_newest_value() {
 }
 
 #[test]
-fn counters_count_and_foreign_values_do_not_break_them() {
+fn increments_add_up_and_refuse_a_value_that_is_no_number() {
     on_both_backends(|saboteur| {
         let sums = simultaneously(20, |_| "/wasi/increment?key=n".to_owned(), saboteur);
         assert_eq!(sums.iter().collect::<BTreeSet<_>>().len(), 20, "{sums:?}");
@@ -103,7 +103,7 @@ fn both_interfaces_see_one_store() {
 }
 
 #[test]
-fn a_store_that_is_not_granted_is_not_there() {
+fn a_store_outside_the_manifest_is_denied() {
     let saboteur = Saboteur::shared();
     for order in [
         "/kv/get?store=neighbour&key=a",
@@ -116,7 +116,7 @@ fn a_store_that_is_not_granted_is_not_there() {
 }
 
 #[test]
-fn components_do_not_share_a_label_by_accident() {
+fn components_do_not_share_the_stores_of_one_label() {
     let saboteur = Saboteur::start(&[]);
     saboteur.order("/kv/set?key=mine&value=1").is(200);
     let theirs =
@@ -152,7 +152,7 @@ fn variables_environment_and_files_are_those_of_the_manifest() {
 }
 
 #[test]
-fn statements_are_bound_and_rows_survive() {
+fn sql_parameters_are_bound_and_rows_persist() {
     let saboteur = Saboteur::shared();
     saboteur
         .order("/sql?statement=CREATE%20TABLE%20IF%20NOT%20EXISTS%20t(a,b)")
@@ -174,7 +174,7 @@ fn statements_are_bound_and_rows_survive() {
 }
 
 #[test]
-fn a_guest_hears_of_a_server_that_hangs_while_it_can_still_answer() {
+fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
     let redis = RedisServer::start_durable();
     let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
     saboteur.order("/kv/set?key=k&value=v").is(200);
@@ -206,7 +206,7 @@ fn a_guest_hears_of_a_server_that_hangs_while_it_can_still_answer() {
 }
 
 #[test]
-fn what_the_host_keeps_for_a_guest_is_bounded_like_the_guest_itself() {
+fn host_memory_held_for_a_guest_is_bounded() {
     let saboteur = Saboteur::shared();
     saboteur
         .order("/cas/hoard?key=large&kib=1024&times=16")
@@ -222,7 +222,7 @@ fn what_the_host_keeps_for_a_guest_is_bounded_like_the_guest_itself() {
 }
 
 #[test]
-fn a_guest_has_so_many_requests_under_way_and_no_more() {
+fn the_concurrent_requests_of_a_guest_are_bounded() {
     // Time enough for all of them, one after the other on a slow machine.
     let saboteur = Saboteur::start_with(&patient("30s"), &[]);
     // None has ended before the last of them is sent.

@@ -7,7 +7,7 @@ use crate::saboteur::{Saboteur, patient};
 const NEIGHBOUR: &str = "http://neighbour.spin.internal";
 
 #[test]
-fn a_sick_neighbour_is_an_answer_and_not_a_trap() {
+fn a_failing_neighbour_is_a_response_and_not_a_trap() {
     let saboteur = Saboteur::shared();
     let answer = saboteur
         .order(&format!("/chain?url={NEIGHBOUR}/trap"))
@@ -48,14 +48,14 @@ fn a_call_has_no_more_time_than_its_caller() {
 }
 
 #[test]
-fn components_that_call_in_a_circle_are_stopped() {
+fn a_call_loop_between_components_is_stopped() {
     let saboteur = Saboteur::shared();
     let answer = saboteur.order("/circle").is(200);
     assert!(answer.text().contains("LoopDetected"), "{answer}");
 }
 
 #[test]
-fn a_host_that_the_manifest_does_not_name_is_not_called() {
+fn a_host_outside_the_manifest_is_not_called() {
     let saboteur = Saboteur::shared();
     for url in [
         "http://stranger.spin.internal/",
@@ -68,7 +68,7 @@ fn a_host_that_the_manifest_does_not_name_is_not_called() {
 }
 
 #[test]
-fn the_outside_world_is_reached_where_the_manifest_allows_it() {
+fn an_external_host_is_called_where_the_manifest_allows_it() {
     let other = Saboteur::shared();
     let saboteur = Saboteur::start(&["--variable", &format!("outside_url={}", other.url())]);
     let answer = saboteur
@@ -80,7 +80,7 @@ fn the_outside_world_is_reached_where_the_manifest_allows_it() {
 }
 
 #[test]
-fn the_identity_of_a_request_goes_along() {
+fn the_request_id_and_trace_are_propagated() {
     let saboteur = Saboteur::shared();
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let answer = saboteur
@@ -98,7 +98,7 @@ fn the_identity_of_a_request_goes_along() {
 }
 
 #[test]
-fn a_request_without_an_identity_gets_one() {
+fn a_request_without_a_trace_gets_one() {
     let saboteur = Saboteur::shared();
     let answer = saboteur.order("/echo").is(200);
     let id = answer.header("x-request-id");
@@ -109,7 +109,7 @@ fn a_request_without_an_identity_gets_one() {
 }
 
 #[test]
-fn what_a_client_calls_spin_never_reaches_a_component() {
+fn spin_headers_of_a_client_never_reach_a_component() {
     let saboteur = Saboteur::shared();
     let answer = saboteur
         .get(&format!("/relay?url={NEIGHBOUR}/echo"))

@@ -132,7 +132,7 @@ fn is_quick(served: &Served) {
     assert!(served.waited < GATEWAY_LIMIT, "{:?}", served.waited);
 }
 
-fn is_cut_off_and_taken_back(mode: Mode, trouble: GatewayFault) {
+fn assert_breaker_opens_and_recovers(mode: Mode, trouble: GatewayFault) {
     let street = Street::open(mode);
     street.everybody_gets(201, 3);
 
@@ -157,46 +157,46 @@ fn is_cut_off_and_taken_back(mode: Mode, trouble: GatewayFault) {
 }
 
 #[test]
-fn a_gateway_that_hangs_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Embedded, GatewayFault::Hangs);
+fn a_gateway_that_hangs_opens_the_breaker_and_recovers() {
+    assert_breaker_opens_and_recovers(Mode::Embedded, GatewayFault::Hangs);
 }
 
 #[test]
-fn a_gateway_that_is_too_slow_is_cut_off_and_taken_back() {
+fn a_gateway_that_is_too_slow_opens_the_breaker_and_recovers() {
     let trouble = GatewayFault::Slow(Duration::from_secs(3));
-    is_cut_off_and_taken_back(Mode::Embedded, trouble);
+    assert_breaker_opens_and_recovers(Mode::Embedded, trouble);
 }
 
 #[test]
-fn a_gateway_that_fails_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Embedded, GatewayFault::ServerError);
+fn a_gateway_that_fails_opens_the_breaker_and_recovers() {
+    assert_breaker_opens_and_recovers(Mode::Embedded, GatewayFault::ServerError);
 }
 
 #[test]
-fn a_gateway_that_refuses_connections_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Embedded, GatewayFault::RefusesConnections);
+fn a_gateway_that_refuses_connections_opens_the_breaker_and_recovers() {
+    assert_breaker_opens_and_recovers(Mode::Embedded, GatewayFault::RefusesConnections);
 }
 
 #[test]
-fn a_gateway_that_stalls_in_its_answer_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Embedded, GatewayFault::PartialBody(BodyEnd::Stalls));
+fn a_gateway_that_stalls_in_its_response_opens_the_breaker_and_recovers() {
+    assert_breaker_opens_and_recovers(Mode::Embedded, GatewayFault::PartialBody(BodyEnd::Stalls));
 }
 
 #[test]
-fn a_gateway_that_breaks_off_its_answer_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(
+fn a_gateway_that_aborts_its_response_opens_the_breaker_and_recovers() {
+    assert_breaker_opens_and_recovers(
         Mode::Embedded,
         GatewayFault::PartialBody(BodyEnd::Disconnects),
     );
 }
 
 #[test]
-fn on_a_redis_a_gateway_that_hangs_is_cut_off_and_taken_back() {
-    is_cut_off_and_taken_back(Mode::Redis, GatewayFault::Hangs);
+fn a_gateway_that_hangs_opens_the_breaker_and_recovers_on_a_redis() {
+    assert_breaker_opens_and_recovers(Mode::Redis, GatewayFault::Hangs);
 }
 
 #[test]
-fn what_becomes_of_a_breaker_is_announced_and_logged_once() {
+fn every_breaker_transition_is_published_and_logged_once() {
     let street = Street::open(Mode::Embedded);
     street.gateway.set_fault(GatewayFault::ServerError);
     street.customers(8);
@@ -227,7 +227,7 @@ fn what_becomes_of_a_breaker_is_announced_and_logged_once() {
 }
 
 #[test]
-fn customers_who_are_declined_open_no_breaker() {
+fn declined_payments_open_no_breaker() {
     let street = Street::open(Mode::Embedded);
     let poor = street.platform.register_car("too dear");
     street.gateway.decide(&poor, Decision::Decline);
@@ -244,7 +244,7 @@ fn customers_who_are_declined_open_no_breaker() {
 }
 
 #[test]
-fn an_operator_cuts_off_lets_through_and_gives_back() {
+fn an_operator_forces_a_breaker_open_and_closed_and_resets_it() {
     let street = Street::open(Mode::Embedded);
     let link = street.link();
     street.everybody_gets(201, 1);
@@ -271,7 +271,7 @@ fn an_operator_cuts_off_lets_through_and_gives_back() {
 }
 
 #[test]
-fn what_the_gateway_was_not_asked_for_is_not_undone() {
+fn a_payment_that_was_not_sent_is_not_refunded() {
     let street = Street::open(Mode::Embedded);
     street.everybody_gets(201, 1);
     street
@@ -304,7 +304,7 @@ fn reservation_of(answer: &Response) -> Reservation {
 }
 
 #[test]
-fn an_order_for_no_breaker_is_refused() {
+fn a_command_for_an_unknown_breaker_is_refused() {
     let street = Street::open(Mode::Embedded);
     let order = |link: &str| {
         let asked = street

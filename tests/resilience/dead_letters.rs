@@ -12,12 +12,12 @@ use crate::delivery::{publish, received};
 use crate::saboteur::Saboteur;
 
 harness::journeys!(
-    what_was_parked_in_bad_times_is_given_back_once_in_good_ones,
-    what_is_discarded_never_comes_back,
-    what_fails_again_is_parked_again,
+    a_dead_letter_is_redriven_exactly_once,
+    a_discarded_dead_letter_is_never_delivered,
+    a_redriven_event_that_fails_becomes_a_dead_letter_again,
 );
 
-fn what_was_parked_in_bad_times_is_given_back_once_in_good_ones(mode: Mode) {
+fn a_dead_letter_is_redriven_exactly_once(mode: Mode) {
     let stage = Stage::set(mode);
     let [by_http, by_command] = stage.parked(["one", "two"]);
     assert_eq!(received(&stage.saboteur), 0);
@@ -83,7 +83,7 @@ fn what_was_parked_in_bad_times_is_given_back_once_in_good_ones(mode: Mode) {
     stage.brings_nothing_more_than(2);
 }
 
-fn what_is_discarded_never_comes_back(mode: Mode) {
+fn a_discarded_dead_letter_is_never_delivered(mode: Mode) {
     let stage = Stage::set(mode);
     let [by_http, by_command] = stage.parked(["one", "two"]);
     stage
@@ -129,7 +129,7 @@ fn what_is_discarded_never_comes_back(mode: Mode) {
     stage.brings_nothing_more_than(0);
 }
 
-fn what_fails_again_is_parked_again(mode: Mode) {
+fn a_redriven_event_that_fails_becomes_a_dead_letter_again(mode: Mode) {
     let stage = Stage::set(mode);
     let [first] = stage.parked(["one"]);
     // The trouble is not over yet.

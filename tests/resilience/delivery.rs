@@ -45,7 +45,7 @@ fn an_event_reaches_its_component() {
 }
 
 #[test]
-fn an_event_of_another_type_wakes_nobody() {
+fn an_event_of_another_type_is_not_delivered() {
     let policy = "[component.saboteur.tool.socar]\nevent_types = [\"Wanted\"]";
     let saboteur = Saboteur::start_with(policy, &[]);
     let event = |id, what| {
@@ -61,7 +61,7 @@ fn an_event_of_another_type_wakes_nobody() {
 }
 
 #[test]
-fn an_event_that_fails_is_tried_again() {
+fn an_event_that_fails_is_retried() {
     let saboteur = Saboteur::start(&[]);
     publish(&saboteur, "fail-times:3");
     eventually(|| received(&saboteur), |count| *count == 1);
@@ -74,7 +74,7 @@ fn an_event_that_fails_is_tried_again() {
 }
 
 #[test]
-fn an_event_that_always_traps_is_parked_and_out_of_the_way() {
+fn an_event_that_always_traps_becomes_a_dead_letter_and_delays_no_other() {
     // Ten attempts would take half a minute.
     let saboteur = Saboteur::start_with("delivery_attempts = 3", &[]);
     publish(
@@ -98,7 +98,7 @@ fn an_event_that_always_traps_is_parked_and_out_of_the_way() {
 }
 
 #[test]
-fn a_subscriber_that_comes_later_starts_from_the_beginning() {
+fn a_new_subscriber_starts_from_the_beginning() {
     let saboteur = Saboteur::start_with("", &[]);
     for event in ["one", "two", "three"] {
         publish(&saboteur, event);
@@ -125,7 +125,7 @@ fn a_subscriber_that_comes_later_starts_from_the_beginning() {
 }
 
 #[test]
-fn what_a_killed_host_was_handling_a_living_one_handles() {
+fn the_pending_events_of_a_killed_host_are_claimed_by_another() {
     let redis = RedisServer::start();
     let arguments = ["--redis-url", &redis.url()];
     let (living, dying) = (Saboteur::start(&arguments), Saboteur::start(&arguments));

@@ -143,28 +143,28 @@ fn reservations_go_on(fault: &Value) {
 }
 
 #[test]
-fn reservations_go_on_while_others_hang() {
+fn reservations_succeed_while_other_components_hang() {
     reservations_go_on(&json!({"fault": "latency", "latency_ms": 600_000}));
 }
 
 #[test]
-fn reservations_go_on_while_others_trap() {
+fn reservations_succeed_while_other_components_trap() {
     reservations_go_on(&json!({"fault": "trap"}));
 }
 
 #[test]
-fn reservations_go_on_while_others_compute_forever() {
+fn reservations_succeed_while_other_components_compute_forever() {
     reservations_go_on(&json!({"fault": "spin"}));
 }
 
 #[test]
-fn reservations_go_on_while_others_hoard_memory() {
+fn reservations_succeed_while_other_components_hoard_memory() {
     reservations_go_on(&json!({"fault": "hoard"}));
 }
 
 /// Slow answers are good answers: no breaker helps against them, only places of one's own.
 #[test]
-fn slow_registrations_do_not_hold_up_reservations() {
+fn slow_registrations_do_not_delay_reservations() {
     let platform = Setup::new(Mode::Embedded).argument("--chaos").start();
     let register = |_| platform.register_car("there already");
     let cars: Vec<_> = (0..WAVES * WAVE).map(register).collect();

@@ -32,7 +32,7 @@ fn is_unmarked(answer: &Response) {
 }
 
 #[test]
-fn the_last_good_answer_says_that_it_is_stale() {
+fn a_stale_response_is_marked_as_stale() {
     let saboteur = with_fallback("{ stale = \"1h\" }");
     let fresh = saboteur.order(KNOWN).is(200);
     is_unmarked(&fresh);
@@ -49,7 +49,7 @@ fn the_last_good_answer_says_that_it_is_stale() {
 }
 
 #[test]
-fn what_is_no_look_at_something_known_is_answered_with_the_problem() {
+fn a_request_without_a_cached_response_gets_the_problem() {
     let saboteur = with_fallback("{ stale = \"1h\" }");
     saboteur.order(KNOWN).is(200);
     falls_ill(&saboteur, "saboteur");
@@ -66,7 +66,7 @@ fn what_is_no_look_at_something_known_is_answered_with_the_problem() {
 }
 
 #[test]
-fn an_answer_that_is_too_old_is_none() {
+fn an_expired_response_is_not_served() {
     let saboteur = with_fallback("{ stale = \"1s\" }");
     saboteur.order(KNOWN).is(200);
     falls_ill(&saboteur, "saboteur");
@@ -74,7 +74,7 @@ fn an_answer_that_is_too_old_is_none() {
 }
 
 #[test]
-fn another_component_answers_and_says_so() {
+fn a_fallback_component_responds_and_is_named() {
     let saboteur = with_fallback("{ component = \"neighbour\" }");
     is_unmarked(&saboteur.order(KNOWN).is(200));
 
@@ -94,7 +94,7 @@ fn another_component_answers_and_says_so() {
 }
 
 #[test]
-fn another_component_answers_also_for_one_that_hangs() {
+fn a_fallback_component_responds_for_one_that_hangs() {
     let fallback = format!("{{ component = \"neighbour\" }}\n{}", patient("8s"));
     let saboteur = with_fallback(&fallback);
     let hangs = json!({

@@ -34,7 +34,7 @@ fn on_link(fault: &str) -> Value {
 }
 
 #[test]
-fn without_the_flag_trouble_is_refused() {
+fn fault_injection_without_the_flag_is_refused() {
     let saboteur = Saboteur::shared();
     let refused = begin(saboteur, &on_link("trap"));
     let problem = refused.problem(403, "forbidden");
@@ -49,7 +49,7 @@ fn without_the_flag_trouble_is_refused() {
 }
 
 #[test]
-fn each_fault_strikes_its_link_and_no_other() {
+fn each_fault_affects_its_link_only() {
     let saboteur = started();
     for (fault, expected) in [
         ("error", "status 503"),
@@ -71,7 +71,7 @@ fn each_fault_strikes_its_link_and_no_other() {
 }
 
 #[test]
-fn errors_on_request_open_the_breaker_of_their_link() {
+fn injected_errors_open_the_breaker_of_their_link() {
     let policy = r#"[component.saboteur.tool.socar.links.neighbour]
 breaker = { consecutive_failures = 3, open = "1h" }"#;
     let saboteur = Saboteur::start_with(policy, &["--chaos"]);
@@ -86,7 +86,7 @@ breaker = { consecutive_failures = 3, open = "1h" }"#;
 }
 
 #[test]
-fn who_computes_on_request_does_not_do_so_where_clients_are_received() {
+fn an_injected_busy_loop_does_not_run_on_the_connection_threads() {
     let saboteur = started();
     let experiment = json!({"from": "outside", "to": "saboteur", "fault": "spin", "seconds": 60});
     begin(&saboteur, &experiment).is(200);
@@ -108,7 +108,7 @@ fn who_computes_on_request_does_not_do_so_where_clients_are_received() {
 }
 
 #[test]
-fn a_delay_is_as_long_as_asked_for() {
+fn an_injected_latency_has_the_requested_length() {
     let saboteur = started();
     let mut experiment = on_link("latency");
     experiment["latency_ms"] = json!(700);
@@ -119,7 +119,7 @@ fn a_delay_is_as_long_as_asked_for() {
 }
 
 #[test]
-fn a_host_elsewhere_is_slow_or_away_on_request() {
+fn an_external_host_is_made_slow_or_unavailable() {
     let elsewhere = Saboteur::shared().url().trim_end_matches('/');
     let variable = format!("outside_url={elsewhere}");
     let saboteur = Saboteur::start(&["--chaos", "--variable", &variable]);
@@ -151,7 +151,7 @@ fn a_host_elsewhere_is_slow_or_away_on_request() {
 }
 
 #[test]
-fn an_experiment_is_listed_and_ends_by_itself() {
+fn an_injected_fault_is_listed_and_expires() {
     let saboteur = started();
     let mut experiment = on_link("error");
     experiment["seconds"] = json!(2);
@@ -175,7 +175,7 @@ fn an_experiment_is_listed_and_ends_by_itself() {
 }
 
 #[test]
-fn an_event_that_is_dropped_comes_again() {
+fn a_dropped_event_is_redelivered() {
     let saboteur = started();
     let received = || {
         saboteur

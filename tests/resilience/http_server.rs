@@ -11,7 +11,7 @@ use http::Method;
 use crate::saboteur::{Saboteur, manifest_with};
 
 #[test]
-fn health_is_told_by_the_host() {
+fn the_host_answers_health_probes() {
     let saboteur = Saboteur::shared();
     for path in [
         "/livez",
@@ -38,7 +38,7 @@ fn a_static_response_is_what_the_manifest_says() {
 }
 
 #[test]
-fn the_most_precise_route_wins_and_its_parameters_are_told() {
+fn the_most_specific_route_wins_and_passes_its_parameters() {
     let saboteur = Saboteur::shared();
     assert_eq!(saboteur.order("/greet/ann").is(200).text(), "hello ann");
     let answer = saboteur.order("/echo/some/where?x=1").is(200).text();
@@ -57,7 +57,7 @@ fn the_most_precise_route_wins_and_its_parameters_are_told() {
 }
 
 #[test]
-fn http_2_is_served_on_the_same_port() {
+fn http2_is_served_on_the_same_port() {
     let client = Client::new(Saboteur::shared().url(), Protocol::Http2);
     assert_eq!(
         client
@@ -89,7 +89,7 @@ fn a_body_beyond_the_limit_is_refused() {
 
 /// A client that sends on while the host has answered and gone would see a reset, and never the answer.
 #[test]
-fn a_refusal_reaches_a_client_that_sends_eight_times_too_much() {
+fn a_refusal_reaches_a_client_that_sends_eight_times_the_limit() {
     let saboteur = Saboteur::shared();
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let client = Client::new(saboteur.url(), protocol);
@@ -105,7 +105,7 @@ fn a_refusal_reaches_a_client_that_sends_eight_times_too_much() {
 }
 
 #[test]
-fn a_refusal_reaches_a_client_that_would_send_for_ever() {
+fn a_refusal_reaches_a_client_that_never_stops_sending() {
     let saboteur = Saboteur::shared();
     let mut stream = saboteur.connect();
     let length = 1_u64 << 30;
@@ -148,7 +148,7 @@ fn a_body_of_unknown_length_beyond_the_limit_is_refused_too() {
 }
 
 #[test]
-fn a_host_that_is_told_to_stop_finishes_what_it_has_begun() {
+fn a_stopping_host_finishes_running_requests() {
     let saboteur = Saboteur::start(&[]);
     thread::scope(|scope| {
         let slow = scope.spawn(|| saboteur.order("/sleep?ms=1000"));
@@ -163,7 +163,7 @@ fn a_host_that_is_told_to_stop_finishes_what_it_has_begun() {
 
 /// A client that keeps its connection, or has not said anything yet, has nothing to lose.
 #[test]
-fn connections_without_a_request_do_not_delay_the_end() {
+fn connections_without_a_request_do_not_delay_the_stop() {
     // Calls may take a minute, and so may a host take to stop that has some under way.
     let saboteur = Saboteur::start_with("", &[]);
     let patient = manifest_with("").replace("deadline = \"2s\"", "deadline = \"60s\"");
@@ -188,7 +188,7 @@ fn connections_without_a_request_do_not_delay_the_end() {
 }
 
 #[test]
-fn the_state_survives_and_belongs_to_one_host_at_a_time() {
+fn a_state_directory_belongs_to_one_host_at_a_time() {
     let saboteur = Saboteur::start(&[]);
     let state = saboteur.state().to_str().expect("a path").to_owned();
     let mut second = harness::socar();

@@ -21,7 +21,7 @@ fn neighbour_is_well(saboteur: &Saboteur) {
 }
 
 #[test]
-fn a_trap_costs_its_caller_a_500_and_nobody_else_anything() {
+fn a_trap_fails_its_own_call_only() {
     let saboteur = Saboteur::shared();
     thread::scope(|scope| {
         let others: Vec<_> = (0..8)
@@ -82,7 +82,7 @@ fn guests_that_compute_forever_do_not_stop_the_others() {
 }
 
 #[test]
-fn guests_that_ask_for_the_time_forever_do_not_stop_those_who_wait() {
+fn guests_that_poll_the_clock_forever_do_not_stop_guests_that_sleep() {
     // Those who natter have more time than those who wait, so that these cannot just outlast them.
     let policy = r#"
 adaptive = false
@@ -137,7 +137,7 @@ fn queries_that_never_end_do_not_stop_the_others() {
 }
 
 #[test]
-fn an_instance_that_never_gets_ready_is_given_up() {
+fn an_instance_that_never_starts_is_discarded() {
     let source = root().join("target/wasm32-wasip2/release/saboteur.wasm");
     let sluggish = format!(
         r#"
@@ -190,7 +190,7 @@ fn an_instance_is_reused_after_a_good_answer() {
 }
 
 #[test]
-fn what_a_guest_does_after_its_answer_shares_its_instance_with_nobody() {
+fn an_instance_that_works_after_its_response_takes_no_new_call() {
     let saboteur = Saboteur::start_with(&patient("30s"), &[]);
     saboteur.order("/linger?ms=20000").is(200);
     let begun = Instant::now();
@@ -202,7 +202,7 @@ fn what_a_guest_does_after_its_answer_shares_its_instance_with_nobody() {
 }
 
 #[test]
-fn what_a_guest_prints_is_logged_with_its_name_and_its_request() {
+fn the_output_of_a_guest_is_logged_with_component_and_request_id() {
     let saboteur = Saboteur::start(&["--log-format", "json"]);
     saboteur
         .get("/log?out=one&err=two")

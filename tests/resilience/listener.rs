@@ -35,7 +35,7 @@ fn all_of(mut stream: TcpStream) -> String {
 }
 
 #[test]
-fn clients_that_never_finish_their_request_keep_nobody_out() {
+fn clients_that_never_finish_their_request_block_no_other_client() {
     // Patience enough to hold every place for the whole test: only making room lets others in.
     let patient = SMALL.replace("\"500ms\"", "\"1h\"");
     let saboteur = Saboteur::start_with(&patient, &[]);
@@ -58,7 +58,7 @@ fn clients_that_never_finish_their_request_keep_nobody_out() {
 }
 
 #[test]
-fn a_request_that_is_never_finished_is_given_up() {
+fn a_request_that_is_never_finished_times_out() {
     let saboteur = small();
     let mut stream = saboteur.connect();
     let begun = Instant::now();
@@ -71,7 +71,7 @@ fn a_request_that_is_never_finished_is_given_up() {
 }
 
 #[test]
-fn a_body_that_stalls_or_drips_is_given_up_and_costs_no_instance() {
+fn a_body_that_stalls_or_drips_times_out_and_occupies_no_instance() {
     let saboteur = small();
     let head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n";
     let mut stalls = saboteur.connect();
@@ -96,7 +96,7 @@ fn a_body_that_stalls_or_drips_is_given_up_and_costs_no_instance() {
 }
 
 #[test]
-fn nobody_waits_for_a_place_and_health_stays_readable() {
+fn excess_connections_are_refused_while_health_stays_readable() {
     let saboteur = Saboteur::start_with(&format!("{SMALL}{}", patient("20s")), &[]);
     thread::scope(|scope| {
         let busy: Vec<_> = (0..16)
@@ -135,7 +135,7 @@ fn nobody_waits_for_a_place_and_health_stays_readable() {
 }
 
 #[test]
-fn too_many_headers_are_answered() {
+fn too_many_headers_are_refused_with_431() {
     let saboteur = small();
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let large = Client::new(saboteur.url(), protocol)
@@ -155,7 +155,7 @@ fn too_many_headers_are_answered() {
 }
 
 #[test]
-fn a_client_that_takes_no_answer_is_left() {
+fn a_client_that_reads_no_response_is_disconnected() {
     let saboteur = small();
     let mut stream = saboteur.connect();
     // More than the buffers of both sockets hold.
@@ -170,7 +170,7 @@ fn a_client_that_takes_no_answer_is_left() {
 }
 
 #[test]
-fn a_client_that_trickles_its_answer_is_left() {
+fn a_client_that_reads_too_slowly_is_disconnected() {
     let patient = SMALL.replace("write_pause = \"500ms\"", "write_pause = \"1h\"");
     let hurried = format!("{patient}answer_time = \"1s\"\n");
     let saboteur = Saboteur::start_with(&hurried, &[]);
@@ -234,7 +234,7 @@ const HEADERS: u8 = 1;
 const RESET: u8 = 3;
 
 #[test]
-fn a_stream_that_takes_no_answer_is_ended_and_its_connection_is_not() {
+fn an_unread_http2_stream_is_reset_and_its_connection_is_kept() {
     let saboteur = small();
     let mut client = Closed::open(&saboteur);
     let patience = Duration::from_secs(10);
@@ -250,7 +250,7 @@ fn a_stream_that_takes_no_answer_is_ended_and_its_connection_is_not() {
 }
 
 #[test]
-fn a_client_that_takes_no_answer_holds_no_place() {
+fn a_client_that_reads_no_response_holds_no_permit() {
     let patient = SMALL.replace("write_pause = \"500ms\"", "write_pause = \"1h\"");
     let narrow = format!("adaptive = false\nconcurrency = 1\nqueue = 0\n{patient}");
     let saboteur = Saboteur::start_with(&narrow, &[]);

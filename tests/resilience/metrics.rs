@@ -65,7 +65,7 @@ fn number(saboteur: &Saboteur, series: &str) -> f64 {
 }
 
 #[test]
-fn every_number_is_there_with_its_type_and_what_it_says() {
+fn every_metric_has_a_type_a_help_text_and_a_sample() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     saboteur.order("/greet/me").is(200);
     saboteur
@@ -96,7 +96,7 @@ fn every_number_is_there_with_its_type_and_what_it_says() {
 }
 
 #[test]
-fn the_numbers_move_with_what_happens() {
+fn metrics_follow_what_happens() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     let number = |series: &str| number(&saboteur, series);
     assert_eq!(number(r#"socar_instances{component="saboteur"}"#), 2.0);
@@ -146,7 +146,7 @@ fn reload(saboteur: &Saboteur, policy: &str) {
 }
 
 #[test]
-fn a_new_version_goes_on_counting_where_the_old_one_ended() {
+fn counters_continue_across_a_reload() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     let is_cut_off = || {
         let link = json!({"link": "gateway -> saboteur"});
@@ -183,7 +183,7 @@ fn a_new_version_goes_on_counting_where_the_old_one_ended() {
 }
 
 #[test]
-fn calls_without_an_answer_are_told_apart() {
+fn calls_without_a_response_are_counted_by_outcome() {
     let saboteur = Saboteur::start_with(&POLICY.replace("retry", "# retry"), &[]);
     let count = |outcome: &str| {
         let link = "gateway -> saboteur";
@@ -215,7 +215,7 @@ fn calls_without_an_answer_are_told_apart() {
 }
 
 #[test]
-fn clients_whom_the_listener_sends_away_are_counted() {
+fn requests_refused_by_the_listener_are_counted_by_reason() {
     let policy = r#"body = "1KiB"
 [application.tool.socar.listener]
 connections = 4
@@ -280,7 +280,7 @@ body_pause = "500ms"
 }
 
 #[test]
-fn streams_and_retention_of_a_new_version_count() {
+fn a_reload_applies_new_streams_and_retention() {
     let saboteur = Saboteur::start_with("", &[]);
     let text = manifest_with("retention = \"1s\"");
     let trigger = "[[trigger.redis]]\nchannel = \"socar.other\"\ncomponent = \"saboteur\"\n";

@@ -73,7 +73,7 @@ fn has_inside(platform: &Platform, component: &str, running: usize, waiting: usi
 }
 
 #[test]
-fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
+fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
     let platform = small("reservation", "outside", BUSY);
     let cars = cars(&platform, PLACES + QUEUE + CROWD);
     // As many as there is room for: all of them get what they came for.
@@ -110,7 +110,7 @@ fn what_is_let_in_succeeds_and_the_rest_is_refused_quickly() {
 
 /// Without an answer to that a page would not get to see when to come again.
 #[test]
-fn a_page_may_ask_a_full_house() {
+fn a_preflight_is_answered_under_overload() {
     let platform = small("reservation", "outside", 2 * BUSIER);
     thread::scope(|scope| {
         for _ in 0..PLACES + QUEUE {
@@ -158,11 +158,11 @@ fn go_first(component: &str, path: &str) {
 }
 
 #[test]
-fn who_reserves_goes_before_who_looks() {
+fn a_reservation_displaces_a_read() {
     go_first("reservation", "/reservations");
 }
 
 #[test]
-fn who_pays_goes_before_who_looks() {
+fn a_payment_displaces_a_read() {
     go_first("payment", "/payments");
 }

@@ -36,7 +36,7 @@ fn reset(saboteur: &Saboteur, link: &str) {
 }
 
 #[test]
-fn a_client_hears_that_he_got_only_a_part_and_the_breaker_opens() {
+fn a_client_detects_a_partial_response_and_the_breaker_opens() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     let link = "gateway -> saboteur";
     for half in HALVES {
@@ -52,7 +52,7 @@ fn a_client_hears_that_he_got_only_a_part_and_the_breaker_opens() {
 }
 
 #[test]
-fn a_component_that_gets_half_an_answer_hears_so_and_the_breaker_opens() {
+fn a_component_detects_a_partial_response_and_the_breaker_opens() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     let link = "saboteur -> neighbour";
     let chain = |path: &str| {

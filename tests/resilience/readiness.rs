@@ -8,7 +8,7 @@ use harness::{RedisServer, eventually};
 use crate::saboteur::Saboteur;
 
 #[test]
-fn a_sick_component_makes_no_probe_red() {
+fn a_failing_component_fails_no_probe() {
     let saboteur = Saboteur::start(&[]);
     thread::scope(|scope| {
         let sick: Vec<_> = ["/trap", "/spin", "/sleep?ms=60000", "/hoard?mib=512"]
@@ -26,7 +26,7 @@ fn a_sick_component_makes_no_probe_red() {
 }
 
 #[test]
-fn without_its_stores_the_platform_lives_and_is_not_ready() {
+fn a_platform_without_its_stores_is_live_and_not_ready() {
     let redis = RedisServer::start();
     let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
     saboteur.order("/readyz").is(200);

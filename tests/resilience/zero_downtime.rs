@@ -86,7 +86,7 @@ fn new_builds_take_over_without_a_failed_request() {
 }
 
 #[test]
-fn a_call_that_has_begun_ends_in_the_old_version() {
+fn a_running_call_ends_in_the_old_version() {
     let saboteur = Saboteur::start_with(&patient("30s"), &[]);
     thread::scope(|scope| {
         let order = "/chain?url=http://neighbour.spin.internal/sleep?ms=1500";
@@ -139,7 +139,7 @@ fn breakers(saboteur: &Saboteur) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn a_breaker_stays_as_it_is_until_its_policy_changes() {
+fn a_breaker_keeps_its_state_until_its_policy_changes() {
     let touchy = "{ consecutive_failures = 1, open = \"1h\" }";
     let saboteur = Saboteur::start_with(&link_policy(touchy), &[]);
     saboteur.order("/trap").problem(500, "component-trapped");
@@ -158,7 +158,7 @@ fn a_breaker_stays_as_it_is_until_its_policy_changes() {
 }
 
 #[test]
-fn what_an_operator_has_said_outlives_a_new_policy() {
+fn a_forced_breaker_state_outlives_a_new_policy() {
     let link = "gateway -> saboteur";
     let elsewhere = Saboteur::shared().url().trim_end_matches('/');
     let variable = format!("outside_url={elsewhere}");
@@ -190,7 +190,7 @@ fn what_an_operator_has_said_outlives_a_new_policy() {
 }
 
 #[test]
-fn a_version_that_is_refused_late_changes_no_link() {
+fn a_version_that_fails_to_start_changes_no_link() {
     let saboteur = Saboteur::start_with(&link_policy("true"), &[]);
     let link = "gateway -> saboteur";
     tell(&saboteur, "force-open", link);
@@ -220,7 +220,7 @@ fn a_version_that_is_refused_late_changes_no_link() {
 }
 
 #[test]
-fn a_link_that_the_new_version_has_not_is_gone() {
+fn a_link_that_the_new_version_lacks_is_removed() {
     let saboteur = Saboteur::start_with(&link_policy("true"), &[]);
     let guarded = |text: String| text.replace("breaker = false", "breaker = true");
     fs::write(saboteur.manifest(), guarded(manifest_with(""))).expect("a manifest");
@@ -248,7 +248,7 @@ fn a_link_that_the_new_version_has_not_is_gone() {
 }
 
 #[test]
-fn a_bad_version_is_refused_and_the_old_one_runs_on() {
+fn a_bad_version_is_refused_and_the_old_one_keeps_running() {
     let saboteur = Saboteur::start_with(&patient("30s"), &[]);
     let nonsense = saboteur.state().join("nonsense.wasm");
     fs::write(&nonsense, b"\0asm\x0d\0\x01\0nonsense").expect("a bad build");

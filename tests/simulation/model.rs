@@ -75,7 +75,7 @@ impl Model for Protocol {
 }
 
 #[test]
-fn every_interleaving_of_two_customers_one_crash_and_one_duplicate_keeps_the_promises() {
+fn every_interleaving_of_two_customers_one_crash_and_one_duplicate_keeps_the_invariants() {
     let checker = Protocol {
         mutation: ProtocolMutation::None,
     }
@@ -104,7 +104,7 @@ fn assert_detected(mutation: ProtocolMutation, promise: &'static str) {
 }
 
 #[test]
-fn a_saga_that_is_noted_too_late_is_detected() {
+fn a_saga_that_is_recorded_too_late_is_detected() {
     assert_detected(
         ProtocolMutation::RecordsSagaLate,
         "what comes to rest has ended",
@@ -112,7 +112,7 @@ fn a_saga_that_is_noted_too_late_is_detected() {
 }
 
 #[test]
-fn a_release_that_leaves_no_trace_is_detected() {
+fn a_release_that_leaves_no_tombstone_is_detected() {
     assert_detected(
         ProtocolMutation::ReleaseLeavesNoTombstone,
         "the car is booked by whoever reserved it",
@@ -120,7 +120,7 @@ fn a_release_that_leaves_no_trace_is_detected() {
 }
 
 #[test]
-fn a_cancel_that_leaves_no_trace_is_detected() {
+fn a_cancellation_that_leaves_no_tombstone_is_detected() {
     assert_detected(
         ProtocolMutation::CancelLeavesNoTombstone,
         "nothing else stays paid",
@@ -128,7 +128,7 @@ fn a_cancel_that_leaves_no_trace_is_detected() {
 }
 
 #[test]
-fn a_rejection_after_the_undoing_is_detected() {
+fn a_compensation_before_the_rejection_is_detected() {
     assert_detected(
         ProtocolMutation::CompensatesBeforeRejecting,
         "nothing unpaid is reserved",
