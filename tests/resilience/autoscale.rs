@@ -4,26 +4,26 @@ use std::thread;
 
 use harness::{Response, eventually};
 
-use crate::saboteur::{Saboteur, patient};
+use crate::saboteur::{Saboteur, call_deadline};
 
 /// Instances of the saboteur: all of them, and those at work.
 fn instances(saboteur: &Saboteur) -> (u64, u64) {
     let instances = saboteur.admin("/instances");
-    let census = &instances["components"]["saboteur"];
-    let number = |key: &str| census[key].as_u64().expect("a number");
+    let stats = &instances["components"]["saboteur"];
+    let number = |key: &str| stats[key].as_u64().expect("a number");
     (number("alive"), number("busy"))
 }
 
 /// A host with these policies, and with time for calls that take long.
-fn with(policy: &str) -> Saboteur {
-    Saboteur::start_with(&format!("{policy}\n{}", patient("20s")), &[])
+fn start_with(policy: &str) -> Saboteur {
+    Saboteur::start_with(&format!("{policy}\n{}", call_deadline("20s")), &[])
 }
 
 /// Orders so many answers at once; `look` watches meanwhile.
 fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Response> {
     thread::scope(|scope| {
         let calls: Vec<_> = (0..calls)
-            .map(|_| scope.spawn(|| saboteur.order("/sleep?ms=3000")))
+            .map(|_| scope.spawn(|| saboteur.call("/sleep?ms=3000")))
             .collect();
         look();
         let answers = calls.into_iter();
@@ -35,19 +35,19 @@ fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Res
 
 #[test]
 fn the_pool_grows_with_the_load_and_shrinks_when_idle() {
-    let saboteur = with("instances_idle = \"500ms\"");
+    let saboteur = start_with("instances_idle = \"500ms\"");
     assert_eq!(instances(&saboteur), (0, 0));
     let answers = under_load(&saboteur, 12, || {
         eventually(|| instances(&saboteur), |seen| *seen == (12, 12));
     });
     assert!(answers.iter().all(|answer| answer.status == 200));
     eventually(|| instances(&saboteur), |seen| *seen == (0, 0));
-    saboteur.order("/greet/again").is(200);
+    saboteur.call("/greet/again").is(200);
 }
 
 #[test]
 fn the_configured_minimum_of_instances_is_kept() {
-    let saboteur = with("instances_min = 2\ninstances_idle = \"200ms\"");
+    let saboteur = start_with("instances_min = 2\ninstances_idle = \"200ms\"");
     under_load(&saboteur, 6, || {
         eventually(|| instances(&saboteur), |seen| *seen == (6, 6));
     });
@@ -59,10 +59,10 @@ fn the_configured_minimum_of_instances_is_kept() {
 
 #[test]
 fn the_minimum_of_instances_is_started_before_the_first_call() {
-    let saboteur = with("instances_min = 3");
+    let saboteur = start_with("instances_min = 3");
     assert_eq!(instances(&saboteur), (3, 0));
     // One that fails is replaced without anybody asking for it.
-    saboteur.order("/trap").problem(500, "component-trapped");
+    saboteur.call("/trap").problem(500, "component-trapped");
     eventually(|| instances(&saboteur), |seen| *seen == (3, 0));
     let answers = under_load(&saboteur, 3, || {
         eventually(|| instances(&saboteur), |seen| *seen == (3, 3));
@@ -76,14 +76,14 @@ fn a_reload_starts_the_minimum_of_instances() {
     let manifest = std::fs::read_to_string(saboteur.manifest()).expect("a manifest");
     let more = manifest.replace("instances_min = 2", "instances_min = 4");
     std::fs::write(saboteur.manifest(), more).expect("a manifest");
-    let (is_done, said) = saboteur.reload();
-    assert!(is_done, "{said}");
+    let (is_done, output) = saboteur.reload();
+    assert!(is_done, "{output}");
     assert_eq!(instances(&saboteur), (4, 0));
 }
 
 #[test]
 fn the_pool_never_exceeds_its_maximum() {
-    let saboteur = with("instances_max = 3");
+    let saboteur = start_with("instances_max = 3");
     let answers = under_load(&saboteur, 9, || {
         eventually(|| instances(&saboteur), |seen| *seen == (3, 3));
     });
@@ -95,5 +95,5 @@ fn the_pool_never_exceeds_its_maximum() {
     };
     assert!(count(200) >= 3, "{answers:#?}");
     assert_eq!(count(200) + count(503), 9, "{answers:#?}");
-    saboteur.order("/greet/me").is(200);
+    saboteur.call("/greet/me").is(200);
 }

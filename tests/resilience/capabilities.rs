@@ -5,11 +5,11 @@ use std::thread;
 
 use harness::{RedisServer, eventually};
 
-use crate::saboteur::{Saboteur, patient};
+use crate::saboteur::{Saboteur, call_deadline};
 
 /// Runs the same test on the embedded store and on a Redis, with time for all of it on a slow machine.
 fn on_both_backends(test: impl Fn(&Saboteur)) {
-    let policy = patient("60s");
+    let policy = call_deadline("60s");
     test(&Saboteur::start_with(&policy, &[]));
     let redis = RedisServer::start();
     let arguments = ["--redis-url", &redis.url()];
@@ -24,7 +24,7 @@ fn simultaneously(
     let order = &order;
     thread::scope(|scope| {
         let orders: Vec<_> = (0..count)
-            .map(|index| scope.spawn(move || saboteur.order(&order(index)).is(200).text()))
+            .map(|index| scope.spawn(move || saboteur.call(&order(index)).is(200).text()))
             .collect();
         orders
             .into_iter()
@@ -37,7 +37,7 @@ fn simultaneously(
 fn compare_and_swap_loses_no_increment_under_contention() {
     on_both_backends(|saboteur| {
         simultaneously(16, |_| "/cas/add?key=sum&times=25".to_owned(), saboteur);
-        assert_eq!(saboteur.order("/wasi/get?key=sum").text(), "400");
+        assert_eq!(saboteur.call("/wasi/get?key=sum").text(), "400");
     });
 }
 
@@ -63,12 +63,12 @@ fn exactly_one_of_many_concurrent_creators_wins() {
 fn a_failed_swap_returns_the_newest_value() {
     on_both_backends(|saboteur| {
         assert_eq!(
-            saboteur.order("/cas/once?key=k&value=a").text(),
+            saboteur.call("/cas/once?key=k&value=a").text(),
             "absent -> swapped"
         );
-        let answer = saboteur.order("/cas/once?key=k&value=b&meddle=x").text();
+        let answer = saboteur.call("/cas/once?key=k&value=b&meddle=x").text();
         assert_eq!(answer, "a -> failed, now x");
-        assert_eq!(saboteur.order("/kv/get?key=k").text(), "x");
+        assert_eq!(saboteur.call("/kv/get?key=k").text(), "x");
     });
 }
 
@@ -77,9 +77,9 @@ fn increments_add_up_and_refuse_a_value_that_is_no_number() {
     on_both_backends(|saboteur| {
         let sums = simultaneously(20, |_| "/wasi/increment?key=n".to_owned(), saboteur);
         assert_eq!(sums.iter().collect::<BTreeSet<_>>().len(), 20, "{sums:?}");
-        saboteur.order("/kv/set?key=text&value=abc").is(200);
-        saboteur.order("/wasi/increment?key=text").is(500);
-        saboteur.order("/kv/get?key=text").is(200);
+        saboteur.call("/kv/set?key=text&value=abc").is(200);
+        saboteur.call("/wasi/increment?key=text").is(500);
+        saboteur.call("/kv/get?key=text").is(200);
     });
 }
 
@@ -87,18 +87,16 @@ fn increments_add_up_and_refuse_a_value_that_is_no_number() {
 fn both_interfaces_see_one_store() {
     on_both_backends(|saboteur| {
         saboteur
-            .order("/wasi/set-many?key=a&key=b&key=c&value=v")
+            .call("/wasi/set-many?key=a&key=b&key=c&value=v")
             .is(200);
-        assert_eq!(saboteur.order("/kv/keys").text(), "a b c");
+        assert_eq!(saboteur.call("/kv/keys").text(), "a b c");
         assert_eq!(
-            saboteur.order("/wasi/get-many?key=a&key=z").text(),
+            saboteur.call("/wasi/get-many?key=a&key=z").text(),
             "a=v z=absent"
         );
-        saboteur
-            .order("/wasi/delete-many?key=a&key=b&key=z")
-            .is(200);
-        assert_eq!(saboteur.order("/wasi/keys").text(), "c");
-        assert_eq!(saboteur.order("/kv/exists?key=a").text(), "false");
+        saboteur.call("/wasi/delete-many?key=a&key=b&key=z").is(200);
+        assert_eq!(saboteur.call("/wasi/keys").text(), "c");
+        assert_eq!(saboteur.call("/kv/exists?key=a").text(), "false");
     });
 }
 
@@ -110,7 +108,7 @@ fn a_store_outside_the_manifest_is_denied() {
         "/wasi/get?store=default&key=a",
         "/sql?db=default&statement=select%201",
     ] {
-        let answer = saboteur.order(order).is(500);
+        let answer = saboteur.call(order).is(500);
         assert!(answer.text().contains("AccessDenied"), "{answer}");
     }
 }
@@ -118,9 +116,8 @@ fn a_store_outside_the_manifest_is_denied() {
 #[test]
 fn components_do_not_share_the_stores_of_one_label() {
     let saboteur = Saboteur::start(&[]);
-    saboteur.order("/kv/set?key=mine&value=1").is(200);
-    let theirs =
-        saboteur.order("/chain?url=http://neighbour.spin.internal/kv/keys?store=neighbour");
+    saboteur.call("/kv/set?key=mine&value=1").is(200);
+    let theirs = saboteur.call("/chain?url=http://neighbour.spin.internal/kv/keys?store=neighbour");
     assert!(
         theirs.text().trim_end().ends_with("ms"),
         "the neighbour sees {theirs}"
@@ -131,37 +128,37 @@ fn components_do_not_share_the_stores_of_one_label() {
 fn variables_environment_and_files_are_those_of_the_manifest() {
     let saboteur = Saboteur::start(&["--variable", "greeting=good morning"]);
     assert_eq!(
-        saboteur.order("/var?name=greeting").text(),
+        saboteur.call("/var?name=greeting").text(),
         "good morning, world"
     );
     assert!(
         saboteur
-            .order("/var?name=redis_address")
+            .call("/var?name=redis_address")
             .is(500)
             .text()
             .contains("Undefined")
     );
-    assert_eq!(saboteur.order("/env?name=MOOD").text(), "sour");
-    saboteur.order("/env?name=PATH").is(500);
+    assert_eq!(saboteur.call("/env?name=MOOD").text(), "sour");
+    saboteur.call("/env?name=PATH").is(500);
     assert_eq!(
-        saboteur.order("/file?path=/note.txt").text(),
+        saboteur.call("/file?path=/note.txt").text(),
         "a file the saboteur may read\n"
     );
-    saboteur.order("/file?path=/etc/hostname").is(500);
-    saboteur.order("/file?path=/note.txt&write=no").is(500);
+    saboteur.call("/file?path=/etc/hostname").is(500);
+    saboteur.call("/file?path=/note.txt&write=no").is(500);
 }
 
 #[test]
 fn sql_parameters_are_bound_and_rows_persist() {
     let saboteur = Saboteur::shared();
     saboteur
-        .order("/sql?statement=CREATE%20TABLE%20IF%20NOT%20EXISTS%20t(a,b)")
+        .call("/sql?statement=CREATE%20TABLE%20IF%20NOT%20EXISTS%20t(a,b)")
         .is(200);
     let insert =
         "/sql?statement=INSERT%20INTO%20t%20VALUES(?,?)&value=7&value=%27;DROP%20TABLE%20t;--";
-    saboteur.order(insert).is(200);
+    saboteur.call(insert).is(200);
     let rows = saboteur
-        .order("/sql?statement=SELECT%20*%20FROM%20t")
+        .call("/sql?statement=SELECT%20*%20FROM%20t")
         .is(200)
         .text();
     assert!(
@@ -169,7 +166,7 @@ fn sql_parameters_are_bound_and_rows_persist() {
         "{rows}"
     );
     let endless = "WITH%20RECURSIVE%20n(i)%20AS%20(SELECT%201%20UNION%20ALL%20SELECT%20i%2B1%20FROM%20n)%20SELECT%20max(i)%20FROM%20n";
-    let answer = saboteur.order(&format!("/sql?statement={endless}"));
+    let answer = saboteur.call(&format!("/sql?statement={endless}"));
     assert!(matches!(answer.status, 500 | 504), "{answer}");
 }
 
@@ -177,11 +174,11 @@ fn sql_parameters_are_bound_and_rows_persist() {
 fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
     let redis = RedisServer::start_durable();
     let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
-    saboteur.order("/kv/set?key=k&value=v").is(200);
-    saboteur.order("/redis?command=PING").is(200);
+    saboteur.call("/kv/set?key=k&value=v").is(200);
+    saboteur.call("/redis?command=PING").is(200);
     // This one hangs by itself, on a connection of its own.
     let blocked = "/redis?command=BLPOP&argument=nobody&argument=0";
-    let answer = saboteur.order(blocked).is(500);
+    let answer = saboteur.call(blocked).is(500);
     assert!(answer.text().contains("no answer within"), "{answer}");
 
     let orders = [
@@ -195,11 +192,11 @@ fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
     for order in orders {
         redis.suspend();
         // The guest's own words, and not those of a host that has ended it.
-        let answer = saboteur.order(order).is(500);
+        let answer = saboteur.call(order).is(500);
         assert!(answer.text().contains("no answer within"), "{answer}");
         redis.resume();
         eventually(
-            || saboteur.order("/kv/get?key=k").status,
+            || saboteur.call("/kv/get?key=k").status,
             |status| *status == 200,
         );
     }
@@ -209,26 +206,26 @@ fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
 fn host_memory_held_for_a_guest_is_bounded() {
     let saboteur = Saboteur::shared();
     saboteur
-        .order("/cas/hoard?key=large&kib=1024&times=16")
+        .call("/cas/hoard?key=large&kib=1024&times=16")
         .is(200);
     let answer = saboteur
-        .order("/cas/hoard?key=large&kib=1024&times=100")
+        .call("/cas/hoard?key=large&kib=1024&times=100")
         .is(500);
     assert!(answer.text().starts_with("31 kept, then"), "{answer}");
     // What one has kept is gone with its call, and was nobody else's business.
     saboteur
-        .order("/cas/hoard?key=large&kib=1024&times=16")
+        .call("/cas/hoard?key=large&kib=1024&times=16")
         .is(200);
 }
 
 #[test]
 fn the_concurrent_requests_of_a_guest_are_bounded() {
     // Time enough for all of them, one after the other on a slow machine.
-    let saboteur = Saboteur::start_with(&patient("30s"), &[]);
+    let saboteur = Saboteur::start_with(&call_deadline("30s"), &[]);
     // None has ended before the last of them is sent.
     let url = "url=http://neighbour.spin.internal/sleep?ms=1000";
-    let few = saboteur.order(&format!("/crowd?count=40&{url}")).is(200);
+    let few = saboteur.call(&format!("/crowd?count=40&{url}")).is(200);
     assert_eq!(few.text().trim(), "40 answered");
-    let many = saboteur.order(&format!("/crowd?count=100&{url}")).is(200);
+    let many = saboteur.call(&format!("/crowd?count=100&{url}")).is(200);
     assert!(many.text().starts_with("64 answered"), "{many}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::saboteur::{Saboteur, patient};
+use crate::saboteur::{Saboteur, call_deadline};
 
 const NEIGHBOUR: &str = "http://neighbour.spin.internal";
 
@@ -10,7 +10,7 @@ const NEIGHBOUR: &str = "http://neighbour.spin.internal";
 fn a_failing_neighbour_is_a_response_and_not_a_trap() {
     let saboteur = Saboteur::shared();
     let answer = saboteur
-        .order(&format!("/chain?url={NEIGHBOUR}/trap"))
+        .call(&format!("/chain?url={NEIGHBOUR}/trap"))
         .is(200);
     assert!(answer.text().starts_with("status 500"), "{answer}");
     assert!(answer.text().contains("component-trapped"), "{answer}");
@@ -18,10 +18,10 @@ fn a_failing_neighbour_is_a_response_and_not_a_trap() {
 
 #[test]
 fn a_timeout_that_the_caller_sets_is_honoured() {
-    let saboteur = Saboteur::start_with(&patient("30s"), &[]);
+    let saboteur = Saboteur::start_with(&call_deadline("30s"), &[]);
     let begun = Instant::now();
     let answer = saboteur
-        .order(&format!(
+        .call(&format!(
             "/chain?url={NEIGHBOUR}/sleep?ms=20000&first_byte_ms=100"
         ))
         .is(200);
@@ -38,7 +38,7 @@ fn a_call_has_no_more_time_than_its_caller() {
     let saboteur = Saboteur::shared();
     let begun = Instant::now();
     saboteur
-        .order(&format!("/chain?url={NEIGHBOUR}/sleep?ms=60000"))
+        .call(&format!("/chain?url={NEIGHBOUR}/sleep?ms=60000"))
         .problem(504, "deadline-exceeded");
     assert!(
         begun.elapsed() < Duration::from_secs(5),
@@ -50,7 +50,7 @@ fn a_call_has_no_more_time_than_its_caller() {
 #[test]
 fn a_call_loop_between_components_is_stopped() {
     let saboteur = Saboteur::shared();
-    let answer = saboteur.order("/circle").is(200);
+    let answer = saboteur.call("/circle").is(200);
     assert!(answer.text().contains("LoopDetected"), "{answer}");
 }
 
@@ -62,7 +62,7 @@ fn a_host_outside_the_manifest_is_not_called() {
         "http://127.0.0.1:1/",
         "https://neighbour.spin.internal/",
     ] {
-        let answer = saboteur.order(&format!("/chain?url={url}")).is(200);
+        let answer = saboteur.call(&format!("/chain?url={url}")).is(200);
         assert!(answer.text().contains("HttpRequestDenied"), "{answer}");
     }
 }
@@ -72,10 +72,10 @@ fn an_external_host_is_called_where_the_manifest_allows_it() {
     let other = Saboteur::shared();
     let saboteur = Saboteur::start(&["--variable", &format!("outside_url={}", other.url())]);
     let answer = saboteur
-        .order(&format!("/chain?url={}/greet/you", other.url()))
+        .call(&format!("/chain?url={}/greet/you", other.url()))
         .is(200);
     assert!(answer.text().ends_with("hello you"), "{answer}");
-    let refused = saboteur.order("/chain?url=http://127.0.0.1:1/").is(200);
+    let refused = saboteur.call("/chain?url=http://127.0.0.1:1/").is(200);
     assert!(refused.text().contains("HttpRequestDenied"), "{refused}");
 }
 
@@ -100,7 +100,7 @@ fn the_request_id_and_trace_are_propagated() {
 #[test]
 fn a_request_without_a_trace_gets_one() {
     let saboteur = Saboteur::shared();
-    let answer = saboteur.order("/echo").is(200);
+    let answer = saboteur.call("/echo").is(200);
     let id = answer.header("x-request-id");
     assert!(
         answer.text().contains(&format!("traceparent: 00-{id}-")),

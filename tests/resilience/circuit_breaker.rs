@@ -1,4 +1,4 @@
-//! The payment gateway is no help: customers are told so honestly, nobody is charged for nothing, the platform soon leaves
+//! The payment gateway is no help: customers are events so honestly, nobody is charged for nothing, the platform soon leaves
 //! the gateway alone, and takes it back by itself when it is well. Checkpoint circuit breaker.
 
 use std::collections::BTreeSet;
@@ -18,20 +18,20 @@ const DEADLINE: Duration = Duration::from_secs(5 + 2);
 const GATEWAY_LIMIT: Duration = Duration::from_millis(1500);
 
 /// A platform that takes its money through a gateway of its own.
-struct Street {
+struct Fixture {
     platform: Platform,
     gateway: Gateway,
 }
 
-/// What one customer got, and how long he waited.
+/// What one customer got, and how long he elapsed.
 #[derive(Debug)]
-struct Served {
-    answer: Response,
-    waited: Duration,
+struct TimedResponse {
+    response: Response,
+    elapsed: Duration,
 }
 
-impl Street {
-    fn open(mode: Mode) -> Self {
+impl Fixture {
+    fn start(mode: Mode) -> Self {
         let gateway = Gateway::start();
         let platform = Setup::new(mode)
             .variable("payment_gateway_url", &gateway.url())
@@ -49,45 +49,48 @@ impl Street {
     }
 
     /// So many customers at the same instant, each with a car of his own in mind.
-    fn customers(&self, count: usize) -> Vec<Served> {
+    fn reserve_concurrently(&self, count: usize) -> Vec<TimedResponse> {
         let register = |_| self.platform.register_car("wanted");
         let cars: Vec<_> = (0..count).map(register).collect();
         self.platform.concurrently(count, |index| {
-            let begun = Instant::now();
-            let answer = self.platform.try_reserve(&cars[index]);
-            Served {
-                answer,
-                waited: begun.elapsed(),
+            let started = Instant::now();
+            let response = self.platform.try_reserve(&cars[index]);
+            TimedResponse {
+                response,
+                elapsed: started.elapsed(),
             }
         })
     }
 
-    fn everybody_gets(&self, status: u16, count: usize) {
-        for served in self.customers(count) {
-            served.answer.is(status);
+    fn expect_all(&self, status: u16, count: usize) {
+        for timed in self.reserve_concurrently(count) {
+            timed.response.is(status);
         }
     }
 
-    /// The breaker is open, and so it was all the while that these customers came, whom nobody asked the gateway for.
-    fn cuts_off(&self, state: &str) -> Vec<Served> {
-        let moment = || {
+    /// The breaker is open, and so it was all the while that these customers came, whom nobody requests the gateway for.
+    fn wait_until_rejecting(&self, state: &str) -> Vec<TimedResponse> {
+        let observe = || {
             let before = self.breaker();
-            let asked_before = self.gateway.request_count();
-            let served = self.customers(3);
-            let asked = self.gateway.request_count() - asked_before;
-            (before, served, self.breaker(), asked)
+            let requests_before = self.gateway.request_count();
+            let timed = self.reserve_concurrently(3);
+            let requests = self.gateway.request_count() - requests_before;
+            (before, timed, self.breaker(), requests)
         };
         // An open breaker tries now and then how the gateway is; what counts is the time in between.
-        let (_, served, _, asked) = eventually(moment, |(before, _, after, _)| {
+        let (_, timed, _, requests) = eventually(observe, |(before, _, after, _)| {
             let is_the_same = |key: &str| before[key] == after[key];
             before["state"] == state && is_the_same("state") && is_the_same("openings")
         });
-        assert_eq!(asked, 0, "the gateway was asked although it is cut off");
-        served
+        assert_eq!(
+            requests, 0,
+            "the gateway was requests although it is cut off"
+        );
+        timed
     }
 
     /// When all is quiet: who is reserved has paid, and whoever has not does not owe anything to anybody.
-    fn settles(&self) {
+    fn assert_consistent(&self) {
         let ids = |path: &str, status: &str| -> BTreeSet<u64> {
             let all = self.platform.list(path, |item| item["status"] == status);
             all.iter().filter_map(|it| it["rsvId"].as_u64()).collect()
@@ -108,7 +111,7 @@ impl Street {
     }
 
     /// What became of the breaker, as the platform announced it.
-    fn announcements(&self) -> Vec<Value> {
+    fn breaker_events(&self) -> Vec<Value> {
         let about = format!("link/{}", self.link());
         let all = self.platform.events("socar.platform").into_iter();
         all.filter(|event| event["subject"] == *about).collect()
@@ -116,44 +119,50 @@ impl Street {
 }
 
 /// A refusal that says what is the matter, and when to come again.
-fn is_honest(served: &Served) {
-    let Served { answer, waited } = served;
-    answer.problem(503, "unavailable");
-    let seconds: Result<u64, _> = answer.header("retry-after").parse();
+fn assert_unavailable(timed: &TimedResponse) {
+    let TimedResponse { response, elapsed } = timed;
+    response.problem(503, "unavailable");
+    let seconds: Result<u64, _> = response.header("retry-after").parse();
     assert!(
         seconds.is_ok_and(|seconds| (1..=60).contains(&seconds)),
-        "{answer}"
+        "{response}"
     );
-    assert!(*waited < DEADLINE, "{waited:?} for {answer}");
+    assert!(*elapsed < DEADLINE, "{elapsed:?} for {response}");
 }
 
-fn is_quick(served: &Served) {
-    is_honest(served);
-    assert!(served.waited < GATEWAY_LIMIT, "{:?}", served.waited);
+fn assert_fails_fast(timed: &TimedResponse) {
+    assert_unavailable(timed);
+    assert!(timed.elapsed < GATEWAY_LIMIT, "{:?}", timed.elapsed);
 }
 
-fn assert_breaker_opens_and_recovers(mode: Mode, trouble: GatewayFault) {
-    let street = Street::open(mode);
-    street.everybody_gets(201, 3);
+fn assert_breaker_opens_and_recovers(mode: Mode, fault: GatewayFault) {
+    let fixture = Fixture::start(mode);
+    fixture.expect_all(201, 3);
 
-    street.gateway.set_fault(trouble);
-    street.customers(8).iter().for_each(is_honest);
-    eventually(|| street.breaker(), |it| it["openings"] != 0);
-    street.cuts_off("open").iter().for_each(is_quick);
-    let metrics = street.platform.admin("/metrics").text();
+    fixture.gateway.set_fault(fault);
+    fixture
+        .reserve_concurrently(8)
+        .iter()
+        .for_each(assert_unavailable);
+    eventually(|| fixture.breaker(), |it| it["openings"] != 0);
+    fixture
+        .wait_until_rejecting("open")
+        .iter()
+        .for_each(assert_fails_fast);
+    let metrics = fixture.platform.admin("/metrics").text();
     let opened = format!(
         "socar_breaker_transitions_total{{link=\"{}\",to=\"open\"}}",
-        street.link()
+        fixture.link()
     );
     assert!(metrics.contains(&opened), "{metrics}");
 
-    street.gateway.clear_fault();
+    fixture.gateway.clear_fault();
     eventually(
-        || (street.customers(1), street.breaker()),
+        || (fixture.reserve_concurrently(1), fixture.breaker()),
         |(_, breaker)| breaker["state"] == "closed",
     );
-    street.everybody_gets(201, 3);
-    street.settles();
+    fixture.expect_all(201, 3);
+    fixture.assert_consistent();
 }
 
 #[test]
@@ -163,8 +172,8 @@ fn a_gateway_that_hangs_opens_the_breaker_and_recovers() {
 
 #[test]
 fn a_gateway_that_is_too_slow_opens_the_breaker_and_recovers() {
-    let trouble = GatewayFault::Slow(Duration::from_secs(3));
-    assert_breaker_opens_and_recovers(Mode::Embedded, trouble);
+    let fault = GatewayFault::Slow(Duration::from_secs(3));
+    assert_breaker_opens_and_recovers(Mode::Embedded, fault);
 }
 
 #[test]
@@ -197,120 +206,132 @@ fn a_gateway_that_hangs_opens_the_breaker_and_recovers_on_a_redis() {
 
 #[test]
 fn every_breaker_transition_is_published_and_logged_once() {
-    let street = Street::open(Mode::Embedded);
-    street.gateway.set_fault(GatewayFault::ServerError);
-    street.customers(8);
-    street.cuts_off("open");
-    street.gateway.clear_fault();
+    let fixture = Fixture::start(Mode::Embedded);
+    fixture.gateway.set_fault(GatewayFault::ServerError);
+    fixture.reserve_concurrently(8);
+    fixture.wait_until_rejecting("open");
+    fixture.gateway.clear_fault();
     eventually(
-        || (street.customers(1), street.announcements()),
-        |(_, told)| told.last().is_some_and(|it| it["type"] == "BreakerClosed"),
+        || (fixture.reserve_concurrently(1), fixture.breaker_events()),
+        |(_, events)| {
+            events
+                .last()
+                .is_some_and(|it| it["type"] == "BreakerClosed")
+        },
     );
 
-    let told = street.announcements();
+    let events = fixture.breaker_events();
     let mut before = json!("closed");
-    for (number, event) in (1..).zip(&told) {
+    for (number, event) in (1..).zip(&events) {
         let data = &event["data"];
-        assert_eq!(data["link"], street.link(), "{event:#}");
-        assert_eq!(data["sequence"], number, "each change is told once");
+        assert_eq!(data["link"], fixture.link(), "{event:#}");
+        assert_eq!(data["sequence"], number, "each change is events once");
         assert_eq!(data["from"], before, "{event:#}");
         before = data["to"].clone();
     }
     let reason = "8 calls in a row failed";
-    assert_eq!(told[0]["type"], "BreakerOpened");
-    assert_eq!(told[0]["data"]["reason"], reason);
-    let log = street.platform.output();
+    assert_eq!(events[0]["type"], "BreakerOpened");
+    assert_eq!(events[0]["data"]["reason"], reason);
+    let log = fixture.platform.output();
     let lines = log.lines().filter(|line| line.contains("breaker "));
-    let about_it: Vec<_> = lines.filter(|line| line.contains(&street.link())).collect();
-    assert_eq!(about_it.len(), told.len(), "{about_it:#?}");
+    let about_it: Vec<_> = lines
+        .filter(|line| line.contains(&fixture.link()))
+        .collect();
+    assert_eq!(about_it.len(), events.len(), "{about_it:#?}");
     assert!(about_it[0].contains(reason), "{about_it:#?}");
 }
 
 #[test]
 fn declined_payments_open_no_breaker() {
-    let street = Street::open(Mode::Embedded);
-    let poor = street.platform.register_car("too dear");
-    street.gateway.decide(&poor, Decision::Decline);
+    let fixture = Fixture::start(Mode::Embedded);
+    let expensive = fixture.platform.register_car("too dear");
+    fixture.gateway.decide(&expensive, Decision::Decline);
     // More than twice as many as failures would do.
     for _ in 0..25 {
-        let answer = street.platform.try_reserve(&poor);
-        answer.problem(402, "payment-declined");
+        let response = fixture.platform.try_reserve(&expensive);
+        response.problem(402, "payment-declined");
     }
-    let breaker = street.breaker();
+    let breaker = fixture.breaker();
     assert_eq!(breaker["state"], "closed", "{breaker:#}");
     assert_eq!(breaker["totals"]["failed"], 0, "{breaker:#}");
-    assert_eq!(street.gateway.approvals_of(&poor).len(), 25);
-    street.settles();
+    assert_eq!(fixture.gateway.approvals_of(&expensive).len(), 25);
+    fixture.assert_consistent();
 }
 
 #[test]
 fn an_operator_forces_a_breaker_open_and_closed_and_resets_it() {
-    let street = Street::open(Mode::Embedded);
-    let link = street.link();
-    street.everybody_gets(201, 1);
+    let fixture = Fixture::start(Mode::Embedded);
+    let link = fixture.link();
+    fixture.expect_all(201, 1);
 
-    let breaker = street.platform.control_breaker("force-open", &link);
+    let breaker = fixture.platform.control_breaker("force-open", &link);
     assert_eq!(breaker["state"], "forced-open", "{breaker:#}");
-    street.cuts_off("forced-open").iter().for_each(is_quick);
+    fixture
+        .wait_until_rejecting("forced-open")
+        .iter()
+        .for_each(assert_fails_fast);
 
     // Forced closed it lets everybody through, whatever becomes of them.
-    street.platform.control_breaker("force-closed", &link);
-    street.gateway.set_fault(GatewayFault::ServerError);
-    let before = street.gateway.request_count();
-    street.customers(12).iter().for_each(is_honest);
-    assert!(street.gateway.request_count() >= before + 12);
-    assert_eq!(street.breaker()["state"], "disabled");
-    let breaker = street.platform.control_breaker("disable", &link);
+    fixture.platform.control_breaker("force-closed", &link);
+    fixture.gateway.set_fault(GatewayFault::ServerError);
+    let before = fixture.gateway.request_count();
+    fixture
+        .reserve_concurrently(12)
+        .iter()
+        .for_each(assert_unavailable);
+    assert!(fixture.gateway.request_count() >= before + 12);
+    assert_eq!(fixture.breaker()["state"], "disabled");
+    let breaker = fixture.platform.control_breaker("disable", &link);
     assert_eq!(breaker["state"], "disabled", "the same by another name");
 
-    street.gateway.clear_fault();
-    let breaker = street.platform.control_breaker("reset", &link);
+    fixture.gateway.clear_fault();
+    let breaker = fixture.platform.control_breaker("reset", &link);
     assert_eq!(breaker["state"], "closed", "{breaker:#}");
-    street.everybody_gets(201, 3);
-    street.settles();
+    fixture.expect_all(201, 3);
+    fixture.assert_consistent();
 }
 
 #[test]
 fn a_payment_that_was_not_sent_is_not_refunded() {
-    let street = Street::open(Mode::Embedded);
-    street.everybody_gets(201, 1);
-    street
+    let fixture = Fixture::start(Mode::Embedded);
+    fixture.expect_all(201, 1);
+    fixture
         .platform
-        .control_breaker("force-open", &street.link());
-    let refused = street.cuts_off("forced-open");
-    for served in &refused {
-        let said = served.answer.header("retry-after");
+        .control_breaker("force-open", &fixture.link());
+    let refused = fixture.wait_until_rejecting("forced-open");
+    for timed in &refused {
+        let said = timed.response.header("retry-after");
         assert_eq!(said, "30", "the breaker's word, and no guess of payment");
     }
 
-    street.platform.control_breaker("reset", &street.link());
-    let car = street.platform.register_car("undone");
-    street.gateway.decide(&car, Decision::Fail);
-    let failed = reservation_of(&street.platform.try_reserve(&car).is(503));
+    fixture.platform.control_breaker("reset", &fixture.link());
+    let car = fixture.platform.register_car("undone");
+    fixture.gateway.decide(&car, Decision::Fail);
+    let failed = reservation_of(&fixture.platform.try_reserve(&car).is(503));
     // By the time this is undone, whatever was noted before it has been, too.
     eventually(
-        || street.gateway.refunds_of(&failed),
+        || fixture.gateway.refunds_of(&failed),
         |refunds| !refunds.is_empty(),
     );
-    street.settles();
-    for served in &refused {
-        let refunds = street.gateway.refunds_of(&reservation_of(&served.answer));
+    fixture.assert_consistent();
+    for timed in &refused {
+        let refunds = fixture.gateway.refunds_of(&reservation_of(&timed.response));
         assert!(refunds.is_empty(), "{refunds:#?}");
     }
 }
 
-fn reservation_of(answer: &Response) -> Reservation {
-    Reservation::with_id(answer.json()["rsvId"].as_u64().expect("a number"))
+fn reservation_of(response: &Response) -> Reservation {
+    Reservation::with_id(response.json()["rsvId"].as_u64().expect("a number"))
 }
 
 #[test]
 fn a_command_for_an_unknown_breaker_is_refused() {
-    let street = Street::open(Mode::Embedded);
+    let fixture = Fixture::start(Mode::Embedded);
     let order = |link: &str| {
-        let asked = street
+        let request = fixture
             .platform
             .admin_request(Method::POST, "/breakers/force-open");
-        asked.json(&json!({ "link": link })).send()
+        request.json(&json!({ "link": link })).send()
     };
     order("payment -> nowhere").problem(404, "not-found");
     order("clock -> payment").problem(409, "conflict");

@@ -1,4 +1,4 @@
-//! Events that a component could not handle: parked with what happened, shown to operators, and given back when the trouble
+//! Events that a component could not handle: parked with what happened, shown to operators, and given back when the fault
 //! is over. By the admin port and by `socar dead-letters`, which are one thing in two dresses.
 
 use std::process::Output;
@@ -18,11 +18,11 @@ harness::journeys!(
 );
 
 fn a_dead_letter_is_redriven_exactly_once(mode: Mode) {
-    let stage = Stage::set(mode);
-    let [by_http, by_command] = stage.parked(["one", "two"]);
-    assert_eq!(received(&stage.saboteur), 0);
+    let fixture = Fixture::start(mode);
+    let [first, second] = fixture.wait_for_dead_letters(["one", "two"]);
+    assert_eq!(received(&fixture.saboteur), 0);
 
-    for (letter, event) in [(&by_http, "one"), (&by_command, "two")] {
+    for (letter, event) in [(&first, "one"), (&second, "two")] {
         assert_eq!(letter["event"], event);
         assert_eq!(
             (&letter["group"], &letter["stream"]),
@@ -45,124 +45,109 @@ fn a_dead_letter_is_redriven_exactly_once(mode: Mode) {
         // Both surfaces tell the same.
         let id = id(letter);
         assert_eq!(
-            &stage.saboteur.admin(&format!("/dead-letters/{id}")),
+            &fixture.saboteur.admin(&format!("/dead-letters/{id}")),
             letter
         );
-        assert_eq!(&stage.commanded(&["show", id])[0], letter);
+        assert_eq!(&fixture.cli_json(&["show", id])[0], letter);
     }
-    let both = [by_http.clone(), by_command.clone()];
-    assert_eq!(stage.commanded(&["list"]), both);
+    let both = [first.clone(), second.clone()];
+    assert_eq!(fixture.cli_json(&["list"]), both);
 
-    stage
+    fixture
         .saboteur
         .admin_request(Method::DELETE, "/chaos")
         .send()
         .is(200);
-    let redrive = format!("/dead-letters/{}/redrive", id(&by_http));
-    stage
+    let redrive = format!("/dead-letters/{}/redrive", id(&first));
+    fixture
         .saboteur
         .admin_request(Method::POST, &redrive)
         .send()
         .is(200);
-    stage
+    fixture
         .saboteur
         .admin_request(Method::POST, &redrive)
         .send()
         .problem(404, "not-found");
-    let redrive = ["redrive", id(&by_command)];
-    assert!(stage.command(&redrive).status.success());
-    let again = stage.command(&redrive);
-    let complaint = String::from_utf8_lossy(&again.stderr).into_owned();
+    let redrive = ["redrive", id(&second)];
+    assert!(fixture.cli(&redrive).status.success());
+    let again = fixture.cli(&redrive);
+    let stderr = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(
-        !again.status.success() && complaint.contains("no dead letter"),
-        "{complaint}"
+        !again.status.success() && stderr.contains("no dead letter"),
+        "{stderr}"
     );
 
-    eventually(|| received(&stage.saboteur), |count| *count == 2);
-    assert_eq!(stage.letters(), [] as [Value; 0]);
-    stage.brings_nothing_more_than(2);
+    eventually(|| received(&fixture.saboteur), |count| *count == 2);
+    assert_eq!(fixture.letters(), [] as [Value; 0]);
+    fixture.assert_received_exactly(2);
 }
 
 fn a_discarded_dead_letter_is_never_delivered(mode: Mode) {
-    let stage = Stage::set(mode);
-    let [by_http, by_command] = stage.parked(["one", "two"]);
-    stage
+    let fixture = Fixture::start(mode);
+    let [first, second] = fixture.wait_for_dead_letters(["one", "two"]);
+    fixture
         .saboteur
         .admin_request(Method::DELETE, "/chaos")
         .send()
         .is(200);
-    let path = format!("/dead-letters/{}", id(&by_http));
-    stage
+    let path = format!("/dead-letters/{}", id(&first));
+    fixture
         .saboteur
         .admin_request(Method::DELETE, &path)
         .send()
         .is(200);
-    stage
+    fixture
         .saboteur
         .admin_request(Method::DELETE, &path)
         .send()
         .problem(404, "not-found");
-    stage
+    fixture
         .saboteur
         .admin_request(Method::GET, &path)
         .send()
         .problem(404, "not-found");
-    assert!(
-        stage
-            .command(&["discard", id(&by_command)])
-            .status
-            .success()
-    );
-    assert!(
-        !stage
-            .command(&["discard", id(&by_command)])
-            .status
-            .success()
-    );
-    assert!(
-        !stage
-            .command(&["redrive", id(&by_command)])
-            .status
-            .success()
-    );
-    assert_eq!(stage.commanded(&["list"]), [] as [Value; 0]);
-    stage.brings_nothing_more_than(0);
+    assert!(fixture.cli(&["discard", id(&second)]).status.success());
+    assert!(!fixture.cli(&["discard", id(&second)]).status.success());
+    assert!(!fixture.cli(&["redrive", id(&second)]).status.success());
+    assert_eq!(fixture.cli_json(&["list"]), [] as [Value; 0]);
+    fixture.assert_received_exactly(0);
 }
 
 fn a_redriven_event_that_fails_becomes_a_dead_letter_again(mode: Mode) {
-    let stage = Stage::set(mode);
-    let [first] = stage.parked(["one"]);
-    // The trouble is not over yet.
-    assert!(stage.command(&["redrive", "--all"]).status.success());
+    let fixture = Fixture::start(mode);
+    let [first] = fixture.wait_for_dead_letters(["one"]);
+    // The fault is not over yet.
+    assert!(fixture.cli(&["redrive", "--all"]).status.success());
     let again = eventually(
-        || stage.letters(),
+        || fixture.letters(),
         |letters| letters.len() == 1 && letters[0] != first,
     );
     assert_eq!(
         (&again[0]["event"], &again[0]["attempts"]),
         (&first["event"], &first["attempts"])
     );
-    stage
+    fixture
         .saboteur
         .admin_request(Method::DELETE, "/chaos")
         .send()
         .is(200);
-    assert!(stage.command(&["redrive", "--all"]).status.success());
-    eventually(|| received(&stage.saboteur), |count| *count == 1);
-    stage.brings_nothing_more_than(1);
+    assert!(fixture.cli(&["redrive", "--all"]).status.success());
+    eventually(|| received(&fixture.saboteur), |count| *count == 1);
+    fixture.assert_received_exactly(1);
 }
 
 /// Attempts until an event is parked: ten would take half a minute.
 const ATTEMPTS: u32 = 3;
 
-/// A host on which every event fails, until the trouble is ended.
-struct Stage {
+/// A host on which every event fails, until the fault is ended.
+struct Fixture {
     saboteur: Saboteur,
     redis: Option<RedisServer>,
 }
 
-impl Stage {
-    fn set(mode: Mode) -> Self {
+impl Fixture {
+    fn start(mode: Mode) -> Self {
         let redis = (mode == Mode::Redis).then(RedisServer::start);
         let url = redis.as_ref().map(RedisServer::url);
         let mut arguments = vec!["--chaos"];
@@ -171,18 +156,17 @@ impl Stage {
         }
         let policy = format!("delivery_attempts = {ATTEMPTS}");
         let saboteur = Saboteur::start_with(&policy, &arguments);
-        let trouble =
-            json!({"from": "events", "to": "saboteur", "fault": "error", "seconds": 3600});
+        let fault = json!({"from": "events", "to": "saboteur", "fault": "error", "seconds": 3600});
         saboteur
             .admin_request(Method::POST, "/chaos")
-            .json(&trouble)
+            .json(&fault)
             .send()
             .is(200);
         Self { saboteur, redis }
     }
 
     /// The letters that become of these events, in that order.
-    fn parked<const COUNT: usize>(&self, events: [&str; COUNT]) -> [Value; COUNT] {
+    fn wait_for_dead_letters<const COUNT: usize>(&self, events: [&str; COUNT]) -> [Value; COUNT] {
         let mut known = self.letters().len();
         events.map(|event| {
             publish(&self.saboteur, event);
@@ -198,7 +182,7 @@ impl Stage {
     }
 
     /// Whatever still is on its way arrives before this new event.
-    fn brings_nothing_more_than(&self, count: u32) {
+    fn assert_received_exactly(&self, count: u32) {
         publish(&self.saboteur, "last");
         eventually(|| received(&self.saboteur), |seen| *seen > count);
         assert_eq!(received(&self.saboteur), count + 1);
@@ -206,19 +190,22 @@ impl Stage {
 
     /// What `socar dead-letters` prints.
     #[track_caller]
-    fn commanded(&self, words: &[&str]) -> Vec<Value> {
-        let output = self.command(words);
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{complaint}");
+    fn cli_json(&self, arguments: &[&str]) -> Vec<Value> {
+        let output = self.cli(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
         let lines = String::from_utf8_lossy(&output.stdout).into_owned();
         let letter = |line| serde_json::from_str(line).expect("one JSON object a line");
         lines.lines().map(letter).collect()
     }
 
-    fn command(&self, words: &[&str]) -> Output {
+    fn cli(&self, arguments: &[&str]) -> Output {
         let mut command = socar();
-        command.arg("dead-letters").args(words).arg("--state-dir");
-        command.arg(self.saboteur.state());
+        command
+            .arg("dead-letters")
+            .args(arguments)
+            .arg("--state-dir");
+        command.arg(self.saboteur.state_dir());
         if let Some(redis) = &self.redis {
             command.args(["--redis-url", &redis.url()]);
         }

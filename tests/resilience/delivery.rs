@@ -13,9 +13,9 @@ const STREAM: &str = "socar.saboteur";
 /// Publishes an event whose whole text is `event`.
 pub fn publish(saboteur: &Saboteur, event: &str) {
     let order = "/redis?command=XADD&argument=socar.saboteur&argument=*&argument=event&argument=";
-    saboteur.order(&format!("{order}{event}")).is(200);
+    saboteur.call(&format!("{order}{event}")).is(200);
     saboteur
-        .order("/redis?publish=socar.saboteur&payload=wake")
+        .call("/redis?publish=socar.saboteur&payload=wake")
         .is(200);
 }
 
@@ -30,7 +30,7 @@ fn escaped(event: &str) -> String {
 /// How many events the saboteur has handled.
 pub fn received(saboteur: &Saboteur) -> u32 {
     saboteur
-        .order("/wasi/increment?key=received&delta=0")
+        .call("/wasi/increment?key=received&delta=0")
         .text()
         .parse()
         .unwrap_or(0)
@@ -41,7 +41,7 @@ fn an_event_reaches_its_component() {
     let saboteur = Saboteur::start(&[]);
     publish(&saboteur, "hello");
     eventually(|| received(&saboteur), |count| *count == 1);
-    assert_eq!(saboteur.order("/kv/get?key=received:1").text(), "hello");
+    assert_eq!(saboteur.call("/kv/get?key=received:1").text(), "hello");
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn an_event_of_another_type_is_not_delivered() {
     publish(&saboteur, &escaped(&event("1", "Unwanted")));
     publish(&saboteur, &escaped(&event("2", "Wanted")));
     eventually(|| received(&saboteur), |count| *count == 1);
-    let first: serde_json::Value = saboteur.order("/kv/get?key=received:1").json();
+    let first: serde_json::Value = saboteur.call("/kv/get?key=received:1").json();
     assert_eq!(first["id"], "2");
 }
 
@@ -67,7 +67,7 @@ fn an_event_that_fails_is_retried() {
     eventually(|| received(&saboteur), |count| *count == 1);
     assert_eq!(
         saboteur
-            .order("/wasi/increment?key=attempts:fail-times:3&delta=0")
+            .call("/wasi/increment?key=attempts:fail-times:3&delta=0")
             .text(),
         "4"
     );
@@ -117,10 +117,10 @@ fn a_new_subscriber_starts_from_the_beginning() {
     let trigger = "\n[[trigger.redis]]\nchannel = \"socar.saboteur\"\ncomponent = \"neighbour\"\n";
     let manifest = manifest + trigger;
     std::fs::write(saboteur.manifest(), manifest).expect("a manifest");
-    let (done, said) = saboteur.reload();
-    assert!(done, "{said}");
+    let (is_done, output) = saboteur.reload();
+    assert!(is_done, "{output}");
     eventually(|| received(&saboteur), |count| *count == 6);
-    let again = (4..=6).map(|number| order(&saboteur, "/kv/get?key=received:", number));
+    let again = (4..=6).map(|number| received_event(&saboteur, number));
     assert_eq!(again.collect::<Vec<_>>(), ["one", "two", "three"]);
 }
 
@@ -152,15 +152,16 @@ fn the_pending_events_of_a_killed_host_are_claimed_by_another() {
     eventually(&mut busy, |busy| *busy == 0);
     // What was handled but not yet acknowledged was handled again.
     let count = received(&living);
-    let handled = (1..=count).map(|number| order(&living, "/kv/get?key=received:", number));
+    let handled = (1..=count).map(|number| received_event(&living, number));
     // A guest that had its number when it was killed has written nothing under it.
     let handled = handled.filter(|event| event != "absent");
     assert_eq!(handled.collect::<BTreeSet<_>>(), events);
     assert_eq!(living.admin("/dead-letters")["letters"], json!([]));
 }
 
-fn order(saboteur: &Saboteur, order: &str, number: u32) -> String {
-    saboteur.order(&format!("{order}{number}")).is(200).text()
+fn received_event(saboteur: &Saboteur, number: u32) -> String {
+    saboteur
+        .call(&format!("/kv/get?key=received:{number}")).is(200).text()
 }
 
 /// How many hosts have taken events that they have not acknowledged, as Redis' own tools tell.

@@ -1,5 +1,5 @@
 //! Message, view and the registration of cars hang, trap, compute or hoard; reservations of the cars there are go on, and
-//! what they cause arrives when the trouble is over. Promise 6.
+//! what they cause arrives when the trouble is is_done. Promise 6.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,57 +11,57 @@ use harness::{
 use http::Method;
 use serde_json::{Value, json};
 
-/// Below the deadline in `spin.toml`: who is served within it has not waited for a call that hangs.
-const NO_DELAY: Duration = Duration::from_millis(4500);
+/// Below the deadline in `spin.toml`: who is served within it has not elapsed for a call that hangs.
+const MAX_RESPONSE_TIME: Duration = Duration::from_millis(4500);
 
 /// More than a link, or a component, has places for.
-const CROWD: usize = 80;
+const LOAD_CLIENTS: usize = 80;
 
 /// Waves of customers who reserve at the same instant, and customers in each.
-const WAVES: usize = 4;
-const WAVE: usize = 5;
+const BATCHES: usize = 4;
+const BATCH_SIZE: usize = 5;
 
-/// So that the waves come over a longer time than any call may hang: all that hang give up in one moment, and whoever
+/// So that the batch come over a longer time than any call may hang: all that hang give up in one moment, and whoever
 /// comes just then finds a place anywhere.
-const BETWEEN_WAVES: Duration = Duration::from_millis(1300);
+const BATCH_INTERVAL: Duration = Duration::from_millis(1300);
 
 /// Whose trouble it is, and what people ask of him meanwhile.
-struct Victim {
+struct FailingComponent {
     component: &'static str,
     method: Method,
     path: &'static str,
 }
 
-fn victims() -> [Victim; 3] {
-    let victim = |component, method, path| Victim {
+fn failing_components() -> [FailingComponent; 3] {
+    let failing = |component, method, path| FailingComponent {
         component,
         method,
         path,
     };
     [
-        victim("message", Method::GET, "/messages"),
-        victim("viewpage", Method::GET, "/carviews"),
-        victim("car", Method::POST, "/cars"),
+        failing("message", Method::GET, "/messages"),
+        failing("viewpage", Method::GET, "/carviews"),
+        failing("car", Method::POST, "/cars"),
     ]
 }
 
-impl Victim {
+impl FailingComponent {
     /// Calls from outside are in trouble, and so are events; but not the holds of the same car component.
-    fn suffers(&self, platform: &Platform, fault: &Value) {
+    fn inject(&self, platform: &Platform, fault: &Value) {
         let callers: &[&str] = match self.component {
             "car" => &["outside"],
             _ => &["outside", "events"],
         };
         for from in callers {
-            let mut experiment = fault.clone();
-            experiment["from"] = json!(from);
-            experiment["to"] = json!(self.component);
-            experiment["seconds"] = json!(600);
-            platform.inject_fault(&experiment);
+            let mut fault = fault.clone();
+            fault["from"] = json!(from);
+            fault["to"] = json!(self.component);
+            fault["seconds"] = json!(600);
+            platform.inject_fault(&fault);
         }
     }
 
-    fn ask(&self, platform: &Platform) -> Response {
+    fn call(&self, platform: &Platform) -> Response {
         let client = platform.client(Protocol::Http1);
         let asked = client.request(self.method.clone(), self.path);
         match self.method {
@@ -70,50 +70,53 @@ impl Victim {
         }
     }
 
-    /// A crowd asks on and on until the story has been told.
-    fn besieged<T>(&self, platform: &Platform, story: impl FnOnce() -> T) -> T {
-        let over = AtomicBool::new(false);
+    /// A crowd asks on and on until the scenario has been told.
+    fn under_load<T>(&self, platform: &Platform, scenario: impl FnOnce() -> T) -> T {
+        let is_done = AtomicBool::new(false);
         thread::scope(|scope| {
-            for _ in 0..CROWD {
+            for _ in 0..LOAD_CLIENTS {
                 scope.spawn(|| {
-                    while !over.load(Ordering::Relaxed) {
-                        self.ask(platform);
+                    while !is_done.load(Ordering::Relaxed) {
+                        self.call(platform);
                         // Even the impatient take a breath; without it, it is their own load that is measured.
                         thread::sleep(Duration::from_millis(300));
                     }
                 });
             }
-            let _told = Told(&over);
-            story()
+            let _stop = StopOnDrop(&is_done);
+            scenario()
         })
     }
 }
 
-/// Ends a siege, also when the story ends badly.
-struct Told<'a>(&'a AtomicBool);
+/// Ends a siege, also when the scenario ends badly.
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Told<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// Waves of customers, who all get their cars without delay.
-fn everybody_reserves(platform: &Platform, cars: &[Car]) -> Vec<Reservation> {
-    let waves = cars.chunks(WAVE).flat_map(|wave| {
-        thread::sleep(BETWEEN_WAVES);
-        platform.concurrently(wave.len(), |index| {
-            let begun = Instant::now();
-            let reservation = platform.reserve(&wave[index]);
-            let waited = begun.elapsed();
-            assert!(waited < NO_DELAY, "{waited:?} for {reservation:?}");
+fn reserve_in_batches(platform: &Platform, cars: &[Car]) -> Vec<Reservation> {
+    let batches = cars.chunks(BATCH_SIZE).flat_map(|batch| {
+        thread::sleep(BATCH_INTERVAL);
+        platform.concurrently(batch.len(), |index| {
+            let started = Instant::now();
+            let reservation = platform.reserve(&batch[index]);
+            let elapsed = started.elapsed();
+            assert!(
+                elapsed < MAX_RESPONSE_TIME,
+                "{elapsed:?} for {reservation:?}"
+            );
             reservation
         })
     });
-    waves.collect()
+    batches.collect()
 }
 
-fn reservations_go_on(fault: &Value) {
+fn assert_reservations_succeed(fault: &Value) {
     let platform = Setup::new(Mode::Embedded)
         .argument("--chaos")
         .manifest(|text| {
@@ -123,17 +126,17 @@ fn reservations_go_on(fault: &Value) {
             text.replace(table, &format!("{table}delivery_attempts = 1000\n"))
         })
         .start();
-    for victim in victims() {
-        let register = |_| platform.register_car(victim.component);
-        let cars: Vec<_> = (0..WAVES * WAVE).map(register).collect();
-        victim.suffers(&platform, fault);
-        let reservations = victim.besieged(&platform, || {
+    for failing in failing_components() {
+        let register = |_| platform.register_car(failing.component);
+        let cars: Vec<_> = (0..BATCHES * BATCH_SIZE).map(register).collect();
+        failing.inject(&platform, fault);
+        let reservations = failing.under_load(&platform, || {
             // The trouble is real before anybody reserves.
-            eventually(|| victim.ask(&platform), |answer| answer.status >= 500);
-            everybody_reserves(&platform, &cars)
+            eventually(|| failing.call(&platform), |answer| answer.status >= 500);
+            reserve_in_batches(&platform, &cars)
         });
         platform.clear_faults();
-        eventually(|| victim.ask(&platform), |answer| answer.status < 300);
+        eventually(|| failing.call(&platform), |answer| answer.status < 300);
         for (car, reservation) in cars.iter().zip(&reservations) {
             platform.wait_for_status(reservation, "reserved");
             platform.wait_for_messages(reservation, &[confirmation_text(car)]);
@@ -144,22 +147,22 @@ fn reservations_go_on(fault: &Value) {
 
 #[test]
 fn reservations_succeed_while_other_components_hang() {
-    reservations_go_on(&json!({"fault": "latency", "latency_ms": 600_000}));
+    assert_reservations_succeed(&json!({"fault": "latency", "latency_ms": 600_000}));
 }
 
 #[test]
 fn reservations_succeed_while_other_components_trap() {
-    reservations_go_on(&json!({"fault": "trap"}));
+    assert_reservations_succeed(&json!({"fault": "trap"}));
 }
 
 #[test]
 fn reservations_succeed_while_other_components_compute_forever() {
-    reservations_go_on(&json!({"fault": "spin"}));
+    assert_reservations_succeed(&json!({"fault": "spin"}));
 }
 
 #[test]
 fn reservations_succeed_while_other_components_hoard_memory() {
-    reservations_go_on(&json!({"fault": "hoard"}));
+    assert_reservations_succeed(&json!({"fault": "hoard"}));
 }
 
 /// Slow answers are good answers: no breaker helps against them, only places of one's own.
@@ -167,13 +170,13 @@ fn reservations_succeed_while_other_components_hoard_memory() {
 fn slow_registrations_do_not_delay_reservations() {
     let platform = Setup::new(Mode::Embedded).argument("--chaos").start();
     let register = |_| platform.register_car("there already");
-    let cars: Vec<_> = (0..WAVES * WAVE).map(register).collect();
-    let [_, _, registration] = victims();
-    registration.suffers(&platform, &json!({"fault": "latency", "latency_ms": 4000}));
-    registration.besieged(&platform, || {
+    let cars: Vec<_> = (0..BATCHES * BATCH_SIZE).map(register).collect();
+    let [_, _, registration] = failing_components();
+    registration.inject(&platform, &json!({"fault": "latency", "latency_ms": 4000}));
+    registration.under_load(&platform, || {
         let is_slow = |answer: &Response| answer.status == 503;
         // All places are taken, and the platform has noticed that fewer would do.
-        eventually(|| registration.ask(&platform), is_slow);
-        everybody_reserves(&platform, &cars)
+        eventually(|| registration.call(&platform), is_slow);
+        reserve_in_batches(&platform, &cars)
     });
 }

@@ -11,32 +11,32 @@ use crate::saboteur::Saboteur;
 
 const CHAIN: &str = "/chain?url=http://neighbour.spin.internal/greet/you";
 
-fn started() -> Saboteur {
+fn start_with_fault_injection() -> Saboteur {
     Saboteur::start(&["--chaos"])
 }
 
-fn begin(saboteur: &Saboteur, experiment: &Value) -> Response {
+fn inject(saboteur: &Saboteur, fault: &Value) -> Response {
     saboteur
         .admin_request(Method::POST, "/chaos")
-        .json(experiment)
+        .json(fault)
         .send()
 }
 
-fn end_all(saboteur: &Saboteur) {
+fn clear_faults(saboteur: &Saboteur) {
     saboteur
         .admin_request(Method::DELETE, "/chaos")
         .send()
         .is(200);
 }
 
-fn on_link(fault: &str) -> Value {
+fn neighbour_fault(fault: &str) -> Value {
     json!({"from": "saboteur", "to": "neighbour", "fault": fault, "seconds": 60})
 }
 
 #[test]
 fn fault_injection_without_the_flag_is_refused() {
     let saboteur = Saboteur::shared();
-    let refused = begin(saboteur, &on_link("trap"));
+    let refused = inject(saboteur, &neighbour_fault("trap"));
     let problem = refused.problem(403, "forbidden");
     assert!(
         problem["detail"]
@@ -45,29 +45,29 @@ fn fault_injection_without_the_flag_is_refused() {
         "{refused}"
     );
     saboteur.admin_request(Method::GET, "/chaos").send().is(403);
-    saboteur.order(CHAIN).is(200);
+    saboteur.call(CHAIN).is(200);
 }
 
 #[test]
 fn each_fault_affects_its_link_only() {
-    let saboteur = started();
+    let saboteur = start_with_fault_injection();
     for (fault, expected) in [
         ("error", "status 503"),
         ("trap", "component-trapped"),
         ("hoard", "component-trapped"),
     ] {
-        begin(&saboteur, &on_link(fault)).is(200);
-        let answer = saboteur.order(CHAIN).is(200);
+        inject(&saboteur, &neighbour_fault(fault)).is(200);
+        let answer = saboteur.call(CHAIN).is(200);
         assert!(answer.text().contains(expected), "{fault}: {answer}");
-        saboteur.order("/greet/me").is(200);
-        end_all(&saboteur);
+        saboteur.call("/greet/me").is(200);
+        clear_faults(&saboteur);
     }
     // A guest that computes is ended at its deadline, which is that of its caller, too.
-    begin(&saboteur, &on_link("spin")).is(200);
-    saboteur.order(CHAIN).problem(504, "deadline-exceeded");
-    saboteur.order("/greet/me").is(200);
-    end_all(&saboteur);
-    assert!(saboteur.order(CHAIN).is(200).text().ends_with("hello you"));
+    inject(&saboteur, &neighbour_fault("spin")).is(200);
+    saboteur.call(CHAIN).problem(504, "deadline-exceeded");
+    saboteur.call("/greet/me").is(200);
+    clear_faults(&saboteur);
+    assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
 }
 
 #[test]
@@ -75,29 +75,25 @@ fn injected_errors_open_the_breaker_of_their_link() {
     let policy = r#"[component.saboteur.tool.socar.links.neighbour]
 breaker = { consecutive_failures = 3, open = "1h" }"#;
     let saboteur = Saboteur::start_with(policy, &["--chaos"]);
-    begin(&saboteur, &on_link("error")).is(200);
+    inject(&saboteur, &neighbour_fault("error")).is(200);
     for _ in 0..3 {
-        let answer = saboteur.order(CHAIN).is(200);
+        let answer = saboteur.call(CHAIN).is(200);
         assert!(answer.text().contains("problems/experiment"), "{answer}");
     }
-    end_all(&saboteur);
-    let answer = saboteur.order(CHAIN).is(200);
+    clear_faults(&saboteur);
+    let answer = saboteur.call(CHAIN).is(200);
     assert!(answer.text().contains("problems/cut-off"), "{answer}");
 }
 
 #[test]
 fn an_injected_busy_loop_does_not_run_on_the_connection_threads() {
-    let saboteur = started();
-    let experiment = json!({"from": "outside", "to": "saboteur", "fault": "spin", "seconds": 60});
-    begin(&saboteur, &experiment).is(200);
+    let saboteur = start_with_fault_injection();
+    let fault = json!({"from": "outside", "to": "saboteur", "fault": "spin", "seconds": 60});
+    inject(&saboteur, &fault).is(200);
     let before = saboteur.cpu_ticks();
     thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| {
-                saboteur
-                    .order("/greet/me")
-                    .problem(504, "deadline-exceeded")
-            });
+            scope.spawn(|| saboteur.call("/greet/me").problem(504, "deadline-exceeded"));
         }
     });
     let after = saboteur.cpu_ticks();
@@ -109,61 +105,61 @@ fn an_injected_busy_loop_does_not_run_on_the_connection_threads() {
 
 #[test]
 fn an_injected_latency_has_the_requested_length() {
-    let saboteur = started();
-    let mut experiment = on_link("latency");
-    experiment["latency_ms"] = json!(700);
-    begin(&saboteur, &experiment).is(200);
-    let begun = Instant::now();
-    assert!(saboteur.order(CHAIN).is(200).text().ends_with("hello you"));
-    assert!(begun.elapsed() >= Duration::from_millis(700));
+    let saboteur = start_with_fault_injection();
+    let mut fault = neighbour_fault("latency");
+    fault["latency_ms"] = json!(700);
+    inject(&saboteur, &fault).is(200);
+    let started = Instant::now();
+    assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
+    assert!(started.elapsed() >= Duration::from_millis(700));
 }
 
 #[test]
 fn an_external_host_is_made_slow_or_unavailable() {
-    let elsewhere = Saboteur::shared().url().trim_end_matches('/');
-    let variable = format!("outside_url={elsewhere}");
+    let external = Saboteur::shared().url().trim_end_matches('/');
+    let variable = format!("outside_url={external}");
     let saboteur = Saboteur::start(&["--chaos", "--variable", &variable]);
-    let order = format!("/chain?url={elsewhere}/greet/you");
+    let order = format!("/chain?url={external}/greet/you");
     let outbound = |to: &str| json!({"from": "saboteur", "to": to, "seconds": 60});
 
-    let mut slow = outbound(elsewhere);
+    let mut slow = outbound(external);
     (slow["fault"], slow["latency_ms"]) = (json!("latency"), json!(700));
-    begin(&saboteur, &slow).is(200);
-    let begun = Instant::now();
-    let answer = saboteur.order(&order).is(200);
+    inject(&saboteur, &slow).is(200);
+    let started = Instant::now();
+    let answer = saboteur.call(&order).is(200);
     assert!(answer.text().ends_with("hello you"), "{answer}");
-    assert!(begun.elapsed() >= Duration::from_millis(700));
-    end_all(&saboteur);
+    assert!(started.elapsed() >= Duration::from_millis(700));
+    clear_faults(&saboteur);
 
     let mut away = outbound("outbound");
     away["fault"] = json!("error");
-    begin(&saboteur, &away).is(200);
-    let answer = saboteur.order(&order).is(200);
+    inject(&saboteur, &away).is(200);
+    let answer = saboteur.call(&order).is(200);
     assert!(answer.text().contains("status 503"), "{answer}");
     // Inside the platform nothing is different.
-    assert!(saboteur.order(CHAIN).is(200).text().ends_with("hello you"));
-    end_all(&saboteur);
-    assert!(saboteur.order(&order).is(200).text().ends_with("hello you"));
+    assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
+    clear_faults(&saboteur);
+    assert!(saboteur.call(&order).is(200).text().ends_with("hello you"));
 
     let mut nonsense = outbound("outbound");
     nonsense["fault"] = json!("trap");
-    begin(&saboteur, &nonsense).problem(422, "invalid");
+    inject(&saboteur, &nonsense).problem(422, "invalid");
 }
 
 #[test]
 fn an_injected_fault_is_listed_and_expires() {
-    let saboteur = started();
-    let mut experiment = on_link("error");
-    experiment["seconds"] = json!(2);
-    let begun = begin(&saboteur, &experiment).is(200).json();
+    let saboteur = start_with_fault_injection();
+    let mut fault = neighbour_fault("error");
+    fault["seconds"] = json!(2);
+    let started = inject(&saboteur, &fault).is(200).json();
     let list = saboteur.admin("/chaos");
-    assert_eq!(list["experiments"], json!([begun]));
+    assert_eq!(list["experiments"], json!([started]));
     eventually(
         || saboteur.admin("/chaos"),
         |list| list["experiments"] == json!([]),
     );
-    assert!(saboteur.order(CHAIN).is(200).text().ends_with("hello you"));
-    begin(
+    assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
+    inject(
         &saboteur,
         &json!({"to": "neighbour", "fault": "trap", "seconds": 0}),
     )
@@ -176,25 +172,21 @@ fn an_injected_fault_is_listed_and_expires() {
 
 #[test]
 fn a_dropped_event_is_redelivered() {
-    let saboteur = started();
-    let received = || {
-        saboteur
-            .order("/wasi/increment?key=received&delta=0")
-            .text()
-    };
-    begin(
+    let saboteur = start_with_fault_injection();
+    let received = || saboteur.call("/wasi/increment?key=received&delta=0").text();
+    inject(
         &saboteur,
         &json!({"to": "saboteur", "from": "events", "fault": "drop", "seconds": 60}),
     )
     .is(200);
     let order =
         "/redis?command=XADD&argument=socar.saboteur&argument=*&argument=event&argument=hello";
-    saboteur.order(order).is(200);
+    saboteur.call(order).is(200);
     saboteur
-        .order("/redis?publish=socar.saboteur&payload=wake")
+        .call("/redis?publish=socar.saboteur&payload=wake")
         .is(200);
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(received(), "0");
-    end_all(&saboteur);
+    clear_faults(&saboteur);
     eventually(received, |count| count == "1");
 }

@@ -19,9 +19,9 @@ fn the_host_answers_health_probes() {
         "/actuator/health",
         "/.well-known/spin/health",
     ] {
-        saboteur.order(path).is(200);
+        saboteur.call(path).is(200);
     }
-    assert_eq!(saboteur.order("/actuator/health").json()["status"], "UP");
+    assert_eq!(saboteur.call("/actuator/health").json()["status"], "UP");
     saboteur
         .request(Method::POST, "/livez")
         .send()
@@ -30,7 +30,7 @@ fn the_host_answers_health_probes() {
 
 #[test]
 fn a_static_response_is_what_the_manifest_says() {
-    let answer = Saboteur::shared().order("/static").is(200);
+    let answer = Saboteur::shared().call("/static").is(200);
     assert_eq!(
         (answer.text().as_str(), answer.header("content-type")),
         ("static", "text/plain")
@@ -40,8 +40,8 @@ fn a_static_response_is_what_the_manifest_says() {
 #[test]
 fn the_most_specific_route_wins_and_passes_its_parameters() {
     let saboteur = Saboteur::shared();
-    assert_eq!(saboteur.order("/greet/ann").is(200).text(), "hello ann");
-    let answer = saboteur.order("/echo/some/where?x=1").is(200).text();
+    assert_eq!(saboteur.call("/greet/ann").is(200).text(), "hello ann");
+    let answer = saboteur.call("/echo/some/where?x=1").is(200).text();
     assert!(
         answer.contains("spin-path-info: /echo/some/where\n"),
         "{answer}"
@@ -151,7 +151,7 @@ fn a_body_of_unknown_length_beyond_the_limit_is_refused_too() {
 fn a_stopping_host_finishes_running_requests() {
     let saboteur = Saboteur::start(&[]);
     thread::scope(|scope| {
-        let slow = scope.spawn(|| saboteur.order("/sleep?ms=1000"));
+        let slow = scope.spawn(|| saboteur.call("/sleep?ms=1000"));
         // Only a request that has arrived is one that was begun.
         eventually(|| saboteur.log(), |log| log.contains("sleeping 1000 ms"));
         let status = saboteur.terminate();
@@ -190,7 +190,7 @@ fn connections_without_a_request_do_not_delay_the_stop() {
 #[test]
 fn a_state_directory_belongs_to_one_host_at_a_time() {
     let saboteur = Saboteur::start(&[]);
-    let state = saboteur.state().to_str().expect("a path").to_owned();
+    let state = saboteur.state_dir().to_str().expect("a path").to_owned();
     let mut second = harness::socar();
     second.args([
         "up",
@@ -204,5 +204,5 @@ fn a_state_directory_belongs_to_one_host_at_a_time() {
     let refused = second.output().expect("socar starts");
     assert!(!refused.status.success());
     assert!(String::from_utf8_lossy(&refused.stderr).contains("in use by another socar"));
-    eventually(|| saboteur.order("/livez").status, |status| *status == 200);
+    eventually(|| saboteur.call("/livez").status, |status| *status == 200);
 }

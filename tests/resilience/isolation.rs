@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 
 use harness::{eventually, root};
 
-use crate::saboteur::{Saboteur, patient};
+use crate::saboteur::{Saboteur, call_deadline};
 
 /// The deadline in `tests/saboteur/spin.toml`.
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// What a busy machine may add.
-const TOLERANCE: Duration = Duration::from_secs(3);
+const MAX_DELAY: Duration = Duration::from_secs(3);
 
-fn neighbour_is_well(saboteur: &Saboteur) {
+fn assert_neighbour_responds(saboteur: &Saboteur) {
     let answer = saboteur
-        .order("/chain?url=http://neighbour.spin.internal/greet/you")
+        .call("/chain?url=http://neighbour.spin.internal/greet/you")
         .is(200);
     assert!(answer.text().ends_with("hello you"), "{answer}");
 }
@@ -25,44 +25,50 @@ fn a_trap_fails_its_own_call_only() {
     let saboteur = Saboteur::shared();
     thread::scope(|scope| {
         let others: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| saboteur.order("/sleep?ms=300")))
+            .map(|_| scope.spawn(|| saboteur.call("/sleep?ms=300")))
             .collect();
         for _ in 0..20 {
-            saboteur.order("/trap").problem(500, "component-trapped");
+            saboteur.call("/trap").problem(500, "component-trapped");
         }
         for other in others {
             other.join().expect("an answer").is(200);
         }
     });
-    neighbour_is_well(saboteur);
+    assert_neighbour_responds(saboteur);
 }
 
 #[test]
 fn a_guest_that_exits_fails_alone() {
     let saboteur = Saboteur::shared();
-    saboteur.order("/exit").problem(500, "component-trapped");
-    saboteur.order("/greet/me").is(200);
+    saboteur.call("/exit").problem(500, "component-trapped");
+    saboteur.call("/greet/me").is(200);
 }
 
 #[test]
 fn a_guest_that_waits_forever_is_ended_at_its_deadline() {
     let saboteur = Saboteur::shared();
-    let begun = Instant::now();
+    let started = Instant::now();
     saboteur
-        .order("/sleep?ms=60000")
+        .call("/sleep?ms=60000")
         .problem(504, "deadline-exceeded");
-    let took = begun.elapsed();
-    assert!(took >= DEADLINE && took < DEADLINE + TOLERANCE, "{took:?}");
+    let elapsed = started.elapsed();
+    assert!(
+        elapsed >= DEADLINE && elapsed < DEADLINE + MAX_DELAY,
+        "{elapsed:?}"
+    );
 }
 
 #[test]
 fn a_guest_that_computes_forever_is_ended_at_its_deadline() {
     let saboteur = Saboteur::shared();
-    let begun = Instant::now();
-    saboteur.order("/spin").problem(504, "deadline-exceeded");
-    let took = begun.elapsed();
-    assert!(took >= DEADLINE && took < DEADLINE + TOLERANCE, "{took:?}");
-    neighbour_is_well(saboteur);
+    let started = Instant::now();
+    saboteur.call("/spin").problem(504, "deadline-exceeded");
+    let elapsed = started.elapsed();
+    assert!(
+        elapsed >= DEADLINE && elapsed < DEADLINE + MAX_DELAY,
+        "{elapsed:?}"
+    );
+    assert_neighbour_responds(saboteur);
 }
 
 #[test]
@@ -70,10 +76,10 @@ fn guests_that_compute_forever_do_not_stop_the_others() {
     let saboteur = Saboteur::shared();
     thread::scope(|scope| {
         let busy: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| saboteur.order("/spin")))
+            .map(|_| scope.spawn(|| saboteur.call("/spin")))
             .collect();
         for _ in 0..5 {
-            saboteur.order("/greet/me").is(200);
+            saboteur.call("/greet/me").is(200);
         }
         for busy in busy {
             busy.join().expect("an answer").is(504);
@@ -100,13 +106,13 @@ component = "neighbour"
     let saboteur = Saboteur::start_with(policy, &[]);
     thread::scope(|scope| {
         let busy: Vec<_> = (0..32)
-            .map(|_| scope.spawn(|| saboteur.order("/natter")))
+            .map(|_| scope.spawn(|| saboteur.call("/natter")))
             .collect();
         eventually(
             || saboteur.log().matches("nattering").count(),
             |count| *count == 32,
         );
-        saboteur.order("/steps?count=40").is(200);
+        saboteur.call("/steps?count=40").is(200);
         for busy in busy {
             busy.join().expect("an answer").is(504);
         }
@@ -119,11 +125,11 @@ fn queries_that_never_end_do_not_stop_the_others() {
     let endless = "WITH%20RECURSIVE%20c(x)%20AS%20(SELECT%201%20UNION%20ALL%20SELECT%20x%2B1%20FROM%20c)%20SELECT%20count(*)%20FROM%20c";
     thread::scope(|scope| {
         let busy: Vec<_> = (0..8)
-            .map(|_| scope.spawn(|| saboteur.order(&format!("/sql?statement={endless}"))))
+            .map(|_| scope.spawn(|| saboteur.call(&format!("/sql?statement={endless}"))))
             .collect();
         for _ in 0..20 {
-            saboteur.order("/greet/me").is(200);
-            saboteur.order("/livez").is(200);
+            saboteur.call("/greet/me").is(200);
+            saboteur.call("/livez").is(200);
         }
         for busy in busy {
             // The guest hears of it, and says so itself.
@@ -155,30 +161,28 @@ component = "sluggish"
     );
     let saboteur = Saboteur::start_with(&sluggish, &[]);
     let instances = || saboteur.admin("/instances")["components"]["sluggish"]["alive"].clone();
-    saboteur
-        .order("/sluggish")
-        .problem(504, "deadline-exceeded");
+    saboteur.call("/sluggish").problem(504, "deadline-exceeded");
     eventually(instances, |alive| *alive == 0);
-    saboteur.order("/greet/me").is(200);
+    saboteur.call("/greet/me").is(200);
 }
 
 #[test]
 fn a_guest_that_hoards_memory_fails_alone() {
     let saboteur = Saboteur::shared();
-    saboteur.order("/hoard?mib=8").is(200);
+    saboteur.call("/hoard?mib=8").is(200);
     saboteur
-        .order("/hoard?mib=512")
+        .call("/hoard?mib=512")
         .problem(500, "component-trapped");
-    neighbour_is_well(saboteur);
+    assert_neighbour_responds(saboteur);
 }
 
 #[test]
 fn an_instance_is_reused_after_a_good_answer() {
     let saboteur = Saboteur::start(&[]);
-    let first: u32 = saboteur.order("/count").text().parse().expect("a number");
+    let first: u32 = saboteur.call("/count").text().parse().expect("a number");
     let again = (0..10).map(|_| {
         saboteur
-            .order("/count")
+            .call("/count")
             .text()
             .parse::<u32>()
             .expect("a number")
@@ -191,12 +195,12 @@ fn an_instance_is_reused_after_a_good_answer() {
 
 #[test]
 fn an_instance_that_works_after_its_response_takes_no_new_call() {
-    let saboteur = Saboteur::start_with(&patient("30s"), &[]);
-    saboteur.order("/linger?ms=20000").is(200);
-    let begun = Instant::now();
-    saboteur.order("/count").is(200);
+    let saboteur = Saboteur::start_with(&call_deadline("30s"), &[]);
+    saboteur.call("/linger?ms=20000").is(200);
+    let started = Instant::now();
+    saboteur.call("/count").is(200);
     assert!(
-        begun.elapsed() < Duration::from_secs(10),
+        started.elapsed() < Duration::from_secs(10),
         "the next caller waited for it"
     );
 }
@@ -209,10 +213,10 @@ fn the_output_of_a_guest_is_logged_with_component_and_request_id() {
         .header("x-request-id", "order-66")
         .send()
         .is(200);
-    let said =
+    let log =
         harness::eventually(|| saboteur.log(), |log| log.contains("\"two\"")).replace(' ', "");
     for line in ["one", "two"] {
-        let line = said
+        let line = log
             .lines()
             .find(|text| text.contains(&format!("\"message\":\"{line}\"")))
             .expect("the line");

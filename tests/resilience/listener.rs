@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use harness::{Client, Protocol, eventually};
 use http::Method;
 
-use crate::saboteur::{Saboteur, patient};
+use crate::saboteur::{Saboteur, call_deadline};
 
 /// Small enough to be reached, large enough to wait for.
-const SMALL: &str = r#"
+const SMALL_LIMITS: &str = r#"
 [application.tool.socar.listener]
 connections = 16
 headers = 16
@@ -23,11 +23,11 @@ write_pause = "500ms"
 idle = "1500ms"
 "#;
 
-fn small() -> Saboteur {
-    Saboteur::start_with(SMALL, &[])
+fn start_with_small_limits() -> Saboteur {
+    Saboteur::start_with(SMALL_LIMITS, &[])
 }
 
-fn all_of(mut stream: TcpStream) -> String {
+fn read_to_end(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     // A reset at the end takes nothing away from what was read before.
     let _ = stream.read_to_end(&mut answer);
@@ -37,8 +37,8 @@ fn all_of(mut stream: TcpStream) -> String {
 #[test]
 fn clients_that_never_finish_their_request_block_no_other_client() {
     // Patience enough to hold every place for the whole test: only making room lets others in.
-    let patient = SMALL.replace("\"500ms\"", "\"1h\"");
-    let saboteur = Saboteur::start_with(&patient, &[]);
+    let policy = SMALL_LIMITS.replace("\"500ms\"", "\"1h\"");
+    let saboteur = Saboteur::start_with(&policy, &[]);
     let mut slow: Vec<TcpStream> = (0..64).map(|_| saboteur.connect()).collect();
     for stream in &mut slow {
         // Those who had to make room for others cannot send any more.
@@ -46,12 +46,12 @@ fn clients_that_never_finish_their_request_block_no_other_client() {
     }
     for _ in 0..8 {
         let client = Client::new(saboteur.url(), Protocol::Http1);
-        let begun = Instant::now();
+        let started = Instant::now();
         client.request(Method::GET, "/greet/me").send().is(200);
         assert!(
-            begun.elapsed() < Duration::from_secs(5),
+            started.elapsed() < Duration::from_secs(5),
             "{:?}",
-            begun.elapsed()
+            started.elapsed()
         );
     }
     drop(slow);
@@ -59,37 +59,37 @@ fn clients_that_never_finish_their_request_block_no_other_client() {
 
 #[test]
 fn a_request_that_is_never_finished_times_out() {
-    let saboteur = small();
+    let saboteur = start_with_small_limits();
     let mut stream = saboteur.connect();
-    let begun = Instant::now();
+    let started = Instant::now();
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n")
         .expect("half a head");
-    let answer = all_of(stream);
+    let answer = read_to_end(stream);
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(begun.elapsed() >= Duration::from_millis(500));
+    assert!(started.elapsed() >= Duration::from_millis(500));
 }
 
 #[test]
 fn a_body_that_stalls_or_drips_times_out_and_occupies_no_instance() {
-    let saboteur = small();
+    let saboteur = start_with_small_limits();
     let head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n";
     let mut stalls = saboteur.connect();
     stalls.write_all(head.as_bytes()).expect("a head");
-    let answer = all_of(stalls);
+    let answer = read_to_end(stalls);
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(answer.contains("request-timeout"), "{answer}");
 
     let mut drips = saboteur.connect();
     drips.write_all(head.as_bytes()).expect("a head");
-    let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(10) && drips.write_all(b"x").is_ok() {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(10) && drips.write_all(b"x").is_ok() {
         thread::sleep(Duration::from_millis(100));
     }
-    let answer = all_of(drips);
+    let answer = read_to_end(drips);
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert_eq!(
-        saboteur.order("/count").text(),
+        saboteur.call("/count").text(),
         "1",
         "an instance has seen those requests"
     );
@@ -97,7 +97,7 @@ fn a_body_that_stalls_or_drips_times_out_and_occupies_no_instance() {
 
 #[test]
 fn excess_connections_are_refused_while_health_stays_readable() {
-    let saboteur = Saboteur::start_with(&format!("{SMALL}{}", patient("20s")), &[]);
+    let saboteur = Saboteur::start_with(&format!("{SMALL_LIMITS}{}", call_deadline("20s")), &[]);
     thread::scope(|scope| {
         let busy: Vec<_> = (0..16)
             .map(|_| {
@@ -112,7 +112,7 @@ fn excess_connections_are_refused_while_health_stays_readable() {
             || saboteur.log().matches("sleeping 5000 ms").count(),
             |count| *count == 16,
         );
-        let begun = Instant::now();
+        let started = Instant::now();
         let client = Client::new(saboteur.url(), Protocol::Http1);
         let refused = client.request(Method::GET, "/greet/me").send();
         refused.problem(503, "overloaded");
@@ -120,23 +120,23 @@ fn excess_connections_are_refused_while_health_stays_readable() {
         client.request(Method::GET, "/livez").send().is(200);
         client.request(Method::GET, "/readyz").send().is(200);
         assert!(
-            begun.elapsed() < Duration::from_secs(4),
+            started.elapsed() < Duration::from_secs(4),
             "{:?}",
-            begun.elapsed()
+            started.elapsed()
         );
         for busy in busy {
             busy.join().expect("an answer").is(200);
         }
     });
     eventually(
-        || saboteur.order("/greet/me").status,
+        || saboteur.call("/greet/me").status,
         |status| *status == 200,
     );
 }
 
 #[test]
 fn too_many_headers_are_refused_with_431() {
-    let saboteur = small();
+    let saboteur = start_with_small_limits();
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let large = Client::new(saboteur.url(), protocol)
             .request(Method::GET, "/greet/me")
@@ -156,7 +156,7 @@ fn too_many_headers_are_refused_with_431() {
 
 #[test]
 fn a_client_that_reads_no_response_is_disconnected() {
-    let saboteur = small();
+    let saboteur = start_with_small_limits();
     let mut stream = saboteur.connect();
     // More than the buffers of both sockets hold.
     let request = "GET /flood?kib=24000 HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -165,32 +165,32 @@ fn a_client_that_reads_no_response_is_disconnected() {
     stream.read_exact(&mut first).expect("the answer begins");
     // The deadline of the component would end it only later.
     thread::sleep(Duration::from_millis(1200));
-    let answer = all_of(stream);
+    let answer = read_to_end(stream);
     assert!(answer.len() < 24_000 << 10, "{} bytes came", answer.len());
 }
 
 #[test]
 fn a_client_that_reads_too_slowly_is_disconnected() {
-    let patient = SMALL.replace("write_pause = \"500ms\"", "write_pause = \"1h\"");
-    let hurried = format!("{patient}answer_time = \"1s\"\n");
-    let saboteur = Saboteur::start_with(&hurried, &[]);
+    let policy = SMALL_LIMITS.replace("write_pause = \"500ms\"", "write_pause = \"1h\"");
+    let policy = format!("{policy}answer_time = \"1s\"\n");
+    let saboteur = Saboteur::start_with(&policy, &[]);
     let mut stream = saboteur.connect();
     let request = "GET /flood?kib=24000 HTTP/1.1\r\nHost: x\r\n\r\n";
     stream.write_all(request.as_bytes()).expect("a request");
-    let (begun, mut taken) = (Instant::now(), 0);
-    while begun.elapsed() < Duration::from_millis(2500) {
+    let (started, mut taken) = (Instant::now(), 0);
+    while started.elapsed() < Duration::from_millis(2500) {
         let mut some = [0; 64 << 10];
         taken += stream.read(&mut some).unwrap_or_default();
         thread::sleep(Duration::from_millis(50));
     }
-    taken += all_of(stream).len();
+    taken += read_to_end(stream).len();
     assert!(taken < 24_000 << 10, "{taken} bytes came");
 }
 
 /// An HTTP/2 connection of a client that takes no body: its window is closed.
-struct Closed(TcpStream);
+struct UnreadHttp2Connection(TcpStream);
 
-impl Closed {
+impl UnreadHttp2Connection {
     fn open(saboteur: &Saboteur) -> Self {
         let mut stream = saboteur.connect();
         let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
@@ -216,7 +216,7 @@ impl Closed {
     }
 
     /// Reads until a frame of this kind comes on this stream.
-    fn until(&mut self, kind: u8, stream: u8) {
+    fn read_until(&mut self, kind: u8, stream: u8) {
         loop {
             let mut head = [0; 9];
             self.0.read_exact(&mut head).expect("another frame");
@@ -231,52 +231,49 @@ impl Closed {
 }
 
 const HEADERS: u8 = 1;
-const RESET: u8 = 3;
+const RST_STREAM: u8 = 3;
 
 #[test]
 fn an_unread_http2_stream_is_reset_and_its_connection_is_kept() {
-    let saboteur = small();
-    let mut client = Closed::open(&saboteur);
-    let patience = Duration::from_secs(10);
-    client
-        .0
-        .set_read_timeout(Some(patience))
-        .expect("a timeout");
+    let saboteur = start_with_small_limits();
+    let mut client = UnreadHttp2Connection::open(&saboteur);
+    let timeout = Duration::from_secs(10);
+    client.0.set_read_timeout(Some(timeout)).expect("a timeout");
     client.get(1, "/flood?kib=64");
-    client.until(HEADERS, 1);
-    client.until(RESET, 1);
+    client.read_until(HEADERS, 1);
+    client.read_until(RST_STREAM, 1);
     client.get(3, "/greet/me");
-    client.until(HEADERS, 3);
+    client.read_until(HEADERS, 3);
 }
 
 #[test]
 fn a_client_that_reads_no_response_holds_no_permit() {
-    let patient = SMALL.replace("write_pause = \"500ms\"", "write_pause = \"1h\"");
-    let narrow = format!("adaptive = false\nconcurrency = 1\nqueue = 0\n{patient}");
-    let saboteur = Saboteur::start_with(&narrow, &[]);
-    let mut client = Closed::open(&saboteur);
+    let policy = SMALL_LIMITS.replace("write_pause = \"500ms\"", "write_pause = \"1h\"");
+    let policy = format!("adaptive = false\nconcurrency = 1\nqueue = 0\n{policy}");
+    let saboteur = Saboteur::start_with(&policy, &[]);
+    let mut client = UnreadHttp2Connection::open(&saboteur);
     client.get(1, "/flood?kib=64");
-    client.until(HEADERS, 1);
-    saboteur.order("/greet/me").problem(503, "overloaded");
+    client.read_until(HEADERS, 1);
+    saboteur.call("/greet/me").problem(503, "overloaded");
     eventually(
-        || saboteur.order("/greet/me").status,
+        || saboteur.call("/greet/me").status,
         |status| *status == 200,
     );
 }
 
 #[test]
 fn an_idle_connection_is_closed() {
-    let saboteur = small();
+    let saboteur = start_with_small_limits();
     let mut stream = saboteur.connect();
-    let begun = Instant::now();
+    let started = Instant::now();
     stream
         .write_all(b"GET /static HTTP/1.1\r\nHost: x\r\n\r\n")
         .expect("a request");
-    let answer = all_of(stream);
+    let answer = read_to_end(stream);
     assert!(answer.ends_with("static"), "{answer}");
     assert!(
-        begun.elapsed() >= Duration::from_millis(1400),
+        started.elapsed() >= Duration::from_millis(1400),
         "{:?}",
-        begun.elapsed()
+        started.elapsed()
     );
 }

@@ -8,10 +8,10 @@ use harness::{Client, Protocol, eventually};
 use http::Method;
 use serde_json::json;
 
-use crate::saboteur::{Saboteur, manifest_with, patient};
+use crate::saboteur::{Saboteur, call_deadline, manifest_with};
 
 /// The names an operator may rely on, with their types.
-const NAMES: [(&str, &str); 20] = [
+const METRICS: [(&str, &str); 20] = [
     ("socar_connections", "gauge"),
     ("socar_listener_refused_total", "counter"),
     ("socar_calls_total", "counter"),
@@ -55,7 +55,7 @@ fn metrics(saboteur: &Saboteur) -> String {
 }
 
 /// The number behind this name and its labels.
-fn number(saboteur: &Saboteur, series: &str) -> f64 {
+fn metric(saboteur: &Saboteur, series: &str) -> f64 {
     let text = metrics(saboteur);
     let line = text
         .lines()
@@ -67,7 +67,7 @@ fn number(saboteur: &Saboteur, series: &str) -> f64 {
 #[test]
 fn every_metric_has_a_type_a_help_text_and_a_sample() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
-    saboteur.order("/greet/me").is(200);
+    saboteur.call("/greet/me").is(200);
     saboteur
         .admin_request(Method::POST, "/breakers/force-open")
         .json(&json!({"link": "gateway -> saboteur"}))
@@ -77,7 +77,7 @@ fn every_metric_has_a_type_a_help_text_and_a_sample() {
         || metrics(&saboteur),
         |text| text.contains("\nsocar_event_lag{"),
     );
-    for (name, kind) in NAMES {
+    for (name, kind) in METRICS {
         let lines = || text.lines();
         assert!(
             lines().any(|line| line == format!("# TYPE {name} {kind}")),
@@ -98,38 +98,38 @@ fn every_metric_has_a_type_a_help_text_and_a_sample() {
 #[test]
 fn metrics_follow_what_happens() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
-    let number = |series: &str| number(&saboteur, series);
-    assert_eq!(number(r#"socar_instances{component="saboteur"}"#), 2.0);
+    let metric = |series: &str| metric(&saboteur, series);
+    assert_eq!(metric(r#"socar_instances{component="saboteur"}"#), 2.0);
 
-    saboteur.order("/greet/me").is(200);
+    saboteur.call("/greet/me").is(200);
     let answered = r#"socar_calls_total{link="gateway -> saboteur",outcome="2xx"}"#;
-    assert_eq!(number(answered), 1.0);
+    assert_eq!(metric(answered), 1.0);
     let timed = r#"socar_call_seconds_count{link="gateway -> saboteur"}"#;
-    assert_eq!(number(timed), 1.0);
+    assert_eq!(metric(timed), 1.0);
 
-    saboteur.order("/trap").is(500);
+    saboteur.call("/trap").is(500);
     let retried = r#"socar_retries_total{link="gateway -> saboteur"}"#;
-    assert_eq!(number(retried), 1.0);
+    assert_eq!(metric(retried), 1.0);
 
     let shed = r#"socar_calls_shed_total{component="saboteur",priority="browsing"}"#;
-    assert_eq!(number(shed), 0.0);
+    assert_eq!(metric(shed), 0.0);
     thread::scope(|scope| {
-        let slow = scope.spawn(|| saboteur.order("/sleep?ms=3000"));
+        let slow = scope.spawn(|| saboteur.call("/sleep?ms=3000"));
         let running = r#"socar_calls_running{component="saboteur"}"#;
-        eventually(|| number(running), |running| *running == 1.0);
-        saboteur.order("/greet/me").problem(503, "overloaded");
+        eventually(|| metric(running), |running| *running == 1.0);
+        saboteur.call("/greet/me").problem(503, "overloaded");
         slow.join().expect("an answer").is(200);
     });
-    assert_eq!(number(shed), 1.0);
+    assert_eq!(metric(shed), 1.0);
 
     saboteur
         .admin_request(Method::POST, "/breakers/force-open")
         .json(&json!({"link": "gateway -> saboteur"}))
         .send()
         .is(200);
-    saboteur.order("/greet/me").is(503);
+    saboteur.call("/greet/me").is(503);
     let of_breaker = |name: &str, label: &str| {
-        number(&format!(
+        metric(&format!(
             r#"socar_breaker_{name}{{link="gateway -> saboteur"{label}}}"#
         ))
     };
@@ -141,41 +141,41 @@ fn metrics_follow_what_happens() {
 
 fn reload(saboteur: &Saboteur, policy: &str) {
     fs::write(saboteur.manifest(), manifest_with(policy)).expect("a manifest");
-    let (done, said) = saboteur.reload();
-    assert!(done, "{said}");
+    let (is_done, output) = saboteur.reload();
+    assert!(is_done, "{output}");
 }
 
 #[test]
 fn counters_continue_across_a_reload() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
-    let is_cut_off = || {
+    let reject_one_call = || {
         let link = json!({"link": "gateway -> saboteur"});
         let order = saboteur.admin_request(Method::POST, "/breakers/force-open");
         order.json(&link).send().is(200);
-        saboteur.order("/greet/me").problem(503, "cut-off");
+        saboteur.call("/greet/me").problem(503, "cut-off");
         let order = saboteur.admin_request(Method::POST, "/breakers/reset");
         order.json(&link).send().is(200);
     };
-    let is_shed = || {
+    let shed_one_call = || {
         thread::scope(|scope| {
-            let slow = scope.spawn(|| saboteur.order("/sleep?ms=3000"));
+            let slow = scope.spawn(|| saboteur.call("/sleep?ms=3000"));
             let running = r#"socar_calls_running{component="saboteur"}"#;
-            eventually(|| number(&saboteur, running), |running| *running == 1.0);
-            saboteur.order("/greet/me").problem(503, "overloaded");
+            eventually(|| metric(&saboteur, running), |running| *running == 1.0);
+            saboteur.call("/greet/me").problem(503, "overloaded");
             slow.join().expect("an answer").is(200);
         });
     };
-    let counted = || {
+    let counters = || {
         [
             r#"socar_breaker_refused_total{link="gateway -> saboteur"}"#,
             r#"socar_calls_shed_total{component="saboteur",priority="browsing"}"#,
         ]
-        .map(|series| number(&saboteur, series))
+        .map(|series| metric(&saboteur, series))
     };
     for round in 1..=3 {
-        is_cut_off();
-        is_shed();
-        assert_eq!(counted(), [f64::from(round); 2]);
+        reject_one_call();
+        shed_one_call();
+        assert_eq!(counters(), [f64::from(round); 2]);
         // Another breaker, and another door.
         let failures = format!("breaker = {{ consecutive_failures = {} }}", round + 5);
         reload(&saboteur, &POLICY.replace("breaker = true", &failures));
@@ -187,20 +187,20 @@ fn calls_without_a_response_are_counted_by_outcome() {
     let saboteur = Saboteur::start_with(&POLICY.replace("retry", "# retry"), &[]);
     let count = |outcome: &str| {
         let link = "gateway -> saboteur";
-        number(
+        metric(
             &saboteur,
             &format!(r#"socar_calls_total{{link="{link}",outcome="{outcome}"}}"#),
         )
     };
-    saboteur.order("/trap").is(500);
+    saboteur.call("/trap").is(500);
     assert_eq!(count("trap"), 1.0);
-    saboteur.order("/sleep?ms=60000").is(504);
+    saboteur.call("/sleep?ms=60000").is(504);
     assert_eq!(count("deadline"), 1.0);
     thread::scope(|scope| {
-        let slow = scope.spawn(|| saboteur.order("/sleep?ms=3000"));
+        let slow = scope.spawn(|| saboteur.call("/sleep?ms=3000"));
         let running = r#"socar_calls_running{component="saboteur"}"#;
-        eventually(|| number(&saboteur, running), |running| *running == 1.0);
-        saboteur.order("/greet/me").problem(503, "overloaded");
+        eventually(|| metric(&saboteur, running), |running| *running == 1.0);
+        saboteur.call("/greet/me").problem(503, "overloaded");
         slow.join().expect("an answer").is(200);
     });
     assert_eq!(count("shed"), 1.0);
@@ -209,7 +209,7 @@ fn calls_without_a_response_are_counted_by_outcome() {
         .json(&json!({"link": "gateway -> saboteur"}))
         .send()
         .is(200);
-    saboteur.order("/greet/me").problem(503, "cut-off");
+    saboteur.call("/greet/me").problem(503, "cut-off");
     assert_eq!(count("cut-off"), 1.0);
     assert_eq!(count("none"), 0.0);
 }
@@ -223,42 +223,42 @@ headers = 16
 head_time = "500ms"
 body_pause = "500ms"
 "#;
-    let saboteur = Saboteur::start_with(&format!("{policy}{}", patient("20s")), &[]);
+    let saboteur = Saboteur::start_with(&format!("{policy}{}", call_deadline("20s")), &[]);
     let refused = |reason: &str| {
         let series = format!(r#"socar_listener_refused_total{{reason="{reason}"}}"#);
-        number(&saboteur, &series)
+        metric(&saboteur, &series)
     };
     // He is listened to until he is told off, and answered in a way that he can read.
-    let says = |text: &str| {
+    let exchange = |text: &str| {
         let mut stream = saboteur.connect();
         stream.write_all(text.as_bytes()).expect("somebody listens");
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
     };
-    let is_told = |text: &str, status: &str, reason: &str| {
+    let assert_refused = |text: &str, status: &str, reason: &str| {
         let before = refused(reason);
-        let answer = says(text);
+        let answer = exchange(text);
         assert!(
             answer.starts_with(&format!("HTTP/1.1 {status} ")),
             "{answer}"
         );
         eventually(|| refused(reason), |count| *count == before + 1.0);
     };
-    is_told("GET / HTTP/1.1\r\n", "408", "request-timeout");
+    assert_refused("GET / HTTP/1.1\r\n", "408", "request-timeout");
     let post = "POST /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: ";
-    is_told(&format!("{post}9\r\n\r\nhalf"), "408", "request-timeout");
+    assert_refused(&format!("{post}9\r\n\r\nhalf"), "408", "request-timeout");
     let long = format!("{post}2000\r\n\r\n{}", "x".repeat(2000));
-    is_told(&long, "413", "payload-too-large");
+    assert_refused(&long, "413", "payload-too-large");
     let many = "a: b\r\n".repeat(40);
-    is_told(
+    assert_refused(
         &format!("GET / HTTP/1.1\r\n{many}\r\n"),
         "431",
         "head-too-large",
     );
-    is_told("nonsense\r\n\r\n", "400", "malformed");
+    assert_refused("nonsense\r\n\r\n", "400", "malformed");
 
-    let connections = || number(&saboteur, "socar_connections");
+    let connections = || metric(&saboteur, "socar_connections");
     eventually(connections, |count| *count == 0.0);
     thread::scope(|scope| {
         let busy = || {
@@ -267,9 +267,9 @@ body_pause = "500ms"
         };
         let busy: Vec<_> = (0..4).map(|_| scope.spawn(busy)).collect();
         let running = r#"socar_calls_running{component="saboteur"}"#;
-        eventually(|| number(&saboteur, running), |running| *running == 4.0);
+        eventually(|| metric(&saboteur, running), |running| *running == 4.0);
         assert_eq!(connections(), 4.0);
-        is_told(
+        assert_refused(
             "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
             "503",
             "crowded",
@@ -290,12 +290,12 @@ fn a_reload_applies_new_streams_and_retention() {
         1,
     );
     fs::write(saboteur.manifest(), text).expect("a manifest");
-    let (done, said) = saboteur.reload();
-    assert!(done, "{said}");
+    let (is_done, output) = saboteur.reload();
+    assert!(is_done, "{output}");
     let lag = r#"socar_event_lag{stream="socar.other","#;
     eventually(|| metrics(&saboteur), |text| text.contains(lag));
     let order = "/redis?command=XADD&argument=socar.other&argument=*&argument=event&argument=hello";
-    saboteur.order(order).is(200);
+    saboteur.call(order).is(200);
     eventually(
         || saboteur.log(),
         |log| log.contains("old events removed from the log"),

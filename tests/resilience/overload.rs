@@ -9,20 +9,20 @@ use http::Method;
 use serde_json::json;
 
 /// Calls at the same time, and callers in line.
-const PLACES: usize = 2;
+const CONCURRENCY: usize = 2;
 const QUEUE: usize = 4;
 
 /// Many more than that.
-const CROWD: usize = 60;
+const EXCESS_CALLS: usize = 60;
 
 /// How long each call takes, so that all places stay taken while more is asked.
-const BUSY: Duration = Duration::from_secs(1);
+const LATENCY: Duration = Duration::from_secs(1);
 
 /// Longer, so that all places stay taken until everybody is there; below the 2.5 s that a reservation waits for a payment.
-const BUSIER: Duration = Duration::from_secs(2);
+const LONG_LATENCY: Duration = Duration::from_secs(2);
 
 /// A platform of which one component is small, and takes so long to answer these callers.
-fn small(component: &str, callers: &str, latency: Duration) -> Platform {
+fn start_with_small_component(component: &str, callers: &str, latency: Duration) -> Platform {
     let platform = Setup::new(Mode::Embedded)
         .argument("--chaos")
         .manifest(|text| {
@@ -30,8 +30,9 @@ fn small(component: &str, callers: &str, latency: Duration) -> Platform {
             // A sweep would take a place, too.
             let shipped = format!("{table}sweep = \"5s\"\n");
             // Time enough for all who wait, one place after the other.
-            let size =
-                format!("{table}deadline = \"15s\"\nconcurrency = {PLACES}\nqueue = {QUEUE}\n");
+            let size = format!(
+                "{table}deadline = \"15s\"\nconcurrency = {CONCURRENCY}\nqueue = {QUEUE}\n"
+            );
             assert!(text.contains(&shipped), "spin.toml has changed: {text}");
             text.replace(&shipped, &size)
         })
@@ -42,12 +43,12 @@ fn small(component: &str, callers: &str, latency: Duration) -> Platform {
     platform
 }
 
-fn cars(platform: &Platform, count: usize) -> Vec<Car> {
+fn register_cars(platform: &Platform, count: usize) -> Vec<Car> {
     let register = |_| platform.register_car("wanted by many");
     (0..count).map(register).collect()
 }
 
-fn is_refused(answer: &Response) {
+fn assert_overloaded(answer: &Response) {
     answer.problem(503, "overloaded");
     let seconds: Result<u64, _> = answer.header("retry-after").parse();
     assert!(
@@ -57,16 +58,16 @@ fn is_refused(answer: &Response) {
 }
 
 /// A number of the component that `/metrics` shows.
-fn measured(platform: &Platform, name: &str, component: &str) -> usize {
+fn metric(platform: &Platform, name: &str, component: &str) -> usize {
     let metrics = platform.admin("/metrics").text();
     let series = format!("{name}{{component=\"{component}\"}} ");
     let value = metrics.lines().find_map(|line| line.strip_prefix(&series));
     value.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
-fn has_inside(platform: &Platform, component: &str, running: usize, waiting: usize) {
+fn wait_for_calls(platform: &Platform, component: &str, running: usize, waiting: usize) {
     let look = || {
-        let number = |name| measured(platform, name, component);
+        let number = |name| metric(platform, name, component);
         (number("socar_calls_running"), number("socar_calls_waiting"))
     };
     eventually(look, |seen| *seen == (running, waiting));
@@ -74,31 +75,32 @@ fn has_inside(platform: &Platform, component: &str, running: usize, waiting: usi
 
 #[test]
 fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
-    let platform = small("reservation", "outside", BUSY);
-    let cars = cars(&platform, PLACES + QUEUE + CROWD);
+    let platform = start_with_small_component("reservation", "outside", LATENCY);
+    let cars = register_cars(&platform, CONCURRENCY + QUEUE + EXCESS_CALLS);
     // As many as there is room for: all of them get what they came for.
-    let (few, many) = cars.split_at(PLACES + QUEUE);
+    let (few, many) = cars.split_at(CONCURRENCY + QUEUE);
     let mut reserved = platform.concurrently(few.len(), |index| platform.reserve(&few[index]));
-    has_inside(&platform, "reservation", 0, 0);
+    wait_for_calls(&platform, "reservation", 0, 0);
 
     // Who waits while so many come may be sent away again, but who found a place keeps it.
-    let served = platform.concurrently(many.len(), |index| {
-        let begun = Instant::now();
-        (platform.try_reserve(&many[index]), begun.elapsed())
+    let responses = platform.concurrently(many.len(), |index| {
+        let started = Instant::now();
+        (platform.try_reserve(&many[index]), started.elapsed())
     });
-    let (admitted, refused): (Vec<_>, Vec<_>) =
-        served.iter().partition(|(answer, _)| answer.status == 201);
-    assert!(admitted.len() >= PLACES, "{}", admitted.len());
+    let (admitted, refused): (Vec<_>, Vec<_>) = responses
+        .iter()
+        .partition(|(answer, _)| answer.status == 201);
+    assert!(admitted.len() >= CONCURRENCY, "{}", admitted.len());
     assert!(refused.len() >= many.len() / 2, "{}", refused.len());
-    for (answer, waited) in refused {
-        is_refused(answer);
-        assert!(*waited < BUSY, "{waited:?} for {answer}");
+    for (answer, elapsed) in refused {
+        assert_overloaded(answer);
+        assert!(*elapsed < LATENCY, "{elapsed:?} for {answer}");
     }
     let admitted = admitted.into_iter();
     reserved.extend(admitted.map(|(answer, _)| Reservation::from_response(answer)));
 
     platform.clear_faults();
-    has_inside(&platform, "reservation", 0, 0);
+    wait_for_calls(&platform, "reservation", 0, 0);
     for reservation in &reserved {
         platform.wait_for_status(reservation, "reserved");
     }
@@ -111,12 +113,12 @@ fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
 /// Without an answer to that a page would not get to see when to come again.
 #[test]
 fn a_preflight_is_answered_under_overload() {
-    let platform = small("reservation", "outside", 2 * BUSIER);
+    let platform = start_with_small_component("reservation", "outside", 2 * LONG_LATENCY);
     thread::scope(|scope| {
-        for _ in 0..PLACES + QUEUE {
+        for _ in 0..CONCURRENCY + QUEUE {
             scope.spawn(|| platform.get("/reservations").send());
         }
-        has_inside(&platform, "reservation", PLACES, QUEUE);
+        wait_for_calls(&platform, "reservation", CONCURRENCY, QUEUE);
         let preflight = platform
             .request(Method::OPTIONS, "/reservations")
             .header("origin", "https://shop.example")
@@ -129,40 +131,46 @@ fn a_preflight_is_answered_under_overload() {
             assert!(allowed.starts_with('*'), "{preflight}");
         }
         let refused = platform.get("/reservations").send();
-        is_refused(&refused);
+        assert_overloaded(&refused);
         assert_eq!(refused.header("access-control-allow-origin"), "*");
     });
 }
 
 /// Four who matter more come to a place where two look and four wait to look.
-fn go_first(component: &str, path: &str) {
-    let platform = small(component, "outside", BUSIER);
-    let cars = cars(&platform, QUEUE);
-    let browsers = thread::scope(|scope| {
+fn assert_displaces_reads(component: &str, path: &str) {
+    let platform = start_with_small_component(component, "outside", LONG_LATENCY);
+    let cars = register_cars(&platform, QUEUE);
+    let readers = thread::scope(|scope| {
         let look = || platform.get(path).send();
-        let browsers: Vec<_> = (0..PLACES + QUEUE).map(|_| scope.spawn(look)).collect();
-        has_inside(&platform, component, PLACES, QUEUE);
+        let readers: Vec<_> = (0..CONCURRENCY + QUEUE)
+            .map(|_| scope.spawn(look))
+            .collect();
+        wait_for_calls(&platform, component, CONCURRENCY, QUEUE);
         let reserved =
             platform.concurrently(cars.len(), |index| platform.try_reserve(&cars[index]));
         for answer in reserved {
             answer.is(201);
         }
-        let browsers = browsers.into_iter();
-        let answers = browsers.map(|browser| browser.join().expect("an answer"));
+        let readers = readers.into_iter();
+        let answers = readers.map(|reader| reader.join().expect("an answer"));
         answers.collect::<Vec<_>>()
     });
     let (served, refused): (Vec<_>, Vec<_>) =
-        browsers.iter().partition(|answer| answer.status == 200);
-    assert_eq!(served.len(), PLACES, "only who was inside already stays");
-    refused.into_iter().for_each(is_refused);
+        readers.iter().partition(|answer| answer.status == 200);
+    assert_eq!(
+        served.len(),
+        CONCURRENCY,
+        "only who was inside already stays"
+    );
+    refused.into_iter().for_each(assert_overloaded);
 }
 
 #[test]
 fn a_reservation_displaces_a_read() {
-    go_first("reservation", "/reservations");
+    assert_displaces_reads("reservation", "/reservations");
 }
 
 #[test]
 fn a_payment_displaces_a_read() {
-    go_first("payment", "/payments");
+    assert_displaces_reads("payment", "/payments");
 }

@@ -12,14 +12,14 @@ breaker = { consecutive_failures = 2, open = "1h" }
 breaker = { consecutive_failures = 2, open = "1h" }"#;
 
 /// A known length betrays a part; without one, the end of a part looks like any other.
-const HALVES: [&str; 4] = [
+const PARTIAL_PATHS: [&str; 4] = [
     "/half?then=trap&length=30",
     "/half?then=trap",
     "/half?then=stall&length=30",
     "/half?then=stall",
 ];
 
-fn state_of(saboteur: &Saboteur, link: &str) -> String {
+fn breaker_state(saboteur: &Saboteur, link: &str) -> String {
     let all = saboteur.admin("/breakers");
     let all = all["breakers"].as_array().expect("a list");
     let mut found = all.iter().filter(|it| it["link"] == link);
@@ -39,15 +39,15 @@ fn reset(saboteur: &Saboteur, link: &str) {
 fn a_client_detects_a_partial_response_and_the_breaker_opens() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     let link = "gateway -> saboteur";
-    for half in HALVES {
+    for path in PARTIAL_PATHS {
         for _ in 0..2 {
-            assert_eq!(state_of(&saboteur, link), "closed", "{half}");
-            let answer: Result<Response, _> = saboteur.get(half).try_send();
-            assert!(answer.is_err(), "{half} looks like an answer: {answer:?}");
+            assert_eq!(breaker_state(&saboteur, link), "closed", "{path}");
+            let answer: Result<Response, _> = saboteur.get(path).try_send();
+            assert!(answer.is_err(), "{path} looks like an answer: {answer:?}");
         }
-        saboteur.order("/greet/me").problem(503, "cut-off");
+        saboteur.call("/greet/me").problem(503, "cut-off");
         reset(&saboteur, link);
-        saboteur.order("/greet/me").is(200);
+        saboteur.call("/greet/me").is(200);
     }
 }
 
@@ -57,15 +57,15 @@ fn a_component_detects_a_partial_response_and_the_breaker_opens() {
     let link = "saboteur -> neighbour";
     let chain = |path: &str| {
         let path = path.replace('&', "%26");
-        saboteur.order(&format!("/chain?url=http://neighbour.spin.internal{path}"))
+        saboteur.call(&format!("/chain?url=http://neighbour.spin.internal{path}"))
     };
-    for half in ["/half?then=trap&length=30", "/half?then=trap"] {
+    for path in ["/half?then=trap&length=30", "/half?then=trap"] {
         for _ in 0..2 {
-            assert_eq!(state_of(&saboteur, link), "closed", "{half}");
-            chain(half).is(500);
+            assert_eq!(breaker_state(&saboteur, link), "closed", "{path}");
+            chain(path).is(500);
             reset(&saboteur, "gateway -> saboteur");
         }
-        assert_eq!(state_of(&saboteur, link), "open", "{half}");
+        assert_eq!(breaker_state(&saboteur, link), "open", "{path}");
         reset(&saboteur, link);
         assert!(chain("/greet/you").is(200).text().ends_with("hello you"));
     }

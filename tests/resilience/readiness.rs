@@ -13,11 +13,11 @@ fn a_failing_component_fails_no_probe() {
     thread::scope(|scope| {
         let sick: Vec<_> = ["/trap", "/spin", "/sleep?ms=60000", "/hoard?mib=512"]
             .iter()
-            .map(|order| scope.spawn(|| saboteur.order(order)))
+            .map(|order| scope.spawn(|| saboteur.call(order)))
             .collect();
         for _ in 0..10 {
-            saboteur.order("/livez").is(200);
-            saboteur.order("/readyz").is(200);
+            saboteur.call("/livez").is(200);
+            saboteur.call("/readyz").is(200);
         }
         for sick in sick {
             assert!(sick.join().expect("an answer").status >= 500);
@@ -29,13 +29,13 @@ fn a_failing_component_fails_no_probe() {
 fn a_platform_without_its_stores_is_live_and_not_ready() {
     let redis = RedisServer::start();
     let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
-    saboteur.order("/readyz").is(200);
+    saboteur.call("/readyz").is(200);
     drop(redis);
-    let ready = eventually(|| saboteur.order("/readyz").status, |status| *status == 503);
+    let ready = eventually(|| saboteur.call("/readyz").status, |status| *status == 503);
     assert_eq!(ready, 503);
-    saboteur.order("/livez").is(200);
+    saboteur.call("/livez").is(200);
     assert_eq!(
-        saboteur.order("/actuator/health/liveness").json()["status"],
+        saboteur.call("/actuator/health/liveness").json()["status"],
         "UP"
     );
 }

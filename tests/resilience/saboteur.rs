@@ -14,14 +14,14 @@ use http::Method;
 use tempfile::TempDir;
 
 /// Compiling takes a while on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const START_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A running host; it ends when dropped.
 pub struct Saboteur {
     process: Process,
     client: Client,
     url: String,
-    _state: TempDir,
+    state_dir: TempDir,
 }
 
 impl Saboteur {
@@ -34,7 +34,7 @@ impl Saboteur {
     /// A host of one's own, with more arguments.
     pub fn start(arguments: &[&str]) -> Self {
         Self::start_on(
-            new_state(),
+            new_state_dir(),
             Path::new("tests/saboteur/spin.toml"),
             arguments,
         )
@@ -43,7 +43,7 @@ impl Saboteur {
     /// A host with a manifest of its own: these lines are added to `[application.tool.socar]`. The test may change the
     /// manifest later ([`Saboteur::manifest`]).
     pub fn start_with(policy: &str, arguments: &[&str]) -> Self {
-        let state = new_state();
+        let state = new_state_dir();
         let manifest = manifest_in(state.path());
         let files = manifest.with_file_name("files");
         std::fs::create_dir_all(&files).expect("a folder for the application");
@@ -56,7 +56,7 @@ impl Saboteur {
         ensure_built();
         let command = command(manifest, state.path(), arguments);
         let process = Process::start("socar", command, state.path());
-        let url = process.wait_for(PATIENCE, |line| {
+        let url = process.wait_for(START_TIMEOUT, |line| {
             line.strip_prefix("Serving ").map(str::to_owned)
         });
         let url = url.unwrap_or_else(|reason| panic!("{reason}"));
@@ -64,23 +64,23 @@ impl Saboteur {
             client: Client::new(&url, Protocol::Http1),
             process,
             url,
-            _state: state,
+            state_dir: state,
         }
     }
 
     /// Gives an order and waits for the answer.
     #[track_caller]
-    pub fn order(&self, order: &str) -> Response {
-        self.get(order).send()
+    pub fn call(&self, path: &str) -> Response {
+        self.get(path).send()
     }
 
     /// An order that is yet to be sent.
-    pub fn get(&self, order: &str) -> RequestBuilder {
-        self.request(Method::GET, order)
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
     }
 
-    pub fn request(&self, method: Method, order: &str) -> RequestBuilder {
-        self.client.request(method, order)
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, path)
     }
 
     pub fn url(&self) -> &str {
@@ -107,8 +107,8 @@ impl Saboteur {
         self.process.kill();
     }
 
-    pub fn state(&self) -> &Path {
-        self._state.path()
+    pub fn state_dir(&self) -> &Path {
+        self.state_dir.path()
     }
 
     /// Where it listens, for a socket of one's own.
@@ -124,20 +124,23 @@ impl Saboteur {
 
     /// What an operator asks the admin listener.
     pub fn admin_request(&self, method: Method, path: &str) -> RequestBuilder {
-        let address = std::fs::read_to_string(self.state().join("admin")).expect("an address");
+        let address = std::fs::read_to_string(self.state_dir().join("admin")).expect("an address");
         self.client
             .request(method, &format!("http://{}{path}", address.trim()))
     }
 
     /// The manifest of one that was started with [`Saboteur::start_with`].
     pub fn manifest(&self) -> PathBuf {
-        manifest_in(self.state())
+        manifest_in(self.state_dir())
     }
 
     /// Runs `socar reload`, and returns whether it was done and what was said.
     pub fn reload(&self) -> (bool, String) {
         let mut command = socar();
-        command.arg("reload").arg("--state-dir").arg(self.state());
+        command
+            .arg("reload")
+            .arg("--state-dir")
+            .arg(self.state_dir());
         let output = command.output().expect("socar starts");
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
@@ -163,7 +166,7 @@ pub fn manifest_with(policy: &str) -> String {
 }
 
 /// The last lines of a policy ([`Saboteur::start_with`]) by which each call to either component may take so long.
-pub fn patient(deadline: &str) -> String {
+pub fn call_deadline(deadline: &str) -> String {
     ["saboteur", "neighbour"]
         .map(|it| format!("\n[component.{it}.tool.socar]\ndeadline = \"{deadline}\"\n"))
         .concat()
@@ -176,7 +179,7 @@ fn manifest_in(state: &Path) -> PathBuf {
     state.join("app").join("spin.toml")
 }
 
-fn new_state() -> TempDir {
+fn new_state_dir() -> TempDir {
     let state = TempDir::with_prefix("saboteur-").expect("a folder for the state");
     let cache = state.path().join("cache");
     std::os::unix::fs::symlink(under_target("cache"), cache).expect("a link to the cache");

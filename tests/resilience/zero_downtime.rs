@@ -10,13 +10,13 @@ use harness::{Client, Protocol, eventually, root};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::saboteur::{Saboteur, manifest_with, patient};
+use crate::saboteur::{Saboteur, call_deadline, manifest_with};
 
 const WASM: &str = "target/wasm32-wasip2/release/saboteur.wasm";
 
-/// Asks without a pause until the story has been told, and counts the answers, which must all be good.
-fn under_load<T>(saboteur: &Saboteur, story: impl FnOnce() -> T) -> (usize, T) {
-    let over = AtomicBool::new(false);
+/// Asks without a pause until the scenario has been result, and counts the answers, which must all be good.
+fn under_load<T>(saboteur: &Saboteur, scenario: impl FnOnce() -> T) -> (usize, T) {
+    let is_done = AtomicBool::new(false);
     thread::scope(|scope| {
         let customers: Vec<_> = [
             "/greet/me",
@@ -27,11 +27,11 @@ fn under_load<T>(saboteur: &Saboteur, story: impl FnOnce() -> T) -> (usize, T) {
         .cycle()
         .take(6)
         .map(|order| {
-            let over = &over;
+            let is_done = &is_done;
             scope.spawn(move || {
                 let client = Client::new(saboteur.url(), Protocol::Http1);
                 let mut count = 0;
-                while !over.load(Ordering::Relaxed) {
+                while !is_done.load(Ordering::Relaxed) {
                     client.request(Method::GET, order).send().is(200);
                     count += 1;
                 }
@@ -39,11 +39,11 @@ fn under_load<T>(saboteur: &Saboteur, story: impl FnOnce() -> T) -> (usize, T) {
             })
         })
         .collect();
-        let told = story();
-        over.store(true, Ordering::Relaxed);
-        let answered = customers.into_iter();
-        let answered = answered.map(|customer| customer.join().expect("good answers only"));
-        (answered.sum(), told)
+        let result = scenario();
+        is_done.store(true, Ordering::Relaxed);
+        let responses = customers.into_iter();
+        let responses = responses.map(|customer| customer.join().expect("good answers only"));
+        (responses.sum(), result)
     })
 }
 
@@ -68,29 +68,29 @@ fn generation(saboteur: &Saboteur) -> u64 {
 
 #[test]
 fn new_builds_take_over_without_a_failed_request() {
-    let policy = patient("30s");
+    let policy = call_deadline("30s");
     let saboteur = Saboteur::start_with(&policy, &[]);
-    let (answered, ()) = under_load(&saboteur, || {
+    let (responses, ()) = under_load(&saboteur, || {
         for number in 0..2 {
-            let source = saboteur.state().join(format!("build-{number}.wasm"));
+            let source = saboteur.state_dir().join(format!("build-{number}.wasm"));
             new_build(&source, number);
             fs::write(saboteur.manifest(), manifest_for(&source, &policy)).expect("a manifest");
-            let (done, said) = saboteur.reload();
-            assert!(done, "{said}");
+            let (is_done, output) = saboteur.reload();
+            assert!(is_done, "{output}");
             let expected = format!("\"generation\":{}", number + 2);
-            assert!(said.replace(' ', "").contains(&expected), "{said}");
+            assert!(output.replace(' ', "").contains(&expected), "{output}");
         }
     });
-    assert!(answered > 20, "{answered} requests are no load");
+    assert!(responses > 20, "{responses} requests are no load");
     assert_eq!(generation(&saboteur), 3);
 }
 
 #[test]
 fn a_running_call_ends_in_the_old_version() {
-    let saboteur = Saboteur::start_with(&patient("30s"), &[]);
+    let saboteur = Saboteur::start_with(&call_deadline("30s"), &[]);
     thread::scope(|scope| {
         let order = "/chain?url=http://neighbour.spin.internal/sleep?ms=1500";
-        let slow = scope.spawn(|| saboteur.order(order));
+        let slow = scope.spawn(|| saboteur.call(order));
         eventually(|| saboteur.log(), |log| log.contains("sleeping 1500 ms"));
         saboteur.send_sighup();
         eventually(|| generation(&saboteur), |generation| *generation == 2);
@@ -101,26 +101,26 @@ fn a_running_call_ends_in_the_old_version() {
 #[test]
 fn policies_and_variables_of_the_manifest_take_effect() {
     let saboteur = Saboteur::start_with("", &[]);
-    assert_eq!(saboteur.order("/var?name=greeting").text(), "hello, world");
+    assert_eq!(saboteur.call("/var?name=greeting").text(), "hello, world");
     let text = manifest_with("concurrency = 5").replace("deadline = \"2s\"", "deadline = \"1s\"");
     let text = text.replace("default = \"hello\"", "default = \"good evening\"");
     fs::write(saboteur.manifest(), text).expect("a manifest");
-    let (done, said) = saboteur.reload();
-    assert!(done, "{said}");
+    let (is_done, output) = saboteur.reload();
+    assert!(is_done, "{output}");
     assert_eq!(
-        saboteur.order("/var?name=greeting").text(),
+        saboteur.call("/var?name=greeting").text(),
         "good evening, world"
     );
     saboteur
-        .order("/sleep?ms=1500")
+        .call("/sleep?ms=1500")
         .problem(504, "deadline-exceeded");
     assert_eq!(
-        saboteur.order("/file?path=/note.txt").is(200).text(),
+        saboteur.call("/file?path=/note.txt").is(200).text(),
         "a file the saboteur may read\n"
     );
 }
 
-fn tell(saboteur: &Saboteur, order: &str, link: &str) {
+fn control_breaker(saboteur: &Saboteur, order: &str, link: &str) {
     let order = saboteur.admin_request(Method::POST, &format!("/breakers/{order}"));
     order.json(&json!({ "link": link })).send().is(200);
 }
@@ -140,75 +140,75 @@ fn breakers(saboteur: &Saboteur) -> BTreeMap<String, String> {
 
 #[test]
 fn a_breaker_keeps_its_state_until_its_policy_changes() {
-    let touchy = "{ consecutive_failures = 1, open = \"1h\" }";
-    let saboteur = Saboteur::start_with(&link_policy(touchy), &[]);
-    saboteur.order("/trap").problem(500, "component-trapped");
-    saboteur.order("/greet/me").problem(503, "cut-off");
+    let sensitive = "{ consecutive_failures = 1, open = \"1h\" }";
+    let saboteur = Saboteur::start_with(&link_policy(sensitive), &[]);
+    saboteur.call("/trap").problem(500, "component-trapped");
+    saboteur.call("/greet/me").problem(503, "cut-off");
     assert!(saboteur.reload().0);
-    saboteur.order("/greet/me").problem(503, "cut-off");
+    saboteur.call("/greet/me").problem(503, "cut-off");
 
-    let patient = manifest_with(&link_policy("{ consecutive_failures = 2, open = \"1h\" }"));
-    fs::write(saboteur.manifest(), patient).expect("a manifest");
+    let manifest = manifest_with(&link_policy("{ consecutive_failures = 2, open = \"1h\" }"));
+    fs::write(saboteur.manifest(), manifest).expect("a manifest");
     assert!(saboteur.reload().0);
-    saboteur.order("/greet/me").is(200);
+    saboteur.call("/greet/me").is(200);
     for _ in 0..2 {
-        saboteur.order("/trap").problem(500, "component-trapped");
+        saboteur.call("/trap").problem(500, "component-trapped");
     }
-    saboteur.order("/greet/me").problem(503, "cut-off");
+    saboteur.call("/greet/me").problem(503, "cut-off");
 }
 
 #[test]
 fn a_forced_breaker_state_outlives_a_new_policy() {
     let link = "gateway -> saboteur";
-    let elsewhere = Saboteur::shared().url().trim_end_matches('/');
-    let variable = format!("outside_url={elsewhere}");
+    let external = Saboteur::shared().url().trim_end_matches('/');
+    let variable = format!("outside_url={external}");
     let saboteur = Saboteur::start_with(&link_policy("true"), &["--variable", &variable]);
     // This link is made by its first call.
     saboteur
-        .order(&format!("/chain?url={elsewhere}/greet/you"))
+        .call(&format!("/chain?url={external}/greet/you"))
         .is(200);
-    let outbound = format!("saboteur -> {elsewhere}");
+    let outbound = format!("saboteur -> {external}");
     let policies = [
         "{ consecutive_failures = 3 }\n[component.saboteur.tool.socar.links.outbound]\nbreaker = true",
         "{ consecutive_failures = 4 }\n[component.saboteur.tool.socar.links.outbound]\nbreaker = { consecutive_failures = 4 }",
         "{ consecutive_failures = 4 }\n[component.saboteur.tool.socar.links.outbound]\nbreaker = { consecutive_failures = 4 }",
     ];
-    tell(&saboteur, "force-open", link);
+    control_breaker(&saboteur, "force-open", link);
     let mut expected = BTreeMap::from([(link.to_owned(), "forced-open".to_owned())]);
     for (round, policy) in policies.into_iter().enumerate() {
         fs::write(saboteur.manifest(), manifest_with(&link_policy(policy))).expect("a manifest");
         assert!(saboteur.reload().0);
         if round == 0 {
-            tell(&saboteur, "disable", &outbound);
+            control_breaker(&saboteur, "disable", &outbound);
             expected.insert(outbound.clone(), "disabled".to_owned());
         }
         assert_eq!(breakers(&saboteur), expected, "after reload {round}");
     }
-    saboteur.order("/greet/me").problem(503, "cut-off");
-    tell(&saboteur, "reset", link);
-    saboteur.order("/greet/me").is(200);
+    saboteur.call("/greet/me").problem(503, "cut-off");
+    control_breaker(&saboteur, "reset", link);
+    saboteur.call("/greet/me").is(200);
 }
 
 #[test]
 fn a_version_that_fails_to_start_changes_no_link() {
     let saboteur = Saboteur::start_with(&link_policy("true"), &[]);
     let link = "gateway -> saboteur";
-    tell(&saboteur, "force-open", link);
+    control_breaker(&saboteur, "force-open", link);
     let before = breakers(&saboteur);
 
     // Everything is in order, except that there is no room to start in.
-    let touchy = link_policy("{ consecutive_failures = 1 }");
-    let more = format!("{touchy}\n[application.tool.socar.links.neighbour]\nbreaker = true");
+    let sensitive = link_policy("{ consecutive_failures = 1 }");
+    let more = format!("{sensitive}\n[application.tool.socar.links.neighbour]\nbreaker = true");
     let build = "[component.saboteur.build]";
-    let cramped = format!("[component.saboteur.tool.socar]\nmemory = \"64KiB\"\n\n{build}");
-    let bad = manifest_with(&more).replace(build, &cramped);
+    let too_small = format!("[component.saboteur.tool.socar]\nmemory = \"64KiB\"\n\n{build}");
+    let bad = manifest_with(&more).replace(build, &too_small);
     fs::write(saboteur.manifest(), bad).expect("a manifest");
-    let (done, said) = saboteur.reload();
-    assert!(!done && said.contains("does not start"), "{said}");
+    let (is_done, output) = saboteur.reload();
+    assert!(!is_done && output.contains("does not start"), "{output}");
     assert_eq!(breakers(&saboteur), before);
-    saboteur.order("/greet/me").problem(503, "cut-off");
-    tell(&saboteur, "reset", link);
-    saboteur.order("/greet/me").is(200);
+    saboteur.call("/greet/me").problem(503, "cut-off");
+    control_breaker(&saboteur, "reset", link);
+    saboteur.call("/greet/me").is(200);
     let metrics = saboteur
         .admin_request(Method::GET, "/metrics")
         .send()
@@ -240,8 +240,8 @@ fn a_link_that_the_new_version_lacks_is_removed() {
 
     let apart = guarded(manifest_with("")).replace("\"{{ neighbour_url }}\", ", "");
     fs::write(saboteur.manifest(), apart).expect("a manifest");
-    let (done, said) = saboteur.reload();
-    assert!(done, "{said}");
+    let (is_done, output) = saboteur.reload();
+    assert!(is_done, "{output}");
     assert!(!breakers(&saboteur).contains_key(link));
     let metrics = metrics();
     assert!(metrics.contains(&state("closed", 0)), "{metrics}");
@@ -249,11 +249,11 @@ fn a_link_that_the_new_version_lacks_is_removed() {
 
 #[test]
 fn a_bad_version_is_refused_and_the_old_one_keeps_running() {
-    let saboteur = Saboteur::start_with(&patient("30s"), &[]);
-    let nonsense = saboteur.state().join("nonsense.wasm");
+    let saboteur = Saboteur::start_with(&call_deadline("30s"), &[]);
+    let nonsense = saboteur.state_dir().join("nonsense.wasm");
     fs::write(&nonsense, b"\0asm\x0d\0\x01\0nonsense").expect("a bad build");
     let other_log = manifest_with("").replace("127.0.0.1:6379", "127.0.0.1:6380");
-    let missing = saboteur.state().join("missing.wasm");
+    let missing = saboteur.state_dir().join("missing.wasm");
     let bad = [
         (
             manifest_for(&nonsense, ""),
@@ -273,8 +273,8 @@ fn a_bad_version_is_refused_and_the_old_one_keeps_running() {
     let (_, ()) = under_load(&saboteur, || {
         for (manifest, reason) in bad {
             fs::write(saboteur.manifest(), manifest).expect("a manifest");
-            let (done, said) = saboteur.reload();
-            assert!(!done && said.contains(reason), "{said}");
+            let (is_done, output) = saboteur.reload();
+            assert!(!is_done && output.contains(reason), "{output}");
             assert_eq!(generation(&saboteur), 1);
         }
         saboteur.send_sighup();
