@@ -136,7 +136,7 @@ impl RequestBuilder {
     pub fn send(self) -> Response {
         let request = self.description.clone();
         self.try_send()
-            .unwrap_or_else(|error| panic!("{request} was not answered: {error}"))
+            .unwrap_or_else(|error| panic!("{request} got no response: {error}"))
     }
 
     /// Like [`RequestBuilder::send`], for tests in which the server may be gone.
@@ -167,7 +167,7 @@ impl RequestBuilder {
         runtime().block_on(async {
             tokio::time::timeout(TIMEOUT, exchange)
                 .await
-                .unwrap_or_else(|_| Err(format!("no answer within {TIMEOUT:?}")))
+                .unwrap_or_else(|_| Err(format!("no response within {TIMEOUT:?}")))
         })
     }
 }
@@ -203,7 +203,7 @@ impl Response {
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
-            .unwrap_or_else(|error| panic!("the answer is not JSON ({error}): {self}"))
+            .unwrap_or_else(|error| panic!("the response is not JSON ({error}): {self}"))
     }
 
     /// The body as text.
@@ -218,7 +218,7 @@ impl Response {
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
         self.optional_header(name)
-            .unwrap_or_else(|| panic!("the answer has no header {name}: {self}"))
+            .unwrap_or_else(|| panic!("the response has no header {name}: {self}"))
     }
 
     /// The value of a header, if it is there and is text.

@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_started_redis_has_an_append_only_file() {
         let server = RedisServer::start();
-        let answer: Vec<String> = runtime().block_on(async {
+        let response: Vec<String> = runtime().block_on(async {
             let client =
                 redis::Client::open(server.url()).unwrap_or_else(|error| panic!("{error}"));
             let mut connection = client
@@ -163,6 +163,6 @@ mod tests {
                 .await;
             asked.unwrap_or_else(|error| panic!("{error}"))
         });
-        assert_eq!(answer, ["appendonly", "yes"]);
+        assert_eq!(response, ["appendonly", "yes"]);
     }
 }

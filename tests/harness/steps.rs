@@ -107,7 +107,7 @@ impl Platform {
         let path = format!("/carviews/{}", car.id);
         eventually(
             || self.get(&path).send(),
-            |answer| answer.status == 200 && contains(&answer.json(), expected),
+            |response| response.status == 200 && contains(&response.json(), expected),
         )
         .json()
     }
@@ -234,8 +234,8 @@ impl Reservation {
 
     /// The reservation that an answer is about.
     #[track_caller]
-    pub fn from_response(answer: &Response) -> Self {
-        Self::with_id(number_in(&answer.json(), "rsvId"))
+    pub fn from_response(response: &Response) -> Self {
+        Self::with_id(number_in(&response.json(), "rsvId"))
     }
 }
 
@@ -271,5 +271,5 @@ fn contains(whole: &Value, part: &Value) -> bool {
 fn number_in(body: &Value, field: &str) -> u64 {
     body[field]
         .as_u64()
-        .unwrap_or_else(|| panic!("the answer has no number `{field}`: {body:#}"))
+        .unwrap_or_else(|| panic!("the response has no number `{field}`: {body:#}"))
 }

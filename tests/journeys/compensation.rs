@@ -20,10 +20,10 @@ fn a_cancelled_reservation_frees_its_car_and_returns_the_money(mode: Mode) {
     let car = platform.register_car("for a while");
     let reservation = platform.reserve_and_confirm(&car);
 
-    let answer = platform.cancel(&reservation).json();
-    assert_eq!(answer["rsvId"], reservation.id);
-    let status = answer["status"].as_str().unwrap_or_default();
-    assert!(matches!(status, "reqCancel" | "cancelled"), "{answer:#}");
+    let response = platform.cancel(&reservation).json();
+    assert_eq!(response["rsvId"], reservation.id);
+    let status = response["status"].as_str().unwrap_or_default();
+    assert!(matches!(status, "reqCancel" | "cancelled"), "{response:#}");
 
     platform.wait_for_status(&reservation, "cancelled");
     platform.wait_for_car_status(&car, "available");
@@ -83,14 +83,14 @@ fn cancelling_at_the_same_instant_returns_the_money_once(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("all at once");
     let reservation = platform.reserve_and_confirm(&car);
-    let answers = platform.concurrently(20, |_| {
+    let responses = platform.concurrently(20, |_| {
         platform
             .patch(&reservation.path)
             .json(&json!({"status": "reqCancel"}))
             .send()
     });
-    for answer in &answers {
-        assert!(matches!(answer.status, 200 | 409), "{answer}");
+    for response in &responses {
+        assert!(matches!(response.status, 200 | 409), "{response}");
     }
     platform.wait_for_status(&reservation, "cancelled");
     platform.wait_for_car_status(&car, "available");
@@ -127,7 +127,7 @@ fn a_cancellation_right_after_the_reservation_ends_cancelled(mode: Mode) {
                     .json(&json!({"status": "reqCancel"}))
                     .send()
             },
-            |answer| answer.status == 200,
+            |response| response.status == 200,
         );
         platform.wait_for_status(&reservation, "cancelled");
         platform.wait_for_car_status(&car, "available");

@@ -16,19 +16,19 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 fn a_request_is_traced_through_all_its_effects(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("followed");
-    let answer = platform
+    let response = platform
         .post("/reservations")
         .header("x-request-id", "customer-42")
         .header("traceparent", &format!("00-{TRACE}-00f067aa0ba902b7-01"))
         .json(&json!({"carId": car.id}))
         .send()
         .is(201);
-    assert_eq!(answer.header("x-request-id"), "customer-42", "{answer}");
+    assert_eq!(response.header("x-request-id"), "customer-42", "{response}");
 
     let caused = caused_by_reserving(
         &platform,
         car.id,
-        answer.json()["rsvId"].as_u64().expect("an id"),
+        response.json()["rsvId"].as_u64().expect("an id"),
     );
     for event in &caused {
         assert_eq!(event["correlationid"], "customer-42", "{event:#}");
@@ -41,7 +41,7 @@ fn a_request_is_traced_through_all_its_effects(mode: Mode) {
 fn every_event_names_its_direct_cause(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("caused");
-    let answer = platform
+    let response = platform
         .post("/reservations")
         .header("x-request-id", "customer-43")
         .json(&json!({"carId": car.id}))
@@ -50,7 +50,7 @@ fn every_event_names_its_direct_cause(mode: Mode) {
     let [created, approved, confirmed, booked] = caused_by_reserving(
         &platform,
         car.id,
-        answer.json()["rsvId"].as_u64().expect("an id"),
+        response.json()["rsvId"].as_u64().expect("an id"),
     );
 
     assert!(
@@ -154,15 +154,17 @@ fn an_invalid_request_id_is_replaced(mode: Mode) {
     let platform = Platform::shared(mode);
     let endless = "x".repeat(4000);
     for id in ["", " ", "\"quoted\"", "{\"json\":1}", endless.as_str()] {
-        let answer = platform
+        let response = platform
             .post("/cars")
             .header("x-request-id", id)
             .header("traceparent", "00-nonsense")
             .json(&json!({"carName": "odd id"}))
             .send()
             .is(201);
-        let event =
-            platform.wait_for_event("CarRegistered", &format!("car/{}", answer.json()["carId"]));
+        let event = platform.wait_for_event(
+            "CarRegistered",
+            &format!("car/{}", response.json()["carId"]),
+        );
         let correlation = event["correlationid"].as_str().unwrap_or_default();
         assert!(
             !correlation.trim().is_empty() && correlation.len() <= 256,

@@ -302,12 +302,12 @@ fn a_row_is_found_by_its_reservation_and_by_its_payment(mode: Mode) {
 
 /// The cars that a search finds, whether it answers the one row there can be or a list of it.
 fn found(platform: &Platform, search: &str) -> Vec<u64> {
-    let answer = platform.get(search).send();
-    if answer.status == 404 {
-        answer.problem(404, "not-found");
+    let response = platform.get(search).send();
+    if response.status == 404 {
+        response.problem(404, "not-found");
         return Vec::new();
     }
-    let body = answer.is(200).json();
+    let body = response.is(200).json();
     if body["carId"].is_u64() {
         ids(&[body])
     } else {
@@ -400,9 +400,9 @@ fn a_deleted_car_leaves_the_view(mode: Mode) {
 fn the_view_is_read_only(mode: Mode) {
     let platform = Platform::shared(mode);
     for path in ["/carviews", "/carviews/1", "/roomviews"] {
-        let answer = platform.post(path).json(&json!({})).send();
-        answer.problem(405, "method-not-allowed");
-        assert!(answer.header("allow").contains("GET"), "{answer}");
+        let response = platform.post(path).json(&json!({})).send();
+        response.problem(405, "method-not-allowed");
+        assert!(response.header("allow").contains("GET"), "{response}");
         platform
             .delete(path)
             .send()

@@ -64,13 +64,13 @@ fn assert_unknown_outcome_is_refunded(mode: Mode, decision: Decision) {
     let (platform, gateway) = Platform::with_gateway(mode);
     let car = platform.register_car("unknown outcome");
     gateway.decide(&car, decision);
-    let answer = platform.try_reserve(&car);
-    answer.problem(503, "unavailable");
-    let seconds: u64 = answer
+    let response = platform.try_reserve(&car);
+    response.problem(503, "unavailable");
+    let seconds: u64 = response
         .header("retry-after")
         .parse()
         .expect("seconds to wait");
-    assert!((1..=3600).contains(&seconds), "{answer}");
+    assert!((1..=3600).contains(&seconds), "{response}");
 
     let refused = the_rejected_reservation(&platform, &car);
     eventually(
@@ -81,7 +81,10 @@ fn assert_unknown_outcome_is_refunded(mode: Mode, decision: Decision) {
     platform.wait_for_car_status(&car, "available");
 
     gateway.decide(&car, Decision::Approve);
-    let second = eventually(|| platform.try_reserve(&car), |answer| answer.status == 201);
+    let second = eventually(
+        || platform.try_reserve(&car),
+        |response| response.status == 201,
+    );
     let second = harness::Reservation::from_response(&second);
     platform.wait_for_status(&second, "reserved");
     platform.drain_events();
@@ -129,9 +132,12 @@ fn an_unreachable_gateway_rejects_the_reservation_and_frees_the_car(mode: Mode) 
         .variable("payment_gateway_url", "http://127.0.0.1:1/payments")
         .start();
     let car = platform.register_car("nobody takes the money");
-    let answer = platform.try_reserve(&car);
-    answer.problem(503, "unavailable");
-    assert!(answer.optional_header("retry-after").is_some(), "{answer}");
+    let response = platform.try_reserve(&car);
+    response.problem(503, "unavailable");
+    assert!(
+        response.optional_header("retry-after").is_some(),
+        "{response}"
+    );
     let refused = the_rejected_reservation(&platform, &car);
     assert_nothing_paid(&platform, &refused);
     platform.wait_for_car_status(&car, "available");

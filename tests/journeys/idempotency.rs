@@ -64,24 +64,24 @@ fn an_idempotency_key_belongs_to_one_request(mode: Mode) {
 fn an_idempotency_key_wins_once_among_simultaneous_requests(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("double click");
-    let answers = platform.concurrently(20, |_| {
+    let responses = platform.concurrently(20, |_| {
         let ask = platform
             .post("/reservations")
             .header("idempotency-key", "\"double click\"");
         ask.json(&json!({"carId": car.id})).send()
     });
-    for answer in answers.iter().filter(|answer| answer.status != 201) {
-        answer.problem(409, "idempotency-in-progress");
+    for response in responses.iter().filter(|response| response.status != 201) {
+        response.problem(409, "idempotency-in-progress");
     }
     assert!(
-        answers.iter().any(|answer| answer.status == 201),
+        responses.iter().any(|response| response.status == 201),
         "{}",
-        answers[0]
+        responses[0]
     );
     let of_car = platform.list("/reservations", |seen| seen["carId"] == car.id);
     assert_eq!(of_car.len(), 1, "{of_car:#?}");
-    for answer in answers.iter().filter(|answer| answer.status == 201) {
-        assert_eq!(answer.json()["rsvId"], of_car[0]["rsvId"], "{answer}");
+    for response in responses.iter().filter(|response| response.status == 201) {
+        assert_eq!(response.json()["rsvId"], of_car[0]["rsvId"], "{response}");
     }
 }
 
@@ -122,7 +122,7 @@ fn a_key_has_one_reservation_after_kills_during_first_attempts(mode: Mode) {
 fn kill_during(
     platform: &Platform,
     requests: &[(Car, String)],
-    answers: usize,
+    responses: usize,
 ) -> Vec<Option<Reservation>> {
     let heard = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -131,15 +131,18 @@ fn kill_during(
             .map(|(car, key)| {
                 let heard = &heard;
                 scope.spawn(move || {
-                    let answer = wish(platform, car, key).try_send().ok()?;
+                    let response = wish(platform, car, key).try_send().ok()?;
                     heard.fetch_add(1, Ordering::Relaxed);
-                    (answer.status == 201).then(|| Reservation::from_response(&answer))
+                    (response.status == 201).then(|| Reservation::from_response(&response))
                 })
             })
             .collect();
         // With none to wait for, it dies somewhere in the first of them.
         thread::sleep(Duration::from_millis(fastrand::u64(0..30)));
-        eventually(|| heard.load(Ordering::Relaxed), |count| *count >= answers);
+        eventually(
+            || heard.load(Ordering::Relaxed),
+            |count| *count >= responses,
+        );
         platform.kill();
         let ended = customers
             .into_iter()
@@ -155,13 +158,13 @@ fn wish(host: &Platform, car: &Car, key: &str) -> RequestBuilder {
 
 /// Asks with a key until there is an answer other than "come again".
 pub fn retry_until_created(host: &Platform, car: &Car, key: &str) -> Reservation {
-    let comes_again = |answer: &Response| {
-        answer.status == 503
-            || answer.json()["type"] == "https://socar.dev/problems/idempotency-in-progress"
+    let comes_again = |response: &Response| {
+        response.status == 503
+            || response.json()["type"] == "https://socar.dev/problems/idempotency-in-progress"
     };
-    let answer = eventually(
+    let response = eventually(
         || wish(host, car, key).send(),
-        |answer| !comes_again(answer),
+        |response| !comes_again(response),
     );
-    Reservation::from_response(&answer.is(201))
+    Reservation::from_response(&response.is(201))
 }

@@ -55,9 +55,9 @@ fn malformed_json_is_refused(mode: Mode) {
         .send()
         .problem(400, "malformed-json");
     for body in ["[]", "null", "1", "\"car\""] {
-        let answer = platform.post("/cars").body("application/json", body).send();
-        assert!(matches!(answer.status, 400 | 422), "{answer}");
-        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let response = platform.post("/cars").body("application/json", body).send();
+        assert!(matches!(response.status, 400 | 422), "{response}");
+        assert_eq!(response.header("content-type"), "application/problem+json");
     }
 }
 
@@ -261,18 +261,18 @@ fn a_wrong_method_is_refused_with_the_allowed_ones(mode: Mode) {
         (Method::DELETE, "/messages/1", &["GET"]),
         (Method::TRACE, "/cars", &["GET", "POST"]),
     ] {
-        let answer = platform.request(method, path).json(&json!({})).send();
-        answer.problem(405, "method-not-allowed");
-        let allow: Vec<_> = answer.header("allow").split(',').map(str::trim).collect();
+        let response = platform.request(method, path).json(&json!({})).send();
+        response.problem(405, "method-not-allowed");
+        let allow: Vec<_> = response.header("allow").split(',').map(str::trim).collect();
         for verb in allowed {
-            assert!(allow.contains(verb), "{verb} is allowed: {answer}");
+            assert!(allow.contains(verb), "{verb} is allowed: {response}");
         }
         assert!(
             !allow
                 .iter()
                 .any(|verb| ["PUT", "PATCH", "DELETE", "POST"].contains(verb)
                     && !allowed.contains(verb)),
-            "{answer}"
+            "{response}"
         );
     }
 }

@@ -29,12 +29,12 @@ fn every_invariant_holds_after_concurrent_reservations(mode: Mode) {
     let cars = register_cars(&platform);
     platform.concurrently(CUSTOMERS, |customer| {
         for round in 0..ROUNDS {
-            let answer = platform.try_reserve(&cars[(customer + round) % cars.len()]);
-            assert_expected(&answer);
-            if answer.status == 201 && (customer + round) % 3 != 0 {
+            let response = platform.try_reserve(&cars[(customer + round) % cars.len()]);
+            assert_expected(&response);
+            if response.status == 201 && (customer + round) % 3 != 0 {
                 // Before the confirmation it is a conflict: it is asked for until it is accepted.
                 eventually(
-                    || cancel_request(&platform, &answer).send(),
+                    || cancel_request(&platform, &response).send(),
                     |given_up| given_up.status == 200,
                 );
             }
@@ -114,14 +114,14 @@ impl CustomerLoad {
             drop(end);
             customers
                 .into_iter()
-                .filter_map(|customer| customer.join().expect("expected answers only").err())
+                .filter_map(|customer| customer.join().expect("expected responses only").err())
                 .collect()
         })
     }
 
     /// Waits for so many answers more.
-    pub fn wait_for_responses(&self, answers: usize) {
-        let enough = self.response_count.load(Ordering::Relaxed) + answers;
+    pub fn wait_for_responses(&self, responses: usize) {
+        let enough = self.response_count.load(Ordering::Relaxed) + responses;
         eventually(
             || self.response_count.load(Ordering::Relaxed),
             |count| *count >= enough,
@@ -165,11 +165,11 @@ impl CustomerLoad {
             }
             let car = &cars[(customer + round) % cars.len()];
             let ask = platform.post("/reservations");
-            let answer = self.send(ask.json(&json!({"carId": car.id})))?;
-            if answer.status == 201 {
-                let accepted = Acknowledged::Reserved(Reservation::from_response(&answer));
+            let response = self.send(ask.json(&json!({"carId": car.id})))?;
+            if response.status == 201 {
+                let accepted = Acknowledged::Reserved(Reservation::from_response(&response));
                 self.acknowledged.lock().push(accepted);
-                self.cancel_until_accepted(platform, &answer)?;
+                self.cancel_until_accepted(platform, &response)?;
             }
         }
         Ok(())
@@ -182,9 +182,9 @@ impl CustomerLoad {
         accepted: &Response,
     ) -> Result<(), String> {
         while !self.has_stopped() {
-            let answer = self.send(cancel_request(platform, accepted))?;
-            if answer.status == 200 {
-                let given_up = Acknowledged::Cancelled(Reservation::from_response(&answer));
+            let response = self.send(cancel_request(platform, accepted))?;
+            if response.status == 200 {
+                let given_up = Acknowledged::Cancelled(Reservation::from_response(&response));
                 self.acknowledged.lock().push(given_up);
                 break;
             }
@@ -198,27 +198,27 @@ impl CustomerLoad {
 
     fn send(&self, ask: RequestBuilder) -> Result<Response, String> {
         let asked = Instant::now();
-        let answer = ask.try_send()?;
+        let response = ask.try_send()?;
         self.response_count.fetch_add(1, Ordering::Relaxed);
-        assert_expected(&answer);
+        assert_expected(&response);
         let waited = asked.elapsed();
-        assert!(waited < MAX_RESPONSE_TIME, "after {waited:?}: {answer}");
-        if answer.status == 503 {
+        assert!(waited < MAX_RESPONSE_TIME, "after {waited:?}: {response}");
+        if response.status == 503 {
             // A tenth of what the answer asks for, so that there still is a storm.
             thread::sleep(Duration::from_millis(100));
         }
-        Ok(answer)
+        Ok(response)
     }
 }
 
 /// Whatever befalls the platform: a customer is told to take another car, or to come again, and never a 500.
-fn assert_expected(answer: &Response) {
-    match answer.status {
+fn assert_expected(response: &Response) {
+    match response.status {
         200 | 201 | 409 => {}
-        503 => assert_unavailable(answer),
+        503 => assert_unavailable(response),
         // A machine that is too slow for the storm has no time for some of it.
         504 => {}
-        _ => panic!("{answer}"),
+        _ => panic!("{response}"),
     }
 }
 

@@ -85,7 +85,7 @@ fn everything(platform: &Platform) -> Vec<Value> {
 fn a_stop_lets_running_requests_finish(mode: Mode) {
     let platform = Setup::new(mode).start();
     let car = platform.register_car("last minute");
-    let answers: Vec<_> = std::thread::scope(|scope| {
+    let responses: Vec<_> = std::thread::scope(|scope| {
         let reservations: Vec<_> = (0..16)
             .map(|_| {
                 scope.spawn(|| {
@@ -108,13 +108,13 @@ fn a_stop_lets_running_requests_finish(mode: Mode) {
             .collect()
     });
     // Whoever was accepted got a whole answer; whoever came too late was not accepted.
-    for answer in answers.iter().flatten() {
-        assert!(matches!(answer.status, 201 | 409 | 503), "{answer}");
+    for response in responses.iter().flatten() {
+        assert!(matches!(response.status, 201 | 409 | 503), "{response}");
     }
-    let won = answers
+    let won = responses
         .iter()
         .flatten()
-        .filter(|answer| answer.status == 201)
+        .filter(|response| response.status == 201)
         .count();
     assert!(won <= 1, "{won} won");
 

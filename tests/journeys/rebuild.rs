@@ -25,22 +25,22 @@ fn a_damaged_view_is_rebuilt_while_it_serves(mode: Mode) {
     let stop = AtomicBool::new(false);
     let late = thread::scope(|scope| {
         let reader = scope.spawn(|| {
-            let mut answers = 0;
+            let mut responses = 0;
             while !stop.load(Ordering::Relaxed) {
                 let list = platform.get("/carviews").send().is(200).json();
                 let total = list["page"]["totalElements"].as_u64();
                 assert!(total >= Some(cars.len() as u64), "{list:#}");
-                answers += 1;
+                responses += 1;
             }
-            answers
+            responses
         });
         // What happens meanwhile must not be missing afterwards.
         let late = platform.register_car("meanwhile");
         let said = rebuild(&platform);
         assert!(said.contains("viewpage rebuilt from"), "{said}");
         stop.store(true, Ordering::Relaxed);
-        let answers = reader.join().expect("every answer was whole");
-        assert!(answers > 0, "nobody asked");
+        let responses = reader.join().expect("every response was whole");
+        assert!(responses > 0, "nobody asked");
         late
     });
     platform.wait_for_view(&late, &json!({"carName": "meanwhile"}));
@@ -89,7 +89,10 @@ fn story(platform: &Platform) -> Vec<Car> {
         &json!({"carStatus": "available", "rsvStatus": "cancelled", "payStatus": "cancelled"}),
     );
     let gone = format!("/carviews/{}", gone.id);
-    eventually(|| platform.get(&gone).send(), |answer| answer.status == 404);
+    eventually(
+        || platform.get(&gone).send(),
+        |response| response.status == 404,
+    );
     cars
 }
 

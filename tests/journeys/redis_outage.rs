@@ -26,7 +26,7 @@ fn every_invariant_holds_after_kills_of_the_redis_under_load() {
             load.wait_for_success();
         }
     });
-    assert_eq!(unanswered, [""; 0], "the host answers all the time");
+    assert_eq!(unanswered, [""; 0], "the host answers every request");
     wait_until_serving(&platform);
     let made = invariants::assert_hold(&platform, &cars);
     assert!(
@@ -112,14 +112,14 @@ fn a_platform_without_its_redis_refuses_commands_and_shows_the_view() {
     }
     eventually(
         || platform.get("/readyz").send(),
-        |answer| answer.status == 503,
+        |response| response.status == 503,
     );
 
     redis.restart();
     wait_until_serving(&platform);
     eventually(
         || platform.get("/readyz").send(),
-        |answer| answer.status == 200,
+        |response| response.status == 200,
     );
     // What was refused did not happen, and all goes on as before.
     platform.wait_for_car_status(&free, "available");
@@ -127,7 +127,7 @@ fn a_platform_without_its_redis_refuses_commands_and_shows_the_view() {
     assert_eq!(platform.list("/cars", |_| true).len(), 2);
     platform.cancel_and_wait(&reservation, &taken);
     let patient = || reserve(&platform, &free).header("idempotency-key", "\"patient\"");
-    eventually(|| patient().send(), |answer| answer.status == 201);
+    eventually(|| patient().send(), |response| response.status == 201);
     platform.wait_for_car_status(&free, "reserved");
     invariants::assert_hold(&platform, &[taken, free]);
 }
@@ -147,12 +147,12 @@ fn a_redis_that_hangs_delays_no_response_beyond_its_deadline() {
             platform.get(&car.path),
         ] {
             let asked = Instant::now();
-            let answer = command.send();
+            let response = command.send();
             // The deadline ends what waited for one answer too many.
-            if answer.status != 504 {
-                load::assert_unavailable(&answer);
+            if response.status != 504 {
+                load::assert_unavailable(&response);
             }
-            assert!(asked.elapsed() < load::MAX_RESPONSE_TIME, "{answer}");
+            assert!(asked.elapsed() < load::MAX_RESPONSE_TIME, "{response}");
         }
         platform.wait_for_view(&car, &json!({"carStatus": "available"}));
         platform.get("/livez").send().is(200);
@@ -179,6 +179,9 @@ fn wait_until_serving(platform: &Platform) {
         "/messages",
         "/carviews",
     ] {
-        eventually(|| platform.get(list).send(), |answer| answer.status == 200);
+        eventually(
+            || platform.get(list).send(),
+            |response| response.status == 200,
+        );
     }
 }

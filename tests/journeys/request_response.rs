@@ -268,9 +268,9 @@ fn every_single_resource_has_an_etag(mode: Mode) {
         format!("/messages/{}", message[0]["msgId"]),
         format!("/carviews/{}", car.id),
     ] {
-        let answer = platform.get(&path).send().is(200);
-        let tag = answer.header("etag").to_owned();
-        assert!(tag.ends_with('"') && tag.len() > 2, "{answer}");
+        let response = platform.get(&path).send().is(200);
+        let tag = response.header("etag").to_owned();
+        assert!(tag.ends_with('"') && tag.len() > 2, "{response}");
         let again = platform
             .get(&path)
             .header("if-none-match", &tag)
@@ -310,13 +310,13 @@ fn a_matching_etag_is_answered_with_304(mode: Mode) {
         .json(&json!({"carName": "newer"}))
         .send()
         .is(200);
-    let answer = platform
+    let response = platform
         .get(&car.path)
         .header("if-none-match", &first)
         .send()
         .is(200);
-    assert_ne!(answer.header("etag"), first);
-    assert_eq!(answer.json()["carName"], "newer");
+    assert_ne!(response.header("etag"), first);
+    assert_eq!(response.json()["carName"], "newer");
 }
 
 fn a_stale_version_is_not_overwritten(mode: Mode) {
@@ -375,14 +375,14 @@ fn a_stale_version_is_not_overwritten(mode: Mode) {
 fn links_name_the_host_of_the_request(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("elsewhere");
-    let answer = platform
+    let response = platform
         .get(&car.path)
         .header("host", "cars.example:8080")
         .send()
         .is(200)
         .json();
     assert_eq!(
-        answer["_links"]["self"]["href"],
+        response["_links"]["self"]["href"],
         format!("http://cars.example:8080{}", car.path)
     );
     let list = platform

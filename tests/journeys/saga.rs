@@ -27,13 +27,13 @@ fn a_reservation_is_confirmed_paid_messaged_and_shown(mode: Mode) {
         &json!({"carId": car.id, "carName": "Ioniq", "carType": "EV", "amount": 70_000, "carStatus": "available"}),
     );
 
-    let answer = platform.try_reserve(&car).is(201);
-    let reservation = Reservation::from_response(&answer);
+    let response = platform.try_reserve(&car).is(201);
+    let reservation = Reservation::from_response(&response);
     assert!(
-        answer.header("location").ends_with(&reservation.path),
-        "{answer}"
+        response.header("location").ends_with(&reservation.path),
+        "{response}"
     );
-    assert_eq!(answer.json()["carId"], car.id, "{answer}");
+    assert_eq!(response.json()["carId"], car.id, "{response}");
 
     let reserved = platform.wait_for_status(&reservation, "reserved");
     let payment = platform.wait_for_payment(&reservation, "paid");
@@ -53,12 +53,12 @@ fn a_reservation_is_confirmed_paid_messaged_and_shown(mode: Mode) {
 fn a_reservation_needs_no_status_in_its_request(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("no status");
-    let answer = platform
+    let response = platform
         .post("/reservations")
         .json(&json!({"carId": car.id}))
         .send()
         .is(201);
-    let reservation = Reservation::from_response(&answer);
+    let reservation = Reservation::from_response(&response);
     platform.wait_for_status(&reservation, "reserved");
 }
 
@@ -174,21 +174,21 @@ fn two_hundred_concurrent_reservations_of_one_car_give_exactly_one(mode: Mode) {
     // A shared one would be overloaded for everybody else, too.
     let platform = Setup::new(mode).start();
     let car = platform.register_car("everybody's darling");
-    let answers = platform.concurrently(200, |_| platform.try_reserve(&car));
+    let responses = platform.concurrently(200, |_| platform.try_reserve(&car));
 
-    let won: Vec<_> = answers
+    let won: Vec<_> = responses
         .iter()
-        .filter(|answer| answer.status == 201)
+        .filter(|response| response.status == 201)
         .collect();
     assert_eq!(won.len(), 1, "{} won", won.len());
     // A machine that is too slow for two hundred at once may refuse some for want of time.
-    let odd = answers
+    let odd = responses
         .iter()
-        .find(|answer| !matches!(answer.status, 201 | 409 | 503 | 504));
+        .find(|response| !matches!(response.status, 201 | 409 | 503 | 504));
     assert!(
         odd.is_none(),
         "neither won nor lost: {}",
-        odd.unwrap_or(&answers[0])
+        odd.unwrap_or(&responses[0])
     );
     let winner = Reservation::from_response(won[0]);
     platform.wait_for_status(&winner, "reserved");

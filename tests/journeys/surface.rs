@@ -54,8 +54,8 @@ fn internal_paths_are_not_found_from_outside(mode: Mode) {
             "/internal/",
         ] {
             let body = json!({"rsvId": 1, "carId": car.id, "amount": 1});
-            let answer = dress(platform.post(path)).json(&body).send();
-            answer.problem(404, "not-found");
+            let response = dress(platform.post(path)).json(&body).send();
+            response.problem(404, "not-found");
         }
         dress(platform.delete("/internal/payments/1"))
             .send()
@@ -71,7 +71,7 @@ fn spin_headers_of_a_client_are_ignored(mode: Mode) {
         platform.register_car("asked for"),
         platform.register_car("whispered"),
     );
-    let answer = platform
+    let response = platform
         .get(&car.path)
         .header("spin-path-info", &other.path)
         .header(
@@ -82,18 +82,18 @@ fn spin_headers_of_a_client_are_ignored(mode: Mode) {
         .send()
         .is(200)
         .json();
-    assert_eq!(answer["carId"], car.id);
-    let own = answer["_links"]["self"]["href"]
+    assert_eq!(response["carId"], car.id);
+    let own = response["_links"]["self"]["href"]
         .as_str()
         .unwrap_or_default();
-    assert!(own.starts_with(platform.url()), "{answer:#}");
+    assert!(own.starts_with(platform.url()), "{response:#}");
 }
 
 fn cross_origin_requests_are_allowed(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("cross-origin");
     for path in ["/cars", car.path.as_str(), "/reservations", "/carviews"] {
-        let answer = platform
+        let response = platform
             .request(Method::OPTIONS, path)
             .header("origin", "https://shop.example")
             .header("access-control-request-method", "PATCH")
@@ -102,12 +102,14 @@ fn cross_origin_requests_are_allowed(mode: Mode) {
                 "content-type, if-match, idempotency-key",
             )
             .send();
-        assert!(matches!(answer.status, 200 | 204), "{answer}");
-        let origin = answer.header("access-control-allow-origin");
-        assert!(matches!(origin, "*" | "https://shop.example"), "{answer}");
-        let headers = answer.header("access-control-allow-headers").to_lowercase();
+        assert!(matches!(response.status, 200 | 204), "{response}");
+        let origin = response.header("access-control-allow-origin");
+        assert!(matches!(origin, "*" | "https://shop.example"), "{response}");
+        let headers = response
+            .header("access-control-allow-headers")
+            .to_lowercase();
         for header in ["content-type", "if-match", "idempotency-key"] {
-            assert!(headers.contains(header), "{answer}");
+            assert!(headers.contains(header), "{response}");
         }
     }
     let preflight = |path: &str| {
@@ -130,7 +132,7 @@ fn cross_origin_requests_are_allowed(mode: Mode) {
         preflight("/cars")
     );
 
-    for answer in [
+    for response in [
         platform
             .get(&car.path)
             .header("origin", "https://shop.example")
@@ -143,17 +145,17 @@ fn cross_origin_requests_are_allowed(mode: Mode) {
             .is(404),
     ] {
         assert!(
-            answer
+            response
                 .optional_header("access-control-allow-origin")
                 .is_some(),
-            "{answer}"
+            "{response}"
         );
-        let exposed = answer
+        let exposed = response
             .header("access-control-expose-headers")
             .to_lowercase();
         assert!(
             exposed.contains("etag") && exposed.contains("location"),
-            "{answer}"
+            "{response}"
         );
     }
 }
@@ -192,12 +194,12 @@ fn the_root_is_an_html_page(mode: Mode) {
 fn http2_is_served(mode: Mode) {
     let platform = Platform::shared(mode);
     let client = platform.client(Protocol::Http2);
-    let answer = client
+    let response = client
         .request(Method::POST, "/cars")
         .json(&json!({"carName": "second version"}))
         .send()
         .is(201);
-    let path = format!("/cars/{}", answer.json()["carId"]);
+    let path = format!("/cars/{}", response.json()["carId"]);
     let car = client.request(Method::GET, &path).send().is(200).json();
     assert_eq!(car["carName"], "second version");
     assert_eq!(
@@ -278,15 +280,15 @@ fn an_absolute_request_target_is_routed_by_its_path(mode: Mode) {
             "{method} {target} HTTP/1.1\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).expect("a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("a response");
+        response
     };
     let url = format!("http://fleet.example{}", car.path);
-    let answer = ask("GET", &url, "Host: other.example\r\n");
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let response = ask("GET", &url, "Host: other.example\r\n");
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     let own = format!("\"href\":\"{url}\"");
-    assert!(answer.contains(&own), "{answer}");
+    assert!(response.contains(&own), "{response}");
     let twice = ask("GET", &car.path, "Host: a\r\nHost: b\r\n");
     assert!(twice.starts_with("HTTP/1.1 400 "), "{twice}");
     for host in ["car.spin.internal", "fleet.example"] {
@@ -297,8 +299,11 @@ fn an_absolute_request_target_is_routed_by_its_path(mode: Mode) {
         ] {
             let target = format!("http://{host}{path}");
             for named in [host, "other.example"] {
-                let answer = ask("POST", &target, &format!("Host: {named}\r\n"));
-                assert!(answer.starts_with("HTTP/1.1 404 "), "{target}: {answer}");
+                let response = ask("POST", &target, &format!("Host: {named}\r\n"));
+                assert!(
+                    response.starts_with("HTTP/1.1 404 "),
+                    "{target}: {response}"
+                );
             }
         }
     }

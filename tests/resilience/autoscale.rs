@@ -26,9 +26,9 @@ fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Res
             .map(|_| scope.spawn(|| saboteur.call("/sleep?ms=3000")))
             .collect();
         look();
-        let answers = calls.into_iter();
-        answers
-            .map(|call| call.join().expect("an answer"))
+        let responses = calls.into_iter();
+        responses
+            .map(|call| call.join().expect("a response"))
             .collect()
     })
 }
@@ -37,10 +37,10 @@ fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Res
 fn the_pool_grows_with_the_load_and_shrinks_when_idle() {
     let saboteur = start_with("instances_idle = \"500ms\"");
     assert_eq!(instances(&saboteur), (0, 0));
-    let answers = under_load(&saboteur, 12, || {
+    let responses = under_load(&saboteur, 12, || {
         eventually(|| instances(&saboteur), |seen| *seen == (12, 12));
     });
-    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert!(responses.iter().all(|response| response.status == 200));
     eventually(|| instances(&saboteur), |seen| *seen == (0, 0));
     saboteur.call("/greet/again").is(200);
 }
@@ -64,10 +64,10 @@ fn the_minimum_of_instances_is_started_before_the_first_call() {
     // One that fails is replaced without anybody asking for it.
     saboteur.call("/trap").problem(500, "component-trapped");
     eventually(|| instances(&saboteur), |seen| *seen == (3, 0));
-    let answers = under_load(&saboteur, 3, || {
+    let responses = under_load(&saboteur, 3, || {
         eventually(|| instances(&saboteur), |seen| *seen == (3, 3));
     });
-    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert!(responses.iter().all(|response| response.status == 200));
 }
 
 #[test]
@@ -84,16 +84,16 @@ fn a_reload_starts_the_minimum_of_instances() {
 #[test]
 fn the_pool_never_exceeds_its_maximum() {
     let saboteur = start_with("instances_max = 3");
-    let answers = under_load(&saboteur, 9, || {
+    let responses = under_load(&saboteur, 9, || {
         eventually(|| instances(&saboteur), |seen| *seen == (3, 3));
     });
     let count = |status| {
-        answers
+        responses
             .iter()
-            .filter(|answer| answer.status == status)
+            .filter(|response| response.status == status)
             .count()
     };
-    assert!(count(200) >= 3, "{answers:#?}");
-    assert_eq!(count(200) + count(503), 9, "{answers:#?}");
+    assert!(count(200) >= 3, "{responses:#?}");
+    assert_eq!(count(200) + count(503), 9, "{responses:#?}");
     saboteur.call("/greet/me").is(200);
 }

@@ -28,7 +28,7 @@ fn simultaneously(
             .collect();
         orders
             .into_iter()
-            .map(|order| order.join().expect("an answer"))
+            .map(|order| order.join().expect("a response"))
             .collect()
     })
 }
@@ -66,8 +66,8 @@ fn a_failed_swap_returns_the_newest_value() {
             saboteur.call("/cas/once?key=k&value=a").text(),
             "absent -> swapped"
         );
-        let answer = saboteur.call("/cas/once?key=k&value=b&meddle=x").text();
-        assert_eq!(answer, "a -> failed, now x");
+        let response = saboteur.call("/cas/once?key=k&value=b&meddle=x").text();
+        assert_eq!(response, "a -> failed, now x");
         assert_eq!(saboteur.call("/kv/get?key=k").text(), "x");
     });
 }
@@ -108,8 +108,8 @@ fn a_store_outside_the_manifest_is_denied() {
         "/wasi/get?store=default&key=a",
         "/sql?db=default&statement=select%201",
     ] {
-        let answer = saboteur.call(order).is(500);
-        assert!(answer.text().contains("AccessDenied"), "{answer}");
+        let response = saboteur.call(order).is(500);
+        assert!(response.text().contains("AccessDenied"), "{response}");
     }
 }
 
@@ -166,8 +166,8 @@ fn sql_parameters_are_bound_and_rows_persist() {
         "{rows}"
     );
     let endless = "WITH%20RECURSIVE%20n(i)%20AS%20(SELECT%201%20UNION%20ALL%20SELECT%20i%2B1%20FROM%20n)%20SELECT%20max(i)%20FROM%20n";
-    let answer = saboteur.call(&format!("/sql?statement={endless}"));
-    assert!(matches!(answer.status, 500 | 504), "{answer}");
+    let response = saboteur.call(&format!("/sql?statement={endless}"));
+    assert!(matches!(response.status, 500 | 504), "{response}");
 }
 
 #[test]
@@ -178,8 +178,8 @@ fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
     saboteur.call("/redis?command=PING").is(200);
     // This one hangs by itself, on a connection of its own.
     let blocked = "/redis?command=BLPOP&argument=nobody&argument=0";
-    let answer = saboteur.call(blocked).is(500);
-    assert!(answer.text().contains("no answer within"), "{answer}");
+    let response = saboteur.call(blocked).is(500);
+    assert!(response.text().contains("no response within"), "{response}");
 
     let orders = [
         "/kv/get?key=k",
@@ -192,8 +192,8 @@ fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
     for order in orders {
         redis.suspend();
         // The guest's own words, and not those of a host that has ended it.
-        let answer = saboteur.call(order).is(500);
-        assert!(answer.text().contains("no answer within"), "{answer}");
+        let response = saboteur.call(order).is(500);
+        assert!(response.text().contains("no response within"), "{response}");
         redis.resume();
         eventually(
             || saboteur.call("/kv/get?key=k").status,
@@ -208,10 +208,10 @@ fn host_memory_held_for_a_guest_is_bounded() {
     saboteur
         .call("/cas/hoard?key=large&kib=1024&times=16")
         .is(200);
-    let answer = saboteur
+    let response = saboteur
         .call("/cas/hoard?key=large&kib=1024&times=100")
         .is(500);
-    assert!(answer.text().starts_with("31 kept, then"), "{answer}");
+    assert!(response.text().starts_with("31 kept, then"), "{response}");
     // What one has kept is gone with its call, and was nobody else's business.
     saboteur
         .call("/cas/hoard?key=large&kib=1024&times=16")

@@ -84,7 +84,7 @@ impl Fixture {
         });
         assert_eq!(
             requests, 0,
-            "the gateway was requests although it is cut off"
+            "the gateway got requests while the breaker was open"
         );
         timed
     }

@@ -161,7 +161,9 @@ fn the_pending_events_of_a_killed_host_are_claimed_by_another() {
 
 fn received_event(saboteur: &Saboteur, number: u32) -> String {
     saboteur
-        .call(&format!("/kv/get?key=received:{number}")).is(200).text()
+        .call(&format!("/kv/get?key=received:{number}"))
+        .is(200)
+        .text()
 }
 
 /// How many hosts have taken events that they have not acknowledged, as Redis' own tools tell.

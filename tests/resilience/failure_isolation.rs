@@ -132,11 +132,14 @@ fn assert_reservations_succeed(fault: &Value) {
         failing.inject(&platform, fault);
         let reservations = failing.under_load(&platform, || {
             // The trouble is real before anybody reserves.
-            eventually(|| failing.call(&platform), |answer| answer.status >= 500);
+            eventually(
+                || failing.call(&platform),
+                |response| response.status >= 500,
+            );
             reserve_in_batches(&platform, &cars)
         });
         platform.clear_faults();
-        eventually(|| failing.call(&platform), |answer| answer.status < 300);
+        eventually(|| failing.call(&platform), |response| response.status < 300);
         for (car, reservation) in cars.iter().zip(&reservations) {
             platform.wait_for_status(reservation, "reserved");
             platform.wait_for_messages(reservation, &[confirmation_text(car)]);
@@ -174,7 +177,7 @@ fn slow_registrations_do_not_delay_reservations() {
     let [_, _, registration] = failing_components();
     registration.inject(&platform, &json!({"fault": "latency", "latency_ms": 4000}));
     registration.under_load(&platform, || {
-        let is_slow = |answer: &Response| answer.status == 503;
+        let is_slow = |response: &Response| response.status == 503;
         // All places are taken, and the platform has noticed that fewer would do.
         eventually(|| registration.call(&platform), is_slow);
         reserve_in_batches(&platform, &cars)

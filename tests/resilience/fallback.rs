@@ -26,9 +26,9 @@ fn clear_faults(saboteur: &Saboteur) {
         .is(200);
 }
 
-fn assert_unmarked(answer: &Response) {
-    assert_eq!(answer.optional_header("warning"), None, "{answer}");
-    assert_eq!(answer.optional_header("age"), None, "{answer}");
+fn assert_unmarked(response: &Response) {
+    assert_eq!(response.optional_header("warning"), None, "{response}");
+    assert_eq!(response.optional_header("age"), None, "{response}");
 }
 
 #[test]
@@ -54,8 +54,8 @@ fn a_request_without_a_cached_response_gets_the_problem() {
     saboteur.call(CACHED_PATH).is(200);
     inject_trap(&saboteur, "saboteur");
     for method in [Method::POST, Method::PUT, Method::DELETE] {
-        let answer = saboteur.request(method, CACHED_PATH).send();
-        answer.problem(500, "component-trapped");
+        let response = saboteur.request(method, CACHED_PATH).send();
+        response.problem(500, "component-trapped");
     }
     let unknown = saboteur.call("/greet/unknown");
     unknown.problem(500, "component-trapped");
@@ -70,7 +70,10 @@ fn an_expired_response_is_not_served() {
     let saboteur = with_fallback("{ stale = \"1s\" }");
     saboteur.call(CACHED_PATH).is(200);
     inject_trap(&saboteur, "saboteur");
-    eventually(|| saboteur.call(CACHED_PATH), |answer| answer.status == 500);
+    eventually(
+        || saboteur.call(CACHED_PATH),
+        |response| response.status == 500,
+    );
 }
 
 #[test]

@@ -57,8 +57,8 @@ fn each_fault_affects_its_link_only() {
         ("hoard", "component-trapped"),
     ] {
         inject(&saboteur, &neighbour_fault(fault)).is(200);
-        let answer = saboteur.call(CHAIN).is(200);
-        assert!(answer.text().contains(expected), "{fault}: {answer}");
+        let response = saboteur.call(CHAIN).is(200);
+        assert!(response.text().contains(expected), "{fault}: {response}");
         saboteur.call("/greet/me").is(200);
         clear_faults(&saboteur);
     }
@@ -77,12 +77,15 @@ breaker = { consecutive_failures = 3, open = "1h" }"#;
     let saboteur = Saboteur::start_with(policy, &["--chaos"]);
     inject(&saboteur, &neighbour_fault("error")).is(200);
     for _ in 0..3 {
-        let answer = saboteur.call(CHAIN).is(200);
-        assert!(answer.text().contains("problems/experiment"), "{answer}");
+        let response = saboteur.call(CHAIN).is(200);
+        assert!(
+            response.text().contains("problems/experiment"),
+            "{response}"
+        );
     }
     clear_faults(&saboteur);
-    let answer = saboteur.call(CHAIN).is(200);
-    assert!(answer.text().contains("problems/cut-off"), "{answer}");
+    let response = saboteur.call(CHAIN).is(200);
+    assert!(response.text().contains("problems/cut-off"), "{response}");
 }
 
 #[test]
@@ -126,16 +129,16 @@ fn an_external_host_is_made_slow_or_unavailable() {
     (slow["fault"], slow["latency_ms"]) = (json!("latency"), json!(700));
     inject(&saboteur, &slow).is(200);
     let started = Instant::now();
-    let answer = saboteur.call(&order).is(200);
-    assert!(answer.text().ends_with("hello you"), "{answer}");
+    let response = saboteur.call(&order).is(200);
+    assert!(response.text().ends_with("hello you"), "{response}");
     assert!(started.elapsed() >= Duration::from_millis(700));
     clear_faults(&saboteur);
 
     let mut away = outbound("outbound");
     away["fault"] = json!("error");
     inject(&saboteur, &away).is(200);
-    let answer = saboteur.call(&order).is(200);
-    assert!(answer.text().contains("status 503"), "{answer}");
+    let response = saboteur.call(&order).is(200);
+    assert!(response.text().contains("status 503"), "{response}");
     // Inside the platform nothing is different.
     assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
     clear_faults(&saboteur);

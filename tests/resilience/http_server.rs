@@ -30,9 +30,9 @@ fn the_host_answers_health_probes() {
 
 #[test]
 fn a_static_response_is_what_the_manifest_says() {
-    let answer = Saboteur::shared().call("/static").is(200);
+    let response = Saboteur::shared().call("/static").is(200);
     assert_eq!(
-        (answer.text().as_str(), answer.header("content-type")),
+        (response.text().as_str(), response.header("content-type")),
         ("static", "text/plain")
     );
 }
@@ -41,18 +41,21 @@ fn a_static_response_is_what_the_manifest_says() {
 fn the_most_specific_route_wins_and_passes_its_parameters() {
     let saboteur = Saboteur::shared();
     assert_eq!(saboteur.call("/greet/ann").is(200).text(), "hello ann");
-    let answer = saboteur.call("/echo/some/where?x=1").is(200).text();
+    let response = saboteur.call("/echo/some/where?x=1").is(200).text();
     assert!(
-        answer.contains("spin-path-info: /echo/some/where\n"),
-        "{answer}"
+        response.contains("spin-path-info: /echo/some/where\n"),
+        "{response}"
     );
-    assert!(answer.contains("spin-matched-route: /...\n"), "{answer}");
     assert!(
-        answer.contains(&format!(
+        response.contains("spin-matched-route: /...\n"),
+        "{response}"
+    );
+    assert!(
+        response.contains(&format!(
             "spin-full-url: {}/echo/some/where?x=1\n",
             saboteur.url()
         )),
-        "{answer}"
+        "{response}"
     );
 }
 
@@ -79,12 +82,12 @@ fn a_body_beyond_the_limit_is_refused() {
         .send()
         .problem(413, "payload-too-large");
     let allowed = vec![b'x'; 1 << 20];
-    let answer = saboteur
+    let response = saboteur
         .request(Method::POST, "/echo")
         .body("text/plain", allowed)
         .send()
         .is(200);
-    assert!(answer.text().contains("body 1048576 bytes"));
+    assert!(response.text().contains("body 1048576 bytes"));
 }
 
 /// A client that sends on while the host has answered and gone would see a reset, and never the answer.
@@ -114,12 +117,12 @@ fn a_refusal_reaches_a_client_that_never_stops_sending() {
     for _ in 0..16 {
         stream.write_all(&[b'x'; 1 << 20]).expect("it still reads");
     }
-    let mut answer = String::new();
+    let mut response = String::new();
     stream
-        .read_to_string(&mut answer)
-        .expect("an answer and an end");
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    assert!(answer.contains("connection: close"), "{answer}");
+        .read_to_string(&mut response)
+        .expect("an response and an end");
+    assert!(response.starts_with("HTTP/1.1 413 "), "{response}");
+    assert!(response.contains("connection: close"), "{response}");
 }
 
 #[test]
@@ -141,10 +144,10 @@ fn a_body_of_unknown_length_beyond_the_limit_is_refused_too() {
         }
     }
     let _ = stream.write_all(b"0\r\n\r\n");
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    let answer = String::from_utf8_lossy(&answer);
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let mut response = Vec::new();
+    let _ = stream.read_to_end(&mut response);
+    let response = String::from_utf8_lossy(&response);
+    assert!(response.starts_with("HTTP/1.1 413 "), "{response}");
 }
 
 #[test]
@@ -155,7 +158,7 @@ fn a_stopping_host_finishes_running_requests() {
         // Only a request that has arrived is one that was begun.
         eventually(|| saboteur.log(), |log| log.contains("sleeping 1000 ms"));
         let status = saboteur.terminate();
-        slow.join().expect("an answer").is(200);
+        slow.join().expect("a response").is(200);
         assert_eq!(status.code(), Some(0), "{}", saboteur.log());
     });
     assert!(TcpStream::connect(saboteur.url().trim_start_matches("http://")).is_err());
@@ -173,8 +176,8 @@ fn connections_without_a_request_do_not_delay_the_stop() {
     let mut kept = saboteur.connect();
     kept.write_all(b"GET /static HTTP/1.1\r\nHost: x\r\n\r\n")
         .expect("a request");
-    let mut answer = [0; 12];
-    kept.read_exact(&mut answer).expect("an answer");
+    let mut response = [0; 12];
+    kept.read_exact(&mut response).expect("a response");
     let mut half = saboteur.connect();
     half.write_all(b"GET /static HTTP/1.1\r\n")
         .expect("half a request");

@@ -14,10 +14,10 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const MAX_DELAY: Duration = Duration::from_secs(3);
 
 fn assert_neighbour_responds(saboteur: &Saboteur) {
-    let answer = saboteur
+    let response = saboteur
         .call("/chain?url=http://neighbour.spin.internal/greet/you")
         .is(200);
-    assert!(answer.text().ends_with("hello you"), "{answer}");
+    assert!(response.text().ends_with("hello you"), "{response}");
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_trap_fails_its_own_call_only() {
             saboteur.call("/trap").problem(500, "component-trapped");
         }
         for other in others {
-            other.join().expect("an answer").is(200);
+            other.join().expect("a response").is(200);
         }
     });
     assert_neighbour_responds(saboteur);
@@ -82,7 +82,7 @@ fn guests_that_compute_forever_do_not_stop_the_others() {
             saboteur.call("/greet/me").is(200);
         }
         for busy in busy {
-            busy.join().expect("an answer").is(504);
+            busy.join().expect("a response").is(504);
         }
     });
 }
@@ -114,7 +114,7 @@ component = "neighbour"
         );
         saboteur.call("/steps?count=40").is(200);
         for busy in busy {
-            busy.join().expect("an answer").is(504);
+            busy.join().expect("a response").is(504);
         }
     });
 }
@@ -133,10 +133,10 @@ fn queries_that_never_end_do_not_stop_the_others() {
         }
         for busy in busy {
             // The guest hears of it, and says so itself.
-            let answer = busy.join().expect("an answer").is(500);
+            let response = busy.join().expect("a response").is(500);
             assert!(
-                answer.text().contains("the deadline came first"),
-                "{answer}"
+                response.text().contains("the deadline came first"),
+                "{response}"
             );
         }
     });

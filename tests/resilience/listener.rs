@@ -28,10 +28,10 @@ fn start_with_small_limits() -> Saboteur {
 }
 
 fn read_to_end(mut stream: TcpStream) -> String {
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     // A reset at the end takes nothing away from what was read before.
-    let _ = stream.read_to_end(&mut answer);
-    String::from_utf8_lossy(&answer).into_owned()
+    let _ = stream.read_to_end(&mut response);
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 #[test]
@@ -65,8 +65,8 @@ fn a_request_that_is_never_finished_times_out() {
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n")
         .expect("half a head");
-    let answer = read_to_end(stream);
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let response = read_to_end(stream);
+    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
     assert!(started.elapsed() >= Duration::from_millis(500));
 }
 
@@ -76,9 +76,9 @@ fn a_body_that_stalls_or_drips_times_out_and_occupies_no_instance() {
     let head = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n";
     let mut stalls = saboteur.connect();
     stalls.write_all(head.as_bytes()).expect("a head");
-    let answer = read_to_end(stalls);
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(answer.contains("request-timeout"), "{answer}");
+    let response = read_to_end(stalls);
+    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
+    assert!(response.contains("request-timeout"), "{response}");
 
     let mut drips = saboteur.connect();
     drips.write_all(head.as_bytes()).expect("a head");
@@ -86,8 +86,8 @@ fn a_body_that_stalls_or_drips_times_out_and_occupies_no_instance() {
     while started.elapsed() < Duration::from_secs(10) && drips.write_all(b"x").is_ok() {
         thread::sleep(Duration::from_millis(100));
     }
-    let answer = read_to_end(drips);
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let response = read_to_end(drips);
+    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
     assert_eq!(
         saboteur.call("/count").text(),
         "1",
@@ -125,7 +125,7 @@ fn excess_connections_are_refused_while_health_stays_readable() {
             started.elapsed()
         );
         for busy in busy {
-            busy.join().expect("an answer").is(200);
+            busy.join().expect("a response").is(200);
         }
     });
     eventually(
@@ -142,7 +142,7 @@ fn too_many_headers_are_refused_with_431() {
             .request(Method::GET, "/greet/me")
             .header("x-large", &"x".repeat(16 << 10));
         assert_eq!(
-            large.try_send().map(|answer| answer.status),
+            large.try_send().map(|response| response.status),
             Ok(431),
             "{protocol:?}"
         );
@@ -162,11 +162,15 @@ fn a_client_that_reads_no_response_is_disconnected() {
     let request = "GET /flood?kib=24000 HTTP/1.1\r\nHost: x\r\n\r\n";
     stream.write_all(request.as_bytes()).expect("a request");
     let mut first = [0; 12];
-    stream.read_exact(&mut first).expect("the answer begins");
+    stream.read_exact(&mut first).expect("the response begins");
     // The deadline of the component would end it only later.
     thread::sleep(Duration::from_millis(1200));
-    let answer = read_to_end(stream);
-    assert!(answer.len() < 24_000 << 10, "{} bytes came", answer.len());
+    let response = read_to_end(stream);
+    assert!(
+        response.len() < 24_000 << 10,
+        "{} bytes came",
+        response.len()
+    );
 }
 
 #[test]
@@ -269,8 +273,8 @@ fn an_idle_connection_is_closed() {
     stream
         .write_all(b"GET /static HTTP/1.1\r\nHost: x\r\n\r\n")
         .expect("a request");
-    let answer = read_to_end(stream);
-    assert!(answer.ends_with("static"), "{answer}");
+    let response = read_to_end(stream);
+    assert!(response.ends_with("static"), "{response}");
     assert!(
         started.elapsed() >= Duration::from_millis(1400),
         "{:?}",

@@ -118,7 +118,7 @@ fn metrics_follow_what_happens() {
         let running = r#"socar_calls_running{component="saboteur"}"#;
         eventually(|| metric(running), |running| *running == 1.0);
         saboteur.call("/greet/me").problem(503, "overloaded");
-        slow.join().expect("an answer").is(200);
+        slow.join().expect("a response").is(200);
     });
     assert_eq!(metric(shed), 1.0);
 
@@ -162,7 +162,7 @@ fn counters_continue_across_a_reload() {
             let running = r#"socar_calls_running{component="saboteur"}"#;
             eventually(|| metric(&saboteur, running), |running| *running == 1.0);
             saboteur.call("/greet/me").problem(503, "overloaded");
-            slow.join().expect("an answer").is(200);
+            slow.join().expect("a response").is(200);
         });
     };
     let counters = || {
@@ -201,7 +201,7 @@ fn calls_without_a_response_are_counted_by_outcome() {
         let running = r#"socar_calls_running{component="saboteur"}"#;
         eventually(|| metric(&saboteur, running), |running| *running == 1.0);
         saboteur.call("/greet/me").problem(503, "overloaded");
-        slow.join().expect("an answer").is(200);
+        slow.join().expect("a response").is(200);
     });
     assert_eq!(count("shed"), 1.0);
     saboteur
@@ -232,16 +232,16 @@ body_pause = "500ms"
     let exchange = |text: &str| {
         let mut stream = saboteur.connect();
         stream.write_all(text.as_bytes()).expect("somebody listens");
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        let mut response = Vec::new();
+        let _ = stream.read_to_end(&mut response);
+        String::from_utf8_lossy(&response).into_owned()
     };
     let assert_refused = |text: &str, status: &str, reason: &str| {
         let before = refused(reason);
-        let answer = exchange(text);
+        let response = exchange(text);
         assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{answer}"
+            response.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{response}"
         );
         eventually(|| refused(reason), |count| *count == before + 1.0);
     };
@@ -275,7 +275,7 @@ body_pause = "500ms"
             "crowded",
         );
         busy.into_iter()
-            .for_each(|it| drop(it.join().expect("an answer")));
+            .for_each(|it| drop(it.join().expect("a response")));
     });
 }
 

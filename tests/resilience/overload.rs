@@ -48,12 +48,12 @@ fn register_cars(platform: &Platform, count: usize) -> Vec<Car> {
     (0..count).map(register).collect()
 }
 
-fn assert_overloaded(answer: &Response) {
-    answer.problem(503, "overloaded");
-    let seconds: Result<u64, _> = answer.header("retry-after").parse();
+fn assert_overloaded(response: &Response) {
+    response.problem(503, "overloaded");
+    let seconds: Result<u64, _> = response.header("retry-after").parse();
     assert!(
         seconds.is_ok_and(|seconds| (1..=60).contains(&seconds)),
-        "{answer}"
+        "{response}"
     );
 }
 
@@ -89,15 +89,15 @@ fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
     });
     let (admitted, refused): (Vec<_>, Vec<_>) = responses
         .iter()
-        .partition(|(answer, _)| answer.status == 201);
+        .partition(|(response, _)| response.status == 201);
     assert!(admitted.len() >= CONCURRENCY, "{}", admitted.len());
     assert!(refused.len() >= many.len() / 2, "{}", refused.len());
-    for (answer, elapsed) in refused {
-        assert_overloaded(answer);
-        assert!(*elapsed < LATENCY, "{elapsed:?} for {answer}");
+    for (response, elapsed) in refused {
+        assert_overloaded(response);
+        assert!(*elapsed < LATENCY, "{elapsed:?} for {response}");
     }
     let admitted = admitted.into_iter();
-    reserved.extend(admitted.map(|(answer, _)| Reservation::from_response(answer)));
+    reserved.extend(admitted.map(|(response, _)| Reservation::from_response(response)));
 
     platform.clear_faults();
     wait_for_calls(&platform, "reservation", 0, 0);
@@ -105,8 +105,8 @@ fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
         platform.wait_for_status(reservation, "reserved");
     }
     for car in cars.iter().skip(1).step_by(7) {
-        let answer = platform.try_reserve(car);
-        assert!([201, 409].contains(&answer.status), "{answer}");
+        let response = platform.try_reserve(car);
+        assert!([201, 409].contains(&response.status), "{response}");
     }
 }
 
@@ -148,15 +148,15 @@ fn assert_displaces_reads(component: &str, path: &str) {
         wait_for_calls(&platform, component, CONCURRENCY, QUEUE);
         let reserved =
             platform.concurrently(cars.len(), |index| platform.try_reserve(&cars[index]));
-        for answer in reserved {
-            answer.is(201);
+        for response in reserved {
+            response.is(201);
         }
         let readers = readers.into_iter();
-        let answers = readers.map(|reader| reader.join().expect("an answer"));
-        answers.collect::<Vec<_>>()
+        let responses = readers.map(|reader| reader.join().expect("a response"));
+        responses.collect::<Vec<_>>()
     });
     let (served, refused): (Vec<_>, Vec<_>) =
-        readers.iter().partition(|answer| answer.status == 200);
+        readers.iter().partition(|response| response.status == 200);
     assert_eq!(
         served.len(),
         CONCURRENCY,

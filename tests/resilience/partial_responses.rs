@@ -42,8 +42,11 @@ fn a_client_detects_a_partial_response_and_the_breaker_opens() {
     for path in PARTIAL_PATHS {
         for _ in 0..2 {
             assert_eq!(breaker_state(&saboteur, link), "closed", "{path}");
-            let answer: Result<Response, _> = saboteur.get(path).try_send();
-            assert!(answer.is_err(), "{path} looks like an answer: {answer:?}");
+            let response: Result<Response, _> = saboteur.get(path).try_send();
+            assert!(
+                response.is_err(),
+                "{path} looks like an response: {response:?}"
+            );
         }
         saboteur.call("/greet/me").problem(503, "cut-off");
         reset(&saboteur, link);

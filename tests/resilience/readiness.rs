@@ -20,7 +20,7 @@ fn a_failing_component_fails_no_probe() {
             saboteur.call("/readyz").is(200);
         }
         for sick in sick {
-            assert!(sick.join().expect("an answer").status >= 500);
+            assert!(sick.join().expect("a response").status >= 500);
         }
     });
 }

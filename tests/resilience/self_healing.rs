@@ -39,7 +39,7 @@ fn instances_that_never_yield_are_replaced() {
             for spinning in spinning {
                 spinning
                     .join()
-                    .expect("an answer")
+                    .expect("a response")
                     .problem(504, "deadline-exceeded");
             }
         });

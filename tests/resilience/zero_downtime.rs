@@ -42,7 +42,7 @@ fn under_load<T>(saboteur: &Saboteur, scenario: impl FnOnce() -> T) -> (usize, T
         let result = scenario();
         is_done.store(true, Ordering::Relaxed);
         let responses = customers.into_iter();
-        let responses = responses.map(|customer| customer.join().expect("good answers only"));
+        let responses = responses.map(|customer| customer.join().expect("good responses only"));
         (responses.sum(), result)
     })
 }
@@ -94,7 +94,7 @@ fn a_running_call_ends_in_the_old_version() {
         eventually(|| saboteur.log(), |log| log.contains("sleeping 1500 ms"));
         saboteur.send_sighup();
         eventually(|| generation(&saboteur), |generation| *generation == 2);
-        slow.join().expect("an answer").is(200);
+        slow.join().expect("a response").is(200);
     });
 }
 

@@ -170,7 +170,7 @@ impl Customer {
         let tries = if key.is_some() { 6 } else { 1 };
         for _ in 0..tries {
             let body = format!(r#"{{"carId":{car},"status":"reqReserve"}}"#);
-            let answer = self
+            let response = self
                 .send(
                     CustomerRequest::Reserve,
                     Context::Reservation,
@@ -180,7 +180,7 @@ impl Customer {
                     body,
                 )
                 .await;
-            if let Some((status, body)) = &answer {
+            if let Some((status, body)) = &response {
                 let json: Value = serde_json::from_str(body).unwrap_or_default();
                 let is_running = json["type"]
                     .as_str()
@@ -205,7 +205,7 @@ impl Customer {
         };
         for _ in 0..3 {
             let (method, body) = (method.clone(), body.clone());
-            let answer = self
+            let response = self
                 .send(
                     CustomerRequest::Cancel(id),
                     Context::Reservation,
@@ -215,7 +215,7 @@ impl Customer {
                     body,
                 )
                 .await;
-            if answer.is_some_and(|(status, _)| status < 500) && !self.world.random.one_in(4) {
+            if response.is_some_and(|(status, _)| status < 500) && !self.world.random.one_in(4) {
                 return;
             }
             self.pause_before_retry().await;
@@ -244,12 +244,12 @@ impl Customer {
             let keys = &mut self.world.oracle.borrow_mut().keys;
             keys.insert(id.clone(), key.to_owned());
         }
-        let answer = self.world.call(to, request, TIMEOUT_MS).await;
-        let Some(answer) = answer else {
+        let response = self.world.call(to, request, TIMEOUT_MS).await;
+        let Some(response) = response else {
             self.world.trace(|| "is not answered".into());
             return None;
         };
-        let (status, body) = status_and_body(&answer);
+        let (status, body) = status_and_body(&response);
         self.world.trace(|| format!("is told {status} {body}"));
         self.world
             .oracle
@@ -272,7 +272,7 @@ fn build_request(method: Method, path: &str, id: &str, key: Option<&str>, body: 
     request(method, path, &headers, body)
 }
 
-fn status_and_body(answer: &Response) -> (u16, String) {
-    let body = String::from_utf8_lossy(answer.body()).into_owned();
-    (answer.status().as_u16(), body)
+fn status_and_body(response: &Response) -> (u16, String) {
+    let body = String::from_utf8_lossy(response.body()).into_owned();
+    (response.status().as_u16(), body)
 }

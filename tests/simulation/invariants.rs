@@ -200,14 +200,14 @@ fn one_key_is_one_reservation(oracle: &Oracle) -> CheckResult {
             made.entry(key).or_default().push(reservation.rsv_id);
         }
     }
-    let mut answers: BTreeMap<&str, &CustomerResponse> = BTreeMap::new();
+    let mut responses: BTreeMap<&str, &CustomerResponse> = BTreeMap::new();
     for response in oracle
         .responses
         .iter()
         .filter(|response| is_final(response))
     {
         let key = response.key.as_deref().unwrap_or(&response.request_id);
-        let first = answers.entry(key).or_insert(response);
+        let first = responses.entry(key).or_insert(response);
         if (first.status, &first.body) != (response.status, &response.body) {
             return violation(format!(
                 "two answers to one request: {first:?} and {response:?}"
@@ -222,7 +222,7 @@ fn one_key_is_one_reservation(oracle: &Oracle) -> CheckResult {
             return violation(format!("{key} made the reservations {standing:?}"));
         }
         if let (Some(response), [_]) = (
-            answers.get(key).filter(|response| response.status != 201),
+            responses.get(key).filter(|response| response.status != 201),
             &standing[..],
         ) {
             return violation(format!(
@@ -323,12 +323,12 @@ fn list_matches(
 fn read_list(contexts: &Contexts, context: Context) -> Result<(Vec<Value>, u64), Violation> {
     let plural = context.plural();
     let request = request(Method::GET, &format!("/{plural}?size=1000"), &[], "");
-    let answer = poll_ready(contexts.answer(context, request));
-    let mut body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let response = poll_ready(contexts.handle(context, request));
+    let mut body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
     let Value::Array(mut rows) = body["_embedded"][plural].take() else {
         return Err(Violation(format!(
             "/{plural} is answered with {}",
-            answer.status()
+            response.status()
         )));
     };
     for row in &mut rows {

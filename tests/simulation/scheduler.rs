@@ -105,7 +105,7 @@ impl Scheduler {
         let contexts = Rc::clone(&self.contexts);
         let future = Box::pin(async move {
             let request = request(Method::POST, "/internal/sweep", &[], "");
-            contexts.answer(context, request).await;
+            contexts.handle(context, request).await;
             TaskOutput::None
         });
         self.spawn("sweep", Some(context), TaskKind::Sweep, future);
@@ -149,7 +149,7 @@ impl Scheduler {
         };
         let contexts = Rc::clone(&self.contexts);
         let future =
-            Box::pin(async move { TaskOutput::Response(contexts.answer(to, request).await) });
+            Box::pin(async move { TaskOutput::Response(contexts.handle(to, request).await) });
         self.spawn(&name, Some(to), TaskKind::Call(slot), future);
     }
 
@@ -244,11 +244,12 @@ impl Scheduler {
         self.world.set_trace_prefix("");
     }
 
-    fn finish(&self, task: &Task, done: TaskOutput) {
+    fn finish(&self, task: &Task, output: TaskOutput) {
         match (&task.kind, output) {
-            (TaskKind::Call(slot), TaskOutput::Response(answer)) => {
-                self.world.trace(|| format!("answers {}", answer.status()));
-                slot.fill(Some(answer));
+            (TaskKind::Call(slot), TaskOutput::Response(response)) => {
+                self.world
+                    .trace(|| format!("answers {}", response.status()));
+                slot.fill(Some(response));
             }
             (TaskKind::Delivery(entry), TaskOutput::Handled(handled)) => {
                 self.finish_delivery(task, *entry, handled);

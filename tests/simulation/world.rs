@@ -125,7 +125,7 @@ impl World {
 
     /// Calls a context; nothing when it does not answer within `timeout_ms` milliseconds.
     pub async fn call(&self, to: Context, request: Request, timeout_ms: u64) -> Option<Response> {
-        self.turn(|| format!("calls {to:?}: {} {}", request.method(), request.uri()))
+        self.port_call(|| format!("calls {to:?}: {} {}", request.method(), request.uri()))
             .await;
         let slot = Rc::new(ResponseSlot::default());
         let send = {

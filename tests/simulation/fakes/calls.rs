@@ -27,8 +27,8 @@ pub struct ResponseSlot(RefCell<Option<Option<Response>>>);
 
 impl ResponseSlot {
     /// Fills it, unless somebody did.
-    pub fn fill(&self, answer: Option<Response>) {
-        self.0.borrow_mut().get_or_insert(answer);
+    pub fn fill(&self, response: Option<Response>) {
+        self.0.borrow_mut().get_or_insert(response);
     }
 
     /// Whether there is an answer.
@@ -73,15 +73,15 @@ impl Cars for FakeCars {
         car: CarId,
         id: ReservationId,
     ) -> Result<Hold, Unreachable> {
-        let answer = self.post(origin, car, "hold", id).await?;
-        match answer.status().as_u16() {
-            200 => match body(&answer)["amount"].as_u64() {
+        let response = self.post(origin, car, "hold", id).await?;
+        match response.status().as_u16() {
+            200 => match body(&response)["amount"].as_u64() {
                 Some(amount) => Ok(Hold::Held { amount }),
-                None => Err(unexpected_response(&answer)),
+                None => Err(unexpected_response(&response)),
             },
             404 => Ok(Hold::UnknownCar),
             409 => Ok(Hold::NotAvailable),
-            _ => Err(unexpected_response(&answer)),
+            _ => Err(unexpected_response(&response)),
         }
     }
 
@@ -94,15 +94,15 @@ impl Cars for FakeCars {
         if self.0.has_mutation(Mutation::KeepsRejectedHold) {
             return Ok(Release::Released);
         }
-        let answer = self.post(origin, car, "release", id).await?;
+        let response = self.post(origin, car, "release", id).await?;
         if self.0.has_mutation(Mutation::ReleasesHoldTwice) {
             let holder = self.0.oracle.borrow().holder(car, id);
             self.post(origin, car, "release", holder).await?;
         }
-        match answer.status().as_u16() {
+        match response.status().as_u16() {
             200 => Ok(Release::Released),
             404 => Ok(Release::UnknownCar),
-            _ => Err(unexpected_response(&answer)),
+            _ => Err(unexpected_response(&response)),
         }
     }
 }
@@ -118,8 +118,8 @@ impl FakeCars {
         let path = format!("/internal/cars/{car}/{command}");
         let body = json!({ "rsvId": id }).to_string();
         let request = request(Method::POST, &path, &origin.headers(), &body);
-        let answer = self.0.call(Context::Car, request, CAR_TIMEOUT_MS).await;
-        answer.ok_or_else(no_reply)
+        let response = self.0.call(Context::Car, request, CAR_TIMEOUT_MS).await;
+        response.ok_or_else(no_reply)
     }
 }
 
@@ -135,26 +135,26 @@ impl Payments for FakePayments {
         amount: u64,
     ) -> Result<Approval, Unreachable> {
         let order = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
-        let answer = self.call(origin, Method::POST, "", &order).await?;
-        match answer.status().as_u16() {
+        let response = self.call(origin, Method::POST, "", &order).await?;
+        match response.status().as_u16() {
             200 | 201 => Ok(Approval::Paid(
-                payment(&answer)?.ok_or_else(|| unexpected_response(&answer))?,
+                payment(&response)?.ok_or_else(|| unexpected_response(&response))?,
             )),
             402 => Ok(Approval::Declined),
-            503 if body(&answer)["type"] == PAYMENT_NOT_SENT => Err(Unreachable {
+            503 if body(&response)["type"] == PAYMENT_NOT_SENT => Err(Unreachable {
                 aftermath: Aftermath::Nothing,
-                ..unexpected_response(&answer)
+                ..unexpected_response(&response)
             }),
-            _ => Err(unexpected_response(&answer)),
+            _ => Err(unexpected_response(&response)),
         }
     }
 
     async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unreachable> {
         let path = format!("/{id}");
-        let answer = self.call(origin, Method::DELETE, &path, "").await?;
-        match answer.status().as_u16() {
+        let response = self.call(origin, Method::DELETE, &path, "").await?;
+        match response.status().as_u16() {
             200 => Ok(()),
-            _ => Err(unexpected_response(&answer)),
+            _ => Err(unexpected_response(&response)),
         }
     }
 
@@ -163,12 +163,12 @@ impl Payments for FakePayments {
         origin: &Origin,
         id: ReservationId,
     ) -> Result<Option<PaymentId>, Unreachable> {
-        let answer = self
+        let response = self
             .call(origin, Method::GET, &format!("/{id}"), "")
             .await?;
-        match answer.status().as_u16() {
-            200 => payment(&answer),
-            _ => Err(unexpected_response(&answer)),
+        match response.status().as_u16() {
+            200 => payment(&response),
+            _ => Err(unexpected_response(&response)),
         }
     }
 }
@@ -183,32 +183,32 @@ impl FakePayments {
     ) -> Result<Response, Unreachable> {
         let path = format!("/internal/payments{path}");
         let request = request(method, &path, &origin.headers(), body);
-        let answer = self
+        let response = self
             .0
             .call(Context::Payment, request, PAYMENT_TIMEOUT_MS)
             .await;
-        answer.ok_or_else(no_reply)
+        response.ok_or_else(no_reply)
     }
 }
 
 /// The payment of an answer that says `paid`.
-fn payment(answer: &Response) -> Result<Option<PaymentId>, Unreachable> {
-    let body = body(answer);
+fn payment(response: &Response) -> Result<Option<PaymentId>, Unreachable> {
+    let body = body(response);
     match body["status"].as_str() {
         Some("paid") => Ok(body["payId"].as_u64().map(PaymentId)),
         Some(_) => Ok(None),
-        None => Err(unexpected_response(answer)),
+        None => Err(unexpected_response(response)),
     }
 }
 
 /// The JSON of an answer.
-pub fn body(answer: &Response) -> Value {
-    serde_json::from_slice(answer.body()).unwrap_or_default()
+pub fn body(response: &Response) -> Value {
+    serde_json::from_slice(response.body()).unwrap_or_default()
 }
 
-fn unexpected_response(answer: &Response) -> Unreachable {
+fn unexpected_response(response: &Response) -> Unreachable {
     Unreachable {
-        what: format!("answered {}", answer.status()),
+        what: format!("answered {}", response.status()),
         retry_after: None,
         aftermath: Aftermath::Unknown,
     }

@@ -110,7 +110,7 @@ impl Contexts {
     }
 
     /// Answers a request.
-    pub async fn answer(&self, context: Context, request: Request) -> Response {
+    pub async fn handle(&self, context: Context, request: Request) -> Response {
         match (context, &self.view) {
             (Context::Car, _) => car::http::answer(&self.fleet, request).await,
             (Context::Reservation, _) => reservation::http::answer(&self.desk, request).await,

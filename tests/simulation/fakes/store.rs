@@ -33,7 +33,7 @@ pub struct FakeStore {
 type Overwritten = (String, Option<Vec<u8>>);
 
 /// What is remembered for a swap.
-pub struct SimCasToken {
+pub struct FakeCasToken {
     key: String,
     token: MemoryCasToken,
 }
@@ -214,7 +214,7 @@ impl FakeStore {
 }
 
 impl Store for FakeStore {
-    type CasToken = SimCasToken;
+    type CasToken = FakeCasToken;
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.read("get", key).await?;
@@ -258,10 +258,10 @@ impl Store for FakeStore {
         Ok(keys)
     }
 
-    async fn get_for_swap(&self, key: &str) -> Result<(Option<Vec<u8>>, SimCasToken), StoreError> {
+    async fn get_for_swap(&self, key: &str) -> Result<(Option<Vec<u8>>, FakeCasToken), StoreError> {
         self.read("begin", key).await?;
         let (value, token) = poll_ready(self.values.get_for_swap(key))?;
-        let token = SimCasToken {
+        let token = FakeCasToken {
             key: key.into(),
             token,
         };
@@ -270,7 +270,7 @@ impl Store for FakeStore {
 
     async fn compare_and_swap(
         &self,
-        token: SimCasToken,
+        token: FakeCasToken,
         value: &[u8],
     ) -> Result<SwapOutcome, StoreError> {
         let change = Change::Swap(token.token, value.to_vec());

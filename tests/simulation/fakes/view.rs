@@ -75,9 +75,9 @@ impl Rows for ViewRows {
         if outcome == CallOutcome::Dropped {
             return Err(RowsError("no reply".into()));
         }
-        let answer = poll_ready(self.database.run(statement, parameters));
+        let response = poll_ready(self.database.run(statement, parameters));
         match outcome {
-            CallOutcome::Applied => answer,
+            CallOutcome::Applied => response,
             _ => Err(RowsError("no reply".into())),
         }
     }

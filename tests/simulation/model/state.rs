@@ -153,7 +153,7 @@ impl ModelState {
     /// Hands an event to everybody who reacts to it. Customers are told at once: a message changes
     /// nothing for anybody else, so it makes no difference when it is sent.
     pub fn announce(&mut self, event: &Event, customer: CustomerIndex) {
-        let (kind, to, has_message) = match event {
+        let (kind, subscriber, has_message) = match event {
             Event::ReservationConfirmed(_) => (EventKind::Confirmed, Subscriber::Car, true),
             Event::ReservationRejected(_) => (EventKind::Rejected, Subscriber::Car, true),
             Event::ReservationCancelled(_) => (EventKind::Cancelled, Subscriber::Car, true),
