@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use harness::{read, root};
 
 use pages::{Page, broken, first_cells, links, named_tests, pages, prose, words};
-use tree::{between, code, consumers, defines, files, flags, is_event, publishers};
+use tree::{between, code, consumers, defines, files, flags, is_event, one_line, publishers};
 
 #[test]
 fn every_relative_link_leads_to_a_file_and_every_anchor_to_a_heading() {
@@ -126,6 +126,26 @@ fn every_flag_is_documented() {
         .map(str::to_owned)
         .collect();
     assert_eq!(declared, documented, "runtime/ and docs/src/cli.md");
+}
+
+#[test]
+fn every_error_that_is_explained_is_a_message_of_the_host() {
+    let page = read("docs/src/errors.md");
+    let (_, explained) = page.split_once("\n## Start errors\n").unwrap_or_default();
+    let rows = explained
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"));
+    let messages: Vec<&str> = rows
+        .filter_map(|row| Some(row.split_once('`')?.0))
+        .collect();
+    assert!(messages.len() > 30, "{messages:?}");
+    let sources = files(&root().join("runtime"), "rs").into_iter();
+    let sources: String = sources.map(|file| one_line(&code(&file))).collect();
+    let missing: Vec<_> = messages
+        .iter()
+        .filter(|message| !sources.contains(**message))
+        .collect();
+    assert!(missing.is_empty(), "no such messages: {missing:?}");
 }
 
 /// A page must not be able to pass because nothing was looked at.

@@ -85,6 +85,12 @@ pub fn code(file: &Path) -> String {
     code.unwrap_or_default().to_owned()
 }
 
+/// A source with its string literals in one piece: without line continuations.
+pub fn one_line(source: &str) -> String {
+    let pieces: Vec<&str> = source.split("\\\n").map(str::trim_start).collect();
+    pieces.concat()
+}
+
 /// What stands between each `begin` and the next `end`.
 pub fn between(text: &str, begin: &str, end: char) -> Vec<String> {
     let rest = text.split(begin).skip(1);
