@@ -18,10 +18,10 @@ use async_trait::async_trait;
 
 use self::embedded::Embedded;
 use self::redis::{Guest, Own};
-use crate::database::{Database, DatabaseError, Written};
-use crate::log::{EmbeddedLog, LogError};
 use crate::patience::OutOfTime;
-use crate::remote::{Remote, RemoteError, canonical_address};
+use event_log::{EmbeddedLog, LogError};
+use storage::database::{Database, DatabaseError, Written};
+use storage::remote::{Remote, RemoteError, canonical_address};
 
 /// One item of an answer; nested answers are flattened, as in stock Spin.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use resilience::Priority;
 
 use crate::body::Fate;
-use crate::database::{Database, DatabaseError, Written};
 use crate::trace::Trace;
+use storage::database::{Database, DatabaseError, Written};
 
 /// How many components may call one another before it must be a loop.
 pub const DEEPEST: u32 = 16;

@@ -1,5 +1,4 @@
-//! The command line: `socar up`, with the flags of `spin up` where they mean the same, `socar dead-letters` and
-//! `socar bench`.
+//! The command line: `socar up`, with the flags of `spin up` where they mean the same and the commands that look at a running or stopped host.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
@@ -26,8 +25,6 @@ pub enum Command {
     DeadLetters(Box<crate::dead_letters::Options>),
     /// Make a component's read model anew from the event log, while the old one answers.
     Rebuild(Box<crate::rebuild::command::Options>),
-    /// Measure how fast it is on this machine.
-    Bench(Box<crate::bench::Options>),
     /// Deliver the events of a deployment on stock Spin at least once.
     Relay(crate::relay::Options),
 }

@@ -15,7 +15,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::chaos::Weather;
 use crate::departure::Departure;
-use crate::policy::links::origin;
+use config::policy::links::origin;
 
 /// How long a connection may take when the guest does not say.
 const CONNECT: Duration = Duration::from_secs(10);

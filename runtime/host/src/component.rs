@@ -24,7 +24,6 @@ use crate::body::{Fate, Whole};
 use crate::call::{Call, DEEPEST};
 use crate::capability::missing::{Missing, Ungranted};
 use crate::chaos::Subject;
-use crate::database::Database;
 use crate::departure::Departure;
 use crate::door::{BulkheadPermit, Door, Places, Refused};
 use crate::instance::Factory;
@@ -34,6 +33,7 @@ use crate::link::Link;
 use crate::problem::Problem;
 use crate::threads::Threads;
 use crate::trace::Trace;
+use storage::database::Database;
 
 /// How much a component may do at once, and for how long.
 #[derive(Clone, Copy, Debug)]

@@ -7,9 +7,9 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
 use crate::app::Foundation;
-use crate::log::dead_letters::{self, DeadLetter};
-use crate::log::{EntryId, EventLog};
 use crate::state::StateDir;
+use event_log::dead_letters::{self, DeadLetter};
+use event_log::{EntryId, EventLog};
 
 /// How many letters are read at a time.
 const PAGE: usize = 100;

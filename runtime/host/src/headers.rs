@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use http::{HeaderName, HeaderValue, Request};
 
-use crate::manifest::Match;
+use config::manifest::Match;
 
 const PREFIX: &str = "spin-";
 

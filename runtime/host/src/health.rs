@@ -17,9 +17,9 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 use wasmtime_wasi_http::WasiBody;
 
-use crate::database::Database;
 use crate::problem::{Problem, full};
-use crate::remote::Remote;
+use storage::database::Database;
+use storage::remote::Remote;
 
 /// How often the stores are asked, and the heart beats.
 const INTERVAL: Duration = Duration::from_secs(1);

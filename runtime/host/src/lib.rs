@@ -23,7 +23,6 @@
 
 pub mod admin;
 pub mod app;
-pub mod bench;
 pub mod body;
 pub mod bus;
 pub mod call;
@@ -33,9 +32,7 @@ pub mod cli;
 pub mod client;
 pub mod component;
 pub mod component_build;
-pub mod database;
 pub mod dead_letters;
-pub mod delivery;
 pub mod departure;
 mod descriptors;
 pub mod door;
@@ -44,18 +41,13 @@ pub mod headers;
 pub mod health;
 pub mod instance;
 pub mod link;
-pub mod log;
-pub mod manifest;
 mod memory;
 pub mod metrics;
 mod patience;
-pub mod policy;
 pub mod problem;
 pub mod rebuild;
 pub mod relay;
 pub mod reload;
-pub mod remote;
-pub mod runtime_config;
 pub mod state;
 pub mod store;
 pub mod telemetry;
@@ -109,7 +101,6 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         }
         cli::Command::DeadLetters(options) => run_to_end(dead_letters::run(&options)),
         cli::Command::Rebuild(options) => run_to_end(rebuild::command::run(&options)),
-        cli::Command::Bench(options) => bench::run(&options),
         cli::Command::Reload(options) => run_to_end(reload::run(&options)),
         cli::Command::Relay(options) => {
             telemetry::start(cli::LogFormat::Text, false);

@@ -11,7 +11,7 @@
 //! 5. the *breaker*, which hears how each attempt ended ([`attempt`]);
 //! 6. the attempt itself, watched by the adaptive limit of those places and ended by its own deadline.
 //!
-//! What counts as a failure is said once, in [`attempt`]. Which guard stands where, [`crate::policy`] has read from the
+//! What counts as a failure is said once, in [`attempt`]. Which guard stands where, [`config::policy`] has read from the
 //! manifest; all links of a platform are in the [`switchboard`].
 
 mod announcement;
@@ -39,8 +39,8 @@ use crate::call::Call;
 use crate::client::Client;
 use crate::component::Component;
 use crate::door::{BulkheadPermit, Door, Places, Refused};
-use crate::policy::{Guard, Priorities};
 use crate::problem::Problem;
+use config::policy::{Guard, Priorities};
 
 pub use announcement::{Announcements, PLATFORM_STREAM};
 

@@ -36,9 +36,9 @@ use tracing::{info, warn};
 use crate::app::generation::Current;
 use crate::call::TRACEPARENT;
 use crate::component::Component;
-use crate::log::{EVENT, EntryId, EventLog};
 use crate::problem::full;
 use crate::trace::Trace;
+use event_log::{EVENT, EntryId, EventLog};
 
 /// How many entries of the log are read at a time.
 const PAGE: usize = 200;
@@ -264,7 +264,7 @@ async fn read(
     log: &dyn EventLog,
     stream: &str,
     from: EntryId,
-) -> anyhow::Result<Vec<crate::log::Entry>> {
+) -> anyhow::Result<Vec<event_log::Entry>> {
     let mut attempts = 1;
     loop {
         match log.range(stream, from, EntryId::MAX, PAGE).await {

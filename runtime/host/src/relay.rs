@@ -1,7 +1,7 @@
 //! `socar relay`: what this host does for events, done for a deployment on stock Spin.
 //!
 //! Spin's Redis trigger is plain pub/sub: what nobody hears is gone. The streams keep everything, so the
-//! relay reads them with the same engine that `socar up` delivers with ([`crate::delivery`]: groups,
+//! relay reads them with the same engine that `socar up` delivers with ([`event_log::delivery`]: groups,
 //! order per subject, retries, dead letters) and hands each event to its component over HTTP, in the
 //! structured mode of the CloudEvents HTTP binding; any 2xx acknowledges. It also calls the sweeps, as
 //! nobody else does there. Its deliveries and those of the trigger may overlap: reactions are
@@ -23,12 +23,12 @@ use tracing::{info, warn};
 
 use crate::app::{events, stop_signal};
 use crate::client::Client;
-use crate::delivery::{Audience, Deliveries, HandleError, Handler, Pace};
-use crate::log::RedisLog;
-use crate::manifest::{App, Environment, Overrides, Route};
 use crate::problem::full;
-use crate::remote::Remote;
 use crate::trace::Trace;
+use config::manifest::{App, Environment, Overrides, Route};
+use event_log::RedisLog;
+use event_log::delivery::{Audience, Deliveries, HandleError, Handler, Pace};
+use storage::remote::Remote;
 
 /// The flags of `socar relay`.
 #[derive(Args, Clone, Debug)]
@@ -202,7 +202,7 @@ impl Handler for Courier {
 
 fn component(route: &Route) -> Option<&str> {
     match &route.handler {
-        crate::manifest::Handler::Component(id) => Some(id.as_str()),
-        crate::manifest::Handler::Static(_) => None,
+        config::manifest::Handler::Component(id) => Some(id.as_str()),
+        config::manifest::Handler::Static(_) => None,
     }
 }

@@ -13,9 +13,9 @@ mod tests;
 
 use async_trait::async_trait;
 
-use crate::database::DatabaseError;
 use crate::patience::OutOfTime;
-use crate::remote::RemoteError;
+use storage::database::DatabaseError;
+use storage::remote::RemoteError;
 
 pub use self::ordered::OrderedStore;
 pub use self::redis::RedisStore;

@@ -7,8 +7,8 @@ use serde::Serialize;
 use tracing::error;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::log::LogError;
 use crate::problem::{document, full};
+use event_log::LogError;
 
 /// What a handler says.
 pub type Answer = Result<Response<WasiBody>, Refusal>;

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::answer::{Answer, Refusal, json};
 use super::routes::{Asked, Routes};
-use crate::log::dead_letters::{self, DeadLetter};
-use crate::log::{EntryId, EventLog};
+use event_log::dead_letters::{self, DeadLetter};
+use event_log::{EntryId, EventLog};
 
 /// How many letters are told at a time if nobody says, and at most.
 const PAGE: usize = 100;

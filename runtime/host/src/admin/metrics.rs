@@ -16,8 +16,8 @@ use crate::app::generation::Current;
 use crate::door::Door;
 use crate::instance::population::Census;
 use crate::link::switchboard::Board;
-use crate::log::{DEAD, EventLog, LogError};
 use crate::metrics::Meter;
+use event_log::{DEAD, EventLog, LogError};
 
 /// Where everything is that can be measured.
 #[derive(Clone)]

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 
 use super::client::{Running, Token};
 use super::*;
-use crate::log::tests::{embedded, event};
-use crate::log::{EventLog, Position, Reader};
+use event_log::test_support::{embedded, event};
+use event_log::{EventLog, Position, Reader};
 
 const STREAM: &str = "socar.car";
 

@@ -10,11 +10,11 @@ use tracing::debug;
 
 use super::generation::Current;
 use crate::call::{REQUEST_ID, TRACEPARENT};
-use crate::delivery::{Audience, Backoff, HandleError, Handler, Subscription};
 use crate::instance::messages::Unhandled;
-use crate::manifest::App;
-use crate::policy::Events;
 use crate::trace::Trace;
+use config::manifest::App;
+use config::policy::Events;
+use event_log::delivery::{Audience, Backoff, HandleError, Handler, Subscription};
 
 /// Lets components react to events.
 pub struct Reactions(pub Current);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use super::Components;
-use crate::manifest::App;
 use crate::trigger::sweep::sweep_once;
+use config::manifest::App;
 
 /// How long the start waits for the sweeps. What is not granted shows at their beginning; their work goes on later.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -7,10 +7,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::bus::Bus;
-use crate::database::Database;
-use crate::log::{EmbeddedLog, EventLog, RedisLog};
-use crate::remote::Remote;
 use crate::trace::Trace;
+use event_log::{EmbeddedLog, EventLog, RedisLog};
+use storage::database::Database;
+use storage::remote::Remote;
 
 /// How long the server may take to say how it is set up: a start waits for it.
 const ASK: Duration = Duration::from_secs(1);

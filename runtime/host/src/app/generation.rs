@@ -12,13 +12,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{Components, events};
-use crate::delivery::Subscription;
 use crate::link::switchboard::Switchboard;
-use crate::log::retention::Retention;
-use crate::manifest::{App, RouteTable};
-use crate::policy::Listener;
 use crate::trigger::http::upload::Warehouse;
 use crate::trigger::sweep;
+use config::manifest::{App, RouteTable};
+use config::policy::Listener;
+use event_log::delivery::Subscription;
+use event_log::retention::Retention;
 
 /// A version of the application, ready to be called.
 pub struct Generation {
@@ -62,7 +62,7 @@ impl Generation {
             subscriptions: events::subscriptions(app),
             listener: Arc::new(app.listener.clone()),
             warehouse: Warehouse::new(app.listener.bodies),
-            retention: app.retention,
+            retention: app.retention.map(Retention::keeping),
             links,
         }
     }

@@ -19,17 +19,18 @@ use crate::capability::{self, Grants, State};
 use crate::chaos::{Laboratory, Subject, Weather};
 use crate::client::Client;
 use crate::component::{Component, Entrances, Limits};
-use crate::database::Database;
 use crate::door::Places;
 use crate::engine::{self, Room};
 use crate::instance::Factory;
 use crate::instance::messages::Shelf;
-use crate::instance::population::{Bounds, Population};
+use crate::instance::population::Population;
 use crate::link::Link;
 use crate::link::switchboard::{Board, Switchboard};
-use crate::manifest::{self, App};
 use crate::memory;
 use crate::threads::Threads;
+use config::manifest::{self, App};
+use config::policy::InstanceBounds;
+use storage::database::Database;
 
 /// Makes components, one generation after the other, on the same stores.
 pub struct Workshop {
@@ -260,7 +261,7 @@ fn room(app: &App, memory: Option<usize>) -> Room {
     }
 }
 
-fn bounds(component: &manifest::Component, app: &App) -> Bounds {
+fn bounds(component: &manifest::Component, app: &App) -> InstanceBounds {
     let beside = app.links.places_beside(component.id.as_str());
     component.policy.bounds(beside)
 }

@@ -22,9 +22,9 @@ use super::generation::{Current, Generation, Sweeps};
 use super::load::Workshop;
 use super::{Blueprint, events};
 use crate::cli::Up;
-use crate::delivery::{Deliveries, Subscription};
 use crate::health::Health;
 use crate::memory;
+use event_log::delivery::{Deliveries, Subscription};
 
 /// How long a generation that was replaced outlives the last of its calls.
 const GRACE: Duration = Duration::from_secs(1);

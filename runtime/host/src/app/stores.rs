@@ -9,10 +9,10 @@ use anyhow::Context as _;
 
 use super::foundation::Foundation;
 use crate::capability::sqlite::database::Database as GuestDatabase;
-use crate::database::Database;
-use crate::remote::Remote;
-use crate::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
 use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
+use config::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
+use storage::database::Database;
+use storage::remote::Remote;
 
 /// Opens each store and database once, however many components share it.
 pub struct Stores {

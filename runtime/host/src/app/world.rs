@@ -8,7 +8,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component as Code;
 use wasmtime::component::types::ComponentItem;
 
-use crate::manifest::{App, Component, Handler};
+use config::manifest::{App, Component, Handler};
 
 /// What a component handles.
 #[derive(Clone, Copy, Debug)]

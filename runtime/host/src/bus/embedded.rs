@@ -14,8 +14,8 @@ use bytes::Bytes;
 
 use self::values::{Condition, Values};
 use super::{Answer, BusError, Server};
-use crate::database::{Database, DatabaseError};
-use crate::log::{EmbeddedLog, Entry, EntryId, EventLog, Fields};
+use event_log::{EmbeddedLog, Entry, EntryId, EventLog, Fields};
+use storage::database::{Database, DatabaseError};
 
 /// The host in place of a server.
 pub(super) struct Embedded {

@@ -14,7 +14,7 @@ use redis::{Cmd, Value};
 use tokio::sync::Mutex;
 
 use super::{Answer, BusError, Server};
-use crate::remote::{Remote, RemoteError};
+use storage::remote::{Remote, RemoteError};
 
 /// How long a guest's own connection waits for an answer; its deadline is shorter, as a rule.
 const RESPOND: Duration = Duration::from_secs(30);

@@ -30,8 +30,8 @@ use crate::departure::Departure;
 use crate::headers;
 use crate::link::Link;
 use crate::link::switchboard::OutboundLinks;
-use crate::manifest::AllowedHosts;
 use crate::problem::Problem;
+use config::manifest::AllowedHosts;
 
 /// What follows a component's id in its address.
 pub const INTERNAL: &str = ".spin.internal";

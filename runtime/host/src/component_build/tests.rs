@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::{Toolchain, build, plan};
-use crate::manifest::{App, Overrides};
+use config::manifest::{App, Overrides};
 
 /// An application of these components: name and what stands behind `build =`.
 fn app(components: &[(&str, &str)]) -> (TempDir, App) {

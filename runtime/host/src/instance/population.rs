@@ -7,24 +7,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
+use config::policy::InstanceBounds;
 use tokio::sync::watch;
-
-/// The bounds of a population.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// So many are there, however idle.
-    pub min: usize,
-    /// Never more than so many.
-    pub max: usize,
-    /// How long one waits for its next call before it goes.
-    pub idle: Duration,
-}
 
 /// The instances of one component, counted.
 pub struct Population {
-    bounds: Bounds,
+    bounds: InstanceBounds,
     alive: AtomicUsize,
     busy: AtomicUsize,
     retired: watch::Sender<bool>,
@@ -58,7 +47,7 @@ pub struct Full(usize);
 
 impl Population {
     /// Nobody yet.
-    pub fn new(bounds: Bounds) -> Arc<Self> {
+    pub fn new(bounds: InstanceBounds) -> Arc<Self> {
         Arc::new(Self {
             bounds,
             alive: AtomicUsize::new(0),
@@ -68,7 +57,7 @@ impl Population {
     }
 
     /// Its bounds.
-    pub fn bounds(&self) -> &Bounds {
+    pub fn bounds(&self) -> &InstanceBounds {
         &self.bounds
     }
 
@@ -177,11 +166,13 @@ impl Drop for Life {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use futures::FutureExt as _;
 
     fn population(min: usize, max: usize) -> Arc<Population> {
-        Population::new(Bounds {
+        Population::new(InstanceBounds {
             min,
             max,
             idle: Duration::from_secs(1),

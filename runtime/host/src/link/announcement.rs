@@ -13,8 +13,8 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
-use crate::log::{EVENT, EntryId, EventLog, LogError};
 use crate::trace::Trace;
+use event_log::{EVENT, EntryId, EventLog, LogError};
 
 /// Where the platform tells of itself.
 pub const PLATFORM_STREAM: &str = "socar.platform";
@@ -164,7 +164,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_stream_keeps_the_newest_and_no_more() {
-        let fixture = crate::log::tests::embedded();
+        let fixture = event_log::test_support::embedded();
         let mut ids = Vec::new();
         for number in 0..5 {
             let fields = vec![(EVENT.to_owned(), Bytes::from(number.to_string()))];

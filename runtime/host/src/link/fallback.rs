@@ -19,8 +19,8 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::call::Call;
 use crate::capability::outbound_http::Neighbours;
-use crate::policy::Fallback;
 use crate::problem::full;
+use config::policy::Fallback;
 
 use stale::StaleAnswers;
 

@@ -9,8 +9,8 @@ use parking_lot::RwLock;
 use super::fallback::Substitute;
 use super::{Announcements, Link};
 use crate::capability::outbound_http::Neighbours;
-use crate::policy::links::origin;
-use crate::policy::{Fallback, Guard, Links, Outbound};
+use config::policy::links::origin;
+use config::policy::{Fallback, Guard, Links, Outbound};
 
 /// The links of a platform: those of the generation that takes new calls. Clones are the same board.
 #[derive(Clone)]

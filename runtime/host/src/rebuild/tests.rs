@@ -1,7 +1,7 @@
 //! The host's part of a rebuild, with a component that writes down its steps.
 
 use super::*;
-use crate::log::tests::{embedded, event};
+use event_log::test_support::{embedded, event};
 
 const STREAM: &str = "socar.car";
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{KeyValue, Keys, StoreError};
-use crate::database::{Database, Written};
+use storage::database::{Database, Written};
 
 /// A store whose writes come after those of the embedded file.
 pub struct OrderedStore {

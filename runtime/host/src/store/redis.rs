@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use redis::{Script, ServerErrorKind, cmd};
 
 use super::{KeyValue, Keys, StoreError};
-use crate::remote::{Remote, RemoteError};
+use storage::remote::{Remote, RemoteError};
 
 /// Writes ARGV[2] if the key's value is ARGV[1]; with one argument only, if there is no value.
 static COMPARE_AND_SWAP: LazyLock<Script> = LazyLock::new(|| {

@@ -1,6 +1,6 @@
 //! A store in an embedded SQLite file, in the table that stock Spin reads and writes.
 //!
-//! Calls run inline (see [`crate::database`]). A counter is eight bytes, little-endian, as Spin
+//! Calls run inline (see [`storage::database`]). A counter is eight bytes, little-endian, as Spin
 //! keeps it.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{KeyValue, Keys, StoreError};
-use crate::database::{Database, DatabaseError};
+use storage::database::{Database, DatabaseError};
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
     store TEXT NOT NULL,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::*;
-use crate::database::Database;
-use crate::remote::tests::RedisServer;
+use storage::database::Database;
+use storage::remote::test_support::RedisServer;
 
 /// A backend under test, and whatever must outlive it.
 struct Fixture {

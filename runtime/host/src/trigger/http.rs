@@ -30,10 +30,10 @@ use crate::call::REQUEST_ID;
 use crate::component::Component;
 use crate::headers;
 use crate::health::Health;
-use crate::manifest::{Handler, Match, StaticResponse};
-use crate::policy::Listener;
 use crate::problem::{Problem, full};
 use crate::trace::Trace;
+use config::manifest::{Handler, Match, StaticResponse};
+use config::policy::Listener;
 use presence::Presence;
 use refusals::Reason;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::BusError;
-use crate::database::{Database, DatabaseError};
+use storage::database::{Database, DatabaseError};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS socar_bus_string (

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
 use super::presence::Presence;
-use crate::policy::Listener;
+use config::policy::Listener;
 
 /// How long what a client still sends is read and thrown away.
 const LINGER: Duration = Duration::from_secs(1);

@@ -23,7 +23,7 @@ use super::presence::{Crowd, Dismissal, Place};
 use super::refusals::{self, Reason};
 use super::streams::Streams;
 use super::{Server, Visitor};
-use crate::policy::Listener;
+use config::policy::Listener;
 
 /// How long to wait before accepting again when the process is out of file descriptors.
 const BREATHER: Duration = Duration::from_millis(50);

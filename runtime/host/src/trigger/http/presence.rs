@@ -13,7 +13,7 @@ use metrics::gauge;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::policy::Listener;
+use config::policy::Listener;
 
 /// Connections above the limit that are still answered: with the health of the platform, or a refusal.
 const STANDING: usize = 64;

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::policy::Listener;
+use config::policy::Listener;
 
 /// The most that is handed over at once: what a client takes of it is seen only when it has all.
 const PIECE: usize = 16 << 10;

@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::Held;
-use crate::policy::Listener;
 use crate::problem::{Problem, full};
+use config::policy::Listener;
 
 /// What is read and thrown away of a body that is too long, so that its sender gets to read the answer.
 const LEFTOVERS: u64 = 16 << 20;

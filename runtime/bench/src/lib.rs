@@ -1,0 +1,148 @@
+//! How fast the platform is on this machine, in one table.
+//!
+//! It starts the platform as its users do, a process of its own with empty state, and asks it over loopback with a few
+//! connections that each wait for an answer before they ask again. Nothing is built, nothing of the user's is touched,
+//! and every wait has an end, so that it can run anywhere, any number of times. The load shares the processor with the
+//! platform: figures from one machine compare with each other, not with those of another.
+//!
+//! [`journey`] is the list of what is measured, [`load`] the generator, [`platform`] the process, [`report`] the table.
+//! [`overload`] asks another question: what becomes of it when far too much is wanted.
+
+mod budget;
+mod connection;
+mod journey;
+mod load;
+mod options;
+mod overload;
+mod platform;
+mod process;
+mod report;
+mod samples;
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::budget::Budget;
+use self::connection::Target;
+use self::journey::Journey;
+pub use self::options::Options;
+use self::platform::{Platform, Scratch};
+use self::process::Process;
+use self::report::{Memory, Report, StartUp};
+
+/// Measures, and prints what it found on standard output.
+///
+/// # Errors
+/// When the platform cannot be started or reached, or a whole scenario failed.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    // One thread: the second core is the platform's.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        tokio::select! {
+            ended = chosen(options) => ended,
+            interrupted = interrupted() => Err(interrupted?),
+        }
+    })
+}
+
+async fn chosen(options: &Options) -> anyhow::Result<()> {
+    if options.url.is_none() {
+        platform::build_host().await?;
+    }
+    if options.overload {
+        return show(options, &overload::measure(options).await?);
+    }
+    let report = measure(options).await?;
+    show(options, &report)?;
+    match report.failed() {
+        Some(scenario) => anyhow::bail!("no request of `{scenario}` succeeded"),
+        None => Ok(()),
+    }
+}
+
+fn show(options: &Options, report: &(impl Serialize + fmt::Display)) -> anyhow::Result<()> {
+    match options.json {
+        true => println!("{}", serde_json::to_string_pretty(report)?),
+        false => print!("{report}"),
+    }
+    Ok(())
+}
+
+async fn measure(options: &Options) -> anyhow::Result<Report> {
+    match &options.url {
+        Some(url) => {
+            let target = Target::parse(url)?;
+            let process = options.pid.map(Process::of);
+            let mode = format!("running at {url}");
+            measure_at(options, mode, target, process, None).await
+        }
+        None => measure_own(options).await,
+    }
+}
+
+/// Starts the platform twice, the second time with everything compiled, and measures that one.
+async fn measure_own(options: &Options) -> anyhow::Result<Report> {
+    platform::check_built(options)?;
+    let scratch = Scratch::create()?;
+    let (first, cold) = Platform::start(options, scratch.path()).await?;
+    first.stop().await?;
+    let (platform, warm) = Platform::start(options, scratch.path()).await?;
+    let mode = match options.redis_url {
+        Some(_) => "on Redis",
+        None => "embedded",
+    };
+    let target = platform.target().clone();
+    let process = Some(platform.process());
+    let start_up = Some(StartUp::new(cold, warm));
+    let report = measure_at(options, mode.to_owned(), target, process, start_up).await?;
+    platform.stop().await?;
+    Ok(report)
+}
+
+async fn measure_at(
+    options: &Options,
+    mode: String,
+    target: Target,
+    process: Option<Process>,
+    start_up: Option<StartUp>,
+) -> anyhow::Result<Report> {
+    let budget = Budget::starting_now(options);
+    let at_start = process.and_then(Process::memory);
+    let mut journey = Journey::begin(options, target, process, budget)
+        .await
+        .context("the platform does not answer")?;
+    let (rows, delays) = journey.run().await;
+    let memory = at_start
+        .zip(process.and_then(Process::memory))
+        .map(|(start, load)| Memory::new(start, load));
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        mode,
+        optimised: !cfg!(debug_assertions),
+        connections: options.connections,
+        cars: journey.cars(),
+        rows,
+        delays,
+        start_up,
+        memory,
+    })
+}
+
+/// Ends a run that is not wanted any more, so that the platform and its state go with it.
+async fn interrupted() -> anyhow::Result<anyhow::Error> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    // The platform hears Ctrl-C too; a moment for it to stop by itself.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    Ok(anyhow::anyhow!("interrupted"))
+}

@@ -1,0 +1,24 @@
+//! The load generator: `cargo run --release -p bench`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Measure how fast the platform is on this machine.
+#[derive(Parser)]
+#[command(name = "bench", version)]
+struct Arguments {
+    #[command(flatten)]
+    options: bench::Options,
+}
+
+fn main() -> ExitCode {
+    let Arguments { options } = Arguments::parse();
+    match bench::run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

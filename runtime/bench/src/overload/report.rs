@@ -1,0 +1,254 @@
+//! What an overload did: a table with the aims beside it, and the same figures for programs.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::siege::Outcome;
+use crate::samples::Samples;
+
+/// Both sieges.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Whether this program was compiled for speed.
+    pub optimised: bool,
+    /// Reservations a second, by customers who wait for their answers.
+    pub capacity: f64,
+    /// What one takes that is alone.
+    pub alone_p50_milliseconds: Option<f64>,
+    pub alone_p99_milliseconds: Option<f64>,
+    pub offered_per_second: f64,
+    pub seconds: f64,
+    pub protected: Siege,
+    pub unprotected: Siege,
+}
+
+/// One siege.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Siege {
+    pub made_per_second: f64,
+    pub goodput_per_second: f64,
+    /// How long after the siege the view showed everything.
+    pub caught_up_after_seconds: f64,
+    pub admitted: usize,
+    pub admitted_p50_milliseconds: Option<f64>,
+    pub admitted_p99_milliseconds: Option<f64>,
+    pub refused: usize,
+    pub refused_p99_milliseconds: Option<f64>,
+    pub lost: usize,
+    pub unmade: usize,
+    pub sockets: usize,
+    pub memory: Memory,
+}
+
+/// How long a siege was.
+#[derive(Clone, Copy, Debug)]
+pub struct Lasted {
+    /// Requests were made for so long.
+    pub span: Duration,
+    /// Until everything was done that the answers had promised.
+    pub whole: Duration,
+}
+
+/// Resident memory of the platform.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Memory {
+    pub before_megabytes: f64,
+    pub most_megabytes: f64,
+    pub after_megabytes: f64,
+    /// How long after the last answer that was.
+    pub after_seconds: f64,
+}
+
+impl Report {
+    /// Both sieges beside what the platform does when it is left in peace.
+    pub fn new(
+        alone: &Samples,
+        capacity: f64,
+        offered: f64,
+        span: Duration,
+        protected: Siege,
+        unprotected: Siege,
+    ) -> Self {
+        Self {
+            optimised: !cfg!(debug_assertions),
+            capacity,
+            alone_p50_milliseconds: alone.percentile(50).map(milliseconds),
+            alone_p99_milliseconds: alone.percentile(99).map(milliseconds),
+            offered_per_second: offered,
+            seconds: span.as_secs_f64(),
+            protected,
+            unprotected,
+        }
+    }
+}
+
+impl Siege {
+    /// The figures of a siege that took so long.
+    pub fn new(outcome: &Outcome, lasted: Lasted, memory: Memory) -> Self {
+        let Lasted { span, whole } = lasted;
+        let (admitted, refused) = (&outcome.admitted, &outcome.refused);
+        let made = admitted.count() + refused.count() + outcome.lost;
+        Self {
+            made_per_second: made as f64 / span.as_secs_f64(),
+            goodput_per_second: outcome.in_time as f64 / whole.as_secs_f64(),
+            caught_up_after_seconds: whole.saturating_sub(span).as_secs_f64(),
+            admitted: admitted.count(),
+            admitted_p50_milliseconds: admitted.percentile(50).map(milliseconds),
+            admitted_p99_milliseconds: admitted.percentile(99).map(milliseconds),
+            refused: refused.count(),
+            refused_p99_milliseconds: refused.percentile(99).map(milliseconds),
+            lost: outcome.lost,
+            unmade: outcome.unmade,
+            sockets: outcome.sockets,
+            memory,
+        }
+    }
+}
+
+impl Memory {
+    /// From bytes.
+    pub fn new(before: u64, most: u64, after: u64, took: Duration) -> Self {
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        Self {
+            before_megabytes: megabytes(before),
+            most_megabytes: megabytes(most),
+            after_megabytes: megabytes(after),
+            after_seconds: took.as_secs_f64(),
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.optimised {
+            writeln!(
+                f,
+                "NOT COMPILED FOR SPEED: these figures say nothing, add --release"
+            )?;
+        }
+        writeln!(
+            f,
+            "reservations: {:.0} /s at most; alone p50 {} ms, p99 {} ms",
+            self.capacity,
+            number(1, self.alone_p50_milliseconds),
+            number(1, self.alone_p99_milliseconds),
+        )?;
+        writeln!(
+            f,
+            "offered: {:.0} /s for {:.0} s\n",
+            self.offered_per_second, self.seconds
+        )?;
+        line(f, "", ["as shipped", "unprotected", "aim"])?;
+        let row = |f: &mut fmt::Formatter<'_>,
+                   name: &str,
+                   aim: &str,
+                   figure: &dyn Fn(&Siege) -> String| {
+            let figures = [&self.protected, &self.unprotected].map(figure);
+            line(f, name, [&figures[0], &figures[1], aim])
+        };
+        let capacity = self.capacity;
+        row(f, "made in time, /s", "", &|it| {
+            format!("{:.0}", it.goodput_per_second)
+        })?;
+        row(f, "  % of what is possible", ">= 90", &|it| {
+            format!("{:.0}", it.goodput_per_second / capacity * 100.0)
+        })?;
+        row(f, "  all done, seconds later", "", &|it| {
+            number(1, Some(it.caught_up_after_seconds))
+        })?;
+        row(f, "p50 of those made, ms", "", &|it| {
+            number(1, it.admitted_p50_milliseconds)
+        })?;
+        row(f, "p99 of those made, ms", "", &|it| {
+            number(1, it.admitted_p99_milliseconds)
+        })?;
+        row(f, "  times that of one alone", "<= 3", &|it| {
+            let both = it
+                .admitted_p99_milliseconds
+                .zip(self.alone_p99_milliseconds);
+            number(1, both.map(|(siege, alone)| siege / alone))
+        })?;
+        row(f, "refused (503)", "", &|it| it.refused.to_string())?;
+        row(f, "  p99, ms", "< 10", &|it| {
+            number(1, it.refused_p99_milliseconds)
+        })?;
+        row(f, "other or no answer", "", &|it| it.lost.to_string())?;
+        row(f, "not asked, no socket left", "", &|it| {
+            it.unmade.to_string()
+        })?;
+        row(f, "sockets", "", &|it| it.sockets.to_string())?;
+        row(f, "memory before, MB", "", &|it| {
+            number(0, Some(it.memory.before_megabytes))
+        })?;
+        row(f, "  at most", "", &|it| {
+            number(0, Some(it.memory.most_megabytes))
+        })?;
+        row(f, "  afterwards", "as before", &|it| {
+            number(0, Some(it.memory.after_megabytes))
+        })?;
+        row(f, "  so many seconds later", "", &|it| {
+            number(0, Some(it.memory.after_seconds))
+        })
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, name: &str, cells: [&str; 3]) -> fmt::Result {
+    let [protected, unprotected, aim] = cells;
+    let line = format!("{name:<28}{protected:>12}{unprotected:>14}   {aim}");
+    writeln!(f, "{}", line.trim_end())
+}
+
+fn number(digits: usize, figure: Option<f64>) -> String {
+    figure.map_or("-".to_owned(), |figure| format!("{figure:.digits$}"))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn siege(admitted: u64, each: u64) -> Siege {
+        let outcome = Outcome {
+            admitted: Samples::new((0..admitted).map(|_| Duration::from_millis(each)).collect()),
+            in_time: 900,
+            refused: Samples::new(vec![Duration::from_millis(2); 100]),
+            ..Outcome::default()
+        };
+        let memory = Memory::new(50_000_000, 90_000_000, 51_000_000, Duration::from_secs(9));
+        let lasted = Lasted {
+            span: Duration::from_secs(9),
+            whole: Duration::from_secs(10),
+        };
+        Siege::new(&outcome, lasted, memory)
+    }
+
+    #[test]
+    fn the_table_compares_both_with_the_aims() {
+        let alone = Samples::new(vec![Duration::from_millis(10)]);
+        let report = Report::new(
+            &alone,
+            100.0,
+            1000.0,
+            Duration::from_secs(10),
+            siege(950, 25),
+            siege(0, 0),
+        );
+        let text = report.to_string();
+        let cells = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+            line[name.len()..].split_whitespace().collect::<Vec<_>>()
+        };
+        assert_eq!(cells("  % of what is possible"), ["90", "90", ">=", "90"]);
+        assert_eq!(cells("  times that of one alone"), ["2.5", "-", "<=", "3"]);
+        assert_eq!(cells("  p99, ms"), ["2.0", "2.0", "<", "10"]);
+        assert_eq!(cells("  afterwards"), ["51", "51", "as", "before"]);
+    }
+}

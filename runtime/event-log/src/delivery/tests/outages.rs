@@ -1,0 +1,223 @@
+//! Logs that are away, hang, or lose their answers.
+
+use super::*;
+use crate::{Delivery, Entry, EntryId, Fields, GroupState, Position, RedisLog};
+use storage::remote::test_support::RedisServer;
+
+on_both_logs!(
+    a_take_that_arrives_late_loses_nothing,
+    an_outage_of_the_log_loses_and_parks_nothing,
+);
+
+/// As on a hung server: the caller gives up on a take, subscribes anew, and then the take is done.
+async fn a_take_that_arrives_late_loses_nothing(fixture: Fixture) {
+    let flaky = Arc::new(Flaky::over(&fixture));
+    flaky.late_takes.store(3, Ordering::SeqCst);
+    flaky.loses_answers.store(false, Ordering::SeqCst);
+    let log: Arc<dyn EventLog> = flaky.clone();
+    let handler = Arc::new(Recorder::default());
+    publish(&fixture.log, "a", 1..=20).await;
+    let deliveries = start(&log, &handler, "host");
+    eventually(async || handler.of("a"), (1..=20).collect()).await;
+    assert_eq!(flaky.late_takes.load(Ordering::SeqCst), 0);
+    deliveries.stop().await;
+}
+
+async fn an_outage_of_the_log_loses_and_parks_nothing(fixture: Fixture) {
+    let flaky = Arc::new(Flaky::over(&fixture));
+    let log: Arc<dyn EventLog> = flaky.clone();
+    let handler = Recorder::reacting(|_, number, call| match (number + call) % 3 {
+        0 => Recorder::failing(),
+        _ => Ok(()),
+    });
+    let patient = Subscription {
+        attempts: 100,
+        ..subscription("message")
+    };
+    let deliveries = start_with(&log, &handler, "host", patient);
+    for round in 0..4 {
+        for subject in ["a", "b", "c"] {
+            publish(&fixture.log, subject, round * 20 + 1..=round * 20 + 20).await;
+        }
+        flaky.away.store(true, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        flaky.away.store(false, Ordering::SeqCst);
+    }
+    quiet(&fixture.log, "message").await;
+    for subject in ["a", "b", "c"] {
+        let mut numbers = handler.of(subject);
+        numbers.dedup();
+        assert_eq!(numbers, (1..=80).collect::<Vec<_>>(), "{subject}");
+    }
+    assert_eq!(letters(&fixture.log).await, []);
+    deliveries.stop().await;
+}
+
+/// What an operator sees: Redis is killed, or hangs, and comes back; the host never exits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_dies_and_comes_back_loses_nothing() {
+    let mut server = RedisServer::start().await;
+    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.remote()));
+    let handler = Arc::new(Recorder::default());
+    let deliveries = start(&log, &handler, "host");
+    publish(&log, "a", 1..=50).await;
+    publish(&log, "b", 1..=50).await;
+    server.kill();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.revive().await;
+    // The server answers to somebody else already; our connection learns it a moment later.
+    eventually(async || log.length(STREAM).await.ok(), Some(100)).await;
+    publish(&log, "a", 51..=60).await;
+    publish(&log, "b", 51..=60).await;
+    quiet(&log, "message").await;
+    for subject in ["a", "b"] {
+        let mut numbers = handler.of(subject);
+        numbers.dedup();
+        assert_eq!(numbers, (1..=60).collect::<Vec<_>>(), "{subject}");
+    }
+    assert_eq!(letters(&log).await, []);
+    deliveries.stop().await;
+}
+
+/// Commands that nobody waits for any more still reach the server when it thaws.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_hangs_longer_than_we_wait_loses_nothing() {
+    let server = RedisServer::start().await;
+    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.remote()));
+    let handler = Arc::new(Recorder::default());
+    let deliveries = start(&log, &handler, "host");
+    publish(&log, "a", 1..=500).await;
+    server.freeze();
+    tokio::time::sleep(storage::remote::RESPOND + Duration::from_secs(1)).await;
+    server.thaw();
+    eventually(async || handler.of("a").last().copied(), Some(500)).await;
+    quiet(&log, "message").await;
+    let mut numbers = handler.of("a");
+    numbers.dedup();
+    assert_eq!(numbers, (1..=500).collect::<Vec<_>>());
+    deliveries.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_starts_before_its_redis() {
+    let mut server = RedisServer::start().await;
+    server.kill();
+    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.remote()));
+    let handler = Arc::new(Recorder::default());
+    let deliveries = start(&log, &handler, "host");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.revive().await;
+    eventually(
+        async || log.append(STREAM, &event("a", 1)).await.is_ok(),
+        true,
+    )
+    .await;
+    eventually(async || handler.of("a"), vec![1]).await;
+    deliveries.stop().await;
+}
+
+/// A log that is away at times, and that otherwise may lose every fifth answer: what was asked is
+/// done, and the caller does not learn it.
+struct Flaky {
+    log: Arc<dyn EventLog>,
+    calls: AtomicUsize,
+    loses_answers: AtomicBool,
+    away: AtomicBool,
+    /// So many takes are done only after the next subscription.
+    late_takes: AtomicUsize,
+    late: Mutex<Vec<Reader>>,
+}
+
+impl Flaky {
+    fn over(fixture: &Fixture) -> Self {
+        Self {
+            log: fixture.log.clone(),
+            calls: AtomicUsize::new(0),
+            loses_answers: AtomicBool::new(true),
+            away: AtomicBool::new(false),
+            late_takes: AtomicUsize::new(0),
+            late: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn reach(&self) -> Result<(), LogError> {
+        if self.away.load(Ordering::SeqCst) {
+            Err(lost())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn answer<T>(&self, answer: Result<T, LogError>) -> Result<T, LogError> {
+        let fifth = self.calls.fetch_add(1, Ordering::SeqCst) % 5 == 4;
+        if fifth && self.loses_answers.load(Ordering::SeqCst) {
+            return Err(lost());
+        }
+        answer
+    }
+
+    fn is_late(&self) -> bool {
+        let fewer = |left: usize| left.checked_sub(1);
+        self.late_takes
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer)
+            .is_ok()
+    }
+}
+
+fn lost() -> LogError {
+    rusqlite::Error::InvalidQuery.into()
+}
+
+macro_rules! flaky {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl EventLog for Flaky {
+            async fn subscribe(&self, reader: &Reader) -> Result<(), LogError> {
+                self.reach()?;
+                self.log.subscribe(reader).await?;
+                let late = std::mem::take(&mut *self.late.lock());
+                for reader in late {
+                    let _ = self.log.take(&reader, 100, Duration::ZERO).await;
+                }
+                self.answer(Ok(()))
+            }
+
+            async fn take(
+                &self,
+                reader: &Reader,
+                limit: usize,
+                wait: Duration,
+            ) -> Result<Vec<Delivery>, LogError> {
+                self.reach()?;
+                if self.is_late() {
+                    self.late.lock().push(reader.clone());
+                    return Err(lost());
+                }
+                let taken = self.log.take(reader, limit, wait).await;
+                self.answer(taken)
+            }
+
+            $(async fn $name(&self, $($argument: $type),*) -> Result<$answer, LogError> {
+                self.reach()?;
+                let answer = self.log.$name($($argument),*).await;
+                self.answer(answer)
+            })*
+        }
+    };
+}
+
+flaky! {
+    append(stream: &str, fields: &Fields) -> EntryId;
+    range(stream: &str, from: EntryId, to: EntryId, limit: usize) -> Vec<Entry>;
+    length(stream: &str) -> u64;
+    remove(stream: &str, id: EntryId) -> bool;
+    acknowledge(group: &str, positions: &[Position]) -> ();
+    fail(group: &str, position: &Position, error: &str, retry_in: Duration) -> Option<u32>;
+    park(group: &str, position: &Position, error: &str, attempts: u32) -> Option<EntryId>;
+    attend(reader: &Reader, patience: Duration) -> usize;
+    leave(reader: &Reader) -> ();
+    forget(group: &str, streams: &[Arc<str>]) -> ();
+    groups(stream: &str) -> Vec<GroupState>;
+    trim(stream: &str, keep: Duration) -> u64;
+    redrive(letter: EntryId) -> bool;
+}

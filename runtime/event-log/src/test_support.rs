@@ -1,0 +1,47 @@
+//! Event logs for tests: each of the two implementations on a backend of its own.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot start its backend fails"
+)]
+
+use std::any::Any;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use storage::database::Database;
+use storage::remote::test_support::RedisServer;
+
+use crate::{EVENT, EmbeddedLog, EventLog, Fields, RedisLog};
+
+/// A log under test, together with its backend, which ends with the value.
+pub struct Fixture {
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    _backend: Box<dyn Any>,
+}
+
+/// A log in an embedded database.
+pub fn embedded() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("socar.db")).unwrap();
+    Fixture {
+        log: Arc::new(EmbeddedLog::open(database).unwrap()),
+        _backend: Box::new(folder),
+    }
+}
+
+/// A log on a Redis server of its own.
+pub async fn redis() -> Fixture {
+    let server = RedisServer::start().await;
+    Fixture {
+        log: Arc::new(RedisLog::new(server.remote())),
+        _backend: Box::new(server),
+    }
+}
+
+/// The fields of an entry that holds an event with this subject and number.
+pub fn event(subject: &str, number: usize) -> Fields {
+    let json = serde_json::json!({"id": number.to_string(), "subject": subject, "이름": "값"});
+    vec![(EVENT.to_owned(), Bytes::from(json.to_string()))]
+}

@@ -1,0 +1,99 @@
+//! One suite, run against each implementation.
+
+macro_rules! on_both_logs {
+    ($($name:ident),* $(,)?) => {
+        mod on_embedded {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::test_support::embedded()).await;
+            })*
+        }
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::test_support::redis().await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_logs;
+
+mod consumers;
+mod letters;
+mod reading;
+mod trimming;
+
+use super::*;
+use crate::test_support::{Fixture, event};
+
+const STREAM: &str = "socar.car";
+const AT_ONCE: Duration = Duration::ZERO;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn reader(group: &str, consumer: &str) -> Reader {
+    Reader::new(group, consumer, &[STREAM])
+}
+
+fn number(delivery: &Delivery) -> usize {
+    let event: serde_json::Value =
+        serde_json::from_slice(delivery.event.as_ref().unwrap()).unwrap();
+    event["id"].as_str().unwrap().parse().unwrap()
+}
+
+fn numbers(deliveries: &[Delivery]) -> Vec<usize> {
+    deliveries.iter().map(number).collect()
+}
+
+impl Fixture {
+    /// Appends events numbered from 1, one for each subject.
+    async fn publish(&self, subjects: &[&str]) -> Vec<EntryId> {
+        let mut ids = Vec::new();
+        for (number, subject) in (1..).zip(subjects) {
+            ids.push(
+                self.log
+                    .append(STREAM, &event(subject, number))
+                    .await
+                    .unwrap(),
+            );
+        }
+        ids
+    }
+
+    async fn subscribed(&self, group: &str, consumer: &str) -> Reader {
+        let reader = reader(group, consumer);
+        self.log.subscribe(&reader).await.unwrap();
+        reader
+    }
+
+    async fn take(&self, reader: &Reader) -> Vec<Delivery> {
+        self.log.take(reader, 1000, AT_ONCE).await.unwrap()
+    }
+
+    async fn acknowledge(&self, reader: &Reader, deliveries: &[Delivery]) {
+        let positions: Vec<_> = deliveries.iter().map(|d| d.position.clone()).collect();
+        self.log
+            .acknowledge(&reader.group, &positions)
+            .await
+            .unwrap();
+    }
+
+    async fn state(&self, group: &str) -> GroupState {
+        let states = self.log.groups(STREAM).await.unwrap();
+        states
+            .into_iter()
+            .find(|state| state.group == group)
+            .unwrap()
+    }
+
+    async fn letters(&self) -> Vec<dead_letters::DeadLetter> {
+        dead_letters::list(&*self.log, None, 100).await.unwrap()
+    }
+
+    async fn parked(&self, reader: &Reader, delivery: &Delivery, error: &str) -> EntryId {
+        let parked = self
+            .log
+            .park(&reader.group, &delivery.position, error, 3)
+            .await;
+        parked.unwrap().unwrap()
+    }
+}

@@ -1,0 +1,112 @@
+//! What is kept, and what may go.
+
+use super::*;
+use crate::retention::Retention;
+use storage::remote::test_support::RedisServer;
+
+on_both_logs!(
+    trimming_stops_at_what_a_group_has_not_acknowledged,
+    a_stream_without_groups_keeps_everything,
+    a_forgotten_group_holds_nothing_back,
+    a_retention_waits_for_hosts_until_they_are_gone_for_good,
+);
+
+async fn trimming_stops_at_what_a_group_has_not_acknowledged(fixture: Fixture) {
+    let quick = fixture.subscribed("quick", "host").await;
+    let slow = fixture.subscribed("slow", "host").await;
+    let ids = fixture.publish(&["a", "b", "c", "d"]).await;
+    // Ids of one millisecond are not older than that millisecond.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let trim = async |keep| fixture.log.trim(STREAM, keep).await.unwrap();
+    let taken = fixture.take(&quick).await;
+    assert_eq!(trim(AT_ONCE).await, 0, "one group has taken nothing");
+    fixture.acknowledge(&quick, &taken).await;
+    let taken = fixture.log.take(&slow, 3, AT_ONCE).await.unwrap();
+    assert_eq!(trim(AT_ONCE).await, 0, "the first entry is pending");
+    fixture.acknowledge(&slow, &taken[..1]).await;
+    assert_eq!(trim(PATIENCE).await, 0, "nothing is old enough");
+    assert_eq!(trim(AT_ONCE).await, 1);
+    fixture.acknowledge(&slow, &taken[2..]).await;
+    assert_eq!(trim(AT_ONCE).await, 0, "the second entry is pending");
+    fixture.acknowledge(&slow, &taken[1..]).await;
+    assert_eq!(trim(AT_ONCE).await, 2, "the fourth was not taken");
+    let left = fixture
+        .log
+        .range(STREAM, EntryId::MIN, EntryId::MAX, 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        left.iter().map(|entry| entry.id).collect::<Vec<_>>(),
+        ids[3..]
+    );
+}
+
+async fn a_stream_without_groups_keeps_everything(fixture: Fixture) {
+    fixture.publish(&["a"]).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 0);
+    assert_eq!(fixture.log.trim("socar.none", AT_ONCE).await.unwrap(), 0);
+}
+
+async fn a_forgotten_group_holds_nothing_back(fixture: Fixture) {
+    let reader = fixture.subscribed("message", "host").await;
+    let gone = fixture.subscribed("viewpage@gone", "gone").await;
+    fixture.publish(&["a"]).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let taken = fixture.take(&reader).await;
+    fixture.take(&gone).await;
+    fixture.acknowledge(&reader, &taken).await;
+    assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 0);
+    fixture
+        .log
+        .forget(&gone.group, gone.streams())
+        .await
+        .unwrap();
+    assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 1);
+    assert_eq!(fixture.log.groups(STREAM).await.unwrap().len(), 1);
+    assert!(fixture.log.take(&gone, 1, AT_ONCE).await.is_err());
+}
+
+async fn a_retention_waits_for_hosts_until_they_are_gone_for_good(fixture: Fixture) {
+    let reader = fixture.subscribed("message", "host").await;
+    let gone = fixture.subscribed("viewpage@gone", "gone").await;
+    fixture.publish(&["a", "b"]).await;
+    let taken = fixture.take(&reader).await;
+    fixture.acknowledge(&reader, &taken).await;
+    fixture.log.leave(&gone).await.unwrap();
+    fixture.log.leave(&reader).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let enforce = async |forget| {
+        let retention = Retention {
+            keep: AT_ONCE,
+            forget,
+        };
+        retention.enforce(&*fixture.log, &[STREAM]).await.unwrap()
+    };
+    assert_eq!(enforce(PATIENCE).await, 0);
+    assert_eq!(enforce(Duration::from_millis(10)).await, 2);
+    let groups = fixture.log.groups(STREAM).await.unwrap();
+    // A group that hosts share is never taken for gone.
+    assert_eq!(
+        groups.iter().map(|state| &*state.group).collect::<Vec<_>>(),
+        ["message"]
+    );
+}
+
+#[tokio::test]
+async fn a_redis_that_forgets_is_warned_of() {
+    let server = RedisServer::start().await;
+    let log = RedisLog::new(server.remote());
+    assert_eq!(log.warnings().await.unwrap(), [""; 0]);
+    let set = |name: &'static str, value: &'static str| {
+        let remote = server.remote();
+        async move {
+            let mut command = ::redis::cmd("CONFIG");
+            command.arg("SET").arg(name).arg(value);
+            remote.query::<String>(&command).await.unwrap()
+        }
+    };
+    set("appendonly", "no").await;
+    set("maxmemory-policy", "allkeys-lru").await;
+    assert_eq!(log.warnings().await.unwrap().len(), 2);
+}

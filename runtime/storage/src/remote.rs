@@ -1,0 +1,309 @@
+//! A Redis server, reached over one multiplexed connection that heals itself.
+//!
+//! Whoever asks shares the connection; nobody waits for it longer than [`CONNECT`] plus
+//! [`RESPOND`]. A lost connection is noticed when the server closes it, not when the next command
+//! fails, so after a restart of Redis the first command finds a fresh one. While the server is
+//! away, commands fail at once instead of each waiting its turn to find out.
+//!
+//! A command whose answer was lost is never repeated here: only the caller knows whether that is
+//! safe.
+
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_support;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo,
+    ProtocolVersion, RedisError, ScriptInvocation, ServerErrorKind,
+};
+
+/// How long opening a connection may take.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// How long an answer may take; above the pause of a server that waits for its disk.
+pub const RESPOND: Duration = Duration::from_secs(3);
+
+/// How long a caller must have waited in vain, before he left, for the connection to count as hung.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// How long a refused connection stands for everybody's.
+const AWAY: Duration = Duration::from_millis(100);
+
+/// Commands that may be queued for the socket before callers wait.
+const QUEUED: usize = 512;
+
+/// One Redis server.
+pub struct Remote {
+    /// For the shared connection: RESP3, whose pushes include the news that it was lost.
+    client: Client,
+    /// For connections of their own: RESP2, so that guests see the answers stock Spin gives them.
+    plain: Client,
+    address: String,
+    state: Mutex<State>,
+    /// Held while connecting, so that one caller does it for all.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+enum State {
+    Away {
+        since: Instant,
+        error: Option<RedisError>,
+    },
+    Connected(Link),
+}
+
+#[derive(Clone)]
+struct Link {
+    connection: MultiplexedConnection,
+    lost: Arc<AtomicBool>,
+}
+
+/// A question on its way. A caller whose own time is over leaves before [`RESPOND`] has told anybody that the server
+/// hangs: what he has seen of it counts.
+struct Asked {
+    lost: Option<Arc<AtomicBool>>,
+    since: Instant,
+}
+
+/// What went wrong with a Redis server.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    #[error("`{address}` is no usable redis address")]
+    Address { address: String, source: RedisError },
+    /// The server cannot be reached, or did not answer: what was asked may or may not be done.
+    #[error("redis at {address} is unavailable")]
+    Unavailable { address: String, source: RedisError },
+    /// The server answered that it will not do it.
+    #[error("redis refused: {0}")]
+    Refused(RedisError),
+}
+
+// === impl Remote ===
+
+impl Remote {
+    /// The server at `redis://[user:password@]host[:port][/database]`. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// If the address is none.
+    pub fn new(address: &str) -> Result<Arc<Self>, RemoteError> {
+        let (client, plain) = clients(address).map_err(|source| RemoteError::Address {
+            address: without_password(address),
+            source,
+        })?;
+        Ok(Arc::new(Self {
+            address: client.get_connection_info().addr().to_string(),
+            client,
+            plain,
+            state: Mutex::new(State::Away {
+                since: Instant::now(),
+                error: None,
+            }),
+            connecting: tokio::sync::Mutex::new(()),
+        }))
+    }
+
+    /// Runs one command.
+    ///
+    /// # Errors
+    /// If the server is unavailable or refuses.
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RemoteError> {
+        let mut link = self.link().await?;
+        let asked = Asked::through(&link);
+        let answer = command.query_async(&mut link.connection).await;
+        asked.answered();
+        self.judge(&link, answer)
+    }
+
+    /// Runs a script, which the server keeps after the first time.
+    ///
+    /// # Errors
+    /// If the server is unavailable, or the script fails.
+    pub async fn invoke<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, RemoteError> {
+        let mut link = self.link().await?;
+        let asked = Asked::through(&link);
+        let answer = script.invoke_async(&mut link.connection).await;
+        asked.answered();
+        self.judge(&link, answer)
+    }
+
+    /// A connection that nobody shares, for commands that wait or that change the connection.
+    ///
+    /// # Errors
+    /// If the server is unavailable or refuses.
+    pub async fn dedicated(&self, respond: Duration) -> Result<MultiplexedConnection, RemoteError> {
+        self.plain
+            .get_multiplexed_async_connection_with_config(&settings(respond))
+            .await
+            .map_err(|error| self.error(error))
+    }
+
+    /// What an error from one of our connections means.
+    pub fn error(&self, source: RedisError) -> RemoteError {
+        if is_unavailable(&source) {
+            RemoteError::Unavailable {
+                address: self.address.clone(),
+                source,
+            }
+        } else {
+            RemoteError::Refused(source)
+        }
+    }
+
+    async fn link(&self) -> Result<Link, RemoteError> {
+        if let Some(link) = self.present()? {
+            return Ok(link);
+        }
+        let _turn = self.connecting.lock().await;
+        if let Some(link) = self.present()? {
+            return Ok(link);
+        }
+        let lost = Arc::new(AtomicBool::new(false));
+        let noticed = lost.clone();
+        let settings = settings(RESPOND).set_push_sender(move |push: redis::PushInfo| {
+            if push.kind == redis::PushKind::Disconnection {
+                noticed.store(true, Ordering::Release);
+            }
+            Ok::<(), redis::aio::SendError>(())
+        });
+        let connected = self
+            .client
+            .get_multiplexed_async_connection_with_config(&settings)
+            .await;
+        match connected {
+            Ok(connection) => {
+                let link = Link { connection, lost };
+                *self.state.lock() = State::Connected(link.clone());
+                Ok(link)
+            }
+            Err(error) => {
+                *self.state.lock() = State::Away {
+                    since: Instant::now(),
+                    error: Some(error.clone()),
+                };
+                Err(self.error(error))
+            }
+        }
+    }
+
+    /// The connection if it lives, the error if the server was found away just now.
+    fn present(&self) -> Result<Option<Link>, RemoteError> {
+        match &*self.state.lock() {
+            State::Connected(link) if !link.lost.load(Ordering::Acquire) => Ok(Some(link.clone())),
+            State::Away {
+                since,
+                error: Some(error),
+            } if since.elapsed() < AWAY => Err(self.error(error.clone())),
+            State::Connected(_) | State::Away { .. } => Ok(None),
+        }
+    }
+
+    fn judge<T>(&self, link: &Link, answer: Result<T, RedisError>) -> Result<T, RemoteError> {
+        answer.map_err(|error| {
+            // A hung server answers nothing on this connection any more, and one that turned
+            // into a replica may have a successor at the same address.
+            if error.is_io_error() || error.is_unrecoverable_error() {
+                link.lost.store(true, Ordering::Release);
+            }
+            self.error(error)
+        })
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    fn through(link: &Link) -> Self {
+        Self {
+            lost: Some(link.lost.clone()),
+            since: Instant::now(),
+        }
+    }
+
+    fn answered(mut self) {
+        self.lost = None;
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(lost) = &self.lost
+            && self.since.elapsed() >= SILENT
+        {
+            lost.store(true, Ordering::Release);
+        }
+    }
+}
+
+// === impl RemoteError ===
+
+impl RemoteError {
+    /// Whether the same may well succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+fn is_unavailable(error: &RedisError) -> bool {
+    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly, TryAgain};
+    match error.kind() {
+        ErrorKind::Io => true,
+        ErrorKind::Server(kind) => {
+            matches!(
+                kind,
+                BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain
+            )
+        }
+        // A script that is still running, a full memory: passing states of a server, too.
+        _ => matches!(
+            error.code(),
+            Some("BUSY" | "OOM" | "MISCONF" | "NOREPLICAS")
+        ),
+    }
+}
+
+fn clients(address: &str) -> Result<(Client, Client), RedisError> {
+    let info = address
+        .into_connection_info()?
+        .set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    let speaking = |protocol| {
+        let settings = info.redis_settings().clone().set_protocol(protocol);
+        Client::open(info.clone().set_redis_settings(settings))
+    };
+    Ok((
+        speaking(ProtocolVersion::RESP3)?,
+        speaking(ProtocolVersion::RESP2)?,
+    ))
+}
+
+fn settings(respond: Duration) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT))
+        .set_response_timeout(Some(respond))
+        .set_pipeline_buffer_size(QUEUED)
+}
+
+/// The form in which addresses are compared: the server and its database, without credentials.
+/// `None` if it is no redis address.
+pub fn canonical_address(address: &str) -> Option<String> {
+    let info = address.into_connection_info().ok()?;
+    Some(format!("{}/{}", info.addr(), info.redis_settings().db()))
+}
+
+/// An address as it may be shown.
+fn without_password(address: &str) -> String {
+    match (address.split_once("://"), address.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+        _ => address.to_owned(),
+    }
+}

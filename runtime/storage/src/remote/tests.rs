@@ -1,0 +1,75 @@
+//! What a [`Remote`] does when its server goes away.
+
+use super::test_support::{RedisServer, ping};
+use super::*;
+
+#[tokio::test]
+async fn the_first_command_after_a_restart_succeeds() {
+    let mut server = RedisServer::start().await;
+    let remote = server.remote();
+    ping(&remote).await.unwrap();
+    server.kill();
+    server.revive().await;
+    // The server is back and the old connection is closed: no command has failed to learn that.
+    tokio::time::sleep(AWAY).await;
+    ping(&remote).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_reported_at_once_and_found_when_back() {
+    let mut server = RedisServer::start().await;
+    let remote = server.remote();
+    ping(&remote).await.unwrap();
+    server.kill();
+    for _ in 0..3 {
+        let asked = Instant::now();
+        let error = ping(&remote).await.unwrap_err();
+        assert!(error.is_unavailable(), "{error}");
+        assert!(asked.elapsed() < CONNECT, "took {:?}", asked.elapsed());
+    }
+    server.revive().await;
+    tokio::time::sleep(AWAY).await;
+    ping(&remote).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hung_server_costs_a_bounded_wait_and_a_new_connection() {
+    let server = RedisServer::start().await;
+    let remote = server.remote();
+    ping(&remote).await.unwrap();
+    server.freeze();
+    let asked = Instant::now();
+    let error = ping(&remote).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    assert!(asked.elapsed() < RESPOND + Duration::from_secs(1));
+    server.thaw();
+    tokio::time::sleep(AWAY).await;
+    ping(&remote).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_is_no_unavailability() {
+    let server = RedisServer::start().await;
+    let error = server
+        .remote()
+        .query::<i64>(&redis::cmd("NOSUCH"))
+        .await
+        .unwrap_err();
+    assert!(!error.is_unavailable());
+    assert!(
+        error.to_string().to_lowercase().contains("unknown command"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_bad_address_is_shown_without_its_password() {
+    let error = Remote::new("rediss://user:hidden@somewhere:6379")
+        .err()
+        .unwrap();
+    let message = error.to_string();
+    assert!(
+        message.contains("somewhere") && !message.contains("hidden"),
+        "{message}"
+    );
+}
