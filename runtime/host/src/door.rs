@@ -70,11 +70,11 @@ impl Door {
             wait,
             adaptive: is_adaptive,
         } = places;
-        let places = Bulkhead::new(bulkhead::BulkheadConfig::new(bulkhead::BulkheadSettings {
+        let places = Bulkhead::new(bulkhead::BulkheadSettings {
             concurrency,
             queue_capacity: queue,
             queue_timeout: wait,
-        })?);
+        })?;
         let limit = match is_adaptive {
             true => Some(adaptive(concurrency, places.clone())?),
             false => None,
@@ -108,8 +108,7 @@ impl Door {
         priority: Priority,
         deadline: Deadline,
     ) -> Result<BulkheadPermit, Refused> {
-        let patience = deadline.remaining();
-        let entered = self.places.acquire_within(priority, patience).await;
+        let entered = self.places.acquire(priority, deadline).await;
         entered.map_err(|refused| self.refuse(priority, refused))
     }
 
@@ -156,16 +155,14 @@ fn adaptive(most: usize, places: Bulkhead) -> Result<AdaptiveLimit, InvalidSetti
     let processors = available_parallelism().map_or(1, usize::from);
     let initial = (processors * INITIALLY).min(most);
     places.resize(initial);
-    let config = limit::LimitConfig::new(limit::LimitSettings {
+    let settings = limit::LimitSettings {
         initial,
         minimum: processors.min(most),
         maximum: most,
         tolerance: TOLERANCE,
         ..limit::LimitSettings::default()
-    })?;
-    Ok(AdaptiveLimit::new(config, move |limit| {
-        places.resize(limit)
-    }))
+    };
+    AdaptiveLimit::new(settings, move |limit| places.resize(limit))
 }
 
 #[cfg(test)]

@@ -23,11 +23,9 @@
 //! machine from one call to the next.
 
 mod config;
-#[cfg(feature = "services")]
+#[cfg(feature = "runtime")]
 mod handle;
 mod rules;
-#[cfg(feature = "services")]
-mod service;
 mod snapshot;
 mod state_machine;
 mod transition;
@@ -36,10 +34,8 @@ mod window;
 use std::time::Duration;
 
 pub use config::{BreakerConfig, BreakerSettings, OpenDuration, SlowCalls, WindowSize};
-#[cfg(feature = "services")]
+#[cfg(feature = "runtime")]
 pub use handle::{Breaker, BreakerPermit, BreakerRejection};
-#[cfg(feature = "services")]
-pub use service::{BreakerLayer, BreakerService};
 pub use snapshot::{BreakerSnapshot, CallTotals};
 pub use state_machine::{
     AdmissionDecision, AdmittedCall, RejectedCall, SavedPhase, SavedState, StateChange,
@@ -65,5 +61,5 @@ pub enum BreakerOutcome {
 type Timestamp = Duration;
 
 #[cfg(test)]
-#[cfg(feature = "services")]
+#[cfg(feature = "runtime")]
 mod tests;

@@ -15,7 +15,6 @@
 //! Turning away costs one short lock, so that an overloaded service keeps its time for the calls it let in; and it can
 //! be asked for before anything was done for a call ([`Bulkhead::try_reject`]).
 
-mod service;
 mod wait_queue;
 
 use std::sync::Arc;
@@ -25,9 +24,8 @@ use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-pub use service::{BulkheadLayer, BulkheadService};
-
 use crate::Priority;
+use crate::deadline::Deadline;
 use crate::settings::{InvalidSetting, check_duration, check_range};
 use wait_queue::{BulkheadAdmission, MIN_OVERLOAD_WAIT, QueuedCall, WaitQueue};
 
@@ -45,10 +43,6 @@ pub struct BulkheadSettings {
     /// The longest that one of them waits.
     pub queue_timeout: Duration,
 }
-
-/// Settings that were checked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BulkheadConfig(BulkheadSettings);
 
 /// A place, given back when dropped.
 #[derive(Debug)]
@@ -93,8 +87,6 @@ pub struct BulkheadSnapshot {
     pub running: usize,
     /// Calls that wait.
     pub waiting: usize,
-    /// Calls that were let in since the beginning.
-    pub admitted: u64,
     /// Calls that were refused since the beginning, by priority, the least first.
     pub rejected: [u64; Priority::ALL.len()],
 }
@@ -109,35 +101,27 @@ struct Shared {
 
 impl Bulkhead {
     /// Places as configured, all of them free.
-    pub fn new(config: BulkheadConfig) -> Self {
-        let settings = config.0;
-        Self(Arc::new(Shared {
+    ///
+    /// # Errors
+    /// When a setting is out of its bounds.
+    pub fn new(settings: BulkheadSettings) -> Result<Self, InvalidSetting> {
+        settings.check()?;
+        let wait_queue = WaitQueue::new(settings.concurrency, settings.queue_capacity);
+        Ok(Self(Arc::new(Shared {
             settings,
-            wait_queue: Mutex::new(WaitQueue::new(
-                settings.concurrency,
-                settings.queue_capacity,
-            )),
-        }))
+            wait_queue: Mutex::new(wait_queue),
+        })))
     }
 
-    /// Waits for a place. Dropping this future leaves the queue.
+    /// Waits for a place, until the deadline or the queue timeout, whichever is earlier. Dropping this future leaves
+    /// the queue.
     ///
     /// # Errors
     /// [`BulkheadRejection`] at once when the queue is full, and later when no place became free in time.
-    pub async fn acquire(&self, priority: Priority) -> Result<BulkheadPermit, BulkheadRejection> {
-        self.acquire_within(priority, self.0.settings.queue_timeout)
-            .await
-    }
-
-    /// Waits for a place, but no longer than the caller can: he is refused like anybody else who waited in vain, which
-    /// he would not be if he merely dropped [`Self::acquire`].
-    ///
-    /// # Errors
-    /// [`BulkheadRejection`], as from there.
-    pub async fn acquire_within(
+    pub async fn acquire(
         &self,
         priority: Priority,
-        timeout: Duration,
+        deadline: Deadline,
     ) -> Result<BulkheadPermit, BulkheadRejection> {
         let (ticket, place) = match self.0.wait_queue.lock().enter(priority) {
             BulkheadAdmission::Admitted => {
@@ -156,7 +140,7 @@ impl Bulkhead {
             ticket,
         };
         let wait = self.0.settings.queue_timeout;
-        let timeout = timeout.min(ticket.timeout).min(wait);
+        let timeout = deadline.remaining().min(ticket.timeout).min(wait);
         let is_overload = timeout >= ticket.timeout.min(wait / 4).min(MIN_OVERLOAD_WAIT);
         match tokio::time::timeout(timeout, place).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -275,23 +259,11 @@ impl Default for BulkheadSettings {
     }
 }
 
-// === impl Config ===
-
-impl BulkheadConfig {
-    /// Checks settings.
-    ///
-    /// # Errors
-    /// When nobody could ever run, or a bound is none.
-    pub fn new(settings: BulkheadSettings) -> Result<Self, InvalidSetting> {
-        check_range("concurrency", settings.concurrency, 1..=100_000)?;
-        check_range("queue_capacity", settings.queue_capacity, 0..=1_000_000)?;
-        check_duration("queue_timeout", settings.queue_timeout)?;
-        Ok(Self(settings))
-    }
-
-    /// What was checked.
-    pub fn settings(&self) -> &BulkheadSettings {
-        &self.0
+impl BulkheadSettings {
+    fn check(&self) -> Result<(), InvalidSetting> {
+        check_range("concurrency", self.concurrency, 1..=100_000)?;
+        check_range("queue_capacity", self.queue_capacity, 0..=1_000_000)?;
+        check_duration("queue_timeout", self.queue_timeout)
     }
 }
 

@@ -22,21 +22,14 @@
 //! ([`AdaptiveLimit::observe`]) and tell others what it found, through its observer.
 
 mod estimator;
-mod service;
-mod watch;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use thiserror::Error;
 use tokio::time::Instant;
 
-pub use service::{LimitLayer, LimitService};
-pub use watch::{ObserveLayer, ObserveService};
-
-use crate::Priority;
 use crate::settings::{InvalidSetting, check_duration, check_range};
 use estimator::{Estimator, ObservedCall};
 
@@ -62,14 +55,7 @@ pub struct LimitSettings {
     pub samples: u32,
     /// How long calls may take too long before the baseline is doubted, and how long a pause is.
     pub remeasure_after: Duration,
-    /// How many percent of the limit each step of priority leaves to the next: browsing leaves twice as much as
-    /// reserving.
-    pub headroom: u8,
 }
-
-/// Settings that were checked.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LimitConfig(LimitSettings);
 
 /// What a call says about the load of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,39 +77,9 @@ pub struct LimitPermit {
     ticket: Option<ObservedCall>,
 }
 
-/// As many calls run as the service takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{running} calls run, and {priority} calls may use {allowance} places at present")]
-pub struct LimitRejection {
-    /// How much the call mattered.
-    pub priority: Priority,
-    /// How many calls were running.
-    pub running: usize,
-    /// How many may run before one like this is refused.
-    pub allowance: usize,
-    /// When it makes sense to try again: the limit may be another by then.
-    pub retry_after: Duration,
-}
-
-/// Where a limit stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LimitSnapshot {
-    /// How many calls may run.
-    pub limit: usize,
-    /// How many do.
-    pub running: usize,
-    /// What a call takes when hardly any run, once that is known.
-    pub baseline: Option<Duration>,
-    /// Calls that were let in since the beginning.
-    pub admitted: u64,
-    /// Calls that were refused since the beginning, by priority, the least first.
-    pub refused: [u64; Priority::ALL.len()],
-}
-
 struct Shared {
     /// The estimator counts time from here.
     birth: Instant,
-    retry_after: Duration,
     estimator: Mutex<Estimator>,
     observer: Box<dyn Fn(usize) + Send + Sync>,
     /// What the observer was told last; locked while it is told.
@@ -136,32 +92,20 @@ impl AdaptiveLimit {
     /// A limit that has yet to find out. The observer hears of new limits, on the thread of a call that brought one
     /// about, and holds up that call while it runs. It is told one at a time and the present one last; while it is busy
     /// it may miss some in between. It may use the limit.
-    pub fn new(config: LimitConfig, observer: impl Fn(usize) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Shared {
-            birth: Instant::now(),
-            retry_after: config.0.window,
-            estimator: Mutex::new(Estimator::new(config.0)),
-            observer: Box::new(observer),
-            told: Mutex::new(config.0.initial),
-        }))
-    }
-
-    /// Asks for the right to make a call.
     ///
     /// # Errors
-    /// [`LimitRejection`] when as many run as calls of this priority may use.
-    pub fn acquire(&self, priority: Priority) -> Result<LimitPermit, LimitRejection> {
-        let now = self.0.birth.elapsed();
-        let admitted = self.learning(|estimator| estimator.admit(priority, now));
-        match admitted {
-            Ok(ticket) => Ok(self.permit(ticket)),
-            Err((running, allowance)) => Err(LimitRejection {
-                priority,
-                running,
-                allowance,
-                retry_after: self.0.retry_after,
-            }),
-        }
+    /// When a setting is out of its bounds, or the three limits are not in order.
+    pub fn new(
+        settings: LimitSettings,
+        observer: impl Fn(usize) + Send + Sync + 'static,
+    ) -> Result<Self, InvalidSetting> {
+        settings.check()?;
+        Ok(Self(Arc::new(Shared {
+            birth: Instant::now(),
+            estimator: Mutex::new(Estimator::new(settings)),
+            observer: Box::new(observer),
+            told: Mutex::new(settings.initial),
+        })))
     }
 
     /// Watches a call that somebody else has let in.
@@ -171,14 +115,8 @@ impl AdaptiveLimit {
         self.permit(ticket)
     }
 
-    /// How many calls may run.
-    pub fn current(&self) -> usize {
+    fn current(&self) -> usize {
         self.0.estimator.lock().limit()
-    }
-
-    /// Where it stands.
-    pub fn snapshot(&self) -> LimitSnapshot {
-        self.0.estimator.lock().snapshot()
     }
 
     fn permit(&self, ticket: ObservedCall) -> LimitPermit {
@@ -274,37 +212,19 @@ impl Default for LimitSettings {
             window: Duration::from_millis(100),
             samples: 20,
             remeasure_after: Duration::from_secs(2),
-            headroom: 10,
         }
     }
 }
 
-// === impl Config ===
-
-impl LimitConfig {
-    /// Checks settings.
-    ///
-    /// # Errors
-    /// When a number is out of bounds, or the three limits are not in order.
-    pub fn new(settings: LimitSettings) -> Result<Self, InvalidSetting> {
-        check_range("minimum", settings.minimum, 1..=10_000)?;
-        check_range("maximum", settings.maximum, settings.minimum..=100_000)?;
-        check_range(
-            "initial",
-            settings.initial,
-            settings.minimum..=settings.maximum,
-        )?;
-        check_range("tolerance", settings.tolerance, 1.1..=100.0)?;
-        check_duration("window", settings.window)?;
-        check_range("samples", settings.samples, 1..=100_000)?;
-        check_duration("remeasure_after", settings.remeasure_after)?;
-        check_range("headroom", settings.headroom, 0..=40)?;
-        Ok(Self(settings))
-    }
-
-    /// What was checked.
-    pub fn settings(&self) -> &LimitSettings {
-        &self.0
+impl LimitSettings {
+    fn check(&self) -> Result<(), InvalidSetting> {
+        check_range("minimum", self.minimum, 1..=10_000)?;
+        check_range("maximum", self.maximum, self.minimum..=100_000)?;
+        check_range("initial", self.initial, self.minimum..=self.maximum)?;
+        check_range("tolerance", self.tolerance, 1.1..=100.0)?;
+        check_duration("window", self.window)?;
+        check_range("samples", self.samples, 1..=100_000)?;
+        check_duration("remeasure_after", self.remeasure_after)
     }
 }
 

@@ -12,11 +12,6 @@
 
 mod backoff;
 mod budget;
-mod service;
 
 pub use backoff::Backoff;
 pub use budget::{RetryBudget, RetryBudgetSettings};
-pub use service::{RetryLayer, RetryPolicy, RetryService};
-
-#[cfg(test)]
-mod tests;

@@ -83,20 +83,9 @@ impl Breaker {
         }
     }
 
-    /// The link that it guards.
-    pub fn link(&self) -> &Arc<str> {
-        &self.0.link
-    }
-
     /// What it does with calls.
     pub fn state(&self) -> BreakerState {
         self.0.machine.lock().state()
-    }
-
-    /// How long it will go on refusing calls; nothing if the next one goes through.
-    pub fn retry_after(&self) -> Option<Duration> {
-        let now = self.now();
-        self.0.machine.lock().retry_after(now)
     }
 
     /// All there is to see of it.

@@ -2,7 +2,6 @@
 
 mod concurrency;
 mod half_open;
-mod service;
 
 use super::*;
 use parking_lot::Mutex;
@@ -51,7 +50,7 @@ fn fail(breaker: &Breaker, times: usize) {
 
 /// Lets the open time pass and answers all the probes like this.
 async fn probe(breaker: &Breaker, outcome: BreakerOutcome) {
-    advance(breaker.retry_after().unwrap_or_default()).await;
+    advance(breaker.snapshot().retry_after.unwrap_or_default()).await;
     call(breaker, outcome);
     if breaker.state() == BreakerState::HalfOpen {
         call(breaker, outcome);
@@ -240,7 +239,7 @@ async fn a_relapse_soon_after_closing_keeps_the_longer_open_time() {
     advance(SECOND).await;
     fail(&breaker, 4);
     assert_eq!(
-        breaker.retry_after(),
+        breaker.snapshot().retry_after,
         Some(4 * SECOND),
         "it was open for two seconds, and well for one"
     );
@@ -249,7 +248,7 @@ async fn a_relapse_soon_after_closing_keeps_the_longer_open_time() {
     advance(4 * SECOND).await;
     fail(&breaker, 4);
     assert_eq!(
-        breaker.retry_after(),
+        breaker.snapshot().retry_after,
         Some(SECOND),
         "it was well for as long as it had been open"
     );
@@ -318,17 +317,17 @@ async fn an_operator_has_the_last_word() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_says_when_the_next_call_goes_through() {
     let breaker = breaker(settings());
-    assert_eq!(breaker.retry_after(), None);
+    assert_eq!(breaker.snapshot().retry_after, None);
     fail(&breaker, 4);
     advance(SECOND / 4).await;
-    assert_eq!(breaker.retry_after(), Some(SECOND * 3 / 4));
+    assert_eq!(breaker.snapshot().retry_after, Some(SECOND * 3 / 4));
     advance(SECOND * 3 / 4 - Duration::from_nanos(1)).await;
     assert!(breaker.acquire().is_err());
     advance(Duration::from_nanos(1)).await;
-    assert_eq!(breaker.retry_after(), None);
+    assert_eq!(breaker.snapshot().retry_after, None);
     assert!(breaker.acquire().is_ok());
     breaker.force_open();
-    assert_eq!(breaker.retry_after(), Some(4 * SECOND));
+    assert_eq!(breaker.snapshot().retry_after, Some(4 * SECOND));
 }
 
 #[tokio::test(start_paused = true)]

@@ -180,12 +180,12 @@ impl WindowCounts {
     }
 
     /// How many percent of the calls failed, rounded down.
-    pub fn failure_rate(&self) -> u8 {
+    pub(super) fn failure_rate(&self) -> u8 {
         percent(self.failed, self.calls)
     }
 
     /// How many percent of the calls were slow, rounded down.
-    pub fn slow_rate(&self) -> u8 {
+    pub(super) fn slow_rate(&self) -> u8 {
         percent(self.slow, self.calls)
     }
 }

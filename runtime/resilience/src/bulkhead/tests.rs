@@ -6,7 +6,6 @@ use super::*;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tokio::time::{Instant, sleep};
-use tower::{Layer as _, ServiceExt as _};
 
 use Priority::{Browsing, Paying, Reserving};
 
@@ -14,15 +13,25 @@ const WAIT: Duration = Duration::from_secs(1);
 
 type Acquiring = Pin<Box<dyn Future<Output = Result<BulkheadPermit, BulkheadRejection>> + Send>>;
 
-fn bulkhead(concurrency: usize, queue: usize) -> Bulkhead {
-    Bulkhead::new(
-        BulkheadConfig::new(BulkheadSettings {
-            concurrency,
-            queue_capacity: queue,
-            queue_timeout: WAIT,
-        })
-        .unwrap(),
-    )
+fn bulkhead(concurrency: usize, queue_capacity: usize) -> Bulkhead {
+    Bulkhead::new(BulkheadSettings {
+        concurrency,
+        queue_capacity,
+        queue_timeout: WAIT,
+    })
+    .unwrap()
+}
+
+/// Acquires a permit without a deadline of its own.
+async fn acquire(
+    bulkhead: &Bulkhead,
+    priority: Priority,
+) -> Result<BulkheadPermit, BulkheadRejection> {
+    bulkhead.acquire(priority, within(WAIT * 60)).await
+}
+
+fn within(time: Duration) -> Deadline {
+    Deadline::at(Instant::now() + time)
 }
 
 /// A call that has taken its first step: it runs, waits or was refused.
@@ -31,7 +40,7 @@ fn arrive(
     priority: Priority,
 ) -> (Acquiring, Poll<Result<BulkheadPermit, BulkheadRejection>>) {
     let bulkhead = bulkhead.clone();
-    let mut call: Acquiring = Box::pin(async move { bulkhead.acquire(priority).await });
+    let mut call: Acquiring = Box::pin(async move { acquire(&bulkhead, priority).await });
     let first = look(&mut call);
     (call, first)
 }
@@ -57,10 +66,10 @@ fn reason(looked: Poll<Result<BulkheadPermit, BulkheadRejection>>) -> Option<Rej
 #[tokio::test(start_paused = true)]
 async fn what_neither_runs_nor_waits_is_refused_at_once() {
     let bulkhead = bulkhead(1, 1);
-    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let running = acquire(&bulkhead, Browsing).await.unwrap();
     let mut waiting = queue_up(&bulkhead, Browsing);
     let before = Instant::now();
-    let refused = bulkhead.acquire(Browsing).await.unwrap_err();
+    let refused = acquire(&bulkhead, Browsing).await.unwrap_err();
     assert_eq!(Instant::now(), before);
     assert_eq!(
         refused,
@@ -78,9 +87,9 @@ async fn what_neither_runs_nor_waits_is_refused_at_once() {
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_longer_than_allowed() {
     let bulkhead = bulkhead(1, 1);
-    let _running = bulkhead.acquire(Browsing).await.unwrap();
+    let _running = acquire(&bulkhead, Browsing).await.unwrap();
     let began = Instant::now();
-    let refused = bulkhead.acquire(Paying).await.unwrap_err();
+    let refused = acquire(&bulkhead, Paying).await.unwrap_err();
     assert_eq!(refused.reason, RejectionReason::QueueTimeout);
     assert!(began.elapsed() >= WAIT && began.elapsed() < WAIT * 2);
     assert_eq!(bulkhead.snapshot().waiting, 0);
@@ -89,7 +98,7 @@ async fn nobody_waits_longer_than_allowed() {
 #[tokio::test(start_paused = true)]
 async fn places_go_by_priority_and_then_by_arrival() {
     let bulkhead = bulkhead(1, 10);
-    let mut running = Some(bulkhead.acquire(Browsing).await.unwrap());
+    let mut running = Some(acquire(&bulkhead, Browsing).await.unwrap());
     let arrivals = [Browsing, Reserving, Paying, Browsing, Paying, Reserving];
     let mut waiting = arrivals.map(|priority| Some(queue_up(&bulkhead, priority)));
     let mut order = Vec::new();
@@ -110,7 +119,7 @@ async fn places_go_by_priority_and_then_by_arrival() {
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_makes_room_for_what_matters_more() {
     let bulkhead = bulkhead(1, 3);
-    let _running = bulkhead.acquire(Paying).await.unwrap();
+    let _running = acquire(&bulkhead, Paying).await.unwrap();
     let mut elder = queue_up(&bulkhead, Browsing);
     let mut younger = queue_up(&bulkhead, Browsing);
     let mut reserving = queue_up(&bulkhead, Reserving);
@@ -124,7 +133,7 @@ async fn a_full_queue_makes_room_for_what_matters_more() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_gives_up_leaves_his_place_in_the_queue() {
     let bulkhead = bulkhead(1, 1);
-    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let running = acquire(&bulkhead, Browsing).await.unwrap();
     drop(queue_up(&bulkhead, Browsing));
     let mut next = queue_up(&bulkhead, Browsing);
     drop(running);
@@ -134,7 +143,7 @@ async fn a_caller_who_gives_up_leaves_his_place_in_the_queue() {
 #[tokio::test(start_paused = true)]
 async fn a_place_given_to_one_who_just_gave_up_goes_to_the_next() {
     let bulkhead = bulkhead(1, 2);
-    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let running = acquire(&bulkhead, Browsing).await.unwrap();
     let gives_up = queue_up(&bulkhead, Browsing);
     let mut next = queue_up(&bulkhead, Browsing);
     drop(running);
@@ -151,7 +160,7 @@ async fn a_place_given_to_one_who_just_gave_up_goes_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn a_place_offered_to_one_who_is_just_leaving_goes_to_the_next() {
     let bulkhead = bulkhead(1, 2);
-    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let running = acquire(&bulkhead, Browsing).await.unwrap();
     // On another thread he would now be between giving up and being struck off the list.
     let BulkheadAdmission::Queued { place, .. } = bulkhead.0.wait_queue.lock().enter(Browsing)
     else {
@@ -166,7 +175,7 @@ async fn a_place_offered_to_one_who_is_just_leaving_goes_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn more_places_let_in_who_waits_and_fewer_disturb_nobody() {
     let bulkhead = bulkhead(1, 4);
-    let first = bulkhead.acquire(Browsing).await.unwrap();
+    let first = acquire(&bulkhead, Browsing).await.unwrap();
     let mut waiting = [(); 3].map(|()| queue_up(&bulkhead, Browsing));
     bulkhead.resize(3);
     let [second, third, fourth] = waiting.each_mut().map(look);
@@ -181,21 +190,21 @@ async fn more_places_let_in_who_waits_and_fewer_disturb_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_behind_a_bulkhead_works_on_so_many_calls_at_once() {
+async fn a_bulkhead_runs_at_most_as_many_calls_at_once_as_configured() {
     let takes = Duration::from_millis(100);
-    let service = tower::service_fn(move |_: Priority| async move {
-        sleep(takes).await;
-        Ok::<_, BulkheadRejection>(Instant::now())
-    });
+    let bulkhead = bulkhead(2, 3);
     let began = Instant::now();
-    let service =
-        BulkheadLayer::new(bulkhead(2, 3), |priority: &Priority| *priority).layer(service);
-    let calls = [Browsing, Browsing, Browsing, Paying, Reserving, Browsing];
-    let calls = calls.map(|priority| tokio::spawn(service.clone().oneshot(priority)));
+    let calls = [Browsing, Browsing, Browsing, Paying, Reserving, Browsing].map(|priority| {
+        let bulkhead = bulkhead.clone();
+        tokio::spawn(async move {
+            let _permit = acquire(&bulkhead, priority).await.ok()?;
+            sleep(takes).await;
+            Some(began.elapsed().as_millis() / takes.as_millis())
+        })
+    });
     let mut rounds = Vec::new();
     for call in calls {
-        let ended = call.await.unwrap().ok();
-        rounds.push(ended.map(|ended| (ended - began).as_millis() / takes.as_millis()));
+        rounds.push(call.await.unwrap());
     }
     assert_eq!(rounds, [Some(1), Some(1), Some(3), Some(2), Some(2), None]);
 }
@@ -203,7 +212,7 @@ async fn a_service_behind_a_bulkhead_works_on_so_many_calls_at_once() {
 #[test]
 fn a_bulkhead_that_lets_nobody_in_is_refused() {
     let good = BulkheadSettings::default();
-    assert_eq!(BulkheadConfig::new(good), Ok(BulkheadConfig::default()));
+    assert!(Bulkhead::new(good).is_ok());
     for (name, bad) in [
         (
             "concurrency",
@@ -227,7 +236,7 @@ fn a_bulkhead_that_lets_nobody_in_is_refused() {
             },
         ),
     ] {
-        assert_eq!(BulkheadConfig::new(bad).unwrap_err().setting, name);
+        assert_eq!(Bulkhead::new(bad).unwrap_err().setting, name);
     }
 }
 
@@ -239,7 +248,7 @@ async fn places_survive_a_crowd_that_pushes_and_gives_up() {
         tokio::spawn(async move {
             let priority = Priority::ALL[number as usize % 3];
             let timeout = Duration::from_micros(number * 37 % 500);
-            let Ok(Ok(permit)) = tokio::time::timeout(timeout, bulkhead.acquire(priority)).await
+            let Ok(Ok(permit)) = tokio::time::timeout(timeout, acquire(&bulkhead, priority)).await
             else {
                 return;
             };
@@ -260,7 +269,7 @@ async fn places_survive_a_crowd_that_pushes_and_gives_up() {
 #[tokio::test(start_paused = true)]
 async fn in_an_overload_few_newcomers_wait_briefly_and_go_first() {
     let bulkhead = bulkhead(1, 2);
-    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let running = acquire(&bulkhead, Browsing).await.unwrap();
     let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, Browsing));
     assert_eq!(
         reason(arrive(&bulkhead, Browsing).1),
@@ -268,7 +277,7 @@ async fn in_an_overload_few_newcomers_wait_briefly_and_go_first() {
     );
     // From here on nobody is kept waiting who could be told at once.
     let began = Instant::now();
-    let refused = bulkhead.acquire(Browsing).await.unwrap_err();
+    let refused = acquire(&bulkhead, Browsing).await.unwrap_err();
     assert_eq!(refused.reason, RejectionReason::QueueTimeout);
     assert!(began.elapsed() <= Duration::from_millis(10));
 
@@ -290,8 +299,8 @@ async fn in_an_overload_few_newcomers_wait_briefly_and_go_first() {
 #[tokio::test(start_paused = true)]
 async fn who_has_no_time_to_wait_begins_no_overload() {
     let bulkhead = bulkhead(1, 2);
-    let running = bulkhead.acquire(Browsing).await.unwrap();
-    let hurried = bulkhead.acquire_within(Browsing, Duration::from_millis(20));
+    let running = acquire(&bulkhead, Browsing).await.unwrap();
+    let hurried = bulkhead.acquire(Browsing, within(Duration::from_millis(20)));
     let refused = hurried.await.unwrap_err();
     assert_eq!(refused.reason, RejectionReason::QueueTimeout);
     assert_eq!(bulkhead.snapshot().rejected, [1, 0, 0]);
@@ -308,10 +317,10 @@ async fn in_an_overload_of_slow_calls_somebody_waits_for_the_next_place() {
     let takes = Duration::from_millis(100);
     let bulkhead = bulkhead(1, 1);
     for _ in 0..50 {
-        let _running = bulkhead.acquire(Browsing).await.unwrap();
+        let _running = acquire(&bulkhead, Browsing).await.unwrap();
         sleep(takes).await;
     }
-    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let running = acquire(&bulkhead, Browsing).await.unwrap();
     let normal = queue_up(&bulkhead, Browsing);
     assert_eq!(
         reason(arrive(&bulkhead, Browsing).1),
@@ -329,19 +338,19 @@ async fn in_an_overload_of_slow_calls_somebody_waits_for_the_next_place() {
 async fn time_without_calls_makes_nobody_wait_in_an_overload() {
     let bulkhead = bulkhead(1, 1);
     for _ in 0..50 {
-        let running = bulkhead.acquire(Browsing).await.unwrap();
+        let running = acquire(&bulkhead, Browsing).await.unwrap();
         sleep(Duration::from_millis(1)).await;
         drop(running);
         sleep(WAIT).await;
     }
-    let _running = bulkhead.acquire(Browsing).await.unwrap();
+    let _running = acquire(&bulkhead, Browsing).await.unwrap();
     let _patient = queue_up(&bulkhead, Browsing);
     assert_eq!(
         reason(arrive(&bulkhead, Browsing).1),
         Some(RejectionReason::QueueFull)
     );
     let began = Instant::now();
-    assert!(bulkhead.acquire(Browsing).await.is_err());
+    assert!(acquire(&bulkhead, Browsing).await.is_err());
     assert!(began.elapsed() <= Duration::from_millis(10));
 }
 
@@ -349,7 +358,7 @@ async fn time_without_calls_makes_nobody_wait_in_an_overload() {
 async fn who_would_be_refused_can_be_told_before_he_comes() {
     let bulkhead = bulkhead(1, 1);
     assert_eq!(bulkhead.try_reject(Browsing), None);
-    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let running = acquire(&bulkhead, Browsing).await.unwrap();
     assert_eq!(bulkhead.try_reject(Browsing), None, "he could wait");
     let mut waiting = queue_up(&bulkhead, Browsing);
     let refused = bulkhead.try_reject(Browsing).unwrap();
@@ -364,10 +373,10 @@ async fn who_would_be_refused_can_be_told_before_he_comes() {
 #[tokio::test(start_paused = true)]
 async fn an_overload_of_browsers_makes_no_payer_impatient() {
     let bulkhead = bulkhead(1, 1);
-    let running = bulkhead.acquire(Browsing).await.unwrap();
+    let running = acquire(&bulkhead, Browsing).await.unwrap();
     let _patient = queue_up(&bulkhead, Browsing);
     for _ in 0..50 {
-        assert!(bulkhead.acquire(Browsing).await.is_err());
+        assert!(acquire(&bulkhead, Browsing).await.is_err());
     }
     let mut paying = queue_up(&bulkhead, Paying);
     sleep(WAIT / 2).await;
@@ -379,14 +388,14 @@ async fn an_overload_of_browsers_makes_no_payer_impatient() {
 #[tokio::test(start_paused = true)]
 async fn who_came_before_a_lasting_overload_is_sent_away() {
     let bulkhead = bulkhead(1, 2);
-    let _running = bulkhead.acquire(Paying).await.unwrap();
+    let _running = acquire(&bulkhead, Paying).await.unwrap();
     let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, Browsing));
     for _ in 0..10 {
-        assert!(bulkhead.acquire(Browsing).await.is_err());
+        assert!(acquire(&bulkhead, Browsing).await.is_err());
         assert!(look(&mut crowd[0]).is_pending(), "it may be a crowd");
     }
     for _ in 0..20 {
-        assert!(bulkhead.acquire(Browsing).await.is_err());
+        assert!(acquire(&bulkhead, Browsing).await.is_err());
     }
     for waiting in &mut crowd {
         assert_eq!(reason(look(waiting)), Some(RejectionReason::Displaced));
@@ -396,12 +405,12 @@ async fn who_came_before_a_lasting_overload_is_sent_away() {
 #[tokio::test(start_paused = true)]
 async fn an_overload_is_over_when_nobody_was_refused_for_a_while() {
     let bulkhead = bulkhead(1, 1);
-    let _running = bulkhead.acquire(Browsing).await.unwrap();
+    let _running = acquire(&bulkhead, Browsing).await.unwrap();
     let gives_up = queue_up(&bulkhead, Browsing);
-    assert!(bulkhead.acquire(Browsing).await.is_err());
+    assert!(acquire(&bulkhead, Browsing).await.is_err());
     drop(gives_up);
     sleep(Duration::from_secs(3)).await;
     let began = Instant::now();
-    assert!(bulkhead.acquire(Browsing).await.is_err());
+    assert!(acquire(&bulkhead, Browsing).await.is_err());
     assert_eq!(began.elapsed(), WAIT, "it is not calm again");
 }

@@ -46,7 +46,6 @@ pub(super) struct WaitQueue {
     overloads: [Option<Overload>; Priority::ALL.len()],
     release_interval: ReleaseInterval,
     next_ticket: u64,
-    admitted: u64,
     rejected: [u64; Priority::ALL.len()],
 }
 
@@ -110,7 +109,6 @@ impl WaitQueue {
             overloads: Default::default(),
             release_interval: ReleaseInterval::default(),
             next_ticket: 0,
-            admitted: 0,
             rejected: Default::default(),
         }
     }
@@ -118,7 +116,6 @@ impl WaitQueue {
     pub fn enter(&mut self, priority: Priority) -> BulkheadAdmission {
         if self.running < self.concurrency {
             self.running += 1;
-            self.admitted += 1;
             if self.running >= self.concurrency {
                 self.release_interval.start();
             }
@@ -212,7 +209,6 @@ impl WaitQueue {
             })
             .next()?;
         self.running += 1;
-        self.admitted += 1;
         Some(next.place)
     }
 
@@ -254,7 +250,6 @@ impl WaitQueue {
             concurrency: self.concurrency,
             running: self.running,
             waiting: count(&self.normal) + count(&self.overload_queue),
-            admitted: self.admitted,
             rejected: self.rejected,
         }
     }

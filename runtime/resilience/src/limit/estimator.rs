@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use super::{LimitOutcome, LimitSettings, LimitSnapshot};
-use crate::Priority;
+use super::{LimitOutcome, LimitSettings};
 
 /// Time since the estimator was made.
 pub(super) type Time = Duration;
@@ -26,8 +25,6 @@ pub(super) struct Estimator {
     phase: Phase,
     window: Window,
     running: usize,
-    admitted: u64,
-    refused: [u64; Priority::ALL.len()],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,24 +95,11 @@ impl Estimator {
             phase: Phase::Adapting,
             window: Window::default(),
             running: 0,
-            admitted: 0,
-            refused: Default::default(),
         }
-    }
-
-    /// Lets a call in, or tells how many run and how many may.
-    pub fn admit(&mut self, priority: Priority, now: Time) -> Result<ObservedCall, (usize, usize)> {
-        let allowance = self.allowance(priority);
-        if self.running < allowance {
-            return Ok(self.enter(now));
-        }
-        self.refused[priority.index()] += 1;
-        Err((self.running, allowance))
     }
 
     /// A call begins.
     pub fn enter(&mut self, now: Time) -> ObservedCall {
-        self.admitted += 1;
         self.running += 1;
         if now >= self.used + self.settings.remeasure_after {
             self.forget(now);
@@ -172,13 +156,6 @@ impl Estimator {
 
     pub fn limit(&self) -> usize {
         self.limit as usize
-    }
-
-    /// How many calls may run before one of this priority is refused. The least gets one place even so.
-    fn allowance(&self, priority: Priority) -> usize {
-        let steps = Priority::Paying.index() - priority.index();
-        let percent = 100 - steps * usize::from(self.settings.headroom);
-        (self.limit() * percent / 100).max(1)
     }
 
     fn adapt(&mut self, now: Time) {
@@ -292,15 +269,16 @@ impl Estimator {
     fn bounded(&self, limit: f64) -> f64 {
         limit.clamp(self.settings.minimum as f64, self.settings.maximum as f64)
     }
+}
 
-    pub fn snapshot(&self) -> LimitSnapshot {
-        LimitSnapshot {
-            limit: self.limit(),
-            running: self.running,
-            baseline: self.baseline.map(Duration::from_secs_f64),
-            admitted: self.admitted,
-            refused: self.refused,
-        }
+#[cfg(test)]
+impl Estimator {
+    pub fn running(&self) -> usize {
+        self.running
+    }
+
+    pub fn baseline(&self) -> Option<Duration> {
+        self.baseline.map(Duration::from_secs_f64)
     }
 }
 

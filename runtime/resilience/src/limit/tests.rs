@@ -3,10 +3,8 @@
 mod simulation;
 
 use super::*;
-use Priority::{Browsing, Paying, Reserving};
 use std::time::Duration;
-use tokio::time::{advance, sleep};
-use tower::{Layer as _, ServiceExt as _};
+use tokio::time::advance;
 
 const WINDOW: Duration = Duration::from_millis(100);
 
@@ -22,15 +20,16 @@ fn settings(initial: usize) -> LimitSettings {
 fn observed(settings: LimitSettings) -> (AdaptiveLimit, Arc<Mutex<Vec<usize>>>) {
     let announced = Arc::new(Mutex::new(Vec::new()));
     let heard = announced.clone();
-    let config = LimitConfig::new(settings).unwrap();
-    (
-        AdaptiveLimit::new(config, move |limit| heard.lock().push(limit)),
-        announced,
-    )
+    let limit = AdaptiveLimit::new(settings, move |limit| heard.lock().push(limit));
+    (limit.unwrap(), announced)
 }
 
 fn limit(settings: LimitSettings) -> AdaptiveLimit {
     observed(settings).0
+}
+
+fn baseline(limit: &AdaptiveLimit) -> Option<Duration> {
+    limit.0.estimator.lock().baseline()
 }
 
 /// So many calls at once, all of which take this long and end like this.
@@ -43,51 +42,11 @@ async fn together(limit: &AdaptiveLimit, calls: usize, takes: Duration, outcome:
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_exceeds_the_limit_is_refused_at_once() {
-    let limit = limit(settings(3));
-    let _running = [(); 3].map(|()| limit.acquire(Paying).unwrap());
-    let refused = limit.acquire(Paying).unwrap_err();
-    assert_eq!(
-        refused,
-        LimitRejection {
-            priority: Paying,
-            running: 3,
-            allowance: 3,
-            retry_after: WINDOW
-        }
-    );
-    assert_eq!(
-        refused.to_string(),
-        "3 calls run, and paying calls may use 3 places at present"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn there_is_headroom_for_what_matters_more() {
-    let limit = limit(settings(20));
-    let admitted = [Browsing, Reserving, Paying]
-        .map(|priority| std::iter::from_fn(|| limit.acquire(priority).ok()).collect::<Vec<_>>());
-    assert_eq!(admitted.each_ref().map(Vec::len), [16, 2, 2]);
-    assert_eq!(limit.snapshot().refused, [1, 1, 1]);
-    drop(admitted);
-    assert_eq!(limit.snapshot().running, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn even_the_least_gets_one_of_the_fewest_places() {
-    let limit = limit(LimitSettings {
-        minimum: 1,
-        ..settings(1)
-    });
-    assert!(limit.acquire(Browsing).is_ok());
-}
-
-#[tokio::test(start_paused = true)]
 async fn it_grows_while_calls_take_no_longer_than_alone_and_are_many() {
     let (limit, announced) = observed(settings(16));
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
-    assert_eq!(limit.snapshot().baseline, Some(WINDOW / 2));
+    assert_eq!(baseline(&limit), Some(WINDOW / 2));
     assert_eq!(limit.current(), 16, "nobody needed more");
     together(&limit, 16, WINDOW, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 17, "they take as long as they may");
@@ -104,14 +63,15 @@ async fn the_last_to_be_announced_is_the_present_one_however_long_an_observer_ta
     let (go, may_go) = std::sync::mpsc::channel();
     let heard = announced.clone();
     let first = Mutex::new(Some((arrived, may_go)));
-    let limit = AdaptiveLimit::new(LimitConfig::new(settings(16)).unwrap(), move |limit| {
+    let limit = AdaptiveLimit::new(settings(16), move |limit| {
         let first = first.lock().take();
         if let Some((arrived, may_go)) = first {
             arrived.send(()).unwrap();
             may_go.recv().unwrap();
         }
         heard.lock().push(limit);
-    });
+    })
+    .unwrap();
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
     let permits: Vec<_> = (0..16).map(|_| limit.observe()).collect();
@@ -210,10 +170,7 @@ async fn a_baseline_that_is_unknown_is_measured_when_the_limit_is_reached() {
     for _ in 0..2 {
         together(&limit, 2, WINDOW, LimitOutcome::Success).await;
     }
-    assert_eq!(
-        (limit.current(), limit.snapshot().baseline),
-        (10, Some(WINDOW))
-    );
+    assert_eq!((limit.current(), baseline(&limit)), (10, Some(WINDOW)));
     assert_eq!(*announced.lock(), [2, 10]);
 }
 
@@ -236,10 +193,7 @@ async fn a_baseline_is_doubted_when_it_was_exceeded_for_long_at_the_limit() {
     for _ in 0..2 {
         together(&limit, 2, WINDOW * 4, LimitOutcome::Success).await;
     }
-    assert_eq!(
-        (limit.current(), limit.snapshot().baseline),
-        (8, Some(WINDOW * 4))
-    );
+    assert_eq!((limit.current(), baseline(&limit)), (8, Some(WINDOW * 4)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -261,7 +215,7 @@ async fn a_service_that_became_faster_is_believed_even_under_load() {
         .skip(13)
         .for_each(|permit| permit.record(LimitOutcome::Success));
     // Three calls of 50 ms and one of 100 ms draw it a fifth of the way to their average.
-    let baseline = limit.snapshot().baseline.unwrap_or_default();
+    let baseline = baseline(&limit).unwrap_or_default();
     assert_eq!(baseline.as_micros(), 92_500);
 }
 
@@ -335,43 +289,21 @@ async fn a_measurement_without_calls_is_given_up() {
     let limit = limit(settings(10));
     together(&limit, 10, WINDOW * 5, LimitOutcome::Success).await;
     together(&limit, 1, WINDOW * 10, LimitOutcome::Success).await;
-    assert_eq!((limit.current(), limit.snapshot().baseline), (10, None));
+    assert_eq!((limit.current(), baseline(&limit)), (10, None));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_says_nothing() {
     let limit = limit(settings(10));
     drop([(); 10].map(|()| limit.observe()));
-    assert_eq!(
-        (limit.snapshot().running, limit.snapshot().admitted),
-        (0, 10)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_behind_a_limit_refuses_what_it_could_not_take() {
-    let service = tower::service_fn(|_: Priority| async {
-        sleep(WINDOW).await;
-        Ok::<_, LimitRejection>(())
-    });
-    let limit = limit(settings(2));
-    let classify = |_: &Result<(), LimitRejection>| LimitOutcome::Success;
-    let service =
-        LimitLayer::new(limit.clone(), |priority: &Priority| *priority, classify).layer(service);
-    let calls =
-        [Paying, Paying, Paying].map(|priority| tokio::spawn(service.clone().oneshot(priority)));
-    let mut answered = 0;
-    for call in calls {
-        answered += usize::from(call.await.unwrap().is_ok());
-    }
-    assert_eq!(answered, 2);
-    assert_eq!(limit.snapshot().running, 0);
+    assert_eq!(limit.0.estimator.lock().running(), 0);
+    assert_eq!((limit.current(), baseline(&limit)), (10, None));
 }
 
 #[test]
 fn limits_out_of_order_are_refused() {
     let good = LimitSettings::default();
-    assert_eq!(LimitConfig::new(good), Ok(LimitConfig::default()));
+    assert!(AdaptiveLimit::new(good, |_| {}).is_ok());
     for (name, bad) in [
         ("minimum", LimitSettings { minimum: 0, ..good }),
         ("maximum", LimitSettings { maximum: 1, ..good }),
@@ -391,15 +323,9 @@ fn limits_out_of_order_are_refused() {
             },
         ),
         ("samples", LimitSettings { samples: 0, ..good }),
-        (
-            "headroom",
-            LimitSettings {
-                headroom: 50,
-                ..good
-            },
-        ),
     ] {
-        assert_eq!(LimitConfig::new(bad).unwrap_err().setting, name);
+        let invalid = AdaptiveLimit::new(bad, |_| {}).unwrap_err();
+        assert_eq!(invalid.setting, name);
     }
 }
 

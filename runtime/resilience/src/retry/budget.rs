@@ -40,8 +40,6 @@ struct Account {
     balance: f64,
     /// When the balance was last brought up to date.
     updated: Instant,
-    retried: u64,
-    overdrawn: u64,
 }
 
 /// In hundredths, so that adding up percentages stays exact.
@@ -67,8 +65,6 @@ impl RetryBudget {
         let account = Account {
             balance,
             updated: Instant::now(),
-            retried: 0,
-            overdrawn: 0,
         };
         Ok(Self(Arc::new(Shared {
             settings,
@@ -92,21 +88,8 @@ impl RetryBudget {
         let is_covered = account.balance >= ONE_RETRY;
         if is_covered {
             account.balance -= ONE_RETRY;
-            account.retried += 1;
-        } else {
-            account.overdrawn += 1;
         }
         is_covered
-    }
-
-    /// Retries that were made since the beginning.
-    pub fn retried(&self) -> u64 {
-        self.0.account.lock().retried
-    }
-
-    /// Retries that the budget did not allow since the beginning.
-    pub fn overdrawn(&self) -> u64 {
-        self.0.account.lock().overdrawn
     }
 }
 
@@ -169,7 +152,6 @@ mod tests {
         assert!(!budget.withdraw(), "nobody has called yet");
         (0..100).for_each(|_| budget.deposit());
         assert_eq!(withdraw_all(&budget), 20);
-        assert_eq!((budget.retried(), budget.overdrawn()), (20, 2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -48,7 +48,7 @@ fn concurrent_probes_never_exceed_their_number() {
         ..settings()
     });
     fail(&breaker, 4);
-    while breaker.retry_after().is_some() {
+    while breaker.snapshot().retry_after.is_some() {
         std::thread::yield_now();
     }
     let admitted = AtomicU32::new(0);

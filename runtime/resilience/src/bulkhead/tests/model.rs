@@ -151,7 +151,7 @@ fn compare(concurrency: usize, queue: usize, steps: Vec<Step>) -> Result<(), Tes
                 let bulkhead = crowd.bulkhead.clone();
                 crowd.waiting.push((
                     number,
-                    Box::pin(async move { bulkhead.acquire(priority).await }),
+                    Box::pin(async move { acquire(&bulkhead, priority).await }),
                 ));
                 model.arrive(priority, number);
             }

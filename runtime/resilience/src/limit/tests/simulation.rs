@@ -66,9 +66,9 @@ fn play(settings: LimitSettings, scene: &Scene) -> (Seen, Estimator) {
                 // Exponential pauses: independent callers.
                 let pause = -(1.0 - luck.f64()).ln() / scene.rate;
                 events.push(Reverse((nanos + (pause * 1e9) as u64, Event::Arrival)));
-                match estimator.admit(Priority::Paying, now) {
-                    Ok(ticket) => queue.push_back(ticket),
-                    Err(_) => seen.refused += usize::from(counts),
+                match estimator.running() < estimator.limit() {
+                    true => queue.push_back(estimator.enter(now)),
+                    false => seen.refused += usize::from(counts),
                 }
             }
             Event::Done(processor) => {
