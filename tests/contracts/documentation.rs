@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use harness::{read, root};
 
-use pages::{Page, broken, first_cells, links, named_tests, pages, prose, words};
+use pages::{Page, broken, first_cells, links, named_tests, pages, paths, prose, words};
 use tree::{between, code, consumers, defines, files, flags, is_event, one_line, publishers};
 
 #[test]
@@ -24,6 +24,17 @@ fn every_relative_link_leads_to_a_file_and_every_anchor_to_a_heading() {
         })
         .collect();
     assert!(broken.is_empty(), "broken links: {broken:#?}");
+}
+
+#[test]
+fn every_path_in_backticks_exists() {
+    let named: BTreeSet<String> = pages().iter().flat_map(|page| paths(&page.text)).collect();
+    assert!(named.len() > 20, "{named:?}");
+    let missing: Vec<_> = named
+        .iter()
+        .filter(|path| !root().join(path).exists())
+        .collect();
+    assert!(missing.is_empty(), "no such files: {missing:?}");
 }
 
 #[test]

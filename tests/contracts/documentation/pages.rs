@@ -54,6 +54,17 @@ pub fn prose(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// The files and folders of the repository in backticks, without those that have a placeholder.
+pub fn paths(text: &str) -> Vec<String> {
+    const FOLDERS: [&str; 5] = ["components/", "runtime/", "tests/", "wit/", "docs/"];
+    let spans = prose(text).flat_map(|line| line.split('`').skip(1).step_by(2));
+    let paths = spans.filter(|span| FOLDERS.iter().any(|folder| span.starts_with(folder)));
+    paths
+        .filter(|path| !path.contains(['<', '*', ' ']))
+        .map(str::to_owned)
+        .collect()
+}
+
 /// The targets of all links of a page.
 pub fn links(text: &str) -> Vec<String> {
     let lines = prose(text).map(|line| {
