@@ -129,14 +129,14 @@ fn every_flag_is_documented() {
     let mut declared: BTreeSet<String> = runtime.iter().flat_map(|file| flags(file)).collect();
     // An alias of `--from`.
     declared.insert("file".to_owned());
-    let page = read("docs/src/cli.md");
-    let documented: BTreeSet<String> = prose(&page)
+    let pages = read("docs/src/cli.md") + &read("docs/src/benchmark.md");
+    let documented: BTreeSet<String> = prose(&pages)
         .flat_map(|line| line.split('`').skip(1).step_by(2))
         .filter(|span| span.starts_with('-') || span.starts_with("redrive"))
         .flat_map(|span| span.split(' ').filter_map(|word| word.strip_prefix("--")))
         .map(str::to_owned)
         .collect();
-    assert_eq!(declared, documented, "runtime/ and docs/src/cli.md");
+    assert_eq!(declared, documented, "runtime/ and the flags in docs/src");
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn every_policy_key_is_documented_and_every_documented_key_exists() {
 }
 
 fn keys_of_the_host() -> BTreeSet<String> {
-    let folder = root().join("runtime/host/src/policy");
+    let folder = root().join("runtime/config/src/policy");
     let files = fs::read_dir(folder).expect("the policies");
     let mut texts: Vec<String> = files
         .map(|file| file.expect("a file").path())
@@ -45,10 +45,10 @@ fn keys_of_the_host() -> BTreeSet<String> {
         .filter(|path| !path.ends_with("value.rs"))
         .map(|path| fs::read_to_string(path).expect("a text"))
         .collect();
-    texts.push(read("runtime/host/src/policy.rs"));
+    texts.push(read("runtime/config/src/policy.rs"));
     // Read elsewhere, since it is no policy of a component.
     texts.push("policy.string(\"retention\")".to_owned());
-    assert!(read("runtime/host/src/manifest/check.rs").contains("policy.string(\"retention\")"));
+    assert!(read("runtime/config/src/manifest/check.rs").contains("policy.string(\"retention\")"));
     let mut keys: BTreeSet<String> = texts.iter().flat_map(|text| taken_in(text)).collect();
     keys.retain(|key| !FORMS.contains(&key.as_str()));
     keys
