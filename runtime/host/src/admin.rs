@@ -24,16 +24,16 @@ pub mod routes;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use clap::Args;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
 use tracing::info;
 use wasmtime_wasi_http::WasiBody;
+
+use crate::cli::AdminOptions;
 
 pub use answer::{Answer, Refusal};
 pub use listener::Listener;
@@ -51,28 +51,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The file of the state directory with the address.
 const ADDRESS_FILE: &str = "admin";
 
-/// The flags that say where it listens, and to whom.
-#[derive(Args, Clone, Debug)]
-pub struct Options {
-    /// Where operators steer the platform; any free port of this machine alone if not given.
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "SOCAR_ADMIN_LISTEN",
-        default_value = "127.0.0.1:0"
-    )]
-    pub admin_listen: SocketAddr,
-
-    /// What they have to show, as a bearer token; needed if other machines can reach the address.
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "SOCAR_ADMIN_TOKEN",
-        hide_env_values = true
-    )]
-    pub admin_token: Option<String>,
-}
-
 /// Everything that can be seen and steered.
 pub struct Admin {
     guard: Guard,
@@ -86,7 +64,7 @@ impl Admin {
     ///
     /// # Errors
     /// When other machines could reach it and there is no token.
-    pub fn new(options: &Options) -> anyhow::Result<Self> {
+    pub fn new(options: &AdminOptions) -> anyhow::Result<Self> {
         Ok(Self {
             guard: Guard::new(options.admin_listen, options.admin_token.clone())?,
             routes: Vec::new(),

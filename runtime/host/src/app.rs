@@ -4,16 +4,10 @@
 //! configuration), what he built (components), what he asked for (the port), what is there (state), and only then what
 //! takes time (compiling). Stopping is the reverse: no new calls, then the ones in flight, then the rest.
 
-pub(crate) mod events;
 mod first_sweep;
-mod foundation;
-pub mod generation;
-mod load;
-pub mod reload;
-mod stores;
-mod world;
+mod loader;
+mod reload;
 
-use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -23,37 +17,35 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use parking_lot::Mutex;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tracing::{info, warn};
 
 use crate::admin::metrics::Measured;
 use crate::admin::{self, Admin};
+use crate::backends::Backends;
 use crate::chaos::Laboratory;
-use crate::cli::Up;
-use crate::component::Component;
+use crate::cli::UpOptions;
 use crate::component_build;
 use crate::descriptors;
+use crate::generation::{Components, CurrentGeneration};
 use crate::health::{Health, Heart};
 use crate::link::Announcements;
 use crate::link::switchboard::Board;
 use crate::memory;
 use crate::metrics::Meter;
 use crate::rebuild::Rebuilds;
+use crate::signals::StopSignals;
 use crate::threads::Crew;
+use crate::trigger::events::Reactions;
 use crate::trigger::http::{self, Server};
 use config::manifest::{App, Environment, Overrides};
 use config::runtime_config::RuntimeConfig;
 use event_log::delivery::{Deliveries, Pace};
 use event_log::{EventLog, retention};
-use events::Reactions;
 use first_sweep::first_sweep;
-use generation::Current;
-use load::Workshop;
+use loader::Workshop;
 use reload::{Deliver, Reloader};
-
-pub use foundation::Foundation;
 
 /// The number of the generation that is started.
 const FIRST: u64 = 1;
@@ -63,9 +55,6 @@ const TIDY: Duration = Duration::from_secs(1);
 
 /// How often memory that is free goes back to the system, provided that nobody is served at the moment.
 const GIVE_BACK: Duration = Duration::from_secs(10);
-
-/// The components of the application by id.
-pub type Components = BTreeMap<String, Arc<Component>>;
 
 /// What an application needs before its components can be loaded.
 struct Plan {
@@ -87,7 +76,7 @@ pub struct Blueprint {
 ///
 /// # Errors
 /// When it cannot start; the message says what to change.
-pub async fn up(options: &Up) -> anyhow::Result<()> {
+pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     for flag in options.ignored.given() {
         warn!("{flag} has no meaning here and is ignored");
     }
@@ -102,7 +91,7 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     let admin_listener = admin::Listener::bind(&options.admin, &plan.state);
     let admin_listener = at_front.host(admin_listener).await?;
     let app = &plan.blueprint.app;
-    let foundation = Foundation::open(
+    let backends = Backends::open(
         &plan.state,
         app.redis_address.as_deref(),
         options.redis_url.as_deref(),
@@ -114,20 +103,14 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     let meter = Meter::start()?;
     let (announcements, announced) = Announcements::new();
     let board = Board::new(announcements);
-    let mut workshop = Workshop::new(
-        &plan,
-        &foundation,
-        board.clone(),
-        address,
-        laboratory.clone(),
-    );
+    let mut workshop = Workshop::new(&plan, &backends, board.clone(), address, laboratory.clone());
     let first = workshop.load(&plan.blueprint, FIRST)?;
     stock(&first.components).await?;
     first_sweep(app, &first.components).await?;
 
     let (stop, stopped) = watch::channel(false);
     let health = Health::new(&app.name, &app.version);
-    let current = Current::new(first);
+    let current = CurrentGeneration::new(first);
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let server = Server {
         current: current.clone(),
@@ -138,16 +121,16 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     tasks.spawn(health.clone().beat(Heart::Requests, stopped.clone()));
     let beating = health.clone().beat(Heart::Events, stopped.clone());
     tasks.spawn_on(beating, back.threads().handle());
-    match foundation.redis.clone() {
+    match backends.redis.clone() {
         Some(redis) => tasks.spawn(health.clone().watch(redis, stopped.clone())),
         None => {
-            let database = foundation.database.clone();
+            let database = backends.database.clone();
             tasks.spawn(health.clone().watch_file(database, stopped.clone()))
         }
     };
     tasks.spawn(meter.clone().keep(stopped.clone()));
-    let log = foundation.log.clone();
-    let host = foundation.host.clone();
+    let log = backends.log.clone();
+    let host = backends.host.clone();
     tasks.spawn(announced.write(log.clone(), host, stopped.clone()));
     let measured = Measured {
         meter,
@@ -156,15 +139,15 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         log,
         shown: Arc::default(),
     };
-    for warning in foundation.warnings().await {
+    for warning in backends.warnings().await {
         warn!("{warning}");
     }
-    let log = foundation.log.clone();
+    let log = backends.log.clone();
     tasks.spawn(keep_short(log, current.clone(), stopped.clone()));
     let (wishes, wished) = mpsc::channel(1);
-    let rebuilds = Rebuilds::new(foundation.log.clone(), current.clone());
+    let rebuilds = Rebuilds::new(backends.log.clone(), current.clone());
     let admin = admin
-        .with(admin::dead_letters::routes(foundation.log.clone()))
+        .with(admin::dead_letters::routes(backends.log.clone()))
         .with(admin::breakers::routes(board))
         .with(admin::metrics::routes(measured))
         .with(admin::rebuild::routes(rebuilds))
@@ -178,17 +161,17 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
         options: options.clone(),
         blueprint: plan.blueprint,
         workshop: Arc::new(Mutex::new(workshop)),
-        deliver: deliver(foundation, current.clone()),
+        deliver: deliver(backends, current.clone()),
         current: current.clone(),
         health: health.clone(),
     };
     tasks.spawn_on(reloader.run(wished, stopped), back.threads().handle());
 
-    let mut signals = Signals::listen()?;
+    let mut signals = StopSignals::listen()?;
     health.set_serving(true);
     announce(address);
     let ending = tokio::select! {
-        () = signals.stop() => Ok(()),
+        () = signals.received() => Ok(()),
         Some(ended) = tasks.join_next() => Err(premature(ended)),
     };
     health.set_serving(false);
@@ -199,14 +182,14 @@ pub async fn up(options: &Up) -> anyhow::Result<()> {
     tokio::select! {
         () = finish => {}
         () = tokio::time::sleep(drain + Duration::from_secs(1)) => warn!("some work did not finish in time"),
-        () = signals.stop() => warn!("told to stop again, not waiting any longer"),
+        () = signals.received() => warn!("told to stop again, not waiting any longer"),
     }
     ending
 }
 
 /// How deliveries are started, with whatever subscriptions.
-fn deliver(foundation: Foundation, current: Current) -> Deliver {
-    let Foundation { log, host, .. } = foundation;
+fn deliver(backends: Backends, current: CurrentGeneration) -> Deliver {
+    let Backends { log, host, .. } = backends;
     Box::new(move |subscriptions| {
         let pace = Pace {
             drain: current.get().drain_time(),
@@ -219,7 +202,7 @@ fn deliver(foundation: Foundation, current: Current) -> Deliver {
 
 impl Blueprint {
     /// Reads what the options name, and builds it first if asked to.
-    fn read(options: &Up, build: bool) -> anyhow::Result<Self> {
+    fn read(options: &UpOptions, build: bool) -> anyhow::Result<Self> {
         let config = RuntimeConfig::load(options.runtime_config_file.as_deref())?;
         let overrides = Overrides {
             variables: options.variables.clone(),
@@ -237,7 +220,7 @@ impl Blueprint {
     }
 }
 
-fn plan(options: &Up) -> anyhow::Result<Plan> {
+fn plan(options: &UpOptions) -> anyhow::Result<Plan> {
     let blueprint = Blueprint::read(options, options.build)?;
     let Blueprint { app, config } = &blueprint;
     let state = options
@@ -274,7 +257,7 @@ fn lock(state: &Path) -> anyhow::Result<File> {
 
 /// Instances that nobody needs go, and those that are to be kept and have failed are replaced. What a rush has left
 /// behind goes when it is quiet again.
-async fn tidy(current: Current, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn tidy(current: CurrentGeneration, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let mut given_back = Instant::now();
     loop {
         tokio::select! {
@@ -301,7 +284,7 @@ async fn tidy(current: Current, mut stop: watch::Receiver<bool>) -> anyhow::Resu
 /// The event log forgets what the manifest of the day says may be forgotten.
 async fn keep_short(
     log: Arc<dyn EventLog>,
-    current: Current,
+    current: CurrentGeneration,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let wanted = || {
@@ -324,38 +307,6 @@ fn announce(address: SocketAddr) {
     let mut out = std::io::stdout().lock();
     // Nobody reads it? Then nobody waits for it either.
     let _ = writeln!(out, "Serving http://{address}").and_then(|()| out.flush());
-}
-
-/// Returns when this process is told to stop.
-///
-/// # Errors
-/// When signals cannot be listened for.
-pub(crate) async fn stop_signal() -> anyhow::Result<()> {
-    Signals::listen()?.stop().await;
-    Ok(())
-}
-
-/// The ways to be told to stop: SIGTERM and Ctrl-C.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }
 
 /// The error for a part of the platform that ended before it was told to.

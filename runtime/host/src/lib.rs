@@ -23,6 +23,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod backends;
 pub mod body;
 pub mod bus;
 pub mod call;
@@ -30,13 +31,14 @@ pub mod capability;
 pub mod chaos;
 pub mod cli;
 pub mod client;
+pub mod commands;
 pub mod component;
 pub mod component_build;
-pub mod dead_letters;
 pub mod departure;
 mod descriptors;
 pub mod door;
 pub mod engine;
+pub mod generation;
 pub mod headers;
 pub mod health;
 pub mod instance;
@@ -46,9 +48,7 @@ pub mod metrics;
 mod patience;
 pub mod problem;
 pub mod rebuild;
-pub mod relay;
-pub mod reload;
-pub mod state;
+pub mod signals;
 pub mod store;
 pub mod telemetry;
 pub mod threads;
@@ -99,12 +99,12 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
             telemetry::start(options.log_format, options.quiet);
             run_to_end(app::up(&options))
         }
-        cli::Command::DeadLetters(options) => run_to_end(dead_letters::run(&options)),
-        cli::Command::Rebuild(options) => run_to_end(rebuild::command::run(&options)),
-        cli::Command::Reload(options) => run_to_end(reload::run(&options)),
+        cli::Command::DeadLetters(options) => run_to_end(commands::dead_letters::run(&options)),
+        cli::Command::Rebuild(options) => run_to_end(commands::rebuild::run(&options)),
+        cli::Command::Reload(options) => run_to_end(commands::reload::run(&options)),
         cli::Command::Relay(options) => {
             telemetry::start(cli::LogFormat::Text, false);
-            run_to_end(relay::relay(&options))
+            run_to_end(commands::relay::run(&options))
         }
     };
     match ended {

@@ -14,7 +14,6 @@
 //! Each step is short and can be repeated, so one that fails is tried again. If a rebuild is given up, `DELETE`
 //! forgets the new state; if the host dies meanwhile, the next rebuild does. The old state answers until the end.
 
-pub mod command;
 #[cfg(test)]
 mod tests;
 
@@ -33,9 +32,9 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::app::generation::Current;
 use crate::call::TRACEPARENT;
 use crate::component::Component;
+use crate::generation::CurrentGeneration;
 use crate::problem::full;
 use crate::trace::Trace;
 use event_log::{EVENT, EntryId, EventLog};
@@ -306,7 +305,7 @@ fn told(status: StatusCode, problem: &Value) -> String {
     )
 }
 
-impl Sources for Current {
+impl Sources for CurrentGeneration {
     fn source(&self, id: &str) -> Option<Source> {
         let generation = self.get();
         let mut subscriptions = generation.subscriptions.iter();

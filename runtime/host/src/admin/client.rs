@@ -5,45 +5,32 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
 use http::header::AUTHORIZATION;
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
 use super::ADDRESS_FILE;
+use crate::cli::AdminToken;
 use crate::client::Client;
 use crate::problem::full;
 
 /// How long an answer may take: a reload compiles.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What it takes to be let in.
-#[derive(Args, Clone, Debug)]
-pub struct Token {
-    /// The token that the host was started with, if it was.
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "SOCAR_ADMIN_TOKEN",
-        hide_env_values = true
-    )]
-    pub admin_token: Option<String>,
-}
-
 /// A running host.
-pub struct Running {
+pub struct RunningHost {
     client: Client,
     address: SocketAddr,
     token: Option<String>,
 }
 
-impl Running {
+impl RunningHost {
     /// The host that runs with this state.
     ///
     /// # Errors
     /// When none does, as far as its files tell.
-    pub fn find(state: &Path, token: &Token) -> anyhow::Result<Self> {
+    pub fn find(state: &Path, token: &AdminToken) -> anyhow::Result<Self> {
         let path = state.join(ADDRESS_FILE);
         let Ok(text) = std::fs::read_to_string(&path) else {
             bail!(
@@ -72,7 +59,7 @@ impl Running {
     /// Does something; `body` is JSON or empty.
     ///
     /// # Errors
-    /// As [`Running::get`].
+    /// As [`RunningHost::get`].
     pub async fn post(&self, path: &str, body: &str) -> anyhow::Result<Value> {
         self.ask(Method::POST, path, body).await
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::answer::{Answer, json};
 use super::routes::{Asked, Routes};
-use crate::app::generation::Current;
+use crate::generation::CurrentGeneration;
 use crate::instance::population::Census;
 
 #[derive(Serialize)]
@@ -16,11 +16,11 @@ struct Instances {
 }
 
 /// What can be seen of instances.
-pub fn routes(current: Current) -> Routes<Current> {
+pub fn routes(current: CurrentGeneration) -> Routes<CurrentGeneration> {
     Routes::of(current).get("/instances", show)
 }
 
-async fn show(current: Current, _: Asked) -> Answer {
+async fn show(current: CurrentGeneration, _: Asked) -> Answer {
     let generation = current.get();
     let components = generation.components.iter();
     json(&Instances {

@@ -15,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tracing::{info, trace, warn};
 
-use super::{ADDRESS_FILE, Admin, Options, PATIENCE};
+use super::{ADDRESS_FILE, Admin, PATIENCE};
+use crate::cli::AdminOptions;
 
 /// Connections that are served at the same time; the next one waits.
 const CONNECTIONS: usize = 64;
@@ -39,7 +40,7 @@ impl Listener {
     ///
     /// # Errors
     /// When the port is taken, or the state directory cannot be written to.
-    pub async fn bind(options: &Options, state: &Path) -> anyhow::Result<Self> {
+    pub async fn bind(options: &AdminOptions, state: &Path) -> anyhow::Result<Self> {
         let address = options.admin_listen;
         let socket = TcpListener::bind(address).await;
         let socket = socket.with_context(|| {

@@ -12,8 +12,8 @@ use resilience::breaker::BreakerState;
 
 use super::answer::{Answer, text};
 use super::routes::{Asked, Routes};
-use crate::app::generation::Current;
 use crate::door::Door;
+use crate::generation::CurrentGeneration;
 use crate::instance::population::Census;
 use crate::link::switchboard::Board;
 use crate::metrics::Meter;
@@ -25,7 +25,7 @@ pub struct Measured {
     /// Renders.
     pub meter: Meter,
     /// The components and their doors.
-    pub current: Current,
+    pub current: CurrentGeneration,
     /// The links and their breakers.
     pub board: Board,
     /// The event log.

@@ -6,15 +6,16 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::client::{Running, Token};
+use super::client::RunningHost;
 use super::*;
+use crate::cli::AdminToken;
 use event_log::test_support::{embedded, event};
 use event_log::{EventLog, Position, Reader};
 
 const STREAM: &str = "socar.car";
 
-fn options(token: Option<&str>) -> Options {
-    Options {
+fn options(token: Option<&str>) -> AdminOptions {
+    AdminOptions {
         admin_listen: "127.0.0.1:0".parse().unwrap(),
         admin_token: token.map(str::to_owned),
     }
@@ -146,10 +147,10 @@ async fn a_running_host_is_found_by_its_state() {
     let (stop, stopped) = watch::channel(false);
     let served = tokio::spawn(listener::serve(admin, listener, stopped));
 
-    let token = |token: Option<&str>| Token {
+    let token = |token: Option<&str>| AdminToken {
         admin_token: token.map(str::to_owned),
     };
-    let allowed = Running::find(state.path(), &token(Some("secret"))).unwrap();
+    let allowed = RunningHost::find(state.path(), &token(Some("secret"))).unwrap();
     let page = allowed.get("/dead-letters").await.unwrap();
     assert_eq!(page, json!({"letters": [], "next": null}));
     let error = allowed.post("/dead-letters/1-0/redrive", "").await;
@@ -159,11 +160,11 @@ async fn a_running_host_is_found_by_its_state() {
             .to_string()
             .contains("no dead letter 1-0")
     );
-    let stranger = Running::find(state.path(), &token(None)).unwrap();
+    let stranger = RunningHost::find(state.path(), &token(None)).unwrap();
     let error = stranger.get("/dead-letters").await;
     assert!(error.unwrap_err().to_string().contains("401"));
 
     stop.send(true).unwrap();
     served.await.unwrap().unwrap();
-    assert!(Running::find(state.path(), &token(None)).is_err());
+    assert!(RunningHost::find(state.path(), &token(None)).is_err());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use super::Components;
+use crate::generation::Components;
 use crate::trigger::sweep::sweep_once;
 use config::manifest::App;
 

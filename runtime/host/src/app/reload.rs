@@ -12,34 +12,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
+use super::Blueprint;
 use super::first_sweep::first_sweep;
-use super::generation::{Current, Generation, Sweeps};
-use super::load::Workshop;
-use super::{Blueprint, events};
-use crate::cli::Up;
+use super::loader::Workshop;
+use crate::admin::reload::{ReloadReport, ReloadRequest};
+use crate::cli::UpOptions;
+use crate::generation::{CurrentGeneration, Generation};
 use crate::health::Health;
 use crate::memory;
+use crate::trigger::events;
+use crate::trigger::sweep::Sweeps;
 use event_log::delivery::{Deliveries, Subscription};
 
 /// How long a generation that was replaced outlives the last of its calls.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// What an operator is told.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// The number of the version that now runs.
-    pub generation: u64,
-    /// Its components.
-    pub components: Vec<String>,
-}
-
-/// A wish for a reload, and whom to tell.
-pub type Wish = oneshot::Sender<Result<Report, String>>;
 
 /// Starts the event deliveries that subscriptions ask for.
 pub type Deliver = Box<dyn Fn(Vec<Subscription>) -> Deliveries + Send + Sync>;
@@ -47,13 +37,13 @@ pub type Deliver = Box<dyn Fn(Vec<Subscription>) -> Deliveries + Send + Sync>;
 /// Owns what changes when the application does.
 pub struct Reloader {
     /// What the host was started with.
-    pub options: Up,
+    pub options: UpOptions,
     /// What runs now, as it was written.
     pub blueprint: Blueprint,
     /// Makes components.
     pub workshop: Arc<parking_lot::Mutex<Workshop>>,
     /// Where the next generation takes over.
-    pub current: Current,
+    pub current: CurrentGeneration,
     /// Tells the name of the application.
     pub health: Health,
     /// Starts deliveries.
@@ -76,16 +66,16 @@ impl Reloader {
     /// When signals cannot be listened for.
     pub async fn run(
         mut self,
-        mut wishes: mpsc::Receiver<Wish>,
+        mut requests: mpsc::Receiver<ReloadRequest>,
         mut stop: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
         let mut hangups = signal(SignalKind::hangup()).context("cannot listen for signals")?;
         let mut chores = self.start_chores();
         loop {
-            let wish = tokio::select! {
+            let request = tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
                 Some(()) = hangups.recv() => None,
-                Some(wish) = wishes.recv() => Some(wish),
+                Some(request) = requests.recv() => Some(request),
             };
             let loaded = tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => break,
@@ -103,9 +93,9 @@ impl Reloader {
                     Err(reason)
                 }
             };
-            if let Some(wish) = wish {
+            if let Some(request) = request {
                 // An operator who left does not want to know.
-                let _ = wish.send(outcome);
+                let _ = request.send(outcome);
             }
         }
         tokio::join!(chores.deliveries.stop(), chores.sweeps.stop());
@@ -149,9 +139,9 @@ impl Reloader {
     }
 
     /// Nothing here can fail.
-    fn take_over(&mut self, blueprint: Blueprint, next: Generation) -> Report {
+    fn take_over(&mut self, blueprint: Blueprint, next: Generation) -> ReloadReport {
         let next = Arc::new(next);
-        let report = Report {
+        let report = ReloadReport {
             generation: next.number,
             components: next.components.keys().cloned().collect(),
         };

@@ -24,10 +24,10 @@ use hyper::body::Incoming;
 use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::app::generation::Current;
 use crate::body::Held;
 use crate::call::REQUEST_ID;
 use crate::component::Component;
+use crate::generation::CurrentGeneration;
 use crate::headers;
 use crate::health::Health;
 use crate::problem::{Problem, full};
@@ -42,7 +42,7 @@ pub use listener::{bind, serve};
 /// Everything that answers requests.
 pub struct Server {
     /// The application.
-    pub current: Current,
+    pub current: CurrentGeneration,
     /// Answers the host's own paths.
     pub health: Health,
 }

@@ -9,15 +9,48 @@ use ::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use resilience::Priority;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use crate::call::TRACEPARENT;
 use crate::component::Component;
+use crate::generation::Components;
 use crate::problem::full;
 use crate::trace::Trace;
+use config::manifest::App;
+
+/// The sweeps of a generation; they end when it is dropped, but never in the middle of one.
+pub struct Sweeps {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<anyhow::Result<()>>,
+}
+
+// === impl Sweeps ===
+
+impl Sweeps {
+    /// Starts to sweep the components that want it.
+    pub fn start(app: &App, components: &Components) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for component in &app.components {
+            let swept = components.get(component.id.as_str());
+            if let Some((period, swept)) = component.policy.sweep.zip(swept) {
+                tasks.spawn(sweep(swept.clone(), period, stopped.clone()));
+            }
+        }
+        Self { stop, tasks }
+    }
+
+    /// Sweeps no more, and returns when the last sweep has ended.
+    pub async fn stop(mut self) {
+        // Nobody listens only if nothing is swept.
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
 
 /// Sweeps one component until told to stop.
-pub async fn sweep(
+async fn sweep(
     component: Arc<Component>,
     period: Duration,
     mut stop: watch::Receiver<bool>,

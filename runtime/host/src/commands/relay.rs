@@ -16,60 +16,23 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
-use clap::Args;
 use http::{Method, Request, StatusCode, header};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::app::{events, stop_signal};
+use crate::cli::RelayOptions;
 use crate::client::Client;
 use crate::problem::full;
+use crate::signals::StopSignals;
 use crate::trace::Trace;
+use crate::trigger;
 use config::manifest::{App, Environment, Overrides, Route};
 use event_log::RedisLog;
 use event_log::delivery::{Audience, Deliveries, HandleError, Handler, Pace};
 use storage::remote::Remote;
 
-/// The flags of `socar relay`.
-#[derive(Args, Clone, Debug)]
-pub struct Options {
-    /// The manifest, which says who wants which events.
-    #[arg(
-        short = 'f',
-        long = "from",
-        value_name = "FILE",
-        default_value = "spin.toml"
-    )]
-    pub from: std::path::PathBuf,
-
-    /// The Redis server with the streams.
-    #[arg(long, value_name = "URL", default_value = "redis://127.0.0.1:6379")]
-    pub redis_url: String,
-
-    /// Where the deployment answers.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    pub to: String,
-
-    /// Where one component answers, if not there; may be given many times.
-    #[arg(long = "to-component", value_name = "ID=URL")]
-    pub to_component: Vec<String>,
-
-    /// The value of the variable `relay_secret` of the deployment.
-    #[arg(
-        long,
-        value_name = "SECRET",
-        env = "SOCAR_RELAY_SECRET",
-        hide_env_values = true
-    )]
-    pub secret: String,
-
-    /// How long one delivery may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub deadline: u64,
-}
-
 /// Delivers over HTTP.
-struct Courier {
+struct HttpDelivery {
     client: Client,
     /// The URL below which each component answers, without a slash at its end.
     addresses: BTreeMap<String, String>,
@@ -81,7 +44,7 @@ struct Courier {
 ///
 /// # Errors
 /// When the manifest or a flag is wrong; what is unavailable is waited for.
-pub async fn relay(options: &Options) -> anyhow::Result<()> {
+pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
     if options.secret.is_empty() {
         bail!(
             "--secret is empty: give it the value of the variable relay_secret of the deployment"
@@ -92,9 +55,9 @@ pub async fn relay(options: &Options) -> anyhow::Result<()> {
         ..Overrides::default()
     };
     let app = App::load(&options.from, &overrides)?;
-    let courier = Arc::new(Courier::new(&app, options)?);
+    let delivery = Arc::new(HttpDelivery::new(&app, options)?);
     let remote = Remote::new(&options.redis_url).context("--redis-url")?;
-    let mut subscriptions = events::subscriptions(&app);
+    let mut subscriptions = trigger::events::subscriptions(&app);
     for subscription in &mut subscriptions {
         // There is one deployment, however many hosts it has.
         subscription.audience = Audience::Shared;
@@ -102,7 +65,7 @@ pub async fn relay(options: &Options) -> anyhow::Result<()> {
     let name = format!("relay-{}", Trace::fresh().id());
     let deliveries = Deliveries::start(
         Arc::new(RedisLog::new(remote)),
-        courier.clone(),
+        delivery.clone(),
         &name,
         subscriptions,
         Pace::default(),
@@ -110,22 +73,22 @@ pub async fn relay(options: &Options) -> anyhow::Result<()> {
     let mut sweeps = JoinSet::new();
     for component in &app.components {
         if let Some(period) = component.policy.sweep {
-            sweeps.spawn(sweep(courier.clone(), component.id.to_string(), period));
+            sweeps.spawn(sweep(delivery.clone(), component.id.to_string(), period));
         }
     }
     info!(to = options.to, "relaying");
     println!("Relaying from {} to {}", options.redis_url, options.to);
-    stop_signal().await?;
+    StopSignals::listen()?.received().await;
     sweeps.shutdown().await;
     deliveries.stop().await;
     Ok(())
 }
 
-async fn sweep(courier: Arc<Courier>, component: String, period: Duration) {
+async fn sweep(delivery: Arc<HttpDelivery>, component: String, period: Duration) {
     let mut is_failing = false;
     loop {
         tokio::time::sleep(period).await;
-        let swept = courier.post(&component, "sweep", Bytes::new()).await;
+        let swept = delivery.post(&component, "sweep", Bytes::new()).await;
         if let Err(error) = &swept
             && !is_failing
         {
@@ -135,10 +98,10 @@ async fn sweep(courier: Arc<Courier>, component: String, period: Duration) {
     }
 }
 
-// === impl Courier ===
+// === impl HttpDelivery ===
 
-impl Courier {
-    fn new(app: &App, options: &Options) -> anyhow::Result<Self> {
+impl HttpDelivery {
+    fn new(app: &App, options: &RelayOptions) -> anyhow::Result<Self> {
         let mut bases = BTreeMap::new();
         for given in &options.to_component {
             let Some((id, url)) = given.split_once('=') else {
@@ -194,7 +157,7 @@ impl Courier {
 }
 
 #[async_trait]
-impl Handler for Courier {
+impl Handler for HttpDelivery {
     async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandleError> {
         self.post(component, "events", event).await
     }

@@ -16,7 +16,7 @@ use storage::remote::Remote;
 const ASK: Duration = Duration::from_secs(1);
 
 /// The state that components share without knowing of each other.
-pub struct Foundation {
+pub struct Backends {
     /// The one embedded file.
     pub database: Arc<Database>,
     /// The server of `--redis-url`.
@@ -31,7 +31,7 @@ pub struct Foundation {
     redis_log: Option<Arc<RedisLog>>,
 }
 
-impl Foundation {
+impl Backends {
     /// Opens what is in the state directory; a Redis server is connected to when it is first needed.
     ///
     /// # Errors

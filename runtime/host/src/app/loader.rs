@@ -1,5 +1,8 @@
 //! From checked configuration to components that can be called: compiled, linked, and given what they are granted.
 
+mod interfaces;
+mod stores;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,10 +12,9 @@ use anyhow::Context as _;
 use wasmtime::Engine;
 use wasmtime::component::{Component as Code, Linker};
 
-use super::foundation::Foundation;
-use super::generation::Generation;
-use super::stores::Stores;
-use super::{Blueprint, Components, Plan, world};
+use self::stores::Stores;
+use super::{Blueprint, Plan};
+use crate::backends::Backends;
 use crate::bus::Bus;
 use crate::capability::outbound_http::{Exits, INTERNAL};
 use crate::capability::{self, Grants, State};
@@ -21,6 +23,7 @@ use crate::client::Client;
 use crate::component::{Component, Entrances, Limits};
 use crate::door::Places;
 use crate::engine::{self, Room};
+use crate::generation::{Components, Generation};
 use crate::instance::Factory;
 use crate::instance::messages::Shelf;
 use crate::instance::population::Population;
@@ -28,6 +31,7 @@ use crate::link::Link;
 use crate::link::switchboard::{Board, Switchboard};
 use crate::memory;
 use crate::threads::Threads;
+use crate::trigger::events::subscriptions;
 use config::manifest::{self, App};
 use config::policy::InstanceBounds;
 use storage::database::Database;
@@ -59,18 +63,14 @@ impl Workshop {
     /// threads of the caller.
     pub(super) fn new(
         plan: &Plan,
-        foundation: &Foundation,
+        backends: &Backends,
         board: Board,
         own: SocketAddr,
         laboratory: Option<Arc<Laboratory>>,
     ) -> Self {
         Self {
-            stores: Stores::new(
-                plan.blueprint.config.clone(),
-                plan.state.clone(),
-                foundation,
-            ),
-            bus: foundation.bus.clone(),
+            stores: Stores::new(plan.blueprint.config.clone(), plan.state.clone(), backends),
+            bus: backends.bus.clone(),
             client: Client::default(),
             board,
             state: plan.state.clone(),
@@ -78,9 +78,9 @@ impl Workshop {
             memory: plan.memory,
             laboratory,
             threads: Threads::here(),
-            database: match foundation.redis {
+            database: match backends.redis {
                 Some(_) => None,
-                None => Some(foundation.database.clone()),
+                None => Some(backends.database.clone()),
             },
         }
     }
@@ -126,7 +126,13 @@ impl Workshop {
             components.insert(component.id.to_string(), Arc::new(ready));
         }
         neighbours.introduce(components.values(), self.own);
-        Ok(Generation::new(number, app, components, switchboard))
+        Ok(Generation::new(
+            number,
+            app,
+            components,
+            switchboard,
+            subscriptions(app),
+        ))
     }
 
     /// Removes what only this generation needed.
@@ -303,7 +309,7 @@ fn prepare(
     entrances: Entrances,
 ) -> anyhow::Result<Component> {
     let engine = linker.engine();
-    let handles = world::check(engine, code, component, app)?;
+    let handles = interfaces::check(engine, code, component, app)?;
     let instance = linker
         .instantiate_pre(code)
         .map_err(anyhow::Error::from)

@@ -3,22 +3,22 @@
 //! A call belongs to the generation in which it arrived, from its route to its last chained call. When the next one
 //! takes over, the old one takes nothing new, and it is kept for as long as any of its calls may run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use super::{Components, events};
+use crate::component::Component;
 use crate::link::switchboard::Switchboard;
 use crate::trigger::http::upload::Warehouse;
-use crate::trigger::sweep;
 use config::manifest::{App, RouteTable};
 use config::policy::Listener;
 use event_log::delivery::Subscription;
 use event_log::retention::Retention;
+
+/// The components of an application by id.
+pub type Components = BTreeMap<String, Arc<Component>>;
 
 /// A version of the application, ready to be called.
 pub struct Generation {
@@ -42,24 +42,24 @@ pub struct Generation {
 
 /// The generation that takes new calls.
 #[derive(Clone)]
-pub struct Current(Arc<RwLock<Arc<Generation>>>);
-
-/// The sweeps of a generation; they end when it is dropped, but never in the middle of one.
-pub struct Sweeps {
-    stop: watch::Sender<bool>,
-    tasks: JoinSet<anyhow::Result<()>>,
-}
+pub struct CurrentGeneration(Arc<RwLock<Arc<Generation>>>);
 
 // === impl Generation ===
 
 impl Generation {
     /// Puts together what was loaded.
-    pub fn new(number: u64, app: &App, components: Components, links: Switchboard) -> Self {
+    pub fn new(
+        number: u64,
+        app: &App,
+        components: Components,
+        links: Switchboard,
+        subscriptions: Vec<Subscription>,
+    ) -> Self {
         Self {
             number,
             routes: app.routes.clone(),
             components,
-            subscriptions: events::subscriptions(app),
+            subscriptions,
             listener: Arc::new(app.listener.clone()),
             warehouse: Warehouse::new(app.listener.bodies),
             retention: app.retention.map(Retention::keeping),
@@ -83,9 +83,9 @@ impl Generation {
     }
 }
 
-// === impl Current ===
+// === impl CurrentGeneration ===
 
-impl Current {
+impl CurrentGeneration {
     /// The first one.
     pub fn new(first: Generation) -> Self {
         first.links.take_over();
@@ -101,29 +101,5 @@ impl Current {
     pub fn replace(&self, next: Arc<Generation>) -> Arc<Generation> {
         next.links.take_over();
         std::mem::replace(&mut *self.0.write(), next)
-    }
-}
-
-// === impl Sweeps ===
-
-impl Sweeps {
-    /// Starts to sweep the components that want it.
-    pub fn start(app: &App, components: &Components) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        for component in &app.components {
-            let swept = components.get(component.id.as_str());
-            if let Some((period, swept)) = component.policy.sweep.zip(swept) {
-                tasks.spawn(sweep::sweep(swept.clone(), period, stopped.clone()));
-            }
-        }
-        Self { stop, tasks }
-    }
-
-    /// Sweeps no more, and returns when the last sweep has ended.
-    pub async fn stop(mut self) {
-        // Nobody listens only if nothing is swept.
-        let _ = self.stop.send(true);
-        while self.tasks.join_next().await.is_some() {}
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::foundation::Foundation;
+use crate::backends::Backends;
 use crate::capability::sqlite::database::Database as GuestDatabase;
 use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
 use config::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
@@ -27,12 +27,12 @@ pub struct Stores {
 
 impl Stores {
     /// Nothing is opened yet.
-    pub fn new(config: RuntimeConfig, state: PathBuf, foundation: &Foundation) -> Self {
+    pub fn new(config: RuntimeConfig, state: PathBuf, backends: &Backends) -> Self {
         Self {
             config,
             state,
-            embedded: foundation.database.clone(),
-            redis: foundation.redis.clone(),
+            embedded: backends.database.clone(),
+            redis: backends.redis.clone(),
             files: BTreeMap::new(),
             key_value: BTreeMap::new(),
             databases: BTreeMap::new(),

@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use tracing::debug;
 
-use super::generation::Current;
 use crate::call::{REQUEST_ID, TRACEPARENT};
+use crate::generation::CurrentGeneration;
 use crate::instance::messages::Unhandled;
 use crate::trace::Trace;
 use config::manifest::App;
@@ -17,7 +17,7 @@ use config::policy::Events;
 use event_log::delivery::{Audience, Backoff, HandleError, Handler, Subscription};
 
 /// Lets components react to events.
-pub struct Reactions(pub Current);
+pub struct Reactions(pub CurrentGeneration);
 
 /// What the host reads of an event: what it is, and whose story it belongs to.
 #[derive(Default, Deserialize)]

@@ -4,79 +4,36 @@
 //! people with patience and for programs.
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand};
 
-use crate::app::Foundation;
-use crate::state::StateDir;
+use crate::backends::Backends;
+use crate::cli::{DeadLettersAction, DeadLettersOptions};
 use event_log::dead_letters::{self, DeadLetter};
 use event_log::{EntryId, EventLog};
 
 /// How many letters are read at a time.
 const PAGE: usize = 100;
 
-/// The flags of `socar dead-letters`.
-#[derive(Args, Clone, Debug)]
-pub struct Options {
-    /// What to do with them.
-    #[command(subcommand)]
-    action: Action,
-
-    /// Whose they are.
-    #[command(flatten)]
-    state: StateDir,
-
-    /// The Redis server that events are kept on, if they are.
-    #[arg(long, value_name = "URL", global = true)]
-    redis_url: Option<String>,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-enum Action {
-    /// Print all of them, oldest first.
-    List,
-    /// Print one.
-    Show {
-        /// As `list` prints it.
-        id: String,
-    },
-    /// Deliver them again, to the component that failed and to no other.
-    Redrive {
-        /// As `list` prints them.
-        #[arg(required_unless_present = "all")]
-        ids: Vec<String>,
-        /// All that are there.
-        #[arg(long, conflicts_with = "ids")]
-        all: bool,
-    },
-    /// Throw them away for good.
-    Discard {
-        /// As `list` prints them.
-        #[arg(required = true)]
-        ids: Vec<String>,
-    },
-}
-
 /// Does what the options say.
 ///
 /// # Errors
 /// When the state cannot be opened, or a letter is not there.
-pub async fn run(options: &Options) -> anyhow::Result<()> {
+pub async fn run(options: &DeadLettersOptions) -> anyhow::Result<()> {
     let state = options.state.find()?;
-    let foundation = Foundation::open(&state, None, options.redis_url.as_deref())?;
-    act(&*foundation.log, &options.action).await
+    let backends = Backends::open(&state, None, options.redis_url.as_deref())?;
+    act(&*backends.log, &options.action).await
 }
 
-async fn act(log: &dyn EventLog, action: &Action) -> anyhow::Result<()> {
+async fn act(log: &dyn EventLog, action: &DeadLettersAction) -> anyhow::Result<()> {
     match action {
-        Action::List => all(log).await?.iter().try_for_each(print),
-        Action::Show { id } => match dead_letters::show(log, parse(id)?).await? {
+        DeadLettersAction::List => all(log).await?.iter().try_for_each(print),
+        DeadLettersAction::Show { id } => match dead_letters::show(log, parse(id)?).await? {
             Some(letter) => print(&letter),
             None => bail!("there is no dead letter {id}"),
         },
-        Action::Redrive { ids, all: false } => {
+        DeadLettersAction::Redrive { ids, all: false } => {
             each(ids, async |id| dead_letters::redrive(log, id).await).await
         }
-        Action::Redrive { all: true, .. } => {
+        DeadLettersAction::Redrive { all: true, .. } => {
             let ids: Vec<String> = all(log)
                 .await?
                 .into_iter()
@@ -84,7 +41,9 @@ async fn act(log: &dyn EventLog, action: &Action) -> anyhow::Result<()> {
                 .collect();
             each(&ids, async |id| dead_letters::redrive(log, id).await).await
         }
-        Action::Discard { ids } => each(ids, async |id| dead_letters::discard(log, id).await).await,
+        DeadLettersAction::Discard { ids } => {
+            each(ids, async |id| dead_letters::discard(log, id).await).await
+        }
     }
 }
 

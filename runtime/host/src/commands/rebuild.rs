@@ -3,36 +3,20 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use clap::Args;
 use serde_json::Value;
 
-use crate::admin::client::{Running, Token};
-use crate::state::StateDir;
+use crate::admin::client::RunningHost;
+use crate::cli::RebuildOptions;
 
 /// How often the host is asked how far it is.
 const INTERVAL: Duration = Duration::from_millis(200);
-
-/// The flags of `socar rebuild`.
-#[derive(Args, Clone, Debug)]
-pub struct Options {
-    /// The component, such as `viewpage`.
-    component: String,
-
-    /// Whose it is.
-    #[command(flatten)]
-    state: StateDir,
-
-    /// What the host asks for.
-    #[command(flatten)]
-    token: Token,
-}
 
 /// Begins, waits, and says what came of it.
 ///
 /// # Errors
 /// When no host runs, or the rebuild was given up.
-pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let host = Running::find(&options.state.find()?, &options.token)?;
+pub async fn run(options: &RebuildOptions) -> anyhow::Result<()> {
+    let host = RunningHost::find(&options.state.find()?, &options.token)?;
     let component = &options.component;
     let path = format!("/rebuild/{component}");
     host.post(&path, "").await?;

@@ -1,0 +1,41 @@
+//! The flags of `socar relay`.
+
+use clap::Args;
+
+/// The flags of `socar relay`.
+#[derive(Args, Clone, Debug)]
+pub struct RelayOptions {
+    /// The manifest, which says who wants which events.
+    #[arg(
+        short = 'f',
+        long = "from",
+        value_name = "FILE",
+        default_value = "spin.toml"
+    )]
+    pub from: std::path::PathBuf,
+
+    /// The Redis server with the streams.
+    #[arg(long, value_name = "URL", default_value = "redis://127.0.0.1:6379")]
+    pub redis_url: String,
+
+    /// Where the deployment answers.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    pub to: String,
+
+    /// Where one component answers, if not there; may be given many times.
+    #[arg(long = "to-component", value_name = "ID=URL")]
+    pub to_component: Vec<String>,
+
+    /// The value of the variable `relay_secret` of the deployment.
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "SOCAR_RELAY_SECRET",
+        hide_env_values = true
+    )]
+    pub secret: String,
+
+    /// How long one delivery may take, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub deadline: u64,
+}

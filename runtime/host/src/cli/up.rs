@@ -1,0 +1,240 @@
+//! The flags of `socar up`: those of `spin up` where they mean the same.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{AdminOptions, LogFormat};
+
+/// The flags of `socar up`.
+#[derive(Args, Clone, Debug)]
+pub struct UpOptions {
+    /// The manifest, or the directory it is in.
+    #[arg(
+        short = 'f',
+        long = "from",
+        visible_alias = "file",
+        value_name = "FILE",
+        default_value = "spin.toml"
+    )]
+    pub from: PathBuf,
+
+    /// Build the components first, as the manifest says.
+    #[arg(long)]
+    pub build: bool,
+
+    /// Where to listen; port 0 takes any that is free.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "SPIN_HTTP_LISTEN_ADDR",
+        value_parser = address,
+        default_value = "127.0.0.1:3000"
+    )]
+    pub listen: SocketAddr,
+
+    /// Where state is kept; `.socar` beside the manifest if not given.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub state_dir: Option<PathBuf>,
+
+    /// Keep events and key-value stores on this Redis server instead of in the state directory.
+    #[arg(long, value_name = "URL")]
+    pub redis_url: Option<String>,
+
+    /// Spin's runtime configuration: other stores, databases and variables.
+    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
+    pub runtime_config_file: Option<PathBuf>,
+
+    /// The value of an application variable; may be given many times.
+    #[arg(long = "variable", value_name = "NAME=VALUE")]
+    pub variables: Vec<String>,
+
+    /// Run only this component; may be given many times.
+    #[arg(
+        short = 'c',
+        long = "component-id",
+        value_name = "ID",
+        env = "SPIN_COMPONENTS_TO_RETAIN",
+        value_delimiter = ','
+    )]
+    pub components: Vec<String>,
+
+    /// Where operators steer it.
+    #[command(flatten)]
+    pub admin: AdminOptions,
+
+    /// The largest linear memory of any component, in bytes.
+    #[arg(long, value_name = "BYTES", env = "SPIN_MAX_INSTANCE_MEMORY")]
+    pub max_instance_memory: Option<usize>,
+
+    /// Let operators make trouble: `POST /chaos` of the admin listener.
+    #[arg(long)]
+    pub chaos: bool,
+
+    /// How log lines are written.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// Log nothing but errors.
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// What only Spin needs; accepted so that its command lines work unchanged.
+    #[command(flatten)]
+    pub ignored: IgnoredFlags,
+}
+
+/// Flags of `spin up` that have no meaning here.
+#[derive(Args, Clone, Debug)]
+pub struct IgnoredFlags {
+    /// Ignored: components never write to their files.
+    #[arg(long, hide = true)]
+    allow_transient_write: bool,
+    /// Ignored: the log of the components is the log of the host.
+    #[arg(short = 'L', long, hide = true, value_name = "DIRECTORY")]
+    log_dir: Option<PathBuf>,
+    /// Ignored: compiled components are always cached, in the state directory.
+    #[arg(long, hide = true)]
+    disable_cache: bool,
+    /// Ignored: compiled components are always cached, in the state directory.
+    #[arg(long, hide = true, value_name = "DIRECTORY")]
+    cache_dir: Option<PathBuf>,
+    /// Ignored: what components print is logged, line by line.
+    #[arg(long, hide = true, value_name = "ID")]
+    follow: Vec<String>,
+    /// Ignored: the pool is sized by the policies of the components.
+    #[arg(long, hide = true)]
+    disable_pooling: bool,
+    /// Ignored: files are copied once, at the start.
+    #[arg(long, hide = true)]
+    direct_mounts: bool,
+    /// Ignored: the manifest sets deadlines.
+    #[arg(long, hide = true, value_name = "DURATION")]
+    request_timeout: Option<String>,
+    /// Ignored: the manifest sets the concurrency of components.
+    #[arg(long, hide = true, value_name = "COUNT")]
+    max_instance_concurrent_reuse_count: Option<String>,
+    /// Ignored: the host decides how often an instance is reused.
+    #[arg(long, hide = true, value_name = "COUNT")]
+    max_instance_reuse_count: Option<String>,
+    /// Ignored: the host decides how long an idle instance is kept.
+    #[arg(long, hide = true, value_name = "DURATION")]
+    idle_instance_timeout: Option<String>,
+}
+
+/// Where to listen: an address, or the first that a name stands for. A name that stands for both is taken for IPv4, at
+/// which most clients look first.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let right = "give HOST:PORT, such as 127.0.0.1:3000 or localhost:3000";
+    let addresses: Vec<SocketAddr> = text
+        .to_socket_addrs()
+        .map_err(|error| format!("{error}; {right}"))?
+        .collect();
+    let ipv4 = addresses.iter().find(|address| address.is_ipv4());
+    let address = ipv4.or(addresses.first()).copied();
+    address.ok_or_else(|| format!("no address has this name; {right}"))
+}
+
+// === impl IgnoredFlagsFlags ===
+
+impl IgnoredFlags {
+    /// The flags that were given and are not obeyed.
+    pub fn given(&self) -> Vec<&'static str> {
+        let given = [
+            ("--allow-transient-write", self.allow_transient_write),
+            ("--log-dir", self.log_dir.is_some()),
+            ("--disable-cache", self.disable_cache),
+            ("--cache-dir", self.cache_dir.is_some()),
+            ("--follow", !self.follow.is_empty()),
+            ("--disable-pooling", self.disable_pooling),
+            ("--direct-mounts", self.direct_mounts),
+            ("--request-timeout", self.request_timeout.is_some()),
+            (
+                "--max-instance-concurrent-reuse-count",
+                self.max_instance_concurrent_reuse_count.is_some(),
+            ),
+            (
+                "--max-instance-reuse-count",
+                self.max_instance_reuse_count.is_some(),
+            ),
+            (
+                "--idle-instance-timeout",
+                self.idle_instance_timeout.is_some(),
+            ),
+        ];
+        given
+            .into_iter()
+            .filter(|(_, given)| *given)
+            .map(|(flag, _)| flag)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{CommandFactory as _, Parser as _};
+
+    use crate::cli::{Arguments, Command};
+
+    fn up(arguments: &[&str]) -> UpOptions {
+        let arguments = ["socar", "up"].iter().chain(arguments);
+        match Arguments::try_parse_from(arguments).unwrap().command {
+            Command::Up(up) => *up,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_spinkube_operator_passes_is_understood() {
+        let up = up(&[
+            "--listen",
+            "0.0.0.0:80",
+            "-f",
+            "app/spin.toml",
+            "--runtime-config-file",
+            "/runtime-config.toml",
+            "--component-id",
+            "car",
+            "--component-id",
+            "payment",
+        ]);
+        assert_eq!(up.listen, "0.0.0.0:80".parse().unwrap());
+        assert_eq!(up.components, ["car", "payment"]);
+    }
+
+    #[test]
+    fn a_name_says_where_to_listen_as_well_as_an_address() {
+        for (given, meant) in [
+            ("localhost:3000", "127.0.0.1:3000"),
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("[::1]:3000", "[::1]:3000"),
+        ] {
+            assert_eq!(
+                up(&["--listen", given]).listen,
+                meant.parse().unwrap(),
+                "{given}"
+            );
+        }
+        for wrong in ["localhost", "3000", "127.0.0.1:99999"] {
+            let refused = Arguments::try_parse_from(["socar", "up", "--listen", wrong]);
+            let why = refused.unwrap_err().to_string();
+            assert!(why.contains("give HOST:PORT"), "{why}");
+        }
+    }
+
+    #[test]
+    fn flags_that_only_spin_needs_are_accepted_and_named() {
+        assert_eq!(
+            up(&["--request-timeout", "5s"]).ignored.given(),
+            ["--request-timeout"]
+        );
+        assert!(up(&[]).ignored.given().is_empty());
+    }
+}
