@@ -20,7 +20,7 @@ use super::{
     DEAD, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError, Position, Reader,
     dead_letters, fields,
 };
-use storage::database::{Database, DatabaseError, Written};
+use storage::database::{CommitWatermark, Database, DatabaseError};
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS socar_log_entry (
@@ -82,7 +82,7 @@ impl EmbeddedLog {
     /// # Errors
     /// If its tables cannot be created.
     pub fn open(database: Arc<Database>) -> Result<Self, DatabaseError> {
-        database.create(SCHEMA)?;
+        database.create_schema(SCHEMA)?;
         Ok(Self {
             database,
             appended: Notify::new(),
@@ -140,10 +140,10 @@ impl EmbeddedLog {
             tokio::pin!(appended);
             // From here on no append goes unnoticed, also one between looking and waiting.
             appended.as_mut().enable();
-            let written = Written::from_now(&self.database);
+            let written = CommitWatermark::from_now(&self.database);
             let taken = self.take_now(reader, limit)?;
             if !taken.is_empty() {
-                written.settle().await?;
+                written.wait_durable().await?;
                 return Ok(taken);
             }
             if timeout_at(deadline, appended).await.is_err() {

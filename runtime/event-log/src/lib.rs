@@ -34,7 +34,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use storage::database::DatabaseError;
-use storage::remote::RemoteError;
+use storage::redis_client::RedisClientError;
 
 pub use self::embedded::EmbeddedLog;
 pub use self::entry::{Entry, EntryId, Fields};
@@ -189,7 +189,7 @@ pub enum LogError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
-    Remote(#[from] RemoteError),
+    Redis(#[from] RedisClientError),
 }
 
 // === impl Reader ===
@@ -241,7 +241,7 @@ impl LogError {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Database(error) => matches!(error, DatabaseError::Locked(_)),
-            Self::Remote(error) => error.is_unavailable(),
+            Self::Redis(error) => error.is_unavailable(),
             Self::Evicted { .. } => true,
             Self::Damaged(_) => false,
         }

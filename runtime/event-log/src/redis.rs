@@ -23,14 +23,14 @@ use tokio::time::Instant;
 
 use self::waiting::Waiting;
 use super::{Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError, Position, Reader};
-use storage::remote::Remote;
+use storage::redis_client::RedisClient;
 
 /// How many entries of each stream one script takes; bounds the time that other clients wait.
 const TAKEN: usize = 32;
 
 /// The log of hosts that share a server.
 pub struct RedisLog {
-    remote: Arc<Remote>,
+    client: Arc<RedisClient>,
     waiting: Waiting,
 }
 
@@ -40,10 +40,10 @@ type Row = (String, String, String, u32, u64, Option<Vec<u8>>);
 // === impl RedisLog ===
 
 impl RedisLog {
-    pub fn new(remote: Arc<Remote>) -> Self {
+    pub fn new(client: Arc<RedisClient>) -> Self {
         Self {
-            waiting: Waiting::new(remote.clone()),
-            remote,
+            waiting: Waiting::new(client.clone()),
+            client,
         }
     }
 
@@ -52,7 +52,7 @@ impl RedisLog {
     /// # Errors
     /// If the server is unavailable.
     pub async fn warnings(&self) -> Result<Vec<String>, LogError> {
-        let info: String = self.remote.query(cmd("INFO").arg("everything")).await?;
+        let info: String = self.client.query(cmd("INFO").arg("everything")).await?;
         let value = |name: &str| {
             let found = info.lines().filter_map(|line| line.split_once(':'));
             found
@@ -84,7 +84,7 @@ impl RedisLog {
         streams(&mut script, reader.streams());
         consumer(&mut script, reader);
         script.arg(limit.min(TAKEN));
-        let rows: Option<Vec<Row>> = self.remote.invoke(&script).await?;
+        let rows: Option<Vec<Row>> = self.client.invoke(&script).await?;
         let rows = rows.ok_or_else(|| reader.evicted())?;
         rows.into_iter().map(|row| delivery(reader, row)).collect()
     }
@@ -98,7 +98,7 @@ impl EventLog for RedisLog {
         for (name, value) in fields {
             command.arg(name).arg(&value[..]);
         }
-        let id: String = self.remote.query(&command).await?;
+        let id: String = self.client.query(&command).await?;
         parse(stream, &id)
     }
 
@@ -117,7 +117,7 @@ impl EventLog for RedisLog {
         command
             .arg("COUNT")
             .arg(i64::try_from(limit).unwrap_or(i64::MAX));
-        let entries: Vec<(String, Vec<(String, Vec<u8>)>)> = self.remote.query(&command).await?;
+        let entries: Vec<(String, Vec<(String, Vec<u8>)>)> = self.client.query(&command).await?;
         let entry = |(id, fields): (String, Vec<(String, Vec<u8>)>)| {
             Ok(Entry {
                 id: parse(stream, &id)?,
@@ -131,12 +131,12 @@ impl EventLog for RedisLog {
     }
 
     async fn length(&self, stream: &str) -> Result<u64, LogError> {
-        Ok(self.remote.query(cmd("XLEN").arg(stream)).await?)
+        Ok(self.client.query(cmd("XLEN").arg(stream)).await?)
     }
 
     async fn remove(&self, stream: &str, id: EntryId) -> Result<bool, LogError> {
         Ok(self
-            .remote
+            .client
             .query(cmd("XDEL").arg(stream).arg(id.to_string()))
             .await?)
     }
@@ -145,7 +145,7 @@ impl EventLog for RedisLog {
         let mut script = scripts::SUBSCRIBE.prepare_invoke();
         streams(&mut script, reader.streams());
         consumer(&mut script, reader);
-        self.remote.invoke::<String>(&script).await?;
+        self.client.invoke::<String>(&script).await?;
         self.waiting.listen(reader.streams());
         Ok(())
     }
@@ -176,7 +176,7 @@ impl EventLog for RedisLog {
         for position in positions {
             script.arg(ticket(position));
         }
-        self.remote.invoke::<String>(&script).await?;
+        self.client.invoke::<String>(&script).await?;
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl EventLog for RedisLog {
             .arg(ticket(position))
             .arg(milliseconds(retry_in))
             .arg(error);
-        Ok(self.remote.invoke(&script).await?)
+        Ok(self.client.invoke(&script).await?)
     }
 
     async fn park(
@@ -204,7 +204,7 @@ impl EventLog for RedisLog {
     ) -> Result<Option<EntryId>, LogError> {
         let mut script = scripts::PARK.arg(group);
         script.arg(ticket(position)).arg(error).arg(attempts);
-        let letter: Option<String> = self.remote.invoke(&script).await?;
+        let letter: Option<String> = self.client.invoke(&script).await?;
         letter.map(|id| parse(super::DEAD, &id)).transpose()
     }
 
@@ -213,14 +213,14 @@ impl EventLog for RedisLog {
         streams(&mut script, reader.streams());
         consumer(&mut script, reader);
         script.arg(milliseconds(patience));
-        let inherited: Option<usize> = self.remote.invoke(&script).await?;
+        let inherited: Option<usize> = self.client.invoke(&script).await?;
         inherited.ok_or_else(|| reader.evicted())
     }
 
     async fn leave(&self, reader: &Reader) -> Result<(), LogError> {
         let mut script = scripts::LEAVE.prepare_invoke();
         consumer(&mut script, reader);
-        self.remote.invoke::<String>(&script).await?;
+        self.client.invoke::<String>(&script).await?;
         Ok(())
     }
 
@@ -228,13 +228,13 @@ impl EventLog for RedisLog {
         let mut script = scripts::FORGET.prepare_invoke();
         streams(&mut script, from);
         script.arg(group);
-        self.remote.invoke::<String>(&script).await?;
+        self.client.invoke::<String>(&script).await?;
         Ok(())
     }
 
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
         let script = scripts::GROUPS.key(stream);
-        let rows: Vec<(String, u64, u64, Option<u64>)> = self.remote.invoke(&script).await?;
+        let rows: Vec<(String, u64, u64, Option<u64>)> = self.client.invoke(&script).await?;
         let state = |(group, pending, lag, seen)| GroupState {
             group,
             pending,
@@ -247,12 +247,12 @@ impl EventLog for RedisLog {
     async fn trim(&self, stream: &str, keep: Duration) -> Result<u64, LogError> {
         let mut script = scripts::TRIM.key(stream);
         script.arg(milliseconds(keep));
-        Ok(self.remote.invoke(&script).await?)
+        Ok(self.client.invoke(&script).await?)
     }
 
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError> {
         let script = scripts::REDRIVE.arg(letter.to_string());
-        Ok(self.remote.invoke(&script).await?)
+        Ok(self.client.invoke(&script).await?)
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use storage::database::Database;
-use storage::remote::test_support::RedisServer;
+use storage::redis_client::test_support::RedisServer;
 
 use crate::{EVENT, EmbeddedLog, EventLog, Fields, RedisLog};
 
@@ -35,7 +35,7 @@ pub fn embedded() -> Fixture {
 pub async fn redis() -> Fixture {
     let server = RedisServer::start().await;
     Fixture {
-        log: Arc::new(RedisLog::new(server.remote())),
+        log: Arc::new(RedisLog::new(server.client())),
         _backend: Box::new(server),
     }
 }

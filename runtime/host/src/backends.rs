@@ -10,7 +10,7 @@ use crate::bus::Bus;
 use crate::trace::Trace;
 use event_log::{EmbeddedLog, EventLog, RedisLog};
 use storage::database::Database;
-use storage::remote::Remote;
+use storage::redis_client::RedisClient;
 
 /// How long the server may take to say how it is set up: a start waits for it.
 const ASK: Duration = Duration::from_secs(1);
@@ -20,7 +20,7 @@ pub struct Backends {
     /// The one embedded file.
     pub database: Arc<Database>,
     /// The server of `--redis-url`.
-    pub redis: Option<Arc<Remote>>,
+    pub redis: Option<Arc<RedisClient>>,
     /// The event log.
     pub log: Arc<dyn EventLog>,
     /// What components reach through `spin:redis`.
@@ -56,7 +56,7 @@ impl Backends {
                 redis_log: None,
             });
         };
-        let redis = Remote::new(url).context("--redis-url")?;
+        let redis = RedisClient::new(url).context("--redis-url")?;
         let log = Arc::new(RedisLog::new(redis.clone()));
         let bus = Arc::new(Bus::redis(address, redis.clone()));
         Ok(Self {

@@ -20,8 +20,8 @@ use self::embedded::Embedded;
 use self::redis::{Guest, Own};
 use crate::patience::OutOfTime;
 use event_log::{EmbeddedLog, LogError};
-use storage::database::{Database, DatabaseError, Written};
-use storage::remote::{Remote, RemoteError, canonical_address};
+use storage::database::{CommitWatermark, Database, DatabaseError};
+use storage::redis_client::{RedisClient, RedisClientError, canonical_address};
 
 /// One item of an answer; nested answers are flattened, as in stock Spin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum BusError {
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
-    Remote(RemoteError),
+    Redis(RedisClientError),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
@@ -59,7 +59,7 @@ pub struct Bus {
 
 enum Platform {
     Embedded(Arc<Embedded>, Arc<Database>),
-    Redis(Arc<Remote>),
+    Redis(Arc<RedisClient>),
 }
 
 /// What a guest has opened.
@@ -101,10 +101,10 @@ impl Bus {
     }
 
     /// The address stands for this server.
-    pub fn redis(address: &str, remote: Arc<Remote>) -> Self {
+    pub fn redis(address: &str, client: Arc<RedisClient>) -> Self {
         Self {
             address: canonical_address(address),
-            platform: Platform::Redis(remote),
+            platform: Platform::Redis(client),
         }
     }
 
@@ -127,7 +127,7 @@ impl Bus {
         }
         let server: Box<dyn Server> = match &self.platform {
             Platform::Embedded(embedded, _) => Box::new(embedded.clone()),
-            Platform::Redis(remote) => Box::new(Guest::new(remote.clone())),
+            Platform::Redis(client) => Box::new(Guest::new(client.clone())),
         };
         Ok(Connection {
             server,
@@ -228,7 +228,7 @@ impl Connection {
         arguments: Vec<Vec<u8>>,
     ) -> Result<Vec<Answer>, BusError> {
         if let Some(database) = &self.after {
-            Written::from_now(database).settle().await?;
+            CommitWatermark::from_now(database).wait_durable().await?;
         }
         self.server.execute(command, arguments).await
     }
@@ -248,13 +248,15 @@ impl Connection {
 
 // === impl BusError ===
 
-impl From<RemoteError> for BusError {
-    fn from(error: RemoteError) -> Self {
+impl From<RedisClientError> for BusError {
+    fn from(error: RedisClientError) -> Self {
         match error {
-            RemoteError::Refused(refusal) if refusal.code() == Some("WRONGTYPE") => Self::Type,
-            RemoteError::Refused(refusal) => Self::Refused(refusal.to_string()),
-            RemoteError::Address { address, .. } => Self::InvalidAddress(address),
-            RemoteError::Unavailable { .. } => Self::Remote(error),
+            RedisClientError::ErrorReply(refusal) if refusal.code() == Some("WRONGTYPE") => {
+                Self::Type
+            }
+            RedisClientError::ErrorReply(refusal) => Self::Refused(refusal.to_string()),
+            RedisClientError::InvalidAddress { address, .. } => Self::InvalidAddress(address),
+            RedisClientError::Unavailable { .. } => Self::Redis(error),
         }
     }
 }

@@ -10,7 +10,7 @@ use resilience::Priority;
 
 use crate::body::Fate;
 use crate::trace::Trace;
-use storage::database::{Database, DatabaseError, Written};
+use storage::database::{CommitWatermark, Database, DatabaseError};
 
 /// How many components may call one another before it must be a loop.
 pub const DEEPEST: u32 = 16;
@@ -33,7 +33,7 @@ pub struct Call {
     /// The components that stand between the outside world and this one, the one that makes the call last.
     callers: Vec<Arc<str>>,
     /// What it and all that it causes write to the embedded database, from the first component on that could.
-    written: Arc<OnceLock<Written>>,
+    watermark: Arc<OnceLock<CommitWatermark>>,
     /// Who goes first when not everybody can.
     pub priority: Priority,
     /// How long it, and all that it causes, has waited for somebody outside of the platform.
@@ -56,7 +56,7 @@ impl Call {
             depth: 0,
             trace,
             callers: Vec::new(),
-            written: Arc::default(),
+            watermark: Arc::default(),
             priority: Priority::default(),
             abroad: Arc::default(),
             fate: Fate::default(),
@@ -65,7 +65,8 @@ impl Call {
 
     /// From now on the call may read and write this database.
     pub fn touches(&self, database: &Arc<Database>) {
-        self.written.get_or_init(|| Written::from_now(database));
+        self.watermark
+            .get_or_init(|| CommitWatermark::from_now(database));
     }
 
     /// Returns when a crash cannot undo what the call has seen and written. Whatever leaves this process on its behalf
@@ -73,9 +74,9 @@ impl Call {
     ///
     /// # Errors
     /// If some of it may have been lost.
-    pub async fn settle(&self) -> Result<(), DatabaseError> {
-        match self.written.get() {
-            Some(written) => written.settle().await,
+    pub async fn wait_durable(&self) -> Result<(), DatabaseError> {
+        match self.watermark.get() {
+            Some(watermark) => watermark.wait_durable().await,
             None => Ok(()),
         }
     }
@@ -87,7 +88,7 @@ impl Call {
             depth: self.depth + 1,
             trace: self.trace.clone(),
             callers: self.callers.clone(),
-            written: self.written.clone(),
+            watermark: self.watermark.clone(),
             priority: self.priority,
             abroad: self.abroad.clone(),
             fate: Fate::default(),
@@ -182,7 +183,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socar.db");
         let database = Database::open(&path).unwrap();
-        database.create("CREATE TABLE thing (id INTEGER)").unwrap();
+        database
+            .create_schema("CREATE TABLE thing (id INTEGER)")
+            .unwrap();
         let insert = || database.write(|it| it.execute("INSERT INTO thing VALUES (1)", []));
         let committed = || {
             let outside = rusqlite::Connection::open(&path).unwrap();
@@ -194,7 +197,7 @@ mod tests {
         callee.touches(&database);
         for written in 1..=100 {
             insert().unwrap();
-            call.settle().await.unwrap();
+            call.wait_durable().await.unwrap();
             assert_eq!(committed(), written);
         }
     }

@@ -19,7 +19,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::problem::{Problem, full};
 use storage::database::Database;
-use storage::remote::Remote;
+use storage::redis_client::RedisClient;
 
 /// How often the stores are asked, and the heart beats.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -95,7 +95,7 @@ impl Health {
     /// Never; it shares its type with the other parts of the platform.
     pub async fn watch(
         self,
-        redis: Arc<Remote>,
+        redis: Arc<RedisClient>,
         mut stop: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
         loop {
@@ -123,9 +123,9 @@ impl Health {
         mut stop: watch::Receiver<bool>,
     ) -> anyhow::Result<()> {
         loop {
-            let keeps = database.keeps();
-            if self.stores.swap(keeps, Ordering::AcqRel) != keeps {
-                match keeps {
+            let can_commit = database.can_commit();
+            if self.stores.swap(can_commit, Ordering::AcqRel) != can_commit {
+                match can_commit {
                     true => info!("the database can be written again: ready"),
                     false => warn!("the database cannot be written: not ready"),
                 }

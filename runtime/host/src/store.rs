@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::patience::OutOfTime;
 use storage::database::DatabaseError;
-use storage::remote::RemoteError;
+use storage::redis_client::RedisClientError;
 
 pub use self::ordered::OrderedStore;
 pub use self::redis::RedisStore;
@@ -83,7 +83,7 @@ pub enum StoreError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
-    Remote(#[from] RemoteError),
+    Redis(#[from] RedisClientError),
     #[error(transparent)]
     OutOfTime(#[from] OutOfTime),
 }
@@ -93,7 +93,7 @@ impl StoreError {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Database(error) => matches!(error, DatabaseError::Locked(_)),
-            Self::Remote(error) => error.is_unavailable(),
+            Self::Redis(error) => error.is_unavailable(),
             Self::OutOfTime(_) => true,
             Self::NotACounter(_) | Self::Overflow(_) | Self::BadCursor(_) => false,
         }

@@ -5,16 +5,16 @@
 //! caller stands, under a mutex and with cached statements; a hop to another thread would cost more
 //! than the work.
 //!
-//! A commit costs more than the statements before it, so writes are committed in batches ([`batch`]):
-//! whatever leaves this process because of a write waits for [`Written::settle`], and nothing else
+//! A commit costs more than the statements before it, so writes are committed in batches ([`group_commit`]):
+//! whatever leaves this process because of a write waits for [`CommitWatermark::settle`], and nothing else
 //! does. `synchronous = NORMAL` commits without an fsync; a thread of its own syncs and folds the
 //! write-ahead log ([`checkpoint`]).
 //!
 //! A second process may share the file (`socar dead-letters`, stock Spin): waiting for its lock is
-//! bounded by [`LOCK_PATIENCE`].
+//! bounded by [`LOCK_TIMEOUT`].
 
-mod batch;
 mod checkpoint;
+mod group_commit;
 #[cfg(test)]
 mod tests;
 
@@ -25,13 +25,13 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
-use self::batch::{Batches, Committer};
 use self::checkpoint::Checkpointer;
+use self::group_commit::{Committer, GroupCommit};
 
-pub use self::batch::Written;
+pub use self::group_commit::CommitWatermark;
 
 /// How long a call waits for another process to let go of the file.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Enough for every statement of stores, log and bus to stay prepared.
 const CACHED_STATEMENTS: usize = 96;
@@ -42,7 +42,7 @@ pub struct Database {
     // folds the log away with its last connection.
     committer: Option<Committer>,
     checkpointer: Option<Checkpointer>,
-    batches: Arc<Batches>,
+    commits: Arc<GroupCommit>,
 }
 
 /// What went wrong in the embedded database.
@@ -58,7 +58,7 @@ pub enum DatabaseError {
     #[error("the embedded database failed")]
     Failed(#[source] rusqlite::Error),
     #[error("the embedded database could not commit what was written")]
-    Lost,
+    CommitFailed,
 }
 
 // === impl Database ===
@@ -89,13 +89,13 @@ impl Database {
             // A folder that cannot be made is reported by the open below, which names the file.
             let _ = std::fs::create_dir_all(folder);
         }
-        let batches = Arc::new(Batches::new(connect(path).map_err(failed)?, grouped));
-        let checkpointer = Checkpointer::start(path, batches.clone()).map_err(failed)?;
-        let committer = grouped.then(|| Committer::start(batches.clone()));
+        let commits = Arc::new(GroupCommit::new(connect(path).map_err(failed)?, grouped));
+        let checkpointer = Checkpointer::start(path, commits.clone()).map_err(failed)?;
+        let committer = grouped.then(|| Committer::start(commits.clone()));
         Ok(Arc::new(Self {
             committer: committer.transpose().map_err(failed)?,
             checkpointer: Some(checkpointer),
-            batches,
+            commits,
         }))
     }
 
@@ -109,7 +109,7 @@ impl Database {
         Ok(Arc::new(Self {
             committer: None,
             checkpointer: None,
-            batches: Arc::new(Batches::new(connection, false)),
+            commits: Arc::new(GroupCommit::new(connection, false)),
         }))
     }
 
@@ -121,7 +121,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, DatabaseError> {
-        Ok(work(&self.batches.lock())?)
+        Ok(work(&self.commits.lock())?)
     }
 
     /// Runs one writing statement.
@@ -132,7 +132,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, DatabaseError> {
-        self.batches.write(work)
+        self.commits.write(work)
     }
 
     /// Runs several statements as one, undone as a whole when `work` fails.
@@ -143,18 +143,18 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.batches.transaction(work)
+        self.commits.transaction(work)
     }
 
     /// Whether what is written is kept. If it was not the last time, that is tried anew.
-    pub fn keeps(&self) -> bool {
-        self.batches.keeps() || {
+    pub fn can_commit(&self) -> bool {
+        self.commits.can_commit() || {
             let tried = self.transaction(|connection| {
                 connection.pragma_update(None, "user_version", 0)?;
                 Ok::<_, DatabaseError>(())
             });
-            drop(self.batches.lock_committed());
-            tried.is_ok() && self.batches.keeps()
+            drop(self.commits.lock_committed());
+            tried.is_ok() && self.commits.can_commit()
         }
     }
 
@@ -162,9 +162,9 @@ impl Database {
     ///
     /// # Errors
     /// If SQLite refuses the schema, or the file stays locked by another process.
-    pub fn create(&self, schema: &str) -> Result<(), DatabaseError> {
+    pub fn create_schema(&self, schema: &str) -> Result<(), DatabaseError> {
         self.transaction(|connection| Ok::<_, DatabaseError>(connection.execute_batch(schema)?))?;
-        drop(self.batches.lock_committed());
+        drop(self.commits.lock_committed());
         Ok(())
     }
 }
@@ -211,5 +211,5 @@ fn wait_for_lock(waits: i32) -> bool {
     } else {
         std::thread::sleep(PAUSE);
     }
-    PAUSE.saturating_mul(waits) < LOCK_PATIENCE
+    PAUSE.saturating_mul(waits) < LOCK_TIMEOUT
 }

@@ -17,7 +17,7 @@ use tokio::sync::futures::Notified;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use storage::remote::{Remote, RemoteError};
+use storage::redis_client::{RedisClient, RedisClientError};
 
 /// Told about entries that were handed to another consumer.
 const WAKE: &str = "socar.log:wake";
@@ -36,7 +36,7 @@ pub(super) struct Waiting {
 }
 
 struct Shared {
-    remote: Arc<Remote>,
+    client: Arc<RedisClient>,
     /// The newest entry of each stream that readers have been told of; `None` until first asked.
     streams: Mutex<BTreeMap<Arc<str>, Option<String>>>,
     waiting: AtomicUsize,
@@ -47,11 +47,11 @@ struct Shared {
 // === impl Waiting ===
 
 impl Waiting {
-    pub fn new(remote: Arc<Remote>) -> Self {
+    pub fn new(client: Arc<RedisClient>) -> Self {
         let streams = BTreeMap::from([(Arc::from(WAKE), None)]);
         Self {
             shared: Arc::new(Shared {
-                remote,
+                client,
                 streams: Mutex::new(streams),
                 waiting: AtomicUsize::new(0),
                 somebody_waits: Notify::new(),
@@ -125,9 +125,9 @@ impl Shared {
         }
     }
 
-    async fn connected(&self) -> Result<(), RemoteError> {
+    async fn connected(&self) -> Result<(), RedisClientError> {
         let mut connection = self
-            .remote
+            .client
             .dedicated(BLOCK + Duration::from_secs(3))
             .await?;
         loop {
@@ -135,7 +135,7 @@ impl Shared {
                 self.somebody_waits.notified().await;
             }
             let heard = self.heard(&mut connection).await;
-            if heard.map_err(|error| self.remote.error(error))? {
+            if heard.map_err(|error| self.client.error(error))? {
                 self.appended.notify_waiters();
             }
         }

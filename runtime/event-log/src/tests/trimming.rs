@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::retention::Retention;
-use storage::remote::test_support::RedisServer;
+use storage::redis_client::test_support::RedisServer;
 
 on_both_logs!(
     trimming_stops_at_what_a_group_has_not_acknowledged,
@@ -96,14 +96,14 @@ async fn a_retention_waits_for_hosts_until_they_are_gone_for_good(fixture: Fixtu
 #[tokio::test]
 async fn a_redis_that_forgets_is_warned_of() {
     let server = RedisServer::start().await;
-    let log = RedisLog::new(server.remote());
+    let log = RedisLog::new(server.client());
     assert_eq!(log.warnings().await.unwrap(), [""; 0]);
     let set = |name: &'static str, value: &'static str| {
-        let remote = server.remote();
+        let client = server.client();
         async move {
             let mut command = ::redis::cmd("CONFIG");
             command.arg("SET").arg(name).arg(value);
-            remote.query::<String>(&command).await.unwrap()
+            client.query::<String>(&command).await.unwrap()
         }
     };
     set("appendonly", "no").await;

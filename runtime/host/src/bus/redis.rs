@@ -14,10 +14,10 @@ use redis::{Cmd, Value};
 use tokio::sync::Mutex;
 
 use super::{Answer, BusError, Server};
-use storage::remote::{Remote, RemoteError};
+use storage::redis_client::{RedisClient, RedisClientError};
 
 /// How long a guest's own connection waits for an answer; its deadline is shorter, as a rule.
-const RESPOND: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Commands that answer at once, and the same on every connection.
 const PLAIN: [&str; 34] = [
@@ -59,7 +59,7 @@ const PLAIN: [&str; 34] = [
 
 /// A guest's handle on the platform's server.
 pub(super) struct Guest {
-    remote: Arc<Remote>,
+    client: Arc<RedisClient>,
     /// From the first command on that is not plain.
     own: Mutex<Option<MultiplexedConnection>>,
 }
@@ -67,16 +67,16 @@ pub(super) struct Guest {
 /// A guest's connection to some other server, its own from the start. As in stock Spin, it does
 /// not come back once it is lost: the guest opens another.
 pub(super) struct Own {
-    remote: Arc<Remote>,
+    client: Arc<RedisClient>,
     connection: MultiplexedConnection,
 }
 
 // === impl Guest ===
 
 impl Guest {
-    pub fn new(remote: Arc<Remote>) -> Self {
+    pub fn new(client: Arc<RedisClient>) -> Self {
         Self {
-            remote,
+            client,
             own: Mutex::new(None),
         }
     }
@@ -95,15 +95,17 @@ impl Server for Guest {
         // What came before may have been a MULTI: from then on, nothing is shared.
         if known.is_none() && is_plain(command) {
             drop(own);
-            return answers(self.remote.query(&words).await?);
+            return answers(self.client.query(&words).await?);
         }
         let mut connection = match known {
             Some(connection) => connection,
-            None => own.insert(self.remote.dedicated(RESPOND).await?).clone(),
+            None => own
+                .insert(self.client.dedicated(RESPONSE_TIMEOUT).await?)
+                .clone(),
         };
         drop(own);
-        let answer = ask(&self.remote, &mut connection, &words).await;
-        if let Err(RemoteError::Unavailable { .. }) = answer {
+        let answer = ask(&self.client, &mut connection, &words).await;
+        if let Err(RedisClientError::Unavailable { .. }) = answer {
             *self.own.lock().await = None;
         }
         answers(answer?)
@@ -114,9 +116,9 @@ impl Server for Guest {
 
 impl Own {
     pub async fn open(address: &str) -> Result<Self, BusError> {
-        let remote = Remote::new(address)?;
-        let connection = remote.dedicated(RESPOND).await?;
-        Ok(Self { remote, connection })
+        let client = RedisClient::new(address)?;
+        let connection = client.dedicated(RESPONSE_TIMEOUT).await?;
+        Ok(Self { client, connection })
     }
 }
 
@@ -128,17 +130,17 @@ impl Server for Own {
         arguments: Vec<Vec<u8>>,
     ) -> Result<Vec<Answer>, BusError> {
         let words = words(command, arguments);
-        answers(ask(&self.remote, &mut self.connection.clone(), &words).await?)
+        answers(ask(&self.client, &mut self.connection.clone(), &words).await?)
     }
 }
 
 async fn ask(
-    remote: &Remote,
+    client: &RedisClient,
     connection: &mut MultiplexedConnection,
     words: &Cmd,
-) -> Result<Value, RemoteError> {
+) -> Result<Value, RedisClientError> {
     let answer = words.query_async(connection).await;
-    answer.map_err(|error| remote.error(error))
+    answer.map_err(|error| client.error(error))
 }
 
 fn words(command: &str, arguments: Vec<Vec<u8>>) -> Cmd {

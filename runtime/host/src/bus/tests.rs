@@ -4,7 +4,7 @@ use std::any::Any;
 
 use super::*;
 use event_log::{EntryId, EventLog};
-use storage::remote::test_support::RedisServer;
+use storage::redis_client::test_support::RedisServer;
 
 const ADDRESS: &str = "redis://127.0.0.1:6379";
 
@@ -25,7 +25,7 @@ fn embedded() -> Fixture {
 async fn redis() -> Fixture {
     let server = RedisServer::start().await;
     Fixture {
-        bus: Bus::redis(ADDRESS, server.remote()),
+        bus: Bus::redis(ADDRESS, server.client()),
         _alive: Box::new(server),
     }
 }
@@ -401,20 +401,17 @@ async fn another_address_is_a_real_connection() {
     connection.set("a", b"1".to_vec()).await.unwrap();
     assert_eq!(open(&ours).await.get("a").await.unwrap(), None);
     other.kill();
-    assert!(matches!(
-        connection.get("a").await,
-        Err(BusError::Remote(_))
-    ));
+    assert!(matches!(connection.get("a").await, Err(BusError::Redis(_))));
     assert!(matches!(
         ours.bus.open(&other.url()).await.err(),
-        Some(BusError::Remote(_))
+        Some(BusError::Redis(_))
     ));
 }
 
 #[tokio::test]
 async fn a_message_that_cannot_be_sent_is_an_error() {
     let mut server = RedisServer::start().await;
-    let bus = Bus::redis(ADDRESS, server.remote());
+    let bus = Bus::redis(ADDRESS, server.client());
     let connection = bus.open(ADDRESS).await.unwrap();
     connection
         .publish("socar.car", b"{}".to_vec())
@@ -422,8 +419,8 @@ async fn a_message_that_cannot_be_sent_is_an_error() {
         .unwrap();
     server.kill();
     let lost = connection.publish("socar.car", b"{}".to_vec()).await;
-    assert!(matches!(lost, Err(BusError::Remote(_))), "{lost:?}");
-    server.revive().await;
+    assert!(matches!(lost, Err(BusError::Redis(_))), "{lost:?}");
+    server.restart().await;
     tokio::time::sleep(std::time::Duration::from_millis(150)).await;
     connection
         .publish("socar.car", b"{}".to_vec())

@@ -271,7 +271,7 @@ async fn outside(
 ) -> Result<Response<WasiBody>, Error> {
     set_host(&mut request)?;
     call.mark(request.headers_mut());
-    call.settle().await.map_err(|error| {
+    call.wait_durable().await.map_err(|error| {
         warn!(%error, "outgoing request not sent");
         Error::InternalError(Some(error.to_string()))
     })?;

@@ -71,7 +71,7 @@ async fn execute(
 ) -> Result<Answer, Error> {
     let patience = Patience::of(call.as_ref());
     if let Some(call) = call {
-        let settled = async { Ok::<_, StoreError>(call.settle().await?) };
+        let settled = async { Ok::<_, StoreError>(call.wait_durable().await?) };
         let settled = patience.wait(settled).await;
         settled.map_err(|error| Error::Io(error.to_string()))?;
     }

@@ -29,7 +29,7 @@ use crate::trigger;
 use config::manifest::{App, Environment, Overrides, Route};
 use event_log::RedisLog;
 use event_log::delivery::{Audience, Deliveries, HandleError, Handler, Pace};
-use storage::remote::Remote;
+use storage::redis_client::RedisClient;
 
 /// Delivers over HTTP.
 struct HttpDelivery {
@@ -56,7 +56,7 @@ pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
     };
     let app = App::load(&options.from, &overrides)?;
     let delivery = Arc::new(HttpDelivery::new(&app, options)?);
-    let remote = Remote::new(&options.redis_url).context("--redis-url")?;
+    let redis = RedisClient::new(&options.redis_url).context("--redis-url")?;
     let mut subscriptions = trigger::events::subscriptions(&app);
     for subscription in &mut subscriptions {
         // There is one deployment, however many hosts it has.
@@ -64,7 +64,7 @@ pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
     }
     let name = format!("relay-{}", Trace::fresh().id());
     let deliveries = Deliveries::start(
-        Arc::new(RedisLog::new(remote)),
+        Arc::new(RedisLog::new(redis)),
         delivery.clone(),
         &name,
         subscriptions,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{KeyValue, Keys, StoreError};
-use storage::database::{Database, Written};
+use storage::database::{CommitWatermark, Database};
 
 /// A store whose writes come after those of the embedded file.
 pub struct OrderedStore {
@@ -24,7 +24,9 @@ impl OrderedStore {
 
     /// The store, once everything before is committed.
     async fn after(&self) -> Result<&dyn KeyValue, StoreError> {
-        Written::from_now(&self.embedded).settle().await?;
+        CommitWatermark::from_now(&self.embedded)
+            .wait_durable()
+            .await?;
         Ok(&*self.inner)
     }
 }

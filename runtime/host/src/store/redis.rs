@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use redis::{Script, ServerErrorKind, cmd};
 
 use super::{KeyValue, Keys, StoreError};
-use storage::remote::{Remote, RemoteError};
+use storage::redis_client::{RedisClient, RedisClientError};
 
 /// Writes ARGV[2] if the key's value is ARGV[1]; with one argument only, if there is no value.
 static COMPARE_AND_SWAP: LazyLock<Script> = LazyLock::new(|| {
@@ -33,23 +33,23 @@ const SCANNED: usize = 1000;
 
 /// The keys under one prefix.
 pub struct RedisStore {
-    remote: Arc<Remote>,
+    client: Arc<RedisClient>,
     prefix: String,
 }
 
 impl RedisStore {
     /// All keys of the database, as stock Spin sees them.
-    pub fn raw(remote: Arc<Remote>) -> Self {
+    pub fn raw(client: Arc<RedisClient>) -> Self {
         Self {
-            remote,
+            client,
             prefix: String::new(),
         }
     }
 
     /// The keys `<label>:…`.
-    pub fn labelled(remote: Arc<Remote>, label: &str) -> Self {
+    pub fn labelled(client: Arc<RedisClient>, label: &str) -> Self {
         Self {
-            remote,
+            client,
             prefix: format!("{label}:"),
         }
     }
@@ -66,22 +66,22 @@ impl RedisStore {
 #[async_trait]
 impl KeyValue for RedisStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.remote.query(cmd("GET").arg(self.key(key))).await?)
+        Ok(self.client.query(cmd("GET").arg(self.key(key))).await?)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
         Ok(self
-            .remote
+            .client
             .query(cmd("SET").arg(self.key(key)).arg(value))
             .await?)
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        Ok(self.remote.query(cmd("DEL").arg(self.key(key))).await?)
+        Ok(self.client.query(cmd("DEL").arg(self.key(key))).await?)
     }
 
     async fn exists(&self, key: &str) -> Result<bool, StoreError> {
-        Ok(self.remote.query(cmd("EXISTS").arg(self.key(key))).await?)
+        Ok(self.client.query(cmd("EXISTS").arg(self.key(key))).await?)
     }
 
     async fn keys(&self, cursor: Option<&str>) -> Result<Keys, StoreError> {
@@ -94,7 +94,7 @@ impl KeyValue for RedisStore {
         let pattern = format!("{}*", escape(&self.prefix));
         loop {
             let (next, found): (u64, Vec<Vec<u8>>) = self
-                .remote
+                .client
                 .query(
                     cmd("SCAN")
                         .arg(at)
@@ -123,7 +123,7 @@ impl KeyValue for RedisStore {
             return Ok(Vec::new());
         }
         Ok(self
-            .remote
+            .client
             .query(cmd("MGET").arg(self.keys_of(keys)))
             .await?)
     }
@@ -136,7 +136,7 @@ impl KeyValue for RedisStore {
         for (key, value) in pairs {
             command.arg(self.key(key)).arg(value);
         }
-        Ok(self.remote.query(&command).await?)
+        Ok(self.client.query(&command).await?)
     }
 
     async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError> {
@@ -144,18 +144,18 @@ impl KeyValue for RedisStore {
             return Ok(());
         }
         Ok(self
-            .remote
+            .client
             .query(cmd("DEL").arg(self.keys_of(keys)))
             .await?)
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
         let added = self
-            .remote
+            .client
             .query(cmd("INCRBY").arg(self.key(key)).arg(delta))
             .await;
         added.map_err(|error| match &error {
-            RemoteError::Refused(refusal)
+            RedisClientError::ErrorReply(refusal)
                 if refusal.kind() == redis::ErrorKind::Server(ServerErrorKind::ResponseError) =>
             {
                 if refusal
@@ -182,7 +182,7 @@ impl KeyValue for RedisStore {
             script.arg(expected);
         }
         script.arg(new);
-        Ok(self.remote.invoke(&script).await?)
+        Ok(self.client.invoke(&script).await?)
     }
 }
 

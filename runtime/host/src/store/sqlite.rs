@@ -33,7 +33,7 @@ impl SqliteStore {
     /// # Errors
     /// If the table cannot be created.
     pub fn open(database: Arc<Database>, label: &str) -> Result<Self, DatabaseError> {
-        database.create(SCHEMA)?;
+        database.create_schema(SCHEMA)?;
         Ok(Self {
             database,
             label: label.to_owned(),

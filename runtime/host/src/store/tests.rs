@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use storage::database::Database;
-use storage::remote::test_support::RedisServer;
+use storage::redis_client::test_support::RedisServer;
 
 /// A backend under test, and whatever must outlive it.
 struct Fixture {
@@ -27,8 +27,8 @@ fn sqlite() -> Fixture {
 async fn redis() -> Fixture {
     let server = RedisServer::start().await;
     Fixture {
-        store: Arc::new(RedisStore::labelled(server.remote(), "car")),
-        other: Arc::new(RedisStore::labelled(server.remote(), "car-outbox")),
+        store: Arc::new(RedisStore::labelled(server.client(), "car")),
+        other: Arc::new(RedisStore::labelled(server.client(), "car-outbox")),
         _alive: Box::new(server),
     }
 }
@@ -300,18 +300,18 @@ async fn any_sequence_of_calls_is_as_on_a_map(fixture: Fixture) {
 #[tokio::test]
 async fn redis_keys_are_as_stock_spin_has_them() {
     let server = RedisServer::start().await;
-    let remote = server.remote();
-    let raw = RedisStore::raw(remote.clone());
+    let client = server.client();
+    let raw = RedisStore::raw(client.clone());
     raw.set("k", b"v").await.unwrap();
     raw.increment("n", 7).await.unwrap();
-    RedisStore::labelled(remote.clone(), "car")
+    RedisStore::labelled(client.clone(), "car")
         .set("k", b"w")
         .await
         .unwrap();
     let get = |key: &'static str| {
-        let remote = remote.clone();
+        let client = client.clone();
         async move {
-            remote
+            client
                 .query::<String>(::redis::cmd("GET").arg(key))
                 .await
                 .unwrap()
@@ -343,7 +343,7 @@ async fn sqlite_rows_are_as_stock_spin_has_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_absent_redis_is_an_unavailable_store() {
     let mut server = RedisServer::start().await;
-    let store = RedisStore::labelled(server.remote(), "car");
+    let store = RedisStore::labelled(server.client(), "car");
     store.set("a", b"1").await.unwrap();
     server.kill();
     assert!(store.get("a").await.unwrap_err().is_unavailable());

@@ -178,7 +178,7 @@ async fn call(
     let gateway = &component.entrances().gateway;
     // A refusal promises nothing, and nobody is to wait for it while the house is full.
     let answer = gateway.call(component, request, call.clone(), None).await?;
-    if let Err(error) = call.settle().await {
+    if let Err(error) = call.wait_durable().await {
         warn!(component = component.id(), %error, "an answer was withheld");
         return Err(Problem::NotKept);
     }

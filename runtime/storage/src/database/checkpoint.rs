@@ -1,7 +1,7 @@
 //! The thread that keeps the write-ahead log synced and small, so that no call has to.
 //!
 //! Two duties. Every [`INTERVAL`] in which something was written, the log is synced: that bounds
-//! what a power cut can take. When the log has grown past [`FOLD_AT`], it is folded into the file.
+//! what a power cut can take. When the log has grown past [`CHECKPOINT_PAGES`], it is folded into the file.
 //! Folding copies nearly everything while calls go on; only the last few pages, and the write that
 //! makes SQLite reuse the log from its start (SQLite syncs the log's header there), happen under
 //! the connection's mutex. Without that last step a busy writer would keep the log growing for ever.
@@ -15,16 +15,16 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::batch::Batches;
+use super::group_commit::GroupCommit;
 
 /// How often the log is looked at: what a power cut can take at most.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Pages in the log (of 4 KiB) from which it is folded: 32 MiB.
-const FOLD_AT: u32 = 8192;
+const CHECKPOINT_PAGES: u32 = 8192;
 
 /// Folds that are tried without holding up anybody, before the rest is done under the mutex.
-const POLITE_PASSES: usize = 3;
+const PASSIVE_ATTEMPTS: usize = 3;
 
 /// The owner of the thread; dropping it ends the thread and waits for it.
 pub(super) struct Checkpointer {
@@ -35,7 +35,7 @@ pub(super) struct Checkpointer {
 
 struct Work {
     own: Connection,
-    shared: Arc<Batches>,
+    shared: Arc<GroupCommit>,
     log: PathBuf,
     seen: u64,
 }
@@ -43,7 +43,7 @@ struct Work {
 // === impl Checkpointer ===
 
 impl Checkpointer {
-    pub(super) fn start(path: &Path, shared: Arc<Batches>) -> rusqlite::Result<Self> {
+    pub(super) fn start(path: &Path, shared: Arc<GroupCommit>) -> rusqlite::Result<Self> {
         let own = super::connect(path)?;
         own.execute_batch("CREATE TABLE IF NOT EXISTS socar_fold (folds INTEGER NOT NULL)")?;
         let mut log = path.as_os_str().to_owned();
@@ -93,16 +93,16 @@ impl Work {
         if let Err(error) = File::open(&self.log).and_then(|log| log.sync_data()) {
             tracing::warn!(%error, "the write-ahead log could not be synced");
         }
-        if let Err(error) = self.fold_if_due() {
+        if let Err(error) = self.checkpoint_if_due() {
             tracing::warn!(%error, "the write-ahead log could not be folded");
         }
     }
 
-    fn fold_if_due(&self) -> rusqlite::Result<()> {
-        if self.checkpoint("NOOP")?.pages < FOLD_AT {
+    fn checkpoint_if_due(&self) -> rusqlite::Result<()> {
+        if self.checkpoint("NOOP")?.pages < CHECKPOINT_PAGES {
             return Ok(());
         }
-        for _ in 0..POLITE_PASSES {
+        for _ in 0..PASSIVE_ATTEMPTS {
             if self.checkpoint("PASSIVE")?.done() {
                 break;
             }

@@ -20,7 +20,7 @@ fn insert(connection: &Connection, size: i64) -> rusqlite::Result<()> {
 #[test]
 fn a_failed_transaction_leaves_nothing_behind() {
     let database = Database::in_memory().unwrap();
-    database.create(TABLE).unwrap();
+    database.create_schema(TABLE).unwrap();
     let refused: Result<(), DatabaseError> = database.transaction(|connection| {
         insert(connection, 1)?;
         Err(rusqlite::Error::QueryReturnedNoRows.into())
@@ -32,7 +32,7 @@ fn a_failed_transaction_leaves_nothing_behind() {
 #[test]
 fn a_panic_inside_a_transaction_harms_only_its_caller() {
     let database = Database::in_memory().unwrap();
-    database.create(TABLE).unwrap();
+    database.create_schema(TABLE).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         database.transaction::<(), DatabaseError>(|connection| {
             insert(connection, 1)?;
@@ -55,7 +55,7 @@ async fn two_processes_on_one_file_wait_for_each_other() {
         Database::open(&path).unwrap(),
         Database::open(&path).unwrap(),
     ];
-    databases[0].create(TABLE).unwrap();
+    databases[0].create_schema(TABLE).unwrap();
     std::thread::scope(|scope| {
         for database in &databases {
             scope.spawn(move || {
@@ -71,7 +71,10 @@ async fn two_processes_on_one_file_wait_for_each_other() {
         }
     });
     for database in &databases {
-        Written::from_now(database).settle().await.unwrap();
+        CommitWatermark::from_now(database)
+            .wait_durable()
+            .await
+            .unwrap();
     }
     assert_eq!(count(&databases[0]), 2000);
 }
@@ -81,7 +84,7 @@ fn the_log_is_folded_while_a_writer_never_rests() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socar.db");
     let database = Database::open(&path).unwrap();
-    database.create(TABLE).unwrap();
+    database.create_schema(TABLE).unwrap();
     let folds = || -> i64 {
         database
             .read(|c| {
@@ -107,7 +110,7 @@ fn everything_is_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/socar.db");
     let database = Database::open(&path).unwrap();
-    database.create(TABLE).unwrap();
+    database.create_schema(TABLE).unwrap();
     database.write(|connection| insert(connection, 10)).unwrap();
     drop(database);
     let database = Database::open(&path).unwrap();
@@ -141,15 +144,15 @@ async fn what_is_settled_is_in_the_file_however_many_wait_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socar.db");
     let database = Database::open(&path).unwrap();
-    database.create(TABLE).unwrap();
+    database.create_schema(TABLE).unwrap();
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..8 {
         let (database, path) = (database.clone(), path.clone());
         writers.spawn(async move {
             for written in 1..=20 {
-                let call = Written::from_now(&database);
+                let call = CommitWatermark::from_now(&database);
                 database.write(|connection| insert(connection, 1)).unwrap();
-                call.settle().await.unwrap();
+                call.wait_durable().await.unwrap();
                 assert!(count_from_outside(&path) >= written);
             }
         });
@@ -163,7 +166,7 @@ fn what_nobody_waits_for_is_in_the_file_soon() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socar.db");
     let database = Database::open(&path).unwrap();
-    database.create(TABLE).unwrap();
+    database.create_schema(TABLE).unwrap();
     database.write(|connection| insert(connection, 1)).unwrap();
     let started = Instant::now();
     while count_from_outside(&path) == 0 {
@@ -179,16 +182,16 @@ async fn a_full_disk_takes_nothing_that_was_settled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socar.db");
     let database = Database::open(&path).unwrap();
-    database.create(TABLE).unwrap();
+    database.create_schema(TABLE).unwrap();
     database
         .read(|c| c.pragma_update_and_check(None, "max_page_count", 64, |_| Ok(())))
         .unwrap();
     let mut settled = 0;
     let mut lost = false;
     for size in [1, 1, 1 << 20, 1, 1 << 20, 1] {
-        let call = Written::from_now(&database);
+        let call = CommitWatermark::from_now(&database);
         let written = database.write(|connection| insert(connection, size));
-        match (call.settle().await, written) {
+        match (call.wait_durable().await, written) {
             (Ok(()), Ok(())) => settled += 1,
             (Ok(()), Err(_)) => {}
             (Err(_), Ok(())) => panic!("a write of one byte was lost"),
@@ -203,22 +206,22 @@ async fn a_full_disk_takes_nothing_that_was_settled() {
 fn a_database_that_loses_what_is_written_says_so_until_it_keeps_something() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("socar.db")).unwrap();
-    database.create(TABLE).unwrap();
-    assert!(database.keeps());
+    database.create_schema(TABLE).unwrap();
+    assert!(database.can_commit());
     let can_write = |can: bool| {
-        let connection = database.batches.lock();
+        let connection = database.commits.lock();
         connection.pragma_update(None, "query_only", !can).unwrap();
     };
     database.write(|connection| insert(connection, 1)).unwrap();
     // As a commit ends for which there is no room on the disk.
     {
-        let connection = database.batches.lock();
+        let connection = database.commits.lock();
         connection.execute_batch("ROLLBACK").unwrap();
-        database.batches.end(true);
+        database.commits.end(true);
     }
     can_write(false);
-    assert!(!database.keeps());
-    assert!(!database.keeps());
+    assert!(!database.can_commit());
+    assert!(!database.can_commit());
     can_write(true);
-    assert!(database.keeps());
+    assert!(database.can_commit());
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Delivery, Entry, EntryId, Fields, GroupState, Position, RedisLog};
-use storage::remote::test_support::RedisServer;
+use storage::redis_client::test_support::RedisServer;
 
 on_both_logs!(
     a_take_that_arrives_late_loses_nothing,
@@ -57,14 +57,14 @@ async fn an_outage_of_the_log_loses_and_parks_nothing(fixture: Fixture) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_dies_and_comes_back_loses_nothing() {
     let mut server = RedisServer::start().await;
-    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.remote()));
+    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.client()));
     let handler = Arc::new(Recorder::default());
     let deliveries = start(&log, &handler, "host");
     publish(&log, "a", 1..=50).await;
     publish(&log, "b", 1..=50).await;
     server.kill();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    server.revive().await;
+    server.restart().await;
     // The server answers to somebody else already; our connection learns it a moment later.
     eventually(async || log.length(STREAM).await.ok(), Some(100)).await;
     publish(&log, "a", 51..=60).await;
@@ -83,13 +83,13 @@ async fn a_redis_that_dies_and_comes_back_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_hangs_longer_than_we_wait_loses_nothing() {
     let server = RedisServer::start().await;
-    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.remote()));
+    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.client()));
     let handler = Arc::new(Recorder::default());
     let deliveries = start(&log, &handler, "host");
     publish(&log, "a", 1..=500).await;
     server.freeze();
-    tokio::time::sleep(storage::remote::RESPOND + Duration::from_secs(1)).await;
-    server.thaw();
+    tokio::time::sleep(storage::redis_client::RESPONSE_TIMEOUT + Duration::from_secs(1)).await;
+    server.resume();
     eventually(async || handler.of("a").last().copied(), Some(500)).await;
     quiet(&log, "message").await;
     let mut numbers = handler.of("a");
@@ -102,11 +102,11 @@ async fn a_redis_that_hangs_longer_than_we_wait_loses_nothing() {
 async fn a_host_starts_before_its_redis() {
     let mut server = RedisServer::start().await;
     server.kill();
-    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.remote()));
+    let log: Arc<dyn EventLog> = Arc::new(RedisLog::new(server.client()));
     let handler = Arc::new(Recorder::default());
     let deliveries = start(&log, &handler, "host");
     tokio::time::sleep(Duration::from_millis(100)).await;
-    server.revive().await;
+    server.restart().await;
     eventually(
         async || log.append(STREAM, &event("a", 1)).await.is_ok(),
         true,

@@ -12,14 +12,14 @@ use crate::capability::sqlite::database::Database as GuestDatabase;
 use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
 use config::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
 use storage::database::Database;
-use storage::remote::Remote;
+use storage::redis_client::RedisClient;
 
 /// Opens each store and database once, however many components share it.
 pub struct Stores {
     config: RuntimeConfig,
     state: PathBuf,
     embedded: Arc<Database>,
-    redis: Option<Arc<Remote>>,
+    redis: Option<Arc<RedisClient>>,
     files: BTreeMap<PathBuf, Arc<Database>>,
     key_value: BTreeMap<String, Arc<dyn KeyValue>>,
     databases: BTreeMap<String, Arc<GuestDatabase>>,
@@ -87,7 +87,7 @@ impl Stores {
             }
             (None, Some(redis)) => Arc::new(RedisStore::labelled(redis.clone(), label)),
             (Some(KeyValueStore::Redis { url }), _) => {
-                Arc::new(RedisStore::raw(Remote::new(&url)?))
+                Arc::new(RedisStore::raw(RedisClient::new(&url)?))
             }
             (Some(KeyValueStore::Spin { path: Some(path) }), _) => {
                 let file = self.file(&path)?;

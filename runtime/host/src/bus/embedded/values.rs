@@ -36,7 +36,7 @@ pub(super) enum Condition {
 
 impl Values {
     pub fn open(database: Arc<Database>) -> Result<Self, DatabaseError> {
-        database.create(SCHEMA)?;
+        database.create_schema(SCHEMA)?;
         Ok(Self { database })
     }
 

@@ -1,4 +1,4 @@
-//! What a [`Remote`] does when its server goes away.
+//! What a [`RedisClient`] does when its server goes away.
 
 use super::test_support::{RedisServer, ping};
 use super::*;
@@ -6,52 +6,56 @@ use super::*;
 #[tokio::test]
 async fn the_first_command_after_a_restart_succeeds() {
     let mut server = RedisServer::start().await;
-    let remote = server.remote();
-    ping(&remote).await.unwrap();
+    let client = server.client();
+    ping(&client).await.unwrap();
     server.kill();
-    server.revive().await;
+    server.restart().await;
     // The server is back and the old connection is closed: no command has failed to learn that.
-    tokio::time::sleep(AWAY).await;
-    ping(&remote).await.unwrap();
+    tokio::time::sleep(RECONNECT_INTERVAL).await;
+    ping(&client).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_server_that_is_away_is_reported_at_once_and_found_when_back() {
     let mut server = RedisServer::start().await;
-    let remote = server.remote();
-    ping(&remote).await.unwrap();
+    let client = server.client();
+    ping(&client).await.unwrap();
     server.kill();
     for _ in 0..3 {
         let asked = Instant::now();
-        let error = ping(&remote).await.unwrap_err();
+        let error = ping(&client).await.unwrap_err();
         assert!(error.is_unavailable(), "{error}");
-        assert!(asked.elapsed() < CONNECT, "took {:?}", asked.elapsed());
+        assert!(
+            asked.elapsed() < CONNECT_TIMEOUT,
+            "took {:?}",
+            asked.elapsed()
+        );
     }
-    server.revive().await;
-    tokio::time::sleep(AWAY).await;
-    ping(&remote).await.unwrap();
+    server.restart().await;
+    tokio::time::sleep(RECONNECT_INTERVAL).await;
+    ping(&client).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_hung_server_costs_a_bounded_wait_and_a_new_connection() {
     let server = RedisServer::start().await;
-    let remote = server.remote();
-    ping(&remote).await.unwrap();
+    let client = server.client();
+    ping(&client).await.unwrap();
     server.freeze();
     let asked = Instant::now();
-    let error = ping(&remote).await.unwrap_err();
+    let error = ping(&client).await.unwrap_err();
     assert!(error.is_unavailable(), "{error}");
-    assert!(asked.elapsed() < RESPOND + Duration::from_secs(1));
-    server.thaw();
-    tokio::time::sleep(AWAY).await;
-    ping(&remote).await.unwrap();
+    assert!(asked.elapsed() < RESPONSE_TIMEOUT + Duration::from_secs(1));
+    server.resume();
+    tokio::time::sleep(RECONNECT_INTERVAL).await;
+    ping(&client).await.unwrap();
 }
 
 #[tokio::test]
 async fn what_the_server_refuses_is_no_unavailability() {
     let server = RedisServer::start().await;
     let error = server
-        .remote()
+        .client()
         .query::<i64>(&redis::cmd("NOSUCH"))
         .await
         .unwrap_err();
@@ -64,7 +68,7 @@ async fn what_the_server_refuses_is_no_unavailability() {
 
 #[test]
 fn a_bad_address_is_shown_without_its_password() {
-    let error = Remote::new("rediss://user:hidden@somewhere:6379")
+    let error = RedisClient::new("rediss://user:hidden@somewhere:6379")
         .err()
         .unwrap();
     let message = error.to_string();

@@ -1,4 +1,4 @@
-//! A `redis-server` of our own for tests, and what [`Remote`] does when it goes away.
+//! A `redis-server` of our own for tests, and what [`RedisClient`] does when it goes away.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Remote, RemoteError};
+use super::{RedisClient, RedisClientError};
 
 /// A server on a free port, with its files in a folder of its own; both end with the value.
 pub struct RedisServer {
@@ -47,8 +47,8 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub fn remote(&self) -> Arc<Remote> {
-        Remote::new(&self.url()).unwrap()
+    pub fn client(&self) -> Arc<RedisClient> {
+        RedisClient::new(&self.url()).unwrap()
     }
 
     /// Kills the server without a warning.
@@ -58,7 +58,7 @@ impl RedisServer {
     }
 
     /// Starts it again where it was, with the data it had appended.
-    pub async fn revive(&mut self) {
+    pub async fn restart(&mut self) {
         self.process = spawn(self.port, &self.folder);
         assert!(self.is_serving().await, "redis-server did not come back");
     }
@@ -68,7 +68,7 @@ impl RedisServer {
         self.signal("-STOP");
     }
 
-    pub fn thaw(&self) {
+    pub fn resume(&self) {
         self.signal("-CONT");
     }
 
@@ -82,9 +82,9 @@ impl RedisServer {
     }
 
     async fn is_serving(&mut self) -> bool {
-        let remote = self.remote();
+        let client = self.client();
         loop {
-            if ping(&remote).await.is_ok() {
+            if ping(&client).await.is_ok() {
                 return true;
             }
             if self.process.try_wait().unwrap().is_some() {
@@ -126,6 +126,6 @@ fn spawn(port: u16, folder: &tempfile::TempDir) -> Child {
         })
 }
 
-pub async fn ping(remote: &Remote) -> Result<String, RemoteError> {
-    remote.query(&redis::cmd("PING")).await
+pub async fn ping(client: &RedisClient) -> Result<String, RedisClientError> {
+    client.query(&redis::cmd("PING")).await
 }

@@ -3,11 +3,11 @@
 //! All writes of the process go through one connection, in one order. The first one after a commit begins a
 //! transaction, the next ones join it, also those of other callers. A crash loses the open batch as a whole, so what is
 //! left is a prefix of history, and nobody outside has heard of the rest: an answer to a client, an event handed to a
-//! component, a request to another host go out after [`Written::settle`]. Inside the process nobody waits, because
+//! component, a request to another host go out after [`CommitWatermark::settle`]. Inside the process nobody waits, because
 //! whoever could have seen the lost writes is gone with them.
 //!
-//! Who settles commits the batch himself if the last commit is [`SPACING`] ago; otherwise the [`Committer`] does so when
-//! it is, for all who wait by then. A batch nobody waits for is committed after [`LINGER`].
+//! Who settles commits the batch himself if the last commit is [`MIN_COMMIT_INTERVAL`] ago; otherwise the [`Committer`] does so when
+//! it is, for all who wait by then. A batch nobody waits for is committed after [`MAX_BATCH_AGE`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,44 +21,44 @@ use tokio::sync::watch;
 use super::{Database, DatabaseError};
 
 /// The least time between two commits: what a caller may have to wait under load.
-const SPACING: Duration = Duration::from_millis(1);
+const MIN_COMMIT_INTERVAL: Duration = Duration::from_millis(1);
 
 /// How long a batch stays open if nobody waits for it. Other processes cannot write meanwhile.
-const LINGER: Duration = Duration::from_millis(5);
+const MAX_BATCH_AGE: Duration = Duration::from_millis(5);
 
 /// What a call writes, from its first moment on.
 #[derive(Clone)]
-pub struct Written {
+pub struct CommitWatermark {
     database: Arc<Database>,
-    since: u64,
+    first_batch: u64,
 }
 
 /// The connection, and how far its writes are committed.
-pub(super) struct Batches {
+pub(super) struct GroupCommit {
     connection: Mutex<Connection>,
     /// False if every write is committed on its own.
     grouped: bool,
     /// The newest batch that was begun. Changes under the mutex of the connection.
     begun: AtomicU64,
-    over: watch::Sender<Over>,
-    alarm: Mutex<Alarm>,
-    rung: Condvar,
+    progress: watch::Sender<CommitProgress>,
+    signal: Mutex<CommitterSignal>,
+    signalled: Condvar,
 }
 
 /// What became of the batches.
 #[derive(Clone, Copy)]
-struct Over {
+struct CommitProgress {
     /// The newest that is over, whatever became of it.
-    newest: u64,
+    last_ended: u64,
     /// The newest that was lost; 0 if none was.
-    lost: u64,
+    last_lost: u64,
     /// When the newest ended.
-    at: Option<Instant>,
+    ended_at: Option<Instant>,
 }
 
 /// What the committer waits for.
 #[derive(Default)]
-struct Alarm {
+struct CommitterSignal {
     /// A batch was begun.
     begun: bool,
     /// Somebody waits for it.
@@ -69,7 +69,7 @@ struct Alarm {
 
 /// The owner of the thread that commits; dropping it commits what is left.
 pub(super) struct Committer {
-    batches: Arc<Batches>,
+    commits: Arc<GroupCommit>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -79,14 +79,14 @@ pub(super) struct Savepoint<'c> {
     open: bool,
 }
 
-// === impl Written ===
+// === impl CommitWatermark ===
 
-impl Written {
+impl CommitWatermark {
     /// Whatever is written to the database from now on.
     pub fn from_now(database: &Arc<Database>) -> Self {
         Self {
             database: database.clone(),
-            since: database.batches.next(),
+            first_batch: database.commits.next(),
         }
     }
 
@@ -94,33 +94,36 @@ impl Written {
     ///
     /// # Errors
     /// If some of it may have been lost.
-    pub async fn settle(&self) -> Result<(), DatabaseError> {
-        self.database.batches.settle(self.since).await
+    pub async fn wait_durable(&self) -> Result<(), DatabaseError> {
+        self.database.commits.wait_durable(self.first_batch).await
     }
 }
 
-impl std::fmt::Debug for Written {
+impl std::fmt::Debug for CommitWatermark {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Written").field(&self.since).finish()
+        formatter
+            .debug_tuple("CommitWatermark")
+            .field(&self.first_batch)
+            .finish()
     }
 }
 
-// === impl Batches ===
+// === impl GroupCommit ===
 
-impl Batches {
+impl GroupCommit {
     pub fn new(connection: Connection, grouped: bool) -> Self {
-        let over = Over {
-            newest: 0,
-            lost: 0,
-            at: None,
+        let progress = CommitProgress {
+            last_ended: 0,
+            last_lost: 0,
+            ended_at: None,
         };
         Self {
             connection: Mutex::new(connection),
             grouped,
             begun: AtomicU64::new(0),
-            over: watch::Sender::new(over),
-            alarm: Mutex::default(),
-            rung: Condvar::new(),
+            progress: watch::Sender::new(progress),
+            signal: Mutex::default(),
+            signalled: Condvar::new(),
         }
     }
 
@@ -162,7 +165,7 @@ impl Batches {
         });
         match self.grouped || self.commit_on(&connection) {
             true => done,
-            false => done.and(Err(DatabaseError::Lost.into())),
+            false => done.and(Err(DatabaseError::CommitFailed.into())),
         }
     }
 
@@ -187,9 +190,9 @@ impl Batches {
         // Writing from its first statement on, so that it never loses a race half-way.
         connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         self.begun.fetch_add(1, Ordering::AcqRel);
-        let mut alarm = self.alarm.lock();
-        alarm.begun = true;
-        self.rung.notify_one();
+        let mut signal = self.signal.lock();
+        signal.begun = true;
+        self.signalled.notify_one();
         Ok(())
     }
 
@@ -222,90 +225,98 @@ impl Batches {
     /// The newest batch is over. Called under the mutex of the connection.
     pub(super) fn end(&self, lost: bool) {
         let newest = self.begun.load(Ordering::Acquire);
-        self.over.send_modify(|over| {
-            over.newest = newest;
-            over.at = Some(Instant::now());
+        self.progress.send_modify(|progress| {
+            progress.last_ended = newest;
+            progress.ended_at = Some(Instant::now());
             if lost {
-                over.lost = newest;
+                progress.last_lost = newest;
             }
         });
     }
 
     /// Whether the last batch that is over was not lost.
-    pub fn keeps(&self) -> bool {
-        let over = *self.over.borrow();
-        over.lost == 0 || over.lost < over.newest
+    pub fn can_commit(&self) -> bool {
+        let progress = *self.progress.borrow();
+        progress.last_lost == 0 || progress.last_lost < progress.last_ended
     }
 
     /// The batch that the next write belongs to; they count from 1.
     fn next(&self) -> u64 {
         let begun = self.begun.load(Ordering::Acquire);
-        let is_over = self.over.borrow().newest >= begun;
+        let is_over = self.progress.borrow().last_ended >= begun;
         begun + u64::from(is_over)
     }
 
-    async fn settle(&self, since: u64) -> Result<(), DatabaseError> {
+    async fn wait_durable(&self, first_batch: u64) -> Result<(), DatabaseError> {
         let wanted = self.begun.load(Ordering::Acquire);
-        let mut over = *self.over.borrow();
-        if over.newest < wanted {
-            if over.at.is_none_or(|at| at.elapsed() >= SPACING) {
+        let mut progress = *self.progress.borrow();
+        if progress.last_ended < wanted {
+            if progress
+                .ended_at
+                .is_none_or(|at| at.elapsed() >= MIN_COMMIT_INTERVAL)
+            {
                 self.commit();
-                over = *self.over.borrow();
+                progress = *self.progress.borrow();
             } else {
-                over = self.until_over(wanted).await?;
+                progress = self.wait_ended(wanted).await?;
             }
         }
-        match over.lost >= since {
-            true => Err(DatabaseError::Lost),
+        match progress.last_lost >= first_batch {
+            true => Err(DatabaseError::CommitFailed),
             false => Ok(()),
         }
     }
 
-    async fn until_over(&self, wanted: u64) -> Result<Over, DatabaseError> {
-        let mut over = self.over.subscribe();
+    async fn wait_ended(&self, wanted: u64) -> Result<CommitProgress, DatabaseError> {
+        let mut progress = self.progress.subscribe();
         {
-            let mut alarm = self.alarm.lock();
-            if !alarm.wanted {
-                alarm.wanted = true;
-                self.rung.notify_one();
+            let mut signal = self.signal.lock();
+            if !signal.wanted {
+                signal.wanted = true;
+                self.signalled.notify_one();
             }
         }
-        let over = over.wait_for(|over| over.newest >= wanted).await;
-        over.map(|over| *over).map_err(|_| DatabaseError::Lost)
+        let ended = progress
+            .wait_for(|progress| progress.last_ended >= wanted)
+            .await;
+        ended
+            .map(|progress| *progress)
+            .map_err(|_| DatabaseError::CommitFailed)
     }
 
     /// Returns when a batch is to be committed; false if there will be none any more.
     fn wait_for_work(&self) -> bool {
-        let mut alarm = self.alarm.lock();
-        while !alarm.begun && !alarm.closed {
-            self.rung.wait(&mut alarm);
+        let mut signal = self.signal.lock();
+        while !signal.begun && !signal.closed {
+            self.signalled.wait(&mut signal);
         }
-        let until = Instant::now() + LINGER;
-        while !alarm.wanted && !alarm.closed && !self.rung.wait_until(&mut alarm, until).timed_out()
-        {
-        }
-        alarm.begun = false;
-        alarm.wanted = false;
-        !alarm.closed
+        let until = Instant::now() + MAX_BATCH_AGE;
+        while !signal.wanted
+            && !signal.closed
+            && !self.signalled.wait_until(&mut signal, until).timed_out()
+        {}
+        signal.begun = false;
+        signal.wanted = false;
+        !signal.closed
     }
 }
 
 // === impl Committer ===
 
 impl Committer {
-    pub fn start(batches: Arc<Batches>) -> rusqlite::Result<Self> {
-        let shared = batches.clone();
+    pub fn start(commits: Arc<GroupCommit>) -> rusqlite::Result<Self> {
+        let shared = commits.clone();
         let thread = std::thread::Builder::new()
             .name("commit".to_owned())
             .spawn(move || {
                 while shared.wait_for_work() {
                     shared.commit();
-                    std::thread::sleep(SPACING);
+                    std::thread::sleep(MIN_COMMIT_INTERVAL);
                 }
             })
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         Ok(Self {
-            batches,
+            commits,
             thread: Some(thread),
         })
     }
@@ -313,13 +324,13 @@ impl Committer {
 
 impl Drop for Committer {
     fn drop(&mut self) {
-        self.batches.alarm.lock().closed = true;
-        self.batches.rung.notify_one();
+        self.commits.signal.lock().closed = true;
+        self.commits.signalled.notify_one();
         if let Some(thread) = self.thread.take() {
             // A panic of the thread was printed when it happened; there is nothing to add here.
             let _ = thread.join();
         }
-        self.batches.commit();
+        self.commits.commit();
     }
 }
 

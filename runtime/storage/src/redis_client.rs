@@ -1,7 +1,7 @@
 //! A Redis server, reached over one multiplexed connection that heals itself.
 //!
-//! Whoever asks shares the connection; nobody waits for it longer than [`CONNECT`] plus
-//! [`RESPOND`]. A lost connection is noticed when the server closes it, not when the next command
+//! Whoever asks shares the connection; nobody waits for it longer than [`CONNECT_TIMEOUT`] plus
+//! [`RESPONSE_TIMEOUT`]. A lost connection is noticed when the server closes it, not when the next command
 //! fails, so after a restart of Redis the first command finds a fresh one. While the server is
 //! away, commands fail at once instead of each waiting its turn to find out.
 //!
@@ -26,83 +26,84 @@ use redis::{
 };
 
 /// How long opening a connection may take.
-const CONNECT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long an answer may take; above the pause of a server that waits for its disk.
-pub const RESPOND: Duration = Duration::from_secs(3);
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a caller must have waited in vain, before he left, for the connection to count as hung.
-const SILENT: Duration = Duration::from_secs(1);
+const HUNG_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a refused connection stands for everybody's.
-const AWAY: Duration = Duration::from_millis(100);
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Commands that may be queued for the socket before callers wait.
-const QUEUED: usize = 512;
+const PIPELINE_CAPACITY: usize = 512;
 
 /// One Redis server.
-pub struct Remote {
+pub struct RedisClient {
     /// For the shared connection: RESP3, whose pushes include the news that it was lost.
     client: Client,
     /// For connections of their own: RESP2, so that guests see the answers stock Spin gives them.
-    plain: Client,
+    resp2: Client,
     address: String,
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
     /// Held while connecting, so that one caller does it for all.
     connecting: tokio::sync::Mutex<()>,
 }
 
-enum State {
-    Away {
+enum ConnectionState {
+    Disconnected {
         since: Instant,
         error: Option<RedisError>,
     },
-    Connected(Link),
+    Connected(SharedConnection),
 }
 
 #[derive(Clone)]
-struct Link {
+struct SharedConnection {
     connection: MultiplexedConnection,
     lost: Arc<AtomicBool>,
 }
 
-/// A question on its way. A caller whose own time is over leaves before [`RESPOND`] has told anybody that the server
+/// A question on its way. A caller whose own time is over leaves before [`RESPONSE_TIMEOUT`] has told anybody that the server
 /// hangs: what he has seen of it counts.
-struct Asked {
+struct InFlightCommand {
     lost: Option<Arc<AtomicBool>>,
     since: Instant,
 }
 
 /// What went wrong with a Redis server.
 #[derive(Debug, thiserror::Error)]
-pub enum RemoteError {
+pub enum RedisClientError {
     #[error("`{address}` is no usable redis address")]
-    Address { address: String, source: RedisError },
+    InvalidAddress { address: String, source: RedisError },
     /// The server cannot be reached, or did not answer: what was asked may or may not be done.
     #[error("redis at {address} is unavailable")]
     Unavailable { address: String, source: RedisError },
     /// The server answered that it will not do it.
     #[error("redis refused: {0}")]
-    Refused(RedisError),
+    ErrorReply(RedisError),
 }
 
-// === impl Remote ===
+// === impl RedisClient ===
 
-impl Remote {
+impl RedisClient {
     /// The server at `redis://[user:password@]host[:port][/database]`. Nothing is connected yet.
     ///
     /// # Errors
     /// If the address is none.
-    pub fn new(address: &str) -> Result<Arc<Self>, RemoteError> {
-        let (client, plain) = clients(address).map_err(|source| RemoteError::Address {
-            address: without_password(address),
-            source,
-        })?;
+    pub fn new(address: &str) -> Result<Arc<Self>, RedisClientError> {
+        let (client, resp2) =
+            clients(address).map_err(|source| RedisClientError::InvalidAddress {
+                address: without_password(address),
+                source,
+            })?;
         Ok(Arc::new(Self {
             address: client.get_connection_info().addr().to_string(),
             client,
-            plain,
-            state: Mutex::new(State::Away {
+            resp2,
+            state: Mutex::new(ConnectionState::Disconnected {
                 since: Instant::now(),
                 error: None,
             }),
@@ -114,12 +115,12 @@ impl Remote {
     ///
     /// # Errors
     /// If the server is unavailable or refuses.
-    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RemoteError> {
-        let mut link = self.link().await?;
-        let asked = Asked::through(&link);
-        let answer = command.query_async(&mut link.connection).await;
-        asked.answered();
-        self.judge(&link, answer)
+    pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisClientError> {
+        let mut shared = self.shared().await?;
+        let in_flight = InFlightCommand::through(&shared);
+        let answer = command.query_async(&mut shared.connection).await;
+        in_flight.completed();
+        self.classify(&shared, answer)
     }
 
     /// Runs a script, which the server keeps after the first time.
@@ -129,48 +130,51 @@ impl Remote {
     pub async fn invoke<T: FromRedisValue>(
         &self,
         script: &ScriptInvocation<'_>,
-    ) -> Result<T, RemoteError> {
-        let mut link = self.link().await?;
-        let asked = Asked::through(&link);
-        let answer = script.invoke_async(&mut link.connection).await;
-        asked.answered();
-        self.judge(&link, answer)
+    ) -> Result<T, RedisClientError> {
+        let mut shared = self.shared().await?;
+        let in_flight = InFlightCommand::through(&shared);
+        let answer = script.invoke_async(&mut shared.connection).await;
+        in_flight.completed();
+        self.classify(&shared, answer)
     }
 
     /// A connection that nobody shares, for commands that wait or that change the connection.
     ///
     /// # Errors
     /// If the server is unavailable or refuses.
-    pub async fn dedicated(&self, respond: Duration) -> Result<MultiplexedConnection, RemoteError> {
-        self.plain
+    pub async fn dedicated(
+        &self,
+        respond: Duration,
+    ) -> Result<MultiplexedConnection, RedisClientError> {
+        self.resp2
             .get_multiplexed_async_connection_with_config(&settings(respond))
             .await
             .map_err(|error| self.error(error))
     }
 
     /// What an error from one of our connections means.
-    pub fn error(&self, source: RedisError) -> RemoteError {
+    pub fn error(&self, source: RedisError) -> RedisClientError {
         if is_unavailable(&source) {
-            RemoteError::Unavailable {
+            RedisClientError::Unavailable {
                 address: self.address.clone(),
                 source,
             }
         } else {
-            RemoteError::Refused(source)
+            RedisClientError::ErrorReply(source)
         }
     }
 
-    async fn link(&self) -> Result<Link, RemoteError> {
-        if let Some(link) = self.present()? {
-            return Ok(link);
+    async fn shared(&self) -> Result<SharedConnection, RedisClientError> {
+        if let Some(shared) = self.current()? {
+            return Ok(shared);
         }
         let _turn = self.connecting.lock().await;
-        if let Some(link) = self.present()? {
-            return Ok(link);
+        if let Some(shared) = self.current()? {
+            return Ok(shared);
         }
         let lost = Arc::new(AtomicBool::new(false));
         let noticed = lost.clone();
-        let settings = settings(RESPOND).set_push_sender(move |push: redis::PushInfo| {
+        let settings = settings(RESPONSE_TIMEOUT).set_push_sender(move |push: redis::PushInfo| {
             if push.kind == redis::PushKind::Disconnection {
                 noticed.store(true, Ordering::Release);
             }
@@ -182,12 +186,12 @@ impl Remote {
             .await;
         match connected {
             Ok(connection) => {
-                let link = Link { connection, lost };
-                *self.state.lock() = State::Connected(link.clone());
-                Ok(link)
+                let shared = SharedConnection { connection, lost };
+                *self.state.lock() = ConnectionState::Connected(shared.clone());
+                Ok(shared)
             }
             Err(error) => {
-                *self.state.lock() = State::Away {
+                *self.state.lock() = ConnectionState::Disconnected {
                     since: Instant::now(),
                     error: Some(error.clone()),
                 };
@@ -197,57 +201,63 @@ impl Remote {
     }
 
     /// The connection if it lives, the error if the server was found away just now.
-    fn present(&self) -> Result<Option<Link>, RemoteError> {
+    fn current(&self) -> Result<Option<SharedConnection>, RedisClientError> {
         match &*self.state.lock() {
-            State::Connected(link) if !link.lost.load(Ordering::Acquire) => Ok(Some(link.clone())),
-            State::Away {
+            ConnectionState::Connected(shared) if !shared.lost.load(Ordering::Acquire) => {
+                Ok(Some(shared.clone()))
+            }
+            ConnectionState::Disconnected {
                 since,
                 error: Some(error),
-            } if since.elapsed() < AWAY => Err(self.error(error.clone())),
-            State::Connected(_) | State::Away { .. } => Ok(None),
+            } if since.elapsed() < RECONNECT_INTERVAL => Err(self.error(error.clone())),
+            ConnectionState::Connected(_) | ConnectionState::Disconnected { .. } => Ok(None),
         }
     }
 
-    fn judge<T>(&self, link: &Link, answer: Result<T, RedisError>) -> Result<T, RemoteError> {
+    fn classify<T>(
+        &self,
+        shared: &SharedConnection,
+        answer: Result<T, RedisError>,
+    ) -> Result<T, RedisClientError> {
         answer.map_err(|error| {
             // A hung server answers nothing on this connection any more, and one that turned
             // into a replica may have a successor at the same address.
             if error.is_io_error() || error.is_unrecoverable_error() {
-                link.lost.store(true, Ordering::Release);
+                shared.lost.store(true, Ordering::Release);
             }
             self.error(error)
         })
     }
 }
 
-// === impl Asked ===
+// === impl InFlightCommand ===
 
-impl Asked {
-    fn through(link: &Link) -> Self {
+impl InFlightCommand {
+    fn through(shared: &SharedConnection) -> Self {
         Self {
-            lost: Some(link.lost.clone()),
+            lost: Some(shared.lost.clone()),
             since: Instant::now(),
         }
     }
 
-    fn answered(mut self) {
+    fn completed(mut self) {
         self.lost = None;
     }
 }
 
-impl Drop for Asked {
+impl Drop for InFlightCommand {
     fn drop(&mut self) {
         if let Some(lost) = &self.lost
-            && self.since.elapsed() >= SILENT
+            && self.since.elapsed() >= HUNG_AFTER
         {
             lost.store(true, Ordering::Release);
         }
     }
 }
 
-// === impl RemoteError ===
+// === impl RedisClientError ===
 
-impl RemoteError {
+impl RedisClientError {
     /// Whether the same may well succeed later.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
@@ -288,9 +298,9 @@ fn clients(address: &str) -> Result<(Client, Client), RedisError> {
 
 fn settings(respond: Duration) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT))
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
         .set_response_timeout(Some(respond))
-        .set_pipeline_buffer_size(QUEUED)
+        .set_pipeline_buffer_size(PIPELINE_CAPACITY)
 }
 
 /// The form in which addresses are compared: the server and its database, without credentials.
