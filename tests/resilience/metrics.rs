@@ -111,7 +111,7 @@ fn metrics_follow_what_happens() {
     let retried = r#"socar_retries_total{link="gateway -> saboteur"}"#;
     assert_eq!(metric(retried), 1.0);
 
-    let shed = r#"socar_calls_shed_total{component="saboteur",priority="browsing"}"#;
+    let shed = r#"socar_calls_shed_total{component="saboteur",priority="low"}"#;
     assert_eq!(metric(shed), 0.0);
     thread::scope(|scope| {
         let slow = scope.spawn(|| saboteur.call("/sleep?ms=3000"));
@@ -168,7 +168,7 @@ fn counters_continue_across_a_reload() {
     let counters = || {
         [
             r#"socar_breaker_refused_total{link="gateway -> saboteur"}"#,
-            r#"socar_calls_shed_total{component="saboteur",priority="browsing"}"#,
+            r#"socar_calls_shed_total{component="saboteur",priority="low"}"#,
         ]
         .map(|series| metric(&saboteur, series))
     };

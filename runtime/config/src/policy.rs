@@ -9,18 +9,22 @@ mod breakers;
 mod guard;
 pub mod links;
 mod listener;
+mod priorities;
 mod retries;
 mod value;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use resilience::Priority;
+
 use crate::manifest::document::{Table, Value};
 use crate::manifest::{ConfigError, known_names};
 use value::{bytes, bytes_in, count, duration, set};
 
-pub use guard::{Fallback, Guard, Priorities};
+pub use guard::{Fallback, Guard};
 pub use links::{Links, Outbound};
+pub use priorities::{MethodPriorities, PriorityNames};
 pub use retries::Retry;
 
 pub use listener::Listener;
@@ -49,6 +53,8 @@ pub struct Policy {
     pub instances_idle: Duration,
     /// `sweep`: how often the host calls `POST /internal/sweep`. A component without it has nothing to sweep.
     pub sweep: Option<Duration>,
+    /// `sweep_priority`: the priority of the sweep and of every call that it makes.
+    pub sweep_priority: Priority,
     /// `events`: who shares the events that wake the component.
     pub events: Events,
     /// `event_types`: the CloudEvents `type`s that wake the component; every one, if it is not said.
@@ -101,6 +107,7 @@ impl Default for Policy {
             instances_max: None,
             instances_idle: 10 * SECOND,
             sweep: None,
+            sweep_priority: Priority::LOWEST,
             events: Events::Shared,
             event_types: None,
             delivery_attempts: 10,
@@ -125,8 +132,13 @@ impl Policy {
                 "move it to the [component.<id>.tool.socar] of each component that answers POST /internal/sweep",
             ));
         }
+        let guard = Guard {
+            priority_names: PriorityNames::read(&mut table)?,
+            ..Guard::default()
+        };
         let defaults = Self {
             bodies: listener.bodies,
+            guard,
             ..Self::default()
         };
         defaults.overlay(table)
@@ -137,6 +149,12 @@ impl Policy {
     /// # Errors
     /// When a key is unknown or its value makes no sense.
     pub(crate) fn read(&self, mut table: Table) -> Result<Self, ConfigError> {
+        if let Some(names) = table.take("priorities") {
+            return Err(names.error(
+                "only the application names its priorities",
+                "move it to [application.tool.socar]",
+            ));
+        }
         let sweep = duration(&mut table, "sweep", SECOND / 10..=3600 * SECOND)?;
         let event_types = event_types(&mut table)?;
         let mut policy = self.clone().overlay(table)?;
@@ -184,6 +202,11 @@ impl Policy {
         set(
             &mut self.instances_min,
             count(table_ref, "instances_min", 0..=10_000)?,
+        );
+        let names = &self.guard.priority_names;
+        set(
+            &mut self.sweep_priority,
+            names.priority(table_ref, "sweep_priority")?,
         );
         set(&mut self.events, events(table_ref)?);
         set(

@@ -132,7 +132,7 @@ impl Call {
         Duration::from_nanos(self.abroad.load(Ordering::Relaxed))
     }
 
-    /// The same call, which matters at least so much: what a payment asks for is part of paying.
+    /// The same call with at least this priority: the calls that a high-priority call makes have its priority too.
     pub fn mattering(mut self, priority: Priority) -> Self {
         self.priority = self.priority.max(priority);
         self
@@ -225,13 +225,11 @@ mod tests {
     }
 
     #[test]
-    fn what_a_payment_asks_for_is_part_of_paying() {
+    fn a_nested_call_keeps_the_priority_of_its_caller() {
         let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
-        let paying = call.mattering(Priority::Paying);
-        assert_eq!(
-            paying.onward().mattering(Priority::Browsing).priority,
-            Priority::Paying
-        );
+        let high = Priority::from_level(2).unwrap();
+        let call = call.mattering(high);
+        assert_eq!(call.onward().mattering(Priority::LOWEST).priority, high);
     }
 
     #[test]

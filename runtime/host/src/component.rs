@@ -36,7 +36,7 @@ use crate::trace::Trace;
 use storage::database::Database;
 
 /// How much a component may do at once, and for how long.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Wall-clock time of one call.
     pub deadline: Duration,
@@ -91,7 +91,7 @@ impl Component {
         entrances: Entrances,
     ) -> Result<Self, InvalidSetting> {
         Ok(Self {
-            door: Door::new(limits.places)?.named("component", id.clone()),
+            door: Door::new(limits.places.clone())?.named("component", id.clone()),
             id,
             limits,
             population,

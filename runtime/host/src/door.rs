@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use config::policy::PriorityNames;
 use metrics::{Counter, counter};
 use resilience::bulkhead::{self, Bulkhead};
 use resilience::deadline::Deadline;
@@ -26,11 +27,13 @@ pub struct Door {
     /// What it is a door of, and the name of that, for who counts.
     whose: (&'static str, Arc<str>),
     /// Refusals by priority, the least first; made when the door is shown or refuses for the first time.
-    shed: OnceLock<[Counter; Priority::ALL.len()]>,
+    shed: OnceLock<Box<[Counter]>>,
+    /// The names of the priorities.
+    priorities: PriorityNames,
 }
 
 /// How many places there are behind a door, and how long one waits for them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Places {
     /// Calls that run at the same time.
     pub concurrency: usize,
@@ -40,6 +43,8 @@ pub struct Places {
     pub wait: Duration,
     /// Whether fewer run at once when that is all the component can take.
     pub adaptive: bool,
+    /// The priorities that are told apart.
+    pub priorities: PriorityNames,
 }
 
 /// Too many run and too many wait, or the deadline came before the turn.
@@ -69,11 +74,13 @@ impl Door {
             queue,
             wait,
             adaptive: is_adaptive,
+            priorities,
         } = places;
         let places = Bulkhead::new(bulkhead::BulkheadSettings {
             concurrency,
             queue_capacity: queue,
             queue_timeout: wait,
+            priority_levels: priorities.iter().len(),
         })?;
         let limit = match is_adaptive {
             true => Some(adaptive(concurrency, places.clone())?),
@@ -84,6 +91,7 @@ impl Door {
             limit,
             whose: ("component", Arc::default()),
             shed: OnceLock::new(),
+            priorities,
         })
     }
 
@@ -119,7 +127,7 @@ impl Door {
     }
 
     fn refuse(&self, priority: Priority, refused: bulkhead::BulkheadRejection) -> Refused {
-        if let Some(counter) = self.shed().get(priority.index()) {
+        if let Some(counter) = self.shed().get(priority.level()) {
             counter.increment(1);
         }
         let bulkhead::BulkheadRejection { retry_after, .. } = refused;
@@ -127,16 +135,17 @@ impl Door {
     }
 
     /// A later door of the same name goes on counting where this one has ended.
-    fn shed(&self) -> &[Counter; Priority::ALL.len()] {
+    fn shed(&self) -> &[Counter] {
         let (whose, name) = &self.whose;
         self.shed.get_or_init(|| {
-            Priority::ALL.map(|priority| {
+            let counters = self.priorities.iter().map(|priority| {
                 let labels = [
                     (*whose, name.to_string()),
-                    ("priority", priority.to_string()),
+                    ("priority", priority.to_owned()),
                 ];
                 counter!("socar_calls_shed_total", &labels)
-            })
+            });
+            counters.collect()
         })
     }
 
@@ -171,12 +180,15 @@ mod tests {
     use futures::FutureExt as _;
     use std::time::Instant;
 
+    const HIGH: Priority = Priority::from_level(2).unwrap();
+
     fn door(concurrency: usize, queue: usize) -> Door {
         Door::new(Places {
             concurrency,
             queue,
             wait: Duration::from_secs(60),
             adaptive: true,
+            priorities: PriorityNames::default(),
         })
         .unwrap()
     }
@@ -188,31 +200,31 @@ mod tests {
     #[tokio::test]
     async fn a_call_beyond_the_queue_is_refused_at_once() {
         let door = door(1, 1);
-        let _running = door.enter(Priority::Browsing, later()).await.unwrap();
-        let mut waiting = Box::pin(door.enter(Priority::Browsing, later()));
+        let _running = door.enter(Priority::LOWEST, later()).await.unwrap();
+        let mut waiting = Box::pin(door.enter(Priority::LOWEST, later()));
         assert!(waiting.as_mut().now_or_never().is_none());
-        let refused = door.enter(Priority::Browsing, later()).now_or_never();
+        let refused = door.enter(Priority::LOWEST, later()).now_or_never();
         assert_eq!(refused.map(|it| it.is_err()), Some(true));
     }
 
     #[tokio::test]
-    async fn who_matters_more_takes_the_place_of_who_matters_less() {
+    async fn a_higher_priority_call_displaces_a_lower_one() {
         let door = door(1, 1);
-        let running = door.enter(Priority::Browsing, later()).await.unwrap();
-        let mut browsing = Box::pin(door.enter(Priority::Browsing, later()));
-        assert!(browsing.as_mut().now_or_never().is_none());
-        let mut paying = Box::pin(door.enter(Priority::Paying, later()));
-        assert!(paying.as_mut().now_or_never().is_none());
-        assert!(browsing.await.is_err(), "nobody made room");
+        let running = door.enter(Priority::LOWEST, later()).await.unwrap();
+        let mut low = Box::pin(door.enter(Priority::LOWEST, later()));
+        assert!(low.as_mut().now_or_never().is_none());
+        let mut high = Box::pin(door.enter(HIGH, later()));
+        assert!(high.as_mut().now_or_never().is_none());
+        assert!(low.await.is_err(), "nobody made room");
         drop(running);
-        assert!(paying.await.is_ok());
+        assert!(high.await.is_ok());
     }
 
     #[tokio::test]
     async fn the_end_of_one_call_lets_the_next_one_in() {
         let door = door(1, 1);
-        let running = door.enter(Priority::Browsing, later()).await.unwrap();
-        let waiting = door.enter(Priority::Browsing, later());
+        let running = door.enter(Priority::LOWEST, later()).await.unwrap();
+        let waiting = door.enter(Priority::LOWEST, later());
         drop(running);
         assert!(waiting.await.is_ok());
     }
@@ -220,31 +232,30 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_past_his_deadline() {
         let door = door(1, 1);
-        let _running = door.enter(Priority::Browsing, later()).await.unwrap();
+        let _running = door.enter(Priority::LOWEST, later()).await.unwrap();
         let now = Deadline::at(Instant::now());
-        assert!(door.enter(Priority::Paying, now).await.is_err());
+        assert!(door.enter(HIGH, now).await.is_err());
     }
 
     #[tokio::test]
-    async fn who_waits_until_his_deadline_is_counted_and_an_overload_begins() {
+    async fn a_call_that_waits_until_its_deadline_begins_an_overload() {
         let door = door(1, 1);
-        let _running = door.enter(Priority::Browsing, later()).await.unwrap();
+        let _running = door.enter(Priority::LOWEST, later()).await.unwrap();
         let soon = Deadline::at(Instant::now() + Duration::from_millis(150));
-        assert!(door.enter(Priority::Browsing, soon).await.is_err());
-        assert_eq!(door.snapshot().rejected, [1, 0, 0]);
+        assert!(door.enter(Priority::LOWEST, soon).await.is_err());
         // In an overload nobody waits for as long as he would in calm times.
-        let waiting = door.enter(Priority::Browsing, later());
+        let waiting = door.enter(Priority::LOWEST, later());
         assert!(waiting.await.is_err());
     }
 
     #[tokio::test]
     async fn a_caller_who_gave_up_leaves_his_place_to_another() {
         let door = door(1, 1);
-        let _running = door.enter(Priority::Browsing, later()).await.unwrap();
-        let mut gives_up = Box::pin(door.enter(Priority::Browsing, later()));
+        let _running = door.enter(Priority::LOWEST, later()).await.unwrap();
+        let mut gives_up = Box::pin(door.enter(Priority::LOWEST, later()));
         assert!(gives_up.as_mut().now_or_never().is_none());
         drop(gives_up);
-        let mut next = Box::pin(door.enter(Priority::Browsing, later()));
+        let mut next = Box::pin(door.enter(Priority::LOWEST, later()));
         assert!(
             next.as_mut().now_or_never().is_none(),
             "the place was not given back"

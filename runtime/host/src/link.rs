@@ -40,7 +40,7 @@ use crate::client::Client;
 use crate::component::Component;
 use crate::door::{BulkheadPermit, Door, Places, Refused};
 use crate::problem::Problem;
-use config::policy::{Guard, Priorities};
+use config::policy::{Guard, MethodPriorities};
 
 pub use announcement::{Announcements, PLATFORM_STREAM};
 
@@ -56,7 +56,7 @@ const UNLIMITED: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Link {
     name: Arc<str>,
     deadline: Option<Duration>,
-    priorities: Priorities,
+    priorities: MethodPriorities,
     /// Its own places, if it does not share those of its component.
     door: Option<Door>,
     breaker: Option<Breaker>,
@@ -387,6 +387,7 @@ fn door(places: usize, guard: &Guard) -> Option<Door> {
             .wait
             .unwrap_or(bulkhead::BulkheadSettings::default().queue_timeout),
         adaptive: guard.adaptive,
+        priorities: guard.priority_names.clone(),
     };
     Door::new(places).ok()
 }

@@ -26,7 +26,6 @@ use async_trait::async_trait;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
-use resilience::Priority;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -332,8 +331,8 @@ impl Rebuilt for Component {
         let Ok(request) = request else {
             return (StatusCode::BAD_REQUEST, Value::Null);
         };
-        // Whatever a customer wants goes first.
-        let call = self.arriving(trace).mattering(Priority::Browsing);
+        // A rebuild runs at the lowest priority, which every call starts with: requests of customers go first.
+        let call = self.arriving(trace);
         let clock = &self.entrances().clock;
         let answer = clock.call(self, request, call, None).await;
         let (head, body) = answer

@@ -42,6 +42,8 @@ pub struct BulkheadSettings {
     pub queue_capacity: usize,
     /// The longest that one of them waits.
     pub queue_timeout: Duration,
+    /// Levels of priority. A call with a higher [`Priority`] counts as one of the highest level.
+    pub priority_levels: usize,
 }
 
 /// A place, given back when dropped.
@@ -87,8 +89,6 @@ pub struct BulkheadSnapshot {
     pub running: usize,
     /// Calls that wait.
     pub waiting: usize,
-    /// Calls that were refused since the beginning, by priority, the least first.
-    pub rejected: [u64; Priority::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -106,7 +106,11 @@ impl Bulkhead {
     /// When a setting is out of its bounds.
     pub fn new(settings: BulkheadSettings) -> Result<Self, InvalidSetting> {
         settings.check()?;
-        let wait_queue = WaitQueue::new(settings.concurrency, settings.queue_capacity);
+        let wait_queue = WaitQueue::new(
+            settings.concurrency,
+            settings.queue_capacity,
+            settings.priority_levels,
+        );
         Ok(Self(Arc::new(Shared {
             settings,
             wait_queue: Mutex::new(wait_queue),
@@ -136,7 +140,6 @@ impl Bulkhead {
         };
         let queued = WaitGuard {
             shared: &self.0,
-            priority,
             ticket,
         };
         let wait = self.0.settings.queue_timeout;
@@ -190,27 +193,19 @@ impl Shared {
 /// A call in the queue, which leaves it when dropped.
 struct WaitGuard<'a> {
     shared: &'a Arc<Shared>,
-    priority: Priority,
     ticket: QueuedCall,
 }
 
 impl WaitGuard<'_> {
     fn refused(&self, reason: RejectionReason) -> BulkheadRejection {
-        let running = self
-            .shared
-            .wait_queue
-            .lock()
-            .record_overload_rejection(self.priority);
+        let mut wait_queue = self.shared.wait_queue.lock();
+        let running = wait_queue.record_overload(self.ticket.level);
         self.shared.refused(reason, running)
     }
 
     /// He had hardly any time: that he got no place in it is not the fault of the others.
     fn gave_up(&self) -> BulkheadRejection {
-        let running = self
-            .shared
-            .wait_queue
-            .lock()
-            .record_rejection(self.priority);
+        let running = self.shared.wait_queue.lock().running();
         self.shared.refused(RejectionReason::QueueTimeout, running)
     }
 }
@@ -255,6 +250,7 @@ impl Default for BulkheadSettings {
             concurrency: 64,
             queue_capacity: 256,
             queue_timeout: Duration::from_secs(1),
+            priority_levels: 3,
         }
     }
 }
@@ -263,7 +259,12 @@ impl BulkheadSettings {
     fn check(&self) -> Result<(), InvalidSetting> {
         check_range("concurrency", self.concurrency, 1..=100_000)?;
         check_range("queue_capacity", self.queue_capacity, 0..=1_000_000)?;
-        check_duration("queue_timeout", self.queue_timeout)
+        check_duration("queue_timeout", self.queue_timeout)?;
+        check_range(
+            "priority_levels",
+            self.priority_levels,
+            1..=Priority::MAX_LEVELS,
+        )
     }
 }
 

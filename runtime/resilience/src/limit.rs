@@ -16,8 +16,6 @@
 //! is only made while the limit is reached *and* calls have taken too long for some time or nothing is known yet. A
 //! service that is well never loses a call to it.
 //!
-//! Calls that matter less may only use a part of the limit, so that there is always some headroom for paying ones.
-//!
 //! There is no queue here. Let a [`AdaptiveLimit`] either refuse by itself ([`AdaptiveLimit::acquire`]), or only watch
 //! ([`AdaptiveLimit::observe`]) and tell others what it found, through its observer.
 

@@ -1,34 +1,30 @@
-//! Who goes first when not everybody can: the order in which the business would rather lose calls.
+//! Priorities: the order in which calls are served when not all of them can be served.
 
-/// How much a call matters. Greater goes first: paying before reserving before browsing.
+/// The priority of a call: a level in an order, where level 0 is the lowest.
+///
+/// The levels have no meaning here. The application that configures a [`crate::bulkhead::Bulkhead`] decides how many
+/// levels there are, at most [`Priority::MAX_LEVELS`], and what they stand for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Looking around. Losing one is a nuisance, and there are many.
-    #[default]
-    Browsing,
-    /// The step by which a customer becomes one.
-    Reserving,
-    /// Money is on its way: losing one leaves work to undo.
-    Paying,
-}
+pub struct Priority(u8);
 
 impl Priority {
-    /// Every priority, the least first.
-    pub const ALL: [Self; 3] = [Self::Browsing, Self::Reserving, Self::Paying];
+    /// The maximum number of levels. A bulkhead searches them in order, so there must be few.
+    pub const MAX_LEVELS: usize = 8;
 
-    /// Its place in an array that has one entry per priority.
-    pub fn index(self) -> usize {
-        self as usize
+    /// Level 0.
+    pub const LOWEST: Self = Self(0);
+
+    /// The priority of a level; `None` unless the level is below [`Self::MAX_LEVELS`].
+    pub const fn from_level(level: usize) -> Option<Self> {
+        match level < Self::MAX_LEVELS {
+            true => Some(Self(level as u8)),
+            false => None,
+        }
     }
-}
 
-impl std::fmt::Display for Priority {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Browsing => "browsing",
-            Self::Reserving => "reserving",
-            Self::Paying => "paying",
-        })
+    /// The level, which is also the index into a list with one entry for each level, the lowest first.
+    pub const fn level(self) -> usize {
+        self.0 as usize
     }
 }
 
@@ -37,11 +33,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paying_goes_before_reserving_before_browsing() {
-        assert!(Priority::Paying > Priority::Reserving && Priority::Reserving > Priority::Browsing);
-        assert!(Priority::ALL.is_sorted());
-        for (place, priority) in Priority::ALL.into_iter().enumerate() {
-            assert_eq!(priority.index(), place);
-        }
+    fn a_higher_level_is_a_higher_priority() {
+        let levels = 0..Priority::MAX_LEVELS;
+        let priorities: Vec<_> = levels.filter_map(Priority::from_level).collect();
+        assert!(priorities.is_sorted() && priorities.len() == Priority::MAX_LEVELS);
+        assert_eq!(priorities[0], Priority::LOWEST);
+        assert_eq!(priorities[3].level(), 3);
+    }
+
+    #[test]
+    fn a_level_above_the_maximum_is_no_priority() {
+        assert_eq!(Priority::from_level(Priority::MAX_LEVELS), None);
     }
 }

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use http::Method;
-use resilience::{Priority, breaker};
+use resilience::breaker;
 
 use super::breakers;
+use super::priorities::{MethodPriorities, PriorityNames};
 use super::retries::{self, Retry};
 use super::value::{count, duration, duration_in, set};
 use crate::manifest::document::{Table, Value};
-use crate::manifest::{ConfigError, Located, known_names};
+use crate::manifest::{ConfigError, Located};
 
 /// What guards one link.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,21 +25,16 @@ pub struct Guard {
     pub adaptive: bool,
     /// `wait`: how long a call waits for a place; the component's deadline if absent.
     pub wait: Option<Duration>,
-    /// `priority`: who goes first when not everybody can.
-    pub priority: Priorities,
+    /// The application's names of the levels of priority.
+    pub priority_names: PriorityNames,
+    /// `priority`: the order in which calls are served when not all of them can be.
+    pub priority: MethodPriorities,
     /// `breaker`: when calls are cut off.
     pub breaker: Option<breaker::BreakerConfig>,
     /// `retry`: what is tried again.
     pub retry: Option<Retry>,
     /// `fallback`: what is answered instead.
     pub fallback: Fallback,
-}
-
-/// How much calls matter, by their method.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Priorities {
-    other: Priority,
-    methods: Vec<(Method, Priority)>,
 }
 
 /// What is answered when the other side of a link gives no answer.
@@ -56,9 +51,6 @@ pub enum Fallback {
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The names of priorities, the least first.
-const PRIORITIES: [&str; 3] = ["browsing", "reserving", "paying"];
-
 // === impl Guard ===
 
 impl Default for Guard {
@@ -68,7 +60,8 @@ impl Default for Guard {
             concurrency: None,
             adaptive: true,
             wait: None,
-            priority: Priorities::default(),
+            priority_names: PriorityNames::default(),
+            priority: MethodPriorities::default(),
             breaker: Some(breakers::default()),
             retry: None,
             fallback: Fallback::default(),
@@ -86,7 +79,7 @@ impl Guard {
             self.adaptive = written.value;
         }
         if let Some(written) = table.take("priority") {
-            self.priority = Priorities::read(written)?;
+            self.priority = MethodPriorities::read(written, &self.priority_names)?;
         }
         if let Some(written) = table.take("breaker") {
             self.breaker = breakers::read(self.breaker.take(), written)?;
@@ -115,48 +108,6 @@ impl Guard {
         table.finish()?;
         Ok(self)
     }
-}
-
-// === impl Priorities ===
-
-impl Priorities {
-    /// How much a call with this method matters.
-    pub fn of(&self, method: &Method) -> Priority {
-        let named = self.methods.iter().find(|(name, _)| name == method);
-        named.map_or(self.other, |(_, priority)| *priority)
-    }
-
-    fn read(written: Value) -> Result<Self, ConfigError> {
-        if !written.is_table() {
-            return Ok(Self {
-                other: priority(written)?,
-                methods: Vec::new(),
-            });
-        }
-        let mut priorities = Self::default();
-        for (name, value) in written.table()?.into_named() {
-            let method = match Method::from_bytes(name.as_bytes()) {
-                Ok(method) if name.chars().all(|letter| letter.is_ascii_uppercase()) => method,
-                _ => return Err(value.error("not an HTTP method", "write something like POST")),
-            };
-            priorities.methods.push((method, priority(value)?));
-        }
-        Ok(priorities)
-    }
-}
-
-fn priority(written: Value) -> Result<Priority, ConfigError> {
-    let written = written.string()?;
-    let known = PRIORITIES.iter().zip(Priority::ALL);
-    let named = known
-        .into_iter()
-        .find(|(name, _)| **name == written.value.as_str());
-    named.map(|(_, priority)| priority).ok_or_else(|| {
-        written.error(
-            "there is no such priority",
-            known_names(&written.value, PRIORITIES, ""),
-        )
-    })
 }
 
 // === impl Fallback ===

@@ -21,7 +21,9 @@ pub(super) async fn first_sweep(app: &App, components: &Components) -> anyhow::R
         component.policy.sweep?;
         Some((component, components.get(component.id.as_str())?))
     });
-    let sweeps = swept.clone().map(|(_, swept)| sweep_once(swept));
+    let sweeps = swept
+        .clone()
+        .map(|(component, swept)| sweep_once(swept, component.policy.sweep_priority));
     // Whoever is late is asked again by the clock.
     let _ = tokio::time::timeout(PATIENCE, join_all(sweeps)).await;
     for (component, swept) in swept {

@@ -346,6 +346,7 @@ fn prepare(
             queue: policy.queue,
             wait: policy.guard.wait.unwrap_or(policy.deadline),
             adaptive: policy.guard.adaptive,
+            priorities: policy.guard.priority_names.clone(),
         },
         body: policy.body as u64,
     };

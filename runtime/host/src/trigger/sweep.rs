@@ -35,7 +35,8 @@ impl Sweeps {
         for component in &app.components {
             let swept = components.get(component.id.as_str());
             if let Some((period, swept)) = component.policy.sweep.zip(swept) {
-                tasks.spawn(sweep(swept.clone(), period, stopped.clone()));
+                let priority = component.policy.sweep_priority;
+                tasks.spawn(sweep(swept.clone(), period, priority, stopped.clone()));
             }
         }
         Self { stop, tasks }
@@ -53,6 +54,7 @@ impl Sweeps {
 async fn sweep(
     component: Arc<Component>,
     period: Duration,
+    priority: Priority,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     loop {
@@ -60,12 +62,12 @@ async fn sweep(
             () = tokio::time::sleep(period) => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
-        sweep_once(&component).await;
+        sweep_once(&component, priority).await;
     }
 }
 
 /// Sweeps one component now.
-pub async fn sweep_once(component: &Component) {
+pub async fn sweep_once(component: &Component, priority: Priority) {
     let link = &component.entrances().clock;
     let trace = Trace::fresh();
     let request = Request::builder()
@@ -79,8 +81,7 @@ pub async fn sweep_once(component: &Component) {
     let Ok(request) = request else {
         return;
     };
-    // A sweep gives money back and frees cars: it waits behind customers who do that, and nobody else.
-    let call = component.arriving(trace).mattering(Priority::Reserving);
+    let call = component.arriving(trace).mattering(priority);
     let (id, request_id) = (component.id(), call.trace.id().to_owned());
     match link.call(component, request, call, None).await {
         Ok(response) => {

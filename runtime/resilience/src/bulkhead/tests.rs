@@ -7,7 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tokio::time::{Instant, sleep};
 
-use Priority::{Browsing, Paying, Reserving};
+const LOW: Priority = Priority::LOWEST;
+const NORMAL: Priority = Priority::from_level(1).unwrap();
+const HIGH: Priority = Priority::from_level(2).unwrap();
+const LEVELS: [Priority; 3] = [LOW, NORMAL, HIGH];
 
 const WAIT: Duration = Duration::from_secs(1);
 
@@ -18,6 +21,7 @@ fn bulkhead(concurrency: usize, queue_capacity: usize) -> Bulkhead {
         concurrency,
         queue_capacity,
         queue_timeout: WAIT,
+        priority_levels: LEVELS.len(),
     })
     .unwrap()
 }
@@ -66,10 +70,10 @@ fn reason(looked: Poll<Result<BulkheadPermit, BulkheadRejection>>) -> Option<Rej
 #[tokio::test(start_paused = true)]
 async fn what_neither_runs_nor_waits_is_refused_at_once() {
     let bulkhead = bulkhead(1, 1);
-    let running = acquire(&bulkhead, Browsing).await.unwrap();
-    let mut waiting = queue_up(&bulkhead, Browsing);
+    let running = acquire(&bulkhead, LOW).await.unwrap();
+    let mut waiting = queue_up(&bulkhead, LOW);
     let before = Instant::now();
-    let refused = acquire(&bulkhead, Browsing).await.unwrap_err();
+    let refused = acquire(&bulkhead, LOW).await.unwrap_err();
     assert_eq!(Instant::now(), before);
     assert_eq!(
         refused,
@@ -87,9 +91,9 @@ async fn what_neither_runs_nor_waits_is_refused_at_once() {
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_longer_than_allowed() {
     let bulkhead = bulkhead(1, 1);
-    let _running = acquire(&bulkhead, Browsing).await.unwrap();
+    let _running = acquire(&bulkhead, LOW).await.unwrap();
     let began = Instant::now();
-    let refused = acquire(&bulkhead, Paying).await.unwrap_err();
+    let refused = acquire(&bulkhead, HIGH).await.unwrap_err();
     assert_eq!(refused.reason, RejectionReason::QueueTimeout);
     assert!(began.elapsed() >= WAIT && began.elapsed() < WAIT * 2);
     assert_eq!(bulkhead.snapshot().waiting, 0);
@@ -98,8 +102,8 @@ async fn nobody_waits_longer_than_allowed() {
 #[tokio::test(start_paused = true)]
 async fn places_go_by_priority_and_then_by_arrival() {
     let bulkhead = bulkhead(1, 10);
-    let mut running = Some(acquire(&bulkhead, Browsing).await.unwrap());
-    let arrivals = [Browsing, Reserving, Paying, Browsing, Paying, Reserving];
+    let mut running = Some(acquire(&bulkhead, LOW).await.unwrap());
+    let arrivals = [LOW, NORMAL, HIGH, LOW, HIGH, NORMAL];
     let mut waiting = arrivals.map(|priority| Some(queue_up(&bulkhead, priority)));
     let mut order = Vec::new();
     while let Some(permit) = running.take() {
@@ -119,23 +123,22 @@ async fn places_go_by_priority_and_then_by_arrival() {
 #[tokio::test(start_paused = true)]
 async fn a_full_queue_makes_room_for_what_matters_more() {
     let bulkhead = bulkhead(1, 3);
-    let _running = acquire(&bulkhead, Paying).await.unwrap();
-    let mut elder = queue_up(&bulkhead, Browsing);
-    let mut younger = queue_up(&bulkhead, Browsing);
-    let mut reserving = queue_up(&bulkhead, Reserving);
-    let mut paying = queue_up(&bulkhead, Paying);
+    let _running = acquire(&bulkhead, HIGH).await.unwrap();
+    let mut elder = queue_up(&bulkhead, LOW);
+    let mut younger = queue_up(&bulkhead, LOW);
+    let mut normal = queue_up(&bulkhead, NORMAL);
+    let mut high = queue_up(&bulkhead, HIGH);
     assert_eq!(reason(look(&mut younger)), Some(RejectionReason::Displaced));
-    assert!(look(&mut elder).is_pending() && look(&mut reserving).is_pending());
-    assert!(look(&mut paying).is_pending());
-    assert_eq!(bulkhead.snapshot().rejected, [1, 0, 0]);
+    assert!(look(&mut elder).is_pending() && look(&mut normal).is_pending());
+    assert!(look(&mut high).is_pending());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_gives_up_leaves_his_place_in_the_queue() {
     let bulkhead = bulkhead(1, 1);
-    let running = acquire(&bulkhead, Browsing).await.unwrap();
-    drop(queue_up(&bulkhead, Browsing));
-    let mut next = queue_up(&bulkhead, Browsing);
+    let running = acquire(&bulkhead, LOW).await.unwrap();
+    drop(queue_up(&bulkhead, LOW));
+    let mut next = queue_up(&bulkhead, LOW);
     drop(running);
     assert!(look(&mut next).is_ready());
 }
@@ -143,9 +146,9 @@ async fn a_caller_who_gives_up_leaves_his_place_in_the_queue() {
 #[tokio::test(start_paused = true)]
 async fn a_place_given_to_one_who_just_gave_up_goes_to_the_next() {
     let bulkhead = bulkhead(1, 2);
-    let running = acquire(&bulkhead, Browsing).await.unwrap();
-    let gives_up = queue_up(&bulkhead, Browsing);
-    let mut next = queue_up(&bulkhead, Browsing);
+    let running = acquire(&bulkhead, LOW).await.unwrap();
+    let gives_up = queue_up(&bulkhead, LOW);
+    let mut next = queue_up(&bulkhead, LOW);
     drop(running);
     assert!(
         look(&mut next).is_pending(),
@@ -160,14 +163,13 @@ async fn a_place_given_to_one_who_just_gave_up_goes_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn a_place_offered_to_one_who_is_just_leaving_goes_to_the_next() {
     let bulkhead = bulkhead(1, 2);
-    let running = acquire(&bulkhead, Browsing).await.unwrap();
+    let running = acquire(&bulkhead, LOW).await.unwrap();
     // On another thread he would now be between giving up and being struck off the list.
-    let BulkheadAdmission::Queued { place, .. } = bulkhead.0.wait_queue.lock().enter(Browsing)
-    else {
+    let BulkheadAdmission::Queued { place, .. } = bulkhead.0.wait_queue.lock().enter(LOW) else {
         panic!("he did not wait");
     };
     drop(place);
-    let mut next = queue_up(&bulkhead, Browsing);
+    let mut next = queue_up(&bulkhead, LOW);
     drop(running);
     assert!(look(&mut next).is_ready());
 }
@@ -175,8 +177,8 @@ async fn a_place_offered_to_one_who_is_just_leaving_goes_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn more_places_let_in_who_waits_and_fewer_disturb_nobody() {
     let bulkhead = bulkhead(1, 4);
-    let first = acquire(&bulkhead, Browsing).await.unwrap();
-    let mut waiting = [(); 3].map(|()| queue_up(&bulkhead, Browsing));
+    let first = acquire(&bulkhead, LOW).await.unwrap();
+    let mut waiting = [(); 3].map(|()| queue_up(&bulkhead, LOW));
     bulkhead.resize(3);
     let [second, third, fourth] = waiting.each_mut().map(look);
     assert!(second.is_ready() && third.is_ready() && fourth.is_pending());
@@ -194,7 +196,7 @@ async fn a_bulkhead_runs_at_most_as_many_calls_at_once_as_configured() {
     let takes = Duration::from_millis(100);
     let bulkhead = bulkhead(2, 3);
     let began = Instant::now();
-    let calls = [Browsing, Browsing, Browsing, Paying, Reserving, Browsing].map(|priority| {
+    let calls = [LOW, LOW, LOW, HIGH, NORMAL, LOW].map(|priority| {
         let bulkhead = bulkhead.clone();
         tokio::spawn(async move {
             let _permit = acquire(&bulkhead, priority).await.ok()?;
@@ -229,6 +231,13 @@ fn a_bulkhead_that_lets_nobody_in_is_refused() {
             },
         ),
         (
+            "priority_levels",
+            BulkheadSettings {
+                priority_levels: Priority::MAX_LEVELS + 1,
+                ..good
+            },
+        ),
+        (
             "queue_timeout",
             BulkheadSettings {
                 queue_timeout: Duration::ZERO,
@@ -246,7 +255,7 @@ async fn places_survive_a_crowd_that_pushes_and_gives_up() {
     let calls = (0..2000_u64).map(|number| {
         let bulkhead = bulkhead.clone();
         tokio::spawn(async move {
-            let priority = Priority::ALL[number as usize % 3];
+            let priority = LEVELS[number as usize % 3];
             let timeout = Duration::from_micros(number * 37 % 500);
             let Ok(Ok(permit)) = tokio::time::timeout(timeout, acquire(&bulkhead, priority)).await
             else {
@@ -269,21 +278,21 @@ async fn places_survive_a_crowd_that_pushes_and_gives_up() {
 #[tokio::test(start_paused = true)]
 async fn in_an_overload_few_newcomers_wait_briefly_and_go_first() {
     let bulkhead = bulkhead(1, 2);
-    let running = acquire(&bulkhead, Browsing).await.unwrap();
-    let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, Browsing));
+    let running = acquire(&bulkhead, LOW).await.unwrap();
+    let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, LOW));
     assert_eq!(
-        reason(arrive(&bulkhead, Browsing).1),
+        reason(arrive(&bulkhead, LOW).1),
         Some(RejectionReason::QueueFull)
     );
     // From here on nobody is kept waiting who could be told at once.
     let began = Instant::now();
-    let refused = acquire(&bulkhead, Browsing).await.unwrap_err();
+    let refused = acquire(&bulkhead, LOW).await.unwrap_err();
     assert_eq!(refused.reason, RejectionReason::QueueTimeout);
     assert!(began.elapsed() <= Duration::from_millis(10));
 
-    let mut next = queue_up(&bulkhead, Browsing);
+    let mut next = queue_up(&bulkhead, LOW);
     assert_eq!(
-        reason(arrive(&bulkhead, Browsing).1),
+        reason(arrive(&bulkhead, LOW).1),
         Some(RejectionReason::QueueFull),
         "one place, one who waits for it"
     );
@@ -299,13 +308,12 @@ async fn in_an_overload_few_newcomers_wait_briefly_and_go_first() {
 #[tokio::test(start_paused = true)]
 async fn who_has_no_time_to_wait_begins_no_overload() {
     let bulkhead = bulkhead(1, 2);
-    let running = acquire(&bulkhead, Browsing).await.unwrap();
-    let hurried = bulkhead.acquire(Browsing, within(Duration::from_millis(20)));
+    let running = acquire(&bulkhead, LOW).await.unwrap();
+    let hurried = bulkhead.acquire(LOW, within(Duration::from_millis(20)));
     let refused = hurried.await.unwrap_err();
     assert_eq!(refused.reason, RejectionReason::QueueTimeout);
-    assert_eq!(bulkhead.snapshot().rejected, [1, 0, 0]);
 
-    let mut normal = queue_up(&bulkhead, Browsing);
+    let mut normal = queue_up(&bulkhead, LOW);
     sleep(WAIT / 2).await;
     assert!(look(&mut normal).is_pending());
     drop(running);
@@ -317,17 +325,17 @@ async fn in_an_overload_of_slow_calls_somebody_waits_for_the_next_place() {
     let takes = Duration::from_millis(100);
     let bulkhead = bulkhead(1, 1);
     for _ in 0..50 {
-        let _running = acquire(&bulkhead, Browsing).await.unwrap();
+        let _running = acquire(&bulkhead, LOW).await.unwrap();
         sleep(takes).await;
     }
-    let running = acquire(&bulkhead, Browsing).await.unwrap();
-    let normal = queue_up(&bulkhead, Browsing);
+    let running = acquire(&bulkhead, LOW).await.unwrap();
+    let normal = queue_up(&bulkhead, LOW);
     assert_eq!(
-        reason(arrive(&bulkhead, Browsing).1),
+        reason(arrive(&bulkhead, LOW).1),
         Some(RejectionReason::QueueFull)
     );
     drop(normal);
-    let mut next = queue_up(&bulkhead, Browsing);
+    let mut next = queue_up(&bulkhead, LOW);
     sleep(takes).await;
     assert!(look(&mut next).is_pending());
     drop(running);
@@ -338,33 +346,32 @@ async fn in_an_overload_of_slow_calls_somebody_waits_for_the_next_place() {
 async fn time_without_calls_makes_nobody_wait_in_an_overload() {
     let bulkhead = bulkhead(1, 1);
     for _ in 0..50 {
-        let running = acquire(&bulkhead, Browsing).await.unwrap();
+        let running = acquire(&bulkhead, LOW).await.unwrap();
         sleep(Duration::from_millis(1)).await;
         drop(running);
         sleep(WAIT).await;
     }
-    let _running = acquire(&bulkhead, Browsing).await.unwrap();
-    let _patient = queue_up(&bulkhead, Browsing);
+    let _running = acquire(&bulkhead, LOW).await.unwrap();
+    let _patient = queue_up(&bulkhead, LOW);
     assert_eq!(
-        reason(arrive(&bulkhead, Browsing).1),
+        reason(arrive(&bulkhead, LOW).1),
         Some(RejectionReason::QueueFull)
     );
     let began = Instant::now();
-    assert!(acquire(&bulkhead, Browsing).await.is_err());
+    assert!(acquire(&bulkhead, LOW).await.is_err());
     assert!(began.elapsed() <= Duration::from_millis(10));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_would_be_refused_can_be_told_before_he_comes() {
     let bulkhead = bulkhead(1, 1);
-    assert_eq!(bulkhead.try_reject(Browsing), None);
-    let running = acquire(&bulkhead, Browsing).await.unwrap();
-    assert_eq!(bulkhead.try_reject(Browsing), None, "he could wait");
-    let mut waiting = queue_up(&bulkhead, Browsing);
-    let refused = bulkhead.try_reject(Browsing).unwrap();
+    assert_eq!(bulkhead.try_reject(LOW), None);
+    let running = acquire(&bulkhead, LOW).await.unwrap();
+    assert_eq!(bulkhead.try_reject(LOW), None, "he could wait");
+    let mut waiting = queue_up(&bulkhead, LOW);
+    let refused = bulkhead.try_reject(LOW).unwrap();
     assert_eq!(refused.reason, RejectionReason::QueueFull);
-    assert_eq!(bulkhead.snapshot().rejected, [1, 0, 0]);
-    assert_eq!(bulkhead.try_reject(Paying), None, "he may take the other's");
+    assert_eq!(bulkhead.try_reject(HIGH), None, "he may take the other's");
     assert!(look(&mut waiting).is_pending());
     drop(running);
     assert!(look(&mut waiting).is_ready());
@@ -373,29 +380,29 @@ async fn who_would_be_refused_can_be_told_before_he_comes() {
 #[tokio::test(start_paused = true)]
 async fn an_overload_of_browsers_makes_no_payer_impatient() {
     let bulkhead = bulkhead(1, 1);
-    let running = acquire(&bulkhead, Browsing).await.unwrap();
-    let _patient = queue_up(&bulkhead, Browsing);
+    let running = acquire(&bulkhead, LOW).await.unwrap();
+    let _patient = queue_up(&bulkhead, LOW);
     for _ in 0..50 {
-        assert!(acquire(&bulkhead, Browsing).await.is_err());
+        assert!(acquire(&bulkhead, LOW).await.is_err());
     }
-    let mut paying = queue_up(&bulkhead, Paying);
+    let mut high = queue_up(&bulkhead, HIGH);
     sleep(WAIT / 2).await;
-    assert!(look(&mut paying).is_pending());
+    assert!(look(&mut high).is_pending());
     drop(running);
-    assert!(look(&mut paying).is_ready());
+    assert!(look(&mut high).is_ready());
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_came_before_a_lasting_overload_is_sent_away() {
     let bulkhead = bulkhead(1, 2);
-    let _running = acquire(&bulkhead, Paying).await.unwrap();
-    let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, Browsing));
+    let _running = acquire(&bulkhead, HIGH).await.unwrap();
+    let mut crowd = [(); 2].map(|()| queue_up(&bulkhead, LOW));
     for _ in 0..10 {
-        assert!(acquire(&bulkhead, Browsing).await.is_err());
+        assert!(acquire(&bulkhead, LOW).await.is_err());
         assert!(look(&mut crowd[0]).is_pending(), "it may be a crowd");
     }
     for _ in 0..20 {
-        assert!(acquire(&bulkhead, Browsing).await.is_err());
+        assert!(acquire(&bulkhead, LOW).await.is_err());
     }
     for waiting in &mut crowd {
         assert_eq!(reason(look(waiting)), Some(RejectionReason::Displaced));
@@ -405,12 +412,29 @@ async fn who_came_before_a_lasting_overload_is_sent_away() {
 #[tokio::test(start_paused = true)]
 async fn an_overload_is_over_when_nobody_was_refused_for_a_while() {
     let bulkhead = bulkhead(1, 1);
-    let _running = acquire(&bulkhead, Browsing).await.unwrap();
-    let gives_up = queue_up(&bulkhead, Browsing);
-    assert!(acquire(&bulkhead, Browsing).await.is_err());
+    let _running = acquire(&bulkhead, LOW).await.unwrap();
+    let gives_up = queue_up(&bulkhead, LOW);
+    assert!(acquire(&bulkhead, LOW).await.is_err());
     drop(gives_up);
     sleep(Duration::from_secs(3)).await;
     let began = Instant::now();
-    assert!(acquire(&bulkhead, Browsing).await.is_err());
+    assert!(acquire(&bulkhead, LOW).await.is_err());
     assert_eq!(began.elapsed(), WAIT, "it is not calm again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_priority_above_the_configured_levels_counts_as_the_highest() {
+    let bulkhead = Bulkhead::new(BulkheadSettings {
+        concurrency: 1,
+        queue_capacity: 2,
+        queue_timeout: WAIT,
+        priority_levels: 2,
+    })
+    .unwrap();
+    let running = acquire(&bulkhead, LOW).await.unwrap();
+    let mut normal = queue_up(&bulkhead, NORMAL);
+    let mut high = queue_up(&bulkhead, HIGH);
+    drop(running);
+    let first = look(&mut normal);
+    assert!(first.is_ready() && look(&mut high).is_pending());
 }

@@ -43,10 +43,9 @@ pub(super) struct WaitQueue {
     normal: PriorityQueues,
     overload_queue: PriorityQueues,
     /// By priority of who was refused.
-    overloads: [Option<Overload>; Priority::ALL.len()],
+    overloads: Box<[Option<Overload>]>,
     release_interval: ReleaseInterval,
     next_ticket: u64,
-    rejected: [u64; Priority::ALL.len()],
 }
 
 /// How soon a place becomes free while all are taken.
@@ -74,7 +73,7 @@ pub(super) enum BulkheadAdmission {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueuedCall {
     number: u64,
-    priority: Priority,
+    pub level: usize,
     is_overload: bool,
     /// How long he waits in this line.
     pub timeout: Duration,
@@ -88,7 +87,7 @@ struct Overload {
 }
 
 /// By priority, the least first; within one, in order of arrival.
-type PriorityQueues = [VecDeque<Waiter>; Priority::ALL.len()];
+type PriorityQueues = Box<[VecDeque<Waiter>]>;
 
 #[derive(Debug)]
 struct Waiter {
@@ -99,17 +98,17 @@ struct Waiter {
 }
 
 impl WaitQueue {
-    pub fn new(concurrency: usize, queue: usize) -> Self {
+    pub fn new(concurrency: usize, queue: usize, levels: usize) -> Self {
+        let queues = || (0..levels).map(|_| VecDeque::new()).collect();
         Self {
             concurrency,
             queue,
             running: 0,
-            normal: PriorityQueues::default(),
-            overload_queue: PriorityQueues::default(),
-            overloads: Default::default(),
+            normal: queues(),
+            overload_queue: queues(),
+            overloads: vec![None; levels].into_boxed_slice(),
             release_interval: ReleaseInterval::default(),
             next_ticket: 0,
-            rejected: Default::default(),
         }
     }
 
@@ -124,25 +123,26 @@ impl WaitQueue {
         if let Some(running) = self.try_reject(priority) {
             return BulkheadAdmission::Rejected { running };
         }
-        let is_overload = self.is_overloaded(priority);
+        let level = self.level(priority);
+        let is_overload = self.is_overloaded(level);
         let room = self.room(is_overload);
         let lines = match is_overload {
             true => &mut self.overload_queue,
             false => &mut self.normal,
         };
         if count(lines) >= room {
-            displace_less_than(lines, priority);
+            displace_below(lines, level);
         }
         let number = self.next_ticket;
         self.next_ticket += 1;
         let (sender, place) = oneshot::channel();
-        lines[priority.index()].push_back(Waiter {
+        lines[level].push_back(Waiter {
             ticket: number,
             place: sender,
         });
         let ticket = QueuedCall {
             number,
-            priority,
+            level,
             is_overload,
             timeout: match is_overload {
                 true => self.release_interval.expected().max(OVERLOAD_QUEUE_WAIT),
@@ -157,14 +157,15 @@ impl WaitQueue {
         if self.running < self.concurrency {
             return None;
         }
-        let is_overload = self.is_overloaded(priority);
+        let level = self.level(priority);
+        let is_overload = self.is_overloaded(level);
         let lines = match is_overload {
             true => &self.overload_queue,
             false => &self.normal,
         };
-        let mut lesser = lines[..priority.index()].iter();
+        let mut lesser = lines[..level].iter();
         let is_refused = count(lines) >= self.room(is_overload) && lesser.all(VecDeque::is_empty);
-        is_refused.then(|| self.record_overload_rejection(priority))
+        is_refused.then(|| self.record_overload(level))
     }
 
     /// How many may stand in a line.
@@ -175,8 +176,8 @@ impl WaitQueue {
         }
     }
 
-    fn is_overloaded(&self, priority: Priority) -> bool {
-        let overloads = self.overloads[priority.index()..].iter().flatten();
+    fn is_overloaded(&self, level: usize) -> bool {
+        let overloads = self.overloads[level..].iter().flatten();
         overloads
             .into_iter()
             .any(|it| it.last.elapsed() < OVERLOAD_COOLDOWN)
@@ -218,31 +219,35 @@ impl WaitQueue {
             true => &mut self.overload_queue,
             false => &mut self.normal,
         };
-        let line = &mut lines[ticket.priority.index()];
+        let line = &mut lines[ticket.level];
         if let Ok(place) = line.binary_search_by_key(&ticket.number, |waiter| waiter.ticket) {
             line.remove(place);
         }
     }
 
-    /// Counts a refusal, and tells how many run.
-    pub fn record_rejection(&mut self, priority: Priority) -> usize {
-        self.rejected[priority.index()] += 1;
+    /// How many run.
+    pub fn running(&self) -> usize {
         self.running
     }
 
+    /// The level of a priority, at most the highest that is configured.
+    fn level(&self, priority: Priority) -> usize {
+        priority.level().min(self.overloads.len() - 1)
+    }
+
     /// Counts a refusal that shows an overload, and tells how many run.
-    pub fn record_overload_rejection(&mut self, priority: Priority) -> usize {
+    pub fn record_overload(&mut self, level: usize) -> usize {
         let now = Instant::now();
-        let overload = &mut self.overloads[priority.index()];
+        let overload = &mut self.overloads[level];
         let begun = overload.filter(|it| now - it.last < SUSTAINED_OVERLOAD);
         let since = begun.map_or(now, |it| it.since);
         *overload = Some(Overload { since, last: now });
         if now - since >= SUSTAINED_OVERLOAD {
             // Whoever stands there finds his place dropped.
-            let lines = &mut self.normal[..=priority.index()];
+            let lines = &mut self.normal[..=level];
             lines.iter_mut().for_each(VecDeque::clear);
         }
-        self.record_rejection(priority)
+        self.running
     }
 
     pub fn snapshot(&self) -> BulkheadSnapshot {
@@ -250,7 +255,6 @@ impl WaitQueue {
             concurrency: self.concurrency,
             running: self.running,
             waiting: count(&self.normal) + count(&self.overload_queue),
-            rejected: self.rejected,
         }
     }
 }
@@ -282,8 +286,8 @@ fn count(lines: &PriorityQueues) -> usize {
 }
 
 /// Sends away the youngest of those who matter least, if they matter less than this.
-fn displace_less_than(lines: &mut PriorityQueues, priority: Priority) {
-    let mut lesser = lines[..priority.index()].iter_mut();
+fn displace_below(lines: &mut PriorityQueues, level: usize) {
+    let mut lesser = lines[..level].iter_mut();
     // His place is dropped unused: so he hears of it.
     let _ = lesser.find_map(VecDeque::pop_back);
 }

@@ -5,6 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use http::Method;
+use resilience::Priority;
+
 use super::{CAR, HEAD, app, load_with};
 use crate::manifest::{App, Overrides};
 use crate::policy::Events;
@@ -152,6 +155,40 @@ fn a_policy_is_the_components_over_the_applications_over_the_default() {
         (Some(Duration::from_secs(60)), None)
     );
     assert_eq!((car.policy.queue, car.policy.concurrency), (0, 64));
+}
+
+#[test]
+fn an_application_names_its_priorities() {
+    let level = |level| Priority::from_level(level).expect("a level");
+    let app = app(concat!(
+        "[component.car.tool.socar]\npriority = { POST = \"paying\" }\n",
+        "[component.other]\nsource = \"o.wasm\"\n",
+        "[component.other.tool.socar]\nsweep_priority = \"browsing\"\n",
+        "[application.tool.socar]\n",
+        "priorities = [\"browsing\", \"paying\"]\nsweep_priority = \"paying\"\n",
+    ));
+    let policy = |id| &app.component(id).expect("a component").policy;
+    let (car, other) = (policy("car"), policy("other"));
+    assert_eq!(car.guard.priority.of(&Method::POST), level(1));
+    assert_eq!(car.guard.priority.of(&Method::GET), level(0));
+    assert_eq!(other.guard.priority.of(&Method::POST), level(0));
+    assert_eq!(
+        (car.sweep_priority, other.sweep_priority),
+        (level(1), level(0))
+    );
+    let names: Vec<_> = other.guard.priority_names.iter().collect();
+    assert_eq!(names, ["browsing", "paying"]);
+}
+
+#[test]
+fn an_application_without_names_has_three_levels() {
+    let app = app("tool.socar.priority = \"high\"\n");
+    let policy = &app.component("car").expect("a car").policy;
+    let high = policy.guard.priority.of(&Method::GET);
+    assert_eq!(
+        (Some(high), policy.sweep_priority),
+        (Priority::from_level(2), Priority::LOWEST)
+    );
 }
 
 #[test]

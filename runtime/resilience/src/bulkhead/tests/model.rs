@@ -17,7 +17,7 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let priority = prop::sample::select(&Priority::ALL[..]);
+    let priority = prop::sample::select(&LEVELS[..]);
     let step = prop_oneof![
         6 => priority.clone().prop_map(Step::Arrive),
         2 => priority.prop_map(Step::Ask),

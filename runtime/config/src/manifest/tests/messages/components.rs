@@ -135,6 +135,14 @@ fn a_policy_without_sense() {
                 r#"spin.toml:10: `component.car.tool.socar.queue` = -1: out of bounds; write a number from 0 to 100000"#,
             ),
             (
+                "sweep_priority = \"urgent\"",
+                r#"spin.toml:10: `component.car.tool.socar.sweep_priority` = "urgent": there is no such priority; known here: `low`, `normal`, `high`"#,
+            ),
+            (
+                "priorities = [\"low\", \"high\"]",
+                r#"spin.toml:10: `component.car.tool.socar.priorities` = ["low", "high"]: only the application names its priorities; move it to [application.tool.socar]"#,
+            ),
+            (
                 "events = \"each_host\"",
                 r#"spin.toml:10: `component.car.tool.socar.events` = "each_host": nobody shares events this way; did you mean `each-host`?"#,
             ),

@@ -44,12 +44,16 @@ fn a_link_that_is_guarded_by_nonsense() {
                 r#"spin.toml:10: `application.tool.socar.links.car.deadline` = 5: not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
             ),
             (
-                "priority = \"payin\"",
-                r#"spin.toml:10: `application.tool.socar.links.car.priority` = "payin": there is no such priority; did you mean `paying`?"#,
+                "priority = \"hig\"",
+                r#"spin.toml:10: `application.tool.socar.links.car.priority` = "hig": there is no such priority; did you mean `high`?"#,
             ),
             (
-                "priority = { post = \"paying\" }",
-                r#"spin.toml:10: `application.tool.socar.links.car.priority.post` = "paying": not an HTTP method; write something like POST"#,
+                "priority = \"urgent\"",
+                r#"spin.toml:10: `application.tool.socar.links.car.priority` = "urgent": there is no such priority; known here: `low`, `normal`, `high`"#,
+            ),
+            (
+                "priority = { post = \"high\" }",
+                r#"spin.toml:10: `application.tool.socar.links.car.priority.post` = "high": not an HTTP method; write something like POST"#,
             ),
             (
                 "fallback = \"silence\"",
@@ -102,6 +106,35 @@ fn a_breaker_or_a_retry_that_makes_no_sense() {
             ),
         ],
         of_car,
+    );
+}
+
+#[test]
+fn priorities_without_names_of_their_own() {
+    check(
+        &[
+            (
+                "priorities = []",
+                r#"spin.toml:10: `application.tool.socar.priorities` = []: out of bounds; name 1 to 8 priorities, the lowest first"#,
+            ),
+            (
+                "priorities = [\"a\", \"b\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\"]",
+                r#"spin.toml:10: `application.tool.socar.priorities` = ["a", "b", "c", "d", "e", "f", "g", "h", "i"]: out of bounds; name 1 to 8 priorities, the lowest first"#,
+            ),
+            (
+                "priorities = [\"low\", \"low\"]",
+                r#"spin.toml:10: `application.tool.socar.priorities[1]` = "low": not a name of its own; give each priority another name"#,
+            ),
+            (
+                "priorities = [\"low\", \"\"]",
+                r#"spin.toml:10: `application.tool.socar.priorities[1]` = "": not a name of its own; give each priority another name"#,
+            ),
+            (
+                "priorities = [\"browsing\", \"paying\"]\npriority = \"high\"",
+                r#"spin.toml:11: `application.tool.socar.priority` = "high": there is no such priority; known here: `browsing`, `paying`"#,
+            ),
+        ],
+        |more| in_car(&format!("[application.tool.socar]\n{more}")),
     );
 }
 
