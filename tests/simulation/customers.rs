@@ -2,8 +2,9 @@
 //! with a short list of actions. They repeat what was not answered, and sometimes what was.
 
 use crate::{
-    fakes::{Context, request},
+    context::ContextId,
     oracle::{CustomerRequest, CustomerResponse},
+    request::request,
     world::World,
 };
 use events::{CarId, ReservationId};
@@ -24,7 +25,7 @@ const AMOUNTS: [u64; 6] = [100, 150, 200, 250, 300, 900];
 enum CustomerAction {
     Register,
     Modify(CarId),
-    List(Context),
+    List(ContextId),
     Delete(CarId),
     Reserve(CarId, Option<&'static str>),
     Cancel(Option<ReservationId>),
@@ -61,7 +62,7 @@ pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
             false => CustomerAction::Reserve(any(), None),
         },
         (_, 0..6) => CustomerAction::Cancel(None),
-        (_, 6) if random.one_in(2) => CustomerAction::List(random.choose(&Context::SWEPT)),
+        (_, 6) if random.one_in(2) => CustomerAction::List(random.choose(&ContextId::SWEPT)),
         (_, 6) => CustomerAction::Cancel(Some(ReservationId(1 + random.below(2) as u64))),
         _ => CustomerAction::Modify(any()),
     };
@@ -119,7 +120,7 @@ impl Customer {
                     let request_count = CustomerRequest::Delete(car);
                     self.send(
                         request_count,
-                        Context::Car,
+                        ContextId::Car,
                         Method::DELETE,
                         &path,
                         None,
@@ -142,7 +143,7 @@ impl Customer {
         let body = format!(r#"{{"carName":"Kia","amount":{amount}}}"#);
         self.send(
             CustomerRequest::Register,
-            Context::Car,
+            ContextId::Car,
             Method::POST,
             "/cars",
             None,
@@ -156,7 +157,7 @@ impl Customer {
         let (path, body) = (format!("/cars/{car}"), format!(r#"{{"amount":{amount}}}"#));
         self.send(
             CustomerRequest::Modify,
-            Context::Car,
+            ContextId::Car,
             Method::PATCH,
             &path,
             None,
@@ -173,7 +174,7 @@ impl Customer {
             let response = self
                 .send(
                     CustomerRequest::Reserve,
-                    Context::Reservation,
+                    ContextId::Reservation,
                     Method::POST,
                     "/reservations",
                     key,
@@ -208,7 +209,7 @@ impl Customer {
             let response = self
                 .send(
                     CustomerRequest::Cancel(id),
-                    Context::Reservation,
+                    ContextId::Reservation,
                     method,
                     &path,
                     None,
@@ -231,7 +232,7 @@ impl Customer {
     async fn send(
         &mut self,
         kind: CustomerRequest,
-        to: Context,
+        to: ContextId,
         method: Method,
         path: &str,
         key: Option<&str>,

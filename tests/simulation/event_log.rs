@@ -1,18 +1,18 @@
 //! The event log and its subscriptions: what was appended, and which context has still to react to
 //! which entry. Routes are those of `spin.toml`.
 
-use crate::fakes::Context;
+use crate::context::ContextId;
 use events::{CAR_STREAM, CloudEvent, PAYMENT_STREAM, RESERVATION_STREAM};
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
 /// Which streams wake which context.
-const ROUTES: [(Context, &[&str]); 5] = [
-    (Context::Car, &[RESERVATION_STREAM]),
-    (Context::Reservation, &[PAYMENT_STREAM]),
-    (Context::Payment, &[RESERVATION_STREAM]),
-    (Context::Message, &[RESERVATION_STREAM]),
+const ROUTES: [(ContextId, &[&str]); 5] = [
+    (ContextId::Car, &[RESERVATION_STREAM]),
+    (ContextId::Reservation, &[PAYMENT_STREAM]),
+    (ContextId::Payment, &[RESERVATION_STREAM]),
+    (ContextId::Message, &[RESERVATION_STREAM]),
     (
-        Context::View,
+        ContextId::View,
         &[CAR_STREAM, RESERVATION_STREAM, PAYMENT_STREAM],
     ),
 ];
@@ -29,7 +29,7 @@ struct Group {
 #[derive(Debug, Default)]
 pub struct Log {
     entries: RefCell<Vec<Rc<CloudEvent>>>,
-    groups: RefCell<[Group; Context::ALL.len()]>,
+    groups: RefCell<[Group; ContextId::ALL.len()]>,
 }
 
 impl Log {
@@ -51,7 +51,7 @@ impl Log {
     }
 
     /// What a context has still to handle, in the order of the log.
-    pub fn pending(&self, context: Context) -> Vec<usize> {
+    pub fn pending(&self, context: ContextId) -> Vec<usize> {
         self.groups.borrow()[context as usize].pending.clone()
     }
 
@@ -62,18 +62,18 @@ impl Log {
     }
 
     /// What a context has handled.
-    pub fn handled(&self, context: Context) -> Vec<usize> {
+    pub fn handled(&self, context: ContextId) -> Vec<usize> {
         self.groups.borrow()[context as usize].handled.clone()
     }
 
     /// Notes that a context is given an entry; false when it was before.
-    pub fn begin(&self, context: Context, index: usize) -> bool {
+    pub fn begin(&self, context: ContextId, index: usize) -> bool {
         let group = &mut self.groups.borrow_mut()[context as usize];
         group.begun.insert(index)
     }
 
     /// Notes that a context need not see an entry again.
-    pub fn acknowledge(&self, context: Context, index: usize) {
+    pub fn acknowledge(&self, context: ContextId, index: usize) {
         let group = &mut self.groups.borrow_mut()[context as usize];
         if let Some(place) = group.pending.iter().position(|pending| *pending == index) {
             group.pending.remove(place);

@@ -1,5 +1,5 @@
-//! The twins of the ports: the same traits that the Spin adapters implement, over plain values, each
-//! call of which is one scheduling point, one crash point, and may go wrong.
+//! The fakes of the ports: the same traits that the Spin adapters implement, over plain values. Each
+//! call is a scheduling point and a point at which faults are injected.
 
 mod calls;
 mod contexts;
@@ -8,8 +8,18 @@ mod platform;
 mod store;
 mod view;
 
-pub use calls::{ResponseSlot, request};
-pub use contexts::{Context, Contexts};
+pub use contexts::Contexts;
 pub use gateway::GatewayAccount;
 
-pub use store::{FakeStore, poll_ready};
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+/// The outcome of a future that does not wait.
+pub fn poll_ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a call that should not wait waits"),
+    }
+}

@@ -1,7 +1,7 @@
 //! What may go wrong in one schedule, and how likely. Every schedule has a faults of its own: one
 //! that has everything at once would rarely get anywhere.
 
-use crate::{fakes::Context, random::SeededRandom};
+use crate::{context::ContextId, random::SeededRandom};
 use std::cell::Cell;
 
 /// What becomes of a call that changes something.
@@ -52,11 +52,11 @@ pub struct FaultProfile {
     /// Set while there are no faults, before and after.
     enabled: Cell<bool>,
     /// Whose stores are outage now; the last is the log.
-    outage: [Cell<bool>; Context::ALL.len() + 1],
+    outage: [Cell<bool>; ContextId::ALL.len() + 1],
 }
 
 /// The place of the log among the outages.
-const LOG: usize = Context::ALL.len();
+const LOG: usize = ContextId::ALL.len();
 
 impl FaultProfile {
     /// The faults that the random say.
@@ -105,7 +105,7 @@ impl FaultProfile {
         let place = random.below(self.outage.len());
         let outage = &self.outage[place];
         outage.set(!outage.get());
-        let who = match Context::ALL.get(place) {
+        let who = match ContextId::ALL.get(place) {
             Some(context) => format!("the stores of {context:?}"),
             None => "the log".into(),
         };
@@ -116,7 +116,7 @@ impl FaultProfile {
     }
 
     /// What becomes of a call of a context's stores.
-    pub fn store_outcome(&self, context: Context, random: &SeededRandom) -> CallOutcome {
+    pub fn store_outcome(&self, context: ContextId, random: &SeededRandom) -> CallOutcome {
         self.outcome(context as usize, random)
     }
 

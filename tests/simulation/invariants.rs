@@ -2,8 +2,10 @@
 //! the oracle saw, what the gateway's accounts hold and what customers were told must be one story.
 
 use crate::{
-    fakes::{Context, Contexts, poll_ready, request},
+    context::ContextId,
+    fakes::{Contexts, poll_ready},
     oracle::{CustomerRequest, CustomerResponse, Oracle, Violation},
+    request::request,
     world::World,
 };
 use car::domain::{BookingState, Car};
@@ -22,7 +24,7 @@ type CheckResult = Result<(), Violation>;
 ///
 /// A list that is not shown.
 pub fn read_lists(contexts: &Contexts) -> CheckResult {
-    for context in Context::SWEPT {
+    for context in ContextId::SWEPT {
         read_list(contexts, context)?;
     }
     Ok(())
@@ -254,7 +256,7 @@ fn lists_match_the_state(oracle: &Oracle, contexts: &Contexts) -> CheckResult {
             "amount": details.amount, "status": car.status().as_str() });
         Some((car.id().0, fields))
     });
-    list_matches(contexts, Context::Car, "carId", cars.collect())?;
+    list_matches(contexts, ContextId::Car, "carId", cars.collect())?;
     let reservations = oracle.reservations.values().map(|one| {
         let mut fields = json!({ "rsvId": one.id, "carId": one.car, "payId": one.stage.payment(),
             "status": one.stage.as_str() });
@@ -265,7 +267,7 @@ fn lists_match_the_state(oracle: &Oracle, contexts: &Contexts) -> CheckResult {
     });
     list_matches(
         contexts,
-        Context::Reservation,
+        ContextId::Reservation,
         "rsvId",
         reservations.collect(),
     )?;
@@ -276,8 +278,8 @@ fn lists_match_the_state(oracle: &Oracle, contexts: &Contexts) -> CheckResult {
             "amount": order.amount, "status": payment.status() });
         Some((receipt.id.0, fields))
     });
-    list_matches(contexts, Context::Payment, "payId", payments.collect())?;
-    let (messages, total) = read_list(contexts, Context::Message)?;
+    list_matches(contexts, ContextId::Payment, "payId", payments.collect())?;
+    let (messages, total) = read_list(contexts, ContextId::Message)?;
     let counts = (messages.len(), total);
     let sent = oracle.messages.len();
     equal("messages in the list", &counts, &(sent, sent as u64))
@@ -299,13 +301,13 @@ fn the_view_matches_the_contexts(oracle: &Oracle, contexts: &Contexts) -> CheckR
             "payStatus": receipt.and(payment).map(Payment::status) });
         Some((car.id().0, fields))
     });
-    list_matches(contexts, Context::View, "carId", rows.collect())
+    list_matches(contexts, ContextId::View, "carId", rows.collect())
 }
 
 /// That a list shows exactly these rows and counts them right.
 fn list_matches(
     contexts: &Contexts,
-    context: Context,
+    context: ContextId,
     id: &str,
     expected: BTreeMap<u64, Value>,
 ) -> CheckResult {
@@ -320,7 +322,7 @@ fn list_matches(
 }
 
 /// The rows of a list, without their links, and how many there are said to be.
-fn read_list(contexts: &Contexts, context: Context) -> Result<(Vec<Value>, u64), Violation> {
+fn read_list(contexts: &Contexts, context: ContextId) -> Result<(Vec<Value>, u64), Violation> {
     let plural = context.plural();
     let request = request(Method::GET, &format!("/{plural}?size=1000"), &[], "");
     let response = poll_ready(contexts.handle(context, request));

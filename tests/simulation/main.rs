@@ -17,6 +17,7 @@
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
+mod context;
 mod counters;
 mod customers;
 mod event_log;
@@ -28,6 +29,8 @@ mod mutation;
 mod mutation_tests;
 mod oracle;
 mod random;
+mod request;
+mod response_slot;
 mod schedule;
 mod scheduler;
 mod world;

@@ -1,7 +1,7 @@
 //! The oracle sees every committed write, every published event and every answer, and says at once
 //! when one breaks a promise that holds at any moment.
 
-use crate::fakes::Context;
+use crate::context::ContextId;
 use car::domain::Car;
 use events::{CarId, CloudEvent, ReservationId};
 use kit::Persistent;
@@ -89,12 +89,12 @@ struct Id {
 
 impl Oracle {
     /// Sees that `key` now holds `value`.
-    pub fn record_write(&mut self, context: Context, key: &str, value: &[u8]) {
+    pub fn record_write(&mut self, context: ContextId, key: &str, value: &[u8]) {
         let seen = match (context, key.split_once('/')) {
-            (Context::Car, Some(("car", _))) => self.record_car(value),
-            (Context::Reservation, Some(("reservation", _))) => self.record_reservation(value),
-            (Context::Payment, Some(("payment", _))) => self.record_payment(value),
-            (Context::Message, Some(("message", _))) => {
+            (ContextId::Car, Some(("car", _))) => self.record_car(value),
+            (ContextId::Reservation, Some(("reservation", _))) => self.record_reservation(value),
+            (ContextId::Payment, Some(("payment", _))) => self.record_payment(value),
+            (ContextId::Message, Some(("message", _))) => {
                 *self.messages.entry(key.to_owned()).or_default() += 1;
                 Ok(())
             }

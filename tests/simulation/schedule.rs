@@ -2,9 +2,9 @@
 //! same platform left alone until it is quiet, then the promises.
 
 use crate::{
+    context::ContextId,
     counters::Counters,
     customers::{Customer, customers, owner},
-    fakes::Context,
     invariants,
     mutation::Mutation,
     oracle::Violation,
@@ -124,7 +124,7 @@ impl Schedule {
             80..92 => self.deliver_one(),
             _ if random.one_in(faults.crashes) => match random.below(4) {
                 0 => self.scheduler.crash_all(),
-                1 => self.scheduler.crash(random.choose(&Context::ALL)),
+                1 => self.scheduler.crash(random.choose(&ContextId::ALL)),
                 _ => self.scheduler.kill_one(),
             },
             _ if random.one_in(faults.timeouts) => self.scheduler.time_out_one_call(),
@@ -133,7 +133,7 @@ impl Schedule {
                 world.trace(|| change);
             }
             _ if random.one_in(faults.sweeps) => {
-                self.scheduler.sweep(random.choose(&Context::SWEPT))
+                self.scheduler.sweep(random.choose(&ContextId::SWEPT))
             }
             _ if random.one_in(faults.clock_jumps) => {
                 let jump =
@@ -147,7 +147,7 @@ impl Schedule {
 
     fn deliver_one(&mut self) {
         let random = &self.world.random;
-        let context = random.choose(&Context::ALL);
+        let context = random.choose(&ContextId::ALL);
         let handled = self.world.log.handled(context);
         if !handled.is_empty() && random.one_in(self.world.faults.redeliveries) {
             let index = random.choose(&handled);
@@ -172,7 +172,7 @@ impl Schedule {
     fn quiesce(&mut self) -> Result<(), Violation> {
         for sweep in 0..MAX_SWEEPS {
             self.run_until_idle()?;
-            let pending_work = Context::SWEPT
+            let pending_work = ContextId::SWEPT
                 .into_iter()
                 .all(|context| self.scheduler.contexts().pending_work(context).is_empty());
             if pending_work {
@@ -185,11 +185,11 @@ impl Schedule {
                 SWEEP_INTERVAL_MS
             };
             self.scheduler.advance(pause);
-            for context in Context::SWEPT {
+            for context in ContextId::SWEPT {
                 self.scheduler.sweep(context);
             }
         }
-        let left = Context::SWEPT.map(|context| self.scheduler.contexts().pending_work(context));
+        let left = ContextId::SWEPT.map(|context| self.scheduler.contexts().pending_work(context));
         Err(Violation(format!(
             "the platform does not become idle: {left:?} is left to do"
         )))
@@ -211,7 +211,7 @@ impl Schedule {
 
     fn deliver_all(&mut self) -> bool {
         let mut any = false;
-        for context in Context::ALL {
+        for context in ContextId::ALL {
             for index in self.world.log.pending(context) {
                 if !self.scheduler.is_delivering(context, index) {
                     self.scheduler.deliver(context, index);

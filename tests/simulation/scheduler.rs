@@ -3,9 +3,12 @@
 //! thread, so a seed is a schedule.
 
 use crate::{
+    context::ContextId,
     counters::Counter,
-    fakes::{Context, Contexts, ResponseSlot, request},
+    fakes::Contexts,
     mutation::Mutation,
+    request::request,
+    response_slot::ResponseSlot,
     world::{OutgoingCall, Wait, World},
 };
 use http::Method;
@@ -13,7 +16,7 @@ use kit::http::Response;
 use std::{
     pin::Pin,
     rc::Rc,
-    task::{Context as Poller, Poll, Waker},
+    task::{Context, Poll, Waker},
 };
 
 /// How long a call of a context may live, in milliseconds, as `spin.toml` says.
@@ -49,7 +52,7 @@ struct Task {
     /// By which it is known in the trace.
     name: String,
     /// Where it runs and with which it dies; nowhere for people.
-    context: Option<Context>,
+    context: Option<ContextId>,
     since: u64,
     /// Goes on only seldom while others can.
     is_slow: bool,
@@ -64,7 +67,7 @@ pub struct Scheduler {
     contexts: Rc<Contexts>,
     tasks: Vec<Task>,
     /// Until when each context is down.
-    down_until: [u64; Context::ALL.len()],
+    down_until: [u64; ContextId::ALL.len()],
     spawned: usize,
 }
 
@@ -75,7 +78,7 @@ impl Scheduler {
             world: Rc::clone(world),
             contexts: Rc::new(Contexts::new(world)),
             tasks: Vec::new(),
-            down_until: [0; Context::ALL.len()],
+            down_until: [0; ContextId::ALL.len()],
             spawned: 0,
         }
     }
@@ -97,7 +100,7 @@ impl Scheduler {
     }
 
     /// Begins a sweep.
-    pub fn sweep(&mut self, context: Context) {
+    pub fn sweep(&mut self, context: ContextId) {
         if self.is_down(context) {
             return;
         }
@@ -112,7 +115,7 @@ impl Scheduler {
     }
 
     /// Begins to deliver an entry of the log.
-    pub fn deliver(&mut self, context: Context, index: usize) {
+    pub fn deliver(&mut self, context: ContextId, index: usize) {
         if self.is_down(context) {
             return;
         }
@@ -156,7 +159,7 @@ impl Scheduler {
     fn spawn(
         &mut self,
         name: &str,
-        context: Option<Context>,
+        context: Option<ContextId>,
         kind: TaskKind,
         future: Pin<Box<dyn Future<Output = TaskOutput>>>,
     ) {
@@ -234,7 +237,7 @@ impl Scheduler {
         }
         self.world.set_trace_prefix(&task.name);
         let poll = task.future.as_mut();
-        match poll.poll(&mut Poller::from_waker(Waker::noop())) {
+        match poll.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => task.waits.extend(self.world.take_waits()),
             Poll::Ready(output) => {
                 let task = self.tasks.remove(index);
@@ -298,7 +301,7 @@ impl Scheduler {
     }
 
     /// Kills a context, all its tasks with it, and keeps it down for a while.
-    pub fn crash(&mut self, context: Context) {
+    pub fn crash(&mut self, context: ContextId) {
         self.world.trace(|| format!("{context:?} crashes"));
         self.world.counters.count(Counter::Crashes);
         self.kill(|task| task.context == Some(context));
@@ -309,14 +312,14 @@ impl Scheduler {
 
     /// Kills the process in which all contexts run.
     pub fn crash_all(&mut self) {
-        for context in Context::ALL {
+        for context in ContextId::ALL {
             self.crash(context);
         }
     }
 
     /// Brings every context up.
     pub fn restart_all(&mut self) {
-        self.down_until = [0; Context::ALL.len()];
+        self.down_until = [0; ContextId::ALL.len()];
     }
 
     /// Makes one caller give up while what it called goes on.
@@ -333,7 +336,7 @@ impl Scheduler {
         }
     }
 
-    fn is_down(&self, context: Context) -> bool {
+    fn is_down(&self, context: ContextId) -> bool {
         self.down_until[context as usize] > self.world.now()
     }
 
@@ -369,7 +372,7 @@ impl Scheduler {
     }
 
     /// Whether an entry is being delivered to a context right now.
-    pub fn is_delivering(&self, context: Context, index: usize) -> bool {
+    pub fn is_delivering(&self, context: ContextId, index: usize) -> bool {
         let is_it = |task: &Task| {
             task.context == Some(context)
                 && matches!(task.kind, TaskKind::Delivery(entry) if entry == index)

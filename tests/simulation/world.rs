@@ -3,13 +3,14 @@
 //! any two of them.
 
 use crate::{
+    context::ContextId,
     counters::{Counter, Counters},
     event_log::Log,
-    fakes::{Context, ResponseSlot},
     fault_profile::{CallOutcome, FaultProfile},
     mutation::Mutation,
     oracle::Oracle,
     random::SeededRandom,
+    response_slot::ResponseSlot,
 };
 use kit::http::{Request, Response};
 use std::{
@@ -36,7 +37,7 @@ pub enum Wait {
 /// A call on its way to a context.
 pub struct OutgoingCall {
     /// Who is called.
-    pub to: Context,
+    pub to: ContextId,
     /// With what.
     pub request: Request,
     /// Where the answer goes.
@@ -124,7 +125,7 @@ impl World {
     }
 
     /// Calls a context; nothing when it does not answer within `timeout_ms` milliseconds.
-    pub async fn call(&self, to: Context, request: Request, timeout_ms: u64) -> Option<Response> {
+    pub async fn call(&self, to: ContextId, request: Request, timeout_ms: u64) -> Option<Response> {
         self.port_call(|| format!("calls {to:?}: {} {}", request.method(), request.uri()))
             .await;
         let slot = Rc::new(ResponseSlot::default());

@@ -1,18 +1,13 @@
 //! The twins of the ports to other contexts: the same HTTP as the Spin adapters speak, answered by
 //! the called context's own code in a task of its own.
 
-use super::Context;
-use crate::{mutation::Mutation, world::World};
-use bytes::Bytes;
+use crate::{context::ContextId, mutation::Mutation, request::request, world::World};
 use events::{CarId, PaymentId, ReservationId};
-use http::{HeaderName, HeaderValue, Method};
-use kit::{
-    Origin,
-    http::{Request, Response},
-};
+use http::Method;
+use kit::{Origin, http::Response};
 use reservation::ports::{Aftermath, Approval, Cars, Hold, Payments, Release, Unreachable};
 use serde_json::{Value, json};
-use std::{cell::RefCell, rc::Rc};
+use std::rc::Rc;
 
 /// How long the Spin adapters wait for the car and the payment context, in milliseconds.
 const CAR_TIMEOUT_MS: u64 = 1_500;
@@ -20,48 +15,6 @@ const PAYMENT_TIMEOUT_MS: u64 = 2_500;
 
 /// How payment says that it has asked nobody for money.
 const PAYMENT_NOT_SENT: &str = "https://socar.dev/problems/payment-not-asked";
-
-/// Where an answer goes. The first one counts, and giving up is an answer too.
-#[derive(Debug, Default)]
-pub struct ResponseSlot(RefCell<Option<Option<Response>>>);
-
-impl ResponseSlot {
-    /// Fills it, unless somebody did.
-    pub fn fill(&self, response: Option<Response>) {
-        self.0.borrow_mut().get_or_insert(response);
-    }
-
-    /// Whether there is an answer.
-    pub fn is_filled(&self) -> bool {
-        self.0.borrow().is_some()
-    }
-
-    /// The answer; nothing when there was none in time. Later ones find nobody.
-    pub fn take(&self) -> Option<Response> {
-        self.0.replace(Some(None)).flatten()
-    }
-}
-
-/// A request.
-pub fn request(
-    method: Method,
-    path: &str,
-    headers: &[(&'static str, &str)],
-    body: &str,
-) -> Request {
-    let mut request = Request::new(Bytes::copy_from_slice(body.as_bytes()));
-    *request.method_mut() = method;
-    *request.uri_mut() = path.parse().unwrap_or_default();
-    let json = ("content-type", "application/json");
-    let json = (!body.is_empty()).then_some(json);
-    for (name, value) in headers.iter().copied().chain(json) {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            let name = HeaderName::from_static(name);
-            request.headers_mut().insert(name, value);
-        }
-    }
-    request
-}
 
 /// The car context, as reservations see it.
 pub struct FakeCars(pub Rc<World>);
@@ -118,7 +71,7 @@ impl FakeCars {
         let path = format!("/internal/cars/{car}/{command}");
         let body = json!({ "rsvId": id }).to_string();
         let request = request(Method::POST, &path, &origin.headers(), &body);
-        let response = self.0.call(Context::Car, request, CAR_TIMEOUT_MS).await;
+        let response = self.0.call(ContextId::Car, request, CAR_TIMEOUT_MS).await;
         response.ok_or_else(no_reply)
     }
 }
@@ -185,7 +138,7 @@ impl FakePayments {
         let request = request(method, &path, &origin.headers(), body);
         let response = self
             .0
-            .call(Context::Payment, request, PAYMENT_TIMEOUT_MS)
+            .call(ContextId::Payment, request, PAYMENT_TIMEOUT_MS)
             .await;
         response.ok_or_else(no_reply)
     }

@@ -7,7 +7,7 @@ use super::{
     platform::{FakePlatform, name},
     view::View,
 };
-use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
+use crate::{context::ContextId, fault_profile::CallOutcome, mutation::Mutation, world::World};
 use car::Fleet;
 use events::{CloudEvent, Event, ReservationId};
 use kit::{
@@ -22,45 +22,6 @@ use std::{
     collections::BTreeMap,
     rc::Rc,
 };
-
-/// A context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Context {
-    /// The fleet.
-    Car,
-    /// Reservations and their sagas.
-    Reservation,
-    /// Payments.
-    Payment,
-    /// Messages.
-    Message,
-    /// The view.
-    View,
-}
-
-impl Context {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
-        Self::Car,
-        Self::Reservation,
-        Self::Payment,
-        Self::Message,
-        Self::View,
-    ];
-    /// Those that have something to sweep.
-    pub const SWEPT: [Self; 4] = [Self::Car, Self::Reservation, Self::Payment, Self::Message];
-
-    /// What its list is called.
-    pub fn plural(self) -> &'static str {
-        match self {
-            Self::Car => "cars",
-            Self::Reservation => "reservations",
-            Self::Payment => "payments",
-            Self::Message => "messages",
-            Self::View => "carviews",
-        }
-    }
-}
 
 /// Where reservations are made: its calls pass breakers in some schedules.
 type FakeDesk =
@@ -83,7 +44,7 @@ impl Contexts {
     /// Five contexts that have stored nothing yet.
     pub fn new(world: &Rc<World>) -> Self {
         let platform = |context| FakePlatform::new(world, context);
-        let reservations = platform(Context::Reservation);
+        let reservations = platform(ContextId::Reservation);
         let breaker = |context| {
             let has_breakers = world.faults.has_breakers;
             has_breakers.then(|| Breaker::new(reservations.clone(), context))
@@ -95,14 +56,14 @@ impl Contexts {
         };
         Self {
             world: Rc::clone(world),
-            fleet: Fleet::new(platform(Context::Car)),
+            fleet: Fleet::new(platform(ContextId::Car)),
             desk: Desk {
                 cars: Guarded::new(FakeCars(Rc::clone(world)), breaker("car")),
                 payments: Guarded::new(FakePayments(Rc::clone(world)), breaker("payment")),
                 platform: reservations,
             },
-            payments: Payments::new(platform(Context::Payment), gateway),
-            messages: Messages::new(platform(Context::Message)),
+            payments: Payments::new(platform(ContextId::Payment), gateway),
+            messages: Messages::new(platform(ContextId::Message)),
             view: world.faults.checks_view.then(|| View::new(world)),
             viewed: Cell::new(0),
             accounts,
@@ -110,31 +71,31 @@ impl Contexts {
     }
 
     /// Answers a request.
-    pub async fn handle(&self, context: Context, request: Request) -> Response {
+    pub async fn handle(&self, context: ContextId, request: Request) -> Response {
         match (context, &self.view) {
-            (Context::Car, _) => car::http::answer(&self.fleet, request).await,
-            (Context::Reservation, _) => reservation::http::answer(&self.desk, request).await,
-            (Context::Payment, _) => payment::http::answer(&self.payments, request).await,
-            (Context::Message, _) => message::http::answer(&self.messages, request).await,
-            (Context::View, Some(view)) => viewpage::http::answer(view.model(), request).await,
-            (Context::View, None) => Response::default(),
+            (ContextId::Car, _) => car::http::answer(&self.fleet, request).await,
+            (ContextId::Reservation, _) => reservation::http::answer(&self.desk, request).await,
+            (ContextId::Payment, _) => payment::http::answer(&self.payments, request).await,
+            (ContextId::Message, _) => message::http::answer(&self.messages, request).await,
+            (ContextId::View, Some(view)) => viewpage::http::answer(view.model(), request).await,
+            (ContextId::View, None) => Response::default(),
         }
     }
 
     /// Reacts to an event; false when it is to be delivered again.
-    pub async fn react(&self, context: Context, event: &CloudEvent) -> bool {
+    pub async fn react(&self, context: ContextId, event: &CloudEvent) -> bool {
         let is_rejection = matches!(event.event, Event::ReservationRejected(_));
         let reaction = match context {
-            Context::Car
+            ContextId::Car
                 if is_rejection && self.world.has_mutation(Mutation::KeepsRejectedHold) =>
             {
                 Ok(())
             }
-            Context::Car => text(car::reactions::react(&self.fleet, event).await),
-            Context::Reservation => text(reservation::reactions::react(&self.desk, event).await),
-            Context::Payment => text(payment::reactions::react(&self.payments, event).await),
-            Context::Message => text(message::reactions::react(&self.messages, event).await),
-            Context::View => self.project(event).await,
+            ContextId::Car => text(car::reactions::react(&self.fleet, event).await),
+            ContextId::Reservation => text(reservation::reactions::react(&self.desk, event).await),
+            ContextId::Payment => text(payment::reactions::react(&self.payments, event).await),
+            ContextId::Message => text(message::reactions::react(&self.messages, event).await),
+            ContextId::View => self.project(event).await,
         };
         self.world.trace(|| match &reaction {
             Ok(()) => format!("handled {}", name(event)),
@@ -149,7 +110,7 @@ impl Contexts {
             let outcome = self
                 .world
                 .faults
-                .store_outcome(Context::View, &self.world.random);
+                .store_outcome(ContextId::View, &self.world.random);
             return match outcome {
                 CallOutcome::Applied => Ok(()),
                 _ => Err("no reply".into()),
@@ -164,14 +125,14 @@ impl Contexts {
     }
 
     /// What a crash does to what a context has stored: nothing, unless a store lies.
-    pub fn crash(&self, context: Context) {
+    pub fn crash(&self, context: ContextId) {
         if let Some(platform) = self.platform(context) {
             platform.state.crash();
         }
     }
 
     /// What a context has still to do, by its own notes.
-    pub fn pending_work(&self, context: Context) -> Vec<String> {
+    pub fn pending_work(&self, context: ContextId) -> Vec<String> {
         let platform = self.platform(context);
         platform.map_or_else(Vec::new, |platform| platform.outbox.all_keys())
     }
@@ -181,13 +142,13 @@ impl Contexts {
         self.accounts.borrow().clone()
     }
 
-    fn platform(&self, context: Context) -> Option<&FakePlatform> {
+    fn platform(&self, context: ContextId) -> Option<&FakePlatform> {
         match context {
-            Context::Car => Some(&self.fleet.platform),
-            Context::Reservation => Some(&self.desk.platform),
-            Context::Payment => Some(&self.payments.platform),
-            Context::Message => Some(&self.messages.platform),
-            Context::View => None,
+            ContextId::Car => Some(&self.fleet.platform),
+            ContextId::Reservation => Some(&self.desk.platform),
+            ContextId::Payment => Some(&self.payments.platform),
+            ContextId::Message => Some(&self.messages.platform),
+            ContextId::View => None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The twin of [`Platform`]: two stores, the log, the schedule's clock.
 
-use super::{Context, FakeStore};
-use crate::{counters::Counter, fault_profile::CallOutcome, world::World};
+use super::store::FakeStore;
+use crate::{context::ContextId, counters::Counter, fault_profile::CallOutcome, world::World};
 use events::{CloudEvent, Timestamp};
 use kit::{LogError, Platform};
 use std::{rc::Rc, time::Duration};
@@ -22,7 +22,7 @@ pub struct FakePlatform {
 
 impl FakePlatform {
     /// The platform of a context that has stored nothing yet.
-    pub fn new(world: &Rc<World>, context: Context) -> Self {
+    pub fn new(world: &Rc<World>, context: ContextId) -> Self {
         Self {
             world: Rc::clone(world),
             state: FakeStore::new(world, context, false),

@@ -1,18 +1,13 @@
 //! The twin of [`Store`]: kit's own, with a scheduling point before each call, silences, effects
 //! that come late, and the defects that a store can have.
 
-use super::Context;
-use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
+use super::poll_ready;
+use crate::{context::ContextId, fault_profile::CallOutcome, mutation::Mutation, world::World};
 use kit::{
     Store, StoreError, SwapOutcome,
     memory::{MemoryCasToken, MemoryStore},
 };
-use std::{
-    cell::RefCell,
-    pin::pin,
-    rc::Rc,
-    task::{Context as Poller, Poll, Waker},
-};
+use std::{cell::RefCell, rc::Rc};
 
 /// How late the effect of an unanswered call may come, in milliseconds: a host gives the whole call
 /// up after its deadline of five seconds.
@@ -22,7 +17,7 @@ const MAX_DELAY_MS: usize = 4_000;
 #[derive(Clone)]
 pub struct FakeStore {
     world: Rc<World>,
-    context: Context,
+    context: ContextId,
     is_outbox: bool,
     values: Rc<MemoryStore>,
     /// What the last writes replaced, for a store that loses them in a crash.
@@ -45,17 +40,9 @@ enum Change {
     Swap(MemoryCasToken, Vec<u8>),
 }
 
-/// The outcome of a future that does not wait.
-pub fn poll_ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Poller::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("a call that should not wait waits"),
-    }
-}
-
 impl FakeStore {
     /// An empty store.
-    pub fn new(world: &Rc<World>, context: Context, is_outbox: bool) -> Self {
+    pub fn new(world: &Rc<World>, context: ContextId, is_outbox: bool) -> Self {
         let values = MemoryStore::default();
         values.denies_swaps.set(world.faults.misreports_swaps);
         Self {

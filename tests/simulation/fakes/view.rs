@@ -1,11 +1,8 @@
 //! The twin of the view's database: viewpage's own SQLite in memory, one for each thread, rolled back
 //! after each schedule, for making its tables takes longer than a whole schedule.
 
-use crate::{
-    fakes::{Context, poll_ready},
-    fault_profile::CallOutcome,
-    world::World,
-};
+use super::poll_ready;
+use crate::{context::ContextId, fault_profile::CallOutcome, world::World};
 use std::{cell::RefCell, rc::Rc};
 use viewpage::{ReadModel, Rows, RowsError, Value, memory::MemoryRows};
 
@@ -70,7 +67,7 @@ impl Rows for ViewRows {
         let mut outcome = CallOutcome::Applied;
         if let Some(world) = world {
             world.port_call(|| "rows.run".into()).await;
-            outcome = world.faults.store_outcome(Context::View, &world.random);
+            outcome = world.faults.store_outcome(ContextId::View, &world.random);
         }
         if outcome == CallOutcome::Dropped {
             return Err(RowsError("no reply".into()));
