@@ -1,4 +1,4 @@
-//! Builds the components that `spin.toml` names, once, before the first test that needs them.
+//! Builds the components once, before the first test that needs them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,33 +9,42 @@ use crate::workspace::{read, root};
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Returns when every component is built.
+/// Builds every component that `spin.toml` names, unless they are built.
 ///
 /// # Panics
-/// When one cannot be built, in every test that needs it and with what the compiler stderr.
+/// When a component cannot be built: in every test that needs the components, with the compiler's output.
 pub fn ensure_built() {
     static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
-    if let Err(reason) = BUILT.get_or_init(build) {
+    let built = BUILT.get_or_init(|| build(&components()?));
+    if let Err(reason) = built {
         panic!("{reason}");
     }
 }
 
-fn build() -> Result<(), String> {
+/// Builds one more component, which `spin.toml` does not name.
+///
+/// # Panics
+/// When it cannot be built, with the compiler's output.
+pub fn build_component(package: &str) {
+    build(&[package.to_owned()]).unwrap_or_else(|reason| panic!("{reason}"));
+}
+
+fn build(packages: &[String]) -> Result<(), String> {
     let _lock = exclusively("components");
     ensure_target()?;
     let mut command = Command::new(cargo());
     command
         .current_dir(root())
-        // `spin.toml` says where the .wasm files are; a target directory chosen for this test run must not move them.
+        // `spin.toml` names the .wasm files; a target directory chosen for this test run must not move them.
         .env_remove("CARGO_TARGET_DIR")
         .args(["build", "--release", "--target", TARGET]);
-    for component in components()? {
-        command.args(["-p", &component]);
+    for package in packages {
+        command.args(["-p", package]);
     }
     run(command, "the components did not build")
 }
 
-/// The packages to build: as `[component.<id>]` in `spin.toml` names them.
+/// The packages to build: the ids of `[component.<id>]` in `spin.toml`.
 fn components() -> Result<Vec<String>, String> {
     let manifest: toml::Table = read("spin.toml")
         .parse()
@@ -52,10 +61,10 @@ fn ensure_target() -> Result<(), String> {
     query
         .current_dir(root())
         .args(["--print", "target-libdir", "--target", TARGET]);
-    let libraries = query
+    let output = query
         .output()
         .map_err(|error| format!("rustc did not start: {error}"))?;
-    let libraries = String::from_utf8_lossy(&libraries.stdout);
+    let libraries = String::from_utf8_lossy(&output.stdout);
     if PathBuf::from(libraries.trim()).is_dir() {
         return Ok(());
     }
@@ -71,13 +80,13 @@ fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }
 
-fn run(mut command: Command, context: &str) -> Result<(), String> {
-    let done = command
+fn run(mut command: Command, failure: &str) -> Result<(), String> {
+    let output = command
         .output()
-        .map_err(|error| format!("{context}: {error}"))?;
-    if done.status.success() {
+        .map_err(|error| format!("{failure}: {error}"))?;
+    if output.status.success() {
         return Ok(());
     }
-    let stderr = String::from_utf8_lossy(&done.stderr);
-    Err(format!("{context}: {command:?}\n{stderr}"))
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{failure}: {command:?}\n{stderr}"))
 }

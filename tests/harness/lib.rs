@@ -1,8 +1,8 @@
-//! Starts the platform, talks to it as a customer would, and waits for what must come true.
+//! Starts the platform, sends it requests as a customer or an operator would, and waits for expected results.
 //!
-//! A test asks for a [`Platform`] and tells a story with it. Servers are shared by the tests of one binary, so a test
-//! makes its own cars and assumes no ids; whoever needs an empty or a special platform starts one with [`Setup`].
-//! Everything here panics when the world is not as it must be: a test may stop at its first surprise.
+//! A test takes a [`Platform`] and runs a scenario on it. The tests of one binary share servers, so a test registers its
+//! own cars and assumes no ids; a test that needs an empty or a special platform starts one with [`Setup`]. Everything
+//! here panics when a precondition does not hold: a test may stop at its first surprise.
 
 mod admin;
 mod client;
@@ -15,24 +15,27 @@ mod platform;
 mod process;
 mod programs;
 mod redis_server;
+mod setup;
 mod steps;
 mod workspace;
 
+pub use admin::AdminPort;
 pub use client::{Client, Protocol, RequestBuilder, Response};
-pub use components::ensure_built;
+pub use components::{build_component, ensure_built};
 pub use events::EVENT_STREAMS;
 pub use eventually::eventually;
-pub use payment_gateway::{BodyEnd, Decision, Gateway, GatewayFault, ReceivedRequest};
-pub use platform::{Mode, PAYMENT_LIMIT, Platform, Setup, socar};
+pub use payment_gateway::{BodyEnd, Decision, GatewayFault, PaymentGateway, ReceivedRequest};
+pub use platform::{PAYMENT_LIMIT, Platform};
 pub use process::Process;
-pub use programs::ensure_program;
+pub use programs::{ensure_program, socar};
 pub use redis_server::RedisServer;
+pub use setup::{Mode, Setup};
 pub use steps::{Car, Reservation, cancellation_text, confirmation_text, rejection_text};
-pub use workspace::{read, root, under_target};
+pub use workspace::{new_state_dir, read, root, under_target};
 
 /// Generates every named journey twice: as `embedded::…` and as `redis::…`.
 ///
-/// A journey that is written but not named here is dead code, which the build reports.
+/// A journey that is written but not named here is dead code, which the compiler reports.
 #[macro_export]
 macro_rules! journeys {
     ($($name:ident),+ $(,)?) => {

@@ -1,58 +1,36 @@
-//! A running platform: how it is started, and which of them the tests share.
+//! A running platform, and the platforms that the tests of one binary share.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Method;
-use tempfile::TempDir;
 
+use crate::admin::AdminPort;
 use crate::client::{Client, Protocol, RequestBuilder};
-use crate::components::ensure_built;
 use crate::process::Process;
-use crate::redis_server::RedisServer;
-use crate::workspace::{read, root, under_target};
+use crate::setup::{Mode, Setup};
 
-/// Compiling six components for the first time takes a while on a busy machine.
+/// Includes the compilation of six components on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// The most lines of its output that a failure shows, the last ones.
+/// A failing test shows at most this many lines of the host's output, the last ones.
 const MAX_LINES_SHOWN: usize = 200;
 
-/// The shared platforms' `payment_limit`: the built-in ledger declines anything above.
+/// The `payment_limit` of the shared platforms: the built-in ledger declines larger amounts.
 pub const PAYMENT_LIMIT: u64 = 1_000_000;
 
-/// Where the platform keeps state and events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// In files of its own.
-    Embedded,
-    /// On a Redis.
-    Redis,
-}
-
-/// What a platform of a test's own is to be started with.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    mode: Mode,
-    variables: Vec<(String, String)>,
-    arguments: Vec<String>,
-    manifest: Option<String>,
-    state: Option<Arc<TempDir>>,
-    redis: Option<Arc<RedisServer>>,
-}
-
-/// A running platform; the process ends with the last handle.
+/// A running platform. The process ends with the last handle.
 #[derive(Debug)]
 pub struct Platform {
     server: Arc<Server>,
     client: Client,
-    /// Where this test's part of the output begins.
+    /// The index of the first line of output that belongs to this test.
     output_start: usize,
 }
 
-/// A shared for a platform that lives as long as the test binary, or for why it does not start.
+/// A platform that lives as long as the test binary, or the reason why it did not start.
 #[derive(Debug)]
 pub(crate) struct SharedServer(OnceLock<Result<Arc<Server>, String>>);
 
@@ -63,144 +41,32 @@ struct Server {
     setup: Setup,
 }
 
-// === impl Setup ===
-
 impl Setup {
-    /// An empty platform.
-    pub fn new(mode: Mode) -> Self {
-        Self {
-            mode,
-            variables: Vec::new(),
-            arguments: Vec::new(),
-            manifest: None,
-            state: None,
-            redis: None,
-        }
-    }
-
-    /// A platform on this Redis, which the test may kill. [`Mode::Redis`] only.
-    pub fn on(mut self, redis: &Arc<RedisServer>) -> Self {
-        self.redis = Some(Arc::clone(redis));
-        self
-    }
-
-    /// Sets an application variable.
-    pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// Adds an argument of `socar up`.
-    pub fn argument(mut self, argument: &str) -> Self {
-        self.arguments.push(argument.to_owned());
-        self
-    }
-
-    /// Runs another manifest than the one that is shipped: what `edit` makes of it.
-    pub fn manifest(mut self, edit: impl FnOnce(&str) -> String) -> Self {
-        self.manifest = Some(edit(&read("spin.toml")));
-        self
-    }
-
-    /// Starts it and waits until it serves.
+    /// Starts the platform and waits until it serves.
     ///
     /// # Panics
-    /// When it does not, with all it said.
+    /// When the platform does not start, with its output.
     pub fn start(self) -> Platform {
-        self.try_start().unwrap_or_else(|reason| panic!("{reason}"))
+        let server = self.try_start().unwrap_or_else(|reason| panic!("{reason}"));
+        Platform::new(server, 0)
     }
 
-    fn try_start(mut self) -> Result<Platform, String> {
-        ensure_built();
-        if self.mode == Mode::Redis {
-            self.redis
-                .get_or_insert_with(|| Arc::new(RedisServer::start()));
-        }
-        let state = self.state.get_or_insert_with(|| Arc::new(new_folder()));
-        let folder = state.path().to_path_buf();
-        let process = Process::start("socar", self.command(&folder), &folder);
+    fn try_start(mut self) -> Result<Arc<Server>, String> {
+        let process = self.launch();
         let url = process.wait_for(START_TIMEOUT, url_in)?;
-        let client = Client::new(&url, Protocol::Http1);
-        let server = Arc::new(Server {
+        Ok(Arc::new(Server {
             process,
             url,
             setup: self,
-        });
-        Ok(Platform {
-            server,
-            client,
-            output_start: 0,
-        })
+        }))
     }
-
-    fn command(&self, state: &Path) -> Command {
-        let mut command = socar();
-        command
-            .args(["up", "--listen", "127.0.0.1:0", "-f"])
-            .arg(self.manifest_file(state))
-            .arg("--state-dir")
-            .arg(state)
-            .args(&self.arguments);
-        if let Some(redis) = &self.redis {
-            command.args(["--redis-url", &redis.url()]);
-        }
-        for (name, value) in &self.variables {
-            command.args(["--variable", &format!("{name}={value}")]);
-        }
-        command
-    }
-
-    /// The shipped manifest, or the test's own beside the state, from where the components are found all the same.
-    fn manifest_file(&self, state: &Path) -> PathBuf {
-        let Some(text) = &self.manifest else {
-            return "spin.toml".into();
-        };
-        let built = format!("\"{}/", root().join("target").display());
-        let file = state.join("spin.toml");
-        std::fs::write(&file, text.replace("\"target/", &built))
-            .unwrap_or_else(|error| panic!("no manifest at {}: {error}", file.display()));
-        file
-    }
-}
-
-/// The host under test, to be run from the workspace's folder.
-pub fn socar() -> Command {
-    let mut command = Command::new(program());
-    command.current_dir(root());
-    command
-}
-
-/// Cargo names the binary while it runs tests; a test program that is started by hand finds it beside its own folder.
-fn program() -> std::path::PathBuf {
-    if let Some(path) = std::env::var_os("CARGO_BIN_EXE_socar-under-test") {
-        return path.into();
-    }
-    let here = std::env::current_exe().unwrap_or_else(|error| panic!("where am I? {error}"));
-    here.ancestors()
-        .nth(2)
-        .map(|folder| folder.join("socar-under-test"))
-        .unwrap_or_default()
-}
-
-/// An empty state directory, except that it shares the cache of compiled components: to compile them anew for each
-/// platform would cost more than all its tests.
-fn new_folder() -> TempDir {
-    let folder = TempDir::with_prefix("socar-state-")
-        .unwrap_or_else(|error| panic!("no folder for the platform's state: {error}"));
-    std::os::unix::fs::symlink(under_target("cache"), folder.path().join("cache"))
-        .unwrap_or_else(|error| panic!("no link to the cache: {error}"));
-    folder
 }
 
 fn url_in(line: &str) -> Option<String> {
-    let from = line.find("http://")?;
-    line.get(from..)?
-        .split_whitespace()
-        .next()
-        .map(str::to_owned)
+    let start = line.find("http://")?;
+    let url = line.get(start..)?.split_whitespace().next();
+    url.map(str::to_owned)
 }
-
-// === impl SharedServer ===
 
 impl SharedServer {
     pub(crate) const fn new() -> Self {
@@ -211,10 +77,19 @@ impl SharedServer {
 // === impl Platform ===
 
 impl Platform {
-    /// The platform that tests of this binary share: as it is shipped, except for [`PAYMENT_LIMIT`].
+    fn new(server: Arc<Server>, output_start: usize) -> Self {
+        let client = Client::new(&server.url, Protocol::Http1);
+        Self {
+            server,
+            client,
+            output_start,
+        }
+    }
+
+    /// The platform that the tests of this binary share: as it is shipped, except for [`PAYMENT_LIMIT`].
     ///
     /// # Panics
-    /// When it does not start, in every test that wants it.
+    /// When the platform does not start, in every test that uses it.
     pub fn shared(mode: Mode) -> Self {
         static EMBEDDED: SharedServer = SharedServer::new();
         static REDIS: SharedServer = SharedServer::new();
@@ -227,84 +102,80 @@ impl Platform {
         })
     }
 
-    /// The platform that lives in `shared`; the first test that comes starts it.
+    /// A handle of a shared platform, which the first test starts.
     pub(crate) fn of(shared: &'static SharedServer, setup: impl FnOnce() -> Setup) -> Self {
-        let started = shared.0.get_or_init(|| {
-            setup()
-                .try_start()
-                .map(|platform| Arc::clone(&platform.server))
-        });
+        let started = shared.0.get_or_init(|| setup().try_start());
         let server = match started {
             Ok(server) => Arc::clone(server),
             Err(reason) => panic!("{reason}"),
         };
-        let client = Client::new(&server.url, Protocol::Http1);
         let output_start = server.process.line_count();
-        Self {
-            server,
-            client,
-            output_start,
-        }
+        Self::new(server, output_start)
     }
 
-    /// Its address, without a slash at the end.
+    // === properties ===
+
+    /// The URL of the platform, without a slash at the end.
     pub fn url(&self) -> &str {
         self.server.url.trim_end_matches('/')
     }
 
-    /// How it keeps state.
+    /// The backend of the platform.
     pub fn mode(&self) -> Mode {
-        self.server.setup.mode
+        self.server.setup.mode()
     }
 
-    /// Where it keeps what is local to this host.
+    /// The state directory of the host.
     pub fn state_dir(&self) -> &Path {
-        self.server
-            .setup
-            .state
-            .as_ref()
-            .map_or(Path::new(""), |folder| folder.path())
+        self.server.setup.state_dir()
     }
 
-    /// The URL of its Redis, in Redis mode.
+    /// The URL of the Redis server, in Redis mode.
     pub fn redis_url(&self) -> Option<String> {
-        self.server.setup.redis.as_ref().map(|redis| redis.url())
+        self.server.setup.redis_url()
     }
 
-    /// What it printed since this test began.
+    /// The admin port of the host.
+    pub fn admin(&self) -> AdminPort<'_> {
+        AdminPort::new(&self.client, self.state_dir())
+    }
+
+    /// The output of the host since this test began.
     pub fn output(&self) -> String {
         self.server.process.output_since(self.output_start)
     }
 
-    /// Asks it to stop, waits, and returns how it ended. Its state stays for [`Platform::restart`].
+    // === life cycle ===
+
+    /// Stops the host with SIGTERM, waits, and returns its exit status. The state stays for [`Platform::restart`].
     pub fn terminate(&self) -> ExitStatus {
         self.server.process.terminate()
     }
 
-    /// Kills it, as a power cut would. Its state stays for [`Platform::restart`].
+    /// Kills the host with SIGKILL. The state stays for [`Platform::restart`].
     pub fn kill(&self) {
         self.server.process.kill();
     }
 
-    /// Starts it once more with the state that its stopped predecessor left.
+    /// Starts a stopped platform again, with its state.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// When the platform does not start.
     pub fn restart(&self) -> Self {
         self.server.setup.clone().start()
     }
 
-    /// Starts a second host, with a state directory of its own, on the Redis of the first.
+    /// Starts a second host with a state directory of its own, on the Redis server of the first.
     ///
     /// # Panics
-    /// When it does not come up.
+    /// When the host does not start.
     pub fn start_second_host(&self) -> Self {
-        let mut setup = self.server.setup.clone();
-        setup.state = None;
-        setup.start()
+        self.server.setup.clone().with_new_state().start()
     }
 
-    /// A client that speaks `protocol` to it.
+    // === requests ===
+
+    /// A client of the platform that uses this protocol.
     pub fn client(&self, protocol: Protocol) -> Client {
         Client::new(&self.server.url, protocol)
     }
@@ -336,14 +207,14 @@ impl Platform {
 }
 
 impl Drop for Platform {
-    /// The output belongs to whoever reads about the failure.
+    /// Prints the output of the host when the test fails.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let said = self.output();
-            let before = said.lines().count().saturating_sub(MAX_LINES_SHOWN);
-            let last: Vec<_> = said.lines().skip(before).collect();
+            let output = self.output();
+            let skipped = output.lines().count().saturating_sub(MAX_LINES_SHOWN);
+            let last: Vec<_> = output.lines().skip(skipped).collect();
             eprintln!(
-                "--- socar ({:?}) said:\n{}\n---",
+                "--- output of socar ({:?}):\n{}\n---",
                 self.mode(),
                 last.join("\n")
             );

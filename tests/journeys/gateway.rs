@@ -1,7 +1,7 @@
 //! Money is taken by somebody else: what we ask of a payment gateway, and what we do when it is no help. Checkpoint gateway.
 
 use harness::{
-    Decision, Gateway, Mode, Platform, Setup, confirmation_text, eventually, rejection_text,
+    Decision, Mode, PaymentGateway, Platform, Setup, confirmation_text, eventually, rejection_text,
 };
 use serde_json::json;
 
@@ -170,5 +170,9 @@ fn assert_nothing_paid(platform: &Platform, reservation: &harness::Reservation) 
 #[test]
 fn the_gateway_of_these_tests_can_be_told_apart_from_none() {
     // A stub that nobody asks would let every test above pass for the wrong reason.
-    assert!(Gateway::start().url().starts_with("http://127.0.0.1:"));
+    assert!(
+        PaymentGateway::start()
+            .url()
+            .starts_with("http://127.0.0.1:")
+    );
 }

@@ -8,7 +8,7 @@ use crate::saboteur::{Saboteur, call_deadline};
 
 /// Instances of the saboteur: all of them, and those at work.
 fn instances(saboteur: &Saboteur) -> (u64, u64) {
-    let instances = saboteur.admin("/instances");
+    let instances = saboteur.admin().json("/instances");
     let stats = &instances["components"]["saboteur"];
     let number = |key: &str| stats[key].as_u64().expect("a number");
     (number("alive"), number("busy"))
@@ -75,9 +75,7 @@ fn a_reload_starts_the_minimum_of_instances() {
     let saboteur = Saboteur::start_with("instances_min = 2", &[]);
     let manifest = std::fs::read_to_string(saboteur.manifest()).expect("a manifest");
     let more = manifest.replace("instances_min = 2", "instances_min = 4");
-    std::fs::write(saboteur.manifest(), more).expect("a manifest");
-    let (is_done, output) = saboteur.reload();
-    assert!(is_done, "{output}");
+    saboteur.deploy(&more);
     assert_eq!(instances(&saboteur), (4, 0));
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use harness::{
-    BodyEnd, Decision, Gateway, GatewayFault, Mode, Platform, Reservation, Response, Setup,
+    BodyEnd, Decision, GatewayFault, Mode, PaymentGateway, Platform, Reservation, Response, Setup,
     eventually,
 };
 use http::Method;
@@ -20,7 +20,7 @@ const GATEWAY_LIMIT: Duration = Duration::from_millis(1500);
 /// A platform that takes its money through a gateway of its own.
 struct Fixture {
     platform: Platform,
-    gateway: Gateway,
+    gateway: PaymentGateway,
 }
 
 /// What one customer got, and how long he elapsed.
@@ -32,7 +32,7 @@ struct TimedResponse {
 
 impl Fixture {
     fn start(mode: Mode) -> Self {
-        let gateway = Gateway::start();
+        let gateway = PaymentGateway::start();
         let platform = Setup::new(mode)
             .variable("payment_gateway_url", &gateway.url())
             .start();
@@ -45,7 +45,7 @@ impl Fixture {
     }
 
     fn breaker(&self) -> Value {
-        self.platform.breaker(&self.link())
+        self.platform.admin().breaker(&self.link())
     }
 
     /// So many customers at the same instant, each with a car of his own in mind.
@@ -149,7 +149,7 @@ fn assert_breaker_opens_and_recovers(mode: Mode, fault: GatewayFault) {
         .wait_until_rejecting("open")
         .iter()
         .for_each(assert_fails_fast);
-    let metrics = fixture.platform.admin("/metrics").text();
+    let metrics = fixture.platform.admin().metrics();
     let opened = format!(
         "socar_breaker_transitions_total{{link=\"{}\",to=\"open\"}}",
         fixture.link()
@@ -264,7 +264,10 @@ fn an_operator_forces_a_breaker_open_and_closed_and_resets_it() {
     let link = fixture.link();
     fixture.expect_all(201, 1);
 
-    let breaker = fixture.platform.control_breaker("force-open", &link);
+    let breaker = fixture
+        .platform
+        .admin()
+        .control_breaker("force-open", &link);
     assert_eq!(breaker["state"], "forced-open", "{breaker:#}");
     fixture
         .wait_until_rejecting("forced-open")
@@ -272,7 +275,10 @@ fn an_operator_forces_a_breaker_open_and_closed_and_resets_it() {
         .for_each(assert_fails_fast);
 
     // Forced closed it lets everybody through, whatever becomes of them.
-    fixture.platform.control_breaker("force-closed", &link);
+    fixture
+        .platform
+        .admin()
+        .control_breaker("force-closed", &link);
     fixture.gateway.set_fault(GatewayFault::ServerError);
     let before = fixture.gateway.request_count();
     fixture
@@ -281,11 +287,11 @@ fn an_operator_forces_a_breaker_open_and_closed_and_resets_it() {
         .for_each(assert_unavailable);
     assert!(fixture.gateway.request_count() >= before + 12);
     assert_eq!(fixture.breaker()["state"], "disabled");
-    let breaker = fixture.platform.control_breaker("disable", &link);
+    let breaker = fixture.platform.admin().control_breaker("disable", &link);
     assert_eq!(breaker["state"], "disabled", "the same by another name");
 
     fixture.gateway.clear_fault();
-    let breaker = fixture.platform.control_breaker("reset", &link);
+    let breaker = fixture.platform.admin().control_breaker("reset", &link);
     assert_eq!(breaker["state"], "closed", "{breaker:#}");
     fixture.expect_all(201, 3);
     fixture.assert_consistent();
@@ -297,6 +303,7 @@ fn a_payment_that_was_not_sent_is_not_refunded() {
     fixture.expect_all(201, 1);
     fixture
         .platform
+        .admin()
         .control_breaker("force-open", &fixture.link());
     let refused = fixture.wait_until_rejecting("forced-open");
     for timed in &refused {
@@ -304,7 +311,10 @@ fn a_payment_that_was_not_sent_is_not_refunded() {
         assert_eq!(said, "30", "the breaker's word, and no guess of payment");
     }
 
-    fixture.platform.control_breaker("reset", &fixture.link());
+    fixture
+        .platform
+        .admin()
+        .control_breaker("reset", &fixture.link());
     let car = fixture.platform.register_car("undone");
     fixture.gateway.decide(&car, Decision::Fail);
     let failed = reservation_of(&fixture.platform.try_reserve(&car).is(503));
@@ -330,7 +340,8 @@ fn a_command_for_an_unknown_breaker_is_refused() {
     let order = |link: &str| {
         let request = fixture
             .platform
-            .admin_request(Method::POST, "/breakers/force-open");
+            .admin()
+            .request(Method::POST, "/breakers/force-open");
         request.json(&json!({ "link": link })).send()
     };
     order("payment -> nowhere").problem(404, "not-found");

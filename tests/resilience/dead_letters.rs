@@ -45,7 +45,10 @@ fn a_dead_letter_is_redriven_exactly_once(mode: Mode) {
         // Both surfaces tell the same.
         let id = id(letter);
         assert_eq!(
-            &fixture.saboteur.admin(&format!("/dead-letters/{id}")),
+            &fixture
+                .saboteur
+                .admin()
+                .json(&format!("/dead-letters/{id}")),
             letter
         );
         assert_eq!(&fixture.cli_json(&["show", id])[0], letter);
@@ -53,20 +56,18 @@ fn a_dead_letter_is_redriven_exactly_once(mode: Mode) {
     let both = [first.clone(), second.clone()];
     assert_eq!(fixture.cli_json(&["list"]), both);
 
-    fixture
-        .saboteur
-        .admin_request(Method::DELETE, "/chaos")
-        .send()
-        .is(200);
+    fixture.saboteur.admin().clear_faults();
     let redrive = format!("/dead-letters/{}/redrive", id(&first));
     fixture
         .saboteur
-        .admin_request(Method::POST, &redrive)
+        .admin()
+        .request(Method::POST, &redrive)
         .send()
         .is(200);
     fixture
         .saboteur
-        .admin_request(Method::POST, &redrive)
+        .admin()
+        .request(Method::POST, &redrive)
         .send()
         .problem(404, "not-found");
     let redrive = ["redrive", id(&second)];
@@ -86,25 +87,24 @@ fn a_dead_letter_is_redriven_exactly_once(mode: Mode) {
 fn a_discarded_dead_letter_is_never_delivered(mode: Mode) {
     let fixture = Fixture::start(mode);
     let [first, second] = fixture.wait_for_dead_letters(["one", "two"]);
-    fixture
-        .saboteur
-        .admin_request(Method::DELETE, "/chaos")
-        .send()
-        .is(200);
+    fixture.saboteur.admin().clear_faults();
     let path = format!("/dead-letters/{}", id(&first));
     fixture
         .saboteur
-        .admin_request(Method::DELETE, &path)
+        .admin()
+        .request(Method::DELETE, &path)
         .send()
         .is(200);
     fixture
         .saboteur
-        .admin_request(Method::DELETE, &path)
+        .admin()
+        .request(Method::DELETE, &path)
         .send()
         .problem(404, "not-found");
     fixture
         .saboteur
-        .admin_request(Method::GET, &path)
+        .admin()
+        .request(Method::GET, &path)
         .send()
         .problem(404, "not-found");
     assert!(fixture.cli(&["discard", id(&second)]).status.success());
@@ -127,11 +127,7 @@ fn a_redriven_event_that_fails_becomes_a_dead_letter_again(mode: Mode) {
         (&again[0]["event"], &again[0]["attempts"]),
         (&first["event"], &first["attempts"])
     );
-    fixture
-        .saboteur
-        .admin_request(Method::DELETE, "/chaos")
-        .send()
-        .is(200);
+    fixture.saboteur.admin().clear_faults();
     assert!(fixture.cli(&["redrive", "--all"]).status.success());
     eventually(|| received(&fixture.saboteur), |count| *count == 1);
     fixture.assert_received_exactly(1);
@@ -157,11 +153,7 @@ impl Fixture {
         let policy = format!("delivery_attempts = {ATTEMPTS}");
         let saboteur = Saboteur::start_with(&policy, &arguments);
         let fault = json!({"from": "events", "to": "saboteur", "fault": "error", "seconds": 3600});
-        saboteur
-            .admin_request(Method::POST, "/chaos")
-            .json(&fault)
-            .send()
-            .is(200);
+        saboteur.admin().inject_fault(&fault);
         Self { saboteur, redis }
     }
 
@@ -177,7 +169,7 @@ impl Fixture {
     }
 
     fn letters(&self) -> Vec<Value> {
-        let page = self.saboteur.admin("/dead-letters");
+        let page = self.saboteur.admin().json("/dead-letters");
         page["letters"].as_array().cloned().expect("a list")
     }
 

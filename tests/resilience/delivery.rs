@@ -87,7 +87,7 @@ fn an_event_that_always_traps_becomes_a_dead_letter_and_delays_no_other() {
     );
     eventually(|| received(&saboteur), |count| *count == 1);
     let page = eventually(
-        || saboteur.admin("/dead-letters"),
+        || saboteur.admin().json("/dead-letters"),
         |page| page["letters"] != json!([]),
     );
     let error = page["letters"][0]["error"].as_str();
@@ -116,9 +116,7 @@ fn a_new_subscriber_starts_from_the_beginning() {
         );
     let trigger = "\n[[trigger.redis]]\nchannel = \"socar.saboteur\"\ncomponent = \"neighbour\"\n";
     let manifest = manifest + trigger;
-    std::fs::write(saboteur.manifest(), manifest).expect("a manifest");
-    let (is_done, output) = saboteur.reload();
-    assert!(is_done, "{output}");
+    saboteur.deploy(&manifest);
     eventually(|| received(&saboteur), |count| *count == 6);
     let again = (4..=6).map(|number| received_event(&saboteur, number));
     assert_eq!(again.collect::<Vec<_>>(), ["one", "two", "three"]);
@@ -156,7 +154,7 @@ fn the_pending_events_of_a_killed_host_are_claimed_by_another() {
     // A guest that had its number when it was killed has written nothing under it.
     let handled = handled.filter(|event| event != "absent");
     assert_eq!(handled.collect::<BTreeSet<_>>(), events);
-    assert_eq!(living.admin("/dead-letters")["letters"], json!([]));
+    assert_eq!(living.admin().json("/dead-letters")["letters"], json!([]));
 }
 
 fn received_event(saboteur: &Saboteur, number: u32) -> String {

@@ -57,7 +57,7 @@ impl FailingComponent {
             fault["from"] = json!(from);
             fault["to"] = json!(self.component);
             fault["seconds"] = json!(600);
-            platform.inject_fault(&fault);
+            platform.admin().inject_fault(&fault);
         }
     }
 
@@ -138,7 +138,7 @@ fn assert_reservations_succeed(fault: &Value) {
             );
             reserve_in_batches(&platform, &cars)
         });
-        platform.clear_faults();
+        platform.admin().clear_faults();
         eventually(|| failing.call(&platform), |response| response.status < 300);
         for (car, reservation) in cars.iter().zip(&reservations) {
             platform.wait_for_status(reservation, "reserved");

@@ -15,15 +15,7 @@ fn with_fallback(fallback: &str) -> Saboteur {
 
 fn inject_trap(saboteur: &Saboteur, component: &str) {
     let trap = json!({"from": "outside", "to": component, "fault": "trap", "seconds": 600});
-    let request = saboteur.admin_request(Method::POST, "/chaos").json(&trap);
-    request.send().is(200);
-}
-
-fn clear_faults(saboteur: &Saboteur) {
-    saboteur
-        .admin_request(Method::DELETE, "/chaos")
-        .send()
-        .is(200);
+    saboteur.admin().inject_fault(&trap);
 }
 
 fn assert_unmarked(response: &Response) {
@@ -44,7 +36,7 @@ fn a_stale_response_is_marked_as_stale() {
     let age: u64 = stale.header("age").parse().expect("seconds");
     assert!(age < 600, "{stale}");
 
-    clear_faults(&saboteur);
+    saboteur.admin().clear_faults();
     assert_unmarked(&saboteur.call(CACHED_PATH).is(200));
 }
 
@@ -103,8 +95,7 @@ fn a_fallback_component_responds_for_one_that_hangs() {
     let hangs = json!({
         "from": "outside", "to": "saboteur", "fault": "latency", "latency_ms": 60_000, "seconds": 600
     });
-    let request = saboteur.admin_request(Method::POST, "/chaos").json(&hangs);
-    request.send().is(200);
+    saboteur.admin().inject_fault(&hangs);
     let substitute = saboteur.call(CACHED_PATH).is(200);
     assert!(
         substitute.header("warning").starts_with("199 "),

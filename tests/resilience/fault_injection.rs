@@ -15,18 +15,9 @@ fn start_with_fault_injection() -> Saboteur {
     Saboteur::start(&["--chaos"])
 }
 
-fn inject(saboteur: &Saboteur, fault: &Value) -> Response {
-    saboteur
-        .admin_request(Method::POST, "/chaos")
-        .json(fault)
-        .send()
-}
-
-fn clear_faults(saboteur: &Saboteur) {
-    saboteur
-        .admin_request(Method::DELETE, "/chaos")
-        .send()
-        .is(200);
+fn try_inject(saboteur: &Saboteur, fault: &Value) -> Response {
+    let request = saboteur.admin().request(Method::POST, "/chaos");
+    request.json(fault).send()
 }
 
 fn neighbour_fault(fault: &str) -> Value {
@@ -36,7 +27,7 @@ fn neighbour_fault(fault: &str) -> Value {
 #[test]
 fn fault_injection_without_the_flag_is_refused() {
     let saboteur = Saboteur::shared();
-    let refused = inject(saboteur, &neighbour_fault("trap"));
+    let refused = try_inject(saboteur, &neighbour_fault("trap"));
     let problem = refused.problem(403, "forbidden");
     assert!(
         problem["detail"]
@@ -44,7 +35,11 @@ fn fault_injection_without_the_flag_is_refused() {
             .is_some_and(|text| text.contains("--chaos")),
         "{refused}"
     );
-    saboteur.admin_request(Method::GET, "/chaos").send().is(403);
+    saboteur
+        .admin()
+        .request(Method::GET, "/chaos")
+        .send()
+        .is(403);
     saboteur.call(CHAIN).is(200);
 }
 
@@ -56,17 +51,17 @@ fn each_fault_affects_its_link_only() {
         ("trap", "component-trapped"),
         ("hoard", "component-trapped"),
     ] {
-        inject(&saboteur, &neighbour_fault(fault)).is(200);
+        saboteur.admin().inject_fault(&neighbour_fault(fault));
         let response = saboteur.call(CHAIN).is(200);
         assert!(response.text().contains(expected), "{fault}: {response}");
         saboteur.call("/greet/me").is(200);
-        clear_faults(&saboteur);
+        saboteur.admin().clear_faults();
     }
     // A guest that computes is ended at its deadline, which is that of its caller, too.
-    inject(&saboteur, &neighbour_fault("spin")).is(200);
+    saboteur.admin().inject_fault(&neighbour_fault("spin"));
     saboteur.call(CHAIN).problem(504, "deadline-exceeded");
     saboteur.call("/greet/me").is(200);
-    clear_faults(&saboteur);
+    saboteur.admin().clear_faults();
     assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
 }
 
@@ -75,7 +70,7 @@ fn injected_errors_open_the_breaker_of_their_link() {
     let policy = r#"[component.saboteur.tool.socar.links.neighbour]
 breaker = { consecutive_failures = 3, open = "1h" }"#;
     let saboteur = Saboteur::start_with(policy, &["--chaos"]);
-    inject(&saboteur, &neighbour_fault("error")).is(200);
+    saboteur.admin().inject_fault(&neighbour_fault("error"));
     for _ in 0..3 {
         let response = saboteur.call(CHAIN).is(200);
         assert!(
@@ -83,7 +78,7 @@ breaker = { consecutive_failures = 3, open = "1h" }"#;
             "{response}"
         );
     }
-    clear_faults(&saboteur);
+    saboteur.admin().clear_faults();
     let response = saboteur.call(CHAIN).is(200);
     assert!(response.text().contains("problems/cut-off"), "{response}");
 }
@@ -92,7 +87,7 @@ breaker = { consecutive_failures = 3, open = "1h" }"#;
 fn an_injected_busy_loop_does_not_run_on_the_connection_threads() {
     let saboteur = start_with_fault_injection();
     let fault = json!({"from": "outside", "to": "saboteur", "fault": "spin", "seconds": 60});
-    inject(&saboteur, &fault).is(200);
+    saboteur.admin().inject_fault(&fault);
     let before = saboteur.cpu_ticks();
     thread::scope(|scope| {
         for _ in 0..2 {
@@ -111,7 +106,7 @@ fn an_injected_latency_has_the_requested_length() {
     let saboteur = start_with_fault_injection();
     let mut fault = neighbour_fault("latency");
     fault["latency_ms"] = json!(700);
-    inject(&saboteur, &fault).is(200);
+    saboteur.admin().inject_fault(&fault);
     let started = Instant::now();
     assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
     assert!(started.elapsed() >= Duration::from_millis(700));
@@ -127,26 +122,26 @@ fn an_external_host_is_made_slow_or_unavailable() {
 
     let mut slow = outbound(external);
     (slow["fault"], slow["latency_ms"]) = (json!("latency"), json!(700));
-    inject(&saboteur, &slow).is(200);
+    saboteur.admin().inject_fault(&slow);
     let started = Instant::now();
     let response = saboteur.call(&order).is(200);
     assert!(response.text().ends_with("hello you"), "{response}");
     assert!(started.elapsed() >= Duration::from_millis(700));
-    clear_faults(&saboteur);
+    saboteur.admin().clear_faults();
 
     let mut away = outbound("outbound");
     away["fault"] = json!("error");
-    inject(&saboteur, &away).is(200);
+    saboteur.admin().inject_fault(&away);
     let response = saboteur.call(&order).is(200);
     assert!(response.text().contains("status 503"), "{response}");
     // Inside the platform nothing is different.
     assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
-    clear_faults(&saboteur);
+    saboteur.admin().clear_faults();
     assert!(saboteur.call(&order).is(200).text().ends_with("hello you"));
 
     let mut nonsense = outbound("outbound");
     nonsense["fault"] = json!("trap");
-    inject(&saboteur, &nonsense).problem(422, "invalid");
+    try_inject(&saboteur, &nonsense).problem(422, "invalid");
 }
 
 #[test]
@@ -154,21 +149,22 @@ fn an_injected_fault_is_listed_and_expires() {
     let saboteur = start_with_fault_injection();
     let mut fault = neighbour_fault("error");
     fault["seconds"] = json!(2);
-    let started = inject(&saboteur, &fault).is(200).json();
-    let list = saboteur.admin("/chaos");
+    let started = saboteur.admin().inject_fault(&fault);
+    let list = saboteur.admin().json("/chaos");
     assert_eq!(list["experiments"], json!([started]));
     eventually(
-        || saboteur.admin("/chaos"),
+        || saboteur.admin().json("/chaos"),
         |list| list["experiments"] == json!([]),
     );
     assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
-    inject(
+    try_inject(
         &saboteur,
         &json!({"to": "neighbour", "fault": "trap", "seconds": 0}),
     )
     .problem(422, "invalid");
     saboteur
-        .admin_request(Method::DELETE, "/chaos/99")
+        .admin()
+        .request(Method::DELETE, "/chaos/99")
         .send()
         .is(404);
 }
@@ -177,11 +173,9 @@ fn an_injected_fault_is_listed_and_expires() {
 fn a_dropped_event_is_redelivered() {
     let saboteur = start_with_fault_injection();
     let received = || saboteur.call("/wasi/increment?key=received&delta=0").text();
-    inject(
-        &saboteur,
-        &json!({"to": "saboteur", "from": "events", "fault": "drop", "seconds": 60}),
-    )
-    .is(200);
+    saboteur
+        .admin()
+        .inject_fault(&json!({"to": "saboteur", "from": "events", "fault": "drop", "seconds": 60}));
     let order =
         "/redis?command=XADD&argument=socar.saboteur&argument=*&argument=event&argument=hello";
     saboteur.call(order).is(200);
@@ -190,6 +184,6 @@ fn a_dropped_event_is_redelivered() {
         .is(200);
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(received(), "0");
-    clear_faults(&saboteur);
+    saboteur.admin().clear_faults();
     eventually(received, |count| count == "1");
 }

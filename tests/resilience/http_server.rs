@@ -170,8 +170,7 @@ fn connections_without_a_request_do_not_delay_the_stop() {
     // Calls may take a minute, and so may a host take to stop that has some under way.
     let saboteur = Saboteur::start_with("", &[]);
     let patient = manifest_with("").replace("deadline = \"2s\"", "deadline = \"60s\"");
-    std::fs::write(saboteur.manifest(), patient).expect("a manifest");
-    assert!(saboteur.reload().0);
+    saboteur.deploy(&patient);
     let _silent = saboteur.connect();
     let mut kept = saboteur.connect();
     kept.write_all(b"GET /static HTTP/1.1\r\nHost: x\r\n\r\n")

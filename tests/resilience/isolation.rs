@@ -160,7 +160,8 @@ component = "sluggish"
 "#
     );
     let saboteur = Saboteur::start_with(&sluggish, &[]);
-    let instances = || saboteur.admin("/instances")["components"]["sluggish"]["alive"].clone();
+    let instances =
+        || saboteur.admin().json("/instances")["components"]["sluggish"]["alive"].clone();
     saboteur.call("/sluggish").problem(504, "deadline-exceeded");
     eventually(instances, |alive| *alive == 0);
     saboteur.call("/greet/me").is(200);

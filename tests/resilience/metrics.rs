@@ -1,14 +1,15 @@
 //! What an operator sees: every number has a name, a type and an explanation, and moves when something happens.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::thread;
 
 use harness::{Client, Protocol, eventually};
 use http::Method;
-use serde_json::json;
 
 use crate::saboteur::{Saboteur, call_deadline, manifest_with};
+
+/// The link from outside.
+const LINK: &str = "gateway -> saboteur";
 
 /// The names an operator may rely on, with their types.
 const METRICS: [(&str, &str); 20] = [
@@ -46,35 +47,19 @@ breaker = true
 [component.saboteur.tool.socar]
 deadline = "8s""#;
 
-fn metrics(saboteur: &Saboteur) -> String {
-    saboteur
-        .admin_request(Method::GET, "/metrics")
-        .send()
-        .is(200)
-        .text()
-}
-
-/// The number behind this name and its labels.
+/// The value of a series that must exist.
 fn metric(saboteur: &Saboteur, series: &str) -> f64 {
-    let text = metrics(saboteur);
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-    let number = line.and_then(|number| number.parse().ok());
-    number.unwrap_or_else(|| panic!("no {series} in\n{text}"))
+    let value = saboteur.admin().metric(series);
+    value.unwrap_or_else(|| panic!("no {series} in\n{}", saboteur.admin().metrics()))
 }
 
 #[test]
 fn every_metric_has_a_type_a_help_text_and_a_sample() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     saboteur.call("/greet/me").is(200);
-    saboteur
-        .admin_request(Method::POST, "/breakers/force-open")
-        .json(&json!({"link": "gateway -> saboteur"}))
-        .send()
-        .is(200);
+    saboteur.admin().control_breaker("force-open", LINK);
     let text = eventually(
-        || metrics(&saboteur),
+        || saboteur.admin().metrics(),
         |text| text.contains("\nsocar_event_lag{"),
     );
     for (name, kind) in METRICS {
@@ -122,11 +107,7 @@ fn metrics_follow_what_happens() {
     });
     assert_eq!(metric(shed), 1.0);
 
-    saboteur
-        .admin_request(Method::POST, "/breakers/force-open")
-        .json(&json!({"link": "gateway -> saboteur"}))
-        .send()
-        .is(200);
+    saboteur.admin().control_breaker("force-open", LINK);
     saboteur.call("/greet/me").is(503);
     let of_breaker = |name: &str, label: &str| {
         metric(&format!(
@@ -140,21 +121,16 @@ fn metrics_follow_what_happens() {
 }
 
 fn reload(saboteur: &Saboteur, policy: &str) {
-    fs::write(saboteur.manifest(), manifest_with(policy)).expect("a manifest");
-    let (is_done, output) = saboteur.reload();
-    assert!(is_done, "{output}");
+    saboteur.deploy(&manifest_with(policy));
 }
 
 #[test]
 fn counters_continue_across_a_reload() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
     let reject_one_call = || {
-        let link = json!({"link": "gateway -> saboteur"});
-        let order = saboteur.admin_request(Method::POST, "/breakers/force-open");
-        order.json(&link).send().is(200);
+        saboteur.admin().control_breaker("force-open", LINK);
         saboteur.call("/greet/me").problem(503, "cut-off");
-        let order = saboteur.admin_request(Method::POST, "/breakers/reset");
-        order.json(&link).send().is(200);
+        saboteur.admin().control_breaker("reset", LINK);
     };
     let shed_one_call = || {
         thread::scope(|scope| {
@@ -204,11 +180,7 @@ fn calls_without_a_response_are_counted_by_outcome() {
         slow.join().expect("a response").is(200);
     });
     assert_eq!(count("shed"), 1.0);
-    saboteur
-        .admin_request(Method::POST, "/breakers/force-open")
-        .json(&json!({"link": "gateway -> saboteur"}))
-        .send()
-        .is(200);
+    saboteur.admin().control_breaker("force-open", LINK);
     saboteur.call("/greet/me").problem(503, "cut-off");
     assert_eq!(count("cut-off"), 1.0);
     assert_eq!(count("none"), 0.0);
@@ -289,11 +261,9 @@ fn a_reload_applies_new_streams_and_retention() {
         &format!("{trigger}\n[[trigger.redis]]"),
         1,
     );
-    fs::write(saboteur.manifest(), text).expect("a manifest");
-    let (is_done, output) = saboteur.reload();
-    assert!(is_done, "{output}");
+    saboteur.deploy(&text);
     let lag = r#"socar_event_lag{stream="socar.other","#;
-    eventually(|| metrics(&saboteur), |text| text.contains(lag));
+    eventually(|| saboteur.admin().metrics(), |text| text.contains(lag));
     let order = "/redis?command=XADD&argument=socar.other&argument=*&argument=event&argument=hello";
     saboteur.call(order).is(200);
     eventually(

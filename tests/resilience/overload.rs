@@ -37,7 +37,7 @@ fn start_with_small_component(component: &str, callers: &str, latency: Duration)
             text.replace(&shipped, &size)
         })
         .start();
-    platform.inject_fault(&json!({
+    platform.admin().inject_fault(&json!({
         "from": callers, "to": component, "fault": "latency", "latency_ms": latency.as_millis() as u64, "seconds": 600,
     }));
     platform
@@ -57,12 +57,10 @@ fn assert_overloaded(response: &Response) {
     );
 }
 
-/// A number of the component that `/metrics` shows.
+/// A metric of one component; 0 if there is no such series.
 fn metric(platform: &Platform, name: &str, component: &str) -> usize {
-    let metrics = platform.admin("/metrics").text();
-    let series = format!("{name}{{component=\"{component}\"}} ");
-    let value = metrics.lines().find_map(|line| line.strip_prefix(&series));
-    value.and_then(|value| value.parse().ok()).unwrap_or(0)
+    let series = format!("{name}{{component=\"{component}\"}}");
+    platform.admin().metric(&series).unwrap_or_default() as usize
 }
 
 fn wait_for_calls(platform: &Platform, component: &str, running: usize, waiting: usize) {
@@ -99,7 +97,7 @@ fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
     let admitted = admitted.into_iter();
     reserved.extend(admitted.map(|(response, _)| Reservation::from_response(response)));
 
-    platform.clear_faults();
+    platform.admin().clear_faults();
     wait_for_calls(&platform, "reservation", 0, 0);
     for reservation in &reserved {
         platform.wait_for_status(reservation, "reserved");

@@ -1,6 +1,7 @@
 //! Who says 200 and then keeps the rest to himself has not answered: his caller hears so, and his breaker counts it.
 
 use harness::Response;
+use serde_json::Value;
 
 use crate::saboteur::Saboteur;
 
@@ -19,20 +20,8 @@ const PARTIAL_PATHS: [&str; 4] = [
     "/half?then=stall",
 ];
 
-fn breaker_state(saboteur: &Saboteur, link: &str) -> String {
-    let all = saboteur.admin("/breakers");
-    let all = all["breakers"].as_array().expect("a list");
-    let mut found = all.iter().filter(|it| it["link"] == link);
-    let breaker = found.next().expect("a breaker");
-    breaker["state"].as_str().unwrap_or_default().to_owned()
-}
-
-fn reset(saboteur: &Saboteur, link: &str) {
-    let order = saboteur.admin_request(http::Method::POST, "/breakers/reset");
-    order
-        .json(&serde_json::json!({ "link": link }))
-        .send()
-        .is(200);
+fn breaker_state(saboteur: &Saboteur, link: &str) -> Value {
+    saboteur.admin().breaker(link)["state"].clone()
 }
 
 #[test]
@@ -49,7 +38,7 @@ fn a_client_detects_a_partial_response_and_the_breaker_opens() {
             );
         }
         saboteur.call("/greet/me").problem(503, "cut-off");
-        reset(&saboteur, link);
+        saboteur.admin().control_breaker("reset", link);
         saboteur.call("/greet/me").is(200);
     }
 }
@@ -66,10 +55,12 @@ fn a_component_detects_a_partial_response_and_the_breaker_opens() {
         for _ in 0..2 {
             assert_eq!(breaker_state(&saboteur, link), "closed", "{path}");
             chain(path).is(500);
-            reset(&saboteur, "gateway -> saboteur");
+            saboteur
+                .admin()
+                .control_breaker("reset", "gateway -> saboteur");
         }
         assert_eq!(breaker_state(&saboteur, link), "open", "{path}");
-        reset(&saboteur, link);
+        saboteur.admin().control_breaker("reset", link);
         assert!(chain("/greet/you").is(200).text().ends_with("hello you"));
     }
 }

@@ -11,7 +11,7 @@ use crate::saboteur::Saboteur;
 const POLICY: &str = "concurrency = 2\nqueue = 16";
 
 fn busy_instances(saboteur: &Saboteur) -> u64 {
-    let instances = saboteur.admin("/instances");
+    let instances = saboteur.admin().json("/instances");
     instances["components"]["saboteur"]["busy"]
         .as_u64()
         .expect("a number")

@@ -1,4 +1,4 @@
-//! A new version takes over while customers are served, and a bad one does not. Checkpoint zero-downtime deploy.
+//! Does a new version take over without a failed request, and is a bad version refused? Checkpoint zero-downtime deploy.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,49 +8,52 @@ use std::thread;
 
 use harness::{Client, Protocol, eventually, root};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::saboteur::{Saboteur, call_deadline, manifest_with};
 
 const WASM: &str = "target/wasm32-wasip2/release/saboteur.wasm";
 
-/// Asks without a pause until the scenario has been result, and counts the answers, which must all be good.
+/// Clients send requests without a pause until the scenario ends. Every response must be good; returns their number.
 fn under_load<T>(saboteur: &Saboteur, scenario: impl FnOnce() -> T) -> (usize, T) {
     let is_done = AtomicBool::new(false);
+    let paths = [
+        "/greet/me",
+        "/sleep?ms=30",
+        "/chain?url=http://neighbour.spin.internal/greet/me",
+    ];
     thread::scope(|scope| {
-        let customers: Vec<_> = [
-            "/greet/me",
-            "/sleep?ms=30",
-            "/chain?url=http://neighbour.spin.internal/greet/me",
-        ]
-        .into_iter()
-        .cycle()
-        .take(6)
-        .map(|order| {
-            let is_done = &is_done;
+        let is_done = &is_done;
+        let send_until_done = |path| {
             scope.spawn(move || {
                 let client = Client::new(saboteur.url(), Protocol::Http1);
                 let mut count = 0;
                 while !is_done.load(Ordering::Relaxed) {
-                    client.request(Method::GET, order).send().is(200);
+                    client.request(Method::GET, path).send().is(200);
                     count += 1;
                 }
                 count
             })
-        })
-        .collect();
+        };
+        let clients: Vec<_> = paths
+            .into_iter()
+            .cycle()
+            .take(6)
+            .map(send_until_done)
+            .collect();
         let result = scenario();
         is_done.store(true, Ordering::Relaxed);
-        let responses = customers.into_iter();
-        let responses = responses.map(|customer| customer.join().expect("good responses only"));
-        (responses.sum(), result)
+        let counts = clients
+            .into_iter()
+            .map(|client| client.join().expect("good responses only"));
+        (counts.sum(), result)
     })
 }
 
-/// The same code in other bytes, as a new build would be.
+/// Writes the same code with other bytes, like a new build.
 fn new_build(path: &Path, number: u8) {
     let mut code = fs::read(root().join(WASM)).expect("the saboteur");
-    // A custom section: its length, that of its name, the name, and what makes this build another one.
+    // A custom section: its length, the length of its name, the name, and the number of the build.
     code.extend([0, 7, 5, b'b', b'u', b'i', b'l', b'd', number]);
     fs::write(path, code).expect("a new build");
 }
@@ -61,7 +64,7 @@ fn manifest_for(source: &Path, policy: &str) -> String {
 }
 
 fn generation(saboteur: &Saboteur) -> u64 {
-    saboteur.admin("/instances")["generation"]
+    saboteur.admin().json("/instances")["generation"]
         .as_u64()
         .expect("a number")
 }
@@ -70,18 +73,16 @@ fn generation(saboteur: &Saboteur) -> u64 {
 fn new_builds_take_over_without_a_failed_request() {
     let policy = call_deadline("30s");
     let saboteur = Saboteur::start_with(&policy, &[]);
-    let (responses, ()) = under_load(&saboteur, || {
+    let (count, ()) = under_load(&saboteur, || {
         for number in 0..2 {
             let source = saboteur.state_dir().join(format!("build-{number}.wasm"));
             new_build(&source, number);
-            fs::write(saboteur.manifest(), manifest_for(&source, &policy)).expect("a manifest");
-            let (is_done, output) = saboteur.reload();
-            assert!(is_done, "{output}");
+            let output = saboteur.deploy(&manifest_for(&source, &policy));
             let expected = format!("\"generation\":{}", number + 2);
             assert!(output.replace(' ', "").contains(&expected), "{output}");
         }
     });
-    assert!(responses > 20, "{responses} requests are no load");
+    assert!(count > 20, "{count} requests are too few");
     assert_eq!(generation(&saboteur), 3);
 }
 
@@ -89,8 +90,8 @@ fn new_builds_take_over_without_a_failed_request() {
 fn a_running_call_ends_in_the_old_version() {
     let saboteur = Saboteur::start_with(&call_deadline("30s"), &[]);
     thread::scope(|scope| {
-        let order = "/chain?url=http://neighbour.spin.internal/sleep?ms=1500";
-        let slow = scope.spawn(|| saboteur.call(order));
+        let path = "/chain?url=http://neighbour.spin.internal/sleep?ms=1500";
+        let slow = scope.spawn(|| saboteur.call(path));
         eventually(|| saboteur.log(), |log| log.contains("sleeping 1500 ms"));
         saboteur.send_sighup();
         eventually(|| generation(&saboteur), |generation| *generation == 2);
@@ -104,9 +105,7 @@ fn policies_and_variables_of_the_manifest_take_effect() {
     assert_eq!(saboteur.call("/var?name=greeting").text(), "hello, world");
     let text = manifest_with("concurrency = 5").replace("deadline = \"2s\"", "deadline = \"1s\"");
     let text = text.replace("default = \"hello\"", "default = \"good evening\"");
-    fs::write(saboteur.manifest(), text).expect("a manifest");
-    let (is_done, output) = saboteur.reload();
-    assert!(is_done, "{output}");
+    saboteur.deploy(&text);
     assert_eq!(
         saboteur.call("/var?name=greeting").text(),
         "good evening, world"
@@ -120,18 +119,13 @@ fn policies_and_variables_of_the_manifest_take_effect() {
     );
 }
 
-fn control_breaker(saboteur: &Saboteur, order: &str, link: &str) {
-    let order = saboteur.admin_request(Method::POST, &format!("/breakers/{order}"));
-    order.json(&json!({ "link": link })).send().is(200);
-}
-
 fn link_policy(breaker: &str) -> String {
     format!("[application.tool.socar.links.saboteur]\nbreaker = {breaker}")
 }
 
-/// The state of every breaker there is, by link.
+/// The state of every breaker, by link.
 fn breakers(saboteur: &Saboteur) -> BTreeMap<String, String> {
-    let all = saboteur.admin("/breakers");
+    let all = saboteur.admin().json("/breakers");
     let all = all["breakers"].as_array().expect("a list").iter();
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     all.map(|it| (word(&it["link"]), word(&it["state"])))
@@ -144,12 +138,11 @@ fn a_breaker_keeps_its_state_until_its_policy_changes() {
     let saboteur = Saboteur::start_with(&link_policy(sensitive), &[]);
     saboteur.call("/trap").problem(500, "component-trapped");
     saboteur.call("/greet/me").problem(503, "cut-off");
-    assert!(saboteur.reload().0);
+    saboteur.deploy(&manifest_with(&link_policy(sensitive)));
     saboteur.call("/greet/me").problem(503, "cut-off");
 
-    let manifest = manifest_with(&link_policy("{ consecutive_failures = 2, open = \"1h\" }"));
-    fs::write(saboteur.manifest(), manifest).expect("a manifest");
-    assert!(saboteur.reload().0);
+    let other = "{ consecutive_failures = 2, open = \"1h\" }";
+    saboteur.deploy(&manifest_with(&link_policy(other)));
     saboteur.call("/greet/me").is(200);
     for _ in 0..2 {
         saboteur.call("/trap").problem(500, "component-trapped");
@@ -163,7 +156,7 @@ fn a_forced_breaker_state_outlives_a_new_policy() {
     let external = Saboteur::shared().url().trim_end_matches('/');
     let variable = format!("outside_url={external}");
     let saboteur = Saboteur::start_with(&link_policy("true"), &["--variable", &variable]);
-    // This link is made by its first call.
+    // The first call creates this link.
     saboteur
         .call(&format!("/chain?url={external}/greet/you"))
         .is(200);
@@ -173,19 +166,18 @@ fn a_forced_breaker_state_outlives_a_new_policy() {
         "{ consecutive_failures = 4 }\n[component.saboteur.tool.socar.links.outbound]\nbreaker = { consecutive_failures = 4 }",
         "{ consecutive_failures = 4 }\n[component.saboteur.tool.socar.links.outbound]\nbreaker = { consecutive_failures = 4 }",
     ];
-    control_breaker(&saboteur, "force-open", link);
+    saboteur.admin().control_breaker("force-open", link);
     let mut expected = BTreeMap::from([(link.to_owned(), "forced-open".to_owned())]);
     for (round, policy) in policies.into_iter().enumerate() {
-        fs::write(saboteur.manifest(), manifest_with(&link_policy(policy))).expect("a manifest");
-        assert!(saboteur.reload().0);
+        saboteur.deploy(&manifest_with(&link_policy(policy)));
         if round == 0 {
-            control_breaker(&saboteur, "disable", &outbound);
+            saboteur.admin().control_breaker("disable", &outbound);
             expected.insert(outbound.clone(), "disabled".to_owned());
         }
         assert_eq!(breakers(&saboteur), expected, "after reload {round}");
     }
     saboteur.call("/greet/me").problem(503, "cut-off");
-    control_breaker(&saboteur, "reset", link);
+    saboteur.admin().control_breaker("reset", link);
     saboteur.call("/greet/me").is(200);
 }
 
@@ -193,26 +185,22 @@ fn a_forced_breaker_state_outlives_a_new_policy() {
 fn a_version_that_fails_to_start_changes_no_link() {
     let saboteur = Saboteur::start_with(&link_policy("true"), &[]);
     let link = "gateway -> saboteur";
-    control_breaker(&saboteur, "force-open", link);
+    saboteur.admin().control_breaker("force-open", link);
     let before = breakers(&saboteur);
 
-    // Everything is in order, except that there is no room to start in.
+    // The manifest is valid, but no instance can start in so little memory.
     let sensitive = link_policy("{ consecutive_failures = 1 }");
     let more = format!("{sensitive}\n[application.tool.socar.links.neighbour]\nbreaker = true");
     let build = "[component.saboteur.build]";
     let too_small = format!("[component.saboteur.tool.socar]\nmemory = \"64KiB\"\n\n{build}");
     let bad = manifest_with(&more).replace(build, &too_small);
-    fs::write(saboteur.manifest(), bad).expect("a manifest");
-    let (is_done, output) = saboteur.reload();
-    assert!(!is_done && output.contains("does not start"), "{output}");
+    let output = saboteur.deploy_refused(&bad);
+    assert!(output.contains("does not start"), "{output}");
     assert_eq!(breakers(&saboteur), before);
     saboteur.call("/greet/me").problem(503, "cut-off");
-    control_breaker(&saboteur, "reset", link);
+    saboteur.admin().control_breaker("reset", link);
     saboteur.call("/greet/me").is(200);
-    let metrics = saboteur
-        .admin_request(Method::GET, "/metrics")
-        .send()
-        .text();
+    let metrics = saboteur.admin().metrics();
     assert!(
         !metrics.contains("gateway -> neighbour\",state"),
         "{metrics}"
@@ -223,25 +211,17 @@ fn a_version_that_fails_to_start_changes_no_link() {
 fn a_link_that_the_new_version_lacks_is_removed() {
     let saboteur = Saboteur::start_with(&link_policy("true"), &[]);
     let guarded = |text: String| text.replace("breaker = false", "breaker = true");
-    fs::write(saboteur.manifest(), guarded(manifest_with(""))).expect("a manifest");
-    assert!(saboteur.reload().0);
+    saboteur.deploy(&guarded(manifest_with("")));
     let link = "saboteur -> neighbour";
     assert!(breakers(&saboteur).contains_key(link));
     let state = |state: &str, number: u8| {
         format!("socar_breaker_state{{link=\"{link}\",state=\"{state}\"}} {number}\n")
     };
-    let metrics = || {
-        saboteur
-            .admin_request(Method::GET, "/metrics")
-            .send()
-            .text()
-    };
+    let metrics = || saboteur.admin().metrics();
     assert!(metrics().contains(&state("closed", 1)));
 
     let apart = guarded(manifest_with("")).replace("\"{{ neighbour_url }}\", ", "");
-    fs::write(saboteur.manifest(), apart).expect("a manifest");
-    let (is_done, output) = saboteur.reload();
-    assert!(is_done, "{output}");
+    saboteur.deploy(&apart);
     assert!(!breakers(&saboteur).contains_key(link));
     let metrics = metrics();
     assert!(metrics.contains(&state("closed", 0)), "{metrics}");
@@ -265,16 +245,15 @@ fn a_bad_version_is_refused_and_the_old_one_keeps_running() {
             "`application.tool.socar.queue` = -1",
         ),
         (
-            manifest_with("fallback = { component = \"nobody\" }"),
-            "`application.tool.socar.fallback.component` = \"nobody\"",
+            manifest_with("fallback = { component = \"missing\" }"),
+            "`application.tool.socar.fallback.component` = \"missing\"",
         ),
         (other_log, "`application.trigger.redis.address` has changed"),
     ];
     let (_, ()) = under_load(&saboteur, || {
         for (manifest, reason) in bad {
-            fs::write(saboteur.manifest(), manifest).expect("a manifest");
-            let (is_done, output) = saboteur.reload();
-            assert!(!is_done && output.contains(reason), "{output}");
+            let output = saboteur.deploy_refused(&manifest);
+            assert!(output.contains(reason), "{output}");
             assert_eq!(generation(&saboteur), 1);
         }
         saboteur.send_sighup();
@@ -283,6 +262,5 @@ fn a_bad_version_is_refused_and_the_old_one_keeps_running() {
             |count| *count == 6,
         );
     });
-    fs::write(saboteur.manifest(), manifest_with("")).expect("a manifest");
-    assert!(saboteur.reload().0);
+    saboteur.deploy(&manifest_with(""));
 }
