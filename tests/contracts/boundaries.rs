@@ -14,6 +14,9 @@ const CONTEXTS: [&str; 6] = [
     "frontend",
 ];
 
+/// Crates that the contexts share.
+const SHARED_CRATES: [&str; 3] = ["events", "http-conventions", "kit"];
+
 /// Crates that speak to a host from inside a component.
 const GUEST_CRATES: [&str; 4] = ["spin-sdk", "wasip2", "wasip3", "wit-bindgen"];
 
@@ -39,26 +42,23 @@ const RULES: [Rule; 7] = [
             && dependency.target.as_deref() != Some("cfg(target_arch = \"wasm32\")")
     }),
     (
-        "a context knows the published language and the kit, and no other context",
+        "a context depends on the shared crates, and on no other context",
         |dependency| {
             is_context(&dependency.package)
                 && dependency.is_ours()
-                && !["events", "kit"].contains(&dependency.name.as_str())
+                && !SHARED_CRATES.contains(&dependency.name.as_str())
         },
     ),
-    (
-        "the published language and the kit know no context",
-        |dependency| {
-            let allowed = if dependency.package == "kit" {
-                &["events", "resilience"][..]
-            } else {
-                &[]
-            };
-            ["events", "kit"].contains(&dependency.package.as_str())
-                && dependency.is_ours()
-                && !allowed.contains(&dependency.name.as_str())
-        },
-    ),
+    ("a shared crate depends on no context", |dependency| {
+        let allowed = if dependency.package == "kit" {
+            &["events", "http-conventions", "resilience"][..]
+        } else {
+            &[]
+        };
+        SHARED_CRATES.contains(&dependency.package.as_str())
+            && dependency.is_ours()
+            && !allowed.contains(&dependency.name.as_str())
+    }),
     (
         "the kit takes the state machine of a breaker along, and none of the runtime around it",
         |dependency| {
@@ -93,7 +93,8 @@ impl Dependency {
     /// Whether it is a package of this workspace; a test may use what its subject must not.
     fn is_ours(&self) -> bool {
         let ours = is_context(&self.name)
-            || ["events", "kit", "socar", "resilience", "tests"].contains(&self.name.as_str());
+            || SHARED_CRATES.contains(&self.name.as_str())
+            || ["socar", "resilience", "tests"].contains(&self.name.as_str());
         ours && self.kind.as_deref() != Some("dev")
     }
 }
@@ -115,7 +116,8 @@ fn every_context_is_a_package_of_the_workspace() {
         .collect();
     for name in CONTEXTS
         .iter()
-        .chain(&["events", "kit", "resilience", "socar"])
+        .chain(&SHARED_CRATES)
+        .chain(&["resilience", "socar"])
     {
         assert!(
             packages.contains(name),
@@ -126,7 +128,7 @@ fn every_context_is_a_package_of_the_workspace() {
 
 #[test]
 fn only_the_adapters_use_the_spin_sdk() {
-    for context in CONTEXTS.iter().chain(&["kit", "events"]) {
+    for context in CONTEXTS.iter().chain(&SHARED_CRATES) {
         for (file, source) in sources(&root().join("components").join(context).join("src")) {
             let adapter = file.contains("/src/spin.rs") || file.contains("/src/spin/");
             assert!(

@@ -1,11 +1,12 @@
-//! The files of the screen, and the tag by which a browser knows whether its copy is still good.
+//! The files of the screen and their entity tags.
 //!
-//! The tag is a hash of the content, taken while compiling: equal files have equal tags on every host and in every
-//! release, and no request pays for it.
+//! An entity tag is a hash of the content, computed at compile time: equal files have equal tags on every host and in
+//! every release, and a request costs no hashing.
 
 use http::HeaderValue;
+use http_conventions::etag::fingerprint;
 
-/// One file, as it is served.
+/// One file with its URL path.
 pub(crate) struct Asset {
     path: &'static str,
     pub(crate) media_type: &'static str,
@@ -48,7 +49,7 @@ static ASSETS: [Asset; 13] = [
 // === impl Asset ===
 
 impl Asset {
-    /// The file at this path, if the screen has one.
+    /// The file at this path; `None` if there is none.
     pub(crate) fn at(path: &str) -> Option<&'static Self> {
         ASSETS.iter().find(|asset| asset.path == path)
     }
@@ -71,15 +72,4 @@ impl Asset {
             fingerprint: fingerprint(content),
         }
     }
-}
-
-/// FNV-1a, which is short enough to run in the compiler. It tells releases apart; it guards against nobody.
-const fn fingerprint(content: &[u8]) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    let mut position = 0;
-    while position < content.len() {
-        hash = (hash ^ content[position] as u64).wrapping_mul(0x0100_0000_01b3);
-        position += 1;
-    }
-    hash
 }
