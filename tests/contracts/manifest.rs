@@ -58,7 +58,7 @@ fn the_reactions_in_the_tree_are_those_of_the_design() {
 
 #[test]
 fn the_projection_has_an_arm_for_every_event() {
-    assert_eq!(projection_arms(), names(&Event::TYPES));
+    assert_eq!(projection_arms(), names(Event::TYPES));
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! Every event of the platform and what it says. One arm per event: the name of the arm is the
-//! CloudEvents `type`, the struct inside is its `data`.
+//! The catalogue of events. The name of a variant is the CloudEvents `type`, the struct inside is the
+//! `data`.
 
 use crate::{CarId, PaymentId, ReservationId};
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 
-/// A fact that some context has committed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A committed change of one aggregate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "type", content = "data")]
 pub enum Event {
     /// A car joined the fleet.
@@ -14,31 +15,31 @@ pub enum Event {
     CarModified(CarState),
     /// A car left the fleet.
     CarDeleted(CarDeleted),
-    /// A confirmed reservation has booked the car.
+    /// A confirmed reservation booked the car.
     CarReserved(CarBookingState),
-    /// The booking of a confirmed reservation was given up; the car is free again.
+    /// The booking of a confirmed reservation ended; the car is available again.
     CarCancelled(CarBookingState),
-    /// A customer asked for a car.
+    /// A customer requested a car.
     ReservationCreated(ReservationState),
-    /// The reservation is paid and stands.
+    /// The reservation is paid and confirmed.
     ReservationConfirmed(ReservationState),
-    /// The reservation was refused; `reason` says why.
+    /// The reservation was rejected for the given `reason`.
     ReservationRejected(ReservationState),
-    /// The customer asked to give the reservation up.
+    /// The customer requested the cancellation of the reservation.
     ReservationCancelRequested(ReservationState),
-    /// The reservation was given up and its payment returned.
+    /// The reservation was cancelled and its payment refunded.
     ReservationCancelled(ReservationState),
     /// The reservation's amount was paid.
     PaymentApproved(PaymentState),
-    /// The payment was returned.
+    /// The payment was refunded.
     PaymentCancelled(PaymentState),
 }
 
-/// A car as it is after the event.
+/// The state of a car after the event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CarState {
-    /// Which car.
+    /// Id of the car.
     pub car_id: CarId,
     /// Its name.
     pub car_name: String,
@@ -50,73 +51,90 @@ pub struct CarState {
     pub status: String,
 }
 
-/// A car as it is after one of its bookings changed, and for whom it changed.
+/// The state of a car after a change of one of its bookings, with the reservation of that booking.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CarBookingState {
-    /// The car after the event.
+    /// The state of the car.
     #[serde(flatten)]
     pub car: CarState,
-    /// The reservation that booked it or gave it up.
+    /// The reservation of the booking.
     pub rsv_id: ReservationId,
 }
 
-/// A car that is no more.
+/// A deleted car.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CarDeleted {
-    /// Which car.
+    /// Id of the car.
     pub car_id: CarId,
 }
 
-/// A reservation as it is after the event.
+/// The state of a reservation after the event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReservationState {
-    /// Which reservation.
+    /// Id of the reservation.
     pub rsv_id: ReservationId,
-    /// The car it asks for.
+    /// The requested car.
     pub car_id: CarId,
-    /// Its payment: set from the confirmation on, absent before and for a rejection.
+    /// The payment: set from the confirmation on, absent before it and for a rejection.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pay_id: Option<PaymentId>,
     /// `reqReserve`, `reserved`, `reqCancel`, `cancelled` or `rejected`.
     pub status: String,
-    /// Why it was rejected: set in `ReservationRejected`, absent elsewhere.
+    /// The reason of a rejection: set in `ReservationRejected`, absent in other events.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
 }
 
-/// A payment as it is after the event.
+/// The state of a payment after the event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentState {
-    /// Which payment.
+    /// Id of the payment.
     pub pay_id: PaymentId,
-    /// The reservation it pays for.
+    /// The paid reservation.
     pub rsv_id: ReservationId,
     /// The car of that reservation.
     pub car_id: CarId,
-    /// What was paid, in won.
+    /// The amount, in won.
     pub amount: u64,
     /// `paid` or `cancelled`.
     pub status: String,
 }
 
 impl Event {
-    /// Every event's name, in the order of the catalogue.
-    pub const TYPES: [&'static str; 12] = [
-        "CarRegistered",
-        "CarModified",
-        "CarDeleted",
-        "CarReserved",
-        "CarCancelled",
-        "ReservationCreated",
-        "ReservationConfirmed",
-        "ReservationRejected",
-        "ReservationCancelRequested",
-        "ReservationCancelled",
-        "PaymentApproved",
-        "PaymentCancelled",
-    ];
+    /// The CloudEvents `type` of every event, in the order of the catalogue.
+    pub const TYPES: &'static [&'static str] = Self::VARIANTS;
+
+    /// The CloudEvents `type` of this event.
+    #[must_use]
+    pub fn type_name(&self) -> &'static str {
+        self.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_event_is_its_type_in_json() {
+        let event = Event::CarDeleted(CarDeleted { car_id: CarId(1) });
+        let json = serde_json::to_value(&event).unwrap();
+        assert_eq!(json["type"], event.type_name());
+    }
+
+    #[test]
+    fn every_type_is_known_to_the_parser() {
+        assert!(Event::TYPES.len() > 10, "{:?}", Event::TYPES);
+        for name in Event::TYPES {
+            let json = format!(r#"{{"type":"{name}","data":null}}"#);
+            let error = serde_json::from_str::<Event>(&json)
+                .unwrap_err()
+                .to_string();
+            assert!(!error.contains("unknown variant"), "{name}: {error}");
+        }
+    }
 }

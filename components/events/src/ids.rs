@@ -1,10 +1,10 @@
-//! The numbers by which the contexts know things: one type each, so that a car is never paid for by
-//! its own id. Every number counts from 1.
+//! The ids of cars, reservations, payments and messages: numbers from 1, with a type each, so that the
+//! compiler rejects the id of another kind.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// A text that is no id.
+/// The text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id is a whole number from 1, in plain digits")]
 pub struct ParseIdError;
@@ -33,23 +33,23 @@ macro_rules! id {
 }
 
 id! {
-    /// A car of the fleet.
+    /// Id of a car.
     CarId
 }
 id! {
-    /// A customer's reservation of one car.
+    /// Id of a reservation.
     ReservationId
 }
 id! {
-    /// What was paid for one reservation.
+    /// Id of a payment.
     PaymentId
 }
 id! {
-    /// One notice to the people concerned.
+    /// Id of a message.
     MessageId
 }
 
-/// One id, one spelling: `+1` and `01` are not `1`, so that a resource has one address.
+/// Parses an id. `+1` and `01` are no ids, so that every resource has a single URL.
 fn number(text: &str) -> Result<u64, ParseIdError> {
     match text.as_bytes() {
         [b'1'..=b'9', ..] => text.parse().map_err(|_| ParseIdError),

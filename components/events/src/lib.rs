@@ -1,9 +1,9 @@
-//! The published language: what the contexts tell each other, and how it looks on the wire.
+//! The published language: the events that the contexts exchange, and their JSON form.
 //!
-//! An [`Event`] is a fact in the past tense; a [`CloudEvent`] is that fact with everything a stranger
-//! needs to file it: who says so, about what, when, in which order and because of what. An event
-//! carries the whole state it speaks of, so that nobody has to ask back and any order can be mended
-//! by comparing `sequence`. Absent on purpose: the contexts' own types, which live and change apart.
+//! An [`Event`] is a committed change in the past tense. A [`CloudEvent`] is the event with its publisher,
+//! subject, time, order and cause. An event carries the whole state of its aggregate, so that a consumer
+//! needs no further request, and handles any order by comparing `sequence`. The domain types of the
+//! contexts are not part of it: they change independently.
 
 mod cloud_event;
 mod event;
@@ -15,9 +15,9 @@ pub use event::{CarBookingState, CarDeleted, CarState, Event, PaymentState, Rese
 pub use ids::{CarId, MessageId, ParseIdError, PaymentId, ReservationId};
 pub use timestamp::Timestamp;
 
-/// The stream (and channel) that carries the events of cars.
+/// The stream and channel of the events of cars.
 pub const CAR_STREAM: &str = "socar.car";
-/// The stream (and channel) that carries the events of reservations.
+/// The stream and channel of the events of reservations.
 pub const RESERVATION_STREAM: &str = "socar.reservation";
-/// The stream (and channel) that carries the events of payments.
+/// The stream and channel of the events of payments.
 pub const PAYMENT_STREAM: &str = "socar.payment";

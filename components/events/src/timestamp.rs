@@ -1,4 +1,4 @@
-//! A moment, in milliseconds since the Unix epoch, written as RFC 3339 in UTC.
+//! A point in time in milliseconds since the Unix epoch; in JSON, text after RFC 3339 in UTC.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::{
@@ -6,15 +6,15 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Milliseconds since the Unix epoch.
+/// A point in time, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The last moment that has a four-digit year, which is all that RFC 3339 can write.
+    /// The end of the year 9999, the last one that RFC 3339 can express.
     const MAX: u64 = 253_402_300_799_999;
 
-    /// `millis` milliseconds after the Unix epoch; clamped to the year 9999.
+    /// The time `millis` milliseconds after the Unix epoch, at most the end of the year 9999.
     #[must_use]
     pub fn from_millis(millis: u64) -> Self {
         Self(millis.min(Self::MAX))
@@ -26,7 +26,7 @@ impl Timestamp {
         self.0
     }
 
-    /// How long ago `earlier` was; zero when it lies in the future, as clocks may differ.
+    /// The time since `earlier`; zero if `earlier` is later, as the clocks of two hosts may differ.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timestamp_reads_back_what_it_wrote() {
+    fn a_written_timestamp_is_read_as_the_same_time() {
         let written = Timestamp::from_millis(1_763_856_000_123);
         let json = serde_json::to_string(&written).unwrap();
         assert_eq!(json, "\"2025-11-23T00:00:00.123Z\"");
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_beyond_the_year_9999_is_clamped_instead_of_panicking() {
+    fn a_time_after_the_year_9999_is_clamped() {
         assert_eq!(
             Timestamp::from_millis(u64::MAX).to_string(),
             "9999-12-31T23:59:59.999Z"
