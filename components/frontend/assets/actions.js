@@ -1,16 +1,17 @@
-// What can be done with one car of the list: reserve, cancel, edit, delete.
+// The commands for one car of the list: reserve, cancel, edit, delete.
 //
-// A command is answered at once, but the list shows its effect only after the events have arrived. Until then the car
-// is pending: its buttons wait, so that a second click cannot mean something else than the first.
+// The response to a command arrives before its events, and the list shows the effect only after the events. Until then
+// the car is pending and its buttons are disabled, so that a second click cannot start another command.
 
-import { call, freshKey } from './api.js';
+import { call, newIdempotencyKey } from './api.js';
 import { Editor } from './editor.js';
 import { hideNotice, showProblem, toast } from './notices.js';
 import { word } from './words.js';
 
-/** How long the list may lag behind before we stop waiting for it. */
-const PATIENCE = 15_000;
-/** How long a reservation without a clear answer keeps its key, so that trying again cannot reserve twice. */
+/** The longest time for which a car is pending, in milliseconds. */
+const PENDING_TIMEOUT = 15_000;
+/** The time for which a reservation with an unknown outcome keeps its key, in milliseconds: a retry with the same key
+ * cannot reserve twice. */
 const KEY_LIFETIME = 60_000;
 const UNKNOWN = null;
 
@@ -21,37 +22,37 @@ export class Actions {
   #pending = new Map();
   #keys = new Map();
 
-  /** `changed()` is called when a car became pending or no longer is. */
+  /** `changed()` is called when a car becomes pending, and when it ceases to be. */
   constructor(changed) {
     this.#changed = changed;
     this.#editor = new Editor((row, car) => {
       toast(word('edit.done', row));
-      this.#await(row.carId, { settled: (now) => now?.carName === car.carName && (now.amount ?? null) === (car.amount ?? null) });
+      this.#expect(row.carId, { settled: (now) => now?.carName === car.carName && (now.amount ?? null) === (car.amount ?? null) });
     });
   }
 
-  /** Whether a command for this car is on its way; not longer than our patience, even when the view is silent. */
+  /** Whether a command for this car is in progress. After PENDING_TIMEOUT it is not, even if the view does not answer. */
   isPending(carId) {
     const pending = this.#pending.get(carId);
     return pending !== undefined && !(Date.now() > pending.until);
   }
 
-  /** What cannot be undone is asked about first. */
+  /** Executes a command. One that cannot be undone requires a confirmation. */
   async run(action, row) {
     hideNotice(this.#notice);
     switch (action) {
       case 'reserve':
         return this.#try(action, row, () => this.#reserve(row));
       case 'cancel':
-        return (await ask(action, row)) && this.#try(action, row, () => this.#cancel(row));
+        return (await confirmed(action, row)) && this.#try(action, row, () => this.#cancel(row));
       case 'edit':
         return this.#try(action, row, () => this.#editor.open(row));
       case 'delete':
-        return (await ask(action, row)) && this.#try(action, row, () => this.#delete(row));
+        return (await confirmed(action, row)) && this.#try(action, row, () => this.#delete(row));
     }
   }
 
-  /** Compares what we wait for with what the view says now; a car that is not on this page is asked for by itself. */
+  /** Compares the expected effects with the rows of the view. A pending car that is not among them is fetched alone. */
   async settle(rows, signal) {
     for (const [carId, { settled, done, until }] of this.#pending) {
       if (!settled) continue;
@@ -73,7 +74,7 @@ export class Actions {
     });
     this.#keys.delete(carId);
     toast(word('reserve.sent', row));
-    this.#await(carId, {
+    this.#expect(carId, {
       settled: (now) => now?.rsvId === body.rsvId && now.rsvStatus === 'reserved' && now.carStatus === 'reserved',
       done: word('reserve.done', row),
     });
@@ -83,7 +84,7 @@ export class Actions {
     const { carId, rsvId } = row;
     await call('PATCH', `/reservations/${rsvId}`, { body: { status: 'reqCancel' } });
     toast(word('cancel.sent', row));
-    this.#await(carId, {
+    this.#expect(carId, {
       settled: (now) => now?.rsvId !== rsvId || (now.rsvStatus === 'cancelled' && now.carStatus === 'available'),
       done: word('cancel.done', row),
     });
@@ -92,10 +93,10 @@ export class Actions {
   async #delete(row) {
     await call('DELETE', `/cars/${row.carId}`);
     toast(word('delete.done', row));
-    this.#await(row.carId, { settled: (now) => now === undefined });
+    this.#expect(row.carId, { settled: (now) => now === undefined });
   }
 
-  /** The car waits while the command is on its way; a refusal is shown above the list. */
+  /** Executes a command while its car is pending, and shows a problem above the list. */
   async #try(action, row, work) {
     this.#pending.set(row.carId, {});
     this.#changed();
@@ -110,21 +111,21 @@ export class Actions {
     this.#changed();
   }
 
-  #await(carId, expectation) {
-    this.#pending.set(carId, { ...expectation, until: Date.now() + PATIENCE });
+  #expect(carId, expectation) {
+    this.#pending.set(carId, { ...expectation, until: Date.now() + PENDING_TIMEOUT });
     this.#changed();
   }
 
   #key(carId) {
     const known = this.#keys.get(carId);
     if (known && Date.now() < known.until) return known.key;
-    const key = freshKey();
+    const key = newIdempotencyKey();
     this.#keys.set(carId, { key, until: Date.now() + KEY_LIFETIME });
     return key;
   }
 }
 
-/** The car's row in the view; undefined when it has none, UNKNOWN when the view does not say. */
+/** The car's row in the view; undefined if it has none, UNKNOWN if the view does not answer. */
 async function lookUp(carId, signal) {
   try {
     return (await call('GET', `/carviews/${carId}`, { signal })).body;
@@ -134,8 +135,8 @@ async function lookUp(carId, signal) {
   }
 }
 
-/** Leaving the dialog by any other way than its second button means no. */
-function ask(action, row) {
+/** Asks for a confirmation. Closing the dialog in any other way than with its second button means no. */
+function confirmed(action, row) {
   const dialog = document.getElementById('confirm');
   document.getElementById('confirm-title').textContent = word(`${action}.ask`);
   document.getElementById('confirm-text').textContent = word(`${action}.text`, row);

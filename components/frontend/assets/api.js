@@ -1,16 +1,16 @@
-// How the screen talks to the platform: one call, answered with data or with a Problem (RFC 9457) that can be shown.
+// The HTTP client of the screen: one call, which returns data or throws a Problem (RFC 9457).
 
-/** Nothing the platform promises takes longer; a call that does is given up. */
-const PATIENCE = 15_000;
+/** The timeout of every call, in milliseconds. It is longer than every deadline of the platform. */
+const TIMEOUT = 15_000;
 
-/** Why a call did not work. `slug` is the last part of the problem's type; `status` is 0 when no answer came at all. */
+/** A failed call. `slug` is the last part of the problem's type; `status` is 0 without a response. */
 export class Problem extends Error {
   constructor({ slug, status = 0, title = '', detail = '', errors = [], retryAfter = 0 }) {
     super(detail || title || slug);
     Object.assign(this, { slug, status, title, detail, errors, retryAfter });
   }
 
-  /** Without a clear answer the command may have been carried out all the same. */
+  /** Whether the command may have been executed although it failed. */
   get outcomeUnknown() {
     return [0, 500, 502, 504].includes(this.status);
   }
@@ -18,10 +18,10 @@ export class Problem extends Error {
 
 /**
  * Sends one request and returns {status, body, etag}.
- * Throws a Problem for every answer but a success; throws the signal's own error when the caller gave up.
+ * Throws a Problem for every response but a success, and the error of the signal when the caller aborted the call.
  */
 export async function call(method, path, { body, headers = {}, signal } = {}) {
-  const patience = AbortSignal.timeout(PATIENCE);
+  const timeout = AbortSignal.timeout(TIMEOUT);
   let response;
   let text;
   try {
@@ -29,21 +29,21 @@ export async function call(method, path, { body, headers = {}, signal } = {}) {
       method,
       headers: { Accept: 'application/json', ...(body && { 'Content-Type': 'application/json' }), ...headers },
       body: body && JSON.stringify(body),
-      signal: signal ? AbortSignal.any([signal, patience]) : patience,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       cache: 'no-store',
     });
     text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Problem({ slug: patience.aborted ? 'timeout' : 'unreachable' });
+    throw new Problem({ slug: timeout.aborted ? 'timeout' : 'unreachable' });
   }
   const data = parse(text);
   if (!response.ok) throw problem(response, data);
   return { status: response.status, body: data, etag: response.headers.get('ETag') };
 }
 
-/** A key for `Idempotency-Key`. Not randomUUID, which browsers only offer on https and localhost. */
-export function freshKey() {
+/** A new value for `Idempotency-Key`. Not randomUUID, which browsers offer on https and localhost only. */
+export function newIdempotencyKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `"${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}"`;
 }
@@ -68,7 +68,7 @@ function problem(response, data) {
   });
 }
 
-/** Retry-After is a number of seconds or a date. */
+/** The seconds of Retry-After, which is a number of seconds or a date. */
 function seconds(retryAfter) {
   if (!retryAfter) return 0;
   const wait = /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.now()) / 1000;

@@ -1,44 +1,44 @@
-// Puts the screen together: the reader's language and colours, the form that registers a car, the list of cars, the
-// messages. Each part is one module; data is only ever written with textContent, and the page's content security
-// policy makes the browser refuse anything else.
+// The entry point of the screen: language and theme, the form that registers a car, the list of cars, the messages. Each
+// part is one module. Data is written with textContent only; the content security policy of the page blocks every other
+// way.
 
 import { Actions } from './actions.js';
 import { call } from './api.js';
 import { readCar } from './editor.js';
 import { Fleet } from './fleet.js';
 import { Messages } from './messages.js';
-import { clearForm, pulse, showFormProblem, toast } from './notices.js';
+import { clearForm, showFormProblem, statusIndicator, toast } from './notices.js';
 import { Poller } from './poller.js';
-import { currentLanguage, speak, word } from './words.js';
+import { currentLanguage, setLanguage, word } from './words.js';
 
 const element = (id) => document.getElementById(id);
 
 const actions = new Actions(() => {
-  fleetPoller.hurry();
-  messagesPoller.hurry();
+  fleetPoller.accelerate();
+  messagesPoller.accelerate();
   fleet.draw();
 });
-const fleet = new Fleet(actions, () => fleetPoller.now());
+const fleet = new Fleet(actions, () => fleetPoller.pollNow());
 const messages = new Messages();
-const showFleetPulse = pulse(element('fleet-pulse'));
+const showFleetStatus = statusIndicator(element('fleet-pulse'));
 const fleetPoller = new Poller((signal) => fleet.load(signal), (state, seconds) => {
-  showFleetPulse(state, seconds);
-  if (state === 'failing') fleet.lost();
+  showFleetStatus(state, seconds);
+  if (state === 'failing') fleet.showFailure();
 });
-const messagesPoller = new Poller((signal) => messages.load(signal), pulse(element('messages-pulse')));
+const messagesPoller = new Poller((signal) => messages.load(signal), statusIndicator(element('messages-pulse')));
 
 function start() {
   prepareLanguage();
   prepareTheme();
   prepareRegister();
-  fleetPoller.now();
-  messagesPoller.now();
+  fleetPoller.pollNow();
+  messagesPoller.pollNow();
 }
 
 function prepareLanguage() {
   const button = element('language');
   const show = (language) => {
-    speak(language);
+    setLanguage(language);
     button.textContent = language === 'ko' ? 'English' : '한국어';
     button.lang = language === 'ko' ? 'en' : 'ko';
     fleet.draw();
@@ -76,8 +76,8 @@ function prepareRegister() {
       form.reset();
       form.elements.namedItem('carName').focus();
       toast(word('register.done', car));
-      fleet.expect(car.carId);
-      fleetPoller.hurry();
+      fleet.highlight(car.carId);
+      fleetPoller.accelerate();
     } catch (problem) {
       showFormProblem(form, notice, word('register.failed'), problem);
     } finally {
@@ -86,12 +86,12 @@ function prepareRegister() {
   });
 }
 
-/** Storage may be forbidden; the screen then starts afresh each time. */
+/** The browser may forbid storage; the preferences are then lost with the page. */
 function remember(name, value) {
   try {
     localStorage.setItem(`socar.${name}`, value);
   } catch {
-    // Nothing depends on it.
+    // The preference applies to this page only.
   }
 }
 

@@ -1,4 +1,4 @@
-// Changing a car: a dialog on the car as it is now, saved only if nobody else has changed it meanwhile (If-Match).
+// The dialog that edits a car. It shows the current state, and saves only if the car has not changed since (If-Match).
 
 import { Problem, call } from './api.js';
 import { clearForm, showFormProblem } from './notices.js';
@@ -13,7 +13,7 @@ export class Editor {
   #etag;
   #saving = false;
 
-  /** `saved(row, car)` hears of every change that went through. */
+  /** `saved(row, car)` is called after every successful change. */
   constructor(saved) {
     this.#saved = saved;
     this.#form.addEventListener('submit', (event) => {
@@ -23,7 +23,7 @@ export class Editor {
     this.#dialog.querySelector('[data-close]').addEventListener('click', () => this.#dialog.close());
   }
 
-  /** Resolves once the dialog is open; throws a Problem if the car cannot be read. */
+  /** Resolves when the dialog is open; throws a Problem if the car cannot be read. */
   async open(row) {
     this.#row = row;
     await this.#read();
@@ -57,8 +57,8 @@ export class Editor {
 }
 
 /**
- * The car a form describes; what was left empty is left out. The rules are the car context's own, so everything that
- * can be said in JSON is sent. Throws a Problem for an amount that cannot.
+ * The car in a form, without the fields that are empty. The car context validates the values, so every value that JSON
+ * can express is sent. Throws a Problem for an amount that JSON cannot express exactly.
  */
 export function readCar(form) {
   const input = (name) => form.elements.namedItem(name);

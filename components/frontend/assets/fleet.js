@@ -1,5 +1,5 @@
-// The list of cars: which part of it is shown (page, size, order, filter), and the figures above it.
-// The question lives in the address bar, so that a reload or a copied link shows the same part.
+// The list of cars: the query (page, size, order, filter), its rows, and the figures above them. The query is part of the
+// URL, so that a reload or a copied link shows the same rows.
 
 import { call } from './api.js';
 import { createRow, fillRow } from './row.js';
@@ -13,73 +13,73 @@ const element = (id) => document.getElementById(id);
 
 export class Fleet {
   #actions;
-  #ask;
-  #question = questionFromAddress();
-  #answer;
+  #reload;
+  #query = queryFromUrl();
+  #result;
   #rows = new Map();
-  #expected = new Set();
+  #highlighted = new Set();
 
-  /** `ask()` loads at once, because the question has changed. */
-  constructor(actions, ask) {
+  /** `reload()` is called when the query has changed. */
+  constructor(actions, reload) {
     this.#actions = actions;
-    this.#ask = ask;
+    this.#reload = reload;
     this.#prepareColumns();
     this.#prepareToolbar();
     this.#preparePager();
     element('rows').addEventListener('click', (event) => this.#click(event));
   }
 
-  /** A car that was just registered is pointed out when it appears. */
-  expect(carId) {
-    this.#expected.add(carId);
+  /** Highlights a new car when it appears. */
+  highlight(carId) {
+    this.#highlighted.add(carId);
   }
 
-  /** Fetches the page in question and the figures, then shows them. */
+  /** Fetches and shows the page of the query and the figures. */
   async load(signal) {
-    const { page, size, sort, carStatus } = this.#question;
+    const { page, size, sort, carStatus } = this.#query;
     const shown = view({ page, size, sort, carStatus }, signal);
     const count = (status) => (status === carStatus ? shown : view({ size: 1, carStatus: status }, signal));
-    const answers = await Promise.all([shown, count(''), count('available')]);
-    const [cars, all, available] = answers.map(({ body }) => body);
+    const responses = await Promise.all([shown, count(''), count('available')]);
+    const [cars, all, available] = responses.map(({ body }) => body);
     if (page > 0 && page >= cars.page.totalPages) {
-      this.#question.page = Math.max(0, cars.page.totalPages - 1);
+      this.#query.page = Math.max(0, cars.page.totalPages - 1);
       return this.load(signal);
     }
     const rows = cars._embedded?.carviews ?? [];
     await this.#actions.settle(rows, signal);
-    this.#answer = { rows, page: cars.page, total: all.page.totalElements, available: available.page.totalElements };
+    this.#result = { rows, page: cars.page, total: all.page.totalElements, available: available.page.totalElements };
     this.draw();
   }
 
-  /** Shows the last answer again, after the language or a car's pending work has changed. */
+  /** Shows the last result again, after a change of the language or of the pending cars. */
   draw() {
     this.#drawColumns();
-    if (!this.#answer) return;
+    if (!this.#result) return;
     this.#drawRows();
     this.#drawFigures();
     this.#drawPager();
   }
 
-  /** The list cannot be refreshed: what is known stays, and a first visitor is told why there is nothing. */
-  lost() {
+  /** The list cannot be refreshed: the last result stays. Without a result, the list says so. */
+  showFailure() {
     element('rows').setAttribute('aria-busy', 'false');
-    if (this.#answer) return this.draw();
+    if (this.#result) return this.draw();
     element('empty').hidden = false;
     element('empty').textContent = word('fleet.unknown');
   }
 
   // === drawing ===
 
-  /** Rows are kept and refilled, so that neither focus nor a text selection is lost to a refresh. */
+  /** Reuses the elements of rows, so that a refresh keeps the focus and the text selection. */
   #drawRows() {
     const body = element('rows');
     const before = this.#rows;
     this.#rows = new Map();
-    for (const row of this.#answer.rows) {
+    for (const row of this.#result.rows) {
       const kept = before.get(row.carId) ?? { element: createRow(row.carId) };
       kept.row = row;
       fillRow(kept.element, row, this.#actions.isPending(row.carId));
-      if (this.#expected.delete(row.carId)) kept.element.classList.add('new');
+      if (this.#highlighted.delete(row.carId)) kept.element.classList.add('new');
       this.#rows.set(row.carId, kept);
     }
     const wanted = [...this.#rows.values()].map((kept) => kept.element);
@@ -92,11 +92,11 @@ export class Fleet {
     body.setAttribute('aria-busy', 'false');
     const empty = element('empty');
     empty.hidden = wanted.length > 0;
-    empty.textContent = word(this.#question.carStatus ? 'fleet.none' : 'fleet.empty');
+    empty.textContent = word(this.#query.carStatus ? 'fleet.none' : 'fleet.empty');
   }
 
   #drawFigures() {
-    const { total, available } = this.#answer;
+    const { total, available } = this.#result;
     const reserved = Math.max(0, total - available);
     const share = total ? reserved / total : 0;
     element('figure-total').textContent = formatNumber(total);
@@ -107,9 +107,9 @@ export class Fleet {
   }
 
   #drawPager() {
-    const { number, size, totalElements, totalPages } = this.#answer.page;
+    const { number, size, totalElements, totalPages } = this.#result.page;
     const from = number * size + 1;
-    const to = from + this.#answer.rows.length - 1;
+    const to = from + this.#result.rows.length - 1;
     const [fromText, toText, total] = [from, to, totalElements].map(formatNumber);
     setText(element('range'), totalElements ? word('range', { from: fromText, to: toText, total }) : word('range.none'));
     setText(element('page-number'), word('page', { page: formatNumber(number + 1), pages: formatNumber(Math.max(1, totalPages)) }));
@@ -120,7 +120,7 @@ export class Fleet {
   }
 
   #drawColumns() {
-    const [column, direction] = this.#question.sort.split(',');
+    const [column, direction] = this.#query.sort.split(',');
     for (const head of element('columns').querySelectorAll('[data-column]')) {
       const sorted = head.dataset.column === column;
       head.ariaSort = sorted ? (direction === 'asc' ? 'ascending' : 'descending') : 'none';
@@ -130,17 +130,17 @@ export class Fleet {
       const [name, order] = option.value.split(',');
       option.textContent = word(`sort.${order}`, { column: word(name) });
     }
-    element('sort').value = this.#question.sort;
+    element('sort').value = this.#query.sort;
   }
 
-  // === asking ===
+  // === query ===
 
   #change(change) {
-    Object.assign(this.#question, { page: 0 }, change);
-    history.replaceState(null, '', addressFor(this.#question));
+    Object.assign(this.#query, { page: 0 }, change);
+    history.replaceState(null, '', urlFor(this.#query));
     element('rows').setAttribute('aria-busy', 'true');
     this.#drawColumns();
-    this.#ask();
+    this.#reload();
   }
 
   #prepareColumns() {
@@ -155,7 +155,7 @@ export class Fleet {
       name.className = 'column-name';
       button.append(name);
       button.addEventListener('click', () => {
-        const direction = this.#question.sort === `${column},asc` ? 'desc' : 'asc';
+        const direction = this.#query.sort === `${column},asc` ? 'desc' : 'asc';
         this.#change({ sort: `${column},${direction}` });
       });
       head.append(button);
@@ -170,7 +170,7 @@ export class Fleet {
   }
 
   #prepareToolbar() {
-    const { carStatus, size } = this.#question;
+    const { carStatus, size } = this.#query;
     for (const radio of document.querySelectorAll('[name=carStatus]')) {
       radio.checked = radio.value === carStatus;
       radio.addEventListener('change', () => this.#change({ carStatus: radio.value }));
@@ -183,13 +183,13 @@ export class Fleet {
   #preparePager() {
     for (const button of document.querySelectorAll('[data-page]')) {
       button.addEventListener('click', () => {
-        if (button.ariaDisabled !== 'true' && this.#answer) this.#change({ page: this.#pageFor(button.dataset.page) });
+        if (button.ariaDisabled !== 'true' && this.#result) this.#change({ page: this.#pageFor(button.dataset.page) });
       });
     }
   }
 
   #pageFor(name) {
-    const { number, totalPages } = this.#answer.page;
+    const { number, totalPages } = this.#result.page;
     return { first: 0, prev: number - 1, next: number + 1, last: Math.max(0, totalPages - 1) }[name];
   }
 
@@ -201,17 +201,17 @@ export class Fleet {
   }
 }
 
-function view(question, signal) {
-  const given = Object.entries(question).filter(([, value]) => value !== '');
+function view(query, signal) {
+  const given = Object.entries(query).filter(([, value]) => value !== '');
   return call('GET', `/carviews?${new URLSearchParams(given)}`, { signal });
 }
 
-/** What the address asks for, as far as it makes sense; newest cars first otherwise. */
-function questionFromAddress() {
-  const address = new URLSearchParams(location.search);
-  const known = (name, choices, otherwise) => choices.find((choice) => String(choice) === address.get(name)) ?? otherwise;
+/** The query in the URL. Invalid parts are replaced by defaults; the default order is the newest car first. */
+function queryFromUrl() {
+  const parameters = new URLSearchParams(location.search);
+  const known = (name, choices, otherwise) => choices.find((choice) => String(choice) === parameters.get(name)) ?? otherwise;
   const sorts = COLUMNS.flatMap((column) => [`${column},asc`, `${column},desc`]);
-  const page = Number(address.get('page'));
+  const page = Number(parameters.get('page'));
   return {
     page: Number.isSafeInteger(page) && page > 0 ? page : 0,
     size: known('size', SIZES, 10),
@@ -220,8 +220,8 @@ function questionFromAddress() {
   };
 }
 
-function addressFor(question) {
-  const given = Object.entries(question).filter(([, value]) => value !== '' && value !== 0);
+function urlFor(query) {
+  const given = Object.entries(query).filter(([, value]) => value !== '' && value !== 0);
   return `?${new URLSearchParams(given)}`;
 }
 

@@ -1,9 +1,9 @@
-// The latest messages, newest first. A message never changes, so what is on the screen stays and only news is added.
+// The latest messages, newest first. A message never changes, so a refresh only adds new ones.
 
 import { call } from './api.js';
 import { formatTime, word } from './words.js';
 
-/** As many as one can take in at a glance; the rest is history. */
+/** Number of messages on the screen. */
 const LATEST = 20;
 
 export class Messages {
@@ -15,17 +15,17 @@ export class Messages {
     const first = !this.#messages;
     this.#messages = body._embedded?.messages ?? [];
     this.draw(!first);
-    // The first page is not news; from here on, what arrives is read aloud.
+    // Screen readers announce only the messages that arrive after the first page.
     if (first) requestAnimationFrame(() => this.#list.setAttribute('aria-live', 'polite'));
   }
 
-  /** Brings the list up to date; `news` marks what was not there before. */
-  draw(news = false) {
+  /** Updates the list. `highlightNew` highlights the messages that it did not contain. */
+  draw(highlightNew = false) {
     if (!this.#messages) return;
     document.getElementById('messages-empty').hidden = this.#messages.length > 0;
     const shown = new Map([...this.#list.children].map((item) => [Number(item.dataset.msgId), item]));
     this.#messages.forEach((message, position) => {
-      const item = shown.get(message.msgId) ?? createItem(message, news);
+      const item = shown.get(message.msgId) ?? createItem(message, highlightNew);
       shown.delete(message.msgId);
       fillItem(item, message);
       if (this.#list.children[position] !== item) this.#list.insertBefore(item, this.#list.children[position] ?? null);
@@ -34,12 +34,12 @@ export class Messages {
   }
 }
 
-function createItem({ msgId, carId, rsvId, content }, news) {
+function createItem({ msgId, carId, rsvId, content }, highlightNew) {
   const item = document.createElement('li');
   Object.assign(item.dataset, { msgId, carId, rsvId, tone: toneOf(content) });
-  if (news) item.classList.add('new');
+  if (highlightNew) item.classList.add('new');
   const text = document.createElement('p');
-  // Messages are in the product's first language, whatever the screen speaks.
+  // Messages are in Korean, in every language of the screen.
   text.lang = 'ko';
   text.textContent = content;
   const about = document.createElement('p');
@@ -58,7 +58,7 @@ function fillItem(item, { rsvId, sentAt }) {
   if (sentAt != null) time.dateTime = String(sentAt);
 }
 
-/** A colour for the three kinds of messages there are; a new kind simply has none. */
+/** The colour of the three kinds of messages; another kind has none. */
 function toneOf(content) {
   if (/완료/.test(content)) return 'good';
   if (/취소/.test(content)) return 'calm';

@@ -1,12 +1,11 @@
-// What the screen tells its reader besides data: a problem next to the form it belongs to, a passing word at the edge,
-// and the pulse of each panel.
+// Notices: a problem next to its form, a toast at the edge of the screen, and the status indicator of each panel.
 
 import { word } from './words.js';
 
 const TOAST_TIME = 6_000;
 let toastTimer;
 
-/** A passing word, also read aloud. */
+/** Shows a text for six seconds. Screen readers announce it. */
 export function toast(text) {
   const element = document.getElementById('toast');
   element.textContent = text;
@@ -15,7 +14,7 @@ export function toast(text) {
   toastTimer = setTimeout(() => delete element.dataset.shown, TOAST_TIME);
 }
 
-/** Shows why something failed: what we call it, what the server says, when to try again. */
+/** Shows the reason of a failure: our name for it, the detail from the server, the time of a retry. */
 export function showProblem(notice, headline, problem) {
   const lines = [problem.detail, problem.retryAfter ? word('retry', { seconds: problem.retryAfter }) : ''];
   const close = document.createElement('button');
@@ -36,7 +35,7 @@ export function hideNotice(notice) {
   notice.replaceChildren();
 }
 
-/** Shows a problem next to its form, marks the fields it names and moves to the first of them. */
+/** Shows a problem next to its form, marks the fields that it names and focuses the first of them. */
 export function showFormProblem(form, notice, headline, problem) {
   showProblem(notice, headline, problem);
   for (const { field, message } of problem.errors ?? []) markField(form, field, message);
@@ -56,8 +55,8 @@ export function clearForm(form, notice) {
   for (const error of form.querySelectorAll('.field-error')) error.textContent = '';
 }
 
-/** The small light in a panel's head. Touched only on a change, because it is read aloud. */
-export function pulse(element) {
+/** The status indicator in the head of a panel. It is updated on changes only, because screen readers announce it. */
+export function statusIndicator(element) {
   return (state, seconds) => {
     const text = word(`pulse.${state}`, { seconds });
     if (element.dataset.state === state && state === 'live' && element.textContent === text) return;

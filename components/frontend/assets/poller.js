@@ -1,80 +1,83 @@
-// Keeps one part of the screen fresh: asks, waits, asks again. Each part has its own poller, so that a silent message
-// context does not stop the list of cars.
+// Polling for one part of the screen. Each part has its own poller, so that a failure of the message context does not
+// stop the list of cars.
 //
-// Bounded by construction: one request at a time, the next one only after the last has ended. Pauses while the tab is
-// hidden, doubles its wait after every failure, and never comes back earlier than Retry-After says.
+// At most one request of a poller is in progress. Polling pauses while the tab is hidden. The interval doubles after every
+// failure and is never shorter than Retry-After.
 
-const CALM = 2_000;
-const HURRIED = 400;
-const LONGEST = 15_000;
+/** Interval between polls, in milliseconds. */
+const INTERVAL = 2_000;
+/** Interval while a change is expected, in milliseconds. */
+const SHORT_INTERVAL = 400;
+/** Longest interval after failures, in milliseconds. */
+const MAX_INTERVAL = 15_000;
 
 export class Poller {
   #load;
-  #pulse;
+  #showStatus;
   #timer;
   #running;
   #failures = 0;
-  #hurriedUntil = 0;
+  #acceleratedUntil = 0;
 
-  /** `load(signal)` fetches and shows; `pulse(state, seconds)` hears 'live', 'paused' or 'failing'. */
-  constructor(load, pulse) {
+  /** `load(signal)` fetches and shows data; `showStatus(state, seconds)` is called with 'live', 'paused' or 'failing'. */
+  constructor(load, showStatus) {
     this.#load = load;
-    this.#pulse = pulse;
-    document.addEventListener('visibilitychange', () => this.#wakeOrSleep());
-    window.addEventListener('online', () => this.now());
+    this.#showStatus = showStatus;
+    document.addEventListener('visibilitychange', () => this.#visibilityChanged());
+    window.addEventListener('online', () => this.pollNow());
   }
 
-  /** Asks at once; an answer still on its way is dropped, because the question may have changed. */
-  async now() {
+  /** Polls at once. A request in progress is aborted, because the query may have changed. */
+  async pollNow() {
     clearTimeout(this.#timer);
     this.#running?.abort();
     const running = new AbortController();
     this.#running = running;
-    const wait = await this.#ask(running.signal);
+    const wait = await this.#poll(running.signal);
     if (this.#running !== running) return;
     this.#running = undefined;
     this.#schedule(wait);
   }
 
-  /** Something is about to change: looks more often for a while, unless the server is in trouble. */
-  hurry(duration = 5_000) {
-    this.#hurriedUntil = Date.now() + duration;
-    if (!this.#running && !this.#failures) this.#schedule(HURRIED);
+  /** Polls at the short interval for a while, unless the last poll failed. */
+  accelerate(duration = 5_000) {
+    this.#acceleratedUntil = Date.now() + duration;
+    if (!this.#running && !this.#failures) this.#schedule(SHORT_INTERVAL);
   }
 
-  /** One question; returns how long to wait before the next. */
-  async #ask(signal) {
+  /** Polls once, and returns the time until the next poll. */
+  async #poll(signal) {
     try {
       await this.#load(signal);
     } catch (error) {
       if (signal.aborted) return 0;
       const wait = this.#backOff(error.retryAfter ?? 0);
-      this.#pulse('failing', Math.ceil(wait / 1000));
+      this.#showStatus('failing', Math.ceil(wait / 1000));
       if (!('slug' in error)) console.error(error);
       return wait;
     }
     if (!signal.aborted) {
       this.#failures = 0;
-      this.#pulse('live');
+      this.#showStatus('live');
     }
-    return Date.now() < this.#hurriedUntil ? HURRIED : CALM;
+    return Date.now() < this.#acceleratedUntil ? SHORT_INTERVAL : INTERVAL;
   }
 
-  /** Half of the wait is random, so that a thousand screens do not return in the same instant. */
+  /** Half of the interval is random, so that many screens do not retry at the same time. */
   #backOff(retryAfter) {
     this.#failures += 1;
-    const wait = Math.min(LONGEST, CALM * 2 ** this.#failures);
+    const wait = Math.min(MAX_INTERVAL, INTERVAL * 2 ** this.#failures);
     return Math.max(wait * (0.5 + Math.random() / 2), retryAfter * 1000);
   }
 
   #schedule(wait) {
     clearTimeout(this.#timer);
-    if (document.hidden) this.#pulse('paused');
-    else this.#timer = setTimeout(() => this.now(), wait);
+    if (document.hidden) this.#showStatus('paused');
+    else this.#timer = setTimeout(() => this.pollNow(), wait);
   }
 
-  #wakeOrSleep() {
-    if (!document.hidden) this.now();
-    else if (!this.#running) this.#schedule(CALM);
+  #visibilityChanged() {
+    if (!document.hidden) this.pollNow();
+    else if (!this.#running) this.#schedule(INTERVAL);
   }
 }

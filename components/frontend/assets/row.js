@@ -1,8 +1,8 @@
-// One car in the list: its cells, and what may be done with it.
+// One row of the list: the cells of a car, and its buttons.
 
 import { formatAmount, word, wordFor } from './words.js';
 
-/** An empty row for this car. On narrow screens every cell is a line of a card; data-column names its label. */
+/** A row without content. On narrow screens every cell is a line of a card, with the label of its data-column. */
 export function createRow(carId) {
   const row = document.createElement('tr');
   row.role = 'row';
@@ -19,7 +19,7 @@ export function createRow(carId) {
   return row;
 }
 
-/** Writes the car into its row. `pending`: our own command is on its way and the list does not show it yet. */
+/** Fills a row with its car. `pending`: a command for the car is in progress, and the list does not show its effect yet. */
 export function fillRow(element, row, pending) {
   for (const cell of element.querySelectorAll('[data-column]')) {
     const label = word(cell.dataset.column);
@@ -38,8 +38,8 @@ export function fillRow(element, row, pending) {
 }
 
 /**
- * What the main button offers. The reservation speaks first: it is confirmed as soon as it is paid, even while the car
- * context is away and the car's own status lags behind.
+ * The command of the main button. The status of the reservation decides before the status of the car: a reservation is
+ * confirmed when it is paid, even while the car context is unavailable and the status of the car is outdated.
  */
 function actionFor({ carStatus, rsvStatus }) {
   if (rsvStatus === 'reserved') return 'cancel';
@@ -65,7 +65,7 @@ function fill(cell, row) {
 
 const pill = (kind, status) => (status ? [`pill ${kind}`, wordFor(kind, status), status] : ['none', '–']);
 
-/** Replaces the cell's content only when it has changed, so that a selection in it survives the next refresh. */
+/** Replaces the content of a cell only if it has changed, so that a refresh keeps the text selection. */
 function write(cell, parts) {
   const content = JSON.stringify(parts);
   if (cell.dataset.content === content) return;
@@ -95,7 +95,7 @@ function createActions() {
   return cell;
 }
 
-/** The button says what it does; to a screen reader it also says to which car. */
+/** Labels a button with its command. The label for screen readers also names the car. */
 function name(button, action, { carId, carName }) {
   const text = word(action);
   if (button.textContent !== text) button.textContent = text;

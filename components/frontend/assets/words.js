@@ -1,5 +1,5 @@
-// Every word the screen says, in Korean and in English, and how numbers and times are written in each.
-// Elements name their word: data-text (content), data-label (aria-label), data-hint (placeholder).
+// The texts of the screen in Korean and in English, and the formats of numbers and times in both languages.
+// An element names its text with data-text (content), data-label (aria-label) or data-hint (placeholder).
 
 const words = {
   ko: {
@@ -66,27 +66,27 @@ const words = {
     'range': '{from}–{to} of {total} cars', 'range.none': 'No cars', 'page': '{page} / {pages}',
 
     'carStatus.available': 'Available', 'carStatus.reserved': 'Reserved',
-    'rsvStatus.reqReserve': 'Being reserved', 'rsvStatus.reserved': 'Confirmed', 'rsvStatus.reqCancel': 'Being cancelled', 'rsvStatus.cancelled': 'Cancelled', 'rsvStatus.rejected': 'Rejected',
+    'rsvStatus.reqReserve': 'Being reserved', 'rsvStatus.reserved': 'Confirmed', 'rsvStatus.reqCancel': 'Cancelling', 'rsvStatus.cancelled': 'Cancelled', 'rsvStatus.rejected': 'Rejected',
     'payStatus.paid': 'Paid', 'payStatus.cancelled': 'Refunded',
 
-    'reserve': 'Reserve', 'cancel': 'Cancel', 'waiting': 'Working…', 'edit': 'Edit', 'delete': 'Delete', 'action.of': '{action}: car {carId}, {carName}',
-    'reserve.sent': 'The reservation of car {carId} is on its way.', 'reserve.done': 'Car {carId} is reserved.', 'reserve.failed': 'Car {carId} was not reserved',
-    'cancel.ask': 'Cancel this reservation?', 'cancel.text': 'Reservation {rsvId} of car {carId}, {carName}, is cancelled and its payment returned.',
-    'cancel.sent': 'The cancellation for car {carId} is on its way.', 'cancel.done': 'The reservation of car {carId} is cancelled.', 'cancel.failed': 'The reservation of car {carId} was not cancelled',
-    'delete.ask': 'Delete this car?', 'delete.text': 'Car {carId}, {carName}, leaves the fleet. This cannot be undone.',
-    'delete.done': 'Car {carId} is deleted.', 'delete.failed': 'Car {carId} was not deleted',
-    'edit.title': 'Edit car {carId}', 'edit.submit': 'Save', 'edit.done': 'Car {carId} is changed.', 'edit.failed': 'Car {carId} was not changed',
-    'slow': 'This takes longer than usual. The list will show the outcome.',
+    'reserve': 'Reserve', 'cancel': 'Cancel', 'waiting': 'Processing…', 'edit': 'Edit', 'delete': 'Delete', 'action.of': '{action}: car {carId}, {carName}',
+    'reserve.sent': 'The reservation of car {carId} is being processed.', 'reserve.done': 'Car {carId} is reserved.', 'reserve.failed': 'Car {carId} was not reserved',
+    'cancel.ask': 'Cancel this reservation?', 'cancel.text': 'Reservation {rsvId} of car {carId}, {carName}, will be cancelled and its payment refunded.',
+    'cancel.sent': 'The cancellation for car {carId} is being processed.', 'cancel.done': 'The reservation of car {carId} was cancelled.', 'cancel.failed': 'The reservation of car {carId} was not cancelled',
+    'delete.ask': 'Delete this car?', 'delete.text': 'Car {carId}, {carName}, will be removed from the fleet. This cannot be undone.',
+    'delete.done': 'Car {carId} was deleted.', 'delete.failed': 'Car {carId} was not deleted',
+    'edit.title': 'Edit car {carId}', 'edit.submit': 'Save', 'edit.done': 'Car {carId} was changed.', 'edit.failed': 'Car {carId} was not changed',
+    'slow': 'This is taking longer than usual. The list will show the result.',
     'close': 'Close', 'confirm.no': 'Go back',
 
     'messages': 'Latest messages', 'messages.empty': 'No message has been sent yet.', 'message.of': 'Reservation {rsvId}',
 
     'pulse.loading': 'Loading', 'pulse.live': 'Live', 'pulse.failing': 'Not refreshed · retry in {seconds} s', 'pulse.paused': 'Paused',
     'retry': 'Please try again in {seconds} s.',
-    'problem.unreachable': 'The server cannot be reached', 'problem.timeout': 'No answer came in time', 'problem.unavailable': 'Not available at the moment', 'problem.overloaded': 'Too many requests at the moment',
-    'problem.deadline-exceeded': 'The work took too long', 'problem.component-trapped': 'An internal error occurred', 'problem.not-found': 'Not found',
-    'problem.car-not-available': 'The car is already taken', 'problem.car-booked': 'The car has a live booking', 'problem.conflict': 'Not possible in the present state',
-    'problem.payment-declined': 'The payment was declined', 'problem.invalid-field': 'Please check what you typed', 'problem.precondition-failed': 'Somebody else changed it meanwhile. Please look at the new values',
+    'problem.unreachable': 'The server cannot be reached', 'problem.timeout': 'The server did not respond in time', 'problem.unavailable': 'Temporarily unavailable', 'problem.overloaded': 'Too many requests at the moment',
+    'problem.deadline-exceeded': 'The request took too long', 'problem.component-trapped': 'An internal error occurred', 'problem.not-found': 'Not found',
+    'problem.car-not-available': 'The car is already taken', 'problem.car-booked': 'The car has an active booking', 'problem.conflict': 'Not possible in the current state',
+    'problem.payment-declined': 'The payment was declined', 'problem.invalid-field': 'Please check your input', 'problem.precondition-failed': 'The car has changed in the meantime. Please check the new values',
     'problem.idempotency-in-progress': 'The same reservation is already being processed',
   },
 };
@@ -95,16 +95,16 @@ let language = 'ko';
 
 export const currentLanguage = () => language;
 
-/** The word for `key`, with {names} filled in; undefined when there is no such word. */
+/** The text for `key` with its {placeholders} replaced; undefined for an unknown key. */
 export function word(key, values = {}) {
   return words[language][key]?.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
 }
 
-/** The word for a value the API sent (a status, say), or the value itself when it is new to us. */
+/** The text for a value of the API, such as a status; the value itself if it is unknown. */
 export const wordFor = (kind, value) => word(`${kind}.${value}`) ?? String(value);
 
-/** Speaks `wanted` from now on and rewrites every element that names its word. */
-export function speak(wanted) {
+/** Sets the language and updates every element that names its text. */
+export function setLanguage(wanted) {
   language = wanted in words ? wanted : 'ko';
   document.documentElement.lang = language;
   document.title = word('title');
@@ -119,10 +119,10 @@ export const formatShare = (share) => new Intl.NumberFormat(language, { style: '
 
 export const formatAmount = (amount) => new Intl.NumberFormat(language, { style: 'currency', currency: 'KRW' }).format(amount);
 
-/** A moment as the API sent it; what is no moment is shown as it came. */
-export function formatTime(moment) {
-  const time = new Date(moment);
-  if (Number.isNaN(time.getTime())) return String(moment);
+/** A time of the API in the format of the language; a text that is no time stays as it is. */
+export function formatTime(text) {
+  const time = new Date(text);
+  if (Number.isNaN(time.getTime())) return String(text);
   const today = time.toDateString() === new Date().toDateString();
   return new Intl.DateTimeFormat(language, { dateStyle: today ? undefined : 'short', timeStyle: 'medium' }).format(time);
 }

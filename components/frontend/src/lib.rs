@@ -1,8 +1,8 @@
-//! The one screen: a page, its style and its scripts, all compiled into the component.
+//! The front end: one page, its style and its scripts, all compiled into the component.
 //!
-//! Owns no state, accepts no command, announces nothing, reacts to nothing. The page talks to the public API of the
-//! contexts from the customer's browser; this component only hands it over. It also answers whatever no other
-//! component claims, and that answer is 404: commands between contexts (`/internal/…`) do not exist from outside.
+//! It owns no state, accepts no command, publishes no event and reacts to none. The scripts call the public API of the
+//! contexts from the browser; this component only serves the files. It also receives every path that no other component
+//! has a route for, and answers 404: the commands between contexts (`/internal/…`) are not reachable from outside.
 
 mod asset;
 #[cfg(target_arch = "wasm32")]
@@ -13,12 +13,12 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
-/// What may be done with the screen: look at it.
-const VERBS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+/// The methods of every file.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
-/// Sent with every answer. Scripts and styles come from our own files and from nowhere else, and `require-trusted-types-for`
-/// makes the browser refuse to turn a string into markup: a car's name can never become a tag.
-const PROTECTION: [(HeaderName, HeaderValue); 4] = [
+/// The security headers of every response. The browser loads scripts and styles from our own files only, and
+/// `require-trusted-types-for` makes it refuse to parse a string as markup: the name of a car cannot become a tag.
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (
         http::header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -41,7 +41,7 @@ const PROTECTION: [(HeaderName, HeaderValue); 4] = [
     ),
 ];
 
-/// Answers one request. The query is the page's own affair, and no verb here has a use for a body.
+/// Answers one request. Only the scripts of the page read the query, and no method here has a body.
 pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Bytes> {
     let mut response = match Asset::at(path) {
         None => problem(
@@ -55,7 +55,7 @@ pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Byte
             r#"{"type":"https://socar.dev/problems/method-not-allowed","title":"Method Not Allowed","status":405,"detail":"the screen can only be read: use GET or HEAD"}"#,
         )),
     };
-    response.headers_mut().extend(PROTECTION);
+    response.headers_mut().extend(SECURITY_HEADERS);
     if *method == Method::HEAD {
         without_body(response)
     } else {
@@ -65,13 +65,13 @@ pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Byte
 
 fn serve(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     let etag = asset.etag();
-    let mut response = if names(headers, &etag) {
+    let mut response = if matches_tag(headers, &etag) {
         bare(StatusCode::NOT_MODIFIED)
     } else {
         with_body(StatusCode::OK, asset.media_type, asset.content)
     };
-    // Names carry no version, so that two releases can serve one page while they change over: the browser keeps every
-    // file, and asks each time whether it is still the one.
+    // The names of files contain no version, so that two releases can serve one page during a deployment. The browser
+    // caches every file and revalidates it at each use.
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -79,8 +79,8 @@ fn serve(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     response
 }
 
-/// Whether `If-None-Match` names this tag (RFC 9110, 13.1.2: weak comparison, `*` names everything).
-fn names(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+/// Whether `If-None-Match` contains this tag or is `*` (RFC 9110, 13.1.2, with weak comparison).
+fn matches_tag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     headers
         .get_all(IF_NONE_MATCH)
         .iter()
@@ -101,7 +101,7 @@ fn problem(status: StatusCode, body: &'static str) -> Response<Bytes> {
 }
 
 fn allow(mut response: Response<Bytes>) -> Response<Bytes> {
-    response.headers_mut().insert(ALLOW, VERBS);
+    response.headers_mut().insert(ALLOW, METHODS);
     response
 }
 
@@ -123,7 +123,7 @@ fn bare(status: StatusCode) -> Response<Bytes> {
     response
 }
 
-/// The length leaves together with the body: hosts of WASI HTTP fail an answer whose body is not as long as announced.
+/// Removes the length together with the body: hosts of WASI HTTP reject a body that is shorter than announced.
 fn without_body(mut response: Response<Bytes>) -> Response<Bytes> {
     response.headers_mut().remove(CONTENT_LENGTH);
     response.map(|_| Bytes::new())

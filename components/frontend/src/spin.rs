@@ -1,4 +1,4 @@
-//! How Spin wakes the screen: one HTTP export, which hands the request to [`crate::answer`] and knows nothing else.
+//! The HTTP export of the component, which calls [`crate::answer`].
 
 use bytes::Bytes;
 use spin_sdk::http::{FullBody, Request};

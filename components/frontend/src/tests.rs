@@ -1,4 +1,4 @@
-//! What a browser, a cache and a curious stranger get from the screen, without a host.
+//! The responses of the screen, without a host.
 
 use super::*;
 
@@ -16,7 +16,7 @@ const SCRIPTS: [&str; 9] = [
     include_str!("../assets/row.js"),
 ];
 
-fn ask(method: Method, path: &str) -> Response<Bytes> {
+fn send(method: Method, path: &str) -> Response<Bytes> {
     answer(&method, path, &HeaderMap::new())
 }
 
@@ -30,10 +30,10 @@ fn get_if_none_match(path: &str, tags: &str) -> Response<Bytes> {
 }
 
 fn text(response: &Response<Bytes>) -> &str {
-    std::str::from_utf8(response.body()).expect("everything we serve is UTF-8")
+    std::str::from_utf8(response.body()).expect("every response is UTF-8")
 }
 
-/// What stands between `before` and the next quote, each time `before` occurs.
+/// The texts between each occurrence of `before` and the next quote.
 fn quoted<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
     text.split(before)
         .skip(1)
@@ -42,8 +42,8 @@ fn quoted<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_root_is_the_page() {
-    let response = ask(Method::GET, "/");
+fn the_root_path_serves_the_page() {
+    let response = send(Method::GET, "/");
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
     assert_eq!(
@@ -54,7 +54,7 @@ fn the_root_is_the_page() {
 }
 
 #[test]
-fn whatever_the_page_and_its_scripts_load_is_served() {
+fn every_file_that_the_page_or_a_script_loads_is_served() {
     let from_page = quoted(PAGE, "src=\"")
         .into_iter()
         .chain(quoted(PAGE, "href=\""))
@@ -69,29 +69,29 @@ fn whatever_the_page_and_its_scripts_load_is_served() {
         "only {paths:?} were found: has the way of writing imports changed?"
     );
     for path in paths {
-        assert_eq!(ask(Method::GET, &path).status(), StatusCode::OK, "{path}");
+        assert_eq!(send(Method::GET, &path).status(), StatusCode::OK, "{path}");
     }
 }
 
 #[test]
-fn scripts_and_styles_say_what_they_are() {
+fn every_kind_of_file_has_its_media_type() {
     assert_eq!(
-        ask(Method::GET, "/assets/app.js").headers()[CONTENT_TYPE],
+        send(Method::GET, "/assets/app.js").headers()[CONTENT_TYPE],
         "text/javascript; charset=utf-8"
     );
     assert_eq!(
-        ask(Method::GET, "/assets/style.css").headers()[CONTENT_TYPE],
+        send(Method::GET, "/assets/style.css").headers()[CONTENT_TYPE],
         "text/css; charset=utf-8"
     );
     assert_eq!(
-        ask(Method::GET, "/assets/icon.svg").headers()[CONTENT_TYPE],
+        send(Method::GET, "/assets/icon.svg").headers()[CONTENT_TYPE],
         "image/svg+xml"
     );
 }
 
 #[test]
-fn a_browser_that_has_the_file_is_not_sent_it_again() {
-    let first = ask(Method::GET, "/assets/app.js");
+fn a_matching_entity_tag_is_answered_with_304() {
+    let first = send(Method::GET, "/assets/app.js");
     let tag = first.headers()[ETAG].to_str().expect("a tag is ASCII");
     for tags in [
         tag.to_owned(),
@@ -108,18 +108,18 @@ fn a_browser_that_has_the_file_is_not_sent_it_again() {
 }
 
 #[test]
-fn a_browser_that_has_another_file_is_sent_this_one() {
-    let other = ask(Method::GET, "/assets/style.css").headers()[ETAG].clone();
+fn another_entity_tag_is_answered_with_the_file() {
+    let other = send(Method::GET, "/assets/style.css").headers()[ETAG].clone();
     let response = get_if_none_match("/assets/app.js", other.to_str().expect("a tag is ASCII"));
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
 }
 
 #[test]
-fn head_answers_like_get_without_a_body() {
+fn a_response_to_head_equals_the_one_to_get_without_its_body() {
     for path in ["/", "/assets/style.css", "/nowhere"] {
-        let get = ask(Method::GET, path);
-        let head = ask(Method::HEAD, path);
+        let get = send(Method::GET, path);
+        let head = send(Method::HEAD, path);
         assert_eq!(head.status(), get.status());
         assert!(head.body().is_empty());
         for name in get.headers().keys().filter(|name| *name != CONTENT_LENGTH) {
@@ -133,9 +133,9 @@ fn head_answers_like_get_without_a_body() {
 }
 
 #[test]
-fn the_screen_can_only_be_read() {
+fn files_have_no_method_but_get_head_and_options() {
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-        let response = ask(method, "/");
+        let response = send(method, "/");
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(response.headers()[ALLOW], "GET, HEAD, OPTIONS");
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
@@ -143,13 +143,13 @@ fn the_screen_can_only_be_read() {
             text(&response).contains(r#""type":"https://socar.dev/problems/method-not-allowed""#)
         );
     }
-    let options = ask(Method::OPTIONS, "/");
+    let options = send(Method::OPTIONS, "/");
     assert_eq!(options.status(), StatusCode::NO_CONTENT);
     assert_eq!(options.headers()[ALLOW], "GET, HEAD, OPTIONS");
 }
 
 #[test]
-fn what_nobody_serves_is_a_problem_whatever_the_verb() {
+fn an_unknown_path_is_a_problem_for_every_method() {
     for path in [
         "/internal/sweep",
         "/internal/cars/1/hold",
@@ -161,7 +161,7 @@ fn what_nobody_serves_is_a_problem_whatever_the_verb() {
         "*",
     ] {
         for method in [Method::GET, Method::POST, Method::OPTIONS] {
-            let response = ask(method, path);
+            let response = send(method, path);
             assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
             assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
@@ -174,9 +174,9 @@ fn what_nobody_serves_is_a_problem_whatever_the_verb() {
 }
 
 #[test]
-fn every_answer_forbids_foreign_and_inline_scripts() {
+fn every_response_forbids_foreign_and_inline_scripts() {
     for path in ["/", "/assets/app.js", "/nowhere"] {
-        let response = ask(Method::GET, path);
+        let response = send(Method::GET, path);
         let policy = response.headers()[http::header::CONTENT_SECURITY_POLICY]
             .to_str()
             .expect("a policy is ASCII");
@@ -194,7 +194,7 @@ fn every_answer_forbids_foreign_and_inline_scripts() {
 }
 
 #[test]
-fn the_page_keeps_to_its_own_policy() {
+fn the_files_comply_with_the_content_security_policy() {
     assert_eq!(
         PAGE.matches("<script").count(),
         quoted(PAGE, "<script type=\"module\" src=\"").len()
@@ -225,7 +225,7 @@ fn the_page_keeps_to_its_own_policy() {
 }
 
 #[test]
-fn every_word_of_the_page_exists_in_korean_and_in_english() {
+fn every_text_of_the_page_exists_in_korean_and_in_english() {
     let keys: Vec<&str> = ["data-text=\"", "data-label=\"", "data-hint=\""]
         .iter()
         .flat_map(|name| quoted(PAGE, name))
