@@ -1,22 +1,25 @@
-//! A circuit breaker around the calls over one link, where the host has none.
+//! A circuit breaker around the calls over one link, for hosts without breakers.
 //!
-//! The state machine is the host's own ([`resilience::breaker`]). An instance does not live long
-//! enough to know how calls went, so what is to be remembered lies in the context's store: one small
-//! value for each link. A call reads it once. It is written only when it says something new, which
-//! calls over a healthy link do not: the window is full of good ones already.
+//! The state machine is the same as the host's ([`resilience::breaker`]). An instance does not live long
+//! enough to observe the outcomes of calls, so the state is in the context's store, as one small value per
+//! link. A call reads it once. A call writes it only if it changes, which a successful call over a healthy
+//! link does not: its window is full of successes already.
 //!
-//! It is there to help and must not stand in the way. A store that is silent lets every call pass,
-//! and a lost swap loses what one call had to say. Nobody is refused for long: the open time is
-//! bounded, and whoever comes after it is a probe, sweeps included.
+//! The breaker fails open. If the store is unavailable, every call is permitted, and a lost swap loses the
+//! outcome of one call. No call is rejected for longer than the bounded open time: the first calls after
+//! it are probes, those of sweeps included.
 
-use crate::{Platform, Store, SwapOutcome};
+use crate::{
+    platform::Platform,
+    store::{Store, SwapOutcome},
+};
 use resilience::breaker::{
     AdmittedCall, BreakerConfig, BreakerOutcome, BreakerSettings, OpenDuration, SavedState,
     StateMachine, WindowSize,
 };
 use std::time::Duration;
 
-/// How often a change is tried while others change the same link.
+/// Number of swaps that are attempted to record one change.
 const MAX_ATTEMPTS: u32 = 3;
 
 /// The breaker of one link.
@@ -26,17 +29,17 @@ pub struct Breaker<P> {
     key: String,
 }
 
-/// The link is known to be sick: the call was not made.
+/// The breaker of the link is open: the call was rejected and not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the circuit breaker is open for another {retry_after} s")]
 pub struct BreakerOpen {
-    /// After how many seconds another try makes sense.
+    /// Time until the next probe, in seconds, rounded up.
     pub retry_after: u64,
 }
 
-/// A call that may be made, and the breaker as it was then.
+/// A permitted call, with the state machine as it was when the call was admitted.
 struct CallPermit {
-    ticket: AdmittedCall,
+    admitted: AdmittedCall,
     machine: StateMachine,
 }
 
@@ -47,12 +50,12 @@ impl<P: Platform> Breaker<P> {
         Self { platform, key }
     }
 
-    /// Makes a call, unless the link is cut off. Every error of its own is a failure of the link;
-    /// refusals of the other side are answers.
+    /// Makes a call unless the breaker is open. `Err` of the call counts as a failure of the link; a refusal by
+    /// the other side must therefore be an `Ok`.
     ///
     /// # Errors
     ///
-    /// [`BreakerOpen`], and the call's own.
+    /// [`BreakerOpen`] if the call was not made, or the error of the call.
     pub async fn call<T, E: From<BreakerOpen>>(
         &self,
         call: impl Future<Output = Result<T, E>>,
@@ -69,7 +72,7 @@ impl<P: Platform> Breaker<P> {
         answer
     }
 
-    /// A permit; none where nobody knows how the link is, and the call may be made all the same.
+    /// Admits a call. `None` if the state cannot be read; the call is then made without a permit.
     async fn admit(&self) -> Result<Option<CallPermit>, BreakerOpen> {
         let Ok(value) = self.platform.state().get(&self.key).await else {
             return Ok(None);
@@ -79,12 +82,12 @@ impl<P: Platform> Breaker<P> {
         let (admitted, _) = machine.admit(self.now());
         let admitted = match machine.save() == before {
             true => Some((admitted, machine)),
-            // It opens, or this is a probe: that must be known to others.
+            // The breaker changes its state, or this call is a probe: other instances must know it.
             false => self.change(|machine, now| machine.admit(now).0).await,
         };
         match admitted {
             None => Ok(None),
-            Some((Ok(ticket), machine)) => Ok(Some(CallPermit { ticket, machine })),
+            Some((Ok(admitted), machine)) => Ok(Some(CallPermit { admitted, machine })),
             Some((Err(denied), _)) => Err(BreakerOpen {
                 retry_after: whole_seconds(denied.retry_after),
             }),
@@ -93,19 +96,19 @@ impl<P: Platform> Breaker<P> {
 
     async fn finish(&self, permit: CallPermit, outcome: BreakerOutcome) {
         let CallPermit {
-            ticket,
+            admitted,
             mut machine,
         } = permit;
         let before = machine.save();
-        machine.finish(ticket, outcome, self.now());
+        machine.finish(admitted, outcome, self.now());
         if machine.save() != before {
-            // What cannot be written is one call less to judge by.
-            let finish = |machine: &mut StateMachine, now| machine.finish(ticket, outcome, now);
+            // If this fails, the outcome of this one call is lost.
+            let finish = |machine: &mut StateMachine, now| machine.finish(admitted, outcome, now);
             let _ = self.change(finish).await;
         }
     }
 
-    /// Changes what is remembered; `None` when the store is silent or too many others change it.
+    /// Changes the stored state; `None` if the store fails or other writers change it before every attempt.
     async fn change<T>(
         &self,
         change: impl Fn(&mut StateMachine, Duration) -> T,
@@ -118,7 +121,7 @@ impl<P: Platform> Breaker<P> {
             let saved = serde_json::to_vec(&machine.save()).ok()?;
             let is_written = value.as_ref() == Some(&saved)
                 || state.compare_and_swap(token, &saved).await.ok()? == SwapOutcome::Written
-                // A provider may deny what it did.
+                // A provider may report a conflict although it wrote the value.
                 || state.get(&self.key).await.ok()?.as_ref() == Some(&saved);
             if is_written {
                 return Some((output, machine));
@@ -127,7 +130,7 @@ impl<P: Platform> Breaker<P> {
         None
     }
 
-    /// The machine that was remembered; a closed one if there is none, or none that can be read.
+    /// The stored state machine; a closed one if the value is absent or cannot be decoded.
     fn machine(&self, value: Option<&[u8]>, seed: u64) -> StateMachine {
         let saved = value.and_then(|value| serde_json::from_slice::<SavedState>(value).ok());
         match saved {
@@ -147,7 +150,8 @@ impl<P: Platform> Breaker<P> {
     }
 }
 
-/// Five failures in a row, or half of at least ten calls. The window is small because it is written.
+/// The breaker opens after five consecutive failures, or when half of at least ten calls failed. The window is small
+/// because it is stored.
 fn config() -> BreakerConfig {
     let settings = BreakerSettings {
         window: WindowSize::Calls(20),
@@ -159,11 +163,11 @@ fn config() -> BreakerConfig {
         },
         ..BreakerSettings::default()
     };
-    // Within bounds, as a test makes sure.
+    // The settings are within their bounds, which a test checks.
     BreakerConfig::new(settings).unwrap_or_default()
 }
 
-/// Rounded up: too early is in vain.
+/// Rounds up: an earlier retry would be rejected.
 fn whole_seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }

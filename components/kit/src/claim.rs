@@ -1,45 +1,49 @@
-//! Who may create what does not exist yet.
+//! Exclusive creation of a key that does not exist yet.
 //!
-//! A compare-and-swap on an absent key is not enough everywhere: Spin's SQLite provider lets two
-//! creators of one absent key both win. Counting is atomic on every provider, so whoever counts to
-//! one creates, and the others wait a moment for what he creates. If it does not appear he has
-//! died, and the others go on; then the swap alone decides.
+//! A compare-and-swap of an absent key is not exclusive everywhere: Spin's SQLite provider lets two
+//! concurrent creators of one absent key both succeed. Counters are atomic on every provider, so the
+//! caller whose increment returns one creates the key, and every other caller waits for it to appear. If
+//! it does not appear in time, the creator is assumed to have crashed; then only the swap protects the key.
 
-use crate::{Platform, Store, StoreError};
+use crate::{
+    platform::Platform,
+    store::{Store, StoreError},
+};
 use std::time::Duration;
 
-/// How often and how long the losers of a claim look for what the winner creates.
-const LOOKS: u32 = 20;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+/// Number of times that a loser of the claim looks for the key.
+const MAX_POLLS: u32 = 20;
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// Returns once it is safe to begin a swap of `key`: it exists, or its creation is ours.
+/// Returns when a swap of `key` may begin: the key exists, this caller is its creator, or the creator
+/// did not create it within 500 ms.
 ///
 /// # Errors
 ///
-/// The store's silence.
+/// The store failed.
 pub async fn claim<P: Platform>(platform: &P, key: &str) -> Result<(), StoreError> {
     let state = platform.state();
-    if state.exists(key).await? || state.increment(&counter(key), 1).await? == 1 {
+    if state.exists(key).await? || state.increment(&counter_key(key), 1).await? == 1 {
         return Ok(());
     }
-    for _ in 0..LOOKS {
+    for _ in 0..MAX_POLLS {
         if state.exists(key).await? {
             return Ok(());
         }
-        platform.sleep(BETWEEN_LOOKS).await;
+        platform.sleep(POLL_INTERVAL).await;
     }
     Ok(())
 }
 
-/// Lets `key`, which was deleted, be claimed anew.
+/// Permits a new claim of `key` after its deletion.
 ///
 /// # Errors
 ///
-/// The store's silence.
+/// The store failed.
 pub async fn release<P: Platform>(platform: &P, key: &str) -> Result<(), StoreError> {
-    platform.state().delete(&counter(key)).await
+    platform.state().delete(&counter_key(key)).await
 }
 
-fn counter(key: &str) -> String {
+fn counter_key(key: &str) -> String {
     format!("claim/{key}")
 }

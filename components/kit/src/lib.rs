@@ -1,8 +1,8 @@
-//! What every guest needs and no business knows.
+//! The library of the guests: everything that every context needs and that no business rule is part of.
 //!
-//! Read [`aggregate`] first: load, decide, swap, announce. It stands on two ports, [`Store`] and
-//! [`Platform`], which [`spin`] provides in a component and [`memory`] in native tests. [`http`]
-//! speaks the manners of the HTTP surface: HAL, problems, validators, paging. Nothing here names a
+//! Read [`aggregate`] first: load, decide, compare-and-swap, publish. It uses two ports, [`Store`] and
+//! [`Platform`]; `spin` implements them for components, [`memory`] for native tests. [`http`] holds the
+//! conventions of the HTTP surface: HAL, problem details, validators, paging. Nothing here names a
 //! context.
 
 pub mod aggregate;
@@ -19,6 +19,7 @@ pub mod platform;
 #[cfg(target_arch = "wasm32")]
 pub mod spin;
 pub mod store;
+mod stored;
 
 pub use aggregate::{Aggregates, ChangeError, Decision, Persistent, Versioned};
 pub use breaker::{Breaker, BreakerOpen};

@@ -1,48 +1,49 @@
-//! One page of numbered things, in any order.
+//! One page of numbered aggregates, in any order.
 //!
-//! By number a page costs as many reads as it has rows, whatever the size of the fleet. Any other
-//! order reads everything: heavy questions belong to the view.
+//! In the order of the numbers a page costs one read per row, for any number of aggregates. Any other order reads
+//! every aggregate: frequent queries in such an order belong to the read model.
 
 use crate::{
-    Platform, StoreError,
     http::paging::Page,
     numbering::{self, orphans},
+    platform::Platform,
+    store::StoreError,
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use std::cmp::Ordering;
 
-/// Reads that are under way at the same time: enough to hide a server's distance.
-const READS: usize = 16;
+/// Number of concurrent reads: enough to hide the latency of a remote store.
+const CONCURRENT_READS: usize = 16;
 
-/// Where a number leads.
+/// The result of a lookup by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lookup<T> {
-    /// To this.
+    /// The aggregate.
     Found(T),
-    /// To nothing, and never will.
+    /// The number has no aggregate and never will have one.
     Deleted,
-    /// To nothing yet: it is being made at this very moment, or a crash took the number.
+    /// The number has no aggregate yet: its creation is in progress, or a crash left the number unused.
     Missing,
 }
 
 impl<T> Lookup<T> {
-    /// The same lead to something made of what it leads to.
-    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Lookup<U> {
+    /// Converts the aggregate, if it is found.
+    pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Lookup<U> {
         match self {
-            Self::Found(row) => Lookup::Found(make(row)),
+            Self::Found(row) => Lookup::Found(convert(row)),
             Self::Deleted => Lookup::Deleted,
             Self::Missing => Lookup::Missing,
         }
     }
 }
 
-/// The rows of `page`, and how many there are in all. `id` is the column that holds the number,
-/// `lead` follows a number, and `compare` compares two rows by any other column. Ties are broken by
-/// number, so that pages lose and repeat nothing.
+/// The rows of `page`, and the total number of rows. `id` is the name of the column that holds the
+/// number, `look_up` reads the row of a number, and `compare` compares two rows by any other column.
+/// Rows that compare as equal are in the order of their numbers, so that no page loses or repeats a row.
 ///
 /// # Errors
 ///
-/// The store's silence, and what `lead` says.
+/// The store failed, or `look_up` did.
 pub async fn list<P: Platform, T, E: From<StoreError>>(
     platform: &P,
     page: &Page,
@@ -52,8 +53,7 @@ pub async fn list<P: Platform, T, E: From<StoreError>>(
 ) -> Result<(Vec<T>, u64), E> {
     let numbers = numbering::live_numbers(platform).await?;
     if page.sort.first().is_none_or(|sort| sort.column == id) {
-        let descending = page.sort.first().is_some_and(|sort| sort.descending);
-        let of_page = match descending {
+        let of_page = match page.sort.first().is_some_and(|sort| sort.descending) {
             true => numbers.descending_page(page.offset(), page.size),
             false => numbers.ascending_page(page.offset(), page.size),
         };
@@ -69,7 +69,8 @@ pub async fn list<P: Platform, T, E: From<StoreError>>(
     Ok((of_page.map(|row| row.1).collect(), total))
 }
 
-/// Follows the numbers, and remembers which of them lead nowhere.
+/// Reads the rows of the numbers, retires the deleted numbers and stores a suspicion for each missing
+/// one.
 async fn read<P: Platform, T, E: From<StoreError>>(
     platform: &P,
     numbers: Vec<u64>,
@@ -77,12 +78,12 @@ async fn read<P: Platform, T, E: From<StoreError>>(
 ) -> Result<Vec<(u64, T)>, E> {
     let mut lookups = stream::iter(numbers)
         .map(async |number| Ok::<_, E>((number, look_up(number).await?)))
-        .buffered(READS);
+        .buffered(CONCURRENT_READS);
     let mut rows = Vec::new();
     while let Some((number, lookup)) = lookups.try_next().await? {
         match lookup {
             Lookup::Found(row) => rows.push((number, row)),
-            // Should this fail, the next list that meets the number does it.
+            // If one of these fails, the next list that reads the number repeats it.
             Lookup::Deleted => {
                 let _ = numbering::retire(platform, number).await;
             }
@@ -101,22 +102,15 @@ fn order<T>(
     one: &(u64, T),
     other: &(u64, T),
 ) -> Ordering {
-    let by_column = |column: &str| {
-        if column == id {
-            one.0.cmp(&other.0)
-        } else {
-            compare(column, &one.1, &other.1)
-        }
+    let by_column = |column: &str| match column == id {
+        true => one.0.cmp(&other.0),
+        false => compare(column, &one.1, &other.1),
     };
     page.sort
         .iter()
-        .map(|sort| {
-            let order = by_column(sort.column);
-            if sort.descending {
-                order.reverse()
-            } else {
-                order
-            }
+        .map(|sort| match sort.descending {
+            true => by_column(sort.column).reverse(),
+            false => by_column(sort.column),
         })
         .find(|order| order.is_ne())
         .unwrap_or_else(|| one.0.cmp(&other.0))

@@ -1,50 +1,47 @@
-//! Where a call comes from: the thread that leads from a customer's request through every context
-//! and event it touches.
+//! The origin of a call: correlation id, causation id and trace context, which every context and event
+//! on the way of a customer's request carries.
 
 use events::CloudEvent;
 use http::HeaderMap;
+use http_conventions::trace::{REQUEST_ID, TRACEPARENT, is_request_id, is_traceparent};
 
-/// The header that carries the correlation id.
-pub const REQUEST_ID: &str = "x-request-id";
-/// The header of W3C trace context.
-pub const TRACEPARENT: &str = "traceparent";
-
-/// The correlation and cause of what is being done.
+/// The correlation and the cause of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The request that started it all.
+    /// Id of the request at the beginning.
     pub correlation_id: String,
-    /// The request or event that directly causes what is done now.
+    /// Id of the request or event that directly causes the change.
     pub causation_id: String,
     /// W3C trace context: `00-<32 hex>-<16 hex>-<2 hex>`.
     pub traceparent: String,
 }
 
 impl Origin {
-    /// A new thread, begun by nobody's request; `unique` is 32 hexadecimal digits.
+    /// The origin of work that no request causes, such as a sweep; `unique_id` is 32 hexadecimal digits.
     #[must_use]
-    pub fn new(unique: &str) -> Self {
+    pub fn new(unique_id: &str) -> Self {
         Self {
-            correlation_id: unique.into(),
-            causation_id: unique.into(),
-            traceparent: traceparent(unique),
+            correlation_id: unique_id.into(),
+            causation_id: unique_id.into(),
+            traceparent: new_traceparent(unique_id),
         }
     }
 
-    /// The thread of a request: its headers where they are well formed, new ids where not.
+    /// The origin of a request: its well-formed headers, and new ids made of `unique_id` in place of the
+    /// others.
     #[must_use]
-    pub fn from_headers(headers: &HeaderMap, unique: &str) -> Self {
+    pub fn from_headers(headers: &HeaderMap, unique_id: &str) -> Self {
         let request_id = header(headers, REQUEST_ID).filter(|id| is_request_id(id));
-        let trace = header(headers, TRACEPARENT).filter(|trace| is_traceparent(trace));
-        let correlation_id = request_id.unwrap_or(unique).to_owned();
+        let trace = header(headers, TRACEPARENT).filter(|trace| is_supported(trace));
+        let correlation_id = request_id.unwrap_or(unique_id).to_owned();
         Self {
             causation_id: correlation_id.clone(),
             correlation_id,
-            traceparent: trace.map_or_else(|| traceparent(unique), str::to_owned),
+            traceparent: trace.map_or_else(|| new_traceparent(unique_id), str::to_owned),
         }
     }
 
-    /// The thread of a reaction: the event is the cause of what follows.
+    /// The origin of a reaction: the event is the cause of the change.
     #[must_use]
     pub fn from_event(event: &CloudEvent) -> Self {
         Self {
@@ -54,7 +51,7 @@ impl Origin {
         }
     }
 
-    /// The headers that hand the thread on to another context.
+    /// The headers that propagate the origin to another context.
     #[must_use]
     pub fn headers(&self) -> [(&'static str, &str); 2] {
         [
@@ -68,44 +65,30 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Up to 128 visible characters: it goes into logs and events as it is.
-fn is_request_id(text: &str) -> bool {
-    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+/// Version 00 only: events promise this form.
+fn is_supported(traceparent: &str) -> bool {
+    traceparent.starts_with("00-") && is_traceparent(traceparent)
 }
 
-/// Version 00 of <https://www.w3.org/TR/trace-context/#traceparent-header>.
-fn is_traceparent(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let hex = |part: &str, length: usize| {
-        part.len() == length
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    };
-    let some = |part: &str| part.bytes().any(|byte| byte != b'0');
-    matches!(parts[..], [version, trace, parent, flags]
-        if version == "00" && hex(trace, 32) && some(trace) && hex(parent, 16) && some(parent) && hex(flags, 2))
-}
-
-fn traceparent(unique: &str) -> String {
-    let parent = unique.get(16..32).unwrap_or("0000000000000001");
-    format!("00-{unique:0>32}-{parent}-01")
+fn new_traceparent(unique_id: &str) -> String {
+    let parent = unique_id.get(16..32).unwrap_or("0000000000000001");
+    format!("00-{unique_id:0>32}-{parent}-01")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const UNIQUE: &str = "0123456789abcdef0123456789abcdef";
+    const UNIQUE_ID: &str = "0123456789abcdef0123456789abcdef";
 
     fn origin(name: &'static str, value: &str) -> Origin {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        Origin::from_headers(&headers, UNIQUE)
+        Origin::from_headers(&headers, UNIQUE_ID)
     }
 
     #[test]
-    fn a_request_keeps_the_ids_it_came_with() {
+    fn a_request_keeps_its_well_formed_ids() {
         assert_eq!(origin(REQUEST_ID, "abc-1").correlation_id, "abc-1");
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(origin(TRACEPARENT, trace).traceparent, trace);
@@ -113,15 +96,16 @@ mod tests {
 
     #[test]
     fn a_malformed_id_is_replaced_by_a_new_one() {
-        assert_eq!(origin(REQUEST_ID, "a b").correlation_id, UNIQUE);
-        for bad in [
+        assert_eq!(origin(REQUEST_ID, "a b").correlation_id, UNIQUE_ID);
+        for malformed in [
             "",
             "00-zz-1-1",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ] {
-            let made = origin(TRACEPARENT, bad).traceparent;
-            assert!(is_traceparent(&made), "{made}");
-            assert!(made.contains(UNIQUE));
+            let replaced = origin(TRACEPARENT, malformed).traceparent;
+            assert!(is_supported(&replaced), "{replaced}");
+            assert!(replaced.contains(UNIQUE_ID));
         }
     }
 }

@@ -1,30 +1,35 @@
-//! From committed to published.
+//! The outbox: publishes committed events at least once.
 //!
-//! Before a swap that announces something, an *intent* is written into the small outbox store; after
-//! publishing it is deleted. Its key names the aggregate and the commit, so three rules suffice:
-//! an intent without a trace in its aggregate never happened; with one, its events may be
-//! unpublished; no intent, and they are published. The aggregate needs no second write to say so.
+//! Before a swap that announces events, an *intent* is stored in the small outbox store; after the
+//! publication it is deleted. Its key names the aggregate and the commit, so that three rules suffice:
+//! the commit of an intent that its aggregate does not contain never took place; the events of an intent
+//! whose commit the aggregate contains may be unpublished; the events of a commit without an intent are
+//! published. The aggregate needs no second write to record the publication.
 
-use crate::{LogError, Platform, Store, StoreError, aggregate::PendingEvent};
+use crate::{
+    platform::{LogError, Platform},
+    store::{Store, StoreError},
+    stored::PendingEvent,
+};
 use events::{CloudEvent, Timestamp};
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
 
-/// How old an intent is before the sweep takes it for left over: longer than any call may run, so
-/// that the sweep does not publish what a living call is about to publish.
+/// Minimum age of an outbox entry that a sweep works on. It is longer than any call may run, so that
+/// the sweep does not repeat the work of a running call.
 pub const STALE_AFTER: Duration = Duration::from_secs(5);
-/// How old an intent without a trace is before it is discarded: no call can still be about to swap.
+/// Age from which an intent without its commit is deleted: no call that may still swap is as old.
 const ABANDONED_AFTER: Duration = Duration::from_secs(120);
 
-/// The key prefix of intents in the outbox store.
+/// Key prefix of the intents in the outbox store.
 const INTENT: &str = "intent/";
 
-/// The key of the intent to publish what `commit` announces about the aggregate `key`.
-pub(crate) fn intent(key: &str, commit: &str) -> String {
+/// The key of the intent to publish the events of `commit` of the aggregate `key`.
+pub(crate) fn intent_key(key: &str, commit: &str) -> String {
     format!("{INTENT}{key}@{commit}")
 }
 
-/// Publishes the events of one commit, then withdraws the intent.
+/// Publishes the events of one commit, then deletes its intent.
 pub(crate) async fn publish<P: Platform>(
     platform: &P,
     stream: &str,
@@ -34,57 +39,55 @@ pub(crate) async fn publish<P: Platform>(
     for event in events {
         platform.append(stream, &event.to_json()).await?;
     }
-    // If this fails the sweep publishes once more, which every reader bears.
+    // If this fails, the sweep publishes the events again. Consumers tolerate duplicates.
     let _ = platform.outbox().delete(intent).await;
     Ok(())
 }
 
-/// Those of an aggregate's pending events that may not be published yet.
+/// The pending events of the aggregate `key` that may be unpublished.
 pub(crate) async fn unpublished<P: Platform>(
     platform: &P,
     key: &str,
     pending: Vec<PendingEvent>,
 ) -> Result<Vec<PendingEvent>, StoreError> {
-    let mut open: BTreeMap<String, bool> = BTreeMap::new();
-    let mut kept = Vec::new();
+    let mut has_intent: BTreeMap<String, bool> = BTreeMap::new();
+    let mut unpublished = Vec::new();
     for entry in pending {
-        let is_open = match open.get(&entry.commit) {
+        let is_unpublished = match has_intent.get(&entry.commit) {
             Some(known) => *known,
             None => {
-                let found = platform
-                    .outbox()
-                    .exists(&intent(key, &entry.commit))
-                    .await?;
-                open.insert(entry.commit.clone(), found);
-                found
+                let intent = intent_key(key, &entry.commit);
+                let exists = platform.outbox().exists(&intent).await?;
+                has_intent.insert(entry.commit.clone(), exists);
+                exists
             }
         };
-        if is_open {
-            kept.push(entry);
+        if is_unpublished {
+            unpublished.push(entry);
         }
     }
-    Ok(kept)
+    Ok(unpublished)
 }
 
-/// What a sweep of the outbox did.
+/// The work of one sweep of the outbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepReport {
-    /// Events published that a crash or a silent log had left behind.
+    /// Number of events published that a crash or a failing log had left unpublished.
     pub published: usize,
-    /// Intents whose swap never happened, discarded.
+    /// Number of intents deleted whose commit never took place.
     pub discarded: usize,
 }
 
-/// Publishes what is left over.
+/// Publishes the events of intents older than [`STALE_AFTER`] on `stream`.
 ///
 /// # Errors
 ///
-/// The store's or the log's silence, as text: the next sweep tries again.
+/// The failure of the store or the log, as text; the next sweep tries again.
 pub async fn sweep<P: Platform>(platform: &P, stream: &str) -> Result<SweepReport, String> {
     let mut report = SweepReport::default();
     let keys = platform.outbox().keys().await.map_err(|e| e.to_string())?;
     for intent in keys {
-        let Some((key, commit)) = parse(&intent) else {
+        let Some((key, commit)) = parse_intent_key(&intent) else {
             continue;
         };
         let Some(age) = age(platform, &intent).await.map_err(|e| e.to_string())? else {
@@ -93,7 +96,7 @@ pub async fn sweep<P: Platform>(platform: &P, stream: &str) -> Result<SweepRepor
         if age < STALE_AFTER {
             continue;
         }
-        let events = events_of(platform, key, commit).await?;
+        let events = events_of_commit(platform, key, commit).await?;
         if !events.is_empty() {
             publish(platform, stream, &intent, &events)
                 .await
@@ -108,11 +111,12 @@ pub async fn sweep<P: Platform>(platform: &P, stream: &str) -> Result<SweepRepor
     Ok(report)
 }
 
-/// How long ago the outbox entry `key` was written; `None` when it is gone meanwhile.
+/// The age of the outbox entry `key`, whose value is the time of its writing in milliseconds since the
+/// Unix epoch; `None` if the entry is absent.
 ///
 /// # Errors
 ///
-/// The store's silence.
+/// The store failed.
 pub async fn age<P: Platform>(platform: &P, key: &str) -> Result<Option<Duration>, StoreError> {
     let Some(written) = platform.outbox().get(key).await? else {
         return Ok(None);
@@ -124,28 +128,28 @@ pub async fn age<P: Platform>(platform: &P, key: &str) -> Result<Option<Duration
     Ok(Some(platform.now().since(Timestamp::from_millis(written))))
 }
 
-/// `intent/<aggregate key>@<commit>` taken apart.
-fn parse(intent: &str) -> Option<(&str, &str)> {
+/// Aggregate key and commit id of `intent/<aggregate key>@<commit id>`.
+fn parse_intent_key(intent: &str) -> Option<(&str, &str)> {
     intent.strip_prefix(INTENT)?.rsplit_once('@')
 }
 
-/// The events that `commit` left in the aggregate `key`.
-async fn events_of<P: Platform>(
+/// The pending events that the aggregate `key` holds of `commit`.
+async fn events_of_commit<P: Platform>(
     platform: &P,
     key: &str,
     commit: &str,
 ) -> Result<Vec<CloudEvent>, String> {
-    /// Only the pending events are of interest, whatever the state is.
+    /// The part of the stored form that does not depend on the kind of aggregate.
     #[derive(Deserialize)]
-    struct Outgoing {
+    struct PendingEvents {
         #[serde(default)]
         pending: Vec<PendingEvent>,
     }
     let Some(bytes) = platform.state().get(key).await.map_err(|e| e.to_string())? else {
         return Ok(Vec::new());
     };
-    let outgoing: Outgoing =
+    let stored: PendingEvents =
         serde_json::from_slice(&bytes).map_err(|e| format!("`{key}` cannot be read: {e}"))?;
     let of_commit = |entry: PendingEvent| (entry.commit == commit).then_some(entry.event);
-    Ok(outgoing.pending.into_iter().filter_map(of_commit).collect())
+    Ok(stored.pending.into_iter().filter_map(of_commit).collect())
 }

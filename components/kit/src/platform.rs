@@ -1,37 +1,52 @@
-//! What a context needs from outside besides other contexts: its stores, the event log, a clock,
-//! identifiers and a way to wait. One port, so that a use case takes one argument, and the
-//! simulation can put a crash between any two calls of it.
+//! The platform port: the stores, the event log, the clock, identifiers and timers of a context.
+//!
+//! One port for all of them keeps every use case at one argument, and lets the simulation crash a
+//! context between any two of its calls.
 
 #![expect(
     async_fn_in_trait,
     reason = "guests run on one thread: no future here needs to be Send"
 )]
 
-use crate::Store;
+use crate::store::Store;
 use events::Timestamp;
 use std::time::Duration;
 
-/// Why an event could not be put into the log. It may be there all the same.
+/// The event log failed or did not answer in time. The event may be appended all the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the event log does not answer: {0}")]
 pub struct LogError(pub String);
 
-/// The world around a context.
+/// The platform that a context runs on.
 pub trait Platform {
-    /// The kind of store it offers.
+    /// The type of both stores.
     type Store: Store;
 
-    /// The store of the aggregates, their counters and claims.
+    /// The store of the aggregates, counters and claims.
     fn state(&self) -> &Self::Store;
-    /// The small store of what is still to be done: intents to publish, sagas under way.
+
+    /// The store of unfinished work: intents to publish, sagas in progress. It must stay small, as sweeps
+    /// list its keys.
     fn outbox(&self) -> &Self::Store;
-    /// Appends an event to the log and wakes who listens.
+
+    /// Appends `event`, a CloudEvents JSON object, to the log `stream` and wakes its consumers.
+    ///
+    /// After `Ok` the event is durable and every consumer of the stream receives it at least once, in
+    /// the order of the appends. An implementation must bound the time of the call (2 s on Spin). A
+    /// caller that repeats a failed append may append the event twice.
+    ///
+    /// # Errors
+    ///
+    /// The log failed; the event may be appended all the same.
     async fn append(&self, stream: &str, event: &str) -> Result<(), LogError>;
-    /// What time it is.
+
+    /// The current time, in UTC. It may differ between hosts and may go backwards.
     fn now(&self) -> Timestamp;
-    /// An identifier that nobody else will ever draw: 32 lower-case hexadecimal digits.
+
+    /// A new identifier of 32 lower-case hexadecimal digits. No other call on any host returns the same.
     fn unique_id(&self) -> String;
-    /// Lets `duration` go by.
+
+    /// Waits for `duration`.
     async fn sleep(&self, duration: Duration);
 }
 

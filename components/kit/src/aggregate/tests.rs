@@ -2,6 +2,7 @@ use super::*;
 use crate::memory::MemoryPlatform;
 use events::{CarDeleted, CarId, Event};
 use futures::executor::block_on;
+use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Count(u64);
@@ -40,7 +41,7 @@ fn sweep(platform: &MemoryPlatform) -> outbox::SweepReport {
 }
 
 #[test]
-fn a_change_is_stored_announced_and_leaves_no_intent() {
+fn a_change_is_stored_and_published_and_leaves_no_intent() {
     let platform = MemoryPlatform::new();
     count(&platform).unwrap();
     let changed = count(&platform).unwrap();
@@ -58,7 +59,7 @@ fn a_change_is_stored_announced_and_leaves_no_intent() {
 }
 
 #[test]
-fn a_refusal_changes_and_announces_nothing() {
+fn a_refusal_changes_and_publishes_nothing() {
     let platform = MemoryPlatform::new();
     let counts = Aggregates::new(&platform, "stream", "socar/count");
     let refused =
@@ -73,7 +74,7 @@ fn a_refusal_changes_and_announces_nothing() {
 }
 
 #[test]
-fn a_provider_that_denies_every_swap_is_not_believed() {
+fn changes_succeed_on_a_provider_that_reports_every_swap_as_a_conflict() {
     let platform = MemoryPlatform::new();
     platform.state.denies_swaps.set(true);
     for expected in 1..=3 {
@@ -85,10 +86,10 @@ fn a_provider_that_denies_every_swap_is_not_believed() {
     assert_eq!(platform.log.borrow().len(), 3);
 }
 
-/// The swap of the first try lands while the second one is under way. What is published then must
-/// be what was stored, or a sweep that publishes it again says something else under the same id.
+/// The swap of the first attempt takes effect during the second one. The published event must be the stored
+/// one: a sweep that published it again would otherwise publish another event with the same id.
 #[test]
-fn a_swap_that_lands_late_is_announced_as_it_was_stored() {
+fn a_swap_that_takes_effect_late_is_published_as_it_was_stored() {
     let platform = MemoryPlatform::new();
     platform.state.delays_next_swap.set(true);
     let counts = Aggregates::new(&platform, "stream", "socar/count");
@@ -105,7 +106,7 @@ fn a_swap_that_lands_late_is_announced_as_it_was_stored() {
 }
 
 #[test]
-fn events_that_the_log_refused_are_published_by_the_sweep() {
+fn the_sweep_publishes_events_after_a_failure_of_the_log() {
     let platform = MemoryPlatform::new();
     platform.log_is_down.set(true);
     count(&platform).unwrap();
@@ -115,7 +116,7 @@ fn events_that_the_log_refused_are_published_by_the_sweep() {
     assert_eq!(
         sweep(&platform).published,
         0,
-        "a living call may be about to publish"
+        "a running call may still publish them"
     );
     platform.advance(outbox::STALE_AFTER);
     assert_eq!(sweep(&platform).published, 2);
@@ -124,7 +125,7 @@ fn events_that_the_log_refused_are_published_by_the_sweep() {
 }
 
 #[test]
-fn wherever_the_store_falls_silent_state_and_events_agree_in_the_end() {
+fn state_and_events_agree_after_a_store_failure_at_any_call() {
     for state_calls in 0..4 {
         for outbox_calls in 0..4 {
             let platform = MemoryPlatform::new();
@@ -149,7 +150,7 @@ fn wherever_the_store_falls_silent_state_and_events_agree_in_the_end() {
 }
 
 #[test]
-fn events_of_a_published_commit_are_not_carried_along() {
+fn a_published_event_is_removed_by_the_next_commit() {
     let platform = MemoryPlatform::new();
     for _ in 0..5 {
         count(&platform).unwrap();

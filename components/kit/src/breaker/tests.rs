@@ -1,7 +1,7 @@
-//! The breaker over the twin of its store.
+//! The breaker over the in-memory fake of its store.
 
 use super::*;
-use crate::{StoreError, memory::MemoryPlatform};
+use crate::{memory::MemoryPlatform, store::StoreError};
 use futures::executor::block_on;
 use proptest::prelude::*;
 use std::cell::Cell;
@@ -20,7 +20,7 @@ impl From<BreakerOpen> for Failure {
     }
 }
 
-/// A call over the link, by an instance that knows nothing but what is stored.
+/// A call over the link by a new instance, which knows only the stored state.
 fn call(platform: &MemoryPlatform, answer: Result<(), Failure>) -> Result<(), Failure> {
     block_on(Breaker::new(platform, "car").call(async { answer }))
 }
@@ -44,7 +44,7 @@ fn the_settings_are_not_the_fallback() {
 }
 
 #[test]
-fn a_link_that_fails_is_cut_off_and_says_for_how_long() {
+fn five_failures_open_the_breaker_for_the_reported_time() {
     let platform = MemoryPlatform::new();
     fail(&platform, 5);
     assert_eq!(call(&platform, Ok(())), Err(Failure::BreakerOpen(1)));
@@ -53,11 +53,15 @@ fn a_link_that_fails_is_cut_off_and_says_for_how_long() {
         assert_eq!(call(&platform, Ok(())), Ok(()));
     }
     fail(&platform, 4);
-    assert_eq!(call(&platform, Ok(())), Ok(()), "the probes closed it");
+    assert_eq!(
+        call(&platform, Ok(())),
+        Ok(()),
+        "successful probes close the breaker"
+    );
 }
 
 #[test]
-fn a_call_that_is_cut_off_is_not_made() {
+fn an_open_breaker_makes_no_call() {
     let platform = MemoryPlatform::new();
     fail(&platform, 5);
     let is_made = Cell::new(false);
@@ -70,7 +74,7 @@ fn a_call_that_is_cut_off_is_not_made() {
 }
 
 #[test]
-fn one_link_is_not_cut_off_for_another() {
+fn every_link_has_a_breaker_of_its_own() {
     let platform = MemoryPlatform::new();
     fail(&platform, 5);
     let other = Breaker::new(&platform, "payment");
@@ -79,23 +83,23 @@ fn one_link_is_not_cut_off_for_another() {
 }
 
 #[test]
-fn whoever_comes_after_the_open_time_is_a_probe_and_no_more_than_three_are() {
+fn at_most_three_calls_after_the_open_time_are_probes() {
     let platform = MemoryPlatform::new();
     fail(&platform, 5);
     platform.advance(SECOND);
     let probes = [(); 3].map(|()| block_on(Breaker::new(&platform, "car").admit()));
     assert!(probes.iter().all(Result::is_ok));
     assert!(call(&platform, Ok(())).is_err());
-    // Their instances die, and nobody waits for their answers for ever.
+    // The instances of the probes die. The breaker does not wait for their outcomes for ever.
     platform.advance(10 * SECOND);
     assert!(call(&platform, Ok(())).is_err());
     platform.advance(30 * SECOND);
     assert_eq!(call(&platform, Ok(())), Ok(()));
 }
 
-/// Calls of the store are counted by letting it fail after so many.
+/// The store fails after one call: a second call would be seen.
 #[test]
-fn a_healthy_link_costs_one_look() {
+fn a_call_over_a_healthy_link_reads_the_store_once() {
     let platform = MemoryPlatform::new();
     for _ in 0..20 {
         call(&platform, Ok(())).unwrap();
@@ -104,7 +108,7 @@ fn a_healthy_link_costs_one_look() {
     platform.state.fail_after(1);
     call(&platform, Ok(())).unwrap();
     let next = block_on(platform.state.get("any"));
-    assert!(next.is_err(), "it looked once");
+    assert!(next.is_err(), "the breaker read the store once");
     platform.state.recover();
     platform.advance(SECOND);
     call(&platform, Ok(())).unwrap();
@@ -112,20 +116,20 @@ fn a_healthy_link_costs_one_look() {
 }
 
 #[test]
-fn a_silent_store_stands_in_nobodys_way() {
+fn a_failing_store_rejects_no_call() {
     for calls in 0..6 {
         let platform = MemoryPlatform::new();
         platform.state.fail_after(calls);
         assert_eq!(call(&platform, Ok(())), Ok(()), "{calls}");
         fail(&platform, 5);
         assert_eq!(call(&platform, Ok(())), Ok(()), "{calls}");
-        let silence = Err(StoreError("down".into()));
-        assert_eq!(block_on(platform.state.get("breaker/car")), silence);
+        let failure = Err(StoreError("down".into()));
+        assert_eq!(block_on(platform.state.get("breaker/car")), failure);
     }
 }
 
 #[test]
-fn a_provider_that_denies_every_swap_is_seen_through() {
+fn the_breaker_works_on_a_provider_that_reports_every_swap_as_a_conflict() {
     let platform = MemoryPlatform::new();
     platform.state.denies_swaps.set(true);
     fail(&platform, 5);
@@ -135,7 +139,7 @@ fn a_provider_that_denies_every_swap_is_seen_through() {
 }
 
 #[test]
-fn what_cannot_be_read_or_lies_ahead_cuts_nobody_off_for_long() {
+fn an_unreadable_state_or_one_of_the_future_rejects_calls_for_a_bounded_time() {
     let platform = MemoryPlatform::new();
     let future = br#"{"era":1,"since":0,"openings":1,"open_time":0,"phase":{"open":{"until":18446744073709551615}}}"#;
     for (value, seconds) in [(&b"nonsense"[..], 0), (future, 31)] {
@@ -147,10 +151,10 @@ fn what_cannot_be_read_or_lies_ahead_cuts_nobody_off_for_long() {
 }
 
 proptest! {
-    /// A closed breaker never refuses, whatever the store does; an open one never for more than its
-    /// longest time.
+    /// A closed breaker rejects no call, whatever the store does. An open one rejects calls for no longer
+    /// than its longest open time.
     #[test]
-    fn nobody_is_refused_without_cause_or_for_long(
+    fn calls_are_rejected_only_after_failures_and_for_a_bounded_time(
         steps in proptest::collection::vec((any::<bool>(), 0..20_000_u64, 0..8_u32), 1..200),
     ) {
         let platform = MemoryPlatform::new();
@@ -171,7 +175,7 @@ proptest! {
             }
             platform.state.recover();
         }
-        // The last place among the probes may be taken and its answer lost; then it opens once more.
+        // The last permit for a probe may be taken and its outcome lost; then the breaker opens once more.
         let is_made = (0..3).any(|_| {
             platform.advance(60 * SECOND);
             call(&platform, Ok(())).is_ok()

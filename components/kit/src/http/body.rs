@@ -1,38 +1,40 @@
-//! Bodies that arrive chunk by chunk: what is kept of them, and what is read and thrown away.
+//! Streamed bodies: read up to a limit, or drained.
 
-use super::BODY_LIMIT;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 
-/// What is read and thrown away of a body that is too long.
+/// The longest body that a context reads, in bytes.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// The longest rest of an oversized body that [`drain`] reads, in bytes.
 const DRAIN_LIMIT: usize = 16 << 20;
 
-/// The body, if it is no longer than [`BODY_LIMIT`]; else what there is of it up to the chunk that goes
-/// beyond.
+/// Reads a body. Of a body longer than [`BODY_LIMIT`] it returns the part up to the end of the chunk
+/// that exceeds the limit.
 ///
 /// # Errors
 ///
-/// What the stream says.
+/// The error of the stream.
 pub async fn read_limited<C: AsRef<[u8]>, E>(
     chunks: &mut (impl Stream<Item = Result<C, E>> + Unpin),
 ) -> Result<Bytes, E> {
-    let mut whole: Vec<u8> = Vec::new();
-    while whole.len() <= BODY_LIMIT
+    let mut body: Vec<u8> = Vec::new();
+    while body.len() <= BODY_LIMIT
         && let Some(chunk) = chunks.next().await
     {
-        whole.extend_from_slice(chunk?.as_ref());
+        body.extend_from_slice(chunk?.as_ref());
     }
-    Ok(whole.into())
+    Ok(body.into())
 }
 
-/// Reads a bounded part of what is left, so that its sender gets to read the answer: most clients read
-/// none before they have sent everything, and a host that closes over unread bytes resets the
-/// connection.
+/// Reads and discards the rest of a body, up to 16 MiB, so that the client receives the response: most
+/// clients read no response before they have sent the whole body, and a host that closes a connection
+/// with unread bytes resets it.
 pub async fn drain<C: AsRef<[u8]>, E>(chunks: &mut (impl Stream<Item = Result<C, E>> + Unpin)) {
-    let mut left = DRAIN_LIMIT;
+    let mut remaining = DRAIN_LIMIT;
     while let Some(Ok(chunk)) = chunks.next().await {
-        match left.checked_sub(chunk.as_ref().len()) {
-            Some(rest) => left = rest,
+        match remaining.checked_sub(chunk.as_ref().len()) {
+            Some(rest) => remaining = rest,
             None => break,
         }
     }
@@ -51,35 +53,33 @@ mod tests {
     }
 
     #[test]
-    fn a_body_within_the_limit_is_whole() {
+    fn a_body_within_the_limit_is_read_whole() {
         let body = block_on(read_limited(&mut stream::iter(chunks(6)))).unwrap();
         assert_eq!(body.len(), 6 * CHUNK);
     }
 
     #[test]
-    fn of_a_longer_body_no_more_is_kept_than_shows_it() {
+    fn an_oversized_body_is_read_up_to_the_chunk_that_exceeds_the_limit() {
         let body = block_on(read_limited(&mut stream::iter(chunks(10_000)))).unwrap();
         assert_eq!(body.len(), 7 * CHUNK);
     }
 
     #[test]
-    fn a_body_that_breaks_off_is_none() {
+    fn a_broken_body_is_an_error() {
         let broken = chunks(2).chain([Err("broken")]);
-        assert_eq!(
-            block_on(read_limited(&mut stream::iter(broken))),
-            Err("broken")
-        );
+        let read = block_on(read_limited(&mut stream::iter(broken)));
+        assert_eq!(read, Err("broken"));
     }
 
     #[test]
-    fn what_is_left_of_a_long_body_is_read_up_to_a_bound() {
-        let read = |count: usize| {
+    fn an_oversized_body_is_drained_up_to_a_limit() {
+        let drained = |count: usize| {
             let read = Cell::new(0);
             let counted = chunks(count).inspect(|_| read.set(read.get() + 1));
             block_on(drain(&mut stream::iter(counted)));
             read.get()
         };
-        assert_eq!(read(800), 800);
-        assert_eq!(read(1_000_000), DRAIN_LIMIT / CHUNK + 1);
+        assert_eq!(drained(800), 800);
+        assert_eq!(drained(1_000_000), DRAIN_LIMIT / CHUNK + 1);
     }
 }

@@ -1,10 +1,15 @@
-//! Validators: the entity tag of a single resource is its version.
+//! Validators: the entity tag of a resource is its version, and the conditional requests that use it.
 
-use super::{Problem, Request, Response};
+pub use http_conventions::etag::fingerprint;
+
+use super::{
+    message::{Request, Response},
+    problem::Problem,
+};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-/// Tags an answer with the version it shows.
+/// Adds the entity tag of `version` to a response.
 #[must_use]
 pub fn tagged(mut response: Response, version: u64) -> Response {
     if let Ok(tag) = HeaderValue::from_str(&tag(version)) {
@@ -13,40 +18,40 @@ pub fn tagged(mut response: Response, version: u64) -> Response {
     response
 }
 
-/// What `If-Match` asks for.
+/// The condition in `If-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IfMatch(Option<String>);
 
 impl IfMatch {
-    /// The condition of a request; none is always met.
+    /// The condition of a request. A request without the header has a condition that is always met.
     #[must_use]
     pub fn from_request(request: &Request) -> Self {
         Self(list(request.headers(), &header::IF_MATCH))
     }
 
-    /// Checks the condition against the resource's version.
+    /// Checks the condition against the version of the resource.
     ///
     /// # Errors
     ///
-    /// 412 when the client has seen another version.
+    /// 412 if the header does not contain the entity tag of `version`.
     pub fn check(&self, version: u64) -> Result<(), Problem> {
         match &self.0 {
-            Some(wanted) if !matches(wanted, &tag(version)) => Err(Problem::precondition_failed()),
+            Some(tags) if !contains(tags, &tag(version)) => Err(Problem::precondition_failed()),
             _ => Ok(()),
         }
     }
 }
 
-/// Turns an answer that the client already has into 304.
-pub(super) fn revalidate(asked: &HeaderMap, response: &mut Response) {
-    let wanted = list(asked, &header::IF_NONE_MATCH);
+/// Replaces a response whose entity tag is in the request's `If-None-Match` by 304.
+pub(super) fn revalidate(request_headers: &HeaderMap, response: &mut Response) {
+    let tags = list(request_headers, &header::IF_NONE_MATCH);
     let tag = response
         .headers()
         .get(header::ETAG)
         .and_then(|v| v.to_str().ok());
-    if let (Some(wanted), Some(tag)) = (wanted, tag)
+    if let (Some(tags), Some(tag)) = (tags, tag)
         && response.status() == StatusCode::OK
-        && matches(&wanted, tag)
+        && contains(&tags, tag)
     {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Bytes::new();
@@ -58,15 +63,16 @@ fn tag(version: u64) -> String {
     format!("\"{version}\"")
 }
 
-/// The list in a header, which may be spread over several lines; `None` without any.
+/// The value of a list header, whose lines are joined; `None` without the header.
 fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let lines = headers.get_all(name).iter();
     let texts: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
     headers.contains_key(name).then(|| texts.join(","))
 }
 
-/// Whether a list of entity tags names `tag`. Weak tags count, as our versions never differ in meaning only.
-fn matches(list: &str, tag: &str) -> bool {
+/// Whether a list of entity tags contains `tag`, or is `*`. Weak and strong tags are equal here: every
+/// change of a representation changes the version.
+fn contains(list: &str, tag: &str) -> bool {
     let strip = |text: &str| text.trim().trim_start_matches("W/").to_owned();
     list.trim() == "*" || list.split(',').any(|one| strip(one) == strip(tag))
 }

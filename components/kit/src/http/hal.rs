@@ -1,13 +1,17 @@
-//! HAL as Spring Data REST writes it: fields first, `_links` beside them, lists under `_embedded`.
+//! HAL as Spring Data REST writes it: the fields of a resource with `_links` beside them, lists under
+//! `_embedded`.
 
-use super::{Response, json_response, paging::Page};
+use super::{
+    message::{Response, json_response},
+    paging::Page,
+};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 /// The media type of resources.
 pub const MEDIA_TYPE: &str = "application/hal+json";
 
-/// One resource, not yet an answer.
+/// The representation of one resource at `path`, with a link to itself under `self` and under `name`.
 #[must_use]
 pub fn item(mut fields: Value, base: &str, path: &str, name: &str) -> Value {
     let href = format!("{base}{path}");
@@ -15,13 +19,13 @@ pub fn item(mut fields: Value, base: &str, path: &str, name: &str) -> Value {
     fields
 }
 
-/// Answers with one resource.
+/// 200 with one resource.
 #[must_use]
 pub fn found(item: &Value) -> Response {
     json_response(StatusCode::OK, MEDIA_TYPE, item)
 }
 
-/// Answers that a resource was created, and where.
+/// 201 with one resource and its `Location`.
 #[must_use]
 pub fn created(item: &Value) -> Response {
     let mut response = json_response(StatusCode::CREATED, MEDIA_TYPE, item);
@@ -32,7 +36,7 @@ pub fn created(item: &Value) -> Response {
     response
 }
 
-/// Answers with one page of resources.
+/// 200 with one page of the list at `path`, whose elements are `items` and whose total is `total`.
 #[must_use]
 pub fn page(
     page: &Page,
@@ -43,8 +47,18 @@ pub fn page(
     items: Vec<Value>,
 ) -> Response {
     let pages = total.div_ceil(page.size);
+    let body = json!({
+        "_embedded": { plural: items },
+        "_links": page_links(page, pages, &format!("{base}{path}")),
+        "page": { "size": page.size, "totalElements": total, "totalPages": pages, "number": page.number },
+    });
+    json_response(StatusCode::OK, MEDIA_TYPE, &body)
+}
+
+/// The links between the pages of the list at `url`.
+fn page_links(page: &Page, pages: u64, url: &str) -> Map<String, Value> {
     let last = pages.saturating_sub(1);
-    let href = |number: u64| json!({ "href": format!("{base}{path}?{}", page.query(number)) });
+    let href = |number: u64| json!({ "href": format!("{url}?{}", page.query(number)) });
     let mut links = Map::new();
     links.insert("self".into(), href(page.number));
     if pages > 1 {
@@ -57,10 +71,5 @@ pub fn page(
     if page.number < last {
         links.insert("next".into(), href(page.number + 1));
     }
-    let body = json!({
-        "_embedded": { plural: items },
-        "_links": links,
-        "page": { "size": page.size, "totalElements": total, "totalPages": pages, "number": page.number },
-    });
-    json_response(StatusCode::OK, MEDIA_TYPE, &body)
+    links
 }

@@ -1,6 +1,6 @@
-//! Bodies: JSON objects, whose every member is either understood or named in the refusal.
+//! JSON request bodies: objects whose every member is either read or named in the problem.
 
-use super::{Problem, Request};
+use super::{message::Request, problem::Problem};
 use http::{HeaderMap, header};
 use serde::{
     Deserialize, Deserializer,
@@ -9,7 +9,7 @@ use serde::{
 use serde_json::{Map, Value};
 use std::fmt::{self, Formatter};
 
-/// The members of a request's JSON object that nobody has looked at yet, and what is wrong so far.
+/// The members of a request's JSON object that are not read yet, and the errors found so far.
 #[derive(Clone, Debug)]
 pub struct Fields {
     members: Map<String, Value>,
@@ -21,8 +21,8 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// 415 for another media type or a packed body, 400 for what is no JSON, 422 for JSON that is no
-    /// object.
+    /// 415 for another media type or an encoded body, 400 for malformed JSON or a repeated member, 422
+    /// for JSON that is no object.
     pub fn from_request(request: &Request) -> Result<Self, Problem> {
         check_encoding(request.headers())?;
         match serde_json::from_slice(request.body()) {
@@ -34,13 +34,14 @@ impl Fields {
         }
     }
 
-    /// Whether the object has this member, be it null.
+    /// Whether the object has this member, null included.
     #[must_use]
     pub fn has(&self, field: &str) -> bool {
         self.members.contains_key(field)
     }
 
-    /// A text of `least` to `most` characters; `None` when absent.
+    /// Reads a text of `least` to `most` characters without control characters; `None` if it is absent
+    /// or wrong.
     pub fn text(&mut self, field: &str, least: usize, most: usize) -> Option<String> {
         let value = match self.members.remove(field)? {
             Value::String(text) => Some(text.trim().to_owned()),
@@ -59,7 +60,7 @@ impl Fields {
         value
     }
 
-    /// A whole number of `least` to `most`; `None` when absent.
+    /// Reads a whole number from `least` to `most`; `None` if it is absent or wrong.
     pub fn number(&mut self, field: &str, least: u64, most: u64) -> Option<u64> {
         let value = self.members.remove(field)?;
         let value = value
@@ -74,8 +75,8 @@ impl Fields {
         value
     }
 
-    /// Accepts a member that may only repeat what is so anyway, as a client does that sends back
-    /// what it has read.
+    /// Reads a read-only member: it is accepted if it repeats the current `value`, as a client does that
+    /// sends back the representation it received. `why` says why another value is wrong.
     pub fn read_only(&mut self, field: &str, value: &Value, why: &str) {
         if self
             .members
@@ -86,13 +87,12 @@ impl Fields {
         }
     }
 
-    /// Passes over a member of the representation that is not state.
+    /// Ignores a member of the representation that is not part of the state.
     pub fn ignore(&mut self, field: &str) {
         self.members.remove(field);
     }
 
-    /// Passes over those of the members that are null: many clients write down every field that they
-    /// have not set.
+    /// Ignores the members that are null: many clients send null for every field that is not set.
     pub fn ignore_nulls(&mut self, fields: &[&str]) {
         for field in fields {
             if self.members.get(*field) == Some(&Value::Null) {
@@ -101,7 +101,7 @@ impl Fields {
         }
     }
 
-    /// Refuses a field.
+    /// Adds an error about a field.
     pub fn reject(&mut self, field: &str, message: impl Into<String>) {
         self.problem = Some(match self.problem.take() {
             Some(problem) => problem.field(field, message),
@@ -109,11 +109,11 @@ impl Fields {
         });
     }
 
-    /// Ends the reading: nothing may be left, nothing may be wrong.
+    /// Finishes the reading: every member is read, and no error was found.
     ///
     /// # Errors
     ///
-    /// 422 naming every wrong and every unknown field.
+    /// 422 that names every wrong and every unknown field.
     pub fn finish(mut self) -> Result<(), Problem> {
         let unknown: Vec<String> = self.members.keys().cloned().collect();
         for field in unknown {
@@ -123,7 +123,7 @@ impl Fields {
     }
 }
 
-/// Whether the body is in a form that is understood.
+/// Checks the content encoding and the media type of a body.
 fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
     let is_encoded =
@@ -142,14 +142,14 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
 fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();
-    // The members of a JSON Patch are no fields (RFC 6902).
+    // The members of a JSON Patch are operations, not fields (RFC 6902).
     essence == "application/json"
         || essence.starts_with("application/")
             && essence.ends_with("+json")
             && essence != "application/json-patch+json"
 }
 
-/// Why a body is no object.
+/// The problem of a body that is no object.
 fn parse_problem(body: &[u8], error: &serde_json::Error) -> Problem {
     match serde_json::from_slice(body) {
         Ok(Value::Object(_)) => Problem::malformed_json(error.to_string()),
@@ -161,8 +161,8 @@ fn parse_problem(body: &[u8], error: &serde_json::Error) -> Problem {
     }
 }
 
-/// The members of an object in which each name comes once: readers of JSON differ in which of two they
-/// believe.
+/// The members of an object without repeated names. JSON parsers differ in which of two members with
+/// the same name they take.
 struct Members(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Members {

@@ -1,41 +1,41 @@
-//! `page`, `size` and `sort`, as Spring Data REST reads them.
+//! The query parameters `page`, `size` and `sort`, as Spring Data REST reads them.
 
-use super::{Problem, Request};
+use super::{message::Request, problem::Problem};
 use std::borrow::Cow;
 
-/// Rows of a page when nobody says otherwise.
+/// Number of rows of a page without `size`.
 const DEFAULT_SIZE: u64 = 20;
-/// The most rows of a page.
+/// Maximum number of rows of a page.
 const MAX_SIZE: u64 = 1000;
 
-/// One page that was asked for.
+/// The page that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Counts from 0.
+    /// Number of the page, from 0.
     pub number: u64,
-    /// Rows, 1 to 1000.
+    /// Maximum number of rows, from 1 to 1000.
     pub size: u64,
-    /// The order, most important first. Ties are broken by id.
+    /// The order, the most significant column first. Equal rows are ordered by id.
     pub sort: Vec<Sort>,
-    /// The other query parameters, kept for the links.
+    /// The other query parameters, which the links between pages repeat.
     filters: Vec<(String, String)>,
 }
 
 /// One column to sort by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// One of the names that the context offers.
+    /// One of the sortable columns of the list.
     pub column: &'static str,
-    /// Largest first.
+    /// Whether the largest value comes first.
     pub descending: bool,
 }
 
 impl Page {
-    /// Reads the query of a list without filters; `columns` are those that can be sorted by.
+    /// Reads the query of a list without filters. `columns` are the sortable columns.
     ///
     /// # Errors
     ///
-    /// 400 that names the parameter and what would be right.
+    /// 400 that names the parameter and its valid values.
     pub fn without_filters(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
         let page = Self::with_filters(request, columns)?;
         if let Some((name, _)) = page.filters.first() {
@@ -46,11 +46,11 @@ impl Page {
         Ok(page)
     }
 
-    /// Reads the query of a list whose other parameters are filters.
+    /// Reads the query of a list whose other parameters are filters. `columns` are the sortable columns.
     ///
     /// # Errors
     ///
-    /// 400 that names the parameter and what would be right.
+    /// 400 that names the parameter and its valid values.
     pub fn with_filters(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
         let mut page = Self {
             number: 0,
@@ -76,13 +76,13 @@ impl Page {
         Ok(page)
     }
 
-    /// Rows before this page.
+    /// Number of rows before this page.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.number.saturating_mul(self.size)
     }
 
-    /// The parameters that are not about paging.
+    /// The parameters other than `page`, `size` and `sort`.
     pub fn filters(&self) -> impl Iterator<Item = (&str, &str)> {
         self.filters
             .iter()
@@ -103,7 +103,7 @@ impl Page {
     }
 }
 
-/// The query's parameters, decoded.
+/// The decoded query parameters.
 pub fn parameters(request: &Request) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
 }
@@ -121,8 +121,8 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, Problem
         })
 }
 
-/// `column`, `column,asc`, `column,desc` or several columns and then a direction. Empty, as a form sends it where nothing
-/// was chosen, it asks for no order.
+/// Parses one `sort`: one or several columns, then an optional direction, separated by commas. An empty value, as a
+/// form sends it without a selection, asks for no order.
 fn sort(value: &str, columns: &[&'static str]) -> Result<Vec<Sort>, Problem> {
     if value.is_empty() {
         return Ok(Vec::new());
@@ -151,9 +151,12 @@ fn sort(value: &str, columns: &[&'static str]) -> Result<Vec<Sort>, Problem> {
                 )
             })
     };
-    // A direction alone orders nothing, and is refused like a column without a name.
+    // A direction without a column is refused like an unknown column.
     if names.is_empty() {
         names.push(value);
     }
     names.into_iter().map(column).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,22 +1,19 @@
-//! What a wrong request is told: RFC 9457, `application/problem+json`, with a stable `type` and what
-//! would be right.
+//! Problem details (RFC 9457): `application/problem+json` with a stable `type` and a remedy.
 
-use super::{Response, json_response};
-use crate::{ChangeError, StoreError};
+pub use http_conventions::problem::MEDIA_TYPE;
+
+use super::message::{Response, json_response};
+use crate::{aggregate::ChangeError, store::StoreError};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use http_conventions::problem::TYPE_PREFIX;
 use serde_json::{Value, json};
 
-/// The media type of problems.
-pub const MEDIA_TYPE: &str = "application/problem+json";
-/// The start of every problem's `type`.
-pub(super) const TYPE: &str = "https://socar.dev/problems/";
-
-/// One refusal, ready to be shown.
+/// A problem, from which the response is made.
 #[derive(Clone, Debug)]
 pub struct Problem {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The end of `type`: stable, so that programs may rely on it.
+    /// The end of `type`; stable, for use by programs.
     pub slug: &'static str,
     title: &'static str,
     detail: String,
@@ -26,7 +23,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of its own kind.
+    /// A problem with this status and slug. `detail` says what happened and what to do.
     pub fn new(
         status: StatusCode,
         slug: &'static str,
@@ -44,7 +41,7 @@ impl Problem {
         }
     }
 
-    /// 400: the body is no JSON.
+    /// 400: the body is not valid JSON.
     pub fn malformed_json(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -66,13 +63,13 @@ impl Problem {
         .field(parameter, detail)
     }
 
-    /// 400: a query parameter that stands for one value comes twice.
+    /// 400: a query parameter with a single value is repeated.
     #[must_use]
     pub fn given_twice(parameter: &str) -> Self {
         Self::bad_query(parameter, format!("{parameter} is given twice"))
     }
 
-    /// 415: the body is in a form that is not understood.
+    /// 415: the media type of the body is not supported.
     pub fn unsupported_media_type(found: &str) -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -83,7 +80,7 @@ impl Problem {
         .header(HeaderName::from_static("accept"), "application/json")
     }
 
-    /// 415: the body is packed in a way that is not understood.
+    /// 415: the content encoding of the body is not supported.
     pub fn unsupported_coding(found: &str) -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -94,7 +91,7 @@ impl Problem {
         .header(header::ACCEPT_ENCODING, "identity")
     }
 
-    /// 422: a field's value is wrong. Further wrong fields are added with [`Self::field`].
+    /// 422: the value of a field is wrong. [`Self::field`] adds further wrong fields.
     pub fn invalid_field(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         Self::new(
@@ -106,7 +103,7 @@ impl Problem {
         .field(field, message)
     }
 
-    /// 404.
+    /// 404: the resource does not exist.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -116,7 +113,7 @@ impl Problem {
         )
     }
 
-    /// 405, with what is allowed instead.
+    /// 405: the resource does not have this method; `allow` lists its methods.
     #[must_use]
     pub fn method_not_allowed(allow: &str) -> Self {
         Self::new(
@@ -128,7 +125,7 @@ impl Problem {
         .header(header::ALLOW, allow)
     }
 
-    /// 413; `limit` is in bytes.
+    /// 413: the body is longer than `limit`, in bytes.
     #[must_use]
     pub fn payload_too_large(limit: usize) -> Self {
         Self::new(
@@ -139,12 +136,12 @@ impl Problem {
         )
     }
 
-    /// 409 of a kind of its own.
+    /// 409 with a slug and a title of its own.
     pub fn conflict(slug: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, slug, title, detail)
     }
 
-    /// 412: somebody else was faster.
+    /// 412: the resource is not in the version that `If-Match` names.
     #[must_use]
     pub fn precondition_failed() -> Self {
         Self::new(
@@ -155,7 +152,7 @@ impl Problem {
         )
     }
 
-    /// 503: something that is needed does not answer; `retry_after` is in seconds.
+    /// 503: a dependency is unavailable; a retry makes sense after `retry_after` seconds.
     pub fn unavailable(detail: impl Into<String>, retry_after: u64) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -166,38 +163,38 @@ impl Problem {
         .retry_after(retry_after)
     }
 
-    /// Names one more wrong field.
+    /// Adds a wrong field.
     #[must_use]
     pub fn field(mut self, field: &str, message: impl Into<String>) -> Self {
         self.fields.push((field.to_owned(), message.into()));
         self
     }
 
-    /// Says after how many seconds another try makes sense.
+    /// Adds `Retry-After`, in seconds.
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         self.header(header::RETRY_AFTER, &seconds.to_string())
     }
 
-    /// Adds a header to the answer.
+    /// Adds a header to the response.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    /// Adds a member to the problem.
+    /// Adds a member to the problem document.
     #[must_use]
     pub fn member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.members.push((name, value.into()));
         self
     }
 
-    /// The answer; `instance` is the path that was asked.
+    /// The response; `instance` is the path of the request.
     #[must_use]
     pub fn into_response(self, instance: &str) -> Response {
         let mut body = json!({
-            "type": format!("{TYPE}{}", self.slug),
+            "type": format!("{TYPE_PREFIX}{}", self.slug),
             "title": self.title,
             "status": self.status.as_u16(),
             "detail": self.detail,
@@ -222,14 +219,14 @@ impl Problem {
     }
 }
 
-/// The store does not answer: nobody's fault, and worth another try.
+/// 503: the store is unavailable; a retry may succeed.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Self::unavailable(error.to_string(), 1)
     }
 }
 
-/// A refusal becomes the problem that its context says it is.
+/// The problem of a failed change; the context converts its own refusals.
 impl<R: Into<Self>> From<ChangeError<R>> for Problem {
     fn from(error: ChangeError<R>) -> Self {
         match error {

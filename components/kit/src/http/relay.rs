@@ -1,19 +1,22 @@
-//! Events and sweeps that come over HTTP: how `socar relay` gives a deployment on stock Spin what
-//! the host gives elsewhere.
+//! The endpoints of `socar relay`, which delivers events and calls sweeps over HTTP on stock Spin.
 //!
-//! `POST /<plural>/events` takes one event in the structured mode of the CloudEvents HTTP binding, and
-//! any 2xx acknowledges it; `POST /<plural>/sweep` is the sweep. Both ask for the shared secret, and
-//! without one configured neither exists.
+//! `POST /<plural>/events` takes one event in the structured mode of the CloudEvents HTTP binding; any
+//! 2xx acknowledges it. `POST /<plural>/sweep` is the sweep. Both require the shared secret, and both are
+//! absent while no secret is configured.
 
-use super::{Problem, Request, Response};
+use super::{
+    message::{Request, Response},
+    problem::Problem,
+};
 use http::{HeaderName, Method, StatusCode, header};
+use subtle::ConstantTimeEq as _;
 
-/// What the relay asks for.
+/// The kinds of requests that the relay sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RelayRequest {
-    /// The body is an event.
+    /// The delivery of one event, in the body.
     Event,
-    /// Finish what time alone must finish.
+    /// The call of the sweep.
     Sweep,
 }
 
@@ -29,11 +32,11 @@ impl RelayRequest {
     }
 }
 
-/// Lets the relay in, and nobody else.
+/// Authorizes a request of the relay. `secret` is the configured secret, empty if there is none.
 ///
 /// # Errors
 ///
-/// 404 where no secret is configured, 405 for another method than POST, 401 for a missing or wrong
+/// 404 without a configured secret, 405 for another method than POST, 401 for a missing or wrong
 /// secret.
 pub fn authorize(request: &Request, secret: &str) -> Result<(), Problem> {
     if secret.is_empty() {
@@ -45,7 +48,7 @@ pub fn authorize(request: &Request, secret: &str) -> Result<(), Problem> {
     }
     let sent = request.headers().get(header::AUTHORIZATION);
     let sent = sent.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    match sent.is_some_and(|sent| same(sent, secret.as_bytes())) {
+    match sent.is_some_and(|sent| sent.ct_eq(secret.as_bytes()).into()) {
         true => Ok(()),
         false => Err(Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -57,7 +60,7 @@ pub fn authorize(request: &Request, secret: &str) -> Result<(), Problem> {
     }
 }
 
-/// Answers the delivery of an event.
+/// The response to the delivery of an event: 204, or 503 with the error.
 #[must_use]
 pub fn acknowledge(path: &str, outcome: Result<(), String>) -> Response {
     match outcome {
@@ -70,17 +73,11 @@ pub fn acknowledge(path: &str, outcome: Result<(), String>) -> Response {
     }
 }
 
-/// Compares in a time that does not tell where the difference is.
-fn same(sent: &[u8], secret: &[u8]) -> bool {
-    let differences = sent.iter().zip(secret).fold(0, |all, (a, b)| all | (a ^ b));
-    sent.len() == secret.len() && differences == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ask(method: Method, authorization: &str, secret: &str) -> u16 {
+    fn status(method: Method, authorization: &str, secret: &str) -> u16 {
         let mut request = Request::default();
         *request.method_mut() = method;
         let value = authorization.parse().unwrap();
@@ -89,8 +86,8 @@ mod tests {
     }
 
     #[test]
-    fn only_who_knows_the_secret_delivers() {
-        assert_eq!(ask(Method::POST, "Bearer s3cret", "s3cret"), 200);
+    fn only_a_post_with_the_secret_is_authorized() {
+        assert_eq!(status(Method::POST, "Bearer s3cret", "s3cret"), 200);
         for wrong in [
             "",
             "Bearer ",
@@ -98,28 +95,23 @@ mod tests {
             "Bearer s3crets",
             "Basic s3cret",
         ] {
-            assert_eq!(ask(Method::POST, wrong, "s3cret"), 401, "{wrong}");
+            assert_eq!(status(Method::POST, wrong, "s3cret"), 401, "{wrong}");
         }
-        assert_eq!(ask(Method::GET, "Bearer s3cret", "s3cret"), 405);
+        assert_eq!(status(Method::GET, "Bearer s3cret", "s3cret"), 405);
     }
 
     #[test]
-    fn without_a_secret_there_is_no_such_place() {
-        assert_eq!(ask(Method::POST, "Bearer ", ""), 404);
+    fn the_endpoints_are_absent_without_a_secret() {
+        assert_eq!(status(Method::POST, "Bearer ", ""), 404);
     }
 
     #[test]
-    fn the_relays_paths_are_no_resources() {
-        assert_eq!(
-            RelayRequest::from_path("/cars/events", "cars"),
-            Some(RelayRequest::Event)
-        );
-        assert_eq!(
-            RelayRequest::from_path("/cars/sweep/", "cars"),
-            Some(RelayRequest::Sweep)
-        );
+    fn the_paths_of_the_relay_are_no_resources() {
+        let request = |path| RelayRequest::from_path(path, "cars");
+        assert_eq!(request("/cars/events"), Some(RelayRequest::Event));
+        assert_eq!(request("/cars/sweep/"), Some(RelayRequest::Sweep));
         for other in ["/cars", "/cars/1", "/cars/1/events", "/messages/events"] {
-            assert_eq!(RelayRequest::from_path(other, "cars"), None, "{other}");
+            assert_eq!(request(other), None, "{other}");
         }
     }
 }

@@ -1,34 +1,33 @@
-//! What the refusal of somebody else says besides its status: when to come again, whether it is one of
-//! ours, and whether the request was sent at all.
+//! The response of an upstream service: its `Retry-After`, its problem document, and whether the request
+//! was sent to it at all.
 
-use super::{Response, problem};
+use super::message::Response;
 use http::{HeaderName, header};
+use http_conventions::{headers::NOT_SENT, problem};
 use serde_json::Value;
 
-/// Nobody is sent away for longer by a number that comes from elsewhere, in seconds.
-const LONGEST: u64 = 60 * 60;
+/// The longest `Retry-After` that is passed on, in seconds.
+const MAX_RETRY_AFTER: u64 = 60 * 60;
 
-/// `socar` gives it to its own refusal of a call that reached nobody, and takes it away from whatever
-/// others answer. Elsewhere nobody gives it, and nothing is known.
-const NOT_SENT: HeaderName = HeaderName::from_static("socar-not-sent");
-
-/// After how many seconds another try makes sense, if the answer says so: at least one, at most an
-/// hour. A date is not understood; it would have to be compared with somebody else's clock.
+/// The `Retry-After` of a response in seconds, from 1 to 3600. `None` without the header, and for a date,
+/// which would have to be compared with the clock of another machine.
 #[must_use]
 pub fn retry_after(response: &Response) -> Option<u64> {
     let value = response.headers().get(header::RETRY_AFTER)?;
     let seconds: u64 = value.to_str().ok()?.trim().parse().ok()?;
-    Some(seconds.clamp(1, LONGEST))
+    Some(seconds.clamp(1, MAX_RETRY_AFTER))
 }
 
-/// Whether this is the host's word that nobody has received the request.
+/// Whether the response is the host's own, to a request that it did not send to any service. Stock Spin
+/// never marks such a response.
 #[must_use]
 pub fn was_not_sent(response: &Response) -> bool {
-    response.headers().contains_key(NOT_SENT)
+    let not_sent = HeaderName::from_static(NOT_SENT);
+    response.headers().contains_key(not_sent)
 }
 
-/// The problem document of an answer, if it is one of ours and of this kind. A status alone can come
-/// from whatever else listens at an address.
+/// The problem document of a response, if it is a problem of this platform with this slug. A status
+/// alone proves nothing: another service may listen at the address.
 #[must_use]
 pub fn problem(response: &Response, slug: &str) -> Option<Value> {
     let media_type = response
@@ -41,17 +40,19 @@ pub fn problem(response: &Response, slug: &str) -> Option<Value> {
         return None;
     }
     let document: Value = serde_json::from_slice(response.body()).ok()?;
-    let kind = document["type"].as_str()?.strip_prefix(problem::TYPE)?;
-    (kind == slug).then_some(document)
+    let found = document["type"]
+        .as_str()?
+        .strip_prefix(problem::TYPE_PREFIX)?;
+    (found == slug).then_some(document)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::http::{Problem, json_response};
-    use http::StatusCode;
+    use http::{HeaderValue, StatusCode};
 
-    fn refused(retry_after: &str) -> Response {
+    fn response(retry_after: &str) -> Response {
         let mut response = Response::default();
         let value = retry_after.parse().unwrap();
         response.headers_mut().insert(header::RETRY_AFTER, value);
@@ -59,31 +60,31 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_passed_on_within_bounds() {
-        for (said, understood) in [("7", 7), ("0", 1), ("3600", 3600), ("99999", 3600)] {
-            assert_eq!(retry_after(&refused(said)), Some(understood), "{said}");
+    fn retry_after_is_passed_on_within_bounds() {
+        for (sent, passed_on) in [("7", 7), ("0", 1), ("3600", 3600), ("99999", 3600)] {
+            assert_eq!(retry_after(&response(sent)), Some(passed_on), "{sent}");
         }
     }
 
     #[test]
-    fn what_is_no_number_of_seconds_says_nothing() {
-        for said in ["soon", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"] {
-            assert_eq!(retry_after(&refused(said)), None, "{said}");
+    fn retry_after_without_a_number_of_seconds_is_ignored() {
+        for sent in ["soon", "-1", "1.5", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+            assert_eq!(retry_after(&response(sent)), None, "{sent}");
         }
         assert_eq!(retry_after(&Response::default()), None);
     }
 
     #[test]
-    fn only_the_host_says_that_nothing_was_sent() {
-        let mut refused = refused("1");
-        assert!(!was_not_sent(&refused));
-        let said = http::HeaderValue::from_static("true");
-        refused.headers_mut().insert(NOT_SENT, said);
-        assert!(was_not_sent(&refused));
+    fn only_a_marked_response_means_that_nothing_was_sent() {
+        let mut response = response("1");
+        assert!(!was_not_sent(&response));
+        let value = HeaderValue::from_static("true");
+        response.headers_mut().insert(NOT_SENT, value);
+        assert!(was_not_sent(&response));
     }
 
     #[test]
-    fn only_our_own_problems_are_believed() {
+    fn only_problems_of_the_platform_are_accepted() {
         let ours = || {
             Problem::not_found("no car")
                 .member("carId", 7)
@@ -96,8 +97,8 @@ mod tests {
         let body = serde_json::from_slice(ours().body()).unwrap();
         let page = json_response(StatusCode::NOT_FOUND, "application/json", &body);
         assert_eq!(problem(&page, "not-found"), None);
-        let theirs = serde_json::json!({"type": "https://elsewhere.example/not-found"});
-        let theirs = json_response(StatusCode::NOT_FOUND, problem::MEDIA_TYPE, &theirs);
-        assert_eq!(problem(&theirs, "not-found"), None);
+        let foreign = serde_json::json!({"type": "https://other.example/not-found"});
+        let foreign = json_response(StatusCode::NOT_FOUND, problem::MEDIA_TYPE, &foreign);
+        assert_eq!(problem(&foreign, "not-found"), None);
     }
 }

@@ -1,6 +1,15 @@
-use super::*;
-use crate::memory::MemoryPlatform;
+use super::{
+    lease::{LEASE_DURATION, NUMBER_LIFETIME},
+    *,
+};
+use crate::{
+    http::{Problem, Request, Response},
+    memory::MemoryPlatform,
+};
+use bytes::Bytes;
 use futures::executor::block_on;
+use http::{HeaderValue, StatusCode};
+use std::time::Duration;
 
 fn key(name: &str, body: &'static str) -> IdempotencyKey {
     let mut request = Request::new(Bytes::from_static(body.as_bytes()));
@@ -31,7 +40,7 @@ fn response(status: u16) -> Response {
 }
 
 #[test]
-fn the_same_key_and_body_are_given_the_first_answer() {
+fn a_repeated_request_receives_the_first_response() {
     let platform = MemoryPlatform::new();
     let lease = first(&platform, key("\"k\"", r#"{"carId": 1}"#));
     block_on(lease.complete(&platform, &response(201))).unwrap();
@@ -45,18 +54,18 @@ fn the_same_key_and_body_are_given_the_first_answer() {
 }
 
 #[test]
-fn another_body_under_the_same_key_is_refused() {
+fn another_body_with_the_same_key_is_refused() {
     let platform = MemoryPlatform::new();
     first(&platform, key("k", "{}"));
     let problem = acquire(&platform, key("k", "[]")).unwrap_err();
     let response = problem.into_response("/things");
     assert_eq!(response.status(), 422);
-    let told: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
-    assert_eq!(told["field"], "Idempotency-Key");
+    let document: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+    assert_eq!(document["field"], "Idempotency-Key");
 }
 
 #[test]
-fn while_the_first_request_runs_the_second_has_to_wait() {
+fn a_repeated_request_conflicts_with_a_running_one_until_its_lease_expires() {
     let platform = MemoryPlatform::new();
     let lease = first(&platform, key("k", "{}"));
     assert_eq!(acquire(&platform, key("k", "{}")).unwrap_err().status, 409);
@@ -74,9 +83,9 @@ fn resumed(platform: &MemoryPlatform) -> Lease {
     }
 }
 
-/// Such an answer may be given because nobody knows how the work ended, so the next one has to look.
+/// A server error may mean that the outcome of the work is unknown, so the next request has to find it.
 #[test]
-fn after_an_answer_that_invites_another_try_that_try_finds_out_at_once() {
+fn a_server_error_releases_the_lease() {
     let platform = MemoryPlatform::new();
     let lease = first(&platform, key("k", "{}"));
     let number = lease.number;
@@ -86,17 +95,19 @@ fn after_an_answer_that_invites_another_try_that_try_finds_out_at_once() {
 }
 
 #[test]
-fn whoever_was_taken_over_has_no_say_any_more() {
+fn a_lease_that_was_taken_over_stores_nothing() {
     let platform = MemoryPlatform::new();
-    let mut dead = first(&platform, key("k", "{}"));
+    let mut expired = first(&platform, key("k", "{}"));
     platform.advance(LEASE_DURATION);
-    let living = resumed(&platform);
+    let current = resumed(&platform);
     assert_eq!(
-        block_on(dead.renumber(&platform, 99)).unwrap_err().status,
+        block_on(expired.renumber(&platform, 99))
+            .unwrap_err()
+            .status,
         409
     );
-    block_on(dead.complete(&platform, &response(404))).unwrap();
-    block_on(living.complete(&platform, &response(201))).unwrap();
+    block_on(expired.complete(&platform, &response(404))).unwrap();
+    block_on(current.complete(&platform, &response(201))).unwrap();
     let Ok(Acquisition::Replay(replayed)) = acquire(&platform, key("k", "{}")) else {
         panic!("not replayed");
     };
@@ -104,7 +115,7 @@ fn whoever_was_taken_over_has_no_say_any_more() {
 }
 
 #[test]
-fn a_number_does_not_grow_younger_by_changing_hands() {
+fn a_number_keeps_its_age_when_the_lease_is_taken_over() {
     let platform = MemoryPlatform::new();
     let lease = first(&platform, key("k", "{}"));
     assert!(lease.is_fresh(&platform));
@@ -119,7 +130,7 @@ fn a_number_does_not_grow_younger_by_changing_hands() {
 }
 
 #[test]
-fn a_provider_that_denies_every_swap_is_not_believed() {
+fn a_lease_is_exclusive_on_a_provider_that_reports_every_swap_as_a_conflict() {
     let platform = MemoryPlatform::new();
     platform.state.denies_swaps.set(true);
     first(&platform, key("k", "{}"));
@@ -127,7 +138,7 @@ fn a_provider_that_denies_every_swap_is_not_believed() {
 }
 
 #[test]
-fn expired_answers_are_dropped() {
+fn expired_responses_are_deleted() {
     let platform = MemoryPlatform::new();
     block_on(sweep(&platform)).unwrap();
     let lease = first(&platform, key("k", "{}"));

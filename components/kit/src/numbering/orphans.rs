@@ -1,49 +1,54 @@
-//! LiveNumbers that a crash took: given out, then used by nobody.
+//! Orphans: numbers that were allocated and then left unused by a crash.
 //!
-//! Whoever meets a number that leads nowhere cannot tell a crash from a creation that is under way.
-//! So it only notes a key in the outbox store, and the sweep retires the number if nobody has
-//! used it by a time when no call can still be about to. The ways of creation pay nothing for it.
+//! A reader of a number without an aggregate cannot distinguish a crash from a creation in progress. It
+//! therefore stores only a suspicion in the outbox store, and the sweep retires the number if it is still
+//! unused when no call that might create the aggregate can be running any more. A creation itself
+//! costs nothing more.
 
 use super::retire;
-use crate::{Platform, Store, StoreError, outbox};
+use crate::{
+    outbox,
+    platform::Platform,
+    store::{Store, StoreError},
+};
 use std::time::Duration;
 
-/// How old a key is before it is acted upon: longer than any call lives.
+/// Minimum age of a suspicion that a sweep acts on; it is longer than any call may run.
 pub const ORPHANED_AFTER: Duration = Duration::from_secs(120);
 
-/// The key prefix of suspicions in the outbox store.
-const SUSPECT: &str = "lost/";
+/// Key prefix of the suspicions in the outbox store.
+const SUSPICION: &str = "lost/";
 
-/// Notes that `number` leads nowhere at this moment. The first key counts.
+/// Stores the suspicion that `number` is an orphan. A repeated suspicion keeps its first time.
 ///
 /// # Errors
 ///
-/// The store's silence. A reader need not mind: the next one suspects again.
+/// The store failed. A reader may ignore it: the next reader stores the suspicion.
 pub async fn suspect<P: Platform>(platform: &P, number: u64) -> Result<(), StoreError> {
-    let key = format!("{SUSPECT}{number}");
-    if platform.outbox().exists(&key).await? {
+    let suspicion = format!("{SUSPICION}{number}");
+    if platform.outbox().exists(&suspicion).await? {
         return Ok(());
     }
     let now = platform.now().as_millis().to_string();
-    platform.outbox().set(&key, now.as_bytes()).await
+    platform.outbox().set(&suspicion, now.as_bytes()).await
 }
 
-/// Takes the suspects that still lead nowhere out of every page, and returns how many they were.
-/// `exists` tells whether a number leads somewhere by now.
+/// Retires the suspected numbers that are still unused, and returns how many it retired. `exists` returns
+/// whether a number has an aggregate by now.
 ///
 /// # Errors
 ///
-/// The store's silence, and what `exists` says: the next sweep tries again.
+/// The store failed, or `exists` did; the next sweep tries again.
 pub async fn sweep<P: Platform, E: From<StoreError>>(
     platform: &P,
     exists: impl AsyncFn(u64) -> Result<bool, E>,
 ) -> Result<usize, E> {
     let mut retired = 0;
-    for key in platform.outbox().keys().await? {
-        let Some(number) = parse(&key) else {
+    for suspicion in platform.outbox().keys().await? {
+        let Some(number) = suspected_number(&suspicion) else {
             continue;
         };
-        let age = outbox::age(platform, &key).await?;
+        let age = outbox::age(platform, &suspicion).await?;
         if age.is_none_or(|age| age < ORPHANED_AFTER) {
             continue;
         }
@@ -51,13 +56,13 @@ pub async fn sweep<P: Platform, E: From<StoreError>>(
             retire(platform, number).await?;
             retired += 1;
         }
-        platform.outbox().delete(&key).await?;
+        platform.outbox().delete(&suspicion).await?;
     }
     Ok(retired)
 }
 
-fn parse(key: &str) -> Option<u64> {
-    key.strip_prefix(SUSPECT)?.parse().ok()
+fn suspected_number(suspicion: &str) -> Option<u64> {
+    suspicion.strip_prefix(SUSPICION)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -77,7 +82,7 @@ mod tests {
         block_on(numbering::live_numbers(platform)).unwrap().count()
     }
 
-    fn with_a_suspect() -> MemoryPlatform {
+    fn with_a_suspicion() -> MemoryPlatform {
         let platform = MemoryPlatform::new();
         let number = block_on(numbering::allocate(&platform)).unwrap();
         block_on(suspect(&platform, number)).unwrap();
@@ -85,9 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_leads_nowhere_for_long_is_retired() {
-        let platform = with_a_suspect();
-        assert_eq!(sweep(&platform, false), 0, "its creation may be under way");
+    fn a_number_that_stays_unused_is_retired() {
+        let platform = with_a_suspicion();
+        assert_eq!(
+            sweep(&platform, false),
+            0,
+            "its creation may be in progress"
+        );
         platform.advance(ORPHANED_AFTER);
         assert_eq!(sweep(&platform, false), 1);
         assert_eq!(count(&platform), 0);
@@ -95,8 +104,8 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_was_used_meanwhile_is_no_suspect_any_more() {
-        let platform = with_a_suspect();
+    fn the_suspicion_of_a_used_number_is_deleted() {
+        let platform = with_a_suspicion();
         platform.advance(ORPHANED_AFTER);
         assert_eq!(sweep(&platform, true), 0);
         assert_eq!(sweep(&platform, false), 0);
@@ -104,8 +113,8 @@ mod tests {
     }
 
     #[test]
-    fn meeting_a_suspect_again_does_not_make_it_younger() {
-        let platform = with_a_suspect();
+    fn a_repeated_suspicion_keeps_its_age() {
+        let platform = with_a_suspicion();
         platform.advance(ORPHANED_AFTER);
         block_on(suspect(&platform, 1)).unwrap();
         assert_eq!(sweep(&platform, false), 1);

@@ -1,6 +1,6 @@
-//! Calls to other contexts and to the world outside, each with a limit it cannot outlive.
+//! HTTP calls to other contexts and to external services, each with a timeout.
 
-use super::with_timeout;
+use super::timeout::with_timeout;
 use crate::http::{BODY_LIMIT, Response, body, upstream};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -14,44 +14,44 @@ use spin_sdk::{
 };
 use std::time::Duration;
 
-/// Why there is no answer. Whether the call took effect is then unknown, unless it was not sent.
+/// The reason for which a call has no response. Unless it was not sent, it may have taken effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The call reached nobody: the host says so, or it could not even be made. A connection that is
-    /// refused is no proof of that, as it may have been the second one.
+    /// The call was sent to no service: the host reports it, or the request is invalid. A refused connection
+    /// is no proof, as it may follow a first attempt that was sent.
     #[error("not sent: {why}")]
     NotSent {
-        /// What was in its way, for people.
+        /// The reason, for logs.
         why: String,
-        /// After how many seconds another try makes sense, if the host says so.
+        /// Seconds after which a retry makes sense, if the host names them.
         retry_after: Option<u64>,
     },
-    /// The limit went by.
+    /// The response did not arrive within the timeout.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
-    /// The call broke off, or its answer made no sense.
+    /// The connection broke, or the response is invalid.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Makes calls that end within a limit.
+/// An HTTP client whose calls end within a timeout.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpClient {
     timeout: Duration,
 }
 
 impl HttpClient {
-    /// Calls may take up to `timeout`, answer included.
+    /// A client whose calls take at most `timeout`, the body of the response included.
     #[must_use]
     pub fn new(timeout: Duration) -> Self {
         Self { timeout }
     }
 
-    /// Sends a request with a JSON body (none if empty) and reads the whole answer.
+    /// Sends a request with a JSON body, none if `body` is empty, and reads the whole response.
     ///
     /// # Errors
     ///
-    /// See [`CallError`]; an answer of any status is no error.
+    /// See [`CallError`]. A response with any status is no error.
     pub async fn call(
         &self,
         method: Method,
@@ -60,18 +60,18 @@ impl HttpClient {
         body: String,
     ) -> Result<Response, CallError> {
         let request = self.request(method, url, headers, body)?;
-        let answer = async {
-            let answer = spin_sdk::http::send(request).await;
-            let (head, body) = answer.map_err(|error| self.failed(error))?.into_parts();
+        let response = async {
+            let response = spin_sdk::http::send(request).await;
+            let (head, body) = response.map_err(|error| self.failed(error))?.into_parts();
             let body = body::read_limited(&mut body.stream()).await;
             let body = body.map_err(|error| CallError::Failed(format!("{error:?}")))?;
             if body.len() > BODY_LIMIT {
-                return Err(CallError::Failed("the answer is too large".into()));
+                return Err(CallError::Failed("the response is too large".into()));
             }
-            sent(Response::from_parts(head, body))
+            sent_response(Response::from_parts(head, body))
         };
         let timed_out = Err(CallError::TimedOut(self.timeout));
-        with_timeout(self.timeout, answer)
+        with_timeout(self.timeout, response)
             .await
             .unwrap_or(timed_out)
     }
@@ -83,15 +83,15 @@ impl HttpClient {
         headers: &[(&str, &str)],
         body: String,
     ) -> Result<Request<Full<Bytes>>, CallError> {
-        let senseless = |what: &str| not_sent(format!("{what} makes no sense"));
-        let uri: Uri = url.parse().map_err(|_| senseless(url))?;
+        let invalid = |part: &str| not_sent(format!("`{part}` is invalid"));
+        let uri: Uri = url.parse().map_err(|_| invalid(url))?;
         let length = body.len();
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         for (name, value) in headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| senseless(name))?;
-            let value = HeaderValue::from_str(value).map_err(|_| senseless(value))?;
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid(name))?;
+            let value = HeaderValue::from_str(value).map_err(|_| invalid(value))?;
             request.headers_mut().insert(name, value);
         }
         if length > 0 {
@@ -100,7 +100,7 @@ impl HttpClient {
                 .headers_mut()
                 .insert(http::header::CONTENT_TYPE, json);
         }
-        // A known length spares chunked encoding, which not every server outside understands.
+        // With a known length no host sends the body in chunks, which some servers do not support.
         if request.method() != Method::GET {
             request
                 .headers_mut()
@@ -114,21 +114,21 @@ impl HttpClient {
 
     fn failed(&self, error: ErrorCode) -> CallError {
         match error {
-            // The host's clock was faster than ours.
+            // The timer of the host expired before the timer of this call.
             ErrorCode::ConnectionTimeout
             | ErrorCode::ConnectionReadTimeout
             | ErrorCode::HttpResponseTimeout => CallError::TimedOut(self.timeout),
-            // Every host asks the manifest before anybody else.
-            ErrorCode::HttpRequestDenied => not_sent("the manifest does not allow it".into()),
+            // Every host checks the manifest before it sends a request.
+            ErrorCode::HttpRequestDenied => not_sent("the manifest does not allow the host".into()),
             other => CallError::Failed(format!("{other:?}")),
         }
     }
 
-    /// Tells the host too, so that it can give up its side of the call.
+    /// The same timeout for the host, so that it ends its side of the call.
     fn options(&self) -> RequestOptions {
         let options = RequestOptions::new();
         let nanos = u64::try_from(self.timeout.as_nanos()).ok();
-        // A host without these options still has the race against the sleep.
+        // On a host without these options, the timer of `call` alone bounds the call.
         let _ = options.set_connect_timeout(nanos);
         let _ = options.set_first_byte_timeout(nanos);
         let _ = options.set_between_bytes_timeout(nanos);
@@ -136,14 +136,14 @@ impl HttpClient {
     }
 }
 
-/// The answer, unless it is the host's own to a call that it did not let out.
-fn sent(answer: Response) -> Result<Response, CallError> {
-    match upstream::was_not_sent(&answer) {
+/// The response, unless the host gave it to a request that it did not send.
+fn sent_response(response: Response) -> Result<Response, CallError> {
+    match upstream::was_not_sent(&response) {
         true => Err(CallError::NotSent {
-            why: format!("the host answers {}", answer.status()),
-            retry_after: upstream::retry_after(&answer),
+            why: format!("the host answered {}", response.status()),
+            retry_after: upstream::retry_after(&response),
         }),
-        false => Ok(answer),
+        false => Ok(response),
     }
 }
 

@@ -1,7 +1,7 @@
-//! A context's stores, its way to the event log, and the clock.
+//! The platform of one component: its stores, the event log over Redis, the clock.
 
-use super::{SpinStore, variable, with_timeout};
-use crate::{LogError, Platform};
+use super::{store::SpinStore, timeout::with_timeout, variables::variable};
+use crate::platform::{LogError, Platform};
 use events::Timestamp;
 use spin_sdk::redis::{Connection, RedisParameter};
 use std::{
@@ -10,17 +10,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How long the log may take to take an event.
+/// Maximum time of one append.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The platform as one component sees it.
+/// The platform of one component.
 pub struct SpinPlatform {
     state: SpinStore,
     outbox: SpinStore,
 }
 
 impl SpinPlatform {
-    /// The stores `context` and `context-outbox`.
+    /// The platform with the stores `<context>` and `<context>-outbox`.
     #[must_use]
     pub fn new(context: &str) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl Platform for SpinPlatform {
         &self.outbox
     }
 
-    /// The stream is the truth; the channel of the same name wakes a plain Redis trigger.
+    /// The stream is the log. The message on the channel of the same name wakes a plain Redis trigger.
     async fn append(&self, stream: &str, event: &str) -> Result<(), LogError> {
         let append = async {
             let connection = connection().await?;
@@ -52,7 +52,7 @@ impl Platform for SpinPlatform {
         };
         let outcome = with_timeout(TIMEOUT, append).await;
         if !matches!(outcome, Some(Ok(()))) {
-            // A broken connection stays broken on stock Spin: open a new one next time.
+            // Stock Spin does not repair a broken connection: the next append opens a new one.
             CONNECTION.with_borrow_mut(|cached| *cached = None);
         }
         match outcome {
@@ -71,7 +71,7 @@ impl Platform for SpinPlatform {
 
     fn unique_id(&self) -> String {
         let mut bytes = [0; 16];
-        // WASI's random source cannot fail; were it to, the zeros are caught as a foreign commit.
+        // The random source of WASI cannot fail. Zeros would be detected as the commit of another writer.
         let _ = getrandom::fill(&mut bytes);
         format!("{:032x}", u128::from_be_bytes(bytes))
     }
@@ -82,7 +82,7 @@ impl Platform for SpinPlatform {
 }
 
 thread_local! {
-    /// Kept from request to request: on stock Spin every `open` is a new TCP connection.
+    /// Kept between requests: on stock Spin every `open` makes a new TCP connection.
     static CONNECTION: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
 }
 

@@ -1,6 +1,6 @@
-//! Between the two exports of a component and plain values.
+//! The two exports of a component, HTTP and Redis, as functions of plain values.
 
-use super::{variable, with_timeout};
+use super::{timeout::with_timeout, variables::variable};
 use crate::http::{
     BODY_LIMIT, Problem, Request, Response, body, finish_response,
     relay::{RelayRequest, acknowledge, authorize},
@@ -15,19 +15,19 @@ use spin_sdk::{
 };
 use std::{fmt::Display, time::Duration};
 
-/// How long the rest of a body that is too long may take.
-const LINGER: Duration = Duration::from_secs(1);
+/// Maximum time for draining the rest of an oversized body.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Reads a request, lets `answer` answer it, and hands the answer back. What the relay brings for the
-/// resources named `plural` goes to `handle`, as if the log had brought it, or to the sweep.
+/// Serves a request with `answer`. Requests of the relay below the resources named `plural` are served
+/// here: an event goes to `react_to`, as an event from the log does, and a sweep to `answer`.
 ///
-/// What cannot be read is answered with a problem.
+/// A request whose body cannot be read is answered with a problem.
 pub async fn serve<E: Display>(
     request: spin_sdk::http::Request,
     plural: &str,
     answer: impl AsyncFnOnce(Request) -> Response,
-    handle: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
-) -> http::Response<Full<bytes::Bytes>> {
+    react_to: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
+) -> http::Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
     let method = head.method.clone();
@@ -36,14 +36,7 @@ pub async fn serve<E: Display>(
             let request = Request::from_parts(head, body);
             match RelayRequest::from_path(&path, plural) {
                 None => answer(request).await,
-                Some(relay_request) => match authorize(&request, &variable("relay_secret").await) {
-                    Err(problem) => problem.into_response(&path),
-                    Ok(()) if relay_request == RelayRequest::Sweep => answer(inward(request)).await,
-                    Ok(()) if request.body().len() > BODY_LIMIT => {
-                        Problem::payload_too_large(BODY_LIMIT).into_response(&path)
-                    }
-                    Ok(()) => acknowledge(&path, react(request.body(), handle).await),
-                },
+                Some(kind) => serve_relay(kind, request, answer, react_to).await,
             }
         }
         Err(error) => {
@@ -55,35 +48,55 @@ pub async fn serve<E: Display>(
     response.map(Full::new)
 }
 
-/// The body; of one that is too long, enough to show that it is.
-async fn read<M: IncomingMessage>(body: IncomingBody<M>) -> Result<Bytes, String> {
-    let mut pieces = body.stream();
-    let kept = body::read_limited(&mut pieces).await;
-    let kept = kept.map_err(|error| format!("{error:?}"))?;
-    if kept.len() > BODY_LIMIT {
-        with_timeout(LINGER, body::drain(&mut pieces)).await;
+async fn serve_relay<E: Display>(
+    kind: RelayRequest,
+    request: Request,
+    answer: impl AsyncFnOnce(Request) -> Response,
+    react_to: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    if let Err(problem) = authorize(&request, &variable("relay_secret").await) {
+        return problem.into_response(&path);
     }
-    Ok(kept)
+    match kind {
+        RelayRequest::Sweep => answer(internal_sweep(request)).await,
+        RelayRequest::Event if request.body().len() > BODY_LIMIT => {
+            Problem::payload_too_large(BODY_LIMIT).into_response(&path)
+        }
+        RelayRequest::Event => acknowledge(&path, react(request.body(), react_to).await),
+    }
 }
 
-/// The same request, at the place where the host itself asks for a sweep.
-fn inward(mut request: Request) -> Request {
+/// The body. An oversized body is truncated to a part that still exceeds the limit.
+async fn read<M: IncomingMessage>(body: IncomingBody<M>) -> Result<Bytes, String> {
+    let mut chunks = body.stream();
+    let body = body::read_limited(&mut chunks).await;
+    let body = body.map_err(|error| format!("{error:?}"))?;
+    if body.len() > BODY_LIMIT {
+        with_timeout(DRAIN_TIMEOUT, body::drain(&mut chunks)).await;
+    }
+    Ok(body)
+}
+
+/// The same request at the path under which the host itself calls the sweep.
+fn internal_sweep(mut request: Request) -> Request {
     *request.uri_mut() = Uri::from_static("/internal/sweep");
     request
 }
 
-/// Reads a message from the log and lets `handle` react to it. An event of an unknown type is
-/// passed over: it is meant for others, or for a later version.
+/// Parses a message of the log and calls `react_to` with the event. An event of an unknown type is
+/// ignored: it is meant for other consumers, or for a later version.
 ///
 /// # Errors
 ///
-/// A message that is no event, or what `handle` says: the host delivers again, or parks it.
+/// The message is malformed, or `react_to` failed. The host then delivers the event again, and finally
+/// moves it to the dead letters.
 pub async fn react<E: Display>(
     message: &[u8],
-    handle: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
+    react_to: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
 ) -> Result<(), String> {
     match CloudEvent::parse(message) {
-        Ok(event) => handle(event).await.map_err(|error| error.to_string()),
+        Ok(event) => react_to(event).await.map_err(|error| error.to_string()),
         Err(ParseEventError::UnknownType(_)) => Ok(()),
         Err(error @ ParseEventError::Malformed(_)) => Err(error.to_string()),
     }

@@ -1,8 +1,8 @@
-//! One label of `key_value_stores`: plain verbs over `spin:key-value`, whose calls other requests
-//! of the instance can overtake, and the atomic ones over `wasi:keyvalue`.
+//! One label of `key_value_stores`. Plain operations use `spin:key-value`, whose calls are asynchronous:
+//! other requests of the instance proceed meanwhile. Atomic operations use `wasi:keyvalue`.
 
-use super::with_timeout;
-use crate::{Store, StoreError, SwapOutcome};
+use super::timeout::with_timeout;
+use crate::store::{Store, StoreError, SwapOutcome};
 use spin_sdk::{
     experimental::wasi::keyvalue::{
         atomics::{self, Cas, CasError},
@@ -12,10 +12,10 @@ use spin_sdk::{
 };
 use std::{cell::OnceCell, fmt::Debug, time::Duration};
 
-/// How long one call may take before the store counts as silent.
+/// Maximum time of one plain operation. The host bounds the atomic ones, which are synchronous.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The store of one label, opened when first used.
+/// The store of one label. It is opened at its first use.
 pub struct SpinStore {
     label: String,
     plain: OnceCell<key_value::Store>,
@@ -23,7 +23,7 @@ pub struct SpinStore {
 }
 
 impl SpinStore {
-    /// The store that the manifest grants under `label`.
+    /// The store with this label in the manifest.
     #[must_use]
     pub fn new(label: &str) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl SpinStore {
             let opened = bounded(key_value::Store::open(&self.label)).await?;
             return Ok(self.plain.get_or_init(|| opened));
         }
-        self.plain.get().ok_or_else(silent)
+        self.plain.get().ok_or_else(timed_out)
     }
 
     fn atomic(&self) -> Result<&Bucket, StoreError> {
@@ -73,8 +73,8 @@ impl Store for SpinStore {
         atomics::increment(self.atomic()?, key, delta).map_err(failed)
     }
 
-    /// Uses `list-keys`, which is buffered: Spin's streamed `get-keys` holds its connection while
-    /// the guest reads and can lock up the whole process.
+    /// Uses `list-keys`, which returns a buffered page: Spin's streamed `get-keys` holds a connection while
+    /// the guest reads, and can block the whole process.
     async fn keys(&self) -> Result<Vec<String>, StoreError> {
         let bucket = self.atomic()?;
         let mut keys = Vec::new();
@@ -107,7 +107,7 @@ impl Store for SpinStore {
 async fn bounded<T, E: Debug>(call: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
     with_timeout(TIMEOUT, call)
         .await
-        .ok_or_else(silent)?
+        .ok_or_else(timed_out)?
         .map_err(failed)
 }
 
@@ -115,6 +115,6 @@ fn failed(error: impl Debug) -> StoreError {
     StoreError(format!("{error:?}"))
 }
 
-fn silent() -> StoreError {
+fn timed_out() -> StoreError {
     StoreError(format!("no answer within {} s", TIMEOUT.as_secs()))
 }

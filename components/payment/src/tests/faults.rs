@@ -53,14 +53,10 @@ fn assert_books_agree<G>(payments: &Payments<MemoryPlatform, G>) {
     let mut types = payments.platform.published_types();
     types.sort();
     types.dedup();
-    assert_eq!((types, ids.len()), (to_strings(announced), announced.len()));
+    assert_eq!((types, ids.len()), (announced.to_vec(), announced.len()));
     let count = listed.len() as u64;
     assert_eq!(list(payments), (listed, count));
     assert_eq!(notes(&payments.platform), [""; 0]);
-}
-
-fn to_strings(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(ToString::to_string).collect()
 }
 
 #[test]

@@ -6,8 +6,7 @@ fn sent(body: &'static str) -> Request {
     Request::new(Bytes::from_static(body.as_bytes()))
 }
 
-/// The problem as its reader sees it.
-fn shown(problem: Problem) -> Value {
+fn document(problem: Problem) -> Value {
     let response = problem.into_response("/things");
     serde_json::from_slice(response.body()).unwrap()
 }
@@ -19,7 +18,7 @@ fn every_wrong_and_unknown_field_is_named() {
     assert_eq!(fields.text("name", 1, 5), None);
     assert_eq!(fields.number("amount", 0, 9), None);
     fields.read_only("id", &json!(2), "is given by the platform");
-    let problem = shown(fields.finish().unwrap_err());
+    let problem = document(fields.finish().unwrap_err());
     let named: Vec<&str> = problem["errors"]
         .as_array()
         .unwrap()
@@ -31,7 +30,7 @@ fn every_wrong_and_unknown_field_is_named() {
 }
 
 #[test]
-fn a_body_in_another_form_is_refused_as_what_it_is() {
+fn a_body_of_another_media_type_is_unsupported() {
     let status = |media_type: Option<&str>, text: &'static str| {
         let mut request = sent(text);
         if let Some(media_type) = media_type {
@@ -49,16 +48,16 @@ fn a_body_in_another_form_is_refused_as_what_it_is() {
     assert_eq!(status(Some("Application/LD+JSON"), "{}"), 200);
     assert_eq!(status(Some("image/x+json"), "{}"), 415);
     assert_eq!(status(Some("text/plain"), "{}"), 415);
-    // An object in this form is no patch, and a patch in this form is no object.
+    // A JSON Patch is an array of operations, never an object of fields.
     assert_eq!(status(Some("application/json-patch+json"), "{}"), 415);
     assert_eq!(status(Some("application/json"), "{"), 400);
     assert_eq!(status(Some("application/json"), "[]"), 422);
 }
 
 #[test]
-fn json_that_is_no_object_is_told_what_would_be_right() {
+fn json_that_is_no_object_is_an_invalid_body() {
     for body in ["[]", "null", "1", "\"car\""] {
-        let problem = shown(Fields::from_request(&sent(body)).unwrap_err());
+        let problem = document(Fields::from_request(&sent(body)).unwrap_err());
         assert_eq!(problem["status"], 422, "{body}");
         assert_eq!(problem["field"], "body", "{body}");
         let detail = problem["detail"].as_str().unwrap();
@@ -66,17 +65,17 @@ fn json_that_is_no_object_is_told_what_would_be_right() {
     }
 }
 
-/// Readers of JSON differ in which of the two they believe.
+/// JSON parsers differ in which of the two members they take.
 #[test]
-fn a_member_that_comes_twice_is_refused_by_its_name() {
-    let problem = shown(Fields::from_request(&sent(r#"{"id":1,"id":2}"#)).unwrap_err());
+fn a_repeated_member_is_refused_by_its_name() {
+    let problem = document(Fields::from_request(&sent(r#"{"id":1,"id":2}"#)).unwrap_err());
     assert_eq!(problem["status"], 400);
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("`id`"), "{detail}");
 }
 
 #[test]
-fn a_body_that_is_packed_is_refused_as_what_it_is() {
+fn an_encoded_body_is_unsupported() {
     let status = |codings: &[&str]| {
         let mut request = sent("{}");
         for coding in codings {

@@ -1,0 +1,91 @@
+//! The types of a change: the stored form of a domain type, the decision of a use case, the outcome.
+
+use crate::store::StoreError;
+use events::{CloudEvent, Event};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// A domain type with a stored form of its own.
+pub trait Persistent: Sized {
+    /// The stored form. It changes independently of the domain type and must read every value that
+    /// was ever written.
+    type Record: Serialize + DeserializeOwned;
+
+    /// Converts the state to its stored form.
+    fn to_record(&self) -> Self::Record;
+    /// Converts a stored form to the state; the inverse of [`Self::to_record`].
+    fn from_record(record: Self::Record) -> Self;
+}
+
+/// An aggregate with its version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Versioned<A> {
+    /// Number of commits so far, from 1.
+    pub version: u64,
+    /// The aggregate.
+    pub state: A,
+}
+
+/// The decision of a use case.
+#[derive(Debug)]
+pub enum Decision<A, O> {
+    /// Store the new state, publish the events and return the output.
+    Commit(A, Vec<Event>, O),
+    /// Change nothing and return the output.
+    Keep(O),
+}
+
+/// The reason for which a change failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError<R> {
+    /// The domain refused the change; nothing changed.
+    #[error("refused")]
+    Refused(R),
+    /// The store failed; it is unknown whether the change took place.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The stored value of the key cannot be decoded; nothing changed.
+    #[error("the stored value of `{0}` cannot be read: {1}")]
+    Corrupt(String, String),
+    /// Other writers changed the aggregate before every attempt; nothing changed.
+    #[error("`{0}` is changed too often at this moment")]
+    Contended(String),
+}
+
+/// The outcome of a change.
+#[derive(Debug)]
+pub struct ChangeOutcome<A, O> {
+    /// The aggregate after the change; `None` if it is still absent.
+    pub current: Option<Versioned<A>>,
+    /// The output of the decision.
+    pub output: O,
+    /// Intent key and events of a commit that is not published yet.
+    unpublished: Option<(String, Vec<CloudEvent>)>,
+}
+
+impl<A, O> ChangeOutcome<A, O> {
+    pub(super) fn committed(
+        current: Versioned<A>,
+        output: O,
+        intent: String,
+        events: Vec<CloudEvent>,
+    ) -> Self {
+        Self {
+            current: Some(current),
+            output,
+            unpublished: (!events.is_empty()).then_some((intent, events)),
+        }
+    }
+
+    pub(super) fn unchanged(current: Option<Versioned<A>>, output: O) -> Self {
+        Self {
+            current,
+            output,
+            unpublished: None,
+        }
+    }
+
+    /// Intent key and events to publish; `None` from the second call on.
+    pub(super) fn take_unpublished(&mut self) -> Option<(String, Vec<CloudEvent>)> {
+        self.unpublished.take()
+    }
+}

@@ -1,0 +1,81 @@
+//! The attempts of one commit: its id, its intent in the outbox store, its swaps and the time between
+//! them.
+
+use crate::{
+    outbox,
+    platform::Platform,
+    store::{Store, StoreError, SwapOutcome},
+};
+use std::time::Duration;
+
+/// One commit and what its attempts have left in the stores.
+pub(super) struct CommitAttempts<'a, P> {
+    platform: &'a P,
+    /// Identifies the commit in the stored value.
+    pub(super) id: String,
+    /// Key of the intent in the outbox store.
+    pub(super) intent: String,
+    is_intent_stored: bool,
+    /// Whether a swap failed without an answer. It may still take effect later.
+    is_swap_unanswered: bool,
+}
+
+impl<'a, P: Platform> CommitAttempts<'a, P> {
+    pub(super) fn new(platform: &'a P, key: &str) -> Self {
+        let id = platform.unique_id();
+        Self {
+            platform,
+            intent: outbox::intent_key(key, &id),
+            id,
+            is_intent_stored: false,
+            is_swap_unanswered: false,
+        }
+    }
+
+    /// Stores the intent before the first swap that needs it.
+    pub(super) async fn store_intent(&mut self) -> Result<(), StoreError> {
+        if !self.is_intent_stored {
+            let now = self.platform.now().as_millis().to_string();
+            let outbox = self.platform.outbox();
+            outbox.set(&self.intent, now.as_bytes()).await?;
+            self.is_intent_stored = true;
+        }
+        Ok(())
+    }
+
+    /// Deletes the intent of a commit that is given up; without it, the outbox sweep would, later. The
+    /// intent stays if an unanswered swap may still take effect.
+    pub(super) async fn withdraw_intent(&self) {
+        if self.is_intent_stored && !self.is_swap_unanswered {
+            let _ = self.platform.outbox().delete(&self.intent).await;
+        }
+    }
+
+    /// Swaps, and returns whether the provider confirms it. Without a confirmation only reading the
+    /// value back shows whether the swap took place.
+    pub(super) async fn swap(
+        &mut self,
+        token: <P::Store as Store>::CasToken,
+        value: &[u8],
+    ) -> bool {
+        match self.platform.state().compare_and_swap(token, value).await {
+            Ok(SwapOutcome::Written) => true,
+            Ok(SwapOutcome::Conflict) => false,
+            Err(_) => {
+                self.is_swap_unanswered = true;
+                false
+            }
+        }
+    }
+
+    /// Waits after the attempt with this number. The first two retries are immediate, for the loser of a
+    /// race between two writers; the later ones wait for a random time of 1 to 64 ms at most.
+    pub(super) async fn back_off(&self, attempt: u32) {
+        if attempt >= 2 {
+            let random = u64::from_str_radix(&self.platform.unique_id()[..4], 16).unwrap_or(1);
+            let bound = 1 << attempt.min(6);
+            let wait = Duration::from_millis(random % bound + 1);
+            self.platform.sleep(wait).await;
+        }
+    }
+}

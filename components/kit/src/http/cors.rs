@@ -1,0 +1,35 @@
+//! Cross-origin resource sharing: every page may call the API and read its responses, as nothing here depends on
+//! cookies.
+
+use http::{HeaderMap, HeaderValue, header};
+
+const REQUEST_HEADERS: &str =
+    "accept, content-type, if-match, if-none-match, idempotency-key, traceparent, x-request-id";
+const RESPONSE_HEADERS: &str = "allow, etag, link, location, retry-after, x-request-id";
+/// One day, in seconds.
+const PREFLIGHT_MAX_AGE: &str = "86400";
+
+/// Permits pages of every origin to read the response.
+pub(super) fn allow_any_origin(headers: &mut HeaderMap) {
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(RESPONSE_HEADERS),
+    );
+}
+
+/// Answers a preflight: `methods` is the value of `Allow`.
+pub(super) fn allow_methods(headers: &mut HeaderMap, methods: HeaderValue) {
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static(REQUEST_HEADERS),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static(PREFLIGHT_MAX_AGE),
+    );
+}

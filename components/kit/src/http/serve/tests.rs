@@ -1,0 +1,121 @@
+use super::*;
+use crate::http::{hal, problem};
+use futures::executor::block_on;
+use serde_json::{Value, json};
+
+fn send(method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().unwrap();
+    for (name, value) in headers {
+        let name: http::HeaderName = name.parse().unwrap();
+        request.headers_mut().append(name, value.parse().unwrap());
+    }
+    let route = |path: &[&str]| match path {
+        ["things", "1"] => Some(Route {
+            resource: (),
+            methods: &[Method::GET, Method::PUT],
+        }),
+        _ => None,
+    };
+    block_on(serve(request, route, async |(), _| {
+        Ok(etag::tagged(hal::found(&json!({"thingId": 1})), 7))
+    }))
+}
+
+fn body(response: &Response) -> Value {
+    serde_json::from_slice(response.body()).unwrap()
+}
+
+#[test]
+fn an_unknown_path_is_a_404_problem() {
+    let response = send(Method::GET, "/nothing", &[]);
+    assert_eq!(response.status(), 404);
+    assert_eq!(response.headers()["content-type"], problem::MEDIA_TYPE);
+    assert_eq!(
+        body(&response)["type"],
+        "https://socar.dev/problems/not-found"
+    );
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+}
+
+#[test]
+fn a_wrong_method_is_a_405_problem_with_the_allowed_methods() {
+    let response = send(Method::DELETE, "/things/1", &[]);
+    assert_eq!(response.status(), 405);
+    assert_eq!(response.headers()["allow"], "GET, PUT, HEAD, OPTIONS");
+}
+
+#[test]
+fn a_preflight_is_answered_without_the_handler() {
+    let response = send(
+        Method::OPTIONS,
+        "/things/1",
+        &[("origin", "http://a.example")],
+    );
+    assert_eq!(response.status(), 204);
+    assert!(
+        response
+            .headers()
+            .contains_key("access-control-allow-methods")
+    );
+}
+
+#[test]
+fn head_has_the_headers_of_get_and_no_body() {
+    let response = send(Method::HEAD, "/things/1", &[]);
+    assert_eq!(response.status(), 200);
+    assert!(response.body().is_empty());
+    assert_eq!(response.headers()["etag"], "\"7\"");
+}
+
+/// Hosts of WASI HTTP compare the body with the announced length; over HTTP/2 the response would be
+/// lost.
+#[test]
+fn a_response_without_a_body_announces_no_length() {
+    for path in ["/things/1", "/nothing"] {
+        let response = send(Method::HEAD, path, &[]);
+        assert!(!response.headers().contains_key("content-length"), "{path}");
+        let response = send(Method::GET, path, &[]);
+        let length = response.body().len().to_string();
+        assert_eq!(response.headers()["content-length"], length, "{path}");
+    }
+}
+
+#[test]
+fn a_current_copy_of_the_client_is_not_sent_again() {
+    for tag in ["\"7\"", "W/\"7\"", "\"1\", \"7\"", "*"] {
+        assert_eq!(
+            send(Method::GET, "/things/1", &[("if-none-match", tag)]).status(),
+            304,
+            "{tag}"
+        );
+    }
+    assert_eq!(
+        send(Method::GET, "/things/1", &[("if-none-match", "\"8\"")]).status(),
+        200
+    );
+    let lines = [("if-none-match", "\"8\""), ("if-none-match", "\"7\"")];
+    assert_eq!(send(Method::GET, "/things/1", &lines).status(), 304);
+}
+
+/// A wrong path or method is reported as such, for a body of any size.
+#[test]
+fn path_and_method_are_checked_before_the_size_of_the_body() {
+    let status = |method: Method, path: &str| {
+        let mut request = Request::new(Bytes::from(vec![b' '; BODY_LIMIT + 1]));
+        *request.method_mut() = method;
+        *request.uri_mut() = path.parse().unwrap();
+        let route = |path: &[&str]| {
+            (path == ["things"]).then_some(Route {
+                resource: (),
+                methods: &[Method::PUT],
+            })
+        };
+        let answer = serve(request, route, async |(), _| Ok(Response::default()));
+        block_on(answer).status().as_u16()
+    };
+    assert_eq!(status(Method::POST, "/nothing"), 404);
+    assert_eq!(status(Method::POST, "/things"), 405);
+    assert_eq!(status(Method::PUT, "/things"), 413);
+}

@@ -1,0 +1,178 @@
+//! The key of a request, and the decision who does the work: this request, or none any more.
+
+use super::{
+    expiry,
+    lease::{self, Lease},
+    record::KeyRecord,
+};
+use crate::{
+    claim::claim,
+    http::{Problem, Request, Response},
+    platform::Platform,
+    store::{Store, StoreError, SwapOutcome},
+};
+use http::StatusCode;
+
+/// Maximum length of a key, in characters.
+const MAX_KEY_LENGTH: usize = 255;
+/// Number of swaps that are attempted before the request is treated as a concurrent one.
+const MAX_ATTEMPTS: u32 = 16;
+/// The remedy for a key that was used for another request.
+const REUSE: &str = "use a new key for a new request, or repeat the first one unchanged";
+
+/// The key of a request, and the fingerprint of that request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// Key of the record in the store.
+    record_key: String,
+    fingerprint: String,
+}
+
+/// The way in which a request with a key is to be answered.
+#[derive(Debug)]
+pub enum Acquisition {
+    /// No request has done the work: do it under the number of the lease.
+    First(Lease),
+    /// An earlier request crashed or ended with an unknown outcome: find the outcome of the work under
+    /// the number of the lease.
+    Resume(Lease),
+    /// The work is done: send the stored response.
+    Replay(Response),
+}
+
+impl IdempotencyKey {
+    /// The key of a request; `None` without the header.
+    ///
+    /// # Errors
+    ///
+    /// 400 for a key that is empty, longer than 255 characters or not printable.
+    pub fn from_request(request: &Request) -> Result<Option<Self>, Problem> {
+        let Some(value) = request.headers().get("idempotency-key") else {
+            return Ok(None);
+        };
+        let text = value.to_str().unwrap_or_default().trim();
+        let key = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .unwrap_or(text);
+        if !(1..=MAX_KEY_LENGTH).contains(&key.len()) {
+            let detail =
+                format!("Idempotency-Key must have 1 to {MAX_KEY_LENGTH} printable characters");
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "bad-idempotency-key",
+                "The Idempotency-Key header is wrong",
+                detail,
+            ));
+        }
+        Ok(Some(Self {
+            record_key: format!("idempotency/{key}"),
+            fingerprint: fingerprint(request),
+        }))
+    }
+
+    /// Acquires the lease of the key, or the stored response. `allocate` returns the number for the work
+    /// of a first request.
+    ///
+    /// # Errors
+    ///
+    /// 422 for a key that was used with another method, path or body; 409 while the first request is in
+    /// progress; 503 if the store fails.
+    pub async fn acquire<P: Platform>(
+        self,
+        platform: &P,
+        allocate: impl AsyncFn() -> Result<u64, StoreError>,
+    ) -> Result<Acquisition, Problem> {
+        claim(platform, &self.record_key).await?;
+        let token = platform.unique_id();
+        let mut creates = false;
+        for _ in 0..MAX_ATTEMPTS {
+            let (value, cas) = platform.state().get_for_swap(&self.record_key).await?;
+            let found = value.as_deref().map(KeyRecord::decode).transpose()?;
+            if let Some(record) = found.as_ref().filter(|record| record.token == token) {
+                // The previous swap took place, although the provider did not confirm it.
+                return Self::leased(platform, self.record_key, record, creates).await;
+            }
+            if let Some(response) = self.stored_response(platform, found.as_ref())? {
+                return Ok(Acquisition::Replay(response));
+            }
+            creates = found.is_none();
+            let at = platform.now();
+            let (number, numbered) = match &found {
+                Some(record) => (record.number, record.numbered),
+                None => (allocate().await?, at),
+            };
+            let record = KeyRecord {
+                token: token.clone(),
+                fingerprint: self.fingerprint.clone(),
+                at,
+                number,
+                numbered,
+                response: None,
+            };
+            let value = record.encode()?;
+            let swap = platform.state().compare_and_swap(cas, &value);
+            if swap.await? == SwapOutcome::Written {
+                return Self::leased(platform, self.record_key, &record, creates).await;
+            }
+        }
+        Err(lease::in_progress())
+    }
+
+    /// The lease of a record that this request has written.
+    async fn leased<P: Platform>(
+        platform: &P,
+        record_key: String,
+        record: &KeyRecord,
+        is_new: bool,
+    ) -> Result<Acquisition, Problem> {
+        let lease = Lease::new(record_key, record);
+        if !is_new {
+            return Ok(Acquisition::Resume(lease));
+        }
+        expiry::list(platform, lease.record_key()).await?;
+        Ok(Acquisition::First(lease))
+    }
+
+    /// The stored response of a record; `None` if the lease is free.
+    fn stored_response<P: Platform>(
+        &self,
+        platform: &P,
+        found: Option<&KeyRecord>,
+    ) -> Result<Option<Response>, Problem> {
+        let Some(record) = found else {
+            return Ok(None);
+        };
+        if record.fingerprint != self.fingerprint {
+            return Err(reused());
+        }
+        match &record.response {
+            Some(response) => Ok(Some(response.replay())),
+            None if lease::is_valid(platform, record) => Err(lease::in_progress()),
+            None => Ok(None),
+        }
+    }
+}
+
+fn reused() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency-key-reuse",
+        "The Idempotency-Key was used for another request",
+        REUSE,
+    )
+    .field("Idempotency-Key", REUSE)
+}
+
+/// Method, path and body of a request. JSON bodies that differ only in the order of members or in white
+/// space have the same fingerprint.
+fn fingerprint(request: &Request) -> String {
+    let body = match serde_json::from_slice::<serde_json::Value>(request.body()) {
+        Ok(mut json) => {
+            json.sort_all_objects();
+            json.to_string()
+        }
+        Err(_) => String::from_utf8_lossy(request.body()).into_owned(),
+    };
+    format!("{} {} {body}", request.method(), request.uri().path())
+}
