@@ -1,6 +1,6 @@
 //! Dead letters: events that a group could not handle, with what was tried.
 //!
-//! A dead letter is an entry of the stream [`DEAD`], so whoever can read streams can read them. It
+//! A dead letter is an entry of the stream [`DEAD_LETTERS`], so whoever can read streams can read them. It
 //! carries the whole event: the stream it came from may have been trimmed since. Redriving moves it
 //! to a stream that only the failed group reads, where it is delivered, retried and, if need be,
 //! parked again like any other event, in the lane it was in.
@@ -11,7 +11,8 @@ use bytes::Bytes;
 
 use super::entry::field;
 use super::{
-    DEAD, EVENT, Entry, EntryId, EventLog, Fields, LANE, LogError, Position, redrive_stream,
+    DEAD_LETTERS, EVENT_FIELD, Entry, EntryId, EventLog, Fields, LANE_FIELD, LogError, Position,
+    redrive_stream,
 };
 
 /// Before the names of the fields that the event's entry had.
@@ -46,7 +47,7 @@ pub async fn list(
     limit: usize,
 ) -> Result<Vec<DeadLetter>, LogError> {
     let from = after.map_or(EntryId::MIN, EntryId::next);
-    let entries = log.range(DEAD, from, EntryId::MAX, limit).await?;
+    let entries = log.range(DEAD_LETTERS, from, EntryId::MAX, limit).await?;
     Ok(entries.iter().map(letter).collect())
 }
 
@@ -55,7 +56,7 @@ pub async fn list(
 /// # Errors
 /// If the log fails.
 pub async fn show(log: &dyn EventLog, id: EntryId) -> Result<Option<DeadLetter>, LogError> {
-    let entries = log.range(DEAD, id, id, 1).await?;
+    let entries = log.range(DEAD_LETTERS, id, id, 1).await?;
     Ok(entries.first().map(letter))
 }
 
@@ -72,7 +73,7 @@ pub async fn redrive(log: &dyn EventLog, id: EntryId) -> Result<bool, LogError> 
 /// # Errors
 /// If the log fails.
 pub async fn discard(log: &dyn EventLog, id: EntryId) -> Result<bool, LogError> {
-    log.remove(DEAD, id).await
+    log.remove(DEAD_LETTERS, id).await
 }
 
 fn letter(entry: &Entry) -> DeadLetter {
@@ -90,7 +91,7 @@ fn letter(entry: &Entry) -> DeadLetter {
         entry: text("entry"),
         attempts: text("attempts").parse().unwrap_or(0),
         error: text("error"),
-        event: text(&format!("{ORIGINAL}{EVENT}")),
+        event: text(&format!("{ORIGINAL}{EVENT_FIELD}")),
     }
 }
 
@@ -109,7 +110,7 @@ pub(super) fn fields(
         ("entry", position.id.to_string()),
         ("attempts", attempts.to_string()),
         ("error", error.to_owned()),
-        (LANE, lane.to_owned()),
+        (LANE_FIELD, lane.to_owned()),
     ];
     about
         .into_iter()
@@ -117,7 +118,7 @@ pub(super) fn fields(
         .chain(
             original
                 .into_iter()
-                .filter(|(name, _)| name != LANE)
+                .filter(|(name, _)| name != LANE_FIELD)
                 .map(|(name, value)| (format!("{ORIGINAL}{name}"), value)),
         )
         .collect()
@@ -125,7 +126,7 @@ pub(super) fn fields(
 
 /// The stream that a letter goes back on, and its fields there.
 pub(super) fn redriven(letter: &Entry) -> Result<(String, Fields), LogError> {
-    let damaged = || LogError::Damaged(DEAD.to_owned());
+    let damaged = || LogError::Damaged(DEAD_LETTERS.to_owned());
     let group = field(&letter.fields, "group").ok_or_else(damaged)?;
     let group = std::str::from_utf8(group).map_err(|_| damaged())?;
     let fields = letter
@@ -134,7 +135,7 @@ pub(super) fn redriven(letter: &Entry) -> Result<(String, Fields), LogError> {
         .filter_map(|(name, value)| {
             let name = name
                 .strip_prefix(ORIGINAL)
-                .or((name == LANE).then_some(LANE))?;
+                .or((name == LANE_FIELD).then_some(LANE_FIELD))?;
             Some((name.to_owned(), value.clone()))
         })
         .collect();

@@ -2,7 +2,7 @@
 //! once, in order for each subject.
 //!
 //! One task for each subscription ([`subscription`]) takes entries from the log, sorts them into
-//! lanes ([`lanes`]), runs the heads of different lanes at the same time and acknowledges what the
+//! lanes ([`lane_scheduler`]), runs the heads of different lanes at the same time and acknowledges what the
 //! handler returned `Ok` for, and nothing else. A failed event is tried again after a pause that
 //! grows ([`backoff`]) and holds back only its own lane; after the last attempt it is parked among
 //! the dead letters and the lane goes on.
@@ -12,7 +12,7 @@
 
 mod attempt;
 mod backoff;
-mod lanes;
+mod lane_scheduler;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -26,27 +26,27 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::{EventLog, LogError, Reader};
+use crate::{Consumer, EventLog, LogError};
 
 pub use self::backoff::Backoff;
 
 /// What is done with an event.
 #[async_trait]
-pub trait Handler: Send + Sync + 'static {
+pub trait EventHandler: Send + Sync + 'static {
     /// Lets the component react. It must end by itself: the deadline of an invocation is the
     /// handler's.
-    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandleError>;
+    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError>;
 }
 
 /// Why an event is not done with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HandleError {
+pub enum HandlerError {
     /// The component failed: this counts as an attempt.
     #[error("{0}")]
     Failed(String),
     /// The component was not even run (overload, an open breaker): this does not count.
     #[error("{0}")]
-    Refused(String),
+    Rejected(String),
 }
 
 /// What one component wants to be told, and how hard to try.
@@ -74,28 +74,28 @@ pub enum Audience {
 
 /// How the engine paces itself. The defaults suit a host; tests are more impatient.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub struct DeliverySettings {
     /// How often a consumer shows that it lives.
-    pub attend: Duration,
+    pub heartbeat_interval: Duration,
     /// How long a consumer may stay silent before the others inherit from it.
-    pub patience: Duration,
+    pub consumer_timeout: Duration,
     /// How long a stop waits for what is running.
-    pub drain: Duration,
+    pub drain_timeout: Duration,
 }
 
 /// Running deliveries; ended by [`Deliveries::stop`], or at once when dropped.
-pub struct Deliveries {
+pub struct DeliveryEngine {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
 /// What all subscriptions of a host share.
-struct Context {
+struct DeliveryContext {
     log: Arc<dyn EventLog>,
-    handler: Arc<dyn Handler>,
-    pace: Pace,
+    handler: Arc<dyn EventHandler>,
+    settings: DeliverySettings,
     /// So that an outage is told once and not by each subscription.
-    away: AtomicBool,
+    unavailable: AtomicBool,
 }
 
 // === impl Subscription ===
@@ -110,44 +110,44 @@ impl Subscription {
     }
 }
 
-impl Default for Pace {
+impl Default for DeliverySettings {
     fn default() -> Self {
         Self {
-            attend: Duration::from_secs(2),
-            patience: Duration::from_secs(10),
-            drain: Duration::from_secs(15),
+            heartbeat_interval: Duration::from_secs(2),
+            consumer_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(15),
         }
     }
 }
 
 // === impl Deliveries ===
 
-impl Deliveries {
+impl DeliveryEngine {
     /// Starts delivering. `host` names this host among those on the same log: two that run at the
     /// same time must not have the same name.
     pub fn start(
         log: Arc<dyn EventLog>,
-        handler: Arc<dyn Handler>,
+        handler: Arc<dyn EventHandler>,
         host: &str,
         subscriptions: Vec<Subscription>,
-        pace: Pace,
+        settings: DeliverySettings,
     ) -> Self {
         let (stop, stopping) = watch::channel(false);
-        let context = Arc::new(Context {
+        let context = Arc::new(DeliveryContext {
             log,
             handler,
-            pace,
-            away: AtomicBool::new(false),
+            settings,
+            unavailable: AtomicBool::new(false),
         });
         let mut tasks = JoinSet::new();
         for subscription in subscriptions {
             let streams: Vec<&str> = subscription.streams.iter().map(String::as_str).collect();
-            let reader = Reader::new(&subscription.group(host), host, &streams);
+            let consumer = Consumer::new(&subscription.group(host), host, &streams);
             let (context, stopping) = (context.clone(), stopping.clone());
             tasks.spawn(subscription::deliver(
                 context,
                 subscription,
-                reader,
+                consumer,
                 stopping,
             ));
         }
@@ -166,17 +166,19 @@ impl Deliveries {
     }
 }
 
-// === impl Context ===
+// === impl DeliveryContext ===
 
-impl Context {
-    fn log_is_away(&self, error: &LogError) {
-        if !self.away.swap(true, Ordering::Relaxed) {
+impl DeliveryContext {
+    fn log_unavailable(&self, error: &LogError) {
+        if !self.unavailable.swap(true, Ordering::Relaxed) {
             tracing::warn!(%error, "event log unavailable");
         }
     }
 
-    fn log_is_back(&self) {
-        if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
+    fn log_available(&self) {
+        if self.unavailable.load(Ordering::Relaxed)
+            && self.unavailable.swap(false, Ordering::Relaxed)
+        {
             tracing::info!("event log available again");
         }
     }

@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::entry::{lane, now};
 use super::{
-    DEAD, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError, Position, Reader,
-    dead_letters, fields,
+    Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
+    Position, dead_letters, fields,
 };
 use storage::database::{CommitWatermark, Database, DatabaseError};
 
@@ -64,7 +64,7 @@ const SEQUENCE_BITS: u32 = 20;
 const SEQUENCE_MAX: u64 = (1 << SEQUENCE_BITS) - 1;
 
 /// How many entries one call of `trim` removes; bounds the time that others wait for it.
-const TRIMMED: u32 = 1000;
+const TRIM_BATCH: u32 = 1000;
 
 /// The log of a host that runs alone.
 pub struct EmbeddedLog {
@@ -128,9 +128,9 @@ impl EmbeddedLog {
     }
 
     /// Takes at once, or again after each append until `wait` is over.
-    async fn take_or_wait(
+    async fn claim_or_wait(
         &self,
-        reader: &Reader,
+        consumer: &Consumer,
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Delivery>, LogError> {
@@ -141,7 +141,7 @@ impl EmbeddedLog {
             // From here on no append goes unnoticed, also one between looking and waiting.
             appended.as_mut().enable();
             let written = CommitWatermark::from_now(&self.database);
-            let taken = self.take_now(reader, limit)?;
+            let taken = self.claim_now(consumer, limit)?;
             if !taken.is_empty() {
                 written.wait_durable().await?;
                 return Ok(taken);
@@ -153,17 +153,17 @@ impl EmbeddedLog {
     }
 
     /// Most appends are none of this reader's business, so it looks before it writes.
-    fn take_now(&self, reader: &Reader, limit: usize) -> Result<Vec<Delivery>, LogError> {
+    fn claim_now(&self, consumer: &Consumer, limit: usize) -> Result<Vec<Delivery>, LogError> {
         let news = self
             .database
-            .read(|connection| group::has_news(connection, reader));
+            .read(|connection| group::has_unclaimed(connection, consumer));
         if !news? {
             return Ok(Vec::new());
         }
-        let (taken, handed_over) = self
+        let (taken, reassigned) = self
             .database
-            .transaction(|connection| group::take(connection, reader, limit))?;
-        if handed_over {
+            .transaction(|connection| group::claim(connection, consumer, limit))?;
+        if reassigned {
             self.appended.notify_waiters();
         }
         Ok(taken)
@@ -209,18 +209,18 @@ impl EventLog for EmbeddedLog {
             .write(|connection| remove(connection, stream, id))?)
     }
 
-    async fn subscribe(&self, reader: &Reader) -> Result<(), LogError> {
+    async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError> {
         self.database
-            .transaction(|connection| group::subscribe(connection, reader))
+            .transaction(|connection| group::subscribe(connection, consumer))
     }
 
-    async fn take(
+    async fn claim(
         &self,
-        reader: &Reader,
+        consumer: &Consumer,
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Delivery>, LogError> {
-        self.take_or_wait(reader, limit, wait).await
+        self.claim_or_wait(consumer, limit, wait).await
     }
 
     async fn acknowledge(&self, group: &str, positions: &[Position]) -> Result<(), LogError> {
@@ -228,14 +228,14 @@ impl EventLog for EmbeddedLog {
             .transaction(|connection| group::acknowledge(connection, group, positions))
     }
 
-    async fn fail(
+    async fn record_failure(
         &self,
         group: &str,
         position: &Position,
         error: &str,
-        retry_in: Duration,
+        retry_after: Duration,
     ) -> Result<Option<u32>, LogError> {
-        let due = milliseconds_from_now(retry_in);
+        let due = milliseconds_from_now(retry_after);
         Ok(self.database.write(|connection| {
             connection
                 .prepare_cached(
@@ -268,27 +268,31 @@ impl EventLog for EmbeddedLog {
                 None => Fields::new(),
             };
             let letter = dead_letters::fields(group, position, &lane, error, attempts, original);
-            let letter = self.insert(connection, DEAD, DEAD, &letter)?;
+            let letter = self.insert(connection, DEAD_LETTERS, DEAD_LETTERS, &letter)?;
             group::acknowledge(connection, group, std::slice::from_ref(position))?;
             Ok(Some(letter))
         })
     }
 
-    async fn attend(&self, reader: &Reader, patience: Duration) -> Result<usize, LogError> {
+    async fn heartbeat(
+        &self,
+        consumer: &Consumer,
+        consumer_timeout: Duration,
+    ) -> Result<usize, LogError> {
         self.database
-            .transaction(|connection| group::attend(connection, reader, patience))
+            .transaction(|connection| group::heartbeat(connection, consumer, consumer_timeout))
     }
 
-    async fn leave(&self, reader: &Reader) -> Result<(), LogError> {
+    async fn leave(&self, consumer: &Consumer) -> Result<(), LogError> {
         self.database.write(|connection| {
             connection.execute(
                 // Below every time, so that it counts as dead; without the sign, when it left.
                 "UPDATE socar_log_session SET seen = -?4
                  WHERE reads = ?1 AND name = ?2 AND session = ?3",
                 params![
-                    reader.group,
-                    reader.consumer,
-                    reader.session,
+                    consumer.group,
+                    consumer.name,
+                    consumer.session,
                     milliseconds_from_now(Duration::ZERO)
                 ],
             )
@@ -296,9 +300,9 @@ impl EventLog for EmbeddedLog {
         Ok(())
     }
 
-    async fn forget(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError> {
+    async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError> {
         self.database
-            .transaction(|connection| group::forget(connection, group, streams))
+            .transaction(|connection| group::delete_group(connection, group, streams))
     }
 
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
@@ -321,20 +325,20 @@ impl EventLog for EmbeddedLog {
                                        WHERE stream = ?1), ?2))
                          ORDER BY id LIMIT ?3)",
                 )?
-                .execute(params![stream, before, TRIMMED])
+                .execute(params![stream, before, TRIM_BATCH])
         })?;
         Ok(removed as u64)
     }
 
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError> {
         let found = self.database.transaction(|connection| {
-            let Some((id, blob)) = range(connection, DEAD, letter, letter, 1)?.pop() else {
+            let Some((id, blob)) = range(connection, DEAD_LETTERS, letter, letter, 1)?.pop() else {
                 return Ok(false);
             };
-            let letter = entry(DEAD, id, blob)?;
+            let letter = entry(DEAD_LETTERS, id, blob)?;
             let (stream, fields) = dead_letters::redriven(&letter)?;
             self.insert(connection, &stream, &lane(&stream, &fields), &fields)?;
-            remove(connection, DEAD, letter.id).map_err(LogError::from)
+            remove(connection, DEAD_LETTERS, letter.id).map_err(LogError::from)
         })?;
         if found {
             self.appended.notify_waiters();

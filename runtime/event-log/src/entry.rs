@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{EVENT, LANE};
+use super::{EVENT_FIELD, LANE_FIELD};
 
 /// The fields of an entry, in order.
 pub type Fields = Vec<(String, Bytes)>;
@@ -89,11 +89,11 @@ pub(super) fn lane(stream: &str, fields: &Fields) -> Arc<str> {
     struct Envelope {
         subject: String,
     }
-    if let Some(lane) = field(fields, LANE) {
+    if let Some(lane) = field(fields, LANE_FIELD) {
         return String::from_utf8_lossy(lane).into();
     }
     let envelope =
-        field(fields, EVENT).and_then(|event| serde_json::from_slice::<Envelope>(event).ok());
+        field(fields, EVENT_FIELD).and_then(|event| serde_json::from_slice::<Envelope>(event).ok());
     let subject = envelope.map_or_else(String::new, |envelope| envelope.subject);
     format!("{stream}\n{subject}").into()
 }

@@ -12,7 +12,7 @@
 //!
 //! Two implementations pass one suite of tests: [`embedded`] (tables in the one SQLite file) and
 //! [`redis`] (Redis Streams, 6.2 or newer). What could not be delivered ends in the stream
-//! [`DEAD`] ([`dead_letters`]).
+//! [`DEAD_LETTERS`] ([`dead_letters`]).
 
 pub mod dead_letters;
 pub mod delivery;
@@ -41,13 +41,13 @@ pub use self::entry::{Entry, EntryId, Fields};
 pub use self::redis::RedisLog;
 
 /// Where dead letters are.
-pub const DEAD: &str = "socar.dead";
+pub const DEAD_LETTERS: &str = "socar.dead";
 
 /// The field of an entry that holds the event, and is what handlers get.
-pub const EVENT: &str = "event";
+pub const EVENT_FIELD: &str = "event";
 
 /// The field that names the lane of an entry which is back from the dead letters: the one it had.
-const LANE: &str = "@lane";
+const LANE_FIELD: &str = "@lane";
 
 /// Streams, groups and dead letters.
 #[async_trait]
@@ -73,16 +73,16 @@ pub trait EventLog: Send + Sync {
     /// Makes the reader a consumer of its group. A stream that is new to the group is read from
     /// its beginning. Everything that was pending for a consumer of this name will be taken anew,
     /// by this session; an earlier one is at its end.
-    async fn subscribe(&self, reader: &Reader) -> Result<(), LogError>;
+    async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError>;
 
     /// Takes the next entries for this consumer, at most `limit` of each stream, in the order of
     /// their lanes. Waits up to `wait` while there are none.
     ///
     /// A call whose answer was lost may have taken entries, and may even do so later:
-    /// [`EventLog::subscribe`] again, in a new session ([`Reader::renewed`]).
-    async fn take(
+    /// [`EventLog::subscribe`] again, in a new session ([`Consumer::with_new_session`]).
+    async fn claim(
         &self,
-        reader: &Reader,
+        consumer: &Consumer,
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Delivery>, LogError>;
@@ -92,12 +92,12 @@ pub trait EventLog: Send + Sync {
 
     /// Records a failed attempt and when the next one is due, and answers how many have failed;
     /// `None` if the entry is not pending any more.
-    async fn fail(
+    async fn record_failure(
         &self,
         group: &str,
         position: &Position,
         error: &str,
-        retry_in: Duration,
+        retry_after: Duration,
     ) -> Result<Option<u32>, LogError>;
 
     /// Moves an entry that keeps failing to the dead letters; the group has done with it. `None` if
@@ -111,14 +111,18 @@ pub trait EventLog: Send + Sync {
     ) -> Result<Option<EntryId>, LogError>;
 
     /// Shows that this consumer lives, and inherits what consumers had pending that have not done
-    /// so for `patience`. Answers how many entries that were; they will be taken next.
-    async fn attend(&self, reader: &Reader, patience: Duration) -> Result<usize, LogError>;
+    /// so for `consumer_timeout`. Answers how many entries that were; they will be taken next.
+    async fn heartbeat(
+        &self,
+        consumer: &Consumer,
+        consumer_timeout: Duration,
+    ) -> Result<usize, LogError>;
 
     /// This consumer ends: what it has pending can be inherited at once.
-    async fn leave(&self, reader: &Reader) -> Result<(), LogError>;
+    async fn leave(&self, consumer: &Consumer) -> Result<(), LogError>;
 
     /// Drops a group that nobody will ever be a consumer of again.
-    async fn forget(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError>;
+    async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError>;
 
     /// The groups that subscribed to the stream, and how far they are.
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError>;
@@ -135,9 +139,9 @@ pub trait EventLog: Send + Sync {
 
 /// A consumer of a group, and the streams it reads.
 #[derive(Debug, Clone)]
-pub struct Reader {
+pub struct Consumer {
     pub group: String,
-    pub consumer: String,
+    pub name: String,
     /// What tells this reader from an earlier one of the same name.
     session: String,
     /// As subscribed to, then the group's own stream of redriven letters.
@@ -161,7 +165,7 @@ pub struct Delivery {
     pub attempts: u32,
     /// How long the next attempt has to wait.
     pub due_in: Duration,
-    /// The field [`EVENT`].
+    /// The field [`EVENT_FIELD`].
     pub event: Option<Bytes>,
 }
 
@@ -192,15 +196,15 @@ pub enum LogError {
     Redis(#[from] RedisClientError),
 }
 
-// === impl Reader ===
+// === impl Consumer ===
 
-impl Reader {
-    pub fn new(group: &str, consumer: &str, streams: &[&str]) -> Self {
+impl Consumer {
+    pub fn new(group: &str, name: &str, streams: &[&str]) -> Self {
         let redriven = redrive_stream(group);
         let streams = streams.iter().copied().chain([&*redriven]);
         Self {
             group: group.to_owned(),
-            consumer: consumer.to_owned(),
+            name: name.to_owned(),
             session: session(),
             streams: streams.map(Arc::from).collect(),
         }
@@ -208,7 +212,7 @@ impl Reader {
 
     /// The same consumer in a new session.
     #[must_use]
-    pub fn renewed(&self) -> Self {
+    pub fn with_new_session(&self) -> Self {
         Self {
             session: session(),
             ..self.clone()
@@ -223,7 +227,7 @@ impl Reader {
     fn evicted(&self) -> LogError {
         LogError::Evicted {
             group: self.group.clone(),
-            consumer: self.consumer.clone(),
+            consumer: self.name.clone(),
         }
     }
 

@@ -10,8 +10,8 @@
 //! what it had confirmed, because it holds writes back while a sync is under way; with `always`,
 //! nothing.
 
+mod append_notifier;
 mod scripts;
-mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,17 +21,17 @@ use bytes::Bytes;
 use redis::{ScriptInvocation, cmd};
 use tokio::time::Instant;
 
-use self::waiting::Waiting;
-use super::{Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError, Position, Reader};
+use self::append_notifier::AppendNotifier;
+use super::{Consumer, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError, Position};
 use storage::redis_client::RedisClient;
 
 /// How many entries of each stream one script takes; bounds the time that other clients wait.
-const TAKEN: usize = 32;
+const MAX_CLAIMED: usize = 32;
 
 /// The log of hosts that share a server.
 pub struct RedisLog {
     client: Arc<RedisClient>,
-    waiting: Waiting,
+    notifier: AppendNotifier,
 }
 
 /// Stream, id, lane, attempts, milliseconds until due, event.
@@ -42,7 +42,7 @@ type Row = (String, String, String, u32, u64, Option<Vec<u8>>);
 impl RedisLog {
     pub fn new(client: Arc<RedisClient>) -> Self {
         Self {
-            waiting: Waiting::new(client.clone()),
+            notifier: AppendNotifier::new(client.clone()),
             client,
         }
     }
@@ -79,14 +79,20 @@ impl RedisLog {
     }
 
     /// `None` if the consumer was given up.
-    async fn take_now(&self, reader: &Reader, limit: usize) -> Result<Vec<Delivery>, LogError> {
-        let mut script = scripts::TAKE.prepare_invoke();
-        streams(&mut script, reader.streams());
-        consumer(&mut script, reader);
-        script.arg(limit.min(TAKEN));
+    async fn claim_now(
+        &self,
+        consumer: &Consumer,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, LogError> {
+        let mut script = scripts::CLAIM.prepare_invoke();
+        stream_keys(&mut script, consumer.streams());
+        consumer_arguments(&mut script, consumer);
+        script.arg(limit.min(MAX_CLAIMED));
         let rows: Option<Vec<Row>> = self.client.invoke(&script).await?;
-        let rows = rows.ok_or_else(|| reader.evicted())?;
-        rows.into_iter().map(|row| delivery(reader, row)).collect()
+        let rows = rows.ok_or_else(|| consumer.evicted())?;
+        rows.into_iter()
+            .map(|row| delivery(consumer, row))
+            .collect()
     }
 }
 
@@ -141,28 +147,28 @@ impl EventLog for RedisLog {
             .await?)
     }
 
-    async fn subscribe(&self, reader: &Reader) -> Result<(), LogError> {
+    async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError> {
         let mut script = scripts::SUBSCRIBE.prepare_invoke();
-        streams(&mut script, reader.streams());
-        consumer(&mut script, reader);
+        stream_keys(&mut script, consumer.streams());
+        consumer_arguments(&mut script, consumer);
         self.client.invoke::<String>(&script).await?;
-        self.waiting.listen(reader.streams());
+        self.notifier.listen(consumer.streams());
         Ok(())
     }
 
-    async fn take(
+    async fn claim(
         &self,
-        reader: &Reader,
+        consumer: &Consumer,
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Delivery>, LogError> {
         let deadline = Instant::now() + wait;
         loop {
-            let appended = self.waiting.appended();
+            let appended = self.notifier.appended();
             tokio::pin!(appended);
             appended.as_mut().enable();
-            let taken = self.take_now(reader, limit).await?;
-            if !taken.is_empty() || !self.waiting.wait(appended, deadline).await {
+            let taken = self.claim_now(consumer, limit).await?;
+            if !taken.is_empty() || !self.notifier.wait(appended, deadline).await {
                 return Ok(taken);
             }
         }
@@ -180,17 +186,17 @@ impl EventLog for RedisLog {
         Ok(())
     }
 
-    async fn fail(
+    async fn record_failure(
         &self,
         group: &str,
         position: &Position,
         error: &str,
-        retry_in: Duration,
+        retry_after: Duration,
     ) -> Result<Option<u32>, LogError> {
-        let mut script = scripts::FAIL.arg(group);
+        let mut script = scripts::RECORD_FAILURE.arg(group);
         script
             .arg(ticket(position))
-            .arg(milliseconds(retry_in))
+            .arg(milliseconds(retry_after))
             .arg(error);
         Ok(self.client.invoke(&script).await?)
     }
@@ -205,28 +211,32 @@ impl EventLog for RedisLog {
         let mut script = scripts::PARK.arg(group);
         script.arg(ticket(position)).arg(error).arg(attempts);
         let letter: Option<String> = self.client.invoke(&script).await?;
-        letter.map(|id| parse(super::DEAD, &id)).transpose()
+        letter.map(|id| parse(super::DEAD_LETTERS, &id)).transpose()
     }
 
-    async fn attend(&self, reader: &Reader, patience: Duration) -> Result<usize, LogError> {
-        let mut script = scripts::ATTEND.prepare_invoke();
-        streams(&mut script, reader.streams());
-        consumer(&mut script, reader);
-        script.arg(milliseconds(patience));
+    async fn heartbeat(
+        &self,
+        consumer: &Consumer,
+        consumer_timeout: Duration,
+    ) -> Result<usize, LogError> {
+        let mut script = scripts::HEARTBEAT.prepare_invoke();
+        stream_keys(&mut script, consumer.streams());
+        consumer_arguments(&mut script, consumer);
+        script.arg(milliseconds(consumer_timeout));
         let inherited: Option<usize> = self.client.invoke(&script).await?;
-        inherited.ok_or_else(|| reader.evicted())
+        inherited.ok_or_else(|| consumer.evicted())
     }
 
-    async fn leave(&self, reader: &Reader) -> Result<(), LogError> {
+    async fn leave(&self, consumer: &Consumer) -> Result<(), LogError> {
         let mut script = scripts::LEAVE.prepare_invoke();
-        consumer(&mut script, reader);
+        consumer_arguments(&mut script, consumer);
         self.client.invoke::<String>(&script).await?;
         Ok(())
     }
 
-    async fn forget(&self, group: &str, from: &[Arc<str>]) -> Result<(), LogError> {
-        let mut script = scripts::FORGET.prepare_invoke();
-        streams(&mut script, from);
+    async fn delete_group(&self, group: &str, from: &[Arc<str>]) -> Result<(), LogError> {
+        let mut script = scripts::DELETE_GROUP.prepare_invoke();
+        stream_keys(&mut script, from);
         script.arg(group);
         self.client.invoke::<String>(&script).await?;
         Ok(())
@@ -256,29 +266,29 @@ impl EventLog for RedisLog {
     }
 }
 
-fn streams(script: &mut ScriptInvocation<'_>, streams: &[Arc<str>]) {
+fn stream_keys(script: &mut ScriptInvocation<'_>, streams: &[Arc<str>]) {
     for stream in streams {
         script.key(&**stream);
     }
 }
 
-fn consumer(script: &mut ScriptInvocation<'_>, reader: &Reader) {
+fn consumer_arguments(script: &mut ScriptInvocation<'_>, consumer: &Consumer) {
     script
-        .arg(&reader.group)
-        .arg(&reader.consumer)
-        .arg(&reader.session);
+        .arg(&consumer.group)
+        .arg(&consumer.name)
+        .arg(&consumer.session);
 }
 
 fn ticket(position: &Position) -> String {
     format!("{} {}", position.id, position.stream)
 }
 
-fn delivery(reader: &Reader, row: Row) -> Result<Delivery, LogError> {
+fn delivery(consumer: &Consumer, row: Row) -> Result<Delivery, LogError> {
     let (stream, id, lane, attempts, due_in, event) = row;
     Ok(Delivery {
         position: Position {
             id: parse(&stream, &id)?,
-            stream: reader.stream(&stream),
+            stream: consumer.stream(&stream),
         },
         lane: lane.into(),
         attempts,

@@ -2,7 +2,7 @@
 //!
 //! An entry goes when it is old enough and every group has acknowledged it, so a group that nobody
 //! is a consumer of any more would keep everything. The groups of single hosts (`component@host`)
-//! are dropped when their host has been silent for [`Retention::forget`]; a host that comes back
+//! are dropped when their host has been silent for [`Retention::group_timeout`]; a host that comes back
 //! after that has to rebuild its read models.
 
 use std::collections::BTreeSet;
@@ -16,26 +16,26 @@ use super::entry::now;
 use super::{EventLog, GroupState, LogError, redrive_stream};
 
 /// How long a single host may be silent at least before it counts as gone.
-const FORGET: Duration = Duration::from_secs(24 * 3600);
+const MIN_GROUP_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
 /// How often the log is looked through, at most and at least.
-const OFTEN: Duration = Duration::from_secs(1);
-const SELDOM: Duration = Duration::from_secs(600);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_INTERVAL: Duration = Duration::from_secs(600);
 
 /// What is kept, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
     /// How long an entry is kept at least.
-    pub keep: Duration,
+    pub min_age: Duration,
     /// How long the group of a single host is waited for.
-    pub forget: Duration,
+    pub group_timeout: Duration,
 }
 
 /// Keeps streams short until told to stop: those that are wanted at the time, if any.
 ///
 /// # Errors
 /// Never; it shares its type with the other parts of the platform.
-pub async fn enforce_always(
+pub async fn enforce_until_cancelled(
     log: Arc<dyn EventLog>,
     wanted: impl Fn() -> Option<(Retention, BTreeSet<String>)>,
     mut stop: watch::Receiver<bool>,
@@ -43,13 +43,13 @@ pub async fn enforce_always(
     let mut last = Instant::now();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(OFTEN) => {}
+            () = tokio::time::sleep(MIN_INTERVAL) => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
         let Some((retention, streams)) = wanted() else {
             continue;
         };
-        if last.elapsed() < retention.pause() {
+        if last.elapsed() < retention.interval() {
             continue;
         }
         last = Instant::now();
@@ -65,16 +65,16 @@ pub async fn enforce_always(
 
 impl Retention {
     /// Entries are kept for `keep` at least, and the group of a single host for a day at least.
-    pub fn keeping(keep: Duration) -> Self {
+    pub fn new(min_age: Duration) -> Self {
         Self {
-            keep,
-            forget: keep.max(FORGET),
+            min_age,
+            group_timeout: min_age.max(MIN_GROUP_TIMEOUT),
         }
     }
 
     /// How often the log is looked through.
-    fn pause(&self) -> Duration {
-        (self.keep / 10).clamp(OFTEN, SELDOM)
+    fn interval(&self) -> Duration {
+        (self.min_age / 10).clamp(MIN_INTERVAL, MAX_INTERVAL)
     }
 
     /// Removes what need not be kept, and answers how many entries that were. To be called now and
@@ -93,7 +93,7 @@ impl Retention {
         }
         for stream in streams {
             loop {
-                let some = log.trim(stream, self.keep).await?;
+                let some = log.trim(stream, self.min_age).await?;
                 if some == 0 {
                     break;
                 }
@@ -105,7 +105,7 @@ impl Retention {
 
     fn is_gone(&self, state: &GroupState) -> bool {
         let silent = state.seen.map(|seen| now().saturating_sub(seen));
-        let too_long = |silent| u128::from(silent) > self.forget.as_millis();
+        let too_long = |silent| u128::from(silent) > self.group_timeout.as_millis();
         state.group.contains('@') && silent.is_some_and(too_long)
     }
 
@@ -118,7 +118,7 @@ impl Retention {
         tracing::info!(group, "forgetting a group whose host is gone");
         let redriven = redrive_stream(group);
         let streams = streams.iter().copied().chain([&*redriven]);
-        log.forget(group, &streams.map(Arc::from).collect::<Vec<_>>())
+        log.delete_group(group, &streams.map(Arc::from).collect::<Vec<_>>())
             .await
     }
 }

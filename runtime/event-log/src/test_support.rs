@@ -12,7 +12,7 @@ use bytes::Bytes;
 use storage::database::Database;
 use storage::redis_client::test_support::RedisServer;
 
-use crate::{EVENT, EmbeddedLog, EventLog, Fields, RedisLog};
+use crate::{EVENT_FIELD, EmbeddedLog, EventLog, Fields, RedisLog};
 
 /// A log under test, together with its backend, which ends with the value.
 pub struct Fixture {
@@ -43,5 +43,5 @@ pub async fn redis() -> Fixture {
 /// The fields of an entry that holds an event with this subject and number.
 pub fn event(subject: &str, number: usize) -> Fields {
     let json = serde_json::json!({"id": number.to_string(), "subject": subject, "이름": "값"});
-    vec![(EVENT.to_owned(), Bytes::from(json.to_string()))]
+    vec![(EVENT_FIELD.to_owned(), Bytes::from(json.to_string()))]
 }

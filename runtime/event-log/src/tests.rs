@@ -28,10 +28,10 @@ use crate::test_support::{Fixture, event};
 
 const STREAM: &str = "socar.car";
 const AT_ONCE: Duration = Duration::ZERO;
-const PATIENCE: Duration = Duration::from_secs(60);
+const LONG_TIMEOUT: Duration = Duration::from_secs(60);
 
-fn reader(group: &str, consumer: &str) -> Reader {
-    Reader::new(group, consumer, &[STREAM])
+fn consumer(group: &str, name: &str) -> Consumer {
+    Consumer::new(group, name, &[STREAM])
 }
 
 fn number(delivery: &Delivery) -> usize {
@@ -59,20 +59,20 @@ impl Fixture {
         ids
     }
 
-    async fn subscribed(&self, group: &str, consumer: &str) -> Reader {
-        let reader = reader(group, consumer);
-        self.log.subscribe(&reader).await.unwrap();
-        reader
+    async fn subscribed(&self, group: &str, name: &str) -> Consumer {
+        let consumer = consumer(group, name);
+        self.log.subscribe(&consumer).await.unwrap();
+        consumer
     }
 
-    async fn take(&self, reader: &Reader) -> Vec<Delivery> {
-        self.log.take(reader, 1000, AT_ONCE).await.unwrap()
+    async fn claim(&self, consumer: &Consumer) -> Vec<Delivery> {
+        self.log.claim(consumer, 1000, AT_ONCE).await.unwrap()
     }
 
-    async fn acknowledge(&self, reader: &Reader, deliveries: &[Delivery]) {
+    async fn acknowledge(&self, consumer: &Consumer, deliveries: &[Delivery]) {
         let positions: Vec<_> = deliveries.iter().map(|d| d.position.clone()).collect();
         self.log
-            .acknowledge(&reader.group, &positions)
+            .acknowledge(&consumer.group, &positions)
             .await
             .unwrap();
     }
@@ -89,10 +89,10 @@ impl Fixture {
         dead_letters::list(&*self.log, None, 100).await.unwrap()
     }
 
-    async fn parked(&self, reader: &Reader, delivery: &Delivery, error: &str) -> EntryId {
+    async fn parked(&self, consumer: &Consumer, delivery: &Delivery, error: &str) -> EntryId {
         let parked = self
             .log
-            .park(&reader.group, &delivery.position, error, 3)
+            .park(&consumer.group, &delivery.position, error, 3)
             .await;
         parked.unwrap().unwrap()
     }

@@ -41,7 +41,7 @@ use crate::trigger::events::Reactions;
 use crate::trigger::http::{self, Server};
 use config::manifest::{App, Environment, Overrides};
 use config::runtime_config::RuntimeConfig;
-use event_log::delivery::{Deliveries, Pace};
+use event_log::delivery::{DeliveryEngine, DeliverySettings};
 use event_log::{EventLog, retention};
 use first_sweep::first_sweep;
 use loader::Workshop;
@@ -191,12 +191,12 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
 fn deliver(backends: Backends, current: CurrentGeneration) -> Deliver {
     let Backends { log, host, .. } = backends;
     Box::new(move |subscriptions| {
-        let pace = Pace {
-            drain: current.get().drain_time(),
-            ..Pace::default()
+        let settings = DeliverySettings {
+            drain_timeout: current.get().drain_time(),
+            ..DeliverySettings::default()
         };
         let reactions = Arc::new(Reactions(current.clone()));
-        Deliveries::start(log.clone(), reactions, &host, subscriptions, pace)
+        DeliveryEngine::start(log.clone(), reactions, &host, subscriptions, settings)
     })
 }
 
@@ -291,7 +291,7 @@ async fn keep_short(
         let generation = current.get();
         Some((generation.retention?, generation.streams()))
     };
-    retention::enforce_always(log, wanted, stop).await
+    retention::enforce_until_cancelled(log, wanted, stop).await
 }
 
 async fn stock(components: &Components) -> anyhow::Result<()> {

@@ -62,7 +62,7 @@ impl Generation {
             subscriptions,
             listener: Arc::new(app.listener.clone()),
             warehouse: Warehouse::new(app.listener.bodies),
-            retention: app.retention.map(Retention::keeping),
+            retention: app.retention.map(Retention::new),
             links,
         }
     }

@@ -36,7 +36,7 @@ use crate::component::Component;
 use crate::generation::CurrentGeneration;
 use crate::problem::full;
 use crate::trace::Trace;
-use event_log::{EVENT, EntryId, EventLog};
+use event_log::{EVENT_FIELD, EntryId, EventLog};
 
 /// How many entries of the log are read at a time.
 const PAGE: usize = 200;
@@ -235,7 +235,7 @@ async fn replay(
         from = last.id.next();
         let mut list = String::new();
         let mut count = 0;
-        for event in page.iter().filter_map(|entry| entry.field(EVENT)) {
+        for event in page.iter().filter_map(|entry| entry.field(EVENT_FIELD)) {
             // What is no JSON is no event: it is among the dead letters, where it belongs.
             let Ok(event) = serde_json::from_slice::<Value>(event) else {
                 continue;

@@ -6,140 +6,163 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt;
 
-use super::lanes::{Event, Job};
-use super::{Context, HandleError, Subscription};
-use crate::{EVENT, LogError};
+use super::lane_scheduler::{EventBody, QueuedEvent};
+use super::{DeliveryContext, HandlerError, Subscription};
+use crate::{EVENT_FIELD, LogError};
 
 /// How an attempt ended.
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     /// Handled: to be acknowledged.
     Handled,
     /// Parked, or not pending any more: the log knows already.
-    Settled,
+    Resolved,
     /// To be tried again.
     Retry {
         attempts: u32,
-        refusals: u32,
-        pause: Duration,
+        rejections: u32,
+        delay: Duration,
     },
 }
 
 /// Lets the component react, and records it if it failed. A failure that cannot be recorded does
 /// not count: an outage of the log parks nothing.
 pub(super) async fn attempt(
-    context: &Context,
+    context: &DeliveryContext,
     subscription: &Subscription,
     group: &str,
-    job: &Job,
-) -> Outcome {
-    let event = match &job.event {
-        Event::Here(event) => Ok(Some(event.clone())),
-        Event::None => {
-            let error = format!("the entry has no field `{EVENT}`");
-            return recorded(subscription, job, park(context, group, job, &error).await);
+    queued: &QueuedEvent,
+) -> AttemptOutcome {
+    let event = match &queued.body {
+        EventBody::Loaded(event) => Ok(Some(event.clone())),
+        EventBody::Missing => {
+            let error = format!("the entry has no field `{EVENT_FIELD}`");
+            return recorded(
+                subscription,
+                queued,
+                park(context, group, queued, &error).await,
+            );
         }
-        Event::InLog => read(context, job).await,
+        EventBody::InLog => read(context, queued).await,
     };
     let event = match event {
         Ok(Some(event)) => event,
         // Somebody removed the entry from its stream: nothing is left to handle.
-        Ok(None) => return Outcome::Handled,
-        Err(error) => return recorded(subscription, job, Err(error)),
+        Ok(None) => return AttemptOutcome::Handled,
+        Err(error) => return recorded(subscription, queued, Err(error)),
     };
     match handle(context, &subscription.component, event).await {
-        Ok(()) => Outcome::Handled,
-        Err(HandleError::Refused(error)) => {
+        Ok(()) => AttemptOutcome::Handled,
+        Err(HandlerError::Rejected(error)) => {
             tracing::debug!(component = subscription.component, error, "event refused");
-            not_counted(subscription, job)
+            not_counted(subscription, queued)
         }
-        Err(HandleError::Failed(error)) => {
-            let record = fail(context, subscription, group, job, &error).await;
-            recorded(subscription, job, record)
+        Err(HandlerError::Failed(error)) => {
+            let record = record_failure(context, subscription, group, queued, &error).await;
+            recorded(subscription, queued, record)
         }
     }
 }
 
 /// A handler that panics has failed, and nothing worse.
-async fn handle(context: &Context, component: &str, event: Bytes) -> Result<(), HandleError> {
+async fn handle(
+    context: &DeliveryContext,
+    component: &str,
+    event: Bytes,
+) -> Result<(), HandlerError> {
     let handled = AssertUnwindSafe(context.handler.handle(component, event)).catch_unwind();
     handled
         .await
-        .unwrap_or_else(|_| Err(HandleError::Failed("the handler panicked".to_owned())))
+        .unwrap_or_else(|_| Err(HandlerError::Failed("the handler panicked".to_owned())))
 }
 
-async fn read(context: &Context, job: &Job) -> Result<Option<Bytes>, LogError> {
-    let id = job.position.id;
-    let entries = context.log.range(&job.position.stream, id, id, 1).await?;
+async fn read(context: &DeliveryContext, queued: &QueuedEvent) -> Result<Option<Bytes>, LogError> {
+    let id = queued.position.id;
+    let entries = context
+        .log
+        .range(&queued.position.stream, id, id, 1)
+        .await?;
     Ok(entries
         .first()
-        .and_then(|entry| entry.field(EVENT))
+        .and_then(|entry| entry.field(EVENT_FIELD))
         .cloned())
 }
 
-async fn fail(
-    context: &Context,
+async fn record_failure(
+    context: &DeliveryContext,
     subscription: &Subscription,
     group: &str,
-    job: &Job,
+    queued: &QueuedEvent,
     error: &str,
-) -> Result<Outcome, LogError> {
-    let attempts = job.attempts.saturating_add(1);
+) -> Result<AttemptOutcome, LogError> {
+    let attempts = queued.attempts.saturating_add(1);
     if attempts >= subscription.attempts {
-        return park(context, group, job, error).await;
+        return park(context, group, queued, error).await;
     }
-    let pause = subscription.backoff.pause(attempts);
+    let delay = subscription.backoff.pause(attempts);
     tracing::debug!(
         component = subscription.component,
-        stream = &*job.position.stream,
-        entry = %job.position.id,
+        stream = &*queued.position.stream,
+        entry = %queued.position.id,
         attempts,
         error,
         "event failed"
     );
-    let recorded = context.log.fail(group, &job.position, error, pause).await?;
+    let recorded = context
+        .log
+        .record_failure(group, &queued.position, error, delay)
+        .await?;
     Ok(
-        recorded.map_or(Outcome::Settled, |attempts| Outcome::Retry {
+        recorded.map_or(AttemptOutcome::Resolved, |attempts| AttemptOutcome::Retry {
             attempts,
-            refusals: 0,
-            pause,
+            rejections: 0,
+            delay,
         }),
     )
 }
 
-async fn park(context: &Context, group: &str, job: &Job, error: &str) -> Result<Outcome, LogError> {
-    let attempts = job.attempts.saturating_add(1);
+async fn park(
+    context: &DeliveryContext,
+    group: &str,
+    queued: &QueuedEvent,
+    error: &str,
+) -> Result<AttemptOutcome, LogError> {
+    let attempts = queued.attempts.saturating_add(1);
     let parked = context
         .log
-        .park(group, &job.position, error, attempts)
+        .park(group, &queued.position, error, attempts)
         .await?;
     if let Some(letter) = parked {
         tracing::warn!(
             group,
-            stream = &*job.position.stream,
-            entry = %job.position.id,
+            stream = &*queued.position.stream,
+            entry = %queued.position.id,
             attempts,
             error,
             %letter,
             "event parked among the dead letters"
         );
     }
-    Ok(Outcome::Settled)
+    Ok(AttemptOutcome::Resolved)
 }
 
-fn recorded(subscription: &Subscription, job: &Job, record: Result<Outcome, LogError>) -> Outcome {
+fn recorded(
+    subscription: &Subscription,
+    queued: &QueuedEvent,
+    record: Result<AttemptOutcome, LogError>,
+) -> AttemptOutcome {
     record.unwrap_or_else(|error| {
         tracing::debug!(%error, "an attempt could not be recorded");
-        not_counted(subscription, job)
+        not_counted(subscription, queued)
     })
 }
 
-fn not_counted(subscription: &Subscription, job: &Job) -> Outcome {
-    let refusals = job.refusals.saturating_add(1);
-    Outcome::Retry {
-        attempts: job.attempts,
-        refusals,
-        pause: subscription
+fn not_counted(subscription: &Subscription, queued: &QueuedEvent) -> AttemptOutcome {
+    let rejections = queued.rejections.saturating_add(1);
+    AttemptOutcome::Retry {
+        attempts: queued.attempts,
+        rejections,
+        delay: subscription
             .backoff
-            .pause(job.attempts.saturating_add(refusals)),
+            .pause(queued.attempts.saturating_add(rejections)),
     }
 }

@@ -12,55 +12,55 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
-use super::attempt::{Outcome, attempt};
-use super::lanes::{Job, Lanes};
-use super::{Backoff, Context, Subscription};
-use crate::{Delivery, LogError, Position, Reader};
+use super::attempt::{AttemptOutcome, attempt};
+use super::lane_scheduler::{LaneScheduler, QueuedEvent};
+use super::{Backoff, DeliveryContext, Subscription};
+use crate::{Consumer, Delivery, LogError, Position};
 
 /// Entries held at the same time for each event that is handled at the same time: enough to keep
 /// the handlers busy, few enough that other hosts get their share.
-const WINDOW: usize = 16;
+const ENTRIES_PER_HANDLER: usize = 16;
 
 /// How long telling the others may take that we leave.
-const GOODBYE: Duration = Duration::from_secs(1);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How soon the log is asked again while it is away.
-const RECONNECT: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+const RECONNECT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
-struct Loop {
-    context: Arc<Context>,
+struct SubscriptionTask {
+    context: Arc<DeliveryContext>,
     subscription: Arc<Subscription>,
-    reader: Arc<Reader>,
-    lanes: Lanes,
-    running: JoinSet<(Job, Outcome)>,
+    consumer: Arc<Consumer>,
+    scheduler: LaneScheduler,
+    running: JoinSet<(QueuedEvent, AttemptOutcome)>,
     /// Handled, to be acknowledged.
     handled: Vec<Position>,
     acknowledging: Option<BoxFuture<'static, Vec<Position>>>,
     /// The log has done with these, but what it said before that may still be on its way here.
-    settled: Vec<Position>,
-    errand: Option<BoxFuture<'static, Result<Errand, LogError>>>,
+    resolved: Vec<Position>,
+    request: Option<BoxFuture<'static, Result<LogReply, LogError>>>,
     /// Whether the log knows this consumer and we know all it took.
     subscribed: bool,
-    attend_at: Instant,
+    heartbeat_at: Instant,
     /// Errands that failed in a row.
     failures: u32,
 }
 
 /// What an errand at the log brought.
-enum Errand {
+enum LogReply {
     Subscribed,
-    Attended,
-    Taken(Vec<Delivery>),
+    HeartbeatRecorded,
+    Claimed(Vec<Delivery>),
 }
 
 /// Delivers until told to stop.
 pub(super) async fn deliver(
-    context: Arc<Context>,
+    context: Arc<DeliveryContext>,
     subscription: Subscription,
-    reader: Reader,
+    consumer: Consumer,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let mut work = Loop::new(context, subscription, reader);
+    let mut work = SubscriptionTask::new(context, subscription, consumer);
     // An error says that the engine was dropped without a stop, which is one.
     while !*stopping.borrow_and_update() {
         tokio::select! {
@@ -71,22 +71,22 @@ pub(super) async fn deliver(
     work.drain().await;
 }
 
-// === impl Loop ===
+// === impl SubscriptionTask ===
 
-impl Loop {
-    fn new(context: Arc<Context>, subscription: Subscription, reader: Reader) -> Self {
+impl SubscriptionTask {
+    fn new(context: Arc<DeliveryContext>, subscription: Subscription, consumer: Consumer) -> Self {
         Self {
-            lanes: Lanes::new(subscription.concurrency * WINDOW),
+            scheduler: LaneScheduler::new(subscription.concurrency * ENTRIES_PER_HANDLER),
             context,
             subscription: Arc::new(subscription),
-            reader: Arc::new(reader),
+            consumer: Arc::new(consumer),
             running: JoinSet::new(),
             handled: Vec::new(),
             acknowledging: None,
-            settled: Vec::new(),
-            errand: None,
+            resolved: Vec::new(),
+            request: None,
             subscribed: false,
-            attend_at: Instant::now(),
+            heartbeat_at: Instant::now(),
             failures: 0,
         }
     }
@@ -96,12 +96,12 @@ impl Loop {
     async fn step(&mut self) {
         self.start_attempts();
         self.start_acknowledging();
-        self.start_errand();
+        self.start_request();
         let wake = self.wake_at();
         tokio::select! {
             Some(ended) = self.running.join_next() => self.attempted(ended),
-            positions = under_way(&mut self.acknowledging) => self.acknowledged(positions),
-            errand = under_way(&mut self.errand) => self.returned(errand),
+            positions = completed(&mut self.acknowledging) => self.acknowledged(positions),
+            request = completed(&mut self.request) => self.returned(request),
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
         }
     }
@@ -109,8 +109,8 @@ impl Loop {
     /// When time alone gives something to do.
     fn wake_at(&self) -> Option<Instant> {
         let may_run = self.running.len() < self.subscription.concurrency;
-        let retry = self.lanes.next_due().filter(|_| may_run);
-        let attend = self.errand.is_none().then_some(self.attend_at);
+        let retry = self.scheduler.next_due().filter(|_| may_run);
+        let attend = self.request.is_none().then_some(self.heartbeat_at);
         retry.into_iter().chain(attend).min()
     }
 
@@ -119,36 +119,37 @@ impl Loop {
     fn start_attempts(&mut self) {
         let now = Instant::now();
         while self.running.len() < self.subscription.concurrency
-            && let Some(job) = self.lanes.next(now)
+            && let Some(queued) = self.scheduler.next(now)
         {
             let (context, subscription) = (self.context.clone(), self.subscription.clone());
-            let reader = self.reader.clone();
+            let consumer = self.consumer.clone();
             self.running.spawn(async move {
-                let outcome = attempt(&context, &subscription, &reader.group, &job).await;
-                (job, outcome)
+                let outcome = attempt(&context, &subscription, &consumer.group, &queued).await;
+                (queued, outcome)
             });
         }
     }
 
-    fn attempted(&mut self, ended: Result<(Job, Outcome), tokio::task::JoinError>) {
+    fn attempted(&mut self, ended: Result<(QueuedEvent, AttemptOutcome), tokio::task::JoinError>) {
         // An attempt catches the panics of its handler; none of its own is known.
-        let Ok((job, outcome)) = ended else { return };
+        let Ok((queued, outcome)) = ended else { return };
         match outcome {
-            Outcome::Handled => {
-                self.lanes.finish(&job.lane);
-                self.handled.push(job.position);
+            AttemptOutcome::Handled => {
+                self.scheduler.finish(&queued.lane);
+                self.handled.push(queued.position);
             }
-            Outcome::Settled => {
-                self.lanes.finish(&job.lane);
-                self.settle(vec![job.position]);
+            AttemptOutcome::Resolved => {
+                self.scheduler.finish(&queued.lane);
+                self.resolve(vec![queued.position]);
             }
-            Outcome::Retry {
+            AttemptOutcome::Retry {
                 attempts,
-                refusals,
-                pause,
+                rejections,
+                delay,
             } => {
-                let due = Instant::now() + pause;
-                self.lanes.retry(&job.lane, attempts, refusals, due);
+                let due = Instant::now() + delay;
+                self.scheduler
+                    .retry(&queued.lane, attempts, rejections, due);
             }
         }
     }
@@ -158,9 +159,9 @@ impl Loop {
     fn start_acknowledging(&mut self) {
         if self.acknowledging.is_none() && !self.handled.is_empty() {
             let positions = std::mem::take(&mut self.handled);
-            let (context, reader) = (self.context.clone(), self.reader.clone());
+            let (context, consumer) = (self.context.clone(), self.consumer.clone());
             self.acknowledging = Some(Box::pin(async move {
-                acknowledge(&context, &reader.group, &positions).await;
+                acknowledge(&context, &consumer.group, &positions).await;
                 positions
             }));
         }
@@ -168,67 +169,72 @@ impl Loop {
 
     fn acknowledged(&mut self, positions: Vec<Position>) {
         self.acknowledging = None;
-        self.settle(positions);
+        self.resolve(positions);
     }
 
     /// An errand that set out before may bring these entries once more: until it is back, they are
     /// remembered.
-    fn settle(&mut self, positions: Vec<Position>) {
-        self.settled.extend(positions);
-        if self.errand.is_none() {
-            self.lanes.release(&std::mem::take(&mut self.settled));
+    fn resolve(&mut self, positions: Vec<Position>) {
+        self.resolved.extend(positions);
+        if self.request.is_none() {
+            self.scheduler.release(&std::mem::take(&mut self.resolved));
         }
     }
 
     // --- errands ---
 
-    fn start_errand(&mut self) {
-        if self.errand.is_some() {
+    fn start_request(&mut self) {
+        if self.request.is_some() {
             return;
         }
         let now = Instant::now();
         if !self.subscribed {
             // What an earlier session asked for and gave up may still reach the log: it comes too late.
-            self.reader = Arc::new(self.reader.renewed());
+            self.consumer = Arc::new(self.consumer.with_new_session());
         }
-        let (context, reader) = (self.context.clone(), self.reader.clone());
+        let (context, consumer) = (self.context.clone(), self.consumer.clone());
         if !self.subscribed {
-            let pause = match self.failures {
+            let delay = match self.failures {
                 0 => Duration::ZERO,
-                failures => RECONNECT.pause(failures),
+                failures => RECONNECT_BACKOFF.pause(failures),
             };
-            self.errand = Some(Box::pin(async move {
-                sleep(pause).await;
-                context.log.subscribe(&reader).await?;
-                Ok(Errand::Subscribed)
+            self.request = Some(Box::pin(async move {
+                sleep(delay).await;
+                context.log.subscribe(&consumer).await?;
+                Ok(LogReply::Subscribed)
             }));
-        } else if self.attend_at <= now {
-            self.errand = Some(Box::pin(async move {
-                context.log.attend(&reader, context.pace.patience).await?;
-                Ok(Errand::Attended)
+        } else if self.heartbeat_at <= now {
+            self.request = Some(Box::pin(async move {
+                context
+                    .log
+                    .heartbeat(&consumer, context.settings.consumer_timeout)
+                    .await?;
+                Ok(LogReply::HeartbeatRecorded)
             }));
-        } else if self.wants_more() {
-            let (room, wait) = (self.lanes.room(), self.attend_at - now);
-            self.errand = Some(Box::pin(async move {
-                Ok(Errand::Taken(context.log.take(&reader, room, wait).await?))
+        } else if self.has_room_to_claim() {
+            let (room, wait) = (self.scheduler.free_capacity(), self.heartbeat_at - now);
+            self.request = Some(Box::pin(async move {
+                Ok(LogReply::Claimed(
+                    context.log.claim(&consumer, room, wait).await?,
+                ))
             }));
         }
     }
 
     /// Rather many entries at once than one by one, but never an idle place for want of them.
-    fn wants_more(&self) -> bool {
-        let room = self.lanes.room();
-        let idle = self.lanes.is_idle() && self.running.len() < self.subscription.concurrency;
-        room > 0 && (idle || room * 2 >= self.subscription.concurrency * WINDOW)
+    fn has_room_to_claim(&self) -> bool {
+        let room = self.scheduler.free_capacity();
+        let idle = self.scheduler.is_idle() && self.running.len() < self.subscription.concurrency;
+        room > 0 && (idle || room * 2 >= self.subscription.concurrency * ENTRIES_PER_HANDLER)
     }
 
-    fn returned(&mut self, errand: Result<Errand, LogError>) {
-        self.errand = None;
-        match errand {
-            Ok(errand) => {
+    fn returned(&mut self, request: Result<LogReply, LogError>) {
+        self.request = None;
+        match request {
+            Ok(request) => {
                 self.failures = 0;
-                self.context.log_is_back();
-                self.received(errand);
+                self.context.log_available();
+                self.received(request);
             }
             // What a lost answer brought is found by subscribing again.
             Err(error) => {
@@ -236,26 +242,28 @@ impl Loop {
                 self.failures = self.failures.saturating_add(1);
                 if let LogError::Evicted { .. } = error {
                     tracing::warn!(%error, "events are left to its heir");
-                    self.lanes.evict();
+                    self.scheduler.drop_queued();
                 } else {
-                    self.context.log_is_away(&error);
+                    self.context.log_unavailable(&error);
                 }
             }
         }
-        self.settle(Vec::new());
+        self.resolve(Vec::new());
     }
 
-    fn received(&mut self, errand: Errand) {
+    fn received(&mut self, request: LogReply) {
         let now = Instant::now();
-        match errand {
-            Errand::Subscribed => {
+        match request {
+            LogReply::Subscribed => {
                 self.subscribed = true;
-                self.attend_at = now;
+                self.heartbeat_at = now;
             }
-            Errand::Attended => self.attend_at = now + self.context.pace.attend,
-            Errand::Taken(deliveries) => {
+            LogReply::HeartbeatRecorded => {
+                self.heartbeat_at = now + self.context.settings.heartbeat_interval
+            }
+            LogReply::Claimed(deliveries) => {
                 for delivery in deliveries {
-                    self.lanes.add(delivery, now);
+                    self.scheduler.add(delivery, now);
                 }
             }
         }
@@ -264,8 +272,8 @@ impl Loop {
     // --- the end ---
 
     async fn drain(mut self) {
-        self.errand = None;
-        let deadline = Instant::now() + self.context.pace.drain;
+        self.request = None;
+        let deadline = Instant::now() + self.context.settings.drain_timeout;
         if timeout_at(deadline, self.finish()).await.is_err() {
             tracing::warn!(
                 component = self.subscription.component,
@@ -274,7 +282,7 @@ impl Loop {
             );
         }
         // If the log is away, the others will notice the silence instead.
-        let _ = timeout(GOODBYE, self.context.log.leave(&self.reader)).await;
+        let _ = timeout(LEAVE_TIMEOUT, self.context.log.leave(&self.consumer)).await;
     }
 
     async fn finish(&mut self) {
@@ -283,14 +291,14 @@ impl Loop {
         }
         while self.acknowledging.is_some() || !self.handled.is_empty() {
             self.start_acknowledging();
-            let positions = under_way(&mut self.acknowledging).await;
+            let positions = completed(&mut self.acknowledging).await;
             self.acknowledged(positions);
         }
     }
 }
 
 /// The outcome of what is under way; waits for ever if nothing is.
-async fn under_way<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+async fn completed<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
     match future {
         Some(future) => future.await,
         None => std::future::pending().await,
@@ -298,11 +306,11 @@ async fn under_way<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
 }
 
 /// Does not return before the log has it: what was handled once should not be again.
-async fn acknowledge(context: &Context, group: &str, positions: &[Position]) {
+async fn acknowledge(context: &DeliveryContext, group: &str, positions: &[Position]) {
     let mut failures = 0;
     while let Err(error) = context.log.acknowledge(group, positions).await {
-        context.log_is_away(&error);
+        context.log_unavailable(&error);
         failures += 1;
-        sleep(RECONNECT.pause(failures)).await;
+        sleep(RECONNECT_BACKOFF.pause(failures)).await;
     }
 }

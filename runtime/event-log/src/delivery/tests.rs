@@ -16,10 +16,10 @@ use crate::test_support::{Fixture, event};
 use crate::tests::on_both_logs;
 
 const STREAM: &str = "socar.car";
-const IMPATIENT: Pace = Pace {
-    attend: Duration::from_millis(20),
-    patience: Duration::from_millis(200),
-    drain: Duration::from_secs(5),
+const TEST_SETTINGS: DeliverySettings = DeliverySettings {
+    heartbeat_interval: Duration::from_millis(20),
+    consumer_timeout: Duration::from_millis(200),
+    drain_timeout: Duration::from_secs(5),
 };
 
 /// Remembers what it was told; fails as the test says.
@@ -36,11 +36,11 @@ struct Recorder {
 }
 
 /// Told the event's subject and number, and how many calls there were before.
-type Reaction = Box<dyn FnMut(&str, usize, usize) -> Result<(), HandleError> + Send>;
+type Reaction = Box<dyn FnMut(&str, usize, usize) -> Result<(), HandlerError> + Send>;
 
 #[async_trait]
-impl Handler for Recorder {
-    async fn handle(&self, _component: &str, event: Bytes) -> Result<(), HandleError> {
+impl EventHandler for Recorder {
+    async fn handle(&self, _component: &str, event: Bytes) -> Result<(), HandlerError> {
         let event: serde_json::Value = serde_json::from_slice(&event).unwrap();
         let subject = event["subject"].as_str().unwrap().to_owned();
         let number: usize = event["id"].as_str().unwrap().parse().unwrap();
@@ -61,7 +61,7 @@ impl Handler for Recorder {
 
 impl Recorder {
     fn reacting(
-        reaction: impl FnMut(&str, usize, usize) -> Result<(), HandleError> + Send + 'static,
+        reaction: impl FnMut(&str, usize, usize) -> Result<(), HandlerError> + Send + 'static,
     ) -> Arc<Self> {
         let recorder = Self::default();
         *recorder.reaction.lock() = Some(Box::new(reaction));
@@ -80,8 +80,8 @@ impl Recorder {
             .unwrap_or_default()
     }
 
-    fn failing() -> Result<(), HandleError> {
-        Err(HandleError::Failed("on purpose".to_owned()))
+    fn failing() -> Result<(), HandlerError> {
+        Err(HandlerError::Failed("on purpose".to_owned()))
     }
 }
 
@@ -96,7 +96,7 @@ fn subscription(component: &str) -> Subscription {
     }
 }
 
-fn start(log: &Arc<dyn EventLog>, handler: &Arc<Recorder>, host: &str) -> Deliveries {
+fn start(log: &Arc<dyn EventLog>, handler: &Arc<Recorder>, host: &str) -> DeliveryEngine {
     start_with(log, handler, host, subscription("message"))
 }
 
@@ -105,13 +105,13 @@ fn start_with(
     handler: &Arc<Recorder>,
     host: &str,
     subscription: Subscription,
-) -> Deliveries {
-    Deliveries::start(
+) -> DeliveryEngine {
+    DeliveryEngine::start(
         log.clone(),
         handler.clone(),
         host,
         vec![subscription],
-        IMPATIENT,
+        TEST_SETTINGS,
     )
 }
 

@@ -7,12 +7,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::entry::{field, now};
 use super::super::{
-    Delivery, EVENT, GroupState, LogError, Position, Reader, fields, redrive_stream,
+    Consumer, Delivery, EVENT_FIELD, GroupState, LogError, Position, fields, redrive_stream,
 };
 use super::{pack, remove, unpack, unsigned};
 
 /// A row of the inbox or of a stream, before its blob is read.
-struct Found {
+struct EntryRow {
     stream: Arc<str>,
     id: i64,
     lane: String,
@@ -21,32 +21,35 @@ struct Found {
     blob: Option<Vec<u8>>,
 }
 
-pub(super) fn subscribe(connection: &Connection, reader: &Reader) -> Result<(), LogError> {
-    for stream in reader.streams() {
+pub(super) fn subscribe(connection: &Connection, consumer: &Consumer) -> Result<(), LogError> {
+    for stream in consumer.streams() {
         connection.execute(
             "INSERT INTO socar_log_group (stream, name, cursor) VALUES (?1, ?2, 0)
              ON CONFLICT DO NOTHING",
-            params![stream, reader.group],
+            params![stream, consumer.group],
         )?;
     }
-    show_life(connection, reader)?;
+    record_heartbeat(connection, consumer)?;
     connection.execute(
         "UPDATE socar_log_pending SET taken = 0 WHERE reads = ?1 AND consumer = ?2",
-        [&reader.group, &reader.consumer],
+        [&consumer.group, &consumer.name],
     )?;
     Ok(())
 }
 
 /// Whether taking would bring anything, or an error.
-pub(super) fn has_news(connection: &Connection, reader: &Reader) -> rusqlite::Result<bool> {
-    if !is_consumer(connection, reader)? {
+pub(super) fn has_unclaimed(
+    connection: &Connection,
+    consumer: &Consumer,
+) -> rusqlite::Result<bool> {
+    if !is_current_session(connection, consumer)? {
         return Ok(true);
     }
     let inherited = connection
         .prepare_cached(
             "SELECT 1 FROM socar_log_pending WHERE reads = ?1 AND consumer = ?2 AND taken = 0",
         )?
-        .exists([&reader.group, &reader.consumer])?;
+        .exists([&consumer.group, &consumer.name])?;
     if inherited {
         return Ok(true);
     }
@@ -54,8 +57,8 @@ pub(super) fn has_news(connection: &Connection, reader: &Reader) -> rusqlite::Re
         "SELECT 1 FROM socar_log_entry WHERE stream = ?2 AND id > (
              SELECT cursor FROM socar_log_group WHERE stream = ?2 AND name = ?1)",
     )?;
-    for stream in reader.streams() {
-        if unread.exists(params![reader.group, stream])? {
+    for stream in consumer.streams() {
+        if unread.exists(params![consumer.group, stream])? {
             return Ok(true);
         }
     }
@@ -63,41 +66,41 @@ pub(super) fn has_news(connection: &Connection, reader: &Reader) -> rusqlite::Re
 }
 
 /// The deliveries, and whether any entry was handed to another consumer.
-pub(super) fn take(
+pub(super) fn claim(
     connection: &Connection,
-    reader: &Reader,
+    consumer: &Consumer,
     limit: usize,
 ) -> Result<(Vec<Delivery>, bool), LogError> {
-    if !is_consumer(connection, reader)? {
-        return Err(reader.evicted());
+    if !is_current_session(connection, consumer)? {
+        return Err(consumer.evicted());
     }
     let mut taken = Vec::new();
-    let inherited = inbox(connection, reader, limit)?;
+    let inherited = inbox(connection, consumer, limit)?;
     let more_may_follow = inherited.len() == limit;
     for found in inherited {
-        taken.extend(claim(connection, reader, found)?);
+        taken.extend(mark_claimed(connection, consumer, found)?);
     }
     // What is new may belong to lanes whose older entries are still in the inbox.
     if more_may_follow {
         return Ok((taken, false));
     }
-    let mut handed_over = false;
-    let alone = is_alone(connection, reader)?;
-    for stream in reader.streams() {
-        for found in advance(connection, reader, stream, limit)? {
+    let mut reassigned = false;
+    let alone = is_only_consumer(connection, consumer)?;
+    for stream in consumer.streams() {
+        for found in read_new(connection, consumer, stream, limit)? {
             let owner = if alone {
                 None
             } else {
-                rival(connection, reader, &found.lane)?
+                lane_owner(connection, consumer, &found.lane)?
             };
-            pend(connection, reader, &found, owner.as_deref())?;
+            add_pending(connection, consumer, &found, owner.as_deref())?;
             match owner {
-                Some(_) => handed_over = true,
+                Some(_) => reassigned = true,
                 None => taken.push(delivery(found)?),
             }
         }
     }
-    Ok((taken, handed_over))
+    Ok((taken, reassigned))
 }
 
 pub(super) fn acknowledge(
@@ -119,25 +122,25 @@ pub(super) fn acknowledge(
     Ok(())
 }
 
-pub(super) fn attend(
+pub(super) fn heartbeat(
     connection: &Connection,
-    reader: &Reader,
-    patience: Duration,
+    consumer: &Consumer,
+    consumer_timeout: Duration,
 ) -> Result<usize, LogError> {
-    if !is_consumer(connection, reader)? {
-        return Err(reader.evicted());
+    if !is_current_session(connection, consumer)? {
+        return Err(consumer.evicted());
     }
-    // An idle host need not write at every heartbeat, only well before the others lose patience.
-    let alive_since = milliseconds_ago(patience);
-    if last_seen(connection, reader)? <= milliseconds_ago(patience / 2) {
-        show_life(connection, reader)?;
+    // An idle host need not write at every heartbeat, only well before the others lose consumer_timeout.
+    let alive_since = milliseconds_ago(consumer_timeout);
+    if last_seen(connection, consumer)? <= milliseconds_ago(consumer_timeout / 2) {
+        record_heartbeat(connection, consumer)?;
     }
     let dead: Vec<String> = connection
         .prepare_cached(
             "DELETE FROM socar_log_session WHERE reads = ?1 AND name <> ?2 AND seen < ?3
              RETURNING name",
         )?
-        .query_map(params![reader.group, reader.consumer, alive_since], |row| {
+        .query_map(params![consumer.group, consumer.name, alive_since], |row| {
             row.get(0)
         })?
         .collect::<rusqlite::Result<_>>()?;
@@ -146,13 +149,13 @@ pub(super) fn attend(
         inherited += connection.execute(
             "UPDATE socar_log_pending SET consumer = ?2, taken = 0
              WHERE reads = ?1 AND consumer = ?3",
-            [&reader.group, &reader.consumer, &name],
+            [&consumer.group, &consumer.name, &name],
         )?;
     }
     Ok(inherited)
 }
 
-pub(super) fn forget(
+pub(super) fn delete_group(
     connection: &Connection,
     group: &str,
     streams: &[Arc<str>],
@@ -209,47 +212,56 @@ pub(super) fn pending_lane(
 
 // === consumers ===
 
-fn show_life(connection: &Connection, reader: &Reader) -> rusqlite::Result<()> {
+fn record_heartbeat(connection: &Connection, consumer: &Consumer) -> rusqlite::Result<()> {
     let now = milliseconds_ago(Duration::ZERO);
     connection
         .prepare_cached(
             "INSERT INTO socar_log_session (reads, name, session, seen) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET session = ?3, seen = ?4",
         )?
-        .execute(params![reader.group, reader.consumer, reader.session, now])
+        .execute(params![
+            consumer.group,
+            consumer.name,
+            consumer.session,
+            now
+        ])
         .map(drop)
 }
 
-fn last_seen(connection: &Connection, reader: &Reader) -> rusqlite::Result<i64> {
+fn last_seen(connection: &Connection, consumer: &Consumer) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("SELECT seen FROM socar_log_session WHERE reads = ?1 AND name = ?2")?
-        .query_row([&reader.group, &reader.consumer], |row| row.get(0))
+        .query_row([&consumer.group, &consumer.name], |row| row.get(0))
 }
 
-fn is_consumer(connection: &Connection, reader: &Reader) -> rusqlite::Result<bool> {
+fn is_current_session(connection: &Connection, consumer: &Consumer) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
             "SELECT 1 FROM socar_log_session WHERE reads = ?1 AND name = ?2 AND session = ?3",
         )?
-        .exists([&reader.group, &reader.consumer, &reader.session])
+        .exists([&consumer.group, &consumer.name, &consumer.session])
 }
 
-fn is_alone(connection: &Connection, reader: &Reader) -> rusqlite::Result<bool> {
+fn is_only_consumer(connection: &Connection, consumer: &Consumer) -> rusqlite::Result<bool> {
     connection
         .prepare_cached("SELECT 1 FROM socar_log_session WHERE reads = ?1 AND name <> ?2")?
-        .exists([&reader.group, &reader.consumer])
+        .exists([&consumer.group, &consumer.name])
         .map(|others| !others)
 }
 
 /// The other consumer that has entries of this lane pending.
-fn rival(connection: &Connection, reader: &Reader, lane: &str) -> rusqlite::Result<Option<String>> {
+fn lane_owner(
+    connection: &Connection,
+    consumer: &Consumer,
+    lane: &str,
+) -> rusqlite::Result<Option<String>> {
     connection
         .prepare_cached(
             "SELECT p.consumer FROM socar_log_pending p
              JOIN socar_log_session c ON c.reads = p.reads AND c.name = p.consumer
              WHERE p.reads = ?1 AND p.lane = ?3 AND p.consumer <> ?2 LIMIT 1",
         )?
-        .query_row([&reader.group, &reader.consumer, lane], |row| row.get(0))
+        .query_row([&consumer.group, &consumer.name, lane], |row| row.get(0))
         .optional()
 }
 
@@ -257,7 +269,11 @@ fn rival(connection: &Connection, reader: &Reader, lane: &str) -> rusqlite::Resu
 
 /// What is pending for this consumer and was not taken yet: inherited, handed over, or left from
 /// before it subscribed anew.
-fn inbox(connection: &Connection, reader: &Reader, limit: usize) -> rusqlite::Result<Vec<Found>> {
+fn inbox(
+    connection: &Connection,
+    consumer: &Consumer,
+    limit: usize,
+) -> rusqlite::Result<Vec<EntryRow>> {
     connection
         .prepare_cached(
             "SELECT p.stream, p.id, p.lane, p.attempts, p.due, e.fields
@@ -267,45 +283,47 @@ fn inbox(connection: &Connection, reader: &Reader, limit: usize) -> rusqlite::Re
              ORDER BY p.stream, p.id LIMIT ?3",
         )?
         .query_map(
-            params![reader.group, reader.consumer, count(limit)],
-            |row| found(reader, row),
+            params![consumer.group, consumer.name, count(limit)],
+            |row| found(consumer, row),
         )?
         .collect()
 }
 
 /// Marks an entry of the inbox as taken; one that somebody removed from its stream is done with.
-fn claim(
+fn mark_claimed(
     connection: &Connection,
-    reader: &Reader,
-    found: Found,
+    consumer: &Consumer,
+    found: EntryRow,
 ) -> Result<Option<Delivery>, LogError> {
     let statement = if found.blob.is_some() {
         "UPDATE socar_log_pending SET taken = 1 WHERE reads = ?1 AND stream = ?2 AND id = ?3"
     } else {
         "DELETE FROM socar_log_pending WHERE reads = ?1 AND stream = ?2 AND id = ?3"
     };
-    connection
-        .prepare_cached(statement)?
-        .execute(params![reader.group, found.stream, found.id])?;
+    connection.prepare_cached(statement)?.execute(params![
+        consumer.group,
+        found.stream,
+        found.id
+    ])?;
     found.blob.is_some().then(|| delivery(found)).transpose()
 }
 
 /// The next entries of a stream for the group, whose cursor moves past them.
-fn advance(
+fn read_new(
     connection: &Connection,
-    reader: &Reader,
+    consumer: &Consumer,
     stream: &Arc<str>,
     limit: usize,
-) -> rusqlite::Result<Vec<Found>> {
-    let new: Vec<Found> = connection
+) -> rusqlite::Result<Vec<EntryRow>> {
+    let new: Vec<EntryRow> = connection
         .prepare_cached(
             "SELECT e.stream, e.id, e.lane, 0, 0, e.fields FROM socar_log_entry e
              WHERE e.stream = ?2 AND e.id > (SELECT cursor FROM socar_log_group
                                              WHERE stream = ?2 AND name = ?1)
              ORDER BY e.id LIMIT ?3",
         )?
-        .query_map(params![reader.group, stream, count(limit)], |row| {
-            found(reader, row)
+        .query_map(params![consumer.group, stream, count(limit)], |row| {
+            found(consumer, row)
         })?
         .collect::<rusqlite::Result<_>>()?;
     if let Some(last) = new.last() {
@@ -313,16 +331,16 @@ fn advance(
             .prepare_cached(
                 "UPDATE socar_log_group SET cursor = ?3 WHERE stream = ?2 AND name = ?1",
             )?
-            .execute(params![reader.group, stream, last.id])?;
+            .execute(params![consumer.group, stream, last.id])?;
     }
     Ok(new)
 }
 
 /// Makes an entry pending: taken by this consumer, or in the inbox of the one that has its lane.
-fn pend(
+fn add_pending(
     connection: &Connection,
-    reader: &Reader,
-    found: &Found,
+    consumer: &Consumer,
+    found: &EntryRow,
     owner: Option<&str>,
 ) -> rusqlite::Result<()> {
     connection
@@ -331,19 +349,19 @@ fn pend(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute(params![
-            reader.group,
+            consumer.group,
             found.stream,
             found.id,
             found.lane,
-            owner.unwrap_or(&reader.consumer),
+            owner.unwrap_or(&consumer.name),
             owner.is_none(),
         ])
         .map(drop)
 }
 
-fn found(reader: &Reader, row: &Row<'_>) -> rusqlite::Result<Found> {
-    Ok(Found {
-        stream: reader.stream(row.get_ref(0)?.as_str()?),
+fn found(consumer: &Consumer, row: &Row<'_>) -> rusqlite::Result<EntryRow> {
+    Ok(EntryRow {
+        stream: consumer.stream(row.get_ref(0)?.as_str()?),
         id: row.get(1)?,
         lane: row.get(2)?,
         attempts: row.get(3)?,
@@ -352,7 +370,7 @@ fn found(reader: &Reader, row: &Row<'_>) -> rusqlite::Result<Found> {
     })
 }
 
-fn delivery(found: Found) -> Result<Delivery, LogError> {
+fn delivery(found: EntryRow) -> Result<Delivery, LogError> {
     let fields = found.blob.and_then(fields::decode);
     let fields = fields.ok_or_else(|| LogError::Damaged(found.stream.to_string()))?;
     Ok(Delivery {
@@ -363,7 +381,7 @@ fn delivery(found: Found) -> Result<Delivery, LogError> {
         lane: found.lane.into(),
         attempts: found.attempts,
         due_in: Duration::from_millis(found.due.saturating_sub(now())),
-        event: field(&fields, EVENT).cloned(),
+        event: field(&fields, EVENT_FIELD).cloned(),
     })
 }
 

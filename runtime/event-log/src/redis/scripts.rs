@@ -14,14 +14,14 @@ macro_rules! scripts {
 
 scripts! {
     SUBSCRIBE = "subscribe.lua";
-    TAKE = "take.lua";
+    CLAIM = "claim.lua";
     ACKNOWLEDGE = "acknowledge.lua";
-    FAIL = "fail.lua";
+    RECORD_FAILURE = "record_failure.lua";
     PARK = "park.lua";
     REDRIVE = "redrive.lua";
-    ATTEND = "attend.lua";
+    HEARTBEAT = "heartbeat.lua";
     LEAVE = "leave.lua";
-    FORGET = "forget.lua";
+    DELETE_GROUP = "delete_group.lua";
     GROUPS = "groups.lua";
     TRIM = "trim.lua";
 }

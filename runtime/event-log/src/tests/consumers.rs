@@ -20,54 +20,54 @@ async fn consumers_share_the_work_but_never_a_lane(fixture: Fixture) {
     fixture
         .publish(&["a", "b", "c", "d", "a", "c", "b", "d"])
         .await;
-    let first = fixture.log.take(&one, 2, AT_ONCE).await.unwrap();
+    let first = fixture.log.claim(&one, 2, AT_ONCE).await.unwrap();
     assert_eq!(numbers(&first), [1, 2]);
     // Numbers 5 and 7 belong to lanes that the first consumer has.
-    assert_eq!(numbers(&fixture.take(&two).await), [3, 4, 6, 8]);
-    assert_eq!(numbers(&fixture.take(&one).await), [5, 7]);
-    assert_eq!(fixture.take(&two).await, []);
+    assert_eq!(numbers(&fixture.claim(&two).await), [3, 4, 6, 8]);
+    assert_eq!(numbers(&fixture.claim(&one).await), [5, 7]);
+    assert_eq!(fixture.claim(&two).await, []);
 }
 
 async fn a_lane_is_handed_to_whoever_has_its_older_entries(fixture: Fixture) {
     let one = fixture.subscribed("message", "one").await;
     let two = fixture.subscribed("message", "two").await;
     fixture.publish(&["a"]).await;
-    let first = fixture.take(&one).await;
+    let first = fixture.claim(&one).await;
     let log = fixture.log.clone();
     let waiting = {
         let one = one.clone();
-        tokio::spawn(async move { log.take(&one, 10, PATIENCE).await.unwrap() })
+        tokio::spawn(async move { log.claim(&one, 10, LONG_TIMEOUT).await.unwrap() })
     };
     fixture.log.append(STREAM, &event("a", 2)).await.unwrap();
     // Whoever looks first, the first consumer gets it, and is woken for it.
-    assert_eq!(fixture.take(&two).await, []);
+    assert_eq!(fixture.claim(&two).await, []);
     let second = waiting.await.unwrap();
     assert_eq!(numbers(&second), [2]);
     fixture.acknowledge(&one, &first).await;
     fixture.log.append(STREAM, &event("a", 3)).await.unwrap();
-    assert_eq!(fixture.take(&two).await, []);
-    let third = fixture.take(&one).await;
+    assert_eq!(fixture.claim(&two).await, []);
+    let third = fixture.claim(&one).await;
     assert_eq!(numbers(&third), [3]);
     // Once nothing of the lane is pending, anybody may have it.
     fixture.acknowledge(&one, &second).await;
     fixture.acknowledge(&one, &third).await;
     fixture.log.append(STREAM, &event("a", 4)).await.unwrap();
-    assert_eq!(numbers(&fixture.take(&two).await), [4]);
+    assert_eq!(numbers(&fixture.claim(&two).await), [4]);
 }
 
 async fn a_dead_consumer_is_inherited_in_order(fixture: Fixture) {
     let dead = fixture.subscribed("message", "dead").await;
     let heir = fixture.subscribed("message", "heir").await;
     fixture.publish(&["a", "b", "a", "a"]).await;
-    let taken = fixture.take(&dead).await;
+    let taken = fixture.claim(&dead).await;
     fixture.acknowledge(&dead, &taken[..1]).await;
-    assert_eq!(fixture.log.attend(&heir, PATIENCE).await.unwrap(), 0);
+    assert_eq!(fixture.log.heartbeat(&heir, LONG_TIMEOUT).await.unwrap(), 0);
     tokio::time::sleep(Duration::from_millis(20)).await;
     fixture.log.append(STREAM, &event("a", 5)).await.unwrap();
     assert_eq!(
         fixture
             .log
-            .attend(&heir, Duration::from_millis(10))
+            .heartbeat(&heir, Duration::from_millis(10))
             .await
             .unwrap(),
         3
@@ -75,24 +75,29 @@ async fn a_dead_consumer_is_inherited_in_order(fixture: Fixture) {
     // Even by small bites, what is new comes after what was inherited.
     let mut order = Vec::new();
     for _ in 0..4 {
-        order.extend(numbers(&fixture.log.take(&heir, 1, AT_ONCE).await.unwrap()));
+        order.extend(numbers(
+            &fixture.log.claim(&heir, 1, AT_ONCE).await.unwrap(),
+        ));
     }
     assert_eq!(order, [2, 3, 4, 5]);
     assert_eq!(fixture.state("message").await.pending, 4);
 }
 
 async fn a_consumer_that_attends_is_not_inherited(fixture: Fixture) {
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const LONG_TIMEOUT: Duration = Duration::from_secs(5);
     let one = fixture.subscribed("message", "one").await;
     let two = fixture.subscribed("message", "two").await;
     fixture.publish(&["a"]).await;
-    fixture.take(&one).await;
+    fixture.claim(&one).await;
     let began = std::time::Instant::now();
-    while began.elapsed() < PATIENCE * 3 / 2 {
-        for reader in [&one, &two] {
-            assert_eq!(fixture.log.attend(reader, PATIENCE).await.unwrap(), 0);
+    while began.elapsed() < LONG_TIMEOUT * 3 / 2 {
+        for consumer in [&one, &two] {
+            assert_eq!(
+                fixture.log.heartbeat(consumer, LONG_TIMEOUT).await.unwrap(),
+                0
+            );
         }
-        tokio::time::sleep(PATIENCE / 20).await;
+        tokio::time::sleep(LONG_TIMEOUT / 20).await;
     }
 }
 
@@ -100,27 +105,27 @@ async fn a_consumer_that_left_is_inherited_at_once(fixture: Fixture) {
     let one = fixture.subscribed("message", "one").await;
     let two = fixture.subscribed("message", "two").await;
     fixture.publish(&["a"]).await;
-    fixture.take(&one).await;
+    fixture.claim(&one).await;
     fixture.log.leave(&one).await.unwrap();
-    assert_eq!(fixture.log.attend(&two, PATIENCE).await.unwrap(), 1);
-    assert_eq!(numbers(&fixture.take(&two).await), [1]);
+    assert_eq!(fixture.log.heartbeat(&two, LONG_TIMEOUT).await.unwrap(), 1);
+    assert_eq!(numbers(&fixture.claim(&two).await), [1]);
 }
 
 async fn an_evicted_consumer_learns_it(fixture: Fixture) {
     let paused = fixture.subscribed("message", "paused").await;
     let heir = fixture.subscribed("message", "heir").await;
     fixture.publish(&["a", "b"]).await;
-    let taken = fixture.take(&paused).await;
+    let taken = fixture.claim(&paused).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     fixture
         .log
-        .attend(&heir, Duration::from_millis(10))
+        .heartbeat(&heir, Duration::from_millis(10))
         .await
         .unwrap();
     fixture.log.append(STREAM, &event("c", 3)).await.unwrap();
     for evicted in [
-        fixture.log.take(&paused, 10, AT_ONCE).await.err(),
-        fixture.log.attend(&paused, PATIENCE).await.err(),
+        fixture.log.claim(&paused, 10, AT_ONCE).await.err(),
+        fixture.log.heartbeat(&paused, LONG_TIMEOUT).await.err(),
     ] {
         assert!(
             matches!(evicted, Some(LogError::Evicted { .. })),
@@ -129,9 +134,9 @@ async fn an_evicted_consumer_learns_it(fixture: Fixture) {
     }
     // What it finishes late counts nevertheless.
     fixture.acknowledge(&paused, &taken[..1]).await;
-    assert_eq!(numbers(&fixture.take(&heir).await), [2, 3]);
+    assert_eq!(numbers(&fixture.claim(&heir).await), [2, 3]);
     fixture.log.subscribe(&paused).await.unwrap();
-    assert_eq!(fixture.take(&paused).await, []);
+    assert_eq!(fixture.claim(&paused).await, []);
 }
 
 /// A take whose caller gave up on it may reach a hung server late, after the caller has subscribed
@@ -139,34 +144,34 @@ async fn an_evicted_consumer_learns_it(fixture: Fixture) {
 async fn an_earlier_session_takes_nothing_any_more(fixture: Fixture) {
     let earlier = fixture.subscribed("message", "host").await;
     fixture.publish(&["a", "b"]).await;
-    fixture.log.take(&earlier, 1, AT_ONCE).await.unwrap();
-    let reader = earlier.renewed();
-    fixture.log.subscribe(&reader).await.unwrap();
-    let late = fixture.log.take(&earlier, 10, AT_ONCE).await;
+    fixture.log.claim(&earlier, 1, AT_ONCE).await.unwrap();
+    let consumer = earlier.with_new_session();
+    fixture.log.subscribe(&consumer).await.unwrap();
+    let late = fixture.log.claim(&earlier, 10, AT_ONCE).await;
     assert!(matches!(late, Err(LogError::Evicted { .. })), "{late:?}");
-    assert_eq!(numbers(&fixture.take(&reader).await), [1, 2]);
+    assert_eq!(numbers(&fixture.claim(&consumer).await), [1, 2]);
 }
 
 async fn attempts_and_errors_outlive_the_consumer(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     fixture.publish(&["a"]).await;
-    let position = &fixture.take(&reader).await[0].position;
+    let position = &fixture.claim(&consumer).await[0].position;
     let fail = async |later| {
         fixture
             .log
-            .fail("message", position, "refused", later)
+            .record_failure("message", position, "refused", later)
             .await
             .unwrap()
     };
     assert_eq!(fail(AT_ONCE).await, Some(1));
-    assert_eq!(fail(PATIENCE).await, Some(2));
-    fixture.log.leave(&reader).await.unwrap();
+    assert_eq!(fail(LONG_TIMEOUT).await, Some(2));
+    fixture.log.leave(&consumer).await.unwrap();
     let heir = fixture.subscribed("message", "heir").await;
-    fixture.log.attend(&heir, PATIENCE).await.unwrap();
-    let again = &fixture.take(&heir).await[0];
+    fixture.log.heartbeat(&heir, LONG_TIMEOUT).await.unwrap();
+    let again = &fixture.claim(&heir).await[0];
     assert_eq!(again.attempts, 2);
     assert!(
-        again.due_in > PATIENCE / 2 && again.due_in <= PATIENCE,
+        again.due_in > LONG_TIMEOUT / 2 && again.due_in <= LONG_TIMEOUT,
         "{:?}",
         again.due_in
     );
@@ -178,11 +183,15 @@ async fn nothing_is_lost_or_doubled_among_busy_consumers(fixture: Fixture) {
     let (done, mut handled) = tokio::sync::mpsc::unbounded_channel();
     let mut consumers = Vec::new();
     for name in ["one", "two", "three"] {
-        let reader = fixture.subscribed("message", name).await;
+        let consumer = fixture.subscribed("message", name).await;
         let (log, done) = (fixture.log.clone(), done.clone());
         consumers.push(tokio::spawn(async move {
             loop {
-                for delivery in log.take(&reader, 7, Duration::from_secs(1)).await.unwrap() {
+                for delivery in log
+                    .claim(&consumer, 7, Duration::from_secs(1))
+                    .await
+                    .unwrap()
+                {
                     if done
                         .send((delivery.lane.clone(), number(&delivery)))
                         .is_err()
@@ -208,7 +217,7 @@ async fn nothing_is_lost_or_doubled_among_busy_consumers(fixture: Fixture) {
     }
     let mut lanes = std::collections::BTreeMap::<Arc<str>, Vec<usize>>::new();
     for _ in 0..EVENTS {
-        let (lane, number) = tokio::time::timeout(PATIENCE, handled.recv())
+        let (lane, number) = tokio::time::timeout(LONG_TIMEOUT, handled.recv())
             .await
             .unwrap()
             .unwrap();

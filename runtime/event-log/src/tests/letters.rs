@@ -11,10 +11,12 @@ on_both_logs!(
 );
 
 async fn a_parked_entry_is_a_dead_letter_and_done_with(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     fixture.publish(&["a", "b"]).await;
-    let taken = fixture.take(&reader).await;
-    let id = fixture.parked(&reader, &taken[0], "no: \"such\" car").await;
+    let taken = fixture.claim(&consumer).await;
+    let id = fixture
+        .parked(&consumer, &taken[0], "no: \"such\" car")
+        .await;
     let letters = fixture.letters().await;
     assert_eq!(letters.len(), 1);
     let letter = &letters[0];
@@ -31,46 +33,46 @@ async fn a_parked_entry_is_a_dead_letter_and_done_with(fixture: Fixture) {
             .as_ref(),
         Some(letter)
     );
-    fixture.log.subscribe(&reader).await.unwrap();
-    assert_eq!(numbers(&fixture.take(&reader).await), [2]);
+    fixture.log.subscribe(&consumer).await.unwrap();
+    assert_eq!(numbers(&fixture.claim(&consumer).await), [2]);
 }
 
 async fn a_redriven_letter_reaches_its_group_only_and_only_once(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     let other = fixture.subscribed("viewpage", "host").await;
     fixture.publish(&["a"]).await;
-    let taken = fixture.take(&reader).await;
-    fixture.take(&other).await;
-    let id = fixture.parked(&reader, &taken[0], "x").await;
+    let taken = fixture.claim(&consumer).await;
+    fixture.claim(&other).await;
+    let id = fixture.parked(&consumer, &taken[0], "x").await;
     assert!(dead_letters::redrive(&*fixture.log, id).await.unwrap());
     assert!(!dead_letters::redrive(&*fixture.log, id).await.unwrap());
     assert_eq!(fixture.letters().await, []);
-    assert_eq!(fixture.take(&other).await, []);
-    let again = fixture.take(&reader).await;
+    assert_eq!(fixture.claim(&other).await, []);
+    let again = fixture.claim(&consumer).await;
     assert_eq!(again.len(), 1);
     assert_eq!(
         (&again[0].lane, &again[0].event),
         (&taken[0].lane, &taken[0].event)
     );
     assert_eq!(again[0].attempts, 0);
-    fixture.acknowledge(&reader, &again).await;
+    fixture.acknowledge(&consumer, &again).await;
     // Nobody else will read it: nothing of it remains.
     let left = fixture.log.length(&again[0].position.stream).await.unwrap();
     assert_eq!(left, 0);
 }
 
 async fn a_redriven_letter_can_be_parked_again(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     fixture.publish(&["a"]).await;
-    let taken = fixture.take(&reader).await;
+    let taken = fixture.claim(&consumer).await;
     let mut delivery = taken[0].clone();
     for round in 0..3 {
         let id = fixture
-            .parked(&reader, &delivery, &format!("round {round}"))
+            .parked(&consumer, &delivery, &format!("round {round}"))
             .await;
         assert_eq!(fixture.letters().await.len(), 1);
         assert!(fixture.log.redrive(id).await.unwrap());
-        delivery = fixture.take(&reader).await.remove(0);
+        delivery = fixture.claim(&consumer).await.remove(0);
         assert_eq!(
             (&delivery.lane, &delivery.event),
             (&taken[0].lane, &taken[0].event)
@@ -79,10 +81,10 @@ async fn a_redriven_letter_can_be_parked_again(fixture: Fixture) {
 }
 
 async fn a_discarded_letter_is_gone(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     fixture.publish(&["a"]).await;
-    let taken = fixture.take(&reader).await;
-    let id = fixture.parked(&reader, &taken[0], "x").await;
+    let taken = fixture.claim(&consumer).await;
+    let id = fixture.parked(&consumer, &taken[0], "x").await;
     assert!(dead_letters::discard(&*fixture.log, id).await.unwrap());
     assert!(!dead_letters::discard(&*fixture.log, id).await.unwrap());
     assert!(!dead_letters::redrive(&*fixture.log, id).await.unwrap());
@@ -90,10 +92,10 @@ async fn a_discarded_letter_is_gone(fixture: Fixture) {
 }
 
 async fn two_redrives_at_once_are_one(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     fixture.publish(&["a"]).await;
-    let taken = fixture.take(&reader).await;
-    let id = fixture.parked(&reader, &taken[0], "x").await;
+    let taken = fixture.claim(&consumer).await;
+    let id = fixture.parked(&consumer, &taken[0], "x").await;
     let redrives: Vec<_> = (0..8)
         .map(|_| {
             let log = fixture.log.clone();
@@ -105,5 +107,5 @@ async fn two_redrives_at_once_are_one(fixture: Fixture) {
         happened += usize::from(redrive.await.unwrap());
     }
     assert_eq!(happened, 1);
-    assert_eq!(fixture.take(&reader).await.len(), 1);
+    assert_eq!(fixture.claim(&consumer).await.len(), 1);
 }

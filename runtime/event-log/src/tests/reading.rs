@@ -46,46 +46,46 @@ async fn ids_grow_and_ranges_are_inclusive(fixture: Fixture) {
 
 async fn a_new_group_reads_from_the_beginning(fixture: Fixture) {
     fixture.publish(&["a", "b", "c"]).await;
-    let reader = fixture.subscribed("message", "host").await;
-    let taken = fixture.take(&reader).await;
+    let consumer = fixture.subscribed("message", "host").await;
+    let taken = fixture.claim(&consumer).await;
     assert_eq!(numbers(&taken), [1, 2, 3]);
     assert_eq!(taken[0].attempts, 0);
     assert_eq!(taken[0].due_in, Duration::ZERO);
-    assert_eq!(fixture.take(&reader).await, []);
+    assert_eq!(fixture.claim(&consumer).await, []);
 }
 
 async fn groups_do_not_see_each_others_progress(fixture: Fixture) {
     let message = fixture.subscribed("message", "host").await;
     let viewpage = fixture.subscribed("viewpage", "host").await;
     fixture.publish(&["a", "b"]).await;
-    let taken = fixture.take(&message).await;
+    let taken = fixture.claim(&message).await;
     fixture.acknowledge(&message, &taken).await;
-    assert_eq!(numbers(&fixture.take(&viewpage).await), [1, 2]);
+    assert_eq!(numbers(&fixture.claim(&viewpage).await), [1, 2]);
 }
 
 async fn what_is_not_acknowledged_is_taken_again_after_subscribing_anew(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     fixture.publish(&["a", "b", "a"]).await;
-    let taken = fixture.take(&reader).await;
-    fixture.acknowledge(&reader, &taken[..1]).await;
+    let taken = fixture.claim(&consumer).await;
+    fixture.acknowledge(&consumer, &taken[..1]).await;
     fixture.log.append(STREAM, &event("a", 4)).await.unwrap();
-    fixture.log.subscribe(&reader).await.unwrap();
-    let again = fixture.take(&reader).await;
+    fixture.log.subscribe(&consumer).await.unwrap();
+    let again = fixture.claim(&consumer).await;
     assert_eq!(numbers(&again), [2, 3, 4]);
     assert_eq!(again[0], taken[1]);
 }
 
 async fn what_is_acknowledged_never_comes_back(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     fixture.publish(&["a", "b"]).await;
-    let taken = fixture.take(&reader).await;
-    fixture.acknowledge(&reader, &taken).await;
-    fixture.acknowledge(&reader, &taken).await;
-    fixture.log.subscribe(&reader).await.unwrap();
-    assert_eq!(fixture.take(&reader).await, []);
+    let taken = fixture.claim(&consumer).await;
+    fixture.acknowledge(&consumer, &taken).await;
+    fixture.acknowledge(&consumer, &taken).await;
+    fixture.log.subscribe(&consumer).await.unwrap();
+    assert_eq!(fixture.claim(&consumer).await, []);
     let gone = fixture
         .log
-        .fail("message", &taken[0].position, "late", AT_ONCE)
+        .record_failure("message", &taken[0].position, "late", AT_ONCE)
         .await;
     assert_eq!(gone.unwrap(), None);
     let gone = fixture
@@ -97,9 +97,10 @@ async fn what_is_acknowledged_never_comes_back(fixture: Fixture) {
 }
 
 async fn an_append_wakes_a_waiting_reader(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     let log = fixture.log.clone();
-    let waiting = tokio::spawn(async move { log.take(&reader, 10, PATIENCE).await.unwrap() });
+    let waiting =
+        tokio::spawn(async move { log.claim(&consumer, 10, LONG_TIMEOUT).await.unwrap() });
     // Appends until the reader is woken: it may not have begun to wait at the first.
     while !waiting.is_finished() {
         fixture.publish(&["a"]).await;
@@ -109,10 +110,10 @@ async fn an_append_wakes_a_waiting_reader(fixture: Fixture) {
 }
 
 async fn a_reader_waits_no_longer_than_it_said(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     let wait = Duration::from_millis(50);
     let began = std::time::Instant::now();
-    assert_eq!(fixture.log.take(&reader, 10, wait).await.unwrap(), []);
+    assert_eq!(fixture.log.claim(&consumer, 10, wait).await.unwrap(), []);
     assert!(
         began.elapsed() >= wait && began.elapsed() < Duration::from_secs(20),
         "{:?}",
@@ -121,7 +122,7 @@ async fn a_reader_waits_no_longer_than_it_said(fixture: Fixture) {
 }
 
 async fn an_entry_without_a_subject_is_in_the_lane_of_its_stream(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     let events = [
         "{}",
         "no json",
@@ -130,11 +131,11 @@ async fn an_entry_without_a_subject_is_in_the_lane_of_its_stream(fixture: Fixtur
         r#"{"subject":"\u00e9"}"#,
     ];
     for text in events {
-        let fields = vec![(EVENT.to_owned(), Bytes::from(text))];
+        let fields = vec![(EVENT_FIELD.to_owned(), Bytes::from(text))];
         fixture.log.append(STREAM, &fields).await.unwrap();
     }
     let lanes: Vec<_> = fixture
-        .take(&reader)
+        .claim(&consumer)
         .await
         .into_iter()
         .map(|d| d.lane.to_string())
@@ -152,7 +153,7 @@ async fn an_entry_without_a_subject_is_in_the_lane_of_its_stream(fixture: Fixtur
 }
 
 async fn a_stream_that_was_emptied_goes_on_with_higher_ids(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     let mut last = EntryId::MIN;
     for round in 1..=20 {
         let id = fixture
@@ -162,29 +163,29 @@ async fn a_stream_that_was_emptied_goes_on_with_higher_ids(fixture: Fixture) {
             .unwrap();
         assert!(id > last);
         last = id;
-        let taken = fixture.take(&reader).await;
+        let taken = fixture.claim(&consumer).await;
         assert_eq!(numbers(&taken), [round]);
-        fixture.acknowledge(&reader, &taken).await;
+        fixture.acknowledge(&consumer, &taken).await;
         fixture.log.remove(STREAM, id).await.unwrap();
     }
 }
 
 async fn a_removed_entry_is_done_with(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     let ids = fixture.publish(&["a", "a"]).await;
-    fixture.take(&reader).await;
+    fixture.claim(&consumer).await;
     fixture.log.remove(STREAM, ids[0]).await.unwrap();
-    fixture.log.subscribe(&reader).await.unwrap();
-    assert_eq!(numbers(&fixture.take(&reader).await), [2]);
+    fixture.log.subscribe(&consumer).await.unwrap();
+    assert_eq!(numbers(&fixture.claim(&consumer).await), [2]);
     assert_eq!(fixture.state("message").await.pending, 1);
 }
 
 async fn progress_is_told_for_each_group(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     fixture.subscribed("viewpage", "host").await;
     fixture.publish(&["a", "b", "c"]).await;
-    let taken = fixture.log.take(&reader, 2, AT_ONCE).await.unwrap();
-    fixture.acknowledge(&reader, &taken[..1]).await;
+    let taken = fixture.log.claim(&consumer, 2, AT_ONCE).await.unwrap();
+    fixture.acknowledge(&consumer, &taken[..1]).await;
     let state = fixture.state("message").await;
     assert_eq!((state.pending, state.lag), (1, 1));
     assert!(state.seen.is_some());
@@ -194,12 +195,12 @@ async fn progress_is_told_for_each_group(fixture: Fixture) {
 }
 
 async fn an_entry_without_an_event_is_delivered_as_such(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     let fields = vec![("something".to_owned(), Bytes::from_static(b"else"))];
     fixture.log.append(STREAM, &fields).await.unwrap();
-    let taken = fixture.take(&reader).await;
+    let taken = fixture.claim(&consumer).await;
     assert_eq!(taken[0].event, None);
-    let id = fixture.parked(&reader, &taken[0], "no event").await;
+    let id = fixture.parked(&consumer, &taken[0], "no event").await;
     assert_eq!(
         dead_letters::show(&*fixture.log, id)
             .await
@@ -211,11 +212,11 @@ async fn an_entry_without_an_event_is_delivered_as_such(fixture: Fixture) {
 }
 
 async fn many_entries_are_paged(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     fixture.publish(&["a"; 500]).await;
     let mut all = Vec::new();
     loop {
-        let page = fixture.log.take(&reader, 100, AT_ONCE).await.unwrap();
+        let page = fixture.log.claim(&consumer, 100, AT_ONCE).await.unwrap();
         if page.is_empty() {
             break;
         }

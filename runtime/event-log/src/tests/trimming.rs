@@ -18,13 +18,13 @@ async fn trimming_stops_at_what_a_group_has_not_acknowledged(fixture: Fixture) {
     // Ids of one millisecond are not older than that millisecond.
     tokio::time::sleep(Duration::from_millis(5)).await;
     let trim = async |keep| fixture.log.trim(STREAM, keep).await.unwrap();
-    let taken = fixture.take(&quick).await;
+    let taken = fixture.claim(&quick).await;
     assert_eq!(trim(AT_ONCE).await, 0, "one group has taken nothing");
     fixture.acknowledge(&quick, &taken).await;
-    let taken = fixture.log.take(&slow, 3, AT_ONCE).await.unwrap();
+    let taken = fixture.log.claim(&slow, 3, AT_ONCE).await.unwrap();
     assert_eq!(trim(AT_ONCE).await, 0, "the first entry is pending");
     fixture.acknowledge(&slow, &taken[..1]).await;
-    assert_eq!(trim(PATIENCE).await, 0, "nothing is old enough");
+    assert_eq!(trim(LONG_TIMEOUT).await, 0, "nothing is old enough");
     assert_eq!(trim(AT_ONCE).await, 1);
     fixture.acknowledge(&slow, &taken[2..]).await;
     assert_eq!(trim(AT_ONCE).await, 0, "the second entry is pending");
@@ -49,41 +49,41 @@ async fn a_stream_without_groups_keeps_everything(fixture: Fixture) {
 }
 
 async fn a_forgotten_group_holds_nothing_back(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     let gone = fixture.subscribed("viewpage@gone", "gone").await;
     fixture.publish(&["a"]).await;
     tokio::time::sleep(Duration::from_millis(5)).await;
-    let taken = fixture.take(&reader).await;
-    fixture.take(&gone).await;
-    fixture.acknowledge(&reader, &taken).await;
+    let taken = fixture.claim(&consumer).await;
+    fixture.claim(&gone).await;
+    fixture.acknowledge(&consumer, &taken).await;
     assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 0);
     fixture
         .log
-        .forget(&gone.group, gone.streams())
+        .delete_group(&gone.group, gone.streams())
         .await
         .unwrap();
     assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 1);
     assert_eq!(fixture.log.groups(STREAM).await.unwrap().len(), 1);
-    assert!(fixture.log.take(&gone, 1, AT_ONCE).await.is_err());
+    assert!(fixture.log.claim(&gone, 1, AT_ONCE).await.is_err());
 }
 
 async fn a_retention_waits_for_hosts_until_they_are_gone_for_good(fixture: Fixture) {
-    let reader = fixture.subscribed("message", "host").await;
+    let consumer = fixture.subscribed("message", "host").await;
     let gone = fixture.subscribed("viewpage@gone", "gone").await;
     fixture.publish(&["a", "b"]).await;
-    let taken = fixture.take(&reader).await;
-    fixture.acknowledge(&reader, &taken).await;
+    let taken = fixture.claim(&consumer).await;
+    fixture.acknowledge(&consumer, &taken).await;
     fixture.log.leave(&gone).await.unwrap();
-    fixture.log.leave(&reader).await.unwrap();
+    fixture.log.leave(&consumer).await.unwrap();
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let enforce = async |forget| {
+    let enforce = async |group_timeout| {
         let retention = Retention {
-            keep: AT_ONCE,
-            forget,
+            min_age: AT_ONCE,
+            group_timeout,
         };
         retention.enforce(&*fixture.log, &[STREAM]).await.unwrap()
     };
-    assert_eq!(enforce(PATIENCE).await, 0);
+    assert_eq!(enforce(LONG_TIMEOUT).await, 0);
     assert_eq!(enforce(Duration::from_millis(10)).await, 2);
     let groups = fixture.log.groups(STREAM).await.unwrap();
     // A group that hosts share is never taken for gone.

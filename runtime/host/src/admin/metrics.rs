@@ -17,7 +17,7 @@ use crate::generation::CurrentGeneration;
 use crate::instance::population::Census;
 use crate::link::switchboard::Board;
 use crate::metrics::Meter;
-use event_log::{DEAD, EventLog, LogError};
+use event_log::{DEAD_LETTERS, EventLog, LogError};
 
 /// Where everything is that can be measured.
 #[derive(Clone)]
@@ -114,7 +114,7 @@ async fn events(measured: &Measured) -> Result<(), LogError> {
             of("socar_event_pending", group.pending);
         }
     }
-    let letters = measured.log.length(DEAD).await?;
+    let letters = measured.log.length(DEAD_LETTERS).await?;
     gauge!("socar_dead_letters").set(letters as f64);
     Ok(())
 }

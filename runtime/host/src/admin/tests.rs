@@ -10,7 +10,7 @@ use super::client::RunningHost;
 use super::*;
 use crate::cli::AdminToken;
 use event_log::test_support::{embedded, event};
-use event_log::{EventLog, Position, Reader};
+use event_log::{Consumer, EventLog, Position};
 
 const STREAM: &str = "socar.car";
 
@@ -39,12 +39,12 @@ async fn told(response: Response<WasiBody>) -> (u16, Value) {
 
 /// A log whose group `message` has given up as many events as are asked for.
 async fn parked(log: &dyn EventLog, count: usize) -> Vec<String> {
-    let reader = Reader::new("message", "host", &[STREAM]);
+    let reader = Consumer::new("message", "host", &[STREAM]);
     log.subscribe(&reader).await.unwrap();
     let mut letters = Vec::new();
     for number in 0..count {
         let id = log.append(STREAM, &event("car/1", number)).await.unwrap();
-        log.take(&reader, 1, Duration::ZERO).await.unwrap();
+        log.claim(&reader, 1, Duration::ZERO).await.unwrap();
         let position = Position {
             stream: STREAM.into(),
             id,
@@ -104,9 +104,13 @@ async fn a_letter_is_given_back_or_thrown_away_once() {
         ask(&admin, Method::DELETE, &discard, b"").await.status(),
         404
     );
-    let reader = Reader::new("message", "host", &[STREAM]);
+    let reader = Consumer::new("message", "host", &[STREAM]);
     fixture.log.subscribe(&reader).await.unwrap();
-    let given_back = fixture.log.take(&reader, 10, Duration::ZERO).await.unwrap();
+    let given_back = fixture
+        .log
+        .claim(&reader, 10, Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(given_back.len(), 1);
 }
 

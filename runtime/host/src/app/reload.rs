@@ -26,13 +26,13 @@ use crate::health::Health;
 use crate::memory;
 use crate::trigger::events;
 use crate::trigger::sweep::Sweeps;
-use event_log::delivery::{Deliveries, Subscription};
+use event_log::delivery::{DeliveryEngine, Subscription};
 
 /// How long a generation that was replaced outlives the last of its calls.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Starts the event deliveries that subscriptions ask for.
-pub type Deliver = Box<dyn Fn(Vec<Subscription>) -> Deliveries + Send + Sync>;
+pub type Deliver = Box<dyn Fn(Vec<Subscription>) -> DeliveryEngine + Send + Sync>;
 
 /// Owns what changes when the application does.
 pub struct Reloader {
@@ -53,7 +53,7 @@ pub struct Reloader {
 /// What runs in the background on behalf of one generation.
 struct Chores {
     subscriptions: Vec<Subscription>,
-    deliveries: Deliveries,
+    deliveries: DeliveryEngine,
     sweeps: Sweeps,
 }
 

@@ -308,7 +308,7 @@ async fn an_embedded_message_wakes_the_groups_of_its_stream() {
     let log = Arc::new(EmbeddedLog::open(database.clone()).unwrap());
     let bus = Bus::embedded(ADDRESS, log.clone(), database).unwrap();
     for group in ["message", "viewpage"] {
-        let reader = event_log::Reader::new(group, "host", &["socar.car"]);
+        let reader = event_log::Consumer::new(group, "host", &["socar.car"]);
         log.subscribe(&reader).await.unwrap();
     }
     let connection = bus.open("redis://127.0.0.1:6379/0").await.unwrap();

@@ -28,7 +28,7 @@ use crate::trace::Trace;
 use crate::trigger;
 use config::manifest::{App, Environment, Overrides, Route};
 use event_log::RedisLog;
-use event_log::delivery::{Audience, Deliveries, HandleError, Handler, Pace};
+use event_log::delivery::{Audience, DeliveryEngine, DeliverySettings, EventHandler, HandlerError};
 use storage::redis_client::RedisClient;
 
 /// Delivers over HTTP.
@@ -63,12 +63,12 @@ pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
         subscription.audience = Audience::Shared;
     }
     let name = format!("relay-{}", Trace::fresh().id());
-    let deliveries = Deliveries::start(
+    let deliveries = DeliveryEngine::start(
         Arc::new(RedisLog::new(redis)),
         delivery.clone(),
         &name,
         subscriptions,
-        Pace::default(),
+        DeliverySettings::default(),
     );
     let mut sweeps = JoinSet::new();
     for component in &app.components {
@@ -130,9 +130,9 @@ impl HttpDelivery {
         })
     }
 
-    async fn post(&self, component: &str, place: &str, body: Bytes) -> Result<(), HandleError> {
+    async fn post(&self, component: &str, place: &str, body: Bytes) -> Result<(), HandlerError> {
         let Some(address) = self.addresses.get(component) else {
-            return Err(HandleError::Refused(format!(
+            return Err(HandlerError::Rejected(format!(
                 "component `{component}` has no HTTP route"
             )));
         };
@@ -142,23 +142,26 @@ impl HttpDelivery {
             .header(header::CONTENT_TYPE, "application/cloudevents+json")
             .header(header::AUTHORIZATION, format!("Bearer {}", self.secret))
             .body(full(body))
-            .map_err(|error| HandleError::Refused(error.to_string()))?;
+            .map_err(|error| HandlerError::Rejected(error.to_string()))?;
         // Nobody is there, or not yet: that is no fault of the event's.
         let answer = self.client.send(request, self.patience, None).await;
-        let answer = answer.map_err(|error| HandleError::Refused(format!("{address}: {error}")))?;
+        let answer =
+            answer.map_err(|error| HandlerError::Rejected(format!("{address}: {error}")))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
-            StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => Err(HandleError::Refused(format!(
-                "{address} does not know this relay: is relay_secret the same on both sides?"
-            ))),
-            status => Err(HandleError::Failed(format!("{address} answered {status}"))),
+            StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
+                Err(HandlerError::Rejected(format!(
+                    "{address} does not know this relay: is relay_secret the same on both sides?"
+                )))
+            }
+            status => Err(HandlerError::Failed(format!("{address} answered {status}"))),
         }
     }
 }
 
 #[async_trait]
-impl Handler for HttpDelivery {
-    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandleError> {
+impl EventHandler for HttpDelivery {
+    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError> {
         self.post(component, "events", event).await
     }
 }

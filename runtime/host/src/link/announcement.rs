@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
 use crate::trace::Trace;
-use event_log::{EVENT, EntryId, EventLog, LogError};
+use event_log::{EVENT_FIELD, EntryId, EventLog, LogError};
 
 /// Where the platform tells of itself.
 pub const PLATFORM_STREAM: &str = "socar.platform";
@@ -93,7 +93,7 @@ impl Announced {
 
 async fn append(log: &dyn EventLog, transition: &Transition, host: &str) {
     let event = event(transition, host, SystemTime::now()).to_string();
-    let fields = vec![(EVENT.to_owned(), Bytes::from(event))];
+    let fields = vec![(EVENT_FIELD.to_owned(), Bytes::from(event))];
     for _ in 0..ATTEMPTS {
         match log.append(PLATFORM_STREAM, &fields).await {
             Ok(_) => {
@@ -167,7 +167,7 @@ mod tests {
         let fixture = event_log::test_support::embedded();
         let mut ids = Vec::new();
         for number in 0..5 {
-            let fields = vec![(EVENT.to_owned(), Bytes::from(number.to_string()))];
+            let fields = vec![(EVENT_FIELD.to_owned(), Bytes::from(number.to_string()))];
             ids.push(fixture.log.append(PLATFORM_STREAM, &fields).await.unwrap());
             keep_newest(&*fixture.log, 3).await.unwrap();
         }

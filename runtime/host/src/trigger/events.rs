@@ -14,7 +14,7 @@ use crate::instance::messages::Unhandled;
 use crate::trace::Trace;
 use config::manifest::App;
 use config::policy::Events;
-use event_log::delivery::{Audience, Backoff, HandleError, Handler, Subscription};
+use event_log::delivery::{Audience, Backoff, EventHandler, HandlerError, Subscription};
 
 /// Lets components react to events.
 pub struct Reactions(pub CurrentGeneration);
@@ -56,11 +56,11 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
 }
 
 #[async_trait]
-impl Handler for Reactions {
-    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandleError> {
+impl EventHandler for Reactions {
+    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError> {
         let generation = self.0.get();
         let Some(component) = generation.components.get(component) else {
-            return Err(HandleError::Refused(format!(
+            return Err(HandlerError::Rejected(format!(
                 "component `{component}` is not running"
             )));
         };
@@ -74,10 +74,10 @@ impl Handler for Reactions {
             .await
             .map_err(|unhandled| match unhandled {
                 Unhandled::NoInstance { .. } | Unhandled::Dropped { .. } => {
-                    HandleError::Refused(unhandled.to_string())
+                    HandlerError::Rejected(unhandled.to_string())
                 }
                 Unhandled::Refused { .. } | Unhandled::Late { .. } => {
-                    HandleError::Failed(unhandled.to_string())
+                    HandlerError::Failed(unhandled.to_string())
                 }
                 Unhandled::Failed { ref source, .. } => {
                     debug!(
@@ -85,7 +85,7 @@ impl Handler for Reactions {
                         error = format!("{source:#}"),
                         "reaction failed"
                     );
-                    HandleError::Failed(format!("{unhandled}: {}", source.root_cause()))
+                    HandlerError::Failed(format!("{unhandled}: {}", source.root_cause()))
                 }
             })
     }

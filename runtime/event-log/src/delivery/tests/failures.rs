@@ -48,7 +48,7 @@ async fn an_event_that_keeps_failing_is_parked_and_the_next_one_goes_on(fixture:
 
 async fn a_refused_event_is_never_parked(fixture: Fixture) {
     let handler = Recorder::reacting(|_, _, call| match call {
-        0..20 => Err(HandleError::Refused("overloaded".to_owned())),
+        0..20 => Err(HandlerError::Rejected("overloaded".to_owned())),
         _ => Ok(()),
     });
     publish(&fixture.log, "a", 1..=2).await;

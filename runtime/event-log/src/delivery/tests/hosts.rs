@@ -11,22 +11,22 @@ on_both_logs!(
 );
 
 /// Like [`start`], for a host that inherits from another only after so long a silence.
-fn start_patient(
+fn start_with_consumer_timeout(
     log: &Arc<dyn EventLog>,
     handler: &Arc<Recorder>,
     host: &str,
-    patience: Duration,
-) -> Deliveries {
-    let pace = Pace {
-        patience,
-        ..IMPATIENT
+    consumer_timeout: Duration,
+) -> DeliveryEngine {
+    let settings = DeliverySettings {
+        consumer_timeout,
+        ..TEST_SETTINGS
     };
-    Deliveries::start(
+    DeliveryEngine::start(
         log.clone(),
         handler.clone(),
         host,
         vec![subscription("message")],
-        pace,
+        settings,
     )
 }
 
@@ -62,14 +62,14 @@ async fn a_host_that_died_is_followed_by_itself(fixture: Fixture) {
 }
 
 async fn a_host_that_died_is_followed_by_another(fixture: Fixture) {
-    const PATIENCE: Duration = Duration::from_secs(2);
+    const LONG_TIMEOUT: Duration = Duration::from_secs(2);
     let dying = Arc::new(Recorder::default());
     *dying.held_up.lock() = true;
     publish(&fixture.log, "a", 1..=20).await;
-    let deliveries = start_patient(&fixture.log, &dying, "dying", PATIENCE);
+    let deliveries = start_with_consumer_timeout(&fixture.log, &dying, "dying", LONG_TIMEOUT);
     eventually(async || dying.running.load(Ordering::SeqCst), 1).await;
     let handler = Arc::new(Recorder::default());
-    let heir = start_patient(&fixture.log, &handler, "heir", PATIENCE);
+    let heir = start_with_consumer_timeout(&fixture.log, &handler, "heir", LONG_TIMEOUT);
     publish(&fixture.log, "b", 1..=20).await;
     drop(deliveries);
     eventually(async || handler.of("a"), (1..=20).collect()).await;
@@ -93,8 +93,13 @@ async fn two_hosts_share_the_events_and_keep_their_order(fixture: Fixture) {
             Ok(())
         }));
         // Nobody dies here, and nobody is to be taken for dead.
-        let patience = Duration::from_secs(60);
-        hosts.push(start_patient(&fixture.log, handler, host, patience));
+        let consumer_timeout = Duration::from_secs(60);
+        hosts.push(start_with_consumer_timeout(
+            &fixture.log,
+            handler,
+            host,
+            consumer_timeout,
+        ));
     }
     for number in 1..=100 {
         for subject in ["a", "b", "c", "d", "e"] {

@@ -125,7 +125,7 @@ struct Flaky {
     away: AtomicBool,
     /// So many takes are done only after the next subscription.
     late_takes: AtomicUsize,
-    late: Mutex<Vec<Reader>>,
+    late: Mutex<Vec<Consumer>>,
 }
 
 impl Flaky {
@@ -172,28 +172,28 @@ macro_rules! flaky {
     ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         #[async_trait]
         impl EventLog for Flaky {
-            async fn subscribe(&self, reader: &Reader) -> Result<(), LogError> {
+            async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError> {
                 self.reach()?;
-                self.log.subscribe(reader).await?;
+                self.log.subscribe(consumer).await?;
                 let late = std::mem::take(&mut *self.late.lock());
-                for reader in late {
-                    let _ = self.log.take(&reader, 100, Duration::ZERO).await;
+                for consumer in late {
+                    let _ = self.log.claim(&consumer, 100, Duration::ZERO).await;
                 }
                 self.answer(Ok(()))
             }
 
-            async fn take(
+            async fn claim(
                 &self,
-                reader: &Reader,
+                consumer: &Consumer,
                 limit: usize,
                 wait: Duration,
             ) -> Result<Vec<Delivery>, LogError> {
                 self.reach()?;
                 if self.is_late() {
-                    self.late.lock().push(reader.clone());
+                    self.late.lock().push(consumer.clone());
                     return Err(lost());
                 }
-                let taken = self.log.take(reader, limit, wait).await;
+                let taken = self.log.claim(consumer, limit, wait).await;
                 self.answer(taken)
             }
 
@@ -212,11 +212,11 @@ flaky! {
     length(stream: &str) -> u64;
     remove(stream: &str, id: EntryId) -> bool;
     acknowledge(group: &str, positions: &[Position]) -> ();
-    fail(group: &str, position: &Position, error: &str, retry_in: Duration) -> Option<u32>;
+    record_failure(group: &str, position: &Position, error: &str, retry_after: Duration) -> Option<u32>;
     park(group: &str, position: &Position, error: &str, attempts: u32) -> Option<EntryId>;
-    attend(reader: &Reader, patience: Duration) -> usize;
-    leave(reader: &Reader) -> ();
-    forget(group: &str, streams: &[Arc<str>]) -> ();
+    heartbeat(consumer: &Consumer, consumer_timeout: Duration) -> usize;
+    leave(consumer: &Consumer) -> ();
+    delete_group(group: &str, streams: &[Arc<str>]) -> ();
     groups(stream: &str) -> Vec<GroupState>;
     trim(stream: &str, keep: Duration) -> u64;
     redrive(letter: EntryId) -> bool;

@@ -1,4 +1,4 @@
-//! Waiting for entries: one blocking `XREAD` for all readers of this host.
+//! AppendNotifier for entries: one blocking `XREAD` for all readers of this host.
 //!
 //! It consumes nothing; it only says that something may have come. A reader looks, then waits to be
 //! told to look again. The task asks the server only while somebody waits, so a busy host does not
@@ -23,38 +23,38 @@ use storage::redis_client::{RedisClient, RedisClientError};
 const WAKE: &str = "socar.log:wake";
 
 /// How long the server holds an `XREAD`; new streams are read after that at the latest.
-const BLOCK: Duration = Duration::from_millis(500);
+const BLOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How soon the server is asked again after it could not be reached.
-const PAUSE: Duration = Duration::from_millis(200);
+const RECONNECT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Tells readers when to look again.
-pub(super) struct Waiting {
-    shared: Arc<Shared>,
+pub(super) struct AppendNotifier {
+    shared: Arc<NotifierState>,
     /// Started with the first reader.
     task: Mutex<Option<AbortHandle>>,
 }
 
-struct Shared {
+struct NotifierState {
     client: Arc<RedisClient>,
     /// The newest entry of each stream that readers have been told of; `None` until first asked.
     streams: Mutex<BTreeMap<Arc<str>, Option<String>>>,
     waiting: AtomicUsize,
-    somebody_waits: Notify,
+    waiter_added: Notify,
     appended: Notify,
 }
 
-// === impl Waiting ===
+// === impl AppendNotifier ===
 
-impl Waiting {
+impl AppendNotifier {
     pub fn new(client: Arc<RedisClient>) -> Self {
         let streams = BTreeMap::from([(Arc::from(WAKE), None)]);
         Self {
-            shared: Arc::new(Shared {
+            shared: Arc::new(NotifierState {
                 client,
                 streams: Mutex::new(streams),
                 waiting: AtomicUsize::new(0),
-                somebody_waits: Notify::new(),
+                waiter_added: Notify::new(),
                 appended: Notify::new(),
             }),
             task: Mutex::new(None),
@@ -82,13 +82,13 @@ impl Waiting {
 
     /// Whether it is worth looking again, before the deadline.
     pub async fn wait(&self, appended: impl Future<Output = ()>, deadline: Instant) -> bool {
-        let _waiting = Waiter::count_in(&self.shared);
-        self.shared.somebody_waits.notify_one();
+        let _waiting = WaiterGuard::count_in(&self.shared);
+        self.shared.waiter_added.notify_one();
         timeout_at(deadline, appended).await.is_ok()
     }
 }
 
-impl Drop for Waiting {
+impl Drop for AppendNotifier {
     fn drop(&mut self) {
         if let Some(task) = self.task.lock().take() {
             task.abort();
@@ -97,52 +97,52 @@ impl Drop for Waiting {
 }
 
 /// One reader that waits, counted as long as it does.
-struct Waiter<'s>(&'s Shared);
+struct WaiterGuard<'s>(&'s NotifierState);
 
-impl<'s> Waiter<'s> {
-    fn count_in(shared: &'s Shared) -> Self {
+impl<'s> WaiterGuard<'s> {
+    fn count_in(shared: &'s NotifierState) -> Self {
         shared.waiting.fetch_add(1, Ordering::SeqCst);
         Self(shared)
     }
 }
 
-impl Drop for Waiter<'_> {
+impl Drop for WaiterGuard<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-// === impl Shared ===
+// === impl NotifierState ===
 
-impl Shared {
+impl NotifierState {
     async fn listen(&self) {
         loop {
             // The readers report an outage, each in its own words; here it is only waited for.
             if let Err(error) = self.connected().await {
                 tracing::debug!(%error, "not listening for events");
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(RECONNECT_INTERVAL).await;
         }
     }
 
     async fn connected(&self) -> Result<(), RedisClientError> {
         let mut connection = self
             .client
-            .dedicated(BLOCK + Duration::from_secs(3))
+            .dedicated(BLOCK_TIMEOUT + Duration::from_secs(3))
             .await?;
         loop {
             while self.waiting.load(Ordering::SeqCst) == 0 {
-                self.somebody_waits.notified().await;
+                self.waiter_added.notified().await;
             }
-            let heard = self.heard(&mut connection).await;
-            if heard.map_err(|error| self.client.error(error))? {
+            let poll = self.poll(&mut connection).await;
+            if poll.map_err(|error| self.client.error(error))? {
                 self.appended.notify_waiters();
             }
         }
     }
 
     /// Whether there may be something that readers have not been told of.
-    async fn heard(&self, connection: &mut MultiplexedConnection) -> redis::RedisResult<bool> {
+    async fn poll(&self, connection: &mut MultiplexedConnection) -> redis::RedisResult<bool> {
         let streams = self.streams.lock().clone();
         let known: Option<Vec<(&str, &str)>> = streams
             .iter()
@@ -152,13 +152,13 @@ impl Shared {
             let mut read = cmd("XREAD");
             read.arg("COUNT")
                 .arg(1)
-                .arg("BLOCK")
-                .arg(BLOCK.as_millis() as u64)
+                .arg("BLOCK_TIMEOUT")
+                .arg(BLOCK_TIMEOUT.as_millis() as u64)
                 .arg("STREAMS");
             read.arg(known.iter().map(|(stream, _)| *stream).collect::<Vec<_>>());
             read.arg(known.iter().map(|(_, id)| *id).collect::<Vec<_>>());
-            let news: Value = read.query_async(connection).await?;
-            if news == Value::Nil {
+            let reply: Value = read.query_async(connection).await?;
+            if reply == Value::Nil {
                 return Ok(false);
             }
         }

@@ -14,35 +14,35 @@ use tokio::time::Instant;
 use crate::{Delivery, Position};
 
 /// How many entries of one lane are kept with their events, while it does not wait.
-const KEPT: usize = 16;
+const MAX_LOADED_PER_LANE: usize = 16;
 
 /// How many entries may be known by their place only; beyond that nothing more is taken.
-const KNOWN: usize = 100_000;
+const MAX_QUEUED: usize = 100_000;
 
 /// An entry and how often it was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Job {
+pub(super) struct QueuedEvent {
     pub lane: Arc<str>,
     pub position: Position,
-    pub event: Event,
+    pub body: EventBody,
     /// Recorded failures.
     pub attempts: u32,
     /// Times in a row that it could not be tried at all.
-    pub refusals: u32,
+    pub rejections: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Event {
-    Here(Bytes),
+pub(super) enum EventBody {
+    Loaded(Bytes),
     /// To be read again from the log.
     InLog,
     /// The entry has no event.
-    None,
+    Missing,
 }
 
 /// The lanes of one subscription.
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub(super) struct LaneScheduler {
     lanes: HashMap<Arc<str>, Lane>,
     ready: VecDeque<Arc<str>>,
     waiting: BinaryHeap<Reverse<(Instant, Arc<str>)>>,
@@ -51,7 +51,7 @@ pub(super) struct Lanes {
     /// How many of them are queued.
     queued: usize,
     /// How many of those are kept with their event.
-    kept: usize,
+    loaded: usize,
     /// How many entries are wanted here at most: kept, or waiting to be acknowledged.
     window: usize,
 }
@@ -59,21 +59,21 @@ pub(super) struct Lanes {
 /// The entries of one lane; the first is the one that runs or waits.
 #[derive(Debug, Default)]
 struct Lane {
-    queue: VecDeque<(Job, Option<Instant>)>,
-    state: State,
+    queue: VecDeque<(QueuedEvent, Option<Instant>)>,
+    state: LaneState,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-enum State {
+enum LaneState {
     #[default]
     Ready,
     Waiting,
     Running,
 }
 
-// === impl Lanes ===
+// === impl LaneScheduler ===
 
-impl Lanes {
+impl LaneScheduler {
     pub fn new(window: usize) -> Self {
         Self {
             lanes: HashMap::new(),
@@ -81,18 +81,18 @@ impl Lanes {
             waiting: BinaryHeap::new(),
             held: HashSet::new(),
             queued: 0,
-            kept: 0,
+            loaded: 0,
             window,
         }
     }
 
     /// How many more entries are welcome.
-    pub fn room(&self) -> usize {
-        if self.queued >= KNOWN {
+    pub fn free_capacity(&self) -> usize {
+        if self.queued >= MAX_QUEUED {
             return 0;
         }
         let unacknowledged = self.held.len() - self.queued;
-        self.window.saturating_sub(self.kept + unacknowledged)
+        self.window.saturating_sub(self.loaded + unacknowledged)
     }
 
     /// Whether nothing is left that could run now.
@@ -108,29 +108,33 @@ impl Lanes {
         let name = delivery.lane.clone();
         let due = (!delivery.due_in.is_zero()).then(|| now + delivery.due_in);
         let lane = self.lanes.entry(name.clone()).or_default();
-        let event = match delivery.event {
-            None => Event::None,
-            Some(_) if lane.state == State::Waiting || lane.queue.len() >= KEPT => Event::InLog,
-            Some(event) => Event::Here(event),
+        let body = match delivery.event {
+            None => EventBody::Missing,
+            Some(_)
+                if lane.state == LaneState::Waiting || lane.queue.len() >= MAX_LOADED_PER_LANE =>
+            {
+                EventBody::InLog
+            }
+            Some(event) => EventBody::Loaded(event),
         };
         self.queued += 1;
-        self.kept += usize::from(event.is_here());
-        let job = Job {
+        self.loaded += usize::from(body.is_loaded());
+        let queued = QueuedEvent {
             lane: delivery.lane,
             position: delivery.position,
-            event,
+            body,
             attempts: delivery.attempts,
-            refusals: 0,
+            rejections: 0,
         };
-        lane.queue.push_back((job, due));
+        lane.queue.push_back((queued, due));
         if lane.queue.len() == 1 {
             self.schedule(name);
         }
     }
 
-    /// The next entry that may run at this time. Its lane is busy until [`Lanes::finish`] or
-    /// [`Lanes::retry`].
-    pub fn next(&mut self, now: Instant) -> Option<Job> {
+    /// The next entry that may run at this time. Its lane is busy until [`LaneScheduler::finish`] or
+    /// [`LaneScheduler::retry`].
+    pub fn next(&mut self, now: Instant) -> Option<QueuedEvent> {
         while let Some(Reverse((due, _))) = self.waiting.peek()
             && *due <= now
             && let Some(Reverse((_, name))) = self.waiting.pop()
@@ -139,8 +143,8 @@ impl Lanes {
         }
         let name = self.ready.pop_front()?;
         let lane = self.lanes.get_mut(&name)?;
-        lane.state = State::Running;
-        lane.queue.front().map(|(job, _)| job.clone())
+        lane.state = LaneState::Running;
+        lane.queue.front().map(|(queued, _)| queued.clone())
     }
 
     /// When an entry that has to wait may run.
@@ -149,14 +153,14 @@ impl Lanes {
     }
 
     /// The running entry of the lane is done with; the one behind it may run. Its position stays
-    /// held until [`Lanes::release`].
+    /// held until [`LaneScheduler::release`].
     pub fn finish(&mut self, name: &Arc<str>) {
         let Some(lane) = self.lanes.get_mut(name) else {
             return;
         };
-        if let Some((job, _)) = lane.queue.pop_front() {
+        if let Some((queued, _)) = lane.queue.pop_front() {
             self.queued -= 1;
-            self.kept -= usize::from(job.event.is_here());
+            self.loaded -= usize::from(queued.body.is_loaded());
         }
         if lane.queue.is_empty() {
             self.lanes.remove(name);
@@ -166,13 +170,13 @@ impl Lanes {
     }
 
     /// The running entry of the lane has to be tried again, not before `due`.
-    pub fn retry(&mut self, name: &Arc<str>, attempts: u32, refusals: u32, due: Instant) {
+    pub fn retry(&mut self, name: &Arc<str>, attempts: u32, rejections: u32, due: Instant) {
         let Some(lane) = self.lanes.get_mut(name) else {
             return;
         };
-        if let Some((job, waits)) = lane.queue.front_mut() {
-            job.attempts = attempts;
-            job.refusals = refusals;
+        if let Some((queued, waits)) = lane.queue.front_mut() {
+            queued.attempts = attempts;
+            queued.rejections = rejections;
             *waits = Some(due);
         }
         self.schedule(name.clone());
@@ -186,19 +190,23 @@ impl Lanes {
     }
 
     /// Forgets everything that does not run: another consumer has it now.
-    pub fn evict(&mut self) {
+    pub fn drop_queued(&mut self) {
         self.ready.clear();
         self.waiting.clear();
         let mut gone = Vec::new();
         self.lanes.retain(|_, lane| {
-            let runs = lane.state == State::Running;
-            gone.extend(lane.queue.drain(usize::from(runs)..).map(|(job, _)| job));
+            let runs = lane.state == LaneState::Running;
+            gone.extend(
+                lane.queue
+                    .drain(usize::from(runs)..)
+                    .map(|(queued, _)| queued),
+            );
             runs
         });
         self.queued -= gone.len();
-        for job in gone {
-            self.held.remove(&job.position);
-            self.kept -= usize::from(job.event.is_here());
+        for queued in gone {
+            self.held.remove(&queued.position);
+            self.loaded -= usize::from(queued.body.is_loaded());
         }
     }
 
@@ -210,26 +218,26 @@ impl Lanes {
         match lane.queue.front() {
             Some((_, Some(due))) => {
                 self.waiting.push(Reverse((*due, name)));
-                lane.state = State::Waiting;
-                for (job, _) in &mut lane.queue {
-                    if job.event.is_here() {
-                        job.event = Event::InLog;
-                        self.kept -= 1;
+                lane.state = LaneState::Waiting;
+                for (queued, _) in &mut lane.queue {
+                    if queued.body.is_loaded() {
+                        queued.body = EventBody::InLog;
+                        self.loaded -= 1;
                     }
                 }
             }
             Some((_, None)) => {
                 self.ready.push_back(name);
-                lane.state = State::Ready;
+                lane.state = LaneState::Ready;
             }
             None => {}
         }
     }
 }
 
-impl Event {
-    fn is_here(&self) -> bool {
-        matches!(self, Self::Here(_))
+impl EventBody {
+    fn is_loaded(&self) -> bool {
+        matches!(self, Self::Loaded(_))
     }
 }
 
@@ -253,17 +261,17 @@ mod tests {
         }
     }
 
-    fn lanes(entries: &[(&str, u64)]) -> Lanes {
-        let mut lanes = Lanes::new(100);
+    fn lanes(entries: &[(&str, u64)]) -> LaneScheduler {
+        let mut lanes = LaneScheduler::new(100);
         for (lane, number) in entries {
             lanes.add(delivery(lane, *number), Instant::now());
         }
         lanes
     }
 
-    fn numbers(lanes: &mut Lanes, now: Instant) -> Vec<u64> {
+    fn numbers(lanes: &mut LaneScheduler, now: Instant) -> Vec<u64> {
         std::iter::from_fn(|| lanes.next(now))
-            .map(|job| job.position.id.milliseconds)
+            .map(|queued| queued.position.id.milliseconds)
             .collect()
     }
 
@@ -291,13 +299,13 @@ mod tests {
         assert_eq!(numbers(&mut lanes, now), [4]);
         lanes.add(delivery("a", 5), now);
         assert_eq!(
-            lanes.room(),
+            lanes.free_capacity(),
             98,
             "the event that runs, and the one to acknowledge"
         );
         let again = lanes.next(later).unwrap();
         assert_eq!((again.position.id.milliseconds, again.attempts), (1, 1));
-        assert_eq!(again.event, Event::InLog);
+        assert_eq!(again.body, EventBody::InLog);
         assert_eq!(lanes.next(later), None);
     }
 
@@ -316,20 +324,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_lane_leaves_room_for_the_others() {
-        let mut lanes = Lanes::new(100);
+        let mut lanes = LaneScheduler::new(100);
         for number in 0..1000 {
             lanes.add(delivery("stuck", number), Instant::now());
         }
-        assert_eq!(lanes.room(), 100 - KEPT);
+        assert_eq!(lanes.free_capacity(), 100 - MAX_LOADED_PER_LANE);
         let now = Instant::now();
         for number in 0..1000 {
-            let job = lanes.next(now).unwrap();
-            assert_eq!(job.position.id.milliseconds, number);
-            assert_eq!(job.event == Event::InLog, number >= KEPT as u64);
+            let queued = lanes.next(now).unwrap();
+            assert_eq!(queued.position.id.milliseconds, number);
+            assert_eq!(
+                queued.body == EventBody::InLog,
+                number >= MAX_LOADED_PER_LANE as u64
+            );
             lanes.finish(&"stuck".into());
-            lanes.release(&[job.position]);
+            lanes.release(&[queued.position]);
         }
-        assert_eq!(lanes.room(), 100);
+        assert_eq!(lanes.free_capacity(), 100);
     }
 
     #[tokio::test]
@@ -339,8 +350,8 @@ mod tests {
         assert_eq!(lanes.next(now).unwrap().position.id.milliseconds, 1);
         assert_eq!(lanes.next(now).unwrap().position.id.milliseconds, 3);
         lanes.retry(&"b".into(), 1, 0, now + Duration::from_secs(1));
-        lanes.evict();
-        assert_eq!(lanes.room(), 99, "the event that runs");
+        lanes.drop_queued();
+        assert_eq!(lanes.free_capacity(), 99, "the event that runs");
         lanes.finish(&"a".into());
         assert_eq!(lanes.next(now + Duration::from_secs(2)), None);
         lanes.add(delivery("b", 3), now);
