@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::entry::now;
@@ -38,13 +38,13 @@ pub struct Retention {
 pub async fn enforce_until_cancelled(
     log: Arc<dyn EventLog>,
     wanted: impl Fn() -> Option<(Retention, BTreeSet<String>)>,
-    mut stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut last = Instant::now();
     loop {
         tokio::select! {
             () = tokio::time::sleep(MIN_INTERVAL) => {}
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = stop.cancelled() => return Ok(()),
         }
         let Some((retention, streams)) = wanted() else {
             continue;

@@ -36,7 +36,7 @@ use wasmtime_wasi_http::WasiBody;
 use crate::cli::AdminOptions;
 
 pub use answer::{Answer, Refusal};
-pub use listener::Listener;
+pub use listener::AdminListener;
 pub use routes::{Asked, Routes};
 
 use guard::Guard;
@@ -46,7 +46,7 @@ use routes::Route;
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// How long the head, and then the body, of a request may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The file of the state directory with the address.
 const ADDRESS_FILE: &str = "admin";
@@ -112,7 +112,8 @@ async fn read<B>(body: B) -> Result<Bytes, Refusal>
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    let body = tokio::time::timeout(PATIENCE, Limited::new(body, LONGEST_BODY).collect()).await;
+    let body =
+        tokio::time::timeout(RECEIVE_TIMEOUT, Limited::new(body, LONGEST_BODY).collect()).await;
     match body {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_long(LONGEST_BODY)),

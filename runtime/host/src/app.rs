@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::admin::metrics::Measured;
@@ -88,7 +89,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     let at_front = front.threads();
     let listener = at_front.host(http::bind(options.listen)).await?;
     let address = listener.local_addr()?;
-    let admin_listener = admin::Listener::bind(&options.admin, &plan.state);
+    let admin_listener = admin::AdminListener::bind(&options.admin, &plan.state);
     let admin_listener = at_front.host(admin_listener).await?;
     let app = &plan.blueprint.app;
     let backends = Backends::open(
@@ -108,7 +109,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     stock(&first.components).await?;
     first_sweep(app, &first.components).await?;
 
-    let (stop, stopped) = watch::channel(false);
+    let stop = CancellationToken::new();
     let health = Health::new(&app.name, &app.version);
     let current = CurrentGeneration::new(first);
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
@@ -116,22 +117,22 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         current: current.clone(),
         health: health.clone(),
     };
-    let serving = http::serve(Arc::new(server), listener, stopped.clone());
+    let serving = http::serve(Arc::new(server), listener, stop.clone());
     tasks.spawn_on(serving, at_front.handle());
-    tasks.spawn(health.clone().beat(Heart::Requests, stopped.clone()));
-    let beating = health.clone().beat(Heart::Events, stopped.clone());
+    tasks.spawn(health.clone().beat(Heart::Requests, stop.clone()));
+    let beating = health.clone().beat(Heart::Events, stop.clone());
     tasks.spawn_on(beating, back.threads().handle());
     match backends.redis.clone() {
-        Some(redis) => tasks.spawn(health.clone().watch(redis, stopped.clone())),
+        Some(redis) => tasks.spawn(health.clone().watch(redis, stop.clone())),
         None => {
             let database = backends.database.clone();
-            tasks.spawn(health.clone().watch_file(database, stopped.clone()))
+            tasks.spawn(health.clone().watch_file(database, stop.clone()))
         }
     };
-    tasks.spawn(meter.clone().keep(stopped.clone()));
+    tasks.spawn(meter.clone().keep(stop.clone()));
     let log = backends.log.clone();
     let host = backends.host.clone();
-    tasks.spawn(announced.write(log.clone(), host, stopped.clone()));
+    tasks.spawn(announced.write(log.clone(), host, stop.clone()));
     let measured = Measured {
         meter,
         current: current.clone(),
@@ -143,7 +144,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         warn!("{warning}");
     }
     let log = backends.log.clone();
-    tasks.spawn(keep_short(log, current.clone(), stopped.clone()));
+    tasks.spawn(keep_short(log, current.clone(), stop.clone()));
     let (wishes, wished) = mpsc::channel(1);
     let rebuilds = Rebuilds::new(backends.log.clone(), current.clone());
     let admin = admin
@@ -154,9 +155,9 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         .with(admin::reload::routes(wishes))
         .with(admin::instances::routes(current.clone()))
         .with(admin::chaos::routes(laboratory));
-    let serving = admin::listener::serve(Arc::new(admin), admin_listener, stopped.clone());
+    let serving = admin::listener::serve(Arc::new(admin), admin_listener, stop.clone());
     tasks.spawn_on(serving, at_front.handle());
-    tasks.spawn(tidy(current.clone(), stopped.clone()));
+    tasks.spawn(tidy(current.clone(), stop.clone()));
     let reloader = Reloader {
         options: options.clone(),
         blueprint: plan.blueprint,
@@ -165,7 +166,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         current: current.clone(),
         health: health.clone(),
     };
-    tasks.spawn_on(reloader.run(wished, stopped), back.threads().handle());
+    tasks.spawn_on(reloader.run(wished, stop.clone()), back.threads().handle());
 
     let mut signals = StopSignals::listen()?;
     health.set_serving(true);
@@ -176,7 +177,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     };
     health.set_serving(false);
     info!("stopping: no new requests, finishing those in flight");
-    let _ = stop.send(true);
+    stop.cancel();
     let drain = current.get().drain_time();
     let finish = async { while tasks.join_next().await.is_some() {} };
     tokio::select! {
@@ -257,12 +258,12 @@ fn lock(state: &Path) -> anyhow::Result<File> {
 
 /// Instances that nobody needs go, and those that are to be kept and have failed are replaced. What a rush has left
 /// behind goes when it is quiet again.
-async fn tidy(current: CurrentGeneration, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+async fn tidy(current: CurrentGeneration, stop: CancellationToken) -> anyhow::Result<()> {
     let mut given_back = Instant::now();
     loop {
         tokio::select! {
             () = tokio::time::sleep(TIDY) => {}
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = stop.cancelled() => return Ok(()),
         }
         let generation = current.get();
         for component in generation.components.values() {
@@ -285,7 +286,7 @@ async fn tidy(current: CurrentGeneration, mut stop: watch::Receiver<bool>) -> an
 async fn keep_short(
     log: Arc<dyn EventLog>,
     current: CurrentGeneration,
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let wanted = || {
         let generation = current.get();

@@ -13,7 +13,7 @@ use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
 use parking_lot::RwLock;
 use serde_json::json;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use wasmtime_wasi_http::WasiBody;
 
@@ -73,12 +73,12 @@ impl Health {
     ///
     /// # Errors
     /// Never; it shares its type with the other parts of the platform.
-    pub async fn beat(self, heart: Heart, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    pub async fn beat(self, heart: Heart, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             *self.hearts[heart as usize].write() = Instant::now();
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
-                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                () = stop.cancelled() => return Ok(()),
             }
         }
     }
@@ -96,7 +96,7 @@ impl Health {
     pub async fn watch(
         self,
         redis: Arc<RedisClient>,
-        mut stop: watch::Receiver<bool>,
+        stop: CancellationToken,
     ) -> anyhow::Result<()> {
         loop {
             let answers = redis.query::<String>(&redis::cmd("PING")).await.is_ok();
@@ -108,7 +108,7 @@ impl Health {
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
-                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                () = stop.cancelled() => return Ok(()),
             }
         }
     }
@@ -120,7 +120,7 @@ impl Health {
     pub async fn watch_file(
         self,
         database: Arc<Database>,
-        mut stop: watch::Receiver<bool>,
+        stop: CancellationToken,
     ) -> anyhow::Result<()> {
         loop {
             let can_commit = database.can_commit();
@@ -132,7 +132,7 @@ impl Health {
             }
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
-                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                () = stop.cancelled() => return Ok(()),
             }
         }
     }

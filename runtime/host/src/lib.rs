@@ -21,6 +21,7 @@
     reason = "the documentation of a program is for who reads its code; rustc knows no lints of rustdoc to expect"
 )]
 
+mod accept;
 pub mod admin;
 pub mod app;
 pub mod backends;

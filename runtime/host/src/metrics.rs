@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Bounds of latencies in seconds: from a quick refusal to a missed deadline.
 const SECONDS: [f64; 12] = [
@@ -124,11 +124,11 @@ impl Meter {
     ///
     /// # Errors
     /// None; it is one of several tasks that may have some.
-    pub async fn keep(self, mut stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    pub async fn keep(self, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(UPKEEP) => self.0.run_upkeep(),
-                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                () = stop.cancelled() => return Ok(()),
             }
         }
     }

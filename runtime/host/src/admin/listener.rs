@@ -1,4 +1,4 @@
-//! The port of the admin listener: HTTP/1.1, a bounded number of connections, and a file that tells where it is.
+//! The port of the admin listener: HTTP/1.1, a bounded number of connections, and a file with its address.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,34 +12,33 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, trace, warn};
 
-use super::{ADDRESS_FILE, Admin, PATIENCE};
+use super::{ADDRESS_FILE, Admin, RECEIVE_TIMEOUT};
+use crate::accept;
 use crate::cli::AdminOptions;
 
-/// Connections that are served at the same time; the next one waits.
-const CONNECTIONS: usize = 64;
+/// Connections at the same time; further ones wait to be accepted.
+const MAX_CONNECTIONS: usize = 64;
 
-/// How long requests in flight may still take when the platform stops.
-const DRAIN: Duration = Duration::from_secs(5);
+/// How long requests in progress may still take when the platform stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long to wait before accepting again when the process is out of file descriptors.
-const BREATHER: Duration = Duration::from_millis(50);
-
-/// A bound port, and the file that tells where it is; the file goes with it.
-pub struct Listener {
+/// A bound port and the file with its address, which is removed together with this value.
+pub struct AdminListener {
     socket: TcpListener,
     file: PathBuf,
 }
 
-// === impl Listener ===
+// === impl AdminListener ===
 
-impl Listener {
-    /// Binds the port and writes down where it is.
+impl AdminListener {
+    /// Binds the port and writes its address to the file `admin` of the state directory.
     ///
     /// # Errors
-    /// When the port is taken, or the state directory cannot be written to.
+    /// When the port is in use, or the state directory cannot be written to.
     pub async fn bind(options: &AdminOptions, state: &Path) -> anyhow::Result<Self> {
         let address = options.admin_listen;
         let socket = TcpListener::bind(address).await;
@@ -50,50 +49,43 @@ impl Listener {
         let file = state.join(ADDRESS_FILE);
         std::fs::write(&file, format!("{address}\n"))
             .with_context(|| format!("cannot write {}", file.display()))?;
-        info!(%address, "operators are listened to");
+        info!(%address, "admin listener is open");
         Ok(Self { socket, file })
     }
 
-    /// Where it is.
+    /// The address of the port.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// When the operating system does not return it.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 }
 
-impl Drop for Listener {
+impl Drop for AdminListener {
     fn drop(&mut self) {
-        // Who finds the file nevertheless finds nobody there.
+        // A file that remains leads to a refused connection.
         let _ = std::fs::remove_file(&self.file);
     }
 }
 
-/// Serves until told to stop, then lets the requests in flight finish.
+/// Serves until `stop`, then waits for the requests in progress, at most [`DRAIN_TIMEOUT`].
 ///
 /// # Errors
-/// Never; it shares its type with the other parts of the platform.
+/// Never in practice: the semaphore of the connections is never closed.
 pub async fn serve(
     admin: Arc<Admin>,
-    listener: Listener,
-    mut stop: watch::Receiver<bool>,
+    listener: AdminListener,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener.socket, &places) => accepted,
-            _ = stop.wait_for(|stop| *stop) => break,
+            accepted = accept_permitted(&listener.socket, &permits) => accepted,
+            () = stop.cancelled() => break,
         };
-        let (stream, place) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                warn!(%error, "cannot accept an operator's connection");
-                tokio::time::sleep(BREATHER).await;
-                continue;
-            }
-        };
+        let (stream, permit) = accepted?;
         let admin = admin.clone();
         let service = service_fn(move |request| {
             let admin = admin.clone();
@@ -101,33 +93,31 @@ pub async fn serve(
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE)
+            .header_read_timeout(RECEIVE_TIMEOUT)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                trace!(%error, "operator's connection ended");
+                trace!(%error, "admin connection ended");
             }
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown())
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
         .await
         .is_err()
     {
-        warn!("an operator's request did not finish while draining");
+        warn!("an admin request did not finish while draining");
     }
     Ok(())
 }
 
-async fn accept(
+async fn accept_permitted(
     socket: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await;
-    let place = place.map_err(std::io::Error::other)?;
-    let (stream, _) = socket.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((stream, place))
+    permits: &Arc<Semaphore>,
+) -> anyhow::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = permits.clone().acquire_owned().await?;
+    let (stream, _) = accept::accept(socket).await;
+    Ok((stream, permit))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::client::RunningHost;
 use super::*;
@@ -147,9 +147,9 @@ async fn a_running_host_is_found_by_its_state() {
     let options = options(Some("secret"));
     let admin = Admin::new(&options).unwrap();
     let admin = Arc::new(admin.with(dead_letters::routes(fixture.log.clone())));
-    let listener = Listener::bind(&options, state.path()).await.unwrap();
-    let (stop, stopped) = watch::channel(false);
-    let served = tokio::spawn(listener::serve(admin, listener, stopped));
+    let listener = AdminListener::bind(&options, state.path()).await.unwrap();
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(listener::serve(admin, listener, stop.clone()));
 
     let token = |token: Option<&str>| AdminToken {
         admin_token: token.map(str::to_owned),
@@ -168,7 +168,7 @@ async fn a_running_host_is_found_by_its_state() {
     let error = stranger.get("/dead-letters").await;
     assert!(error.unwrap_err().to_string().contains("401"));
 
-    stop.send(true).unwrap();
+    stop.cancel();
     served.await.unwrap().unwrap();
     assert!(RunningHost::find(state.path(), &token(None)).is_err());
 }

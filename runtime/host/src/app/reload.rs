@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::Blueprint;
@@ -67,18 +68,18 @@ impl Reloader {
     pub async fn run(
         mut self,
         mut requests: mpsc::Receiver<ReloadRequest>,
-        mut stop: watch::Receiver<bool>,
+        stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let mut hangups = signal(SignalKind::hangup()).context("cannot listen for signals")?;
         let mut chores = self.start_chores();
         loop {
             let request = tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stop.cancelled() => break,
                 Some(()) = hangups.recv() => None,
                 Some(request) = requests.recv() => Some(request),
             };
             let loaded = tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stop.cancelled() => break,
                 loaded = self.load() => loaded,
             };
             let outcome = match loaded {

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use resilience::breaker::{BreakerState, Transition};
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::trace::Trace;
@@ -75,12 +76,12 @@ impl Announced {
         mut self,
         log: Arc<dyn EventLog>,
         host: String,
-        mut stop: watch::Receiver<bool>,
+        stop: CancellationToken,
     ) -> anyhow::Result<()> {
         loop {
             let transition = tokio::select! {
                 transition = self.0.recv() => transition,
-                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                () = stop.cancelled() => return Ok(()),
             };
             // The senders live in the links, which live as long as this task.
             let Some(transition) = transition else {

@@ -3,10 +3,11 @@
 //! A request is answered by the host itself (health, a static response, a refusal) or by a component; either way the
 //! answer carries the request id. The [`listener`] deals with connections and their clients.
 
-pub mod line;
+mod connection;
+pub mod connections;
 pub mod listener;
-pub mod presence;
-pub mod refusals;
+mod monitored_io;
+pub mod rejections;
 mod streams;
 pub mod upload;
 
@@ -34,8 +35,8 @@ use crate::problem::{Problem, full};
 use crate::trace::Trace;
 use config::manifest::{Handler, Match, StaticResponse};
 use config::policy::Listener;
-use presence::Presence;
-use refusals::Reason;
+use connections::ConnectionState;
+use rejections::RejectionReason;
 
 pub use listener::{bind, serve};
 
@@ -47,15 +48,15 @@ pub struct Server {
     pub health: Health,
 }
 
-/// Who asks.
+/// The client of a request.
 #[derive(Clone)]
-pub struct Visitor {
-    /// Where he is.
+pub struct ClientInfo {
+    /// Its address.
     pub address: SocketAddr,
-    /// What else he does on this connection.
-    pub presence: Arc<Presence>,
-    /// Whether he may ask for anything, or only how the platform is.
-    pub seated: bool,
+    /// Its connection.
+    pub connection: Arc<ConnectionState>,
+    /// Whether the connection is within the limit; otherwise only the health paths answer.
+    pub admitted: bool,
 }
 
 // === impl Server ===
@@ -65,17 +66,19 @@ impl Server {
         self.current.get().listener.clone()
     }
 
-    async fn answer(&self, request: Request<Incoming>, visitor: &Visitor) -> Response<WasiBody> {
-        let visit = visitor.presence.begin();
+    async fn answer(&self, request: Request<Incoming>, client: &ClientInfo) -> Response<WasiBody> {
+        let request_guard = client.connection.begin_request();
         let trace = Trace::of(request.headers());
         let request_id = trace.request_id.clone();
         let can_be_closed = request.version() < Version::HTTP_2;
         let is_head = request.method() == Method::HEAD;
         let is_preflight = is_preflight(&request);
-        let mut response = match self.route(request, visitor, trace).await {
+        let mut response = match self.route(request, client, trace).await {
             Ok(response) => response,
             Err(problem) => {
-                Reason::of(&problem).into_iter().for_each(Reason::count);
+                RejectionReason::of(&problem)
+                    .into_iter()
+                    .for_each(RejectionReason::count);
                 match is_preflight && problem.is_for_now() {
                     true => preflight(),
                     false => problem.response(),
@@ -87,23 +90,23 @@ impl Server {
         }
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, request_id);
-        if can_be_closed && (!visitor.seated || visitor.presence.is_unread()) {
+        if can_be_closed && (!client.admitted || client.connection.has_unread_body()) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response.map(|body| streams::watched(Held::new(body, visit).boxed_unsync()))
+        response.map(|body| streams::watched(Held::new(body, request_guard).boxed_unsync()))
     }
 
     async fn route(
         &self,
         request: Request<Incoming>,
-        visitor: &Visitor,
+        client: &ClientInfo,
         trace: Trace,
     ) -> Result<Response<WasiBody>, Problem> {
         let path = request.uri().path().to_owned();
         if let Some(response) = self.health.answer(&path, request.method()) {
             return Ok(response);
         }
-        if !visitor.seated {
+        if !client.admitted {
             return Err(Problem::Crowded);
         }
         let generation = self.current.get();
@@ -123,7 +126,7 @@ impl Server {
                 );
                 let body = body.await.map_err(|refusal| {
                     if refusal.unread {
-                        visitor.presence.leave_unread();
+                        client.connection.leave_body_unread();
                     }
                     refusal.problem
                 })?;
@@ -134,7 +137,7 @@ impl Server {
                 }
                 let request = Request::from_parts(head, body.into_body());
                 let request = absolute(request).ok_or(Problem::BadRequest)?;
-                call(component, request, &found, visitor, trace).await
+                call(component, request, &found, client, trace).await
             }
         }
     }
@@ -168,10 +171,10 @@ async fn call(
     component: &Component,
     mut request: Request<WasiBody>,
     found: &Match<'_, '_>,
-    visitor: &Visitor,
+    client: &ClientInfo,
     trace: Trace,
 ) -> Result<Response<WasiBody>, Problem> {
-    headers::routed(&mut request, found, visitor.address);
+    headers::routed(&mut request, found, client.address);
     request.headers_mut().remove(CONNECTION);
     let call = component.arriving(trace);
     call.mark(request.headers_mut());

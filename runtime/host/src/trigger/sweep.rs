@@ -8,8 +8,8 @@ use std::time::Duration;
 use ::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use resilience::Priority;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::call::TRACEPARENT;
@@ -21,7 +21,7 @@ use config::manifest::App;
 
 /// The sweeps of a generation; they end when it is dropped, but never in the middle of one.
 pub struct Sweeps {
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
 }
 
@@ -30,13 +30,13 @@ pub struct Sweeps {
 impl Sweeps {
     /// Starts to sweep the components that want it.
     pub fn start(app: &App, components: &Components) -> Self {
-        let (stop, stopped) = watch::channel(false);
+        let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         for component in &app.components {
             let swept = components.get(component.id.as_str());
             if let Some((period, swept)) = component.policy.sweep.zip(swept) {
                 let priority = component.policy.sweep_priority;
-                tasks.spawn(sweep(swept.clone(), period, priority, stopped.clone()));
+                tasks.spawn(sweep(swept.clone(), period, priority, stop.clone()));
             }
         }
         Self { stop, tasks }
@@ -44,8 +44,7 @@ impl Sweeps {
 
     /// Sweeps no more, and returns when the last sweep has ended.
     pub async fn stop(mut self) {
-        // Nobody listens only if nothing is swept.
-        let _ = self.stop.send(true);
+        self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
     }
 }
@@ -55,12 +54,12 @@ async fn sweep(
     component: Arc<Component>,
     period: Duration,
     priority: Priority,
-    mut stop: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             () = tokio::time::sleep(period) => {}
-            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            () = stop.cancelled() => return Ok(()),
         }
         sweep_once(&component, priority).await;
     }

@@ -1,46 +1,46 @@
-//! Whom the listener sends away: a request that is too long, too slow or broken, a client too many.
+//! Requests and connections that the listener rejects, counted by reason.
 //!
-//! A request that HTTP/2 refuses by itself, for too many headers, is not seen here.
+//! A request that the HTTP/2 implementation rejects by itself, for too many header fields, is not counted here.
 
 use metrics::counter;
 
 use crate::problem::Problem;
 
-/// Why somebody is sent away, as it is counted.
+/// Why the listener rejected a request or a connection: the label `reason` of the metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The head or the body did not come in time.
+pub enum RejectionReason {
+    /// The head or the body did not arrive in time.
     RequestTimeout,
-    /// The body is too long.
+    /// The body is longer than the limit.
     PayloadTooLarge,
-    /// The body broke off.
+    /// The body ended early.
     BodyIncomplete,
-    /// The head is too long, or has too many fields.
+    /// The head is longer than the limit, or has too many fields.
     HeadTooLarge,
-    /// It is no HTTP, or contradicts itself.
+    /// The request is not HTTP, or contradicts itself.
     Malformed,
-    /// As many as there is room for are there already.
+    /// The limit of connections, or of bytes for bodies, is reached.
     Crowded,
 }
 
-const ALL: [Reason; 6] = [
-    Reason::RequestTimeout,
-    Reason::PayloadTooLarge,
-    Reason::BodyIncomplete,
-    Reason::HeadTooLarge,
-    Reason::Malformed,
-    Reason::Crowded,
+const ALL: [RejectionReason; 6] = [
+    RejectionReason::RequestTimeout,
+    RejectionReason::PayloadTooLarge,
+    RejectionReason::BodyIncomplete,
+    RejectionReason::HeadTooLarge,
+    RejectionReason::Malformed,
+    RejectionReason::Crowded,
 ];
 
-/// Shows every number, even if nobody has been sent away.
-pub fn show() {
+/// Registers the metric with every reason, before the first rejection.
+pub fn register_metrics() {
     ALL.iter().for_each(|reason| reason.add(0));
 }
 
-// === impl Reason ===
+// === impl RejectionReason ===
 
-impl Reason {
-    /// What is wrong with a request, if it was the listener who did not let it in.
+impl RejectionReason {
+    /// The reason behind a problem; `None` if the listener did not cause it.
     pub fn of(problem: &Problem) -> Option<Self> {
         match problem {
             Problem::RequestTimeout => Some(Self::RequestTimeout),
@@ -52,7 +52,7 @@ impl Reason {
         }
     }
 
-    /// What was wrong with a connection that HTTP/1 has given up.
+    /// The reason for which the HTTP/1 implementation ended a connection; `None` if the client merely disconnected.
     pub fn of_connection(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
         let error = error.downcast_ref::<hyper::Error>()?;
         match (error.is_parse_too_large(), error.is_parse()) {
@@ -62,13 +62,13 @@ impl Reason {
         }
     }
 
-    /// One more.
+    /// Counts one rejection.
     pub fn count(self) {
         self.add(1);
     }
 
-    fn add(self, times: u64) {
-        counter!("socar_listener_refused_total", "reason" => self.as_str()).increment(times);
+    fn add(self, rejections: u64) {
+        counter!("socar_listener_refused_total", "reason" => self.as_str()).increment(rejections);
     }
 
     fn as_str(self) -> &'static str {

@@ -1,0 +1,155 @@
+//! One connection from its first byte to its last, and the ways in which it ends.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tracing::trace;
+
+use super::connections::{CloseReason, ConnectionState, TrackedConnection};
+use super::monitored_io::{MonitoredIo, linger, send_request_timeout};
+use super::rejections::RejectionReason;
+use super::streams::Streams;
+use super::{ClientInfo, Server};
+use config::policy::Listener;
+
+/// How long a connection without a request in progress may take to shut down.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// One accepted connection.
+pub struct Connection {
+    /// Answers its requests.
+    pub server: Arc<Server>,
+    /// The limits of the listener when the connection was accepted.
+    pub limits: Arc<Listener>,
+    /// The address of the client.
+    pub client: SocketAddr,
+    /// Its entry among all connections.
+    pub tracked: TrackedConnection,
+}
+
+/// How a connection ended.
+enum ConnectionEnd {
+    /// The protocol ended it.
+    Finished,
+    /// The client broke the protocol, or stopped reading its response.
+    Broken,
+    /// The head of a request did not arrive in time.
+    SlowHead,
+    /// The host closed it while no request was in progress.
+    Closed,
+}
+
+// === impl Connection ===
+
+impl Connection {
+    /// Serves the requests of the connection until it ends, or until `stop` once none is in progress.
+    pub async fn serve(self, stream: TcpStream, stop: CancellationToken) {
+        let state = self.tracked.state.clone();
+        let (io, returned) = MonitoredIo::new(stream, state.clone(), self.limits.clone());
+        let end = self.serve_protocol(io, stop).await;
+        // The requests of an HTTP/2 connection may outlive it by a moment, and with them the socket.
+        let Ok(Ok(stream)) = tokio::time::timeout(SHUTDOWN_TIMEOUT, returned).await else {
+            return;
+        };
+        end.close(stream, &state).await;
+    }
+
+    async fn serve_protocol(&self, io: MonitoredIo, stop: CancellationToken) -> ConnectionEnd {
+        let state = &self.tracked.state;
+        let client = ClientInfo {
+            address: self.client,
+            connection: state.clone(),
+            admitted: self.tracked.admitted,
+        };
+        let service = service_fn(|request| {
+            let (server, client) = (self.server.clone(), client.clone());
+            async move { Ok::<_, Infallible>(server.answer(request, &client).await) }
+        });
+        let protocol = protocol(&self.limits);
+        let mut connection = pin!(protocol.serve_connection(TokioIo::new(io), service));
+        let close_reason = tokio::select! {
+            result = connection.as_mut() => return self.finished(result),
+            reason = state.close_requested() => reason,
+            () = stop.cancelled() => CloseReason::Idle,
+        };
+        match close_reason {
+            CloseReason::SlowHead => ConnectionEnd::SlowHead,
+            CloseReason::Idle => {
+                connection.as_mut().graceful_shutdown();
+                shut_down(connection, state).await
+            }
+        }
+    }
+
+    fn finished(
+        &self,
+        result: Result<(), Box<dyn std::error::Error + Send + Sync>>,
+    ) -> ConnectionEnd {
+        let Err(error) = result else {
+            return ConnectionEnd::Finished;
+        };
+        let reason = RejectionReason::of_connection(&*error);
+        reason.into_iter().for_each(RejectionReason::count);
+        trace!(client = %self.client, error, "connection ended");
+        ConnectionEnd::Broken
+    }
+}
+
+/// Requests in progress finish; a connection without one gets [`SHUTDOWN_TIMEOUT`].
+async fn shut_down(
+    mut connection: Pin<&mut impl Future>,
+    state: &ConnectionState,
+) -> ConnectionEnd {
+    loop {
+        match tokio::time::timeout(SHUTDOWN_TIMEOUT, connection.as_mut()).await {
+            Ok(_) => return ConnectionEnd::Finished,
+            Err(_) if state.is_idle() => return ConnectionEnd::Closed,
+            Err(_) => {}
+        }
+    }
+}
+
+// === impl ConnectionEnd ===
+
+impl ConnectionEnd {
+    /// Closes the socket so that the client gets the last response.
+    async fn close(self, mut stream: TcpStream, state: &ConnectionState) {
+        match self {
+            Self::SlowHead => {
+                RejectionReason::RequestTimeout.count();
+                send_request_timeout(&mut stream).await;
+                linger(stream).await;
+            }
+            Self::Broken => linger(stream).await,
+            Self::Finished | Self::Closed if state.has_unread_body() => linger(stream).await,
+            Self::Finished | Self::Closed => {}
+        }
+    }
+}
+
+fn protocol(limits: &Listener) -> auto::Builder<Streams> {
+    let mut protocol = auto::Builder::new(Streams::new(limits));
+    protocol
+        .http1()
+        .timer(TokioTimer::new())
+        // The connection tracker measures the time of a head, apart from the idle time before it.
+        .header_read_timeout(None)
+        .max_headers(limits.headers)
+        .max_buf_size(limits.head);
+    protocol
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+        .max_concurrent_streams(limits.streams)
+        .max_pending_accept_reset_streams(limits.resets)
+        .max_local_error_reset_streams(limits.resets);
+    protocol
+}

@@ -1,0 +1,258 @@
+//! The connections of the listener: what each one does, and which of them may be closed.
+//!
+//! A connection with a request in progress is never closed. A connection without one is closed when its client takes
+//! too long to send the head of a request, when it has been idle for too long, or when the limit is reached and a new
+//! client connects: then the connection that has been idle longest is closed. Clients that send nothing, or send it
+//! very slowly, can therefore not keep out a client that has a request.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use metrics::gauge;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use config::policy::Listener;
+
+/// Connections above the limit that still get a response: the health of the platform, or 503.
+const OVER_LIMIT: usize = 64;
+
+/// The first bytes of every HTTP/2 connection.
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
+
+/// All open connections of the listener.
+#[derive(Default)]
+pub struct ConnectionTracker(Mutex<OpenConnections>);
+
+#[derive(Default)]
+struct OpenConnections {
+    next_number: u64,
+    by_number: BTreeMap<u64, Arc<ConnectionState>>,
+}
+
+/// One open connection; it is tracked until this value is dropped.
+pub struct TrackedConnection {
+    tracker: Arc<ConnectionTracker>,
+    number: u64,
+    /// Its activity.
+    pub state: Arc<ConnectionState>,
+    /// Whether it is within the limit; otherwise it gets only the health of the platform, and 503 for anything else.
+    pub admitted: bool,
+}
+
+/// The activity of one connection.
+pub struct ConnectionState {
+    activity: Mutex<Activity>,
+    close_requested: Notify,
+}
+
+struct Activity {
+    /// Requests in progress.
+    requests: usize,
+    /// When the last request or write ended.
+    idle_since: Instant,
+    /// When the first byte of a request head arrived that is not yet complete.
+    head_since: Option<Instant>,
+    /// Whether response bytes wait until the client reads.
+    write_stalled: bool,
+    /// Whether requests can be interleaved, so that a head cannot be told from other traffic.
+    http2: bool,
+    /// Whether a response was sent before the body of its request was read.
+    unread_body: bool,
+    close_reason: Option<CloseReason>,
+}
+
+/// Why the host closes a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The head of a request took too long.
+    SlowHead,
+    /// It was idle for too long, or a new connection needed its place.
+    Idle,
+}
+
+/// A request in progress, until it is dropped.
+pub struct RequestGuard(Arc<ConnectionState>);
+
+// === impl ConnectionTracker ===
+
+impl ConnectionTracker {
+    /// Tracks a new connection; `None` if there are too many even for a refusal. `limit` is the number of connections
+    /// that may send any request.
+    pub fn open(self: &Arc<Self>, limit: usize) -> Option<TrackedConnection> {
+        let mut connections = self.0.lock();
+        let count = connections.by_number.len();
+        if count >= limit + OVER_LIMIT {
+            return None;
+        }
+        let admitted = count < limit || connections.close_longest_idle();
+        let state = Arc::new(ConnectionState::new());
+        let number = connections.next_number;
+        connections.next_number += 1;
+        connections.by_number.insert(number, state.clone());
+        connections.record_count();
+        Some(TrackedConnection {
+            tracker: self.clone(),
+            number,
+            state,
+            admitted,
+        })
+    }
+
+    /// Closes the connections whose head or idle time has passed its limit at `now`.
+    pub fn close_overdue(&self, limits: &Listener, now: Instant) {
+        for connection in self.0.lock().by_number.values() {
+            if let Some(reason) = connection.overdue(limits, now) {
+                connection.close(reason);
+            }
+        }
+    }
+
+    /// The number of open connections.
+    pub fn count(&self) -> usize {
+        self.0.lock().by_number.len()
+    }
+}
+
+impl OpenConnections {
+    fn record_count(&self) {
+        gauge!("socar_connections").set(self.by_number.len() as f64);
+    }
+
+    /// Whether an idle connection was found to close.
+    fn close_longest_idle(&self) -> bool {
+        let idle = self.by_number.values().filter_map(|connection| {
+            let since = connection.activity.lock().idle_since()?;
+            Some((since, connection))
+        });
+        let Some((_, connection)) = idle.min_by_key(|(since, _)| *since) else {
+            return false;
+        };
+        connection.close(CloseReason::Idle);
+        true
+    }
+}
+
+impl Drop for TrackedConnection {
+    fn drop(&mut self) {
+        let mut connections = self.tracker.0.lock();
+        connections.by_number.remove(&self.number);
+        connections.record_count();
+    }
+}
+
+// === impl ConnectionState ===
+
+impl ConnectionState {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            activity: Mutex::new(Activity {
+                requests: 0,
+                idle_since: now,
+                // A client that connects is expected to send a request.
+                head_since: Some(now),
+                write_stalled: false,
+                http2: false,
+                unread_body: false,
+                close_reason: None,
+            }),
+            close_requested: Notify::new(),
+        }
+    }
+
+    /// Records bytes that the client sent.
+    pub fn received(&self, bytes: &[u8]) {
+        let mut activity = self.activity.lock();
+        activity.http2 |= bytes.starts_with(HTTP2_PREFACE);
+        if activity.requests == 0 && activity.head_since.is_none() {
+            activity.head_since = Some(Instant::now());
+        }
+    }
+
+    /// Records that response bytes wait until the client reads.
+    pub fn write_stalled(&self) {
+        self.activity.lock().set_write_stalled(true);
+    }
+
+    /// Records that the client reads again.
+    pub fn write_resumed(&self) {
+        self.activity.lock().set_write_stalled(false);
+    }
+
+    /// Records a request whose head is complete.
+    pub fn begin_request(self: &Arc<Self>) -> RequestGuard {
+        let mut activity = self.activity.lock();
+        activity.requests += 1;
+        activity.head_since = None;
+        RequestGuard(self.clone())
+    }
+
+    /// Records that a response was sent before the body of its request was read.
+    pub fn leave_body_unread(&self) {
+        self.activity.lock().unread_body = true;
+    }
+
+    /// Whether a response was sent before the body of its request was read.
+    pub fn has_unread_body(&self) -> bool {
+        self.activity.lock().unread_body
+    }
+
+    /// Whether no request and no write is in progress.
+    pub fn is_idle(&self) -> bool {
+        let activity = self.activity.lock();
+        activity.requests == 0 && !activity.write_stalled
+    }
+
+    /// Returns when the host wants the connection closed.
+    pub async fn close_requested(&self) -> CloseReason {
+        loop {
+            if let Some(reason) = self.activity.lock().close_reason {
+                return reason;
+            }
+            self.close_requested.notified().await;
+        }
+    }
+
+    fn close(&self, reason: CloseReason) {
+        self.activity.lock().close_reason = Some(reason);
+        self.close_requested.notify_one();
+    }
+
+    fn overdue(&self, limits: &Listener, now: Instant) -> Option<CloseReason> {
+        let activity = self.activity.lock();
+        let idle_since = activity.idle_since()?;
+        match activity.head_since {
+            Some(since) if !activity.http2 && now >= since + limits.head_time => {
+                Some(CloseReason::SlowHead)
+            }
+            _ if now >= idle_since + limits.idle => Some(CloseReason::Idle),
+            _ => None,
+        }
+    }
+}
+
+impl Activity {
+    fn set_write_stalled(&mut self, stalled: bool) {
+        self.write_stalled = stalled;
+        self.idle_since = Instant::now();
+    }
+
+    /// When the connection became idle; `None` while it is in use or already being closed.
+    fn idle_since(&self) -> Option<Instant> {
+        let is_idle = self.requests == 0 && !self.write_stalled && self.close_reason.is_none();
+        is_idle.then_some(self.idle_since)
+    }
+}
+
+impl Drop for RequestGuard {
+    fn drop(&mut self) {
+        let mut activity = self.0.activity.lock();
+        activity.requests -= 1;
+        activity.idle_since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests;
