@@ -1,15 +1,14 @@
-//! The admin listener: where operators look at the platform and steer it.
+//! The admin listener: the HTTP interface for operators.
 //!
-//! It is a port of its own, so that nothing that customers reach can steer anything. On the loopback interface, where
-//! it is by default, whoever is on this machine may use it, but no page in somebody's browser ([`guard`]); anywhere
-//! else it asks for a token. Its address is in the file `admin` of the state directory, where the other commands of
-//! this program find it ([`client`]).
+//! It has a port of its own, so that no client of the public port can reach it. By default it listens on the loopback
+//! interface, where any program of this machine may use it, but no page in a browser ([`guard`]); on any other address
+//! it requires a token. Its address is in the file `admin` of the state directory, where the other commands of this
+//! program find it ([`client`]).
 //!
-//! One thing to see or to steer is one file here. It has a function `routes`, whose result [`crate::app`] adds with
-//! [`Admin::with`]; handlers are plain functions from the state they need and what was [`Asked`] to an [`Answer`].
-//! Bodies are short and JSON, refusals are problem documents as everywhere else.
+//! Each resource is one file here with a function `routes`, whose result [`crate::app`] adds by [`Admin::with`].
+//! A handler is a plain function of the state it needs and an [`AdminRequest`], and returns an [`AdminResponse`].
+//! Bodies are short and JSON; errors are problem documents, as on the public port.
 
-pub mod answer;
 pub mod breakers;
 pub mod chaos;
 pub mod client;
@@ -20,6 +19,7 @@ pub mod listener;
 pub mod metrics;
 pub mod rebuild;
 pub mod reload;
+pub mod response;
 pub mod routes;
 #[cfg(test)]
 mod tests;
@@ -35,88 +35,89 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::cli::AdminOptions;
 
-pub use answer::{Answer, Refusal};
 pub use listener::AdminListener;
-pub use routes::{Asked, Routes};
+pub use response::{AdminError, AdminResponse};
+pub use routes::{AdminRequest, AdminRoutes};
 
-use guard::Guard;
-use routes::Route;
+use guard::AdminGuard;
+use routes::AdminRoute;
 
-/// Bytes of a request's body.
-const LONGEST_BODY: usize = 64 * 1024;
+/// The longest body of a request, in bytes.
+const MAX_BODY: usize = 64 * 1024;
 
 /// How long the head, and then the body, of a request may take to arrive.
 const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The file of the state directory with the address.
+/// The file of the state directory that holds the address.
 const ADDRESS_FILE: &str = "admin";
 
-/// Everything that can be seen and steered.
+/// The resources of the admin listener.
 pub struct Admin {
-    guard: Guard,
-    routes: Vec<Route>,
+    guard: AdminGuard,
+    routes: Vec<AdminRoute>,
 }
 
 // === impl Admin ===
 
 impl Admin {
-    /// Nothing yet, for whom the options let in.
+    /// No resource yet; the options decide which clients are admitted.
     ///
     /// # Errors
-    /// When other machines could reach it and there is no token.
+    /// When other machines can reach the address and no token is set.
     pub fn new(options: &AdminOptions) -> anyhow::Result<Self> {
         Ok(Self {
-            guard: Guard::new(options.admin_listen, options.admin_token.clone())?,
+            guard: AdminGuard::new(options.admin_listen, options.admin_token.clone())?,
             routes: Vec::new(),
         })
     }
 
-    /// The same and these.
+    /// Adds routes.
     #[must_use]
-    pub fn with<S>(mut self, routes: Routes<S>) -> Self {
+    pub fn with<S>(mut self, routes: AdminRoutes<S>) -> Self {
         self.routes.extend(routes);
         self
     }
 
-    /// What is to be said to this request.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<WasiBody>
+    /// Answers one request.
+    pub async fn respond<B>(&self, request: Request<B>) -> Response<WasiBody>
     where
         B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static>,
     {
-        match self.try_answer(request).await {
+        match self.try_respond(request).await {
             Ok(response) => response,
-            Err(refusal) => refusal.response(),
+            Err(error) => error.into_response(),
         }
     }
 
-    async fn try_answer<B>(&self, request: Request<B>) -> Answer
+    async fn try_respond<B>(&self, request: Request<B>) -> AdminResponse
     where
         B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static>,
     {
         self.guard.check(request.headers())?;
         let (head, body) = request.into_parts();
         let (route, parameters) = routes::find(&self.routes, &head.method, head.uri.path())?;
-        let asked = Asked {
+        let request = AdminRequest {
             parameters,
             query: head.uri.query().unwrap_or_default().to_owned(),
             body: read(body).await?,
         };
         if head.method != Method::GET && head.method != Method::HEAD {
-            info!(method = %head.method, path = head.uri.path(), "steered by an operator");
+            info!(method = %head.method, path = head.uri.path(), "operator request");
         }
-        route.handle(asked).await
+        route.handle(request).await
     }
 }
 
-async fn read<B>(body: B) -> Result<Bytes, Refusal>
+async fn read<B>(body: B) -> Result<Bytes, AdminError>
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    let body =
-        tokio::time::timeout(RECEIVE_TIMEOUT, Limited::new(body, LONGEST_BODY).collect()).await;
+    let body = tokio::time::timeout(RECEIVE_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
     match body {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::too_long(LONGEST_BODY)),
-        Ok(Err(_)) | Err(_) => Err(Refusal::bad_request("the body did not arrive")),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(AdminError::too_long(MAX_BODY)),
+        Ok(Err(_)) | Err(_) => Err(AdminError::bad_request(
+            "the body did not arrive completely",
+        )),
     }
 }

@@ -22,7 +22,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::admin::metrics::Measured;
+use crate::admin::metrics::MetricSources;
 use crate::admin::{self, Admin};
 use crate::backends::Backends;
 use crate::chaos::Laboratory;
@@ -34,7 +34,7 @@ use crate::health::{Health, Heart};
 use crate::link::Announcements;
 use crate::link::switchboard::Board;
 use crate::memory;
-use crate::metrics::Meter;
+use crate::metrics::MetricsRecorder;
 use crate::rebuild::Rebuilds;
 use crate::signals::StopSignals;
 use crate::threads::Crew;
@@ -101,7 +101,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     if laboratory.is_some() {
         warn!("started with --chaos: operators can make trouble");
     }
-    let meter = Meter::start()?;
+    let recorder = MetricsRecorder::install()?;
     let (announcements, announced) = Announcements::new();
     let board = Board::new(announcements);
     let mut workshop = Workshop::new(&plan, &backends, board.clone(), address, laboratory.clone());
@@ -129,12 +129,12 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
             tasks.spawn(health.clone().watch_file(database, stop.clone()))
         }
     };
-    tasks.spawn(meter.clone().keep(stop.clone()));
+    tasks.spawn(recorder.clone().maintain(stop.clone()));
     let log = backends.log.clone();
     let host = backends.host.clone();
     tasks.spawn(announced.write(log.clone(), host, stop.clone()));
-    let measured = Measured {
-        meter,
+    let sources = MetricSources {
+        recorder,
         current: current.clone(),
         board: board.clone(),
         log,
@@ -150,7 +150,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     let admin = admin
         .with(admin::dead_letters::routes(backends.log.clone()))
         .with(admin::breakers::routes(board))
-        .with(admin::metrics::routes(measured))
+        .with(admin::metrics::routes(sources))
         .with(admin::rebuild::routes(rebuilds))
         .with(admin::reload::routes(wishes))
         .with(admin::instances::routes(current.clone()))

@@ -22,32 +22,32 @@ pub use up::UpOptions;
 #[derive(Debug, Parser)]
 #[command(name = "socar", version, about)]
 pub struct Arguments {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the application until it is stopped.
     Up(Box<UpOptions>),
-    /// Have a running host take over what is now written and built, without a failed request.
+    /// Replace the running application by the manifest and components as they are now, without a failed request.
     Reload(Box<ReloadOptions>),
-    /// Look at the events that could not be delivered, and deliver them again.
+    /// List, redrive or discard the events that could not be delivered.
     DeadLetters(Box<DeadLettersOptions>),
-    /// Make a component's read model anew from the event log, while the old one answers.
+    /// Rebuild the read model of a component from the event log, while the old one serves queries.
     Rebuild(Box<RebuildOptions>),
-    /// Deliver the events of a deployment on stock Spin at least once.
+    /// Deliver the events of a deployment on stock Spin, at least once.
     Relay(RelayOptions),
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text.
     #[default]
     Text,
-    /// For programs: one JSON object a line.
+    /// One JSON object a line.
     Json,
 }

@@ -97,14 +97,14 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     };
     let ended = match arguments.command {
         cli::Command::Up(options) => {
-            telemetry::start(options.log_format, options.quiet);
+            telemetry::start(options.log_format, options.log_level());
             run_to_end(app::up(&options))
         }
         cli::Command::DeadLetters(options) => run_to_end(commands::dead_letters::run(&options)),
         cli::Command::Rebuild(options) => run_to_end(commands::rebuild::run(&options)),
         cli::Command::Reload(options) => run_to_end(commands::reload::run(&options)),
         cli::Command::Relay(options) => {
-            telemetry::start(cli::LogFormat::Text, false);
+            telemetry::start(cli::LogFormat::Text, telemetry::LevelFilter::INFO);
             run_to_end(commands::relay::run(&options))
         }
     };

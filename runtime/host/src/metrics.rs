@@ -1,7 +1,7 @@
-//! The numbers of this process: recorded through the `metrics` facade, rendered for Prometheus.
+//! The metrics of this process: recorded through the `metrics` facade, rendered for Prometheus.
 //!
-//! All of them are in [`GAUGES`], [`COUNTERS`] and [`HISTOGRAMS`], each with what it says; they are recorded where they
-//! happen, by these names.
+//! [`GAUGES`], [`COUNTERS`] and [`HISTOGRAMS`] list all of them with their descriptions; each is recorded by its name in
+//! the module that it measures.
 
 use std::time::Duration;
 
@@ -10,124 +10,130 @@ use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 
-/// Bounds of latencies in seconds: from a quick refusal to a missed deadline.
-const SECONDS: [f64; 12] = [
+/// The buckets of latencies, in seconds: from a fast rejection to a missed deadline.
+const LATENCY_BUCKETS: [f64; 12] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
 
-/// What merely is.
+/// Gauges: name and description.
 const GAUGES: [(&str, &str); 12] = [
-    ("socar_connections", "clients that are connected"),
+    (
+        "socar_connections",
+        "open connections of the public listener",
+    ),
     (
         "socar_breaker_state",
-        "1 for the state in which the breaker of a link is",
+        "1 for the present state of the breaker of a link, 0 for the others",
     ),
     (
         "socar_calls_running",
-        "calls that a component, or a link with places of its own, works on",
+        "calls in progress of a component, or of a link with its own concurrency limit",
     ),
-    ("socar_calls_waiting", "calls that wait for such a place"),
+    ("socar_calls_waiting", "calls that wait for a permit"),
     (
         "socar_concurrency_limit",
-        "places that there are at present",
+        "present concurrency limit: permits in total",
     ),
     (
         "socar_instances",
-        "instances of a component, idle ones included",
+        "instances of a component, including idle ones",
     ),
     (
         "socar_instances_busy",
-        "instances of a component that work on a call or an event",
+        "instances of a component with a call or an event in progress",
     ),
     (
         "socar_instances_max",
-        "instances of a component that there may be",
+        "maximum number of instances of a component",
     ),
     (
         "socar_event_lag",
-        "events of a stream that a group has not been given yet",
+        "events of a stream that a consumer group has not claimed yet",
     ),
     (
         "socar_event_pending",
-        "events of a stream that a group works on",
+        "events of a stream that a consumer group has claimed and not acknowledged",
     ),
-    ("socar_dead_letters", "events that could not be delivered"),
-    ("socar_event_log_up", "1 while the event log can be read"),
+    (
+        "socar_dead_letters",
+        "events that could not be delivered and were parked",
+    ),
+    (
+        "socar_event_log_up",
+        "1 while the event log can be read, else 0",
+    ),
 ];
 
-/// What has happened so often.
+/// Counters: name and description.
 const COUNTERS: [(&str, &str); 7] = [
     (
         "socar_listener_refused_total",
-        "requests and connections that the listener has sent away, by what was wrong with them",
+        "requests and connections that the listener rejected, by reason",
     ),
     (
         "socar_calls_total",
-        "calls over a link, by the class of the answer's status; without one, by what was in the way: `shed`, `cut-off`, `deadline`, `trap`, or else `none`",
+        "calls over a link, by the class of the response status; without a response, by its cause: `shed`, `cut-off`, `deadline`, `trap`, or else `none`",
     ),
     (
         "socar_calls_shed_total",
-        "calls that there was no place for, by priority",
+        "calls that were rejected without a permit, by priority",
     ),
-    (
-        "socar_retries_total",
-        "further attempts of calls over a link",
-    ),
+    ("socar_retries_total", "retries of calls over a link"),
     (
         "socar_fallbacks_total",
-        "answers by somebody else than the end of the link",
+        "responses from the fallback of a link",
     ),
     (
         "socar_breaker_transitions_total",
-        "how often the breaker of a link entered a state",
+        "transitions of the breaker of a link, by the new state",
     ),
     (
         "socar_breaker_refused_total",
-        "calls that the breaker of a link cut off",
+        "calls that the open breaker of a link rejected",
     ),
 ];
 
-/// How long something took, in seconds.
-const HISTOGRAMS: [(&str, &str); 1] = [("socar_call_seconds", "how long calls over a link took")];
+/// Histograms, in seconds: name and description.
+const HISTOGRAMS: [(&str, &str); 1] = [("socar_call_seconds", "duration of calls over a link")];
 
-/// How often samples are sorted into their buckets. Until then each is kept, so nobody may forget it.
-const UPKEEP: Duration = Duration::from_secs(2);
+/// How often samples are moved into their buckets. Until then each sample occupies memory.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Renders what was recorded.
+/// The recorder of the process.
 #[derive(Clone)]
-pub struct Meter(PrometheusHandle);
+pub struct MetricsRecorder(PrometheusHandle);
 
-// === impl Meter ===
+// === impl MetricsRecorder ===
 
-impl Meter {
-    /// Begins to record, for the whole process; to be called before anything that counts is made.
+impl MetricsRecorder {
+    /// Installs the recorder of the process; to be called before the first metric is recorded.
     ///
     /// # Errors
-    /// When somebody else records already.
-    pub fn start() -> anyhow::Result<Self> {
+    /// When the process has a recorder already.
+    pub fn install() -> anyhow::Result<Self> {
         let recorder = PrometheusBuilder::new()
-            .set_buckets(&SECONDS)
-            .context("cannot measure")?
+            .set_buckets(&LATENCY_BUCKETS)
+            .context("cannot set the buckets of the histograms")?
             .build_recorder();
         let handle = recorder.handle();
-        metrics::set_global_recorder(recorder).context("cannot measure")?;
+        metrics::set_global_recorder(recorder).context("cannot install the recorder of metrics")?;
         describe();
         Ok(Self(handle))
     }
 
-    /// Everything, in the text format of Prometheus.
+    /// Renders every metric in the text format of Prometheus.
     pub fn render(&self) -> String {
         self.0.render()
     }
 
-    /// Keeps the memory of samples short until told to stop.
+    /// Moves samples into their buckets regularly, until `stop`.
     ///
     /// # Errors
-    /// None; it is one of several tasks that may have some.
-    pub async fn keep(self, stop: CancellationToken) -> anyhow::Result<()> {
+    /// Never; the type is that of every background task of the platform.
+    pub async fn maintain(self, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             tokio::select! {
-                () = tokio::time::sleep(UPKEEP) => self.0.run_upkeep(),
+                () = tokio::time::sleep(UPKEEP_INTERVAL) => self.0.run_upkeep(),
                 () = stop.cancelled() => return Ok(()),
             }
         }
@@ -135,13 +141,13 @@ impl Meter {
 }
 
 fn describe() {
-    for (name, what) in GAUGES {
-        describe_gauge!(name, what);
+    for (name, description) in GAUGES {
+        describe_gauge!(name, description);
     }
-    for (name, what) in COUNTERS {
-        describe_counter!(name, what);
+    for (name, description) in COUNTERS {
+        describe_counter!(name, description);
     }
-    for (name, what) in HISTOGRAMS {
-        describe_histogram!(name, what);
+    for (name, description) in HISTOGRAMS {
+        describe_histogram!(name, description);
     }
 }

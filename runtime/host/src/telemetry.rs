@@ -1,21 +1,16 @@
-//! The log: what the host and its components have to say, on standard error, for people or for programs.
+//! The log of the host and its components, on standard error, as text or JSON lines.
 //!
-//! `RUST_LOG` selects as usual. What components print comes under the target `guest`.
+//! `RUST_LOG` filters it, as in other programs. The output of components has the target `guest`.
 
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+pub use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::LogFormat;
 
-/// Starts the log; a second call changes nothing.
-pub fn start(format: LogFormat, quiet: bool) {
-    let level = if quiet {
-        LevelFilter::ERROR
-    } else {
-        LevelFilter::INFO
-    };
+/// Starts the log at this level unless `RUST_LOG` says otherwise; a second call has no effect.
+pub fn start(format: LogFormat, level: LevelFilter) {
     let filter = EnvFilter::builder()
         .with_default_directive(level.into())
         .from_env_lossy();
@@ -23,7 +18,7 @@ pub fn start(format: LogFormat, quiet: bool) {
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    // It fails only if a log has been started already, which a test binary may have done.
+    // It fails only after an earlier start, such as that of a test binary.
     let _ = match format {
         LogFormat::Text => subscriber.try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),

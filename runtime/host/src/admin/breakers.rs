@@ -1,29 +1,29 @@
-//! `/breakers`: the breaker of every link, and what an operator may tell one.
+//! `/breakers`: the breaker of every link, and the operations on one.
 //!
-//! `POST /breakers/force-open`, `/breakers/force-closed` and `/breakers/reset` with the body `{"link": "…"}`: names of
-//! links hold what a path cannot. The answer is the breaker as it then is. Saying the same twice is saying it once. A
-//! breaker that is forced closed lets every call through and counts none, which its state calls `disabled`; so
-//! `/breakers/disable` is the same order.
+//! `POST /breakers/force-open`, `/breakers/force-closed` and `/breakers/reset` take the body `{"link": "…"}`, because the
+//! name of a link contains characters that a path segment cannot. The response is the new state of the breaker. Each
+//! operation is idempotent. A breaker that is forced closed admits every call and records none; its state is called
+//! `disabled`, and `/breakers/disable` is an alias of the operation.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Refusal, json};
-use super::routes::{Asked, Routes};
+use super::response::{AdminError, AdminResponse, json};
+use super::routes::{AdminRequest, AdminRoutes};
 use crate::link::Link;
 use crate::link::switchboard::Board;
 use resilience::breaker::Breaker;
 
-/// Whom an order is for.
+/// The body of an operation.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Order {
+struct BreakerSelector {
     link: String,
 }
 
-/// What can be seen of breakers and told to them.
-pub fn routes(board: Board) -> Routes<Board> {
-    Routes::of(board)
+/// The routes of the breakers.
+pub fn routes(board: Board) -> AdminRoutes<Board> {
+    AdminRoutes::of(board)
         .get("/breakers", list)
         .post("/breakers/force-open", force_open)
         .post("/breakers/force-closed", disable)
@@ -31,37 +31,37 @@ pub fn routes(board: Board) -> Routes<Board> {
         .post("/breakers/reset", reset)
 }
 
-async fn list(board: Board, _: Asked) -> Answer {
+async fn list(board: Board, _: AdminRequest) -> AdminResponse {
     let links = board.all();
-    let breakers: Vec<Value> = links.iter().filter_map(|link| shown(link)).collect();
+    let breakers: Vec<Value> = links.iter().filter_map(|link| snapshot(link)).collect();
     json(&json!({ "breakers": breakers }))
 }
 
-async fn force_open(board: Board, asked: Asked) -> Answer {
-    steer(&board, &asked, Breaker::force_open)
+async fn force_open(board: Board, request: AdminRequest) -> AdminResponse {
+    operate(&board, &request, Breaker::force_open)
 }
 
-async fn disable(board: Board, asked: Asked) -> Answer {
-    steer(&board, &asked, Breaker::disable)
+async fn disable(board: Board, request: AdminRequest) -> AdminResponse {
+    operate(&board, &request, Breaker::disable)
 }
 
-async fn reset(board: Board, asked: Asked) -> Answer {
-    steer(&board, &asked, Breaker::reset)
+async fn reset(board: Board, request: AdminRequest) -> AdminResponse {
+    operate(&board, &request, Breaker::reset)
 }
 
-fn steer(board: &Board, asked: &Asked, order: fn(&Breaker)) -> Answer {
-    let Order { link: name } = asked.json()?;
+fn operate(board: &Board, request: &AdminRequest, operation: fn(&Breaker)) -> AdminResponse {
+    let BreakerSelector { link: name } = request.json()?;
     let link = board
         .find(&name)
-        .ok_or_else(|| Refusal::not_found(format!("there is no link `{name}`")))?;
+        .ok_or_else(|| AdminError::not_found(format!("there is no link `{name}`")))?;
     let breaker = link
         .breaker()
-        .ok_or_else(|| Refusal::conflict(format!("link `{name}` has no breaker")))?;
-    order(breaker);
-    json(&shown(&link))
+        .ok_or_else(|| AdminError::conflict(format!("link `{name}` has no breaker")))?;
+    operation(breaker);
+    json(&snapshot(&link))
 }
 
-fn shown(link: &Link) -> Option<Value> {
+fn snapshot(link: &Link) -> Option<Value> {
     let snapshot = link.breaker()?.snapshot();
     let totals = snapshot.totals;
     Some(json!({

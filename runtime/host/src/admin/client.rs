@@ -1,4 +1,4 @@
-//! How the other commands of this program reach a running host: by the address in its state directory.
+//! The client of the admin listener: how the other commands reach a running host.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -15,8 +15,8 @@ use crate::cli::AdminToken;
 use crate::client::Client;
 use crate::problem::full;
 
-/// How long an answer may take: a reload compiles.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a response may take: a reload compiles components.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A running host.
 pub struct RunningHost {
@@ -26,15 +26,15 @@ pub struct RunningHost {
 }
 
 impl RunningHost {
-    /// The host that runs with this state.
+    /// The host that uses this state directory, by the address in its file `admin`.
     ///
     /// # Errors
-    /// When none does, as far as its files tell.
+    /// When the file is missing or holds no address.
     pub fn find(state: &Path, token: &AdminToken) -> anyhow::Result<Self> {
         let path = state.join(ADDRESS_FILE);
         let Ok(text) = std::fs::read_to_string(&path) else {
             bail!(
-                "no socar runs with the state in {}: start it with `socar up`, or name another with --state-dir",
+                "no host uses the state directory {}: start one with `socar up`, or name another directory with --state-dir",
                 state.display()
             );
         };
@@ -48,23 +48,23 @@ impl RunningHost {
         })
     }
 
-    /// Looks.
+    /// Sends GET and returns the JSON of the response.
     ///
     /// # Errors
-    /// When the host does not answer, or refuses; the message is its own.
+    /// When the host is not reachable, or its response is an error; the message is that of the response.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.ask(Method::GET, path, "").await
+        self.send(Method::GET, path, "").await
     }
 
-    /// Does something; `body` is JSON or empty.
+    /// Sends POST and returns the JSON of the response; `body` is JSON or empty.
     ///
     /// # Errors
     /// As [`RunningHost::get`].
     pub async fn post(&self, path: &str, body: &str) -> anyhow::Result<Value> {
-        self.ask(Method::POST, path, body).await
+        self.send(Method::POST, path, body).await
     }
 
-    async fn ask(&self, method: Method, path: &str, body: &str) -> anyhow::Result<Value> {
+    async fn send(&self, method: Method, path: &str, body: &str) -> anyhow::Result<Value> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
@@ -72,14 +72,18 @@ impl RunningHost {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         let request = request.body(full(body.to_owned()))?;
-        let answer = self.client.send(request, PATIENCE, None).await;
-        let answer = answer.with_context(|| {
-            format!("no socar answers at {}: is it still running?", self.address)
+        let response = self.client.send(request, RESPONSE_TIMEOUT, None).await;
+        let response = response.with_context(|| {
+            format!("no host answers at {}: is it still running?", self.address)
         })?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        let body: Value = serde_json::from_slice(&body)
-            .with_context(|| format!("what answers at {} is no socar", self.address))?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        let body: Value = serde_json::from_slice(&body).with_context(|| {
+            format!(
+                "the server at {} is not a host of this program",
+                self.address
+            )
+        })?;
         match status.is_success() {
             true => Ok(body),
             false => bail!("{status}: {}", body["detail"].as_str().unwrap_or_default()),
@@ -87,7 +91,7 @@ impl RunningHost {
     }
 }
 
-/// Where a host that listens everywhere can be reached from the machine it is on.
+/// The address by which this machine reaches a host that listens on every interface.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,86 +1,86 @@
-//! `/dead-letters`: the same as `socar dead-letters`, over HTTP.
+//! `/dead-letters`: lists, redrives and discards dead letters, like `socar dead-letters`.
 //!
-//! Giving a letter back, or throwing it away, twice is doing it once: the second time there is no such letter any more.
+//! A second redrive or discard of the same dead letter is 404, because the first one removed it.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::answer::{Answer, Refusal, json};
-use super::routes::{Asked, Routes};
+use super::response::{AdminError, AdminResponse, json};
+use super::routes::{AdminRequest, AdminRoutes};
 use event_log::dead_letters::{self, DeadLetter};
 use event_log::{EntryId, EventLog};
 
-/// How many letters are told at a time if nobody says, and at most.
-const PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1000;
+/// The number of dead letters on a page: the default and the maximum.
+const DEFAULT_PAGE: usize = 100;
+const MAX_PAGE: usize = 1000;
 
 type Log = Arc<dyn EventLog>;
 
-/// Some letters, and where to go on.
+/// A page of dead letters.
 #[derive(Serialize)]
-struct Page {
+struct DeadLetterPage {
     letters: Vec<DeadLetter>,
-    /// The path of the next page, if this one is full.
+    /// The path of the next page, if there may be one.
     next: Option<String>,
 }
 
-/// What can be done with dead letters.
-pub fn routes(log: Log) -> Routes<Log> {
-    Routes::of(log)
+/// The routes of the dead letters.
+pub fn routes(log: Log) -> AdminRoutes<Log> {
+    AdminRoutes::of(log)
         .get("/dead-letters", list)
         .get("/dead-letters/{id}", show)
         .post("/dead-letters/{id}/redrive", redrive)
         .delete("/dead-letters/{id}", discard)
 }
 
-async fn list(log: Log, asked: Asked) -> Answer {
-    let after = asked.query("after").map(|id| parse(&id)).transpose()?;
-    let limit = match asked.query("limit").map(|limit| limit.parse()) {
-        None => PAGE,
-        Some(Ok(limit)) if (1..=LARGEST_PAGE).contains(&limit) => limit,
+async fn list(log: Log, request: AdminRequest) -> AdminResponse {
+    let after = request.query("after").map(|id| parse(&id)).transpose()?;
+    let limit = match request.query("limit").map(|limit| limit.parse()) {
+        None => DEFAULT_PAGE,
+        Some(Ok(limit)) if (1..=MAX_PAGE).contains(&limit) => limit,
         Some(_) => {
-            return Err(Refusal::bad_request(format!(
-                "limit: a number from 1 to {LARGEST_PAGE}"
+            return Err(AdminError::bad_request(format!(
+                "limit: a number from 1 to {MAX_PAGE}"
             )));
         }
     };
     let letters = dead_letters::list(&*log, after, limit).await?;
     let last = letters.get(limit - 1);
     let next = last.map(|last| format!("/dead-letters?limit={limit}&after={}", last.id));
-    json(&Page { letters, next })
+    json(&DeadLetterPage { letters, next })
 }
 
-async fn show(log: Log, asked: Asked) -> Answer {
-    let id = asked.parameter("id");
+async fn show(log: Log, request: AdminRequest) -> AdminResponse {
+    let id = request.parameter("id");
     match dead_letters::show(&*log, parse(id)?).await? {
         Some(letter) => json(&letter),
-        None => Err(gone(id)),
+        None => Err(not_found(id)),
     }
 }
 
-async fn redrive(log: Log, asked: Asked) -> Answer {
-    let id = asked.parameter("id");
+async fn redrive(log: Log, request: AdminRequest) -> AdminResponse {
+    let id = request.parameter("id");
     match dead_letters::redrive(&*log, parse(id)?).await? {
         true => json(&json!({ "redriven": id })),
-        false => Err(gone(id)),
+        false => Err(not_found(id)),
     }
 }
 
-async fn discard(log: Log, asked: Asked) -> Answer {
-    let id = asked.parameter("id");
+async fn discard(log: Log, request: AdminRequest) -> AdminResponse {
+    let id = request.parameter("id");
     match dead_letters::discard(&*log, parse(id)?).await? {
         true => json(&json!({ "discarded": id })),
-        false => Err(gone(id)),
+        false => Err(not_found(id)),
     }
 }
 
-fn parse(id: &str) -> Result<EntryId, Refusal> {
+fn parse(id: &str) -> Result<EntryId, AdminError> {
     id.parse()
-        .map_err(|_| Refusal::bad_request(format!("`{id}` is no id of a dead letter")))
+        .map_err(|_| AdminError::bad_request(format!("`{id}` is not the id of a dead letter")))
 }
 
-fn gone(id: &str) -> Refusal {
-    Refusal::not_found(format!("there is no dead letter {id} (any more)"))
+fn not_found(id: &str) -> AdminError {
+    AdminError::not_found(format!("there is no dead letter {id}"))
 }

@@ -1,36 +1,36 @@
-//! Who may steer: whoever is on this machine, or whoever has the token; never a page in a browser.
+//! Access to the admin listener: programs of this machine, or clients with the token; never a page in a browser.
 //!
-//! A browser on the operator's machine reaches the loopback interface too, on behalf of whatever page is open in it. It
-//! gives itself away by the header `Origin`, which it adds to everything but plain reading; and a page that has had
-//! its own name resolved to 127.0.0.1, to read as if from its own server, by that name in `Host`.
+//! A browser on the operator's machine reaches the loopback interface on behalf of any open page. Two headers reveal
+//! it. It adds `Origin` to every request except a simple GET. A page whose own host name was resolved to 127.0.0.1 (DNS
+//! rebinding), so that it may read responses, sends that name in `Host`.
 
-use std::hint::black_box;
 use std::net::{IpAddr, SocketAddr};
 
 use anyhow::bail;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, ORIGIN};
 use http::uri::Authority;
+use subtle::ConstantTimeEq as _;
 
-use super::answer::Refusal;
+use super::response::AdminError;
 
-/// Lets requests in, or does not.
-pub struct Guard {
+/// Decides which requests are admitted.
+pub struct AdminGuard {
     token: Option<String>,
 }
 
-impl Guard {
-    /// Who may come in at this address.
+impl AdminGuard {
+    /// The rules for a listener at this address.
     ///
     /// # Errors
-    /// When other machines can reach the address and there is no token.
+    /// When the token is empty, or other machines can reach the address and no token is set.
     pub fn new(address: SocketAddr, token: Option<String>) -> anyhow::Result<Self> {
         match &token {
             Some(token) if token.trim().is_empty() => {
-                bail!("--admin-token is empty: make up a long one, or leave it out")
+                bail!("--admin-token is empty: choose a long token, or omit the flag")
             }
             None if !address.ip().is_loopback() => bail!(
-                "--admin-listen {address}: other machines could steer the platform; give a token with \
+                "--admin-listen {address}: other machines could control the platform; set a token with \
                  --admin-token (or SOCAR_ADMIN_TOKEN), or listen on 127.0.0.1:{}",
                 address.port()
             ),
@@ -38,42 +38,35 @@ impl Guard {
         }
     }
 
-    /// Lets a request with these headers in.
+    /// Admits or refuses a request with these headers.
     ///
     /// # Errors
-    /// The refusal to answer with.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    /// The response for a refused request: 401 or 403.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), AdminError> {
         if headers.contains_key(ORIGIN) {
-            return Err(Refusal::forbidden("browsers may not steer the platform"));
+            return Err(AdminError::forbidden(
+                "browsers may not control the platform",
+            ));
         }
         match &self.token {
-            Some(token) if !shows(headers, token) => Err(Refusal::unauthorized()),
-            None if !names_this_machine(headers) => Err(Refusal::forbidden(
-                "address it by number, as 127.0.0.1, or as localhost",
+            Some(token) if !has_token(headers, token) => Err(AdminError::unauthorized()),
+            None if !addresses_this_machine(headers) => Err(AdminError::forbidden(
+                "use an IP address such as 127.0.0.1, or localhost, as host",
             )),
             _ => Ok(()),
         }
     }
 }
 
-fn shows(headers: &HeaderMap, token: &str) -> bool {
-    let shown = headers
+fn has_token(headers: &HeaderMap, token: &str) -> bool {
+    let sent = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.as_bytes().split_at_checked(7))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
-    shown.is_some_and(|(_, shown)| same(shown, token.as_bytes()))
+    sent.is_some_and(|(_, sent)| sent.ct_eq(token.as_bytes()).into())
 }
 
-/// Looks at every byte whatever the first ones are, so that the time it takes tells nothing about them.
-fn same(left: &[u8], right: &[u8]) -> bool {
-    let pairs = left.iter().zip(right);
-    let differences = pairs.fold(0, |differences, (left, right)| {
-        black_box(differences | (left ^ right))
-    });
-    left.len() == right.len() && differences == 0
-}
-
-fn names_this_machine(headers: &HeaderMap) -> bool {
+fn addresses_this_machine(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).and_then(|value| value.to_str().ok());
     let Some(authority) = host.and_then(|host| host.parse::<Authority>().ok()) else {
         return false;
@@ -89,22 +82,22 @@ mod tests {
 
     const LOOPBACK: &str = "127.0.0.1:0";
 
-    fn guard(address: &str, token: Option<&str>) -> anyhow::Result<Guard> {
-        Guard::new(address.parse().unwrap(), token.map(str::to_owned))
+    fn guard(address: &str, token: Option<&str>) -> anyhow::Result<AdminGuard> {
+        AdminGuard::new(address.parse().unwrap(), token.map(str::to_owned))
     }
 
-    fn status(guard: &Guard, headers: &[(HeaderName, &'static str)]) -> u16 {
+    fn status(guard: &AdminGuard, headers: &[(HeaderName, &'static str)]) -> u16 {
         let headers = headers
             .iter()
             .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         match guard.check(&headers.collect()) {
             Ok(()) => 200,
-            Err(refusal) => refusal.response().status().as_u16(),
+            Err(refusal) => refusal.into_response().status().as_u16(),
         }
     }
 
     #[test]
-    fn an_address_that_others_reach_needs_a_token() {
+    fn an_address_beyond_loopback_requires_a_token() {
         assert!(guard(LOOPBACK, None).is_ok());
         assert!(guard("[::1]:0", None).is_ok());
         assert!(guard("0.0.0.0:0", None).is_err());
@@ -113,11 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn a_token_must_be_shown_whole() {
+    fn a_partial_token_is_refused() {
         let guard = guard("0.0.0.0:0", Some("secret")).unwrap();
         let host = (HOST, "admin.example:1");
         assert_eq!(status(&guard, std::slice::from_ref(&host)), 401);
-        for (shown, expected) in [
+        for (sent, expected) in [
             ("Bearer secret", 200),
             ("bearer secret", 200),
             ("Bearer secre", 401),
@@ -126,13 +119,13 @@ mod tests {
             ("Basic secret", 401),
             ("secret", 401),
         ] {
-            let found = status(&guard, &[host.clone(), (AUTHORIZATION, shown)]);
-            assert_eq!(found, expected, "{shown}");
+            let found = status(&guard, &[host.clone(), (AUTHORIZATION, sent)]);
+            assert_eq!(found, expected, "{sent}");
         }
     }
 
     #[test]
-    fn a_browser_is_refused_with_or_without_a_token() {
+    fn a_request_of_a_browser_is_refused_even_with_the_token() {
         let origin = (ORIGIN, "http://127.0.0.1:3000");
         let host = (HOST, "127.0.0.1:1");
         let open = guard(LOOPBACK, None).unwrap();
@@ -143,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_was_pointed_here_is_refused() {
+    fn a_rebound_host_name_is_refused() {
         let guard = guard(LOOPBACK, None).unwrap();
         for (host, expected) in [
             ("127.0.0.1:1", 200),

@@ -1,11 +1,11 @@
-//! `GET /instances`: how many instances each component has, as the load wants it.
+//! `GET /instances`: the instance pool of each component.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::answer::{Answer, json};
-use super::routes::{Asked, Routes};
+use super::response::{AdminResponse, json};
+use super::routes::{AdminRequest, AdminRoutes};
 use crate::generation::CurrentGeneration;
 use crate::instance::population::Census;
 
@@ -15,12 +15,12 @@ struct Instances {
     components: BTreeMap<String, Census>,
 }
 
-/// What can be seen of instances.
-pub fn routes(current: CurrentGeneration) -> Routes<CurrentGeneration> {
-    Routes::of(current).get("/instances", show)
+/// The route of the instance pools.
+pub fn routes(current: CurrentGeneration) -> AdminRoutes<CurrentGeneration> {
+    AdminRoutes::of(current).get("/instances", show)
 }
 
-async fn show(current: CurrentGeneration, _: Asked) -> Answer {
+async fn show(current: CurrentGeneration, _: AdminRequest) -> AdminResponse {
     let generation = current.get();
     let components = generation.components.iter();
     json(&Instances {

@@ -89,7 +89,7 @@ pub async fn serve(
         let admin = admin.clone();
         let service = service_fn(move |request| {
             let admin = admin.clone();
-            async move { Ok::<_, Infallible>(admin.answer(request).await) }
+            async move { Ok::<_, Infallible>(admin.respond(request).await) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -10,20 +10,20 @@ use metrics::gauge;
 use parking_lot::Mutex;
 use resilience::breaker::BreakerState;
 
-use super::answer::{Answer, text};
-use super::routes::{Asked, Routes};
+use super::response::{AdminResponse, text};
+use super::routes::{AdminRequest, AdminRoutes};
 use crate::door::Door;
 use crate::generation::CurrentGeneration;
 use crate::instance::population::Census;
 use crate::link::switchboard::Board;
-use crate::metrics::Meter;
+use crate::metrics::MetricsRecorder;
 use event_log::{DEAD_LETTERS, EventLog, LogError};
 
-/// Where everything is that can be measured.
+/// Where everything is that can be sources.
 #[derive(Clone)]
-pub struct Measured {
+pub struct MetricSources {
     /// Renders.
-    pub meter: Meter,
+    pub recorder: MetricsRecorder,
     /// The components and their doors.
     pub current: CurrentGeneration,
     /// The links and their breakers.
@@ -42,21 +42,21 @@ const STATES: [BreakerState; 5] = [
     BreakerState::Disabled,
 ];
 
-/// What can be measured.
-pub fn routes(measured: Measured) -> Routes<Measured> {
-    Routes::of(measured).get("/metrics", render)
+/// What can be sources.
+pub fn routes(sources: MetricSources) -> AdminRoutes<MetricSources> {
+    AdminRoutes::of(sources).get("/metrics", render)
 }
 
-async fn render(measured: Measured, _: Asked) -> Answer {
-    for (id, component) in &measured.current.get().components {
+async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
+    for (id, component) in &sources.current.get().components {
         component.door().show();
         show_door(component.door(), "component", id);
         show_instances(component.census(), id);
     }
-    let links = measured.board.all();
+    let links = sources.board.all();
     let guarded = links.iter().filter(|link| link.breaker().is_some());
     let guarded = guarded.map(|link| link.name().clone()).collect();
-    let before = std::mem::replace(&mut *measured.shown.lock(), guarded);
+    let before = std::mem::replace(&mut *sources.shown.lock(), guarded);
     before.iter().for_each(|link| show_state(None, link));
     for link in links {
         if let Some(own) = link.door() {
@@ -67,11 +67,11 @@ async fn render(measured: Measured, _: Asked) -> Answer {
         }
     }
     // A log that is away is no reason to hide the rest; its gauges keep what was last known.
-    let is_log_here = events(&measured).await.is_ok();
+    let is_log_here = events(&sources).await.is_ok();
     gauge!("socar_event_log_up").set(f64::from(u8::from(is_log_here)));
     text(
         "text/plain; version=0.0.4; charset=utf-8",
-        measured.meter.render(),
+        sources.recorder.render(),
     )
 }
 
@@ -103,9 +103,9 @@ fn show_state(present: Option<BreakerState>, link: &str) {
     }
 }
 
-async fn events(measured: &Measured) -> Result<(), LogError> {
-    for stream in measured.current.get().streams() {
-        for group in measured.log.groups(&stream).await? {
+async fn events(sources: &MetricSources) -> Result<(), LogError> {
+    for stream in sources.current.get().streams() {
+        for group in sources.log.groups(&stream).await? {
             let of = |name: &'static str, value: u64| {
                 let labels = [("stream", stream.clone()), ("group", group.group.clone())];
                 gauge!(name, &labels).set(value as f64);
@@ -114,7 +114,7 @@ async fn events(measured: &Measured) -> Result<(), LogError> {
             of("socar_event_pending", group.pending);
         }
     }
-    let letters = measured.log.length(DEAD_LETTERS).await?;
+    let letters = sources.log.length(DEAD_LETTERS).await?;
     gauge!("socar_dead_letters").set(letters as f64);
     Ok(())
 }

@@ -1,36 +1,36 @@
-//! `/rebuild/{component}`: makes a read model anew ([`crate::rebuild`]). It goes on by itself; `GET` tells how far it is.
+//! `/rebuild/{component}`: POST starts the rebuild of a read model ([`crate::rebuild`]), GET returns its progress.
 
 use std::sync::Arc;
 
-use super::answer::{Answer, Refusal, json};
-use super::routes::{Asked, Routes};
+use super::response::{AdminError, AdminResponse, json};
+use super::routes::{AdminRequest, AdminRoutes};
 use crate::rebuild::{NotBegun, Rebuilds};
 
-/// What can be done about read models.
-pub fn routes(rebuilds: Arc<Rebuilds>) -> Routes<Arc<Rebuilds>> {
-    Routes::of(rebuilds)
+/// The routes of the rebuilds.
+pub fn routes(rebuilds: Arc<Rebuilds>) -> AdminRoutes<Arc<Rebuilds>> {
+    AdminRoutes::of(rebuilds)
         .get("/rebuild/{component}", show)
         .post("/rebuild/{component}", begin)
 }
 
-async fn begin(rebuilds: Arc<Rebuilds>, asked: Asked) -> Answer {
-    let component = asked.parameter("component");
+async fn begin(rebuilds: Arc<Rebuilds>, request: AdminRequest) -> AdminResponse {
+    let component = request.parameter("component");
     match rebuilds.begin(component) {
         Ok(()) => json(&rebuilds.progress(component)),
         Err(error @ NotBegun::Unknown) => {
-            Err(Refusal::not_found(format!("`{component}`: {error}")))
+            Err(AdminError::not_found(format!("`{component}`: {error}")))
         }
         Err(error @ NotBegun::UnderWay) => {
-            Err(Refusal::conflict(format!("`{component}`: {error}")))
+            Err(AdminError::conflict(format!("`{component}`: {error}")))
         }
     }
 }
 
-async fn show(rebuilds: Arc<Rebuilds>, asked: Asked) -> Answer {
-    let component = asked.parameter("component");
+async fn show(rebuilds: Arc<Rebuilds>, request: AdminRequest) -> AdminResponse {
+    let component = request.parameter("component");
     match rebuilds.progress(component) {
         Some(progress) => json(&progress),
-        None => Err(Refusal::not_found(format!(
+        None => Err(AdminError::not_found(format!(
             "`{component}` was not rebuilt since this host started"
         ))),
     }

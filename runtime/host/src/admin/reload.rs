@@ -1,16 +1,16 @@
-//! `POST /reload`: what `socar reload` and SIGHUP do, with an answer.
+//! `POST /reload`: replaces the running generation, as `socar reload` and SIGHUP do.
 
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use super::answer::{Answer, Refusal, json};
-use super::routes::{Asked, Routes};
-/// What an operator is told.
+use super::response::{AdminError, AdminResponse, json};
+use super::routes::{AdminRequest, AdminRoutes};
+/// The result of a reload.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReloadReport {
-    /// The number of the version that now runs.
+    /// The number of the generation that now runs.
     pub generation: u64,
-    /// Its components.
+    /// The ids of its components.
     pub components: Vec<String>,
 }
 
@@ -19,18 +19,18 @@ pub type ReloadRequest = oneshot::Sender<Result<ReloadReport, String>>;
 
 type ReloadRequests = mpsc::Sender<ReloadRequest>;
 
-/// The way to a newer version.
-pub fn routes(requests: ReloadRequests) -> Routes<ReloadRequests> {
-    Routes::of(requests).post("/reload", reload)
+/// The routes, which send each request to the reloader.
+pub fn routes(requests: ReloadRequests) -> AdminRoutes<ReloadRequests> {
+    AdminRoutes::of(requests).post("/reload", reload)
 }
 
-async fn reload(requests: ReloadRequests, _: Asked) -> Answer {
-    let stopping = || Refusal::unavailable("the platform is stopping");
-    let (told, outcome) = oneshot::channel();
-    requests.send(told).await.map_err(|_| stopping())?;
+async fn reload(requests: ReloadRequests, _: AdminRequest) -> AdminResponse {
+    let stopping = || AdminError::unavailable("the platform is stopping");
+    let (report, outcome) = oneshot::channel();
+    requests.send(report).await.map_err(|_| stopping())?;
     match outcome.await {
         Ok(Ok(report)) => json(&report),
-        Ok(Err(reason)) => Err(Refusal::invalid(reason)),
+        Ok(Err(reason)) => Err(AdminError::invalid(reason)),
         Err(_) => Err(stopping()),
     }
 }

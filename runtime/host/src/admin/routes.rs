@@ -1,4 +1,4 @@
-//! Paths of the admin listener: `/dead-letters/{id}/redrive`, one method each, and the handler.
+//! The routes of the admin listener: a method, a path pattern such as `/dead-letters/{id}/redrive`, and a handler.
 
 use std::pin::Pin;
 
@@ -7,38 +7,39 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
-use super::answer::{Answer, Refusal};
+use super::response::{AdminError, AdminResponse};
 
-type Handler = Box<dyn Fn(Asked) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
+type AdminHandler =
+    Box<dyn Fn(AdminRequest) -> Pin<Box<dyn Future<Output = AdminResponse> + Send>> + Send + Sync>;
 
 /// Routes whose handlers share a state.
-pub struct Routes<S> {
+pub struct AdminRoutes<S> {
     state: S,
-    routes: Vec<Route>,
+    routes: Vec<AdminRoute>,
 }
 
-/// What stands for the names in a pattern.
+/// The values of the names in a pattern.
 pub(super) type Parameters = Vec<(&'static str, String)>;
 
-/// One method on one path.
-pub struct Route {
+/// One method of one path pattern.
+pub struct AdminRoute {
     method: Method,
     pattern: &'static str,
-    handler: Handler,
+    handler: AdminHandler,
 }
 
-/// What a handler gets to know of a request.
+/// A request, as a handler receives it.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct AdminRequest {
     pub(super) parameters: Parameters,
     pub(super) query: String,
     pub(super) body: Bytes,
 }
 
-// === impl Routes ===
+// === impl AdminRoutes ===
 
-impl<S: Clone + Send + Sync + 'static> Routes<S> {
-    /// None yet.
+impl<S: Clone + Send + Sync + 'static> AdminRoutes<S> {
+    /// No route yet, for handlers with this state.
     pub fn of(state: S) -> Self {
         Self {
             state,
@@ -46,80 +47,70 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         }
     }
 
-    /// Reading. A `{name}` in the pattern stands for one segment of a path.
+    /// Adds a GET route. A `{name}` in the pattern stands for one segment of the path.
     #[must_use]
-    pub fn get<F: Future<Output = Answer> + Send + 'static>(
+    pub fn get<F: Future<Output = AdminResponse> + Send + 'static>(
         self,
         pattern: &'static str,
-        handler: fn(S, Asked) -> F,
+        handler: fn(S, AdminRequest) -> F,
     ) -> Self {
         self.on(Method::GET, pattern, handler)
     }
 
-    /// Doing something.
+    /// Adds a POST route.
     #[must_use]
-    pub fn post<F: Future<Output = Answer> + Send + 'static>(
+    pub fn post<F: Future<Output = AdminResponse> + Send + 'static>(
         self,
         pattern: &'static str,
-        handler: fn(S, Asked) -> F,
+        handler: fn(S, AdminRequest) -> F,
     ) -> Self {
         self.on(Method::POST, pattern, handler)
     }
 
-    /// Making something so, once or again.
+    /// Adds a DELETE route.
     #[must_use]
-    pub fn put<F: Future<Output = Answer> + Send + 'static>(
+    pub fn delete<F: Future<Output = AdminResponse> + Send + 'static>(
         self,
         pattern: &'static str,
-        handler: fn(S, Asked) -> F,
-    ) -> Self {
-        self.on(Method::PUT, pattern, handler)
-    }
-
-    /// Taking something away.
-    #[must_use]
-    pub fn delete<F: Future<Output = Answer> + Send + 'static>(
-        self,
-        pattern: &'static str,
-        handler: fn(S, Asked) -> F,
+        handler: fn(S, AdminRequest) -> F,
     ) -> Self {
         self.on(Method::DELETE, pattern, handler)
     }
 
-    fn on<F: Future<Output = Answer> + Send + 'static>(
+    fn on<F: Future<Output = AdminResponse> + Send + 'static>(
         mut self,
         method: Method,
         pattern: &'static str,
-        handler: fn(S, Asked) -> F,
+        handler: fn(S, AdminRequest) -> F,
     ) -> Self {
         let state = self.state.clone();
-        self.routes.push(Route {
+        self.routes.push(AdminRoute {
             method,
             pattern,
-            handler: Box::new(move |asked| Box::pin(handler(state.clone(), asked))),
+            handler: Box::new(move |request| Box::pin(handler(state.clone(), request))),
         });
         self
     }
 }
 
-impl<S> IntoIterator for Routes<S> {
-    type Item = Route;
-    type IntoIter = std::vec::IntoIter<Route>;
+impl<S> IntoIterator for AdminRoutes<S> {
+    type Item = AdminRoute;
+    type IntoIter = std::vec::IntoIter<AdminRoute>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.routes.into_iter()
     }
 }
 
-// === impl Route ===
+// === impl AdminRoute ===
 
-impl Route {
-    /// Has the request answered.
-    pub async fn handle(&self, asked: Asked) -> Answer {
-        (self.handler)(asked).await
+impl AdminRoute {
+    /// Calls the handler.
+    pub async fn handle(&self, request: AdminRequest) -> AdminResponse {
+        (self.handler)(request).await
     }
 
-    /// What stands for the names of the pattern in this path, if it fits.
+    /// The values of the names in the pattern; `None` if the path does not match.
     fn parameters(&self, path: &str) -> Option<Parameters> {
         let mut parameters = Parameters::new();
         let mut segments = path.split('/');
@@ -141,13 +132,13 @@ impl Route {
     }
 }
 
-/// The route for a request, and what stands for the names in its pattern.
+/// The route of a request, and the values of the names in its pattern.
 pub(super) fn find<'r>(
-    routes: &'r [Route],
+    routes: &'r [AdminRoute],
     method: &Method,
     path: &str,
-) -> Result<(&'r Route, Parameters), Refusal> {
-    // The server sends no body in answer to HEAD, so that is all it takes.
+) -> Result<(&'r AdminRoute, Parameters), AdminError> {
+    // The server removes the body from a response to HEAD.
     let wanted = match *method {
         Method::HEAD => &Method::GET,
         _ => method,
@@ -162,22 +153,24 @@ pub(super) fn find<'r>(
         }
     }
     match allowed.is_empty() {
-        true => Err(Refusal::not_found(format!("nothing is at {path}"))),
-        false => Err(Refusal::method_not_allowed(&allowed.join(", "))),
+        true => Err(AdminError::not_found(format!(
+            "there is no resource at {path}"
+        ))),
+        false => Err(AdminError::method_not_allowed(&allowed.join(", "))),
     }
 }
 
-// === impl Asked ===
+// === impl AdminRequest ===
 
-impl Asked {
-    /// What stands in the path for `{name}`; empty if the pattern has no such name.
+impl AdminRequest {
+    /// The segment of the path at `{name}`; empty if the pattern has no such name.
     pub fn parameter(&self, name: &str) -> &str {
         let mut parameters = self.parameters.iter();
         let found = parameters.find(|(known, _)| *known == name);
         found.map_or("", |(_, value)| value)
     }
 
-    /// The value of `name` in the query.
+    /// The value of `name` in the query string.
     pub fn query(&self, name: &str) -> Option<String> {
         let mut pairs = self
             .query
@@ -188,16 +181,16 @@ impl Asked {
         Some(percent_decode_str(&value).decode_utf8_lossy().into_owned())
     }
 
-    /// The body.
+    /// The body, at most 64 KiB.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// The body as JSON of this shape.
+    /// The body, deserialized from JSON.
     ///
     /// # Errors
-    /// The refusal to answer with if it is none.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
-        serde_json::from_slice(&self.body).map_err(|error| Refusal::invalid(error.to_string()))
+    /// 422 when the body is not JSON of this shape.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, AdminError> {
+        serde_json::from_slice(&self.body).map_err(|error| AdminError::invalid(error.to_string()))
     }
 }

@@ -1,4 +1,4 @@
-//! The listener as an operator's program meets it, without a socket and with one.
+//! The admin listener as a client of it sees it, with and without a socket.
 
 use std::sync::Arc;
 
@@ -21,23 +21,23 @@ fn options(token: Option<&str>) -> AdminOptions {
     }
 }
 
-async fn ask(admin: &Admin, method: Method, path: &str, body: &[u8]) -> Response<WasiBody> {
+async fn send(admin: &Admin, method: Method, path: &str, body: &[u8]) -> Response<WasiBody> {
     let request = Request::builder()
         .method(method)
         .uri(path)
         .header("host", "127.0.0.1:1")
         .body(Full::new(Bytes::copy_from_slice(body)))
         .unwrap();
-    admin.answer(request).await
+    admin.respond(request).await
 }
 
-async fn told(response: Response<WasiBody>) -> (u16, Value) {
+async fn status_and_json(response: Response<WasiBody>) -> (u16, Value) {
     let status = response.status().as_u16();
     let body = response.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-/// A log whose group `message` has given up as many events as are asked for.
+/// Parks `count` events of the group `message` and returns the ids of the dead letters.
 async fn parked(log: &dyn EventLog, count: usize) -> Vec<String> {
     let reader = Consumer::new("message", "host", &[STREAM]);
     log.subscribe(&reader).await.unwrap();
@@ -62,25 +62,26 @@ async fn dead_letters_are_read_page_by_page() {
     let admin = Admin::new(&options(None)).unwrap();
     let admin = admin.with(dead_letters::routes(fixture.log.clone()));
 
-    let (status, page) = told(ask(&admin, Method::GET, "/dead-letters?limit=2", b"").await).await;
+    let (status, page) =
+        status_and_json(send(&admin, Method::GET, "/dead-letters?limit=2", b"").await).await;
     assert_eq!(
         (status, page["letters"][1]["id"].as_str()),
         (200, Some(&*letters[1]))
     );
     let next = page["next"].as_str().unwrap();
-    let (_, page) = told(ask(&admin, Method::GET, next, b"").await).await;
+    let (_, page) = status_and_json(send(&admin, Method::GET, next, b"").await).await;
     assert_eq!(page["letters"][0]["id"], letters[2]);
     assert_eq!(page["next"], Value::Null);
 
     let path = format!("/dead-letters/{}", letters[0]);
-    let (status, letter) = told(ask(&admin, Method::GET, &path, b"").await).await;
+    let (status, letter) = status_and_json(send(&admin, Method::GET, &path, b"").await).await;
     assert_eq!((status, &letter["error"]), (200, &json!("no")));
     for path in [
         "/dead-letters?limit=0",
         "/dead-letters?after=x",
         "/dead-letters/x",
     ] {
-        let (status, _) = told(ask(&admin, Method::GET, path, b"").await).await;
+        let (status, _) = status_and_json(send(&admin, Method::GET, path, b"").await).await;
         assert_eq!(status, 400, "{path}");
     }
 }
@@ -94,14 +95,20 @@ async fn a_letter_is_given_back_or_thrown_away_once() {
     let redrive = format!("/dead-letters/{}/redrive", letters[0]);
     let discard = format!("/dead-letters/{}", letters[1]);
 
-    assert_eq!(ask(&admin, Method::POST, &redrive, b"").await.status(), 200);
-    assert_eq!(ask(&admin, Method::POST, &redrive, b"").await.status(), 404);
     assert_eq!(
-        ask(&admin, Method::DELETE, &discard, b"").await.status(),
+        send(&admin, Method::POST, &redrive, b"").await.status(),
         200
     );
     assert_eq!(
-        ask(&admin, Method::DELETE, &discard, b"").await.status(),
+        send(&admin, Method::POST, &redrive, b"").await.status(),
+        404
+    );
+    assert_eq!(
+        send(&admin, Method::DELETE, &discard, b"").await.status(),
+        200
+    );
+    assert_eq!(
+        send(&admin, Method::DELETE, &discard, b"").await.status(),
         404
     );
     let reader = Consumer::new("message", "host", &[STREAM]);
@@ -120,20 +127,20 @@ async fn other_verbs_paths_and_bodies_are_told_what_is_right() {
     let admin = Admin::new(&options(None)).unwrap();
     let admin = admin.with(dead_letters::routes(fixture.log.clone()));
 
-    let refused = ask(&admin, Method::PATCH, "/dead-letters/1-0", b"").await;
+    let refused = send(&admin, Method::PATCH, "/dead-letters/1-0", b"").await;
     assert_eq!(refused.headers()["allow"], "GET, DELETE");
-    let (status, problem) = told(refused).await;
+    let (status, problem) = status_and_json(refused).await;
     assert_eq!(
         (status, &problem["type"]),
         (405, &json!("https://socar.dev/problems/method-not-allowed"))
     );
     assert_eq!(
-        ask(&admin, Method::GET, "/nothing", b"").await.status(),
+        send(&admin, Method::GET, "/nothing", b"").await.status(),
         404
     );
-    let long = vec![b' '; LONGEST_BODY + 1];
+    let long = vec![b' '; MAX_BODY + 1];
     assert_eq!(
-        ask(&admin, Method::POST, "/dead-letters/1-0/redrive", &long)
+        send(&admin, Method::POST, "/dead-letters/1-0/redrive", &long)
             .await
             .status(),
         413

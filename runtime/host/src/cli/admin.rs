@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
-/// The flags that say where it listens, and to whom.
+/// The flags of the admin listener.
 #[derive(Args, Clone, Debug)]
 pub struct AdminOptions {
-    /// Where operators steer the platform; any free port of this machine alone if not given.
+    /// The address of the admin listener; by default any free port on the loopback interface.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -16,7 +16,7 @@ pub struct AdminOptions {
     )]
     pub admin_listen: SocketAddr,
 
-    /// What they have to show, as a bearer token; needed if other machines can reach the address.
+    /// The bearer token that clients must send; required if other machines can reach the address.
     #[arg(
         long,
         value_name = "TOKEN",
@@ -26,10 +26,10 @@ pub struct AdminOptions {
     pub admin_token: Option<String>,
 }
 
-/// What it takes to be let in.
+/// The flag for the token of a running host.
 #[derive(Args, Clone, Debug)]
 pub struct AdminToken {
-    /// The token that the host was started with, if it was.
+    /// The admin token of the host, if it was started with one.
     #[arg(
         long,
         value_name = "TOKEN",

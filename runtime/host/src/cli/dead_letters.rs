@@ -7,41 +7,41 @@ use super::StateDir;
 /// The flags of `socar dead-letters`.
 #[derive(Args, Clone, Debug)]
 pub struct DeadLettersOptions {
-    /// What to do with them.
+    /// The operation.
     #[command(subcommand)]
     pub action: DeadLettersAction,
 
-    /// Whose they are.
+    /// The state directory of the host.
     #[command(flatten)]
     pub state: StateDir,
 
-    /// The Redis server that events are kept on, if they are.
+    /// The Redis server of the event log, if it is not in the state directory.
     #[arg(long, value_name = "URL", global = true)]
     pub redis_url: Option<String>,
 }
 
-/// What to do with dead letters.
+/// The operations on dead letters.
 #[derive(Clone, Debug, Subcommand)]
 pub enum DeadLettersAction {
-    /// Print all of them, oldest first.
+    /// List all dead letters, oldest first: as a table on a terminal, else as one JSON object a line.
     List,
-    /// Print one.
+    /// Print one dead letter as JSON.
     Show {
-        /// As `list` prints it.
+        /// The id that `list` prints.
         id: String,
     },
-    /// Deliver them again, to the component that failed and to no other.
+    /// Deliver events again, only to the component that failed.
     Redrive {
-        /// As `list` prints them.
+        /// The ids that `list` prints.
         #[arg(required_unless_present = "all")]
         ids: Vec<String>,
-        /// All that are there.
+        /// Redrive every dead letter.
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
-    /// Throw them away for good.
+    /// Delete dead letters.
     Discard {
-        /// As `list` prints them.
+        /// The ids that `list` prints.
         #[arg(required = true)]
         ids: Vec<String>,
     },

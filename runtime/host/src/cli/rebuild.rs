@@ -10,11 +10,11 @@ pub struct RebuildOptions {
     /// The component, such as `viewpage`.
     pub component: String,
 
-    /// Whose it is.
+    /// The state directory of the host.
     #[command(flatten)]
     pub state: StateDir,
 
-    /// What the host asks for.
+    /// The token of the host.
     #[command(flatten)]
     pub token: AdminToken,
 }

@@ -5,7 +5,7 @@ use clap::Args;
 /// The flags of `socar relay`.
 #[derive(Args, Clone, Debug)]
 pub struct RelayOptions {
-    /// The manifest, which says who wants which events.
+    /// The manifest, whose Redis triggers say which component receives which events.
     #[arg(
         short = 'f',
         long = "from",
@@ -18,11 +18,11 @@ pub struct RelayOptions {
     #[arg(long, value_name = "URL", default_value = "redis://127.0.0.1:6379")]
     pub redis_url: String,
 
-    /// Where the deployment answers.
+    /// The base URL of the deployment.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
     pub to: String,
 
-    /// Where one component answers, if not there; may be given many times.
+    /// The base URL of one component, if it differs; can be given several times.
     #[arg(long = "to-component", value_name = "ID=URL")]
     pub to_component: Vec<String>,
 

@@ -7,11 +7,11 @@ use super::{AdminToken, StateDir};
 /// The flags of `socar reload`.
 #[derive(Args, Clone, Debug)]
 pub struct ReloadOptions {
-    /// Which host.
+    /// The state directory of the host.
     #[command(flatten)]
     pub state: StateDir,
 
-    /// How to be let in.
+    /// The token of the host.
     #[command(flatten)]
     pub token: AdminToken,
 }

@@ -1,14 +1,14 @@
-//! Where the state of a platform is, for the commands that look at it from beside.
+//! The flags that name the state directory, for the commands besides `up`.
 
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::Args;
 
-/// The flags that name a platform by its state.
+/// The flags that name the state directory of a host.
 #[derive(Args, Clone, Debug)]
 pub struct StateDir {
-    /// The manifest, or the directory it is in: state is beside it.
+    /// The manifest, or its directory.
     #[arg(
         short = 'f',
         long = "from",
@@ -18,7 +18,7 @@ pub struct StateDir {
     )]
     from: PathBuf,
 
-    /// Where state is kept; `.socar` beside the manifest if not given.
+    /// The state directory [default: `.socar` beside the manifest].
     #[arg(long, value_name = "DIRECTORY", global = true)]
     state_dir: Option<PathBuf>,
 }
@@ -26,10 +26,10 @@ pub struct StateDir {
 // === impl StateDir ===
 
 impl StateDir {
-    /// The directory.
+    /// The state directory.
     ///
     /// # Errors
-    /// When it is not there.
+    /// When it does not exist.
     pub fn find(&self) -> anyhow::Result<PathBuf> {
         let state = match &self.state_dir {
             Some(state) => state.clone(),
@@ -40,7 +40,7 @@ impl StateDir {
         };
         if !state.is_dir() {
             bail!(
-                "{} does not exist: name the state of a platform that has run with --state-dir",
+                "{} does not exist: name the state directory of a host with --state-dir",
                 state.display()
             );
         }

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 
 use clap::Args;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::{AdminOptions, LogFormat};
 
@@ -24,7 +25,7 @@ pub struct UpOptions {
     #[arg(long)]
     pub build: bool,
 
-    /// Where to listen; port 0 takes any that is free.
+    /// The address to listen on; port 0 takes any free port.
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -34,23 +35,23 @@ pub struct UpOptions {
     )]
     pub listen: SocketAddr,
 
-    /// Where state is kept; `.socar` beside the manifest if not given.
+    /// The state directory [default: `.socar` beside the manifest].
     #[arg(long, value_name = "DIRECTORY")]
     pub state_dir: Option<PathBuf>,
 
-    /// Keep events and key-value stores on this Redis server instead of in the state directory.
+    /// Keep the event log and the key-value stores on this Redis server instead of in the state directory.
     #[arg(long, value_name = "URL")]
     pub redis_url: Option<String>,
 
-    /// Spin's runtime configuration: other stores, databases and variables.
+    /// A runtime configuration in Spin's format: stores, databases and variables.
     #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
     pub runtime_config_file: Option<PathBuf>,
 
-    /// The value of an application variable; may be given many times.
+    /// The value of an application variable; can be given several times.
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     pub variables: Vec<String>,
 
-    /// Run only this component; may be given many times.
+    /// Run only this component; can be given several times.
     #[arg(
         short = 'c',
         long = "component-id",
@@ -60,7 +61,7 @@ pub struct UpOptions {
     )]
     pub components: Vec<String>,
 
-    /// Where operators steer it.
+    /// The admin listener.
     #[command(flatten)]
     pub admin: AdminOptions,
 
@@ -68,30 +69,30 @@ pub struct UpOptions {
     #[arg(long, value_name = "BYTES", env = "SPIN_MAX_INSTANCE_MEMORY")]
     pub max_instance_memory: Option<usize>,
 
-    /// Let operators make trouble: `POST /chaos` of the admin listener.
+    /// Allow fault injection by `POST /chaos` of the admin listener.
     #[arg(long)]
     pub chaos: bool,
 
-    /// How log lines are written.
+    /// The format of log lines.
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// Log nothing but errors.
+    /// Log errors only.
     #[arg(short, long)]
     pub quiet: bool,
 
-    /// What only Spin needs; accepted so that its command lines work unchanged.
+    /// Flags of Spin without an effect here; accepted so that its command lines work unchanged.
     #[command(flatten)]
     pub ignored: IgnoredFlags,
 }
 
-/// Flags of `spin up` that have no meaning here.
+/// Flags of `spin up` without an effect here.
 #[derive(Args, Clone, Debug)]
 pub struct IgnoredFlags {
-    /// Ignored: components never write to their files.
+    /// Ignored: components cannot write to their files.
     #[arg(long, hide = true)]
     allow_transient_write: bool,
-    /// Ignored: the log of the components is the log of the host.
+    /// Ignored: the output of components is in the log of the host.
     #[arg(short = 'L', long, hide = true, value_name = "DIRECTORY")]
     log_dir: Option<PathBuf>,
     /// Ignored: compiled components are always cached, in the state directory.
@@ -100,7 +101,7 @@ pub struct IgnoredFlags {
     /// Ignored: compiled components are always cached, in the state directory.
     #[arg(long, hide = true, value_name = "DIRECTORY")]
     cache_dir: Option<PathBuf>,
-    /// Ignored: what components print is logged, line by line.
+    /// Ignored: the output of every component is logged line by line.
     #[arg(long, hide = true, value_name = "ID")]
     follow: Vec<String>,
     /// Ignored: the pool is sized by the policies of the components.
@@ -115,31 +116,43 @@ pub struct IgnoredFlags {
     /// Ignored: the manifest sets the concurrency of components.
     #[arg(long, hide = true, value_name = "COUNT")]
     max_instance_concurrent_reuse_count: Option<String>,
-    /// Ignored: the host decides how often an instance is reused.
+    /// Ignored: the reuse of instances is fixed.
     #[arg(long, hide = true, value_name = "COUNT")]
     max_instance_reuse_count: Option<String>,
-    /// Ignored: the host decides how long an idle instance is kept.
+    /// Ignored: the manifest sets the time that an idle instance is kept.
     #[arg(long, hide = true, value_name = "DURATION")]
     idle_instance_timeout: Option<String>,
 }
 
-/// Where to listen: an address, or the first that a name stands for. A name that stands for both is taken for IPv4, at
-/// which most clients look first.
+/// Parses the address to listen on. Of the addresses of a host name, the first IPv4 address is taken, which most clients
+/// try first, or else the first address.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let right = "give HOST:PORT, such as 127.0.0.1:3000 or localhost:3000";
+    let remedy = "give HOST:PORT, such as 127.0.0.1:3000 or localhost:3000";
     let addresses: Vec<SocketAddr> = text
         .to_socket_addrs()
-        .map_err(|error| format!("{error}; {right}"))?
+        .map_err(|error| format!("{error}; {remedy}"))?
         .collect();
     let ipv4 = addresses.iter().find(|address| address.is_ipv4());
     let address = ipv4.or(addresses.first()).copied();
-    address.ok_or_else(|| format!("no address has this name; {right}"))
+    address.ok_or_else(|| format!("the name has no address; {remedy}"))
 }
 
-// === impl IgnoredFlagsFlags ===
+// === impl UpOptions ===
+
+impl UpOptions {
+    /// The least severe level that is logged.
+    pub fn log_level(&self) -> LevelFilter {
+        match self.quiet {
+            true => LevelFilter::ERROR,
+            false => LevelFilter::INFO,
+        }
+    }
+}
+
+// === impl IgnoredFlags ===
 
 impl IgnoredFlags {
-    /// The flags that were given and are not obeyed.
+    /// The names of the flags that were given.
     pub fn given(&self) -> Vec<&'static str> {
         let given = [
             ("--allow-transient-write", self.allow_transient_write),
@@ -192,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_spinkube_operator_passes_is_understood() {
+    fn the_arguments_of_the_spinkube_operator_are_accepted() {
         let up = up(&[
             "--listen",
             "0.0.0.0:80",
@@ -210,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_says_where_to_listen_as_well_as_an_address() {
+    fn a_host_name_is_accepted_as_listen_address() {
         for (given, meant) in [
             ("localhost:3000", "127.0.0.1:3000"),
             ("127.0.0.1:0", "127.0.0.1:0"),
@@ -230,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_only_spin_needs_are_accepted_and_named() {
+    fn flags_of_spin_without_effect_are_accepted_and_reported() {
         assert_eq!(
             up(&["--request-timeout", "5s"]).ignored.given(),
             ["--request-timeout"]

@@ -1,22 +1,25 @@
-//! `socar dead-letters`: look at the events that could not be delivered, and give them another chance.
+//! `socar dead-letters`: lists, redrives and discards the events that could not be delivered.
 //!
-//! It works on the same state as a running host, and beside it. Letters are printed as one JSON object a line, for
-//! people with patience and for programs.
+//! It opens the same state as a running host, which may run meanwhile. `list` prints a table on a terminal, and one JSON
+//! object a line anywhere else.
+
+use std::io::IsTerminal as _;
 
 use anyhow::{Context as _, bail};
+use comfy_table::{Table, presets};
 
 use crate::backends::Backends;
 use crate::cli::{DeadLettersAction, DeadLettersOptions};
 use event_log::dead_letters::{self, DeadLetter};
 use event_log::{EntryId, EventLog};
 
-/// How many letters are read at a time.
+/// Dead letters that are read at a time.
 const PAGE: usize = 100;
 
-/// Does what the options say.
+/// Runs the operation.
 ///
 /// # Errors
-/// When the state cannot be opened, or a letter is not there.
+/// When the state cannot be opened, or a dead letter does not exist.
 pub async fn run(options: &DeadLettersOptions) -> anyhow::Result<()> {
     let state = options.state.find()?;
     let backends = Backends::open(&state, None, options.redis_url.as_deref())?;
@@ -25,7 +28,7 @@ pub async fn run(options: &DeadLettersOptions) -> anyhow::Result<()> {
 
 async fn act(log: &dyn EventLog, action: &DeadLettersAction) -> anyhow::Result<()> {
     match action {
-        DeadLettersAction::List => all(log).await?.iter().try_for_each(print),
+        DeadLettersAction::List => list(&all(log).await?),
         DeadLettersAction::Show { id } => match dead_letters::show(log, parse(id)?).await? {
             Some(letter) => print(&letter),
             None => bail!("there is no dead letter {id}"),
@@ -66,7 +69,7 @@ async fn each<E: Into<anyhow::Error>>(
 ) -> anyhow::Result<()> {
     for id in ids {
         if !act(parse(id)?).await.map_err(Into::into)? {
-            bail!("there is no dead letter {id} (any more)");
+            bail!("there is no dead letter {id}");
         }
         println!("{id}");
     }
@@ -75,8 +78,32 @@ async fn each<E: Into<anyhow::Error>>(
 
 fn parse(id: &str) -> anyhow::Result<EntryId> {
     id.parse().with_context(|| {
-        format!("`{id}` is no id of a dead letter; `socar dead-letters list` prints them")
+        format!("`{id}` is not the id of a dead letter; `socar dead-letters list` prints the ids")
     })
+}
+
+fn list(letters: &[DeadLetter]) -> anyhow::Result<()> {
+    match std::io::stdout().is_terminal() {
+        true => println!("{}", table(letters)),
+        false => letters.iter().try_for_each(print)?,
+    }
+    Ok(())
+}
+
+fn table(letters: &[DeadLetter]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["ID", "GROUP", "STREAM", "ATTEMPTS", "ERROR"]);
+    for letter in letters {
+        table.add_row([
+            letter.id.clone(),
+            letter.group.clone(),
+            letter.stream.clone(),
+            letter.attempts.to_string(),
+            letter.error.clone(),
+        ]);
+    }
+    table
 }
 
 fn print(letter: &DeadLetter) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! `socar rebuild viewpage`: has a running host rebuild a component, and waits for it.
+//! `socar rebuild viewpage`: requests a rebuild from the running host and waits until it has ended.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::admin::client::RunningHost;
 use crate::cli::RebuildOptions;
 
-/// How often the host is asked how far it is.
+/// How often the progress is requested.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Begins, waits, and says what came of it.
+/// Starts the rebuild, waits for its end and prints the result.
 ///
 /// # Errors
-/// When no host runs, or the rebuild was given up.
+/// When no host runs, or the rebuild failed.
 pub async fn run(options: &RebuildOptions) -> anyhow::Result<()> {
     let host = RunningHost::find(&options.state.find()?, &options.token)?;
     let component = &options.component;
@@ -26,20 +26,20 @@ pub async fn run(options: &RebuildOptions) -> anyhow::Result<()> {
         match progress["state"].as_str() {
             Some("running") => tokio::time::sleep(INTERVAL).await,
             Some("done") => {
-                println!("{component} rebuilt from {events} events{}", others(asked));
+                println!("{component} rebuilt from {events} events{}", queries(asked));
                 return Ok(());
             }
             _ => bail!(
-                "{component} was not rebuilt, and is what it was: {}",
+                "{component} was not rebuilt, the old read model stays in use: {}",
                 progress["error"].as_str().unwrap_or_default()
             ),
         }
     }
 }
 
-fn others(asked: &Value) -> String {
+fn queries(asked: &Value) -> String {
     match asked.as_u64() {
         Some(0) | None => String::new(),
-        Some(asked) => format!(" and {asked} answers of other components"),
+        Some(asked) => format!(" and {asked} queries of other components"),
     }
 }

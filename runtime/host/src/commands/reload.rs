@@ -1,12 +1,12 @@
-//! `socar reload`: has a running host take over what is now written and built.
+//! `socar reload`: requests a reload from the running host.
 
 use crate::admin::client::RunningHost;
 use crate::cli::ReloadOptions;
 
-/// Does it, and says which version runs now.
+/// Requests the reload and prints the new generation.
 ///
 /// # Errors
-/// When no host answers, or it keeps the version it has; the message says why.
+/// When no host answers, or it refuses the reload; the message has the reason.
 pub async fn run(options: &ReloadOptions) -> anyhow::Result<()> {
     let host = RunningHost::find(&options.state.find()?, &options.token)?;
     let report = host.post("/reload", "").await?;

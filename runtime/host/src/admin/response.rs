@@ -1,4 +1,4 @@
-//! What operators are told: JSON, text for programs that want text, or a problem document.
+//! Responses of the admin listener: JSON, text, or a problem document.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -10,32 +10,32 @@ use wasmtime_wasi_http::WasiBody;
 use crate::problem::{document, full};
 use event_log::LogError;
 
-/// What a handler says.
-pub type Answer = Result<Response<WasiBody>, Refusal>;
+/// What a handler returns.
+pub type AdminResponse = Result<Response<WasiBody>, AdminError>;
 
-/// Why an operator does not get what was asked for.
+/// An error response, as a problem document.
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct AdminError {
     status: StatusCode,
     slug: &'static str,
     detail: String,
     header: Option<(HeaderName, HeaderValue)>,
 }
 
-/// 200 with this object.
+/// 200 with this value as JSON.
 ///
 /// # Errors
-/// When it cannot be written as JSON.
-pub fn json(value: &impl Serialize) -> Answer {
-    let body = serde_json::to_vec(value).map_err(Refusal::internal)?;
+/// When the value cannot be serialized.
+pub fn json(value: &impl Serialize) -> AdminResponse {
+    let body = serde_json::to_vec(value).map_err(AdminError::internal)?;
     Ok(typed(HeaderValue::from_static("application/json"), body))
 }
 
 /// 200 with this text.
 ///
 /// # Errors
-/// Never; it shares its type with [`json`].
-pub fn text(content_type: &'static str, text: String) -> Answer {
+/// Never; the type is that of [`json`].
+pub fn text(content_type: &'static str, text: String) -> AdminResponse {
     Ok(typed(HeaderValue::from_static(content_type), text))
 }
 
@@ -45,43 +45,43 @@ fn typed(content_type: HeaderValue, body: impl Into<Bytes>) -> Response<WasiBody
     response
 }
 
-// === impl Refusal ===
+// === impl AdminError ===
 
-impl Refusal {
-    /// 400: the request makes no sense.
+impl AdminError {
+    /// 400: the request is malformed.
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
 
-    /// 403: not from here, or not on this platform.
+    /// 403: not for this client, or not enabled on this platform.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// 404: there is no such thing.
+    /// 404: the resource does not exist.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
-    /// 409: not while things are as they are.
+    /// 409: not in the present state of the resource.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)
     }
 
-    /// 422: understood, and it cannot be.
+    /// 422: the request is well-formed and its values are invalid.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
     }
 
-    /// 500: the host's own fault; the log says more than the operator is told.
+    /// 500: an error of the host; the cause is in its log.
     pub fn internal(error: impl Into<anyhow::Error>) -> Self {
         let error = format!("{:#}", error.into());
-        error!(error, "an operator's request failed");
+        error!(error, "admin request failed");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self::new(status, "internal", "the log of the host says why")
+        Self::new(status, "internal", "the cause is in the log of the host")
     }
 
-    /// 503: later, perhaps.
+    /// 503: a dependency is unavailable.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail)
     }
@@ -92,7 +92,7 @@ impl Refusal {
             ..Self::new(
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
-                "show the token of --admin-token as a bearer token",
+                "send the token of --admin-token as a bearer token",
             )
         }
     }
@@ -127,8 +127,8 @@ impl Refusal {
         }
     }
 
-    /// As a problem document.
-    pub fn response(self) -> Response<WasiBody> {
+    /// The problem document.
+    pub fn into_response(self) -> Response<WasiBody> {
         let retry_after = (self.status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
         let mut response = document(self.status, self.slug, &self.detail, retry_after);
         response.headers_mut().extend(self.header);
@@ -136,10 +136,10 @@ impl Refusal {
     }
 }
 
-impl From<LogError> for Refusal {
+impl From<LogError> for AdminError {
     fn from(error: LogError) -> Self {
         match error.is_unavailable() {
-            true => Self::unavailable("the event log is away"),
+            true => Self::unavailable("the event log is unavailable"),
             false => Self::internal(error),
         }
     }
