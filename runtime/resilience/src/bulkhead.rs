@@ -1,20 +1,23 @@
-//! The bulkhead: so many calls at once, so many more in line, and the rest is turned away on the spot.
+//! The bulkhead: a bounded number of calls runs, a bounded number waits, and all others are rejected immediately.
 //!
-//! A service that gets more than it can do slows down for everybody; one that works on a bounded number of calls does
-//! those well. Who finds all places taken waits in a queue that is bounded in length *and* in time. The queue is in
-//! order of priority, and within one priority in order of arrival. When it is full, a call that matters more takes
-//! the place of the youngest of those that matter least. Browsers may thus starve while payers fill the house, but
-//! never for longer than the bounded wait: then they are told.
+//! A service that runs more calls than it can handle becomes slow for all of them. A call that finds no free permit
+//! waits in a queue that is bounded in length *and* in time. The queue is ordered by priority, and within one priority
+//! by arrival. When the queue is full, a call displaces the most recent call of the lowest priority below its own.
+//! Calls of a low priority can therefore starve while calls of a high priority use all permits, but only until their
+//! queue timeout: then they are rejected.
 //!
-//! A queue absorbs a burst; under a lasting overload it would only make everybody late. So once somebody had to be
-//! refused, a few newcomers wait for a few milliseconds instead, and the rest is refused on the spot, until nobody is
-//! refused any more ([`wait_queue`]). This is the idea of CoDel with a short queue under load
-//! (<https://queue.acm.org/detail.cfm?id=2839461>), begun by a full queue instead of an old one: a crowd that fits in is
-//! served to the last.
+//! A queue absorbs a burst. Under a lasting overload it would only delay every call. After a rejection, new calls
+//! therefore use a short queue with a short timeout, until no call has been rejected for some time ([`wait_queue`]).
+//! This is the idea of CoDel with a short queue under load (<https://queue.acm.org/detail.cfm?id=2839461>). Here a full
+//! queue begins the overload, not a long wait, so a burst that fits into the queue is served completely.
 //!
-//! Turning away costs one short lock, so that an overloaded service keeps its time for the calls it let in; and it can
-//! be asked for before anything was done for a call ([`Bulkhead::try_reject`]).
+//! A rejection costs one short lock, so an overloaded service keeps its time for admitted calls. [`Bulkhead::try_reject`]
+//! rejects a call before any work is done for it.
 
+mod overload;
+mod priority_queue;
+mod release_interval;
+mod settings;
 mod wait_queue;
 
 use std::sync::Arc;
@@ -22,249 +25,218 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::sync::oneshot;
+
+pub use settings::BulkheadSettings;
 
 use crate::Priority;
 use crate::deadline::Deadline;
-use crate::settings::{InvalidSetting, check_duration, check_range};
-use wait_queue::{BulkheadAdmission, MIN_OVERLOAD_WAIT, QueuedCall, WaitQueue};
+use crate::settings::InvalidSetting;
+use overload::MIN_OVERLOAD_WAIT;
+use wait_queue::{Admission, QueuedCall, WaitQueue};
 
-/// The places of one service. Clones are the same places.
+/// The permits of one service. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Bulkhead(Arc<Shared>);
 
-/// What may be set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BulkheadSettings {
-    /// Calls that run at the same time.
-    pub concurrency: usize,
-    /// Calls that wait for one of them to end.
-    pub queue_capacity: usize,
-    /// The longest that one of them waits.
-    pub queue_timeout: Duration,
-    /// Levels of priority. A call with a higher [`Priority`] counts as one of the highest level.
-    pub priority_levels: usize,
-}
-
-/// A place, given back when dropped.
+/// The permission to run one call. Dropping it releases the permit to the next waiting call.
 #[derive(Debug)]
-#[must_use = "a permit that is dropped at once admits nothing"]
+#[must_use = "dropping a permit releases it at once"]
 pub struct BulkheadPermit {
-    /// Nothing once the place was passed on.
+    /// `None` once the permit was passed on.
     shared: Option<Arc<Shared>>,
 }
 
-/// No place, and no place in the queue, or not in time.
+/// The bulkhead rejected the call: no permit was free, and none was released in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("{reason} ({running} calls run)")]
+#[error("{reason}; running calls: {running}")]
 pub struct BulkheadRejection {
-    /// What was lacking.
+    /// Why the call was rejected.
     pub reason: RejectionReason,
-    /// How many calls were running.
+    /// Number of running calls at the rejection.
     pub running: usize,
-    /// When it makes sense to try again: by then everybody who waits now will have had a place or been refused.
+    /// Time after which another attempt makes sense: the queue timeout. All calls that wait now have left by then.
     pub retry_after: Duration,
 }
 
-/// Why a call got no place.
+/// Why a call got no permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum RejectionReason {
-    /// As many calls wait as may.
+    /// The queue held its maximum number of calls.
     #[error("the queue is full")]
     QueueFull,
-    /// It waited as long as a call may.
-    #[error("no place became free in time")]
+    /// The call waited until its deadline or the queue timeout.
+    #[error("no permit was released in time")]
     QueueTimeout,
-    /// It waited, until a call came that matters more.
-    #[error("a call that matters more took its place in the queue")]
+    /// The call waited until it was removed: by a call of a higher priority in a full queue, or by a sustained overload.
+    #[error("the call was displaced from the queue")]
     Displaced,
 }
 
-/// Who is where at one moment, and what became of everybody before.
+/// The occupancy of a bulkhead at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BulkheadSnapshot {
-    /// The places there are.
+    /// Maximum number of calls that run at the same time.
     pub concurrency: usize,
-    /// Calls that run.
+    /// Number of running calls. It exceeds `concurrency` for a while after a [`Bulkhead::resize`] to a smaller number.
     pub running: usize,
-    /// Calls that wait.
+    /// Number of waiting calls.
     pub waiting: usize,
 }
 
 #[derive(Debug)]
 struct Shared {
-    settings: BulkheadSettings,
-    wait_queue: Mutex<WaitQueue>,
+    queue_timeout: Duration,
+    wait_queue: Mutex<WaitQueue<BulkheadPermit>>,
+}
+
+/// A waiting call. Dropping it removes the call from the queue.
+struct QueueGuard<'a> {
+    shared: &'a Arc<Shared>,
+    call: QueuedCall,
 }
 
 // === impl Bulkhead ===
 
 impl Bulkhead {
-    /// Places as configured, all of them free.
+    /// A bulkhead with all its permits free.
     ///
     /// # Errors
-    /// When a setting is out of its bounds.
+    /// [`InvalidSetting`] if a setting is out of bounds.
     pub fn new(settings: BulkheadSettings) -> Result<Self, InvalidSetting> {
         settings.check()?;
-        let wait_queue = WaitQueue::new(
-            settings.concurrency,
-            settings.queue_capacity,
-            settings.priority_levels,
-        );
         Ok(Self(Arc::new(Shared {
-            settings,
-            wait_queue: Mutex::new(wait_queue),
+            queue_timeout: settings.queue_timeout,
+            wait_queue: Mutex::new(WaitQueue::new(settings)),
         })))
     }
 
-    /// Waits for a place, until the deadline or the queue timeout, whichever is earlier. Dropping this future leaves
-    /// the queue.
+    /// Acquires a permit. Waits for one until the deadline or the queue timeout, whichever is earlier. Dropping the
+    /// future removes the call from the queue.
     ///
     /// # Errors
-    /// [`BulkheadRejection`] at once when the queue is full, and later when no place became free in time.
+    /// [`BulkheadRejection`]: immediately if the queue is full, later if no permit was released in time or the call was
+    /// displaced.
     pub async fn acquire(
         &self,
         priority: Priority,
         deadline: Deadline,
     ) -> Result<BulkheadPermit, BulkheadRejection> {
-        let (ticket, place) = match self.0.wait_queue.lock().enter(priority) {
-            BulkheadAdmission::Admitted => {
-                return Ok(BulkheadPermit {
-                    shared: Some(self.0.clone()),
-                });
+        let (call, permit) = match self.0.wait_queue.lock().admit(priority) {
+            Admission::Admitted => return Ok(BulkheadPermit::new(&self.0)),
+            Admission::Rejected { running } => {
+                return Err(self.0.rejection(RejectionReason::QueueFull, running));
             }
-            BulkheadAdmission::Rejected { running } => {
-                return Err(self.0.refused(RejectionReason::QueueFull, running));
-            }
-            BulkheadAdmission::Queued { ticket, place } => (ticket, place),
+            Admission::Queued { call, permit } => (call, permit),
         };
-        let queued = WaitGuard {
-            shared: &self.0,
-            ticket,
-        };
-        let wait = self.0.settings.queue_timeout;
-        let timeout = deadline.remaining().min(ticket.timeout).min(wait);
-        let is_overload = timeout >= ticket.timeout.min(wait / 4).min(MIN_OVERLOAD_WAIT);
-        match tokio::time::timeout(timeout, place).await {
+        let shared = &self.0;
+        let queued = QueueGuard { shared, call };
+        let max_wait = call.timeout.min(shared.queue_timeout);
+        let timeout = deadline.remaining().min(max_wait);
+        match tokio::time::timeout(timeout, permit).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) => Err(queued.refused(RejectionReason::Displaced)),
-            Err(_) if is_overload => Err(queued.refused(RejectionReason::QueueTimeout)),
-            Err(_) => Err(queued.gave_up()),
+            Ok(Err(_)) => Err(queued.overloaded(RejectionReason::Displaced)),
+            Err(_) if timeout >= queued.min_overload_wait() => {
+                Err(queued.overloaded(RejectionReason::QueueTimeout))
+            }
+            Err(_) => Err(queued.expired()),
         }
     }
 
-    /// Refuses a call now that [`Self::acquire`] would refuse without waiting: for who wants to know before he prepares
-    /// one. A call that is not refused has no place yet.
+    /// Rejects a call that [`Self::acquire`] would reject immediately, before any work is done for the call. `None`
+    /// admits nothing: the call must still acquire a permit.
     pub fn try_reject(&self, priority: Priority) -> Option<BulkheadRejection> {
         let running = self.0.wait_queue.lock().try_reject(priority)?;
-        Some(self.0.refused(RejectionReason::QueueFull, running))
+        Some(self.0.rejection(RejectionReason::QueueFull, running))
     }
 
-    /// Changes how many calls may run, for instance to what an adaptive limit has found out. Calls that run beyond
-    /// a smaller number are left in peace; their places are not filled again.
+    /// Changes the number of permits (at least 1), for example to the current value of an adaptive limit. Running calls
+    /// beyond a smaller number continue; their permits are not granted again.
     pub fn resize(&self, concurrency: usize) {
         let admitted = self.0.wait_queue.lock().resize(concurrency.max(1));
-        for place in admitted {
-            // Whoever has left meanwhile drops the permit, which passes it on.
-            drop(place.send(BulkheadPermit {
-                shared: Some(self.0.clone()),
-            }));
+        for call in admitted {
+            // A call that has given up meanwhile drops the permit, which passes it on.
+            drop(call.send(BulkheadPermit::new(&self.0)));
         }
     }
 
-    /// Who is where.
+    /// The present occupancy.
     pub fn snapshot(&self) -> BulkheadSnapshot {
-        self.0.wait_queue.lock().snapshot()
+        let wait_queue = self.0.wait_queue.lock();
+        BulkheadSnapshot {
+            concurrency: wait_queue.concurrency(),
+            running: wait_queue.running(),
+            waiting: wait_queue.waiting(),
+        }
     }
 }
 
 // === impl Shared ===
 
 impl Shared {
-    fn refused(&self, reason: RejectionReason, running: usize) -> BulkheadRejection {
+    fn rejection(&self, reason: RejectionReason, running: usize) -> BulkheadRejection {
         BulkheadRejection {
             reason,
             running,
-            retry_after: self.settings.queue_timeout,
+            retry_after: self.queue_timeout,
         }
     }
 }
 
-/// A call in the queue, which leaves it when dropped.
-struct WaitGuard<'a> {
-    shared: &'a Arc<Shared>,
-    ticket: QueuedCall,
-}
+// === impl QueueGuard ===
 
-impl WaitGuard<'_> {
-    fn refused(&self, reason: RejectionReason) -> BulkheadRejection {
+impl QueueGuard<'_> {
+    /// The wait from which a timeout counts as overload.
+    fn min_overload_wait(&self) -> Duration {
+        let share = self.shared.queue_timeout / 4;
+        self.call.timeout.min(share).min(MIN_OVERLOAD_WAIT)
+    }
+
+    /// A rejection that counts as overload.
+    fn overloaded(&self, reason: RejectionReason) -> BulkheadRejection {
         let mut wait_queue = self.shared.wait_queue.lock();
-        let running = wait_queue.record_overload(self.ticket.level);
-        self.shared.refused(reason, running)
+        let running = wait_queue.record_overload(self.call.level);
+        self.shared.rejection(reason, running)
     }
 
-    /// He had hardly any time: that he got no place in it is not the fault of the others.
-    fn gave_up(&self) -> BulkheadRejection {
+    /// A rejection that does not count as overload: the call had too little time left when it arrived.
+    fn expired(&self) -> BulkheadRejection {
         let running = self.shared.wait_queue.lock().running();
-        self.shared.refused(RejectionReason::QueueTimeout, running)
+        self.shared
+            .rejection(RejectionReason::QueueTimeout, running)
     }
 }
 
-impl Drop for WaitGuard<'_> {
+impl Drop for QueueGuard<'_> {
     fn drop(&mut self) {
-        self.shared.wait_queue.lock().remove(self.ticket);
+        self.shared.wait_queue.lock().remove(self.call);
     }
 }
 
-// === impl Permit ===
+// === impl BulkheadPermit ===
+
+impl BulkheadPermit {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let shared = Some(shared.clone());
+        Self { shared }
+    }
+}
 
 impl Drop for BulkheadPermit {
-    /// Gives the place to the first in line who still wants it.
+    /// Passes the permit to the next waiting call that still wants it.
     fn drop(&mut self) {
         let Some(shared) = self.shared.take() else {
             return;
         };
         loop {
-            let Some(next) = shared.wait_queue.lock().leave() else {
+            let Some(next) = shared.wait_queue.lock().release() else {
                 return;
             };
-            match next.send(BulkheadPermit {
-                shared: Some(shared.clone()),
-            }) {
+            match next.send(Self::new(&shared)) {
                 Ok(()) => return,
-                // He gave up in this very moment. His permit must not drop as one, or this would recurse.
+                // The call gave up at this very moment. Its permit must not run this function again: it would recurse.
                 Err(mut permit) => permit.shared = None,
             }
         }
-    }
-}
-
-/// How a permit reaches one who waits for it.
-type PermitSender = oneshot::Sender<BulkheadPermit>;
-
-// === impl Settings ===
-
-impl Default for BulkheadSettings {
-    fn default() -> Self {
-        Self {
-            concurrency: 64,
-            queue_capacity: 256,
-            queue_timeout: Duration::from_secs(1),
-            priority_levels: 3,
-        }
-    }
-}
-
-impl BulkheadSettings {
-    fn check(&self) -> Result<(), InvalidSetting> {
-        check_range("concurrency", self.concurrency, 1..=100_000)?;
-        check_range("queue_capacity", self.queue_capacity, 0..=1_000_000)?;
-        check_duration("queue_timeout", self.queue_timeout)?;
-        check_range(
-            "priority_levels",
-            self.priority_levels,
-            1..=Priority::MAX_LEVELS,
-        )
     }
 }
 

@@ -1,190 +1,121 @@
-//! Who runs and who waits, behind one short lock.
+//! The running and the waiting calls of a bulkhead, behind one short lock.
 //!
-//! As long as anybody waits, every place is taken, and one that becomes free is handed over directly instead of being
-//! put up for all. A place is moved, never copied: [`WaitQueue::leave`] and [`WaitQueue::resize`] count it as running already when
-//! they hand out the sender for it.
+//! While a call waits, all permits are in use, and a released permit is handed to a waiting call directly. A permit is
+//! moved, never copied: [`WaitQueue::release`] and [`WaitQueue::resize`] already count the call as running when they
+//! return the channel for its permit.
 //!
-//! There are two lines, both first come, first served. The *patient* one is the only one in calm times. Once somebody was
-//! refused, there is an overload of those who matter no more than he, and for [`OVERLOAD_COOLDOWN`] after the last refusal newcomers
-//! of their kind stand in the *brief* line, which goes first: it has room for a quarter as many as there are places, and
-//! nobody stays for longer than [`OVERLOAD_QUEUE_WAIT`], or than it takes until a place becomes free if that is longer. Those few see to
-//! it that no place stays empty; for everybody else the answer is known on the spot ([`WaitQueue::try_reject`]), and costs
-//! neither a timer nor a second look. If it goes on for [`SUSTAINED_OVERLOAD`], those who came before have waited for too long to be
-//! answered in time, and are sent away.
+//! There are two queues, both ordered by priority and arrival:
+//!
+//! - The *normal* queue holds up to the configured number of calls, each for up to the queue timeout.
+//! - The *overload* queue is used after a rejection, by calls of the same or a lower priority, until the overload has
+//!   ended. Within one priority it is served before the normal queue. It holds one call for every four permits, each for
+//!   at most [`OVERLOAD_QUEUE_WAIT`], or for the expected time until the next release if that is longer. These few calls
+//!   keep all permits in use. All other calls are rejected immediately, without a timer.
+//!
+//! When an overload is sustained, the calls in the normal queue have waited too long to be answered in time, and are
+//! displaced.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
-use super::{BulkheadPermit, BulkheadSnapshot, PermitSender};
+use super::overload::{OverloadDetector, OverloadDuration};
+use super::priority_queue::PriorityQueue;
+use super::release_interval::ReleaseInterval;
+use super::settings::BulkheadSettings;
 use crate::Priority;
 
-/// How long a newcomer waits in an overload: about as long as he would notice.
+/// The maximum wait during an overload: short enough for a user not to notice it.
 const OVERLOAD_QUEUE_WAIT: Duration = Duration::from_millis(5);
 
-/// Whoever got no place in this time, or in a quarter of what anybody waits at most, was refused by an overload, and not
-/// by his own deadline.
-pub(super) const MIN_OVERLOAD_WAIT: Duration = Duration::from_millis(100);
+/// The number of permits for which the overload queue holds one call.
+const PERMITS_PER_OVERLOAD_WAITER: usize = 4;
 
-/// How long after the last refusal an overload is over.
-const OVERLOAD_COOLDOWN: Duration = Duration::from_secs(2);
-
-/// From when on an overload is more than a crowd that came at once.
-const SUSTAINED_OVERLOAD: Duration = Duration::from_millis(50);
-
+/// Counts the running calls and queues the waiting ones; `P` is the permit that a waiting call receives.
 #[derive(Debug)]
-pub(super) struct WaitQueue {
+pub(super) struct WaitQueue<P> {
     concurrency: usize,
-    /// The most calls that may wait in each line.
-    queue: usize,
+    /// Maximum number of calls in each queue.
+    capacity: usize,
     running: usize,
-    normal: PriorityQueues,
-    overload_queue: PriorityQueues,
-    /// By priority of who was refused.
-    overloads: Box<[Option<Overload>]>,
+    normal: PriorityQueue<P>,
+    overload: PriorityQueue<P>,
+    overload_detector: OverloadDetector,
     release_interval: ReleaseInterval,
-    next_ticket: u64,
+    highest_level: usize,
 }
 
-/// How soon a place becomes free while all are taken.
-#[derive(Debug, Default)]
-struct ReleaseInterval {
-    /// When the last place was taken, or given back and taken again.
-    since: Option<Instant>,
-    /// The time from there to the next departure, on a moving average.
-    average: Duration,
-}
-
-/// What becomes of a call at the door.
-pub(super) enum BulkheadAdmission {
+/// The decision about an arriving call.
+pub(super) enum Admission<P> {
+    /// The call runs.
     Admitted,
+    /// The call waits for a permit on this channel.
     Queued {
-        ticket: QueuedCall,
-        place: oneshot::Receiver<BulkheadPermit>,
+        call: QueuedCall,
+        permit: oneshot::Receiver<P>,
     },
-    Rejected {
-        running: usize,
-    },
+    /// The call finds neither a free permit nor room in the queue.
+    Rejected { running: usize },
 }
 
-/// What a waiting call can be found by.
+/// The position of a waiting call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QueuedCall {
-    number: u64,
     pub level: usize,
-    is_overload: bool,
-    /// How long he waits in this line.
+    /// Maximum wait in its queue; unlimited in the normal one.
     pub timeout: Duration,
+    queue: QueueKind,
+    number: u64,
 }
 
-/// Somebody was refused not long ago.
 #[derive(Clone, Copy, Debug)]
-struct Overload {
-    since: Instant,
-    last: Instant,
+enum QueueKind {
+    Normal,
+    Overload,
 }
 
-/// By priority, the least first; within one, in order of arrival.
-type PriorityQueues = Box<[VecDeque<Waiter>]>;
-
-#[derive(Debug)]
-struct Waiter {
-    /// Grows from one to the next, so that a queue is sorted by it.
-    ticket: u64,
-    /// Dropped unused, it tells the waiter that he was displaced.
-    place: PermitSender,
-}
-
-impl WaitQueue {
-    pub fn new(concurrency: usize, queue: usize, levels: usize) -> Self {
-        let queues = || (0..levels).map(|_| VecDeque::new()).collect();
+impl<P> WaitQueue<P> {
+    pub fn new(settings: BulkheadSettings) -> Self {
+        let levels = settings.priority_levels;
         Self {
-            concurrency,
-            queue,
+            concurrency: settings.concurrency,
+            capacity: settings.queue_capacity,
             running: 0,
-            normal: queues(),
-            overload_queue: queues(),
-            overloads: vec![None; levels].into_boxed_slice(),
+            normal: PriorityQueue::new(levels),
+            overload: PriorityQueue::new(levels),
+            overload_detector: OverloadDetector::new(levels),
             release_interval: ReleaseInterval::default(),
-            next_ticket: 0,
+            highest_level: levels - 1,
         }
     }
 
-    pub fn enter(&mut self, priority: Priority) -> BulkheadAdmission {
+    /// Admits, queues or rejects an arriving call.
+    pub fn admit(&mut self, priority: Priority) -> Admission<P> {
         if self.running < self.concurrency {
-            self.running += 1;
-            if self.running >= self.concurrency {
-                self.release_interval.start();
-            }
-            return BulkheadAdmission::Admitted;
+            self.run();
+            return Admission::Admitted;
         }
-        if let Some(running) = self.try_reject(priority) {
-            return BulkheadAdmission::Rejected { running };
+        match self.try_reject(priority) {
+            Some(running) => Admission::Rejected { running },
+            None => self.enqueue(self.level(priority)),
         }
-        let level = self.level(priority);
-        let is_overload = self.is_overloaded(level);
-        let room = self.room(is_overload);
-        let lines = match is_overload {
-            true => &mut self.overload_queue,
-            false => &mut self.normal,
-        };
-        if count(lines) >= room {
-            displace_below(lines, level);
-        }
-        let number = self.next_ticket;
-        self.next_ticket += 1;
-        let (sender, place) = oneshot::channel();
-        lines[level].push_back(Waiter {
-            ticket: number,
-            place: sender,
-        });
-        let ticket = QueuedCall {
-            number,
-            level,
-            is_overload,
-            timeout: match is_overload {
-                true => self.release_interval.expected().max(OVERLOAD_QUEUE_WAIT),
-                false => Duration::MAX,
-            },
-        };
-        BulkheadAdmission::Queued { ticket, place }
     }
 
-    /// Refuses a newcomer who would get neither a place nor one in the line, and tells how many run.
+    /// Rejects an arriving call if it would find neither a free permit nor room in the queue. Returns the number of
+    /// running calls.
     pub fn try_reject(&mut self, priority: Priority) -> Option<usize> {
         if self.running < self.concurrency {
             return None;
         }
         let level = self.level(priority);
-        let is_overload = self.is_overloaded(level);
-        let lines = match is_overload {
-            true => &self.overload_queue,
-            false => &self.normal,
-        };
-        let mut lesser = lines[..level].iter();
-        let is_refused = count(lines) >= self.room(is_overload) && lesser.all(VecDeque::is_empty);
-        is_refused.then(|| self.record_overload(level))
+        let kind = self.queue_kind(level);
+        let is_full = self.queue(kind).len() >= self.capacity(kind);
+        let is_rejected = is_full && !self.queue(kind).has_below(level);
+        is_rejected.then(|| self.record_overload(level))
     }
 
-    /// How many may stand in a line.
-    fn room(&self, is_overload: bool) -> usize {
-        match is_overload {
-            true => self.queue.min(self.concurrency.div_ceil(4)),
-            false => self.queue,
-        }
-    }
-
-    fn is_overloaded(&self, level: usize) -> bool {
-        let overloads = self.overloads[level..].iter().flatten();
-        overloads
-            .into_iter()
-            .any(|it| it.last.elapsed() < OVERLOAD_COOLDOWN)
-    }
-
-    /// A call ended: to whom its place goes, if anybody waits and it is still there.
-    pub fn leave(&mut self) -> Option<PermitSender> {
+    /// A call ended. Returns the channel of the call that receives its permit, if one waits.
+    pub fn release(&mut self) -> Option<oneshot::Sender<P>> {
         if self.running >= self.concurrency {
             self.release_interval.record();
         }
@@ -192,102 +123,113 @@ impl WaitQueue {
         self.admit_next()
     }
 
-    /// There are more places now, or fewer: who gets one.
-    pub fn resize(&mut self, concurrency: usize) -> Vec<PermitSender> {
+    /// Changes the number of permits. Returns the channels of the calls that receive one.
+    pub fn resize(&mut self, concurrency: usize) -> Vec<oneshot::Sender<P>> {
         self.concurrency = concurrency;
-        self.release_interval.since = None;
+        self.release_interval.restart();
         std::iter::from_fn(|| self.admit_next()).collect()
     }
 
-    fn admit_next(&mut self) -> Option<PermitSender> {
-        if self.running >= self.concurrency {
-            return None;
-        }
-        let lines = self.overload_queue.iter_mut().zip(&mut self.normal).rev();
-        let next = lines
-            .filter_map(|(overload_queue, normal)| {
-                overload_queue.pop_front().or_else(|| normal.pop_front())
-            })
-            .next()?;
-        self.running += 1;
-        Some(next.place)
+    /// Removes a call from its queue, if it still waits.
+    pub fn remove(&mut self, call: QueuedCall) {
+        self.queue_mut(call.queue).remove(call.level, call.number);
     }
 
-    /// One who waited does not any more, for whatever reason.
-    pub fn remove(&mut self, ticket: QueuedCall) {
-        let lines = match ticket.is_overload {
-            true => &mut self.overload_queue,
-            false => &mut self.normal,
-        };
-        let line = &mut lines[ticket.level];
-        if let Ok(place) = line.binary_search_by_key(&ticket.number, |waiter| waiter.ticket) {
-            line.remove(place);
+    /// Records a rejection that was caused by overload. Returns the number of running calls.
+    pub fn record_overload(&mut self, level: usize) -> usize {
+        if self.overload_detector.record(level) == OverloadDuration::Sustained {
+            self.normal.clear_up_to(level);
         }
+        self.running
     }
 
-    /// How many run.
+    pub fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
     pub fn running(&self) -> usize {
         self.running
     }
 
-    /// The level of a priority, at most the highest that is configured.
+    pub fn waiting(&self) -> usize {
+        self.normal.len() + self.overload.len()
+    }
+
+    fn run(&mut self) {
+        self.running += 1;
+        if self.running >= self.concurrency {
+            self.release_interval.start();
+        }
+    }
+
+    fn enqueue(&mut self, level: usize) -> Admission<P> {
+        let kind = self.queue_kind(level);
+        let capacity = self.capacity(kind);
+        let queue = self.queue_mut(kind);
+        if queue.len() >= capacity {
+            queue.displace_below(level);
+        }
+        let (sender, permit) = oneshot::channel();
+        let number = queue.push(level, sender);
+        let call = QueuedCall {
+            level,
+            timeout: self.timeout(kind),
+            queue: kind,
+            number,
+        };
+        Admission::Queued { call, permit }
+    }
+
+    fn admit_next(&mut self) -> Option<oneshot::Sender<P>> {
+        if self.running >= self.concurrency {
+            return None;
+        }
+        let mut levels = (0..=self.highest_level).rev();
+        let next =
+            levels.find_map(|level| self.overload.pop(level).or_else(|| self.normal.pop(level)))?;
+        self.running += 1;
+        Some(next)
+    }
+
+    /// The level of a priority: at most the highest one that is configured.
     fn level(&self, priority: Priority) -> usize {
-        priority.level().min(self.overloads.len() - 1)
+        priority.level().min(self.highest_level)
     }
 
-    /// Counts a refusal that shows an overload, and tells how many run.
-    pub fn record_overload(&mut self, level: usize) -> usize {
-        let now = Instant::now();
-        let overload = &mut self.overloads[level];
-        let begun = overload.filter(|it| now - it.last < SUSTAINED_OVERLOAD);
-        let since = begun.map_or(now, |it| it.since);
-        *overload = Some(Overload { since, last: now });
-        if now - since >= SUSTAINED_OVERLOAD {
-            // Whoever stands there finds his place dropped.
-            let lines = &mut self.normal[..=level];
-            lines.iter_mut().for_each(VecDeque::clear);
-        }
-        self.running
-    }
-
-    pub fn snapshot(&self) -> BulkheadSnapshot {
-        BulkheadSnapshot {
-            concurrency: self.concurrency,
-            running: self.running,
-            waiting: count(&self.normal) + count(&self.overload_queue),
-        }
-    }
-}
-
-// === impl Departures ===
-
-impl ReleaseInterval {
-    /// The last place is taken.
-    fn start(&mut self) {
-        self.since = Some(Instant::now());
-    }
-
-    /// One is given back.
-    fn record(&mut self) {
-        let now = Instant::now();
-        if let Some(since) = self.since.replace(now) {
-            self.average = self.average * 7 / 8 + (now - since) / 8;
+    /// The queue that an arriving call of this level uses.
+    fn queue_kind(&self, level: usize) -> QueueKind {
+        match self.overload_detector.is_overloaded(level) {
+            true => QueueKind::Overload,
+            false => QueueKind::Normal,
         }
     }
 
-    /// A little more than until the next.
-    fn expected(&self) -> Duration {
-        self.average * 5 / 4
+    fn capacity(&self, kind: QueueKind) -> usize {
+        let for_overload = self.concurrency.div_ceil(PERMITS_PER_OVERLOAD_WAITER);
+        match kind {
+            QueueKind::Normal => self.capacity,
+            QueueKind::Overload => self.capacity.min(for_overload),
+        }
     }
-}
 
-fn count(lines: &PriorityQueues) -> usize {
-    lines.iter().map(VecDeque::len).sum()
-}
+    fn timeout(&self, kind: QueueKind) -> Duration {
+        match kind {
+            QueueKind::Normal => Duration::MAX,
+            QueueKind::Overload => self.release_interval.expected().max(OVERLOAD_QUEUE_WAIT),
+        }
+    }
 
-/// Sends away the youngest of those who matter least, if they matter less than this.
-fn displace_below(lines: &mut PriorityQueues, level: usize) {
-    let mut lesser = lines[..level].iter_mut();
-    // His place is dropped unused: so he hears of it.
-    let _ = lesser.find_map(VecDeque::pop_back);
+    fn queue(&self, kind: QueueKind) -> &PriorityQueue<P> {
+        match kind {
+            QueueKind::Normal => &self.normal,
+            QueueKind::Overload => &self.overload,
+        }
+    }
+
+    fn queue_mut(&mut self, kind: QueueKind) -> &mut PriorityQueue<P> {
+        match kind {
+            QueueKind::Normal => &mut self.normal,
+            QueueKind::Overload => &mut self.overload,
+        }
+    }
 }
