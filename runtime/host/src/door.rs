@@ -150,7 +150,7 @@ impl Door {
     }
 
     /// Watches a call that was let in.
-    pub fn watch(&self) -> Option<limit::LimitPermit> {
+    pub fn watch(&self) -> Option<limit::ObservedCall> {
         self.limit.as_ref().map(AdaptiveLimit::observe)
     }
 

@@ -28,8 +28,8 @@ use thiserror::Error;
 
 pub use settings::BulkheadSettings;
 
-use crate::Priority;
 use crate::deadline::Deadline;
+use crate::priority::Priority;
 use crate::settings::InvalidSetting;
 use overload::MIN_OVERLOAD_WAIT;
 use wait_queue::{Admission, QueuedCall, WaitQueue};

@@ -35,6 +35,7 @@ mod priority;
 #[cfg(feature = "runtime")]
 pub mod retry;
 mod settings;
+mod timestamp;
 
 #[cfg(feature = "runtime")]
 pub use priority::Priority;

@@ -1,25 +1,33 @@
-//! The adaptive limit: finds out how many calls at once a service can take, and admits no more.
+//! The adaptive limit: estimates how many concurrent calls a service can serve without queueing them.
 //!
-//! A fixed number is right for one machine, one load and one version of the service. This one watches how long calls
-//! take. What they take while hardly any run is the *baseline*. As long as the average stays close to that, the limit
-//! doubles with each window in which it was used; closer to `tolerance` times the baseline, it grows by an eighth, and by
-//! no more than one; beyond, it shrinks by the ratio of the two, at most by half; and calls that were lost to a deadline
-//! shrink it by their share. A service is thus kept where it is busy but does not queue. After a pause, the limit is no
-//! larger than in the beginning: a crowd that comes then is let in step by step.
+//! A fixed limit fits one machine, one load and one version of a service. The adaptive limit observes the duration of
+//! calls. The duration of a call that runs almost alone is the *baseline*.
 //!
-//! The gradient is that of Netflix' `GradientLimit`, shrinking for lost calls that of its `AIMDLimit`
-//! (<https://github.com/Netflix/concurrency-limits>); measuring the baseline at the minimum of concurrency is how
-//! Envoy's adaptive concurrency filter does it
-//! (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/adaptive_concurrency_filter>); growing
-//! fast, then slowly, and starting anew after a pause is what TCP does (RFC 5681, sections 3.1 and 4.1).
-//! Where this one differs: growth stops at the tolerance instead of beyond it, and a measurement, which sheds load,
-//! is only made while the limit is reached *and* calls have taken too long for some time or nothing is known yet. A
-//! service that is well never loses a call to it.
+//! - While the average duration stays near the baseline, the limit doubles with each window in which it was used.
+//! - While the average approaches `tolerance` times the baseline, the limit grows by an eighth, and by at most one.
+//! - Above that, the limit shrinks by the ratio of the two, at most by half.
+//! - Calls that were dropped at a deadline shrink the limit by their share.
 //!
-//! There is no queue here. Let a [`AdaptiveLimit`] either refuse by itself ([`AdaptiveLimit::acquire`]), or only watch
-//! ([`AdaptiveLimit::observe`]) and tell others what it found, through its observer.
+//! The service is thus kept busy, but does not queue. After a pause, the limit is at most its initial value: a burst
+//! that follows is admitted step by step.
+//!
+//! The gradient is that of Netflix' `GradientLimit`, and the reduction for dropped calls that of its `AIMDLimit`
+//! (<https://github.com/Netflix/concurrency-limits>). Envoy's adaptive concurrency filter measures its baseline at the
+//! minimum of concurrency in the same way
+//! (<https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_filters/adaptive_concurrency_filter>). Fast
+//! growth, then slow growth, and a restart after a pause are the congestion control of TCP (RFC 5681, sections 3.1 and
+//! 4.1). Two things differ. Growth stops at the tolerance and not beyond it. The baseline is measured, which sheds load,
+//! only while the limit is reached *and* the baseline is unknown or calls have taken too long for some time. A service
+//! that is not overloaded therefore never loses a call to the measurement.
+//!
+//! The limit has no queue and rejects no call. It reports its value to an observer, usually to
+//! [`Bulkhead::resize`](crate::bulkhead::Bulkhead::resize).
 
+mod baseline;
 mod estimator;
+mod outcome;
+mod settings;
+mod window;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,135 +36,106 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::settings::{InvalidSetting, check_duration, check_range};
-use estimator::{Estimator, ObservedCall};
+pub use outcome::LimitOutcome;
+pub use settings::LimitSettings;
 
-/// The limit of one service. Clones are the same limit.
+use crate::settings::InvalidSetting;
+use estimator::Estimator;
+use window::MeasuredCall;
+
+/// The adaptive limit of one service. Clones share it.
 #[derive(Clone)]
 pub struct AdaptiveLimit(Arc<Shared>);
 
-/// What may be set.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LimitSettings {
-    /// The limit to begin with, at first and after a pause.
-    pub initial: usize,
-    /// The limit is never smaller. Calls that run in such company are what the baseline is measured by, so it must
-    /// be a number that the service surely takes without queueing; the number of processors, if it computes.
-    pub minimum: usize,
-    /// The limit is never larger.
-    pub maximum: usize,
-    /// How many times the baseline calls may take on average before there are too many.
-    pub tolerance: f64,
-    /// How often the limit is adapted.
-    pub window: Duration,
-    /// But not before so many calls have ended; or as many as the limit, if they take long.
-    pub samples: u32,
-    /// How long calls may take too long before the baseline is doubted, and how long a pause is.
-    pub remeasure_after: Duration,
-}
-
-/// What a call says about the load of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitOutcome {
-    /// It was answered, and the time it took counts.
-    Success,
-    /// It was not, for want of time or capacity.
-    Dropped,
-    /// Nothing: for instance, it failed at once.
-    Ignored,
-}
-
-/// The right to make one call. Dropped without an outcome, it says nothing.
+/// A call in progress that the limit learns from. Dropping it counts as [`LimitOutcome::Ignored`].
 #[derive(Debug)]
-#[must_use = "a permit that is dropped at once admits nothing"]
-pub struct LimitPermit {
+#[must_use = "a dropped call says nothing about the load"]
+pub struct ObservedCall {
     limit: AdaptiveLimit,
-    /// Nothing once the outcome was recorded.
-    ticket: Option<ObservedCall>,
+    /// `None` once the outcome was recorded.
+    call: Option<MeasuredCall>,
 }
 
 struct Shared {
-    /// The estimator counts time from here.
-    birth: Instant,
+    /// The origin of the estimator's timestamps.
+    created: Instant,
     estimator: Mutex<Estimator>,
     observer: Box<dyn Fn(usize) + Send + Sync>,
-    /// What the observer was told last; locked while it is told.
-    told: Mutex<usize>,
+    /// The value that was last reported; locked while the observer runs.
+    reported: Mutex<usize>,
 }
 
-// === impl Limit ===
+// === impl AdaptiveLimit ===
 
 impl AdaptiveLimit {
-    /// A limit that has yet to find out. The observer hears of new limits, on the thread of a call that brought one
-    /// about, and holds up that call while it runs. It is told one at a time and the present one last; while it is busy
-    /// it may miss some in between. It may use the limit.
+    /// A limit at its initial value.
+    ///
+    /// `observer` is called with each new value, on the thread of the call that changed it, and delays that call. It is
+    /// never called concurrently, and its last call has the present value. It may miss values while it runs, and it may
+    /// use the limit.
     ///
     /// # Errors
-    /// When a setting is out of its bounds, or the three limits are not in order.
+    /// [`InvalidSetting`] if a setting is out of bounds.
     pub fn new(
         settings: LimitSettings,
         observer: impl Fn(usize) + Send + Sync + 'static,
     ) -> Result<Self, InvalidSetting> {
         settings.check()?;
         Ok(Self(Arc::new(Shared {
-            birth: Instant::now(),
+            created: Instant::now(),
             estimator: Mutex::new(Estimator::new(settings)),
             observer: Box::new(observer),
-            told: Mutex::new(settings.initial),
+            reported: Mutex::new(settings.initial),
         })))
     }
 
-    /// Watches a call that somebody else has let in.
-    pub fn observe(&self) -> LimitPermit {
-        let now = self.0.birth.elapsed();
-        let ticket = self.learning(|estimator| estimator.enter(now));
-        self.permit(ticket)
+    /// Observes a call that begins now.
+    pub fn observe(&self) -> ObservedCall {
+        let now = self.0.created.elapsed();
+        let call = self.update(|estimator| estimator.begin(now));
+        ObservedCall {
+            limit: self.clone(),
+            call: Some(call),
+        }
     }
 
     fn current(&self) -> usize {
         self.0.estimator.lock().limit()
     }
 
-    fn permit(&self, ticket: ObservedCall) -> LimitPermit {
-        LimitPermit {
-            limit: self.clone(),
-            ticket: Some(ticket),
-        }
+    fn end(&self, call: MeasuredCall, outcome: LimitOutcome) {
+        let now = self.0.created.elapsed();
+        self.update(|estimator| estimator.end(call, outcome, now));
     }
 
-    fn end(&self, ticket: ObservedCall, outcome: LimitOutcome) {
-        let now = self.0.birth.elapsed();
-        self.learning(|estimator| estimator.leave(ticket, outcome, now));
-    }
-
-    /// Tells the observer if that brings another limit about.
-    fn learning<T>(&self, step: impl FnOnce(&mut Estimator) -> T) -> T {
+    /// Changes the estimator, and reports the limit if it changed.
+    fn update<T>(&self, step: impl FnOnce(&mut Estimator) -> T) -> T {
         let mut estimator = self.0.estimator.lock();
         let before = estimator.limit();
         let result = step(&mut estimator);
         let after = estimator.limit();
         drop(estimator);
         if after != before {
-            self.tell();
+            self.report();
         }
         result
     }
 
-    /// Tells the observer until it knows the present limit. Nobody waits for it but who tells: if somebody else does at
-    /// the moment, he will look again when he is done.
-    fn tell(&self) {
+    /// Calls the observer until it knows the present limit. If another thread is reporting, that thread does so: it
+    /// compares the values once more when it has finished.
+    fn report(&self) {
         loop {
-            let Some(mut told) = self.0.told.try_lock() else {
+            let Some(mut reported) = self.0.reported.try_lock() else {
                 return;
             };
             let present = self.current();
-            if *told != present {
-                *told = present;
+            if *reported != present {
+                *reported = present;
                 (self.0.observer)(present);
                 continue;
             }
-            drop(told);
-            // Whoever changed it just before this, could not tell.
+            drop(reported);
+            // A thread that changed the limit before the lock was released could not report it.
             if self.current() == present {
                 return;
             }
@@ -173,56 +152,28 @@ impl fmt::Debug for AdaptiveLimit {
     }
 }
 
-// === impl Permit ===
+// === impl ObservedCall ===
 
-impl LimitPermit {
-    /// Leaves out time in which the call was not with the service, but waited for somebody who is no part of it.
-    pub fn excluding(mut self, elsewhere: Duration) -> Self {
-        self.ticket = self.ticket.map(|ticket| ticket.later_by(elsewhere));
+impl ObservedCall {
+    /// Excludes time from the duration of the call, such as the time that it waited for an external service.
+    pub fn excluding(mut self, time: Duration) -> Self {
+        self.call = self.call.map(|call| call.later_by(time));
         self
     }
 
-    /// Tells the limit how the call ended.
+    /// Records how the call ended.
     pub fn record(mut self, outcome: LimitOutcome) {
-        if let Some(ticket) = self.ticket.take() {
-            self.limit.end(ticket, outcome);
+        if let Some(call) = self.call.take() {
+            self.limit.end(call, outcome);
         }
     }
 }
 
-impl Drop for LimitPermit {
+impl Drop for ObservedCall {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.limit.end(ticket, LimitOutcome::Ignored);
+        if let Some(call) = self.call.take() {
+            self.limit.end(call, LimitOutcome::Ignored);
         }
-    }
-}
-
-// === impl Settings ===
-
-impl Default for LimitSettings {
-    fn default() -> Self {
-        Self {
-            initial: 20,
-            minimum: 2,
-            maximum: 500,
-            tolerance: 2.0,
-            window: Duration::from_millis(100),
-            samples: 20,
-            remeasure_after: Duration::from_secs(2),
-        }
-    }
-}
-
-impl LimitSettings {
-    fn check(&self) -> Result<(), InvalidSetting> {
-        check_range("minimum", self.minimum, 1..=10_000)?;
-        check_range("maximum", self.maximum, self.minimum..=100_000)?;
-        check_range("initial", self.initial, self.minimum..=self.maximum)?;
-        check_range("tolerance", self.tolerance, 1.1..=100.0)?;
-        check_duration("window", self.window)?;
-        check_range("samples", self.samples, 1..=100_000)?;
-        check_duration("remeasure_after", self.remeasure_after)
     }
 }
 

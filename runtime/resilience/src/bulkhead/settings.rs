@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Priority;
+use crate::priority::Priority;
 use crate::settings::{InvalidSetting, check_duration, check_range};
 
 /// The settings of a bulkhead.

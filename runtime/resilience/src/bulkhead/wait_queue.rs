@@ -23,7 +23,7 @@ use super::overload::{OverloadDetector, OverloadDuration};
 use super::priority_queue::PriorityQueue;
 use super::release_interval::ReleaseInterval;
 use super::settings::BulkheadSettings;
-use crate::Priority;
+use crate::priority::Priority;
 
 /// The maximum wait during an overload: short enough for a user not to notice it.
 const OVERLOAD_QUEUE_WAIT: Duration = Duration::from_millis(5);

@@ -1,5 +1,6 @@
-//! What a limit does to single calls; what it does to thousands is in `simulation`.
+//! The limit with single calls; `simulation` has thousands of them.
 
+mod baseline;
 mod simulation;
 
 use super::*;
@@ -16,12 +17,12 @@ fn settings(initial: usize) -> LimitSettings {
     }
 }
 
-/// A limit and every value it announced.
+/// A limit and every value that it reported.
 fn observed(settings: LimitSettings) -> (AdaptiveLimit, Arc<Mutex<Vec<usize>>>) {
-    let announced = Arc::new(Mutex::new(Vec::new()));
-    let heard = announced.clone();
-    let limit = AdaptiveLimit::new(settings, move |limit| heard.lock().push(limit));
-    (limit.unwrap(), announced)
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let recorded = reported.clone();
+    let limit = AdaptiveLimit::new(settings, move |limit| recorded.lock().push(limit));
+    (limit.unwrap(), reported)
 }
 
 fn limit(settings: LimitSettings) -> AdaptiveLimit {
@@ -32,68 +33,66 @@ fn baseline(limit: &AdaptiveLimit) -> Option<Duration> {
     limit.0.estimator.lock().baseline()
 }
 
-/// So many calls at once, all of which take this long and end like this.
-async fn together(limit: &AdaptiveLimit, calls: usize, takes: Duration, outcome: LimitOutcome) {
-    let permits: Vec<_> = (0..calls).map(|_| limit.observe()).collect();
-    advance(takes).await;
-    permits
-        .into_iter()
-        .for_each(|permit| permit.record(outcome));
+/// Runs calls at the same time. All of them have this duration and this outcome.
+async fn together(limit: &AdaptiveLimit, calls: usize, duration: Duration, outcome: LimitOutcome) {
+    let calls: Vec<_> = (0..calls).map(|_| limit.observe()).collect();
+    advance(duration).await;
+    calls.into_iter().for_each(|call| call.record(outcome));
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_grows_while_calls_take_no_longer_than_alone_and_are_many() {
-    let (limit, announced) = observed(settings(16));
+async fn the_limit_grows_while_it_is_used_and_calls_hardly_delay_each_other() {
+    let (limit, reported) = observed(settings(16));
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
     assert_eq!(baseline(&limit), Some(WINDOW / 2));
-    assert_eq!(limit.current(), 16, "nobody needed more");
+    assert_eq!(limit.current(), 16, "the limit was not in use");
     together(&limit, 16, WINDOW, LimitOutcome::Success).await;
-    assert_eq!(limit.current(), 17, "they take as long as they may");
+    assert_eq!(limit.current(), 17, "the average is just tolerable");
     together(&limit, 17, WINDOW / 2, LimitOutcome::Success).await;
     together(&limit, 17, WINDOW / 2, LimitOutcome::Success).await;
-    assert_eq!(limit.current(), 34, "they hardly wait for each other");
-    assert_eq!(*announced.lock(), [17, 34]);
+    assert_eq!(limit.current(), 34, "the average is the baseline");
+    assert_eq!(*reported.lock(), [17, 34]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_to_be_announced_is_the_present_one_however_long_an_observer_takes() {
-    let announced = Arc::new(Mutex::new(Vec::new()));
-    let (arrived, has_arrived) = std::sync::mpsc::channel();
-    let (go, may_go) = std::sync::mpsc::channel();
-    let heard = announced.clone();
-    let first = Mutex::new(Some((arrived, may_go)));
+async fn the_last_reported_limit_is_the_present_one_however_long_an_observer_takes() {
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let (started, has_started) = std::sync::mpsc::channel();
+    let (finish, may_finish) = std::sync::mpsc::channel();
+    let recorded = reported.clone();
+    let first = Mutex::new(Some((started, may_finish)));
     let limit = AdaptiveLimit::new(settings(16), move |limit| {
         let first = first.lock().take();
-        if let Some((arrived, may_go)) = first {
-            arrived.send(()).unwrap();
-            may_go.recv().unwrap();
+        if let Some((started, may_finish)) = first {
+            started.send(()).unwrap();
+            may_finish.recv().unwrap();
         }
-        heard.lock().push(limit);
+        recorded.lock().push(limit);
     })
     .unwrap();
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
-    let permits: Vec<_> = (0..16).map(|_| limit.observe()).collect();
+    let calls: Vec<_> = (0..16).map(|_| limit.observe()).collect();
     advance(WINDOW).await;
     let clock = tokio::runtime::Handle::current();
     let slow = std::thread::spawn(move || {
         let _clock = clock.enter();
-        let ends = |permit: LimitPermit| permit.record(LimitOutcome::Success);
-        permits.into_iter().for_each(ends);
+        let ends = |call: ObservedCall| call.record(LimitOutcome::Success);
+        calls.into_iter().for_each(ends);
     });
-    has_arrived.recv().unwrap();
+    has_started.recv().unwrap();
     assert_eq!(limit.current(), 17);
     together(&limit, 17, WINDOW / 2, LimitOutcome::Success).await;
     together(&limit, 17, WINDOW / 2, LimitOutcome::Success).await;
     assert_eq!(limit.current(), 34);
-    go.send(()).unwrap();
+    finish.send(()).unwrap();
     slow.join().unwrap();
-    assert_eq!(*announced.lock(), [17, 34]);
+    assert_eq!(*reported.lock(), [17, 34]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_few_calls_run_it_takes_more_than_one_window_to_let_in_another() {
+async fn a_small_limit_grows_by_less_than_one_call_in_a_window() {
     let limit = limit(settings(4));
     for _ in 0..4 {
         together(&limit, 1, WINDOW / 2, LimitOutcome::Success).await;
@@ -105,31 +104,35 @@ async fn where_few_calls_run_it_takes_more_than_one_window_to_let_in_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_shrinks_when_calls_take_too_long() {
+async fn the_limit_shrinks_when_calls_take_too_long() {
     let limit = limit(settings(16));
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
     together(&limit, 2, WINDOW / 2, LimitOutcome::Success).await;
     together(&limit, 15, WINDOW * 5 / 4, LimitOutcome::Success).await;
-    assert_eq!(limit.current(), 12, "they may take 100 ms and took 125 ms");
+    assert_eq!(
+        limit.current(),
+        12,
+        "100 ms are tolerable, the average was 125 ms"
+    );
     together(&limit, 11, WINDOW * 50, LimitOutcome::Success).await;
-    assert_eq!(limit.current(), 6, "never by more than half at once");
+    assert_eq!(limit.current(), 6, "at most by half");
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_calls_shrink_it_by_their_share_down_to_the_minimum() {
+async fn dropped_calls_shrink_the_limit_by_their_share_down_to_the_minimum() {
     let limit = limit(settings(40));
     for _ in 0..2 {
         together(&limit, 2, WINDOW, LimitOutcome::Success).await;
     }
     together(&limit, 12, WINDOW, LimitOutcome::Ignored).await;
-    assert_eq!(limit.current(), 40, "what tells nothing changes nothing");
-    let mut permits = [(); 4].map(|()| limit.observe()).into_iter();
+    assert_eq!(limit.current(), 40, "ignored calls change nothing");
+    let mut calls = [(); 4].map(|()| limit.observe()).into_iter();
     advance(WINDOW).await;
-    permits
+    calls
         .by_ref()
         .take(3)
-        .for_each(|permit| permit.record(LimitOutcome::Success));
-    permits.for_each(|permit| permit.record(LimitOutcome::Dropped));
+        .for_each(|call| call.record(LimitOutcome::Success));
+    calls.for_each(|call| call.record(LimitOutcome::Dropped));
     assert_eq!(limit.current(), 30);
     for _ in 0..20 {
         together(&limit, 4, WINDOW, LimitOutcome::Dropped).await;
@@ -138,12 +141,12 @@ async fn lost_calls_shrink_it_by_their_share_down_to_the_minimum() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_lost_call_among_many_still_costs_a_tenth() {
+async fn one_dropped_call_among_many_shrinks_the_limit_by_a_tenth() {
     let limit = limit(LimitSettings {
         samples: 100,
         ..settings(200)
     });
-    let permits = [(); 30].map(|()| {
+    let calls = [(); 30].map(|()| {
         [
             limit.observe(),
             limit.observe(),
@@ -152,8 +155,8 @@ async fn one_lost_call_among_many_still_costs_a_tenth() {
         ]
     });
     advance(WINDOW).await;
-    for (number, permit) in permits.into_iter().flatten().enumerate() {
-        permit.record(if number == 0 {
+    for (number, call) in calls.into_iter().flatten().enumerate() {
+        call.record(if number == 0 {
             LimitOutcome::Dropped
         } else {
             LimitOutcome::Success
@@ -163,64 +166,7 @@ async fn one_lost_call_among_many_still_costs_a_tenth() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_baseline_that_is_unknown_is_measured_when_the_limit_is_reached() {
-    let (limit, announced) = observed(settings(10));
-    together(&limit, 10, WINDOW * 5, LimitOutcome::Success).await;
-    assert_eq!(limit.current(), 2, "pinned");
-    for _ in 0..2 {
-        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
-    }
-    assert_eq!((limit.current(), baseline(&limit)), (10, Some(WINDOW)));
-    assert_eq!(*announced.lock(), [2, 10]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_baseline_is_doubted_when_it_was_exceeded_for_long_at_the_limit() {
-    let limit = limit(settings(16));
-    for _ in 0..2 {
-        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
-    }
-    together(&limit, 16, WINDOW * 4, LimitOutcome::Success).await;
-    assert_eq!(limit.current(), 8, "it may pass");
-    together(
-        &limit,
-        8,
-        settings(16).remeasure_after,
-        LimitOutcome::Success,
-    )
-    .await;
-    assert_eq!(limit.current(), 2, "pinned");
-    for _ in 0..2 {
-        together(&limit, 2, WINDOW * 4, LimitOutcome::Success).await;
-    }
-    assert_eq!((limit.current(), baseline(&limit)), (8, Some(WINDOW * 4)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_that_became_faster_is_believed_even_under_load() {
-    let limit = limit(settings(16));
-    for _ in 0..2 {
-        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
-    }
-    let loaded = [(); 14].map(|()| limit.observe());
-    let faster = [(); 4].map(|()| limit.observe());
-    advance(WINDOW / 2).await;
-    faster
-        .into_iter()
-        .take(3)
-        .for_each(|permit| permit.record(LimitOutcome::Success));
-    advance(WINDOW / 2).await;
-    loaded
-        .into_iter()
-        .skip(13)
-        .for_each(|permit| permit.record(LimitOutcome::Success));
-    // Three calls of 50 ms and one of 100 ms draw it a fifth of the way to their average.
-    let baseline = baseline(&limit).unwrap_or_default();
-    assert_eq!(baseline.as_micros(), 92_500);
-}
-
-#[tokio::test(start_paused = true)]
-async fn long_calls_that_are_few_are_not_the_limits_fault() {
+async fn long_calls_do_not_shrink_a_limit_that_is_not_in_use() {
     let limit = limit(settings(40));
     for _ in 0..2 {
         together(&limit, 2, WINDOW, LimitOutcome::Success).await;
@@ -230,42 +176,7 @@ async fn long_calls_that_are_few_are_not_the_limits_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_pause_it_is_as_in_the_beginning() {
-    let limit = limit(settings(16));
-    for _ in 0..2 {
-        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
-    }
-    let start_again = async || {
-        advance(settings(16).remeasure_after).await;
-        drop(limit.observe());
-        limit.current()
-    };
-    together(&limit, 16, WINDOW, LimitOutcome::Success).await;
-    assert_eq!(limit.current(), 32);
-    assert_eq!(start_again().await, 16);
-    together(&limit, 16, WINDOW, LimitOutcome::Dropped).await;
-    assert!(limit.current() < 16);
-    assert_eq!(start_again().await, 16);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_limit_that_nobody_needs_shrinks_to_what_is_used() {
-    let limit = limit(settings(16));
-    for _ in 0..2 {
-        together(&limit, 2, WINDOW, LimitOutcome::Success).await;
-    }
-    for calls in [16, 30, 60] {
-        together(&limit, calls, WINDOW, LimitOutcome::Success).await;
-    }
-    assert_eq!(limit.current(), 128);
-    for _ in 0..30 {
-        together(&limit, 20, WINDOW, LimitOutcome::Success).await;
-    }
-    assert_eq!(limit.current(), 64, "a good part of it is in use");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_slow_gateway_is_found_to_take_more_though_few_calls_end() {
+async fn the_limit_grows_although_calls_that_wait_for_an_external_service_end_rarely() {
     let limit = limit(LimitSettings {
         samples: 20,
         ..settings(8)
@@ -274,26 +185,18 @@ async fn a_slow_gateway_is_found_to_take_more_though_few_calls_end() {
         together(&limit, 2, WINDOW / 10, LimitOutcome::Success).await;
     }
     for more in [16, 32, 64] {
-        let permits: Vec<_> = (0..limit.current()).map(|_| limit.observe()).collect();
+        let calls: Vec<_> = (0..limit.current()).map(|_| limit.observe()).collect();
         advance(WINDOW * 10).await;
-        for permit in permits {
-            let home = permit.excluding(WINDOW * 99 / 10);
-            home.record(LimitOutcome::Success);
+        for call in calls {
+            let local = call.excluding(WINDOW * 99 / 10);
+            local.record(LimitOutcome::Success);
         }
         assert_eq!(limit.current(), more);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_measurement_without_calls_is_given_up() {
-    let limit = limit(settings(10));
-    together(&limit, 10, WINDOW * 5, LimitOutcome::Success).await;
-    together(&limit, 1, WINDOW * 10, LimitOutcome::Success).await;
-    assert_eq!((limit.current(), baseline(&limit)), (10, None));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_that_is_dropped_says_nothing() {
+async fn an_observation_that_is_discarded_changes_nothing() {
     let limit = limit(settings(10));
     drop([(); 10].map(|()| limit.observe()));
     assert_eq!(limit.0.estimator.lock().running(), 0);
@@ -301,7 +204,7 @@ async fn a_call_that_is_dropped_says_nothing() {
 }
 
 #[test]
-fn limits_out_of_order_are_refused() {
+fn settings_out_of_bounds_are_rejected() {
     let good = LimitSettings::default();
     assert!(AdaptiveLimit::new(good, |_| {}).is_ok());
     for (name, bad) in [
@@ -330,25 +233,25 @@ fn limits_out_of_order_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_spent_elsewhere_is_no_load() {
+async fn time_that_a_call_waits_for_an_external_service_is_no_load() {
     let ten = Duration::from_millis(10);
-    let after_a_slow_gateway = async |elsewhere: Duration| {
+    let limits = async |external_wait: Duration| {
         let limit = limit(settings(8));
         for _ in 0..20 {
             together(&limit, 2, ten, LimitOutcome::Success).await;
         }
         let before = limit.current();
         for _ in 0..3 {
-            let permits: Vec<_> = (0..8).map(|_| limit.observe()).collect();
+            let calls: Vec<_> = (0..8).map(|_| limit.observe()).collect();
             advance(50 * ten).await;
-            for permit in permits {
-                permit.excluding(elsewhere).record(LimitOutcome::Success);
+            for call in calls {
+                call.excluding(external_wait).record(LimitOutcome::Success);
             }
         }
         (before, limit.current())
     };
-    let (before, after) = after_a_slow_gateway(49 * ten).await;
+    let (before, after) = limits(49 * ten).await;
     assert!(after >= before, "{before} -> {after}");
-    let (before, after) = after_a_slow_gateway(Duration::ZERO).await;
+    let (before, after) = limits(Duration::ZERO).await;
     assert!(after < before, "{before} -> {after}");
 }
