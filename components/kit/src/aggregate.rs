@@ -10,6 +10,7 @@
 
 mod change;
 mod commit;
+mod previous;
 
 pub use change::{ChangeError, ChangeOutcome, Decision, Persistent, Versioned};
 
@@ -22,6 +23,7 @@ use crate::{
 };
 use commit::CommitAttempts;
 use events::{CloudEvent, Event, SPEC_VERSION, Timestamp};
+use previous::{Previous, decode};
 
 /// Number of swaps that are attempted before a change fails with [`ChangeError::Contended`].
 const MAX_ATTEMPTS: u32 = 64;
@@ -206,51 +208,6 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         };
         announced.into_iter().enumerate().map(envelope).collect()
     }
-}
-
-/// The aggregate before a change, and what the next version takes over from its stored form.
-struct Previous<A> {
-    aggregate: Option<Versioned<A>>,
-    recent: Vec<String>,
-    pending: Vec<PendingEvent>,
-}
-
-impl<A: Persistent> Previous<A> {
-    fn from(stored: Option<StoredAggregate<A::Record>>) -> Self {
-        match stored {
-            None => Self {
-                aggregate: None,
-                recent: Vec::new(),
-                pending: Vec::new(),
-            },
-            Some(stored) => Self {
-                recent: stored.recent_for_next(),
-                pending: stored.pending,
-                aggregate: Some(Versioned {
-                    version: stored.version,
-                    state: A::from_record(stored.state),
-                }),
-            },
-        }
-    }
-
-    fn followed_by(&self, state: A) -> Versioned<A> {
-        let before = self.aggregate.as_ref().map_or(0, |before| before.version);
-        Versioned {
-            version: before + 1,
-            state,
-        }
-    }
-}
-
-fn decode<A: Persistent, R>(
-    key: &str,
-    bytes: Option<&[u8]>,
-) -> Result<Option<StoredAggregate<A::Record>>, ChangeError<R>> {
-    bytes
-        .map(serde_json::from_slice)
-        .transpose()
-        .map_err(|error| ChangeError::Corrupt(key.to_owned(), error.to_string()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The key of a request, and the decision who does the work: this request, or none any more.
+//! The key of a request, and the decision between doing the work, resuming it and replaying its response.
 
 use super::{
     expiry,
