@@ -80,7 +80,7 @@ impl Counters {
                     self.count(Counter::Rejected);
                     match oracle.payments.get(&reservation.id) {
                         None => {}
-                        Some(Payment::Refused(_)) => self.count(Counter::Closed),
+                        Some(Payment::Voided(_)) => self.count(Counter::Closed),
                         Some(_) => self.count(Counter::Returned),
                     }
                 }

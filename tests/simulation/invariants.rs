@@ -97,7 +97,7 @@ fn reservations_match_their_payments(oracle: &Oracle) -> CheckResult {
     }
     let orphan = |id: &&ReservationId| {
         !oracle.reservations.contains_key(*id)
-            && !matches!(oracle.payments[*id], Payment::Refused(_))
+            && !matches!(oracle.payments[*id], Payment::Voided(_))
     };
     match oracle.payments.keys().find(orphan) {
         Some(id) => violation(format!("reservation {id} was paid but never made")),
@@ -170,7 +170,7 @@ fn responses_match_the_final_state(oracle: &Oracle) -> CheckResult {
                 .as_u64()
                 .is_some_and(|id| oracle.cars.contains_key(&CarId(id))),
             (CustomerRequest::Delete(id), 204) => {
-                matches!(oracle.cars.get(&id), Some(Car::Gone { .. }))
+                matches!(oracle.cars.get(&id), Some(Car::Deleted { .. }))
             }
             (CustomerRequest::Cancel(id), 200) => {
                 matches!(stage(oracle, id), Some(Stage::Cancelled { .. }))

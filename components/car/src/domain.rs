@@ -6,5 +6,5 @@ mod car;
 mod period;
 
 pub use booking::{Booking, BookingState};
-pub use car::{Car, Details, MAX_AMOUNT, MAX_TEXT, Refusal, Status};
+pub use car::{Car, CarDetails, CarStatus, MAX_AMOUNT, MAX_TEXT, Refusal};
 pub use period::Period;

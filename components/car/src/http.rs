@@ -1,8 +1,8 @@
 //! The car context over HTTP: `/cars` for people, `/internal/cars` for the reservation context.
 
 use crate::{
-    Fleet, commands,
-    domain::{Car, Details, MAX_AMOUNT, MAX_TEXT, Refusal},
+    CarRepository, commands,
+    domain::{Car, CarDetails, MAX_AMOUNT, MAX_TEXT, Refusal},
     queries, sweep,
 };
 use ::http::{Method, StatusCode};
@@ -28,18 +28,18 @@ enum Resource {
 }
 
 /// Answers one request.
-pub async fn answer<P: Platform>(fleet: &Fleet<P>, request: Request) -> Response {
+pub async fn answer<P: Platform>(cars: &CarRepository<P>, request: Request) -> Response {
     http::serve(request, route, async |resource, request| {
-        let origin = Origin::from_headers(request.headers(), &fleet.platform.unique_id());
+        let origin = Origin::from_headers(request.headers(), &cars.platform.unique_id());
         let call = Call {
-            fleet,
+            cars,
             origin,
             request,
         };
         match (resource, call.request.method()) {
             (Resource::Cars, &Method::POST) => call.register().await,
             (Resource::Cars, _) => call.list().await,
-            (Resource::Car(id), &Method::PUT) => call.modify(id, Details::default()).await,
+            (Resource::Car(id), &Method::PUT) => call.modify(id, CarDetails::default()).await,
             (Resource::Car(id), &Method::PATCH) => call.modify(id, None).await,
             (Resource::Car(id), &Method::DELETE) => call.delete(id).await,
             (Resource::Car(id), _) => call.show(id).await,
@@ -68,7 +68,7 @@ fn route(path: &[&str]) -> Option<Route<Resource>> {
 
 /// One request on its way.
 struct Call<'a, P> {
-    fleet: &'a Fleet<P>,
+    cars: &'a CarRepository<P>,
     origin: Origin,
     request: Request,
 }
@@ -78,9 +78,9 @@ impl<P: Platform> Call<'_, P> {
         let mut fields = Fields::from_request(&self.request)?;
         fields.ignore_nulls(&OPTIONAL);
         fields.read_only("carId", &Value::Null, "is given by the platform");
-        fields.read_only("status", &json!("available"), STATUS_FOLLOWS);
-        let details = details(fields, &Details::default(), true)?;
-        let car = commands::register::<P, Problem>(self.fleet, &self.origin, details).await?;
+        fields.read_only("status", &json!("available"), STATUS_IS_DERIVED);
+        let details = details(fields, &CarDetails::default(), true)?;
+        let car = commands::register::<P, Problem>(self.cars, &self.origin, details).await?;
         Ok(etag::tagged(
             hal::created(&self.item(&car.state)),
             car.version,
@@ -88,13 +88,13 @@ impl<P: Platform> Call<'_, P> {
     }
 
     async fn show(&self, id: CarId) -> Result<Response, Problem> {
-        let car = queries::car(self.fleet, id).await?;
+        let car = queries::car(self.cars, id).await?;
         Ok(self.found(&car))
     }
 
     async fn list(&self) -> Result<Response, Problem> {
         let page = Page::without_filters(&self.request, &queries::COLUMNS)?;
-        let (cars, total) = queries::cars(self.fleet, &page).await?;
+        let (cars, total) = queries::cars(self.cars, &page).await?;
         let items = cars.iter().map(|car| self.item(car)).collect();
         let base = http::base_url(&self.request);
         Ok(hal::page(&page, total, &base, "/cars", "cars", items))
@@ -104,9 +104,9 @@ impl<P: Platform> Call<'_, P> {
     async fn modify(
         &self,
         id: CarId,
-        start: impl Into<Option<Details>>,
+        start: impl Into<Option<CarDetails>>,
     ) -> Result<Response, Problem> {
-        let start: Option<Details> = start.into();
+        let start: Option<CarDetails> = start.into();
         let fields = Fields::from_request(&self.request)?;
         let condition = IfMatch::from_request(&self.request);
         let edit = |car: &Versioned<Car>| {
@@ -119,19 +119,19 @@ impl<P: Platform> Call<'_, P> {
             fields.read_only(
                 "status",
                 &json!(car.state.status().as_str()),
-                STATUS_FOLLOWS,
+                STATUS_IS_DERIVED,
             );
             let start_from = start.as_ref().map_or_else(|| car.state.details(), Ok)?;
             details(fields, start_from, start.is_some())
         };
-        let car = commands::modify(self.fleet, &self.origin, id, edit).await?;
+        let car = commands::modify(self.cars, &self.origin, id, edit).await?;
         Ok(self.found(&car))
     }
 
     async fn delete(&self, id: CarId) -> Result<Response, Problem> {
         let condition = IfMatch::from_request(&self.request);
         let check = |car: &Versioned<Car>| condition.check(car.version);
-        commands::delete(self.fleet, &self.origin, id, check).await?;
+        commands::delete(self.cars, &self.origin, id, check).await?;
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
         Ok(response)
@@ -139,19 +139,19 @@ impl<P: Platform> Call<'_, P> {
 
     async fn hold(&self, id: CarId) -> Result<Response, Problem> {
         let reservation = self.reservation()?;
-        let car = commands::hold::<P, Problem>(self.fleet, &self.origin, id, reservation).await?;
+        let car = commands::hold::<P, Problem>(self.cars, &self.origin, id, reservation).await?;
         let amount = car.state.details()?.amount;
         Ok(hal::found(&json!({ "carId": id, "amount": amount })))
     }
 
     async fn release(&self, id: CarId) -> Result<Response, Problem> {
         let reservation = self.reservation()?;
-        commands::release::<P, Problem>(self.fleet, &self.origin, id, reservation).await?;
+        commands::release::<P, Problem>(self.cars, &self.origin, id, reservation).await?;
         Ok(hal::found(&json!({ "carId": id })))
     }
 
     async fn sweep(&self) -> Result<Response, Problem> {
-        let swept = sweep::sweep(self.fleet)
+        let swept = sweep::sweep(self.cars)
             .await
             .map_err(|silence| Problem::unavailable(silence, 5))?;
         Ok(hal::found(&json!({
@@ -196,10 +196,14 @@ impl<P: Platform> Call<'_, P> {
 /// What a new car, and one that is replaced, need not say.
 const OPTIONAL: [&str; 4] = ["carId", "carType", "amount", "status"];
 
-const STATUS_FOLLOWS: &str = "follows from the car's bookings and cannot be set";
+const STATUS_IS_DERIVED: &str = "follows from the car's bookings and cannot be set";
 
 /// Reads the details that a body gives, and takes the others from `start`.
-fn details(mut fields: Fields, start: &Details, name_required: bool) -> Result<Details, Problem> {
+fn details(
+    mut fields: Fields,
+    start: &CarDetails,
+    name_required: bool,
+) -> Result<CarDetails, Problem> {
     fields.ignore("_links");
     if name_required && !fields.has("carName") {
         fields.reject("carName", "is required");
@@ -208,7 +212,7 @@ fn details(mut fields: Fields, start: &Details, name_required: bool) -> Result<D
     let kind = fields.text("carType", 0, MAX_TEXT);
     let amount = fields.number("amount", 0, MAX_AMOUNT);
     fields.finish()?;
-    Ok(Details {
+    Ok(CarDetails {
         name: name.unwrap_or_else(|| start.name.clone()),
         kind: kind.unwrap_or_else(|| start.kind.clone()),
         amount: amount.unwrap_or(start.amount),

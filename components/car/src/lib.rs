@@ -8,12 +8,12 @@
 
 pub mod commands;
 pub mod domain;
-mod fleet;
 pub mod http;
 pub mod queries;
 pub mod reactions;
+mod repository;
 #[cfg(target_arch = "wasm32")]
 mod spin;
 pub mod sweep;
 
-pub use fleet::Fleet;
+pub use repository::CarRepository;

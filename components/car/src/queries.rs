@@ -1,7 +1,7 @@
 //! What may be asked about cars: one of them, or a page ([`kit::listing`] says what it costs).
 
 use crate::{
-    Fleet,
+    CarRepository,
     domain::{Car, Refusal},
 };
 use events::CarId;
@@ -17,11 +17,11 @@ pub const COLUMNS: [&str; 4] = ["carId", "carName", "carType", "amount"];
 ///
 /// [`Refusal::Unknown`] for a number that no car has, or has any more.
 pub async fn car<P: Platform>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     id: CarId,
 ) -> Result<Versioned<Car>, ChangeError<Refusal>> {
     let unknown = ChangeError::Refused(Refusal::Unknown(id));
-    match fleet.find(id).await? {
+    match cars.find(id).await? {
         Some(car) if car.state.details().is_ok() => Ok(car),
         _ => Err(unknown),
     }
@@ -33,19 +33,19 @@ pub async fn car<P: Platform>(
 ///
 /// What the store cannot do.
 pub async fn cars<P: Platform>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     page: &Page,
 ) -> Result<(Vec<Car>, u64), ChangeError<Refusal>> {
     let look_up = async |number| {
-        let car = fleet.find::<Refusal>(CarId(number)).await?;
+        let car = cars.find::<Refusal>(CarId(number)).await?;
         Ok(match car.map(|car| car.state) {
             // Deleted, but a crash kept its number in the pages.
-            Some(Car::Gone { .. }) => Lookup::Deleted,
+            Some(Car::Deleted { .. }) => Lookup::Deleted,
             Some(car) => Lookup::Found(car),
             None => Lookup::Missing,
         })
     };
-    listing::list(&fleet.platform, page, "carId", look_up, compare).await
+    listing::list(&cars.platform, page, "carId", look_up, compare).await
 }
 
 fn compare(column: &str, one: &Car, other: &Car) -> Ordering {

@@ -5,7 +5,7 @@ mod reservation_cancelled;
 mod reservation_confirmed;
 mod reservation_rejected;
 
-use crate::Fleet;
+use crate::CarRepository;
 use events::{CloudEvent, Event, ReservationState};
 use kit::{ChangeError, Decision, Origin, Platform};
 use std::convert::Infallible;
@@ -16,19 +16,19 @@ use std::convert::Infallible;
 ///
 /// What the store cannot do; the event is then to be delivered again.
 pub async fn react<P: Platform>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     event: &CloudEvent,
 ) -> Result<(), ChangeError<Infallible>> {
     let origin = Origin::from_event(event);
     match &event.event {
         Event::ReservationConfirmed(reservation) => {
-            reservation_confirmed::react(fleet, &origin, reservation).await
+            reservation_confirmed::react(cars, &origin, reservation).await
         }
         Event::ReservationCancelled(reservation) => {
-            reservation_cancelled::react(fleet, &origin, reservation).await
+            reservation_cancelled::react(cars, &origin, reservation).await
         }
         Event::ReservationRejected(reservation) => {
-            reservation_rejected::react(fleet, &origin, reservation).await
+            reservation_rejected::react(cars, &origin, reservation).await
         }
         _ => Ok(()),
     }
@@ -36,19 +36,18 @@ pub async fn react<P: Platform>(
 
 /// Frees the car of a reservation that is over.
 async fn free<P: Platform>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     origin: &Origin,
     reservation: &ReservationState,
 ) -> Result<(), ChangeError<Infallible>> {
-    fleet
-        .change(reservation.car_id, origin, |car| {
-            Ok(
-                match car.and_then(|car| car.state.free(reservation.rsv_id)) {
-                    Some((car, event)) => Decision::Commit(car, event.into_iter().collect(), ()),
-                    None => Decision::Keep(()),
-                },
-            )
-        })
-        .await?;
+    cars.change(reservation.car_id, origin, |car| {
+        Ok(
+            match car.and_then(|car| car.state.remove_booking(reservation.rsv_id)) {
+                Some((car, event)) => Decision::Commit(car, event.into_iter().collect(), ()),
+                None => Decision::Keep(()),
+            },
+        )
+    })
+    .await?;
     Ok(())
 }

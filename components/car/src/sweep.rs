@@ -1,16 +1,16 @@
 //! What time alone must finish: events that a crash left unpublished, numbers that it took.
 
-use crate::Fleet;
+use crate::CarRepository;
 use events::{CAR_STREAM, CarId};
 use kit::{ChangeError, Platform, numbering::orphans, outbox};
 use std::convert::Infallible;
 
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepSummary {
     /// Left-over events and intents.
     pub outbox: outbox::SweepReport,
-    /// LiveNumbers taken out of the pages.
+    /// Numbers taken out of the pages.
     pub retired: usize,
 }
 
@@ -19,12 +19,12 @@ pub struct Swept {
 /// # Errors
 ///
 /// The store's or the log's silence, as text: the next sweep tries again.
-pub async fn sweep<P: Platform>(fleet: &Fleet<P>) -> Result<Swept, String> {
-    let outbox = outbox::sweep(&fleet.platform, CAR_STREAM).await?;
+pub async fn sweep<P: Platform>(cars: &CarRepository<P>) -> Result<SweepSummary, String> {
+    let outbox = outbox::sweep(&cars.platform, CAR_STREAM).await?;
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
-        Ok(fleet.find(CarId(number)).await?.is_some())
+        Ok(cars.find(CarId(number)).await?.is_some())
     };
-    let retired = orphans::sweep(&fleet.platform, exists).await;
+    let retired = orphans::sweep(&cars.platform, exists).await;
     let retired = retired.map_err(|error| error.to_string())?;
-    Ok(Swept { outbox, retired })
+    Ok(SweepSummary { outbox, retired })
 }

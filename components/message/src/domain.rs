@@ -4,7 +4,7 @@ use events::{CarId, MessageId, ReservationId, Timestamp};
 
 /// What there is to tell. Each happens to a reservation at most once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
+pub enum MessageKind {
     /// The reservation stands.
     Confirmed,
     /// It was given up.
@@ -28,7 +28,7 @@ pub struct Message {
     pub sent_at: Timestamp,
 }
 
-impl Occasion {
+impl MessageKind {
     /// The word under which it is filed.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -56,17 +56,17 @@ mod tests {
 
     #[test]
     fn every_occasion_has_its_words() {
-        let said = |occasion: Occasion| occasion.content(CarId(12));
+        let said = |kind: MessageKind| kind.content(CarId(12));
         assert_eq!(
-            said(Occasion::Confirmed),
+            said(MessageKind::Confirmed),
             "예약이 완료 되었습니다. 차량번호 : 12"
         );
         assert_eq!(
-            said(Occasion::Cancelled),
+            said(MessageKind::Cancelled),
             "예약이 취소 되었습니다. 차량번호 : 12"
         );
         assert_eq!(
-            said(Occasion::Rejected),
+            said(MessageKind::Rejected),
             "예약이 거절 되었습니다. 차량번호 : 12"
         );
     }

@@ -1,7 +1,7 @@
 //! The message context over HTTP: `/messages`, at which people may look.
 
 use crate::{
-    Messages,
+    MessageRepository,
     domain::Message,
     queries::{self, UnknownMessage},
     sweep,
@@ -21,7 +21,7 @@ enum Resource {
 }
 
 /// Answers one request.
-pub async fn answer<P: Platform>(messages: &Messages<P>, request: Request) -> Response {
+pub async fn answer<P: Platform>(messages: &MessageRepository<P>, request: Request) -> Response {
     http::serve(request, route, async |resource, request| match resource {
         Resource::Messages => list(messages, &request).await,
         Resource::Message(id) => show(messages, &request, id).await,
@@ -42,7 +42,10 @@ fn route(path: &[&str]) -> Option<Route<Resource>> {
     Some(Route { resource, methods })
 }
 
-async fn list<P: Platform>(messages: &Messages<P>, request: &Request) -> Result<Response, Problem> {
+async fn list<P: Platform>(
+    messages: &MessageRepository<P>,
+    request: &Request,
+) -> Result<Response, Problem> {
     let page = Page::without_filters(request, &queries::COLUMNS)?;
     let (rows, total) = queries::messages(messages, &page).await?;
     let base = http::base_url(request);
@@ -58,7 +61,7 @@ async fn list<P: Platform>(messages: &Messages<P>, request: &Request) -> Result<
 }
 
 async fn show<P: Platform>(
-    messages: &Messages<P>,
+    messages: &MessageRepository<P>,
     request: &Request,
     id: MessageId,
 ) -> Result<Response, Problem> {
@@ -67,7 +70,7 @@ async fn show<P: Platform>(
     Ok(etag::tagged(hal::found(&item), message.version))
 }
 
-async fn swept<P: Platform>(messages: &Messages<P>) -> Result<Response, Problem> {
+async fn swept<P: Platform>(messages: &MessageRepository<P>) -> Result<Response, Problem> {
     let retired = sweep::sweep(messages)
         .await
         .map_err(|silence| Problem::unavailable(silence, 5))?;

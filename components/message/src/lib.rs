@@ -6,14 +6,14 @@
 
 pub mod domain;
 pub mod http;
-mod messages;
 pub mod queries;
 pub mod reactions;
+mod repository;
 #[cfg(target_arch = "wasm32")]
 mod spin;
 pub mod sweep;
 
-pub use messages::Messages;
+pub use repository::MessageRepository;
 
 #[cfg(test)]
 mod tests;

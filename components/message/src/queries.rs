@@ -1,6 +1,6 @@
 //! What may be asked about messages: one of them, or a page ([`kit::listing`] says what it costs).
 
-use crate::{Messages, domain::Message};
+use crate::{MessageRepository, domain::Message};
 use events::MessageId;
 use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
 use std::cmp::Ordering;
@@ -18,10 +18,10 @@ pub struct UnknownMessage(pub MessageId);
 ///
 /// [`UnknownMessage`] for a number that no message has, and what the store cannot do.
 pub async fn message<P: Platform>(
-    messages: &Messages<P>,
+    messages: &MessageRepository<P>,
     id: MessageId,
 ) -> Result<Versioned<Message>, ChangeError<UnknownMessage>> {
-    match messages.follow(id).await? {
+    match messages.find_by_number(id).await? {
         Lookup::Found(message) => Ok(message),
         Lookup::Deleted | Lookup::Missing => Err(ChangeError::Refused(UnknownMessage(id))),
     }
@@ -33,11 +33,13 @@ pub async fn message<P: Platform>(
 ///
 /// What the store cannot do.
 pub async fn messages<P: Platform>(
-    messages: &Messages<P>,
+    messages: &MessageRepository<P>,
     page: &Page,
 ) -> Result<(Vec<Message>, u64), ChangeError<UnknownMessage>> {
     let look_up = async |number| {
-        let lookup = messages.follow::<UnknownMessage>(MessageId(number)).await?;
+        let lookup = messages
+            .find_by_number::<UnknownMessage>(MessageId(number))
+            .await?;
         Ok(lookup.map(|message| message.state))
     };
     listing::list(&messages.platform, page, "msgId", look_up, compare).await

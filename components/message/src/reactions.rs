@@ -5,7 +5,7 @@ mod reservation_cancelled;
 mod reservation_confirmed;
 mod reservation_rejected;
 
-use crate::Messages;
+use crate::MessageRepository;
 use events::{CloudEvent, Event};
 use kit::{ChangeError, Origin, Platform};
 use std::convert::Infallible;
@@ -16,7 +16,7 @@ use std::convert::Infallible;
 ///
 /// What the store cannot do; the event is then to be delivered again.
 pub async fn react<P: Platform>(
-    messages: &Messages<P>,
+    messages: &MessageRepository<P>,
     event: &CloudEvent,
 ) -> Result<(), ChangeError<Infallible>> {
     let origin = Origin::from_event(event);

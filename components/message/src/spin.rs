@@ -3,8 +3,8 @@
 
 mod platform;
 
-use crate::{Messages, http, reactions};
-use platform::SilentPlatform;
+use crate::{MessageRepository, http, reactions};
+use platform::PlatformWithoutLog;
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
@@ -12,7 +12,7 @@ use spin_sdk::{
 
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {
-    let messages = Messages::new(SilentPlatform::new());
+    let messages = MessageRepository::new(PlatformWithoutLog::new());
     kit::spin::serve(
         request,
         "messages",
@@ -24,7 +24,7 @@ async fn answer(request: Request) -> impl IntoResponse {
 
 #[redis_subscriber]
 async fn react(message: bytes::Bytes) -> Result<(), String> {
-    let messages = Messages::new(SilentPlatform::new());
+    let messages = MessageRepository::new(PlatformWithoutLog::new());
     kit::spin::react(&message, async |event| {
         reactions::react(&messages, &event).await
     })

@@ -1,7 +1,7 @@
-//! What time alone must finish: numbers that a crash took. Messages themselves need no sweep, for
+//! What time alone must finish: numbers that a crash took. MessageRepository themselves need no sweep, for
 //! an event that did not lead to one is delivered again.
 
-use crate::Messages;
+use crate::MessageRepository;
 use events::MessageId;
 use kit::{ChangeError, Lookup, Platform, numbering::orphans};
 use std::convert::Infallible;
@@ -11,10 +11,10 @@ use std::convert::Infallible;
 /// # Errors
 ///
 /// The store's silence, as text: the next sweep tries again.
-pub async fn sweep<P: Platform>(messages: &Messages<P>) -> Result<usize, String> {
+pub async fn sweep<P: Platform>(messages: &MessageRepository<P>) -> Result<usize, String> {
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
         Ok(matches!(
-            messages.follow(MessageId(number)).await?,
+            messages.find_by_number(MessageId(number)).await?,
             Lookup::Found(_)
         ))
     };

@@ -1,10 +1,10 @@
 //! What the message context does as a whole, over twins of everything around it.
 
+mod concurrent_delivery;
 mod http;
-mod overtaken;
 mod sending;
 
-use crate::{Messages, domain::Message, queries, reactions, sweep};
+use crate::{MessageRepository, domain::Message, queries, reactions, sweep};
 use bytes::Bytes;
 use events::{CarId, CloudEvent, Event, ReservationId, ReservationState, SPEC_VERSION, Timestamp};
 use futures::executor::block_on;
@@ -15,12 +15,12 @@ use kit::{
 };
 use std::convert::Infallible;
 
-fn messages() -> Messages<MemoryPlatform> {
-    Messages::new(MemoryPlatform::new())
+fn messages() -> MessageRepository<MemoryPlatform> {
+    MessageRepository::new(MemoryPlatform::new())
 }
 
 fn deliver(
-    messages: &Messages<MemoryPlatform>,
+    messages: &MessageRepository<MemoryPlatform>,
     event: fn(ReservationState) -> Event,
     reservation: u64,
     car: u64,
@@ -51,12 +51,12 @@ fn told(event: fn(ReservationState) -> Event, reservation: u64, car: u64) -> Clo
 }
 
 /// All messages that can be seen, and how many there are said to be.
-fn list(messages: &Messages<MemoryPlatform>) -> (Vec<Message>, u64) {
+fn list(messages: &MessageRepository<MemoryPlatform>) -> (Vec<Message>, u64) {
     let page = Page::without_filters(&Request::new(Bytes::new()), &[]).unwrap();
     block_on(queries::messages(messages, &page)).unwrap()
 }
 
-fn contents(messages: &Messages<MemoryPlatform>) -> Vec<String> {
+fn contents(messages: &MessageRepository<MemoryPlatform>) -> Vec<String> {
     let (rows, _) = list(messages);
     rows.into_iter().map(|message| message.content).collect()
 }

@@ -1,23 +1,23 @@
-//! What the reservation context may ask: approve a payment, and cancel it.
+//! The commands of the reservation context: approve a payment, and cancel it.
 //!
-//! With the built-in ledger both are one compare-and-swap. A gateway elsewhere can be cut off at
-//! any instruction, so its calls stand between notes in the outbox store ([`crate::todo`]):
+//! With the built-in gateway each command is one compare-and-swap. A call to a remote gateway can be cut off at any
+//! instruction, so it is enclosed by intents in the outbox store ([`crate::gateway_intents`]):
 //!
 //! ```text
 //! approve                                   cancel
-//!   note `asked`                              note `undo`
-//!   look: refused already? then stop          decide: Paid -> Refunding, nothing -> Refused
+//!   save the approval intent                  save the refund intent
+//!   load: cancelled already? then stop        decide: Paid -> Refunding, absent -> Voided
 //!   POST to the gateway                       if Refunding: DELETE at the gateway
-//!   commit Paid, unless Refused came first                  commit Cancelled
-//!   take `asked` away                         take `undo` away
+//!   commit Paid, unless Voided came first                   commit Cancelled
+//!   delete the approval intent                delete the refund intent
 //! ```
 //!
-//! Either the approval's look comes after the cancel's decision, and it asks for no money; or its
-//! note was there before that decision, and stays there until it is known that no money was taken.
-//! So no money is taken that nobody returns: an approval that dies in between or hears nothing
-//! leaves `asked`, a cancel that dies leaves `undo`, and the sweep finishes from there. A `DELETE`
-//! may overtake a `POST` that is still on its way; the sweep therefore decides and asks for the
-//! `DELETE` only when `asked` is older than any call lives.
+//! One of two cases holds. Either the approval loads the payment after the cancel's decision, and requests no money;
+//! or its intent was stored before that decision, and stays stored until it is certain that no money was taken.
+//! So all taken money is returned: an approval that dies in between or gets no response leaves its intent, a cancel
+//! that dies leaves the refund intent, and the sweep continues from there. A `DELETE` can overtake a `POST` that is
+//! still on its way; the sweep therefore cancels the payment and sends the `DELETE` only when the approval intent is
+//! older than any call can run.
 
 mod approve;
 mod cancel;

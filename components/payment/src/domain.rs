@@ -1,6 +1,7 @@
-//! What must be true of a payment, whatever happens around it. Plain values and functions: no
-//! clock, no store, no HTTP.
+//! The rules of a payment. Plain values and functions: no clock, no store, no HTTP.
 
 mod payment;
+mod refusal;
 
-pub use payment::{Order, Payment, Receipt, Refusal, Silence};
+pub use payment::{Order, Payment, Receipt};
+pub use refusal::{GatewayError, Refusal};

@@ -1,11 +1,11 @@
-//! The payment context over HTTP: `/payments` for people, who may look, and `/internal/payments`
-//! for the reservation context.
+//! The payment context over HTTP: `/payments` for clients, read only, and `/internal/payments` for the reservation
+//! context.
 
 use crate::{
-    Payments, commands,
+    commands,
     domain::{Order, Payment, Refusal},
-    ports::Gateway,
-    queries::{self, Row},
+    ports::{Gateway, PaymentPorts},
+    queries::{self, PaymentRow},
     sweep,
 };
 use ::http::{Method, StatusCode};
@@ -26,13 +26,13 @@ enum Resource {
 
 /// Answers one request.
 pub async fn answer<P: Platform, G: Gateway>(
-    payments: &Payments<P, G>,
+    ports: &PaymentPorts<P, G>,
     request: Request,
 ) -> Response {
     http::serve(request, route, async |resource, request| {
-        let origin = Origin::from_headers(request.headers(), &payments.platform.unique_id());
+        let origin = Origin::from_headers(request.headers(), &ports.platform.unique_id());
         let call = Call {
-            payments,
+            ports,
             origin,
             request,
         };
@@ -63,22 +63,22 @@ fn route(path: &[&str]) -> Option<Route<Resource>> {
     Some(Route { resource, methods })
 }
 
-/// One request on its way.
+/// One request and the ports that serve it.
 struct Call<'a, P, G> {
-    payments: &'a Payments<P, G>,
+    ports: &'a PaymentPorts<P, G>,
     origin: Origin,
     request: Request,
 }
 
 impl<P: Platform, G: Gateway> Call<'_, P, G> {
     async fn show(&self, id: PaymentId) -> Result<Response, Problem> {
-        let row = queries::payment(self.payments, id).await?;
+        let row = queries::payment(self.ports, id).await?;
         Ok(etag::tagged(hal::found(&self.item(&row)), row.version))
     }
 
     async fn list(&self) -> Result<Response, Problem> {
         let page = Page::without_filters(&self.request, &queries::COLUMNS)?;
-        let (rows, total) = queries::payments(self.payments, &page).await?;
+        let (rows, total) = queries::payments(self.ports, &page).await?;
         let items = rows.iter().map(|row| self.item(row)).collect();
         let base = http::base_url(&self.request);
         Ok(hal::page(
@@ -93,29 +93,32 @@ impl<P: Platform, G: Gateway> Call<'_, P, G> {
 
     async fn approve(&self) -> Result<Response, Problem> {
         let order = self.order()?;
-        let payment = commands::approve(self.payments, &self.origin, order).await?;
-        Ok(said(order.reservation, Some(payment.state)))
+        let payment = commands::approve(self.ports, &self.origin, order).await?;
+        Ok(outcome_response(order.reservation, Some(payment.state)))
     }
 
     async fn cancel(&self, id: ReservationId) -> Result<Response, Problem> {
-        let payment = commands::cancel::<P, G, Problem>(self.payments, &self.origin, id).await?;
-        Ok(said(id, Some(payment.state)))
+        let payment = commands::cancel::<P, G, Problem>(self.ports, &self.origin, id).await?;
+        Ok(outcome_response(id, Some(payment.state)))
     }
 
     async fn outcome(&self, id: ReservationId) -> Result<Response, Problem> {
-        Ok(said(id, queries::outcome(self.payments, id).await?))
+        Ok(outcome_response(
+            id,
+            queries::payment_of(self.ports, id).await?,
+        ))
     }
 
     async fn sweep(&self) -> Result<Response, Problem> {
-        let swept = sweep::sweep(self.payments)
+        let summary = sweep::sweep(self.ports)
             .await
-            .map_err(|silence| Problem::unavailable(silence, 5))?;
+            .map_err(|error| Problem::unavailable(error, 5))?;
         Ok(hal::found(&json!({
-            "published": swept.outbox.published,
-            "forgotten": swept.outbox.discarded,
-            "settled": swept.settled,
-            "open": swept.open,
-            "retired": swept.retired,
+            "published": summary.outbox.published,
+            "forgotten": summary.outbox.discarded,
+            "settled": summary.settled,
+            "open": summary.open,
+            "retired": summary.retired,
         })))
     }
 
@@ -136,7 +139,7 @@ impl<P: Platform, G: Gateway> Call<'_, P, G> {
         Ok(order)
     }
 
-    fn item(&self, row: &Row) -> Value {
+    fn item(&self, row: &PaymentRow) -> Value {
         let id = row.receipt.id;
         let order = row.receipt.order;
         hal::item(
@@ -154,8 +157,8 @@ impl<P: Platform, G: Gateway> Call<'_, P, G> {
     }
 }
 
-/// What the reservation context is told: `paid`, `cancelled` or `none`.
-fn said(id: ReservationId, payment: Option<Payment>) -> Response {
+/// The payment as reported to the reservation context: `paid`, `cancelled` or `none`.
+fn outcome_response(id: ReservationId, payment: Option<Payment>) -> Response {
     let mut body = json!({
         "rsvId": id,
         "status": payment.map_or("none", |payment| payment.outcome()),
@@ -183,23 +186,23 @@ impl From<Refusal> for Problem {
                 "The payment was declined",
                 format!("{} won for car {} were declined", order.amount, order.car),
             ),
-            Refusal::NotAsked(silence) => {
-                let retry_after = silence.retry_after.unwrap_or(RETRY_AFTER);
+            Refusal::NotRequested(error) => {
+                let retry_after = error.retry_after.unwrap_or(RETRY_AFTER);
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "payment-not-asked",
-                    "Nobody was asked for the money",
-                    silence.why,
+                    "The gateway was not called",
+                    error.message,
                 )
                 .retry_after(retry_after)
             }
-            Refusal::Unresolved(silence) => {
-                let retry_after = silence.retry_after.unwrap_or(RETRY_AFTER);
-                Self::unavailable(silence.why, retry_after)
+            Refusal::OutcomeUnknown(error) => {
+                let retry_after = error.retry_after.unwrap_or(RETRY_AFTER);
+                Self::unavailable(error.message, retry_after)
             }
         }
     }
 }
 
-/// Seconds after which a gateway may answer that has not said when.
+/// Seconds until a retry when the gateway named no time.
 const RETRY_AFTER: u64 = 2;

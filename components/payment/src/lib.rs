@@ -1,29 +1,29 @@
 //! The payment context.
 //!
-//! It owns the payments: which reservation cost how much, and whether the money is still ours. It
-//! accepts approving and cancelling from the reservation context; people may only look. It
-//! announces PaymentApproved and PaymentCancelled. It reacts to ReservationCancelRequested (the
-//! money is returned).
+//! It owns the payments: the reservation, the amount, and whether the money is taken or returned. It accepts
+//! approve and cancel from the reservation context; other clients can only read. It announces PaymentApproved and
+//! PaymentCancelled. It reacts to ReservationCancelRequested: the money is returned.
 //!
-//! Who really takes the money stands behind [`ports::Gateway`]; `commands` tells how a call that
-//! was cut off is finished or undone.
+//! The money itself is taken behind [`ports::Gateway`]. [`commands`] describes how a gateway call that was cut off
+//! is finished or compensated.
 
-pub mod address;
+pub mod built_in_gateway;
 pub mod commands;
 pub mod domain;
+#[cfg(test)]
+mod fake_gateway;
+pub mod gateway_intents;
+pub mod gateway_url;
 pub mod http;
-pub mod ledger;
-pub mod memory;
-mod payments;
 pub mod ports;
 pub mod queries;
 pub mod reactions;
+pub mod repository;
 #[cfg(target_arch = "wasm32")]
 mod spin;
 pub mod sweep;
-mod todo;
 
-pub use payments::Payments;
+pub use ports::PaymentPorts;
 
 #[cfg(test)]
 mod tests;

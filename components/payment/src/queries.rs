@@ -1,8 +1,8 @@
-//! What may be asked about payments: one of them, or a page ([`kit::listing`] says what it costs).
+//! Queries about payments: one payment, the payment of a reservation, or a page ([`kit::listing`] states the cost).
 
 use crate::{
-    Payments,
     domain::{Payment, Receipt, Refusal},
+    ports::PaymentPorts,
 };
 use events::{PaymentId, ReservationId};
 use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
@@ -11,14 +11,14 @@ use std::cmp::Ordering;
 /// The columns that a list of payments can be sorted by.
 pub const COLUMNS: [&str; 5] = ["payId", "rsvId", "carId", "amount", "status"];
 
-/// A payment as people see it.
+/// A payment as clients see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct PaymentRow {
     /// What was paid.
     pub receipt: Receipt,
     /// `paid` or `cancelled`.
     pub status: &'static str,
-    /// Counts its changes.
+    /// The version of the stored payment; every change increments it.
     pub version: u64,
 }
 
@@ -26,60 +26,61 @@ pub struct Row {
 ///
 /// # Errors
 ///
-/// [`Refusal::Unknown`] for a number that no payment has, and what the store cannot do.
+/// [`Refusal::Unknown`] for a number without a payment, and [`ChangeError`] when the store fails.
 pub async fn payment<P: Platform, G>(
-    payments: &Payments<P, G>,
+    ports: &PaymentPorts<P, G>,
     id: PaymentId,
-) -> Result<Row, ChangeError<Refusal>> {
-    let row = match payments.follow(id).await? {
+) -> Result<PaymentRow, ChangeError<Refusal>> {
+    let row = match ports.payments().find_by_number(id).await? {
         Lookup::Found(payment) => row(&payment),
         Lookup::Deleted | Lookup::Missing => None,
     };
     row.ok_or(ChangeError::Refused(Refusal::Unknown(id)))
 }
 
-/// What is known of a reservation's payment.
+/// The payment of a reservation; `None` when nothing is recorded.
 ///
 /// # Errors
 ///
-/// What the store cannot do.
-pub async fn outcome<P: Platform, G>(
-    payments: &Payments<P, G>,
+/// [`ChangeError`] when the store fails.
+pub async fn payment_of<P: Platform, G>(
+    ports: &PaymentPorts<P, G>,
     id: ReservationId,
 ) -> Result<Option<Payment>, ChangeError<Refusal>> {
-    Ok(payments.find(id).await?.map(|known| known.state))
+    let payment = ports.payments().find(id).await?;
+    Ok(payment.map(|payment| payment.state))
 }
 
-/// One page of the payments, and how many there are.
+/// One page of the payments, and the number of all payments.
 ///
 /// # Errors
 ///
-/// What the store cannot do.
+/// [`ChangeError`] when the store fails.
 pub async fn payments<P: Platform, G>(
-    payments: &Payments<P, G>,
+    ports: &PaymentPorts<P, G>,
     page: &Page,
-) -> Result<(Vec<Row>, u64), ChangeError<Refusal>> {
+) -> Result<(Vec<PaymentRow>, u64), ChangeError<Refusal>> {
     let look_up = async |number| {
-        let lookup = payments.follow::<Refusal>(PaymentId(number)).await?;
-        Ok(match lookup {
+        let lookup = ports.payments().find_by_number(PaymentId(number)).await?;
+        Ok::<_, ChangeError<Refusal>>(match lookup {
             Lookup::Found(payment) => row(&payment).map_or(Lookup::Deleted, Lookup::Found),
             Lookup::Deleted => Lookup::Deleted,
             Lookup::Missing => Lookup::Missing,
         })
     };
-    listing::list(&payments.platform, page, "payId", look_up, compare).await
+    listing::list(&ports.platform, page, "payId", look_up, compare).await
 }
 
-fn row(payment: &Versioned<Payment>) -> Option<Row> {
-    Some(Row {
+fn row(payment: &Versioned<Payment>) -> Option<PaymentRow> {
+    Some(PaymentRow {
         receipt: *payment.state.receipt()?,
         status: payment.state.status(),
         version: payment.version,
     })
 }
 
-fn compare(column: &str, one: &Row, other: &Row) -> Ordering {
-    let key = |row: &Row| match column {
+fn compare(column: &str, one: &PaymentRow, other: &PaymentRow) -> Ordering {
+    let key = |row: &PaymentRow| match column {
         "rsvId" => row.receipt.order.reservation.0,
         "carId" => row.receipt.order.car.0,
         "amount" => row.receipt.order.amount,

@@ -1,9 +1,9 @@
-//! How Spin wakes this context: the two exports, and the ports behind them.
+//! How Spin calls this context: the two exported handlers, and the adapters of the ports.
 #![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
 
 mod gateway;
 
-use crate::{Payments, http, reactions};
+use crate::{http, ports::PaymentPorts, reactions};
 use gateway::AnyGateway;
 use kit::spin::SpinPlatform;
 use spin_sdk::{
@@ -13,25 +13,28 @@ use spin_sdk::{
 
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {
-    let payments = payments().await;
+    let ports = ports().await;
     kit::spin::serve(
         request,
         "payments",
-        async |request| http::answer(&payments, request).await,
-        async |event| reactions::react(&payments, &event).await,
+        async |request| http::answer(&ports, request).await,
+        async |event| reactions::react(&ports, &event).await,
     )
     .await
 }
 
 #[redis_subscriber]
 async fn react(message: bytes::Bytes) -> Result<(), String> {
-    let payments = payments().await;
+    let ports = ports().await;
     kit::spin::react(&message, async |event| {
-        reactions::react(&payments, &event).await
+        reactions::react(&ports, &event).await
     })
     .await
 }
 
-async fn payments() -> Payments<SpinPlatform, AnyGateway> {
-    Payments::new(SpinPlatform::new("payment"), AnyGateway::configured().await)
+async fn ports() -> PaymentPorts<SpinPlatform, AnyGateway> {
+    PaymentPorts {
+        platform: SpinPlatform::new("payment"),
+        gateway: AnyGateway::configured().await,
+    }
 }

@@ -1,7 +1,12 @@
-//! What time alone must finish: events that a crash left unpublished, money whose fate a gateway
-//! has not confirmed, numbers that a crash took.
+//! Periodic recovery: publish events that a crash left unpublished, settle gateway calls whose outcome is not
+//! recorded, retire payment numbers that a crash left unused.
 
-use crate::{Payments, commands, domain::Payment, ports::Gateway, todo, todo::Todo};
+use crate::{
+    commands,
+    domain::Payment,
+    gateway_intents::{self, GatewayIntent},
+    ports::{Gateway, PaymentPorts},
+};
 use events::{PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
     ChangeError, Lookup, Platform, StoreError,
@@ -10,109 +15,109 @@ use kit::{
 };
 use std::{convert::Infallible, time::Duration};
 
-/// How long one sweep goes on asking the gateway: a call that is begun in time still ends within
-/// the deadline of the sweep.
-const BUDGET: Duration = Duration::from_secs(2);
+/// For how long one sweep starts new gateway calls. A call that starts in time still ends within the deadline of
+/// the sweep.
+const GATEWAY_BUDGET: Duration = Duration::from_secs(2);
 
-/// What a sweep did.
+/// What one sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Left-over events and intents.
+pub struct SweepSummary {
+    /// Published events and forgotten outbox intents.
     pub outbox: outbox::SweepReport,
-    /// Notes about the gateway that are settled now.
+    /// Gateway intents that were settled.
     pub settled: usize,
-    /// Notes that wait for the gateway's answer, or to grow old.
+    /// Gateway intents that are too young, or whose gateway does not respond.
     pub open: usize,
-    /// LiveNumbers taken out of the pages.
+    /// Numbers that were removed from the pages.
     pub retired: usize,
 }
 
-/// Finishes what is left over.
+/// Recovers once. Idempotent.
 ///
 /// # Errors
 ///
-/// The store's or the log's silence, as text: the next sweep tries again.
-pub async fn sweep<P: Platform, G: Gateway>(payments: &Payments<P, G>) -> Result<Swept, String> {
-    let platform = &payments.platform;
-    let mut swept = Swept {
+/// The failure of the store or of the event log, as text; the next sweep continues.
+pub async fn sweep<P: Platform, G: Gateway>(
+    ports: &PaymentPorts<P, G>,
+) -> Result<SweepSummary, String> {
+    let platform = &ports.platform;
+    let mut summary = SweepSummary {
         outbox: outbox::sweep(platform, PAYMENT_STREAM).await?,
-        ..Swept::default()
+        ..SweepSummary::default()
     };
-    settle_all(payments, &mut swept)
+    settle_all(ports, &mut summary)
         .await
         .map_err(|error| error.to_string())?;
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
-        Ok(matches!(
-            payments.follow(PaymentId(number)).await?,
-            Lookup::Found(_)
-        ))
+        let lookup = ports.payments().find_by_number(PaymentId(number)).await?;
+        Ok(matches!(lookup, Lookup::Found(_)))
     };
     let retired = orphans::sweep(platform, exists).await;
-    swept.retired = retired.map_err(|error| error.to_string())?;
-    Ok(swept)
+    summary.retired = retired.map_err(|error| error.to_string())?;
+    Ok(summary)
 }
 
 async fn settle_all<P: Platform, G: Gateway>(
-    payments: &Payments<P, G>,
-    swept: &mut Swept,
+    ports: &PaymentPorts<P, G>,
+    summary: &mut SweepSummary,
 ) -> Result<(), StoreError> {
-    let begun = payments.platform.now();
-    let mut todos = todo::all(&payments.platform).await?;
-    if !todos.is_empty() {
-        // Not always the same ones first, so that those on which the gateway hangs do not use up
-        // the budget of all others for ever.
-        let turn = usize::try_from(begun.as_millis()).unwrap_or_default() % todos.len();
-        todos.rotate_left(turn);
+    let start = ports.platform.now();
+    let mut intents = gateway_intents::all(&ports.platform).await?;
+    if !intents.is_empty() {
+        // The first intent varies from sweep to sweep, so that intents on which the gateway hangs cannot use up
+        // the budget of all others every time.
+        let first = usize::try_from(start.as_millis()).unwrap_or_default() % intents.len();
+        intents.rotate_left(first);
     }
-    for todo in todos {
-        let is_in_time = payments.platform.now().since(begun) < BUDGET;
-        // One note that cannot be settled must not keep the others from it.
-        if is_in_time && matches!(settle(payments, &todo).await, Ok(true)) {
-            swept.settled += 1;
+    for intent in intents {
+        let is_in_time = ports.platform.now().since(start) < GATEWAY_BUDGET;
+        // An intent that cannot be settled must not block the others.
+        if is_in_time && matches!(settle(ports, &intent).await, Ok(true)) {
+            summary.settled += 1;
         } else {
-            swept.open += 1;
+            summary.open += 1;
         }
     }
     Ok(())
 }
 
-/// Settles what is noted; false when it must wait.
+/// Settles one intent; false when it is too young or the gateway does not respond.
 async fn settle<P: Platform, G: Gateway>(
-    payments: &Payments<P, G>,
-    todo: &Todo,
+    ports: &PaymentPorts<P, G>,
+    intent: &GatewayIntent,
 ) -> Result<bool, ChangeError<Infallible>> {
-    let platform = &payments.platform;
-    let Some(note) = todo.read(platform).await? else {
+    let platform = &ports.platform;
+    let Some(stored) = intent.load(platform).await? else {
         return Ok(true);
     };
-    if note.age < STALE_AFTER {
+    if stored.age < STALE_AFTER {
         return Ok(false);
     }
-    match todo {
-        Todo::Undo(id) => {
-            commands::cancel::<_, _, Infallible>(payments, &note.origin, *id).await?;
-            if payments.gateway.is_remote() && todo.is_noted(platform).await? {
+    match intent {
+        GatewayIntent::Refund(id) => {
+            commands::cancel::<_, _, Infallible>(ports, &stored.origin, *id).await?;
+            if ports.gateway.is_remote() && intent.is_stored(platform).await? {
                 return Ok(false);
             }
         }
-        // The approval was recorded; only taking its note away had failed.
-        Todo::Asked { reservation, .. } if is_paid(payments, *reservation).await? => {}
-        Todo::Asked { reservation, .. } => {
-            // From here on nobody records what is being returned.
-            commands::cancel::<_, _, Infallible>(payments, &note.origin, *reservation).await?;
-            if payments.gateway.undo(*reservation).await.is_err() {
+        // The approval was recorded; only the deletion of its intent failed.
+        GatewayIntent::Approval { reservation, .. } if is_paid(ports, *reservation).await? => {}
+        GatewayIntent::Approval { reservation, .. } => {
+            // The cancel comes first: from then on no approval can record the money that is refunded here.
+            commands::cancel::<_, _, Infallible>(ports, &stored.origin, *reservation).await?;
+            if ports.gateway.refund(*reservation).await.is_err() {
                 return Ok(false);
             }
         }
     }
-    todo.done(platform).await;
+    intent.delete(platform).await;
     Ok(true)
 }
 
 async fn is_paid<P: Platform, G>(
-    payments: &Payments<P, G>,
+    ports: &PaymentPorts<P, G>,
     id: ReservationId,
 ) -> Result<bool, ChangeError<Infallible>> {
-    let known = payments.find(id).await?;
-    Ok(known.is_some_and(|known| matches!(known.state, Payment::Paid(_))))
+    let payment = ports.payments().find(id).await?;
+    Ok(payment.is_some_and(|payment| matches!(payment.state, Payment::Paid(_))))
 }

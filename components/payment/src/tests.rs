@@ -5,10 +5,11 @@ mod gateway;
 mod http;
 
 use crate::{
-    Payments, commands,
+    PaymentPorts,
+    built_in_gateway::BuiltInGateway,
+    commands,
     domain::{Order, Payment, Refusal},
-    ledger::Ledger,
-    memory::MemoryGateway,
+    fake_gateway::FakeGateway,
     ports::Gateway,
     queries, reactions, sweep,
 };
@@ -23,12 +24,18 @@ use kit::{
 
 const RESERVATION: ReservationId = ReservationId(7);
 
-fn with_ledger(limit: &str) -> Payments<MemoryPlatform, Ledger> {
-    Payments::new(MemoryPlatform::new(), Ledger::new(limit))
+fn with_ledger(limit: &str) -> PaymentPorts<MemoryPlatform, BuiltInGateway> {
+    PaymentPorts {
+        platform: MemoryPlatform::new(),
+        gateway: BuiltInGateway::new(limit),
+    }
 }
 
-fn with_gateway() -> Payments<MemoryPlatform, MemoryGateway> {
-    Payments::new(MemoryPlatform::new(), MemoryGateway::default())
+fn with_gateway() -> PaymentPorts<MemoryPlatform, FakeGateway> {
+    PaymentPorts {
+        platform: MemoryPlatform::new(),
+        gateway: FakeGateway::default(),
+    }
 }
 
 fn order(reservation: ReservationId) -> Order {
@@ -40,23 +47,19 @@ fn order(reservation: ReservationId) -> Order {
 }
 
 fn approve<G: Gateway>(
-    payments: &Payments<MemoryPlatform, G>,
+    ports: &PaymentPorts<MemoryPlatform, G>,
 ) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
     let origin = Origin::new("approval");
-    block_on(commands::approve(payments, &origin, order(RESERVATION)))
+    block_on(commands::approve(ports, &origin, order(RESERVATION)))
 }
 
 fn cancel<G: Gateway>(
-    payments: &Payments<MemoryPlatform, G>,
+    ports: &PaymentPorts<MemoryPlatform, G>,
 ) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
-    block_on(commands::cancel(
-        payments,
-        &Origin::new("cancel"),
-        RESERVATION,
-    ))
+    block_on(commands::cancel(ports, &Origin::new("cancel"), RESERVATION))
 }
 
-fn request_cancellation<G: Gateway>(payments: &Payments<MemoryPlatform, G>) {
+fn request_cancellation<G: Gateway>(ports: &PaymentPorts<MemoryPlatform, G>) {
     let event = CloudEvent {
         specversion: SPEC_VERSION.into(),
         id: "reservation/7/3".into(),
@@ -76,29 +79,27 @@ fn request_cancellation<G: Gateway>(payments: &Payments<MemoryPlatform, G>) {
             reason: None,
         }),
     };
-    block_on(reactions::react(payments, &event)).unwrap();
+    block_on(reactions::react(ports, &event)).unwrap();
 }
 
 /// Sweeps until what is left over has long been taken care of.
-fn sweep_up<G: Gateway>(payments: &Payments<MemoryPlatform, G>) {
+fn sweep_up<G: Gateway>(ports: &PaymentPorts<MemoryPlatform, G>) {
     for _ in 0..3 {
-        list(payments);
-        payments
-            .platform
-            .advance(std::time::Duration::from_secs(130));
-        block_on(sweep::sweep(payments)).unwrap();
+        list(ports);
+        ports.platform.advance(std::time::Duration::from_secs(130));
+        block_on(sweep::sweep(ports)).unwrap();
     }
 }
 
-fn outcome<G>(payments: &Payments<MemoryPlatform, G>) -> &'static str {
-    let known = block_on(queries::outcome(payments, RESERVATION)).unwrap();
+fn outcome<G>(ports: &PaymentPorts<MemoryPlatform, G>) -> &'static str {
+    let known = block_on(queries::payment_of(ports, RESERVATION)).unwrap();
     known.map_or("none", |payment| payment.outcome())
 }
 
 /// The statuses of all payments that can be seen, and how many there are said to be.
-fn list<G>(payments: &Payments<MemoryPlatform, G>) -> (Vec<&'static str>, u64) {
+fn list<G>(ports: &PaymentPorts<MemoryPlatform, G>) -> (Vec<&'static str>, u64) {
     let page = Page::without_filters(&Request::new(Bytes::new()), &[]).unwrap();
-    let (rows, total) = block_on(queries::payments(payments, &page)).unwrap();
+    let (rows, total) = block_on(queries::payments(ports, &page)).unwrap();
     (rows.iter().map(|row| row.status).collect(), total)
 }
 

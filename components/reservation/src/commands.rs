@@ -1,7 +1,7 @@
-//! What a customer may ask: reserve a car, give a reservation up.
+//! The commands of a customer: reserve a car, and request the cancellation of a reservation.
 
 mod request_cancellation;
 mod reserve;
 
 pub use request_cancellation::request_cancellation;
-pub use reserve::{Reserved, reserve};
+pub use reserve::{ReserveOutcome, reserve};

@@ -1,8 +1,10 @@
-//! What must be true of a reservation, and the steps of its saga. Plain values and functions: no
-//! clock, no store, no HTTP.
+//! The rules of a reservation and the transitions of its saga. Plain values and functions: no clock, no store, no
+//! HTTP.
 
-mod reason;
+mod rejection_reason;
 mod reservation;
+mod stage;
 
-pub use reason::Reason;
-pub use reservation::{Refusal, Reservation, Stage, Step, Transition};
+pub use rejection_reason::RejectionReason;
+pub use reservation::{Refusal, Reservation, SagaStep, Transition};
+pub use stage::Stage;

@@ -3,7 +3,7 @@
 mod reserve;
 
 use crate::{
-    Desk, commands,
+    ReservationPorts, commands,
     domain::{Refusal, Reservation},
     ports::{Cars, Payments},
     queries, sweep,
@@ -31,13 +31,13 @@ enum Resource {
 
 /// Answers one request.
 pub async fn answer<P: Platform, C: Cars, Y: Payments>(
-    desk: &Desk<P, C, Y>,
+    ports: &ReservationPorts<P, C, Y>,
     request: Request,
 ) -> Response {
     http::serve(request, route, async |resource, request| {
-        let origin = Origin::from_headers(request.headers(), &desk.platform.unique_id());
+        let origin = Origin::from_headers(request.headers(), &ports.platform.unique_id());
         let call = Call {
-            desk,
+            ports,
             origin,
             request,
         };
@@ -71,20 +71,20 @@ fn route(path: &[&str]) -> Option<Route<Resource>> {
 
 /// One request on its way.
 struct Call<'a, P, C, Y> {
-    desk: &'a Desk<P, C, Y>,
+    ports: &'a ReservationPorts<P, C, Y>,
     origin: Origin,
     request: Request,
 }
 
 impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     async fn show(&self, id: ReservationId) -> Result<Response, Problem> {
-        let reservation = queries::reservation(self.desk, id).await?;
+        let reservation = queries::reservation(self.ports, id).await?;
         Ok(self.found(&reservation))
     }
 
     async fn list(&self) -> Result<Response, Problem> {
         let page = Page::without_filters(&self.request, &queries::COLUMNS)?;
-        let (reservations, total) = queries::reservations(self.desk, &page).await?;
+        let (reservations, total) = queries::reservations(self.ports, &page).await?;
         let items = reservations.iter().map(|one| self.item(one)).collect();
         let base = http::base_url(&self.request);
         Ok(hal::page(
@@ -100,7 +100,7 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     /// The only change that a customer may make is to give the reservation up.
     async fn patch(&self, id: ReservationId) -> Result<Response, Problem> {
         let mut fields = Fields::from_request(&self.request)?;
-        let found = queries::reservation(self.desk, id).await?.state;
+        let found = queries::reservation(self.ports, id).await?.state;
         fields.ignore("_links");
         fields.ignore_nulls(&["rsvId", "carId", "payId"]);
         fields.read_only("rsvId", &json!(id), CANNOT_CHANGE);
@@ -122,15 +122,15 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
         let condition = IfMatch::from_request(&self.request);
         let check = |reservation: &Versioned<Reservation>| condition.check(reservation.version);
         let reservation =
-            commands::request_cancellation::<_, _, _, Problem>(self.desk, &self.origin, id, check)
+            commands::request_cancellation::<_, _, _, Problem>(self.ports, &self.origin, id, check)
                 .await?;
         Ok(self.found(&reservation))
     }
 
     async fn timeline(&self, id: ReservationId) -> Result<Response, Problem> {
-        let reservation = queries::reservation(self.desk, id).await?;
+        let reservation = queries::reservation(self.ports, id).await?;
         let steps = reservation.state.steps.iter();
-        let step = |step: &crate::domain::Step| json!({ "status": step.status, "at": step.at, "cause": step.cause });
+        let step = |step: &crate::domain::SagaStep| json!({ "status": step.status, "at": step.at, "cause": step.cause });
         let fields = json!({
             "rsvId": id,
             "status": reservation.state.stage.as_str(),
@@ -142,16 +142,16 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     }
 
     async fn sweep(&self) -> Result<Response, Problem> {
-        let swept = sweep::sweep(self.desk)
+        let summary = sweep::sweep(self.ports)
             .await
-            .map_err(|silence| Problem::unavailable(silence, 5))?;
+            .map_err(|error| Problem::unavailable(error, 5))?;
         Ok(hal::found(&json!({
-            "published": swept.outbox.published,
-            "forgotten": swept.outbox.discarded,
-            "ended": swept.ended,
-            "open": swept.open,
-            "expired": swept.expired,
-            "retired": swept.retired,
+            "published": summary.outbox.published,
+            "forgotten": summary.outbox.discarded,
+            "ended": summary.ended,
+            "open": summary.open,
+            "expired": summary.expired,
+            "retired": summary.retired,
         })))
     }
 

@@ -1,23 +1,26 @@
 //! The reservation context.
 //!
-//! It owns reservations and the saga that leads each of them to an end. It accepts reserving and
-//! requesting cancellation. It announces ReservationCreated, ReservationConfirmed,
-//! ReservationRejected, ReservationCancelRequested and ReservationCancelled. It reacts to
-//! PaymentApproved (the reservation stands) and PaymentCancelled (it is cancelled); what neither
-//! decides, the sweep does.
+//! It owns the reservations and the saga that brings each of them to a final state. It accepts reserve and request
+//! cancellation. It announces ReservationCreated, ReservationConfirmed, ReservationRejected,
+//! ReservationCancelRequested and ReservationCancelled. It reacts to PaymentApproved (the reservation is confirmed)
+//! and PaymentCancelled (the reservation is cancelled).
+//!
+//! A saga that neither the command nor an event finishes is finished by the [`sweep`], with [`recovery`].
 
-pub mod answers;
 pub mod commands;
-mod desk;
 pub mod domain;
-pub mod guarded;
 pub mod http;
 pub mod ports;
 pub mod queries;
 pub mod reactions;
+pub mod recovery;
+pub mod repository;
+pub mod responses;
+pub mod saga_log;
 #[cfg(target_arch = "wasm32")]
 mod spin;
 pub mod sweep;
+pub mod with_breaker;
 
-pub use desk::Desk;
-pub use guarded::Guarded;
+pub use ports::ReservationPorts;
+pub use with_breaker::WithBreaker;

@@ -1,113 +1,182 @@
-//! What this context needs from others: the car held, the payment approved. Every call may fail in
-//! a way that leaves its effect unknown; what undoes it is therefore idempotent and may come first.
+//! What the reservation context needs from outside: the platform, the car context and the payment context.
+//!
+//! Every call to another context can fail in a way that leaves its effect unknown. The compensating calls
+//! (`release`, `cancel`) are therefore idempotent, and they may arrive before the call that they compensate.
 
 #![expect(
     async_fn_in_trait,
     reason = "guests run on one thread: no future here needs to be Send"
 )]
 
+use crate::{repository::ReservationRepository, saga_log::SagaLog};
 use events::{CarId, PaymentId, ReservationId};
-use kit::{BreakerOpen, Origin};
+use kit::{BreakerOpen, Origin, Platform};
 
-/// The other context did not answer in time, or not in a way that makes sense.
+/// The ports of this context; every use case takes them as its first argument.
+///
+/// `P` is the [`Platform`], `C` the car context ([`Cars`]) and `Y` the payment context ([`Payments`]).
+pub struct ReservationPorts<P, C, Y> {
+    /// Stores, event log and clock.
+    pub platform: P,
+    /// The car context.
+    pub cars: C,
+    /// The payment context.
+    pub payments: Y,
+}
+
+impl<P: Platform, C, Y> ReservationPorts<P, C, Y> {
+    /// The stored reservations.
+    pub fn reservations(&self) -> ReservationRepository<'_, P> {
+        ReservationRepository::new(&self.platform)
+    }
+
+    /// The list of open sagas.
+    pub fn sagas(&self) -> SagaLog<'_, P> {
+        SagaLog::new(&self.platform)
+    }
+}
+
+/// A call to another context that brought no usable response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
-pub struct Unreachable {
+#[error("{message}")]
+pub struct RemoteCallError {
     /// What happened, for people.
-    pub what: String,
-    /// After how many seconds another try makes sense, if the other side said so.
+    pub message: String,
+    /// After how many seconds a retry makes sense, if the other context named a time.
     pub retry_after: Option<u64>,
-    /// What it may have done all the same.
-    pub aftermath: Aftermath,
+    /// What the call may have done in the other context.
+    pub effect: RemoteEffect,
 }
 
-/// What a call may have done that brought no useful answer.
+/// What a failed call may have done in the other context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Aftermath {
-    /// Nothing: it was never made, or the other side says that it did nothing.
-    Nothing,
-    /// What it should, perhaps; the other side answers, and can be asked to undo it.
+pub enum RemoteEffect {
+    /// Nothing: the call was not sent, or the other context reports that it did nothing.
+    None,
+    /// Unknown. The other context responds, so a compensating call can follow at once.
     Unknown,
-    /// What it should, perhaps; the other side was waited for in vain.
-    Silence,
+    /// Unknown, and the call ended at its timeout. A compensating call would probably wait as long.
+    TimedOut,
 }
 
-impl From<BreakerOpen> for Unreachable {
+impl From<BreakerOpen> for RemoteCallError {
     fn from(open: BreakerOpen) -> Self {
         Self {
-            what: open.to_string(),
+            message: open.to_string(),
             retry_after: Some(open.retry_after),
-            aftermath: Aftermath::Nothing,
+            effect: RemoteEffect::None,
         }
     }
 }
 
-/// What the car context says to a hold.
+/// The car context's response to a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
-    /// It is held; this is its price in won.
+pub enum HoldOutcome {
+    /// The car is held for the reservation.
     Held {
         /// Price of one reservation, in won.
         amount: u64,
     },
-    /// Another reservation has it.
+    /// Another reservation has the car.
     NotAvailable,
-    /// There is no such car.
+    /// No such car exists.
     UnknownCar,
 }
 
-/// What the car context says to a release.
+/// The car context's response to a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
-    /// The hold is given up, also one that is still on its way.
+pub enum ReleaseOutcome {
+    /// The hold is released. A hold of the same reservation that arrives later is refused.
     Released,
-    /// There is no such car yet. A hold that is still on its way may find one.
+    /// No such car exists, so nothing could be recorded: if the car is registered before a delayed hold
+    /// arrives, that hold succeeds.
     UnknownCar,
+}
+
+/// The payment context's response to an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApprovalOutcome {
+    /// The reservation is paid.
+    Paid(PaymentId),
+    /// The payment is declined. No money was taken.
+    Declined,
 }
 
 /// The car context.
+///
+/// An implementation returns within a bounded time, and reports an effect other than
+/// [`RemoteEffect::None`] whenever the request may have reached the car context.
 pub trait Cars {
-    /// Holds a car. Holding twice is holding once.
+    /// Holds `car` for the reservation `id`, for an open-ended period.
+    ///
+    /// Idempotent: a second hold of the same reservation returns [`HoldOutcome::Held`] again. Of several
+    /// reservations that hold one car at the same time, exactly one succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the car context's.
     async fn hold(
         &self,
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<Hold, Unreachable>;
-    /// Gives the hold up, also one that is still on its way.
+    ) -> Result<HoldOutcome, RemoteCallError>;
+
+    /// Releases what the reservation `id` holds of `car`, and refuses a hold of `id` that arrives later.
+    ///
+    /// Idempotent, and successful when the reservation holds nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the car context's.
     async fn release(
         &self,
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<Release, Unreachable>;
-}
-
-/// What the payment context says to an approval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Approval {
-    /// It is paid.
-    Paid(PaymentId),
-    /// It is declined; nothing was charged.
-    Declined,
+    ) -> Result<ReleaseOutcome, RemoteCallError>;
 }
 
 /// The payment context.
+///
+/// It identifies a payment by its reservation. An implementation returns within a bounded time, and reports
+/// an effect other than [`RemoteEffect::None`] whenever the request may have reached the payment context.
 pub trait Payments {
-    /// Has the customer pay. Approving twice is approving once; after a cancel it fails.
+    /// Charges `amount` won for the reservation `id` of `car`.
+    ///
+    /// Idempotent: a second approval returns the first payment and takes no more money. After
+    /// [`Self::cancel`] it fails and takes no money.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the payment context's,
+    /// and when the payment was cancelled before.
     async fn approve(
         &self,
         origin: &Origin,
         id: ReservationId,
         car: CarId,
         amount: u64,
-    ) -> Result<Approval, Unreachable>;
-    /// Returns what was paid, and sees to it that nothing will be.
-    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unreachable>;
-    /// The payment of a reservation, if it is paid now.
-    async fn outcome(
+    ) -> Result<ApprovalOutcome, RemoteCallError>;
+
+    /// Refunds the payment of the reservation `id`, and refuses an approval that arrives later.
+    ///
+    /// Idempotent, and successful when nothing was paid. `Ok` means that the refund is decided and cannot be
+    /// reversed; the money may still be on its way back.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the payment context's.
+    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), RemoteCallError>;
+
+    /// Returns the payment of the reservation `id` if it is paid at this moment. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the payment context's.
+    async fn paid_payment(
         &self,
         origin: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, Unreachable>;
+    ) -> Result<Option<PaymentId>, RemoteCallError>;
 }

@@ -1,9 +1,8 @@
-//! What may be asked about reservations: one of them, or a page ([`kit::listing`] says what it
-//! costs).
+//! Queries about reservations: one reservation, or a page ([`kit::listing`] states the cost).
 
 use crate::{
-    Desk,
     domain::{Refusal, Reservation},
+    ports::ReservationPorts,
 };
 use events::ReservationId;
 use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
@@ -16,29 +15,31 @@ pub const COLUMNS: [&str; 4] = ["rsvId", "carId", "payId", "status"];
 ///
 /// # Errors
 ///
-/// [`Refusal::Unknown`], and what the store cannot do.
+/// [`Refusal::Unknown`], and [`ChangeError`] when the store fails.
 pub async fn reservation<P: Platform, C, Y>(
-    desk: &Desk<P, C, Y>,
+    ports: &ReservationPorts<P, C, Y>,
     id: ReservationId,
 ) -> Result<Versioned<Reservation>, ChangeError<Refusal>> {
-    let found = desk.find(id).await?;
+    let found = ports.reservations().find(id).await?;
     found.ok_or(ChangeError::Refused(Refusal::Unknown(id)))
 }
 
-/// One page of reservations, and how many there are.
+/// One page of the reservations, and the number of all reservations.
 ///
 /// # Errors
 ///
-/// What the store cannot do.
+/// [`ChangeError`] when the store fails.
 pub async fn reservations<P: Platform, C, Y>(
-    desk: &Desk<P, C, Y>,
+    ports: &ReservationPorts<P, C, Y>,
     page: &Page,
 ) -> Result<(Vec<Reservation>, u64), ChangeError<Refusal>> {
     let look_up = async |number| {
-        let found = desk.find::<Refusal>(ReservationId(number)).await?;
-        Ok(found.map_or(Lookup::Missing, |found| Lookup::Found(found.state)))
+        let found = ports.reservations().find(ReservationId(number)).await?;
+        Ok::<_, ChangeError<Refusal>>(
+            found.map_or(Lookup::Missing, |found| Lookup::Found(found.state)),
+        )
     };
-    listing::list(&desk.platform, page, "rsvId", look_up, compare).await
+    listing::list(&ports.platform, page, "rsvId", look_up, compare).await
 }
 
 fn compare(column: &str, one: &Reservation, other: &Reservation) -> Ordering {

@@ -1,21 +1,13 @@
-//! How Spin wakes this context: the two exports, and the ports behind them.
+//! How Spin calls this context: the two exported handlers, and the adapters of the ports.
 #![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
 
 mod cars;
 mod payments;
+mod remote;
 
-use crate::{
-    Desk,
-    guarded::Guarded,
-    http,
-    ports::{Aftermath, Unreachable},
-    reactions,
-};
+use crate::{http, ports::ReservationPorts, reactions, with_breaker::WithBreaker};
 use cars::SpinCars;
-use kit::{
-    Breaker,
-    spin::{CallError, SpinPlatform},
-};
+use kit::{Breaker, spin::SpinPlatform};
 use payments::SpinPayments;
 use spin_sdk::{
     http::{IntoResponse, Request},
@@ -23,14 +15,14 @@ use spin_sdk::{
 };
 
 #[http_service]
-async fn answer(request: Request) -> impl IntoResponse {
+async fn handle(request: Request) -> impl IntoResponse {
     let platform = SpinPlatform::new("reservation");
-    let desk = desk(&platform).await;
+    let ports = ports(&platform).await;
     kit::spin::serve(
         request,
         "reservations",
-        async |request| http::answer(&desk, request).await,
-        async |event| reactions::react(&desk, &event).await,
+        async |request| http::answer(&ports, request).await,
+        async |event| reactions::react(&ports, &event).await,
     )
     .await
 }
@@ -38,39 +30,25 @@ async fn answer(request: Request) -> impl IntoResponse {
 #[redis_subscriber]
 async fn react(message: bytes::Bytes) -> Result<(), String> {
     let platform = SpinPlatform::new("reservation");
-    let desk = desk(&platform).await;
+    let ports = ports(&platform).await;
     kit::spin::react(&message, async |event| {
-        reactions::react(&desk, &event).await
+        reactions::react(&ports, &event).await
     })
     .await
 }
 
-type SpinDesk<'a> = Desk<
+type SpinPorts<'a> = ReservationPorts<
     &'a SpinPlatform,
-    Guarded<&'a SpinPlatform, SpinCars>,
-    Guarded<&'a SpinPlatform, SpinPayments>,
+    WithBreaker<&'a SpinPlatform, SpinCars>,
+    WithBreaker<&'a SpinPlatform, SpinPayments>,
 >;
 
-async fn desk(platform: &SpinPlatform) -> SpinDesk<'_> {
+async fn ports(platform: &SpinPlatform) -> SpinPorts<'_> {
     let host_has_breakers = kit::spin::host_has_breakers().await;
     let breaker = |context| (!host_has_breakers).then(|| Breaker::new(platform, context));
-    Desk {
+    ReservationPorts {
         platform,
-        cars: Guarded::new(SpinCars, breaker("car")),
-        payments: Guarded::new(SpinPayments, breaker("payment")),
-    }
-}
-
-/// A call without an answer.
-fn silent(context: &str, error: &CallError) -> Unreachable {
-    let (retry_after, aftermath) = match error {
-        CallError::NotSent { retry_after, .. } => (*retry_after, Aftermath::Nothing),
-        CallError::TimedOut(_) => (None, Aftermath::Silence),
-        CallError::Failed(_) => (None, Aftermath::Unknown),
-    };
-    Unreachable {
-        what: format!("the {context} context: {error}"),
-        retry_after,
-        aftermath,
+        cars: WithBreaker::new(SpinCars, breaker("car")),
+        payments: WithBreaker::new(SpinPayments, breaker("payment")),
     }
 }

@@ -1,156 +1,69 @@
-//! What time alone must finish: events that a crash left unpublished, sagas that nobody brings to an
-//! end any more, numbers that a crash took.
+//! Periodic recovery: publish events that a crash left unpublished, finish open sagas, drop expired idempotency keys,
+//! retire reservation numbers that a crash left unused.
 
 use crate::{
-    Desk,
-    desk::of_saga,
-    domain::{Reason, Refusal, Stage},
-    ports::{Cars, Payments, Release},
+    domain::Refusal,
+    ports::{Cars, Payments, ReservationPorts},
+    recovery::{RecoveryOutcome, TAKEOVER_AGE, recover},
 };
 use events::{RESERVATION_STREAM, ReservationId};
-use kit::{ChangeError, Origin, Platform, Store, idempotency, numbering::orphans, outbox};
-use std::time::Duration;
+use kit::{ChangeError, Platform, StoreError, idempotency, numbering::orphans, outbox};
 
-/// How old the note of a saga is before the sweep takes the saga over: longer than any call may
-/// run, so that it does not interfere with a living one.
-const TAKEN_OVER_AFTER: Duration = Duration::from_secs(10);
-/// How old a note without a reservation is before it is forgotten: nobody is about to make it.
-const NEVER_BEGAN_AFTER: Duration = Duration::from_secs(120);
-
-/// What a sweep did.
+/// What one sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Left-over events and intents.
+pub struct SweepSummary {
+    /// Published events and forgotten outbox intents.
     pub outbox: outbox::SweepReport,
-    /// Sagas brought to an end.
+    /// Sagas that were finished.
     pub ended: usize,
-    /// Sagas that still need another context to answer.
+    /// Sagas that stay open until another context responds.
     pub open: usize,
-    /// Expired idempotency keys dropped.
+    /// Expired idempotency keys that were dropped.
     pub expired: u64,
-    /// LiveNumbers taken out of the pages.
+    /// Numbers that were removed from the pages.
     pub retired: usize,
 }
 
-/// Finishes what is left over.
+/// Recovers once. Idempotent.
 ///
 /// # Errors
 ///
-/// The store's or the log's silence, as text: the next sweep tries again.
+/// The failure of the store or of the event log, as text; the next sweep continues.
 pub async fn sweep<P: Platform, C: Cars, Y: Payments>(
-    desk: &Desk<P, C, Y>,
-) -> Result<Swept, String> {
-    let mut swept = Swept {
-        outbox: outbox::sweep(&desk.platform, RESERVATION_STREAM).await?,
-        ..Swept::default()
+    ports: &ReservationPorts<P, C, Y>,
+) -> Result<SweepSummary, String> {
+    let platform = &ports.platform;
+    let mut summary = SweepSummary {
+        outbox: outbox::sweep(platform, RESERVATION_STREAM).await?,
+        ..SweepSummary::default()
     };
-    let keys = desk
-        .platform
-        .outbox()
-        .keys()
-        .await
-        .map_err(|e| e.to_string())?;
-    for id in keys.iter().filter_map(|key| of_saga(key)) {
-        let age = desk.age(id).await.map_err(|e| e.to_string())?;
-        let Some(age) = age.filter(|age| *age >= TAKEN_OVER_AFTER) else {
+    let recovered = recover_all(ports, &mut summary).await;
+    recovered.map_err(|error| error.to_string())?;
+    let expired = idempotency::sweep(platform).await;
+    summary.expired = expired.map_err(|error| error.to_string())?;
+    let exists = async |number| -> Result<bool, ChangeError<Refusal>> {
+        let found = ports.reservations().find(ReservationId(number)).await?;
+        Ok(found.is_some())
+    };
+    let retired = orphans::sweep(platform, exists).await;
+    summary.retired = retired.map_err(|error| error.to_string())?;
+    Ok(summary)
+}
+
+async fn recover_all<P: Platform, C: Cars, Y: Payments>(
+    ports: &ReservationPorts<P, C, Y>,
+    summary: &mut SweepSummary,
+) -> Result<(), StoreError> {
+    for id in ports.sagas().open_sagas().await? {
+        let age = ports.sagas().age(id).await?;
+        let Some(age) = age.filter(|age| *age >= TAKEOVER_AGE) else {
             continue;
         };
-        match drive(desk, id, age).await {
-            Ok(true) => swept.ended += 1,
-            // One saga that cannot go on must not keep the others from it.
-            Ok(false) | Err(_) => swept.open += 1,
+        match recover(ports, id, age).await {
+            Ok(RecoveryOutcome::Closed) => summary.ended += 1,
+            // A saga that cannot be finished must not block the others.
+            Ok(RecoveryOutcome::StillOpen) | Err(_) => summary.open += 1,
         }
     }
-    swept.expired = idempotency::sweep(&desk.platform)
-        .await
-        .map_err(|e| e.to_string())?;
-    let exists = async |number| -> Result<bool, ChangeError<Refusal>> {
-        Ok(desk.find::<Refusal>(ReservationId(number)).await?.is_some())
-    };
-    let retired = orphans::sweep(&desk.platform, exists).await;
-    swept.retired = retired.map_err(|error| error.to_string())?;
-    Ok(swept)
-}
-
-/// Brings one saga to an end that nobody else does; false when it must wait, because another context
-/// does not answer or because its note is not of that `age` yet.
-///
-/// # Errors
-///
-/// What the store cannot do.
-pub async fn drive<P: Platform, C: Cars, Y: Payments>(
-    desk: &Desk<P, C, Y>,
-    id: ReservationId,
-    age: Duration,
-) -> Result<bool, ChangeError<Refusal>> {
-    let origin = Origin::new(&desk.platform.unique_id());
-    let Some(reservation) = desk.find::<Refusal>(id).await? else {
-        if age >= NEVER_BEGAN_AFTER {
-            desk.end(id).await;
-        }
-        return Ok(age >= NEVER_BEGAN_AFTER);
-    };
-    let stage = match reservation.state.stage {
-        Stage::Requested => match decide(desk, &origin, id).await? {
-            Some(stage) => stage,
-            None => return Ok(false),
-        },
-        stage => stage,
-    };
-    let at_rest = match stage {
-        Stage::CancelRequested { .. } => refund(desk, &origin, id).await?,
-        Stage::Rejected { .. } => {
-            desk.payments.cancel(&origin, id).await.is_ok()
-                && match desk.cars.release(&origin, reservation.state.car, id).await {
-                    Ok(Release::Released) => true,
-                    // By then no hold can be on its way any more.
-                    Ok(Release::UnknownCar) => age >= TAKEN_OVER_AFTER,
-                    Err(_) => false,
-                }
-        }
-        Stage::Requested => false,
-        Stage::Reserved { .. } | Stage::Cancelled { .. } => true,
-    };
-    if at_rest {
-        desk.end(id).await;
-    }
-    Ok(at_rest)
-}
-
-/// Paid, and it stands; not paid, and it is rejected. Who cannot say leaves it undecided.
-async fn decide<P: Platform, C: Cars, Y: Payments>(
-    desk: &Desk<P, C, Y>,
-    origin: &Origin,
-    id: ReservationId,
-) -> Result<Option<Stage>, ChangeError<Refusal>> {
-    let Ok(payment) = desk.payments.outcome(origin, id).await else {
-        return Ok(None);
-    };
-    let decided = desk
-        .step(origin, id, |reservation, at| {
-            Ok::<_, Refusal>(match payment {
-                Some(payment) => reservation.state.confirm(payment, at, &origin.causation_id),
-                None => reservation
-                    .state
-                    .reject(Reason::Interrupted, at, &origin.causation_id),
-            })
-        })
-        .await?;
-    Ok(Some(decided.state.stage))
-}
-
-/// Has the payment returned, if its event did not do it, and closes the saga.
-async fn refund<P: Platform, C: Cars, Y: Payments>(
-    desk: &Desk<P, C, Y>,
-    origin: &Origin,
-    id: ReservationId,
-) -> Result<bool, ChangeError<Refusal>> {
-    if desk.payments.cancel(origin, id).await.is_err() {
-        return Ok(false);
-    }
-    desk.step(origin, id, |reservation, at| {
-        Ok::<_, Refusal>(reservation.state.cancel(at, &origin.causation_id))
-    })
-    .await?;
-    Ok(true)
+    Ok(())
 }

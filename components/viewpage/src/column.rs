@@ -4,7 +4,7 @@
 //! A car without a reservation or payment has 0 or the empty text there, and JSON shows null. NULL
 //! would compare with nothing, so that no index range could lead past it.
 
-use crate::Value;
+use crate::SqlValue;
 use std::fmt;
 
 /// One column of the view.
@@ -32,7 +32,7 @@ pub enum Column {
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnType {
     /// A whole number, not negative.
     Number,
     /// A text.
@@ -88,11 +88,11 @@ impl Column {
 
     /// What it holds.
     #[must_use]
-    pub fn kind(self) -> Kind {
+    pub fn column_type(self) -> ColumnType {
         match self {
-            Self::CarId | Self::Amount | Self::RsvId | Self::PayId => Kind::Number,
+            Self::CarId | Self::Amount | Self::RsvId | Self::PayId => ColumnType::Number,
             Self::CarName | Self::CarType | Self::CarStatus | Self::RsvStatus | Self::PayStatus => {
-                Kind::Text
+                ColumnType::Text
             }
         }
     }
@@ -108,14 +108,14 @@ impl Column {
 
     /// The smallest number it may hold: ids count from 1.
     #[must_use]
-    pub fn least(self) -> i64 {
+    pub fn minimum(self) -> i64 {
         i64::from(self != Self::Amount)
     }
 
     /// How finely it tells cars apart, finest last. A guess that needs no statistics: a search is
     /// led by its finest filter.
     #[must_use]
-    pub fn fineness(self) -> u8 {
+    pub fn selectivity(self) -> u8 {
         match self {
             Self::CarStatus => 0,
             Self::PayStatus => 1,
@@ -133,14 +133,14 @@ impl Column {
     /// # Errors
     ///
     /// What would be right.
-    pub fn parse(self, text: &str) -> Result<Value, String> {
-        match self.kind() {
-            Kind::Text => Ok(Value::Text(text.to_owned())),
-            Kind::Number if text.is_empty() && self.is_optional() => Ok(Value::Number(0)),
-            Kind::Number => {
-                let least = self.least();
+    pub fn parse(self, text: &str) -> Result<SqlValue, String> {
+        match self.column_type() {
+            ColumnType::Text => Ok(SqlValue::Text(text.to_owned())),
+            ColumnType::Number if text.is_empty() && self.is_optional() => Ok(SqlValue::Number(0)),
+            ColumnType::Number => {
+                let least = self.minimum();
                 let number = text.parse().ok().filter(|number| *number >= least);
-                number.map(Value::Number).ok_or_else(|| {
+                number.map(SqlValue::Number).ok_or_else(|| {
                     format!("{self} must be a whole number from {least} to {}", i64::MAX)
                 })
             }

@@ -1,9 +1,9 @@
 //! Events and databases for the tests of this crate.
 
 use crate::{
-    Column, ReadModel, Value,
-    memory::MemoryRows,
-    queries::{CarView, Listing, Order},
+    Column, ReadModel, SqlValue,
+    memory::MemoryDatabase,
+    queries::{CarView, ListQuery, SortKey},
 };
 use events::{
     CarBookingState, CarDeleted, CarId, CarState, CloudEvent, Event, PaymentId, PaymentState,
@@ -11,11 +11,11 @@ use events::{
 };
 use futures::executor::block_on;
 
-pub type Model = ReadModel<MemoryRows>;
+pub type Model = ReadModel<MemoryDatabase>;
 
 /// An empty read model.
 pub fn model() -> Model {
-    block_on(ReadModel::open(MemoryRows::new().unwrap())).unwrap()
+    block_on(ReadModel::open(MemoryDatabase::new().unwrap())).unwrap()
 }
 
 pub fn project(model: &Model, event: &CloudEvent) {
@@ -24,29 +24,29 @@ pub fn project(model: &Model, event: &CloudEvent) {
 
 /// All rows, by car.
 pub fn rows(model: &Model) -> Vec<CarView> {
-    let listing = Listing {
+    let listing = ListQuery {
         size: 1_000_000,
-        ..Listing::default()
+        ..ListQuery::default()
     };
     block_on(model.list(&listing)).unwrap().rows
 }
 
-pub fn ascending(column: Column) -> Order {
-    Order {
+pub fn ascending(column: Column) -> SortKey {
+    SortKey {
         column,
         descending: false,
     }
 }
 
-pub fn descending(column: Column) -> Order {
-    Order {
+pub fn descending(column: Column) -> SortKey {
+    SortKey {
         column,
         descending: true,
     }
 }
 
 /// Runs SQL behind the port's back.
-pub fn sql(model: &Model, statement: &str, parameters: &[Value]) -> Vec<Vec<Value>> {
+pub fn sql(model: &Model, statement: &str, parameters: &[SqlValue]) -> Vec<Vec<SqlValue>> {
     block_on(model.run(statement, parameters)).unwrap()
 }
 

@@ -1,8 +1,8 @@
 //! The HTTP surface: `/carviews`, read only, and its old name `/roomviews`.
 
 use crate::{
-    Column, ReadModel, Rows,
-    queries::{CarView, Listing, Order},
+    Column, Database, ReadModel,
+    queries::{CarView, ListQuery, SortKey},
 };
 use events::{CarId, PaymentId, ReservationId};
 use http::{HeaderName, HeaderValue, Method, header};
@@ -29,7 +29,7 @@ enum Resource {
 }
 
 /// Answers a request.
-pub async fn answer<R: Rows>(model: &ReadModel<R>, request: Request) -> Response {
+pub async fn answer<R: Database>(model: &ReadModel<R>, request: Request) -> Response {
     let target = request.uri().path_and_query().map(ToString::to_string);
     let mut response = serve(request, route, async |resource, request| {
         handle(model, resource, &request).await
@@ -62,7 +62,7 @@ fn route(path: &[&str]) -> Option<Route<Resource>> {
     })
 }
 
-async fn handle<R: Rows>(
+async fn handle<R: Database>(
     model: &ReadModel<R>,
     resource: Resource,
     request: &Request,
@@ -90,7 +90,7 @@ async fn handle<R: Rows>(
     }
 }
 
-async fn list<R: Rows>(model: &ReadModel<R>, request: &Request) -> Result<Response, Problem> {
+async fn list<R: Database>(model: &ReadModel<R>, request: &Request) -> Result<Response, Problem> {
     let page = Page::with_filters(request, &Column::NAMES)?;
     let found = model.list(&listing(&page)?).await?;
     let base = base_url(request);
@@ -106,7 +106,7 @@ async fn list<R: Rows>(model: &ReadModel<R>, request: &Request) -> Result<Respon
 }
 
 /// What the query string asks for: every parameter that is not about paging is a filter.
-fn listing(page: &Page) -> Result<Listing, Problem> {
+fn listing(page: &Page) -> Result<ListQuery, Problem> {
     let mut filters = Vec::new();
     for (name, text) in page.filters() {
         let column = Column::named(name).ok_or_else(|| unknown(name))?;
@@ -119,12 +119,12 @@ fn listing(page: &Page) -> Result<Listing, Problem> {
         filters.push((column, value));
     }
     let order = page.sort.iter().filter_map(|sort| {
-        Some(Order {
+        Some(SortKey {
             column: Column::named(sort.column)?,
             descending: sort.descending,
         })
     });
-    Ok(Listing {
+    Ok(ListQuery {
         filters,
         order: order.collect(),
         offset: page.offset(),

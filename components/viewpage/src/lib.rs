@@ -19,14 +19,14 @@ pub mod ports;
 pub mod projection;
 pub mod queries;
 pub mod read_model;
+pub mod read_model_store;
 pub mod rebuild;
 #[cfg(target_arch = "wasm32")]
 mod spin;
 pub mod sql;
-pub mod view;
 
 pub use column::Column;
-pub use ports::{Contexts, Rows, RowsError, Value};
-pub use projection::Fact;
-pub use read_model::{Generation, ReadModel};
-pub use view::View;
+pub use ports::{ContextClient, Database, DatabaseError, SqlValue};
+pub use projection::RowUpdate;
+pub use read_model::{ReadModel, ReadModelGeneration};
+pub use read_model_store::ReadModelStore;

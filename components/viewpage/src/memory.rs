@@ -1,37 +1,37 @@
 //! The in-memory twin of [`Rows`], for native tests and the simulation: the same SQLite, without a
 //! host around it.
 
-use crate::{Rows, RowsError, Value};
+use crate::{Database, DatabaseError, SqlValue};
 use rusqlite::{
     Connection, ToSql,
     types::{ToSqlOutput, ValueRef},
 };
 
 /// A database in memory, gone when dropped.
-pub struct MemoryRows {
+pub struct MemoryDatabase {
     /// The connection, for tests that look behind the port.
     pub connection: Connection,
 }
 
-impl MemoryRows {
+impl MemoryDatabase {
     /// An empty database.
     ///
     /// # Errors
     ///
     /// What SQLite says.
-    pub fn new() -> Result<Self, RowsError> {
+    pub fn new() -> Result<Self, DatabaseError> {
         let connection = Connection::open_in_memory().map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Self { connection })
     }
 }
 
-impl Rows for MemoryRows {
+impl Database for MemoryDatabase {
     async fn run(
         &self,
         statement: &str,
-        parameters: &[Value],
-    ) -> Result<Vec<Vec<Value>>, RowsError> {
+        parameters: &[SqlValue],
+    ) -> Result<Vec<Vec<SqlValue>>, DatabaseError> {
         let mut statement = self.connection.prepare_cached(statement).map_err(failed)?;
         let width = statement.column_count();
         let mut found = statement
@@ -46,7 +46,7 @@ impl Rows for MemoryRows {
     }
 }
 
-impl ToSql for Value {
+impl ToSql for SqlValue {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Number(number) => ValueRef::Integer(*number),
@@ -56,17 +56,17 @@ impl ToSql for Value {
     }
 }
 
-fn read(value: ValueRef<'_>) -> Result<Value, RowsError> {
+fn read(value: ValueRef<'_>) -> Result<SqlValue, DatabaseError> {
     match value {
-        ValueRef::Integer(number) => Ok(Value::Number(number)),
-        ValueRef::Text(text) => Ok(Value::Text(String::from_utf8_lossy(text).into_owned())),
-        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(number) => Ok(SqlValue::Number(number)),
+        ValueRef::Text(text) => Ok(SqlValue::Text(String::from_utf8_lossy(text).into_owned())),
+        ValueRef::Null => Ok(SqlValue::Null),
         ValueRef::Real(_) | ValueRef::Blob(_) => {
-            Err(RowsError("a value is neither number nor text".into()))
+            Err(DatabaseError("a value is neither number nor text".into()))
         }
     }
 }
 
-fn failed(error: rusqlite::Error) -> RowsError {
-    RowsError(error.to_string())
+fn failed(error: rusqlite::Error) -> DatabaseError {
+    DatabaseError(error.to_string())
 }

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 /// One value of a row, or one parameter of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum SqlValue {
     /// A whole number.
     Number(i64),
     /// A text.
@@ -24,22 +24,22 @@ pub enum Value {
 /// Why the database gave no answer. Whether a statement took effect is then unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the database of the view does not answer: {0}")]
-pub struct RowsError(pub String);
+pub struct DatabaseError(pub String);
 
 /// A SQLite database.
-pub trait Rows {
+pub trait Database {
     /// Runs one statement, as a transaction of its own, and returns all its rows.
     async fn run(
         &self,
         statement: &str,
-        parameters: &[Value],
-    ) -> Result<Vec<Vec<Value>>, RowsError>;
+        parameters: &[SqlValue],
+    ) -> Result<Vec<Vec<SqlValue>>, DatabaseError>;
 }
 
 /// A context whose state the view shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Owner {
+pub enum SourceContext {
     /// Of cars.
     Car,
     /// Of reservations.
@@ -50,7 +50,7 @@ pub enum Owner {
 
 /// What a context says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct ResourceSnapshot {
     /// The resource.
     pub body: Json,
     /// Its version, if it is a single one.
@@ -60,42 +60,46 @@ pub struct Said {
 /// Why a context says nothing of use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreachable(pub String);
+pub struct ContextError(pub String);
 
 /// The other contexts.
-pub trait Contexts {
+pub trait ContextClient {
     /// Reads what is at `path`; `None` if nothing is.
-    async fn read(&self, owner: Owner, path: &str) -> Result<Option<Said>, Unreachable>;
+    async fn read(
+        &self,
+        owner: SourceContext,
+        path: &str,
+    ) -> Result<Option<ResourceSnapshot>, ContextError>;
 }
 
 /// A borrowed database is a database.
-impl<R: Rows> Rows for &R {
+impl<R: Database> Database for &R {
     async fn run(
         &self,
         statement: &str,
-        parameters: &[Value],
-    ) -> Result<Vec<Vec<Value>>, RowsError> {
+        parameters: &[SqlValue],
+    ) -> Result<Vec<Vec<SqlValue>>, DatabaseError> {
         (**self).run(statement, parameters).await
     }
 }
 
 /// The database does not answer: nobody's fault, and worth another try.
-impl From<RowsError> for Problem {
-    fn from(error: RowsError) -> Self {
+impl From<DatabaseError> for Problem {
+    fn from(error: DatabaseError) -> Self {
         Self::unavailable(error.to_string(), 1)
     }
 }
 
 /// So with the other contexts.
-impl From<Unreachable> for Problem {
-    fn from(error: Unreachable) -> Self {
+impl From<ContextError> for Problem {
+    fn from(error: ContextError) -> Self {
         Self::unavailable(error.to_string(), 1)
     }
 }
 
-// === impl Owner ===
+// === impl SourceContext ===
 
-impl Owner {
+impl SourceContext {
     /// What its resources are called in paths.
     #[must_use]
     pub const fn plural(self) -> &'static str {
@@ -129,26 +133,26 @@ impl Owner {
 
 // === impl Value ===
 
-impl From<&str> for Value {
+impl From<&str> for SqlValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<i64> for Value {
+impl From<i64> for SqlValue {
     fn from(number: i64) -> Self {
         Self::Number(number)
     }
 }
 
 /// SQLite counts to 2^63 - 1. Nothing here gets near; what does is an attack, and stays there.
-impl From<u64> for Value {
+impl From<u64> for SqlValue {
     fn from(number: u64) -> Self {
         Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for SqlValue {
     fn from(truth: bool) -> Self {
         Self::Number(i64::from(truth))
     }

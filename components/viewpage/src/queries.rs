@@ -1,7 +1,7 @@
 //! What may be asked: a page of rows, or the one row of a car, a reservation or a payment. Each is
 //! one statement.
 
-use crate::{Column, ReadModel, Rows, RowsError, Value, sql::list};
+use crate::{Column, Database, DatabaseError, ReadModel, SqlValue, sql::list};
 use events::{CarId, PaymentId, ReservationId};
 use serde::Serialize;
 
@@ -31,11 +31,11 @@ pub struct CarView {
 
 /// A part of the view, in an order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listing {
+pub struct ListQuery {
     /// What the rows must hold, each column at most once.
-    pub filters: Vec<(Column, Value)>,
+    pub filters: Vec<(Column, SqlValue)>,
     /// The order, most important first. Ties are broken by the car's id.
-    pub order: Vec<Order>,
+    pub order: Vec<SortKey>,
     /// Rows to skip.
     pub offset: u64,
     /// Rows to show.
@@ -44,7 +44,7 @@ pub struct Listing {
 
 /// One column to sort by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct SortKey {
     /// The column.
     pub column: Column,
     /// Largest first.
@@ -53,27 +53,27 @@ pub struct Order {
 
 /// What was found of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct ListPage {
     /// How many rows the whole list has.
     pub total: u64,
     /// The rows of the page.
     pub rows: Vec<CarView>,
 }
 
-impl<R: Rows> ReadModel<R> {
+impl<R: Database> ReadModel<R> {
     /// One page of a list.
     ///
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn list(&self, listing: &Listing) -> Result<Found, RowsError> {
+    pub async fn list(&self, listing: &ListQuery) -> Result<ListPage, DatabaseError> {
         let (statement, parameters) = list::statement(listing);
         let rows = self.run(&statement, &parameters).await?;
         let total = rows.first().and_then(|row| number(row.first()));
         let rows = rows
             .into_iter()
-            .filter(|row| row.get(1) != Some(&Value::Null));
-        Ok(Found {
+            .filter(|row| row.get(1) != Some(&SqlValue::Null));
+        Ok(ListPage {
             total: total.ok_or_else(misshapen)?,
             rows: rows
                 .map(|row| CarView::read(row.into_iter().skip(1)).ok_or_else(misshapen))
@@ -86,7 +86,7 @@ impl<R: Rows> ReadModel<R> {
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn of_car(&self, car_id: CarId) -> Result<Option<CarView>, RowsError> {
+    pub async fn of_car(&self, car_id: CarId) -> Result<Option<CarView>, DatabaseError> {
         self.one(Column::CarId, car_id.0).await
     }
 
@@ -98,7 +98,7 @@ impl<R: Rows> ReadModel<R> {
     pub async fn of_reservation(
         &self,
         rsv_id: ReservationId,
-    ) -> Result<Option<CarView>, RowsError> {
+    ) -> Result<Option<CarView>, DatabaseError> {
         self.one(Column::RsvId, rsv_id.0).await
     }
 
@@ -107,11 +107,11 @@ impl<R: Rows> ReadModel<R> {
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn of_payment(&self, pay_id: PaymentId) -> Result<Option<CarView>, RowsError> {
+    pub async fn of_payment(&self, pay_id: PaymentId) -> Result<Option<CarView>, DatabaseError> {
         self.one(Column::PayId, pay_id.0).await
     }
 
-    async fn one(&self, column: Column, id: u64) -> Result<Option<CarView>, RowsError> {
+    async fn one(&self, column: Column, id: u64) -> Result<Option<CarView>, DatabaseError> {
         let rows = self.run(&list::one(column), &[id.into()]).await?;
         let row = rows.into_iter().next();
         row.map(|row| CarView::read(row.into_iter()).ok_or_else(misshapen))
@@ -123,7 +123,7 @@ impl<R: Rows> ReadModel<R> {
 
 impl CarView {
     /// Reads the columns, in their order.
-    fn read(mut values: impl Iterator<Item = Value>) -> Option<Self> {
+    fn read(mut values: impl Iterator<Item = SqlValue>) -> Option<Self> {
         Some(Self {
             car_id: CarId(number(values.next().as_ref())?),
             car_name: text(values.next())?,
@@ -138,32 +138,32 @@ impl CarView {
     }
 }
 
-fn number(value: Option<&Value>) -> Option<u64> {
+fn number(value: Option<&SqlValue>) -> Option<u64> {
     match value? {
-        Value::Number(number) => u64::try_from(*number).ok(),
+        SqlValue::Number(number) => u64::try_from(*number).ok(),
         _ => None,
     }
 }
 
-fn text(value: Option<Value>) -> Option<String> {
+fn text(value: Option<SqlValue>) -> Option<String> {
     match value? {
-        Value::Text(text) => Some(text),
+        SqlValue::Text(text) => Some(text),
         _ => None,
     }
 }
 
 /// An id that may be missing: ids count from 1.
-fn present_number(value: Option<Value>) -> Option<Option<u64>> {
+fn present_number(value: Option<SqlValue>) -> Option<Option<u64>> {
     number(value.as_ref()).map(|number| (number > 0).then_some(number))
 }
 
 /// A text that may be missing: no status is empty.
-fn present_text(value: Option<Value>) -> Option<Option<String>> {
+fn present_text(value: Option<SqlValue>) -> Option<Option<String>> {
     text(value).map(|text| (!text.is_empty()).then_some(text))
 }
 
-fn misshapen() -> RowsError {
-    RowsError("a row has other columns than the view".into())
+fn misshapen() -> DatabaseError {
+    DatabaseError("a row has other columns than the view".into())
 }
 
 #[cfg(test)]

@@ -3,23 +3,23 @@
 //! Several generations can live side by side, each whole in itself: one answers while a rebuild
 //! fills the next ([`crate::view`]).
 
-use crate::{Rows, RowsError, Value, sql::schema};
+use crate::{Database, DatabaseError, SqlValue, sql::schema};
 
 /// The shape of the tables that this version of the code reads and writes. To be raised with every
 /// change of [`schema`]: tables of another shape are never looked at, and never harmed.
-pub const SHAPE: &str = "g1";
+pub const SCHEMA_VERSION: &str = "g1";
 
 /// The tables of one read model, among those of the same shape: which rebuild made them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Generation(u64);
+pub struct ReadModelGeneration(u64);
 
 /// The rows of the view, ready to be changed and asked.
 pub struct ReadModel<R> {
-    rows: R,
-    generation: Generation,
+    database: R,
+    generation: ReadModelGeneration,
 }
 
-impl Generation {
+impl ReadModelGeneration {
     /// What every database begins with.
     pub const FIRST: Self = Self(0);
 
@@ -38,8 +38,8 @@ impl Generation {
     /// What the names of its tables begin with, before an underscore.
     pub(crate) fn prefix(self) -> String {
         match self {
-            Self::FIRST => SHAPE.to_owned(),
-            Self(rebuild) => format!("{SHAPE}r{rebuild}"),
+            Self::FIRST => SCHEMA_VERSION.to_owned(),
+            Self(rebuild) => format!("{SCHEMA_VERSION}r{rebuild}"),
         }
     }
 
@@ -49,14 +49,14 @@ impl Generation {
     }
 }
 
-impl<R: Rows> ReadModel<R> {
+impl<R: Database> ReadModel<R> {
     /// The first generation in `rows`, created where it is missing.
     ///
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn open(rows: R) -> Result<Self, RowsError> {
-        Self::open_generation(rows, Generation::FIRST).await
+    pub async fn open(database: R) -> Result<Self, DatabaseError> {
+        Self::open_generation(database, ReadModelGeneration::FIRST).await
     }
 
     /// A generation in `rows`, created where it is missing.
@@ -68,13 +68,16 @@ impl<R: Rows> ReadModel<R> {
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn open_generation(rows: R, generation: Generation) -> Result<Self, RowsError> {
-        let model = Self::whole(rows, generation);
+    pub async fn open_generation(
+        database: R,
+        generation: ReadModelGeneration,
+    ) -> Result<Self, DatabaseError> {
+        let model = Self::whole(database, generation);
         let statements = schema::statements();
         let created = statements.iter().filter(|text| schema::creates(text));
         let expected = i64::try_from(created.count()).unwrap_or(i64::MAX);
         let found = model.run(schema::NAMES_THAT_EXIST, &[]).await?;
-        if found != [[Value::Number(expected)]] {
+        if found != [[SqlValue::Number(expected)]] {
             for statement in &statements {
                 model.run(statement, &[]).await?;
             }
@@ -83,22 +86,25 @@ impl<R: Rows> ReadModel<R> {
     }
 
     /// A generation that is known to be there.
-    pub(crate) const fn whole(rows: R, generation: Generation) -> Self {
-        Self { rows, generation }
+    pub(crate) const fn whole(database: R, generation: ReadModelGeneration) -> Self {
+        Self {
+            database,
+            generation,
+        }
     }
 
     /// The database.
-    pub fn rows(&self) -> &R {
-        &self.rows
+    pub fn database(&self) -> &R {
+        &self.database
     }
 
     /// Runs one statement, written with `$` before the names of tables.
     pub(crate) async fn run(
         &self,
         statement: &str,
-        parameters: &[Value],
-    ) -> Result<Vec<Vec<Value>>, RowsError> {
+        parameters: &[SqlValue],
+    ) -> Result<Vec<Vec<SqlValue>>, DatabaseError> {
         let statement = self.generation.name(statement);
-        self.rows.run(&statement, parameters).await
+        self.database.run(&statement, parameters).await
     }
 }

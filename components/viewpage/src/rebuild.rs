@@ -11,8 +11,8 @@
 //! pages, which a deletion shifts while they are turned. Only what no event has told of is asked for.
 
 use crate::{
-    Fact, Rows, Value, View,
-    ports::{Contexts, Owner},
+    Database, ReadModelStore, RowUpdate, SqlValue,
+    ports::{ContextClient, SourceContext},
 };
 use events::{CarState, CloudEvent, PaymentState, ReservationState};
 use http::{Method, StatusCode};
@@ -22,14 +22,14 @@ use serde_json::{Value as Json, json};
 
 /// How many aggregates one step asks other contexts for, at most: it has to end well before its
 /// deadline.
-const ASKED: u64 = 50;
+const MAX_READS_PER_STEP: u64 = 50;
 
 /// How many numbers one step looks through.
-const LOOKED_AT: u64 = 1000;
+const MAX_IDS_PER_STEP: u64 = 1000;
 
 /// What the host asks for.
 #[derive(Clone, Copy)]
-enum Step {
+enum RebuildStep {
     Begin,
     Events,
     State,
@@ -40,57 +40,57 @@ enum Step {
 /// How far the contexts have been asked: all numbers up to `after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    owner: Owner,
+    owner: SourceContext,
     after: u64,
 }
 
 /// Whether a request is one of the host's steps.
 #[must_use]
-pub fn is_step(path: &str) -> bool {
+pub fn is_rebuild_path(path: &str) -> bool {
     path.starts_with("/internal/rebuild")
 }
 
 /// Takes one step.
-pub async fn answer<R: Rows>(
-    view: &View<R>,
-    contexts: &impl Contexts,
+pub async fn answer<R: Database>(
+    view: &ReadModelStore<R>,
+    contexts: &impl ContextClient,
     request: Request,
 ) -> Response {
     serve(request, route, async |step, request| {
         let told = match step {
-            Step::Begin if request.method() == Method::DELETE => abandon(view).await?,
-            Step::Begin => begin(view).await?,
-            Step::Events => events(view, &body::<Vec<Json>>(&request)?).await?,
-            Step::State => state(view, contexts, cursor(&request)?).await?,
-            Step::Finish => finish(view).await?,
-            Step::Tidy => tidy(view).await?,
+            RebuildStep::Begin if request.method() == Method::DELETE => abandon(view).await?,
+            RebuildStep::Begin => begin(view).await?,
+            RebuildStep::Events => events(view, &body::<Vec<Json>>(&request)?).await?,
+            RebuildStep::State => state(view, contexts, cursor(&request)?).await?,
+            RebuildStep::Finish => finish(view).await?,
+            RebuildStep::Tidy => tidy(view).await?,
         };
         Ok(json_response(StatusCode::OK, "application/json", &told))
     })
     .await
 }
 
-fn route(path: &[&str]) -> Option<Route<Step>> {
+fn route(path: &[&str]) -> Option<Route<RebuildStep>> {
     let (resource, methods): (_, &[Method]) = match path {
-        ["internal", "rebuild"] => (Step::Begin, &[Method::POST, Method::DELETE]),
-        ["internal", "rebuild", "events"] => (Step::Events, &[Method::POST]),
-        ["internal", "rebuild", "state"] => (Step::State, &[Method::POST]),
-        ["internal", "rebuild", "finish"] => (Step::Finish, &[Method::POST]),
-        ["internal", "rebuild", "tidy"] => (Step::Tidy, &[Method::POST]),
+        ["internal", "rebuild"] => (RebuildStep::Begin, &[Method::POST, Method::DELETE]),
+        ["internal", "rebuild", "events"] => (RebuildStep::Events, &[Method::POST]),
+        ["internal", "rebuild", "state"] => (RebuildStep::State, &[Method::POST]),
+        ["internal", "rebuild", "finish"] => (RebuildStep::Finish, &[Method::POST]),
+        ["internal", "rebuild", "tidy"] => (RebuildStep::Tidy, &[Method::POST]),
         _ => return None,
     };
     Some(Route { resource, methods })
 }
 
-async fn begin<R: Rows>(view: &View<R>) -> Result<Json, Problem> {
-    let generation = view.begin().await?;
-    view.tidy().await?;
+async fn begin<R: Database>(view: &ReadModelStore<R>) -> Result<Json, Problem> {
+    let generation = view.begin_rebuild().await?;
+    view.drop_unused().await?;
     Ok(json!({ "generation": generation.number() }))
 }
 
 /// An event that is none is passed over here: it is among the dead letters, where it belongs.
-async fn events<R: Rows>(view: &View<R>, events: &[Json]) -> Result<Json, Problem> {
-    let filling = view.filling().await?.ok_or_else(nothing_is_filled)?;
+async fn events<R: Database>(view: &ReadModelStore<R>, events: &[Json]) -> Result<Json, Problem> {
+    let filling = view.building().await?.ok_or_else(nothing_is_filled)?;
     let mut taken = 0;
     for event in events {
         if let Ok(event) = CloudEvent::parse(event.to_string().as_bytes()) {
@@ -101,23 +101,23 @@ async fn events<R: Rows>(view: &View<R>, events: &[Json]) -> Result<Json, Proble
     Ok(json!({ "taken": taken }))
 }
 
-async fn state<R: Rows>(
-    view: &View<R>,
-    contexts: &impl Contexts,
+async fn state<R: Database>(
+    view: &ReadModelStore<R>,
+    contexts: &impl ContextClient,
     cursor: Cursor,
 ) -> Result<Json, Problem> {
-    let filling = view.filling().await?.ok_or_else(nothing_is_filled)?;
+    let filling = view.building().await?.ok_or_else(nothing_is_filled)?;
     let Cursor { owner, after } = cursor;
-    let until = newest(contexts, owner).await?.min(after + LOOKED_AT);
+    let until = newest(contexts, owner).await?.min(after + MAX_IDS_PER_STEP);
     let (table, id) = owner.table();
     let known = format!("SELECT {id} FROM ${table} WHERE {id} > ?1 AND {id} <= ?2");
     let known = filling.run(&known, &[after.into(), until.into()]).await?;
     let mut taken = 0;
     for number in after + 1..=until {
-        if known.contains(&vec![Value::from(number)]) {
+        if known.contains(&vec![SqlValue::from(number)]) {
             continue;
         }
-        if taken == ASKED {
+        if taken == MAX_READS_PER_STEP {
             let next = Cursor {
                 owner,
                 after: number - 1,
@@ -129,21 +129,23 @@ async fn state<R: Rows>(
         if let Some(found) = contexts.read(owner, &path).await? {
             let version = found.version.unwrap_or_default();
             match owner {
-                Owner::Car => {
+                SourceContext::Car => {
                     let car: CarState = typed(found.body)?;
-                    filling.learn(Fact::Car(&car), version, "").await?;
+                    filling.apply(RowUpdate::Car(&car), version, "").await?;
                 }
-                Owner::Reservation => {
+                SourceContext::Reservation => {
                     let reservation: ReservationState = typed(found.body)?;
-                    let fact = match reservation.status.as_str() {
-                        "rejected" => Fact::Rejected(&reservation),
-                        _ => Fact::Reservation(&reservation),
+                    let row_update = match reservation.status.as_str() {
+                        "rejected" => RowUpdate::ReservationRejected(&reservation),
+                        _ => RowUpdate::Reservation(&reservation),
                     };
-                    filling.learn(fact, version, "").await?;
+                    filling.apply(row_update, version, "").await?;
                 }
-                Owner::Payment => {
+                SourceContext::Payment => {
                     let payment: PaymentState = typed(found.body)?;
-                    filling.learn(Fact::Payment(&payment), version, "").await?;
+                    filling
+                        .apply(RowUpdate::Payment(&payment), version, "")
+                        .await?;
                 }
             }
         }
@@ -159,7 +161,7 @@ async fn state<R: Rows>(
 }
 
 /// The greatest number that the context has given out.
-async fn newest(contexts: &impl Contexts, owner: Owner) -> Result<u64, Problem> {
+async fn newest(contexts: &impl ContextClient, owner: SourceContext) -> Result<u64, Problem> {
     let (plural, (_, id)) = (owner.plural(), owner.table());
     let path = format!("/{plural}?size=1&sort={id},desc");
     let page = contexts.read(owner, &path).await?;
@@ -167,25 +169,25 @@ async fn newest(contexts: &impl Contexts, owner: Owner) -> Result<u64, Problem> 
     Ok(newest.unwrap_or_default())
 }
 
-async fn finish<R: Rows>(view: &View<R>) -> Result<Json, Problem> {
+async fn finish<R: Database>(view: &ReadModelStore<R>) -> Result<Json, Problem> {
     let count = "SELECT count(*) FROM $carviews";
-    let before = view.answering().await?.run(count, &[]).await?;
-    view.finish().await?.ok_or_else(nothing_is_filled)?;
-    let after = view.answering().await?.run(count, &[]).await?;
-    let number = |rows: &[Vec<Value>]| match rows.first().map(Vec::as_slice) {
-        Some([Value::Number(number)]) => *number,
+    let before = view.active().await?.run(count, &[]).await?;
+    view.activate().await?.ok_or_else(nothing_is_filled)?;
+    let after = view.active().await?.run(count, &[]).await?;
+    let number = |rows: &[Vec<SqlValue>]| match rows.first().map(Vec::as_slice) {
+        Some([SqlValue::Number(number)]) => *number,
         _ => 0,
     };
     Ok(json!({ "rows": number(&after), "before": number(&before) }))
 }
 
-async fn abandon<R: Rows>(view: &View<R>) -> Result<Json, Problem> {
+async fn abandon<R: Database>(view: &ReadModelStore<R>) -> Result<Json, Problem> {
     view.abandon().await?;
     tidy(view).await
 }
 
-async fn tidy<R: Rows>(view: &View<R>) -> Result<Json, Problem> {
-    view.tidy().await?;
+async fn tidy<R: Database>(view: &ReadModelStore<R>) -> Result<Json, Problem> {
+    view.drop_unused().await?;
     Ok(json!({}))
 }
 
@@ -200,7 +202,7 @@ fn nothing_is_filled() -> Problem {
 /// The host sends back what it was told, and nothing the first time.
 fn cursor(request: &Request) -> Result<Cursor, Problem> {
     let first = Cursor {
-        owner: Owner::Car,
+        owner: SourceContext::Car,
         after: 0,
     };
     match request.body().is_empty() {

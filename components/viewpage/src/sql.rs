@@ -4,9 +4,9 @@
 //! the read model's generation.
 
 pub mod list;
-pub mod record;
+pub mod rank_index;
 pub mod schema;
-pub mod shelves;
+pub mod upsert;
 
 use crate::Column;
 

@@ -5,7 +5,9 @@ use crate::{context::ContextId, mutation::Mutation, request::request, world::Wor
 use events::{CarId, PaymentId, ReservationId};
 use http::Method;
 use kit::{Origin, http::Response};
-use reservation::ports::{Aftermath, Approval, Cars, Hold, Payments, Release, Unreachable};
+use reservation::ports::{
+    ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, RemoteCallError, RemoteEffect,
+};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -25,15 +27,15 @@ impl Cars for FakeCars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<Hold, Unreachable> {
+    ) -> Result<HoldOutcome, RemoteCallError> {
         let response = self.post(origin, car, "hold", id).await?;
         match response.status().as_u16() {
             200 => match body(&response)["amount"].as_u64() {
-                Some(amount) => Ok(Hold::Held { amount }),
+                Some(amount) => Ok(HoldOutcome::Held { amount }),
                 None => Err(unexpected_response(&response)),
             },
-            404 => Ok(Hold::UnknownCar),
-            409 => Ok(Hold::NotAvailable),
+            404 => Ok(HoldOutcome::UnknownCar),
+            409 => Ok(HoldOutcome::NotAvailable),
             _ => Err(unexpected_response(&response)),
         }
     }
@@ -43,9 +45,9 @@ impl Cars for FakeCars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<Release, Unreachable> {
+    ) -> Result<ReleaseOutcome, RemoteCallError> {
         if self.0.has_mutation(Mutation::KeepsRejectedHold) {
-            return Ok(Release::Released);
+            return Ok(ReleaseOutcome::Released);
         }
         let response = self.post(origin, car, "release", id).await?;
         if self.0.has_mutation(Mutation::ReleasesHoldTwice) {
@@ -53,8 +55,8 @@ impl Cars for FakeCars {
             self.post(origin, car, "release", holder).await?;
         }
         match response.status().as_u16() {
-            200 => Ok(Release::Released),
-            404 => Ok(Release::UnknownCar),
+            200 => Ok(ReleaseOutcome::Released),
+            404 => Ok(ReleaseOutcome::UnknownCar),
             _ => Err(unexpected_response(&response)),
         }
     }
@@ -67,7 +69,7 @@ impl FakeCars {
         car: CarId,
         command: &str,
         id: ReservationId,
-    ) -> Result<Response, Unreachable> {
+    ) -> Result<Response, RemoteCallError> {
         let path = format!("/internal/cars/{car}/{command}");
         let body = json!({ "rsvId": id }).to_string();
         let request = request(Method::POST, &path, &origin.headers(), &body);
@@ -86,23 +88,23 @@ impl Payments for FakePayments {
         id: ReservationId,
         car: CarId,
         amount: u64,
-    ) -> Result<Approval, Unreachable> {
+    ) -> Result<ApprovalOutcome, RemoteCallError> {
         let order = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
         let response = self.call(origin, Method::POST, "", &order).await?;
         match response.status().as_u16() {
-            200 | 201 => Ok(Approval::Paid(
+            200 | 201 => Ok(ApprovalOutcome::Paid(
                 payment(&response)?.ok_or_else(|| unexpected_response(&response))?,
             )),
-            402 => Ok(Approval::Declined),
-            503 if body(&response)["type"] == PAYMENT_NOT_SENT => Err(Unreachable {
-                aftermath: Aftermath::Nothing,
+            402 => Ok(ApprovalOutcome::Declined),
+            503 if body(&response)["type"] == PAYMENT_NOT_SENT => Err(RemoteCallError {
+                effect: RemoteEffect::None,
                 ..unexpected_response(&response)
             }),
             _ => Err(unexpected_response(&response)),
         }
     }
 
-    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unreachable> {
+    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), RemoteCallError> {
         let path = format!("/{id}");
         let response = self.call(origin, Method::DELETE, &path, "").await?;
         match response.status().as_u16() {
@@ -111,11 +113,11 @@ impl Payments for FakePayments {
         }
     }
 
-    async fn outcome(
+    async fn paid_payment(
         &self,
         origin: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, Unreachable> {
+    ) -> Result<Option<PaymentId>, RemoteCallError> {
         let response = self
             .call(origin, Method::GET, &format!("/{id}"), "")
             .await?;
@@ -133,7 +135,7 @@ impl FakePayments {
         method: Method,
         path: &str,
         body: &str,
-    ) -> Result<Response, Unreachable> {
+    ) -> Result<Response, RemoteCallError> {
         let path = format!("/internal/payments{path}");
         let request = request(method, &path, &origin.headers(), body);
         let response = self
@@ -145,7 +147,7 @@ impl FakePayments {
 }
 
 /// The payment of an answer that says `paid`.
-fn payment(response: &Response) -> Result<Option<PaymentId>, Unreachable> {
+fn payment(response: &Response) -> Result<Option<PaymentId>, RemoteCallError> {
     let body = body(response);
     match body["status"].as_str() {
         Some("paid") => Ok(body["payId"].as_u64().map(PaymentId)),
@@ -159,18 +161,18 @@ pub fn body(response: &Response) -> Value {
     serde_json::from_slice(response.body()).unwrap_or_default()
 }
 
-fn unexpected_response(response: &Response) -> Unreachable {
-    Unreachable {
-        what: format!("answered {}", response.status()),
+fn unexpected_response(response: &Response) -> RemoteCallError {
+    RemoteCallError {
+        message: format!("answered {}", response.status()),
         retry_after: None,
-        aftermath: Aftermath::Unknown,
+        effect: RemoteEffect::Unknown,
     }
 }
 
-fn no_reply() -> Unreachable {
-    Unreachable {
-        what: "no reply".into(),
+fn no_reply() -> RemoteCallError {
+    RemoteCallError {
+        message: "no reply".into(),
         retry_after: None,
-        aftermath: Aftermath::Silence,
+        effect: RemoteEffect::TimedOut,
     }
 }

@@ -8,15 +8,15 @@ use super::{
     view::View,
 };
 use crate::{context::ContextId, fault_profile::CallOutcome, mutation::Mutation, world::World};
-use car::Fleet;
+use car::CarRepository;
 use events::{CloudEvent, Event, ReservationId};
 use kit::{
     Breaker,
     http::{Request, Response},
 };
-use message::Messages;
-use payment::Payments;
-use reservation::{Desk, Guarded};
+use message::MessageRepository;
+use payment::PaymentPorts;
+use reservation::{ReservationPorts, WithBreaker};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
@@ -24,16 +24,19 @@ use std::{
 };
 
 /// Where reservations are made: its calls pass breakers in some schedules.
-type FakeDesk =
-    Desk<FakePlatform, Guarded<FakePlatform, FakeCars>, Guarded<FakePlatform, FakePayments>>;
+type FakeReservations = ReservationPorts<
+    FakePlatform,
+    WithBreaker<FakePlatform, FakeCars>,
+    WithBreaker<FakePlatform, FakePayments>,
+>;
 
 /// The contexts of one schedule.
 pub struct Contexts {
     world: Rc<World>,
-    fleet: Fleet<FakePlatform>,
-    desk: FakeDesk,
-    payments: Payments<FakePlatform, FakeGateway>,
-    messages: Messages<FakePlatform>,
+    fleet: CarRepository<FakePlatform>,
+    reservations: FakeReservations,
+    payments: PaymentPorts<FakePlatform, FakeGateway>,
+    messages: MessageRepository<FakePlatform>,
     view: Option<View>,
     /// How many events the view was given.
     viewed: Cell<u64>,
@@ -44,10 +47,10 @@ impl Contexts {
     /// Five contexts that have stored nothing yet.
     pub fn new(world: &Rc<World>) -> Self {
         let platform = |context| FakePlatform::new(world, context);
-        let reservations = platform(ContextId::Reservation);
+        let reservation_platform = platform(ContextId::Reservation);
         let breaker = |context| {
             let has_breakers = world.faults.has_breakers;
-            has_breakers.then(|| Breaker::new(reservations.clone(), context))
+            has_breakers.then(|| Breaker::new(reservation_platform.clone(), context))
         };
         let accounts = Rc::default();
         let gateway = FakeGateway {
@@ -56,14 +59,17 @@ impl Contexts {
         };
         Self {
             world: Rc::clone(world),
-            fleet: Fleet::new(platform(ContextId::Car)),
-            desk: Desk {
-                cars: Guarded::new(FakeCars(Rc::clone(world)), breaker("car")),
-                payments: Guarded::new(FakePayments(Rc::clone(world)), breaker("payment")),
-                platform: reservations,
+            fleet: CarRepository::new(platform(ContextId::Car)),
+            reservations: ReservationPorts {
+                cars: WithBreaker::new(FakeCars(Rc::clone(world)), breaker("car")),
+                payments: WithBreaker::new(FakePayments(Rc::clone(world)), breaker("payment")),
+                platform: reservation_platform,
             },
-            payments: Payments::new(platform(ContextId::Payment), gateway),
-            messages: Messages::new(platform(ContextId::Message)),
+            payments: PaymentPorts {
+                platform: platform(ContextId::Payment),
+                gateway,
+            },
+            messages: MessageRepository::new(platform(ContextId::Message)),
             view: world.faults.checks_view.then(|| View::new(world)),
             viewed: Cell::new(0),
             accounts,
@@ -74,7 +80,9 @@ impl Contexts {
     pub async fn handle(&self, context: ContextId, request: Request) -> Response {
         match (context, &self.view) {
             (ContextId::Car, _) => car::http::answer(&self.fleet, request).await,
-            (ContextId::Reservation, _) => reservation::http::answer(&self.desk, request).await,
+            (ContextId::Reservation, _) => {
+                reservation::http::answer(&self.reservations, request).await
+            }
             (ContextId::Payment, _) => payment::http::answer(&self.payments, request).await,
             (ContextId::Message, _) => message::http::answer(&self.messages, request).await,
             (ContextId::View, Some(view)) => viewpage::http::answer(view.model(), request).await,
@@ -92,7 +100,9 @@ impl Contexts {
                 Ok(())
             }
             ContextId::Car => text(car::reactions::react(&self.fleet, event).await),
-            ContextId::Reservation => text(reservation::reactions::react(&self.desk, event).await),
+            ContextId::Reservation => {
+                text(reservation::reactions::react(&self.reservations, event).await)
+            }
             ContextId::Payment => text(payment::reactions::react(&self.payments, event).await),
             ContextId::Message => text(message::reactions::react(&self.messages, event).await),
             ContextId::View => self.project(event).await,
@@ -145,7 +155,7 @@ impl Contexts {
     fn platform(&self, context: ContextId) -> Option<&FakePlatform> {
         match context {
             ContextId::Car => Some(&self.fleet.platform),
-            ContextId::Reservation => Some(&self.desk.platform),
+            ContextId::Reservation => Some(&self.reservations.platform),
             ContextId::Payment => Some(&self.payments.platform),
             ContextId::Message => Some(&self.messages.platform),
             ContextId::View => None,

@@ -4,8 +4,8 @@
 use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
 use events::ReservationId;
 use payment::{
-    domain::{Order, Silence},
-    ports::{Approval, Gateway, NotUndone},
+    domain::{GatewayError, Order},
+    ports::{ApprovalOutcome, Gateway, RefundError},
 };
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -64,12 +64,12 @@ impl Gateway for FakeGateway {
         self.world.faults.has_gateway
     }
 
-    async fn approve(&self, order: &Order) -> Approval {
+    async fn approve(&self, order: &Order) -> ApprovalOutcome {
         if order.amount > DECLINE_ABOVE {
-            return Approval::Declined;
+            return ApprovalOutcome::Declined;
         }
         if !self.is_remote() {
-            return Approval::Approved;
+            return ApprovalOutcome::Approved;
         }
         let id = order.reservation;
         if self.world.faults.breaker_rejects(&self.world.random) {
@@ -77,7 +77,7 @@ impl Gateway for FakeGateway {
                 self.charge(id)();
             }
             self.world.trace(|| format!("nobody asks for {id}"));
-            return Approval::NotAsked(Silence::new("cut off"));
+            return ApprovalOutcome::NotRequested(GatewayError::new("cut off"));
         }
         let charge = self.charge(id);
         self.world
@@ -87,17 +87,17 @@ impl Gateway for FakeGateway {
         match outcome {
             CallOutcome::Applied => {
                 charge();
-                return Approval::Approved;
+                return ApprovalOutcome::Approved;
             }
             CallOutcome::Dropped => {}
             CallOutcome::ReplyLost => charge(),
             CallOutcome::Delayed => self.world.delay(MAX_DELAY_MS, charge),
         }
         self.world.unanswered(|| format!("no answer ({outcome:?})"));
-        Approval::Unknown(Silence::new("no reply"))
+        ApprovalOutcome::Unknown(GatewayError::new("no reply"))
     }
 
-    async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
+    async fn refund(&self, id: ReservationId) -> Result<(), RefundError> {
         if !self.is_remote() {
             return Ok(());
         }
@@ -116,6 +116,6 @@ impl Gateway for FakeGateway {
             CallOutcome::Delayed => self.world.delay(MAX_DELAY_MS, refund),
         }
         self.world.unanswered(|| format!("no answer ({outcome:?})"));
-        Err(NotUndone("no reply".into()))
+        Err(RefundError("no reply".into()))
     }
 }

@@ -4,11 +4,11 @@
 use super::poll_ready;
 use crate::{context::ContextId, fault_profile::CallOutcome, world::World};
 use std::{cell::RefCell, rc::Rc};
-use viewpage::{ReadModel, Rows, RowsError, Value, memory::MemoryRows};
+use viewpage::{Database, DatabaseError, ReadModel, SqlValue, memory::MemoryDatabase};
 
 /// The database, and whose turns its statements take.
 pub struct ViewRows {
-    database: MemoryRows,
+    database: MemoryDatabase,
     world: RefCell<Option<Rc<World>>>,
 }
 
@@ -23,8 +23,8 @@ impl View {
     /// The view of one schedule.
     pub fn new(world: &Rc<World>) -> Self {
         let model = MODEL.with(Rc::clone);
-        model.rows().execute("SAVEPOINT schedule");
-        *model.rows().world.borrow_mut() = Some(Rc::clone(world));
+        model.database().execute("SAVEPOINT schedule");
+        *model.database().world.borrow_mut() = Some(Rc::clone(world));
         Self(model)
     }
 
@@ -36,7 +36,7 @@ impl View {
 
 impl Drop for View {
     fn drop(&mut self) {
-        let rows = self.0.rows();
+        let rows = self.0.database();
         *rows.world.borrow_mut() = None;
         rows.execute("ROLLBACK TO schedule; RELEASE schedule");
     }
@@ -44,7 +44,7 @@ impl Drop for View {
 
 fn empty() -> ReadModel<ViewRows> {
     let rows = ViewRows {
-        database: MemoryRows::new().expect("a database in memory"),
+        database: MemoryDatabase::new().expect("a database in memory"),
         world: RefCell::new(None),
     };
     poll_ready(ReadModel::open(rows)).expect("the tables of the view")
@@ -57,12 +57,12 @@ impl ViewRows {
     }
 }
 
-impl Rows for ViewRows {
+impl Database for ViewRows {
     async fn run(
         &self,
         statement: &str,
-        parameters: &[Value],
-    ) -> Result<Vec<Vec<Value>>, RowsError> {
+        parameters: &[SqlValue],
+    ) -> Result<Vec<Vec<SqlValue>>, DatabaseError> {
         let world = self.world.borrow().clone();
         let mut outcome = CallOutcome::Applied;
         if let Some(world) = world {
@@ -70,12 +70,12 @@ impl Rows for ViewRows {
             outcome = world.faults.store_outcome(ContextId::View, &world.random);
         }
         if outcome == CallOutcome::Dropped {
-            return Err(RowsError("no reply".into()));
+            return Err(DatabaseError("no reply".into()));
         }
         let response = poll_ready(self.database.run(statement, parameters));
         match outcome {
             CallOutcome::Applied => response,
-            _ => Err(RowsError("no reply".into())),
+            _ => Err(DatabaseError("no reply".into())),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::state::{
 use car::domain::Period;
 use events::{PaymentId, Timestamp};
 use payment::domain::{Order, Payment};
-use reservation::domain::{Reason, Reservation, Stage};
+use reservation::domain::{RejectionReason, Reservation, Stage};
 
 /// The protocol.
 pub struct Protocol {
@@ -200,7 +200,7 @@ impl ModelState {
                 Step::AwaitPayment
             }
             Step::Reject(compensation) => {
-                let reason = Reason::PaymentUnreachable;
+                let reason = RejectionReason::PaymentUnreachable;
                 self.transition(customer, |reservation| reservation.reject(reason, at(), ""));
                 match (self.stage(customer), compensation) {
                     (Some(Stage::Rejected { .. }), Compensation::Nothing) => Step::CloseSaga,
@@ -216,7 +216,7 @@ impl ModelState {
                 }
             }
             Step::Decide { is_paid: false } => {
-                let reason = Reason::Interrupted;
+                let reason = RejectionReason::Interrupted;
                 self.transition(customer, |reservation| reservation.reject(reason, at(), ""));
                 self.take_over(customer)
             }
@@ -230,8 +230,10 @@ impl ModelState {
             }
             Step::Release { is_last } => {
                 let released = match mutation {
-                    ProtocolMutation::ReleaseLeavesNoTombstone => self.car.free(id(customer)),
-                    _ => self.car.give_up(id(customer)),
+                    ProtocolMutation::ReleaseLeavesNoTombstone => {
+                        self.car.remove_booking(id(customer))
+                    }
+                    _ => self.car.release(id(customer)),
                 };
                 if let Some((car, _)) = released {
                     self.car = car;
@@ -301,7 +303,8 @@ impl ModelState {
             self.announce(&event, customer);
         }
         if self.calls[customer] == Step::AwaitPayment {
-            let stands = self.payments[customer].is_some_and(|payment| payment.stands().is_ok());
+            let stands =
+                self.payments[customer].is_some_and(|payment| payment.ensure_paid().is_ok());
             self.calls[customer] = match stands {
                 true => Step::Finished,
                 false => Step::Reject(Compensation::All),
@@ -315,8 +318,8 @@ impl ModelState {
         if before.is_none() && mutation == ProtocolMutation::CancelLeavesNoTombstone {
             return;
         }
-        let given_up = Payment::give_up(before.as_ref(), id(customer)).or(before);
-        match given_up.as_ref().and_then(Payment::refund) {
+        let given_up = Payment::cancel(before.as_ref(), id(customer)).or(before);
+        match given_up.as_ref().and_then(Payment::complete_refund) {
             Some((payment, event)) => {
                 self.payments[customer] = Some(payment);
                 self.announce(&event, customer);
@@ -339,7 +342,7 @@ impl ModelState {
                 }
             }
             (Subscriber::Car, _) => {
-                if let Some((car, _)) = self.car.free(id(customer)) {
+                if let Some((car, _)) = self.car.remove_booking(id(customer)) {
                     self.car = car;
                 }
             }

@@ -1,6 +1,6 @@
 //! Everything that matters at one moment, and what must be true of it.
 
-use car::domain::{BookingState, Car, Details};
+use car::domain::{BookingState, Car, CarDetails};
 use events::{CarId, Event, ReservationId};
 use payment::domain::Payment;
 use reservation::domain::{Reservation, Stage};
@@ -129,7 +129,7 @@ impl ModelState {
     /// One car, and nobody has asked for it.
     pub fn new() -> Self {
         Self {
-            car: Car::register(CAR, Details::default()).0,
+            car: Car::register(CAR, CarDetails::default()).0,
             reservations: [None, None],
             payments: [None, None],
             calls: [Step::NotStarted; 2],
@@ -175,10 +175,10 @@ impl ModelState {
         let bookings = self.car.bookings();
         let booking = bookings.iter().find(|one| one.reservation == id(customer));
         let is_firm = booking.map(|one| one.state == BookingState::Confirmed);
-        let is_given_up = matches!(&self.car,
-            Car::InFleet { given_up, .. } if given_up.contains(&id(customer)));
+        let is_revoked = matches!(&self.car,
+            Car::Active { revoked_holds, .. } if revoked_holds.contains(&id(customer)));
         (
-            (is_firm, is_given_up),
+            (is_firm, is_revoked),
             self.stage(customer).map(|stage| stage.as_str()),
             self.payments[customer].map(|payment| (payment.status(), payment.outcome())),
             (

@@ -1,7 +1,7 @@
 //! Delete: a car without bookings leaves the fleet.
 
 use crate::{
-    Fleet,
+    CarRepository,
     domain::{Car, Refusal},
 };
 use events::CarId;
@@ -13,19 +13,18 @@ use kit::{ChangeError, Decision, Origin, Platform, Versioned};
 ///
 /// [`Refusal::Unknown`], [`Refusal::Booked`], what `check` refuses, and what the store cannot do.
 pub async fn delete<P: Platform, R: From<Refusal>>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     origin: &Origin,
     id: CarId,
     check: impl Fn(&Versioned<Car>) -> Result<(), R>,
 ) -> Result<(), ChangeError<R>> {
-    fleet
-        .change(id, origin, |car| {
-            let car = car.ok_or(Refusal::Unknown(id))?;
-            car.state.details()?;
-            check(car)?;
-            let (gone, event) = car.state.delete()?;
-            Ok(Decision::Commit(gone, vec![event], ()))
-        })
-        .await?;
+    cars.change(id, origin, |car| {
+        let car = car.ok_or(Refusal::Unknown(id))?;
+        car.state.details()?;
+        check(car)?;
+        let (gone, event) = car.state.delete()?;
+        Ok(Decision::Commit(gone, vec![event], ()))
+    })
+    .await?;
     Ok(())
 }

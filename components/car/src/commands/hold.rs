@@ -1,7 +1,7 @@
 //! Hold: the reservation context keeps a car while the customer pays. One winner.
 
 use crate::{
-    Fleet,
+    CarRepository,
     domain::{Car, Period, Refusal},
 };
 use events::{CarId, ReservationId};
@@ -13,12 +13,12 @@ use kit::{ChangeError, Decision, Origin, Platform, Versioned};
 ///
 /// [`Refusal::Unknown`], [`Refusal::NotAvailable`], and what the store cannot do.
 pub async fn hold<P: Platform, R: From<Refusal>>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     origin: &Origin,
     id: CarId,
     reservation: ReservationId,
 ) -> Result<Versioned<Car>, ChangeError<R>> {
-    let held = fleet
+    let held = cars
         .change(id, origin, |car| {
             let car = &car.ok_or(Refusal::Unknown(id))?.state;
             Ok(match car.hold(reservation, Period::OPEN)? {

@@ -1,8 +1,8 @@
 //! Modify: other details for a car of the fleet.
 
 use crate::{
-    Fleet,
-    domain::{Car, Details, Refusal},
+    CarRepository,
+    domain::{Car, CarDetails, Refusal},
 };
 use events::CarId;
 use kit::{ChangeError, Decision, Origin, Platform, Versioned};
@@ -13,12 +13,12 @@ use kit::{ChangeError, Decision, Origin, Platform, Versioned};
 ///
 /// [`Refusal::Unknown`], what `edit` refuses, and what the store cannot do.
 pub async fn modify<P: Platform, R: From<Refusal>>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     origin: &Origin,
     id: CarId,
-    mut edit: impl FnMut(&Versioned<Car>) -> Result<Details, R>,
+    mut edit: impl FnMut(&Versioned<Car>) -> Result<CarDetails, R>,
 ) -> Result<Versioned<Car>, ChangeError<R>> {
-    let modified = fleet
+    let modified = cars
         .change(id, origin, |car| {
             let car = car.ok_or(Refusal::Unknown(id))?;
             car.state.details()?;

@@ -1,8 +1,8 @@
 //! Register: a car joins the fleet under the next number.
 
 use crate::{
-    Fleet,
-    domain::{Car, Details},
+    CarRepository,
+    domain::{Car, CarDetails},
 };
 use events::CarId;
 use kit::{ChangeError, Decision, Origin, Platform, Versioned, numbering};
@@ -13,12 +13,12 @@ use kit::{ChangeError, Decision, Origin, Platform, Versioned, numbering};
 ///
 /// What the store cannot do; a number may then be lost, never a car.
 pub async fn register<P: Platform, R>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     origin: &Origin,
-    details: Details,
+    details: CarDetails,
 ) -> Result<Versioned<Car>, ChangeError<R>> {
-    let id = CarId(numbering::allocate(&fleet.platform).await?);
-    let registered = fleet
+    let id = CarId(numbering::allocate(&cars.platform).await?);
+    let registered = cars
         .change(id, origin, |existing| {
             // The number is ours alone: what exists is our own write, read back.
             if existing.is_some() {

@@ -1,6 +1,6 @@
 //! Release: the reservation context gives a hold up, also one whose arrival it is not sure of.
 
-use crate::{Fleet, domain::Refusal};
+use crate::{CarRepository, domain::Refusal};
 use events::{CarId, ReservationId};
 use kit::{ChangeError, Decision, Origin, Platform};
 
@@ -12,19 +12,18 @@ use kit::{ChangeError, Decision, Origin, Platform};
 /// [`Refusal::Unknown`] for a car that was never there: nothing can be noted of it, and should it
 /// appear, a hold that is still on its way would succeed. And what the store cannot do.
 pub async fn release<P: Platform, R: From<Refusal>>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     origin: &Origin,
     id: CarId,
     reservation: ReservationId,
 ) -> Result<(), ChangeError<R>> {
-    fleet
-        .change(id, origin, |car| {
-            let car = &car.ok_or(Refusal::Unknown(id))?.state;
-            Ok(match car.give_up(reservation) {
-                Some((car, event)) => Decision::Commit(car, event.into_iter().collect(), ()),
-                None => Decision::Keep(()),
-            })
+    cars.change(id, origin, |car| {
+        let car = &car.ok_or(Refusal::Unknown(id))?.state;
+        Ok(match car.release(reservation) {
+            Some((car, event)) => Decision::Commit(car, event.into_iter().collect(), ()),
+            None => Decision::Keep(()),
         })
-        .await?;
+    })
+    .await?;
     Ok(())
 }

@@ -8,11 +8,11 @@ pub const MAX_TEXT: usize = 200;
 /// The highest price of one reservation, in won.
 pub const MAX_AMOUNT: u64 = 1_000_000_000_000;
 /// How many given-up reservations a car remembers; a hold on its way is older than none of them.
-const REMEMBERED: usize = 64;
+const MAX_REVOKED_HOLDS: usize = 64;
 
 /// What people may say of a car.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Details {
+pub struct CarDetails {
     /// Its name, 1 to [`MAX_TEXT`] characters.
     pub name: String,
     /// Its type, up to [`MAX_TEXT`] characters.
@@ -25,19 +25,19 @@ pub struct Details {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Car {
     /// It can be booked.
-    InFleet {
+    Active {
         /// Which car.
         id: CarId,
         /// What people say of it.
-        details: Details,
+        details: CarDetails,
         /// Its bookings; no two overlap.
         bookings: Vec<Booking>,
         /// Reservations that were given up before their hold arrived. A hold that is late must not
         /// keep the car for nobody.
-        given_up: Vec<ReservationId>,
+        revoked_holds: Vec<ReservationId>,
     },
     /// It was deleted: its number is not used again.
-    Gone {
+    Deleted {
         /// Which car it was.
         id: CarId,
     },
@@ -45,7 +45,7 @@ pub enum Car {
 
 /// What `status` says, which follows from the bookings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum CarStatus {
     /// No confirmed booking.
     Available,
     /// A confirmed booking.
@@ -63,9 +63,9 @@ pub enum Refusal {
     Booked(CarId),
 }
 
-// === impl Status ===
+// === impl CarStatus ===
 
-impl Status {
+impl CarStatus {
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -81,14 +81,14 @@ impl Status {
 impl Car {
     /// A new car and its announcement.
     #[must_use]
-    pub fn register(id: CarId, details: Details) -> (Self, Event) {
-        let car = Self::InFleet {
+    pub fn register(id: CarId, details: CarDetails) -> (Self, Event) {
+        let car = Self::Active {
             id,
             details,
             bookings: Vec::new(),
-            given_up: Vec::new(),
+            revoked_holds: Vec::new(),
         };
-        let event = Event::CarRegistered(car.announced());
+        let event = Event::CarRegistered(car.car_state());
         (car, event)
     }
 
@@ -97,15 +97,15 @@ impl Car {
     /// # Errors
     ///
     /// A car that is gone cannot be modified.
-    pub fn modify(&self, details: Details) -> Result<Option<(Self, Event)>, Refusal> {
+    pub fn modify(&self, details: CarDetails) -> Result<Option<(Self, Event)>, Refusal> {
         if self.details()? == &details {
             return Ok(None);
         }
         let mut car = self.clone();
-        if let Self::InFleet { details: old, .. } = &mut car {
+        if let Self::Active { details: old, .. } = &mut car {
             *old = details;
         }
-        let event = Event::CarModified(car.announced());
+        let event = Event::CarModified(car.car_state());
         Ok(Some((car, event)))
     }
 
@@ -121,7 +121,7 @@ impl Car {
             return Err(Refusal::Booked(id));
         }
         Ok((
-            Self::Gone { id },
+            Self::Deleted { id },
             Event::CarDeleted(CarDeleted { car_id: id }),
         ))
     }
@@ -142,13 +142,15 @@ impl Car {
             return Ok(None);
         }
         let mut car = self.clone();
-        let Self::InFleet {
-            bookings, given_up, ..
+        let Self::Active {
+            bookings,
+            revoked_holds,
+            ..
         } = &mut car
         else {
             return not_available;
         };
-        if given_up.contains(&reservation)
+        if revoked_holds.contains(&reservation)
             || bookings.iter().any(|other| other.period.overlaps(&period))
         {
             return not_available;
@@ -166,47 +168,47 @@ impl Car {
     #[must_use]
     pub fn confirm(&self, reservation: ReservationId) -> Option<(Self, Event)> {
         let mut car = self.clone();
-        let Self::InFleet { bookings, .. } = &mut car else {
+        let Self::Active { bookings, .. } = &mut car else {
             return None;
         };
         let booking = bookings.iter_mut().find(|booking| {
             booking.reservation == reservation && booking.state == BookingState::Held
         })?;
         booking.state = BookingState::Confirmed;
-        let event = Event::CarReserved(car.booked(reservation));
+        let event = Event::CarReserved(car.booking_state(reservation));
         Some((car, event))
     }
 
     /// The car without a reservation's booking; `None` when it has none. Announced only if the
     /// booking had been announced.
     #[must_use]
-    pub fn free(&self, reservation: ReservationId) -> Option<(Self, Option<Event>)> {
+    pub fn remove_booking(&self, reservation: ReservationId) -> Option<(Self, Option<Event>)> {
         let state = self.booking(reservation)?.state;
         let mut car = self.clone();
-        if let Self::InFleet { bookings, .. } = &mut car {
+        if let Self::Active { bookings, .. } = &mut car {
             bookings.retain(|booking| booking.reservation != reservation);
         }
         let event = (state == BookingState::Confirmed)
-            .then(|| Event::CarCancelled(car.booked(reservation)));
+            .then(|| Event::CarCancelled(car.booking_state(reservation)));
         Some((car, event))
     }
 
     /// Like [`Self::free`], and where there is no booking yet, none will be made.
     #[must_use]
-    pub fn give_up(&self, reservation: ReservationId) -> Option<(Self, Option<Event>)> {
-        if let Some(freed) = self.free(reservation) {
+    pub fn release(&self, reservation: ReservationId) -> Option<(Self, Option<Event>)> {
+        if let Some(freed) = self.remove_booking(reservation) {
             return Some(freed);
         }
         let mut car = self.clone();
-        let Self::InFleet { given_up, .. } = &mut car else {
+        let Self::Active { revoked_holds, .. } = &mut car else {
             return None;
         };
-        if given_up.contains(&reservation) {
+        if revoked_holds.contains(&reservation) {
             return None;
         }
-        given_up.push(reservation);
-        let surplus = given_up.len().saturating_sub(REMEMBERED);
-        given_up.drain(..surplus);
+        revoked_holds.push(reservation);
+        let surplus = revoked_holds.len().saturating_sub(MAX_REVOKED_HOLDS);
+        revoked_holds.drain(..surplus);
         Some((car, None))
     }
 
@@ -214,7 +216,7 @@ impl Car {
     #[must_use]
     pub fn id(&self) -> CarId {
         match self {
-            Self::InFleet { id, .. } | Self::Gone { id } => *id,
+            Self::Active { id, .. } | Self::Deleted { id } => *id,
         }
     }
 
@@ -223,10 +225,10 @@ impl Car {
     /// # Errors
     ///
     /// A car that is gone has no details.
-    pub fn details(&self) -> Result<&Details, Refusal> {
+    pub fn details(&self) -> Result<&CarDetails, Refusal> {
         match self {
-            Self::InFleet { details, .. } => Ok(details),
-            Self::Gone { id } => Err(Refusal::Unknown(*id)),
+            Self::Active { details, .. } => Ok(details),
+            Self::Deleted { id } => Err(Refusal::Unknown(*id)),
         }
     }
 
@@ -234,18 +236,18 @@ impl Car {
     #[must_use]
     pub fn bookings(&self) -> &[Booking] {
         match self {
-            Self::InFleet { bookings, .. } => bookings,
-            Self::Gone { .. } => &[],
+            Self::Active { bookings, .. } => bookings,
+            Self::Deleted { .. } => &[],
         }
     }
 
     /// Whether it can be had, as people see it.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> CarStatus {
         let confirmed = |booking: &Booking| booking.state == BookingState::Confirmed;
         match self.bookings().iter().any(confirmed) {
-            true => Status::Reserved,
-            false => Status::Available,
+            true => CarStatus::Reserved,
+            false => CarStatus::Available,
         }
     }
 
@@ -255,7 +257,7 @@ impl Car {
             .find(|booking| booking.reservation == reservation)
     }
 
-    fn announced(&self) -> CarState {
+    fn car_state(&self) -> CarState {
         let details = self.details().ok();
         CarState {
             car_id: self.id(),
@@ -266,9 +268,9 @@ impl Car {
         }
     }
 
-    fn booked(&self, rsv_id: ReservationId) -> CarBookingState {
+    fn booking_state(&self, rsv_id: ReservationId) -> CarBookingState {
         CarBookingState {
-            car: self.announced(),
+            car: self.car_state(),
             rsv_id,
         }
     }
@@ -282,7 +284,7 @@ mod tests {
     const SECOND: ReservationId = ReservationId(2);
 
     fn car() -> Car {
-        let details = Details {
+        let details = CarDetails {
             name: "Kia".into(),
             kind: "EV".into(),
             amount: 100,
@@ -324,36 +326,36 @@ mod tests {
 
     #[test]
     fn a_car_is_reserved_when_the_reservation_is_confirmed() {
-        assert_eq!(held().status(), Status::Available);
+        assert_eq!(held().status(), CarStatus::Available);
         let (car, event) = held().confirm(FIRST).unwrap();
-        assert_eq!(car.status(), Status::Reserved);
+        assert_eq!(car.status(), CarStatus::Reserved);
         assert!(matches!(event, Event::CarReserved(booked) if booked.rsv_id == FIRST));
         assert_eq!(car.confirm(FIRST), None);
     }
 
     #[test]
     fn freeing_announces_only_what_was_announced() {
-        assert_eq!(held().free(FIRST).unwrap().1, None);
-        let (car, event) = reserved().free(FIRST).unwrap();
+        assert_eq!(held().remove_booking(FIRST).unwrap().1, None);
+        let (car, event) = reserved().remove_booking(FIRST).unwrap();
         assert!(matches!(event, Some(Event::CarCancelled(_))));
-        assert_eq!(car.status(), Status::Available);
-        assert_eq!(car.free(FIRST), None);
+        assert_eq!(car.status(), CarStatus::Available);
+        assert_eq!(car.remove_booking(FIRST), None);
     }
 
     #[test]
     fn nobody_frees_the_booking_of_another() {
-        assert_eq!(reserved().free(SECOND), None);
+        assert_eq!(reserved().remove_booking(SECOND), None);
     }
 
     #[test]
     fn a_cancellation_that_overtakes_the_confirmation_wins() {
-        let (car, _) = held().free(FIRST).unwrap();
+        let (car, _) = held().remove_booking(FIRST).unwrap();
         assert_eq!(car.confirm(FIRST), None);
     }
 
     #[test]
     fn a_hold_that_arrives_after_it_was_given_up_is_refused() {
-        let (car, _) = car().give_up(FIRST).unwrap();
+        let (car, _) = car().release(FIRST).unwrap();
         assert!(car.hold(FIRST, Period::OPEN).is_err());
         assert!(car.hold(SECOND, Period::OPEN).is_ok());
     }
@@ -375,7 +377,7 @@ mod tests {
         assert_eq!(reserved().modify(details.clone()), Ok(None));
         details.amount = 7;
         let (car, event) = reserved().modify(details).unwrap().unwrap();
-        assert_eq!(car.status(), Status::Reserved);
+        assert_eq!(car.status(), CarStatus::Reserved);
         assert!(
             matches!(event, Event::CarModified(state) if state.amount == 7 && state.status == "reserved")
         );

@@ -2,15 +2,15 @@
 //!
 //! Idempotent because a booking that is gone cannot be freed.
 
-use crate::Fleet;
+use crate::CarRepository;
 use events::ReservationState;
 use kit::{ChangeError, Origin, Platform};
 use std::convert::Infallible;
 
 pub(super) async fn react<P: Platform>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     origin: &Origin,
     reservation: &ReservationState,
 ) -> Result<(), ChangeError<Infallible>> {
-    super::free(fleet, origin, reservation).await
+    super::free(cars, origin, reservation).await
 }

@@ -2,25 +2,24 @@
 //!
 //! Idempotent because a confirmed booking is no hold any more.
 
-use crate::Fleet;
+use crate::CarRepository;
 use events::ReservationState;
 use kit::{ChangeError, Decision, Origin, Platform};
 use std::convert::Infallible;
 
 pub(super) async fn react<P: Platform>(
-    fleet: &Fleet<P>,
+    cars: &CarRepository<P>,
     origin: &Origin,
     reservation: &ReservationState,
 ) -> Result<(), ChangeError<Infallible>> {
-    fleet
-        .change(reservation.car_id, origin, |car| {
-            Ok(
-                match car.and_then(|car| car.state.confirm(reservation.rsv_id)) {
-                    Some((car, event)) => Decision::Commit(car, vec![event], ()),
-                    None => Decision::Keep(()),
-                },
-            )
-        })
-        .await?;
+    cars.change(reservation.car_id, origin, |car| {
+        Ok(
+            match car.and_then(|car| car.state.confirm(reservation.rsv_id)) {
+                Some((car, event)) => Decision::Commit(car, vec![event], ()),
+                None => Decision::Keep(()),
+            },
+        )
+    })
+    .await?;
     Ok(())
 }

@@ -2,20 +2,20 @@
 //!
 //! Idempotent because there is one message for each reservation and occasion.
 
-use crate::{Messages, domain::Occasion};
+use crate::{MessageRepository, domain::MessageKind};
 use events::ReservationState;
 use kit::{ChangeError, Origin, Platform};
 use std::convert::Infallible;
 
 pub(super) async fn react<P: Platform>(
-    messages: &Messages<P>,
+    messages: &MessageRepository<P>,
     origin: &Origin,
     reservation: &ReservationState,
 ) -> Result<(), ChangeError<Infallible>> {
     messages
         .send(
             origin,
-            Occasion::Confirmed,
+            MessageKind::Confirmed,
             reservation.rsv_id,
             reservation.car_id,
         )

@@ -9,16 +9,16 @@ use kit::{
 use std::time::Duration;
 
 /// Stores and clock of this component.
-pub struct SilentPlatform(SpinPlatform);
+pub struct PlatformWithoutLog(SpinPlatform);
 
-impl SilentPlatform {
+impl PlatformWithoutLog {
     /// The stores that the manifest grants to messages.
     pub fn new() -> Self {
         Self(SpinPlatform::new("message"))
     }
 }
 
-impl Platform for SilentPlatform {
+impl Platform for PlatformWithoutLog {
     type Store = SpinStore;
 
     fn state(&self) -> &SpinStore {

@@ -6,7 +6,7 @@ use kit::http::Response;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-fn send(messages: &Messages<MemoryPlatform>, method: Method, path: &str) -> Response {
+fn send(messages: &MessageRepository<MemoryPlatform>, method: Method, path: &str) -> Response {
     let mut request = Request::new(Bytes::new());
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().unwrap();

@@ -11,7 +11,7 @@ const REJECTED: &str = "예약이 거절 되었습니다. 차량번호 : 3";
 const CALLS: u32 = 14;
 
 /// Sweeps until what is left over has long been taken care of.
-fn sweep_up(messages: &Messages<MemoryPlatform>) {
+fn sweep_up(messages: &MessageRepository<MemoryPlatform>) {
     for _ in 0..3 {
         list(messages);
         messages

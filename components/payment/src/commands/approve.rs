@@ -1,91 +1,92 @@
 //! Approve: the money of a reservation is taken, once.
 
 use crate::{
-    Payments,
     domain::{Order, Payment, Refusal},
-    ports::{Approval, Gateway},
-    todo::Todo,
+    gateway_intents::GatewayIntent,
+    ports::{ApprovalOutcome, Gateway, PaymentPorts},
 };
 use kit::{ChangeError, Decision, Origin, Platform, Versioned, numbering};
 
-/// Takes the money for an order. Approving twice is approving once.
+/// Takes the money for an order. Idempotent: a second approval returns the first payment.
 ///
 /// # Errors
 ///
-/// [`Refusal::Cancelled`], [`Refusal::Declined`], [`Refusal::NotAsked`], [`Refusal::Unresolved`], and
-/// what the store cannot do: in the last two cases the caller should cancel.
+/// [`Refusal::Cancelled`] and [`Refusal::Declined`]; [`Refusal::NotRequested`] when the gateway was not called;
+/// [`Refusal::OutcomeUnknown`] and [`ChangeError`] when the gateway or the store failed. After the last two the
+/// caller should cancel.
 pub async fn approve<P: Platform, G: Gateway>(
-    payments: &Payments<P, G>,
+    ports: &PaymentPorts<P, G>,
     origin: &Origin,
     order: Order,
 ) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
-    if let Some(known) = payments.find(order.reservation).await? {
-        return standing(known);
+    if let Some(payment) = ports.payments().find(order.reservation).await? {
+        return require_paid(payment);
     }
-    match payments.gateway.is_remote() {
-        false => {
-            ask(payments, &order).await?;
-            record(payments, origin, order).await
-        }
-        true => from_afar(payments, origin, order).await,
+    if ports.gateway.is_remote() {
+        return approve_remotely(ports, origin, order).await;
     }
+    request(ports, &order).await?;
+    record(ports, origin, order).await
 }
 
-/// Asks a gateway that may be cut off; the order of steps is told in [`super`].
-async fn from_afar<P: Platform, G: Gateway>(
-    payments: &Payments<P, G>,
+/// Approves at a gateway whose calls can be cut off; [`super`] describes the order of the steps.
+async fn approve_remotely<P: Platform, G: Gateway>(
+    ports: &PaymentPorts<P, G>,
     origin: &Origin,
     order: Order,
 ) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
-    let platform = &payments.platform;
-    let asked = Todo::asked(platform, order.reservation);
-    asked.note(platform, origin).await?;
-    if let Some(known) = payments.find(order.reservation).await? {
-        asked.done(platform).await;
-        return standing(known);
+    let platform = &ports.platform;
+    let intent = GatewayIntent::approval(platform, order.reservation);
+    intent.save(platform, origin).await?;
+    if let Some(payment) = ports.payments().find(order.reservation).await? {
+        intent.delete(platform).await;
+        return require_paid(payment);
     }
-    let outcome = match ask(payments, &order).await {
-        Ok(()) => record(payments, origin, order).await,
+    let outcome = match request(ports, &order).await {
+        Ok(()) => record(ports, origin, order).await,
         Err(refusal) => Err(refusal),
     };
     match &outcome {
-        Ok(_) | Err(ChangeError::Refused(Refusal::Declined(_) | Refusal::NotAsked(_))) => {
-            asked.done(platform).await;
+        Ok(_) | Err(ChangeError::Refused(Refusal::Declined(_) | Refusal::NotRequested(_))) => {
+            intent.delete(platform).await;
         }
         Err(ChangeError::Refused(Refusal::Cancelled(id))) => {
-            // The cancel came while the gateway took the money. Whether this returns it, the sweep makes sure.
-            let _ = payments.gateway.undo(*id).await;
+            // The cancel arrived while the gateway took the money. The intent stays: should this refund fail,
+            // the sweep repeats it.
+            let _ = ports.gateway.refund(*id).await;
         }
         Err(_) => {}
     }
     outcome
 }
 
-async fn ask<P: Platform, G: Gateway>(
-    payments: &Payments<P, G>,
+/// Requests the money from the gateway.
+async fn request<P: Platform, G: Gateway>(
+    ports: &PaymentPorts<P, G>,
     order: &Order,
 ) -> Result<(), ChangeError<Refusal>> {
-    let refusal = match payments.gateway.approve(order).await {
-        Approval::Approved => return Ok(()),
-        Approval::Declined => Refusal::Declined(*order),
-        Approval::NotAsked(silence) => Refusal::NotAsked(silence),
-        Approval::Unknown(silence) => Refusal::Unresolved(silence),
+    let refusal = match ports.gateway.approve(order).await {
+        ApprovalOutcome::Approved => return Ok(()),
+        ApprovalOutcome::Declined => Refusal::Declined(*order),
+        ApprovalOutcome::NotRequested(error) => Refusal::NotRequested(error),
+        ApprovalOutcome::Unknown(error) => Refusal::OutcomeUnknown(error),
     };
     Err(ChangeError::Refused(refusal))
 }
 
-/// Records that the money was taken, under a number of its own.
+/// Records under a new payment number that the money was taken.
 async fn record<P: Platform, G: Gateway>(
-    payments: &Payments<P, G>,
+    ports: &PaymentPorts<P, G>,
     origin: &Origin,
     order: Order,
 ) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
+    let payments = ports.payments();
     payments.claim(order.reservation).await?;
-    let id = payments.number(order.reservation).await?;
+    let id = payments.allocate_number(order.reservation).await?;
     let recorded = payments
         .change(order.reservation, origin, |before| {
-            if let Some(known) = before {
-                known.stands()?;
+            if let Some(payment) = before {
+                payment.ensure_paid()?;
                 return Ok(Decision::Keep(()));
             }
             let (payment, event) = Payment::pay(id, order);
@@ -98,16 +99,16 @@ async fn record<P: Platform, G: Gateway>(
             .receipt()
             .is_none_or(|receipt| receipt.id != id),
         Err(ChangeError::Refused(_)) => true,
-        // Perhaps it was recorded after all; a list that meets the number finds out.
+        // The commit may have succeeded. A list that reads the number finds out.
         Err(_) => false,
     };
     if is_unused {
-        let _ = numbering::retire(&payments.platform, id.0).await;
+        let _ = numbering::retire(&ports.platform, id.0).await;
     }
     recorded
 }
 
-fn standing(known: Versioned<Payment>) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
-    known.state.stands().map_err(ChangeError::Refused)?;
-    Ok(known)
+fn require_paid(payment: Versioned<Payment>) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
+    payment.state.ensure_paid().map_err(ChangeError::Refused)?;
+    Ok(payment)
 }

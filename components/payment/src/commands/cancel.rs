@@ -1,41 +1,51 @@
-//! Cancel: the money of a reservation is returned, and if none was taken yet, none will be.
+//! Cancel: the money of a reservation is returned, and an approval that arrives later is refused.
 
-use crate::{Payments, domain::Payment, ports::Gateway, todo::Todo};
+use crate::{
+    domain::Payment,
+    gateway_intents::GatewayIntent,
+    ports::{Gateway, PaymentPorts},
+};
 use events::ReservationId;
 use kit::{ChangeError, Decision, Origin, Platform, Versioned};
 
-/// Gives up the payment of a reservation, also one that is still on its way. Cancelling twice is
-/// cancelling once. What is returned may still be [`Payment::Refunding`], when the gateway does not
-/// answer: that cannot be turned back, and the sweep finishes it. Where nothing was recorded, the
-/// gateway is not even asked: whoever asked it for money has noted that, and the sweep undoes it.
-/// Mostly it has just been silent, and nobody should wait for it twice.
+/// Cancels the payment of a reservation, also one that is not recorded yet. Idempotent.
+///
+/// The returned payment can still be [`Payment::Refunding`] when the gateway does not respond: the refund cannot be
+/// reversed, and the sweep completes it. When nothing is recorded, the gateway is not called: an approval that did
+/// call it has stored its intent, and the sweep refunds that. In most of these cases the gateway has just failed to
+/// respond, so the caller should not wait for it a second time.
 ///
 /// # Errors
 ///
-/// What the store cannot do.
+/// [`ChangeError`] when the store fails.
 pub async fn cancel<P: Platform, G: Gateway, R>(
-    payments: &Payments<P, G>,
+    ports: &PaymentPorts<P, G>,
     origin: &Origin,
     id: ReservationId,
 ) -> Result<Versioned<Payment>, ChangeError<R>> {
-    match payments.gateway.is_remote() {
-        false => at_once(payments, origin, id).await,
-        true => from_afar(payments, origin, id).await,
+    if ports.gateway.is_remote() {
+        cancel_remotely(ports, origin, id).await
+    } else {
+        cancel_locally(ports, origin, id).await
     }
 }
 
-/// Where returning money is nothing that could fail, giving up and refunding are one change.
-async fn at_once<P: Platform, G, R>(
-    payments: &Payments<P, G>,
+/// Decides and completes the refund in one change: a local gateway cannot fail.
+async fn cancel_locally<P: Platform, G, R>(
+    ports: &PaymentPorts<P, G>,
     origin: &Origin,
     id: ReservationId,
 ) -> Result<Versioned<Payment>, ChangeError<R>> {
+    let payments = ports.payments();
     payments.claim(id).await?;
     payments
         .change(id, origin, |before| {
-            let given_up = Payment::give_up(before, id);
-            let refunded = given_up.as_ref().or(before).and_then(Payment::refund);
-            Ok(match (refunded, given_up) {
+            let cancelled = Payment::cancel(before, id);
+            let refunded = cancelled
+                .as_ref()
+                .or(before)
+                .and_then(Payment::complete_refund);
+            Ok(match (refunded, cancelled) {
                 (Some((payment, event)), _) => Decision::Commit(payment, vec![event], ()),
                 (None, Some(payment)) => Decision::Commit(payment, Vec::new(), ()),
                 (None, None) => Decision::Keep(()),
@@ -44,51 +54,61 @@ async fn at_once<P: Platform, G, R>(
         .await
 }
 
-/// Has a gateway elsewhere return the money; the order of steps is told in [`super`].
-async fn from_afar<P: Platform, G: Gateway, R>(
-    payments: &Payments<P, G>,
+/// Refunds at a gateway whose calls can be cut off; [`super`] describes the order of the steps.
+async fn cancel_remotely<P: Platform, G: Gateway, R>(
+    ports: &PaymentPorts<P, G>,
     origin: &Origin,
     id: ReservationId,
 ) -> Result<Versioned<Payment>, ChangeError<R>> {
-    let platform = &payments.platform;
-    let undo = Todo::Undo(id);
-    let known = payments.find(id).await?;
-    if let Some(known) = known.filter(|known| matches!(known.state, Payment::Cancelled(_))) {
-        undo.done(platform).await;
-        return Ok(known);
+    let platform = &ports.platform;
+    let intent = GatewayIntent::Refund(id);
+    let payment = ports.payments().find(id).await?;
+    if let Some(payment) = payment.filter(|found| matches!(found.state, Payment::Cancelled(_))) {
+        intent.delete(platform).await;
+        return Ok(payment);
     }
-    // The first note keeps its age, so that the sweep does not wait anew after each failure.
-    if !undo.is_noted(platform).await? {
-        undo.note(platform, origin).await?;
+    // A stored intent keeps its age, so that a failed refund does not postpone the sweep.
+    if !intent.is_stored(platform).await? {
+        intent.save(platform, origin).await?;
     }
-    payments.claim(id).await?;
-    let given_up = payments
+    ports.payments().claim(id).await?;
+    let cancelled = decide(ports, origin, id).await?;
+    let payment = match cancelled.state {
+        Payment::Refunding(_) => match ports.gateway.refund(id).await {
+            Ok(()) => complete_refund(ports, origin, id).await?,
+            Err(_) => return Ok(cancelled),
+        },
+        _ => cancelled,
+    };
+    intent.delete(platform).await;
+    Ok(payment)
+}
+
+async fn decide<P: Platform, G, R>(
+    ports: &PaymentPorts<P, G>,
+    origin: &Origin,
+    id: ReservationId,
+) -> Result<Versioned<Payment>, ChangeError<R>> {
+    let payments = ports.payments();
+    payments
         .change(id, origin, |before| {
-            Ok(match Payment::give_up(before, id) {
+            Ok(match Payment::cancel(before, id) {
                 Some(payment) => Decision::Commit(payment, Vec::new(), ()),
                 None => Decision::Keep(()),
             })
         })
-        .await?;
-    let cancelled = match given_up.state {
-        Payment::Refunding(_) => match payments.gateway.undo(id).await {
-            Ok(()) => refunded(payments, origin, id).await?,
-            Err(_) => return Ok(given_up),
-        },
-        _ => given_up,
-    };
-    undo.done(platform).await;
-    Ok(cancelled)
+        .await
 }
 
-async fn refunded<P: Platform, G, R>(
-    payments: &Payments<P, G>,
+async fn complete_refund<P: Platform, G, R>(
+    ports: &PaymentPorts<P, G>,
     origin: &Origin,
     id: ReservationId,
 ) -> Result<Versioned<Payment>, ChangeError<R>> {
+    let payments = ports.payments();
     payments
         .change(id, origin, |before| {
-            Ok(match before.and_then(Payment::refund) {
+            Ok(match before.and_then(Payment::complete_refund) {
                 Some((payment, event)) => Decision::Commit(payment, vec![event], ()),
                 None => Decision::Keep(()),
             })

@@ -1,152 +1,119 @@
 //! A payment and the rules of taking and returning the money of one reservation.
 //!
-//! There is one truth per reservation, also before anything was paid: a cancel that comes first
-//! leaves a refusal behind, so that an approval on its way finds a closed door.
+//! There is one payment per reservation, and it can be cancelled before it exists: a cancel that arrives first stores
+//! [`Payment::Voided`], which refuses the approval that arrives later.
 
+use super::refusal::Refusal;
 use events::{CarId, Event, PaymentId, PaymentState, ReservationId};
 
 /// What is to be paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// For which reservation.
+    /// The reservation that is paid.
     pub reservation: ReservationId,
-    /// For which car.
+    /// The reserved car.
     pub car: CarId,
-    /// How much, in won.
+    /// The amount, in won.
     pub amount: u64,
 }
 
 /// What was paid, and under which number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// Which payment.
+    /// The payment's number.
     pub id: PaymentId,
-    /// What it was for.
+    /// What was paid.
     pub order: Order,
 }
 
-/// How it stands with the money of one reservation.
+/// The state of the payment of one reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payment {
-    /// The money is ours.
+    /// The money is taken.
     Paid(Receipt),
-    /// It is to be returned, and nothing turns that back; the gateway has not confirmed it yet.
+    /// The refund is decided and cannot be reversed; the gateway has not confirmed it yet.
     Refunding(Receipt),
-    /// It was returned.
+    /// The money is returned.
     Cancelled(Receipt),
-    /// It was given up before anything was paid, and nothing will be.
-    Refused(ReservationId),
-}
-
-/// Why whoever takes the money has given no useful answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Silence {
-    /// What happened, for people.
-    pub why: String,
-    /// After how many seconds another try makes sense, if anybody has said so.
-    pub retry_after: Option<u64>,
-}
-
-/// Why there is no payment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no such payment.
-    Unknown(PaymentId),
-    /// The reservation was given up, before or after it was paid.
-    Cancelled(ReservationId),
-    /// Whoever takes the money says no. Nothing was taken.
-    Declined(Order),
-    /// Whoever takes the money was not asked for it. Nothing was taken.
-    NotAsked(Silence),
-    /// Whoever takes the money did not say whether he did.
-    Unresolved(Silence),
-}
-
-impl Silence {
-    /// One of which nobody knows how long it will last.
-    pub fn new(why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            retry_after: None,
-        }
-    }
+    /// Cancelled before anything was paid. A later approval is refused.
+    Voided(ReservationId),
 }
 
 impl Payment {
-    /// The money was taken.
+    /// A payment whose money was taken, and its announcement.
     #[must_use]
     pub fn pay(id: PaymentId, order: Order) -> (Self, Event) {
-        let payment = Self::Paid(Receipt { id, order });
-        let event = Event::PaymentApproved(announced(Receipt { id, order }, "paid"));
-        (payment, event)
+        let receipt = Receipt { id, order };
+        let event = Event::PaymentApproved(payment_state(receipt, "paid"));
+        (Self::Paid(receipt), event)
     }
 
-    /// That the money is ours and remains so.
+    /// Checks that the payment is paid and not cancelled.
     ///
     /// # Errors
     ///
     /// [`Refusal::Cancelled`] in every other state: an approval must not succeed after a cancel.
-    pub fn stands(&self) -> Result<(), Refusal> {
+    pub fn ensure_paid(&self) -> Result<(), Refusal> {
         match self {
             Self::Paid(_) => Ok(()),
             _ => Err(Refusal::Cancelled(self.reservation())),
         }
     }
 
-    /// The decision to give the payment up, also one that was not made yet; `None` when that is
-    /// decided already.
+    /// The payment after the decision to cancel it, also when it does not exist yet; `None` when it is cancelled
+    /// already.
     #[must_use]
-    pub fn give_up(before: Option<&Self>, reservation: ReservationId) -> Option<Self> {
+    pub fn cancel(before: Option<&Self>, reservation: ReservationId) -> Option<Self> {
         match before {
-            None => Some(Self::Refused(reservation)),
+            None => Some(Self::Voided(reservation)),
             Some(Self::Paid(receipt)) => Some(Self::Refunding(*receipt)),
             Some(_) => None,
         }
     }
 
-    /// The money has been returned; `None` when none was to be.
+    /// The payment after the refund, and its announcement; `None` when no refund is pending.
     #[must_use]
-    pub fn refund(&self) -> Option<(Self, Event)> {
+    pub fn complete_refund(&self) -> Option<(Self, Event)> {
         let Self::Refunding(receipt) = *self else {
             return None;
         };
-        let event = Event::PaymentCancelled(announced(receipt, "cancelled"));
+        let event = Event::PaymentCancelled(payment_state(receipt, "cancelled"));
         Some((Self::Cancelled(receipt), event))
     }
 
-    /// Whose payment it is.
+    /// The reservation of the payment.
     #[must_use]
     pub fn reservation(&self) -> ReservationId {
         match self {
             Self::Paid(receipt) | Self::Refunding(receipt) | Self::Cancelled(receipt) => {
                 receipt.order.reservation
             }
-            Self::Refused(reservation) => *reservation,
+            Self::Voided(reservation) => *reservation,
         }
     }
 
-    /// What was paid, if anything ever was.
+    /// What was paid; `None` when nothing ever was.
     #[must_use]
     pub fn receipt(&self) -> Option<&Receipt> {
         match self {
             Self::Paid(receipt) | Self::Refunding(receipt) | Self::Cancelled(receipt) => {
                 Some(receipt)
             }
-            Self::Refused(_) => None,
+            Self::Voided(_) => None,
         }
     }
 
-    /// Where the money is, as people see it.
+    /// The status shown to clients: `paid` until the gateway has confirmed the refund.
     #[must_use]
     pub fn status(&self) -> &'static str {
         match self {
             Self::Paid(_) | Self::Refunding(_) => "paid",
             Self::Cancelled(_) => "cancelled",
-            Self::Refused(_) => "none",
+            Self::Voided(_) => "none",
         }
     }
 
-    /// What will come of it, for the reservation: what is to be returned counts as returned.
+    /// The status reported to the reservation context: a decided refund counts as `cancelled`.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
@@ -156,7 +123,7 @@ impl Payment {
     }
 }
 
-fn announced(receipt: Receipt, status: &str) -> PaymentState {
+fn payment_state(receipt: Receipt, status: &str) -> PaymentState {
     PaymentState {
         pay_id: receipt.id,
         rsv_id: receipt.order.reservation,
@@ -181,48 +148,48 @@ mod tests {
         Payment::pay(PaymentId(3), order).0
     }
 
-    fn given_up() -> Payment {
-        Payment::give_up(Some(&paid()), RESERVATION).unwrap()
+    fn refunding() -> Payment {
+        Payment::cancel(Some(&paid()), RESERVATION).unwrap()
     }
 
     #[test]
-    fn a_paid_payment_is_returned_once() {
-        let (cancelled, event) = given_up().refund().unwrap();
+    fn a_paid_payment_is_refunded_once() {
+        let (cancelled, event) = refunding().complete_refund().unwrap();
         assert!(
             matches!(event, Event::PaymentCancelled(state) if state.status == "cancelled" && state.pay_id == PaymentId(3))
         );
         assert_eq!(cancelled.status(), "cancelled");
-        assert_eq!(Payment::give_up(Some(&cancelled), RESERVATION), None);
-        assert_eq!(cancelled.refund(), None);
+        assert_eq!(Payment::cancel(Some(&cancelled), RESERVATION), None);
+        assert_eq!(cancelled.complete_refund(), None);
     }
 
     #[test]
-    fn money_that_nobody_gave_up_is_not_returned() {
-        assert_eq!(paid().refund(), None);
+    fn a_payment_that_was_not_cancelled_is_not_refunded() {
+        assert_eq!(paid().complete_refund(), None);
     }
 
     #[test]
-    fn nothing_stands_once_it_is_given_up() {
-        let refused = Payment::give_up(None, RESERVATION).unwrap();
-        let cancelled = given_up().refund().unwrap().0;
-        assert_eq!(paid().stands(), Ok(()));
-        for payment in [refused, given_up(), cancelled] {
-            assert_eq!(payment.stands(), Err(Refusal::Cancelled(RESERVATION)));
-            assert_eq!(Payment::give_up(Some(&payment), RESERVATION), None);
+    fn an_approval_is_refused_after_a_cancel() {
+        let voided = Payment::cancel(None, RESERVATION).unwrap();
+        let cancelled = refunding().complete_refund().unwrap().0;
+        assert_eq!(paid().ensure_paid(), Ok(()));
+        for payment in [voided, refunding(), cancelled] {
+            assert_eq!(payment.ensure_paid(), Err(Refusal::Cancelled(RESERVATION)));
+            assert_eq!(Payment::cancel(Some(&payment), RESERVATION), None);
         }
     }
 
     #[test]
-    fn a_cancel_that_comes_first_leaves_a_refusal_without_a_receipt() {
-        let refused = Payment::give_up(None, RESERVATION).unwrap();
-        assert_eq!(refused.receipt(), None);
-        assert_eq!(refused.refund(), None);
-        assert_eq!(refused.outcome(), "none");
+    fn a_cancel_before_the_approval_leaves_a_voided_payment_without_a_receipt() {
+        let voided = Payment::cancel(None, RESERVATION).unwrap();
+        assert_eq!(voided.receipt(), None);
+        assert_eq!(voided.complete_refund(), None);
+        assert_eq!(voided.outcome(), "none");
     }
 
     #[test]
-    fn what_is_to_be_returned_is_still_held_but_no_outcome_to_count_on() {
-        assert_eq!(given_up().status(), "paid");
-        assert_eq!(given_up().outcome(), "cancelled");
+    fn a_pending_refund_is_shown_as_paid_and_reported_as_cancelled() {
+        assert_eq!(refunding().status(), "paid");
+        assert_eq!(refunding().outcome(), "cancelled");
     }
 }

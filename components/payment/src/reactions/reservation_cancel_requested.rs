@@ -1,18 +1,21 @@
-//! ReservationCancelRequested: the money is returned, and PaymentCancelled says so.
+//! ReservationCancelRequested: the money is returned, and PaymentCancelled announces it.
 //!
-//! Idempotent because money is returned only while it is ours. A gateway that does not answer is no
-//! reason to have the event delivered again: the refund is decided and noted, the sweep keeps at it.
+//! Idempotent because only a paid payment is refunded. A gateway that does not respond does not fail the reaction:
+//! the refund is decided and its intent stored, and the sweep completes it.
 
-use crate::{Payments, commands, ports::Gateway};
+use crate::{
+    commands,
+    ports::{Gateway, PaymentPorts},
+};
 use events::ReservationState;
 use kit::{ChangeError, Origin, Platform};
 use std::convert::Infallible;
 
 pub(super) async fn react<P: Platform, G: Gateway>(
-    payments: &Payments<P, G>,
+    ports: &PaymentPorts<P, G>,
     origin: &Origin,
     reservation: &ReservationState,
 ) -> Result<(), ChangeError<Infallible>> {
-    commands::cancel(payments, origin, reservation.rsv_id).await?;
+    commands::cancel(ports, origin, reservation.rsv_id).await?;
     Ok(())
 }

@@ -1,14 +1,14 @@
-//! Who takes the money, as the variables say: the built-in ledger, or a gateway over HTTP.
+//! The configured gateway: the built-in one, or a gateway over HTTP.
 //!
-//! Approve is `POST <payment_gateway_url>`, as it is written; undo is `DELETE <payment_gateway_url>/<rsvId>`. If the
-//! variables cannot be read just now, nobody takes or returns money: to fall back to the ledger
-//! would approve what nobody paid.
+//! Approve is `POST <payment_gateway_url>`, refund is `DELETE <payment_gateway_url>/<rsvId>`. While the variables
+//! cannot be read, no money is taken or returned: a fallback to the built-in gateway would approve reservations for
+//! which no money is taken.
 
 use crate::{
-    address,
-    domain::{Order, Silence},
-    ledger::Ledger,
-    ports::{Approval, Gateway, NotUndone},
+    built_in_gateway::BuiltInGateway,
+    domain::{GatewayError, Order},
+    gateway_url,
+    ports::{ApprovalOutcome, Gateway, RefundError},
 };
 use events::ReservationId;
 use http::{Method, StatusCode};
@@ -20,14 +20,14 @@ use serde_json::json;
 use spin_sdk::variables;
 use std::time::Duration;
 
-/// How long the gateway may take; the caller of an approval waits for it.
-const LIMIT: Duration = Duration::from_millis(1500);
+/// The timeout of one gateway call. The caller of an approval waits for it.
+const TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// The gateway of this installation.
+/// The configured gateway.
 pub enum AnyGateway {
-    Ledger(Ledger),
+    BuiltIn(BuiltInGateway),
     Http(HttpGateway),
-    /// Why it is not known who takes the money.
+    /// The variables cannot be read; the text says why.
     Unreadable(String),
 }
 
@@ -39,7 +39,7 @@ pub struct HttpGateway {
 // === impl AnyGateway ===
 
 impl AnyGateway {
-    /// The HTTP gateway if its variable is set, the ledger if not.
+    /// The HTTP gateway if its variable is set, else the built-in one.
     pub async fn configured() -> Self {
         Self::read().await.unwrap_or_else(Self::Unreadable)
     }
@@ -47,7 +47,7 @@ impl AnyGateway {
     async fn read() -> Result<Self, String> {
         let url = variable("payment_gateway_url").await?;
         Ok(match url.trim() {
-            "" => Self::Ledger(Ledger::new(&variable("payment_limit").await?)),
+            "" => Self::BuiltIn(BuiltInGateway::new(&variable("payment_limit").await?)),
             url => Self::Http(HttpGateway { url: url.into() }),
         })
     }
@@ -56,30 +56,30 @@ impl AnyGateway {
 impl Gateway for AnyGateway {
     fn is_remote(&self) -> bool {
         match self {
-            Self::Ledger(ledger) => ledger.is_remote(),
+            Self::BuiltIn(gateway) => gateway.is_remote(),
             Self::Http(gateway) => gateway.is_remote(),
             Self::Unreadable(_) => true,
         }
     }
 
-    async fn approve(&self, order: &Order) -> Approval {
+    async fn approve(&self, order: &Order) -> ApprovalOutcome {
         match self {
-            Self::Ledger(ledger) => ledger.approve(order).await,
+            Self::BuiltIn(gateway) => gateway.approve(order).await,
             Self::Http(gateway) => gateway.approve(order).await,
-            Self::Unreadable(why) => Approval::NotAsked(Silence::new(why)),
+            Self::Unreadable(why) => ApprovalOutcome::NotRequested(GatewayError::new(why)),
         }
     }
 
-    async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
+    async fn refund(&self, id: ReservationId) -> Result<(), RefundError> {
         match self {
-            Self::Ledger(ledger) => ledger.undo(id).await,
-            Self::Http(gateway) => gateway.undo(id).await,
-            Self::Unreadable(why) => Err(NotUndone(why.clone())),
+            Self::BuiltIn(gateway) => gateway.refund(id).await,
+            Self::Http(gateway) => gateway.refund(id).await,
+            Self::Unreadable(why) => Err(RefundError(why.clone())),
         }
     }
 }
 
-/// A variable that is not defined is empty; one that cannot be read is not.
+/// The value of a variable; empty when it is not defined, an error when it cannot be read.
 async fn variable(name: &str) -> Result<String, String> {
     match variables::get(name).await {
         Ok(value) => Ok(value),
@@ -98,7 +98,7 @@ impl HttpGateway {
         headers: &[(&str, &str)],
         body: String,
     ) -> Result<Response, CallError> {
-        HttpClient::new(LIMIT)
+        HttpClient::new(TIMEOUT)
             .call(method, url, headers, body)
             .await
     }
@@ -109,7 +109,7 @@ impl Gateway for HttpGateway {
         true
     }
 
-    async fn approve(&self, order: &Order) -> Approval {
+    async fn approve(&self, order: &Order) -> ApprovalOutcome {
         let body = json!({
             "rsvId": order.reservation,
             "carId": order.car,
@@ -122,35 +122,39 @@ impl Gateway for HttpGateway {
             .call(Method::POST, &self.url, &headers, body.to_string())
             .await;
         match answer {
-            Ok(answer) if answer.status().is_success() => Approval::Approved,
-            Ok(answer) if answer.status() == StatusCode::PAYMENT_REQUIRED => Approval::Declined,
-            Ok(answer) => Approval::Unknown(Silence {
-                why: senseless(answer.status()),
+            Ok(answer) if answer.status().is_success() => ApprovalOutcome::Approved,
+            Ok(answer) if answer.status() == StatusCode::PAYMENT_REQUIRED => {
+                ApprovalOutcome::Declined
+            }
+            Ok(answer) => ApprovalOutcome::Unknown(GatewayError {
+                message: unexpected(answer.status()),
                 retry_after: upstream::retry_after(&answer),
             }),
-            Err(CallError::NotSent { why, retry_after }) => Approval::NotAsked(Silence {
-                why: format!("the payment gateway was not asked: {why}"),
-                retry_after,
-            }),
-            Err(error) => Approval::Unknown(Silence::new(silent(&error))),
+            Err(CallError::NotSent { why, retry_after }) => {
+                ApprovalOutcome::NotRequested(GatewayError {
+                    message: format!("the payment gateway was not asked: {why}"),
+                    retry_after,
+                })
+            }
+            Err(error) => ApprovalOutcome::Unknown(GatewayError::new(no_response(&error))),
         }
     }
 
-    async fn undo(&self, id: ReservationId) -> Result<(), NotUndone> {
-        let url = address::of_undo(&self.url, id);
+    async fn refund(&self, id: ReservationId) -> Result<(), RefundError> {
+        let url = gateway_url::refund_url(&self.url, id);
         let answer = self.call(Method::DELETE, &url, &[], String::new()).await;
         match answer.map(|answer| answer.status()) {
             Ok(status) if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
-            Ok(status) => Err(NotUndone(senseless(status))),
-            Err(error) => Err(NotUndone(silent(&error))),
+            Ok(status) => Err(RefundError(unexpected(status))),
+            Err(error) => Err(RefundError(no_response(&error))),
         }
     }
 }
 
-fn senseless(status: StatusCode) -> String {
+fn unexpected(status: StatusCode) -> String {
     format!("the payment gateway answers {status}")
 }
 
-fn silent(error: &CallError) -> String {
+fn no_response(error: &CallError) -> String {
     format!("the payment gateway does not answer: {error}")
 }

@@ -6,7 +6,7 @@ use kit::http::Response;
 use serde_json::{Value, json};
 
 fn send<G: Gateway>(
-    payments: &Payments<MemoryPlatform, G>,
+    ports: &PaymentPorts<MemoryPlatform, G>,
     method: Method,
     path: &str,
     body: &Value,
@@ -20,26 +20,26 @@ fn send<G: Gateway>(
     *request.uri_mut() = path.parse().unwrap();
     let host = "socar.example".parse().unwrap();
     request.headers_mut().insert(header::HOST, host);
-    block_on(crate::http::answer(payments, request))
+    block_on(crate::http::answer(ports, request))
 }
 
 fn json_of(response: &Response) -> Value {
     serde_json::from_slice(response.body()).unwrap()
 }
 
-fn get<G: Gateway>(payments: &Payments<MemoryPlatform, G>, path: &str) -> Value {
-    let response = send(payments, Method::GET, path, &Value::Null);
+fn get<G: Gateway>(ports: &PaymentPorts<MemoryPlatform, G>, path: &str) -> Value {
+    let response = send(ports, Method::GET, path, &Value::Null);
     assert_eq!(response.status(), 200, "{path}");
     json_of(&response)
 }
 
 fn pay<G: Gateway>(
-    payments: &Payments<MemoryPlatform, G>,
+    ports: &PaymentPorts<MemoryPlatform, G>,
     reservation: u64,
     amount: u64,
 ) -> Response {
     let order = json!({"rsvId": reservation, "carId": 100 - reservation, "amount": amount});
-    send(payments, Method::POST, "/internal/payments", &order)
+    send(ports, Method::POST, "/internal/payments", &order)
 }
 
 fn assert_problem(response: &Response, status: u16, slug: &str) {
@@ -50,8 +50,8 @@ fn assert_problem(response: &Response, status: u16, slug: &str) {
 
 #[test]
 fn an_approved_payment_can_be_looked_at() {
-    let payments = with_ledger("");
-    let approved = pay(&payments, 7, 50);
+    let ports = with_ledger("");
+    let approved = pay(&ports, 7, 50);
     assert_eq!(approved.status(), 200);
     assert_eq!(
         json_of(&approved),
@@ -59,7 +59,7 @@ fn an_approved_payment_can_be_looked_at() {
     );
     let link = json!({"href": "http://socar.example/payments/1"});
     assert_eq!(
-        get(&payments, "/payments/1"),
+        get(&ports, "/payments/1"),
         json!({
             "payId": 1, "rsvId": 7, "carId": 93, "amount": 50, "status": "paid",
             "_links": {"self": link, "payment": link},
@@ -69,34 +69,29 @@ fn an_approved_payment_can_be_looked_at() {
 
 #[test]
 fn approving_twice_answers_the_same_payment() {
-    let payments = with_ledger("");
-    let first = json_of(&pay(&payments, 7, 50));
-    assert_eq!(json_of(&pay(&payments, 7, 50)), first);
-    assert_eq!(list(&payments), (vec!["paid"], 1));
-    assert_eq!(payments.platform.published_types(), ["PaymentApproved"]);
+    let ports = with_ledger("");
+    let first = json_of(&pay(&ports, 7, 50));
+    assert_eq!(json_of(&pay(&ports, 7, 50)), first);
+    assert_eq!(list(&ports), (vec!["paid"], 1));
+    assert_eq!(ports.platform.published_types(), ["PaymentApproved"]);
 }
 
 #[test]
 fn cancelling_returns_the_money_once() {
-    let payments = with_ledger("");
-    pay(&payments, 7, 50);
+    let ports = with_ledger("");
+    pay(&ports, 7, 50);
     for _ in 0..2 {
-        let answer = send(
-            &payments,
-            Method::DELETE,
-            "/internal/payments/7",
-            &Value::Null,
-        );
+        let answer = send(&ports, Method::DELETE, "/internal/payments/7", &Value::Null);
         assert_eq!(answer.status(), 200);
         assert_eq!(json_of(&answer)["status"], "cancelled");
         assert_eq!(json_of(&answer)["payId"], 1);
     }
-    assert_eq!(get(&payments, "/payments/1")["status"], "cancelled");
+    assert_eq!(get(&ports, "/payments/1")["status"], "cancelled");
     assert_eq!(
-        payments.platform.published_types(),
+        ports.platform.published_types(),
         ["PaymentApproved", "PaymentCancelled"]
     );
-    let log = payments.platform.log.borrow();
+    let log = ports.platform.log.borrow();
     let order: Vec<_> = log
         .iter()
         .map(|(stream, event)| (stream.as_str(), event.subject.as_str(), event.sequence))
@@ -112,63 +107,58 @@ fn cancelling_returns_the_money_once() {
 
 #[test]
 fn a_cancel_that_comes_first_makes_the_approval_fail() {
-    let payments = with_ledger("");
-    let cancelled = send(
-        &payments,
-        Method::DELETE,
-        "/internal/payments/7",
-        &Value::Null,
-    );
+    let ports = with_ledger("");
+    let cancelled = send(&ports, Method::DELETE, "/internal/payments/7", &Value::Null);
     assert_eq!(json_of(&cancelled), json!({"rsvId": 7, "status": "none"}));
-    assert_problem(&pay(&payments, 7, 50), 409, "payment-cancelled");
-    assert_eq!(list(&payments), (vec![], 0));
-    assert_eq!(payments.platform.published_types(), [""; 0]);
+    assert_problem(&pay(&ports, 7, 50), 409, "payment-cancelled");
+    assert_eq!(list(&ports), (vec![], 0));
+    assert_eq!(ports.platform.published_types(), [""; 0]);
 }
 
 #[test]
 fn the_outcome_can_be_asked_for_without_changing_it() {
-    let payments = with_ledger("");
-    let ask = || get(&payments, "/internal/payments/7")["status"].clone();
+    let ports = with_ledger("");
+    let ask = || get(&ports, "/internal/payments/7")["status"].clone();
     assert_eq!(ask(), "none");
-    pay(&payments, 7, 50);
+    pay(&ports, 7, 50);
     assert_eq!(ask(), "paid");
-    cancel(&payments).unwrap();
+    cancel(&ports).unwrap();
     assert_eq!(ask(), "cancelled");
 }
 
 #[test]
 fn a_declined_payment_does_not_exist() {
-    let payments = with_ledger("49");
-    assert_problem(&pay(&payments, 7, 50), 402, "payment-declined");
-    assert_eq!(list(&payments), (vec![], 0));
-    assert_eq!(pay(&payments, 7, 49).status(), 200);
+    let ports = with_ledger("49");
+    assert_problem(&pay(&ports, 7, 50), 402, "payment-declined");
+    assert_eq!(list(&ports), (vec![], 0));
+    assert_eq!(pay(&ports, 7, 49).status(), 200);
 }
 
 #[test]
 fn an_unknown_outcome_says_when_to_try_again() {
-    let payments = with_gateway();
-    payments
+    let ports = with_gateway();
+    ports
         .gateway
-        .behaviour
-        .set(crate::memory::Behaviour::Fails);
-    let answer = pay(&payments, 7, 50);
+        .response
+        .set(crate::fake_gateway::FakeResponse::FailsUncharged);
+    let answer = pay(&ports, 7, 50);
     assert_problem(&answer, 503, "unavailable");
     assert!(answer.headers().contains_key(header::RETRY_AFTER));
 }
 
 #[test]
 fn a_gateway_that_was_not_asked_is_told_apart_and_when_it_may_be() {
-    let payments = with_gateway();
-    let behaviour = &payments.gateway.behaviour;
-    behaviour.set(crate::memory::Behaviour::IsCutOff);
-    let answer = pay(&payments, 7, 50);
+    let ports = with_gateway();
+    let behaviour = &ports.gateway.response;
+    behaviour.set(crate::fake_gateway::FakeResponse::NotRequested);
+    let answer = pay(&ports, 7, 50);
     assert_problem(&answer, 503, "payment-not-asked");
     assert_eq!(answer.headers()[header::RETRY_AFTER], "60");
 }
 
 #[test]
 fn an_order_must_say_who_pays_how_much_for_what() {
-    let payments = with_ledger("");
+    let ports = with_ledger("");
     for (order, field) in [
         (json!({"carId": 1, "amount": 1}), "rsvId"),
         (json!({"rsvId": 0, "carId": 1, "amount": 1}), "rsvId"),
@@ -179,7 +169,7 @@ fn an_order_must_say_who_pays_how_much_for_what() {
             "to",
         ),
     ] {
-        let answer = send(&payments, Method::POST, "/internal/payments", &order);
+        let answer = send(&ports, Method::POST, "/internal/payments", &order);
         assert_problem(&answer, 422, "invalid-field");
         assert_eq!(json_of(&answer)["field"], field);
     }
@@ -187,11 +177,11 @@ fn an_order_must_say_who_pays_how_much_for_what() {
 
 #[test]
 fn people_may_only_look() {
-    let payments = with_ledger("");
-    pay(&payments, 7, 50);
+    let ports = with_ledger("");
+    pay(&ports, 7, 50);
     for path in ["/payments", "/payments/1"] {
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            let answer = send(&payments, method, path, &Value::Null);
+            let answer = send(&ports, method, path, &Value::Null);
             assert_problem(&answer, 405, "method-not-allowed");
             assert_eq!(answer.headers()[header::ALLOW], "GET, HEAD, OPTIONS");
         }
@@ -202,33 +192,33 @@ fn people_may_only_look() {
         "/payments/x",
         "/payments/internal/payments",
     ] {
-        let answer = send(&payments, Method::GET, path, &Value::Null);
+        let answer = send(&ports, Method::GET, path, &Value::Null);
         assert_problem(&answer, 404, "not-found");
     }
 }
 
 #[test]
 fn a_payment_that_has_not_changed_is_not_sent_again() {
-    let payments = with_ledger("");
-    pay(&payments, 7, 50);
-    let tag = |payments| {
-        let answer = send(payments, Method::GET, "/payments/1", &Value::Null);
+    let ports = with_ledger("");
+    pay(&ports, 7, 50);
+    let tag = |ports| {
+        let answer = send(ports, Method::GET, "/payments/1", &Value::Null);
         answer.headers()[header::ETAG].clone()
     };
-    let before = tag(&payments);
-    cancel(&payments).unwrap();
-    assert_ne!(tag(&payments), before);
+    let before = tag(&ports);
+    cancel(&ports).unwrap();
+    assert_ne!(tag(&ports), before);
 }
 
 #[test]
 fn lists_are_sorted_by_every_column_and_ties_by_number() {
-    let payments = with_ledger("");
+    let ports = with_ledger("");
     for (reservation, amount) in [(7, 30), (8, 10), (9, 30)] {
-        pay(&payments, reservation, amount);
+        pay(&ports, reservation, amount);
     }
-    cancel(&payments).unwrap();
+    cancel(&ports).unwrap();
     let order = |query: &str| -> Vec<u64> {
-        let page = get(&payments, &format!("/payments?{query}"));
+        let page = get(&ports, &format!("/payments?{query}"));
         let rows = page["_embedded"]["payments"].as_array().unwrap();
         rows.iter()
             .map(|row| row["payId"].as_u64().unwrap())
@@ -248,30 +238,25 @@ fn lists_are_sorted_by_every_column_and_ties_by_number() {
     }
     assert_eq!(order("size=2&page=1"), [3]);
     assert_eq!(order("size=2&page=1&sort=amount"), [3]);
-    assert_eq!(get(&payments, "/payments?size=2")["page"]["totalPages"], 2);
-    let wrong = send(
-        &payments,
-        Method::GET,
-        "/payments?sort=colour",
-        &Value::Null,
-    );
+    assert_eq!(get(&ports, "/payments?size=2")["page"]["totalPages"], 2);
+    let wrong = send(&ports, Method::GET, "/payments?sort=colour", &Value::Null);
     assert_problem(&wrong, 400, "bad-query");
 }
 
 #[test]
 fn a_number_on_its_way_is_not_listed() {
-    let payments = with_ledger("");
-    block_on(kit::numbering::allocate(&payments.platform)).unwrap();
-    pay(&payments, 7, 50);
-    let page = get(&payments, "/payments");
+    let ports = with_ledger("");
+    block_on(kit::numbering::allocate(&ports.platform)).unwrap();
+    pay(&ports, 7, 50);
+    let page = get(&ports, "/payments");
     assert_eq!(page["_embedded"]["payments"][0]["payId"], 2);
     assert_eq!(page["_embedded"]["payments"].as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn the_sweep_tells_what_it_did() {
-    let payments = with_ledger("");
-    let swept = send(&payments, Method::POST, "/internal/sweep", &Value::Null);
+    let ports = with_ledger("");
+    let swept = send(&ports, Method::POST, "/internal/sweep", &Value::Null);
     assert_eq!(
         json_of(&swept),
         json!({"published": 0, "forgotten": 0, "settled": 0, "open": 0, "retired": 0})

@@ -1,55 +1,55 @@
-//! Request cancellation: the customer gives the reservation up. The payment context hears of it by
-//! the event and returns the money; its event closes the saga.
+//! Request cancellation: the customer gives the reservation up. ReservationCancelRequested makes the payment context
+//! refund the payment, and its PaymentCancelled closes the saga.
 
 use crate::{
-    Desk,
     domain::{Refusal, Reservation, Stage},
+    ports::ReservationPorts,
 };
 use events::ReservationId;
 use kit::{ChangeError, Origin, Platform, Versioned};
 use std::time::Duration;
 
-/// How often and how long a request waits for a reservation that is being decided right now.
-const LOOKS: u32 = 40;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+/// How often an undecided reservation is loaded before the request is refused.
+const POLLS: u32 = 40;
+/// The time between two polls. All polls together take at most 1 s.
+const POLL_INTERVAL: Duration = Duration::from_millis(25);
 
-/// Gives a reservation up; `check` may still object to the reservation as it is.
+/// Requests the cancellation of a reservation. `check` can refuse the reservation as it is stored. Idempotent.
 ///
 /// # Errors
 ///
-/// [`Refusal`], what `check` refuses, and what the store cannot do.
+/// [`Refusal`], what `check` returns, and [`ChangeError`] when the store fails.
 pub async fn request_cancellation<P: Platform, C, Y, R: From<Refusal>>(
-    desk: &Desk<P, C, Y>,
+    ports: &ReservationPorts<P, C, Y>,
     origin: &Origin,
     id: ReservationId,
     check: impl Fn(&Versioned<Reservation>) -> Result<(), R>,
 ) -> Result<Versioned<Reservation>, ChangeError<R>> {
-    await_decision(desk, id).await?;
+    await_decision(ports, id).await?;
     let cancel = |reservation: &Versioned<Reservation>, at| {
         check(reservation)?;
-        Ok(reservation
-            .state
-            .request_cancellation(at, &origin.causation_id)?)
+        let cause = &origin.causation_id;
+        Ok(reservation.state.request_cancellation(at, cause)?)
     };
-    let found = desk.find::<R>(id).await?;
-    let stands =
+    let found = ports.reservations().find::<R>(id).await?;
+    let is_reserved =
         |found: &Versioned<Reservation>| matches!(found.state.stage, Stage::Reserved { .. });
-    if found.as_ref().is_some_and(stands) {
-        // Noted first, so that a crash after the step leaves somebody who knows.
-        desk.begin(id).await?;
+    if found.as_ref().is_some_and(is_reserved) {
+        // The saga is opened before the transition, so that the sweep finds it after a crash.
+        ports.sagas().open(id).await?;
     }
-    desk.step(origin, id, cancel).await
+    ports.reservations().transition(origin, id, cancel).await
 }
 
-/// A customer may be quicker than the event that confirms: a moment's patience spares him a refusal.
+/// Waits while the reservation is undecided: a customer can be faster than the event that confirms it.
 async fn await_decision<P: Platform, C, Y, R>(
-    desk: &Desk<P, C, Y>,
+    ports: &ReservationPorts<P, C, Y>,
     id: ReservationId,
 ) -> Result<(), ChangeError<R>> {
-    for _ in 0..LOOKS {
-        match desk.find::<R>(id).await? {
+    for _ in 0..POLLS {
+        match ports.reservations().find::<R>(id).await? {
             Some(reservation) if reservation.state.stage == Stage::Requested => {
-                desk.platform.sleep(BETWEEN_LOOKS).await;
+                ports.platform.sleep(POLL_INTERVAL).await;
             }
             _ => break,
         }

@@ -1,147 +1,202 @@
-//! Reserve: the synchronous half of the saga. Persist, hold the car, have it paid, answer; the
+//! Reserve: the synchronous half of the saga. Store the reservation, hold the car, approve the payment, respond; the
 //! event PaymentApproved does the rest.
 //!
-//! The order makes every crash survivable. The saga is noted before anything else, so the sweep
-//! knows of it; the reservation is stored before the hold, so a hold never belongs to nobody; the
-//! rejection is stored before anything is undone, so a payment that arrives late finds a closed
-//! door. Undoing is idempotent, and the note stays until it is done.
+//! The order of the steps makes every crash recoverable:
 //!
-//! Where payment was not asked, or says that it has asked nobody, it is not told to cancel. Should
-//! another attempt under the same number have been paid, PaymentApproved meets the rejection, and is
-//! returned then.
+//! - The saga is recorded as open before anything else, so the sweep knows about it.
+//! - The reservation is stored before the hold, so every hold belongs to a stored reservation.
+//! - The rejection is stored before the compensation, so a payment that arrives late is refused.
+//!
+//! The compensation is idempotent, and the saga stays open until it is complete.
+//!
+//! When the payment was not requested, no cancel is sent. If another attempt under the same number was paid,
+//! PaymentApproved finds the reservation rejected, and the payment is refunded then.
 
 use crate::{
-    Desk,
-    domain::{Reason, Refusal, Reservation, Stage},
-    ports::{Aftermath, Approval, Cars, Hold, Payments, Release, Unreachable},
+    domain::{Refusal, RejectionReason, Reservation, Stage},
+    ports::{
+        ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, RemoteCallError,
+        RemoteEffect, ReservationPorts,
+    },
 };
 use events::{CarId, ReservationId};
 use kit::{ChangeError, Origin, Platform, Versioned};
 
-/// How the reservation stands when the customer is answered.
+/// Seconds until a retry when the context that failed named no time.
+const RETRY_AFTER: u64 = 2;
+
+/// The reservation when the customer gets a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reserved {
-    /// The reservation: `reqReserve` when it is held and paid, `rejected` when not.
+pub struct ReserveOutcome {
+    /// The reservation: `reqReserve` when the car is held and the payment approved, else `rejected`.
     pub reservation: Versioned<Reservation>,
-    /// After how many seconds another try makes sense, when a context did not answer.
+    /// Seconds until a retry makes sense, when a call to another context failed.
     pub retry_after: Option<u64>,
 }
 
-/// Reserves a car under a number that the caller has drawn.
+/// Reserves a car under a number that the caller has allocated.
 ///
 /// # Errors
 ///
-/// What the store cannot do. The sweep then ends what was begun.
+/// [`ChangeError`] when the store fails. The sweep then finishes the saga.
 pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
-    desk: &Desk<P, C, Y>,
+    ports: &ReservationPorts<P, C, Y>,
     origin: &Origin,
     id: ReservationId,
     car: CarId,
-) -> Result<Reserved, ChangeError<Refusal>> {
-    desk.begin(id).await?;
-    let reservation = desk.create(origin, id, car).await?;
-    let saga = Saga {
-        desk,
+) -> Result<ReserveOutcome, ChangeError<Refusal>> {
+    ports.sagas().open(id).await?;
+    let reservation = ports.reservations().create(origin, id, car).await?;
+    let saga = ReserveSaga {
+        ports,
         origin,
         id,
         car,
     };
-    match desk.cars.hold(origin, car, id).await {
-        Ok(Hold::Held { amount }) => match desk.payments.approve(origin, id, car, amount).await {
-            Ok(Approval::Paid(_)) => Ok(Reserved {
-                reservation,
-                retry_after: None,
-            }),
-            Ok(Approval::Declined) => saga.reject(Reason::PaymentDeclined, Undo::Hold, None).await,
-            Err(silence) => {
-                let undo = match silence.aftermath {
-                    Aftermath::Nothing => Undo::Hold,
-                    Aftermath::Unknown => Undo::All,
-                    Aftermath::Silence => Undo::HoldAtFirst,
-                };
-                saga.reject(Reason::PaymentUnreachable, undo, Some(silence))
-                    .await
-            }
-        },
-        Ok(Hold::NotAvailable) => {
-            saga.reject(Reason::CarNotAvailable, Undo::Nothing, None)
-                .await
-        }
-        Ok(Hold::UnknownCar) => saga.reject(Reason::UnknownCar, Undo::Nothing, None).await,
-        Err(silence) => {
-            let undo = match silence.aftermath {
-                Aftermath::Nothing => Undo::Nothing,
-                Aftermath::Unknown | Aftermath::Silence => Undo::Hold,
-            };
-            saga.reject(Reason::CarUnreachable, undo, Some(silence))
-                .await
-        }
+    match saga.hold_and_pay().await {
+        Ok(()) => Ok(ReserveOutcome {
+            reservation,
+            retry_after: None,
+        }),
+        Err(failure) => saga.reject(failure).await,
     }
 }
 
-/// What has to be undone.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Undo {
-    Nothing,
-    Hold,
-    All,
-    /// All, but the payment context has just been waited for in vain: the customer does not wait for
-    /// it again, as the sweep will ask it in any case.
-    HoldAtFirst,
+/// Why the saga cannot go on, and what has to be compensated.
+struct SagaFailure {
+    reason: RejectionReason,
+    compensation: Compensation,
+    /// Seconds until a retry makes sense; `None` for a refusal, which a retry does not change.
+    retry_after: Option<u64>,
 }
 
-/// One reservation on its way.
-struct Saga<'a, P, C, Y> {
-    desk: &'a Desk<P, C, Y>,
+/// Which steps of the saga have to be compensated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Compensation {
+    /// Neither the hold nor the payment.
+    Nothing,
+    /// The hold.
+    Hold,
+    /// The hold and the payment.
+    HoldAndPayment,
+    /// The hold now, and the payment by the sweep: the payment context has just timed out, and the customer should
+    /// not wait for it a second time.
+    HoldThenPayment,
+}
+
+/// One reservation on the way to its payment.
+struct ReserveSaga<'a, P, C, Y> {
+    ports: &'a ReservationPorts<P, C, Y>,
     origin: &'a Origin,
     id: ReservationId,
     car: CarId,
 }
 
-impl<P: Platform, C: Cars, Y: Payments> Saga<'_, P, C, Y> {
-    async fn reject(
-        &self,
-        reason: Reason,
-        undo: Undo,
-        silence: Option<Unreachable>,
-    ) -> Result<Reserved, ChangeError<Refusal>> {
-        let reservation = self
-            .desk
-            .step(self.origin, self.id, |reservation, at| {
-                Ok(reservation
-                    .state
-                    .reject(reason, at, &self.origin.causation_id))
-            })
-            .await?;
-        // A payment that was thought unknown may have arrived first: then the reservation stands.
-        let is_rejected = matches!(reservation.state.stage, Stage::Rejected { .. });
-        if is_rejected && self.undo(undo).await {
-            self.desk.end(self.id).await;
+impl SagaFailure {
+    /// Another context refused the reservation.
+    fn refused(reason: RejectionReason, compensation: Compensation) -> Self {
+        Self {
+            reason,
+            compensation,
+            retry_after: None,
         }
-        let retry_after = silence.map(|silence| silence.retry_after.unwrap_or(RETRY_AFTER));
-        Ok(Reserved {
-            reservation,
-            retry_after,
-        })
     }
 
-    /// Whether nothing is left to be undone. What is not done here stays noted, and the sweep does it.
-    async fn undo(&self, undo: Undo) -> bool {
-        let Self {
-            desk, origin, id, ..
-        } = *self;
-        let is_paid_back = match undo {
-            Undo::Nothing | Undo::Hold => true,
-            Undo::All => desk.payments.cancel(origin, id).await.is_ok(),
-            Undo::HoldAtFirst => false,
-        };
-        let is_free = match undo {
-            Undo::Nothing => true,
-            _ => desk.cars.release(origin, self.car, id).await == Ok(Release::Released),
-        };
-        is_paid_back && is_free
+    /// The call to another context failed.
+    fn failed(
+        reason: RejectionReason,
+        compensation: Compensation,
+        error: &RemoteCallError,
+    ) -> Self {
+        Self {
+            reason,
+            compensation,
+            retry_after: Some(error.retry_after.unwrap_or(RETRY_AFTER)),
+        }
     }
 }
 
-/// Seconds after which another try makes sense when the silent context named none.
-const RETRY_AFTER: u64 = 2;
+impl<P: Platform, C: Cars, Y: Payments> ReserveSaga<'_, P, C, Y> {
+    async fn hold_and_pay(&self) -> Result<(), SagaFailure> {
+        let amount = self.hold().await?;
+        self.pay(amount).await
+    }
+
+    /// Holds the car and returns its price.
+    async fn hold(&self) -> Result<u64, SagaFailure> {
+        let refused = |reason| SagaFailure::refused(reason, Compensation::Nothing);
+        match self.ports.cars.hold(self.origin, self.car, self.id).await {
+            Ok(HoldOutcome::Held { amount }) => Ok(amount),
+            Ok(HoldOutcome::NotAvailable) => Err(refused(RejectionReason::CarNotAvailable)),
+            Ok(HoldOutcome::UnknownCar) => Err(refused(RejectionReason::UnknownCar)),
+            Err(error) => {
+                let compensation = match error.effect {
+                    RemoteEffect::None => Compensation::Nothing,
+                    RemoteEffect::Unknown | RemoteEffect::TimedOut => Compensation::Hold,
+                };
+                let reason = RejectionReason::CarUnreachable;
+                Err(SagaFailure::failed(reason, compensation, &error))
+            }
+        }
+    }
+
+    async fn pay(&self, amount: u64) -> Result<(), SagaFailure> {
+        let payments = &self.ports.payments;
+        match payments
+            .approve(self.origin, self.id, self.car, amount)
+            .await
+        {
+            Ok(ApprovalOutcome::Paid(_)) => Ok(()),
+            Ok(ApprovalOutcome::Declined) => Err(SagaFailure::refused(
+                RejectionReason::PaymentDeclined,
+                Compensation::Hold,
+            )),
+            Err(error) => {
+                let compensation = match error.effect {
+                    RemoteEffect::None => Compensation::Hold,
+                    RemoteEffect::Unknown => Compensation::HoldAndPayment,
+                    RemoteEffect::TimedOut => Compensation::HoldThenPayment,
+                };
+                let reason = RejectionReason::PaymentUnreachable;
+                Err(SagaFailure::failed(reason, compensation, &error))
+            }
+        }
+    }
+
+    async fn reject(&self, failure: SagaFailure) -> Result<ReserveOutcome, ChangeError<Refusal>> {
+        let cause = &self.origin.causation_id;
+        let reservation = self
+            .ports
+            .reservations()
+            .transition(self.origin, self.id, |reservation, at| {
+                Ok(reservation.state.reject(failure.reason, at, cause))
+            })
+            .await?;
+        // PaymentApproved can be faster than the failed call: then the reservation is confirmed.
+        let is_rejected = matches!(reservation.state.stage, Stage::Rejected { .. });
+        if is_rejected && self.compensate(failure.compensation).await {
+            self.ports.sagas().close(self.id).await;
+        }
+        Ok(ReserveOutcome {
+            reservation,
+            retry_after: failure.retry_after,
+        })
+    }
+
+    /// Whether the compensation is complete. If not, the saga stays open and the sweep completes it.
+    async fn compensate(&self, compensation: Compensation) -> bool {
+        let Self {
+            ports, origin, id, ..
+        } = *self;
+        let is_refunded = match compensation {
+            Compensation::Nothing | Compensation::Hold => true,
+            Compensation::HoldAndPayment => ports.payments.cancel(origin, id).await.is_ok(),
+            Compensation::HoldThenPayment => false,
+        };
+        let is_released = match compensation {
+            Compensation::Nothing => true,
+            _ => ports.cars.release(origin, self.car, id).await == Ok(ReleaseOutcome::Released),
+        };
+        is_refunded && is_released
+    }
+}

@@ -2,120 +2,55 @@
 //!
 //! ```text
 //! reqReserve ──paid──► reserved ──cancel──► reqCancel ──refunded──► cancelled
-//!     └──────refused──► rejected
+//!     └──────rejected──► rejected
 //! ```
 //!
-//! Every transition is a no-op in the state it leads to, so that a cause may come twice. There is no
-//! way from `reqReserve` to `reserved` but a payment, and none out of `rejected` and `cancelled`.
+//! Every transition is a no-op in the stage it leads to, so its cause can be delivered twice. Only a payment leads from
+//! `reqReserve` to `reserved`, and no transition leaves `rejected` or `cancelled`.
 
-use super::Reason;
+use super::{rejection_reason::RejectionReason, stage::Stage};
 use events::{CarId, Event, PaymentId, ReservationId, ReservationState, Timestamp};
 
 /// A customer's reservation of one car.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// Which reservation.
+    /// Its number.
     pub id: ReservationId,
-    /// The car it asks for.
+    /// The reserved car.
     pub car: CarId,
-    /// How far its saga has come.
+    /// The stage of its saga.
     pub stage: Stage,
-    /// The steps so far, first to last.
-    pub steps: Vec<Step>,
+    /// The transitions so far, oldest first.
+    pub steps: Vec<SagaStep>,
 }
 
-/// How far the saga has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Asked for; being held and paid.
-    Requested,
-    /// Paid: it stands.
-    Reserved {
-        /// What paid for it.
-        payment: PaymentId,
-    },
-    /// The customer gave it up; the payment is being returned.
-    CancelRequested {
-        /// What is being returned.
-        payment: PaymentId,
-    },
-    /// Given up and returned.
-    Cancelled {
-        /// What was returned.
-        payment: PaymentId,
-    },
-    /// Refused.
-    Rejected {
-        /// Why.
-        reason: Reason,
-    },
-}
-
-/// One step of the saga, for those who ask how it went.
+/// One transition of the saga, for the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The status it led to.
+pub struct SagaStep {
+    /// The status that it led to.
     pub status: String,
-    /// When.
+    /// When it happened.
     pub at: Timestamp,
-    /// The request or event that caused it.
+    /// The id of the request or event that caused it.
     pub cause: String,
 }
 
-/// Why a reservation does not do what is asked.
+/// Why a reservation refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// There is no such reservation.
+    /// No such reservation exists.
     Unknown(ReservationId),
-    /// It is still being held and paid.
+    /// The reservation is still being held and paid.
     Undecided(ReservationId),
-    /// It was rejected; there is nothing to cancel.
+    /// The reservation was rejected, so it cannot be cancelled.
     Rejected(ReservationId),
 }
 
-/// The reservation after a step and the announcement of it; `None` when nothing changes.
+/// The reservation after a transition and its announcement; `None` when nothing changes.
 pub type Transition = Option<(Reservation, Event)>;
 
-// === impl Stage ===
-
-impl Stage {
-    /// The word on the wire.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Requested => "reqReserve",
-            Self::Reserved { .. } => "reserved",
-            Self::CancelRequested { .. } => "reqCancel",
-            Self::Cancelled { .. } => "cancelled",
-            Self::Rejected { .. } => "rejected",
-        }
-    }
-
-    /// What pays or paid for it.
-    #[must_use]
-    pub fn payment(&self) -> Option<PaymentId> {
-        match *self {
-            Self::Reserved { payment }
-            | Self::CancelRequested { payment }
-            | Self::Cancelled { payment } => Some(payment),
-            Self::Requested | Self::Rejected { .. } => None,
-        }
-    }
-
-    /// Why it was refused.
-    #[must_use]
-    pub fn reason(&self) -> Option<Reason> {
-        match *self {
-            Self::Rejected { reason } => Some(reason),
-            _ => None,
-        }
-    }
-}
-
-// === impl Reservation ===
-
 impl Reservation {
-    /// A new request and its announcement.
+    /// A new reservation and its announcement.
     #[must_use]
     pub fn request(id: ReservationId, car: CarId, at: Timestamp, cause: &str) -> (Self, Event) {
         let reservation = Self {
@@ -124,48 +59,44 @@ impl Reservation {
             stage: Stage::Requested,
             steps: Vec::new(),
         };
-        reservation.step(Stage::Requested, at, cause, Event::ReservationCreated)
+        reservation.enter(Stage::Requested, at, cause, Event::ReservationCreated)
     }
 
-    /// The payment was approved: the reservation stands. Too late for one that was rejected.
+    /// Confirms a requested reservation after its payment was approved. A no-op in every other stage.
     #[must_use]
     pub fn confirm(&self, payment: PaymentId, at: Timestamp, cause: &str) -> Transition {
         match self.stage {
             Stage::Requested => {
                 let reserved = Stage::Reserved { payment };
-                Some(self.step(reserved, at, cause, Event::ReservationConfirmed))
+                Some(self.enter(reserved, at, cause, Event::ReservationConfirmed))
             }
             _ => None,
         }
     }
 
-    /// The reservation is refused. Too late for one that is paid.
+    /// Rejects a requested reservation. A no-op in every other stage.
     #[must_use]
-    pub fn reject(&self, reason: Reason, at: Timestamp, cause: &str) -> Transition {
+    pub fn reject(&self, reason: RejectionReason, at: Timestamp, cause: &str) -> Transition {
         match self.stage {
             Stage::Requested => {
                 let rejected = Stage::Rejected { reason };
-                Some(self.step(rejected, at, cause, Event::ReservationRejected))
+                Some(self.enter(rejected, at, cause, Event::ReservationRejected))
             }
             _ => None,
         }
     }
 
-    /// The customer gives the reservation up. Asking twice is asking once.
+    /// Requests the cancellation of a confirmed reservation. A no-op when it was requested before.
     ///
     /// # Errors
     ///
-    /// What is not decided yet, or was rejected, cannot be given up.
+    /// [`Refusal::Undecided`] and [`Refusal::Rejected`] in the stages of these names.
     pub fn request_cancellation(&self, at: Timestamp, cause: &str) -> Result<Transition, Refusal> {
         match self.stage {
             Stage::Reserved { payment } => {
                 let requested = Stage::CancelRequested { payment };
-                Ok(Some(self.step(
-                    requested,
-                    at,
-                    cause,
-                    Event::ReservationCancelRequested,
-                )))
+                let event = Event::ReservationCancelRequested;
+                Ok(Some(self.enter(requested, at, cause, event)))
             }
             Stage::CancelRequested { .. } | Stage::Cancelled { .. } => Ok(None),
             Stage::Requested => Err(Refusal::Undecided(self.id)),
@@ -173,19 +104,19 @@ impl Reservation {
         }
     }
 
-    /// The payment was returned: the reservation is cancelled, if that was asked for.
+    /// Cancels the reservation after its refund, if the cancellation was requested. A no-op in every other stage.
     #[must_use]
     pub fn cancel(&self, at: Timestamp, cause: &str) -> Transition {
         match self.stage {
             Stage::CancelRequested { payment } => {
                 let cancelled = Stage::Cancelled { payment };
-                Some(self.step(cancelled, at, cause, Event::ReservationCancelled))
+                Some(self.enter(cancelled, at, cause, Event::ReservationCancelled))
             }
             _ => None,
         }
     }
 
-    fn step(
+    fn enter(
         &self,
         stage: Stage,
         at: Timestamp,
@@ -194,16 +125,16 @@ impl Reservation {
     ) -> (Self, Event) {
         let mut reservation = self.clone();
         reservation.stage = stage;
-        reservation.steps.push(Step {
+        reservation.steps.push(SagaStep {
             status: stage.as_str().into(),
             at,
             cause: cause.into(),
         });
-        let event = event(reservation.announced());
+        let event = event(reservation.published_state());
         (reservation, event)
     }
 
-    fn announced(&self) -> ReservationState {
+    fn published_state(&self) -> ReservationState {
         ReservationState {
             rsv_id: self.id,
             car_id: self.car,
@@ -215,100 +146,4 @@ impl Reservation {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PAYMENT: PaymentId = PaymentId(9);
-    const NOW: fn() -> Timestamp = || Timestamp::from_millis(1);
-
-    fn requested() -> Reservation {
-        Reservation::request(ReservationId(1), CarId(2), NOW(), "c").0
-    }
-
-    fn reserved() -> Reservation {
-        requested().confirm(PAYMENT, NOW(), "c").unwrap().0
-    }
-
-    fn cancel_requested() -> Reservation {
-        reserved()
-            .request_cancellation(NOW(), "c")
-            .unwrap()
-            .unwrap()
-            .0
-    }
-
-    fn rejected() -> Reservation {
-        requested()
-            .reject(Reason::PaymentDeclined, NOW(), "c")
-            .unwrap()
-            .0
-    }
-
-    fn cancelled() -> Reservation {
-        cancel_requested().cancel(NOW(), "c").unwrap().0
-    }
-
-    #[test]
-    fn a_payment_is_the_only_way_to_a_reservation_that_stands() {
-        let (reservation, event) = requested().confirm(PAYMENT, NOW(), "c").unwrap();
-        assert_eq!(reservation.stage, Stage::Reserved { payment: PAYMENT });
-        assert!(
-            matches!(event, Event::ReservationConfirmed(state) if state.pay_id == Some(PAYMENT))
-        );
-        for late in [rejected(), cancel_requested(), cancelled(), reserved()] {
-            assert_eq!(late.confirm(PAYMENT, NOW(), "c"), None);
-        }
-    }
-
-    #[test]
-    fn what_is_paid_is_not_rejected_any_more() {
-        for late in [reserved(), cancel_requested(), cancelled(), rejected()] {
-            assert_eq!(late.reject(Reason::Interrupted, NOW(), "c"), None);
-        }
-    }
-
-    #[test]
-    fn a_rejection_says_why() {
-        let (_, event) = requested()
-            .reject(Reason::CarNotAvailable, NOW(), "c")
-            .unwrap();
-        assert!(matches!(event, Event::ReservationRejected(state)
-            if state.reason.as_deref() == Some("car-not-available") && state.pay_id.is_none()));
-    }
-
-    #[test]
-    fn cancelling_twice_is_cancelling_once() {
-        for again in [cancel_requested(), cancelled()] {
-            assert_eq!(again.request_cancellation(NOW(), "c"), Ok(None));
-        }
-        assert_eq!(cancelled().cancel(NOW(), "c"), None);
-    }
-
-    #[test]
-    fn only_what_stands_can_be_given_up() {
-        let id = ReservationId(1);
-        assert_eq!(
-            requested().request_cancellation(NOW(), "c"),
-            Err(Refusal::Undecided(id))
-        );
-        assert_eq!(
-            rejected().request_cancellation(NOW(), "c"),
-            Err(Refusal::Rejected(id))
-        );
-        assert_eq!(
-            reserved().cancel(NOW(), "c"),
-            None,
-            "a refund alone cancels nothing"
-        );
-    }
-
-    #[test]
-    fn the_steps_tell_the_whole_saga() {
-        let steps: Vec<String> = cancelled()
-            .steps
-            .into_iter()
-            .map(|step| step.status)
-            .collect();
-        assert_eq!(steps, ["reqReserve", "reserved", "reqCancel", "cancelled"]);
-    }
-}
+mod tests;

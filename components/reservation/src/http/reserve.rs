@@ -2,10 +2,11 @@
 
 use super::Call;
 use crate::{
-    commands::{Reserved, reserve},
-    domain::{Reason, Reservation, Stage},
+    commands::{ReserveOutcome, reserve},
+    domain::{RejectionReason, Reservation, Stage},
     ports::{Cars, Payments},
-    queries, sweep,
+    queries,
+    recovery::{RecoveryOutcome, recover},
 };
 use ::http::StatusCode;
 use events::{CarId, ReservationId};
@@ -21,7 +22,7 @@ use std::time::Duration;
 impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     pub(super) async fn reserve(&self) -> Result<Response, Problem> {
         let car = self.car()?;
-        let platform = &self.desk.platform;
+        let platform = &self.ports.platform;
         let Some(key) = IdempotencyKey::from_request(&self.request)? else {
             let number = numbering::allocate(platform).await?;
             return self.attempt(number, car).await;
@@ -44,7 +45,7 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     }
 
     async fn attempt(&self, number: u64, car: CarId) -> Result<Response, Problem> {
-        let reserved = reserve(self.desk, &self.origin, ReservationId(number), car).await?;
+        let reserved = reserve(self.ports, &self.origin, ReservationId(number), car).await?;
         self.tell(&reserved)
     }
 
@@ -52,39 +53,45 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
     /// that end is nobody's decision, the customer gets a new attempt.
     async fn resume(&self, lease: &mut Lease, car: CarId) -> Result<Response, Problem> {
         let id = ReservationId(lease.number);
-        if self.desk.find::<Problem>(id).await?.is_none() {
+        if self
+            .ports
+            .reservations()
+            .find::<Problem>(id)
+            .await?
+            .is_none()
+        {
             // What is noted of an old number is being forgotten: nothing may begin under it.
-            if !lease.is_fresh(&self.desk.platform) {
+            if !lease.is_fresh(&self.ports.platform) {
                 self.renumber(lease).await?;
             }
             return self.attempt(lease.number, car).await;
         }
-        let age = self.desk.age(id).await?.unwrap_or(Duration::MAX);
-        if !sweep::drive(self.desk, id, age).await? {
+        let age = self.ports.sagas().age(id).await?.unwrap_or(Duration::MAX);
+        if recover(self.ports, id, age).await? == RecoveryOutcome::StillOpen {
             return Err(Problem::unavailable(
                 "the first attempt cannot be resolved at this moment; repeat the request",
                 1,
             ));
         }
-        let reservation = queries::reservation(self.desk, id).await?;
+        let reservation = queries::reservation(self.ports, id).await?;
         let reason = reservation.state.stage.reason();
-        if reason.is_some_and(Reason::invites_another_try) {
+        if reason.is_some_and(RejectionReason::is_retryable) {
             self.renumber(lease).await?;
             return self.attempt(lease.number, car).await;
         }
-        self.tell(&Reserved {
+        self.tell(&ReserveOutcome {
             reservation,
             retry_after: None,
         })
     }
 
     async fn renumber(&self, lease: &mut Lease) -> Result<(), Problem> {
-        let platform = &self.desk.platform;
+        let platform = &self.ports.platform;
         let number = numbering::allocate(platform).await?;
         lease.renumber(platform, number).await
     }
 
-    fn tell(&self, reserved: &Reserved) -> Result<Response, Problem> {
+    fn tell(&self, reserved: &ReserveOutcome) -> Result<Response, Problem> {
         let reservation = &reserved.reservation;
         match reservation.state.stage {
             Stage::Rejected { reason } => {
@@ -120,27 +127,31 @@ impl<P: Platform, C: Cars, Y: Payments> Call<'_, P, C, Y> {
 /// The largest number that every reader of JSON, and every column of the view, can hold exactly.
 const MAX_ID: u64 = (1 << 53) - 1;
 
-fn rejection(reservation: &Reservation, reason: Reason, retry_after: Option<u64>) -> Problem {
+fn rejection(
+    reservation: &Reservation,
+    reason: RejectionReason,
+    retry_after: Option<u64>,
+) -> Problem {
     let car = reservation.car;
     let problem = match reason {
-        Reason::UnknownCar => Problem::not_found(format!("there is no car {car}")),
-        Reason::CarNotAvailable => Problem::conflict(
+        RejectionReason::UnknownCar => Problem::not_found(format!("there is no car {car}")),
+        RejectionReason::CarNotAvailable => Problem::conflict(
             "car-not-available",
             "The car is not available",
             format!("car {car} is booked; choose another or try again later"),
         ),
-        Reason::PaymentDeclined => Problem::new(
+        RejectionReason::PaymentDeclined => Problem::new(
             StatusCode::PAYMENT_REQUIRED,
             "payment-declined",
             "The payment was declined",
             format!("the payment for car {car} was declined; nothing was charged"),
         ),
-        Reason::CarUnreachable | Reason::PaymentUnreachable | Reason::Interrupted => {
-            Problem::unavailable(
-                format!("car {car} was not reserved and nothing is charged; try again"),
-                retry_after.unwrap_or(1),
-            )
-        }
+        RejectionReason::CarUnreachable
+        | RejectionReason::PaymentUnreachable
+        | RejectionReason::Interrupted => Problem::unavailable(
+            format!("car {car} was not reserved and nothing is charged; try again"),
+            retry_after.unwrap_or(1),
+        ),
     };
     problem
         .member("rsvId", reservation.id.0)

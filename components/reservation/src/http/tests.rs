@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    Guarded,
-    ports::{Aftermath, Approval, Hold, Release, Unreachable},
+    WithBreaker,
+    ports::{ApprovalOutcome, HoldOutcome, ReleaseOutcome, RemoteCallError, RemoteEffect},
     reactions,
 };
 use bytes::Bytes;
@@ -17,36 +17,41 @@ use std::{
 };
 
 mod fields;
-mod keys;
-mod left_over;
+mod idempotency;
+mod recovery;
 mod timeline;
 
 /// The other contexts as the tests want them.
 struct World {
-    hold: Cell<Option<Hold>>,
-    approval: Cell<Option<Approval>>,
+    hold: Cell<Option<HoldOutcome>>,
+    approval: Cell<Option<ApprovalOutcome>>,
     held: RefCell<BTreeSet<u64>>,
     paid: RefCell<BTreeSet<u64>>,
     undoing_fails: Cell<bool>,
     has_no_car: Cell<bool>,
     /// What an approval without an answer may have done.
-    aftermath: Cell<Aftermath>,
+    effect: Cell<RemoteEffect>,
     /// How often payment was told to cancel.
     cancels: Cell<u32>,
 }
 
-fn silence(aftermath: Aftermath) -> Unreachable {
-    Unreachable {
-        what: "silent".into(),
+fn silence(effect: RemoteEffect) -> RemoteCallError {
+    RemoteCallError {
+        message: "silent".into(),
         retry_after: Some(7),
-        aftermath,
+        effect,
     }
 }
 
 impl Cars for &World {
-    async fn hold(&self, _: &Origin, _: CarId, id: ReservationId) -> Result<Hold, Unreachable> {
+    async fn hold(
+        &self,
+        _: &Origin,
+        _: CarId,
+        id: ReservationId,
+    ) -> Result<HoldOutcome, RemoteCallError> {
         self.held.borrow_mut().insert(id.0);
-        self.hold.get().ok_or(silence(Aftermath::Unknown))
+        self.hold.get().ok_or(silence(RemoteEffect::Unknown))
     }
 
     async fn release(
@@ -54,15 +59,15 @@ impl Cars for &World {
         _: &Origin,
         _: CarId,
         id: ReservationId,
-    ) -> Result<Release, Unreachable> {
+    ) -> Result<ReleaseOutcome, RemoteCallError> {
         if self.undoing_fails.get() {
-            return Err(silence(Aftermath::Silence));
+            return Err(silence(RemoteEffect::TimedOut));
         }
         if self.has_no_car.get() {
-            return Ok(Release::UnknownCar);
+            return Ok(ReleaseOutcome::UnknownCar);
         }
         self.held.borrow_mut().remove(&id.0);
-        Ok(Release::Released)
+        Ok(ReleaseOutcome::Released)
     }
 }
 
@@ -73,29 +78,29 @@ impl Payments for &World {
         id: ReservationId,
         _: CarId,
         _: u64,
-    ) -> Result<Approval, Unreachable> {
+    ) -> Result<ApprovalOutcome, RemoteCallError> {
         let approval = self.approval.get();
-        let is_nothing = approval.is_none() && self.aftermath.get() == Aftermath::Nothing;
-        if approval != Some(Approval::Declined) && !is_nothing {
+        let is_nothing = approval.is_none() && self.effect.get() == RemoteEffect::None;
+        if approval != Some(ApprovalOutcome::Declined) && !is_nothing {
             self.paid.borrow_mut().insert(id.0);
         }
-        approval.ok_or(silence(self.aftermath.get()))
+        approval.ok_or(silence(self.effect.get()))
     }
 
-    async fn cancel(&self, _: &Origin, id: ReservationId) -> Result<(), Unreachable> {
+    async fn cancel(&self, _: &Origin, id: ReservationId) -> Result<(), RemoteCallError> {
         self.cancels.set(self.cancels.get() + 1);
         if self.undoing_fails.get() {
-            return Err(silence(Aftermath::Silence));
+            return Err(silence(RemoteEffect::TimedOut));
         }
         self.paid.borrow_mut().remove(&id.0);
         Ok(())
     }
 
-    async fn outcome(
+    async fn paid_payment(
         &self,
         _: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, Unreachable> {
+    ) -> Result<Option<PaymentId>, RemoteCallError> {
         Ok(self
             .paid
             .borrow()
@@ -107,19 +112,19 @@ impl Payments for &World {
 impl World {
     fn new() -> Self {
         Self {
-            hold: Cell::new(Some(Hold::Held { amount: 5 })),
-            approval: Cell::new(Some(Approval::Paid(PaymentId(1)))),
+            hold: Cell::new(Some(HoldOutcome::Held { amount: 5 })),
+            approval: Cell::new(Some(ApprovalOutcome::Paid(PaymentId(1)))),
             held: RefCell::default(),
             paid: RefCell::default(),
             undoing_fails: Cell::new(false),
             has_no_car: Cell::new(false),
-            aftermath: Cell::new(Aftermath::Unknown),
+            effect: Cell::new(RemoteEffect::Unknown),
             cancels: Cell::new(0),
         }
     }
 
-    fn desk(&self) -> TestDesk<'_> {
-        Desk {
+    fn ports(&self) -> TestPorts<'_> {
+        ReservationPorts {
             platform: MemoryPlatform::new(),
             cars: self,
             payments: self,
@@ -127,10 +132,10 @@ impl World {
     }
 }
 
-type TestDesk<'a> = Desk<MemoryPlatform, &'a World, &'a World>;
+type TestPorts<'a> = ReservationPorts<MemoryPlatform, &'a World, &'a World>;
 
 fn send(
-    desk: &TestDesk<'_>,
+    ports: &TestPorts<'_>,
     method: &str,
     path: &str,
     body: &str,
@@ -144,16 +149,16 @@ fn send(
         request = request.header(*name, *value);
     }
     block_on(answer(
-        desk,
+        ports,
         request
             .body(Bytes::copy_from_slice(body.as_bytes()))
             .unwrap(),
     ))
 }
 
-fn reserve(desk: &TestDesk<'_>) -> Response {
+fn reserve(ports: &TestPorts<'_>) -> Response {
     send(
-        desk,
+        ports,
         "POST",
         "/reservations",
         r#"{"carId":1,"status":"reqReserve"}"#,
@@ -161,9 +166,9 @@ fn reserve(desk: &TestDesk<'_>) -> Response {
     )
 }
 
-fn keyed(desk: &TestDesk<'_>, body: &str) -> Response {
+fn keyed(ports: &TestPorts<'_>, body: &str) -> Response {
     send(
-        desk,
+        ports,
         "POST",
         "/reservations",
         body,
@@ -175,11 +180,11 @@ fn body(response: &Response) -> Value {
     serde_json::from_slice(response.body()).unwrap_or(Value::Null)
 }
 
-fn reservation(desk: &TestDesk<'_>, id: u64) -> Value {
-    body(&send(desk, "GET", &format!("/reservations/{id}"), "", &[]))
+fn reservation(ports: &TestPorts<'_>, id: u64) -> Value {
+    body(&send(ports, "GET", &format!("/reservations/{id}"), "", &[]))
 }
 
-fn deliver(desk: &TestDesk<'_>, event: fn(PaymentState) -> Event, rsv_id: u64) {
+fn deliver(ports: &TestPorts<'_>, event: fn(PaymentState) -> Event, rsv_id: u64) {
     let state = PaymentState {
         pay_id: PaymentId(rsv_id),
         rsv_id: ReservationId(rsv_id),
@@ -192,7 +197,7 @@ fn deliver(desk: &TestDesk<'_>, event: fn(PaymentState) -> Event, rsv_id: u64) {
         id: format!("payment/{rsv_id}/1"),
         source: "socar/payment".into(),
         subject: format!("payment/{rsv_id}"),
-        time: desk.platform.now(),
+        time: ports.platform.now(),
         datacontenttype: "application/json".into(),
         sequence: 1,
         correlationid: "c".into(),
@@ -200,52 +205,57 @@ fn deliver(desk: &TestDesk<'_>, event: fn(PaymentState) -> Event, rsv_id: u64) {
         traceparent: "t".into(),
         event: event(state),
     };
-    block_on(reactions::react(desk, &event)).unwrap();
+    block_on(reactions::react(ports, &event)).unwrap();
 }
 
-fn sweep_later(desk: &TestDesk<'_>) {
-    desk.platform.advance(Duration::from_secs(30));
-    block_on(sweep::sweep(desk)).unwrap();
+fn sweep_later(ports: &TestPorts<'_>) {
+    ports.platform.advance(Duration::from_secs(30));
+    block_on(sweep::sweep(ports)).unwrap();
 }
 
-fn todo(desk: &TestDesk<'_>) -> Vec<String> {
-    block_on(desk.platform.outbox.keys()).unwrap()
+fn todo(ports: &TestPorts<'_>) -> Vec<String> {
+    block_on(ports.platform.outbox.keys()).unwrap()
 }
 
 #[test]
 fn a_reservation_is_reserved_once_it_is_paid() {
     let world = World::new();
-    let desk = world.desk();
-    let created = reserve(&desk);
+    let ports = world.ports();
+    let created = reserve(&ports);
     assert_eq!(created.status(), 201);
     assert_eq!(created.headers()["location"], "http://h/reservations/1");
     assert_eq!(body(&created)["status"], "reqReserve");
     for _ in 0..2 {
-        deliver(&desk, Event::PaymentApproved, 1);
+        deliver(&ports, Event::PaymentApproved, 1);
     }
-    assert_eq!(reservation(&desk, 1)["status"], "reserved");
-    assert_eq!(reservation(&desk, 1)["payId"], 1);
+    assert_eq!(reservation(&ports, 1)["status"], "reserved");
+    assert_eq!(reservation(&ports, 1)["payId"], 1);
     assert_eq!(
-        desk.platform.published_types(),
+        ports.platform.published_types(),
         ["ReservationCreated", "ReservationConfirmed"]
     );
-    assert!(todo(&desk).is_empty());
+    assert!(todo(&ports).is_empty());
 }
 
 #[test]
 fn a_refusal_of_the_car_or_the_payment_is_told_as_what_it_is() {
     for (hold, approval, status, reason) in [
-        (Some(Hold::NotAvailable), None, 409, "car-not-available"),
-        (Some(Hold::UnknownCar), None, 404, "unknown-car"),
+        (
+            Some(HoldOutcome::NotAvailable),
+            None,
+            409,
+            "car-not-available",
+        ),
+        (Some(HoldOutcome::UnknownCar), None, 404, "unknown-car"),
         (None, None, 503, "car-unreachable"),
         (
-            Some(Hold::Held { amount: 1 }),
-            Some(Approval::Declined),
+            Some(HoldOutcome::Held { amount: 1 }),
+            Some(ApprovalOutcome::Declined),
             402,
             "payment-declined",
         ),
         (
-            Some(Hold::Held { amount: 1 }),
+            Some(HoldOutcome::Held { amount: 1 }),
             None,
             503,
             "payment-unreachable",
@@ -254,18 +264,18 @@ fn a_refusal_of_the_car_or_the_payment_is_told_as_what_it_is() {
         let world = World::new();
         world.hold.set(hold);
         world.approval.set(approval);
-        let desk = world.desk();
-        let refused = reserve(&desk);
+        let ports = world.ports();
+        let refused = reserve(&ports);
         assert_eq!(refused.status(), status, "{reason}");
         assert_eq!(body(&refused)["reason"], reason);
         assert_eq!(refused.headers().contains_key("retry-after"), status == 503);
-        assert_eq!(reservation(&desk, 1)["status"], "rejected");
-        assert_eq!(reservation(&desk, 1)["reason"], reason);
+        assert_eq!(reservation(&ports, 1)["status"], "rejected");
+        assert_eq!(reservation(&ports, 1)["reason"], reason);
         assert_eq!(
-            desk.platform.published_types(),
+            ports.platform.published_types(),
             ["ReservationCreated", "ReservationRejected"]
         );
-        assert!(todo(&desk).is_empty(), "{reason}");
+        assert!(todo(&ports).is_empty(), "{reason}");
         assert!(world.paid.borrow().is_empty(), "{reason}");
     }
 }
@@ -274,54 +284,54 @@ fn a_refusal_of_the_car_or_the_payment_is_told_as_what_it_is() {
 fn the_silent_context_says_when_to_come_back() {
     let world = World::new();
     world.approval.set(None);
-    assert_eq!(reserve(&world.desk()).headers()["retry-after"], "7");
+    assert_eq!(reserve(&world.ports()).headers()["retry-after"], "7");
 }
 
 #[test]
 fn who_has_asked_nobody_for_money_is_not_told_to_cancel() {
     let world = World::new();
     world.approval.set(None);
-    world.aftermath.set(Aftermath::Nothing);
-    let desk = world.desk();
-    let refused = reserve(&desk);
+    world.effect.set(RemoteEffect::None);
+    let ports = world.ports();
+    let refused = reserve(&ports);
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "7");
     assert_eq!(world.cancels.get(), 0);
     assert!(world.held.borrow().is_empty(), "the car stays held");
-    assert!(todo(&desk).is_empty());
+    assert!(todo(&ports).is_empty());
 }
 
 #[test]
 fn a_payment_context_that_was_silent_is_not_waited_for_twice() {
     let world = World::new();
     world.approval.set(None);
-    world.aftermath.set(Aftermath::Silence);
-    let desk = world.desk();
-    assert_eq!(reserve(&desk).status(), 503);
+    world.effect.set(RemoteEffect::TimedOut);
+    let ports = world.ports();
+    assert_eq!(reserve(&ports).status(), 503);
     assert_eq!(world.cancels.get(), 0);
     assert!(world.held.borrow().is_empty(), "the car stays held");
-    assert_eq!(todo(&desk), ["saga/1"]);
-    sweep_later(&desk);
+    assert_eq!(todo(&ports), ["saga/1"]);
+    sweep_later(&ports);
     assert!(world.paid.borrow().is_empty());
-    assert!(todo(&desk).is_empty());
+    assert!(todo(&ports).is_empty());
 }
 
 /// Where no host has breakers: the customer hears at once what he would hear after waiting, and as
 /// payment was never called, nothing of it needs to be undone.
 #[test]
-fn a_payment_that_is_cut_off_is_not_asked_and_leaves_nothing_to_undo() {
+fn a_payment_that_is_open_is_not_asked_and_leaves_nothing_to_undo() {
     let world = World::new();
     world.approval.set(None);
     let platform = MemoryPlatform::new();
-    let desk = Desk {
+    let ports = ReservationPorts {
         platform: &platform,
         cars: &world,
-        payments: Guarded::new(&world, Some(Breaker::new(&platform, "payment"))),
+        payments: WithBreaker::new(&world, Some(Breaker::new(&platform, "payment"))),
     };
     let reserve = || {
         let request = ::http::Request::post("/reservations").header("host", "h");
         let body = Bytes::from_static(br#"{"carId":1}"#);
-        block_on(answer(&desk, request.body(body).unwrap()))
+        block_on(answer(&ports, request.body(body).unwrap()))
     };
     // Each silence is two failures, the approval's and the cancel's.
     world.undoing_fails.set(true);
@@ -344,11 +354,11 @@ fn a_payment_that_is_cut_off_is_not_asked_and_leaves_nothing_to_undo() {
 #[test]
 fn a_cancellation_ends_when_the_payment_is_returned() {
     let world = World::new();
-    let desk = world.desk();
-    reserve(&desk);
-    deliver(&desk, Event::PaymentApproved, 1);
+    let ports = world.ports();
+    reserve(&ports);
+    deliver(&ports, Event::PaymentApproved, 1);
     let patched = send(
-        &desk,
+        &ports,
         "PATCH",
         "/reservations/1",
         r#"{"status":"reqCancel"}"#,
@@ -359,15 +369,15 @@ fn a_cancellation_ends_when_the_payment_is_returned() {
         (200, &json!("reqCancel"))
     );
     for _ in 0..2 {
-        deliver(&desk, Event::PaymentCancelled, 1);
+        deliver(&ports, Event::PaymentCancelled, 1);
     }
-    assert_eq!(reservation(&desk, 1)["status"], "cancelled");
+    assert_eq!(reservation(&ports, 1)["status"], "cancelled");
     assert_eq!(
-        send(&desk, "DELETE", "/reservations/1", "", &[]).status(),
+        send(&ports, "DELETE", "/reservations/1", "", &[]).status(),
         200
     );
     assert_eq!(
-        desk.platform.published_types(),
+        ports.platform.published_types(),
         [
             "ReservationCreated",
             "ReservationConfirmed",
@@ -375,13 +385,13 @@ fn a_cancellation_ends_when_the_payment_is_returned() {
             "ReservationCancelled"
         ]
     );
-    assert!(todo(&desk).is_empty());
+    assert!(todo(&ports).is_empty());
 }
 
 #[test]
 fn wrong_requests_change_nothing_and_are_told_why() {
     let world = World::new();
-    let desk = world.desk();
+    let ports = world.ports();
     for (body_sent, status, field) in [
         ("{", 400, Value::Null),
         ("{}", 422, json!("carId")),
@@ -391,23 +401,23 @@ fn wrong_requests_change_nothing_and_are_told_why() {
         (r#"{"carId":1,"status":"reserved"}"#, 422, json!("status")),
         (r#"{"carId":1,"colour":"red"}"#, 422, json!("colour")),
     ] {
-        let refused = send(&desk, "POST", "/reservations", body_sent, &[]);
+        let refused = send(&ports, "POST", "/reservations", body_sent, &[]);
         assert_eq!(refused.status(), status, "{body_sent}");
         assert_eq!(body(&refused)["field"], field, "{body_sent}");
     }
     assert_eq!(
-        body(&send(&desk, "GET", "/reservations", "", &[]))["page"]["totalElements"],
+        body(&send(&ports, "GET", "/reservations", "", &[]))["page"]["totalElements"],
         0
     );
-    reserve(&desk);
-    deliver(&desk, Event::PaymentApproved, 1);
+    reserve(&ports);
+    deliver(&ports, Event::PaymentApproved, 1);
     for body_sent in [
         "{}",
         r#"{"status":"reserved"}"#,
         r#"{"status":"reqCancel","carId":9}"#,
     ] {
         assert_eq!(
-            send(&desk, "PATCH", "/reservations/1", body_sent, &[]).status(),
+            send(&ports, "PATCH", "/reservations/1", body_sent, &[]).status(),
             422,
             "{body_sent}"
         );
@@ -415,7 +425,7 @@ fn wrong_requests_change_nothing_and_are_told_why() {
     let stale = [("if-match", "\"1\"")];
     assert_eq!(
         send(
-            &desk,
+            &ports,
             "PATCH",
             "/reservations/1",
             r#"{"status":"reqCancel"}"#,
@@ -424,10 +434,10 @@ fn wrong_requests_change_nothing_and_are_told_why() {
         .status(),
         412
     );
-    assert_eq!(reservation(&desk, 1)["status"], "reserved");
+    assert_eq!(reservation(&ports, 1)["status"], "reserved");
     assert_eq!(
         send(
-            &desk,
+            &ports,
             "PATCH",
             "/reservations/9",
             r#"{"status":"reqCancel"}"#,

@@ -1,30 +1,30 @@
-//! PaymentApproved: the reservation stands, and ReservationConfirmed says so.
+//! PaymentApproved: the reservation is confirmed, and ReservationConfirmed announces it.
 //!
-//! Idempotent because only `reqReserve` can be confirmed. A payment that comes after the rejection
-//! is returned: the saga is noted again, and the sweep undoes everything.
+//! Idempotent because only `reqReserve` can be confirmed. A payment that arrives after the rejection is refunded: the
+//! saga is opened again, and the sweep compensates it.
 
 use crate::{
-    Desk,
     domain::{Refusal, Stage},
+    ports::ReservationPorts,
 };
 use events::PaymentState;
 use kit::{ChangeError, Origin, Platform};
 
 pub(super) async fn react<P: Platform, C, Y>(
-    desk: &Desk<P, C, Y>,
+    ports: &ReservationPorts<P, C, Y>,
     origin: &Origin,
     payment: &PaymentState,
 ) -> Result<(), ChangeError<Refusal>> {
-    let reservation = desk
-        .step(origin, payment.rsv_id, |reservation, at| {
-            Ok(reservation
-                .state
-                .confirm(payment.pay_id, at, &origin.causation_id))
+    let cause = &origin.causation_id;
+    let reservation = ports
+        .reservations()
+        .transition(origin, payment.rsv_id, |reservation, at| {
+            Ok(reservation.state.confirm(payment.pay_id, at, cause))
         })
         .await?;
     match reservation.state.stage {
-        Stage::Rejected { .. } => desk.begin(payment.rsv_id).await?,
-        Stage::Reserved { .. } => desk.end(payment.rsv_id).await,
+        Stage::Rejected { .. } => ports.sagas().open(payment.rsv_id).await?,
+        Stage::Reserved { .. } => ports.sagas().close(payment.rsv_id).await,
         _ => {}
     }
     Ok(())

@@ -1,22 +1,21 @@
-//! The car context, called over HTTP: in-process by service chaining, or wherever `car_url` says.
+//! The car context over HTTP.
 
-use super::silent;
+use super::remote::Remote;
 use crate::{
-    answers,
-    ports::{Cars, Hold, Release, Unreachable},
+    ports::{Cars, HoldOutcome, ReleaseOutcome, RemoteCallError},
+    responses,
 };
 use ::http::Method;
 use events::{CarId, ReservationId};
-use kit::{
-    Origin,
-    http::Response,
-    spin::{HttpClient, variable},
-};
+use kit::{Origin, http::Response};
 use serde_json::json;
 use std::time::Duration;
 
-/// How long the car context may take.
-const LIMIT: Duration = Duration::from_millis(1500);
+const CAR: Remote = Remote {
+    name: "car",
+    url_variable: "car_url",
+    timeout: Duration::from_millis(1500),
+};
 
 pub(super) struct SpinCars;
 
@@ -26,9 +25,9 @@ impl Cars for SpinCars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<Hold, Unreachable> {
-        let answer = post(origin, car, "hold", id).await?;
-        answers::to_hold(car, &answer)
+    ) -> Result<HoldOutcome, RemoteCallError> {
+        let response = post(origin, car, "hold", id).await?;
+        responses::parse_hold(car, &response)
     }
 
     async fn release(
@@ -36,9 +35,9 @@ impl Cars for SpinCars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<Release, Unreachable> {
-        let answer = post(origin, car, "release", id).await?;
-        answers::to_release(car, &answer)
+    ) -> Result<ReleaseOutcome, RemoteCallError> {
+        let response = post(origin, car, "release", id).await?;
+        responses::parse_release(car, &response)
     }
 }
 
@@ -47,14 +46,8 @@ async fn post(
     car: CarId,
     command: &str,
     id: ReservationId,
-) -> Result<Response, Unreachable> {
-    let url = format!(
-        "{}/internal/cars/{car}/{command}",
-        variable("car_url").await
-    );
+) -> Result<Response, RemoteCallError> {
+    let path = format!("/internal/cars/{car}/{command}");
     let body = json!({ "rsvId": id }).to_string();
-    HttpClient::new(LIMIT)
-        .call(Method::POST, &url, &origin.headers(), body)
-        .await
-        .map_err(|error| silent("car", &error))
+    CAR.call(origin, Method::POST, &path, body).await
 }

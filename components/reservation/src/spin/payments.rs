@@ -1,23 +1,22 @@
-//! The payment context, called over HTTP: in-process by service chaining, or wherever `payment_url`
-//! says.
+//! The payment context over HTTP.
 
-use super::silent;
+use super::remote::Remote;
 use crate::{
-    answers,
-    ports::{Approval, Payments, Unreachable},
+    ports::{ApprovalOutcome, Payments, RemoteCallError},
+    responses,
 };
 use ::http::Method;
 use events::{CarId, PaymentId, ReservationId};
-use kit::{
-    Origin,
-    http::Response,
-    spin::{HttpClient, variable},
-};
+use kit::Origin;
 use serde_json::json;
 use std::time::Duration;
 
-/// How long the payment context may take: a little longer than it gives its gateway.
-const LIMIT: Duration = Duration::from_millis(2500);
+/// The timeout is longer than the payment context's own timeout of its gateway (1.5 s).
+const PAYMENT: Remote = Remote {
+    name: "payment",
+    url_variable: "payment_url",
+    timeout: Duration::from_millis(2500),
+};
 
 pub(super) struct SpinPayments;
 
@@ -28,36 +27,28 @@ impl Payments for SpinPayments {
         id: ReservationId,
         car: CarId,
         amount: u64,
-    ) -> Result<Approval, Unreachable> {
+    ) -> Result<ApprovalOutcome, RemoteCallError> {
         let body = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
-        let answer = call(origin, Method::POST, "", body).await?;
-        answers::to_approval(id, &answer)
+        let path = "/internal/payments";
+        let response = PAYMENT.call(origin, Method::POST, path, body).await?;
+        responses::parse_approval(id, &response)
     }
 
-    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unreachable> {
-        let answer = call(origin, Method::DELETE, &format!("/{id}"), String::new()).await?;
-        answers::to_cancel(id, &answer)
+    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), RemoteCallError> {
+        let path = format!("/internal/payments/{id}");
+        let body = String::new();
+        let response = PAYMENT.call(origin, Method::DELETE, &path, body).await?;
+        responses::parse_cancellation(id, &response)
     }
 
-    async fn outcome(
+    async fn paid_payment(
         &self,
         origin: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, Unreachable> {
-        let answer = call(origin, Method::GET, &format!("/{id}"), String::new()).await?;
-        answers::to_question(id, &answer)
+    ) -> Result<Option<PaymentId>, RemoteCallError> {
+        let path = format!("/internal/payments/{id}");
+        let body = String::new();
+        let response = PAYMENT.call(origin, Method::GET, &path, body).await?;
+        responses::parse_paid_payment(id, &response)
     }
-}
-
-async fn call(
-    origin: &Origin,
-    method: Method,
-    path: &str,
-    body: String,
-) -> Result<Response, Unreachable> {
-    let url = format!("{}/internal/payments{path}", variable("payment_url").await);
-    HttpClient::new(LIMIT)
-        .call(method, &url, &origin.headers(), body)
-        .await
-        .map_err(|error| silent("payment", &error))
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::{Generation, ReadModel, fixtures::*, memory::MemoryRows, queries::CarView};
+use crate::{
+    ReadModel, ReadModelGeneration, fixtures::*, memory::MemoryDatabase, queries::CarView,
+};
 use events::{PaymentId, ReservationId};
 use futures::executor::block_on;
 use proptest::prelude::*;
@@ -148,11 +150,11 @@ fn the_later_of_two_events_of_one_commit_wins_in_either_order() {
 
 #[test]
 fn two_generations_live_side_by_side() {
-    let rows = MemoryRows::new().unwrap();
+    let rows = MemoryDatabase::new().unwrap();
     block_on(async {
         let old = ReadModel::open(&rows).await.unwrap();
         old.project(&car_registered(1, 1, "Kia")).await.unwrap();
-        let next = Generation::numbered(1);
+        let next = ReadModelGeneration::numbered(1);
         let new = ReadModel::open_generation(&rows, next).await.unwrap();
         assert_eq!(new.of_car(CarId(1)).await.unwrap(), None);
         new.project(&car_registered(1, 1, "Kia")).await.unwrap();
@@ -163,7 +165,7 @@ fn two_generations_live_side_by_side() {
 
 #[test]
 fn tables_that_were_half_created_are_completed_and_whole_ones_left_alone() {
-    let rows = MemoryRows::new().unwrap();
+    let rows = MemoryDatabase::new().unwrap();
     block_on(ReadModel::open(&rows)).unwrap();
     let drop = "DROP TRIGGER g1_reservations_after_INSERT";
     rows.connection.execute_batch(drop).unwrap();

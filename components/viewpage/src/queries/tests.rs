@@ -26,8 +26,8 @@ fn fleet() -> Model {
     model
 }
 
-fn value(view: &CarView, column: Column) -> Value {
-    let text = |text: &Option<String>| Value::Text(text.clone().unwrap_or_default());
+fn value(view: &CarView, column: Column) -> SqlValue {
+    let text = |text: &Option<String>| SqlValue::Text(text.clone().unwrap_or_default());
     match column {
         Column::CarId => view.car_id.0.into(),
         Column::CarName => view.car_name.as_str().into(),
@@ -42,23 +42,25 @@ fn value(view: &CarView, column: Column) -> Value {
 }
 
 /// What a list should show, worked out by hand from all rows.
-fn expected(all: &[CarView], listing: &Listing) -> Vec<CarView> {
+fn expected(all: &[CarView], listing: &ListQuery) -> Vec<CarView> {
     let matches = |view: &&CarView| {
-        let matches = |(column, wanted): &(Column, Value)| value(view, *column) == *wanted;
+        let matches = |(column, wanted): &(Column, SqlValue)| value(view, *column) == *wanted;
         listing.filters.iter().all(matches)
     };
     let mut rows: Vec<CarView> = all.iter().filter(matches).cloned().collect();
     let last = listing.order.last().is_some_and(|last| last.descending);
-    let tie = Order {
+    let tie = SortKey {
         column: Column::CarId,
         descending: last,
     };
     rows.sort_by(|a, b| {
         let mut orders = listing.order.iter().chain([&tie]);
-        let compare = |order: &Order| {
+        let compare = |order: &SortKey| {
             let (a, b) = match (value(a, order.column), value(b, order.column)) {
-                (Value::Text(a), Value::Text(b)) => return directed(a.cmp(&b), order.descending),
-                (Value::Number(a), Value::Number(b)) => (a, b),
+                (SqlValue::Text(a), SqlValue::Text(b)) => {
+                    return directed(a.cmp(&b), order.descending);
+                }
+                (SqlValue::Number(a), SqlValue::Number(b)) => (a, b),
                 other => panic!("{other:?}"),
             };
             directed(a.cmp(&b), order.descending)
@@ -80,10 +82,15 @@ fn directed(ordering: std::cmp::Ordering, descending: bool) -> Option<std::cmp::
 }
 
 /// Reads a list page by page, as a client does.
-fn read(model: &Model, filters: &[(Column, Value)], order: &[Order], size: u64) -> Vec<CarView> {
+fn read(
+    model: &Model,
+    filters: &[(Column, SqlValue)],
+    order: &[SortKey],
+    size: u64,
+) -> Vec<CarView> {
     let mut rows = Vec::new();
     loop {
-        let listing = Listing {
+        let listing = ListQuery {
             filters: filters.to_vec(),
             order: order.to_vec(),
             offset: rows.len() as u64,
@@ -99,7 +106,7 @@ fn read(model: &Model, filters: &[(Column, Value)], order: &[Order], size: u64) 
     }
 }
 
-fn orders() -> Vec<Vec<Order>> {
+fn orders() -> Vec<Vec<SortKey>> {
     let mut orders = vec![vec![]];
     for column in Column::ALL {
         orders.push(vec![ascending(column)]);
@@ -115,7 +122,7 @@ fn orders() -> Vec<Vec<Order>> {
     orders
 }
 
-fn filters() -> Vec<Vec<(Column, Value)>> {
+fn filters() -> Vec<Vec<(Column, SqlValue)>> {
     vec![
         vec![],
         vec![(Column::CarId, 13_i64.into())],
@@ -148,10 +155,10 @@ fn paging_through_ties_loses_and_repeats_nothing_whatever_the_filter_and_the_ord
     assert_eq!(all.len(), 200 - 200 / 7);
     for filters in filters() {
         for order in orders() {
-            let listing = Listing {
+            let listing = ListQuery {
                 filters: filters.clone(),
                 order: order.clone(),
-                ..Listing::default()
+                ..ListQuery::default()
             };
             let expected = expected(&all, &listing);
             let read = read(&model, &filters, &order, 13);
@@ -167,7 +174,7 @@ fn a_page_beyond_the_last_is_empty_and_still_counts() {
     let model = fleet();
     for order in [vec![], vec![descending(Column::Amount)]] {
         for filters in filters() {
-            let listing = Listing {
+            let listing = ListQuery {
                 filters,
                 order: order.clone(),
                 offset: u64::from(u32::MAX) * 1000,

@@ -1,9 +1,9 @@
 use super::*;
 use crate::{
     fixtures::*,
-    memory::MemoryRows,
-    ports::{Said, Unreachable},
-    queries::{CarView, Listing},
+    memory::MemoryDatabase,
+    ports::{ContextError, ResourceSnapshot},
+    queries::{CarView, ListQuery},
 };
 use bytes::Bytes;
 use futures::executor::block_on;
@@ -11,29 +11,35 @@ use futures::executor::block_on;
 /// Other contexts with one car, one reservation and one payment, all of number 1, if at all.
 struct Known(bool);
 
-impl Contexts for Known {
-    async fn read(&self, owner: Owner, path: &str) -> Result<Option<Said>, Unreachable> {
+impl ContextClient for Known {
+    async fn read(
+        &self,
+        owner: SourceContext,
+        path: &str,
+    ) -> Result<Option<ResourceSnapshot>, ContextError> {
         let item = match owner {
-            Owner::Car => {
+            SourceContext::Car => {
                 json!({"carId": 1, "carName": "Kia", "carType": "EV", "amount": 100, "status": "reserved"})
             }
-            Owner::Reservation => json!({"rsvId": 1, "carId": 1, "payId": 1, "status": "reserved"}),
-            Owner::Payment => {
+            SourceContext::Reservation => {
+                json!({"rsvId": 1, "carId": 1, "payId": 1, "status": "reserved"})
+            }
+            SourceContext::Payment => {
                 json!({"payId": 1, "rsvId": 1, "carId": 1, "amount": 100, "status": "paid"})
             }
         };
         let plural = owner.plural();
         let newest = format!("/{plural}?size=1&sort={},desc", owner.table().1);
         Ok(match path {
-            _ if path == newest && self.0 => Some(Said {
+            _ if path == newest && self.0 => Some(ResourceSnapshot {
                 body: json!({"_embedded": {plural: [item]}}),
                 version: None,
             }),
-            _ if path == newest => Some(Said {
+            _ if path == newest => Some(ResourceSnapshot {
                 body: json!({"_embedded": {plural: []}}),
                 version: None,
             }),
-            _ if path == format!("/{plural}/1") => Some(Said {
+            _ if path == format!("/{plural}/1") => Some(ResourceSnapshot {
                 body: item,
                 version: Some(3),
             }),
@@ -42,27 +48,24 @@ impl Contexts for Known {
     }
 }
 
-fn view() -> View<MemoryRows> {
-    block_on(View::open(MemoryRows::new().unwrap())).unwrap()
+fn view() -> ReadModelStore<MemoryDatabase> {
+    block_on(ReadModelStore::open(MemoryDatabase::new().unwrap())).unwrap()
 }
 
-fn shown(view: &View<MemoryRows>) -> Vec<CarView> {
-    let all = Listing {
+fn shown(view: &ReadModelStore<MemoryDatabase>) -> Vec<CarView> {
+    let all = ListQuery {
         size: 1000,
-        ..Listing::default()
+        ..ListQuery::default()
     };
-    block_on(async {
-        view.answering()
-            .await
-            .unwrap()
-            .list(&all)
-            .await
-            .unwrap()
-            .rows
-    })
+    block_on(async { view.active().await.unwrap().list(&all).await.unwrap().rows })
 }
 
-fn take(view: &View<MemoryRows>, contexts: &Known, step: &str, body: &Json) -> (u16, Json) {
+fn take(
+    view: &ReadModelStore<MemoryDatabase>,
+    contexts: &Known,
+    step: &str,
+    body: &Json,
+) -> (u16, Json) {
     let request = http::Request::post(format!("/internal/rebuild{step}"));
     let body = match body {
         Json::Null => Bytes::new(),
@@ -91,7 +94,7 @@ fn story() -> Vec<CloudEvent> {
 }
 
 /// Asks for state until there is nothing more to ask for, and says how many were asked for.
-fn ask_for_state(view: &View<MemoryRows>, contexts: &Known) -> u64 {
+fn ask_for_state(view: &ReadModelStore<MemoryDatabase>, contexts: &Known) -> u64 {
     let (mut next, mut taken) = (Json::Null, 0);
     loop {
         let (status, told) = take(view, contexts, "/state", &next);
@@ -113,7 +116,7 @@ fn the_log_makes_the_same_rows_again_while_the_old_ones_answer() {
     let right = shown(&view);
     // What no event said, and nothing but a rebuild takes away.
     let wrong = "UPDATE g1_carviews SET carName = 'wrong'";
-    view.rows().connection.execute_batch(wrong).unwrap();
+    view.database().connection.execute_batch(wrong).unwrap();
 
     assert_eq!(take(&view, &contexts, "", &Json::Null).0, 200);
     assert_eq!(shown(&view)[0].car_name, "wrong");
@@ -127,7 +130,10 @@ fn the_log_makes_the_same_rows_again_while_the_old_ones_answer() {
 
     assert_eq!(take(&view, &contexts, "/tidy", &Json::Null).0, 200);
     assert_eq!(shown(&view), right);
-    let old = view.rows().connection.prepare("SELECT * FROM g1_carviews");
+    let old = view
+        .database()
+        .connection
+        .prepare("SELECT * FROM g1_carviews");
     assert!(old.is_err(), "the old tables are gone");
 }
 

@@ -1,6 +1,6 @@
 //! The other contexts, asked over HTTP: in-process by service chaining, or wherever their URLs say.
 
-use crate::ports::{Contexts, Owner, Said, Unreachable};
+use crate::ports::{ContextClient, ContextError, ResourceSnapshot, SourceContext};
 use ::http::{Method, header};
 use kit::spin::{HttpClient, variable};
 use std::time::Duration;
@@ -8,16 +8,20 @@ use std::time::Duration;
 /// How long one answer may take.
 const LIMIT: Duration = Duration::from_millis(1500);
 
-pub(super) struct SpinContexts;
+pub(super) struct SpinContextClient;
 
-impl Contexts for SpinContexts {
-    async fn read(&self, owner: Owner, path: &str) -> Result<Option<Said>, Unreachable> {
+impl ContextClient for SpinContextClient {
+    async fn read(
+        &self,
+        owner: SourceContext,
+        path: &str,
+    ) -> Result<Option<ResourceSnapshot>, ContextError> {
         let base = match owner {
-            Owner::Car => variable("car_url").await,
-            Owner::Reservation => variable("reservation_url").await,
-            Owner::Payment => variable("payment_url").await,
+            SourceContext::Car => variable("car_url").await,
+            SourceContext::Reservation => variable("reservation_url").await,
+            SourceContext::Payment => variable("payment_url").await,
         };
-        let unreachable = |why: String| Unreachable(format!("{base}{path}: {why}"));
+        let unreachable = |why: String| ContextError(format!("{base}{path}: {why}"));
         let answer = HttpClient::new(LIMIT)
             .call(Method::GET, &format!("{base}{path}"), &[], String::new())
             .await
@@ -31,6 +35,6 @@ impl Contexts for SpinContexts {
         let version = tag.and_then(|tag| tag.to_str().ok()?.trim_matches('"').parse().ok());
         let body = serde_json::from_slice(answer.body());
         let body = body.map_err(|error| unreachable(error.to_string()))?;
-        Ok(Some(Said { body, version }))
+        Ok(Some(ResourceSnapshot { body, version }))
     }
 }

@@ -5,10 +5,10 @@
 //! page at the same cost. Every other list is searched: its rows match several things, or are
 //! ordered by other things than they match.
 
-use super::{columns, shelves::shelf_of};
+use super::{columns, rank_index::bucket_of};
 use crate::{
-    Column, Value,
-    queries::{Listing, Order},
+    Column, SqlValue,
+    queries::{ListQuery, SortKey},
 };
 
 /// Up to this many matches are gathered and sorted; more than that lie so close in the wanted order
@@ -19,9 +19,9 @@ const GATHERED: u32 = 1024;
 /// The statement for a list. Each row is the number of all rows, then the row's columns; a page
 /// without rows is one row whose columns are null.
 #[must_use]
-pub fn statement(listing: &Listing) -> (String, Vec<Value>) {
+pub fn statement(listing: &ListQuery) -> (String, Vec<SqlValue>) {
     let mut filters = listing.filters.clone();
-    filters.sort_by_key(|(column, _)| std::cmp::Reverse(column.fineness()));
+    filters.sort_by_key(|(column, _)| std::cmp::Reverse(column.selectivity()));
     let mut parameters = vec![listing.size.into(), listing.offset.into()];
     parameters.extend(filters.iter().map(|(_, value)| value.clone()));
     let filters: Vec<Column> = filters.into_iter().map(|(column, _)| column).collect();
@@ -33,7 +33,7 @@ pub fn statement(listing: &Listing) -> (String, Vec<Value>) {
         }
         ([filter], [id]) => {
             let column = *filter;
-            stretch(Order { column, ..*id }, Stretch::OneValue)
+            stretch(SortKey { column, ..*id }, Stretch::OneValue)
         }
         _ => searched(&filters, &order),
     };
@@ -43,14 +43,14 @@ pub fn statement(listing: &Listing) -> (String, Vec<Value>) {
 /// The order that was asked for, without the columns that have no effect (they are the same in all
 /// rows found, were named before, or come after the id), and with the id at its end. The id breaks
 /// ties in the direction of the last column, so that one index serves both directions.
-fn total_order(listing: &Listing, filters: &[Column]) -> Vec<Order> {
-    let ties = Order {
+fn total_order(listing: &ListQuery, filters: &[Column]) -> Vec<SortKey> {
+    let ties = SortKey {
         column: Column::CarId,
         descending: listing.order.last().is_some_and(|last| last.descending),
     };
-    let mut total: Vec<Order> = Vec::new();
+    let mut total: Vec<SortKey> = Vec::new();
     for order in listing.order.iter().chain([&ties]) {
-        let decided = |before: &Order| [order.column, Column::CarId].contains(&before.column);
+        let decided = |before: &SortKey| [order.column, Column::CarId].contains(&before.column);
         let constant = filters.contains(&order.column) && order.column != Column::CarId;
         if !constant && !total.iter().any(decided) {
             total.push(*order);
@@ -68,8 +68,8 @@ enum Stretch {
 
 /// `place` is where the list lies in the order, `slice` where the page lies, always counted upwards;
 /// `shelf` is the one that the page begins on.
-fn stretch(order: Order, stretch: Stretch) -> String {
-    let Order { column, descending } = order;
+fn stretch(order: SortKey, stretch: Stretch) -> String {
+    let SortKey { column, descending } = order;
     let columns = columns();
     let place = match stretch {
         Stretch::Whole => format!("SELECT 0, sum(held) FROM $shelves_{column}"),
@@ -93,7 +93,7 @@ fn stretch(order: Order, stretch: Stretch) -> String {
            SELECT {columns} FROM $carviews WHERE ({column}, carId) >= (SELECT low, +lowId FROM shelf)
            ORDER BY {column}, carId LIMIT (SELECT length FROM slice) OFFSET (SELECT first - shelf.before FROM slice, shelf))
          SELECT total, {columns} FROM place LEFT JOIN found ORDER BY {}",
-        sorted(&[order, Order { column: Column::CarId, descending }], ""),
+        sorted(&[order, SortKey { column: Column::CarId, descending }], ""),
         steps = steps(column),
     )
 }
@@ -118,7 +118,7 @@ fn rows_until(column: Column, until: Until) -> String {
         Until::Before => (0, "<"),
         Until::After => (i64::MAX, "<="),
     };
-    let shelf = shelf_of(column, "?3", &id.to_string());
+    let shelf = bucket_of(column, "?3", &id.to_string());
     format!(
         "((SELECT before FROM steps WHERE (low, lowId) = ({shelf}))
           + (SELECT count(*) FROM $carviews WHERE ({column}, carId) >= ({shelf}) AND {column} {smaller} ?3))"
@@ -128,7 +128,7 @@ fn rows_until(column: Column, until: Until) -> String {
 /// The matches of the finest filter decide whether they are gathered through its index, or whether
 /// the wanted order is walked; the way not taken has LIMIT 0, which costs nothing. A unary plus keeps
 /// an index out of the way. Rows that are skipped are read, so late pages cost more than early ones.
-fn searched(filters: &[Column], order: &[Order]) -> String {
+fn searched(filters: &[Column], order: &[SortKey]) -> String {
     let columns = columns();
     let Some(finest) = filters.first() else {
         return format!(
@@ -178,8 +178,8 @@ fn matching(filters: &[Column], plus: &str) -> String {
     terms.join(" AND ")
 }
 
-fn sorted(order: &[Order], plus: &str) -> String {
-    let term = |Order { column, descending }: &Order| match descending {
+fn sorted(order: &[SortKey], plus: &str) -> String {
+    let term = |SortKey { column, descending }: &SortKey| match descending {
         false => format!("{plus}{column} ASC"),
         true => format!("{plus}{column} DESC"),
     };

@@ -4,8 +4,8 @@
 //! Triggers rather than a second statement: a crash cannot come between an event and its effect on
 //! the view.
 
-use super::{columns, shelves};
-use crate::{Column, column::Kind};
+use super::{columns, rank_index};
+use crate::{Column, column::ColumnType};
 
 /// Counts the names of this generation that exist.
 pub const NAMES_THAT_EXIST: &str = "SELECT count(*) FROM sqlite_schema WHERE name GLOB '$*'";
@@ -72,7 +72,7 @@ pub fn statements() -> Vec<String> {
     statements.push(carviews());
     for column in Column::ALL {
         statements.extend(index(column));
-        statements.extend(shelves::schema(column));
+        statements.extend(rank_index::schema(column));
     }
     for (table, car, touched) in TOUCHED {
         let refresh = refresh(car, touched);
@@ -98,9 +98,9 @@ pub fn creates(statement: &str) -> bool {
 
 fn carviews() -> String {
     let column = |column: Column| {
-        let kind = match column.kind() {
-            Kind::Number => "INTEGER",
-            Kind::Text => "TEXT",
+        let kind = match column.column_type() {
+            ColumnType::Number => "INTEGER",
+            ColumnType::Text => "TEXT",
         };
         match column {
             Column::CarId => format!("{column} {kind} PRIMARY KEY"),

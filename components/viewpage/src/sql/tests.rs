@@ -1,12 +1,12 @@
 use super::*;
 use crate::{
-    Value,
+    SqlValue,
     fixtures::*,
-    projection::fact,
-    queries::{Listing, Order},
+    projection::row_update,
+    queries::{ListQuery, SortKey},
 };
+use rank_index::{MAX_BUCKET_ROWS, MIN_BUCKET_ROWS};
 use rusqlite::{StatementStatus, params_from_iter};
-use shelves::{FULL, SPARSE};
 
 /// Puts rows into the view directly, in an order that is nobody's.
 fn fill(model: &Model, cars: u64) {
@@ -21,36 +21,36 @@ fn fill(model: &Model, cars: u64) {
     sql(model, &fill, &[cars.into()]);
 }
 
-fn page(order: Order, offset: u64) -> Listing {
-    Listing {
+fn page(order: SortKey, offset: u64) -> ListQuery {
+    ListQuery {
         order: vec![order],
         offset,
         size: 20,
-        ..Listing::default()
+        ..ListQuery::default()
     }
 }
 
 /// How many steps SQLite's machine takes for a list.
-fn steps(model: &Model, listing: &Listing) -> i32 {
+fn steps(model: &Model, listing: &ListQuery) -> i32 {
     let (text, parameters) = list::statement(listing);
     steps_of(model, &text, &parameters)
 }
 
 /// How many steps SQLite's machine takes for a statement, triggers included.
-fn steps_of(model: &Model, text: &str, parameters: &[Value]) -> i32 {
+fn steps_of(model: &Model, text: &str, parameters: &[SqlValue]) -> i32 {
     let text = text.replace('$', "g1_");
-    let mut statement = model.rows().connection.prepare(&text).unwrap();
+    let mut statement = model.database().connection.prepare(&text).unwrap();
     let mut found = statement.query(params_from_iter(parameters)).unwrap();
     while found.next().unwrap().is_some() {}
     drop(found);
     statement.get_status(StatementStatus::VmStep)
 }
 
-fn plan(model: &Model, listing: &Listing) -> String {
+fn plan(model: &Model, listing: &ListQuery) -> String {
     let (text, parameters) = list::statement(listing);
     let rows = sql(model, &format!("EXPLAIN QUERY PLAN {text}"), &parameters);
-    let detail = |row: &Vec<Value>| match &row[3] {
-        Value::Text(detail) => detail.clone(),
+    let detail = |row: &Vec<SqlValue>| match &row[3] {
+        SqlValue::Text(detail) => detail.clone(),
         other => panic!("{other:?}"),
     };
     rows.iter().map(detail).collect::<Vec<_>>().join("\n")
@@ -65,8 +65,8 @@ fn shelves_of(model: &Model, column: Column) -> Vec<(i64, i64)> {
          FROM (SELECT *, lead(low) OVER (ORDER BY low, lowId) AS next, lead(lowId) OVER (ORDER BY low, lowId) AS nextId
            FROM $shelves_{column}) AS shelf ORDER BY low, lowId"
     );
-    let number = |value: &Value| match value {
-        Value::Number(number) => *number,
+    let number = |value: &SqlValue| match value {
+        SqlValue::Number(number) => *number,
         other => panic!("{other:?}"),
     };
     let rows = sql(model, &text, &[]);
@@ -78,16 +78,19 @@ fn shelves_of(model: &Model, column: Column) -> Vec<(i64, i64)> {
 fn check_shelves(model: &Model) -> usize {
     let mut most = 0;
     for column in Column::ALL {
-        let shelves = shelves_of(model, column);
-        for (index, (says, holds)) in shelves.iter().enumerate() {
+        let rank_index = shelves_of(model, column);
+        for (index, (says, holds)) in rank_index.iter().enumerate() {
             assert_eq!(says, holds, "shelf {index} of {column}");
-            assert!(*says <= i64::from(FULL), "{column}: {shelves:?}");
             assert!(
-                index == 0 || *says >= i64::from(SPARSE),
-                "{column}: {shelves:?}"
+                *says <= i64::from(MAX_BUCKET_ROWS),
+                "{column}: {rank_index:?}"
+            );
+            assert!(
+                index == 0 || *says >= i64::from(MIN_BUCKET_ROWS),
+                "{column}: {rank_index:?}"
             );
         }
-        most = most.max(shelves.len());
+        most = most.max(rank_index.len());
     }
     most
 }
@@ -146,10 +149,10 @@ fn every_filter_comes_from_an_index() {
     let model = model();
     for column in Column::ALL {
         let value = column.parse("1").unwrap();
-        let listing = Listing {
+        let listing = ListQuery {
             filters: vec![(column, value)],
             size: 20,
-            ..Listing::default()
+            ..ListQuery::default()
         };
         let text = plan(&model, &listing);
         assert!(!text.contains("SCAN g1_carviews"), "{column}: {text}");
@@ -167,13 +170,13 @@ fn any_page_of_100_000_cars_costs_what_a_page_of_1_000_costs() {
     let (small, large) = (model(), model());
     fill(&small, 1_000);
     fill(&large, 100_000);
-    let dearest = |model: &Model, cars: u64, filters: &[(Column, Value)], column: Column| {
+    let dearest = |model: &Model, cars: u64, filters: &[(Column, SqlValue)], column: Column| {
         let cost = |offset: u64| {
             [ascending(column), descending(column)].map(|order| {
                 let filters = filters.to_vec();
                 steps(
                     model,
-                    &Listing {
+                    &ListQuery {
                         filters,
                         ..page(order, offset)
                     },
@@ -221,7 +224,7 @@ fn the_first_page_of_a_filter_in_another_order_reads_few_rows() {
             let filters = vec![(column, column.parse(text).unwrap())];
             let steps = steps(
                 &model,
-                &Listing {
+                &ListQuery {
                     filters,
                     ..page(order, 0)
                 },
@@ -263,7 +266,7 @@ fn an_event_costs_the_same_in_a_fleet_with_a_long_history() {
     ] {
         let cost = |model: &Model| {
             let (text, parameters) =
-                record::statement(fact(&event.event), event.sequence, &event.id);
+                upsert::statement(row_update(&event.event), event.sequence, &event.id);
             steps_of(model, text, &parameters)
         };
         let (in_short, in_long) = (cost(&short), cost(&long));

@@ -6,11 +6,11 @@ use super::*;
 #[test]
 fn a_null_in_a_new_reservation_is_as_if_absent() {
     let world = World::new();
-    let desk = world.desk();
+    let ports = world.ports();
     let unset = r#"{"rsvId":null,"carId":1,"payId":null,"status":null}"#;
-    let created = send(&desk, "POST", "/reservations", unset, &[]);
+    let created = send(&ports, "POST", "/reservations", unset, &[]);
     assert_eq!(created.status(), 201);
-    let refused = send(&desk, "POST", "/reservations", r#"{"carId":null}"#, &[]);
+    let refused = send(&ports, "POST", "/reservations", r#"{"carId":null}"#, &[]);
     assert_eq!(refused.status(), 422);
     assert_eq!(body(&refused)["field"], "carId");
 }
@@ -18,10 +18,10 @@ fn a_null_in_a_new_reservation_is_as_if_absent() {
 #[test]
 fn a_null_beside_the_wish_to_cancel_is_as_if_absent() {
     let world = World::new();
-    let desk = world.desk();
-    reserve(&desk);
-    deliver(&desk, Event::PaymentApproved, 1);
-    let patch = |body: &str| send(&desk, "PATCH", "/reservations/1", body, &[]);
+    let ports = world.ports();
+    reserve(&ports);
+    deliver(&ports, Event::PaymentApproved, 1);
+    let patch = |body: &str| send(&ports, "PATCH", "/reservations/1", body, &[]);
     let refused = patch(r#"{"status":null,"payId":null}"#);
     assert_eq!(refused.status(), 422);
     assert_eq!(body(&refused)["field"], "status");

@@ -5,23 +5,23 @@ use super::*;
 #[test]
 fn a_step_and_its_announcement_name_the_same_moment() {
     let world = World::new();
-    let desk = world.desk();
-    desk.platform.clock_ticks.set(true);
-    reserve(&desk);
-    deliver(&desk, Event::PaymentApproved, 1);
+    let ports = world.ports();
+    ports.platform.clock_ticks.set(true);
+    reserve(&ports);
+    deliver(&ports, Event::PaymentApproved, 1);
     send(
-        &desk,
+        &ports,
         "PATCH",
         "/reservations/1",
         r#"{"status":"reqCancel"}"#,
         &[],
     );
-    deliver(&desk, Event::PaymentCancelled, 1);
+    deliver(&ports, Event::PaymentCancelled, 1);
 
-    let timeline = body(&send(&desk, "GET", "/reservations/1/timeline", "", &[]));
+    let timeline = body(&send(&ports, "GET", "/reservations/1/timeline", "", &[]));
     let told = timeline["steps"].as_array().unwrap().iter();
     let told: Vec<_> = told.map(|step| step["at"].clone()).collect();
-    let log = desk.platform.log.borrow();
+    let log = ports.platform.log.borrow();
     let announced: Vec<_> = log
         .iter()
         .map(|(_, event)| serde_json::to_value(event.time).unwrap())

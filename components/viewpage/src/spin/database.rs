@@ -4,7 +4,7 @@
 //! locked; it is then tried again. Rows are always read to their end: the connection is locked while
 //! they stream.
 
-use crate::{Rows, RowsError, Value};
+use crate::{Database, DatabaseError, SqlValue};
 use kit::spin::with_timeout;
 use spin_sdk::{
     sqlite::{self, Connection},
@@ -19,14 +19,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(80);
 
 /// One connection.
-pub struct SpinRows {
+pub struct SpinDatabase {
     connection: Connection,
     sound: Cell<bool>,
 }
 
-impl SpinRows {
+impl SpinDatabase {
     /// Opens the database that the manifest grants under `label`.
-    pub async fn open(label: &str) -> Result<Self, RowsError> {
+    pub async fn open(label: &str) -> Result<Self, DatabaseError> {
         let connection = with_timeout(LIMIT, Connection::open(label)).await;
         Ok(Self {
             connection: connection.ok_or_else(silent)?.map_err(failed)?,
@@ -42,8 +42,8 @@ impl SpinRows {
     async fn persist(
         &self,
         statement: &str,
-        parameters: &[Value],
-    ) -> Result<Vec<Vec<Value>>, RowsError> {
+        parameters: &[SqlValue],
+    ) -> Result<Vec<Vec<SqlValue>>, DatabaseError> {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.attempt(statement, parameters).await {
@@ -58,7 +58,7 @@ impl SpinRows {
     async fn attempt(
         &self,
         statement: &str,
-        parameters: &[Value],
+        parameters: &[SqlValue],
     ) -> Result<Vec<sqlite::RowResult>, sqlite::Error> {
         let parameters = parameters.iter().map(bound);
         self.connection
@@ -69,12 +69,12 @@ impl SpinRows {
     }
 }
 
-impl Rows for SpinRows {
+impl Database for SpinDatabase {
     async fn run(
         &self,
         statement: &str,
-        parameters: &[Value],
-    ) -> Result<Vec<Vec<Value>>, RowsError> {
+        parameters: &[SqlValue],
+    ) -> Result<Vec<Vec<SqlValue>>, DatabaseError> {
         let answer = with_timeout(LIMIT, self.persist(statement, parameters)).await;
         let answer = answer.unwrap_or_else(|| Err(silent()));
         if answer.is_err() {
@@ -84,21 +84,21 @@ impl Rows for SpinRows {
     }
 }
 
-fn bound(value: &Value) -> sqlite::Value {
+fn bound(value: &SqlValue) -> sqlite::Value {
     match value {
-        Value::Number(number) => sqlite::Value::Integer(*number),
-        Value::Text(text) => sqlite::Value::Text(text.clone()),
-        Value::Null => sqlite::Value::Null,
+        SqlValue::Number(number) => sqlite::Value::Integer(*number),
+        SqlValue::Text(text) => sqlite::Value::Text(text.clone()),
+        SqlValue::Null => sqlite::Value::Null,
     }
 }
 
-fn read(row: sqlite::RowResult) -> Result<Vec<Value>, RowsError> {
+fn read(row: sqlite::RowResult) -> Result<Vec<SqlValue>, DatabaseError> {
     let value = |value| match value {
-        sqlite::Value::Integer(number) => Ok(Value::Number(number)),
-        sqlite::Value::Text(text) => Ok(Value::Text(text)),
-        sqlite::Value::Null => Ok(Value::Null),
+        sqlite::Value::Integer(number) => Ok(SqlValue::Number(number)),
+        sqlite::Value::Text(text) => Ok(SqlValue::Text(text)),
+        sqlite::Value::Null => Ok(SqlValue::Null),
         sqlite::Value::Real(_) | sqlite::Value::Blob(_) => {
-            Err(RowsError("a value is neither number nor text".into()))
+            Err(DatabaseError("a value is neither number nor text".into()))
         }
     };
     row.values.into_iter().map(value).collect()
@@ -109,10 +109,10 @@ fn is_locked(error: &sqlite::Error) -> bool {
     matches!(error, sqlite::Error::Io(words) if words.contains("is locked") || words.contains("is busy") || words.contains("stayed busy"))
 }
 
-fn failed(error: impl Display) -> RowsError {
-    RowsError(error.to_string())
+fn failed(error: impl Display) -> DatabaseError {
+    DatabaseError(error.to_string())
 }
 
-fn silent() -> RowsError {
-    RowsError(format!("no answer within {} s", LIMIT.as_secs()))
+fn silent() -> DatabaseError {
+    DatabaseError(format!("no answer within {} s", LIMIT.as_secs()))
 }

@@ -1,26 +1,27 @@
-//! The other contexts behind circuit breakers of this one, for hosts that have none between
-//! components. Whoever is cut off is told at once what he would be told after waiting.
+//! The other contexts behind circuit breakers of this context, for hosts without breakers between components.
+//!
+//! An open breaker fails a call at once, instead of after its timeout.
 
-use crate::ports::{Approval, Cars, Hold, Payments, Release, Unreachable};
+use crate::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, RemoteCallError};
 use events::{CarId, PaymentId, ReservationId};
 use kit::{Breaker, Origin, Platform};
 
-/// A context, behind a breaker or not.
-pub struct Guarded<P, C> {
+/// A port whose calls pass a circuit breaker, if there is one.
+pub struct WithBreaker<P, C> {
     context: C,
     breaker: Option<Breaker<P>>,
 }
 
-impl<P: Platform, C> Guarded<P, C> {
-    /// Guards a context; without a breaker, somebody else does.
+impl<P: Platform, C> WithBreaker<P, C> {
+    /// The port `context` behind `breaker`; `None` when the host has breakers of its own.
     pub fn new(context: C, breaker: Option<Breaker<P>>) -> Self {
         Self { context, breaker }
     }
 
     async fn guard<T>(
         &self,
-        call: impl Future<Output = Result<T, Unreachable>>,
-    ) -> Result<T, Unreachable> {
+        call: impl Future<Output = Result<T, RemoteCallError>>,
+    ) -> Result<T, RemoteCallError> {
         match &self.breaker {
             Some(breaker) => breaker.call(call).await,
             None => call.await,
@@ -28,13 +29,13 @@ impl<P: Platform, C> Guarded<P, C> {
     }
 }
 
-impl<P: Platform, C: Cars> Cars for Guarded<P, C> {
+impl<P: Platform, C: Cars> Cars for WithBreaker<P, C> {
     async fn hold(
         &self,
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<Hold, Unreachable> {
+    ) -> Result<HoldOutcome, RemoteCallError> {
         self.guard(self.context.hold(origin, car, id)).await
     }
 
@@ -43,32 +44,32 @@ impl<P: Platform, C: Cars> Cars for Guarded<P, C> {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<Release, Unreachable> {
+    ) -> Result<ReleaseOutcome, RemoteCallError> {
         self.guard(self.context.release(origin, car, id)).await
     }
 }
 
-impl<P: Platform, Y: Payments> Payments for Guarded<P, Y> {
+impl<P: Platform, Y: Payments> Payments for WithBreaker<P, Y> {
     async fn approve(
         &self,
         origin: &Origin,
         id: ReservationId,
         car: CarId,
         amount: u64,
-    ) -> Result<Approval, Unreachable> {
+    ) -> Result<ApprovalOutcome, RemoteCallError> {
         let approval = self.context.approve(origin, id, car, amount);
         self.guard(approval).await
     }
 
-    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unreachable> {
+    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), RemoteCallError> {
         self.guard(self.context.cancel(origin, id)).await
     }
 
-    async fn outcome(
+    async fn paid_payment(
         &self,
         origin: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, Unreachable> {
-        self.guard(self.context.outcome(origin, id)).await
+    ) -> Result<Option<PaymentId>, RemoteCallError> {
+        self.guard(self.context.paid_payment(origin, id)).await
     }
 }

@@ -1,25 +1,25 @@
-//! Why a reservation was rejected: a word for programs, chosen once, stored and announced.
+//! Why a reservation was rejected: the identifier that is stored, published and returned over HTTP.
 
 use std::{fmt, str::FromStr};
 
 /// Why a reservation was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// There is no such car.
+pub enum RejectionReason {
+    /// No such car exists.
     UnknownCar,
-    /// The car is booked.
+    /// Another reservation has the car.
     CarNotAvailable,
-    /// The car context did not answer; the hold is given up.
+    /// The call to the car context failed; the hold is released.
     CarUnreachable,
     /// The payment was declined.
     PaymentDeclined,
-    /// The payment's outcome is unknown; it is cancelled.
+    /// The payment's outcome is unknown; the payment is cancelled.
     PaymentUnreachable,
-    /// The saga was interrupted before the payment; the sweep ended it.
+    /// The saga was interrupted before the payment; the sweep rejected the reservation.
     Interrupted,
 }
 
-impl Reason {
+impl RejectionReason {
     const ALL: [Self; 6] = [
         Self::UnknownCar,
         Self::CarNotAvailable,
@@ -29,7 +29,7 @@ impl Reason {
         Self::Interrupted,
     ];
 
-    /// The word on the wire.
+    /// The identifier.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,9 +42,9 @@ impl Reason {
         }
     }
 
-    /// Whether nobody decided it: the same request may have another outcome a moment later.
+    /// Whether a technical failure caused the rejection, so that the same request can succeed a moment later.
     #[must_use]
-    pub fn invites_another_try(self) -> bool {
+    pub fn is_retryable(self) -> bool {
         match self {
             Self::CarUnreachable | Self::PaymentUnreachable | Self::Interrupted => true,
             Self::UnknownCar | Self::CarNotAvailable | Self::PaymentDeclined => false,
@@ -52,22 +52,22 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for RejectionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// The word is none of ours.
+/// A text that is not the identifier of a [`RejectionReason`].
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no reason for a rejection")]
-pub struct UnknownReason(String);
+#[error("`{0}` is not a rejection reason")]
+pub struct UnknownRejectionReason(String);
 
-impl FromStr for Reason {
-    type Err = UnknownReason;
+impl FromStr for RejectionReason {
+    type Err = UnknownRejectionReason;
 
-    fn from_str(text: &str) -> Result<Self, UnknownReason> {
+    fn from_str(text: &str) -> Result<Self, UnknownRejectionReason> {
         let known = Self::ALL.into_iter().find(|reason| reason.as_str() == text);
-        known.ok_or_else(|| UnknownReason(text.to_owned()))
+        known.ok_or_else(|| UnknownRejectionReason(text.to_owned()))
     }
 }

@@ -1,6 +1,6 @@
 //! The cars in their store: the stored form, and the one place that knows their keys.
 
-use crate::domain::{Booking, BookingState, Car, Details, Period};
+use crate::domain::{Booking, BookingState, Car, CarDetails, Period};
 use events::{CAR_STREAM, CarId, ReservationId, Timestamp};
 use kit::{
     Aggregates, ChangeError, Decision, Origin, Persistent, Platform, StoreError, Versioned,
@@ -9,12 +9,12 @@ use kit::{
 use serde::{Deserialize, Serialize};
 
 /// All cars of this context.
-pub struct Fleet<P> {
+pub struct CarRepository<P> {
     /// Stores, log and clock.
     pub platform: P,
 }
 
-impl<P: Platform> Fleet<P> {
+impl<P: Platform> CarRepository<P> {
     /// The cars of `platform`.
     pub fn new(platform: P) -> Self {
         Self { platform }
@@ -26,7 +26,7 @@ impl<P: Platform> Fleet<P> {
     ///
     /// The store's silence, or a value that cannot be read.
     pub async fn find<R>(&self, id: CarId) -> Result<Option<Versioned<Car>>, ChangeError<R>> {
-        self.cars().load(&key(id)).await
+        self.aggregates().load(&key(id)).await
     }
 
     /// Changes one car and announces it; returns the car as it then is. An absent car is left alone
@@ -41,8 +41,8 @@ impl<P: Platform> Fleet<P> {
         origin: &Origin,
         decide: impl FnMut(Option<&Versioned<Car>>) -> Result<Decision<Car, ()>, R>,
     ) -> Result<Option<Versioned<Car>>, ChangeError<R>> {
-        let changed = self.cars().change(&key(id), origin, decide).await?;
-        if let Some(Car::Gone { id }) = changed.current.as_ref().map(|car| &car.state) {
+        let changed = self.aggregates().change(&key(id), origin, decide).await?;
+        if let Some(Car::Deleted { id }) = changed.current.as_ref().map(|car| &car.state) {
             // Should this fail, the next list that meets the car does it.
             let _ = self.retire(*id).await;
         }
@@ -58,7 +58,7 @@ impl<P: Platform> Fleet<P> {
         numbering::retire(&self.platform, id.0).await
     }
 
-    fn cars(&self) -> Aggregates<'_, P> {
+    fn aggregates(&self) -> Aggregates<'_, P> {
         Aggregates::new(&self.platform, CAR_STREAM, "socar/car")
     }
 }
@@ -71,9 +71,9 @@ fn key(id: CarId) -> String {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
 pub enum CarRecord {
-    /// [`Car::InFleet`].
-    #[serde(rename_all = "camelCase")]
-    InFleet {
+    /// [`Car::Active`].
+    #[serde(rename = "inFleet", rename_all = "camelCase")]
+    Active {
         /// Which car.
         car_id: CarId,
         /// Its name.
@@ -86,12 +86,12 @@ pub enum CarRecord {
         #[serde(default)]
         bookings: Vec<BookingRecord>,
         /// Reservations whose hold must be refused.
-        #[serde(default)]
-        given_up: Vec<ReservationId>,
+        #[serde(default, rename = "givenUp")]
+        revoked_holds: Vec<ReservationId>,
     },
-    /// [`Car::Gone`].
-    #[serde(rename_all = "camelCase")]
-    Gone {
+    /// [`Car::Deleted`].
+    #[serde(rename = "gone", rename_all = "camelCase")]
+    Deleted {
         /// Which car it was.
         car_id: CarId,
     },
@@ -114,43 +114,43 @@ impl Persistent for Car {
 
     fn to_record(&self) -> CarRecord {
         match self.clone() {
-            Self::InFleet {
+            Self::Active {
                 id,
                 details,
                 bookings,
-                given_up,
-            } => CarRecord::InFleet {
+                revoked_holds,
+            } => CarRecord::Active {
                 car_id: id,
                 car_name: details.name,
                 car_type: details.kind,
                 amount: details.amount,
                 bookings: bookings.iter().map(BookingRecord::from).collect(),
-                given_up,
+                revoked_holds,
             },
-            Self::Gone { id } => CarRecord::Gone { car_id: id },
+            Self::Deleted { id } => CarRecord::Deleted { car_id: id },
         }
     }
 
     fn from_record(record: CarRecord) -> Self {
         match record {
-            CarRecord::InFleet {
+            CarRecord::Active {
                 car_id,
                 car_name,
                 car_type,
                 amount,
                 bookings,
-                given_up,
-            } => Self::InFleet {
+                revoked_holds,
+            } => Self::Active {
                 id: car_id,
-                details: Details {
+                details: CarDetails {
                     name: car_name,
                     kind: car_type,
                     amount,
                 },
                 bookings: bookings.into_iter().map(Booking::from).collect(),
-                given_up,
+                revoked_holds,
             },
-            CarRecord::Gone { car_id } => Self::Gone { id: car_id },
+            CarRecord::Deleted { car_id } => Self::Deleted { id: car_id },
         }
     }
 }

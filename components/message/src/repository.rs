@@ -5,7 +5,7 @@
 //! found by its number, and a number counts only if the message it leads to says the same. A crash
 //! in between costs a number, never a message: the event is delivered again and finds nothing.
 
-use crate::domain::{Message, Occasion};
+use crate::domain::{Message, MessageKind};
 use events::{CarId, MessageId, ReservationId, Timestamp};
 use kit::{
     Aggregates, ChangeError, Decision, Lookup, Origin, Persistent, Platform, Store, StoreError,
@@ -14,12 +14,12 @@ use kit::{
 use serde::{Deserialize, Serialize};
 
 /// All messages of this context.
-pub struct Messages<P> {
+pub struct MessageRepository<P> {
     /// Stores and clock.
     pub platform: P,
 }
 
-impl<P: Platform> Messages<P> {
+impl<P: Platform> MessageRepository<P> {
     /// The messages of `platform`.
     pub fn new(platform: P) -> Self {
         Self { platform }
@@ -33,21 +33,21 @@ impl<P: Platform> Messages<P> {
     pub async fn send<R>(
         &self,
         origin: &Origin,
-        occasion: Occasion,
+        kind: MessageKind,
         reservation: ReservationId,
         car: CarId,
     ) -> Result<(), ChangeError<R>> {
-        let key = key(reservation, occasion);
+        let key = key(reservation, kind);
         claim::claim(&self.platform, &key).await?;
         if self.platform.state().exists(&key).await? {
             return Ok(());
         }
-        let id = self.number(&key).await?;
+        let id = self.allocate_number(&key).await?;
         let message = Message {
             id,
             reservation,
             car,
-            content: occasion.content(car),
+            content: kind.content(car),
             sent_at: self.platform.now(),
         };
         let sent = self
@@ -68,7 +68,7 @@ impl<P: Platform> Messages<P> {
     }
 
     /// Follows a message's number.
-    pub(crate) async fn follow<R>(
+    pub(crate) async fn find_by_number<R>(
         &self,
         number: MessageId,
     ) -> Result<Lookup<Versioned<Message>>, ChangeError<R>> {
@@ -85,21 +85,21 @@ impl<P: Platform> Messages<P> {
     }
 
     /// Gives out the next message's number, leading to `key`.
-    async fn number(&self, key: &str) -> Result<MessageId, StoreError> {
+    async fn allocate_number(&self, key: &str) -> Result<MessageId, StoreError> {
         let number = MessageId(numbering::allocate(&self.platform).await?);
         let state = self.platform.state();
         state.set(&pointer(number), key.as_bytes()).await?;
         Ok(number)
     }
 
-    /// Messages announce nothing, so there is no stream that they could go to.
+    /// MessageRepository announce nothing, so there is no stream that they could go to.
     fn aggregates(&self) -> Aggregates<'_, P> {
         Aggregates::new(&self.platform, "", "socar/message")
     }
 }
 
-fn key(reservation: ReservationId, occasion: Occasion) -> String {
-    format!("message/{reservation}/{}", occasion.as_str())
+fn key(reservation: ReservationId, kind: MessageKind) -> String {
+    format!("message/{reservation}/{}", kind.as_str())
 }
 
 fn pointer(number: MessageId) -> String {

@@ -12,19 +12,19 @@
 //! *Rejected:* plain OFFSET and `count(*)`, which took 5 to 10 ms at 100 000 rows where this takes
 //! 0.2; cursors instead of page numbers, which existing clients do not know.
 
-use crate::{Column, column::Kind};
+use crate::{Column, column::ColumnType};
 
 /// The most rows of a shelf.
-pub const FULL: u32 = 1024;
+pub const MAX_BUCKET_ROWS: u32 = 1024;
 /// What a full shelf keeps when it is cut.
-const HALF: u32 = FULL / 2;
+const SPLIT_BUCKET_ROWS: u32 = MAX_BUCKET_ROWS / 2;
 /// Fewer rows than this are no shelf of their own.
-pub const SPARSE: u32 = 128;
+pub const MIN_BUCKET_ROWS: u32 = 128;
 
 /// The shelf on which a row with this value and id stands. A unary plus on the names that stand for
 /// `value` and `id` lets SQLite seek by both: it takes away the type that would stop it.
 #[must_use]
-pub fn shelf_of(column: Column, value: &str, id: &str) -> String {
+pub fn bucket_of(column: Column, value: &str, id: &str) -> String {
     format!(
         "SELECT low, +lowId FROM $shelves_{column} WHERE (low, lowId) <= ({value}, {id})
          ORDER BY low DESC, lowId DESC LIMIT 1"
@@ -34,9 +34,9 @@ pub fn shelf_of(column: Column, value: &str, id: &str) -> String {
 /// Everything that keeps the shelves of one order.
 #[must_use]
 pub fn schema(column: Column) -> Vec<String> {
-    let (kind, least) = match column.kind() {
-        Kind::Number => ("INTEGER", "0"),
-        Kind::Text => ("TEXT", "''"),
+    let (kind, least) = match column.column_type() {
+        ColumnType::Number => ("INTEGER", "0"),
+        ColumnType::Text => ("TEXT", "''"),
     };
     let mut statements = vec![
         format!(
@@ -54,7 +54,7 @@ pub fn schema(column: Column) -> Vec<String> {
 
 fn count(column: Column) -> Vec<String> {
     let update = |change: &str, row: &str| {
-        let shelf = shelf_of(
+        let shelf = bucket_of(
             column,
             &format!("+{row}.{column}"),
             &format!("+{row}.carId"),
@@ -81,19 +81,19 @@ fn count(column: Column) -> Vec<String> {
 
 fn cut(column: Column) -> String {
     format!(
-        "CREATE TRIGGER IF NOT EXISTS $cut_{column} AFTER UPDATE OF held ON $shelves_{column} WHEN NEW.held > {FULL} BEGIN
-           INSERT INTO $shelves_{column} SELECT {column}, carId, NEW.held - {HALF} FROM $carviews
-             WHERE ({column}, carId) >= (+NEW.low, +NEW.lowId) ORDER BY {column}, carId LIMIT 1 OFFSET {HALF};
-           UPDATE $shelves_{column} SET held = {HALF} WHERE (low, lowId) = (NEW.low, NEW.lowId);
+        "CREATE TRIGGER IF NOT EXISTS $cut_{column} AFTER UPDATE OF held ON $shelves_{column} WHEN NEW.held > {MAX_BUCKET_ROWS} BEGIN
+           INSERT INTO $shelves_{column} SELECT {column}, carId, NEW.held - {SPLIT_BUCKET_ROWS} FROM $carviews
+             WHERE ({column}, carId) >= (+NEW.low, +NEW.lowId) ORDER BY {column}, carId LIMIT 1 OFFSET {SPLIT_BUCKET_ROWS};
+           UPDATE $shelves_{column} SET held = {SPLIT_BUCKET_ROWS} WHERE (low, lowId) = (NEW.low, NEW.lowId);
          END"
     )
 }
 
 fn merge(column: Column) -> String {
-    let before = shelf_of(column, "+NEW.low", "+NEW.lowId");
+    let before = bucket_of(column, "+NEW.low", "+NEW.lowId");
     format!(
         "CREATE TRIGGER IF NOT EXISTS $merge_{column} AFTER UPDATE OF held ON $shelves_{column}
-         WHEN NEW.held < {SPARSE} AND NEW.lowId > 0 BEGIN
+         WHEN NEW.held < {MIN_BUCKET_ROWS} AND NEW.lowId > 0 BEGIN
            DELETE FROM $shelves_{column} WHERE (low, lowId) = (NEW.low, NEW.lowId);
            UPDATE $shelves_{column} SET held = held + NEW.held WHERE (low, lowId) = ({before});
          END"

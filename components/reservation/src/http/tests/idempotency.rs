@@ -5,14 +5,14 @@ use super::*;
 #[test]
 fn the_same_key_reserves_once() {
     let world = World::new();
-    let desk = world.desk();
-    let first = keyed(&desk, r#"{"carId":1}"#);
-    let second = keyed(&desk, r#"{"carId": 1}"#);
+    let ports = world.ports();
+    let first = keyed(&ports, r#"{"carId":1}"#);
+    let second = keyed(&ports, r#"{"carId": 1}"#);
     assert_eq!(
         (first.status(), first.body()),
         (second.status(), second.body())
     );
-    assert_eq!(keyed(&desk, r#"{"carId":2}"#).status(), 422);
+    assert_eq!(keyed(&ports, r#"{"carId":2}"#).status(), 422);
     assert_eq!(world.held.borrow().len(), 1);
 }
 
@@ -22,23 +22,23 @@ fn the_same_key_reserves_once() {
 fn a_first_attempt_that_dies_anywhere_is_resolved_by_the_next() {
     for calls in 0..24 {
         let world = World::new();
-        let desk = world.desk();
-        desk.platform.state.fail_after(calls);
-        let _ = keyed(&desk, r#"{"carId":1}"#);
-        desk.platform.state.recover();
-        desk.platform.advance(Duration::from_secs(15));
-        let again = keyed(&desk, r#"{"carId":1}"#);
+        let ports = world.ports();
+        ports.platform.state.fail_after(calls);
+        let _ = keyed(&ports, r#"{"carId":1}"#);
+        ports.platform.state.recover();
+        ports.platform.advance(Duration::from_secs(15));
+        let again = keyed(&ports, r#"{"carId":1}"#);
         assert_eq!(again.status(), 201, "{calls}: {}", body(&again));
         let id = body(&again)["rsvId"].as_u64().unwrap();
-        deliver(&desk, Event::PaymentApproved, id);
+        deliver(&ports, Event::PaymentApproved, id);
         for _ in 0..3 {
-            desk.platform.advance(Duration::from_secs(130));
-            block_on(sweep::sweep(&desk)).unwrap();
+            ports.platform.advance(Duration::from_secs(130));
+            block_on(sweep::sweep(&ports)).unwrap();
         }
-        assert_eq!(reservation(&desk, id)["status"], "reserved", "{calls}");
+        assert_eq!(reservation(&ports, id)["status"], "reserved", "{calls}");
         assert_eq!(*world.paid.borrow(), BTreeSet::from([id]), "{calls}");
         assert_eq!(*world.held.borrow(), BTreeSet::from([id]), "{calls}");
-        assert!(todo(&desk).is_empty(), "{calls}");
+        assert!(todo(&ports).is_empty(), "{calls}");
     }
 }
 
@@ -49,22 +49,22 @@ fn the_answer_to_a_key_speaks_for_all_its_attempts() {
     for calls in 0..24 {
         let world = World::new();
         world.approval.set(None);
-        let desk = world.desk();
-        desk.platform.state.fail_once_after(calls);
-        let _ = keyed(&desk, r#"{"carId":1}"#);
-        desk.platform.state.recover();
+        let ports = world.ports();
+        ports.platform.state.fail_once_after(calls);
+        let _ = keyed(&ports, r#"{"carId":1}"#);
+        ports.platform.state.recover();
         if !world.held.borrow().is_empty() {
-            world.hold.set(Some(Hold::NotAvailable));
+            world.hold.set(Some(HoldOutcome::NotAvailable));
         }
-        let mut again = keyed(&desk, r#"{"carId":1}"#);
+        let mut again = keyed(&ports, r#"{"carId":1}"#);
         if again.status() == 409 && body(&again)["rsvId"].is_null() {
-            desk.platform.advance(Duration::from_secs(15));
-            again = keyed(&desk, r#"{"carId":1}"#);
+            ports.platform.advance(Duration::from_secs(15));
+            again = keyed(&ports, r#"{"carId":1}"#);
         }
         for id in world.paid.borrow().clone() {
-            deliver(&desk, Event::PaymentApproved, id);
+            deliver(&ports, Event::PaymentApproved, id);
         }
-        let stands = |id: &u64| reservation(&desk, *id)["status"] == "reserved";
+        let stands = |id: &u64| reservation(&ports, *id)["status"] == "reserved";
         let standing = (1..4).filter(stands).count();
         assert_eq!(
             standing == 1,
@@ -81,12 +81,12 @@ fn the_answer_to_a_key_speaks_for_all_its_attempts() {
 #[test]
 fn a_number_whose_note_is_old_is_not_used_any_more() {
     let world = World::new();
-    let desk = world.desk();
+    let ports = world.ports();
     // Dies after its number was noted, before the reservation is stored.
-    desk.platform.state.fail_after(7);
-    keyed(&desk, r#"{"carId":1}"#);
-    desk.platform.state.recover();
-    assert_eq!(todo(&desk), ["saga/1"]);
-    desk.platform.advance(Duration::from_secs(10));
-    assert_eq!(body(&keyed(&desk, r#"{"carId":1}"#))["rsvId"], 2);
+    ports.platform.state.fail_after(7);
+    keyed(&ports, r#"{"carId":1}"#);
+    ports.platform.state.recover();
+    assert_eq!(todo(&ports), ["saga/1"]);
+    ports.platform.advance(Duration::from_secs(10));
+    assert_eq!(body(&keyed(&ports, r#"{"carId":1}"#))["rsvId"], 2);
 }

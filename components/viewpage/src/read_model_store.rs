@@ -5,7 +5,9 @@
 //! of them. LiveNumbers are never used twice: whoever is late writes to tables that are gone, and is
 //! told so, rather than to those of a later rebuild.
 
-use crate::{Generation, ReadModel, Rows, RowsError, Value, read_model::SHAPE};
+use crate::{
+    Database, DatabaseError, ReadModel, ReadModelGeneration, SqlValue, read_model::SCHEMA_VERSION,
+};
 use events::CloudEvent;
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -36,37 +38,37 @@ const DROPPABLE: &str = "
     ORDER BY type DESC";
 
 /// All generations in one database.
-pub struct View<R> {
-    rows: R,
+pub struct ReadModelStore<R> {
+    database: R,
     /// Those that are known to have all their tables.
-    whole: RefCell<BTreeSet<Generation>>,
+    whole: RefCell<BTreeSet<ReadModelGeneration>>,
 }
 
 /// What a moment finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Present {
-    answering: Generation,
-    filling: Option<Generation>,
+struct GenerationState {
+    active: ReadModelGeneration,
+    building: Option<ReadModelGeneration>,
 }
 
-impl<R: Rows> View<R> {
+impl<R: Database> ReadModelStore<R> {
     /// The generations in `rows`; a new database has the first one.
     ///
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn open(rows: R) -> Result<Self, RowsError> {
-        rows.run(CREATE, &[]).await?;
-        rows.run(FIRST, &[SHAPE.into()]).await?;
+    pub async fn open(database: R) -> Result<Self, DatabaseError> {
+        database.run(CREATE, &[]).await?;
+        database.run(FIRST, &[SCHEMA_VERSION.into()]).await?;
         Ok(Self {
-            rows,
+            database,
             whole: RefCell::default(),
         })
     }
 
     /// The database.
-    pub fn rows(&self) -> &R {
-        &self.rows
+    pub fn database(&self) -> &R {
+        &self.database
     }
 
     /// The generation that answers questions.
@@ -74,8 +76,8 @@ impl<R: Rows> View<R> {
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn answering(&self) -> Result<ReadModel<&R>, RowsError> {
-        self.model(self.present().await?.answering).await
+    pub async fn active(&self) -> Result<ReadModel<&R>, DatabaseError> {
+        self.model(self.state().await?.active).await
     }
 
     /// The generation that a rebuild is filling, if one is under way.
@@ -83,8 +85,8 @@ impl<R: Rows> View<R> {
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn filling(&self) -> Result<Option<ReadModel<&R>>, RowsError> {
-        match self.present().await?.filling {
+    pub async fn building(&self) -> Result<Option<ReadModel<&R>>, DatabaseError> {
+        match self.state().await?.building {
             Some(filling) => Ok(Some(self.model(filling).await?)),
             None => Ok(None),
         }
@@ -95,10 +97,10 @@ impl<R: Rows> View<R> {
     /// # Errors
     ///
     /// The database's silence; the event may then be in, and should come again.
-    pub async fn project(&self, event: &CloudEvent) -> Result<(), RowsError> {
-        let present = self.present().await?;
-        self.model(present.answering).await?.project(event).await?;
-        match present.filling {
+    pub async fn project(&self, event: &CloudEvent) -> Result<(), DatabaseError> {
+        let state = self.state().await?;
+        self.model(state.active).await?.project(event).await?;
+        match state.building {
             Some(filling) => self.model(filling).await?.project(event).await,
             None => Ok(()),
         }
@@ -110,10 +112,10 @@ impl<R: Rows> View<R> {
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn begin(&self) -> Result<Generation, RowsError> {
-        let present = self.change(BEGIN).await?;
-        let filling = present.and_then(|present| present.filling);
-        let filling = filling.ok_or_else(|| RowsError("it has lost its generations".into()))?;
+    pub async fn begin_rebuild(&self) -> Result<ReadModelGeneration, DatabaseError> {
+        let state = self.change(BEGIN).await?;
+        let filling = state.and_then(|state| state.building);
+        let filling = filling.ok_or_else(|| DatabaseError("it has lost its generations".into()))?;
         self.model(filling).await?;
         Ok(filling)
     }
@@ -124,9 +126,9 @@ impl<R: Rows> View<R> {
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn finish(&self) -> Result<Option<Generation>, RowsError> {
-        let present = self.change(FINISH).await?;
-        Ok(present.map(|present| present.answering))
+    pub async fn activate(&self) -> Result<Option<ReadModelGeneration>, DatabaseError> {
+        let state = self.change(FINISH).await?;
+        Ok(state.map(|state| state.active))
     }
 
     /// Forgets the generation that was being filled.
@@ -134,7 +136,7 @@ impl<R: Rows> View<R> {
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn abandon(&self) -> Result<(), RowsError> {
+    pub async fn abandon(&self) -> Result<(), DatabaseError> {
         self.change(ABANDON).await.map(drop)
     }
 
@@ -144,48 +146,55 @@ impl<R: Rows> View<R> {
     /// # Errors
     ///
     /// The database's silence.
-    pub async fn tidy(&self) -> Result<(), RowsError> {
-        let present = self.present().await?;
-        let needed = [Some(present.answering), present.filling].map(|generation| {
+    pub async fn drop_unused(&self) -> Result<(), DatabaseError> {
+        let state = self.state().await?;
+        let needed = [Some(state.active), state.building].map(|generation| {
             generation.map_or_else(String::new, |generation| {
                 format!("{}_", generation.prefix())
             })
         });
-        for row in self.rows.run(DROPPABLE, &[SHAPE.into()]).await? {
-            let [Value::Text(kind), Value::Text(name)] = &row[..] else {
+        for row in self
+            .database
+            .run(DROPPABLE, &[SCHEMA_VERSION.into()])
+            .await?
+        {
+            let [SqlValue::Text(kind), SqlValue::Text(name)] = &row[..] else {
                 continue;
             };
             let is_needed = |prefix: &String| !prefix.is_empty() && name.starts_with(prefix);
             if !needed.iter().any(is_needed) {
                 let drop = format!("DROP {kind} IF EXISTS {name}");
-                self.rows.run(&drop, &[]).await?;
+                self.database.run(&drop, &[]).await?;
             }
         }
         Ok(())
     }
 
-    async fn model(&self, generation: Generation) -> Result<ReadModel<&R>, RowsError> {
+    async fn model(&self, generation: ReadModelGeneration) -> Result<ReadModel<&R>, DatabaseError> {
         if self.whole.borrow().contains(&generation) {
-            return Ok(ReadModel::whole(&self.rows, generation));
+            return Ok(ReadModel::whole(&self.database, generation));
         }
-        let model = ReadModel::open_generation(&self.rows, generation).await?;
+        let model = ReadModel::open_generation(&self.database, generation).await?;
         self.whole.borrow_mut().insert(generation);
         Ok(model)
     }
 
-    async fn present(&self) -> Result<Present, RowsError> {
-        let present = self.change(PRESENT).await?;
-        present.ok_or_else(|| RowsError("it has lost its generations".into()))
+    async fn state(&self) -> Result<GenerationState, DatabaseError> {
+        let state = self.change(PRESENT).await?;
+        state.ok_or_else(|| DatabaseError("it has lost its generations".into()))
     }
 
     /// Runs a statement that leads to a present, if it finds anything.
-    async fn change(&self, statement: &str) -> Result<Option<Present>, RowsError> {
-        let found = self.rows.run(statement, &[SHAPE.into()]).await?;
+    async fn change(&self, statement: &str) -> Result<Option<GenerationState>, DatabaseError> {
+        let found = self
+            .database
+            .run(statement, &[SCHEMA_VERSION.into()])
+            .await?;
         Ok(match found.first().map(Vec::as_slice) {
-            Some([Value::Number(answering), filling]) => Some(Present {
-                answering: numbered(*answering),
-                filling: match filling {
-                    Value::Number(filling) => Some(numbered(*filling)),
+            Some([SqlValue::Number(answering), filling]) => Some(GenerationState {
+                active: numbered(*answering),
+                building: match filling {
+                    SqlValue::Number(filling) => Some(numbered(*filling)),
                     _ => None,
                 },
             }),
@@ -194,6 +203,6 @@ impl<R: Rows> View<R> {
     }
 }
 
-fn numbered(number: i64) -> Generation {
-    Generation::numbered(u64::try_from(number).unwrap_or_default())
+fn numbered(number: i64) -> ReadModelGeneration {
+    ReadModelGeneration::numbered(u64::try_from(number).unwrap_or_default())
 }

@@ -44,13 +44,19 @@ fn unknown_car(car: u64) -> Response {
 #[test]
 fn the_car_context_is_believed() {
     let held = said(&json!({"carId": 7, "amount": 5}));
-    assert_eq!(to_hold(CAR, &held), Ok(Hold::Held { amount: 5 }));
-    assert_eq!(to_hold(CAR, &unknown_car(7)), Ok(Hold::UnknownCar));
+    assert_eq!(parse_hold(CAR, &held), Ok(HoldOutcome::Held { amount: 5 }));
+    assert_eq!(
+        parse_hold(CAR, &unknown_car(7)),
+        Ok(HoldOutcome::UnknownCar)
+    );
     let taken = Problem::conflict("car-not-available", "Taken", "try another").into_response("/");
-    assert_eq!(to_hold(CAR, &taken), Ok(Hold::NotAvailable));
+    assert_eq!(parse_hold(CAR, &taken), Ok(HoldOutcome::NotAvailable));
     let released = said(&json!({"carId": 7}));
-    assert_eq!(to_release(CAR, &released), Ok(Release::Released));
-    assert_eq!(to_release(CAR, &unknown_car(7)), Ok(Release::UnknownCar));
+    assert_eq!(parse_release(CAR, &released), Ok(ReleaseOutcome::Released));
+    assert_eq!(
+        parse_release(CAR, &unknown_car(7)),
+        Ok(ReleaseOutcome::UnknownCar)
+    );
 }
 
 #[test]
@@ -64,17 +70,20 @@ fn whoever_is_not_the_car_context_has_no_say_about_cars() {
         page(StatusCode::BAD_GATEWAY),
     ]);
     for answer in strange {
-        assert!(to_hold(CAR, &answer).is_err(), "{answer:?}");
-        assert!(to_release(CAR, &answer).is_err(), "{answer:?}");
+        assert!(parse_hold(CAR, &answer).is_err(), "{answer:?}");
+        assert!(parse_release(CAR, &answer).is_err(), "{answer:?}");
     }
 }
 
 #[test]
 fn the_payment_context_is_believed() {
     let paid = said(&json!({"rsvId": 3, "status": "paid", "payId": 9}));
-    assert_eq!(to_approval(ID, &paid), Ok(Approval::Paid(PaymentId(9))));
-    assert_eq!(to_question(ID, &paid), Ok(Some(PaymentId(9))));
-    assert!(to_cancel(ID, &paid).is_err());
+    assert_eq!(
+        parse_approval(ID, &paid),
+        Ok(ApprovalOutcome::Paid(PaymentId(9)))
+    );
+    assert_eq!(parse_paid_payment(ID, &paid), Ok(Some(PaymentId(9))));
+    assert!(parse_cancellation(ID, &paid).is_err());
     let declined = Problem::new(
         StatusCode::PAYMENT_REQUIRED,
         "payment-declined",
@@ -82,12 +91,12 @@ fn the_payment_context_is_believed() {
         "no money",
     );
     let declined = declined.into_response("/");
-    assert_eq!(to_approval(ID, &declined), Ok(Approval::Declined));
+    assert_eq!(parse_approval(ID, &declined), Ok(ApprovalOutcome::Declined));
     for status in ["cancelled", "none"] {
         let not_paid = said(&json!({"rsvId": 3, "status": status}));
-        assert_eq!(to_question(ID, &not_paid), Ok(None));
-        assert_eq!(to_cancel(ID, &not_paid), Ok(()));
-        assert!(to_approval(ID, &not_paid).is_err());
+        assert_eq!(parse_paid_payment(ID, &not_paid), Ok(None));
+        assert_eq!(parse_cancellation(ID, &not_paid), Ok(()));
+        assert!(parse_approval(ID, &not_paid).is_err());
     }
 }
 
@@ -99,23 +108,23 @@ fn whoever_is_not_the_payment_context_has_no_say_about_money() {
     strange.push(said(&json!({"rsvId": 4, "status": "paid", "payId": 9})));
     strange.push(said(&json!({"rsvId": 4, "status": "none"})));
     for answer in strange {
-        assert!(to_approval(ID, &answer).is_err(), "{answer:?}");
-        assert!(to_cancel(ID, &answer).is_err(), "{answer:?}");
-        assert!(to_question(ID, &answer).is_err(), "{answer:?}");
+        assert!(parse_approval(ID, &answer).is_err(), "{answer:?}");
+        assert!(parse_cancellation(ID, &answer).is_err(), "{answer:?}");
+        assert!(parse_paid_payment(ID, &answer).is_err(), "{answer:?}");
     }
 }
 
 #[test]
 fn only_the_payment_context_can_say_that_nobody_was_asked() {
-    let aftermath = |answer: &Response| to_approval(ID, answer).unwrap_err().aftermath;
+    let effect = |answer: &Response| parse_approval(ID, answer).unwrap_err().effect;
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let ours = Problem::new(status, "payment-not-asked", "Not asked", "nobody was");
-    assert_eq!(aftermath(&ours.into_response("/")), Aftermath::Nothing);
+    assert_eq!(effect(&ours.into_response("/")), RemoteEffect::None);
     for strange in strangers(status, "payment-not-asked") {
-        assert_eq!(aftermath(&strange), Aftermath::Unknown, "{strange:?}");
+        assert_eq!(effect(&strange), RemoteEffect::Unknown, "{strange:?}");
     }
     assert_eq!(
-        aftermath(&page(StatusCode::GATEWAY_TIMEOUT)),
-        Aftermath::Silence
+        effect(&page(StatusCode::GATEWAY_TIMEOUT)),
+        RemoteEffect::TimedOut
     );
 }

@@ -4,7 +4,7 @@
 //! aggregate's version, and the event's id, which tells events of one commit apart. The greatest
 //! wins, whatever came first, so any order of the same events ends in the same row.
 
-use crate::{Value, projection::Fact};
+use crate::{SqlValue, projection::RowUpdate};
 
 const CAR: &str = "
     INSERT INTO $cars (gone, sequence, event, carId, carName, carType, amount, status)
@@ -33,11 +33,15 @@ const PAYMENT: &str = "
 /// The statement that writes `fact` down, as of this version and event of its aggregate, and its
 /// parameters.
 #[must_use]
-pub fn statement(fact: Fact<'_>, sequence: u64, event: &str) -> (&'static str, Vec<Value>) {
-    let sequence = Value::from(sequence);
-    let event = Value::from(event);
-    match fact {
-        Fact::Car(car) => (
+pub fn statement(
+    row_update: RowUpdate<'_>,
+    sequence: u64,
+    event: &str,
+) -> (&'static str, Vec<SqlValue>) {
+    let sequence = SqlValue::from(sequence);
+    let event = SqlValue::from(event);
+    match row_update {
+        RowUpdate::Car(car) => (
             CAR,
             vec![
                 false.into(),
@@ -50,7 +54,7 @@ pub fn statement(fact: Fact<'_>, sequence: u64, event: &str) -> (&'static str, V
                 car.status.as_str().into(),
             ],
         ),
-        Fact::CarGone(car_id) => (
+        RowUpdate::CarDeleted(car_id) => (
             CAR,
             vec![
                 true.into(),
@@ -63,10 +67,10 @@ pub fn statement(fact: Fact<'_>, sequence: u64, event: &str) -> (&'static str, V
                 "".into(),
             ],
         ),
-        Fact::Reservation(reservation) | Fact::Rejected(reservation) => (
+        RowUpdate::Reservation(reservation) | RowUpdate::ReservationRejected(reservation) => (
             RESERVATION,
             vec![
-                matches!(fact, Fact::Rejected(_)).into(),
+                matches!(row_update, RowUpdate::ReservationRejected(_)).into(),
                 sequence,
                 event,
                 reservation.rsv_id.0.into(),
@@ -74,7 +78,7 @@ pub fn statement(fact: Fact<'_>, sequence: u64, event: &str) -> (&'static str, V
                 reservation.status.as_str().into(),
             ],
         ),
-        Fact::Payment(payment) => (
+        RowUpdate::Payment(payment) => (
             PAYMENT,
             vec![
                 sequence,

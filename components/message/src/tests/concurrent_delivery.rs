@@ -17,7 +17,7 @@ enum At {
 
 /// A platform on which the other delivery overtakes once.
 struct Overtaking<'a> {
-    messages: &'a Messages<MemoryPlatform>,
+    messages: &'a MessageRepository<MemoryPlatform>,
     at: Cell<Option<At>>,
 }
 
@@ -63,8 +63,8 @@ impl Platform for Overtaking<'_> {
     }
 }
 
-fn overtaken(messages: &Messages<MemoryPlatform>, at: At) {
-    let slow = Messages::new(Overtaking {
+fn overtaken(messages: &MessageRepository<MemoryPlatform>, at: At) {
+    let slow = MessageRepository::new(Overtaking {
         messages,
         at: Cell::new(Some(at)),
     });

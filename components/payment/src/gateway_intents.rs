@@ -1,0 +1,149 @@
+//! Intents to call a remote gateway, one key each in the outbox store.
+//!
+//! An intent is written before the call that it announces and deleted once the outcome of that call is
+//! recorded. A call that a crash interrupts therefore leaves its intent behind, and the sweep settles it.
+
+use events::{ReservationId, Timestamp};
+use kit::{Origin, Platform, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The key prefix of approval intents.
+const APPROVAL: &str = "asked/";
+/// The key prefix of refund intents.
+const REFUND: &str = "undo/";
+
+/// A gateway call whose outcome is not recorded yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GatewayIntent {
+    /// The gateway is asked to take money.
+    Approval {
+        /// For which reservation.
+        reservation: ReservationId,
+        /// The unique suffix of this attempt. Each attempt has an intent of its own, so that an attempt that
+        /// ends cannot delete the intent of another.
+        attempt: String,
+    },
+    /// The gateway is asked to return all money of a reservation.
+    Refund(ReservationId),
+}
+
+/// An intent that was read from the store.
+#[derive(Debug)]
+pub struct StoredIntent {
+    /// How long ago the intent was written.
+    pub age: Duration,
+    /// The request or event that caused it.
+    pub origin: Origin,
+}
+
+/// The stored form of an intent.
+#[derive(Serialize, Deserialize)]
+struct IntentRecord {
+    since: u64,
+    correlation: String,
+    causation: String,
+    traceparent: String,
+}
+
+/// All stored intents.
+///
+/// # Errors
+///
+/// [`StoreError`] when the store fails.
+pub async fn all<P: Platform>(platform: &P) -> Result<Vec<GatewayIntent>, StoreError> {
+    let keys = platform.outbox().keys().await?;
+    Ok(keys.iter().filter_map(|key| parse(key)).collect())
+}
+
+impl GatewayIntent {
+    /// The intent of a new approval attempt.
+    pub fn approval<P: Platform>(platform: &P, reservation: ReservationId) -> Self {
+        Self::Approval {
+            reservation,
+            attempt: format!("/{}", platform.unique_id()),
+        }
+    }
+
+    /// Stores the intent with the current time, also when it is stored already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; the gateway must then not be called.
+    pub async fn save<P: Platform>(&self, platform: &P, origin: &Origin) -> Result<(), StoreError> {
+        let record = IntentRecord {
+            since: platform.now().as_millis(),
+            correlation: origin.correlation_id.clone(),
+            causation: origin.causation_id.clone(),
+            traceparent: origin.traceparent.clone(),
+        };
+        let value = serde_json::to_vec(&record).map_err(|e| StoreError(e.to_string()))?;
+        platform.outbox().set(&self.key(), &value).await
+    }
+
+    /// Loads the intent; `None` when it is not stored. A value that cannot be read counts as infinitely old,
+    /// so that its call is settled all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    pub async fn load<P: Platform>(
+        &self,
+        platform: &P,
+    ) -> Result<Option<StoredIntent>, StoreError> {
+        let Some(value) = platform.outbox().get(&self.key()).await? else {
+            return Ok(None);
+        };
+        let Ok(record) = serde_json::from_slice::<IntentRecord>(&value) else {
+            return Ok(Some(StoredIntent {
+                age: Duration::MAX,
+                origin: Origin::new(&platform.unique_id()),
+            }));
+        };
+        Ok(Some(StoredIntent {
+            age: platform.now().since(Timestamp::from_millis(record.since)),
+            origin: Origin {
+                correlation_id: record.correlation,
+                causation_id: record.causation,
+                traceparent: record.traceparent,
+            },
+        }))
+    }
+
+    /// Whether the intent is stored.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    pub async fn is_stored<P: Platform>(&self, platform: &P) -> Result<bool, StoreError> {
+        platform.outbox().exists(&self.key()).await
+    }
+
+    /// Deletes the intent. A failure is ignored: the sweep then finds that nothing is left to settle.
+    pub async fn delete<P: Platform>(&self, platform: &P) {
+        let _ = platform.outbox().delete(&self.key()).await;
+    }
+
+    fn key(&self) -> String {
+        match self {
+            Self::Approval {
+                reservation,
+                attempt,
+            } => format!("{APPROVAL}{reservation}{attempt}"),
+            Self::Refund(reservation) => format!("{REFUND}{reservation}"),
+        }
+    }
+}
+
+fn parse(key: &str) -> Option<GatewayIntent> {
+    if let Some(reservation) = key.strip_prefix(REFUND) {
+        return Some(GatewayIntent::Refund(reservation.parse().ok()?));
+    }
+    let approval = key.strip_prefix(APPROVAL)?;
+    // Keys of an older version have no attempt.
+    let (reservation, attempt) = approval.split_at(approval.find('/').unwrap_or(approval.len()));
+    Some(GatewayIntent::Approval {
+        reservation: reservation.parse().ok()?,
+        attempt: attempt.to_owned(),
+    })
+}

@@ -1,0 +1,81 @@
+//! The stored form of a payment. Its JSON is in existing databases: fields may be added with a default, and never
+//! renamed.
+
+use crate::domain::{Order, Payment, Receipt};
+use events::{CarId, PaymentId, ReservationId};
+use kit::Persistent;
+use serde::{Deserialize, Serialize};
+
+/// A payment as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "state")]
+pub enum PaymentRecord {
+    /// [`Payment::Paid`].
+    Paid(ReceiptRecord),
+    /// [`Payment::Refunding`].
+    Refunding(ReceiptRecord),
+    /// [`Payment::Cancelled`].
+    Cancelled(ReceiptRecord),
+    /// [`Payment::Voided`].
+    #[serde(rename = "refused", rename_all = "camelCase")]
+    Voided {
+        /// The reservation that will not be paid.
+        rsv_id: ReservationId,
+    },
+}
+
+/// A receipt as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptRecord {
+    pay_id: PaymentId,
+    rsv_id: ReservationId,
+    car_id: CarId,
+    amount: u64,
+}
+
+impl Persistent for Payment {
+    type Record = PaymentRecord;
+
+    fn to_record(&self) -> PaymentRecord {
+        match *self {
+            Self::Paid(receipt) => PaymentRecord::Paid(receipt.into()),
+            Self::Refunding(receipt) => PaymentRecord::Refunding(receipt.into()),
+            Self::Cancelled(receipt) => PaymentRecord::Cancelled(receipt.into()),
+            Self::Voided(rsv_id) => PaymentRecord::Voided { rsv_id },
+        }
+    }
+
+    fn from_record(record: PaymentRecord) -> Self {
+        match record {
+            PaymentRecord::Paid(receipt) => Self::Paid(receipt.into()),
+            PaymentRecord::Refunding(receipt) => Self::Refunding(receipt.into()),
+            PaymentRecord::Cancelled(receipt) => Self::Cancelled(receipt.into()),
+            PaymentRecord::Voided { rsv_id } => Self::Voided(rsv_id),
+        }
+    }
+}
+
+impl From<Receipt> for ReceiptRecord {
+    fn from(receipt: Receipt) -> Self {
+        Self {
+            pay_id: receipt.id,
+            rsv_id: receipt.order.reservation,
+            car_id: receipt.order.car,
+            amount: receipt.order.amount,
+        }
+    }
+}
+
+impl From<ReceiptRecord> for Receipt {
+    fn from(record: ReceiptRecord) -> Self {
+        Self {
+            id: record.pay_id,
+            order: Order {
+                reservation: record.rsv_id,
+                car: record.car_id,
+                amount: record.amount,
+            },
+        }
+    }
+}

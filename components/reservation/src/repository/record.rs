@@ -1,0 +1,85 @@
+//! The stored form of a reservation. Its JSON is in existing databases: fields may be added with a default, and
+//! never renamed.
+
+use crate::domain::{RejectionReason, Reservation, SagaStep, Stage};
+use events::{CarId, PaymentId, ReservationId, Timestamp};
+use kit::Persistent;
+use serde::{Deserialize, Serialize};
+
+/// A reservation as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReservationRecord {
+    rsv_id: ReservationId,
+    car_id: CarId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pay_id: Option<PaymentId>,
+    status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    steps: Vec<StepRecord>,
+}
+
+/// A step of the saga as it is stored.
+#[derive(Serialize, Deserialize)]
+struct StepRecord {
+    status: String,
+    at: Timestamp,
+    cause: String,
+}
+
+impl Persistent for Reservation {
+    type Record = ReservationRecord;
+
+    fn to_record(&self) -> ReservationRecord {
+        ReservationRecord {
+            rsv_id: self.id,
+            car_id: self.car,
+            pay_id: self.stage.payment(),
+            status: self.stage.as_str().into(),
+            reason: self.stage.reason().map(|reason| reason.to_string()),
+            steps: self.steps.iter().map(StepRecord::from).collect(),
+        }
+    }
+
+    fn from_record(record: ReservationRecord) -> Self {
+        let stage = match (record.status.as_str(), record.pay_id) {
+            ("reserved", Some(payment)) => Stage::Reserved { payment },
+            ("reqCancel", Some(payment)) => Stage::CancelRequested { payment },
+            ("cancelled", Some(payment)) => Stage::Cancelled { payment },
+            ("rejected", _) => Stage::Rejected {
+                reason: record
+                    .reason
+                    .and_then(|reason| reason.parse().ok())
+                    .unwrap_or(RejectionReason::Interrupted),
+            },
+            _ => Stage::Requested,
+        };
+        Self {
+            id: record.rsv_id,
+            car: record.car_id,
+            stage,
+            steps: record.steps.into_iter().map(SagaStep::from).collect(),
+        }
+    }
+}
+
+impl From<&SagaStep> for StepRecord {
+    fn from(step: &SagaStep) -> Self {
+        Self {
+            status: step.status.clone(),
+            at: step.at,
+            cause: step.cause.clone(),
+        }
+    }
+}
+
+impl From<StepRecord> for SagaStep {
+    fn from(record: StepRecord) -> Self {
+        Self {
+            status: record.status,
+            at: record.at,
+            cause: record.cause,
+        }
+    }
+}
