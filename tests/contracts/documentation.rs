@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use harness::{read, root};
 
 use pages::{Page, broken, first_cells, links, named_tests, pages, paths, prose, words};
-use tree::{between, code, consumers, defines, files, flags, is_event, one_line, publishers};
+use tree::{
+    between, code, consumers, defines, files, flags, folders, is_event, one_line, publishers,
+};
 
 #[test]
 fn every_relative_link_leads_to_a_file_and_every_anchor_to_a_heading() {
@@ -35,6 +37,21 @@ fn every_path_in_backticks_exists() {
         .filter(|path| !root().join(path).exists())
         .collect();
     assert!(missing.is_empty(), "no such files: {missing:?}");
+}
+
+#[test]
+fn the_code_map_names_every_folder() {
+    let readme = read("README.md");
+    let (_, map) = readme.split_once("\n## Code map\n").unwrap_or_default();
+    let map = map.split("\n## ").next().unwrap_or_default();
+    let named: BTreeSet<&str> = map.split_whitespace().collect();
+    let parents = ["components", "runtime", "tests"];
+    let missing: Vec<String> = parents
+        .iter()
+        .flat_map(|parent| folders(&root().join(parent)))
+        .filter(|folder| !named.contains(format!("{folder}/").as_str()))
+        .collect();
+    assert!(missing.is_empty(), "not in the code map: {missing:?}");
 }
 
 #[test]

@@ -38,18 +38,21 @@ pub fn consumers(event: &str) -> Vec<String> {
 }
 
 /// The components in alphabetical order.
-pub fn contexts() -> BTreeSet<String> {
-    let folders = fs::read_dir(root().join("components"))
-        .into_iter()
-        .flatten();
-    let names = folders.flatten().map(|entry| entry.file_name());
-    names
-        .map(|name| name.to_string_lossy().into_owned())
+fn contexts() -> BTreeSet<String> {
+    folders(&root().join("components"))
+}
+
+/// The names of the folders in a folder.
+pub fn folders(parent: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.path().is_dir());
+    folders
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect()
 }
 
 /// Whether a source names exactly this, and not only something that begins so.
-pub fn names(source: &str, name: &str) -> bool {
+fn names(source: &str, name: &str) -> bool {
     let mut rest = source.split(name).skip(1);
     rest.any(|rest| !rest.starts_with(|letter: char| letter.is_alphanumeric()))
 }
