@@ -1,7 +1,7 @@
-//! One component, ready to be called: its door, and an instance behind it.
+//! One component, ready to be called: its admission, and an instance behind it.
 //!
 //! Calls from outside, calls from other components and sweeps all come over a [`crate::link::Link`], which first asks
-//! for a place ([`Component::enter`], or behind its own door) and then has the request answered, perhaps more than once
+//! for a place ([`Component::admit`], or behind its own admission) and then has the request answered, perhaps more than once
 //! ([`Component::attempt`]). At most `concurrency` calls run at once; up to `queue` more wait, those that matter more
 //! first, but never past their deadline; the next one is refused on the spot.
 
@@ -20,12 +20,12 @@ use wasmtime_wasi_http::handler::{
     ExpirationError, HandlerState as _, InstantiationError, ProxyHandler,
 };
 
+use crate::admission::{Admission, AdmissionConfig, AdmissionRejection, BulkheadPermit};
 use crate::body::{Fate, Whole};
 use crate::call::{Call, DEEPEST};
 use crate::capability::missing::{Missing, Ungranted};
 use crate::chaos::Subject;
 use crate::departure::Departure;
-use crate::door::{BulkheadPermit, Door, Places, Refused};
 use crate::instance::Factory;
 use crate::instance::messages::{Shelf, Unhandled};
 use crate::instance::population::{Census, Population};
@@ -41,7 +41,7 @@ pub struct Limits {
     /// Wall-clock time of one call.
     pub deadline: Duration,
     /// Calls at the same time, over all links without places of their own.
-    pub places: Places,
+    pub admission: AdmissionConfig,
     /// The longest body of a request from outside, in bytes.
     pub body: u64,
 }
@@ -58,7 +58,7 @@ pub struct Entrances {
 pub struct Component {
     id: Arc<str>,
     limits: Limits,
-    door: Door,
+    admission: Admission,
     population: Arc<Population>,
     entrances: Entrances,
     requests: Option<ProxyHandler<Factory>>,
@@ -91,7 +91,7 @@ impl Component {
         entrances: Entrances,
     ) -> Result<Self, InvalidSetting> {
         Ok(Self {
-            door: Door::new(limits.places.clone())?.named("component", id.clone()),
+            admission: Admission::new(limits.admission.clone())?.named("component", id.clone()),
             id,
             limits,
             population,
@@ -159,32 +159,32 @@ impl Component {
         &self.entrances
     }
 
-    /// Where callers come in that have no door of their own.
-    pub fn door(&self) -> &Door {
-        &self.door
+    /// Where callers come in that have no admission of their own.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
     }
 
-    /// Waits for a place behind its door, which is to be held until the last byte of the answer has left.
+    /// Waits for a place behind its admission, which is to be held until the last byte of the answer has left.
     ///
     /// # Errors
     /// When there is none.
-    pub async fn enter(
+    pub async fn admit(
         &self,
         priority: Priority,
         deadline: Deadline,
     ) -> Result<BulkheadPermit, Problem> {
-        self.door
-            .enter(priority, deadline)
+        self.admission
+            .admit(priority, deadline)
             .await
             .map_err(|refused| self.full(refused))
     }
 
-    /// What a caller is told for whom there is no place behind its door.
-    pub fn full(&self, refused: Refused) -> Problem {
+    /// What a caller is told for whom there is no place behind its admission.
+    pub fn full(&self, refused: AdmissionRejection) -> Problem {
         self.overloaded(refused.retry_after)
     }
 
-    /// Has a request answered by an instance, and the door learn how long that took by which its caller came in.
+    /// Has a request answered by an instance, and the admission learn how long that took by which its caller came in.
     ///
     /// # Errors
     /// The problem to answer with when no instance did.
@@ -192,7 +192,7 @@ impl Component {
         &self,
         request: Request<WasiBody>,
         call: Call,
-        door: &Door,
+        admission: &Admission,
     ) -> Result<Response<WasiBody>, Problem> {
         let Some(handler) = &self.requests else {
             return Err(Problem::NotFound);
@@ -206,7 +206,7 @@ impl Component {
         self.note(&call);
         let call = call.anew();
         let deadline = call.deadline;
-        let (watched, abroad) = (door.watch(), call.abroad());
+        let (watched, abroad) = (admission.observe(), call.abroad());
         if let Some(chaos) = &self.chaos {
             chaos.strike_request(&call).await?;
         }
@@ -330,7 +330,7 @@ impl Component {
                 error = format!("{:#}", error.error),
                 "no instance"
             );
-            return self.overloaded(self.limits.places.wait);
+            return self.overloaded(self.limits.admission.queue_timeout);
         }
         debug!(
             component = self.id(),

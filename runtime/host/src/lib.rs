@@ -6,7 +6,7 @@
 //!    ([`trigger::sweep`]), or another component ([`capability::outbound_http`]).
 //! 2. The call knows how long it may take and whom it belongs to ([`call`], [`trace`]).
 //! 3. It goes over a [`link`], which may cut it off, try again, or answer itself; the component at its end lets it in,
-//!    makes it wait, or refuses ([`door`], [`component`]).
+//!    makes it wait, or refuses ([`admission`], [`component`]).
 //! 4. An instance works on it, alone ([`instance`]), on code that was compiled once ([`engine`]) and threads that do
 //!    nothing else ([`threads`]).
 //! 5. The instance reaches what the manifest grants it, and nothing else ([`capability`]): stores ([`store`],
@@ -23,6 +23,7 @@
 
 mod accept;
 pub mod admin;
+pub mod admission;
 pub mod app;
 pub mod backends;
 pub mod body;
@@ -37,7 +38,6 @@ pub mod component;
 pub mod component_build;
 pub mod departure;
 mod descriptors;
-pub mod door;
 pub mod engine;
 pub mod generation;
 pub mod headers;

@@ -6,7 +6,7 @@
 //!
 //! 1. the *fallback*, which answers when nobody below does ([`fallback`]);
 //! 2. the *deadline* of the whole call, the caller's or an earlier one;
-//! 3. the *places*: its own if it has any, else those of the component ([`crate::door`]);
+//! 3. the *places*: its own if it has any, else those of the component ([`crate::admission`]);
 //! 4. the *retry*, for what may be sent twice ([`replay`]);
 //! 5. the *breaker*, which hears how each attempt ended ([`attempt`]);
 //! 6. the attempt itself, watched by the adaptive limit of those places and ended by its own deadline.
@@ -34,11 +34,11 @@ use resilience::deadline::Deadline;
 use resilience::retry::{Backoff, RetryBudget};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
+use crate::admission::{Admission, AdmissionConfig, AdmissionRejection, BulkheadPermit};
 use crate::body::{Held, Paced};
 use crate::call::Call;
 use crate::client::Client;
 use crate::component::Component;
-use crate::door::{BulkheadPermit, Door, Places, Refused};
 use crate::problem::Problem;
 use config::policy::{Guard, MethodPriorities};
 
@@ -58,7 +58,7 @@ pub struct Link {
     deadline: Option<Duration>,
     priorities: MethodPriorities,
     /// Its own places, if it does not share those of its component.
-    door: Option<Door>,
+    admission: Option<Admission>,
     breaker: Option<Breaker>,
     retry: Option<(Backoff, RetryBudget)>,
     substitute: Substitute,
@@ -84,8 +84,10 @@ impl Link {
         substitute: Substitute,
         announcements: &Announcements,
     ) -> Self {
-        let door = guard.concurrency.and_then(|places| door(places, &guard));
-        let door = door.map(|door| door.named("link", name.clone()));
+        let admission = guard
+            .concurrency
+            .and_then(|places| admission(places, &guard));
+        let admission = admission.map(|admission| admission.named("link", name.clone()));
         let breaker = guard.breaker.map(|config| {
             let announcements = announcements.clone();
             let transitions = Transitions::of(&name);
@@ -97,7 +99,7 @@ impl Link {
         Self {
             deadline: guard.deadline,
             priorities: guard.priority,
-            door,
+            admission,
             breaker,
             retry: guard.retry.and_then(|retry| retry.build()),
             substitute,
@@ -116,16 +118,16 @@ impl Link {
         self.breaker.as_ref()
     }
 
-    /// The door to its own places, if it has any.
-    pub fn door(&self) -> Option<&Door> {
-        self.door.as_ref()
+    /// The admission to its own places, if it has any.
+    pub fn admission(&self) -> Option<&Admission> {
+        self.admission.as_ref()
     }
 
     /// Shows its numbers from now on, even if nobody uses it.
     pub fn show(&self) {
         self.meters();
-        if let Some(door) = &self.door {
-            door.show();
+        if let Some(admission) = &self.admission {
+            admission.register_metrics();
         }
     }
 
@@ -146,16 +148,16 @@ impl Link {
         self.meters.get_or_init(new)
     }
 
-    /// Refuses a call now that would find no place, and no room to wait for one, before anything is prepared for it: in
+    /// Refuses a call now that would find no permit, and no room to wait for one, before anything is prepared for it: in
     /// an overload these are most calls. Where somebody else may answer instead, nobody is refused here.
-    pub fn turn_away(&self, callee: &Component, method: &Method) -> Option<Problem> {
+    pub fn try_reject(&self, callee: &Component, method: &Method) -> Option<Problem> {
         if !self.substitute.is_nothing() {
             return None;
         }
         let priority = self.priorities.of(method);
-        let problem = match &self.door {
-            Some(own) => self.full(own.turn_away(priority)?),
-            None => callee.full(callee.door().turn_away(priority)?),
+        let problem = match &self.admission {
+            Some(own) => self.full(own.try_reject(priority)?),
+            None => callee.full(callee.admission().try_reject(priority)?),
         };
         self.meters().count_refusal();
         Some(problem)
@@ -226,21 +228,21 @@ impl Link {
         span: Span,
     ) -> Result<Response<WasiBody>, Problem> {
         let deadline = Deadline::at(call.deadline);
-        let place = match self.enter(call.priority, deadline).await? {
+        let permit = match self.admit(call.priority, deadline).await? {
             // It has its place already, and would wait for another until it gives that back.
             None if call.is_awaited_by(callee.id()) => None,
-            None => Some(callee.enter(call.priority, deadline).await?),
+            None => Some(callee.admit(call.priority, deadline).await?),
             own => own,
         };
-        let door = self.door.as_ref().unwrap_or(callee.door());
+        let admission = self.admission.as_ref().unwrap_or(callee.admission());
         let response = self
             .attempts(request, call, span, |request| {
-                callee.attempt(request, call.clone(), door)
+                callee.attempt(request, call.clone(), admission)
             })
             .await?;
         // The instance is gone at the deadline, whether its answer was taken or not.
-        Ok(response.map(|body| match place {
-            Some(place) => Held::until(body, place, call.deadline).boxed_unsync(),
+        Ok(response.map(|body| match permit {
+            Some(permit) => Held::until(body, permit, call.deadline).boxed_unsync(),
             None => body,
         }))
     }
@@ -254,7 +256,7 @@ impl Link {
         options: &RequestOptions,
     ) -> Result<Response<WasiBody>, Unsent> {
         let deadline = Deadline::at(call.deadline);
-        let place = self.enter(call.priority, deadline).await?;
+        let permit = self.admit(call.priority, deadline).await?;
         let response = self
             .attempts(request, call, span, |request| async move {
                 let sent = client.send(request, deadline.remaining(), options.connect_timeout);
@@ -262,7 +264,7 @@ impl Link {
                 response.map(|it| Paced::pace(it, options.between_bytes_timeout))
             })
             .await?;
-        Ok(response.map(|body| Held::new(body, place).boxed_unsync()))
+        Ok(response.map(|body| Held::new(body, permit).boxed_unsync()))
     }
 
     /// How long a call over this link may take, whatever its caller has left.
@@ -277,19 +279,19 @@ impl Link {
     }
 
     /// Waits for a place of its own, if it has any.
-    async fn enter(
+    async fn admit(
         &self,
         priority: Priority,
         deadline: Deadline,
     ) -> Result<Option<BulkheadPermit>, Problem> {
-        let Some(door) = &self.door else {
+        let Some(admission) = &self.admission else {
             return Ok(None);
         };
-        let entered = door.enter(priority, deadline).await.map(Some);
+        let entered = admission.admit(priority, deadline).await.map(Some);
         entered.map_err(|refused| self.full(refused))
     }
 
-    fn full(&self, Refused { retry_after }: Refused) -> Problem {
+    fn full(&self, AdmissionRejection { retry_after }: AdmissionRejection) -> Problem {
         Problem::Overloaded {
             who: format!("link `{}`", self.name),
             retry_after,
@@ -379,15 +381,15 @@ impl Link {
 }
 
 /// So many places of one's own. Who finds them taken waits in a line of the same length.
-fn door(places: usize, guard: &Guard) -> Option<Door> {
-    let places = Places {
+fn admission(places: usize, guard: &Guard) -> Option<Admission> {
+    let places = AdmissionConfig {
         concurrency: places,
         queue: places,
-        wait: guard
+        queue_timeout: guard
             .wait
             .unwrap_or(bulkhead::BulkheadSettings::default().queue_timeout),
         adaptive: guard.adaptive,
         priorities: guard.priority_names.clone(),
     };
-    Door::new(places).ok()
+    Admission::new(places).ok()
 }

@@ -12,19 +12,19 @@ use resilience::breaker::BreakerState;
 
 use super::response::{AdminResponse, text};
 use super::routes::{AdminRequest, AdminRoutes};
-use crate::door::Door;
+use crate::admission::Admission;
 use crate::generation::CurrentGeneration;
 use crate::instance::population::Census;
 use crate::link::switchboard::Board;
 use crate::metrics::MetricsRecorder;
 use event_log::{DEAD_LETTERS, EventLog, LogError};
 
-/// Where everything is that can be sources.
+/// The sources of the metrics that are read on request.
 #[derive(Clone)]
 pub struct MetricSources {
-    /// Renders.
+    /// Renders every metric.
     pub recorder: MetricsRecorder,
-    /// The components and their doors.
+    /// The components and their admission.
     pub current: CurrentGeneration,
     /// The links and their breakers.
     pub board: Board,
@@ -42,15 +42,15 @@ const STATES: [BreakerState; 5] = [
     BreakerState::Disabled,
 ];
 
-/// What can be sources.
+/// The route of the metrics.
 pub fn routes(sources: MetricSources) -> AdminRoutes<MetricSources> {
     AdminRoutes::of(sources).get("/metrics", render)
 }
 
 async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
     for (id, component) in &sources.current.get().components {
-        component.door().show();
-        show_door(component.door(), "component", id);
+        component.admission().register_metrics();
+        show_admission(component.admission(), "component", id);
         show_instances(component.census(), id);
     }
     let links = sources.board.all();
@@ -59,8 +59,8 @@ async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
     let before = std::mem::replace(&mut *sources.shown.lock(), guarded);
     before.iter().for_each(|link| show_state(None, link));
     for link in links {
-        if let Some(own) = link.door() {
-            show_door(own, "link", link.name());
+        if let Some(own) = link.admission() {
+            show_admission(own, "link", link.name());
         }
         if let Some(breaker) = link.breaker() {
             show_state(Some(breaker.state()), link.name());
@@ -84,15 +84,15 @@ fn show_instances(census: Census, component: &str) {
     of("socar_instances_max", census.max);
 }
 
-/// Who is at a door: that of a component, or that of a link with places of its own.
-fn show_door(door: &Door, whose: &'static str, name: &str) {
-    let door = door.snapshot();
+/// Who is at a admission: that of a component, or that of a link with places of its own.
+fn show_admission(admission: &Admission, whose: &'static str, name: &str) {
+    let admission = admission.snapshot();
     let of = |metric: &'static str, value: usize| {
         gauge!(metric, whose => name.to_owned()).set(value as f64);
     };
-    of("socar_calls_running", door.running);
-    of("socar_calls_waiting", door.waiting);
-    of("socar_concurrency_limit", door.concurrency);
+    of("socar_calls_running", admission.running);
+    of("socar_calls_waiting", admission.waiting);
+    of("socar_concurrency_limit", admission.concurrency);
 }
 
 fn show_state(present: Option<BreakerState>, link: &str) {

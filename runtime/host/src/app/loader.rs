@@ -14,6 +14,7 @@ use wasmtime::component::{Component as Code, Linker};
 
 use self::stores::Stores;
 use super::{Blueprint, Plan};
+use crate::admission::AdmissionConfig;
 use crate::backends::Backends;
 use crate::bus::Bus;
 use crate::capability::outbound_http::{Exits, INTERNAL};
@@ -21,7 +22,6 @@ use crate::capability::{self, Grants, State};
 use crate::chaos::{Laboratory, Subject, Weather};
 use crate::client::Client;
 use crate::component::{Component, Entrances, Limits};
-use crate::door::Places;
 use crate::engine::{self, Room};
 use crate::generation::{Components, Generation};
 use crate::instance::Factory;
@@ -341,10 +341,10 @@ fn prepare(
     let policy = &component.policy;
     let limits = Limits {
         deadline: policy.deadline,
-        places: Places {
+        admission: AdmissionConfig {
             concurrency: policy.concurrency,
             queue: policy.queue,
-            wait: policy.guard.wait.unwrap_or(policy.deadline),
+            queue_timeout: policy.guard.wait.unwrap_or(policy.deadline),
             adaptive: policy.guard.adaptive,
             priorities: policy.guard.priority_names.clone(),
         },

@@ -126,10 +126,10 @@ impl Substitute {
             ) => {
                 let understudy = neighbours.get(component)?;
                 let deadline = Deadline::at(call.deadline);
-                let _place = understudy.enter(call.priority, deadline).await.ok()?;
+                let _permit = understudy.admit(call.priority, deadline).await.ok()?;
                 let request = Request::from_parts(*head, full(""));
-                let door = understudy.door();
-                let answer = understudy.attempt(request, call.clone(), door).await;
+                let admission = understudy.admission();
+                let answer = understudy.attempt(request, call.clone(), admission).await;
                 let mut response = answer.ok().filter(|it| !it.status().is_server_error())?;
                 response.headers_mut().append(WARNING, warning.clone());
                 Some(response)

@@ -132,7 +132,7 @@ impl Server {
                 })?;
                 // Most of an overload ends here, and nothing was done for it yet but to read what it sent.
                 let gateway = &component.entrances().gateway;
-                if let Some(problem) = gateway.turn_away(component, &head.method) {
+                if let Some(problem) = gateway.try_reject(component, &head.method) {
                     return Err(problem);
                 }
                 let request = Request::from_parts(head, body.into_body());

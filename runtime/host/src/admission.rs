@@ -1,7 +1,7 @@
-//! How many calls may run, and how many may wait: the rest is refused on the spot.
+//! How many calls may run, and how many may queue_timeout: the rest is refused on the spot.
 //!
-//! Each component has a door, and each link that was given places of its own has another: whoever comes that way cannot
-//! take the places of the others, and when it is he who makes the component slow, it is his door that narrows.
+//! Each component has a admission, and each link that was given places of its own has another: whoever comes that way cannot
+//! take the places of the others, and when it is he who makes the component slow, it is his admission that narrows.
 //!
 //! The places are a [`Bulkhead`], so that whoever matters more goes first. How many of them can really be used, an
 //! adaptive [`Limit`] finds out by watching how long calls take; the manifest's `concurrency` is only the most. Nobody
@@ -20,27 +20,27 @@ use resilience::{InvalidSetting, Priority};
 
 pub use resilience::bulkhead::{BulkheadPermit, BulkheadSnapshot};
 
-/// A door of a component.
-pub struct Door {
-    places: Bulkhead,
+/// A admission of a component.
+pub struct Admission {
+    bulkhead: Bulkhead,
     limit: Option<AdaptiveLimit>,
-    /// What it is a door of, and the name of that, for who counts.
-    whose: (&'static str, Arc<str>),
-    /// Refusals by priority, the least first; made when the door is shown or refuses for the first time.
+    /// What it is a admission of, and the name of that, for who counts.
+    labels: (&'static str, Arc<str>),
+    /// Refusals by priority, the least first; made when the admission is shown or refuses for the first time.
     shed: OnceLock<Box<[Counter]>>,
     /// The names of the priorities.
     priorities: PriorityNames,
 }
 
-/// How many places there are behind a door, and how long one waits for them.
+/// How many places there are behind a admission, and how long one waits for them.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct AdmissionConfig {
     /// Calls that run at the same time.
     pub concurrency: usize,
     /// Callers that wait for one of them to end.
     pub queue: usize,
     /// How long each of them waits.
-    pub wait: Duration,
+    pub queue_timeout: Duration,
     /// Whether fewer run at once when that is all the component can take.
     pub adaptive: bool,
     /// The priorities that are told apart.
@@ -49,7 +49,7 @@ pub struct Places {
 
 /// Too many run and too many wait, or the deadline came before the turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct AdmissionRejection {
     /// When it makes sense to come again.
     pub retry_after: Duration,
 }
@@ -59,88 +59,92 @@ pub struct Refused {
 const TOLERANCE: f64 = 1.5;
 
 /// Calls for each processor that may run at once before it is known how long they take, and after a pause.
-const INITIALLY: usize = 8;
+const INITIAL_CONCURRENCY: usize = 8;
 
-// === impl Door ===
+// === impl Admission ===
 
-impl Door {
+impl Admission {
     /// Lets calls in, as many as there are places.
     ///
     /// # Errors
     /// When a number is out of bounds.
-    pub fn new(places: Places) -> Result<Self, InvalidSetting> {
-        let Places {
+    pub fn new(places: AdmissionConfig) -> Result<Self, InvalidSetting> {
+        let AdmissionConfig {
             concurrency,
             queue,
-            wait,
+            queue_timeout,
             adaptive: is_adaptive,
             priorities,
         } = places;
-        let places = Bulkhead::new(bulkhead::BulkheadSettings {
+        let bulkhead = Bulkhead::new(bulkhead::BulkheadSettings {
             concurrency,
             queue_capacity: queue,
-            queue_timeout: wait,
+            queue_timeout,
             priority_levels: priorities.iter().len(),
         })?;
         let limit = match is_adaptive {
-            true => Some(adaptive(concurrency, places.clone())?),
+            true => Some(adaptive(concurrency, bulkhead.clone())?),
             false => None,
         };
         Ok(Self {
-            places,
+            bulkhead,
             limit,
-            whose: ("component", Arc::default()),
+            labels: ("component", Arc::default()),
             shed: OnceLock::new(),
             priorities,
         })
     }
 
-    /// The same door, whose refusals are counted as those of this component or link.
+    /// The same admission, labels refusals are counted as those of this component or link.
     #[must_use]
-    pub fn named(mut self, whose: &'static str, name: Arc<str>) -> Self {
-        self.whose = (whose, name);
+    pub fn named(mut self, labels: &'static str, name: Arc<str>) -> Self {
+        self.labels = (labels, name);
         self
     }
 
     /// Shows its numbers from now on, even if it refuses nobody.
-    pub fn show(&self) {
+    pub fn register_metrics(&self) {
         self.shed();
     }
 
     /// Waits for a place.
     ///
     /// # Errors
-    /// [`Refused`] when there is no place to wait, or it takes too long.
-    pub async fn enter(
+    /// [`AdmissionRejection`] when there is no place to wait, or it takes too long.
+    pub async fn admit(
         &self,
         priority: Priority,
         deadline: Deadline,
-    ) -> Result<BulkheadPermit, Refused> {
-        let entered = self.places.acquire(priority, deadline).await;
-        entered.map_err(|refused| self.refuse(priority, refused))
+    ) -> Result<BulkheadPermit, AdmissionRejection> {
+        let entered = self.bulkhead.acquire(priority, deadline).await;
+        entered.map_err(|refused| self.reject(priority, refused))
     }
 
     /// Refuses a call now for which there would be no place and no room to wait.
-    pub fn turn_away(&self, priority: Priority) -> Option<Refused> {
-        let refused = self.places.try_reject(priority)?;
-        Some(self.refuse(priority, refused))
+    pub fn try_reject(&self, priority: Priority) -> Option<AdmissionRejection> {
+        let refused = self.bulkhead.try_reject(priority)?;
+        Some(self.reject(priority, refused))
     }
 
-    fn refuse(&self, priority: Priority, refused: bulkhead::BulkheadRejection) -> Refused {
+    fn reject(
+        &self,
+        priority: Priority,
+        refused: bulkhead::BulkheadRejection,
+    ) -> AdmissionRejection {
         if let Some(counter) = self.shed().get(priority.level()) {
             counter.increment(1);
         }
         let bulkhead::BulkheadRejection { retry_after, .. } = refused;
-        Refused { retry_after }
+        AdmissionRejection { retry_after }
     }
 
-    /// A later door of the same name goes on counting where this one has ended.
+    /// A later admission of the same name goes on counting where this one has ended.
     fn shed(&self) -> &[Counter] {
-        let (whose, name) = &self.whose;
+        let (labels, name) = &self.labels;
         self.shed.get_or_init(|| {
             let counters = self.priorities.iter().map(|priority| {
                 let labels = [
-                    (*whose, name.to_string()),
+                    (*labels, name.to_string()),
                     ("priority", priority.to_owned()),
                 ];
                 counter!("socar_calls_shed_total", &labels)
@@ -150,20 +154,20 @@ impl Door {
     }
 
     /// Watches a call that was let in.
-    pub fn watch(&self) -> Option<limit::ObservedCall> {
+    pub fn observe(&self) -> Option<limit::ObservedCall> {
         self.limit.as_ref().map(AdaptiveLimit::observe)
     }
 
     /// Who is where. The places are those that the limit leaves.
     pub fn snapshot(&self) -> BulkheadSnapshot {
-        self.places.snapshot()
+        self.bulkhead.snapshot()
     }
 }
 
-fn adaptive(most: usize, places: Bulkhead) -> Result<AdaptiveLimit, InvalidSetting> {
+fn adaptive(most: usize, bulkhead: Bulkhead) -> Result<AdaptiveLimit, InvalidSetting> {
     let processors = available_parallelism().map_or(1, usize::from);
-    let initial = (processors * INITIALLY).min(most);
-    places.resize(initial);
+    let initial = (processors * INITIAL_CONCURRENCY).min(most);
+    bulkhead.resize(initial);
     let settings = limit::LimitSettings {
         initial,
         minimum: processors.min(most),
@@ -171,7 +175,7 @@ fn adaptive(most: usize, places: Bulkhead) -> Result<AdaptiveLimit, InvalidSetti
         tolerance: TOLERANCE,
         ..limit::LimitSettings::default()
     };
-    AdaptiveLimit::new(settings, move |limit| places.resize(limit))
+    AdaptiveLimit::new(settings, move |limit| bulkhead.resize(limit))
 }
 
 #[cfg(test)]
@@ -182,11 +186,11 @@ mod tests {
 
     const HIGH: Priority = Priority::from_level(2).unwrap();
 
-    fn door(concurrency: usize, queue: usize) -> Door {
-        Door::new(Places {
+    fn admission(concurrency: usize, queue: usize) -> Admission {
+        Admission::new(AdmissionConfig {
             concurrency,
             queue,
-            wait: Duration::from_secs(60),
+            queue_timeout: Duration::from_secs(60),
             adaptive: true,
             priorities: PriorityNames::default(),
         })
@@ -199,21 +203,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_beyond_the_queue_is_refused_at_once() {
-        let door = door(1, 1);
-        let _running = door.enter(Priority::LOWEST, later()).await.unwrap();
-        let mut waiting = Box::pin(door.enter(Priority::LOWEST, later()));
+        let admission = admission(1, 1);
+        let _running = admission.admit(Priority::LOWEST, later()).await.unwrap();
+        let mut waiting = Box::pin(admission.admit(Priority::LOWEST, later()));
         assert!(waiting.as_mut().now_or_never().is_none());
-        let refused = door.enter(Priority::LOWEST, later()).now_or_never();
+        let refused = admission.admit(Priority::LOWEST, later()).now_or_never();
         assert_eq!(refused.map(|it| it.is_err()), Some(true));
     }
 
     #[tokio::test]
     async fn a_higher_priority_call_displaces_a_lower_one() {
-        let door = door(1, 1);
-        let running = door.enter(Priority::LOWEST, later()).await.unwrap();
-        let mut low = Box::pin(door.enter(Priority::LOWEST, later()));
+        let admission = admission(1, 1);
+        let running = admission.admit(Priority::LOWEST, later()).await.unwrap();
+        let mut low = Box::pin(admission.admit(Priority::LOWEST, later()));
         assert!(low.as_mut().now_or_never().is_none());
-        let mut high = Box::pin(door.enter(HIGH, later()));
+        let mut high = Box::pin(admission.admit(HIGH, later()));
         assert!(high.as_mut().now_or_never().is_none());
         assert!(low.await.is_err(), "nobody made room");
         drop(running);
@@ -222,40 +226,40 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_of_one_call_lets_the_next_one_in() {
-        let door = door(1, 1);
-        let running = door.enter(Priority::LOWEST, later()).await.unwrap();
-        let waiting = door.enter(Priority::LOWEST, later());
+        let admission = admission(1, 1);
+        let running = admission.admit(Priority::LOWEST, later()).await.unwrap();
+        let waiting = admission.admit(Priority::LOWEST, later());
         drop(running);
         assert!(waiting.await.is_ok());
     }
 
     #[tokio::test]
     async fn nobody_waits_past_his_deadline() {
-        let door = door(1, 1);
-        let _running = door.enter(Priority::LOWEST, later()).await.unwrap();
+        let admission = admission(1, 1);
+        let _running = admission.admit(Priority::LOWEST, later()).await.unwrap();
         let now = Deadline::at(Instant::now());
-        assert!(door.enter(HIGH, now).await.is_err());
+        assert!(admission.admit(HIGH, now).await.is_err());
     }
 
     #[tokio::test]
     async fn a_call_that_waits_until_its_deadline_begins_an_overload() {
-        let door = door(1, 1);
-        let _running = door.enter(Priority::LOWEST, later()).await.unwrap();
+        let admission = admission(1, 1);
+        let _running = admission.admit(Priority::LOWEST, later()).await.unwrap();
         let soon = Deadline::at(Instant::now() + Duration::from_millis(150));
-        assert!(door.enter(Priority::LOWEST, soon).await.is_err());
+        assert!(admission.admit(Priority::LOWEST, soon).await.is_err());
         // In an overload nobody waits for as long as he would in calm times.
-        let waiting = door.enter(Priority::LOWEST, later());
+        let waiting = admission.admit(Priority::LOWEST, later());
         assert!(waiting.await.is_err());
     }
 
     #[tokio::test]
     async fn a_caller_who_gave_up_leaves_his_place_to_another() {
-        let door = door(1, 1);
-        let _running = door.enter(Priority::LOWEST, later()).await.unwrap();
-        let mut gives_up = Box::pin(door.enter(Priority::LOWEST, later()));
+        let admission = admission(1, 1);
+        let _running = admission.admit(Priority::LOWEST, later()).await.unwrap();
+        let mut gives_up = Box::pin(admission.admit(Priority::LOWEST, later()));
         assert!(gives_up.as_mut().now_or_never().is_none());
         drop(gives_up);
-        let mut next = Box::pin(door.enter(Priority::LOWEST, later()));
+        let mut next = Box::pin(admission.admit(Priority::LOWEST, later()));
         assert!(
             next.as_mut().now_or_never().is_none(),
             "the place was not given back"
