@@ -36,8 +36,8 @@ use crate::link::switchboard::Board;
 use crate::memory;
 use crate::metrics::MetricsRecorder;
 use crate::rebuild::Rebuilds;
+use crate::runtimes::DedicatedRuntime;
 use crate::signals::StopSignals;
-use crate::threads::Crew;
 use crate::trigger::events::Reactions;
 use crate::trigger::http::{self, Server};
 use config::manifest::{App, Environment, Overrides};
@@ -85,12 +85,12 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     descriptors::raise_limit();
     let admin = Admin::new(&options.admin)?;
     let plan = plan(options)?;
-    let (front, back) = (Crew::front()?, Crew::back()?);
-    let at_front = front.threads();
-    let listener = at_front.host(http::bind(options.listen)).await?;
+    let (io, event_runtime) = (DedicatedRuntime::io()?, DedicatedRuntime::events()?);
+    let io_handle = io.handle();
+    let listener = io_handle.scope(http::bind(options.listen)).await?;
     let address = listener.local_addr()?;
     let admin_listener = admin::AdminListener::bind(&options.admin, &plan.state);
-    let admin_listener = at_front.host(admin_listener).await?;
+    let admin_listener = io_handle.scope(admin_listener).await?;
     let app = &plan.blueprint.app;
     let backends = Backends::open(
         &plan.state,
@@ -118,10 +118,10 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         health: health.clone(),
     };
     let serving = http::serve(Arc::new(server), listener, stop.clone());
-    tasks.spawn_on(serving, at_front.handle());
+    tasks.spawn_on(serving, io_handle.tokio());
     tasks.spawn(health.clone().beat(Heart::Requests, stop.clone()));
     let beating = health.clone().beat(Heart::Events, stop.clone());
-    tasks.spawn_on(beating, back.threads().handle());
+    tasks.spawn_on(beating, event_runtime.handle().tokio());
     match backends.redis.clone() {
         Some(redis) => tasks.spawn(health.clone().watch(redis, stop.clone())),
         None => {
@@ -156,7 +156,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         .with(admin::instances::routes(current.clone()))
         .with(admin::chaos::routes(laboratory));
     let serving = admin::listener::serve(Arc::new(admin), admin_listener, stop.clone());
-    tasks.spawn_on(serving, at_front.handle());
+    tasks.spawn_on(serving, io_handle.tokio());
     tasks.spawn(tidy(current.clone(), stop.clone()));
     let reloader = Reloader {
         options: options.clone(),
@@ -166,7 +166,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         current: current.clone(),
         health: health.clone(),
     };
-    tasks.spawn_on(reloader.run(wished, stop.clone()), back.threads().handle());
+    tasks.spawn_on(reloader.run(wished, stop.clone()), event_runtime.handle().tokio());
 
     let mut signals = StopSignals::listen()?;
     health.set_serving(true);
@@ -267,14 +267,14 @@ async fn tidy(current: CurrentGeneration, stop: CancellationToken) -> anyhow::Re
         }
         let generation = current.get();
         for component in generation.components.values() {
-            component.tidy();
-            if let Err(error) = component.stock().await {
+            component.evict_idle();
+            if let Err(error) = component.fill_pool().await {
                 let (component, error) = (component.id(), format!("{error:#}"));
                 warn!(component, error, "too few instances");
             }
         }
         let mut components = generation.components.values();
-        let is_quiet = components.all(|component| component.census().busy == 0);
+        let is_quiet = components.all(|component| component.stats().busy == 0);
         if is_quiet && given_back.elapsed() >= GIVE_BACK {
             tokio::task::spawn_blocking(memory::give_back).await?;
             given_back = Instant::now();
@@ -297,7 +297,7 @@ async fn keep_short(
 
 async fn stock(components: &Components) -> anyhow::Result<()> {
     for component in components.values() {
-        let stocked = component.stock().await;
+        let stocked = component.fill_pool().await;
         stocked.with_context(|| format!("component `{}` does not start", component.id()))?;
     }
     Ok(())

@@ -27,7 +27,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bus::Bus;
 use crate::call::Call;
-use crate::instance::pace::Pace;
+use crate::cpu_throttle::CpuThrottle;
 use crate::patience::Patience;
 use crate::store::KeyValue;
 use hoard::Hoard;
@@ -97,7 +97,7 @@ pub struct State {
     redis_connections: usize,
     databases: usize,
     hoard: Hoard,
-    pace: Pace,
+    throttle: CpuThrottle,
 }
 
 /// What a host function sees of an instance.
@@ -180,13 +180,13 @@ impl State {
             redis_connections: 0,
             databases: 0,
             hoard: Hoard::new(grants.memory),
-            pace: Pace::default(),
+            throttle: CpuThrottle::default(),
         })
     }
 
     /// From now on, what the instance does belongs to this call.
     pub fn begin(&mut self, call: Call) {
-        self.pace.begin();
+        self.throttle.begin();
         self.request.set(call.trace.request_id.clone());
         self.outbound_http.call = Some(call);
     }
@@ -202,8 +202,8 @@ impl State {
     }
 
     /// How fast it may go on computing.
-    pub fn pace(&self) -> &Pace {
-        &self.pace
+    pub fn cpu_throttle(&self) -> &CpuThrottle {
+        &self.throttle
     }
 
     fn view(&mut self) -> View<'_> {

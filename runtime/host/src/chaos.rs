@@ -17,9 +17,9 @@ use wasmtime::{Engine, Instance, Module};
 
 use crate::call::Call;
 use crate::capability::Grants;
-use crate::instance::{self, messages::Unhandled};
+use crate::instance::{self, events::EventError};
 use crate::problem::Problem;
-use crate::threads::Threads;
+use crate::runtimes::RuntimeHandle;
 
 pub use laboratory::{Experiment, Fault, Laboratory, Running};
 pub use outside::Weather;
@@ -49,7 +49,7 @@ pub struct Subject {
     grants: Arc<Grants>,
     misbehaviour: Module,
     /// Where requests are handled: who misbehaves instead of an instance takes its thread, and nobody else's.
-    threads: Threads,
+    runtime: RuntimeHandle,
 }
 
 // === impl Subject ===
@@ -63,11 +63,11 @@ impl Subject {
         laboratory: Arc<Laboratory>,
         engine: &Engine,
         grants: Arc<Grants>,
-        threads: Threads,
+        runtime: RuntimeHandle,
     ) -> wasmtime::Result<Self> {
         Ok(Self {
             laboratory,
-            threads,
+            runtime,
             misbehaviour: Module::new(engine, MISBEHAVIOUR)?,
             engine: engine.clone(),
             grants,
@@ -97,7 +97,7 @@ impl Subject {
                     });
                 }
                 Fault::Trap | Fault::Spin | Fault::Hoard => {
-                    let deed = self.threads.run(self.misbehave(fault, call));
+                    let deed = self.runtime.run(self.misbehave(fault, call));
                     return Err(match deed.await {
                         Ok(Err(Late)) => Problem::DeadlineExceeded {
                             component: component(),
@@ -116,13 +116,13 @@ impl Subject {
     ///
     /// # Errors
     /// Why it is not handled, if an experiment wants that.
-    pub async fn strike_event(&self, call: &Call) -> Result<(), Unhandled> {
+    pub async fn strike_event(&self, call: &Call) -> Result<(), EventError> {
         let component = || self.grants.component.clone();
         for (fault, latency) in self.laboratory.strikes(EVENTS, &component()) {
             let struck = match fault {
                 Fault::Latency => self.wait(latency, call).await.map(|()| None),
                 Fault::Drop => {
-                    return Err(Unhandled::Dropped {
+                    return Err(EventError::Dropped {
                         component: component(),
                     });
                 }
@@ -134,13 +134,13 @@ impl Subject {
             match struck {
                 Ok(None) => {}
                 Ok(Some(error)) => {
-                    return Err(Unhandled::Failed {
+                    return Err(EventError::Failed {
                         component: component(),
                         source: error.into(),
                     });
                 }
                 Err(Late) => {
-                    return Err(Unhandled::Late {
+                    return Err(EventError::Late {
                         component: component(),
                     });
                 }

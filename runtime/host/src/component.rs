@@ -26,12 +26,12 @@ use crate::call::{Call, DEEPEST};
 use crate::capability::missing::{Missing, Ungranted};
 use crate::chaos::Subject;
 use crate::departure::Departure;
-use crate::instance::Factory;
-use crate::instance::messages::{Shelf, Unhandled};
-use crate::instance::population::{Census, Population};
+use crate::instance::InstanceFactory;
+use crate::instance::events::{EventError, EventPool};
+use crate::instance::pool::{InstancePool, PoolStats};
 use crate::link::Link;
 use crate::problem::Problem;
-use crate::threads::Threads;
+use crate::runtimes::RuntimeHandle;
 use crate::trace::Trace;
 use storage::database::Database;
 
@@ -59,12 +59,12 @@ pub struct Component {
     id: Arc<str>,
     limits: Limits,
     admission: Admission,
-    population: Arc<Population>,
+    pool: Arc<InstancePool>,
     entrances: Entrances,
-    requests: Option<ProxyHandler<Factory>>,
+    requests: Option<ProxyHandler<InstanceFactory>>,
     /// Where requests are handled, wherever they come from.
-    threads: Threads,
-    messages: Option<Shelf>,
+    runtime: RuntimeHandle,
+    messages: Option<EventPool>,
     /// The types of the events that wake it; every one, if absent.
     event_types: Option<BTreeSet<String>>,
     /// Where the platform makes trouble on request.
@@ -77,27 +77,27 @@ pub struct Component {
 
 impl Component {
     /// A component with whatever it exports: `requests` and `messages` are absent if it handles none. Requests are
-    /// handled on these threads, messages on those of whoever brings them.
+    /// handled on these runtime, messages on those of whoever brings them.
     ///
     /// # Errors
     /// When a limit is out of bounds.
     pub fn new(
         id: Arc<str>,
         limits: Limits,
-        population: Arc<Population>,
-        requests: Option<Factory>,
-        messages: Option<Shelf>,
-        threads: Threads,
+        pool: Arc<InstancePool>,
+        requests: Option<InstanceFactory>,
+        messages: Option<EventPool>,
+        runtime: RuntimeHandle,
         entrances: Entrances,
     ) -> Result<Self, InvalidSetting> {
         Ok(Self {
             admission: Admission::new(limits.admission.clone())?.named("component", id.clone()),
             id,
             limits,
-            population,
+            pool,
             entrances,
             requests: requests.map(ProxyHandler::new),
-            threads,
+            runtime,
             messages,
             event_types: None,
             chaos: None,
@@ -210,7 +210,7 @@ impl Component {
         if let Some(chaos) = &self.chaos {
             chaos.strike_request(&call).await?;
         }
-        let handled = self.threads.host(handler.handle(call.clone(), request));
+        let handled = self.runtime.scope(handler.handle(call.clone(), request));
         let answer = tokio::time::timeout_at(deadline.into(), handled).await;
         let answer = match answer {
             Ok(Ok(response)) => Ok(whole(response, call.fate.clone())),
@@ -239,18 +239,18 @@ impl Component {
     /// Has a message handled by an instance.
     ///
     /// # Errors
-    /// See [`Unhandled`].
-    pub async fn receive(&self, payload: Vec<u8>, call: Call) -> Result<(), Unhandled> {
+    /// See [`EventError`].
+    pub async fn receive(&self, payload: Vec<u8>, call: Call) -> Result<(), EventError> {
         match &self.messages {
-            Some(shelf) => {
+            Some(events) => {
                 self.note(&call);
                 let call = call.limited(self.limits.deadline);
                 if let Some(chaos) = &self.chaos {
                     chaos.strike_event(&call).await?;
                 }
-                shelf.handle(call, payload).await
+                events.handle(call, payload).await
             }
-            None => Err(Unhandled::Failed {
+            None => Err(EventError::Failed {
                 component: self.id.clone(),
                 source: anyhow::anyhow!("it does not export spin:redis/inbound-redis@3.0.0"),
             }),
@@ -258,18 +258,18 @@ impl Component {
     }
 
     /// How many instances there are.
-    pub fn census(&self) -> Census {
-        self.population.census()
+    pub fn stats(&self) -> PoolStats {
+        self.pool.stats()
     }
 
     /// Makes an instance, to see whether it can be done.
     ///
     /// # Errors
     /// When it cannot: the component traps as it starts, or takes too long.
-    pub async fn rehearse(&self) -> anyhow::Result<()> {
+    pub async fn check_start(&self) -> anyhow::Result<()> {
         match (&self.requests, &self.messages) {
             (Some(requests), _) => requests.state().instantiate().await.map(drop)?,
-            (None, Some(messages)) => messages.rehearse().await?,
+            (None, Some(messages)) => messages.check_start().await?,
             (None, None) => {}
         }
         Ok(())
@@ -279,12 +279,12 @@ impl Component {
     ///
     /// # Errors
     /// When one cannot be made.
-    pub async fn stock(&self) -> anyhow::Result<()> {
+    pub async fn fill_pool(&self) -> anyhow::Result<()> {
         let patience = self.limits.deadline;
         let stocked = async {
             match (&self.requests, &self.messages) {
-                (Some(requests), _) => requests.state().stock().await,
-                (None, Some(messages)) => messages.stock().await,
+                (Some(requests), _) => requests.state().fill().await,
+                (None, Some(messages)) => messages.fill().await,
                 (None, None) => Ok(()),
             }
         };
@@ -296,17 +296,17 @@ impl Component {
 
     /// A newer build has taken over: what runs is finished, what is idle goes.
     pub fn retire(&self) {
-        self.population.retire();
+        self.pool.retire();
         if let Some(requests) = &self.requests {
             requests.state().clear();
         }
-        self.tidy();
+        self.evict_idle();
     }
 
     /// Gives back what idle instances hold.
-    pub fn tidy(&self) {
-        if let Some(shelf) = &self.messages {
-            shelf.tidy();
+    pub fn evict_idle(&self) {
+        if let Some(events) = &self.messages {
+            events.evict_idle();
         }
     }
 

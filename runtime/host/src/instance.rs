@@ -5,18 +5,17 @@
 //!
 //! - when it does not start within the time of one call,
 //! - when it trapped, exited, or exceeded the deadline of its call (even while computing: the epoch makes it yield,
-//!   and [`Lifespan`] is asked outside of its event loop),
-//! - when it has been idle for long enough, or a newer build has taken over ([`population`]),
-//! - after [`REUSE`] requests, so that what a guest leaks is given back.
+//!   and [`Expiration`] is asked outside of its event loop),
+//! - when it has been idle for long enough, or a newer build has taken over ([`pool`]),
+//! - after [`MAX_CALLS`] requests, so that what a guest leaks is given back.
 //!
-//! A guest that only computes yields all the time, and slows down where many do ([`pace`]).
+//! A guest that only computes yields all the time, and slows down where many do ([`crate::cpu_throttle`]).
 //!
 //! Wasmtime's `handler` module moves requests to idle instances and starts new ones; how many there may be is for
-//! [`population`] to limit.
+//! [`pool`] to limit.
 
-pub mod messages;
-pub mod pace;
-pub mod population;
+pub mod events;
+pub mod pool;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,11 +36,11 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::call::Call;
 use crate::capability::{Grants, State};
-use pace::Pace;
-use population::{Life, Population};
+use crate::cpu_throttle::CpuThrottle;
+use pool::{InstancePool, InstanceSlot};
 
 /// How many requests an instance handles before it is replaced.
-pub const REUSE: usize = 1000;
+pub const MAX_CALLS: usize = 1000;
 
 /// How long after its deadline an instance may take to notice by itself.
 const GRACE: Duration = Duration::from_millis(20);
@@ -49,41 +48,41 @@ const GRACE: Duration = Duration::from_millis(20);
 /// An instance did not start in time.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("it did not start within {0:?}")]
-pub struct Sluggish(Duration);
+pub struct StartTimeout(Duration);
 
 /// Makes instances of one component.
-pub struct Factory {
+pub struct InstanceFactory {
     engine: Engine,
     grants: Arc<Grants>,
     service: ServicePre<State>,
-    population: Arc<Population>,
-    /// Instances that were made ahead of the calls that will need them.
-    ready: Mutex<Vec<Made>>,
+    pool: Arc<InstancePool>,
+    /// Instances that were created ahead of the calls that will need them.
+    ready: Mutex<Vec<RequestInstance>>,
 }
 
 /// An instance, and who looks after it.
-type Made = Instance<State, Lifespan, Desk>;
+type RequestInstance = Instance<State, Expiration, RequestAcceptor>;
 
 /// What one instance and its guardian share.
-struct Duty {
+struct InstanceStatus {
     /// When the present call must be done.
     deadline: Mutex<Option<Instant>>,
     /// Busy from the arrival of a request until everything it started has ended.
-    life: Life,
+    slot: InstanceSlot,
     /// How the guest goes on.
-    pace: Pace,
+    throttle: CpuThrottle,
 }
 
 /// Admits requests to an instance, one at a time.
-pub struct Desk {
+pub struct RequestAcceptor {
     component: Arc<str>,
-    duty: Arc<Duty>,
+    status: Arc<InstanceStatus>,
 }
 
 /// Watches an instance from outside.
-pub struct Lifespan {
-    duty: Arc<Duty>,
-    alarm: Pin<Box<Sleep>>,
+pub struct Expiration {
+    status: Arc<InstanceStatus>,
+    timer: Pin<Box<Sleep>>,
     retirement: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
     /// It was told to stay, although idle, at least until then.
     stays_until: Instant,
@@ -96,25 +95,25 @@ pub struct Lifespan {
 pub fn store(engine: &Engine, grants: &Arc<Grants>) -> wasmtime::Result<Store<State>> {
     let mut store = Store::new(engine, State::new(grants)?);
     store.limiter(|state| state.limits());
-    store.epoch_deadline_callback(|store| Ok(store.data().pace().tick()));
+    store.epoch_deadline_callback(|store| Ok(store.data().cpu_throttle().tick()));
     store.set_epoch_deadline(1);
     Ok(store)
 }
 
 /// A start, as long as one call of the component may take: whoever spins while it starts is no better than whoever spins
 /// in a call, and its caller has gone by then.
-async fn in_time<A>(
+async fn within_start_timeout<A>(
     grants: &Grants,
     start: impl Future<Output = wasmtime::Result<A>>,
 ) -> wasmtime::Result<A> {
     let started = tokio::time::timeout(grants.deadline, start).await;
-    started.unwrap_or_else(|_| Err(Sluggish(grants.deadline).into()))
+    started.unwrap_or_else(|_| Err(StartTimeout(grants.deadline).into()))
 }
 
-// === impl Factory ===
+// === impl InstanceFactory ===
 
-impl Factory {
-    /// Prepares to make instances of a linked component.
+impl InstanceFactory {
+    /// Prepares to create instances of a linked component.
     ///
     /// # Errors
     /// When the component does not export `wasi:http/handler@0.3.0`.
@@ -122,13 +121,13 @@ impl Factory {
         engine: Engine,
         grants: Arc<Grants>,
         instance: InstancePre<State>,
-        population: Arc<Population>,
+        pool: Arc<InstancePool>,
     ) -> wasmtime::Result<Self> {
         Ok(Self {
             engine,
             grants,
             service: ServicePre::new(instance)?,
-            population,
+            pool,
             ready: Mutex::default(),
         })
     }
@@ -136,11 +135,11 @@ impl Factory {
     /// Makes instances until there are as many as are to be kept: at the start, and whenever one has failed.
     ///
     /// # Errors
-    /// When one cannot be made.
-    pub async fn stock(&self) -> wasmtime::Result<()> {
-        while self.population.is_short() {
-            let made = self.make().await?;
-            self.ready.lock().push(made);
+    /// When one cannot be created.
+    pub async fn fill(&self) -> wasmtime::Result<()> {
+        while self.pool.is_below_minimum() {
+            let created = self.create().await?;
+            self.ready.lock().push(created);
         }
         Ok(())
     }
@@ -151,58 +150,59 @@ impl Factory {
         drop(ready);
     }
 
-    async fn make(&self) -> wasmtime::Result<Made> {
-        let life = self.population.grow()?;
+    async fn create(&self) -> wasmtime::Result<RequestInstance> {
+        let slot = self.pool.acquire_slot()?;
         let mut store = store(&self.engine, &self.grants)?;
-        let service = in_time(&self.grants, self.service.instantiate_async(&mut store)).await?;
-        let duty = Arc::new(Duty {
+        let service =
+            within_start_timeout(&self.grants, self.service.instantiate_async(&mut store)).await?;
+        let status = Arc::new(InstanceStatus {
             deadline: Mutex::default(),
-            life,
-            pace: store.data().pace().clone(),
+            slot,
+            throttle: store.data().cpu_throttle().clone(),
         });
-        let bounds = self.population.bounds();
+        let bounds = self.pool.bounds();
         Ok(Instance {
             store,
             proxy: Proxy::P3(service),
             view: WasiHttpView::http,
-            expiration: Lifespan {
-                duty: duty.clone(),
-                alarm: Box::pin(tokio::time::sleep(bounds.idle)),
-                retirement: Box::pin(self.population.retirement()),
+            expiration: Expiration {
+                status: status.clone(),
+                timer: Box::pin(tokio::time::sleep(bounds.idle)),
+                retirement: Box::pin(self.pool.retirement()),
                 stays_until: Instant::now(),
             },
-            state: Desk {
+            state: RequestAcceptor {
                 component: self.grants.component.clone(),
-                duty,
+                status,
             },
         })
     }
 }
 
-impl HandlerState for Factory {
+impl HandlerState for InstanceFactory {
     type StoreData = State;
-    type WorkerExpiration = Lifespan;
-    type WorkerState = Desk;
+    type WorkerExpiration = Expiration;
+    type WorkerState = RequestAcceptor;
 
-    async fn instantiate(&self) -> wasmtime::Result<Made> {
+    async fn instantiate(&self) -> wasmtime::Result<RequestInstance> {
         let ready = self.ready.lock().pop();
         match ready {
-            Some(made) => Ok(made),
-            None => self.make().await,
+            Some(created) => Ok(created),
+            None => self.create().await,
         }
     }
 }
 
-// === impl Desk ===
+// === impl RequestAcceptor ===
 
-impl WorkerState for Desk {
+impl WorkerState for RequestAcceptor {
     type StoreData = State;
     type RequestData = Call;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
-        if total >= REUSE {
+        if total >= MAX_CALLS {
             ShouldAccept::Never
-        } else if concurrent > 0 || self.duty.life.is_busy() {
+        } else if concurrent > 0 || self.status.slot.is_busy() {
             ShouldAccept::No
         } else {
             ShouldAccept::Yes
@@ -216,8 +216,8 @@ impl WorkerState for Desk {
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let deadline = call.deadline;
-        self.duty.life.set_busy(true);
-        *self.duty.deadline.lock() = Some(deadline);
+        self.status.slot.set_busy(true);
+        *self.status.deadline.lock() = Some(deadline);
         store.data_mut().begin(call);
         Box::pin(tokio::time::sleep_until(deadline.into()))
     }
@@ -231,14 +231,14 @@ impl WorkerState for Desk {
         }
         let request_id = call.map(|call| call.trace.id()).unwrap_or_default();
         let late = self
-            .duty
+            .status
             .deadline
             .lock()
             .is_some_and(|deadline| deadline <= Instant::now());
         match result {
             Ok(()) => debug!(component, "instance retired"),
             // Dropped without a call to answer for: the platform is stopping.
-            Err(_) if !self.duty.life.is_busy() => {
+            Err(_) if !self.status.slot.is_busy() => {
                 debug!(component, "instance dropped")
             }
             Err(_) if late => warn!(component, request_id, "instance ended at its deadline"),
@@ -250,53 +250,53 @@ impl WorkerState for Desk {
     }
 }
 
-// === impl Lifespan ===
+// === impl Expiration ===
 
-impl WorkerExpiration for Lifespan {
+impl WorkerExpiration for Expiration {
     fn poll(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        status: WorkerStatus,
+        worker: WorkerStatus,
         since: Instant,
     ) -> Poll<()> {
         // Nobody asks while the guest could go on.
-        self.duty.pace.pause();
-        match status {
+        self.status.throttle.pause();
+        match worker {
             WorkerStatus::Idle => {
                 // Only now is the last request truly over: nothing it started is left. Ask for the next one.
-                if self.duty.life.set_busy(false) {
+                if self.status.slot.set_busy(false) {
                     cx.waker().wake_by_ref();
                 }
                 self.idle(cx, since)
             }
             WorkerStatus::Requests | WorkerStatus::PostReturn => {
-                let deadline = self.duty.deadline.lock().unwrap_or(since) + GRACE;
-                self.rings_at(cx, deadline)
+                let deadline = self.status.deadline.lock().unwrap_or(since) + GRACE;
+                self.expires_at(cx, deadline)
             }
         }
     }
 }
 
-impl Lifespan {
+impl Expiration {
     fn idle(&mut self, cx: &mut Context<'_>, since: Instant) -> Poll<()> {
-        let population = self.duty.life.population();
-        let retired = population.is_retired() || self.retirement.as_mut().poll(cx).is_ready();
-        let patience = population.bounds().idle;
+        let pool = self.status.slot.pool();
+        let retired = pool.is_retired() || self.retirement.as_mut().poll(cx).is_ready();
+        let patience = pool.bounds().idle;
         let until = self.stays_until.max(since + patience);
-        if !retired && self.rings_at(cx, until).is_pending() {
+        if !retired && self.expires_at(cx, until).is_pending() {
             return Poll::Pending;
         }
-        if self.duty.life.may_leave() {
+        if self.status.slot.try_leave() {
             return Poll::Ready(());
         }
         self.stays_until = Instant::now() + patience;
-        self.rings_at(cx, self.stays_until)
+        self.expires_at(cx, self.stays_until)
     }
 
-    fn rings_at(&mut self, cx: &mut Context<'_>, time: Instant) -> Poll<()> {
-        if self.alarm.deadline() != time.into() {
-            self.alarm.as_mut().reset(time.into());
+    fn expires_at(&mut self, cx: &mut Context<'_>, time: Instant) -> Poll<()> {
+        if self.timer.deadline() != time.into() {
+            self.timer.as_mut().reset(time.into());
         }
-        self.alarm.as_mut().poll(cx)
+        self.timer.as_mut().poll(cx)
     }
 }

@@ -8,7 +8,7 @@
 //! 3. It goes over a [`link`], which may cut it off, try again, or answer itself; the component at its end lets it in,
 //!    makes it wait, or refuses ([`admission`], [`component`]).
 //! 4. An instance works on it, alone ([`instance`]), on code that was compiled once ([`engine`]) and threads that do
-//!    nothing else ([`threads`]).
+//!    nothing else ([`runtimes`]).
 //! 5. The instance reaches what the manifest grants it, and nothing else ([`capability`]): stores ([`store`],
 //!    [`database`], [`remote`]), databases, the event log, other hosts ([`client`]).
 //! 6. The answer goes back; if there is none, the host gives its own ([`problem`]).
@@ -36,6 +36,7 @@ pub mod client;
 pub mod commands;
 pub mod component;
 pub mod component_build;
+pub mod cpu_throttle;
 pub mod departure;
 mod descriptors;
 pub mod engine;
@@ -49,10 +50,10 @@ pub mod metrics;
 mod patience;
 pub mod problem;
 pub mod rebuild;
+pub mod runtimes;
 pub mod signals;
 pub mod store;
 pub mod telemetry;
-pub mod threads;
 pub mod trace;
 pub mod trigger;
 

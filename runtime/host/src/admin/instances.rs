@@ -7,12 +7,12 @@ use serde::Serialize;
 use super::response::{AdminResponse, json};
 use super::routes::{AdminRequest, AdminRoutes};
 use crate::generation::CurrentGeneration;
-use crate::instance::population::Census;
+use crate::instance::pool::PoolStats;
 
 #[derive(Serialize)]
 struct Instances {
     generation: u64,
-    components: BTreeMap<String, Census>,
+    components: BTreeMap<String, PoolStats>,
 }
 
 /// The route of the instance pools.
@@ -26,7 +26,7 @@ async fn show(current: CurrentGeneration, _: AdminRequest) -> AdminResponse {
     json(&Instances {
         generation: generation.number,
         components: components
-            .map(|(id, component)| (id.clone(), component.census()))
+            .map(|(id, component)| (id.clone(), component.stats()))
             .collect(),
     })
 }

@@ -14,7 +14,7 @@ use super::response::{AdminResponse, text};
 use super::routes::{AdminRequest, AdminRoutes};
 use crate::admission::Admission;
 use crate::generation::CurrentGeneration;
-use crate::instance::population::Census;
+use crate::instance::pool::PoolStats;
 use crate::link::switchboard::Board;
 use crate::metrics::MetricsRecorder;
 use event_log::{DEAD_LETTERS, EventLog, LogError};
@@ -51,7 +51,7 @@ async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
     for (id, component) in &sources.current.get().components {
         component.admission().register_metrics();
         show_admission(component.admission(), "component", id);
-        show_instances(component.census(), id);
+        show_instances(component.stats(), id);
     }
     let links = sources.board.all();
     let guarded = links.iter().filter(|link| link.breaker().is_some());
@@ -75,13 +75,13 @@ async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
     )
 }
 
-fn show_instances(census: Census, component: &str) {
+fn show_instances(stats: PoolStats, component: &str) {
     let of = |metric: &'static str, value: usize| {
         gauge!(metric, "component" => component.to_owned()).set(value as f64);
     };
-    of("socar_instances", census.alive);
-    of("socar_instances_busy", census.busy);
-    of("socar_instances_max", census.max);
+    of("socar_instances", stats.alive);
+    of("socar_instances_busy", stats.busy);
+    of("socar_instances_max", stats.max);
 }
 
 /// Who is at a admission: that of a component, or that of a link with places of its own.

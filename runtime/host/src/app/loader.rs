@@ -24,13 +24,13 @@ use crate::client::Client;
 use crate::component::{Component, Entrances, Limits};
 use crate::engine::{self, Room};
 use crate::generation::{Components, Generation};
-use crate::instance::Factory;
-use crate::instance::messages::Shelf;
-use crate::instance::population::Population;
+use crate::instance::InstanceFactory;
+use crate::instance::events::EventPool;
+use crate::instance::pool::InstancePool;
 use crate::link::Link;
 use crate::link::switchboard::{Board, Switchboard};
 use crate::memory;
-use crate::threads::Threads;
+use crate::runtimes::RuntimeHandle;
 use crate::trigger::events::subscriptions;
 use config::manifest::{self, App};
 use config::policy::InstanceBounds;
@@ -51,7 +51,7 @@ pub struct Workshop {
     /// Where the platform makes trouble on request.
     laboratory: Option<Arc<Laboratory>>,
     /// Where requests are handled.
-    threads: Threads,
+    runtime: RuntimeHandle,
     /// The embedded database, if stores are kept there.
     database: Option<Arc<Database>>,
 }
@@ -77,7 +77,7 @@ impl Workshop {
             own,
             memory: plan.memory,
             laboratory,
-            threads: Threads::here(),
+            runtime: RuntimeHandle::here(),
             database: match backends.redis {
                 Some(_) => None,
                 None => Some(backends.database.clone()),
@@ -109,15 +109,15 @@ impl Workshop {
             let history = self.history(component, app);
             let laboratory = self.laboratory.clone();
             let chaos = laboratory
-                .map(|it| Subject::new(it, &engine, grants.clone(), self.threads.clone()));
+                .map(|it| Subject::new(it, &engine, grants.clone(), self.runtime.clone()));
             let chaos = chaos.transpose()?;
             let entrances = Entrances {
                 gateway: switchboard.from_outside(component.id.as_str()),
                 clock: switchboard.from_clock(component.id.as_str()),
             };
-            let threads = self.threads.clone();
+            let runtime = self.runtime.clone();
             let missing = grants.missing.clone();
-            let ready = prepare(&linker, code, component, app, grants, threads, entrances)?;
+            let ready = prepare(&linker, code, component, app, grants, runtime, entrances)?;
             let ready = ready
                 .missing(missing)
                 .keeping(history)
@@ -305,7 +305,7 @@ fn prepare(
     component: &manifest::Component,
     app: &App,
     grants: Arc<Grants>,
-    threads: Threads,
+    runtime: RuntimeHandle,
     entrances: Entrances,
 ) -> anyhow::Result<Component> {
     let engine = linker.engine();
@@ -319,22 +319,22 @@ fn prepare(
                 component.id
             )
         })?;
-    let population = Population::new(bounds(component, app));
+    let pool = InstancePool::new(bounds(component, app));
     let requests = match handles.requests {
-        true => Some(Factory::new(
+        true => Some(InstanceFactory::new(
             engine.clone(),
             grants.clone(),
             instance.clone(),
-            population.clone(),
+            pool.clone(),
         )?),
         false => None,
     };
     let messages = match handles.messages {
-        true => Some(Shelf::new(
+        true => Some(EventPool::new(
             engine.clone(),
             grants,
             instance,
-            population.clone(),
+            pool.clone(),
         )?),
         false => None,
     };
@@ -353,10 +353,10 @@ fn prepare(
     Ok(Component::new(
         component.id.as_str().into(),
         limits,
-        population,
+        pool,
         requests,
         messages,
-        threads,
+        runtime,
         entrances,
     )?)
 }

@@ -131,7 +131,7 @@ impl Reloader {
         });
         let (blueprint, generation) = loading.await.context("loading panicked")??;
         for component in generation.components.values() {
-            let rehearsed = component.rehearse().await;
+            let rehearsed = component.check_start().await;
             rehearsed.with_context(|| format!("component `{}` does not start", component.id()))?;
         }
         super::stock(&generation.components).await?;
@@ -188,7 +188,7 @@ async fn retire(generation: Arc<Generation>, workshop: Arc<parking_lot::Mutex<Wo
         tokio::time::sleep(GRACE).await;
     }
     let components = generation.components.values();
-    components.for_each(|component| component.tidy());
+    components.for_each(|component| component.evict_idle());
     let number = generation.number;
     drop(generation);
     if let Err(error) = workshop.lock().clear(number) {

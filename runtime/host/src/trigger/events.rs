@@ -10,7 +10,7 @@ use tracing::debug;
 
 use crate::call::{REQUEST_ID, TRACEPARENT};
 use crate::generation::CurrentGeneration;
-use crate::instance::messages::Unhandled;
+use crate::instance::events::EventError;
 use crate::trace::Trace;
 use config::manifest::App;
 use config::policy::Events;
@@ -73,13 +73,13 @@ impl EventHandler for Reactions {
             .receive(event.to_vec(), call)
             .await
             .map_err(|unhandled| match unhandled {
-                Unhandled::NoInstance { .. } | Unhandled::Dropped { .. } => {
+                EventError::NoInstance { .. } | EventError::Dropped { .. } => {
                     HandlerError::Rejected(unhandled.to_string())
                 }
-                Unhandled::Refused { .. } | Unhandled::Late { .. } => {
+                EventError::Refused { .. } | EventError::Late { .. } => {
                     HandlerError::Failed(unhandled.to_string())
                 }
-                Unhandled::Failed { ref source, .. } => {
+                EventError::Failed { ref source, .. } => {
                     debug!(
                         component = component.id(),
                         error = format!("{source:#}"),

@@ -2,7 +2,7 @@
 //!
 //! Most statements take some ten microseconds, and end where they are called. SQLite cannot suspend one that takes
 //! longer, so that after [`TICK`] its thread ceases to be one of the runtime's: another takes over its tasks, and the
-//! statement goes on beside them. From then on it *toils* like a guest that only computes ([`crate::instance::pace`]):
+//! statement goes on beside them. From then on it *toils* like a guest that only computes ([`crate::cpu_throttle`]):
 //! all who do leave one processor to the others. And it is ended when its caller's time is over.
 //!
 //! *Rejected*: a thread for each statement from its beginning, which costs the common one as much as its work; a pool,
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::cpu_throttle::CpuBound;
 use crate::engine::TICK;
-use crate::instance::pace::Toil;
 
 /// Virtual machine steps between two looks at the clock.
 pub(super) const STEPS: i32 = 10_000;
@@ -26,7 +26,7 @@ pub(super) struct Stint {
     deadline: Instant,
     /// Since it last rested.
     since: Instant,
-    toil: Option<Toil>,
+    cpu_bound: Option<CpuBound>,
 }
 
 // === impl Stint ===
@@ -36,7 +36,7 @@ impl Stint {
         Self {
             deadline,
             since: Instant::now(),
-            toil: None,
+            cpu_bound: None,
         }
     }
 
@@ -44,7 +44,7 @@ impl Stint {
     pub fn is_over(&mut self) -> bool {
         let now = Instant::now();
         if now < self.deadline && now >= self.since + TICK {
-            let rest = self.toil.get_or_insert_with(Toil::begin).rest();
+            let rest = self.cpu_bound.get_or_insert_with(CpuBound::begin).rest();
             let left = self.deadline - now;
             step_aside(rest.max(HANDOVER).min(left));
             self.since = Instant::now();

@@ -1,6 +1,6 @@
 //! How many instances of a component there are, and who decides that there are more or fewer.
 //!
-//! `instances_min` instances are there before anybody calls. A call that finds none idle has one made, up to
+//! `instances_min` instances are there before anybody calls. A call that finds none idle has one created, up to
 //! `instances_max`: so the pool grows with the load. An instance that nobody has needed for `instances_idle` goes, down
 //! to `instances_min`: so it shrinks. When a component is replaced by a newer build, its instances go as soon as they
 //! are idle.
@@ -12,7 +12,7 @@ use config::policy::InstanceBounds;
 use tokio::sync::watch;
 
 /// The instances of one component, counted.
-pub struct Population {
+pub struct InstancePool {
     bounds: InstanceBounds,
     alive: AtomicUsize,
     busy: AtomicUsize,
@@ -21,7 +21,7 @@ pub struct Population {
 
 /// What there is at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Census {
+pub struct PoolStats {
     /// Instances, idle or not.
     pub alive: usize,
     /// Those that work on a call.
@@ -31,8 +31,8 @@ pub struct Census {
 }
 
 /// One instance, counted until it is dropped.
-pub struct Life {
-    population: Arc<Population>,
+pub struct InstanceSlot {
+    pool: Arc<InstancePool>,
     busy: AtomicBool,
     /// Set when it has been counted out already.
     left: AtomicBool,
@@ -41,11 +41,11 @@ pub struct Life {
 /// There are as many instances as there may be.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("all {0} instances are taken")]
-pub struct Full(usize);
+pub struct PoolExhausted(usize);
 
-// === impl Population ===
+// === impl InstancePool ===
 
-impl Population {
+impl InstancePool {
     /// Nobody yet.
     pub fn new(bounds: InstanceBounds) -> Arc<Self> {
         Arc::new(Self {
@@ -65,22 +65,22 @@ impl Population {
     ///
     /// # Errors
     /// When there are as many as there may be.
-    pub fn grow(self: &Arc<Self>) -> Result<Life, Full> {
+    pub fn acquire_slot(self: &Arc<Self>) -> Result<InstanceSlot, PoolExhausted> {
         let max = self.bounds.max;
         self.alive
             .try_update(Ordering::AcqRel, Ordering::Acquire, |alive| {
                 (alive < max).then_some(alive + 1)
             })
-            .map_err(|_| Full(max))?;
-        Ok(Life {
-            population: self.clone(),
+            .map_err(|_| PoolExhausted(max))?;
+        Ok(InstanceSlot {
+            pool: self.clone(),
             busy: AtomicBool::new(false),
             left: AtomicBool::new(false),
         })
     }
 
     /// Whether there are fewer than are to be kept.
-    pub fn is_short(&self) -> bool {
+    pub fn is_below_minimum(&self) -> bool {
         !self.is_retired() && self.alive.load(Ordering::Acquire) < self.bounds.min
     }
 
@@ -98,14 +98,14 @@ impl Population {
     pub fn retirement(&self) -> impl Future<Output = ()> + Send + Sync + 'static {
         let mut retired = self.retired.subscribe();
         async move {
-            // An error says that the population itself is gone, which is the same.
+            // An error says that the pool itself is gone, which is the same.
             let _ = retired.wait_for(|retired| *retired).await;
         }
     }
 
     /// Who is there.
-    pub fn census(&self) -> Census {
-        Census {
+    pub fn stats(&self) -> PoolStats {
+        PoolStats {
             alive: self.alive.load(Ordering::Acquire),
             busy: self.busy.load(Ordering::Acquire),
             max: self.bounds.max,
@@ -113,12 +113,12 @@ impl Population {
     }
 }
 
-// === impl Life ===
+// === impl InstanceSlot ===
 
-impl Life {
-    /// The population it belongs to.
-    pub fn population(&self) -> &Population {
-        &self.population
+impl InstanceSlot {
+    /// The pool it belongs to.
+    pub fn pool(&self) -> &InstancePool {
+        &self.pool
     }
 
     /// Whether it works on a call.
@@ -130,36 +130,36 @@ impl Life {
     pub fn set_busy(&self, busy: bool) -> bool {
         let before = self.busy.swap(busy, Ordering::Relaxed);
         match (before, busy) {
-            (false, true) => self.population.busy.fetch_add(1, Ordering::AcqRel),
-            (true, false) => self.population.busy.fetch_sub(1, Ordering::AcqRel),
+            (false, true) => self.pool.busy.fetch_add(1, Ordering::AcqRel),
+            (true, false) => self.pool.busy.fetch_sub(1, Ordering::AcqRel),
             _ => 0,
         };
         before
     }
 
     /// Asks to go; the answer is no while that would leave too few.
-    pub fn may_leave(&self) -> bool {
-        let min = match self.population.is_retired() {
+    pub fn try_leave(&self) -> bool {
+        let min = match self.pool.is_retired() {
             true => 0,
-            false => self.population.bounds.min,
+            false => self.pool.bounds.min,
         };
-        let counted =
-            self.population
-                .alive
-                .try_update(Ordering::AcqRel, Ordering::Acquire, |alive| {
-                    (alive > min).then(|| alive - 1)
-                });
+        let counted = self
+            .pool
+            .alive
+            .try_update(Ordering::AcqRel, Ordering::Acquire, |alive| {
+                (alive > min).then(|| alive - 1)
+            });
         let may = counted.is_ok();
         self.left.fetch_or(may, Ordering::Relaxed);
         may
     }
 }
 
-impl Drop for Life {
+impl Drop for InstanceSlot {
     fn drop(&mut self) {
         self.set_busy(false);
         if !self.left.load(Ordering::Relaxed) {
-            self.population.alive.fetch_sub(1, Ordering::AcqRel);
+            self.pool.alive.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
@@ -171,8 +171,8 @@ mod tests {
     use super::*;
     use futures::FutureExt as _;
 
-    fn population(min: usize, max: usize) -> Arc<Population> {
-        Population::new(InstanceBounds {
+    fn pool(min: usize, max: usize) -> Arc<InstancePool> {
+        InstancePool::new(InstanceBounds {
             min,
             max,
             idle: Duration::from_secs(1),
@@ -181,45 +181,45 @@ mod tests {
 
     #[test]
     fn it_grows_to_its_maximum_and_not_beyond() {
-        let population = population(0, 2);
-        let (first, _second) = (population.grow().unwrap(), population.grow().unwrap());
-        assert!(population.grow().is_err());
+        let pool = pool(0, 2);
+        let (first, _second) = (pool.acquire_slot().unwrap(), pool.acquire_slot().unwrap());
+        assert!(pool.acquire_slot().is_err());
         drop(first);
-        assert!(population.grow().is_ok());
+        assert!(pool.acquire_slot().is_ok());
     }
 
     #[test]
     fn it_shrinks_to_its_minimum_and_not_below() {
-        let population = population(1, 2);
-        let (first, second) = (population.grow().unwrap(), population.grow().unwrap());
-        assert!(first.may_leave());
-        assert!(!second.may_leave());
+        let pool = pool(1, 2);
+        let (first, second) = (pool.acquire_slot().unwrap(), pool.acquire_slot().unwrap());
+        assert!(first.try_leave());
+        assert!(!second.try_leave());
         drop(first);
-        assert_eq!(population.census().alive, 1);
+        assert_eq!(pool.stats().alive, 1);
     }
 
     #[test]
     fn a_retired_one_shrinks_to_nothing() {
-        let population = population(1, 2);
-        let last = population.grow().unwrap();
-        let retirement = population.retirement();
-        population.retire();
+        let pool = pool(1, 2);
+        let last = pool.acquire_slot().unwrap();
+        let retirement = pool.retirement();
+        pool.retire();
         assert!(retirement.now_or_never().is_some());
-        assert!(last.may_leave());
+        assert!(last.try_leave());
     }
 
     #[test]
     fn an_instance_that_dies_at_work_is_busy_no_more() {
-        let population = population(0, 1);
-        let life = population.grow().unwrap();
-        life.set_busy(true);
-        assert_eq!(population.census().busy, 1);
-        drop(life);
-        let expected = Census {
+        let pool = pool(0, 1);
+        let slot = pool.acquire_slot().unwrap();
+        slot.set_busy(true);
+        assert_eq!(pool.stats().busy, 1);
+        drop(slot);
+        let expected = PoolStats {
             alive: 0,
             busy: 0,
             max: 1,
         };
-        assert_eq!(population.census(), expected);
+        assert_eq!(pool.stats(), expected);
     }
 }

@@ -11,15 +11,15 @@ use parking_lot::Mutex;
 use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, Trap};
 
-use super::population::{Life, Population};
-use super::{REUSE, in_time};
+use super::pool::{InstancePool, InstanceSlot};
+use super::{MAX_CALLS, within_start_timeout};
 use crate::call::Call;
 use crate::capability::bindings::{Platform as Guest, PlatformPre as GuestPre};
 use crate::capability::{Grants, State};
 
 /// Why a message was not handled.
 #[derive(Debug, thiserror::Error)]
-pub enum Unhandled {
+pub enum EventError {
     /// The guest said so.
     #[error("component `{component}` answered: {reason}")]
     Refused {
@@ -59,24 +59,24 @@ pub enum Unhandled {
 }
 
 /// Makes, keeps and reuses instances that handle messages.
-pub struct Shelf {
+pub struct EventPool {
     engine: Engine,
     grants: Arc<Grants>,
     guest: GuestPre<State>,
-    population: Arc<Population>,
-    idle: Mutex<Vec<Resting>>,
+    pool: Arc<InstancePool>,
+    idle: Mutex<Vec<EventInstance>>,
 }
 
-struct Resting {
+struct EventInstance {
     store: Store<State>,
     guest: Guest,
     calls: usize,
     since: Instant,
-    life: Life,
+    slot: InstanceSlot,
 }
 
-impl Shelf {
-    /// Prepares to make instances of a linked component.
+impl EventPool {
+    /// Prepares to create instances of a linked component.
     ///
     /// # Errors
     /// When the component does not export `spin:redis/inbound-redis@3.0.0`.
@@ -84,13 +84,13 @@ impl Shelf {
         engine: Engine,
         grants: Arc<Grants>,
         instance: InstancePre<State>,
-        population: Arc<Population>,
+        pool: Arc<InstancePool>,
     ) -> wasmtime::Result<Self> {
         Ok(Self {
             engine,
             grants,
             guest: GuestPre::new(instance)?,
-            population,
+            pool,
             idle: Mutex::default(),
         })
     }
@@ -98,10 +98,10 @@ impl Shelf {
     /// Has one message handled.
     ///
     /// # Errors
-    /// See [`Unhandled`]; the instance is gone unless the guest merely refused.
-    pub async fn handle(&self, call: Call, payload: Vec<u8>) -> Result<(), Unhandled> {
+    /// See [`EventError`]; the instance is gone unless the guest merely refused.
+    pub async fn handle(&self, call: Call, payload: Vec<u8>) -> Result<(), EventError> {
         let component = || self.grants.component.clone();
-        let failed = |error: wasmtime::Error| Unhandled::Failed {
+        let failed = |error: wasmtime::Error| EventError::Failed {
             component: component(),
             source: error.into(),
         };
@@ -111,19 +111,19 @@ impl Shelf {
             taken.unwrap_or_else(|_| Err(wasmtime::format_err!("it did not start in time")));
         let no_instance = |error: wasmtime::Error| match error.is::<Trap>() {
             true => failed(error),
-            false => Unhandled::NoInstance {
+            false => EventError::NoInstance {
                 component: component(),
                 source: error.into(),
             },
         };
-        let mut resting = taken.map_err(no_instance)?;
-        resting.store.data_mut().begin(call);
-        resting.calls += 1;
-        resting.life.set_busy(true);
+        let mut pooled = taken.map_err(no_instance)?;
+        pooled.store.data_mut().begin(call);
+        pooled.calls += 1;
+        pooled.slot.set_busy(true);
 
-        let guest = &resting.guest;
-        let pace = resting.store.data().pace().clone();
-        let work = resting.store.run_concurrent(async |accessor| {
+        let guest = &pooled.guest;
+        let throttle = pooled.store.data().cpu_throttle().clone();
+        let work = pooled.store.run_concurrent(async |accessor| {
             let answer = guest
                 .spin_redis_inbound_redis()
                 .call_handle_message(accessor, payload)
@@ -131,44 +131,44 @@ impl Shelf {
             poll_fn(|cx| accessor.poll_no_interesting_tasks(cx)).await;
             answer
         });
-        let answer = tokio::time::timeout_at(deadline.into(), pace.watch(work))
+        let answer = tokio::time::timeout_at(deadline.into(), throttle.watch(work))
             .await
-            .map_err(|_| Unhandled::Late {
+            .map_err(|_| EventError::Late {
                 component: component(),
             })?
             .and_then(|answer| answer)
             .map_err(failed)?;
-        self.put_back(resting);
-        answer.map_err(|error| Unhandled::Refused {
+        self.release(pooled);
+        answer.map_err(|error| EventError::Refused {
             component: component(),
             reason: format!("{error:?}"),
         })
     }
 
     /// Drops the instances that nobody has needed for a while.
-    pub fn tidy(&self) {
+    pub fn evict_idle(&self) {
         let now = Instant::now();
-        let patience = match self.population.is_retired() {
+        let patience = match self.pool.is_retired() {
             true => Duration::ZERO,
-            false => self.population.bounds().idle,
+            false => self.pool.bounds().idle,
         };
         let mut idle = self.idle.lock();
         let stale = idle
             .iter()
-            .take_while(|resting| now.duration_since(resting.since) >= patience)
-            .take_while(|resting| resting.life.may_leave())
+            .take_while(|pooled| now.duration_since(pooled.since) >= patience)
+            .take_while(|pooled| pooled.slot.try_leave())
             .count();
         let dropped: Vec<_> = idle.drain(..stale).collect();
         drop(idle);
         drop(dropped);
     }
 
-    async fn take(&self) -> wasmtime::Result<Resting> {
-        // The one used last is the one whose memory is still warm, and lets the others grow old.
+    async fn take(&self) -> wasmtime::Result<EventInstance> {
+        // The one used last is the one whose memory is still warm, and lets the others acquire_slot old.
         let warm = self.idle.lock().pop();
         match warm {
-            Some(resting) => Ok(resting),
-            None => self.make().await,
+            Some(pooled) => Ok(pooled),
+            None => self.create().await,
         }
     }
 
@@ -176,43 +176,44 @@ impl Shelf {
     ///
     /// # Errors
     /// When it cannot.
-    pub async fn rehearse(&self) -> wasmtime::Result<()> {
-        let made = self.make().await?;
-        self.put_back(made);
+    pub async fn check_start(&self) -> wasmtime::Result<()> {
+        let created = self.create().await?;
+        self.release(created);
         Ok(())
     }
 
     /// Makes instances until there are as many as are to be kept.
     ///
     /// # Errors
-    /// When one cannot be made.
-    pub async fn stock(&self) -> wasmtime::Result<()> {
-        while self.population.is_short() {
-            let made = self.make().await?;
-            self.put_back(made);
+    /// When one cannot be created.
+    pub async fn fill(&self) -> wasmtime::Result<()> {
+        while self.pool.is_below_minimum() {
+            let created = self.create().await?;
+            self.release(created);
         }
         Ok(())
     }
 
-    async fn make(&self) -> wasmtime::Result<Resting> {
-        let life = self.population.grow()?;
+    async fn create(&self) -> wasmtime::Result<EventInstance> {
+        let slot = self.pool.acquire_slot()?;
         let mut store = super::store(&self.engine, &self.grants)?;
-        let guest = in_time(&self.grants, self.guest.instantiate_async(&mut store)).await?;
-        Ok(Resting {
+        let guest =
+            within_start_timeout(&self.grants, self.guest.instantiate_async(&mut store)).await?;
+        Ok(EventInstance {
             store,
             guest,
             calls: 0,
             since: Instant::now(),
-            life,
+            slot,
         })
     }
 
-    fn put_back(&self, mut resting: Resting) {
-        resting.life.set_busy(false);
-        resting.store.data().pace().begin();
-        if resting.calls < REUSE && !self.population.is_retired() {
-            resting.since = Instant::now();
-            self.idle.lock().push(resting);
+    fn release(&self, mut pooled: EventInstance) {
+        pooled.slot.set_busy(false);
+        pooled.store.data().cpu_throttle().begin();
+        if pooled.calls < MAX_CALLS && !self.pool.is_retired() {
+            pooled.since = Instant::now();
+            self.idle.lock().push(pooled);
         }
     }
 }
