@@ -63,7 +63,7 @@ struct Plan {
     state: PathBuf,
     /// The largest linear memory of any component, if the person who starts the platform has a say.
     memory: Option<usize>,
-    /// Held as long as the application runs: two hosts on one state directory would take each other's events.
+    /// GuardedBody as long as the application runs: two hosts on one state directory would take each other's events.
     _lock: File,
 }
 

@@ -17,17 +17,17 @@ use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 /// Keeps something (a permit, a counter) until the last byte of the body is taken or nobody wants it any more.
-pub struct Held<G> {
+pub struct GuardedBody<G> {
     body: WasiBody,
     guard: Option<G>,
 }
 
-/// An answer of this length at most is worth no alarm: a socket takes it at once, and a stream that does not is ended
+/// An answer of this length at most is worth no timer: a socket takes it at once, and a stream that does not is ended
 /// soon ([`crate::trigger::http`]).
-const SHORT: u64 = 16 << 10;
+const SHORT_BODY: u64 = 16 << 10;
 
 /// Something that is kept as long as a body lasts.
-pub enum Lease<G> {
+pub enum GuardLease<G> {
     /// However long that is.
     Open(G),
     /// Until a time at most, also while nobody looks after it.
@@ -35,54 +35,57 @@ pub enum Lease<G> {
 }
 
 /// Fails when the next part of the body is waited for too long.
-pub struct Paced {
+pub struct IdleTimeoutBody {
     body: WasiBody,
-    patience: Duration,
+    timeout: Duration,
     /// Set while a part is waited for. A reader who is busy with the part before does not wait.
-    alarm: Option<Pin<Box<Sleep>>>,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// Fails at its end if it has broken off. A guest that is gone can send no more, and what it has sent looks whole to
 /// whoever was not told the length.
-pub struct Whole {
+pub struct CompleteBody {
     body: WasiBody,
-    fate: Fate,
+    abort_flag: AbortFlag,
 }
 
 /// Whether all bytes of the body have been handed over. Where its length is known, the sender has often not closed it yet
 /// when the last of them come, and nobody asks again before the client takes them.
-pub fn is_whole(body: &WasiBody) -> bool {
+pub fn is_complete(body: &WasiBody) -> bool {
     body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
 /// What became of the guest that works on a call. Clones tell the same.
 #[derive(Clone, Debug, Default)]
-pub struct Fate(Arc<AtomicBool>);
+pub struct AbortFlag(Arc<AtomicBool>);
 
-// === impl Held ===
+// === impl GuardedBody ===
 
-impl<G> Held<G> {
+impl<G> GuardedBody<G> {
     /// Holds `guard` as long as the body lasts.
     pub fn new(body: WasiBody, guard: G) -> Self {
-        let guard = (!is_whole(&body)).then_some(guard);
+        let guard = (!is_complete(&body)).then_some(guard);
         Self { body, guard }
     }
 }
 
-impl<G: Send + 'static> Held<Lease<G>> {
+impl<G: Send + 'static> GuardedBody<GuardLease<G>> {
     /// Holds `guard` as long as the body lasts, and a body that is not short until `end` at most: nobody asks for the
     /// rest of it while a client takes nothing.
     pub fn until(body: WasiBody, guard: G, end: Instant) -> Self {
-        let is_short = body.size_hint().upper().is_some_and(|most| most <= SHORT);
+        let is_short = body
+            .size_hint()
+            .upper()
+            .is_some_and(|most| most <= SHORT_BODY);
         let guard = match is_short {
-            true => Lease::Open(guard),
-            false => Lease::ends(guard, end),
+            true => GuardLease::Open(guard),
+            false => GuardLease::ends(guard, end),
         };
         Self::new(body, guard)
     }
 }
 
-impl<G: Unpin> Body for Held<G> {
+impl<G: Unpin> Body for GuardedBody<G> {
     type Data = Bytes;
     type Error = Error;
 
@@ -93,7 +96,7 @@ impl<G: Unpin> Body for Held<G> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         let is_last = match frame {
             Poll::Pending => false,
-            Poll::Ready(Some(Ok(_))) => is_whole(&self.body),
+            Poll::Ready(Some(Ok(_))) => is_complete(&self.body),
             Poll::Ready(None | Some(Err(_))) => true,
         };
         if is_last {
@@ -111,9 +114,9 @@ impl<G: Unpin> Body for Held<G> {
     }
 }
 
-// === impl Lease ===
+// === impl GuardLease ===
 
-impl<G: Send + 'static> Lease<G> {
+impl<G: Send + 'static> GuardLease<G> {
     fn ends(guard: G, end: Instant) -> Self {
         let kept = Arc::new(Mutex::new(Some(guard)));
         let shared = kept.clone();
@@ -125,7 +128,7 @@ impl<G: Send + 'static> Lease<G> {
     }
 }
 
-impl<G> Drop for Lease<G> {
+impl<G> Drop for GuardLease<G> {
     fn drop(&mut self) {
         if let Self::Ends(kept, task) = self {
             // At once, and not when the task has been told.
@@ -135,28 +138,28 @@ impl<G> Drop for Lease<G> {
     }
 }
 
-// === impl Paced ===
+// === impl IdleTimeoutBody ===
 
-impl Paced {
+impl IdleTimeoutBody {
     /// An answer whose reader waits for each part as long as he wants to, if he has said so.
-    pub fn pace(response: Response<WasiBody>, patience: Option<Duration>) -> Response<WasiBody> {
-        match patience {
-            Some(patience) => response.map(|body| Self::new(body, patience).boxed_unsync()),
+    pub fn pace(response: Response<WasiBody>, timeout: Option<Duration>) -> Response<WasiBody> {
+        match timeout {
+            Some(timeout) => response.map(|body| Self::new(body, timeout).boxed_unsync()),
             None => response,
         }
     }
 
-    /// Waits at most `patience` for each part.
-    pub fn new(body: WasiBody, patience: Duration) -> Self {
+    /// Waits at most `timeout` for each part.
+    pub fn new(body: WasiBody, timeout: Duration) -> Self {
         Self {
             body,
-            patience,
-            alarm: None,
+            timeout,
+            timer: None,
         }
     }
 }
 
-impl Body for Paced {
+impl Body for IdleTimeoutBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -167,12 +170,12 @@ impl Body for Paced {
         let this = &mut *self;
         let frame = Pin::new(&mut this.body).poll_frame(cx);
         if frame.is_ready() {
-            this.alarm = None;
+            this.timer = None;
             return frame;
         }
-        let new = || Box::pin(tokio::time::sleep(this.patience));
-        let alarm = this.alarm.get_or_insert_with(new);
-        alarm
+        let new = || Box::pin(tokio::time::sleep(this.timeout));
+        let timer = this.timer.get_or_insert_with(new);
+        timer
             .as_mut()
             .poll(cx)
             .map(|()| Some(Err(Error::ConnectionReadTimeout)))
@@ -187,16 +190,16 @@ impl Body for Paced {
     }
 }
 
-// === impl Whole ===
+// === impl CompleteBody ===
 
-impl Whole {
+impl CompleteBody {
     /// The body that a guest sends.
-    pub fn new(body: WasiBody, fate: Fate) -> Self {
-        Self { body, fate }
+    pub fn new(body: WasiBody, abort_flag: AbortFlag) -> Self {
+        Self { body, abort_flag }
     }
 }
 
-impl Body for Whole {
+impl Body for CompleteBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -205,7 +208,7 @@ impl Body for Whole {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(None) if self.fate.is_sealed() => {
+            Poll::Ready(None) if self.abort_flag.is_set() => {
                 Poll::Ready(Some(Err(Error::ConnectionTerminated)))
             }
             frame => frame,
@@ -213,7 +216,7 @@ impl Body for Whole {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream() && !self.fate.is_sealed()
+        self.body.is_end_stream() && !self.abort_flag.is_set()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -221,15 +224,15 @@ impl Body for Whole {
     }
 }
 
-// === impl Fate ===
+// === impl AbortFlag ===
 
-impl Fate {
+impl AbortFlag {
     /// The guest has ended before its work did.
-    pub fn seal(&self) {
+    pub fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    fn is_sealed(&self) -> bool {
+    fn is_set(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -246,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_stalls_is_given_up() {
-        let body = Paced::new(endless(), Duration::from_millis(1));
+        let body = IdleTimeoutBody::new(endless(), Duration::from_millis(1));
         assert!(matches!(
             body.collect().await,
             Err(Error::ConnectionReadTimeout)
@@ -258,7 +261,7 @@ mod tests {
         let (parts, body) = futures::channel::mpsc::unbounded();
         let part = || Ok(Frame::data(Bytes::from_static(b"part")));
         let body: WasiBody = StreamBody::new(body).boxed_unsync();
-        let mut body = Paced::new(body, Duration::from_secs(1));
+        let mut body = IdleTimeoutBody::new(body, Duration::from_secs(1));
         parts.unbounded_send(part()).unwrap();
         assert!(body.frame().await.unwrap().is_ok());
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -272,7 +275,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_held_is_let_go_with_the_last_byte() {
         let guard = Arc::new(());
-        let mut body = Held::new(full("1"), guard.clone());
+        let mut body = GuardedBody::new(full("1"), guard.clone());
         assert_eq!(Arc::strong_count(&guard), 2);
         assert!(body.frame().await.is_some());
         assert_eq!(Arc::strong_count(&guard), 1);
@@ -280,10 +283,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_whose_guest_has_failed_does_not_end_well() {
-        let fate = Fate::default();
-        let mut body = Whole::new(full("half"), fate.clone());
+        let abort_flag = AbortFlag::default();
+        let mut body = CompleteBody::new(full("half"), abort_flag.clone());
         assert!(body.frame().await.is_some_and(|part| part.is_ok()));
-        fate.seal();
+        abort_flag.set();
         assert!(!body.is_end_stream());
         assert!(body.frame().await.is_some_and(|part| part.is_err()));
     }
@@ -292,7 +295,7 @@ mod tests {
     async fn what_is_leased_is_let_go_at_its_end_though_nobody_takes_the_body() {
         let guard = Arc::new(());
         let end = Instant::now() + Duration::from_millis(20);
-        let body = Held::until(endless(), guard.clone(), end);
+        let body = GuardedBody::until(endless(), guard.clone(), end);
         while Arc::strong_count(&guard) > 1 {
             tokio::task::yield_now().await;
         }
@@ -304,7 +307,7 @@ mod tests {
     async fn what_is_leased_is_let_go_with_the_body() {
         let guard = Arc::new(());
         let end = Instant::now() + Duration::from_secs(3600);
-        drop(Held::until(endless(), guard.clone(), end));
+        drop(GuardedBody::until(endless(), guard.clone(), end));
         assert_eq!(Arc::strong_count(&guard), 1);
     }
 }

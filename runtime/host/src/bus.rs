@@ -18,7 +18,7 @@ use async_trait::async_trait;
 
 use self::embedded::Embedded;
 use self::redis::{Guest, Own};
-use crate::patience::OutOfTime;
+use crate::host_call_timeout::HostCallTimedOut;
 use event_log::{EmbeddedLog, LogError};
 use storage::database::{CommitWatermark, Database, DatabaseError};
 use storage::redis_client::{RedisClient, RedisClientError, canonical_address};
@@ -47,7 +47,7 @@ pub enum BusError {
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
-    OutOfTime(#[from] OutOfTime),
+    HostCallTimedOut(#[from] HostCallTimedOut),
 }
 
 /// Opens connections for guests.

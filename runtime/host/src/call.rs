@@ -8,18 +8,12 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use resilience::Priority;
 
-use crate::body::Fate;
-use crate::trace::Trace;
+use crate::body::AbortFlag;
+use crate::trace::{REQUEST_ID, TRACEPARENT, Trace};
 use storage::database::{CommitWatermark, Database, DatabaseError};
 
 /// How many components may call one another before it must be a loop.
-pub const DEEPEST: u32 = 16;
-
-/// The header that tells a caller, and every log line, which request this was.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The header of W3C Trace Context.
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub const MAX_DEPTH: u32 = 16;
 
 /// One call, as seen by the component that handles it.
 #[derive(Clone, Debug)]
@@ -37,34 +31,34 @@ pub struct Call {
     /// Who goes first when not everybody can.
     pub priority: Priority,
     /// How long it, and all that it causes, has waited for somebody outside of the platform.
-    abroad: Arc<AtomicU64>,
+    external_wait: Arc<AtomicU64>,
     /// What becomes of the guest that works on it.
-    pub fate: Fate,
+    pub abort_flag: AbortFlag,
 }
 
 /// Time that a call waits for somebody outside of the platform, until it is dropped.
-pub struct Abroad<'a> {
+pub struct ExternalWait<'a> {
     call: &'a Call,
     since: Instant,
 }
 
 impl Call {
     /// A call from outside, which may take this long.
-    pub fn arriving(trace: Trace, patience: Duration) -> Self {
+    pub fn incoming(trace: Trace, timeout: Duration) -> Self {
         Self {
-            deadline: Instant::now() + patience,
+            deadline: Instant::now() + timeout,
             depth: 0,
             trace,
             callers: Vec::new(),
             watermark: Arc::default(),
             priority: Priority::default(),
-            abroad: Arc::default(),
-            fate: Fate::default(),
+            external_wait: Arc::default(),
+            abort_flag: AbortFlag::default(),
         }
     }
 
     /// From now on the call may read and write this database.
-    pub fn touches(&self, database: &Arc<Database>) {
+    pub fn track_writes(&self, database: &Arc<Database>) {
         self.watermark
             .get_or_init(|| CommitWatermark::from_now(database));
     }
@@ -82,7 +76,7 @@ impl Call {
     }
 
     /// The call that a component makes while it handles this one: it inherits what is left of the time.
-    pub fn onward(&self) -> Self {
+    pub fn nested(&self) -> Self {
         Self {
             deadline: self.deadline,
             depth: self.depth + 1,
@@ -90,21 +84,21 @@ impl Call {
             callers: self.callers.clone(),
             watermark: self.watermark.clone(),
             priority: self.priority,
-            abroad: self.abroad.clone(),
-            fate: Fate::default(),
+            external_wait: self.external_wait.clone(),
+            abort_flag: AbortFlag::default(),
         }
     }
 
     /// The same call, handed to another guest than before.
     #[must_use]
-    pub fn anew(mut self) -> Self {
-        self.fate = Fate::default();
+    pub fn with_new_abort_flag(mut self) -> Self {
+        self.abort_flag = AbortFlag::default();
         self
     }
 
     /// The same call, made by this component.
     #[must_use]
-    pub fn made_by(mut self, component: &Arc<str>) -> Self {
+    pub fn with_caller(mut self, component: &Arc<str>) -> Self {
         self.callers.push(component.clone());
         self
     }
@@ -115,46 +109,48 @@ impl Call {
     }
 
     /// Whether this component makes it, or is waiting for the one that does.
-    pub fn is_awaited_by(&self, component: &str) -> bool {
+    pub fn has_caller(&self, component: &str) -> bool {
         self.callers.iter().any(|caller| &**caller == component)
     }
 
     /// From now on it waits for somebody outside: no sign of load here, however long it takes.
-    pub fn go_abroad(&self) -> Abroad<'_> {
-        Abroad {
+    pub fn begin_external_wait(&self) -> ExternalWait<'_> {
+        ExternalWait {
             call: self,
             since: Instant::now(),
         }
     }
 
     /// How long it has done so until now.
-    pub fn abroad(&self) -> Duration {
-        Duration::from_nanos(self.abroad.load(Ordering::Relaxed))
+    pub fn external_wait(&self) -> Duration {
+        Duration::from_nanos(self.external_wait.load(Ordering::Relaxed))
     }
 
     /// The same call with at least this priority: the calls that a high-priority call makes have its priority too.
-    pub fn mattering(mut self, priority: Priority) -> Self {
+    pub fn with_min_priority(mut self, priority: Priority) -> Self {
         self.priority = self.priority.max(priority);
         self
     }
 
     /// The same call, but never longer than this component may take.
-    pub fn limited(mut self, patience: Duration) -> Self {
-        self.deadline = self.deadline.min(Instant::now() + patience);
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.deadline = self.deadline.min(Instant::now() + timeout);
         self
     }
 
     /// Gives a request its trace headers, unless the guest that sends it has set its own.
-    pub fn mark(&self, headers: &mut HeaderMap) {
+    pub fn set_trace_headers(&self, headers: &mut HeaderMap) {
         set_if_absent(headers, TRACEPARENT, &self.trace.parent);
         set_if_absent(headers, REQUEST_ID, &self.trace.request_id);
     }
 }
 
-impl Drop for Abroad<'_> {
+impl Drop for ExternalWait<'_> {
     fn drop(&mut self) {
         let nanoseconds = u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.call.abroad.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.call
+            .external_wait
+            .fetch_add(nanoseconds, Ordering::Relaxed);
     }
 }
 
@@ -170,12 +166,12 @@ mod tests {
 
     #[test]
     fn a_nested_call_never_outlives_its_caller() {
-        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
-        let onward = call.onward();
-        assert_eq!((onward.deadline, onward.depth), (call.deadline, 1));
-        let patient = onward.clone().limited(Duration::from_secs(60));
+        let call = Call::incoming(Trace::fresh(), Duration::from_secs(1));
+        let nested = call.nested();
+        assert_eq!((nested.deadline, nested.depth), (call.deadline, 1));
+        let patient = nested.clone().with_timeout(Duration::from_secs(60));
         assert_eq!(patient.deadline, call.deadline);
-        assert!(onward.limited(Duration::from_millis(1)).deadline < call.deadline);
+        assert!(nested.with_timeout(Duration::from_millis(1)).deadline < call.deadline);
     }
 
     #[tokio::test]
@@ -192,9 +188,9 @@ mod tests {
             let count = outside.query_row("SELECT count(*) FROM thing", [], |row| row.get(0));
             count.unwrap_or(0_i64)
         };
-        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
-        let callee = call.onward();
-        callee.touches(&database);
+        let call = Call::incoming(Trace::fresh(), Duration::from_secs(1));
+        let callee = call.nested();
+        callee.track_writes(&database);
         for written in 1..=100 {
             insert().unwrap();
             call.wait_durable().await.unwrap();
@@ -204,40 +200,43 @@ mod tests {
 
     #[test]
     fn what_a_nested_call_waits_for_outside_its_caller_waits_for_too() {
-        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
-        let onward = call.onward();
+        let call = Call::incoming(Trace::fresh(), Duration::from_secs(1));
+        let nested = call.nested();
         let wait = Duration::from_millis(2);
-        let waiting = onward.go_abroad();
+        let waiting = nested.begin_external_wait();
         std::thread::sleep(wait);
         drop(waiting);
-        assert!(call.abroad() >= wait);
+        assert!(call.external_wait() >= wait);
     }
 
     #[test]
     fn a_call_knows_everybody_who_waits_for_it() {
-        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        let call = Call::incoming(Trace::fresh(), Duration::from_secs(1));
         assert_eq!(call.caller(), None);
-        let call = call.made_by(&"reservation".into()).onward();
-        let call = call.made_by(&"payment".into()).onward();
+        let call = call.with_caller(&"reservation".into()).nested();
+        let call = call.with_caller(&"payment".into()).nested();
         assert_eq!((call.caller(), call.depth), (Some("payment"), 2));
-        assert!(call.is_awaited_by("reservation") && call.is_awaited_by("payment"));
-        assert!(!call.is_awaited_by("car"));
+        assert!(call.has_caller("reservation") && call.has_caller("payment"));
+        assert!(!call.has_caller("car"));
     }
 
     #[test]
     fn a_nested_call_keeps_the_priority_of_its_caller() {
-        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        let call = Call::incoming(Trace::fresh(), Duration::from_secs(1));
         let high = Priority::from_level(2).unwrap();
-        let call = call.mattering(high);
-        assert_eq!(call.onward().mattering(Priority::LOWEST).priority, high);
+        let call = call.with_min_priority(high);
+        assert_eq!(
+            call.nested().with_min_priority(Priority::LOWEST).priority,
+            high
+        );
     }
 
     #[test]
     fn trace_headers_of_the_guest_are_kept() {
-        let call = Call::arriving(Trace::fresh(), Duration::from_secs(1));
+        let call = Call::incoming(Trace::fresh(), Duration::from_secs(1));
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, HeaderValue::from_static("mine"));
-        call.mark(&mut headers);
+        call.set_trace_headers(&mut headers);
         assert_eq!(
             headers
                 .get(REQUEST_ID)

@@ -28,7 +28,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::bus::Bus;
 use crate::call::Call;
 use crate::cpu_throttle::CpuThrottle;
-use crate::patience::Patience;
+use crate::host_call_timeout::HostCallTimeout;
 use crate::store::KeyValue;
 use hoard::Hoard;
 use missing::Missing;
@@ -121,8 +121,8 @@ impl HasData for Capabilities {
 
 impl View<'_> {
     /// How long the guest may be kept waiting.
-    pub(crate) fn patience(&self) -> Patience {
-        Patience::of(self.call)
+    pub(crate) fn host_call_timeout(&self) -> HostCallTimeout {
+        HostCallTimeout::of(self.call)
     }
 }
 

@@ -151,7 +151,7 @@ impl Subject {
 
     async fn wait(&self, latency: Duration, call: &Call) -> Result<(), Late> {
         // It stands for something slow behind the component, and not for load.
-        let _abroad = call.go_abroad();
+        let _external_wait = call.begin_external_wait();
         let work = tokio::time::sleep(latency);
         let waited = tokio::time::timeout_at(call.deadline.into(), work).await;
         waited.map_err(|_| Late)

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::chaos::Weather;
-use crate::departure::Departure;
+use crate::dispatch_marker::DispatchMarker;
 use config::policy::links::origin;
 
 /// How long a connection may take when the guest does not say.
@@ -55,7 +55,7 @@ impl Client {
         connect: Option<Duration>,
     ) -> Result<Response<WasiBody>, Error> {
         let begun = Instant::now();
-        Departure::note(&request);
+        DispatchMarker::mark_dispatched(&request);
         if let Some(weather) = &self.weather
             && let Some(origin) = origin(request.uri())
             && let Some(answer) = weather.strike(&origin, patience).await?

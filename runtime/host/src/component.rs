@@ -21,11 +21,11 @@ use wasmtime_wasi_http::handler::{
 };
 
 use crate::admission::{Admission, AdmissionConfig, AdmissionRejection, BulkheadPermit};
-use crate::body::{Fate, Whole};
-use crate::call::{Call, DEEPEST};
+use crate::body::{AbortFlag, CompleteBody};
+use crate::call::{Call, MAX_DEPTH};
 use crate::capability::missing::{Missing, Ungranted};
 use crate::chaos::Subject;
-use crate::departure::Departure;
+use crate::dispatch_marker::DispatchMarker;
 use crate::instance::InstanceFactory;
 use crate::instance::events::{EventError, EventPool};
 use crate::instance::pool::{InstancePool, PoolStats};
@@ -140,8 +140,8 @@ impl Component {
     }
 
     /// A call of this component that nobody inside has made.
-    pub fn arriving(&self, trace: Trace) -> Call {
-        Call::arriving(trace, self.limits.deadline)
+    pub fn incoming_call(&self, trace: Trace) -> Call {
+        Call::incoming(trace, self.limits.deadline)
     }
 
     /// Its id in the manifest.
@@ -197,29 +197,29 @@ impl Component {
         let Some(handler) = &self.requests else {
             return Err(Problem::NotFound);
         };
-        if call.depth > DEEPEST {
+        if call.depth > MAX_DEPTH {
             return Err(Problem::LoopDetected {
                 component: self.id.to_string(),
             });
         }
-        Departure::note(&request);
+        DispatchMarker::mark_dispatched(&request);
         self.note(&call);
-        let call = call.anew();
+        let call = call.with_new_abort_flag();
         let deadline = call.deadline;
-        let (watched, abroad) = (admission.observe(), call.abroad());
+        let (watched, external_wait) = (admission.observe(), call.external_wait());
         if let Some(chaos) = &self.chaos {
             chaos.strike_request(&call).await?;
         }
         let handled = self.runtime.scope(handler.handle(call.clone(), request));
         let answer = tokio::time::timeout_at(deadline.into(), handled).await;
         let answer = match answer {
-            Ok(Ok(response)) => Ok(whole(response, call.fate.clone())),
+            Ok(Ok(response)) => Ok(whole(response, call.abort_flag.clone())),
             Err(_) => Err(self.late()),
             Ok(Err(error)) => Err(self.explain(&error, deadline, call.trace.id())),
         };
         if let Some(watched) = watched {
-            let elsewhere = call.abroad().saturating_sub(abroad);
-            watched.excluding(elsewhere).record(match &answer {
+            let waited = call.external_wait().saturating_sub(external_wait);
+            watched.excluding(waited).record(match &answer {
                 Ok(_) => limit::LimitOutcome::Success,
                 Err(Problem::DeadlineExceeded { .. }) => limit::LimitOutcome::Dropped,
                 Err(_) => limit::LimitOutcome::Ignored,
@@ -244,7 +244,7 @@ impl Component {
         match &self.messages {
             Some(events) => {
                 self.note(&call);
-                let call = call.limited(self.limits.deadline);
+                let call = call.with_timeout(self.limits.deadline);
                 if let Some(chaos) = &self.chaos {
                     chaos.strike_event(&call).await?;
                 }
@@ -312,7 +312,7 @@ impl Component {
 
     fn note(&self, call: &Call) {
         if let Some(history) = &self.history {
-            call.touches(history);
+            call.track_writes(history);
         }
     }
 
@@ -358,9 +358,9 @@ impl Component {
 }
 
 /// An answer that does not end well if its guest does not. Where all of it is there already, nothing can be missing.
-fn whole(response: Response<WasiBody>, fate: Fate) -> Response<WasiBody> {
+fn whole(response: Response<WasiBody>, abort_flag: AbortFlag) -> Response<WasiBody> {
     match response.body().is_end_stream() {
         true => response,
-        false => response.map(|body| Whole::new(body, fate).boxed_unsync()),
+        false => response.map(|body| CompleteBody::new(body, fate).boxed_unsync()),
     }
 }

@@ -227,7 +227,7 @@ impl WorkerState for RequestAcceptor {
         let call = store.data().call();
         if let Some(call) = call.filter(|_| result.is_err()) {
             // Before the store goes, and with it the ends of what it was sending.
-            call.fate.seal();
+            call.abort_flag.set();
         }
         let request_id = call.map(|call| call.trace.id()).unwrap_or_default();
         let late = self

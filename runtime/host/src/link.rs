@@ -35,7 +35,7 @@ use resilience::retry::{Backoff, RetryBudget};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use crate::admission::{Admission, AdmissionConfig, AdmissionRejection, BulkheadPermit};
-use crate::body::{Held, Paced};
+use crate::body::{GuardedBody, IdleTimeoutBody};
 use crate::call::Call;
 use crate::client::Client;
 use crate::component::Component;
@@ -230,7 +230,7 @@ impl Link {
         let deadline = Deadline::at(call.deadline);
         let permit = match self.admit(call.priority, deadline).await? {
             // It has its place already, and would wait for another until it gives that back.
-            None if call.is_awaited_by(callee.id()) => None,
+            None if call.has_caller(callee.id()) => None,
             None => Some(callee.admit(call.priority, deadline).await?),
             own => own,
         };
@@ -242,7 +242,7 @@ impl Link {
             .await?;
         // The instance is gone at the deadline, whether its answer was taken or not.
         Ok(response.map(|body| match permit {
-            Some(permit) => Held::until(body, permit, call.deadline).boxed_unsync(),
+            Some(permit) => GuardedBody::until(body, permit, call.deadline).boxed_unsync(),
             None => body,
         }))
     }
@@ -261,10 +261,10 @@ impl Link {
             .attempts(request, call, span, |request| async move {
                 let sent = client.send(request, deadline.remaining(), options.connect_timeout);
                 let response = sent.await.map_err(Unsent::Failed);
-                response.map(|it| Paced::pace(it, options.between_bytes_timeout))
+                response.map(|it| IdleTimeoutBody::pace(it, options.between_bytes_timeout))
             })
             .await?;
-        Ok(response.map(|body| Held::new(body, permit).boxed_unsync()))
+        Ok(response.map(|body| GuardedBody::new(body, permit).boxed_unsync()))
     }
 
     /// How long a call over this link may take, whatever its caller has left.
@@ -274,8 +274,8 @@ impl Link {
     }
 
     fn begin(&self, call: Call, request: &Request<WasiBody>, limit: Duration) -> Call {
-        call.limited(limit)
-            .mattering(self.priorities.of(request.method()))
+        call.with_timeout(limit)
+            .with_min_priority(self.priorities.of(request.method()))
     }
 
     /// Waits for a place of its own, if it has any.

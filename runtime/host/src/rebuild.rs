@@ -31,10 +31,10 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::call::TRACEPARENT;
 use crate::component::Component;
 use crate::generation::CurrentGeneration;
 use crate::problem::full;
+use crate::trace::TRACEPARENT;
 use crate::trace::Trace;
 use event_log::{EVENT_FIELD, EntryId, EventLog};
 
@@ -332,7 +332,7 @@ impl Rebuilt for Component {
             return (StatusCode::BAD_REQUEST, Value::Null);
         };
         // A rebuild runs at the lowest priority, which every call starts with: requests of customers go first.
-        let call = self.arriving(trace);
+        let call = self.incoming_call(trace);
         let clock = &self.entrances().clock;
         let answer = clock.call(self, request, call, None).await;
         let (head, body) = answer

@@ -13,7 +13,7 @@ mod tests;
 
 use async_trait::async_trait;
 
-use crate::patience::OutOfTime;
+use crate::host_call_timeout::HostCallTimedOut;
 use storage::database::DatabaseError;
 use storage::redis_client::RedisClientError;
 
@@ -85,7 +85,7 @@ pub enum StoreError {
     #[error(transparent)]
     Redis(#[from] RedisClientError),
     #[error(transparent)]
-    OutOfTime(#[from] OutOfTime),
+    HostCallTimedOut(#[from] HostCallTimedOut),
 }
 
 impl StoreError {
@@ -94,7 +94,7 @@ impl StoreError {
         match self {
             Self::Database(error) => matches!(error, DatabaseError::Locked(_)),
             Self::Redis(error) => error.is_unavailable(),
-            Self::OutOfTime(_) => true,
+            Self::HostCallTimedOut(_) => true,
             Self::NotACounter(_) | Self::Overflow(_) | Self::BadCursor(_) => false,
         }
     }

@@ -1,8 +1,12 @@
 //! The identity of a request: a W3C `traceparent` and an `x-request-id`, taken from the caller or made up here.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::call::{REQUEST_ID, TRACEPARENT};
+/// The header that tells a caller, and every log line, which request this was.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header of W3C Trace Context.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Longest request id that is believed; a longer one is replaced.
 const LONGEST_ID: usize = 128;

@@ -9,7 +9,7 @@ use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore};
 use super::hoard::Items;
 use super::{Capabilities, View};
-use crate::patience::Patience;
+use crate::host_call_timeout::HostCallTimeout;
 use crate::store::{KeyValue, StoreError, all_keys};
 
 /// A guest's handle to an open store.
@@ -42,10 +42,10 @@ impl From<StoreError> for Error {
 fn store<T: Send + 'static>(
     accessor: &Accessor<T, Capabilities>,
     store: &Resource<Store>,
-) -> wasmtime::Result<(Arc<dyn KeyValue>, Patience)> {
+) -> wasmtime::Result<(Arc<dyn KeyValue>, HostCallTimeout)> {
     accessor.with(|mut access| {
         let view = access.get();
-        Ok((view.store(store)?.0, view.patience()))
+        Ok((view.store(store)?.0, view.host_call_timeout()))
     })
 }
 
@@ -71,8 +71,8 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let (store, patience) = store(accessor, &handle)?;
-        let done = patience.wait(store.get(&key)).await;
+        let (store, timeout) = store(accessor, &handle)?;
+        let done = timeout.wait(store.get(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -82,8 +82,8 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let (store, patience) = store(accessor, &handle)?;
-        let done = patience.wait(store.set(&key, &value)).await;
+        let (store, timeout) = store(accessor, &handle)?;
+        let done = timeout.wait(store.set(&key, &value)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -92,8 +92,8 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let (store, patience) = store(accessor, &handle)?;
-        let done = patience.wait(store.delete(&key)).await;
+        let (store, timeout) = store(accessor, &handle)?;
+        let done = timeout.wait(store.delete(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -102,8 +102,8 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<Store>,
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
-        let (store, patience) = store(accessor, &handle)?;
-        let done = patience.wait(store.exists(&key)).await;
+        let (store, timeout) = store(accessor, &handle)?;
+        let done = timeout.wait(store.exists(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -111,9 +111,9 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         accessor: &Accessor<T, Self>,
         handle: Resource<Store>,
     ) -> wasmtime::Result<Keys> {
-        let (store, patience) = store(accessor, &handle)?;
+        let (store, timeout) = store(accessor, &handle)?;
         // Read whole before the first key is handed out: a guest that pauses between keys must not hold the store.
-        let keys = patience.wait(all_keys(&*store)).await;
+        let keys = timeout.wait(all_keys(&*store)).await;
         accessor.with(|mut access| {
             let kept = keys.map_err(Error::from).and_then(|keys| {
                 let length = keys.iter().map(|key| size_of::<String>() + key.len());

@@ -3,7 +3,7 @@
 //! `http://<id>.spin.internal/…` is another component, called in this process without a socket, within what is left of
 //! the caller's time; everything else goes out through pooled connections. Either way the manifest must allow it, the
 //! timeouts that the guest asks for are honoured, and the guest gets an error it can handle, never a trap. An answer of
-//! the host itself tells whether the request reached anybody ([`crate::departure`]).
+//! the host itself tells whether the request reached anybody ([`crate::dispatch_marker`]).
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -22,11 +22,11 @@ use wasmtime_wasi_http::{
 };
 
 use super::Grants;
-use crate::body::{Held, Paced};
-use crate::call::{Call, DEEPEST};
+use crate::body::{GuardedBody, IdleTimeoutBody};
+use crate::call::{Call, MAX_DEPTH};
 use crate::client::Client;
 use crate::component::Component;
-use crate::departure::Departure;
+use crate::dispatch_marker::DispatchMarker;
 use crate::headers;
 use crate::link::Link;
 use crate::link::switchboard::OutboundLinks;
@@ -134,7 +134,7 @@ impl OutboundHttp {
             return Err(Error::HttpRequestDenied);
         }
         let call = self.call.clone().ok_or(Error::ConfigurationError)?;
-        let call = call.made_by(&self.grants.component);
+        let call = call.with_caller(&self.grants.component);
         if OWN.contains(&host) {
             exits
                 .neighbours
@@ -156,7 +156,7 @@ impl OutboundHttp {
                 call,
                 options,
             }),
-            Some(_) if call.depth >= DEEPEST => Err(Error::LoopDetected),
+            Some(_) if call.depth >= MAX_DEPTH => Err(Error::LoopDetected),
             Some(id) => {
                 let callee = exits.neighbours.get(id);
                 let way = callee.zip(exits.links.get(id).cloned());
@@ -210,7 +210,7 @@ impl WasiHttpHooks for OutboundHttp {
                     options,
                 } => outside(&link, &client, request, &call, options).await?,
             };
-            let response = response.map(|body| Held::new(body, place).boxed_unsync());
+            let response = response.map(|body| GuardedBody::new(body, place).boxed_unsync());
             Ok((response, Box::new(std::future::ready(Ok(()))) as Io))
         })
     }
@@ -241,16 +241,19 @@ async fn inside(
     options: RequestOptions,
 ) -> Result<Response<WasiBody>, Error> {
     let started = Instant::now();
-    let call = call.onward();
+    let call = call.nested();
     set_host(&mut request)?;
-    call.mark(request.headers_mut());
+    call.set_trace_headers(request.headers_mut());
     headers::chained(&mut request);
-    let departure = Departure::of(&mut request);
+    let marker = DispatchMarker::attach(&mut request);
     let patience = options.first_byte_timeout;
     match link.call(callee, request, call, patience).await {
         Ok(response) => {
-            let response = departure.tell(response);
-            Ok(Paced::pace(response, options.between_bytes_timeout))
+            let response = marker.annotate(response);
+            Ok(IdleTimeoutBody::pace(
+                response,
+                options.between_bytes_timeout,
+            ))
         }
         Err(Problem::DeadlineExceeded { .. })
             if patience.is_some_and(|it| started.elapsed() >= it) =>
@@ -258,7 +261,7 @@ async fn inside(
             Err(Error::ConnectionReadTimeout)
         }
         // The caller sees what an outside caller would see, and decides what it means for its own answer.
-        Err(problem) => Ok(departure.tell(problem.response())),
+        Err(problem) => Ok(marker.annotate(problem.response())),
     }
 }
 
@@ -270,15 +273,15 @@ async fn outside(
     options: RequestOptions,
 ) -> Result<Response<WasiBody>, Error> {
     set_host(&mut request)?;
-    call.mark(request.headers_mut());
+    call.set_trace_headers(request.headers_mut());
     call.wait_durable().await.map_err(|error| {
         warn!(%error, "outgoing request not sent");
         Error::InternalError(Some(error.to_string()))
     })?;
-    let _abroad = call.go_abroad();
-    let departure = Departure::of(&mut request);
-    let response = link.send(client, request, call.onward(), &options).await?;
-    Ok(departure.tell(response))
+    let _external_wait = call.begin_external_wait();
+    let marker = DispatchMarker::attach(&mut request);
+    let response = link.send(client, request, call.nested(), &options).await?;
+    Ok(marker.annotate(response))
 }
 
 fn set_host(request: &mut Request<WasiBody>) -> Result<(), Error> {

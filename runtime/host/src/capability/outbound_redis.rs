@@ -14,7 +14,7 @@ use super::bindings::spin::redis::redis::{
 
 use super::{Capabilities, View};
 use crate::bus::{self, Answer, BusError};
-use crate::patience::Patience;
+use crate::host_call_timeout::HostCallTimeout;
 
 /// How many connections one instance may have open.
 const MOST_CONNECTIONS: usize = 64;
@@ -37,10 +37,13 @@ impl From<BusError> for Error {
 fn connection<T: Send + 'static>(
     accessor: &Accessor<T, Capabilities>,
     connection: &Resource<Connection>,
-) -> wasmtime::Result<(Arc<bus::Connection>, Patience)> {
+) -> wasmtime::Result<(Arc<bus::Connection>, HostCallTimeout)> {
     accessor.with(|mut access| {
         let view = access.get();
-        Ok((view.table.get(connection)?.0.clone(), view.patience()))
+        Ok((
+            view.table.get(connection)?.0.clone(),
+            view.host_call_timeout(),
+        ))
     })
 }
 
@@ -56,10 +59,10 @@ impl HostConnection for View<'_> {
 
 impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
     async fn open(accessor: &Accessor<T, Self>, address: String) -> Outcome<Resource<Connection>> {
-        let (grants, open, patience) = accessor.with(|mut access| {
+        let (grants, open, timeout) = accessor.with(|mut access| {
             let view = access.get();
-            let patience = view.patience();
-            (view.grants.clone(), *view.redis_connections, patience)
+            let timeout = view.host_call_timeout();
+            (view.grants.clone(), *view.redis_connections, timeout)
         });
         if !grants.exits.allowed.allows_url(&address, "redis") {
             let component = &*grants.component;
@@ -72,7 +75,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         if open >= MOST_CONNECTIONS {
             return Ok(Err(Error::TooManyConnections));
         }
-        let connection = match patience.wait(grants.redis.open(&address)).await {
+        let connection = match timeout.wait(grants.redis.open(&address)).await {
             Ok(connection) => Connection(Arc::new(connection)),
             Err(error) => return Ok(Err(error.into())),
         };
@@ -89,8 +92,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         channel: String,
         payload: Vec<u8>,
     ) -> Outcome<()> {
-        let (connection, patience) = connection(accessor, &handle)?;
-        let done = patience.wait(connection.publish(&channel, payload)).await;
+        let (connection, timeout) = connection(accessor, &handle)?;
+        let done = timeout.wait(connection.publish(&channel, payload)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -99,8 +102,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<Connection>,
         key: String,
     ) -> Outcome<Option<Vec<u8>>> {
-        let (connection, patience) = connection(accessor, &handle)?;
-        let done = patience.wait(connection.get(&key)).await;
+        let (connection, timeout) = connection(accessor, &handle)?;
+        let done = timeout.wait(connection.get(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -110,8 +113,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         value: Vec<u8>,
     ) -> Outcome<()> {
-        let (connection, patience) = connection(accessor, &handle)?;
-        let done = patience.wait(connection.set(&key, value)).await;
+        let (connection, timeout) = connection(accessor, &handle)?;
+        let done = timeout.wait(connection.set(&key, value)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -120,8 +123,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<Connection>,
         key: String,
     ) -> Outcome<i64> {
-        let (connection, patience) = connection(accessor, &handle)?;
-        let done = patience.wait(connection.incr(&key)).await;
+        let (connection, timeout) = connection(accessor, &handle)?;
+        let done = timeout.wait(connection.incr(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -130,8 +133,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<Connection>,
         keys: Vec<String>,
     ) -> Outcome<u32> {
-        let (connection, patience) = connection(accessor, &handle)?;
-        let done = patience.wait(connection.del(&keys)).await;
+        let (connection, timeout) = connection(accessor, &handle)?;
+        let done = timeout.wait(connection.del(&keys)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -141,8 +144,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         values: Vec<String>,
     ) -> Outcome<u32> {
-        let (connection, patience) = connection(accessor, &handle)?;
-        let done = patience.wait(connection.sadd(&key, &values)).await;
+        let (connection, timeout) = connection(accessor, &handle)?;
+        let done = timeout.wait(connection.sadd(&key, &values)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -151,8 +154,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<Connection>,
         key: String,
     ) -> Outcome<Vec<String>> {
-        let (connection, patience) = connection(accessor, &handle)?;
-        let done = patience.wait(connection.smembers(&key)).await;
+        let (connection, timeout) = connection(accessor, &handle)?;
+        let done = timeout.wait(connection.smembers(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -162,8 +165,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         values: Vec<String>,
     ) -> Outcome<u32> {
-        let (connection, patience) = connection(accessor, &handle)?;
-        let done = patience.wait(connection.srem(&key, &values)).await;
+        let (connection, timeout) = connection(accessor, &handle)?;
+        let done = timeout.wait(connection.srem(&key, &values)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -173,13 +176,13 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         command: String,
         arguments: Vec<RedisParameter>,
     ) -> Outcome<Vec<RedisResult>> {
-        let (connection, patience) = connection(accessor, &handle)?;
+        let (connection, timeout) = connection(accessor, &handle)?;
         let arguments = arguments.into_iter().map(|argument| match argument {
             RedisParameter::Int64(number) => number.to_string().into_bytes(),
             RedisParameter::Binary(bytes) => bytes,
         });
         let work = connection.execute(&command, arguments.collect());
-        let answers = patience.wait(work).await;
+        let answers = timeout.wait(work).await;
         let answers = answers.map(|answers| answers.into_iter().map(RedisResult::from).collect());
         Ok(answers.map_err(Error::from))
     }

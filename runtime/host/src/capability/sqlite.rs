@@ -17,7 +17,7 @@ use super::bindings::spin::sqlite::sqlite::{
 use super::hoard::Items;
 use super::{Capabilities, View};
 use crate::call::Call;
-use crate::patience::Patience;
+use crate::host_call_timeout::HostCallTimeout;
 use crate::store::StoreError;
 use database::{Answer, Session};
 
@@ -69,13 +69,13 @@ async fn execute(
     parameters: &[Value],
     call: Option<Call>,
 ) -> Result<Answer, Error> {
-    let patience = Patience::of(call.as_ref());
+    let timeout = HostCallTimeout::of(call.as_ref());
     if let Some(call) = call {
         let settled = async { Ok::<_, StoreError>(call.wait_durable().await?) };
-        let settled = patience.wait(settled).await;
+        let settled = timeout.wait(settled).await;
         settled.map_err(|error| Error::Io(error.to_string()))?;
     }
-    let end = patience.end().unwrap_or(Instant::now() + PATIENCE);
+    let end = timeout.end().unwrap_or(Instant::now() + PATIENCE);
     session.execute(statement, parameters, end).await
 }
 

@@ -68,25 +68,25 @@ impl store::Host for View<'_> {
 impl store::HostBucket for View<'_> {
     async fn get(&mut self, bucket: Resource<Store>, key: String) -> Answer<Option<Vec<u8>>> {
         let store = self.store(&bucket)?.0;
-        let done = self.patience().wait(store.get(&key)).await;
+        let done = self.host_call_timeout().wait(store.get(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
     async fn set(&mut self, bucket: Resource<Store>, key: String, value: Vec<u8>) -> Answer<()> {
         let store = self.store(&bucket)?.0;
-        let done = self.patience().wait(store.set(&key, &value)).await;
+        let done = self.host_call_timeout().wait(store.set(&key, &value)).await;
         Ok(done.map_err(Error::from))
     }
 
     async fn delete(&mut self, bucket: Resource<Store>, key: String) -> Answer<()> {
         let store = self.store(&bucket)?.0;
-        let done = self.patience().wait(store.delete(&key)).await;
+        let done = self.host_call_timeout().wait(store.delete(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
     async fn exists(&mut self, bucket: Resource<Store>, key: String) -> Answer<bool> {
         let store = self.store(&bucket)?.0;
-        let done = self.patience().wait(store.exists(&key)).await;
+        let done = self.host_call_timeout().wait(store.exists(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -96,7 +96,10 @@ impl store::HostBucket for View<'_> {
         cursor: Option<String>,
     ) -> Answer<store::KeyResponse> {
         let store = self.store(&bucket)?.0;
-        let page = self.patience().wait(store.keys(cursor.as_deref())).await;
+        let page = self
+            .host_call_timeout()
+            .wait(store.keys(cursor.as_deref()))
+            .await;
         Ok(page
             .map_err(Error::from)
             .map(|Keys { keys, cursor }| store::KeyResponse { keys, cursor }))
@@ -115,7 +118,7 @@ impl batch::Host for View<'_> {
         keys: Vec<String>,
     ) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
         let store = self.store(&bucket)?.0;
-        let values = self.patience().wait(store.get_many(&keys)).await;
+        let values = self.host_call_timeout().wait(store.get_many(&keys)).await;
         Ok(values
             .map_err(Error::from)
             .map(|values| keys.into_iter().zip(values).collect()))
@@ -127,13 +130,16 @@ impl batch::Host for View<'_> {
         pairs: Vec<(String, Vec<u8>)>,
     ) -> Answer<()> {
         let store = self.store(&bucket)?.0;
-        let done = self.patience().wait(store.set_many(&pairs)).await;
+        let done = self.host_call_timeout().wait(store.set_many(&pairs)).await;
         Ok(done.map_err(Error::from))
     }
 
     async fn delete_many(&mut self, bucket: Resource<Store>, keys: Vec<String>) -> Answer<()> {
         let store = self.store(&bucket)?.0;
-        let done = self.patience().wait(store.delete_many(&keys)).await;
+        let done = self
+            .host_call_timeout()
+            .wait(store.delete_many(&keys))
+            .await;
         Ok(done.map_err(Error::from))
     }
 }
@@ -141,7 +147,10 @@ impl batch::Host for View<'_> {
 impl atomics::Host for View<'_> {
     async fn increment(&mut self, bucket: Resource<Store>, key: String, delta: i64) -> Answer<i64> {
         let store = self.store(&bucket)?.0;
-        let done = self.patience().wait(store.increment(&key, delta)).await;
+        let done = self
+            .host_call_timeout()
+            .wait(store.increment(&key, delta))
+            .await;
         Ok(done.map_err(Error::from))
     }
 
@@ -153,11 +162,11 @@ impl atomics::Host for View<'_> {
         let Cas {
             store, key, seen, ..
         } = self.table.delete(handle)?;
-        let patience = self.patience();
+        let timeout = self.host_call_timeout();
         let swap = store.compare_and_swap(&key, seen.as_deref(), &value);
-        let newest = match patience.wait(swap).await {
+        let newest = match timeout.wait(swap).await {
             Ok(true) => return Ok(Ok(())),
-            Ok(false) => patience.wait(store.get(&key)).await,
+            Ok(false) => timeout.wait(store.get(&key)).await,
             Err(error) => Err(error),
         };
         let seen = match newest {
@@ -174,7 +183,7 @@ impl atomics::Host for View<'_> {
 impl atomics::HostCas for View<'_> {
     async fn new(&mut self, bucket: Resource<Store>, key: String) -> Answer<Resource<Cas>> {
         let store = self.store(&bucket)?.0;
-        match self.patience().wait(store.get(&key)).await {
+        match self.host_call_timeout().wait(store.get(&key)).await {
             Ok(seen) => self.remember(store, key, seen),
             Err(error) => Ok(Err(error.into())),
         }

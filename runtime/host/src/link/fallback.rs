@@ -96,7 +96,7 @@ impl Substitute {
         match (self, memo) {
             (Self::Understudy { .. }, Memo::Head(_)) => {
                 let left = call.deadline.saturating_duration_since(Instant::now());
-                Some(call.clone().limited(left.mul_f64(FIRST)))
+                Some(call.clone().with_timeout(left.mul_f64(FIRST)))
             }
             _ => None,
         }

@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 use tracing::debug;
 
-use crate::call::{REQUEST_ID, TRACEPARENT};
 use crate::generation::CurrentGeneration;
 use crate::instance::events::EventError;
 use crate::trace::Trace;
+use crate::trace::{REQUEST_ID, TRACEPARENT};
 use config::manifest::App;
 use config::policy::Events;
 use event_log::delivery::{Audience, Backoff, EventHandler, HandlerError, Subscription};
@@ -68,7 +68,7 @@ impl EventHandler for Reactions {
         if !component.reacts_to(envelope.r#type.as_deref()) {
             return Ok(());
         }
-        let call = component.arriving(envelope.trace());
+        let call = component.incoming_call(envelope.trace());
         component
             .receive(event.to_vec(), call)
             .await

@@ -25,13 +25,13 @@ use hyper::body::Incoming;
 use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::body::Held;
-use crate::call::REQUEST_ID;
+use crate::body::GuardedBody;
 use crate::component::Component;
 use crate::generation::CurrentGeneration;
 use crate::headers;
 use crate::health::Health;
 use crate::problem::{Problem, full};
+use crate::trace::REQUEST_ID;
 use crate::trace::Trace;
 use config::manifest::{Handler, Match, StaticResponse};
 use config::policy::Listener;
@@ -176,8 +176,8 @@ async fn call(
 ) -> Result<Response<WasiBody>, Problem> {
     headers::routed(&mut request, found, client.address);
     request.headers_mut().remove(CONNECTION);
-    let call = component.arriving(trace);
-    call.mark(request.headers_mut());
+    let call = component.incoming_call(trace);
+    call.set_trace_headers(request.headers_mut());
     let gateway = &component.entrances().gateway;
     // A refusal promises nothing, and nobody is to wait for it while the house is full.
     let answer = gateway.call(component, request, call.clone(), None).await?;

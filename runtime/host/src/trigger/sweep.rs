@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::call::TRACEPARENT;
 use crate::component::Component;
 use crate::generation::Components;
 use crate::problem::full;
+use crate::trace::TRACEPARENT;
 use crate::trace::Trace;
 use config::manifest::App;
 
@@ -80,7 +80,7 @@ pub async fn sweep_once(component: &Component, priority: Priority) {
     let Ok(request) = request else {
         return;
     };
-    let call = component.arriving(trace).mattering(priority);
+    let call = component.incoming_call(trace).with_min_priority(priority);
     let (id, request_id) = (component.id(), call.trace.id().to_owned());
     match link.call(component, request, call, None).await {
         Ok(response) => {

@@ -18,7 +18,7 @@ use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::{Underway, Verdict};
-use crate::body::is_whole;
+use crate::body::is_complete;
 
 /// A body that tells the breaker how it ended.
 struct Judged {
@@ -41,7 +41,7 @@ pub(super) fn judged(
     mut underway: Underway,
     until: Instant,
 ) -> Response<WasiBody> {
-    if is_whole(response.body()) {
+    if is_complete(response.body()) {
         underway.record(Verdict::Well);
         return response;
     }
@@ -105,7 +105,7 @@ impl Body for Judged {
         this.rests_since = Instant::now();
         match &frame {
             Poll::Pending => this.wait(cx),
-            Poll::Ready(Some(Ok(_))) if !is_whole(&this.body) => {}
+            Poll::Ready(Some(Ok(_))) if !is_complete(&this.body) => {}
             Poll::Ready(None | Some(Ok(_))) => this.judge(Verdict::Well),
             Poll::Ready(Some(Err(Error::ConnectionReadTimeout))) => this.judge(Verdict::Late),
             Poll::Ready(Some(Err(_))) if Instant::now() >= this.until => this.judge(Verdict::Late),

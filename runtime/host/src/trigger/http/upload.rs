@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::body::Held;
+use crate::body::GuardedBody;
 use crate::problem::{Problem, full};
 use config::policy::Listener;
 
@@ -230,7 +230,7 @@ impl Received {
             return full(Bytes::new());
         }
         let body = StreamBody::new(futures::stream::iter(frames)).boxed_unsync();
-        Held::new(body, self.room).boxed_unsync()
+        GuardedBody::new(body, self.room).boxed_unsync()
     }
 }
 

@@ -16,14 +16,14 @@ const MARGIN: Duration = Duration::from_millis(250);
 
 /// How long a guest may be kept waiting.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience(Option<Instant>);
+pub struct HostCallTimeout(Option<Instant>);
 
 /// Its call has too little time left to wait any longer. What was asked may or may not be done.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no answer within the time that the call has left")]
-pub struct OutOfTime;
+pub struct HostCallTimedOut;
 
-impl Patience {
+impl HostCallTimeout {
     /// What a guest has that works on this call; without one nobody waits for it.
     pub fn of(call: Option<&Call>) -> Self {
         Self(call.map(|call| {
@@ -41,7 +41,7 @@ impl Patience {
     ///
     /// # Errors
     /// Those of the work, or that it took too long.
-    pub async fn wait<A, E: From<OutOfTime>>(
+    pub async fn wait<A, E: From<HostCallTimedOut>>(
         self,
         work: impl Future<Output = Result<A, E>>,
     ) -> Result<A, E> {
@@ -49,7 +49,7 @@ impl Patience {
             // What is ready at once, such as everything in the embedded file, sets no alarm.
             Some(until) => match timeout_at(until.into(), work).await {
                 Ok(done) => done,
-                Err(_) => Err(OutOfTime.into()),
+                Err(_) => Err(HostCallTimedOut.into()),
             },
             None => work.await,
         }
@@ -62,25 +62,25 @@ mod tests {
     use crate::trace::Trace;
 
     fn call(left: Duration) -> Call {
-        Call::arriving(Trace::fresh(), left)
+        Call::incoming(Trace::fresh(), left)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_guest_hears_before_its_deadline_that_nobody_answers() {
         let call = call(Duration::from_secs(60));
         let ended = tokio::time::sleep_until(call.deadline.into());
-        let work = std::future::pending::<Result<(), OutOfTime>>();
+        let work = std::future::pending::<Result<(), HostCallTimedOut>>();
         tokio::select! {
             biased;
             () = ended => panic!("it was kept waiting until its deadline"),
-            told = Patience::of(Some(&call)).wait(work) => assert!(told.is_err()),
+            told = HostCallTimeout::of(Some(&call)).wait(work) => assert!(told.is_err()),
         }
     }
 
     #[test]
     fn whoever_begins_to_wait_at_the_last_moment_has_half_of_it() {
         let call = call(MARGIN);
-        let Patience(until) = Patience::of(Some(&call));
+        let HostCallTimeout(until) = HostCallTimeout::of(Some(&call));
         let left = call.deadline.saturating_duration_since(Instant::now());
         assert!(until.is_some_and(|until| until <= call.deadline - left / 2));
     }
@@ -88,7 +88,10 @@ mod tests {
     #[tokio::test]
     async fn what_is_ready_is_taken_however_late_it_is() {
         let call = call(Duration::ZERO);
-        let work = std::future::ready(Ok::<_, OutOfTime>(1));
-        assert_eq!(Patience::of(Some(&call)).wait(work).await.ok(), Some(1));
+        let work = std::future::ready(Ok::<_, HostCallTimedOut>(1));
+        assert_eq!(
+            HostCallTimeout::of(Some(&call)).wait(work).await.ok(),
+            Some(1)
+        );
     }
 }
