@@ -31,8 +31,8 @@ use crate::component_build;
 use crate::descriptors;
 use crate::generation::{Components, CurrentGeneration};
 use crate::health::{Health, Heart};
-use crate::link::Announcements;
-use crate::link::switchboard::Board;
+use crate::link::TransitionSender;
+use crate::link::registry::LinkRegistry;
 use crate::memory;
 use crate::metrics::MetricsRecorder;
 use crate::rebuild::Rebuilds;
@@ -102,9 +102,9 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         warn!("started with --chaos: operators can make trouble");
     }
     let recorder = MetricsRecorder::install()?;
-    let (announcements, announced) = Announcements::new();
-    let board = Board::new(announcements);
-    let mut workshop = Workshop::new(&plan, &backends, board.clone(), address, laboratory.clone());
+    let (transitions, publisher) = TransitionSender::new();
+    let links = LinkRegistry::new(transitions);
+    let mut workshop = Workshop::new(&plan, &backends, links.clone(), address, injector.clone());
     let first = workshop.load(&plan.blueprint, FIRST)?;
     stock(&first.components).await?;
     first_sweep(app, &first.components).await?;
@@ -136,7 +136,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     let sources = MetricSources {
         recorder,
         current: current.clone(),
-        board: board.clone(),
+        links: links.clone(),
         log,
         shown: Arc::default(),
     };
@@ -149,7 +149,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     let rebuilds = Rebuilds::new(backends.log.clone(), current.clone());
     let admin = admin
         .with(admin::dead_letters::routes(backends.log.clone()))
-        .with(admin::breakers::routes(board))
+        .with(admin::breakers::routes(links))
         .with(admin::metrics::routes(sources))
         .with(admin::rebuild::routes(rebuilds))
         .with(admin::reload::routes(wishes))
@@ -166,7 +166,10 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         current: current.clone(),
         health: health.clone(),
     };
-    tasks.spawn_on(reloader.run(wished, stop.clone()), event_runtime.handle().tokio());
+    tasks.spawn_on(
+        reloader.run(wished, stop.clone()),
+        event_runtime.handle().tokio(),
+    );
 
     let mut signals = StopSignals::listen()?;
     health.set_serving(true);

@@ -32,7 +32,7 @@ use crate::host_call_timeout::HostCallTimeout;
 use crate::store::KeyValue;
 use hoard::Hoard;
 use missing::Missing;
-use outbound_http::{Exits, OutboundHttp};
+use outbound_http::{OutboundConfig, OutboundHttp};
 use output::{CurrentRequest, Kind, Lines};
 
 /// Generated from `wit/host.wit`.
@@ -76,7 +76,7 @@ pub struct Grants {
     /// What it asked for besides.
     pub missing: Arc<Missing>,
     /// Where its outgoing requests may go.
-    pub exits: Exits,
+    pub outbound: OutboundConfig,
     /// Who answers its Redis commands.
     pub redis: Arc<Bus>,
     /// The largest linear memory, in bytes.

@@ -92,7 +92,7 @@ impl Subject {
                         })?
                 }
                 Fault::Error => {
-                    return Err(Problem::Experiment {
+                    return Err(Problem::FaultInjected {
                         component: component(),
                     });
                 }

@@ -47,7 +47,7 @@ pub struct Limits {
 }
 
 /// The ways to a component that do not begin at another one.
-pub struct Entrances {
+pub struct Ingress {
     /// From outside.
     pub gateway: Arc<Link>,
     /// From the clock.
@@ -60,7 +60,7 @@ pub struct Component {
     limits: Limits,
     admission: Admission,
     pool: Arc<InstancePool>,
-    entrances: Entrances,
+    ingress: Ingress,
     requests: Option<ProxyHandler<InstanceFactory>>,
     /// Where requests are handled, wherever they come from.
     runtime: RuntimeHandle,
@@ -88,14 +88,14 @@ impl Component {
         requests: Option<InstanceFactory>,
         messages: Option<EventPool>,
         runtime: RuntimeHandle,
-        entrances: Entrances,
+        ingress: Ingress,
     ) -> Result<Self, InvalidSetting> {
         Ok(Self {
             admission: Admission::new(limits.admission.clone())?.named("component", id.clone()),
             id,
             limits,
             pool,
-            entrances,
+            ingress,
             requests: requests.map(ProxyHandler::new),
             runtime,
             messages,
@@ -155,8 +155,8 @@ impl Component {
     }
 
     /// The links that do not begin at a component.
-    pub fn entrances(&self) -> &Entrances {
-        &self.entrances
+    pub fn ingress(&self) -> &Ingress {
+        &self.ingress
     }
 
     /// Where callers come in that have no admission of their own.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use crate::component::Component;
-use crate::link::switchboard::Switchboard;
+use crate::link::registry::GenerationLinks;
 use crate::trigger::http::upload::Warehouse;
 use config::manifest::{App, RouteTable};
 use config::policy::Listener;
@@ -37,7 +37,7 @@ pub struct Generation {
     /// How long events are kept, if not for ever.
     pub retention: Option<Retention>,
     /// Its links, which nobody sees until it takes over.
-    pub links: Switchboard,
+    pub links: GenerationLinks,
 }
 
 /// The generation that takes new calls.
@@ -52,7 +52,7 @@ impl Generation {
         number: u64,
         app: &App,
         components: Components,
-        links: Switchboard,
+        links: GenerationLinks,
         subscriptions: Vec<Subscription>,
     ) -> Self {
         Self {

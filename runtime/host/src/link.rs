@@ -12,14 +12,14 @@
 //! 6. the attempt itself, watched by the adaptive limit of those places and ended by its own deadline.
 //!
 //! What counts as a failure is said once, in [`attempt`]. Which guard stands where, [`config::policy`] has read from the
-//! manifest; all links of a platform are in the [`switchboard`].
+//! manifest; all links of a platform are in the [`registry`].
 
-mod announcement;
 mod attempt;
 mod fallback;
 mod meters;
+pub mod registry;
 mod replay;
-pub mod switchboard;
+mod transitions;
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -42,11 +42,11 @@ use crate::component::Component;
 use crate::problem::Problem;
 use config::policy::{Guard, MethodPriorities};
 
-pub use announcement::{Announcements, PLATFORM_STREAM};
+pub use transitions::{PLATFORM_STREAM, TransitionSender};
 
-use attempt::{NoAnswer, Underway, Unsent, is_outage, is_worth_another};
-use fallback::{Memo, Substitute};
-use meters::{Meters, Transitions};
+use attempt::{AttemptError, PendingOutcome, RemoteError, is_outage, is_worth_another};
+use fallback::{LinkFallback, RequestKey};
+use meters::{LinkMetrics, TransitionCounter};
 use replay::Replay;
 
 /// Longer than any call: what a link allows that limits nothing. The caller's deadline still holds.
@@ -61,9 +61,9 @@ pub struct Link {
     admission: Option<Admission>,
     breaker: Option<Breaker>,
     retry: Option<(Backoff, RetryBudget)>,
-    substitute: Substitute,
+    substitute: LinkFallback,
     /// Made when it is shown or used for the first time: what never takes over is no number to look at.
-    meters: OnceLock<Meters>,
+    metrics: OnceLock<LinkMetrics>,
 }
 
 /// How long a call may take.
@@ -81,19 +81,19 @@ impl Link {
     fn new(
         name: Arc<str>,
         guard: Guard,
-        substitute: Substitute,
-        announcements: &Announcements,
+        substitute: LinkFallback,
+        sender: &TransitionSender,
     ) -> Self {
         let admission = guard
             .concurrency
             .and_then(|places| admission(places, &guard));
         let admission = admission.map(|admission| admission.named("link", name.clone()));
         let breaker = guard.breaker.map(|config| {
-            let announcements = announcements.clone();
-            let transitions = Transitions::of(&name);
+            let sender = sender.clone();
+            let transitions = TransitionCounter::of(&name);
             Breaker::new(name.clone(), config, move |transition| {
                 transitions.count(transition.to);
-                announcements.tell(transition);
+                sender.send(transition);
             })
         });
         Self {
@@ -103,7 +103,7 @@ impl Link {
             breaker,
             retry: guard.retry.and_then(|retry| retry.build()),
             substitute,
-            meters: OnceLock::new(),
+            metrics: OnceLock::new(),
             name,
         }
     }
@@ -125,7 +125,7 @@ impl Link {
 
     /// Shows its numbers from now on, even if nobody uses it.
     pub fn show(&self) {
-        self.meters();
+        self.metrics();
         if let Some(admission) = &self.admission {
             admission.register_metrics();
         }
@@ -143,9 +143,9 @@ impl Link {
         }
     }
 
-    fn meters(&self) -> &Meters {
-        let new = || Meters::new(&self.name, self.breaker.is_some());
-        self.meters.get_or_init(new)
+    fn metrics(&self) -> &LinkMetrics {
+        let new = || LinkMetrics::new(&self.name, self.breaker.is_some());
+        self.metrics.get_or_init(new)
     }
 
     /// Refuses a call now that would find no permit, and no room to wait for one, before anything is prepared for it: in
@@ -159,7 +159,7 @@ impl Link {
             Some(own) => self.full(own.try_reject(priority)?),
             None => callee.full(callee.admission().try_reject(priority)?),
         };
-        self.meters().count_refusal();
+        self.metrics().count_refusal();
         Some(problem)
     }
 
@@ -177,15 +177,15 @@ impl Link {
         let begun = Instant::now();
         let limit = self.limit(patience).min(callee.limits().deadline);
         let call = self.begin(call, &request, limit);
-        let memo = self.substitute.remember(&request);
-        let first = self.substitute.first(&memo, &call);
+        let key = self.substitute.remember(&request);
+        let first = self.substitute.first(&key, &call);
         let first = first.as_ref().unwrap_or(&call);
         let until = first.deadline;
         let answer = self
             .inside(callee, request, first, Span { limit, until })
             .await;
-        let answer = self.or_fall_back(answer, memo, &call).await;
-        self.meters().count(&answer, begun);
+        let answer = self.or_fall_back(answer, key, &call).await;
+        self.metrics().count(&answer, begun);
         answer
     }
 
@@ -206,17 +206,17 @@ impl Link {
         // How long the first byte may take says nothing about the last.
         let until = call.deadline.min(begun + self.limit(None));
         let call = self.begin(call, &request, limit);
-        let memo = self.substitute.remember(&request);
-        let first = self.substitute.first(&memo, &call);
+        let key = self.substitute.remember(&request);
+        let first = self.substitute.first(&key, &call);
         let first = first.as_ref().unwrap_or(&call);
         let span = Span { limit, until };
         let answer = self.outside(client, request, first, span, options).await;
-        let answer = self.or_fall_back(answer, memo, &call).await;
-        self.meters().count(&answer, begun);
+        let answer = self.or_fall_back(answer, key, &call).await;
+        self.metrics().count(&answer, begun);
         match answer {
             Ok(response) => Ok(response),
-            Err(Unsent::Refused(problem)) => Ok(problem.response()),
-            Err(Unsent::Failed(error)) => Err(error),
+            Err(RemoteError::Refused(problem)) => Ok(problem.response()),
+            Err(RemoteError::Failed(error)) => Err(error),
         }
     }
 
@@ -254,13 +254,13 @@ impl Link {
         call: &Call,
         span: Span,
         options: &RequestOptions,
-    ) -> Result<Response<WasiBody>, Unsent> {
+    ) -> Result<Response<WasiBody>, RemoteError> {
         let deadline = Deadline::at(call.deadline);
         let permit = self.admit(call.priority, deadline).await?;
         let response = self
             .attempts(request, call, span, |request| async move {
                 let sent = client.send(request, deadline.remaining(), options.connect_timeout);
-                let response = sent.await.map_err(Unsent::Failed);
+                let response = sent.await.map_err(RemoteError::Failed);
                 response.map(|it| IdleTimeoutBody::pace(it, options.between_bytes_timeout))
             })
             .await?;
@@ -299,7 +299,7 @@ impl Link {
     }
 
     /// Tries until there is an answer, or no further attempt is worth it.
-    async fn attempts<E: NoAnswer, F>(
+    async fn attempts<E: AttemptError, F>(
         &self,
         request: Request<WasiBody>,
         call: &Call,
@@ -333,7 +333,7 @@ impl Link {
             if !budget.withdraw() {
                 break;
             }
-            self.meters().count_retry();
+            self.metrics().count_retry();
             tokio::time::sleep(pause).await;
             answer = self.attempt(call, span, attempt(replay.request())).await;
         }
@@ -341,7 +341,7 @@ impl Link {
     }
 
     /// One attempt, if the breaker lets it through, which then hears how it ended.
-    async fn attempt<E: NoAnswer>(
+    async fn attempt<E: AttemptError>(
         &self,
         call: &Call,
         span: Span,
@@ -351,28 +351,28 @@ impl Link {
             return work.await;
         };
         let permit = breaker.acquire().map_err(|refused| {
-            self.meters().count_cut_off();
-            E::from(Problem::CutOff {
+            self.metrics().count_cut_off();
+            E::from(Problem::BreakerOpen {
                 link: refused.link,
                 retry_after: refused.retry_after,
             })
         })?;
-        let underway = Underway::new(permit, call.deadline, span.limit);
-        underway.ended(work.await, span.until)
+        let pending = PendingOutcome::new(permit, call.deadline, span.limit);
+        pending.ended(work.await, span.until)
     }
 
-    async fn or_fall_back<E: NoAnswer>(
+    async fn or_fall_back<E: AttemptError>(
         &self,
         answer: Result<Response<WasiBody>, E>,
-        memo: Memo,
+        key: RequestKey,
         call: &Call,
     ) -> Result<Response<WasiBody>, E> {
         if !is_outage(&answer) {
-            return answer.map(|response| self.substitute.keep(memo, response));
+            return answer.map(|response| self.substitute.keep(key, response));
         }
-        match self.substitute.answer(memo, call).await {
+        match self.substitute.answer(key, call).await {
             Some(substitute) => {
-                self.meters().count_fallback();
+                self.metrics().count_fallback();
                 Ok(substitute)
             }
             None => answer,

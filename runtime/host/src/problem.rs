@@ -40,7 +40,7 @@ pub enum Problem {
     BodyIncomplete,
     /// Too many clients at once: connections, or bodies that wait for their end.
     #[error("the platform serves as many clients as it can")]
-    Crowded,
+    TooManyClients,
     /// The component did not answer in time.
     #[error("component `{component}` did not answer before its deadline")]
     DeadlineExceeded {
@@ -54,8 +54,8 @@ pub enum Problem {
         component: String,
     },
     /// An operator wants to see what happens when the component does not serve.
-    #[error("component `{component}` does not serve, for an experiment")]
-    Experiment {
+    #[error("component `{component}` does not serve, because of a fault injection")]
+    FaultInjected {
         /// The component that was called.
         component: String,
     },
@@ -69,7 +69,7 @@ pub enum Problem {
     },
     /// The other side is known to be sick and is left alone.
     #[error("calls over link `{link}` are cut off for now")]
-    CutOff {
+    BreakerOpen {
         /// The link whose breaker is open.
         link: Arc<str>,
         /// When it will be tried again.
@@ -77,7 +77,7 @@ pub enum Problem {
     },
     /// What the call wrote could not be committed: the disk is full, or broken.
     #[error("what was changed could not be kept")]
-    NotKept,
+    NotDurable,
     /// The platform is stopping and takes no new calls.
     #[error("the platform is stopping")]
     Stopping,
@@ -101,10 +101,10 @@ impl Problem {
             Self::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::ComponentTrapped { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Overloaded { .. }
-            | Self::CutOff { .. }
-            | Self::Experiment { .. }
-            | Self::Crowded
-            | Self::NotKept
+            | Self::BreakerOpen { .. }
+            | Self::FaultInjected { .. }
+            | Self::TooManyClients
+            | Self::NotDurable
             | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
             Self::LoopDetected { .. } => StatusCode::LOOP_DETECTED,
         }
@@ -121,10 +121,10 @@ impl Problem {
             Self::PayloadTooLarge { .. } => "payload-too-large",
             Self::DeadlineExceeded { .. } => "deadline-exceeded",
             Self::ComponentTrapped { .. } => "component-trapped",
-            Self::Overloaded { .. } | Self::Crowded => "overloaded",
-            Self::Experiment { .. } => "experiment",
-            Self::NotKept => "not-kept",
-            Self::CutOff { .. } => "cut-off",
+            Self::Overloaded { .. } | Self::TooManyClients => "overloaded",
+            Self::FaultInjected { .. } => "experiment",
+            Self::NotDurable => "not-kept",
+            Self::BreakerOpen { .. } => "cut-off",
             Self::Stopping => "stopping",
             Self::LoopDetected { .. } => "loop-detected",
         }
@@ -149,14 +149,14 @@ impl Problem {
     }
 
     /// Whether the same call may go well later.
-    pub fn is_for_now(&self) -> bool {
+    pub fn is_temporary(&self) -> bool {
         self.retry_after().is_some()
     }
 
     /// The seconds after which it makes sense to come again, if it ever does; rounded up, since too early is in vain.
     fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Overloaded { retry_after, .. } | Self::CutOff { retry_after, .. } => Some(
+            Self::Overloaded { retry_after, .. } | Self::BreakerOpen { retry_after, .. } => Some(
                 retry_after
                     .as_millis()
                     .div_ceil(1000)
@@ -164,7 +164,7 @@ impl Problem {
                     .unwrap_or(u64::MAX)
                     .max(1),
             ),
-            Self::Crowded | Self::NotKept | Self::Stopping => Some(1),
+            Self::TooManyClients | Self::NotDurable | Self::Stopping => Some(1),
             _ => None,
         }
     }
@@ -172,7 +172,7 @@ impl Problem {
 
 /// The members of a problem document, in the order in which people read them.
 #[derive(Serialize)]
-struct Document<'a> {
+struct ProblemDocument<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
     title: &'a str,
@@ -188,7 +188,7 @@ pub fn document(
     detail: &str,
     retry_after: Option<u64>,
 ) -> Response<WasiBody> {
-    let body = Document {
+    let body = ProblemDocument {
         kind: &format!("https://socar.dev/problems/{slug}"),
         title: status.canonical_reason().unwrap_or("Error"),
         status: status.as_u16(),

@@ -333,7 +333,7 @@ impl Rebuilt for Component {
         };
         // A rebuild runs at the lowest priority, which every call starts with: requests of customers go first.
         let call = self.incoming_call(trace);
-        let clock = &self.entrances().clock;
+        let clock = &self.ingress().clock;
         let answer = clock.call(self, request, call, None).await;
         let (head, body) = answer
             .unwrap_or_else(|problem| problem.response())

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::response::{AdminError, AdminResponse, json};
 use super::routes::{AdminRequest, AdminRoutes};
 use crate::link::Link;
-use crate::link::switchboard::Board;
+use crate::link::registry::LinkRegistry;
 use resilience::breaker::Breaker;
 
 /// The body of an operation.
@@ -22,8 +22,8 @@ struct BreakerSelector {
 }
 
 /// The routes of the breakers.
-pub fn routes(board: Board) -> AdminRoutes<Board> {
-    AdminRoutes::of(board)
+pub fn routes(links: LinkRegistry) -> AdminRoutes<LinkRegistry> {
+    AdminRoutes::of(links)
         .get("/breakers", list)
         .post("/breakers/force-open", force_open)
         .post("/breakers/force-closed", disable)
@@ -31,27 +31,27 @@ pub fn routes(board: Board) -> AdminRoutes<Board> {
         .post("/breakers/reset", reset)
 }
 
-async fn list(board: Board, _: AdminRequest) -> AdminResponse {
-    let links = board.all();
+async fn list(links: LinkRegistry, _: AdminRequest) -> AdminResponse {
+    let links = links.all();
     let breakers: Vec<Value> = links.iter().filter_map(|link| snapshot(link)).collect();
     json(&json!({ "breakers": breakers }))
 }
 
-async fn force_open(board: Board, request: AdminRequest) -> AdminResponse {
-    operate(&board, &request, Breaker::force_open)
+async fn force_open(links: LinkRegistry, request: AdminRequest) -> AdminResponse {
+    operate(&links, &request, Breaker::force_open)
 }
 
-async fn disable(board: Board, request: AdminRequest) -> AdminResponse {
-    operate(&board, &request, Breaker::disable)
+async fn disable(links: LinkRegistry, request: AdminRequest) -> AdminResponse {
+    operate(&links, &request, Breaker::disable)
 }
 
-async fn reset(board: Board, request: AdminRequest) -> AdminResponse {
-    operate(&board, &request, Breaker::reset)
+async fn reset(links: LinkRegistry, request: AdminRequest) -> AdminResponse {
+    operate(&links, &request, Breaker::reset)
 }
 
-fn operate(board: &Board, request: &AdminRequest, operation: fn(&Breaker)) -> AdminResponse {
+fn operate(links: &LinkRegistry, request: &AdminRequest, operation: fn(&Breaker)) -> AdminResponse {
     let BreakerSelector { link: name } = request.json()?;
-    let link = board
+    let link = links
         .find(&name)
         .ok_or_else(|| AdminError::not_found(format!("there is no link `{name}`")))?;
     let breaker = link

@@ -15,7 +15,7 @@ use super::routes::{AdminRequest, AdminRoutes};
 use crate::admission::Admission;
 use crate::generation::CurrentGeneration;
 use crate::instance::pool::PoolStats;
-use crate::link::switchboard::Board;
+use crate::link::registry::LinkRegistry;
 use crate::metrics::MetricsRecorder;
 use event_log::{DEAD_LETTERS, EventLog, LogError};
 
@@ -27,7 +27,7 @@ pub struct MetricSources {
     /// The components and their admission.
     pub current: CurrentGeneration,
     /// The links and their breakers.
-    pub board: Board,
+    pub links: LinkRegistry,
     /// The event log.
     pub log: Arc<dyn EventLog>,
     /// The links whose breakers were shown: one that is gone is in no state.
@@ -53,7 +53,7 @@ async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
         show_admission(component.admission(), "component", id);
         show_instances(component.stats(), id);
     }
-    let links = sources.board.all();
+    let links = sources.links.all();
     let guarded = links.iter().filter(|link| link.breaker().is_some());
     let guarded = guarded.map(|link| link.name().clone()).collect();
     let before = std::mem::replace(&mut *sources.shown.lock(), guarded);

@@ -17,18 +17,18 @@ use super::{Blueprint, Plan};
 use crate::admission::AdmissionConfig;
 use crate::backends::Backends;
 use crate::bus::Bus;
-use crate::capability::outbound_http::{Exits, INTERNAL};
+use crate::capability::outbound_http::{INTERNAL, OutboundConfig};
 use crate::capability::{self, Grants, State};
 use crate::chaos::{Laboratory, Subject, Weather};
 use crate::client::Client;
-use crate::component::{Component, Entrances, Limits};
+use crate::component::{Component, Ingress, Limits};
 use crate::engine::{self, Room};
 use crate::generation::{Components, Generation};
 use crate::instance::InstanceFactory;
 use crate::instance::events::EventPool;
 use crate::instance::pool::InstancePool;
 use crate::link::Link;
-use crate::link::switchboard::{Board, Switchboard};
+use crate::link::registry::{GenerationLinks, LinkRegistry};
 use crate::memory;
 use crate::runtimes::RuntimeHandle;
 use crate::trigger::events::subscriptions;
@@ -42,7 +42,7 @@ pub struct Workshop {
     bus: Arc<Bus>,
     client: Client,
     /// The links of all generations.
-    board: Board,
+    links: LinkRegistry,
     state: PathBuf,
     /// Where the application itself can be reached.
     own: SocketAddr,
@@ -64,7 +64,7 @@ impl Workshop {
     pub(super) fn new(
         plan: &Plan,
         backends: &Backends,
-        board: Board,
+        links: LinkRegistry,
         own: SocketAddr,
         laboratory: Option<Arc<Laboratory>>,
     ) -> Self {
@@ -72,7 +72,7 @@ impl Workshop {
             stores: Stores::new(plan.blueprint.config.clone(), plan.state.clone(), backends),
             bus: backends.bus.clone(),
             client: Client::default(),
-            board,
+            links,
             state: plan.state.clone(),
             own,
             memory: plan.memory,
@@ -94,30 +94,30 @@ impl Workshop {
         let app = &blueprint.app;
         let (engine, codes) = compiled(app, &self.state, self.memory)?;
         let linker = capability::linker(&engine)?;
-        let switchboard = self.board.switchboard(&app.links);
-        let neighbours = switchboard.neighbours();
+        let links = self.registry.generation(&app.links);
+        let callees = links.callees();
         let mut components = Components::new();
         for (component, code) in app.components.iter().zip(&codes) {
-            let exits = Exits {
+            let outbound = OutboundConfig {
                 allowed: component.allowed_outbound_hosts.clone(),
-                neighbours: neighbours.clone(),
-                links: links(component, app, &switchboard),
+                callees: callees.clone(),
+                links: links(component, app, &links),
                 client: self.client.clone().with_weather(self.weather(component)),
-                outbound: switchboard.outbound(component.id.as_str()),
+                outbound: links.outbound(component.id.as_str()),
             };
-            let grants = Arc::new(self.grants(component, exits, number)?);
+            let grants = Arc::new(self.grants(component, outbound, number)?);
             let history = self.history(component, app);
             let laboratory = self.laboratory.clone();
             let chaos = laboratory
                 .map(|it| Subject::new(it, &engine, grants.clone(), self.runtime.clone()));
             let chaos = chaos.transpose()?;
-            let entrances = Entrances {
-                gateway: switchboard.from_outside(component.id.as_str()),
-                clock: switchboard.from_clock(component.id.as_str()),
+            let ingress = Ingress {
+                gateway: links.from_outside(component.id.as_str()),
+                clock: links.from_clock(component.id.as_str()),
             };
             let runtime = self.runtime.clone();
             let missing = grants.missing.clone();
-            let ready = prepare(&linker, code, component, app, grants, runtime, entrances)?;
+            let ready = prepare(&linker, code, component, app, grants, runtime, ingress)?;
             let ready = ready
                 .missing(missing)
                 .keeping(history)
@@ -125,12 +125,12 @@ impl Workshop {
                 .with_chaos(chaos);
             components.insert(component.id.to_string(), Arc::new(ready));
         }
-        neighbours.introduce(components.values(), self.own);
+        callees.publish(components.values(), self.own);
         Ok(Generation::new(
             number,
             app,
             components,
-            switchboard,
+            links,
             subscriptions(app),
         ))
     }
@@ -169,7 +169,7 @@ impl Workshop {
     fn grants(
         &mut self,
         component: &manifest::Component,
-        exits: Exits,
+        outbound: OutboundConfig,
         number: u64,
     ) -> anyhow::Result<Grants> {
         let files = self.files(component, number)?;
@@ -192,7 +192,7 @@ impl Workshop {
                 .map(|label| Ok((label.clone(), stores.database(label)?)))
                 .collect::<anyhow::Result<_>>()?,
             missing: Arc::default(),
-            exits,
+            outbound,
             redis: self.bus.clone(),
             memory: self.memory.unwrap_or(component.policy.memory),
             deadline: component.policy.deadline,
@@ -223,7 +223,7 @@ impl Workshop {
 fn links(
     caller: &manifest::Component,
     app: &App,
-    switchboard: &Switchboard,
+    links: &GenerationLinks,
 ) -> BTreeMap<String, Arc<Link>> {
     let callees = app.components.iter().map(|component| component.id.as_str());
     callees
@@ -231,7 +231,7 @@ fn links(
             let host = format!("{id}{INTERNAL}");
             caller.allowed_outbound_hosts.allows("http", &host, None)
         })
-        .map(|id| (id.to_owned(), switchboard.between(caller.id.as_str(), id)))
+        .map(|id| (id.to_owned(), links.between(caller.id.as_str(), id)))
         .collect()
 }
 
@@ -306,7 +306,7 @@ fn prepare(
     app: &App,
     grants: Arc<Grants>,
     runtime: RuntimeHandle,
-    entrances: Entrances,
+    ingress: Ingress,
 ) -> anyhow::Result<Component> {
     let engine = linker.engine();
     let handles = interfaces::check(engine, code, component, app)?;
@@ -357,6 +357,6 @@ fn prepare(
         requests,
         messages,
         runtime,
-        entrances,
+        ingress,
     )?)
 }

@@ -29,7 +29,7 @@ use crate::component::Component;
 use crate::dispatch_marker::DispatchMarker;
 use crate::headers;
 use crate::link::Link;
-use crate::link::switchboard::OutboundLinks;
+use crate::link::registry::OutboundLinks;
 use crate::problem::Problem;
 use config::manifest::AllowedHosts;
 
@@ -48,7 +48,7 @@ type Io = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 /// The components that can be called by name. Filled once all are loaded, since each may call any other.
 #[derive(Clone, Default)]
-pub struct Neighbours(Arc<OnceLock<Known>>);
+pub struct ComponentRegistry(Arc<OnceLock<Known>>);
 
 struct Known {
     components: BTreeMap<String, Weak<Component>>,
@@ -58,11 +58,11 @@ struct Known {
 
 /// The ways out of one component.
 #[derive(Clone)]
-pub struct Exits {
+pub struct OutboundConfig {
     /// The hosts that the manifest allows.
     pub allowed: AllowedHosts,
     /// The components behind `*.spin.internal`.
-    pub neighbours: Neighbours,
+    pub callees: ComponentRegistry,
     /// The links to them, by their ids.
     pub links: BTreeMap<String, Arc<Link>>,
     /// Connections to everything else.
@@ -79,11 +79,11 @@ pub struct OutboundHttp {
     places: Arc<Semaphore>,
 }
 
-// === impl Neighbours ===
+// === impl ComponentRegistry ===
 
-impl Neighbours {
+impl ComponentRegistry {
     /// Makes the components known to each other, and where they can be reached from outside; only the first time counts.
-    pub fn introduce<'a>(
+    pub fn publish<'a>(
         &self,
         components: impl IntoIterator<Item = &'a Arc<Component>>,
         own: SocketAddr,
@@ -122,13 +122,13 @@ impl OutboundHttp {
     }
 
     fn route(&self, mut request: Request<WasiBody>, options: RequestOptions) -> Result<Way, Error> {
-        let exits = &self.grants.exits;
+        let outbound = &self.grants.outbound;
         let uri = request.uri();
         let (scheme, host) = (
             uri.scheme_str().unwrap_or_default(),
             uri.host().unwrap_or_default(),
         );
-        if !exits.allowed.allows(scheme, host, uri.port_u16()) {
+        if !outbound.allowed.allows(scheme, host, uri.port_u16()) {
             let component = &*self.grants.component;
             warn!(component, %uri, "outgoing request refused: not among allowed_outbound_hosts");
             return Err(Error::HttpRequestDenied);
@@ -136,13 +136,13 @@ impl OutboundHttp {
         let call = self.call.clone().ok_or(Error::ConfigurationError)?;
         let call = call.with_caller(&self.grants.component);
         if OWN.contains(&host) {
-            exits
-                .neighbours
+            outbound
+                .callees
                 .address_own(&mut request)
                 .ok_or(Error::DestinationNotFound)?;
             return Ok(Way::Outside {
-                link: exits.outbound.to(request.uri()),
-                client: exits.client.clone(),
+                link: outbound.outbound.to(request.uri()),
+                client: outbound.client.clone(),
                 request,
                 call,
                 options,
@@ -150,16 +150,16 @@ impl OutboundHttp {
         }
         match host.strip_suffix(INTERNAL) {
             None => Ok(Way::Outside {
-                link: exits.outbound.to(request.uri()),
-                client: exits.client.clone(),
+                link: outbound.outbound.to(request.uri()),
+                client: outbound.client.clone(),
                 request,
                 call,
                 options,
             }),
             Some(_) if call.depth >= MAX_DEPTH => Err(Error::LoopDetected),
             Some(id) => {
-                let callee = exits.neighbours.get(id);
-                let way = callee.zip(exits.links.get(id).cloned());
+                let callee = outbound.callees.get(id);
+                let way = callee.zip(outbound.links.get(id).cloned());
                 let (callee, link) = way.ok_or(Error::DestinationNotFound)?;
                 Ok(Way::Inside {
                     link,

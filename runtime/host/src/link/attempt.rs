@@ -2,7 +2,7 @@
 //!
 //! | an attempt ended with | to the breaker it is |
 //! |---|---|
-//! | an answer below 500 | a success once its last byte is there ([`judged`]): the other side does its work, and 402, 404 or 409 may be exactly that |
+//! | an answer below 500 | a success once its last byte is there ([`classify`]): the other side does its work, and 402, 404 or 409 may be exactly that |
 //! | half of one: it breaks off, or stalls until the deadline | a failure |
 //! | a component's own 503 with `Retry-After` | nothing: it says in good order that something *behind* it is away. The breaker there opens; opening here as well would also cut off what still works |
 //! | any other 5xx | a failure |
@@ -11,7 +11,7 @@
 //! | a caller who went away early | nothing; at the end of his patience: the same as the deadline |
 //! | a refusal of the host (full, a loop, too large) | nothing |
 
-mod judged;
+mod classify;
 
 use std::time::{Duration, Instant};
 
@@ -21,70 +21,70 @@ use resilience::breaker::{BreakerOutcome, BreakerPermit};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::problem::Problem;
-use judged::judged;
+use classify::classified;
 
 /// Why an attempt brought no answer.
-pub(super) trait NoAnswer: From<Problem> {
+pub(super) trait AttemptError: From<Problem> {
     /// What it says about the other side.
-    fn verdict(&self) -> Verdict;
+    fn outcome(&self) -> CallOutcome;
     /// Whether another attempt may go better, and soon.
     fn is_worth_another(&self) -> bool;
     /// What it is counted as.
-    fn outcome(&self) -> Unanswered;
+    fn failure(&self) -> CallFailure;
     /// Whether an answer of its own that refers elsewhere, 503 with `Retry-After`, says nothing about its health.
-    const MAY_REFER_ELSEWHERE: bool;
+    const MAY_REPORT_DEPENDENCY_OUTAGE: bool;
 }
 
 /// Why a call over a link brought no answer, as an operator tells calls apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unanswered {
+pub(super) enum CallFailure {
     /// There was no place for it.
     Shed,
     /// The breaker was open.
-    CutOff,
+    BreakerOpen,
     /// It took too long.
     Deadline,
     /// The component trapped.
     Trap,
     /// Anything else: no connection, a loop.
-    Otherwise,
+    Other,
 }
 
 /// What an attempt says about the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Well,
-    Sick,
+pub(super) enum CallOutcome {
+    Success,
+    Failure,
     /// It took all the time there was.
-    Late,
-    Nothing,
+    TimedOut,
+    Ignored,
 }
 
 /// Why a request to a host elsewhere brought no answer.
 #[derive(Debug)]
-pub(super) enum Unsent {
+pub(super) enum RemoteError {
     /// This host did not let it out.
     Refused(Problem),
     /// It went out, or tried to.
     Failed(Error),
 }
 
-/// An attempt under way. Dropped, because the caller has gone, it is judged by how long it was waited for.
-pub(super) struct Underway {
+/// An attempt under way. Dropped, because the caller has gone, it is classified by how long it was waited for.
+pub(super) struct PendingOutcome {
     permit: Option<BreakerPermit>,
     begun: Instant,
     allowed: Duration,
     limit: Duration,
     /// How long the caller has done something else than to wait.
-    rested: Duration,
+    idle: Duration,
 }
 
 /// The part of its time after which a caller who leaves has run out of patience: his clock and ours differ a little.
 const ALL_BUT: f64 = 0.9;
 
-// === impl Underway ===
+// === impl PendingOutcome ===
 
-impl Underway {
+impl PendingOutcome {
     pub fn new(permit: BreakerPermit, deadline: Instant, limit: Duration) -> Self {
         let begun = Instant::now();
         Self {
@@ -92,20 +92,20 @@ impl Underway {
             begun,
             allowed: deadline.saturating_duration_since(begun),
             limit,
-            rested: Duration::ZERO,
+            idle: Duration::ZERO,
         }
     }
 
     /// Judges the attempt by its answer, now or when the last byte of it is there, which should be until then.
-    pub fn ended<E: NoAnswer>(
+    pub fn ended<E: AttemptError>(
         mut self,
         answer: Result<Response<WasiBody>, E>,
         until: Instant,
     ) -> Result<Response<WasiBody>, E> {
-        match (verdict(&answer), answer) {
-            (Verdict::Well, Ok(response)) => Ok(judged(response, self, until)),
-            (verdict, answer) => {
-                self.record(verdict);
+        match (outcome(&answer), answer) {
+            (CallOutcome::Success, Ok(response)) => Ok(classified(response, self, until)),
+            (outcome, answer) => {
+                self.record(outcome);
                 answer
             }
         }
@@ -113,47 +113,49 @@ impl Underway {
 
     /// How long the other side has been waited for at most.
     fn given(&self) -> Duration {
-        self.allowed.saturating_sub(self.rested)
+        self.allowed.saturating_sub(self.idle)
     }
 
-    fn record(&mut self, verdict: Verdict) {
-        let outcome = match verdict {
-            Verdict::Well => BreakerOutcome::Success,
-            Verdict::Sick => BreakerOutcome::Failure,
-            Verdict::Late if self.given() >= self.limit / 2 => BreakerOutcome::Failure,
-            Verdict::Late | Verdict::Nothing => BreakerOutcome::Ignored,
+    fn record(&mut self, outcome: CallOutcome) {
+        let outcome = match outcome {
+            CallOutcome::Success => BreakerOutcome::Success,
+            CallOutcome::Failure => BreakerOutcome::Failure,
+            CallOutcome::TimedOut if self.given() >= self.limit / 2 => BreakerOutcome::Failure,
+            CallOutcome::TimedOut | CallOutcome::Ignored => BreakerOutcome::Ignored,
         };
         if let Some(permit) = self.permit.take() {
-            permit.excluding(self.rested).record(outcome);
+            permit.excluding(self.idle).record(outcome);
         }
     }
 }
 
-impl Drop for Underway {
+impl Drop for PendingOutcome {
     fn drop(&mut self) {
         let is_patience_over = self.begun.elapsed() >= self.allowed.mul_f64(ALL_BUT);
         if self.permit.is_some() && is_patience_over {
-            self.record(Verdict::Late);
+            self.record(CallOutcome::TimedOut);
         }
     }
 }
 
-fn verdict<E: NoAnswer>(answer: &Result<Response<WasiBody>, E>) -> Verdict {
+fn outcome<E: AttemptError>(answer: &Result<Response<WasiBody>, E>) -> CallOutcome {
     match answer {
-        Ok(response) if !response.status().is_server_error() => Verdict::Well,
-        Ok(response) if E::MAY_REFER_ELSEWHERE && refers_elsewhere(response) => Verdict::Nothing,
-        Ok(_) => Verdict::Sick,
-        Err(error) => error.verdict(),
+        Ok(response) if !response.status().is_server_error() => CallOutcome::Success,
+        Ok(response) if E::MAY_REPORT_DEPENDENCY_OUTAGE && reports_dependency_outage(response) => {
+            CallOutcome::Ignored
+        }
+        Ok(_) => CallOutcome::Failure,
+        Err(error) => error.outcome(),
     }
 }
 
-fn refers_elsewhere(response: &Response<WasiBody>) -> bool {
+fn reports_dependency_outage(response: &Response<WasiBody>) -> bool {
     response.status() == StatusCode::SERVICE_UNAVAILABLE
         && response.headers().contains_key(RETRY_AFTER)
 }
 
 /// Whether a fallback may answer instead.
-pub(super) fn is_outage<E: NoAnswer>(answer: &Result<Response<WasiBody>, E>) -> bool {
+pub(super) fn is_outage<E: AttemptError>(answer: &Result<Response<WasiBody>, E>) -> bool {
     match answer {
         Ok(response) => response.status().is_server_error(),
         Err(_) => true,
@@ -162,19 +164,19 @@ pub(super) fn is_outage<E: NoAnswer>(answer: &Result<Response<WasiBody>, E>) -> 
 
 /// Whether another attempt may go better. An answer of the other side is one, except that of a proxy which did not
 /// reach it.
-pub(super) fn is_worth_another<E: NoAnswer>(answer: &Result<Response<WasiBody>, E>) -> bool {
+pub(super) fn is_worth_another<E: AttemptError>(answer: &Result<Response<WasiBody>, E>) -> bool {
     match answer {
         Ok(response) => response.status() == StatusCode::BAD_GATEWAY,
         Err(error) => error.is_worth_another(),
     }
 }
 
-impl NoAnswer for Problem {
-    fn verdict(&self) -> Verdict {
+impl AttemptError for Problem {
+    fn outcome(&self) -> CallOutcome {
         match self {
-            Self::ComponentTrapped { .. } | Self::Experiment { .. } => Verdict::Sick,
-            Self::DeadlineExceeded { .. } => Verdict::Late,
-            _ => Verdict::Nothing,
+            Self::ComponentTrapped { .. } | Self::FaultInjected { .. } => CallOutcome::Failure,
+            Self::DeadlineExceeded { .. } => CallOutcome::TimedOut,
+            _ => CallOutcome::Ignored,
         }
     }
 
@@ -182,29 +184,29 @@ impl NoAnswer for Problem {
         matches!(self, Self::ComponentTrapped { .. })
     }
 
-    fn outcome(&self) -> Unanswered {
+    fn failure(&self) -> CallFailure {
         match self {
-            Self::Overloaded { .. } => Unanswered::Shed,
-            Self::CutOff { .. } => Unanswered::CutOff,
-            Self::DeadlineExceeded { .. } => Unanswered::Deadline,
-            Self::ComponentTrapped { .. } => Unanswered::Trap,
-            _ => Unanswered::Otherwise,
+            Self::Overloaded { .. } => CallFailure::Shed,
+            Self::BreakerOpen { .. } => CallFailure::BreakerOpen,
+            Self::DeadlineExceeded { .. } => CallFailure::Deadline,
+            Self::ComponentTrapped { .. } => CallFailure::Trap,
+            _ => CallFailure::Other,
         }
     }
 
-    const MAY_REFER_ELSEWHERE: bool = true;
+    const MAY_REPORT_DEPENDENCY_OUTAGE: bool = true;
 }
 
-impl NoAnswer for Unsent {
-    fn verdict(&self) -> Verdict {
+impl AttemptError for RemoteError {
+    fn outcome(&self) -> CallOutcome {
         match self {
-            Self::Refused(problem) => problem.verdict(),
-            Self::Failed(Error::ConnectionReadTimeout) => Verdict::Late,
+            Self::Refused(problem) => problem.outcome(),
+            Self::Failed(Error::ConnectionReadTimeout) => CallOutcome::TimedOut,
             // The guest's own mistake.
             Self::Failed(Error::HttpRequestUriInvalid | Error::HttpRequestBodySize(_)) => {
-                Verdict::Nothing
+                CallOutcome::Ignored
             }
-            Self::Failed(_) => Verdict::Sick,
+            Self::Failed(_) => CallOutcome::Failure,
         }
     }
 
@@ -215,18 +217,18 @@ impl NoAnswer for Unsent {
         }
     }
 
-    fn outcome(&self) -> Unanswered {
+    fn failure(&self) -> CallFailure {
         match self {
-            Self::Refused(problem) => problem.outcome(),
-            Self::Failed(Error::ConnectionReadTimeout) => Unanswered::Deadline,
-            Self::Failed(_) => Unanswered::Otherwise,
+            Self::Refused(problem) => problem.failure(),
+            Self::Failed(Error::ConnectionReadTimeout) => CallFailure::Deadline,
+            Self::Failed(_) => CallFailure::Other,
         }
     }
 
-    const MAY_REFER_ELSEWHERE: bool = false;
+    const MAY_REPORT_DEPENDENCY_OUTAGE: bool = false;
 }
 
-impl From<Problem> for Unsent {
+impl From<Problem> for RemoteError {
     fn from(problem: Problem) -> Self {
         Self::Refused(problem)
     }
@@ -243,39 +245,43 @@ mod tests {
         response
     }
 
-    fn from_component(response: Response<WasiBody>) -> Verdict {
-        verdict::<Problem>(&Ok(response))
+    fn from_component(response: Response<WasiBody>) -> CallOutcome {
+        outcome::<Problem>(&Ok(response))
     }
 
     #[test]
     fn what_a_customer_did_wrong_is_no_failure() {
         for status in [200, 201, 304, 400, 402, 404, 409, 412, 422, 429] {
-            assert_eq!(from_component(answered(status)), Verdict::Well, "{status}");
+            assert_eq!(
+                from_component(answered(status)),
+                CallOutcome::Success,
+                "{status}"
+            );
         }
-        assert_eq!(from_component(answered(500)), Verdict::Sick);
+        assert_eq!(from_component(answered(500)), CallOutcome::Failure);
     }
 
     #[test]
-    fn a_component_that_refers_elsewhere_is_not_sick_itself() {
+    fn a_component_that_reports_dependency_outage_is_not_sick_itself() {
         let mut response = answered(503);
-        assert_eq!(from_component(answered(503)), Verdict::Sick);
+        assert_eq!(from_component(answered(503)), CallOutcome::Failure);
         response
             .headers_mut()
             .insert(RETRY_AFTER, http::HeaderValue::from_static("2"));
-        assert_eq!(from_component(response), Verdict::Nothing);
+        assert_eq!(from_component(response), CallOutcome::Ignored);
 
         let mut elsewhere = answered(503);
         elsewhere
             .headers_mut()
             .insert(RETRY_AFTER, http::HeaderValue::from_static("2"));
-        assert_eq!(verdict::<Unsent>(&Ok(elsewhere)), Verdict::Sick);
+        assert_eq!(outcome::<RemoteError>(&Ok(elsewhere)), CallOutcome::Failure);
     }
 
     #[test]
     fn an_error_on_request_is_a_failure_like_a_real_one() {
         let component = "car".to_owned();
-        let problem = Problem::Experiment { component };
-        assert_eq!(verdict(&Err(problem)), Verdict::Sick);
+        let problem = Problem::FaultInjected { component };
+        assert_eq!(outcome(&Err(problem)), CallOutcome::Failure);
     }
 
     #[test]
@@ -284,6 +290,6 @@ mod tests {
             who: "car".to_owned(),
             retry_after: Duration::from_secs(1),
         };
-        assert_eq!(verdict(&Err(full)), Verdict::Nothing);
+        assert_eq!(outcome(&Err(full)), CallOutcome::Ignored);
     }
 }

@@ -18,46 +18,46 @@ use resilience::deadline::Deadline;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::call::Call;
-use crate::capability::outbound_http::Neighbours;
+use crate::capability::outbound_http::ComponentRegistry;
 use crate::problem::full;
 use config::policy::Fallback;
 
-use stale::StaleAnswers;
+use stale::StaleCache;
 
 /// The part of its time that a call has before another component is asked: that one needs some, too.
 const FIRST: f64 = 0.75;
 
 /// What there is to answer with.
-pub(super) enum Substitute {
+pub(super) enum LinkFallback {
     Nothing,
-    Stale(StaleAnswers),
-    Understudy {
-        neighbours: Neighbours,
+    Stale(StaleCache),
+    Component {
+        callees: ComponentRegistry,
         component: String,
         warning: HeaderValue,
     },
 }
 
 /// What must be kept of a request to answer it without the other side.
-pub(super) enum Memo {
+pub(super) enum RequestKey {
     Nothing,
     /// What its answer is found by.
     Key(String),
     Head(Box<Parts>),
 }
 
-// === impl Substitute ===
+// === impl LinkFallback ===
 
-impl Substitute {
-    pub fn new(fallback: &Fallback, neighbours: &Neighbours) -> Self {
+impl LinkFallback {
+    pub fn new(fallback: &Fallback, callees: &ComponentRegistry) -> Self {
         match fallback {
             Fallback::Problem => Self::Nothing,
             Fallback::Stale(age) => Self::stale(*age),
             Fallback::Component(component) => {
                 let component = component.value.clone();
                 let warning = format!("199 socar \"answered by {component} instead\"");
-                Self::Understudy {
-                    neighbours: neighbours.clone(),
+                Self::Component {
+                    callees: callees.clone(),
                     // Its letters are those of a component's id, which a header may hold.
                     warning: HeaderValue::try_from(warning)
                         .unwrap_or(HeaderValue::from_static("199 socar \"answered instead\"")),
@@ -68,7 +68,7 @@ impl Substitute {
     }
 
     fn stale(age: Duration) -> Self {
-        Self::Stale(StaleAnswers::new(age))
+        Self::Stale(StaleCache::new(age))
     }
 
     /// Whether the problem always stands.
@@ -77,24 +77,24 @@ impl Substitute {
     }
 
     /// What is to be kept of this request.
-    pub fn remember(&self, request: &Request<WasiBody>) -> Memo {
+    pub fn remember(&self, request: &Request<WasiBody>) -> RequestKey {
         match self {
-            Self::Nothing => Memo::Nothing,
-            Self::Stale(_) => key(request).map_or(Memo::Nothing, Memo::Key),
-            Self::Understudy { .. } => {
+            Self::Nothing => RequestKey::Nothing,
+            Self::Stale(_) => key(request).map_or(RequestKey::Nothing, RequestKey::Key),
+            Self::Component { .. } => {
                 let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
                 match is_look && request.body().is_end_stream() {
-                    true => Memo::Head(Box::new(request.clone_head())),
-                    false => Memo::Nothing,
+                    true => RequestKey::Head(Box::new(request.clone_head())),
+                    false => RequestKey::Nothing,
                 }
             }
         }
     }
 
     /// The call as it is made first, if that must leave time for somebody else to answer.
-    pub fn first(&self, memo: &Memo, call: &Call) -> Option<Call> {
-        match (self, memo) {
-            (Self::Understudy { .. }, Memo::Head(_)) => {
+    pub fn first(&self, key: &RequestKey, call: &Call) -> Option<Call> {
+        match (self, key) {
+            (Self::Component { .. }, RequestKey::Head(_)) => {
                 let left = call.deadline.saturating_duration_since(Instant::now());
                 Some(call.clone().with_timeout(left.mul_f64(FIRST)))
             }
@@ -103,9 +103,9 @@ impl Substitute {
     }
 
     /// Keeps a good answer for worse times.
-    pub fn keep(&self, memo: Memo, response: Response<WasiBody>) -> Response<WasiBody> {
-        match (self, memo) {
-            (Self::Stale(answers), Memo::Key(key)) if response.status() == StatusCode::OK => {
+    pub fn keep(&self, key: RequestKey, response: Response<WasiBody>) -> Response<WasiBody> {
+        match (self, key) {
+            (Self::Stale(answers), RequestKey::Key(key)) if response.status() == StatusCode::OK => {
                 answers.record(key, response)
             }
             _ => response,
@@ -113,18 +113,18 @@ impl Substitute {
     }
 
     /// Something else to answer with, if there is anything.
-    pub async fn answer(&self, memo: Memo, call: &Call) -> Option<Response<WasiBody>> {
-        match (self, memo) {
-            (Self::Stale(answers), Memo::Key(key)) => answers.find(&key),
+    pub async fn answer(&self, key: RequestKey, call: &Call) -> Option<Response<WasiBody>> {
+        match (self, key) {
+            (Self::Stale(answers), RequestKey::Key(key)) => answers.find(&key),
             (
-                Self::Understudy {
-                    neighbours,
+                Self::Component {
+                    callees,
                     component,
                     warning,
                 },
-                Memo::Head(head),
+                RequestKey::Head(head),
             ) => {
-                let understudy = neighbours.get(component)?;
+                let understudy = callees.get(component)?;
                 let deadline = Deadline::at(call.deadline);
                 let _permit = understudy.admit(call.priority, deadline).await.ok()?;
                 let request = Request::from_parts(*head, full(""));

@@ -8,14 +8,14 @@ use metrics::{Counter, Histogram, counter, histogram};
 use resilience::breaker::BreakerState;
 use wasmtime_wasi_http::WasiBody;
 
-use super::attempt::{NoAnswer, Unanswered};
+use super::attempt::{AttemptError, CallFailure};
 
 /// The numbers of one link.
-pub(super) struct Meters {
+pub(super) struct LinkMetrics {
     /// By the class of the status: 1xx to 5xx.
     answered: [Counter; 5],
     /// By what was in the way, in the order of [`UNANSWERED`].
-    unanswered: [Counter; UNANSWERED.len()],
+    failed: [Counter; UNANSWERED.len()],
     seconds: Histogram,
     retries: Counter,
     fallbacks: Counter,
@@ -24,27 +24,27 @@ pub(super) struct Meters {
 }
 
 /// How calls without an answer are told apart.
-const UNANSWERED: [(Unanswered, &str); 5] = [
-    (Unanswered::Shed, "shed"),
-    (Unanswered::CutOff, "cut-off"),
-    (Unanswered::Deadline, "deadline"),
-    (Unanswered::Trap, "trap"),
-    (Unanswered::Otherwise, "none"),
+const UNANSWERED: [(CallFailure, &str); 5] = [
+    (CallFailure::Shed, "shed"),
+    (CallFailure::BreakerOpen, "cut-off"),
+    (CallFailure::Deadline, "deadline"),
+    (CallFailure::Trap, "trap"),
+    (CallFailure::Other, "none"),
 ];
 
 /// How often a breaker entered each state.
 #[derive(Clone)]
-pub(super) struct Transitions(Arc<str>);
+pub(super) struct TransitionCounter(Arc<str>);
 
-// === impl Meters ===
+// === impl LinkMetrics ===
 
-impl Meters {
+impl LinkMetrics {
     pub fn new(link: &Arc<str>, has_breaker: bool) -> Self {
         let calls = |outcome: &'static str| counter!("socar_calls_total", "link" => link.to_string(), "outcome" => outcome);
         let of_link = |name: &'static str| counter!(name, "link" => link.to_string());
         Self {
             answered: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(calls),
-            unanswered: UNANSWERED.map(|(_, outcome)| calls(outcome)),
+            failed: UNANSWERED.map(|(_, outcome)| calls(outcome)),
             seconds: histogram!("socar_call_seconds", "link" => link.to_string()),
             retries: of_link("socar_retries_total"),
             fallbacks: of_link("socar_fallbacks_total"),
@@ -52,7 +52,7 @@ impl Meters {
         }
     }
 
-    pub fn count<E: NoAnswer>(&self, answer: &Result<Response<WasiBody>, E>, begun: Instant) {
+    pub fn count<E: AttemptError>(&self, answer: &Result<Response<WasiBody>, E>, begun: Instant) {
         match answer {
             Ok(response) => {
                 let class = usize::from(response.status().as_u16() / 100);
@@ -60,19 +60,19 @@ impl Meters {
                     counter.increment(1);
                 }
             }
-            Err(error) => self.count_unanswered(error.outcome()),
+            Err(error) => self.count_unanswered(error.failure()),
         }
         self.seconds.record(begun.elapsed());
     }
 
     /// A call that was over before it began.
     pub fn count_refusal(&self) {
-        self.count_unanswered(Unanswered::Shed);
+        self.count_unanswered(CallFailure::Shed);
         self.seconds.record(0.0);
     }
 
-    fn count_unanswered(&self, outcome: Unanswered) {
-        let mut counters = UNANSWERED.iter().zip(&self.unanswered);
+    fn count_unanswered(&self, outcome: CallFailure) {
+        let mut counters = UNANSWERED.iter().zip(&self.failed);
         if let Some((_, counter)) = counters.find(|((it, _), _)| *it == outcome) {
             counter.increment(1);
         }
@@ -94,9 +94,9 @@ impl Meters {
     }
 }
 
-// === impl Transitions ===
+// === impl TransitionCounter ===
 
-impl Transitions {
+impl TransitionCounter {
     pub fn of(link: &Arc<str>) -> Self {
         Self(link.clone())
     }

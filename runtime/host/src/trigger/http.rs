@@ -131,7 +131,7 @@ impl Server {
                     refusal.problem
                 })?;
                 // Most of an overload ends here, and nothing was done for it yet but to read what it sent.
-                let gateway = &component.entrances().gateway;
+                let gateway = &component.ingress().gateway;
                 if let Some(problem) = gateway.try_reject(component, &head.method) {
                     return Err(problem);
                 }
@@ -178,12 +178,12 @@ async fn call(
     request.headers_mut().remove(CONNECTION);
     let call = component.incoming_call(trace);
     call.set_trace_headers(request.headers_mut());
-    let gateway = &component.entrances().gateway;
+    let gateway = &component.ingress().gateway;
     // A refusal promises nothing, and nobody is to wait for it while the house is full.
     let answer = gateway.call(component, request, call.clone(), None).await?;
     if let Err(error) = call.wait_durable().await {
         warn!(component = component.id(), %error, "an answer was withheld");
-        return Err(Problem::NotKept);
+        return Err(Problem::NotDurable);
     }
     Ok(answer)
 }

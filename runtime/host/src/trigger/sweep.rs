@@ -67,7 +67,7 @@ async fn sweep(
 
 /// Sweeps one component now.
 pub async fn sweep_once(component: &Component, priority: Priority) {
-    let link = &component.entrances().clock;
+    let link = &component.ingress().clock;
     let trace = Trace::fresh();
     let request = Request::builder()
         .method(Method::POST)

@@ -20,53 +20,53 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::problem::full;
 
 /// The longest body that is kept.
-const LONGEST: usize = 512 * 1024;
+const MAX_BODY: usize = 512 * 1024;
 
 /// All bodies together.
-const ROOM: usize = 8 * 1024 * 1024;
+const MAX_TOTAL_BYTES: usize = 8 * 1024 * 1024;
 
 /// All answers together, however short.
-const ANSWERS: usize = 512;
+const MAX_ENTRIES: usize = 512;
 
 /// An answer younger than this is not recorded again: under load, that would copy every byte.
-const FRESH: Duration = Duration::from_secs(1);
+const MIN_REFRESH: Duration = Duration::from_secs(1);
 
 /// The last good answers. Clones are the same ones.
 #[derive(Clone)]
-pub(in crate::link) struct StaleAnswers {
+pub(in crate::link) struct StaleCache {
     oldest: Duration,
-    shelf: Arc<Mutex<Shelf>>,
+    entries: Arc<Mutex<CacheEntries>>,
 }
 
 #[derive(Default)]
-struct Shelf {
-    answers: HashMap<String, Stored>,
+struct CacheEntries {
+    answers: HashMap<String, CachedResponse>,
     /// In order of their first arrival; each key once.
     order: VecDeque<String>,
     size: usize,
 }
 
-struct Stored {
+struct CachedResponse {
     at: Instant,
     headers: HeaderMap,
     body: Bytes,
 }
 
 /// A body that is recorded while it passes by.
-struct Recorded {
+struct RecordedBody {
     body: WasiBody,
     so_far: BytesMut,
-    /// Nothing once it is stored, or known not to be.
-    place: Option<(StaleAnswers, String, HeaderMap)>,
+    /// Nothing once it is cached, or known not to be.
+    target: Option<(StaleCache, String, HeaderMap)>,
 }
 
-// === impl StaleAnswers ===
+// === impl StaleCache ===
 
-impl StaleAnswers {
+impl StaleCache {
     pub fn new(oldest: Duration) -> Self {
         Self {
             oldest,
-            shelf: Arc::default(),
+            entries: Arc::default(),
         }
     }
 
@@ -77,10 +77,10 @@ impl StaleAnswers {
         }
         let headers = response.headers().clone();
         response.map(|body| {
-            let recorded = Recorded {
+            let recorded = RecordedBody {
                 body,
                 so_far: BytesMut::new(),
-                place: Some((self.clone(), key, headers)),
+                target: Some((self.clone(), key, headers)),
             };
             recorded.boxed_unsync()
         })
@@ -88,14 +88,14 @@ impl StaleAnswers {
 
     /// The last good answer, marked as stale.
     pub fn find(&self, key: &str) -> Option<Response<WasiBody>> {
-        let shelf = self.shelf.lock();
-        let stored = shelf.answers.get(key)?;
-        let age = stored.at.elapsed();
+        let entries = self.entries.lock();
+        let cached = entries.answers.get(key)?;
+        let age = cached.at.elapsed();
         if age > self.oldest {
             return None;
         }
-        let mut response = Response::new(full(stored.body.clone()));
-        *response.headers_mut() = stored.headers.clone();
+        let mut response = Response::new(full(cached.body.clone()));
+        *response.headers_mut() = cached.headers.clone();
         let headers = response.headers_mut();
         headers.insert(AGE, age.as_secs().into());
         headers.insert(
@@ -106,27 +106,29 @@ impl StaleAnswers {
     }
 
     fn is_fresh(&self, key: &str) -> bool {
-        let shelf = self.shelf.lock();
-        let stored = shelf.answers.get(key);
-        stored.is_some_and(|stored| stored.at.elapsed() < FRESH)
+        let entries = self.entries.lock();
+        let cached = entries.answers.get(key);
+        cached.is_some_and(|cached| cached.at.elapsed() < MIN_REFRESH)
     }
 
     fn store(&self, key: String, headers: HeaderMap, body: Bytes) {
         let at = Instant::now();
-        self.shelf.lock().put(key, Stored { at, headers, body });
+        self.entries
+            .lock()
+            .put(key, CachedResponse { at, headers, body });
     }
 }
 
-// === impl Shelf ===
+// === impl CacheEntries ===
 
-impl Shelf {
-    fn put(&mut self, key: String, stored: Stored) {
-        self.size += stored.body.len();
-        match self.answers.insert(key.clone(), stored) {
+impl CacheEntries {
+    fn put(&mut self, key: String, cached: CachedResponse) {
+        self.size += cached.body.len();
+        match self.answers.insert(key.clone(), cached) {
             Some(before) => self.size -= before.body.len(),
             None => self.order.push_back(key),
         }
-        while self.size > ROOM || self.answers.len() > ANSWERS {
+        while self.size > MAX_TOTAL_BYTES || self.answers.len() > MAX_ENTRIES {
             let Some(oldest) = self.order.pop_front() else {
                 return;
             };
@@ -137,11 +139,11 @@ impl Shelf {
     }
 }
 
-// === impl Recorded ===
+// === impl RecordedBody ===
 
-impl Recorded {
+impl RecordedBody {
     fn is_complete(&self) -> bool {
-        let announced = self.place.as_ref().and_then(|(_, _, headers)| {
+        let announced = self.target.as_ref().and_then(|(_, _, headers)| {
             let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?;
             length.parse::<usize>().ok()
         });
@@ -149,13 +151,13 @@ impl Recorded {
     }
 
     fn store(&mut self) {
-        if let Some((answers, key, headers)) = self.place.take() {
+        if let Some((answers, key, headers)) = self.target.take() {
             answers.store(key, headers, self.so_far.split().freeze());
         }
     }
 }
 
-impl Body for Recorded {
+impl Body for RecordedBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -168,12 +170,12 @@ impl Body for Recorded {
         match &frame {
             Poll::Pending => {}
             Poll::Ready(None) => this.store(),
-            Poll::Ready(Some(Err(_))) => this.place = None,
+            Poll::Ready(Some(Err(_))) => this.target = None,
             Poll::Ready(Some(Ok(frame))) => {
                 let data = frame.data_ref().map_or(&b""[..], |data| data);
-                if this.so_far.len() + data.len() > LONGEST {
-                    this.place = None;
-                } else if this.place.is_some() {
+                if this.so_far.len() + data.len() > MAX_BODY {
+                    this.target = None;
+                } else if this.target.is_some() {
                     this.so_far.extend_from_slice(data);
                     // Whoever knows the length in advance does not ask for the end.
                     if this.is_complete() {
@@ -200,7 +202,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    async fn pass(answers: &StaleAnswers, key: &str, body: &'static str) {
+    async fn pass(answers: &StaleCache, key: &str, body: &'static str) {
         let response = answers.record(key.to_owned(), Response::new(full(body)));
         let passed = response.into_body().collect().await.unwrap();
         assert_eq!(passed.to_bytes(), body);
@@ -208,7 +210,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_good_answer_is_found_and_says_that_it_is_stale() {
-        let answers = StaleAnswers::new(HOUR);
+        let answers = StaleCache::new(HOUR);
         pass(&answers, "/carviews", "{}").await;
         let found = answers.find("/carviews").expect("an answer");
         assert_eq!(found.headers()[AGE], "0");
@@ -225,14 +227,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_is_too_old_is_none() {
-        let answers = StaleAnswers::new(Duration::ZERO);
+        let answers = StaleCache::new(Duration::ZERO);
         pass(&answers, "/carviews", "{}").await;
         assert!(answers.find("/carviews").is_none());
     }
 
     #[tokio::test]
     async fn an_answer_that_broke_off_is_not_kept() {
-        let answers = StaleAnswers::new(HOUR);
+        let answers = StaleCache::new(HOUR);
         let response = answers.record("/".to_owned(), Response::new(full("half")));
         drop(response);
         assert!(answers.find("/").is_none());
@@ -240,13 +242,13 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_room_for_so_much_and_no_more() {
-        let answers = StaleAnswers::new(HOUR);
-        for number in 0..=ANSWERS {
+        let answers = StaleCache::new(HOUR);
+        for number in 0..=MAX_ENTRIES {
             answers.store(format!("/{number}"), HeaderMap::new(), Bytes::new());
         }
         assert!(answers.find("/0").is_none());
         assert!(answers.find("/1").is_some());
-        let half = Bytes::from(vec![0; ROOM / 2 + 1]);
+        let half = Bytes::from(vec![0; MAX_TOTAL_BYTES / 2 + 1]);
         for key in ["/large", "/larger"] {
             answers.store(key.to_owned(), HeaderMap::new(), half.clone());
         }

@@ -47,7 +47,7 @@ impl RejectionReason {
             Problem::PayloadTooLarge { .. } => Some(Self::PayloadTooLarge),
             Problem::BodyIncomplete => Some(Self::BodyIncomplete),
             Problem::BadRequest => Some(Self::Malformed),
-            Problem::Crowded => Some(Self::Crowded),
+            Problem::TooManyClients => Some(Self::Crowded),
             _ => None,
         }
     }

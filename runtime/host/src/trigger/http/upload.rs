@@ -138,7 +138,7 @@ impl Upload<'_> {
                 return Err(self.too_large().await);
             }
             let Some(room) = self.warehouse.store(length) else {
-                return Err(unread(Problem::Crowded));
+                return Err(unread(Problem::TooManyClients));
             };
             received.add(frame, room);
         }

@@ -1,8 +1,8 @@
 //! The body of an answer, until it is known whether it is one.
 //!
-//! A good head promises nothing yet: the other side may stall in the middle, or break off. So the attempt is judged by
-//! how its body ends, and only an answer whose body is here already is judged at once. Who stops reading without
-//! waiting for more has what he wanted; who leaves while he waits is judged like anybody who goes before the end. And who
+//! A good head promises nothing yet: the other side may stall in the middle, or break off. So the attempt is classified by
+//! how its body ends, and only an answer whose body is here already is classified at once. Who stops reading without
+//! waiting for more has what he wanted; who leaves while he waits is classified like anybody who goes before the end. And who
 //! takes his time to read does not make the other side slow.
 
 use std::future::Future as _;
@@ -17,80 +17,80 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::{Underway, Verdict};
+use super::{CallOutcome, PendingOutcome};
 use crate::body::is_complete;
 
 /// A body that tells the breaker how it ended.
-struct Judged {
+struct ClassifiedBody {
     body: WasiBody,
-    /// Nothing once it has been judged.
-    underway: Option<Underway>,
+    /// Nothing once it has been classified.
+    pending: Option<PendingOutcome>,
     /// Whoever reads waits for more.
     is_awaited: bool,
     /// Since when he does not, and is busy with what he has.
-    rests_since: Instant,
+    idle_since: Instant,
     /// Who has not got all of it by then has waited in vain.
     until: Instant,
     /// Set while it is waited for: most bodies are never.
-    alarm: Option<Pin<Box<Sleep>>>,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// An answer with a good head, which is judged by how its body ends, and late if that is not until then.
-pub(super) fn judged(
+/// An answer with a good head, which is classified by how its body ends, and late if that is not until then.
+pub(super) fn classified(
     response: Response<WasiBody>,
-    mut underway: Underway,
+    mut pending: PendingOutcome,
     until: Instant,
 ) -> Response<WasiBody> {
     if is_complete(response.body()) {
-        underway.record(Verdict::Well);
+        pending.record(CallOutcome::Success);
         return response;
     }
     response.map(|body| {
-        let judged = Judged {
+        let classified = ClassifiedBody {
             body,
-            underway: Some(underway),
+            pending: Some(pending),
             is_awaited: false,
-            rests_since: Instant::now(),
+            idle_since: Instant::now(),
             until,
-            alarm: None,
+            timer: None,
         };
-        judged.boxed_unsync()
+        classified.boxed_unsync()
     })
 }
 
-// === impl Judged ===
+// === impl ClassifiedBody ===
 
-impl Judged {
-    fn judge(&mut self, verdict: Verdict) {
-        self.alarm = None;
-        if let Some(mut underway) = self.underway.take() {
-            underway.record(verdict);
+impl ClassifiedBody {
+    fn classify(&mut self, outcome: CallOutcome) {
+        self.timer = None;
+        if let Some(mut pending) = self.pending.take() {
+            pending.record(outcome);
         }
     }
 
     /// Whoever reads wants more.
-    fn go_on(&mut self) {
-        if let Some(underway) = &mut self.underway
+    fn end_idle(&mut self) {
+        if let Some(pending) = &mut self.pending
             && !self.is_awaited
         {
-            underway.rested += self.rests_since.elapsed();
+            pending.idle += self.idle_since.elapsed();
         }
     }
 
     fn wait(&mut self, cx: &mut Context<'_>) {
-        if self.underway.is_none() {
+        if self.pending.is_none() {
             return;
         }
         let until = self.until.into();
         let new = || Box::pin(tokio::time::sleep_until(until));
-        let alarm = self.alarm.get_or_insert_with(new);
-        if alarm.as_mut().poll(cx).is_ready() {
-            self.judge(Verdict::Late);
+        let timer = self.timer.get_or_insert_with(new);
+        if timer.as_mut().poll(cx).is_ready() {
+            self.classify(CallOutcome::TimedOut);
         }
     }
 }
 
-impl Body for Judged {
+impl Body for ClassifiedBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -99,17 +99,21 @@ impl Body for Judged {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
-        this.go_on();
+        this.end_idle();
         let frame = Pin::new(&mut this.body).poll_frame(cx);
         this.is_awaited = frame.is_pending();
-        this.rests_since = Instant::now();
+        this.idle_since = Instant::now();
         match &frame {
             Poll::Pending => this.wait(cx),
             Poll::Ready(Some(Ok(_))) if !is_complete(&this.body) => {}
-            Poll::Ready(None | Some(Ok(_))) => this.judge(Verdict::Well),
-            Poll::Ready(Some(Err(Error::ConnectionReadTimeout))) => this.judge(Verdict::Late),
-            Poll::Ready(Some(Err(_))) if Instant::now() >= this.until => this.judge(Verdict::Late),
-            Poll::Ready(Some(Err(_))) => this.judge(Verdict::Sick),
+            Poll::Ready(None | Some(Ok(_))) => this.classify(CallOutcome::Success),
+            Poll::Ready(Some(Err(Error::ConnectionReadTimeout))) => {
+                this.classify(CallOutcome::TimedOut)
+            }
+            Poll::Ready(Some(Err(_))) if Instant::now() >= this.until => {
+                this.classify(CallOutcome::TimedOut)
+            }
+            Poll::Ready(Some(Err(_))) => this.classify(CallOutcome::Failure),
         }
         frame
     }
@@ -123,11 +127,11 @@ impl Body for Judged {
     }
 }
 
-impl Drop for Judged {
+impl Drop for ClassifiedBody {
     fn drop(&mut self) {
         if !self.is_awaited {
-            self.go_on();
-            self.judge(Verdict::Well);
+            self.end_idle();
+            self.classify(CallOutcome::Success);
         }
     }
 }
@@ -148,8 +152,8 @@ mod tests {
     fn answer(body: WasiBody, limit: Duration) -> (Breaker, WasiBody) {
         let breaker = Breaker::new("link", BreakerConfig::default(), |_| {});
         let until = Instant::now() + limit;
-        let underway = Underway::new(breaker.acquire().unwrap(), until, limit);
-        let response = judged(Response::new(body), underway, until);
+        let pending = PendingOutcome::new(breaker.acquire().unwrap(), until, limit);
+        let response = classified(Response::new(body), pending, until);
         (breaker, response.into_body())
     }
 
@@ -258,8 +262,8 @@ mod tests {
         };
         let breaker = Breaker::new("link", BreakerConfig::new(settings).unwrap(), |_| {});
         let until = Instant::now() + LIMIT;
-        let underway = Underway::new(breaker.acquire().unwrap(), until, LIMIT);
-        let mut body = judged(Response::new(full("whole")), underway, until).into_body();
+        let pending = PendingOutcome::new(breaker.acquire().unwrap(), until, LIMIT);
+        let mut body = classified(Response::new(full("whole")), pending, until).into_body();
         std::thread::sleep(after);
         assert!(body.frame().await.is_some());
         let totals = breaker.snapshot().totals;

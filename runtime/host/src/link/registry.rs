@@ -6,56 +6,56 @@ use std::sync::Arc;
 use http::Uri;
 use parking_lot::RwLock;
 
-use super::fallback::Substitute;
-use super::{Announcements, Link};
-use crate::capability::outbound_http::Neighbours;
+use super::fallback::LinkFallback;
+use super::{Link, TransitionSender};
+use crate::capability::outbound_http::ComponentRegistry;
 use config::policy::links::origin;
 use config::policy::{Fallback, Guard, Links, Outbound};
 
 /// The links of a platform: those of the generation that takes new calls. Clones are the same board.
 #[derive(Clone)]
-pub struct Board(Arc<Shared>);
+pub struct LinkRegistry(Arc<Shared>);
 
 struct Shared {
-    announcements: Announcements,
+    sender: TransitionSender,
     /// Those that operators see and steer.
-    current: RwLock<Arc<Rack>>,
+    current: RwLock<Arc<LinkSet>>,
 }
 
 /// The links of one generation by name.
 #[derive(Default)]
-struct Rack {
-    links: RwLock<BTreeMap<Arc<str>, Kept>>,
+struct LinkSet {
+    links: RwLock<BTreeMap<Arc<str>, LinkEntry>>,
     /// The components that have links to hosts elsewhere, or may have some one day.
     components: RwLock<BTreeSet<String>>,
 }
 
 /// A link, and what it was made by.
 #[derive(Clone)]
-struct Kept {
+struct LinkEntry {
     link: Arc<Link>,
     guard: Guard,
     /// From which component it leads to which origin elsewhere.
-    way_out: Option<(String, String)>,
+    origin_link: Option<(String, String)>,
 }
 
 /// The links of one generation of the application: what its manifest says of guards, and its own components to fall back
 /// on. A link whose guard is the same as before stays what it was, so a reload closes no breaker. Until the generation
-/// takes over ([`Switchboard::take_over`]), nobody sees its links, and if it never does, nothing has changed.
+/// takes over ([`GenerationLinks::take_over`]), nobody sees its links, and if it never does, nothing has changed.
 #[derive(Clone)]
-pub struct Switchboard {
-    board: Board,
-    rack: Arc<Rack>,
+pub struct GenerationLinks {
+    board: LinkRegistry,
+    set: Arc<LinkSet>,
     guards: Arc<Links>,
-    neighbours: Neighbours,
+    callees: ComponentRegistry,
 }
 
 /// The links from one component to hosts elsewhere, each made when it is first used.
 #[derive(Clone)]
-pub struct OutboundLinks(Arc<Elsewhere>);
+pub struct OutboundLinks(Arc<OutboundShared>);
 
-struct Elsewhere {
-    switchboard: Switchboard,
+struct OutboundShared {
+    generation: GenerationLinks,
     component: String,
     guards: Outbound,
     by_origin: RwLock<BTreeMap<String, Arc<Link>>>,
@@ -63,37 +63,37 @@ struct Elsewhere {
 
 /// So many hosts elsewhere have a link of their own, per component; a guest that makes up names shares one for the
 /// rest, instead of filling the memory.
-const ORIGINS: usize = 64;
+const MAX_ORIGINS: usize = 64;
 
 /// How the link for the rest is named.
-const REST: &str = "elsewhere";
+const OTHER_ORIGINS: &str = "elsewhere";
 
-// === impl Board ===
+// === impl LinkRegistry ===
 
-impl Board {
+impl LinkRegistry {
     /// A board without links, whose breakers announce what becomes of them.
-    pub fn new(announcements: Announcements) -> Self {
+    pub fn new(sender: TransitionSender) -> Self {
         Self(Arc::new(Shared {
-            announcements,
+            sender,
             current: RwLock::default(),
         }))
     }
 
     /// The links of an application that are guarded so.
-    pub fn switchboard(&self, guards: &Links) -> Switchboard {
-        Switchboard {
+    pub fn generation(&self, guards: &Links) -> GenerationLinks {
+        GenerationLinks {
             board: self.clone(),
-            rack: Arc::default(),
+            set: Arc::default(),
             guards: Arc::new(guards.clone()),
-            neighbours: Neighbours::default(),
+            callees: ComponentRegistry::default(),
         }
     }
 
     /// Every link there is, by name.
     pub fn all(&self) -> Vec<Arc<Link>> {
-        let rack = self.current();
-        let links = rack.links.read();
-        links.values().map(|kept| kept.link.clone()).collect()
+        let set = self.current();
+        let links = set.links.read();
+        links.values().map(|entry| entry.link.clone()).collect()
     }
 
     /// The link of this name.
@@ -101,32 +101,32 @@ impl Board {
         Some(self.current().find(name)?.link)
     }
 
-    fn current(&self) -> Arc<Rack> {
+    fn current(&self) -> Arc<LinkSet> {
         self.0.current.read().clone()
     }
 }
 
-// === impl Rack ===
+// === impl LinkSet ===
 
-impl Rack {
-    fn find(&self, name: &str) -> Option<Kept> {
+impl LinkSet {
+    fn find(&self, name: &str) -> Option<LinkEntry> {
         self.links.read().get(name).cloned()
     }
 
     /// Keeps a link, unless somebody else was quicker.
-    fn keep(&self, kept: Kept) -> Arc<Link> {
+    fn keep(&self, entry: LinkEntry) -> Arc<Link> {
         let mut links = self.links.write();
-        let kept = links.entry(kept.link.name().clone()).or_insert(kept);
-        kept.link.clone()
+        let entry = links.entry(entry.link.name().clone()).or_insert(entry);
+        entry.link.clone()
     }
 }
 
-// === impl Switchboard ===
+// === impl GenerationLinks ===
 
-impl Switchboard {
+impl GenerationLinks {
     /// The components that links fall back on.
-    pub fn neighbours(&self) -> Neighbours {
-        self.neighbours.clone()
+    pub fn callees(&self) -> ComponentRegistry {
+        self.callees.clone()
     }
 
     /// The link from outside to a component.
@@ -135,7 +135,7 @@ impl Switchboard {
         self.link(&format!("gateway -> {component}"), guard, None)
     }
 
-    /// The link from the clock to a component. Nobody is kept waiting by it, and a sweep is how a component mends
+    /// The link from the clock to a component. Nobody is entry waiting by it, and a sweep is how a component mends
     /// what went wrong; so nothing cuts it off.
     pub fn from_clock(&self, component: &str) -> Arc<Link> {
         let guard = Guard {
@@ -153,9 +153,9 @@ impl Switchboard {
 
     /// The links from a component to hosts elsewhere.
     pub fn outbound(&self, component: &str) -> OutboundLinks {
-        self.rack.components.write().insert(component.to_owned());
-        OutboundLinks(Arc::new(Elsewhere {
-            switchboard: self.clone(),
+        self.set.components.write().insert(component.to_owned());
+        OutboundLinks(Arc::new(OutboundShared {
+            generation: self.clone(),
             guards: self.guards.outbound(component),
             component: component.to_owned(),
             by_origin: RwLock::default(),
@@ -167,24 +167,24 @@ impl Switchboard {
     pub fn take_over(&self) {
         let before = self.board.current();
         let before = before.links.read().clone();
-        for kept in before.values() {
-            self.go_on_knowing(kept);
+        for entry in before.values() {
+            self.carry_over(entry);
         }
-        for (name, kept) in self.rack.links.read().iter() {
-            if let Some(before) = before.get(name).filter(|it| !kept.is(it)) {
-                kept.link.inherit(&before.link);
+        for (name, entry) in self.set.links.read().iter() {
+            if let Some(before) = before.get(name).filter(|it| !entry.is(it)) {
+                entry.link.inherit(&before.link);
             }
-            kept.link.show();
+            entry.link.show();
         }
-        *self.board.0.current.write() = self.rack.clone();
+        *self.board.0.current.write() = self.set.clone();
     }
 
     /// The link to a host elsewhere is made when it is first used, and has been: how that host does is known.
-    fn go_on_knowing(&self, kept: &Kept) {
-        let Some((component, origin)) = &kept.way_out else {
+    fn carry_over(&self, entry: &LinkEntry) {
+        let Some((component, origin)) = &entry.origin_link else {
             return;
         };
-        if self.rack.components.read().contains(component) {
+        if self.set.components.read().contains(component) {
             let guards = self.guards.outbound(component);
             self.to(component, origin, guards.to(origin).clone());
         }
@@ -192,32 +192,32 @@ impl Switchboard {
 
     /// The link from a component to an origin elsewhere.
     fn to(&self, component: &str, origin: &str, guard: Guard) -> Arc<Link> {
-        let way_out = Some((component.to_owned(), origin.to_owned()));
-        self.link(&format!("{component} -> {origin}"), guard, way_out)
+        let origin_link = Some((component.to_owned(), origin.to_owned()));
+        self.link(&format!("{component} -> {origin}"), guard, origin_link)
     }
 
-    fn link(&self, name: &str, guard: Guard, way_out: Option<(String, String)>) -> Arc<Link> {
-        if let Some(kept) = self.rack.find(name) {
-            return kept.link;
+    fn link(&self, name: &str, guard: Guard, origin_link: Option<(String, String)>) -> Arc<Link> {
+        if let Some(entry) = self.set.find(name) {
+            return entry.link;
         }
         // A component to fall back on belongs to one generation.
         let may_stay = !matches!(guard.fallback, Fallback::Component(_));
         let before = self.board.current().find(name);
         if let Some(before) = before.filter(|it| may_stay && it.guard == guard) {
-            return self.rack.keep(before);
+            return self.set.keep(before);
         }
-        let substitute = Substitute::new(&guard.fallback, &self.neighbours);
-        let announcements = &self.board.0.announcements;
-        let link = Link::new(name.into(), guard.clone(), substitute, announcements);
-        self.rack.keep(Kept {
+        let substitute = LinkFallback::new(&guard.fallback, &self.callees);
+        let sender = &self.board.0.sender;
+        let link = Link::new(name.into(), guard.clone(), substitute, sender);
+        self.set.keep(LinkEntry {
             link: Arc::new(link),
             guard,
-            way_out,
+            origin_link,
         })
     }
 }
 
-impl Kept {
+impl LinkEntry {
     fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.link, &other.link)
     }
@@ -228,22 +228,22 @@ impl Kept {
 impl OutboundLinks {
     /// The link to the host of this address.
     pub fn to(&self, uri: &Uri) -> Arc<Link> {
-        let Elsewhere {
-            switchboard,
+        let OutboundShared {
+            generation,
             component,
             guards,
             by_origin,
         } = &*self.0;
-        let origin = origin(uri).unwrap_or_else(|| REST.to_owned());
+        let origin = origin(uri).unwrap_or_else(|| OTHER_ORIGINS.to_owned());
         if let Some(link) = by_origin.read().get(&origin) {
             return link.clone();
         }
         let mut known = by_origin.write();
-        let origin = match known.len() < ORIGINS {
+        let origin = match known.len() < MAX_ORIGINS {
             true => origin,
-            false => REST.to_owned(),
+            false => OTHER_ORIGINS.to_owned(),
         };
-        let link = switchboard.to(component, &origin, guards.to(&origin).clone());
+        let link = generation.to(component, &origin, guards.to(&origin).clone());
         known.insert(origin, link.clone());
         link
     }

@@ -25,32 +25,32 @@ const QUEUE: usize = 256;
 
 /// How many events the stream keeps, whatever the retention: nobody has to react to them, and a link that comes and
 /// goes would fill it for ever.
-const KEPT: u64 = 10_000;
+const MAX_EVENTS: u64 = 10_000;
 
 /// How many go at a time.
-const TRIMMED: usize = 100;
+const TRIM_BATCH: usize = 100;
 
 /// How often an event is offered to a log that does not answer, and how long to wait in between.
 const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Where links tell what became of their breakers. Clones tell the same listener.
+/// Where links send what became of their breakers. Clones send the same listener.
 #[derive(Clone)]
-pub struct Announcements(mpsc::Sender<Transition>);
+pub struct TransitionSender(mpsc::Sender<Transition>);
 
 /// The listener's end.
-pub struct Announced(mpsc::Receiver<Transition>);
+pub struct TransitionPublisher(mpsc::Receiver<Transition>);
 
-// === impl Announcements ===
+// === impl TransitionSender ===
 
-impl Announcements {
+impl TransitionSender {
     /// Both ends of a queue.
-    pub fn new() -> (Self, Announced) {
+    pub fn new() -> (Self, TransitionPublisher) {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        (Self(sender), Announced(receiver))
+        (Self(sender), TransitionPublisher(receiver))
     }
 
-    pub(super) fn tell(&self, transition: &Transition) {
+    pub(super) fn send(&self, transition: &Transition) {
         info!(
             link = &*transition.link,
             from = %transition.from,
@@ -60,14 +60,14 @@ impl Announcements {
             transition.to
         );
         if self.0.try_send(transition.clone()).is_err() {
-            warn!(link = &*transition.link, "not announced: too much to tell");
+            warn!(link = &*transition.link, "not announced: too much to send");
         }
     }
 }
 
-// === impl Announced ===
+// === impl TransitionPublisher ===
 
-impl Announced {
+impl TransitionPublisher {
     /// Writes the news to the event log until told to stop.
     ///
     /// # Errors
@@ -98,12 +98,12 @@ async fn append(log: &dyn EventLog, transition: &Transition, host: &str) {
     for _ in 0..ATTEMPTS {
         match log.append(PLATFORM_STREAM, &fields).await {
             Ok(_) => {
-                if let Err(error) = keep_newest(log, KEPT).await {
+                if let Err(error) = keep_newest(log, MAX_EVENTS).await {
                     warn!(%error, "old news of the platform stay in the log for now");
                 }
                 return;
             }
-            Err(error) if error.is_unavailable() => tokio::time::sleep(PAUSE).await,
+            Err(error) if error.is_unavailable() => tokio::time::sleep(RETRY_DELAY).await,
             Err(error) => {
                 warn!(link = &*transition.link, %error, "not announced");
                 return;
@@ -116,7 +116,9 @@ async fn append(log: &dyn EventLog, transition: &Transition, host: &str) {
 /// Removes the oldest events beyond so many; the next event takes what is left over.
 async fn keep_newest(log: &dyn EventLog, most: u64) -> Result<(), LogError> {
     let surplus = log.length(PLATFORM_STREAM).await?.saturating_sub(most);
-    let surplus = usize::try_from(surplus).unwrap_or(TRIMMED).min(TRIMMED);
+    let surplus = usize::try_from(surplus)
+        .unwrap_or(TRIM_BATCH)
+        .min(TRIM_BATCH);
     if surplus == 0 {
         return Ok(());
     }
