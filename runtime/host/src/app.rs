@@ -25,10 +25,10 @@ use tracing::{info, warn};
 use crate::admin::metrics::MetricSources;
 use crate::admin::{self, Admin};
 use crate::backends::Backends;
-use crate::chaos::Laboratory;
 use crate::cli::UpOptions;
 use crate::component_build;
 use crate::descriptors;
+use crate::fault_injection::FaultInjector;
 use crate::generation::{Components, CurrentGeneration};
 use crate::health::{Health, Heart};
 use crate::link::TransitionSender;
@@ -97,8 +97,8 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         app.redis_address.as_deref(),
         options.redis_url.as_deref(),
     )?;
-    let laboratory = options.chaos.then(Arc::<Laboratory>::default);
-    if laboratory.is_some() {
+    let injector = options.chaos.then(Arc::<FaultInjector>::default);
+    if injector.is_some() {
         warn!("started with --chaos: operators can make trouble");
     }
     let recorder = MetricsRecorder::install()?;
@@ -132,7 +132,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     tasks.spawn(recorder.clone().maintain(stop.clone()));
     let log = backends.log.clone();
     let host = backends.host.clone();
-    tasks.spawn(announced.write(log.clone(), host, stop.clone()));
+    tasks.spawn(publisher.write(log.clone(), host, stop.clone()));
     let sources = MetricSources {
         recorder,
         current: current.clone(),
@@ -154,7 +154,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
         .with(admin::rebuild::routes(rebuilds))
         .with(admin::reload::routes(wishes))
         .with(admin::instances::routes(current.clone()))
-        .with(admin::chaos::routes(laboratory));
+        .with(admin::chaos::routes(injector));
     let serving = admin::listener::serve(Arc::new(admin), admin_listener, stop.clone());
     tasks.spawn_on(serving, io_handle.tokio());
     tasks.spawn(tidy(current.clone(), stop.clone()));

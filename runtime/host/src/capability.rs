@@ -86,7 +86,7 @@ pub struct Grants {
 }
 
 /// The data of one instance.
-pub struct State {
+pub struct InstanceState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     table: ResourceTable,
@@ -130,7 +130,7 @@ impl View<'_> {
 ///
 /// # Errors
 /// Never in practice: names would have to clash.
-pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<InstanceState>> {
     use bindings::spin::{key_value, redis, sqlite, variables};
     use bindings::wasi::keyvalue;
 
@@ -138,19 +138,19 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    key_value::key_value::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
-    redis::redis::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
-    sqlite::sqlite::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
-    variables::variables::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
-    keyvalue::store::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
-    keyvalue::batch::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
-    keyvalue::atomics::add_to_linker::<_, Capabilities>(&mut linker, State::view)?;
+    key_value::key_value::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
+    redis::redis::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
+    sqlite::sqlite::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
+    variables::variables::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
+    keyvalue::store::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
+    keyvalue::batch::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
+    keyvalue::atomics::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
     Ok(linker)
 }
 
-// === impl State ===
+// === impl InstanceState ===
 
-impl State {
+impl InstanceState {
     /// The data of a fresh instance of a component.
     ///
     /// # Errors
@@ -218,7 +218,7 @@ impl State {
     }
 }
 
-impl WasiView for State {
+impl WasiView for InstanceState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView {
             ctx: &mut self.wasi,
@@ -227,7 +227,7 @@ impl WasiView for State {
     }
 }
 
-impl WasiHttpView for State {
+impl WasiHttpView for InstanceState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView {
             ctx: &mut self.http,

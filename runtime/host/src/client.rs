@@ -13,8 +13,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use parking_lot::Mutex;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::chaos::Weather;
 use crate::dispatch_marker::DispatchMarker;
+use crate::fault_injection::RemoteFaults;
 use config::policy::links::origin;
 
 /// How long a connection may take when the guest does not say.
@@ -30,17 +30,17 @@ type Connections = Pool<HttpsConnector<HttpConnector>, WasiBody>;
 
 /// Sends requests; clones share their connections.
 #[derive(Clone, Default)]
-pub struct Client {
+pub struct HttpClient {
     pools: Arc<Mutex<HashMap<Duration, Connections>>>,
     /// Where the platform makes trouble on request.
-    weather: Option<Weather>,
+    faults: Option<RemoteFaults>,
 }
 
-impl Client {
+impl HttpClient {
     /// The same client, for experiments.
     #[must_use]
-    pub fn with_weather(mut self, weather: Option<Weather>) -> Self {
-        self.weather = weather;
+    pub fn with_faults(mut self, faults: Option<RemoteFaults>) -> Self {
+        self.faults = faults;
         self
     }
 
@@ -56,9 +56,9 @@ impl Client {
     ) -> Result<Response<WasiBody>, Error> {
         let begun = Instant::now();
         DispatchMarker::mark_dispatched(&request);
-        if let Some(weather) = &self.weather
+        if let Some(faults) = &self.faults
             && let Some(origin) = origin(request.uri())
-            && let Some(answer) = weather.strike(&origin, patience).await?
+            && let Some(answer) = faults.inject(&origin, patience).await?
         {
             return Ok(answer);
         }

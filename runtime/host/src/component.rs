@@ -24,8 +24,8 @@ use crate::admission::{Admission, AdmissionConfig, AdmissionRejection, BulkheadP
 use crate::body::{AbortFlag, CompleteBody};
 use crate::call::{Call, MAX_DEPTH};
 use crate::capability::missing::{Missing, Ungranted};
-use crate::chaos::Subject;
 use crate::dispatch_marker::DispatchMarker;
+use crate::fault_injection::FaultTarget;
 use crate::instance::InstanceFactory;
 use crate::instance::events::{EventError, EventPool};
 use crate::instance::pool::{InstancePool, PoolStats};
@@ -37,7 +37,7 @@ use storage::database::Database;
 
 /// How much a component may do at once, and for how long.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct ComponentLimits {
     /// Wall-clock time of one call.
     pub deadline: Duration,
     /// Calls at the same time, over all links without places of their own.
@@ -57,7 +57,7 @@ pub struct Ingress {
 /// A component that can be called.
 pub struct Component {
     id: Arc<str>,
-    limits: Limits,
+    limits: ComponentLimits,
     admission: Admission,
     pool: Arc<InstancePool>,
     ingress: Ingress,
@@ -68,7 +68,7 @@ pub struct Component {
     /// The types of the events that wake it; every one, if absent.
     event_types: Option<BTreeSet<String>>,
     /// Where the platform makes trouble on request.
-    chaos: Option<Subject>,
+    faults: Option<FaultTarget>,
     /// The embedded database, if the component keeps anything there.
     history: Option<Arc<Database>>,
     /// What it asked for and was not granted.
@@ -83,7 +83,7 @@ impl Component {
     /// When a limit is out of bounds.
     pub fn new(
         id: Arc<str>,
-        limits: Limits,
+        limits: ComponentLimits,
         pool: Arc<InstancePool>,
         requests: Option<InstanceFactory>,
         messages: Option<EventPool>,
@@ -100,7 +100,7 @@ impl Component {
             runtime,
             messages,
             event_types: None,
-            chaos: None,
+            faults: None,
             history: None,
             missing: Arc::default(),
         })
@@ -134,8 +134,8 @@ impl Component {
 
     /// The same component, for experiments.
     #[must_use]
-    pub fn with_chaos(mut self, chaos: Option<Subject>) -> Self {
-        self.chaos = chaos;
+    pub fn with_faults(mut self, faults: Option<FaultTarget>) -> Self {
+        self.faults = faults;
         self
     }
 
@@ -150,7 +150,7 @@ impl Component {
     }
 
     /// Its limits.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &ComponentLimits {
         &self.limits
     }
 
@@ -207,8 +207,8 @@ impl Component {
         let call = call.with_new_abort_flag();
         let deadline = call.deadline;
         let (watched, external_wait) = (admission.observe(), call.external_wait());
-        if let Some(chaos) = &self.chaos {
-            chaos.strike_request(&call).await?;
+        if let Some(faults) = &self.faults {
+            faults.inject_into_request(&call).await?;
         }
         let handled = self.runtime.scope(handler.handle(call.clone(), request));
         let answer = tokio::time::timeout_at(deadline.into(), handled).await;
@@ -245,8 +245,8 @@ impl Component {
             Some(events) => {
                 self.note(&call);
                 let call = call.with_timeout(self.limits.deadline);
-                if let Some(chaos) = &self.chaos {
-                    chaos.strike_event(&call).await?;
+                if let Some(faults) = &self.faults {
+                    faults.inject_into_event(&call).await?;
                 }
                 events.handle(call, payload).await
             }
@@ -361,6 +361,6 @@ impl Component {
 fn whole(response: Response<WasiBody>, abort_flag: AbortFlag) -> Response<WasiBody> {
     match response.body().is_end_stream() {
         true => response,
-        false => response.map(|body| CompleteBody::new(body, fate).boxed_unsync()),
+        false => response.map(|body| CompleteBody::new(body, abort_flag).boxed_unsync()),
     }
 }

@@ -18,11 +18,11 @@ use wasmtime::{
 pub const TICK: Duration = Duration::from_millis(10);
 
 /// Core instances, tables and stacks that one component instance may need: the module and the shims around it.
-const PARTS: u32 = 6;
+const MODULES_PER_INSTANCE: u32 = 6;
 
 /// What all instances together may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct PoolLimits {
     /// Component instances that exist at the same time, idle ones included.
     pub instances: u32,
     /// Bytes of the largest linear memory that any component may have.
@@ -33,13 +33,13 @@ pub struct Room {
 ///
 /// # Errors
 /// Fails if the processor is not supported.
-pub fn start(room: Room, cache: &Cache) -> anyhow::Result<Engine> {
+pub fn start(limits: PoolLimits, cache: &Cache) -> anyhow::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
     config.epoch_interruption(true);
     config.cache(Some(cache.clone()));
 
-    let engine = pooled(&config, room).or_else(|error| {
+    let engine = pooled(&config, limits).or_else(|error| {
         // A container may forbid the address space that a pool reserves; instances are then made one by one.
         debug!(%error, "no instance pool, allocating on demand");
         Engine::new(&config)
@@ -63,18 +63,18 @@ pub fn open_cache(directory: &Path) -> anyhow::Result<Cache> {
         .with_context(|| format!("cannot keep compiled components in {}", directory.display()))
 }
 
-fn pooled(config: &Config, room: Room) -> wasmtime::Result<Engine> {
+fn pooled(config: &Config, limits: PoolLimits) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(room.instances)
-        .total_core_instances(room.instances * PARTS)
-        .total_memories(room.instances)
-        .total_tables(room.instances * PARTS)
-        .total_stacks(room.instances * 2)
-        .max_memory_size(room.memory)
+    pool.total_component_instances(limits.instances)
+        .total_core_instances(limits.instances * MODULES_PER_INSTANCE)
+        .total_memories(limits.instances)
+        .total_tables(limits.instances * MODULES_PER_INSTANCE)
+        .total_stacks(limits.instances * 2)
+        .max_memory_size(limits.memory)
         .max_core_instance_size(4 << 20)
         .max_component_instance_size(4 << 20)
-        .max_tables_per_module(PARTS)
-        .max_unused_warm_slots(room.instances.min(32));
+        .max_tables_per_module(MODULES_PER_INSTANCE)
+        .max_unused_warm_slots(limits.instances.min(32));
     let mut config = config.clone();
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)

@@ -35,7 +35,7 @@ use wasmtime_wasi_http::handler::{
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::call::Call;
-use crate::capability::{Grants, State};
+use crate::capability::{Grants, InstanceState};
 use crate::cpu_throttle::CpuThrottle;
 use pool::{InstancePool, InstanceSlot};
 
@@ -54,14 +54,14 @@ pub struct StartTimeout(Duration);
 pub struct InstanceFactory {
     engine: Engine,
     grants: Arc<Grants>,
-    service: ServicePre<State>,
+    service: ServicePre<InstanceState>,
     pool: Arc<InstancePool>,
     /// Instances that were created ahead of the calls that will need them.
     ready: Mutex<Vec<RequestInstance>>,
 }
 
 /// An instance, and who looks after it.
-type RequestInstance = Instance<State, Expiration, RequestAcceptor>;
+type RequestInstance = Instance<InstanceState, Expiration, RequestAcceptor>;
 
 /// What one instance and its guardian share.
 struct InstanceStatus {
@@ -92,8 +92,8 @@ pub struct Expiration {
 ///
 /// # Errors
 /// When a granted directory cannot be opened.
-pub fn store(engine: &Engine, grants: &Arc<Grants>) -> wasmtime::Result<Store<State>> {
-    let mut store = Store::new(engine, State::new(grants)?);
+pub fn store(engine: &Engine, grants: &Arc<Grants>) -> wasmtime::Result<Store<InstanceState>> {
+    let mut store = Store::new(engine, InstanceState::new(grants)?);
     store.limiter(|state| state.limits());
     store.epoch_deadline_callback(|store| Ok(store.data().cpu_throttle().tick()));
     store.set_epoch_deadline(1);
@@ -120,7 +120,7 @@ impl InstanceFactory {
     pub fn new(
         engine: Engine,
         grants: Arc<Grants>,
-        instance: InstancePre<State>,
+        instance: InstancePre<InstanceState>,
         pool: Arc<InstancePool>,
     ) -> wasmtime::Result<Self> {
         Ok(Self {
@@ -180,7 +180,7 @@ impl InstanceFactory {
 }
 
 impl HandlerState for InstanceFactory {
-    type StoreData = State;
+    type StoreData = InstanceState;
     type WorkerExpiration = Expiration;
     type WorkerState = RequestAcceptor;
 
@@ -196,7 +196,7 @@ impl HandlerState for InstanceFactory {
 // === impl RequestAcceptor ===
 
 impl WorkerState for RequestAcceptor {
-    type StoreData = State;
+    type StoreData = InstanceState;
     type RequestData = Call;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
@@ -211,7 +211,7 @@ impl WorkerState for RequestAcceptor {
 
     fn on_request_start(
         &self,
-        mut store: StoreContextMut<'_, State>,
+        mut store: StoreContextMut<'_, InstanceState>,
         call: Call,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
@@ -222,7 +222,7 @@ impl WorkerState for RequestAcceptor {
         Box::pin(tokio::time::sleep_until(deadline.into()))
     }
 
-    fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
+    fn drop(&self, store: Store<InstanceState>, result: wasmtime::Result<()>) {
         let component = &*self.component;
         let call = store.data().call();
         if let Some(call) = call.filter(|_| result.is_err()) {

@@ -37,7 +37,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 use crate::admission::{Admission, AdmissionConfig, AdmissionRejection, BulkheadPermit};
 use crate::body::{GuardedBody, IdleTimeoutBody};
 use crate::call::Call;
-use crate::client::Client;
+use crate::client::HttpClient;
 use crate::component::Component;
 use crate::problem::Problem;
 use config::policy::{Guard, MethodPriorities};
@@ -196,7 +196,7 @@ impl Link {
     /// that nothing was sent and when to come again.
     pub async fn send(
         &self,
-        client: &Client,
+        client: &HttpClient,
         request: Request<WasiBody>,
         call: Call,
         options: &RequestOptions,
@@ -249,7 +249,7 @@ impl Link {
 
     async fn outside(
         &self,
-        client: &Client,
+        client: &HttpClient,
         request: Request<WasiBody>,
         call: &Call,
         span: Span,

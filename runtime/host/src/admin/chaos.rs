@@ -1,4 +1,4 @@
-//! `/chaos`: trouble on request, on a platform that was started with `--chaos` and on no other.
+//! `/chaos`: fault injection, on a host that was started with `--chaos`.
 
 use std::sync::Arc;
 
@@ -6,46 +6,46 @@ use serde_json::json;
 
 use super::response::{AdminError, AdminResponse, json};
 use super::routes::{AdminRequest, AdminRoutes};
-use crate::chaos::{Experiment, Laboratory};
+use crate::fault_injection::{FaultInjector, FaultSpec};
 
-type Maybe = Option<Arc<Laboratory>>;
+type AllowedInjector = Option<Arc<FaultInjector>>;
 
-/// What can be done with experiments; without a laboratory everything is refused.
-pub fn routes(laboratory: Maybe) -> AdminRoutes<Maybe> {
-    AdminRoutes::of(laboratory)
+/// The routes of fault injection; without an injector every request is refused (403).
+pub fn routes(injector: AllowedInjector) -> AdminRoutes<AllowedInjector> {
+    AdminRoutes::of(injector)
         .get("/chaos", list)
         .post("/chaos", begin)
         .delete("/chaos", end_all)
         .delete("/chaos/{id}", end)
 }
 
-fn allowed(laboratory: Maybe) -> Result<Arc<Laboratory>, AdminError> {
-    laboratory.ok_or_else(|| {
-        AdminError::forbidden("this platform does not make trouble: start it with --chaos for that")
+fn allowed(injector: AllowedInjector) -> Result<Arc<FaultInjector>, AdminError> {
+    injector.ok_or_else(|| {
+        AdminError::forbidden("fault injection is not allowed: start the host with --chaos")
     })
 }
 
-async fn list(laboratory: Maybe, _: AdminRequest) -> AdminResponse {
-    json(&json!({ "experiments": allowed(laboratory)?.list() }))
+async fn list(injector: AllowedInjector, _: AdminRequest) -> AdminResponse {
+    json(&json!({ "experiments": allowed(injector)?.list() }))
 }
 
-async fn begin(laboratory: Maybe, request: AdminRequest) -> AdminResponse {
-    let laboratory = allowed(laboratory)?;
-    let experiment: Experiment = request.json()?;
-    let begun = laboratory.begin(experiment);
+async fn begin(injector: AllowedInjector, request: AdminRequest) -> AdminResponse {
+    let injector = allowed(injector)?;
+    let fault: FaultSpec = request.json()?;
+    let begun = injector.begin(fault);
     json(&begun.map_err(AdminError::invalid)?)
 }
 
-async fn end(laboratory: Maybe, request: AdminRequest) -> AdminResponse {
-    let laboratory = allowed(laboratory)?;
+async fn end(injector: AllowedInjector, request: AdminRequest) -> AdminResponse {
+    let injector = allowed(injector)?;
     let id = request.parameter("id");
-    match id.parse().is_ok_and(|id| laboratory.end(id)) {
+    match id.parse().is_ok_and(|id| injector.end(id)) {
         true => json(&json!({ "ended": id })),
-        false => Err(AdminError::not_found(format!("experiment {id} is not on"))),
+        false => Err(AdminError::not_found(format!("there is no active fault {id}"))),
     }
 }
 
-async fn end_all(laboratory: Maybe, _: AdminRequest) -> AdminResponse {
-    allowed(laboratory)?.end_all();
+async fn end_all(injector: AllowedInjector, _: AdminRequest) -> AdminResponse {
+    allowed(injector)?.end_all();
     json(&json!({ "experiments": [] }))
 }

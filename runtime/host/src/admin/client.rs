@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::ADDRESS_FILE;
 use crate::cli::AdminToken;
-use crate::client::Client;
+use crate::client::HttpClient;
 use crate::problem::full;
 
 /// How long a response may take: a reload compiles components.
@@ -20,7 +20,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A running host.
 pub struct RunningHost {
-    client: Client,
+    client: HttpClient,
     address: SocketAddr,
     token: Option<String>,
 }
@@ -42,7 +42,7 @@ impl RunningHost {
         let address: SocketAddr =
             address.with_context(|| format!("{} holds no address", path.display()))?;
         Ok(Self {
-            client: Client::default(),
+            client: HttpClient::default(),
             address: reachable(address),
             token: token.admin_token.clone(),
         })

@@ -18,11 +18,11 @@ use crate::admission::AdmissionConfig;
 use crate::backends::Backends;
 use crate::bus::Bus;
 use crate::capability::outbound_http::{INTERNAL, OutboundConfig};
-use crate::capability::{self, Grants, State};
-use crate::chaos::{Laboratory, Subject, Weather};
-use crate::client::Client;
-use crate::component::{Component, Ingress, Limits};
-use crate::engine::{self, Room};
+use crate::capability::{self, Grants, InstanceState};
+use crate::client::HttpClient;
+use crate::component::{Component, ComponentLimits, Ingress};
+use crate::engine::{self, PoolLimits};
+use crate::fault_injection::{FaultInjector, FaultTarget, RemoteFaults};
 use crate::generation::{Components, Generation};
 use crate::instance::InstanceFactory;
 use crate::instance::events::EventPool;
@@ -40,7 +40,7 @@ use storage::database::Database;
 pub struct Workshop {
     stores: Stores,
     bus: Arc<Bus>,
-    client: Client,
+    client: HttpClient,
     /// The links of all generations.
     links: LinkRegistry,
     state: PathBuf,
@@ -49,7 +49,7 @@ pub struct Workshop {
     /// The largest linear memory of any component, if the person who starts the platform has a say.
     memory: Option<usize>,
     /// Where the platform makes trouble on request.
-    laboratory: Option<Arc<Laboratory>>,
+    injector: Option<Arc<FaultInjector>>,
     /// Where requests are handled.
     runtime: RuntimeHandle,
     /// The embedded database, if stores are kept there.
@@ -66,17 +66,17 @@ impl Workshop {
         backends: &Backends,
         links: LinkRegistry,
         own: SocketAddr,
-        laboratory: Option<Arc<Laboratory>>,
+        injector: Option<Arc<FaultInjector>>,
     ) -> Self {
         Self {
             stores: Stores::new(plan.blueprint.config.clone(), plan.state.clone(), backends),
             bus: backends.bus.clone(),
-            client: Client::default(),
+            client: HttpClient::default(),
             links,
             state: plan.state.clone(),
             own,
             memory: plan.memory,
-            laboratory,
+            injector,
             runtime: RuntimeHandle::here(),
             database: match backends.redis {
                 Some(_) => None,
@@ -94,23 +94,23 @@ impl Workshop {
         let app = &blueprint.app;
         let (engine, codes) = compiled(app, &self.state, self.memory)?;
         let linker = capability::linker(&engine)?;
-        let links = self.registry.generation(&app.links);
+        let links = self.links.generation(&app.links);
         let callees = links.callees();
         let mut components = Components::new();
         for (component, code) in app.components.iter().zip(&codes) {
             let outbound = OutboundConfig {
                 allowed: component.allowed_outbound_hosts.clone(),
                 callees: callees.clone(),
-                links: links(component, app, &links),
-                client: self.client.clone().with_weather(self.weather(component)),
+                links: component_links(component, app, &links),
+                client: self.client.clone().with_faults(self.faults(component)),
                 outbound: links.outbound(component.id.as_str()),
             };
             let grants = Arc::new(self.grants(component, outbound, number)?);
             let history = self.history(component, app);
-            let laboratory = self.laboratory.clone();
-            let chaos = laboratory
-                .map(|it| Subject::new(it, &engine, grants.clone(), self.runtime.clone()));
-            let chaos = chaos.transpose()?;
+            let injector = self.injector.clone();
+            let faults = injector
+                .map(|it| FaultTarget::new(it, &engine, grants.clone(), self.runtime.clone()));
+            let faults = faults.transpose()?;
             let ingress = Ingress {
                 gateway: links.from_outside(component.id.as_str()),
                 clock: links.from_clock(component.id.as_str()),
@@ -122,7 +122,7 @@ impl Workshop {
                 .missing(missing)
                 .keeping(history)
                 .woken_by(component.policy.event_types.clone())
-                .with_chaos(chaos);
+                .with_faults(faults);
             components.insert(component.id.to_string(), Arc::new(ready));
         }
         callees.publish(components.values(), self.own);
@@ -157,9 +157,9 @@ impl Workshop {
     }
 
     /// What the component meets outside, on a platform for experiments.
-    fn weather(&self, component: &manifest::Component) -> Option<Weather> {
-        let laboratory = self.laboratory.clone()?;
-        Some(Weather::new(laboratory, component.id.as_str().into()))
+    fn faults(&self, component: &manifest::Component) -> Option<RemoteFaults> {
+        let injector = self.injector.clone()?;
+        Some(RemoteFaults::new(injector, component.id.as_str().into()))
     }
 
     fn files_of(&self, number: u64) -> PathBuf {
@@ -220,7 +220,7 @@ impl Workshop {
 }
 
 /// The links to every component that this one may call.
-fn links(
+fn component_links(
     caller: &manifest::Component,
     app: &App,
     links: &GenerationLinks,
@@ -254,14 +254,14 @@ fn compiled(app: &App, state: &Path, memory: Option<usize>) -> anyhow::Result<(E
     Ok((engine, codes))
 }
 
-fn room(app: &App, memory: Option<usize>) -> Room {
+fn room(app: &App, memory: Option<usize>) -> PoolLimits {
     let components = app.components.iter();
     let instances = components.clone().map(|component| {
         let max = bounds(component, app).max;
         u32::try_from(max).unwrap_or(u32::MAX / 64)
     });
     let largest = components.map(|component| component.policy.memory).max();
-    Room {
+    PoolLimits {
         instances: instances.sum(),
         memory: memory.or(largest).unwrap_or_default(),
     }
@@ -300,7 +300,7 @@ fn compile(engine: &Engine, app: &App) -> anyhow::Result<Vec<Code>> {
 }
 
 fn prepare(
-    linker: &Linker<State>,
+    linker: &Linker<InstanceState>,
     code: &Code,
     component: &manifest::Component,
     app: &App,
@@ -339,7 +339,7 @@ fn prepare(
         false => None,
     };
     let policy = &component.policy;
-    let limits = Limits {
+    let limits = ComponentLimits {
         deadline: policy.deadline,
         admission: AdmissionConfig {
             concurrency: policy.concurrency,

@@ -24,7 +24,7 @@ use wasmtime_wasi_http::{
 use super::Grants;
 use crate::body::{GuardedBody, IdleTimeoutBody};
 use crate::call::{Call, MAX_DEPTH};
-use crate::client::Client;
+use crate::client::HttpClient;
 use crate::component::Component;
 use crate::dispatch_marker::DispatchMarker;
 use crate::headers;
@@ -66,7 +66,7 @@ pub struct OutboundConfig {
     /// The links to them, by their ids.
     pub links: BTreeMap<String, Arc<Link>>,
     /// Connections to everything else.
-    pub client: Client,
+    pub client: HttpClient,
     /// The links to everything else.
     pub outbound: OutboundLinks,
 }
@@ -226,7 +226,7 @@ enum Way {
     },
     Outside {
         link: Arc<Link>,
-        client: Client,
+        client: HttpClient,
         request: Request<WasiBody>,
         call: Call,
         options: RequestOptions,
@@ -267,7 +267,7 @@ async fn inside(
 
 async fn outside(
     link: &Link,
-    client: &Client,
+    client: &HttpClient,
     mut request: Request<WasiBody>,
     call: &Call,
     options: RequestOptions,

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::cli::RelayOptions;
-use crate::client::Client;
+use crate::client::HttpClient;
 use crate::problem::full;
 use crate::signals::StopSignals;
 use crate::trace::Trace;
@@ -33,7 +33,7 @@ use storage::redis_client::RedisClient;
 
 /// Delivers over HTTP.
 struct HttpDelivery {
-    client: Client,
+    client: HttpClient,
     /// The URL below which each component answers, without a slash at its end.
     addresses: BTreeMap<String, String>,
     secret: String,
@@ -123,7 +123,7 @@ impl HttpDelivery {
                 .or_insert_with(|| format!("{base}{}", route.prefix().trim_end_matches('/')));
         }
         Ok(Self {
-            client: Client::default(),
+            client: HttpClient::default(),
             addresses,
             secret: options.secret.clone(),
             patience: Duration::from_secs(options.deadline),

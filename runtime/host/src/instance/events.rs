@@ -15,14 +15,14 @@ use super::pool::{InstancePool, InstanceSlot};
 use super::{MAX_CALLS, within_start_timeout};
 use crate::call::Call;
 use crate::capability::bindings::{Platform as Guest, PlatformPre as GuestPre};
-use crate::capability::{Grants, State};
+use crate::capability::{Grants, InstanceState};
 
 /// Why a message was not handled.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
     /// The guest said so.
     #[error("component `{component}` answered: {reason}")]
-    Refused {
+    Rejected {
         /// The component.
         component: Arc<str>,
         /// The guest's own words.
@@ -30,7 +30,7 @@ pub enum EventError {
     },
     /// The guest did not finish in time.
     #[error("component `{component}` exceeded its deadline")]
-    Late {
+    DeadlineExceeded {
         /// The component.
         component: Arc<str>,
     },
@@ -62,13 +62,13 @@ pub enum EventError {
 pub struct EventPool {
     engine: Engine,
     grants: Arc<Grants>,
-    guest: GuestPre<State>,
+    guest: GuestPre<InstanceState>,
     pool: Arc<InstancePool>,
     idle: Mutex<Vec<EventInstance>>,
 }
 
 struct EventInstance {
-    store: Store<State>,
+    store: Store<InstanceState>,
     guest: Guest,
     calls: usize,
     since: Instant,
@@ -83,7 +83,7 @@ impl EventPool {
     pub fn new(
         engine: Engine,
         grants: Arc<Grants>,
-        instance: InstancePre<State>,
+        instance: InstancePre<InstanceState>,
         pool: Arc<InstancePool>,
     ) -> wasmtime::Result<Self> {
         Ok(Self {
@@ -133,13 +133,13 @@ impl EventPool {
         });
         let answer = tokio::time::timeout_at(deadline.into(), throttle.watch(work))
             .await
-            .map_err(|_| EventError::Late {
+            .map_err(|_| EventError::DeadlineExceeded {
                 component: component(),
             })?
             .and_then(|answer| answer)
             .map_err(failed)?;
         self.release(pooled);
-        answer.map_err(|error| EventError::Refused {
+        answer.map_err(|error| EventError::Rejected {
             component: component(),
             reason: format!("{error:?}"),
         })

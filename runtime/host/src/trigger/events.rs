@@ -76,7 +76,7 @@ impl EventHandler for Reactions {
                 EventError::NoInstance { .. } | EventError::Dropped { .. } => {
                     HandlerError::Rejected(unhandled.to_string())
                 }
-                EventError::Refused { .. } | EventError::Late { .. } => {
+                EventError::Rejected { .. } | EventError::DeadlineExceeded { .. } => {
                     HandlerError::Failed(unhandled.to_string())
                 }
                 EventError::Failed { ref source, .. } => {

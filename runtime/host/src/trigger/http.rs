@@ -79,7 +79,7 @@ impl Server {
                 RejectionReason::of(&problem)
                     .into_iter()
                     .for_each(RejectionReason::count);
-                match is_preflight && problem.is_for_now() {
+                match is_preflight && problem.is_temporary() {
                     true => preflight(),
                     false => problem.response(),
                 }
@@ -93,7 +93,7 @@ impl Server {
         if can_be_closed && (!client.admitted || client.connection.has_unread_body()) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response.map(|body| streams::watched(Held::new(body, request_guard).boxed_unsync()))
+        response.map(|body| streams::watched(GuardedBody::new(body, request_guard).boxed_unsync()))
     }
 
     async fn route(
@@ -107,7 +107,7 @@ impl Server {
             return Ok(response);
         }
         if !client.admitted {
-            return Err(Problem::Crowded);
+            return Err(Problem::TooManyClients);
         }
         let generation = self.current.get();
         let found = generation.routes.route(&path).ok_or(Problem::NotFound)?;

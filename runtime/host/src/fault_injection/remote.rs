@@ -6,21 +6,21 @@ use std::time::Duration;
 use http::{Response, StatusCode};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::{Fault, Laboratory};
+use super::{Fault, FaultInjector};
 use crate::problem::full;
 
 /// What one component meets outside.
 #[derive(Clone)]
-pub struct Weather {
-    laboratory: Arc<Laboratory>,
+pub struct RemoteFaults {
+    injector: Arc<FaultInjector>,
     component: Arc<str>,
 }
 
-impl Weather {
+impl RemoteFaults {
     /// For the requests of this component.
-    pub fn new(laboratory: Arc<Laboratory>, component: Arc<str>) -> Self {
+    pub fn new(injector: Arc<FaultInjector>, component: Arc<str>) -> Self {
         Self {
-            laboratory,
+            injector,
             component,
         }
     }
@@ -28,16 +28,16 @@ impl Weather {
     /// What happens to a request before it leaves: nothing, or this is its answer.
     ///
     /// # Errors
-    /// When the delay is longer than the patience.
-    pub async fn strike(
+    /// When the delay is longer than the timeout.
+    pub async fn inject(
         &self,
         origin: &str,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Option<Response<WasiBody>>, Error> {
-        for (fault, latency) in self.laboratory.strikes(&self.component, origin) {
+        for (fault, latency) in self.injector.matching(&self.component, origin) {
             match fault {
-                Fault::Latency if latency >= patience => {
-                    tokio::time::sleep(patience).await;
+                Fault::Latency if latency >= timeout => {
+                    tokio::time::sleep(timeout).await;
                     return Err(Error::ConnectionReadTimeout);
                 }
                 Fault::Latency => tokio::time::sleep(latency).await,
