@@ -42,7 +42,7 @@ use crate::component::Component;
 use crate::problem::Problem;
 use config::policy::{Guard, MethodPriorities};
 
-pub use transitions::{PLATFORM_STREAM, TransitionSender};
+pub use transitions::{PLATFORM_STREAM, TransitionPublisher, TransitionSender};
 
 use attempt::{AttemptError, PendingOutcome, RemoteError, is_outage, is_worth_another};
 use fallback::{LinkFallback, RequestKey};

@@ -41,7 +41,9 @@ async fn end(injector: AllowedInjector, request: AdminRequest) -> AdminResponse 
     let id = request.parameter("id");
     match id.parse().is_ok_and(|id| injector.end(id)) {
         true => json(&json!({ "ended": id })),
-        false => Err(AdminError::not_found(format!("there is no active fault {id}"))),
+        false => Err(AdminError::not_found(format!(
+            "there is no active fault {id}"
+        ))),
     }
 }
 

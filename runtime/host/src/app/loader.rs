@@ -13,9 +13,9 @@ use wasmtime::Engine;
 use wasmtime::component::{Component as Code, Linker};
 
 use self::stores::Stores;
-use super::{Blueprint, Plan};
+use super::app_config::AppConfig;
+use super::resources::Resources;
 use crate::admission::AdmissionConfig;
-use crate::backends::Backends;
 use crate::bus::Bus;
 use crate::capability::outbound_http::{INTERNAL, OutboundConfig};
 use crate::capability::{self, Grants, InstanceState};
@@ -37,46 +37,45 @@ use config::policy::InstanceBounds;
 use storage::database::Database;
 
 /// Makes components, one generation after the other, on the same stores.
-pub struct Workshop {
+pub struct Loader {
     stores: Stores,
     bus: Arc<Bus>,
     client: HttpClient,
     /// The links of all generations.
     links: LinkRegistry,
-    state: PathBuf,
+    state_dir: PathBuf,
     /// Where the application itself can be reached.
-    own: SocketAddr,
+    own_address: SocketAddr,
     /// The largest linear memory of any component, if the person who starts the platform has a say.
-    memory: Option<usize>,
+    max_memory: Option<usize>,
     /// Where the platform makes trouble on request.
-    injector: Option<Arc<FaultInjector>>,
+    fault_injector: Option<Arc<FaultInjector>>,
     /// Where requests are handled.
     runtime: RuntimeHandle,
     /// The embedded database, if stores are kept there.
     database: Option<Arc<Database>>,
 }
 
-// === impl Workshop ===
+// === impl Loader ===
 
-impl Workshop {
-    /// Has everything at hand; `own` is where the application itself can be reached. Requests will be handled on the
-    /// threads of the caller.
-    pub(super) fn new(
-        plan: &Plan,
-        backends: &Backends,
-        links: LinkRegistry,
-        own: SocketAddr,
-        injector: Option<Arc<FaultInjector>>,
-    ) -> Self {
+impl Loader {
+    /// Loads components with these resources. Their requests will run on the runtime of the caller.
+    pub fn new(resources: &Resources, links: LinkRegistry) -> Self {
+        let backends = &resources.backends;
+        let state_dir = resources.state_dir.path.clone();
         Self {
-            stores: Stores::new(plan.blueprint.config.clone(), plan.state.clone(), backends),
+            stores: Stores::new(
+                resources.config.runtime.clone(),
+                state_dir.clone(),
+                backends,
+            ),
             bus: backends.bus.clone(),
             client: HttpClient::default(),
             links,
-            state: plan.state.clone(),
-            own,
-            memory: plan.memory,
-            injector,
+            state_dir,
+            own_address: resources.address,
+            max_memory: resources.max_memory,
+            fault_injector: resources.fault_injector.clone(),
             runtime: RuntimeHandle::here(),
             database: match backends.redis {
                 Some(_) => None,
@@ -90,9 +89,9 @@ impl Workshop {
     ///
     /// # Errors
     /// When a component is none, does not fit the manifest, or a store cannot be opened.
-    pub fn load(&mut self, blueprint: &Blueprint, number: u64) -> anyhow::Result<Generation> {
-        let app = &blueprint.app;
-        let (engine, codes) = compiled(app, &self.state, self.memory)?;
+    pub fn load(&mut self, config: &AppConfig, number: u64) -> anyhow::Result<Generation> {
+        let app = &config.app;
+        let (engine, codes) = compiled(app, &self.state_dir, self.max_memory)?;
         let linker = capability::linker(&engine)?;
         let links = self.links.generation(&app.links);
         let callees = links.callees();
@@ -107,7 +106,7 @@ impl Workshop {
             };
             let grants = Arc::new(self.grants(component, outbound, number)?);
             let history = self.history(component, app);
-            let injector = self.injector.clone();
+            let injector = self.fault_injector.clone();
             let faults = injector
                 .map(|it| FaultTarget::new(it, &engine, grants.clone(), self.runtime.clone()));
             let faults = faults.transpose()?;
@@ -125,7 +124,7 @@ impl Workshop {
                 .with_faults(faults);
             components.insert(component.id.to_string(), Arc::new(ready));
         }
-        callees.publish(components.values(), self.own);
+        callees.publish(components.values(), self.own_address);
         Ok(Generation::new(
             number,
             app,
@@ -158,12 +157,12 @@ impl Workshop {
 
     /// What the component meets outside, on a platform for experiments.
     fn faults(&self, component: &manifest::Component) -> Option<RemoteFaults> {
-        let injector = self.injector.clone()?;
+        let injector = self.fault_injector.clone()?;
         Some(RemoteFaults::new(injector, component.id.as_str().into()))
     }
 
     fn files_of(&self, number: u64) -> PathBuf {
-        self.state.join("files").join(number.to_string())
+        self.state_dir.join("files").join(number.to_string())
     }
 
     fn grants(
@@ -194,7 +193,7 @@ impl Workshop {
             missing: Arc::default(),
             outbound,
             redis: self.bus.clone(),
-            memory: self.memory.unwrap_or(component.policy.memory),
+            memory: self.max_memory.unwrap_or(component.policy.memory),
             deadline: component.policy.deadline,
         })
     }

@@ -1,25 +1,27 @@
-//! `SIGHUP` and `socar reload`: the next version of the application takes over without a failed call.
+//! `SIGHUP` and `socar reload`: the next generation of the application takes over without a failed call.
 //!
-//! First everything is done that can go wrong: the manifest is read, the components are compiled, linked, compared with
-//! the manifest and started once. Whatever is wrong leaves the running version as it is, and says why. Then the new
-//! generation takes over with one assignment. Calls that have begun end where they began, in the old one.
+//! Every step that can fail comes first: the manifest is read, the components are compiled, linked, compared with the
+//! manifest and started once. A failure leaves the running generation unchanged and is reported. Then the new
+//! generation takes over by one assignment. Calls in progress end in the generation in which they began.
 //!
-//! What lies below the components does not change in a running host: its address, its state directory, its event log
-//! and the stores behind the labels. A manifest or a runtime configuration that wants that is refused. Stores that are
-//! open are shared by both generations.
+//! The layers below the components do not change in a running host: its address, its state directory, its event log and
+//! the backends of the stores. A manifest or a runtime configuration that changes them is refused. Both generations
+//! share the open stores.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::Blueprint;
+use super::app_config::AppConfig;
+use super::fill_pools;
 use super::first_sweep::first_sweep;
-use super::loader::Workshop;
+use super::loader::Loader;
 use crate::admin::reload::{ReloadReport, ReloadRequest};
 use crate::cli::UpOptions;
 use crate::generation::{CurrentGeneration, Generation};
@@ -27,51 +29,58 @@ use crate::health::Health;
 use crate::memory;
 use crate::trigger::events;
 use crate::trigger::sweep::Sweeps;
+use config::runtime_config::RuntimeConfig;
 use event_log::delivery::{DeliveryEngine, Subscription};
 
-/// How long a generation that was replaced outlives the last of its calls.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long a replaced generation is kept after the deadline of its last call.
+const RETIREMENT_MARGIN: Duration = Duration::from_secs(1);
 
-/// Starts the event deliveries that subscriptions ask for.
-pub type Deliver = Box<dyn Fn(Vec<Subscription>) -> DeliveryEngine + Send + Sync>;
+/// Starts the delivery of events for these subscriptions.
+pub type StartDeliveries = Box<dyn Fn(Vec<Subscription>) -> DeliveryEngine + Send + Sync>;
 
-/// Owns what changes when the application does.
+/// Replaces the running generation on request.
 pub struct Reloader {
-    /// What the host was started with.
+    /// The options of the start.
     pub options: UpOptions,
-    /// What runs now, as it was written.
-    pub blueprint: Blueprint,
-    /// Makes components.
-    pub workshop: Arc<parking_lot::Mutex<Workshop>>,
-    /// Where the next generation takes over.
+    /// The configuration of the running generation.
+    pub config: AppConfig,
+    /// Loads components.
+    pub loader: Arc<Mutex<Loader>>,
+    /// The generation that receives new calls.
     pub current: CurrentGeneration,
-    /// Tells the name of the application.
+    /// Reports the name and version of the application.
     pub health: Health,
     /// Starts deliveries.
-    pub deliver: Deliver,
+    pub start_deliveries: StartDeliveries,
 }
 
-/// What runs in the background on behalf of one generation.
-struct Chores {
+/// The background tasks of one generation.
+struct GenerationTasks {
     subscriptions: Vec<Subscription>,
     deliveries: DeliveryEngine,
     sweeps: Sweeps,
 }
 
+/// The settings that a reload cannot change.
+struct FixedSettings {
+    log_address: Option<String>,
+    runtime: RuntimeConfig,
+}
+
 // === impl Reloader ===
 
 impl Reloader {
-    /// Reloads whenever it is asked to, until told to stop; then finishes what runs in the background.
+    /// Reloads at every request until `stop`, and then ends the background tasks.
     ///
     /// # Errors
-    /// When signals cannot be listened for.
+    /// When the handler of SIGHUP cannot be installed.
     pub async fn run(
         mut self,
         mut requests: mpsc::Receiver<ReloadRequest>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let mut hangups = signal(SignalKind::hangup()).context("cannot listen for signals")?;
-        let mut chores = self.start_chores();
+        let mut tasks = self.start_tasks();
         loop {
             let request = tokio::select! {
                 () = stop.cancelled() => break,
@@ -83,117 +92,135 @@ impl Reloader {
                 loaded = self.load() => loaded,
             };
             let outcome = match loaded {
-                Ok((blueprint, next)) => {
-                    let report = self.take_over(blueprint, next);
-                    chores = self.renew(chores).await;
+                Ok((config, next)) => {
+                    let report = self.take_over(config, next);
+                    tasks = self.renew(tasks).await;
                     Ok(report)
                 }
-                Err(error) => {
-                    let reason = format!("{error:#}");
-                    warn!(reason, "reload refused, everything runs on as before");
-                    Err(reason)
-                }
+                Err(error) => Err(refused(&error)),
             };
             if let Some(request) = request {
-                // An operator who left does not want to know.
+                // The operator may have disconnected.
                 let _ = request.send(outcome);
             }
         }
-        tokio::join!(chores.deliveries.stop(), chores.sweeps.stop());
+        tokio::join!(tasks.deliveries.stop(), tasks.sweeps.stop());
         Ok(())
     }
 
-    /// Everything that can go wrong.
-    async fn load(&self) -> anyhow::Result<(Blueprint, Generation)> {
+    /// Loads and checks the next generation; nothing of the running one changes.
+    async fn load(&self) -> anyhow::Result<(AppConfig, Generation)> {
         let number = self.current.get().number + 1;
         let options = self.options.clone();
-        let workshop = self.workshop.clone();
-        let written = (
-            self.blueprint.app.redis_address.clone(),
-            self.blueprint.config.clone(),
-        );
-        // Compiling takes a processor for a while; those that serve are not to notice.
+        let loader = self.loader.clone();
+        let fixed = FixedSettings::of(&self.config);
+        // Compilation occupies a processor for seconds and must not delay requests.
         let loading = tokio::task::spawn_blocking(move || {
-            let blueprint = Blueprint::read(&options, false)?;
-            if blueprint.app.redis_address != written.0 {
-                bail!(
-                    "{}: `application.trigger.redis.address` has changed, and the event log cannot while the platform runs: start it anew",
-                    blueprint.app.manifest.display()
-                );
-            }
-            if !blueprint.config.keeps_stores_of(&written.1) {
-                bail!(
-                    "the runtime configuration has other stores, and they cannot change while the platform runs: start it anew"
-                );
-            }
-            let generation = workshop.lock().load(&blueprint, number)?;
-            anyhow::Ok((blueprint, generation))
+            let config = AppConfig::read(&options)?;
+            config.app.check_sources()?;
+            fixed.check(&config)?;
+            let generation = loader.lock().load(&config, number)?;
+            anyhow::Ok((config, generation))
         });
-        let (blueprint, generation) = loading.await.context("loading panicked")??;
+        let (config, generation) = loading.await.context("loading panicked")??;
         for component in generation.components.values() {
-            let rehearsed = component.check_start().await;
-            rehearsed.with_context(|| format!("component `{}` does not start", component.id()))?;
+            let started = component.check_start().await;
+            started.with_context(|| format!("component `{}` does not start", component.id()))?;
         }
-        super::stock(&generation.components).await?;
-        first_sweep(&blueprint.app, &generation.components).await?;
-        Ok((blueprint, generation))
+        fill_pools(&generation.components).await?;
+        first_sweep(&config.app, &generation.components).await?;
+        Ok((config, generation))
     }
 
-    /// Nothing here can fail.
-    fn take_over(&mut self, blueprint: Blueprint, next: Generation) -> ReloadReport {
+    /// Makes the next generation current. No step of it can fail.
+    fn take_over(&mut self, config: AppConfig, next: Generation) -> ReloadReport {
         let next = Arc::new(next);
         let report = ReloadReport {
             generation: next.number,
             components: next.components.keys().cloned().collect(),
         };
-        self.health
-            .rename(&blueprint.app.name, &blueprint.app.version);
-        self.blueprint = blueprint;
+        self.health.rename(&config.app.name, &config.app.version);
+        self.config = config;
         let last = self.current.replace(next);
-        tokio::spawn(retire(last, self.workshop.clone()));
+        tokio::spawn(retire(last, self.loader.clone()));
         info!(generation = report.generation, "reloaded");
         report
     }
 
-    fn start_chores(&self) -> Chores {
-        let subscriptions = events::subscriptions(&self.blueprint.app);
-        Chores {
-            deliveries: (self.deliver)(subscriptions.clone()),
-            sweeps: Sweeps::start(&self.blueprint.app, &self.current.get().components),
+    fn start_tasks(&self) -> GenerationTasks {
+        let subscriptions = events::subscriptions(&self.config.app);
+        GenerationTasks {
+            deliveries: (self.start_deliveries)(subscriptions.clone()),
+            sweeps: Sweeps::start(&self.config.app, &self.current.get().components),
             subscriptions,
         }
     }
 
-    /// Deliveries go on if they would be the same: they find the new components by themselves.
-    async fn renew(&self, old: Chores) -> Chores {
+    /// Restarts the sweeps. Deliveries with unchanged subscriptions continue: they call the current components.
+    async fn renew(&self, old: GenerationTasks) -> GenerationTasks {
         old.sweeps.stop().await;
-        if old.subscriptions == events::subscriptions(&self.blueprint.app) {
-            return Chores {
-                sweeps: Sweeps::start(&self.blueprint.app, &self.current.get().components),
+        if old.subscriptions == events::subscriptions(&self.config.app) {
+            return GenerationTasks {
+                sweeps: Sweeps::start(&self.config.app, &self.current.get().components),
                 ..old
             };
         }
         old.deliveries.stop().await;
-        self.start_chores()
+        self.start_tasks()
     }
 }
 
-/// Keeps a generation that was replaced until its last call must have ended, whichever way.
-async fn retire(generation: Arc<Generation>, workshop: Arc<parking_lot::Mutex<Workshop>>) {
+fn refused(error: &anyhow::Error) -> String {
+    let reason = format!("{error:#}");
+    warn!(
+        reason,
+        "reload refused, the running generation is unchanged"
+    );
+    reason
+}
+
+// === impl FixedSettings ===
+
+impl FixedSettings {
+    fn of(config: &AppConfig) -> Self {
+        Self {
+            log_address: config.app.redis_address.clone(),
+            runtime: config.runtime.clone(),
+        }
+    }
+
+    fn check(&self, next: &AppConfig) -> anyhow::Result<()> {
+        if next.app.redis_address != self.log_address {
+            bail!(
+                "{}: `application.trigger.redis.address` has changed, and a running host cannot change its event log: restart it",
+                next.app.manifest.display()
+            );
+        }
+        if !next.runtime.keeps_stores_of(&self.runtime) {
+            bail!(
+                "the runtime configuration has other stores, and a running host cannot change them: restart it"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Keeps a replaced generation until its last call has ended, at the latest by its deadline.
+async fn retire(generation: Arc<Generation>, loader: Arc<Mutex<Loader>>) {
     let components = generation.components.values();
     components.for_each(|component| component.retire());
-    tokio::time::sleep(generation.drain_time() + GRACE).await;
-    // A request that is still being received has its route already.
+    tokio::time::sleep(generation.drain_time() + RETIREMENT_MARGIN).await;
+    // A request whose body is still being received has its route already.
     while Arc::strong_count(&generation) > 1 {
-        tokio::time::sleep(GRACE).await;
+        tokio::time::sleep(RETIREMENT_MARGIN).await;
     }
     let components = generation.components.values();
     components.for_each(|component| component.evict_idle());
     let number = generation.number;
     drop(generation);
-    if let Err(error) = workshop.lock().clear(number) {
-        debug!(%error, "the files of an old generation are still there");
+    if let Err(error) = loader.lock().clear(number) {
+        debug!(%error, "cannot remove the files of a replaced generation");
     }
     memory::give_back();
-    debug!(generation = number, "retired");
+    debug!(generation = number, "generation retired");
 }

@@ -1,0 +1,94 @@
+//! What the host opens before it loads components: configuration, state directory, runtimes, ports and backends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tracing::warn;
+
+use super::app_config::AppConfig;
+use super::state_dir::LockedStateDir;
+use crate::admin::{Admin, AdminListener};
+use crate::backends::Backends;
+use crate::cli::UpOptions;
+use crate::component_build;
+use crate::fault_injection::FaultInjector;
+use crate::metrics::MetricsRecorder;
+use crate::runtimes::DedicatedRuntime;
+use crate::trigger::http;
+
+/// The resources of a running host.
+pub struct Resources {
+    /// The configuration that was read at the start.
+    pub config: AppConfig,
+    /// Held as long as the host runs.
+    pub state_dir: LockedStateDir,
+    /// Runs connections.
+    pub io: DedicatedRuntime,
+    /// Runs events.
+    pub events: DedicatedRuntime,
+    /// The public port.
+    pub listener: TcpListener,
+    /// Its address.
+    pub address: SocketAddr,
+    /// The admin listener, still without routes.
+    pub admin: Admin,
+    /// Its port.
+    pub admin_listener: AdminListener,
+    /// State and event log.
+    pub backends: Backends,
+    /// The metrics of the process.
+    pub recorder: MetricsRecorder,
+    /// Present if fault injection is allowed.
+    pub fault_injector: Option<Arc<FaultInjector>>,
+    /// The largest linear memory of any component, in bytes, if options or runtime configuration limit it.
+    pub max_memory: Option<usize>,
+}
+
+// === impl Resources ===
+
+impl Resources {
+    /// Opens everything, and builds the components if the options say so.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, a port is in use, or the state cannot be opened.
+    pub async fn open(options: &UpOptions) -> anyhow::Result<Self> {
+        let admin = Admin::new(&options.admin)?;
+        let config = AppConfig::read(options)?;
+        if options.build {
+            component_build::build(&config.app)?;
+        }
+        config.app.check_sources()?;
+        let state_dir = LockedStateDir::open(options, &config)?;
+        let (io, events) = (DedicatedRuntime::io()?, DedicatedRuntime::events()?);
+        let listener = io.handle().scope(http::bind(options.listen)).await?;
+        let admin_listener = AdminListener::bind(&options.admin, &state_dir.path);
+        let admin_listener = io.handle().scope(admin_listener).await?;
+        let log_address = config.app.redis_address.as_deref();
+        let backends = Backends::open(&state_dir.path, log_address, options.redis_url.as_deref())?;
+        Ok(Self {
+            address: listener.local_addr()?,
+            max_memory: options
+                .max_instance_memory
+                .or(config.runtime.max_instance_memory),
+            fault_injector: fault_injector(options),
+            recorder: MetricsRecorder::install()?,
+            config,
+            state_dir,
+            io,
+            events,
+            listener,
+            admin,
+            admin_listener,
+            backends,
+        })
+    }
+}
+
+fn fault_injector(options: &UpOptions) -> Option<Arc<FaultInjector>> {
+    let injector = options.chaos.then(Arc::<FaultInjector>::default);
+    if injector.is_some() {
+        warn!("started with --chaos: the admin listener can inject faults");
+    }
+    injector
+}
