@@ -1,4 +1,5 @@
-//! Who may depend on whom. The compiler enforces what a manifest allows; this enforces what the manifests may allow.
+//! Does every package depend only on what its layer may know? The compiler enforces what a `Cargo.toml` allows;
+//! these tests restrict what it may allow.
 
 use std::process::Command;
 
@@ -17,23 +18,23 @@ const CONTEXTS: [&str; 6] = [
 /// Crates that the contexts share.
 const SHARED_CRATES: [&str; 3] = ["events", "http-conventions", "kit"];
 
-/// Crates that speak to a host from inside a component.
+/// Crates with which a component calls its host.
 const GUEST_CRATES: [&str; 4] = ["spin-sdk", "wasip2", "wasip3", "wit-bindgen"];
 
-/// One line of a `[dependencies]` table.
+/// One dependency of a package.
 #[derive(Debug)]
 struct Dependency {
     package: String,
     name: String,
-    /// `dev`, `build`, or nothing for a normal one.
+    /// `dev`, `build`, or nothing for a normal dependency.
     kind: Option<String>,
-    /// The condition under which it counts.
+    /// The target that the dependency is restricted to.
     target: Option<String>,
-    /// Whether it brings its default features along.
+    /// Whether the dependency has its default features.
     has_defaults: bool,
 }
 
-/// A rule reads like a sentence and answers whether a dependency breaks it.
+/// The text of a rule, and whether a dependency breaks it.
 type Rule = (&'static str, fn(&Dependency) -> bool);
 
 const RULES: [Rule; 7] = [
@@ -90,7 +91,7 @@ const RULES: [Rule; 7] = [
 ];
 
 impl Dependency {
-    /// Whether it is a package of this workspace; a test may use what its subject must not.
+    /// Whether it is a package of this workspace. Tests may use what the tested package must not.
     fn is_ours(&self) -> bool {
         let ours = is_context(&self.name)
             || SHARED_CRATES.contains(&self.name.as_str())
@@ -121,7 +122,7 @@ fn every_context_is_a_package_of_the_workspace() {
     {
         assert!(
             packages.contains(name),
-            "the rules above speak of {name}, which is not there"
+            "a rule names {name}, which is no package"
         );
     }
 }
@@ -139,7 +140,7 @@ fn only_the_adapters_use_the_spin_sdk() {
     }
 }
 
-/// Every rule is seen to catch what it is there for.
+/// Each rule must detect the dependency that it forbids.
 #[test]
 fn every_rule_can_be_broken() {
     let forbidden = [
@@ -173,11 +174,11 @@ fn every_rule_can_be_broken() {
         ),
     ];
     for ((package, dependency), (rule, _)) in forbidden.iter().zip(RULES) {
-        let doctored = json!({"packages": [{"name": package, "dependencies": [dependency]}]});
-        let found = violations(&dependencies(&doctored));
+        let changed = json!({"packages": [{"name": package, "dependencies": [dependency]}]});
+        let found = violations(&dependencies(&changed));
         assert!(
             found.iter().any(|violation| violation.contains(rule)),
-            "`{rule}` lets {package} use {dependency}"
+            "`{rule}` allows {package} to use {dependency}"
         );
     }
 }

@@ -93,10 +93,10 @@ fn the_readme_names_publisher_and_consumers_of_every_event() {
             _ => None,
         }
     });
-    let told: BTreeSet<(String, Vec<String>, Vec<String>)> = rows
+    let documented: BTreeSet<(String, Vec<String>, Vec<String>)> = rows
         .flat_map(|(events, publisher, consumers)| {
-            let told = |event| (event, publisher.clone(), consumers.clone());
-            events.into_iter().map(told).collect::<Vec<_>>()
+            let documented = |event| (event, publisher.clone(), consumers.clone());
+            events.into_iter().map(documented).collect::<Vec<_>>()
         })
         .collect();
     let golden = files(&root().join("tests/contracts/golden"), "json");
@@ -104,7 +104,11 @@ fn the_readme_names_publisher_and_consumers_of_every_event() {
         let event = file.file_stem()?.to_string_lossy().into_owned();
         Some((event.clone(), publishers(&event), consumers(&event)))
     });
-    assert_eq!(told, real.collect(), "the table of events in README.md");
+    assert_eq!(
+        documented,
+        real.collect(),
+        "the table of events in README.md"
+    );
 }
 
 #[test]

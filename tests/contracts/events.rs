@@ -1,7 +1,9 @@
-//! What the contexts announce, byte for byte: others read it, so that a change must be a visible line in a diff.
+//! Has an event changed its published form? Other systems read the events, so a change must be a visible line in a
+//! diff.
 //!
-//! The events come from one real story on an empty platform, not from the structs: so the golden files also say who
-//! causes what. After a wanted change, `UPDATE_GOLDEN=1 cargo test -p tests --test contracts` writes them anew.
+//! The events come from one scenario on an empty platform and not from the structs, so the golden files also show
+//! which event causes which. After an intended change, `UPDATE_GOLDEN=1 cargo test -p tests --test contracts`
+//! writes them again.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -23,15 +25,15 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 fn every_event_looks_like_its_golden_file(mode: Mode) {
     let mut firsts = BTreeMap::new();
-    for event in story(mode).values().flatten() {
+    for event in scenario_events(mode).values().flatten() {
         let name = event["type"].as_str().unwrap_or_default().to_owned();
         firsts.entry(name).or_insert_with(|| normalised(event));
     }
-    let mut told: Vec<_> = firsts.keys().map(String::as_str).collect();
+    let mut published: Vec<_> = firsts.keys().map(String::as_str).collect();
     let mut catalogue = Event::TYPES.to_vec();
-    told.sort_unstable();
+    published.sort_unstable();
     catalogue.sort_unstable();
-    assert_eq!(told, catalogue, "the story makes every event happen");
+    assert_eq!(published, catalogue, "the scenario causes every event");
     for (name, event) in &firsts {
         let path = golden(name);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
@@ -40,12 +42,7 @@ fn every_event_looks_like_its_golden_file(mode: Mode) {
         let expected =
             fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let expected: Value = serde_json::from_str(&expected).expect("a golden file is JSON");
-        assert_eq!(
-            *event,
-            expected,
-            "{name} is not what {} says",
-            path.display()
-        );
+        assert_eq!(*event, expected, "{name} differs from {}", path.display());
     }
 }
 
@@ -81,7 +78,7 @@ fn every_golden_file_is_an_event_of_the_catalogue() {
 
 fn every_event_is_a_cloud_event_of_the_catalogue(mode: Mode) {
     let mut ids = HashSet::new();
-    for (stream, events) in story(mode) {
+    for (stream, events) in scenario_events(mode) {
         for event in events {
             CloudEvent::parse(event.to_string().as_bytes())
                 .unwrap_or_else(|error| panic!("{error}: {event:#}"));
@@ -96,16 +93,13 @@ fn every_event_is_a_cloud_event_of_the_catalogue(mode: Mode) {
                 of_stream.starts_with(stream.trim_start_matches("socar.")),
                 "{stream} carries {event:#}"
             );
-            assert!(
-                ids.insert(event["id"].clone()),
-                "an id is given once: {event:#}"
-            );
+            assert!(ids.insert(event["id"].clone()), "ids are unique: {event:#}");
         }
     }
 }
 
 fn no_field_of_an_event_is_null(mode: Mode) {
-    for event in story(mode).values().flatten() {
+    for event in scenario_events(mode).values().flatten() {
         assert_eq!(nulls("", event), [""; 0], "{event:#}");
     }
 }
@@ -135,7 +129,7 @@ fn a_nested_null_is_found() {
 
 fn events_of_one_subject_come_in_sequence(mode: Mode) {
     let mut last = BTreeMap::new();
-    for event in story(mode).values().flatten() {
+    for event in scenario_events(mode).values().flatten() {
         let sequence = event["sequence"].as_u64().expect("a sequence");
         let before = last
             .insert(event["subject"].to_string(), sequence)
@@ -144,34 +138,35 @@ fn events_of_one_subject_come_in_sequence(mode: Mode) {
     }
 }
 
-/// Everything announced by one story in which everything happens, by stream; played once per mode.
-fn story(mode: Mode) -> &'static BTreeMap<&'static str, Vec<Value>> {
+/// The events of one scenario that causes every type of event, by stream. It runs once per mode.
+fn scenario_events(mode: Mode) -> &'static BTreeMap<&'static str, Vec<Value>> {
     static EMBEDDED: OnceLock<BTreeMap<&'static str, Vec<Value>>> = OnceLock::new();
     static REDIS: OnceLock<BTreeMap<&'static str, Vec<Value>>> = OnceLock::new();
-    let place = match mode {
+    let events = match mode {
         Mode::Embedded => &EMBEDDED,
         Mode::Redis => &REDIS,
     };
-    place.get_or_init(|| play(&Setup::new(mode).start()))
+    events.get_or_init(|| run_scenario(&Setup::new(mode).start()))
 }
 
-/// The same steps, request ids and numbers each time, so that little of an event is volatile.
-fn play(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
-    let say = |ask: harness::RequestBuilder, step: &str| {
-        ask.header("x-request-id", step)
+/// The same steps, request ids and numbers each time, so that few fields of an event vary.
+fn run_scenario(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
+    let with_ids = |request: harness::RequestBuilder, step: &str| {
+        request
+            .header("x-request-id", step)
             .header("traceparent", &format!("00-{TRACE}-b7ad6b7169203331-01"))
     };
     let (first, second) = (Reservation::with_id(1), Reservation::with_id(2));
     let car = json!({"carName": "Mercedes-Benz", "carType": "sedan", "amount": 50_000});
-    say(platform.post("/cars"), "register")
+    with_ids(platform.post("/cars"), "register")
         .json(&car)
         .send()
         .is(201);
-    say(platform.patch("/cars/1"), "modify")
+    with_ids(platform.patch("/cars/1"), "modify")
         .json(&json!({"amount": 60_000}))
         .send()
         .is(200);
-    say(platform.post("/reservations"), "reserve")
+    with_ids(platform.post("/reservations"), "reserve")
         .json(&json!({"carId": 1}))
         .send()
         .is(201);
@@ -180,11 +175,11 @@ fn play(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
         || platform.get_json("/cars/1"),
         |car| car["status"] == "reserved",
     );
-    say(platform.post("/reservations"), "reserve-again")
+    with_ids(platform.post("/reservations"), "reserve-again")
         .json(&json!({"carId": 1}))
         .send()
         .is(409);
-    say(platform.patch(&first.path), "cancel")
+    with_ids(platform.patch(&first.path), "cancel")
         .json(&json!({"status": "reqCancel"}))
         .send()
         .is(200);
@@ -193,7 +188,9 @@ fn play(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
         || platform.get_json("/cars/1"),
         |car| car["status"] == "available",
     );
-    say(platform.delete("/cars/1"), "delete").send().is(204);
+    with_ids(platform.delete("/cars/1"), "delete")
+        .send()
+        .is(204);
     assert_eq!(platform.get_json(&second.path)["status"], "rejected");
     platform.wait_for_event("CarDeleted", "car/1");
     EVENT_STREAMS
@@ -202,7 +199,7 @@ fn play(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
         .collect()
 }
 
-/// Without what differs from run to run: the time, and the span that a host may have put in.
+/// The event without the fields that vary: the time, and the span that a host may have added.
 fn normalised(event: &Value) -> Value {
     let mut event = event.clone();
     event["time"] = json!("<time>");

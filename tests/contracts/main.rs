@@ -1,4 +1,4 @@
-//! Do the pieces agree? What is written down in one place is compared with what another place does.
+//! Do the parts agree? What is declared in one place is compared with what another place does.
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 

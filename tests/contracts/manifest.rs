@@ -1,4 +1,4 @@
-//! `spin.toml` and the tree tell the same story: who reacts to what, who answers which path, who may touch what.
+//! Does `spin.toml` agree with the tree? Reactions and triggers, routes, stores and outbound hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -81,14 +81,14 @@ fn every_reaction_has_a_trigger_and_every_trigger_a_reaction() {
 
 #[test]
 fn a_trigger_without_a_reaction_is_detected() {
-    let doctored: Table = "[[trigger.redis]]\nchannel = 'socar.payment'\ncomponent = 'message'"
+    let changed: Table = "[[trigger.redis]]\nchannel = 'socar.payment'\ncomponent = 'message'"
         .parse()
         .expect("TOML");
     let needed: Names = reactions("message")
         .iter()
         .map(|event| stream_of(event).to_owned())
         .collect();
-    assert_ne!(channels(&doctored)["message"], needed);
+    assert_ne!(channels(&changed)["message"], needed);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn a_component_opens_only_its_own_stores() {
             }
             _ => Names::new(),
         };
-        // A context that announces nothing may well have no outbox.
+        // A context that publishes no event needs no outbox.
         let fits = stores.is_subset(&expected) && (expected.is_empty() || stores.contains(name));
         assert!(fits, "`{name}` may open {stores:?}, of {expected:?}");
         let tables = granted(component, "sqlite_databases");
@@ -179,7 +179,7 @@ fn a_component_calls_only_the_hosts_it_needs() {
         let mut expected = match name.as_str() {
             "reservation" => names(&["{{ car_url }}", "{{ payment_url }}"]),
             "payment" => names(&["{{ payment_gateway_url }}"]),
-            // For a rebuild of what the log does not tell any more.
+            // For a rebuild of rows whose events have left the log.
             "viewpage" => names(&[
                 "{{ car_url }}",
                 "{{ reservation_url }}",
@@ -190,7 +190,8 @@ fn a_component_calls_only_the_hosts_it_needs() {
         if matches!(name.as_str(), "car" | "reservation" | "payment") {
             expected.insert("{{ redis_address }}".to_owned());
         }
-        // A chained host that is listed literally keeps stock Spin's Redis trigger from starting: only templates.
+        // Only templates: stock Spin does not start a Redis trigger of a component that lists another component's
+        // host literally.
         assert_eq!(
             granted(component, "allowed_outbound_hosts"),
             expected,
@@ -227,9 +228,9 @@ fn stock_spin_finds_every_store_in_the_runtime_config() {
     }
 }
 
-// === what the tree says ===
+// === what the tree declares ===
 
-/// The events that a context reacts to: the names of its files.
+/// The events that a context reacts to: the names of the files in `reactions/`.
 fn reactions(component: &str) -> Names {
     let folder = root()
         .join("components")
@@ -256,7 +257,7 @@ fn event_of(file: &Path) -> String {
         .collect()
 }
 
-/// The events that the view's fold matches on.
+/// The events that the projection matches on.
 fn projection_arms() -> Names {
     let source = read("components/viewpage/src/projection.rs");
     let code = source.split("#[cfg(test)]").next().unwrap_or_default();
@@ -276,7 +277,7 @@ fn stream_of(event: &str) -> &'static str {
         _ if event.starts_with("Car") => ::events::CAR_STREAM,
         _ if event.starts_with("Reservation") => ::events::RESERVATION_STREAM,
         _ if event.starts_with("Payment") => ::events::PAYMENT_STREAM,
-        _ => panic!("{event} is announced by nobody"),
+        _ => panic!("{event} has no stream"),
     }
 }
 
@@ -288,7 +289,7 @@ fn a_file_is_named_after_its_event() {
     );
 }
 
-// === what the manifest says ===
+// === what the manifest declares ===
 
 fn manifest() -> Table {
     read("spin.toml").parse().expect("spin.toml is TOML")
@@ -308,7 +309,7 @@ fn triggers<'a>(manifest: &'a Table, kind: &str) -> impl Iterator<Item = &'a Val
         .flatten()
 }
 
-/// The channels that wake each component.
+/// The channels that each component subscribes to.
 fn channels(manifest: &Table) -> BTreeMap<String, Names> {
     let mut channels: BTreeMap<String, Names> = BTreeMap::new();
     for trigger in triggers(manifest, "redis") {
@@ -319,7 +320,7 @@ fn channels(manifest: &Table) -> BTreeMap<String, Names> {
     channels
 }
 
-/// What the host lets through to a component; everything, if it is not said.
+/// The event types that the host delivers to a component; nothing if the manifest does not restrict them.
 fn event_types(manifest: &Table, component: &str) -> Option<Names> {
     let policy = components(manifest)[component].get("tool")?.get("socar")?;
     policy.get("event_types")?;

@@ -1,8 +1,8 @@
-//! Is a component exactly what its world says, no more and no less?
+//! Does every built component have exactly the imports and exports of its world?
 //!
-//! A car that could open a database would still work; it would only have stopped being a car. So the imports and
-//! exports of every built component are compared with its world in `wit/worlds.wit`, and each function that it calls
-//! or offers with the signature in `wit/deps`, from which the host's bindings are made too.
+//! A car component that can open a database works as well as before, but it can do more than its world declares. So
+//! the imports and exports of every built component are compared with its world in `wit/worlds.wit`. Each function
+//! is compared with its signature in `wit/deps`, from which the host's bindings are generated.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use wit_parser::{
     Function, InterfaceId, Resolve, Type, TypeDefKind, TypeId, WorldId, WorldItem, WorldKey,
 };
 
-/// Every context, and the frontend: a component without a world would be one without limits.
+/// Every component of the application: each needs a world.
 const COMPONENTS: [&str; 6] = [
     "car",
     "reservation",
@@ -33,7 +33,8 @@ fn every_component_imports_and_exports_exactly_its_world() {
             let found = names(&built, root, side);
             let surplus: Vec<_> = found.difference(&declared).collect();
             let missing = declared.difference(&found);
-            // What holds types alone is declared for the sake of others, and leaves a component that names none of them.
+            // An interface with types only is declared for other interfaces; it is absent from a component that
+            // uses none of its types.
             let missing: Vec<_> = missing
                 .filter(|name| has_functions(&resolve, name))
                 .collect();
@@ -74,7 +75,8 @@ fn a_component_without_events_cannot_reach_the_event_log() {
         ("viewpage", false),
         ("frontend", false),
     ] {
-        // The interface itself is there as soon as a component handles messages, for the type of its errors.
+        // A component that handles messages imports the interface for the type of its errors, even if it calls no
+        // function.
         let (built, root) = decoded(component);
         let redis = interfaces(&built, root)
             .into_iter()
@@ -101,7 +103,7 @@ enum Side {
     Exports,
 }
 
-/// The worlds as they are written down.
+/// The declared worlds.
 fn declared() -> (Resolve, impl Fn(&str) -> WorldId) {
     let mut resolve = Resolve::default();
     let (package, _) = resolve
@@ -116,7 +118,7 @@ fn declared() -> (Resolve, impl Fn(&str) -> WorldId) {
     (resolve, find)
 }
 
-/// The world as it was built.
+/// The world of the built component.
 fn decoded(component: &str) -> (Resolve, WorldId) {
     ensure_built();
     let path = root().join(format!("target/wasm32-wasip2/release/{component}.wasm"));
@@ -162,7 +164,7 @@ fn find(resolve: &Resolve, name: &str) -> Option<InterfaceId> {
         .map(|(id, _)| id)
 }
 
-/// A function's type in words, with every name it uses spelled out to the end.
+/// The type of a function in words, with every type name resolved.
 fn signature(resolve: &Resolve, function: &Function) -> String {
     let parameters: Vec<String> = function
         .params

@@ -1,4 +1,4 @@
-//! A small HTTP client that a test reads like a sentence: `platform.get("/cars").send().is(200).json()`.
+//! A small HTTP client for tests: `platform.get("/cars").send().is(200).json()`.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use tokio::runtime::Runtime;
 
 type Transport = hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>;
 
-/// Longer than any deadline of the platform: an answer that takes longer is a fault.
+/// Longer than every deadline of the platform: a response that takes longer is a fault.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What is spoken on the wire.
+/// The version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     Http1,
-    /// With prior knowledge, as clear text has no other way.
+    /// With prior knowledge, because there is no negotiation without TLS.
     Http2,
 }
 
@@ -31,17 +31,17 @@ pub struct Client {
     transport: Transport,
 }
 
-/// A request that is being put together.
+/// A request before it is sent.
 #[derive(Debug)]
 #[must_use = "nothing is request before `send`"]
 pub struct RequestBuilder {
     client: Client,
     request: Request<Full<Bytes>>,
-    /// What is sent, for complaints.
+    /// The request in one line, for failure messages.
     description: String,
 }
 
-/// What the server answered, and what it was request.
+/// A response with the request that it belongs to.
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
@@ -50,7 +50,7 @@ pub struct Response {
     request: String,
 }
 
-/// The one runtime of everything asynchronous in the harness.
+/// The runtime of everything asynchronous in the harness.
 pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
@@ -74,7 +74,7 @@ impl Client {
         }
     }
 
-    /// Asks for `target`: a path with an optional query, or an absolute URL.
+    /// Begins a request to `target`, which is a path with an optional query or an absolute URL.
     pub fn request(&self, method: Method, target: &str) -> RequestBuilder {
         let url = if target.starts_with("http://") {
             target.to_owned()
@@ -100,8 +100,7 @@ impl Client {
 impl RequestBuilder {
     /// Adds a header.
     ///
-    /// # Panics
-    /// When it is no valid header.
+    /// # Panics When the name or the value is invalid.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let parsed = http::HeaderName::try_from(name)
             .ok()
@@ -113,12 +112,12 @@ impl RequestBuilder {
         self
     }
 
-    /// Sends this JSON.
+    /// Sets a JSON body.
     pub fn json(self, body: &Value) -> Self {
         self.body("application/json", body.to_string())
     }
 
-    /// Sends these bytes as `media_type`.
+    /// Sets a body of this media type.
     pub fn body(mut self, media_type: &str, body: impl Into<Bytes>) -> Self {
         let body = body.into();
         if body.len() < 500 {
@@ -128,10 +127,9 @@ impl RequestBuilder {
         self.header("content-type", media_type)
     }
 
-    /// Sends the request and waits for the whole answer.
+    /// Sends the request and waits for the whole response.
     ///
-    /// # Panics
-    /// When there is none.
+    /// # Panics When there is no whole response.
     #[track_caller]
     pub fn send(self) -> Response {
         let request = self.description.clone();
@@ -139,10 +137,9 @@ impl RequestBuilder {
             .unwrap_or_else(|error| panic!("{request} got no response: {error}"))
     }
 
-    /// Like [`RequestBuilder::send`], for tests in which the server may be gone.
+    /// Like [`RequestBuilder::send`], for tests in which the server may be down.
     ///
-    /// # Errors
-    /// When there is no whole answer within a minute.
+    /// # Errors When there is no whole response within a minute.
     pub fn try_send(self) -> Result<Response, String> {
         let Self {
             client,
@@ -172,7 +169,7 @@ impl RequestBuilder {
     }
 }
 
-/// The message of an error with those of its causes: hyper's own says little.
+/// The messages of an error and of its causes; hyper's own message lacks the reason.
 fn with_causes(error: impl std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -186,10 +183,9 @@ fn with_causes(error: impl std::error::Error) -> String {
 // === impl Response ===
 
 impl Response {
-    /// Insists on a status.
+    /// Expects a status.
     ///
-    /// # Panics
-    /// When it is another one, with the whole exchange.
+    /// # Panics When the status differs, with the request and the response.
     #[track_caller]
     pub fn is(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{self}");
@@ -198,8 +194,7 @@ impl Response {
 
     /// The body as JSON.
     ///
-    /// # Panics
-    /// When it is none.
+    /// # Panics When the body is not JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
@@ -211,25 +206,23 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The value of a header that must be there.
+    /// The value of a header that must exist.
     ///
-    /// # Panics
-    /// When it is not.
+    /// # Panics When the header is missing.
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
         self.optional_header(name)
             .unwrap_or_else(|| panic!("the response has no header {name}: {self}"))
     }
 
-    /// The value of a header, if it is there and is text.
+    /// The value of a header, if it exists and is text.
     pub fn optional_header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Insists on a problem document (RFC 9457) of our own kind `slug`, and returns it.
+    /// Expects a problem document (RFC 9457) of this platform's type `slug`, and returns it.
     ///
-    /// # Panics
-    /// When it is anything else, with the whole exchange.
+    /// # Panics When the response is anything else, with the request and the response.
     #[track_caller]
     pub fn problem(&self, status: u16, slug: &str) -> Value {
         assert_eq!(self.status, status, "{self}");
@@ -250,10 +243,9 @@ impl Response {
         problem
     }
 
-    /// Insists on a 422 that names `field`.
+    /// Expects a problem document with the status 422 that names `field`.
     ///
-    /// # Panics
-    /// When it is anything else, with the whole exchange.
+    /// # Panics When the response is anything else, with the request and the response.
     #[track_caller]
     pub fn invalid_field(&self, field: &str) {
         let problem = self.problem(422, "invalid-field");

@@ -1,4 +1,5 @@
-//! The event log as the platform wrote it, read behind its back: from the Redis streams, or from the embedded file.
+//! The event log as the platform has written it, read directly from the Redis streams or from the embedded
+//! database.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,8 +20,7 @@ pub const EVENT_STREAMS: [&str; 3] = ["socar.car", "socar.reservation", "socar.p
 impl Platform {
     /// All events of a stream, oldest first.
     ///
-    /// # Panics
-    /// When the log cannot be read.
+    /// # Panics When the log cannot be read.
     pub fn events(&self, stream: &str) -> Vec<Value> {
         let entries = match self.redis_url() {
             Some(url) => redis_entries(&url, stream),
@@ -36,7 +36,7 @@ impl Platform {
             .collect()
     }
 
-    /// All events that `wanted` picks, from all streams.
+    /// The events of all streams that `wanted` selects.
     pub fn events_where(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         let all = EVENT_STREAMS.iter().flat_map(|stream| self.events(stream));
         all.filter(|event| wanted(event)).collect()
@@ -56,7 +56,8 @@ impl Platform {
     }
 }
 
-/// The same entries from the host's file; it keeps the fields of an entry one after the other, each part after its length.
+/// The entries from the host's database, which stores the fields of an entry one after the other, each part after
+/// its length.
 fn embedded_entries(file: &Path, stream: &str) -> anyhow::Result<Vec<String>> {
     let database = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     database.busy_timeout(Duration::from_secs(10))?;

@@ -1,17 +1,16 @@
-//! Waiting for what must come true, instead of sleeping and hoping.
+//! Polls until a condition holds, in place of a sleep of a fixed length.
 
 use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Far beyond what a healthy platform needs, because a test machine may be busy with a build.
+/// Far longer than a healthy platform needs, because a build may run on the same machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_PAUSE: Duration = Duration::from_millis(100);
 
-/// Looks again and again until what was seen holds, and returns it.
+/// Calls `look` until its value satisfies `holds`, and returns that value.
 ///
-/// # Panics
-/// After thirty seconds, with the last value seen.
+/// # Panics After thirty seconds, with the last value.
 #[track_caller]
 pub fn eventually<T: Debug>(mut look: impl FnMut() -> T, holds: impl Fn(&T) -> bool) -> T {
     let started = Instant::now();

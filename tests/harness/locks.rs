@@ -1,10 +1,10 @@
-//! One at a time across test binaries: they run as processes of their own, and a runner may start them side by side.
+//! Locks across test binaries, which are processes of their own and may run at the same time.
 
 use std::fs::File;
 
 use crate::workspace::under_target;
 
-/// Holds the named lock until the returned file is dropped, or the process dies.
+/// Takes the named lock; it is released when the returned file is dropped or the process ends.
 pub fn exclusively(name: &str) -> File {
     let path = under_target("locks").join(name);
     let file = File::create(&path)

@@ -1,4 +1,4 @@
-//! A real Redis of the tests' own, with the append-only file that the platform asks for.
+//! Redis servers of the tests, with the append-only file that the platform requires.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::programs::ensure_program;
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running `redis-server` on a free port; it stops when dropped.
+/// A running `redis-server` on a free port. Dropping it stops the server.
 #[derive(Debug)]
 pub struct RedisServer {
     program: PathBuf,
@@ -24,21 +24,20 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts one, installing `redis-server` first where that is allowed.
+    /// Starts a server; `redis-server` is installed first where that is allowed.
     ///
-    /// # Panics
-    /// When there is no `redis-server`, or it does not come up.
+    /// # Panics When `redis-server` is missing or does not start.
     pub fn start() -> Self {
         Self::start_in(new_folder, "everysec")
     }
 
-    /// Starts one that a test may kill: it answers no write before it is in the file.
+    /// Starts a server that a test may kill: it acknowledges a write only when the write is in the append-only
+    /// file.
     ///
-    /// The file is in memory where that can be had. It outlives the process all the same, and to wait for the disk with each
-    /// of a storm's writes takes a busy machine beyond every deadline.
+    /// The file is in memory where the system allows it. It outlives the process all the same, and waiting for the
+    /// disk with each write would exceed every deadline on a busy machine under load.
     ///
-    /// # Panics
-    /// When there is no `redis-server`, or it does not come up.
+    /// # Panics When `redis-server` is missing or does not start.
     pub fn start_durable() -> Self {
         let in_memory =
             || TempDir::with_prefix_in("socar-redis-", "/dev/shm").unwrap_or_else(|_| new_folder());
@@ -48,7 +47,7 @@ impl RedisServer {
     fn start_in(new_folder: impl Fn() -> TempDir, fsync: &'static str) -> Self {
         let program = ensure_program("redis-server", "redis-server");
         let mut error = String::new();
-        // Another process may take the port between our looking and Redis' binding it.
+        // Another process may take the port before Redis binds it.
         for _ in 0..5 {
             let folder = new_folder();
             let port = free_port();
@@ -68,31 +67,30 @@ impl RedisServer {
         panic!("{error}");
     }
 
-    /// Kills it without a warning (SIGKILL).
+    /// Kills the server with SIGKILL.
     pub fn kill(&self) {
         self.process.lock().kill();
     }
 
-    /// Starts the killed one again where it was, with what it had written.
+    /// Starts a killed server again, on the same port and with the same data.
     ///
-    /// # Panics
-    /// When it does not come up.
+    /// # Panics When the server does not start.
     pub fn restart(&self) {
         let revived = run(&self.program, self.port, self.fsync, self.folder.path());
         *self.process.lock() = revived.unwrap_or_else(|reason| panic!("{reason}"));
     }
 
-    /// Stops it in its tracks: it keeps its connections and answers nothing.
+    /// Suspends the server: it keeps its connections and answers nothing.
     pub fn suspend(&self) {
         self.process.lock().suspend();
     }
 
-    /// Lets a frozen one go on.
+    /// Resumes a suspended server.
     pub fn resume(&self) {
         self.process.lock().resume();
     }
 
-    /// Where it listens, as `--redis-url` wants it.
+    /// The value of `--redis-url`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -103,7 +101,7 @@ fn new_folder() -> TempDir {
         .unwrap_or_else(|error| panic!("no folder for Redis: {error}"))
 }
 
-/// Returns when it serves.
+/// Starts a server and waits until it accepts connections.
 fn run(program: &Path, port: u16, fsync: &str, folder: &Path) -> Result<Process, String> {
     let mut command = Command::new(program);
     command

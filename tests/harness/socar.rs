@@ -1,4 +1,4 @@
-//! The host, built for the tests.
+//! The host under test.
 
 fn main() -> std::process::ExitCode {
     socar::main()

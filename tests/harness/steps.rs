@@ -1,4 +1,4 @@
-//! The verbs of the stories: what customers and operators do, and where the outcome shows.
+//! Steps of a scenario: actions of customers, and waits for their effects in each context.
 
 use std::sync::Barrier;
 
@@ -15,7 +15,7 @@ pub struct Car {
     pub path: String,
 }
 
-/// An accepted or refused reservation.
+/// An accepted or a rejected reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     pub id: u64,
@@ -23,13 +23,13 @@ pub struct Reservation {
 }
 
 impl Platform {
-    /// Registers a car of that name, with a modest amount.
+    /// Registers a car of this name, with an amount that every gateway accepts.
     #[track_caller]
     pub fn register_car(&self, name: &str) -> Car {
         self.register(&json!({"carName": name, "carType": "sedan", "amount": 50_000}))
     }
 
-    /// Registers exactly this car.
+    /// Registers a car with exactly these fields.
     #[track_caller]
     pub fn register(&self, car: &Value) -> Car {
         let body = self.post("/cars").json(car).send().is(201).json();
@@ -40,7 +40,7 @@ impl Platform {
         }
     }
 
-    /// Asks for a car, whatever the answer.
+    /// Requests a reservation, whatever the response.
     #[track_caller]
     pub fn try_reserve(&self, car: &Car) -> Response {
         self.post("/reservations")
@@ -48,13 +48,13 @@ impl Platform {
             .send()
     }
 
-    /// Asks for a car and gets it.
+    /// Requests a reservation, which must be accepted.
     #[track_caller]
     pub fn reserve(&self, car: &Car) -> Reservation {
         Reservation::from_response(&self.try_reserve(car).is(201))
     }
 
-    /// Asks for a car, gets it, and waits until the reservation is confirmed.
+    /// Requests a reservation and waits until it is confirmed.
     #[track_caller]
     pub fn reserve_and_confirm(&self, car: &Car) -> Reservation {
         let reservation = self.reserve(car);
@@ -63,7 +63,7 @@ impl Platform {
         reservation
     }
 
-    /// Gives a reservation up.
+    /// Requests a cancellation, which must be accepted.
     #[track_caller]
     pub fn cancel(&self, reservation: &Reservation) -> Response {
         self.patch(&reservation.path)
@@ -72,7 +72,7 @@ impl Platform {
             .is(200)
     }
 
-    /// Gives a reservation up and waits until everything about it is undone.
+    /// Requests a cancellation and waits until it is complete.
     #[track_caller]
     pub fn cancel_and_wait(&self, reservation: &Reservation, car: &Car) {
         self.cancel(reservation);
@@ -80,7 +80,7 @@ impl Platform {
         self.wait_for_car_status(car, "available");
     }
 
-    /// The present JSON of anything that has a path.
+    /// The JSON at a path.
     #[track_caller]
     pub fn get_json(&self, path: &str) -> Value {
         self.get(path).send().is(200).json()
@@ -101,7 +101,7 @@ impl Platform {
         eventually(|| self.get_json(&car.path), |seen| seen["status"] == status)
     }
 
-    /// Waits until the view's row of the car has all these values, and returns it.
+    /// Waits until the car's row in the view has all these values, and returns it.
     #[track_caller]
     pub fn wait_for_view(&self, car: &Car, expected: &Value) -> Value {
         let path = format!("/carviews/{}", car.id);
@@ -112,13 +112,13 @@ impl Platform {
         .json()
     }
 
-    /// All payments of a reservation; more than one would be a fault.
+    /// All payments of a reservation; there must be at most one.
     #[track_caller]
     pub fn payments_of(&self, reservation: &Reservation) -> Vec<Value> {
         self.list("/payments", |payment| payment["rsvId"] == reservation.id)
     }
 
-    /// Waits until the confirmed reservation's payment has this status, and returns it.
+    /// Waits until the payment of a confirmed reservation has this status, and returns it.
     #[track_caller]
     pub fn wait_for_payment(&self, reservation: &Reservation, status: &str) -> Value {
         let paid = eventually(
@@ -131,7 +131,7 @@ impl Platform {
         payment
     }
 
-    /// Everything that was said about a reservation, oldest first.
+    /// All messages about a reservation, oldest first.
     #[track_caller]
     pub fn messages_of(&self, reservation: &Reservation) -> Vec<String> {
         self.list("/messages", |message| message["rsvId"] == reservation.id)
@@ -140,10 +140,10 @@ impl Platform {
             .collect()
     }
 
-    /// Waits until the last messages about a reservation have these contents, oldest first.
+    /// Waits until the latest messages about a reservation have these contents, oldest first.
     #[track_caller]
     pub fn wait_for_messages(&self, reservation: &Reservation, contents: &[String]) {
-        // What a test waits for is among the newest of many: nobody reads on when there are enough.
+        // The expected messages are among the newest, so reading stops when there are enough.
         let newest = || {
             let messages = self.pages("/messages", "&sort=msgId,desc").flatten();
             let about = messages.filter(|message| message["rsvId"] == reservation.id);
@@ -157,13 +157,13 @@ impl Platform {
         eventually(newest, |seen| seen == contents);
     }
 
-    /// Every item of a list that `wanted` picks, from all its pages.
+    /// The items of a list that `wanted` selects, from all pages.
     #[track_caller]
     pub fn list(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         self.pages(path, "").flatten().filter(wanted).collect()
     }
 
-    /// The pages of a list, one after the other as long as somebody asks for more.
+    /// The pages of a list, read one after the other on demand.
     fn pages(&self, path: &str, query: &str) -> impl Iterator<Item = Vec<Value>> {
         let plural = path.trim_start_matches('/').to_owned();
         let mut next = Some(format!("{path}?size=100{query}"));
@@ -175,8 +175,8 @@ impl Platform {
         })
     }
 
-    /// Runs a whole story on a car of its own, to its end in every context. What was announced before it has had its time
-    /// to arrive, so "nothing more happened" can be said afterwards.
+    /// Runs a whole scenario on a car of its own, to its end in every context. Events that were published before it
+    /// have been handled by then, so a test can assert afterwards that nothing more happened.
     #[track_caller]
     pub fn drain_events(&self) {
         let car = self.register_car("settling");
@@ -192,7 +192,7 @@ impl Platform {
         );
     }
 
-    /// Does `action` so many times at the same instant, and returns what each got.
+    /// Runs `action` on this many threads at the same instant, and returns all results.
     pub fn concurrently<T: Send>(
         &self,
         times: usize,
@@ -232,24 +232,24 @@ impl Reservation {
         }
     }
 
-    /// The reservation that an answer is about.
+    /// The reservation that a response is about.
     #[track_caller]
     pub fn from_response(response: &Response) -> Self {
         Self::with_id(number_in(&response.json(), "rsvId"))
     }
 }
 
-/// The text that tells of a confirmation.
+/// The text of the message after a confirmation.
 pub fn confirmation_text(car: &Car) -> String {
     format!("예약이 완료 되었습니다. 차량번호 : {}", car.id)
 }
 
-/// The text that tells of a cancellation.
+/// The text of the message after a cancellation.
 pub fn cancellation_text(car: &Car) -> String {
     format!("예약이 취소 되었습니다. 차량번호 : {}", car.id)
 }
 
-/// The text that tells of a rejection.
+/// The text of the message after a rejection.
 pub fn rejection_text(car: &Car) -> String {
     format!("예약이 거절 되었습니다. 차량번호 : {}", car.id)
 }
@@ -258,7 +258,7 @@ fn content(message: &Value) -> String {
     message["content"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Whether `whole` has every field of `part`, with its value.
+/// Whether `whole` has every field of `part`, with the same value.
 fn contains(whole: &Value, part: &Value) -> bool {
     part.as_object().is_some_and(|fields| {
         fields

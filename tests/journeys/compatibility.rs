@@ -1,4 +1,4 @@
-//! The calls that existing clients of this API make, on an empty platform and in their order.
+//! Do the requests of existing clients work unchanged? They run in their original order on an empty platform.
 
 use harness::{Mode, Setup, eventually};
 use serde_json::json;
@@ -34,11 +34,11 @@ fn the_calls_of_existing_clients_work_unchanged(mode: Mode) {
     assert_eq!(created.json()["rsvId"], 1);
     eventually(
         || platform.get_json("/reservations/1"),
-        |seen| seen["status"] == "reserved",
+        |item| item["status"] == "reserved",
     );
     eventually(
         || platform.get_json("/cars/1"),
-        |seen| seen["status"] == "reserved",
+        |item| item["status"] == "reserved",
     );
     let payment = platform.get_json("/payments/1");
     assert_eq!(payment["status"], "paid");
@@ -62,11 +62,11 @@ fn the_calls_of_existing_clients_work_unchanged(mode: Mode) {
         .is(200);
     eventually(
         || platform.get_json("/reservations/1"),
-        |seen| seen["status"] == "cancelled",
+        |item| item["status"] == "cancelled",
     );
     eventually(
         || platform.get_json("/cars/1"),
-        |seen| seen["status"] == "available",
+        |item| item["status"] == "available",
     );
     assert_eq!(platform.get_json("/payments/1")["status"], "cancelled");
 

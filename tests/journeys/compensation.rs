@@ -1,4 +1,5 @@
-//! Giving a reservation up undoes what it did, everywhere and once. Checkpoint compensation.
+//! Does a cancellation undo every effect of a reservation, in every context and exactly once? Checkpoint
+//! compensation.
 
 use harness::{Mode, Platform, cancellation_text, confirmation_text, eventually};
 use serde_json::json;
@@ -17,7 +18,7 @@ harness::journeys!(
 
 fn a_cancelled_reservation_frees_its_car_and_returns_the_money(mode: Mode) {
     let platform = Platform::shared(mode);
-    let car = platform.register_car("for a while");
+    let car = platform.register_car("cancelled");
     let reservation = platform.reserve_and_confirm(&car);
 
     let response = platform.cancel(&reservation).json();
@@ -69,7 +70,7 @@ fn cancelling_twice_returns_the_money_once(mode: Mode) {
     let reservation = platform.reserve_and_confirm(&car);
     platform.cancel_and_wait(&reservation, &car);
 
-    // Asking again for what has happened is no fault, or a conflict; it is never a second refund.
+    // A repeated cancellation may succeed or be refused as a conflict; it never refunds again.
     let again = platform
         .patch(&reservation.path)
         .json(&json!({"status": "reqCancel"}))
@@ -81,7 +82,7 @@ fn cancelling_twice_returns_the_money_once(mode: Mode) {
 
 fn cancelling_at_the_same_instant_returns_the_money_once(mode: Mode) {
     let platform = Platform::shared(mode);
-    let car = platform.register_car("all at once");
+    let car = platform.register_car("concurrent");
     let reservation = platform.reserve_and_confirm(&car);
     let responses = platform.concurrently(20, |_| {
         platform
@@ -117,9 +118,9 @@ fn assert_refunded_once(
 fn a_cancellation_right_after_the_reservation_ends_cancelled(mode: Mode) {
     let platform = Platform::shared(mode);
     for attempt in 0..5 {
-        let car = platform.register_car(&format!("changed my mind {attempt}"));
+        let car = platform.register_car(&format!("cancelled early {attempt}"));
         let reservation = platform.reserve(&car);
-        // Before the confirmation has arrived, the request may be refused as a conflict; it must then work later.
+        // Before the confirmation, a cancellation may be refused as a conflict; it must succeed later.
         eventually(
             || {
                 platform
@@ -164,17 +165,17 @@ fn a_rejected_reservation_cannot_be_cancelled(mode: Mode) {
     let car = platform.register_car("refused");
     platform.reserve_and_confirm(&car);
     platform.try_reserve(&car).is(409);
-    let refused = platform.list("/reservations", |seen| {
-        seen["carId"] == car.id && seen["status"] == "rejected"
+    let rejected = platform.list("/reservations", |item| {
+        item["carId"] == car.id && item["status"] == "rejected"
     });
-    let refused = harness::Reservation::with_id(refused[0]["rsvId"].as_u64().expect("an id"));
+    let rejected = harness::Reservation::with_id(rejected[0]["rsvId"].as_u64().expect("an id"));
 
     platform
-        .patch(&refused.path)
+        .patch(&rejected.path)
         .json(&json!({"status": "reqCancel"}))
         .send()
         .problem(409, "reservation-rejected");
-    assert_eq!(platform.get_json(&refused.path)["status"], "rejected");
+    assert_eq!(platform.get_json(&rejected.path)["status"], "rejected");
     assert_eq!(platform.get_json(&car.path)["status"], "reserved");
 }
 

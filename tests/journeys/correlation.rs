@@ -1,4 +1,4 @@
-//! One request can be followed through synchronous calls and events. Checkpoint correlation.
+//! Can one request be traced through all synchronous calls and events that it causes? Checkpoint correlation.
 
 use harness::{Mode, Platform};
 use serde_json::{Value, json};
@@ -71,7 +71,7 @@ fn every_event_names_its_direct_cause(mode: Mode) {
     assert_eq!(booked["causationid"], confirmed["id"], "{booked:#}");
 }
 
-/// The four events of a reservation that goes well, in the order of the story.
+/// The four events of a confirmed reservation, in causal order.
 fn caused_by_reserving(platform: &Platform, car: u64, reservation: u64) -> [Value; 4] {
     let rsv = format!("reservation/{reservation}");
     let created = platform.wait_for_event("ReservationCreated", &rsv);
@@ -79,14 +79,17 @@ fn caused_by_reserving(platform: &Platform, car: u64, reservation: u64) -> [Valu
     let approved = platform.events_where(|event| {
         event["type"] == "PaymentApproved" && event["data"]["rsvId"] == reservation
     });
-    let approved = approved.first().expect("who is confirmed has paid").clone();
+    let approved = approved
+        .first()
+        .expect("a confirmed reservation is paid")
+        .clone();
     let booked = platform.wait_for_event("CarReserved", &format!("car/{car}"));
     [created, approved, confirmed, booked]
 }
 
 fn a_timeline_names_steps_times_and_causes(mode: Mode) {
     let platform = Platform::shared(mode);
-    let car = platform.register_car("told in order");
+    let car = platform.register_car("timeline");
     let reservation = platform.reserve_and_confirm(&car);
     let cancel = platform
         .patch(&reservation.path)
@@ -136,11 +139,7 @@ fn a_request_without_an_id_gets_one(mode: Mode) {
         .send()
         .is(201);
     let given = first.header("x-request-id");
-    assert_ne!(
-        given,
-        second.header("x-request-id"),
-        "an id is not given twice"
-    );
+    assert_ne!(given, second.header("x-request-id"), "ids are unique");
 
     let event = platform.wait_for_event("CarRegistered", &format!("car/{}", first.json()["carId"]));
     assert_eq!(event["correlationid"], given);
@@ -152,13 +151,13 @@ fn a_request_without_an_id_gets_one(mode: Mode) {
 
 fn an_invalid_request_id_is_replaced(mode: Mode) {
     let platform = Platform::shared(mode);
-    let endless = "x".repeat(4000);
-    for id in ["", " ", "\"quoted\"", "{\"json\":1}", endless.as_str()] {
+    let very_long = "x".repeat(4000);
+    for id in ["", " ", "\"quoted\"", "{\"json\":1}", very_long.as_str()] {
         let response = platform
             .post("/cars")
             .header("x-request-id", id)
             .header("traceparent", "00-nonsense")
-            .json(&json!({"carName": "odd id"}))
+            .json(&json!({"carName": "invalid id"}))
             .send()
             .is(201);
         let event = platform.wait_for_event(
@@ -177,7 +176,7 @@ fn an_invalid_request_id_is_replaced(mode: Mode) {
     }
 }
 
-/// Version, trace, span and flags, as W3C trace context writes them, with neither id all zero.
+/// Version, trace, span and flags of the W3C trace context; neither id may be all zero.
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<_> = text.split('-').collect();
     let is_hex = |part: &str, length| {

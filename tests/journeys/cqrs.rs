@@ -1,5 +1,6 @@
-//! The view answers what no single context knows: cars joined with reservation and payment, in pages, sorted and filtered.
-//! Checkpoint CQRS. Each test marks its cars with a type of its own, so that it can ask for just these.
+//! Does the view answer what no single context knows: cars joined with reservation and payment, in sorted and
+//! filtered pages? Checkpoint CQRS. Each test gives its cars a type of its own, so that it can query these cars
+//! only.
 
 use harness::{Car, Mode, Platform, eventually};
 use serde_json::{Value, json};
@@ -60,7 +61,7 @@ fn a_row_joins_car_reservation_and_payment(mode: Mode) {
     assert_eq!(Value::from(columns), expected);
 }
 
-/// Seven cars, among them equal names and amounts; two are reserved and one of these cancelled.
+/// Seven cars, some with equal names and amounts. Two are reserved, and one of these reservations is cancelled.
 fn fleet(platform: &Platform, mark: &str) -> Vec<Car> {
     let cars: Vec<Car> = [
         ("delta", 300),
@@ -77,8 +78,8 @@ fn fleet(platform: &Platform, mark: &str) -> Vec<Car> {
     })
     .collect();
     platform.reserve_and_confirm(&cars[2]);
-    let given_up = platform.reserve_and_confirm(&cars[5]);
-    platform.cancel_and_wait(&given_up, &cars[5]);
+    let cancelled = platform.reserve_and_confirm(&cars[5]);
+    platform.cancel_and_wait(&cancelled, &cars[5]);
     platform.wait_for_view(
         &cars[2],
         &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
@@ -139,7 +140,7 @@ fn every_column_sorts_both_ways_and_ties_are_broken_by_id(mode: Mode) {
     }
 }
 
-/// Nothing comes before something; numbers by value; texts by code point.
+/// Null before values; numbers by value; texts by code point.
 fn compare(one: &Value, other: &Value) -> std::cmp::Ordering {
     match (one.as_u64(), other.as_u64()) {
         (Some(one), Some(other)) => one.cmp(&other),
@@ -180,20 +181,23 @@ fn every_column_filters(mode: Mode) {
 fn filters_combine_and_compare_whole_values(mode: Mode) {
     let platform = Platform::shared(mode);
     let cars = fleet(&platform, "combined");
-    let asked = |question: &str| {
-        ids(&rows(&platform.get_json(&format!(
-            "/carviews?carType=combined&{question}"
-        ))))
+    let query_ids = |query: &str| {
+        ids(&rows(
+            &platform.get_json(&format!("/carviews?carType=combined&{query}")),
+        ))
     };
-    assert_eq!(asked("carName=alpha&amount=100"), [cars[1].id, cars[5].id]);
     assert_eq!(
-        asked("carName=alpha&carStatus=available"),
+        query_ids("carName=alpha&amount=100"),
+        [cars[1].id, cars[5].id]
+    );
+    assert_eq!(
+        query_ids("carName=alpha&carStatus=available"),
         [cars[1].id, cars[3].id, cars[5].id]
     );
-    assert_eq!(asked("carName=alph"), [0; 0]);
-    assert_eq!(asked("carName=%25"), [0; 0], "a filter is no pattern");
+    assert_eq!(query_ids("carName=alph"), [0; 0]);
+    assert_eq!(query_ids("carName=%25"), [0; 0], "a filter is no pattern");
     assert_eq!(
-        asked("carName=alpha%27%20OR%201%3D1%20--"),
+        query_ids("carName=alpha%27%20OR%201%3D1%20--"),
         [0; 0],
         "a filter is no SQL"
     );
@@ -203,7 +207,7 @@ fn pages_skip_and_repeat_no_row(mode: Mode) {
     let platform = Platform::shared(mode);
     let cars = fleet(&platform, "paged");
     for sort in ["carName,asc", "amount,desc", "rsvStatus,asc", "carId,desc"] {
-        let mut seen = Vec::new();
+        let mut item = Vec::new();
         for number in 0..3 {
             let page = platform.get_json(&format!(
                 "/carviews?carType=paged&sort={sort}&size=3&page={number}"
@@ -213,11 +217,11 @@ fn pages_skip_and_repeat_no_row(mode: Mode) {
                 json!({"size": 3, "totalElements": 7, "totalPages": 3, "number": number}),
                 "{page:#}"
             );
-            seen.extend(ids(&rows(&page)));
+            item.extend(ids(&rows(&page)));
         }
-        seen.sort_unstable();
+        item.sort_unstable();
         assert_eq!(
-            seen,
+            item,
             cars.iter().map(|car| car.id).collect::<Vec<_>>(),
             "sorted by {sort}"
         );
@@ -246,7 +250,7 @@ fn page_links_keep_the_query(mode: Mode) {
     let cars = fleet(&platform, "linked");
     let mut page = platform.get_json("/carviews?carType=linked&sort=carName,desc&size=3");
     assert!(page["_links"]["prev"].is_null(), "{page:#}");
-    let mut seen = ids(&rows(&page));
+    let mut item = ids(&rows(&page));
     while let Some(next) = page["_links"]["next"]["href"].as_str() {
         let following = platform.get_json(next);
         let back = following["_links"]["prev"]["href"]
@@ -255,9 +259,9 @@ fn page_links_keep_the_query(mode: Mode) {
             .to_owned();
         assert_eq!(ids(&rows(&platform.get_json(&back))), ids(&rows(&page)));
         page = following;
-        seen.extend(ids(&rows(&page)));
+        item.extend(ids(&rows(&page)));
     }
-    assert_eq!(seen.len(), cars.len());
+    assert_eq!(item.len(), cars.len());
     let last = page["_links"]["last"]["href"]
         .as_str()
         .expect("a last page");
@@ -265,7 +269,7 @@ fn page_links_keep_the_query(mode: Mode) {
     let first = page["_links"]["first"]["href"]
         .as_str()
         .expect("a first page");
-    assert_eq!(ids(&rows(&platform.get_json(first))), seen[..3]);
+    assert_eq!(ids(&rows(&platform.get_json(first))), item[..3]);
 }
 
 fn a_row_is_found_by_its_reservation_and_by_its_payment(mode: Mode) {
@@ -300,7 +304,7 @@ fn a_row_is_found_by_its_reservation_and_by_its_payment(mode: Mode) {
         .problem(404, "not-found");
 }
 
-/// The cars that a search finds, whether it answers the one row there can be or a list of it.
+/// The cars that a search finds. The response may be a single row or a list.
 fn found(platform: &Platform, search: &str) -> Vec<u64> {
     let response = platform.get(search).send();
     if response.status == 404 {
@@ -350,7 +354,7 @@ fn an_invalid_query_is_refused(mode: Mode) {
         "/payments",
         "/messages",
     ] {
-        for question in [
+        for query in [
             "size=0",
             "size=-1",
             "size=1001",
@@ -362,19 +366,19 @@ fn an_invalid_query_is_refused(mode: Mode) {
             "page=99999999999999999999",
         ] {
             platform
-                .get(&format!("{path}?{question}"))
+                .get(&format!("{path}?{query}"))
                 .send()
                 .problem(400, "bad-query");
         }
     }
-    for question in [
+    for query in [
         "colour=red",
         "rsvId=abc",
         "amount=-1",
         "carName=a&carName=b",
     ] {
         platform
-            .get(&format!("/carviews?{question}"))
+            .get(&format!("/carviews?{query}"))
             .send()
             .problem(400, "bad-query");
     }

@@ -1,4 +1,5 @@
-//! Money is taken by somebody else: what we ask of a payment gateway, and what we do when it is no help. Checkpoint gateway.
+//! Does the platform use an external payment gateway correctly, and compensate when the gateway fails? Checkpoint
+//! gateway.
 
 use harness::{
     Decision, Mode, PaymentGateway, Platform, Setup, confirmation_text, eventually, rejection_text,
@@ -42,9 +43,9 @@ fn a_decline_rejects_the_reservation(mode: Mode) {
     gateway.decide(&car, Decision::Decline);
     platform.try_reserve(&car).problem(402, "payment-declined");
 
-    let refused = the_rejected_reservation(&platform, &car);
-    platform.wait_for_messages(&refused, &[rejection_text(&car)]);
-    assert_nothing_paid(&platform, &refused);
+    let rejected = rejected_reservation(&platform, &car);
+    platform.wait_for_messages(&rejected, &[rejection_text(&car)]);
+    assert_nothing_paid(&platform, &rejected);
     assert_eq!(platform.get_json(&car.path)["status"], "available");
 
     gateway.decide(&car, Decision::Approve);
@@ -72,12 +73,12 @@ fn assert_unknown_outcome_is_refunded(mode: Mode, decision: Decision) {
         .expect("seconds to wait");
     assert!((1..=3600).contains(&seconds), "{response}");
 
-    let refused = the_rejected_reservation(&platform, &car);
+    let rejected = rejected_reservation(&platform, &car);
     eventually(
-        || gateway.refunds_of(&refused).len(),
+        || gateway.refunds_of(&rejected).len(),
         |refunds| *refunds > 0,
     );
-    platform.wait_for_messages(&refused, &[rejection_text(&car)]);
+    platform.wait_for_messages(&rejected, &[rejection_text(&car)]);
     platform.wait_for_car_status(&car, "available");
 
     gateway.decide(&car, Decision::Approve);
@@ -88,7 +89,7 @@ fn assert_unknown_outcome_is_refunded(mode: Mode, decision: Decision) {
     let second = harness::Reservation::from_response(&second);
     platform.wait_for_status(&second, "reserved");
     platform.drain_events();
-    assert_nothing_paid(&platform, &refused);
+    assert_nothing_paid(&platform, &rejected);
     platform.wait_for_view(
         &car,
         &json!({"rsvId": second.id, "rsvStatus": "reserved", "payStatus": "paid"}),
@@ -102,17 +103,17 @@ fn a_refund_that_fails_is_retried(mode: Mode) {
     gateway.fail_refunds(&car, 2);
     platform.try_reserve(&car).is(503);
 
-    let refused = the_rejected_reservation(&platform, &car);
+    let rejected = rejected_reservation(&platform, &car);
     eventually(
-        || gateway.refunds_of(&refused).len(),
+        || gateway.refunds_of(&rejected).len(),
         |refunds| *refunds >= 3,
     );
-    assert_nothing_paid(&platform, &refused);
+    assert_nothing_paid(&platform, &rejected);
 }
 
 fn a_cancellation_is_refunded_at_the_gateway(mode: Mode) {
     let (platform, gateway) = Platform::with_gateway(mode);
-    let car = platform.register_car("given back");
+    let car = platform.register_car("cancelled");
     let reservation = platform.reserve_and_confirm(&car);
     gateway.fail_refunds(&car, 1);
     platform.cancel(&reservation);
@@ -122,32 +123,32 @@ fn a_cancellation_is_refunded_at_the_gateway(mode: Mode) {
     let refunds = gateway.refunds_of(&reservation);
     assert!(
         refunds.len() >= 2,
-        "a refused refund is asked for again: {refunds:#?}"
+        "a failed refund is retried: {refunds:#?}"
     );
 }
 
 fn an_unreachable_gateway_rejects_the_reservation_and_frees_the_car(mode: Mode) {
-    // Nobody listens on port 1.
+    // No process listens on port 1.
     let platform = Setup::new(mode)
         .variable("payment_gateway_url", "http://127.0.0.1:1/payments")
         .start();
-    let car = platform.register_car("nobody takes the money");
+    let car = platform.register_car("no gateway");
     let response = platform.try_reserve(&car);
     response.problem(503, "unavailable");
     assert!(
         response.optional_header("retry-after").is_some(),
         "{response}"
     );
-    let refused = the_rejected_reservation(&platform, &car);
-    assert_nothing_paid(&platform, &refused);
+    let rejected = rejected_reservation(&platform, &car);
+    assert_nothing_paid(&platform, &rejected);
     platform.wait_for_car_status(&car, "available");
-    platform.wait_for_messages(&refused, &[rejection_text(&car)]);
+    platform.wait_for_messages(&rejected, &[rejection_text(&car)]);
 }
 
-fn the_rejected_reservation(platform: &Platform, car: &harness::Car) -> harness::Reservation {
+fn rejected_reservation(platform: &Platform, car: &harness::Car) -> harness::Reservation {
     let reservations = eventually(
-        || platform.list("/reservations", |seen| seen["carId"] == car.id),
-        |seen| seen.len() == 1 && seen[0]["status"] == "rejected",
+        || platform.list("/reservations", |item| item["carId"] == car.id),
+        |item| item.len() == 1 && item[0]["status"] == "rejected",
     );
     assert!(
         !reservations[0]["reason"]
@@ -169,7 +170,7 @@ fn assert_nothing_paid(platform: &Platform, reservation: &harness::Reservation) 
 
 #[test]
 fn the_gateway_of_these_tests_can_be_told_apart_from_none() {
-    // A stub that nobody asks would let every test above pass for the wrong reason.
+    // If the stub received no requests, every test above could pass for the wrong reason.
     assert!(
         PaymentGateway::start()
             .url()

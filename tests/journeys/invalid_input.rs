@@ -1,4 +1,4 @@
-//! Bad input is answered, and changes nothing.
+//! Is invalid input refused with a precise problem document and without any effect?
 
 use harness::{Mode, Platform};
 use http::Method;
@@ -102,13 +102,13 @@ fn a_media_type_that_is_not_json_is_refused(mode: Mode) {
 fn unknown_and_invalid_fields_of_a_car_are_named(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("checked");
-    let endless = "x".repeat(10_000);
+    let very_long = "x".repeat(10_000);
     for (field, value) in [
         ("carName", json!("")),
         ("carName", json!("   ")),
         ("carName", json!(7)),
         ("carName", json!(null)),
-        ("carName", json!(endless)),
+        ("carName", json!(very_long)),
         ("carType", json!(["van"])),
         ("amount", json!(-1)),
         ("amount", json!(1.5)),
@@ -116,7 +116,7 @@ fn unknown_and_invalid_fields_of_a_car_are_named(mode: Mode) {
         ("amount", json!(1e30)),
         ("colour", json!("red")),
     ] {
-        let mut body = json!({"carName": "unfit"});
+        let mut body = json!({"carName": "invalid"});
         body[field] = value.clone();
         platform
             .post("/cars")
@@ -169,8 +169,8 @@ fn unknown_and_invalid_fields_of_a_reservation_are_named(mode: Mode) {
         .send()
         .invalid_field("carId");
     assert_eq!(platform.get_json(&car.path)["status"], "available");
-    let left = platform.list("/reservations", |seen| seen["carId"] == car.id);
-    assert!(left.is_empty(), "{left:#?}");
+    let reservations = platform.list("/reservations", |item| item["carId"] == car.id);
+    assert!(reservations.is_empty(), "{reservations:#?}");
 }
 
 fn names_of_any_script_are_kept(mode: Mode) {
@@ -264,14 +264,14 @@ fn a_wrong_method_is_refused_with_the_allowed_ones(mode: Mode) {
         let response = platform.request(method, path).json(&json!({})).send();
         response.problem(405, "method-not-allowed");
         let allow: Vec<_> = response.header("allow").split(',').map(str::trim).collect();
-        for verb in allowed {
-            assert!(allow.contains(verb), "{verb} is allowed: {response}");
+        for method in allowed {
+            assert!(allow.contains(method), "{method} is allowed: {response}");
         }
         assert!(
             !allow
                 .iter()
-                .any(|verb| ["PUT", "PATCH", "DELETE", "POST"].contains(verb)
-                    && !allowed.contains(verb)),
+                .any(|method| ["PUT", "PATCH", "DELETE", "POST"].contains(method)
+                    && !allowed.contains(method)),
             "{response}"
         );
     }
@@ -279,12 +279,12 @@ fn a_wrong_method_is_refused_with_the_allowed_ones(mode: Mode) {
 
 fn a_body_over_the_limit_is_refused(mode: Mode) {
     let platform = Platform::shared(mode);
-    // What the component refuses, and what the host does not even let in.
+    // The component refuses the first size, the host the second.
     for length in [200 << 10, 8 << 20] {
-        let huge = format!("{{\"carName\":\"{}\"}}", "x".repeat(length));
+        let large = format!("{{\"carName\":\"{}\"}}", "x".repeat(length));
         platform
             .post("/cars")
-            .body("application/json", huge)
+            .body("application/json", large)
             .send()
             .problem(413, "payload-too-large");
     }

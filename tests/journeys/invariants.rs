@@ -1,13 +1,13 @@
-//! What must hold of some cars and of everything that happened to them, once all is quiet; seen from the outside.
+//! The invariants of some cars and their reservations, observed from outside once all work is complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::{Car, Platform, cancellation_text, confirmation_text, eventually, rejection_text};
 use serde_json::{Value, json};
 
-/// Waits until all is quiet, and looks at every promise.
+/// Waits until all work on these cars is complete, and checks every invariant.
 ///
-/// Answers how many reservations were made.
+/// Returns the number of reservations.
 pub fn assert_hold(platform: &Platform, cars: &[Car]) -> usize {
     let made = cars.iter().map(|car| assert_car(platform, car));
     made.sum()
@@ -17,7 +17,7 @@ fn assert_car(platform: &Platform, car: &Car) -> usize {
     let reservations = wait_for_final_status(platform, car);
     let reserved = reservations
         .iter()
-        .filter(|seen| seen["status"] == "reserved")
+        .filter(|item| item["status"] == "reserved")
         .count();
     assert!(
         reserved <= 1,
@@ -34,36 +34,37 @@ fn assert_car(platform: &Platform, car: &Car) -> usize {
     reservations.len()
 }
 
-/// All reservations of a car, once none of them is on its way any more.
+/// All reservations of a car, once each has a final status.
 fn wait_for_final_status(platform: &Platform, car: &Car) -> Vec<Value> {
-    let is_final = |seen: &Value| {
+    let is_final = |item: &Value| {
         ["reserved", "cancelled", "rejected"]
             .iter()
-            .any(|end| seen["status"] == *end)
+            .any(|end| item["status"] == *end)
     };
     eventually(
-        || platform.list("/reservations", |seen| seen["carId"] == car.id),
+        || platform.list("/reservations", |item| item["carId"] == car.id),
         |reservations| reservations.iter().all(is_final),
     )
 }
 
-/// Who is reserved has paid, once; who cancelled has it back; and nobody else has paid.
+/// A reserved reservation has exactly one payment, which is paid. A cancelled one has a refunded payment, and a
+/// rejected one none that is paid.
 fn assert_payments(platform: &Platform, car: &Car, reservations: &[Value]) {
-    let with_payment = reservations.iter().filter_map(|seen| {
-        let status = match seen["status"].as_str()? {
+    let with_payment = reservations.iter().filter_map(|item| {
+        let status = match item["status"].as_str()? {
             "reserved" => "paid",
             "cancelled" => "cancelled",
             _ => return None,
         };
-        Some((reservation_id(seen), status.to_owned()))
+        Some((reservation_id(item), status.to_owned()))
     });
     let expected: BTreeMap<u64, String> = with_payment.collect();
     let payments = eventually(
-        || platform.list("/payments", |seen| seen["carId"] == car.id),
+        || platform.list("/payments", |item| item["carId"] == car.id),
         |payments| {
             let is = |(id, status): (&u64, &String)| {
-                let mut about = payments.iter().filter(|seen| seen["rsvId"] == *id);
-                about.any(|seen| seen["status"] == *status)
+                let mut about = payments.iter().filter(|item| item["rsvId"] == *id);
+                about.any(|item| item["status"] == *status)
             };
             expected.iter().all(is)
         },
@@ -80,41 +81,44 @@ fn assert_payments(platform: &Platform, car: &Car, reservations: &[Value]) {
     }
 }
 
-/// Everyone was told what happened to him, once.
+/// Each transition has exactly one message.
 fn assert_messages(platform: &Platform, car: &Car, reservations: &[Value]) {
-    let about = |seen: &Value| match seen["status"].as_str() {
+    let about = |item: &Value| match item["status"].as_str() {
         Some("reserved") => vec![confirmation_text(car)],
-        // A confirmation and a cancellation may cross on their way: here and below they are sorted.
+        // A confirmation and a cancellation may overtake each other, so both sides are sorted.
         Some("cancelled") => vec![confirmation_text(car), cancellation_text(car)],
         _ => vec![rejection_text(car)],
     };
     let expected: BTreeMap<u64, Vec<String>> = reservations
         .iter()
-        .map(|seen| (reservation_id(seen), about(seen)))
+        .map(|item| (reservation_id(item), about(item)))
         .collect();
     let enough = expected.values().map(Vec::len).sum();
     let messages = eventually(
-        || platform.list("/messages", |seen| seen["carId"] == car.id),
+        || platform.list("/messages", |item| item["carId"] == car.id),
         |messages| messages.len() >= enough,
     );
-    let mut told: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let mut texts_by_reservation: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for message in &messages {
         let text = message["content"].as_str().unwrap_or_default();
-        told.entry(reservation_id(message))
+        texts_by_reservation
+            .entry(reservation_id(message))
             .or_default()
             .push(text.to_owned());
     }
-    told.values_mut().for_each(|texts| texts.sort());
-    assert_eq!(told, expected);
+    texts_by_reservation
+        .values_mut()
+        .for_each(|texts| texts.sort());
+    assert_eq!(texts_by_reservation, expected);
 }
 
-/// The view joins the car with its latest reservation that was not rejected, and with that one's payment.
+/// The view joins a car with its latest reservation that was not rejected, and with that reservation's payment.
 fn assert_view(platform: &Platform, car: &Car, reservations: &[Value], status: &str) {
     let by_id: BTreeMap<_, _> = reservations
         .iter()
-        .map(|seen| (reservation_id(seen), seen))
+        .map(|item| (reservation_id(item), item))
         .collect();
-    let latest = by_id.values().rfind(|seen| seen["status"] != "rejected");
+    let latest = by_id.values().rfind(|item| item["status"] != "rejected");
     let mut expected = json!({"carStatus": status, "rsvId": null, "rsvStatus": null, "payId": null, "payStatus": null});
     if let Some(latest) = latest {
         expected["rsvId"] = latest["rsvId"].clone();
@@ -129,7 +133,7 @@ fn assert_view(platform: &Platform, car: &Car, reservations: &[Value], status: &
     platform.wait_for_view(car, &expected);
 }
 
-/// The number of the reservation that it is, or is about.
+/// The id of a reservation, or of the reservation that an item is about.
 fn reservation_id(item: &Value) -> u64 {
     item["rsvId"].as_u64().expect("a number")
 }

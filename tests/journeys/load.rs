@@ -1,7 +1,8 @@
-//! Many customers want few cars at once and change their minds. Afterwards, when all is quiet, every promise holds.
+//! Do the invariants hold after load? Many customers reserve few cars at once and cancel again; afterwards, when
+//! all work is complete, every invariant is checked.
 //!
-//! `SOCAR_KILLS=100 cargo test -p tests --test journeys after_kills` kills more often than everyday tests have time for. No
-//! two kills hit the same moment, so a run cannot be repeated; what broke is in the output of the host.
+//! `SOCAR_KILLS=100 cargo test -p tests --test journeys after_kills` kills more often than everyday tests have time
+//! for. No two kills hit the same moment, so a run cannot be repeated; the output of the host shows what happened.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -21,7 +22,7 @@ harness::journeys!(
 const CUSTOMERS: usize = 12;
 const ROUNDS: usize = 6;
 
-/// Three times the deadline: a busy machine needs some time around it, and who hangs needs more.
+/// Three times the deadline of a call, because a busy machine adds delays of its own.
 pub const MAX_RESPONSE_TIME: Duration = Duration::from_secs(15);
 
 fn every_invariant_holds_after_concurrent_reservations(mode: Mode) {
@@ -32,10 +33,10 @@ fn every_invariant_holds_after_concurrent_reservations(mode: Mode) {
             let response = platform.try_reserve(&cars[(customer + round) % cars.len()]);
             assert_expected(&response);
             if response.status == 201 && (customer + round) % 3 != 0 {
-                // Before the confirmation it is a conflict: it is asked for until it is accepted.
+                // Before the confirmation, a cancellation is a conflict; it is repeated until it is accepted.
                 eventually(
                     || cancel_request(&platform, &response).send(),
-                    |given_up| given_up.status == 200,
+                    |cancelled| cancelled.status == 200,
                 );
             }
         }
@@ -47,7 +48,7 @@ fn every_invariant_holds_after_concurrent_reservations(mode: Mode) {
     );
 }
 
-/// Each kill comes after so many answers: at another moment of the story every time, and of every run.
+/// Each kill follows a random number of responses, so it hits another moment in every round and in every run.
 fn every_invariant_holds_after_kills_under_load(mode: Mode) {
     let mut platform = Setup::new(mode).start();
     let cars = register_cars(&platform);
@@ -67,20 +68,20 @@ fn every_invariant_holds_after_kills_under_load(mode: Mode) {
     load.assert_acknowledged(&platform);
 }
 
-/// How often a storm is interrupted: a few times, or as often as `SOCAR_KILLS` says.
+/// The number of kills: `SOCAR_KILLS`, or three.
 pub fn kill_count() -> usize {
-    let said = std::env::var("SOCAR_KILLS").ok();
-    said.map_or(3, |kills| kills.parse().expect("SOCAR_KILLS is a number"))
+    let value = std::env::var("SOCAR_KILLS").ok();
+    value.map_or(3, |kills| kills.parse().expect("SOCAR_KILLS is a number"))
 }
 
-/// The cars that everybody wants.
+/// The cars that all customers reserve.
 pub fn register_cars(platform: &Platform) -> Vec<Car> {
     (0..4)
         .map(|number| platform.register_car(&format!("contended {number}")))
         .collect()
 }
 
-/// Customers who reserve and give up until the storm is over or nobody answers any more.
+/// Customers that reserve and cancel until they are stopped or get no response.
 #[derive(Default)]
 pub struct CustomerLoad {
     is_stopped: AtomicBool,
@@ -88,7 +89,7 @@ pub struct CustomerLoad {
     acknowledged: Mutex<Vec<Acknowledged>>,
 }
 
-/// What a customer was told about a reservation, and may rely on.
+/// A result that a customer received and may rely on.
 #[derive(Debug)]
 enum Acknowledged {
     Reserved(Reservation),
@@ -96,7 +97,7 @@ enum Acknowledged {
 }
 
 impl CustomerLoad {
-    /// Does `action` in the middle of it, and returns what the customers said who got no answer.
+    /// Runs `action` under load. Returns the errors of the customers that got no response.
     pub fn run_while(
         &self,
         platform: &Platform,
@@ -108,7 +109,7 @@ impl CustomerLoad {
             let customers: Vec<_> = (0..CUSTOMERS)
                 .map(|customer| scope.spawn(move || self.run_customer(platform, cars, customer)))
                 .collect();
-            // However it ends, the customers must hear of it, or the scope waits for them for ever.
+            // The customers must be stopped even if `action` panics; otherwise the scope never ends.
             let end = StopOnDrop(&self.is_stopped);
             action();
             drop(end);
@@ -119,7 +120,7 @@ impl CustomerLoad {
         })
     }
 
-    /// Waits for so many answers more.
+    /// Waits for this many further responses.
     pub fn wait_for_responses(&self, responses: usize) {
         let enough = self.response_count.load(Ordering::Relaxed) + responses;
         eventually(
@@ -128,20 +129,20 @@ impl CustomerLoad {
         );
     }
 
-    /// Waits until one more customer got his car.
+    /// Waits until one more customer gets a car.
     pub fn wait_for_success(&self) {
         let before = self.acknowledged.lock().len();
         eventually(|| self.acknowledged.lock().len(), |count| *count > before);
     }
 
-    /// Nothing that a customer was told has been forgotten. To be asked when all is at rest.
+    /// Checks that no acknowledged result was lost. Call it when all work is complete.
     pub fn assert_acknowledged(&self, platform: &Platform) {
         for told in self.acknowledged.lock().iter() {
             match told {
                 Acknowledged::Cancelled(reservation) => {
                     platform.wait_for_status(reservation, "cancelled");
                 }
-                // Whoever heard nothing of his giving up may have been heard all the same.
+                // A cancellation without a response may have been executed all the same.
                 Acknowledged::Reserved(reservation) => {
                     let status = &platform.get_json(&reservation.path)["status"];
                     assert!(
@@ -164,8 +165,8 @@ impl CustomerLoad {
                 break;
             }
             let car = &cars[(customer + round) % cars.len()];
-            let ask = platform.post("/reservations");
-            let response = self.send(ask.json(&json!({"carId": car.id})))?;
+            let request = platform.post("/reservations");
+            let response = self.send(request.json(&json!({"carId": car.id})))?;
             if response.status == 201 {
                 let accepted = Acknowledged::Reserved(Reservation::from_response(&response));
                 self.acknowledged.lock().push(accepted);
@@ -175,7 +176,8 @@ impl CustomerLoad {
         Ok(())
     }
 
-    /// Before the confirmation it is a conflict: it is asked for until it is accepted, so that somebody else gets the car.
+    /// Before the confirmation, a cancellation is a conflict. It is repeated until it is accepted, so that another
+    /// customer gets the car.
     fn cancel_until_accepted(
         &self,
         platform: &Platform,
@@ -184,8 +186,8 @@ impl CustomerLoad {
         while !self.has_stopped() {
             let response = self.send(cancel_request(platform, accepted))?;
             if response.status == 200 {
-                let given_up = Acknowledged::Cancelled(Reservation::from_response(&response));
-                self.acknowledged.lock().push(given_up);
+                let cancelled = Acknowledged::Cancelled(Reservation::from_response(&response));
+                self.acknowledged.lock().push(cancelled);
                 break;
             }
         }
@@ -196,33 +198,33 @@ impl CustomerLoad {
         self.is_stopped.load(Ordering::Relaxed)
     }
 
-    fn send(&self, ask: RequestBuilder) -> Result<Response, String> {
-        let asked = Instant::now();
-        let response = ask.try_send()?;
+    fn send(&self, request: RequestBuilder) -> Result<Response, String> {
+        let started = Instant::now();
+        let response = request.try_send()?;
         self.response_count.fetch_add(1, Ordering::Relaxed);
         assert_expected(&response);
-        let waited = asked.elapsed();
-        assert!(waited < MAX_RESPONSE_TIME, "after {waited:?}: {response}");
+        let elapsed = started.elapsed();
+        assert!(elapsed < MAX_RESPONSE_TIME, "after {elapsed:?}: {response}");
         if response.status == 503 {
-            // A tenth of what the answer asks for, so that there still is a storm.
+            // A tenth of what `Retry-After` asks for, to keep up the load.
             thread::sleep(Duration::from_millis(100));
         }
         Ok(response)
     }
 }
 
-/// Whatever befalls the platform: a customer is told to take another car, or to come again, and never a 500.
+/// Whatever happens to the platform, a customer gets the car, a conflict or a 503, and never a 500.
 fn assert_expected(response: &Response) {
     match response.status {
         200 | 201 | 409 => {}
         503 => assert_unavailable(response),
-        // A machine that is too slow for the storm has no time for some of it.
+        // A machine that is too slow for the load exceeds some deadlines.
         504 => {}
         _ => panic!("{response}"),
     }
 }
 
-/// A refusal for now says when to come again.
+/// A temporary refusal says when to retry.
 pub fn assert_unavailable(refused: &Response) {
     assert_eq!(refused.status, 503, "{refused}");
     assert_eq!(refused.header("content-type"), "application/problem+json");
@@ -230,13 +232,13 @@ pub fn assert_unavailable(refused: &Response) {
     assert!((1..=60).contains(&seconds), "{refused}");
 }
 
-/// The wish to cancel what `accepted` tells of.
+/// A request to cancel the reservation of this response.
 fn cancel_request(platform: &Platform, accepted: &Response) -> RequestBuilder {
-    let ask = platform.patch(&Reservation::from_response(accepted).path);
-    ask.json(&json!({"status": "reqCancel"}))
+    let request = platform.patch(&Reservation::from_response(accepted).path);
+    request.json(&json!({"status": "reqCancel"}))
 }
 
-/// Ends the storm when it goes.
+/// Stops the load when it is dropped.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {

@@ -1,4 +1,5 @@
-//! Does a customer get what the story says? Every journey runs over HTTP, embedded and on a real Redis.
+//! Does a customer get what the product promises? Every journey runs over HTTP, on the embedded backend and on
+//! Redis.
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 

@@ -1,4 +1,4 @@
-//! What was answered stays, whatever becomes of the process. Checkpoint persistent volume.
+//! Does everything that was acknowledged survive the end of the process? Checkpoint persistent volume.
 
 use harness::{Mode, Platform, Setup, cancellation_text, confirmation_text, eventually};
 use serde_json::{Value, json};
@@ -10,28 +10,28 @@ harness::journeys!(
 );
 
 fn all_state_survives_an_orderly_restart(mode: Mode) {
-    survives(mode, |platform| {
+    assert_survives(mode, |platform| {
         let status = platform.terminate();
         assert!(status.success(), "SIGTERM is an orderly end: {status}");
     });
 }
 
 fn all_state_survives_a_kill(mode: Mode) {
-    survives(mode, Platform::kill);
+    assert_survives(mode, Platform::kill);
 }
 
-fn survives(mode: Mode, stop: impl Fn(&Platform)) {
+fn assert_survives(mode: Mode, stop: impl Fn(&Platform)) {
     let platform = Setup::new(mode).start();
     let (kept, freed) = (
         platform.register_car("kept"),
         platform.register_car("freed"),
     );
     let reservation = platform.reserve_and_confirm(&kept);
-    let given_up = platform.reserve_and_confirm(&freed);
-    platform.cancel_and_wait(&given_up, &freed);
+    let cancelled = platform.reserve_and_confirm(&freed);
+    platform.cancel_and_wait(&cancelled, &freed);
     platform.wait_for_messages(&reservation, &[confirmation_text(&kept)]);
     platform.wait_for_messages(
-        &given_up,
+        &cancelled,
         &[confirmation_text(&freed), cancellation_text(&freed)],
     );
     platform.wait_for_view(
@@ -48,9 +48,9 @@ fn survives(mode: Mode, stop: impl Fn(&Platform)) {
     let platform = platform.restart();
     eventually(|| everything(&platform), |after| *after == before);
 
-    // Life goes on: ids continue, the car is still taken, and it can still be given up.
-    let third = platform.register_car("afterwards");
-    assert_eq!(third.id, freed.id + 1);
+    // Ids continue, the car is still reserved, and the reservation can still be cancelled.
+    let later = platform.register_car("afterwards");
+    assert_eq!(later.id, freed.id + 1);
     platform
         .try_reserve(&kept)
         .problem(409, "car-not-available");
@@ -59,10 +59,10 @@ fn survives(mode: Mode, stop: impl Fn(&Platform)) {
         &reservation,
         &[confirmation_text(&kept), cancellation_text(&kept)],
     );
-    platform.reserve_and_confirm(&third);
+    platform.reserve_and_confirm(&later);
 }
 
-/// Every resource of the platform, without the links, which name a port that changes.
+/// Every resource of the platform. The links are left out, because they contain a port that changes.
 fn everything(platform: &Platform) -> Vec<Value> {
     [
         "/cars",
@@ -96,7 +96,7 @@ fn a_stop_lets_running_requests_finish(mode: Mode) {
                 })
             })
             .collect();
-        // The first answer proves that the others are on their way.
+        // The first reservation shows that the other requests have been sent.
         eventually(
             || platform.get("/reservations").send().json(),
             |list| list["page"]["totalElements"] != 0,
@@ -107,40 +107,40 @@ fn a_stop_lets_running_requests_finish(mode: Mode) {
             .map(|thread| thread.join().expect("no panic"))
             .collect()
     });
-    // Whoever was accepted got a whole answer; whoever came too late was not accepted.
+    // An accepted request got a whole response; a late one was not accepted.
     for response in responses.iter().flatten() {
         assert!(matches!(response.status, 201 | 409 | 503), "{response}");
     }
-    let won = responses
+    let accepted = responses
         .iter()
         .flatten()
         .filter(|response| response.status == 201)
         .count();
-    assert!(won <= 1, "{won} won");
+    assert!(accepted <= 1, "{accepted} accepted");
 
     let platform = platform.restart();
-    if won == 1 {
+    if accepted == 1 {
         platform.wait_for_car_status(&car, "reserved");
     }
     let settled = eventually(
         || platform.list("/reservations", |_| true),
         |all| {
             all.iter()
-                .all(|seen| seen["status"] == "reserved" || seen["status"] == "rejected")
+                .all(|item| item["status"] == "reserved" || item["status"] == "rejected")
         },
     );
     let reserved = settled
         .iter()
-        .filter(|seen| seen["status"] == "reserved")
+        .filter(|item| item["status"] == "reserved")
         .count();
-    assert!(reserved <= 1 && reserved >= won, "{settled:#?}");
+    assert!(reserved <= 1 && reserved >= accepted, "{settled:#?}");
 }
 
 #[test]
 fn a_new_host_on_the_same_redis_shows_the_same_fleet() {
     let first = Setup::new(Mode::Redis).start();
     let (car, other) = (
-        first.register_car("everywhere"),
+        first.register_car("shared"),
         first.register_car("also there"),
     );
     let reservation = first.reserve_and_confirm(&car);
@@ -149,7 +149,7 @@ fn a_new_host_on_the_same_redis_shows_the_same_fleet() {
         &json!({"carStatus": "reserved", "rsvStatus": "reserved", "payStatus": "paid"}),
     );
 
-    // It has no view of its own yet: it reads the log from the beginning.
+    // The second host has no view yet: it reads the log from the beginning.
     let second = first.start_second_host();
     assert_eq!(second.get_json(&reservation.path)["status"], "reserved");
     let same = second.wait_for_view(
@@ -161,7 +161,7 @@ fn a_new_host_on_the_same_redis_shows_the_same_fleet() {
         (&row["rsvId"], &row["payId"])
     );
 
-    // Both serve, and both learn what the other did.
+    // Both hosts serve requests, and each sees what the other did.
     second.cancel_and_wait(&reservation, &car);
     first.wait_for_view(
         &car,

@@ -1,5 +1,5 @@
-//! The view is made anew from the log, or from the contexts where the log has been cut, while the old one answers.
-//! Checkpoint CQRS.
+//! Is the view rebuilt from the log, or from the contexts where the log has been trimmed, while the old view
+//! serves? Checkpoint CQRS.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -17,13 +17,13 @@ const STREAMS: [&str; 3] = ["socar.car", "socar.reservation", "socar.payment"];
 
 fn a_damaged_view_is_rebuilt_while_it_serves(mode: Mode) {
     let platform = Setup::new(mode).start();
-    let cars = story(&platform);
-    let right = rows(&platform);
-    damage(&platform);
-    assert_ne!(rows(&platform), right);
+    let cars = populate(&platform);
+    let expected = rows(&platform);
+    corrupt_rows(&platform);
+    assert_ne!(rows(&platform), expected);
 
     let stop = AtomicBool::new(false);
-    let late = thread::scope(|scope| {
+    let added = thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let mut responses = 0;
             while !stop.load(Ordering::Relaxed) {
@@ -34,34 +34,34 @@ fn a_damaged_view_is_rebuilt_while_it_serves(mode: Mode) {
             }
             responses
         });
-        // What happens meanwhile must not be missing afterwards.
-        let late = platform.register_car("meanwhile");
-        let said = rebuild(&platform);
-        assert!(said.contains("viewpage rebuilt from"), "{said}");
+        // The rebuilt view must contain what happens during the rebuild.
+        let added = platform.register_car("meanwhile");
+        let output = rebuild(&platform);
+        assert!(output.contains("viewpage rebuilt from"), "{output}");
         stop.store(true, Ordering::Relaxed);
         let responses = reader.join().expect("every response was whole");
-        assert!(responses > 0, "nobody asked");
-        late
+        assert!(responses > 0, "the view was read during the rebuild");
+        added
     });
-    platform.wait_for_view(&late, &json!({"carName": "meanwhile"}));
+    platform.wait_for_view(&added, &json!({"carName": "meanwhile"}));
     let after: Vec<Value> = rows(&platform)
         .into_iter()
-        .filter(|row| row["carId"] != late.id)
+        .filter(|row| row["carId"] != added.id)
         .collect();
-    assert_eq!(after, right);
+    assert_eq!(after, expected);
 }
 
 fn a_rebuild_reads_what_the_log_has_lost_from_the_contexts(mode: Mode) {
     let platform = Setup::new(mode).start();
-    let cars = story(&platform);
-    let right = rows(&platform);
+    let cars = populate(&platform);
+    let expected = rows(&platform);
     cut_log(&platform);
-    damage(&platform);
-    let said = rebuild(&platform);
-    assert!(said.contains("answers of other components"), "{said}");
-    assert_eq!(rows(&platform), right);
+    corrupt_rows(&platform);
+    let output = rebuild(&platform);
+    assert!(output.contains("answers of other components"), "{output}");
+    assert_eq!(rows(&platform), expected);
 
-    // The new rows live on.
+    // Later events update the new rows.
     platform.reserve_and_confirm(&cars[0]);
     platform.wait_for_view(
         &cars[0],
@@ -69,15 +69,15 @@ fn a_rebuild_reads_what_the_log_has_lost_from_the_contexts(mode: Mode) {
     );
 }
 
-/// A free car, a reserved one, one that was given back, and one that is gone.
-fn story(platform: &Platform) -> Vec<Car> {
+/// A free car, a reserved one, one whose reservation is cancelled, and a deleted one.
+fn populate(platform: &Platform) -> Vec<Car> {
     let cars: Vec<Car> = (0..3)
         .map(|number| platform.register_car(&format!("rebuilt {number}")))
         .collect();
     let gone = platform.register_car("gone");
     platform.reserve_and_confirm(&cars[1]);
-    let given_back = platform.reserve_and_confirm(&cars[2]);
-    platform.cancel_and_wait(&given_back, &cars[2]);
+    let cancelled = platform.reserve_and_confirm(&cars[2]);
+    platform.cancel_and_wait(&cancelled, &cars[2]);
     platform.delete(&gone.path).send().is(204);
     platform.drain_events();
     platform.wait_for_view(
@@ -100,8 +100,8 @@ fn rows(platform: &Platform) -> Vec<Value> {
     platform.list("/carviews", |_| true)
 }
 
-/// Behind the platform's back, rows become wrong in a way that no event will ever put right.
-fn damage(platform: &Platform) {
+/// Changes rows in the database so that no event will ever correct them.
+fn corrupt_rows(platform: &Platform) {
     let file = platform.state_dir().join("sqlite/viewpage.db");
     let database = Connection::open(file).expect("the view's database");
     database
@@ -112,7 +112,7 @@ fn damage(platform: &Platform) {
         .expect("tables of the first generation");
 }
 
-/// Removes all that the log remembers, as a retention of no time would.
+/// Removes all entries of the log, as a retention of zero would.
 fn cut_log(platform: &Platform) {
     match platform.redis_url() {
         Some(url) => {
@@ -133,7 +133,7 @@ fn cut_log(platform: &Platform) {
     }
 }
 
-/// `socar rebuild viewpage`, as an operator says it.
+/// The output of `socar rebuild viewpage`.
 fn rebuild(platform: &Platform) -> String {
     let mut command = socar();
     command

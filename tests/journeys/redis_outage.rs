@@ -1,5 +1,5 @@
-//! The Redis of a platform dies, again and again, and comes back. Meanwhile nobody is kept waiting or told nonsense; and
-//! afterwards nothing is lost and nobody had to be told that it is back.
+//! Does the platform survive the loss of its Redis? During the outage every response comes in time and is correct;
+//! afterwards nothing is lost, and the platform recovers by itself.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +22,7 @@ fn every_invariant_holds_after_kills_of_the_redis_under_load() {
             redis.kill();
             load.wait_for_responses(fastrand::usize(1..20));
             redis.restart();
-            // The host finds it again by itself.
+            // The host reconnects by itself.
             load.wait_for_success();
         }
     });
@@ -48,7 +48,7 @@ fn every_invariant_holds_after_kills_of_host_and_redis() {
             redis.kill();
             platform.kill();
         });
-        // In whatever order they come back.
+        // The two restart in either order.
         platform = match round % 2 {
             0 => {
                 let platform = platform.restart();
@@ -81,14 +81,14 @@ fn a_platform_without_its_redis_refuses_commands_and_shows_the_view() {
 
     redis.kill();
     for _ in 0..3 {
-        let give_up = json!({"status": "reqCancel"});
+        let cancellation = json!({"status": "reqCancel"});
         let commands = [
             platform.post("/cars").json(&json!({"carName": "late"})),
             platform.patch(&free.path).json(&json!({"amount": 1})),
             platform.delete(&free.path),
             reserve(&platform, &free),
-            reserve(&platform, &free).header("idempotency-key", "\"patient\""),
-            platform.patch(&reservation.path).json(&give_up),
+            reserve(&platform, &free).header("idempotency-key", "\"retried\""),
+            platform.patch(&reservation.path).json(&cancellation),
             platform.delete(&reservation.path),
         ];
         for command in commands {
@@ -103,7 +103,7 @@ fn a_platform_without_its_redis_refuses_commands_and_shows_the_view() {
         ] {
             load::assert_unavailable(&platform.get(path).send());
         }
-        // The view is this host's own, and so is the screen.
+        // The view and the screen need no Redis: the host has its own copy.
         platform.wait_for_view(&taken, &row);
         let list = platform.get_json("/carviews?carStatus=available");
         assert_eq!(list["page"]["totalElements"], 1, "{list:#}");
@@ -121,23 +121,23 @@ fn a_platform_without_its_redis_refuses_commands_and_shows_the_view() {
         || platform.get("/readyz").send(),
         |response| response.status == 200,
     );
-    // What was refused did not happen, and all goes on as before.
+    // A refused command has had no effect, and every later one works.
     platform.wait_for_car_status(&free, "available");
     assert_eq!(platform.get_json(&taken.path)["status"], "reserved");
     assert_eq!(platform.list("/cars", |_| true).len(), 2);
     platform.cancel_and_wait(&reservation, &taken);
-    let patient = || reserve(&platform, &free).header("idempotency-key", "\"patient\"");
-    eventually(|| patient().send(), |response| response.status == 201);
+    let retried = || reserve(&platform, &free).header("idempotency-key", "\"retried\"");
+    eventually(|| retried().send(), |response| response.status == 201);
     platform.wait_for_car_status(&free, "reserved");
     invariants::assert_hold(&platform, &[taken, free]);
 }
 
-/// What hangs is worse than what is gone: nobody learns it but by waiting.
+/// A suspended Redis keeps its connections, so only a timeout reveals the outage.
 #[test]
 fn a_redis_that_hangs_delays_no_response_beyond_its_deadline() {
     let redis = Arc::new(RedisServer::start_durable());
     let platform = Setup::new(Mode::Redis).on(&redis).start();
-    let car = platform.register_car("waited for");
+    let car = platform.register_car("suspended");
     platform.wait_for_view(&car, &json!({"carStatus": "available"}));
     redis.suspend();
     for _ in 0..2 {
@@ -146,20 +146,20 @@ fn a_redis_that_hangs_delays_no_response_beyond_its_deadline() {
             platform.patch(&car.path).json(&json!({"amount": 1})),
             platform.get(&car.path),
         ] {
-            let asked = Instant::now();
+            let started = Instant::now();
             let response = command.send();
-            // The deadline ends what waited for one answer too many.
+            // A call with several waits may reach its deadline first.
             if response.status != 504 {
                 load::assert_unavailable(&response);
             }
-            assert!(asked.elapsed() < load::MAX_RESPONSE_TIME, "{response}");
+            assert!(started.elapsed() < load::MAX_RESPONSE_TIME, "{response}");
         }
         platform.wait_for_view(&car, &json!({"carStatus": "available"}));
         platform.get("/livez").send().is(200);
     }
     redis.resume();
     wait_until_serving(&platform);
-    // What nobody waited for any more may be done now, wholly or not at all.
+    // An abandoned call may have been executed, wholly or not at all.
     invariants::assert_hold(&platform, std::slice::from_ref(&car));
     platform.drain_events();
 }
@@ -170,7 +170,7 @@ fn reserve(platform: &Platform, car: &Car) -> RequestBuilder {
         .json(&json!({"carId": car.id}))
 }
 
-/// Breakers need a moment to find out that the trouble is over.
+/// After the outage, breakers need a moment to close.
 fn wait_until_serving(platform: &Platform) {
     for list in [
         "/cars",

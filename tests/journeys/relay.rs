@@ -1,5 +1,5 @@
-//! `socar relay` brings the events of a Redis to contexts that are elsewhere, by HTTP; here to a platform that has never
-//! heard of that Redis.
+//! Does `socar relay` deliver the events of a Redis over HTTP, to contexts on another host? Here that host is a
+//! platform that does not use this Redis.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use harness::{
     confirmation_text, socar,
 };
 
-const SECRET: &str = "between us";
+const SECRET: &str = "relay secret";
 
 #[test]
 fn a_relayed_event_has_its_effect_once_however_often_it_is_appended() {
@@ -18,14 +18,15 @@ fn a_relayed_event_has_its_effect_once_however_often_it_is_appended() {
         .start();
     let redis = RedisServer::start();
     let _relay = relay(&redis, &platform, SECRET);
-    let (car, reservation) = (elsewhere(7), Reservation::with_id(70));
+    let (car, reservation) = (external_car(7), Reservation::with_id(70));
     append(&redis, &confirmation(&car, &reservation));
     append(&redis, &confirmation(&car, &reservation));
-    // Events of one subject keep their order: when this one's message is there, the others had their time.
+    // Events of one subject keep their order: the message of this event implies that the earlier events were
+    // handled.
     append(&redis, &cancellation(&car, &reservation));
-    let told = [confirmation_text(&car), cancellation_text(&car)];
-    platform.wait_for_messages(&reservation, &told);
-    assert_eq!(platform.messages_of(&reservation), told);
+    let texts = [confirmation_text(&car), cancellation_text(&car)];
+    platform.wait_for_messages(&reservation, &texts);
+    assert_eq!(platform.messages_of(&reservation), texts);
 }
 
 #[test]
@@ -33,10 +34,10 @@ fn an_event_from_both_trigger_and_relay_has_its_effect_once() {
     let platform = Setup::new(Mode::Redis)
         .variable("relay_secret", SECRET)
         .start();
-    let car = platform.register_car("told twice");
+    let car = platform.register_car("two deliveries");
     let reservation = platform.reserve_and_confirm(&car);
     platform.wait_for_messages(&reservation, &[confirmation_text(&car)]);
-    // The same event once more, by the relay's way.
+    // The relay delivers the same event again.
     let event = confirmation(&car, &reservation).to_json();
     for _ in 0..2 {
         deliver(&platform, SECRET, &event).is(204);
@@ -50,7 +51,7 @@ fn an_event_from_both_trigger_and_relay_has_its_effect_once() {
 
 #[test]
 fn a_delivery_without_the_secret_is_refused() {
-    let event = confirmation(&elsewhere(1), &Reservation::with_id(1)).to_json();
+    let event = confirmation(&external_car(1), &Reservation::with_id(1)).to_json();
     let guarded = Setup::new(Mode::Embedded)
         .variable("relay_secret", SECRET)
         .start();
@@ -66,10 +67,10 @@ fn relay(redis: &RedisServer, platform: &Platform, secret: &str) -> Process {
         .args(["relay", "-f", "spin.toml", "--secret", secret])
         .args(["--redis-url", &redis.url(), "--to", platform.url()]);
     let process = Process::start("relay", command, platform.state_dir());
-    let begun = process.wait_for(Duration::from_secs(60), |line| {
+    let started = process.wait_for(Duration::from_secs(60), |line| {
         line.starts_with("Relaying").then_some(())
     });
-    begun.unwrap_or_else(|reason| panic!("{reason}"));
+    started.unwrap_or_else(|reason| panic!("{reason}"));
     process
 }
 
@@ -81,8 +82,8 @@ fn deliver(platform: &Platform, secret: &str, event: &str) -> harness::Response 
         .send()
 }
 
-/// A car of another fleet.
-fn elsewhere(id: u64) -> Car {
+/// A car that another platform has registered.
+fn external_car(id: u64) -> Car {
     Car {
         id,
         path: format!("/cars/{id}"),

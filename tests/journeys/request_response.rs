@@ -1,4 +1,5 @@
-//! Resources: how they are made, changed, conditionally fetched, listed and removed. Checkpoint request/response.
+//! Do the resources behave as HTTP resources: created, read, listed, modified and deleted? Checkpoint
+//! request/response.
 
 use harness::{Mode, Platform, Setup, eventually};
 use http::Method;
@@ -66,7 +67,7 @@ fn a_car_is_registered_read_modified_and_deleted(mode: Mode) {
         .json(&json!({"carId": car["carId"]}))
         .send();
     reserved.problem(404, "not-found");
-    let listed = platform.list("/cars", |seen| seen["carId"] == car["carId"]);
+    let listed = platform.list("/cars", |item| item["carId"] == car["carId"]);
     assert!(listed.is_empty(), "{listed:#?}");
 }
 
@@ -135,7 +136,7 @@ fn a_list_is_paged_hal(mode: Mode) {
         [5, 4]
     );
 
-    // A deleted car leaves no hole in the pages.
+    // A deleted car leaves no gap in the pages.
     platform.delete(&cars[1].path).send().is(204);
     assert_eq!(ids(&platform.get_json("/cars?size=2")), [1, 3]);
     assert_eq!(
@@ -213,7 +214,7 @@ fn a_put_replaces_what_a_patch_merges(mode: Mode) {
         .invalid_field("carName");
     platform
         .put("/cars/987654321")
-        .json(&json!({"carName": "nobody"}))
+        .json(&json!({"carName": "missing"}))
         .send()
         .problem(404, "not-found");
     platform.wait_for_view(&car, &json!({"carName": "replaced"}));
@@ -293,17 +294,17 @@ fn a_matching_etag_is_answered_with_304(mode: Mode) {
         .is(200)
         .header("etag")
         .to_owned();
-    let ask = |known: &str| {
+    let fetch = |known: &str| {
         platform
             .get(&car.path)
             .header("if-none-match", known)
             .send()
             .status
     };
-    assert_eq!(ask(&first), 304);
-    assert_eq!(ask("*"), 304);
-    assert_eq!(ask(&format!("\"other\", {first}")), 304);
-    assert_eq!(ask("\"other\""), 200);
+    assert_eq!(fetch(&first), 304);
+    assert_eq!(fetch("*"), 304);
+    assert_eq!(fetch(&format!("\"other\", {first}")), 304);
+    assert_eq!(fetch("\"other\""), 200);
 
     platform
         .patch(&car.path)
@@ -337,7 +338,7 @@ fn a_stale_version_is_not_overwritten(mode: Mode) {
     let second = changed.header("etag").to_owned();
     assert_ne!(first, second);
 
-    let stale = |ask: harness::RequestBuilder| ask.header("if-match", &first);
+    let stale = |request: harness::RequestBuilder| request.header("if-match", &first);
     stale(platform.patch(&car.path))
         .json(&json!({"carName": "third"}))
         .send()
@@ -359,8 +360,8 @@ fn a_stale_version_is_not_overwritten(mode: Mode) {
 
     let reservation = platform.reserve_and_confirm(&car);
     let cancel = |known: &str| {
-        let ask = platform.patch(&reservation.path).header("if-match", known);
-        ask.json(&json!({"status": "reqCancel"})).send()
+        let request = platform.patch(&reservation.path).header("if-match", known);
+        request.json(&json!({"status": "reqCancel"})).send()
     };
     cancel("\"stale\"").problem(412, "precondition-failed");
     let tag = platform
@@ -374,7 +375,7 @@ fn a_stale_version_is_not_overwritten(mode: Mode) {
 
 fn links_name_the_host_of_the_request(mode: Mode) {
     let platform = Platform::shared(mode);
-    let car = platform.register_car("elsewhere");
+    let car = platform.register_car("linked");
     let response = platform
         .get(&car.path)
         .header("host", "cars.example:8080")

@@ -1,4 +1,4 @@
-//! Reserving: one synchronous chain of car and payment, then events. Checkpoint SAGA.
+//! Does a reservation run through its saga: one synchronous chain of car and payment, then events? Checkpoint SAGA.
 
 use harness::{
     Mode, PAYMENT_LIMIT, Platform, Reservation, Setup, confirmation_text, eventually,
@@ -67,7 +67,7 @@ fn a_car_is_reserved_only_once(mode: Mode) {
     let car = platform.register_car("wanted");
     let first = platform.reserve(&car);
 
-    // At once, while the first is perhaps not yet confirmed, and when all is settled.
+    // Refused at once, when the first reservation may not be confirmed yet, and refused again afterwards.
     platform.try_reserve(&car).problem(409, "car-not-available");
     platform.wait_for_status(&first, "reserved");
     platform.try_reserve(&car).problem(409, "car-not-available");
@@ -82,10 +82,10 @@ fn an_unavailable_car_leaves_a_rejected_reservation_with_its_reason(mode: Mode) 
     let first = platform.reserve_and_confirm(&car);
     platform.try_reserve(&car).problem(409, "car-not-available");
 
-    let reservations = platform.list("/reservations", |seen| seen["carId"] == car.id);
+    let reservations = platform.list("/reservations", |item| item["carId"] == car.id);
     let refused: Vec<_> = reservations
         .iter()
-        .filter(|seen| seen["rsvId"] != first.id)
+        .filter(|item| item["rsvId"] != first.id)
         .collect();
     assert_eq!(refused.len(), 1, "{reservations:#?}");
     assert_eq!(refused[0]["status"], "rejected");
@@ -111,8 +111,8 @@ fn an_unknown_car_is_not_found_and_no_reservation_stays_pending(mode: Mode) {
         .json(&json!({"carId": unknown}))
         .send()
         .problem(404, "not-found");
-    let left = platform.list("/reservations", |seen| {
-        seen["carId"] == unknown && seen["status"] != "rejected"
+    let left = platform.list("/reservations", |item| {
+        item["carId"] == unknown && item["status"] != "rejected"
     });
     assert!(left.is_empty(), "{left:#?}");
 }
@@ -122,7 +122,7 @@ fn a_declined_payment_frees_the_car_and_leaves_nothing_paid(mode: Mode) {
     let car = platform.register(&json!({"carName": "too dear", "amount": PAYMENT_LIMIT + 1}));
     platform.try_reserve(&car).problem(402, "payment-declined");
 
-    let reservations = platform.list("/reservations", |seen| seen["carId"] == car.id);
+    let reservations = platform.list("/reservations", |item| item["carId"] == car.id);
     assert_eq!(reservations.len(), 1, "{reservations:#?}");
     assert_eq!(reservations[0]["status"], "rejected");
     assert!(
@@ -140,7 +140,7 @@ fn a_declined_payment_frees_the_car_and_leaves_nothing_paid(mode: Mode) {
         .collect();
     assert!(paid.is_empty(), "{paid:#?}");
 
-    // The hold is released: once the car is cheaper, the next customer gets it.
+    // The hold is released: the next customer gets the car once its amount is lower.
     assert_eq!(platform.get_json(&car.path)["status"], "available");
     platform
         .patch(&car.path)
@@ -171,36 +171,36 @@ fn a_payment_takes_the_amount_at_the_time_of_reserving(mode: Mode) {
 }
 
 fn two_hundred_concurrent_reservations_of_one_car_give_exactly_one(mode: Mode) {
-    // A shared one would be overloaded for everybody else, too.
+    // On the shared platform, this load would make other tests fail.
     let platform = Setup::new(mode).start();
-    let car = platform.register_car("everybody's darling");
+    let car = platform.register_car("popular car");
     let responses = platform.concurrently(200, |_| platform.try_reserve(&car));
 
-    let won: Vec<_> = responses
+    let accepted: Vec<_> = responses
         .iter()
         .filter(|response| response.status == 201)
         .collect();
-    assert_eq!(won.len(), 1, "{} won", won.len());
-    // A machine that is too slow for two hundred at once may refuse some for want of time.
-    let odd = responses
+    assert_eq!(accepted.len(), 1, "{} accepted", accepted.len());
+    // A machine that is too slow for two hundred requests at once may refuse some of them.
+    let unexpected = responses
         .iter()
         .find(|response| !matches!(response.status, 201 | 409 | 503 | 504));
     assert!(
-        odd.is_none(),
-        "neither won nor lost: {}",
-        odd.unwrap_or(&responses[0])
+        unexpected.is_none(),
+        "unexpected response: {}",
+        unexpected.unwrap_or(&responses[0])
     );
-    let winner = Reservation::from_response(won[0]);
+    let winner = Reservation::from_response(accepted[0]);
     platform.wait_for_status(&winner, "reserved");
     let expected = json!({"rsvId": winner.id, "rsvStatus": "reserved", "payStatus": "paid"});
     platform.wait_for_view(&car, &expected);
     eventually(
         || {
-            platform.list("/reservations", |seen| {
-                seen["carId"] == car.id && seen["rsvId"] != winner.id
+            platform.list("/reservations", |item| {
+                item["carId"] == car.id && item["rsvId"] != winner.id
             })
         },
-        |losers| losers.iter().all(|seen| seen["status"] == "rejected"),
+        |others| others.iter().all(|item| item["status"] == "rejected"),
     );
     let paid =
         |payment: &serde_json::Value| payment["carId"] == car.id && payment["status"] == "paid";
@@ -232,7 +232,7 @@ fn many_customers_reserve_their_own_cars_concurrently(mode: Mode) {
 
 fn a_reservation_has_one_event_and_one_message_per_transition(mode: Mode) {
     let platform = Platform::shared(mode);
-    let car = platform.register_car("told once");
+    let car = platform.register_car("one message");
     let reservation = platform.reserve_and_confirm(&car);
     platform.wait_for_messages(&reservation, &[confirmation_text(&car)]);
     platform.drain_events();

@@ -1,4 +1,4 @@
-//! The one screen works in a real browser: `tests/browser/screen.mjs` plays the customer and says what it saw.
+//! Does the screen work in a real browser? `tests/browser/screen.mjs` acts as the customer and reports each step.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ fn a_customer_registers_reserves_and_cancels_on_the_screen(mode: Mode) {
     run(&mut browser);
 }
 
-/// The script beside its packages, in a folder of its own: the source tree stays as it was.
+/// The script with its packages in a folder under `target/`, so that the source tree stays unchanged.
 fn installed() -> PathBuf {
     let (source, copy) = (root().join("tests/browser"), under_target("browser"));
     for name in ["screen.mjs", "package.json", "package-lock.json", ".npmrc"] {
@@ -47,13 +47,13 @@ fn install(folder: &Path) {
 }
 
 fn run(command: &mut Command) {
-    let done = command
+    let finished = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
-    let said = [done.stdout, done.stderr].concat();
+    let output = [finished.stdout, finished.stderr].concat();
     assert!(
-        done.status.success(),
+        finished.status.success(),
         "{command:?}:\n{}",
-        String::from_utf8_lossy(&said)
+        String::from_utf8_lossy(&output)
     );
 }

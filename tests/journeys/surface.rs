@@ -1,4 +1,4 @@
-//! What is internal stays inside; browsers, probes and other clients get what they need.
+//! Is the public interface complete, and nothing internal reachable? Internal paths, CORS, probes, HTTP versions.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -23,16 +23,16 @@ fn internal_paths_are_not_found_from_outside(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("guarded");
     let hold = format!("/internal/cars/{}/hold", car.id);
-    let host = |name: &'static str| move |ask: RequestBuilder| ask.header("host", name);
-    let dressings: [Box<dyn Fn(RequestBuilder) -> RequestBuilder>; 6] = [
-        Box::new(|ask| ask),
+    let host = |name: &'static str| move |request: RequestBuilder| request.header("host", name);
+    let disguises: [Box<dyn Fn(RequestBuilder) -> RequestBuilder>; 6] = [
+        Box::new(|request| request),
         Box::new(host("car.spin.internal")),
         Box::new(host("payment.spin.internal")),
-        Box::new(|ask| ask.header("spin-path-info", "/internal/sweep")),
-        Box::new(|ask| ask.header("spin-client-addr", "0.0.0.0:0")),
-        Box::new(|ask| ask.header("x-forwarded-host", "car.spin.internal")),
+        Box::new(|request| request.header("spin-path-info", "/internal/sweep")),
+        Box::new(|request| request.header("spin-client-addr", "0.0.0.0:0")),
+        Box::new(|request| request.header("x-forwarded-host", "car.spin.internal")),
     ];
-    for dress in &dressings {
+    for disguise in &disguises {
         for path in [
             hold.clone(),
             format!("/cars{hold}"),
@@ -41,7 +41,7 @@ fn internal_paths_are_not_found_from_outside(mode: Mode) {
             format!("/cars/../internal/cars/{}/hold", car.id),
             format!("/internal/cars/{}/release", car.id),
         ] {
-            dress(platform.post(&path))
+            disguise(platform.post(&path))
                 .json(&json!({"rsvId": 1}))
                 .send()
                 .problem(404, "not-found");
@@ -54,10 +54,10 @@ fn internal_paths_are_not_found_from_outside(mode: Mode) {
             "/internal/",
         ] {
             let body = json!({"rsvId": 1, "carId": car.id, "amount": 1});
-            let response = dress(platform.post(path)).json(&body).send();
+            let response = disguise(platform.post(path)).json(&body).send();
             response.problem(404, "not-found");
         }
-        dress(platform.delete("/internal/payments/1"))
+        disguise(platform.delete("/internal/payments/1"))
             .send()
             .problem(404, "not-found");
     }
@@ -68,15 +68,15 @@ fn internal_paths_are_not_found_from_outside(mode: Mode) {
 fn spin_headers_of_a_client_are_ignored(mode: Mode) {
     let platform = Platform::shared(mode);
     let (car, other) = (
-        platform.register_car("asked for"),
-        platform.register_car("whispered"),
+        platform.register_car("requested"),
+        platform.register_car("other"),
     );
     let response = platform
         .get(&car.path)
         .header("spin-path-info", &other.path)
         .header(
             "spin-full-url",
-            &format!("http://elsewhere.example{}", other.path),
+            &format!("http://other.example{}", other.path),
         )
         .header("spin-component-route", "/cars")
         .send()
@@ -113,10 +113,11 @@ fn cross_origin_requests_are_allowed(mode: Mode) {
         }
     }
     let preflight = |path: &str| {
-        let ask = platform
+        let request = platform
             .request(Method::OPTIONS, path)
             .header("origin", "https://shop.example");
-        ask.header("access-control-request-method", "GET")
+        request
+            .header("access-control-request-method", "GET")
             .send()
             .header("access-control-allow-methods")
             .to_owned()
@@ -209,10 +210,10 @@ fn http2_is_served(mode: Mode) {
     );
 }
 
-/// The answer to HEAD was lost over HTTP/2: its length was announced, and its body was not there.
+/// A response to HEAD over HTTP/2 must not announce a body that never arrives.
 fn a_head_response_has_no_body_in_any_version_of_http(mode: Mode) {
     let platform = Platform::shared(mode);
-    let car = platform.register_car("only looked at");
+    let car = platform.register_car("head");
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let client = platform.client(protocol);
         for (path, status) in [
@@ -226,14 +227,14 @@ fn a_head_response_has_no_body_in_any_version_of_http(mode: Mode) {
             ("/", 200),
             ("/cars/987654321", 404),
             ("/nothing", 404),
-            // Here the host answers.
+            // The host itself answers this path.
             ("/livez", 200),
         ] {
-            let looked = client.request(Method::HEAD, path).send().is(status);
-            assert!(looked.body.is_empty(), "{protocol:?}: {looked}");
+            let head = client.request(Method::HEAD, path).send().is(status);
+            assert!(head.body.is_empty(), "{protocol:?}: {head}");
             let read = client.request(Method::GET, path).send().is(status);
             for name in ["content-type", "etag"] {
-                assert_eq!(looked.optional_header(name), read.optional_header(name));
+                assert_eq!(head.optional_header(name), read.optional_header(name));
             }
         }
         let known = client.request(Method::HEAD, &car.path).send();
@@ -245,7 +246,7 @@ fn a_head_response_has_no_body_in_any_version_of_http(mode: Mode) {
 
 fn a_page_of_another_origin_may_read_every_refusal(mode: Mode) {
     let platform = Platform::shared(mode);
-    // The component refuses the first, the host the second.
+    // The component refuses the first size, the host the second.
     for length in [200 << 10, 8 << 20] {
         let huge = format!("{{\"carName\":\"{}\"}}", "x".repeat(length));
         let refused = platform.post("/cars").body("application/json", huge).send();
@@ -254,26 +255,26 @@ fn a_page_of_another_origin_may_read_every_refusal(mode: Mode) {
         let exposed = refused.header("access-control-expose-headers");
         assert!(exposed.contains("retry-after"), "{refused}");
     }
-    // Whoever takes the wrong way is told so, however much he carries.
-    let much = "x".repeat(200 << 10);
-    let lost = |path: &str| {
+    // A request to a wrong path or with a wrong method is refused for that reason, whatever the size of its body.
+    let large_body = "x".repeat(200 << 10);
+    let send_large = |path: &str| {
         platform
             .post(path)
-            .body("application/json", much.clone())
+            .body("application/json", large_body.clone())
             .send()
     };
     for path in ["/payments", "/messages", "/carviews"] {
-        let refused = lost(path);
+        let refused = send_large(path);
         refused.problem(405, "method-not-allowed");
         assert!(refused.header("allow").contains("GET"), "{refused}");
     }
-    lost("/cars/987654321/nothing").problem(404, "not-found");
+    send_large("/cars/987654321/nothing").problem(404, "not-found");
 }
 
 fn an_absolute_request_target_is_routed_by_its_path(mode: Mode) {
     let platform = Platform::shared(mode);
-    let car = platform.register_car("asked for in full");
-    let ask = |method: &str, target: &str, headers: &str| {
+    let car = platform.register_car("absolute target");
+    let send_raw = |method: &str, target: &str, headers: &str| {
         let address = platform.url().trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("a connection");
         let head = format!(
@@ -285,11 +286,11 @@ fn an_absolute_request_target_is_routed_by_its_path(mode: Mode) {
         response
     };
     let url = format!("http://fleet.example{}", car.path);
-    let response = ask("GET", &url, "Host: other.example\r\n");
+    let response = send_raw("GET", &url, "Host: other.example\r\n");
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     let own = format!("\"href\":\"{url}\"");
     assert!(response.contains(&own), "{response}");
-    let twice = ask("GET", &car.path, "Host: a\r\nHost: b\r\n");
+    let twice = send_raw("GET", &car.path, "Host: a\r\nHost: b\r\n");
     assert!(twice.starts_with("HTTP/1.1 400 "), "{twice}");
     for host in ["car.spin.internal", "fleet.example"] {
         for path in [
@@ -299,7 +300,7 @@ fn an_absolute_request_target_is_routed_by_its_path(mode: Mode) {
         ] {
             let target = format!("http://{host}{path}");
             for named in [host, "other.example"] {
-                let response = ask("POST", &target, &format!("Host: {named}\r\n"));
+                let response = send_raw("POST", &target, &format!("Host: {named}\r\n"));
                 assert!(
                     response.starts_with("HTTP/1.1 404 "),
                     "{target}: {response}"

@@ -1,4 +1,5 @@
-//! The pool of instances grows with the load, within its bounds, and shrinks when nobody needs it. Checkpoint autoscale.
+//! Does the pool of instances grow with the load, stay within its bounds, and shrink when idle? Checkpoint
+//! autoscale.
 
 use std::thread;
 
@@ -6,7 +7,7 @@ use harness::{Response, eventually};
 
 use crate::saboteur::{Saboteur, call_deadline};
 
-/// Instances of the saboteur: all of them, and those at work.
+/// The numbers of all instances of the saboteur and of the busy ones.
 fn instances(saboteur: &Saboteur) -> (u64, u64) {
     let instances = saboteur.admin().json("/instances");
     let stats = &instances["components"]["saboteur"];
@@ -14,12 +15,12 @@ fn instances(saboteur: &Saboteur) -> (u64, u64) {
     (number("alive"), number("busy"))
 }
 
-/// A host with these policies, and with time for calls that take long.
+/// A host with this policy, and with a deadline for calls that take long.
 fn start_with(policy: &str) -> Saboteur {
     Saboteur::start_with(&format!("{policy}\n{}", call_deadline("20s")), &[])
 }
 
-/// Orders so many answers at once; `look` watches meanwhile.
+/// Sends this many calls at once and runs `look` meanwhile; returns all responses.
 fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Response> {
     thread::scope(|scope| {
         let calls: Vec<_> = (0..calls)
@@ -38,10 +39,10 @@ fn the_pool_grows_with_the_load_and_shrinks_when_idle() {
     let saboteur = start_with("instances_idle = \"500ms\"");
     assert_eq!(instances(&saboteur), (0, 0));
     let responses = under_load(&saboteur, 12, || {
-        eventually(|| instances(&saboteur), |seen| *seen == (12, 12));
+        eventually(|| instances(&saboteur), |item| *item == (12, 12));
     });
     assert!(responses.iter().all(|response| response.status == 200));
-    eventually(|| instances(&saboteur), |seen| *seen == (0, 0));
+    eventually(|| instances(&saboteur), |item| *item == (0, 0));
     saboteur.call("/greet/again").is(200);
 }
 
@@ -49,10 +50,10 @@ fn the_pool_grows_with_the_load_and_shrinks_when_idle() {
 fn the_configured_minimum_of_instances_is_kept() {
     let saboteur = start_with("instances_min = 2\ninstances_idle = \"200ms\"");
     under_load(&saboteur, 6, || {
-        eventually(|| instances(&saboteur), |seen| *seen == (6, 6));
+        eventually(|| instances(&saboteur), |item| *item == (6, 6));
     });
-    eventually(|| instances(&saboteur), |seen| *seen == (2, 0));
-    // Many times as long as an idle instance lives.
+    eventually(|| instances(&saboteur), |item| *item == (2, 0));
+    // Many times the lifetime of an idle instance.
     thread::sleep(std::time::Duration::from_millis(1500));
     assert_eq!(instances(&saboteur), (2, 0));
 }
@@ -61,11 +62,11 @@ fn the_configured_minimum_of_instances_is_kept() {
 fn the_minimum_of_instances_is_started_before_the_first_call() {
     let saboteur = start_with("instances_min = 3");
     assert_eq!(instances(&saboteur), (3, 0));
-    // One that fails is replaced without anybody asking for it.
+    // A failed instance is replaced without a further call.
     saboteur.call("/trap").problem(500, "component-trapped");
-    eventually(|| instances(&saboteur), |seen| *seen == (3, 0));
+    eventually(|| instances(&saboteur), |item| *item == (3, 0));
     let responses = under_load(&saboteur, 3, || {
-        eventually(|| instances(&saboteur), |seen| *seen == (3, 3));
+        eventually(|| instances(&saboteur), |item| *item == (3, 3));
     });
     assert!(responses.iter().all(|response| response.status == 200));
 }
@@ -83,7 +84,7 @@ fn a_reload_starts_the_minimum_of_instances() {
 fn the_pool_never_exceeds_its_maximum() {
     let saboteur = start_with("instances_max = 3");
     let responses = under_load(&saboteur, 9, || {
-        eventually(|| instances(&saboteur), |seen| *seen == (3, 3));
+        eventually(|| instances(&saboteur), |item| *item == (3, 3));
     });
     let count = |status| {
         responses

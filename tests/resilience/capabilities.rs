@@ -1,4 +1,4 @@
-//! What the manifest grants works, for many callers at once; what it does not grant is not there.
+//! Does every granted capability work, also for many concurrent calls, and is everything else denied?
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -7,7 +7,7 @@ use harness::{RedisServer, eventually};
 
 use crate::saboteur::{Saboteur, call_deadline};
 
-/// Runs the same test on the embedded store and on a Redis, with time for all of it on a slow machine.
+/// Runs a test on the embedded backend and on a Redis, with a deadline that suits a slow machine.
 fn on_both_backends(test: impl Fn(&Saboteur)) {
     let policy = call_deadline("60s");
     test(&Saboteur::start_with(&policy, &[]));
@@ -18,17 +18,17 @@ fn on_both_backends(test: impl Fn(&Saboteur)) {
 
 fn simultaneously(
     count: usize,
-    order: impl Fn(usize) -> String + Sync,
+    path: impl Fn(usize) -> String + Sync,
     saboteur: &Saboteur,
 ) -> Vec<String> {
-    let order = &order;
+    let path = &path;
     thread::scope(|scope| {
-        let orders: Vec<_> = (0..count)
-            .map(|index| scope.spawn(move || saboteur.call(&order(index)).is(200).text()))
+        let calls: Vec<_> = (0..count)
+            .map(|index| scope.spawn(move || saboteur.call(&path(index)).is(200).text()))
             .collect();
-        orders
+        calls
             .into_iter()
-            .map(|order| order.join().expect("a response"))
+            .map(|call| call.join().expect("a response"))
             .collect()
     })
 }
@@ -66,7 +66,7 @@ fn a_failed_swap_returns_the_newest_value() {
             saboteur.call("/cas/once?key=k&value=a").text(),
             "absent -> swapped"
         );
-        let response = saboteur.call("/cas/once?key=k&value=b&meddle=x").text();
+        let response = saboteur.call("/cas/once?key=k&value=b&interfere=x").text();
         assert_eq!(response, "a -> failed, now x");
         assert_eq!(saboteur.call("/kv/get?key=k").text(), "x");
     });
@@ -103,12 +103,12 @@ fn both_interfaces_see_one_store() {
 #[test]
 fn a_store_outside_the_manifest_is_denied() {
     let saboteur = Saboteur::shared();
-    for order in [
+    for path in [
         "/kv/get?store=neighbour&key=a",
         "/wasi/get?store=default&key=a",
         "/sql?db=default&statement=select%201",
     ] {
-        let response = saboteur.call(order).is(500);
+        let response = saboteur.call(path).is(500);
         assert!(response.text().contains("AccessDenied"), "{response}");
     }
 }
@@ -176,12 +176,12 @@ fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
     let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
     saboteur.call("/kv/set?key=k&value=v").is(200);
     saboteur.call("/redis?command=PING").is(200);
-    // This one hangs by itself, on a connection of its own.
-    let blocked = "/redis?command=BLPOP&argument=nobody&argument=0";
+    // This command blocks without a fault of the server, on a connection of its own.
+    let blocked = "/redis?command=BLPOP&argument=empty&argument=0";
     let response = saboteur.call(blocked).is(500);
     assert!(response.text().contains("no response within"), "{response}");
 
-    let orders = [
+    let calls = [
         "/kv/get?key=k",
         "/kv/keys",
         "/wasi/get?key=k",
@@ -189,10 +189,10 @@ fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
         "/cas/once?key=k&value=w",
         "/redis?command=GET&argument=k",
     ];
-    for order in orders {
+    for path in calls {
         redis.suspend();
-        // The guest's own words, and not those of a host that has ended it.
-        let response = saboteur.call(order).is(500);
+        // The text comes from the guest, so the host has not ended the guest at its deadline.
+        let response = saboteur.call(path).is(500);
         assert!(response.text().contains("no response within"), "{response}");
         redis.resume();
         eventually(
@@ -212,7 +212,7 @@ fn host_memory_held_for_a_guest_is_bounded() {
         .call("/cas/hoard?key=large&kib=1024&times=100")
         .is(500);
     assert!(response.text().starts_with("31 kept, then"), "{response}");
-    // What one has kept is gone with its call, and was nobody else's business.
+    // The memory is released when its call ends, and the limit holds for each call separately.
     saboteur
         .call("/cas/hoard?key=large&kib=1024&times=16")
         .is(200);
@@ -220,12 +220,12 @@ fn host_memory_held_for_a_guest_is_bounded() {
 
 #[test]
 fn the_concurrent_requests_of_a_guest_are_bounded() {
-    // Time enough for all of them, one after the other on a slow machine.
+    // Enough for all calls one after the other, on a slow machine.
     let saboteur = Saboteur::start_with(&call_deadline("30s"), &[]);
-    // None has ended before the last of them is sent.
+    // No call has ended before the last one is sent.
     let url = "url=http://neighbour.spin.internal/sleep?ms=1000";
-    let few = saboteur.call(&format!("/crowd?count=40&{url}")).is(200);
+    let few = saboteur.call(&format!("/parallel?count=40&{url}")).is(200);
     assert_eq!(few.text().trim(), "40 answered");
-    let many = saboteur.call(&format!("/crowd?count=100&{url}")).is(200);
+    let many = saboteur.call(&format!("/parallel?count=100&{url}")).is(200);
     assert!(many.text().starts_with("64 answered"), "{many}");
 }

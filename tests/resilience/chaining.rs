@@ -1,4 +1,4 @@
-//! Calls from one component to another: within the caller's time, with an end, and never at the caller's cost.
+//! Are calls between components bounded by the caller's deadline, free of loops, and harmless to the caller?
 
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,7 @@ fn a_call_has_no_more_time_than_its_caller() {
 #[test]
 fn a_call_loop_between_components_is_stopped() {
     let saboteur = Saboteur::shared();
-    let response = saboteur.call("/circle").is(200);
+    let response = saboteur.call("/loop").is(200);
     assert!(response.text().contains("LoopDetected"), "{response}");
 }
 

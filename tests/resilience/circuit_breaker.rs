@@ -1,5 +1,5 @@
-//! The payment gateway is no help: customers are events so honestly, nobody is charged for nothing, the platform soon leaves
-//! the gateway alone, and takes it back by itself when it is well. Checkpoint circuit breaker.
+//! Does the platform stop calling a payment gateway that fails, and use it again once it recovers? Customers get a
+//! correct refusal, and no customer is charged without a reservation. Checkpoint circuit breaker.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -11,19 +11,19 @@ use harness::{
 use http::Method;
 use serde_json::{Value, json};
 
-/// The deadline in `spin.toml`, and what a busy machine may add on the way to a customer.
+/// The deadline in `spin.toml`, and a tolerance for a busy machine.
 const DEADLINE: Duration = Duration::from_secs(5 + 2);
 
-/// What the payment context gives the gateway. Who is answered sooner did not wait for it.
+/// The timeout of the payment context for the gateway. A faster response did not wait for the gateway.
 const GATEWAY_LIMIT: Duration = Duration::from_millis(1500);
 
-/// A platform that takes its money through a gateway of its own.
+/// A platform with a payment gateway of its own.
 struct Fixture {
     platform: Platform,
     gateway: PaymentGateway,
 }
 
-/// What one customer got, and how long he elapsed.
+/// The response to one customer, and the time that it took.
 #[derive(Debug)]
 struct TimedResponse {
     response: Response,
@@ -48,9 +48,9 @@ impl Fixture {
         self.platform.admin().breaker(&self.link())
     }
 
-    /// So many customers at the same instant, each with a car of his own in mind.
+    /// Reservations of different cars by this many customers at the same instant.
     fn reserve_concurrently(&self, count: usize) -> Vec<TimedResponse> {
-        let register = |_| self.platform.register_car("wanted");
+        let register = |_| self.platform.register_car("reserved");
         let cars: Vec<_> = (0..count).map(register).collect();
         self.platform.concurrently(count, |index| {
             let started = Instant::now();
@@ -68,7 +68,8 @@ impl Fixture {
         }
     }
 
-    /// The breaker is open, and so it was all the while that these customers came, whom nobody requests the gateway for.
+    /// Waits until the breaker is in this state, and makes reservations during which it stays there. The gateway
+    /// must receive no request for them.
     fn wait_until_rejecting(&self, state: &str) -> Vec<TimedResponse> {
         let observe = || {
             let before = self.breaker();
@@ -77,7 +78,7 @@ impl Fixture {
             let requests = self.gateway.request_count() - requests_before;
             (before, timed, self.breaker(), requests)
         };
-        // An open breaker tries now and then how the gateway is; what counts is the time in between.
+        // An open breaker sends probes now and then, so only an interval without a transition counts.
         let (_, timed, _, requests) = eventually(observe, |(before, _, after, _)| {
             let is_the_same = |key: &str| before[key] == after[key];
             before["state"] == state && is_the_same("state") && is_the_same("openings")
@@ -89,7 +90,8 @@ impl Fixture {
         timed
     }
 
-    /// When all is quiet: who is reserved has paid, and whoever has not does not owe anything to anybody.
+    /// Waits until every reservation is final. The reserved, the paid and the charged reservations must be the
+    /// same.
     fn assert_consistent(&self) {
         let ids = |path: &str, status: &str| -> BTreeSet<u64> {
             let all = self.platform.list(path, |item| item["status"] == status);
@@ -98,7 +100,7 @@ impl Fixture {
         eventually(
             || {
                 let is_undecided =
-                    |seen: &Value| seen["status"] != "reserved" && seen["status"] != "rejected";
+                    |item: &Value| item["status"] != "reserved" && item["status"] != "rejected";
                 let undecided = self.platform.list("/reservations", is_undecided);
                 let reserved = ids("/reservations", "reserved");
                 let paid = ids("/payments", "paid");
@@ -110,7 +112,7 @@ impl Fixture {
         );
     }
 
-    /// What became of the breaker, as the platform announced it.
+    /// The events that the platform published about the breaker.
     fn breaker_events(&self) -> Vec<Value> {
         let about = format!("link/{}", self.link());
         let all = self.platform.events("socar.platform").into_iter();
@@ -118,7 +120,7 @@ impl Fixture {
     }
 }
 
-/// A refusal that says what is the matter, and when to come again.
+/// Expects a refusal with a reason and with a time to retry.
 fn assert_unavailable(timed: &TimedResponse) {
     let TimedResponse { response, elapsed } = timed;
     response.problem(503, "unavailable");
@@ -246,7 +248,7 @@ fn declined_payments_open_no_breaker() {
     let fixture = Fixture::start(Mode::Embedded);
     let expensive = fixture.platform.register_car("too dear");
     fixture.gateway.decide(&expensive, Decision::Decline);
-    // More than twice as many as failures would do.
+    // More than twice the number of failures that would open the breaker.
     for _ in 0..25 {
         let response = fixture.platform.try_reserve(&expensive);
         response.problem(402, "payment-declined");
@@ -274,7 +276,7 @@ fn an_operator_forces_a_breaker_open_and_closed_and_resets_it() {
         .iter()
         .for_each(assert_fails_fast);
 
-    // Forced closed it lets everybody through, whatever becomes of them.
+    // A breaker that is forced closed admits every call, whatever the results.
     fixture
         .platform
         .admin()
@@ -288,7 +290,7 @@ fn an_operator_forces_a_breaker_open_and_closed_and_resets_it() {
     assert!(fixture.gateway.request_count() >= before + 12);
     assert_eq!(fixture.breaker()["state"], "disabled");
     let breaker = fixture.platform.admin().control_breaker("disable", &link);
-    assert_eq!(breaker["state"], "disabled", "the same by another name");
+    assert_eq!(breaker["state"], "disabled", "an alias of force-closed");
 
     fixture.gateway.clear_fault();
     let breaker = fixture.platform.admin().control_breaker("reset", &link);
@@ -307,8 +309,11 @@ fn a_payment_that_was_not_sent_is_not_refunded() {
         .control_breaker("force-open", &fixture.link());
     let refused = fixture.wait_until_rejecting("forced-open");
     for timed in &refused {
-        let said = timed.response.header("retry-after");
-        assert_eq!(said, "30", "the breaker's word, and no guess of payment");
+        let retry_after = timed.response.header("retry-after");
+        assert_eq!(
+            retry_after, "30",
+            "the time of the breaker, and not of payment"
+        );
     }
 
     fixture
@@ -318,7 +323,7 @@ fn a_payment_that_was_not_sent_is_not_refunded() {
     let car = fixture.platform.register_car("undone");
     fixture.gateway.decide(&car, Decision::Fail);
     let failed = reservation_of(&fixture.platform.try_reserve(&car).is(503));
-    // By the time this is undone, whatever was noted before it has been, too.
+    // When this payment is refunded, every refund that was recorded earlier has been sent, too.
     eventually(
         || fixture.gateway.refunds_of(&failed),
         |refunds| !refunds.is_empty(),
@@ -337,13 +342,13 @@ fn reservation_of(response: &Response) -> Reservation {
 #[test]
 fn a_command_for_an_unknown_breaker_is_refused() {
     let fixture = Fixture::start(Mode::Embedded);
-    let order = |link: &str| {
+    let force_open = |link: &str| {
         let request = fixture
             .platform
             .admin()
             .request(Method::POST, "/breakers/force-open");
         request.json(&json!({ "link": link })).send()
     };
-    order("payment -> nowhere").problem(404, "not-found");
-    order("clock -> payment").problem(409, "conflict");
+    force_open("payment -> unknown").problem(404, "not-found");
+    force_open("clock -> payment").problem(409, "conflict");
 }

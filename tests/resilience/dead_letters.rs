@@ -1,5 +1,5 @@
-//! Events that a component could not handle: parked with what happened, shown to operators, and given back when the fault
-//! is over. By the admin port and by `socar dead-letters`, which are one thing in two dresses.
+//! Is an event that a component could not handle kept as a dead letter, shown to operators, and redriven exactly
+//! once? Both interfaces are tested: the admin port and `socar dead-letters`.
 
 use std::process::Output;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -42,7 +42,7 @@ fn a_dead_letter_is_redriven_exactly_once(mode: Mode) {
             .as_secs()
             .checked_sub(letter["parked_at"].as_u64().expect("a time") / 1000);
         assert!(age.is_some_and(|seconds| seconds < 300), "{letter}");
-        // Both surfaces tell the same.
+        // Both interfaces return the same.
         let id = id(letter);
         assert_eq!(
             &fixture
@@ -117,7 +117,7 @@ fn a_discarded_dead_letter_is_never_delivered(mode: Mode) {
 fn a_redriven_event_that_fails_becomes_a_dead_letter_again(mode: Mode) {
     let fixture = Fixture::start(mode);
     let [first] = fixture.wait_for_dead_letters(["one"]);
-    // The fault is not over yet.
+    // The fault has not ended yet.
     assert!(fixture.cli(&["redrive", "--all"]).status.success());
     let again = eventually(
         || fixture.letters(),
@@ -133,10 +133,10 @@ fn a_redriven_event_that_fails_becomes_a_dead_letter_again(mode: Mode) {
     fixture.assert_received_exactly(1);
 }
 
-/// Attempts until an event is parked: ten would take half a minute.
+/// Attempts before an event becomes a dead letter; ten would take half a minute.
 const ATTEMPTS: u32 = 3;
 
-/// A host on which every event fails, until the fault is ended.
+/// A host on which every delivery fails until the fault is cleared.
 struct Fixture {
     saboteur: Saboteur,
     redis: Option<RedisServer>,
@@ -157,7 +157,7 @@ impl Fixture {
         Self { saboteur, redis }
     }
 
-    /// The letters that become of these events, in that order.
+    /// Publishes these events and returns their dead letters, in the same order.
     fn wait_for_dead_letters<const COUNT: usize>(&self, events: [&str; COUNT]) -> [Value; COUNT] {
         let mut known = self.letters().len();
         events.map(|event| {
@@ -173,14 +173,14 @@ impl Fixture {
         page["letters"].as_array().cloned().expect("a list")
     }
 
-    /// Whatever still is on its way arrives before this new event.
+    /// Publishes one more event: every earlier delivery comes before it.
     fn assert_received_exactly(&self, count: u32) {
         publish(&self.saboteur, "last");
-        eventually(|| received(&self.saboteur), |seen| *seen > count);
+        eventually(|| received(&self.saboteur), |item| *item > count);
         assert_eq!(received(&self.saboteur), count + 1);
     }
 
-    /// What `socar dead-letters` prints.
+    /// The output of `socar dead-letters`.
     #[track_caller]
     fn cli_json(&self, arguments: &[&str]) -> Vec<Value> {
         let output = self.cli(arguments);

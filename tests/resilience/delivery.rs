@@ -1,5 +1,5 @@
-//! Events for a component that fails: tried again, then parked, and never in the way of the others. What
-//! becomes of parked ones is in [`crate::dead_letters`].
+//! Are events for a failing component retried, then kept as dead letters, without a delay for other events? Dead
+//! letters are in [`crate::dead_letters`].
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,16 @@ use crate::saboteur::{Saboteur, manifest_with};
 
 const STREAM: &str = "socar.saboteur";
 
-/// Publishes an event whose whole text is `event`.
+/// Publishes an event with this text.
 pub fn publish(saboteur: &Saboteur, event: &str) {
-    let order = "/redis?command=XADD&argument=socar.saboteur&argument=*&argument=event&argument=";
-    saboteur.call(&format!("{order}{event}")).is(200);
+    let append = "/redis?command=XADD&argument=socar.saboteur&argument=*&argument=event&argument=";
+    saboteur.call(&format!("{append}{event}")).is(200);
     saboteur
         .call("/redis?publish=socar.saboteur&payload=wake")
         .is(200);
 }
 
-/// JSON as it may stand in a query.
+/// JSON, escaped for a query string.
 fn escaped(event: &str) -> String {
     let escape = |text: String, (from, to)| text.replace(from, to);
     [("{", "%7B"), ("}", "%7D"), ("\"", "%22")]
@@ -27,7 +27,7 @@ fn escaped(event: &str) -> String {
         .fold(event.to_owned(), escape)
 }
 
-/// How many events the saboteur has handled.
+/// The number of events that the saboteur has handled.
 pub fn received(saboteur: &Saboteur) -> u32 {
     saboteur
         .call("/wasi/increment?key=received&delta=0")
@@ -48,11 +48,11 @@ fn an_event_reaches_its_component() {
 fn an_event_of_another_type_is_not_delivered() {
     let policy = "[component.saboteur.tool.socar]\nevent_types = [\"Wanted\"]";
     let saboteur = Saboteur::start_with(policy, &[]);
-    let event = |id, what| {
-        let event = serde_json::json!({ "id": id, "type": what, "subject": "a/1" });
+    let event = |id, event_type| {
+        let event = serde_json::json!({ "id": id, "type": event_type, "subject": "a/1" });
         event.to_string()
     };
-    // One subject: had the first woken anybody, it would have been before the second.
+    // Both have the same subject, so the first would have been delivered before the second.
     publish(&saboteur, &escaped(&event("1", "Unwanted")));
     publish(&saboteur, &escaped(&event("2", "Wanted")));
     eventually(|| received(&saboteur), |count| *count == 1);
@@ -104,7 +104,7 @@ fn a_new_subscriber_starts_from_the_beginning() {
         publish(&saboteur, event);
     }
     eventually(|| received(&saboteur), |count| *count == 3);
-    // From now on the neighbour listens, too, and counts in the same place.
+    // The neighbour becomes a second subscriber and counts in the same store.
     let manifest = manifest_with("")
         .replace(
             "key_value_stores = [\"neighbour\"]",
@@ -126,12 +126,12 @@ fn a_new_subscriber_starts_from_the_beginning() {
 fn the_pending_events_of_a_killed_host_are_claimed_by_another() {
     let redis = RedisServer::start();
     let arguments = ["--redis-url", &redis.url()];
-    let (living, dying) = (Saboteur::start(&arguments), Saboteur::start(&arguments));
+    let (surviving, killed) = (Saboteur::start(&arguments), Saboteur::start(&arguments));
     let client = redis::Client::open(redis.url()).expect("a URL");
     let mut connection = client.get_connection().expect("a Redis");
-    // Until both are in the middle of some of them: whoever comes first may take many.
+    // Until both hosts handle some of the events: the first to read may take many.
     let mut events = BTreeSet::new();
-    let at_work = || {
+    let append_one = || {
         let number = events.len();
         let event = json!({"id": number.to_string(), "subject": format!("a/{number}"), "data": {"behave": "sleep:1000"}}).to_string();
         let mut append = redis::cmd("XADD");
@@ -140,21 +140,24 @@ fn the_pending_events_of_a_killed_host_are_claimed_by_another() {
         events.insert(event);
         (events.len(), consumers_at_work(&mut connection))
     };
-    eventually(at_work, |(events, busy)| *events >= 24 && *busy == 2);
+    eventually(append_one, |(events, busy)| *events >= 24 && *busy == 2);
     let mut busy = || consumers_at_work(&mut connection);
     assert!(
-        received(&living) < events.len() as u32,
-        "there is something left to inherit"
+        received(&surviving) < events.len() as u32,
+        "some events are pending"
     );
-    dying.kill();
+    killed.kill();
     eventually(&mut busy, |busy| *busy == 0);
-    // What was handled but not yet acknowledged was handled again.
-    let count = received(&living);
-    let handled = (1..=count).map(|number| received_event(&living, number));
-    // A guest that had its number when it was killed has written nothing under it.
+    // Events that were handled and not yet acknowledged are handled again.
+    let count = received(&surviving);
+    let handled = (1..=count).map(|number| received_event(&surviving, number));
+    // A guest that was killed after it took its number has stored nothing under that number.
     let handled = handled.filter(|event| event != "absent");
     assert_eq!(handled.collect::<BTreeSet<_>>(), events);
-    assert_eq!(living.admin().json("/dead-letters")["letters"], json!([]));
+    assert_eq!(
+        surviving.admin().json("/dead-letters")["letters"],
+        json!([])
+    );
 }
 
 fn received_event(saboteur: &Saboteur, number: u32) -> String {
@@ -164,7 +167,7 @@ fn received_event(saboteur: &Saboteur, number: u32) -> String {
         .text()
 }
 
-/// How many hosts have taken events that they have not acknowledged, as Redis' own tools tell.
+/// The number of hosts with unacknowledged events, as Redis reports it.
 fn consumers_at_work(connection: &mut redis::Connection) -> usize {
     type Summary = (
         usize,

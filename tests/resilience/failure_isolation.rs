@@ -1,5 +1,5 @@
-//! Message, view and the registration of cars hang, trap, compute or hoard; reservations of the cars there are go on, and
-//! what they cause arrives when the trouble is is_done. Promise 6.
+//! Do reservations succeed while other components fail? Messages, the view and the registration of cars hang, trap,
+//! compute or hoard memory; the events of the reservations arrive when the fault is over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,21 +11,21 @@ use harness::{
 use http::Method;
 use serde_json::{Value, json};
 
-/// Below the deadline in `spin.toml`: who is served within it has not elapsed for a call that hangs.
+/// Below the deadline in `spin.toml`: a call with a response in this time has not waited for a call that hangs.
 const MAX_RESPONSE_TIME: Duration = Duration::from_millis(4500);
 
-/// More than a link, or a component, has places for.
+/// More clients than a link or a component has permits for.
 const LOAD_CLIENTS: usize = 80;
 
-/// Waves of customers who reserve at the same instant, and customers in each.
+/// Batches of concurrent reservations, and their size.
 const BATCHES: usize = 4;
 const BATCH_SIZE: usize = 5;
 
-/// So that the batch come over a longer time than any call may hang: all that hang give up in one moment, and whoever
-/// comes just then finds a place anywhere.
+/// The batches extend over a longer time than a hanging call: all hanging calls time out at about the same moment,
+/// and a reservation at that moment would find free permits in any case.
 const BATCH_INTERVAL: Duration = Duration::from_millis(1300);
 
-/// Whose trouble it is, and what people ask of him meanwhile.
+/// A component with a fault, and the request that clients keep sending to it.
 struct FailingComponent {
     component: &'static str,
     method: Method,
@@ -46,7 +46,7 @@ fn failing_components() -> [FailingComponent; 3] {
 }
 
 impl FailingComponent {
-    /// Calls from outside are in trouble, and so are events; but not the holds of the same car component.
+    /// Injects the fault into calls from outside and into events, but not into the holds of the car component.
     fn inject(&self, platform: &Platform, fault: &Value) {
         let callers: &[&str] = match self.component {
             "car" => &["outside"],
@@ -63,14 +63,14 @@ impl FailingComponent {
 
     fn call(&self, platform: &Platform) -> Response {
         let client = platform.client(Protocol::Http1);
-        let asked = client.request(self.method.clone(), self.path);
+        let request = client.request(self.method.clone(), self.path);
         match self.method {
-            Method::POST => asked.json(&json!({"carName": "pressing"})).send(),
-            _ => asked.send(),
+            Method::POST => request.json(&json!({"carName": "load"})).send(),
+            _ => request.send(),
         }
     }
 
-    /// A crowd asks on and on until the scenario has been told.
+    /// Clients call the failing component until the scenario ends.
     fn under_load<T>(&self, platform: &Platform, scenario: impl FnOnce() -> T) -> T {
         let is_done = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -78,7 +78,7 @@ impl FailingComponent {
                 scope.spawn(|| {
                     while !is_done.load(Ordering::Relaxed) {
                         self.call(platform);
-                        // Even the impatient take a breath; without it, it is their own load that is measured.
+                        // Without a pause, the load of the clients themselves would be measured.
                         thread::sleep(Duration::from_millis(300));
                     }
                 });
@@ -89,7 +89,7 @@ impl FailingComponent {
     }
 }
 
-/// Ends a siege, also when the scenario ends badly.
+/// Stops the clients when it is dropped, also after a panic.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
@@ -98,7 +98,7 @@ impl Drop for StopOnDrop<'_> {
     }
 }
 
-/// Waves of customers, who all get their cars without delay.
+/// Concurrent reservations in batches; each must succeed in time.
 fn reserve_in_batches(platform: &Platform, cars: &[Car]) -> Vec<Reservation> {
     let batches = cars.chunks(BATCH_SIZE).flat_map(|batch| {
         thread::sleep(BATCH_INTERVAL);
@@ -122,7 +122,7 @@ fn assert_reservations_succeed(fault: &Value) {
         .manifest(|text| {
             let table = "[application.tool.socar]\n";
             assert!(text.contains(table), "spin.toml has changed: {text}");
-            // However long the trouble lasts, what was caused meanwhile is not given up.
+            // Events of the scenario must not become dead letters, however long the fault lasts.
             text.replace(table, &format!("{table}delivery_attempts = 1000\n"))
         })
         .start();
@@ -131,7 +131,7 @@ fn assert_reservations_succeed(fault: &Value) {
         let cars: Vec<_> = (0..BATCHES * BATCH_SIZE).map(register).collect();
         failing.inject(&platform, fault);
         let reservations = failing.under_load(&platform, || {
-            // The trouble is real before anybody reserves.
+            // The reservations begin when the fault has an effect.
             eventually(
                 || failing.call(&platform),
                 |response| response.status >= 500,
@@ -168,17 +168,17 @@ fn reservations_succeed_while_other_components_hoard_memory() {
     assert_reservations_succeed(&json!({"fault": "hoard"}));
 }
 
-/// Slow answers are good answers: no breaker helps against them, only places of one's own.
+/// Slow responses are good responses, so no breaker opens; only separate permits help.
 #[test]
 fn slow_registrations_do_not_delay_reservations() {
     let platform = Setup::new(Mode::Embedded).argument("--chaos").start();
-    let register = |_| platform.register_car("there already");
+    let register = |_| platform.register_car("existing");
     let cars: Vec<_> = (0..BATCHES * BATCH_SIZE).map(register).collect();
     let [_, _, registration] = failing_components();
     registration.inject(&platform, &json!({"fault": "latency", "latency_ms": 4000}));
     registration.under_load(&platform, || {
         let is_slow = |response: &Response| response.status == 503;
-        // All places are taken, and the platform has noticed that fewer would do.
+        // All permits are in use, and the adaptive limit has decreased.
         eventually(|| registration.call(&platform), is_slow);
         reserve_in_batches(&platform, &cars)
     });

@@ -1,5 +1,5 @@
-//! What is answered when a component does not: an old answer or somebody else's, always marked as such, and only to who
-//! merely looks.
+//! What does a caller get when a component fails: a stale response, or one of another component? Fallback responses
+//! are marked, and only safe requests get one.
 
 use harness::{Response, eventually};
 use http::Method;

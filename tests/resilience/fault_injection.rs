@@ -1,4 +1,4 @@
-//! GatewayFault on request: real, on one link, for a while, and only where it was asked for at the start.
+//! Is an injected fault real, limited to one link and to a time, and possible only with `--chaos`?
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,7 +57,7 @@ fn each_fault_affects_its_link_only() {
         saboteur.call("/greet/me").is(200);
         saboteur.admin().clear_faults();
     }
-    // A guest that computes is ended at its deadline, which is that of its caller, too.
+    // A guest that computes is ended at its deadline, which is also the deadline of its caller.
     saboteur.admin().inject_fault(&neighbour_fault("spin"));
     saboteur.call(CHAIN).problem(504, "deadline-exceeded");
     saboteur.call("/greet/me").is(200);
@@ -117,14 +117,14 @@ fn an_external_host_is_made_slow_or_unavailable() {
     let external = Saboteur::shared().url().trim_end_matches('/');
     let variable = format!("outside_url={external}");
     let saboteur = Saboteur::start(&["--chaos", "--variable", &variable]);
-    let order = format!("/chain?url={external}/greet/you");
+    let path = format!("/chain?url={external}/greet/you");
     let outbound = |to: &str| json!({"from": "saboteur", "to": to, "seconds": 60});
 
     let mut slow = outbound(external);
     (slow["fault"], slow["latency_ms"]) = (json!("latency"), json!(700));
     saboteur.admin().inject_fault(&slow);
     let started = Instant::now();
-    let response = saboteur.call(&order).is(200);
+    let response = saboteur.call(&path).is(200);
     assert!(response.text().ends_with("hello you"), "{response}");
     assert!(started.elapsed() >= Duration::from_millis(700));
     saboteur.admin().clear_faults();
@@ -132,16 +132,16 @@ fn an_external_host_is_made_slow_or_unavailable() {
     let mut away = outbound("outbound");
     away["fault"] = json!("error");
     saboteur.admin().inject_fault(&away);
-    let response = saboteur.call(&order).is(200);
+    let response = saboteur.call(&path).is(200);
     assert!(response.text().contains("status 503"), "{response}");
-    // Inside the platform nothing is different.
+    // Calls inside of the platform are not affected.
     assert!(saboteur.call(CHAIN).is(200).text().ends_with("hello you"));
     saboteur.admin().clear_faults();
-    assert!(saboteur.call(&order).is(200).text().ends_with("hello you"));
+    assert!(saboteur.call(&path).is(200).text().ends_with("hello you"));
 
-    let mut nonsense = outbound("outbound");
-    nonsense["fault"] = json!("trap");
-    try_inject(&saboteur, &nonsense).problem(422, "invalid");
+    let mut invalid = outbound("outbound");
+    invalid["fault"] = json!("trap");
+    try_inject(&saboteur, &invalid).problem(422, "invalid");
 }
 
 #[test]
@@ -176,9 +176,9 @@ fn a_dropped_event_is_redelivered() {
     saboteur
         .admin()
         .inject_fault(&json!({"to": "saboteur", "from": "events", "fault": "drop", "seconds": 60}));
-    let order =
+    let append =
         "/redis?command=XADD&argument=socar.saboteur&argument=*&argument=event&argument=hello";
-    saboteur.call(order).is(200);
+    saboteur.call(append).is(200);
     saboteur
         .call("/redis?publish=socar.saboteur&payload=wake")
         .is(200);

@@ -1,4 +1,4 @@
-//! The front door: what the host answers itself, and how it stops.
+//! Does the host serve HTTP correctly: health, static responses, routes, body limits, and an orderly stop?
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -90,7 +90,8 @@ fn a_body_beyond_the_limit_is_refused() {
     assert!(response.text().contains("body 1048576 bytes"));
 }
 
-/// A client that sends on while the host has answered and gone would see a reset, and never the answer.
+/// If the host closed the connection while the client still sends, the client would see a reset in place of the
+/// response.
 #[test]
 fn a_refusal_reaches_a_client_that_sends_eight_times_the_limit() {
     let saboteur = Saboteur::shared();
@@ -138,7 +139,7 @@ fn a_body_of_unknown_length_beyond_the_limit_is_refused_too() {
     stream.write_all(head.as_bytes()).expect("the head is sent");
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     for _ in 0..17 {
-        // The host may answer and close before it has read everything.
+        // The host may respond and close the connection before it has read everything.
         if stream.write_all(chunk.as_bytes()).is_err() {
             break;
         }
@@ -155,7 +156,7 @@ fn a_stopping_host_finishes_running_requests() {
     let saboteur = Saboteur::start(&[]);
     thread::scope(|scope| {
         let slow = scope.spawn(|| saboteur.call("/sleep?ms=1000"));
-        // Only a request that has arrived is one that was begun.
+        // The request must have arrived before the host is stopped.
         eventually(|| saboteur.log(), |log| log.contains("sleeping 1000 ms"));
         let status = saboteur.terminate();
         slow.join().expect("a response").is(200);
@@ -164,28 +165,29 @@ fn a_stopping_host_finishes_running_requests() {
     assert!(TcpStream::connect(saboteur.url().trim_start_matches("http://")).is_err());
 }
 
-/// A client that keeps its connection, or has not said anything yet, has nothing to lose.
+/// The host closes connections that are idle or have sent nothing, because no request is lost.
 #[test]
 fn connections_without_a_request_do_not_delay_the_stop() {
-    // Calls may take a minute, and so may a host take to stop that has some under way.
+    // Calls may take a minute, and a stop waits for running calls that long.
     let saboteur = Saboteur::start_with("", &[]);
-    let patient = manifest_with("").replace("deadline = \"2s\"", "deadline = \"60s\"");
-    saboteur.deploy(&patient);
-    let _silent = saboteur.connect();
+    let manifest = manifest_with("").replace("deadline = \"2s\"", "deadline = \"60s\"");
+    saboteur.deploy(&manifest);
+    let _unused = saboteur.connect();
     let mut kept = saboteur.connect();
     kept.write_all(b"GET /static HTTP/1.1\r\nHost: x\r\n\r\n")
         .expect("a request");
     let mut response = [0; 12];
     kept.read_exact(&mut response).expect("a response");
-    let mut half = saboteur.connect();
-    half.write_all(b"GET /static HTTP/1.1\r\n")
+    let mut incomplete = saboteur.connect();
+    incomplete
+        .write_all(b"GET /static HTTP/1.1\r\n")
         .expect("half a request");
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(saboteur.terminate().code(), Some(0), "{}", saboteur.log());
     assert!(
-        begun.elapsed() < Duration::from_secs(20),
+        started.elapsed() < Duration::from_secs(20),
         "{:?}",
-        begun.elapsed()
+        started.elapsed()
     );
 }
 

@@ -1,4 +1,4 @@
-//! What one guest does to itself it does to nobody else: not to the next caller, not to its neighbour, not to the host.
+//! Does a misbehaving guest harm only its own call, and neither the next caller nor its neighbour nor the host?
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::saboteur::{Saboteur, call_deadline};
 /// The deadline in `tests/saboteur/spin.toml`.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// What a busy machine may add.
+/// A tolerance for a busy machine.
 const MAX_DELAY: Duration = Duration::from_secs(3);
 
 fn assert_neighbour_responds(saboteur: &Saboteur) {
@@ -89,7 +89,7 @@ fn guests_that_compute_forever_do_not_stop_the_others() {
 
 #[test]
 fn guests_that_poll_the_clock_forever_do_not_stop_guests_that_sleep() {
-    // Those who natter have more time than those who wait, so that these cannot just outlast them.
+    // The polling guests have the longer deadline, so the sleeping guests cannot just outlast them.
     let policy = r#"
 adaptive = false
 
@@ -106,10 +106,10 @@ component = "neighbour"
     let saboteur = Saboteur::start_with(policy, &[]);
     thread::scope(|scope| {
         let busy: Vec<_> = (0..32)
-            .map(|_| scope.spawn(|| saboteur.call("/natter")))
+            .map(|_| scope.spawn(|| saboteur.call("/poll-clock")))
             .collect();
         eventually(
-            || saboteur.log().matches("nattering").count(),
+            || saboteur.log().matches("polling the clock").count(),
             |count| *count == 32,
         );
         saboteur.call("/steps?count=40").is(200);
@@ -132,7 +132,7 @@ fn queries_that_never_end_do_not_stop_the_others() {
             saboteur.call("/livez").is(200);
         }
         for busy in busy {
-            // The guest hears of it, and says so itself.
+            // The guest receives the error and reports it itself.
             let response = busy.join().expect("a response").is(500);
             assert!(
                 response.text().contains("the deadline came first"),
@@ -145,9 +145,9 @@ fn queries_that_never_end_do_not_stop_the_others() {
 #[test]
 fn an_instance_that_never_starts_is_discarded() {
     let source = root().join("target/wasm32-wasip2/release/saboteur.wasm");
-    let sluggish = format!(
+    let never_ready = format!(
         r#"
-[component.sluggish]
+[component.never_ready]
 source = {source:?}
 allowed_outbound_hosts = ["http://saboteur.spin.internal", "{{{{ redis_address }}}}"]
 key_value_stores = ["saboteur"]
@@ -155,14 +155,16 @@ sqlite_databases = ["saboteur"]
 environment = {{ START = "spin" }}
 
 [[trigger.http]]
-route = "/sluggish"
-component = "sluggish"
+route = "/never_ready"
+component = "never_ready"
 "#
     );
-    let saboteur = Saboteur::start_with(&sluggish, &[]);
+    let saboteur = Saboteur::start_with(&never_ready, &[]);
     let instances =
-        || saboteur.admin().json("/instances")["components"]["sluggish"]["alive"].clone();
-    saboteur.call("/sluggish").problem(504, "deadline-exceeded");
+        || saboteur.admin().json("/instances")["components"]["never_ready"]["alive"].clone();
+    saboteur
+        .call("/never_ready")
+        .problem(504, "deadline-exceeded");
     eventually(instances, |alive| *alive == 0);
     saboteur.call("/greet/me").is(200);
 }

@@ -1,4 +1,4 @@
-//! The front door: clients that are slow, greedy or many do not keep others out.
+//! Do slow, greedy or numerous clients leave the port usable for others?
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use http::Method;
 
 use crate::saboteur::{Saboteur, call_deadline};
 
-/// Small enough to be reached, large enough to wait for.
+/// Small enough to be reached in a test, large enough to be measured.
 const SMALL_LIMITS: &str = r#"
 [application.tool.socar.listener]
 connections = 16
@@ -29,19 +29,20 @@ fn start_with_small_limits() -> Saboteur {
 
 fn read_to_end(mut stream: TcpStream) -> String {
     let mut response = Vec::new();
-    // A reset at the end takes nothing away from what was read before.
+    // A reset at the end does not affect the bytes that were read before.
     let _ = stream.read_to_end(&mut response);
     String::from_utf8_lossy(&response).into_owned()
 }
 
 #[test]
 fn clients_that_never_finish_their_request_block_no_other_client() {
-    // Patience enough to hold every place for the whole test: only making room lets others in.
+    // With these timeouts the slow clients keep their connections for the whole test, unless the host evicts some
+    // of them.
     let policy = SMALL_LIMITS.replace("\"500ms\"", "\"1h\"");
     let saboteur = Saboteur::start_with(&policy, &[]);
     let mut slow: Vec<TcpStream> = (0..64).map(|_| saboteur.connect()).collect();
     for stream in &mut slow {
-        // Those who had to make room for others cannot send any more.
+        // An evicted connection cannot be written to.
         let _ = stream.write_all(b"GET / HTTP/1.1\r\nHost: ");
     }
     for _ in 0..8 {
@@ -91,7 +92,7 @@ fn a_body_that_stalls_or_drips_times_out_and_occupies_no_instance() {
     assert_eq!(
         saboteur.call("/count").text(),
         "1",
-        "an instance has seen those requests"
+        "an instance has item those requests"
     );
 }
 
@@ -163,7 +164,7 @@ fn a_client_that_reads_no_response_is_disconnected() {
     stream.write_all(request.as_bytes()).expect("a request");
     let mut first = [0; 12];
     stream.read_exact(&mut first).expect("the response begins");
-    // The deadline of the component would end it only later.
+    // The deadline of the component would end the call only later.
     thread::sleep(Duration::from_millis(1200));
     let response = read_to_end(stream);
     assert!(
@@ -191,7 +192,7 @@ fn a_client_that_reads_too_slowly_is_disconnected() {
     assert!(taken < 24_000 << 10, "{taken} bytes came");
 }
 
-/// An HTTP/2 connection of a client that takes no body: its window is closed.
+/// An HTTP/2 connection whose client reads no body: its flow-control window is zero.
 struct UnreadHttp2Connection(TcpStream);
 
 impl UnreadHttp2Connection {
@@ -205,13 +206,13 @@ impl UnreadHttp2Connection {
         Self(stream)
     }
 
-    /// Asks for a path on this stream.
+    /// Requests a path on this stream.
     fn get(&mut self, stream: u8, path: &str) {
         let literal = |index: u8, text: &str| {
             let length = u8::try_from(text.len()).expect("a short text");
             [&[index, length], text.as_bytes()].concat()
         };
-        // `:method GET` and `:scheme http` are in the table; `:path` and `:authority` are written out.
+        // `:method GET` and `:scheme http` are in the static table; `:path` and `:authority` are literals.
         let head = [vec![0x82, 0x86], literal(4, path), literal(1, "x")].concat();
         let length = u8::try_from(head.len()).expect("a short head");
         let frame = [0, 0, length, 1, 5, 0, 0, 0, stream];
@@ -219,7 +220,7 @@ impl UnreadHttp2Connection {
         self.0.write_all(&request).expect("a request");
     }
 
-    /// Reads until a frame of this kind comes on this stream.
+    /// Reads until a frame of this type arrives on this stream.
     fn read_until(&mut self, kind: u8, stream: u8) {
         loop {
             let mut head = [0; 9];

@@ -1,4 +1,5 @@
-//! Does one sick component stay alone? The saboteur does its worst; its callers, its neighbour and its host go on.
+//! Does the failure of one component stay with that component? The saboteur misbehaves; its callers, its neighbour
+//! and its host must not be affected.
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 

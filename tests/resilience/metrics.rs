@@ -1,4 +1,4 @@
-//! What an operator sees: every number has a name, a type and an explanation, and moves when something happens.
+//! Does every metric have a name, a type and a help text, and does its value follow what happens?
 
 use std::io::{Read as _, Write as _};
 use std::thread;
@@ -8,10 +8,10 @@ use http::Method;
 
 use crate::saboteur::{Saboteur, call_deadline, manifest_with};
 
-/// The link from outside.
+/// The link from outside to the saboteur.
 const LINK: &str = "gateway -> saboteur";
 
-/// The names an operator may rely on, with their types.
+/// The metrics that operators may rely on, with their types.
 const METRICS: [(&str, &str); 20] = [
     ("socar_connections", "gauge"),
     ("socar_listener_refused_total", "counter"),
@@ -35,7 +35,7 @@ const METRICS: [(&str, &str); 20] = [
     ("socar_event_log_up", "gauge"),
 ];
 
-/// One call at a time, nobody waits, what fails is tried again, and one link has a breaker; a call may take long.
+/// One call at a time, no queue, one retry, a breaker on one link, and a long deadline.
 const POLICY: &str = r#"concurrency = 1
 queue = 0
 instances_min = 2
@@ -152,7 +152,7 @@ fn counters_continue_across_a_reload() {
         reject_one_call();
         shed_one_call();
         assert_eq!(counters(), [f64::from(round); 2]);
-        // Another breaker, and another door.
+        // The reload replaces the breaker and the admission.
         let failures = format!("breaker = {{ consecutive_failures = {} }}", round + 5);
         reload(&saboteur, &POLICY.replace("breaker = true", &failures));
     }
@@ -200,10 +200,10 @@ body_pause = "500ms"
         let series = format!(r#"socar_listener_refused_total{{reason="{reason}"}}"#);
         metric(&saboteur, &series)
     };
-    // He is listened to until he is told off, and answered in a way that he can read.
+    // Sends text on a new connection and reads until the host closes it.
     let exchange = |text: &str| {
         let mut stream = saboteur.connect();
-        stream.write_all(text.as_bytes()).expect("somebody listens");
+        stream.write_all(text.as_bytes()).expect("a request");
         let mut response = Vec::new();
         let _ = stream.read_to_end(&mut response);
         String::from_utf8_lossy(&response).into_owned()
@@ -264,8 +264,9 @@ fn a_reload_applies_new_streams_and_retention() {
     saboteur.deploy(&text);
     let lag = r#"socar_event_lag{stream="socar.other","#;
     eventually(|| saboteur.admin().metrics(), |text| text.contains(lag));
-    let order = "/redis?command=XADD&argument=socar.other&argument=*&argument=event&argument=hello";
-    saboteur.call(order).is(200);
+    let append =
+        "/redis?command=XADD&argument=socar.other&argument=*&argument=event&argument=hello";
+    saboteur.call(append).is(200);
     eventually(
         || saboteur.log(),
         |log| log.contains("old events removed from the log"),

@@ -1,5 +1,5 @@
-//! More is asked than can be done: whoever is let in is served, everybody else is told at once when to come again, and who
-//! pays or reserves goes before who only looks. Promise 7.
+//! Does an overloaded component serve the calls that it admits, refuse the others at once, and prefer calls with a
+//! higher priority?
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,28 +8,29 @@ use harness::{Car, Mode, Platform, Reservation, Response, Setup, eventually};
 use http::Method;
 use serde_json::json;
 
-/// Calls at the same time, and callers in line.
+/// The limit of concurrent calls, and the length of the queue.
 const CONCURRENCY: usize = 2;
 const QUEUE: usize = 4;
 
-/// Many more than that.
+/// Many more calls than that.
 const EXCESS_CALLS: usize = 60;
 
-/// How long each call takes, so that all places stay taken while more is asked.
+/// The latency of each call: the permits stay in use while more calls arrive.
 const LATENCY: Duration = Duration::from_secs(1);
 
-/// Longer, so that all places stay taken until everybody is there; below the 2.5 s that a reservation waits for a payment.
+/// A longer latency: the permits stay in use until all calls have arrived. It is below the 2.5 s for which a
+/// reservation waits for a payment.
 const LONG_LATENCY: Duration = Duration::from_secs(2);
 
-/// A platform of which one component is small, and takes so long to answer these callers.
+/// A platform with one small component, which has this latency for these callers.
 fn start_with_small_component(component: &str, callers: &str, latency: Duration) -> Platform {
     let platform = Setup::new(Mode::Embedded)
         .argument("--chaos")
         .manifest(|text| {
             let table = format!("[component.{component}.tool.socar]\n");
-            // A sweep would take a place, too.
+            // A sweep would need a permit, too.
             let shipped = format!("{table}sweep = \"5s\"\n");
-            // Time enough for all who wait, one place after the other.
+            // Enough for all queued calls, one after the other.
             let size = format!(
                 "{table}deadline = \"15s\"\nconcurrency = {CONCURRENCY}\nqueue = {QUEUE}\n"
             );
@@ -44,7 +45,7 @@ fn start_with_small_component(component: &str, callers: &str, latency: Duration)
 }
 
 fn register_cars(platform: &Platform, count: usize) -> Vec<Car> {
-    let register = |_| platform.register_car("wanted by many");
+    let register = |_| platform.register_car("contended");
     (0..count).map(register).collect()
 }
 
@@ -68,19 +69,19 @@ fn wait_for_calls(platform: &Platform, component: &str, running: usize, waiting:
         let number = |name| metric(platform, name, component);
         (number("socar_calls_running"), number("socar_calls_waiting"))
     };
-    eventually(look, |seen| *seen == (running, waiting));
+    eventually(look, |item| *item == (running, waiting));
 }
 
 #[test]
 fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
     let platform = start_with_small_component("reservation", "outside", LATENCY);
     let cars = register_cars(&platform, CONCURRENCY + QUEUE + EXCESS_CALLS);
-    // As many as there is room for: all of them get what they came for.
+    // As many calls as there is room for: all of them succeed.
     let (few, many) = cars.split_at(CONCURRENCY + QUEUE);
     let mut reserved = platform.concurrently(few.len(), |index| platform.reserve(&few[index]));
     wait_for_calls(&platform, "reservation", 0, 0);
 
-    // Who waits while so many come may be sent away again, but who found a place keeps it.
+    // Under overload a queued call may be displaced, but an admitted call keeps its permit.
     let responses = platform.concurrently(many.len(), |index| {
         let started = Instant::now();
         (platform.try_reserve(&many[index]), started.elapsed())
@@ -108,7 +109,7 @@ fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
     }
 }
 
-/// Without an answer to that a page would not get to see when to come again.
+/// Without a response to the preflight, a page could not read `Retry-After` of the refusal.
 #[test]
 fn a_preflight_is_answered_under_overload() {
     let platform = start_with_small_component("reservation", "outside", 2 * LONG_LATENCY);
@@ -134,7 +135,7 @@ fn a_preflight_is_answered_under_overload() {
     });
 }
 
-/// Four who matter more come to a place where two look and four wait to look.
+/// Two reads run and four wait; then four calls with a higher priority arrive.
 fn assert_displaces_reads(component: &str, path: &str) {
     let platform = start_with_small_component(component, "outside", LONG_LATENCY);
     let cars = register_cars(&platform, QUEUE);

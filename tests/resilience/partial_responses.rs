@@ -1,23 +1,23 @@
-//! Who says 200 and then keeps the rest to himself has not answered: his caller hears so, and his breaker counts it.
+//! Does a response that ends too early count as a failure, for the caller and for the breaker?
 
 use harness::Response;
 use serde_json::Value;
 
 use crate::saboteur::Saboteur;
 
-/// Two in a row are enough, on the link from outside and on the one to the neighbour.
+/// Two consecutive failures open the breaker, on the link from outside and on the link to the neighbour.
 const POLICY: &str = r#"[application.tool.socar.links.saboteur]
 breaker = { consecutive_failures = 2, open = "1h" }
 
 [component.saboteur.tool.socar.links.neighbour]
 breaker = { consecutive_failures = 2, open = "1h" }"#;
 
-/// A known length betrays a part; without one, the end of a part looks like any other.
+/// With a known length, a partial body is detectable; without one, its end looks like any other end.
 const PARTIAL_PATHS: [&str; 4] = [
-    "/half?then=trap&length=30",
-    "/half?then=trap",
-    "/half?then=stall&length=30",
-    "/half?then=stall",
+    "/partial?then=trap&length=30",
+    "/partial?then=trap",
+    "/partial?then=stall&length=30",
+    "/partial?then=stall",
 ];
 
 fn breaker_state(saboteur: &Saboteur, link: &str) -> Value {
@@ -51,7 +51,7 @@ fn a_component_detects_a_partial_response_and_the_breaker_opens() {
         let path = path.replace('&', "%26");
         saboteur.call(&format!("/chain?url=http://neighbour.spin.internal{path}"))
     };
-    for path in ["/half?then=trap&length=30", "/half?then=trap"] {
+    for path in ["/partial?then=trap&length=30", "/partial?then=trap"] {
         for _ in 0..2 {
             assert_eq!(breaker_state(&saboteur, link), "closed", "{path}");
             chain(path).is(500);

@@ -1,5 +1,5 @@
-//! What the probes mean: live is the process, ready is the platform, and a sick component is neither's business.
-//! Checkpoint readiness.
+//! Do the probes report what they should? Liveness is about the process, readiness about the platform, and a
+//! failing component affects neither. Checkpoint readiness.
 
 use std::thread;
 
@@ -11,16 +11,16 @@ use crate::saboteur::Saboteur;
 fn a_failing_component_fails_no_probe() {
     let saboteur = Saboteur::start(&[]);
     thread::scope(|scope| {
-        let sick: Vec<_> = ["/trap", "/spin", "/sleep?ms=60000", "/hoard?mib=512"]
+        let failing: Vec<_> = ["/trap", "/spin", "/sleep?ms=60000", "/hoard?mib=512"]
             .iter()
-            .map(|order| scope.spawn(|| saboteur.call(order)))
+            .map(|path| scope.spawn(|| saboteur.call(path)))
             .collect();
         for _ in 0..10 {
             saboteur.call("/livez").is(200);
             saboteur.call("/readyz").is(200);
         }
-        for sick in sick {
-            assert!(sick.join().expect("a response").status >= 500);
+        for failing in failing {
+            assert!(failing.join().expect("a response").status >= 500);
         }
     });
 }

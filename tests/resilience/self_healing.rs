@@ -1,5 +1,5 @@
-//! An instance that trapped or never came back is replaced by a healthy one, and nobody has to do anything for it.
-//! Checkpoint self-healing.
+//! Is an instance that traps or never returns replaced by a healthy one, without an operator? Checkpoint
+//! self-healing.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use harness::eventually;
 
 use crate::saboteur::Saboteur;
 
-/// Two calls at a time: two spinning instances are all there are.
+/// Two concurrent calls: two spinning instances occupy every permit.
 const POLICY: &str = "concurrency = 2\nqueue = 16";
 
 fn busy_instances(saboteur: &Saboteur) -> u64 {
@@ -43,7 +43,7 @@ fn instances_that_never_yield_are_replaced() {
                     .problem(504, "deadline-exceeded");
             }
         });
-        // Every place is free again, and whoever takes it is well.
+        // Every permit is free again, and every instance is healthy.
         for _ in 0..4 {
             saboteur.call("/greet/me").is(200);
         }

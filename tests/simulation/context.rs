@@ -1,22 +1,22 @@
-//! The contexts of the platform, by name.
+//! The names of the bounded contexts.
 
-/// A context.
+/// One context.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ContextId {
-    /// The fleet.
+    /// Cars and their bookings.
     Car,
     /// Reservations and their sagas.
     Reservation,
     /// Payments.
     Payment,
-    /// Messages.
+    /// Messages to customers.
     Message,
-    /// The view.
+    /// The read model.
     View,
 }
 
 impl ContextId {
-    /// All of them.
+    /// All contexts.
     pub const ALL: [Self; 5] = [
         Self::Car,
         Self::Reservation,
@@ -24,10 +24,10 @@ impl ContextId {
         Self::Message,
         Self::View,
     ];
-    /// Those that have something to sweep.
+    /// The contexts that have a sweep.
     pub const SWEPT: [Self; 4] = [Self::Car, Self::Reservation, Self::Payment, Self::Message];
 
-    /// What its list is called.
+    /// The path segment and JSON name of its list.
     pub fn plural(self) -> &'static str {
         match self {
             Self::Car => "cars",

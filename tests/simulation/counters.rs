@@ -1,43 +1,43 @@
-//! How often what happened, so that a reader sees that much did: schedules in which nothing goes
-//! wrong prove nothing.
+//! Counters of what happened in the schedules. They show that the faults occurred: schedules without faults would
+//! prove nothing.
 
 use crate::oracle::Oracle;
 use payment::domain::Payment;
 use reservation::domain::Stage;
 use std::{cell::Cell, fmt};
 
-/// What is counted.
+/// One counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counter {
     /// Port calls.
     PortCalls,
-    /// Contexts that crashed; a process that crashes takes all of them.
+    /// Crashed contexts; a crash of the process counts once for each context.
     Crashes,
-    /// Calls, reactions and sweeps that were ended in the middle.
+    /// Calls, reactions and sweeps that were killed before their end.
     Kills,
-    /// Calls of ports and contexts that were not answered.
+    /// Calls of ports and contexts without a response.
     Unanswered,
     /// Events that were appended to the log.
     Events,
-    /// Deliveries of events, repeated ones included.
+    /// Deliveries of events, redeliveries included.
     Deliveries,
-    /// Deliveries of what was delivered before, wholly or in part.
+    /// Deliveries of events that were delivered before, completely or in part.
     Redeliveries,
     /// Sweeps.
     Sweeps,
-    /// Reservations that stand in the end.
+    /// Reservations that end as reserved.
     Reserved,
-    /// Reservations that were given up.
+    /// Reservations that end as cancelled.
     Cancelled,
-    /// Reservations that were refused.
+    /// Reservations that end as rejected.
     Rejected,
     /// Rejected reservations whose payment was closed before anything was paid.
     Closed,
-    /// Rejected reservations whose payment was returned.
+    /// Rejected reservations whose payment was refunded.
     Returned,
 }
 
-/// How often each happened.
+/// The value of every counter.
 #[derive(Clone, Debug, Default)]
 pub struct Counters([Cell<u64>; Counter::LABELS.len()]);
 
@@ -64,12 +64,12 @@ impl Counter {
 // === impl Counters ===
 
 impl Counters {
-    /// Counts one.
+    /// Adds one to a counter.
     pub fn count(&self, what: Counter) {
         self.add(what, 1);
     }
 
-    /// Counts how the sagas that the oracle saw ended.
+    /// Counts the final stages of the reservations that the oracle has recorded.
     pub fn count_final_stages(&self, oracle: &Oracle) {
         for reservation in oracle.reservations.values() {
             match reservation.stage {
@@ -88,7 +88,7 @@ impl Counters {
         }
     }
 
-    /// Adds another counters.
+    /// Adds the values of other counters.
     pub fn merge(&self, other: &Self) {
         for (what, _) in Counter::LABELS {
             self.add(what, other.0[what as usize].get());

@@ -1,5 +1,5 @@
-//! What people do in one schedule: a few customers and those who look after the fleet, each
-//! with a short list of actions. They repeat what was not answered, and sometimes what was.
+//! The customers of one schedule, and the staff that manages the cars. Each has a short list of actions. They retry
+//! requests that got no response, and sometimes requests that got one.
 
 use crate::{
     context::ContextId,
@@ -13,14 +13,14 @@ use kit::http::{Request, Response};
 use serde_json::Value;
 use std::rc::Rc;
 
-/// How long people wait for an answer, in milliseconds.
+/// A customer waits this long for a response, in milliseconds.
 const TIMEOUT_MS: u64 = 30_000;
-/// How long they wait before they try again; a key is free again after ten seconds.
+/// Pauses before a retry, in milliseconds. The lease on an idempotency key expires after ten seconds.
 const RETRY_PAUSES_MS: [u64; 4] = [5, 40, 1_200, 11_000];
-/// The prices of cars; one is above what the gateway takes.
+/// Prices of cars; the gateway declines the largest.
 const AMOUNTS: [u64; 6] = [100, 150, 200, 250, 300, 900];
 
-/// One action.
+/// One action of a customer.
 #[derive(Clone, Copy, Debug)]
 enum CustomerAction {
     Register,
@@ -31,9 +31,9 @@ enum CustomerAction {
     Cancel(Option<ReservationId>),
 }
 
-/// A person.
+/// A customer or a member of the staff.
 pub struct Customer {
-    /// By which the person is known in the trace.
+    /// The name in the trace.
     pub name: String,
     world: Rc<World>,
     actions: Vec<CustomerAction>,
@@ -41,17 +41,17 @@ pub struct Customer {
     last_reservation: Option<ReservationId>,
 }
 
-/// Who registers so many cars.
+/// The member of the staff that registers `cars` cars.
 pub fn owner(world: &Rc<World>, cars: usize) -> Customer {
     let actions = (0..cars).map(|_| CustomerAction::Register);
     new_customer(world, "the owner".into(), actions.collect())
 }
 
-/// Who comes to reserve them, and who may look after them meanwhile.
+/// The customers that reserve the cars, and sometimes a manager that changes the fleet at the same time.
 pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
     let random = &world.random;
     let any = || CarId(1 + random.below(cars) as u64);
-    // Those who come with one key ask for one thing, or seldom not.
+    // All requests with one key ask for the same car, except for a few.
     let keys = [("k", CarId(1)), ("l", any()), ("k", any())];
     let action = |place: usize| match (place, random.below(10)) {
         (0, _) | (_, 7..9) => match random.one_in(3) {
@@ -97,7 +97,7 @@ fn new_customer(world: &Rc<World>, name: String, actions: Vec<CustomerAction>) -
 }
 
 impl Customer {
-    /// Goes on all actions.
+    /// Executes all actions.
     pub async fn run(mut self) {
         for action in std::mem::take(&mut self.actions) {
             match action {
@@ -166,7 +166,7 @@ impl Customer {
         .await;
     }
 
-    /// Those with a key repeat until they know; those without may not.
+    /// A request with an idempotency key is retried until the result is known; one without must not be retried.
     async fn reserve(&mut self, car: CarId, key: Option<&str>) {
         let tries = if key.is_some() { 6 } else { 1 };
         for _ in 0..tries {
@@ -228,7 +228,7 @@ impl Customer {
         self.world.sleep(pause).await;
     }
 
-    /// Asks, and has the oracle note the answer.
+    /// Sends a request and records the response in the oracle.
     async fn send(
         &mut self,
         kind: CustomerRequest,

@@ -1,11 +1,11 @@
-//! The event log and its subscriptions: what was appended, and which context has still to react to
-//! which entry. Routes are those of `spin.toml`.
+//! The event log and its subscriptions: the appended entries, and the entries that each context has yet to handle.
+//! The subscriptions are those of `spin.toml`.
 
 use crate::context::ContextId;
 use events::{CAR_STREAM, CloudEvent, PAYMENT_STREAM, RESERVATION_STREAM};
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 
-/// Which streams wake which context.
+/// The streams that each context subscribes to.
 const ROUTES: [(ContextId, &[&str]); 5] = [
     (ContextId::Car, &[RESERVATION_STREAM]),
     (ContextId::Reservation, &[PAYMENT_STREAM]),
@@ -17,7 +17,7 @@ const ROUTES: [(ContextId, &[&str]); 5] = [
     ),
 ];
 
-/// One context's place in the log.
+/// The position of one context in the log.
 #[derive(Clone, Debug, Default)]
 struct Group {
     begun: BTreeSet<usize>,
@@ -33,7 +33,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Appends an event; every subscription then has it to handle.
+    /// Appends an event, which becomes pending for every subscriber of its stream.
     pub fn append(&self, stream: &str, event: CloudEvent) {
         let mut entries = self.entries.borrow_mut();
         for (context, streams) in ROUTES {
@@ -45,34 +45,34 @@ impl Log {
         entries.push(Rc::new(event));
     }
 
-    /// An entry.
+    /// The entry at an index.
     pub fn entry(&self, index: usize) -> Rc<CloudEvent> {
         Rc::clone(&self.entries.borrow()[index])
     }
 
-    /// What a context has still to handle, in the order of the log.
+    /// The pending entries of a context, in the order of the log.
     pub fn pending(&self, context: ContextId) -> Vec<usize> {
         self.groups.borrow()[context as usize].pending.clone()
     }
 
-    /// How much all contexts have still to handle.
+    /// Whether no context has a pending entry.
     pub fn is_drained(&self) -> bool {
         let groups = self.groups.borrow();
         groups.iter().all(|group| group.pending.is_empty())
     }
 
-    /// What a context has handled.
+    /// The entries that a context has handled.
     pub fn handled(&self, context: ContextId) -> Vec<usize> {
         self.groups.borrow()[context as usize].handled.clone()
     }
 
-    /// Notes that a context is given an entry; false when it was before.
+    /// Marks an entry as delivered to a context; false if it was delivered before.
     pub fn begin(&self, context: ContextId, index: usize) -> bool {
         let group = &mut self.groups.borrow_mut()[context as usize];
         group.begun.insert(index)
     }
 
-    /// Notes that a context need not see an entry again.
+    /// Marks an entry as handled by a context.
     pub fn acknowledge(&self, context: ContextId, index: usize) {
         let group = &mut self.groups.borrow_mut()[context as usize];
         if let Some(place) = group.pending.iter().position(|pending| *pending == index) {

@@ -1,5 +1,5 @@
-//! The fakes of the ports: the same traits that the Spin adapters implement, over plain values. Each
-//! call is a scheduling point and a point at which faults are injected.
+//! Fakes of the ports: the traits that the Spin adapters implement, over values in memory. Each call is a
+//! scheduling point, at which faults are injected.
 
 mod calls;
 mod contexts;
@@ -16,7 +16,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// The outcome of a future that does not wait.
+/// The output of a future that never waits.
 pub fn poll_ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

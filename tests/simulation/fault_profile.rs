@@ -1,65 +1,65 @@
-//! What may go wrong in one schedule, and how likely. Every schedule has a faults of its own: one
-//! that has everything at once would rarely get anywhere.
+//! The faults of one schedule and their probabilities. Each schedule has a profile of its own, because a schedule
+//! with every fault at once would rarely complete a reservation.
 
 use crate::{context::ContextId, random::SeededRandom};
 use std::cell::Cell;
 
-/// What becomes of a call that changes something.
+/// The outcome of a call that changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// It takes effect, and the caller hears of it.
+    /// The effect happens, and the caller gets the response.
     Applied,
-    /// It has no effect, and nobody answers.
+    /// The effect does not happen, and the caller gets no response.
     Dropped,
-    /// It takes effect, and nobody answers.
+    /// The effect happens, and the caller gets no response.
     ReplyLost,
-    /// Nobody answers, and it takes effect afterwards.
+    /// The caller gets no response, and the effect happens later.
     Delayed,
 }
 
-/// The chances of one schedule; each counts as "one in", and zero is never.
+/// Probabilities of one schedule. A value of n means "one in n"; zero means never.
 #[derive(Debug, Default)]
 pub struct FaultProfile {
-    /// Crashes per step.
+    /// Crashes, per step.
     pub crashes: usize,
-    /// Callers that give up, per step.
+    /// Calls that time out at their caller, per step.
     pub timeouts: usize,
-    /// Calls of a store or the log that are not answered.
+    /// Calls of a store or of the log that get no response.
     store_errors: usize,
-    /// Silences that begin or end, per step.
+    /// Outages that begin or end, per step.
     pub outages: usize,
     /// Calls between contexts that are lost.
     lost_calls: usize,
-    /// Long clock_jumps of the clock, per step.
+    /// Long jumps of the clock, per step.
     pub clock_jumps: usize,
     /// Tasks that are slow.
     pub slow_tasks: usize,
     /// Sweeps, per step.
     pub sweeps: usize,
-    /// Deliveries of what was delivered, per delivery.
+    /// Redeliveries of handled events, per delivery.
     pub redeliveries: usize,
-    /// Whether the stores report every swap as refused, as Spin's Redis provider does.
+    /// Whether the stores report every swap as failed, as Spin's Redis provider does.
     pub misreports_swaps: bool,
-    /// Whether the money is taken by somebody elsewhere.
+    /// Whether payments go to a remote gateway.
     pub has_gateway: bool,
-    /// Whether reservations cut off contexts that are sick, as they do where no host does it, and
-    /// somebody the gateway.
+    /// Whether reservations call other contexts through breakers of their own, as on a host without link breakers,
+    /// and whether a breaker guards the gateway.
     pub has_breakers: bool,
-    /// Whether the lists are compared with what there is, which costs time.
+    /// Whether the lists are compared with the state, which takes time.
     pub checks_lists: bool,
-    /// Whether the rows of the view are kept, which costs more.
+    /// Whether the read model is kept and compared, which takes more time.
     pub checks_view: bool,
-    /// Set while there are no faults, before and after.
+    /// False before and after the faulty part of the schedule.
     enabled: Cell<bool>,
-    /// Whose stores are outage now; the last is the log.
+    /// The stores with an outage, by context; the last element is the event log.
     outage: [Cell<bool>; ContextId::ALL.len() + 1],
 }
 
-/// The place of the log among the outages.
+/// The index of the event log among the outages.
 const LOG: usize = ContextId::ALL.len();
 
 impl FaultProfile {
-    /// The faults that the random say.
+    /// A random profile.
     pub fn new(random: &SeededRandom) -> Self {
         let chance = |often: usize| random.choose(&[0, often, often * 4]);
         Self {
@@ -82,7 +82,7 @@ impl FaultProfile {
         }
     }
 
-    /// Begins the faults.
+    /// Begins the faulty part.
     pub fn enable(&self) {
         self.enabled.set(true);
     }
@@ -95,12 +95,12 @@ impl FaultProfile {
         }
     }
 
-    /// Whether the faults are over.
+    /// Whether faults are injected.
     pub fn are_enabled(&self) -> bool {
         self.enabled.get()
     }
 
-    /// Begins or ends a silence; says whose.
+    /// Begins or ends the outage of one store or of the log, and describes the change.
     pub fn toggle_outage(&self, random: &SeededRandom) -> String {
         let place = random.below(self.outage.len());
         let outage = &self.outage[place];
@@ -115,17 +115,17 @@ impl FaultProfile {
         }
     }
 
-    /// What becomes of a call of a context's stores.
+    /// The outcome of a call of a context's store.
     pub fn store_outcome(&self, context: ContextId, random: &SeededRandom) -> CallOutcome {
         self.outcome(context as usize, random)
     }
 
-    /// What becomes of a call of the log.
+    /// The outcome of a call of the event log.
     pub fn log_outcome(&self, random: &SeededRandom) -> CallOutcome {
         self.outcome(LOG, random)
     }
 
-    /// What becomes of a call of the gateway.
+    /// The outcome of a call of the gateway.
     pub fn gateway_outcome(&self, random: &SeededRandom) -> CallOutcome {
         match self.are_enabled() && random.one_in(self.lost_calls) {
             true => random.choose(&[
@@ -137,12 +137,12 @@ impl FaultProfile {
         }
     }
 
-    /// Whether the gateway is not even asked.
+    /// Whether a breaker rejects a call of the gateway.
     pub fn breaker_rejects(&self, random: &SeededRandom) -> bool {
         self.has_breakers && self.are_enabled() && random.one_in(self.lost_calls)
     }
 
-    /// What becomes of a call to a context before it arrives.
+    /// The outcome of a call to another context, before it arrives there.
     pub fn call_outcome(&self, random: &SeededRandom) -> CallOutcome {
         match self.are_enabled() && random.one_in(self.lost_calls) {
             true => random.choose(&[CallOutcome::Dropped, CallOutcome::Delayed]),

@@ -1,5 +1,5 @@
-//! The promises of the platform, checked when all is quiet: what the contexts say over HTTP, what
-//! the oracle saw, what the gateway's accounts hold and what customers were told must be one story.
+//! The invariants of an idle platform. The HTTP responses of the contexts, the writes that the oracle recorded, the
+//! accounts of the gateway and the responses to customers must agree.
 
 use crate::{
     context::ContextId,
@@ -18,11 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type CheckResult = Result<(), Violation>;
 
-/// Looks at every list, as people do.
+/// Reads every list, as clients do.
 ///
 /// # Errors
 ///
-/// A list that is not shown.
+/// A list that is not returned.
 pub fn read_lists(contexts: &Contexts) -> CheckResult {
     for context in ContextId::SWEPT {
         read_list(contexts, context)?;
@@ -30,11 +30,11 @@ pub fn read_lists(contexts: &Contexts) -> CheckResult {
     Ok(())
 }
 
-/// Checks every promise.
+/// Checks every invariant.
 ///
 /// # Errors
 ///
-/// The first that is broken.
+/// The first violation.
 pub fn check(world: &World, contexts: &Contexts) -> CheckResult {
     let oracle = world.oracle.borrow();
     every_reservation_is_final(&oracle)?;
@@ -192,7 +192,7 @@ fn responses_match_the_final_state(oracle: &Oracle) -> CheckResult {
     Ok(())
 }
 
-/// Requests with one key are one request; a request without a key is one of its own.
+/// Requests with one key count as one request; a request without a key counts as its own.
 fn one_key_is_one_reservation(oracle: &Oracle) -> CheckResult {
     let mut made: BTreeMap<&str, Vec<ReservationId>> = BTreeMap::new();
     for event in oracle.published.values() {
@@ -304,7 +304,7 @@ fn the_view_matches_the_contexts(oracle: &Oracle, contexts: &Contexts) -> CheckR
     list_matches(contexts, ContextId::View, "carId", rows.collect())
 }
 
-/// That a list shows exactly these rows and counts them right.
+/// Checks that a list contains exactly these rows and reports their number.
 fn list_matches(
     contexts: &Contexts,
     context: ContextId,
@@ -321,7 +321,7 @@ fn list_matches(
     equal(&format!("totalElements of {context:?}"), &total, &count)
 }
 
-/// The rows of a list, without their links, and how many there are said to be.
+/// The rows of a list without their links, and the reported total.
 fn read_list(contexts: &Contexts, context: ContextId) -> Result<(Vec<Value>, u64), Violation> {
     let plural = context.plural();
     let request = request(Method::GET, &format!("/{plural}?size=1000"), &[], "");
@@ -342,7 +342,7 @@ fn read_list(contexts: &Contexts, context: ContextId) -> Result<(Vec<Value>, u64
     ))
 }
 
-/// Whether an answer tells what became of a reservation.
+/// Whether a response reports the result of a reservation.
 fn is_final(response: &CustomerResponse) -> bool {
     response.request == CustomerRequest::Reserve
         && (response.status == 201 || (response.status < 500 && !body(response)["rsvId"].is_null()))

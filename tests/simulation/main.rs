@@ -1,19 +1,19 @@
-//! Can any order, loss or crash break a promise?
+//! Can any order of steps, any loss or any crash break an invariant of the platform?
 //!
-//! The contexts' own code, linked natively, runs over twins of its ports ([`fakes`]). Every port
-//! call is a point where the [`scheduler`] may let somebody else go on, kill whoever calls, or leave
-//! the call unanswered. A seed decides everything, so a seed is a schedule and can be run again:
+//! The code of the contexts, linked natively, runs on fakes of its ports ([`fakes`]). Every port call is a point at
+//! which the [`scheduler`] may run another task, kill the caller, or lose the response. One seed decides every
+//! choice, so a seed is a schedule and can be repeated:
 //!
 //! ```text
-//! cargo test -p tests --test simulation schedules -- --nocapture    and says how much happened
-//! SOCAR_SCHEDULES=5000000 cargo test …                             more of them, or fewer
-//! SOCAR_SEED=4711 cargo test …                                     only this one, with its trace
+//! cargo test -p tests --test simulation schedules -- --nocapture    prints the counters, too
+//! SOCAR_SCHEDULES=5000000 cargo test …                             runs more schedules, or fewer
+//! SOCAR_SEED=4711 cargo test …                                     runs one schedule and prints its trace
 //! ```
 //!
-//! [`invariants`] are checked when all is quiet, [`oracle`] checks what holds at any moment, and
-//! [`mutation_tests`] shows that the simulation finds what it should: it breaks the platform on kind.
-//! [`model`] walks through every order of one small story.
-//! Absent on kind: hosts, WebAssembly and real stores; the other tests have them.
+//! [`oracle`] checks what holds at any moment, [`invariants`] checks what holds when the platform is idle.
+//! [`mutation_tests`] breaks the platform on purpose and shows that the simulation detects it. [`model`] checks
+//! every interleaving of one small scenario. Hosts, WebAssembly and real stores are not part of this: the other
+//! test binaries cover them.
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
@@ -38,7 +38,7 @@ mod world;
 use counters::Counters;
 use oracle::Violation;
 
-/// Schedules that run where nobody says how many.
+/// The number of schedules unless `SOCAR_SCHEDULES` sets it.
 const SCHEDULES: u64 = 100_000;
 
 #[test]
@@ -61,7 +61,7 @@ fn a_hundred_thousand_schedules_keep_every_invariant() {
     print!("{counters}");
 }
 
-/// Runs one schedule with its trace, for people.
+/// Runs one schedule and prints its trace.
 fn replay(seed: u64) {
     let report = schedule::run(seed, None, true);
     for line in &report.trace {

@@ -1,16 +1,17 @@
-//! The small exhaustive check: two customers, one car, one crash, one duplicate, every interleaving.
+//! An exhaustive check of a small scenario: two customers, one car, one crash, one duplicate, every interleaving.
 //!
-//! Where the simulation runs the real code along some schedules, this runs the real *rules* (the
-//! domain types of the three contexts) along all of them: stateright walks through every state that
-//! [`protocol`] allows. An aggregate changes in one step, and its events are announced with it.
+//! The simulation runs the real code along some schedules. The model runs the real *rules*, which are the domain
+//! types of three contexts, along all of them: stateright visits every state that [`protocol`] allows. An aggregate
+//! changes in one step, and its events are announced in the same step.
 //!
-//! Exhaustive is: each customer reserves at any moment or never, and gives up at any moment or never;
-//! a call, a sweep, a hold, an approval and an event go on at any moment, in any order; callers stop
-//! waiting at any moment; one context dies at any moment, or none, and what was in it or on its way
-//! to it is lost; one event, or none, is handled once more than it should, with anything in between.
-//! Two things make the states few enough, and hide none: customers are told at once
-//! ([`ModelState::announce`]), and the two customers can change places (the hash of [`ModelState`]). Stores
-//! that fail, several crashes and duplicate messages are left to the simulation.
+//! The check is exhaustive in this sense. Each customer reserves at any moment or never, and cancels at any moment
+//! or never. A call, a sweep, a hold, an approval and an event make progress at any moment, in any order. A caller
+//! times out at any moment. At most one context crashes, at any moment, and loses its calls and the calls to it. At
+//! most one event is handled twice, with any steps in between.
+//!
+//! Two reductions keep the number of states small and hide none of them: messages are recorded at once
+//! ([`ModelState::announce`]), and states that differ only by an exchange of the two customers count as one (the
+//! hash of [`ModelState`]). Failing stores, several crashes and duplicate messages are left to the simulation.
 
 mod protocol;
 mod state;
@@ -91,7 +92,7 @@ fn every_interleaving_of_two_customers_one_crash_and_one_duplicate_keeps_the_inv
     checker.assert_properties();
 }
 
-/// Looks for the shortest way to break a promise.
+/// Checks that the mutated protocol violates a property, and prints the shortest way to the violation.
 fn assert_detected(mutation: ProtocolMutation, promise: &'static str) {
     let checker = Protocol { mutation }
         .checker()

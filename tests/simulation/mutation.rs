@@ -1,12 +1,12 @@
-//! Defects to show that the simulation can fail: each lies in a twin, so that production code knows
-//! nothing of them.
+//! Mutations of the platform: defects that are introduced on purpose to show that the simulation detects them. Each
+//! is part of a fake, so production code contains none.
 
-/// One thing that is wrong with the platform.
+/// One defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutation {
-    /// A swap writes whatever the key holds.
+    /// A swap writes whatever value the key has.
     SwapsWithoutComparing,
-    /// A store reports writes that a crash then undoes: events go out before the state is safe.
+    /// A store reports writes that a later crash undoes: events are published before the state is durable.
     PublishesBeforeCommit,
     /// No intent is written before a swap.
     WritesNoIntent,
@@ -14,25 +14,25 @@ pub enum Mutation {
     SkipsOutboxSweep,
     /// The sweep does not find sagas.
     SkipsSagaSweep,
-    /// An event counts as delivered as soon as its delivery begins.
+    /// An event is acknowledged as soon as its delivery begins.
     AcknowledgesBeforeHandling,
     /// An event whose handler failed is not delivered again.
     DropsFailedDeliveries,
-    /// The message context does not see what it has sent.
+    /// The message context does not find the messages that it has sent.
     ForgetsSentMessages,
-    /// A cancel that comes before the approval leaves nothing behind, and nobody minds an approval that
-    /// comes after the rejection.
+    /// A cancellation that arrives before the approval leaves no tombstone, and an approval after the rejection is
+    /// not compensated.
     ApprovesAfterCancel,
-    /// Calls of the gateway are not noted.
+    /// Calls of the gateway are not recorded before they are sent.
     RecordsNoGatewayCall,
-    /// The gateway was asked, and is said not to have been.
+    /// A call that reached the gateway is reported as not sent.
     ReportsSentCallAsNotSent,
-    /// A hold is released twice, the second time whoever holds the car by then.
+    /// A hold is released twice; the second release affects the current holder of the car.
     ReleasesHoldTwice,
-    /// A rejection frees the car neither by its release nor by its event; one of the two would do.
+    /// A rejection releases the car neither by a command nor by an event; either one would suffice.
     KeepsRejectedHold,
     /// Idempotency keys are forgotten.
     ForgetsIdempotencyKeys,
-    /// The view takes every event for newer than what it knows.
+    /// The read model takes every event as newer than its row.
     ViewIgnoresSequence,
 }

@@ -1,14 +1,14 @@
-//! That the simulation can fail: a platform with a mutation on kind is caught within a bounded
+//! Does the simulation detect defects? Each mutation of the platform must violate an invariant within a bounded
 //! number of schedules.
 
 use crate::{mutation::Mutation, oracle::Violation, schedule};
 
-/// Each mutation is found in fewer schedules than this. The one that hides best,
-/// [`Mutation::ApprovesAfterCancel`], shows in one of 400, the others in one of 40 or more often.
+/// Each mutation is detected in fewer schedules than this. [`Mutation::ApprovesAfterCancel`] is the rarest: it
+/// shows in one of 400 schedules, the others in one of 40 or more often.
 const MAX_SCHEDULES: u64 = 10_000;
 
-/// Looks for a schedule in which the mutation breaks the promise that it should break, and says how
-/// many it took.
+/// Looks for a schedule in which the mutation violates the expected invariant, and prints the number of schedules
+/// that it took.
 fn assert_detected(mutation: Mutation, promise: &str) {
     for seed in 0..MAX_SCHEDULES {
         let report = schedule::run(seed, Some(mutation), false);

@@ -1,5 +1,5 @@
-//! The oracle sees every committed write, every published event and every answer, and says at once
-//! when one breaks a promise that holds at any moment.
+//! The oracle records every committed write, every published event and every response, and reports the first
+//! violation of an invariant that must hold at any moment.
 
 use crate::context::ContextId;
 use car::domain::Car;
@@ -10,66 +10,66 @@ use reservation::domain::{Reservation, Stage};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A promise that was broken, and how.
+/// The description of a violated invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation(pub String);
 
-/// An answer that a customer was given.
+/// A response that a customer received.
 #[derive(Clone, Debug)]
 pub struct CustomerResponse {
-    /// The request's id.
+    /// The id of the request.
     pub request_id: String,
-    /// The Idempotency-Key, if it had one.
+    /// The `Idempotency-Key` of the request.
     pub key: Option<String>,
-    /// What was asked.
+    /// The action that was requested.
     pub request: CustomerRequest,
-    /// The status of the answer.
+    /// The status code.
     pub status: u16,
-    /// Its body.
+    /// The body.
     pub body: String,
 }
 
-/// What a customer asked for.
+/// An action that a customer requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CustomerRequest {
-    /// A new car.
+    /// Registers a car.
     Register,
-    /// Another price.
+    /// Changes the price of a car.
     Modify,
-    /// The end of a car.
+    /// Deletes a car.
     Delete(CarId),
-    /// A reservation.
+    /// Reserves a car.
     Reserve,
-    /// A list.
+    /// Reads a list.
     List,
-    /// The end of a reservation.
+    /// Cancels a reservation.
     Cancel(ReservationId),
 }
 
-/// What was seen.
+/// Everything that was recorded.
 #[derive(Debug, Default)]
 pub struct Oracle {
-    /// The cars as they are.
+    /// The current state of the cars.
     pub cars: BTreeMap<CarId, Car>,
-    /// The reservations as they are.
+    /// The current state of the reservations.
     pub reservations: BTreeMap<ReservationId, Reservation>,
-    /// The payments as they are.
+    /// The current state of the payments.
     pub payments: BTreeMap<ReservationId, Payment>,
-    /// How often each message was written.
+    /// The number of writes of each message.
     pub messages: BTreeMap<String, u32>,
-    /// The ids of events that were committed.
+    /// The ids of the committed events.
     pub committed: BTreeSet<String>,
-    /// The events that were published, by id.
+    /// The published events, by id.
     pub published: BTreeMap<String, CloudEvent>,
-    /// The Idempotency-Key of each request that had one.
+    /// The `Idempotency-Key` of each request that has one.
     pub keys: BTreeMap<String, String>,
-    /// What customers were told.
+    /// The responses that customers received.
     pub responses: Vec<CustomerResponse>,
-    /// The first promise that was broken.
+    /// The first violation.
     pub violation: Option<Violation>,
 }
 
-/// The stored form of every aggregate, as far as it matters here.
+/// The stored form of an aggregate, as far as the oracle reads it.
 #[derive(Deserialize)]
 struct Stored<R> {
     #[serde(default = "Vec::new")]
@@ -88,7 +88,7 @@ struct Id {
 }
 
 impl Oracle {
-    /// Sees that `key` now holds `value`.
+    /// Records that `key` holds `value` now.
     pub fn record_write(&mut self, context: ContextId, key: &str, value: &[u8]) {
         let seen = match (context, key.split_once('/')) {
             (ContextId::Car, Some(("car", _))) => self.record_car(value),
@@ -103,7 +103,7 @@ impl Oracle {
         self.report(seen);
     }
 
-    /// Sees an event arrive in the log.
+    /// Records that an event was appended to the log.
     pub fn record_event(&mut self, event: &CloudEvent) {
         let id = &event.id;
         let seen = match self.published.get(id) {
@@ -117,7 +117,7 @@ impl Oracle {
         self.report(seen);
     }
 
-    /// Whose hold on `car` it is, if it is anybody's but `id`'s.
+    /// The reservation that holds `car`; `id` if the car is free.
     pub fn holder(&self, car: CarId, id: ReservationId) -> ReservationId {
         let bookings = self.cars.get(&car).map_or(&[][..], Car::bookings);
         bookings.first().map_or(id, |booking| booking.reservation)
@@ -196,7 +196,7 @@ impl Oracle {
     }
 }
 
-/// Whether a reservation may come into a stage; if not, from where it did not.
+/// Whether a reservation may enter a stage from its previous one; the error is the previous stage.
 fn follows(before: Option<Stage>, stage: Stage) -> Result<(), &'static str> {
     let from = before.as_ref().map_or("nothing", Stage::as_str);
     let ways = match from {

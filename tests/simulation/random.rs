@@ -1,17 +1,17 @@
-//! Where every choice of a schedule comes from: one seed.
+//! The random source of a schedule: one seed decides every choice.
 
 use fastrand::Rng;
 use std::cell::RefCell;
 
-/// The seeded source of all choices.
+/// A seeded random number generator that tasks can share.
 #[derive(Debug)]
 pub struct SeededRandom(RefCell<Rng>);
 
 impl SeededRandom {
-    /// The choices of one seed.
+    /// The generator of one seed.
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        // Neighbouring seeds begin alike; their first numbers tell them apart.
+        // Neighbouring seeds start with similar numbers; seeding again with the first number separates them.
         let seed = rng.u64(..);
         Self(RefCell::new(Rng::with_seed(seed)))
     }
@@ -26,12 +26,12 @@ impl SeededRandom {
         self.0.borrow_mut().usize(..bound)
     }
 
-    /// True once in `times`; never for zero.
+    /// True in one of `times` cases; never for zero.
     pub fn one_in(&self, times: usize) -> bool {
         times > 0 && self.below(times) == 0
     }
 
-    /// One of `choices`.
+    /// One of `choices`, which must not be empty.
     pub fn choose<T: Copy>(&self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }

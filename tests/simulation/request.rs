@@ -1,10 +1,10 @@
-//! HTTP requests, built from their parts.
+//! HTTP requests of customers, contexts and sweeps.
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use kit::http::Request;
 
-/// A request.
+/// A request with a JSON body, if the body is not empty.
 pub fn request(
     method: Method,
     path: &str,

@@ -1,5 +1,5 @@
-//! One schedule, from its seed to its result: some hundred choices while things go wrong, then the
-//! same platform left alone until it is quiet, then the promises.
+//! One schedule, from its seed to its report: some hundred random steps with faults, then the same platform without
+//! faults until it is idle, then the invariants.
 
 use crate::{
     context::ContextId,
@@ -13,23 +13,23 @@ use crate::{
 };
 use std::rc::Rc;
 
-/// How many choices are made at most while things go wrong.
+/// The faulty part has at most this many steps.
 const MAX_FAULTY_STEPS: usize = 700;
-/// How many sweeps of everything may pass until the platform is quiet.
+/// The platform must be idle after this many sweeps of every context.
 const MAX_SWEEPS: usize = 24;
-/// How far apart they are, in milliseconds.
+/// The interval between sweeps, in milliseconds.
 const SWEEP_INTERVAL_MS: u64 = 6_000;
-/// How long a suspicion or an intent without a trace is kept, in milliseconds.
+/// Suspected orphans and intents without a trace are kept for less than this, in milliseconds.
 const EXPIRY_MS: u64 = 121_000;
 
-/// How a schedule went.
+/// The result of a schedule.
 #[derive(Debug)]
 pub struct ScheduleReport {
-    /// The first promise that it broke, if it broke any.
+    /// The first violation, if there is one.
     pub result: Result<(), Violation>,
-    /// What happened.
+    /// What happened in the schedule.
     pub counters: Counters,
-    /// Every choice, if they were traced.
+    /// Every step, if the schedule was traced.
     pub trace: Vec<String>,
 }
 
@@ -59,7 +59,7 @@ impl Schedule {
     fn result(&mut self) -> Result<(), Violation> {
         let cars = 1 + self.world.random.below(2);
         self.spawn(owner(&self.world, cars));
-        // Seldom the cars are registered while all goes wrong already.
+        // In a few schedules the cars are registered during the faulty part.
         if !self.world.random.one_in(8) {
             self.run_until_idle()?;
         }
@@ -75,7 +75,8 @@ impl Schedule {
         self.world.trace(|| "--- the faults are over ---".into());
         self.quiesce()?;
         if self.world.faults.checks_lists {
-            // Looking finds numbers that a crash took; the sweep takes them away when they are old.
+            // Reading the lists finds numbers that a crash has orphaned; a sweep removes them once they are old
+            // enough.
             let contexts = self.scheduler.contexts();
             self.world
                 .without_scheduling(|| invariants::read_lists(contexts))?;
@@ -97,7 +98,7 @@ impl Schedule {
         violation.map_or(Ok(()), Err)
     }
 
-    // --- while things go wrong ---
+    // --- with faults ---
 
     fn run_with_faults(&mut self) -> Result<(), Violation> {
         let most = 100 + self.world.random.below(MAX_FAULTY_STEPS - 100);
@@ -115,7 +116,7 @@ impl Schedule {
         let world = Rc::clone(&self.world);
         let (random, faults) = (&world.random, &world.faults);
         match random.below(100) {
-            // Nobody can go on without time.
+            // Time must advance when no task can continue.
             0..80 => {
                 if !self.scheduler.run_one() && !self.scheduler.advance_to_next() {
                     self.scheduler.advance(1_000);
@@ -161,13 +162,13 @@ impl Schedule {
             true => pending[0],
             false => random.choose(&pending),
         };
-        // The trigger and the relay may deliver the same at once.
+        // The trigger and the relay may deliver one entry at the same time.
         if !self.scheduler.is_delivering(context, index) || random.one_in(6) {
             self.scheduler.deliver(context, index);
         }
     }
 
-    // --- when all is well ---
+    // --- without faults ---
 
     fn quiesce(&mut self) -> Result<(), Violation> {
         for sweep in 0..MAX_SWEEPS {
@@ -178,7 +179,7 @@ impl Schedule {
             if pending_work {
                 return Ok(());
             }
-            // What is not done by then waits until it is certain that nobody else does it.
+            // Work that another host might still do is done only after its lease has expired.
             let pause = if sweep == 3 {
                 EXPIRY_MS
             } else {
@@ -195,7 +196,7 @@ impl Schedule {
         )))
     }
 
-    /// Lets everything under way end, and delivers what there is to deliver.
+    /// Runs all tasks to their end and delivers every pending event.
     fn run_until_idle(&mut self) -> Result<(), Violation> {
         for _ in 0..20_000 {
             self.check_oracle()?;

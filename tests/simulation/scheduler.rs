@@ -1,6 +1,5 @@
-//! The scheduler: tasks that wait at their port calls, and one choice after the other about who goes
-//! on, who dies, what is delivered and how late it is. Nothing runs but what it chooses, on one
-//! thread, so a seed is a schedule.
+//! The scheduler: a single-threaded executor whose tasks wait at their port calls. It chooses at random which task
+//! continues, which one is killed and what is delivered when. Nothing else runs, so a seed determines the schedule.
 
 use crate::{
     context::ContextId,
@@ -19,42 +18,42 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// How long a call of a context may live, in milliseconds, as `spin.toml` says.
+/// The deadline of a call, in milliseconds, as in `spin.toml`.
 const DEADLINE_MS: u64 = 5_000;
-/// How long a context stays down after a crash, at most.
+/// A crashed context restarts within this time, in milliseconds.
 const MAX_RESTART_MS: usize = 3_000;
 
-/// How a task ended.
+/// The output of a task.
 pub enum TaskOutput {
-    /// With nothing that anybody waits for.
+    /// No output.
     None,
-    /// With an answer.
+    /// The response to a request.
     Response(Response),
-    /// With a reaction: whether the event was handled.
+    /// Whether an event was handled.
     Handled(bool),
 }
 
-/// Why a task is there.
+/// The purpose of a task.
 enum TaskKind {
-    /// A person's errands.
+    /// The actions of a customer.
     Customer,
-    /// An answer for this slot.
+    /// A request whose response goes to this slot.
     Call(Rc<ResponseSlot>),
-    /// The delivery of a log's entry.
+    /// The delivery of this entry of the log.
     Delivery(usize),
     /// A sweep.
     Sweep,
 }
 
-/// Something under way.
+/// A running task.
 struct Task {
     number: usize,
-    /// By which it is known in the trace.
+    /// Its name in the trace.
     name: String,
-    /// Where it runs and with which it dies; nowhere for people.
+    /// The context that it runs in and crashes with; none for customers.
     context: Option<ContextId>,
     since: u64,
-    /// Goes on only seldom while others can.
+    /// Whether it continues only rarely while other tasks are ready.
     is_slow: bool,
     kind: TaskKind,
     waits: Vec<(Wait, Waker)>,
@@ -66,7 +65,7 @@ pub struct Scheduler {
     world: Rc<World>,
     contexts: Rc<Contexts>,
     tasks: Vec<Task>,
-    /// Until when each context is down.
+    /// The time at which each context is up again.
     down_until: [u64; ContextId::ALL.len()],
     spawned: usize,
 }
@@ -88,9 +87,9 @@ impl Scheduler {
         &self.contexts
     }
 
-    // --- what begins ---
+    // --- new tasks ---
 
-    /// Begins a person's errands.
+    /// Starts the actions of a customer.
     pub fn spawn_customer(&mut self, name: &str, actions: impl Future<Output = ()> + 'static) {
         let future = Box::pin(async {
             actions.await;
@@ -99,7 +98,7 @@ impl Scheduler {
         self.spawn(name, None, TaskKind::Customer, future);
     }
 
-    /// Begins a sweep.
+    /// Starts a sweep.
     pub fn sweep(&mut self, context: ContextId) {
         if self.is_down(context) {
             return;
@@ -114,7 +113,7 @@ impl Scheduler {
         self.spawn("sweep", Some(context), TaskKind::Sweep, future);
     }
 
-    /// Begins to deliver an entry of the log.
+    /// Starts the delivery of an entry of the log.
     pub fn deliver(&mut self, context: ContextId, index: usize) {
         if self.is_down(context) {
             return;
@@ -181,9 +180,9 @@ impl Scheduler {
         });
     }
 
-    // --- what goes on ---
+    // --- progress ---
 
-    /// Lets one task that can go on do so until its next port call; false when none can.
+    /// Runs one ready task until its next port call; false if no task is ready.
     pub fn run_one(&mut self) -> bool {
         for outgoing in self.world.take_outgoing() {
             self.call(outgoing);
@@ -220,7 +219,7 @@ impl Scheduler {
         }
     }
 
-    /// Ends one of the task's waits, and lets it go on from there.
+    /// Ends one of the task's waits and polls the task.
     fn poll(&mut self, index: usize) {
         let over: Vec<usize> = (0..self.tasks[index].waits.len())
             .filter(|place| self.is_over(&self.tasks[index].waits[*place].0))
@@ -269,9 +268,9 @@ impl Scheduler {
         }
     }
 
-    // --- what goes wrong ---
+    // --- faults ---
 
-    /// Ends tasks in the middle.
+    /// Kills every task that `which` selects.
     fn kill(&mut self, which: impl Fn(&Task) -> bool) {
         let mut index = 0;
         while index < self.tasks.len() {
@@ -300,7 +299,7 @@ impl Scheduler {
         }
     }
 
-    /// Kills a context, all its tasks with it, and keeps it down for a while.
+    /// Crashes a context with all of its tasks; the context stays down for a random time.
     pub fn crash(&mut self, context: ContextId) {
         self.world.trace(|| format!("{context:?} crashes"));
         self.world.counters.count(Counter::Crashes);
@@ -310,19 +309,19 @@ impl Scheduler {
         self.down_until[context as usize] = self.world.now() + pause;
     }
 
-    /// Kills the process in which all contexts run.
+    /// Crashes the process that all contexts run in.
     pub fn crash_all(&mut self) {
         for context in ContextId::ALL {
             self.crash(context);
         }
     }
 
-    /// Brings every context up.
+    /// Starts every context that is down.
     pub fn restart_all(&mut self) {
         self.down_until = [0; ContextId::ALL.len()];
     }
 
-    /// Makes one caller give up while what it called goes on.
+    /// Makes one call time out at its caller, while the called context continues.
     pub fn time_out_one_call(&self) {
         let waits = self.tasks.iter().flat_map(|task| &task.waits);
         let slots = waits.filter_map(|(wait, _)| match wait {
@@ -342,7 +341,7 @@ impl Scheduler {
 
     // --- time ---
 
-    /// Lets time go by; calls that are older than their deadline are ended.
+    /// Advances the clock by `millis` milliseconds and kills every call whose deadline has passed.
     pub fn advance(&mut self, millis: u64) {
         self.world.advance(millis);
         self.world.trace(|| format!("{millis} ms go by"));
@@ -350,7 +349,7 @@ impl Scheduler {
         self.kill(|task| task.context.is_some() && task.since + DEADLINE_MS <= now);
     }
 
-    /// Lets time go by until somebody's wait is over; false when nobody waits.
+    /// Advances the clock to the end of the earliest wait; false if no task waits.
     pub fn advance_to_next(&mut self) -> bool {
         let waits = self.tasks.iter().flat_map(|task| &task.waits);
         let moments = waits.filter_map(|(wait, _)| match wait {
@@ -364,14 +363,14 @@ impl Scheduler {
         true
     }
 
-    // --- what there is ---
+    // --- state ---
 
-    /// Whether all people are done.
+    /// Whether every customer has finished.
     pub fn are_customers_done(&self) -> bool {
         self.tasks.iter().all(|task| task.context.is_some())
     }
 
-    /// Whether an entry is being delivered to a context right now.
+    /// Whether an entry is being delivered to a context.
     pub fn is_delivering(&self, context: ContextId, index: usize) -> bool {
         let is_it = |task: &Task| {
             task.context == Some(context)

@@ -1,6 +1,5 @@
-//! What every task of a schedule shares: the random, the clock, the faults, the log, and the one
-//! way to wait. A port call is [`World::turn`] and then its effect, so the scheduler stands between
-//! any two of them.
+//! The state that all tasks of a schedule share: random source, clock, faults, log, and the only way to wait. A
+//! port call is [`World::port_call`] followed by its effect, so the scheduler can act between any two of them.
 
 use crate::{
     context::ContextId,
@@ -20,44 +19,44 @@ use std::{
     task::{Poll, Waker},
 };
 
-/// How late a call may arrive at its context, in milliseconds.
+/// A delayed call arrives at its context within this time, in milliseconds.
 const MAX_DELAY_MS: usize = 4_000;
 
 /// What a task waits for.
 #[derive(Debug)]
 pub enum Wait {
-    /// Its next port call.
+    /// Its turn to execute a port call.
     PortCall,
-    /// A moment.
+    /// A time.
     Until(u64),
-    /// An answer, or the moment when its caller gives up.
+    /// A response, or the time at which the caller times out.
     Answer(Rc<ResponseSlot>, u64),
 }
 
-/// A call on its way to a context.
+/// A call that has left its caller.
 pub struct OutgoingCall {
-    /// Who is called.
+    /// The called context.
     pub to: ContextId,
-    /// With what.
+    /// The request.
     pub request: Request,
-    /// Where the answer goes.
+    /// The slot for the response.
     pub slot: Rc<ResponseSlot>,
 }
 
-/// An effect that takes place after its caller was told that nobody answers.
+/// A time, and an effect that happens then although the caller got no response.
 type DelayedEffect = (u64, Box<dyn FnOnce()>);
 
-/// What a schedule's tasks share.
+/// The shared state.
 pub struct World {
-    /// Where every choice comes from.
+    /// The source of every choice.
     pub random: SeededRandom,
-    /// What may go wrong.
+    /// The faults of the schedule.
     pub faults: FaultProfile,
-    /// What was seeded, to show that it is caught.
+    /// The mutation that must be detected, if there is one.
     pub mutation: Option<Mutation>,
-    /// The event log and who has read how much of it.
+    /// The event log with its subscriptions.
     pub log: Log,
-    /// Sees every write, event and answer.
+    /// Records every write, event and response.
     pub oracle: RefCell<Oracle>,
     /// Counts what happens.
     pub counters: Counters,
@@ -94,14 +93,14 @@ impl World {
         }
     }
 
-    /// Whether `mutation` was seeded.
+    /// Whether this is the mutation of the schedule.
     pub fn has_mutation(&self, mutation: Mutation) -> bool {
         self.mutation == Some(mutation)
     }
 
     // --- waiting ---
 
-    /// The scheduling point before a port call; `what` is called for the trace.
+    /// The scheduling point before a port call; `what` describes the call in the trace.
     pub async fn port_call(&self, what: impl FnOnce() -> String) {
         if !self.is_inspecting.get() {
             self.wait_for(|| Wait::PortCall).await;
@@ -110,7 +109,7 @@ impl World {
         }
     }
 
-    /// Lets somebody look at the world while nothing else happens: port calls take no turns.
+    /// Runs `look` while nothing else happens: port calls do not wait.
     pub fn without_scheduling<T>(&self, look: impl FnOnce() -> T) -> T {
         self.is_inspecting.set(true);
         let seen = look();
@@ -118,13 +117,13 @@ impl World {
         seen
     }
 
-    /// Waits until `millis` went by.
+    /// Waits for `millis` milliseconds.
     pub async fn sleep(&self, millis: u64) {
         let until = self.now() + millis;
         self.wait_for(|| Wait::Until(until)).await;
     }
 
-    /// Calls a context; nothing when it does not answer within `timeout_ms` milliseconds.
+    /// Calls a context; nothing if no response arrives within `timeout_ms` milliseconds.
     pub async fn call(&self, to: ContextId, request: Request, timeout_ms: u64) -> Option<Response> {
         self.port_call(|| format!("calls {to:?}: {} {}", request.method(), request.uri()))
             .await;
@@ -151,7 +150,7 @@ impl World {
         slot.take()
     }
 
-    /// Gives the turn away; the scheduler finds out from [`Self::take_waits`] when to give it back.
+    /// Suspends the task; the scheduler learns from [`Self::take_waits`] when to resume it.
     async fn wait_for(&self, wait: impl Fn() -> Wait) {
         let mut waited = false;
         poll_fn(|poller| {
@@ -166,18 +165,18 @@ impl World {
         .await;
     }
 
-    /// What the task that was just polled began to wait for, and how to tell it that the wait is over. A
-    /// task that makes several calls at once waits for several things.
+    /// The waits that the task just polled has begun, with the wakers that end them. A task that makes several
+    /// calls at once waits for several things.
     pub fn take_waits(&self) -> impl Iterator<Item = (Wait, Waker)> {
         self.waits.take().into_iter()
     }
 
-    /// The calls that left since the last time.
+    /// The calls that have left their callers since the last time.
     pub fn take_outgoing(&self) -> Vec<OutgoingCall> {
         self.outgoing.replace(Vec::new())
     }
 
-    /// Notes that a call is not answered.
+    /// Counts and traces a call without a response.
     pub fn unanswered(&self, how: impl FnOnce() -> String) {
         self.counters.count(Counter::Unanswered);
         self.trace(how);
@@ -190,7 +189,7 @@ impl World {
         self.clock.get()
     }
 
-    /// Lets time go by; what is late arrives in time.
+    /// Advances the clock; delayed effects that are due happen on the way.
     pub fn advance(&self, millis: u64) {
         let until = self.now() + millis;
         loop {
@@ -204,13 +203,13 @@ impl World {
         self.clock.set(until);
     }
 
-    /// Lets `effect` take place at some moment up to `most` milliseconds from now.
+    /// Delays `effect` by a random time of at most `most` milliseconds.
     pub fn delay(&self, most: usize, effect: impl FnOnce() + 'static) {
         let due = self.now() + 1 + self.random.below(most) as u64;
         self.delayed.borrow_mut().push((due, Box::new(effect)));
     }
 
-    /// Lets one late effect arrive, if there is any.
+    /// Applies the delayed effect that is due next, if there is one.
     pub fn apply_next_delayed(&self) {
         let due = self.delayed.borrow().iter().map(|effect| effect.0).min();
         if let Some(due) = due {
@@ -218,7 +217,7 @@ impl World {
         }
     }
 
-    /// Lets everything arrive that is late.
+    /// Applies all delayed effects.
     pub fn apply_all_delayed(&self) {
         self.apply_delayed(|_| true);
     }
@@ -233,7 +232,7 @@ impl World {
         }
     }
 
-    /// 32 hexadecimal digits that were not unique_count before.
+    /// 32 hexadecimal digits that no other call returns.
     pub fn unique(&self) -> String {
         self.unique_count.set(self.unique_count.get() + 1);
         format!(
@@ -245,12 +244,12 @@ impl World {
 
     // --- the trace ---
 
-    /// Whether a trace is kept.
+    /// Whether the schedule is traced.
     pub fn is_traced(&self) -> bool {
         self.trace.is_some()
     }
 
-    /// Writes a line of the trace.
+    /// Adds a line to the trace.
     pub fn trace(&self, line: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
             let millis = self.now() % 10_000_000;
@@ -259,14 +258,14 @@ impl World {
         }
     }
 
-    /// Whose lines follow.
+    /// Sets the task whose lines follow.
     pub fn set_trace_prefix(&self, trace_prefix: &str) {
         if self.trace.is_some() {
             trace_prefix.clone_into(&mut self.trace_prefix.borrow_mut());
         }
     }
 
-    /// The trace so far.
+    /// The lines of the trace.
     pub fn trace_lines(&self) -> Vec<String> {
         self.trace
             .as_ref()

@@ -1,5 +1,5 @@
-//! The twins of the ports to other contexts: the same HTTP as the Spin adapters speak, answered by
-//! the called context's own code in a task of its own.
+//! Fakes of the ports to other contexts: the same HTTP requests as the Spin adapters send, handled by the code of
+//! the called context in a task of its own.
 
 use crate::{context::ContextId, mutation::Mutation, request::request, world::World};
 use events::{CarId, PaymentId, ReservationId};
@@ -11,14 +11,14 @@ use reservation::ports::{
 use serde_json::{Value, json};
 use std::rc::Rc;
 
-/// How long the Spin adapters wait for the car and the payment context, in milliseconds.
+/// The timeouts of the Spin adapters for the car and the payment context, in milliseconds.
 const CAR_TIMEOUT_MS: u64 = 1_500;
 const PAYMENT_TIMEOUT_MS: u64 = 2_500;
 
-/// How payment says that it has asked nobody for money.
+/// The problem type by which payment reports that it has sent no request to the gateway.
 const PAYMENT_NOT_SENT: &str = "https://socar.dev/problems/payment-not-asked";
 
-/// The car context, as reservations see it.
+/// The car context, as the reservation context calls it.
 pub struct FakeCars(pub Rc<World>);
 
 impl Cars for FakeCars {
@@ -78,7 +78,7 @@ impl FakeCars {
     }
 }
 
-/// The payment context, as reservations see it.
+/// The payment context, as the reservation context calls it.
 pub struct FakePayments(pub Rc<World>);
 
 impl Payments for FakePayments {
@@ -146,7 +146,7 @@ impl FakePayments {
     }
 }
 
-/// The payment of an answer that says `paid`.
+/// The payment id of a response with the status `paid`.
 fn payment(response: &Response) -> Result<Option<PaymentId>, RemoteCallError> {
     let body = body(response);
     match body["status"].as_str() {
@@ -156,7 +156,7 @@ fn payment(response: &Response) -> Result<Option<PaymentId>, RemoteCallError> {
     }
 }
 
-/// The JSON of an answer.
+/// The JSON body of a response.
 pub fn body(response: &Response) -> Value {
     serde_json::from_slice(response.body()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The five contexts, linked natively: what wakes them leads straight into their own code.
+//! The five contexts, linked natively: requests and events go directly to their own code.
 
 use super::{
     GatewayAccount,
@@ -23,7 +23,7 @@ use std::{
     rc::Rc,
 };
 
-/// Where reservations are made: its calls pass breakers in some schedules.
+/// The reservation context, whose calls pass breakers in some schedules.
 type FakeReservations = ReservationPorts<
     FakePlatform,
     WithBreaker<FakePlatform, FakeCars>,
@@ -38,13 +38,13 @@ pub struct Contexts {
     payments: PaymentPorts<FakePlatform, FakeGateway>,
     messages: MessageRepository<FakePlatform>,
     view: Option<View>,
-    /// How many events the view was given.
+    /// The number of events that the read model has received.
     viewed: Cell<u64>,
     accounts: Rc<RefCell<BTreeMap<ReservationId, GatewayAccount>>>,
 }
 
 impl Contexts {
-    /// Five contexts that have stored nothing yet.
+    /// Five contexts with empty stores.
     pub fn new(world: &Rc<World>) -> Self {
         let platform = |context| FakePlatform::new(world, context);
         let reservation_platform = platform(ContextId::Reservation);
@@ -76,7 +76,7 @@ impl Contexts {
         }
     }
 
-    /// Answers a request.
+    /// Handles a request.
     pub async fn handle(&self, context: ContextId, request: Request) -> Response {
         match (context, &self.view) {
             (ContextId::Car, _) => car::http::answer(&self.fleet, request).await,
@@ -90,7 +90,7 @@ impl Contexts {
         }
     }
 
-    /// Reacts to an event; false when it is to be delivered again.
+    /// Reacts to an event; false if it must be delivered again.
     pub async fn react(&self, context: ContextId, event: &CloudEvent) -> bool {
         let is_rejection = matches!(event.event, Event::ReservationRejected(_));
         let reaction = match context {
@@ -134,20 +134,20 @@ impl Contexts {
         text(view.model().project(&event).await)
     }
 
-    /// What a crash does to what a context has stored: nothing, unless a store lies.
+    /// Applies a crash to the stores of a context: no effect, unless a mutation loses writes.
     pub fn crash(&self, context: ContextId) {
         if let Some(platform) = self.platform(context) {
             platform.state.crash();
         }
     }
 
-    /// What a context has still to do, by its own notes.
+    /// The keys of the work that a context has recorded and not finished.
     pub fn pending_work(&self, context: ContextId) -> Vec<String> {
         let platform = self.platform(context);
         platform.map_or_else(Vec::new, |platform| platform.outbox.all_keys())
     }
 
-    /// What the gateway did.
+    /// The accounts of the gateway.
     pub fn accounts(&self) -> BTreeMap<ReservationId, GatewayAccount> {
         self.accounts.borrow().clone()
     }

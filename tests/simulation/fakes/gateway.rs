@@ -1,5 +1,5 @@
-//! The twin of the payment gateway: it keeps accounts, so that nobody can be charged or refunded twice
-//! without its being seen. In half of the schedules it is a ledger, which cannot fail and keeps none.
+//! A fake of the payment gateway. Its accounts reveal a reservation that is charged or refunded twice. In half of
+//! the schedules it acts as the built-in ledger, which cannot fail and keeps no accounts.
 
 use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
 use events::ReservationId;
@@ -9,22 +9,22 @@ use payment::{
 };
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-/// Amounts above it are declined.
+/// Larger amounts are declined.
 pub const DECLINE_ABOVE: u64 = 500;
-/// How late a request may arrive that nobody waits for any more, in milliseconds.
+/// A delayed request arrives within this time, in milliseconds.
 const MAX_DELAY_MS: usize = 1_500;
 
-/// What the gateway did for one reservation.
+/// The account of one reservation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GatewayAccount {
-    /// How often it took the money.
+    /// The number of charges.
     pub charged: u32,
-    /// How often it gave the money back.
+    /// The number of refunds.
     pub refunded: u32,
 }
 
 impl GatewayAccount {
-    /// Whether the money is there.
+    /// Whether the amount is charged and not refunded.
     pub fn holds(self) -> bool {
         self.charged > self.refunded
     }
@@ -32,16 +32,16 @@ impl GatewayAccount {
 
 /// The gateway.
 pub struct FakeGateway {
-    /// What it shares with the others.
+    /// The shared state.
     pub world: Rc<World>,
-    /// What it did.
+    /// The accounts by reservation.
     pub accounts: Rc<RefCell<BTreeMap<ReservationId, GatewayAccount>>>,
 }
 
 impl FakeGateway {
     fn charge(&self, id: ReservationId) -> impl FnOnce() + 'static {
         let accounts = Rc::clone(&self.accounts);
-        // It knows a request by its reservation: asking twice takes the money once.
+        // The reservation identifies a request: a repeated request charges nothing.
         move || {
             let mut accounts = accounts.borrow_mut();
             let accounts = accounts.entry(id).or_default();

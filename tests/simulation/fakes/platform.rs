@@ -1,4 +1,4 @@
-//! The twin of [`Platform`]: two stores, the log, the schedule's clock.
+//! A fake of [`Platform`]: two stores, the event log and the clock of the schedule.
 
 use super::store::FakeStore;
 use crate::{context::ContextId, counters::Counter, fault_profile::CallOutcome, world::World};
@@ -6,22 +6,22 @@ use events::{CloudEvent, Timestamp};
 use kit::{LogError, Platform};
 use std::{rc::Rc, time::Duration};
 
-/// How late an unanswered append may arrive, in milliseconds.
+/// A delayed append happens within this time, in milliseconds.
 const MAX_DELAY_MS: usize = 4_000;
 
-/// The platform as one context sees it.
+/// The platform of one context.
 #[derive(Clone)]
 pub struct FakePlatform {
-    /// What it shares with the others.
+    /// The shared state.
     pub world: Rc<World>,
     /// The store of the aggregates.
     pub state: FakeStore,
-    /// The store of what is to be done.
+    /// The store of pending work.
     pub outbox: FakeStore,
 }
 
 impl FakePlatform {
-    /// The platform of a context that has stored nothing yet.
+    /// The platform of a context with empty stores.
     pub fn new(world: &Rc<World>, context: ContextId) -> Self {
         Self {
             world: Rc::clone(world),
@@ -85,7 +85,7 @@ impl Platform for FakePlatform {
     }
 }
 
-/// An event's type and id.
+/// The type and the id of an event, for the trace.
 pub fn name(event: &CloudEvent) -> String {
     let json = serde_json::to_value(&event.event).unwrap_or_default();
     let kind = json["type"].as_str().unwrap_or_default();

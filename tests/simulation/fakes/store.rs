@@ -1,5 +1,5 @@
-//! The twin of [`Store`]: kit's own, with a scheduling point before each call, silences, effects
-//! that come late, and the defects that a store can have.
+//! A fake of [`Store`]: the in-memory store of kit with scheduling points, lost responses, delayed effects, and the
+//! mutations that a store can have.
 
 use super::poll_ready;
 use crate::{context::ContextId, fault_profile::CallOutcome, mutation::Mutation, world::World};
@@ -9,8 +9,7 @@ use kit::{
 };
 use std::{cell::RefCell, rc::Rc};
 
-/// How late the effect of an unanswered call may come, in milliseconds: a host gives the whole call
-/// up after its deadline of five seconds.
+/// A delayed effect happens within this time, in milliseconds: the deadline of the whole call is five seconds.
 const MAX_DELAY_MS: usize = 4_000;
 
 /// One store of one context.
@@ -20,20 +19,20 @@ pub struct FakeStore {
     context: ContextId,
     is_outbox: bool,
     values: Rc<MemoryStore>,
-    /// What the last writes replaced, for a store that loses them in a crash.
+    /// The values that the latest writes replaced, for a store that loses writes in a crash.
     unflushed: Rc<RefCell<Vec<Overwritten>>>,
 }
 
-/// A key and what it held before a write.
+/// A key and its value before a write.
 type Overwritten = (String, Option<Vec<u8>>);
 
-/// What is remembered for a swap.
+/// The key and the token of a compare-and-swap.
 pub struct FakeCasToken {
     key: String,
     token: MemoryCasToken,
 }
 
-/// A call that changes something.
+/// A call that changes a value.
 enum Change {
     Set(Vec<u8>),
     Delete,
@@ -54,12 +53,12 @@ impl FakeStore {
         }
     }
 
-    /// Its keys, as nobody but a test may see them.
+    /// All keys, without a scheduling point.
     pub fn all_keys(&self) -> Vec<String> {
         poll_ready(self.values.keys()).unwrap_or_default()
     }
 
-    /// What a crash of its context does to it: nothing, unless it is a store that lies.
+    /// Applies a crash of the context: no effect, unless a mutation loses writes.
     pub fn crash(&self) {
         for (key, before) in self.unflushed.take().into_iter().rev() {
             self.world.trace(|| format!("loses its write of {key}"));
@@ -88,7 +87,7 @@ impl FakeStore {
         outcome
     }
 
-    /// For calls that change nothing there is no difference between ways of not answering.
+    /// A read has no effect, so every fault looks the same to its caller.
     async fn read(&self, verb: &str, key: &str) -> Result<(), StoreError> {
         match self.enter(verb, key).await {
             CallOutcome::Applied => Ok(()),
@@ -141,7 +140,7 @@ impl FakeStore {
             }
             Change::Swap(token, value) => {
                 let outcome = poll_ready(self.values.compare_and_swap(token, &value))?;
-                // The provider may deny what it did.
+                // The store may report a failure although it has written.
                 if before.as_ref() != Some(&value)
                     && poll_ready(self.values.get(key))?.as_ref() == Some(&value)
                 {
@@ -163,18 +162,18 @@ impl FakeStore {
         }
     }
 
-    // --- defects ---
+    // --- mutations ---
 
     fn overwrites(&self, key: &str) -> bool {
         self.world.has_mutation(Mutation::SwapsWithoutComparing) || self.hides_value(key)
     }
 
-    /// Whether those who want to write find nothing whatever there is.
+    /// Whether a read that precedes a write finds no value.
     fn hides_value(&self, key: &str) -> bool {
         self.world.has_mutation(Mutation::ForgetsSentMessages) && key.starts_with("message/")
     }
 
-    /// Whether a write is reported as done without being done.
+    /// Whether a write is reported as done but not executed.
     fn loses_write(&self, key: &str, change: &Change) -> bool {
         let Some(mutation) = self.world.mutation else {
             return false;

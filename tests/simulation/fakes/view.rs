@@ -1,12 +1,12 @@
-//! The twin of the view's database: viewpage's own SQLite in memory, one for each thread, rolled back
-//! after each schedule, for making its tables takes longer than a whole schedule.
+//! A fake of the database of the read model: viewpage's own SQLite in memory, one for each thread. It is rolled
+//! back after each schedule, because creating its tables takes longer than a schedule.
 
 use super::poll_ready;
 use crate::{context::ContextId, fault_profile::CallOutcome, world::World};
 use std::{cell::RefCell, rc::Rc};
 use viewpage::{Database, DatabaseError, ReadModel, SqlValue, memory::MemoryDatabase};
 
-/// The database, and whose turns its statements take.
+/// The database, whose statements are scheduling points.
 pub struct ViewRows {
     database: MemoryDatabase,
     world: RefCell<Option<Rc<World>>>,
@@ -16,11 +16,11 @@ thread_local! {
     static MODEL: Rc<ReadModel<ViewRows>> = Rc::new(empty());
 }
 
-/// A view that is as empty when it is dropped as when it was made.
+/// A read model that is empty when it is created and again when it is dropped.
 pub struct View(Rc<ReadModel<ViewRows>>);
 
 impl View {
-    /// The view of one schedule.
+    /// The read model of one schedule.
     pub fn new(world: &Rc<World>) -> Self {
         let model = MODEL.with(Rc::clone);
         model.database().execute("SAVEPOINT schedule");
@@ -28,7 +28,7 @@ impl View {
         Self(model)
     }
 
-    /// Its rows, ready to be changed and asked.
+    /// The read model.
     pub fn model(&self) -> &ReadModel<ViewRows> {
         &self.0
     }

@@ -1,5 +1,5 @@
-//! Reserving and cancelling as the commands, reactions and sweeps do it, one change of one aggregate
-//! at a time. What is decided about a car, a reservation or a payment, their own rules decide.
+//! Reserving and cancelling, as the commands, reactions and sweeps do it, with one change of one aggregate in each
+//! step. The domain types decide every change of a car, a reservation or a payment.
 
 use super::state::{
     CAR, CUSTOMERS, Compensation, CustomerIndex, EventKind, ModelState, Step, Subscriber, id,
@@ -11,38 +11,37 @@ use reservation::domain::{RejectionReason, Reservation, Stage};
 
 /// The protocol.
 pub struct Protocol {
-    /// What is wrong with it.
+    /// The defect of the protocol.
     pub mutation: ProtocolMutation,
 }
 
-/// What is wrong with the protocol.
+/// A defect of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolMutation {
-    /// Nothing.
+    /// No defect.
     None,
-    /// The saga is noted after the reservation is stored.
+    /// The saga is recorded after the reservation is stored.
     RecordsSagaLate,
-    /// A release of what is not held yet leaves nothing behind.
+    /// A release before the hold leaves no tombstone.
     ReleaseLeavesNoTombstone,
-    /// A cancel of what is not paid yet leaves nothing behind, and nobody minds a payment that comes
-    /// after the rejection.
+    /// A cancellation before the payment leaves no tombstone, and a payment after the rejection is not compensated.
     CancelLeavesNoTombstone,
-    /// What was done is undone before the rejection is stored.
+    /// The compensation runs before the rejection is stored.
     CompensatesBeforeRejecting,
 }
 
-/// What happens next.
+/// One step of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A customer asks for the car.
+    /// A customer requests a reservation.
     Reserve(CustomerIndex),
-    /// A customer gives the car up.
+    /// A customer requests a cancellation.
     Cancel(CustomerIndex),
-    /// A customer's call goes on.
+    /// A customer's call continues.
     Continue(CustomerIndex),
-    /// It waits no longer for the context that it asked.
+    /// A customer's call times out while it waits for another context.
     TimeOut(CustomerIndex),
-    /// The sweep takes a saga over, or goes on with it.
+    /// The sweep takes over a saga, or continues it.
     Sweep(CustomerIndex),
     /// A hold arrives at the car context.
     Hold(CustomerIndex),
@@ -50,14 +49,14 @@ pub enum Action {
     Approve(CustomerIndex),
     /// An event is handled.
     Deliver(Subscriber, EventKind, CustomerIndex),
-    /// An event is handled, and will be once more.
+    /// An event is handled and stays pending, so it is handled again.
     DeliverTwice(Subscriber, EventKind, CustomerIndex),
-    /// A context dies, and with it every call in it and to it.
+    /// A context crashes with every call in it and every call to it.
     Crash(Subscriber),
 }
 
 impl ModelState {
-    /// What happens sooner or later, whatever people do and however lucky they are.
+    /// The actions that happen sooner or later, without any choice of a customer and without any fault.
     pub fn required_actions(&self) -> Vec<Action> {
         let mut actions = Vec::new();
         for customer in CUSTOMERS {
@@ -81,7 +80,7 @@ impl ModelState {
         actions
     }
 
-    /// What may happen or not.
+    /// The actions that may never happen.
     pub fn optional_actions(&self) -> Vec<Action> {
         let mut actions = Vec::new();
         for customer in CUSTOMERS {
@@ -118,7 +117,7 @@ impl ModelState {
         })
     }
 
-    /// Lets something happen.
+    /// Applies an action.
     pub fn apply(&mut self, action: Action, mutation: ProtocolMutation) {
         match action {
             Action::Reserve(customer) => {
@@ -168,7 +167,7 @@ impl ModelState {
         }
     }
 
-    /// One step of a call or a sweep; what comes after it.
+    /// Executes one step of a call or a sweep, and returns the next step.
     fn next_step(
         &mut self,
         customer: CustomerIndex,
@@ -211,7 +210,7 @@ impl ModelState {
                     (Some(Stage::Rejected { .. }), Compensation::HoldOnly) => {
                         Step::Release { is_last: false }
                     }
-                    // A payment that was thought lost came first.
+                    // The payment arrived before the rejection.
                     _ => Step::Finished,
                 }
             }
@@ -263,7 +262,7 @@ impl ModelState {
         }
     }
 
-    /// What the sweep does next about a saga.
+    /// The first step of a sweep that takes over a saga.
     fn take_over(&mut self, customer: CustomerIndex) -> Step {
         let is_paid = matches!(self.payments[customer], Some(Payment::Paid(_)));
         match self.stage(customer) {
@@ -312,7 +311,7 @@ impl ModelState {
         }
     }
 
-    /// As the built-in ledger does it: given up and refunded in one change.
+    /// Cancels and refunds in one change, as the built-in ledger does.
     fn cancel_payment(&mut self, customer: CustomerIndex, mutation: ProtocolMutation) {
         let before = self.payments[customer];
         if before.is_none() && mutation == ProtocolMutation::CancelLeavesNoTombstone {
@@ -404,7 +403,7 @@ impl ModelState {
     }
 }
 
-/// The payment of a customer.
+/// The payment id of a customer.
 fn payment(customer: CustomerIndex) -> PaymentId {
     PaymentId(id(customer).0)
 }

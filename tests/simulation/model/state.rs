@@ -1,4 +1,4 @@
-//! Everything that matters at one moment, and what must be true of it.
+//! The state of the model and the properties that it must have.
 
 use car::domain::{BookingState, Car, CarDetails};
 use events::{CarId, Event, ReservationId};
@@ -9,17 +9,17 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// A customer, and the one reservation that the customer makes.
+/// A customer, and the one reservation of that customer.
 pub type CustomerIndex = usize;
 /// Both customers.
 pub const CUSTOMERS: [CustomerIndex; 2] = [0, 1];
-/// The car that both want.
+/// The car that both customers reserve.
 pub const CAR: CarId = CarId(1);
 
-/// How far a call or a sweep has come: what it does next.
+/// The next step of a call or a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// Nothing was begun.
+    /// The call or sweep has not started.
     NotStarted,
     RecordSaga,
     Store,
@@ -28,33 +28,33 @@ pub enum Step {
     RequestPayment,
     AwaitPayment,
     Reject(Compensation),
-    /// Whether it has seen a payment.
+    /// Whether a payment was found.
     Decide {
         is_paid: bool,
     },
     CancelPayment,
-    /// Whether all is undone then.
+    /// Whether this is the last compensation.
     Release {
         is_last: bool,
     },
     Refund,
     Cancel,
     CloseSaga,
-    /// It was answered, or it died.
+    /// The call was answered, or it crashed.
     Finished,
 }
 
-/// What is to be undone after a rejection.
+/// The compensation that follows a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Compensation {
     Nothing,
     Hold,
     All,
-    /// What can be undone without the payment context; the rest is left to the sweep.
+    /// Only the hold; the sweep cancels the payment later.
     HoldOnly,
 }
 
-/// Who reacts to events in a way that matters to others.
+/// The contexts whose reactions affect other contexts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subscriber {
     Car,
@@ -62,7 +62,7 @@ pub enum Subscriber {
     Payment,
 }
 
-/// The events that somebody reacts to.
+/// The events that a context reacts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventKind {
     Confirmed,
@@ -78,33 +78,33 @@ pub enum EventKind {
 pub struct ModelState {
     /// The car.
     pub car: Car,
-    /// The reservations that were stored.
+    /// The stored reservations.
     pub reservations: [Option<Reservation>; 2],
     /// Their payments.
     pub payments: [Option<Payment>; 2],
-    /// The customers' calls.
+    /// The calls of the customers.
     pub calls: [Step; 2],
-    /// What the sweep does about each saga.
+    /// The sweeps, by saga.
     pub sweeps: [Step; 2],
-    /// Which sagas are noted.
+    /// The recorded sagas.
     pub saga_entries: [bool; 2],
-    /// Holds on their way.
+    /// The holds that have not arrived yet.
     pub holds: [bool; 2],
-    /// Approvals on their way.
+    /// The approvals that have not arrived yet.
     pub approvals: [bool; 2],
-    /// Events that are to be handled.
+    /// The pending events.
     pub events: [BTreeSet<(Subscriber, EventKind)>; 2],
-    /// What each customer was told, first to last.
+    /// The messages to each customer, oldest first.
     pub messages: [Vec<EventKind>; 2],
-    /// Whether the one crash was.
+    /// Whether the one crash has happened.
     pub has_crashed: bool,
-    /// Whether the one duplicate was.
+    /// Whether the one duplicate has happened.
     pub has_duplicated: bool,
 }
 
-/// Two moments that differ in nothing but which customer is which count as one: whatever can happen
-/// to the first can happen to the second, and no promise tells them apart. Reasons, steps, causes and
-/// times decide nothing here and are left out.
+/// States that differ only by an exchange of the two customers are equal: the same actions are possible in both,
+/// and every property treats the customers alike. Reasons, steps, causes and times affect no decision and are left
+/// out.
 impl Hash for ModelState {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let mut parts = CUSTOMERS.map(|customer| self.projection(customer));
@@ -113,8 +113,8 @@ impl Hash for ModelState {
     }
 }
 
-/// All that concerns one customer: booking, reservation, payment, what is being done, what is on its
-/// way, events, messages.
+/// Everything about one customer: booking, reservation, payment, running steps, calls that have not arrived,
+/// events, messages.
 type CustomerProjection<'a> = (
     (Option<bool>, bool),
     Option<&'static str>,
@@ -126,7 +126,7 @@ type CustomerProjection<'a> = (
 );
 
 impl ModelState {
-    /// One car, and nobody has asked for it.
+    /// One free car and no reservation.
     pub fn new() -> Self {
         Self {
             car: Car::register(CAR, CarDetails::default()).0,
@@ -144,14 +144,14 @@ impl ModelState {
         }
     }
 
-    /// How far a reservation is.
+    /// The stage of a reservation.
     pub fn stage(&self, customer: CustomerIndex) -> Option<Stage> {
         let reservation = self.reservations[customer].as_ref();
         reservation.map(|reservation| reservation.stage)
     }
 
-    /// Hands an event to everybody who reacts to it. Customers are told at once: a message changes
-    /// nothing for anybody else, so it makes no difference when it is sent.
+    /// Makes an event pending for its subscriber. The message is recorded at once: it affects no other context, so
+    /// its time makes no difference.
     pub fn announce(&mut self, event: &Event, customer: CustomerIndex) {
         let (kind, subscriber, has_message) = match event {
             Event::ReservationConfirmed(_) => (EventKind::Confirmed, Subscriber::Car, true),
@@ -170,7 +170,7 @@ impl ModelState {
         }
     }
 
-    /// All that concerns one customer.
+    /// Everything about one customer.
     fn projection(&self, customer: CustomerIndex) -> CustomerProjection<'_> {
         let bookings = self.car.bookings();
         let booking = bookings.iter().find(|one| one.reservation == id(customer));
@@ -192,14 +192,14 @@ impl ModelState {
         )
     }
 
-    // --- what must be true ---
+    // --- properties ---
 
-    /// Whether nothing is under way.
+    /// Whether no action is required any more.
     pub fn is_idle(&self) -> bool {
         self.required_actions().is_empty()
     }
 
-    /// How many keep the car.
+    /// The number of reservations that occupy the car.
     pub fn holders(&self) -> usize {
         let keeps = |customer: &CustomerIndex| {
             matches!(
@@ -210,7 +210,7 @@ impl ModelState {
         CUSTOMERS.iter().filter(|customer| keeps(customer)).count()
     }
 
-    /// Whether everybody who has a reservation has paid for it.
+    /// Whether every confirmed reservation is paid.
     pub fn reserved_are_paid(&self) -> bool {
         CUSTOMERS.iter().all(
             |customer| match (self.stage(*customer), self.payments[*customer]) {
@@ -223,7 +223,7 @@ impl ModelState {
         )
     }
 
-    /// Whether nobody else has.
+    /// Whether no other reservation is paid.
     pub fn only_reserved_are_paid(&self) -> bool {
         CUSTOMERS.iter().all(|customer| {
             let is_reserved = matches!(self.stage(*customer), Some(Stage::Reserved { .. }));
@@ -231,7 +231,7 @@ impl ModelState {
         })
     }
 
-    /// Whether no reservation is still being decided.
+    /// Whether every reservation has reached a final stage.
     pub fn are_all_final(&self) -> bool {
         CUSTOMERS.iter().all(|customer| {
             !matches!(
@@ -241,7 +241,7 @@ impl ModelState {
         })
     }
 
-    /// Whether the car's bookings are those of the reservations that stand.
+    /// Whether the bookings of the car are exactly the confirmed reservations.
     pub fn bookings_match_reservations(&self) -> bool {
         let stands =
             |reservation: &&Reservation| matches!(reservation.stage, Stage::Reserved { .. });
@@ -253,7 +253,7 @@ impl ModelState {
             .eq(reserved)
     }
 
-    /// Whether each transition has its one message.
+    /// Whether each transition has exactly one message.
     pub fn messages_match_transitions(&self) -> bool {
         CUSTOMERS.iter().all(|customer| {
             let transitions: &[EventKind] = match self.stage(*customer) {
@@ -268,14 +268,14 @@ impl ModelState {
         })
     }
 
-    /// Whether one reservation stands so and the other so.
+    /// Whether the two reservations have these statuses, in either order.
     pub fn are(&self, statuses: [&str; 2]) -> bool {
         let found =
             CUSTOMERS.map(|customer| self.stage(customer).map_or("none", |stage| stage.as_str()));
         found == statuses || found == [statuses[1], statuses[0]]
     }
 
-    /// Whether somebody paid for a reservation that was rejected, and has his money back.
+    /// Whether a rejected reservation was paid and refunded.
     pub fn has_refunded_rejection(&self) -> bool {
         CUSTOMERS.iter().any(|customer| {
             let is_rejected = matches!(self.stage(*customer), Some(Stage::Rejected { .. }));
@@ -284,7 +284,7 @@ impl ModelState {
     }
 }
 
-/// The reservation of a customer.
+/// The reservation id of a customer.
 pub fn id(customer: CustomerIndex) -> ReservationId {
     ReservationId(customer as u64 + 1)
 }

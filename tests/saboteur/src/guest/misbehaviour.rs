@@ -1,4 +1,4 @@
-//! The misbehaviours: each is one thing a sick guest can do to its host.
+//! Misbehaviours: each is one way in which a guest can harm its host.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -8,43 +8,43 @@ use spin_sdk::http::body::stream_any;
 use spin_sdk::http::{BoxBody, HeaderValue, Response, box_body};
 
 use super::query::Query;
-use super::{Outcome, answer};
+use super::{ActionResult, answer};
 
-/// `?ms=`: suspended, so that the host must count wall-clock time.
-pub async fn sleep(query: &Query) -> Outcome {
+/// `?ms=`: sleeps, so that only wall-clock time passes.
+pub async fn sleep(query: &Query) -> ActionResult {
     let ms = query.number("ms", 1000)?;
     eprintln!("sleeping {ms} ms");
     spin_sdk::time::sleep(Duration::from_millis(ms)).await;
     Ok(format!("slept {ms} ms"))
 }
 
-pub fn trap() -> Outcome {
-    eprintln!("about to trap, as asked");
+pub fn trap() -> ActionResult {
+    eprintln!("about to trap, as requested");
     std::arch::wasm32::unreachable()
 }
 
-pub fn exit() -> Outcome {
+pub fn exit() -> ActionResult {
     std::process::exit(3)
 }
 
-/// Burns the processor without ever calling the host: only an epoch can end it.
-pub fn spin() -> Outcome {
-    let mut turns = 0_u64;
+/// Computes forever without a call to the host: only an epoch interrupt can end it.
+pub fn spin() -> ActionResult {
+    let mut count = 0_u64;
     loop {
-        turns = std::hint::black_box(turns.wrapping_add(1));
+        count = std::hint::black_box(count.wrapping_add(1));
     }
 }
 
-/// Asks its host for the time and never waits for anything: that is no pause.
-pub fn natter() -> Outcome {
-    eprintln!("nattering");
+/// Polls the clock of the host forever and never waits.
+pub fn poll_clock() -> ActionResult {
+    eprintln!("polling the clock");
     loop {
         std::hint::black_box(Instant::now());
     }
 }
 
-/// `?count=`: waits so many times, for a millisecond each.
-pub async fn steps(query: &Query) -> Outcome {
+/// `?count=`: sleeps this many times, for a millisecond each.
+pub async fn steps(query: &Query) -> ActionResult {
     let count = query.number("count", 1_u32)?;
     for _ in 0..count {
         spin_sdk::time::sleep(Duration::from_millis(1)).await;
@@ -52,8 +52,8 @@ pub async fn steps(query: &Query) -> Outcome {
     Ok(format!("{count} steps"))
 }
 
-/// `?mib=`: takes that much memory in one piece.
-pub fn hoard(query: &Query) -> Outcome {
+/// `?mib=`: allocates this much memory in one piece.
+pub fn hoard(query: &Query) -> ActionResult {
     let mib = query.number("mib", 1_usize)?;
     let bytes = vec![1_u8; mib << 20];
     Ok(format!(
@@ -62,14 +62,14 @@ pub fn hoard(query: &Query) -> Outcome {
     ))
 }
 
-/// `?kib=`: answers that many kibibytes.
-pub fn flood(query: &Query) -> Outcome {
+/// `?kib=`: returns a body of this many kibibytes.
+pub fn flood(query: &Query) -> ActionResult {
     let kib = query.number("kib", 64_usize)?;
     Ok("x".repeat(kib << 10))
 }
 
-/// `?ms=`: answers at once and keeps the processor busy afterwards.
-pub fn linger(query: &Query) -> Outcome {
+/// `?ms=`: responds at once and stays busy for this time.
+pub fn linger(query: &Query) -> ActionResult {
     let ms = query.number("ms", 1000)?;
     spin_sdk::wasip3::spawn(async move {
         let until = Instant::now() + Duration::from_millis(ms);
@@ -81,21 +81,21 @@ pub fn linger(query: &Query) -> Outcome {
     Ok("lingering".to_owned())
 }
 
-/// What a body is made of.
+/// A part of a body.
 enum Part {
     Text(&'static str),
     Trap,
 }
 
-/// `?then=stall` (or `trap`) `&length=`: a good head and half of the body. The head says how long all of it is if that is
-/// asked for.
-pub fn half(query: &Query) -> Response<BoxBody> {
+/// `?then=stall` (or `trap`) `&length=`: a status of 200 and the first half of a body. With `length`, the header
+/// announces the length of the whole body.
+pub fn partial(query: &Query) -> Response<BoxBody> {
     let (mut parts, body) = stream_any(|part| match part {
         Part::Text(text) => Bytes::from_static(text.as_bytes()),
-        // Only asked for when the first half has left.
+        // Evaluated only when the first half has been sent.
         Part::Trap => std::arch::wasm32::unreachable(),
     });
-    // There is room for more.
+    // The channel has room.
     let _ = parts.try_send(Part::Text("the first half "));
     if query.get("then") == Some("trap") {
         let _ = parts.try_send(Part::Trap);
@@ -104,15 +104,15 @@ pub fn half(query: &Query) -> Response<BoxBody> {
         spin_sdk::time::sleep(Duration::from_secs(3600)).await;
         drop(parts);
     });
-    let mut half = answer(200, box_body(body));
+    let mut response = answer(200, box_body(body));
     if let Some(Ok(length)) = query.get("length").map(HeaderValue::from_str) {
-        half.headers_mut().insert("content-length", length);
+        response.headers_mut().insert("content-length", length);
     }
-    half
+    response
 }
 
-/// How many orders this very instance has counted: more than one proves that instances are reused.
-pub fn count() -> Outcome {
+/// The number of calls of this action in this instance: more than one shows that instances are reused.
+pub fn count() -> ActionResult {
     thread_local! {
         static COUNT: Cell<u32> = const { Cell::new(0) };
     }

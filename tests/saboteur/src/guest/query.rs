@@ -1,4 +1,4 @@
-//! The query string of an order: `?key=a&value=b%20c`, nothing cleverer.
+//! The query string of an action, such as `?key=a&value=b%20c`.
 
 use spin_sdk::http::Uri;
 
