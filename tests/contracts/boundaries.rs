@@ -1,22 +1,42 @@
-//! Does every package depend only on what its layer may know? The compiler enforces what a `Cargo.toml` allows;
-//! these tests restrict what it may allow.
+//! Does every package depend only on what its layer may know? The compiler enforces what a `Cargo.toml` allows; these
+//! tests restrict what it may allow.
 
 use std::process::Command;
 
 use harness::root;
 use serde_json::{Value, json};
 
-const CONTEXTS: [&str; 6] = [
-    "car",
-    "reservation",
-    "payment",
-    "message",
-    "viewpage",
-    "frontend",
+use super::application::components;
+use super::files::{files_with, relative};
+
+/// The packages of this workspace that each package may depend on. A component of `spin.toml` may depend on
+/// [`SHARED_CRATES`].
+const LAYERS: [(&str, &[&str]); 9] = [
+    ("events", &[]),
+    ("http-conventions", &[]),
+    ("kit", &["events", "http-conventions", "resilience"]),
+    ("resilience", &[]),
+    ("storage", &[]),
+    ("config", &["resilience"]),
+    ("event-log", &["storage"]),
+    ("bench", &["config"]),
+    (
+        "socar",
+        &[
+            "config",
+            "event-log",
+            "http-conventions",
+            "resilience",
+            "storage",
+        ],
+    ),
 ];
 
-/// Crates that the contexts share.
+/// The crates that components share.
 const SHARED_CRATES: [&str; 3] = ["events", "http-conventions", "kit"];
+
+/// The packages that may depend on every other package.
+const TESTS: [&str; 2] = ["tests", "saboteur"];
 
 /// Crates with which a component calls its host.
 const GUEST_CRATES: [&str; 4] = ["spin-sdk", "wasip2", "wasip3", "wit-bindgen"];
@@ -37,31 +57,24 @@ struct Dependency {
 /// The text of a rule, and whether a dependency breaks it.
 type Rule = (&'static str, fn(&Dependency) -> bool);
 
-const RULES: [Rule; 7] = [
-    ("only a Wasm build may name the Spin SDK", |dependency| {
+const RULES: [Rule; 5] = [
+    ("only a Wasm build may use the Spin SDK", |dependency| {
         GUEST_CRATES.contains(&dependency.name.as_str())
             && dependency.target.as_deref() != Some("cfg(target_arch = \"wasm32\")")
     }),
-    (
-        "a context depends on the shared crates, and on no other context",
-        |dependency| {
-            is_context(&dependency.package)
-                && dependency.is_ours()
-                && !SHARED_CRATES.contains(&dependency.name.as_str())
-        },
-    ),
-    ("a shared crate depends on no context", |dependency| {
-        let allowed = if dependency.package == "kit" {
-            &["events", "http-conventions", "resilience"][..]
-        } else {
-            &[]
-        };
-        SHARED_CRATES.contains(&dependency.package.as_str())
+    ("a component may use the shared crates only", |dependency| {
+        components().contains(&dependency.package)
             && dependency.is_ours()
-            && !allowed.contains(&dependency.name.as_str())
+            && !SHARED_CRATES.contains(&dependency.name.as_str())
+    }),
+    ("a package may use the layers below it only", |dependency| {
+        let layer = LAYERS.iter().find(|(name, _)| *name == dependency.package);
+        layer.is_some_and(|(_, allowed)| {
+            dependency.is_ours() && !allowed.contains(&dependency.name.as_str())
+        })
     }),
     (
-        "the kit takes the state machine of a breaker along, and none of the runtime around it",
+        "the kit uses the breaker's state machine without the runtime around it",
         |dependency| {
             dependency.package == "kit"
                 && dependency.name == "resilience"
@@ -69,39 +82,26 @@ const RULES: [Rule; 7] = [
         },
     ),
     (
-        "a protection knows neither Wasm nor HTTP nor the rest of the host",
+        "a protection knows neither Wasm nor HTTP nor a store",
         |dependency| {
+            let foreign = ["wasm", "hyper", "http", "redis", "rusqlite"];
             dependency.package == "resilience"
-                && (dependency.is_ours()
-                    || ["wasm", "hyper", "http", "redis", "rusqlite"]
-                        .iter()
-                        .any(|word| dependency.name.starts_with(word)))
+                && foreign.iter().any(|name| dependency.name.starts_with(name))
         },
     ),
-    (
-        "the host runs any application: it knows no context",
-        |dependency| {
-            dependency.package == "socar"
-                && (is_context(&dependency.name) || dependency.name == "kit")
-        },
-    ),
-    ("only tests may depend on the tests", |dependency| {
-        dependency.name == "tests"
-    }),
 ];
 
 impl Dependency {
     /// Whether it is a package of this workspace. Tests may use what the tested package must not.
     fn is_ours(&self) -> bool {
-        let ours = is_context(&self.name)
-            || SHARED_CRATES.contains(&self.name.as_str())
-            || ["socar", "resilience", "tests"].contains(&self.name.as_str());
-        ours && self.kind.as_deref() != Some("dev")
+        is_ours(&self.name) && self.kind.as_deref() != Some("dev")
     }
 }
 
-fn is_context(name: &str) -> bool {
-    CONTEXTS.contains(&name)
+fn is_ours(package: &str) -> bool {
+    components().contains(package)
+        || LAYERS.iter().any(|(name, _)| *name == package)
+        || TESTS.contains(&package)
 }
 
 #[test]
@@ -110,33 +110,31 @@ fn no_package_has_a_forbidden_dependency() {
 }
 
 #[test]
-fn every_context_is_a_package_of_the_workspace() {
+fn every_package_belongs_to_a_layer() {
     let metadata = metadata();
     let packages: Vec<_> = packages(&metadata)
-        .map(|package| package["name"].as_str().unwrap_or_default())
+        .filter_map(|package| package["name"].as_str())
         .collect();
-    for name in CONTEXTS
-        .iter()
-        .chain(&SHARED_CRATES)
-        .chain(&["resilience", "socar"])
-    {
-        assert!(
-            packages.contains(name),
-            "a rule names {name}, which is no package"
-        );
-    }
+    let unknown: Vec<_> = packages.iter().filter(|name| !is_ours(name)).collect();
+    assert!(unknown.is_empty(), "no rule covers {unknown:?}");
+    let layers = LAYERS.iter().map(|(name, _)| *name);
+    let missing: Vec<_> = layers.filter(|name| !packages.contains(name)).collect();
+    assert!(
+        missing.is_empty(),
+        "a rule names {missing:?}, which do not exist"
+    );
 }
 
 #[test]
 fn only_the_adapters_use_the_spin_sdk() {
-    for context in CONTEXTS.iter().chain(&SHARED_CRATES) {
-        for (file, source) in sources(&root().join("components").join(context).join("src")) {
-            let adapter = file.contains("/src/spin.rs") || file.contains("/src/spin/");
-            assert!(
-                adapter || !source.contains("spin_sdk::"),
-                "{file} names the Spin SDK, but is no adapter"
-            );
-        }
+    for file in files_with(&root().join("components"), "rs") {
+        let source = std::fs::read_to_string(&file).expect("a source file");
+        let file = relative(&file);
+        let is_adapter = file.contains("/src/spin.rs") || file.contains("/src/spin/");
+        assert!(
+            is_adapter || !source.contains("spin_sdk::"),
+            "{file} uses the Spin SDK, but is no adapter"
+        );
     }
 }
 
@@ -144,34 +142,14 @@ fn only_the_adapters_use_the_spin_sdk() {
 #[test]
 fn every_rule_can_be_broken() {
     let forbidden = [
-        (
-            "car",
-            json!({"name": "spin-sdk", "kind": null, "target": null}),
-        ),
-        (
-            "reservation",
-            json!({"name": "car", "kind": null, "target": null}),
-        ),
+        ("car", json!({"name": "spin-sdk"})),
+        ("reservation", json!({"name": "car"})),
+        ("kit", json!({"name": "payment"})),
         (
             "kit",
-            json!({"name": "payment", "kind": null, "target": null}),
+            json!({"name": "resilience", "uses_default_features": true}),
         ),
-        (
-            "kit",
-            json!({"name": "resilience", "kind": null, "target": null, "uses_default_features": true}),
-        ),
-        (
-            "resilience",
-            json!({"name": "wasmtime", "kind": null, "target": null}),
-        ),
-        (
-            "socar",
-            json!({"name": "car", "kind": null, "target": null}),
-        ),
-        (
-            "socar",
-            json!({"name": "tests", "kind": null, "target": null}),
-        ),
+        ("resilience", json!({"name": "wasmtime"})),
     ];
     for ((package, dependency), (rule, _)) in forbidden.iter().zip(RULES) {
         let changed = json!({"packages": [{"name": package, "dependencies": [dependency]}]});
@@ -194,10 +172,11 @@ fn violations(dependencies: &[Dependency]) -> Vec<String> {
 }
 
 fn dependencies(metadata: &Value) -> Vec<Dependency> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
     packages(metadata)
         .flat_map(|package| {
             let list = package["dependencies"].as_array().into_iter().flatten();
-            list.map(|dependency| Dependency {
+            list.map(move |dependency| Dependency {
                 package: text(&package["name"]).unwrap_or_default(),
                 name: text(&dependency["name"]).unwrap_or_default(),
                 kind: text(&dependency["kind"]),
@@ -210,10 +189,6 @@ fn dependencies(metadata: &Value) -> Vec<Dependency> {
 
 fn packages(metadata: &Value) -> impl Iterator<Item = &Value> {
     metadata["packages"].as_array().into_iter().flatten()
-}
-
-fn text(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned)
 }
 
 fn metadata() -> Value {
@@ -229,19 +204,4 @@ fn metadata() -> Value {
         String::from_utf8_lossy(&output.stderr)
     );
     serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON")
-}
-
-/// Every Rust file below a folder, with its text.
-fn sources(folder: &std::path::Path) -> Vec<(String, String)> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .flat_map(|entry| {
-            let path = entry.path();
-            if path.is_dir() {
-                return sources(&path);
-            }
-            let source = std::fs::read_to_string(&path).unwrap_or_default();
-            vec![(path.to_string_lossy().into_owned(), source)]
-        })
-        .collect()
 }

@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 
 use harness::{read, root};
 
+use super::files::files_with;
 use pages::{Page, broken, first_cells, links, named_tests, pages, paths, prose, words};
-use tree::{
-    between, code, consumers, defines, files, flags, folders, is_event, one_line, publishers,
-};
+use tree::{between, code, consumers, defines, flags, folders, is_event, one_line, publishers};
 
 #[test]
 fn every_relative_link_leads_to_a_file_and_every_anchor_to_a_heading() {
@@ -58,7 +57,7 @@ fn the_code_map_names_every_folder() {
 fn every_page_is_in_the_table_of_contents() {
     let contents = read("docs/src/SUMMARY.md");
     let listed: BTreeSet<String> = links(&contents).into_iter().collect();
-    let written: BTreeSet<String> = files(&root().join("docs/src"), "md")
+    let written: BTreeSet<String> = files_with(&root().join("docs/src"), "md")
         .iter()
         .filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()))
         .filter(|name| name != "SUMMARY.md")
@@ -72,7 +71,7 @@ fn every_promise_names_a_test_that_exists() {
     let rows = promises.lines().filter(|line| line.starts_with('|'));
     let named: BTreeSet<(String, String)> = rows.flat_map(named_tests).collect();
     assert!(named.len() > 15, "{named:?}");
-    let tests = files(&root().join("tests"), "rs");
+    let tests = files_with(&root().join("tests"), "rs");
     let missing: Vec<_> = named
         .iter()
         .filter(|(module, test)| !tests.iter().any(|file| defines(file, module, test)))
@@ -99,7 +98,7 @@ fn the_readme_names_publisher_and_consumers_of_every_event() {
             events.into_iter().map(documented).collect::<Vec<_>>()
         })
         .collect();
-    let golden = files(&root().join("tests/contracts/golden"), "json");
+    let golden = files_with(&root().join("tests/contracts/golden"), "json");
     let real = golden.iter().filter_map(|file| {
         let event = file.file_stem()?.to_string_lossy().into_owned();
         Some((event.clone(), publishers(&event), consumers(&event)))
@@ -113,7 +112,7 @@ fn the_readme_names_publisher_and_consumers_of_every_event() {
 
 #[test]
 fn every_metric_is_documented() {
-    let runtime = files(&root().join("runtime"), "rs");
+    let runtime = files_with(&root().join("runtime"), "rs");
     let recorded: BTreeSet<String> = runtime
         .iter()
         .flat_map(|file| between(&code(file), "\"socar_", '"'))
@@ -126,7 +125,7 @@ fn every_metric_is_documented() {
 
 #[test]
 fn every_path_of_the_admin_port_is_documented() {
-    let admin = files(&root().join("runtime/host/src/admin"), "rs");
+    let admin = files_with(&root().join("runtime/host/src/admin"), "rs");
     let served: BTreeSet<String> = admin
         .iter()
         .flat_map(|file| {
@@ -146,7 +145,7 @@ fn every_path_of_the_admin_port_is_documented() {
 
 #[test]
 fn every_flag_is_documented() {
-    let runtime = files(&root().join("runtime"), "rs");
+    let runtime = files_with(&root().join("runtime"), "rs");
     let mut declared: BTreeSet<String> = runtime.iter().flat_map(|file| flags(file)).collect();
     // An alias of `--from`.
     declared.insert("file".to_owned());
@@ -171,7 +170,7 @@ fn every_error_that_is_explained_is_a_message_of_the_host() {
         .filter_map(|row| Some(row.split_once('`')?.0))
         .collect();
     assert!(messages.len() > 30, "{messages:?}");
-    let sources = files(&root().join("runtime"), "rs").into_iter();
+    let sources = files_with(&root().join("runtime"), "rs").into_iter();
     let sources: String = sources.map(|file| one_line(&code(&file))).collect();
     let missing: Vec<_> = messages
         .iter()

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use ::events::{CloudEvent, Event};
-use harness::{EVENT_STREAMS, Mode, Platform, Reservation, Setup, eventually, root};
+use harness::{Mode, Platform, Reservation, Setup, event_streams, eventually, root};
 use serde_json::{Value, json};
 
 harness::journeys!(
@@ -138,10 +138,13 @@ fn events_of_one_subject_come_in_sequence(mode: Mode) {
     }
 }
 
+/// All events by stream.
+type StreamEvents = BTreeMap<String, Vec<Value>>;
+
 /// The events of one scenario that causes every type of event, by stream. It runs once per mode.
-fn scenario_events(mode: Mode) -> &'static BTreeMap<&'static str, Vec<Value>> {
-    static EMBEDDED: OnceLock<BTreeMap<&'static str, Vec<Value>>> = OnceLock::new();
-    static REDIS: OnceLock<BTreeMap<&'static str, Vec<Value>>> = OnceLock::new();
+fn scenario_events(mode: Mode) -> &'static StreamEvents {
+    static EMBEDDED: OnceLock<StreamEvents> = OnceLock::new();
+    static REDIS: OnceLock<StreamEvents> = OnceLock::new();
     let events = match mode {
         Mode::Embedded => &EMBEDDED,
         Mode::Redis => &REDIS,
@@ -150,7 +153,7 @@ fn scenario_events(mode: Mode) -> &'static BTreeMap<&'static str, Vec<Value>> {
 }
 
 /// The same steps, request ids and numbers each time, so that few fields of an event vary.
-fn run_scenario(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
+fn run_scenario(platform: &Platform) -> StreamEvents {
     let with_ids = |request: harness::RequestBuilder, step: &str| {
         request
             .header("x-request-id", step)
@@ -193,9 +196,9 @@ fn run_scenario(platform: &Platform) -> BTreeMap<&'static str, Vec<Value>> {
         .is(204);
     assert_eq!(platform.get_json(&second.path)["status"], "rejected");
     platform.wait_for_event("CarDeleted", "car/1");
-    EVENT_STREAMS
-        .iter()
-        .map(|stream| (*stream, platform.events(stream)))
+    let streams = event_streams(None).into_iter();
+    streams
+        .map(|stream| (stream.clone(), platform.events(&stream)))
         .collect()
 }
 

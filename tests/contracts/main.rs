@@ -2,9 +2,11 @@
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
+mod application;
 mod boundaries;
 mod documentation;
 mod events;
+mod files;
 mod manifest;
 mod policies;
 mod worlds;

@@ -8,7 +8,7 @@ use harness::{read, root};
 /// The page that documents the policy keys.
 const REFERENCE: &str = "docs/src/policies.md";
 
-/// How the host takes a key from a table, spaces aside: by one of these, and by nothing else.
+/// The calls by which the host reads a key from a table, without white space.
 const TAKES: [&str; 6] = [
     "table, \"",
     "table_ref, \"",
@@ -18,13 +18,13 @@ const TAKES: [&str; 6] = [
     "[ (\"",
 ];
 
-/// The two forms of a fallback are explained where the fallback is.
+/// The two forms of a fallback are documented with the fallback.
 const FORMS: [&str; 2] = ["stale", "component"];
 
 #[test]
 fn every_policy_key_is_documented_and_every_documented_key_exists() {
     let known = keys_of_the_host();
-    // Were it fewer, the search would have gone blind.
+    // With fewer keys, the search would miss most of the policies.
     assert!(known.len() >= 45, "{known:?}");
     let documented = documented_keys();
     let missing: Vec<_> = known.difference(&documented).collect();
@@ -41,12 +41,12 @@ fn keys_of_the_host() -> BTreeSet<String> {
     let files = fs::read_dir(folder).expect("the policies");
     let mut texts: Vec<String> = files
         .map(|file| file.expect("a file").path())
-        // How values are written, whatever their key.
+        // Syntax of values, without any key.
         .filter(|path| !path.ends_with("value.rs"))
         .map(|path| fs::read_to_string(path).expect("a text"))
         .collect();
     texts.push(read("runtime/config/src/policy.rs"));
-    // Read elsewhere, since it is no policy of a component.
+    // The manifest reader takes this key, because it is no policy of a component.
     texts.push("policy.string(\"retention\")".to_owned());
     assert!(read("runtime/config/src/manifest/check.rs").contains("policy.string(\"retention\")"));
     let mut keys: BTreeSet<String> = texts.iter().flat_map(|text| taken_in(text)).collect();
@@ -56,7 +56,7 @@ fn keys_of_the_host() -> BTreeSet<String> {
 
 fn taken_in(text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    // Long calls have a line for each argument.
+    // A long call has one line per argument.
     let words: Vec<&str> = code.split_whitespace().collect();
     let code = words.join(" ").replace("), (\"", "), [ (\"");
     let after = TAKES.iter().flat_map(|take| code.split(take).skip(1));

@@ -1,6 +1,7 @@
 //! The event log as the platform has written it, read directly from the Redis streams or from the embedded
 //! database.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,9 +14,24 @@ use serde_json::Value;
 use crate::client::runtime;
 use crate::eventually::eventually;
 use crate::platform::Platform;
+use crate::workspace::read;
 
-/// Every stream of the platform.
-pub const EVENT_STREAMS: [&str; 3] = ["socar.car", "socar.reservation", "socar.payment"];
+/// The streams that a component subscribes to, as the Redis triggers of `spin.toml` name them; without a component, all
+/// streams of the platform.
+///
+/// # Panics
+/// When `spin.toml` is invalid.
+pub fn event_streams(component: Option<&str>) -> BTreeSet<String> {
+    let manifest: toml::Table = read("spin.toml")
+        .parse()
+        .unwrap_or_else(|error| panic!("spin.toml: {error}"));
+    let triggers = manifest["trigger"]["redis"].as_array();
+    let triggers = triggers.into_iter().flatten().filter(|trigger| {
+        component.is_none_or(|component| trigger["component"].as_str() == Some(component))
+    });
+    let channels = triggers.filter_map(|trigger| trigger["channel"].as_str());
+    channels.map(str::to_owned).collect()
+}
 
 impl Platform {
     /// All events of a stream, oldest first.
@@ -38,8 +54,9 @@ impl Platform {
 
     /// The events of all streams that `wanted` selects.
     pub fn events_where(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
-        let all = EVENT_STREAMS.iter().flat_map(|stream| self.events(stream));
-        all.filter(|event| wanted(event)).collect()
+        let streams = event_streams(None);
+        let events = streams.iter().flat_map(|stream| self.events(stream));
+        events.filter(|event| wanted(event)).collect()
     }
 
     /// Waits for the event of this type and subject (such as `car/1`), and returns it.

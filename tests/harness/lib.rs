@@ -22,7 +22,7 @@ mod workspace;
 pub use admin::AdminPort;
 pub use client::{Client, Protocol, RequestBuilder, Response};
 pub use components::{build_component, ensure_built};
-pub use events::EVENT_STREAMS;
+pub use events::event_streams;
 pub use eventually::eventually;
 pub use payment_gateway::{BodyEnd, Decision, GatewayFault, PaymentGateway, ReceivedRequest};
 pub use platform::{PAYMENT_LIMIT, Platform};

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use harness::{Car, Mode, Platform, Setup, eventually, socar};
+use harness::{Car, Mode, Platform, Setup, event_streams, eventually, socar};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -12,8 +12,6 @@ harness::journeys!(
     a_damaged_view_is_rebuilt_while_it_serves,
     a_rebuild_reads_what_the_log_has_lost_from_the_contexts,
 );
-
-const STREAMS: [&str; 3] = ["socar.car", "socar.reservation", "socar.payment"];
 
 fn a_damaged_view_is_rebuilt_while_it_serves(mode: Mode) {
     let platform = Setup::new(mode).start();
@@ -118,7 +116,7 @@ fn cut_log(platform: &Platform) {
         Some(url) => {
             let client = ::redis::Client::open(url).expect("a URL");
             let mut connection = client.get_connection().expect("a Redis");
-            for stream in STREAMS {
+            for stream in event_streams(None) {
                 let mut cut = ::redis::cmd("XTRIM");
                 cut.arg(stream).arg("MAXLEN").arg(0);
                 cut.query::<u64>(&mut connection).expect("a stream");

@@ -27,6 +27,17 @@ impl ContextId {
     /// The contexts that have a sweep.
     pub const SWEPT: [Self; 4] = [Self::Car, Self::Reservation, Self::Payment, Self::Message];
 
+    /// The id of its component in `spin.toml`.
+    pub fn component(self) -> &'static str {
+        match self {
+            Self::Car => "car",
+            Self::Reservation => "reservation",
+            Self::Payment => "payment",
+            Self::Message => "message",
+            Self::View => "viewpage",
+        }
+    }
+
     /// The path segment and JSON name of its list.
     pub fn plural(self) -> &'static str {
         match self {

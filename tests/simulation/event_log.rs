@@ -2,20 +2,16 @@
 //! The subscriptions are those of `spin.toml`.
 
 use crate::context::ContextId;
-use events::{CAR_STREAM, CloudEvent, PAYMENT_STREAM, RESERVATION_STREAM};
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use events::CloudEvent;
+use harness::event_streams;
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::OnceLock};
 
 /// The streams that each context subscribes to.
-const ROUTES: [(ContextId, &[&str]); 5] = [
-    (ContextId::Car, &[RESERVATION_STREAM]),
-    (ContextId::Reservation, &[PAYMENT_STREAM]),
-    (ContextId::Payment, &[RESERVATION_STREAM]),
-    (ContextId::Message, &[RESERVATION_STREAM]),
-    (
-        ContextId::View,
-        &[CAR_STREAM, RESERVATION_STREAM, PAYMENT_STREAM],
-    ),
-];
+fn subscriptions() -> &'static [BTreeSet<String>] {
+    static SUBSCRIPTIONS: OnceLock<Vec<BTreeSet<String>>> = OnceLock::new();
+    let read = |context: ContextId| event_streams(Some(context.component()));
+    SUBSCRIPTIONS.get_or_init(|| ContextId::ALL.into_iter().map(read).collect())
+}
 
 /// The position of one context in the log.
 #[derive(Clone, Debug, Default)]
@@ -36,8 +32,8 @@ impl Log {
     /// Appends an event, which becomes pending for every subscriber of its stream.
     pub fn append(&self, stream: &str, event: CloudEvent) {
         let mut entries = self.entries.borrow_mut();
-        for (context, streams) in ROUTES {
-            if streams.contains(&stream) {
+        for context in ContextId::ALL {
+            if subscriptions()[context as usize].contains(stream) {
                 let group = &mut self.groups.borrow_mut()[context as usize];
                 group.pending.push(entries.len());
             }

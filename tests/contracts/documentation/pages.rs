@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use harness::{read, root};
 
-use super::tree::{between, files};
+use super::tree::between;
+use crate::files::files_with;
 
 /// A Markdown page and its path from the root of the repository.
 pub struct Page {
@@ -15,7 +16,7 @@ pub struct Page {
 }
 
 pub fn pages() -> Vec<Page> {
-    let mut paths = files(&root().join("docs"), "md");
+    let mut paths = files_with(&root().join("docs"), "md");
     paths.push(root().join("README.md"));
     let pages = paths.into_iter().map(|path| {
         let text = read(&path);

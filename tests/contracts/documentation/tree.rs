@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use harness::{read, root};
+
+use crate::application::{components, reactions};
+use crate::files::files_with;
 
 pub fn is_event(word: &str) -> bool {
     root()
@@ -12,34 +15,22 @@ pub fn is_event(word: &str) -> bool {
         .exists()
 }
 
-/// The contexts whose domain announces an event.
+/// The components whose domain publishes an event.
 pub fn publishers(event: &str) -> Vec<String> {
-    let announces = |context: &String| {
-        let domain = root().join("components").join(context).join("src/domain");
-        let mut sources = files(&domain, "rs").into_iter().map(|file| code(&file));
+    let publishes = |component: &&String| {
+        let domain = root().join(format!("components/{component}/src/domain"));
+        let mut sources = files_with(&domain, "rs")
+            .into_iter()
+            .map(|file| code(&file));
         sources.any(|source| names(&source, &format!("Event::{event}")))
     };
-    contexts().into_iter().filter(announces).collect()
+    components().iter().filter(publishes).cloned().collect()
 }
 
-/// The contexts that react to an event, and the view, which consumes all.
+/// The components that react to an event; the view handles every event.
 pub fn consumers(event: &str) -> Vec<String> {
-    let words = event.chars().map(|letter| match letter.is_uppercase() {
-        true => format!("_{}", letter.to_lowercase()),
-        false => letter.to_string(),
-    });
-    let file: String = words.collect();
-    let file = format!("src/reactions/{}.rs", file.trim_start_matches('_'));
-    let reacts = |context: &String| {
-        let component = root().join("components").join(context);
-        context == "viewpage" || component.join(&file).exists()
-    };
-    contexts().into_iter().filter(reacts).collect()
-}
-
-/// The components in alphabetical order.
-fn contexts() -> BTreeSet<String> {
-    folders(&root().join("components"))
+    let reacts = |component: &&String| reactions(component).contains(event);
+    components().iter().filter(reacts).cloned().collect()
 }
 
 /// The names of the folders in a folder.
@@ -98,17 +89,5 @@ pub fn one_line(source: &str) -> String {
 pub fn between(text: &str, begin: &str, end: char) -> Vec<String> {
     let rest = text.split(begin).skip(1);
     rest.filter_map(|rest| Some(rest.split_once(end)?.0.to_owned()))
-        .collect()
-}
-
-/// All files below a folder with this extension.
-pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let found = entries.flat_map(|entry| match entry.path() {
-        path if path.is_dir() => files(&path, extension),
-        path => vec![path],
-    });
-    found
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
         .collect()
 }
