@@ -243,6 +243,22 @@ impl Response {
         problem
     }
 
+    /// Expects a 503 problem document of any type, with a `Retry-After` between 1 and 60 seconds.
+    ///
+    /// # Panics
+    /// When the response is anything else, with the request and the response.
+    #[track_caller]
+    pub fn assert_retry_later(&self) {
+        assert_eq!(self.status, 503, "{self}");
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self}"
+        );
+        let seconds: u64 = self.header("retry-after").parse().unwrap_or(0);
+        assert!((1..=60).contains(&seconds), "{self}");
+    }
+
     /// Expects a problem document with the status 422 that names `field`.
     ///
     /// # Panics When the response is anything else, with the request and the response.

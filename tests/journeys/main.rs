@@ -5,7 +5,9 @@
 
 mod compatibility;
 mod compensation;
+mod conditional_requests;
 mod correlation;
+mod cors;
 mod cqrs;
 mod gateway;
 mod idempotency;
@@ -22,3 +24,4 @@ mod saga;
 mod screen;
 mod startup_errors;
 mod surface;
+mod view_queries;

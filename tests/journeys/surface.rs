@@ -1,4 +1,4 @@
-//! Is the public interface complete, and nothing internal reachable? Internal paths, CORS, probes, HTTP versions.
+//! Is the public interface complete, and nothing internal reachable? Internal paths, probes, HTTP versions; CORS is in [`crate::cors`].
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,12 +10,10 @@ use serde_json::json;
 harness::journeys!(
     internal_paths_are_not_found_from_outside,
     spin_headers_of_a_client_are_ignored,
-    cross_origin_requests_are_allowed,
     the_probes_report_a_healthy_host,
     the_root_is_an_html_page,
     http2_is_served,
     a_head_response_has_no_body_in_any_version_of_http,
-    a_page_of_another_origin_may_read_every_refusal,
     an_absolute_request_target_is_routed_by_its_path,
 );
 
@@ -87,78 +85,6 @@ fn spin_headers_of_a_client_are_ignored(mode: Mode) {
         .as_str()
         .unwrap_or_default();
     assert!(own.starts_with(platform.url()), "{response:#}");
-}
-
-fn cross_origin_requests_are_allowed(mode: Mode) {
-    let platform = Platform::shared(mode);
-    let car = platform.register_car("cross-origin");
-    for path in ["/cars", car.path.as_str(), "/reservations", "/carviews"] {
-        let response = platform
-            .request(Method::OPTIONS, path)
-            .header("origin", "https://shop.example")
-            .header("access-control-request-method", "PATCH")
-            .header(
-                "access-control-request-headers",
-                "content-type, if-match, idempotency-key",
-            )
-            .send();
-        assert!(matches!(response.status, 200 | 204), "{response}");
-        let origin = response.header("access-control-allow-origin");
-        assert!(matches!(origin, "*" | "https://shop.example"), "{response}");
-        let headers = response
-            .header("access-control-allow-headers")
-            .to_lowercase();
-        for header in ["content-type", "if-match", "idempotency-key"] {
-            assert!(headers.contains(header), "{response}");
-        }
-    }
-    let preflight = |path: &str| {
-        let request = platform
-            .request(Method::OPTIONS, path)
-            .header("origin", "https://shop.example");
-        request
-            .header("access-control-request-method", "GET")
-            .send()
-            .header("access-control-allow-methods")
-            .to_owned()
-    };
-    assert!(
-        preflight(&car.path).contains("PATCH"),
-        "{}",
-        preflight(&car.path)
-    );
-    assert!(
-        preflight("/cars").contains("POST"),
-        "{}",
-        preflight("/cars")
-    );
-
-    for response in [
-        platform
-            .get(&car.path)
-            .header("origin", "https://shop.example")
-            .send()
-            .is(200),
-        platform
-            .get("/cars/987654321")
-            .header("origin", "https://shop.example")
-            .send()
-            .is(404),
-    ] {
-        assert!(
-            response
-                .optional_header("access-control-allow-origin")
-                .is_some(),
-            "{response}"
-        );
-        let exposed = response
-            .header("access-control-expose-headers")
-            .to_lowercase();
-        assert!(
-            exposed.contains("etag") && exposed.contains("location"),
-            "{response}"
-        );
-    }
 }
 
 fn the_probes_report_a_healthy_host(mode: Mode) {
@@ -242,33 +168,6 @@ fn a_head_response_has_no_body_in_any_version_of_http(mode: Mode) {
         let again = client.request(Method::HEAD, &car.path);
         again.header("if-none-match", etag).send().is(304);
     }
-}
-
-fn a_page_of_another_origin_may_read_every_refusal(mode: Mode) {
-    let platform = Platform::shared(mode);
-    // The component refuses the first size, the host the second.
-    for length in [200 << 10, 8 << 20] {
-        let huge = format!("{{\"carName\":\"{}\"}}", "x".repeat(length));
-        let refused = platform.post("/cars").body("application/json", huge).send();
-        refused.problem(413, "payload-too-large");
-        assert_eq!(refused.header("access-control-allow-origin"), "*");
-        let exposed = refused.header("access-control-expose-headers");
-        assert!(exposed.contains("retry-after"), "{refused}");
-    }
-    // A request to a wrong path or with a wrong method is refused for that reason, whatever the size of its body.
-    let large_body = "x".repeat(200 << 10);
-    let send_large = |path: &str| {
-        platform
-            .post(path)
-            .body("application/json", large_body.clone())
-            .send()
-    };
-    for path in ["/payments", "/messages", "/carviews"] {
-        let refused = send_large(path);
-        refused.problem(405, "method-not-allowed");
-        assert!(refused.header("allow").contains("GET"), "{refused}");
-    }
-    send_large("/cars/987654321/nothing").problem(404, "not-found");
 }
 
 fn an_absolute_request_target_is_routed_by_its_path(mode: Mode) {

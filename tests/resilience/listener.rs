@@ -1,5 +1,7 @@
 //! Do slow, greedy or numerous clients leave the port usable for others?
 
+mod http2;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::thread;
@@ -9,6 +11,7 @@ use harness::{Client, Protocol, eventually};
 use http::Method;
 
 use crate::saboteur::{Saboteur, call_deadline};
+use http2::{HEADERS, RST_STREAM, UnreadHttp2Connection};
 
 /// Small enough to be reached in a test, large enough to be measured.
 const SMALL_LIMITS: &str = r#"
@@ -192,58 +195,11 @@ fn a_client_that_reads_too_slowly_is_disconnected() {
     assert!(taken < 24_000 << 10, "{taken} bytes came");
 }
 
-/// An HTTP/2 connection whose client reads no body: its flow-control window is zero.
-struct UnreadHttp2Connection(TcpStream);
-
-impl UnreadHttp2Connection {
-    fn open(saboteur: &Saboteur) -> Self {
-        let mut stream = saboteur.connect();
-        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
-        stream
-            .write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-            .and_then(|()| stream.write_all(&settings))
-            .expect("a beginning");
-        Self(stream)
-    }
-
-    /// Requests a path on this stream.
-    fn get(&mut self, stream: u8, path: &str) {
-        let literal = |index: u8, text: &str| {
-            let length = u8::try_from(text.len()).expect("a short text");
-            [&[index, length], text.as_bytes()].concat()
-        };
-        // `:method GET` and `:scheme http` are in the static table; `:path` and `:authority` are literals.
-        let head = [vec![0x82, 0x86], literal(4, path), literal(1, "x")].concat();
-        let length = u8::try_from(head.len()).expect("a short head");
-        let frame = [0, 0, length, 1, 5, 0, 0, 0, stream];
-        let request = [&frame[..], &head].concat();
-        self.0.write_all(&request).expect("a request");
-    }
-
-    /// Reads until a frame of this type arrives on this stream.
-    fn read_until(&mut self, kind: u8, stream: u8) {
-        loop {
-            let mut head = [0; 9];
-            self.0.read_exact(&mut head).expect("another frame");
-            let length = usize::from(head[1]) << 8 | usize::from(head[2]);
-            let mut content = vec![0; length];
-            self.0.read_exact(&mut content).expect("all of it");
-            if (head[3], head[8]) == (kind, stream) {
-                return;
-            }
-        }
-    }
-}
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-
 #[test]
 fn an_unread_http2_stream_is_reset_and_its_connection_is_kept() {
     let saboteur = start_with_small_limits();
     let mut client = UnreadHttp2Connection::open(&saboteur);
-    let timeout = Duration::from_secs(10);
-    client.0.set_read_timeout(Some(timeout)).expect("a timeout");
+    client.set_timeout(Duration::from_secs(10));
     client.get(1, "/flood?kib=64");
     client.read_until(HEADERS, 1);
     client.read_until(RST_STREAM, 1);

@@ -247,11 +247,11 @@ impl Customer {
         }
         let response = self.world.call(to, request, TIMEOUT_MS).await;
         let Some(response) = response else {
-            self.world.trace(|| "is not answered".into());
+            self.world.trace(|| "gets no response".into());
             return None;
         };
         let (status, body) = status_and_body(&response);
-        self.world.trace(|| format!("is told {status} {body}"));
+        self.world.trace(|| format!("receives {status} {body}"));
         self.world
             .oracle
             .borrow_mut()

@@ -33,6 +33,7 @@ mod request;
 mod response_slot;
 mod schedule;
 mod scheduler;
+mod task;
 mod world;
 
 use counters::Counters;

@@ -13,10 +13,12 @@
 //! ([`ModelState::announce`]), and states that differ only by an exchange of the two customers count as one (the
 //! hash of [`ModelState`]). Failing stores, several crashes and duplicate messages are left to the simulation.
 
+mod actions;
 mod protocol;
 mod state;
 
-use protocol::{Action, Protocol, ProtocolMutation};
+use actions::Action;
+use protocol::{Protocol, ProtocolMutation};
 use state::ModelState;
 use stateright::{Checker, HasDiscoveries, Model, Property};
 

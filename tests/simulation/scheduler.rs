@@ -7,11 +7,10 @@ use crate::{
     fakes::Contexts,
     mutation::Mutation,
     request::request,
-    response_slot::ResponseSlot,
+    task::{Task, TaskKind, TaskOutput},
     world::{OutgoingCall, Wait, World},
 };
 use http::Method;
-use kit::http::Response;
 use std::{
     pin::Pin,
     rc::Rc,
@@ -22,43 +21,6 @@ use std::{
 const DEADLINE_MS: u64 = 5_000;
 /// A crashed context restarts within this time, in milliseconds.
 const MAX_RESTART_MS: usize = 3_000;
-
-/// The output of a task.
-pub enum TaskOutput {
-    /// No output.
-    None,
-    /// The response to a request.
-    Response(Response),
-    /// Whether an event was handled.
-    Handled(bool),
-}
-
-/// The purpose of a task.
-enum TaskKind {
-    /// The actions of a customer.
-    Customer,
-    /// A request whose response goes to this slot.
-    Call(Rc<ResponseSlot>),
-    /// The delivery of this entry of the log.
-    Delivery(usize),
-    /// A sweep.
-    Sweep,
-}
-
-/// A running task.
-struct Task {
-    number: usize,
-    /// Its name in the trace.
-    name: String,
-    /// The context that it runs in and crashes with; none for customers.
-    context: Option<ContextId>,
-    since: u64,
-    /// Whether it continues only rarely while other tasks are ready.
-    is_slow: bool,
-    kind: TaskKind,
-    waits: Vec<(Wait, Waker)>,
-    future: Pin<Box<dyn Future<Output = TaskOutput>>>,
-}
 
 /// The scheduler of one schedule.
 pub struct Scheduler {

@@ -182,6 +182,27 @@ impl World {
         self.trace(how);
     }
 
+    /// Executes the effect of a call with this outcome; true if the caller gets the response. A delay is at most
+    /// `max_delay_ms` milliseconds.
+    pub fn execute(
+        &self,
+        outcome: CallOutcome,
+        max_delay_ms: usize,
+        effect: impl FnOnce() + 'static,
+    ) -> bool {
+        match outcome {
+            CallOutcome::Applied => {
+                effect();
+                return true;
+            }
+            CallOutcome::Dropped => {}
+            CallOutcome::ReplyLost => effect(),
+            CallOutcome::Delayed => self.delay(max_delay_ms, effect),
+        }
+        self.unanswered(|| format!("no reply ({outcome:?})"));
+        false
+    }
+
     // --- time ---
 
     /// Milliseconds since the Unix epoch.

@@ -1,7 +1,7 @@
 //! A fake of the payment gateway. Its accounts reveal a reservation that is charged or refunded twice. In half of
 //! the schedules it acts as the built-in ledger, which cannot fail and keeps no accounts.
 
-use crate::{fault_profile::CallOutcome, mutation::Mutation, world::World};
+use crate::{mutation::Mutation, world::World};
 use events::ReservationId;
 use payment::{
     domain::{GatewayError, Order},
@@ -39,7 +39,7 @@ pub struct FakeGateway {
 }
 
 impl FakeGateway {
-    fn charge(&self, id: ReservationId) -> impl FnOnce() + 'static {
+    fn charge_effect(&self, id: ReservationId) -> impl FnOnce() + 'static {
         let accounts = Rc::clone(&self.accounts);
         // The reservation identifies a request: a repeated request charges nothing.
         move || {
@@ -49,7 +49,7 @@ impl FakeGateway {
         }
     }
 
-    fn refund(&self, id: ReservationId) -> impl FnOnce() + 'static {
+    fn refund_effect(&self, id: ReservationId) -> impl FnOnce() + 'static {
         let accounts = Rc::clone(&self.accounts);
         move || {
             let mut accounts = accounts.borrow_mut();
@@ -74,48 +74,39 @@ impl Gateway for FakeGateway {
         let id = order.reservation;
         if self.world.faults.breaker_rejects(&self.world.random) {
             if self.world.has_mutation(Mutation::ReportsSentCallAsNotSent) {
-                self.charge(id)();
+                self.charge_effect(id)();
             }
-            self.world.trace(|| format!("nobody asks for {id}"));
+            self.world
+                .trace(|| format!("a breaker rejects the charge of {id}"));
             return ApprovalOutcome::NotRequested(GatewayError::new("cut off"));
         }
-        let charge = self.charge(id);
         self.world
             .port_call(|| format!("the gateway charges {id}"))
             .await;
         let outcome = self.world.faults.gateway_outcome(&self.world.random);
-        match outcome {
-            CallOutcome::Applied => {
-                charge();
-                return ApprovalOutcome::Approved;
-            }
-            CallOutcome::Dropped => {}
-            CallOutcome::ReplyLost => charge(),
-            CallOutcome::Delayed => self.world.delay(MAX_DELAY_MS, charge),
+        match self
+            .world
+            .execute(outcome, MAX_DELAY_MS, self.charge_effect(id))
+        {
+            true => ApprovalOutcome::Approved,
+            false => ApprovalOutcome::Unknown(GatewayError::new("no reply")),
         }
-        self.world.unanswered(|| format!("no answer ({outcome:?})"));
-        ApprovalOutcome::Unknown(GatewayError::new("no reply"))
     }
 
     async fn refund(&self, id: ReservationId) -> Result<(), RefundError> {
         if !self.is_remote() {
             return Ok(());
         }
-        let refund = self.refund(id);
         self.world
             .port_call(|| format!("the gateway refunds {id}"))
             .await;
         let outcome = self.world.faults.gateway_outcome(&self.world.random);
-        match outcome {
-            CallOutcome::Applied => {
-                refund();
-                return Ok(());
-            }
-            CallOutcome::Dropped => {}
-            CallOutcome::ReplyLost => refund(),
-            CallOutcome::Delayed => self.world.delay(MAX_DELAY_MS, refund),
+        match self
+            .world
+            .execute(outcome, MAX_DELAY_MS, self.refund_effect(id))
+        {
+            true => Ok(()),
+            false => Err(RefundError("no reply".into())),
         }
-        self.world.unanswered(|| format!("no answer ({outcome:?})"));
-        Err(RefundError("no reply".into()))
     }
 }

@@ -1,7 +1,7 @@
 //! A fake of [`Platform`]: two stores, the event log and the clock of the schedule.
 
 use super::store::FakeStore;
-use crate::{context::ContextId, counters::Counter, fault_profile::CallOutcome, world::World};
+use crate::{context::ContextId, counters::Counter, world::World};
 use events::{CloudEvent, Timestamp};
 use kit::{LogError, Platform};
 use std::{rc::Rc, time::Duration};
@@ -48,8 +48,6 @@ impl Platform for FakePlatform {
         self.world
             .port_call(|| format!("appends {}", name(&event)))
             .await;
-        let outcome = self.world.faults.log_outcome(&self.world.random);
-        let silence = Err(LogError("no reply".into()));
         let append = {
             let (world, stream) = (Rc::clone(&self.world), stream.to_owned());
             move || {
@@ -58,17 +56,11 @@ impl Platform for FakePlatform {
                 world.log.append(&stream, event);
             }
         };
-        match outcome {
-            CallOutcome::Applied => {
-                append();
-                return Ok(());
-            }
-            CallOutcome::Dropped => {}
-            CallOutcome::ReplyLost => append(),
-            CallOutcome::Delayed => self.world.delay(MAX_DELAY_MS, append),
+        let outcome = self.world.faults.log_outcome(&self.world.random);
+        match self.world.execute(outcome, MAX_DELAY_MS, append) {
+            true => Ok(()),
+            false => Err(LogError("no reply".into())),
         }
-        self.world.unanswered(|| format!("no answer ({outcome:?})"));
-        silence
     }
 
     fn now(&self) -> Timestamp {

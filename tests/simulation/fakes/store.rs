@@ -82,7 +82,7 @@ impl FakeStore {
             .faults
             .store_outcome(self.context, &self.world.random);
         if outcome != CallOutcome::Applied {
-            self.world.unanswered(|| format!("no answer ({outcome:?})"));
+            self.world.unanswered(|| format!("no reply ({outcome:?})"));
         }
         outcome
     }
