@@ -68,7 +68,7 @@ fn each_fault_affects_its_link_only() {
 #[test]
 fn injected_errors_open_the_breaker_of_their_link() {
     let policy = r#"[component.saboteur.tool.socar.links.neighbour]
-breaker = { consecutive_failures = 3, open = "1h" }"#;
+breaker = { consecutive_failures = 3, open_duration = "1h" }"#;
     let saboteur = Saboteur::start_with(policy, &["--chaos"]);
     saboteur.admin().inject_fault(&neighbour_fault("error"));
     for _ in 0..3 {

@@ -7,10 +7,10 @@ use crate::saboteur::Saboteur;
 
 /// Two consecutive failures open the breaker, on the link from outside and on the link to the neighbour.
 const POLICY: &str = r#"[application.tool.socar.links.saboteur]
-breaker = { consecutive_failures = 2, open = "1h" }
+breaker = { consecutive_failures = 2, open_duration = "1h" }
 
 [component.saboteur.tool.socar.links.neighbour]
-breaker = { consecutive_failures = 2, open = "1h" }"#;
+breaker = { consecutive_failures = 2, open_duration = "1h" }"#;
 
 /// With a known length, a partial body is detectable; without one, its end looks like any other end.
 const PARTIAL_PATHS: [&str; 4] = [

@@ -134,14 +134,14 @@ fn breakers(saboteur: &Saboteur) -> BTreeMap<String, String> {
 
 #[test]
 fn a_breaker_keeps_its_state_until_its_policy_changes() {
-    let sensitive = "{ consecutive_failures = 1, open = \"1h\" }";
+    let sensitive = "{ consecutive_failures = 1, open_duration = \"1h\" }";
     let saboteur = Saboteur::start_with(&link_policy(sensitive), &[]);
     saboteur.call("/trap").problem(500, "component-trapped");
     saboteur.call("/greet/me").problem(503, "cut-off");
     saboteur.deploy(&manifest_with(&link_policy(sensitive)));
     saboteur.call("/greet/me").problem(503, "cut-off");
 
-    let other = "{ consecutive_failures = 2, open = \"1h\" }";
+    let other = "{ consecutive_failures = 2, open_duration = \"1h\" }";
     saboteur.deploy(&manifest_with(&link_policy(other)));
     saboteur.call("/greet/me").is(200);
     for _ in 0..2 {

@@ -386,7 +386,7 @@ fn admission(places: usize, guard: &Guard) -> Option<Admission> {
         concurrency: places,
         queue: places,
         queue_timeout: guard
-            .wait
+            .queue_timeout
             .unwrap_or(bulkhead::BulkheadSettings::default().queue_timeout),
         adaptive: guard.adaptive,
         priorities: guard.priority_names.clone(),

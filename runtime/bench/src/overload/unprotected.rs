@@ -44,7 +44,7 @@ fn strip(manifest: &str, root: &Path) -> anyhow::Result<String> {
             "breaker",
             "concurrency",
             "queue",
-            "wait",
+            "queue_timeout",
             "adaptive",
         ] {
             policy.remove(key);

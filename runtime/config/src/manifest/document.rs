@@ -105,6 +105,23 @@ impl Table {
         Some(self.entries.remove(index).into_value(&self.at))
     }
 
+    /// Rejects a former key.
+    ///
+    /// # Errors
+    /// When the table has the key; the message gives its current name.
+    pub(crate) fn reject_renamed(
+        &mut self,
+        former: &'static str,
+        current: &str,
+    ) -> Result<(), ConfigError> {
+        match self.take_silently(former) {
+            Some(value) => {
+                Err(value.error("unknown key", format!("`{former}` is now `{current}`")))
+            }
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn string(
         &mut self,
         key: &'static str,

@@ -59,6 +59,9 @@ pub(super) fn read(
 }
 
 fn overlay(settings: &mut BreakerSettings, table: &mut Table) -> Result<(), ConfigError> {
+    table.reject_renamed("open", "open_duration")?;
+    table.reject_renamed("open_longest", "max_open_duration")?;
+    table.reject_renamed("probe_patience", "probe_timeout")?;
     if let Some(written) = table.take("window") {
         settings.window = window(written)?;
     }
@@ -74,10 +77,13 @@ fn overlay(settings: &mut BreakerSettings, table: &mut Table) -> Result<(), Conf
     }
     slow_calls(settings, table)?;
     let open_duration = &mut settings.open_duration;
-    set(&mut open_duration.initial, duration(table, "open", TIMES)?);
+    set(
+        &mut open_duration.initial,
+        duration(table, "open_duration", TIMES)?,
+    );
     set(
         &mut open_duration.max,
-        duration(table, "open_longest", TIMES)?,
+        duration(table, "max_open_duration", TIMES)?,
     );
     open_duration.max = open_duration.max.max(open_duration.initial);
     set(
@@ -87,7 +93,7 @@ fn overlay(settings: &mut BreakerSettings, table: &mut Table) -> Result<(), Conf
     set(&mut settings.probes, count(table, "probes", 1..=1000)?);
     set(
         &mut settings.probe_timeout,
-        duration(table, "probe_patience", TIMES)?,
+        duration(table, "probe_timeout", TIMES)?,
     );
     Ok(())
 }
@@ -128,12 +134,11 @@ fn window(written: Value) -> Result<WindowSize, ConfigError> {
 /// The key that sets what the crate calls so.
 fn key_of(setting: &'static str) -> &'static str {
     match setting {
-        "open_duration.initial" => "open",
-        "open_duration.max" => "open_longest",
+        "open_duration.initial" => "open_duration",
+        "open_duration.max" => "max_open_duration",
         "open_duration.jitter_percent" => "open_jitter",
         "slow_calls.after" => "slow_after",
         "slow_calls.rate" => "slow_rate",
-        "probe_timeout" => "probe_patience",
         other => other,
     }
 }

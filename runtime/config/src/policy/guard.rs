@@ -23,8 +23,8 @@ pub struct Guard {
     pub concurrency: Option<usize>,
     /// `adaptive`: whether the platform finds out by itself how many of those places can really be used.
     pub adaptive: bool,
-    /// `wait`: how long a call waits for a place; the component's deadline if absent.
-    pub wait: Option<Duration>,
+    /// `queue_timeout`: how long a call waits for a permit; the component's deadline if absent.
+    pub queue_timeout: Option<Duration>,
     /// The application's names of the levels of priority.
     pub priority_names: PriorityNames,
     /// `priority`: the order in which calls are served when not all of them can be.
@@ -59,7 +59,7 @@ impl Default for Guard {
             deadline: None,
             concurrency: None,
             adaptive: true,
-            wait: None,
+            queue_timeout: None,
             priority_names: PriorityNames::default(),
             priority: MethodPriorities::default(),
             breaker: Some(breakers::default()),
@@ -72,8 +72,9 @@ impl Default for Guard {
 impl Guard {
     /// Takes from a component's table what guards the links to it.
     pub(super) fn overlay(&mut self, table: &mut Table) -> Result<(), ConfigError> {
-        if let Some(wait) = duration(table, "wait", SECOND / 1000..=600 * SECOND)? {
-            self.wait = Some(wait);
+        table.reject_renamed("wait", "queue_timeout")?;
+        if let Some(timeout) = duration(table, "queue_timeout", SECOND / 1000..=600 * SECOND)? {
+            self.queue_timeout = Some(timeout);
         }
         if let Some(written) = table.boolean("adaptive")? {
             self.adaptive = written.value;

@@ -15,8 +15,8 @@ use crate::manifest::document::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
     attempts: u32,
-    pause: Duration,
-    longest_pause: Duration,
+    backoff: Duration,
+    max_backoff: Duration,
     budget: RetryBudgetSettings,
 }
 
@@ -28,8 +28,8 @@ impl Default for Retry {
     fn default() -> Self {
         Self {
             attempts: 1,
-            pause: 25 * MILLISECOND,
-            longest_pause: 250 * MILLISECOND,
+            backoff: 25 * MILLISECOND,
+            max_backoff: 250 * MILLISECOND,
             budget: RetryBudgetSettings::default(),
         }
     }
@@ -38,7 +38,7 @@ impl Default for Retry {
 impl Retry {
     /// What makes it work; nothing if a number is out of bounds, which [`read`] has made sure it is not.
     pub fn build(&self) -> Option<(Backoff, RetryBudget)> {
-        let backoff = Backoff::new(self.pause, self.longest_pause, self.attempts).ok()?;
+        let backoff = Backoff::new(self.backoff, self.max_backoff, self.attempts).ok()?;
         Some((backoff, RetryBudget::new(self.budget).ok()?))
     }
 }
@@ -50,17 +50,19 @@ pub(super) fn read(before: Option<Retry>, written: Value) -> Result<Option<Retry
         return Ok(written.boolean()?.value.then_some(retry));
     }
     let mut table = written.table()?;
+    table.reject_renamed("pause", "backoff")?;
+    table.reject_renamed("longest_pause", "max_backoff")?;
     set(&mut retry.attempts, count(&mut table, "attempts", 1..=10)?);
     let bounds = MILLISECOND..=60_000 * MILLISECOND;
     set(
-        &mut retry.pause,
-        duration(&mut table, "pause", bounds.clone())?,
+        &mut retry.backoff,
+        duration(&mut table, "backoff", bounds.clone())?,
     );
     set(
-        &mut retry.longest_pause,
-        duration(&mut table, "longest_pause", bounds)?,
+        &mut retry.max_backoff,
+        duration(&mut table, "max_backoff", bounds)?,
     );
-    retry.longest_pause = retry.longest_pause.max(retry.pause);
+    retry.max_backoff = retry.max_backoff.max(retry.backoff);
     set(
         &mut retry.budget.percent,
         count(&mut table, "budget", 0..=100)?,

@@ -343,7 +343,7 @@ fn prepare(
         admission: AdmissionConfig {
             concurrency: policy.concurrency,
             queue: policy.queue,
-            queue_timeout: policy.guard.wait.unwrap_or(policy.deadline),
+            queue_timeout: policy.guard.queue_timeout.unwrap_or(policy.deadline),
             adaptive: policy.guard.adaptive,
             priorities: policy.guard.priority_names.clone(),
         },

@@ -1,6 +1,7 @@
 //! Mistakes about what guards a link: breakers, retries, fallbacks, priorities, places.
 
-use super::{check, in_car};
+use super::{check, in_car, refused};
+use crate::manifest::tests::load;
 
 #[test]
 fn a_link_that_leads_nowhere() {
@@ -86,7 +87,7 @@ fn a_breaker_or_a_retry_that_makes_no_sense() {
             ),
             (
                 "breaker = { failures = 5 }",
-                r#"spin.toml:10: `application.tool.socar.links.car.breaker.failures` = 5: unknown key; known here: `window`, `minimum_calls`, `failure_rate`, `consecutive_failures`, `slow_after`, `slow_rate`, `open`, `open_longest`, `open_jitter`, `probes`, `probe_patience`"#,
+                r#"spin.toml:10: `application.tool.socar.links.car.breaker.failures` = 5: unknown key; known here: `window`, `minimum_calls`, `failure_rate`, `consecutive_failures`, `slow_after`, `slow_rate`, `open_duration`, `max_open_duration`, `open_jitter`, `probes`, `probe_timeout`"#,
             ),
             (
                 "breaker = { window = 10, minimum_calls = 20 }",
@@ -136,6 +137,54 @@ fn priorities_without_names_of_their_own() {
         ],
         |more| in_car(&format!("[application.tool.socar]\n{more}")),
     );
+}
+
+#[test]
+fn a_former_key_is_rejected_with_its_current_name() {
+    // Every table that the key may stand in, and the name of the table in the message.
+    let tables = [
+        ("application.tool.socar", "application.tool.socar"),
+        (
+            "application.tool.socar.links.car",
+            "application.tool.socar.links.car",
+        ),
+        ("component.car.tool.socar", "component.car.tool.socar"),
+        (
+            "component.car.tool.socar.links.car",
+            "component.car.tool.socar.links.car",
+        ),
+        (
+            "component.car.tool.socar.links.outbound",
+            "component.car.tool.socar.links.outbound",
+        ),
+        (
+            "component.car.tool.socar.links.\"https://bank\"",
+            "component.car.tool.socar.links.https://bank",
+        ),
+    ];
+    let former = [
+        ("wait", "wait", "queue_timeout"),
+        ("breaker.open", "open", "open_duration"),
+        ("breaker.open_longest", "open_longest", "max_open_duration"),
+        ("breaker.probe_patience", "probe_patience", "probe_timeout"),
+        ("retry.pause", "pause", "backoff"),
+        ("retry.longest_pause", "longest_pause", "max_backoff"),
+    ];
+    for (header, table) in tables {
+        for (path, key, current) in former {
+            assert_eq!(
+                refused(&in_car(&format!("[{header}]\n{path} = \"1s\""))),
+                format!(
+                    "spin.toml:10: `{table}.{path}` = \"1s\": unknown key; `{key}` is now `{current}`"
+                )
+            );
+            let current = path.replace(key, current);
+            assert!(
+                load(&format!("[{header}]\n{current} = \"1s\"\n")).is_ok(),
+                "{current}"
+            );
+        }
+    }
 }
 
 fn of_car(more: &str) -> String {
