@@ -1,9 +1,14 @@
-//! The configuration of an application, from text to checked types.
+//! The configuration of an application: text in, checked types out.
 //!
 //! [`manifest`] reads `spin.toml`, [`policy`] its `tool.socar` tables, and [`runtime_config`] a runtime configuration in
-//! Spin's own format. A value that leaves this crate is valid: a running host never meets a wrong one. Nothing here
-//! runs a component or opens a store.
+//! Spin's own format. The host receives only valid values. This crate runs no component and opens no store.
+//!
+//! The modules import each other in one direction: `document` (TOML with locations) <- [`policy`] <- [`manifest`] <-
+//! [`runtime_config`].
 
+mod document;
 pub mod manifest;
 pub mod policy;
 pub mod runtime_config;
+
+pub use document::{ConfigError, Located, Location};

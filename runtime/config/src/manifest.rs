@@ -23,8 +23,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod check;
-pub(crate) mod document;
-mod error;
 mod files;
 mod grants;
 mod hosts;
@@ -37,10 +35,9 @@ mod template;
 mod tests;
 mod variables;
 
+use crate::document::{self, ConfigError, Located, Location};
 use crate::policy::{Links, Listener, Policy};
 
-pub use error::{ConfigError, Located, Location};
-pub(crate) use error::{is_slip, known_names};
 pub use files::Files;
 pub use hosts::AllowedHosts;
 pub use names::ComponentId;

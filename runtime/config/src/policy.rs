@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use resilience::Priority;
 
-use crate::manifest::document::{Table, Value};
-use crate::manifest::{ConfigError, known_names};
+use crate::document::{ConfigError, suggest};
+use crate::document::{Table, Value};
 use value::{bytes, bytes_in, count, duration, set};
 
 pub use guard::{Fallback, Guard};
@@ -264,7 +264,7 @@ fn events(table: &mut Table) -> Result<Option<Events>, ConfigError> {
         "each-host" => Ok(Some(Events::EachHost)),
         other => Err(written.error(
             "nobody shares events this way",
-            known_names(other, ["shared", "each-host"], ""),
+            suggest(other, ["shared", "each-host"], ""),
         )),
     }
 }

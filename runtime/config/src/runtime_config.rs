@@ -7,9 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::manifest::document::{self, Table, Value};
-use crate::manifest::{App, ConfigError, Located, Location, VariablesProvider};
-use crate::manifest::{check_label, is_slip, known_names};
+use crate::document::{self, ConfigError, Located, Location, Table, Value, is_typo, suggest};
+use crate::manifest::{App, VariablesProvider, check_label};
 
 /// A checked runtime configuration; the default one is that of no file.
 #[derive(Clone, Debug, Default)]
@@ -159,10 +158,10 @@ impl RuntimeConfig {
 
     fn read(mut root: Table, file: &Path) -> Result<Self, ConfigError> {
         for (key, remedy) in UNSUPPORTED {
-            if let Some(table) = root.take_silently(key) {
+            if let Some(table) = root.take_unlisted(key) {
                 return Err(table
                     .at
-                    .absent("socar does not support this table of Spin's", remedy));
+                    .error_without_value("socar does not support this table of Spin's", remedy));
             }
         }
         let beside = absolute(file)
@@ -188,7 +187,7 @@ impl RuntimeConfig {
                 .insert(label, SqliteDatabase::read(database)?);
         }
         let mut providers = root.array("variables_provider")?;
-        if let Some(older_name) = root.take_silently("config_provider") {
+        if let Some(older_name) = root.take_unlisted("config_provider") {
             providers.extend(older_name.array()?);
         }
         for provider in providers {
@@ -223,9 +222,9 @@ impl RuntimeConfig {
             let granted: Vec<&String> = granted.collect();
             let meant = granted
                 .iter()
-                .find(|name| !self.configures(label.kind, name) && is_slip(&label.name, name));
+                .find(|name| !self.configures(label.kind, name) && is_typo(&label.name, name));
             if let (false, Some(meant)) = (granted.contains(&&label.name), meant) {
-                return Err(label.at.absent(
+                return Err(label.at.error_without_value(
                     "no component is granted this label",
                     format!("did you mean `{meant}`, which is not configured?"),
                 ));
@@ -360,7 +359,7 @@ fn read_count(table: &mut Table, key: &'static str) -> Result<Option<usize>, Con
 fn unsupported(kind: &Located<String>, what: &str, known: &[&str]) -> ConfigError {
     kind.error(
         format!("socar has no such {what}"),
-        known_names(&kind.value, known.iter().copied(), ""),
+        suggest(&kind.value, known.iter().copied(), ""),
     )
 }
 

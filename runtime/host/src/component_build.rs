@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
-use config::manifest::{App, ComponentId, ConfigError, Location};
+use config::manifest::{App, ComponentId};
+use config::{ConfigError, Location};
 
 /// The target that Rust components are compiled for.
 const TARGET: &str = "wasm32-wasip2";

@@ -10,8 +10,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::document::Table;
-use super::error::{ConfigError, Located, Location, known_names};
 use super::files::Files;
 use super::hosts::{named_component, names_component};
 use super::names::ComponentId;
@@ -20,6 +18,8 @@ use super::routes::{Handler, Pattern, RouteTable, StaticResponse};
 use super::schema::{self, Answer};
 use super::variables::{Overrides, Values};
 use super::{App, Build, Component, RedisTrigger};
+use crate::document::Table;
+use crate::document::{ConfigError, Located, Location, suggest};
 use crate::policy::{Links, Listener, Policy, links};
 
 /// What the checks of single parts need to know about the whole.
@@ -146,10 +146,10 @@ impl Context<'_> {
             .find(|name| !self.ids.iter().any(|id| id == name.as_str()));
         match unknown {
             None => Ok(()),
-            Some(name) => Err(Location::outside("--component-id", "").error(
+            Some(name) => Err(Location::of_source("--component-id", "").error(
                 format_args!("{name:?}"),
                 "there is no such component",
-                known_names(name, self.names(), "declare it as a [component.<id>]"),
+                suggest(name, self.names(), "declare it as a [component.<id>]"),
             )),
         }
     }
@@ -164,7 +164,7 @@ impl Context<'_> {
         known.cloned().ok_or_else(|| {
             name.error(
                 "there is no such component",
-                known_names(
+                suggest(
                     &name.value,
                     self.names(),
                     "declare it as a [component.<id>]",

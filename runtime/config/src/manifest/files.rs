@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::error::{ConfigError, Located, Location};
+use crate::document::{ConfigError, Located, Location};
 
 /// The files of one component.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@
 //! fail on its first request. We say so at the start instead.
 
 use super::Component;
-use super::error::ConfigError;
+use crate::document::ConfigError;
 
 /// What an interface needs, and how a manifest grants it.
 struct Need {
@@ -62,7 +62,7 @@ const NEEDS: [Need; 4] = [
 impl Component {
     /// Says that it opens something that its manifest does not grant under this key.
     pub fn not_granted(&self, key: &str, label: &str) -> ConfigError {
-        self.at.below(key).absent(
+        self.at.child(key).error_without_value(
             format!("the component opens `{label}`, which is not granted to it"),
             format!("add \"{label}\" to {key}"),
         )
@@ -87,7 +87,7 @@ impl Component {
                 .find(imported)
                 .filter(|need| !(need.granted)(self))
             {
-                return Err(self.at.below(need.key).absent(
+                return Err(self.at.child(need.key).error_without_value(
                     format!("the component uses {import}, and {}", need.missing),
                     need.remedy,
                 ));

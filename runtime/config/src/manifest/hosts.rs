@@ -5,9 +5,9 @@
 //! entry with a path (`{{ gateway_url }}` = `http://gateway/payments`), we grant its origin: a path was never part of
 //! the permission.
 
-use super::error::{ConfigError, Located, known_names};
 use super::names::ComponentId;
 use super::variables::Values;
+use crate::document::{ConfigError, Located, suggest};
 use address::{Fault, Host, Port, default_port, origin, split_port, unbracketed};
 
 mod address;
@@ -201,7 +201,7 @@ impl Entry {
         match self.chained() {
             Some(id) if !components.iter().any(|known| known == id) => Err(written.error(
                 format!("there is no component `{id}`"),
-                known_names(
+                suggest(
                     id,
                     components.iter().map(ComponentId::as_str),
                     "declare it as a [component.<id>]",

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::error::{ConfigError, Location};
+use crate::document::{ConfigError, Location};
 
 /// The name of a component, as in `[component.car]`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +68,7 @@ impl PartialEq<&str> for ComponentId {
 pub(crate) fn check_variable(name: &str, at: &Location) -> Result<(), ConfigError> {
     let remedy = "variable names are lower_snake_case, such as `payment_limit`";
     if name.chars().any(|letter| letter.is_ascii_uppercase()) {
-        return Err(at.absent("the name has capital letters", remedy));
+        return Err(at.error_without_value("the name has capital letters", remedy));
     }
     check(name, '_', at, remedy)
 }
@@ -87,7 +87,7 @@ pub(crate) fn check_label(label: &str, at: &Location) -> Result<(), ConfigError>
 
 fn check(name: &str, delimiter: char, at: &Location, remedy: &str) -> Result<(), ConfigError> {
     match word_fault(name, delimiter) {
-        Some(fault) => Err(at.absent(fault, remedy)),
+        Some(fault) => Err(at.error_without_value(fault, remedy)),
         None => Ok(()),
     }
 }

@@ -4,11 +4,11 @@
 //! for one purpose: to be called. Without the permission every such call would be refused for ever, so we say so at the
 //! start.
 
-use super::error::{ConfigError, Located};
 use super::hosts::{AllowedHosts, is_component};
 use super::names::ComponentId;
 use super::schema;
 use super::variables::{Filled, Values};
+use crate::document::{ConfigError, Located};
 
 /// The hosts that a component may connect to, among which are all that its variables are sure to be for.
 pub(crate) fn allowed(

@@ -10,8 +10,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use super::error::{ConfigError, Located};
 use super::names::ComponentId;
+use crate::document::{ConfigError, Located};
 
 /// All public routes of an application, the most precise ones first.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +92,7 @@ impl RouteTable {
                 return Err(written.error(
                     format!(
                         "{handler} already answers on these paths{}",
-                        earlier.at.shown_line()
+                        earlier.at.line_suffix()
                     ),
                     "give one of the two another route, or remove it",
                 ));

@@ -3,11 +3,11 @@
 //! It accepts what stock Spin 4 accepts. What Spin offers and socar does not is refused by name, never ignored: a
 //! manifest that starts here means here what it means there. Whether names fit together is for `check` to say.
 
-use super::document::{Table, Value};
-use super::error::{ConfigError, Located, Location};
 use super::files::Mount;
 use super::names::{ComponentId, check_label, check_variable};
 use super::variables::Declaration;
+use crate::document::{ConfigError, Located, Location};
+use crate::document::{Table, Value};
 
 mod triggers;
 
@@ -135,7 +135,7 @@ impl Declaration {
                 "a required variable has no default",
                 "remove `default`, or `required`",
             )),
-            (false, None) => Err(at.absent(
+            (false, None) => Err(at.error_without_value(
                 "the variable is neither required nor has it a default",
                 "add default = \"…\" or required = true",
             )),
@@ -254,7 +254,7 @@ impl Build {
         };
         let workdir = table.string("workdir")?;
         table.strings("watch")?;
-        let at = table.at().below("command");
+        let at = table.at().child("command");
         table.finish()?;
         Ok(Self {
             at,
@@ -271,7 +271,7 @@ fn refuse(
     what: &str,
     remedy: &str,
 ) -> Result<(), ConfigError> {
-    match table.take_silently(key) {
+    match table.take_unlisted(key) {
         Some(value) if !value.is_empty() => {
             Err(value.error(format!("socar does not support {what}"), remedy))
         }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{App, ConfigError, Overrides};
+use super::{App, Overrides};
+use crate::document::ConfigError;
 
 mod app;
 mod files;

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::document;
-use super::error::{ConfigError, Located, Location, known_names};
 use super::template::Template;
+use crate::document;
+use crate::document::{ConfigError, Located, Location, suggest};
 
 /// What the command line, the runtime configuration and the environment say about an application.
 #[derive(Clone, Debug, Default)]
@@ -203,10 +203,10 @@ impl Values {
         for (name, value) in &arguments {
             if !declarations.iter().any(|declared| declared.name == *name) {
                 let declared = declarations.iter().map(|declared| declared.name.as_str());
-                return Err(Location::outside("--variable", name).error(
+                return Err(Location::of_source("--variable", name).error(
                     format_args!("{value:?}"),
                     format!("{manifest} declares no such variable"),
-                    known_names(name, declared, "declare it in [variables]"),
+                    suggest(name, declared, "declare it in [variables]"),
                 ));
             }
         }
@@ -254,7 +254,7 @@ impl Values {
         {
             return Err(text.error(
                 format!("there is no variable `{unknown}` in [variables]"),
-                known_names(unknown, known(), "declare it there"),
+                suggest(unknown, known(), "declare it there"),
             ));
         }
         let value = |name| {
@@ -281,7 +281,7 @@ impl fmt::Debug for Given {
 impl Declaration {
     fn unset(&self) -> ConfigError {
         let Self { name, at, .. } = self;
-        at.absent(
+        at.error_without_value(
             "this variable is required and has no value",
             format!(
                 "start with --variable {name}=… or set {PREFIX}_{}",
@@ -322,7 +322,7 @@ fn parse_arguments(arguments: &[String]) -> Result<BTreeMap<String, String>, Con
             };
             values.insert(name.to_owned(), value);
         } else {
-            return Err(Location::outside("--variable", "").error(
+            return Err(Location::of_source("--variable", "").error(
                 format_args!("{argument:?}"),
                 "there is no `=` in it",
                 "write name=value, name=@file, @file.json or @file.toml",
@@ -341,7 +341,7 @@ fn read_values(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {
         return serde_json::from_str::<BTreeMap<String, String>>(&text)
             .map(|values| values.into_iter().collect())
             .map_err(|error| {
-                Location::outside(&file.display().to_string(), "").absent(
+                Location::of_source(&file.display().to_string(), "").error_without_value(
                     format!("not an object of strings ({error})"),
                     "write {\"name\": \"value\"}",
                 )
@@ -356,7 +356,7 @@ fn read_values(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {
 
 fn read_text(file: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(file).map_err(|error| {
-        Location::outside("--variable", "").error(
+        Location::of_source("--variable", "").error(
             format_args!("\"@{}\"", file.display()),
             format!("the file cannot be read ({error})"),
             "name a file that exists",

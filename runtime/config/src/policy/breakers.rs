@@ -8,8 +8,8 @@ use std::time::Duration;
 use resilience::breaker::{BreakerConfig, BreakerSettings, OpenDuration, SlowCalls, WindowSize};
 
 use super::value::{count, duration, duration_in, set};
-use crate::manifest::ConfigError;
-use crate::manifest::document::{Table, Value};
+use crate::document::ConfigError;
+use crate::document::{Table, Value};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -53,7 +53,7 @@ pub(super) fn read(
     table.finish()?;
     BreakerConfig::new(settings).map(Some).map_err(|invalid| {
         let key = key_of(invalid.setting);
-        at.below(key)
+        at.child(key)
             .error(invalid.value, "makes no sense", invalid.expected)
     })
 }

@@ -11,8 +11,8 @@ use super::breakers;
 use super::priorities::{MethodPriorities, PriorityNames};
 use super::retries::{self, Retry};
 use super::value::{count, duration, duration_in, set};
-use crate::manifest::document::{Table, Value};
-use crate::manifest::{ConfigError, Located};
+use crate::document::{ConfigError, Located};
+use crate::document::{Table, Value};
 
 /// What guards one link.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,7 +130,7 @@ impl Fallback {
         match (stale, component) {
             (Some(age), None) => duration_in(&age, SECOND..=24 * 3600 * SECOND).map(Self::Stale),
             (None, Some(component)) => Ok(Self::Component(component)),
-            _ => Err(at.absent("a fallback is one thing", REMEDY)),
+            _ => Err(at.error_without_value("a fallback is one thing", REMEDY)),
         }
     }
 }

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use http::Uri;
 
 use super::guard::{Fallback, Guard};
-use crate::manifest::document::{Table, Value};
-use crate::manifest::{ConfigError, known_names};
+use crate::document::{ConfigError, suggest};
+use crate::document::{Table, Value};
 
 /// The guards of every link of an application.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -137,7 +137,7 @@ impl Links {
         let Some(guard) = self.to.get(end) else {
             return Err(value.error(
                 "no link leads there",
-                known_names(end, self.to.keys().map(String::as_str), "remove it"),
+                suggest(end, self.to.keys().map(String::as_str), "remove it"),
             ));
         };
         guard.clone().of_link(value.table()?)
@@ -156,7 +156,7 @@ impl Links {
             {
                 return Err(id.error(
                     "there is no such component to fall back on",
-                    known_names(&id.value, self.to.keys().map(String::as_str), "remove it"),
+                    suggest(&id.value, self.to.keys().map(String::as_str), "remove it"),
                 ));
             }
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{KIB, MIB, SECOND, bytes, count, duration, set};
-use crate::manifest::ConfigError;
-use crate::manifest::document::Table;
+use crate::document::ConfigError;
+use crate::document::Table;
 
 /// The limits of the listener. They hold for each connection, unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use http::Method;
 use resilience::Priority;
 
-use crate::manifest::document::{Table, Value};
-use crate::manifest::{ConfigError, known_names};
+use crate::document::{ConfigError, suggest};
+use crate::document::{Table, Value};
 
 /// `priorities`: the names of the levels of priority, the lowest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl PriorityNames {
         level.and_then(Priority::from_level).ok_or_else(|| {
             written.error(
                 "there is no such priority",
-                known_names(&written.value, self.iter(), ""),
+                suggest(&written.value, self.iter(), ""),
             )
         })
     }

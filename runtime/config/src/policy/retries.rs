@@ -8,8 +8,8 @@ use std::time::Duration;
 use resilience::retry::{Backoff, RetryBudget, RetryBudgetSettings};
 
 use super::value::{count, duration, set};
-use crate::manifest::ConfigError;
-use crate::manifest::document::Value;
+use crate::document::ConfigError;
+use crate::document::Value;
 
 /// What is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

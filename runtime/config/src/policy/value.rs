@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::KIB;
-use crate::manifest::ConfigError;
-use crate::manifest::document::{Table, Value};
+use crate::document::ConfigError;
+use crate::document::{Table, Value};
 
 const MIB: usize = 1024 * KIB;
 

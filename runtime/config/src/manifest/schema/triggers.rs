@@ -1,8 +1,8 @@
 //! The shape of the triggers: `[[trigger.http]]` and `[[trigger.redis]]`.
 
 use super::refuse;
-use crate::manifest::document::{Table, Value};
-use crate::manifest::error::{ConfigError, Located, known_names};
+use crate::document::{ConfigError, Located, suggest};
+use crate::document::{Table, Value};
 
 #[derive(Debug)]
 pub(crate) struct HttpTrigger {
@@ -55,10 +55,10 @@ pub(super) fn read_all(
     };
     for (kind, triggers) in triggers.into_named() {
         if !TRIGGERS.contains(&kind.as_str()) {
-            let remedy = known_names(&kind, TRIGGERS, "");
+            let remedy = suggest(&kind, TRIGGERS, "");
             return Err(triggers
                 .at
-                .absent(format!("socar has no `{kind}` trigger"), remedy));
+                .error_without_value(format!("socar has no `{kind}` trigger"), remedy));
         }
         for trigger in triggers.array()? {
             let trigger = trigger.table()?;
@@ -171,7 +171,7 @@ fn read_common(trigger: &mut Table) -> Result<(), ConfigError> {
 
 fn read_component(trigger: &mut Table) -> Result<Option<Located<String>>, ConfigError> {
     match trigger.take("component") {
-        Some(inline) if inline.is_table() => Err(inline.at.absent(
+        Some(inline) if inline.is_table() => Err(inline.at.error_without_value(
             "socar reads no component inside a trigger",
             "declare it as [component.<id>] and name it here",
         )),

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::manifest::{App, ConfigError, Overrides};
+use crate::document::ConfigError;
+use crate::manifest::{App, Overrides};
 
 use super::{CAR, HEAD};
 
