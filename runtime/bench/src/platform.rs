@@ -47,7 +47,7 @@ pub struct Scratch(PathBuf);
 /// When the manifest is wrong or a component has not been built.
 pub fn check_built(options: &Options) -> anyhow::Result<()> {
     let overrides = Overrides {
-        environment: Environment::of_this_process(),
+        environment: Environment::from_process(),
         ..Overrides::default()
     };
     let app = App::load(&options.from, &overrides)?;

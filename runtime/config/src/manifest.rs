@@ -12,7 +12,7 @@
 //!
 //! ```no_run
 //! # use config::manifest::{App, Environment, Overrides};
-//! let overrides = Overrides { environment: Environment::of_this_process(), ..Overrides::default() };
+//! let overrides = Overrides { environment: Environment::from_process(), ..Overrides::default() };
 //! let app = App::load("spin.toml".as_ref(), &overrides)?;
 //! app.check_sources()?;
 //! # anyhow::Ok(())
@@ -36,13 +36,13 @@ mod tests;
 mod variables;
 
 use crate::document::{self, ConfigError, Located, Location};
-use crate::policy::{Links, Listener, Policy};
+use crate::policy::{ComponentPolicy, LinkPolicies, ListenerLimits};
 
-pub use files::Files;
+pub use files::FileMounts;
 pub use hosts::AllowedHosts;
 pub use names::ComponentId;
 pub(crate) use names::check_label;
-pub use routes::{Handler, Match, Route, RouteTable, StaticResponse};
+pub use routes::{Route, RouteHandler, RouteMatch, RouteTable, StaticResponse};
 pub use variables::{ComponentVariables, Environment, Overrides, VariablesProvider};
 
 /// An application as `spin.toml` describes it, checked and with all variables filled in.
@@ -68,9 +68,9 @@ pub struct App {
     /// connection that a component opens to this address.
     pub redis_address: Option<String>,
     /// What clients may do, `[application.tool.socar.listener]`.
-    pub listener: Listener,
+    pub listener: ListenerLimits,
     /// What guards each link between components, from outside, and to hosts elsewhere.
-    pub links: Links,
+    pub links: LinkPolicies,
     /// `[application.tool.socar] retention`: how long events are kept that every group has acknowledged; for ever if
     /// absent.
     pub retention: Option<Duration>,
@@ -90,7 +90,7 @@ pub struct Component {
     /// What `spin:variables` answers.
     pub variables: ComponentVariables,
     /// What the guest may read.
-    pub files: Files,
+    pub files: FileMounts,
     /// Labels of the key-value stores it may open.
     pub key_value_stores: BTreeSet<String>,
     /// Labels of the SQLite databases it may open.
@@ -98,9 +98,9 @@ pub struct Component {
     /// Where it may connect to.
     pub allowed_outbound_hosts: AllowedHosts,
     /// How it is built, if the manifest says so.
-    pub build: Option<Build>,
+    pub build: Option<ComponentBuild>,
     /// How long, how much, how many: `[component.<id>.tool.socar]` over `[application.tool.socar]`.
-    pub policy: Policy,
+    pub policy: ComponentPolicy,
     at: Location,
     source_at: Located<String>,
 }
@@ -116,7 +116,7 @@ pub struct RedisTrigger {
 
 /// `[component.<id>.build]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Build {
+pub struct ComponentBuild {
     /// Shell commands, to be run in this order.
     pub commands: Vec<String>,
     /// Where to run them, as an absolute path.
@@ -180,9 +180,9 @@ impl Component {
     }
 }
 
-// === impl Build ===
+// === impl ComponentBuild ===
 
-impl Build {
+impl ComponentBuild {
     /// Where the manifest has it.
     pub fn at(&self) -> &Location {
         &self.at

@@ -1,16 +1,16 @@
 //! How long, how much, how many: the `tool.socar` tables of a manifest, which stock Spin ignores.
 //!
 //! `[application.tool.socar]` holds for every component, `[component.<id>.tool.socar]` for one; what guards a link
-//! between two of them stands below [`links`]. A key is read in [`Policy::overlay`] (or [`Guard`]) and nowhere else,
+//! between two of them stands below [`links`]. A key is read in [`ComponentPolicy::overlay`] (or [`LinkPolicy`]) and nowhere else,
 //! so a new one is a field, its default and one line there. The listener, of which there is one, has a table of its own
-//! ([`Listener`]).
+//! ([`ListenerLimits`]).
 
-mod breakers;
-mod guard;
+mod breaker;
+mod link_policy;
 pub mod links;
 mod listener;
 mod priorities;
-mod retries;
+mod retry;
 mod value;
 
 use std::collections::BTreeSet;
@@ -22,16 +22,16 @@ use crate::document::{ConfigError, suggest};
 use crate::document::{Table, Value};
 use value::{bytes, bytes_in, count, duration, set};
 
-pub use guard::{Fallback, Guard};
-pub use links::{Links, Outbound};
+pub use link_policy::{Fallback, LinkPolicy};
+pub use links::{LinkPolicies, OutboundPolicies};
 pub use priorities::{MethodPriorities, PriorityNames};
-pub use retries::Retry;
+pub use retry::RetryPolicy;
 
-pub use listener::Listener;
+pub use listener::ListenerLimits;
 
 /// What guards the calls of one component.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Policy {
+pub struct ComponentPolicy {
     /// `deadline`: how long one invocation may take, by the clock on the wall.
     pub deadline: Duration,
     /// `memory`: bytes that one linear memory of the component may grow to.
@@ -56,7 +56,7 @@ pub struct Policy {
     /// `sweep_priority`: the priority of the sweep and of every call that it makes.
     pub sweep_priority: Priority,
     /// `events`: who shares the events that wake the component.
-    pub events: Events,
+    pub events: EventDelivery,
     /// `event_types`: the CloudEvents `type`s that wake the component; every one, if it is not said.
     pub event_types: Option<BTreeSet<String>>,
     /// `delivery_attempts`: how often an event is tried before it is parked among the dead letters.
@@ -64,7 +64,7 @@ pub struct Policy {
     /// `delivery_concurrency`: events of different subjects that are delivered at the same time.
     pub delivery_concurrency: usize,
     /// What guards the links to the component.
-    pub guard: Guard,
+    pub link: LinkPolicy,
 }
 
 /// How many instances of a component there may be.
@@ -80,7 +80,7 @@ pub struct InstanceBounds {
 
 /// Who shares the events of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Events {
+pub enum EventDelivery {
     /// `"shared"`: all hosts together handle each event once.
     Shared,
     /// `"each-host"`: every host handles every event, from the beginning of the log. For local read models.
@@ -94,13 +94,13 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const SECOND: Duration = Duration::from_secs(1);
 
-impl Default for Policy {
+impl Default for ComponentPolicy {
     fn default() -> Self {
         Self {
             deadline: 5 * SECOND,
             memory: 64 * MIB,
             body: MIB,
-            bodies: Listener::default().bodies,
+            bodies: ListenerLimits::default().bodies,
             concurrency: 64,
             queue: 256,
             instances_min: 0,
@@ -108,23 +108,23 @@ impl Default for Policy {
             instances_idle: 10 * SECOND,
             sweep: None,
             sweep_priority: Priority::LOWEST,
-            events: Events::Shared,
+            events: EventDelivery::Shared,
             event_types: None,
             delivery_attempts: 10,
             delivery_concurrency: 8,
-            guard: Guard::default(),
+            link: LinkPolicy::default(),
         }
     }
 }
 
-impl Policy {
+impl ComponentPolicy {
     /// Reads `[application.tool.socar]`.
     ///
     /// # Errors
     /// When a key is unknown or its value makes no sense.
     pub(crate) fn read_defaults(
         mut table: Table,
-        listener: &Listener,
+        listener: &ListenerLimits,
     ) -> Result<Self, ConfigError> {
         if let Some(sweep) = table.take("sweep") {
             return Err(sweep.error(
@@ -132,13 +132,13 @@ impl Policy {
                 "move it to the [component.<id>.tool.socar] of each component that answers POST /internal/sweep",
             ));
         }
-        let guard = Guard {
+        let link = LinkPolicy {
             priority_names: PriorityNames::read(&mut table)?,
-            ..Guard::default()
+            ..LinkPolicy::default()
         };
         let defaults = Self {
             bodies: listener.bodies,
-            guard,
+            link,
             ..Self::default()
         };
         defaults.overlay(table)
@@ -166,8 +166,8 @@ impl Policy {
     /// How many instances there may be, and for how long; `beside` is how many calls come over links with places of
     /// their own. Beyond those that are in a call there are ones that finish their last call, or start before another
     /// is dropped.
-    pub fn bounds(&self, beside: usize) -> InstanceBounds {
-        let calls = self.concurrency + beside + self.delivery_concurrency;
+    pub fn instance_bounds(&self, link_permits: usize) -> InstanceBounds {
+        let calls = self.concurrency + link_permits + self.delivery_concurrency;
         InstanceBounds {
             min: self.instances_min,
             max: self.instances_max.unwrap_or(calls + SPARE),
@@ -203,7 +203,7 @@ impl Policy {
             &mut self.instances_min,
             count(table_ref, "instances_min", 0..=10_000)?,
         );
-        let names = &self.guard.priority_names;
+        let names = &self.link.priority_names;
         set(
             &mut self.sweep_priority,
             names.priority(table_ref, "sweep_priority")?,
@@ -217,7 +217,7 @@ impl Policy {
             &mut self.delivery_concurrency,
             count(table_ref, "delivery_concurrency", 1..=1000)?,
         );
-        self.guard.overlay(table_ref)?;
+        self.link.overlay(table_ref)?;
         table.finish()?;
         Ok(self)
     }
@@ -255,13 +255,13 @@ fn event_types(table: &mut Table) -> Result<Option<BTreeSet<String>>, ConfigErro
     types.collect::<Result<_, _>>().map(Some)
 }
 
-fn events(table: &mut Table) -> Result<Option<Events>, ConfigError> {
+fn events(table: &mut Table) -> Result<Option<EventDelivery>, ConfigError> {
     let Some(written) = table.string("events")? else {
         return Ok(None);
     };
     match written.value.as_str() {
-        "shared" => Ok(Some(Events::Shared)),
-        "each-host" => Ok(Some(Events::EachHost)),
+        "shared" => Ok(Some(EventDelivery::Shared)),
+        "each-host" => Ok(Some(EventDelivery::EachHost)),
         other => Err(written.error(
             "nobody shares events this way",
             suggest(other, ["shared", "each-host"], ""),

@@ -13,7 +13,7 @@ use crate::component::Component;
 use crate::link::registry::GenerationLinks;
 use crate::trigger::http::upload::Warehouse;
 use config::manifest::{App, RouteTable};
-use config::policy::Listener;
+use config::policy::ListenerLimits;
 use event_log::delivery::Subscription;
 use event_log::retention::Retention;
 
@@ -31,7 +31,7 @@ pub struct Generation {
     /// Which events wake whom.
     pub subscriptions: Vec<Subscription>,
     /// What clients may do.
-    pub listener: Arc<Listener>,
+    pub listener: Arc<ListenerLimits>,
     /// Where the bodies of requests are kept.
     pub warehouse: Warehouse,
     /// How long events are kept, if not for ever.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use http::{HeaderName, HeaderValue, Request};
 
-use config::manifest::Match;
+use config::manifest::RouteMatch;
 
 const PREFIX: &str = "spin-";
 
@@ -19,7 +19,7 @@ const COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-component-rout
 const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 
 /// Marks a request from outside with the route it came in by. The URI must be absolute.
-pub fn routed<B>(request: &mut Request<B>, found: &Match<'_, '_>, client: SocketAddr) {
+pub fn routed<B>(request: &mut Request<B>, found: &RouteMatch<'_, '_>, client: SocketAddr) {
     strip(request);
     let url = value(&request.uri().to_string());
     let headers = request.headers_mut();

@@ -40,7 +40,7 @@ use crate::call::Call;
 use crate::client::HttpClient;
 use crate::component::Component;
 use crate::problem::Problem;
-use config::policy::{Guard, MethodPriorities};
+use config::policy::{LinkPolicy, MethodPriorities};
 
 pub use transitions::{PLATFORM_STREAM, TransitionPublisher, TransitionSender};
 
@@ -80,7 +80,7 @@ struct Span {
 impl Link {
     fn new(
         name: Arc<str>,
-        guard: Guard,
+        guard: LinkPolicy,
         substitute: LinkFallback,
         sender: &TransitionSender,
     ) -> Self {
@@ -381,7 +381,7 @@ impl Link {
 }
 
 /// So many places of one's own. Who finds them taken waits in a line of the same length.
-fn admission(places: usize, guard: &Guard) -> Option<Admission> {
+fn admission(places: usize, guard: &LinkPolicy) -> Option<Admission> {
     let places = AdmissionConfig {
         concurrency: places,
         queue: places,

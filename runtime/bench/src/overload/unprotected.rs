@@ -94,9 +94,9 @@ mod tests {
         for shipped in &shipped.components {
             let stripped = stripped.component(shipped.id.as_str()).unwrap();
             assert_eq!(shipped.policy.deadline, stripped.policy.deadline);
-            assert!(shipped.policy.guard.adaptive && !stripped.policy.guard.adaptive);
+            assert!(shipped.policy.link.adaptive && !stripped.policy.link.adaptive);
             assert_eq!(stripped.policy.concurrency, EVERYBODY as usize);
-            assert!(stripped.policy.guard.breaker.is_none());
+            assert!(stripped.policy.link.breaker.is_none());
             assert!(stripped.source.is_absolute());
         }
         let link = stripped.links.outbound("payment");

@@ -10,24 +10,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::files::Files;
+use super::files::FileMounts;
 use super::hosts::{named_component, names_component};
 use super::names::ComponentId;
 use super::reach;
-use super::routes::{Handler, Pattern, RouteTable, StaticResponse};
-use super::schema::{self, Answer};
-use super::variables::{Overrides, Values};
-use super::{App, Build, Component, RedisTrigger};
+use super::routes::{RouteHandler, RoutePattern, RouteTable, StaticResponse};
+use super::schema::{self, HttpTriggerTarget};
+use super::variables::{Overrides, ResolvedVariables};
+use super::{App, Component, ComponentBuild, RedisTrigger};
 use crate::document::Table;
 use crate::document::{ConfigError, Located, Location, suggest};
-use crate::policy::{Links, Listener, Policy, links};
+use crate::policy::{ComponentPolicy, LinkPolicies, ListenerLimits, links};
 
 /// What the checks of single parts need to know about the whole.
 struct Context<'a> {
     root: PathBuf,
     ids: Vec<ComponentId>,
-    values: Values,
-    policy: Policy,
+    values: ResolvedVariables,
+    policy: ComponentPolicy,
     selected: &'a [String],
 }
 
@@ -48,7 +48,11 @@ pub(crate) fn check(
             .iter()
             .map(|component| component.id.clone())
             .collect(),
-        values: Values::resolve(&path.display().to_string(), &manifest.variables, overrides)?,
+        values: ResolvedVariables::resolve(
+            &path.display().to_string(),
+            &manifest.variables,
+            overrides,
+        )?,
         policy,
         selected: &overrides.components,
     };
@@ -64,12 +68,12 @@ pub(crate) fn check(
     for mut component in manifest.components {
         let table = take_links(&mut component.policy)?;
         let component = context.component(component)?;
-        let guard = component.policy.guard.clone();
+        let guard = component.policy.link.clone();
         guarded.push((component.id.to_string(), guard, table));
         components.push(component);
     }
-    let links = Links::read(links::Written {
-        base: context.policy.guard.clone(),
+    let links = LinkPolicies::read(links::LinkTables {
+        base: context.policy.link.clone(),
         application: application_links,
         components: guarded,
     })?;
@@ -98,15 +102,15 @@ pub(crate) fn check(
 }
 
 /// What `[application.tool.socar]` says.
-fn policies(table: Option<Table>) -> Result<(Policy, Listener), ConfigError> {
+fn policies(table: Option<Table>) -> Result<(ComponentPolicy, ListenerLimits), ConfigError> {
     let Some(mut table) = table else {
         return Ok(Default::default());
     };
     let listener = match table.table("listener")? {
-        Some(table) => Listener::read(table)?,
-        None => Listener::default(),
+        Some(table) => ListenerLimits::read(table)?,
+        None => ListenerLimits::default(),
     };
-    Ok((Policy::read_defaults(table, &listener)?, listener))
+    Ok((ComponentPolicy::read_defaults(table, &listener)?, listener))
 }
 
 /// The tables of links, which can only be read once all components are known.
@@ -177,7 +181,7 @@ impl Context<'_> {
     fn redis(
         &self,
         application: Option<Located<String>>,
-        triggers: Vec<schema::RedisTrigger>,
+        triggers: Vec<schema::RedisTriggerTable>,
     ) -> Result<(Option<String>, Vec<RedisTrigger>), ConfigError> {
         let mut address = application
             .map(|address| self.redis_address(&address))
@@ -246,7 +250,7 @@ impl Context<'_> {
     /// What stock Spin would refuse to start, we refuse with the way out.
     fn check_chaining(
         &self,
-        component: &schema::Component,
+        component: &schema::ComponentTable,
         triggers: &[RedisTrigger],
     ) -> Result<(), ConfigError> {
         let woken = triggers
@@ -287,22 +291,24 @@ impl Context<'_> {
         Ok(())
     }
 
-    fn routes(&self, triggers: Vec<schema::HttpTrigger>) -> Result<RouteTable, ConfigError> {
+    fn routes(&self, triggers: Vec<schema::HttpTriggerTable>) -> Result<RouteTable, ConfigError> {
         let mut routes = Vec::new();
         for trigger in triggers {
-            let handler = match trigger.answer {
-                Answer::Component(name) => Handler::Component(self.known(&name)?),
-                Answer::Static(response) => Handler::Static(static_response(response)?),
+            let handler = match trigger.target {
+                HttpTriggerTarget::Component(name) => RouteHandler::Component(self.known(&name)?),
+                HttpTriggerTarget::Static(response) => {
+                    RouteHandler::Static(static_response(response)?)
+                }
             };
             if let Some(route) = trigger.route {
-                let pattern = Pattern::parse(&route)?;
+                let pattern = RoutePattern::parse(&route)?;
                 routes.push((route, pattern, handler));
             }
         }
         RouteTable::new(routes)
     }
 
-    fn component(&self, component: schema::Component) -> Result<Component, ConfigError> {
+    fn component(&self, component: schema::ComponentTable) -> Result<Component, ConfigError> {
         let fill = |(name, value): &(String, Located<String>)| {
             Ok((name.clone(), self.values.fill(value)?.text))
         };
@@ -316,7 +322,7 @@ impl Context<'_> {
                 .iter()
                 .map(fill)
                 .collect::<Result<_, ConfigError>>()?,
-            files: Files::new(&self.root, component.files, &component.exclude_files)?,
+            files: FileMounts::new(&self.root, component.files, &component.exclude_files)?,
             key_value_stores: labels(component.key_value_stores),
             sqlite_databases: labels(component.sqlite_databases),
             allowed_outbound_hosts,
@@ -331,7 +337,7 @@ impl Context<'_> {
         })
     }
 
-    fn build(&self, build: schema::Build) -> Result<Build, ConfigError> {
+    fn build(&self, build: schema::BuildTable) -> Result<ComponentBuild, ConfigError> {
         let workdir = match &build.workdir {
             Some(workdir) if Path::new(&workdir.value).has_root() => {
                 return Err(
@@ -341,7 +347,7 @@ impl Context<'_> {
             Some(workdir) => self.root.join(&workdir.value),
             None => self.root.clone(),
         };
-        Ok(Build {
+        Ok(ComponentBuild {
             at: build.at,
             commands: build
                 .commands

@@ -8,14 +8,14 @@ use crate::document::{ConfigError, Located, Location};
 
 /// The files of one component.
 #[derive(Clone, Debug, Default)]
-pub struct Files {
+pub struct FileMounts {
     root: PathBuf,
-    mounts: Vec<Mount>,
+    mounts: Vec<FileMount>,
     excluded: Vec<glob::Pattern>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Mount {
+pub(crate) enum FileMount {
     /// `"assets/**/*"`: the files keep their paths below the application.
     Pattern(Located<String>),
     /// `{ source = "assets", destination = "/" }`.
@@ -25,9 +25,9 @@ pub(crate) enum Mount {
     },
 }
 
-// === impl Files ===
+// === impl FileMounts ===
 
-impl Files {
+impl FileMounts {
     /// Whether the component has no files at all, and needs no directory.
     pub fn is_empty(&self) -> bool {
         self.mounts.is_empty()
@@ -40,8 +40,8 @@ impl Files {
     pub fn copy_into(&self, directory: &Path) -> Result<(), ConfigError> {
         for mount in &self.mounts {
             match mount {
-                Mount::Pattern(pattern) => self.copy_pattern(pattern, directory)?,
-                Mount::Placement {
+                FileMount::Pattern(pattern) => self.copy_pattern(pattern, directory)?,
+                FileMount::Placement {
                     source,
                     destination,
                 } => {
@@ -64,7 +64,7 @@ impl Files {
 
     pub(crate) fn new(
         root: &Path,
-        mounts: Vec<Mount>,
+        mounts: Vec<FileMount>,
         excluded: &[Located<String>],
     ) -> Result<Self, ConfigError> {
         let pattern = |written: &Located<String>| {
@@ -72,8 +72,8 @@ impl Files {
         };
         for mount in &mounts {
             match mount {
-                Mount::Pattern(written) => pattern(written).map(drop)?,
-                Mount::Placement { source, .. } => below_root(source)?,
+                FileMount::Pattern(written) => pattern(written).map(drop)?,
+                FileMount::Placement { source, .. } => below_root(source)?,
             }
         }
         Ok(Self {
@@ -126,9 +126,9 @@ impl Files {
     }
 }
 
-// === impl Mount ===
+// === impl FileMount ===
 
-impl Mount {
+impl FileMount {
     /// The destination is absolute in the guest, and a path below the copied directory here.
     pub(crate) fn placement(
         source: Located<String>,

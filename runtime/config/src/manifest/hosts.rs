@@ -6,26 +6,28 @@
 //! the permission.
 
 use super::names::ComponentId;
-use super::variables::Values;
+use super::variables::ResolvedVariables;
 use crate::document::{ConfigError, Located, suggest};
-use address::{Fault, Host, Port, default_port, origin, split_port, unbracketed};
+use address::{
+    AddressError, HostPattern, PortPattern, default_port, origin, split_port, unbracketed,
+};
 
 mod address;
 
 /// The hosts that one component may connect to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
-    entries: Vec<Entry>,
+    entries: Vec<HostEntry>,
     /// Whether a template left an entry empty.
     optional: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+struct HostEntry {
     /// `None` is any scheme.
     scheme: Option<String>,
-    host: Host,
-    port: Port,
+    host: HostPattern,
+    port: PortPattern,
 }
 
 const CHAINING_SUFFIX: &str = ".spin.internal";
@@ -61,12 +63,12 @@ impl AllowedHosts {
 
     /// The components that may be called through service chaining.
     pub fn components(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().filter_map(Entry::chained)
+        self.entries.iter().filter_map(HostEntry::chained)
     }
 
     /// Whether any host of this scheme is listed, even one whose variable is empty just now.
     pub(crate) fn may_use(&self, scheme: &str) -> bool {
-        let fits = |entry: &Entry| {
+        let fits = |entry: &HostEntry| {
             entry
                 .scheme
                 .as_deref()
@@ -83,7 +85,7 @@ impl AllowedHosts {
     /// Checks the entries of a component and fills their templates.
     pub(crate) fn resolve(
         entries: &[Located<String>],
-        values: &Values,
+        values: &ResolvedVariables,
         components: &[ComponentId],
     ) -> Result<Self, ConfigError> {
         let mut allowed = Self::default();
@@ -94,9 +96,9 @@ impl AllowedHosts {
                 continue;
             }
             let parse = if filled.templated {
-                Entry::parse_filled
+                HostEntry::parse_filled
             } else {
-                Entry::parse
+                HostEntry::parse
             };
             let entry = parse(&filled.text).map_err(|fault| {
                 let problem = match filled.templated {
@@ -115,16 +117,16 @@ impl AllowedHosts {
 ///
 /// Stock Spin decides from this, before it resolves anything, whether a component needs service chaining.
 pub(crate) fn names_component(written: &str) -> bool {
-    Entry::parse(written).is_ok_and(|entry| match &entry.host {
-        Host::Name(name) => name.ends_with(CHAINING_SUFFIX),
-        Host::Below(suffix) => suffix == CHAINING_SUFFIX,
+    HostEntry::parse(written).is_ok_and(|entry| match &entry.host {
+        HostPattern::Name(name) => name.ends_with(CHAINING_SUFFIX),
+        HostPattern::Below(suffix) => suffix == CHAINING_SUFFIX,
         _ => false,
     })
 }
 
 /// The component that an entry names literally, if it does.
 pub(crate) fn named_component(written: &str) -> Option<String> {
-    let entry = Entry::parse(written).ok()?;
+    let entry = HostEntry::parse(written).ok()?;
     entry.chained().map(str::to_owned)
 }
 
@@ -135,13 +137,13 @@ pub(crate) fn is_component(url: &str) -> bool {
         .is_some_and(|(host, _)| host.to_ascii_lowercase().ends_with(CHAINING_SUFFIX))
 }
 
-// === impl Entry ===
+// === impl HostEntry ===
 
-impl Entry {
-    fn parse(text: &str) -> Result<Self, Fault> {
+impl HostEntry {
+    fn parse(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(Fault::new(
+            return Err(AddressError::new(
                 "it has no scheme",
                 "write scheme://host[:port], such as `https://example.com`",
             ));
@@ -149,13 +151,13 @@ impl Entry {
         let (host, port) = split_port(rest.strip_suffix('/').unwrap_or(rest))?;
         Ok(Self {
             scheme: parse_scheme(scheme)?,
-            port: Port::parse(scheme, host, port)?,
-            host: Host::parse(scheme, host)?,
+            port: PortPattern::parse(scheme, host, port)?,
+            host: HostPattern::parse(scheme, host)?,
         })
     }
 
     /// A template usually holds the address that the component calls, path and credentials included.
-    fn parse_filled(text: &str) -> Result<Self, Fault> {
+    fn parse_filled(text: &str) -> Result<Self, AddressError> {
         Self::parse(text).or_else(|fault| match text.trim().split_once("://") {
             Some((scheme, rest)) => {
                 Self::parse(&format!("{scheme}://{}", origin(rest))).map_err(|_| fault)
@@ -170,14 +172,14 @@ impl Entry {
             .as_ref()
             .is_none_or(|allowed| allowed.eq_ignore_ascii_case(scheme));
         if host == "self" || host == "self.alt" {
-            return scheme_fits && matches!(self.host, Host::Any | Host::Oneself);
+            return scheme_fits && matches!(self.host, HostPattern::Any | HostPattern::Oneself);
         }
         scheme_fits && self.host.allows(host) && self.port.allows(port)
     }
 
     fn chained(&self) -> Option<&str> {
         match &self.host {
-            Host::Name(name) => name.strip_suffix(CHAINING_SUFFIX),
+            HostPattern::Name(name) => name.strip_suffix(CHAINING_SUFFIX),
             _ => None,
         }
     }
@@ -188,8 +190,8 @@ impl Entry {
         written: &Located<String>,
         components: &[ComponentId],
     ) -> Result<Vec<Self>, ConfigError> {
-        if self.host == Host::Below(CHAINING_SUFFIX.to_owned()) {
-            let name = |id: &ComponentId| Host::Name(format!("{id}{CHAINING_SUFFIX}"));
+        if self.host == HostPattern::Below(CHAINING_SUFFIX.to_owned()) {
+            let name = |id: &ComponentId| HostPattern::Name(format!("{id}{CHAINING_SUFFIX}"));
             return Ok(components
                 .iter()
                 .map(|id| Self {
@@ -212,12 +214,12 @@ impl Entry {
     }
 }
 
-fn parse_scheme(scheme: &str) -> Result<Option<String>, Fault> {
+fn parse_scheme(scheme: &str) -> Result<Option<String>, AddressError> {
     if scheme == "*" {
         return Ok(None);
     }
     if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return Err(Fault::new(
+        return Err(AddressError::new(
             format!("`{scheme}` is not a scheme"),
             "write one such as `http`, `https` or `redis`, or `*` for any",
         ));

@@ -7,13 +7,13 @@
 use super::hosts::{AllowedHosts, is_component};
 use super::names::ComponentId;
 use super::schema;
-use super::variables::{Filled, Values};
+use super::variables::{RenderedTemplate, ResolvedVariables};
 use crate::document::{ConfigError, Located};
 
 /// The hosts that a component may connect to, among which are all that its variables are sure to be for.
 pub(crate) fn allowed(
-    component: &schema::Component,
-    values: &Values,
+    component: &schema::ComponentTable,
+    values: &ResolvedVariables,
     ids: &[ComponentId],
 ) -> Result<AllowedHosts, ConfigError> {
     let allowed = AllowedHosts::resolve(&component.allowed_outbound_hosts, values, ids)?;
@@ -35,7 +35,7 @@ fn is_to_be_called(address: &str) -> bool {
     }
 }
 
-fn refusal(written: &Located<String>, filled: &Filled) -> ConfigError {
+fn refusal(written: &Located<String>, filled: &RenderedTemplate) -> ConfigError {
     let missing = "the component may not connect there";
     let problem = match filled.templated {
         true => format!("it resolves to {}, and {missing}", filled.shown()),

@@ -22,14 +22,14 @@ pub struct RouteTable {
 /// One `[[trigger.http]]` that can be reached from outside.
 #[derive(Clone, Debug)]
 pub struct Route {
-    pattern: Pattern,
+    pattern: RoutePattern,
     /// Who answers.
-    pub handler: Handler,
+    pub handler: RouteHandler,
 }
 
 /// Who answers on a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Handler {
+pub enum RouteHandler {
     /// A component.
     Component(ComponentId),
     /// The manifest itself.
@@ -49,7 +49,7 @@ pub struct StaticResponse {
 
 /// A route that fits a path.
 #[derive(Clone, Debug)]
-pub struct Match<'table, 'path> {
+pub struct RouteMatch<'table, 'path> {
     /// The route that fits.
     pub route: &'table Route,
     /// What each `:name` segment stood for, in their order.
@@ -59,7 +59,7 @@ pub struct Match<'table, 'path> {
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Pattern {
+pub(crate) struct RoutePattern {
     text: String,
     segments: Vec<Segment>,
     wildcard: bool,
@@ -82,7 +82,7 @@ impl RouteTable {
     /// # Errors
     /// When two of them fit exactly the same paths.
     pub(crate) fn new(
-        routes: Vec<(Located<String>, Pattern, Handler)>,
+        routes: Vec<(Located<String>, RoutePattern, RouteHandler)>,
     ) -> Result<Self, ConfigError> {
         for (index, (written, pattern, _)) in routes.iter().enumerate() {
             let earlier = routes[..index]
@@ -109,14 +109,17 @@ impl RouteTable {
     /// The routes of the components to keep, and the static ones.
     pub(crate) fn of_components(mut self, keep: impl Fn(&ComponentId) -> bool) -> Self {
         self.routes.retain(|route| match &route.handler {
-            Handler::Component(id) => keep(id),
-            Handler::Static(_) => true,
+            RouteHandler::Component(id) => keep(id),
+            RouteHandler::Static(_) => true,
         });
         self
     }
 
     /// Finds the route for a path (without its query). Slashes at either end do not matter, as in Spin.
-    pub fn route<'table, 'path>(&'table self, path: &'path str) -> Option<Match<'table, 'path>> {
+    pub fn route<'table, 'path>(
+        &'table self,
+        path: &'path str,
+    ) -> Option<RouteMatch<'table, 'path>> {
         self.routes.iter().find_map(|route| route.fit(path))
     }
 
@@ -143,7 +146,7 @@ impl Route {
     }
 
     /// Slashes at either end count once at most; inside, an empty segment is a segment.
-    fn fit<'table, 'path>(&'table self, path: &'path str) -> Option<Match<'table, 'path>> {
+    fn fit<'table, 'path>(&'table self, path: &'path str) -> Option<RouteMatch<'table, 'path>> {
         let leading = path.len() - path.trim_start_matches('/').len();
         let start = leading.saturating_sub(1);
         let end = path.trim_end_matches('/').len().max(leading);
@@ -161,7 +164,7 @@ impl Route {
         }
         let fits = self.pattern.wildcard || rest.is_empty() || rest == "/";
         let trailing = &path[end - rest.len()..path.len().min(end + 1)];
-        fits.then_some(Match {
+        fits.then_some(RouteMatch {
             route: self,
             params,
             trailing: self.pattern.wildcard.then_some(trailing),
@@ -169,9 +172,9 @@ impl Route {
     }
 }
 
-// === impl Handler ===
+// === impl RouteHandler ===
 
-impl fmt::Display for Handler {
+impl fmt::Display for RouteHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Component(id) => write!(f, "component `{id}`"),
@@ -180,9 +183,9 @@ impl fmt::Display for Handler {
     }
 }
 
-// === impl Pattern ===
+// === impl RoutePattern ===
 
-impl Pattern {
+impl RoutePattern {
     /// Checks a route.
     ///
     /// # Errors

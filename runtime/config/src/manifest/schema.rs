@@ -3,15 +3,15 @@
 //! It accepts what stock Spin 4 accepts. What Spin offers and socar does not is refused by name, never ignored: a
 //! manifest that starts here means here what it means there. Whether names fit together is for `check` to say.
 
-use super::files::Mount;
+use super::files::FileMount;
 use super::names::{ComponentId, check_label, check_variable};
-use super::variables::Declaration;
+use super::variables::VariableDeclaration;
 use crate::document::{ConfigError, Located, Location};
 use crate::document::{Table, Value};
 
 mod triggers;
 
-pub(crate) use triggers::{Answer, HttpTrigger, RedisTrigger};
+pub(crate) use triggers::{HttpTriggerTable, HttpTriggerTarget, RedisTriggerTable};
 
 /// `spin.toml`, read but not yet checked against itself.
 #[derive(Debug)]
@@ -23,32 +23,32 @@ pub(crate) struct Manifest {
     pub(crate) redis_address: Option<Located<String>>,
     /// `[application.tool.socar]`.
     pub(crate) policy: Option<Table>,
-    pub(crate) variables: Vec<Declaration>,
-    pub(crate) http_triggers: Vec<HttpTrigger>,
-    pub(crate) redis_triggers: Vec<RedisTrigger>,
-    pub(crate) components: Vec<Component>,
+    pub(crate) variables: Vec<VariableDeclaration>,
+    pub(crate) http_triggers: Vec<HttpTriggerTable>,
+    pub(crate) redis_triggers: Vec<RedisTriggerTable>,
+    pub(crate) components: Vec<ComponentTable>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Component {
+pub(crate) struct ComponentTable {
     pub(crate) at: Location,
     pub(crate) id: ComponentId,
     pub(crate) description: String,
     pub(crate) source: Located<String>,
     pub(crate) variables: Vec<(String, Located<String>)>,
     pub(crate) environment: Vec<(String, Located<String>)>,
-    pub(crate) files: Vec<Mount>,
+    pub(crate) files: Vec<FileMount>,
     pub(crate) exclude_files: Vec<Located<String>>,
     pub(crate) allowed_outbound_hosts: Vec<Located<String>>,
     pub(crate) key_value_stores: Vec<Located<String>>,
     pub(crate) sqlite_databases: Vec<Located<String>>,
-    pub(crate) build: Option<Build>,
+    pub(crate) build: Option<BuildTable>,
     /// `[component.<id>.tool.socar]`.
     pub(crate) policy: Option<Table>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Build {
+pub(crate) struct BuildTable {
     pub(crate) at: Location,
     pub(crate) commands: Vec<Located<String>>,
     pub(crate) workdir: Option<Located<String>>,
@@ -75,12 +75,12 @@ impl Manifest {
 
         let mut variables = Vec::new();
         for (name, declared) in root.named("variables")? {
-            variables.push(Declaration::read(name, declared)?);
+            variables.push(VariableDeclaration::read(name, declared)?);
         }
         let (http_triggers, redis_triggers) = triggers::read_all(&mut root)?;
         let mut components = Vec::new();
         for (id, component) in root.named("component")? {
-            components.push(Component::read(&id, component)?);
+            components.push(ComponentTable::read(&id, component)?);
         }
         root.finish()?;
         Ok(Self {
@@ -116,9 +116,9 @@ fn read_tool(owner: &mut Table) -> Result<Option<Table>, ConfigError> {
     }
 }
 
-// === impl Declaration ===
+// === impl VariableDeclaration ===
 
-impl Declaration {
+impl VariableDeclaration {
     fn read(name: String, declared: Value) -> Result<Self, ConfigError> {
         let at = declared.at.clone();
         check_variable(&name, &at)?;
@@ -149,9 +149,9 @@ impl Declaration {
     }
 }
 
-// === impl Component ===
+// === impl ComponentTable ===
 
-impl Component {
+impl ComponentTable {
     fn read(id: &str, value: Value) -> Result<Self, ConfigError> {
         let id = ComponentId::new(id, &value.at)?;
         let mut table = value.table()?;
@@ -189,7 +189,7 @@ impl Component {
             allowed_outbound_hosts: table.strings("allowed_outbound_hosts")?,
             key_value_stores: read_labels(&mut table, "key_value_stores")?,
             sqlite_databases: read_labels(&mut table, "sqlite_databases")?,
-            build: table.table("build")?.map(Build::read).transpose()?,
+            build: table.table("build")?.map(BuildTable::read).transpose()?,
             policy: read_tool(&mut table)?,
         };
         table.finish()?;
@@ -211,17 +211,17 @@ fn read_source(component: &mut Table) -> Result<Located<String>, ConfigError> {
     }
 }
 
-fn read_files(component: &mut Table) -> Result<Vec<Mount>, ConfigError> {
+fn read_files(component: &mut Table) -> Result<Vec<FileMount>, ConfigError> {
     let read = |entry: Value| {
         if !entry.is_table() {
-            return entry.string().map(Mount::Pattern);
+            return entry.string().map(FileMount::Pattern);
         }
         let mut entry = entry.table()?;
         let remedy = "write { source = \"…\", destination = \"/…\" }";
         let source = entry.required_string("source", remedy)?;
         let destination = entry.required_string("destination", remedy)?;
         entry.finish()?;
-        Mount::placement(source, &destination)
+        FileMount::placement(source, &destination)
     };
     component.array("files")?.into_iter().map(read).collect()
 }
@@ -237,9 +237,9 @@ fn read_labels(
     Ok(labels)
 }
 
-// === impl Build ===
+// === impl BuildTable ===
 
-impl Build {
+impl BuildTable {
     fn read(mut table: Table) -> Result<Self, ConfigError> {
         let command = table
             .take("command")

@@ -53,7 +53,7 @@ pub struct ComponentVariables(BTreeMap<String, String>);
 
 /// One entry of `[variables]`.
 #[derive(Clone, Debug)]
-pub(crate) struct Declaration {
+pub(crate) struct VariableDeclaration {
     pub(crate) name: String,
     pub(crate) at: Location,
     pub(crate) default: Option<String>,
@@ -62,17 +62,17 @@ pub(crate) struct Declaration {
 
 /// The application's variables with their values.
 #[derive(Debug, Default)]
-pub(crate) struct Values {
-    values: BTreeMap<String, Given>,
+pub(crate) struct ResolvedVariables {
+    values: BTreeMap<String, ResolvedValue>,
 }
 
-struct Given {
+struct ResolvedValue {
     value: String,
     secret: bool,
 }
 
 /// A text whose templates have been filled.
-pub(crate) struct Filled {
+pub(crate) struct RenderedTemplate {
     /// The text.
     pub(crate) text: String,
     /// Whether there was anything to fill.
@@ -122,7 +122,7 @@ impl fmt::Debug for VariablesProvider {
 
 impl Environment {
     /// What this process was started with, and `.env` in its working directory, as Spin reads them.
-    pub fn of_this_process() -> Self {
+    pub fn from_process() -> Self {
         // Names and values that are not Unicode cannot be anybody's variable.
         let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -187,16 +187,16 @@ impl fmt::Debug for ComponentVariables {
     }
 }
 
-// === impl Values ===
+// === impl ResolvedVariables ===
 
-impl Values {
+impl ResolvedVariables {
     /// Gives every declared variable its value.
     ///
     /// # Errors
     /// When a required variable has none, or `--variable` names one that does not exist.
     pub(crate) fn resolve(
         manifest: &str,
-        declarations: &[Declaration],
+        declarations: &[VariableDeclaration],
         overrides: &Overrides,
     ) -> Result<Self, ConfigError> {
         let arguments = parse_arguments(&overrides.variables)?;
@@ -226,7 +226,7 @@ impl Values {
                     .or_else(|| own(name))
                     .or_else(|| declared.default.clone())
                     .ok_or_else(|| declared.unset())?;
-                let given = Given {
+                let given = ResolvedValue {
                     value,
                     secret: declared.secret,
                 };
@@ -240,7 +240,7 @@ impl Values {
     ///
     /// # Errors
     /// When a template is malformed or names a variable that is not declared.
-    pub(crate) fn fill(&self, text: &Located<String>) -> Result<Filled, ConfigError> {
+    pub(crate) fn fill(&self, text: &Located<String>) -> Result<RenderedTemplate, ConfigError> {
         let template = Template::parse(&text.value).map_err(|fault| {
             text.error(
                 fault,
@@ -262,7 +262,7 @@ impl Values {
                 .get(name)
                 .map_or("", |given| given.value.as_str())
         };
-        Ok(Filled {
+        Ok(RenderedTemplate {
             text: template.fill(value),
             templated: template.names().next().is_some(),
             secret: template
@@ -272,13 +272,13 @@ impl Values {
     }
 }
 
-impl fmt::Debug for Given {
+impl fmt::Debug for ResolvedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.secret { "(secret)" } else { &self.value })
     }
 }
 
-impl Declaration {
+impl VariableDeclaration {
     fn unset(&self) -> ConfigError {
         let Self { name, at, .. } = self;
         at.error_without_value(
@@ -291,9 +291,9 @@ impl Declaration {
     }
 }
 
-// === impl Filled ===
+// === impl RenderedTemplate ===
 
-impl Filled {
+impl RenderedTemplate {
     /// The text as a message may show it.
     pub(crate) fn shown(&self) -> String {
         if self.secret {

@@ -1,6 +1,6 @@
 //! Which guard stands on which link.
 //!
-//! A link has a beginning and an end: from outside to a component, from a component to another, from a component to a
+//! A link has a caller and an callee: from outside to a component, from a component to another, from a component to a
 //! host elsewhere. `[application.tool.socar.links.<id>]` is the first, `[component.<id>.tool.socar.links.<id>]` the
 //! second, and there `links.outbound` (every host elsewhere) or `links."https://host:port"` the third.
 
@@ -8,49 +8,49 @@ use std::collections::BTreeMap;
 
 use http::Uri;
 
-use super::guard::{Fallback, Guard};
+use super::link_policy::{Fallback, LinkPolicy};
 use crate::document::{ConfigError, suggest};
 use crate::document::{Table, Value};
 
 /// The guards of every link of an application.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Links {
+pub struct LinkPolicies {
     /// Of the links to a component whose caller says nothing.
-    to: BTreeMap<String, Guard>,
-    from_outside: BTreeMap<String, Guard>,
-    between: BTreeMap<(String, String), Guard>,
-    outbound: BTreeMap<String, Outbound>,
+    to: BTreeMap<String, LinkPolicy>,
+    ingress: BTreeMap<String, LinkPolicy>,
+    between: BTreeMap<(String, String), LinkPolicy>,
+    outbound: BTreeMap<String, OutboundPolicies>,
 }
 
 /// The guards of the links that leave the platform from one component.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Outbound {
-    other: Guard,
-    origins: BTreeMap<String, Guard>,
+pub struct OutboundPolicies {
+    other: LinkPolicy,
+    origins: BTreeMap<String, LinkPolicy>,
 }
 
 /// What the links of an application are made of, before it is known which components there are.
-pub(crate) struct Written {
+pub(crate) struct LinkTables {
     /// The application's guard, from which links out of the platform start.
-    pub(crate) base: Guard,
+    pub(crate) base: LinkPolicy,
     /// `[application.tool.socar.links]`.
     pub(crate) application: Option<Table>,
     /// By component: its own guard, and its `links` table.
-    pub(crate) components: Vec<(String, Guard, Option<Table>)>,
+    pub(crate) components: Vec<(String, LinkPolicy, Option<Table>)>,
 }
 
 /// The key that stands for every host elsewhere.
 const OUTBOUND: &str = "outbound";
 
-// === impl Links ===
+// === impl LinkPolicies ===
 
-impl Links {
+impl LinkPolicies {
     /// Reads the tables of all links.
     ///
     /// # Errors
     /// When one leads nowhere, or a key or value makes no sense.
-    pub(crate) fn read(written: Written) -> Result<Self, ConfigError> {
-        let Written {
+    pub(crate) fn read(written: LinkTables) -> Result<Self, ConfigError> {
+        let LinkTables {
             base,
             application,
             components,
@@ -61,83 +61,81 @@ impl Links {
             links.to.insert(id.clone(), guard);
             links.outbound.insert(
                 id.clone(),
-                Outbound {
+                OutboundPolicies {
                     other: base.clone(),
                     origins: BTreeMap::new(),
                 },
             );
             tables.extend(table.map(|table| (id, table)));
         }
-        for (end, value) in application.map(Table::into_named).unwrap_or_default() {
-            let guard = links.inside(&end, value)?;
-            links.from_outside.insert(end, guard);
+        for (callee, value) in application.map(Table::into_named).unwrap_or_default() {
+            let guard = links.inside(&callee, value)?;
+            links.ingress.insert(callee, guard);
         }
-        for (beginning, table) in tables {
-            links.overlay_component(&beginning, table)?;
+        for (caller, table) in tables {
+            links.overlay_component(&caller, table)?;
         }
         links.check_fallbacks()?;
         Ok(links)
     }
 
     /// The guard of the link from outside to a component.
-    pub fn from_outside(&self, end: &str) -> Guard {
-        let own = self.from_outside.get(end);
-        own.or_else(|| self.to.get(end))
+    pub fn ingress(&self, callee: &str) -> LinkPolicy {
+        let own = self.ingress.get(callee);
+        own.or_else(|| self.to.get(callee))
             .cloned()
             .unwrap_or_default()
     }
 
     /// The guard of the link from one component to another.
-    pub fn between(&self, beginning: &str, end: &str) -> Guard {
-        let own = self.between.get(&(beginning.to_owned(), end.to_owned()));
-        own.or_else(|| self.to.get(end))
+    pub fn between(&self, caller: &str, callee: &str) -> LinkPolicy {
+        let own = self.between.get(&(caller.to_owned(), callee.to_owned()));
+        own.or_else(|| self.to.get(callee))
             .cloned()
             .unwrap_or_default()
     }
 
     /// The guards of the links from a component to hosts elsewhere.
-    pub fn outbound(&self, beginning: &str) -> Outbound {
-        self.outbound.get(beginning).cloned().unwrap_or_default()
+    pub fn outbound(&self, caller: &str) -> OutboundPolicies {
+        self.outbound.get(caller).cloned().unwrap_or_default()
     }
 
     /// How many calls of a component may come over links with places of their own, all together.
-    pub fn places_beside(&self, end: &str) -> usize {
-        let from_outside = self.from_outside.get(end);
-        let between = self.between.iter().filter(|((_, it), _)| it == end);
-        let guards = from_outside
-            .into_iter()
-            .chain(between.map(|(_, guard)| guard));
+    pub fn link_permits(&self, callee: &str) -> usize {
+        let ingress = self.ingress.get(callee);
+        let between = self.between.iter().filter(|((_, it), _)| it == callee);
+        let guards = ingress.into_iter().chain(between.map(|(_, guard)| guard));
         guards.filter_map(|guard| guard.concurrency).sum()
     }
 
-    fn overlay_component(&mut self, beginning: &str, table: Table) -> Result<(), ConfigError> {
+    fn overlay_component(&mut self, caller: &str, table: Table) -> Result<(), ConfigError> {
         let mut origins = Vec::new();
-        let mut outbound = self.outbound(beginning);
-        for (end, value) in table.into_named() {
-            if end == OUTBOUND {
+        let mut outbound = self.outbound(caller);
+        for (callee, value) in table.into_named() {
+            if callee == OUTBOUND {
                 outbound.other = outbound.other.of_link(value.table()?)?;
-            } else if end.contains("://") {
-                origins.push((end, value));
+            } else if callee.contains("://") {
+                origins.push((callee, value));
             } else {
-                let guard = self.inside(&end, value)?;
-                self.between.insert((beginning.to_owned(), end), guard);
+                let guard = self.inside(&callee, value)?;
+                self.between.insert((caller.to_owned(), callee), guard);
             }
         }
         // They start from what holds for all hosts, wherever in the file that stands.
-        for (end, value) in origins {
-            let origin = origin_of(&end, &value)?;
+        for (callee, value) in origins {
+            let origin = origin_of(&callee, &value)?;
             let guard = outbound.other.clone().of_link(value.table()?)?;
             outbound.origins.insert(origin, guard);
         }
-        self.outbound.insert(beginning.to_owned(), outbound);
+        self.outbound.insert(caller.to_owned(), outbound);
         Ok(())
     }
 
-    fn inside(&self, end: &str, value: Value) -> Result<Guard, ConfigError> {
-        let Some(guard) = self.to.get(end) else {
+    fn inside(&self, callee: &str, value: Value) -> Result<LinkPolicy, ConfigError> {
+        let Some(guard) = self.to.get(callee) else {
             return Err(value.error(
                 "no link leads there",
-                suggest(end, self.to.keys().map(String::as_str), "remove it"),
+                suggest(callee, self.to.keys().map(String::as_str), "remove it"),
             ));
         };
         guard.clone().of_link(value.table()?)
@@ -145,7 +143,7 @@ impl Links {
 
     /// Makes sure that every component to fall back on is there.
     fn check_fallbacks(&self) -> Result<(), ConfigError> {
-        let inside = self.to.values().chain(self.from_outside.values());
+        let inside = self.to.values().chain(self.ingress.values());
         let outside = self
             .outbound
             .values()
@@ -164,11 +162,11 @@ impl Links {
     }
 }
 
-// === impl Outbound ===
+// === impl OutboundPolicies ===
 
-impl Outbound {
+impl OutboundPolicies {
     /// The guard of the link to this origin, such as `https://host:443`.
-    pub fn to(&self, origin: &str) -> &Guard {
+    pub fn to(&self, origin: &str) -> &LinkPolicy {
         self.origins.get(origin).unwrap_or(&self.other)
     }
 }

@@ -8,7 +8,7 @@ use crate::document::Table;
 
 /// The limits of the listener. They hold for each connection, unless they say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
+pub struct ListenerLimits {
     /// `connections`: how many are served at the same time, all together.
     pub connections: usize,
     /// `headers`: how many header fields a request may have.
@@ -35,7 +35,7 @@ pub struct Listener {
     pub resets: usize,
 }
 
-impl Default for Listener {
+impl Default for ListenerLimits {
     fn default() -> Self {
         Self {
             connections: 1024,
@@ -54,7 +54,7 @@ impl Default for Listener {
     }
 }
 
-impl Listener {
+impl ListenerLimits {
     /// Reads the table.
     ///
     /// # Errors

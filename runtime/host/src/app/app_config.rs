@@ -25,7 +25,7 @@ impl AppConfig {
         let overrides = Overrides {
             variables: options.variables.clone(),
             providers: runtime.variables_providers.clone(),
-            environment: Environment::of_this_process(),
+            environment: Environment::from_process(),
             components: options.components.clone(),
         };
         let app = App::load(&options.from, &overrides)?;

@@ -267,8 +267,8 @@ fn room(app: &App, memory: Option<usize>) -> PoolLimits {
 }
 
 fn bounds(component: &manifest::Component, app: &App) -> InstanceBounds {
-    let beside = app.links.places_beside(component.id.as_str());
-    component.policy.bounds(beside)
+    let beside = app.links.link_permits(component.id.as_str());
+    component.policy.instance_bounds(beside)
 }
 
 /// All at once: a first start is mostly waiting for the compiler.
@@ -343,9 +343,9 @@ fn prepare(
         admission: AdmissionConfig {
             concurrency: policy.concurrency,
             queue: policy.queue,
-            queue_timeout: policy.guard.queue_timeout.unwrap_or(policy.deadline),
-            adaptive: policy.guard.adaptive,
-            priorities: policy.guard.priority_names.clone(),
+            queue_timeout: policy.link.queue_timeout.unwrap_or(policy.deadline),
+            adaptive: policy.link.adaptive,
+            priorities: policy.link.priority_names.clone(),
         },
         body: policy.body as u64,
     };

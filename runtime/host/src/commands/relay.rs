@@ -51,7 +51,7 @@ pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
         );
     }
     let overrides = Overrides {
-        environment: Environment::of_this_process(),
+        environment: Environment::from_process(),
         ..Overrides::default()
     };
     let app = App::load(&options.from, &overrides)?;
@@ -168,7 +168,7 @@ impl EventHandler for HttpDelivery {
 
 fn component(route: &Route) -> Option<&str> {
     match &route.handler {
-        config::manifest::Handler::Component(id) => Some(id.as_str()),
-        config::manifest::Handler::Static(_) => None,
+        config::manifest::RouteHandler::Component(id) => Some(id.as_str()),
+        config::manifest::RouteHandler::Static(_) => None,
     }
 }

@@ -10,7 +10,7 @@ use super::fallback::LinkFallback;
 use super::{Link, TransitionSender};
 use crate::capability::outbound_http::ComponentRegistry;
 use config::policy::links::origin;
-use config::policy::{Fallback, Guard, Links, Outbound};
+use config::policy::{Fallback, LinkPolicies, LinkPolicy, OutboundPolicies};
 
 /// The links of a platform: those of the generation that takes new calls. Clones are the same board.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ struct LinkSet {
 #[derive(Clone)]
 struct LinkEntry {
     link: Arc<Link>,
-    guard: Guard,
+    guard: LinkPolicy,
     /// From which component it leads to which origin elsewhere.
     origin_link: Option<(String, String)>,
 }
@@ -46,7 +46,7 @@ struct LinkEntry {
 pub struct GenerationLinks {
     board: LinkRegistry,
     set: Arc<LinkSet>,
-    guards: Arc<Links>,
+    guards: Arc<LinkPolicies>,
     callees: ComponentRegistry,
 }
 
@@ -57,7 +57,7 @@ pub struct OutboundLinks(Arc<OutboundShared>);
 struct OutboundShared {
     generation: GenerationLinks,
     component: String,
-    guards: Outbound,
+    guards: OutboundPolicies,
     by_origin: RwLock<BTreeMap<String, Arc<Link>>>,
 }
 
@@ -80,7 +80,7 @@ impl LinkRegistry {
     }
 
     /// The links of an application that are guarded so.
-    pub fn generation(&self, guards: &Links) -> GenerationLinks {
+    pub fn generation(&self, guards: &LinkPolicies) -> GenerationLinks {
         GenerationLinks {
             board: self.clone(),
             set: Arc::default(),
@@ -131,16 +131,16 @@ impl GenerationLinks {
 
     /// The link from outside to a component.
     pub fn from_outside(&self, component: &str) -> Arc<Link> {
-        let guard = self.guards.from_outside(component);
+        let guard = self.guards.ingress(component);
         self.link(&format!("gateway -> {component}"), guard, None)
     }
 
     /// The link from the clock to a component. Nobody is entry waiting by it, and a sweep is how a component mends
     /// what went wrong; so nothing cuts it off.
     pub fn from_clock(&self, component: &str) -> Arc<Link> {
-        let guard = Guard {
+        let guard = LinkPolicy {
             breaker: None,
-            ..Guard::default()
+            ..LinkPolicy::default()
         };
         self.link(&format!("clock -> {component}"), guard, None)
     }
@@ -191,12 +191,17 @@ impl GenerationLinks {
     }
 
     /// The link from a component to an origin elsewhere.
-    fn to(&self, component: &str, origin: &str, guard: Guard) -> Arc<Link> {
+    fn to(&self, component: &str, origin: &str, guard: LinkPolicy) -> Arc<Link> {
         let origin_link = Some((component.to_owned(), origin.to_owned()));
         self.link(&format!("{component} -> {origin}"), guard, origin_link)
     }
 
-    fn link(&self, name: &str, guard: Guard, origin_link: Option<(String, String)>) -> Arc<Link> {
+    fn link(
+        &self,
+        name: &str,
+        guard: LinkPolicy,
+        origin_link: Option<(String, String)>,
+    ) -> Arc<Link> {
         if let Some(entry) = self.set.find(name) {
             return entry.link;
         }

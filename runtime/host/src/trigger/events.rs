@@ -13,7 +13,7 @@ use crate::instance::events::EventError;
 use crate::trace::Trace;
 use crate::trace::{REQUEST_ID, TRACEPARENT};
 use config::manifest::App;
-use config::policy::Events;
+use config::policy::EventDelivery;
 use event_log::delivery::{Audience, Backoff, EventHandler, HandlerError, Subscription};
 
 /// Lets components react to events.
@@ -44,8 +44,8 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
                 component: component.id.to_string(),
                 streams: streams.remove(component.id.as_str())?,
                 audience: match policy.events {
-                    Events::Shared => Audience::Shared,
-                    Events::EachHost => Audience::EachHost,
+                    EventDelivery::Shared => Audience::Shared,
+                    EventDelivery::EachHost => Audience::EachHost,
                 },
                 attempts: policy.delivery_attempts,
                 concurrency: policy.delivery_concurrency,

@@ -33,8 +33,8 @@ use crate::health::Health;
 use crate::problem::{Problem, full};
 use crate::trace::REQUEST_ID;
 use crate::trace::Trace;
-use config::manifest::{Handler, Match, StaticResponse};
-use config::policy::Listener;
+use config::manifest::{RouteHandler, RouteMatch, StaticResponse};
+use config::policy::ListenerLimits;
 use connections::ConnectionState;
 use rejections::RejectionReason;
 
@@ -62,7 +62,7 @@ pub struct ClientInfo {
 // === impl Server ===
 
 impl Server {
-    fn limits(&self) -> Arc<Listener> {
+    fn limits(&self) -> Arc<ListenerLimits> {
         self.current.get().listener.clone()
     }
 
@@ -112,8 +112,8 @@ impl Server {
         let generation = self.current.get();
         let found = generation.routes.route(&path).ok_or(Problem::NotFound)?;
         match &found.route.handler {
-            Handler::Static(response) => Ok(fixed(response)),
-            Handler::Component(id) => {
+            RouteHandler::Static(response) => Ok(fixed(response)),
+            RouteHandler::Component(id) => {
                 let component = generation.components.get(id.as_str());
                 let component = component.ok_or(Problem::NotFound)?;
                 let (head, body) = request.into_parts();
@@ -170,7 +170,7 @@ fn preflight() -> Response<WasiBody> {
 async fn call(
     component: &Component,
     mut request: Request<WasiBody>,
-    found: &Match<'_, '_>,
+    found: &RouteMatch<'_, '_>,
     client: &ClientInfo,
     trace: Trace,
 ) -> Result<Response<WasiBody>, Problem> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Host {
+pub(super) enum HostPattern {
     Any,
     /// This application itself, as `http://self.alt/…`.
     Oneself,
@@ -16,28 +16,28 @@ pub(super) enum Host {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Port {
+pub(super) enum PortPattern {
     Any,
     One(u16),
     Among(Range<u16>),
 }
 
 /// What is wrong with an entry, and what would be right.
-pub(super) struct Fault {
+pub(super) struct AddressError {
     pub(super) problem: String,
     pub(super) remedy: String,
 }
 
-// === impl Host ===
+// === impl HostPattern ===
 
-impl Host {
-    pub(super) fn parse(scheme: &str, host: &str) -> Result<Self, Fault> {
+impl HostPattern {
+    pub(super) fn parse(scheme: &str, host: &str) -> Result<Self, AddressError> {
         let lowered = host.to_ascii_lowercase();
         match lowered.as_str() {
             "*" => return Ok(Self::Any),
             "self" | "self.alt" => return Ok(Self::Oneself),
             "" => {
-                return Err(Fault::new(
+                return Err(AddressError::new(
                     "it has no host",
                     format!("write {scheme}://<host>, or {scheme}://* for any host"),
                 ));
@@ -53,12 +53,12 @@ impl Host {
         if let Some((name, path)) = lowered.split_once('/') {
             if let Ok(address) = unbracketed(name).parse::<IpAddr>() {
                 let bits = if address.is_ipv4() { 32 } else { 128 };
-                return Err(Fault::new(
+                return Err(AddressError::new(
                     format!("`{path}` is no number of bits"),
                     format!("write the CIDR block as {address}/<0 to {bits}>"),
                 ));
             }
-            return Err(Fault::new(
+            return Err(AddressError::new(
                 "it has a path",
                 format!("name the host alone: `{scheme}://{name}`"),
             ));
@@ -89,7 +89,7 @@ impl Host {
     }
 }
 
-fn check_domain(domain: &str) -> Result<(), Fault> {
+fn check_domain(domain: &str) -> Result<(), AddressError> {
     let labelled = |label: &str| {
         !label.is_empty()
             && label
@@ -97,7 +97,7 @@ fn check_domain(domain: &str) -> Result<(), Fault> {
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     if domain.contains('*') {
-        return Err(Fault::new(
+        return Err(AddressError::new(
             "a wildcard stands in the middle of the host",
             "use `*` alone or first, as in `*.example.com`",
         ));
@@ -115,17 +115,17 @@ fn check_domain(domain: &str) -> Result<(), Fault> {
         return Ok(());
     }
     let problem = format!("`{domain}` is not a host name");
-    Err(Fault::new(
+    Err(AddressError::new(
         problem,
         "write a domain name (punycode for other letters), an IP address or a CIDR block",
     ))
 }
 
-fn parse_network(text: &str) -> Option<Host> {
+fn parse_network(text: &str) -> Option<HostPattern> {
     let (address, bits) = text.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
     let bits: u8 = bits.parse().ok()?;
-    network_part(address, bits).map(|_| Host::Network(address, bits))
+    network_part(address, bits).map(|_| HostPattern::Network(address, bits))
 }
 
 /// The leading bits of an address, or nothing if it has fewer.
@@ -142,12 +142,16 @@ fn network_bits(address: IpAddr, bits: u8) -> u128 {
     value.checked_shr(width - u32::from(bits)).unwrap_or(0)
 }
 
-// === impl Port ===
+// === impl PortPattern ===
 
-impl Port {
-    pub(super) fn parse(scheme: &str, host: &str, port: Option<&str>) -> Result<Self, Fault> {
+impl PortPattern {
+    pub(super) fn parse(
+        scheme: &str,
+        host: &str,
+        port: Option<&str>,
+    ) -> Result<Self, AddressError> {
         let malformed = |port: &str| {
-            Fault::new(
+            AddressError::new(
                 format!("`{port}` is not a port"),
                 "write a number, a range such as `8000..8010`, or `*`",
             )
@@ -165,7 +169,7 @@ impl Port {
             }
             Some(number) => number.parse().map(Self::One).map_err(|_| malformed(number)),
             None => default_port(scheme).map(Self::One).ok_or_else(|| {
-                Fault::new(
+                AddressError::new(
                     format!("it has no port, and `{scheme}` has no usual one"),
                     format!("write the port, such as `{scheme}://{host}:8080`, or `*` for any"),
                 )
@@ -183,9 +187,9 @@ impl Port {
     }
 }
 
-// === impl Fault ===
+// === impl AddressError ===
 
-impl Fault {
+impl AddressError {
     pub(super) fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             problem: problem.into(),
@@ -195,13 +199,16 @@ impl Fault {
 }
 
 /// Takes `host:port` apart; an IPv6 network has colons of its own, an address has them in brackets.
-pub(super) fn split_port(rest: &str) -> Result<(&str, Option<&str>), Fault> {
+pub(super) fn split_port(rest: &str) -> Result<(&str, Option<&str>), AddressError> {
     let without_port = rest.ends_with(']') || parse_network(rest).is_some();
     match rest.rsplit_once(':') {
         Some((host, "")) if !without_port => Ok((host, None)),
         Some((host, port)) if !without_port => match port.split_once('/') {
             None => Ok((host, Some(port))),
-            Some(_) => Err(Fault::new("it has a path", "name the host and port alone")),
+            Some(_) => Err(AddressError::new(
+                "it has a path",
+                "name the host and port alone",
+            )),
         },
         _ => Ok((rest, None)),
     }

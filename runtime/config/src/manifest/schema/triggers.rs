@@ -5,20 +5,20 @@ use crate::document::{ConfigError, Located, suggest};
 use crate::document::{Table, Value};
 
 #[derive(Debug)]
-pub(crate) struct HttpTrigger {
+pub(crate) struct HttpTriggerTable {
     /// `None` for `{ private = true }`.
     pub(crate) route: Option<Located<String>>,
-    pub(crate) answer: Answer,
+    pub(crate) target: HttpTriggerTarget,
 }
 
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum HttpTriggerTarget {
     Component(Located<String>),
     Static(Table),
 }
 
 #[derive(Debug)]
-pub(crate) struct RedisTrigger {
+pub(crate) struct RedisTriggerTable {
     pub(crate) component: Located<String>,
     pub(crate) channel: Located<String>,
     pub(crate) address: Option<Located<String>>,
@@ -48,7 +48,7 @@ pub(super) fn read_defaults(
 /// All of them, by type.
 pub(super) fn read_all(
     root: &mut Table,
-) -> Result<(Vec<HttpTrigger>, Vec<RedisTrigger>), ConfigError> {
+) -> Result<(Vec<HttpTriggerTable>, Vec<RedisTriggerTable>), ConfigError> {
     let (mut http, mut redis) = (Vec::new(), Vec::new());
     let Some(triggers) = root.table("trigger")? else {
         return Err(root.missing("trigger", "add a [[trigger.http]] or a [[trigger.redis]]"));
@@ -63,17 +63,17 @@ pub(super) fn read_all(
         for trigger in triggers.array()? {
             let trigger = trigger.table()?;
             match kind.as_str() {
-                "http" => http.push(HttpTrigger::read(trigger)?),
-                _ => redis.push(RedisTrigger::read(trigger)?),
+                "http" => http.push(HttpTriggerTable::read(trigger)?),
+                _ => redis.push(RedisTriggerTable::read(trigger)?),
             }
         }
     }
     Ok((http, redis))
 }
 
-// === impl HttpTrigger ===
+// === impl HttpTriggerTable ===
 
-impl HttpTrigger {
+impl HttpTriggerTable {
     fn read(mut table: Table) -> Result<Self, ConfigError> {
         read_common(&mut table)?;
         let route = table.take("route").ok_or_else(|| {
@@ -85,9 +85,9 @@ impl HttpTrigger {
         }
         let component = read_component(&mut table)?;
         let response = table.table("static_response")?;
-        let answer = match (component, response) {
-            (Some(component), None) => Answer::Component(component),
-            (None, Some(response)) => Answer::Static(response),
+        let target = match (component, response) {
+            (Some(component), None) => HttpTriggerTarget::Component(component),
+            (None, Some(response)) => HttpTriggerTarget::Static(response),
             (None, None) => {
                 return Err(
                     table.missing("component", "name the component, or give a static_response")
@@ -101,7 +101,7 @@ impl HttpTrigger {
             }
         };
         table.finish()?;
-        Ok(Self { route, answer })
+        Ok(Self { route, target })
     }
 }
 
@@ -134,9 +134,9 @@ fn check_executor(mut executor: Table) -> Result<(), ConfigError> {
     }
 }
 
-// === impl RedisTrigger ===
+// === impl RedisTriggerTable ===
 
-impl RedisTrigger {
+impl RedisTriggerTable {
     fn read(mut table: Table) -> Result<Self, ConfigError> {
         read_common(&mut table)?;
         let component = read_component(&mut table)?

@@ -10,7 +10,7 @@ use resilience::Priority;
 
 use super::{CAR, HEAD, app, load_with};
 use crate::manifest::{App, Overrides};
-use crate::policy::Events;
+use crate::policy::EventDelivery;
 
 const OURS: &str = include_str!("../../../../../spin.toml");
 
@@ -53,7 +53,7 @@ fn our_own_manifest_is_understood() {
     let payment = app.component("payment").expect("a payment");
     assert_eq!(payment.variables.get("payment_gateway_url"), Some(""));
     let viewpage = app.component("viewpage").expect("a view");
-    assert_eq!(viewpage.policy.events, Events::EachHost);
+    assert_eq!(viewpage.policy.events, EventDelivery::EachHost);
     assert_eq!(
         app.redis_triggers
             .iter()
@@ -169,14 +169,14 @@ fn an_application_names_its_priorities() {
     ));
     let policy = |id| &app.component(id).expect("a component").policy;
     let (car, other) = (policy("car"), policy("other"));
-    assert_eq!(car.guard.priority.of(&Method::POST), level(1));
-    assert_eq!(car.guard.priority.of(&Method::GET), level(0));
-    assert_eq!(other.guard.priority.of(&Method::POST), level(0));
+    assert_eq!(car.link.priority.of(&Method::POST), level(1));
+    assert_eq!(car.link.priority.of(&Method::GET), level(0));
+    assert_eq!(other.link.priority.of(&Method::POST), level(0));
     assert_eq!(
         (car.sweep_priority, other.sweep_priority),
         (level(1), level(0))
     );
-    let names: Vec<_> = other.guard.priority_names.iter().collect();
+    let names: Vec<_> = other.link.priority_names.iter().collect();
     assert_eq!(names, ["browsing", "paying"]);
 }
 
@@ -184,7 +184,7 @@ fn an_application_names_its_priorities() {
 fn an_application_without_names_has_three_levels() {
     let app = app("tool.socar.priority = \"high\"\n");
     let policy = &app.component("car").expect("a car").policy;
-    let high = policy.guard.priority.of(&Method::GET);
+    let high = policy.link.priority.of(&Method::GET);
     assert_eq!(
         (Some(high), policy.sweep_priority),
         (Priority::from_level(2), Priority::LOWEST)

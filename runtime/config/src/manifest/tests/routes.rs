@@ -5,7 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{CAR, HEAD, app, load_with};
-use crate::manifest::{App, Handler, Match, Overrides, Route, RouteTable};
+use crate::manifest::{App, Overrides, Route, RouteHandler, RouteMatch, RouteTable};
 
 /// One component per route, named after its position: `r0`, `r1` …
 fn table(routes: &[&str]) -> RouteTable {
@@ -100,7 +100,7 @@ fn params_are_what_stood_in_their_place() {
     let empty = table.route("/y//z").map(|found| found.params);
     assert_eq!(empty, Some(vec![("empty", "")]), "as Spin has it");
     let found = table.route("/1/x/2.3/rest");
-    let params = found.map(|Match { params, .. }| params);
+    let params = found.map(|RouteMatch { params, .. }| params);
     assert_eq!(params, Some(vec![("first", "1"), ("second", "2.3")]));
 }
 
@@ -126,7 +126,7 @@ fn a_static_response_needs_no_component() {
     let app = app(
         "[[trigger.http]]\nroute = \"/robots.txt\"\nstatic_response = { status_code = 203, headers = { a = \"b\" }, body = \"no\" }",
     );
-    let Some(Handler::Static(response)) = app
+    let Some(RouteHandler::Static(response)) = app
         .routes
         .route("/robots.txt")
         .map(|found| &found.route.handler)

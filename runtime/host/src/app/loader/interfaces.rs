@@ -8,7 +8,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component as Code;
 use wasmtime::component::types::ComponentItem;
 
-use config::manifest::{App, Component, Handler};
+use config::manifest::{App, Component, RouteHandler};
 
 /// What a component handles.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ pub fn check(
     let routed = app
         .routes
         .iter()
-        .any(|route| matches!(&route.handler, Handler::Component(it) if it == id));
+        .any(|route| matches!(&route.handler, RouteHandler::Component(it) if it == id));
     let woken = app
         .redis_triggers
         .iter()

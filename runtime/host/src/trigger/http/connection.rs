@@ -18,7 +18,7 @@ use super::monitored_io::{MonitoredIo, linger, send_request_timeout};
 use super::rejections::RejectionReason;
 use super::streams::Streams;
 use super::{ClientInfo, Server};
-use config::policy::Listener;
+use config::policy::ListenerLimits;
 
 /// How long a connection without a request in progress may take to shut down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
@@ -28,7 +28,7 @@ pub struct Connection {
     /// Answers its requests.
     pub server: Arc<Server>,
     /// The limits of the listener when the connection was accepted.
-    pub limits: Arc<Listener>,
+    pub limits: Arc<ListenerLimits>,
     /// The address of the client.
     pub client: SocketAddr,
     /// Its entry among all connections.
@@ -135,7 +135,7 @@ impl ConnectionEnd {
     }
 }
 
-fn protocol(limits: &Listener) -> auto::Builder<Streams> {
+fn protocol(limits: &ListenerLimits) -> auto::Builder<Streams> {
     let mut protocol = auto::Builder::new(Streams::new(limits));
     protocol
         .http1()

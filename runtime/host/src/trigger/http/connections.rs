@@ -13,7 +13,7 @@ use metrics::gauge;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use config::policy::Listener;
+use config::policy::ListenerLimits;
 
 /// Connections above the limit that still get a response: the health of the platform, or 503.
 const OVER_LIMIT: usize = 64;
@@ -101,7 +101,7 @@ impl ConnectionTracker {
     }
 
     /// Closes the connections whose head or idle time has passed its limit at `now`.
-    pub fn close_overdue(&self, limits: &Listener, now: Instant) {
+    pub fn close_overdue(&self, limits: &ListenerLimits, now: Instant) {
         for connection in self.0.lock().by_number.values() {
             if let Some(reason) = connection.overdue(limits, now) {
                 connection.close(reason);
@@ -220,7 +220,7 @@ impl ConnectionState {
         self.close_requested.notify_one();
     }
 
-    fn overdue(&self, limits: &Listener, now: Instant) -> Option<CloseReason> {
+    fn overdue(&self, limits: &ListenerLimits, now: Instant) -> Option<CloseReason> {
         let activity = self.activity.lock();
         let idle_since = activity.idle_since()?;
         match activity.head_since {

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
 use super::connections::ConnectionState;
-use config::policy::Listener;
+use config::policy::ListenerLimits;
 
 /// How long unread request bytes are read and discarded after the last response.
 const LINGER: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ pub struct MonitoredIo {
     stream: Option<TcpStream>,
     return_to: Option<oneshot::Sender<TcpStream>>,
     connection: Arc<ConnectionState>,
-    limits: Arc<Listener>,
+    limits: Arc<ListenerLimits>,
     /// The timeout of a write, while the client reads nothing.
     write_timeout: Option<Pin<Box<Sleep>>>,
     /// When the client fell behind: since then it has not read all bytes that were offered.
@@ -42,7 +42,7 @@ impl MonitoredIo {
     pub fn new(
         stream: TcpStream,
         connection: Arc<ConnectionState>,
-        limits: Arc<Listener>,
+        limits: Arc<ListenerLimits>,
     ) -> (Self, oneshot::Receiver<TcpStream>) {
         let (return_to, returned) = oneshot::channel();
         let io = Self {

@@ -2,7 +2,7 @@
 //!
 //! The socket tells nothing about that: a client may keep the connection busy and give one stream no window, and hyper
 //! then does not ask for the rest of the answer until it does. So each stream has a watcher, which ends it when the
-//! client has taken nothing for [`Listener::write_pause`], or was behind for [`Listener::answer_time`]. The other streams of
+//! client has taken nothing for [`ListenerLimits::write_pause`], or was behind for [`ListenerLimits::answer_time`]. The other streams of
 //! the connection go on.
 
 use std::future::Future;
@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use config::policy::Listener;
+use config::policy::ListenerLimits;
 
 /// The most that is handed over at once: what a client takes of it is seen only when it has all.
 const PIECE: usize = 16 << 10;
@@ -76,7 +76,7 @@ pub fn watched(body: WasiBody) -> WasiBody {
 
 impl Streams {
     /// Served within these limits.
-    pub fn new(limits: &Listener) -> Self {
+    pub fn new(limits: &ListenerLimits) -> Self {
         Self {
             pause: limits.write_pause,
             whole: limits.answer_time,

@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::GuardedBody;
 use crate::problem::{Problem, full};
-use config::policy::Listener;
+use config::policy::ListenerLimits;
 
 /// What is read and thrown away of a body that is too long, so that its sender gets to read the answer.
 const LEFTOVERS: u64 = 16 << 20;
@@ -42,7 +42,7 @@ pub struct Refusal {
 struct Upload<'a> {
     body: Incoming,
     limit: u64,
-    listener: &'a Listener,
+    listener: &'a ListenerLimits,
     warehouse: &'a Warehouse,
 }
 
@@ -74,7 +74,7 @@ pub async fn receive(
     headers: &HeaderMap,
     body: Incoming,
     limit: u64,
-    listener: &Listener,
+    listener: &ListenerLimits,
     warehouse: &Warehouse,
 ) -> Result<Received, Refusal> {
     if body.is_end_stream() {

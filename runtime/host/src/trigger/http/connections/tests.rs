@@ -46,7 +46,7 @@ fn connections_over_the_limit_are_bounded_too() {
 
 #[test]
 fn a_head_that_takes_longer_than_head_time_closes_the_connection() {
-    let (tracker, limits) = (tracker(), Listener::default());
+    let (tracker, limits) = (tracker(), ListenerLimits::default());
     let connection = tracker.open(1).unwrap();
     let now = Instant::now();
     tracker.close_overdue(&limits, now + limits.head_time / 2);
@@ -57,7 +57,7 @@ fn a_head_that_takes_longer_than_head_time_closes_the_connection() {
 
 #[test]
 fn a_connection_between_two_requests_has_the_idle_time() {
-    let (tracker, limits) = (tracker(), Listener::default());
+    let (tracker, limits) = (tracker(), ListenerLimits::default());
     let connection = tracker.open(1).unwrap();
     drop(connection.state.begin_request());
     let now = Instant::now();
@@ -69,7 +69,7 @@ fn a_connection_between_two_requests_has_the_idle_time() {
 
 #[test]
 fn a_request_in_progress_keeps_its_connection_open() {
-    let (tracker, limits) = (tracker(), Listener::default());
+    let (tracker, limits) = (tracker(), ListenerLimits::default());
     let connection = tracker.open(1).unwrap();
     let _request = connection.state.begin_request();
     tracker.close_overdue(&limits, Instant::now() + limits.idle * 10);

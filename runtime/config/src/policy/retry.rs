@@ -13,7 +13,7 @@ use crate::document::Value;
 
 /// What is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
+pub struct RetryPolicy {
     attempts: u32,
     backoff: Duration,
     max_backoff: Duration,
@@ -22,9 +22,9 @@ pub struct Retry {
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-// === impl Retry ===
+// === impl RetryPolicy ===
 
-impl Default for Retry {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             attempts: 1,
@@ -35,7 +35,7 @@ impl Default for Retry {
     }
 }
 
-impl Retry {
+impl RetryPolicy {
     /// What makes it work; nothing if a number is out of bounds, which [`read`] has made sure it is not.
     pub fn build(&self) -> Option<(Backoff, RetryBudget)> {
         let backoff = Backoff::new(self.backoff, self.max_backoff, self.attempts).ok()?;
@@ -44,7 +44,10 @@ impl Retry {
 }
 
 /// Reads `false`, `true` or a table over what was there before.
-pub(super) fn read(before: Option<Retry>, written: Value) -> Result<Option<Retry>, ConfigError> {
+pub(super) fn read(
+    before: Option<RetryPolicy>,
+    written: Value,
+) -> Result<Option<RetryPolicy>, ConfigError> {
     let mut retry = before.unwrap_or_default();
     if !written.is_table() {
         return Ok(written.boolean()?.value.then_some(retry));

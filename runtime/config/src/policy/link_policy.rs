@@ -1,22 +1,22 @@
 //! What guards one link: who waits, who is cut off, what is tried again and what is answered instead.
 //!
 //! The guard of a link starts from that of the component it leads to (its own table over the application's), and a
-//! table of the link's own goes over that. Links that leave the platform start from the application's.
+//! table of the link's own goes over that. LinkPolicies that leave the platform start from the application's.
 
 use std::time::Duration;
 
 use resilience::breaker;
 
-use super::breakers;
+use super::breaker as breaker_policy;
 use super::priorities::{MethodPriorities, PriorityNames};
-use super::retries::{self, Retry};
+use super::retry::{self, RetryPolicy};
 use super::value::{count, duration, duration_in, set};
 use crate::document::{ConfigError, Located};
 use crate::document::{Table, Value};
 
 /// What guards one link.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Guard {
+pub struct LinkPolicy {
     /// `deadline` of a link: how long a call over it may take altogether; what the caller has left if absent.
     pub deadline: Option<Duration>,
     /// `concurrency` of a link: places of its own, besides those of its component; it shares those if absent.
@@ -32,7 +32,7 @@ pub struct Guard {
     /// `breaker`: when calls are cut off.
     pub breaker: Option<breaker::BreakerConfig>,
     /// `retry`: what is tried again.
-    pub retry: Option<Retry>,
+    pub retry: Option<RetryPolicy>,
     /// `fallback`: what is answered instead.
     pub fallback: Fallback,
 }
@@ -51,9 +51,9 @@ pub enum Fallback {
 
 const SECOND: Duration = Duration::from_secs(1);
 
-// === impl Guard ===
+// === impl LinkPolicy ===
 
-impl Default for Guard {
+impl Default for LinkPolicy {
     fn default() -> Self {
         Self {
             deadline: None,
@@ -62,14 +62,14 @@ impl Default for Guard {
             queue_timeout: None,
             priority_names: PriorityNames::default(),
             priority: MethodPriorities::default(),
-            breaker: Some(breakers::default()),
+            breaker: Some(breaker_policy::default()),
             retry: None,
             fallback: Fallback::default(),
         }
     }
 }
 
-impl Guard {
+impl LinkPolicy {
     /// Takes from a component's table what guards the links to it.
     pub(super) fn overlay(&mut self, table: &mut Table) -> Result<(), ConfigError> {
         table.reject_renamed("wait", "queue_timeout")?;
@@ -83,10 +83,10 @@ impl Guard {
             self.priority = MethodPriorities::read(written, &self.priority_names)?;
         }
         if let Some(written) = table.take("breaker") {
-            self.breaker = breakers::read(self.breaker.take(), written)?;
+            self.breaker = breaker_policy::read(self.breaker.take(), written)?;
         }
         if let Some(written) = table.take("retry") {
-            self.retry = retries::read(self.retry.take(), written)?;
+            self.retry = retry::read(self.retry.take(), written)?;
         }
         if let Some(written) = table.take("fallback") {
             self.fallback = Fallback::read(written)?;
