@@ -27,9 +27,9 @@ mod files;
 mod grants;
 mod hosts;
 mod names;
-mod reach;
 mod routes;
 mod schema;
+mod static_response;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -42,7 +42,8 @@ pub use files::FileMounts;
 pub use hosts::AllowedHosts;
 pub use names::ComponentId;
 pub(crate) use names::check_label;
-pub use routes::{Route, RouteHandler, RouteMatch, RouteTable, StaticResponse};
+pub use routes::{Route, RouteHandler, RouteMatch, RouteTable};
+pub use static_response::StaticResponse;
 pub use variables::{ComponentVariables, Environment, Overrides, VariablesProvider};
 
 /// An application as `spin.toml` describes it, checked and with all variables filled in.

@@ -90,7 +90,7 @@ impl AllowedHosts {
     ) -> Result<Self, ConfigError> {
         let mut allowed = Self::default();
         for written in entries {
-            let filled = values.fill(written)?;
+            let filled = values.render(written)?;
             if filled.templated && ["", "http://", "https://"].contains(&filled.text.as_str()) {
                 allowed.optional = true;
                 continue;

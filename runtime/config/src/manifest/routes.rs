@@ -7,10 +7,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-
 use super::names::ComponentId;
+use super::static_response::StaticResponse;
 use crate::document::{ConfigError, Located};
 
 /// All public routes of an application, the most precise ones first.
@@ -34,17 +32,6 @@ pub enum RouteHandler {
     Component(ComponentId),
     /// The manifest itself.
     Static(StaticResponse),
-}
-
-/// `static_response = { status_code, headers, body }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StaticResponse {
-    /// 200 unless the manifest says otherwise.
-    pub status: StatusCode,
-    /// Exactly the headers of the manifest.
-    pub headers: HeaderMap,
-    /// Empty unless the manifest says otherwise.
-    pub body: Bytes,
 }
 
 /// A route that fits a path.

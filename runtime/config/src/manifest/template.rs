@@ -45,7 +45,7 @@ impl Template {
     }
 
     /// Fills the holes.
-    pub(crate) fn fill<'a>(&'a self, value: impl Fn(&'a str) -> &'a str) -> String {
+    pub(crate) fn render<'a>(&'a self, value: impl Fn(&'a str) -> &'a str) -> String {
         self.parts
             .iter()
             .map(|part| match part {
@@ -62,7 +62,7 @@ mod tests {
 
     fn filled(text: &str) -> Result<String, &'static str> {
         Template::parse(text)
-            .map(|template| template.fill(|name| if name == "a" { "1" } else { "2" }))
+            .map(|template| template.render(|name| if name == "a" { "1" } else { "2" }))
     }
 
     #[test]

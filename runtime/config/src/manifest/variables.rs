@@ -1,53 +1,35 @@
-//! Variables: declared once in `[variables]`, given a value by whoever runs the application, used through templates.
+//! Variables: declared in `[variables]`, given a value by the operator, used in templates.
 //!
-//! Who wins, as in Spin: `--variable`, then the runtime configuration's providers in their order, then the
-//! environment (`SPIN_VARIABLE_<NAME>`, then a `.env` file), then the default. Before the default comes what this host
-//! says of itself ([`OWN`]): no request can say it in its place. All of them are resolved once, at the
-//! start, so that a missing value stops the start and not the first request that needs it.
+//! The sources have the order of Spin: `--variable`, then the providers of the runtime configuration, then the
+//! environment (`SPIN_VARIABLE_<NAME>`, then the `.env` file), then the default. Before the default come the values that
+//! this host provides itself ([`HOST_VALUES`]). All values are resolved at the start, so that a missing value stops the
+//! start and not the first request that needs it.
+
+mod arguments;
+mod environment;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 use super::template::Template;
-use crate::document;
 use crate::document::{ConfigError, Located, Location, suggest};
 
-/// What the command line, the runtime configuration and the environment say about an application.
+pub use environment::{Environment, VariablesProvider};
+
+/// The options of a start that change an application.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `--variable` arguments in their order: `key=value`, `key=@file`, `@file.json` or `@file.toml`.
     pub variables: Vec<String>,
-    /// `[[variables_provider]]` tables of the runtime configuration.
+    /// `[[variables_provider]]` tables of the runtime configuration, in their order.
     pub providers: Vec<VariablesProvider>,
-    /// The environment to look variables up in.
+    /// The environment variables.
     pub environment: Environment,
     /// `-c` arguments: the components to keep; empty keeps all.
     pub components: Vec<String>,
 }
 
-/// One `[[variables_provider]]` of a runtime configuration.
-#[derive(Clone, PartialEq, Eq)]
-pub enum VariablesProvider {
-    /// `type = "static"`: the values themselves.
-    Static(BTreeMap<String, String>),
-    /// `type = "env"`: environment variables named `<prefix>_<NAME>`.
-    Environment {
-        /// Instead of `SPIN_VARIABLE`.
-        prefix: String,
-        /// A file of `NAME=value` lines to look into as well.
-        dotenv: Option<PathBuf>,
-    },
-}
-
-/// The environment variables of a process and the `.env` file of its working directory.
-#[derive(Clone, Default)]
-pub struct Environment {
-    variables: BTreeMap<String, String>,
-    dotenv: BTreeMap<String, String>,
-}
-
-/// The variables of one component, resolved. Its `Debug` form shows names only: a value may be a secret.
+/// The resolved variables of one component. Its `Debug` output contains names only, because a value may be a secret.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ComponentVariables(BTreeMap<String, String>);
 
@@ -60,7 +42,7 @@ pub(crate) struct VariableDeclaration {
     pub(crate) secret: bool,
 }
 
-/// The application's variables with their values.
+/// The variables of the application with their values.
 #[derive(Debug, Default)]
 pub(crate) struct ResolvedVariables {
     values: BTreeMap<String, ResolvedValue>,
@@ -71,98 +53,23 @@ struct ResolvedValue {
     secret: bool,
 }
 
-/// A text whose templates have been filled.
+/// A text in which every template is replaced by its value.
 pub(crate) struct RenderedTemplate {
-    /// The text.
     pub(crate) text: String,
-    /// Whether there was anything to fill.
+    /// Whether the text contained a template.
     pub(crate) templated: bool,
+    /// Whether a value in it is a secret.
     secret: bool,
 }
 
-const PREFIX: &str = "SPIN_VARIABLE";
-
-/// What this host says of itself to applications that declare a variable for it. It wins over the default, which is
-/// meant for other hosts, and whoever runs the application wins over it.
-const OWN: [(&str, &str); 1] = [("link_breakers", "host")];
-
-// === impl VariablesProvider ===
-
-impl VariablesProvider {
-    fn get(&self, name: &str, environment: &Environment) -> Option<String> {
-        match self {
-            Self::Static(values) => values.get(name).cloned(),
-            Self::Environment { prefix, dotenv } => {
-                let name = format!("{prefix}_{}", name.to_ascii_uppercase());
-                let given = environment.variables.get(&name).cloned();
-                given.or_else(|| {
-                    dotenv
-                        .as_deref()
-                        .and_then(|file| read_dotenv(file).remove(&name))
-                })
-            }
-        }
-    }
-}
-
-impl fmt::Debug for VariablesProvider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Static(values) => f.debug_tuple("Static").field(&values.keys()).finish(),
-            Self::Environment { prefix, dotenv } => f
-                .debug_struct("Environment")
-                .field("prefix", prefix)
-                .field("dotenv", dotenv)
-                .finish(),
-        }
-    }
-}
-
-// === impl Environment ===
-
-impl Environment {
-    /// What this process was started with, and `.env` in its working directory, as Spin reads them.
-    pub fn from_process() -> Self {
-        // Names and values that are not Unicode cannot be anybody's variable.
-        let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Self {
-            variables: std::env::vars_os().filter_map(unicode).collect(),
-            dotenv: read_dotenv(Path::new(".env")),
-        }
-    }
-
-    /// An environment of exactly these variables.
-    pub fn of<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self {
-            variables: variables
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-            dotenv: BTreeMap::new(),
-        }
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        let name = format!("{PREFIX}_{}", name.to_ascii_uppercase());
-        self.variables
-            .get(&name)
-            .or_else(|| self.dotenv.get(&name))
-            .cloned()
-    }
-}
-
-impl fmt::Debug for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Environment").finish_non_exhaustive()
-    }
-}
+/// The values that this host provides to applications that declare the variable. They take precedence over the default,
+/// which is for other hosts, and every value of the operator takes precedence over them.
+const HOST_VALUES: [(&str, &str); 1] = [("link_breakers", "host")];
 
 // === impl ComponentVariables ===
 
 impl ComponentVariables {
-    /// The value of a variable that the component was given.
+    /// The value of a variable of the component.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -190,16 +97,17 @@ impl fmt::Debug for ComponentVariables {
 // === impl ResolvedVariables ===
 
 impl ResolvedVariables {
-    /// Gives every declared variable its value.
+    /// Resolves every declared variable; `manifest` is the name of the file in errors.
     ///
     /// # Errors
-    /// When a required variable has none, or `--variable` names one that does not exist.
+    /// When a required variable has no value, when `--variable` names a variable that is not declared, or when a file
+    /// with values cannot be read.
     pub(crate) fn resolve(
         manifest: &str,
         declarations: &[VariableDeclaration],
         overrides: &Overrides,
     ) -> Result<Self, ConfigError> {
-        let arguments = parse_arguments(&overrides.variables)?;
+        let arguments = arguments::parse(&overrides.variables)?;
         for (name, value) in &arguments {
             if !declarations.iter().any(|declared| declared.name == *name) {
                 let declared = declarations.iter().map(|declared| declared.name.as_str());
@@ -210,64 +118,47 @@ impl ResolvedVariables {
                 ));
             }
         }
-        let values = declarations
-            .iter()
-            .map(|declared| {
-                let name = &declared.name;
-                let provided = || {
-                    overrides
-                        .providers
-                        .iter()
-                        .find_map(|each| each.get(name, &overrides.environment))
-                };
-                let value = (arguments.get(name).cloned())
-                    .or_else(provided)
-                    .or_else(|| overrides.environment.get(name))
-                    .or_else(|| own(name))
-                    .or_else(|| declared.default.clone())
-                    .ok_or_else(|| declared.unset())?;
-                let given = ResolvedValue {
-                    value,
-                    secret: declared.secret,
-                };
-                Ok((name.clone(), given))
-            })
-            .collect::<Result<_, ConfigError>>()?;
+        let mut values = BTreeMap::new();
+        for declared in declarations {
+            let value = match arguments.get(&declared.name) {
+                Some(value) => value.clone(),
+                None => declared.resolve(overrides)?,
+            };
+            let resolved = ResolvedValue {
+                value,
+                secret: declared.secret,
+            };
+            values.insert(declared.name.clone(), resolved);
+        }
         Ok(Self { values })
     }
 
-    /// Fills the templates in a text.
+    /// Replaces the templates of a text by their values.
     ///
     /// # Errors
     /// When a template is malformed or names a variable that is not declared.
-    pub(crate) fn fill(&self, text: &Located<String>) -> Result<RenderedTemplate, ConfigError> {
-        let template = Template::parse(&text.value).map_err(|fault| {
+    pub(crate) fn render(&self, text: &Located<String>) -> Result<RenderedTemplate, ConfigError> {
+        let template = Template::parse(&text.value).map_err(|problem| {
             text.error(
-                fault,
+                problem,
                 "write `{{ name }}` with the name of a variable in [variables]",
             )
         })?;
-        let known = || self.values.keys().map(String::as_str);
-        if let Some(unknown) = template
-            .names()
-            .find(|name| !self.values.contains_key(*name))
-        {
+        let is_undeclared = |name: &&str| !self.values.contains_key(*name);
+        if let Some(unknown) = template.names().find(is_undeclared) {
+            let declared = self.values.keys().map(String::as_str);
             return Err(text.error(
                 format!("there is no variable `{unknown}` in [variables]"),
-                suggest(unknown, known(), "declare it there"),
+                suggest(unknown, declared, "declare it there"),
             ));
         }
-        let value = |name| {
-            self.values
-                .get(name)
-                .map_or("", |given| given.value.as_str())
-        };
+        let resolved = |name: &str| self.values.get(name);
         Ok(RenderedTemplate {
-            text: template.fill(value),
+            text: template.render(|name| resolved(name).map_or("", |it| it.value.as_str())),
             templated: template.names().next().is_some(),
             secret: template
                 .names()
-                .any(|name| self.values.get(name).is_some_and(|given| given.secret)),
+                .any(|name| resolved(name).is_some_and(|it| it.secret)),
         })
     }
 }
@@ -278,14 +169,34 @@ impl fmt::Debug for ResolvedValue {
     }
 }
 
+// === impl VariableDeclaration ===
+
 impl VariableDeclaration {
-    fn unset(&self) -> ConfigError {
+    /// The value from a provider, the environment, this host or the default.
+    fn resolve(&self, overrides: &Overrides) -> Result<String, ConfigError> {
+        let environment = &overrides.environment;
+        for provider in &overrides.providers {
+            if let Some(value) = provider.get(&self.name, environment)? {
+                return Ok(value);
+            }
+        }
+        if let Some(value) = environment.get(&self.name)? {
+            return Ok(value);
+        }
+        let of_host = HOST_VALUES.iter().find(|(name, _)| *name == self.name);
+        of_host
+            .map(|(_, value)| (*value).to_owned())
+            .or_else(|| self.default.clone())
+            .ok_or_else(|| self.without_value())
+    }
+
+    fn without_value(&self) -> ConfigError {
         let Self { name, at, .. } = self;
         at.error_without_value(
             "this variable is required and has no value",
             format!(
-                "start with --variable {name}=… or set {PREFIX}_{}",
-                name.to_ascii_uppercase()
+                "start with --variable {name}=… or set {}",
+                Environment::variable(name)
             ),
         )
     }
@@ -294,90 +205,11 @@ impl VariableDeclaration {
 // === impl RenderedTemplate ===
 
 impl RenderedTemplate {
-    /// The text as a message may show it.
+    /// The text in quotes, or a placeholder if it contains a secret.
     pub(crate) fn shown(&self) -> String {
-        if self.secret {
-            "a secret".to_owned()
-        } else {
-            format!("{:?}", self.text)
+        match self.secret {
+            true => "a secret".to_owned(),
+            false => format!("{:?}", self.text),
         }
     }
-}
-
-fn own(name: &str) -> Option<String> {
-    let found = OWN.iter().find(|(own, _)| *own == name);
-    found.map(|(_, value)| (*value).to_owned())
-}
-
-/// Later arguments win over earlier ones.
-fn parse_arguments(arguments: &[String]) -> Result<BTreeMap<String, String>, ConfigError> {
-    let mut values = BTreeMap::new();
-    for argument in arguments {
-        if let Some(file) = argument.strip_prefix('@') {
-            values.extend(read_values(Path::new(file))?);
-        } else if let Some((name, value)) = argument.split_once('=') {
-            let value = match value.strip_prefix('@') {
-                Some(file) => read_text(Path::new(file))?,
-                None => value.to_owned(),
-            };
-            values.insert(name.to_owned(), value);
-        } else {
-            return Err(Location::of_source("--variable", "").error(
-                format_args!("{argument:?}"),
-                "there is no `=` in it",
-                "write name=value, name=@file, @file.json or @file.toml",
-            ));
-        }
-    }
-    Ok(values)
-}
-
-fn read_values(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {
-    if file
-        .extension()
-        .is_some_and(|extension| extension == "json")
-    {
-        let text = read_text(file)?;
-        return serde_json::from_str::<BTreeMap<String, String>>(&text)
-            .map(|values| values.into_iter().collect())
-            .map_err(|error| {
-                Location::of_source(&file.display().to_string(), "").error_without_value(
-                    format!("not an object of strings ({error})"),
-                    "write {\"name\": \"value\"}",
-                )
-            });
-    }
-    document::read(file, "name a file that exists after --variable @")?
-        .into_named()
-        .into_iter()
-        .map(|(name, value)| Ok((name, value.string()?.value)))
-        .collect()
-}
-
-fn read_text(file: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(file).map_err(|error| {
-        Location::of_source("--variable", "").error(
-            format_args!("\"@{}\"", file.display()),
-            format!("the file cannot be read ({error})"),
-            "name a file that exists",
-        )
-    })
-}
-
-/// `NAME=value` lines; no file is the same as an empty one, as in Spin.
-fn read_dotenv(file: &Path) -> BTreeMap<String, String> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    text.lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.strip_prefix("export ").unwrap_or(line).split_once('='))
-        .map(|(name, value)| (name.trim().to_owned(), unquoted(value.trim()).to_owned()))
-        .collect()
-}
-
-fn unquoted(value: &str) -> &str {
-    ['"', '\'']
-        .iter()
-        .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote))
-        .unwrap_or(value)
 }

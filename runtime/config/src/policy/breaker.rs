@@ -1,28 +1,25 @@
-//! `breaker = { … }`: when the breaker of a link opens, and what it takes to close it again.
+//! `breaker = { … }`: the circuit breaker of a link.
 //!
-//! The defaults never open in everyday business: at least twenty calls within ten seconds, half of which failed. What
-//! counts as a failure is not for a manifest to say, see [`crate::link`].
+//! By default the breaker opens when at least 20 calls ended within 10 seconds and half of them failed. The host decides
+//! which calls count as failed; a manifest cannot change it.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use resilience::breaker::{BreakerConfig, BreakerSettings, OpenDuration, SlowCalls, WindowSize};
 
-use super::value::{count, duration, duration_in, set};
-use crate::document::ConfigError;
-use crate::document::{Table, Value};
+use super::value::{MILLISECOND, SECOND, count, duration, duration_in, set};
+use crate::document::{ConfigError, Table, Value};
 
-const SECOND: Duration = Duration::from_secs(1);
+/// The bounds of every duration except the window.
+const DURATION_BOUNDS: RangeInclusive<Duration> = MILLISECOND..=Duration::from_secs(3600);
 
-/// Below a minute: as long as the bounds of a wait that is worth announcing to a customer.
-const TIMES: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(1)..=Duration::from_secs(3600);
+/// The default of `slow_after`, if `slow_rate` is set.
+const DEFAULT_SLOW_AFTER: Duration = Duration::from_secs(1);
 
-/// How slow a call is by default once a rate of slow calls matters.
-const SLOW: Duration = Duration::from_secs(1);
-
-/// The breaker of a link whose manifest says nothing.
+/// The default breaker of a link.
 pub(super) fn default() -> BreakerConfig {
-    // Within bounds, as a test makes sure; settings that were not would fall back on those of the crate.
+    // A test checks that these settings are valid.
     BreakerConfig::new(settings()).unwrap_or_default()
 }
 
@@ -37,24 +34,30 @@ fn settings() -> BreakerSettings {
     }
 }
 
-/// Reads `false`, `true` or a table over what was there before.
+/// Reads `false`, `true` or a table; missing keys are inherited from `inherited`.
+///
+/// # Errors
+/// When a key is unknown, or when a value or a combination of values is invalid.
 pub(super) fn read(
-    before: Option<BreakerConfig>,
+    inherited: Option<BreakerConfig>,
     written: Value,
 ) -> Result<Option<BreakerConfig>, ConfigError> {
     if !written.is_table() {
-        let is_wanted = written.boolean()?.value;
-        return Ok(is_wanted.then(|| before.unwrap_or_else(default)));
+        let is_enabled = written.boolean()?.value;
+        return Ok(is_enabled.then(|| inherited.unwrap_or_else(default)));
     }
-    let mut settings = before.map_or_else(settings, |config| config.settings().clone());
+    let mut settings = inherited.map_or_else(settings, |config| config.settings().clone());
     let mut table = written.table()?;
     overlay(&mut settings, &mut table)?;
     let at = table.at().clone();
     table.finish()?;
     BreakerConfig::new(settings).map(Some).map_err(|invalid| {
         let key = key_of(invalid.setting);
-        at.child(key)
-            .error(invalid.value, "makes no sense", invalid.expected)
+        at.child(key).error(
+            invalid.value,
+            "does not fit the other keys",
+            invalid.expected,
+        )
     })
 }
 
@@ -79,11 +82,11 @@ fn overlay(settings: &mut BreakerSettings, table: &mut Table) -> Result<(), Conf
     let open_duration = &mut settings.open_duration;
     set(
         &mut open_duration.initial,
-        duration(table, "open_duration", TIMES)?,
+        duration(table, "open_duration", DURATION_BOUNDS)?,
     );
     set(
         &mut open_duration.max,
-        duration(table, "max_open_duration", TIMES)?,
+        duration(table, "max_open_duration", DURATION_BOUNDS)?,
     );
     open_duration.max = open_duration.max.max(open_duration.initial);
     set(
@@ -93,30 +96,35 @@ fn overlay(settings: &mut BreakerSettings, table: &mut Table) -> Result<(), Conf
     set(&mut settings.probes, count(table, "probes", 1..=1000)?);
     set(
         &mut settings.probe_timeout,
-        duration(table, "probe_timeout", TIMES)?,
+        duration(table, "probe_timeout", DURATION_BOUNDS)?,
     );
     Ok(())
 }
 
-/// Slow calls matter once a rate of them is given.
+/// Slow calls count only with a `slow_rate`.
 fn slow_calls(settings: &mut BreakerSettings, table: &mut Table) -> Result<(), ConfigError> {
-    let after = duration(table, "slow_after", TIMES)?;
+    let after = duration(table, "slow_after", DURATION_BOUNDS)?;
     let rate = count(table, "slow_rate", 1..=100)?;
-    let before = settings.slow_calls;
-    settings.slow_calls = match rate.or(before.map(|slow| slow.rate)) {
+    let inherited = settings.slow_calls;
+    settings.slow_calls = match rate.or(inherited.map(|slow| slow.rate)) {
         Some(rate) => Some(SlowCalls {
-            after: after.or(before.map(|slow| slow.after)).unwrap_or(SLOW),
+            after: after
+                .or(inherited.map(|slow| slow.after))
+                .unwrap_or(DEFAULT_SLOW_AFTER),
             rate,
         }),
         None if after.is_some() => {
-            return Err(table.missing("slow_rate", "say how many percent may be slow"));
+            return Err(table.missing(
+                "slow_rate",
+                "add the percentage of slow calls that opens the breaker",
+            ));
         }
         None => None,
     };
     Ok(())
 }
 
-/// A number of calls, or a time.
+/// Reads a number of calls or a duration.
 fn window(written: Value) -> Result<WindowSize, ConfigError> {
     if written.as_str().is_some() {
         return duration_in(&written, SECOND..=3600 * SECOND).map(WindowSize::Time);
@@ -126,12 +134,12 @@ fn window(written: Value) -> Result<WindowSize, ConfigError> {
         Ok(number) if (1..=100_000).contains(&number) => Ok(WindowSize::Calls(number)),
         _ => Err(calls.error(
             "out of bounds",
-            "write a number of calls from 1 to 100000, or a time such as \"10s\"",
+            "write a number of calls from 1 to 100000, or a duration such as \"10s\"",
         )),
     }
 }
 
-/// The key that sets what the crate calls so.
+/// The key of a setting of the `resilience` crate.
 fn key_of(setting: &'static str) -> &'static str {
     match setting {
         "open_duration.initial" => "open_duration",

@@ -1,45 +1,48 @@
-//! Which guard stands on which link.
+//! The policies of all links of an application.
 //!
-//! A link has a caller and an callee: from outside to a component, from a component to another, from a component to a
-//! host elsewhere. `[application.tool.socar.links.<id>]` is the first, `[component.<id>.tool.socar.links.<id>]` the
-//! second, and there `links.outbound` (every host elsewhere) or `links."https://host:port"` the third.
+//! A link has a caller and a callee. `[application.tool.socar.links.<id>]` is the link from outside to a component,
+//! `[component.<id>.tool.socar.links.<id>]` the link from a component to another. `links.outbound` of a component is the
+//! link to every external host, `links."https://host:port"` the link to one of them.
 
 use std::collections::BTreeMap;
 
 use http::Uri;
 
-use super::link_policy::{Fallback, LinkPolicy};
-use crate::document::{ConfigError, suggest};
-use crate::document::{Table, Value};
+use super::fallback::Fallback;
+use super::link_policy::LinkPolicy;
+use crate::document::{ConfigError, Table, Value, suggest};
 
-/// The guards of every link of an application.
+/// The policies of all links of an application.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinkPolicies {
-    /// Of the links to a component whose caller says nothing.
-    to: BTreeMap<String, LinkPolicy>,
+    /// By callee, for a caller without a table of its own.
+    callees: BTreeMap<String, LinkPolicy>,
+    /// By callee.
     ingress: BTreeMap<String, LinkPolicy>,
+    /// By caller and callee.
     between: BTreeMap<(String, String), LinkPolicy>,
+    /// By caller.
     outbound: BTreeMap<String, OutboundPolicies>,
 }
 
-/// The guards of the links that leave the platform from one component.
+/// The policies of the links from one component to external hosts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OutboundPolicies {
     other: LinkPolicy,
     origins: BTreeMap<String, LinkPolicy>,
 }
 
-/// What the links of an application are made of, before it is known which components there are.
+/// The tables of all links. They are read when all components are known.
 pub(crate) struct LinkTables {
-    /// The application's guard, from which links out of the platform start.
+    /// The application's policy, which links to external hosts inherit.
     pub(crate) base: LinkPolicy,
     /// `[application.tool.socar.links]`.
     pub(crate) application: Option<Table>,
-    /// By component: its own guard, and its `links` table.
+    /// For each component its id, its own link policy and its `links` table.
     pub(crate) components: Vec<(String, LinkPolicy, Option<Table>)>,
 }
 
-/// The key that stands for every host elsewhere.
+/// The key of the links to all external hosts.
 const OUTBOUND: &str = "outbound";
 
 // === impl LinkPolicies ===
@@ -48,17 +51,17 @@ impl LinkPolicies {
     /// Reads the tables of all links.
     ///
     /// # Errors
-    /// When one leads nowhere, or a key or value makes no sense.
-    pub(crate) fn read(written: LinkTables) -> Result<Self, ConfigError> {
+    /// When a callee does not exist, a key is unknown or a value is invalid.
+    pub(crate) fn read(tables: LinkTables) -> Result<Self, ConfigError> {
         let LinkTables {
             base,
             application,
             components,
-        } = written;
+        } = tables;
         let mut links = Self::default();
         let mut tables = Vec::new();
-        for (id, guard, table) in components {
-            links.to.insert(id.clone(), guard);
+        for (id, policy, table) in components {
+            links.callees.insert(id.clone(), policy);
             links.outbound.insert(
                 id.clone(),
                 OutboundPolicies {
@@ -69,8 +72,8 @@ impl LinkPolicies {
             tables.extend(table.map(|table| (id, table)));
         }
         for (callee, value) in application.map(Table::into_named).unwrap_or_default() {
-            let guard = links.inside(&callee, value)?;
-            links.ingress.insert(callee, guard);
+            let policy = links.internal(&callee, value)?;
+            links.ingress.insert(callee, policy);
         }
         for (caller, table) in tables {
             links.overlay_component(&caller, table)?;
@@ -79,33 +82,33 @@ impl LinkPolicies {
         Ok(links)
     }
 
-    /// The guard of the link from outside to a component.
+    /// The policy of the link from outside to a component.
     pub fn ingress(&self, callee: &str) -> LinkPolicy {
         let own = self.ingress.get(callee);
-        own.or_else(|| self.to.get(callee))
+        own.or_else(|| self.callees.get(callee))
             .cloned()
             .unwrap_or_default()
     }
 
-    /// The guard of the link from one component to another.
+    /// The policy of the link from one component to another.
     pub fn between(&self, caller: &str, callee: &str) -> LinkPolicy {
         let own = self.between.get(&(caller.to_owned(), callee.to_owned()));
-        own.or_else(|| self.to.get(callee))
+        own.or_else(|| self.callees.get(callee))
             .cloned()
             .unwrap_or_default()
     }
 
-    /// The guards of the links from a component to hosts elsewhere.
+    /// The policies of the links from a component to external hosts.
     pub fn outbound(&self, caller: &str) -> OutboundPolicies {
         self.outbound.get(caller).cloned().unwrap_or_default()
     }
 
-    /// How many calls of a component may come over links with places of their own, all together.
+    /// The number of permits that the links to a component have of their own, all together.
     pub fn link_permits(&self, callee: &str) -> usize {
         let ingress = self.ingress.get(callee);
         let between = self.between.iter().filter(|((_, it), _)| it == callee);
-        let guards = ingress.into_iter().chain(between.map(|(_, guard)| guard));
-        guards.filter_map(|guard| guard.concurrency).sum()
+        let policies = ingress.into_iter().chain(between.map(|(_, policy)| policy));
+        policies.filter_map(|policy| policy.concurrency).sum()
     }
 
     fn overlay_component(&mut self, caller: &str, table: Table) -> Result<(), ConfigError> {
@@ -117,44 +120,48 @@ impl LinkPolicies {
             } else if callee.contains("://") {
                 origins.push((callee, value));
             } else {
-                let guard = self.inside(&callee, value)?;
-                self.between.insert((caller.to_owned(), callee), guard);
+                let policy = self.internal(&callee, value)?;
+                self.between.insert((caller.to_owned(), callee), policy);
             }
         }
-        // They start from what holds for all hosts, wherever in the file that stands.
+        // An origin inherits from `outbound`, which may follow it in the file.
         for (callee, value) in origins {
             let origin = origin_of(&callee, &value)?;
-            let guard = outbound.other.clone().of_link(value.table()?)?;
-            outbound.origins.insert(origin, guard);
+            let policy = outbound.other.clone().of_link(value.table()?)?;
+            outbound.origins.insert(origin, policy);
         }
         self.outbound.insert(caller.to_owned(), outbound);
         Ok(())
     }
 
-    fn inside(&self, callee: &str, value: Value) -> Result<LinkPolicy, ConfigError> {
-        let Some(guard) = self.to.get(callee) else {
+    fn internal(&self, callee: &str, value: Value) -> Result<LinkPolicy, ConfigError> {
+        let Some(policy) = self.callees.get(callee) else {
             return Err(value.error(
                 "no link leads there",
-                suggest(callee, self.to.keys().map(String::as_str), "remove it"),
+                suggest(callee, self.callees.keys().map(String::as_str), "remove it"),
             ));
         };
-        guard.clone().of_link(value.table()?)
+        policy.clone().of_link(value.table()?)
     }
 
-    /// Makes sure that every component to fall back on is there.
+    /// Checks that every fallback component exists.
     fn check_fallbacks(&self) -> Result<(), ConfigError> {
-        let inside = self.to.values().chain(self.ingress.values());
-        let outside = self
+        let internal = self.callees.values().chain(self.ingress.values());
+        let external = self
             .outbound
             .values()
             .flat_map(|it| std::iter::once(&it.other).chain(it.origins.values()));
-        for guard in inside.chain(self.between.values()).chain(outside) {
-            if let Fallback::Component(id) = &guard.fallback
-                && !self.to.contains_key(&id.value)
+        for policy in internal.chain(self.between.values()).chain(external) {
+            if let Fallback::Component(id) = &policy.fallback
+                && !self.callees.contains_key(&id.value)
             {
                 return Err(id.error(
-                    "there is no such component to fall back on",
-                    suggest(&id.value, self.to.keys().map(String::as_str), "remove it"),
+                    "there is no such component",
+                    suggest(
+                        &id.value,
+                        self.callees.keys().map(String::as_str),
+                        "remove it",
+                    ),
                 ));
             }
         }
@@ -165,13 +172,14 @@ impl LinkPolicies {
 // === impl OutboundPolicies ===
 
 impl OutboundPolicies {
-    /// The guard of the link to this origin, such as `https://host:443`.
+    /// The policy of the link to an origin, such as `https://host:443`.
     pub fn to(&self, origin: &str) -> &LinkPolicy {
         self.origins.get(origin).unwrap_or(&self.other)
     }
 }
 
-/// The origin of an address, with its port even if that is the scheme's own: links are named so.
+/// The origin of an address, as in the name of a link: always with the port. `None` without a host, or without a port
+/// for a scheme other than `http` and `https`.
 pub fn origin(uri: &Uri) -> Option<String> {
     let scheme = uri.scheme_str()?;
     let port = uri.port_u16().or(match scheme {
@@ -190,7 +198,7 @@ fn origin_of(written: &str, value: &Value) -> Result<String, ConfigError> {
         .and_then(|uri| origin(&uri))
         .ok_or_else(|| {
             value.error(
-                "not a host elsewhere",
+                "not an external host",
                 "write it as \"https://host\" or \"http://host:port\", without a path",
             )
         })

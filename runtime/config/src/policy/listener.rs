@@ -1,37 +1,37 @@
-//! `[application.tool.socar.listener]`: what the front door bears from its clients, the slow ones and the many.
+//! `[application.tool.socar.listener]`: the limits of what one client, and all clients together, may use.
 
 use std::time::Duration;
 
-use super::{KIB, MIB, SECOND, bytes, count, duration, set};
-use crate::document::ConfigError;
-use crate::document::Table;
+use super::value::{KIB, MIB, SECOND, bytes, count, duration, set};
+use crate::document::{ConfigError, Table};
 
-/// The limits of the listener. They hold for each connection, unless they say otherwise.
+/// The limits of the listener: of each connection, or of all connections together where the field says so. The name of
+/// each field is that of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerLimits {
-    /// `connections`: how many are served at the same time, all together.
+    /// The maximum number of connections, all together.
     pub connections: usize,
-    /// `headers`: how many header fields a request may have.
+    /// The maximum number of header fields of a request.
     pub headers: usize,
-    /// `head`: bytes that all header fields of a request may have together.
+    /// The size limit of all header fields of a request, in bytes.
     pub head: usize,
-    /// `head_time`: how long a client may take to send them.
+    /// The time to receive all header fields.
     pub head_time: Duration,
-    /// `body_time`: how long a client may take to send the body.
+    /// The time to receive the body.
     pub body_time: Duration,
-    /// `body_pause`: how long it may send nothing of the body in between.
+    /// The maximum time between two parts of the body.
     pub body_pause: Duration,
-    /// `bodies`: bytes of request bodies that wait for their end, of all connections together.
+    /// The size limit of all request bodies that are being received, of all connections together, in bytes.
     pub bodies: usize,
-    /// `write_pause`: how long a client may take nothing of an answer.
+    /// The maximum time in which the client reads nothing of a response.
     pub write_pause: Duration,
-    /// `answer_time`: how long it may be behind with taking an answer, until it has all there is.
+    /// The total time for which the client may be behind with reading a response.
     pub answer_time: Duration,
-    /// `idle`: how long a connection is kept without a request.
+    /// The time after which a connection without a request is closed.
     pub idle: Duration,
-    /// `streams`: requests that may be under way on one HTTP/2 connection.
+    /// The maximum number of concurrent requests on one HTTP/2 connection.
     pub streams: u32,
-    /// `resets`: requests that an HTTP/2 client may take back before they are looked at.
+    /// The maximum number of HTTP/2 requests that the client may reset before they are read.
     pub resets: usize,
 }
 
@@ -58,9 +58,9 @@ impl ListenerLimits {
     /// Reads the table.
     ///
     /// # Errors
-    /// When a key is unknown or its value makes no sense.
-    pub(crate) fn read(mut table: Table) -> Result<Self, ConfigError> {
-        let patience = SECOND / 100..=3600 * SECOND;
+    /// When a key is unknown or a value is invalid.
+    pub(super) fn read(mut table: Table) -> Result<Self, ConfigError> {
+        let time_bounds = SECOND / 100..=3600 * SECOND;
         let table_ref = &mut table;
         let mut listener = Self::default();
         set(
@@ -71,7 +71,7 @@ impl ListenerLimits {
             &mut listener.headers,
             count(table_ref, "headers", 8..=1000)?,
         );
-        // Below 8 KiB the buffer of an HTTP/1 connection would be too small to work with.
+        // hyper requires at least 8 KiB for the buffer of an HTTP/1 connection.
         set(&mut listener.head, bytes(table_ref, "head", 8 * KIB..=MIB)?);
         set(
             &mut listener.bodies,
@@ -86,7 +86,7 @@ impl ListenerLimits {
             ("idle", &mut listener.idle),
         ];
         for (key, time) in times {
-            set(time, duration(table_ref, key, patience.clone())?);
+            set(time, duration(table_ref, key, time_bounds.clone())?);
         }
         set(
             &mut listener.streams,

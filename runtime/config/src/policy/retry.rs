@@ -1,17 +1,16 @@
-//! `retry = { … }`: how often, after which pauses, and how many of all calls may be repetitions.
+//! `retry = { … }`: the retries of a link, their backoff and their budget.
 //!
-//! Off unless a manifest asks for it: repetitions multiply from hop to hop, so somebody has to choose the hop. *What*
-//! may be sent twice is not for a manifest to say, see [`crate::link`].
+//! Retries are off by default, because they multiply from hop to hop: the author of the manifest chooses the hop. The
+//! host decides which requests may be sent twice; a manifest cannot change it.
 
 use std::time::Duration;
 
 use resilience::retry::{Backoff, RetryBudget, RetryBudgetSettings};
 
-use super::value::{count, duration, set};
-use crate::document::ConfigError;
-use crate::document::Value;
+use super::value::{MILLISECOND, count, duration, set};
+use crate::document::{ConfigError, Value};
 
-/// What is tried again.
+/// The retries of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     attempts: u32,
@@ -19,8 +18,6 @@ pub struct RetryPolicy {
     max_backoff: Duration,
     budget: RetryBudgetSettings,
 }
-
-const MILLISECOND: Duration = Duration::from_millis(1);
 
 // === impl RetryPolicy ===
 
@@ -36,19 +33,22 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// What makes it work; nothing if a number is out of bounds, which [`read`] has made sure it is not.
+    /// The backoff and the budget; `None` if a number is out of bounds, which [`read`] rejects.
     pub fn build(&self) -> Option<(Backoff, RetryBudget)> {
         let backoff = Backoff::new(self.backoff, self.max_backoff, self.attempts).ok()?;
         Some((backoff, RetryBudget::new(self.budget).ok()?))
     }
 }
 
-/// Reads `false`, `true` or a table over what was there before.
+/// Reads `false`, `true` or a table; missing keys are inherited from `inherited`.
+///
+/// # Errors
+/// When a key is unknown or a value is invalid.
 pub(super) fn read(
-    before: Option<RetryPolicy>,
+    inherited: Option<RetryPolicy>,
     written: Value,
 ) -> Result<Option<RetryPolicy>, ConfigError> {
-    let mut retry = before.unwrap_or_default();
+    let mut retry = inherited.unwrap_or_default();
     if !written.is_table() {
         return Ok(written.boolean()?.value.then_some(retry));
     }

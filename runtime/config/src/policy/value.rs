@@ -1,22 +1,36 @@
-//! Numbers, times and amounts of memory as people write them, each within bounds.
+//! Values of policy keys, each within bounds: numbers, durations and sizes.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::KIB;
-use crate::document::ConfigError;
-use crate::document::{Table, Value};
+use crate::document::{ConfigError, Table, Value};
 
-const MIB: usize = 1024 * KIB;
+pub(super) const KIB: usize = 1024;
+pub(super) const MIB: usize = 1024 * KIB;
+pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-/// Overwrites what was written.
+/// The units of a size, in bytes.
+const SIZE_UNITS: [(&str, u64); 6] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+];
+
+/// Replaces `field` if there is a value.
 pub(super) fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
 }
 
-/// A whole number within bounds.
+/// Takes a whole number.
+///
+/// # Errors
+/// When the value is not a whole number or out of bounds.
 pub(super) fn count<T>(
     table: &mut Table,
     key: &'static str,
@@ -40,7 +54,10 @@ where
     })
 }
 
-/// A number with a unit of time, such as `"250ms"`.
+/// Takes a duration, such as `"250ms"`.
+///
+/// # Errors
+/// When the value is not a duration or out of bounds.
 pub(super) fn duration(
     table: &mut Table,
     key: &'static str,
@@ -52,26 +69,38 @@ pub(super) fn duration(
     }
 }
 
-/// A time that stands where other things may stand too.
+/// Reads a duration.
+///
+/// # Errors
+/// When the value is not a duration or out of bounds.
 pub(super) fn duration_in(
     written: &Value,
     bounds: RangeInclusive<Duration>,
 ) -> Result<Duration, ConfigError> {
-    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
-    let value = with_unit(written, &UNITS, "5s")?.map(Duration::from_millis);
-    within(value, &bounds).ok_or_else(|| {
+    let parsed = humantime::parse_duration(written.as_str().unwrap_or_default());
+    let duration = parsed.map_err(|_| {
         written.error(
-            "out of bounds",
-            format!(
-                "write something from {:?} to {:?}",
-                bounds.start(),
-                bounds.end()
-            ),
+            "not a duration",
+            "write a number with a unit, such as \"5s\" (units: ms, s, m, h, d)",
         )
-    })
+    })?;
+    match bounds.contains(&duration) {
+        true => Ok(duration),
+        false => {
+            let [from, to] =
+                [bounds.start(), bounds.end()].map(|it| humantime::format_duration(*it));
+            Err(written.error(
+                "out of bounds",
+                format!("write a duration from {from} to {to}"),
+            ))
+        }
+    }
 }
 
-/// A number with a unit of memory, such as `"64MiB"`.
+/// Takes a size in bytes, such as `"64MiB"`.
+///
+/// # Errors
+/// When the value is not a size or out of bounds.
 pub(super) fn bytes(
     table: &mut Table,
     key: &'static str,
@@ -83,63 +112,32 @@ pub(super) fn bytes(
     }
 }
 
-/// An amount that must also fit into something else.
+/// Reads a size in bytes.
+///
+/// # Errors
+/// When the value is not a size or out of bounds.
 pub(super) fn bytes_in(
     written: &Value,
     bounds: RangeInclusive<usize>,
 ) -> Result<usize, ConfigError> {
-    const UNITS: [(&str, u64); 6] = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("kB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-    ];
-    let value = with_unit(written, &UNITS, "64MiB")?.and_then(|value| usize::try_from(value).ok());
-    within(value, &bounds).ok_or_else(|| {
+    let text = written.as_str().unwrap_or_default().trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = SIZE_UNITS.iter().find(|(name, _)| *name == unit.trim());
+    let (false, Some((_, factor))) = (number.is_empty(), unit) else {
+        let units = SIZE_UNITS.map(|(name, _)| name).join(", ");
+        return Err(written.error(
+            "not a size",
+            format!("write a whole number with a unit, such as \"64MiB\" (units: {units})"),
+        ));
+    };
+    let number: Option<u64> = number.parse().ok();
+    let size = number.and_then(|number| usize::try_from(number.checked_mul(*factor)?).ok());
+    size.filter(|size| bounds.contains(size)).ok_or_else(|| {
+        let (from, to) = (bounds.start() / KIB, bounds.end() / MIB);
         written.error(
             "out of bounds",
-            format!(
-                "write something from {}KiB to {}MiB",
-                bounds.start() / KIB,
-                bounds.end() / MIB
-            ),
+            format!("write a size from {from}KiB to {to}MiB"),
         )
     })
-}
-
-/// The value in the smallest unit, or nothing if it is too large for a number.
-fn with_unit(
-    written: &Value,
-    units: &[(&str, u64)],
-    example: &str,
-) -> Result<Option<u64>, ConfigError> {
-    let text = written.as_str().unwrap_or_default().trim();
-    let digits = text.len()
-        - text
-            .trim_start_matches(|letter: char| letter.is_ascii_digit())
-            .len();
-    let (number, unit) = text.split_at(digits);
-    let known = units.iter().find(|(name, _)| *name == unit.trim());
-    match (number.is_empty(), known) {
-        (false, Some((_, factor))) => Ok(number
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(*factor))),
-        _ => {
-            let units: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
-            Err(written.error(
-                "not a whole number with a unit",
-                format!(
-                    "write something like {example:?} (units: {})",
-                    units.join(", ")
-                ),
-            ))
-        }
-    }
-}
-
-fn within<T: PartialOrd>(value: Option<T>, bounds: &RangeInclusive<T>) -> Option<T> {
-    value.filter(|value| bounds.contains(value))
 }

@@ -140,8 +140,8 @@ impl RedisTriggerTable {
     fn read(mut table: Table) -> Result<Self, ConfigError> {
         read_common(&mut table)?;
         let component = read_component(&mut table)?
-            .ok_or_else(|| table.missing("component", "name the component that is woken"))?;
-        let channel = table.required_string("channel", "name the channel that wakes it")?;
+            .ok_or_else(|| table.missing("component", "name the component that it triggers"))?;
+        let channel = table.required_string("channel", "name the channel that triggers it")?;
         let address = table.string("address")?;
         table.finish()?;
         Ok(Self {

@@ -192,6 +192,20 @@ fn an_application_without_names_has_three_levels() {
 }
 
 #[test]
+fn a_retention_is_a_number_with_a_unit() {
+    let retention = |written: &str| {
+        app(&format!(
+            "[application.tool.socar]\nretention = \"{written}\"\n"
+        ))
+        .retention
+    };
+    let hour = Duration::from_secs(3600);
+    assert_eq!(retention("7d"), Some(7 * 24 * hour));
+    assert_eq!(retention("36h"), Some(36 * hour));
+    assert_eq!(retention("1s"), Some(Duration::from_secs(1)));
+}
+
+#[test]
 fn a_component_that_is_not_built_is_named_with_the_way_to_build_it() {
     let root = tempfile::tempdir().expect("a directory");
     let manifest = root.path().join("spin.toml");

@@ -146,7 +146,7 @@ fn an_unknown_key_at_any_level() {
             ),
             (
                 "[application.tool.socar]\nbody = \"128MiB\"",
-                r#"spin.toml:10: `application.tool.socar.body` = "128MiB": no body so large would find room in the 64MiB of all; write less, or raise `application.tool.socar.listener.bodies`"#,
+                r#"spin.toml:10: `application.tool.socar.body` = "128MiB": larger than the limit of all request bodies together (64MiB); write less, or raise `application.tool.socar.listener.bodies`"#,
             ),
             (
                 "[application.tool.socar.listener]\nidel = \"60s\"",
@@ -154,7 +154,7 @@ fn an_unknown_key_at_any_level() {
             ),
             (
                 "[application.tool.socar]\nsweep = \"5s\"",
-                r#"spin.toml:10: `application.tool.socar.sweep` = "5s": only a component can be swept; move it to the [component.<id>.tool.socar] of each component that answers POST /internal/sweep"#,
+                r#"spin.toml:10: `application.tool.socar.sweep` = "5s": only a component has a sweep; move it to the [component.<id>.tool.socar] of each component that answers POST /internal/sweep"#,
             ),
         ],
         in_car,

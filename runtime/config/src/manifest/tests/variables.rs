@@ -34,7 +34,7 @@ fn env_provider(prefix: &str) -> VariablesProvider {
 fn the_flag_wins_over_providers_over_the_environment_over_the_default() {
     let mut overrides = Overrides::default();
     assert_eq!(limit(&overrides), "<default>");
-    overrides.environment = Environment::of([
+    overrides.environment = Environment::from([
         ("SPIN_VARIABLE_LIMIT", "environment"),
         ("MINE_LIMIT", "mine"),
     ]);
@@ -102,6 +102,29 @@ fn values_can_come_from_files() {
 }
 
 #[test]
+fn a_malformed_dotenv_file_stops_the_start_without_its_content() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let dotenv = directory.path().join("dotenv");
+    fs::write(&dotenv, "SPIN_VARIABLE_TOKEN=hush hush\n").expect("a file");
+    let overrides = Overrides {
+        providers: vec![VariablesProvider::Environment {
+            prefix: "SPIN_VARIABLE".to_owned(),
+            dotenv: Some(dotenv.clone()),
+        }],
+        ..Overrides::default()
+    };
+    let text = in_car("[variables]\nlimit = { default = \"1\" }");
+    let error = load_with(&text, &overrides).expect_err("a malformed line");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{}: a line is not NAME=value; correct the line; put values with spaces in quotes",
+            dotenv.display()
+        )
+    );
+}
+
+#[test]
 fn a_secret_is_in_no_debug_output() {
     let text = in_car(
         "variables = { token = \"{{ token }}\" }\n[variables]\ntoken = { required = true, secret = true }",
@@ -118,5 +141,5 @@ fn a_secret_is_in_no_debug_output() {
     );
     assert!(!format!("{app:?}").contains("hush"));
     let providers = [static_provider("hush")];
-    assert!(!format!("{providers:?} {:?}", Environment::of([("A", "hush")])).contains("hush"));
+    assert!(!format!("{providers:?} {:?}", Environment::from([("A", "hush")])).contains("hush"));
 }

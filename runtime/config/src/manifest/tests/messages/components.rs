@@ -55,7 +55,7 @@ fn a_wrong_value_in_a_component() {
             ),
             (
                 "tool.socar.event_types = []",
-                r#"spin.toml:9: `component.car.tool.socar.event_types` = []: no event would ever reach the component; name the types it reacts to, or drop the key and its [[trigger.redis]]"#,
+                r#"spin.toml:9: `component.car.tool.socar.event_types` = []: no event is delivered to the component; list the event types that it consumes, or remove the key and its [[trigger.redis]]"#,
             ),
             (
                 "dependencies = { \"a:b\" = \"1\" }",
@@ -92,35 +92,35 @@ fn a_policy_without_sense() {
         &[
             (
                 "deadline = 5",
-                r#"spin.toml:10: `component.car.tool.socar.deadline` = 5: not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = 5: not a duration; write a number with a unit, such as "5s" (units: ms, s, m, h, d)"#,
             ),
             (
                 "deadline = \"5\"",
-                r#"spin.toml:10: `component.car.tool.socar.deadline` = "5": not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = "5": not a duration; write a number with a unit, such as "5s" (units: ms, s, m, h, d)"#,
             ),
             (
-                "deadline = \"5 seconds\"",
-                r#"spin.toml:10: `component.car.tool.socar.deadline` = "5 seconds": not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+                "deadline = \"five seconds\"",
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = "five seconds": not a duration; write a number with a unit, such as "5s" (units: ms, s, m, h, d)"#,
             ),
             (
                 "deadline = \"2h\"",
-                r#"spin.toml:10: `component.car.tool.socar.deadline` = "2h": out of bounds; write something from 1ms to 600s"#,
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = "2h": out of bounds; write a duration from 1ms to 10m"#,
             ),
             (
                 "deadline = \"0s\"",
-                r#"spin.toml:10: `component.car.tool.socar.deadline` = "0s": out of bounds; write something from 1ms to 600s"#,
+                r#"spin.toml:10: `component.car.tool.socar.deadline` = "0s": out of bounds; write a duration from 1ms to 10m"#,
             ),
             (
                 "memory = \"64\"",
-                r#"spin.toml:10: `component.car.tool.socar.memory` = "64": not a whole number with a unit; write something like "64MiB" (units: KiB, MiB, GiB, kB, MB, GB)"#,
+                r#"spin.toml:10: `component.car.tool.socar.memory` = "64": not a size; write a whole number with a unit, such as "64MiB" (units: KiB, MiB, GiB, kB, MB, GB)"#,
             ),
             (
                 "memory = \"1KiB\"",
-                r#"spin.toml:10: `component.car.tool.socar.memory` = "1KiB": out of bounds; write something from 64KiB to 4096MiB"#,
+                r#"spin.toml:10: `component.car.tool.socar.memory` = "1KiB": out of bounds; write a size from 64KiB to 4096MiB"#,
             ),
             (
                 "memory = \"99999999999GiB\"",
-                r#"spin.toml:10: `component.car.tool.socar.memory` = "99999999999GiB": out of bounds; write something from 64KiB to 4096MiB"#,
+                r#"spin.toml:10: `component.car.tool.socar.memory` = "99999999999GiB": out of bounds; write a size from 64KiB to 4096MiB"#,
             ),
             (
                 "concurrency = 0",
@@ -144,14 +144,39 @@ fn a_policy_without_sense() {
             ),
             (
                 "events = \"each_host\"",
-                r#"spin.toml:10: `component.car.tool.socar.events` = "each_host": nobody shares events this way; did you mean `each-host`?"#,
+                r#"spin.toml:10: `component.car.tool.socar.events` = "each_host": there is no such delivery; did you mean `each-host`?"#,
             ),
             (
                 "events = \"all\"",
-                r#"spin.toml:10: `component.car.tool.socar.events` = "all": nobody shares events this way; known here: `shared`, `each-host`"#,
+                r#"spin.toml:10: `component.car.tool.socar.events` = "all": there is no such delivery; known here: `shared`, `each-host`"#,
             ),
         ],
         |more| in_car(&format!("[component.car.tool.socar]\n{more}")),
+    );
+}
+
+#[test]
+fn a_retention_that_is_not_a_duration() {
+    check(
+        &[
+            (
+                "7",
+                r#"spin.toml:10: `application.tool.socar.retention` = "7": not a duration; write a number with a unit, such as "5s" (units: ms, s, m, h, d)"#,
+            ),
+            (
+                "-1d",
+                r#"spin.toml:10: `application.tool.socar.retention` = "-1d": not a duration; write a number with a unit, such as "5s" (units: ms, s, m, h, d)"#,
+            ),
+            (
+                "0d",
+                r#"spin.toml:10: `application.tool.socar.retention` = "0d": out of bounds; write a duration from 1s to 100years"#,
+            ),
+        ],
+        |retention| {
+            in_car(&format!(
+                "[application.tool.socar]\nretention = \"{retention}\""
+            ))
+        },
     );
 }
 

@@ -21,7 +21,7 @@ fn a_link_that_leads_nowhere() {
             ),
             (
                 "[component.car.tool.socar.links.\"https://bank/pay\"]\ndeadline = \"1s\"",
-                r#"spin.toml:9: `component.car.tool.socar.links.https://bank/pay` = { deadline = "1s" }: not a host elsewhere; write it as "https://host" or "http://host:port", without a path"#,
+                r#"spin.toml:9: `component.car.tool.socar.links.https://bank/pay` = { deadline = "1s" }: not an external host; write it as "https://host" or "http://host:port", without a path"#,
             ),
         ],
         in_car,
@@ -42,7 +42,7 @@ fn a_link_that_is_guarded_by_nonsense() {
             ),
             (
                 "deadline = 5",
-                r#"spin.toml:10: `application.tool.socar.links.car.deadline` = 5: not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+                r#"spin.toml:10: `application.tool.socar.links.car.deadline` = 5: not a duration; write a number with a unit, such as "5s" (units: ms, s, m, h, d)"#,
             ),
             (
                 "priority = \"hig\"",
@@ -62,15 +62,15 @@ fn a_link_that_is_guarded_by_nonsense() {
             ),
             (
                 "fallback = { component = \"cars\" }",
-                r#"spin.toml:10: `application.tool.socar.links.car.fallback.component` = "cars": there is no such component to fall back on; did you mean `car`?"#,
+                r#"spin.toml:10: `application.tool.socar.links.car.fallback.component` = "cars": there is no such component; did you mean `car`?"#,
             ),
             (
                 "fallback = { component = \"car\", stale = \"5m\" }",
-                r#"spin.toml:10: `application.tool.socar.links.car.fallback`: a fallback is one thing; write "problem", { stale = "5m" } or { component = "<id>" }"#,
+                r#"spin.toml:10: `application.tool.socar.links.car.fallback`: a fallback has exactly one key; write "problem", { stale = "5m" } or { component = "<id>" }"#,
             ),
             (
-                "fallback = { stale = \"5 minutes\" }",
-                r#"spin.toml:10: `application.tool.socar.links.car.fallback.stale` = "5 minutes": not a whole number with a unit; write something like "5s" (units: ms, s, m, h)"#,
+                "fallback = { stale = \"five minutes\" }",
+                r#"spin.toml:10: `application.tool.socar.links.car.fallback.stale` = "five minutes": not a duration; write a number with a unit, such as "5s" (units: ms, s, m, h, d)"#,
             ),
         ],
         of_car,
@@ -91,11 +91,11 @@ fn a_breaker_or_a_retry_that_makes_no_sense() {
             ),
             (
                 "breaker = { window = 10, minimum_calls = 20 }",
-                r#"spin.toml:10: `application.tool.socar.links.car.breaker.minimum_calls` = 20: makes no sense; it must lie between 1 and 10"#,
+                r#"spin.toml:10: `application.tool.socar.links.car.breaker.minimum_calls` = 20: does not fit the other keys; it must lie between 1 and 10"#,
             ),
             (
                 "breaker = { slow_after = \"1s\" }",
-                r#"spin.toml:10: `application.tool.socar.links.car.breaker.slow_rate`: this key is missing; say how many percent may be slow"#,
+                r#"spin.toml:10: `application.tool.socar.links.car.breaker.slow_rate`: this key is missing; add the percentage of slow calls that opens the breaker"#,
             ),
             (
                 "breaker = \"on\"",

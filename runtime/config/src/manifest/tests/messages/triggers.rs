@@ -113,11 +113,11 @@ fn a_trigger_that_wakes_nobody() {
             ),
             (
                 "[[trigger.redis]]\ncomponent = \"car\"",
-                r#"spin.toml:9: `trigger.redis[0].channel`: this key is missing; name the channel that wakes it"#,
+                r#"spin.toml:9: `trigger.redis[0].channel`: this key is missing; name the channel that triggers it"#,
             ),
             (
                 "[[trigger.redis]]\nchannel = \"socar.car\"",
-                r#"spin.toml:9: `trigger.redis[0].component`: this key is missing; name the component that is woken"#,
+                r#"spin.toml:9: `trigger.redis[0].component`: this key is missing; name the component that it triggers"#,
             ),
         ],
         in_car,
@@ -126,7 +126,7 @@ fn a_trigger_that_wakes_nobody() {
         &[
             (
                 "[[trigger.redis]]\nchannel = \"\"\ncomponent = \"car\"",
-                r#"spin.toml:12: `trigger.redis[0].channel` = "": a channel has a name; name the channel that wakes the component"#,
+                r#"spin.toml:12: `trigger.redis[0].channel` = "": the channel is empty; name the channel that triggers the component"#,
             ),
             (
                 "[[trigger.redis]]\nchannel = \"socar.car\"\ncomponent = \"cars\"",
@@ -134,7 +134,7 @@ fn a_trigger_that_wakes_nobody() {
             ),
             (
                 "[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"car\"\naddress = \"redis://elsewhere\"",
-                r#"spin.toml:14: `trigger.redis[0].address` = "redis://elsewhere": socar has one event log, and another address for it is set elsewhere; remove it; [application.trigger.redis] address holds for all triggers"#,
+                r#"spin.toml:14: `trigger.redis[0].address` = "redis://elsewhere": socar has one event log, which already has another address; remove it; [application.trigger.redis] address holds for all triggers"#,
             ),
             (
                 "[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"car\"\naddress = \"localhost:6379\"",

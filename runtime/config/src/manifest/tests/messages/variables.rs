@@ -127,7 +127,7 @@ fn a_wrong_word_on_the_command_line() {
 
 #[test]
 fn the_environment_is_not_ours_alone() {
-    let environment = Environment::of([("SPIN_VARIABLE_ANYTHING", "of somebody else")]);
+    let environment = Environment::from([("SPIN_VARIABLE_ANYTHING", "of somebody else")]);
     let overrides = Overrides {
         environment,
         ..Overrides::default()

@@ -1,0 +1,133 @@
+//! Values of variables from the environment, from `.env` files and from the runtime configuration.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::document::{ConfigError, Location};
+
+/// One `[[variables_provider]]` of a runtime configuration. Its `Debug` output contains no values.
+#[derive(Clone, PartialEq, Eq)]
+pub enum VariablesProvider {
+    /// `type = "static"`: the values themselves.
+    Static(BTreeMap<String, String>),
+    /// `type = "env"`: environment variables named `<prefix>_<NAME>`.
+    Environment {
+        /// `SPIN_VARIABLE` by default.
+        prefix: String,
+        /// A `.env` file for variables that the environment does not have.
+        dotenv: Option<PathBuf>,
+    },
+}
+
+/// The environment variables of a process, and the `.env` file of its working directory. Its `Debug` output contains no
+/// values.
+#[derive(Clone, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    dotenv: Option<PathBuf>,
+}
+
+const PREFIX: &str = "SPIN_VARIABLE";
+
+// === impl VariablesProvider ===
+
+impl VariablesProvider {
+    /// # Errors
+    /// When the `.env` file is malformed.
+    pub(super) fn get(
+        &self,
+        name: &str,
+        environment: &Environment,
+    ) -> Result<Option<String>, ConfigError> {
+        match self {
+            Self::Static(values) => Ok(values.get(name).cloned()),
+            Self::Environment { prefix, dotenv } => {
+                environment.find(&variable(prefix, name), dotenv.as_deref())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for VariablesProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Static(values) => f.debug_tuple("Static").field(&values.keys()).finish(),
+            Self::Environment { prefix, dotenv } => f
+                .debug_struct("Environment")
+                .field("prefix", prefix)
+                .field("dotenv", dotenv)
+                .finish(),
+        }
+    }
+}
+
+// === impl Environment ===
+
+impl Environment {
+    /// The environment of this process, and `.env` in its working directory. Variables that are not Unicode are ignored,
+    /// because no variable of a manifest has such a name or value.
+    pub fn from_process() -> Self {
+        let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self {
+            variables: std::env::vars_os().filter_map(unicode).collect(),
+            dotenv: Some(".env".into()),
+        }
+    }
+
+    /// The environment variable that holds a variable of the manifest.
+    pub(super) fn variable(name: &str) -> String {
+        variable(PREFIX, name)
+    }
+
+    /// # Errors
+    /// When the `.env` file is malformed.
+    pub(super) fn get(&self, name: &str) -> Result<Option<String>, ConfigError> {
+        self.find(&Self::variable(name), self.dotenv.as_deref())
+    }
+
+    fn find(&self, variable: &str, dotenv: Option<&Path>) -> Result<Option<String>, ConfigError> {
+        match (self.variables.get(variable), dotenv) {
+            (Some(value), _) => Ok(Some(value.clone())),
+            (None, Some(file)) => Ok(read_dotenv(file)?.remove(variable)),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(variables: [(&str, &str); N]) -> Self {
+        let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self {
+            variables: owned.into(),
+            dotenv: None,
+        }
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment").finish_non_exhaustive()
+    }
+}
+
+fn variable(prefix: &str, name: &str) -> String {
+    format!("{prefix}_{}", name.to_ascii_uppercase())
+}
+
+/// Reads a `.env` file with the parser of Spin. A file that cannot be opened is the same as an empty file, as in Spin.
+fn read_dotenv(file: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+    let Ok(lines) = dotenvy::from_path_iter(file) else {
+        return Ok(BTreeMap::new());
+    };
+    lines.collect::<Result<_, _>>().map_err(|_| {
+        // The parser's error contains the line, which may hold a secret.
+        Location::of_source(&file.display().to_string(), "").error_without_value(
+            "a line is not NAME=value",
+            "correct the line; put values with spaces in quotes",
+        )
+    })
+}

@@ -1,0 +1,73 @@
+//! `[application.tool.socar]`: the defaults of every component, and the policies that exist once.
+
+use std::time::Duration;
+
+use super::component::ComponentPolicy;
+use super::link_policy::LinkPolicy;
+use super::links::LinkTables;
+use super::listener::ListenerLimits;
+use super::value::{SECOND, duration};
+use crate::document::{ConfigError, Table};
+
+/// The policies of an application.
+#[derive(Debug, Default)]
+pub(crate) struct ApplicationPolicy {
+    /// The policy of a component without a table of its own.
+    pub(crate) component: ComponentPolicy,
+    /// `listener`: what one client may use.
+    pub(crate) listener: ListenerLimits,
+    /// `retention`: the age at which acknowledged events are removed; unlimited if absent.
+    pub(crate) retention: Option<Duration>,
+    /// `links`: the links from outside. The table is read when all components are known.
+    links: Option<Table>,
+}
+
+/// A Julian year, as in `humantime`.
+const YEAR: Duration = Duration::from_secs(31_557_600);
+
+impl ApplicationPolicy {
+    /// Reads the table; the defaults if it is absent.
+    ///
+    /// # Errors
+    /// When a key is unknown or a value is invalid.
+    pub(crate) fn read(table: Option<Table>) -> Result<Self, ConfigError> {
+        let Some(mut table) = table else {
+            return Ok(Self::default());
+        };
+        let links = table.table("links")?;
+        let retention = duration(&mut table, "retention", SECOND..=100 * YEAR)?;
+        let listener = match table.table("listener")? {
+            Some(table) => ListenerLimits::read(table)?,
+            None => ListenerLimits::default(),
+        };
+        Ok(Self {
+            component: ComponentPolicy::read_defaults(table, &listener)?,
+            listener,
+            retention,
+            links,
+        })
+    }
+
+    /// Takes the `links` table out of a component's policy table; it is read when all components are known.
+    ///
+    /// # Errors
+    /// When `links` is not a table.
+    pub(crate) fn take_links(policy: &mut Option<Table>) -> Result<Option<Table>, ConfigError> {
+        match policy {
+            Some(table) => table.table("links"),
+            None => Ok(None),
+        }
+    }
+
+    /// The tables of all links. For each component, `components` has its id, its own link policy and its `links` table.
+    pub(crate) fn link_tables(
+        &mut self,
+        components: Vec<(String, LinkPolicy, Option<Table>)>,
+    ) -> LinkTables {
+        LinkTables {
+            base: self.component.link.clone(),
+            application: self.links.take(),
+            components,
+        }
+    }
+}
