@@ -1,14 +1,14 @@
-//! `spin.toml` and everything that decides what it means: a text goes in, a checked [`App`] comes out.
+//! `spin.toml`: a text in, a checked [`App`] out.
 //!
-//! The rest of the host never sees a manifest, a template or a number without a unit; whatever is wrong has been
-//! answered here, in one message ([`ConfigError`]) with the file, the line, the key, the value and the remedy.
+//! The host receives no templates and no unchecked values. The first invalid value stops the start with a
+//! [`ConfigError`]: the file, the line, the key, the value, the problem and the remedy.
 //!
-//! - [`schema`] knows the keys, [`check`] whether the names fit together,
-//! - [`RouteTable`] answers "who serves this path", [`AllowedHosts`] "may it connect there",
-//! - [`Component::check_imports`] says whether a built component needs more than it was granted,
-//! - [`Overrides`] is what the command line, the runtime configuration and the environment add.
+//! - [`schema`] contains the keys and their types, [`check`] compares the parts with each other.
+//! - [`RouteTable`] finds the component of a path, [`AllowedHosts`] decides where a component may connect.
+//! - [`Component::check_imports`] compares the imports of a built component with its grants.
+//! - [`Overrides`] contains the options of the command line, the runtime configuration and the environment.
 //!
-//! The `.wasm` files may not be built yet when the manifest is read, so their presence is asked for separately:
+//! The `.wasm` files may be built after the manifest is read, so their presence is checked separately:
 //!
 //! ```no_run
 //! # use config::manifest::{App, Environment, Overrides};
@@ -46,61 +46,57 @@ pub use routes::{Route, RouteHandler, RouteMatch, RouteTable};
 pub use static_response::StaticResponse;
 pub use variables::{ComponentVariables, Environment, Overrides, VariablesProvider};
 
-/// An application as `spin.toml` describes it, checked and with all variables filled in.
+/// A checked application; all variables are resolved.
 #[derive(Clone, Debug)]
 pub struct App {
     /// The manifest file, as an absolute path.
     pub manifest: PathBuf,
-    /// The directory of the manifest; relative paths in it start here.
+    /// The directory of the manifest, where its relative paths start.
     pub root: PathBuf,
     /// `[application] name`.
     pub name: String,
     /// `[application] version`; may be empty.
     pub version: String,
-    /// `[application] description`; may be empty.
-    pub description: String,
-    /// The components to run, in the order of the manifest.
+    /// The selected components, in the order of the manifest.
     pub components: Vec<Component>,
-    /// Which component answers on which path. Private endpoints are not in it.
+    /// The public HTTP routes.
     pub routes: RouteTable,
-    /// Which channel wakes which component.
+    /// The Redis triggers of the selected components.
     pub redis_triggers: Vec<RedisTrigger>,
-    /// The address of the platform's event log, `[application.trigger.redis] address`. The host itself serves every
-    /// connection that a component opens to this address.
+    /// The address of the event log, `[application.trigger.redis] address`. The host serves the connections that a
+    /// component opens to this address.
     pub redis_address: Option<String>,
-    /// What clients may do, `[application.tool.socar.listener]`.
+    /// `[application.tool.socar.listener]`: the limits of clients.
     pub listener: ListenerLimits,
-    /// What guards each link between components, from outside, and to hosts elsewhere.
+    /// The policies of all links: from outside, between components, and to external hosts.
     pub links: LinkPolicies,
-    /// `[application.tool.socar] retention`: how long events are kept that every group has acknowledged; for ever if
-    /// absent.
+    /// `[application.tool.socar] retention`: the age at which an event is removed that every consumer group has
+    /// acknowledged; unlimited if absent.
     pub retention: Option<Duration>,
 }
 
 /// One `[component.<id>]`.
 #[derive(Clone, Debug)]
 pub struct Component {
-    /// Its name, also as `http://<id>.spin.internal`.
+    /// The name; the host name of the component is `<id>.spin.internal`.
     pub id: ComponentId,
-    /// For people; may be empty.
-    pub description: String,
-    /// The `.wasm` file, as an absolute path. It may not exist before [`App::check_sources`].
+    /// The absolute path of the `.wasm` file, which may be absent before [`App::check_sources`].
     pub source: PathBuf,
     /// Environment variables of the guest.
     pub environment: BTreeMap<String, String>,
-    /// What `spin:variables` answers.
+    /// The variables that `spin:variables` returns.
     pub variables: ComponentVariables,
-    /// What the guest may read.
+    /// The files that the guest can read.
     pub files: FileMounts,
     /// Labels of the key-value stores it may open.
     pub key_value_stores: BTreeSet<String>,
     /// Labels of the SQLite databases it may open.
     pub sqlite_databases: BTreeSet<String>,
-    /// Where it may connect to.
+    /// The hosts that it may connect to.
     pub allowed_outbound_hosts: AllowedHosts,
-    /// How it is built, if the manifest says so.
+    /// The build commands, if there are any.
     pub build: Option<ComponentBuild>,
-    /// How long, how much, how many: `[component.<id>.tool.socar]` over `[application.tool.socar]`.
+    /// `[component.<id>.tool.socar]`, with missing keys from `[application.tool.socar]`.
     pub policy: ComponentPolicy,
     at: Location,
     source_at: Located<String>,
@@ -109,7 +105,7 @@ pub struct Component {
 /// One `[[trigger.redis]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisTrigger {
-    /// Whom it wakes.
+    /// The component that the events are delivered to.
     pub component: ComponentId,
     /// The channel, which is also the name of the event stream.
     pub channel: String,
@@ -120,7 +116,7 @@ pub struct RedisTrigger {
 pub struct ComponentBuild {
     /// Shell commands, to be run in this order.
     pub commands: Vec<String>,
-    /// Where to run them, as an absolute path.
+    /// The absolute path of the directory to run them in.
     pub workdir: PathBuf,
     at: Location,
 }
@@ -131,8 +127,7 @@ impl App {
     /// Reads and checks a manifest; `path` is the file, or a directory with a `spin.toml` in it.
     ///
     /// # Errors
-    /// For anything that would keep the application from running as it is written, except a `.wasm` file that is not
-    /// there yet.
+    /// When the manifest cannot be read, or when any part of it is invalid. An absent `.wasm` file is no error.
     pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
         let path = if path.is_dir() {
             path.join("spin.toml")
@@ -143,11 +138,13 @@ impl App {
         check::check(schema::Manifest::read(root)?, &path, overrides)
     }
 
-    /// Reads and checks a manifest that is not (yet) a file; `path` is where it would be.
-    ///
-    /// # Errors
-    /// As for [`App::load`].
-    pub fn from_text(path: &Path, text: &str, overrides: &Overrides) -> Result<Self, ConfigError> {
+    /// Reads and checks a manifest from a text; `path` is the file that relative paths and errors refer to.
+    #[cfg(test)]
+    pub(crate) fn from_text(
+        path: &Path,
+        text: &str,
+        overrides: &Overrides,
+    ) -> Result<Self, ConfigError> {
         let root = document::parse(&path.display().to_string(), text)?;
         check::check(schema::Manifest::read(root)?, path, overrides)
     }
@@ -157,7 +154,7 @@ impl App {
         self.components.iter().find(|component| component.id == id)
     }
 
-    /// Makes sure that every component has been built.
+    /// Checks that every component is built.
     ///
     /// # Errors
     /// When a `.wasm` file is missing.
@@ -184,7 +181,7 @@ impl Component {
 // === impl ComponentBuild ===
 
 impl ComponentBuild {
-    /// Where the manifest has it.
+    /// The location of the build commands in the manifest.
     pub fn at(&self) -> &Location {
         &self.at
     }

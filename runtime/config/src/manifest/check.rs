@@ -78,7 +78,6 @@ pub(crate) fn check(
         root: PathBuf::clone(&root),
         name: manifest.name,
         version: manifest.version,
-        description: manifest.description,
         components,
         routes: routes.of_components(is_selected),
         redis_triggers,

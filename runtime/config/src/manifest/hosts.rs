@@ -77,8 +77,9 @@ impl AllowedHosts {
         self.optional || self.entries.iter().any(fits)
     }
 
-    /// Whether nothing at all is allowed.
-    pub fn is_empty(&self) -> bool {
+    /// Whether no host is allowed.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 

@@ -1,4 +1,4 @@
-//! What a runtime configuration means, and the message for every wrong one.
+//! The values of a runtime configuration, and the error of every invalid one.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ fn config(text: &str) -> RuntimeConfig {
 }
 
 #[test]
-fn our_own_has_a_database_for_every_label_and_shares_none() {
+fn the_shipped_configuration_has_a_database_of_its_own_for_every_label() {
     let config = config(OURS);
     let app = App::from_text(Path::new("spin.toml"), MANIFEST, &Overrides::default());
     let app = app.unwrap_or_else(|error| panic!("{error}"));
@@ -38,7 +38,7 @@ fn our_own_has_a_database_for_every_label_and_shares_none() {
 }
 
 #[test]
-fn paths_start_where_they_do_for_spin() {
+fn relative_paths_start_in_the_same_directories_as_in_spin() {
     let config = config(concat!(
         "state_dir = \"state\"\nlog_dir = \"/var/log/socar\"\n",
         "[key_value_store.a]\ntype = \"spin\"\npath = \"a.db\"\n",
@@ -63,7 +63,7 @@ fn paths_start_where_they_do_for_spin() {
 }
 
 #[test]
-fn the_rest_is_read_as_spin_reads_it() {
+fn limits_and_providers_are_read_as_in_spin() {
     let config = config(concat!(
         "max_instance_memory = 134217728\n",
         "[outbound_http]\nmax_connections = 10\n[outbound_redis]\nmax_connections = 5\n",
@@ -94,7 +94,7 @@ fn the_rest_is_read_as_spin_reads_it() {
 }
 
 #[test]
-fn no_file_is_an_empty_one_and_so_is_the_one_spinkube_always_names() {
+fn an_absent_file_is_the_default_also_at_the_path_of_spinkube() {
     assert!(OutboundHttp::default().connection_pooling);
     for file in [None, Some(Path::new("/runtime-config.toml"))] {
         let config = RuntimeConfig::load(file).unwrap_or_else(|error| panic!("{error}"));
@@ -103,7 +103,7 @@ fn no_file_is_an_empty_one_and_so_is_the_one_spinkube_always_names() {
 }
 
 #[test]
-fn every_mistake_has_its_message() {
+fn every_invalid_configuration_has_its_error() {
     for (text, expected) in [
         (
             "stat_dir = \"x\"",
@@ -167,7 +167,7 @@ fn every_mistake_has_its_message() {
         ),
         (
             "state_dir = \"\"",
-            r#"rc.toml:1: `state_dir` = "": it names no directory; name one, or remove the key for the usual one"#,
+            r#"rc.toml:1: `state_dir` = "": it names no directory; name a directory, or remove the key for the default one"#,
         ),
     ] {
         let error = RuntimeConfig::from_text(Path::new("rc.toml"), text).expect_err(text);
@@ -176,7 +176,7 @@ fn every_mistake_has_its_message() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn an_absent_file_is_named() {
     let error = RuntimeConfig::load(Some(Path::new("no-such.toml"))).expect_err("no file");
     assert_eq!(
         error.to_string(),
@@ -185,7 +185,7 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_misspelt_label_is_noticed_and_a_foreign_one_is_not() {
+fn a_misspelt_label_is_rejected_and_one_of_another_application_is_accepted() {
     let app = App::from_text(Path::new("spin.toml"), MANIFEST, &Overrides::default());
     let app = app.unwrap_or_else(|error| panic!("{error}"));
     let check = |label: &str| {

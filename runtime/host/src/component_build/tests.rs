@@ -17,7 +17,8 @@ fn app(components: &[(&str, &str)]) -> (TempDir, App) {
     for (name, build) in components {
         text += &format!("[component.{name}]\nsource = \"{name}.wasm\"\nbuild = {build}\n");
     }
-    let app = App::from_text(&root.path().join("spin.toml"), &text, &Overrides::default());
+    fs::write(root.path().join("spin.toml"), text).expect("a manifest");
+    let app = App::load(root.path(), &Overrides::default());
     (root, app.unwrap_or_else(|error| panic!("{error}")))
 }
 

@@ -31,7 +31,6 @@ impl ComponentContext<'_> {
             Ok((name.clone(), self.variables.render(value)?.text))
         };
         Ok(Component {
-            description: table.description,
             source: self.root.join(&table.source.value),
             environment: values(table.environment),
             variables: table

@@ -1,8 +1,7 @@
-//! The shape of the triggers: `[[trigger.http]]` and `[[trigger.redis]]`.
+//! `[[trigger.http]]` and `[[trigger.redis]]`.
 
-use super::refuse;
-use crate::document::{ConfigError, Located, suggest};
-use crate::document::{Table, Value};
+use super::unsupported::reject_unsupported;
+use crate::document::{ConfigError, Located, Table, Value, suggest};
 
 #[derive(Debug)]
 pub(crate) struct HttpTriggerTable {
@@ -11,6 +10,7 @@ pub(crate) struct HttpTriggerTable {
     pub(crate) target: HttpTriggerTarget,
 }
 
+/// The source of the response.
 #[derive(Debug)]
 pub(crate) enum HttpTriggerTarget {
     Component(Located<String>),
@@ -45,7 +45,7 @@ pub(super) fn read_defaults(
     Ok(address)
 }
 
-/// All of them, by type.
+/// All triggers, by type.
 pub(super) fn read_all(
     root: &mut Table,
 ) -> Result<(Vec<HttpTriggerTable>, Vec<RedisTriggerTable>), ConfigError> {
@@ -152,16 +152,16 @@ impl RedisTriggerTable {
     }
 }
 
-/// What every trigger may have besides its own keys.
+/// Takes the keys that all triggers share.
 fn read_common(trigger: &mut Table) -> Result<(), ConfigError> {
     trigger.string("id")?;
-    refuse(
+    reject_unsupported(
         trigger,
         "components",
         "trigger middleware",
         "compose the component when building it",
     )?;
-    refuse(
+    reject_unsupported(
         trigger,
         "dependencies",
         "trigger middleware",

@@ -42,7 +42,7 @@ fn a_manifest_that_is_not_one() {
             ),
             (
                 "spin_manifest_version = 1",
-                r#"spin.toml:1: `spin_manifest_version` = 1: only version 2 is understood; start the file with spin_manifest_version = 2"#,
+                r#"spin.toml:1: `spin_manifest_version` = 1: socar supports version 2 only; start the file with spin_manifest_version = 2"#,
             ),
             (
                 "spin_manifest_version = \"2\"",
