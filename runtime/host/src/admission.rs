@@ -15,8 +15,11 @@ use config::policy::PriorityNames;
 use metrics::{Counter, counter};
 use resilience::bulkhead::{self, Bulkhead};
 use resilience::deadline::Deadline;
-use resilience::limit::{self, AdaptiveLimit};
+use resilience::limit::{self, AdaptiveLimit, LimitOutcome, ObservedCall};
 use resilience::{InvalidSetting, Priority};
+
+use crate::call::Call;
+use crate::problem::Problem;
 
 pub use resilience::bulkhead::{BulkheadPermit, BulkheadSnapshot};
 
@@ -52,6 +55,13 @@ pub struct AdmissionConfig {
 pub struct AdmissionRejection {
     /// When it makes sense to come again.
     pub retry_after: Duration,
+}
+
+/// One admitted call, observed by the adaptive limit. Dropped without a record, it does not count.
+pub struct CallObservation {
+    permit: Option<ObservedCall>,
+    /// The external wait of the call before.
+    external_wait: Duration,
 }
 
 /// How much longer than one call for each processor calls may take on average before there are too many. What a call
@@ -120,12 +130,6 @@ impl Admission {
         entered.map_err(|refused| self.reject(priority, refused))
     }
 
-    /// Refuses a call now for which there would be no place and no room to wait.
-    pub fn try_reject(&self, priority: Priority) -> Option<AdmissionRejection> {
-        let refused = self.bulkhead.try_reject(priority)?;
-        Some(self.reject(priority, refused))
-    }
-
     fn reject(
         &self,
         priority: Priority,
@@ -153,14 +157,34 @@ impl Admission {
         })
     }
 
-    /// Watches a call that was let in.
-    pub fn observe(&self) -> Option<limit::ObservedCall> {
-        self.limit.as_ref().map(AdaptiveLimit::observe)
+    /// Observes an admitted call for the adaptive limit.
+    pub fn observe(&self, call: &Call) -> CallObservation {
+        CallObservation {
+            permit: self.limit.as_ref().map(AdaptiveLimit::observe),
+            external_wait: call.external_wait(),
+        }
     }
 
     /// Who is where. The places are those that the limit leaves.
     pub fn snapshot(&self) -> BulkheadSnapshot {
         self.bulkhead.snapshot()
+    }
+}
+
+// === impl CallObservation ===
+
+impl CallObservation {
+    /// Records how long the call took, without the time that it waited for remote hosts.
+    pub fn record<R>(self, call: &Call, result: &Result<R, Problem>) {
+        let Some(permit) = self.permit else {
+            return;
+        };
+        let waited = call.external_wait().saturating_sub(self.external_wait);
+        permit.excluding(waited).record(match result {
+            Ok(_) => LimitOutcome::Success,
+            Err(Problem::DeadlineExceeded { .. }) => LimitOutcome::Dropped,
+            Err(_) => LimitOutcome::Ignored,
+        });
     }
 }
 

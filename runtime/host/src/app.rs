@@ -23,6 +23,7 @@ use tracing::{info, warn};
 use crate::cli::UpOptions;
 use crate::descriptors;
 use crate::generation::{Components, CurrentGeneration};
+use crate::ingress::Ingress;
 use crate::link::TransitionSender;
 use crate::link::registry::LinkRegistry;
 use crate::memory;
@@ -82,7 +83,7 @@ async fn run(mut services: Services, mut signals: StopSignals) -> anyhow::Result
 
 /// Fills the instance pool of every component up to `instances_min`.
 async fn fill_pools(components: &Components) -> anyhow::Result<()> {
-    for component in components.values() {
+    for Ingress { component, .. } in components.values() {
         let filled = component.fill_pool().await;
         filled.with_context(|| format!("component `{}` does not start", component.id()))?;
     }

@@ -30,9 +30,10 @@ use crate::call::Call;
 use crate::cpu_throttle::CpuThrottle;
 use crate::host_call_timeout::HostCallTimeout;
 use crate::store::KeyValue;
+use config::manifest::AllowedHosts;
 use hoard::Hoard;
 use missing::Missing;
-use outbound_http::{OutboundConfig, OutboundHttp};
+use outbound_http::{HttpHooks, OutboundHttp};
 use output::{CurrentRequest, Kind, Lines};
 
 /// Generated from `wit/host.wit`.
@@ -76,7 +77,9 @@ pub struct Grants {
     /// What it asked for besides.
     pub missing: Arc<Missing>,
     /// Where its outgoing requests may go.
-    pub outbound: OutboundConfig,
+    pub allowed_hosts: AllowedHosts,
+    /// Sends its outgoing HTTP requests.
+    pub outbound_http: Arc<dyn OutboundHttp>,
     /// Who answers its Redis commands.
     pub redis: Arc<Bus>,
     /// The largest linear memory, in bytes.
@@ -90,7 +93,7 @@ pub struct InstanceState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     table: ResourceTable,
-    outbound_http: OutboundHttp,
+    http_hooks: HttpHooks,
     grants: Arc<Grants>,
     limits: StoreLimits,
     request: CurrentRequest,
@@ -173,7 +176,7 @@ impl InstanceState {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             table,
-            outbound_http: OutboundHttp::new(grants.clone()),
+            http_hooks: HttpHooks::new(grants.clone()),
             grants: grants.clone(),
             limits: StoreLimitsBuilder::new().memory_size(grants.memory).build(),
             request,
@@ -188,7 +191,7 @@ impl InstanceState {
     pub fn begin(&mut self, call: Call) {
         self.throttle.begin();
         self.request.set(call.trace.request_id.clone());
-        self.outbound_http.call = Some(call);
+        self.http_hooks.call = Some(call);
     }
 
     /// What bounds the growth of memories and tables.
@@ -198,7 +201,7 @@ impl InstanceState {
 
     /// The call that the instance works on, for the log.
     pub fn call(&self) -> Option<&Call> {
-        self.outbound_http.call.as_ref()
+        self.http_hooks.call.as_ref()
     }
 
     /// How fast it may go on computing.
@@ -210,7 +213,7 @@ impl InstanceState {
         View {
             table: &mut self.table,
             grants: &self.grants,
-            call: self.outbound_http.call.as_ref(),
+            call: self.http_hooks.call.as_ref(),
             redis_connections: &mut self.redis_connections,
             databases: &mut self.databases,
             hoard: &self.hoard,
@@ -232,7 +235,7 @@ impl WasiHttpView for InstanceState {
         WasiHttpCtxView {
             ctx: &mut self.http,
             table: &mut self.table,
-            hooks: &mut self.outbound_http,
+            hooks: &mut self.http_hooks,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
-use crate::component::Component;
+use crate::ingress::Ingress;
 use crate::link::registry::GenerationLinks;
 use crate::trigger::http::upload::Warehouse;
 use config::manifest::{App, RouteTable};
@@ -18,7 +18,7 @@ use event_log::delivery::Subscription;
 use event_log::retention::Retention;
 
 /// The components of an application by id.
-pub type Components = BTreeMap<String, Arc<Component>>;
+pub type Components = BTreeMap<String, Ingress>;
 
 /// A version of the application, ready to be called.
 pub struct Generation {
@@ -77,7 +77,7 @@ impl Generation {
     pub fn drain_time(&self) -> Duration {
         let deadlines = self.components.values();
         deadlines
-            .map(|component| component.limits().deadline)
+            .map(|ingress| ingress.component.config().deadline)
             .max()
             .unwrap_or_default()
     }

@@ -31,8 +31,8 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::component::Component;
 use crate::generation::CurrentGeneration;
+use crate::ingress::Ingress;
 use crate::problem::full;
 use crate::trace::TRACEPARENT;
 use crate::trace::Trace;
@@ -310,21 +310,21 @@ impl Sources for CurrentGeneration {
         let mut subscriptions = generation.subscriptions.iter();
         let subscription = subscriptions.find(|subscription| subscription.component == id)?;
         Some(Source {
-            component: generation.components.get(id)?.clone(),
+            component: Arc::new(generation.components.get(id)?.clone()),
             streams: subscription.streams.clone(),
         })
     }
 }
 
 #[async_trait]
-impl Rebuilt for Component {
+impl Rebuilt for Ingress {
     async fn step(&self, method: Method, path: &str, body: String) -> (StatusCode, Value) {
         let trace = Trace::fresh();
         let request = Request::builder()
             .method(method)
             .uri(format!(
                 "http://{}.spin.internal/internal/rebuild{path}",
-                self.id()
+                self.component.id()
             ))
             .header(TRACEPARENT, trace.parent.clone())
             .body(full(body));
@@ -332,9 +332,8 @@ impl Rebuilt for Component {
             return (StatusCode::BAD_REQUEST, Value::Null);
         };
         // A rebuild runs at the lowest priority, which every call starts with: requests of customers go first.
-        let call = self.incoming_call(trace);
-        let clock = &self.ingress().clock;
-        let answer = clock.call(self, request, call, None).await;
+        let call = self.component.incoming_call(trace);
+        let answer = self.clock.call(request, call).await;
         let (head, body) = answer
             .unwrap_or_else(|problem| problem.response())
             .into_parts();
@@ -348,6 +347,6 @@ impl Rebuilt for Component {
     }
 
     fn patience(&self) -> Duration {
-        self.limits().deadline
+        self.component.config().deadline
     }
 }

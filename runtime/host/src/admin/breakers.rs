@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::response::{AdminError, AdminResponse, json};
 use super::routes::{AdminRequest, AdminRoutes};
-use crate::link::Link;
+use crate::link::LinkGuards;
 use crate::link::registry::LinkRegistry;
 use resilience::breaker::Breaker;
 
@@ -61,7 +61,7 @@ fn operate(links: &LinkRegistry, request: &AdminRequest, operation: fn(&Breaker)
     json(&snapshot(&link))
 }
 
-fn snapshot(link: &Link) -> Option<Value> {
+fn snapshot(link: &LinkGuards) -> Option<Value> {
     let snapshot = link.breaker()?.snapshot();
     let totals = snapshot.totals;
     Some(json!({

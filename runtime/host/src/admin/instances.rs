@@ -26,7 +26,7 @@ async fn show(current: CurrentGeneration, _: AdminRequest) -> AdminResponse {
     json(&Instances {
         generation: generation.number,
         components: components
-            .map(|(id, component)| (id.clone(), component.stats()))
+            .map(|(id, ingress)| (id.clone(), ingress.component.stats()))
             .collect(),
     })
 }

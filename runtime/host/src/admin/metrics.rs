@@ -48,10 +48,10 @@ pub fn routes(sources: MetricSources) -> AdminRoutes<MetricSources> {
 }
 
 async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
-    for (id, component) in &sources.current.get().components {
-        component.admission().register_metrics();
-        show_admission(component.admission(), "component", id);
-        show_instances(component.stats(), id);
+    for (id, ingress) in &sources.current.get().components {
+        ingress.admission.register_metrics();
+        show_admission(&ingress.admission, "component", id);
+        show_instances(ingress.component.stats(), id);
     }
     let links = sources.links.all();
     let guarded = links.iter().filter(|link| link.breaker().is_some());

@@ -27,7 +27,7 @@ pub(super) async fn first_sweep(app: &App, components: &Components) -> anyhow::R
     // Whoever is late is asked again by the clock.
     let _ = tokio::time::timeout(PATIENCE, join_all(sweeps)).await;
     for (component, swept) in swept {
-        if let Some(missing) = swept.ungranted() {
+        if let Some(missing) = swept.component.ungranted() {
             return Err(component.not_granted(missing.key, &missing.label).into());
         }
     }

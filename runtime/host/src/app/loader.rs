@@ -15,21 +15,22 @@ use wasmtime::component::{Component as Code, Linker};
 use self::stores::Stores;
 use super::app_config::AppConfig;
 use super::resources::Resources;
-use crate::admission::AdmissionConfig;
+use crate::admission::{Admission, AdmissionConfig};
 use crate::bus::Bus;
-use crate::capability::outbound_http::{INTERNAL, OutboundConfig};
 use crate::capability::{self, Grants, InstanceState};
 use crate::client::HttpClient;
-use crate::component::{Component, ComponentLimits, Ingress};
+use crate::component::{Component, ComponentConfig, ComponentHandlers, RequestHandler};
 use crate::engine::{self, PoolLimits};
 use crate::fault_injection::{FaultInjector, FaultTarget, RemoteFaults};
 use crate::generation::{Components, Generation};
+use crate::ingress::Ingress;
 use crate::instance::InstanceFactory;
 use crate::instance::events::EventPool;
 use crate::instance::pool::InstancePool;
-use crate::link::Link;
 use crate::link::registry::{GenerationLinks, LinkRegistry};
+use crate::link::{ComponentLink, ComponentRegistry, RegisteredComponent};
 use crate::memory;
+use crate::outbound::{INTERNAL_SUFFIX, Outbound, OutboundConfig, OutboundLinks};
 use crate::runtimes::RuntimeHandle;
 use crate::trigger::events::subscriptions;
 use config::manifest::{self, App};
@@ -54,6 +55,13 @@ pub struct Loader {
     runtime: RuntimeHandle,
     /// The embedded database, if stores are kept there.
     database: Option<Arc<Database>>,
+}
+
+/// A component that no link leads to yet.
+struct LoadedComponent {
+    component: Arc<Component>,
+    admission: Arc<Admission>,
+    outbound: Arc<Outbound>,
 }
 
 // === impl Loader ===
@@ -93,38 +101,36 @@ impl Loader {
         let app = &config.app;
         let (engine, codes) = compiled(app, &self.state_dir, self.max_memory)?;
         let linker = capability::linker(&engine)?;
-        let links = self.links.generation(&app.links);
-        let callees = links.callees();
-        let mut components = Components::new();
+        let mut loaded = Vec::new();
         for (component, code) in app.components.iter().zip(&codes) {
-            let outbound = OutboundConfig {
-                allowed: component.allowed_outbound_hosts.clone(),
-                callees: callees.clone(),
-                links: component_links(component, app, &links),
-                client: self.client.clone().with_faults(self.faults(component)),
-                outbound: links.outbound(component.id.as_str()),
-            };
-            let grants = Arc::new(self.grants(component, outbound, number)?);
-            let history = self.history(component, app);
-            let injector = self.fault_injector.clone();
-            let faults = injector
-                .map(|it| FaultTarget::new(it, &engine, grants.clone(), self.runtime.clone()));
-            let faults = faults.transpose()?;
-            let ingress = Ingress {
-                gateway: links.from_outside(component.id.as_str()),
-                clock: links.from_clock(component.id.as_str()),
-            };
-            let runtime = self.runtime.clone();
-            let missing = grants.missing.clone();
-            let ready = prepare(&linker, code, component, app, grants, runtime, ingress)?;
-            let ready = ready
-                .missing(missing)
-                .keeping(history)
-                .woken_by(component.policy.event_types.clone())
-                .with_faults(faults);
-            components.insert(component.id.to_string(), Arc::new(ready));
+            loaded.push(self.component(&linker, code, component, app, number)?);
         }
-        callees.publish(components.values(), self.own_address);
+        // Any component may call any other, so that links are built when all components are there.
+        let registered = loaded.iter().map(|it| {
+            let id = it.component.id().to_owned();
+            (id, RegisteredComponent::new(&it.component, &it.admission))
+        });
+        let registered: ComponentRegistry = registered.collect();
+        let links = self.links.generation(&app.links, registered);
+        let mut components = Components::new();
+        for (component, loaded) in app.components.iter().zip(loaded) {
+            let id = component.id.as_str();
+            let client = self.client.clone().with_faults(self.faults(component));
+            loaded.outbound.connect(OutboundLinks {
+                components: component_links(component, app, &links),
+                remote: links.remote(id, client),
+            });
+            let link = |link: Option<Arc<ComponentLink>>| {
+                link.with_context(|| format!("component `{id}` is not registered"))
+            };
+            let ingress = Ingress {
+                gateway: link(links.gateway(id))?,
+                clock: link(links.clock(id))?,
+                component: loaded.component,
+                admission: loaded.admission,
+            };
+            components.insert(id.to_owned(), ingress);
+        }
         Ok(Generation::new(
             number,
             app,
@@ -132,6 +138,95 @@ impl Loader {
             links,
             subscriptions(app),
         ))
+    }
+
+    fn component(
+        &mut self,
+        linker: &Linker<InstanceState>,
+        code: &Code,
+        component: &manifest::Component,
+        app: &App,
+        number: u64,
+    ) -> anyhow::Result<LoadedComponent> {
+        let outbound = Arc::new(Outbound::new(OutboundConfig {
+            component: component.id.as_str().into(),
+            own_address: self.own_address,
+        }));
+        let grants = Arc::new(self.grants(component, outbound.clone(), number)?);
+        let injector = self.fault_injector.clone();
+        let faults = injector.map(|injector| {
+            let runtime = self.runtime.clone();
+            FaultTarget::new(injector, linker.engine(), grants.clone(), runtime)
+        });
+        let pool = InstancePool::new(bounds(component, app));
+        let missing = grants.missing.clone();
+        let handlers = self.handlers(linker, code, component, app, grants, &pool)?;
+        let policy = &component.policy;
+        let config = ComponentConfig {
+            id: component.id.as_str().into(),
+            deadline: policy.deadline,
+            max_body: policy.body as u64,
+            event_types: policy.event_types.clone(),
+            database: self.history(component, app),
+        };
+        let admission = Admission::new(admission_config(component))?;
+        Ok(LoadedComponent {
+            admission: Arc::new(admission.named("component", config.id.clone())),
+            component: Arc::new(Component::new(
+                config,
+                handlers,
+                pool,
+                faults.transpose()?,
+                missing,
+            )),
+            outbound,
+        })
+    }
+
+    fn handlers(
+        &self,
+        linker: &Linker<InstanceState>,
+        code: &Code,
+        component: &manifest::Component,
+        app: &App,
+        grants: Arc<Grants>,
+        pool: &Arc<InstancePool>,
+    ) -> anyhow::Result<ComponentHandlers> {
+        let engine = linker.engine();
+        let exports = interfaces::check(engine, code, component, app)?;
+        let instance = linker
+            .instantiate_pre(code)
+            .map_err(anyhow::Error::from)
+            .with_context(|| {
+                format!(
+                    "component `{}` needs something that this host does not offer",
+                    component.id
+                )
+            })?;
+        let requests = match exports.requests {
+            true => Some(RequestHandler::new(
+                grants.component.clone(),
+                InstanceFactory::new(
+                    engine.clone(),
+                    grants.clone(),
+                    instance.clone(),
+                    pool.clone(),
+                )?,
+                self.runtime.clone(),
+                admission_config(component).queue_timeout,
+            )),
+            false => None,
+        };
+        let events = match exports.messages {
+            true => Some(EventPool::new(
+                engine.clone(),
+                grants,
+                instance,
+                pool.clone(),
+            )?),
+            false => None,
+        };
+        Ok(ComponentHandlers { requests, events })
     }
 
     /// Removes what only this generation needed.
@@ -168,7 +263,7 @@ impl Loader {
     fn grants(
         &mut self,
         component: &manifest::Component,
-        outbound: OutboundConfig,
+        outbound_http: Arc<Outbound>,
         number: u64,
     ) -> anyhow::Result<Grants> {
         let files = self.files(component, number)?;
@@ -191,7 +286,8 @@ impl Loader {
                 .map(|label| Ok((label.clone(), stores.database(label)?)))
                 .collect::<anyhow::Result<_>>()?,
             missing: Arc::default(),
-            outbound,
+            allowed_hosts: component.allowed_outbound_hosts.clone(),
+            outbound_http,
             redis: self.bus.clone(),
             memory: self.max_memory.unwrap_or(component.policy.memory),
             deadline: component.policy.deadline,
@@ -223,14 +319,14 @@ fn component_links(
     caller: &manifest::Component,
     app: &App,
     links: &GenerationLinks,
-) -> BTreeMap<String, Arc<Link>> {
+) -> BTreeMap<String, Arc<ComponentLink>> {
     let callees = app.components.iter().map(|component| component.id.as_str());
     callees
         .filter(|id| {
-            let host = format!("{id}{INTERNAL}");
+            let host = format!("{id}{INTERNAL_SUFFIX}");
             caller.allowed_outbound_hosts.allows("http", &host, None)
         })
-        .map(|id| (id.to_owned(), links.between(caller.id.as_str(), id)))
+        .filter_map(|id| Some((id.to_owned(), links.between(caller.id.as_str(), id)?)))
         .collect()
 }
 
@@ -298,64 +394,13 @@ fn compile(engine: &Engine, app: &App) -> anyhow::Result<Vec<Code>> {
     })
 }
 
-fn prepare(
-    linker: &Linker<InstanceState>,
-    code: &Code,
-    component: &manifest::Component,
-    app: &App,
-    grants: Arc<Grants>,
-    runtime: RuntimeHandle,
-    ingress: Ingress,
-) -> anyhow::Result<Component> {
-    let engine = linker.engine();
-    let handles = interfaces::check(engine, code, component, app)?;
-    let instance = linker
-        .instantiate_pre(code)
-        .map_err(anyhow::Error::from)
-        .with_context(|| {
-            format!(
-                "component `{}` needs something that this host does not offer",
-                component.id
-            )
-        })?;
-    let pool = InstancePool::new(bounds(component, app));
-    let requests = match handles.requests {
-        true => Some(InstanceFactory::new(
-            engine.clone(),
-            grants.clone(),
-            instance.clone(),
-            pool.clone(),
-        )?),
-        false => None,
-    };
-    let messages = match handles.messages {
-        true => Some(EventPool::new(
-            engine.clone(),
-            grants,
-            instance,
-            pool.clone(),
-        )?),
-        false => None,
-    };
+fn admission_config(component: &manifest::Component) -> AdmissionConfig {
     let policy = &component.policy;
-    let limits = ComponentLimits {
-        deadline: policy.deadline,
-        admission: AdmissionConfig {
-            concurrency: policy.concurrency,
-            queue: policy.queue,
-            queue_timeout: policy.link.queue_timeout.unwrap_or(policy.deadline),
-            adaptive: policy.link.adaptive,
-            priorities: policy.link.priority_names.clone(),
-        },
-        body: policy.body as u64,
-    };
-    Ok(Component::new(
-        component.id.as_str().into(),
-        limits,
-        pool,
-        requests,
-        messages,
-        runtime,
-        ingress,
-    )?)
+    AdmissionConfig {
+        concurrency: policy.concurrency,
+        queue: policy.queue,
+        queue_timeout: policy.link.queue_timeout.unwrap_or(policy.deadline),
+        adaptive: policy.link.adaptive,
+        priorities: policy.link.priority_names.clone(),
+    }
 }

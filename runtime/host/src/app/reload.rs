@@ -26,6 +26,7 @@ use crate::admin::reload::{ReloadReport, ReloadRequest};
 use crate::cli::UpOptions;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::health::Health;
+use crate::ingress::Ingress;
 use crate::memory;
 use crate::trigger::events;
 use crate::trigger::sweep::Sweeps;
@@ -123,7 +124,7 @@ impl Reloader {
             anyhow::Ok((config, generation))
         });
         let (config, generation) = loading.await.context("loading panicked")??;
-        for component in generation.components.values() {
+        for Ingress { component, .. } in generation.components.values() {
             let started = component.check_start().await;
             started.with_context(|| format!("component `{}` does not start", component.id()))?;
         }
@@ -208,14 +209,14 @@ impl FixedSettings {
 /// Keeps a replaced generation until its last call has ended, at the latest by its deadline.
 async fn retire(generation: Arc<Generation>, loader: Arc<Mutex<Loader>>) {
     let components = generation.components.values();
-    components.for_each(|component| component.retire());
+    components.for_each(|ingress| ingress.component.retire());
     tokio::time::sleep(generation.drain_time() + RETIREMENT_MARGIN).await;
     // A request whose body is still being received has its route already.
     while Arc::strong_count(&generation) > 1 {
         tokio::time::sleep(RETIREMENT_MARGIN).await;
     }
     let components = generation.components.values();
-    components.for_each(|component| component.evict_idle());
+    components.for_each(|ingress| ingress.component.evict_idle());
     let number = generation.number;
     drop(generation);
     if let Err(error) = loader.lock().clear(number) {

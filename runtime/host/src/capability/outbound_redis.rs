@@ -64,7 +64,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
             let timeout = view.host_call_timeout();
             (view.grants.clone(), *view.redis_connections, timeout)
         });
-        if !grants.outbound.allowed.allows_url(&address, "redis") {
+        if !grants.allowed_hosts.allows_url(&address, "redis") {
             let component = &*grants.component;
             warn!(
                 component,

@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use classify::classified;
 
 /// Why an attempt brought no answer.
-pub(super) trait AttemptError: From<Problem> {
+pub trait AttemptError: From<Problem> + Send + 'static {
     /// What it says about the other side.
     fn outcome(&self) -> CallOutcome;
     /// Whether another attempt may go better, and soon.
@@ -37,7 +37,7 @@ pub(super) trait AttemptError: From<Problem> {
 
 /// Why a call over a link brought no answer, as an operator tells calls apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CallFailure {
+pub enum CallFailure {
     /// There was no place for it.
     Shed,
     /// The breaker was open.
@@ -52,7 +52,7 @@ pub(super) enum CallFailure {
 
 /// What an attempt says about the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CallOutcome {
+pub enum CallOutcome {
     Success,
     Failure,
     /// It took all the time there was.
@@ -62,7 +62,7 @@ pub(super) enum CallOutcome {
 
 /// Why a request to a host elsewhere brought no answer.
 #[derive(Debug)]
-pub(super) enum RemoteError {
+pub enum RemoteError {
     /// This host did not let it out.
     Refused(Problem),
     /// It went out, or tried to.
@@ -226,6 +226,20 @@ impl AttemptError for RemoteError {
     }
 
     const MAY_REPORT_DEPENDENCY_OUTAGE: bool = false;
+}
+
+impl RemoteError {
+    /// The response for the guest. A rejection is a response, as from any proxy: the guest learns that nothing was sent
+    /// and when to retry.
+    ///
+    /// # Errors
+    /// The error of the client, when the request was sent or tried.
+    pub fn into_response(self) -> Result<Response<WasiBody>, Error> {
+        match self {
+            Self::Refused(problem) => Ok(problem.response()),
+            Self::Failed(error) => Err(error),
+        }
+    }
 }
 
 impl From<Problem> for RemoteError {

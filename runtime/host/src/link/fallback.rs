@@ -18,10 +18,11 @@ use resilience::deadline::Deadline;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::call::Call;
-use crate::capability::outbound_http::ComponentRegistry;
 use crate::problem::full;
 use config::policy::Fallback;
 
+use super::components::{ComponentRegistry, RegisteredComponent};
+use super::target::ComponentTarget;
 use stale::StaleCache;
 
 /// The part of its time that a call has before another component is asked: that one needs some, too.
@@ -29,11 +30,14 @@ const FIRST: f64 = 0.75;
 
 /// What there is to answer with.
 pub(super) enum LinkFallback {
-    Nothing,
+    /// The problem stands, with its status and `Retry-After`.
+    Problem,
+    /// The last good response to the same GET request.
     Stale(StaleCache),
+    /// The response of another component to the same request.
     Component {
-        callees: ComponentRegistry,
-        component: String,
+        registered: RegisteredComponent,
+        target: ComponentTarget,
         warning: HeaderValue,
     },
 }
@@ -49,21 +53,26 @@ pub(super) enum RequestKey {
 // === impl LinkFallback ===
 
 impl LinkFallback {
-    pub fn new(fallback: &Fallback, callees: &ComponentRegistry) -> Self {
+    pub fn new(fallback: &Fallback, components: &ComponentRegistry) -> Self {
         match fallback {
-            Fallback::Problem => Self::Nothing,
+            Fallback::Problem => Self::Problem,
             Fallback::Stale(age) => Self::stale(*age),
-            Fallback::Component(component) => {
-                let component = component.value.clone();
-                let warning = format!("199 socar \"answered by {component} instead\"");
-                Self::Component {
-                    callees: callees.clone(),
-                    // Its letters are those of a component's id, which a header may hold.
-                    warning: HeaderValue::try_from(warning)
-                        .unwrap_or(HeaderValue::from_static("199 socar \"answered instead\"")),
-                    component,
-                }
-            }
+            Fallback::Component(component) => match components.get(component.value.as_str()) {
+                Some(registered) => Self::component(registered),
+                // The policy was checked against the manifest.
+                None => Self::Problem,
+            },
+        }
+    }
+
+    fn component(registered: &RegisteredComponent) -> Self {
+        let warning = format!("199 socar \"answered by {} instead\"", registered.id);
+        Self::Component {
+            target: ComponentTarget::new(registered, registered.admission.clone()),
+            registered: registered.clone(),
+            // A component id holds only characters that a header may hold.
+            warning: HeaderValue::try_from(warning)
+                .unwrap_or(HeaderValue::from_static("199 socar \"answered instead\"")),
         }
     }
 
@@ -71,16 +80,11 @@ impl LinkFallback {
         Self::Stale(StaleCache::new(age))
     }
 
-    /// Whether the problem always stands.
-    pub fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing)
-    }
-
     /// What is to be kept of this request.
-    pub fn remember(&self, request: &Request<WasiBody>) -> RequestKey {
+    pub fn key(&self, request: &Request<WasiBody>) -> RequestKey {
         match self {
-            Self::Nothing => RequestKey::Nothing,
-            Self::Stale(_) => key(request).map_or(RequestKey::Nothing, RequestKey::Key),
+            Self::Problem => RequestKey::Nothing,
+            Self::Stale(_) => cache_key(request).map_or(RequestKey::Nothing, RequestKey::Key),
             Self::Component { .. } => {
                 let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
                 match is_look && request.body().is_end_stream() {
@@ -92,7 +96,7 @@ impl LinkFallback {
     }
 
     /// The call as it is made first, if that must leave time for somebody else to answer.
-    pub fn first(&self, key: &RequestKey, call: &Call) -> Option<Call> {
+    pub fn first_call(&self, key: &RequestKey, call: &Call) -> Option<Call> {
         match (self, key) {
             (Self::Component { .. }, RequestKey::Head(_)) => {
                 let left = call.deadline.saturating_duration_since(Instant::now());
@@ -103,7 +107,7 @@ impl LinkFallback {
     }
 
     /// Keeps a good answer for worse times.
-    pub fn keep(&self, key: RequestKey, response: Response<WasiBody>) -> Response<WasiBody> {
+    pub fn store(&self, key: RequestKey, response: Response<WasiBody>) -> Response<WasiBody> {
         match (self, key) {
             (Self::Stale(answers), RequestKey::Key(key)) if response.status() == StatusCode::OK => {
                 answers.record(key, response)
@@ -113,23 +117,22 @@ impl LinkFallback {
     }
 
     /// Something else to answer with, if there is anything.
-    pub async fn answer(&self, key: RequestKey, call: &Call) -> Option<Response<WasiBody>> {
+    pub async fn respond(&self, key: RequestKey, call: &Call) -> Option<Response<WasiBody>> {
         match (self, key) {
             (Self::Stale(answers), RequestKey::Key(key)) => answers.find(&key),
             (
                 Self::Component {
-                    callees,
-                    component,
+                    registered,
+                    target,
                     warning,
                 },
                 RequestKey::Head(head),
             ) => {
-                let understudy = callees.get(component)?;
                 let deadline = Deadline::at(call.deadline);
-                let _permit = understudy.admit(call.priority, deadline).await.ok()?;
+                let admitted = registered.admission.admit(call.priority, deadline).await;
+                let _permit = admitted.ok()?;
                 let request = Request::from_parts(*head, full(""));
-                let admission = understudy.admission();
-                let answer = understudy.attempt(request, call.clone(), admission).await;
+                let answer = target.handle(request, call).await;
                 let mut response = answer.ok().filter(|it| !it.status().is_server_error())?;
                 response.headers_mut().append(WARNING, warning.clone());
                 Some(response)
@@ -155,7 +158,7 @@ impl CloneHead for Request<WasiBody> {
 }
 
 /// Two requests with the same key may have the same answer.
-fn key(request: &Request<WasiBody>) -> Option<String> {
+fn cache_key(request: &Request<WasiBody>) -> Option<String> {
     let headers = request.headers();
     let is_personal = [AUTHORIZATION, COOKIE, RANGE]
         .iter()

@@ -65,12 +65,6 @@ impl LinkMetrics {
         self.seconds.record(begun.elapsed());
     }
 
-    /// A call that was over before it began.
-    pub fn count_refusal(&self) {
-        self.count_unanswered(CallFailure::Shed);
-        self.seconds.record(0.0);
-    }
-
     fn count_unanswered(&self, outcome: CallFailure) {
         let mut counters = UNANSWERED.iter().zip(&self.failed);
         if let Some((_, counter)) = counters.find(|((it, _), _)| *it == outcome) {

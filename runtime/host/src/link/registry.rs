@@ -1,4 +1,4 @@
-//! All links of a platform, each made once: two who ask for the same link share its breaker.
+//! All links of a platform. The guards of each exist once: two callers of the same link share its breaker.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,98 +7,105 @@ use http::Uri;
 use parking_lot::RwLock;
 
 use super::fallback::LinkFallback;
-use super::{Link, TransitionSender};
-use crate::capability::outbound_http::ComponentRegistry;
+use super::{
+    ComponentLink, ComponentRegistry, ComponentTarget, Link, LinkAdmission, LinkGuards, RemoteLink,
+    RemoteTarget, TransitionSender,
+};
+use crate::client::HttpClient;
 use config::policy::links::origin;
 use config::policy::{Fallback, LinkPolicies, LinkPolicy, OutboundPolicies};
 
-/// The links of a platform: those of the generation that takes new calls. Clones are the same board.
+/// The links of a platform: those of the generation that takes new calls. Clones are the same registry.
 #[derive(Clone)]
 pub struct LinkRegistry(Arc<Shared>);
 
 struct Shared {
-    sender: TransitionSender,
-    /// Those that operators see and steer.
+    transitions: TransitionSender,
+    /// The links that operators see and control.
     current: RwLock<Arc<LinkSet>>,
 }
 
-/// The links of one generation by name.
+/// The guards of the links of one generation, by the name of the link.
 #[derive(Default)]
 struct LinkSet {
-    links: RwLock<BTreeMap<Arc<str>, LinkEntry>>,
-    /// The components that have links to hosts elsewhere, or may have some one day.
+    entries: RwLock<BTreeMap<Arc<str>, LinkEntry>>,
+    /// The components that have links to remote origins, or may get some.
     components: RwLock<BTreeSet<String>>,
 }
 
-/// A link, and what it was made by.
+/// The guards of a link, and the policy that they were built from.
 #[derive(Clone)]
 struct LinkEntry {
-    link: Arc<Link>,
-    guard: LinkPolicy,
-    /// From which component it leads to which origin elsewhere.
-    origin_link: Option<(String, String)>,
+    guards: Arc<LinkGuards>,
+    policy: LinkPolicy,
+    /// The component and the remote origin that the link connects, if it leaves the platform.
+    remote: Option<(String, String)>,
 }
 
-/// The links of one generation of the application: what its manifest says of guards, and its own components to fall back
-/// on. A link whose guard is the same as before stays what it was, so a reload closes no breaker. Until the generation
-/// takes over ([`GenerationLinks::take_over`]), nobody sees its links, and if it never does, nothing has changed.
+/// The links of one generation of the application, as its manifest guards them.
+///
+/// A link whose policy does not change keeps its guards over a reload, so that a reload closes no breaker. The links of a
+/// generation are visible to operators once it takes over ([`GenerationLinks::take_over`]). If it never does, nothing
+/// changes.
 #[derive(Clone)]
 pub struct GenerationLinks {
-    board: LinkRegistry,
+    registry: LinkRegistry,
     set: Arc<LinkSet>,
-    guards: Arc<LinkPolicies>,
-    callees: ComponentRegistry,
+    policies: Arc<LinkPolicies>,
+    components: Arc<ComponentRegistry>,
 }
 
-/// The links from one component to hosts elsewhere, each made when it is first used.
-#[derive(Clone)]
-pub struct OutboundLinks(Arc<OutboundShared>);
-
-struct OutboundShared {
+/// The links from one component to remote origins, each built at its first use.
+pub struct RemoteLinks {
     generation: GenerationLinks,
     component: String,
-    guards: OutboundPolicies,
-    by_origin: RwLock<BTreeMap<String, Arc<Link>>>,
+    client: HttpClient,
+    policies: OutboundPolicies,
+    by_origin: RwLock<BTreeMap<String, Arc<RemoteLink>>>,
 }
 
-/// So many hosts elsewhere have a link of their own, per component; a guest that makes up names shares one for the
-/// rest, instead of filling the memory.
+/// The most remote origins with their own link, per component. All others share one link, so that a guest that invents
+/// host names does not fill the memory.
 const MAX_ORIGINS: usize = 64;
 
-/// How the link for the rest is named.
+/// The name of the link that all other origins share.
 const OTHER_ORIGINS: &str = "elsewhere";
 
 // === impl LinkRegistry ===
 
 impl LinkRegistry {
-    /// A board without links, whose breakers announce what becomes of them.
-    pub fn new(sender: TransitionSender) -> Self {
+    /// A registry without links. The transitions of their breakers are sent to `transitions`.
+    pub fn new(transitions: TransitionSender) -> Self {
         Self(Arc::new(Shared {
-            sender,
+            transitions,
             current: RwLock::default(),
         }))
     }
 
-    /// The links of an application that are guarded so.
-    pub fn generation(&self, guards: &LinkPolicies) -> GenerationLinks {
+    /// The links of a generation with these policies and components.
+    pub fn generation(
+        &self,
+        policies: &LinkPolicies,
+        components: ComponentRegistry,
+    ) -> GenerationLinks {
         GenerationLinks {
-            board: self.clone(),
+            registry: self.clone(),
             set: Arc::default(),
-            guards: Arc::new(guards.clone()),
-            callees: ComponentRegistry::default(),
+            policies: Arc::new(policies.clone()),
+            components: Arc::new(components),
         }
     }
 
-    /// Every link there is, by name.
-    pub fn all(&self) -> Vec<Arc<Link>> {
+    /// The guards of every link, by name.
+    pub fn all(&self) -> Vec<Arc<LinkGuards>> {
         let set = self.current();
-        let links = set.links.read();
-        links.values().map(|entry| entry.link.clone()).collect()
+        let entries = set.entries.read();
+        entries.values().map(|entry| entry.guards.clone()).collect()
     }
 
-    /// The link of this name.
-    pub fn find(&self, name: &str) -> Option<Arc<Link>> {
-        Some(self.current().find(name)?.link)
+    /// The guards of the link with this name.
+    pub fn find(&self, name: &str) -> Option<Arc<LinkGuards>> {
+        Some(self.current().find(name)?.guards)
     }
 
     fn current(&self) -> Arc<LinkSet> {
@@ -110,146 +117,165 @@ impl LinkRegistry {
 
 impl LinkSet {
     fn find(&self, name: &str) -> Option<LinkEntry> {
-        self.links.read().get(name).cloned()
+        self.entries.read().get(name).cloned()
     }
 
-    /// Keeps a link, unless somebody else was quicker.
-    fn keep(&self, entry: LinkEntry) -> Arc<Link> {
-        let mut links = self.links.write();
-        let entry = links.entry(entry.link.name().clone()).or_insert(entry);
-        entry.link.clone()
+    /// Inserts an entry, unless another thread did first; returns the guards that are in the set.
+    fn insert(&self, entry: LinkEntry) -> Arc<LinkGuards> {
+        let mut entries = self.entries.write();
+        let entry = entries.entry(entry.guards.name().clone()).or_insert(entry);
+        entry.guards.clone()
     }
 }
 
 // === impl GenerationLinks ===
 
 impl GenerationLinks {
-    /// The components that links fall back on.
-    pub fn callees(&self) -> ComponentRegistry {
-        self.callees.clone()
+    /// The link from clients to a component.
+    pub fn gateway(&self, component: &str) -> Option<Arc<ComponentLink>> {
+        let policy = self.policies.ingress(component);
+        self.to_component("gateway", component, policy)
     }
 
-    /// The link from outside to a component.
-    pub fn from_outside(&self, component: &str) -> Arc<Link> {
-        let guard = self.guards.ingress(component);
-        self.link(&format!("gateway -> {component}"), guard, None)
-    }
-
-    /// The link from the clock to a component. Nobody is entry waiting by it, and a sweep is how a component mends
-    /// what went wrong; so nothing cuts it off.
-    pub fn from_clock(&self, component: &str) -> Arc<Link> {
-        let guard = LinkPolicy {
+    /// The link from the clock to a component. It has no breaker: a sweep repairs what failed, and no client waits for it.
+    pub fn clock(&self, component: &str) -> Option<Arc<ComponentLink>> {
+        let policy = LinkPolicy {
             breaker: None,
             ..LinkPolicy::default()
         };
-        self.link(&format!("clock -> {component}"), guard, None)
+        self.to_component("clock", component, policy)
     }
 
     /// The link from one component to another.
-    pub fn between(&self, caller: &str, callee: &str) -> Arc<Link> {
-        let guard = self.guards.between(caller, callee);
-        self.link(&format!("{caller} -> {callee}"), guard, None)
+    pub fn between(&self, caller: &str, callee: &str) -> Option<Arc<ComponentLink>> {
+        let policy = self.policies.between(caller, callee);
+        self.to_component(caller, callee, policy)
     }
 
-    /// The links from a component to hosts elsewhere.
-    pub fn outbound(&self, component: &str) -> OutboundLinks {
+    /// The links from a component to remote origins.
+    pub fn remote(&self, component: &str, client: HttpClient) -> RemoteLinks {
         self.set.components.write().insert(component.to_owned());
-        OutboundLinks(Arc::new(OutboundShared {
+        RemoteLinks {
             generation: self.clone(),
-            guards: self.guards.outbound(component),
+            policies: self.policies.outbound(component),
             component: component.to_owned(),
+            client,
             by_origin: RwLock::default(),
-        }))
+        }
     }
 
-    /// From now on, these are the links of the platform. What operators have said of the ones before holds for those
-    /// that replace them.
+    /// Makes these the links that operators see. What operators ordered for a link holds for the link that replaces it.
     pub fn take_over(&self) {
-        let before = self.board.current();
-        let before = before.links.read().clone();
+        let before = self.registry.current();
+        let before = before.entries.read().clone();
         for entry in before.values() {
             self.carry_over(entry);
         }
-        for (name, entry) in self.set.links.read().iter() {
-            if let Some(before) = before.get(name).filter(|it| !entry.is(it)) {
-                entry.link.inherit(&before.link);
+        for (name, entry) in self.set.entries.read().iter() {
+            if let Some(before) = before.get(name).filter(|it| !entry.is_same(it)) {
+                entry.guards.inherit(&before.guards);
             }
-            entry.link.show();
+            entry.guards.register_metrics();
         }
-        *self.board.0.current.write() = self.set.clone();
+        *self.registry.0.current.write() = self.set.clone();
     }
 
-    /// The link to a host elsewhere is made when it is first used, and has been: how that host does is known.
+    /// Keeps what is known of a remote origin that was used before.
     fn carry_over(&self, entry: &LinkEntry) {
-        let Some((component, origin)) = &entry.origin_link else {
+        let Some((component, origin)) = &entry.remote else {
             return;
         };
         if self.set.components.read().contains(component) {
-            let guards = self.guards.outbound(component);
-            self.to(component, origin, guards.to(origin).clone());
+            let policies = self.policies.outbound(component);
+            self.remote_guards(component, origin, policies.to(origin).clone());
         }
     }
 
-    /// The link from a component to an origin elsewhere.
-    fn to(&self, component: &str, origin: &str, guard: LinkPolicy) -> Arc<Link> {
-        let origin_link = Some((component.to_owned(), origin.to_owned()));
-        self.link(&format!("{component} -> {origin}"), guard, origin_link)
+    fn to_component(
+        &self,
+        caller: &str,
+        callee: &str,
+        policy: LinkPolicy,
+    ) -> Option<Arc<ComponentLink>> {
+        let registered = self.components.get(callee)?;
+        let guards = self.guards(&format!("{caller} -> {callee}"), policy, None);
+        let (observed, admission) = match guards.admission() {
+            Some(own) => (own, LinkAdmission::Own(own.clone())),
+            None => (
+                &registered.admission,
+                LinkAdmission::Component {
+                    id: registered.id.clone(),
+                    admission: registered.admission.clone(),
+                },
+            ),
+        };
+        let target = ComponentTarget::new(registered, observed.clone());
+        Some(Arc::new(Link::new(guards, admission, target)))
     }
 
-    fn link(
+    fn remote_guards(&self, component: &str, origin: &str, policy: LinkPolicy) -> Arc<LinkGuards> {
+        let remote = Some((component.to_owned(), origin.to_owned()));
+        self.guards(&format!("{component} -> {origin}"), policy, remote)
+    }
+
+    fn guards(
         &self,
         name: &str,
-        guard: LinkPolicy,
-        origin_link: Option<(String, String)>,
-    ) -> Arc<Link> {
+        policy: LinkPolicy,
+        remote: Option<(String, String)>,
+    ) -> Arc<LinkGuards> {
         if let Some(entry) = self.set.find(name) {
-            return entry.link;
+            return entry.guards;
         }
         // A component to fall back on belongs to one generation.
-        let may_stay = !matches!(guard.fallback, Fallback::Component(_));
-        let before = self.board.current().find(name);
-        if let Some(before) = before.filter(|it| may_stay && it.guard == guard) {
-            return self.set.keep(before);
+        let can_outlive = !matches!(policy.fallback, Fallback::Component(_));
+        let before = self.registry.current().find(name);
+        if let Some(before) = before.filter(|it| can_outlive && it.policy == policy) {
+            return self.set.insert(before);
         }
-        let substitute = LinkFallback::new(&guard.fallback, &self.callees);
-        let sender = &self.board.0.sender;
-        let link = Link::new(name.into(), guard.clone(), substitute, sender);
-        self.set.keep(LinkEntry {
-            link: Arc::new(link),
-            guard,
-            origin_link,
+        let fallback = LinkFallback::new(&policy.fallback, &self.components);
+        let transitions = &self.registry.0.transitions;
+        let guards = LinkGuards::new(name.into(), policy.clone(), fallback, transitions);
+        self.set.insert(LinkEntry {
+            guards: Arc::new(guards),
+            policy,
+            remote,
         })
     }
 }
 
 impl LinkEntry {
-    fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.link, &other.link)
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.guards, &other.guards)
     }
 }
 
-// === impl OutboundLinks ===
+// === impl RemoteLinks ===
 
-impl OutboundLinks {
-    /// The link to the host of this address.
-    pub fn to(&self, uri: &Uri) -> Arc<Link> {
-        let OutboundShared {
-            generation,
-            component,
-            guards,
-            by_origin,
-        } = &*self.0;
+impl RemoteLinks {
+    /// The link to the origin of this address.
+    pub fn to(&self, uri: &Uri) -> Arc<RemoteLink> {
         let origin = origin(uri).unwrap_or_else(|| OTHER_ORIGINS.to_owned());
-        if let Some(link) = by_origin.read().get(&origin) {
+        if let Some(link) = self.by_origin.read().get(&origin) {
             return link.clone();
         }
-        let mut known = by_origin.write();
+        let mut known = self.by_origin.write();
         let origin = match known.len() < MAX_ORIGINS {
             true => origin,
             false => OTHER_ORIGINS.to_owned(),
         };
-        let link = generation.to(component, &origin, guards.to(&origin).clone());
+        let link = Arc::new(self.build(&origin));
         known.insert(origin, link.clone());
         link
+    }
+
+    fn build(&self, origin: &str) -> RemoteLink {
+        let policy = self.policies.to(origin).clone();
+        let guards = (self.generation).remote_guards(&self.component, origin, policy);
+        let admission = match guards.admission() {
+            Some(own) => LinkAdmission::Own(own.clone()),
+            None => LinkAdmission::Unlimited,
+        };
+        Link::new(guards, admission, RemoteTarget::new(self.client.clone()))
     }
 }

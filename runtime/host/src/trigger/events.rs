@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tracing::debug;
 
 use crate::generation::CurrentGeneration;
+use crate::ingress::Ingress;
 use crate::instance::events::EventError;
 use crate::trace::Trace;
 use crate::trace::{REQUEST_ID, TRACEPARENT};
@@ -59,7 +60,7 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
 impl EventHandler for Reactions {
     async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError> {
         let generation = self.0.get();
-        let Some(component) = generation.components.get(component) else {
+        let Some(Ingress { component, .. }) = generation.components.get(component) else {
             return Err(HandlerError::Rejected(format!(
                 "component `{component}` is not running"
             )));

@@ -26,10 +26,12 @@ use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::body::GuardedBody;
-use crate::component::Component;
+use crate::call::Call;
 use crate::generation::CurrentGeneration;
 use crate::headers;
 use crate::health::Health;
+use crate::ingress::Ingress;
+use crate::link::PrepareRequest;
 use crate::problem::{Problem, full};
 use crate::trace::REQUEST_ID;
 use crate::trace::Trace;
@@ -114,13 +116,13 @@ impl Server {
         match &found.route.handler {
             RouteHandler::Static(response) => Ok(fixed(response)),
             RouteHandler::Component(id) => {
-                let component = generation.components.get(id.as_str());
-                let component = component.ok_or(Problem::NotFound)?;
+                let ingress = generation.components.get(id.as_str());
+                let ingress = ingress.ok_or(Problem::NotFound)?;
                 let (head, body) = request.into_parts();
                 let body = upload::receive(
                     &head.headers,
                     body,
-                    component.limits().body,
+                    ingress.component.config().max_body,
                     &generation.listener,
                     &generation.warehouse,
                 );
@@ -130,14 +132,9 @@ impl Server {
                     }
                     refusal.problem
                 })?;
-                // Most of an overload ends here, and nothing was done for it yet but to read what it sent.
-                let gateway = &component.ingress().gateway;
-                if let Some(problem) = gateway.try_reject(component, &head.method) {
-                    return Err(problem);
-                }
                 let request = Request::from_parts(head, body.into_body());
                 let request = absolute(request).ok_or(Problem::BadRequest)?;
-                call(component, request, &found, client, trace).await
+                call(ingress, request, &found, client, trace).await
             }
         }
     }
@@ -167,25 +164,49 @@ fn preflight() -> Response<WasiBody> {
     response
 }
 
+/// A request of a client with the route that it matched. Its headers are set when the call is admitted: in an overload,
+/// a rejected call must cost as little as possible.
+struct RoutedRequest<'a> {
+    request: Request<WasiBody>,
+    found: &'a RouteMatch<'a, 'a>,
+    client: SocketAddr,
+}
+
+impl PrepareRequest for RoutedRequest<'_> {
+    fn method(&self) -> &Method {
+        self.request.method()
+    }
+
+    fn prepare(self, call: &Call) -> Request<WasiBody> {
+        let mut request = self.request;
+        headers::routed(&mut request, self.found, self.client);
+        request.headers_mut().remove(CONNECTION);
+        call.set_trace_headers(request.headers_mut());
+        request
+    }
+}
+
 async fn call(
-    component: &Component,
-    mut request: Request<WasiBody>,
+    ingress: &Ingress,
+    request: Request<WasiBody>,
     found: &RouteMatch<'_, '_>,
     client: &ClientInfo,
     trace: Trace,
 ) -> Result<Response<WasiBody>, Problem> {
-    headers::routed(&mut request, found, client.address);
-    request.headers_mut().remove(CONNECTION);
-    let call = component.incoming_call(trace);
-    call.set_trace_headers(request.headers_mut());
-    let gateway = &component.ingress().gateway;
-    // A refusal promises nothing, and nobody is to wait for it while the house is full.
-    let answer = gateway.call(component, request, call.clone(), None).await?;
+    let call = ingress.component.incoming_call(trace);
+    let client = client.address;
+    let request = RoutedRequest {
+        request,
+        found,
+        client,
+    };
+    // A rejection promises nothing, and does not wait for the event log or the disk.
+    let response = ingress.gateway.call(request, call.clone()).await?;
     if let Err(error) = call.wait_durable().await {
-        warn!(component = component.id(), %error, "an answer was withheld");
+        warn!(component = ingress.component.id(), %error, "a response was withheld");
         return Err(Problem::NotDurable);
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Gives the URI the authority that the client meant: the one in the URI, or else the `Host` header. `None` if it cannot be

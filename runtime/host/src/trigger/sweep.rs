@@ -2,7 +2,6 @@
 //!
 //! The next sweep starts a full period after the last one ended, so that a slow sweep is never joined by a second.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{Method, Request, StatusCode};
@@ -12,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::component::Component;
 use crate::generation::Components;
+use crate::ingress::Ingress;
 use crate::problem::full;
 use crate::trace::TRACEPARENT;
 use crate::trace::Trace;
@@ -51,7 +50,7 @@ impl Sweeps {
 
 /// Sweeps one component until told to stop.
 async fn sweep(
-    component: Arc<Component>,
+    ingress: Ingress,
     period: Duration,
     priority: Priority,
     stop: CancellationToken,
@@ -61,13 +60,15 @@ async fn sweep(
             () = tokio::time::sleep(period) => {}
             () = stop.cancelled() => return Ok(()),
         }
-        sweep_once(&component, priority).await;
+        sweep_once(&ingress, priority).await;
     }
 }
 
 /// Sweeps one component now.
-pub async fn sweep_once(component: &Component, priority: Priority) {
-    let link = &component.ingress().clock;
+pub async fn sweep_once(ingress: &Ingress, priority: Priority) {
+    let Ingress {
+        component, clock, ..
+    } = ingress;
     let trace = Trace::fresh();
     let request = Request::builder()
         .method(Method::POST)
@@ -82,7 +83,7 @@ pub async fn sweep_once(component: &Component, priority: Priority) {
     };
     let call = component.incoming_call(trace).with_min_priority(priority);
     let (id, request_id) = (component.id(), call.trace.id().to_owned());
-    match link.call(component, request, call, None).await {
+    match clock.call(request, call).await {
         Ok(response) => {
             let status = response.status();
             let _ = response.into_body().collect().await;

@@ -1,0 +1,20 @@
+//! Ingress: a component with the links that lead to it from the platform itself, and not from another component.
+
+use std::sync::Arc;
+
+use crate::admission::Admission;
+use crate::component::Component;
+use crate::link::ComponentLink;
+
+/// How the triggers of the platform call one component.
+#[derive(Clone)]
+pub struct Ingress {
+    /// The component.
+    pub component: Arc<Component>,
+    /// The admission that links without their own concurrency share.
+    pub admission: Arc<Admission>,
+    /// The link for requests of clients: `gateway -> component`.
+    pub gateway: Arc<ComponentLink>,
+    /// The link for sweeps and rebuilds: `clock -> component`.
+    pub clock: Arc<ComponentLink>,
+}

@@ -1,0 +1,179 @@
+//! Outgoing HTTP of one component: which link a request takes.
+//!
+//! `http://<id>.spin.internal/…` is another component, called in this process without a socket, within what is left of
+//! the caller's time. `http://self/…` is the application itself, over its own listener. Every other request leaves the
+//! platform over pooled connections. The capability has checked the manifest's `allowed_outbound_hosts` before.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, Uri};
+use tracing::warn;
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
+
+use crate::body::IdleTimeoutBody;
+use crate::call::{Call, MAX_DEPTH};
+use crate::capability::outbound_http::{OutboundHttp, OutboundResponse};
+use crate::dispatch_marker::DispatchMarker;
+use crate::headers;
+use crate::link::registry::RemoteLinks;
+use crate::link::{ComponentLink, RemoteLink};
+use crate::problem::Problem;
+
+/// The suffix of the host name of every component.
+pub const INTERNAL_SUFFIX: &str = ".spin.internal";
+
+/// The host names that stand for the application itself.
+const SELF_HOSTS: [&str; 2] = ["self", "self.alt"];
+
+/// What the outgoing requests of one component need to know.
+pub struct OutboundConfig {
+    /// The component that sends.
+    pub component: Arc<str>,
+    /// The address that the application listens on.
+    pub own_address: SocketAddr,
+}
+
+/// The links that start at one component.
+pub struct OutboundLinks {
+    /// Links to components, by id.
+    pub components: BTreeMap<String, Arc<ComponentLink>>,
+    /// Links to remote origins.
+    pub remote: RemoteLinks,
+}
+
+/// The outgoing requests of one component. Its links are set once, when all components are loaded: any component may
+/// call any other.
+pub struct Outbound {
+    config: OutboundConfig,
+    links: OnceLock<OutboundLinks>,
+}
+
+/// The link that a request takes.
+enum OutboundRoute {
+    Component(Arc<ComponentLink>),
+    Remote(Arc<RemoteLink>),
+}
+
+// === impl Outbound ===
+
+impl Outbound {
+    /// Outgoing requests that fail until [`Self::connect`] sets the links.
+    pub fn new(config: OutboundConfig) -> Self {
+        Self {
+            config,
+            links: OnceLock::new(),
+        }
+    }
+
+    /// Sets the links. Only the first call has an effect.
+    pub fn connect(&self, links: OutboundLinks) {
+        let _ = self.links.set(links);
+    }
+
+    fn route(&self, request: &mut Request<WasiBody>, call: &Call) -> Result<OutboundRoute, Error> {
+        let links = self.links.get().ok_or(Error::DestinationNotFound)?;
+        let host = request.uri().host().unwrap_or_default();
+        if SELF_HOSTS.contains(&host) {
+            self.address_own(request)
+                .ok_or(Error::DestinationNotFound)?;
+            return Ok(OutboundRoute::Remote(links.remote.to(request.uri())));
+        }
+        match host.strip_suffix(INTERNAL_SUFFIX) {
+            None => Ok(OutboundRoute::Remote(links.remote.to(request.uri()))),
+            Some(_) if call.depth >= MAX_DEPTH => Err(Error::LoopDetected),
+            Some(id) => {
+                let link = links.components.get(id).ok_or(Error::DestinationNotFound)?;
+                Ok(OutboundRoute::Component(link.clone()))
+            }
+        }
+    }
+
+    /// Replaces the host of a request to the application itself with the address that the application listens on.
+    fn address_own(&self, request: &mut Request<WasiBody>) -> Option<()> {
+        let mut parts = request.uri().clone().into_parts();
+        parts.authority = Some(self.config.own_address.to_string().parse().ok()?);
+        *request.uri_mut() = Uri::from_parts(parts).ok()?;
+        Some(())
+    }
+}
+
+impl OutboundHttp for Outbound {
+    fn send(
+        &self,
+        mut request: Request<WasiBody>,
+        call: &Call,
+        options: RequestOptions,
+    ) -> Result<OutboundResponse, Error> {
+        let call = call.clone().with_caller(&self.config.component);
+        Ok(match self.route(&mut request, &call)? {
+            OutboundRoute::Component(link) => {
+                Box::pin(call_component(link, request, call, options))
+            }
+            OutboundRoute::Remote(link) => Box::pin(call_remote(link, request, call, options)),
+        })
+    }
+}
+
+async fn call_component(
+    link: Arc<ComponentLink>,
+    mut request: Request<WasiBody>,
+    call: Call,
+    options: RequestOptions,
+) -> Result<Response<WasiBody>, Error> {
+    let started = Instant::now();
+    let call = call.nested();
+    set_host(&mut request)?;
+    call.set_trace_headers(request.headers_mut());
+    headers::chained(&mut request);
+    let marker = DispatchMarker::attach(&mut request);
+    let timeout = options.first_byte_timeout;
+    match link.call_with(request, call, &options).await {
+        Ok(response) => {
+            let response = marker.annotate(response);
+            Ok(IdleTimeoutBody::pace(
+                response,
+                options.between_bytes_timeout,
+            ))
+        }
+        Err(Problem::DeadlineExceeded { .. })
+            if timeout.is_some_and(|it| started.elapsed() >= it) =>
+        {
+            Err(Error::ConnectionReadTimeout)
+        }
+        // The caller gets the response that a client would get, and decides what it means for its own response.
+        Err(problem) => Ok(marker.annotate(problem.response())),
+    }
+}
+
+async fn call_remote(
+    link: Arc<RemoteLink>,
+    mut request: Request<WasiBody>,
+    call: Call,
+    options: RequestOptions,
+) -> Result<Response<WasiBody>, Error> {
+    set_host(&mut request)?;
+    call.set_trace_headers(request.headers_mut());
+    call.wait_durable().await.map_err(|error| {
+        warn!(%error, "outgoing request not sent");
+        Error::InternalError(Some(error.to_string()))
+    })?;
+    let _external_wait = call.begin_external_wait();
+    let marker = DispatchMarker::attach(&mut request);
+    let response = link.call_with(request, call.nested(), &options).await;
+    Ok(marker.annotate(response.or_else(|error| error.into_response())?))
+}
+
+fn set_host(request: &mut Request<WasiBody>) -> Result<(), Error> {
+    let authority = request
+        .uri()
+        .authority()
+        .ok_or(Error::HttpRequestUriInvalid)?;
+    let value =
+        HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
+    request.headers_mut().insert(HOST, value);
+    Ok(())
+}
