@@ -1,64 +1,56 @@
-//! The circuit breaker: it stops calling a service that is sick, tells callers so at once, and tries again later.
+//! The circuit breaker: stops calls to a failing service, rejects them immediately, and probes the service later.
 //!
 //! ```text
-//!            a rule is broken                  the open time is over
+//!            a rule is violated               the open duration elapses
 //!   closed ───────────────────▶ open ─────────────────────────────▶ half-open
 //!     ▲                          ▲                                    │   │
 //!     │                          └────── too many probes failed ──────┘   │
 //!     └──────────────────────── enough probes succeeded ──────────────────┘
 //! ```
 //!
-//! *Closed*, it counts outcomes in a sliding window of calls or of time, and opens by failure rate, slow-call rate or
-//! failures in a row. *Open*, it refuses, for a time that grows with each opening in a row, up to a cap. *Half-open*,
-//! it lets a few probes through, and their outcomes decide. An operator may force it open, disable it, or reset it.
+//! - *Closed*: calls pass. Their outcomes are counted in a sliding window of calls or of time. The breaker opens by
+//!   failure rate, by slow-call rate or by consecutive failures.
+//! - *Open*: calls are rejected for a duration that grows with each opening in a row, up to a maximum.
+//! - *Half-open*: a few calls pass as probes. Their outcomes decide whether the breaker closes or opens again.
 //!
-//! What an outcome *is* only the caller can say: each call is classified as [`BreakerOutcome`]. Nothing happens by itself:
-//! time is looked at when a call comes, so a breaker without calls costs nothing and its state stays where it was.
-//! Words and rules follow resilience4j's `CircuitBreaker` (<https://resilience4j.readme.io/docs/circuitbreaker>),
-//! whose idea goes back to M. Nygard, *Release It!*; new here are the growing open time, the eras (see `state_machine`)
-//! and the bound on waiting for probes.
+//! An operator can force a breaker open, disable it, or reset it.
 //!
-//! The state machine itself is [`StateMachine`], a plain value; [`Breaker`] gives it a clock and a lock, held for a few
-//! dozen nanoseconds (`cargo bench -p resilience` measures a whole call). Where there is neither, [`SavedState`] keeps a
-//! machine from one call to the next.
+//! The caller classifies the outcome of each call as a [`BreakerOutcome`]. A breaker has no timer: it compares timestamps
+//! when a call arrives, so a breaker without calls costs nothing and keeps its state. Terms and rules follow
+//! resilience4j's `CircuitBreaker` (<https://resilience4j.readme.io/docs/circuitbreaker>), whose idea goes back to
+//! M. Nygard, *Release It!*. Three things are added: the growing open duration, the generations (see
+//! [`state_machine`]) and the timeout of probes.
+//!
+//! [`StateMachine`] is a plain value. [`Breaker`] adds a clock and a lock, which is held for a few dozen nanoseconds
+//! (`cargo bench -p resilience` measures a whole call). Where a clock or a lock is not available, a [`SavedState`] keeps
+//! the state machine from one call to the next.
 
 mod config;
+mod counts;
+mod decision;
 #[cfg(feature = "runtime")]
 mod handle;
+mod open_duration;
+mod outcome;
+mod probes;
 mod rules;
+mod saved_state;
 mod snapshot;
 mod state_machine;
 mod transition;
 mod window;
 
-use std::time::Duration;
-
-pub use config::{BreakerConfig, BreakerSettings, OpenDuration, SlowCalls, WindowSize};
+pub use config::{BreakerConfig, BreakerSettings, SlowCalls, WindowSize};
+pub use counts::WindowCounts;
+pub use decision::{AdmissionDecision, AdmittedCall, RejectedCall, StateChange};
 #[cfg(feature = "runtime")]
 pub use handle::{Breaker, BreakerPermit, BreakerRejection};
+pub use open_duration::OpenDuration;
+pub use outcome::BreakerOutcome;
+pub use saved_state::{SavedPhase, SavedState};
 pub use snapshot::{BreakerSnapshot, CallTotals};
-pub use state_machine::{
-    AdmissionDecision, AdmittedCall, RejectedCall, SavedPhase, SavedState, StateChange,
-    StateMachine,
-};
+pub use state_machine::StateMachine;
 pub use transition::{BreakerState, Transition, TransitionReason};
-pub use window::WindowCounts;
-
-/// What a call says about the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BreakerOutcome {
-    /// It did what it was asked. (If it took longer than a configured [`SlowCalls::after`], it was slow all the same.)
-    Success,
-    /// It did, but too slowly by a measure of the caller's own.
-    Slow,
-    /// It did not, and that is its own fault.
-    Failure,
-    /// Nothing: the caller asked for something impossible, or gave it no time.
-    Ignored,
-}
-
-/// Time since whatever moment a machine counts from: the birth of a [`Breaker`], or the Unix epoch.
-type Timestamp = Duration;
 
 #[cfg(test)]
 #[cfg(feature = "runtime")]

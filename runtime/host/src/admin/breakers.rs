@@ -81,7 +81,7 @@ fn snapshot(link: &LinkGuards) -> Option<Value> {
             "slow": totals.slow,
             "failed": totals.failed,
             "ignored": totals.ignored,
-            "refused": totals.refused,
+            "refused": totals.rejected,
         },
     }))
 }

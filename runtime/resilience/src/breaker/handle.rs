@@ -1,4 +1,4 @@
-//! The breaker as calls meet it: the machine behind a lock, with tokio's clock and an observer.
+//! The breaker that callers share: the state machine behind a lock, with tokio's clock and an observer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,38 +8,44 @@ use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::state_machine::{AdmittedCall, StateChange, StateMachine};
-use super::{BreakerConfig, BreakerOutcome, BreakerSnapshot, BreakerState, Timestamp, Transition};
+use super::config::BreakerConfig;
+use super::decision::{AdmittedCall, StateChange};
+use super::outcome::BreakerOutcome;
+use super::snapshot::BreakerSnapshot;
+use super::state_machine::StateMachine;
+use super::transition::{BreakerState, Transition};
+use crate::timestamp::Timestamp;
 
-/// The breaker of one link. Clones are the same breaker.
+/// The breaker of one link. Clones share it.
 #[derive(Clone)]
 pub struct Breaker(Arc<Shared>);
 
-/// The right to make one call. Dropped without a verdict, it counts as slow if it was, and otherwise not at all.
+/// The permission to make one call. Dropped without an outcome, it counts as slow if the call took so long, and
+/// otherwise as ignored.
 #[derive(Debug)]
-#[must_use = "a permit that is dropped at once admits nothing"]
+#[must_use = "a dropped permit counts as a cancelled call"]
 pub struct BreakerPermit {
     breaker: Breaker,
-    /// Nothing once the outcome was recorded.
-    ticket: Option<AdmittedCall>,
+    /// `None` once the outcome was recorded.
+    call: Option<AdmittedCall>,
 }
 
-/// The breaker lets no call through.
+/// The breaker rejected the call.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the breaker of `{link}` is {state}")]
 pub struct BreakerRejection {
-    /// The link that it guards.
+    /// The link that the breaker protects.
     pub link: Arc<str>,
-    /// Open, forced open, or half-open with all its probes under way.
+    /// Open, forced open, or half-open with all probes in progress.
     pub state: BreakerState,
-    /// When it makes sense to try again.
+    /// Time after which another attempt makes sense.
     pub retry_after: Duration,
 }
 
 struct Shared {
     link: Arc<str>,
-    /// The machine counts time from here.
-    birth: Instant,
+    /// The origin of the state machine's timestamps.
+    created: Instant,
     machine: Mutex<StateMachine>,
     observer: Box<dyn Fn(&Transition) + Send + Sync>,
 }
@@ -47,8 +53,10 @@ struct Shared {
 // === impl Breaker ===
 
 impl Breaker {
-    /// A closed breaker for this link. The observer hears of every change of state, on the thread that caused it; it
-    /// may use the breaker, but holds up the call while it runs.
+    /// A closed breaker for a link.
+    ///
+    /// `observer` is called with each transition, on the thread that caused it, and delays the call of that thread. It
+    /// may use the breaker.
     pub fn new(
         link: impl Into<Arc<str>>,
         config: BreakerConfig,
@@ -56,87 +64,79 @@ impl Breaker {
     ) -> Self {
         Self(Arc::new(Shared {
             link: link.into(),
-            birth: Instant::now(),
+            created: Instant::now(),
             machine: Mutex::new(StateMachine::new(config, fastrand::u64(..))),
             observer: Box::new(observer),
         }))
     }
 
-    /// Asks for the right to make a call.
+    /// Acquires the permission to make a call.
     ///
     /// # Errors
-    /// [`BreakerRejection`] when the service should be left alone.
+    /// [`BreakerRejection`] while the breaker lets no call through.
     pub fn acquire(&self) -> Result<BreakerPermit, BreakerRejection> {
         let now = self.now();
-        let (admitted, change) = self.0.machine.lock().admit(now);
+        let (decision, change) = self.0.machine.lock().admit(now);
         self.report(change);
-        match admitted {
-            Ok(ticket) => Ok(BreakerPermit {
+        match decision {
+            Ok(call) => Ok(BreakerPermit {
                 breaker: self.clone(),
-                ticket: Some(ticket),
+                call: Some(call),
             }),
-            Err(denied) => Err(BreakerRejection {
+            Err(rejected) => Err(BreakerRejection {
                 link: self.0.link.clone(),
-                state: denied.state,
-                retry_after: denied.retry_after,
+                state: rejected.state,
+                retry_after: rejected.retry_after,
             }),
         }
     }
 
-    /// What it does with calls.
+    /// The present state.
     pub fn state(&self) -> BreakerState {
         self.0.machine.lock().state()
     }
 
-    /// All there is to see of it.
+    /// The state and the counts for an operator.
     pub fn snapshot(&self) -> BreakerSnapshot {
         let now = self.now();
         self.0.machine.lock().snapshot(now)
     }
 
-    /// Refuses every call until told otherwise.
+    /// Rejects every call until [`Self::reset`] or [`Self::disable`].
     pub fn force_open(&self) {
-        self.steer(StateMachine::force_open);
+        self.change(StateMachine::force_open);
     }
 
-    /// Lets every call through until told otherwise.
+    /// Lets every call pass until [`Self::reset`] or [`Self::force_open`].
     pub fn disable(&self) {
-        self.steer(StateMachine::disable);
+        self.change(StateMachine::disable);
     }
 
-    /// Begins anew: closed, with an empty window.
+    /// Closes the breaker, with an empty window and the initial open duration.
     pub fn reset(&self) {
-        self.steer(StateMachine::reset);
+        self.change(StateMachine::reset);
     }
 
-    fn steer(&self, order: impl FnOnce(&mut StateMachine, Timestamp) -> Option<StateChange>) {
+    fn change(&self, step: impl FnOnce(&mut StateMachine, Timestamp) -> Option<StateChange>) {
         let now = self.now();
-        let change = order(&mut self.0.machine.lock(), now);
+        let change = step(&mut self.0.machine.lock(), now);
         self.report(change);
     }
 
     fn now(&self) -> Timestamp {
-        self.0.birth.elapsed()
+        self.0.created.elapsed()
     }
 
-    /// Tells the observer, after the lock was given back.
+    /// Calls the observer, after the lock was released.
     fn report(&self, change: Option<StateChange>) {
-        if let Some(StateChange {
-            sequence,
-            from,
-            to,
-            reason,
-            retry_after,
-        }) = change
-        {
-            let link = self.0.link.clone();
+        if let Some(change) = change {
             (self.0.observer)(&Transition {
-                link,
-                sequence,
-                from,
-                to,
-                reason,
-                retry_after,
+                link: self.0.link.clone(),
+                sequence: change.sequence,
+                from: change.from,
+                to: change.to,
+                reason: change.reason,
+                retry_after: change.retry_after,
             });
         }
     }
@@ -152,31 +152,29 @@ impl fmt::Debug for Breaker {
     }
 }
 
-// === impl Permit ===
+// === impl BreakerPermit ===
 
 impl BreakerPermit {
-    /// Leaves out time in which the service was not waited for, so that it is not what makes the call slow.
-    pub fn excluding(mut self, elsewhere: Duration) -> Self {
-        self.ticket = self.ticket.map(|ticket| ticket.later_by(elsewhere));
+    /// Excludes time from the duration of the call: time in which it did not wait for the service.
+    pub fn excluding(mut self, time: Duration) -> Self {
+        self.call = self.call.map(|call| call.later_by(time));
         self
     }
 
-    /// Tells the breaker how the call ended.
+    /// Records how the call ended.
     pub fn record(mut self, outcome: BreakerOutcome) {
-        if let Some(ticket) = self.ticket.take() {
-            let now = self.breaker.now();
-            let change = self.breaker.0.machine.lock().finish(ticket, outcome, now);
-            self.breaker.report(change);
+        if let Some(call) = self.call.take() {
+            let finish = |machine: &mut StateMachine, now| machine.finish(call, outcome, now);
+            self.breaker.change(finish);
         }
     }
 }
 
 impl Drop for BreakerPermit {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            let now = self.breaker.now();
-            let change = self.breaker.0.machine.lock().abandon(ticket, now);
-            self.breaker.report(change);
+        if let Some(call) = self.call.take() {
+            self.breaker
+                .change(|machine, now| machine.abandon(call, now));
         }
     }
 }

@@ -1,49 +1,48 @@
-//! A breaker as an operator sees it: where it stands, and what went through it.
+//! A breaker as an operator sees it.
 
 use std::time::Duration;
 
+use super::counts::{WindowCounts, WindowEntry};
 use super::transition::BreakerState;
-use super::window::{WindowCounts, WindowEntry};
 
-/// Everything there is to see of a breaker at one moment.
+/// The state of a breaker at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerSnapshot {
-    /// What it does with calls.
+    /// The state.
     pub state: BreakerState,
-    /// For how long it has done so.
+    /// How long the breaker has been in this state.
     pub since: Duration,
-    /// How long it will go on refusing calls, if it does.
+    /// For how long calls are still rejected; `None` if they are not.
     pub retry_after: Option<Duration>,
     /// The window of a closed breaker; empty in every other state.
     pub window: WindowCounts,
-    /// The failures in a row that a closed breaker has seen.
+    /// The number of consecutive failures of a closed breaker; 0 in every other state.
     pub consecutive_failures: u32,
-    /// How often it opened without staying closed in between.
+    /// The number of openings in a row, without a closed state of sufficient length in between.
     pub openings: u32,
-    /// What went through it since it was made.
+    /// The calls since the breaker was created.
     pub totals: CallTotals,
 }
 
-/// What went through a breaker since it was made. Every call is in exactly one of these.
+/// The number of calls since a breaker was created. Every call is in exactly one of the fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallTotals {
-    /// Went well, and in time.
+    /// Calls that succeeded in time.
     pub succeeded: u64,
-    /// Went well, but slowly.
+    /// Calls that succeeded, but were slow.
     pub slow: u64,
-    /// Failed.
+    /// Calls that failed.
     pub failed: u64,
-    /// Said nothing about the service.
+    /// Calls whose outcome says nothing about the service.
     pub ignored: u64,
-    /// Were refused.
-    pub refused: u64,
+    /// Calls that the breaker rejected.
+    pub rejected: u64,
 }
 
-// === impl Totals ===
-
 impl CallTotals {
-    pub(super) fn count(&mut self, mark: Option<WindowEntry>) {
-        match mark {
+    /// Counts a call that ended; `None` stands for an ignored outcome.
+    pub(super) fn count(&mut self, entry: Option<WindowEntry>) {
+        match entry {
             None => self.ignored += 1,
             Some(WindowEntry { failed: true, .. }) => self.failed += 1,
             Some(WindowEntry { slow: true, .. }) => self.slow += 1,

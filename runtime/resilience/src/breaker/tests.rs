@@ -1,16 +1,19 @@
-//! One breaker over time, on a paused clock: when it opens, how long it stays open, what closes it.
+//! One breaker on a paused clock: when it opens, how long it stays open, and what closes it.
 
 mod concurrency;
 mod half_open;
+mod observers;
+mod open;
 
 use super::*;
 use parking_lot::Mutex;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::advance;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Opens at half of at least four calls, for exactly a second that doubles; two probes decide.
+/// Opens when half of at least four calls failed, for one second that doubles, without jitter; two probes decide.
 fn settings() -> BreakerSettings {
     BreakerSettings {
         window: WindowSize::Calls(10),
@@ -25,13 +28,13 @@ fn settings() -> BreakerSettings {
     }
 }
 
-/// A breaker and everything it reported.
+/// A breaker and every transition that it reported.
 fn observed(settings: BreakerSettings) -> (Breaker, Arc<Mutex<Vec<Transition>>>) {
     let transitions = Arc::new(Mutex::new(Vec::new()));
-    let heard = transitions.clone();
+    let recorded = transitions.clone();
     let config = BreakerConfig::new(settings).unwrap();
     let breaker = Breaker::new("car", config, move |transition: &Transition| {
-        heard.lock().push(transition.clone());
+        recorded.lock().push(transition.clone());
     });
     (breaker, transitions)
 }
@@ -48,7 +51,7 @@ fn fail(breaker: &Breaker, times: usize) {
     (0..times).for_each(|_| call(breaker, BreakerOutcome::Failure));
 }
 
-/// Lets the open time pass and answers all the probes like this.
+/// Waits for the open duration, and ends every probe with this outcome.
 async fn probe(breaker: &Breaker, outcome: BreakerOutcome) {
     advance(breaker.snapshot().retry_after.unwrap_or_default()).await;
     call(breaker, outcome);
@@ -58,14 +61,14 @@ async fn probe(breaker: &Breaker, outcome: BreakerOutcome) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sick_service_is_cut_off_and_taken_back_when_it_is_well() {
+async fn the_breaker_opens_for_a_failing_service_and_closes_when_it_recovers() {
     let (breaker, transitions) = observed(settings());
     call(&breaker, BreakerOutcome::Success);
     call(&breaker, BreakerOutcome::Success);
     fail(&breaker, 2);
-    let refused = breaker.acquire().unwrap_err();
-    assert_eq!(refused.to_string(), "the breaker of `car` is open");
-    assert_eq!(refused.retry_after, SECOND);
+    let rejected = breaker.acquire().unwrap_err();
+    assert_eq!(rejected.to_string(), "the breaker of `car` is open");
+    assert_eq!(rejected.retry_after, SECOND);
 
     advance(SECOND).await;
     call(&breaker, BreakerOutcome::Success);
@@ -73,13 +76,13 @@ async fn a_sick_service_is_cut_off_and_taken_back_when_it_is_well() {
     call(&breaker, BreakerOutcome::Success);
     assert_eq!(breaker.state(), BreakerState::Closed);
 
-    let told: Vec<_> = transitions
+    let reported: Vec<_> = transitions
         .lock()
         .iter()
         .map(|it| (it.from, it.to, it.reason))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             (
                 BreakerState::Closed,
@@ -109,7 +112,7 @@ async fn a_sick_service_is_cut_off_and_taken_back_when_it_is_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_stays_closed_below_the_minimum_of_calls() {
+async fn the_breaker_stays_closed_below_the_minimum_number_of_calls() {
     let breaker = breaker(settings());
     fail(&breaker, 3);
     assert_eq!(breaker.state(), BreakerState::Closed);
@@ -136,7 +139,7 @@ async fn old_calls_leave_a_window_of_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_in_a_row_open_it_whatever_the_rate() {
+async fn consecutive_failures_open_the_breaker_whatever_the_rate() {
     let rules = BreakerSettings {
         failure_rate: None,
         consecutive_failures: Some(3),
@@ -156,7 +159,7 @@ async fn failures_in_a_row_open_it_whatever_the_rate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_calls_open_it_even_if_they_succeed() {
+async fn slow_calls_open_the_breaker_even_if_they_succeed() {
     let slow_calls = Some(SlowCalls {
         after: SECOND,
         rate: 75,
@@ -184,7 +187,7 @@ async fn slow_calls_open_it_even_if_they_succeed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_slowly_is_slow_as_well() {
+async fn a_call_that_fails_after_a_long_time_is_also_slow() {
     let slow_calls = Some(SlowCalls {
         after: SECOND,
         rate: 100,
@@ -208,7 +211,7 @@ async fn a_call_that_fails_slowly_is_slow_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_caller_may_say_that_an_outcome_tells_nothing() {
+async fn an_ignored_outcome_does_not_count_in_the_window() {
     let breaker = breaker(settings());
     (0..50).for_each(|_| call(&breaker, BreakerOutcome::Ignored));
     assert_eq!(breaker.snapshot().window, WindowCounts::default());
@@ -216,46 +219,7 @@ async fn the_caller_may_say_that_an_outcome_tells_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn open_time_grows_while_the_service_stays_sick_and_is_capped() {
-    let (breaker, transitions) = observed(settings());
-    fail(&breaker, 4);
-    for _ in 0..3 {
-        probe(&breaker, BreakerOutcome::Failure).await;
-    }
-    let times: Vec<_> = transitions
-        .lock()
-        .iter()
-        .filter_map(|it| it.retry_after)
-        .collect();
-    assert_eq!(times, [SECOND, 2 * SECOND, 4 * SECOND, 4 * SECOND]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_relapse_soon_after_closing_keeps_the_longer_open_time() {
-    let breaker = breaker(settings());
-    fail(&breaker, 4);
-    probe(&breaker, BreakerOutcome::Failure).await;
-    probe(&breaker, BreakerOutcome::Success).await;
-    advance(SECOND).await;
-    fail(&breaker, 4);
-    assert_eq!(
-        breaker.snapshot().retry_after,
-        Some(4 * SECOND),
-        "it was open for two seconds, and well for one"
-    );
-
-    probe(&breaker, BreakerOutcome::Success).await;
-    advance(4 * SECOND).await;
-    fail(&breaker, 4);
-    assert_eq!(
-        breaker.snapshot().retry_after,
-        Some(SECOND),
-        "it was well for as long as it had been open"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_call_that_is_dropped_counts_only_if_it_was_slow() {
+async fn a_cancelled_call_counts_only_if_it_was_slow() {
     let slow_calls = Some(SlowCalls {
         after: SECOND,
         rate: 100,
@@ -277,70 +241,4 @@ async fn a_call_that_is_dropped_counts_only_if_it_was_slow() {
             slow: 1
         }
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_operator_has_the_last_word() {
-    let (breaker, transitions) = observed(settings());
-    breaker.force_open();
-    breaker.force_open();
-    advance(3600 * SECOND).await;
-    assert_eq!(
-        breaker.acquire().unwrap_err().state,
-        BreakerState::ForcedOpen
-    );
-
-    breaker.disable();
-    fail(&breaker, 50);
-    assert_eq!(breaker.state(), BreakerState::Disabled);
-
-    breaker.reset();
-    breaker.reset();
-    assert_eq!(breaker.state(), BreakerState::Closed);
-    let told: Vec<_> = transitions
-        .lock()
-        .iter()
-        .map(|it| (it.to, it.reason))
-        .collect();
-    let said = |state| (state, TransitionReason::Operator);
-    assert_eq!(
-        told,
-        [
-            BreakerState::ForcedOpen,
-            BreakerState::Disabled,
-            BreakerState::Closed
-        ]
-        .map(said)
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn retry_after_says_when_the_next_call_goes_through() {
-    let breaker = breaker(settings());
-    assert_eq!(breaker.snapshot().retry_after, None);
-    fail(&breaker, 4);
-    advance(SECOND / 4).await;
-    assert_eq!(breaker.snapshot().retry_after, Some(SECOND * 3 / 4));
-    advance(SECOND * 3 / 4 - Duration::from_nanos(1)).await;
-    assert!(breaker.acquire().is_err());
-    advance(Duration::from_nanos(1)).await;
-    assert_eq!(breaker.snapshot().retry_after, None);
-    assert!(breaker.acquire().is_ok());
-    breaker.force_open();
-    assert_eq!(breaker.snapshot().retry_after, Some(4 * SECOND));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_observer_may_use_the_breaker_it_observes() {
-    let itself = Arc::new(OnceLock::<Breaker>::new());
-    let known = itself.clone();
-    let config = BreakerConfig::new(settings()).unwrap();
-    let breaker = Breaker::new("car", config, move |transition: &Transition| {
-        if transition.to == BreakerState::Open {
-            known.get().unwrap().reset();
-        }
-    });
-    itself.set(breaker.clone()).unwrap();
-    fail(&breaker, 4);
-    assert_eq!(breaker.state(), BreakerState::Closed);
 }

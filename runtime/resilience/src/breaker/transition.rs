@@ -1,85 +1,85 @@
-//! What a breaker tells about itself: the states it may be in, and every change from one to another with its reason.
+//! The states of a breaker, and the transitions between them.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a breaker does with calls. A *closed* breaker lets them through, as a closed switch lets current through.
+/// The state of a breaker. A *closed* breaker lets calls through, as a closed switch lets current through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BreakerState {
-    /// Calls go through, and their outcomes are counted.
+    /// Calls pass, and their outcomes are counted.
     Closed,
-    /// Calls are refused until some time has passed. The first call after that makes it half-open.
+    /// Calls are rejected until the open duration has elapsed. The first call after that makes the breaker half-open.
     Open,
-    /// A few calls go through as probes; their outcomes decide between closed and open.
+    /// A few calls pass as probes. Their outcomes decide whether the breaker closes or opens again.
     HalfOpen,
-    /// An operator has every call refused.
+    /// All calls are rejected, at the request of an operator.
     ForcedOpen,
-    /// An operator lets every call through, whatever its outcome.
+    /// All calls pass whatever their outcome, at the request of an operator.
     Disabled,
 }
 
-/// One change of state.
+/// A change of the state of a breaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// The link that the breaker guards.
+    /// The link that the breaker protects.
     pub link: Arc<str>,
-    /// Counts the changes of this breaker from 1. Observers run outside its lock, so two changes that follow closely
-    /// may be reported out of order; this tells.
+    /// The number of this change, from 1. Observers run outside the lock of the breaker, so two changes in quick
+    /// succession can be reported in the wrong order; this number gives the right one.
     pub sequence: u64,
-    /// The state it left.
+    /// The previous state.
     pub from: BreakerState,
-    /// The state it entered.
+    /// The new state.
     pub to: BreakerState,
-    /// Why.
+    /// The cause.
     pub reason: TransitionReason,
-    /// How long calls are refused from now on, if they are.
+    /// For how long calls are rejected from now on; `None` if they are not.
     pub retry_after: Option<Duration>,
 }
 
-/// Why a breaker changed its state.
+/// The cause of a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransitionReason {
     /// Too many calls in the window failed.
     FailureRate {
-        /// How many percent.
+        /// The percentage of failed calls.
         percent: u8,
-        /// Of how many calls.
+        /// The number of calls in the window.
         calls: u32,
     },
     /// Too many calls in the window were slow.
     SlowCallRate {
-        /// How many percent.
+        /// The percentage of slow calls.
         percent: u8,
-        /// Of how many calls.
+        /// The number of calls in the window.
         calls: u32,
     },
-    /// Too many calls failed one after the other.
+    /// Too many consecutive calls failed.
     ConsecutiveFailures {
-        /// How many.
+        /// The number of consecutive failures.
         failures: u32,
     },
-    /// It was open for its time and now wants to know.
+    /// The open duration has elapsed.
     OpenDurationElapsed,
-    /// Enough of the probes went well.
+    /// Enough probes succeeded.
     ProbesSucceeded,
-    /// Too many of the probes failed or were slow.
+    /// Too many probes failed or were slow.
     ProbesFailed {
-        /// How many failed.
+        /// The number of failed probes.
         failed: u32,
-        /// How many were slow.
+        /// The number of slow probes.
         slow: u32,
     },
-    /// The probes did not come back in time.
+    /// The probes did not end within the probe timeout.
     ProbesTimedOut,
-    /// Somebody told it to.
+    /// An operator requested it.
     Operator,
 }
 
-// === impl State ===
+// === impl BreakerState ===
 
 impl BreakerState {
-    /// The word for it in logs, metrics and events.
+    /// The name of the state in logs, metrics and events.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -97,7 +97,7 @@ impl fmt::Display for BreakerState {
     }
 }
 
-// === impl Reason ===
+// === impl TransitionReason ===
 
 impl fmt::Display for TransitionReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -111,13 +111,13 @@ impl fmt::Display for TransitionReason {
             Self::ConsecutiveFailures { failures } => {
                 write!(formatter, "{failures} calls in a row failed")
             }
-            Self::OpenDurationElapsed => formatter.write_str("the open time is over"),
+            Self::OpenDurationElapsed => formatter.write_str("the open duration elapsed"),
             Self::ProbesSucceeded => formatter.write_str("the probes succeeded"),
             Self::ProbesFailed { failed, slow } => {
                 write!(formatter, "{failed} probes failed, {slow} were slow")
             }
-            Self::ProbesTimedOut => formatter.write_str("the probes were not answered"),
-            Self::Operator => formatter.write_str("an operator said so"),
+            Self::ProbesTimedOut => formatter.write_str("the probes timed out"),
+            Self::Operator => formatter.write_str("requested by an operator"),
         }
     }
 }

@@ -1,28 +1,35 @@
-//! What holds for every history of a breaker, tried on thousands of random ones.
+//! Properties of every history of a breaker, checked with thousands of random ones.
 
-use super::super::config::{BreakerSettings, OpenDuration, WindowSize};
+use super::super::config::{BreakerSettings, WindowSize};
+use super::super::open_duration::OpenDuration;
 use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// One thing that may happen to a breaker.
+/// One step of a history.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// A call asks for admission.
-    Start,
-    /// One of the calls under way ends.
-    End(usize, BreakerOutcome),
-    /// One of the calls under way is dropped.
-    Drop(usize),
-    /// Time passes.
-    Pause(u64),
-    /// Time passes until an open breaker should let a call through, or until just before.
-    Brink(bool),
+    /// A call requests admission.
+    Admit,
+    /// A call in progress ends.
+    Finish(usize, BreakerOutcome),
+    /// A call in progress is cancelled.
+    Abandon(usize),
+    /// Time passes, in milliseconds.
+    Advance(u64),
+    /// Time passes until the open duration elapses, or until one nanosecond before.
+    AdvanceToEnd(End),
     ForceOpen,
     Disable,
     Reset,
-    /// Another takes its place, with nothing but its memo.
-    Replace,
+    /// Another state machine continues from the saved state.
+    Restore,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Before,
+    Exactly,
 }
 
 fn outcomes() -> impl Strategy<Value = BreakerOutcome> {
@@ -35,16 +42,18 @@ fn outcomes() -> impl Strategy<Value = BreakerOutcome> {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let finish = (any::<usize>(), outcomes());
+    let end = prop::sample::select(&[End::Before, End::Exactly][..]);
     let step = prop_oneof![
-        20 => Just(Step::Start),
-        16 => (any::<usize>(), outcomes()).prop_map(|(index, outcome)| Step::End(index, outcome)),
-        2 => any::<usize>().prop_map(Step::Drop),
-        8 => (1..3000_u64).prop_map(Step::Pause),
-        3 => any::<bool>().prop_map(Step::Brink),
+        20 => Just(Step::Admit),
+        16 => finish.prop_map(|(index, outcome)| Step::Finish(index, outcome)),
+        2 => any::<usize>().prop_map(Step::Abandon),
+        8 => (1..3000_u64).prop_map(Step::Advance),
+        3 => end.prop_map(Step::AdvanceToEnd),
         1 => Just(Step::ForceOpen),
         1 => Just(Step::Disable),
         2 => Just(Step::Reset),
-        4 => Just(Step::Replace),
+        4 => Just(Step::Restore),
     ];
     vec(step, 0..200)
 }
@@ -56,9 +65,9 @@ prop_compose! {
         failure_rate in proptest::option::of(1..=100_u8),
         consecutive in 1..6_u32,
         slow in proptest::option::of((1..2000_u64, 1..=100_u8)),
-        jitter in 0..=90_u8,
+        jitter_percent in 0..=90_u8,
         probes in 1..5_u32,
-        patience in 1..5000_u64,
+        probe_timeout in 1..5000_u64,
     ) -> BreakerConfig {
         let millis = Duration::from_millis;
         BreakerConfig::new(BreakerSettings {
@@ -67,144 +76,157 @@ prop_compose! {
             failure_rate,
             slow_calls: slow.map(|(after, rate)| SlowCalls { after: millis(after), rate }),
             consecutive_failures: Some(consecutive),
-            open_duration: OpenDuration { jitter_percent: jitter, max: millis(8000), ..OpenDuration::default() },
+            open_duration: OpenDuration { jitter_percent, max: millis(8000), ..OpenDuration::default() },
             probes,
-            probe_timeout: millis(patience),
+            probe_timeout: millis(probe_timeout),
         })
         .unwrap()
     }
 }
 
-/// A breaker under test, and what was promised about it.
-struct Witness {
+/// A state machine under test, and what it has reported.
+struct Oracle {
     machine: StateMachine,
     config: BreakerConfig,
     now: Timestamp,
-    underway: Vec<AdmittedCall>,
-    /// The last state that was reported, and the number of that report.
+    in_progress: Vec<AdmittedCall>,
+    /// The last reported state, and the number of that change.
     reported: (BreakerState, u64),
-    /// Until when an open breaker promised to refuse.
-    refuses_until: Timestamp,
+    /// When the open duration elapses.
+    rejects_until: Timestamp,
     admitted: u64,
-    refused: u64,
+    rejected: u64,
 }
 
-impl Witness {
+impl Oracle {
     fn new(config: BreakerConfig, seed: u64) -> Self {
         Self {
             machine: StateMachine::new(config.clone(), seed),
             config,
             now: Timestamp::ZERO,
-            underway: Vec::new(),
+            in_progress: Vec::new(),
             reported: (BreakerState::Closed, 0),
-            refuses_until: Timestamp::ZERO,
+            rejects_until: Timestamp::ZERO,
             admitted: 0,
-            refused: 0,
+            rejected: 0,
         }
     }
 
-    fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
+    fn apply(&mut self, step: Step) -> Result<(), TestCaseError> {
         let now = self.now;
         match step {
-            Step::Start => self.start()?,
-            Step::End(index, outcome) if !self.underway.is_empty() => {
-                let ticket = self.underway.swap_remove(index % self.underway.len());
-                let before = self.machine.generation;
-                let change = self.machine.finish(ticket, outcome, now);
-                prop_assert!(
-                    change.is_none() || ticket.generation == before,
-                    "a straggler had a say"
-                );
-                self.hear(change)?;
-            }
-            Step::Drop(index) if !self.underway.is_empty() => {
-                let ticket = self.underway.swap_remove(index % self.underway.len());
-                let change = self.machine.abandon(ticket, now);
-                self.hear(change)?;
-            }
-            Step::End(..) | Step::Drop(_) => {}
-            Step::Pause(millis) => self.now += Duration::from_millis(millis),
-            Step::Brink(is_over) => {
-                let before = Duration::from_nanos(u64::from(!is_over));
-                self.now = self.now.max(self.refuses_until.saturating_sub(before));
-            }
+            Step::Admit => self.admit()?,
+            Step::Finish(index, outcome) => self.finish(index, outcome)?,
+            Step::Abandon(index) => self.abandon(index)?,
+            Step::Advance(millis) => self.now += Duration::from_millis(millis),
+            Step::AdvanceToEnd(end) => self.advance_to(end),
             Step::ForceOpen => {
                 let change = self.machine.force_open(now);
-                self.hear(change)?;
+                self.check_change(change)?;
             }
             Step::Disable => {
                 let change = self.machine.disable(now);
-                self.hear(change)?;
+                self.check_change(change)?;
             }
-            Step::Replace => self.replace()?,
             Step::Reset => {
                 let change = self.machine.reset(now);
-                self.hear(change)?;
+                self.check_change(change)?;
             }
+            Step::Restore => self.restore()?,
         }
-        prop_assert_eq!(
-            self.machine.state(),
-            self.reported.0,
-            "a change was not reported"
-        );
+        let state = self.machine.state();
+        prop_assert_eq!(state, self.reported.0, "a change was not reported");
         Ok(())
     }
 
-    fn replace(&mut self) -> Result<(), TestCaseError> {
+    fn admit(&mut self) -> Result<(), TestCaseError> {
+        let before = self.machine.state();
+        let advice = self.machine.retry_after(self.now);
+        let (decision, change) = self.machine.admit(self.now);
+        self.check_change(change)?;
+        let is_due = self.now >= self.rejects_until;
+        match before {
+            BreakerState::Closed | BreakerState::Disabled => prop_assert!(decision.is_ok()),
+            BreakerState::ForcedOpen => prop_assert!(decision.is_err()),
+            BreakerState::Open => prop_assert_eq!(decision.is_ok(), is_due),
+            BreakerState::HalfOpen => {}
+        }
+        match decision {
+            Ok(call) => self.check_admitted(call, advice),
+            Err(rejected) => self.check_rejected(rejected),
+        }
+    }
+
+    fn check_admitted(
+        &mut self,
+        call: AdmittedCall,
+        advice: Option<Duration>,
+    ) -> Result<(), TestCaseError> {
+        prop_assert_eq!(advice, None, "admitted against its own retry_after");
+        self.admitted += 1;
+        self.in_progress.push(call);
+        let generation = self.machine.generation;
+        let calls = self.in_progress.iter();
+        let probes = calls.filter(|call| call.generation == generation).count();
+        let is_half_open = self.machine.state() == BreakerState::HalfOpen;
+        prop_assert!(!is_half_open || probes <= self.config.settings().probes as usize);
+        Ok(())
+    }
+
+    fn check_rejected(&mut self, rejected: RejectedCall) -> Result<(), TestCaseError> {
+        self.rejected += 1;
+        prop_assert!(!rejected.retry_after.is_zero(), "rejected without a time");
+        prop_assert!(rejected.retry_after <= self.config.settings().open_duration.max);
+        Ok(())
+    }
+
+    fn finish(&mut self, index: usize, outcome: BreakerOutcome) -> Result<(), TestCaseError> {
+        let Some(call) = self.take(index) else {
+            return Ok(());
+        };
+        let generation = self.machine.generation;
+        let change = self.machine.finish(call, outcome, self.now);
+        let is_current = call.generation == generation;
+        prop_assert!(
+            change.is_none() || is_current,
+            "a call of an earlier generation changed the state"
+        );
+        self.check_change(change)
+    }
+
+    fn abandon(&mut self, index: usize) -> Result<(), TestCaseError> {
+        let Some(call) = self.take(index) else {
+            return Ok(());
+        };
+        let change = self.machine.abandon(call, self.now);
+        self.check_change(change)
+    }
+
+    fn take(&mut self, index: usize) -> Option<AdmittedCall> {
+        let index = index.checked_rem(self.in_progress.len())?;
+        Some(self.in_progress.swap_remove(index))
+    }
+
+    fn advance_to(&mut self, end: End) {
+        let before = match end {
+            End::Before => Duration::from_nanos(1),
+            End::Exactly => Duration::ZERO,
+        };
+        self.now = self.now.max(self.rejects_until.saturating_sub(before));
+    }
+
+    fn restore(&mut self) -> Result<(), TestCaseError> {
         let saved = self.machine.save();
         let config = self.config.clone();
         let totals = self.machine.totals;
         self.machine = StateMachine::restore(config, 7, &saved, self.now);
-        prop_assert_eq!(self.machine.save(), saved, "it remembers something else");
+        prop_assert_eq!(self.machine.save(), saved, "the restored state differs");
         self.machine.totals = totals;
         Ok(())
     }
 
-    fn start(&mut self) -> Result<(), TestCaseError> {
-        let before = self.machine.state();
-        let advice = self.machine.retry_after(self.now);
-        let (admitted, change) = self.machine.admit(self.now);
-        self.hear(change)?;
-        match (before, &admitted) {
-            (BreakerState::Closed | BreakerState::Disabled, admitted) => {
-                prop_assert!(admitted.is_ok())
-            }
-            (BreakerState::ForcedOpen, admitted) => prop_assert!(admitted.is_err()),
-            (BreakerState::Open, Ok(_)) => {
-                prop_assert!(self.now >= self.refuses_until, "before its time")
-            }
-            (BreakerState::Open, Err(_)) => {
-                prop_assert!(self.now < self.refuses_until, "after its time")
-            }
-            (BreakerState::HalfOpen, _) => {}
-        }
-        match admitted {
-            Ok(ticket) => {
-                prop_assert_eq!(advice, None, "let a call through that it advised to wait");
-                self.admitted += 1;
-                self.underway.push(ticket);
-                let probes = self
-                    .underway
-                    .iter()
-                    .filter(|ticket| ticket.generation == self.machine.generation)
-                    .count();
-                let is_half_open = self.machine.state() == BreakerState::HalfOpen;
-                prop_assert!(!is_half_open || probes <= self.config.settings().probes as usize);
-            }
-            Err(denied) => {
-                self.refused += 1;
-                prop_assert!(
-                    !denied.retry_after.is_zero(),
-                    "refused without saying until when"
-                );
-                prop_assert!(denied.retry_after <= self.config.settings().open_duration.max);
-            }
-        }
-        Ok(())
-    }
-
-    /// Reports follow one another: each begins where the one before ended.
-    fn hear(&mut self, change: Option<StateChange>) -> Result<(), TestCaseError> {
+    /// Each change begins in the state in which the previous one ended.
+    fn check_change(&mut self, change: Option<StateChange>) -> Result<(), TestCaseError> {
         let Some(change) = change else {
             return Ok(());
         };
@@ -214,7 +236,7 @@ impl Witness {
         prop_assert!(change.sequence > sequence);
         self.reported = (change.to, change.sequence);
         if change.to == BreakerState::Open {
-            let open_duration = change.retry_after.unwrap_or_default();
+            let duration = change.retry_after.unwrap_or_default();
             let OpenDuration {
                 initial,
                 jitter_percent,
@@ -222,8 +244,8 @@ impl Witness {
                 ..
             } = self.config.settings().open_duration;
             let least = initial.mul_f64(1.0 - f64::from(jitter_percent) / 100.0);
-            prop_assert!(open_duration + Duration::from_nanos(1) >= least && open_duration <= max);
-            self.refuses_until = self.now + open_duration;
+            prop_assert!(duration + Duration::from_nanos(1) >= least && duration <= max);
+            self.rejects_until = self.now + duration;
         }
         Ok(())
     }
@@ -233,19 +255,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn every_history_keeps_the_promises(config in configs(), seed in any::<u64>(), steps in steps()) {
-        let mut witness = Witness::new(config, seed);
+    fn every_history_has_the_properties(config in configs(), seed in any::<u64>(), steps in steps()) {
+        let mut oracle = Oracle::new(config, seed);
         for step in steps {
-            witness.take(step)?;
+            oracle.apply(step)?;
         }
-        let CallTotals { succeeded, slow, failed, ignored, refused } = witness.machine.totals;
-        let ended = witness.admitted - witness.underway.len() as u64;
+        let CallTotals { succeeded, slow, failed, ignored, rejected } = oracle.machine.totals;
+        let ended = oracle.admitted - oracle.in_progress.len() as u64;
         prop_assert_eq!(succeeded + slow + failed + ignored, ended, "a call was lost or counted twice");
-        prop_assert_eq!(refused, witness.refused);
+        prop_assert_eq!(rejected, oracle.rejected);
     }
 
     #[test]
-    fn a_closed_breaker_opens_exactly_when_a_rule_is_broken(
+    fn a_closed_breaker_opens_exactly_when_a_rule_is_violated(
         minimum in 1..=6_u32,
         rate in 1..=100_u8,
         consecutive in 1..6_u32,
@@ -266,14 +288,14 @@ proptest! {
             let failed = window.iter().filter(|failed| **failed).count();
             let in_a_row = failures[..end].iter().rev().take_while(|failed| **failed).count();
             let is_enough = window.len() >= minimum as usize;
-            let is_broken = in_a_row >= consecutive as usize
+            let is_violated = in_a_row >= consecutive as usize
                 || is_enough && failed * 100 >= usize::from(rate) * window.len();
 
             let outcome = if failures[end - 1] { BreakerOutcome::Failure } else { BreakerOutcome::Success };
-            let (ticket, _) = machine.admit(Timestamp::ZERO);
-            let change = machine.finish(ticket.unwrap(), outcome, Timestamp::ZERO);
-            prop_assert_eq!(change.is_some(), is_broken, "after {} calls", end);
-            if is_broken {
+            let (decision, _) = machine.admit(Timestamp::ZERO);
+            let change = machine.finish(decision.unwrap(), outcome, Timestamp::ZERO);
+            prop_assert_eq!(change.is_some(), is_violated, "after {} calls", end);
+            if is_violated {
                 break;
             }
         }

@@ -4,8 +4,8 @@ use super::*;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 #[test]
-fn concurrent_calls_never_lose_a_count() {
-    const EACH: u64 = 20_000;
+fn concurrent_calls_are_all_counted() {
+    const CALLS: u64 = 20_000;
     let never = BreakerSettings {
         failure_rate: None,
         consecutive_failures: Some(100_000),
@@ -21,23 +21,23 @@ fn concurrent_calls_never_lose_a_count() {
             BreakerOutcome::Slow,
         ] {
             let breaker = &breaker;
-            scope.spawn(move || (0..EACH).for_each(|_| call(breaker, outcome)));
+            scope.spawn(move || (0..CALLS).for_each(|_| call(breaker, outcome)));
         }
     });
     let BreakerSnapshot { totals, window, .. } = breaker.snapshot();
     let expected = CallTotals {
-        succeeded: EACH,
-        slow: EACH,
-        failed: EACH,
-        ignored: EACH,
-        refused: 0,
+        succeeded: CALLS,
+        slow: CALLS,
+        failed: CALLS,
+        ignored: CALLS,
+        rejected: 0,
     };
     assert_eq!(totals, expected);
-    assert_eq!(u64::from(window.calls), 3 * EACH);
+    assert_eq!(u64::from(window.calls), 3 * CALLS);
 }
 
 #[test]
-fn concurrent_probes_never_exceed_their_number() {
+fn concurrent_probes_never_exceed_the_configured_number() {
     let open_duration = OpenDuration {
         initial: Duration::from_millis(1),
         jitter_percent: 0,

@@ -1,16 +1,16 @@
-//! A half-open breaker: its probes, and those who are not.
+//! A half-open breaker: its probes, and calls of earlier generations.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_half_open_breaker_lets_through_its_probes_and_no_more() {
+async fn a_half_open_breaker_admits_its_probes_and_rejects_all_other_calls() {
     let breaker = breaker(settings());
     fail(&breaker, 4);
     advance(SECOND).await;
     let probes = [breaker.acquire().unwrap(), breaker.acquire().unwrap()];
-    let refused = breaker.acquire().unwrap_err();
+    let rejected = breaker.acquire().unwrap_err();
     assert_eq!(
-        (refused.state, refused.retry_after),
+        (rejected.state, rejected.retry_after),
         (BreakerState::HalfOpen, SECOND)
     );
     probes
@@ -20,12 +20,12 @@ async fn a_half_open_breaker_lets_through_its_probes_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_says_nothing_makes_room_for_another() {
+async fn an_ignored_probe_is_replaced_by_another() {
     let breaker = breaker(settings());
     fail(&breaker, 4);
     advance(SECOND).await;
-    let dropped = [breaker.acquire().unwrap(), breaker.acquire().unwrap()];
-    drop(dropped);
+    let cancelled = [breaker.acquire().unwrap(), breaker.acquire().unwrap()];
+    drop(cancelled);
     call(&breaker, BreakerOutcome::Ignored);
     call(&breaker, BreakerOutcome::Success);
     call(&breaker, BreakerOutcome::Success);
@@ -33,7 +33,7 @@ async fn a_probe_that_says_nothing_makes_room_for_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn probes_that_never_return_open_it_again() {
+async fn probes_that_time_out_open_the_breaker_again() {
     let (breaker, transitions) = observed(settings());
     fail(&breaker, 4);
     advance(SECOND).await;
@@ -50,30 +50,29 @@ async fn probes_that_never_return_open_it_again() {
     assert_eq!(
         breaker.state(),
         BreakerState::Open,
-        "their generation is over"
+        "the probes belong to an earlier generation"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn stragglers_from_before_do_not_decide_about_now() {
+async fn calls_of_an_earlier_generation_do_not_change_the_state() {
     let breaker = breaker(settings());
-    let stragglers: Vec<_> = (0..9).map(|_| breaker.acquire().unwrap()).collect();
+    let late: Vec<_> = (0..9).map(|_| breaker.acquire().unwrap()).collect();
     fail(&breaker, 4);
     probe(&breaker, BreakerOutcome::Success).await;
-    stragglers
-        .into_iter()
-        .for_each(|straggler| straggler.record(BreakerOutcome::Failure));
+    late.into_iter()
+        .for_each(|call| call.record(BreakerOutcome::Failure));
     assert_eq!(breaker.state(), BreakerState::Closed);
     assert_eq!(breaker.snapshot().window, WindowCounts::default());
     assert_eq!(
         breaker.snapshot().totals.failed,
         13,
-        "they are counted all the same"
+        "the totals contain them"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_probes_open_it_again_if_slowness_is_a_rule() {
+async fn slow_probes_open_the_breaker_again_if_slow_calls_are_a_rule() {
     let slow_calls = Some(SlowCalls {
         after: SECOND,
         rate: 100,
