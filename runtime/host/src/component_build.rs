@@ -1,8 +1,8 @@
 //! `--build`: runs the build commands of the manifest, as `spin build` does.
 //!
-//! Commands run in a shell, one after the other, and write straight to our standard error, so that whoever waits sees
-//! how far they are; standard output stays free for the one line that says where we serve. A command that several
-//! components share runs once. The WebAssembly target is installed first if a command needs it and it is missing.
+//! Commands run in a shell, one after the other. They write to the standard error of the host, so that their progress is
+//! visible; standard output contains only the line with the address of the host. A command that several components share
+//! runs once. The WebAssembly target is installed first if a command needs it and it is missing.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use config::{ConfigError, Location};
 /// The target that Rust components are compiled for.
 const TARGET: &str = "wasm32-wasip2";
 
-/// One command, and whom it is for.
+/// One command and its components.
 #[derive(Debug, PartialEq, Eq)]
-struct Step<'a> {
+struct BuildStep<'a> {
     components: Vec<&'a ComponentId>,
     command: &'a str,
     workdir: &'a Path,
     at: &'a Location,
 }
 
-/// The programs that know about installed targets.
+/// The programs that list and install targets.
 struct Toolchain {
     rustc: PathBuf,
     rustup: PathBuf,
 }
 
-/// Builds every component that says how; blocks until all are built.
+/// Builds every component that has a build command; blocks until all are built.
 ///
 /// # Errors
-/// When a command fails or cannot be run: which component's, which command, and why.
+/// When a command fails or cannot be run. The error contains the components, the command and the reason.
 pub fn build(app: &App) -> Result<(), ConfigError> {
     let steps = plan(app);
     let toolchain = Toolchain {
@@ -55,9 +55,9 @@ pub fn build(app: &App) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The commands in the order of the manifest, each only once.
-fn plan(app: &App) -> Vec<Step<'_>> {
-    let mut steps: Vec<Step<'_>> = Vec::new();
+/// The commands in the order of the manifest, each once.
+fn plan(app: &App) -> Vec<BuildStep<'_>> {
+    let mut steps: Vec<BuildStep<'_>> = Vec::new();
     for component in &app.components {
         let Some(build) = &component.build else {
             continue;
@@ -68,7 +68,7 @@ fn plan(app: &App) -> Vec<Step<'_>> {
                 .find(|step| step.command == *command && step.workdir == build.workdir);
             match shared {
                 Some(step) => step.components.push(&component.id),
-                None => steps.push(Step {
+                None => steps.push(BuildStep {
                     components: vec![&component.id],
                     command,
                     workdir: &build.workdir,
@@ -80,9 +80,9 @@ fn plan(app: &App) -> Vec<Step<'_>> {
     steps
 }
 
-// === impl Step ===
+// === impl BuildStep ===
 
-impl Step<'_> {
+impl BuildStep<'_> {
     fn names(&self) -> String {
         let names: Vec<&str> = self.components.iter().map(|id| id.as_str()).collect();
         names.join(", ")
@@ -98,8 +98,8 @@ impl Step<'_> {
         match command.status() {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(self.failed(
-                &reason(status),
-                "correct what it says above, then start again",
+                &exit_reason(status),
+                "correct the errors above, then start again",
             )),
             Err(error) => {
                 let reason = format!("cannot be run in {}: {error}", self.workdir.display());
@@ -120,8 +120,11 @@ impl Step<'_> {
 // === impl Toolchain ===
 
 impl Toolchain {
-    /// Installs the target unless it is there.
-    fn ensure_target(&self, step: &Step<'_>) -> Result<(), ConfigError> {
+    /// Installs the target if it is missing.
+    ///
+    /// # Errors
+    /// When rustc or rustup cannot be run, or when the installation fails.
+    fn ensure_target(&self, step: &BuildStep<'_>) -> Result<(), ConfigError> {
         if self.has_target(step)? {
             return Ok(());
         }
@@ -134,7 +137,10 @@ impl Toolchain {
             .status();
         let reason = match added {
             Ok(status) if status.success() => return Ok(()),
-            Ok(status) => format!("`rustup target add {TARGET}` failed: {}", reason(status)),
+            Ok(status) => format!(
+                "`rustup target add {TARGET}` failed: {}",
+                exit_reason(status)
+            ),
             Err(error) => {
                 format!("the target {TARGET} is missing and rustup cannot be run: {error}")
             }
@@ -145,8 +151,8 @@ impl Toolchain {
         ))
     }
 
-    /// Asks the compiler that the command will use: the directory may have a toolchain of its own.
-    fn has_target(&self, step: &Step<'_>) -> Result<bool, ConfigError> {
+    /// Whether the compiler of the command has the target. The directory may have a toolchain of its own.
+    fn has_target(&self, step: &BuildStep<'_>) -> Result<bool, ConfigError> {
         let printed = Command::new(&self.rustc)
             .args(["--print", "target-libdir", "--target", TARGET])
             .current_dir(step.workdir)
@@ -173,25 +179,25 @@ fn shell(command: &str) -> Command {
     shell
 }
 
-/// `cargo run` describes *our* package to us, which a cargo inside a build command would take for its own and build
-/// again what is built; and a target directory of the environment would put the files where the manifest's `source`
-/// does not look for them.
+/// Removes variables that `cargo run` sets for the host. A cargo inside a build command would take the description of the
+/// host's package for its own and build again what is built. With the target directory of the environment, the files
+/// would not be where the `source` of the manifest expects them.
 fn without_outer_cargo(command: &mut Command) {
-    let described =
+    let is_of_package =
         |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
     for (name, _) in std::env::vars_os() {
         if name
             .to_str()
-            .is_some_and(|name| described(name) || name == "CARGO_TARGET_DIR")
+            .is_some_and(|name| is_of_package(name) || name == "CARGO_TARGET_DIR")
         {
             command.env_remove(name);
         }
     }
 }
 
-fn reason(status: ExitStatus) -> String {
+fn exit_reason(status: ExitStatus) -> String {
     match status.code() {
-        Some(127) => "the shell does not find it".to_owned(),
+        Some(127) => "the shell does not find the program".to_owned(),
         _ => status.to_string(),
     }
 }

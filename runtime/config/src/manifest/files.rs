@@ -1,5 +1,5 @@
-//! `files`: what a component may read. As Spin does it, the files are copied to a directory of their own, which the
-//! component then sees as `/`; so a component can neither reach beside them nor change the originals.
+//! `files`: the files that a component can read. As in Spin, they are copied into a directory that is the root directory
+//! of the component, so that the component can neither read other files nor change the originals.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -28,15 +28,15 @@ pub(crate) enum FileMount {
 // === impl FileMounts ===
 
 impl FileMounts {
-    /// Whether the component has no files at all, and needs no directory.
+    /// Whether the component has no files and needs no directory.
     pub fn is_empty(&self) -> bool {
         self.mounts.is_empty()
     }
 
-    /// Copies the files to a directory, which should be empty.
+    /// Copies the files into a directory, which should be empty.
     ///
     /// # Errors
-    /// When a file or pattern names nothing, or something cannot be copied.
+    /// When a file does not exist or cannot be copied, or when a pattern is malformed or leads out of the application.
     pub fn copy_into(&self, directory: &Path) -> Result<(), ConfigError> {
         for mount in &self.mounts {
             match mount {
@@ -100,7 +100,7 @@ impl FileMounts {
         self.copy_matches(&path, pattern, &self.root, directory)
     }
 
-    /// Copies what fits a pattern, keeping the paths below `from`.
+    /// Copies the files that match a pattern to their paths below `from`.
     fn copy_matches(
         &self,
         pattern: &Path,
@@ -129,7 +129,10 @@ impl FileMounts {
 // === impl FileMount ===
 
 impl FileMount {
-    /// The destination is absolute in the guest, and a path below the copied directory here.
+    /// A source with a destination, which is absolute in the component.
+    ///
+    /// # Errors
+    /// When the destination is not absolute or contains `..`.
     pub(crate) fn placement(
         source: Located<String>,
         destination: &Located<String>,
@@ -149,7 +152,7 @@ impl FileMount {
     }
 }
 
-/// A source must lie in the application's directory, as for Spin.
+/// Checks that a source is below the directory of the manifest, as in Spin.
 fn below_root(source: &Located<String>) -> Result<(), ConfigError> {
     let path = Path::new(&source.value);
     let climbs = path.components().any(|part| part == Component::ParentDir);
@@ -162,7 +165,7 @@ fn below_root(source: &Located<String>) -> Result<(), ConfigError> {
 
 fn outside(written: &Located<String>) -> ConfigError {
     written.error(
-        "it leads outside the application",
+        "it leads out of the application",
         "name files below the directory of the manifest",
     )
 }

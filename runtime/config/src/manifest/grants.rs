@@ -1,14 +1,14 @@
-//! Does a built component need more than its manifest grants?
+//! The imports of a built component, compared with the grants of its manifest.
 //!
-//! A component imports only what it calls, so one that imports an interface and is granted nothing behind it would
-//! fail on its first request. We say so at the start instead.
+//! A component imports only the interfaces that it calls. Without a grant for such an interface it would fail on its first
+//! request, so the start fails instead.
 
 use super::Component;
 use crate::document::ConfigError;
 
-/// What an interface needs, and how a manifest grants it.
-struct Need {
-    /// How the names of the interfaces begin.
+/// The grant that some interfaces require.
+struct RequiredGrant {
+    /// Prefixes of the names of the interfaces.
     interfaces: &'static [&'static str],
     key: &'static str,
     granted: fn(&Component) -> bool,
@@ -16,8 +16,8 @@ struct Need {
     remedy: &'static str,
 }
 
-const NEEDS: [Need; 4] = [
-    Need {
+const REQUIRED_GRANTS: [RequiredGrant; 4] = [
+    RequiredGrant {
         interfaces: &[
             "spin:key-value/",
             "wasi:keyvalue/",
@@ -28,14 +28,14 @@ const NEEDS: [Need; 4] = [
         missing: "no key-value store is granted to it",
         remedy: "add key_value_stores = [\"<label>\"] with the label that it opens",
     },
-    Need {
+    RequiredGrant {
         interfaces: &["spin:sqlite/", "fermyon:spin/sqlite@"],
         key: "sqlite_databases",
         granted: |component| !component.sqlite_databases.is_empty(),
         missing: "no database is granted to it",
         remedy: "add sqlite_databases = [\"<label>\"] with the label that it opens",
     },
-    Need {
+    RequiredGrant {
         interfaces: &["spin:redis/redis@", "fermyon:spin/redis@"],
         key: "allowed_outbound_hosts",
         granted: |component| {
@@ -46,7 +46,7 @@ const NEEDS: [Need; 4] = [
         missing: "no Redis is granted to it",
         remedy: "add the address that it opens to allowed_outbound_hosts, such as \"redis://127.0.0.1:6379\"",
     },
-    Need {
+    RequiredGrant {
         interfaces: &["wasi:http/client@", "wasi:http/outgoing-handler@"],
         key: "allowed_outbound_hosts",
         granted: |component| {
@@ -60,7 +60,7 @@ const NEEDS: [Need; 4] = [
 ];
 
 impl Component {
-    /// Says that it opens something that its manifest does not grant under this key.
+    /// The error when the component opens a label or address that `key` of the manifest does not contain.
     pub fn not_granted(&self, key: &str, label: &str) -> ConfigError {
         self.at.child(key).error_without_value(
             format!("the component opens `{label}`, which is not granted to it"),
@@ -68,28 +68,29 @@ impl Component {
         )
     }
 
-    /// Checks the interfaces that the built component imports, such as `spin:sqlite/sqlite@3.0.0`.
+    /// Checks the names of the interfaces that the built component imports, such as `spin:sqlite/sqlite@3.0.0`.
     ///
     /// # Errors
-    /// When the manifest grants nothing of what one of them is for.
+    /// When an interface requires a grant that the manifest does not contain.
     pub fn check_imports<'a>(
         &self,
         imports: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), ConfigError> {
         for import in imports {
-            let imported = |need: &&Need| {
-                need.interfaces
+            let imported = |required: &&RequiredGrant| {
+                required
+                    .interfaces
                     .iter()
                     .any(|prefix| import.starts_with(prefix))
             };
-            if let Some(need) = NEEDS
+            if let Some(required) = REQUIRED_GRANTS
                 .iter()
                 .find(imported)
-                .filter(|need| !(need.granted)(self))
+                .filter(|required| !(required.granted)(self))
             {
-                return Err(self.at.child(need.key).error_without_value(
-                    format!("the component uses {import}, and {}", need.missing),
-                    need.remedy,
+                return Err(self.at.child(required.key).error_without_value(
+                    format!("the component uses {import}, and {}", required.missing),
+                    required.remedy,
                 ));
             }
         }

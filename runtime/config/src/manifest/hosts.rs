@@ -1,9 +1,9 @@
-//! `allowed_outbound_hosts`: where a component may connect to.
+//! `allowed_outbound_hosts`: the hosts that a component may connect to.
 //!
-//! An entry is `scheme://host[:port]`; each part may be a wildcard. Everything that is not listed is denied. An entry
-//! that a template leaves empty is skipped, which makes an endpoint optional. Where stock Spin refuses a *templated*
-//! entry with a path (`{{ gateway_url }}` = `http://gateway/payments`), we grant its origin: a path was never part of
-//! the permission.
+//! An entry is `scheme://host[:port]`; each part may be a wildcard. All other hosts are denied. An entry that a template
+//! leaves empty is skipped, so that an endpoint can be optional. A *templated* entry with a path, such as
+//! `{{ gateway_url }}` with the value `http://gateway/payments`, grants the origin. Stock Spin rejects it, although a path
+//! is never part of the permission.
 
 use super::names::ComponentId;
 use super::variables::ResolvedVariables;
@@ -18,7 +18,7 @@ mod address;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
     entries: Vec<HostEntry>,
-    /// Whether a template left an entry empty.
+    /// Whether an entry is skipped, because its template is empty.
     optional: bool,
 }
 
@@ -35,10 +35,9 @@ const CHAINING_SUFFIX: &str = ".spin.internal";
 // === impl AllowedHosts ===
 
 impl AllowedHosts {
-    /// Whether a connection to this host is allowed. Without a port it is the scheme's own.
+    /// Whether a connection to this host is allowed. Without `port`, the default port of the scheme applies.
     ///
-    /// The component itself is `self` or `self.alt`; another component is `<id>.spin.internal`, where the scheme
-    /// counts as everywhere else.
+    /// The component itself is `self` or `self.alt`; another component is `<id>.spin.internal`.
     pub fn allows(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
         let host = unbracketed(host).to_ascii_lowercase();
         let port = port.or_else(|| default_port(scheme));
@@ -47,7 +46,7 @@ impl AllowedHosts {
             .any(|entry| entry.allows(scheme, &host, port))
     }
 
-    /// Whether a connection to this address is allowed: a whole URL, or `host[:port]` of the given scheme.
+    /// Whether a connection to this address is allowed: a URL, or `host[:port]` of the default scheme.
     pub fn allows_url(&self, url: &str, default_scheme: &str) -> bool {
         let (scheme, rest) = url.split_once("://").unwrap_or((default_scheme, url));
         let Ok((host, port)) = split_port(origin(rest)) else {
@@ -61,12 +60,12 @@ impl AllowedHosts {
         }
     }
 
-    /// The components that may be called through service chaining.
+    /// The ids of the components that may be called through service chaining.
     pub fn components(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().filter_map(HostEntry::chained)
     }
 
-    /// Whether any host of this scheme is listed, even one whose variable is empty just now.
+    /// Whether an entry allows this scheme; a skipped entry may allow every scheme.
     pub(crate) fn may_use(&self, scheme: &str) -> bool {
         let fits = |entry: &HostEntry| {
             entry
@@ -83,30 +82,33 @@ impl AllowedHosts {
         self.entries.is_empty()
     }
 
-    /// Checks the entries of a component and fills their templates.
+    /// Renders and checks the entries of a component.
+    ///
+    /// # Errors
+    /// When an entry is malformed, or names a component that does not exist.
     pub(crate) fn resolve(
         entries: &[Located<String>],
-        values: &ResolvedVariables,
+        variables: &ResolvedVariables,
         components: &[ComponentId],
     ) -> Result<Self, ConfigError> {
         let mut allowed = Self::default();
         for written in entries {
-            let filled = values.render(written)?;
-            if filled.templated && ["", "http://", "https://"].contains(&filled.text.as_str()) {
+            let rendered = variables.render(written)?;
+            if rendered.templated && ["", "http://", "https://"].contains(&rendered.text.as_str()) {
                 allowed.optional = true;
                 continue;
             }
-            let parse = if filled.templated {
-                HostEntry::parse_filled
+            let parse = if rendered.templated {
+                HostEntry::parse_rendered
             } else {
                 HostEntry::parse
             };
-            let entry = parse(&filled.text).map_err(|fault| {
-                let problem = match filled.templated {
-                    true => format!("it resolves to {}: {}", filled.shown(), fault.problem),
-                    false => fault.problem,
+            let entry = parse(&rendered.text).map_err(|error| {
+                let problem = match rendered.templated {
+                    true => format!("it resolves to {}: {}", rendered.shown(), error.problem),
+                    false => error.problem,
                 };
-                written.error(problem, fault.remedy)
+                written.error(problem, error.remedy)
             })?;
             allowed.entries.extend(entry.expand(written, components)?);
         }
@@ -114,9 +116,8 @@ impl AllowedHosts {
     }
 }
 
-/// Whether an entry, as it is written, names another component; templates are not looked into.
-///
-/// Stock Spin decides from this, before it resolves anything, whether a component needs service chaining.
+/// Whether an entry literally names another component, or all of them. Templates are not rendered: stock Spin decides
+/// before it renders them whether a component needs service chaining.
 pub(crate) fn names_component(written: &str) -> bool {
     HostEntry::parse(written).is_ok_and(|entry| match &entry.host {
         HostPattern::Name(name) => name.ends_with(CHAINING_SUFFIX),
@@ -125,13 +126,13 @@ pub(crate) fn names_component(written: &str) -> bool {
     })
 }
 
-/// The component that an entry names literally, if it does.
+/// The component that an entry literally names.
 pub(crate) fn named_component(written: &str) -> Option<String> {
     let entry = HostEntry::parse(written).ok()?;
     entry.chained().map(str::to_owned)
 }
 
-/// Whether a URL is that of another component.
+/// Whether the host of a URL is a component.
 pub(crate) fn is_component(url: &str) -> bool {
     let host = url.split_once("://").map(|(_, rest)| origin(rest));
     host.and_then(|host| split_port(host).ok())
@@ -157,13 +158,13 @@ impl HostEntry {
         })
     }
 
-    /// A template usually holds the address that the component calls, path and credentials included.
-    fn parse_filled(text: &str) -> Result<Self, AddressError> {
-        Self::parse(text).or_else(|fault| match text.trim().split_once("://") {
+    /// Parses a rendered template, which usually is the URL that the component calls, with a path and credentials.
+    fn parse_rendered(text: &str) -> Result<Self, AddressError> {
+        Self::parse(text).or_else(|error| match text.trim().split_once("://") {
             Some((scheme, rest)) => {
-                Self::parse(&format!("{scheme}://{}", origin(rest))).map_err(|_| fault)
+                Self::parse(&format!("{scheme}://{}", origin(rest))).map_err(|_| error)
             }
-            None => Err(fault),
+            None => Err(error),
         })
     }
 
@@ -173,7 +174,7 @@ impl HostEntry {
             .as_ref()
             .is_none_or(|allowed| allowed.eq_ignore_ascii_case(scheme));
         if host == "self" || host == "self.alt" {
-            return scheme_fits && matches!(self.host, HostPattern::Any | HostPattern::Oneself);
+            return scheme_fits && matches!(self.host, HostPattern::Any | HostPattern::Itself);
         }
         scheme_fits && self.host.allows(host) && self.port.allows(port)
     }
@@ -185,7 +186,10 @@ impl HostEntry {
         }
     }
 
-    /// `*.spin.internal` stands for every component; a single one must exist.
+    /// Replaces `*.spin.internal` by an entry for every component.
+    ///
+    /// # Errors
+    /// When a component does not exist.
     fn expand(
         self,
         written: &Located<String>,

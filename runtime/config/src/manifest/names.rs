@@ -1,5 +1,5 @@
-//! Which names a manifest may use. Spin has three spellings, and so have we: components are `kebab-case`, variables
-//! `lower_snake_case`, store labels either.
+//! The names in a manifest. As in Spin, component ids are `kebab-case`, variables are `lower_snake_case`, and the labels
+//! of stores are either.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use crate::document::{ConfigError, Location};
 
-/// The name of a component, as in `[component.car]`. Cheap to clone.
+/// The id of a component, as in `[component.car]`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentId(Arc<str>);
 
 impl ComponentId {
-    /// The id as text.
+    /// The id as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,6 +65,9 @@ impl PartialEq<&str> for ComponentId {
 }
 
 /// Checks the name of a variable.
+///
+/// # Errors
+/// When the name is not `lower_snake_case`.
 pub(crate) fn check_variable(name: &str, at: &Location) -> Result<(), ConfigError> {
     let remedy = "variable names are lower_snake_case, such as `payment_limit`";
     if name.chars().any(|letter| letter.is_ascii_uppercase()) {
@@ -74,8 +77,11 @@ pub(crate) fn check_variable(name: &str, at: &Location) -> Result<(), ConfigErro
 }
 
 /// Checks the label of a key-value store or an SQLite database.
+///
+/// # Errors
+/// When the label is neither `kebab-case` nor `snake_case`.
 pub(crate) fn check_label(label: &str, at: &Location) -> Result<(), ConfigError> {
-    let (Some(kebab), Some(snake)) = (word_fault(label, '-'), word_fault(label, '_')) else {
+    let (Some(kebab), Some(snake)) = (invalid_words(label, '-'), invalid_words(label, '_')) else {
         return Ok(());
     };
     Err(at.error(
@@ -86,14 +92,15 @@ pub(crate) fn check_label(label: &str, at: &Location) -> Result<(), ConfigError>
 }
 
 fn check(name: &str, delimiter: char, at: &Location, remedy: &str) -> Result<(), ConfigError> {
-    match word_fault(name, delimiter) {
-        Some(fault) => Err(at.error_without_value(fault, remedy)),
+    match invalid_words(name, delimiter) {
+        Some(problem) => Err(at.error_without_value(problem, remedy)),
         None => Ok(()),
     }
 }
 
-/// Names are words of one case, starting with a letter, with one delimiter between them (the component model's rule).
-fn word_fault(name: &str, delimiter: char) -> Option<String> {
+/// The problem of a name, if it is invalid. As in the component model, a name consists of words with one delimiter between
+/// them; a word starts with a letter and has letters of one case.
+fn invalid_words(name: &str, delimiter: char) -> Option<String> {
     if name.is_empty() {
         return Some("the name is empty".to_owned());
     }
@@ -123,14 +130,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_follow_the_component_model() {
+    fn a_name_consists_of_words_as_in_the_component_model() {
         for good in ["car", "car-outbox", "v2-api", "HTTP-proxy"] {
-            assert_eq!(word_fault(good, '-'), None, "{good}");
+            assert_eq!(invalid_words(good, '-'), None, "{good}");
         }
         for bad in [
             "", "-car", "car-", "car--x", "2car", "car_x", "Car", "car x", "차",
         ] {
-            assert!(word_fault(bad, '-').is_some(), "{bad}");
+            assert!(invalid_words(bad, '-').is_some(), "{bad}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! The HTTP route table: which component answers which path.
+//! The HTTP routes of an application.
 //!
-//! A route is literal segments and `:name` segments, and may end in `/...` for everything below. Where several fit,
-//! the most precise one answers, as in Spin: segment by segment, a literal before a `:name` before `...`. Two routes
-//! that fit exactly the same paths are a mistake here (stock Spin lets the last one win).
+//! A route consists of literal segments and `:name` segments, and may end in `/...` for all paths below. If several routes
+//! match a path, the most specific one is chosen, as in Spin: segment by segment, a literal before a `:name` before `...`.
+//! Two routes that match exactly the same paths are an error; stock Spin chooses the last one.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,37 +11,37 @@ use super::names::ComponentId;
 use super::static_response::StaticResponse;
 use crate::document::{ConfigError, Located};
 
-/// All public routes of an application, the most precise ones first.
+/// All public routes of an application, the most specific ones first.
 #[derive(Clone, Debug, Default)]
 pub struct RouteTable {
     routes: Vec<Route>,
 }
 
-/// One `[[trigger.http]]` that can be reached from outside.
+/// One public `[[trigger.http]]`.
 #[derive(Clone, Debug)]
 pub struct Route {
     pattern: RoutePattern,
-    /// Who answers.
+    /// The source of the response.
     pub handler: RouteHandler,
 }
 
-/// Who answers on a route.
+/// The source of the response of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteHandler {
     /// A component.
     Component(ComponentId),
-    /// The manifest itself.
+    /// A response in the manifest.
     Static(StaticResponse),
 }
 
-/// A route that fits a path.
+/// A route that matches a path.
 #[derive(Clone, Debug)]
 pub struct RouteMatch<'table, 'path> {
-    /// The route that fits.
+    /// The route.
     pub route: &'table Route,
-    /// What each `:name` segment stood for, in their order.
+    /// The name and the value of each `:name` segment, in the order of the path.
     pub params: Vec<(&'table str, &'path str)>,
-    /// What `...` stood for, with its leading slash: `""`, `"/"`, `"/1"`, `"/1/"`. `None` without a wildcard.
+    /// The path below the route, with its leading slash: `""`, `"/"`, `"/1"` or `"/1/"`. `None` without a wildcard.
     pub trailing: Option<&'path str>,
 }
 
@@ -58,16 +58,16 @@ enum Segment {
     Param(String),
 }
 
-/// Paths below this one are the host's own.
+/// Paths below this one belong to the host.
 const RESERVED: &str = "/.well-known/spin";
 
 // === impl RouteTable ===
 
 impl RouteTable {
-    /// Orders the routes.
+    /// Sorts the routes.
     ///
     /// # Errors
-    /// When two of them fit exactly the same paths.
+    /// When two routes match exactly the same paths.
     pub(crate) fn new(
         routes: Vec<(Located<String>, RoutePattern, RouteHandler)>,
     ) -> Result<Self, ConfigError> {
@@ -89,28 +89,28 @@ impl RouteTable {
             .into_iter()
             .map(|(_, pattern, handler)| Route { pattern, handler })
             .collect();
-        routes.sort_by(|one, other| one.pattern.precision(&other.pattern));
+        routes.sort_by(|one, other| one.pattern.specificity(&other.pattern));
         Ok(Self { routes })
     }
 
-    /// The routes of the components to keep, and the static ones.
-    pub(crate) fn of_components(mut self, keep: impl Fn(&ComponentId) -> bool) -> Self {
+    /// Keeps the routes of the selected components and the static responses.
+    pub(crate) fn of_components(mut self, is_selected: impl Fn(&ComponentId) -> bool) -> Self {
         self.routes.retain(|route| match &route.handler {
-            RouteHandler::Component(id) => keep(id),
+            RouteHandler::Component(id) => is_selected(id),
             RouteHandler::Static(_) => true,
         });
         self
     }
 
-    /// Finds the route for a path (without its query). Slashes at either end do not matter, as in Spin.
+    /// Finds the route of a path without a query. Slashes at either end are ignored, as in Spin.
     pub fn route<'table, 'path>(
         &'table self,
         path: &'path str,
     ) -> Option<RouteMatch<'table, 'path>> {
-        self.routes.iter().find_map(|route| route.fit(path))
+        self.routes.iter().find_map(|route| route.matches(path))
     }
 
-    /// All routes, in the order in which they are tried.
+    /// All routes, in the order of their precedence.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter()
     }
@@ -119,7 +119,7 @@ impl RouteTable {
 // === impl Route ===
 
 impl Route {
-    /// The route as the manifest has it (with a leading slash), such as `/cars/...`.
+    /// The route in the manifest, with a leading slash, such as `/cars/...`.
     pub fn pattern(&self) -> &str {
         &self.pattern.text
     }
@@ -132,8 +132,8 @@ impl Route {
             .unwrap_or(&self.pattern.text)
     }
 
-    /// Slashes at either end count once at most; inside, an empty segment is a segment.
-    fn fit<'table, 'path>(&'table self, path: &'path str) -> Option<RouteMatch<'table, 'path>> {
+    /// Repeated slashes at either end count as one; inside the path, they enclose empty segments.
+    fn matches<'table, 'path>(&'table self, path: &'path str) -> Option<RouteMatch<'table, 'path>> {
         let leading = path.len() - path.trim_start_matches('/').len();
         let start = leading.saturating_sub(1);
         let end = path.trim_end_matches('/').len().max(leading);
@@ -173,30 +173,30 @@ impl fmt::Display for RouteHandler {
 // === impl RoutePattern ===
 
 impl RoutePattern {
-    /// Checks a route.
+    /// Parses a route.
     ///
     /// # Errors
-    /// When no path could ever fit it, or it says something that routes cannot say.
+    /// When the route is malformed, or when it can match no path.
     pub(crate) fn parse(written: &Located<String>) -> Result<Self, ConfigError> {
-        let fault = |problem: &str, remedy: &str| Err(written.error(problem, remedy));
+        let invalid = |problem: &str, remedy: &str| Err(written.error(problem, remedy));
         let text = match written.value.as_str() {
             text if text.starts_with('/') => text.to_owned(),
             text => format!("/{text}"),
         };
         if text.contains("{{") {
-            return fault("routes take no variables", "write the path itself");
+            return invalid("a route cannot contain variables", "write the path itself");
         }
         if let Some(odd) = text
             .chars()
             .find(|letter| letter.is_whitespace() || "?#".contains(*letter))
         {
-            return fault(
-                &format!("{odd:?} cannot stand in a path"),
+            return invalid(
+                &format!("{odd:?} is not allowed in a path"),
                 "write a path such as `/cars/...`",
             );
         }
         if text.starts_with(RESERVED) {
-            return fault(
+            return invalid(
                 "paths below /.well-known/spin belong to the host",
                 "choose another route",
             );
@@ -210,15 +210,15 @@ impl RoutePattern {
         for segment in fixed.split('/').skip(1) {
             let segment = match segment.strip_prefix(':') {
                 _ if segment.is_empty() => {
-                    return fault("two slashes follow each other", "remove one of them");
+                    return invalid("two slashes follow each other", "remove one of them");
                 }
                 _ if segment == "..." || segment.contains('*') => {
-                    return fault(
-                        "a wildcard stands before the end",
+                    return invalid(
+                        "a wildcard is only allowed at the end",
                         "put `/...` last, or use `:name` for one segment",
                     );
                 }
-                Some(name) => Segment::Param(checked_name(written, name, &segments)?),
+                Some(name) => Segment::Param(param_name(written, name, &segments)?),
                 None => Segment::Literal(segment.to_owned()),
             };
             segments.push(segment);
@@ -241,8 +241,8 @@ impl RoutePattern {
             && self.segments.iter().zip(&other.segments).all(same_segment)
     }
 
-    /// `Less` when this pattern is tried first.
-    fn precision(&self, other: &Self) -> Ordering {
+    /// `Less` if this pattern takes precedence.
+    fn specificity(&self, other: &Self) -> Ordering {
         let rank = |segment: &Segment| matches!(segment, Segment::Param(_));
         let differing = self
             .segments
@@ -257,21 +257,21 @@ impl RoutePattern {
     }
 }
 
-fn checked_name(
+fn param_name(
     written: &Located<String>,
     name: &str,
-    before: &[Segment],
+    previous: &[Segment],
 ) -> Result<String, ConfigError> {
-    let usual = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if name.is_empty() || !name.bytes().all(usual) {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if name.is_empty() || !name.bytes().all(is_allowed) {
         return Err(written.error(
             format!("`:{name}` is not a parameter"),
             "name it with letters, digits, `-` and `_`, such as `:carId`",
         ));
     }
-    if before.contains(&Segment::Param(name.to_owned())) {
+    if previous.contains(&Segment::Param(name.to_owned())) {
         return Err(written.error(
-            format!("`:{name}` stands twice"),
+            format!("`:{name}` occurs twice"),
             "give each parameter its own name",
         ));
     }

@@ -1,6 +1,6 @@
-//! `{{ variable }}` in a text: where Spin's manifest lets a value depend on how the application is run.
+//! `{{ variable }}` in a value of the manifest: a template, as in Spin.
 
-/// A text with holes for variables.
+/// A text with references to variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Template {
     parts: Vec<Part>,
@@ -16,7 +16,7 @@ impl Template {
     /// Parses a text.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// When a reference is malformed; the error is the problem in words.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -36,7 +36,7 @@ impl Template {
         Ok(Self { parts })
     }
 
-    /// The variables it needs.
+    /// The names of the variables that it refers to.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Variable(name) => Some(name.as_str()),
@@ -44,7 +44,7 @@ impl Template {
         })
     }
 
-    /// Fills the holes.
+    /// Replaces each reference by the value of its variable.
     pub(crate) fn render<'a>(&'a self, value: impl Fn(&'a str) -> &'a str) -> String {
         self.parts
             .iter()
@@ -60,13 +60,13 @@ impl Template {
 mod tests {
     use super::*;
 
-    fn filled(text: &str) -> Result<String, &'static str> {
+    fn rendered(text: &str) -> Result<String, &'static str> {
         Template::parse(text)
             .map(|template| template.render(|name| if name == "a" { "1" } else { "2" }))
     }
 
     #[test]
-    fn holes_are_filled_and_the_rest_is_kept() {
+    fn references_are_replaced_and_other_text_is_kept() {
         for (text, expected) in [
             ("", ""),
             ("plain", "plain"),
@@ -74,14 +74,14 @@ mod tests {
             ("{{a}}-{{ b }}/x", "1-2/x"),
             ("a } b }} c { d", "a } b }} c { d"),
         ] {
-            assert_eq!(filled(text).as_deref(), Ok(expected), "{text:?}");
+            assert_eq!(rendered(text).as_deref(), Ok(expected), "{text:?}");
         }
     }
 
     #[test]
-    fn an_open_or_empty_hole_is_refused() {
-        assert!(filled("{{ a").is_err());
-        assert!(filled("{{ a }} {{ b").is_err());
-        assert!(filled("{{  }}").is_err());
+    fn an_unclosed_or_empty_reference_is_rejected() {
+        assert!(rendered("{{ a").is_err());
+        assert!(rendered("{{ a }} {{ b").is_err());
+        assert!(rendered("{{  }}").is_err());
     }
 }

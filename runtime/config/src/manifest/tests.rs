@@ -1,4 +1,4 @@
-//! What a manifest means, and what is answered when it means nothing.
+//! The meaning of valid manifests, and the errors of invalid ones.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ mod messages;
 mod routes;
 mod variables;
 
-/// The least that stock Spin and socar accept; tests put their own tables behind it.
+/// The smallest manifest that stock Spin and socar accept; tests append their own tables.
 const HEAD: &str = "spin_manifest_version = 2\napplication.name = \"shop\"\n";
 
 /// A component `car` on a route of its own.

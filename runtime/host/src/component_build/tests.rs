@@ -1,4 +1,4 @@
-//! Build commands really run, in a directory of their own.
+//! Build commands run in a temporary directory.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::{Toolchain, build, plan};
 use config::manifest::{App, Overrides};
 
-/// An application of these components: name and what stands behind `build =`.
+/// An application with these components: the name and the value of `build`.
 fn app(components: &[(&str, &str)]) -> (TempDir, App) {
     let root = tempfile::tempdir().expect("a directory");
     let mut text =
@@ -22,7 +22,7 @@ fn app(components: &[(&str, &str)]) -> (TempDir, App) {
     (root, app.unwrap_or_else(|error| panic!("{error}")))
 }
 
-/// The message of a build that must fail, without the directory.
+/// The error of a build; the directory is replaced by `DIR`.
 fn failure(command: &str) -> String {
     let (root, app) = app(&[("car", command)]);
     let message = build(&app).expect_err("a failure").to_string();
@@ -30,7 +30,7 @@ fn failure(command: &str) -> String {
 }
 
 #[test]
-fn commands_run_in_order_and_where_they_say() {
+fn commands_run_in_order_in_their_workdir() {
     let (root, app) = app(&[
         (
             "car",
@@ -61,7 +61,7 @@ fn a_command_that_components_share_runs_once() {
 }
 
 #[test]
-fn the_cargo_that_runs_us_is_not_the_cargo_that_builds() {
+fn a_build_command_does_not_inherit_the_package_of_the_host() {
     assert!(
         std::env::var_os("CARGO_PKG_NAME").is_some(),
         "cargo runs this test"
@@ -71,19 +71,19 @@ fn the_cargo_that_runs_us_is_not_the_cargo_that_builds() {
 }
 
 #[test]
-fn a_failed_command_is_named_with_its_component_and_the_reason() {
+fn a_failed_command_is_reported_with_its_component_and_the_reason() {
     for (command, expected) in [
         (
             "{ command = \"exit 3\" }",
-            r#"DIR/spin.toml:6: `component.car.build.command` = "exit 3": building component car failed (exit status: 3); correct what it says above, then start again"#,
+            r#"DIR/spin.toml:6: `component.car.build.command` = "exit 3": building component car failed (exit status: 3); correct the errors above, then start again"#,
         ),
         (
             "{ command = \"no-such-program x\" }",
-            r#"DIR/spin.toml:6: `component.car.build.command` = "no-such-program x": building component car failed (the shell does not find it); correct what it says above, then start again"#,
+            r#"DIR/spin.toml:6: `component.car.build.command` = "no-such-program x": building component car failed (the shell does not find the program); correct the errors above, then start again"#,
         ),
         (
             "{ command = \"kill -9 $$\" }",
-            r#"DIR/spin.toml:6: `component.car.build.command` = "kill -9 $$": building component car failed (signal: 9 (SIGKILL)); correct what it says above, then start again"#,
+            r#"DIR/spin.toml:6: `component.car.build.command` = "kill -9 $$": building component car failed (signal: 9 (SIGKILL)); correct the errors above, then start again"#,
         ),
         (
             "{ command = \"true\", workdir = \"nowhere\" }",
@@ -95,7 +95,7 @@ fn a_failed_command_is_named_with_its_component_and_the_reason() {
 }
 
 #[test]
-fn a_missing_target_is_installed_and_a_present_one_is_not() {
+fn only_a_missing_target_is_installed() {
     let tools = tempfile::tempdir().expect("a directory");
     let script = |name: &str, text: String| script(tools.path(), name, &text);
     let present = script("rustc-present", format!("echo {}", tools.path().display()));

@@ -64,7 +64,7 @@ impl EventLog {
         if self.triggers.contains(&trigger) {
             return Err(table.channel.error(
                 format!(
-                    "this channel already wakes component `{}`",
+                    "this channel already triggers component `{}`",
                     trigger.component
                 ),
                 "remove one of the two triggers",

@@ -1,4 +1,4 @@
-//! The parts of an address after its scheme, as `allowed_outbound_hosts` may write them.
+//! The host and the port of an entry of `allowed_outbound_hosts`.
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -6,8 +6,8 @@ use std::ops::Range;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum HostPattern {
     Any,
-    /// This application itself, as `http://self.alt/…`.
-    Oneself,
+    /// The component itself, as `http://self.alt/…`.
+    Itself,
     Name(String),
     /// `*.example.com`, kept as `.example.com`.
     Below(String),
@@ -22,7 +22,7 @@ pub(super) enum PortPattern {
     Among(Range<u16>),
 }
 
-/// What is wrong with an entry, and what would be right.
+/// The problem of an entry and its remedy.
 pub(super) struct AddressError {
     pub(super) problem: String,
     pub(super) remedy: String,
@@ -35,7 +35,7 @@ impl HostPattern {
         let lowered = host.to_ascii_lowercase();
         match lowered.as_str() {
             "*" => return Ok(Self::Any),
-            "self" | "self.alt" => return Ok(Self::Oneself),
+            "self" | "self.alt" => return Ok(Self::Itself),
             "" => {
                 return Err(AddressError::new(
                     "it has no host",
@@ -54,7 +54,7 @@ impl HostPattern {
             if let Ok(address) = unbracketed(name).parse::<IpAddr>() {
                 let bits = if address.is_ipv4() { 32 } else { 128 };
                 return Err(AddressError::new(
-                    format!("`{path}` is no number of bits"),
+                    format!("`{path}` is not a number of bits"),
                     format!("write the CIDR block as {address}/<0 to {bits}>"),
                 ));
             }
@@ -76,7 +76,7 @@ impl HostPattern {
         let address: Option<IpAddr> = host.parse().ok();
         match (self, address) {
             (Self::Any, _) => true,
-            (Self::Oneself, _) => false,
+            (Self::Itself, _) => false,
             (Self::Name(name), None) => host == name,
             (Self::Below(suffix), None) => host.ends_with(suffix),
             (Self::Address(allowed), Some(address)) => address == *allowed,
@@ -98,7 +98,7 @@ fn check_domain(domain: &str) -> Result<(), AddressError> {
     };
     if domain.contains('*') {
         return Err(AddressError::new(
-            "a wildcard stands in the middle of the host",
+            "a wildcard is only allowed at the start of the host",
             "use `*` alone or first, as in `*.example.com`",
         ));
     }
@@ -107,7 +107,7 @@ fn check_domain(domain: &str) -> Result<(), AddressError> {
         .unwrap_or(domain)
         .split('.')
         .collect();
-    // What ends in a number is meant to be an address.
+    // A name whose last label is a number is an incomplete address.
     let numbered = labels
         .last()
         .is_some_and(|label| label.bytes().all(|byte| byte.is_ascii_digit()));
@@ -128,7 +128,7 @@ fn parse_network(text: &str) -> Option<HostPattern> {
     network_part(address, bits).map(|_| HostPattern::Network(address, bits))
 }
 
-/// The leading bits of an address, or nothing if it has fewer.
+/// The leading bits of an address; `None` if it has fewer.
 fn network_part(address: IpAddr, bits: u8) -> Option<u128> {
     let width = if address.is_ipv4() { 32 } else { 128 };
     (bits <= width).then(|| network_bits(address, bits))
@@ -170,7 +170,7 @@ impl PortPattern {
             Some(number) => number.parse().map(Self::One).map_err(|_| malformed(number)),
             None => default_port(scheme).map(Self::One).ok_or_else(|| {
                 AddressError::new(
-                    format!("it has no port, and `{scheme}` has no usual one"),
+                    format!("it has no port, and `{scheme}` has no default one"),
                     format!("write the port, such as `{scheme}://{host}:8080`, or `*` for any"),
                 )
             }),
@@ -198,7 +198,7 @@ impl AddressError {
     }
 }
 
-/// Takes `host:port` apart; an IPv6 network has colons of its own, an address has them in brackets.
+/// Splits `host:port`. An IPv6 network contains colons, an IPv6 address is in brackets.
 pub(super) fn split_port(rest: &str) -> Result<(&str, Option<&str>), AddressError> {
     let without_port = rest.ends_with(']') || parse_network(rest).is_some();
     match rest.rsplit_once(':') {
@@ -214,7 +214,7 @@ pub(super) fn split_port(rest: &str) -> Result<(&str, Option<&str>), AddressErro
     }
 }
 
-/// What is left of `user:password@host:port/path?query` when only `host:port` counts.
+/// The `host:port` of `user:password@host:port/path?query`.
 pub(super) fn origin(rest: &str) -> &str {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     authority

@@ -1,4 +1,4 @@
-//! A whole manifest: this repository's own, and the keys that the other tests do not touch.
+//! Whole manifests: the shipped one, and the keys that the other tests do not use.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ fn ours(overrides: &Overrides) -> App {
 }
 
 #[test]
-fn our_own_manifest_is_understood() {
+fn the_shipped_manifest_is_accepted() {
     let app = ours(&Overrides::default());
     let names: Vec<&str> = app
         .components
@@ -74,7 +74,7 @@ fn our_own_manifest_is_understood() {
 }
 
 #[test]
-fn a_gateway_is_reached_wherever_it_is() {
+fn a_variable_with_a_gateway_allows_its_origin() {
     let overrides = Overrides {
         variables: vec!["payment_gateway_url=http://127.0.0.1:9000/payments".to_owned()],
         ..Overrides::default()
@@ -89,7 +89,7 @@ fn a_gateway_is_reached_wherever_it_is() {
 }
 
 #[test]
-fn a_selection_takes_its_triggers_along() {
+fn a_selection_keeps_the_triggers_of_its_components() {
     let overrides = Overrides {
         components: vec!["reservation".to_owned()],
         ..Overrides::default()
@@ -106,7 +106,7 @@ fn a_selection_takes_its_triggers_along() {
 }
 
 #[test]
-fn what_spin_accepts_and_we_need_not_is_let_through() {
+fn keys_that_only_spin_needs_are_accepted() {
     let app = app(concat!(
         "targets = [\"spin-up:4.1\"]\nai_models = []\ndependencies = {}\n",
         "environment = { GREETING = \"{{ not a template }}\" }\n",
@@ -122,7 +122,7 @@ fn what_spin_accepts_and_we_need_not_is_let_through() {
 }
 
 #[test]
-fn a_component_says_which_events_wake_it() {
+fn a_component_selects_event_types() {
     let app = app("tool.socar.event_types = [\"ReservationConfirmed\"]\n");
     let types = app
         .component("car")
@@ -135,7 +135,7 @@ fn a_component_says_which_events_wake_it() {
 }
 
 #[test]
-fn a_policy_is_the_components_over_the_applications_over_the_default() {
+fn a_component_inherits_policies_from_the_application_and_the_defaults() {
     let app = app(concat!(
         "[component.car.tool.socar]\ndeadline = \"250ms\"\nsweep = \"1m\"\n",
         "[component.other]\nsource = \"o.wasm\"\n",
@@ -206,7 +206,7 @@ fn a_retention_is_a_number_with_a_unit() {
 }
 
 #[test]
-fn a_component_that_is_not_built_is_named_with_the_way_to_build_it() {
+fn a_component_that_is_not_built_is_named_with_the_remedy() {
     let root = tempfile::tempdir().expect("a directory");
     let manifest = root.path().join("spin.toml");
     let check = |more: &str| {
@@ -234,7 +234,7 @@ fn a_component_that_is_not_built_is_named_with_the_way_to_build_it() {
 }
 
 #[test]
-fn a_manifest_that_is_not_there_is_named() {
+fn an_absent_manifest_is_named() {
     let error =
         App::load(Path::new("no/such/spin.toml"), &Overrides::default()).expect_err("no file");
     assert_eq!(
@@ -244,7 +244,7 @@ fn a_manifest_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_component_that_uses_what_it_was_not_granted_is_named() {
+fn an_import_without_a_grant_is_rejected() {
     let car = |more: &str| app(more).components.remove(0);
     let message = |more: &str, import: &str| {
         let refused = car(more).check_imports([
@@ -288,6 +288,6 @@ fn a_component_that_uses_what_it_was_not_granted_is_named() {
     assert_eq!(
         payment.check_imports(["wasi:http/client@0.3.0"]),
         Ok(()),
-        "its gateway is optional"
+        "the gateway is optional"
     );
 }

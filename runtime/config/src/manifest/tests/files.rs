@@ -1,4 +1,4 @@
-//! What a component finds in its directory.
+//! The files in the directory of a component.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::manifest::{App, Overrides};
 
 use super::{CAR, HEAD};
 
-/// An application with some files, and what the car's `files` leave of them.
+/// The files that a component with these `files` can read.
 fn copied(files: &str) -> Result<Vec<String>, ConfigError> {
     let root = tempfile::tempdir().expect("a directory");
     for file in [
@@ -84,7 +84,7 @@ fn patterns_keep_paths_and_placements_move_them() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn an_absent_file_is_named() {
     let message = copied("files = [\"asset/a.js\"]")
         .expect_err("no such file")
         .to_string();

@@ -1,4 +1,4 @@
-//! What an entry of `allowed_outbound_hosts` lets through.
+//! The hosts that an entry of `allowed_outbound_hosts` allows.
 
 use super::{app, load_with};
 use crate::manifest::tests::messages::in_car;
@@ -22,7 +22,7 @@ fn hosts(app: App) -> AllowedHosts {
 }
 
 #[test]
-fn an_entry_allows_what_it_says_and_nothing_else() {
+fn an_entry_allows_only_its_hosts() {
     for (entry, yes, no) in [
         (
             "http://example.com",
@@ -120,7 +120,7 @@ fn an_entry_allows_what_it_says_and_nothing_else() {
 }
 
 #[test]
-fn nothing_is_allowed_that_is_not_listed() {
+fn a_host_without_an_entry_is_denied() {
     let nothing = hosts(app(""));
     assert!(nothing.is_empty());
     for url in [
@@ -134,7 +134,7 @@ fn nothing_is_allowed_that_is_not_listed() {
 }
 
 #[test]
-fn what_is_no_address_is_not_allowed() {
+fn a_malformed_address_is_denied() {
     let everything = allowed("*://*:*");
     assert!(!everything.allows_url("http://example.com:port", "http"));
     assert!(
@@ -155,7 +155,7 @@ fn a_chained_host_is_checked_with_its_scheme_and_port() {
 }
 
 #[test]
-fn the_chaining_wildcard_means_the_components_there_are() {
+fn the_chaining_wildcard_allows_the_components_of_the_manifest() {
     let app = app(
         "allowed_outbound_hosts = [\"http://*.spin.internal\"]\n[component.payment]\nsource = \"p.wasm\"",
     );
@@ -165,14 +165,14 @@ fn the_chaining_wildcard_means_the_components_there_are() {
 }
 
 #[test]
-fn a_template_makes_an_endpoint_optional() {
+fn an_empty_template_allows_no_host() {
     for nothing in ["", "http://", "https://"] {
         assert!(allowed_by_variable(nothing).is_empty(), "{nothing:?}");
     }
 }
 
 #[test]
-fn a_template_may_hold_a_whole_url_of_which_the_origin_counts() {
+fn a_template_with_a_url_allows_its_origin() {
     for url in [
         "http://gateway:9000/payments",
         "http://gateway:9000/",
@@ -199,9 +199,8 @@ fn a_templated_component_must_exist_but_need_not_be_selected() {
     assert!(load_with(&text, &with(&["url=http://paymnt.spin.internal"])).is_err());
 }
 
-/// Only some addresses are there to be called.
 #[test]
-fn a_variable_may_hold_an_address_that_is_shown_or_allowed() {
+fn a_variable_may_contain_an_address_that_is_displayed_or_allowed() {
     for (allowed, value) in [
         ("", "https://shop.example/cars"),
         ("", "redis"),

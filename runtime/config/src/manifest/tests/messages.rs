@@ -1,4 +1,4 @@
-//! The message for every mistake, word for word: the file, the line, the key, the value and the remedy.
+//! The exact error of every invalid manifest: the file, the line, the key, the value, the problem and the remedy.
 
 use std::fmt::Write;
 
@@ -10,22 +10,22 @@ mod links;
 mod triggers;
 mod variables;
 
-fn refused(text: &str) -> String {
+fn rejection(text: &str) -> String {
     match load_with(text, &Overrides::default()) {
         Ok(app) => panic!("accepted: {app:?}"),
         Err(error) => error.to_string(),
     }
 }
 
-/// Each line is a mistake, an arrow, and its message. `more` begins on line 9, inside of `[component.car]`.
+/// Checks the error of each text. The text of [`in_car`] begins on line 9, inside of `[component.car]`.
 fn check(table: &[(&str, &str)], text: impl Fn(&str) -> String) {
     let mut wrong = String::new();
-    for (mistake, expected) in table {
-        let actual = refused(&text(mistake));
+    for (written, expected) in table {
+        let actual = rejection(&text(written));
         if actual != *expected {
             let _ = writeln!(
                 wrong,
-                "{mistake}\n  expected {expected}\n  actual   {actual}"
+                "{written}\n  expected {expected}\n  actual   {actual}"
             );
         }
     }
@@ -33,7 +33,7 @@ fn check(table: &[(&str, &str)], text: impl Fn(&str) -> String) {
 }
 
 #[test]
-fn a_manifest_that_is_not_one() {
+fn an_incomplete_or_malformed_manifest_is_rejected() {
     check(
         &[
             (
@@ -78,7 +78,7 @@ fn a_manifest_that_is_not_one() {
 }
 
 #[test]
-fn an_unknown_key_at_any_level() {
+fn an_unknown_key_at_any_level_is_rejected() {
     check(
         &[
             (

@@ -1,4 +1,4 @@
-//! Which route answers which path.
+//! The route of a path.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ fn pattern<'a>(table: &'a RouteTable, path: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn the_most_precise_route_answers() {
+fn the_most_specific_route_is_chosen() {
     let table = table(&[
         "/...",
         "/:any",
@@ -53,7 +53,7 @@ fn the_most_precise_route_answers() {
 }
 
 #[test]
-fn a_path_that_no_route_fits_is_not_found() {
+fn a_path_that_no_route_matches_is_not_found() {
     let table = table(&["/cars/...", "/", "/a/:id"]);
     for path in [
         "/car",
@@ -95,7 +95,7 @@ fn a_trailing_wildcard_keeps_the_slashes_as_spin_does() {
 }
 
 #[test]
-fn params_are_what_stood_in_their_place() {
+fn params_have_the_values_of_their_segments() {
     let table = table(&["/:first/x/:second/...", "/y/:empty/z"]);
     let empty = table.route("/y//z").map(|found| found.params);
     assert_eq!(empty, Some(vec![("empty", "")]), "as Spin has it");
@@ -105,7 +105,7 @@ fn params_are_what_stood_in_their_place() {
 }
 
 #[test]
-fn the_prefix_leaves_the_wildcard_out() {
+fn the_prefix_excludes_the_wildcard() {
     let table = table(&["/cars/...", "/old/*", "/...", "/exact/", "bare"]);
     let mut prefixes: Vec<_> = table.iter().map(Route::prefix).collect();
     prefixes.sort_unstable();
@@ -148,7 +148,7 @@ fn routes_that_differ_in_a_param_name_only_are_duplicates() {
     assert!(load_with(&text, &Overrides::default()).is_err());
 }
 
-/// What a route means, said in the plainest way: does it fit, and how precise is it?
+/// A reference implementation: whether a route matches a path.
 fn fits(route: &str, path: &str) -> bool {
     let path: Vec<&str> = path
         .split('/')
@@ -174,7 +174,7 @@ fn fits(route: &str, path: &str) -> bool {
             .all(|(one, other)| one.starts_with(':') || one == other)
 }
 
-/// Segment by segment: literal before parameter before wildcard; the end before a wildcard.
+/// A reference implementation of the precedence, segment by segment: a literal, the end, a parameter, a wildcard.
 fn rank(route: &str) -> Vec<u8> {
     let kind = |segment: &str| match segment {
         "..." => 3,
@@ -220,7 +220,7 @@ fn routes() -> impl Strategy<Value = Vec<String>> {
 
 proptest! {
     #[test]
-    fn the_table_agrees_with_the_plain_reading(
+    fn the_route_table_agrees_with_the_reference_implementation(
         routes in routes().prop_shuffle(),
         path in prop::collection::vec(prop_oneof![Just("a"), Just("b"), Just("c"), Just("d")], 0..5),
     ) {

@@ -1,4 +1,4 @@
-//! Who decides the value of a variable.
+//! The precedence of the values of a variable.
 
 use std::fs;
 
@@ -31,7 +31,7 @@ fn env_provider(prefix: &str) -> VariablesProvider {
 }
 
 #[test]
-fn the_flag_wins_over_providers_over_the_environment_over_the_default() {
+fn flags_precede_providers_precede_the_environment_precedes_the_default() {
     let mut overrides = Overrides::default();
     assert_eq!(limit(&overrides), "<default>");
     overrides.environment = Environment::from([
@@ -49,7 +49,7 @@ fn the_flag_wins_over_providers_over_the_environment_over_the_default() {
 }
 
 #[test]
-fn what_this_host_says_of_itself_wins_over_the_default_alone() {
+fn a_value_of_the_host_precedes_only_the_default() {
     let text = in_car(
         "variables = { says = \"{{ link_breakers }}\" }\n[variables]\nlink_breakers = { default = \"components\" }",
     );
@@ -65,7 +65,7 @@ fn what_this_host_says_of_itself_wins_over_the_default_alone() {
 }
 
 #[test]
-fn values_can_come_from_files() {
+fn values_are_read_from_files() {
     let directory = tempfile::tempdir().expect("a directory");
     let write = |name: &str, text: &str| {
         let path = directory.path().join(name);
@@ -125,7 +125,7 @@ fn a_malformed_dotenv_file_stops_the_start_without_its_content() {
 }
 
 #[test]
-fn a_secret_is_in_no_debug_output() {
+fn debug_output_contains_no_secret() {
     let text = in_car(
         "variables = { token = \"{{ token }}\" }\n[variables]\ntoken = { required = true, secret = true }",
     );

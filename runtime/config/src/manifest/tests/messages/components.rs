@@ -1,9 +1,9 @@
-//! Mistakes inside of `[component.<id>]`.
+//! Errors in `[component.<id>]`.
 
 use super::{HEAD, check, in_car};
 
 #[test]
-fn a_wrong_value_in_a_component() {
+fn an_invalid_key_of_a_component_is_rejected() {
     check(
         &[(
             "source = 5",
@@ -67,7 +67,7 @@ fn a_wrong_value_in_a_component() {
             ),
             (
                 "files = [{ source = \"../secrets\", destination = \"/\" }]",
-                r#"spin.toml:9: `component.car.files[0].source` = "../secrets": it leads outside the application; name files below the directory of the manifest"#,
+                r#"spin.toml:9: `component.car.files[0].source` = "../secrets": it leads out of the application; name files below the directory of the manifest"#,
             ),
             (
                 "files = [{ source = \"assets\", destination = \"assets\" }]",
@@ -87,7 +87,7 @@ fn a_wrong_value_in_a_component() {
 }
 
 #[test]
-fn a_policy_without_sense() {
+fn an_invalid_policy_is_rejected() {
     check(
         &[
             (
@@ -156,7 +156,7 @@ fn a_policy_without_sense() {
 }
 
 #[test]
-fn a_retention_that_is_not_a_duration() {
+fn an_invalid_retention_is_rejected() {
     check(
         &[
             (
@@ -181,7 +181,7 @@ fn a_retention_that_is_not_a_duration() {
 }
 
 #[test]
-fn a_host_that_does_not_parse() {
+fn an_invalid_host_is_rejected() {
     check(
         &[
             (
@@ -222,15 +222,15 @@ fn a_host_that_does_not_parse() {
             ),
             (
                 "ftp://example.com",
-                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "ftp://example.com": it has no port, and `ftp` has no usual one; write the port, such as `ftp://example.com:8080`, or `*` for any"#,
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "ftp://example.com": it has no port, and `ftp` has no default one; write the port, such as `ftp://example.com:8080`, or `*` for any"#,
             ),
             (
                 "http://ex*mple.com",
-                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://ex*mple.com": a wildcard stands in the middle of the host; use `*` alone or first, as in `*.example.com`"#,
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://ex*mple.com": a wildcard is only allowed at the start of the host; use `*` alone or first, as in `*.example.com`"#,
             ),
             (
                 "http://10.0.0.0/33",
-                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://10.0.0.0/33": `33` is no number of bits; write the CIDR block as 10.0.0.0/<0 to 32>"#,
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://10.0.0.0/33": `33` is not a number of bits; write the CIDR block as 10.0.0.0/<0 to 32>"#,
             ),
             (
                 "http://exa mple.com",
@@ -254,7 +254,7 @@ fn a_host_that_does_not_parse() {
 }
 
 #[test]
-fn a_host_that_stock_spin_would_not_start_with() {
+fn a_host_that_stock_spin_rejects_is_rejected() {
     let redis = "[application.trigger.redis]\naddress = \"redis://h:6379\"\n[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"car\"";
     check(
         &[
@@ -272,7 +272,7 @@ fn a_host_that_stock_spin_would_not_start_with() {
 }
 
 #[test]
-fn a_variable_with_an_address_that_the_component_may_not_call() {
+fn a_variable_with_an_address_that_is_not_allowed_is_rejected() {
     check(
         &[
             (

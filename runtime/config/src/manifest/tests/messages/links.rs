@@ -1,10 +1,10 @@
-//! Mistakes about what guards a link: breakers, retries, fallbacks, priorities, places.
+//! Errors in the policies of links: breakers, retries, fallbacks, priorities and permits.
 
-use super::{check, in_car, refused};
+use super::{check, in_car, rejection};
 use crate::manifest::tests::load;
 
 #[test]
-fn a_link_that_leads_nowhere() {
+fn a_link_to_an_unknown_callee_is_rejected() {
     check(
         &[
             (
@@ -29,7 +29,7 @@ fn a_link_that_leads_nowhere() {
 }
 
 #[test]
-fn a_link_that_is_guarded_by_nonsense() {
+fn an_invalid_link_policy_is_rejected() {
     check(
         &[
             (
@@ -78,7 +78,7 @@ fn a_link_that_is_guarded_by_nonsense() {
 }
 
 #[test]
-fn a_breaker_or_a_retry_that_makes_no_sense() {
+fn an_invalid_breaker_or_retry_is_rejected() {
     check(
         &[
             (
@@ -111,7 +111,7 @@ fn a_breaker_or_a_retry_that_makes_no_sense() {
 }
 
 #[test]
-fn priorities_without_names_of_their_own() {
+fn invalid_names_of_priorities_are_rejected() {
     check(
         &[
             (
@@ -173,7 +173,7 @@ fn a_former_key_is_rejected_with_its_current_name() {
     for (header, table) in tables {
         for (path, key, current) in former {
             assert_eq!(
-                refused(&in_car(&format!("[{header}]\n{path} = \"1s\""))),
+                rejection(&in_car(&format!("[{header}]\n{path} = \"1s\""))),
                 format!(
                     "spin.toml:10: `{table}.{path}` = \"1s\": unknown key; `{key}` is now `{current}`"
                 )

@@ -1,9 +1,9 @@
-//! Mistakes in `[[trigger.http]]` and `[[trigger.redis]]`.
+//! Errors in `[[trigger.http]]` and `[[trigger.redis]]`.
 
 use super::{check, in_car};
 
 #[test]
-fn a_route_that_cannot_be() {
+fn an_invalid_route_is_rejected() {
     check(
         &[
             (
@@ -16,11 +16,11 @@ fn a_route_that_cannot_be() {
             ),
             (
                 "\"/a/.../b\"",
-                r#"spin.toml:10: `trigger.http[1].route` = "/a/.../b": a wildcard stands before the end; put `/...` last, or use `:name` for one segment"#,
+                r#"spin.toml:10: `trigger.http[1].route` = "/a/.../b": a wildcard is only allowed at the end; put `/...` last, or use `:name` for one segment"#,
             ),
             (
                 "\"/a*\"",
-                r#"spin.toml:10: `trigger.http[1].route` = "/a*": a wildcard stands before the end; put `/...` last, or use `:name` for one segment"#,
+                r#"spin.toml:10: `trigger.http[1].route` = "/a*": a wildcard is only allowed at the end; put `/...` last, or use `:name` for one segment"#,
             ),
             (
                 "\"/a/:\"",
@@ -28,19 +28,19 @@ fn a_route_that_cannot_be() {
             ),
             (
                 "\"/:id/:id\"",
-                r#"spin.toml:10: `trigger.http[1].route` = "/:id/:id": `:id` stands twice; give each parameter its own name"#,
+                r#"spin.toml:10: `trigger.http[1].route` = "/:id/:id": `:id` occurs twice; give each parameter its own name"#,
             ),
             (
                 "\"/a b\"",
-                r#"spin.toml:10: `trigger.http[1].route` = "/a b": ' ' cannot stand in a path; write a path such as `/cars/...`"#,
+                r#"spin.toml:10: `trigger.http[1].route` = "/a b": ' ' is not allowed in a path; write a path such as `/cars/...`"#,
             ),
             (
                 "\"/a?x=1\"",
-                r#"spin.toml:10: `trigger.http[1].route` = "/a?x=1": '?' cannot stand in a path; write a path such as `/cars/...`"#,
+                r#"spin.toml:10: `trigger.http[1].route` = "/a?x=1": '?' is not allowed in a path; write a path such as `/cars/...`"#,
             ),
             (
                 "\"/{{ base }}/cars\"",
-                r#"spin.toml:10: `trigger.http[1].route` = "/{{ base }}/cars": routes take no variables; write the path itself"#,
+                r#"spin.toml:10: `trigger.http[1].route` = "/{{ base }}/cars": a route cannot contain variables; write the path itself"#,
             ),
             (
                 "\"/.well-known/spin/health\"",
@@ -68,7 +68,7 @@ fn a_route_that_cannot_be() {
 }
 
 #[test]
-fn a_trigger_that_wakes_nobody() {
+fn an_invalid_trigger_is_rejected() {
     check(
         &[
             (
@@ -142,7 +142,7 @@ fn a_trigger_that_wakes_nobody() {
             ),
             (
                 "[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"car\"\n[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"car\"",
-                r#"spin.toml:15: `trigger.redis[1].channel` = "a": this channel already wakes component `car`; remove one of the two triggers"#,
+                r#"spin.toml:15: `trigger.redis[1].channel` = "a": this channel already triggers component `car`; remove one of the two triggers"#,
             ),
         ],
         |more| {

@@ -1,10 +1,10 @@
-//! Mistakes in `[variables]`, in templates and on the command line.
+//! Errors in `[variables]`, in templates and on the command line.
 
 use super::{check, in_car, load_with};
 use crate::manifest::{Environment, Overrides};
 
 #[test]
-fn a_variable_that_has_no_value_or_two() {
+fn an_invalid_variable_or_template_is_rejected() {
     check(
         &[
             (
@@ -88,7 +88,7 @@ fn a_variable_that_has_no_value_or_two() {
 }
 
 #[test]
-fn a_wrong_word_on_the_command_line() {
+fn an_invalid_argument_is_rejected() {
     let variable = |argument: &str| Overrides {
         variables: vec![argument.to_owned()],
         ..Overrides::default()
@@ -120,14 +120,14 @@ fn a_wrong_word_on_the_command_line() {
             r#"--component-id: "cra": there is no such component; did you mean `car`?"#,
         ),
     ] {
-        let error = load_with(&text, &overrides).expect_err("a mistake");
+        let error = load_with(&text, &overrides).expect_err("an error");
         assert_eq!(error.to_string(), expected);
     }
 }
 
 #[test]
-fn the_environment_is_not_ours_alone() {
-    let environment = Environment::from([("SPIN_VARIABLE_ANYTHING", "of somebody else")]);
+fn an_undeclared_variable_of_the_environment_is_ignored() {
+    let environment = Environment::from([("SPIN_VARIABLE_ANYTHING", "of another program")]);
     let overrides = Overrides {
         environment,
         ..Overrides::default()
@@ -136,7 +136,7 @@ fn the_environment_is_not_ours_alone() {
 }
 
 #[test]
-fn a_selection_that_tears_a_chain() {
+fn a_selected_component_needs_the_components_that_it_calls() {
     let payment = "[component.payment]\nsource = \"payment.wasm\"";
     for (host, expected) in [
         (
@@ -149,7 +149,7 @@ fn a_selection_that_tears_a_chain() {
         ),
     ] {
         let text = in_car(&format!("allowed_outbound_hosts = [\"{host}\"]\n{payment}"));
-        let error = load_with(&text, &selecting("car")).expect_err("a mistake");
+        let error = load_with(&text, &selecting("car")).expect_err("an error");
         assert_eq!(error.to_string(), expected);
         assert!(load_with(&text, &selecting("payment")).is_ok());
     }
