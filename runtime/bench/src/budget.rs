@@ -1,38 +1,38 @@
-//! The time a whole run may take: each step asks for some and gets what is left.
+//! Time budget of a whole run: each step requests a duration and receives at most the remaining time.
 
 use std::time::{Duration, Instant};
 
 use super::options::Options;
 
-/// Everything but the scenarios: starting, warming up, waiting for events, stopping.
+/// Time for all work except the scenarios: start-up, warm-up, waiting for events and shutdown.
 const OVERHEAD: Duration = Duration::from_secs(25);
 
-/// How many scenarios there are, see [`super::journey`].
+/// Number of scenarios in [`super::journey`].
 const SCENARIOS: u32 = 7;
 
-/// No laptop is slower than this at registering a car and showing it in the view.
+/// Lower bound of the rate at which any laptop registers cars and shows them in the view.
 const CARS_PER_SECOND: u64 = 200;
 
-/// When the run must be over.
+/// Deadline of the run.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     until: Instant,
 }
 
 impl Budget {
-    /// What the options can be expected to take.
+    /// Creates a budget that covers the expected duration of a run with these options.
     pub fn starting_now(options: &Options) -> Self {
         Self::lasting(allowance(options))
     }
 
-    /// So long from now.
+    /// Creates a budget that ends after `span`.
     pub fn lasting(span: Duration) -> Self {
         Self {
             until: Instant::now() + span,
         }
     }
 
-    /// As much of `wanted` as is left.
+    /// Returns `wanted`, shortened to the remaining time.
     pub fn take(&self, wanted: Duration) -> Duration {
         wanted.min(self.until.saturating_duration_since(Instant::now()))
     }
@@ -56,12 +56,12 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_flags_is_over_within_a_minute() {
+    fn the_budget_of_a_run_without_flags_is_at_most_one_minute() {
         assert!(allowance(&options(&[])) <= Duration::from_secs(60));
     }
 
     #[test]
-    fn more_is_not_given_than_what_is_left() {
+    fn a_step_never_receives_more_time_than_the_budget_has_left() {
         let budget = Budget::starting_now(&options(&["--seconds", "1"]));
         assert_eq!(budget.take(Duration::from_secs(1)), Duration::from_secs(1));
         assert!(budget.take(Duration::from_secs(3600)) <= Duration::from_secs(32));

@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection that is kept, without Nagle's delay, to a platform on this machine.
+//! Persistent HTTP/1.1 connection to a platform on this machine, with `TCP_NODELAY` set.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
@@ -11,34 +11,34 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// How much of an unexpected answer is shown.
-const SHOWN: usize = 200;
+/// Maximum length of the excerpt of an unexpected response body, in characters.
+const EXCERPT_LENGTH: usize = 200;
 
-/// Where the platform is.
+/// Address of the platform under test.
 #[derive(Clone, Debug)]
 pub struct Target {
     address: SocketAddr,
     host: HeaderValue,
 }
 
-/// A connection; broken ones are replaced when they are needed next.
+/// A connection; a broken one is replaced before the next request.
 pub struct Connection {
     target: Target,
     sender: Option<SendRequest<Full<Bytes>>>,
 }
 
-/// What is asked.
+/// A request and the status that it must return.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct ExpectedRequest {
     method: Method,
     path: String,
     body: Option<String>,
     expected: StatusCode,
 }
 
-/// What came back, with the status that was expected.
+/// A response that has the expected status.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ExpectedResponse {
     headers: HeaderMap,
     body: Bytes,
 }
@@ -46,10 +46,11 @@ pub struct Answer {
 // === impl Target ===
 
 impl Target {
-    /// Reads `http://127.0.0.1:3000`; other machines are nobody's to put load on.
+    /// Parses a URL such as `http://127.0.0.1:3000`; only loopback addresses are accepted.
     ///
     /// # Errors
-    /// When it is no such URL.
+    /// When the text is not an HTTP URL without a path, the host name does not resolve, or the address is not a
+    /// loopback address.
     pub fn parse(url: &str) -> anyhow::Result<Self> {
         let uri: Uri = url.parse().with_context(|| format!("`{url}` is no URL"))?;
         let authority = uri
@@ -66,21 +67,21 @@ impl Target {
             .and_then(|addresses| addresses.next());
         let address = found.with_context(|| format!("`{url}`: no such host"))?;
         if !address.ip().is_loopback() {
-            bail!("`{url}` is not on this machine, and no other is measured");
+            bail!("`{url}` is not on this machine; only loopback addresses can be measured");
         }
         let host = HeaderValue::from_str(authority.as_str())?;
         Ok(Self { address, host })
     }
 
-    /// Its socket.
+    /// Returns the socket address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Connects.
+    /// Opens a connection.
     ///
     /// # Errors
-    /// When nobody listens there.
+    /// When no server accepts connections at the address.
     pub async fn connect(&self) -> anyhow::Result<Connection> {
         let mut connection = Connection {
             target: self.clone(),
@@ -94,17 +95,18 @@ impl Target {
 // === impl Connection ===
 
 impl Connection {
-    /// Asks, and reads the whole answer.
+    /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// When there is no answer, or one with another status than expected.
-    pub async fn ask(&mut self, ask: Ask) -> anyhow::Result<Answer> {
-        let shown =
-            |error: anyhow::Error, ask: &str| error.context(format!("{ask} was not answered"));
-        let line = format!("{} {}", ask.method, ask.path);
-        let expected = ask.expected;
+    /// When there is no response, or its status differs from the expected one.
+    pub async fn send(&mut self, request: ExpectedRequest) -> anyhow::Result<ExpectedResponse> {
+        let shown = |error: anyhow::Error, request: &str| {
+            error.context(format!("{request} received no response"))
+        };
+        let line = format!("{} {}", request.method, request.path);
+        let expected = request.expected;
         let (status, answer) = self
-            .exchange(ask)
+            .exchange(request)
             .await
             .map_err(|error| shown(error, &line))?;
         if status != expected {
@@ -113,49 +115,52 @@ impl Connection {
         Ok(answer)
     }
 
-    async fn exchange(&mut self, ask: Ask) -> anyhow::Result<(StatusCode, Answer)> {
-        // Taken out while it is in use: an exchange that is given up half-way must not be continued.
+    async fn exchange(
+        &mut self,
+        request: ExpectedRequest,
+    ) -> anyhow::Result<(StatusCode, ExpectedResponse)> {
+        // The sender is taken out while it is in use: an exchange that is cancelled half-way must not be continued.
         let mut sender = match self.sender.take() {
             Some(sender) if !sender.is_closed() => sender,
             _ => self.open().await?,
         };
         sender.ready().await?;
-        let response = sender.send_request(self.request(ask)?).await?;
+        let response = sender.send_request(self.http_request(request)?).await?;
         let (head, body) = response.into_parts();
         let body = body.collect().await?.to_bytes();
         self.sender = Some(sender);
-        let answer = Answer {
+        let answer = ExpectedResponse {
             headers: head.headers,
             body,
         };
         Ok((head.status, answer))
     }
 
-    fn request(&self, ask: Ask) -> http::Result<Request<Full<Bytes>>> {
+    fn http_request(&self, expected: ExpectedRequest) -> http::Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
-            .method(ask.method)
-            .uri(ask.path)
+            .method(expected.method)
+            .uri(expected.path)
             .header(HOST, self.target.host.clone());
-        if ask.body.is_some() {
+        if expected.body.is_some() {
             request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        request.body(Full::from(ask.body.unwrap_or_default()))
+        request.body(Full::from(expected.body.unwrap_or_default()))
     }
 
     async fn open(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
         let stream = TcpStream::connect(self.target.address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // It ends with its sender; what went wrong is told to whoever asked.
+        // The task ends when the sender is dropped; the sender reports a connection error to its caller.
         tokio::spawn(connection);
         Ok(sender)
     }
 }
 
-// === impl Ask ===
+// === impl ExpectedRequest ===
 
-impl Ask {
-    /// `GET`, to be answered 200.
+impl ExpectedRequest {
+    /// A `GET` request; the expected status is 200.
     pub fn get(path: impl Into<String>) -> Self {
         Self {
             method: Method::GET,
@@ -165,7 +170,7 @@ impl Ask {
         }
     }
 
-    /// `POST` of a JSON text, to be answered 201.
+    /// A `POST` request with a JSON body; the expected status is 201.
     pub fn post(path: impl Into<String>, body: String) -> Self {
         Self {
             method: Method::POST,
@@ -175,7 +180,7 @@ impl Ask {
         }
     }
 
-    /// `PATCH` with a JSON text, to be answered 200.
+    /// A `PATCH` request with a JSON body; the expected status is 200.
     pub fn patch(path: impl Into<String>, body: impl Into<String>) -> Self {
         Self {
             method: Method::PATCH,
@@ -186,13 +191,13 @@ impl Ask {
     }
 }
 
-// === impl Answer ===
+// === impl ExpectedResponse ===
 
-impl Answer {
-    /// The number at the end of `Location`: what the new thing is called.
+impl ExpectedResponse {
+    /// Returns the identifier at the end of the `Location` header: the number of the created resource.
     ///
     /// # Errors
-    /// When there is none.
+    /// When the header is missing or does not end with a number.
     pub fn new_id(&self) -> anyhow::Result<u64> {
         let location = self
             .headers
@@ -202,18 +207,18 @@ impl Answer {
         id.with_context(|| format!("no number at the end of Location: {location:?}"))
     }
 
-    /// The body, read as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// When it is something else.
+    /// When the body is not JSON of this type.
     pub fn json<'a, T: serde::Deserialize<'a>>(&'a self) -> anyhow::Result<T> {
         serde_json::from_slice(&self.body)
-            .with_context(|| format!("not as expected: {}", self.excerpt()))
+            .with_context(|| format!("unexpected response body: {}", self.excerpt()))
     }
 
     fn excerpt(&self) -> String {
         let text = String::from_utf8_lossy(&self.body);
-        text.chars().take(SHOWN).collect()
+        text.chars().take(EXCERPT_LENGTH).collect()
     }
 }
 
@@ -222,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_measured() {
+    fn a_target_must_be_an_http_url_of_a_loopback_address() {
         assert!(Target::parse("http://127.0.0.1:3000").is_ok());
         assert!(Target::parse("http://[::1]:3000/").is_ok());
         for url in [
@@ -237,8 +242,8 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_what_location_ends_with() {
-        let answer = |location: &'static str| Answer {
+    fn the_id_of_a_created_resource_is_the_end_of_its_location() {
+        let answer = |location: &'static str| ExpectedResponse {
             headers: HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(location))]),
             body: Bytes::new(),
         };

@@ -1,8 +1,8 @@
-//! What is measured, in the order of a customer's story: each scenario leaves behind what the next one needs.
+//! Scenarios of a run, in the order of a customer's journey: each scenario creates the data that the next one needs.
 //!
-//! Cars that were registered are reserved, reservations that were made are cancelled, and the view shows it all. Between
-//! two scenarios the view is given time to catch up, so that nobody pays for the events of another; how long that takes
-//! is a figure of its own.
+//! The reserve scenarios use the registered cars, the cancel scenario uses the reservations, and the view shows all of
+//! them. Between two scenarios the run waits until the view has caught up, so that the events of one scenario do not
+//! slow the next. The duration of this wait is reported as a separate figure.
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
@@ -11,47 +11,47 @@ use anyhow::bail;
 use serde::Deserialize;
 
 use super::budget::Budget;
-use super::connection::{Ask, Connection, Target};
-use super::load::{Load, Turn, drive};
+use super::connection::{Connection, ExpectedRequest, Target};
+use super::load::{Iteration, Load, drive};
 use super::options::Options;
 use super::process::Process;
 use super::report::{Delay, Row};
 
-/// How long the view may take to catch up before the next scenario starts regardless.
-const CATCH_UP: Duration = Duration::from_secs(8);
+/// Time for the view to catch up; after it the next scenario starts regardless.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How much longer for each car that had to be registered first.
-const CATCH_UP_PER_CAR: Duration = Duration::from_millis(3);
+/// Additional time to catch up for each car registered before.
+const CATCH_UP_TIMEOUT_PER_CAR: Duration = Duration::from_millis(3);
 
-/// How often the view is asked whether it has caught up.
-const LOOK: Duration = Duration::from_millis(20);
+/// Interval at which the run polls whether the view has caught up.
+const VIEW_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How often a waiting customer looks whether he is confirmed.
-const GLANCE: Duration = Duration::from_millis(1);
+/// Interval at which a customer polls the status of its reservation.
+const CONFIRMATION_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// How long he looks.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time limit for the confirmation of one reservation.
+const CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A platform and what has been done to it so far.
+/// The platform under test and the data that the run has created so far.
 pub struct Journey<'a> {
     options: &'a Options,
     target: Target,
     process: Option<Process>,
     budget: Budget,
-    /// What the view showed before we came.
+    /// Totals of the view before the run.
     before: Totals,
-    /// Cars registered so far.
+    /// Number of cars registered so far.
     registered: Cell<u64>,
-    /// Reservations that were made so far, and those cancelled again.
+    /// Number of reservations made so far, and number of those cancelled again.
     reserved: Cell<u64>,
     cancelled: Cell<u64>,
-    /// Cars that nobody has reserved yet.
+    /// Cars without a reservation.
     free: RefCell<Vec<u64>>,
-    /// Reservations that nobody has cancelled yet.
+    /// Reservations that have not been cancelled.
     held: RefCell<Vec<u64>>,
 }
 
-/// What the view counts.
+/// Totals that the view reports.
 #[derive(Clone, Copy, Default)]
 struct Totals {
     cars: u64,
@@ -76,10 +76,10 @@ struct Reservation<'a> {
 }
 
 impl<'a> Journey<'a> {
-    /// Looks at what is there.
+    /// Connects to the platform and reads the current totals of the view.
     ///
     /// # Errors
-    /// When nobody answers.
+    /// When the platform does not respond.
     pub async fn begin(
         options: &'a Options,
         target: Target,
@@ -102,7 +102,7 @@ impl<'a> Journey<'a> {
         })
     }
 
-    /// Every scenario in turn: its figures, and how long the view took to catch up afterwards.
+    /// Runs every scenario in turn; returns its figures and the delays until the view had caught up.
     pub async fn run(&mut self) -> (Vec<Row>, Vec<Delay>) {
         let span = self.options.span();
         let all = usize::from(self.options.connections);
@@ -125,7 +125,8 @@ impl<'a> Journey<'a> {
         );
         self.catch_up("confirmed").await;
 
-        let reserve = async |connection: &mut Connection| self.reserve(connection).await.map(turn);
+        let reserve =
+            async |connection: &mut Connection| self.reserve(connection).await.map(iteration);
         rows.push(self.measure("reserve", all, span, reserve).await);
         delays.push(self.catch_up("reserve").await);
 
@@ -134,12 +135,12 @@ impl<'a> Journey<'a> {
         delays.push(self.catch_up("cancel").await);
 
         let first = "/carviews?size=20";
-        let view = async |connection: &mut Connection| look(connection, first).await;
+        let view = async |connection: &mut Connection| view_page(connection, first).await;
         rows.push(self.measure("view", all, span, view).await);
 
         let middle = self.cars() / 20 / 2;
         let deep = &format!("/carviews?size=20&page={middle}&sort=amount,desc");
-        let view = async |connection: &mut Connection| look(connection, deep).await;
+        let view = async |connection: &mut Connection| view_page(connection, deep).await;
         rows.push(
             self.measure("view, sorted, middle page", all, span, view)
                 .await,
@@ -147,7 +148,7 @@ impl<'a> Journey<'a> {
         (rows, delays)
     }
 
-    /// How many cars there are.
+    /// Returns the number of cars, including those from before the run.
     pub fn cars(&self) -> u64 {
         self.before.cars + self.registered.get()
     }
@@ -157,7 +158,7 @@ impl<'a> Journey<'a> {
         name: &str,
         connections: usize,
         span: Duration,
-        work: impl AsyncFn(&mut Connection) -> anyhow::Result<Turn>,
+        work: impl AsyncFn(&mut Connection) -> anyhow::Result<Iteration>,
     ) -> Row {
         eprintln!("measuring {name}");
         let span = self.budget.take(span);
@@ -171,73 +172,77 @@ impl<'a> Journey<'a> {
         Row::new(name, &measured, host, own)
     }
 
-    // --- what a customer does ---
+    // --- requests of a customer ---
 
-    pub(super) async fn register(&self, connection: &mut Connection) -> anyhow::Result<Turn> {
+    pub(super) async fn register(&self, connection: &mut Connection) -> anyhow::Result<Iteration> {
         let number = self.registered.get() + 1;
         self.registered.set(number);
-        // Not in the order in which they are registered: sorting shall have something to do.
+        // Amounts do not follow the order of registration, so that a sorted view has rows to reorder.
         let amount = 1000 + number.wrapping_mul(2_654_435_761) % 100_000;
         let car = format!(
             r#"{{"carName":"Mercedes-Benz {number}","carType":"sedan","amount":{amount}}}"#
         );
-        match connection.ask(Ask::post("/cars", car)).await {
+        match connection.send(ExpectedRequest::post("/cars", car)).await {
             Ok(answer) => self.free.borrow_mut().push(answer.new_id()?),
             Err(error) => {
                 self.registered.set(self.registered.get() - 1);
                 return Err(error);
             }
         }
-        Ok(Turn::Done)
+        Ok(Iteration::Done)
     }
 
-    /// The reservation, or nothing when every car is taken.
+    /// Reserves a free car; returns the reservation, or `None` when no car is free.
     pub(super) async fn reserve(&self, connection: &mut Connection) -> anyhow::Result<Option<u64>> {
         let Some(car) = self.free.borrow_mut().pop() else {
             return Ok(None);
         };
         let body = format!(r#"{{"carId":{car},"status":"reqReserve"}}"#);
-        let answer = connection.ask(Ask::post("/reservations", body)).await?;
+        let answer = connection
+            .send(ExpectedRequest::post("/reservations", body))
+            .await?;
         let reservation = answer.new_id()?;
         self.reserved.set(self.reserved.get() + 1);
         self.held.borrow_mut().push(reservation);
         Ok(Some(reservation))
     }
 
-    /// Reserves, and looks again and again until events have made it `reserved`.
-    async fn confirm(&self, connection: &mut Connection) -> anyhow::Result<Turn> {
+    /// Reserves a car and polls the reservation until events have made it `reserved`.
+    async fn confirm(&self, connection: &mut Connection) -> anyhow::Result<Iteration> {
         let Some(reservation) = self.reserve(connection).await? else {
-            return Ok(Turn::NothingLeft);
+            return Ok(Iteration::NothingLeft);
         };
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + CONFIRMATION_TIMEOUT;
         loop {
             let answer = connection
-                .ask(Ask::get(format!("/reservations/{reservation}")))
+                .send(ExpectedRequest::get(format!("/reservations/{reservation}")))
                 .await?;
             let status = answer.json::<Reservation<'_>>()?.status;
             match status {
-                "reserved" => return Ok(Turn::Done),
-                "reqReserve" if Instant::now() < until => tokio::time::sleep(GLANCE).await,
-                other => bail!("reservation {reservation} is `{other}` and not `reserved`"),
+                "reserved" => return Ok(Iteration::Done),
+                "reqReserve" if Instant::now() < until => {
+                    tokio::time::sleep(CONFIRMATION_POLL_INTERVAL).await
+                }
+                other => bail!("reservation {reservation} is `{other}`, expected `reserved`"),
             }
         }
     }
 
-    async fn cancel(&self, connection: &mut Connection) -> anyhow::Result<Turn> {
+    async fn cancel(&self, connection: &mut Connection) -> anyhow::Result<Iteration> {
         let Some(reservation) = self.held.borrow_mut().pop() else {
-            return Ok(Turn::NothingLeft);
+            return Ok(Iteration::NothingLeft);
         };
         let path = format!("/reservations/{reservation}");
         connection
-            .ask(Ask::patch(path, r#"{"status":"reqCancel"}"#))
+            .send(ExpectedRequest::patch(path, r#"{"status":"reqCancel"}"#))
             .await?;
         self.cancelled.set(self.cancelled.get() + 1);
-        Ok(Turn::Done)
+        Ok(Iteration::Done)
     }
 
-    // --- what happens in between ---
+    // --- between two scenarios ---
 
-    /// Registers what the options ask for beyond the cars that are there.
+    /// Registers the cars that are missing from the number in the options.
     async fn register_more(&self) {
         let missing = self.options.cars.saturating_sub(self.cars());
         if missing > 0 {
@@ -247,27 +252,27 @@ impl<'a> Journey<'a> {
         }
     }
 
-    /// Registers cars until so many are free, and waits until the view shows them.
-    pub(super) async fn stock(&self, free: usize) {
+    /// Registers cars until at least `free` cars are free, and waits until the view shows them.
+    pub(super) async fn ensure_free_cars(&self, free: usize) {
         self.register_while(|| self.free.borrow().len() < free)
             .await;
         self.catch_up("register").await;
     }
 
-    /// The cars that nobody has reserved yet; whoever takes them, has them.
+    /// Removes and returns the free cars; the caller reserves them itself.
     pub(super) fn take_free(&self) -> Vec<u64> {
         self.free.take()
     }
 
-    /// So many more were reserved by somebody else.
-    pub(super) fn made(&self, reservations: usize) {
+    /// Adds reservations that were made outside of this journey to the expected totals.
+    pub(super) fn add_reserved(&self, reservations: usize) {
         self.reserved.set(self.reserved.get() + reservations as u64);
     }
 
     async fn register_while(&self, is_wanted: impl Fn() -> bool) {
         let work = async |connection: &mut Connection| match is_wanted() {
             true => self.register(connection).await,
-            false => Ok(Turn::NothingLeft),
+            false => Ok(Iteration::NothingLeft),
         };
         let load = Load {
             connections: self.options.connections.into(),
@@ -276,7 +281,7 @@ impl<'a> Journey<'a> {
         drive(&self.target, load, work).await;
     }
 
-    /// Waits until the view shows all that was done.
+    /// Waits until the view shows all changes of the run.
     pub(super) async fn catch_up(&self, after: &str) -> Delay {
         let wanted = Totals {
             cars: self.cars(),
@@ -284,9 +289,11 @@ impl<'a> Journey<'a> {
             cancelled: self.before.cancelled + self.cancelled.get(),
         };
         let cars = u32::try_from(self.registered.get()).unwrap_or(u32::MAX);
-        let patience = self.budget.take(CATCH_UP + CATCH_UP_PER_CAR * cars);
+        let timeout = self
+            .budget
+            .take(CATCH_UP_TIMEOUT + CATCH_UP_TIMEOUT_PER_CAR * cars);
         let started = Instant::now();
-        let caught_up = tokio::time::timeout(patience, self.shows(&wanted)).await;
+        let caught_up = tokio::time::timeout(timeout, self.wait_until_shown(&wanted)).await;
         Delay::new(
             after,
             caught_up
@@ -295,10 +302,10 @@ impl<'a> Journey<'a> {
         )
     }
 
-    async fn shows(&self, wanted: &Totals) -> anyhow::Result<()> {
+    async fn wait_until_shown(&self, wanted: &Totals) -> anyhow::Result<()> {
         let mut connection = self.target.connect().await?;
         while !Totals::read(&mut connection).await?.reaches(wanted) {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(VIEW_POLL_INTERVAL).await;
         }
         Ok(())
     }
@@ -324,17 +331,17 @@ impl Totals {
 
 async fn total(connection: &mut Connection, filter: &str) -> anyhow::Result<u64> {
     let answer = connection
-        .ask(Ask::get(format!("/carviews?size=1{filter}")))
+        .send(ExpectedRequest::get(format!("/carviews?size=1{filter}")))
         .await?;
     Ok(answer.json::<Listing>()?.page.total_elements)
 }
 
-async fn look(connection: &mut Connection, path: &str) -> anyhow::Result<Turn> {
-    connection.ask(Ask::get(path)).await?;
-    Ok(Turn::Done)
+async fn view_page(connection: &mut Connection, path: &str) -> anyhow::Result<Iteration> {
+    connection.send(ExpectedRequest::get(path)).await?;
+    Ok(Iteration::Done)
 }
 
-/// Who got no car has come too late.
-pub(super) fn turn(made: Option<u64>) -> Turn {
-    made.map_or(Turn::NothingLeft, |_| Turn::Done)
+/// Ends the worker when no car was free.
+pub(super) fn iteration(made: Option<u64>) -> Iteration {
+    made.map_or(Iteration::NothingLeft, |_| Iteration::Done)
 }

@@ -1,12 +1,12 @@
-//! How fast the platform is on this machine, in one table.
+//! Load generator: measures the throughput and latency of the platform on this machine, as one table.
 //!
-//! It starts the platform as its users do, a process of its own with empty state, and asks it over loopback with a few
-//! connections that each wait for an answer before they ask again. Nothing is built, nothing of the user's is touched,
-//! and every wait has an end, so that it can run anywhere, any number of times. The load shares the processor with the
-//! platform: figures from one machine compare with each other, not with those of another.
+//! It starts the platform as a user does, as a separate process with empty state, and sends requests over loopback. Each
+//! of a few connections waits for the response before it sends its next request. The run builds no component, does not
+//! touch the user's state, and every wait has a time limit, so it can be repeated on any machine. The load shares the
+//! processor with the platform: compare figures from the same machine only.
 //!
-//! [`journey`] is the list of what is measured, [`load`] the generator, [`platform`] the process, [`report`] the table.
-//! [`overload`] asks another question: what becomes of it when far too much is wanted.
+//! [`journey`] lists the scenarios, [`load`] is the generator, [`platform`] the process under test, [`report`] the table.
+//! [`overload`] measures how the platform behaves when the offered load exceeds its capacity by far.
 
 mod budget;
 mod connection;
@@ -30,16 +30,16 @@ use self::budget::Budget;
 use self::connection::Target;
 use self::journey::Journey;
 pub use self::options::Options;
-use self::platform::{Platform, Scratch};
+use self::platform::{Platform, StateDirectory};
 use self::process::Process;
 use self::report::{Memory, Report, StartUp};
 
-/// Measures, and prints what it found on standard output.
+/// Runs the benchmark and prints its report on standard output.
 ///
 /// # Errors
-/// When the platform cannot be started or reached, or a whole scenario failed.
+/// When the platform cannot be started or reached, or no request of a scenario succeeded.
 pub fn run(options: &Options) -> anyhow::Result<()> {
-    // One thread: the second core is the platform's.
+    // A single thread: the second core is left to the platform.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -86,13 +86,13 @@ async fn measure(options: &Options) -> anyhow::Result<Report> {
     }
 }
 
-/// Starts the platform twice, the second time with everything compiled, and measures that one.
+/// Starts the platform twice and measures the second process, whose components are already compiled.
 async fn measure_own(options: &Options) -> anyhow::Result<Report> {
     platform::check_built(options)?;
-    let scratch = Scratch::create()?;
-    let (first, cold) = Platform::start(options, scratch.path()).await?;
+    let directory = StateDirectory::create()?;
+    let (first, cold) = Platform::start(options, directory.path()).await?;
     first.stop().await?;
-    let (platform, warm) = Platform::start(options, scratch.path()).await?;
+    let (platform, warm) = Platform::start(options, directory.path()).await?;
     let mode = match options.redis_url {
         Some(_) => "on Redis",
         None => "embedded",
@@ -116,7 +116,7 @@ async fn measure_at(
     let at_start = process.and_then(Process::memory);
     let mut journey = Journey::begin(options, target, process, budget)
         .await
-        .context("the platform does not answer")?;
+        .context("the platform does not respond")?;
     let (rows, delays) = journey.run().await;
     let memory = at_start
         .zip(process.and_then(Process::memory))
@@ -134,7 +134,7 @@ async fn measure_at(
     })
 }
 
-/// Ends a run that is not wanted any more, so that the platform and its state go with it.
+/// Returns after SIGINT or SIGTERM, so that the run ends and removes the platform and its state.
 async fn interrupted() -> anyhow::Result<anyhow::Error> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -142,7 +142,7 @@ async fn interrupted() -> anyhow::Result<anyhow::Error> {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    // The platform hears Ctrl-C too; a moment for it to stop by itself.
+    // The platform also receives Ctrl-C; this pause lets it stop by itself.
     tokio::time::sleep(Duration::from_millis(200)).await;
     Ok(anyhow::anyhow!("interrupted"))
 }

@@ -1,7 +1,7 @@
-//! The load: as many workers as connections, each of which asks again as soon as it has its answer (a closed loop).
+//! Closed-loop load: one worker for each connection, which sends its next request after the response to the last one.
 //!
-//! A slow platform is therefore asked less often, and its latencies are those of that lower rate: compare latencies
-//! together with the rates beside them. Everything runs on one thread, for the other core is the platform's.
+//! A slow platform therefore receives fewer requests, and its latencies belong to that lower rate: compare latencies only
+//! together with the rates. All workers run on one thread, because the other core is left to the platform.
 
 use std::time::{Duration, Instant};
 
@@ -11,48 +11,48 @@ use futures::stream::FuturesUnordered;
 use super::connection::{Connection, Target};
 use super::samples::Samples;
 
-/// Asked before the clock starts: instances are made, caches filled.
+/// Warm-up before the measurement: the platform creates instances and fills its caches.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// How long after its time a last answer is waited for; longer than any deadline of the platform.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time limit for the last response after the end of the load; longer than every deadline of the platform.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A pause after an error, so that a platform that is gone is not asked a million times.
-const BREATHER: Duration = Duration::from_millis(5);
+/// Pause after an error, so that an unreachable platform is not called in a busy loop.
+const ERROR_PAUSE: Duration = Duration::from_millis(5);
 
-/// How much is asked.
+/// Size and duration of a load.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
     pub connections: usize,
     pub span: Duration,
 }
 
-/// What one turn of a worker came to.
+/// Result of one successful iteration of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// What was expected.
+pub enum Iteration {
+    /// The expected response was received.
     Done,
-    /// There is nothing left to ask for; the worker ends.
+    /// No work is left; the worker ends.
     NothingLeft,
 }
 
-/// What was measured.
+/// Measurements of one load.
 #[derive(Debug, Default)]
 pub struct Measured {
-    /// Latencies of what went well, after the warm-up.
+    /// Latencies of the successful iterations after the warm-up.
     pub samples: Samples,
-    /// From the end of the warm-up to the last answer.
+    /// Time from the end of the warm-up to the last successful response.
     pub elapsed: Duration,
-    /// What did not go well, warm-up included.
+    /// Number of failed iterations, including the warm-up.
     pub errors: usize,
-    /// The first of them.
+    /// Text of the first error.
     pub example: Option<String>,
-    /// All turns, warm-up and errors included.
-    pub turns: usize,
+    /// Number of all iterations, including the warm-up and errors.
+    pub iterations: usize,
 }
 
 impl Measured {
-    /// What went well, each second.
+    /// Returns the successful iterations per second.
     pub fn per_second(&self) -> f64 {
         match self.samples.count() {
             0 => 0.0,
@@ -64,17 +64,17 @@ impl Measured {
 #[derive(Default)]
 struct Worker {
     latencies: Vec<Duration>,
-    turns: usize,
+    iterations: usize,
     errors: usize,
     example: Option<String>,
     last: Option<Instant>,
 }
 
-/// Runs `work` on every connection, over and over, until the time is up or nothing is left.
+/// Runs `work` repeatedly on every connection until the time has elapsed or no work is left.
 pub async fn drive(
     target: &Target,
     load: Load,
-    work: impl AsyncFn(&mut Connection) -> anyhow::Result<Turn>,
+    work: impl AsyncFn(&mut Connection) -> anyhow::Result<Iteration>,
 ) -> Measured {
     let started = Instant::now();
     let measured_from = started + WARM_UP.min(load.span);
@@ -92,7 +92,7 @@ fn merge(workers: Vec<Worker>, measured_from: Instant) -> Measured {
     let last = workers.iter().filter_map(|worker| worker.last).max();
     for worker in workers {
         latencies.extend(worker.latencies);
-        measured.turns += worker.turns;
+        measured.iterations += worker.iterations;
         measured.errors += worker.errors;
         measured.example = measured.example.or(worker.example);
     }
@@ -110,7 +110,7 @@ impl Worker {
         target: &Target,
         measured_from: Instant,
         until: Instant,
-        work: &impl AsyncFn(&mut Connection) -> anyhow::Result<Turn>,
+        work: &impl AsyncFn(&mut Connection) -> anyhow::Result<Iteration>,
     ) -> Self {
         let mut worker = Self::default();
         let mut connection = match target.connect().await {
@@ -120,22 +120,22 @@ impl Worker {
                 return worker;
             }
         };
-        let patience = tokio::time::Instant::from_std(until + PATIENCE);
+        let deadline = tokio::time::Instant::from_std(until + RESPONSE_TIMEOUT);
         loop {
             let asked = Instant::now();
             if asked >= until {
                 return worker;
             }
-            let turn = tokio::time::timeout_at(patience, work(&mut connection)).await;
-            match turn {
-                Ok(Ok(Turn::Done)) => worker.succeed(asked, measured_from),
-                Ok(Ok(Turn::NothingLeft)) => return worker,
+            let iteration = tokio::time::timeout_at(deadline, work(&mut connection)).await;
+            match iteration {
+                Ok(Ok(Iteration::Done)) => worker.succeed(asked, measured_from),
+                Ok(Ok(Iteration::NothingLeft)) => return worker,
                 Ok(Err(error)) => {
                     worker.fail(&error);
-                    tokio::time::sleep(BREATHER).await;
+                    tokio::time::sleep(ERROR_PAUSE).await;
                 }
                 Err(_) => worker.fail(&anyhow::anyhow!(
-                    "no answer within {PATIENCE:?} after the end"
+                    "no response within {RESPONSE_TIMEOUT:?} after the end of the load"
                 )),
             }
         }
@@ -143,7 +143,7 @@ impl Worker {
 
     fn succeed(&mut self, asked: Instant, measured_from: Instant) {
         let now = Instant::now();
-        self.turns += 1;
+        self.iterations += 1;
         if asked >= measured_from {
             self.latencies.push(now.saturating_duration_since(asked));
             self.last = Some(now);
@@ -151,7 +151,7 @@ impl Worker {
     }
 
     fn fail(&mut self, error: &anyhow::Error) {
-        self.turns += 1;
+        self.iterations += 1;
         self.errors += 1;
         self.example.get_or_insert_with(|| format!("{error:#}"));
     }
@@ -161,14 +161,14 @@ impl Worker {
 mod tests {
     use std::cell::Cell;
 
-    use super::super::connection::Ask;
+    use super::super::connection::ExpectedRequest;
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
     const SHORT: Duration = Duration::from_millis(300);
 
-    /// A server that answers each request with the next of `statuses`, over and over.
+    /// Starts a server that answers the requests of each connection with `statuses`, cyclically.
     async fn server(statuses: &'static [&'static str]) -> Target {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -197,28 +197,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_not_expected_is_an_error_with_an_example() {
+    async fn an_unexpected_response_is_an_error_with_an_example() {
         let target = server(&["200 OK", "503 Service Unavailable"]).await;
         let measured = drive(&target, load(2), async |connection| {
-            connection.ask(Ask::get("/cars")).await.map(|_| Turn::Done)
+            connection
+                .send(ExpectedRequest::get("/cars"))
+                .await
+                .map(|_| Iteration::Done)
         })
         .await;
         assert!(measured.samples.count() > 0);
         assert!(
-            measured.errors.abs_diff(measured.turns / 2) <= 2,
+            measured.errors.abs_diff(measured.iterations / 2) <= 2,
             "{measured:?}"
         );
         let example = measured.example.unwrap_or_default();
         assert!(example.starts_with("GET /cars answered 503"), "{example}");
         assert!(
-            measured.elapsed > Duration::ZERO && measured.elapsed <= SHORT + PATIENCE,
+            measured.elapsed > Duration::ZERO && measured.elapsed <= SHORT + RESPONSE_TIMEOUT,
             "{:?}",
             measured.elapsed
         );
     }
 
     #[tokio::test]
-    async fn a_run_ends_when_nothing_is_left() {
+    async fn a_load_ends_when_no_work_is_left() {
         let target = server(&["200 OK"]).await;
         let left = Cell::new(5);
         let endless = Load {
@@ -227,21 +230,24 @@ mod tests {
         };
         let measured = drive(&target, endless, async |connection| {
             if left.get() == 0 {
-                return Ok(Turn::NothingLeft);
+                return Ok(Iteration::NothingLeft);
             }
             left.set(left.get() - 1);
-            connection.ask(Ask::get("/cars")).await.map(|_| Turn::Done)
+            connection
+                .send(ExpectedRequest::get("/cars"))
+                .await
+                .map(|_| Iteration::Done)
         })
         .await;
-        assert_eq!((measured.turns, measured.errors), (5, 0));
+        assert_eq!((measured.iterations, measured.errors), (5, 0));
     }
 
     #[tokio::test]
-    async fn a_platform_that_is_not_there_is_an_error_of_each_connection() {
+    async fn an_unreachable_platform_is_one_error_for_each_connection() {
         let unused = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = Target::parse(&format!("http://{}", unused.local_addr().unwrap())).unwrap();
         drop(unused);
-        let measured = drive(&target, load(3), async |_| Ok(Turn::Done)).await;
+        let measured = drive(&target, load(3), async |_| Ok(Iteration::Done)).await;
         assert_eq!((measured.errors, measured.samples.count()), (3, 0));
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Measure how fast the platform is on this machine.
+/// Measure the throughput and latency of the platform on this machine.
 #[derive(Parser)]
 #[command(name = "bench", version)]
 struct Arguments {

@@ -1,14 +1,14 @@
-//! The flags of the load generator.
+//! Command-line options of the load generator.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-/// The flags of the load generator.
+/// Command-line options of the load generator.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The manifest of the application to start, or the directory it is in.
+    /// The manifest of the application to start, or the directory that contains it.
     #[arg(
         short = 'f',
         long = "from",
@@ -17,41 +17,41 @@ pub struct Options {
     )]
     pub from: PathBuf,
 
-    /// How many connections ask at the same time.
+    /// Number of concurrent connections.
     #[arg(long, value_name = "COUNT", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub connections: u16,
 
-    /// How long each scenario is measured.
+    /// Duration of each scenario, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=600))]
     pub seconds: u16,
 
-    /// Register at least this many cars before the view is measured.
+    /// Minimum number of cars registered before the view is measured.
     #[arg(long, value_name = "COUNT", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     pub cars: u64,
 
-    /// Have the platform keep everything on this Redis server (which it fills).
+    /// Redis server on which the platform stores its state (the run adds data to it).
     #[arg(long, value_name = "URL", conflicts_with = "url")]
     pub redis_url: Option<String>,
 
-    /// Measure a platform that runs already on this machine (and fill it), whatever its host.
+    /// Measure a platform that already runs on this machine, whichever host it uses (the run adds data to it).
     #[arg(long, value_name = "URL", conflicts_with = "from")]
     pub url: Option<String>,
 
-    /// The process of that platform, to read its memory and processor time.
+    /// Process id of that platform, for its memory and processor time.
     #[arg(long, value_name = "PROCESS", requires = "url")]
     pub pid: Option<u32>,
 
-    /// Offer ten times as many reservations as the platform can make, as shipped and without its protection.
+    /// Offer ten times the capacity of the platform, as shipped and without its protections.
     #[arg(long, conflicts_with_all = ["url", "cars", "connections"])]
     pub overload: bool,
 
-    /// Print the figures for programs.
+    /// Print the figures as JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 impl Options {
-    /// How long each scenario is measured.
+    /// Returns the duration of each scenario.
     pub fn span(&self) -> Duration {
         Duration::from_secs(self.seconds.into())
     }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn without_flags_it_is_sixteen_connections_for_five_seconds() {
+    fn the_default_load_is_sixteen_connections_for_five_seconds() {
         let options = parse(&[]).unwrap();
         assert_eq!(
             (options.connections, options.span()),
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_running_platform_is_neither_started_nor_configured() {
+    fn the_url_option_excludes_the_redis_option_and_the_pid_option_requires_it() {
         let options = parse(&["--url", "http://127.0.0.1:3000", "--pid", "7"]).unwrap();
         assert_eq!(options.pid, Some(7));
         assert!(
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn no_connection_and_no_time_are_refused() {
+    fn zero_connections_and_zero_seconds_are_rejected() {
         assert!(parse(&["--connections", "0"]).is_err());
         assert!(parse(&["--seconds", "0"]).is_err());
         assert!(parse(&["--seconds", "1", "--connections", "1"]).is_ok());

@@ -1,18 +1,18 @@
-//! `bench --overload`: what becomes of the platform when ten times as much is wanted as it can do.
+//! Overload benchmark, `bench --overload`: offers ten times the capacity of the platform.
 //!
-//! The same siege twice, each time on a platform of its own: as it is shipped, and without what protects it. First
-//! customers who wait for their answers say how many reservations there can be (the capacity) and what one takes that
-//! is alone. Then reservations are asked for at ten times that rate, whether or not earlier ones were answered. Each is
-//! for a car that nobody has, so that every one that is let in is whole work.
+//! The same overload runs twice, each time on a platform of its own: as shipped, and without its protections. First a
+//! closed loop measures the capacity in reservations per second and the latency of a single customer. Then reservations
+//! are requested at ten times that rate, whether or not earlier requests were answered. Each request is for a free car,
+//! so that every admitted one causes all the work of a reservation.
 //!
-//! Whole work is not over with the answer: confirmations, messages and the view follow. A platform that puts them off
-//! would seem to do more than it can do for long. So the time until the view shows everything counts, of a crowd as of
-//! the siege.
+//! That work does not end with the response: confirmations, messages and the view follow. A platform that defers them
+//! would appear faster than it is in the long run. The time until the view shows everything therefore counts, both when
+//! the capacity is measured and in the overload.
 
+mod open_loop;
+mod raw_connection;
 mod report;
-mod siege;
 mod unprotected;
-mod wire;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,158 +21,166 @@ use anyhow::Context as _;
 
 use super::budget::Budget;
 use super::connection::Connection;
-use super::journey::{Journey, turn};
+use super::journey::{Journey, iteration};
 use super::load::{Load, Measured, drive};
 use super::options::Options;
-use super::platform::{self, Platform, Scratch};
+use super::platform::{self, Platform, StateDirectory};
 use super::process::Process;
-use report::{Lasted, Memory, Report, Siege};
-use siege::{Offer, besiege};
+use open_loop::{OfferedLoad, offer_load};
+use report::{OverloadMemory, OverloadReport, OverloadRun, RunDuration};
 
-/// How many times the capacity is offered.
-const TIMES: f64 = 10.0;
+/// Offered rate as a multiple of the capacity.
+const LOAD_FACTOR: f64 = 10.0;
 
-/// How many times as long as other scenarios it is offered: 20 s if nothing else is said.
-const LONGER: u32 = 4;
+/// Duration of the overload as a multiple of one scenario: 20 s by default.
+const SPAN_FACTOR: u32 = 4;
 
-/// How many customers look for the capacity together; the most that was ever done counts.
-const CUSTOMERS: [usize; 4] = [4, 8, 16, 32];
+/// Numbers of concurrent customers with which the capacity is measured; the highest result counts.
+const CONCURRENCY_LEVELS: [usize; 4] = [4, 8, 16, 32];
 
-/// Cars that are enough to look for the capacity, for each second: no laptop makes more reservations.
+/// Cars to register for each second of the capacity measurement; no laptop makes more reservations per second.
 const CARS_PER_SECOND: usize = 800;
 
-/// The most cars that are made for one siege.
-const CARS: usize = 60_000;
+/// Maximum number of cars registered for one overload.
+const MAX_CARS: usize = 60_000;
 
-/// How often the memory is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+/// Interval at which the memory is sampled.
+const MEMORY_SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long the memory may take to go back: idle instances go after ten seconds.
-const RECOVERY: Duration = Duration::from_secs(30);
+/// Time for the memory to recover: idle instances are evicted after ten seconds.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The memory is back when no more than this is left of what the siege has added.
-const BACK: f64 = 0.1;
+/// Fraction of the additional memory below which the memory counts as recovered.
+const RECOVERED_FRACTION: f64 = 0.1;
 
-/// No run takes longer.
-const LONGEST: Duration = Duration::from_secs(600);
+/// Time limit of one run.
+const RUN_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// What closed loops say of a platform.
-struct Strength {
+/// Results of the closed loops.
+struct Baseline {
     alone: Measured,
     per_second: f64,
 }
 
-/// Measures both, and says what it does on standard error.
+/// Measures the platform with and without its protections, and reports progress on standard error.
 ///
 /// # Errors
-/// When a platform cannot be started or reached.
-pub async fn measure(options: &Options) -> anyhow::Result<Report> {
+/// When a platform cannot be started or reached, or the manifest cannot be read or written.
+pub async fn measure(options: &Options) -> anyhow::Result<OverloadReport> {
     platform::check_built(options)?;
-    let scratch = Scratch::create()?;
-    let bare = Options {
-        from: unprotected::write(&options.from, scratch.path())?,
+    let directory = StateDirectory::create()?;
+    let unprotected_options = Options {
+        from: unprotected::write(&options.from, directory.path())?,
         ..options.clone()
     };
-    let (strength, protected) = run(options, &scratch.path().join("protected"), None).await?;
-    let rate = strength.per_second * TIMES;
-    let (_, unprotected) = run(&bare, &scratch.path().join("unprotected"), Some(rate)).await?;
-    Ok(Report::new(
-        &strength.alone.samples,
-        strength.per_second,
+    let (baseline, protected) = run(options, &directory.path().join("protected"), None).await?;
+    let rate = baseline.per_second * LOAD_FACTOR;
+    let (_, unprotected) = run(
+        &unprotected_options,
+        &directory.path().join("unprotected"),
+        Some(rate),
+    )
+    .await?;
+    Ok(OverloadReport::new(
+        &baseline.alone.samples,
+        baseline.per_second,
         rate,
-        options.span() * LONGER,
+        options.span() * SPAN_FACTOR,
         protected,
         unprotected,
     ))
 }
 
-/// One platform from its start to its end; the rate is ten times its own capacity unless it is given.
+/// Measures one platform from start to stop; `rate` defaults to ten times its own capacity.
 async fn run(
     options: &Options,
     state: &Path,
     rate: Option<f64>,
-) -> anyhow::Result<(Strength, Siege)> {
+) -> anyhow::Result<(Baseline, OverloadRun)> {
     let name = state.file_name().unwrap_or_default().display().to_string();
     let (platform, _) = Platform::start(options, state).await?;
     let target = platform.target().clone();
     let process = platform.process();
-    let budget = Budget::lasting(LONGEST);
+    let budget = Budget::lasting(RUN_TIMEOUT);
     let journey = Journey::begin(options, target.clone(), Some(process), budget)
         .await
-        .context("the platform does not answer")?;
+        .context("the platform does not respond")?;
 
-    eprintln!("{name}: looking for the capacity");
-    // Once for who is alone, and once for each crowd.
-    let spans = 1 + CUSTOMERS.len();
+    eprintln!("{name}: measuring the capacity");
+    // One span for the single customer, and one for each number of customers.
+    let spans = 1 + CONCURRENCY_LEVELS.len();
     let seconds = spans * usize::from(options.seconds);
-    journey.stock(CARS_PER_SECOND * seconds).await;
-    let reserve = async |connection: &mut Connection| journey.reserve(connection).await.map(turn);
+    journey.ensure_free_cars(CARS_PER_SECOND * seconds).await;
+    let reserve =
+        async |connection: &mut Connection| journey.reserve(connection).await.map(iteration);
     let closed_loop = async |connections: usize, span: Duration| {
         drive(&target, Load { connections, span }, reserve).await
     };
     let alone = closed_loop(1, options.span()).await;
     journey.catch_up("reserve").await;
     let mut per_second = 0.0_f64;
-    for customers in CUSTOMERS {
-        let begun = Instant::now();
+    for customers in CONCURRENCY_LEVELS {
+        let started = Instant::now();
         let measured = closed_loop(customers, options.span()).await;
         journey.catch_up("reserve").await;
-        let made = measured.turns - measured.errors;
-        per_second = per_second.max(made as f64 / begun.elapsed().as_secs_f64());
+        let made = measured.iterations - measured.errors;
+        per_second = per_second.max(made as f64 / started.elapsed().as_secs_f64());
     }
 
-    let rate = rate.unwrap_or(per_second * TIMES);
-    let span = options.span() * LONGER;
+    let rate = rate.unwrap_or(per_second * LOAD_FACTOR);
+    let span = options.span() * SPAN_FACTOR;
     let wanted = per_second * span.as_secs_f64() * 1.5;
-    journey.stock((wanted as usize + 1000).min(CARS)).await;
+    journey
+        .ensure_free_cars((wanted as usize + 1000).min(MAX_CARS))
+        .await;
     let mut cars = journey.take_free().into();
-    // Idle instances go, so that the start is a start.
-    let before = settled(process).await;
-    eprintln!("{name}: offering {rate:.0} reservations a second for {span:?}");
-    let begun = Instant::now();
-    let siege = besiege(target.address(), &mut cars, Offer { rate, span });
-    let (outcome, most) = tokio::join!(siege, highest(process, span));
+    // Wait until idle instances are evicted, so that the overload begins from the same state each time.
+    let before = idle_memory(process).await;
+    eprintln!("{name}: offering {rate:.0} reservations per second for {span:?}");
+    let started = Instant::now();
+    let overload = offer_load(target.address(), &mut cars, OfferedLoad { rate, span });
+    let (outcome, most) = tokio::join!(overload, peak_memory(process, span));
     let ended = Instant::now();
-    journey.made(outcome.admitted.count());
-    journey.catch_up("siege").await;
-    let lasted = Lasted {
+    journey.add_reserved(outcome.admitted.count());
+    journey.catch_up("overload").await;
+    let duration = RunDuration {
         span,
-        whole: begun.elapsed(),
+        until_complete: started.elapsed(),
     };
-    let after = back(process, before, most).await;
-    let memory = Memory::new(before, most, after, ended.elapsed());
+    let after = recovered_memory(process, before, most).await;
+    let memory = OverloadMemory::new(before, most, after, ended.elapsed());
     platform.stop().await?;
-    let strength = Strength { alone, per_second };
-    Ok((strength, Siege::new(&outcome, lasted, memory)))
+    let baseline = Baseline { alone, per_second };
+    Ok((baseline, OverloadRun::new(&outcome, duration, memory)))
 }
 
-/// The most memory that is seen within a time.
-async fn highest(process: Process, span: Duration) -> u64 {
+/// Returns the peak memory within `span`, in bytes.
+async fn peak_memory(process: Process, span: Duration) -> u64 {
     let until = Instant::now() + span;
     let mut most = 0;
     while Instant::now() < until {
         most = most.max(process.memory().unwrap_or_default());
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(MEMORY_SAMPLE_INTERVAL).await;
     }
     most
 }
 
-/// The memory once idle instances have gone.
-async fn settled(process: Process) -> u64 {
-    tokio::time::sleep(RECOVERY / 2).await;
+/// Returns the memory in bytes after idle instances have been evicted.
+async fn idle_memory(process: Process) -> u64 {
+    tokio::time::sleep(RECOVERY_TIMEOUT / 2).await;
     process.memory().unwrap_or_default()
 }
 
-/// The memory once it is back, or when it had its time.
-async fn back(process: Process, before: u64, most: u64) -> u64 {
+/// Waits until the memory has recovered, at most [`RECOVERY_TIMEOUT`], and returns it in bytes.
+async fn recovered_memory(process: Process, before: u64, most: u64) -> u64 {
     let added = most.saturating_sub(before) as f64;
-    let until = Instant::now() + RECOVERY;
+    let until = Instant::now() + RECOVERY_TIMEOUT;
     loop {
         let now = process.memory().unwrap_or_default();
         let left = now.saturating_sub(before) as f64;
-        if left <= added * BACK || Instant::now() >= until {
+        if left <= added * RECOVERED_FRACTION || Instant::now() >= until {
             return now;
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(MEMORY_SAMPLE_INTERVAL).await;
     }
 }

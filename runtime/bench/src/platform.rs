@@ -1,4 +1,4 @@
-//! The platform as a process of its own: `socar`, started as a user starts it, with empty state.
+//! The platform under test as a separate process: `socar`, started as a user starts it, with empty state.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,14 +13,14 @@ use super::options::Options;
 use super::process::Process;
 use config::manifest::{App, Environment, Overrides};
 
-/// How long a start may take, everything compiled.
-const START: Duration = Duration::from_secs(60);
+/// Time limit of a start, including compilation.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a stop may take.
-const STOP: Duration = Duration::from_secs(10);
+/// Time limit of a stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Settings of the user's shell that would make this another platform than the one described.
-const NOT_OURS: [&str; 6] = [
+/// Environment variables of the user's shell that would change the configuration under test.
+const EXCLUDED_VARIABLES: [&str; 6] = [
     "RUNTIME_CONFIG_FILE",
     "SPIN_COMPONENTS_TO_RETAIN",
     "SPIN_HTTP_LISTEN_ADDR",
@@ -29,22 +29,22 @@ const NOT_OURS: [&str; 6] = [
     "SOCAR_ADMIN_TOKEN",
 ];
 
-/// A running platform, killed when it is dropped.
+/// A running platform; dropping it kills the process.
 pub struct Platform {
     child: Child,
     id: u32,
     target: Target,
-    /// Kept open: a program whose output nobody takes is told so.
+    /// Keeps the pipe open: a process that writes to a closed pipe fails with `EPIPE`.
     _output: Lines<BufReader<ChildStdout>>,
 }
 
-/// A directory for the state of one run, removed when it is dropped.
-pub struct Scratch(PathBuf);
+/// State directory of one run; dropping it removes the directory.
+pub struct StateDirectory(PathBuf);
 
-/// Makes sure that there is something to start, without building it: a benchmark that compiles measures the compiler.
+/// Checks that every component is built. The benchmark builds none, because it would then measure the compiler.
 ///
 /// # Errors
-/// When the manifest is wrong or a component has not been built.
+/// When the manifest is invalid or a component has not been built.
 pub fn check_built(options: &Options) -> anyhow::Result<()> {
     let overrides = Overrides {
         environment: Environment::from_process(),
@@ -58,10 +58,10 @@ pub fn check_built(options: &Options) -> anyhow::Result<()> {
 // === impl Platform ===
 
 impl Platform {
-    /// Starts the platform on a free port; returns when it serves, with the time that took.
+    /// Starts the platform on a free port; returns it with its start-up time once it serves requests.
     ///
     /// # Errors
-    /// When it ends, or is not ready in time.
+    /// When the process ends, or is not ready within 60 s.
     pub async fn start(options: &Options, state: &Path) -> anyhow::Result<(Self, Duration)> {
         let mut command = command(options, state)?;
         let started = Instant::now();
@@ -69,9 +69,9 @@ impl Platform {
         let id = child.id().context("the platform ended at once")?;
         let output = child.stdout.take().context("the platform has no output")?;
         let mut output = BufReader::new(output).lines();
-        let ready = tokio::time::timeout(START, ready(&mut output)).await;
-        let target =
-            ready.with_context(|| format!("the platform was not ready within {START:?}"))??;
+        let ready = tokio::time::timeout(START_TIMEOUT, ready(&mut output)).await;
+        let target = ready
+            .with_context(|| format!("the platform was not ready within {START_TIMEOUT:?}"))??;
         let took = started.elapsed();
         let platform = Self {
             child,
@@ -82,26 +82,26 @@ impl Platform {
         Ok((platform, took))
     }
 
-    /// Where it serves.
+    /// Returns the address at which it serves requests.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// The process it is.
+    /// Returns its process.
     pub fn process(&self) -> Process {
         Process::of(self.id)
     }
 
-    /// Asks it to stop, as an operator does, and waits until it has.
+    /// Stops the platform with SIGTERM, as an operator does, and waits for its end.
     ///
     /// # Errors
-    /// When it does not, or says that something failed.
+    /// When it does not stop within 10 s, or exits with a failure.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         let kill = format!("kill -TERM {}", self.id);
         Command::new("sh").args(["-c", &kill]).status().await?;
-        let ended = tokio::time::timeout(STOP, self.child.wait()).await;
-        let status =
-            ended.with_context(|| format!("the platform did not stop within {STOP:?}"))??;
+        let ended = tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await;
+        let status = ended
+            .with_context(|| format!("the platform did not stop within {STOP_TIMEOUT:?}"))??;
         match status.success() {
             true => Ok(()),
             false => bail!("the platform ended with {status}"),
@@ -122,22 +122,22 @@ fn command(options: &Options, state: &Path) -> anyhow::Result<Command> {
     if let Some(url) = &options.redis_url {
         command.args(["--redis-url", url]);
     }
-    for name in NOT_OURS {
+    for name in EXCLUDED_VARIABLES {
         command.env_remove(name);
     }
     Ok(command)
 }
 
-/// The host beside this program, as cargo builds them.
+/// Returns the path of the host, which cargo places beside this program.
 fn host_program() -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find this program")?;
     Ok(program.with_file_name("socar"))
 }
 
-/// Builds the host in the profile of this program, if cargo runs it: the one beside it may be older, or not be there.
+/// Builds the host in the profile of this program when cargo runs it: an existing host may be out of date.
 ///
 /// # Errors
-/// When the build fails, or there is neither cargo nor a host.
+/// When the build fails, or neither cargo nor a built host is available.
 pub async fn build_host() -> anyhow::Result<()> {
     let Some(cargo) = std::env::var_os("CARGO") else {
         let program = host_program()?;
@@ -170,28 +170,28 @@ async fn ready(output: &mut Lines<BufReader<ChildStdout>>) -> anyhow::Result<Tar
     bail!("the platform did not start")
 }
 
-// === impl Scratch ===
+// === impl StateDirectory ===
 
-impl Scratch {
-    /// An empty directory among the temporary files of this machine.
+impl StateDirectory {
+    /// Creates an empty directory in the temporary directory of this machine.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When the directory exists or cannot be created.
     pub fn create() -> anyhow::Result<Self> {
         let path = std::env::temp_dir().join(format!("socar-bench-{}", std::process::id()));
         std::fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         Ok(Self(path))
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 }
 
-impl Drop for Scratch {
+impl Drop for StateDirectory {
     fn drop(&mut self) {
-        // What cannot be removed is left to whoever tidies temporary files.
+        // Files that cannot be removed are left to the cleanup of the temporary directory.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,8 +1,8 @@
-//! What a process takes, as Linux tells it in `/proc`. Elsewhere nothing is told, and the table says so with a dash.
+//! Memory and processor time of a process, from Linux's `/proc`. Other systems report `None`, shown as a dash.
 
 use std::time::Duration;
 
-/// The unit of processor time in `/proc`, which is the same on every machine.
+/// Unit of processor time in `/proc`: `USER_HZ` is 100 on all supported machines.
 const TICK: Duration = Duration::from_millis(10);
 
 /// A process of this machine.
@@ -10,22 +10,22 @@ const TICK: Duration = Duration::from_millis(10);
 pub struct Process(u32);
 
 impl Process {
-    /// The process with this number.
+    /// Returns the process with this id.
     pub fn of(id: u32) -> Self {
         Self(id)
     }
 
-    /// The process that measures.
+    /// Returns the process of the benchmark.
     pub fn own() -> Self {
         Self(std::process::id())
     }
 
-    /// Resident memory now, in bytes.
+    /// Returns the resident memory in bytes.
     pub fn memory(self) -> Option<u64> {
         resident(&std::fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?)
     }
 
-    /// Processor time of all its threads so far.
+    /// Returns the processor time used by all its threads so far.
     pub fn processor_time(self) -> Option<Duration> {
         processor_time(&std::fs::read_to_string(format!("/proc/{}/stat", self.0)).ok()?)
     }
@@ -39,7 +39,7 @@ fn resident(status: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// The name comes second, in parentheses, and may hold anything: only what follows can be counted.
+/// The second field is the name in parentheses and may hold any character, so the fields after it are counted.
 fn processor_time(stat: &str) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_whitespace().skip(11);
@@ -60,14 +60,14 @@ mod tests {
     }
 
     #[test]
-    fn processor_time_is_found_behind_any_name() {
+    fn processor_time_is_parsed_behind_any_process_name() {
         let stat = "42 (a) b (c)) S 1 42 42 0 -1 4194304 500 0 0 0 150 25 9 9 20 0 5 0 1 1 1";
         assert_eq!(processor_time(stat), Some(Duration::from_millis(1750)));
     }
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn this_process_has_memory() {
+    fn the_own_process_has_memory_and_processor_time() {
         assert!(Process::own().memory() > Some(100_000));
         assert!(Process::own().processor_time().is_some());
     }

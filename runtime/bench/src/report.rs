@@ -1,4 +1,4 @@
-//! What was found: a table for people, the same figures as JSON for programs.
+//! Report of a run: a table for people, and the same figures as JSON for programs.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use serde::Serialize;
 
 use super::load::Measured;
 
-/// Everything that one run found.
+/// All results of one run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     pub version: &'static str,
-    /// What was measured: embedded, on Redis, or somebody else's.
+    /// Platform under test: embedded, on Redis, or running at a URL.
     pub mode: String,
-    /// Whether this program was compiled for speed.
+    /// Whether this program was compiled with optimizations.
     pub optimised: bool,
     pub connections: u16,
-    /// How many cars there were in the end.
+    /// Number of cars at the end of the run.
     pub cars: u64,
     pub rows: Vec<Row>,
     pub delays: Vec<Delay>,
@@ -25,7 +25,7 @@ pub struct Report {
     pub memory: Option<Memory>,
 }
 
-/// One scenario.
+/// Figures of one scenario.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
@@ -37,30 +37,30 @@ pub struct Row {
     pub p50_milliseconds: Option<f64>,
     pub p99_milliseconds: Option<f64>,
     pub max_milliseconds: Option<f64>,
-    /// Processor time of the platform for each request, with all that it caused meanwhile.
+    /// Processor time of the platform per request, including the event processing in that period.
     pub host_microseconds: Option<f64>,
-    /// Processor time of the load for each request, which the platform could not have.
+    /// Processor time of the load generator per request, which was not available to the platform.
     pub load_microseconds: Option<f64>,
-    /// The first error.
+    /// Text of the first error.
     pub example: Option<String>,
 }
 
-/// How long after a scenario the view showed all of it.
+/// Time from the end of a scenario until the view showed all its changes.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delay {
     pub after: String,
-    /// Absent when it did not within the time there was.
+    /// `None` when the view did not catch up within the time limit.
     pub seconds: Option<f64>,
 }
 
-/// From the start of the process until it serves.
+/// Times from the start of the process until it serves requests.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartUp {
-    /// Everything is compiled first.
+    /// With compilation of all components.
     pub cold_seconds: f64,
-    /// Everything was compiled before.
+    /// With an existing compilation cache.
     pub warm_seconds: f64,
 }
 
@@ -73,7 +73,7 @@ pub struct Memory {
 }
 
 impl Report {
-    /// A scenario in which everything went wrong, if there is one.
+    /// Returns the name of a scenario in which every request failed, if there is one.
     pub fn failed(&self) -> Option<&str> {
         let failed = |row: &&Row| row.requests == 0 && row.errors > 0;
         self.rows.iter().find(failed).map(|row| row.name.as_str())
@@ -81,7 +81,7 @@ impl Report {
 }
 
 impl Row {
-    /// The figures of a scenario; `host` and `load` are the processor times of the two sides.
+    /// Calculates the figures of a scenario; `host` and `load` are the processor times of the two processes.
     pub fn new(
         name: &str,
         measured: &Measured,
@@ -90,7 +90,7 @@ impl Row {
     ) -> Self {
         let samples = &measured.samples;
         let seconds = measured.elapsed.as_secs_f64();
-        let each = |time: Duration| microseconds(time) / measured.turns.max(1) as f64;
+        let each = |time: Duration| microseconds(time) / measured.iterations.max(1) as f64;
         Self {
             name: name.to_owned(),
             requests: samples.count(),
@@ -108,7 +108,7 @@ impl Row {
 }
 
 impl Delay {
-    /// The time it took, if it came to an end.
+    /// Creates a delay; `took` is `None` when the view did not catch up.
     pub fn new(after: &str, took: Option<Duration>) -> Self {
         Self {
             after: after.to_owned(),
@@ -118,7 +118,7 @@ impl Delay {
 }
 
 impl StartUp {
-    /// The two times.
+    /// Combines the start-up times of both starts.
     pub fn new(cold: Duration, warm: Duration) -> Self {
         Self {
             cold_seconds: cold.as_secs_f64(),
@@ -128,7 +128,7 @@ impl StartUp {
 }
 
 impl Memory {
-    /// From bytes, before and after the load.
+    /// Converts from bytes, before and after the load.
     pub fn new(start: u64, load: u64) -> Self {
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         Self {
@@ -154,7 +154,7 @@ impl fmt::Display for Report {
         if !self.optimised {
             writeln!(
                 f,
-                "NOT COMPILED FOR SPEED: these figures say nothing, add --release"
+                "NOT COMPILED FOR SPEED: these figures are not meaningful, add --release"
             )?;
         }
         let head = [
@@ -172,7 +172,7 @@ impl fmt::Display for Report {
         {
             writeln!(
                 f,
-                "start-up       {cold_seconds:.2} s when all is compiled first, {warm_seconds:.2} s after that"
+                "start-up       {cold_seconds:.2} s with compilation, {warm_seconds:.2} s without"
             )?;
         }
         if let Some(Memory {
@@ -188,16 +188,20 @@ impl fmt::Display for Report {
         for Delay { after, seconds } in &self.delays {
             match seconds {
                 Some(seconds) => writeln!(f, "view complete  {seconds:.2} s after {after}")?,
-                None => writeln!(f, "view complete  not within the time given after {after}")?,
+                None => writeln!(f, "view complete  not within the time limit after {after}")?,
             }
         }
         writeln!(
             f,
-            "cpu us is the platform's processor time a request (with what it caused), load us the load's own"
+            "cpu us: processor time of the platform per request, with its events; load us: of the load generator"
         )?;
         for row in self.rows.iter() {
             if let Some(example) = &row.example {
-                writeln!(f, "{}: {} errors, such as: {example}", row.name, row.errors)?;
+                writeln!(
+                    f,
+                    "{}: {} errors, for example: {example}",
+                    row.name, row.errors
+                )?;
             }
         }
         Ok(())
@@ -252,7 +256,7 @@ mod tests {
             elapsed: Duration::from_secs(2),
             errors: 1,
             example: Some("POST /cars answered 503: busy".to_owned()),
-            turns: 125,
+            iterations: 125,
         }
     }
 
@@ -274,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_of_what_went_well_in_the_time_it_took() {
+    fn rates_and_costs_count_successes_over_the_elapsed_time() {
         let row = Row::new(
             "register",
             &measured(),
@@ -296,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_shows_every_scenario_and_one_example_of_its_errors() {
+    fn the_table_shows_every_scenario_and_an_example_of_its_errors() {
         let text = report(vec![Row::new("register", &measured(), None, None)]).to_string();
         let row = text
             .lines()
@@ -310,14 +314,14 @@ mod tests {
             ]
         );
         assert!(
-            text.contains("register: 1 errors, such as: POST /cars answered 503: busy"),
+            text.contains("register: 1 errors, for example: POST /cars answered 503: busy"),
             "{text}"
         );
-        assert!(text.contains("0.25 s after that"), "{text}");
+        assert!(text.contains("0.25 s without"), "{text}");
     }
 
     #[test]
-    fn a_scenario_without_one_success_is_a_failure_and_one_without_requests_is_not() {
+    fn a_scenario_fails_when_all_of_its_requests_fail() {
         let nothing = Measured::default();
         let broken = Measured {
             errors: 3,

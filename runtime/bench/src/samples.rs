@@ -1,4 +1,4 @@
-//! Latencies and what they say: every one is kept, so that a percentile is one that was measured and no estimate.
+//! Latency samples: all are kept, so that a percentile is a measured value and not an estimate.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use std::time::Duration;
 pub struct Samples(Vec<Duration>);
 
 impl Samples {
-    /// Sorts what was measured.
+    /// Sorts the measured latencies.
     pub fn new(mut measured: Vec<Duration>) -> Self {
         measured.sort_unstable();
         Self(measured)
     }
 
-    /// How many there are.
+    /// Returns the number of samples.
     pub fn count(&self) -> usize {
         self.0.len()
     }
@@ -24,7 +24,7 @@ impl Samples {
         self.0.get(rank.saturating_sub(1)).copied()
     }
 
-    /// The slowest.
+    /// Returns the highest latency.
     pub fn max(&self) -> Option<Duration> {
         self.0.last().copied()
     }
@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_percentile_is_the_sample_of_the_nearest_rank() {
-        // The textbook example of the method.
+        // The standard example of the nearest-rank method.
         let samples = milliseconds([50, 15, 40, 35, 20]);
         for (percent, expected) in [(5, 15), (30, 20), (40, 20), (50, 35), (100, 50)] {
             assert_eq!(
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn one_slow_answer_in_a_hundred_is_the_maximum_but_not_the_p99() {
+    fn one_slow_response_in_a_hundred_is_the_maximum_but_not_the_p99() {
         let samples = milliseconds((0..99).map(|_| 1).chain([900]));
         assert_eq!(samples.percentile(99), Some(Duration::from_millis(1)));
         assert_eq!(samples.max(), Some(Duration::from_millis(900)));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn one_sample_is_every_percentile_and_none_is_none() {
+    fn a_single_sample_is_every_percentile_and_no_sample_gives_none() {
         let one = milliseconds([7]);
         assert!(
             [0, 1, 50, 99, 100]

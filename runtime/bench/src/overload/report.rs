@@ -1,37 +1,37 @@
-//! What an overload did: a table with the aims beside it, and the same figures for programs.
+//! OverloadReport of the overload benchmark: a table that shows the aims beside the figures, and the same figures as JSON.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::siege::Outcome;
+use super::open_loop::OverloadOutcome;
 use crate::samples::Samples;
 
-/// Both sieges.
+/// Figures of both overload runs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// Whether this program was compiled for speed.
+pub struct OverloadReport {
+    /// Whether this program was compiled with optimizations.
     pub optimised: bool,
-    /// Reservations a second, by customers who wait for their answers.
+    /// Capacity in reservations per second, measured with a closed loop.
     pub capacity: f64,
-    /// What one takes that is alone.
+    /// Latency of a single customer.
     pub alone_p50_milliseconds: Option<f64>,
     pub alone_p99_milliseconds: Option<f64>,
     pub offered_per_second: f64,
     pub seconds: f64,
-    pub protected: Siege,
-    pub unprotected: Siege,
+    pub protected: OverloadRun,
+    pub unprotected: OverloadRun,
 }
 
-/// One siege.
+/// Figures of one overload run.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Siege {
+pub struct OverloadRun {
     pub made_per_second: f64,
     pub goodput_per_second: f64,
-    /// How long after the siege the view showed everything.
+    /// Seconds from the end of the load until the view showed everything.
     pub caught_up_after_seconds: f64,
     pub admitted: usize,
     pub admitted_p50_milliseconds: Option<f64>,
@@ -41,38 +41,38 @@ pub struct Siege {
     pub lost: usize,
     pub unmade: usize,
     pub sockets: usize,
-    pub memory: Memory,
+    pub memory: OverloadMemory,
 }
 
-/// How long a siege was.
+/// Durations of an overload run.
 #[derive(Clone, Copy, Debug)]
-pub struct Lasted {
-    /// Requests were made for so long.
+pub struct RunDuration {
+    /// Time during which requests were sent.
     pub span: Duration,
-    /// Until everything was done that the answers had promised.
-    pub whole: Duration,
+    /// Time until all work of the admitted requests was complete.
+    pub until_complete: Duration,
 }
 
 /// Resident memory of the platform.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Memory {
+pub struct OverloadMemory {
     pub before_megabytes: f64,
     pub most_megabytes: f64,
     pub after_megabytes: f64,
-    /// How long after the last answer that was.
+    /// Seconds from the last response to the measurement of `after_megabytes`.
     pub after_seconds: f64,
 }
 
-impl Report {
-    /// Both sieges beside what the platform does when it is left in peace.
+impl OverloadReport {
+    /// Combines both runs with the figures of the platform without overload.
     pub fn new(
         alone: &Samples,
         capacity: f64,
         offered: f64,
         span: Duration,
-        protected: Siege,
-        unprotected: Siege,
+        protected: OverloadRun,
+        unprotected: OverloadRun,
     ) -> Self {
         Self {
             optimised: !cfg!(debug_assertions),
@@ -87,16 +87,19 @@ impl Report {
     }
 }
 
-impl Siege {
-    /// The figures of a siege that took so long.
-    pub fn new(outcome: &Outcome, lasted: Lasted, memory: Memory) -> Self {
-        let Lasted { span, whole } = lasted;
+impl OverloadRun {
+    /// Calculates the figures of one run.
+    pub fn new(outcome: &OverloadOutcome, duration: RunDuration, memory: OverloadMemory) -> Self {
+        let RunDuration {
+            span,
+            until_complete,
+        } = duration;
         let (admitted, refused) = (&outcome.admitted, &outcome.refused);
         let made = admitted.count() + refused.count() + outcome.lost;
         Self {
             made_per_second: made as f64 / span.as_secs_f64(),
-            goodput_per_second: outcome.in_time as f64 / whole.as_secs_f64(),
-            caught_up_after_seconds: whole.saturating_sub(span).as_secs_f64(),
+            goodput_per_second: outcome.in_time as f64 / until_complete.as_secs_f64(),
+            caught_up_after_seconds: until_complete.saturating_sub(span).as_secs_f64(),
             admitted: admitted.count(),
             admitted_p50_milliseconds: admitted.percentile(50).map(milliseconds),
             admitted_p99_milliseconds: admitted.percentile(99).map(milliseconds),
@@ -110,8 +113,8 @@ impl Siege {
     }
 }
 
-impl Memory {
-    /// From bytes.
+impl OverloadMemory {
+    /// Converts from bytes.
     pub fn new(before: u64, most: u64, after: u64, took: Duration) -> Self {
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         Self {
@@ -123,17 +126,17 @@ impl Memory {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for OverloadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.optimised {
             writeln!(
                 f,
-                "NOT COMPILED FOR SPEED: these figures say nothing, add --release"
+                "NOT COMPILED FOR SPEED: these figures are not meaningful, add --release"
             )?;
         }
         writeln!(
             f,
-            "reservations: {:.0} /s at most; alone p50 {} ms, p99 {} ms",
+            "capacity: {:.0} reservations/s; single customer p50 {} ms, p99 {} ms",
             self.capacity,
             number(1, self.alone_p50_milliseconds),
             number(1, self.alone_p99_milliseconds),
@@ -147,51 +150,51 @@ impl fmt::Display for Report {
         let row = |f: &mut fmt::Formatter<'_>,
                    name: &str,
                    aim: &str,
-                   figure: &dyn Fn(&Siege) -> String| {
+                   figure: &dyn Fn(&OverloadRun) -> String| {
             let figures = [&self.protected, &self.unprotected].map(figure);
             line(f, name, [&figures[0], &figures[1], aim])
         };
         let capacity = self.capacity;
-        row(f, "made in time, /s", "", &|it| {
+        row(f, "goodput, /s", "", &|it| {
             format!("{:.0}", it.goodput_per_second)
         })?;
-        row(f, "  % of what is possible", ">= 90", &|it| {
+        row(f, "  % of the capacity", ">= 90", &|it| {
             format!("{:.0}", it.goodput_per_second / capacity * 100.0)
         })?;
-        row(f, "  all done, seconds later", "", &|it| {
+        row(f, "  work complete, s later", "", &|it| {
             number(1, Some(it.caught_up_after_seconds))
         })?;
-        row(f, "p50 of those made, ms", "", &|it| {
+        row(f, "p50 of admitted, ms", "", &|it| {
             number(1, it.admitted_p50_milliseconds)
         })?;
-        row(f, "p99 of those made, ms", "", &|it| {
+        row(f, "p99 of admitted, ms", "", &|it| {
             number(1, it.admitted_p99_milliseconds)
         })?;
-        row(f, "  times that of one alone", "<= 3", &|it| {
+        row(f, "  multiple of one customer", "<= 3", &|it| {
             let both = it
                 .admitted_p99_milliseconds
                 .zip(self.alone_p99_milliseconds);
-            number(1, both.map(|(siege, alone)| siege / alone))
+            number(1, both.map(|(overloaded, alone)| overloaded / alone))
         })?;
-        row(f, "refused (503)", "", &|it| it.refused.to_string())?;
+        row(f, "rejected (503)", "", &|it| it.refused.to_string())?;
         row(f, "  p99, ms", "< 10", &|it| {
             number(1, it.refused_p99_milliseconds)
         })?;
-        row(f, "other or no answer", "", &|it| it.lost.to_string())?;
-        row(f, "not asked, no socket left", "", &|it| {
+        row(f, "other or no response", "", &|it| it.lost.to_string())?;
+        row(f, "not sent, no free socket", "", &|it| {
             it.unmade.to_string()
         })?;
         row(f, "sockets", "", &|it| it.sockets.to_string())?;
         row(f, "memory before, MB", "", &|it| {
             number(0, Some(it.memory.before_megabytes))
         })?;
-        row(f, "  at most", "", &|it| {
+        row(f, "  peak", "", &|it| {
             number(0, Some(it.memory.most_megabytes))
         })?;
         row(f, "  afterwards", "as before", &|it| {
             number(0, Some(it.memory.after_megabytes))
         })?;
-        row(f, "  so many seconds later", "", &|it| {
+        row(f, "  measured, s later", "", &|it| {
             number(0, Some(it.memory.after_seconds))
         })
     }
@@ -215,39 +218,40 @@ fn milliseconds(time: Duration) -> f64 {
 mod tests {
     use super::*;
 
-    fn siege(admitted: u64, each: u64) -> Siege {
-        let outcome = Outcome {
+    fn overload_run(admitted: u64, each: u64) -> OverloadRun {
+        let outcome = OverloadOutcome {
             admitted: Samples::new((0..admitted).map(|_| Duration::from_millis(each)).collect()),
             in_time: 900,
             refused: Samples::new(vec![Duration::from_millis(2); 100]),
-            ..Outcome::default()
+            ..OverloadOutcome::default()
         };
-        let memory = Memory::new(50_000_000, 90_000_000, 51_000_000, Duration::from_secs(9));
-        let lasted = Lasted {
+        let memory =
+            OverloadMemory::new(50_000_000, 90_000_000, 51_000_000, Duration::from_secs(9));
+        let duration = RunDuration {
             span: Duration::from_secs(9),
-            whole: Duration::from_secs(10),
+            until_complete: Duration::from_secs(10),
         };
-        Siege::new(&outcome, lasted, memory)
+        OverloadRun::new(&outcome, duration, memory)
     }
 
     #[test]
-    fn the_table_compares_both_with_the_aims() {
+    fn the_table_shows_both_runs_beside_the_aims() {
         let alone = Samples::new(vec![Duration::from_millis(10)]);
-        let report = Report::new(
+        let report = OverloadReport::new(
             &alone,
             100.0,
             1000.0,
             Duration::from_secs(10),
-            siege(950, 25),
-            siege(0, 0),
+            overload_run(950, 25),
+            overload_run(0, 0),
         );
         let text = report.to_string();
         let cells = |name: &str| {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap();
             line[name.len()..].split_whitespace().collect::<Vec<_>>()
         };
-        assert_eq!(cells("  % of what is possible"), ["90", "90", ">=", "90"]);
-        assert_eq!(cells("  times that of one alone"), ["2.5", "-", "<=", "3"]);
+        assert_eq!(cells("  % of the capacity"), ["90", "90", ">=", "90"]);
+        assert_eq!(cells("  multiple of one customer"), ["2.5", "-", "<=", "3"]);
         assert_eq!(cells("  p99, ms"), ["2.0", "2.0", "<", "10"]);
         assert_eq!(cells("  afterwards"), ["51", "51", "as", "before"]);
     }

@@ -1,22 +1,22 @@
-//! The same application without what protects it: for comparison, never for use.
+//! Manifest of the same application without its protections, for comparison only.
 //!
-//! The manifest is read as text and written elsewhere with other policies. Deadlines and memory limits stay: a platform
-//! that leaves them out would not be slow, it would be gone.
+//! The manifest is parsed as TOML and written to another directory with other policies. Deadlines and memory limits stay:
+//! without them the platform would not become slow, it would exhaust its memory.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use toml::{Table, Value};
 
-/// Calls at the same time, where there is to be no limit: as many as the port lets in.
-const EVERYBODY: i64 = 1000;
+/// Concurrent calls of a component without a limit: about as many as the listener serves connections.
+const UNLIMITED_CALLS: i64 = 1000;
 
 const NO_TABLE: &str = "not the manifest of an application";
 
-/// Writes the manifest `from` without protection into `folder`, and says where.
+/// Writes the manifest `from` without protections into `folder`, and returns the path of the new file.
 ///
 /// # Errors
-/// When it cannot be read or written.
+/// When the manifest cannot be read or parsed, or the new file cannot be written.
 pub fn write(from: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
     let from = match from.is_dir() {
         true => from.join("spin.toml"),
@@ -33,12 +33,12 @@ pub fn write(from: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
 
 fn strip(manifest: &str, root: &Path) -> anyhow::Result<String> {
     let mut manifest: Table = manifest.parse()?;
-    let policy = below(&mut manifest, &["application", "tool", "socar"])?;
+    let policy = subtable(&mut manifest, &["application", "tool", "socar"])?;
     policy.remove("links");
     policy.extend(unlimited());
-    for (_, component) in below(&mut manifest, &["component"])?.iter_mut() {
+    for (_, component) in subtable(&mut manifest, &["component"])?.iter_mut() {
         let component = component.as_table_mut().context(NO_TABLE)?;
-        let policy = below(component, &["tool", "socar"])?;
+        let policy = subtable(component, &["tool", "socar"])?;
         for key in [
             "links",
             "breaker",
@@ -49,7 +49,7 @@ fn strip(manifest: &str, root: &Path) -> anyhow::Result<String> {
         ] {
             policy.remove(key);
         }
-        // Paths start where the manifest is, which is now elsewhere.
+        // Paths are relative to the manifest, which is in another directory now.
         if let Some(Value::String(source)) = component.get_mut("source") {
             *source = root.join(&*source).display().to_string();
         }
@@ -57,18 +57,18 @@ fn strip(manifest: &str, root: &Path) -> anyhow::Result<String> {
     Ok(toml::to_string(&manifest)?)
 }
 
-/// No limit that adapts, no queue that ends, no breaker, no repetition.
+/// Policies without adaptive limits, breakers, retries and a short queue.
 fn unlimited() -> Table {
     Table::from_iter([
         ("adaptive".to_owned(), Value::Boolean(false)),
         ("breaker".to_owned(), Value::Boolean(false)),
         ("retry".to_owned(), Value::Boolean(false)),
-        ("concurrency".to_owned(), Value::Integer(EVERYBODY)),
-        ("queue".to_owned(), Value::Integer(100 * EVERYBODY)),
+        ("concurrency".to_owned(), Value::Integer(UNLIMITED_CALLS)),
+        ("queue".to_owned(), Value::Integer(100 * UNLIMITED_CALLS)),
     ])
 }
 
-/// The table at this path, made if it is not there.
+/// Returns the table at this path; creates it when it is missing.
 fn below<'a>(table: &'a mut Table, path: &[&str]) -> anyhow::Result<&'a mut Table> {
     path.iter().try_fold(table, |table, key| {
         let entry = table.entry(*key).or_insert(Value::Table(Table::new()));
@@ -82,7 +82,7 @@ mod tests {
     use config::manifest::{App, Environment, Overrides};
 
     #[test]
-    fn the_application_itself_can_be_stripped() {
+    fn the_shipped_manifest_can_be_stripped_of_its_protections() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let folder = tempfile::tempdir().unwrap();
         let overrides = Overrides {
@@ -95,7 +95,7 @@ mod tests {
             let stripped = stripped.component(shipped.id.as_str()).unwrap();
             assert_eq!(shipped.policy.deadline, stripped.policy.deadline);
             assert!(shipped.policy.link.adaptive && !stripped.policy.link.adaptive);
-            assert_eq!(stripped.policy.concurrency, EVERYBODY as usize);
+            assert_eq!(stripped.policy.concurrency, UNLIMITED_CALLS as usize);
             assert!(stripped.policy.link.breaker.is_none());
             assert!(stripped.source.is_absolute());
         }

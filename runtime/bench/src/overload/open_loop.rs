@@ -1,8 +1,8 @@
-//! The siege: requests that come whether or not earlier ones were answered (an open loop).
+//! Open-loop load: requests are sent at a fixed rate, whether or not earlier requests were answered.
 //!
-//! Each has a moment at which it is due, and its answer is late by that: a platform that makes its callers wait is not
-//! asked less often for it. Only the sockets are bounded. When all are taken, a request cannot be made at all, and is
-//! counted as that.
+//! Each request has a due time, and its latency is measured from that time: a platform that delays its callers does not
+//! receive fewer requests. Only the number of sockets is bounded. A request that is due while all sockets are in use is
+//! not sent and is counted as `unmade`.
 
 use std::collections::VecDeque;
 use std::io;
@@ -12,47 +12,47 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
-use super::wire::{Wire, post};
+use super::raw_connection::{RawConnection, post};
 use crate::samples::Samples;
 
-/// More would not be let in at the port: it serves 1024 connections.
-const SOCKETS: usize = 900;
+/// Maximum number of sockets; the listener of the platform serves at most 1024 connections.
+const MAX_SOCKETS: usize = 900;
 
-/// How often it is looked whether requests are due.
+/// Interval at which due requests are sent.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How long after the end the last answers are waited for; longer than any deadline of the platform.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// Time limit for the last responses after the end of the load; longer than every deadline of the platform.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// What to offer.
+/// Rate and duration of an open-loop load.
 #[derive(Clone, Copy, Debug)]
-pub struct Offer {
-    /// Requests a second.
+pub struct OfferedLoad {
+    /// Requests per second.
     pub rate: f64,
-    /// For how long.
+    /// Duration of the load.
     pub span: Duration,
 }
 
-/// What came of it.
+/// Results of an open-loop load.
 #[derive(Debug, Default)]
-pub struct Outcome {
-    /// Reservations that were made, by how long after they were due.
+pub struct OverloadOutcome {
+    /// Latencies of the reservations that were made, measured from the due time.
     pub admitted: Samples,
-    /// Of those, how many within the time of the siege.
+    /// Number of admitted requests that were answered before the end of the load.
     pub in_time: usize,
-    /// Requests that were refused, 503, likewise.
+    /// Latencies of the requests rejected with 503, measured from the due time.
     pub refused: Samples,
-    /// Those that got another answer or none.
+    /// Number of requests with another response or without one.
     pub lost: usize,
-    /// Those for which no socket was left.
+    /// Number of requests that were due but not sent, because no socket or no car was free.
     pub unmade: usize,
-    /// The most sockets that were open.
+    /// Peak number of open sockets.
     pub sockets: usize,
 }
 
-/// One request that has ended.
+/// One completed request.
 struct Ended {
-    wire: Option<Wire>,
+    connection: Option<RawConnection>,
     car: u64,
     due: Instant,
     at: Instant,
@@ -68,29 +68,33 @@ struct Tally {
     unmade: usize,
 }
 
-/// Reserves `cars`, one after the other, each of which can be reserved once; one that was refused is still free.
-pub async fn besiege(address: SocketAddr, cars: &mut VecDeque<u64>, offer: Offer) -> Outcome {
+/// Reserves each of `cars` at most once; the car of a rejected request is free again and is tried later.
+pub async fn offer_load(
+    address: SocketAddr,
+    cars: &mut VecDeque<u64>,
+    offer: OfferedLoad,
+) -> OverloadOutcome {
     let started = Instant::now();
     let until = started + offer.span;
     let mut tally = Tally::default();
-    let mut free: Vec<Wire> = Vec::new();
-    let mut underway = FuturesUnordered::new();
+    let mut free: Vec<RawConnection> = Vec::new();
+    let mut in_flight = FuturesUnordered::new();
     let (mut offered, mut sockets) = (0_u64, 0);
     let mut tick = tokio::time::interval(TICK);
     let due_at = |number: u64| started + Duration::from_secs_f64(number as f64 / offer.rate);
-    // Whatever holds us up, everything that is due is asked for, if late.
+    // A late iteration of this loop still sends every request that is due.
     while due_at(offered) < until {
         tokio::select! {
             biased;
-            Some(ended) = underway.next() => tally.count(ended, until, cars, &mut free),
+            Some(ended) = in_flight.next() => tally.count(ended, until, cars, &mut free),
             _ = tick.tick() => {
                 while let due = due_at(offered)
                     && due < until
                     && due <= Instant::now()
                 {
                     offered += 1;
-                    let wire = free.pop();
-                    if wire.is_none() && underway.len() >= SOCKETS {
+                    let connection = free.pop();
+                    if connection.is_none() && in_flight.len() >= MAX_SOCKETS {
                         tally.unmade += 1;
                         continue;
                     }
@@ -98,21 +102,21 @@ pub async fn besiege(address: SocketAddr, cars: &mut VecDeque<u64>, offer: Offer
                         tally.unmade += 1;
                         continue;
                     };
-                    underway.push(reserve(address, wire, car, due));
-                    sockets = sockets.max(underway.len() + free.len());
+                    in_flight.push(reserve(address, connection, car, due));
+                    sockets = sockets.max(in_flight.len() + free.len());
                 }
             }
         }
     }
-    let stragglers = async {
-        while let Some(ended) = underway.next().await {
+    let remaining = async {
+        while let Some(ended) = in_flight.next().await {
             tally.count(ended, until, cars, &mut free);
         }
     };
-    // Who has no answer by then gets none.
-    let _ = tokio::time::timeout(PATIENCE, stragglers).await;
-    tally.lost += underway.len();
-    Outcome {
+    // Requests without a response at the timeout are counted as lost.
+    let _ = tokio::time::timeout(RESPONSE_TIMEOUT, remaining).await;
+    tally.lost += in_flight.len();
+    OverloadOutcome {
         admitted: Samples::new(tally.admitted),
         in_time: tally.in_time,
         refused: Samples::new(tally.refused),
@@ -122,25 +126,30 @@ pub async fn besiege(address: SocketAddr, cars: &mut VecDeque<u64>, offer: Offer
     }
 }
 
-async fn reserve(address: SocketAddr, wire: Option<Wire>, car: u64, due: Instant) -> Ended {
+async fn reserve(
+    address: SocketAddr,
+    connection: Option<RawConnection>,
+    car: u64,
+    due: Instant,
+) -> Ended {
     let request = post(
         "/reservations",
         &format!(r#"{{"carId":{car},"status":"reqReserve"}}"#),
     );
     let exchange = async {
-        let mut wire = match wire {
-            Some(wire) => wire,
-            None => Wire::open(address).await?,
+        let mut connection = match connection {
+            Some(connection) => connection,
+            None => RawConnection::open(address).await?,
         };
-        let (status, stays_open) = wire.ask(&request).await?;
-        io::Result::Ok((status, stays_open.then_some(wire)))
+        let (status, stays_open) = connection.send(&request).await?;
+        io::Result::Ok((status, stays_open.then_some(connection)))
     };
-    let (wire, status) = match exchange.await {
-        Ok((status, wire)) => (wire, Ok(status)),
+    let (connection, status) = match exchange.await {
+        Ok((status, connection)) => (connection, Ok(status)),
         Err(error) => (None, Err(error)),
     };
     Ended {
-        wire,
+        connection,
         car,
         due,
         at: Instant::now(),
@@ -154,7 +163,7 @@ impl Tally {
         ended: Ended,
         until: Instant,
         cars: &mut VecDeque<u64>,
-        free: &mut Vec<Wire>,
+        free: &mut Vec<RawConnection>,
     ) {
         let took = ended.at.saturating_duration_since(ended.due);
         match ended.status {
@@ -168,7 +177,7 @@ impl Tally {
             }
             Ok(_) | Err(_) => self.lost += 1,
         }
-        free.extend(ended.wire);
+        free.extend(ended.connection);
     }
 }
 
@@ -178,7 +187,7 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
-    /// A server that lets one in and refuses the next, on every connection.
+    /// Starts a server that answers 201 and 503 alternately on every connection.
     async fn server() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -200,13 +209,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_request_that_is_due_is_counted_once() {
+    async fn every_due_request_is_counted_exactly_once() {
         let mut cars = (0..1000).collect();
-        let offer = Offer {
+        let offer = OfferedLoad {
             rate: 400.0,
             span: Duration::from_millis(500),
         };
-        let outcome = besiege(server().await, &mut cars, offer).await;
+        let outcome = offer_load(server().await, &mut cars, offer).await;
         let counted = outcome.admitted.count() + outcome.refused.count();
         let all = counted + outcome.lost + outcome.unmade;
         assert_eq!(all, 200, "{outcome:?}");
@@ -218,12 +227,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_car_nothing_is_asked() {
-        let offer = Offer {
+    async fn without_a_free_car_no_request_is_sent() {
+        let offer = OfferedLoad {
             rate: 200.0,
             span: Duration::from_millis(100),
         };
-        let outcome = besiege(server().await, &mut VecDeque::new(), offer).await;
+        let outcome = offer_load(server().await, &mut VecDeque::new(), offer).await;
         assert_eq!(outcome.unmade, 20, "{outcome:?}");
         assert_eq!(outcome.sockets, 0);
     }

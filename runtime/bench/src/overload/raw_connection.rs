@@ -1,7 +1,7 @@
-//! A connection as cheap as can be: bytes out, a status back.
+//! HTTP/1.1 connection with minimal overhead: it sends bytes and returns a status.
 //!
-//! The load shares two processors with what it measures, and offers ten times what that can do. So nothing is parsed
-//! here but the status and the length of an answer, and nothing is allocated for it.
+//! The load shares two processors with the platform under test, and offers ten times its capacity. Only the status and
+//! the length of a response are therefore parsed, and no memory is allocated for it.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -9,28 +9,28 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// The answers that are read here have a head and a body of a few hundred bytes.
+/// Size of the read buffer in bytes; the expected responses have a head and a body of a few hundred bytes.
 const BUFFER: usize = 8 * 1024;
 
-/// One kept HTTP/1.1 connection.
-pub struct Wire {
+/// A persistent HTTP/1.1 connection.
+pub struct RawConnection {
     stream: TcpStream,
     buffer: Box<[u8; BUFFER]>,
 }
 
-/// What an answer says of itself.
+/// Parsed fields of a response head.
 struct Head {
     status: u16,
-    /// Bytes of the whole answer, head and body.
+    /// Length of the whole response in bytes, head and body.
     length: usize,
     stays_open: bool,
 }
 
-impl Wire {
-    /// Connects.
+impl RawConnection {
+    /// Opens a connection.
     ///
     /// # Errors
-    /// When nobody listens.
+    /// When no server accepts connections at the address.
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -40,11 +40,11 @@ impl Wire {
         })
     }
 
-    /// Sends a request and reads the answer to its end: its status, and whether another may follow.
+    /// Sends a request, reads the whole response, and returns its status and whether the connection stays open.
     ///
     /// # Errors
-    /// When the connection breaks, or the answer is none that can be read here.
-    pub async fn ask(&mut self, request: &[u8]) -> io::Result<(u16, bool)> {
+    /// When the connection breaks, the head is longer than the buffer, or the head has no status or `Content-Length`.
+    pub async fn send(&mut self, request: &[u8]) -> io::Result<(u16, bool)> {
         self.stream.write_all(request).await?;
         let mut filled = 0;
         loop {
@@ -72,7 +72,7 @@ impl Wire {
     }
 }
 
-/// A request with a JSON body, ready to be sent.
+/// Formats a `POST` request with a JSON body.
 pub fn post(path: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -81,7 +81,7 @@ pub fn post(path: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The head of an answer, once it is there.
+/// Parses the head of a response; returns `None` while it is incomplete.
 fn head(bytes: &[u8]) -> io::Result<Option<Head>> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return match bytes.len() {
@@ -116,7 +116,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     #[test]
-    fn an_answer_is_as_long_as_its_head_says() {
+    fn the_length_of_a_response_comes_from_its_content_length() {
         let answer =
             b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\nConnection: close\r\n\r\nbu";
         let head = head(answer).unwrap().unwrap();
@@ -125,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn a_head_without_its_end_or_its_length_is_none() {
+    fn a_head_is_pending_until_its_end_and_invalid_without_a_length() {
         assert!(head(b"HTTP/1.1 200 OK\r\ncontent-le").unwrap().is_none());
         assert!(head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 
     #[tokio::test]
-    async fn one_answer_ends_before_the_next_begins() {
+    async fn a_response_is_read_to_its_end_before_the_next_request() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move {
@@ -145,9 +145,9 @@ mod tests {
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
         });
-        let mut wire = Wire::open(address).await.unwrap();
+        let mut connection = RawConnection::open(address).await.unwrap();
         let request = post("/reservations", r#"{"carId":1}"#);
-        assert_eq!(wire.ask(&request).await.unwrap(), (201, true));
-        assert_eq!(wire.ask(&request).await.unwrap(), (409, true));
+        assert_eq!(connection.send(&request).await.unwrap(), (201, true));
+        assert_eq!(connection.send(&request).await.unwrap(), (409, true));
     }
 }
