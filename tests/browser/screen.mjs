@@ -1,17 +1,17 @@
-// Drives the one screen in a real Chromium, as a customer would: by labels and buttons, never by the API.
+// Drives the screen in a real Chromium as a customer does: by labels and buttons, without calls of the API.
 //
 //   node screen.mjs http://127.0.0.1:3000/
 //
-// Prints one line per step. A step that fails ends the run with exit code 1 and says what was on the screen, what the
-// browser complained about, and where the picture is. CHROMIUM names another browser than the system's own.
+// Prints one line per step. A failed step ends the run with exit code 1, and prints the text of the screen, the errors
+// of the browser and the path of a screenshot. CHROMIUM sets the path of another browser.
 
 import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-/** Events need a moment, a loaded machine needs several; a healthy platform takes well under a second. */
-const PATIENCE = 30_000;
+/** In milliseconds. A healthy platform needs less than a second; a busy machine may need longer. */
+const TIMEOUT = 30_000;
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
@@ -23,8 +23,8 @@ if (!executablePath) fail(`no Chromium found: install one (apt-get install chrom
 const browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
 const context = await browser.newContext({ locale: 'ko-KR', viewport: { width: 1440, height: 1000 } });
 const page = await context.newPage();
-page.setDefaultTimeout(PATIENCE);
-const complaints = [];
+page.setDefaultTimeout(TIMEOUT);
+const browserErrors = [];
 const failedRequests = [];
 watch();
 
@@ -32,9 +32,9 @@ const carName = `브라우저 시험 ${Date.now().toString(36)}`;
 let step = 'start';
 try {
   await run();
-  // A script error or a breach of the content security policy fails the run even if every step went through.
-  step = 'nothing was thrown and no policy was breached';
-  if (complaints.length) throw new Error(complaints.join('\n'));
+  // A script error or a violation of the content security policy fails the run even if every step succeeded.
+  step = 'no script error and no policy violation';
+  if (browserErrors.length) throw new Error(browserErrors.join('\n'));
   done();
 } catch (error) {
   await report(error);
@@ -45,8 +45,8 @@ try {
 
 async function run() {
   begin('the page opens and its list loads');
-  const answer = await page.goto(url);
-  expect(answer.status() === 200, `GET ${url} answered ${answer.status()}`);
+  const response = await page.goto(url);
+  expect(response.status() === 200, `GET ${url} returned ${response.status()}`);
   await page.getByRole('heading', { name: 'SOCAR' }).waitFor();
   await page.locator('#rows[aria-busy="false"]').waitFor({ state: 'attached' });
   done();
@@ -55,7 +55,7 @@ async function run() {
   const form = page.locator('#register');
   await form.getByRole('button', { name: '등록하기' }).click();
   await form.locator('#register-carName[aria-invalid="true"]').waitFor();
-  expect((await form.locator('#register-carName-error').textContent()) !== '', 'the field says nothing about its error');
+  expect((await form.locator('#register-carName-error').textContent()) !== '', 'the field shows no error text');
   done();
 
   begin('a car is registered with the keyboard');
@@ -124,7 +124,7 @@ async function run() {
   await row.locator('[data-column="amount"]').filter({ hasText: '61,000' }).waitFor();
   done();
 
-  begin('the screen speaks English when asked');
+  begin('the screen switches to English');
   await page.getByRole('button', { name: 'English' }).click();
   await row.getByRole('button', { name: /^Reserve/ }).waitFor();
   const left = await page.locator('[data-text], .pill, .column-name').evaluateAll((all) => all.map((each) => each.textContent).filter((text) => /[가-힣]/.test(text)));
@@ -139,16 +139,16 @@ async function run() {
   done();
 }
 
-/** Waits until the row's cell shows this status. */
+/** Waits until the cell of this column shows the status. */
 async function shows(row, column, status) {
   await row.locator(`[data-column="${column}"] [data-status="${status}"]`).waitFor();
 }
 
 function watch() {
-  page.on('pageerror', (error) => complaints.push(`script error: ${error.message}`));
+  page.on('pageerror', (error) => browserErrors.push(`script error: ${error.message}`));
   page.on('console', (message) => {
-    // A refused command is an answer, not a fault, but the browser logs it all the same.
-    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) complaints.push(`console: ${message.text()}`);
+    // The browser logs a refused command as an error, although a refusal is expected.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) browserErrors.push(`console: ${message.text()}`);
   });
   page.on('response', (response) => {
     if (response.status() >= 400) failedRequests.push(`${response.status()} ${response.request().method()} ${response.url()}`);
@@ -173,13 +173,13 @@ function expect(condition, otherwise) {
 async function report(error) {
   const picture = join(mkdtempSync(join(tmpdir(), 'socar-screen-')), 'failed.png');
   await page.screenshot({ path: picture, fullPage: true }).catch(() => undefined);
-  const shown = await page.locator('body').innerText().catch(() => 'nothing: the page is gone');
+  const shown = await page.locator('body').innerText().catch(() => 'none: the page is closed');
   const section = (title, lines) => (lines.length ? `\n--- ${title}\n${lines.join('\n')}` : '');
   console.error(
     `FAILED  ${step}\n${error.message.replace(/\x1b\[\d+m/g, '')}` +
-      section('the browser complained', complaints) +
+      section('errors of the browser', browserErrors) +
       section('refused or failed requests', failedRequests.slice(-20)) +
-      section('the screen showed', [shown.slice(0, 4_000)]) +
+      section('text of the screen', [shown.slice(0, 4_000)]) +
       `\n--- picture: ${picture}`,
   );
 }

@@ -82,7 +82,7 @@ const RULES: [Rule; 5] = [
         },
     ),
     (
-        "a protection knows neither Wasm nor HTTP nor a store",
+        "a protection uses neither Wasm nor HTTP nor a store",
         |dependency| {
             let foreign = ["wasm", "hyper", "http", "redis", "rusqlite"];
             dependency.package == "resilience"

@@ -102,7 +102,7 @@ fn roomviews_is_a_deprecated_alias_of_carviews(mode: Mode) {
     assert_eq!(alias.json()["carName"], row["carName"]);
     assert!(
         alias.optional_header("deprecation").is_some(),
-        "the alias says that it is deprecated: {alias}"
+        "the alias is marked as deprecated: {alias}"
     );
     let list = platform.get_json("/roomviews?carType=alias");
     let embedded = list["_embedded"]["roomviews"]

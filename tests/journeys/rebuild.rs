@@ -33,7 +33,7 @@ fn a_damaged_view_is_rebuilt_while_it_serves(mode: Mode) {
             responses
         });
         // The rebuilt view must contain what happens during the rebuild.
-        let added = platform.register_car("meanwhile");
+        let added = platform.register_car("added");
         let output = rebuild(&platform);
         assert!(output.contains("viewpage rebuilt from"), "{output}");
         stop.store(true, Ordering::Relaxed);
@@ -41,7 +41,7 @@ fn a_damaged_view_is_rebuilt_while_it_serves(mode: Mode) {
         assert!(responses > 0, "the view was read during the rebuild");
         added
     });
-    platform.wait_for_view(&added, &json!({"carName": "meanwhile"}));
+    platform.wait_for_view(&added, &json!({"carName": "added"}));
     let after: Vec<Value> = rows(&platform)
         .into_iter()
         .filter(|row| row["carId"] != added.id)

@@ -26,7 +26,7 @@ fn every_invariant_holds_after_kills_of_the_redis_under_load() {
             load.wait_for_success();
         }
     });
-    assert_eq!(unanswered, [""; 0], "the host answers every request");
+    assert_eq!(unanswered, [""; 0], "every request gets a response");
     wait_until_serving(&platform);
     let made = invariants::assert_hold(&platform, &cars);
     assert!(

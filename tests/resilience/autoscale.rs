@@ -20,7 +20,7 @@ fn start_with(policy: &str) -> Saboteur {
     Saboteur::start_with(&format!("{policy}\n{}", call_deadline("20s")), &[])
 }
 
-/// Sends this many calls at once and runs `look` meanwhile; returns all responses.
+/// Sends this many calls at once and runs `look` during the calls; returns all responses.
 fn under_load(saboteur: &Saboteur, calls: usize, look: impl FnOnce()) -> Vec<Response> {
     thread::scope(|scope| {
         let calls: Vec<_> = (0..calls)

@@ -225,7 +225,7 @@ fn the_concurrent_requests_of_a_guest_are_bounded() {
     // No call has ended before the last one is sent.
     let url = "url=http://neighbour.spin.internal/sleep?ms=1000";
     let few = saboteur.call(&format!("/parallel?count=40&{url}")).is(200);
-    assert_eq!(few.text().trim(), "40 answered");
+    assert_eq!(few.text().trim(), "40 succeeded");
     let many = saboteur.call(&format!("/parallel?count=100&{url}")).is(200);
-    assert!(many.text().starts_with("64 answered"), "{many}");
+    assert!(many.text().starts_with("64 succeeded"), "{many}");
 }

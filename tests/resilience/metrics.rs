@@ -87,8 +87,8 @@ fn metrics_follow_what_happens() {
     assert_eq!(metric(r#"socar_instances{component="saboteur"}"#), 2.0);
 
     saboteur.call("/greet/me").is(200);
-    let answered = r#"socar_calls_total{link="gateway -> saboteur",outcome="2xx"}"#;
-    assert_eq!(metric(answered), 1.0);
+    let completed = r#"socar_calls_total{link="gateway -> saboteur",outcome="2xx"}"#;
+    assert_eq!(metric(completed), 1.0);
     let timed = r#"socar_call_seconds_count{link="gateway -> saboteur"}"#;
     assert_eq!(metric(timed), 1.0);
 

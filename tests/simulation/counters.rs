@@ -48,7 +48,7 @@ impl Counter {
         (Self::PortCalls, "port calls"),
         (Self::Crashes, "crashes of contexts"),
         (Self::Kills, "calls killed in the middle"),
-        (Self::Unanswered, "calls without an answer"),
+        (Self::Unanswered, "calls without a response"),
         (Self::Events, "events in the log"),
         (Self::Deliveries, "deliveries of events"),
         (Self::Redeliveries, "of them repeated"),

@@ -53,7 +53,7 @@ pub fn customers(world: &Rc<World>, cars: usize) -> Vec<Customer> {
     let any = || CarId(1 + random.below(cars) as u64);
     // All requests with one key ask for the same car, except for a few.
     let keys = [("k", CarId(1)), ("l", any()), ("k", any())];
-    let action = |place: usize| match (place, random.below(10)) {
+    let action = |index: usize| match (index, random.below(10)) {
         (0, _) | (_, 7..9) => match random.one_in(3) {
             true => {
                 let (key, car) = random.choose(&keys);
@@ -189,8 +189,8 @@ impl Customer {
                 if *status == 201 {
                     self.last_reservation = json["rsvId"].as_u64().map(ReservationId);
                 }
-                let knows = *status < 500 && !is_running;
-                if knows && !(key.is_some() && self.world.random.one_in(3)) {
+                let is_known = *status < 500 && !is_running;
+                if is_known && !(key.is_some() && self.world.random.one_in(3)) {
                     return;
                 }
             }

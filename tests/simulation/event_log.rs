@@ -71,8 +71,8 @@ impl Log {
     /// Marks an entry as handled by a context.
     pub fn acknowledge(&self, context: ContextId, index: usize) {
         let group = &mut self.groups.borrow_mut()[context as usize];
-        if let Some(place) = group.pending.iter().position(|pending| *pending == index) {
-            group.pending.remove(place);
+        if let Some(position) = group.pending.iter().position(|pending| *pending == index) {
+            group.pending.remove(position);
             group.handled.push(index);
         }
     }

@@ -102,16 +102,16 @@ impl FaultProfile {
 
     /// Begins or ends the outage of one store or of the log, and describes the change.
     pub fn toggle_outage(&self, random: &SeededRandom) -> String {
-        let place = random.below(self.outage.len());
-        let outage = &self.outage[place];
+        let index = random.below(self.outage.len());
+        let outage = &self.outage[index];
         outage.set(!outage.get());
-        let who = match ContextId::ALL.get(place) {
+        let name = match ContextId::ALL.get(index) {
             Some(context) => format!("the stores of {context:?}"),
             None => "the log".into(),
         };
         match outage.get() {
-            true => format!("{who} fall outage"),
-            false => format!("{who} answer again"),
+            true => format!("{name} fail"),
+            false => format!("{name} recover"),
         }
     }
 
@@ -150,8 +150,8 @@ impl FaultProfile {
         }
     }
 
-    fn outcome(&self, place: usize, random: &SeededRandom) -> CallOutcome {
-        match self.are_enabled() && (self.outage[place].get() || random.one_in(self.store_errors)) {
+    fn outcome(&self, index: usize, random: &SeededRandom) -> CallOutcome {
+        match self.are_enabled() && (self.outage[index].get() || random.one_in(self.store_errors)) {
             true => random.choose(&[
                 CallOutcome::Dropped,
                 CallOutcome::Dropped,

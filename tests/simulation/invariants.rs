@@ -203,7 +203,7 @@ fn one_key_is_one_reservation(oracle: &Oracle) -> CheckResult {
         let first = responses.entry(key).or_insert(response);
         if (first.status, &first.body) != (response.status, &response.body) {
             return violation(format!(
-                "two answers to one request: {first:?} and {response:?}"
+                "two responses to one request: {first:?} and {response:?}"
             ));
         }
     }

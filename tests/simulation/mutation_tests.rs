@@ -91,7 +91,7 @@ fn a_rejection_that_keeps_its_hold_is_detected() {
 fn a_platform_that_forgets_idempotency_keys_is_detected() {
     assert_detected(
         Mutation::ForgetsIdempotencyKeys,
-        "two answers to one request",
+        "two responses to one request",
     );
 }
 

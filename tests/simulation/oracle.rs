@@ -133,8 +133,8 @@ impl Oracle {
         let car: Car = self.read(value)?;
         let bookings = car.bookings();
         let id = car.id();
-        for (place, one) in bookings.iter().enumerate() {
-            for other in &bookings[place + 1..] {
+        for (index, one) in bookings.iter().enumerate() {
+            for other in &bookings[index + 1..] {
                 if one.period.overlaps(&other.period) {
                     return Err(format!("car {id} has two bookings at a time: {bookings:?}"));
                 }

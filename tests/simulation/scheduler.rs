@@ -177,14 +177,14 @@ impl Scheduler {
         match wait {
             Wait::PortCall => true,
             Wait::Until(moment) => *moment <= self.world.now(),
-            Wait::Answer(slot, until) => slot.is_filled() || *until <= self.world.now(),
+            Wait::Response(slot, until) => slot.is_filled() || *until <= self.world.now(),
         }
     }
 
     /// Ends one of the task's waits and polls the task.
     fn poll(&mut self, index: usize) {
         let over: Vec<usize> = (0..self.tasks[index].waits.len())
-            .filter(|place| self.is_over(&self.tasks[index].waits[*place].0))
+            .filter(|wait| self.is_over(&self.tasks[index].waits[*wait].0))
             .collect();
         let task = &mut self.tasks[index];
         match over[..] {
@@ -212,7 +212,7 @@ impl Scheduler {
         match (&task.kind, output) {
             (TaskKind::Call(slot), TaskOutput::Response(response)) => {
                 self.world
-                    .trace(|| format!("answers {}", response.status()));
+                    .trace(|| format!("responds with {}", response.status()));
                 slot.fill(Some(response));
             }
             (TaskKind::Delivery(entry), TaskOutput::Handled(handled)) => {
@@ -287,12 +287,12 @@ impl Scheduler {
     pub fn time_out_one_call(&self) {
         let waits = self.tasks.iter().flat_map(|task| &task.waits);
         let slots = waits.filter_map(|(wait, _)| match wait {
-            Wait::Answer(slot, _) if !slot.is_filled() => Some(slot),
+            Wait::Response(slot, _) if !slot.is_filled() => Some(slot),
             _ => None,
         });
         let slots: Vec<_> = slots.collect();
         if !slots.is_empty() {
-            self.world.trace(|| "a caller gives up".into());
+            self.world.trace(|| "a caller times out".into());
             self.world.random.choose(&slots).fill(None);
         }
     }
@@ -316,7 +316,7 @@ impl Scheduler {
         let waits = self.tasks.iter().flat_map(|task| &task.waits);
         let moments = waits.filter_map(|(wait, _)| match wait {
             Wait::PortCall => None,
-            Wait::Until(moment) | Wait::Answer(_, moment) => Some(*moment),
+            Wait::Until(moment) | Wait::Response(_, moment) => Some(*moment),
         });
         let Some(next) = moments.min() else {
             return false;

@@ -30,7 +30,7 @@ pub enum Wait {
     /// A time.
     Until(u64),
     /// A response, or the time at which the caller times out.
-    Answer(Rc<ResponseSlot>, u64),
+    Response(Rc<ResponseSlot>, u64),
 }
 
 /// A call that has left its caller.
@@ -145,7 +145,7 @@ impl World {
             CallOutcome::Applied | CallOutcome::ReplyLost => send(),
         }
         let until = self.now() + timeout_ms;
-        self.wait_for(|| Wait::Answer(Rc::clone(&slot), until))
+        self.wait_for(|| Wait::Response(Rc::clone(&slot), until))
             .await;
         slot.take()
     }

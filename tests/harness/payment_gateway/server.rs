@@ -43,7 +43,7 @@ impl Server {
     pub fn close(&mut self, address: SocketAddr) {
         if let Self::Open(task) = std::mem::replace(self, Self::Changing) {
             task.abort();
-            // The port is free only when the task has ended; the result says that it was cancelled.
+            // The port is free only when the task has ended; the result is its cancellation.
             let _ = runtime().block_on(task);
         }
         *self = Self::Closed(bind(address));

@@ -31,10 +31,10 @@ async fn handle(request: Request) -> Response<BoxBody> {
         Ok(text) => (200, text),
         Err(reason) => (500, reason),
     };
-    answer(status, box_body(FullBody::new(Bytes::from(text))))
+    respond(status, box_body(FullBody::new(Bytes::from(text))))
 }
 
-fn answer(status: u16, body: BoxBody) -> Response<BoxBody> {
+fn respond(status: u16, body: BoxBody) -> Response<BoxBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status.try_into().unwrap_or_default();
     response

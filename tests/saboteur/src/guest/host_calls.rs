@@ -95,7 +95,7 @@ pub async fn parallel(query: &Query) -> ActionResult {
     let refused: Vec<_> = refused.collect();
     let succeeded = responses.len() - refused.len();
     let reason = refused.first().map_or("", |reason| reason);
-    Ok(format!("{succeeded} answered {reason}"))
+    Ok(format!("{succeeded} succeeded {reason}"))
 }
 
 /// Calls itself recursively, until the host detects the loop.

@@ -8,7 +8,7 @@ use spin_sdk::http::body::stream_any;
 use spin_sdk::http::{BoxBody, HeaderValue, Response, box_body};
 
 use super::query::Query;
-use super::{ActionResult, answer};
+use super::{ActionResult, respond};
 
 /// `?ms=`: sleeps, so that only wall-clock time passes.
 pub async fn sleep(query: &Query) -> ActionResult {
@@ -104,7 +104,7 @@ pub fn partial(query: &Query) -> Response<BoxBody> {
         spin_sdk::time::sleep(Duration::from_secs(3600)).await;
         drop(parts);
     });
-    let mut response = answer(200, box_body(body));
+    let mut response = respond(200, box_body(body));
     if let Some(Ok(length)) = query.get("length").map(HeaderValue::from_str) {
         response.headers_mut().insert("content-length", length);
     }
