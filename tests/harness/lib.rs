@@ -5,6 +5,7 @@
 //! here panics when a precondition does not hold: a test may stop at its first surprise.
 
 mod admin;
+mod background;
 mod client;
 mod components;
 mod events;
@@ -20,6 +21,7 @@ mod steps;
 mod workspace;
 
 pub use admin::AdminPort;
+pub use background::{Stop, in_background};
 pub use client::{Client, Protocol, RequestBuilder, Response};
 pub use components::{build_component, ensure_built};
 pub use events::event_streams;

@@ -43,15 +43,15 @@ fn every_single_resource_has_an_etag(mode: Mode) {
     }
 }
 
+fn etag(platform: &Platform, path: &str) -> String {
+    let response = platform.get(path).send().is(200);
+    response.header("etag").to_owned()
+}
+
 fn a_matching_etag_is_answered_with_304(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("cached");
-    let first = platform
-        .get(&car.path)
-        .send()
-        .is(200)
-        .header("etag")
-        .to_owned();
+    let first = etag(&platform, &car.path);
     let fetch = |known: &str| {
         platform
             .get(&car.path)
@@ -81,12 +81,7 @@ fn a_matching_etag_is_answered_with_304(mode: Mode) {
 fn a_stale_version_is_not_overwritten(mode: Mode) {
     let platform = Platform::shared(mode);
     let car = platform.register_car("contended");
-    let first = platform
-        .get(&car.path)
-        .send()
-        .is(200)
-        .header("etag")
-        .to_owned();
+    let first = etag(&platform, &car.path);
     let changed = platform
         .patch(&car.path)
         .header("if-match", &first)
@@ -97,14 +92,10 @@ fn a_stale_version_is_not_overwritten(mode: Mode) {
     assert_ne!(first, second);
 
     let stale = |request: harness::RequestBuilder| request.header("if-match", &first);
-    stale(platform.patch(&car.path))
-        .json(&json!({"carName": "third"}))
-        .send()
-        .problem(412, "precondition-failed");
-    stale(platform.put(&car.path))
-        .json(&json!({"carName": "third"}))
-        .send()
-        .problem(412, "precondition-failed");
+    for request in [platform.patch(&car.path), platform.put(&car.path)] {
+        let response = stale(request).json(&json!({"carName": "third"})).send();
+        response.problem(412, "precondition-failed");
+    }
     stale(platform.delete(&car.path))
         .send()
         .problem(412, "precondition-failed");
@@ -122,11 +113,6 @@ fn a_stale_version_is_not_overwritten(mode: Mode) {
         request.json(&json!({"status": "reqCancel"})).send()
     };
     cancel("\"stale\"").problem(412, "precondition-failed");
-    let tag = platform
-        .get(&reservation.path)
-        .send()
-        .is(200)
-        .header("etag")
-        .to_owned();
+    let tag = etag(&platform, &reservation.path);
     cancel(&tag).is(200);
 }

@@ -4,11 +4,14 @@
 //! `SOCAR_KILLS=100 cargo test -p tests --test journeys after_kills` kills more often than everyday tests have time
 //! for. No two kills hit the same moment, so a run cannot be repeated; the output of the host shows what happened.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::{Car, Mode, Platform, RequestBuilder, Reservation, Response, Setup, eventually};
+use harness::{
+    Car, Mode, Platform, RequestBuilder, Reservation, Response, Setup, Stop, eventually,
+    in_background,
+};
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -84,7 +87,6 @@ pub fn register_cars(platform: &Platform) -> Vec<Car> {
 /// Customers that reserve and cancel until they are stopped or get no response.
 #[derive(Default)]
 pub struct CustomerLoad {
-    is_stopped: AtomicBool,
     response_count: AtomicUsize,
     acknowledged: Mutex<Vec<Acknowledged>>,
 }
@@ -104,20 +106,10 @@ impl CustomerLoad {
         cars: &[Car],
         action: impl FnOnce(),
     ) -> Vec<String> {
-        self.is_stopped.store(false, Ordering::Relaxed);
-        thread::scope(|scope| {
-            let customers: Vec<_> = (0..CUSTOMERS)
-                .map(|customer| scope.spawn(move || self.run_customer(platform, cars, customer)))
-                .collect();
-            // The customers must be stopped even if `action` panics; otherwise the scope never ends.
-            let end = StopOnDrop(&self.is_stopped);
-            action();
-            drop(end);
-            customers
-                .into_iter()
-                .filter_map(|customer| customer.join().expect("expected responses only").err())
-                .collect()
-        })
+        let run_customer =
+            |customer, stop: &Stop| self.run_customer(platform, cars, customer, stop);
+        let (results, ()) = in_background(CUSTOMERS, run_customer, action);
+        results.into_iter().filter_map(Result::err).collect()
     }
 
     /// Waits for this many further responses.
@@ -137,8 +129,8 @@ impl CustomerLoad {
 
     /// Checks that no acknowledged result was lost. Call it when all work is complete.
     pub fn assert_acknowledged(&self, platform: &Platform) {
-        for told in self.acknowledged.lock().iter() {
-            match told {
+        for result in self.acknowledged.lock().iter() {
+            match result {
                 Acknowledged::Cancelled(reservation) => {
                     platform.wait_for_status(reservation, "cancelled");
                 }
@@ -147,7 +139,7 @@ impl CustomerLoad {
                     let status = &platform.get_json(&reservation.path)["status"];
                     assert!(
                         status == "reserved" || status == "cancelled",
-                        "{told:?}: {status}"
+                        "{result:?}: {status}"
                     );
                 }
             }
@@ -159,9 +151,10 @@ impl CustomerLoad {
         platform: &Platform,
         cars: &[Car],
         customer: usize,
+        stop: &Stop,
     ) -> Result<(), String> {
         for round in 0.. {
-            if self.has_stopped() {
+            if stop.is_set() {
                 break;
             }
             let car = &cars[(customer + round) % cars.len()];
@@ -170,7 +163,7 @@ impl CustomerLoad {
             if response.status == 201 {
                 let accepted = Acknowledged::Reserved(Reservation::from_response(&response));
                 self.acknowledged.lock().push(accepted);
-                self.cancel_until_accepted(platform, &response)?;
+                self.cancel_until_accepted(platform, &response, stop)?;
             }
         }
         Ok(())
@@ -182,8 +175,9 @@ impl CustomerLoad {
         &self,
         platform: &Platform,
         accepted: &Response,
+        stop: &Stop,
     ) -> Result<(), String> {
-        while !self.has_stopped() {
+        while !stop.is_set() {
             let response = self.send(cancel_request(platform, accepted))?;
             if response.status == 200 {
                 let cancelled = Acknowledged::Cancelled(Reservation::from_response(&response));
@@ -192,10 +186,6 @@ impl CustomerLoad {
             }
         }
         Ok(())
-    }
-
-    fn has_stopped(&self) -> bool {
-        self.is_stopped.load(Ordering::Relaxed)
     }
 
     fn send(&self, request: RequestBuilder) -> Result<Response, String> {
@@ -228,13 +218,4 @@ fn assert_expected(response: &Response) {
 fn cancel_request(platform: &Platform, accepted: &Response) -> RequestBuilder {
     let request = platform.patch(&Reservation::from_response(accepted).path);
     request.json(&json!({"status": "reqCancel"}))
-}
-
-/// Stops the load when it is dropped.
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }

@@ -1,10 +1,7 @@
 //! Is the view rebuilt from the log, or from the contexts where the log has been trimmed, while the old view
 //! serves? Checkpoint CQRS.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-
-use harness::{Car, Mode, Platform, Setup, event_streams, eventually, socar};
+use harness::{Car, Mode, Platform, Setup, Stop, event_streams, eventually, in_background, socar};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -20,27 +17,24 @@ fn a_damaged_view_is_rebuilt_while_it_serves(mode: Mode) {
     corrupt_rows(&platform);
     assert_ne!(rows(&platform), expected);
 
-    let stop = AtomicBool::new(false);
-    let added = thread::scope(|scope| {
-        let reader = scope.spawn(|| {
-            let mut responses = 0;
-            while !stop.load(Ordering::Relaxed) {
-                let list = platform.get("/carviews").send().is(200).json();
-                let total = list["page"]["totalElements"].as_u64();
-                assert!(total >= Some(cars.len() as u64), "{list:#}");
-                responses += 1;
-            }
-            responses
-        });
+    let read_until_stopped = |_, stop: &Stop| {
+        let mut responses = 0;
+        while !stop.is_set() {
+            let list = platform.get("/carviews").send().is(200).json();
+            let total = list["page"]["totalElements"].as_u64();
+            assert!(total >= Some(cars.len() as u64), "{list:#}");
+            responses += 1;
+        }
+        responses
+    };
+    let (responses, added) = in_background(1, read_until_stopped, || {
         // The rebuilt view must contain what happens during the rebuild.
         let added = platform.register_car("added");
         let output = rebuild(&platform);
         assert!(output.contains("viewpage rebuilt from"), "{output}");
-        stop.store(true, Ordering::Relaxed);
-        let responses = reader.join().expect("every response was whole");
-        assert!(responses > 0, "the view was read during the rebuild");
         added
     });
+    assert!(responses[0] > 0, "the view was not read during the rebuild");
     platform.wait_for_view(&added, &json!({"carName": "added"}));
     let after: Vec<Value> = rows(&platform)
         .into_iter()

@@ -1,12 +1,12 @@
 //! Do reservations succeed while other components fail? Messages, the view and the registration of cars hang, trap,
 //! compute or hoard memory; the events of the reservations arrive when the fault is over.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::{
-    Car, Mode, Platform, Protocol, Reservation, Response, Setup, confirmation_text, eventually,
+    Car, Mode, Platform, Protocol, Reservation, Response, Setup, Stop, confirmation_text,
+    eventually, in_background,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -72,29 +72,14 @@ impl FailingComponent {
 
     /// Clients call the failing component until the scenario ends.
     fn under_load<T>(&self, platform: &Platform, scenario: impl FnOnce() -> T) -> T {
-        let is_done = AtomicBool::new(false);
-        thread::scope(|scope| {
-            for _ in 0..LOAD_CLIENTS {
-                scope.spawn(|| {
-                    while !is_done.load(Ordering::Relaxed) {
-                        self.call(platform);
-                        // Without a pause, the load of the clients themselves would be measured.
-                        thread::sleep(Duration::from_millis(300));
-                    }
-                });
+        let call_until_stopped = |_, stop: &Stop| {
+            while !stop.is_set() {
+                self.call(platform);
+                // Without a pause, the load of the clients themselves would be measured.
+                thread::sleep(Duration::from_millis(300));
             }
-            let _stop = StopOnDrop(&is_done);
-            scenario()
-        })
-    }
-}
-
-/// Stops the clients when it is dropped, also after a panic.
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        };
+        in_background(LOAD_CLIENTS, call_until_stopped, scenario).1
     }
 }
 

@@ -98,13 +98,7 @@ fn metrics_follow_what_happens() {
 
     let shed = r#"socar_calls_shed_total{component="saboteur",priority="low"}"#;
     assert_eq!(metric(shed), 0.0);
-    thread::scope(|scope| {
-        let slow = scope.spawn(|| saboteur.call("/sleep?ms=3000"));
-        let running = r#"socar_calls_running{component="saboteur"}"#;
-        eventually(|| metric(running), |running| *running == 1.0);
-        saboteur.call("/greet/me").problem(503, "overloaded");
-        slow.join().expect("a response").is(200);
-    });
+    shed_one_call(&saboteur);
     assert_eq!(metric(shed), 1.0);
 
     saboteur.admin().control_breaker("force-open", LINK);
@@ -120,27 +114,27 @@ fn metrics_follow_what_happens() {
     assert_eq!(of_breaker("refused_total", ""), 1.0);
 }
 
-fn reload(saboteur: &Saboteur, policy: &str) {
-    saboteur.deploy(&manifest_with(policy));
+/// A call that the breaker rejects.
+fn reject_one_call(saboteur: &Saboteur) {
+    saboteur.admin().control_breaker("force-open", LINK);
+    saboteur.call("/greet/me").problem(503, "cut-off");
+    saboteur.admin().control_breaker("reset", LINK);
+}
+
+/// A call that arrives while the only permit is in use.
+fn shed_one_call(saboteur: &Saboteur) {
+    thread::scope(|scope| {
+        let slow = scope.spawn(|| saboteur.call("/sleep?ms=3000"));
+        let running = r#"socar_calls_running{component="saboteur"}"#;
+        eventually(|| metric(saboteur, running), |running| *running == 1.0);
+        saboteur.call("/greet/me").problem(503, "overloaded");
+        slow.join().expect("a response").is(200);
+    });
 }
 
 #[test]
 fn counters_continue_across_a_reload() {
     let saboteur = Saboteur::start_with(POLICY, &[]);
-    let reject_one_call = || {
-        saboteur.admin().control_breaker("force-open", LINK);
-        saboteur.call("/greet/me").problem(503, "cut-off");
-        saboteur.admin().control_breaker("reset", LINK);
-    };
-    let shed_one_call = || {
-        thread::scope(|scope| {
-            let slow = scope.spawn(|| saboteur.call("/sleep?ms=3000"));
-            let running = r#"socar_calls_running{component="saboteur"}"#;
-            eventually(|| metric(&saboteur, running), |running| *running == 1.0);
-            saboteur.call("/greet/me").problem(503, "overloaded");
-            slow.join().expect("a response").is(200);
-        });
-    };
     let counters = || {
         [
             r#"socar_breaker_refused_total{link="gateway -> saboteur"}"#,
@@ -149,12 +143,13 @@ fn counters_continue_across_a_reload() {
         .map(|series| metric(&saboteur, series))
     };
     for round in 1..=3 {
-        reject_one_call();
-        shed_one_call();
+        reject_one_call(&saboteur);
+        shed_one_call(&saboteur);
         assert_eq!(counters(), [f64::from(round); 2]);
         // The reload replaces the breaker and the admission.
         let failures = format!("breaker = {{ consecutive_failures = {} }}", round + 5);
-        reload(&saboteur, &POLICY.replace("breaker = true", &failures));
+        let policy = POLICY.replace("breaker = true", &failures);
+        saboteur.deploy(&manifest_with(&policy));
     }
 }
 
@@ -172,13 +167,7 @@ fn calls_without_a_response_are_counted_by_outcome() {
     assert_eq!(count("trap"), 1.0);
     saboteur.call("/sleep?ms=60000").is(504);
     assert_eq!(count("deadline"), 1.0);
-    thread::scope(|scope| {
-        let slow = scope.spawn(|| saboteur.call("/sleep?ms=3000"));
-        let running = r#"socar_calls_running{component="saboteur"}"#;
-        eventually(|| metric(&saboteur, running), |running| *running == 1.0);
-        saboteur.call("/greet/me").problem(503, "overloaded");
-        slow.join().expect("a response").is(200);
-    });
+    shed_one_call(&saboteur);
     assert_eq!(count("shed"), 1.0);
     saboteur.admin().control_breaker("force-open", LINK);
     saboteur.call("/greet/me").problem(503, "cut-off");

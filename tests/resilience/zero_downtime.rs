@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use harness::{Client, Protocol, eventually, root};
+use harness::{Client, Protocol, Stop, eventually, in_background, root};
 use http::Method;
 use serde_json::Value;
 
@@ -16,38 +15,23 @@ const WASM: &str = "target/wasm32-wasip2/release/saboteur.wasm";
 
 /// Clients send requests without a pause until the scenario ends. Every response must be good; returns their number.
 fn under_load<T>(saboteur: &Saboteur, scenario: impl FnOnce() -> T) -> (usize, T) {
-    let is_done = AtomicBool::new(false);
     let paths = [
         "/greet/me",
         "/sleep?ms=30",
         "/chain?url=http://neighbour.spin.internal/greet/me",
     ];
-    thread::scope(|scope| {
-        let is_done = &is_done;
-        let send_until_done = |path| {
-            scope.spawn(move || {
-                let client = Client::new(saboteur.url(), Protocol::Http1);
-                let mut count = 0;
-                while !is_done.load(Ordering::Relaxed) {
-                    client.request(Method::GET, path).send().is(200);
-                    count += 1;
-                }
-                count
-            })
-        };
-        let clients: Vec<_> = paths
-            .into_iter()
-            .cycle()
-            .take(6)
-            .map(send_until_done)
-            .collect();
-        let result = scenario();
-        is_done.store(true, Ordering::Relaxed);
-        let counts = clients
-            .into_iter()
-            .map(|client| client.join().expect("good responses only"));
-        (counts.sum(), result)
-    })
+    let send_until_stopped = |index: usize, stop: &Stop| {
+        let client = Client::new(saboteur.url(), Protocol::Http1);
+        let mut count = 0;
+        while !stop.is_set() {
+            let path = paths[index % paths.len()];
+            client.request(Method::GET, path).send().is(200);
+            count += 1;
+        }
+        count
+    };
+    let (counts, result) = in_background(6, send_until_stopped, scenario);
+    (counts.iter().sum(), result)
 }
 
 /// Writes the same code with other bytes, like a new build.
