@@ -1,8 +1,8 @@
-//! What a breaker costs a call: `cargo bench -p resilience` prints nanoseconds per call.
+//! The cost of a breaker for one call: `cargo bench -p resilience` prints nanoseconds per call.
 //!
-//! A plain loop around the public functions, the best of several rounds: enough to see whether a call stays far below
-//! the 200 ns that the platform allows it, and spares a benchmark library. Each call asks twice for the time, which
-//! is a good part of what is measured; the first line says how much.
+//! The benchmark is a loop around the public functions and reports the best of several rounds. That is exact enough to
+//! see whether a call stays far below the 200 ns that the platform allows, and needs no benchmark library. Each call reads
+//! the clock twice, which is a large part of the result; the first line shows how much.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use resilience::breaker::{
     Breaker, BreakerConfig, BreakerOutcome, BreakerSettings, SlowCalls, Transition, WindowSize,
 };
 
-/// Short rounds and many, so that the best of them was not interrupted even on a busy machine.
+/// Many short rounds: the best of them was not interrupted, even on a busy machine.
 const CALLS: u32 = 10_000;
 const ROUNDS: u32 = 500;
 
 fn main() -> Result<(), InvalidSetting> {
-    report("two looks at the clock", || {
+    report("two reads of the clock", || {
         black_box((tokio::time::Instant::now(), tokio::time::Instant::now()));
     });
     for (name, settings) in [
@@ -40,7 +40,7 @@ fn main() -> Result<(), InvalidSetting> {
 
     let open = breaker(BreakerSettings::default())?;
     open.force_open();
-    report("open, refused", || drop(black_box(open.acquire())));
+    report("open, rejected", || drop(black_box(open.acquire())));
 
     let disabled = breaker(BreakerSettings::default())?;
     disabled.disable();
