@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use self::embedded::Embedded;
-use self::redis::{Guest, Own};
+use self::embedded::EmbeddedServer;
+use self::redis::{DedicatedConnection, PlatformConnection};
 use crate::host_call_timeout::HostCallTimedOut;
 use event_log::{EmbeddedLog, LogError};
 use storage::database::{CommitWatermark, Database, DatabaseError};
@@ -25,7 +25,7 @@ use storage::redis_client::{RedisClient, RedisClientError, canonical_address};
 
 /// One item of an answer; nested answers are flattened, as in stock Spin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
+pub enum RedisReply {
     Nil,
     Status(String),
     Int64(i64),
@@ -54,29 +54,29 @@ pub enum BusError {
 pub struct Bus {
     /// The platform's address, in the form that addresses are compared in.
     address: Option<String>,
-    platform: Platform,
+    platform: PlatformServer,
 }
 
-enum Platform {
-    Embedded(Arc<Embedded>, Arc<Database>),
+enum PlatformServer {
+    Embedded(Arc<EmbeddedServer>, Arc<Database>),
     Redis(Arc<RedisClient>),
 }
 
 /// What a guest has opened.
-pub struct Connection {
-    server: Box<dyn Server>,
+pub struct BusConnection {
+    server: Box<dyn CommandExecutor>,
     /// The database whose writes come first: this server is outside the process, and they are not committed at once.
     after: Option<Arc<Database>>,
 }
 
 /// Whoever executes commands.
 #[async_trait]
-trait Server: Send + Sync {
+trait CommandExecutor: Send + Sync {
     async fn execute(
         &self,
         command: &str,
         arguments: Vec<Vec<u8>>,
-    ) -> Result<Vec<Answer>, BusError>;
+    ) -> Result<Vec<RedisReply>, BusError>;
 }
 
 // === impl Bus ===
@@ -93,8 +93,8 @@ impl Bus {
     ) -> Result<Self, DatabaseError> {
         Ok(Self {
             address: canonical_address(address),
-            platform: Platform::Embedded(
-                Arc::new(Embedded::open(log, database.clone())?),
+            platform: PlatformServer::Embedded(
+                Arc::new(EmbeddedServer::open(log, database.clone())?),
                 database,
             ),
         })
@@ -104,7 +104,7 @@ impl Bus {
     pub fn redis(address: &str, client: Arc<RedisClient>) -> Self {
         Self {
             address: canonical_address(address),
-            platform: Platform::Redis(client),
+            platform: PlatformServer::Redis(client),
         }
     }
 
@@ -112,38 +112,38 @@ impl Bus {
     ///
     /// # Errors
     /// If the address is none, or another server than the platform's cannot be reached.
-    pub async fn open(&self, address: &str) -> Result<Connection, BusError> {
+    pub async fn open(&self, address: &str) -> Result<BusConnection, BusError> {
         let canonical = canonical_address(address);
         if canonical.is_none() {
             return Err(BusError::InvalidAddress(address.to_owned()));
         }
         if canonical != self.address {
             let after = match &self.platform {
-                Platform::Embedded(_, database) => Some(database.clone()),
-                Platform::Redis(_) => None,
+                PlatformServer::Embedded(_, database) => Some(database.clone()),
+                PlatformServer::Redis(_) => None,
             };
-            let server = Box::new(Own::open(address).await?);
-            return Ok(Connection { server, after });
+            let server = Box::new(DedicatedConnection::open(address).await?);
+            return Ok(BusConnection { server, after });
         }
-        let server: Box<dyn Server> = match &self.platform {
-            Platform::Embedded(embedded, _) => Box::new(embedded.clone()),
-            Platform::Redis(client) => Box::new(Guest::new(client.clone())),
+        let server: Box<dyn CommandExecutor> = match &self.platform {
+            PlatformServer::Embedded(embedded, _) => Box::new(embedded.clone()),
+            PlatformServer::Redis(client) => Box::new(PlatformConnection::new(client.clone())),
         };
-        Ok(Connection {
+        Ok(BusConnection {
             server,
             after: None,
         })
     }
 }
 
-// === impl Connection ===
+// === impl BusConnection ===
 
-impl Connection {
+impl BusConnection {
     /// Sends a message to who listens on the channel; on the platform's address that wakes who
     /// reads the stream of this name.
     ///
     /// # Errors
-    /// As [`Connection::execute`].
+    /// As [`BusConnection::execute`].
     pub async fn publish(&self, channel: &str, payload: Vec<u8>) -> Result<(), BusError> {
         let arguments = vec![channel.into(), payload];
         self.execute("PUBLISH", arguments).await.map(drop)
@@ -152,19 +152,19 @@ impl Connection {
     /// The value of a key, if it has one.
     ///
     /// # Errors
-    /// As [`Connection::execute`], or if the key holds no string.
+    /// As [`BusConnection::execute`], or if the key holds no string.
     pub async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BusError> {
         match self.one("GET", vec![key.into()]).await? {
-            Answer::Binary(value) => Ok(Some(value)),
-            Answer::Nil => Ok(None),
-            Answer::Status(_) | Answer::Int64(_) => Err(BusError::Type),
+            RedisReply::Binary(value) => Ok(Some(value)),
+            RedisReply::Nil => Ok(None),
+            RedisReply::Status(_) | RedisReply::Int64(_) => Err(BusError::Type),
         }
     }
 
     /// Writes a value over whatever was there.
     ///
     /// # Errors
-    /// As [`Connection::execute`].
+    /// As [`BusConnection::execute`].
     pub async fn set(&self, key: &str, value: Vec<u8>) -> Result<(), BusError> {
         self.execute("SET", vec![key.into(), value]).await.map(drop)
     }
@@ -172,18 +172,18 @@ impl Connection {
     /// Adds one to a counter and answers the sum.
     ///
     /// # Errors
-    /// As [`Connection::execute`], or if the key holds no number.
+    /// As [`BusConnection::execute`], or if the key holds no number.
     pub async fn incr(&self, key: &str) -> Result<i64, BusError> {
         match self.one("INCR", vec![key.into()]).await? {
-            Answer::Int64(sum) => Ok(sum),
-            Answer::Nil | Answer::Status(_) | Answer::Binary(_) => Err(BusError::Type),
+            RedisReply::Int64(sum) => Ok(sum),
+            RedisReply::Nil | RedisReply::Status(_) | RedisReply::Binary(_) => Err(BusError::Type),
         }
     }
 
     /// Removes keys and answers how many there were.
     ///
     /// # Errors
-    /// As [`Connection::execute`].
+    /// As [`BusConnection::execute`].
     pub async fn del(&self, keys: &[String]) -> Result<u32, BusError> {
         self.count("DEL", bytes(keys)).await
     }
@@ -191,7 +191,7 @@ impl Connection {
     /// Adds members to a set and answers how many are new.
     ///
     /// # Errors
-    /// As [`Connection::execute`], or if the key holds no set.
+    /// As [`BusConnection::execute`], or if the key holds no set.
     pub async fn sadd(&self, key: &str, members: &[String]) -> Result<u32, BusError> {
         self.count("SADD", keyed(key, members)).await
     }
@@ -199,7 +199,7 @@ impl Connection {
     /// Removes members of a set and answers how many there were.
     ///
     /// # Errors
-    /// As [`Connection::execute`], or if the key holds no set.
+    /// As [`BusConnection::execute`], or if the key holds no set.
     pub async fn srem(&self, key: &str, members: &[String]) -> Result<u32, BusError> {
         self.count("SREM", keyed(key, members)).await
     }
@@ -207,12 +207,12 @@ impl Connection {
     /// The members of a set.
     ///
     /// # Errors
-    /// As [`Connection::execute`], or if the key holds no set of texts.
+    /// As [`BusConnection::execute`], or if the key holds no set of texts.
     pub async fn smembers(&self, key: &str) -> Result<Vec<String>, BusError> {
         let answer = self.execute("SMEMBERS", vec![key.into()]).await?;
         let text = |answer| match answer {
-            Answer::Binary(member) => String::from_utf8(member).map_err(|_| BusError::Type),
-            Answer::Nil | Answer::Status(_) | Answer::Int64(_) => Err(BusError::Type),
+            RedisReply::Binary(member) => String::from_utf8(member).map_err(|_| BusError::Type),
+            RedisReply::Nil | RedisReply::Status(_) | RedisReply::Int64(_) => Err(BusError::Type),
         };
         answer.into_iter().map(text).collect()
     }
@@ -226,22 +226,22 @@ impl Connection {
         &self,
         command: &str,
         arguments: Vec<Vec<u8>>,
-    ) -> Result<Vec<Answer>, BusError> {
+    ) -> Result<Vec<RedisReply>, BusError> {
         if let Some(database) = &self.after {
             CommitWatermark::from_now(database).wait_durable().await?;
         }
         self.server.execute(command, arguments).await
     }
 
-    async fn one(&self, command: &str, arguments: Vec<Vec<u8>>) -> Result<Answer, BusError> {
+    async fn one(&self, command: &str, arguments: Vec<Vec<u8>>) -> Result<RedisReply, BusError> {
         let answer = self.execute(command, arguments).await?;
         answer.into_iter().next().ok_or(BusError::Type)
     }
 
     async fn count(&self, command: &str, arguments: Vec<Vec<u8>>) -> Result<u32, BusError> {
         match self.one(command, arguments).await? {
-            Answer::Int64(count) => u32::try_from(count).map_err(|_| BusError::Type),
-            Answer::Nil | Answer::Status(_) | Answer::Binary(_) => Err(BusError::Type),
+            RedisReply::Int64(count) => u32::try_from(count).map_err(|_| BusError::Type),
+            RedisReply::Nil | RedisReply::Status(_) | RedisReply::Binary(_) => Err(BusError::Type),
         }
     }
 }

@@ -4,12 +4,12 @@
 //! but memory or a local file run to their end on the spot, because handing a microsecond of work to another thread
 //! costs more than doing it.
 
-pub mod hoard;
+mod buffered_items;
+pub mod guest_output;
 pub mod key_value;
-pub mod missing;
+pub mod missing_grants;
 pub mod outbound_http;
 pub mod outbound_redis;
-pub mod output;
 pub mod sqlite;
 pub mod variables;
 pub mod wasi_key_value;
@@ -26,15 +26,15 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bus::Bus;
+use crate::byte_budget::ByteBudget;
 use crate::call::Call;
 use crate::cpu_throttle::CpuThrottle;
 use crate::host_call_timeout::HostCallTimeout;
 use crate::store::KeyValue;
 use config::manifest::AllowedHosts;
-use hoard::Hoard;
-use missing::Missing;
+use guest_output::{CurrentRequestId, GuestOutput, GuestStream};
+use missing_grants::MissingGrants;
 use outbound_http::{HttpHooks, OutboundHttp};
-use output::{CurrentRequest, Kind, Lines};
 
 /// Generated from `wit/host.wit`.
 pub mod bindings {
@@ -48,10 +48,10 @@ pub mod bindings {
             default: trappable,
         },
         with: {
-            "spin:key-value/key-value.store": crate::capability::key_value::Store,
-            "spin:redis/redis.connection": crate::capability::outbound_redis::Connection,
-            "spin:sqlite/sqlite.connection": crate::capability::sqlite::Connection,
-            "wasi:keyvalue/store.bucket": crate::capability::key_value::Store,
+            "spin:key-value/key-value.store": crate::capability::key_value::GuestStore,
+            "spin:redis/redis.connection": crate::capability::outbound_redis::GuestRedisConnection,
+            "spin:sqlite/sqlite.connection": crate::capability::sqlite::GuestSqliteConnection,
+            "wasi:keyvalue/store.bucket": crate::capability::key_value::GuestStore,
             "wasi:keyvalue/atomics.cas": crate::capability::wasi_key_value::Cas,
         },
     });
@@ -73,9 +73,9 @@ pub struct Grants {
     /// Its key-value stores by label.
     pub key_value_stores: BTreeMap<String, Arc<dyn KeyValue>>,
     /// Its SQLite databases by label.
-    pub databases: BTreeMap<String, Arc<sqlite::database::Database>>,
+    pub databases: BTreeMap<String, Arc<sqlite::database::GuestDatabase>>,
     /// What it asked for besides.
-    pub missing: Arc<Missing>,
+    pub missing: Arc<MissingGrants>,
     /// Where its outgoing requests may go.
     pub allowed_hosts: AllowedHosts,
     /// Sends its outgoing HTTP requests.
@@ -96,10 +96,10 @@ pub struct InstanceState {
     http_hooks: HttpHooks,
     grants: Arc<Grants>,
     limits: StoreLimits,
-    request: CurrentRequest,
+    request: CurrentRequestId,
     redis_connections: usize,
     databases: usize,
-    hoard: Hoard,
+    byte_budget: ByteBudget,
     throttle: CpuThrottle,
 }
 
@@ -112,7 +112,7 @@ pub struct View<'a> {
     /// Connections to databases that are open.
     pub(crate) databases: &'a mut usize,
     /// What the host keeps for the guest.
-    pub(crate) hoard: &'a Hoard,
+    pub(crate) byte_budget: &'a ByteBudget,
 }
 
 /// Ties the generated functions to [`View`].
@@ -159,11 +159,11 @@ impl InstanceState {
     /// # Errors
     /// When a granted directory cannot be opened.
     pub fn new(grants: &Arc<Grants>) -> wasmtime::Result<Self> {
-        let request = CurrentRequest::default();
-        let lines = |kind| Lines::new(grants.component.clone(), kind, request.clone());
+        let request = CurrentRequestId::default();
+        let output = |kind| GuestOutput::new(grants.component.clone(), kind, request.clone());
         let mut wasi = WasiCtx::builder();
-        wasi.stdout(lines(Kind::Out))
-            .stderr(lines(Kind::Err))
+        wasi.stdout(output(GuestStream::Stdout))
+            .stderr(output(GuestStream::Stderr))
             .envs(&grants.environment);
         for (host, guest) in &grants.files {
             wasi.preopened_dir(host, guest, FsPerms::ReadOnly)?;
@@ -182,7 +182,7 @@ impl InstanceState {
             request,
             redis_connections: 0,
             databases: 0,
-            hoard: Hoard::new(grants.memory),
+            byte_budget: ByteBudget::new(grants.memory),
             throttle: CpuThrottle::default(),
         })
     }
@@ -216,7 +216,7 @@ impl InstanceState {
             call: self.http_hooks.call.as_ref(),
             redis_connections: &mut self.redis_connections,
             databases: &mut self.databases,
-            hoard: &self.hoard,
+            byte_budget: &self.byte_budget,
         }
     }
 }

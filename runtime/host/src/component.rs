@@ -13,7 +13,7 @@ use http::{Request, Response};
 use wasmtime_wasi_http::WasiBody;
 
 use crate::call::{Call, MAX_DEPTH};
-use crate::capability::missing::{Missing, Ungranted};
+use crate::capability::missing_grants::{MissingGrant, MissingGrants};
 use crate::dispatch_marker::DispatchMarker;
 use crate::fault_injection::FaultTarget;
 use crate::instance::events::{EventError, EventPool};
@@ -54,7 +54,7 @@ pub struct Component {
     /// Injects the faults that operators order, on a platform that allows it.
     faults: Option<FaultTarget>,
     /// What it requested and was not granted.
-    missing: Arc<Missing>,
+    missing: Arc<MissingGrants>,
 }
 
 // === impl Component ===
@@ -66,7 +66,7 @@ impl Component {
         handlers: ComponentHandlers,
         pool: Arc<InstancePool>,
         faults: Option<FaultTarget>,
-        missing: Arc<Missing>,
+        missing: Arc<MissingGrants>,
     ) -> Self {
         Self {
             config,
@@ -88,7 +88,7 @@ impl Component {
     }
 
     /// The first store or database that it requested and the manifest does not grant, if any.
-    pub fn ungranted(&self) -> Option<Ungranted> {
+    pub fn ungranted(&self) -> Option<MissingGrant> {
         self.missing.first()
     }
 

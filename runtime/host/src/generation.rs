@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use parking_lot::RwLock;
 
+use crate::byte_budget::ByteBudget;
 use crate::ingress::Ingress;
 use crate::link::registry::GenerationLinks;
-use crate::trigger::http::upload::Warehouse;
 use config::manifest::{App, RouteTable};
 use config::policy::ListenerLimits;
 use event_log::delivery::Subscription;
@@ -33,7 +33,7 @@ pub struct Generation {
     /// What clients may do.
     pub listener: Arc<ListenerLimits>,
     /// Where the bodies of requests are kept.
-    pub warehouse: Warehouse,
+    pub upload_budget: ByteBudget,
     /// How long events are kept, if not for ever.
     pub retention: Option<Retention>,
     /// Its links, which nobody sees until it takes over.
@@ -61,7 +61,7 @@ impl Generation {
             components,
             subscriptions,
             listener: Arc::new(app.listener.clone()),
-            warehouse: Warehouse::new(app.listener.bodies),
+            upload_budget: ByteBudget::new(app.listener.bodies),
             retention: app.retention.map(Retention::new),
             links,
         }

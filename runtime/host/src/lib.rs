@@ -28,6 +28,7 @@ pub mod app;
 pub mod backends;
 pub mod body;
 pub mod bus;
+pub mod byte_budget;
 pub mod call;
 pub mod capability;
 pub mod cli;

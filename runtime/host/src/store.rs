@@ -36,9 +36,9 @@ pub trait KeyValue: Send + Sync {
     /// Whether the key has a value.
     async fn exists(&self, key: &str) -> Result<bool, StoreError>;
 
-    /// The next keys in no particular order, after `cursor` (`None` for the first ones). Keys
+    /// The next keys in no particular order, after `cursor` (`None` for the first ones). KeyPage
     /// that are there throughout a listing are in it; on Redis one may be in it twice.
-    async fn keys(&self, cursor: Option<&str>) -> Result<Keys, StoreError>;
+    async fn keys(&self, cursor: Option<&str>) -> Result<KeyPage, StoreError>;
 
     /// The values of several keys, in their order.
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;
@@ -65,7 +65,7 @@ pub trait KeyValue: Send + Sync {
 
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keys {
+pub struct KeyPage {
     pub keys: Vec<String>,
     /// What to ask for the next page with; `None` on the last one.
     pub cursor: Option<String>,
@@ -86,18 +86,6 @@ pub enum StoreError {
     Redis(#[from] RedisClientError),
     #[error(transparent)]
     HostCallTimedOut(#[from] HostCallTimedOut),
-}
-
-impl StoreError {
-    /// Whether the same call may well succeed later. A write that failed so may also have happened.
-    pub fn is_unavailable(&self) -> bool {
-        match self {
-            Self::Database(error) => matches!(error, DatabaseError::Locked(_)),
-            Self::Redis(error) => error.is_unavailable(),
-            Self::HostCallTimedOut(_) => true,
-            Self::NotACounter(_) | Self::Overflow(_) | Self::BadCursor(_) => false,
-        }
-    }
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -12,36 +12,36 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use self::values::{Condition, Values};
-use super::{Answer, BusError, Server};
+use self::values::{SetCondition, ValueTables};
+use super::{BusError, CommandExecutor, RedisReply};
 use event_log::{EmbeddedLog, Entry, EntryId, EventLog, Fields};
 use storage::database::{Database, DatabaseError};
 
 /// The host in place of a server.
-pub(super) struct Embedded {
+pub(super) struct EmbeddedServer {
     log: Arc<EmbeddedLog>,
-    values: Values,
+    values: ValueTables,
 }
 
 /// A command's name and what follows it.
-struct Call {
+struct Command {
     command: String,
     arguments: std::vec::IntoIter<Vec<u8>>,
 }
 
-type Answers = Result<Vec<Answer>, BusError>;
+type CommandResult = Result<Vec<RedisReply>, BusError>;
 
-// === impl Embedded ===
+// === impl EmbeddedServer ===
 
-impl Embedded {
+impl EmbeddedServer {
     pub fn open(log: Arc<EmbeddedLog>, database: Arc<Database>) -> Result<Self, DatabaseError> {
         Ok(Self {
             log,
-            values: Values::open(database)?,
+            values: ValueTables::open(database)?,
         })
     }
 
-    async fn xadd(&self, mut call: Call) -> Answers {
+    async fn xadd(&self, mut call: Command) -> CommandResult {
         let stream = call.text()?;
         if call.text()? != "*" {
             return Err(call
@@ -56,10 +56,10 @@ impl Embedded {
             return Err(call.wrong_number());
         }
         let id = self.log.append(&stream, &fields).await?;
-        Ok(vec![Answer::Binary(id.to_string().into_bytes())])
+        Ok(vec![RedisReply::Binary(id.to_string().into_bytes())])
     }
 
-    async fn xrange(&self, mut call: Call) -> Answers {
+    async fn xrange(&self, mut call: Command) -> CommandResult {
         let stream = call.text()?;
         let from = call.bound("-", EntryId::MIN, 0)?;
         let to = call.bound("+", EntryId::MAX, u64::MAX)?;
@@ -73,7 +73,7 @@ impl Embedded {
         Ok(entries.into_iter().flat_map(flat).collect())
     }
 
-    async fn exists(&self, mut call: Call) -> Answers {
+    async fn exists(&self, mut call: Command) -> CommandResult {
         let mut count = 0;
         for key in call.rest()? {
             let stream = String::from_utf8_lossy(&key);
@@ -83,27 +83,27 @@ impl Embedded {
         integer(count)
     }
 
-    fn set(&self, mut call: Call) -> Answers {
+    fn set(&self, mut call: Command) -> CommandResult {
         let (key, value) = (call.bytes()?, call.bytes()?);
-        let (mut condition, mut lives) = (Condition::Always, None);
+        let (mut condition, mut time_to_live) = (SetCondition::Always, None);
         while let Some(option) = call.option()? {
             match &*option {
-                "NX" => condition = Condition::IfAbsent,
-                "XX" => condition = Condition::IfPresent,
-                "EX" => lives = Some(Duration::from_secs(call.positive()?)),
-                "PX" => lives = Some(Duration::from_millis(call.positive()?)),
+                "NX" => condition = SetCondition::IfAbsent,
+                "XX" => condition = SetCondition::IfPresent,
+                "EX" => time_to_live = Some(Duration::from_secs(call.positive()?)),
+                "PX" => time_to_live = Some(Duration::from_millis(call.positive()?)),
                 _ => return Err(call.syntax()),
             }
         }
         Ok(vec![
-            match self.values.set(&key, &value, condition, lives)? {
-                true => Answer::Status("OK".to_owned()),
-                false => Answer::Nil,
+            match self.values.set(&key, &value, condition, time_to_live)? {
+                true => RedisReply::Status("OK".to_owned()),
+                false => RedisReply::Nil,
             },
         ])
     }
 
-    fn add(&self, mut call: Call, sign: i64, by_argument: bool) -> Answers {
+    fn add(&self, mut call: Command, sign: i64, by_argument: bool) -> CommandResult {
         let key = call.bytes()?;
         let delta = if by_argument { call.integer()? } else { 1 };
         call.end()?;
@@ -113,13 +113,13 @@ impl Embedded {
 }
 
 #[async_trait]
-impl Server for Arc<Embedded> {
-    async fn execute(&self, command: &str, arguments: Vec<Vec<u8>>) -> Answers {
-        let mut call = Call::new(command, arguments);
+impl CommandExecutor for Arc<EmbeddedServer> {
+    async fn execute(&self, command: &str, arguments: Vec<Vec<u8>>) -> CommandResult {
+        let mut call = Command::new(command, arguments);
         match &*call.command {
             "PING" => Ok(vec![match call.arguments.next() {
-                None => Answer::Status("PONG".to_owned()),
-                Some(message) => Answer::Binary(message),
+                None => RedisReply::Status("PONG".to_owned()),
+                Some(message) => RedisReply::Binary(message),
             }]),
             "PUBLISH" => {
                 let (channel, _message) = (call.text()?, call.bytes()?);
@@ -136,7 +136,7 @@ impl Server for Arc<Embedded> {
             "GET" => {
                 let value = self.values.get(&call.bytes()?)?;
                 call.end()?;
-                Ok(vec![value.map_or(Answer::Nil, Answer::Binary)])
+                Ok(vec![value.map_or(RedisReply::Nil, RedisReply::Binary)])
             }
             "SET" => self.set(call),
             "INCR" => self.add(call, 1, false),
@@ -150,7 +150,7 @@ impl Server for Arc<Embedded> {
             "SMEMBERS" => {
                 let members = self.values.members(&call.bytes()?)?;
                 call.end()?;
-                Ok(members.into_iter().map(Answer::Binary).collect())
+                Ok(members.into_iter().map(RedisReply::Binary).collect())
             }
             _ => Err(call.refused(
                 "is not served in embedded mode: start the host with --redis-url, or use another address",
@@ -159,9 +159,9 @@ impl Server for Arc<Embedded> {
     }
 }
 
-// === impl Call ===
+// === impl Command ===
 
-impl Call {
+impl Command {
     fn new(command: &str, arguments: Vec<Vec<u8>>) -> Self {
         Self {
             command: command.to_ascii_uppercase(),
@@ -246,16 +246,16 @@ impl Call {
     }
 }
 
-fn integer(number: i64) -> Answers {
-    Ok(vec![Answer::Int64(number)])
+fn integer(number: i64) -> CommandResult {
+    Ok(vec![RedisReply::Int64(number)])
 }
 
-fn flat(entry: Entry) -> Vec<Answer> {
-    let id = Answer::Binary(entry.id.to_string().into_bytes());
+fn flat(entry: Entry) -> Vec<RedisReply> {
+    let id = RedisReply::Binary(entry.id.to_string().into_bytes());
     let fields = entry.fields.into_iter().flat_map(|(name, value)| {
         [
-            Answer::Binary(name.into_bytes()),
-            Answer::Binary(value.into()),
+            RedisReply::Binary(name.into_bytes()),
+            RedisReply::Binary(value.into()),
         ]
     });
     std::iter::once(id).chain(fields).collect()

@@ -13,14 +13,14 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
 use tokio::sync::Mutex;
 
-use super::{Answer, BusError, Server};
+use super::{BusError, CommandExecutor, RedisReply};
 use storage::redis_client::{RedisClient, RedisClientError};
 
 /// How long a guest's own connection waits for an answer; its deadline is shorter, as a rule.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Commands that answer at once, and the same on every connection.
-const PLAIN: [&str; 34] = [
+const SHAREABLE_COMMANDS: [&str; 34] = [
     "DECR",
     "DECRBY",
     "DEL",
@@ -58,7 +58,7 @@ const PLAIN: [&str; 34] = [
 ];
 
 /// A guest's handle on the platform's server.
-pub(super) struct Guest {
+pub(super) struct PlatformConnection {
     client: Arc<RedisClient>,
     /// From the first command on that is not plain.
     own: Mutex<Option<MultiplexedConnection>>,
@@ -66,14 +66,14 @@ pub(super) struct Guest {
 
 /// A guest's connection to some other server, its own from the start. As in stock Spin, it does
 /// not come back once it is lost: the guest opens another.
-pub(super) struct Own {
+pub(super) struct DedicatedConnection {
     client: Arc<RedisClient>,
     connection: MultiplexedConnection,
 }
 
-// === impl Guest ===
+// === impl PlatformConnection ===
 
-impl Guest {
+impl PlatformConnection {
     pub fn new(client: Arc<RedisClient>) -> Self {
         Self {
             client,
@@ -83,17 +83,17 @@ impl Guest {
 }
 
 #[async_trait]
-impl Server for Guest {
+impl CommandExecutor for PlatformConnection {
     async fn execute(
         &self,
         command: &str,
         arguments: Vec<Vec<u8>>,
-    ) -> Result<Vec<Answer>, BusError> {
+    ) -> Result<Vec<RedisReply>, BusError> {
         let words = words(command, arguments);
         let mut own = self.own.lock().await;
         let known = own.clone();
         // What came before may have been a MULTI: from then on, nothing is shared.
-        if known.is_none() && is_plain(command) {
+        if known.is_none() && is_shareable(command) {
             drop(own);
             return answers(self.client.query(&words).await?);
         }
@@ -112,9 +112,9 @@ impl Server for Guest {
     }
 }
 
-// === impl Own ===
+// === impl DedicatedConnection ===
 
-impl Own {
+impl DedicatedConnection {
     pub async fn open(address: &str) -> Result<Self, BusError> {
         let client = RedisClient::new(address)?;
         let connection = client.dedicated(RESPONSE_TIMEOUT).await?;
@@ -123,12 +123,12 @@ impl Own {
 }
 
 #[async_trait]
-impl Server for Own {
+impl CommandExecutor for DedicatedConnection {
     async fn execute(
         &self,
         command: &str,
         arguments: Vec<Vec<u8>>,
-    ) -> Result<Vec<Answer>, BusError> {
+    ) -> Result<Vec<RedisReply>, BusError> {
         let words = words(command, arguments);
         answers(ask(&self.client, &mut self.connection.clone(), &words).await?)
     }
@@ -151,30 +151,30 @@ fn words(command: &str, arguments: Vec<Vec<u8>>) -> Cmd {
     words
 }
 
-fn is_plain(command: &str) -> bool {
-    PLAIN
+fn is_shareable(command: &str) -> bool {
+    SHAREABLE_COMMANDS
         .iter()
         .any(|plain| plain.eq_ignore_ascii_case(command))
 }
 
 // === answers ===
 
-fn answers(value: Value) -> Result<Vec<Answer>, BusError> {
+fn answers(value: Value) -> Result<Vec<RedisReply>, BusError> {
     let mut flat = Vec::new();
     flatten(value, &mut flat)?;
     Ok(flat)
 }
 
-fn flatten(value: Value, flat: &mut Vec<Answer>) -> Result<(), BusError> {
+fn flatten(value: Value, flat: &mut Vec<RedisReply>) -> Result<(), BusError> {
     match value {
-        Value::Nil => flat.push(Answer::Nil),
-        Value::Int(number) => flat.push(Answer::Int64(number)),
-        Value::Boolean(truth) => flat.push(Answer::Int64(truth.into())),
-        Value::BulkString(bytes) => flat.push(Answer::Binary(bytes)),
-        Value::SimpleString(status) => flat.push(Answer::Status(status)),
-        Value::Okay => flat.push(Answer::Status("OK".to_owned())),
-        Value::Double(number) => flat.push(Answer::Binary(number.to_string().into_bytes())),
-        Value::VerbatimString { text, .. } => flat.push(Answer::Binary(text.into_bytes())),
+        Value::Nil => flat.push(RedisReply::Nil),
+        Value::Int(number) => flat.push(RedisReply::Int64(number)),
+        Value::Boolean(truth) => flat.push(RedisReply::Int64(truth.into())),
+        Value::BulkString(bytes) => flat.push(RedisReply::Binary(bytes)),
+        Value::SimpleString(status) => flat.push(RedisReply::Status(status)),
+        Value::Okay => flat.push(RedisReply::Status("OK".to_owned())),
+        Value::Double(number) => flat.push(RedisReply::Binary(number.to_string().into_bytes())),
+        Value::VerbatimString { text, .. } => flat.push(RedisReply::Binary(text.into_bytes())),
         Value::Array(values) | Value::Set(values) => {
             for value in values {
                 flatten(value, flat)?;

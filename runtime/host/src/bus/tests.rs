@@ -59,11 +59,11 @@ in_both_modes!(
     no_address_is_an_error,
 );
 
-async fn open(fixture: &Fixture) -> Connection {
+async fn open(fixture: &Fixture) -> BusConnection {
     fixture.bus.open(ADDRESS).await.unwrap()
 }
 
-async fn run(connection: &Connection, line: &str) -> Result<Vec<Answer>, BusError> {
+async fn run(connection: &BusConnection, line: &str) -> Result<Vec<RedisReply>, BusError> {
     let mut words = line.split_whitespace().map(str::to_owned);
     let command = words.next().unwrap();
     connection
@@ -71,12 +71,12 @@ async fn run(connection: &Connection, line: &str) -> Result<Vec<Answer>, BusErro
         .await
 }
 
-fn binary(text: &str) -> Answer {
-    Answer::Binary(text.as_bytes().to_vec())
+fn binary(text: &str) -> RedisReply {
+    RedisReply::Binary(text.as_bytes().to_vec())
 }
 
-fn ok() -> Vec<Answer> {
-    vec![Answer::Status("OK".to_owned())]
+fn ok() -> Vec<RedisReply> {
+    vec![RedisReply::Status("OK".to_owned())]
 }
 
 async fn strings_are_set_got_and_deleted(fixture: Fixture) {
@@ -87,13 +87,13 @@ async fn strings_are_set_got_and_deleted(fixture: Fixture) {
     let keys = ["a", "b", "a"].map(str::to_owned);
     assert_eq!(
         run(&connection, "exists a b").await.unwrap(),
-        [Answer::Int64(1)]
+        [RedisReply::Int64(1)]
     );
     assert_eq!(connection.del(&keys).await.unwrap(), 1);
-    assert_eq!(run(&connection, "GET a").await.unwrap(), [Answer::Nil]);
+    assert_eq!(run(&connection, "GET a").await.unwrap(), [RedisReply::Nil]);
     assert_eq!(
         run(&connection, "PING").await.unwrap(),
-        [Answer::Status("PONG".to_owned())]
+        [RedisReply::Status("PONG".to_owned())]
     );
     assert_eq!(
         run(&connection, "ping hello").await.unwrap(),
@@ -106,15 +106,15 @@ async fn counters_count(fixture: Fixture) {
     assert_eq!(connection.incr("n").await.unwrap(), 1);
     assert_eq!(
         run(&connection, "INCRBY n 41").await.unwrap(),
-        [Answer::Int64(42)]
+        [RedisReply::Int64(42)]
     );
     assert_eq!(
         run(&connection, "DECRBY n 2").await.unwrap(),
-        [Answer::Int64(40)]
+        [RedisReply::Int64(40)]
     );
     assert_eq!(
         run(&connection, "DECR n").await.unwrap(),
-        [Answer::Int64(39)]
+        [RedisReply::Int64(39)]
     );
     assert_eq!(connection.get("n").await.unwrap().unwrap(), b"39");
     connection.set("n", b"many".to_vec()).await.unwrap();
@@ -145,7 +145,7 @@ async fn sets_have_members(fixture: Fixture) {
     assert_eq!(connection.srem("s", &members[1..2]).await.unwrap(), 1);
     assert_eq!(
         run(&connection, "EXISTS s").await.unwrap(),
-        [Answer::Int64(0)]
+        [RedisReply::Int64(0)]
     );
 }
 
@@ -172,7 +172,7 @@ async fn a_lock_is_taken_once_and_expires(fixture: Fixture) {
     let connection = open(&fixture).await;
     assert_eq!(
         run(&connection, "SET lock me XX").await.unwrap(),
-        [Answer::Nil]
+        [RedisReply::Nil]
     );
     assert_eq!(
         run(&connection, "SET lock me NX PX 60000").await.unwrap(),
@@ -180,18 +180,18 @@ async fn a_lock_is_taken_once_and_expires(fixture: Fixture) {
     );
     assert_eq!(
         run(&connection, "set lock you nx px 60000").await.unwrap(),
-        [Answer::Nil]
+        [RedisReply::Nil]
     );
     assert_eq!(
         run(&connection, "DEL lock").await.unwrap(),
-        [Answer::Int64(1)]
+        [RedisReply::Int64(1)]
     );
     assert_eq!(
         run(&connection, "SET lock me NX PX 30").await.unwrap(),
         ok()
     );
     let expired = async {
-        while run(&connection, "EXISTS lock").await.unwrap() != [Answer::Int64(0)] {
+        while run(&connection, "EXISTS lock").await.unwrap() != [RedisReply::Int64(0)] {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
@@ -216,7 +216,7 @@ async fn a_stream_is_appended_to_and_read_back_flat(fixture: Fixture) {
         let answer = run(&connection, &format!("XADD s * event {number} more x"))
             .await
             .unwrap();
-        let [Answer::Binary(id)] = &answer[..] else {
+        let [RedisReply::Binary(id)] = &answer[..] else {
             panic!("{answer:?}")
         };
         ids.push(String::from_utf8(id.clone()).unwrap());
@@ -224,11 +224,11 @@ async fn a_stream_is_appended_to_and_read_back_flat(fixture: Fixture) {
     assert!(ids[0].parse::<EntryId>().unwrap() < ids[2].parse().unwrap());
     assert_eq!(
         run(&connection, "XLEN s").await.unwrap(),
-        [Answer::Int64(3)]
+        [RedisReply::Int64(3)]
     );
     assert_eq!(
         run(&connection, "EXISTS s").await.unwrap(),
-        [Answer::Int64(1)]
+        [RedisReply::Int64(1)]
     );
     let entry = |number: usize| {
         [
@@ -261,7 +261,7 @@ async fn a_message_nobody_waits_for_is_no_error(fixture: Fixture) {
         .unwrap();
     assert_eq!(
         run(&connection, "PUBLISH socar.car {}").await.unwrap(),
-        [Answer::Int64(0)]
+        [RedisReply::Int64(0)]
     );
 }
 
@@ -313,7 +313,7 @@ async fn an_embedded_message_wakes_the_groups_of_its_stream() {
     }
     let connection = bus.open("redis://127.0.0.1:6379/0").await.unwrap();
     let woken = run(&connection, "PUBLISH socar.car {}").await.unwrap();
-    assert_eq!(woken, [Answer::Int64(2)]);
+    assert_eq!(woken, [RedisReply::Int64(2)]);
 }
 
 #[tokio::test]
@@ -340,7 +340,7 @@ async fn a_transaction_of_one_guest_does_not_touch_the_others() {
     assert_eq!(run(&one, "MULTI").await.unwrap(), ok());
     assert_eq!(
         run(&one, "SET a 1").await.unwrap(),
-        [Answer::Status("QUEUED".to_owned())]
+        [RedisReply::Status("QUEUED".to_owned())]
     );
     assert_eq!(two.get("a").await.unwrap(), None);
     two.set("b", b"2".to_vec()).await.unwrap();
@@ -382,10 +382,10 @@ async fn answers_of_a_server_are_flattened_as_in_stock_spin() {
     assert_eq!(
         answer,
         [
-            Answer::Int64(1),
+            RedisReply::Int64(1),
             binary("two"),
-            Answer::Status("three".to_owned()),
-            Answer::Nil
+            RedisReply::Status("three".to_owned()),
+            RedisReply::Nil
         ]
     );
     run(&connection, "ZADD z 1.5 a").await.unwrap();

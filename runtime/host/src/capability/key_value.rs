@@ -7,28 +7,31 @@ use std::sync::Arc;
 use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore};
-use super::hoard::Items;
+use super::buffered_items::BufferedItems;
 use super::{Capabilities, View};
 use crate::host_call_timeout::HostCallTimeout;
 use crate::store::{KeyValue, StoreError, all_keys};
 
 /// A guest's handle to an open store.
 #[derive(Clone)]
-pub struct Store(pub(super) Arc<dyn KeyValue>);
+pub struct GuestStore(pub(super) Arc<dyn KeyValue>);
 
 type Keys = (StreamReader<String>, FutureReader<Result<(), Error>>);
 
 impl View<'_> {
     /// A handle to the store with this label, if the manifest grants it.
-    pub(super) fn open_store(&mut self, label: &str) -> wasmtime::Result<Option<Resource<Store>>> {
+    pub(super) fn open_store(
+        &mut self,
+        label: &str,
+    ) -> wasmtime::Result<Option<Resource<GuestStore>>> {
         let Some(store) = self.grants.key_value_stores.get(label) else {
             self.grants.missing.note("key_value_stores", label);
             return Ok(None);
         };
-        Ok(Some(self.table.push(Store(store.clone()))?))
+        Ok(Some(self.table.push(GuestStore(store.clone()))?))
     }
 
-    pub(super) fn store(&self, store: &Resource<Store>) -> wasmtime::Result<Store> {
+    pub(super) fn store(&self, store: &Resource<GuestStore>) -> wasmtime::Result<GuestStore> {
         Ok(self.table.get(store)?.clone())
     }
 }
@@ -41,7 +44,7 @@ impl From<StoreError> for Error {
 
 fn store<T: Send + 'static>(
     accessor: &Accessor<T, Capabilities>,
-    store: &Resource<Store>,
+    store: &Resource<GuestStore>,
 ) -> wasmtime::Result<(Arc<dyn KeyValue>, HostCallTimeout)> {
     accessor.with(|mut access| {
         let view = access.get();
@@ -52,7 +55,7 @@ fn store<T: Send + 'static>(
 impl Host for View<'_> {}
 
 impl HostStore for View<'_> {
-    fn drop(&mut self, store: Resource<Store>) -> wasmtime::Result<()> {
+    fn drop(&mut self, store: Resource<GuestStore>) -> wasmtime::Result<()> {
         self.table.delete(store)?;
         Ok(())
     }
@@ -62,13 +65,13 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
     async fn open(
         accessor: &Accessor<T, Self>,
         label: String,
-    ) -> wasmtime::Result<Result<Resource<Store>, Error>> {
+    ) -> wasmtime::Result<Result<Resource<GuestStore>, Error>> {
         accessor.with(|mut access| Ok(access.get().open_store(&label)?.ok_or(Error::AccessDenied)))
     }
 
     async fn get(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Store>,
+        handle: Resource<GuestStore>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
         let (store, timeout) = store(accessor, &handle)?;
@@ -78,7 +81,7 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
 
     async fn set(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Store>,
+        handle: Resource<GuestStore>,
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
@@ -89,7 +92,7 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
 
     async fn delete(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Store>,
+        handle: Resource<GuestStore>,
         key: String,
     ) -> wasmtime::Result<Result<(), Error>> {
         let (store, timeout) = store(accessor, &handle)?;
@@ -99,7 +102,7 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
 
     async fn exists(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Store>,
+        handle: Resource<GuestStore>,
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
         let (store, timeout) = store(accessor, &handle)?;
@@ -109,19 +112,19 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
 
     async fn get_keys(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Store>,
+        handle: Resource<GuestStore>,
     ) -> wasmtime::Result<Keys> {
         let (store, timeout) = store(accessor, &handle)?;
         // Read whole before the first key is handed out: a guest that pauses between keys must not hold the store.
         let keys = timeout.wait(all_keys(&*store)).await;
         accessor.with(|mut access| {
-            let kept = keys.map_err(Error::from).and_then(|keys| {
+            let reserved = keys.map_err(Error::from).and_then(|keys| {
                 let length = keys.iter().map(|key| size_of::<String>() + key.len());
-                let kept = access.get().hoard.keep(length.sum());
-                let kept = kept.map_err(|error| Error::Other(error.to_string()));
-                Ok(Items::new(keys, kept?))
+                let reserved = access.get().byte_budget.reserve(length.sum());
+                let reserved = reserved.map_err(|error| Error::Other(error.to_string()));
+                Ok(BufferedItems::new(keys, reserved?))
             });
-            let (keys, end) = match kept {
+            let (keys, end) = match reserved {
                 Ok(keys) => (StreamReader::new(&mut access, keys)?, Ok(())),
                 Err(error) => (StreamReader::new(&mut access, Vec::new())?, Err(error)),
             };

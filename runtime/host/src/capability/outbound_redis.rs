@@ -13,16 +13,16 @@ use super::bindings::spin::redis::redis::{
 };
 
 use super::{Capabilities, View};
-use crate::bus::{self, Answer, BusError};
+use crate::bus::{BusConnection, BusError, RedisReply};
 use crate::host_call_timeout::HostCallTimeout;
 
 /// How many connections one instance may have open.
-const MOST_CONNECTIONS: usize = 64;
+const MAX_CONNECTIONS: usize = 64;
 
 /// A guest's handle to a connection.
-pub struct Connection(Arc<bus::Connection>);
+pub struct GuestRedisConnection(Arc<BusConnection>);
 
-type Outcome<A> = wasmtime::Result<Result<A, Error>>;
+type CallResult<A> = wasmtime::Result<Result<A, Error>>;
 
 impl From<BusError> for Error {
     fn from(error: BusError) -> Self {
@@ -36,8 +36,8 @@ impl From<BusError> for Error {
 
 fn connection<T: Send + 'static>(
     accessor: &Accessor<T, Capabilities>,
-    connection: &Resource<Connection>,
-) -> wasmtime::Result<(Arc<bus::Connection>, HostCallTimeout)> {
+    connection: &Resource<GuestRedisConnection>,
+) -> wasmtime::Result<(Arc<BusConnection>, HostCallTimeout)> {
     accessor.with(|mut access| {
         let view = access.get();
         Ok((
@@ -50,7 +50,7 @@ fn connection<T: Send + 'static>(
 impl Host for View<'_> {}
 
 impl HostConnection for View<'_> {
-    fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+    fn drop(&mut self, connection: Resource<GuestRedisConnection>) -> wasmtime::Result<()> {
         self.table.delete(connection)?;
         *self.redis_connections -= 1;
         Ok(())
@@ -58,7 +58,10 @@ impl HostConnection for View<'_> {
 }
 
 impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
-    async fn open(accessor: &Accessor<T, Self>, address: String) -> Outcome<Resource<Connection>> {
+    async fn open(
+        accessor: &Accessor<T, Self>,
+        address: String,
+    ) -> CallResult<Resource<GuestRedisConnection>> {
         let (grants, open, timeout) = accessor.with(|mut access| {
             let view = access.get();
             let timeout = view.host_call_timeout();
@@ -72,11 +75,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
             );
             return Ok(Err(Error::InvalidAddress));
         }
-        if open >= MOST_CONNECTIONS {
+        if open >= MAX_CONNECTIONS {
             return Ok(Err(Error::TooManyConnections));
         }
         let connection = match timeout.wait(grants.redis.open(&address)).await {
-            Ok(connection) => Connection(Arc::new(connection)),
+            Ok(connection) => GuestRedisConnection(Arc::new(connection)),
             Err(error) => return Ok(Err(error.into())),
         };
         accessor.with(|mut access| {
@@ -88,10 +91,10 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn publish(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<GuestRedisConnection>,
         channel: String,
         payload: Vec<u8>,
-    ) -> Outcome<()> {
+    ) -> CallResult<()> {
         let (connection, timeout) = connection(accessor, &handle)?;
         let done = timeout.wait(connection.publish(&channel, payload)).await;
         Ok(done.map_err(Error::from))
@@ -99,9 +102,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn get(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<GuestRedisConnection>,
         key: String,
-    ) -> Outcome<Option<Vec<u8>>> {
+    ) -> CallResult<Option<Vec<u8>>> {
         let (connection, timeout) = connection(accessor, &handle)?;
         let done = timeout.wait(connection.get(&key)).await;
         Ok(done.map_err(Error::from))
@@ -109,10 +112,10 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn set(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<GuestRedisConnection>,
         key: String,
         value: Vec<u8>,
-    ) -> Outcome<()> {
+    ) -> CallResult<()> {
         let (connection, timeout) = connection(accessor, &handle)?;
         let done = timeout.wait(connection.set(&key, value)).await;
         Ok(done.map_err(Error::from))
@@ -120,9 +123,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn incr(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<GuestRedisConnection>,
         key: String,
-    ) -> Outcome<i64> {
+    ) -> CallResult<i64> {
         let (connection, timeout) = connection(accessor, &handle)?;
         let done = timeout.wait(connection.incr(&key)).await;
         Ok(done.map_err(Error::from))
@@ -130,9 +133,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn del(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<GuestRedisConnection>,
         keys: Vec<String>,
-    ) -> Outcome<u32> {
+    ) -> CallResult<u32> {
         let (connection, timeout) = connection(accessor, &handle)?;
         let done = timeout.wait(connection.del(&keys)).await;
         Ok(done.map_err(Error::from))
@@ -140,10 +143,10 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn sadd(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<GuestRedisConnection>,
         key: String,
         values: Vec<String>,
-    ) -> Outcome<u32> {
+    ) -> CallResult<u32> {
         let (connection, timeout) = connection(accessor, &handle)?;
         let done = timeout.wait(connection.sadd(&key, &values)).await;
         Ok(done.map_err(Error::from))
@@ -151,9 +154,9 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn smembers(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<GuestRedisConnection>,
         key: String,
-    ) -> Outcome<Vec<String>> {
+    ) -> CallResult<Vec<String>> {
         let (connection, timeout) = connection(accessor, &handle)?;
         let done = timeout.wait(connection.smembers(&key)).await;
         Ok(done.map_err(Error::from))
@@ -161,10 +164,10 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn srem(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<GuestRedisConnection>,
         key: String,
         values: Vec<String>,
-    ) -> Outcome<u32> {
+    ) -> CallResult<u32> {
         let (connection, timeout) = connection(accessor, &handle)?;
         let done = timeout.wait(connection.srem(&key, &values)).await;
         Ok(done.map_err(Error::from))
@@ -172,10 +175,10 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn execute(
         accessor: &Accessor<T, Self>,
-        handle: Resource<Connection>,
+        handle: Resource<GuestRedisConnection>,
         command: String,
         arguments: Vec<RedisParameter>,
-    ) -> Outcome<Vec<RedisResult>> {
+    ) -> CallResult<Vec<RedisResult>> {
         let (connection, timeout) = connection(accessor, &handle)?;
         let arguments = arguments.into_iter().map(|argument| match argument {
             RedisParameter::Int64(number) => number.to_string().into_bytes(),
@@ -188,13 +191,13 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
     }
 }
 
-impl From<Answer> for RedisResult {
-    fn from(answer: Answer) -> Self {
+impl From<RedisReply> for RedisResult {
+    fn from(answer: RedisReply) -> Self {
         match answer {
-            Answer::Nil => Self::Nil,
-            Answer::Status(status) => Self::Status(status),
-            Answer::Int64(number) => Self::Int64(number),
-            Answer::Binary(bytes) => Self::Binary(bytes),
+            RedisReply::Nil => Self::Nil,
+            RedisReply::Status(status) => Self::Status(status),
+            RedisReply::Int64(number) => Self::Int64(number),
+            RedisReply::Binary(bytes) => Self::Binary(bytes),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A guest's connection is a SQLite connection of its own, so that its transaction is its own; see [`database`].
 
 pub mod database;
-mod stint;
+mod statement_watchdog;
 mod upkeep;
 
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 use super::bindings::spin::sqlite::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
-use super::hoard::Items;
+use super::buffered_items::BufferedItems;
 use super::{Capabilities, View};
 use crate::call::Call;
 use crate::host_call_timeout::HostCallTimeout;
 use crate::store::StoreError;
-use database::{Answer, Session};
+use database::{DatabaseSession, StatementResult};
 
 /// How long a statement may run when no call sets a limit.
-const PATIENCE: Duration = Duration::from_secs(30);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How many connections one instance may have open: each has files and pages of its own.
-const MOST_CONNECTIONS: usize = 16;
+const MAX_CONNECTIONS: usize = 16;
 
 /// The guest's handle.
-pub struct Connection(Arc<Session>);
+pub struct GuestSqliteConnection(Arc<DatabaseSession>);
 
-type Opened = wasmtime::Result<Result<Resource<Connection>, Error>>;
+type Opened = wasmtime::Result<Result<Resource<GuestSqliteConnection>, Error>>;
 type Rows = (
     Vec<String>,
     StreamReader<RowResult>,
@@ -43,7 +43,7 @@ impl View<'_> {
             self.grants.missing.note("sqlite_databases", label);
             return Ok(Err(Error::AccessDenied));
         };
-        if *self.databases >= MOST_CONNECTIONS {
+        if *self.databases >= MAX_CONNECTIONS {
             return Ok(Err(Error::Io("too many connections are open".to_owned())));
         }
         let session = match database.session() {
@@ -51,31 +51,31 @@ impl View<'_> {
             Err(error) => return Ok(Err(error)),
         };
         *self.databases += 1;
-        Ok(Ok(self.table.push(Connection(session))?))
+        Ok(Ok(self.table.push(GuestSqliteConnection(session))?))
     }
 
     fn session(
         &self,
-        connection: &Resource<Connection>,
-    ) -> wasmtime::Result<(Arc<Session>, Option<Call>)> {
+        connection: &Resource<GuestSqliteConnection>,
+    ) -> wasmtime::Result<(Arc<DatabaseSession>, Option<Call>)> {
         Ok((self.table.get(connection)?.0.clone(), self.call.cloned()))
     }
 }
 
 /// The databases of guests are files of their own: what the call has written elsewhere comes first.
 async fn execute(
-    session: &Session,
+    session: &DatabaseSession,
     statement: &str,
     parameters: &[Value],
     call: Option<Call>,
-) -> Result<Answer, Error> {
+) -> Result<StatementResult, Error> {
     let timeout = HostCallTimeout::of(call.as_ref());
     if let Some(call) = call {
         let settled = async { Ok::<_, StoreError>(call.wait_durable().await?) };
         let settled = timeout.wait(settled).await;
         settled.map_err(|error| Error::Io(error.to_string()))?;
     }
-    let end = timeout.end().unwrap_or(Instant::now() + PATIENCE);
+    let end = timeout.end().unwrap_or(Instant::now() + DEFAULT_TIMEOUT);
     session.execute(statement, parameters, end).await
 }
 
@@ -88,27 +88,30 @@ impl HostConnection for View<'_> {
 
     async fn execute(
         &mut self,
-        connection: Resource<Connection>,
+        connection: Resource<GuestSqliteConnection>,
         statement: String,
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<QueryResult, Error>> {
         let (session, call) = self.session(&connection)?;
         let answer = execute(&session, &statement, &parameters, call).await;
-        Ok(answer.map(|Answer { columns, rows, .. }| QueryResult { columns, rows }))
+        Ok(answer.map(|StatementResult { columns, rows, .. }| QueryResult { columns, rows }))
     }
 
     async fn last_insert_rowid(
         &mut self,
-        connection: Resource<Connection>,
+        connection: Resource<GuestSqliteConnection>,
     ) -> wasmtime::Result<i64> {
         Ok(self.session(&connection)?.0.last_insert_rowid())
     }
 
-    async fn changes(&mut self, connection: Resource<Connection>) -> wasmtime::Result<u64> {
+    async fn changes(
+        &mut self,
+        connection: Resource<GuestSqliteConnection>,
+    ) -> wasmtime::Result<u64> {
         Ok(self.session(&connection)?.0.changes())
     }
 
-    async fn drop(&mut self, connection: Resource<Connection>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, connection: Resource<GuestSqliteConnection>) -> wasmtime::Result<()> {
         self.table.delete(connection)?;
         *self.databases -= 1;
         Ok(())
@@ -122,13 +125,13 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn execute_async(
         accessor: &Accessor<T, Self>,
-        connection: Resource<Connection>,
+        connection: Resource<GuestSqliteConnection>,
         statement: String,
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<Rows, Error>> {
         let (session, call) = accessor.with(|mut access| access.get().session(&connection))?;
         let answer = execute(&session, &statement, &parameters, call).await;
-        let Answer {
+        let StatementResult {
             columns,
             rows,
             bytes,
@@ -137,11 +140,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
             Err(error) => return Ok(Err(error)),
         };
         accessor.with(|mut access| {
-            let kept = match access.get().hoard.keep(bytes) {
-                Ok(kept) => kept,
+            let reserved = match access.get().byte_budget.reserve(bytes) {
+                Ok(reserved) => reserved,
                 Err(error) => return Ok(Err(Error::Io(error.to_string()))),
             };
-            let rows = StreamReader::new(&mut access, Items::new(rows, kept))?;
+            let rows = StreamReader::new(&mut access, BufferedItems::new(rows, reserved))?;
             let end = FutureReader::new(&mut access, async { wasmtime::error::Ok(Ok(())) })?;
             Ok(Ok((columns, rows, end)))
         })
@@ -149,14 +152,14 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
 
     async fn last_insert_rowid_async(
         accessor: &Accessor<T, Self>,
-        connection: Resource<Connection>,
+        connection: Resource<GuestSqliteConnection>,
     ) -> wasmtime::Result<i64> {
         accessor.with(|mut access| Ok(access.get().session(&connection)?.0.last_insert_rowid()))
     }
 
     async fn changes_async(
         accessor: &Accessor<T, Self>,
-        connection: Resource<Connection>,
+        connection: Resource<GuestSqliteConnection>,
     ) -> wasmtime::Result<u64> {
         accessor.with(|mut access| Ok(access.get().session(&connection)?.0.changes()))
     }

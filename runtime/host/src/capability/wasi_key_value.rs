@@ -10,9 +10,9 @@ use wasmtime::component::Resource;
 
 use super::View;
 use super::bindings::wasi::keyvalue::{atomics, batch, store};
-use super::hoard::{Kept, TooMuch};
-use super::key_value::Store;
-use crate::store::{KeyValue, Keys, StoreError};
+use super::key_value::GuestStore;
+use crate::byte_budget::{ByteBudgetExceeded, ByteReservation};
+use crate::store::{KeyPage, KeyValue, StoreError};
 use store::Error;
 
 /// What a compare-and-swap handle remembers.
@@ -20,10 +20,10 @@ pub struct Cas {
     store: Arc<dyn KeyValue>,
     key: String,
     seen: Option<Vec<u8>>,
-    _kept: Kept,
+    _reservation: ByteReservation,
 }
 
-type Answer<A> = wasmtime::Result<Result<A, Error>>;
+type WasiResult<A> = wasmtime::Result<Result<A, Error>>;
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
@@ -31,8 +31,8 @@ impl From<StoreError> for Error {
     }
 }
 
-impl From<TooMuch> for Error {
-    fn from(error: TooMuch) -> Self {
+impl From<ByteBudgetExceeded> for Error {
+    fn from(error: ByteBudgetExceeded) -> Self {
         Self::Other(error.to_string())
     }
 }
@@ -44,47 +44,56 @@ impl View<'_> {
         store: Arc<dyn KeyValue>,
         key: String,
         seen: Option<Vec<u8>>,
-    ) -> Answer<Resource<Cas>> {
+    ) -> WasiResult<Resource<Cas>> {
         let length = key.len() + seen.as_ref().map_or(0, Vec::len);
-        let kept = match self.hoard.keep(length) {
-            Ok(kept) => kept,
+        let reserved = match self.byte_budget.reserve(length) {
+            Ok(reserved) => reserved,
             Err(error) => return Ok(Err(error.into())),
         };
         Ok(Ok(self.table.push(Cas {
             store,
             key,
             seen,
-            _kept: kept,
+            _reservation: reserved,
         })?))
     }
 }
 
 impl store::Host for View<'_> {
-    async fn open(&mut self, label: String) -> Answer<Resource<Store>> {
+    async fn open(&mut self, label: String) -> WasiResult<Resource<GuestStore>> {
         Ok(self.open_store(&label)?.ok_or(Error::AccessDenied))
     }
 }
 
 impl store::HostBucket for View<'_> {
-    async fn get(&mut self, bucket: Resource<Store>, key: String) -> Answer<Option<Vec<u8>>> {
+    async fn get(
+        &mut self,
+        bucket: Resource<GuestStore>,
+        key: String,
+    ) -> WasiResult<Option<Vec<u8>>> {
         let store = self.store(&bucket)?.0;
         let done = self.host_call_timeout().wait(store.get(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
-    async fn set(&mut self, bucket: Resource<Store>, key: String, value: Vec<u8>) -> Answer<()> {
+    async fn set(
+        &mut self,
+        bucket: Resource<GuestStore>,
+        key: String,
+        value: Vec<u8>,
+    ) -> WasiResult<()> {
         let store = self.store(&bucket)?.0;
         let done = self.host_call_timeout().wait(store.set(&key, &value)).await;
         Ok(done.map_err(Error::from))
     }
 
-    async fn delete(&mut self, bucket: Resource<Store>, key: String) -> Answer<()> {
+    async fn delete(&mut self, bucket: Resource<GuestStore>, key: String) -> WasiResult<()> {
         let store = self.store(&bucket)?.0;
         let done = self.host_call_timeout().wait(store.delete(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
-    async fn exists(&mut self, bucket: Resource<Store>, key: String) -> Answer<bool> {
+    async fn exists(&mut self, bucket: Resource<GuestStore>, key: String) -> WasiResult<bool> {
         let store = self.store(&bucket)?.0;
         let done = self.host_call_timeout().wait(store.exists(&key)).await;
         Ok(done.map_err(Error::from))
@@ -92,9 +101,9 @@ impl store::HostBucket for View<'_> {
 
     async fn list_keys(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<GuestStore>,
         cursor: Option<String>,
-    ) -> Answer<store::KeyResponse> {
+    ) -> WasiResult<store::KeyResponse> {
         let store = self.store(&bucket)?.0;
         let page = self
             .host_call_timeout()
@@ -102,10 +111,10 @@ impl store::HostBucket for View<'_> {
             .await;
         Ok(page
             .map_err(Error::from)
-            .map(|Keys { keys, cursor }| store::KeyResponse { keys, cursor }))
+            .map(|KeyPage { keys, cursor }| store::KeyResponse { keys, cursor }))
     }
 
-    async fn drop(&mut self, bucket: Resource<Store>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, bucket: Resource<GuestStore>) -> wasmtime::Result<()> {
         self.table.delete(bucket)?;
         Ok(())
     }
@@ -114,9 +123,9 @@ impl store::HostBucket for View<'_> {
 impl batch::Host for View<'_> {
     async fn get_many(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<GuestStore>,
         keys: Vec<String>,
-    ) -> Answer<Vec<(String, Option<Vec<u8>>)>> {
+    ) -> WasiResult<Vec<(String, Option<Vec<u8>>)>> {
         let store = self.store(&bucket)?.0;
         let values = self.host_call_timeout().wait(store.get_many(&keys)).await;
         Ok(values
@@ -126,15 +135,19 @@ impl batch::Host for View<'_> {
 
     async fn set_many(
         &mut self,
-        bucket: Resource<Store>,
+        bucket: Resource<GuestStore>,
         pairs: Vec<(String, Vec<u8>)>,
-    ) -> Answer<()> {
+    ) -> WasiResult<()> {
         let store = self.store(&bucket)?.0;
         let done = self.host_call_timeout().wait(store.set_many(&pairs)).await;
         Ok(done.map_err(Error::from))
     }
 
-    async fn delete_many(&mut self, bucket: Resource<Store>, keys: Vec<String>) -> Answer<()> {
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<GuestStore>,
+        keys: Vec<String>,
+    ) -> WasiResult<()> {
         let store = self.store(&bucket)?.0;
         let done = self
             .host_call_timeout()
@@ -145,7 +158,12 @@ impl batch::Host for View<'_> {
 }
 
 impl atomics::Host for View<'_> {
-    async fn increment(&mut self, bucket: Resource<Store>, key: String, delta: i64) -> Answer<i64> {
+    async fn increment(
+        &mut self,
+        bucket: Resource<GuestStore>,
+        key: String,
+        delta: i64,
+    ) -> WasiResult<i64> {
         let store = self.store(&bucket)?.0;
         let done = self
             .host_call_timeout()
@@ -181,7 +199,11 @@ impl atomics::Host for View<'_> {
 }
 
 impl atomics::HostCas for View<'_> {
-    async fn new(&mut self, bucket: Resource<Store>, key: String) -> Answer<Resource<Cas>> {
+    async fn new(
+        &mut self,
+        bucket: Resource<GuestStore>,
+        key: String,
+    ) -> WasiResult<Resource<Cas>> {
         let store = self.store(&bucket)?.0;
         match self.host_call_timeout().wait(store.get(&key)).await {
             Ok(seen) => self.remember(store, key, seen),
@@ -189,7 +211,7 @@ impl atomics::HostCas for View<'_> {
         }
     }
 
-    async fn current(&mut self, handle: Resource<Cas>) -> Answer<Option<Vec<u8>>> {
+    async fn current(&mut self, handle: Resource<Cas>) -> WasiResult<Option<Vec<u8>>> {
         Ok(Ok(self.table.get(&handle)?.seen.clone()))
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{KeyValue, Keys, StoreError};
+use super::{KeyPage, KeyValue, StoreError};
 use storage::database::{CommitWatermark, Database};
 
 /// A store whose writes come after those of the embedded file.
@@ -49,7 +49,7 @@ impl KeyValue for OrderedStore {
         self.inner.exists(key).await
     }
 
-    async fn keys(&self, cursor: Option<&str>) -> Result<Keys, StoreError> {
+    async fn keys(&self, cursor: Option<&str>) -> Result<KeyPage, StoreError> {
         self.inner.keys(cursor).await
     }
 

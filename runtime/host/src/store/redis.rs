@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use redis::{Script, ServerErrorKind, cmd};
 
-use super::{KeyValue, Keys, StoreError};
+use super::{KeyPage, KeyValue, StoreError};
 use storage::redis_client::{RedisClient, RedisClientError};
 
 /// Writes ARGV[2] if the key's value is ARGV[1]; with one argument only, if there is no value.
@@ -29,7 +29,7 @@ static COMPARE_AND_SWAP: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// How many keys the server looks at for one page; it may find fewer that are ours.
-const SCANNED: usize = 1000;
+const SCAN_COUNT: usize = 1000;
 
 /// The keys under one prefix.
 pub struct RedisStore {
@@ -84,7 +84,7 @@ impl KeyValue for RedisStore {
         Ok(self.client.query(cmd("EXISTS").arg(self.key(key))).await?)
     }
 
-    async fn keys(&self, cursor: Option<&str>) -> Result<Keys, StoreError> {
+    async fn keys(&self, cursor: Option<&str>) -> Result<KeyPage, StoreError> {
         let mut at: u64 = match cursor {
             None => 0,
             Some(text) => text
@@ -100,7 +100,7 @@ impl KeyValue for RedisStore {
                         .arg(at)
                         .arg(&["MATCH", &pattern])
                         .arg("COUNT")
-                        .arg(SCANNED)
+                        .arg(SCAN_COUNT)
                         .arg(&["TYPE", "string"]),
                 )
                 .await?;
@@ -112,7 +112,7 @@ impl KeyValue for RedisStore {
                 .collect();
             if !keys.is_empty() || next == 0 {
                 let cursor = (next != 0).then(|| next.to_string());
-                return Ok(Keys { keys, cursor });
+                return Ok(KeyPage { keys, cursor });
             }
             at = next;
         }

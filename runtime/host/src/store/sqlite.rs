@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{KeyValue, Keys, StoreError};
+use super::{KeyPage, KeyValue, StoreError};
 use storage::database::{Database, DatabaseError};
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
@@ -19,7 +19,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
 )";
 
 /// How many keys one page of a listing holds; bounds the time that others wait for it.
-const PAGE: u32 = 1000;
+const PAGE_SIZE: u32 = 1000;
 
 /// The rows of one label.
 pub struct SqliteStore {
@@ -95,18 +95,21 @@ impl KeyValue for SqliteStore {
         })?)
     }
 
-    async fn keys(&self, cursor: Option<&str>) -> Result<Keys, StoreError> {
+    async fn keys(&self, cursor: Option<&str>) -> Result<KeyPage, StoreError> {
         let keys: Vec<String> = self.database.read(|connection| {
             connection
                 .prepare_cached(
                     "SELECT key FROM spin_key_value WHERE store = ?1 AND (?2 IS NULL OR key > ?2)
                      ORDER BY key LIMIT ?3",
                 )?
-                .query_map(params![self.label, cursor, PAGE], |row| row.get(0))?
+                .query_map(params![self.label, cursor, PAGE_SIZE], |row| row.get(0))?
                 .collect()
         })?;
-        let cursor = keys.last().filter(|_| keys.len() == PAGE as usize).cloned();
-        Ok(Keys { keys, cursor })
+        let cursor = keys
+            .last()
+            .filter(|_| keys.len() == PAGE_SIZE as usize)
+            .cloned();
+        Ok(KeyPage { keys, cursor })
     }
 
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {

@@ -124,7 +124,7 @@ impl Server {
                     body,
                     ingress.component.config().max_body,
                     &generation.listener,
-                    &generation.warehouse,
+                    &generation.upload_budget,
                 );
                 let body = body.await.map_err(|refusal| {
                     if refusal.unread {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::backends::Backends;
-use crate::capability::sqlite::database::Database as GuestDatabase;
+use crate::capability::sqlite::database::GuestDatabase;
 use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
 use config::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
 use storage::database::Database;

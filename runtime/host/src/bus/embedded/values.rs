@@ -22,19 +22,19 @@ CREATE TABLE IF NOT EXISTS socar_bus_member (
 ";
 
 /// The tables. Every function is one transaction.
-pub(super) struct Values {
+pub(super) struct ValueTables {
     database: Arc<Database>,
 }
 
 /// When a `SET` is done.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(super) enum SetCondition {
     Always,
     IfAbsent,
     IfPresent,
 }
 
-impl Values {
+impl ValueTables {
     pub fn open(database: Arc<Database>) -> Result<Self, DatabaseError> {
         database.create_schema(SCHEMA)?;
         Ok(Self { database })
@@ -53,15 +53,15 @@ impl Values {
         &self,
         key: &[u8],
         value: &[u8],
-        condition: Condition,
-        lives: Option<Duration>,
+        condition: SetCondition,
+        time_to_live: Option<Duration>,
     ) -> Result<bool, BusError> {
         self.database.transaction(|connection| {
             let present = exists(connection, key)?;
             let holds = match condition {
-                Condition::Always => true,
-                Condition::IfAbsent => !present,
-                Condition::IfPresent => present,
+                SetCondition::Always => true,
+                SetCondition::IfAbsent => !present,
+                SetCondition::IfPresent => present,
             };
             if holds {
                 remove(connection, key)?;
@@ -70,7 +70,7 @@ impl Values {
                     .execute(params![
                         key,
                         value,
-                        lives.map(|lives| now() + milliseconds(lives))
+                        time_to_live.map(|time_to_live| now() + milliseconds(time_to_live))
                     ])?;
             }
             Ok(holds)
@@ -138,7 +138,7 @@ impl Values {
         self.each_member(statement, key, members)
     }
 
-    /// Answers how many members the statement changed.
+    /// CommandResult how many members the statement changed.
     fn each_member(
         &self,
         statement: &str,

@@ -1,6 +1,6 @@
 //! One database file and its connections; knows SQLite and the clock, nothing of Wasm.
 //!
-//! A statement runs to its end where it is called, and takes no thread from the others by it ([`super::stint`]). What
+//! A statement runs to its end where it is called, and takes no thread from the others by it ([`super::statement_watchdog`]). What
 //! would block one is not left to SQLite: writers take turns through an asynchronous lock, and a database that is busy
 //! with somebody's transaction is tried again later.
 
@@ -15,25 +15,25 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql};
 
-use super::stint::{STEPS, Stint};
+use super::statement_watchdog::{STEPS_PER_CHECK, StatementWatchdog};
 use super::upkeep::Upkeep;
 use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
 
 /// Idle connections that one database keeps.
-const KEPT: usize = 16;
+const MAX_IDLE_CONNECTIONS: usize = 16;
 
 /// Prepared statements that one connection keeps.
-const STATEMENTS: usize = 64;
+const CACHED_STATEMENTS: usize = 64;
 
 /// The most bytes that one statement may answer.
-const LONGEST_ANSWER: usize = 64 << 20;
+const MAX_RESULT_BYTES: usize = 64 << 20;
 
 /// The longest wait between two attempts at a busy database.
-const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+const MAX_BUSY_WAIT: Duration = Duration::from_millis(20);
 
 /// One database file and the connections to it.
-pub struct Database {
-    place: Place,
+pub struct GuestDatabase {
+    location: DatabaseLocation,
     idle: Mutex<Vec<Connection>>,
     writing: tokio::sync::Mutex<()>,
     /// Ends with the database; one in memory needs none.
@@ -41,7 +41,7 @@ pub struct Database {
 }
 
 /// Where a database is.
-enum Place {
+enum DatabaseLocation {
     File {
         path: PathBuf,
         attach: bool,
@@ -54,13 +54,13 @@ enum Place {
 }
 
 /// A connection that belongs to one guest until it is dropped.
-pub struct Session {
-    database: Arc<Database>,
+pub struct DatabaseSession {
+    database: Arc<GuestDatabase>,
     connection: Mutex<Option<Connection>>,
 }
 
 /// Everything a statement answered.
-pub struct Answer {
+pub struct StatementResult {
     /// The names of the columns.
     pub columns: Vec<String>,
     /// The rows.
@@ -70,14 +70,14 @@ pub struct Answer {
 }
 
 /// Why one attempt at a statement brought no answer.
-enum Setback {
+enum StatementError {
     Busy,
     Failed(Error),
 }
 
-// === impl Database ===
+// === impl GuestDatabase ===
 
-impl Database {
+impl GuestDatabase {
     /// Opens the file, creating it if it is not there. Only with `attach` may SQL name other files.
     ///
     /// # Errors
@@ -87,15 +87,15 @@ impl Database {
             std::fs::create_dir_all(directory)
                 .with_context(|| format!("cannot create {}", directory.display()))?;
         }
-        let place = Place::File {
+        let location = DatabaseLocation::File {
             path: path.to_owned(),
             attach,
         };
-        let first = place
+        let first = location
             .connect()
             .with_context(|| format!("cannot open {}", path.display()))?;
-        let upkeep = Upkeep::start(path, place.connect()?).context("cannot start a thread")?;
-        Ok(Self::at(place, first, Some(upkeep)))
+        let upkeep = Upkeep::start(path, location.connect()?).context("cannot start a thread")?;
+        Ok(Self::at(location, first, Some(upkeep)))
     }
 
     /// A database that ends with the host.
@@ -105,15 +105,15 @@ impl Database {
     pub fn in_memory(label: &str) -> anyhow::Result<Arc<Self>> {
         let uri = format!("file:socar-{label}?mode=memory&cache=shared");
         let alive = Mutex::new(Connection::open(&uri)?);
-        let place = Place::Memory { uri, _alive: alive };
-        let first = place.connect()?;
-        Ok(Self::at(place, first, None))
+        let location = DatabaseLocation::Memory { uri, _alive: alive };
+        let first = location.connect()?;
+        Ok(Self::at(location, first, None))
     }
 
-    fn at(place: Place, first: Connection, upkeep: Option<Upkeep>) -> Arc<Self> {
+    fn at(location: DatabaseLocation, first: Connection, upkeep: Option<Upkeep>) -> Arc<Self> {
         let idle = Mutex::new(vec![first]);
         Arc::new(Self {
-            place,
+            location,
             idle,
             writing: tokio::sync::Mutex::default(),
             _upkeep: upkeep,
@@ -124,32 +124,35 @@ impl Database {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn session(self: &Arc<Self>) -> Result<Arc<Session>, Error> {
+    pub fn session(self: &Arc<Self>) -> Result<Arc<DatabaseSession>, Error> {
         let idle = self.idle.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.place.connect().map_err(|error| told(&error))?,
+            None => self
+                .location
+                .connect()
+                .map_err(|error| sqlite_error(&error))?,
         };
-        Ok(Arc::new(Session {
+        Ok(Arc::new(DatabaseSession {
             database: self.clone(),
             connection: Mutex::new(Some(connection)),
         }))
     }
 
-    fn put_back(&self, connection: Connection) {
+    fn return_connection(&self, connection: Connection) {
         if !connection.is_autocommit() && connection.execute_batch("ROLLBACK").is_err() {
             return;
         }
         let mut idle = self.idle.lock();
-        if idle.len() < KEPT {
+        if idle.len() < MAX_IDLE_CONNECTIONS {
             idle.push(connection);
         }
     }
 }
 
-// === impl Place ===
+// === impl DatabaseLocation ===
 
-impl Place {
+impl DatabaseLocation {
     fn connect(&self) -> rusqlite::Result<Connection> {
         let connection = match self {
             Self::File { path, .. } => Connection::open(path)?,
@@ -169,7 +172,7 @@ impl Place {
             connection.authorizer(Some(authorize))?;
         }
         connection.busy_timeout(Duration::ZERO)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Ok(connection)
     }
 }
@@ -189,9 +192,9 @@ fn authorize(context: AuthContext<'_>) -> Authorization {
     }
 }
 
-// === impl Session ===
+// === impl DatabaseSession ===
 
-impl Session {
+impl DatabaseSession {
     /// Runs one statement with its parameters bound.
     ///
     /// # Errors
@@ -201,17 +204,19 @@ impl Session {
         statement: &str,
         parameters: &[Value],
         deadline: Instant,
-    ) -> Result<Answer, Error> {
+    ) -> Result<StatementResult, Error> {
         let mut pause = Duration::from_millis(1);
         loop {
             match self.attempt(statement, parameters, deadline).await {
                 Ok(answer) => return Ok(answer),
-                Err(Setback::Failed(error)) => return Err(error),
-                Err(Setback::Busy) if Instant::now() + pause < deadline => {
+                Err(StatementError::Failed(error)) => return Err(error),
+                Err(StatementError::Busy) if Instant::now() + pause < deadline => {
                     tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause = (pause * 2).min(MAX_BUSY_WAIT);
                 }
-                Err(Setback::Busy) => return Err(Error::Io("the database stayed busy".to_owned())),
+                Err(StatementError::Busy) => {
+                    return Err(Error::Io("the database stayed busy".to_owned()));
+                }
             }
         }
     }
@@ -237,7 +242,7 @@ impl Session {
         statement: &str,
         parameters: &[Value],
         deadline: Instant,
-    ) -> Result<Answer, Setback> {
+    ) -> Result<StatementResult, StatementError> {
         // Inside a transaction the file is ours already; taking a turn then could wait for ourselves.
         let takes_turn = self.with(|connection| {
             Ok(connection.is_autocommit() && !connection.prepare_cached(statement)?.readonly())
@@ -245,25 +250,28 @@ impl Session {
         let _turn = match takes_turn {
             true => {
                 let turn = tokio::time::timeout_at(deadline.into(), self.database.writing.lock());
-                Some(turn.await.map_err(|_| Setback::Busy)?)
+                Some(turn.await.map_err(|_| StatementError::Busy)?)
             }
             false => None,
         };
         self.with(|connection| run(connection, statement, parameters, deadline))
     }
 
-    fn with<A>(&self, act: impl FnOnce(&Connection) -> Result<A, Setback>) -> Result<A, Setback> {
+    fn with<A>(
+        &self,
+        act: impl FnOnce(&Connection) -> Result<A, StatementError>,
+    ) -> Result<A, StatementError> {
         match &*self.connection.lock() {
             Some(connection) => act(connection),
-            None => Err(Setback::Failed(Error::InvalidConnection)),
+            None => Err(StatementError::Failed(Error::InvalidConnection)),
         }
     }
 }
 
-impl Drop for Session {
+impl Drop for DatabaseSession {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.get_mut().take() {
-            self.database.put_back(connection);
+            self.database.return_connection(connection);
         }
     }
 }
@@ -273,9 +281,9 @@ fn run(
     statement: &str,
     parameters: &[Value],
     deadline: Instant,
-) -> Result<Answer, Setback> {
-    let mut stint = Stint::begin(deadline);
-    connection.progress_handler(STEPS, Some(move || stint.is_over()))?;
+) -> Result<StatementResult, StatementError> {
+    let mut watchdog = StatementWatchdog::begin(deadline);
+    connection.progress_handler(STEPS_PER_CHECK, Some(move || watchdog.must_interrupt()))?;
     let done = execute(connection, statement, parameters);
     // A stint ends with its statement: whoever has done his work does not toil.
     connection.progress_handler(0, None::<fn() -> bool>)?;
@@ -286,29 +294,31 @@ fn execute(
     connection: &Connection,
     statement: &str,
     parameters: &[Value],
-) -> Result<Answer, Setback> {
+) -> Result<StatementResult, StatementError> {
     let mut statement = connection.prepare_cached(statement)?;
     let columns: Vec<String> = statement
         .column_names()
         .into_iter()
         .map(str::to_owned)
         .collect();
-    let mut found = statement.query(rusqlite::params_from_iter(parameters.iter().map(Bound)))?;
+    let mut found = statement.query(rusqlite::params_from_iter(
+        parameters.iter().map(BoundValue),
+    ))?;
     let (mut rows, mut bytes) = (Vec::new(), 0);
     while let Some(row) = found.next()? {
         let mut values = Vec::with_capacity(columns.len());
         for index in 0..columns.len() {
             let value = row.get_ref(index)?;
             bytes += size_of::<Value>() + length(value);
-            values.push(lifted(value));
+            values.push(owned_value(value));
         }
-        if bytes > LONGEST_ANSWER {
-            let reason = format!("the answer is longer than {LONGEST_ANSWER} bytes");
-            return Err(Setback::Failed(Error::Io(reason)));
+        if bytes > MAX_RESULT_BYTES {
+            let reason = format!("the answer is longer than {MAX_RESULT_BYTES} bytes");
+            return Err(StatementError::Failed(Error::Io(reason)));
         }
         rows.push(RowResult { values });
     }
-    Ok(Answer {
+    Ok(StatementResult {
         columns,
         rows,
         bytes,
@@ -322,7 +332,7 @@ fn length(value: ValueRef<'_>) -> usize {
     }
 }
 
-fn lifted(value: ValueRef<'_>) -> Value {
+fn owned_value(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Integer(number),
@@ -332,7 +342,7 @@ fn lifted(value: ValueRef<'_>) -> Value {
     }
 }
 
-fn told(error: &rusqlite::Error) -> Error {
+fn sqlite_error(error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::DatabaseFull,
         Some(ErrorCode::OperationInterrupted) => Error::Io("the deadline came first".to_owned()),
@@ -340,19 +350,19 @@ fn told(error: &rusqlite::Error) -> Error {
     }
 }
 
-impl From<rusqlite::Error> for Setback {
+impl From<rusqlite::Error> for StatementError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
-            _ => Self::Failed(told(&error)),
+            _ => Self::Failed(sqlite_error(&error)),
         }
     }
 }
 
 /// A guest's value on its way into a statement.
-struct Bound<'a>(&'a Value);
+struct BoundValue<'a>(&'a Value);
 
-impl ToSql for Bound<'_> {
+impl ToSql for BoundValue<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self.0 {
             Value::Null => ValueRef::Null,

@@ -2,9 +2,8 @@
 //!
 //! A client that sends slowly then costs a connection and a few bytes, and not an instance, a place in a queue or the
 //! deadline of a component; and what is too long is known before anything was done about it. What all clients together
-//! may leave here is bounded ([`Warehouse`]).
+//! may leave here is bounded ([`ByteBudget`]).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::HeaderMap;
@@ -12,11 +11,11 @@ use ::http::header::{CONTENT_LENGTH, EXPECT};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::GuardedBody;
+use crate::byte_budget::{ByteBudget, ByteReservation};
 use crate::problem::{Problem, full};
 use config::policy::ListenerLimits;
 
@@ -25,10 +24,6 @@ const LEFTOVERS: u64 = 16 << 20;
 
 /// How long that may take.
 const LINGER: Duration = Duration::from_secs(1);
-
-/// Room for the bodies that are being received or worked on.
-#[derive(Clone)]
-pub struct Warehouse(Arc<Semaphore>);
 
 /// Why a body was not received.
 pub struct Refusal {
@@ -43,7 +38,7 @@ struct Upload<'a> {
     body: Incoming,
     limit: u64,
     listener: &'a ListenerLimits,
-    warehouse: &'a Warehouse,
+    budget: &'a ByteBudget,
 }
 
 /// A body, or what has come of it so far, and the room that it takes.
@@ -52,7 +47,7 @@ pub struct Received {
     content: Content,
     trailers: Option<HeaderMap>,
     length: u64,
-    room: Option<OwnedSemaphorePermit>,
+    room: Option<ByteReservation>,
 }
 
 /// The bytes of a body. They are kept in one piece, however small the parts are in which they come: a part on its own
@@ -75,7 +70,7 @@ pub async fn receive(
     body: Incoming,
     limit: u64,
     listener: &ListenerLimits,
-    warehouse: &Warehouse,
+    budget: &ByteBudget,
 ) -> Result<Received, Refusal> {
     if body.is_end_stream() {
         return Ok(Received::default());
@@ -84,7 +79,7 @@ pub async fn receive(
         body,
         limit,
         listener,
-        warehouse,
+        budget,
     };
     let announced = announced_length(headers).filter(|length| *length > limit);
     match announced {
@@ -102,20 +97,6 @@ pub async fn receive(
 
 fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-// === impl Warehouse ===
-
-impl Warehouse {
-    /// Room for so many bytes.
-    pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
-    }
-
-    fn store(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let bytes = u32::try_from(bytes).ok()?;
-        self.0.clone().try_acquire_many_owned(bytes).ok()
-    }
 }
 
 // === impl Upload ===
@@ -137,7 +118,7 @@ impl Upload<'_> {
             if received.length > self.limit {
                 return Err(self.too_large().await);
             }
-            let Some(room) = self.warehouse.store(length) else {
+            let Ok(room) = self.budget.reserve(length) else {
                 return Err(unread(Problem::TooManyClients));
             };
             received.add(frame, room);
@@ -210,7 +191,7 @@ impl Content {
 // === impl Received ===
 
 impl Received {
-    fn add(&mut self, frame: Frame<Bytes>, room: OwnedSemaphorePermit) {
+    fn add(&mut self, frame: Frame<Bytes>, room: ByteReservation) {
         match &mut self.room {
             Some(taken) => taken.merge(room),
             None => self.room = Some(room),
@@ -239,11 +220,11 @@ mod tests {
     use super::*;
 
     fn received(parts: impl IntoIterator<Item = Frame<Bytes>>) -> Received {
-        let warehouse = Warehouse::new(1 << 20);
+        let budget = ByteBudget::new(1 << 20);
         let mut received = Received::default();
         for part in parts {
             let length = part.data_ref().map_or(0, Bytes::len);
-            received.add(part, warehouse.store(length).unwrap());
+            received.add(part, budget.reserve(length).unwrap());
         }
         received
     }

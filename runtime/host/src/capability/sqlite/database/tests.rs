@@ -8,18 +8,18 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
 }
 
-fn database() -> (Arc<Database>, tempfile::TempDir) {
+fn database() -> (Arc<GuestDatabase>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let database = Database::open(&directory.path().join("sqlite/rows.db"), false).unwrap();
+    let database = GuestDatabase::open(&directory.path().join("sqlite/rows.db"), false).unwrap();
     (database, directory)
 }
 
-async fn run(session: &Session, statement: &str) -> Result<Vec<Vec<Value>>, Error> {
+async fn run(session: &DatabaseSession, statement: &str) -> Result<Vec<Vec<Value>>, Error> {
     let answer = session.execute(statement, &[], soon()).await?;
     Ok(answer.rows.into_iter().map(|row| row.values).collect())
 }
 
-async fn count(session: &Session) -> i64 {
+async fn count(session: &DatabaseSession) -> i64 {
     match run(session, "SELECT count(*) FROM t")
         .await
         .unwrap()
@@ -150,7 +150,7 @@ async fn no_statement_reaches_another_file() {
 
 #[tokio::test]
 async fn a_database_in_memory_is_one_for_all_its_sessions() {
-    let database = Database::in_memory("rows").unwrap();
+    let database = GuestDatabase::in_memory("rows").unwrap();
     let (one, other) = (database.session().unwrap(), database.session().unwrap());
     run(&one, "CREATE TABLE t(a)").await.unwrap();
     assert_eq!(count(&other).await, 0);

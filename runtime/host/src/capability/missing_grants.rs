@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 
 /// A store or database that the manifest does not grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ungranted {
+pub struct MissingGrant {
     /// The key of the manifest that would grant it.
     pub key: &'static str,
     /// Its label.
@@ -13,18 +13,18 @@ pub struct Ungranted {
 
 /// Remembers the first of them.
 #[derive(Debug, Default)]
-pub struct Missing(Mutex<Option<Ungranted>>);
+pub struct MissingGrants(Mutex<Option<MissingGrant>>);
 
-impl Missing {
+impl MissingGrants {
     pub(super) fn note(&self, key: &'static str, label: &str) {
-        self.0.lock().get_or_insert_with(|| Ungranted {
+        self.0.lock().get_or_insert_with(|| MissingGrant {
             key,
             label: label.to_owned(),
         });
     }
 
     /// What was asked for first, if anything was.
-    pub fn first(&self) -> Option<Ungranted> {
+    pub fn first(&self) -> Option<MissingGrant> {
         self.0.lock().clone()
     }
 }

@@ -16,53 +16,53 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// The longest line that is kept in one piece, in bytes.
-const LONGEST_LINE: usize = 8 << 10;
+const MAX_LINE: usize = 8 << 10;
 
 /// Which of the two streams a line came from.
 #[derive(Clone, Copy, Debug)]
-pub enum Kind {
+pub enum GuestStream {
     /// Standard output.
-    Out,
+    Stdout,
     /// Standard error.
-    Err,
+    Stderr,
 }
 
 /// One of a guest's output streams.
 #[derive(Clone)]
-pub struct Lines(Arc<Mutex<Partial>>);
+pub struct GuestOutput(Arc<Mutex<LineBuffer>>);
 
-struct Partial {
+struct LineBuffer {
     component: Arc<str>,
-    kind: Kind,
-    request: CurrentRequest,
+    stream: GuestStream,
+    request: CurrentRequestId,
     bytes: Vec<u8>,
 }
 
 /// The id of the request that an instance is working on, shared with its output streams.
 #[derive(Clone, Default)]
-pub struct CurrentRequest(Arc<Mutex<Option<http::HeaderValue>>>);
+pub struct CurrentRequestId(Arc<Mutex<Option<http::HeaderValue>>>);
 
-// === impl Lines ===
+// === impl GuestOutput ===
 
-impl Lines {
+impl GuestOutput {
     /// A stream whose lines are logged for this component.
-    pub fn new(component: Arc<str>, kind: Kind, request: CurrentRequest) -> Self {
-        Self(Arc::new(Mutex::new(Partial {
+    pub fn new(component: Arc<str>, stream: GuestStream, request: CurrentRequestId) -> Self {
+        Self(Arc::new(Mutex::new(LineBuffer {
             component,
-            kind,
+            stream,
             request,
             bytes: Vec::new(),
         })))
     }
 }
 
-impl IsTerminal for Lines {
+impl IsTerminal for GuestOutput {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdoutStream for Lines {
+impl StdoutStream for GuestOutput {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
         Box::new(self.clone())
     }
@@ -72,7 +72,7 @@ impl StdoutStream for Lines {
     }
 }
 
-impl OutputStream for Lines {
+impl OutputStream for GuestOutput {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.0.lock().push(&bytes);
         Ok(())
@@ -83,16 +83,16 @@ impl OutputStream for Lines {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(LONGEST_LINE)
+        Ok(MAX_LINE)
     }
 }
 
 #[async_trait::async_trait]
-impl Pollable for Lines {
+impl Pollable for GuestOutput {
     async fn ready(&mut self) {}
 }
 
-impl AsyncWrite for Lines {
+impl AsyncWrite for GuestOutput {
     fn poll_write(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
@@ -111,9 +111,9 @@ impl AsyncWrite for Lines {
     }
 }
 
-// === impl Partial ===
+// === impl LineBuffer ===
 
-impl Partial {
+impl LineBuffer {
     fn push(&mut self, mut bytes: &[u8]) {
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             self.bytes.extend_from_slice(&bytes[..end]);
@@ -121,7 +121,7 @@ impl Partial {
             bytes = &bytes[end + 1..];
         }
         self.bytes.extend_from_slice(bytes);
-        if self.bytes.len() >= LONGEST_LINE {
+        if self.bytes.len() >= MAX_LINE {
             self.log();
         }
     }
@@ -133,9 +133,11 @@ impl Partial {
             .as_ref()
             .and_then(|id| id.to_str().ok())
             .unwrap_or_default();
-        match self.kind {
-            Kind::Out => info!(target: "guest", component = &*self.component, request_id, "{line}"),
-            Kind::Err => {
+        match self.stream {
+            GuestStream::Stdout => {
+                info!(target: "guest", component = &*self.component, request_id, "{line}")
+            }
+            GuestStream::Stderr => {
                 info!(target: "guest", component = &*self.component, request_id, stream = "stderr", "{line}");
             }
         }
@@ -144,7 +146,7 @@ impl Partial {
     }
 }
 
-impl Drop for Partial {
+impl Drop for LineBuffer {
     fn drop(&mut self) {
         if !self.bytes.is_empty() {
             self.log();
@@ -152,9 +154,9 @@ impl Drop for Partial {
     }
 }
 
-// === impl CurrentRequest ===
+// === impl CurrentRequestId ===
 
-impl CurrentRequest {
+impl CurrentRequestId {
     /// From now on, lines belong to this request.
     pub fn set(&self, id: http::HeaderValue) {
         *self.0.lock() = Some(id);

@@ -16,22 +16,22 @@ use crate::cpu_throttle::CpuBound;
 use crate::engine::TICK;
 
 /// Virtual machine steps between two looks at the clock.
-pub(super) const STEPS: i32 = 10_000;
+pub(super) const STEPS_PER_CHECK: i32 = 10_000;
 
 /// The least rest: time enough for another thread to take over.
-const HANDOVER: Duration = Duration::from_millis(1);
+const MIN_REST: Duration = Duration::from_millis(1);
 
 /// One statement at work.
-pub(super) struct Stint {
+pub(super) struct StatementWatchdog {
     deadline: Instant,
     /// Since it last rested.
     since: Instant,
     cpu_bound: Option<CpuBound>,
 }
 
-// === impl Stint ===
+// === impl StatementWatchdog ===
 
-impl Stint {
+impl StatementWatchdog {
     pub fn begin(deadline: Instant) -> Self {
         Self {
             deadline,
@@ -41,12 +41,12 @@ impl Stint {
     }
 
     /// To be asked every few steps: whether the statement is to be ended.
-    pub fn is_over(&mut self) -> bool {
+    pub fn must_interrupt(&mut self) -> bool {
         let now = Instant::now();
         if now < self.deadline && now >= self.since + TICK {
             let rest = self.cpu_bound.get_or_insert_with(CpuBound::begin).rest();
             let left = self.deadline - now;
-            step_aside(rest.max(HANDOVER).min(left));
+            step_aside(rest.max(MIN_REST).min(left));
             self.since = Instant::now();
         }
         Instant::now() >= self.deadline
