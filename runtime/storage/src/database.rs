@@ -1,22 +1,24 @@
-//! The one embedded SQLite file: key-value stores, event log and bus all live in it.
+//! The embedded SQLite file that holds the key-value stores, the event log and the bus.
 //!
-//! One file means one history: after a crash the stores and the log are a consistent prefix of what
-//! happened, never one without the other. A call takes some ten microseconds, so it runs where the
-//! caller stands, under a mutex and with cached statements; a hop to another thread would cost more
-//! than the work.
+//! One file means one history: after a crash, stores and log are a consistent prefix of what happened. A call takes
+//! some ten microseconds, so it runs on the caller's thread, under a mutex and with cached statements; moving it to
+//! another thread would cost more than the work.
 //!
-//! A commit costs more than the statements before it, so writes are committed in batches ([`group_commit`]):
-//! whatever leaves this process because of a write waits for [`CommitWatermark::settle`], and nothing else
-//! does. `synchronous = NORMAL` commits without an fsync; a thread of its own syncs and folds the
-//! write-ahead log ([`checkpoint`]).
+//! A commit costs more than the statements before it, so writes are committed in groups ([`group_commit`]). Whatever
+//! leaves this process because of a write waits for [`CommitWatermark::wait_durable`]; nothing else waits.
+//! `synchronous = NORMAL` commits without an fsync; a thread syncs and checkpoints the write-ahead log ([`crate::wal`]).
 //!
-//! A second process may share the file (`socar dead-letters`, stock Spin): waiting for its lock is
-//! bounded by [`LOCK_TIMEOUT`].
+//! A second process may use the file (`socar dead-letters`, stock Spin). A call waits at most [`LOCK_TIMEOUT`] for its
+//! lock.
 
 mod checkpoint;
+mod commit_signal;
+mod committer;
 mod group_commit;
+mod savepoint;
 #[cfg(test)]
 mod tests;
+mod watermark;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,81 +27,95 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
-use self::checkpoint::Checkpointer;
-use self::group_commit::{Committer, GroupCommit};
+use self::checkpoint::CheckpointPolicy;
+use self::committer::Committer;
+use self::group_commit::{CommitMode, GroupCommit};
+use crate::wal::WalMaintenance;
 
-pub use self::group_commit::CommitWatermark;
+pub use self::watermark::CommitWatermark;
 
-/// How long a call waits for another process to let go of the file.
+/// The longest time that a call waits for a lock which another process holds.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Enough for every statement of stores, log and bus to stay prepared.
+/// The number of prepared statements that a connection keeps: enough for all statements of stores, log and bus.
 const CACHED_STATEMENTS: usize = 96;
 
 /// A shared handle to one SQLite file, or to a private database in memory.
 pub struct Database {
-    // Both have threads that hold the other half of the connection: they end before the file is closed, and SQLite
-    // folds the log away with its last connection.
+    // The threads of both use the file. They end before the last connection is closed, and SQLite then checkpoints and
+    // removes the write-ahead log.
     committer: Option<Committer>,
-    checkpointer: Option<Checkpointer>,
+    wal_maintenance: Option<WalMaintenance>,
     commits: Arc<GroupCommit>,
 }
 
-/// What went wrong in the embedded database.
+/// An error of the embedded database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
+    /// The file cannot be created, or is not a SQLite database.
     #[error("the database {} cannot be opened", .path.display())]
     Open {
         path: PathBuf,
         source: rusqlite::Error,
     },
+    /// Another process held the lock longer than [`LOCK_TIMEOUT`]. The same call may succeed later.
     #[error("the database stayed locked by another process")]
     Locked(#[source] rusqlite::Error),
+    /// Any other error of SQLite.
     #[error("the embedded database failed")]
     Failed(#[source] rusqlite::Error),
-    #[error("the embedded database could not commit what was written")]
+    /// A group commit failed: writes that had succeeded before it are undone.
+    #[error("the embedded database could not commit earlier writes")]
     CommitFailed,
 }
 
 // === impl Database ===
 
 impl Database {
-    /// Opens the file, creating it and the folders above it when they are missing.
+    /// Opens the file and creates it, with the directories above it, if it is missing.
     ///
     /// # Errors
-    /// If the file cannot be created, is no SQLite database, or stays locked by another process.
+    /// [`DatabaseError::Open`] if the file cannot be created, is not a SQLite database, or stays locked by another
+    /// process.
     pub fn open(path: &Path) -> Result<Arc<Self>, DatabaseError> {
-        Self::open_file(path, true)
+        Self::open_file(path, CommitMode::Grouped)
     }
 
-    /// Opens a file that others may write to at any time, stock Spin for one: every write is committed on its own.
+    /// Opens a file that another process, such as stock Spin, may write to at any time: each write is committed alone.
     ///
     /// # Errors
     /// As [`Database::open`].
     pub fn open_shared(path: &Path) -> Result<Arc<Self>, DatabaseError> {
-        Self::open_file(path, false)
+        Self::open_file(path, CommitMode::Immediate)
     }
 
-    fn open_file(path: &Path, grouped: bool) -> Result<Arc<Self>, DatabaseError> {
+    fn open_file(path: &Path, mode: CommitMode) -> Result<Arc<Self>, DatabaseError> {
         let failed = |source| DatabaseError::Open {
             path: path.to_owned(),
             source,
         };
-        if let Some(folder) = path.parent() {
-            // A folder that cannot be made is reported by the open below, which names the file.
-            let _ = std::fs::create_dir_all(folder);
+        if let Some(directory) = path.parent() {
+            // Opening the file reports a directory that cannot be created, with the file's path.
+            let _ = std::fs::create_dir_all(directory);
         }
-        let commits = Arc::new(GroupCommit::new(connect(path).map_err(failed)?, grouped));
-        let checkpointer = Checkpointer::start(path, commits.clone()).map_err(failed)?;
-        let committer = grouped.then(|| Committer::start(commits.clone()));
+        let commits = Arc::new(GroupCommit::new(connect(path).map_err(failed)?, mode));
+        let policy = CheckpointPolicy::new(connect(path).map_err(failed)?, commits.clone());
+        let policy = policy.map_err(failed)?;
+        let wal_maintenance = WalMaintenance::start(path, policy);
+        let committer = match mode {
+            CommitMode::Grouped => Some(Committer::start(commits.clone())),
+            CommitMode::Immediate => None,
+        };
+        let thread_failed =
+            |error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
         Ok(Arc::new(Self {
-            committer: committer.transpose().map_err(failed)?,
-            checkpointer: Some(checkpointer),
+            committer: committer.transpose().map_err(thread_failed)?,
+            wal_maintenance: Some(wal_maintenance.map_err(thread_failed)?),
             commits,
         }))
     }
 
-    /// A database that lives as long as its handles. Nothing survives it, so there is nothing to wait for.
+    /// Opens a database in memory that ends with its last handle. Its writes are never durable, so no call waits.
     ///
     /// # Errors
     /// If SQLite has no memory for it.
@@ -108,12 +124,12 @@ impl Database {
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Ok(Arc::new(Self {
             committer: None,
-            checkpointer: None,
-            commits: Arc::new(GroupCommit::new(connection, false)),
+            wal_maintenance: None,
+            commits: Arc::new(GroupCommit::new(connection, CommitMode::Immediate)),
         }))
     }
 
-    /// Runs reads. `work` must wait for nothing else: all callers queue behind it.
+    /// Runs reading statements. `work` holds the mutex of the database, so it must not wait for anything else.
     ///
     /// # Errors
     /// If SQLite fails, or the file stays locked by another process.
@@ -124,7 +140,7 @@ impl Database {
         Ok(work(&self.commits.lock())?)
     }
 
-    /// Runs one writing statement.
+    /// Runs one writing statement. `work` holds the mutex of the database, so it must not wait for anything else.
     ///
     /// # Errors
     /// If SQLite fails, or the file stays locked by another process.
@@ -135,7 +151,8 @@ impl Database {
         self.commits.write(work)
     }
 
-    /// Runs several statements as one, undone as a whole when `work` fails.
+    /// Runs several statements atomically: all of them are undone if `work` returns an error. `work` holds the mutex of
+    /// the database, so it must not wait for anything else.
     ///
     /// # Errors
     /// If `work` or SQLite fails, or the file stays locked by another process.
@@ -146,22 +163,22 @@ impl Database {
         self.commits.transaction(work)
     }
 
-    /// Whether what is written is kept. If it was not the last time, that is tried anew.
+    /// Whether the database commits writes. After a failed commit, each call tries one more write.
     pub fn can_commit(&self) -> bool {
-        self.commits.can_commit() || {
+        self.commits.last_commit_succeeded() || {
             let tried = self.transaction(|connection| {
                 connection.pragma_update(None, "user_version", 0)?;
                 Ok::<_, DatabaseError>(())
             });
             drop(self.commits.lock_committed());
-            tried.is_ok() && self.commits.can_commit()
+            tried.is_ok() && self.commits.last_commit_succeeded()
         }
     }
 
-    /// Creates tables and indexes that are missing.
+    /// Creates the tables and indexes of `schema` that are missing, and commits them.
     ///
     /// # Errors
-    /// If SQLite refuses the schema, or the file stays locked by another process.
+    /// If SQLite rejects the schema, or the file stays locked by another process.
     pub fn create_schema(&self, schema: &str) -> Result<(), DatabaseError> {
         self.transaction(|connection| Ok::<_, DatabaseError>(connection.execute_batch(schema)?))?;
         drop(self.commits.lock_committed());
@@ -172,7 +189,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         drop(self.committer.take());
-        drop(self.checkpointer.take());
+        drop(self.wal_maintenance.take());
     }
 }
 
@@ -185,7 +202,7 @@ impl From<rusqlite::Error> for DatabaseError {
     }
 }
 
-/// A connection to the file, in the mode that every connection of the host uses.
+/// Opens a connection to the file, in the mode that every connection of the host uses.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.busy_handler(Some(wait_for_lock))?;
@@ -197,12 +214,13 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
          PRAGMA cache_size = -16384;
          PRAGMA temp_store = MEMORY;",
     )?;
-    // Without it SQLite plans a statement anew whenever its parameters change, which is every time.
+    // Without QPSG, SQLite plans a statement again whenever its parameters change, which is at every call.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
 
-/// Another process holds the lock for microseconds as a rule, so the first waits are short.
+/// Waits before the next attempt to lock the file. The first waits are short: a process usually holds the lock for
+/// microseconds.
 fn wait_for_lock(waits: i32) -> bool {
     const PAUSE: Duration = Duration::from_millis(1);
     let waits = u32::try_from(waits).unwrap_or(u32::MAX);

@@ -1,7 +1,9 @@
-//! The two backends that keep state and the event log: an embedded SQLite file and a Redis server.
+//! The two storage backends of the platform: an embedded SQLite file and a Redis server.
 //!
-//! [`database`] commits in batches and tells a caller when its writes are durable; [`redis_client`] is one self-healing
-//! connection to a Redis server. What is kept there, and in which form, is the concern of the callers.
+//! [`database`] commits writes in groups and reports when a write is durable. [`redis_client`] reaches one Redis server
+//! and reconnects by itself. [`wal`] keeps the write-ahead log of a SQLite file synced and short. The callers decide
+//! what they store, and in which form.
 
 pub mod database;
 pub mod redis_client;
+pub mod wal;

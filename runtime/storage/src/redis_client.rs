@@ -1,112 +1,68 @@
-//! A Redis server, reached over one multiplexed connection that heals itself.
+//! A Redis server, reached over one multiplexed connection that reconnects by itself.
 //!
-//! Whoever asks shares the connection; nobody waits for it longer than [`CONNECT_TIMEOUT`] plus
-//! [`RESPONSE_TIMEOUT`]. A lost connection is noticed when the server closes it, not when the next command
-//! fails, so after a restart of Redis the first command finds a fresh one. While the server is
-//! away, commands fail at once instead of each waiting its turn to find out.
+//! All callers share the connection. A command waits at most [`CONNECT_TIMEOUT`] for a connection and
+//! [`RESPONSE_TIMEOUT`] for its reply. The client notices a lost connection when the server closes it, not when the next
+//! command fails, so the first command after a restart of Redis gets a new connection. While the server is unreachable,
+//! commands fail at once instead of each waiting for its own attempt to connect.
 //!
-//! A command whose answer was lost is never repeated here: only the caller knows whether that is
-//! safe.
+//! The client never repeats a command whose reply was lost: only the caller knows whether that is safe.
 
+mod address;
+mod connection;
+mod error;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, IntoConnectionInfo,
-    ProtocolVersion, RedisError, ScriptInvocation, ServerErrorKind,
-};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, ScriptInvocation};
 
-/// How long opening a connection may take.
+use self::connection::{ConnectionState, InFlightCommand, SharedConnection};
+
+pub use self::address::canonical_address;
+pub use self::error::RedisClientError;
+
+/// The longest time that opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long an answer may take; above the pause of a server that waits for its disk.
+/// The longest time that a reply may take; longer than the pause of a server that waits for its disk.
 pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a caller must have waited in vain, before he left, for the connection to count as hung.
-const HUNG_AFTER: Duration = Duration::from_secs(1);
-
-/// How long a refused connection stands for everybody's.
+/// The time for which a failed connection attempt counts for all callers.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Commands that may be queued for the socket before callers wait.
+/// The number of commands that may be queued for the socket before callers wait.
 const PIPELINE_CAPACITY: usize = 512;
 
-/// One Redis server.
+/// A client of one Redis server.
 pub struct RedisClient {
-    /// For the shared connection: RESP3, whose pushes include the news that it was lost.
-    client: Client,
-    /// For connections of their own: RESP2, so that guests see the answers stock Spin gives them.
+    /// Opens the shared connection. RESP3 has push messages, which report the loss of the connection.
+    resp3: Client,
+    /// Opens dedicated connections. With RESP2, guests get the replies that stock Spin gives them.
     resp2: Client,
     address: String,
     state: Mutex<ConnectionState>,
-    /// Held while connecting, so that one caller does it for all.
+    /// Held while connecting, so that one caller connects for all.
     connecting: tokio::sync::Mutex<()>,
 }
 
-enum ConnectionState {
-    Disconnected {
-        since: Instant,
-        error: Option<RedisError>,
-    },
-    Connected(SharedConnection),
-}
-
-#[derive(Clone)]
-struct SharedConnection {
-    connection: MultiplexedConnection,
-    lost: Arc<AtomicBool>,
-}
-
-/// A question on its way. A caller whose own time is over leaves before [`RESPONSE_TIMEOUT`] has told anybody that the server
-/// hangs: what he has seen of it counts.
-struct InFlightCommand {
-    lost: Option<Arc<AtomicBool>>,
-    since: Instant,
-}
-
-/// What went wrong with a Redis server.
-#[derive(Debug, thiserror::Error)]
-pub enum RedisClientError {
-    #[error("`{address}` is no usable redis address")]
-    InvalidAddress { address: String, source: RedisError },
-    /// The server cannot be reached, or did not answer: what was asked may or may not be done.
-    #[error("redis at {address} is unavailable")]
-    Unavailable { address: String, source: RedisError },
-    /// The server answered that it will not do it.
-    #[error("redis refused: {0}")]
-    ErrorReply(RedisError),
-}
-
-// === impl RedisClient ===
-
 impl RedisClient {
-    /// The server at `redis://[user:password@]host[:port][/database]`. Nothing is connected yet.
+    /// A client of the server at `redis://[user:password@]host[:port][/database]`. It connects with the first command.
     ///
     /// # Errors
-    /// If the address is none.
+    /// [`RedisClientError::InvalidAddress`] if the text is not such an address.
     pub fn new(address: &str) -> Result<Arc<Self>, RedisClientError> {
-        let (client, resp2) =
-            clients(address).map_err(|source| RedisClientError::InvalidAddress {
-                address: without_password(address),
-                source,
-            })?;
+        let (resp3, resp2) = address::clients(address)?;
         Ok(Arc::new(Self {
-            address: client.get_connection_info().addr().to_string(),
-            client,
+            address: resp3.get_connection_info().addr().to_string(),
+            resp3,
             resp2,
-            state: Mutex::new(ConnectionState::Disconnected {
-                since: Instant::now(),
-                error: None,
-            }),
+            state: Mutex::new(ConnectionState::default()),
             connecting: tokio::sync::Mutex::new(()),
         }))
     }
@@ -114,16 +70,16 @@ impl RedisClient {
     /// Runs one command.
     ///
     /// # Errors
-    /// If the server is unavailable or refuses.
+    /// If the server is unavailable or replies with an error.
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisClientError> {
-        let mut shared = self.shared().await?;
-        let in_flight = InFlightCommand::through(&shared);
-        let answer = command.query_async(&mut shared.connection).await;
+        let mut shared = self.connection().await?;
+        let in_flight = InFlightCommand::on(&shared);
+        let reply = command.query_async(&mut shared.connection).await;
         in_flight.completed();
-        self.classify(&shared, answer)
+        self.check(&shared, reply)
     }
 
-    /// Runs a script, which the server keeps after the first time.
+    /// Runs a script. The server keeps its text after the first time.
     ///
     /// # Errors
     /// If the server is unavailable, or the script fails.
@@ -131,189 +87,90 @@ impl RedisClient {
         &self,
         script: &ScriptInvocation<'_>,
     ) -> Result<T, RedisClientError> {
-        let mut shared = self.shared().await?;
-        let in_flight = InFlightCommand::through(&shared);
-        let answer = script.invoke_async(&mut shared.connection).await;
+        let mut shared = self.connection().await?;
+        let in_flight = InFlightCommand::on(&shared);
+        let reply = script.invoke_async(&mut shared.connection).await;
         in_flight.completed();
-        self.classify(&shared, answer)
+        self.check(&shared, reply)
     }
 
-    /// A connection that nobody shares, for commands that wait or that change the connection.
+    /// Opens a connection that is not shared, for commands that block or that change the state of their connection.
+    /// A reply on it may take up to `response_timeout`.
     ///
     /// # Errors
-    /// If the server is unavailable or refuses.
+    /// If the server is unavailable or replies with an error.
     pub async fn dedicated(
         &self,
-        respond: Duration,
+        response_timeout: Duration,
     ) -> Result<MultiplexedConnection, RedisClientError> {
         self.resp2
-            .get_multiplexed_async_connection_with_config(&settings(respond))
+            .get_multiplexed_async_connection_with_config(&settings(response_timeout))
             .await
             .map_err(|error| self.error(error))
     }
 
-    /// What an error from one of our connections means.
+    /// The meaning of an error on one of the connections of this client.
     pub fn error(&self, source: RedisError) -> RedisClientError {
-        if is_unavailable(&source) {
-            RedisClientError::Unavailable {
-                address: self.address.clone(),
-                source,
-            }
-        } else {
-            RedisClientError::ErrorReply(source)
-        }
+        RedisClientError::classify(&self.address, source)
     }
 
-    async fn shared(&self) -> Result<SharedConnection, RedisClientError> {
+    async fn connection(&self) -> Result<SharedConnection, RedisClientError> {
         if let Some(shared) = self.current()? {
             return Ok(shared);
         }
         let _turn = self.connecting.lock().await;
+        // Another caller may have connected meanwhile.
         if let Some(shared) = self.current()? {
             return Ok(shared);
         }
-        let lost = Arc::new(AtomicBool::new(false));
-        let noticed = lost.clone();
-        let settings = settings(RESPONSE_TIMEOUT).set_push_sender(move |push: redis::PushInfo| {
-            if push.kind == redis::PushKind::Disconnection {
-                noticed.store(true, Ordering::Release);
-            }
-            Ok::<(), redis::aio::SendError>(())
-        });
-        let connected = self
-            .client
-            .get_multiplexed_async_connection_with_config(&settings)
-            .await;
+        let connected = SharedConnection::open(&self.resp3, settings(RESPONSE_TIMEOUT)).await;
         match connected {
-            Ok(connection) => {
-                let shared = SharedConnection { connection, lost };
+            Ok(shared) => {
                 *self.state.lock() = ConnectionState::Connected(shared.clone());
                 Ok(shared)
             }
             Err(error) => {
                 *self.state.lock() = ConnectionState::Disconnected {
                     since: Instant::now(),
-                    error: Some(error.clone()),
+                    error: error.clone(),
                 };
                 Err(self.error(error))
             }
         }
     }
 
-    /// The connection if it lives, the error if the server was found away just now.
+    /// The connection if there is one, or the error of an attempt within the last [`RECONNECT_INTERVAL`].
     fn current(&self) -> Result<Option<SharedConnection>, RedisClientError> {
         match &*self.state.lock() {
-            ConnectionState::Connected(shared) if !shared.lost.load(Ordering::Acquire) => {
-                Ok(Some(shared.clone()))
+            ConnectionState::Connected(shared) if !shared.is_lost() => Ok(Some(shared.clone())),
+            ConnectionState::Disconnected { since, error }
+                if since.elapsed() < RECONNECT_INTERVAL =>
+            {
+                Err(self.error(error.clone()))
             }
-            ConnectionState::Disconnected {
-                since,
-                error: Some(error),
-            } if since.elapsed() < RECONNECT_INTERVAL => Err(self.error(error.clone())),
-            ConnectionState::Connected(_) | ConnectionState::Disconnected { .. } => Ok(None),
+            _ => Ok(None),
         }
     }
 
-    fn classify<T>(
+    fn check<T>(
         &self,
         shared: &SharedConnection,
-        answer: Result<T, RedisError>,
+        reply: Result<T, RedisError>,
     ) -> Result<T, RedisClientError> {
-        answer.map_err(|error| {
-            // A hung server answers nothing on this connection any more, and one that turned
-            // into a replica may have a successor at the same address.
+        reply.map_err(|error| {
+            // A hung server sends no more replies on this connection, and a server that became a replica may have a
+            // successor at the same address.
             if error.is_io_error() || error.is_unrecoverable_error() {
-                shared.lost.store(true, Ordering::Release);
+                shared.mark_lost();
             }
             self.error(error)
         })
     }
 }
 
-// === impl InFlightCommand ===
-
-impl InFlightCommand {
-    fn through(shared: &SharedConnection) -> Self {
-        Self {
-            lost: Some(shared.lost.clone()),
-            since: Instant::now(),
-        }
-    }
-
-    fn completed(mut self) {
-        self.lost = None;
-    }
-}
-
-impl Drop for InFlightCommand {
-    fn drop(&mut self) {
-        if let Some(lost) = &self.lost
-            && self.since.elapsed() >= HUNG_AFTER
-        {
-            lost.store(true, Ordering::Release);
-        }
-    }
-}
-
-// === impl RedisClientError ===
-
-impl RedisClientError {
-    /// Whether the same may well succeed later.
-    pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
-    }
-}
-
-fn is_unavailable(error: &RedisError) -> bool {
-    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly, TryAgain};
-    match error.kind() {
-        ErrorKind::Io => true,
-        ErrorKind::Server(kind) => {
-            matches!(
-                kind,
-                BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain
-            )
-        }
-        // A script that is still running, a full memory: passing states of a server, too.
-        _ => matches!(
-            error.code(),
-            Some("BUSY" | "OOM" | "MISCONF" | "NOREPLICAS")
-        ),
-    }
-}
-
-fn clients(address: &str) -> Result<(Client, Client), RedisError> {
-    let info = address
-        .into_connection_info()?
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    let speaking = |protocol| {
-        let settings = info.redis_settings().clone().set_protocol(protocol);
-        Client::open(info.clone().set_redis_settings(settings))
-    };
-    Ok((
-        speaking(ProtocolVersion::RESP3)?,
-        speaking(ProtocolVersion::RESP2)?,
-    ))
-}
-
-fn settings(respond: Duration) -> AsyncConnectionConfig {
+fn settings(response_timeout: Duration) -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        .set_response_timeout(Some(respond))
+        .set_response_timeout(Some(response_timeout))
         .set_pipeline_buffer_size(PIPELINE_CAPACITY)
-}
-
-/// The form in which addresses are compared: the server and its database, without credentials.
-/// `None` if it is no redis address.
-pub fn canonical_address(address: &str) -> Option<String> {
-    let info = address.into_connection_info().ok()?;
-    Some(format!("{}/{}", info.addr(), info.redis_settings().db()))
-}
-
-/// An address as it may be shown.
-fn without_password(address: &str) -> String {
-    match (address.split_once("://"), address.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => address.to_owned(),
-    }
 }

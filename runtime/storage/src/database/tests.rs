@@ -217,7 +217,7 @@ fn a_database_that_loses_what_is_written_says_so_until_it_keeps_something() {
     {
         let connection = database.commits.lock();
         connection.execute_batch("ROLLBACK").unwrap();
-        database.commits.end(true);
+        database.commits.end(group_commit::BatchEnd::Lost);
     }
     can_write(false);
     assert!(!database.can_commit());

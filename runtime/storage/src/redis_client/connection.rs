@@ -1,0 +1,97 @@
+//! The connection that all callers of a client share, and how its loss is noticed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, RedisError};
+
+/// The time without a reply after which an abandoned command marks its connection as hung.
+const HUNG_AFTER: Duration = Duration::from_secs(1);
+
+/// Whether a client is connected.
+#[derive(Default)]
+pub(super) enum ConnectionState {
+    /// Before the first command.
+    #[default]
+    New,
+    /// The latest attempt to connect failed.
+    Disconnected {
+        since: Instant,
+        error: RedisError,
+    },
+    Connected(SharedConnection),
+}
+
+/// A connection and the flag that reports its loss.
+#[derive(Clone)]
+pub(super) struct SharedConnection {
+    pub connection: MultiplexedConnection,
+    lost: Arc<AtomicBool>,
+}
+
+/// A command whose reply is awaited. A caller that reaches its own deadline drops the command before
+/// [`super::RESPONSE_TIMEOUT`] has shown that the server hangs; the drop marks the connection then.
+pub(super) struct InFlightCommand {
+    /// The flag of its connection, until the reply has arrived.
+    lost: Option<Arc<AtomicBool>>,
+    since: Instant,
+}
+
+// === impl SharedConnection ===
+
+impl SharedConnection {
+    pub async fn open(
+        client: &Client,
+        settings: AsyncConnectionConfig,
+    ) -> Result<Self, RedisError> {
+        let lost = Arc::new(AtomicBool::new(false));
+        let on_push = lost.clone();
+        let settings = settings.set_push_sender(move |push: redis::PushInfo| {
+            if push.kind == redis::PushKind::Disconnection {
+                on_push.store(true, Ordering::Release);
+            }
+            Ok::<(), redis::aio::SendError>(())
+        });
+        let connection = client
+            .get_multiplexed_async_connection_with_config(&settings)
+            .await?;
+        Ok(Self { connection, lost })
+    }
+
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// Makes the next command open a new connection.
+    pub fn mark_lost(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+}
+
+// === impl InFlightCommand ===
+
+impl InFlightCommand {
+    pub fn on(connection: &SharedConnection) -> Self {
+        Self {
+            lost: Some(connection.lost.clone()),
+            since: Instant::now(),
+        }
+    }
+
+    /// Reports that the reply, or an error, has arrived.
+    pub fn completed(mut self) {
+        self.lost = None;
+    }
+}
+
+impl Drop for InFlightCommand {
+    fn drop(&mut self) {
+        if let Some(lost) = &self.lost
+            && self.since.elapsed() >= HUNG_AFTER
+        {
+            lost.store(true, Ordering::Release);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The errors of a Redis client, by what a caller can do about them.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// An error of a Redis client.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisClientError {
+    /// The address does not have the form `redis://[user:password@]host[:port][/database]`.
+    #[error("`{address}` is no usable redis address")]
+    InvalidAddress { address: String, source: RedisError },
+    /// The server is unreachable or did not reply: the command may or may not have been executed.
+    #[error("redis at {address} is unavailable")]
+    Unavailable { address: String, source: RedisError },
+    /// The server replied with an error: the command was not executed.
+    #[error("redis refused: {0}")]
+    ErrorReply(RedisError),
+}
+
+impl RedisClientError {
+    /// The meaning of an error of the server at `address`.
+    pub(super) fn classify(address: &str, source: RedisError) -> Self {
+        if is_unavailable(&source) {
+            Self::Unavailable {
+                address: address.to_owned(),
+                source,
+            }
+        } else {
+            Self::ErrorReply(source)
+        }
+    }
+
+    /// Whether the same command may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
+fn is_unavailable(error: &RedisError) -> bool {
+    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, ReadOnly, TryAgain};
+    match error.kind() {
+        ErrorKind::Io => true,
+        ErrorKind::Server(kind) => {
+            matches!(
+                kind,
+                BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain
+            )
+        }
+        // Temporary states of a server as well: a script that still runs, a full memory, missing replicas.
+        _ => matches!(
+            error.code(),
+            Some("BUSY" | "OOM" | "MISCONF" | "NOREPLICAS")
+        ),
+    }
+}

@@ -1,0 +1,162 @@
+//! Maintenance of a write-ahead log (WAL): one thread for each SQLite file syncs the log and checkpoints it.
+//!
+//! Commits with `synchronous = NORMAL` do not wait for the disk. The thread syncs the log after every [`INTERVAL`] in
+//! which something was written, so a power failure loses the writes of at most that interval. It syncs through a file
+//! handle of its own and holds no SQLite lock, so no call waits for the disk.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tracing::warn;
+
+/// The time between two looks at the log: the writes of this interval are what a power failure can lose.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+/// A SQLite file whose write-ahead log is maintained.
+pub trait WalSource: Send + 'static {
+    /// A number that changes with every write to the database, or `None` before the first write. `log` is the path of
+    /// the write-ahead log.
+    fn version(&self, log: &Path) -> Option<u64>;
+
+    /// Copies the log into the database file if it has grown enough. Called after each sync; it may take as long as
+    /// the copying takes, but must not hold up other connections for that long.
+    ///
+    /// # Errors
+    /// If SQLite fails. The call is repeated after the next write.
+    fn checkpoint_if_due(&mut self, log: &Path) -> rusqlite::Result<()>;
+}
+
+/// The owner of the thread; dropping it ends the thread and waits for it.
+pub struct WalMaintenance {
+    /// Nothing is ever sent: the thread ends when the sender is dropped.
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How `PRAGMA wal_checkpoint` works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckpointMode {
+    /// Copies nothing and reports the size of the log.
+    Noop,
+    /// Copies what it can without waiting for a reader or a writer.
+    Passive,
+}
+
+/// The state of the log after a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckpointProgress {
+    /// Pages in the log, of 4 KiB each.
+    pub pages: u32,
+    /// Pages of the log that are in the database file too.
+    pub copied: u32,
+}
+
+struct MaintenanceTask<S> {
+    source: S,
+    log: PathBuf,
+    /// The version that is synced.
+    synced: Option<u64>,
+}
+
+/// Runs one checkpoint.
+///
+/// # Errors
+/// If SQLite fails.
+pub fn checkpoint(
+    connection: &Connection,
+    mode: CheckpointMode,
+) -> rusqlite::Result<CheckpointProgress> {
+    let statement = match mode {
+        CheckpointMode::Noop => "PRAGMA wal_checkpoint(NOOP)",
+        CheckpointMode::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+    };
+    connection.query_row(statement, [], |row| {
+        Ok(CheckpointProgress {
+            pages: row.get(1)?,
+            copied: row.get(2)?,
+        })
+    })
+}
+
+// === impl WalMaintenance ===
+
+impl WalMaintenance {
+    /// Maintains the log of the database file at `path` until the value is dropped.
+    ///
+    /// # Errors
+    /// If the operating system starts no thread.
+    pub fn start(path: &Path, source: impl WalSource) -> io::Result<Self> {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let mut task = MaintenanceTask {
+            source,
+            log: log.into(),
+            synced: None,
+        };
+        let (stop, stopped) = mpsc::channel();
+        let thread = std::thread::Builder::new()
+            .name("wal".to_owned())
+            .spawn(move || {
+                while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                    task.run();
+                }
+            })?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for WalMaintenance {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // The panic hook has reported a panic of the thread.
+            let _ = thread.join();
+        }
+    }
+}
+
+// === impl CheckpointProgress ===
+
+impl CheckpointProgress {
+    /// Whether the whole log is in the database file, so that the next write can reuse the log from its start.
+    pub fn is_complete(self) -> bool {
+        self.copied == self.pages
+    }
+}
+
+// === impl MaintenanceTask ===
+
+impl<S: WalSource> MaintenanceTask<S> {
+    fn run(&mut self) {
+        let version = self.source.version(&self.log);
+        if version == self.synced {
+            return;
+        }
+        match sync(&self.log) {
+            Ok(()) => self.synced = version,
+            Err(error) => {
+                warn!(%error, log = %self.log.display(), "the write-ahead log could not be synced");
+            }
+        }
+        if let Err(error) = self.source.checkpoint_if_due(&self.log) {
+            warn!(%error, log = %self.log.display(), "the write-ahead log could not be checkpointed");
+        }
+    }
+}
+
+/// Syncs the log, if there is one: SQLite creates it with the first write.
+fn sync(log: &Path) -> io::Result<()> {
+    match File::open(log) {
+        Ok(log) => log.sync_data(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
