@@ -29,10 +29,24 @@ impl Backoff {
         })
     }
 
+    /// Any number of further attempts; the pauses are limited as in [`Backoff::new`].
+    pub const fn unlimited(first: Duration, longest: Duration) -> Self {
+        Self {
+            first,
+            longest,
+            attempts: u32::MAX,
+        }
+    }
+
     /// The pause before this further attempt (from 1), or nothing if there have been enough. `luck` lies between 0
     /// and 1.
     pub fn pause(&self, attempt: u32, luck: f64) -> Option<Duration> {
-        (attempt <= self.attempts).then(|| self.limit(attempt).mul_f64(luck.clamp(0.0, 1.0)))
+        (attempt <= self.attempts).then(|| self.delay(attempt, luck))
+    }
+
+    /// The pause before this further attempt (from 1), whatever the number of attempts. `luck` lies between 0 and 1.
+    pub fn delay(&self, attempt: u32, luck: f64) -> Duration {
+        self.limit(attempt).mul_f64(luck.clamp(0.0, 1.0))
     }
 
     fn limit(&self, attempt: u32) -> Duration {
