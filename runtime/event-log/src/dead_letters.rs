@@ -1,43 +1,44 @@
-//! Dead letters: events that a group could not handle, with what was tried.
+//! Dead letters: events that a group could not handle, with their error and the number of attempts.
 //!
-//! A dead letter is an entry of the stream [`DEAD_LETTERS`], so whoever can read streams can read them. It
-//! carries the whole event: the stream it came from may have been trimmed since. Redriving moves it
-//! to a stream that only the failed group reads, where it is delivered, retried and, if need be,
-//! parked again like any other event, in the lane it was in.
-
-use serde::Serialize;
+//! A dead letter is an entry of the stream [`DEAD_LETTERS`], so every reader of streams can read it. It carries the
+//! whole event, because the stream that the event came from may have been trimmed. Redriving moves the letter to a
+//! stream that only the failed group reads. There it is delivered, retried and, if it fails again, parked like any
+//! other event, in its original lane.
 
 use bytes::Bytes;
+use serde::Serialize;
 
+use super::consumer::redrive_stream;
 use super::entry::field;
 use super::{
     DEAD_LETTERS, EVENT_FIELD, Entry, EntryId, EventLog, Fields, LANE_FIELD, LogError, Position,
-    redrive_stream,
 };
 
-/// Before the names of the fields that the event's entry had.
+/// The prefix of the names of the original fields.
 const ORIGINAL: &str = "original.";
 
-/// An event that one group gave up.
+/// An event that one group could not handle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeadLetter {
-    /// Names the letter, and says when it was parked.
+    /// The id of the letter.
     pub id: String,
     /// When it was parked, in milliseconds since 1970.
     pub parked_at: u64,
-    /// Who gave it up.
+    /// The group that could not handle the event.
     pub group: String,
-    /// Where the event is, or was.
+    /// The stream of the event.
     pub stream: String,
+    /// The id of the event in that stream; the entry may have been removed since.
     pub entry: String,
+    /// The number of attempts.
     pub attempts: u32,
-    /// What the last attempt ended with.
+    /// The error of the last attempt.
     pub error: String,
     /// The event as it was published.
     pub event: String,
 }
 
-/// Up to `limit` letters after `after` (`None`: from the first on), oldest first.
+/// Returns up to `limit` letters after the id `after` (`None`: from the first letter), oldest first.
 ///
 /// # Errors
 /// If the log fails.
@@ -51,7 +52,7 @@ pub async fn list(
     Ok(entries.iter().map(letter).collect())
 }
 
-/// One letter, if it is (still) there.
+/// Returns one letter, or `None` if it is not there.
 ///
 /// # Errors
 /// If the log fails.
@@ -60,7 +61,7 @@ pub async fn show(log: &dyn EventLog, id: EntryId) -> Result<Option<DeadLetter>,
     Ok(entries.first().map(letter))
 }
 
-/// Gives a letter back to the group that gave it up. `false` if it is not there (any more).
+/// Gives a letter back to the group that could not handle it. Returns `false` if it is not there.
 ///
 /// # Errors
 /// If the log fails.
@@ -68,7 +69,7 @@ pub async fn redrive(log: &dyn EventLog, id: EntryId) -> Result<bool, LogError> 
     log.redrive(id).await
 }
 
-/// Throws a letter away for good. `false` if it is not there (any more).
+/// Deletes a letter for good. Returns `false` if it is not there.
 ///
 /// # Errors
 /// If the log fails.
@@ -95,7 +96,7 @@ fn letter(entry: &Entry) -> DeadLetter {
     }
 }
 
-/// The fields of a letter about an entry that had the fields `original`.
+/// The fields of a letter about an entry with the fields `original`.
 pub(super) fn fields(
     group: &str,
     position: &Position,
@@ -124,7 +125,7 @@ pub(super) fn fields(
         .collect()
 }
 
-/// The stream that a letter goes back on, and its fields there.
+/// The stream that a letter goes back to, and its fields there.
 pub(super) fn redriven(letter: &Entry) -> Result<(String, Fields), LogError> {
     let damaged = || LogError::Damaged(DEAD_LETTERS.to_owned());
     let group = field(&letter.fields, "group").ok_or_else(damaged)?;

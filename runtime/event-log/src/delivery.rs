@@ -1,17 +1,15 @@
-//! Durable delivery: every event of a stream reaches every component that subscribed, at least
-//! once, in order for each subject.
+//! Durable delivery: every event of a stream reaches every subscribed component at least once, in the order of its
+//! subject.
 //!
-//! One task for each subscription ([`subscription`]) takes entries from the log, sorts them into
-//! lanes ([`lane_scheduler`]), runs the heads of different lanes at the same time and acknowledges what the
-//! handler returned `Ok` for, and nothing else. A failed event is tried again after a pause that
-//! grows ([`backoff`]) and holds back only its own lane; after the last attempt it is parked among
-//! the dead letters and the lane goes on.
+//! One task for each subscription ([`subscription`]) claims entries from the log, sorts them into lanes
+//! ([`lane_scheduler`]), runs the first entries of different lanes concurrently ([`attempt`]) and acknowledges the
+//! events whose handler returned `Ok`. A failed event is retried after a delay that grows exponentially, and holds back
+//! only its own lane. After the last attempt it is parked among the dead letters, and the lane continues.
 //!
-//! When the log is unavailable (Redis is away), the task waits for it and never exits. When the
-//! host dies, what it had taken is inherited by another one, or taken again when it is back.
+//! While the log is unavailable, the task retries and never ends. When the host fails, another host takes over the
+//! entries that it had claimed, or the host claims them again after its restart.
 
 mod attempt;
-mod backoff;
 mod lane_scheduler;
 mod subscription;
 #[cfg(test)]
@@ -23,69 +21,79 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::watch;
+use resilience::retry::Backoff;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::{Consumer, EventLog, LogError};
 
-pub use self::backoff::Backoff;
+/// The delays between the attempts at one event, where a subscription needs no others: up to 100 ms after the first
+/// failure, and up to 30 s after many.
+pub const DEFAULT_BACKOFF: Backoff =
+    Backoff::unlimited(Duration::from_millis(100), Duration::from_secs(30));
 
-/// What is done with an event.
+/// The handler of events.
 #[async_trait]
 pub trait EventHandler: Send + Sync + 'static {
-    /// Lets the component react. It must end by itself: the deadline of an invocation is the
-    /// handler's.
+    /// Lets the component handle one event. The same event can come more than once.
+    ///
+    /// An implementation must return in bounded time: delivery sets no deadline of its own. A panic counts as
+    /// [`HandlerError::Failed`].
+    ///
+    /// # Errors
+    /// [`HandlerError::Failed`] if the component failed, [`HandlerError::Rejected`] if it did not run. In both cases
+    /// the event is delivered again.
     async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError>;
 }
 
-/// Why an event is not done with.
+/// The reason why an event is not handled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandlerError {
-    /// The component failed: this counts as an attempt.
+    /// The component failed: the attempt counts.
     #[error("{0}")]
     Failed(String),
-    /// The component was not even run (overload, an open breaker): this does not count.
+    /// The component did not run, for example because of overload or an open breaker: the attempt does not count.
     #[error("{0}")]
     Rejected(String),
 }
 
-/// What one component wants to be told, and how hard to try.
+/// The events that one component handles, and how they are retried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     pub component: String,
     pub streams: Vec<String>,
-    /// Who shares the events: all hosts, or each host gets them all.
     pub audience: Audience,
-    /// After how many failures an event is parked; at least 1.
+    /// The number of failed attempts after which an event is parked; at least 1.
     pub attempts: u32,
-    /// How many events are handled at the same time; at least 1.
+    /// The number of events that are handled concurrently; at least 1.
     pub concurrency: usize,
+    /// The delays between the attempts at one event.
     pub backoff: Backoff,
 }
 
-/// Who shares the events of a subscription.
+/// The hosts among which the events of a subscription are divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// All hosts on one log together: the group is named after the component.
+    /// All hosts on one log share the events: the group is named after the component.
     Shared,
-    /// Each host for itself, from the beginning: the group is named after component and host.
+    /// Each host gets all events, from the beginning: the group is named after the component and the host.
     EachHost,
 }
 
-/// How the engine paces itself. The defaults suit a host; tests are more impatient.
+/// The intervals of the engine. The defaults suit a host; tests use shorter ones.
 #[derive(Debug, Clone)]
 pub struct DeliverySettings {
-    /// How often a consumer shows that it lives.
+    /// The time between two heartbeats of a consumer.
     pub heartbeat_interval: Duration,
-    /// How long a consumer may stay silent before the others inherit from it.
+    /// The time without a heartbeat after which another consumer takes over the pending entries.
     pub consumer_timeout: Duration,
-    /// How long a stop waits for what is running.
+    /// The longest time that a stop waits for running handlers.
     pub drain_timeout: Duration,
 }
 
-/// Running deliveries; ended by [`Deliveries::stop`], or at once when dropped.
+/// Running deliveries. [`DeliveryEngine::stop`] ends them in order; dropping the value ends them at once.
 pub struct DeliveryEngine {
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     tasks: JoinSet<()>,
 }
 
@@ -94,14 +102,14 @@ struct DeliveryContext {
     log: Arc<dyn EventLog>,
     handler: Arc<dyn EventHandler>,
     settings: DeliverySettings,
-    /// So that an outage is told once and not by each subscription.
+    /// Set during an outage of the log, so that it is logged once and not by each subscription.
     unavailable: AtomicBool,
 }
 
 // === impl Subscription ===
 
 impl Subscription {
-    /// The group whose progress the log remembers.
+    /// The name of the consumer group on this host.
     pub fn group(&self, host: &str) -> String {
         match self.audience {
             Audience::Shared => self.component.clone(),
@@ -120,11 +128,11 @@ impl Default for DeliverySettings {
     }
 }
 
-// === impl Deliveries ===
+// === impl DeliveryEngine ===
 
 impl DeliveryEngine {
-    /// Starts delivering. `host` names this host among those on the same log: two that run at the
-    /// same time must not have the same name.
+    /// Starts one task for each subscription. `host` is the name of the consumers; two hosts that run at the same time
+    /// on one log must have different names.
     pub fn start(
         log: Arc<dyn EventLog>,
         handler: Arc<dyn EventHandler>,
@@ -132,7 +140,7 @@ impl DeliveryEngine {
         subscriptions: Vec<Subscription>,
         settings: DeliverySettings,
     ) -> Self {
-        let (stop, stopping) = watch::channel(false);
+        let stop = CancellationToken::new();
         let context = Arc::new(DeliveryContext {
             log,
             handler,
@@ -143,21 +151,20 @@ impl DeliveryEngine {
         for subscription in subscriptions {
             let streams: Vec<&str> = subscription.streams.iter().map(String::as_str).collect();
             let consumer = Consumer::new(&subscription.group(host), host, &streams);
-            let (context, stopping) = (context.clone(), stopping.clone());
             tasks.spawn(subscription::deliver(
-                context,
+                context.clone(),
                 subscription,
                 consumer,
-                stopping,
+                stop.clone(),
             ));
         }
         Self { stop, tasks }
     }
 
-    /// Takes nothing more, finishes and acknowledges what runs, and lets others have the rest.
+    /// Claims no more entries, waits for running handlers up to [`DeliverySettings::drain_timeout`], acknowledges what
+    /// they handled, and leaves the other entries to other consumers.
     pub async fn stop(mut self) {
-        // Nobody listens only if every task has ended already.
-        let _ = self.stop.send(true);
+        self.stop.cancel();
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a delivery task failed");

@@ -1,133 +1,66 @@
-//! The log in the embedded SQLite file.
+//! The event log in the embedded SQLite file, for a host that runs alone.
 //!
-//! An append is one statement and wakes the readers of this process; a reader in another process
-//! sees it when it next looks. What groups do is in [`group`], one transaction for each call. What a
-//! reader gets is committed: a crash does not take back what a component has reacted to.
+//! An append is one statement and wakes the waiting consumers of this process; `socar dead-letters` appends from another
+//! process, and a consumer sees such an entry at its next look. Each call of a group is one transaction ([`group`],
+//! [`claim`]). A consumer gets committed entries only: a crash does not undo an entry that a component has reacted to.
+//!
+//! A lock file lets one host at a time use the state directory, so a group has one consumer. When a consumer
+//! subscribes, it evicts an earlier one and takes over its pending entries at once. An earlier one exists after a
+//! restart, or when the file was restored beside another host name.
 
+mod claim;
+mod entries;
 mod group;
+mod ids;
+mod schema;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::entry::{lane, now};
+use self::ids::LastId;
+use super::entry::lane;
 use super::{
     Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
-    Position, dead_letters, fields,
+    Position, dead_letters,
 };
 use storage::database::{CommitWatermark, Database, DatabaseError};
 
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS socar_log_entry (
-    stream TEXT NOT NULL,
-    id     INTEGER NOT NULL,
-    lane   TEXT NOT NULL,
-    fields BLOB NOT NULL,
-    PRIMARY KEY (stream, id)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS socar_log_group (
-    stream TEXT NOT NULL,
-    name   TEXT NOT NULL,
-    cursor INTEGER NOT NULL,
-    PRIMARY KEY (stream, name)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS socar_log_session (
-    reads   TEXT NOT NULL,
-    name    TEXT NOT NULL,
-    session TEXT NOT NULL,
-    seen    INTEGER NOT NULL,
-    PRIMARY KEY (reads, name)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS socar_log_pending (
-    reads    TEXT NOT NULL,
-    stream   TEXT NOT NULL,
-    id       INTEGER NOT NULL,
-    lane     TEXT NOT NULL,
-    consumer TEXT NOT NULL,
-    taken    INTEGER NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    due      INTEGER NOT NULL DEFAULT 0,
-    error    TEXT,
-    PRIMARY KEY (reads, stream, id)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS socar_log_inbox
-    ON socar_log_pending (reads, consumer, stream, id) WHERE taken = 0;
-";
-
-/// How many bits of a stored id count within its millisecond.
-const SEQUENCE_BITS: u32 = 20;
-const SEQUENCE_MAX: u64 = (1 << SEQUENCE_BITS) - 1;
-
-/// How many entries one call of `trim` removes; bounds the time that others wait for it.
-const TRIM_BATCH: u32 = 1000;
-
-/// The log of a host that runs alone.
+/// The event log of a host that runs alone.
 pub struct EmbeddedLog {
     database: Arc<Database>,
     appended: Notify,
-    /// The newest id this process gave out, so that none is given twice after a removal.
-    last: AtomicI64,
+    last_id: LastId,
 }
 
-// === impl EmbeddedLog ===
-
 impl EmbeddedLog {
-    /// The log in this file.
+    /// Opens the log in this database, and creates its tables if they are missing.
     ///
     /// # Errors
-    /// If its tables cannot be created.
+    /// If the tables cannot be created.
     pub fn open(database: Arc<Database>) -> Result<Self, DatabaseError> {
-        database.create_schema(SCHEMA)?;
+        database.create_schema(schema::SCHEMA)?;
         Ok(Self {
             database,
             appended: Notify::new(),
-            last: AtomicI64::new(0),
+            last_id: LastId::default(),
         })
     }
 
-    /// How many groups read this stream. The append before has woken those that wait.
+    /// Returns the number of groups that read this stream.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn readers(&self, stream: &str) -> Result<i64, LogError> {
-        Ok(self.database.read(|connection| {
-            connection
-                .prepare_cached("SELECT count(*) FROM socar_log_group WHERE stream = ?1")?
-                .query_row([stream], |row| row.get(0))
-        })?)
+    pub fn group_count(&self, stream: &str) -> Result<i64, LogError> {
+        Ok(self
+            .database
+            .read(|connection| group::count(connection, stream))?)
     }
 
-    /// Ids grow whatever the clock does and whatever was removed: past the newest entry, past
-    /// what any group has read, past what this process gave out.
-    fn insert(
-        &self,
-        connection: &Connection,
-        stream: &str,
-        lane: &str,
-        fields: &Fields,
-    ) -> rusqlite::Result<EntryId> {
-        let floor = pack(EntryId::new(now(), 0)).max(self.last.load(Ordering::Relaxed) + 1);
-        let id = connection
-            .prepare_cached(
-                "INSERT INTO socar_log_entry (stream, id, lane, fields) VALUES (?1, max(?2,
-                     coalesce((SELECT max(id) + 1 FROM socar_log_entry WHERE stream = ?1), 0),
-                     coalesce((SELECT max(cursor) + 1 FROM socar_log_group WHERE stream = ?1), 0)
-                 ), ?3, ?4) RETURNING id",
-            )?
-            .query_row(
-                params![stream, floor, lane, fields::encode(fields)],
-                |row| row.get(0),
-            )?;
-        self.last.fetch_max(id, Ordering::Relaxed);
-        Ok(unpack(id))
-    }
-
-    /// Takes at once, or again after each append until `wait` is over.
+    /// Claims at once, or after each append until `wait` has passed.
     async fn claim_or_wait(
         &self,
         consumer: &Consumer,
@@ -138,35 +71,30 @@ impl EmbeddedLog {
         loop {
             let appended = self.appended.notified();
             tokio::pin!(appended);
-            // From here on no append goes unnoticed, also one between looking and waiting.
+            // An enabled notification is not missed, also between the claim and the wait.
             appended.as_mut().enable();
-            let written = CommitWatermark::from_now(&self.database);
-            let taken = self.claim_now(consumer, limit)?;
-            if !taken.is_empty() {
-                written.wait_durable().await?;
-                return Ok(taken);
+            let watermark = CommitWatermark::from_now(&self.database);
+            let claimed = self.claim_now(consumer, limit)?;
+            if !claimed.is_empty() {
+                watermark.wait_durable().await?;
+                return Ok(claimed);
             }
             if timeout_at(deadline, appended).await.is_err() {
-                return Ok(taken);
+                return Ok(claimed);
             }
         }
     }
 
-    /// Most appends are none of this reader's business, so it looks before it writes.
+    /// Most appends go to other streams, so a read comes before the write.
     fn claim_now(&self, consumer: &Consumer, limit: usize) -> Result<Vec<Delivery>, LogError> {
-        let news = self
+        let has_unclaimed = self
             .database
-            .read(|connection| group::has_unclaimed(connection, consumer));
-        if !news? {
+            .read(|connection| claim::has_unclaimed(connection, consumer))?;
+        if !has_unclaimed {
             return Ok(Vec::new());
         }
-        let (taken, reassigned) = self
-            .database
-            .transaction(|connection| group::claim(connection, consumer, limit))?;
-        if reassigned {
-            self.appended.notify_waiters();
-        }
-        Ok(taken)
+        self.database
+            .transaction(|connection| claim::claim(connection, consumer, limit))
     }
 }
 
@@ -174,9 +102,9 @@ impl EmbeddedLog {
 impl EventLog for EmbeddedLog {
     async fn append(&self, stream: &str, fields: &Fields) -> Result<EntryId, LogError> {
         let lane = lane(stream, fields);
-        let id = self
-            .database
-            .write(|connection| self.insert(connection, stream, &lane, fields))?;
+        let id = self.database.write(|connection| {
+            entries::insert(connection, &self.last_id, stream, &lane, fields)
+        })?;
         self.appended.notify_waiters();
         Ok(id)
     }
@@ -189,24 +117,22 @@ impl EventLog for EmbeddedLog {
         limit: usize,
     ) -> Result<Vec<Entry>, LogError> {
         self.database
-            .read(|connection| range(connection, stream, from, to, limit))?
+            .read(|connection| entries::range(connection, stream, from, to, limit))?
             .into_iter()
-            .map(|(id, blob)| entry(stream, id, blob))
+            .map(|row| row.decode(stream))
             .collect()
     }
 
     async fn length(&self, stream: &str) -> Result<u64, LogError> {
-        Ok(self.database.read(|connection| {
-            connection
-                .prepare_cached("SELECT count(*) FROM socar_log_entry WHERE stream = ?1")?
-                .query_row([stream], |row| row.get(0).map(unsigned))
-        })?)
+        Ok(self
+            .database
+            .read(|connection| entries::length(connection, stream))?)
     }
 
     async fn remove(&self, stream: &str, id: EntryId) -> Result<bool, LogError> {
         Ok(self
             .database
-            .write(|connection| remove(connection, stream, id))?)
+            .write(|connection| entries::remove(connection, stream, id))?)
     }
 
     async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError> {
@@ -235,18 +161,8 @@ impl EventLog for EmbeddedLog {
         error: &str,
         retry_after: Duration,
     ) -> Result<Option<u32>, LogError> {
-        let due = milliseconds_from_now(retry_after);
         Ok(self.database.write(|connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE socar_log_pending SET attempts = attempts + 1, due = ?4, error = ?5
-                     WHERE reads = ?1 AND stream = ?2 AND id = ?3 RETURNING attempts",
-                )?
-                .query_row(
-                    params![group, position.stream, pack(position.id), due, error],
-                    |row| row.get(0),
-                )
-                .optional()
+            group::record_failure(connection, group, position, error, retry_after)
         })?)
     }
 
@@ -261,14 +177,14 @@ impl EventLog for EmbeddedLog {
             let Some(lane) = group::pending_lane(connection, group, position)? else {
                 return Ok(None);
             };
-            let id = position.id;
-            let found = range(connection, &position.stream, id, id, 1)?.pop();
-            let original = match found {
-                Some((id, blob)) => entry(&position.stream, id, blob)?.fields,
+            let (stream, id) = (&position.stream, position.id);
+            let original = match entries::range(connection, stream, id, id, 1)?.pop() {
+                Some(row) => row.decode(stream)?.fields,
                 None => Fields::new(),
             };
             let letter = dead_letters::fields(group, position, &lane, error, attempts, original);
-            let letter = self.insert(connection, DEAD_LETTERS, DEAD_LETTERS, &letter)?;
+            let last_id = &self.last_id;
+            let letter = entries::insert(connection, last_id, DEAD_LETTERS, DEAD_LETTERS, &letter)?;
             group::acknowledge(connection, group, std::slice::from_ref(position))?;
             Ok(Some(letter))
         })
@@ -280,29 +196,20 @@ impl EventLog for EmbeddedLog {
         consumer_timeout: Duration,
     ) -> Result<usize, LogError> {
         self.database
-            .transaction(|connection| group::heartbeat(connection, consumer, consumer_timeout))
+            .transaction(|connection| group::heartbeat(connection, consumer, consumer_timeout))?;
+        // The subscription took over the entries of an earlier consumer.
+        Ok(0)
     }
 
     async fn leave(&self, consumer: &Consumer) -> Result<(), LogError> {
-        self.database.write(|connection| {
-            connection.execute(
-                // Below every time, so that it counts as dead; without the sign, when it left.
-                "UPDATE socar_log_session SET seen = -?4
-                 WHERE reads = ?1 AND name = ?2 AND session = ?3",
-                params![
-                    consumer.group,
-                    consumer.name,
-                    consumer.session,
-                    milliseconds_from_now(Duration::ZERO)
-                ],
-            )
-        })?;
-        Ok(())
+        Ok(self
+            .database
+            .write(|connection| group::leave(connection, consumer))?)
     }
 
     async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError> {
         self.database
-            .transaction(|connection| group::delete_group(connection, group, streams))
+            .transaction(|connection| group::delete(connection, group, streams))
     }
 
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
@@ -311,94 +218,27 @@ impl EventLog for EmbeddedLog {
             .read(|connection| group::states(connection, stream))?)
     }
 
-    async fn trim(&self, stream: &str, keep: Duration) -> Result<u64, LogError> {
-        let age = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
-        let before = pack(EntryId::new(now().saturating_sub(age), 0));
-        let removed = self.database.write(|connection| {
-            connection
-                .prepare_cached(
-                    "DELETE FROM socar_log_entry WHERE stream = ?1 AND id IN (
-                         SELECT id FROM socar_log_entry WHERE stream = ?1 AND id < min(?2,
-                             coalesce((SELECT min(cursor) + 1 FROM socar_log_group
-                                       WHERE stream = ?1), 0),
-                             coalesce((SELECT min(id) FROM socar_log_pending
-                                       WHERE stream = ?1), ?2))
-                         ORDER BY id LIMIT ?3)",
-                )?
-                .execute(params![stream, before, TRIM_BATCH])
-        })?;
-        Ok(removed as u64)
+    async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {
+        Ok(self
+            .database
+            .write(|connection| entries::trim(connection, stream, min_age))?)
     }
 
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError> {
         let found = self.database.transaction(|connection| {
-            let Some((id, blob)) = range(connection, DEAD_LETTERS, letter, letter, 1)?.pop() else {
+            let letters = entries::range(connection, DEAD_LETTERS, letter, letter, 1)?;
+            let Some(row) = letters.into_iter().next() else {
                 return Ok(false);
             };
-            let letter = entry(DEAD_LETTERS, id, blob)?;
+            let letter = row.decode(DEAD_LETTERS)?;
             let (stream, fields) = dead_letters::redriven(&letter)?;
-            self.insert(connection, &stream, &lane(&stream, &fields), &fields)?;
-            remove(connection, DEAD_LETTERS, letter.id).map_err(LogError::from)
+            let lane = lane(&stream, &fields);
+            entries::insert(connection, &self.last_id, &stream, &lane, &fields)?;
+            entries::remove(connection, DEAD_LETTERS, letter.id).map_err(LogError::from)
         })?;
         if found {
             self.appended.notify_waiters();
         }
         Ok(found)
     }
-}
-
-// === statements ===
-
-fn range(
-    connection: &Connection,
-    stream: &str,
-    from: EntryId,
-    to: EntryId,
-    limit: usize,
-) -> rusqlite::Result<Vec<(EntryId, Vec<u8>)>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    connection
-        .prepare_cached(
-            "SELECT id, fields FROM socar_log_entry WHERE stream = ?1 AND id BETWEEN ?2 AND ?3
-             ORDER BY id LIMIT ?4",
-        )?
-        .query_map(params![stream, pack(from), pack(to), limit], |row| {
-            Ok((unpack(row.get(0)?), row.get(1)?))
-        })?
-        .collect()
-}
-
-fn remove(connection: &Connection, stream: &str, id: EntryId) -> rusqlite::Result<bool> {
-    let rows = connection
-        .prepare_cached("DELETE FROM socar_log_entry WHERE stream = ?1 AND id = ?2")?
-        .execute(params![stream, pack(id)])?;
-    Ok(rows == 1)
-}
-
-fn entry(stream: &str, id: EntryId, blob: Vec<u8>) -> Result<Entry, LogError> {
-    let fields = fields::decode(blob).ok_or_else(|| LogError::Damaged(stream.to_owned()))?;
-    Ok(Entry { id, fields })
-}
-
-// === numbers ===
-
-fn pack(id: EntryId) -> i64 {
-    const LAST: u64 = i64::MAX as u64 >> SEQUENCE_BITS;
-    let packed = id.milliseconds.min(LAST) << SEQUENCE_BITS | id.sequence.min(SEQUENCE_MAX);
-    i64::try_from(packed).unwrap_or(i64::MAX)
-}
-
-fn unpack(packed: i64) -> EntryId {
-    let packed = unsigned(packed);
-    EntryId::new(packed >> SEQUENCE_BITS, packed & SEQUENCE_MAX)
-}
-
-/// SQLite knows signed numbers only; none of ours is below 0.
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
-fn milliseconds_from_now(later: Duration) -> i64 {
-    let later = u64::try_from(later.as_millis()).unwrap_or(u64::MAX);
-    i64::try_from(now().saturating_add(later)).unwrap_or(i64::MAX)
 }

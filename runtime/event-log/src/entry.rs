@@ -1,4 +1,4 @@
-//! What a stream is made of: ids that grow, and fields.
+//! The entries of a stream: growing ids, and named fields.
 
 use std::fmt;
 use std::num::ParseIntError;
@@ -14,7 +14,7 @@ use super::{EVENT_FIELD, LANE_FIELD};
 /// The fields of an entry, in order.
 pub type Fields = Vec<(String, Bytes)>;
 
-/// `<milliseconds since 1970>-<sequence>`, as Redis writes it.
+/// The id of an entry, written `<milliseconds since 1970>-<sequence>` as in Redis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryId {
     pub milliseconds: u64,
@@ -31,11 +31,12 @@ pub struct Entry {
 // === impl EntryId ===
 
 impl EntryId {
-    /// Before every entry.
+    /// Not larger than any id.
     pub const MIN: Self = Self::new(0, 0);
-    /// After every entry.
+    /// Not smaller than any id.
     pub const MAX: Self = Self::new(u64::MAX, u64::MAX);
 
+    /// An id from its two numbers.
     pub const fn new(milliseconds: u64, sequence: u64) -> Self {
         Self {
             milliseconds,
@@ -43,7 +44,7 @@ impl EntryId {
         }
     }
 
-    /// The smallest id after this one: where to go on reading.
+    /// The smallest larger id: where the next page of a range starts.
     #[must_use]
     pub const fn next(self) -> Self {
         match self.sequence.checked_add(1) {
@@ -62,6 +63,7 @@ impl fmt::Display for EntryId {
 impl FromStr for EntryId {
     type Err = ParseIntError;
 
+    /// Reads an id; a missing sequence is 0.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (milliseconds, sequence) = text.split_once('-').unwrap_or((text, "0"));
         Ok(Self::new(milliseconds.parse()?, sequence.parse()?))
@@ -71,7 +73,7 @@ impl FromStr for EntryId {
 // === impl Entry ===
 
 impl Entry {
-    /// The value of a field.
+    /// The value of a field, if the entry has it.
     pub fn field(&self, name: &str) -> Option<&Bytes> {
         field(&self.fields, name)
     }
@@ -82,8 +84,8 @@ pub(super) fn field<'f>(fields: &'f Fields, name: &str) -> Option<&'f Bytes> {
     found.map(|(_, value)| value)
 }
 
-/// The lane an entry is in: its stream and the subject of its event. Entries without a subject are
-/// one lane, so that they keep the order of the stream.
+/// The lane of an entry: its stream and the subject of its event. The entries of a stream without a subject form one
+/// lane, so that they keep the order of the stream.
 pub(super) fn lane(stream: &str, fields: &Fields) -> Arc<str> {
     #[derive(Deserialize)]
     struct Envelope {
@@ -98,7 +100,7 @@ pub(super) fn lane(stream: &str, fields: &Fields) -> Arc<str> {
     format!("{stream}\n{subject}").into()
 }
 
-/// Milliseconds since 1970.
+/// The present time, in milliseconds since 1970.
 pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {

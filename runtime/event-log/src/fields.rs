@@ -1,4 +1,4 @@
-//! Fields as one blob: each name and each value after its length (four bytes, little-endian).
+//! The fields of an entry as one blob: each name and each value follows its length (four bytes, little-endian).
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ pub(super) fn encode(fields: &Fields) -> Vec<u8> {
     let mut blob = Vec::with_capacity(size);
     for (name, value) in fields {
         for part in [name.as_bytes(), value] {
-            // A field of 4 GiB cannot come here: SQLite refuses rows beyond 1 GB, guests much less.
+            // A field is shorter than 4 GiB: SQLite limits a row to 1 GB.
             let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
             blob.extend_from_slice(&length.to_le_bytes());
             blob.extend_from_slice(part);
@@ -21,7 +21,7 @@ pub(super) fn encode(fields: &Fields) -> Vec<u8> {
     blob
 }
 
-/// `None` if the blob was not made by [`encode`].
+/// The fields of a blob, or `None` if [`encode`] did not make it.
 pub(super) fn decode(blob: Vec<u8>) -> Option<Fields> {
     let mut rest = Bytes::from(blob);
     let mut fields = Fields::new();
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_encoded_is_decoded() {
+    fn encoded_fields_are_decoded_again() {
         for fields in [
             vec![],
             vec![(String::new(), Bytes::new())],
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_that_was_cut_is_noticed() {
+    fn a_truncated_blob_is_not_decoded() {
         let whole = encode(&vec![("event".to_owned(), Bytes::from_static(b"{}"))]);
         for length in 1..whole.len() {
             assert_eq!(decode(whole[..length].to_vec()), None, "cut at {length}");

@@ -1,23 +1,24 @@
-//! The event log: streams that remember, and groups that remember what they have done.
+//! The event log: durable streams, and consumer groups that remember which entries they have handled.
 //!
-//! A stream is an endless list of entries with growing ids. A *group* (a component, or a component
-//! on one host) reads every stream it subscribed to from the beginning, shared among its
-//! *consumers* (hosts). An entry that a consumer took is *pending* until the group acknowledges it;
-//! when a consumer dies, another inherits what it had pending. An entry is only ever lost to a
-//! group by being acknowledged.
+//! A *stream* is an append-only list of entries with growing ids. A *group* (a component, or a component on one host)
+//! reads each of its streams from the beginning. The *consumers* of a group (its hosts) share the entries: an entry that
+//! a consumer has claimed is *pending* until the group acknowledges it. When a consumer stops sending heartbeats,
+//! another consumer of the group takes over its pending entries. A group loses an entry only by acknowledging it.
 //!
-//! Entries are in *lanes*: those of one subject, on one stream. No two consumers have entries of
-//! one lane pending at the same time; whoever has one is handed the next. That is what keeps
-//! events in order when several hosts share the work.
+//! A *lane* is the entries of one partition key on one stream; the partition key is the subject of the event. All
+//! pending entries of a lane belong to one consumer, its *owner*, and the owner also gets the next entries of the lane.
+//! This keeps events in order while several hosts share the work.
 //!
-//! Two implementations pass one suite of tests: [`embedded`] (tables in the one SQLite file) and
-//! [`redis`] (Redis Streams, 6.2 or newer). What could not be delivered ends in the stream
-//! [`DEAD_LETTERS`] ([`dead_letters`]).
+//! Two implementations pass one test suite: [`embedded`] (tables in the SQLite file) and [`redis`] (Redis Streams, 6.2
+//! or newer). Events that a group could not handle go to the stream [`DEAD_LETTERS`] ([`dead_letters`]). [`delivery`]
+//! runs handlers on top of a log, [`retention`] removes old entries.
 
+mod consumer;
 pub mod dead_letters;
 pub mod delivery;
 pub mod embedded;
 mod entry;
+mod error;
 mod fields;
 pub mod redis;
 pub mod retention;
@@ -26,36 +27,48 @@ pub mod test_support;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use storage::database::DatabaseError;
-use storage::redis_client::RedisClientError;
-
+pub use self::consumer::Consumer;
 pub use self::embedded::EmbeddedLog;
 pub use self::entry::{Entry, EntryId, Fields};
+pub use self::error::LogError;
 pub use self::redis::RedisLog;
 
-/// Where dead letters are.
+/// The stream of dead letters.
 pub const DEAD_LETTERS: &str = "socar.dead";
 
-/// The field of an entry that holds the event, and is what handlers get.
+/// The field of an entry that holds the event; handlers get its value.
 pub const EVENT_FIELD: &str = "event";
 
-/// The field that names the lane of an entry which is back from the dead letters: the one it had.
+/// The field that keeps the lane of an entry while it is a dead letter, and after it was redriven.
 const LANE_FIELD: &str = "@lane";
 
-/// Streams, groups and dead letters.
+/// Streams, consumer groups and dead letters.
+///
+/// Every call is atomic: it happens as a whole or not at all, also when the host or the server fails meanwhile. A call
+/// that returns an error may nevertheless have happened if the reply was lost.
+///
+/// Every method returns [`LogError::Database`] or [`LogError::Redis`] if the backend fails; the *Errors* sections name
+/// the other errors.
 #[async_trait]
 pub trait EventLog: Send + Sync {
-    /// Appends an entry and wakes who waits for it.
+    /// Appends an entry to the stream, creates the stream if it is missing, and wakes waiting consumers. Returns the
+    /// id of the entry.
+    ///
+    /// An implementation must return a larger id than every id that the stream has ever had, also after removals and
+    /// when the clock was set back.
     async fn append(&self, stream: &str, fields: &Fields) -> Result<EntryId, LogError>;
 
-    /// The first `limit` entries with ids between `from` and `to`, both included.
+    /// Returns the first `limit` entries with ids between `from` and `to`, both included, in the order of their ids. A
+    /// missing stream is empty.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] if a stored entry cannot be decoded.
     async fn range(
         &self,
         stream: &str,
@@ -64,22 +77,30 @@ pub trait EventLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Entry>, LogError>;
 
-    /// How many entries the stream holds.
+    /// Returns the number of entries in the stream; 0 for a missing stream.
     async fn length(&self, stream: &str) -> Result<u64, LogError>;
 
-    /// Removes one entry, and says whether it was there.
+    /// Removes one entry, and returns whether it was there. Groups treat a removed entry as acknowledged.
     async fn remove(&self, stream: &str, id: EntryId) -> Result<bool, LogError>;
 
-    /// Makes the reader a consumer of its group. A stream that is new to the group is read from
-    /// its beginning. Everything that was pending for a consumer of this name will be taken anew,
-    /// by this session; an earlier one is at its end.
+    /// Makes `consumer` a consumer of its group, in its present session. Creates the group on each of the streams if it
+    /// is missing; a new group reads from the beginning of the stream.
+    ///
+    /// Entries that are pending for a consumer of this name can be claimed again, by this session. An implementation
+    /// must reject later calls of an earlier session with [`LogError::Evicted`]. An implementation for a single host
+    /// evicts all other consumers of the group, and lets this one claim their pending entries.
     async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError>;
 
-    /// Takes the next entries for this consumer, at most `limit` of each stream, in the order of
-    /// their lanes. Waits up to `wait` while there are none.
+    /// Claims the next entries for this consumer: at most `limit` of each stream, in the order of each lane. Waits up
+    /// to `wait` while there are none, then returns an empty list.
     ///
-    /// A call whose answer was lost may have taken entries, and may even do so later:
-    /// [`EventLog::subscribe`] again, in a new session ([`Consumer::with_new_session`]).
+    /// An implementation must return pending entries that are to be claimed again before new ones, and must give new
+    /// entries of a lane to its owner. A call whose reply was lost may have claimed entries, or may do so later: the
+    /// caller subscribes again, in a new session ([`Consumer::with_new_session`]).
+    ///
+    /// # Errors
+    /// [`LogError::Evicted`] if this is not the present session of the consumer, [`LogError::Damaged`] if a stored
+    /// entry cannot be decoded.
     async fn claim(
         &self,
         consumer: &Consumer,
@@ -87,11 +108,12 @@ pub trait EventLog: Send + Sync {
         wait: Duration,
     ) -> Result<Vec<Delivery>, LogError>;
 
-    /// The group has done with these entries.
+    /// Acknowledges entries on behalf of the group: they are no longer pending. An entry that is not pending is
+    /// ignored, so the call can be repeated.
     async fn acknowledge(&self, group: &str, positions: &[Position]) -> Result<(), LogError>;
 
-    /// Records a failed attempt and when the next one is due, and answers how many have failed;
-    /// `None` if the entry is not pending any more.
+    /// Records a failed attempt, its error and the time until the next attempt. Returns the number of failed attempts,
+    /// or `None` if the entry is not pending.
     async fn record_failure(
         &self,
         group: &str,
@@ -100,8 +122,11 @@ pub trait EventLog: Send + Sync {
         retry_after: Duration,
     ) -> Result<Option<u32>, LogError>;
 
-    /// Moves an entry that keeps failing to the dead letters; the group has done with it. `None` if
-    /// it is not pending any more.
+    /// Moves a pending entry to the dead letters, with its error and the number of attempts, and acknowledges it.
+    /// Returns the id of the dead letter, or `None` if the entry is not pending.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] if the stored entry cannot be decoded.
     async fn park(
         &self,
         group: &str,
@@ -110,160 +135,71 @@ pub trait EventLog: Send + Sync {
         attempts: u32,
     ) -> Result<Option<EntryId>, LogError>;
 
-    /// Shows that this consumer lives, and inherits what consumers had pending that have not done
-    /// so for `consumer_timeout`. Answers how many entries that were; they will be taken next.
+    /// Records that this consumer is alive. Removes the consumers of the group whose latest heartbeat is older than
+    /// `consumer_timeout`, and makes this consumer the owner of their pending entries, which can be claimed next.
+    /// Returns the number of these entries.
+    ///
+    /// # Errors
+    /// [`LogError::Evicted`] if this is not the present session of the consumer.
     async fn heartbeat(
         &self,
         consumer: &Consumer,
         consumer_timeout: Duration,
     ) -> Result<usize, LogError>;
 
-    /// This consumer ends: what it has pending can be inherited at once.
+    /// Ends this consumer: the next heartbeat of another consumer takes over its pending entries at once. An earlier
+    /// session of the consumer changes nothing.
     async fn leave(&self, consumer: &Consumer) -> Result<(), LogError>;
 
-    /// Drops a group that nobody will ever be a consumer of again.
+    /// Deletes a group that no consumer will ever use again, on the given streams, with its stream of redriven letters.
+    /// A missing group is no error.
     async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError>;
 
-    /// The groups that subscribed to the stream, and how far they are.
+    /// Returns the groups that subscribed to the stream, and their progress.
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError>;
 
-    /// Removes a bounded number of entries that are older than `keep` and that every group of the
-    /// stream has acknowledged, and answers how many: call again while it is not 0. A stream
-    /// without groups keeps everything.
-    async fn trim(&self, stream: &str, keep: Duration) -> Result<u64, LogError>;
+    /// Removes entries that are older than `min_age` and that every group of the stream has acknowledged, at most about
+    /// 1000 a call. Returns how many were removed: the caller repeats the call until it is 0. A stream without groups
+    /// keeps all entries.
+    async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError>;
 
-    /// Gives a dead letter back to the group that failed, and to no other. `false` if there is no
-    /// such letter (any more): doing it twice is doing it once.
+    /// Gives a dead letter back to the group that failed to handle it, and to no other group. Returns `false` if there
+    /// is no such letter. Of several concurrent calls for one letter, exactly one must return `true`.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] if the letter names no group.
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError>;
 }
 
-/// A consumer of a group, and the streams it reads.
-#[derive(Debug, Clone)]
-pub struct Consumer {
-    pub group: String,
-    pub name: String,
-    /// What tells this reader from an earlier one of the same name.
-    session: String,
-    /// As subscribed to, then the group's own stream of redriven letters.
-    streams: Vec<Arc<str>>,
-}
-
-/// Where an entry is.
+/// The position of an entry in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position {
     pub stream: Arc<str>,
     pub id: EntryId,
 }
 
-/// An entry that a consumer has taken.
+/// An entry that a consumer has claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     pub position: Position,
-    /// Entries of one lane are handled one after the other.
+    /// The lane; entries of one lane are handled one after the other.
     pub lane: Arc<str>,
-    /// Attempts that have failed before.
+    /// The number of failed attempts so far.
     pub attempts: u32,
-    /// How long the next attempt has to wait.
+    /// The time that the next attempt must wait.
     pub due_in: Duration,
-    /// The field [`EVENT_FIELD`].
+    /// The value of the field [`EVENT_FIELD`]; `None` if the entry has no such field.
     pub event: Option<Bytes>,
 }
 
-/// How far a group is on one stream.
+/// The progress of a group on one stream.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct GroupState {
     pub group: String,
-    /// Taken, and neither acknowledged nor parked.
+    /// The number of entries that are claimed, but neither acknowledged nor parked.
     pub pending: u64,
-    /// Not taken yet.
+    /// The number of entries that are not claimed yet.
     pub lag: u64,
-    /// When a consumer last showed that it lives, in milliseconds since 1970.
+    /// The time of the latest heartbeat or leave of a consumer, in milliseconds since 1970; `None` without a consumer.
     pub seen: Option<u64>,
-}
-
-/// Why the log did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// Others took this consumer for dead and inherited its entries, or it has a newer session:
-    /// subscribe again.
-    #[error("consumer `{consumer}` of `{group}` was given up")]
-    Evicted { group: String, consumer: String },
-    #[error("an entry of `{0}` is damaged")]
-    Damaged(String),
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    #[error(transparent)]
-    Redis(#[from] RedisClientError),
-}
-
-// === impl Consumer ===
-
-impl Consumer {
-    pub fn new(group: &str, name: &str, streams: &[&str]) -> Self {
-        let redriven = redrive_stream(group);
-        let streams = streams.iter().copied().chain([&*redriven]);
-        Self {
-            group: group.to_owned(),
-            name: name.to_owned(),
-            session: session(),
-            streams: streams.map(Arc::from).collect(),
-        }
-    }
-
-    /// The same consumer in a new session.
-    #[must_use]
-    pub fn with_new_session(&self) -> Self {
-        Self {
-            session: session(),
-            ..self.clone()
-        }
-    }
-
-    /// All streams that this reader takes from.
-    pub fn streams(&self) -> &[Arc<str>] {
-        &self.streams
-    }
-
-    fn evicted(&self) -> LogError {
-        LogError::Evicted {
-            group: self.group.clone(),
-            consumer: self.name.clone(),
-        }
-    }
-
-    /// The reader's own name of a stream, to spare a copy for each entry.
-    fn stream(&self, name: &str) -> Arc<str> {
-        let known = self.streams.iter().find(|stream| &***stream == name);
-        known.map_or_else(|| Arc::from(name), Arc::clone)
-    }
-}
-
-// === impl LogError ===
-
-impl LogError {
-    /// Whether the same may well succeed later.
-    pub fn is_unavailable(&self) -> bool {
-        match self {
-            Self::Database(error) => matches!(error, DatabaseError::Locked(_)),
-            Self::Redis(error) => error.is_unavailable(),
-            Self::Evicted { .. } => true,
-            Self::Damaged(_) => false,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for LogError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error.into())
-    }
-}
-
-/// The standard library seeds its hashers at random; no more is needed to tell sessions apart.
-fn session() -> String {
-    format!("{:016x}", RandomState::new().hash_one(0_u8))
-}
-
-/// The stream of one group on which its dead letters come back.
-fn redrive_stream(group: &str) -> String {
-    format!("socar.redrive.{group}")
 }

@@ -1,45 +1,44 @@
-//! The log on a Redis server, as Redis Streams.
+//! The event log on a Redis server, as Redis Streams.
 //!
-//! Streams and groups are Redis' own, so its tools show them; what Redis has no place for is kept
-//! beside them. What a group does is one script each ([`scripts`]; the keys are explained in
-//! `redis/common.lua`), so that it happens wholly or not at all, whatever dies meanwhile. Needs
-//! Redis 6.2.
+//! Streams and groups are those of Redis, so the tools of Redis show them. Keys beside them hold what Redis has no place
+//! for. Each call of a group is one script ([`scripts`]; `redis/common.lua` explains the keys), so it happens as a whole
+//! or not at all, also when the host or the server fails meanwhile. The log needs Redis 6.2.
 //!
-//! What the server forgets is lost: it has to keep an append-only file ([`RedisLog::warnings`]
-//! says if it does not). With `appendfsync everysec`, a killed server loses up to two seconds of
-//! what it had confirmed, because it holds writes back while a sync is under way; with `always`,
-//! nothing.
+//! Data that the server loses is lost: it must keep an append-only file ([`RedisLog::warnings`] reports if it does not).
+//! With `appendfsync everysec`, a killed server loses up to two seconds of confirmed writes, because it delays writes
+//! while a sync is under way; with `always`, it loses nothing.
 
 mod append_notifier;
+mod reply;
 mod scripts;
+mod warnings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use redis::{ScriptInvocation, cmd};
 use tokio::time::Instant;
 
 use self::append_notifier::AppendNotifier;
-use super::{Consumer, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError, Position};
+use self::reply::{ClaimRow, EntryRow, entry_id};
+use super::{
+    Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
+    Position,
+};
 use storage::redis_client::RedisClient;
 
-/// How many entries of each stream one script takes; bounds the time that other clients wait.
+/// The largest number of entries of each stream that one script claims; bounds the time that other clients wait for it.
 const MAX_CLAIMED: usize = 32;
 
-/// The log of hosts that share a server.
+/// The event log of hosts that share a server.
 pub struct RedisLog {
     client: Arc<RedisClient>,
     notifier: AppendNotifier,
 }
 
-/// Stream, id, lane, attempts, milliseconds until due, event.
-type Row = (String, String, String, u32, u64, Option<Vec<u8>>);
-
-// === impl RedisLog ===
-
 impl RedisLog {
+    /// The log on the server of this client. Nothing is connected yet.
     pub fn new(client: Arc<RedisClient>) -> Self {
         Self {
             notifier: AppendNotifier::new(client.clone()),
@@ -47,38 +46,15 @@ impl RedisLog {
         }
     }
 
-    /// What is wrong with the server for a log that must not forget, in words for its operator.
+    /// Returns the settings of the server that put the log at risk, as texts for an operator.
     ///
     /// # Errors
     /// If the server is unavailable.
     pub async fn warnings(&self) -> Result<Vec<String>, LogError> {
         let info: String = self.client.query(cmd("INFO").arg("everything")).await?;
-        let value = |name: &str| {
-            let found = info.lines().filter_map(|line| line.split_once(':'));
-            found
-                .into_iter()
-                .find(|(key, _)| *key == name)
-                .map_or("", |(_, value)| value)
-        };
-        let mut warnings = Vec::new();
-        let version = value("redis_version");
-        let mut numbers = version
-            .split('.')
-            .filter_map(|number| number.parse::<u32>().ok());
-        if (numbers.next(), numbers.next()) < (Some(6), Some(2)) {
-            warnings.push(format!("redis {version} is older than 6.2"));
-        }
-        if value("aof_enabled") != "1" {
-            warnings.push("redis keeps no append-only file: what it had goes with it".to_owned());
-        }
-        if !matches!(value("maxmemory_policy"), "noeviction" | "") {
-            warnings
-                .push("redis may evict keys: set its maxmemory-policy to noeviction".to_owned());
-        }
-        Ok(warnings)
+        Ok(warnings::of(&info))
     }
 
-    /// `None` if the consumer was given up.
     async fn claim_now(
         &self,
         consumer: &Consumer,
@@ -88,10 +64,10 @@ impl RedisLog {
         stream_keys(&mut script, consumer.streams());
         consumer_arguments(&mut script, consumer);
         script.arg(limit.min(MAX_CLAIMED));
-        let rows: Option<Vec<Row>> = self.client.invoke(&script).await?;
+        let rows: Option<Vec<ClaimRow>> = self.client.invoke(&script).await?;
         let rows = rows.ok_or_else(|| consumer.evicted())?;
         rows.into_iter()
-            .map(|row| delivery(consumer, row))
+            .map(|row| reply::delivery(consumer, row))
             .collect()
     }
 }
@@ -105,7 +81,7 @@ impl EventLog for RedisLog {
             command.arg(name).arg(&value[..]);
         }
         let id: String = self.client.query(&command).await?;
-        parse(stream, &id)
+        entry_id(stream, &id)
     }
 
     async fn range(
@@ -123,17 +99,10 @@ impl EventLog for RedisLog {
         command
             .arg("COUNT")
             .arg(i64::try_from(limit).unwrap_or(i64::MAX));
-        let entries: Vec<(String, Vec<(String, Vec<u8>)>)> = self.client.query(&command).await?;
-        let entry = |(id, fields): (String, Vec<(String, Vec<u8>)>)| {
-            Ok(Entry {
-                id: parse(stream, &id)?,
-                fields: fields
-                    .into_iter()
-                    .map(|(name, value)| (name, value.into()))
-                    .collect(),
-            })
-        };
-        entries.into_iter().map(entry).collect()
+        let rows: Vec<EntryRow> = self.client.query(&command).await?;
+        rows.into_iter()
+            .map(|row| reply::entry(stream, row))
+            .collect()
     }
 
     async fn length(&self, stream: &str) -> Result<u64, LogError> {
@@ -152,7 +121,7 @@ impl EventLog for RedisLog {
         stream_keys(&mut script, consumer.streams());
         consumer_arguments(&mut script, consumer);
         self.client.invoke::<String>(&script).await?;
-        self.notifier.listen(consumer.streams());
+        self.notifier.watch(consumer.streams());
         Ok(())
     }
 
@@ -167,9 +136,9 @@ impl EventLog for RedisLog {
             let appended = self.notifier.appended();
             tokio::pin!(appended);
             appended.as_mut().enable();
-            let taken = self.claim_now(consumer, limit).await?;
-            if !taken.is_empty() || !self.notifier.wait(appended, deadline).await {
-                return Ok(taken);
+            let claimed = self.claim_now(consumer, limit).await?;
+            if !claimed.is_empty() || !self.notifier.wait(appended, deadline).await {
+                return Ok(claimed);
             }
         }
     }
@@ -211,7 +180,7 @@ impl EventLog for RedisLog {
         let mut script = scripts::PARK.arg(group);
         script.arg(ticket(position)).arg(error).arg(attempts);
         let letter: Option<String> = self.client.invoke(&script).await?;
-        letter.map(|id| parse(super::DEAD_LETTERS, &id)).transpose()
+        letter.map(|id| entry_id(DEAD_LETTERS, &id)).transpose()
     }
 
     async fn heartbeat(
@@ -223,8 +192,8 @@ impl EventLog for RedisLog {
         stream_keys(&mut script, consumer.streams());
         consumer_arguments(&mut script, consumer);
         script.arg(milliseconds(consumer_timeout));
-        let inherited: Option<usize> = self.client.invoke(&script).await?;
-        inherited.ok_or_else(|| consumer.evicted())
+        let taken_over: Option<usize> = self.client.invoke(&script).await?;
+        taken_over.ok_or_else(|| consumer.evicted())
     }
 
     async fn leave(&self, consumer: &Consumer) -> Result<(), LogError> {
@@ -234,9 +203,9 @@ impl EventLog for RedisLog {
         Ok(())
     }
 
-    async fn delete_group(&self, group: &str, from: &[Arc<str>]) -> Result<(), LogError> {
+    async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError> {
         let mut script = scripts::DELETE_GROUP.prepare_invoke();
-        stream_keys(&mut script, from);
+        stream_keys(&mut script, streams);
         script.arg(group);
         self.client.invoke::<String>(&script).await?;
         Ok(())
@@ -254,9 +223,9 @@ impl EventLog for RedisLog {
         Ok(rows.into_iter().map(state).collect())
     }
 
-    async fn trim(&self, stream: &str, keep: Duration) -> Result<u64, LogError> {
+    async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {
         let mut script = scripts::TRIM.key(stream);
-        script.arg(milliseconds(keep));
+        script.arg(milliseconds(min_age));
         Ok(self.client.invoke(&script).await?)
     }
 
@@ -279,26 +248,9 @@ fn consumer_arguments(script: &mut ScriptInvocation<'_>, consumer: &Consumer) {
         .arg(&consumer.session);
 }
 
+/// The text by which the scripts name an entry.
 fn ticket(position: &Position) -> String {
     format!("{} {}", position.id, position.stream)
-}
-
-fn delivery(consumer: &Consumer, row: Row) -> Result<Delivery, LogError> {
-    let (stream, id, lane, attempts, due_in, event) = row;
-    Ok(Delivery {
-        position: Position {
-            id: parse(&stream, &id)?,
-            stream: consumer.stream(&stream),
-        },
-        lane: lane.into(),
-        attempts,
-        due_in: Duration::from_millis(due_in),
-        event: event.map(Bytes::from),
-    })
-}
-
-fn parse(stream: &str, id: &str) -> Result<EntryId, LogError> {
-    id.parse().map_err(|_| LogError::Damaged(stream.to_owned()))
 }
 
 fn milliseconds(duration: Duration) -> u64 {

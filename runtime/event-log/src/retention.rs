@@ -1,9 +1,8 @@
-//! Keeping the log short, for who wants that: everything is kept unless a retention is set.
+//! Removal of old entries. Without a retention, a stream keeps all entries.
 //!
-//! An entry goes when it is old enough and every group has acknowledged it, so a group that nobody
-//! is a consumer of any more would keep everything. The groups of single hosts (`component@host`)
-//! are dropped when their host has been silent for [`Retention::group_timeout`]; a host that comes back
-//! after that has to rebuild its read models.
+//! An entry is removed when it is old enough and every group has acknowledged it, so a group without consumers would
+//! keep all entries. The group of a single host (`component@host`) is deleted when that host has been silent for
+//! [`Retention::group_timeout`]; a host that comes back later has to rebuild its read models.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,32 +11,34 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::consumer::redrive_stream;
 use super::entry::now;
-use super::{EventLog, GroupState, LogError, redrive_stream};
+use super::{EventLog, GroupState, LogError};
 
-/// How long a single host may be silent at least before it counts as gone.
+/// The shortest silence after which a single host counts as gone.
 const MIN_GROUP_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-/// How often the log is looked through, at most and at least.
+/// The shortest and the longest time between two passes over the log.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_INTERVAL: Duration = Duration::from_secs(600);
 
-/// What is kept, and how long.
+/// How long entries and groups are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// How long an entry is kept at least.
+    /// The age that an entry reaches before it is removed.
     pub min_age: Duration,
-    /// How long the group of a single host is waited for.
+    /// The silence of a single host after which its groups are deleted.
     pub group_timeout: Duration,
 }
 
-/// Keeps streams short until told to stop: those that are wanted at the time, if any.
+/// Trims the streams at regular intervals until `stop` is cancelled. `current` returns the retention and the streams
+/// that are valid at the time, or `None` to keep everything.
 ///
 /// # Errors
-/// Never; it shares its type with the other parts of the platform.
+/// Never; the result has the type of the other background tasks.
 pub async fn enforce_until_cancelled(
     log: Arc<dyn EventLog>,
-    wanted: impl Fn() -> Option<(Retention, BTreeSet<String>)>,
+    current: impl Fn() -> Option<(Retention, BTreeSet<String>)>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut last = Instant::now();
@@ -46,7 +47,7 @@ pub async fn enforce_until_cancelled(
             () = tokio::time::sleep(MIN_INTERVAL) => {}
             () = stop.cancelled() => return Ok(()),
         }
-        let Some((retention, streams)) = wanted() else {
+        let Some((retention, streams)) = current() else {
             continue;
         };
         if last.elapsed() < retention.interval() {
@@ -57,14 +58,14 @@ pub async fn enforce_until_cancelled(
         match retention.enforce(&*log, &streams).await {
             Ok(0) => {}
             Ok(removed) => info!(removed, "old events removed from the log"),
-            // Unavailable, most likely: what is too old now will be older then.
-            Err(error) => warn!(%error, "old events stay in the log for now"),
+            // The next pass removes the same entries.
+            Err(error) => warn!(%error, "old events could not be removed from the log"),
         }
     }
 }
 
 impl Retention {
-    /// Entries are kept for `keep` at least, and the group of a single host for a day at least.
+    /// Keeps entries for at least `min_age`, and the group of a silent host for at least a day.
     pub fn new(min_age: Duration) -> Self {
         Self {
             min_age,
@@ -72,35 +73,39 @@ impl Retention {
         }
     }
 
-    /// How often the log is looked through.
+    /// The time between two passes.
     fn interval(&self) -> Duration {
         (self.min_age / 10).clamp(MIN_INTERVAL, MAX_INTERVAL)
     }
 
-    /// Removes what need not be kept, and answers how many entries that were. To be called now and
-    /// then, by any host.
+    /// Deletes the groups of hosts that are gone and the entries that are old enough, and returns the number of
+    /// entries. Any host may call it, at any time.
     ///
     /// # Errors
     /// If the log fails.
     pub async fn enforce(&self, log: &dyn EventLog, streams: &[&str]) -> Result<u64, LogError> {
-        let mut removed = 0;
         for stream in streams {
             for state in log.groups(stream).await? {
                 if self.is_gone(&state) {
-                    self.drop_group(log, &state.group, streams).await?;
+                    delete_group(log, &state.group, streams).await?;
                 }
             }
         }
+        let mut removed = 0;
         for stream in streams {
-            loop {
-                let some = log.trim(stream, self.min_age).await?;
-                if some == 0 {
-                    break;
-                }
-                removed += some;
-            }
+            removed += self.trim(log, stream).await?;
         }
         Ok(removed)
+    }
+
+    async fn trim(&self, log: &dyn EventLog, stream: &str) -> Result<u64, LogError> {
+        let mut removed = 0;
+        loop {
+            match log.trim(stream, self.min_age).await? {
+                0 => return Ok(removed),
+                some => removed += some,
+            }
+        }
     }
 
     fn is_gone(&self, state: &GroupState) -> bool {
@@ -108,17 +113,12 @@ impl Retention {
         let too_long = |silent| u128::from(silent) > self.group_timeout.as_millis();
         state.group.contains('@') && silent.is_some_and(too_long)
     }
+}
 
-    async fn drop_group(
-        &self,
-        log: &dyn EventLog,
-        group: &str,
-        streams: &[&str],
-    ) -> Result<(), LogError> {
-        tracing::info!(group, "forgetting a group whose host is gone");
-        let redriven = redrive_stream(group);
-        let streams = streams.iter().copied().chain([&*redriven]);
-        log.delete_group(group, &streams.map(Arc::from).collect::<Vec<_>>())
-            .await
-    }
+async fn delete_group(log: &dyn EventLog, group: &str, streams: &[&str]) -> Result<(), LogError> {
+    info!(group, "group deleted: its host is gone");
+    let redriven = redrive_stream(group);
+    let streams = streams.iter().copied().chain([&*redriven]);
+    log.delete_group(group, &streams.map(Arc::from).collect::<Vec<_>>())
+        .await
 }

@@ -1,4 +1,4 @@
-//! Event logs for tests: each of the two implementations on a backend of its own.
+//! Event logs for tests: each implementation on a backend of its own.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ use storage::redis_client::test_support::RedisServer;
 
 use crate::{EVENT_FIELD, EmbeddedLog, EventLog, Fields, RedisLog};
 
-/// A log under test, together with its backend, which ends with the value.
+/// A log under test and its backend, which ends with the value.
 pub struct Fixture {
     /// The log.
     pub log: Arc<dyn EventLog>,

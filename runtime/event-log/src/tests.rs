@@ -16,7 +16,18 @@ macro_rules! on_both_logs {
         }
     };
 }
+macro_rules! on_redis {
+    ($($name:ident),* $(,)?) => {
+        mod on_redis_only {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name($crate::test_support::redis().await).await;
+            })*
+        }
+    };
+}
 pub(crate) use on_both_logs;
+pub(crate) use on_redis;
 
 mod consumers;
 mod letters;

@@ -1,4 +1,4 @@
-//! One attempt at one event, and what the log has to know of it.
+//! One attempt at one event, and its record in the log.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::{EVENT_FIELD, LogError};
 
 /// How an attempt ended.
 pub(super) enum AttemptOutcome {
-    /// Handled: to be acknowledged.
+    /// Handled: the entry is to be acknowledged.
     Handled,
-    /// Parked, or not pending any more: the log knows already.
+    /// Parked, or no longer pending for another reason: the log needs no acknowledgement.
     Resolved,
-    /// To be tried again.
+    /// The event is to be tried again after `delay`.
     Retry {
         attempts: u32,
         rejections: u32,
@@ -24,8 +24,8 @@ pub(super) enum AttemptOutcome {
     },
 }
 
-/// Lets the component react, and records it if it failed. A failure that cannot be recorded does
-/// not count: an outage of the log parks nothing.
+/// Runs the handler, and records a failure in the log. A failure that cannot be recorded does not count, so an outage
+/// of the log parks no event.
 pub(super) async fn attempt(
     context: &DeliveryContext,
     subscription: &Subscription,
@@ -36,24 +36,21 @@ pub(super) async fn attempt(
         EventBody::Loaded(event) => Ok(Some(event.clone())),
         EventBody::Missing => {
             let error = format!("the entry has no field `{EVENT_FIELD}`");
-            return recorded(
-                subscription,
-                queued,
-                park(context, group, queued, &error).await,
-            );
+            let parked = park(context, group, queued, &error).await;
+            return recorded(subscription, queued, parked);
         }
         EventBody::InLog => read(context, queued).await,
     };
     let event = match event {
         Ok(Some(event)) => event,
-        // Somebody removed the entry from its stream: nothing is left to handle.
+        // The entry was removed from its stream: there is nothing to handle.
         Ok(None) => return AttemptOutcome::Handled,
         Err(error) => return recorded(subscription, queued, Err(error)),
     };
     match handle(context, &subscription.component, event).await {
         Ok(()) => AttemptOutcome::Handled,
         Err(HandlerError::Rejected(error)) => {
-            tracing::debug!(component = subscription.component, error, "event refused");
+            tracing::debug!(component = subscription.component, error, "event rejected");
             not_counted(subscription, queued)
         }
         Err(HandlerError::Failed(error)) => {
@@ -63,7 +60,7 @@ pub(super) async fn attempt(
     }
 }
 
-/// A handler that panics has failed, and nothing worse.
+/// Runs the handler; a panic counts as a failure.
 async fn handle(
     context: &DeliveryContext,
     component: &str,
@@ -98,7 +95,7 @@ async fn record_failure(
     if attempts >= subscription.attempts {
         return park(context, group, queued, error).await;
     }
-    let delay = subscription.backoff.pause(attempts);
+    let delay = retry_delay(subscription, attempts);
     tracing::debug!(
         component = subscription.component,
         stream = &*queued.position.stream,
@@ -161,8 +158,10 @@ fn not_counted(subscription: &Subscription, queued: &QueuedEvent) -> AttemptOutc
     AttemptOutcome::Retry {
         attempts: queued.attempts,
         rejections,
-        delay: subscription
-            .backoff
-            .pause(queued.attempts.saturating_add(rejections)),
+        delay: retry_delay(subscription, queued.attempts.saturating_add(rejections)),
     }
+}
+
+fn retry_delay(subscription: &Subscription, failures: u32) -> Duration {
+    subscription.backoff.delay(failures, fastrand::f64())
 }

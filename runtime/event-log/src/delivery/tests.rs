@@ -1,4 +1,4 @@
-//! The engine against each log: what a component is told, whatever fails around it.
+//! The engine against each log: which events a component gets, and in which order, whatever fails.
 
 mod failures;
 mod hosts;
@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::*;
 use crate::dead_letters;
 use crate::test_support::{Fixture, event};
-use crate::tests::on_both_logs;
+use crate::tests::{on_both_logs, on_redis};
 
 const STREAM: &str = "socar.car";
 const TEST_SETTINGS: DeliverySettings = DeliverySettings {
@@ -22,7 +22,7 @@ const TEST_SETTINGS: DeliverySettings = DeliverySettings {
     drain_timeout: Duration::from_secs(5),
 };
 
-/// Remembers what it was told; fails as the test says.
+/// Records the events that it handles; fails as the test requires.
 #[derive(Default)]
 struct Recorder {
     /// Numbers of the events that were handled, by subject.
@@ -31,11 +31,11 @@ struct Recorder {
     most_at_once: AtomicUsize,
     calls: AtomicUsize,
     reaction: Mutex<Option<Reaction>>,
-    /// As long as this is `true`, handlers do not end.
+    /// While this is `true`, no handler returns.
     held_up: Mutex<bool>,
 }
 
-/// Told the event's subject and number, and how many calls there were before.
+/// Called with the event's subject and number, and with the number of earlier calls.
 type Reaction = Box<dyn FnMut(&str, usize, usize) -> Result<(), HandlerError> + Send>;
 
 #[async_trait]
@@ -92,7 +92,7 @@ fn subscription(component: &str) -> Subscription {
         audience: Audience::Shared,
         attempts: 3,
         concurrency: 4,
-        backoff: Backoff::new(Duration::from_millis(2), Duration::from_millis(20)),
+        backoff: Backoff::unlimited(Duration::from_millis(2), Duration::from_millis(20)),
     }
 }
 
@@ -115,7 +115,7 @@ fn start_with(
     )
 }
 
-/// Waits until the value is as expected, and says what it was last if it never is.
+/// Waits until the value is as expected; fails with the last value after a timeout.
 async fn eventually<T: PartialEq + std::fmt::Debug>(
     mut value: impl AsyncFnMut() -> T,
     expected: T,
@@ -140,7 +140,7 @@ async fn publish(log: &Arc<dyn EventLog>, subject: &str, numbers: impl IntoItera
     }
 }
 
-/// Neither pending nor to come, for the group on all its streams.
+/// Waits until the group has no pending and no unread entries on the stream.
 async fn quiet(log: &Arc<dyn EventLog>, group: &str) {
     let open = async || {
         let states = log.groups(STREAM).await.unwrap();

@@ -1,5 +1,5 @@
 -- ARGV: group, then tickets.
 for i = 2, #ARGV do
-    settle(ARGV[1], ARGV[i])
+    acknowledge(ARGV[1], ARGV[i])
 end
 return redis.status_reply('OK')

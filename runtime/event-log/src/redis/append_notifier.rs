@@ -1,8 +1,7 @@
-//! AppendNotifier for entries: one blocking `XREAD` for all readers of this host.
+//! Wakes waiting consumers: one blocking `XREAD` for all consumers of this host.
 //!
-//! It consumes nothing; it only says that something may have come. A reader looks, then waits to be
-//! told to look again. The task asks the server only while somebody waits, so a busy host does not
-//! pay for being told what it knows.
+//! The task reads no entries; it reports that there may be new ones. A consumer claims, and waits for the next report if
+//! it got nothing. The task asks the server only while a consumer waits, so a busy host does not pay for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,38 +10,42 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::{Value, cmd, pipe};
+use redis::{RedisResult, Value, cmd, pipe};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use storage::redis_client::{RedisClient, RedisClientError};
+use storage::redis_client::{RESPONSE_TIMEOUT, RedisClient, RedisClientError};
 
-/// Told about entries that were handed to another consumer.
+/// The stream that reports entries which were assigned to another consumer.
 const WAKE: &str = "socar.log:wake";
 
-/// How long the server holds an `XREAD`; new streams are read after that at the latest.
+/// The longest time that the server holds an `XREAD`; a stream that is added meanwhile is read after it.
 const BLOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How soon the server is asked again after it could not be reached.
+/// The time between two attempts to reach the server.
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Tells readers when to look again.
+/// Reports new entries to waiting consumers.
 pub(super) struct AppendNotifier {
     shared: Arc<NotifierState>,
-    /// Started with the first reader.
+    /// Started with the first consumer.
     task: Mutex<Option<AbortHandle>>,
 }
 
 struct NotifierState {
     client: Arc<RedisClient>,
-    /// The newest entry of each stream that readers have been told of; `None` until first asked.
+    /// The newest entry of each stream that was reported; `None` before the first look.
     streams: Mutex<BTreeMap<Arc<str>, Option<String>>>,
+    /// The number of waiting consumers.
     waiting: AtomicUsize,
     waiter_added: Notify,
     appended: Notify,
 }
+
+/// Counts a consumer that waits.
+struct WaiterGuard<'s>(&'s NotifierState);
 
 // === impl AppendNotifier ===
 
@@ -61,8 +64,8 @@ impl AppendNotifier {
         }
     }
 
-    /// What comes to these streams is told from now on.
-    pub fn listen(&self, streams: &[Arc<str>]) {
+    /// Reports new entries of these streams from now on.
+    pub fn watch(&self, streams: &[Arc<str>]) {
         let mut known = self.shared.streams.lock();
         for stream in streams {
             known.entry(stream.clone()).or_default();
@@ -71,18 +74,18 @@ impl AppendNotifier {
         let mut task = self.task.lock();
         if task.is_none() {
             let shared = self.shared.clone();
-            *task = Some(tokio::spawn(async move { shared.listen().await }).abort_handle());
+            *task = Some(tokio::spawn(async move { shared.run().await }).abort_handle());
         }
     }
 
-    /// Enable it before looking: then nothing is missed between looking and waiting.
+    /// The next report. Enabled before a claim, it is not missed between the claim and the wait.
     pub fn appended(&self) -> Notified<'_> {
         self.shared.appended.notified()
     }
 
-    /// Whether it is worth looking again, before the deadline.
+    /// Waits for a report; returns `false` if the deadline comes first.
     pub async fn wait(&self, appended: impl Future<Output = ()>, deadline: Instant) -> bool {
-        let _waiting = WaiterGuard::count_in(&self.shared);
+        let _waiting = WaiterGuard::new(&self.shared);
         self.shared.waiter_added.notify_one();
         timeout_at(deadline, appended).await.is_ok()
     }
@@ -96,11 +99,10 @@ impl Drop for AppendNotifier {
     }
 }
 
-/// One reader that waits, counted as long as it does.
-struct WaiterGuard<'s>(&'s NotifierState);
+// === impl WaiterGuard ===
 
 impl<'s> WaiterGuard<'s> {
-    fn count_in(shared: &'s NotifierState) -> Self {
+    fn new(shared: &'s NotifierState) -> Self {
         shared.waiting.fetch_add(1, Ordering::SeqCst);
         Self(shared)
     }
@@ -115,64 +117,54 @@ impl Drop for WaiterGuard<'_> {
 // === impl NotifierState ===
 
 impl NotifierState {
-    async fn listen(&self) {
+    async fn run(&self) {
         loop {
-            // The readers report an outage, each in its own words; here it is only waited for.
-            if let Err(error) = self.connected().await {
-                tracing::debug!(%error, "not listening for events");
+            // Each subscription logs an outage of the server itself.
+            if let Err(error) = self.report_appends().await {
+                tracing::debug!(%error, "waiting for events failed");
             }
             tokio::time::sleep(RECONNECT_INTERVAL).await;
         }
     }
 
-    async fn connected(&self) -> Result<(), RedisClientError> {
-        let mut connection = self
-            .client
-            .dedicated(BLOCK_TIMEOUT + Duration::from_secs(3))
-            .await?;
+    /// Reports appended entries until the server is unavailable.
+    async fn report_appends(&self) -> Result<(), RedisClientError> {
+        let response_timeout = BLOCK_TIMEOUT + RESPONSE_TIMEOUT;
+        let mut connection = self.client.dedicated(response_timeout).await?;
         loop {
             while self.waiting.load(Ordering::SeqCst) == 0 {
                 self.waiter_added.notified().await;
             }
-            let poll = self.poll(&mut connection).await;
-            if poll.map_err(|error| self.client.error(error))? {
+            let appended = self.poll(&mut connection).await;
+            if appended.map_err(|error| self.client.error(error))? {
                 self.appended.notify_waiters();
             }
         }
     }
 
-    /// Whether there may be something that readers have not been told of.
-    async fn poll(&self, connection: &mut MultiplexedConnection) -> redis::RedisResult<bool> {
+    /// Whether there may be entries that were not reported.
+    async fn poll(&self, connection: &mut MultiplexedConnection) -> RedisResult<bool> {
         let streams = self.streams.lock().clone();
         let known: Option<Vec<(&str, &str)>> = streams
             .iter()
             .map(|(stream, id)| Some((&**stream, id.as_deref()?)))
             .collect();
-        if let Some(known) = known {
-            let mut read = cmd("XREAD");
-            read.arg("COUNT")
-                .arg(1)
-                .arg("BLOCK_TIMEOUT")
-                .arg(BLOCK_TIMEOUT.as_millis() as u64)
-                .arg("STREAMS");
-            read.arg(known.iter().map(|(stream, _)| *stream).collect::<Vec<_>>());
-            read.arg(known.iter().map(|(_, id)| *id).collect::<Vec<_>>());
-            let reply: Value = read.query_async(connection).await?;
-            if reply == Value::Nil {
-                return Ok(false);
-            }
+        if let Some(known) = known
+            && !has_newer(connection, &known).await?
+        {
+            return Ok(false);
         }
         self.note_newest(connection, streams.into_keys().collect())
             .await?;
         Ok(true)
     }
 
-    /// What is there now is told with the next word; `XREAD` waits for what comes after it.
+    /// Notes the newest entry of each stream. The next `XREAD` waits for entries after it.
     async fn note_newest(
         &self,
         connection: &mut MultiplexedConnection,
         streams: Vec<Arc<str>>,
-    ) -> redis::RedisResult<()> {
+    ) -> RedisResult<()> {
         let mut newest = pipe();
         for stream in &streams {
             newest
@@ -184,9 +176,26 @@ impl NotifierState {
         let mut known = self.streams.lock();
         for (stream, entries) in streams.into_iter().zip(newest) {
             let newest = entries.into_iter().next().map(|(id, _)| id);
-            // Of an empty stream, everything is new.
+            // Every entry is newer than the end of an empty stream.
             known.insert(stream, Some(newest.unwrap_or_else(|| "0-0".to_owned())));
         }
         Ok(())
     }
+}
+
+/// Waits up to [`BLOCK_TIMEOUT`] until one of the streams has an entry after the given id.
+async fn has_newer(
+    connection: &mut MultiplexedConnection,
+    known: &[(&str, &str)],
+) -> RedisResult<bool> {
+    let mut read = cmd("XREAD");
+    read.arg("COUNT")
+        .arg(1)
+        .arg("BLOCK")
+        .arg(BLOCK_TIMEOUT.as_millis() as u64)
+        .arg("STREAMS");
+    read.arg(known.iter().map(|(stream, _)| *stream).collect::<Vec<_>>());
+    read.arg(known.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+    let newer: Value = read.query_async(connection).await?;
+    Ok(newer != Value::Nil)
 }

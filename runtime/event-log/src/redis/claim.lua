@@ -1,5 +1,5 @@
--- KEYS: the streams. ARGV: group, consumer, session, how many of each stream.
--- Answers nil if the consumer was given up, else rows of
+-- KEYS: the streams. ARGV: group, consumer, session, limit for each stream.
+-- Returns nil if this session was evicted, else rows of
 -- {stream, id, lane, attempts, milliseconds until due, event or nil}.
 local group, me, limit = ARGV[1], ARGV[2], tonumber(ARGV[4])
 if not is_current(group, me, ARGV[3]) then
@@ -18,7 +18,8 @@ local function deliver(stream, id, lane, fields)
     rows[#rows + 1] = {stream, id, lane, tonumber(attempts), wait, field(fields, 'event') or false}
 end
 
--- First what was inherited, or handed over, or left from before.
+-- First the entries that are pending already: taken over, assigned to the owner of their lane, or
+-- left by an earlier session.
 for _ = 1, limit do
     local ticket = redis.call('LPOP', inbox_of(group, me))
     if not ticket then
@@ -31,12 +32,12 @@ for _ = 1, limit do
         if fields then
             deliver(stream, id, lane, fields)
         else
-            -- Somebody removed the entry from its stream: nothing is left to deliver.
-            settle(group, ticket)
+            -- The entry was removed from its stream: there is nothing to deliver.
+            acknowledge(group, ticket)
         end
     end
 end
--- What is new may belong to lanes whose older entries are still in the inbox.
+-- New entries may belong to lanes whose older entries are still in the inbox.
 if redis.call('LLEN', inbox_of(group, me)) > 0 then
     return rows
 end
@@ -48,7 +49,7 @@ end
 for _ = 1, #KEYS do
     read[#read + 1] = '>'
 end
-local handed_over = false
+local assigned = false
 for _, found in ipairs(redis.call(unpack(read)) or {}) do
     local stream = found[1]
     for _, entry in ipairs(found[2]) do
@@ -56,19 +57,19 @@ for _, found in ipairs(redis.call(unpack(read)) or {}) do
         local lane = lane_of(stream, fields)
         local count, owner = owner_of(group, lane)
         redis.call('HSET', key_of(group, 'pending'), ticket_of(stream, id), lane)
-        if owner and owner ~= me and lives(group, owner) then
-            -- Whoever has older entries of the lane gets this one, too.
-            own(group, lane, count + 1, owner)
+        if owner and owner ~= me and is_consumer(group, owner) then
+            -- The owner of the lane gets the entry.
+            set_owner(group, lane, count + 1, owner)
             redis.call('XCLAIM', stream, group, owner, 0, id, 'JUSTID')
             redis.call('RPUSH', inbox_of(group, owner), ticket_of(stream, id))
-            handed_over = true
+            assigned = true
         else
-            own(group, lane, count + 1, me)
+            set_owner(group, lane, count + 1, me)
             deliver(stream, id, lane, fields)
         end
     end
 end
-if handed_over then
+if assigned then
     wake(group)
 end
 return rows

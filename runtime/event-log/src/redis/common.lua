@@ -1,19 +1,19 @@
--- Shared by all scripts: how a group is kept beside its streams.
+-- Functions that all scripts share, and the keys of a group.
 --
--- Redis keeps the group's cursor and who has which entry pending. The keys under
--- `socar.log:<group>` keep what Redis has no place for. An entry is named there by a ticket,
--- "<id> <stream>".
+-- Redis keeps the cursor of the group and the consumer of each pending entry. The keys under
+-- `socar.log:<group>` keep what Redis has no place for. A ticket, "<id> <stream>", names an
+-- entry in them. Times are in milliseconds since 1970.
 --
---   :consumers         consumer -> when it last showed that it lives, in milliseconds; below 0
---                      when it left (sorted set)
---   :sessions          consumer -> its session; a script of an earlier one comes too late
---   :pending           ticket -> lane, for every entry that is pending
---   :owners            lane -> "<how many of it are pending> <the consumer that has them>"
---   :failures          ticket -> "<attempts> <when the next is due> <error>"
---   :inbox:<consumer>  tickets that wait to be taken by their consumer (list)
+--   :consumers         consumer -> time of its latest heartbeat; negative, the time at which
+--                      it left (sorted set)
+--   :sessions          consumer -> its present session; scripts of earlier ones are rejected
+--   :pending           ticket -> lane, for each pending entry
+--   :owners            lane -> "<number of pending entries> <owner>"
+--   :failures          ticket -> "<attempts> <time of the next attempt> <error>"
+--   :inbox:<consumer>  tickets of pending entries that their owner has to claim (list)
 
 if redis.replicate_commands then
-    -- Before Redis 7, a script that asks for the time must say that it is replicated by its effects.
+    -- Before Redis 7, a script that reads the time must declare that its effects are replicated.
     redis.replicate_commands()
 end
 
@@ -42,7 +42,7 @@ local function ticket_of(stream, id)
     return id .. ' ' .. stream
 end
 
--- The id and the stream that a ticket names.
+-- Returns the id and the stream of a ticket.
 local function entry_of(ticket)
     return string.match(ticket, '^(%S+) (.*)$')
 end
@@ -74,7 +74,7 @@ local function lane_of(stream, fields)
     return stream .. '\n'
 end
 
--- How many entries of a lane are pending, and who has them.
+-- Returns the number of pending entries of a lane, and their owner.
 local function owner_of(group, lane)
     local owner = redis.call('HGET', key_of(group, 'owners'), lane)
     if not owner then
@@ -84,22 +84,22 @@ local function owner_of(group, lane)
     return tonumber(count), consumer
 end
 
-local function own(group, lane, count, consumer)
+local function set_owner(group, lane, count, consumer)
     redis.call('HSET', key_of(group, 'owners'), lane, count .. ' ' .. consumer)
 end
 
-local function lives(group, consumer)
+local function is_consumer(group, consumer)
     return redis.call('ZSCORE', key_of(group, 'consumers'), consumer)
 end
 
--- Whether the consumer lives, and this is its newest session.
+-- Returns whether this is the present session of a consumer of the group.
 local function is_current(group, consumer, session)
-    return lives(group, consumer)
+    return is_consumer(group, consumer)
         and redis.call('HGET', key_of(group, 'sessions'), consumer) == session
 end
 
--- The group has done with an entry.
-local function settle(group, ticket)
+-- Acknowledges an entry on behalf of the group.
+local function acknowledge(group, ticket)
     local id, stream = entry_of(ticket)
     redis.call('XACK', stream, group, id)
     local lane = redis.call('HGET', key_of(group, 'pending'), ticket)
@@ -110,17 +110,17 @@ local function settle(group, ticket)
     redis.call('HDEL', key_of(group, 'failures'), ticket)
     local count, consumer = owner_of(group, lane)
     if count > 1 then
-        own(group, lane, count - 1, consumer)
+        set_owner(group, lane, count - 1, consumer)
     else
         redis.call('HDEL', key_of(group, 'owners'), lane)
     end
-    -- Nobody but this group reads its redriven letters.
+    -- Only this group reads its redriven letters.
     if stream == redrive_stream(group) then
         redis.call('XDEL', stream, id)
     end
 end
 
--- Tickets of everything that a consumer has pending on a stream, in order.
+-- Returns the tickets of all pending entries of a consumer on a stream, in order.
 local function pending_of(group, consumer, stream)
     local tickets = {}
     local from = '-'

@@ -1,11 +1,11 @@
--- KEYS: the stream. Answers rows of {group, pending, lag, when last seen or nil}.
+-- KEYS: the stream. Returns rows of {group, pending, lag, time of the latest heartbeat or nil}.
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
 if groups.err then
-    -- There is no such stream, so nobody reads it.
+    -- The stream does not exist.
     return {}
 end
 
--- Redis 7 counts the lag itself, unless entries were removed from within the stream.
+-- Redis 7 knows the lag itself, unless entries were removed from the middle of the stream.
 local function lag_after(id)
     local lag = 0
     local from = '(' .. id
@@ -19,7 +19,7 @@ local function lag_after(id)
     return lag
 end
 
--- When any consumer last showed that it lives, or left.
+-- Returns the time of the latest heartbeat or leave of a consumer.
 local function seen(group)
     local newest = false
     local consumers = redis.call('ZRANGE', key_of(group, 'consumers'), 0, -1, 'WITHSCORES')

@@ -1,5 +1,5 @@
 -- ARGV: group, ticket, error, attempts.
--- Answers the id of the dead letter, or nil if the entry is not pending.
+-- Returns the id of the dead letter, or nil if the entry is not pending.
 local group, ticket = ARGV[1], ARGV[2]
 local lane = redis.call('HGET', key_of(group, 'pending'), ticket)
 if not lane then
@@ -18,5 +18,5 @@ for i = 1, #fields, 2 do
     end
 end
 local parked = redis.call(unpack(letter))
-settle(group, ticket)
+acknowledge(group, ticket)
 return parked

@@ -1,5 +1,5 @@
 -- ARGV: group, ticket, milliseconds until the next attempt, error.
--- Answers how many attempts have failed, or nil if the entry is not pending.
+-- Returns the number of failed attempts, or nil if the entry is not pending.
 local group, ticket = ARGV[1], ARGV[2]
 if redis.call('HEXISTS', key_of(group, 'pending'), ticket) == 0 then
     return false

@@ -1,4 +1,4 @@
--- ARGV: id of a dead letter. Answers whether it was there.
+-- ARGV: id of a dead letter. Returns 1 if it was there, else 0.
 local letter = fields_of(DEAD, ARGV[1])
 if not letter then
     return 0

@@ -1,4 +1,4 @@
-//! The scripts that make each act of a group one atomic step on the server.
+//! The Lua scripts of the log: each call of a group is one atomic script.
 
 use std::sync::LazyLock;
 

@@ -8,7 +8,7 @@ for _, stream in ipairs(KEYS) do
 end
 redis.call('ZADD', key_of(group, 'consumers'), milliseconds(), me)
 redis.call('HSET', key_of(group, 'sessions'), me, ARGV[3])
--- Everything that is pending for this name is to be taken anew.
+-- The new session claims again what was pending for this name.
 redis.call('DEL', inbox_of(group, me))
 for _, stream in ipairs(KEYS) do
     for _, ticket in ipairs(pending_of(group, me, stream)) do

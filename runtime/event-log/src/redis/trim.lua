@@ -1,4 +1,4 @@
--- KEYS: the stream. ARGV: milliseconds to keep. Answers how many entries were removed.
+-- KEYS: the stream. ARGV: milliseconds to keep. Returns the number of removed entries.
 local stream = KEYS[1]
 local groups = redis.pcall('XINFO', 'GROUPS', stream)
 if groups.err or #groups == 0 then
@@ -24,19 +24,19 @@ local function after(id)
     return string.format('%.0f-%.0f', time, sequence + 1)
 end
 
--- The first entry that has to stay.
-local stays = string.format('%.0f-0', milliseconds() - tonumber(ARGV[1]))
+-- The id of the first entry that is kept.
+local first_kept = string.format('%.0f-0', milliseconds() - tonumber(ARGV[1]))
 for _, group in ipairs(groups) do
     local needs = after(field(group, 'last-delivered-id'))
     local pending = redis.call('XPENDING', stream, field(group, 'name'))
     if pending[1] > 0 then
         needs = pending[2]
     end
-    if is_before(needs, stays) then
-        stays = needs
+    if is_before(needs, first_kept) then
+        first_kept = needs
     end
 end
-local old = redis.call('XRANGE', stream, '-', '(' .. stays, 'COUNT', PAGE)
+local old = redis.call('XRANGE', stream, '-', '(' .. first_kept, 'COUNT', PAGE)
 if #old == 0 then
     return 0
 end

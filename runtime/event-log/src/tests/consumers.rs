@@ -1,20 +1,45 @@
-//! Several consumers of one group: lanes, inheritance, sessions.
+//! Several consumers of one group: lanes, take-over, sessions.
 
 use super::*;
 
 on_both_logs!(
-    consumers_share_the_work_but_never_a_lane,
-    a_lane_is_handed_to_whoever_has_its_older_entries,
-    a_dead_consumer_is_inherited_in_order,
-    a_consumer_that_attends_is_not_inherited,
-    a_consumer_that_left_is_inherited_at_once,
-    an_evicted_consumer_learns_it,
-    an_earlier_session_takes_nothing_any_more,
+    an_earlier_session_claims_nothing,
     attempts_and_errors_outlive_the_consumer,
+);
+
+// The embedded log has one consumer a group.
+on_redis!(
+    consumers_share_the_entries_but_never_a_lane,
+    a_new_entry_of_a_lane_goes_to_its_owner,
+    the_entries_of_a_silent_consumer_are_taken_over_in_order,
+    a_consumer_with_heartbeats_keeps_its_entries,
+    the_entries_of_a_consumer_that_left_are_taken_over_at_once,
+    an_evicted_consumer_gets_an_error,
     nothing_is_lost_or_doubled_among_busy_consumers,
 );
 
-async fn consumers_share_the_work_but_never_a_lane(fixture: Fixture) {
+#[tokio::test]
+async fn on_the_embedded_log_a_subscription_evicts_the_earlier_consumer() {
+    let fixture = crate::test_support::embedded();
+    let earlier = fixture.subscribed("message", "earlier").await;
+    fixture.publish(&["a", "b"]).await;
+    let claimed = fixture.claim(&earlier).await;
+    fixture.acknowledge(&earlier, &claimed[..1]).await;
+    let consumer = fixture.subscribed("message", "later").await;
+    fixture.log.append(STREAM, &event("b", 3)).await.unwrap();
+    assert_eq!(numbers(&fixture.claim(&consumer).await), [2, 3]);
+    for evicted in [
+        fixture.log.claim(&earlier, 10, AT_ONCE).await.err(),
+        fixture.log.heartbeat(&earlier, LONG_TIMEOUT).await.err(),
+    ] {
+        assert!(
+            matches!(evicted, Some(LogError::Evicted { .. })),
+            "{evicted:?}"
+        );
+    }
+}
+
+async fn consumers_share_the_entries_but_never_a_lane(fixture: Fixture) {
     let one = fixture.subscribed("message", "one").await;
     let two = fixture.subscribed("message", "two").await;
     fixture
@@ -22,13 +47,13 @@ async fn consumers_share_the_work_but_never_a_lane(fixture: Fixture) {
         .await;
     let first = fixture.log.claim(&one, 2, AT_ONCE).await.unwrap();
     assert_eq!(numbers(&first), [1, 2]);
-    // Numbers 5 and 7 belong to lanes that the first consumer has.
+    // Numbers 5 and 7 belong to lanes of the first consumer.
     assert_eq!(numbers(&fixture.claim(&two).await), [3, 4, 6, 8]);
     assert_eq!(numbers(&fixture.claim(&one).await), [5, 7]);
     assert_eq!(fixture.claim(&two).await, []);
 }
 
-async fn a_lane_is_handed_to_whoever_has_its_older_entries(fixture: Fixture) {
+async fn a_new_entry_of_a_lane_goes_to_its_owner(fixture: Fixture) {
     let one = fixture.subscribed("message", "one").await;
     let two = fixture.subscribed("message", "two").await;
     fixture.publish(&["a"]).await;
@@ -39,7 +64,7 @@ async fn a_lane_is_handed_to_whoever_has_its_older_entries(fixture: Fixture) {
         tokio::spawn(async move { log.claim(&one, 10, LONG_TIMEOUT).await.unwrap() })
     };
     fixture.log.append(STREAM, &event("a", 2)).await.unwrap();
-    // Whoever looks first, the first consumer gets it, and is woken for it.
+    // The first consumer owns the lane: it gets the entry and is woken for it, although the other claims first.
     assert_eq!(fixture.claim(&two).await, []);
     let second = waiting.await.unwrap();
     assert_eq!(numbers(&second), [2]);
@@ -48,42 +73,49 @@ async fn a_lane_is_handed_to_whoever_has_its_older_entries(fixture: Fixture) {
     assert_eq!(fixture.claim(&two).await, []);
     let third = fixture.claim(&one).await;
     assert_eq!(numbers(&third), [3]);
-    // Once nothing of the lane is pending, anybody may have it.
+    // A lane without pending entries has no owner.
     fixture.acknowledge(&one, &second).await;
     fixture.acknowledge(&one, &third).await;
     fixture.log.append(STREAM, &event("a", 4)).await.unwrap();
     assert_eq!(numbers(&fixture.claim(&two).await), [4]);
 }
 
-async fn a_dead_consumer_is_inherited_in_order(fixture: Fixture) {
+async fn the_entries_of_a_silent_consumer_are_taken_over_in_order(fixture: Fixture) {
     let dead = fixture.subscribed("message", "dead").await;
-    let heir = fixture.subscribed("message", "heir").await;
+    let successor = fixture.subscribed("message", "successor").await;
     fixture.publish(&["a", "b", "a", "a"]).await;
     let taken = fixture.claim(&dead).await;
     fixture.acknowledge(&dead, &taken[..1]).await;
-    assert_eq!(fixture.log.heartbeat(&heir, LONG_TIMEOUT).await.unwrap(), 0);
+    assert_eq!(
+        fixture
+            .log
+            .heartbeat(&successor, LONG_TIMEOUT)
+            .await
+            .unwrap(),
+        0
+    );
     tokio::time::sleep(Duration::from_millis(20)).await;
     fixture.log.append(STREAM, &event("a", 5)).await.unwrap();
     assert_eq!(
         fixture
             .log
-            .heartbeat(&heir, Duration::from_millis(10))
+            .heartbeat(&successor, Duration::from_millis(10))
             .await
             .unwrap(),
         3
     );
-    // Even by small bites, what is new comes after what was inherited.
+    // New entries come after those that were taken over, also when each claim is small.
     let mut order = Vec::new();
     for _ in 0..4 {
         order.extend(numbers(
-            &fixture.log.claim(&heir, 1, AT_ONCE).await.unwrap(),
+            &fixture.log.claim(&successor, 1, AT_ONCE).await.unwrap(),
         ));
     }
     assert_eq!(order, [2, 3, 4, 5]);
     assert_eq!(fixture.state("message").await.pending, 4);
 }
 
-async fn a_consumer_that_attends_is_not_inherited(fixture: Fixture) {
+async fn a_consumer_with_heartbeats_keeps_its_entries(fixture: Fixture) {
     const LONG_TIMEOUT: Duration = Duration::from_secs(5);
     let one = fixture.subscribed("message", "one").await;
     let two = fixture.subscribed("message", "two").await;
@@ -101,7 +133,7 @@ async fn a_consumer_that_attends_is_not_inherited(fixture: Fixture) {
     }
 }
 
-async fn a_consumer_that_left_is_inherited_at_once(fixture: Fixture) {
+async fn the_entries_of_a_consumer_that_left_are_taken_over_at_once(fixture: Fixture) {
     let one = fixture.subscribed("message", "one").await;
     let two = fixture.subscribed("message", "two").await;
     fixture.publish(&["a"]).await;
@@ -111,15 +143,15 @@ async fn a_consumer_that_left_is_inherited_at_once(fixture: Fixture) {
     assert_eq!(numbers(&fixture.claim(&two).await), [1]);
 }
 
-async fn an_evicted_consumer_learns_it(fixture: Fixture) {
+async fn an_evicted_consumer_gets_an_error(fixture: Fixture) {
     let paused = fixture.subscribed("message", "paused").await;
-    let heir = fixture.subscribed("message", "heir").await;
+    let successor = fixture.subscribed("message", "successor").await;
     fixture.publish(&["a", "b"]).await;
     let taken = fixture.claim(&paused).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     fixture
         .log
-        .heartbeat(&heir, Duration::from_millis(10))
+        .heartbeat(&successor, Duration::from_millis(10))
         .await
         .unwrap();
     fixture.log.append(STREAM, &event("c", 3)).await.unwrap();
@@ -132,16 +164,16 @@ async fn an_evicted_consumer_learns_it(fixture: Fixture) {
             "{evicted:?}"
         );
     }
-    // What it finishes late counts nevertheless.
+    // A late acknowledgement counts nevertheless.
     fixture.acknowledge(&paused, &taken[..1]).await;
-    assert_eq!(numbers(&fixture.claim(&heir).await), [2, 3]);
+    assert_eq!(numbers(&fixture.claim(&successor).await), [2, 3]);
     fixture.log.subscribe(&paused).await.unwrap();
     assert_eq!(fixture.claim(&paused).await, []);
 }
 
-/// A take whose caller gave up on it may reach a hung server late, after the caller has subscribed
-/// anew. If it took entries then, nobody would ever know of them.
-async fn an_earlier_session_takes_nothing_any_more(fixture: Fixture) {
+/// An abandoned claim may reach a hung server late, after the caller has subscribed again. The entries that it claimed
+/// then would stay pending without a handler.
+async fn an_earlier_session_claims_nothing(fixture: Fixture) {
     let earlier = fixture.subscribed("message", "host").await;
     fixture.publish(&["a", "b"]).await;
     fixture.log.claim(&earlier, 1, AT_ONCE).await.unwrap();
@@ -166,9 +198,13 @@ async fn attempts_and_errors_outlive_the_consumer(fixture: Fixture) {
     assert_eq!(fail(AT_ONCE).await, Some(1));
     assert_eq!(fail(LONG_TIMEOUT).await, Some(2));
     fixture.log.leave(&consumer).await.unwrap();
-    let heir = fixture.subscribed("message", "heir").await;
-    fixture.log.heartbeat(&heir, LONG_TIMEOUT).await.unwrap();
-    let again = &fixture.claim(&heir).await[0];
+    let successor = fixture.subscribed("message", "successor").await;
+    fixture
+        .log
+        .heartbeat(&successor, LONG_TIMEOUT)
+        .await
+        .unwrap();
+    let again = &fixture.claim(&successor).await[0];
     assert_eq!(again.attempts, 2);
     assert!(
         again.due_in > LONG_TIMEOUT / 2 && again.due_in <= LONG_TIMEOUT,
@@ -198,7 +234,7 @@ async fn nothing_is_lost_or_doubled_among_busy_consumers(fixture: Fixture) {
                     {
                         return;
                     }
-                    // The next consumer may have the lane from here on, and not earlier.
+                    // The acknowledgement ends the ownership of the lane.
                     log.acknowledge("message", &[delivery.position])
                         .await
                         .unwrap();

@@ -124,7 +124,7 @@ impl CommandExecutor for Arc<EmbeddedServer> {
             "PUBLISH" => {
                 let (channel, _message) = (call.text()?, call.bytes()?);
                 call.end()?;
-                integer(self.log.readers(&channel)?)
+                integer(self.log.group_count(&channel)?)
             }
             "XADD" => self.xadd(call).await,
             "XRANGE" => self.xrange(call).await,

@@ -15,7 +15,7 @@ use crate::trace::Trace;
 use crate::trace::{REQUEST_ID, TRACEPARENT};
 use config::manifest::App;
 use config::policy::EventDelivery;
-use event_log::delivery::{Audience, Backoff, EventHandler, HandlerError, Subscription};
+use event_log::delivery::{Audience, DEFAULT_BACKOFF, EventHandler, HandlerError, Subscription};
 
 /// Lets components react to events.
 pub struct Reactions(pub CurrentGeneration);
@@ -50,7 +50,7 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
                 },
                 attempts: policy.delivery_attempts,
                 concurrency: policy.delivery_concurrency,
-                backoff: Backoff::default(),
+                backoff: DEFAULT_BACKOFF,
             })
         })
         .collect()

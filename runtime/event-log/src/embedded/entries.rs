@@ -1,0 +1,114 @@
+//! The statements on the entries of a stream.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+
+use super::ids::{LastId, limit as row_limit, milliseconds_ago, pack, unpack, unsigned};
+use crate::entry::{Entry, EntryId, Fields};
+use crate::error::LogError;
+use crate::fields;
+
+/// The number of entries that one call of [`trim`] removes; bounds the time that other calls wait for it.
+const TRIM_BATCH: u32 = 1000;
+
+/// An entry whose fields are not decoded yet.
+pub(super) struct EntryRow {
+    id: EntryId,
+    fields: Vec<u8>,
+}
+
+impl EntryRow {
+    pub fn decode(self, stream: &str) -> Result<Entry, LogError> {
+        let fields = fields::decode(self.fields);
+        let fields = fields.ok_or_else(|| LogError::Damaged(stream.to_owned()))?;
+        Ok(Entry {
+            id: self.id,
+            fields,
+        })
+    }
+}
+
+/// Appends an entry. Its id is larger than the ids of all entries, of all cursors and of what this process gave out,
+/// so ids grow after removals and when the clock is set back.
+pub(super) fn insert(
+    connection: &Connection,
+    last_id: &LastId,
+    stream: &str,
+    lane: &str,
+    fields: &Fields,
+) -> rusqlite::Result<EntryId> {
+    let id = connection
+        .prepare_cached(
+            "INSERT INTO socar_log_entry (stream, id, lane, fields) VALUES (?1, max(?2,
+                 coalesce((SELECT max(id) + 1 FROM socar_log_entry WHERE stream = ?1), 0),
+                 coalesce((SELECT max(cursor) + 1 FROM socar_log_group WHERE stream = ?1), 0)
+             ), ?3, ?4) RETURNING id",
+        )?
+        .query_row(
+            params![stream, last_id.next(), lane, fields::encode(fields)],
+            |row| row.get(0),
+        )?;
+    last_id.record(id);
+    Ok(unpack(id))
+}
+
+pub(super) fn range(
+    connection: &Connection,
+    stream: &str,
+    from: EntryId,
+    to: EntryId,
+    limit: usize,
+) -> rusqlite::Result<Vec<EntryRow>> {
+    connection
+        .prepare_cached(
+            "SELECT id, fields FROM socar_log_entry WHERE stream = ?1 AND id BETWEEN ?2 AND ?3
+             ORDER BY id LIMIT ?4",
+        )?
+        .query_map(
+            params![stream, pack(from), pack(to), row_limit(limit)],
+            |row| {
+                Ok(EntryRow {
+                    id: unpack(row.get(0)?),
+                    fields: row.get(1)?,
+                })
+            },
+        )?
+        .collect()
+}
+
+pub(super) fn length(connection: &Connection, stream: &str) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT count(*) FROM socar_log_entry WHERE stream = ?1")?
+        .query_row([stream], |row| row.get(0).map(unsigned))
+}
+
+/// Removes an entry, and returns whether it was there.
+pub(super) fn remove(connection: &Connection, stream: &str, id: EntryId) -> rusqlite::Result<bool> {
+    let rows = connection
+        .prepare_cached("DELETE FROM socar_log_entry WHERE stream = ?1 AND id = ?2")?
+        .execute(params![stream, pack(id)])?;
+    Ok(rows == 1)
+}
+
+/// Removes entries older than `min_age` that every group has acknowledged, and returns their number.
+pub(super) fn trim(
+    connection: &Connection,
+    stream: &str,
+    min_age: Duration,
+) -> rusqlite::Result<u64> {
+    let milliseconds = unsigned(milliseconds_ago(min_age));
+    let before = pack(EntryId::new(milliseconds, 0));
+    let removed = connection
+        .prepare_cached(
+            "DELETE FROM socar_log_entry WHERE stream = ?1 AND id IN (
+                 SELECT id FROM socar_log_entry WHERE stream = ?1 AND id < min(?2,
+                     coalesce((SELECT min(cursor) + 1 FROM socar_log_group
+                               WHERE stream = ?1), 0),
+                     coalesce((SELECT min(id) FROM socar_log_pending
+                               WHERE stream = ?1), ?2))
+                 ORDER BY id LIMIT ?3)",
+        )?
+        .execute(params![stream, before, TRIM_BATCH])?;
+    Ok(removed as u64)
+}

@@ -1,0 +1,42 @@
+//! The tables of the event log.
+//!
+//! `socar_log_entry` holds the entries of all streams, `socar_log_group` the cursor of each group on each stream,
+//! `socar_log_session` the consumers, and `socar_log_pending` the entries that are claimed (`taken = 1`) or are to be
+//! claimed again (`taken = 0`). The columns `name` and `reads` hold the name of a group, `seen` milliseconds since 1970.
+
+pub(super) const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS socar_log_entry (
+    stream TEXT NOT NULL,
+    id     INTEGER NOT NULL,
+    lane   TEXT NOT NULL,
+    fields BLOB NOT NULL,
+    PRIMARY KEY (stream, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS socar_log_group (
+    stream TEXT NOT NULL,
+    name   TEXT NOT NULL,
+    cursor INTEGER NOT NULL,
+    PRIMARY KEY (stream, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS socar_log_session (
+    reads   TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    session TEXT NOT NULL,
+    seen    INTEGER NOT NULL,
+    PRIMARY KEY (reads, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS socar_log_pending (
+    reads    TEXT NOT NULL,
+    stream   TEXT NOT NULL,
+    id       INTEGER NOT NULL,
+    lane     TEXT NOT NULL,
+    consumer TEXT NOT NULL,
+    taken    INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due      INTEGER NOT NULL DEFAULT 0,
+    error    TEXT,
+    PRIMARY KEY (reads, stream, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS socar_log_inbox
+    ON socar_log_pending (reads, consumer, stream, id) WHERE taken = 0;
+";
