@@ -1,10 +1,10 @@
 //! `spin:sqlite`: databases in files of the state directory, one per label.
 //!
-//! A guest's connection is a SQLite connection of its own, so that its transaction is its own; see [`database`].
+//! Each connection of a guest is a separate SQLite connection, so its transactions are separate too; see [`database`].
 
+mod checkpoint;
 pub mod database;
 mod statement_watchdog;
-mod upkeep;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,13 +21,13 @@ use crate::host_call_timeout::HostCallTimeout;
 use crate::store::StoreError;
 use database::{DatabaseSession, StatementResult};
 
-/// How long a statement may run when no call sets a limit.
+/// The longest time that a statement may run outside of a call.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How many connections one instance may have open: each has files and pages of its own.
+/// The largest number of open connections of one instance: each one uses file descriptors and cached pages.
 const MAX_CONNECTIONS: usize = 16;
 
-/// The guest's handle.
+/// A guest's handle to a connection.
 pub struct GuestSqliteConnection(Arc<DatabaseSession>);
 
 type Opened = wasmtime::Result<Result<Resource<GuestSqliteConnection>, Error>>;
@@ -62,7 +62,7 @@ impl View<'_> {
     }
 }
 
-/// The databases of guests are files of their own: what the call has written elsewhere comes first.
+/// Runs a statement after the earlier writes of the call are durable: the databases of guests are separate files.
 async fn execute(
     session: &DatabaseSession,
     statement: &str,

@@ -1,8 +1,8 @@
-//! One database file and its connections; knows SQLite and the clock, nothing of Wasm.
+//! One database of a guest and its connections.
 //!
-//! A statement runs to its end where it is called, and takes no thread from the others by it ([`super::statement_watchdog`]). What
-//! would block one is not left to SQLite: writers take turns through an asynchronous lock, and a database that is busy
-//! with somebody's transaction is tried again later.
+//! A statement runs on the caller's thread. [`super::statement_watchdog`] replaces that thread in the runtime when the
+//! statement takes long. SQLite never blocks a thread: writers take turns through an asynchronous lock, and a statement
+//! is tried again while another connection's transaction makes the database busy.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,20 +15,22 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql};
 
+use super::checkpoint::GuestCheckpointPolicy;
 use super::statement_watchdog::{STEPS_PER_CHECK, StatementWatchdog};
-use super::upkeep::Upkeep;
+use storage::wal::WalMaintenance;
+
 use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
 
-/// Idle connections that one database keeps.
+/// The largest number of idle connections that a database keeps.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
-/// Prepared statements that one connection keeps.
+/// The number of prepared statements that a connection keeps.
 const CACHED_STATEMENTS: usize = 64;
 
-/// The most bytes that one statement may answer.
+/// The largest result of one statement, in bytes.
 const MAX_RESULT_BYTES: usize = 64 << 20;
 
-/// The longest wait between two attempts at a busy database.
+/// The longest time between two attempts at a busy database.
 const MAX_BUSY_WAIT: Duration = Duration::from_millis(20);
 
 /// One database file and the connections to it.
@@ -36,40 +38,40 @@ pub struct GuestDatabase {
     location: DatabaseLocation,
     idle: Mutex<Vec<Connection>>,
     writing: tokio::sync::Mutex<()>,
-    /// Ends with the database; one in memory needs none.
-    _upkeep: Option<Upkeep>,
+    /// Ends with the database; a database in memory has no log.
+    _wal_maintenance: Option<WalMaintenance>,
 }
 
-/// Where a database is.
+/// The location of a database.
 enum DatabaseLocation {
     File {
         path: PathBuf,
         attach: bool,
     },
-    /// The connection that is never used keeps the database alive.
+    /// The database exists as long as the connection that is kept here.
     Memory {
         uri: String,
         _alive: Mutex<Connection>,
     },
 }
 
-/// A connection that belongs to one guest until it is dropped.
+/// A connection of one guest; it returns to the database when it is dropped.
 pub struct DatabaseSession {
     database: Arc<GuestDatabase>,
     connection: Mutex<Option<Connection>>,
 }
 
-/// Everything a statement answered.
+/// The result of a statement.
 pub struct StatementResult {
     /// The names of the columns.
     pub columns: Vec<String>,
     /// The rows.
     pub rows: Vec<RowResult>,
-    /// What they take.
+    /// The size of the rows, in bytes.
     pub bytes: usize,
 }
 
-/// Why one attempt at a statement brought no answer.
+/// Why one attempt at a statement has no result.
 enum StatementError {
     Busy,
     Failed(Error),
@@ -78,7 +80,7 @@ enum StatementError {
 // === impl GuestDatabase ===
 
 impl GuestDatabase {
-    /// Opens the file, creating it if it is not there. Only with `attach` may SQL name other files.
+    /// Opens the file, and creates it if it is missing. SQL may attach other files only if `attach` is set.
     ///
     /// # Errors
     /// When the file cannot be opened, or is no SQLite database.
@@ -94,14 +96,15 @@ impl GuestDatabase {
         let first = location
             .connect()
             .with_context(|| format!("cannot open {}", path.display()))?;
-        let upkeep = Upkeep::start(path, location.connect()?).context("cannot start a thread")?;
-        Ok(Self::at(location, first, Some(upkeep)))
+        let policy = GuestCheckpointPolicy(location.connect()?);
+        let maintenance = WalMaintenance::start(path, policy).context("cannot start a thread")?;
+        Ok(Self::at(location, first, Some(maintenance)))
     }
 
-    /// A database that ends with the host.
+    /// Opens a database in memory that ends with the host.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// If SQLite has no memory for it.
     pub fn in_memory(label: &str) -> anyhow::Result<Arc<Self>> {
         let uri = format!("file:socar-{label}?mode=memory&cache=shared");
         let alive = Mutex::new(Connection::open(&uri)?);
@@ -110,20 +113,24 @@ impl GuestDatabase {
         Ok(Self::at(location, first, None))
     }
 
-    fn at(location: DatabaseLocation, first: Connection, upkeep: Option<Upkeep>) -> Arc<Self> {
+    fn at(
+        location: DatabaseLocation,
+        first: Connection,
+        wal_maintenance: Option<WalMaintenance>,
+    ) -> Arc<Self> {
         let idle = Mutex::new(vec![first]);
         Arc::new(Self {
             location,
             idle,
             writing: tokio::sync::Mutex::default(),
-            _upkeep: upkeep,
+            _wal_maintenance: wal_maintenance,
         })
     }
 
-    /// A connection for one guest: one that is idle, or a new one.
+    /// An idle connection, or a new one.
     ///
     /// # Errors
-    /// What SQLite says.
+    /// The error of SQLite, if no connection can be opened.
     pub fn session(self: &Arc<Self>) -> Result<Arc<DatabaseSession>, Error> {
         let idle = self.idle.lock().pop();
         let connection = match idle {
@@ -161,12 +168,12 @@ impl DatabaseLocation {
         connection.busy_timeout(Duration::from_secs(1))?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
-        // Folding the log is for the upkeep thread; what is left of it then is cut.
+        // The maintenance thread checkpoints the log; SQLite then truncates the log to this size.
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-        // Without it SQLite plans a statement anew whenever its parameters change, which is every time.
+        // Without QPSG, SQLite plans a statement again whenever its parameters change, which is at every call.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         if !matches!(self, Self::File { attach: true, .. }) {
             connection.authorizer(Some(authorize))?;
@@ -177,7 +184,7 @@ impl DatabaseLocation {
     }
 }
 
-/// A guest's SQL may do anything to its own database, and nothing to any other file.
+/// Allows a guest's SQL everything in its own database, and no access to other files.
 fn authorize(context: AuthContext<'_>) -> Authorization {
     match context.action {
         AuthAction::Attach {
@@ -198,7 +205,7 @@ impl DatabaseSession {
     /// Runs one statement with its parameters bound.
     ///
     /// # Errors
-    /// What SQLite says, or that the deadline came first.
+    /// The error of SQLite, or [`Error::Io`] if the deadline comes first.
     pub async fn execute(
         &self,
         statement: &str,
@@ -243,7 +250,7 @@ impl DatabaseSession {
         parameters: &[Value],
         deadline: Instant,
     ) -> Result<StatementResult, StatementError> {
-        // Inside a transaction the file is ours already; taking a turn then could wait for ourselves.
+        // Inside a transaction the connection may hold the write lock already; waiting for a turn could be a deadlock.
         let takes_turn = self.with(|connection| {
             Ok(connection.is_autocommit() && !connection.prepare_cached(statement)?.readonly())
         })?;
@@ -285,7 +292,7 @@ fn run(
     let mut watchdog = StatementWatchdog::begin(deadline);
     connection.progress_handler(STEPS_PER_CHECK, Some(move || watchdog.must_interrupt()))?;
     let done = execute(connection, statement, parameters);
-    // A stint ends with its statement: whoever has done his work does not toil.
+    // Dropping the watchdog ends the share of CPU time that it holds.
     connection.progress_handler(0, None::<fn() -> bool>)?;
     done
 }
@@ -359,7 +366,7 @@ impl From<rusqlite::Error> for StatementError {
     }
 }
 
-/// A guest's value on its way into a statement.
+/// A guest's value as a parameter of a statement.
 struct BoundValue<'a>(&'a Value);
 
 impl ToSql for BoundValue<'_> {

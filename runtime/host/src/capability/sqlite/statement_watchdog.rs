@@ -1,4 +1,4 @@
-//! One statement at work, and the thread it takes meanwhile.
+//! Interrupts a statement at its deadline, and hands over the thread of one that takes long.
 //!
 //! Most statements take some ten microseconds, and end where they are called. SQLite cannot suspend one that takes
 //! longer, so that after [`TICK`] its thread ceases to be one of the runtime's: another takes over its tasks, and the
