@@ -1,11 +1,10 @@
-//! What `spin:redis` reaches: the platform's own address, or any other server.
+//! The Redis servers that guests reach through `spin:redis`: the platform's own address, or any other server.
 //!
-//! Guests publish their events by `XADD` and `PUBLISH` on the address that `spin.toml` names. The
-//! host serves that address itself: from the event log and a few tables ([`embedded`]), or by
-//! passing on to the server of `--redis-url` ([`redis`]). The address in the manifest is only a
-//! name then; nobody listens there. Every other address is a real connection, as in stock Spin.
+//! Guests publish events with `XADD` and `PUBLISH` on the address in `spin.toml`. The host serves that address itself:
+//! from the event log and two tables ([`embedded`]), or through the server of `--redis-url` ([`redis`]). The address is
+//! then only a name. Every other address is a real connection, as in stock Spin.
 //!
-//! Everything is a command with arguments; the typed verbs of the interface are written once, here.
+//! Each typed function of the interface is a Redis command with arguments.
 
 pub mod embedded;
 pub mod redis;
@@ -23,7 +22,7 @@ use event_log::{EmbeddedLog, LogError};
 use storage::database::{CommitWatermark, Database, DatabaseError};
 use storage::redis_client::{RedisClient, RedisClientError, canonical_address};
 
-/// One item of an answer; nested answers are flattened, as in stock Spin.
+/// One item of a reply; nested replies are flattened, as in stock Spin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RedisReply {
     Nil,
@@ -32,14 +31,14 @@ pub enum RedisReply {
     Binary(Vec<u8>),
 }
 
-/// Why a command was not done.
+/// An error of a command.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
     #[error("`{0}` is not a redis address")]
     InvalidAddress(String),
     #[error("the value is of another type")]
     Type,
-    /// The server, or the host in its place, will not do it; in the server's words.
+    /// The error reply of the server, or of the host in its place.
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
@@ -50,9 +49,9 @@ pub enum BusError {
     HostCallTimedOut(#[from] HostCallTimedOut),
 }
 
-/// Opens connections for guests.
+/// Opens the Redis connections of guests.
 pub struct Bus {
-    /// The platform's address, in the form that addresses are compared in.
+    /// The platform's address, in canonical form.
     address: Option<String>,
     platform: PlatformServer,
 }
@@ -62,14 +61,15 @@ enum PlatformServer {
     Redis(Arc<RedisClient>),
 }
 
-/// What a guest has opened.
+/// A connection that a guest has opened.
 pub struct BusConnection {
     server: Box<dyn CommandExecutor>,
-    /// The database whose writes come first: this server is outside the process, and they are not committed at once.
+    /// The embedded database, if a command must wait until its earlier writes are durable: the server is outside of
+    /// this process.
     after: Option<Arc<Database>>,
 }
 
-/// Whoever executes commands.
+/// A server that executes commands.
 #[async_trait]
 trait CommandExecutor: Send + Sync {
     async fn execute(
@@ -82,7 +82,7 @@ trait CommandExecutor: Send + Sync {
 // === impl Bus ===
 
 impl Bus {
-    /// The address is served from this log and this database.
+    /// Serves the address from this log and this database.
     ///
     /// # Errors
     /// If the tables cannot be created.
@@ -100,7 +100,7 @@ impl Bus {
         })
     }
 
-    /// The address stands for this server.
+    /// Serves the address through this server.
     pub fn redis(address: &str, client: Arc<RedisClient>) -> Self {
         Self {
             address: canonical_address(address),
@@ -108,10 +108,10 @@ impl Bus {
         }
     }
 
-    /// Opens a connection. That the guest may is for the caller to check.
+    /// Opens a connection. The caller has checked that the guest may use the address.
     ///
     /// # Errors
-    /// If the address is none, or another server than the platform's cannot be reached.
+    /// If the text is not an address, or the server of another address cannot be reached.
     pub async fn open(&self, address: &str) -> Result<BusConnection, BusError> {
         let canonical = canonical_address(address);
         if canonical.is_none() {
@@ -139,8 +139,8 @@ impl Bus {
 // === impl BusConnection ===
 
 impl BusConnection {
-    /// Sends a message to who listens on the channel; on the platform's address that wakes who
-    /// reads the stream of this name.
+    /// Publishes a message on the channel. On the embedded platform address it is not stored: the append to the stream
+    /// has already woken the consumers.
     ///
     /// # Errors
     /// As [`BusConnection::execute`].
@@ -149,7 +149,7 @@ impl BusConnection {
         self.execute("PUBLISH", arguments).await.map(drop)
     }
 
-    /// The value of a key, if it has one.
+    /// Returns the value of a key, or `None` if it has no value.
     ///
     /// # Errors
     /// As [`BusConnection::execute`], or if the key holds no string.
@@ -161,7 +161,7 @@ impl BusConnection {
         }
     }
 
-    /// Writes a value over whatever was there.
+    /// Writes a value, and replaces an earlier one.
     ///
     /// # Errors
     /// As [`BusConnection::execute`].
@@ -169,7 +169,7 @@ impl BusConnection {
         self.execute("SET", vec![key.into(), value]).await.map(drop)
     }
 
-    /// Adds one to a counter and answers the sum.
+    /// Adds one to a counter, and returns the sum.
     ///
     /// # Errors
     /// As [`BusConnection::execute`], or if the key holds no number.
@@ -180,7 +180,7 @@ impl BusConnection {
         }
     }
 
-    /// Removes keys and answers how many there were.
+    /// Removes keys, and returns how many existed.
     ///
     /// # Errors
     /// As [`BusConnection::execute`].
@@ -188,7 +188,7 @@ impl BusConnection {
         self.count("DEL", bytes(keys)).await
     }
 
-    /// Adds members to a set and answers how many are new.
+    /// Adds members to a set, and returns how many are new.
     ///
     /// # Errors
     /// As [`BusConnection::execute`], or if the key holds no set.
@@ -196,7 +196,7 @@ impl BusConnection {
         self.count("SADD", keyed(key, members)).await
     }
 
-    /// Removes members of a set and answers how many there were.
+    /// Removes members of a set, and returns how many existed.
     ///
     /// # Errors
     /// As [`BusConnection::execute`], or if the key holds no set.
@@ -204,7 +204,7 @@ impl BusConnection {
         self.count("SREM", keyed(key, members)).await
     }
 
-    /// The members of a set.
+    /// Returns the members of a set.
     ///
     /// # Errors
     /// As [`BusConnection::execute`], or if the key holds no set of texts.
@@ -217,11 +217,10 @@ impl BusConnection {
         answer.into_iter().map(text).collect()
     }
 
-    /// Any command.
+    /// Executes any command.
     ///
     /// # Errors
-    /// If the server cannot be reached or refuses, or if the host, in its place, does not know the
-    /// command.
+    /// If the server cannot be reached or replies with an error, or if the embedded server does not know the command.
     pub async fn execute(
         &self,
         command: &str,

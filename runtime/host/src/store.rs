@@ -1,9 +1,8 @@
-//! Key-value stores: what `key_value_stores` labels stand for.
+//! The key-value stores behind the labels of `key_value_stores`.
 //!
-//! One trait, two backends that pass the same tests: [`sqlite`] (Spin's own table layout) and
-//! [`redis`] (Spin's own key layout, or prefixed). Unlike stock Spin's, the compare-and-swap here
-//! tells the truth on both, also for absent keys and under contention, and a counter that is no
-//! counter is an error and not the end of the store.
+//! One trait has two backends that pass the same tests: [`sqlite`] (the table layout of Spin) and [`redis`] (the key
+//! layout of Spin, or prefixed keys). In contrast to stock Spin, a compare-and-swap is correct for absent keys and under
+//! contention, and incrementing a value that is not a counter is an error that leaves the store usable.
 
 pub mod ordered;
 pub mod redis;
@@ -21,40 +20,50 @@ pub use self::ordered::OrderedStore;
 pub use self::redis::RedisStore;
 pub use self::sqlite::SqliteStore;
 
-/// One store, as one label names it.
+/// The store of one label.
+///
+/// Every write is atomic. A write that fails with [`StoreError::Redis`] or [`StoreError::OutOfTime`] may nevertheless
+/// have happened. Every method returns [`StoreError::Database`] or [`StoreError::Redis`] if the backend fails.
 #[async_trait]
 pub trait KeyValue: Send + Sync {
-    /// The value of a key, if it has one.
+    /// Returns the value of a key, or `None` if it has no value.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Writes a value over whatever was there.
+    /// Writes a value, and replaces an earlier one.
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
 
-    /// Removes a key; an absent one is fine.
+    /// Removes a key. An absent key is no error.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
 
-    /// Whether the key has a value.
+    /// Returns whether the key has a value.
     async fn exists(&self, key: &str) -> Result<bool, StoreError>;
 
-    /// The next keys in no particular order, after `cursor` (`None` for the first ones). KeyPage
-    /// that are there throughout a listing are in it; on Redis one may be in it twice.
+    /// Returns the page of keys after `cursor` (`None`: the first page), at most about 1000, in no particular order. A
+    /// key that exists during the whole listing is in it; on Redis a key may be in it twice.
+    ///
+    /// # Errors
+    /// [`StoreError::BadCursor`] if the cursor is not one of this store.
     async fn keys(&self, cursor: Option<&str>) -> Result<KeyPage, StoreError>;
 
-    /// The values of several keys, in their order.
+    /// Returns the values of several keys, in the order of the keys.
     async fn get_many(&self, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;
 
-    /// Writes several values, all or none.
+    /// Writes several values atomically.
     async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Result<(), StoreError>;
 
-    /// Removes several keys, all or none.
+    /// Removes several keys atomically.
     async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError>;
 
-    /// Adds to a counter, atomically, and answers the sum. An absent one counts as 0 and is
-    /// created, also by adding 0.
+    /// Adds to a counter, and returns the sum. An absent counter is created with the value `delta`, also if `delta`
+    /// is 0.
+    ///
+    /// # Errors
+    /// [`StoreError::NotACounter`] if the value is not a counter, [`StoreError::Overflow`] if the sum does not fit into
+    /// 64 bits.
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError>;
 
-    /// Writes `new` if the present value is `expected` (`None`: if there is none), atomically, and
-    /// says whether it did.
+    /// Writes `new` if the present value equals `expected` (`None`: if the key has no value), as one atomic step.
+    /// Returns whether it did. Of several concurrent calls with the same `expected`, at most one returns `true`.
     async fn compare_and_swap(
         &self,
         key: &str,
@@ -67,18 +76,18 @@ pub trait KeyValue: Send + Sync {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPage {
     pub keys: Vec<String>,
-    /// What to ask for the next page with; `None` on the last one.
+    /// The cursor of the next page; `None` on the last page.
     pub cursor: Option<String>,
 }
 
-/// Why a store did not do what it was asked.
+/// An error of a key-value store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the value of `{0}` is not a counter")]
     NotACounter(String),
     #[error("the counter `{0}` would overflow")]
     Overflow(String),
-    #[error("`{0}` is no cursor of this store")]
+    #[error("`{0}` is not a cursor of this store")]
     BadCursor(String),
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -94,7 +103,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// All keys of a store, for the interfaces that want them in one piece.
+/// Returns all keys of a store, sorted and without duplicates.
 ///
 /// # Errors
 /// As [`KeyValue::keys`].
@@ -105,7 +114,7 @@ pub async fn all_keys(store: &dyn KeyValue) -> Result<Vec<String>, StoreError> {
         page = store.keys(Some(&cursor)).await?;
         keys.append(&mut page.keys);
     }
-    // Redis may have listed a key twice, when its table grew meanwhile.
+    // Redis lists a key twice if its table grew during the listing.
     keys.sort_unstable();
     keys.dedup();
     Ok(keys)

@@ -1,8 +1,7 @@
-//! The commands that the host answers itself, in place of a Redis server.
+//! The commands that the host executes itself, in place of a Redis server.
 //!
-//! Streams are those of the event log; they are a namespace of their own. Strings and sets are in
-//! two tables ([`values`]). What is not here is refused by name: a guest must not believe that
-//! something happened which did not.
+//! Streams are those of the event log, in a separate namespace. Strings and sets are in two tables ([`values`]). Every
+//! other command is rejected with its name, so that no guest relies on an effect that did not happen.
 
 mod values;
 
@@ -17,13 +16,13 @@ use super::{BusError, CommandExecutor, RedisReply};
 use event_log::{EmbeddedLog, Entry, EntryId, EventLog, Fields};
 use storage::database::{Database, DatabaseError};
 
-/// The host in place of a server.
+/// The host in place of a Redis server.
 pub(super) struct EmbeddedServer {
     log: Arc<EmbeddedLog>,
     values: ValueTables,
 }
 
-/// A command's name and what follows it.
+/// A command and its arguments.
 struct Command {
     command: String,
     arguments: std::vec::IntoIter<Vec<u8>>,
@@ -190,7 +189,7 @@ impl Command {
         number.ok_or_else(|| self.refused("takes an expiry above 0"))
     }
 
-    /// An end of a range: its symbol, an id, or the milliseconds of one.
+    /// An end of a range: its symbol, an id, or the milliseconds of an id.
     fn bound(&mut self, symbol: &str, end: EntryId, sequence: u64) -> Result<EntryId, BusError> {
         let text = self.text()?;
         if text == symbol {
@@ -205,7 +204,7 @@ impl Command {
         id.map_err(|_| BusError::Refused(format!("ERR `{text}` is not a stream id")))
     }
 
-    /// The next word, in capitals, if there is one.
+    /// The next argument in capitals, if there is one.
     fn option(&mut self) -> Result<Option<String>, BusError> {
         if self.arguments.len() == 0 {
             return Ok(None);
@@ -213,7 +212,7 @@ impl Command {
         Ok(Some(self.text()?.to_ascii_uppercase()))
     }
 
-    /// All that is left, at least one.
+    /// All remaining arguments, at least one.
     fn rest(&mut self) -> Result<Vec<Vec<u8>>, BusError> {
         let rest: Vec<_> = self.arguments.by_ref().collect();
         if rest.is_empty() {

@@ -1,9 +1,8 @@
 //! Commands for real servers.
 //!
-//! On the platform's server, plain commands of all guests share one connection. A command that
-//! waits, or that means something for the connection it comes on (`MULTI`, `BLPOP`, `SELECT`), gets
-//! its guest a connection of its own, there and then; so does every command that is not known to be
-//! plain.
+//! On the platform's server, all guests share one connection for the commands of [`SHAREABLE_COMMANDS`]. The first
+//! other command of a guest, for example one that blocks or changes the state of its connection (`MULTI`, `BLPOP`,
+//! `SELECT`), opens a dedicated connection for this guest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +15,10 @@ use tokio::sync::Mutex;
 use super::{BusError, CommandExecutor, RedisReply};
 use storage::redis_client::{RedisClient, RedisClientError};
 
-/// How long a guest's own connection waits for an answer; its deadline is shorter, as a rule.
+/// The longest time that a reply on a dedicated connection may take; the deadline of a call is usually shorter.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Commands that answer at once, and the same on every connection.
+/// Commands that do not block and do not depend on the state of their connection.
 const SHAREABLE_COMMANDS: [&str; 34] = [
     "DECR",
     "DECRBY",
@@ -57,15 +56,15 @@ const SHAREABLE_COMMANDS: [&str; 34] = [
     "XRANGE",
 ];
 
-/// A guest's handle on the platform's server.
+/// A guest's connection to the platform's server.
 pub(super) struct PlatformConnection {
     client: Arc<RedisClient>,
-    /// From the first command on that is not plain.
+    /// Opened by the first command that cannot be shared.
     own: Mutex<Option<MultiplexedConnection>>,
 }
 
-/// A guest's connection to some other server, its own from the start. As in stock Spin, it does
-/// not come back once it is lost: the guest opens another.
+/// A guest's connection to another server. As in stock Spin, a lost connection is not replaced: the guest opens
+/// another one.
 pub(super) struct DedicatedConnection {
     client: Arc<RedisClient>,
     connection: MultiplexedConnection,
@@ -92,7 +91,7 @@ impl CommandExecutor for PlatformConnection {
         let words = words(command, arguments);
         let mut own = self.own.lock().await;
         let known = own.clone();
-        // What came before may have been a MULTI: from then on, nothing is shared.
+        // An earlier command may have been MULTI, so later commands use the dedicated connection too.
         if known.is_none() && is_shareable(command) {
             drop(own);
             return answers(self.client.query(&words).await?);

@@ -1,7 +1,7 @@
-//! What a guest prints: each line becomes one log event that names the component.
+//! The output of a guest: each line becomes one log event with the name of the component.
 //!
-//! A line that never ends is cut, so that a guest cannot make the host hoard memory. The request id is the one that
-//! the instance is working on when the line is complete.
+//! A line of more than [`MAX_LINE`] bytes is split, which bounds the memory of the host. The event carries the id of the
+//! request that the instance handles when the line is complete.
 
 use std::io;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use tracing::info;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// The longest line that is kept in one piece, in bytes.
+/// The longest line that is logged as one event, in bytes.
 const MAX_LINE: usize = 8 << 10;
 
-/// Which of the two streams a line came from.
+/// The stream of a line.
 #[derive(Clone, Copy, Debug)]
 pub enum GuestStream {
     /// Standard output.
@@ -38,7 +38,7 @@ struct LineBuffer {
     bytes: Vec<u8>,
 }
 
-/// The id of the request that an instance is working on, shared with its output streams.
+/// The id of the request that an instance handles, shared with its output streams.
 #[derive(Clone, Default)]
 pub struct CurrentRequestId(Arc<Mutex<Option<http::HeaderValue>>>);
 
@@ -157,7 +157,7 @@ impl Drop for LineBuffer {
 // === impl CurrentRequestId ===
 
 impl CurrentRequestId {
-    /// From now on, lines belong to this request.
+    /// Sets the request of the lines that follow.
     pub fn set(&self, id: http::HeaderValue) {
         *self.0.lock() = Some(id);
     }

@@ -1,6 +1,6 @@
 //! `spin:key-value`: named stores of keys and bytes.
 //!
-//! The same handle serves `wasi:keyvalue` (see [`super::wasi_key_value`]): two dialects, one store.
+//! `wasi:keyvalue` ([`super::wasi_key_value`]) uses the same handle.
 
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<GuestStore>,
     ) -> wasmtime::Result<Keys> {
         let (store, timeout) = store(accessor, &handle)?;
-        // Read whole before the first key is handed out: a guest that pauses between keys must not hold the store.
+        // All keys are read before the guest gets the first one: a guest that pauses between keys must not hold the store.
         let keys = timeout.wait(all_keys(&*store)).await;
         accessor.with(|mut access| {
             let reserved = keys.map_err(Error::from).and_then(|keys| {

@@ -1,4 +1,4 @@
-//! What a component asked for and was not granted, so that a start can be stopped that would only ever fail.
+//! The stores that a component opened without a grant: the host then refuses to start the component.
 
 use parking_lot::Mutex;
 
@@ -11,7 +11,7 @@ pub struct MissingGrant {
     pub label: String,
 }
 
-/// Remembers the first of them.
+/// The first missing grant of a component.
 #[derive(Debug, Default)]
 pub struct MissingGrants(Mutex<Option<MissingGrant>>);
 
@@ -23,7 +23,7 @@ impl MissingGrants {
         });
     }
 
-    /// What was asked for first, if anything was.
+    /// The first store or database that was opened without a grant.
     pub fn first(&self) -> Option<MissingGrant> {
         self.0.lock().clone()
     }

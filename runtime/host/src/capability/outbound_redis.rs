@@ -1,7 +1,6 @@
-//! `spin:redis`: connections to Redis servers, above all to the one address that is the platform's event log.
+//! `spin:redis`: connections to Redis servers, and to the address of the platform's event log.
 //!
-//! Which address is which, and who answers its commands, is for [`crate::bus`]; here a guest's words are passed on and
-//! the manifest's allowed hosts are checked.
+//! This module checks the allowed hosts of the manifest and converts values; [`crate::bus`] executes the commands.
 
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use super::{Capabilities, View};
 use crate::bus::{BusConnection, BusError, RedisReply};
 use crate::host_call_timeout::HostCallTimeout;
 
-/// How many connections one instance may have open.
+/// The largest number of open connections of one instance.
 const MAX_CONNECTIONS: usize = 64;
 
 /// A guest's handle to a connection.

@@ -1,8 +1,8 @@
 //! `wasi:keyvalue`: the same stores with batches, counters and compare-and-swap.
 //!
-//! A swap succeeds if and only if the key still holds what the handle remembers, be it nothing, and the comparison and
-//! the write are one step of the backend. A handle that lost comes back with the newest value, so that a retry reads
-//! nothing twice.
+//! A swap succeeds if and only if the key still has the value, or the absence of one, that the handle remembers; the
+//! backend compares and writes in one atomic step. A failed swap returns a handle with the newest value, so that a retry
+//! needs no further read.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::byte_budget::{ByteBudgetExceeded, ByteReservation};
 use crate::store::{KeyPage, KeyValue, StoreError};
 use store::Error;
 
-/// What a compare-and-swap handle remembers.
+/// A compare-and-swap handle: a key and the value that was read.
 pub struct Cas {
     store: Arc<dyn KeyValue>,
     key: String,
@@ -38,7 +38,7 @@ impl From<ByteBudgetExceeded> for Error {
 }
 
 impl View<'_> {
-    /// A handle that remembers what was seen, if there is room for it.
+    /// A handle that remembers the value, if the byte budget allows it.
     fn remember(
         &mut self,
         store: Arc<dyn KeyValue>,

@@ -1,7 +1,7 @@
-//! A store outside the embedded file, whose writes never overtake those inside it.
+//! A store outside of the embedded file whose writes are durable only after earlier writes to that file.
 //!
-//! The embedded file commits in batches, another store at once. A component with both (an aggregate there, its intent
-//! here) must not find, after a crash, the second write without the first.
+//! The embedded file commits in groups, another store at once. A component that uses both (an aggregate there, its
+//! intent here) must not find the later write without the earlier one after a crash.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use async_trait::async_trait;
 use super::{KeyPage, KeyValue, StoreError};
 use storage::database::{CommitWatermark, Database};
 
-/// A store whose writes come after those of the embedded file.
+/// A store whose writes wait for those of the embedded file.
 pub struct OrderedStore {
     inner: Arc<dyn KeyValue>,
     embedded: Arc<Database>,
 }
 
 impl OrderedStore {
-    /// `inner`, written to after `embedded`.
+    /// Makes the writes to `inner` wait for earlier writes to `embedded`.
     pub fn new(inner: Arc<dyn KeyValue>, embedded: Arc<Database>) -> Self {
         Self { inner, embedded }
     }
 
-    /// The store, once everything before is committed.
+    /// The store, after earlier writes to the embedded file are durable.
     async fn after(&self) -> Result<&dyn KeyValue, StoreError> {
         CommitWatermark::from_now(&self.embedded)
             .wait_durable()

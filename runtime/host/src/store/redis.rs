@@ -1,8 +1,8 @@
 //! A store on a Redis server, in the key layout of stock Spin: one Redis string per key.
 //!
-//! Without a prefix the keys are Spin's own, so that both hosts can share them; then all labels on
-//! one address are one keyspace, as in Spin. With `--redis-url` alone, each label is a prefix. A
-//! counter is ASCII, as `INCRBY` keeps it.
+//! Without a prefix the keys are those of Spin, so that both hosts can share them; all labels on one address are then
+//! one keyspace, as in Spin. With `--redis-url` alone, each label is a prefix. A counter is stored in ASCII, as `INCRBY`
+//! stores it.
 
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use redis::{Script, ServerErrorKind, cmd};
 use super::{KeyPage, KeyValue, StoreError};
 use storage::redis_client::{RedisClient, RedisClientError};
 
-/// Writes ARGV[2] if the key's value is ARGV[1]; with one argument only, if there is no value.
+/// Writes ARGV[2] if the value of the key is ARGV[1]. With one argument, writes it if the key has no value.
 static COMPARE_AND_SWAP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local present = redis.call('GET', KEYS[1])
@@ -28,7 +28,7 @@ static COMPARE_AND_SWAP: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// How many keys the server looks at for one page; it may find fewer that are ours.
+/// The number of keys that the server examines for one page; fewer of them may have the prefix.
 const SCAN_COUNT: usize = 1000;
 
 /// The keys under one prefix.
@@ -104,7 +104,7 @@ impl KeyValue for RedisStore {
                         .arg(&["TYPE", "string"]),
                 )
                 .await?;
-            // A key that is no text was written by somebody else; no guest could ask for it.
+            // A key that is not UTF-8 comes from another program; a guest cannot name it.
             let keys: Vec<String> = found
                 .into_iter()
                 .filter_map(|key| String::from_utf8(key).ok())
@@ -186,7 +186,7 @@ impl KeyValue for RedisStore {
     }
 }
 
-/// The text as a pattern that matches only itself.
+/// A pattern that matches only the text.
 fn escape(text: &str) -> String {
     text.chars()
         .flat_map(|letter| {

@@ -1,7 +1,7 @@
 //! A store in an embedded SQLite file, in the table that stock Spin reads and writes.
 //!
-//! Calls run inline (see [`storage::database`]). A counter is eight bytes, little-endian, as Spin
-//! keeps it.
+//! Calls run on the caller's thread (see [`storage::database`]). A counter is stored in eight bytes, little-endian, as in
+//! Spin.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
     PRIMARY KEY (store, key)
 )";
 
-/// How many keys one page of a listing holds; bounds the time that others wait for it.
+/// The number of keys of a page; bounds the time that other calls wait for it.
 const PAGE_SIZE: u32 = 1000;
 
 /// The rows of one label.
@@ -140,7 +140,7 @@ impl KeyValue for SqliteStore {
         if delta == 0
             && let Some(bytes) = self.get(key).await?
         {
-            // Adding 0 is how counters are read.
+            // Adding 0 reads a counter, and needs no write transaction.
             return counter(key, bytes);
         }
         self.database.transaction(|connection| {

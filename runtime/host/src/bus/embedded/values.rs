@@ -1,4 +1,4 @@
-//! Strings and sets: what `SET` and `SADD` leave behind, in two tables of the embedded file.
+//! The strings and sets of `SET` and `SADD`, in two tables of the embedded file.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,12 +21,12 @@ CREATE TABLE IF NOT EXISTS socar_bus_member (
 ) WITHOUT ROWID;
 ";
 
-/// The tables. Every function is one transaction.
+/// The two tables. Every method is one transaction.
 pub(super) struct ValueTables {
     database: Arc<Database>,
 }
 
-/// When a `SET` is done.
+/// The condition of a `SET`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum SetCondition {
     Always,
@@ -48,7 +48,7 @@ impl ValueTables {
             })
     }
 
-    /// Whether the condition held.
+    /// Writes the string if the condition holds, and returns whether it does.
     pub fn set(
         &self,
         key: &[u8],
@@ -77,7 +77,7 @@ impl ValueTables {
         })
     }
 
-    /// Adds to a decimal number; an absent one is 0.
+    /// Adds to a decimal number, and returns the sum. An absent number is 0.
     pub fn add(&self, key: &[u8], delta: i64) -> Result<i64, BusError> {
         self.database.transaction(|connection| {
             let present = string(connection, key)?;
@@ -157,7 +157,7 @@ impl ValueTables {
     }
 }
 
-/// The string of a key, which is removed if its time is over.
+/// The string of a key. An expired string is removed.
 fn string(connection: &Connection, key: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
     let found: Option<(Vec<u8>, Option<i64>)> = connection
         .prepare_cached("SELECT value, expires FROM socar_bus_string WHERE key = ?1")?
@@ -204,7 +204,7 @@ fn now() -> i64 {
     )
 }
 
-/// So that a sum of two never overflows.
+/// Milliseconds, at most half of the largest number, so that the sum of two does not overflow.
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis())
         .unwrap_or(i64::MAX)
