@@ -69,7 +69,7 @@ fn unlimited() -> Table {
 }
 
 /// Returns the table at this path; creates it when it is missing.
-fn below<'a>(table: &'a mut Table, path: &[&str]) -> anyhow::Result<&'a mut Table> {
+fn subtable<'a>(table: &'a mut Table, path: &[&str]) -> anyhow::Result<&'a mut Table> {
     path.iter().try_fold(table, |table, key| {
         let entry = table.entry(*key).or_insert(Value::Table(Table::new()));
         entry.as_table_mut().context(NO_TABLE)
