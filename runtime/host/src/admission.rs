@@ -1,11 +1,11 @@
-//! How many calls may run, and how many may queue_timeout: the rest is refused on the spot.
+//! Admission: how many calls run, how many wait, and which are rejected.
 //!
-//! Each component has a admission, and each link that was given places of its own has another: whoever comes that way cannot
-//! take the places of the others, and when it is he who makes the component slow, it is his admission that narrows.
+//! Each component has an admission, and each link with its own `concurrency` has another. The calls of such a link
+//! cannot take the permits of other links, and if they make the component slow, only their own limit shrinks.
 //!
-//! The places are a [`Bulkhead`], so that whoever matters more goes first. How many of them can really be used, an
-//! adaptive [`Limit`] finds out by watching how long calls take; the manifest's `concurrency` is only the most. Nobody
-//! waits past his deadline.
+//! The permits are those of a [`Bulkhead`], which serves higher priorities first. An adaptive limit finds out how many
+//! of them can be used, from the durations of the calls; the manifest's `concurrency` is the upper bound. No call waits
+//! past its deadline.
 
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
@@ -23,58 +23,58 @@ use crate::problem::Problem;
 
 pub use resilience::bulkhead::{BulkheadPermit, BulkheadSnapshot};
 
-/// A admission of a component.
+/// The admission of a component, or of a link with its own permits.
 pub struct Admission {
     bulkhead: Bulkhead,
     limit: Option<AdaptiveLimit>,
-    /// What it is a admission of, and the name of that, for who counts.
+    /// The label and the name for the metrics: `component` or `link`, and which one.
     labels: (&'static str, Arc<str>),
-    /// Refusals by priority, the least first; made when the admission is shown or refuses for the first time.
+    /// Rejections by priority, the lowest first. Registered when they are shown or counted for the first time.
     shed: OnceLock<Box<[Counter]>>,
     /// The names of the priorities.
     priorities: PriorityNames,
 }
 
-/// How many places there are behind a admission, and how long one waits for them.
+/// The permits of an admission, and its queue.
 #[derive(Clone, Debug)]
 pub struct AdmissionConfig {
-    /// Calls that run at the same time.
+    /// The most calls that run at the same time.
     pub concurrency: usize,
-    /// Callers that wait for one of them to end.
+    /// The most calls that wait for a permit.
     pub queue: usize,
-    /// How long each of them waits.
+    /// The longest wait for a permit.
     pub queue_timeout: Duration,
-    /// Whether fewer run at once when that is all the component can take.
+    /// Whether the limit adapts to the durations of the calls.
     pub adaptive: bool,
-    /// The priorities that are told apart.
+    /// The names of the priorities, the lowest first.
     pub priorities: PriorityNames,
 }
 
-/// Too many run and too many wait, or the deadline came before the turn.
+/// A call is rejected: the queue is full, or the wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdmissionRejection {
-    /// When it makes sense to come again.
+    /// When a retry makes sense.
     pub retry_after: Duration,
 }
 
-/// One admitted call, observed by the adaptive limit. Dropped without a record, it does not count.
+/// One admitted call, observed by the adaptive limit. It does not count if it is dropped without a record.
 pub struct CallObservation {
     permit: Option<ObservedCall>,
-    /// The external wait of the call before.
+    /// The external wait of the call when the observation began.
     external_wait: Duration,
 }
 
-/// How much longer than one call for each processor calls may take on average before there are too many. What a call
-/// waits for outside of the platform is not counted, so this is about the processors (and the disk) alone.
+/// The factor by which the average duration of a call per processor may grow before the limit shrinks. Waits for remote
+/// hosts do not count, so that the limit follows the load of the processors and the disk.
 const TOLERANCE: f64 = 1.5;
 
-/// Calls for each processor that may run at once before it is known how long they take, and after a pause.
+/// The calls per processor that may run at once at the start and after a pause, before any duration is known.
 const INITIAL_CONCURRENCY: usize = 8;
 
 // === impl Admission ===
 
 impl Admission {
-    /// Lets calls in, as many as there are places.
+    /// An admission with free permits.
     ///
     /// # Errors
     /// When a number is out of bounds.
@@ -105,22 +105,23 @@ impl Admission {
         })
     }
 
-    /// The same admission, labels refusals are counted as those of this component or link.
+    /// The same admission, with its metrics labelled as those of this component or link.
     #[must_use]
     pub fn named(mut self, labels: &'static str, name: Arc<str>) -> Self {
         self.labels = (labels, name);
         self
     }
 
-    /// Shows its numbers from now on, even if it refuses nobody.
+    /// Shows the metrics from now on, even without a rejection.
     pub fn register_metrics(&self) {
         self.shed();
     }
 
-    /// Waits for a place.
+    /// Waits for a permit.
     ///
     /// # Errors
-    /// [`AdmissionRejection`] when there is no place to wait, or it takes too long.
+    /// [`AdmissionRejection`] when the queue is full, the wait is too long, or a call of a higher priority displaces
+    /// this one.
     pub async fn admit(
         &self,
         priority: Priority,
@@ -142,7 +143,7 @@ impl Admission {
         AdmissionRejection { retry_after }
     }
 
-    /// A later admission of the same name goes on counting where this one has ended.
+    /// The counters. A later admission of the same name continues them.
     fn shed(&self) -> &[Counter] {
         let (labels, name) = &self.labels;
         self.shed.get_or_init(|| {
@@ -165,7 +166,7 @@ impl Admission {
         }
     }
 
-    /// Who is where. The places are those that the limit leaves.
+    /// The running and waiting calls, and the current limit.
     pub fn snapshot(&self) -> BulkheadSnapshot {
         self.bulkhead.snapshot()
     }
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_beyond_the_queue_is_refused_at_once() {
+    async fn a_call_beyond_the_queue_is_rejected_at_once() {
         let admission = admission(1, 1);
         let _running = admission.admit(Priority::LOWEST, later()).await.unwrap();
         let mut waiting = Box::pin(admission.admit(Priority::LOWEST, later()));
@@ -243,13 +244,13 @@ mod tests {
         assert!(low.as_mut().now_or_never().is_none());
         let mut high = Box::pin(admission.admit(HIGH, later()));
         assert!(high.as_mut().now_or_never().is_none());
-        assert!(low.await.is_err(), "nobody made room");
+        assert!(low.await.is_err(), "the lower priority was not displaced");
         drop(running);
         assert!(high.await.is_ok());
     }
 
     #[tokio::test]
-    async fn the_end_of_one_call_lets_the_next_one_in() {
+    async fn the_end_of_a_call_admits_the_next_one() {
         let admission = admission(1, 1);
         let running = admission.admit(Priority::LOWEST, later()).await.unwrap();
         let waiting = admission.admit(Priority::LOWEST, later());
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_past_his_deadline() {
+    async fn a_call_never_waits_past_its_deadline() {
         let admission = admission(1, 1);
         let _running = admission.admit(Priority::LOWEST, later()).await.unwrap();
         let now = Deadline::at(Instant::now());
@@ -271,13 +272,13 @@ mod tests {
         let _running = admission.admit(Priority::LOWEST, later()).await.unwrap();
         let soon = Deadline::at(Instant::now() + Duration::from_millis(150));
         assert!(admission.admit(Priority::LOWEST, soon).await.is_err());
-        // In an overload nobody waits for as long as he would in calm times.
+        // In an overload, the wait is shorter than usual.
         let waiting = admission.admit(Priority::LOWEST, later());
         assert!(waiting.await.is_err());
     }
 
     #[tokio::test]
-    async fn a_caller_who_gave_up_leaves_his_place_to_another() {
+    async fn a_caller_that_left_the_queue_frees_its_slot() {
         let admission = admission(1, 1);
         let _running = admission.admit(Priority::LOWEST, later()).await.unwrap();
         let mut gives_up = Box::pin(admission.admit(Priority::LOWEST, later()));

@@ -1,5 +1,5 @@
-//! What travels with one call through any number of components: how long it may still take, how deep it is
-//! nested, and whom it belongs to.
+//! A call: what travels with it through any number of components, such as its deadline, its depth, its priority and its
+//! trace.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,38 +12,39 @@ use crate::body::AbortFlag;
 use crate::trace::{REQUEST_ID, TRACEPARENT, Trace};
 use storage::database::{CommitWatermark, Database, DatabaseError};
 
-/// How many components may call one another before it must be a loop.
+/// The deepest nesting of calls between components. A deeper one must be a loop.
 pub const MAX_DEPTH: u32 = 16;
 
 /// One call, as seen by the component that handles it.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// When the answer must be there.
+    /// When the response must be complete.
     pub deadline: Instant,
-    /// How many calls stand between the outside world and this one.
+    /// The number of calls between the client and this one.
     pub depth: u32,
-    /// Whom it belongs to.
+    /// The request that it belongs to.
     pub trace: Trace,
-    /// The components that stand between the outside world and this one, the one that makes the call last.
+    /// The components on the path from the client to this call; the last one makes the call.
     callers: Vec<Arc<str>>,
-    /// What it and all that it causes write to the embedded database, from the first component on that could.
+    /// The writes of the call and its nested calls to the embedded database, from the first component on that may
+    /// write.
     watermark: Arc<OnceLock<CommitWatermark>>,
-    /// Who goes first when not everybody can.
+    /// The priority for admission.
     pub priority: Priority,
-    /// How long it, and all that it causes, has waited for somebody outside of the platform.
+    /// How long the call and its nested calls have waited for remote hosts, in nanoseconds.
     external_wait: Arc<AtomicU64>,
-    /// What becomes of the guest that works on it.
+    /// Set when the guest that handles the call fails.
     pub abort_flag: AbortFlag,
 }
 
-/// Time that a call waits for somebody outside of the platform, until it is dropped.
+/// A wait of a call for a remote host. It ends when it is dropped.
 pub struct ExternalWait<'a> {
     call: &'a Call,
     since: Instant,
 }
 
 impl Call {
-    /// A call from outside, which may take this long.
+    /// A call that no component makes, with this timeout.
     pub fn incoming(trace: Trace, timeout: Duration) -> Self {
         Self {
             deadline: Instant::now() + timeout,
@@ -57,17 +58,17 @@ impl Call {
         }
     }
 
-    /// From now on the call may read and write this database.
+    /// The call may read and write this database from now on.
     pub fn track_writes(&self, database: &Arc<Database>) {
         self.watermark
             .get_or_init(|| CommitWatermark::from_now(database));
     }
 
-    /// Returns when a crash cannot undo what the call has seen and written. Whatever leaves this process on its behalf
-    /// waits for that: an answer, a request to another host, a write to another store.
+    /// Returns when a crash cannot undo what the call has read and written. Everything that leaves the process on
+    /// behalf of the call waits for that: a response, a request to a remote host, a write to another store.
     ///
     /// # Errors
-    /// If some of it may have been lost.
+    /// When a write may have been lost.
     pub async fn wait_durable(&self) -> Result<(), DatabaseError> {
         match self.watermark.get() {
             Some(watermark) => watermark.wait_durable().await,
@@ -75,7 +76,7 @@ impl Call {
         }
     }
 
-    /// The call that a component makes while it handles this one: it inherits what is left of the time.
+    /// The call that a component makes while it handles this one. It inherits the deadline.
     pub fn nested(&self) -> Self {
         Self {
             deadline: self.deadline,
@@ -89,7 +90,7 @@ impl Call {
         }
     }
 
-    /// The same call, handed to another guest than before.
+    /// The same call for another guest.
     #[must_use]
     pub fn with_new_abort_flag(mut self) -> Self {
         self.abort_flag = AbortFlag::default();
@@ -103,17 +104,17 @@ impl Call {
         self
     }
 
-    /// The component that makes it, if one does.
+    /// The component that makes the call, if one does.
     pub fn caller(&self) -> Option<&str> {
         self.callers.last().map(|caller| &**caller)
     }
 
-    /// Whether this component makes it, or is waiting for the one that does.
+    /// Whether this component makes the call, or waits for it.
     pub fn has_caller(&self, component: &str) -> bool {
         self.callers.iter().any(|caller| &**caller == component)
     }
 
-    /// From now on it waits for somebody outside: no sign of load here, however long it takes.
+    /// Starts a wait for a remote host. It does not count as load, however long it takes.
     pub fn begin_external_wait(&self) -> ExternalWait<'_> {
         ExternalWait {
             call: self,
@@ -121,7 +122,7 @@ impl Call {
         }
     }
 
-    /// How long it has done so until now.
+    /// The external wait until now.
     pub fn external_wait(&self) -> Duration {
         Duration::from_nanos(self.external_wait.load(Ordering::Relaxed))
     }
@@ -132,13 +133,13 @@ impl Call {
         self
     }
 
-    /// The same call, but never longer than this component may take.
+    /// The same call with at most this timeout.
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.deadline = self.deadline.min(Instant::now() + timeout);
         self
     }
 
-    /// Gives a request its trace headers, unless the guest that sends it has set its own.
+    /// Sets the trace headers of a request, unless the guest has set its own.
     pub fn set_trace_headers(&self, headers: &mut HeaderMap) {
         set_if_absent(headers, TRACEPARENT, &self.trace.parent);
         set_if_absent(headers, REQUEST_ID, &self.trace.request_id);
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_waits_for_what_a_callee_wrote() {
+    async fn a_response_waits_for_the_writes_of_a_nested_call() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socar.db");
         let database = Database::open(&path).unwrap();
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_nested_call_waits_for_outside_its_caller_waits_for_too() {
+    fn the_external_wait_of_a_nested_call_counts_for_its_caller() {
         let call = Call::incoming(Trace::fresh(), Duration::from_secs(1));
         let nested = call.nested();
         let wait = Duration::from_millis(2);
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_knows_everybody_who_waits_for_it() {
+    fn a_call_knows_its_callers() {
         let call = Call::incoming(Trace::fresh(), Duration::from_secs(1));
         assert_eq!(call.caller(), None);
         let call = call.with_caller(&"reservation".into()).nested();

@@ -1,8 +1,7 @@
-//! What a component may touch, and nothing besides: the data of one instance, and the functions it can call.
+//! The capabilities of a component: the data of one instance, and the host functions it can call.
 //!
-//! An instance reaches only what its [`Grants`] name; there is no global to reach for. Functions that wait for nothing
-//! but memory or a local file run to their end on the spot, because handing a microsecond of work to another thread
-//! costs more than doing it.
+//! An instance reaches only what its [`Grants`] name. A host function that needs only memory or a local file runs on
+//! the thread of its caller: handing a microsecond of work to another thread costs more than the work.
 
 mod buffered_items;
 pub mod guest_output;
@@ -57,10 +56,10 @@ pub mod bindings {
     });
 }
 
-/// How many things of its host one instance may hold at the same time: requests, header fields, stores, and so on.
+/// The most host resources of one instance at the same time: requests, header fields, stores and so on.
 const MOST_HANDLES: usize = 10_000;
 
-/// Everything the manifest grants one component; shared by all its instances.
+/// Everything that the manifest grants one component, shared by all its instances.
 pub struct Grants {
     /// The component's id.
     pub component: Arc<str>,
@@ -74,17 +73,17 @@ pub struct Grants {
     pub key_value_stores: BTreeMap<String, Arc<dyn KeyValue>>,
     /// Its SQLite databases by label.
     pub databases: BTreeMap<String, Arc<sqlite::database::GuestDatabase>>,
-    /// What it asked for besides.
+    /// What it requested and was not granted.
     pub missing: Arc<MissingGrants>,
-    /// Where its outgoing requests may go.
+    /// The hosts that it may call.
     pub allowed_hosts: AllowedHosts,
     /// Sends its outgoing HTTP requests.
     pub outbound_http: Arc<dyn OutboundHttp>,
-    /// Who answers its Redis commands.
+    /// Handles its Redis commands.
     pub redis: Arc<Bus>,
     /// The largest linear memory, in bytes.
     pub memory: usize,
-    /// How long a call may take, and a start.
+    /// The timeout of a call, and of a start.
     pub deadline: Duration,
 }
 
@@ -109,9 +108,9 @@ pub struct View<'a> {
     pub(crate) grants: &'a Arc<Grants>,
     pub(crate) call: Option<&'a Call>,
     pub(crate) redis_connections: &'a mut usize,
-    /// Connections to databases that are open.
+    /// The number of open database connections.
     pub(crate) databases: &'a mut usize,
-    /// What the host keeps for the guest.
+    /// The bytes that the host holds for the guest.
     pub(crate) byte_budget: &'a ByteBudget,
 }
 
@@ -123,16 +122,16 @@ impl HasData for Capabilities {
 }
 
 impl View<'_> {
-    /// How long the guest may be kept waiting.
+    /// The timeout for the waits of a host call.
     pub(crate) fn host_call_timeout(&self) -> HostCallTimeout {
         HostCallTimeout::of(self.call)
     }
 }
 
-/// A linker with every function a component may import. Whether a component *should* import one is for its world to say.
+/// A linker with every function that a component may import. Its world decides which of them it should import.
 ///
 /// # Errors
-/// Never in practice: names would have to clash.
+/// Only if two functions had the same name.
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<InstanceState>> {
     use bindings::spin::{key_value, redis, sqlite, variables};
     use bindings::wasi::keyvalue;
@@ -154,7 +153,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<InstanceState>> {
 // === impl InstanceState ===
 
 impl InstanceState {
-    /// The data of a fresh instance of a component.
+    /// The data of a new instance of a component.
     ///
     /// # Errors
     /// When a granted directory cannot be opened.
@@ -168,7 +167,7 @@ impl InstanceState {
         for (host, guest) in &grants.files {
             wasi.preopened_dir(host, guest, FsPerms::ReadOnly)?;
         }
-        // Files are few, small and local: reading one on the spot beats waking a thread for it.
+        // Files are few, small and local: reading one here is faster than waking a thread.
         wasi.allow_blocking_current_thread(true);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MOST_HANDLES);
@@ -187,24 +186,24 @@ impl InstanceState {
         })
     }
 
-    /// From now on, what the instance does belongs to this call.
+    /// From now on, the instance works on this call.
     pub fn begin(&mut self, call: Call) {
         self.throttle.begin();
         self.request.set(call.trace.request_id.clone());
         self.http_hooks.call = Some(call);
     }
 
-    /// What bounds the growth of memories and tables.
+    /// Limits the growth of memories and tables.
     pub fn limits(&mut self) -> &mut StoreLimits {
         &mut self.limits
     }
 
-    /// The call that the instance works on, for the log.
+    /// The call that the instance works on.
     pub fn call(&self) -> Option<&Call> {
         self.http_hooks.call.as_ref()
     }
 
-    /// How fast it may go on computing.
+    /// Slows down an instance that only computes.
     pub fn cpu_throttle(&self) -> &CpuThrottle {
         &self.throttle
     }

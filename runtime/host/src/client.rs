@@ -1,4 +1,4 @@
-//! Outgoing HTTP over the network: pooled connections, plain or TLS, without Nagle's delay.
+//! Outgoing HTTP over the network: pooled connections, plain or TLS, without Nagle's algorithm.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,55 +17,55 @@ use crate::dispatch_marker::DispatchMarker;
 use crate::fault_injection::RemoteFaults;
 use config::policy::links::origin;
 
-/// How long a connection may take when the guest does not say.
+/// The connect timeout if the guest sets none.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long a connection is kept for the next request.
+/// How long an idle connection is kept.
 const KEEP: Duration = Duration::from_secs(30);
 
-/// How many connect timeouts that guests ask for get a pool of their own; beyond, [`CONNECT`] applies.
+/// The most connect timeouts with their own pool. Beyond it, [`CONNECT`] applies.
 const POOLS: usize = 16;
 
 type Connections = Pool<HttpsConnector<HttpConnector>, WasiBody>;
 
-/// Sends requests; clones share their connections.
+/// Sends requests. Clones share the connections.
 #[derive(Clone, Default)]
 pub struct HttpClient {
     pools: Arc<Mutex<HashMap<Duration, Connections>>>,
-    /// Where the platform makes trouble on request.
+    /// Injects the faults that operators ordered.
     faults: Option<RemoteFaults>,
 }
 
 impl HttpClient {
-    /// The same client, for experiments.
+    /// The same client with fault injection.
     #[must_use]
     pub fn with_faults(mut self, faults: Option<RemoteFaults>) -> Self {
         self.faults = faults;
         self
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request and waits for the head of the response, at most for `timeout`.
     ///
     /// # Errors
-    /// What the guest is to be told: no connection, no answer in time, or no HTTP.
+    /// The error for the guest: no connection, no response in time, or a violation of HTTP.
     pub async fn send(
         &self,
         mut request: Request<WasiBody>,
-        patience: Duration,
+        timeout: Duration,
         connect: Option<Duration>,
     ) -> Result<Response<WasiBody>, Error> {
         let begun = Instant::now();
         DispatchMarker::mark_dispatched(&request);
         if let Some(faults) = &self.faults
             && let Some(origin) = origin(request.uri())
-            && let Some(answer) = faults.inject(&origin, patience).await?
+            && let Some(answer) = faults.inject(&origin, timeout).await?
         {
             return Ok(answer);
         }
-        let patience = patience.saturating_sub(begun.elapsed());
+        let timeout = timeout.saturating_sub(begun.elapsed());
         let connections = self.connections(connect.unwrap_or(CONNECT));
         *request.version_mut() = Version::HTTP_11;
-        let response = tokio::time::timeout(patience, connections.request(request))
+        let response = tokio::time::timeout(timeout, connections.request(request))
             .await
             .map_err(|_| Error::ConnectionReadTimeout)?
             .map_err(|error| told(&error))?;
@@ -117,6 +117,6 @@ fn told(error: &hyper_util::client::legacy::Error) -> Error {
         }
         source = cause.source();
     }
-    // Names that do not resolve and handshakes that fail both end here.
+    // Host names that do not resolve and failed handshakes both end here.
     Error::DestinationUnavailable
 }

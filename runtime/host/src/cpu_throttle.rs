@@ -1,12 +1,13 @@
-//! How fast a guest may go on that computes and waits for nothing.
+//! Slows down guests that only compute.
 //!
-//! Every guest yields at each tick of the epoch, so that its neighbours get their turn. That alone would be unfair to
-//! them: a call that is mostly waiting stands in line anew after each wait, behind everybody who only computes, and with
-//! dozens of those a reservation of twenty milliseconds takes seconds. So whoever has computed for a while *is_cpu_bound*: all
-//! who do share every processor but one, by resting between their ticks, and one is left for those who make progress.
+//! Every guest yields at each tick of the epoch, so that others run. That alone is unfair: a call that mostly waits
+//! queues again after each wait, behind all guests that only compute, and with dozens of them a reservation of twenty
+//! milliseconds takes seconds. So a guest that has computed for more than its quantum is *CPU-bound*. All CPU-bound
+//! guests share every processor but one, by pausing between their ticks; the other processor is left for guests that
+//! make progress.
 //!
-//! To wait is to have nothing to do, and whoever polls the instance sees it ([`CpuThrottle::watch`]). A call to the host that
-//! is answered on the spot is no wait: a guest that reads the clock for ever is_cpu_bound like any other.
+//! A guest waits when it has nothing to do, which the code that polls its instance sees ([`CpuThrottle::watch`]). A
+//! host call that returns at once is no wait: a guest that reads the clock in a loop is CPU-bound like any other.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -21,38 +22,38 @@ use wasmtime::UpdateDeadline;
 
 use crate::engine::TICK;
 
-/// How many ticks a guest may compute before it is one who is_cpu_bound.
+/// The quantum: the ticks that a guest may compute before it is CPU-bound.
 const QUANTUM_TICKS: u32 = 5;
 
-/// Those who cpu_bound, in all stores of this process: it is its processors that they share.
+/// The CPU-bound guests in all stores of this process, which share its processors.
 static CPU_BOUND: AtomicUsize = AtomicUsize::new(0);
 
-/// How a guest has been state on. Clones are of the same guest.
+/// The throttle of one guest. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct CpuThrottle(Arc<Mutex<ThrottleState>>);
 
 #[derive(Debug, Default)]
 struct ThrottleState {
-    /// Since it last waited for anything.
+    /// Ticks since the last wait.
     ticks: u32,
-    /// Its turn is over, and it will go on by itself.
+    /// Whether it yielded at a tick, and continues by itself.
     yields: bool,
     cpu_bound: Option<CpuBound>,
 }
 
-/// One who is_cpu_bound, for as long as this is not dropped.
+/// One CPU-bound guest, counted until this is dropped.
 #[derive(Debug)]
 pub struct CpuBound(());
 
 // === impl CpuThrottle ===
 
 impl CpuThrottle {
-    /// It does something else from now on.
+    /// The guest starts something else.
     pub fn begin(&self) {
         *self.0.lock() = ThrottleState::default();
     }
 
-    /// It has computed until the next tick, and goes on after what is returned.
+    /// The guest computed until this tick; it continues after the returned pause.
     pub fn tick(&self) -> UpdateDeadline {
         let rest = self.0.lock().tick();
         let throttle = self.clone();
@@ -68,7 +69,7 @@ impl CpuThrottle {
         )
     }
 
-    /// It has nothing to do at present, if its turn is not merely over.
+    /// The guest has nothing to do, unless it only yielded at a tick.
     pub fn pause(&self) {
         let mut state = self.0.lock();
         if !state.yields {
@@ -76,7 +77,7 @@ impl CpuThrottle {
         }
     }
 
-    /// Does the guest's work, and notices when it waits.
+    /// Polls the work of the guest, and notices when it waits.
     pub async fn watch<W: Future>(&self, work: W) -> W::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
@@ -116,13 +117,13 @@ async fn yield_once() {
 // === impl CpuBound ===
 
 impl CpuBound {
-    /// One more.
+    /// Counts one more CPU-bound guest.
     pub fn begin() -> Self {
         CPU_BOUND.fetch_add(1, Ordering::Relaxed);
         Self(())
     }
 
-    /// How long to rest now, after a tick of work.
+    /// The pause after a tick of work.
     pub fn rest(&self) -> Duration {
         let processors = available_parallelism().map_or(1, usize::from);
         rest(CPU_BOUND.load(Ordering::Relaxed), processors)
@@ -135,7 +136,7 @@ impl Drop for CpuBound {
     }
 }
 
-/// How long each of so many rests after a tick of work, so that together they take every processor but one.
+/// The pause of each CPU-bound guest after a tick of work, with which all of them take every processor but one.
 fn rest(cpu_bound: usize, processors: usize) -> Duration {
     let shared = processors.saturating_sub(1).max(1);
     let others = cpu_bound.saturating_sub(shared);
@@ -147,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn those_who_toil_share_every_processor_but_one() {
+    fn cpu_bound_guests_share_every_processor_but_one() {
         for (cpu_bound, processors, ticks) in [
             (1, 1, 0),
             (1, 2, 0),
@@ -168,7 +169,7 @@ mod tests {
         throttle.0.lock().cpu_bound.is_some()
     }
 
-    /// What the engine does at a tick, and whoever polls the instance.
+    /// What the engine does at a tick, and the code that polls the instance.
     async fn computes_for(throttle: &CpuThrottle, ticks: u32) {
         let work = async {
             for _ in 0..ticks {
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_computes_for_long_toils_until_he_waits() {
+    async fn a_guest_is_cpu_bound_after_its_quantum_until_it_waits() {
         let throttle = CpuThrottle::default();
         computes_for(&throttle, QUANTUM_TICKS).await;
         assert!(!is_cpu_bound(&throttle));
@@ -195,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_now_and_then_does_not_toil() {
+    async fn a_guest_that_waits_now_and_then_is_not_cpu_bound() {
         let throttle = CpuThrottle::default();
         for _ in 0..3 {
             computes_for(&throttle, QUANTUM_TICKS).await;

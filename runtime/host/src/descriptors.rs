@@ -1,14 +1,14 @@
-//! How many files and sockets this process may have open.
+//! The limit of open files and sockets of this process.
 
 #![expect(unsafe_code, reason = "the system offers this as C functions only")]
 
-/// Raises the limit to what the system allows at most: the usual beginning is meant for programs without clients.
+/// Raises the limit to the maximum of the system: the default is too low for a server.
 pub fn raise_limit() {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: both calls read or write the one structure, which lives for as long as they take.
+    // SAFETY: both calls read or write the one structure, which outlives them.
     unsafe {
         if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
             limit.rlim_cur = limit.rlim_max;

@@ -1,40 +1,40 @@
-//! Whether the request of a component has reached anybody.
+//! Marks whether a request of a component was dispatched.
 //!
-//! A link may refuse a request before anybody hears of it: its breaker is open, or all places are taken. The component
-//! gets that as an answer, and must know what it means: what was never sent needs no undoing. A status cannot tell,
-//! because an answer from elsewhere may have the same one, and neither can the last refusal, because an earlier attempt
-//! may have been made. So a [`DispatchMarker`] travels with the request and all its copies, and where none of them was
-//! handed on, the answer says so: [`NOT_SENT`]. From every other answer that header is taken away, so that a component
-//! may believe it.
+//! A link can reject a request before any target gets it: its breaker is open, or no permit is free. The component gets
+//! the rejection as a response, and must know that the request was not sent, so that there is nothing to undo. The
+//! status does not show it: a remote response can have the same one, and an earlier attempt may have been dispatched.
+//! So a [`DispatchMarker`] travels with the request and all its copies. If none of them was dispatched, the response
+//! has the header [`NOT_SENT`]. The header is removed from every other response, so that a component can trust it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderName, HeaderValue, Request, Response};
 
-/// What an answer of the host carries if the request was handed to nobody.
+/// The header of a response of the host if the request was not dispatched.
 pub const NOT_SENT: HeaderName = HeaderName::from_static("socar-not-sent");
 
-/// What becomes known of one request and its copies.
+/// Whether a request or one of its copies was dispatched.
 #[derive(Clone, Debug, Default)]
 pub struct DispatchMarker(Arc<AtomicBool>);
 
 impl DispatchMarker {
-    /// Begins to follow a request.
+    /// Attaches a marker to a request.
     pub fn attach<B>(request: &mut Request<B>) -> Self {
         let marker = Self::default();
         request.extensions_mut().insert(marker.clone());
         marker
     }
 
-    /// The request is handed to whoever may act on it.
+    /// Marks the request as dispatched.
     pub fn mark_dispatched<B>(request: &Request<B>) {
         if let Some(Self(was_dispatched)) = request.extensions().get() {
             was_dispatched.store(true, Ordering::Relaxed);
         }
     }
 
-    /// The answer to the request, which tells whether it was sent. What a fallback answers is as good as an answer.
+    /// Sets [`NOT_SENT`] on a failed response whose request was not dispatched. The response of a fallback is no
+    /// failure.
     pub fn annotate<B>(&self, mut response: Response<B>) -> Response<B> {
         let Self(was_dispatched) = self;
         let is_refusal = response.status().is_server_error();
@@ -57,13 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn what_reached_nobody_is_said_to_be_not_sent() {
+    fn a_rejected_request_is_reported_as_not_sent() {
         let marker = DispatchMarker::attach(&mut Request::new(()));
         assert_eq!(marker.annotate(answer(503)).headers()[NOT_SENT], "true");
     }
 
     #[test]
-    fn one_attempt_of_several_is_enough_to_be_sent() {
+    fn a_request_with_one_dispatched_attempt_counts_as_sent() {
         let mut request = Request::new(());
         let marker = DispatchMarker::attach(&mut request);
         DispatchMarker::mark_dispatched(&request.clone());
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_of_a_fallback_is_an_answer() {
+    fn a_fallback_response_is_not_reported_as_not_sent() {
         let marker = DispatchMarker::attach(&mut Request::new(()));
         let annotated = marker.annotate(answer(200));
         assert!(!annotated.headers().contains_key(NOT_SENT));

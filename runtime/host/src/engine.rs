@@ -1,8 +1,8 @@
 //! The one Wasmtime engine: how code is compiled, cached, interrupted and given memory.
 //!
 //! Compiled code is kept in Wasmtime's own cache (keyed by content, compiler and settings), so that only the first
-//! start after a change pays for compiling. A ticker thread moves the epoch on, so that a guest that never calls its
-//! host still yields to its neighbours every few milliseconds and can be ended at its deadline.
+//! start after a change compiles. A ticker thread advances the epoch, so that a guest that never calls its host yields
+//! every few milliseconds and can be ended at its deadline.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,25 +14,25 @@ use wasmtime::{
     PoolingAllocationConfig,
 };
 
-/// How often a busy guest is made to yield.
+/// How often a busy guest yields.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Core instances, tables and stacks that one component instance may need: the module and the shims around it.
+/// The core instances, tables and stacks of one component instance: the module and its adapters.
 const MODULES_PER_INSTANCE: u32 = 6;
 
-/// What all instances together may take.
+/// The capacity for all instances together.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolLimits {
-    /// Component instances that exist at the same time, idle ones included.
+    /// Component instances at the same time, idle ones included.
     pub instances: u32,
-    /// Bytes of the largest linear memory that any component may have.
+    /// The largest linear memory of a component, in bytes.
     pub memory: usize,
 }
 
 /// Builds the engine and starts its ticker.
 ///
 /// # Errors
-/// Fails if the processor is not supported.
+/// When the processor is not supported.
 pub fn start(limits: PoolLimits, cache: &Cache) -> anyhow::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model_async(true);
@@ -40,7 +40,7 @@ pub fn start(limits: PoolLimits, cache: &Cache) -> anyhow::Result<Engine> {
     config.cache(Some(cache.clone()));
 
     let engine = pooled(&config, limits).or_else(|error| {
-        // A container may forbid the address space that a pool reserves; instances are then made one by one.
+        // A container may forbid the address space that a pool reserves; instances are then allocated one by one.
         debug!(%error, "no instance pool, allocating on demand");
         Engine::new(&config)
     });
@@ -54,7 +54,7 @@ pub fn start(limits: PoolLimits, cache: &Cache) -> anyhow::Result<Engine> {
 /// Opens the directory in which compiled code is kept.
 ///
 /// # Errors
-/// When it cannot be used.
+/// When the directory cannot be used.
 pub fn open_cache(directory: &Path) -> anyhow::Result<Cache> {
     let mut config = CacheConfig::new();
     config.with_directory(directory);
@@ -80,7 +80,7 @@ fn pooled(config: &Config, limits: PoolLimits) -> wasmtime::Result<Engine> {
     Engine::new(&config)
 }
 
-/// The thread ends by itself when the last engine handle is gone.
+/// The thread ends when the last engine handle is dropped.
 fn start_ticker(engine: EngineWeak) -> anyhow::Result<()> {
     std::thread::Builder::new()
         .name("epoch".to_owned())

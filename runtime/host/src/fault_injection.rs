@@ -1,11 +1,11 @@
-//! Trouble on request: what an operator may do to a link, to see that the platform bears it.
+//! Fault injection: what an operator may do to the calls of a link, to test that the platform bears it.
 //!
-//! A platform that was not started with `--chaos` has no injector, and a call costs nothing for it. With one, a call
-//! that is about to enter an instance first asks whether an [`FaultSpec`] is on for its link. Delays and refusals are
-//! made here. Traps, endless loops and hoards are real: the call is given, instead of an instance of its component, one
-//! of a tiny module of our own, in a store with the same memory limit and under the same epochs and deadline, so that
-//! what ends a misbehaving guest is what ends this one. A request that is about to leave the platform asks likewise
-//! ([`outside`]). Every spec has an end ([`injector`]).
+//! A platform that was not started with `--chaos` has no injector, and its calls pay nothing. With one, a call that is
+//! about to reach an instance first looks for an active fault on its link. Delays and errors are made here. Traps,
+//! endless loops and memory hoards are real: instead of an instance of its component, the call gets one of a tiny
+//! faulty module, in a store with the same memory limit, the same epochs and the same deadline. So the mechanism that
+//! ends a faulty guest is the one that ends this one. A request to a remote host looks for a fault in the same way
+//! ([`remote`]). Every fault ends by itself ([`injector`]).
 
 mod injector;
 mod remote;
@@ -24,14 +24,14 @@ use crate::runtimes::RuntimeHandle;
 pub use injector::{ActiveFault, Fault, FaultInjector, FaultSpec};
 pub use remote::RemoteFaults;
 
-/// Who calls, when it is no component.
+/// The callers that are no component.
 const OUTSIDE: &str = "outside";
 const EVENTS: &str = "events";
 
-/// Who is called, when it is any host elsewhere.
+/// The target that stands for every remote host.
 const ANY_REMOTE: &str = "outbound";
 
-/// A guest that does one bad thing. It hoards in steps of a mebibyte, and fails like an allocator when there is no more.
+/// A module with one fault in each export. It hoards in steps of one MiB, and traps when no memory is left.
 const FAULTY_MODULE: &str = r#"
 (module
   (memory 1)
@@ -42,23 +42,23 @@ const FAULTY_MODULE: &str = r#"
     unreachable))
 "#;
 
-/// A component that faults can be done with.
+/// Injects faults into the calls of one component.
 pub struct FaultTarget {
     injector: Arc<FaultInjector>,
     engine: Engine,
     grants: Arc<Grants>,
     faulty_module: Module,
-    /// Where requests are handled: who misbehaves instead of an instance takes its thread, and nobody else's.
+    /// Runs the faulty module on the runtime for requests, so that it takes a thread as a faulty instance would.
     runtime: RuntimeHandle,
 }
 
 // === impl FaultTarget ===
 
 impl FaultTarget {
-    /// A component for the injector, whose requests are handled on these threads.
+    /// A target whose requests are handled on this runtime.
     ///
     /// # Errors
-    /// When the misbehaving module does not compile.
+    /// When the faulty module does not compile.
     pub fn new(
         injector: Arc<FaultInjector>,
         engine: &Engine,
@@ -74,10 +74,10 @@ impl FaultTarget {
         })
     }
 
-    /// What happens to a request before an instance gets it.
+    /// Injects the active faults before an instance gets the request.
     ///
     /// # Errors
-    /// The problem, if an spec leaves nothing else to answer.
+    /// The problem, if a fault leaves no other response.
     pub async fn inject_into_request(&self, call: &Call) -> Result<(), Problem> {
         let component = || self.grants.component.to_string();
         let from = call.caller().unwrap_or(OUTSIDE);
@@ -110,10 +110,10 @@ impl FaultTarget {
         Ok(())
     }
 
-    /// What happens to an event before an instance gets it.
+    /// Injects the active faults before an instance gets the event.
     ///
     /// # Errors
-    /// Why it is not handled, if an spec wants that.
+    /// Why the event is not handled, if a fault prevents it.
     pub async fn inject_into_event(&self, call: &Call) -> Result<(), EventError> {
         let component = || self.grants.component.clone();
         for (fault, latency) in self.injector.matching(EVENTS, &component()) {
@@ -124,7 +124,7 @@ impl FaultTarget {
                         component: component(),
                     });
                 }
-                Fault::Error => Ok(Some(wasmtime::Error::msg("an spec"))),
+                Fault::Error => Ok(Some(wasmtime::Error::msg("a fault injection"))),
                 Fault::Trap | Fault::Spin | Fault::Hoard => {
                     self.run_faulty_module(fault, call).await.map(Some)
                 }
@@ -148,14 +148,14 @@ impl FaultTarget {
     }
 
     async fn wait(&self, latency: Duration, call: &Call) -> Result<(), DeadlineExpired> {
-        // It stands for something slow behind the component, and not for load.
+        // The delay stands for a slow dependency, and does not count as load.
         let _external_wait = call.begin_external_wait();
         let work = tokio::time::sleep(latency);
         let waited = tokio::time::timeout_at(call.deadline.into(), work).await;
         waited.map_err(|_| DeadlineExpired)
     }
 
-    /// Does it, and returns what Wasmtime says of it.
+    /// Runs the fault, and returns the error of Wasmtime.
     fn run_faulty_module(
         &self,
         fault: Fault,
@@ -176,7 +176,7 @@ impl FaultTarget {
         };
         async move {
             match tokio::time::timeout_at(deadline.into(), work).await {
-                Ok(Ok(())) => Ok(wasmtime::Error::msg("it did nothing bad")),
+                Ok(Ok(())) => Ok(wasmtime::Error::msg("the faulty module did not fail")),
                 Ok(Err(error)) => Ok(error),
                 Err(_) => Err(DeadlineExpired),
             }
@@ -184,5 +184,5 @@ impl FaultTarget {
     }
 }
 
-/// The deadline of the call came first.
+/// The deadline of the call expired first.
 struct DeadlineExpired;

@@ -1,6 +1,6 @@
 //! The request headers that Spin adds, so that a component reads the same on both hosts.
 //!
-//! Unlike Spin, everything that a client calls `spin-*` is removed first: a component may believe these headers.
+//! Unlike Spin, the host first removes all `spin-*` headers of the client, so that a component can trust these headers.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ const RAW_COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-raw-compon
 const COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-component-route");
 const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 
-/// Marks a request from outside with the route it came in by. The URI must be absolute.
+/// Sets the headers of a request from a client, with the route that it matched. The URI must be absolute.
 pub fn routed<B>(request: &mut Request<B>, found: &RouteMatch<'_, '_>, client: SocketAddr) {
     strip(request);
     let url = value(&request.uri().to_string());
@@ -38,7 +38,7 @@ pub fn routed<B>(request: &mut Request<B>, found: &RouteMatch<'_, '_>, client: S
     }
 }
 
-/// Marks a request from one component to another. The URI must be absolute.
+/// Sets the headers of a request from one component to another. The URI must be absolute.
 pub fn chained<B>(request: &mut Request<B>) {
     strip(request);
     let path = value(request.uri().path());
@@ -66,7 +66,7 @@ fn strip<B>(request: &mut Request<B>) {
 }
 
 fn value(text: &str) -> HeaderValue {
-    // A path holds visible ASCII only, or it would not have been parsed; nothing is lost here.
+    // A parsed path holds only visible ASCII; nothing is lost here.
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use http::HeaderMap;
 
     #[test]
-    fn what_a_client_calls_spin_is_not_believed() {
+    fn spin_headers_of_a_client_are_removed() {
         let mut request = Request::get("http://car.spin.internal/cars/1?x=2")
             .header("spin-client-addr", "10.0.0.1:1")
             .header("spin-client-addr", "10.0.0.2:2")

@@ -1,8 +1,8 @@
-//! How long a host call may keep a guest waiting for a store or a server: never until the call is over.
+//! How long a host call may wait for a store or a server.
 //!
-//! A guest that still waits at its deadline is ended without a word, and its caller hears no more than that it was
-//! late. So every wait ends a little earlier, with an error: the guest can then undo what it must, and answer for
-//! itself. A wait begun in the last moments gets half of what is left, so that several in a row leave something too.
+//! A guest that still waits at its deadline is ended, and its caller learns only of the timeout. So every wait ends
+//! earlier, with an error: the guest can then undo what it must, and respond itself. A wait that starts shortly before
+//! the deadline gets half of the remaining time, so that several waits in a row leave some time too.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -11,20 +11,20 @@ use tokio::time::timeout_at;
 
 use crate::call::Call;
 
-/// What a guest is left with to answer, if there is twice as much.
+/// The time that a guest keeps for its response, if at least twice as much is left.
 const MARGIN: Duration = Duration::from_millis(250);
 
-/// How long a guest may be kept waiting.
+/// The end of the waits of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct HostCallTimeout(Option<Instant>);
 
-/// Its call has too little time left to wait any longer. What was asked may or may not be done.
+/// The call has too little time left to wait any longer. The requested operation may or may not be done.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no answer within the time that the call has left")]
 pub struct HostCallTimedOut;
 
 impl HostCallTimeout {
-    /// What a guest has that works on this call; without one nobody waits for it.
+    /// The timeout for the waits of this call. Without a call there is none.
     pub fn of(call: Option<&Call>) -> Self {
         Self(call.map(|call| {
             let left = call.deadline.saturating_duration_since(Instant::now());
@@ -32,21 +32,21 @@ impl HostCallTimeout {
         }))
     }
 
-    /// When there is none left, if it ever ends.
+    /// The end of the wait, if there is one.
     pub fn end(self) -> Option<Instant> {
         self.0
     }
 
-    /// Waits for the work, as long as that may be.
+    /// Waits for the work until the timeout.
     ///
     /// # Errors
-    /// Those of the work, or that it took too long.
+    /// Those of the work, and [`HostCallTimedOut`].
     pub async fn wait<A, E: From<HostCallTimedOut>>(
         self,
         work: impl Future<Output = Result<A, E>>,
     ) -> Result<A, E> {
         match self.0 {
-            // What is ready at once, such as everything in the embedded file, sets no alarm.
+            // A result that is ready, such as any from the embedded file, needs no timer.
             Some(until) => match timeout_at(until.into(), work).await {
                 Ok(done) => done,
                 Err(_) => Err(HostCallTimedOut.into()),
@@ -66,19 +66,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_guest_hears_before_its_deadline_that_nobody_answers() {
+    async fn a_host_call_times_out_before_the_deadline_of_the_guest() {
         let call = call(Duration::from_secs(60));
         let ended = tokio::time::sleep_until(call.deadline.into());
         let work = std::future::pending::<Result<(), HostCallTimedOut>>();
         tokio::select! {
             biased;
-            () = ended => panic!("it was kept waiting until its deadline"),
+            () = ended => panic!("the host call waited until the deadline"),
             told = HostCallTimeout::of(Some(&call)).wait(work) => assert!(told.is_err()),
         }
     }
 
     #[test]
-    fn whoever_begins_to_wait_at_the_last_moment_has_half_of_it() {
+    fn a_late_wait_gets_half_of_the_remaining_time() {
         let call = call(MARGIN);
         let HostCallTimeout(until) = HostCallTimeout::of(Some(&call));
         let left = call.deadline.saturating_duration_since(Instant::now());
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_ready_is_taken_however_late_it_is() {
+    async fn a_ready_result_is_returned_after_the_deadline() {
         let call = call(Duration::ZERO);
         let work = std::future::ready(Ok::<_, HostCallTimedOut>(1));
         assert_eq!(

@@ -1,18 +1,17 @@
-//! Who keeps an instance alive, and what ends it.
+//! Instances that handle requests: how long they live, and what ends them.
 //!
-//! An instance of a component handles one request at a time, and many one after the other: a trap, a hang or a hoard
-//! harms only the caller who provoked it, while the price of starting is paid once. It is retired
+//! An instance handles one request at a time, and many one after the other: a trap, an endless loop or too much memory
+//! harms only one caller, and the cost of a start is paid once. An instance ends
 //!
 //! - when it does not start within the time of one call,
-//! - when it trapped, exited, or exceeded the deadline of its call (even while computing: the epoch makes it yield,
-//!   and [`Expiration`] is asked outside of its event loop),
-//! - when it has been idle for long enough, or a newer build has taken over ([`pool`]),
-//! - after [`MAX_CALLS`] requests, so that what a guest leaks is given back.
+//! - when it traps, exits, or exceeds the deadline of its call (a guest that computes yields at each epoch, and
+//!   [`Expiration`] is polled outside of its event loop),
+//! - when it has been idle for long enough, or a newer build has replaced it ([`pool`]),
+//! - after [`MAX_CALLS`] requests, so that memory that a guest leaks is freed.
 //!
-//! A guest that only computes yields all the time, and slows down where many do ([`crate::cpu_throttle`]).
+//! A guest that only computes is slowed down ([`crate::cpu_throttle`]).
 //!
-//! Wasmtime's `handler` module moves requests to idle instances and starts new ones; how many there may be is for
-//! [`pool`] to limit.
+//! Wasmtime's `handler` module moves requests to idle instances and starts new ones; [`pool`] limits their number.
 
 pub mod events;
 pub mod pool;
@@ -39,10 +38,10 @@ use crate::capability::{Grants, InstanceState};
 use crate::cpu_throttle::CpuThrottle;
 use pool::{InstancePool, InstanceSlot};
 
-/// How many requests an instance handles before it is replaced.
+/// The most requests of one instance.
 pub const MAX_CALLS: usize = 1000;
 
-/// How long after its deadline an instance may take to notice by itself.
+/// How long after its deadline an instance may take to end by itself.
 const GRACE: Duration = Duration::from_millis(20);
 
 /// An instance did not start in time.
@@ -50,45 +49,45 @@ const GRACE: Duration = Duration::from_millis(20);
 #[error("it did not start within {0:?}")]
 pub struct StartTimeout(Duration);
 
-/// Makes instances of one component.
+/// Creates the instances of one component.
 pub struct InstanceFactory {
     engine: Engine,
     grants: Arc<Grants>,
     service: ServicePre<InstanceState>,
     pool: Arc<InstancePool>,
-    /// Instances that were created ahead of the calls that will need them.
+    /// Instances that were started in advance.
     ready: Mutex<Vec<RequestInstance>>,
 }
 
-/// An instance, and who looks after it.
+/// An instance with its expiration.
 type RequestInstance = Instance<InstanceState, Expiration, RequestAcceptor>;
 
-/// What one instance and its guardian share.
+/// The status that an instance and its expiration share.
 struct InstanceStatus {
-    /// When the present call must be done.
+    /// The deadline of the current call.
     deadline: Mutex<Option<Instant>>,
-    /// Busy from the arrival of a request until everything it started has ended.
+    /// Busy from the start of a request until all its tasks have ended.
     slot: InstanceSlot,
-    /// How the guest goes on.
+    /// Slows down the guest.
     throttle: CpuThrottle,
 }
 
-/// Admits requests to an instance, one at a time.
+/// Accepts requests for an instance, one at a time.
 pub struct RequestAcceptor {
     component: Arc<str>,
     status: Arc<InstanceStatus>,
 }
 
-/// Watches an instance from outside.
+/// Decides from outside when an instance ends.
 pub struct Expiration {
     status: Arc<InstanceStatus>,
     timer: Pin<Box<Sleep>>,
     retirement: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
-    /// It was told to stay, although idle, at least until then.
+    /// The pool needs it at least until then, although it is idle.
     stays_until: Instant,
 }
 
-/// A store for one instance, with its limits set.
+/// A store for one instance, with its limits.
 ///
 /// # Errors
 /// When a granted directory cannot be opened.
@@ -100,8 +99,8 @@ pub fn store(engine: &Engine, grants: &Arc<Grants>) -> wasmtime::Result<Store<In
     Ok(store)
 }
 
-/// A start, as long as one call of the component may take: whoever spins while it starts is no better than whoever spins
-/// in a call, and its caller has gone by then.
+/// Limits a start to the time of one call. A guest that computes endlessly while it starts is no better than one that
+/// does so in a call, and its caller has left by then.
 async fn within_start_timeout<A>(
     grants: &Grants,
     start: impl Future<Output = wasmtime::Result<A>>,
@@ -132,7 +131,7 @@ impl InstanceFactory {
         })
     }
 
-    /// Makes instances until there are as many as are to be kept: at the start, and whenever one has failed.
+    /// Starts instances until the pool has its minimum: at the start, and when one has failed.
     ///
     /// # Errors
     /// When one cannot be created.
@@ -144,7 +143,7 @@ impl InstanceFactory {
         Ok(())
     }
 
-    /// Lets those go that nobody has needed yet.
+    /// Drops the instances that were started in advance.
     pub fn clear(&self) {
         let ready = std::mem::take(&mut *self.ready.lock());
         drop(ready);
@@ -226,7 +225,7 @@ impl WorkerState for RequestAcceptor {
         let component = &*self.component;
         let call = store.data().call();
         if let Some(call) = call.filter(|_| result.is_err()) {
-            // Before the store goes, and with it the ends of what it was sending.
+            // Set before the store is dropped, and with it the senders of the body.
             call.abort_flag.set();
         }
         let request_id = call.map(|call| call.trace.id()).unwrap_or_default();
@@ -237,14 +236,14 @@ impl WorkerState for RequestAcceptor {
             .is_some_and(|deadline| deadline <= Instant::now());
         match result {
             Ok(()) => debug!(component, "instance retired"),
-            // Dropped without a call to answer for: the platform is stopping.
+            // The platform shuts down, without a call in progress.
             Err(_) if !self.status.slot.is_busy() => {
                 debug!(component, "instance dropped")
             }
             Err(_) if late => warn!(component, request_id, "instance ended at its deadline"),
             Err(error) => {
                 warn!(component, request_id, error = %error.root_cause(), "instance failed");
-                debug!(component, request_id, backtrace = %error, "where it failed");
+                debug!(component, request_id, backtrace = %error, "backtrace of the failed instance");
             }
         }
     }
@@ -259,11 +258,11 @@ impl WorkerExpiration for Expiration {
         worker: WorkerStatus,
         since: Instant,
     ) -> Poll<()> {
-        // Nobody asks while the guest could go on.
+        // Not polled while the guest could continue.
         self.status.throttle.pause();
         match worker {
             WorkerStatus::Idle => {
-                // Only now is the last request truly over: nothing it started is left. Ask for the next one.
+                // Only now is the last request over, with all its tasks. Request the next one.
                 if self.status.slot.set_busy(false) {
                     cx.waker().wake_by_ref();
                 }

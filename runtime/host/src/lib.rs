@@ -1,20 +1,22 @@
-//! `socar`: runs the components that a `spin.toml` describes, and stands between them and everything else.
+//! `socar`: runs the components that a `spin.toml` describes, isolated from each other and from failures.
 //!
-//! The path of one call, in order, is the map of this crate:
+//! The path of one call is the map of this crate, from the outside to the inside:
 //!
-//! 1. Something wakes a component: a request ([`trigger::http`]), an event ([`delivery`]), the clock
-//!    ([`trigger::sweep`]), or another component ([`capability::outbound_http`]).
-//! 2. The call knows how long it may take and whom it belongs to ([`call`], [`trace`]).
-//! 3. It goes over a [`link`], which may cut it off, try again, or answer itself; the component at its end lets it in,
-//!    makes it wait, or refuses ([`admission`], [`component`]).
-//! 4. An instance works on it, alone ([`instance`]), on code that was compiled once ([`engine`]) and threads that do
-//!    nothing else ([`runtimes`]).
-//! 5. The instance reaches what the manifest grants it, and nothing else ([`capability`]): stores ([`store`],
-//!    [`database`], [`remote`]), databases, the event log, other hosts ([`client`]).
-//! 6. The answer goes back; if there is none, the host gives its own ([`problem`]).
+//! 1. A trigger receives a request ([`trigger::http`]), an event ([`trigger::events`]) or a tick of the clock
+//!    ([`trigger::sweep`]). The [`generation`] of the application that takes new calls has the route to a component and
+//!    its [`ingress`]: the links that lead to it.
+//! 2. The [`call`] carries its deadline, its priority and its [`trace`].
+//! 3. A [`link`] guards the call: deadline, fallback, [`admission`], retry, breaker, attempt, in this order.
+//!    `Link::call_with` is the place to read.
+//! 4. The [`component`] handles the request with an [`instance`], on the [`runtimes`] and the [`engine`] of the
+//!    platform. Before that, operators may inject a fault ([`fault_injection`]).
+//! 5. The instance reaches only what the manifest grants it ([`capability`]): stores ([`store`]), databases, the event
+//!    log ([`bus`]), variables, and other hosts. An outgoing request takes the link that [`outbound`] finds, to another
+//!    component or over the [`client`] to a remote host; then the path starts again at 3.
+//! 6. The response goes back as a [`body`] that is observed until its last byte. If there is no response, the host
+//!    sends a [`problem`].
 //!
-//! What runs, and under which limits, is read from the [`manifest`], its [`policy`] tables and a [`runtime_config`];
-//! [`app`] puts everything together, and [`admin`] is where operators look and steer.
+//! Each module uses only modules below it. [`app`] builds everything, and [`admin`] is the interface for operators.
 
 #![allow(
     rustdoc::private_intra_doc_links,
@@ -65,25 +67,25 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-/// The whole program: reads the arguments of this process, runs, and says how it ended.
+/// Runs the program with the arguments of this process, and returns its exit code.
 pub fn main() -> ExitCode {
-    spare_backtraces();
+    disable_error_backtraces();
     run(std::env::args_os())
 }
 
-/// Wasmtime makes an error whenever a guest waits, and drops it when he goes on. Where `RUST_BACKTRACE` is set, each would
-/// look for its way up the stack, for 3 % of the processor's time under load. Panics tell theirs even so, and whoever
-/// sets `RUST_LIB_BACKTRACE` himself gets all.
+/// Turns off backtraces of errors, unless `RUST_LIB_BACKTRACE` is set. Wasmtime creates an error whenever a guest waits
+/// and drops it when the guest continues. With `RUST_BACKTRACE`, each would capture a backtrace, which takes 3 % of the
+/// processor time under load. Panics keep their backtraces.
 #[expect(unsafe_code, reason = "std offers this as an unsafe function only")]
-fn spare_backtraces() {
-    const OF_ERRORS: &str = "RUST_LIB_BACKTRACE";
-    if std::env::var_os(OF_ERRORS).is_none() {
-        // SAFETY: there is no other thread yet that could read the environment.
-        unsafe { std::env::set_var(OF_ERRORS, "0") };
+fn disable_error_backtraces() {
+    const VARIABLE: &str = "RUST_LIB_BACKTRACE";
+    if std::env::var_os(VARIABLE).is_none() {
+        // SAFETY: no other thread runs yet that could read the environment.
+        unsafe { std::env::set_var(VARIABLE, "0") };
     }
 }
 
-/// The whole program with these arguments, the first of which is its name.
+/// Runs the program with these arguments. The first is the name of the program.
 ///
 /// A test binary can be the host in one line:
 ///
@@ -94,7 +96,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     let arguments = match cli::Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help and version end up here too; clap knows which stream and code each deserves.
+            // Help and version end up here too; clap knows the stream and the exit code of each.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -126,7 +128,7 @@ fn run_to_end(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(work);
-    // Whatever still runs has had its time to finish.
+    // The remaining tasks had their time to finish.
     runtime.shutdown_background();
     outcome
 }

@@ -1,32 +1,32 @@
-//! How the allocator deals with memory that is free again.
+//! How the allocator treats free memory.
 //!
-//! A first start compiles all components, which takes some two hundred megabytes for a few seconds, and a rush of
-//! customers some twenty. Left to itself, the allocator would keep most of them for ever.
+//! The first start compiles all components, which takes some 200 MB for a few seconds, and a load peak takes some 20
+//! MB. By default the allocator would keep most of it.
 
 #![cfg_attr(
     target_env = "gnu",
     expect(unsafe_code, reason = "glibc offers this as C functions only")
 )]
 
-/// From this size on a block comes from the system directly, and goes back when it is freed.
+/// Blocks of at least this size, in bytes, come directly from the system and are returned when they are freed.
 #[cfg(target_env = "gnu")]
 const LARGE: libc::c_int = 128 << 10;
 
-/// Has large blocks go back to the system as soon as they are free, where the allocator can be told to.
+/// Returns large blocks to the system as soon as they are free, where the allocator supports it.
 ///
-/// That is glibc's own beginning; it would raise the limit to 32 MiB with the first large block it sees freed.
+/// The value is glibc's default; without this call, glibc raises it up to 32 MiB when it frees the first large block.
 pub fn return_large_blocks() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it sets a number, under the allocator's own lock.
+    // SAFETY: the call sets a number, under the lock of the allocator.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
     }
 }
 
-/// Returns everything that is free to the system, where the allocator can be told to.
+/// Returns all free memory to the system, where the allocator supports it.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes the allocator's own locks and touches nothing but memory that is free.
+    // SAFETY: the call takes the locks of the allocator and touches only free memory.
     unsafe {
         libc::malloc_trim(0);
     }

@@ -1,6 +1,6 @@
-//! The host's own refusals, as `application/problem+json` (RFC 9457).
+//! The problem responses of the host, as `application/problem+json` (RFC 9457).
 //!
-//! A guest's answer, good or bad, is never touched; these are for calls that no guest answered.
+//! They are for calls that no guest responded to. The response of a guest is never changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,74 +14,74 @@ use http_body_util::{BodyExt as _, Full};
 use serde::Serialize;
 use wasmtime_wasi_http::WasiBody;
 
-/// Why the host, and not a component, answers a call.
+/// Why the host, and not a component, responds to a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    /// No route leads anywhere.
+    /// No route matches the path.
     #[error("nothing is served at this path")]
     NotFound,
-    /// The request cannot be understood: `Host` is missing, malformed or contradicts the address.
+    /// The request is malformed: `Host` is missing, malformed or contradicts the URI.
     #[error("the Host header is malformed or contradicts the address")]
     BadRequest,
-    /// The host's own paths can only be read.
+    /// The host's own paths are read-only.
     #[error("this path can only be read")]
     MethodNotAllowed,
     /// The body is longer than the policy of the component allows.
     #[error("the body is longer than {limit} bytes")]
     PayloadTooLarge {
-        /// The longest body allowed, in bytes.
+        /// The longest allowed body, in bytes.
         limit: u64,
     },
     /// The client stopped sending before its request was complete.
     #[error("the request did not arrive in time")]
     RequestTimeout,
-    /// The body broke off.
+    /// The body ended early.
     #[error("the body ended before it was complete")]
     BodyIncomplete,
-    /// Too many clients at once: connections, or bodies that wait for their end.
+    /// Too many clients at once: connections, or buffered bodies.
     #[error("the platform serves as many clients as it can")]
     TooManyClients,
-    /// The component did not answer in time.
+    /// The component exceeded its deadline.
     #[error("component `{component}` did not answer before its deadline")]
     DeadlineExceeded {
         /// The component that was called.
         component: String,
     },
-    /// The component trapped, exited or broke the protocol.
+    /// The component trapped, exited or violated the protocol.
     #[error("component `{component}` failed while handling the request")]
     ComponentTrapped {
         /// The component that was called.
         component: String,
     },
-    /// An operator wants to see what happens when the component does not serve.
+    /// A fault injection of an operator fails the call.
     #[error("component `{component}` does not serve, because of a fault injection")]
     FaultInjected {
         /// The component that was called.
         component: String,
     },
-    /// As many calls as allowed are in flight or waiting.
+    /// Too many calls are running and waiting.
     #[error("{who} is overloaded")]
     Overloaded {
-        /// The component that was called, or the link to it.
+        /// The component or the link that rejected the call.
         who: String,
-        /// When it makes sense to come again.
+        /// When a retry makes sense.
         retry_after: Duration,
     },
-    /// The other side is known to be sick and is left alone.
+    /// The breaker of the link is open.
     #[error("calls over link `{link}` are cut off for now")]
     BreakerOpen {
         /// The link whose breaker is open.
         link: Arc<str>,
-        /// When it will be tried again.
+        /// When a retry makes sense.
         retry_after: Duration,
     },
-    /// What the call wrote could not be committed: the disk is full, or broken.
+    /// The writes of the call could not be committed: the disk is full, or broken.
     #[error("what was changed could not be kept")]
     NotDurable,
-    /// The platform is stopping and takes no new calls.
+    /// The platform shuts down and accepts no new calls.
     #[error("the platform is stopping")]
     Stopping,
-    /// Components have called one another too many times.
+    /// Components call each other in a loop.
     #[error("component `{component}` is part of a loop of calls")]
     LoopDetected {
         /// The component that was called.
@@ -90,7 +90,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// The status that says the same to programs.
+    /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -110,7 +110,7 @@ impl Problem {
         }
     }
 
-    /// The last part of the `type`, which callers may rely on.
+    /// The last part of the `type`, which clients may rely on.
     pub fn slug(&self) -> &'static str {
         match self {
             Self::NotFound => "not-found",
@@ -130,8 +130,8 @@ impl Problem {
         }
     }
 
-    /// The answer for the caller, which every page in a browser may read, as it may read those of the components: it is
-    /// the one that says when to come again.
+    /// The response. Any page in a browser may read it, like the responses of the components: it holds the time of the
+    /// retry.
     pub fn response(&self) -> Response<WasiBody> {
         let mut response = document(
             self.status(),
@@ -148,12 +148,12 @@ impl Problem {
         response
     }
 
-    /// Whether the same call may go well later.
+    /// Whether a retry may succeed.
     pub fn is_temporary(&self) -> bool {
         self.retry_after().is_some()
     }
 
-    /// The seconds after which it makes sense to come again, if it ever does; rounded up, since too early is in vain.
+    /// The seconds until a retry makes sense, if it ever does. Rounded up: an earlier retry would fail.
     fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Overloaded { retry_after, .. } | Self::BreakerOpen { retry_after, .. } => Some(
@@ -170,7 +170,7 @@ impl Problem {
     }
 }
 
-/// The members of a problem document, in the order in which people read them.
+/// The members of a problem document, in reading order.
 #[derive(Serialize)]
 struct ProblemDocument<'a> {
     #[serde(rename = "type")]
@@ -180,8 +180,7 @@ struct ProblemDocument<'a> {
     detail: &'a str,
 }
 
-/// A problem document; `slug` is the last part of its `type`, `retry_after` the seconds after which it makes sense to come
-/// again.
+/// A problem document. `slug` is the last part of its `type`, `retry_after` the delay of a retry in seconds.
 pub fn document(
     status: StatusCode,
     slug: &str,
@@ -194,7 +193,7 @@ pub fn document(
         status: status.as_u16(),
         detail,
     };
-    // Texts and a number can always be written down.
+    // Strings and a number can always be serialized.
     let body = serde_json::to_string(&body).unwrap_or_default();
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
@@ -209,7 +208,7 @@ pub fn document(
     response
 }
 
-/// A body that is here already.
+/// A complete body.
 pub fn full(text: impl Into<Bytes>) -> WasiBody {
     Full::new(text.into())
         .map_err(|never| match never {})
@@ -221,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_overload_says_when_to_come_back() {
+    fn an_overload_has_the_time_of_a_retry() {
         let response = Problem::Overloaded {
             who: "component `car`".to_owned(),
             retry_after: Duration::from_millis(1200),
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_from_elsewhere_may_read_a_refusal() {
+    fn a_page_of_another_origin_may_read_a_problem() {
         let response = Problem::Stopping.response();
         assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
         let exposed = &response.headers()[ACCESS_CONTROL_EXPOSE_HEADERS];
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_written_in_the_order_in_which_people_read_it() {
+    async fn a_problem_is_written_in_reading_order() {
         let body = Problem::NotFound.response().into_body().collect().await;
         let expected = r#"{"type":"https://socar.dev/problems/not-found","title":"Not Found","status":404,"detail":"nothing is served at this path"}"#;
         assert_eq!(body.unwrap().to_bytes(), expected);

@@ -1,15 +1,15 @@
-//! Which runtime do what, so that those who wait for each other do not stand in one line.
+//! The runtimes of the platform, one for each kind of work.
 //!
-//! | runtime | do |
-//! |---|---|
-//! | the main runtime's | guests that handle requests |
-//! | `front` | connections: accept, read, refuse, answer; operators too |
-//! | `back` | events: guests that handle them, and what keeps them going |
+//! | Runtime | Work | Threads |
+//! |---|---|---|
+//! | request runtime (the main one) | guests that handle requests | one for each processor |
+//! | `io` | connections: accept, read, reject, respond; the admin interface | one for two processors |
+//! | `events` | guests that handle events, and their delivery | one for each processor |
 //!
-//! A guest keeps its thread until it waits for something or the epoch ticks, and under load there are always more that
-//! want to go on. In one line with them, nobody could even be told quickly that there is no room; and whoever reserves
-//! would wait, at each of his steps, for dozens of events that others have caused. The operating system shares the
-//! processors fairly among runtime: those who are few get their turn soon, and nobody starves.
+//! A guest keeps its thread until it waits or the epoch ticks, and under load more guests are ready than there are
+//! threads. On one runtime with them, even a rejection would wait, and every step of a request would wait behind the
+//! events of other requests. The operating system shares the processors fairly among threads, so that a runtime with
+//! little work is served soon and none starves.
 
 use std::io;
 use std::pin::pin;
@@ -18,13 +18,13 @@ use std::thread::available_parallelism;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{AbortHandle, JoinError};
 
-/// The runtime of one runtime.
+/// A handle of one runtime.
 #[derive(Clone, Debug)]
 pub struct RuntimeHandle(Handle);
 
-/// RuntimeHandle that do one kind of work, apart from all others. What still runs there is dropped with them.
+/// A runtime for one kind of work. Its tasks are dropped with it.
 pub struct DedicatedRuntime {
-    /// Nothing only while it is being dropped.
+    /// Absent only during the drop.
     runtime: Option<Runtime>,
     handle: RuntimeHandle,
 }
@@ -32,7 +32,7 @@ pub struct DedicatedRuntime {
 // === impl RuntimeHandle ===
 
 impl RuntimeHandle {
-    /// Those of the caller.
+    /// The runtime of the caller.
     ///
     /// # Panics
     /// Outside of a runtime.
@@ -40,13 +40,13 @@ impl RuntimeHandle {
         Self(Handle::current())
     }
 
-    /// To start something there.
+    /// Tokio's handle, to spawn tasks.
     pub fn tokio(&self) -> &Handle {
         &self.0
     }
 
-    /// Does the work on the thread of the caller, except for the tasks that it starts and the sockets that it opens:
-    /// those belong here.
+    /// Polls the work on the thread of the caller. Tasks that it spawns and sockets that it opens belong to this
+    /// runtime.
     pub async fn scope<F: Future>(&self, work: F) -> F::Output {
         let mut work = pin!(work);
         std::future::poll_fn(|context| {
@@ -56,10 +56,10 @@ impl RuntimeHandle {
         .await
     }
 
-    /// Does all of the work there while the caller waits; when he leaves, it ends.
+    /// Runs the work on this runtime while the caller waits. The work ends when the caller stops waiting.
     ///
     /// # Errors
-    /// When it panicked, or the runtime have ended.
+    /// When the work panicked, or the runtime has shut down.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -70,7 +70,7 @@ impl RuntimeHandle {
     }
 }
 
-/// A task that ends, if it has not, when this is dropped.
+/// Aborts a task when it is dropped.
 struct AbortOnDrop(AbortHandle);
 
 impl Drop for AbortOnDrop {
@@ -82,18 +82,18 @@ impl Drop for AbortOnDrop {
 // === impl DedicatedRuntime ===
 
 impl DedicatedRuntime {
-    /// RuntimeHandle for connections: one for every two processors.
+    /// The runtime for connections: one thread for two processors.
     ///
     /// # Errors
-    /// When the system has no runtime left.
+    /// When the system has no thread left.
     pub fn io() -> io::Result<Self> {
         Self::start("io", (processors() / 2).max(1))
     }
 
-    /// RuntimeHandle for events: one for every processor.
+    /// The runtime for events: one thread for each processor.
     ///
     /// # Errors
-    /// When the system has no runtime left.
+    /// When the system has no thread left.
     pub fn events() -> io::Result<Self> {
         Self::start("events", processors())
     }
@@ -110,7 +110,7 @@ impl DedicatedRuntime {
         })
     }
 
-    /// The runtime themselves.
+    /// The handle of the runtime.
     pub fn handle(&self) -> &RuntimeHandle {
         &self.handle
     }
@@ -118,7 +118,7 @@ impl DedicatedRuntime {
 
 impl Drop for DedicatedRuntime {
     fn drop(&mut self) {
-        // To wait for it is not allowed here, and needless: it had its time to finish.
+        // Blocking is not allowed here, and not needed: the tasks had their time to finish.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn what_is_begun_at_the_front_is_done_elsewhere() {
+    async fn tasks_in_a_scope_run_on_its_runtime() {
         let io = DedicatedRuntime::io().unwrap();
         let main = RuntimeHandle::here();
         let begun = io.handle().tokio().spawn(async move {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_run_elsewhere_ends_when_nobody_waits_for_it() {
+    async fn work_ends_when_its_caller_stops_waiting() {
         let io = DedicatedRuntime::io().unwrap();
         let held = Arc::new(());
         let work = held.clone();

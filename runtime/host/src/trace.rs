@@ -1,14 +1,14 @@
-//! The identity of a request: a W3C `traceparent` and an `x-request-id`, taken from the caller or made up here.
+//! The identity of a request: a W3C `traceparent` and an `x-request-id`, taken from the caller or generated.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The header that tells a caller, and every log line, which request this was.
+/// The header with the request id, which the client and every log line get.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The header of W3C Trace Context.
+/// The trace header of W3C Trace Context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Longest request id that is believed; a longer one is replaced.
+/// The longest request id that is accepted, in bytes; a longer one is replaced.
 const LONGEST_ID: usize = 128;
 
 /// The two headers that every call of one request carries.
@@ -16,12 +16,12 @@ const LONGEST_ID: usize = 128;
 pub struct Trace {
     /// `traceparent`: version, trace id, parent id, flags.
     pub parent: HeaderValue,
-    /// `x-request-id`: the caller's own name for the request, else the trace id.
+    /// `x-request-id`: the client's name of the request, or the trace id.
     pub request_id: HeaderValue,
 }
 
 impl Trace {
-    /// Believes what is well-formed in the headers and makes up the rest.
+    /// Takes well-formed values from the headers and generates the rest.
     pub fn of(headers: &HeaderMap) -> Self {
         let parent = headers
             .get(TRACEPARENT)
@@ -36,7 +36,7 @@ impl Trace {
         Self { parent, request_id }
     }
 
-    /// The identity of something that starts here, such as a sweep.
+    /// The identity of something that starts in the platform, such as a sweep.
     pub fn fresh() -> Self {
         let parent = fresh_parent();
         Self {
@@ -75,7 +75,7 @@ fn plausible(value: &[u8]) -> bool {
 }
 
 fn fresh_parent() -> HeaderValue {
-    // It is to differ from others, and no secret: the system need not be asked for it, even when most are refused.
+    // The ids must be unique, not secret: a fast generator is enough, and a rejected request stays cheap.
     let mut random = [0_u8; 24];
     fastrand::fill(&mut random);
     random[0] |= 1;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_well_formed_caller_is_believed() {
+    fn well_formed_headers_are_accepted() {
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let trace = Trace::of(&headers(&[
             ("traceparent", parent),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_replaced() {
+    fn malformed_headers_are_replaced() {
         for nonsense in [
             "",
             "00",
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn made_up_identities_differ() {
+    fn generated_identities_differ() {
         assert_ne!(Trace::fresh(), Trace::fresh());
     }
 }

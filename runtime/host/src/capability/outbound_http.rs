@@ -1,8 +1,8 @@
 //! `wasi:http/client`: the outgoing HTTP requests of an instance.
 //!
 //! The manifest must allow the host of a request, and the number of requests in flight per instance is bounded. How a
-//! request is sent is behind [`OutboundHttp`]. A guest gets an error that it can handle, never a trap. A response of the
-//! host itself tells whether the request was dispatched ([`crate::dispatch_marker`]).
+//! request is sent is behind [`OutboundHttp`]. A guest gets an error that it can handle, never a trap. A response of
+//! the host itself tells whether the request was dispatched ([`crate::dispatch_marker`]).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -34,7 +34,8 @@ pub type OutboundResponse = Pin<Box<dyn Future<Output = Result<Response<WasiBody
 /// Sends the outgoing HTTP requests of one component.
 pub trait OutboundHttp: Send + Sync {
     /// Starts a request that the manifest allows. `call` is the call on whose behalf the component sends it, `options`
-    /// are the timeouts that the guest set. The implementation keeps the deadline of the call and adds its trace headers.
+    /// are the timeouts that the guest set. The implementation keeps the deadline of the call and adds its trace
+    /// headers.
     ///
     /// # Errors
     /// The error for the guest, when the host of the request leads nowhere or calls are nested too deeply.

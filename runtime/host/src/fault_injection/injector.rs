@@ -1,4 +1,4 @@
-//! The faults of a platform: what is on, where it matching, and when it ends.
+//! The faults that are active on a platform: where they apply, and when they end.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,57 +9,57 @@ use tracing::info;
 
 use super::ANY_REMOTE;
 
-/// The longest spec, in seconds.
+/// The longest duration of a fault, in seconds.
 const MAX_SECONDS: u64 = 3600;
 
-/// Experiments that may be on at the same time.
+/// The most active faults.
 const MAX_ACTIVE: usize = 100;
 
-/// What is done to calls.
+/// The effect of a fault on a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fault {
-    /// They wait for `latency_ms` first.
+    /// The call waits for `latency_ms` first.
     Latency,
-    /// They are answered with 503, a failure like any other, and no instance sees them.
+    /// The response is 503, like any failure, and no instance gets the call.
     Error,
-    /// Their instance traps.
+    /// The instance traps.
     Trap,
-    /// Their instance computes until the deadline.
+    /// The instance computes until the deadline.
     Spin,
-    /// Their instance takes all the memory it can get.
+    /// The instance takes all the memory it can get.
     Hoard,
-    /// Events do not arrive; they are delivered again later, without counting as failed.
+    /// The event is not delivered now; it is delivered again later, and does not count as failed.
     Drop,
 }
 
-/// What an operator wants.
+/// A fault that an operator orders.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultSpec {
-    /// The component that is called; `outbound` for hosts elsewhere, or the origin of one.
+    /// The target: a component, `outbound` for every remote host, or one remote origin.
     pub to: String,
-    /// Who calls: a component, `outside` or `events`; anybody if it is not said.
+    /// The caller: a component, `outside` or `events`; absent for every caller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// What happens.
+    /// The effect.
     pub fault: Fault,
-    /// How long `latency` is.
+    /// The delay of `latency`, in milliseconds.
     #[serde(default)]
     pub latency_ms: u64,
-    /// The part of the calls it happens to.
+    /// The share of the calls, more than 0 and at most 1.
     #[serde(default = "always")]
     pub rate: f64,
-    /// When it ends by itself.
+    /// The duration, in seconds.
     pub seconds: u64,
 }
 
-/// An spec that is on.
+/// A fault that is active.
 #[derive(Clone, Debug, Serialize)]
 pub struct ActiveFault {
-    /// To end it before its time.
+    /// The id by which it can be ended early.
     pub id: u64,
-    /// What it does.
+    /// The fault.
     #[serde(flatten)]
     pub spec: FaultSpec,
     #[serde(skip)]
@@ -83,28 +83,30 @@ fn always() -> f64 {
 // === impl FaultInjector ===
 
 impl FaultInjector {
-    /// Begins an spec.
+    /// Activates a fault.
     ///
     /// # Errors
-    /// When it makes no sense; the message says what would.
+    /// When a value is invalid; the message names the valid ones.
     pub fn begin(&self, spec: FaultSpec) -> Result<ActiveFault, String> {
         if !(1..=MAX_SECONDS).contains(&spec.seconds) {
-            return Err(format!("seconds: a number from 1 to {MAX_SECONDS}"));
+            return Err(format!("seconds: must be a number from 1 to {MAX_SECONDS}"));
         }
         if !(spec.rate > 0.0 && spec.rate <= 1.0) {
-            return Err("rate: more than 0, and 1 at most".to_owned());
+            return Err("rate: must be more than 0 and at most 1".to_owned());
         }
         if spec.is_remote() && !matches!(spec.fault, Fault::Latency | Fault::Error) {
-            return Err("fault: `latency` or `error`, for a host elsewhere".to_owned());
+            return Err("fault: must be `latency` or `error` for a remote host".to_owned());
         }
         let is_delayed = spec.fault == Fault::Latency;
         if is_delayed != (spec.latency_ms > 0) {
-            return Err("latency_ms: how long, for the fault `latency` and no other".to_owned());
+            return Err(
+                "latency_ms: must be set for the fault `latency`, and for no other".to_owned(),
+            );
         }
         let mut active = self.0.lock();
         active.expire(Instant::now());
         if active.running.len() >= MAX_ACTIVE {
-            return Err(format!("{MAX_ACTIVE} faults are on: end one first"));
+            return Err(format!("{MAX_ACTIVE} faults are active: end one first"));
         }
         active.last += 1;
         let running = ActiveFault {
@@ -112,29 +114,32 @@ impl FaultInjector {
             until: Instant::now() + Duration::from_secs(spec.seconds),
             spec,
         };
-        info!(spec = ?running.spec, "chaos begins");
+        let FaultSpec {
+            to, fault, seconds, ..
+        } = &running.spec;
+        info!(to, ?fault, seconds, "fault injection starts");
         active.running.insert(running.id, running.clone());
         Ok(running)
     }
 
-    /// Those that are on.
+    /// The active faults.
     pub fn list(&self) -> Vec<ActiveFault> {
         let mut active = self.0.lock();
         active.expire(Instant::now());
         active.running.values().cloned().collect()
     }
 
-    /// Ends one; says whether it was on.
+    /// Ends a fault; returns whether it was active.
     pub fn end(&self, id: u64) -> bool {
         self.0.lock().running.remove(&id).is_some()
     }
 
-    /// Ends all.
+    /// Ends all faults.
     pub fn end_all(&self) {
         self.0.lock().running.clear();
     }
 
-    /// What happens to one call.
+    /// The faults for one call.
     pub(super) fn matching(&self, from: &str, to: &str) -> Vec<(Fault, Duration)> {
         let mut active = self.0.lock();
         active.expire(Instant::now());
@@ -152,7 +157,7 @@ impl FaultSpec {
         self.to == ANY_REMOTE || self.to.contains("://")
     }
 
-    /// `to` is a component or an origin.
+    /// Whether the fault applies to this component or origin.
     fn matches_target(&self, to: &str) -> bool {
         self.to == to || (self.to == ANY_REMOTE && to.contains("://"))
     }
@@ -181,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_link_it_is_meant_for_is_struck() {
+    fn a_fault_applies_to_its_link_only() {
         let injector = FaultInjector::default();
         let id = injector.begin(spec()).unwrap().id;
         assert_eq!(injector.matching("reservation", "payment").len(), 1);
@@ -192,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_elsewhere_is_struck_or_all_of_them() {
+    fn a_fault_applies_to_one_remote_host_or_to_all() {
         let matching = |to: &str| {
             let injector = FaultInjector::default();
             let outbound = FaultSpec {
@@ -208,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_experiment_ends_by_itself() {
+    fn a_fault_ends_by_itself() {
         let injector = FaultInjector::default();
         let until = injector.begin(spec()).unwrap().until;
         let mut active = injector.0.lock();
@@ -219,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_experiment_without_sense_is_refused() {
+    fn an_invalid_fault_is_rejected() {
         let injector = FaultInjector::default();
         for bad in [
             FaultSpec {

@@ -1,4 +1,4 @@
-//! Trouble on the way to a host elsewhere: it is slow, or answers that it cannot serve.
+//! Fault injection into requests to remote hosts: delays and errors.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use super::{Fault, FaultInjector};
 use crate::problem::full;
 
-/// What one component meets outside.
+/// Injects faults into the remote requests of one component.
 #[derive(Clone)]
 pub struct RemoteFaults {
     injector: Arc<FaultInjector>,
@@ -17,7 +17,7 @@ pub struct RemoteFaults {
 }
 
 impl RemoteFaults {
-    /// For the requests of this component.
+    /// Faults for the requests of this component.
     pub fn new(injector: Arc<FaultInjector>, component: Arc<str>) -> Self {
         Self {
             injector,
@@ -25,7 +25,7 @@ impl RemoteFaults {
         }
     }
 
-    /// What happens to a request before it leaves: nothing, or this is its answer.
+    /// Injects the active faults before a request is sent. A response means that the request is not sent.
     ///
     /// # Errors
     /// When the delay is longer than the timeout.

@@ -1,7 +1,7 @@
-//! Instances that handle messages: taken from a shelf for one call, put back when they behaved.
+//! Instances that handle events: an idle one is taken from the pool for one call, and released when it succeeds.
 //!
-//! The `handler` module of wasmtime-wasi-http knows only HTTP; a message needs no streaming body and no queue, so the
-//! shelf is all there is. How many calls run at once is decided by the subscription that delivers the messages.
+//! The `handler` module of wasmtime-wasi-http supports only HTTP; an event needs no streaming body and no queue. The
+//! subscription that delivers the events limits the concurrency.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use crate::call::Call;
 use crate::capability::bindings::{Platform as Guest, PlatformPre as GuestPre};
 use crate::capability::{Grants, InstanceState};
 
-/// Why a message was not handled.
+/// Why an event was not handled.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    /// The guest said so.
-    #[error("component `{component}` answered: {reason}")]
+    /// The guest returned an error.
+    #[error("component `{component}` returned an error: {reason}")]
     Rejected {
         /// The component.
         component: Arc<str>,
-        /// The guest's own words.
+        /// The error of the guest.
         reason: String,
     },
     /// The guest did not finish in time.
@@ -34,18 +34,18 @@ pub enum EventError {
         /// The component.
         component: Arc<str>,
     },
-    /// An experiment has kept the message away from the component.
-    #[error("an experiment dropped a message for component `{component}`")]
+    /// A fault injection dropped the event.
+    #[error("a fault injection dropped an event for component `{component}`")]
     Dropped {
         /// The component.
         component: Arc<str>,
     },
-    /// There is no instance that could be asked: no memory is left, or it does not start.
-    #[error("component `{component}` has no instance to spare")]
+    /// No instance is available: the memory is used up, or it does not start.
+    #[error("component `{component}` has no free instance")]
     NoInstance {
         /// The component.
         component: Arc<str>,
-        /// What Wasmtime says.
+        /// The error of Wasmtime.
         source: anyhow::Error,
     },
     /// The guest trapped or exited.
@@ -53,12 +53,12 @@ pub enum EventError {
     Failed {
         /// The component.
         component: Arc<str>,
-        /// What Wasmtime says.
+        /// The error of Wasmtime.
         source: anyhow::Error,
     },
 }
 
-/// Makes, keeps and reuses instances that handle messages.
+/// Creates, keeps and reuses instances that handle events.
 pub struct EventPool {
     engine: Engine,
     grants: Arc<Grants>,
@@ -95,10 +95,10 @@ impl EventPool {
         })
     }
 
-    /// Has one message handled.
+    /// Handles one event.
     ///
     /// # Errors
-    /// See [`EventError`]; the instance is gone unless the guest merely refused.
+    /// See [`EventError`]. The instance is dropped unless the guest returned an error itself.
     pub async fn handle(&self, call: Call, payload: Vec<u8>) -> Result<(), EventError> {
         let component = || self.grants.component.clone();
         let failed = |error: wasmtime::Error| EventError::Failed {
@@ -145,7 +145,7 @@ impl EventPool {
         })
     }
 
-    /// Drops the instances that nobody has needed for a while.
+    /// Drops the instances that have been idle for long enough.
     pub fn evict_idle(&self) {
         let now = Instant::now();
         let patience = match self.pool.is_retired() {
@@ -164,7 +164,7 @@ impl EventPool {
     }
 
     async fn take(&self) -> wasmtime::Result<EventInstance> {
-        // The one used last is the one whose memory is still warm, and lets the others acquire_slot old.
+        // The instance that was used last has warm memory; the others can become idle for long enough.
         let warm = self.idle.lock().pop();
         match warm {
             Some(pooled) => Ok(pooled),
@@ -172,7 +172,7 @@ impl EventPool {
         }
     }
 
-    /// Makes one instance, to see whether it can be done.
+    /// Creates one instance, to check that it can be done.
     ///
     /// # Errors
     /// When it cannot.
@@ -182,7 +182,7 @@ impl EventPool {
         Ok(())
     }
 
-    /// Makes instances until there are as many as are to be kept.
+    /// Creates instances until the pool has its minimum.
     ///
     /// # Errors
     /// When one cannot be created.

@@ -1,9 +1,9 @@
-//! How many instances of a component there are, and who decides that there are more or fewer.
+//! The number of instances of a component.
 //!
-//! `instances_min` instances are there before anybody calls. A call that finds none idle has one created, up to
-//! `instances_max`: so the pool grows with the load. An instance that nobody has needed for `instances_idle` goes, down
-//! to `instances_min`: so it shrinks. When a component is replaced by a newer build, its instances go as soon as they
-//! are idle.
+//! `instances_min` instances exist before the first call. A call that finds none idle creates one, up to
+//! `instances_max`: the pool grows with the load. An instance that is idle for `instances_idle` ends, down to
+//! `instances_min`: the pool shrinks. When a newer build replaces a component, its instances end as soon as they are
+//! idle.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use config::policy::InstanceBounds;
 use tokio::sync::watch;
 
-/// The instances of one component, counted.
+/// The counted instances of one component.
 pub struct InstancePool {
     bounds: InstanceBounds,
     alive: AtomicUsize,
@@ -19,26 +19,26 @@ pub struct InstancePool {
     retired: watch::Sender<bool>,
 }
 
-/// What there is at a moment.
+/// The number of instances at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct PoolStats {
-    /// Instances, idle or not.
+    /// All instances, idle or busy.
     pub alive: usize,
-    /// Those that work on a call.
+    /// The instances that work on a call.
     pub busy: usize,
-    /// How many there may be.
+    /// The most instances.
     pub max: usize,
 }
 
-/// One instance, counted until it is dropped.
+/// One counted instance, until it is dropped.
 pub struct InstanceSlot {
     pool: Arc<InstancePool>,
     busy: AtomicBool,
-    /// Set when it has been counted out already.
+    /// Set when the instance is no longer counted.
     left: AtomicBool,
 }
 
-/// There are as many instances as there may be.
+/// The pool has its maximum.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("all {0} instances are taken")]
 pub struct PoolExhausted(usize);
@@ -46,7 +46,7 @@ pub struct PoolExhausted(usize);
 // === impl InstancePool ===
 
 impl InstancePool {
-    /// Nobody yet.
+    /// An empty pool.
     pub fn new(bounds: InstanceBounds) -> Arc<Self> {
         Arc::new(Self {
             bounds,
@@ -56,15 +56,15 @@ impl InstancePool {
         })
     }
 
-    /// Its bounds.
+    /// The bounds of the pool.
     pub fn bounds(&self) -> &InstanceBounds {
         &self.bounds
     }
 
-    /// One more.
+    /// Counts one more instance.
     ///
     /// # Errors
-    /// When there are as many as there may be.
+    /// When the pool has its maximum.
     pub fn acquire_slot(self: &Arc<Self>) -> Result<InstanceSlot, PoolExhausted> {
         let max = self.bounds.max;
         self.alive
@@ -79,31 +79,31 @@ impl InstancePool {
         })
     }
 
-    /// Whether there are fewer than are to be kept.
+    /// Whether the pool has less than its minimum.
     pub fn is_below_minimum(&self) -> bool {
         !self.is_retired() && self.alive.load(Ordering::Acquire) < self.bounds.min
     }
 
-    /// Lets all go that are idle, now or later.
+    /// Ends all instances as soon as they are idle.
     pub fn retire(&self) {
         self.retired.send_replace(true);
     }
 
-    /// Whether a newer build has taken over.
+    /// Whether a newer build has replaced the component.
     pub fn is_retired(&self) -> bool {
         *self.retired.borrow()
     }
 
-    /// Returns when a newer build has taken over.
+    /// Returns when a newer build replaces the component.
     pub fn retirement(&self) -> impl Future<Output = ()> + Send + Sync + 'static {
         let mut retired = self.retired.subscribe();
         async move {
-            // An error says that the pool itself is gone, which is the same.
+            // An error means that the pool is dropped, which is the same.
             let _ = retired.wait_for(|retired| *retired).await;
         }
     }
 
-    /// Who is there.
+    /// The current numbers.
     pub fn stats(&self) -> PoolStats {
         PoolStats {
             alive: self.alive.load(Ordering::Acquire),
@@ -116,17 +116,17 @@ impl InstancePool {
 // === impl InstanceSlot ===
 
 impl InstanceSlot {
-    /// The pool it belongs to.
+    /// The pool of the instance.
     pub fn pool(&self) -> &InstancePool {
         &self.pool
     }
 
-    /// Whether it works on a call.
+    /// Whether the instance works on a call.
     pub fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// It works from now on, or is idle; says what it did before.
+    /// Marks the instance as busy or idle; returns the mark before.
     pub fn set_busy(&self, busy: bool) -> bool {
         let before = self.busy.swap(busy, Ordering::Relaxed);
         match (before, busy) {
@@ -137,7 +137,7 @@ impl InstanceSlot {
         before
     }
 
-    /// Asks to go; the answer is no while that would leave too few.
+    /// Stops counting the instance, unless the pool would have less than its minimum.
     pub fn try_leave(&self) -> bool {
         let min = match self.pool.is_retired() {
             true => 0,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn it_grows_to_its_maximum_and_not_beyond() {
+    fn a_pool_grows_to_its_maximum() {
         let pool = pool(0, 2);
         let (first, _second) = (pool.acquire_slot().unwrap(), pool.acquire_slot().unwrap());
         assert!(pool.acquire_slot().is_err());
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn it_shrinks_to_its_minimum_and_not_below() {
+    fn a_pool_shrinks_to_its_minimum() {
         let pool = pool(1, 2);
         let (first, second) = (pool.acquire_slot().unwrap(), pool.acquire_slot().unwrap());
         assert!(first.try_leave());
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_retired_one_shrinks_to_nothing() {
+    fn a_retired_pool_shrinks_to_zero() {
         let pool = pool(1, 2);
         let last = pool.acquire_slot().unwrap();
         let retirement = pool.retirement();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_that_dies_at_work_is_busy_no_more() {
+    fn a_dropped_busy_instance_is_not_counted() {
         let pool = pool(0, 1);
         let slot = pool.acquire_slot().unwrap();
         slot.set_busy(true);

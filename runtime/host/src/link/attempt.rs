@@ -1,15 +1,15 @@
-//! What the end of an attempt says: about the health of the other side, and about trying again.
+//! Classifies how an attempt ended: what it says about the health of the target, and whether to repeat it.
 //!
-//! | an attempt ended with | to the breaker it is |
+//! | An attempt ended with | Outcome for the breaker |
 //! |---|---|
-//! | an answer below 500 | a success once its last byte is there ([`classify`]): the other side does its work, and 402, 404 or 409 may be exactly that |
-//! | half of one: it breaks off, or stalls until the deadline | a failure |
-//! | a component's own 503 with `Retry-After` | nothing: it says in good order that something *behind* it is away. The breaker there opens; opening here as well would also cut off what still works |
-//! | any other 5xx | a failure |
-//! | a trap, no instance, no connection, a broken one | a failure |
-//! | the deadline | a failure, unless the caller had left it less than half of what it may take |
-//! | a caller who went away early | nothing; at the end of his patience: the same as the deadline |
-//! | a refusal of the host (full, a loop, too large) | nothing |
+//! | a response below 500 | success at its last byte ([`classify`]): 402, 404 and 409 may be correct results |
+//! | a part of a response: it breaks off, or stalls until the deadline | failure |
+//! | a component's own 503 with `Retry-After` | ignored: a dependency of the component is unavailable. The breaker of that dependency opens; opening here as well would cut off calls that still succeed |
+//! | any other 5xx | failure |
+//! | a trap, no instance, no connection, a broken connection | failure |
+//! | the deadline | failure, unless the caller had left the target less than half of its limit |
+//! | a caller that leaves early | ignored; close to the deadline, the same as the deadline |
+//! | a rejection by the host (overload, loop, too large) | ignored |
 
 mod classify;
 
@@ -23,26 +23,26 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::problem::Problem;
 use classify::classified;
 
-/// Why an attempt brought no answer.
+/// Why an attempt has no response.
 pub trait AttemptError: From<Problem> + Send + 'static {
-    /// What it says about the other side.
+    /// The outcome for the breaker.
     fn outcome(&self) -> CallOutcome;
-    /// Whether another attempt may go better, and soon.
+    /// Whether another attempt may succeed soon.
     fn is_worth_another(&self) -> bool;
-    /// What it is counted as.
+    /// The reason for the metrics.
     fn failure(&self) -> CallFailure;
-    /// Whether an answer of its own that refers elsewhere, 503 with `Retry-After`, says nothing about its health.
+    /// Whether a 503 with `Retry-After` of the target reports an unavailable dependency, and not its own health.
     const MAY_REPORT_DEPENDENCY_OUTAGE: bool;
 }
 
-/// Why a call over a link brought no answer, as an operator tells calls apart.
+/// Why a call has no response, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallFailure {
-    /// There was no place for it.
+    /// The admission rejected it.
     Shed,
     /// The breaker was open.
     BreakerOpen,
-    /// It took too long.
+    /// It missed the deadline.
     Deadline,
     /// The component trapped.
     Trap,
@@ -50,37 +50,37 @@ pub enum CallFailure {
     Other,
 }
 
-/// What an attempt says about the other side.
+/// The outcome of an attempt for the breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallOutcome {
     Success,
     Failure,
-    /// It took all the time there was.
+    /// It missed the deadline.
     TimedOut,
     Ignored,
 }
 
-/// Why a request to a host elsewhere brought no answer.
+/// Why a request to a remote host has no response.
 #[derive(Debug)]
 pub enum RemoteError {
-    /// This host did not let it out.
+    /// A guard of the link rejected it.
     Refused(Problem),
-    /// It went out, or tried to.
+    /// The request or its connection failed.
     Failed(Error),
 }
 
-/// An attempt under way. Dropped, because the caller has gone, it is classified by how long it was waited for.
+/// An attempt in progress. When the caller leaves and it is dropped, the time until then decides its outcome.
 pub(super) struct PendingOutcome {
     permit: Option<BreakerPermit>,
     begun: Instant,
     allowed: Duration,
     limit: Duration,
-    /// How long the caller has done something else than to wait.
+    /// How long the caller did not wait for the target.
     idle: Duration,
 }
 
-/// The part of its time after which a caller who leaves has run out of patience: his clock and ours differ a little.
-const ALL_BUT: f64 = 0.9;
+/// The share of its time after which a caller that leaves counts as timed out: its clock differs a little from ours.
+const LEAVE_SHARE: f64 = 0.9;
 
 // === impl PendingOutcome ===
 
@@ -96,7 +96,7 @@ impl PendingOutcome {
         }
     }
 
-    /// Judges the attempt by its answer, now or when the last byte of it is there, which should be until then.
+    /// Classifies the attempt by its result, now or at the last byte of the body, whose deadline is `until`.
     pub fn ended<E: AttemptError>(
         mut self,
         answer: Result<Response<WasiBody>, E>,
@@ -111,7 +111,7 @@ impl PendingOutcome {
         }
     }
 
-    /// How long the other side has been waited for at most.
+    /// The longest wait for the target.
     fn given(&self) -> Duration {
         self.allowed.saturating_sub(self.idle)
     }
@@ -131,8 +131,8 @@ impl PendingOutcome {
 
 impl Drop for PendingOutcome {
     fn drop(&mut self) {
-        let is_patience_over = self.begun.elapsed() >= self.allowed.mul_f64(ALL_BUT);
-        if self.permit.is_some() && is_patience_over {
+        let is_timed_out = self.begun.elapsed() >= self.allowed.mul_f64(LEAVE_SHARE);
+        if self.permit.is_some() && is_timed_out {
             self.record(CallOutcome::TimedOut);
         }
     }
@@ -154,7 +154,7 @@ fn reports_dependency_outage(response: &Response<WasiBody>) -> bool {
         && response.headers().contains_key(RETRY_AFTER)
 }
 
-/// Whether a fallback may answer instead.
+/// Whether a fallback may respond instead.
 pub(super) fn is_outage<E: AttemptError>(answer: &Result<Response<WasiBody>, E>) -> bool {
     match answer {
         Ok(response) => response.status().is_server_error(),
@@ -162,8 +162,8 @@ pub(super) fn is_outage<E: AttemptError>(answer: &Result<Response<WasiBody>, E>)
     }
 }
 
-/// Whether another attempt may go better. An answer of the other side is one, except that of a proxy which did not
-/// reach it.
+/// Whether another attempt may succeed. A response of the target is final, except that of a proxy that did not reach
+/// it.
 pub(super) fn is_worth_another<E: AttemptError>(answer: &Result<Response<WasiBody>, E>) -> bool {
     match answer {
         Ok(response) => response.status() == StatusCode::BAD_GATEWAY,
@@ -202,7 +202,7 @@ impl AttemptError for RemoteError {
         match self {
             Self::Refused(problem) => problem.outcome(),
             Self::Failed(Error::ConnectionReadTimeout) => CallOutcome::TimedOut,
-            // The guest's own mistake.
+            // The guest sent an invalid request.
             Self::Failed(Error::HttpRequestUriInvalid | Error::HttpRequestBodySize(_)) => {
                 CallOutcome::Ignored
             }
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_customer_did_wrong_is_no_failure() {
+    fn an_error_of_the_client_is_no_failure() {
         for status in [200, 201, 304, 400, 402, 404, 409, 412, 422, 429] {
             assert_eq!(
                 from_component(answered(status)),
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_that_reports_dependency_outage_is_not_sick_itself() {
+    fn a_reported_dependency_outage_is_ignored() {
         let mut response = answered(503);
         assert_eq!(from_component(answered(503)), CallOutcome::Failure);
         response
@@ -292,14 +292,14 @@ mod tests {
     }
 
     #[test]
-    fn an_error_on_request_is_a_failure_like_a_real_one() {
+    fn an_injected_error_is_a_failure() {
         let component = "car".to_owned();
         let problem = Problem::FaultInjected { component };
         assert_eq!(outcome(&Err(problem)), CallOutcome::Failure);
     }
 
     #[test]
-    fn a_refusal_of_the_host_says_nothing_about_the_other_side() {
+    fn a_rejection_by_the_host_is_ignored() {
         let full = Problem::Overloaded {
             who: "car".to_owned(),
             retry_after: Duration::from_secs(1),

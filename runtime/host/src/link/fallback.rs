@@ -1,10 +1,10 @@
-//! What a link answers with when the other side has no answer. Never in silence.
+//! Fallbacks: the response of a link whose target fails.
 //!
-//! - Nothing of its own: the problem stands, with its status and `Retry-After`.
-//! - The last good answer to the same GET ([`stale`]), which says so: `Warning: 110` and `Age`.
-//! - What another component makes of the same GET or HEAD, which says so: `Warning: 199`.
+//! - The problem itself, with its status and `Retry-After`.
+//! - The last good response to the same GET request ([`stale`]), marked with `Warning: 110` and `Age`.
+//! - The response of another component to the same GET or HEAD request, marked with `Warning: 199`.
 //!
-//! An answer of a customer who showed who he is (`Authorization`, `Cookie`) is kept for nobody.
+//! Responses to requests with credentials (`Authorization`, `Cookie`) are never stored.
 
 mod stale;
 
@@ -25,10 +25,10 @@ use super::components::{ComponentRegistry, RegisteredComponent};
 use super::target::ComponentTarget;
 use stale::StaleCache;
 
-/// The part of its time that a call has before another component is asked: that one needs some, too.
-const FIRST: f64 = 0.75;
+/// The share of the time for the target. The rest is left for the component to fall back on.
+const TARGET_SHARE: f64 = 0.75;
 
-/// What there is to answer with.
+/// The fallback of one link.
 pub(super) enum LinkFallback {
     /// The problem stands, with its status and `Retry-After`.
     Problem,
@@ -42,10 +42,10 @@ pub(super) enum LinkFallback {
     },
 }
 
-/// What must be kept of a request to answer it without the other side.
+/// What a fallback needs of a request.
 pub(super) enum RequestKey {
     Nothing,
-    /// What its answer is found by.
+    /// The key of the cached response.
     Key(String),
     Head(Box<Parts>),
 }
@@ -80,14 +80,14 @@ impl LinkFallback {
         Self::Stale(StaleCache::new(age))
     }
 
-    /// What is to be kept of this request.
+    /// What the fallback needs of this request.
     pub fn key(&self, request: &Request<WasiBody>) -> RequestKey {
         match self {
             Self::Problem => RequestKey::Nothing,
             Self::Stale(_) => cache_key(request).map_or(RequestKey::Nothing, RequestKey::Key),
             Self::Component { .. } => {
-                let is_look = matches!(*request.method(), Method::GET | Method::HEAD);
-                match is_look && request.body().is_end_stream() {
+                let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+                match is_safe && request.body().is_end_stream() {
                     true => RequestKey::Head(Box::new(request.clone_head())),
                     false => RequestKey::Nothing,
                 }
@@ -95,18 +95,18 @@ impl LinkFallback {
         }
     }
 
-    /// The call as it is made first, if that must leave time for somebody else to answer.
+    /// The call to the target, if it must leave time for another component.
     pub fn first_call(&self, key: &RequestKey, call: &Call) -> Option<Call> {
         match (self, key) {
             (Self::Component { .. }, RequestKey::Head(_)) => {
                 let left = call.deadline.saturating_duration_since(Instant::now());
-                Some(call.clone().with_timeout(left.mul_f64(FIRST)))
+                Some(call.clone().with_timeout(left.mul_f64(TARGET_SHARE)))
             }
             _ => None,
         }
     }
 
-    /// Keeps a good answer for worse times.
+    /// Stores a good response.
     pub fn store(&self, key: RequestKey, response: Response<WasiBody>) -> Response<WasiBody> {
         match (self, key) {
             (Self::Stale(answers), RequestKey::Key(key)) if response.status() == StatusCode::OK => {
@@ -116,7 +116,7 @@ impl LinkFallback {
         }
     }
 
-    /// Something else to answer with, if there is anything.
+    /// The fallback response, if there is one.
     pub async fn respond(&self, key: RequestKey, call: &Call) -> Option<Response<WasiBody>> {
         match (self, key) {
             (Self::Stale(answers), RequestKey::Key(key)) => answers.find(&key),
@@ -142,7 +142,7 @@ impl LinkFallback {
     }
 }
 
-/// The head of a request that keeps its body.
+/// Copies the head of a request.
 trait CloneHead {
     fn clone_head(&self) -> Parts;
 }
@@ -157,7 +157,7 @@ impl CloneHead for Request<WasiBody> {
     }
 }
 
-/// Two requests with the same key may have the same answer.
+/// The cache key. Requests with the same key may get the same response.
 fn cache_key(request: &Request<WasiBody>) -> Option<String> {
     let headers = request.headers();
     let is_personal = [AUTHORIZATION, COOKIE, RANGE]

@@ -1,4 +1,5 @@
-//! What a link counts. The handles are made once, so that a call touches a few atomic numbers and no table of names.
+//! The metrics of a link. The handles are created once, so that a call updates a few atomic numbers and looks up no
+//! names.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,21 +11,21 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::attempt::{AttemptError, CallFailure};
 
-/// The numbers of one link.
+/// The metrics of one link.
 pub(super) struct LinkMetrics {
-    /// By the class of the status: 1xx to 5xx.
+    /// Responses by the class of the status: 1xx to 5xx.
     answered: [Counter; 5],
-    /// By what was in the way, in the order of [`UNANSWERED`].
-    failed: [Counter; UNANSWERED.len()],
+    /// Failed calls by reason, in the order of [`FAILURES`].
+    failed: [Counter; FAILURES.len()],
     seconds: Histogram,
     retries: Counter,
     fallbacks: Counter,
-    /// If there is a breaker.
+    /// Present if the link has a breaker.
     cut_off: Option<Counter>,
 }
 
-/// How calls without an answer are told apart.
-const UNANSWERED: [(CallFailure, &str); 5] = [
+/// The reasons of failed calls and their labels.
+const FAILURES: [(CallFailure, &str); 5] = [
     (CallFailure::Shed, "shed"),
     (CallFailure::BreakerOpen, "cut-off"),
     (CallFailure::Deadline, "deadline"),
@@ -32,7 +33,7 @@ const UNANSWERED: [(CallFailure, &str); 5] = [
     (CallFailure::Other, "none"),
 ];
 
-/// How often a breaker entered each state.
+/// Counts how often a breaker entered each state.
 #[derive(Clone)]
 pub(super) struct TransitionCounter(Arc<str>);
 
@@ -44,7 +45,7 @@ impl LinkMetrics {
         let of_link = |name: &'static str| counter!(name, "link" => link.to_string());
         Self {
             answered: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(calls),
-            failed: UNANSWERED.map(|(_, outcome)| calls(outcome)),
+            failed: FAILURES.map(|(_, outcome)| calls(outcome)),
             seconds: histogram!("socar_call_seconds", "link" => link.to_string()),
             retries: of_link("socar_retries_total"),
             fallbacks: of_link("socar_fallbacks_total"),
@@ -66,13 +67,13 @@ impl LinkMetrics {
     }
 
     fn count_unanswered(&self, outcome: CallFailure) {
-        let mut counters = UNANSWERED.iter().zip(&self.failed);
+        let mut counters = FAILURES.iter().zip(&self.failed);
         if let Some((_, counter)) = counters.find(|((it, _), _)| *it == outcome) {
             counter.increment(1);
         }
     }
 
-    /// An attempt that the breaker did not let through.
+    /// Counts an attempt that the open breaker rejected.
     pub fn count_cut_off(&self) {
         if let Some(counter) = &self.cut_off {
             counter.increment(1);

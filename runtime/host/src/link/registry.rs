@@ -44,8 +44,8 @@ struct LinkEntry {
 
 /// The links of one generation of the application, as its manifest guards them.
 ///
-/// A link whose policy does not change keeps its guards over a reload, so that a reload closes no breaker. The links of a
-/// generation are visible to operators once it takes over ([`GenerationLinks::take_over`]). If it never does, nothing
+/// A link whose policy does not change keeps its guards over a reload, so that a reload closes no breaker. The links of
+/// a generation are visible to operators once it takes over ([`GenerationLinks::take_over`]). If it never does, nothing
 /// changes.
 #[derive(Clone)]
 pub struct GenerationLinks {
@@ -137,7 +137,8 @@ impl GenerationLinks {
         self.to_component("gateway", component, policy)
     }
 
-    /// The link from the clock to a component. It has no breaker: a sweep repairs what failed, and no client waits for it.
+    /// The link from the clock to a component. It has no breaker: a sweep repairs what failed, and no client waits for
+    /// it.
     pub fn clock(&self, component: &str) -> Option<Arc<ComponentLink>> {
         let policy = LinkPolicy {
             breaker: None,

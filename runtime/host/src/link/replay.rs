@@ -1,7 +1,7 @@
-//! Requests that may be sent twice, and a copy of them.
+//! Requests that may be sent twice, and their copies.
 //!
-//! A request may be repeated if its method is idempotent by RFC 9110, or if it carries an `Idempotency-Key`, by which
-//! the other side knows it again; and if there is a copy: its body is empty, or announced as small and read first.
+//! A request may be repeated if its method is idempotent (RFC 9110), or if it has an `Idempotency-Key`, by which the
+//! target recognizes it. It also needs a copy: its body is empty, or announced as small and read first.
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
@@ -13,12 +13,12 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::problem::full;
 
-/// The longest body that is kept for another attempt.
+/// The longest body that is kept for another attempt, in bytes.
 const LONGEST: u64 = 16 * 1024;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// A request that can be made again and again.
+/// A request that can be sent again.
 #[derive(Clone, Debug)]
 pub(super) struct Replay {
     parts: Parts,
@@ -28,7 +28,7 @@ pub(super) struct Replay {
 // === impl Replay ===
 
 impl Replay {
-    /// The request to send now, and what to send it again with, if that may be done.
+    /// The request to send now, and its copy if it may be repeated.
     pub async fn of(request: Request<WasiBody>) -> (Request<WasiBody>, Option<Self>) {
         if !may_be_repeated(&request) || !is_small(&request) {
             return (request, None);
@@ -50,7 +50,7 @@ impl Replay {
                 (replay.request(), Some(replay))
             }
             Err(error) => {
-                // Whoever receives it meets the same broken body that we met.
+                // The target gets the same broken body.
                 let broken = http_body_util::StreamBody::new(futures::stream::once(
                     std::future::ready(Err(error)),
                 ));
@@ -59,7 +59,7 @@ impl Replay {
         }
     }
 
-    /// The request once more.
+    /// Another copy of the request.
     pub fn request(&self) -> Request<WasiBody> {
         Request::from_parts(self.parts.clone(), full(self.body.clone()))
     }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_may_be_sent_twice_is_copied() {
+    async fn only_a_repeatable_request_is_copied() {
         assert!(replay(Method::GET, None, "").await.is_some());
         assert!(replay(Method::POST, None, "").await.is_none());
         assert!(replay(Method::PATCH, None, "{}").await.is_none());

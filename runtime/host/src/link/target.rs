@@ -25,8 +25,8 @@ pub trait LinkTarget: Send + Sync + 'static {
     /// The longest time that the target works on one call, if it is bounded.
     fn deadline(&self) -> Option<Duration>;
 
-    /// When the last byte of the body must have arrived: `head` is the deadline of the head of the response, `overall` the
-    /// end of the call.
+    /// When the last byte of the body must have arrived: `head` is the deadline of the head of the response, `overall`
+    /// the end of the call.
     fn body_deadline(head: Instant, overall: Instant) -> Instant;
 
     /// Makes one attempt.

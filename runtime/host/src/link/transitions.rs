@@ -1,8 +1,8 @@
-//! What becomes of a breaker is told twice: to whoever reads the log of this process, and, as an event on the stream
-//! [`PLATFORM_STREAM`], to whoever watches the platform.
+//! Reports every transition of a breaker twice: in the log of this process, and as an event on the stream
+//! [`PLATFORM_STREAM`].
 //!
-//! A call that brings a change about does not wait for the event log: the change goes into a short queue. If the log is
-//! away for so long that the queue is full, the oldest news is in the process log only.
+//! The call that causes a transition does not wait for the event log: the transition goes into a short queue. If the
+//! event log is unavailable for so long that the queue is full, a transition is in the process log only.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,28 +17,28 @@ use tracing::{info, warn};
 use crate::trace::Trace;
 use event_log::{EVENT_FIELD, EntryId, EventLog, LogError};
 
-/// Where the platform tells of itself.
+/// The stream of the events of the platform.
 pub const PLATFORM_STREAM: &str = "socar.platform";
 
-/// Changes that wait to be written.
+/// The most transitions that wait for the event log.
 const QUEUE: usize = 256;
 
-/// How many events the stream keeps, whatever the retention: nobody has to react to them, and a link that comes and
-/// goes would fill it for ever.
+/// The most events on the stream, whatever the retention: no component must react to them, and a flapping link would
+/// fill it.
 const MAX_EVENTS: u64 = 10_000;
 
-/// How many go at a time.
+/// The most events that are removed at once.
 const TRIM_BATCH: usize = 100;
 
-/// How often an event is offered to a log that does not answer, and how long to wait in between.
+/// How often an event is appended to a log that does not respond, and the delay between two attempts.
 const ATTEMPTS: u32 = 5;
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Where links send what became of their breakers. Clones send the same listener.
+/// Sends the transitions of breakers to the publisher. Clones share the queue.
 #[derive(Clone)]
 pub struct TransitionSender(mpsc::Sender<Transition>);
 
-/// The listener's end.
+/// Publishes transitions on the event log.
 pub struct TransitionPublisher(mpsc::Receiver<Transition>);
 
 // === impl TransitionSender ===
@@ -60,7 +60,10 @@ impl TransitionSender {
             transition.to
         );
         if self.0.try_send(transition.clone()).is_err() {
-            warn!(link = &*transition.link, "not announced: too much to send");
+            warn!(
+                link = &*transition.link,
+                "transition not published: the queue is full"
+            );
         }
     }
 }
@@ -68,10 +71,10 @@ impl TransitionSender {
 // === impl TransitionPublisher ===
 
 impl TransitionPublisher {
-    /// Writes the news to the event log until told to stop.
+    /// Appends transitions to the event log until cancelled.
     ///
     /// # Errors
-    /// None: what cannot be written is logged.
+    /// Never: a transition that cannot be published is logged.
     pub async fn write(
         mut self,
         log: Arc<dyn EventLog>,
@@ -99,21 +102,24 @@ async fn append(log: &dyn EventLog, transition: &Transition, host: &str) {
         match log.append(PLATFORM_STREAM, &fields).await {
             Ok(_) => {
                 if let Err(error) = keep_newest(log, MAX_EVENTS).await {
-                    warn!(%error, "old news of the platform stay in the log for now");
+                    warn!(%error, "old events of the platform stay in the log for now");
                 }
                 return;
             }
             Err(error) if error.is_unavailable() => tokio::time::sleep(RETRY_DELAY).await,
             Err(error) => {
-                warn!(link = &*transition.link, %error, "not announced");
+                warn!(link = &*transition.link, %error, "transition not published");
                 return;
             }
         }
     }
-    warn!(link = &*transition.link, "not announced: the log is away");
+    warn!(
+        link = &*transition.link,
+        "transition not published: the event log is unavailable"
+    );
 }
 
-/// Removes the oldest events beyond so many; the next event takes what is left over.
+/// Removes the oldest events above `most`, a batch at a time; the next event removes the rest.
 async fn keep_newest(log: &dyn EventLog, most: u64) -> Result<(), LogError> {
     let surplus = log.length(PLATFORM_STREAM).await?.saturating_sub(most);
     let surplus = usize::try_from(surplus)
@@ -129,7 +135,7 @@ async fn keep_newest(log: &dyn EventLog, most: u64) -> Result<(), LogError> {
     Ok(())
 }
 
-/// A change as a CloudEvent.
+/// A transition as a CloudEvent.
 fn event(transition: &Transition, host: &str, now: SystemTime) -> serde_json::Value {
     json!({
         "specversion": "1.0",
@@ -166,7 +172,7 @@ mod tests {
     use resilience::breaker::TransitionReason;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_stream_keeps_the_newest_and_no_more() {
+    async fn the_stream_keeps_only_the_newest_events() {
         let fixture = event_log::test_support::embedded();
         let mut ids = Vec::new();
         for number in 0..5 {
@@ -182,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_announced_with_link_and_reason() {
+    fn a_transition_is_published_with_link_and_reason() {
         let transition = Transition {
             link: "reservation -> payment".into(),
             sequence: 1,
