@@ -1,4 +1,4 @@
-//! Bodies that do a little more than carry bytes.
+//! Bodies that hold a guard, limit idle time, or require a guest that did not fail.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -16,46 +16,46 @@ use tokio::task::AbortHandle;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// Keeps something (a permit, a counter) until the last byte of the body is taken or nobody wants it any more.
+/// Holds a value, such as a permit or a counter, until the last byte of the body is read or the body is dropped.
 pub struct GuardedBody<G> {
     body: WasiBody,
     guard: Option<G>,
 }
 
-/// An answer of this length at most is worth no timer: a socket takes it at once, and a stream that does not is ended
-/// soon ([`crate::trigger::http`]).
+/// A body of at most this many bytes gets no timer: a socket takes it at once, and a stream that does not take it is
+/// ended soon ([`crate::trigger::http`]).
 const SHORT_BODY: u64 = 16 << 10;
 
-/// Something that is kept as long as a body lasts.
+/// A guard of a body that may not be read to its end.
 pub enum GuardLease<G> {
-    /// However long that is.
+    /// It is held as long as the body.
     Open(G),
-    /// Until a time at most, also while nobody looks after it.
+    /// It is released at a deadline, even while the body is not polled.
     Ends(Arc<Mutex<Option<G>>>, AbortHandle),
 }
 
-/// Fails when the next part of the body is waited for too long.
+/// Fails when the next frame takes too long.
 pub struct IdleTimeoutBody {
     body: WasiBody,
     timeout: Duration,
-    /// Set while a part is waited for. A reader who is busy with the part before does not wait.
+    /// Set while the reader waits. The time between two reads does not count.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// Fails at its end if it has broken off. A guest that is gone can send no more, and what it has sent looks whole to
-/// whoever was not told the length.
+/// Ends the body of a failed guest with an error. A guest that is gone sends no more, and without a known length the
+/// part that it sent looks complete.
 pub struct CompleteBody {
     body: WasiBody,
     abort_flag: AbortFlag,
 }
 
-/// Whether all bytes of the body have been handed over. Where its length is known, the sender has often not closed it yet
-/// when the last of them come, and nobody asks again before the client takes them.
+/// Whether all bytes of the body have been handed over. A sender that announced the length has often not closed the
+/// body yet when the last bytes arrive, and no one reads it again before the client takes them.
 pub fn is_complete(body: &WasiBody) -> bool {
     body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
-/// What became of the guest that works on a call. Clones tell the same.
+/// Whether the guest that handles a call failed. Clones share the flag.
 #[derive(Clone, Debug, Default)]
 pub struct AbortFlag(Arc<AtomicBool>);
 
@@ -70,8 +70,8 @@ impl<G> GuardedBody<G> {
 }
 
 impl<G: Send + 'static> GuardedBody<GuardLease<G>> {
-    /// Holds `guard` as long as the body lasts, and a body that is not short until `end` at most: nobody asks for the
-    /// rest of it while a client takes nothing.
+    /// Holds `guard` as long as the body lasts, and a body that is not short until `end` at most: the rest of a body is
+    /// not polled while the client does not read.
     pub fn until(body: WasiBody, guard: G, end: Instant) -> Self {
         let is_short = body
             .size_hint()
@@ -131,7 +131,7 @@ impl<G: Send + 'static> GuardLease<G> {
 impl<G> Drop for GuardLease<G> {
     fn drop(&mut self) {
         if let Self::Ends(kept, task) = self {
-            // At once, and not when the task has been told.
+            // The guard is released now, and not when the aborted task is polled.
             drop(kept.lock().take());
             task.abort();
         }
@@ -141,7 +141,7 @@ impl<G> Drop for GuardLease<G> {
 // === impl IdleTimeoutBody ===
 
 impl IdleTimeoutBody {
-    /// An answer whose reader waits for each part as long as he wants to, if he has said so.
+    /// The response with a timeout between two frames of its body, if the caller set one.
     pub fn pace(response: Response<WasiBody>, timeout: Option<Duration>) -> Response<WasiBody> {
         match timeout {
             Some(timeout) => response.map(|body| Self::new(body, timeout).boxed_unsync()),
@@ -149,7 +149,7 @@ impl IdleTimeoutBody {
         }
     }
 
-    /// Waits at most `timeout` for each part.
+    /// Waits at most `timeout` for each frame.
     pub fn new(body: WasiBody, timeout: Duration) -> Self {
         Self {
             body,
@@ -227,7 +227,7 @@ impl Body for CompleteBody {
 // === impl AbortFlag ===
 
 impl AbortFlag {
-    /// The guest has ended before its work did.
+    /// The guest failed before it finished.
     pub fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_stalls_is_given_up() {
+    async fn a_body_that_stalls_ends_with_a_timeout() {
         let body = IdleTimeoutBody::new(endless(), Duration::from_millis(1));
         assert!(matches!(
             body.collect().await,
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_who_takes_his_time_does_not_wait() {
+    async fn the_time_of_a_slow_reader_does_not_count_as_idle() {
         let (parts, body) = futures::channel::mpsc::unbounded();
         let part = || Ok(Frame::data(Bytes::from_static(b"part")));
         let body: WasiBody = StreamBody::new(body).boxed_unsync();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_held_is_let_go_with_the_last_byte() {
+    async fn a_guard_is_released_with_the_last_byte() {
         let guard = Arc::new(());
         let mut body = GuardedBody::new(full("1"), guard.clone());
         assert_eq!(Arc::strong_count(&guard), 2);
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_whose_guest_has_failed_does_not_end_well() {
+    async fn a_body_of_a_failed_guest_ends_with_an_error() {
         let abort_flag = AbortFlag::default();
         let mut body = CompleteBody::new(full("half"), abort_flag.clone());
         assert!(body.frame().await.is_some_and(|part| part.is_ok()));
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_leased_is_let_go_at_its_end_though_nobody_takes_the_body() {
+    async fn a_guard_is_released_at_its_deadline_even_if_the_body_is_not_read() {
         let guard = Arc::new(());
         let end = Instant::now() + Duration::from_millis(20);
         let body = GuardedBody::until(endless(), guard.clone(), end);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_leased_is_let_go_with_the_body() {
+    async fn a_guard_with_a_deadline_is_released_with_the_body() {
         let guard = Arc::new(());
         let end = Instant::now() + Duration::from_secs(3600);
         drop(GuardedBody::until(endless(), guard.clone(), end));

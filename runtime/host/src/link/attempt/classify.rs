@@ -1,9 +1,9 @@
-//! The body of an answer, until it is known whether it is one.
+//! Classifies an attempt by how the body of its response ends.
 //!
-//! A good head promises nothing yet: the other side may stall in the middle, or break off. So the attempt is classified by
-//! how its body ends, and only an answer whose body is here already is classified at once. Who stops reading without
-//! waiting for more has what he wanted; who leaves while he waits is classified like anybody who goes before the end. And who
-//! takes his time to read does not make the other side slow.
+//! A good head is no success yet: the body may stall or break off. An attempt is classified at its last byte, and at
+//! once only if the body is complete already. A reader that stops while no frame is pending has what it needs: the
+//! attempt is a success. A reader that leaves while it waits is classified like a caller that leaves before the head.
+//! The time that a reader takes between two reads does not count against the target.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -20,22 +20,22 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use super::{CallOutcome, PendingOutcome};
 use crate::body::is_complete;
 
-/// A body that tells the breaker how it ended.
+/// A body that records the outcome of its attempt for the breaker.
 struct ClassifiedBody {
     body: WasiBody,
-    /// Nothing once it has been classified.
+    /// Absent once the outcome is recorded.
     pending: Option<PendingOutcome>,
-    /// Whoever reads waits for more.
+    /// Whether the reader waits for a frame.
     is_awaited: bool,
-    /// Since when he does not, and is busy with what he has.
+    /// The end of the last read.
     idle_since: Instant,
-    /// Who has not got all of it by then has waited in vain.
+    /// The attempt has timed out if its body is not complete by then.
     until: Instant,
-    /// Set while it is waited for: most bodies are never.
+    /// Set while the reader waits, which most readers never do.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// An answer with a good head, which is classified by how its body ends, and late if that is not until then.
+/// A response with a good head, classified by how its body ends, and as timed out if that is not before `until`.
 pub(super) fn classified(
     response: Response<WasiBody>,
     mut pending: PendingOutcome,
@@ -68,7 +68,7 @@ impl ClassifiedBody {
         }
     }
 
-    /// Whoever reads wants more.
+    /// The reader requests the next frame. It was idle since the last read, unless it waited.
     fn end_idle(&mut self) {
         if let Some(pending) = &mut self.pending
             && !self.is_awaited
@@ -148,7 +148,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(60);
 
-    /// An answer with this body, and the breaker that waits for its end.
+    /// A response with this body, and the breaker that records its outcome.
     fn answer(body: WasiBody, limit: Duration) -> (Breaker, WasiBody) {
         let breaker = Breaker::new("link", BreakerConfig::default(), |_| {});
         let until = Instant::now() + limit;
@@ -161,7 +161,7 @@ mod tests {
         StreamBody::new(futures::stream::iter(parts)).boxed_unsync()
     }
 
-    /// One part, and then nothing more.
+    /// One frame, and then nothing more.
     fn half() -> WasiBody {
         use futures::StreamExt as _;
         let never = futures::stream::pending::<Part>();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_is_a_success_when_its_last_byte_is_there() {
+    async fn a_response_is_a_success_at_its_last_byte() {
         let (breaker, _body) = answer(WasiBody::default(), LIMIT);
         assert_eq!(
             counted(&breaker),
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_breaks_off_is_a_failure() {
+    async fn a_response_that_breaks_off_is_a_failure() {
         let broken = of(vec![part(), Err(Error::ConnectionTerminated)]);
         let (breaker, body) = answer(broken, LIMIT);
         body.collect().await.unwrap_err();
@@ -229,17 +229,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_that_stalls_is_a_failure_at_its_deadline() {
+    async fn a_response_that_stalls_is_a_failure_at_its_deadline() {
         let (breaker, mut body) = answer(half(), LIMIT);
         assert!(body.frame().await.is_some());
         assert!(tokio::time::timeout(2 * LIMIT, body.frame()).await.is_err());
         assert_eq!(counted(&breaker), [0, 1, 0]);
         drop(body);
-        assert_eq!(counted(&breaker), [0, 1, 0], "once is enough");
+        assert_eq!(counted(&breaker), [0, 1, 0], "an outcome is recorded once");
     }
 
     #[tokio::test]
-    async fn who_leaves_while_he_waits_says_nothing_unless_he_waited_for_long() {
+    async fn a_reader_that_leaves_while_it_waits_is_ignored_unless_its_deadline_is_near() {
         for (limit, expected) in [(LIMIT, [0, 0, 1]), (Duration::ZERO, [0, 1, 0])] {
             let (breaker, mut body) = answer(half(), limit);
             assert!(body.frame().await.is_some());
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_takes_his_time_to_read_does_not_make_the_other_side_slow() {
+    async fn a_slow_reader_does_not_make_the_call_slow() {
         let after = Duration::from_millis(100);
         let slow_calls = Some(SlowCalls { rate: 50, after });
         let settings = BreakerSettings {
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_takes_all_his_time_to_read_blames_nobody_for_the_rest() {
+    async fn an_error_after_a_slow_reader_used_up_the_time_is_ignored() {
         let limit = Duration::from_millis(20);
         let broken = of(vec![part(), Err(Error::ConnectionTerminated)]);
         let (breaker, mut body) = answer(broken, limit);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_wants_no_more_than_the_head_was_answered() {
+    async fn a_reader_that_reads_only_the_head_makes_a_success() {
         let (breaker, body) = answer(half(), LIMIT);
         drop(body);
         assert_eq!(counted(&breaker), [1, 0, 0]);

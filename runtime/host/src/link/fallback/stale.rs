@@ -1,7 +1,7 @@
-//! The last good answers of a link, for as long as they are better than none.
+//! The last good responses of a link, for a bounded time.
 //!
-//! Bounded in size, not only in number: what one answer may have and what all of them may have together. The oldest
-//! give way. An answer is recorded while its body passes by; one that breaks off, or is too long, is forgotten.
+//! The cache is bounded in bytes, for one response and for all of them, and in entries. The oldest entries are evicted
+//! first. A response is recorded while its body is read; one that breaks off, or is too long, is not stored.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
@@ -19,19 +19,19 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::problem::full;
 
-/// The longest body that is kept.
+/// The longest body that is stored, in bytes.
 const MAX_BODY: usize = 512 * 1024;
 
-/// All bodies together.
+/// The most bytes of all bodies together.
 const MAX_TOTAL_BYTES: usize = 8 * 1024 * 1024;
 
-/// All answers together, however short.
+/// The most entries.
 const MAX_ENTRIES: usize = 512;
 
-/// An answer younger than this is not recorded again: under load, that would copy every byte.
+/// A response younger than this is not recorded again: under load, that would copy every byte.
 const MIN_REFRESH: Duration = Duration::from_secs(1);
 
-/// The last good answers. Clones are the same ones.
+/// The last good responses of a link. Clones share the cache.
 #[derive(Clone)]
 pub(in crate::link) struct StaleCache {
     oldest: Duration,
@@ -41,7 +41,7 @@ pub(in crate::link) struct StaleCache {
 #[derive(Default)]
 struct CacheEntries {
     answers: HashMap<String, CachedResponse>,
-    /// In order of their first arrival; each key once.
+    /// The keys in the order of their first entry, each once.
     order: VecDeque<String>,
     size: usize,
 }
@@ -52,11 +52,11 @@ struct CachedResponse {
     body: Bytes,
 }
 
-/// A body that is recorded while it passes by.
+/// A body that is recorded while it is read.
 struct RecordedBody {
     body: WasiBody,
     so_far: BytesMut,
-    /// Nothing once it is cached, or known not to be.
+    /// The entry to store. Absent once it is stored, or cannot be.
     target: Option<(StaleCache, String, HeaderMap)>,
 }
 
@@ -70,7 +70,7 @@ impl StaleCache {
         }
     }
 
-    /// Records a good answer, and passes it on unchanged.
+    /// Records a good response, and returns it unchanged.
     pub fn record(&self, key: String, response: Response<WasiBody>) -> Response<WasiBody> {
         if self.is_fresh(&key) {
             return response;
@@ -86,7 +86,7 @@ impl StaleCache {
         })
     }
 
-    /// The last good answer, marked as stale.
+    /// The last good response, marked as stale.
     pub fn find(&self, key: &str) -> Option<Response<WasiBody>> {
         let entries = self.entries.lock();
         let cached = entries.answers.get(key)?;
@@ -177,7 +177,7 @@ impl Body for RecordedBody {
                     this.target = None;
                 } else if this.target.is_some() {
                     this.so_far.extend_from_slice(data);
-                    // Whoever knows the length in advance does not ask for the end.
+                    // A reader that knows the length does not read the end.
                     if this.is_complete() {
                         this.store();
                     }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_good_answer_is_found_and_says_that_it_is_stale() {
+    async fn the_last_good_response_is_found_and_marked_as_stale() {
         let answers = StaleCache::new(HOUR);
         pass(&answers, "/carviews", "{}").await;
         let found = answers.find("/carviews").expect("an answer");
@@ -226,14 +226,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_too_old_is_none() {
+    async fn a_response_that_is_too_old_is_not_found() {
         let answers = StaleCache::new(Duration::ZERO);
         pass(&answers, "/carviews", "{}").await;
         assert!(answers.find("/carviews").is_none());
     }
 
     #[tokio::test]
-    async fn an_answer_that_broke_off_is_not_kept() {
+    async fn a_response_that_broke_off_is_not_stored() {
         let answers = StaleCache::new(HOUR);
         let response = answers.record("/".to_owned(), Response::new(full("half")));
         drop(response);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn there_is_room_for_so_much_and_no_more() {
+    async fn the_cache_is_bounded_in_entries_and_bytes() {
         let answers = StaleCache::new(HOUR);
         for number in 0..=MAX_ENTRIES {
             answers.store(format!("/{number}"), HeaderMap::new(), Bytes::new());

@@ -16,7 +16,7 @@ use tracing::trace;
 use super::connections::{CloseReason, ConnectionState, TrackedConnection};
 use super::monitored_io::{MonitoredIo, linger, send_request_timeout};
 use super::rejections::RejectionReason;
-use super::streams::Streams;
+use super::streams::H2Executor;
 use super::{ClientInfo, Server};
 use config::policy::ListenerLimits;
 
@@ -135,8 +135,8 @@ impl ConnectionEnd {
     }
 }
 
-fn protocol(limits: &ListenerLimits) -> auto::Builder<Streams> {
-    let mut protocol = auto::Builder::new(Streams::new(limits));
+fn protocol(limits: &ListenerLimits) -> auto::Builder<H2Executor> {
+    let mut protocol = auto::Builder::new(H2Executor::new(limits));
     protocol
         .http1()
         .timer(TokioTimer::new())

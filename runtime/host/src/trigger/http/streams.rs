@@ -1,9 +1,9 @@
-//! The answers on an HTTP/2 connection, each with an eye on whether its client takes it.
+//! HTTP/2 streams whose clients must read the response.
 //!
-//! The socket tells nothing about that: a client may keep the connection busy and give one stream no window, and hyper
-//! then does not ask for the rest of the answer until it does. So each stream has a watcher, which ends it when the
-//! client has taken nothing for [`ListenerLimits::write_pause`], or was behind for [`ListenerLimits::answer_time`]. The other streams of
-//! the connection go on.
+//! The socket does not show whether a client reads: a client can keep the connection busy and give one stream no
+//! window, and hyper then does not poll the rest of that response. So each stream has a task that ends it when the
+//! client has read nothing for `write_pause`, or was behind for `answer_time` ([`ListenerLimits`]). The other streams of
+//! the connection continue.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,59 +23,64 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use config::policy::ListenerLimits;
 
-/// The most that is handed over at once: what a client takes of it is seen only when it has all.
-const PIECE: usize = 16 << 10;
+/// The largest frame, in bytes: progress shows only when the client has read a whole frame.
+const MAX_FRAME: usize = 16 << 10;
 
 tokio::task_local! {
-    /// The answer on the stream that the task serves.
-    static TAKING: Arc<Taking>;
+    /// The progress of the response on the stream that the task serves.
+    static PROGRESS: Arc<WriteProgress>;
 }
 
-/// Serves the streams of a connection.
+/// Runs the streams of a connection, and ends those whose client does not read.
 #[derive(Clone)]
-pub struct Streams {
+pub struct H2Executor {
     pause: Duration,
     whole: Duration,
 }
 
-/// How far a client is with taking an answer.
+/// How far a client is with reading a response.
 #[derive(Default)]
-struct Taking {
-    /// Nothing before and after the answer, and while there is nothing to take.
-    progress: Mutex<Option<Progress>>,
+struct WriteProgress {
+    /// Absent before and after the response, and while there is nothing to read.
+    unread: Mutex<Option<Unread>>,
     begun: Notify,
 }
 
 #[derive(Clone, Copy)]
-struct Progress {
-    /// Since when the client has something to take.
+struct Unread {
+    /// When the client was offered the last frame.
     offered: Instant,
-    /// Since when there has always been something.
+    /// Since when there has always been something to read.
     behind: Instant,
 }
 
-/// The body of an answer that somebody is to take.
-struct Offered {
+/// A body in small frames, which reports the frames that the client is offered.
+struct WriteProgressBody {
     body: WasiBody,
-    /// What is still to be handed over of its last part.
+    /// The rest of the last frame.
     rest: Bytes,
-    taking: Arc<Taking>,
+    progress: Arc<WriteProgress>,
 }
 
-/// An answer whose client is watched, if it has a stream of its own.
+/// The body of a response whose client must read it, if it has a stream of its own.
 pub fn watched(body: WasiBody) -> WasiBody {
-    let Ok(taking) = TAKING.try_with(Arc::clone) else {
+    let Ok(progress) = PROGRESS.try_with(Arc::clone) else {
         return body;
     };
-    taking.offer();
+    progress.offer();
     let rest = Bytes::new();
-    Offered { body, rest, taking }.boxed_unsync()
+    WriteProgressBody {
+        body,
+        rest,
+        progress,
+    }
+    .boxed_unsync()
 }
 
-// === impl Streams ===
+// === impl H2Executor ===
 
-impl Streams {
-    /// Served within these limits.
+impl H2Executor {
+    /// Runs streams within these limits.
     pub fn new(limits: &ListenerLimits) -> Self {
         Self {
             pause: limits.write_pause,
@@ -84,37 +89,37 @@ impl Streams {
     }
 }
 
-impl<F> Executor<F> for Streams
+impl<F> Executor<F> for H2Executor
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     fn execute(&self, stream: F) {
         let Self { pause, whole } = *self;
-        let taking = Arc::<Taking>::default();
-        let served = TAKING.scope(taking.clone(), stream);
+        let progress = Arc::<WriteProgress>::default();
+        let served = PROGRESS.scope(progress.clone(), stream);
         tokio::spawn(async move {
             tokio::select! {
-                // An answer that is taken at once sets no alarm.
+                // A response that is read at once sets no timer.
                 biased;
                 _ = served => {}
-                () = taking.given_up(pause, whole) => debug!("a client took no answer"),
+                () = progress.stalled(pause, whole) => debug!("a client did not read its response"),
             }
         });
     }
 }
 
-// === impl Taking ===
+// === impl WriteProgress ===
 
-impl Taking {
-    /// There is something to take.
+impl WriteProgress {
+    /// There is something to read.
     fn offer(&self) {
         let now = Instant::now();
-        let mut progress = self.progress.lock();
-        match &mut *progress {
-            Some(progress) => progress.offered = now,
+        let mut unread = self.unread.lock();
+        match &mut *unread {
+            Some(unread) => unread.offered = now,
             None => {
-                *progress = Some(Progress {
+                *unread = Some(Unread {
                     offered: now,
                     behind: now,
                 });
@@ -123,16 +128,16 @@ impl Taking {
         }
     }
 
-    /// The client has taken all there is.
-    fn keeps_up(&self) {
-        *self.progress.lock() = None;
+    /// The client has read everything.
+    fn caught_up(&self) {
+        *self.unread.lock() = None;
     }
 
-    /// Returns when the client has taken too long.
-    async fn given_up(&self, pause: Duration, whole: Duration) {
+    /// Returns when the client has read too slowly.
+    async fn stalled(&self, pause: Duration, whole: Duration) {
         loop {
-            let progress = *self.progress.lock();
-            let Some(Progress { offered, behind }) = progress else {
+            let unread = *self.unread.lock();
+            let Some(Unread { offered, behind }) = unread else {
                 self.begun.notified().await;
                 continue;
             };
@@ -145,9 +150,9 @@ impl Taking {
     }
 }
 
-// === impl Offered ===
+// === impl WriteProgressBody ===
 
-impl Body for Offered {
+impl Body for WriteProgressBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -163,18 +168,18 @@ impl Body for Offered {
                     Err(other) => return Poll::Ready(Some(Ok(other))),
                 },
                 Poll::Pending => {
-                    // The client would take more, if there were any.
-                    this.taking.keeps_up();
+                    // The client would read more, if there were more.
+                    this.progress.caught_up();
                     return Poll::Pending;
                 }
                 end => {
-                    this.taking.keeps_up();
+                    this.progress.caught_up();
                     return end;
                 }
             }
         }
-        this.taking.offer();
-        let piece = this.rest.split_to(this.rest.len().min(PIECE));
+        this.progress.offer();
+        let piece = this.rest.split_to(this.rest.len().min(MAX_FRAME));
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
@@ -202,29 +207,29 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(50);
 
-    fn offered(body: WasiBody) -> (Offered, Arc<Taking>) {
-        let taking = Arc::<Taking>::default();
-        taking.offer();
+    fn offered(body: WasiBody) -> (WriteProgressBody, Arc<WriteProgress>) {
+        let progress = Arc::<WriteProgress>::default();
+        progress.offer();
         let rest = Bytes::new();
-        let body = Offered {
+        let body = WriteProgressBody {
             body,
             rest,
-            taking: taking.clone(),
+            progress: progress.clone(),
         };
-        (body, taking)
+        (body, progress)
     }
 
     #[tokio::test]
-    async fn a_client_that_takes_nothing_is_given_up() {
-        let (_body, taking) = offered(full("text"));
+    async fn a_stream_whose_client_reads_nothing_ends() {
+        let (_body, progress) = offered(full("text"));
         let since = Instant::now();
-        taking.given_up(SHORT, LONG).await;
+        progress.stalled(SHORT, LONG).await;
         assert!(since.elapsed() >= SHORT);
     }
 
     #[tokio::test]
-    async fn a_client_that_takes_a_little_now_and_then_is_given_up_in_the_end() {
-        let (mut body, taking) = offered(full(vec![0; 1000 * PIECE]));
+    async fn a_stream_whose_client_is_behind_for_too_long_ends() {
+        let (mut body, progress) = offered(full(vec![0; 1000 * MAX_FRAME]));
         let since = Instant::now();
         let trickle = async {
             while body.frame().await.is_some() {
@@ -232,16 +237,16 @@ mod tests {
             }
         };
         tokio::select! {
-            () = trickle => panic!("it was given all the time it wanted"),
-            () = taking.given_up(LONG, SHORT) => {}
+            () = trickle => panic!("the stream had no limit"),
+            () = progress.stalled(LONG, SHORT) => {}
         }
         assert!(since.elapsed() >= SHORT);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_is_given_up_who_takes_whatever_comes() {
+    async fn a_stream_whose_client_reads_every_frame_continues() {
         let (parts, body) = futures::channel::mpsc::unbounded();
-        let (mut body, taking) = offered(StreamBody::new(body).boxed_unsync());
+        let (mut body, progress) = offered(StreamBody::new(body).boxed_unsync());
         let (taken, fed) = (async { while body.frame().await.is_some() {} }, async {
             for _ in 0..10 {
                 tokio::time::sleep(SHORT).await;
@@ -252,20 +257,20 @@ mod tests {
         });
         tokio::select! {
             _ = futures::future::join(taken, fed) => {}
-            () = taking.given_up(LONG, 2 * SHORT) => panic!("he was not behind"),
+            () = progress.stalled(LONG, 2 * SHORT) => panic!("the client was not behind"),
         }
     }
 
     #[tokio::test]
-    async fn nobody_is_given_up_who_waits_for_the_answer_or_has_it() {
-        let (mut body, taking) = offered(full("text"));
-        let stays = async |taking: &Taking| {
-            let given_up = taking.given_up(SHORT / 10, LONG);
-            tokio::time::timeout(SHORT, given_up).await.is_err()
+    async fn a_stream_without_an_unread_frame_continues() {
+        let (mut body, progress) = offered(full("text"));
+        let stays = async |progress: &WriteProgress| {
+            let stalled = progress.stalled(SHORT / 10, LONG);
+            tokio::time::timeout(SHORT, stalled).await.is_err()
         };
-        taking.keeps_up();
-        assert!(stays(&taking).await);
+        progress.caught_up();
+        assert!(stays(&progress).await);
         while body.frame().await.is_some() {}
-        assert!(stays(&taking).await);
+        assert!(stays(&progress).await);
     }
 }
