@@ -1,4 +1,4 @@
-//! What lies under all components: the embedded database, the server of `--redis-url`, and the event log on one of them.
+//! Shared backends of all components: the embedded database, the Redis server of `--redis-url`, and the event log.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,30 +12,30 @@ use event_log::{EmbeddedLog, EventLog, RedisLog};
 use storage::database::Database;
 use storage::redis_client::RedisClient;
 
-/// How long the server may take to say how it is set up: a start waits for it.
-const ASK: Duration = Duration::from_secs(1);
+/// Time limit for reading the configuration of the Redis server, because the start waits for it.
+const WARNINGS_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The state that components share without knowing of each other.
+/// State shared by all components.
 pub struct Backends {
-    /// The one embedded file.
+    /// The embedded database file.
     pub database: Arc<Database>,
-    /// The server of `--redis-url`.
+    /// Client of the server of `--redis-url`.
     pub redis: Option<Arc<RedisClient>>,
-    /// The event log.
+    /// The event log, embedded or on Redis.
     pub log: Arc<dyn EventLog>,
-    /// What components reach through `spin:redis`.
+    /// Backend of the `spin:redis` interface.
     pub bus: Arc<Bus>,
-    /// The name of this host among those that share the log.
+    /// Name of this host among the hosts that share the event log.
     pub host: String,
-    /// The same log, if it is on the server.
+    /// The same event log when it is on Redis.
     redis_log: Option<Arc<RedisLog>>,
 }
 
 impl Backends {
-    /// Opens what is in the state directory; a Redis server is connected to when it is first needed.
+    /// Opens the backends in the state directory. A connection to a Redis server is opened on first use.
     ///
     /// # Errors
-    /// When the state directory cannot be used, or the URL is none.
+    /// When the state directory cannot be used, or `redis_url` is not a valid Redis URL.
     pub fn open(
         state: &Path,
         address: Option<&str>,
@@ -69,23 +69,24 @@ impl Backends {
         })
     }
 
-    /// What is wrong with the server for a log that must not forget; nothing if it does not say in time.
+    /// Returns warnings about settings of the Redis server that endanger the event log; empty when it does not respond
+    /// within 1 s.
     pub async fn warnings(&self) -> Vec<String> {
         let Some(log) = &self.redis_log else {
             return Vec::new();
         };
-        match tokio::time::timeout(ASK, log.warnings()).await {
+        match tokio::time::timeout(WARNINGS_TIMEOUT, log.warnings()).await {
             Ok(Ok(warnings)) => warnings,
-            // An absent server is told of by whoever needs it.
+            // A later command reports the unavailable server.
             Ok(Err(_)) | Err(_) => Vec::new(),
         }
     }
 }
 
-/// The name of this host among those that share a log: made up once, and kept with the state it stands for.
+/// Returns the name of this host among the hosts that share an event log: generated once, stored in the state directory.
 ///
 /// # Errors
-/// When the state directory cannot be written to.
+/// When the state directory is not writable.
 pub fn host_name(state: &Path) -> anyhow::Result<String> {
     let path = state.join("host-id");
     if let Ok(name) = std::fs::read_to_string(&path) {
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_keeps_its_name() {
+    fn a_host_keeps_the_name_in_its_state_directory() {
         let state = tempfile::tempdir().unwrap();
         let other = tempfile::tempdir().unwrap();
         let name = host_name(state.path()).unwrap();

@@ -1,7 +1,7 @@
-//! One version of the application: what a reload replaces as a whole.
+//! Generation: one version of the application, which a reload replaces as a whole.
 //!
-//! A call belongs to the generation in which it arrived, from its route to its last chained call. When the next one
-//! takes over, the old one takes nothing new, and it is kept for as long as any of its calls may run.
+//! A call belongs to the generation in which it arrived, from its route to its last chained call. When the next
+//! generation takes over, the previous one receives no new calls and is kept until its calls have ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,37 +17,37 @@ use config::policy::ListenerLimits;
 use event_log::delivery::Subscription;
 use event_log::retention::Retention;
 
-/// The components of an application by id.
+/// Ingresses of the components of an application by component id.
 pub type Components = BTreeMap<String, Ingress>;
 
-/// A version of the application, ready to be called.
+/// A version of the application that is ready for calls.
 pub struct Generation {
-    /// 1 for what was started, one more with each reload.
+    /// Sequence number: 1 for the first generation, incremented by each reload.
     pub number: u64,
-    /// Which path belongs to whom.
+    /// Routes from paths to components and static responses.
     pub routes: RouteTable,
-    /// Finds the component of a route.
+    /// Ingress of each component, by component id.
     pub components: Components,
-    /// Which events wake whom.
+    /// Event subscriptions of the components.
     pub subscriptions: Vec<Subscription>,
-    /// What clients may do.
+    /// Limits for client connections and requests.
     pub listener: Arc<ListenerLimits>,
-    /// Where the bodies of requests are kept.
+    /// Memory budget for the bodies of requests.
     pub upload_budget: ByteBudget,
-    /// How long events are kept, if not for ever.
+    /// Retention of events; `None` keeps events without limit.
     pub retention: Option<Retention>,
-    /// Its links, which nobody sees until it takes over.
+    /// Links of this generation, which become visible when it takes over.
     pub links: GenerationLinks,
 }
 
-/// The generation that takes new calls.
+/// The generation that receives new calls.
 #[derive(Clone)]
 pub struct CurrentGeneration(Arc<RwLock<Arc<Generation>>>);
 
 // === impl Generation ===
 
 impl Generation {
-    /// Puts together what was loaded.
+    /// Combines the loaded components with the routes and limits of their application.
     pub fn new(
         number: u64,
         app: &App,
@@ -67,13 +67,13 @@ impl Generation {
         }
     }
 
-    /// The streams that any component listens to, each once.
+    /// Returns the streams that any component subscribes to, without duplicates.
     pub fn streams(&self) -> BTreeSet<String> {
         let streams = self.subscriptions.iter().flat_map(|it| &it.streams);
         streams.cloned().collect()
     }
 
-    /// As long as the slowest call may take.
+    /// Returns the longest deadline of all components: no call of this generation runs longer.
     pub fn drain_time(&self) -> Duration {
         let deadlines = self.components.values();
         deadlines
@@ -86,18 +86,18 @@ impl Generation {
 // === impl CurrentGeneration ===
 
 impl CurrentGeneration {
-    /// The first one.
+    /// Creates the handle with the first generation, and activates its links.
     pub fn new(first: Generation) -> Self {
         first.links.take_over();
         Self(Arc::new(RwLock::new(Arc::new(first))))
     }
 
-    /// The one that takes new calls.
+    /// Returns the generation that receives new calls.
     pub fn get(&self) -> Arc<Generation> {
         self.0.read().clone()
     }
 
-    /// Has the next one take over, and returns the one before.
+    /// Replaces the current generation with `next`, and returns the previous one.
     pub fn replace(&self, next: Arc<Generation>) -> Arc<Generation> {
         next.links.take_over();
         std::mem::replace(&mut *self.0.write(), next)

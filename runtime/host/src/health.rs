@@ -1,9 +1,9 @@
-//! The paths by which others ask how the platform is: `/livez`, `/readyz`, `/actuator/health`, and Spin's own.
+//! Health paths: `/livez`, `/readyz`, `/actuator/health` and the health path of Spin.
 //!
-//! Live means that this process can still work: its tasks get their turn, those of requests and those of events. Ready
-//! means that it takes new calls, and that its stores answer and keep what is written. A component that is sick or down
-//! makes neither red: to start the process anew would not heal it, and to take it out of service would take the healthy
-//! ones with it.
+//! Live means that the runtimes of this process make progress: the one of requests and the one of events. Ready means
+//! that the host accepts new calls, and that its stores respond and persist writes. A failed or overloaded component
+//! changes neither: a restart of the process would not repair the component, and removing the host from service would
+//! also remove its healthy components.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,13 +21,13 @@ use crate::problem::{Problem, full};
 use storage::database::Database;
 use storage::redis_client::RedisClient;
 
-/// How often the stores are asked, and the heart beats.
+/// Interval of the store checks and of the heartbeats.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// After how long without a beat the process is taken for wedged. A busy machine delays a beat by far less.
-const WEDGED: Duration = Duration::from_secs(15);
+/// Age of a heartbeat from which the process counts as hung. A busy machine delays a heartbeat by far less.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The state that the health paths tell.
+/// State that the health paths report.
 #[derive(Clone)]
 pub struct Health {
     application: Arc<RwLock<Application>>,
@@ -36,7 +36,7 @@ pub struct Health {
     hearts: Arc<[RwLock<Instant>; 2]>,
 }
 
-/// A heart for each of the threads whose work may not stop.
+/// The runtimes that send heartbeats.
 #[derive(Clone, Copy, Debug)]
 pub enum Heart {
     Requests,
@@ -49,7 +49,7 @@ struct Application {
 }
 
 impl Health {
-    /// Not ready until told so.
+    /// Creates the state of a host that is not serving yet.
     pub fn new(name: &str, version: &str) -> Self {
         Self {
             application: Arc::new(RwLock::new(Application::new(name, version))),
@@ -59,20 +59,20 @@ impl Health {
         }
     }
 
-    /// A reload may bring another version, or another name.
+    /// Changes the name and version of the application, after a reload.
     pub fn rename(&self, name: &str, version: &str) {
         *self.application.write() = Application::new(name, version);
     }
 
-    /// Takes the platform in or out of service.
+    /// Marks the host as serving or not serving.
     pub fn set_serving(&self, serving: bool) {
         self.serving.store(serving, Ordering::Release);
     }
 
-    /// Beats until told to stop: a task like any other, which fails to get its turn when the others do.
+    /// Sends heartbeats until `stop` is cancelled. The task shares its runtime with others and is delayed when they are.
     ///
     /// # Errors
-    /// Never; it shares its type with the other parts of the platform.
+    /// Never; the result has the type of the other background tasks.
     pub async fn beat(self, heart: Heart, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
             *self.hearts[heart as usize].write() = Instant::now();
@@ -84,15 +84,19 @@ impl Health {
     }
 
     fn is_live(&self, now: Instant) -> bool {
-        // A platform that stops does not beat any more, and is not to be killed for it.
+        // A stopping host sends no heartbeats. It must not be killed while it drains.
         let is_stopping = !self.serving.load(Ordering::Acquire);
-        is_stopping || self.hearts.iter().all(|beat| now < *beat.read() + WEDGED)
+        is_stopping
+            || self
+                .hearts
+                .iter()
+                .all(|beat| now < *beat.read() + HEARTBEAT_TIMEOUT)
     }
 
-    /// Asks a Redis server now and then, until told to stop: without its stores the platform is not ready.
+    /// Checks the Redis server periodically until `stop` is cancelled: without its stores the host is not ready.
     ///
     /// # Errors
-    /// Never; it shares its type with the other parts of the platform.
+    /// Never; the result has the type of the other background tasks.
     pub async fn watch(
         self,
         redis: Arc<RedisClient>,
@@ -102,8 +106,8 @@ impl Health {
             let answers = redis.query::<String>(&redis::cmd("PING")).await.is_ok();
             if self.stores.swap(answers, Ordering::AcqRel) != answers {
                 match answers {
-                    true => info!("redis is back: ready"),
-                    false => warn!("redis is away: not ready"),
+                    true => info!("redis is available again: ready"),
+                    false => warn!("redis is unavailable: not ready"),
                 }
             }
             tokio::select! {
@@ -113,10 +117,10 @@ impl Health {
         }
     }
 
-    /// Looks now and then, until told to stop, whether the embedded database keeps what is written: a disk may be full.
+    /// Checks periodically whether the embedded database can commit, until `stop` is cancelled: the disk may be full.
     ///
     /// # Errors
-    /// Never; it shares its type with the other parts of the platform.
+    /// Never; the result has the type of the other background tasks.
     pub async fn watch_file(
         self,
         database: Arc<Database>,
@@ -126,8 +130,8 @@ impl Health {
             let can_commit = database.can_commit();
             if self.stores.swap(can_commit, Ordering::AcqRel) != can_commit {
                 match can_commit {
-                    true => info!("the database can be written again: ready"),
-                    false => warn!("the database cannot be written: not ready"),
+                    true => info!("the embedded database is writable again: ready"),
+                    false => warn!("the embedded database is not writable: not ready"),
                 }
             }
             tokio::select! {
@@ -137,7 +141,7 @@ impl Health {
         }
     }
 
-    /// The answer, if the path is one of the host's own.
+    /// Returns the response when the path is one of the health paths.
     pub fn answer(&self, path: &str, method: &Method) -> Option<Response<WasiBody>> {
         let ready = self.serving.load(Ordering::Acquire) && self.stores.load(Ordering::Acquire);
         let (status, word) = match ready {
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_that_starts_or_stops_lives_and_is_not_ready() {
+    fn a_host_is_live_but_not_ready_before_it_serves() {
         let health = Health::new("app", "1");
         assert_eq!(status(&health, "/livez"), Some(200));
         assert_eq!(status(&health, "/readyz"), Some(503));
@@ -225,14 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn a_process_whose_tasks_get_no_turn_is_not_live() {
+    fn a_process_without_heartbeats_is_not_live() {
         let health = Health::new("app", "1");
         health.set_serving(true);
         for heart in [Heart::Requests, Heart::Events] {
             let last = *health.hearts[heart as usize].read();
-            assert!(health.is_live(last + WEDGED / 2));
-            assert!(!health.is_live(last + WEDGED));
-            *health.hearts[heart as usize].write() = last - WEDGED;
+            assert!(health.is_live(last + HEARTBEAT_TIMEOUT / 2));
+            assert!(!health.is_live(last + HEARTBEAT_TIMEOUT));
+            *health.hearts[heart as usize].write() = last - HEARTBEAT_TIMEOUT;
             assert_eq!(status(&health, "/livez"), Some(503), "{heart:?}");
             assert_eq!(status(&health, "/actuator/health/liveness"), Some(503));
             *health.hearts[heart as usize].write() = last;
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_belong_to_the_components() {
+    fn a_path_below_a_health_path_is_routed_to_the_components() {
         assert_eq!(status(&Health::new("app", "1"), "/livez/x"), None);
     }
 }

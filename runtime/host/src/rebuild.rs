@@ -1,18 +1,18 @@
-//! Rebuilding a read model: the log is told again, from its first entry, to a component that makes its state anew.
+//! Rebuild of a read model: a component replays the event log from its first entry into a new state.
 //!
-//! The host knows nothing of what is rebuilt. It takes a component that offers it through a few steps, all of them
-//! `POST` below `/internal/rebuild`:
+//! The host does not know the read model. It drives a component through these steps, each a `POST` below
+//! `/internal/rebuild`:
 //!
-//! 1. `/internal/rebuild`: the component begins an empty state beside the one that answers, and tells both every event
-//!    from here on.
-//! 2. `/events`, with a list of events: the host reads every stream that wakes the component from the beginning to
-//!    where it ends by then. What is added later comes as always.
-//! 3. `/state`: the component asks the others for what the log does not tell any more. It is called with what it called
-//!    `next` before, until there is no `next`.
-//! 4. `/finish`: the new state answers. `/tidy`, after a deadline: nobody can still be reading the old one.
+//! 1. `/internal/rebuild`: the component creates an empty state beside the active one, and applies every new event to
+//!    both.
+//! 2. `/events`, with a list of events: the host reads every stream that the component subscribes to, from its first
+//!    entry to its end at that time. Later events are delivered as usual.
+//! 3. `/state`: the component fetches from other components the data that the log no longer contains. The host repeats
+//!    the step with the returned `next` as its body until the response has no `next`.
+//! 4. `/finish`: the new state becomes active. `/tidy`, after a deadline: no call can still read the old state.
 //!
-//! Each step is short and can be repeated, so one that fails is tried again. If a rebuild is given up, `DELETE`
-//! forgets the new state; if the host dies meanwhile, the next rebuild does. The old state answers until the end.
+//! Each step is short and can be repeated, so a failed step is retried. When a rebuild fails, `DELETE` removes the new
+//! state; when the host stops during a rebuild, the next rebuild removes it. The old state stays active until the end.
 
 #[cfg(test)]
 mod tests;
@@ -38,81 +38,83 @@ use crate::trace::TRACEPARENT;
 use crate::trace::Trace;
 use event_log::{EVENT_FIELD, EntryId, EventLog};
 
-/// How many entries of the log are read at a time.
+/// Number of log entries per read.
 const PAGE: usize = 200;
 
-/// Bytes of one list of events: a component reads no longer bodies than 64 KiB.
-const LONGEST_LIST: usize = 48 * 1024;
+/// Maximum length in bytes of one list of events: a component accepts bodies of at most 64 KiB.
+const MAX_LIST_BYTES: usize = 48 * 1024;
 
-/// How often a step is tried.
+/// Maximum number of attempts per step.
 const ATTEMPTS: u32 = 10;
 
-/// How long to wait before a step is tried again.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Delay before a step is retried.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// Who takes the steps.
+/// A component that can rebuild its read model.
 #[async_trait]
-pub trait Rebuilt: Send + Sync + 'static {
-    /// Takes one step; answers its status and JSON.
+pub trait RebuildTarget: Send + Sync + 'static {
+    /// Performs one step, and returns its status and JSON body.
+    ///
+    /// `path` is relative to `/internal/rebuild`. Transport failures are reported as a server error status.
     async fn step(&self, method: Method, path: &str, body: String) -> (StatusCode, Value);
 
-    /// How long a call may still be reading the old state.
-    fn patience(&self) -> Duration;
+    /// Returns the maximum time that a call may still read the old state: the deadline of the component.
+    fn read_deadline(&self) -> Duration;
 }
 
-/// Finds who can be rebuilt, by name.
-pub trait Sources: Send + Sync + 'static {
-    /// The component of this name, if events wake it.
-    fn source(&self, id: &str) -> Option<Source>;
+/// Finds the components that can be rebuilt.
+pub trait RebuildSources: Send + Sync + 'static {
+    /// Returns the component with this id and its streams; `None` when it has no event subscription.
+    fn source(&self, id: &str) -> Option<RebuildSource>;
 }
 
-/// All rebuilds of this host; those under way end with it.
+/// Rebuilds of this host; running ones are aborted when it is dropped.
 pub struct Rebuilds {
     log: Arc<dyn EventLog>,
-    sources: Box<dyn Sources>,
+    sources: Box<dyn RebuildSources>,
     progress: Mutex<BTreeMap<String, Progress>>,
     running: Mutex<JoinSet<()>>,
 }
 
-/// What a component is rebuilt from.
+/// A component to rebuild, with the streams to replay.
 #[derive(Clone)]
-pub struct Source {
+pub struct RebuildSource {
     /// The component.
-    pub component: Arc<dyn Rebuilt>,
-    /// The streams that wake it.
+    pub component: Arc<dyn RebuildTarget>,
+    /// Streams that the component subscribes to.
     pub streams: Vec<String>,
 }
 
-/// How far a rebuild is.
+/// Progress of a rebuild.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Progress {
     pub state: Stage,
-    /// Events that the log has told.
+    /// Number of events replayed from the log.
     pub events: u64,
-    /// Things that other components were asked for.
+    /// Number of records fetched from other components.
     pub asked: u64,
-    /// What the component said at the end.
+    /// Response of the component to `/finish`.
     #[serde(skip_serializing_if = "Value::is_null")]
     pub result: Value,
-    /// Why it was given up.
+    /// Reason of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// Where a rebuild is.
+/// Stage of a rebuild.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Under way.
+    /// The rebuild is running.
     #[default]
     Running,
-    /// The new state answers.
+    /// The new state is active.
     Done,
-    /// The old state still does.
+    /// The rebuild failed; the old state is active.
     Failed,
 }
 
-/// Why a rebuild does not begin.
+/// Reason why a rebuild was not started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotBegun {
     #[error("no component of this name is woken by events")]
@@ -124,8 +126,8 @@ pub enum NotBegun {
 // === impl Rebuilds ===
 
 impl Rebuilds {
-    /// None is under way.
-    pub fn new(log: Arc<dyn EventLog>, sources: impl Sources) -> Arc<Self> {
+    /// Creates the registry without a running rebuild.
+    pub fn new(log: Arc<dyn EventLog>, sources: impl RebuildSources) -> Arc<Self> {
         Arc::new(Self {
             log,
             sources: Box::new(sources),
@@ -134,10 +136,10 @@ impl Rebuilds {
         })
     }
 
-    /// Begins to rebuild a component.
+    /// Starts to rebuild the read model of a component.
     ///
     /// # Errors
-    /// When there is none of this name, or it is being rebuilt already.
+    /// When no component with event subscriptions has this id, or its rebuild is already running.
     pub fn begin(self: &Arc<Self>, id: &str) -> Result<(), NotBegun> {
         let source = self.sources.source(id).ok_or(NotBegun::Unknown)?;
         let mut progress = self.progress.lock();
@@ -151,18 +153,18 @@ impl Rebuilds {
         let (rebuilds, id) = (Arc::downgrade(self), id.to_owned());
         let log = self.log.clone();
         self.running.lock().spawn(async move {
-            let tell = |change: &dyn Fn(&mut Progress)| {
+            let update = |change: &dyn Fn(&mut Progress)| {
                 if let Some(rebuilds) = rebuilds.upgrade()
                     && let Some(progress) = rebuilds.progress.lock().get_mut(&id)
                 {
                     change(progress);
                 }
             };
-            info!(component = id, "rebuild began");
-            match rebuild(&*log, &source, &tell).await {
+            info!(component = id, "rebuild started");
+            match rebuild(&*log, &source, &update).await {
                 Ok(result) => {
-                    info!(component = id, %result, "rebuilt");
-                    tell(&|progress| {
+                    info!(component = id, %result, "rebuild finished");
+                    update(&|progress| {
                         progress.state = Stage::Done;
                         progress.result = result.clone();
                     });
@@ -170,12 +172,12 @@ impl Rebuilds {
                 }
                 Err(error) => {
                     let error = format!("{error:#}");
-                    warn!(component = id, error, "rebuild given up");
+                    warn!(component = id, error, "rebuild failed");
                     source
                         .component
                         .step(Method::DELETE, "", String::new())
                         .await;
-                    tell(&|progress| {
+                    update(&|progress| {
                         progress.state = Stage::Failed;
                         progress.error = Some(error.clone());
                     });
@@ -185,46 +187,50 @@ impl Rebuilds {
         Ok(())
     }
 
-    /// How far the last rebuild of a component is.
+    /// Returns the progress of the last rebuild of a component.
     pub fn progress(&self, id: &str) -> Option<Progress> {
         self.progress.lock().get(id).cloned()
     }
 }
 
-type Tell<'t> = &'t (dyn Fn(&dyn Fn(&mut Progress)) + Sync);
+type Update<'t> = &'t (dyn Fn(&dyn Fn(&mut Progress)) + Sync);
 
-async fn rebuild(log: &dyn EventLog, source: &Source, tell: Tell<'_>) -> anyhow::Result<Value> {
+async fn rebuild(
+    log: &dyn EventLog,
+    source: &RebuildSource,
+    update: Update<'_>,
+) -> anyhow::Result<Value> {
     step(source, "", String::new()).await?;
     for stream in &source.streams {
-        replay(log, source, stream, tell).await?;
+        replay(log, source, stream, update).await?;
     }
     let mut body = String::new();
     loop {
-        let told = step(source, "/state", body).await?;
-        let asked = told["taken"].as_u64().unwrap_or_default();
-        tell(&|progress| progress.asked += asked);
-        match &told["next"] {
+        let page = step(source, "/state", body).await?;
+        let asked = page["taken"].as_u64().unwrap_or_default();
+        update(&|progress| progress.asked += asked);
+        match &page["next"] {
             Value::Null => break,
             next => body = next.to_string(),
         }
     }
-    // Not to be repeated: if only the answer is lost, there is nothing to finish any more.
+    // This step is not repeated: after a lost response there is no rebuild left to finish.
     match source
         .component
         .step(Method::POST, "/finish", String::new())
         .await
     {
         (status, result) if status.is_success() => Ok(result),
-        (status, problem) => bail!("/finish: {}", told(status, &problem)),
+        (status, problem) => bail!("/finish: {}", describe(status, &problem)),
     }
 }
 
-/// Tells all entries of a stream that are there by now.
+/// Replays all entries that a stream contains at this time.
 async fn replay(
     log: &dyn EventLog,
-    source: &Source,
+    source: &RebuildSource,
     stream: &str,
-    tell: Tell<'_>,
+    update: Update<'_>,
 ) -> anyhow::Result<()> {
     let mut from = EntryId::MIN;
     loop {
@@ -236,12 +242,12 @@ async fn replay(
         let mut list = String::new();
         let mut count = 0;
         for event in page.iter().filter_map(|entry| entry.field(EVENT_FIELD)) {
-            // What is no JSON is no event: it is among the dead letters, where it belongs.
+            // An entry that is not JSON is not an event; its delivery has made it a dead letter.
             let Ok(event) = serde_json::from_slice::<Value>(event) else {
                 continue;
             };
             let event = event.to_string();
-            if !list.is_empty() && list.len() + event.len() > LONGEST_LIST {
+            if !list.is_empty() && list.len() + event.len() > MAX_LIST_BYTES {
                 step(source, "/events", format!("[{list}]")).await?;
                 list.clear();
             }
@@ -254,7 +260,7 @@ async fn replay(
         if !list.is_empty() {
             step(source, "/events", format!("[{list}]")).await?;
         }
-        tell(&|progress| progress.events += count);
+        update(&|progress| progress.events += count);
     }
 }
 
@@ -270,12 +276,12 @@ async fn read(
             Err(error) if error.is_unavailable() && attempts < ATTEMPTS => attempts += 1,
             Err(error) => return Err(error).context(format!("cannot read `{stream}`")),
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 
-/// Takes a step, again while the component is busy or the clock was faster.
-async fn step(source: &Source, path: &str, body: String) -> anyhow::Result<Value> {
+/// Performs a step; repeats it after a server error, such as an overload or an exceeded deadline.
+async fn step(source: &RebuildSource, path: &str, body: String) -> anyhow::Result<Value> {
     let mut attempts = 1;
     loop {
         let taken = source.component.step(Method::POST, path, body.clone());
@@ -283,33 +289,36 @@ async fn step(source: &Source, path: &str, body: String) -> anyhow::Result<Value
             (status, answer) if status.is_success() => return Ok(answer),
             (status, _) if status.is_server_error() && attempts < ATTEMPTS => attempts += 1,
             (StatusCode::NOT_FOUND, _) => bail!("it keeps nothing that could be rebuilt"),
-            (status, problem) => bail!("{path}: {}", told(status, &problem)),
+            (status, problem) => bail!("{path}: {}", describe(status, &problem)),
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(RETRY_DELAY).await;
     }
 }
 
-async fn tidy(source: &Source) {
-    tokio::time::sleep(source.component.patience()).await;
+async fn tidy(source: &RebuildSource) {
+    tokio::time::sleep(source.component.read_deadline()).await;
     if let Err(error) = step(source, "/tidy", String::new()).await {
-        // The next rebuild does it.
-        warn!(error = format!("{error:#}"), "the old state is still there");
+        // The next rebuild removes it.
+        warn!(
+            error = format!("{error:#}"),
+            "the old state of the read model was not removed"
+        );
     }
 }
 
-fn told(status: StatusCode, problem: &Value) -> String {
+fn describe(status: StatusCode, problem: &Value) -> String {
     format!(
         "{status} {}",
         problem["detail"].as_str().unwrap_or_default()
     )
 }
 
-impl Sources for CurrentGeneration {
-    fn source(&self, id: &str) -> Option<Source> {
+impl RebuildSources for CurrentGeneration {
+    fn source(&self, id: &str) -> Option<RebuildSource> {
         let generation = self.get();
         let mut subscriptions = generation.subscriptions.iter();
         let subscription = subscriptions.find(|subscription| subscription.component == id)?;
-        Some(Source {
+        Some(RebuildSource {
             component: Arc::new(generation.components.get(id)?.clone()),
             streams: subscription.streams.clone(),
         })
@@ -317,7 +326,7 @@ impl Sources for CurrentGeneration {
 }
 
 #[async_trait]
-impl Rebuilt for Ingress {
+impl RebuildTarget for Ingress {
     async fn step(&self, method: Method, path: &str, body: String) -> (StatusCode, Value) {
         let trace = Trace::fresh();
         let request = Request::builder()
@@ -331,7 +340,7 @@ impl Rebuilt for Ingress {
         let Ok(request) = request else {
             return (StatusCode::BAD_REQUEST, Value::Null);
         };
-        // A rebuild runs at the lowest priority, which every call starts with: requests of customers go first.
+        // Every call starts with the lowest priority, which a rebuild keeps: requests of customers take precedence.
         let call = self.component.incoming_call(trace);
         let answer = self.clock.call(request, call).await;
         let (head, body) = answer
@@ -346,7 +355,7 @@ impl Rebuilt for Ingress {
         }
     }
 
-    fn patience(&self) -> Duration {
+    fn read_deadline(&self) -> Duration {
         self.component.config().deadline
     }
 }

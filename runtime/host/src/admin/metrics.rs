@@ -1,7 +1,7 @@
 //! `/metrics`, in the text format of Prometheus.
 //!
-//! What happens is counted where it happens ([`crate::link`]). What merely *is* (states, places, backlogs) is looked at
-//! here when somebody asks, so that nobody pays for it otherwise.
+//! Events are counted where they occur ([`crate::link`]). Gauges of the current state (breakers, permits, lag) are
+//! updated here on each request, so that they cost nothing between requests.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use crate::link::registry::LinkRegistry;
 use crate::metrics::MetricsRecorder;
 use event_log::{DEAD_LETTERS, EventLog, LogError};
 
-/// The sources of the metrics that are read on request.
+/// Sources of the metrics that are read on request.
 #[derive(Clone)]
 pub struct MetricSources {
-    /// Renders every metric.
+    /// Recorder that renders every metric.
     pub recorder: MetricsRecorder,
-    /// The components and their admission.
+    /// Components and their admission.
     pub current: CurrentGeneration,
-    /// The links and their breakers.
+    /// Links and their breakers.
     pub links: LinkRegistry,
-    /// The event log.
+    /// Event log with its groups and dead letters.
     pub log: Arc<dyn EventLog>,
-    /// The links whose breakers were shown: one that is gone is in no state.
+    /// Links whose breaker state was exported last; the gauges of removed links are set to 0.
     pub shown: Arc<Mutex<BTreeSet<Arc<str>>>>,
 }
 
@@ -50,32 +50,34 @@ pub fn routes(sources: MetricSources) -> AdminRoutes<MetricSources> {
 async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
     for (id, ingress) in &sources.current.get().components {
         ingress.admission.register_metrics();
-        show_admission(&ingress.admission, "component", id);
-        show_instances(ingress.component.stats(), id);
+        export_admission(&ingress.admission, "component", id);
+        export_instances(ingress.component.stats(), id);
     }
     let links = sources.links.all();
     let guarded = links.iter().filter(|link| link.breaker().is_some());
     let guarded = guarded.map(|link| link.name().clone()).collect();
     let before = std::mem::replace(&mut *sources.shown.lock(), guarded);
-    before.iter().for_each(|link| show_state(None, link));
+    before
+        .iter()
+        .for_each(|link| export_breaker_state(None, link));
     for link in links {
         if let Some(own) = link.admission() {
-            show_admission(own, "link", link.name());
+            export_admission(own, "link", link.name());
         }
         if let Some(breaker) = link.breaker() {
-            show_state(Some(breaker.state()), link.name());
+            export_breaker_state(Some(breaker.state()), link.name());
         }
     }
-    // A log that is away is no reason to hide the rest; its gauges keep what was last known.
-    let is_log_here = events(&sources).await.is_ok();
-    gauge!("socar_event_log_up").set(f64::from(u8::from(is_log_here)));
+    // An unavailable event log must not hide the other metrics; its gauges keep their last values.
+    let is_log_available = events(&sources).await.is_ok();
+    gauge!("socar_event_log_up").set(f64::from(u8::from(is_log_available)));
     text(
         "text/plain; version=0.0.4; charset=utf-8",
         sources.recorder.render(),
     )
 }
 
-fn show_instances(stats: PoolStats, component: &str) {
+fn export_instances(stats: PoolStats, component: &str) {
     let of = |metric: &'static str, value: usize| {
         gauge!(metric, "component" => component.to_owned()).set(value as f64);
     };
@@ -84,18 +86,18 @@ fn show_instances(stats: PoolStats, component: &str) {
     of("socar_instances_max", stats.max);
 }
 
-/// Who is at a admission: that of a component, or that of a link with places of its own.
-fn show_admission(admission: &Admission, whose: &'static str, name: &str) {
+/// Sets the gauges of an admission: of a component, or of a link with permits of its own.
+fn export_admission(admission: &Admission, label: &'static str, name: &str) {
     let admission = admission.snapshot();
     let of = |metric: &'static str, value: usize| {
-        gauge!(metric, whose => name.to_owned()).set(value as f64);
+        gauge!(metric, label => name.to_owned()).set(value as f64);
     };
     of("socar_calls_running", admission.running);
     of("socar_calls_waiting", admission.waiting);
     of("socar_concurrency_limit", admission.concurrency);
 }
 
-fn show_state(present: Option<BreakerState>, link: &str) {
+fn export_breaker_state(present: Option<BreakerState>, link: &str) {
     for state in STATES {
         let is_present = f64::from(u8::from(Some(state) == present));
         gauge!("socar_breaker_state", "link" => link.to_owned(), "state" => state.as_str())

@@ -1,4 +1,4 @@
-//! The admin listener as a client of it sees it, with and without a socket.
+//! Tests of the admin listener from the view of a client, with and without a socket.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ async fn status_and_json(response: Response<WasiBody>) -> (u16, Value) {
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-/// Parks `count` events of the group `message` and returns the ids of the dead letters.
+/// Parks `count` events of the group `message` and returns the ids of their dead letters.
 async fn parked(log: &dyn EventLog, count: usize) -> Vec<String> {
     let reader = Consumer::new("message", "host", &[STREAM]);
     log.subscribe(&reader).await.unwrap();
@@ -87,7 +87,7 @@ async fn dead_letters_are_read_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_is_given_back_or_thrown_away_once() {
+async fn a_dead_letter_is_redriven_or_discarded_only_once() {
     let fixture = embedded();
     let letters = parked(&*fixture.log, 2).await;
     let admin = Admin::new(&options(None)).unwrap();
@@ -122,7 +122,7 @@ async fn a_letter_is_given_back_or_thrown_away_once() {
 }
 
 #[tokio::test]
-async fn other_verbs_paths_and_bodies_are_told_what_is_right() {
+async fn invalid_methods_paths_and_bodies_are_rejected_with_the_right_status() {
     let fixture = embedded();
     let admin = Admin::new(&options(None)).unwrap();
     let admin = admin.with(dead_letters::routes(fixture.log.clone()));
@@ -148,7 +148,7 @@ async fn other_verbs_paths_and_bodies_are_told_what_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_running_host_is_found_by_its_state() {
+async fn a_client_finds_a_running_host_by_its_state_directory() {
     let state = tempfile::tempdir().unwrap();
     let fixture = embedded();
     let options = options(Some("secret"));

@@ -1,5 +1,7 @@
-//! One sweep before anybody is served: a component that opens a store which its manifest does not grant would answer 503
-//! for ever, and only the component knows which stores it opens.
+//! First sweep of every component, before the host serves requests.
+//!
+//! A component that opens a store which its manifest does not grant would answer every request with 503. The stores that
+//! a component opens are known only after it has run.
 
 use std::time::Duration;
 
@@ -9,13 +11,13 @@ use crate::generation::Components;
 use crate::trigger::sweep::sweep_once;
 use config::manifest::App;
 
-/// How long the start waits for the sweeps. What is not granted shows at their beginning; their work goes on later.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Time limit of the first sweeps. A missing grant is detected at the beginning of a sweep; the rest may be repeated later.
+const FIRST_SWEEP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Sweeps every component that wants to be swept.
+/// Sweeps every component that has a sweep period.
 ///
 /// # Errors
-/// When one of them opens what it is not granted. That a sweep fails for any other reason is no reason not to start.
+/// When a component opens a store that it is not granted. Any other failure of a sweep does not stop the start.
 pub(super) async fn first_sweep(app: &App, components: &Components) -> anyhow::Result<()> {
     let swept = app.components.iter().filter_map(|component| {
         component.policy.sweep?;
@@ -24,8 +26,8 @@ pub(super) async fn first_sweep(app: &App, components: &Components) -> anyhow::R
     let sweeps = swept
         .clone()
         .map(|(component, swept)| sweep_once(swept, component.policy.sweep_priority));
-    // Whoever is late is asked again by the clock.
-    let _ = tokio::time::timeout(PATIENCE, join_all(sweeps)).await;
+    // The timer sweeps a late component again.
+    let _ = tokio::time::timeout(FIRST_SWEEP_TIMEOUT, join_all(sweeps)).await;
     for (component, swept) in swept {
         if let Some(missing) = swept.component.ungranted() {
             return Err(component.not_granted(missing.key, &missing.label).into());

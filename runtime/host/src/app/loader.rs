@@ -1,4 +1,4 @@
-//! From checked configuration to components that can be called: compiled, linked, and given what they are granted.
+//! Loader: turns checked configuration into callable components, compiled, linked and with their grants.
 
 mod interfaces;
 mod stores;
@@ -37,27 +37,27 @@ use config::manifest::{self, App};
 use config::policy::InstanceBounds;
 use storage::database::Database;
 
-/// Makes components, one generation after the other, on the same stores.
+/// Loads generations of components on the same stores.
 pub struct Loader {
     stores: Stores,
     bus: Arc<Bus>,
     client: HttpClient,
-    /// The links of all generations.
+    /// Links of all generations.
     links: LinkRegistry,
     state_dir: PathBuf,
-    /// Where the application itself can be reached.
+    /// Address of this host, for calls from components to the application itself.
     own_address: SocketAddr,
-    /// The largest linear memory of any component, if the person who starts the platform has a say.
+    /// Maximum size of every linear memory in bytes, when the command line sets it.
     max_memory: Option<usize>,
-    /// Where the platform makes trouble on request.
+    /// Injects faults when fault injection is enabled.
     fault_injector: Option<Arc<FaultInjector>>,
-    /// Where requests are handled.
+    /// Runtime that handles requests.
     runtime: RuntimeHandle,
-    /// The embedded database, if stores are kept there.
+    /// The embedded database, when the stores are in it.
     database: Option<Arc<Database>>,
 }
 
-/// A component that no link leads to yet.
+/// A loaded component before its links are created.
 struct LoadedComponent {
     component: Arc<Component>,
     admission: Arc<Admission>,
@@ -67,7 +67,7 @@ struct LoadedComponent {
 // === impl Loader ===
 
 impl Loader {
-    /// Loads components with these resources. Their requests will run on the runtime of the caller.
+    /// Creates a loader with these resources. Requests to its components run on the runtime of the caller.
     pub fn new(resources: &Resources, links: LinkRegistry) -> Self {
         let backends = &resources.backends;
         let state_dir = resources.state_dir.path.clone();
@@ -92,11 +92,11 @@ impl Loader {
         }
     }
 
-    /// Compiles (or finds compiled) every component and gives it what the manifest grants. Nothing of what is running
-    /// changes by that.
+    /// Compiles every component, or loads it from the cache, and gives it the grants of the manifest. The running
+    /// generation is not affected.
     ///
     /// # Errors
-    /// When a component is none, does not fit the manifest, or a store cannot be opened.
+    /// When a file is not a component, a component does not match the manifest, or a store cannot be opened.
     pub fn load(&mut self, config: &AppConfig, number: u64) -> anyhow::Result<Generation> {
         let app = &config.app;
         let (engine, codes) = compiled(app, &self.state_dir, self.max_memory)?;
@@ -105,7 +105,7 @@ impl Loader {
         for (component, code) in app.components.iter().zip(&codes) {
             loaded.push(self.component(&linker, code, component, app, number)?);
         }
-        // Any component may call any other, so that links are built when all components are there.
+        // A component may call any other, so the links are created after all components are loaded.
         let registered = loaded.iter().map(|it| {
             let id = it.component.id().to_owned();
             (id, RegisteredComponent::new(&it.component, &it.admission))
@@ -229,10 +229,10 @@ impl Loader {
         Ok(ComponentHandlers { requests, events })
     }
 
-    /// Removes what only this generation needed.
+    /// Removes the files that only this generation uses.
     ///
     /// # Errors
-    /// When the system does not let us.
+    /// When the directory cannot be removed.
     pub fn clear(&self, number: u64) -> std::io::Result<()> {
         let files = self.files_of(number);
         match files.exists() {
@@ -241,7 +241,7 @@ impl Loader {
         }
     }
 
-    /// The embedded database, for a component that keeps something there: values, or events.
+    /// Returns the embedded database when the component stores data in it: values or events.
     fn history(&self, component: &manifest::Component, app: &App) -> Option<Arc<Database>> {
         let log = app.redis_address.as_deref();
         let publishes =
@@ -250,7 +250,7 @@ impl Loader {
         self.database.clone().filter(|_| keeps)
     }
 
-    /// What the component meets outside, on a platform for experiments.
+    /// Returns the faults of remote calls, when fault injection is enabled.
     fn faults(&self, component: &manifest::Component) -> Option<RemoteFaults> {
         let injector = self.fault_injector.clone()?;
         Some(RemoteFaults::new(injector, component.id.as_str().into()))
@@ -294,7 +294,7 @@ impl Loader {
         })
     }
 
-    /// Copies what the component may read to a directory of its own, so that it sees that and nothing beside it.
+    /// Copies the granted files into a directory of the component, so that it cannot access any other file.
     fn files(
         &self,
         component: &manifest::Component,
@@ -314,7 +314,7 @@ impl Loader {
     }
 }
 
-/// The links to every component that this one may call.
+/// Returns the links to every component that `caller` may call.
 fn component_links(
     caller: &manifest::Component,
     app: &App,
@@ -330,10 +330,10 @@ fn component_links(
         .collect()
 }
 
-/// All components, found in the cache.
+/// Compiles all components, or loads them from the cache.
 ///
-/// An engine that has compiled keeps the compiler's working memory, more than everything else together. So what was
-/// not in the cache is compiled by an engine that is thrown away, and loaded by another.
+/// An engine that has compiled keeps the working memory of the compiler, which is more than all other memory of the
+/// process. Components that are not in the cache are therefore compiled by a temporary engine, and loaded by a new one.
 fn compiled(app: &App, state: &Path, memory: Option<usize>) -> anyhow::Result<(Engine, Vec<Code>)> {
     let cache = engine::open_cache(&state.join("cache"))?;
     let room = room(app, memory);
@@ -367,7 +367,7 @@ fn bounds(component: &manifest::Component, app: &App) -> InstanceBounds {
     component.policy.instance_bounds(beside)
 }
 
-/// All at once: a first start is mostly waiting for the compiler.
+/// Compiles the components in parallel: a first start spends most of its time in the compiler.
 fn compile(engine: &Engine, app: &App) -> anyhow::Result<Vec<Code>> {
     std::thread::scope(|scope| {
         let compilations: Vec<_> = app

@@ -1,13 +1,12 @@
-//! `socar relay`: what this host does for events, done for a deployment on stock Spin.
+//! `socar relay`: event delivery and sweeps for a deployment on stock Spin.
 //!
-//! Spin's Redis trigger is plain pub/sub: what nobody hears is gone. The streams keep everything, so the
-//! relay reads them with the same engine that `socar up` delivers with ([`event_log::delivery`]: groups,
-//! order per subject, retries, dead letters) and hands each event to its component over HTTP, in the
-//! structured mode of the CloudEvents HTTP binding; any 2xx acknowledges. It also calls the sweeps, as
-//! nobody else does there. Its deliveries and those of the trigger may overlap: reactions are
-//! idempotent.
+//! Spin's Redis trigger is plain pub/sub: a message without a subscriber is lost. The streams keep every event, so the
+//! relay reads them with the delivery engine of `socar up` ([`event_log::delivery`]: groups, order per subject, retries,
+//! dead letters). It sends each event to its component over HTTP, in the structured mode of the CloudEvents HTTP
+//! binding; any 2xx status acknowledges it. The relay also calls the sweeps, because stock Spin has no timer for them.
+//! The relay and the trigger may both deliver an event: reactions are idempotent.
 //!
-//! Where a component is comes from the manifest: the prefix of its first HTTP route, below `--to`.
+//! The URL of a component comes from the manifest: the prefix of its first HTTP route, below `--to`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,19 +30,19 @@ use event_log::RedisLog;
 use event_log::delivery::{Audience, DeliveryEngine, DeliverySettings, EventHandler, HandlerError};
 use storage::redis_client::RedisClient;
 
-/// Delivers over HTTP.
+/// Event handler that delivers over HTTP.
 struct HttpDelivery {
     client: HttpClient,
-    /// The URL below which each component answers, without a slash at its end.
+    /// Base URL of each component, without a trailing slash.
     addresses: BTreeMap<String, String>,
     secret: String,
-    patience: Duration,
+    timeout: Duration,
 }
 
-/// Relays until told to stop.
+/// Relays events until the process receives a stop signal.
 ///
 /// # Errors
-/// When the manifest or a flag is wrong; what is unavailable is waited for.
+/// When the manifest or an option is invalid. An unavailable server or component is retried.
 pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
     if options.secret.is_empty() {
         bail!(
@@ -59,7 +58,7 @@ pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
     let redis = RedisClient::new(&options.redis_url).context("--redis-url")?;
     let mut subscriptions = trigger::events::subscriptions(&app);
     for subscription in &mut subscriptions {
-        // There is one deployment, however many hosts it has.
+        // There is one deployment, regardless of the number of its hosts.
         subscription.audience = Audience::Shared;
     }
     let name = format!("relay-{}", Trace::fresh().id());
@@ -126,11 +125,11 @@ impl HttpDelivery {
             client: HttpClient::default(),
             addresses,
             secret: options.secret.clone(),
-            patience: Duration::from_secs(options.deadline),
+            timeout: Duration::from_secs(options.deadline),
         })
     }
 
-    async fn post(&self, component: &str, place: &str, body: Bytes) -> Result<(), HandlerError> {
+    async fn post(&self, component: &str, path: &str, body: Bytes) -> Result<(), HandlerError> {
         let Some(address) = self.addresses.get(component) else {
             return Err(HandlerError::Rejected(format!(
                 "component `{component}` has no HTTP route"
@@ -138,13 +137,13 @@ impl HttpDelivery {
         };
         let request = Request::builder()
             .method(Method::POST)
-            .uri(format!("{address}/{place}"))
+            .uri(format!("{address}/{path}"))
             .header(header::CONTENT_TYPE, "application/cloudevents+json")
             .header(header::AUTHORIZATION, format!("Bearer {}", self.secret))
             .body(full(body))
             .map_err(|error| HandlerError::Rejected(error.to_string()))?;
-        // Nobody is there, or not yet: that is no fault of the event's.
-        let answer = self.client.send(request, self.patience, None).await;
+        // An unreachable component is not the fault of the event, so the attempt does not count.
+        let answer = self.client.send(request, self.timeout, None).await;
         let answer =
             answer.map_err(|error| HandlerError::Rejected(format!("{address}: {error}")))?;
         match answer.status() {

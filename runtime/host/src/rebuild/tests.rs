@@ -1,20 +1,20 @@
-//! The host's part of a rebuild, with a component that writes down its steps.
+//! Tests of the host's part of a rebuild, with a component that records its steps.
 
 use super::*;
 use event_log::test_support::{embedded, event};
 
 const STREAM: &str = "socar.car";
 
-/// Answers every step, the first ones of each kind with the statuses that are left.
+/// Component that answers every step; the first steps of each kind get the statuses in `refusals`.
 #[derive(Default)]
-struct Scribe {
+struct RecordingComponent {
     steps: Mutex<Vec<String>>,
     events: Mutex<Vec<Value>>,
     refusals: Mutex<Vec<(&'static str, u16)>>,
 }
 
 #[async_trait]
-impl Rebuilt for Scribe {
+impl RebuildTarget for RecordingComponent {
     async fn step(&self, method: Method, path: &str, body: String) -> (StatusCode, Value) {
         self.steps.lock().push(format!("{method} {path}"));
         let mut refusals = self.refusals.lock();
@@ -34,24 +34,24 @@ impl Rebuilt for Scribe {
         )
     }
 
-    fn patience(&self) -> Duration {
+    fn read_deadline(&self) -> Duration {
         Duration::ZERO
     }
 }
 
-struct One(Arc<Scribe>);
+struct SingleSource(Arc<RecordingComponent>);
 
-impl Sources for One {
-    fn source(&self, id: &str) -> Option<Source> {
-        (id == "view").then(|| Source {
+impl RebuildSources for SingleSource {
+    fn source(&self, id: &str) -> Option<RebuildSource> {
+        (id == "view").then(|| RebuildSource {
             component: self.0.clone(),
             streams: vec![STREAM.to_owned()],
         })
     }
 }
 
-fn rebuilds(log: Arc<dyn EventLog>, scribe: &Arc<Scribe>) -> Arc<Rebuilds> {
-    Rebuilds::new(log, One(scribe.clone()))
+fn rebuilds(log: Arc<dyn EventLog>, component: &Arc<RecordingComponent>) -> Arc<Rebuilds> {
+    Rebuilds::new(log, SingleSource(component.clone()))
 }
 
 async fn end(rebuilds: &Rebuilds) -> Progress {
@@ -65,22 +65,22 @@ async fn end(rebuilds: &Rebuilds) -> Progress {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_is_told_in_order_and_then_the_state_asked_for() {
+async fn a_rebuild_replays_every_event_in_order_and_then_fetches_the_state() {
     let fixture = embedded();
     for number in 0..1000 {
         let id = fixture.log.append(STREAM, &event("car/1", number)).await;
         id.unwrap();
     }
-    let scribe = Arc::new(Scribe::default());
-    let rebuilds = rebuilds(fixture.log.clone(), &scribe);
+    let component = Arc::new(RecordingComponent::default());
+    let rebuilds = rebuilds(fixture.log.clone(), &component);
     rebuilds.begin("view").unwrap();
     let progress = end(&rebuilds).await;
     assert_eq!((progress.state, progress.events), (Stage::Done, 1000));
     assert_eq!(progress.asked, 2);
-    let events = scribe.events.lock();
+    let events = component.events.lock();
     let numbers = events.iter().map(|event| event["id"].as_str().unwrap());
     assert!(numbers.eq((0..1000).map(|number| number.to_string())));
-    let mut steps = scribe.steps.lock().clone();
+    let mut steps = component.steps.lock().clone();
     steps.dedup();
     assert_eq!(
         steps[..4],
@@ -89,25 +89,25 @@ async fn every_event_is_told_in_order_and_then_the_state_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_busy_component_is_waited_for_and_a_broken_one_keeps_its_state() {
+async fn a_step_is_retried_while_the_component_is_busy_and_a_conflict_fails_the_rebuild() {
     let fixture = embedded();
     fixture
         .log
         .append(STREAM, &event("car/1", 1))
         .await
         .unwrap();
-    let scribe = Arc::new(Scribe::default());
-    let rebuilds = rebuilds(fixture.log.clone(), &scribe);
-    *scribe.refusals.lock() = vec![("/events", 503)];
+    let component = Arc::new(RecordingComponent::default());
+    let rebuilds = rebuilds(fixture.log.clone(), &component);
+    *component.refusals.lock() = vec![("/events", 503)];
     rebuilds.begin("view").unwrap();
     assert_eq!(rebuilds.begin("view"), Err(NotBegun::UnderWay));
     assert_eq!(end(&rebuilds).await.state, Stage::Done);
 
-    *scribe.refusals.lock() = vec![("/events", 409)];
+    *component.refusals.lock() = vec![("/events", 409)];
     rebuilds.begin("view").unwrap();
     let progress = end(&rebuilds).await;
     assert_eq!(progress.state, Stage::Failed, "{progress:?}");
-    // The first one may be tidying up still, which nobody waits for.
-    assert!(scribe.steps.lock().iter().any(|step| step == "DELETE "));
+    // The first rebuild may still be removing its old state in the background.
+    assert!(component.steps.lock().iter().any(|step| step == "DELETE "));
     assert_eq!(rebuilds.begin("car"), Err(NotBegun::Unknown));
 }

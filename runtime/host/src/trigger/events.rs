@@ -1,4 +1,4 @@
-//! Events: which log they are on, which component wants which, and how one reaches an instance.
+//! Event trigger: the subscriptions of the components, and the delivery of an event to an instance.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use config::manifest::App;
 use config::policy::EventDelivery;
 use event_log::delivery::{Audience, DEFAULT_BACKOFF, EventHandler, HandlerError, Subscription};
 
-/// Lets components react to events.
+/// Delivers events to the components of the current generation.
 pub struct Reactions(pub CurrentGeneration);
 
-/// What the host reads of an event: what it is, and whose story it belongs to.
+/// Attributes of an event that the host reads: its type and its trace.
 #[derive(Default, Deserialize)]
 struct Envelope {
     r#type: Option<String>,
@@ -28,7 +28,7 @@ struct Envelope {
     correlationid: Option<String>,
 }
 
-/// What every component wants to be told, as the Redis triggers of the manifest say.
+/// Creates the subscriptions of all components from the Redis triggers of the manifest.
 pub fn subscriptions(app: &App) -> Vec<Subscription> {
     let mut streams: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for trigger in &app.redis_triggers {
@@ -95,12 +95,12 @@ impl EventHandler for Reactions {
 // === impl Envelope ===
 
 impl Envelope {
-    /// Whatever a message is that is no event, it says nothing.
+    /// Reads the envelope. A message that is not an event has an empty envelope.
     fn read(event: &[u8]) -> Self {
         serde_json::from_slice(event).unwrap_or_default()
     }
 
-    /// An event without an identity of its own starts a new one.
+    /// Returns the trace of the event. An event without a trace starts a new one.
     fn trace(self) -> Trace {
         let mut headers = HeaderMap::with_capacity(2);
         let pairs = [
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_carries_the_identity_of_its_request() {
+    fn an_event_carries_the_trace_of_its_request() {
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let event = format!(
             r#"{{"id":"1","traceparent":"{parent}","correlationid":"order-7","data":{{}}}}"#
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_gets_a_fresh_identity() {
+    fn a_message_that_is_not_an_event_gets_a_new_trace() {
         let trace = || Envelope::read(b"hello").trace();
         assert_ne!(trace(), trace());
     }

@@ -1,7 +1,7 @@
-//! The HTTP server: the path from a request to the component that its route names.
+//! HTTP trigger: routes a request to its component.
 //!
-//! A request is answered by the host itself (health, a static response, a refusal) or by a component; either way the
-//! answer carries the request id. The [`listener`] deals with connections and their clients.
+//! The host itself answers the health paths, static responses and rejections; a component answers every other request.
+//! Every response carries the request id. The [`listener`] accepts and limits connections.
 
 mod connection;
 pub mod connections;
@@ -42,22 +42,22 @@ use rejections::RejectionReason;
 
 pub use listener::{bind, serve};
 
-/// Everything that answers requests.
+/// State shared by all requests of the HTTP server.
 pub struct Server {
-    /// The application.
+    /// Generation that receives new requests.
     pub current: CurrentGeneration,
-    /// Answers the host's own paths.
+    /// Responses of the health paths.
     pub health: Health,
 }
 
 /// The client of a request.
 #[derive(Clone)]
 pub struct ClientInfo {
-    /// Its address.
+    /// Socket address of the client.
     pub address: SocketAddr,
-    /// Its connection.
+    /// State of the connection.
     pub connection: Arc<ConnectionState>,
-    /// Whether the connection is within the limit; otherwise only the health paths answer.
+    /// Whether the connection is within the connection limit. Other connections can only use the health paths.
     pub admitted: bool,
 }
 
@@ -140,7 +140,7 @@ impl Server {
     }
 }
 
-/// Whether a browser asks what a page may ask.
+/// Whether the request is a CORS preflight request.
 fn is_preflight<B>(request: &Request<B>) -> bool {
     let asks = request
         .headers()
@@ -148,7 +148,8 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
     asks && request.method() == Method::OPTIONS
 }
 
-/// Lets a page ask: only an answer to that can tell it to come again later. Not for longer than for now.
+/// Response to a preflight request during an overload. It allows the actual request, because only the response to that
+/// request can carry `Retry-After`. A max age of 0 prevents the browser from caching this permission.
 fn preflight() -> Response<WasiBody> {
     let mut response = Response::new(WasiBody::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -200,21 +201,21 @@ async fn call(
         found,
         client,
     };
-    // A rejection promises nothing, and does not wait for the event log or the disk.
+    // A rejection (`?`) carries no result of the component, so it does not wait for durability.
     let response = ingress.gateway.call(request, call.clone()).await?;
     if let Err(error) = call.wait_durable().await {
-        warn!(component = ingress.component.id(), %error, "a response was withheld");
+        warn!(component = ingress.component.id(), %error, "response withheld: its writes are not durable");
         return Err(Problem::NotDurable);
     }
     Ok(response)
 }
 
-/// Gives the URI the authority that the client meant: the one in the URI, or else the `Host` header. `None` if it cannot be
-/// known.
+/// Completes the URI with the authority of the request: the authority of the URI, or else the `Host` header. Returns
+/// `None` when the authority is ambiguous or invalid.
 ///
-/// A request line of HTTP/1 that names an authority overrules `Host`, which is rewritten (RFC 9112, 3.2.2); over HTTP/2,
-/// where both come from the same pen, a difference is an error (RFC 9113, 8.3.1). An empty `Host` says that there is no
-/// name to tell (RFC 9112, 3.2).
+/// An authority in the request line of HTTP/1 takes precedence over `Host`, which is rewritten (RFC 9112, 3.2.2). Over
+/// HTTP/2 the same client sends both, so a difference is an error (RFC 9113, 8.3.1). An empty `Host` means that the
+/// authority has no host name (RFC 9112, 3.2).
 fn absolute<B>(mut request: Request<B>) -> Option<Request<B>> {
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     let mut hosts = request.headers().get_all(HOST).iter();
@@ -254,8 +255,8 @@ fn fixed(fixed: &StaticResponse) -> Response<WasiBody> {
 mod tests {
     use super::*;
 
-    /// The URL and the `Host` that a component is given.
-    fn seen(version: Version, target: &str, hosts: &[&str]) -> Option<(String, String)> {
+    /// Returns the URL and the `Host` header that a component receives.
+    fn completed(version: Version, target: &str, hosts: &[&str]) -> Option<(String, String)> {
         let mut request = Request::builder().version(version).uri(target);
         for host in hosts {
             request = request.header(HOST, *host);
@@ -266,41 +267,48 @@ mod tests {
         Some((request.uri().to_string(), host))
     }
 
-    fn told(url: &str, host: &str) -> Option<(String, String)> {
+    fn expected(url: &str, host: &str) -> Option<(String, String)> {
         Some((url.to_owned(), host.to_owned()))
     }
 
     #[test]
     fn the_host_header_completes_a_path() {
-        let seen = |hosts: &[&str]| seen(Version::HTTP_11, "/cars?x=1", hosts);
-        assert_eq!(seen(&["a:80"]), told("http://a:80/cars?x=1", "a:80"));
+        let completed = |hosts: &[&str]| completed(Version::HTTP_11, "/cars?x=1", hosts);
+        assert_eq!(
+            completed(&["a:80"]),
+            expected("http://a:80/cars?x=1", "a:80")
+        );
         for none in [&[][..], &[""]] {
-            let localhost = told("http://localhost/cars?x=1", "localhost");
-            assert_eq!(seen(none), localhost, "{none:?}");
+            let localhost = expected("http://localhost/cars?x=1", "localhost");
+            assert_eq!(completed(none), localhost, "{none:?}");
         }
     }
 
     #[test]
     fn a_request_line_with_an_authority_overrules_the_host_header() {
-        let seen = |hosts: &[&str]| seen(Version::HTTP_11, "http://a/cars", hosts);
+        let completed = |hosts: &[&str]| completed(Version::HTTP_11, "http://a/cars", hosts);
         for hosts in [&["a"][..], &["b"], &[]] {
-            assert_eq!(seen(hosts), told("http://a/cars", "a"), "{hosts:?}");
+            assert_eq!(
+                completed(hosts),
+                expected("http://a/cars", "a"),
+                "{hosts:?}"
+            );
         }
     }
 
     #[test]
     fn over_http_2_the_authority_and_the_host_header_must_agree() {
-        let seen = |hosts: &[&str]| seen(Version::HTTP_2, "http://a/cars", hosts);
-        assert_eq!(seen(&["a"]), told("http://a/cars", "a"));
-        assert_eq!(seen(&[]), told("http://a/cars", "a"));
-        assert_eq!(seen(&["b"]), None);
+        let completed = |hosts: &[&str]| completed(Version::HTTP_2, "http://a/cars", hosts);
+        assert_eq!(completed(&["a"]), expected("http://a/cars", "a"));
+        assert_eq!(completed(&[]), expected("http://a/cars", "a"));
+        assert_eq!(completed(&["b"]), None);
     }
 
     #[test]
-    fn two_host_headers_and_one_that_is_none_are_refused() {
+    fn duplicate_and_invalid_host_headers_are_rejected() {
         for target in ["/cars", "http://a/cars"] {
-            assert_eq!(seen(Version::HTTP_11, target, &["a", "a"]), None);
-            assert_eq!(seen(Version::HTTP_11, target, &["a b"]), None);
+            assert_eq!(completed(Version::HTTP_11, target, &["a", "a"]), None);
+            assert_eq!(completed(Version::HTTP_11, target, &["a b"]), None);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The clock as a trigger: `POST /internal/sweep` to a component every so often.
+//! Timer trigger: sends `POST /internal/sweep` to each component with a sweep period.
 //!
-//! The next sweep starts a full period after the last one ended, so that a slow sweep is never joined by a second.
+//! The next sweep starts a full period after the end of the last one, so that sweeps of one component never overlap.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::trace::TRACEPARENT;
 use crate::trace::Trace;
 use config::manifest::App;
 
-/// The sweeps of a generation; they end when it is dropped, but never in the middle of one.
+/// Sweep tasks of a generation. Dropping them aborts the tasks; [`Sweeps::stop`] lets a running sweep finish.
 pub struct Sweeps {
     stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
@@ -27,7 +27,7 @@ pub struct Sweeps {
 // === impl Sweeps ===
 
 impl Sweeps {
-    /// Starts to sweep the components that want it.
+    /// Starts a task for every component that has a sweep period.
     pub fn start(app: &App, components: &Components) -> Self {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -41,14 +41,14 @@ impl Sweeps {
         Self { stop, tasks }
     }
 
-    /// Sweeps no more, and returns when the last sweep has ended.
+    /// Stops all tasks, and returns when the running sweeps have finished.
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
     }
 }
 
-/// Sweeps one component until told to stop.
+/// Sweeps one component periodically until `stop` is cancelled.
 async fn sweep(
     ingress: Ingress,
     period: Duration,
@@ -64,7 +64,7 @@ async fn sweep(
     }
 }
 
-/// Sweeps one component now.
+/// Sweeps one component once and logs the result.
 pub async fn sweep_once(ingress: &Ingress, priority: Priority) {
     let Ingress {
         component, clock, ..
@@ -88,7 +88,9 @@ pub async fn sweep_once(ingress: &Ingress, priority: Priority) {
             let status = response.status();
             let _ = response.into_body().collect().await;
             match status {
-                StatusCode::NOT_FOUND => debug!(component = id, request_id, "nothing to sweep"),
+                StatusCode::NOT_FOUND => {
+                    debug!(component = id, request_id, "component has no sweep")
+                }
                 status if status.is_success() => debug!(component = id, request_id, "swept"),
                 status => warn!(component = id, request_id, %status, "sweep failed"),
             }

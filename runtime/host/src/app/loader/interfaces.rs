@@ -1,7 +1,7 @@
-//! Whether a component fits what the manifest says about it, before it is ever called.
+//! Checks at the start whether a component matches its manifest.
 //!
-//! A component that imports an interface without being granted anything behind it would fail on its first call; here it
-//! stops the start instead, with the key to add.
+//! A component that imports an interface without a grant would fail on its first call. This check stops the start
+//! instead, with the missing key in the message.
 
 use anyhow::bail;
 use wasmtime::Engine;
@@ -10,22 +10,22 @@ use wasmtime::component::types::ComponentItem;
 
 use config::manifest::{App, Component, RouteHandler};
 
-/// What a component handles.
+/// Triggers that a component handles.
 #[derive(Clone, Copy, Debug)]
 pub struct Handles {
-    /// It exports `wasi:http/handler`.
+    /// The component exports `wasi:http/handler`.
     pub requests: bool,
-    /// It exports `spin:redis/inbound-redis`.
+    /// The component exports `spin:redis/inbound-redis`.
     pub messages: bool,
 }
 
 const REQUESTS: &str = "wasi:http/handler@0.3.0";
 const MESSAGES: &str = "spin:redis/inbound-redis@3.0.0";
 
-/// Compares imports with grants and exports with triggers.
+/// Compares the imports with the grants, and the exports with the triggers.
 ///
 /// # Errors
-/// One message with the component, the key and the remedy.
+/// When an import has no grant or a trigger has no export; the message names the component, the key and the remedy.
 pub fn check(
     engine: &Engine,
     code: &Code,
@@ -72,7 +72,8 @@ pub fn check(
     Ok(handles)
 }
 
-/// An interface may be imported for its types alone, as that of `spin:redis` is by whoever handles messages.
+/// Whether the interface has functions. A component may import an interface for its types alone: one that handles Redis
+/// messages imports `spin:redis` this way.
 fn can_be_called(engine: &Engine, item: &ComponentItem) -> bool {
     match item {
         ComponentItem::ComponentInstance(interface) => interface

@@ -1,4 +1,4 @@
-//! Which backend stands behind each label: the runtime configuration decides, then `--redis-url`, then the state
+//! Maps each store label to its backend: the runtime configuration takes precedence, then `--redis-url`, then the state
 //! directory.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use config::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
 use storage::database::Database;
 use storage::redis_client::RedisClient;
 
-/// Opens each store and database once, however many components share it.
+/// Opens each store and database once and shares it between components.
 pub struct Stores {
     config: RuntimeConfig,
     state: PathBuf,
@@ -26,7 +26,7 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Nothing is opened yet.
+    /// Creates the registry; stores are opened on first use.
     pub fn new(config: RuntimeConfig, state: PathBuf, backends: &Backends) -> Self {
         Self {
             config,
@@ -39,10 +39,10 @@ impl Stores {
         }
     }
 
-    /// The key-value store with this label.
+    /// Returns the key-value store with this label; opens it when needed.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// When the store cannot be opened.
     pub fn key_value(&mut self, label: &str) -> anyhow::Result<Arc<dyn KeyValue>> {
         if let Some(store) = self.key_value.get(label) {
             return Ok(store.clone());
@@ -54,10 +54,10 @@ impl Stores {
         Ok(store)
     }
 
-    /// The SQLite database with this label.
+    /// Returns the SQLite database with this label; opens it when needed.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// When the database cannot be opened.
     pub fn database(&mut self, label: &str) -> anyhow::Result<Arc<GuestDatabase>> {
         if let Some(database) = self.databases.get(label) {
             return Ok(database.clone());
@@ -98,7 +98,7 @@ impl Stores {
             }
         };
         Ok(match self.redis {
-            // Nothing is in the embedded file then.
+            // With Redis, no write of a component is in the embedded file, so no order has to be kept.
             Some(_) => store,
             None => Arc::new(OrderedStore::new(store, self.embedded.clone())),
         })

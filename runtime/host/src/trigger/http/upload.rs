@@ -1,8 +1,8 @@
-//! The body of a request, received to its end before anybody is called.
+//! Receives the whole body of a request before the component is called.
 //!
-//! A client that sends slowly then costs a connection and a few bytes, and not an instance, a place in a queue or the
-//! deadline of a component; and what is too long is known before anything was done about it. What all clients together
-//! may leave here is bounded ([`ByteBudget`]).
+//! A client that sends slowly then occupies a connection and a small buffer, but no instance, no queue slot and no part
+//! of the component's deadline. A body above the size limit is detected before any work was done for it. The memory of
+//! all bodies together is bounded by a [`ByteBudget`].
 
 use std::time::Duration;
 
@@ -19,21 +19,21 @@ use crate::byte_budget::{ByteBudget, ByteReservation};
 use crate::problem::{Problem, full};
 use config::policy::ListenerLimits;
 
-/// What is read and thrown away of a body that is too long, so that its sender gets to read the answer.
-const LEFTOVERS: u64 = 16 << 20;
+/// Maximum number of bytes that are read and discarded from an oversized body, so that the client can read the response.
+const MAX_DISCARDED_BYTES: u64 = 16 << 20;
 
-/// How long that may take.
-const LINGER: Duration = Duration::from_secs(1);
+/// Time limit for discarding an oversized body.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a body was not received.
+/// Reason why a body was not received.
 pub struct Refusal {
-    /// What to answer.
+    /// Problem to respond with.
     pub problem: Problem,
-    /// Whether the client has more to send: the connection is of no use any more.
+    /// Whether the client has more data to send. The connection cannot be reused then.
     pub unread: bool,
 }
 
-/// A body on its way in.
+/// A body that is being received.
 struct Upload<'a> {
     body: Incoming,
     limit: u64,
@@ -41,7 +41,7 @@ struct Upload<'a> {
     budget: &'a ByteBudget,
 }
 
-/// A body, or what has come of it so far, and the room that it takes.
+/// The bytes received of a body, with the part of the memory budget that they occupy.
 #[derive(Default)]
 pub struct Received {
     content: Content,
@@ -50,21 +50,21 @@ pub struct Received {
     room: Option<ByteReservation>,
 }
 
-/// The bytes of a body. They are kept in one piece, however small the parts are in which they come: a part on its own
-/// takes a hundred bytes beside what it holds, and may keep a buffer alive that is much larger.
+/// Bytes of a body, stored contiguously: a separate chunk has about 100 bytes of overhead, and may keep a buffer alive
+/// that is much larger than the chunk.
 #[derive(Default)]
 enum Content {
     #[default]
     Nothing,
-    /// As it came.
+    /// A single chunk, not copied.
     One(Bytes),
     Many(BytesMut),
 }
 
-/// Receives the whole body of a request.
+/// Receives the whole body of a request; `limit` is its maximum length in bytes.
 ///
 /// # Errors
-/// When it is too long, too slow, cut off, or more than fits in beside all others.
+/// When the body is longer than `limit`, arrives too slowly, is cut off, or does not fit into the memory budget.
 pub async fn receive(
     headers: &HeaderMap,
     body: Incoming,
@@ -81,10 +81,10 @@ pub async fn receive(
         listener,
         budget,
     };
-    let announced = announced_length(headers).filter(|length| *length > limit);
-    match announced {
-        // To read anything would be to ask a polite client for all of it.
-        Some(length) if headers.contains_key(EXPECT) || length > limit + LEFTOVERS => {
+    let oversized = content_length(headers).filter(|length| *length > limit);
+    match oversized {
+        // No byte is read: reading would send `100 Continue` to a client that waits for it, which would then send everything.
+        Some(length) if headers.contains_key(EXPECT) || length > limit + MAX_DISCARDED_BYTES => {
             Err(Refusal {
                 problem: Problem::PayloadTooLarge { limit },
                 unread: true,
@@ -95,7 +95,7 @@ pub async fn receive(
     }
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<u64> {
+fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -106,8 +106,8 @@ impl Upload<'_> {
         let end = Instant::now() + self.listener.body_time;
         let mut received = Received::default();
         while !self.body.is_end_stream() {
-            let patience = end.min(Instant::now() + self.listener.body_pause);
-            let frame = match timeout_at(patience, self.body.frame()).await {
+            let deadline = end.min(Instant::now() + self.listener.body_pause);
+            let frame = match timeout_at(deadline, self.body.frame()).await {
                 Ok(None) => break,
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(_))) => return Err(unread(Problem::BodyIncomplete)),
@@ -126,10 +126,10 @@ impl Upload<'_> {
         Ok(received)
     }
 
-    /// Most clients read no answer before they have sent everything: a bounded part is read in their stead.
+    /// Discards a bounded part of the body, because most clients read the response only after they have sent everything.
     async fn too_large(mut self) -> Refusal {
-        let mut left = LEFTOVERS;
-        let end = Instant::now() + LINGER;
+        let mut left = MAX_DISCARDED_BYTES;
+        let end = Instant::now() + DISCARD_TIMEOUT;
         let unread = loop {
             match timeout_at(end, self.body.frame()).await {
                 Ok(None) => break false,
@@ -202,7 +202,7 @@ impl Received {
         }
     }
 
-    /// To be handed on.
+    /// Converts the received body; the memory budget is released when the new body is dropped.
     pub fn into_body(self) -> WasiBody {
         let data = self.content.into_bytes().map(Frame::data);
         let frames = data.into_iter().chain(self.trailers.map(Frame::trailers));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_in_many_small_parts_is_kept_in_one_piece() {
+    async fn a_body_in_many_small_chunks_is_stored_contiguously() {
         let mut trailers = HeaderMap::new();
         trailers.insert("x-sum", "1000".parse().unwrap());
         let parts = (0..1000).map(|_| Frame::data(Bytes::from_static(b"x")));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_in_one_part_is_not_copied() {
+    async fn a_body_in_one_chunk_is_not_copied() {
         let part = Bytes::from(vec![1; 100]);
         let mut body = received([Frame::data(part.clone())]).into_body();
         let first = body.frame().await.unwrap().unwrap();
