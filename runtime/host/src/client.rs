@@ -54,7 +54,7 @@ impl HttpClient {
         timeout: Duration,
         connect: Option<Duration>,
     ) -> Result<Response<WasiBody>, Error> {
-        let begun = Instant::now();
+        let started = Instant::now();
         DispatchMarker::mark_dispatched(&request);
         if let Some(faults) = &self.faults
             && let Some(origin) = origin(request.uri())
@@ -68,16 +68,16 @@ impl HttpClient {
         let response = tokio::time::timeout(timeout, connections.request(request))
             .await
             .map_err(|_| Error::ConnectionReadTimeout)?
-            .map_err(|error| told(&error))?;
+            .map_err(|error| guest_error(&error))?;
         Ok(response.map(|body| body.map_err(Error::from).boxed_unsync()))
     }
 
     fn connections(&self, connect: Duration) -> Connections {
         let mut pools = self.pools.lock();
-        let connect = if pools.len() < POOLS || pools.contains_key(&connect) {
+        let connect = if pools.len() < MAX_POOLS || pools.contains_key(&connect) {
             connect
         } else {
-            CONNECT
+            DEFAULT_CONNECT_TIMEOUT
         };
         pools
             .entry(connect)
@@ -97,12 +97,12 @@ fn open(connect: Duration) -> Connections {
         .enable_http1()
         .wrap_connector(tcp);
     Pool::builder(TokioExecutor::new())
-        .pool_idle_timeout(KEEP)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_timer(TokioTimer::new())
         .build(tls)
 }
 
-fn told(error: &hyper_util::client::legacy::Error) -> Error {
+fn guest_error(error: &hyper_util::client::legacy::Error) -> Error {
     if !error.is_connect() {
         return Error::InternalError(Some(error.to_string()));
     }

@@ -1,4 +1,4 @@
-//! The one Wasmtime engine: how code is compiled, cached, interrupted and given memory.
+//! The Wasmtime engine of a generation: compilation, cache, interruption and memory of its components.
 //!
 //! Compiled code is kept in Wasmtime's own cache (keyed by content, compiler and settings), so that only the first
 //! start after a change compiles. A ticker thread advances the epoch, so that a guest that never calls its host yields
@@ -29,7 +29,7 @@ pub struct PoolLimits {
     pub memory: usize,
 }
 
-/// Builds the engine and starts its ticker.
+/// Creates the engine and starts its ticker thread.
 ///
 /// # Errors
 /// When the processor is not supported.
@@ -51,7 +51,7 @@ pub fn start(limits: PoolLimits, cache: &Cache) -> anyhow::Result<Engine> {
     Ok(engine)
 }
 
-/// Opens the directory in which compiled code is kept.
+/// Opens the cache directory of the compiled code.
 ///
 /// # Errors
 /// When the directory cannot be used.

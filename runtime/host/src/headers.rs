@@ -1,4 +1,4 @@
-//! The request headers that Spin adds, so that a component reads the same on both hosts.
+//! Request headers that Spin adds, so that a component reads the same headers on both hosts.
 //!
 //! Unlike Spin, the host first removes all `spin-*` headers of the client, so that a component can trust these headers.
 

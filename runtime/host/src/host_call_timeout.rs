@@ -28,7 +28,7 @@ impl HostCallTimeout {
     pub fn of(call: Option<&Call>) -> Self {
         Self(call.map(|call| {
             let left = call.deadline.saturating_duration_since(Instant::now());
-            call.deadline - MARGIN.min(left / 2)
+            call.deadline - RESPONSE_MARGIN.min(left / 2)
         }))
     }
 

@@ -10,7 +10,7 @@
 
 /// Blocks of at least this size, in bytes, come directly from the system and are returned when they are freed.
 #[cfg(target_env = "gnu")]
-const LARGE: libc::c_int = 128 << 10;
+const LARGE_BLOCK_BYTES: libc::c_int = 128 << 10;
 
 /// Returns large blocks to the system as soon as they are free, where the allocator supports it.
 ///
@@ -19,7 +19,7 @@ pub fn return_large_blocks() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the call sets a number, under the lock of the allocator.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
     }
 }
 

@@ -26,13 +26,13 @@ pub enum Problem {
     /// The host's own paths are read-only.
     #[error("this path can only be read")]
     MethodNotAllowed,
-    /// The body is longer than the policy of the component allows.
+    /// The body is longer than the limit in the component's policy.
     #[error("the body is longer than {limit} bytes")]
     PayloadTooLarge {
         /// The longest allowed body, in bytes.
         limit: u64,
     },
-    /// The client stopped sending before its request was complete.
+    /// The client did not send the complete request in time.
     #[error("the request did not arrive in time")]
     RequestTimeout,
     /// The body ended early.

@@ -45,7 +45,7 @@ impl Trace {
         }
     }
 
-    /// The request id as text for a log line.
+    /// Returns the request id as text, for log fields.
     pub fn id(&self) -> &str {
         self.request_id.to_str().unwrap_or("?")
     }
@@ -70,7 +70,7 @@ fn well_formed(value: &[u8]) -> bool {
 
 fn plausible(value: &[u8]) -> bool {
     !value.is_empty()
-        && value.len() <= LONGEST_ID
+        && value.len() <= MAX_REQUEST_ID_LENGTH
         && value.iter().all(|byte| (0x21..0x7f).contains(byte))
 }
 

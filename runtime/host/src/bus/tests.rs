@@ -1,4 +1,4 @@
-//! What guests see of the platform's address: the same in both modes, where both can serve it.
+//! Tests of the platform's address as guests use it: the same results in both modes, where both support the command.
 
 use std::any::Any;
 
@@ -49,14 +49,14 @@ macro_rules! in_both_modes {
 
 in_both_modes!(
     strings_are_set_got_and_deleted,
-    counters_count,
+    counters_are_incremented_and_decremented,
     sets_have_members,
     a_value_of_another_type_is_an_error,
     a_lock_is_taken_once_and_expires,
     a_stream_is_appended_to_and_read_back_flat,
-    a_message_nobody_waits_for_is_no_error,
+    a_message_without_subscribers_is_not_an_error,
     wrong_arguments_are_errors,
-    no_address_is_an_error,
+    an_invalid_address_is_an_error,
 );
 
 async fn open(fixture: &Fixture) -> BusConnection {
@@ -101,7 +101,7 @@ async fn strings_are_set_got_and_deleted(fixture: Fixture) {
     );
 }
 
-async fn counters_count(fixture: Fixture) {
+async fn counters_are_incremented_and_decremented(fixture: Fixture) {
     let connection = open(&fixture).await;
     assert_eq!(connection.incr("n").await.unwrap(), 1);
     assert_eq!(
@@ -163,7 +163,7 @@ async fn a_value_of_another_type_is_an_error(fixture: Fixture) {
         connection.sadd("k", &["x".to_owned()]).await,
         Err(BusError::Type)
     ));
-    // Writing is allowed over anything.
+    // `SET` replaces a value of any type.
     connection.set("s", b"v".to_vec()).await.unwrap();
     assert_eq!(connection.get("s").await.unwrap().unwrap(), b"v");
 }
@@ -202,7 +202,7 @@ async fn a_lock_is_taken_once_and_expires(fixture: Fixture) {
         run(&connection, "SET lock you NX EX 30").await.unwrap(),
         ok()
     );
-    // A plain SET takes the expiry away.
+    // A `SET` without an expiry removes the old expiry.
     assert_eq!(run(&connection, "SET lock you PX 30").await.unwrap(), ok());
     assert_eq!(run(&connection, "SET lock you").await.unwrap(), ok());
     tokio::time::sleep(std::time::Duration::from_millis(40)).await;
@@ -253,7 +253,7 @@ async fn a_stream_is_appended_to_and_read_back_flat(fixture: Fixture) {
     assert_eq!(run(&connection, "XRANGE none - +").await.unwrap(), []);
 }
 
-async fn a_message_nobody_waits_for_is_no_error(fixture: Fixture) {
+async fn a_message_without_subscribers_is_not_an_error(fixture: Fixture) {
     let connection = open(&fixture).await;
     connection
         .publish("socar.car", b"{}".to_vec())
@@ -292,7 +292,7 @@ async fn wrong_arguments_are_errors(fixture: Fixture) {
     }
 }
 
-async fn no_address_is_an_error(fixture: Fixture) {
+async fn an_invalid_address_is_an_error(fixture: Fixture) {
     for address in ["", "not an address", "http://127.0.0.1:6379"] {
         let opened = fixture.bus.open(address).await.err();
         assert!(
@@ -317,7 +317,7 @@ async fn an_embedded_message_wakes_the_groups_of_its_stream() {
 }
 
 #[tokio::test]
-async fn what_embedded_mode_does_not_serve_is_named() {
+async fn a_command_that_embedded_mode_does_not_support_is_named_in_the_error() {
     let connection = open(&embedded()).await;
     for line in [
         "ZADD z 1 a",
@@ -349,7 +349,7 @@ async fn a_transaction_of_one_guest_does_not_touch_the_others() {
 }
 
 #[tokio::test]
-async fn a_guest_that_waits_keeps_nobody_waiting() {
+async fn a_blocking_command_of_one_guest_does_not_delay_the_others() {
     let fixture = redis().await;
     let (one, two) = (open(&fixture).await, open(&fixture).await);
     let waiting = tokio::spawn(async move { run(&one, "BLPOP list 5").await.unwrap() });
@@ -366,7 +366,7 @@ async fn a_guest_that_waits_keeps_nobody_waiting() {
 }
 
 #[tokio::test]
-async fn answers_of_a_server_are_flattened_as_in_stock_spin() {
+async fn replies_of_a_server_are_flattened_as_in_stock_spin() {
     let fixture = redis().await;
     let connection = open(&fixture).await;
     run(&connection, "HSET h a 1").await.unwrap();

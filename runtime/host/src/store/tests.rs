@@ -1,4 +1,4 @@
-//! One suite, run against each backend.
+//! Tests of the store contract, run against each backend.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use super::*;
 use storage::database::Database;
 use storage::redis_client::test_support::RedisServer;
 
-/// A backend under test, and whatever must outlive it.
+/// Two stores of a backend under test, and a guard that keeps the backend running.
 struct Fixture {
     store: Arc<dyn KeyValue>,
     other: Arc<dyn KeyValue>,
@@ -51,20 +51,20 @@ macro_rules! on_both_backends {
 }
 
 on_both_backends!(
-    what_is_set_is_there_until_deleted,
-    labels_do_not_see_each_other,
-    a_listing_names_every_key_once,
+    a_value_is_stored_until_it_is_deleted,
+    labels_have_separate_keys,
+    a_listing_contains_every_key_once,
     many_keys_are_written_read_and_deleted_together,
-    a_swap_needs_the_expected_value,
-    one_of_many_creators_wins,
+    a_swap_requires_the_expected_value,
+    one_of_many_concurrent_creations_succeeds,
     no_swap_is_lost_under_contention,
     no_increment_is_lost_under_contention,
-    a_foreign_value_is_no_counter_and_harms_nothing,
+    a_value_that_is_no_counter_is_an_error_and_stays_unchanged,
     a_counter_does_not_wrap_around,
-    any_sequence_of_calls_is_as_on_a_map,
+    any_sequence_of_operations_equals_a_map,
 );
 
-async fn what_is_set_is_there_until_deleted(fixture: Fixture) {
+async fn a_value_is_stored_until_it_is_deleted(fixture: Fixture) {
     let store = fixture.store;
     assert_eq!(store.get("a").await.unwrap(), None);
     assert!(!store.exists("a").await.unwrap());
@@ -78,7 +78,7 @@ async fn what_is_set_is_there_until_deleted(fixture: Fixture) {
     assert!(!store.exists("a").await.unwrap());
 }
 
-async fn labels_do_not_see_each_other(fixture: Fixture) {
+async fn labels_have_separate_keys(fixture: Fixture) {
     fixture.store.set("a", b"1").await.unwrap();
     fixture.other.set("b", b"2").await.unwrap();
     assert_eq!(fixture.other.get("a").await.unwrap(), None);
@@ -86,7 +86,7 @@ async fn labels_do_not_see_each_other(fixture: Fixture) {
     assert_eq!(all_keys(&*fixture.other).await.unwrap(), ["b"]);
 }
 
-async fn a_listing_names_every_key_once(fixture: Fixture) {
+async fn a_listing_contains_every_key_once(fixture: Fixture) {
     let store = fixture.store;
     assert_eq!(all_keys(&*store).await.unwrap(), Vec::<String>::new());
     let names: BTreeSet<String> = (0..2500).map(|n| format!("열쇠*[{n}]")).collect();
@@ -116,7 +116,7 @@ async fn many_keys_are_written_read_and_deleted_together(fixture: Fixture) {
     assert_eq!(store.get_many(&names).await.unwrap(), [None, None, None]);
 }
 
-async fn a_swap_needs_the_expected_value(fixture: Fixture) {
+async fn a_swap_requires_the_expected_value(fixture: Fixture) {
     let store = fixture.store;
     assert!(!store.compare_and_swap("a", Some(b"1"), b"2").await.unwrap());
     assert_eq!(store.get("a").await.unwrap(), None);
@@ -124,7 +124,7 @@ async fn a_swap_needs_the_expected_value(fixture: Fixture) {
     assert!(!store.compare_and_swap("a", None, b"2").await.unwrap());
     assert!(!store.compare_and_swap("a", Some(b""), b"2").await.unwrap());
     assert!(store.compare_and_swap("a", Some(b"1"), b"2").await.unwrap());
-    // An empty value is a value.
+    // An empty value differs from an absent one.
     assert!(store.compare_and_swap("a", Some(b"2"), b"").await.unwrap());
     assert!(!store.compare_and_swap("a", None, b"3").await.unwrap());
     assert!(store.compare_and_swap("a", Some(b""), b"3").await.unwrap());
@@ -133,7 +133,7 @@ async fn a_swap_needs_the_expected_value(fixture: Fixture) {
     assert!(!store.compare_and_swap("a", Some(b"3"), b"4").await.unwrap());
 }
 
-async fn one_of_many_creators_wins(fixture: Fixture) {
+async fn one_of_many_concurrent_creations_succeeds(fixture: Fixture) {
     for round in 0..20 {
         let key = format!("car/{round}");
         let racers: Vec<_> = (0..16_u8)
@@ -155,9 +155,9 @@ async fn one_of_many_creators_wins(fixture: Fixture) {
     }
 }
 
-/// Each task appends its own marks by load, change, swap. If every swap that said it happened did
-/// happen, once and on the value it was told, the final value holds each mark once, and the marks
-/// of one task in order: that is linearizability for this history.
+/// Each task appends its own marks with a load, change and swap. When every successful swap took effect exactly once on
+/// the expected value, the final value holds each mark once, and the marks of each task in order. For this history, that
+/// is linearizability.
 async fn no_swap_is_lost_under_contention(fixture: Fixture) {
     const TASKS: u8 = 8;
     const MARKS: u8 = 40;
@@ -229,7 +229,7 @@ async fn no_increment_is_lost_under_contention(fixture: Fixture) {
     );
 }
 
-async fn a_foreign_value_is_no_counter_and_harms_nothing(fixture: Fixture) {
+async fn a_value_that_is_no_counter_is_an_error_and_stays_unchanged(fixture: Fixture) {
     let store = fixture.store;
     store.set("text", b"five").await.unwrap();
     let error = store.increment("text", 1).await.unwrap_err();
@@ -251,8 +251,8 @@ async fn a_counter_does_not_wrap_around(fixture: Fixture) {
     assert_eq!(store.increment("n", 0).await.unwrap(), i64::MAX);
 }
 
-/// A thousand calls on few keys, drawn at random, answered as a map in memory would answer them.
-async fn any_sequence_of_calls_is_as_on_a_map(fixture: Fixture) {
+/// Compares 1000 random operations on a few keys with a map in memory.
+async fn any_sequence_of_operations_equals_a_map(fixture: Fixture) {
     let store = fixture.store;
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut below = |limit: u64| {
@@ -298,7 +298,7 @@ async fn any_sequence_of_calls_is_as_on_a_map(fixture: Fixture) {
 }
 
 #[tokio::test]
-async fn redis_keys_are_as_stock_spin_has_them() {
+async fn redis_keys_have_the_layout_of_stock_spin() {
     let server = RedisServer::start().await;
     let client = server.client();
     let raw = RedisStore::raw(client.clone());
@@ -323,7 +323,7 @@ async fn redis_keys_are_as_stock_spin_has_them() {
 }
 
 #[tokio::test]
-async fn sqlite_rows_are_as_stock_spin_has_them() {
+async fn sqlite_rows_have_the_layout_of_stock_spin() {
     let database = Database::in_memory().unwrap();
     let store = SqliteStore::open(database.clone(), "car").unwrap();
     store.increment("n", 7).await.unwrap();
@@ -341,7 +341,7 @@ async fn sqlite_rows_are_as_stock_spin_has_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_absent_redis_is_an_unavailable_store() {
+async fn a_store_without_its_redis_server_is_unavailable() {
     let mut server = RedisServer::start().await;
     let store = RedisStore::labelled(server.client(), "car");
     store.set("a", b"1").await.unwrap();
