@@ -62,7 +62,7 @@ pub struct AbortFlag(Arc<AtomicBool>);
 // === impl GuardedBody ===
 
 impl<G> GuardedBody<G> {
-    /// Holds `guard` as long as the body lasts.
+    /// Holds `guard` until the body ends.
     pub fn new(body: WasiBody, guard: G) -> Self {
         let guard = (!is_complete(&body)).then_some(guard);
         Self { body, guard }
@@ -193,7 +193,7 @@ impl Body for IdleTimeoutBody {
 // === impl CompleteBody ===
 
 impl CompleteBody {
-    /// The body that a guest sends.
+    /// Wraps the body that a guest sends.
     pub fn new(body: WasiBody, abort_flag: AbortFlag) -> Self {
         Self { body, abort_flag }
     }

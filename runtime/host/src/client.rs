@@ -1,4 +1,4 @@
-//! Outgoing HTTP over the network: pooled connections, plain or TLS, without Nagle's algorithm.
+//! HTTP client for outbound requests: pooled connections, plain or TLS, with `TCP_NODELAY` set.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,37 +17,37 @@ use crate::dispatch_marker::DispatchMarker;
 use crate::fault_injection::RemoteFaults;
 use config::policy::links::origin;
 
-/// The connect timeout if the guest sets none.
-const CONNECT: Duration = Duration::from_secs(10);
+/// Default connect timeout.
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept.
-const KEEP: Duration = Duration::from_secs(30);
+/// Time after which an idle connection is closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most connect timeouts with their own pool. Beyond it, [`CONNECT`] applies.
-const POOLS: usize = 16;
+/// Maximum number of pools, one for each connect timeout that guests request; beyond it, the default timeout applies.
+const MAX_POOLS: usize = 16;
 
 type Connections = Pool<HttpsConnector<HttpConnector>, WasiBody>;
 
-/// Sends requests. Clones share the connections.
+/// Sends requests; clones share their connections.
 #[derive(Clone, Default)]
 pub struct HttpClient {
     pools: Arc<Mutex<HashMap<Duration, Connections>>>,
-    /// Injects the faults that operators ordered.
+    /// Injected faults, when fault injection is enabled.
     faults: Option<RemoteFaults>,
 }
 
 impl HttpClient {
-    /// The same client with fault injection.
+    /// Returns the client with these injected faults.
     #[must_use]
     pub fn with_faults(mut self, faults: Option<RemoteFaults>) -> Self {
         self.faults = faults;
         self
     }
 
-    /// Sends a request and waits for the head of the response, at most for `timeout`.
+    /// Sends a request and waits at most `timeout` for the head of its response. `connect` is the connect timeout.
     ///
     /// # Errors
-    /// The error for the guest: no connection, no response in time, or a violation of HTTP.
+    /// The error to return to the guest: no connection, no response in time, or an invalid response.
     pub async fn send(
         &self,
         mut request: Request<WasiBody>,
@@ -62,8 +62,8 @@ impl HttpClient {
         {
             return Ok(answer);
         }
-        let timeout = timeout.saturating_sub(begun.elapsed());
-        let connections = self.connections(connect.unwrap_or(CONNECT));
+        let timeout = timeout.saturating_sub(started.elapsed());
+        let connections = self.connections(connect.unwrap_or(DEFAULT_CONNECT_TIMEOUT));
         *request.version_mut() = Version::HTTP_11;
         let response = tokio::time::timeout(timeout, connections.request(request))
             .await
@@ -117,6 +117,6 @@ fn guest_error(error: &hyper_util::client::legacy::Error) -> Error {
         }
         source = cause.source();
     }
-    // Host names that do not resolve and failed handshakes both end here.
+    // A name that does not resolve and a failed handshake both end here.
     Error::DestinationUnavailable
 }

@@ -174,8 +174,8 @@ mod tests {
         let work = async {
             for _ in 0..ticks {
                 match throttle.tick() {
-                    UpdateDeadline::YieldCustom(_, turn) => turn.await,
-                    _ => panic!("a guest that computes yields"),
+                    UpdateDeadline::YieldCustom(_, yielded) => yielded.await,
+                    _ => panic!("a guest that computes must yield at a tick"),
                 }
             }
         };

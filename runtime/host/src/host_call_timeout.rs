@@ -1,8 +1,8 @@
-//! How long a host call may wait for a store or a server.
+//! Timeout of a host call: how long a guest may wait for a store or a server, within the deadline of its call.
 //!
-//! A guest that still waits at its deadline is ended, and its caller learns only of the timeout. So every wait ends
-//! earlier, with an error: the guest can then undo what it must, and respond itself. A wait that starts shortly before
-//! the deadline gets half of the remaining time, so that several waits in a row leave some time too.
+//! A guest that still waits at its deadline is terminated, and its caller only learns that the deadline was exceeded.
+//! Every wait therefore ends somewhat earlier, with an error: the guest can then compensate and respond itself. A wait
+//! that starts shortly before the deadline gets half of the remaining time, so that consecutive waits also leave some.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -11,20 +11,20 @@ use tokio::time::timeout_at;
 
 use crate::call::Call;
 
-/// The time that a guest keeps for its response, if at least twice as much is left.
-const MARGIN: Duration = Duration::from_millis(250);
+/// Time that is left to the guest for its response, when at least twice as much remains.
+const RESPONSE_MARGIN: Duration = Duration::from_millis(250);
 
-/// The end of the waits of one call.
+/// End of the time that a guest may wait in host calls.
 #[derive(Clone, Copy, Debug)]
 pub struct HostCallTimeout(Option<Instant>);
 
-/// The call has too little time left to wait any longer. The requested operation may or may not be done.
+/// The remaining time of the call is too short to wait any longer. The requested operation may have been executed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("no answer within the time that the call has left")]
 pub struct HostCallTimedOut;
 
 impl HostCallTimeout {
-    /// The timeout for the waits of this call. Without a call there is none.
+    /// Returns the timeout for a guest that works on this call; without a call there is no timeout.
     pub fn of(call: Option<&Call>) -> Self {
         Self(call.map(|call| {
             let left = call.deadline.saturating_duration_since(Instant::now());
@@ -32,21 +32,21 @@ impl HostCallTimeout {
         }))
     }
 
-    /// The end of the wait, if there is one.
+    /// Returns the end of the wait; `None` means without limit.
     pub fn end(self) -> Option<Instant> {
         self.0
     }
 
-    /// Waits for the work until the timeout.
+    /// Waits for `work`, at most until the timeout.
     ///
     /// # Errors
-    /// Those of the work, and [`HostCallTimedOut`].
+    /// The error of `work`, or [`HostCallTimedOut`].
     pub async fn wait<A, E: From<HostCallTimedOut>>(
         self,
         work: impl Future<Output = Result<A, E>>,
     ) -> Result<A, E> {
         match self.0 {
-            // A result that is ready, such as any from the embedded file, needs no timer.
+            // Work that is ready immediately, such as an access to the embedded database, never arms the timer.
             Some(until) => match timeout_at(until.into(), work).await {
                 Ok(done) => done,
                 Err(_) => Err(HostCallTimedOut.into()),
@@ -73,20 +73,20 @@ mod tests {
         tokio::select! {
             biased;
             () = ended => panic!("the host call waited until the deadline"),
-            told = HostCallTimeout::of(Some(&call)).wait(work) => assert!(told.is_err()),
+            result = HostCallTimeout::of(Some(&call)).wait(work) => assert!(result.is_err()),
         }
     }
 
     #[test]
-    fn a_late_wait_gets_half_of_the_remaining_time() {
-        let call = call(MARGIN);
+    fn a_host_call_shortly_before_the_deadline_waits_half_of_the_remaining_time() {
+        let call = call(RESPONSE_MARGIN);
         let HostCallTimeout(until) = HostCallTimeout::of(Some(&call));
         let left = call.deadline.saturating_duration_since(Instant::now());
         assert!(until.is_some_and(|until| until <= call.deadline - left / 2));
     }
 
     #[tokio::test]
-    async fn a_ready_result_is_returned_after_the_deadline() {
+    async fn a_ready_result_is_returned_even_after_the_deadline() {
         let call = call(Duration::ZERO);
         let work = std::future::ready(Ok::<_, HostCallTimedOut>(1));
         assert_eq!(

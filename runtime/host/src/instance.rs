@@ -1,17 +1,18 @@
-//! Instances that handle requests: how long they live, and what ends them.
+//! Lifetime of an instance: what keeps it alive, and what ends it.
 //!
-//! An instance handles one request at a time, and many one after the other: a trap, an endless loop or too much memory
-//! harms only one caller, and the cost of a start is paid once. An instance ends
+//! An instance of a component handles one request at a time, and many in sequence: a trap, an endless loop or an
+//! excessive allocation affects only the call that caused it, while the cost of a start is paid once. An instance is
+//! retired
 //!
-//! - when it does not start within the time of one call,
-//! - when it traps, exits, or exceeds the deadline of its call (a guest that computes yields at each epoch, and
-//!   [`Expiration`] is polled outside of its event loop),
-//! - when it has been idle for long enough, or a newer build has replaced it ([`pool`]),
+//! - when it does not start within the deadline of one call,
+//! - when it trapped, exited, or exceeded the deadline of its call. This also ends a guest that computes: the epoch makes
+//!   it yield, and [`Expiration`] is polled outside of its event loop,
+//! - when it was idle for the configured time, or a newer generation has taken over ([`pool`]),
 //! - after [`MAX_CALLS`] requests, so that memory that a guest leaks is freed.
 //!
-//! A guest that only computes is slowed down ([`crate::cpu_throttle`]).
+//! A guest that computes without waiting is throttled ([`crate::cpu_throttle`]).
 //!
-//! Wasmtime's `handler` module moves requests to idle instances and starts new ones; [`pool`] limits their number.
+//! Wasmtime's `handler` module assigns requests to idle instances and starts new ones; [`pool`] limits their number.
 
 pub mod events;
 pub mod pool;
@@ -38,37 +39,37 @@ use crate::capability::{Grants, InstanceState};
 use crate::cpu_throttle::CpuThrottle;
 use pool::{InstancePool, InstanceSlot};
 
-/// The most requests of one instance.
+/// Number of requests after which an instance is replaced.
 pub const MAX_CALLS: usize = 1000;
 
-/// How long after its deadline an instance may take to end by itself.
-const GRACE: Duration = Duration::from_millis(20);
+/// Time after its deadline within which an instance may end by itself.
+const EXPIRATION_GRACE: Duration = Duration::from_millis(20);
 
-/// An instance did not start in time.
+/// The instance did not start in time.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("it did not start within {0:?}")]
+#[error("the instance did not start within {0:?}")]
 pub struct StartTimeout(Duration);
 
-/// Creates the instances of one component.
+/// Creates instances of one component.
 pub struct InstanceFactory {
     engine: Engine,
     grants: Arc<Grants>,
     service: ServicePre<InstanceState>,
     pool: Arc<InstancePool>,
-    /// Instances that were started in advance.
+    /// Instances that were created before a call needs them.
     ready: Mutex<Vec<RequestInstance>>,
 }
 
-/// An instance with its expiration.
+/// An instance with its expiration and its request acceptor.
 type RequestInstance = Instance<InstanceState, Expiration, RequestAcceptor>;
 
-/// The status that an instance and its expiration share.
+/// State that an instance shares with its expiration.
 struct InstanceStatus {
-    /// The deadline of the current call.
+    /// Deadline of the present call.
     deadline: Mutex<Option<Instant>>,
-    /// Busy from the start of a request until all its tasks have ended.
+    /// Busy from the arrival of a request until all work that it started has ended.
     slot: InstanceSlot,
-    /// Slows down the guest.
+    /// CPU throttle of the guest.
     throttle: CpuThrottle,
 }
 
@@ -78,16 +79,16 @@ pub struct RequestAcceptor {
     status: Arc<InstanceStatus>,
 }
 
-/// Decides from outside when an instance ends.
+/// Decides from outside when an instance must end.
 pub struct Expiration {
     status: Arc<InstanceStatus>,
     timer: Pin<Box<Sleep>>,
     retirement: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
-    /// The pool needs it at least until then, although it is idle.
+    /// Time until which an idle instance stays at least, because the pool is at its minimum.
     stays_until: Instant,
 }
 
-/// A store for one instance, with its limits.
+/// Creates a store for one instance, with its limits.
 ///
 /// # Errors
 /// When a granted directory cannot be opened.
@@ -99,8 +100,8 @@ pub fn store(engine: &Engine, grants: &Arc<Grants>) -> wasmtime::Result<Store<In
     Ok(store)
 }
 
-/// Limits a start to the time of one call. A guest that computes endlessly while it starts is no better than one that
-/// does so in a call, and its caller has left by then.
+/// Limits the start of an instance to the deadline of the component: after that time the caller has left, and a guest may
+/// loop during its start as well as during a call.
 async fn within_start_timeout<A>(
     grants: &Grants,
     start: impl Future<Output = wasmtime::Result<A>>,
@@ -112,7 +113,7 @@ async fn within_start_timeout<A>(
 // === impl InstanceFactory ===
 
 impl InstanceFactory {
-    /// Prepares to create instances of a linked component.
+    /// Creates a factory for a linked component.
     ///
     /// # Errors
     /// When the component does not export `wasi:http/handler@0.3.0`.
@@ -131,10 +132,10 @@ impl InstanceFactory {
         })
     }
 
-    /// Starts instances until the pool has its minimum: at the start, and when one has failed.
+    /// Creates instances up to the minimum of the pool: at the start, and after an instance has failed.
     ///
     /// # Errors
-    /// When one cannot be created.
+    /// When an instance cannot be created.
     pub async fn fill(&self) -> wasmtime::Result<()> {
         while self.pool.is_below_minimum() {
             let created = self.create().await?;
@@ -143,7 +144,7 @@ impl InstanceFactory {
         Ok(())
     }
 
-    /// Drops the instances that were started in advance.
+    /// Drops the instances that no call has used yet.
     pub fn clear(&self) {
         let ready = std::mem::take(&mut *self.ready.lock());
         drop(ready);
@@ -225,7 +226,7 @@ impl WorkerState for RequestAcceptor {
         let component = &*self.component;
         let call = store.data().call();
         if let Some(call) = call.filter(|_| result.is_err()) {
-            // Set before the store is dropped, and with it the senders of the body.
+            // Set before the store is dropped, which also closes the body that the guest was sending.
             call.abort_flag.set();
         }
         let request_id = call.map(|call| call.trace.id()).unwrap_or_default();
@@ -236,7 +237,7 @@ impl WorkerState for RequestAcceptor {
             .is_some_and(|deadline| deadline <= Instant::now());
         match result {
             Ok(()) => debug!(component, "instance retired"),
-            // The platform shuts down, without a call in progress.
+            // Dropped without a running call: the host is stopping.
             Err(_) if !self.status.slot.is_busy() => {
                 debug!(component, "instance dropped")
             }
@@ -258,18 +259,18 @@ impl WorkerExpiration for Expiration {
         worker: WorkerStatus,
         since: Instant,
     ) -> Poll<()> {
-        // Not polled while the guest could continue.
+        // The expiration is polled only when the guest cannot continue by itself.
         self.status.throttle.pause();
         match worker {
             WorkerStatus::Idle => {
-                // Only now is the last request over, with all its tasks. Request the next one.
+                // The last request has now ended, including all work that it started. The wake-up requests the next one.
                 if self.status.slot.set_busy(false) {
                     cx.waker().wake_by_ref();
                 }
                 self.idle(cx, since)
             }
             WorkerStatus::Requests | WorkerStatus::PostReturn => {
-                let deadline = self.status.deadline.lock().unwrap_or(since) + GRACE;
+                let deadline = self.status.deadline.lock().unwrap_or(since) + EXPIRATION_GRACE;
                 self.expires_at(cx, deadline)
             }
         }
@@ -280,15 +281,15 @@ impl Expiration {
     fn idle(&mut self, cx: &mut Context<'_>, since: Instant) -> Poll<()> {
         let pool = self.status.slot.pool();
         let retired = pool.is_retired() || self.retirement.as_mut().poll(cx).is_ready();
-        let patience = pool.bounds().idle;
-        let until = self.stays_until.max(since + patience);
+        let idle_timeout = pool.bounds().idle;
+        let until = self.stays_until.max(since + idle_timeout);
         if !retired && self.expires_at(cx, until).is_pending() {
             return Poll::Pending;
         }
         if self.status.slot.try_leave() {
             return Poll::Ready(());
         }
-        self.stays_until = Instant::now() + patience;
+        self.stays_until = Instant::now() + idle_timeout;
         self.expires_at(cx, self.stays_until)
     }
 

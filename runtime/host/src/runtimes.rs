@@ -35,7 +35,7 @@ impl RuntimeHandle {
     /// The runtime of the caller.
     ///
     /// # Panics
-    /// Outside of a runtime.
+    /// Outside of a Tokio runtime.
     pub fn here() -> Self {
         Self(Handle::current())
     }
@@ -135,7 +135,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    const SOON: Duration = Duration::from_millis(5);
+    const SHORT_TIMEOUT: Duration = Duration::from_millis(5);
 
     fn thread() -> Option<String> {
         std::thread::current().name().map(str::to_owned)
@@ -145,26 +145,26 @@ mod tests {
     async fn tasks_in_a_scope_run_on_its_runtime() {
         let io = DedicatedRuntime::io().unwrap();
         let main = RuntimeHandle::here();
-        let begun = io.handle().tokio().spawn(async move {
-            let at_work = main.scope(async { tokio::spawn(async { thread() }).await });
-            (thread(), at_work.await.unwrap())
+        let spawned = io.handle().tokio().spawn(async move {
+            let scope_thread = main.scope(async { tokio::spawn(async { thread() }).await });
+            (thread(), scope_thread.await.unwrap())
         });
-        let (at_front, at_work) = begun.await.unwrap();
-        assert_eq!(at_front.as_deref(), Some("io"));
-        assert_ne!(at_work, at_front);
+        let (io_thread, scope_thread) = spawned.await.unwrap();
+        assert_eq!(io_thread.as_deref(), Some("io"));
+        assert_ne!(scope_thread, io_thread);
     }
 
     #[tokio::test]
     async fn work_ends_when_its_caller_stops_waiting() {
         let io = DedicatedRuntime::io().unwrap();
-        let held = Arc::new(());
-        let work = held.clone();
+        let resource = Arc::new(());
+        let work = resource.clone();
         let never = io.handle().run(async move {
             std::future::pending::<()>().await;
             drop(work);
         });
-        assert!(tokio::time::timeout(SOON, never).await.is_err());
-        while Arc::strong_count(&held) > 1 {
+        assert!(tokio::time::timeout(SHORT_TIMEOUT, never).await.is_err());
+        while Arc::strong_count(&resource) > 1 {
             tokio::task::yield_now().await;
         }
         let name = io.handle().run(async { thread() }).await;

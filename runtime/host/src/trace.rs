@@ -1,27 +1,27 @@
-//! The identity of a request: a W3C `traceparent` and an `x-request-id`, taken from the caller or generated.
+//! Trace of a request: a W3C `traceparent` and an `x-request-id`, taken from the caller or generated.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// The header with the request id, which the client and every log line get.
+/// Header with the request id, which also appears in every log line of the request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The trace header of W3C Trace Context.
+/// Header of W3C Trace Context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// The longest request id that is accepted, in bytes; a longer one is replaced.
-const LONGEST_ID: usize = 128;
+/// Maximum length of an accepted request id, in bytes; a longer one is replaced.
+const MAX_REQUEST_ID_LENGTH: usize = 128;
 
 /// The two headers that every call of one request carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// `traceparent`: version, trace id, parent id, flags.
     pub parent: HeaderValue,
-    /// `x-request-id`: the client's name of the request, or the trace id.
+    /// `x-request-id`: the id that the caller has sent, or else the trace id.
     pub request_id: HeaderValue,
 }
 
 impl Trace {
-    /// Takes well-formed values from the headers and generates the rest.
+    /// Takes the well-formed headers of the caller and generates the missing ones.
     pub fn of(headers: &HeaderMap) -> Self {
         let parent = headers
             .get(TRACEPARENT)
@@ -36,7 +36,7 @@ impl Trace {
         Self { parent, request_id }
     }
 
-    /// The identity of something that starts in the platform, such as a sweep.
+    /// Creates the trace of a call that starts in the host, such as a sweep.
     pub fn fresh() -> Self {
         let parent = fresh_parent();
         Self {
@@ -75,7 +75,7 @@ fn plausible(value: &[u8]) -> bool {
 }
 
 fn fresh_parent() -> HeaderValue {
-    // The ids must be unique, not secret: a fast generator is enough, and a rejected request stays cheap.
+    // The ids must be unique but not secret. A generator in the process avoids a system call for every rejected request.
     let mut random = [0_u8; 24];
     fastrand::fill(&mut random);
     random[0] |= 1;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn well_formed_headers_are_accepted() {
+    fn well_formed_headers_of_the_caller_are_kept() {
         let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let trace = Trace::of(&headers(&[
             ("traceparent", parent),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_headers_are_replaced() {
+    fn a_malformed_traceparent_is_replaced() {
         for nonsense in [
             "",
             "00",
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn generated_identities_differ() {
+    fn generated_traces_differ() {
         assert_ne!(Trace::fresh(), Trace::fresh());
     }
 }

@@ -66,7 +66,7 @@ pub struct ActiveFault {
     until: Instant,
 }
 
-/// All faults of a platform.
+/// All active faults of a host.
 #[derive(Default)]
 pub struct FaultInjector(Mutex<ActiveFaults>);
 
@@ -143,8 +143,8 @@ impl FaultInjector {
     pub(super) fn matching(&self, from: &str, to: &str) -> Vec<(Fault, Duration)> {
         let mut active = self.0.lock();
         active.expire(Instant::now());
-        let concerned = active.running.values().map(|running| &running.spec);
-        concerned
+        let specs = active.running.values().map(|running| &running.spec);
+        specs
             .filter(|it| it.matches_target(to) && it.from.as_deref().is_none_or(|it| it == from))
             .filter(|it| fastrand::f64() < it.rate)
             .map(|it| (it.fault, Duration::from_millis(it.latency_ms)))

@@ -28,7 +28,7 @@ impl RemoteFaults {
     /// Injects the active faults before a request is sent. A response means that the request is not sent.
     ///
     /// # Errors
-    /// When the delay is longer than the timeout.
+    /// When the injected latency is at least `timeout`.
     pub async fn inject(
         &self,
         origin: &str,

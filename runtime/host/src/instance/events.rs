@@ -28,7 +28,7 @@ pub enum EventError {
         /// The error of the guest.
         reason: String,
     },
-    /// The guest did not finish in time.
+    /// The guest did not finish before its deadline.
     #[error("component `{component}` exceeded its deadline")]
     DeadlineExceeded {
         /// The component.
@@ -76,7 +76,7 @@ struct EventInstance {
 }
 
 impl EventPool {
-    /// Prepares to create instances of a linked component.
+    /// Creates a pool for a linked component.
     ///
     /// # Errors
     /// When the component does not export `spin:redis/inbound-redis@3.0.0`.
@@ -107,8 +107,8 @@ impl EventPool {
         };
         let deadline = call.deadline;
         let taken = tokio::time::timeout_at(deadline.into(), self.take()).await;
-        let taken =
-            taken.unwrap_or_else(|_| Err(wasmtime::format_err!("it did not start in time")));
+        let taken = taken
+            .unwrap_or_else(|_| Err(wasmtime::format_err!("the instance did not start in time")));
         let no_instance = |error: wasmtime::Error| match error.is::<Trap>() {
             true => failed(error),
             false => EventError::NoInstance {
@@ -148,14 +148,14 @@ impl EventPool {
     /// Drops the instances that have been idle for long enough.
     pub fn evict_idle(&self) {
         let now = Instant::now();
-        let patience = match self.pool.is_retired() {
+        let idle_timeout = match self.pool.is_retired() {
             true => Duration::ZERO,
             false => self.pool.bounds().idle,
         };
         let mut idle = self.idle.lock();
         let stale = idle
             .iter()
-            .take_while(|pooled| now.duration_since(pooled.since) >= patience)
+            .take_while(|pooled| now.duration_since(pooled.since) >= idle_timeout)
             .take_while(|pooled| pooled.slot.try_leave())
             .count();
         let dropped: Vec<_> = idle.drain(..stale).collect();
@@ -175,7 +175,7 @@ impl EventPool {
     /// Creates one instance, to check that it can be done.
     ///
     /// # Errors
-    /// When it cannot.
+    /// When the instance cannot be created.
     pub async fn check_start(&self) -> wasmtime::Result<()> {
         let created = self.create().await?;
         self.release(created);
@@ -185,7 +185,7 @@ impl EventPool {
     /// Creates instances until the pool has its minimum.
     ///
     /// # Errors
-    /// When one cannot be created.
+    /// When an instance cannot be created.
     pub async fn fill(&self) -> wasmtime::Result<()> {
         while self.pool.is_below_minimum() {
             let created = self.create().await?;

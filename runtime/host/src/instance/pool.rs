@@ -40,7 +40,7 @@ pub struct InstanceSlot {
 
 /// The pool has its maximum.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("all {0} instances are taken")]
+#[error("all {0} instances are in use")]
 pub struct PoolExhausted(usize);
 
 // === impl InstancePool ===
