@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("resilience", &[]),
     ("storage", &[]),
     ("config", &["resilience"]),
-    ("event-log", &["storage"]),
+    ("event-log", &["resilience", "storage"]),
     ("bench", &["config"]),
     (
         "socar",
