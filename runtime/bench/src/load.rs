@@ -122,13 +122,13 @@ impl Worker {
         };
         let deadline = tokio::time::Instant::from_std(until + RESPONSE_TIMEOUT);
         loop {
-            let asked = Instant::now();
-            if asked >= until {
+            let sent_at = Instant::now();
+            if sent_at >= until {
                 return worker;
             }
             let iteration = tokio::time::timeout_at(deadline, work(&mut connection)).await;
             match iteration {
-                Ok(Ok(Iteration::Done)) => worker.succeed(asked, measured_from),
+                Ok(Ok(Iteration::Done)) => worker.succeed(sent_at, measured_from),
                 Ok(Ok(Iteration::NothingLeft)) => return worker,
                 Ok(Err(error)) => {
                     worker.fail(&error);
@@ -141,11 +141,11 @@ impl Worker {
         }
     }
 
-    fn succeed(&mut self, asked: Instant, measured_from: Instant) {
+    fn succeed(&mut self, sent_at: Instant, measured_from: Instant) {
         let now = Instant::now();
         self.iterations += 1;
-        if asked >= measured_from {
-            self.latencies.push(now.saturating_duration_since(asked));
+        if sent_at >= measured_from {
+            self.latencies.push(now.saturating_duration_since(sent_at));
             self.last = Some(now);
         }
     }

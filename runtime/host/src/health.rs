@@ -33,12 +33,12 @@ pub struct Health {
     application: Arc<RwLock<Application>>,
     serving: Arc<AtomicBool>,
     stores: Arc<AtomicBool>,
-    hearts: Arc<[RwLock<Instant>; 2]>,
+    heartbeats: Arc<[RwLock<Instant>; 2]>,
 }
 
 /// The runtimes that send heartbeats.
 #[derive(Clone, Copy, Debug)]
-pub enum Heart {
+pub enum HeartbeatSource {
     Requests,
     Events,
 }
@@ -55,7 +55,7 @@ impl Health {
             application: Arc::new(RwLock::new(Application::new(name, version))),
             serving: Arc::default(),
             stores: Arc::new(AtomicBool::new(true)),
-            hearts: Arc::new([Instant::now(); 2].map(RwLock::new)),
+            heartbeats: Arc::new([Instant::now(); 2].map(RwLock::new)),
         }
     }
 
@@ -73,9 +73,13 @@ impl Health {
     ///
     /// # Errors
     /// Never; the result has the type of the other background tasks.
-    pub async fn beat(self, heart: Heart, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn send_heartbeats(
+        self,
+        source: HeartbeatSource,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         loop {
-            *self.hearts[heart as usize].write() = Instant::now();
+            *self.heartbeats[source as usize].write() = Instant::now();
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
                 () = stop.cancelled() => return Ok(()),
@@ -88,16 +92,16 @@ impl Health {
         let is_stopping = !self.serving.load(Ordering::Acquire);
         is_stopping
             || self
-                .hearts
+                .heartbeats
                 .iter()
-                .all(|beat| now < *beat.read() + HEARTBEAT_TIMEOUT)
+                .all(|heartbeat| now < *heartbeat.read() + HEARTBEAT_TIMEOUT)
     }
 
     /// Checks the Redis server periodically until `stop` is cancelled: without its stores the host is not ready.
     ///
     /// # Errors
     /// Never; the result has the type of the other background tasks.
-    pub async fn watch(
+    pub async fn watch_redis(
         self,
         redis: Arc<RedisClient>,
         stop: CancellationToken,
@@ -121,7 +125,7 @@ impl Health {
     ///
     /// # Errors
     /// Never; the result has the type of the other background tasks.
-    pub async fn watch_file(
+    pub async fn watch_database(
         self,
         database: Arc<Database>,
         stop: CancellationToken,
@@ -149,15 +153,15 @@ impl Health {
             false => (StatusCode::SERVICE_UNAVAILABLE, "OUT_OF_SERVICE"),
         };
         let live = self.is_live(Instant::now());
-        let (liveness, alive) = match live {
+        let (live_status, alive) = match live {
             true => (StatusCode::OK, "UP"),
             false => (StatusCode::SERVICE_UNAVAILABLE, "DOWN"),
         };
         let response = match path {
-            "/livez" => text(liveness, if live { "ok" } else { "wedged" }),
+            "/livez" => text(live_status, if live { "ok" } else { "wedged" }),
             "/readyz" => text(status, if ready { "ok" } else { "not ready" }),
             "/actuator/health" => object(status, &json!({ "status": word })),
-            "/actuator/health/liveness" => object(liveness, &json!({ "status": alive })),
+            "/actuator/health/liveness" => object(live_status, &json!({ "status": alive })),
             "/actuator/health/readiness" => object(status, &json!({ "status": word })),
             "/.well-known/spin/health" => text(StatusCode::OK, "OK"),
             "/.well-known/spin/info" => {
@@ -169,7 +173,7 @@ impl Health {
         };
         Some(match *method {
             Method::GET | Method::HEAD => response,
-            _ => refused(),
+            _ => method_not_allowed(),
         })
     }
 }
@@ -200,7 +204,7 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Response<Wasi
     response
 }
 
-fn refused() -> Response<WasiBody> {
+fn method_not_allowed() -> Response<WasiBody> {
     let mut response = Problem::MethodNotAllowed.response();
     response
         .headers_mut()
@@ -232,14 +236,14 @@ mod tests {
     fn a_process_without_heartbeats_is_not_live() {
         let health = Health::new("app", "1");
         health.set_serving(true);
-        for heart in [Heart::Requests, Heart::Events] {
-            let last = *health.hearts[heart as usize].read();
+        for source in [HeartbeatSource::Requests, HeartbeatSource::Events] {
+            let last = *health.heartbeats[source as usize].read();
             assert!(health.is_live(last + HEARTBEAT_TIMEOUT / 2));
             assert!(!health.is_live(last + HEARTBEAT_TIMEOUT));
-            *health.hearts[heart as usize].write() = last - HEARTBEAT_TIMEOUT;
-            assert_eq!(status(&health, "/livez"), Some(503), "{heart:?}");
+            *health.heartbeats[source as usize].write() = last - HEARTBEAT_TIMEOUT;
+            assert_eq!(status(&health, "/livez"), Some(503), "{source:?}");
             assert_eq!(status(&health, "/actuator/health/liveness"), Some(503));
-            *health.hearts[heart as usize].write() = last;
+            *health.heartbeats[source as usize].write() = last;
         }
     }
 

@@ -23,7 +23,7 @@ use crate::admin::reload::ReloadRequest;
 use crate::backends::Backends;
 use crate::cli::UpOptions;
 use crate::generation::CurrentGeneration;
-use crate::health::{Health, Heart};
+use crate::health::{Health, HeartbeatSource};
 use crate::link::TransitionPublisher;
 use crate::link::registry::LinkRegistry;
 use crate::rebuild::Rebuilds;
@@ -133,15 +133,17 @@ impl Services {
 
     fn start_health_checks(&mut self, backends: &Backends) {
         let health = self.health.clone();
-        self.spawn(|stop| health.beat(Heart::Requests, stop));
+        self.spawn(|stop| health.send_heartbeats(HeartbeatSource::Requests, stop));
         let (health, events) = (self.health.clone(), self.event_runtime());
-        self.spawn_on(&events, |stop| health.beat(Heart::Events, stop));
+        self.spawn_on(&events, |stop| {
+            health.send_heartbeats(HeartbeatSource::Events, stop)
+        });
         let health = self.health.clone();
         match backends.redis.clone() {
-            Some(redis) => self.spawn(|stop| health.watch(redis, stop)),
+            Some(redis) => self.spawn(|stop| health.watch_redis(redis, stop)),
             None => {
                 let database = backends.database.clone();
-                self.spawn(|stop| health.watch_file(database, stop));
+                self.spawn(|stop| health.watch_database(database, stop));
             }
         }
     }

@@ -88,13 +88,13 @@ impl CommandExecutor for PlatformConnection {
         command: &str,
         arguments: Vec<Vec<u8>>,
     ) -> Result<Vec<RedisReply>, BusError> {
-        let words = words(command, arguments);
+        let command_line = command_line(command, arguments);
         let mut own = self.own.lock().await;
         let known = own.clone();
         // An earlier command may have been MULTI, so later commands use the dedicated connection too.
         if known.is_none() && is_shareable(command) {
             drop(own);
-            return answers(self.client.query(&words).await?);
+            return answers(self.client.query(&command_line).await?);
         }
         let mut connection = match known {
             Some(connection) => connection,
@@ -103,7 +103,7 @@ impl CommandExecutor for PlatformConnection {
                 .clone(),
         };
         drop(own);
-        let answer = ask(&self.client, &mut connection, &words).await;
+        let answer = send(&self.client, &mut connection, &command_line).await;
         if let Err(RedisClientError::Unavailable { .. }) = answer {
             *self.own.lock().await = None;
         }
@@ -128,26 +128,26 @@ impl CommandExecutor for DedicatedConnection {
         command: &str,
         arguments: Vec<Vec<u8>>,
     ) -> Result<Vec<RedisReply>, BusError> {
-        let words = words(command, arguments);
-        answers(ask(&self.client, &mut self.connection.clone(), &words).await?)
+        let command_line = command_line(command, arguments);
+        answers(send(&self.client, &mut self.connection.clone(), &command_line).await?)
     }
 }
 
-async fn ask(
+async fn send(
     client: &RedisClient,
     connection: &mut MultiplexedConnection,
-    words: &Cmd,
+    command_line: &Cmd,
 ) -> Result<Value, RedisClientError> {
-    let answer = words.query_async(connection).await;
+    let answer = command_line.query_async(connection).await;
     answer.map_err(|error| client.error(error))
 }
 
-fn words(command: &str, arguments: Vec<Vec<u8>>) -> Cmd {
-    let mut words = redis::cmd(command);
+fn command_line(command: &str, arguments: Vec<Vec<u8>>) -> Cmd {
+    let mut command_line = redis::cmd(command);
     for argument in arguments {
-        words.arg(argument);
+        command_line.arg(argument);
     }
-    words
+    command_line
 }
 
 fn is_shareable(command: &str) -> bool {

@@ -142,10 +142,10 @@ impl Server {
 
 /// Whether the request is a CORS preflight request.
 fn is_preflight<B>(request: &Request<B>) -> bool {
-    let asks = request
+    let has_requested_method = request
         .headers()
         .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    asks && request.method() == Method::OPTIONS
+    has_requested_method && request.method() == Method::OPTIONS
 }
 
 /// Response to a preflight request during an overload. It allows the actual request, because only the response to that
