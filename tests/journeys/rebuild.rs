@@ -50,7 +50,7 @@ fn a_rebuild_reads_what_the_log_has_lost_from_the_contexts(mode: Mode) {
     cut_log(&platform);
     corrupt_rows(&platform);
     let output = rebuild(&platform);
-    assert!(output.contains("answers of other components"), "{output}");
+    assert!(output.contains("queries of other components"), "{output}");
     assert_eq!(rows(&platform), expected);
 
     // Later events update the new rows.

@@ -9,14 +9,14 @@ use harness::{Mode, Platform, Process, read, root, socar};
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_taken_port_is_named() {
+fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
     // The components are built first, so that only the port can prevent the start.
     let _built = Platform::shared(Mode::Embedded);
     let output = refused_start(&read("spin.toml"), &["--listen", &address]);
     assert!(
-        output.contains(&address) && output.contains("taken"),
+        output.contains(&address) && output.contains("in use"),
         "{output}"
     );
 }

@@ -147,7 +147,7 @@ fn an_instance_that_never_starts_is_discarded() {
     let source = root().join("target/wasm32-wasip2/release/saboteur.wasm");
     let never_ready = format!(
         r#"
-[component.never_ready]
+[component.never-ready]
 source = {source:?}
 allowed_outbound_hosts = ["http://saboteur.spin.internal", "{{{{ redis_address }}}}"]
 key_value_stores = ["saboteur"]
@@ -155,15 +155,15 @@ sqlite_databases = ["saboteur"]
 environment = {{ START = "spin" }}
 
 [[trigger.http]]
-route = "/never_ready"
-component = "never_ready"
+route = "/never-ready"
+component = "never-ready"
 "#
     );
     let saboteur = Saboteur::start_with(&never_ready, &[]);
     let instances =
-        || saboteur.admin().json("/instances")["components"]["never_ready"]["alive"].clone();
+        || saboteur.admin().json("/instances")["components"]["never-ready"]["alive"].clone();
     saboteur
-        .call("/never_ready")
+        .call("/never-ready")
         .problem(504, "deadline-exceeded");
     eventually(instances, |alive| *alive == 0);
     saboteur.call("/greet/me").is(200);

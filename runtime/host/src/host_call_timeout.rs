@@ -20,7 +20,7 @@ pub struct HostCallTimeout(Option<Instant>);
 
 /// The remaining time of the call is too short to wait any longer. The requested operation may have been executed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("no answer within the time that the call has left")]
+#[error("no response within the time that the call has left")]
 pub struct HostCallTimedOut;
 
 impl HostCallTimeout {
