@@ -21,7 +21,7 @@ use redis::{ScriptInvocation, cmd};
 use tokio::time::Instant;
 
 use self::append_notifier::AppendNotifier;
-use self::reply::{ClaimRow, EntryRow, entry_id};
+use self::reply::{ClaimRow, EntryReply, entry_id};
 use super::{
     Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
     Position,
@@ -99,7 +99,7 @@ impl EventLog for RedisLog {
         command
             .arg("COUNT")
             .arg(i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows: Vec<EntryRow> = self.client.query(&command).await?;
+        let rows: Vec<EntryReply> = self.client.query(&command).await?;
         rows.into_iter()
             .map(|row| reply::entry(stream, row))
             .collect()

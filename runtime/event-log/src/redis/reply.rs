@@ -7,12 +7,12 @@ use bytes::Bytes;
 use crate::{Consumer, Delivery, Entry, EntryId, LogError, Position};
 
 /// An entry of `XRANGE`: its id and its fields.
-pub(super) type EntryRow = (String, Vec<(String, Vec<u8>)>);
+pub(super) type EntryReply = (String, Vec<(String, Vec<u8>)>);
 
 /// A row of `claim.lua`: stream, id, lane, attempts, milliseconds until due, event.
 pub(super) type ClaimRow = (String, String, String, u32, u64, Option<Vec<u8>>);
 
-pub(super) fn entry(stream: &str, row: EntryRow) -> Result<Entry, LogError> {
+pub(super) fn entry(stream: &str, row: EntryReply) -> Result<Entry, LogError> {
     let (id, fields) = row;
     let fields = fields.into_iter();
     Ok(Entry {
