@@ -49,7 +49,7 @@ pub struct AdaptiveLimit(Arc<Shared>);
 
 /// A call in progress that the limit learns from. Dropping it counts as [`LimitOutcome::Ignored`].
 #[derive(Debug)]
-#[must_use = "a dropped call says nothing about the load"]
+#[must_use = "a dropped call counts as ignored"]
 pub struct ObservedCall {
     limit: AdaptiveLimit,
     /// `None` once the outcome was recorded.

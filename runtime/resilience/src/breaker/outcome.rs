@@ -1,6 +1,6 @@
 //! How a call over a link ended.
 
-/// What the end of a call says about the service.
+/// The end of a call, as evidence of the health of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerOutcome {
     /// The call succeeded. It counts as slow all the same if it took at least the configured
@@ -10,6 +10,6 @@ pub enum BreakerOutcome {
     Slow,
     /// The call failed, and the service is the cause.
     Failure,
-    /// The call says nothing about the service: for example, the request was invalid, or its caller gave it no time.
+    /// The call is no evidence of the health of the service: for example, the request was invalid, or its caller gave it no time.
     Ignored,
 }

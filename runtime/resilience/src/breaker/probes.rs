@@ -42,7 +42,7 @@ impl Probes {
         }
     }
 
-    /// A probe ended. `None` stands for an outcome that says nothing: another probe may start in its place.
+    /// A probe ended. `None` stands for an ignored outcome: another probe may start in its place.
     pub fn record(&mut self, entry: Option<WindowEntry>) {
         match entry {
             Some(entry) => self.answers.add(entry.into()),

@@ -33,7 +33,7 @@ pub struct CallTotals {
     pub slow: u64,
     /// Calls that failed.
     pub failed: u64,
-    /// Calls whose outcome says nothing about the service.
+    /// Calls with an ignored outcome.
     pub ignored: u64,
     /// Calls that the breaker rejected.
     pub rejected: u64,

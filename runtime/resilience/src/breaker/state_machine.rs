@@ -220,7 +220,7 @@ impl StateMachine {
         }
     }
 
-    /// `None` if the outcome says nothing about the service.
+    /// `None` if the outcome is ignored.
     fn entry(
         &self,
         call: AdmittedCall,

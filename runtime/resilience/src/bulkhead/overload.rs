@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The wait from which a queue timeout counts as overload. A call that waited less had too little time left when it
-/// arrived, which says nothing about the load. A quarter of the queue timeout applies if that is shorter.
+/// arrived, which is no evidence of load. A quarter of the queue timeout applies if that is shorter.
 pub(super) const MIN_OVERLOAD_WAIT: Duration = Duration::from_millis(100);
 
 /// The time without a rejection after which an overload has ended.

@@ -28,7 +28,7 @@ impl ReleaseInterval {
         }
     }
 
-    /// The number of permits has changed, so the interval in progress says nothing.
+    /// The number of permits has changed: the interval in progress is discarded.
     pub fn restart(&mut self) {
         self.since = None;
     }
