@@ -1,5 +1,4 @@
-//! What may be asked of a car: by people (register, modify, delete) and by the reservation context
-//! (hold, release).
+//! The commands of clients (register, modify, delete) and of the reservation context (hold, release).
 
 mod delete;
 mod hold;

@@ -1,10 +1,9 @@
 //! The car context.
 //!
-//! It owns the fleet: every car with its name, type and amount, and its bookings. It accepts
-//! registering, modifying and deleting from people, holding and releasing from the reservation
-//! context. It announces CarRegistered, CarModified, CarDeleted, CarReserved and CarCancelled. It
-//! reacts to ReservationConfirmed (the hold becomes a booking), ReservationCancelled and
-//! ReservationRejected (the car is free again).
+//! It owns the cars: name, type and amount of each, and its bookings. It accepts register, modify and delete from
+//! clients, and hold and release from the reservation context. It announces CarRegistered, CarModified, CarDeleted,
+//! CarReserved and CarCancelled. It reacts to ReservationConfirmed (the hold becomes a confirmed booking),
+//! ReservationCancelled and ReservationRejected (the booking is removed).
 
 pub mod commands;
 pub mod domain;

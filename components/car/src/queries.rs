@@ -1,8 +1,8 @@
-//! What may be asked about cars: one of them, or a page ([`kit::listing`] says what it costs).
+//! Queries about cars: one car, or a page ([`kit::listing`] states the cost).
 
 use crate::{
-    CarRepository,
     domain::{Car, Refusal},
+    repository::CarRepository,
 };
 use events::CarId;
 use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
@@ -11,27 +11,26 @@ use std::cmp::Ordering;
 /// The columns that a list of cars can be sorted by.
 pub const COLUMNS: [&str; 4] = ["carId", "carName", "carType", "amount"];
 
-/// One car of the fleet.
+/// One car.
 ///
 /// # Errors
 ///
-/// [`Refusal::Unknown`] for a number that no car has, or has any more.
+/// [`Refusal::Unknown`] for a number without a car, and [`ChangeError`] when the store fails.
 pub async fn car<P: Platform>(
     cars: &CarRepository<P>,
     id: CarId,
 ) -> Result<Versioned<Car>, ChangeError<Refusal>> {
-    let unknown = ChangeError::Refused(Refusal::Unknown(id));
     match cars.find(id).await? {
         Some(car) if car.state.details().is_ok() => Ok(car),
-        _ => Err(unknown),
+        _ => Err(ChangeError::Refused(Refusal::Unknown(id))),
     }
 }
 
-/// One page of the fleet, and how many cars there are.
+/// One page of the cars, and the number of all cars.
 ///
 /// # Errors
 ///
-/// What the store cannot do.
+/// [`ChangeError`] when the store fails.
 pub async fn cars<P: Platform>(
     cars: &CarRepository<P>,
     page: &Page,
@@ -39,7 +38,7 @@ pub async fn cars<P: Platform>(
     let look_up = async |number| {
         let car = cars.find::<Refusal>(CarId(number)).await?;
         Ok(match car.map(|car| car.state) {
-            // Deleted, but a crash kept its number in the pages.
+            // A crash after the deletion left the number in the pages.
             Some(Car::Deleted { .. }) => Lookup::Deleted,
             Some(car) => Lookup::Found(car),
             None => Lookup::Missing,

@@ -1,20 +1,21 @@
-//! What events of other contexts cause here. Each reaction is a no-op in the state it leads to, so
-//! that an event may arrive twice.
+//! The reactions to events of other contexts, one file per event.
+//!
+//! Each reaction is a no-op in the state it leads to, so an event can arrive twice.
 
 mod reservation_cancelled;
 mod reservation_confirmed;
 mod reservation_rejected;
 
-use crate::CarRepository;
-use events::{CloudEvent, Event, ReservationState};
-use kit::{ChangeError, Decision, Origin, Platform};
+use crate::repository::CarRepository;
+use events::{CloudEvent, Event};
+use kit::{ChangeError, Origin, Platform};
 use std::convert::Infallible;
 
-/// Reacts to an event, if it concerns cars.
+/// Reacts to an event, if it concerns cars. Idempotent.
 ///
 /// # Errors
 ///
-/// What the store cannot do; the event is then to be delivered again.
+/// [`ChangeError`] when the store fails; the event must then be delivered again.
 pub async fn react<P: Platform>(
     cars: &CarRepository<P>,
     event: &CloudEvent,
@@ -32,22 +33,4 @@ pub async fn react<P: Platform>(
         }
         _ => Ok(()),
     }
-}
-
-/// Frees the car of a reservation that is over.
-async fn free<P: Platform>(
-    cars: &CarRepository<P>,
-    origin: &Origin,
-    reservation: &ReservationState,
-) -> Result<(), ChangeError<Infallible>> {
-    cars.change(reservation.car_id, origin, |car| {
-        Ok(
-            match car.and_then(|car| car.state.remove_booking(reservation.rsv_id)) {
-                Some((car, event)) => Decision::Commit(car, event.into_iter().collect(), ()),
-                None => Decision::Keep(()),
-            },
-        )
-    })
-    .await?;
-    Ok(())
 }

@@ -1,40 +1,39 @@
-//! The cars in their store: the stored form, and the one place that knows their keys.
+//! Loading and saving cars: the one place that knows their keys.
 
-use crate::domain::{Booking, BookingState, Car, CarDetails, Period};
-use events::{CAR_STREAM, CarId, ReservationId, Timestamp};
-use kit::{
-    Aggregates, ChangeError, Decision, Origin, Persistent, Platform, StoreError, Versioned,
-    numbering,
-};
-use serde::{Deserialize, Serialize};
+mod record;
 
-/// All cars of this context.
+use crate::domain::{Car, Transition};
+use events::{CAR_STREAM, CarId};
+use kit::{Aggregates, ChangeError, Decision, Origin, Platform, Versioned, numbering};
+
+/// The stored cars of a platform.
 pub struct CarRepository<P> {
-    /// Stores, log and clock.
+    /// Stores, event log and clock.
     pub platform: P,
 }
 
 impl<P: Platform> CarRepository<P> {
-    /// The cars of `platform`.
+    /// The cars in the store of `platform`.
     pub fn new(platform: P) -> Self {
         Self { platform }
     }
 
-    /// Reads one car, also one that is gone.
+    /// Loads one car, also a deleted one; `None` when it was never registered.
     ///
     /// # Errors
     ///
-    /// The store's silence, or a value that cannot be read.
+    /// [`ChangeError`] when the store fails or the stored value cannot be read.
     pub async fn find<R>(&self, id: CarId) -> Result<Option<Versioned<Car>>, ChangeError<R>> {
         self.aggregates().load(&key(id)).await
     }
 
-    /// Changes one car and announces it; returns the car as it then is. An absent car is left alone
-    /// unless `decide` makes it.
+    /// Changes one car and announces the change; returns the car as it is afterwards.
+    ///
+    /// `decide` is called again after each lost compare-and-swap.
     ///
     /// # Errors
     ///
-    /// What `decide` refuses, and what the store cannot do.
+    /// What `decide` returns, and [`ChangeError`] when the store fails.
     pub async fn change<R>(
         &self,
         id: CarId,
@@ -43,19 +42,31 @@ impl<P: Platform> CarRepository<P> {
     ) -> Result<Option<Versioned<Car>>, ChangeError<R>> {
         let changed = self.aggregates().change(&key(id), origin, decide).await?;
         if let Some(Car::Deleted { id }) = changed.current.as_ref().map(|car| &car.state) {
-            // Should this fail, the next list that meets the car does it.
-            let _ = self.retire(*id).await;
+            // A failure is ignored: the next list that reads the number retires it.
+            let _ = numbering::retire(&self.platform, id.0).await;
         }
         Ok(changed.current)
     }
 
-    /// Takes a deleted car out of every page.
+    /// Applies a transition to one car and announces it. A no-op when the car does not exist.
     ///
     /// # Errors
     ///
-    /// The store's silence.
-    pub async fn retire(&self, id: CarId) -> Result<(), StoreError> {
-        numbering::retire(&self.platform, id.0).await
+    /// [`ChangeError`] when the store fails.
+    pub async fn transition<R>(
+        &self,
+        id: CarId,
+        origin: &Origin,
+        transition: impl Fn(&Car) -> Transition,
+    ) -> Result<(), ChangeError<R>> {
+        self.change(id, origin, |car| {
+            Ok(match car.and_then(|car| transition(&car.state)) {
+                Some((car, event)) => Decision::Commit(car, event.into_iter().collect(), ()),
+                None => Decision::Keep(()),
+            })
+        })
+        .await?;
+        Ok(())
     }
 
     fn aggregates(&self) -> Aggregates<'_, P> {
@@ -65,116 +76,4 @@ impl<P: Platform> CarRepository<P> {
 
 fn key(id: CarId) -> String {
     format!("car/{id}")
-}
-
-/// How a car is stored.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "state")]
-pub enum CarRecord {
-    /// [`Car::Active`].
-    #[serde(rename = "inFleet", rename_all = "camelCase")]
-    Active {
-        /// Which car.
-        car_id: CarId,
-        /// Its name.
-        car_name: String,
-        /// Its type.
-        car_type: String,
-        /// Price of one reservation, in won.
-        amount: u64,
-        /// Held and confirmed bookings.
-        #[serde(default)]
-        bookings: Vec<BookingRecord>,
-        /// Reservations whose hold must be refused.
-        #[serde(default, rename = "givenUp")]
-        revoked_holds: Vec<ReservationId>,
-    },
-    /// [`Car::Deleted`].
-    #[serde(rename = "gone", rename_all = "camelCase")]
-    Deleted {
-        /// Which car it was.
-        car_id: CarId,
-    },
-}
-
-/// How a booking is stored.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BookingRecord {
-    rsv_id: ReservationId,
-    confirmed: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    from: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    until: Option<Timestamp>,
-}
-
-impl Persistent for Car {
-    type Record = CarRecord;
-
-    fn to_record(&self) -> CarRecord {
-        match self.clone() {
-            Self::Active {
-                id,
-                details,
-                bookings,
-                revoked_holds,
-            } => CarRecord::Active {
-                car_id: id,
-                car_name: details.name,
-                car_type: details.kind,
-                amount: details.amount,
-                bookings: bookings.iter().map(BookingRecord::from).collect(),
-                revoked_holds,
-            },
-            Self::Deleted { id } => CarRecord::Deleted { car_id: id },
-        }
-    }
-
-    fn from_record(record: CarRecord) -> Self {
-        match record {
-            CarRecord::Active {
-                car_id,
-                car_name,
-                car_type,
-                amount,
-                bookings,
-                revoked_holds,
-            } => Self::Active {
-                id: car_id,
-                details: CarDetails {
-                    name: car_name,
-                    kind: car_type,
-                    amount,
-                },
-                bookings: bookings.into_iter().map(Booking::from).collect(),
-                revoked_holds,
-            },
-            CarRecord::Deleted { car_id } => Self::Deleted { id: car_id },
-        }
-    }
-}
-
-impl From<&Booking> for BookingRecord {
-    fn from(booking: &Booking) -> Self {
-        Self {
-            rsv_id: booking.reservation,
-            confirmed: booking.state == BookingState::Confirmed,
-            from: booking.period.from(),
-            until: booking.period.until(),
-        }
-    }
-}
-
-impl From<BookingRecord> for Booking {
-    fn from(record: BookingRecord) -> Self {
-        Self {
-            reservation: record.rsv_id,
-            period: Period::new(record.from, record.until).unwrap_or(Period::OPEN),
-            state: match record.confirmed {
-                true => BookingState::Confirmed,
-                false => BookingState::Held,
-            },
-        }
-    }
 }

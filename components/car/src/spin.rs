@@ -1,7 +1,7 @@
-//! How Spin wakes this context: the two exports, and the ports behind them.
+//! How Spin calls this context: the two exported handlers, and the adapters of the ports.
 #![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
 
-use crate::{CarRepository, http, reactions};
+use crate::{http, reactions, repository::CarRepository};
 use kit::spin::SpinPlatform;
 use spin_sdk::{
     http::{IntoResponse, Request},
@@ -9,12 +9,12 @@ use spin_sdk::{
 };
 
 #[http_service]
-async fn answer(request: Request) -> impl IntoResponse {
+async fn handle(request: Request) -> impl IntoResponse {
     let cars = CarRepository::new(SpinPlatform::new("car"));
     kit::spin::serve(
         request,
         "cars",
-        async |request| http::answer(&cars, request).await,
+        async |request| http::handle(&cars, request).await,
         async |event| reactions::react(&cars, &event).await,
     )
     .await

@@ -1,24 +1,24 @@
-//! What time alone must finish: events that a crash left unpublished, numbers that it took.
+//! Periodic recovery: publish events that a crash left unpublished, retire car numbers that a crash left unused.
 
-use crate::CarRepository;
+use crate::repository::CarRepository;
 use events::{CAR_STREAM, CarId};
 use kit::{ChangeError, Platform, numbering::orphans, outbox};
 use std::convert::Infallible;
 
-/// What a sweep did.
+/// What one sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepSummary {
-    /// Left-over events and intents.
+    /// Published events and discarded outbox intents.
     pub outbox: outbox::SweepReport,
-    /// Numbers taken out of the pages.
+    /// Numbers that were removed from the pages.
     pub retired: usize,
 }
 
-/// Finishes what is left over.
+/// Recovers once. Idempotent.
 ///
 /// # Errors
 ///
-/// The store's or the log's silence, as text: the next sweep tries again.
+/// The failure of the store or of the event log, as text; the next sweep continues.
 pub async fn sweep<P: Platform>(cars: &CarRepository<P>) -> Result<SweepSummary, String> {
     let outbox = outbox::sweep(&cars.platform, CAR_STREAM).await?;
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {

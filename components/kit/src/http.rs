@@ -20,4 +20,4 @@ pub use base_url::base_url;
 pub use body::BODY_LIMIT;
 pub use message::{Request, Response, json_response};
 pub use problem::Problem;
-pub use serve::{Route, finish_response, serve};
+pub use serve::{ResponseFuture, finish_response, serve};

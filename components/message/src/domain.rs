@@ -1,35 +1,35 @@
-//! What is said, and when. Plain values and functions: no clock, no store, no HTTP.
+//! The messages and their texts. Plain values and functions: no clock, no store, no HTTP.
 
 use events::{CarId, MessageId, ReservationId, Timestamp};
 
-/// What there is to tell. Each happens to a reservation at most once.
+/// The kind of a message. A reservation gets at most one message of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
-    /// The reservation stands.
+    /// The reservation is confirmed.
     Confirmed,
-    /// It was given up.
+    /// The reservation is cancelled.
     Cancelled,
-    /// It was refused.
+    /// The reservation is rejected.
     Rejected,
 }
 
 /// A message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Which message.
+    /// Its number.
     pub id: MessageId,
-    /// About which reservation.
+    /// The reservation it is about.
     pub reservation: ReservationId,
-    /// About which car.
+    /// The reserved car.
     pub car: CarId,
-    /// What it says.
+    /// Its text.
     pub content: String,
     /// When it was sent.
     pub sent_at: Timestamp,
 }
 
 impl MessageKind {
-    /// The word under which it is filed.
+    /// The identifier in the message's key.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl MessageKind {
         }
     }
 
-    /// What is said about it, in the product's first language.
+    /// The text of the message, in Korean, the product's first language.
     #[must_use]
     pub fn content(self, car: CarId) -> String {
         match self {
@@ -55,18 +55,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_occasion_has_its_words() {
-        let said = |kind: MessageKind| kind.content(CarId(12));
+    fn each_kind_of_message_has_its_text() {
+        let content = |kind: MessageKind| kind.content(CarId(12));
         assert_eq!(
-            said(MessageKind::Confirmed),
+            content(MessageKind::Confirmed),
             "예약이 완료 되었습니다. 차량번호 : 12"
         );
         assert_eq!(
-            said(MessageKind::Cancelled),
+            content(MessageKind::Cancelled),
             "예약이 취소 되었습니다. 차량번호 : 12"
         );
         assert_eq!(
-            said(MessageKind::Rejected),
+            content(MessageKind::Rejected),
             "예약이 거절 되었습니다. 차량번호 : 12"
         );
     }

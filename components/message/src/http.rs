@@ -1,45 +1,40 @@
-//! The message context over HTTP: `/messages`, at which people may look.
+//! The message context over HTTP: `/messages`, read only.
 
 use crate::{
-    MessageRepository,
     domain::Message,
     queries::{self, UnknownMessage},
+    repository::MessageRepository,
     sweep,
 };
 use ::http::Method;
 use events::MessageId;
 use kit::{
     Platform,
-    http::{self, Problem, Request, Response, Route, etag, hal, paging::Page},
+    http::{Problem, Request, Response, ResponseFuture, base_url, etag, hal, paging::Page, serve},
 };
 use serde_json::{Value, json};
 
-enum Resource {
-    Messages,
-    Message(MessageId),
-    Sweep,
-}
-
-/// Answers one request.
-pub async fn answer<P: Platform>(messages: &MessageRepository<P>, request: Request) -> Response {
-    http::serve(request, route, async |resource, request| match resource {
-        Resource::Messages => list(messages, &request).await,
-        Resource::Message(id) => show(messages, &request, id).await,
-        Resource::Sweep => swept(messages).await,
+/// Handles one request.
+pub async fn handle<P: Platform>(messages: &MessageRepository<P>, request: Request) -> Response {
+    serve(&request, |method, path| {
+        route(messages, &request, method, path)
     })
     .await
 }
 
-fn route(path: &[&str]) -> Option<Route<Resource>> {
-    const LOOK: &[Method] = &[Method::GET];
-    const COMMAND: &[Method] = &[Method::POST];
-    let (resource, methods) = match *path {
-        ["messages"] => (Resource::Messages, LOOK),
-        ["messages", id] => (Resource::Message(id.parse().ok()?), LOOK),
-        ["internal", "sweep"] => (Resource::Sweep, COMMAND),
+/// The routes, one line per operation.
+fn route<'a, P: Platform>(
+    messages: &'a MessageRepository<P>,
+    request: &'a Request,
+    method: &Method,
+    path: &[&str],
+) -> Option<ResponseFuture<'a>> {
+    Some(match (method.as_str(), path) {
+        ("GET", ["messages"]) => Box::pin(list(messages, request)),
+        ("GET", ["messages", id]) => Box::pin(show(messages, request, id.parse().ok()?)),
+        ("POST", ["internal", "sweep"]) => Box::pin(sweep(messages)),
         _ => return None,
-    };
-    Some(Route { resource, methods })
+    })
 }
 
 async fn list<P: Platform>(
@@ -48,7 +43,7 @@ async fn list<P: Platform>(
 ) -> Result<Response, Problem> {
     let page = Page::without_filters(request, &queries::COLUMNS)?;
     let (rows, total) = queries::messages(messages, &page).await?;
-    let base = http::base_url(request);
+    let base = base_url(request);
     let items = rows.iter().map(|message| item(message, &base)).collect();
     Ok(hal::page(
         &page,
@@ -66,14 +61,14 @@ async fn show<P: Platform>(
     id: MessageId,
 ) -> Result<Response, Problem> {
     let message = queries::message(messages, id).await?;
-    let item = item(&message.state, &http::base_url(request));
+    let item = item(&message.state, &base_url(request));
     Ok(etag::tagged(hal::found(&item), message.version))
 }
 
-async fn swept<P: Platform>(messages: &MessageRepository<P>) -> Result<Response, Problem> {
+async fn sweep<P: Platform>(messages: &MessageRepository<P>) -> Result<Response, Problem> {
     let retired = sweep::sweep(messages)
         .await
-        .map_err(|silence| Problem::unavailable(silence, 5))?;
+        .map_err(|error| Problem::unavailable(error, 5))?;
     Ok(hal::found(&json!({ "retired": retired })))
 }
 

@@ -1,8 +1,8 @@
 //! The message context.
 //!
-//! It owns the messages: what was said to the people concerned, about which reservation, and when.
-//! It accepts no commands; people may only look. It announces nothing. It reacts to
-//! ReservationConfirmed, ReservationCancelled and ReservationRejected: one message each.
+//! It owns the messages: what was sent about which reservation, and when. It accepts no commands; clients can only
+//! read. It announces nothing. It reacts to ReservationConfirmed, ReservationCancelled and ReservationRejected with one
+//! message each.
 
 pub mod domain;
 pub mod http;

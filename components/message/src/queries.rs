@@ -1,6 +1,6 @@
-//! What may be asked about messages: one of them, or a page ([`kit::listing`] says what it costs).
+//! Queries about messages: one message, or a page ([`kit::listing`] states the cost).
 
-use crate::{MessageRepository, domain::Message};
+use crate::{domain::Message, repository::MessageRepository};
 use events::MessageId;
 use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
 use std::cmp::Ordering;
@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 /// The columns that a list of messages can be sorted by.
 pub const COLUMNS: [&str; 5] = ["msgId", "carId", "rsvId", "content", "sentAt"];
 
-/// There is no such message.
+/// No message has this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownMessage(pub MessageId);
 
@@ -16,7 +16,7 @@ pub struct UnknownMessage(pub MessageId);
 ///
 /// # Errors
 ///
-/// [`UnknownMessage`] for a number that no message has, and what the store cannot do.
+/// [`UnknownMessage`], and [`ChangeError`] when the store fails.
 pub async fn message<P: Platform>(
     messages: &MessageRepository<P>,
     id: MessageId,
@@ -27,20 +27,18 @@ pub async fn message<P: Platform>(
     }
 }
 
-/// One page of the messages, and how many there are.
+/// One page of the messages, and the number of all messages.
 ///
 /// # Errors
 ///
-/// What the store cannot do.
+/// [`ChangeError`] when the store fails.
 pub async fn messages<P: Platform>(
     messages: &MessageRepository<P>,
     page: &Page,
 ) -> Result<(Vec<Message>, u64), ChangeError<UnknownMessage>> {
     let look_up = async |number| {
-        let lookup = messages
-            .find_by_number::<UnknownMessage>(MessageId(number))
-            .await?;
-        Ok(lookup.map(|message| message.state))
+        let lookup = messages.find_by_number(MessageId(number)).await?;
+        Ok::<_, ChangeError<UnknownMessage>>(lookup.map(|message| message.state))
     };
     listing::list(&messages.platform, page, "msgId", look_up, compare).await
 }

@@ -1,20 +1,21 @@
-//! What events of other contexts cause here: a message each. An event may arrive twice, because a
-//! message that was sent is not sent again.
+//! The reactions to events of other contexts, one file per event: each sends one message.
+//!
+//! An event can arrive twice: a message that was sent is not sent again.
 
 mod reservation_cancelled;
 mod reservation_confirmed;
 mod reservation_rejected;
 
-use crate::MessageRepository;
+use crate::repository::MessageRepository;
 use events::{CloudEvent, Event};
 use kit::{ChangeError, Origin, Platform};
 use std::convert::Infallible;
 
-/// Reacts to an event, if somebody is to be told of it.
+/// Reacts to an event, if it causes a message. Idempotent.
 ///
 /// # Errors
 ///
-/// What the store cannot do; the event is then to be delivered again.
+/// [`ChangeError`] when the store fails; the event must then be delivered again.
 pub async fn react<P: Platform>(
     messages: &MessageRepository<P>,
     event: &CloudEvent,

@@ -1,35 +1,36 @@
-//! The messages in their store: the stored form, and the one place that knows their keys.
+//! Loading and saving messages: the one place that knows their keys.
 //!
-//! A message lives under its reservation and its occasion, so that there can be only one. Its own
-//! number is a pointer to that, written *before* the message: a message that exists can always be
-//! found by its number, and a number counts only if the message it leads to says the same. A crash
-//! in between costs a number, never a message: the event is delivered again and finds nothing.
+//! A message is stored under its reservation and its kind, so there can be only one of each. The message's own number is
+//! a pointer key, written *before* the message: every stored message can be found by its number. A number counts only if
+//! the message that it points to carries the same number. A crash in between costs a number, and no message: the event
+//! is delivered again, and the message is then sent.
+
+mod record;
 
 use crate::domain::{Message, MessageKind};
-use events::{CarId, MessageId, ReservationId, Timestamp};
+use events::{CarId, MessageId, ReservationId};
 use kit::{
-    Aggregates, ChangeError, Decision, Lookup, Origin, Persistent, Platform, Store, StoreError,
-    Versioned, claim, numbering,
+    Aggregates, ChangeError, Decision, Lookup, Origin, Platform, Store, StoreError, Versioned,
+    claim, numbering,
 };
-use serde::{Deserialize, Serialize};
 
-/// All messages of this context.
+/// The stored messages of a platform.
 pub struct MessageRepository<P> {
     /// Stores and clock.
     pub platform: P,
 }
 
 impl<P: Platform> MessageRepository<P> {
-    /// The messages of `platform`.
+    /// The messages in the store of `platform`.
     pub fn new(platform: P) -> Self {
         Self { platform }
     }
 
-    /// Sends a message, unless it was sent before.
+    /// Sends a message about a reservation, unless one of this kind was sent before.
     ///
     /// # Errors
     ///
-    /// What the store cannot do. It is to be sent again then.
+    /// [`ChangeError`] when the store fails; the message must then be sent again.
     pub async fn send<R>(
         &self,
         origin: &Origin,
@@ -42,33 +43,46 @@ impl<P: Platform> MessageRepository<P> {
         if self.platform.state().exists(&key).await? {
             return Ok(());
         }
-        let id = self.allocate_number(&key).await?;
         let message = Message {
-            id,
+            id: self.allocate_number(&key).await?,
             reservation,
             car,
             content: kind.content(car),
             sent_at: self.platform.now(),
         };
-        let sent = self
+        self.create(&key, origin, message).await
+    }
+
+    /// Stores a message, or retires its number when another delivery of the same event was faster.
+    async fn create<R>(
+        &self,
+        key: &str,
+        origin: &Origin,
+        message: Message,
+    ) -> Result<(), ChangeError<R>> {
+        let created = self
             .aggregates()
-            .change(&key, origin, |before: Option<&Versioned<Message>>| {
-                Ok(match before {
+            .change(key, origin, |existing: Option<&Versioned<Message>>| {
+                Ok(match existing {
                     Some(_) => Decision::Keep(()),
                     None => Decision::Commit(message.clone(), Vec::new(), ()),
                 })
             })
             .await?;
-        if sent.current.is_some_and(|sent| sent.state.id != id) {
-            // Another delivery of the same event was faster. Should this fail, the next list that
-            // meets the number does it.
-            let _ = numbering::retire(&self.platform, id.0).await;
+        let stored_id = created.current.map(|stored| stored.state.id);
+        if stored_id.is_some_and(|id| id != message.id) {
+            // A failure is ignored: the next list that reads the number retires it.
+            let _ = numbering::retire(&self.platform, message.id.0).await;
         }
         Ok(())
     }
 
-    /// Follows a message's number.
-    pub(crate) async fn find_by_number<R>(
+    /// Finds a message by its own number.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError`] when the store fails or the stored value cannot be read.
+    pub async fn find_by_number<R>(
         &self,
         number: MessageId,
     ) -> Result<Lookup<Versioned<Message>>, ChangeError<R>> {
@@ -84,7 +98,7 @@ impl<P: Platform> MessageRepository<P> {
         })
     }
 
-    /// Gives out the next message's number, leading to `key`.
+    /// Allocates the next message number, with a pointer to `key`.
     async fn allocate_number(&self, key: &str) -> Result<MessageId, StoreError> {
         let number = MessageId(numbering::allocate(&self.platform).await?);
         let state = self.platform.state();
@@ -92,7 +106,7 @@ impl<P: Platform> MessageRepository<P> {
         Ok(number)
     }
 
-    /// MessageRepository announce nothing, so there is no stream that they could go to.
+    /// Messages announce no events, so the stream is empty.
     fn aggregates(&self) -> Aggregates<'_, P> {
         Aggregates::new(&self.platform, "", "socar/message")
     }
@@ -104,39 +118,4 @@ fn key(reservation: ReservationId, kind: MessageKind) -> String {
 
 fn pointer(number: MessageId) -> String {
     format!("msg/{number}")
-}
-
-/// How a message is stored.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct MessageRecord {
-    msg_id: MessageId,
-    rsv_id: ReservationId,
-    car_id: CarId,
-    content: String,
-    sent_at: Timestamp,
-}
-
-impl Persistent for Message {
-    type Record = MessageRecord;
-
-    fn to_record(&self) -> MessageRecord {
-        MessageRecord {
-            msg_id: self.id,
-            rsv_id: self.reservation,
-            car_id: self.car,
-            content: self.content.clone(),
-            sent_at: self.sent_at,
-        }
-    }
-
-    fn from_record(record: MessageRecord) -> Self {
-        Self {
-            id: record.msg_id,
-            reservation: record.rsv_id,
-            car: record.car_id,
-            content: record.content,
-            sent_at: record.sent_at,
-        }
-    }
 }

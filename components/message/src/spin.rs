@@ -1,9 +1,9 @@
-//! How Spin wakes this context: the two exports, and the ports behind them.
+//! How Spin calls this context: the two exported handlers, and the adapters of the ports.
 #![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
 
 mod platform;
 
-use crate::{MessageRepository, http, reactions};
+use crate::{http, reactions, repository::MessageRepository};
 use platform::PlatformWithoutLog;
 use spin_sdk::{
     http::{IntoResponse, Request},
@@ -11,12 +11,12 @@ use spin_sdk::{
 };
 
 #[http_service]
-async fn answer(request: Request) -> impl IntoResponse {
+async fn handle(request: Request) -> impl IntoResponse {
     let messages = MessageRepository::new(PlatformWithoutLog::new());
     kit::spin::serve(
         request,
         "messages",
-        async |request| http::answer(&messages, request).await,
+        async |request| http::handle(&messages, request).await,
         async |event| reactions::react(&messages, &event).await,
     )
     .await

@@ -1,22 +1,20 @@
-//! What time alone must finish: numbers that a crash took. MessageRepository themselves need no sweep, for
-//! an event that did not lead to one is delivered again.
+//! Periodic recovery: retire message numbers that a crash left unused. Messages need no recovery: an event whose
+//! reaction failed is delivered again.
 
-use crate::MessageRepository;
+use crate::repository::MessageRepository;
 use events::MessageId;
 use kit::{ChangeError, Lookup, Platform, numbering::orphans};
 use std::convert::Infallible;
 
-/// Takes numbers that no message will have out of every page, and returns how many they were.
+/// Removes unused numbers from the pages, and returns how many. Idempotent.
 ///
 /// # Errors
 ///
-/// The store's silence, as text: the next sweep tries again.
+/// The failure of the store, as text; the next sweep continues.
 pub async fn sweep<P: Platform>(messages: &MessageRepository<P>) -> Result<usize, String> {
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
-        Ok(matches!(
-            messages.find_by_number(MessageId(number)).await?,
-            Lookup::Found(_)
-        ))
+        let lookup = messages.find_by_number(MessageId(number)).await?;
+        Ok(matches!(lookup, Lookup::Found(_)))
     };
     orphans::sweep(&messages.platform, exists)
         .await

@@ -1,10 +1,10 @@
-//! What the message context does as a whole, over twins of everything around it.
+//! The reactions and the HTTP surface of the message context, over a platform in memory.
 
 mod concurrent_delivery;
 mod http;
 mod sending;
 
-use crate::{MessageRepository, domain::Message, queries, reactions, sweep};
+use crate::{domain::Message, queries, reactions, repository::MessageRepository, sweep};
 use bytes::Bytes;
 use events::{CarId, CloudEvent, Event, ReservationId, ReservationState, SPEC_VERSION, Timestamp};
 use futures::executor::block_on;
@@ -25,10 +25,13 @@ fn deliver(
     reservation: u64,
     car: u64,
 ) -> Result<(), ChangeError<Infallible>> {
-    block_on(reactions::react(messages, &told(event, reservation, car)))
+    block_on(reactions::react(
+        messages,
+        &cloud_event(event, reservation, car),
+    ))
 }
 
-fn told(event: fn(ReservationState) -> Event, reservation: u64, car: u64) -> CloudEvent {
+fn cloud_event(event: fn(ReservationState) -> Event, reservation: u64, car: u64) -> CloudEvent {
     CloudEvent {
         specversion: SPEC_VERSION.into(),
         id: format!("reservation/{reservation}/2"),
@@ -44,13 +47,13 @@ fn told(event: fn(ReservationState) -> Event, reservation: u64, car: u64) -> Clo
             rsv_id: ReservationId(reservation),
             car_id: CarId(car),
             pay_id: None,
-            status: "whatever".into(),
+            status: "any".into(),
             reason: None,
         }),
     }
 }
 
-/// All messages that can be seen, and how many there are said to be.
+/// All listed messages, and their reported number.
 fn list(messages: &MessageRepository<MemoryPlatform>) -> (Vec<Message>, u64) {
     let page = Page::without_filters(&Request::new(Bytes::new()), &[]).unwrap();
     block_on(queries::messages(messages, &page)).unwrap()

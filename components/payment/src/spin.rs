@@ -17,7 +17,7 @@ async fn answer(request: Request) -> impl IntoResponse {
     kit::spin::serve(
         request,
         "payments",
-        async |request| http::answer(&ports, request).await,
+        async |request| http::handle(&ports, request).await,
         async |event| reactions::react(&ports, &event).await,
     )
     .await

@@ -1,16 +1,15 @@
-//! What the payment context does as a whole, over twins of everything around it.
+//! The use cases of the payment context, over a platform and a gateway in memory.
 
 mod faults;
 mod gateway;
 mod http;
 
 use crate::{
-    PaymentPorts,
     built_in_gateway::BuiltInGateway,
     commands,
     domain::{Order, Payment, Refusal},
     fake_gateway::FakeGateway,
-    ports::Gateway,
+    ports::{Gateway, PaymentPorts},
     queries, reactions, sweep,
 };
 use bytes::Bytes;
@@ -24,14 +23,14 @@ use kit::{
 
 const RESERVATION: ReservationId = ReservationId(7);
 
-fn with_ledger(limit: &str) -> PaymentPorts<MemoryPlatform, BuiltInGateway> {
+fn with_built_in_gateway(limit: &str) -> PaymentPorts<MemoryPlatform, BuiltInGateway> {
     PaymentPorts {
         platform: MemoryPlatform::new(),
         gateway: BuiltInGateway::new(limit),
     }
 }
 
-fn with_gateway() -> PaymentPorts<MemoryPlatform, FakeGateway> {
+fn with_remote_gateway() -> PaymentPorts<MemoryPlatform, FakeGateway> {
     PaymentPorts {
         platform: MemoryPlatform::new(),
         gateway: FakeGateway::default(),
@@ -82,8 +81,8 @@ fn request_cancellation<G: Gateway>(ports: &PaymentPorts<MemoryPlatform, G>) {
     block_on(reactions::react(ports, &event)).unwrap();
 }
 
-/// Sweeps until what is left over has long been taken care of.
-fn sweep_up<G: Gateway>(ports: &PaymentPorts<MemoryPlatform, G>) {
+/// Sweeps until nothing is left to recover.
+fn sweep_all<G: Gateway>(ports: &PaymentPorts<MemoryPlatform, G>) {
     for _ in 0..3 {
         list(ports);
         ports.platform.advance(std::time::Duration::from_secs(130));
@@ -92,18 +91,18 @@ fn sweep_up<G: Gateway>(ports: &PaymentPorts<MemoryPlatform, G>) {
 }
 
 fn outcome<G>(ports: &PaymentPorts<MemoryPlatform, G>) -> &'static str {
-    let known = block_on(queries::payment_of(ports, RESERVATION)).unwrap();
-    known.map_or("none", |payment| payment.outcome())
+    let payment = block_on(queries::payment_of(ports, RESERVATION)).unwrap();
+    payment.map_or("none", |payment| payment.outcome())
 }
 
-/// The statuses of all payments that can be seen, and how many there are said to be.
+/// The statuses of all listed payments, and their reported number.
 fn list<G>(ports: &PaymentPorts<MemoryPlatform, G>) -> (Vec<&'static str>, u64) {
     let page = Page::without_filters(&Request::new(Bytes::new()), &[]).unwrap();
     let (rows, total) = block_on(queries::payments(ports, &page)).unwrap();
     (rows.iter().map(|row| row.status).collect(), total)
 }
 
-fn notes(platform: &MemoryPlatform) -> Vec<String> {
+fn stored_intents(platform: &MemoryPlatform) -> Vec<String> {
     use kit::Store;
     block_on(platform.outbox.keys()).unwrap()
 }

@@ -21,7 +21,7 @@ async fn handle(request: Request) -> impl IntoResponse {
     kit::spin::serve(
         request,
         "reservations",
-        async |request| http::answer(&ports, request).await,
+        async |request| http::handle(&ports, request).await,
         async |event| reactions::react(&ports, &event).await,
     )
     .await

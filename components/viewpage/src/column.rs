@@ -1,36 +1,35 @@
-//! The columns of the view, named once: a name here is the name in the JSON, in the query string
-//! and in the tables.
+//! The columns of the read model. A column has one name, in the JSON, in the query string and in the tables.
 //!
-//! A car without a reservation or payment has 0 or the empty text there, and JSON shows null. NULL
-//! would compare with nothing, so that no index range could lead past it.
+//! A car without a reservation or payment has 0 or the empty text in their columns, and JSON shows null. NULL would
+//! compare with no value, so an index range could not contain it.
 
-use crate::SqlValue;
+use crate::sql_value::SqlValue;
 use std::fmt;
 
-/// One column of the view.
+/// One column of the read model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// The car, and the row's key.
+    /// The car's number, the key of the row.
     CarId,
-    /// Its name.
+    /// The car's name.
     CarName,
-    /// Its type.
+    /// The car's type.
     CarType,
-    /// Its price, in won.
+    /// The price of one reservation, in won.
     Amount,
     /// `available` or `reserved`.
     CarStatus,
-    /// Its latest reservation that was not rejected.
+    /// The car's latest reservation that was not rejected.
     RsvId,
-    /// That reservation's status.
+    /// The status of that reservation.
     RsvStatus,
-    /// That reservation's payment.
+    /// The payment of that reservation.
     PayId,
-    /// That payment's status.
+    /// The status of that payment.
     PayStatus,
 }
 
-/// What a column holds.
+/// The type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnType {
     /// A whole number, not negative.
@@ -64,7 +63,13 @@ impl Column {
         names
     };
 
-    /// The name, everywhere.
+    /// Every column's name, in the order of a row, for a SELECT.
+    #[must_use]
+    pub fn select_list() -> String {
+        Self::NAMES.join(", ")
+    }
+
+    /// The name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,13 +85,13 @@ impl Column {
         }
     }
 
-    /// The column of that name.
+    /// The column with a name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|column| column.name() == name)
     }
 
-    /// What it holds.
+    /// The type of its values.
     #[must_use]
     pub fn column_type(self) -> ColumnType {
         match self {
@@ -97,7 +102,7 @@ impl Column {
         }
     }
 
-    /// Whether a car may have nothing there.
+    /// Whether a car can have no value in the column.
     #[must_use]
     pub fn is_optional(self) -> bool {
         matches!(
@@ -106,14 +111,14 @@ impl Column {
         )
     }
 
-    /// The smallest number it may hold: ids count from 1.
+    /// The smallest number of a filter: ids count from 1.
     #[must_use]
     pub fn minimum(self) -> i64 {
         i64::from(self != Self::Amount)
     }
 
-    /// How finely it tells cars apart, finest last. A guess that needs no statistics: a search is
-    /// led by its finest filter.
+    /// The estimated selectivity of a filter on the column, higher for fewer matches. A fixed estimate needs no
+    /// statistics; a search uses the index of its most selective filter.
     #[must_use]
     pub fn selectivity(self) -> u8 {
         match self {
@@ -128,20 +133,21 @@ impl Column {
         }
     }
 
-    /// The value that a query string means. The empty text asks for cars that have nothing there.
+    /// The value of a filter in a query string. The empty text matches cars without a value.
     ///
     /// # Errors
     ///
-    /// What would be right.
+    /// What the text must be, for people.
     pub fn parse(self, text: &str) -> Result<SqlValue, String> {
         match self.column_type() {
             ColumnType::Text => Ok(SqlValue::Text(text.to_owned())),
             ColumnType::Number if text.is_empty() && self.is_optional() => Ok(SqlValue::Number(0)),
             ColumnType::Number => {
-                let least = self.minimum();
-                let number = text.parse().ok().filter(|number| *number >= least);
+                let minimum = self.minimum();
+                let number = text.parse().ok().filter(|number| *number >= minimum);
                 number.map(SqlValue::Number).ok_or_else(|| {
-                    format!("{self} must be a whole number from {least} to {}", i64::MAX)
+                    let maximum = i64::MAX;
+                    format!("{self} must be a whole number from {minimum} to {maximum}")
                 })
             }
         }

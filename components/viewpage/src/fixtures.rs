@@ -1,9 +1,13 @@
 //! Events and databases for the tests of this crate.
 
 use crate::{
-    Column, ReadModel, SqlValue,
+    car_view::CarView,
+    column::Column,
+    generation::ReadModelGeneration,
+    list_query::{ListQuery, SortKey},
     memory::MemoryDatabase,
-    queries::{CarView, ListQuery, SortKey},
+    read_model::ReadModel,
+    sql_value::SqlValue,
 };
 use events::{
     CarBookingState, CarDeleted, CarId, CarState, CloudEvent, Event, PaymentId, PaymentState,
@@ -11,24 +15,25 @@ use events::{
 };
 use futures::executor::block_on;
 
-pub type Model = ReadModel<MemoryDatabase>;
+pub type MemoryModel = ReadModel<MemoryDatabase>;
 
 /// An empty read model.
-pub fn model() -> Model {
-    block_on(ReadModel::open(MemoryDatabase::new().unwrap())).unwrap()
+pub fn model() -> MemoryModel {
+    let database = MemoryDatabase::new().unwrap();
+    block_on(ReadModel::open(database, ReadModelGeneration::FIRST)).unwrap()
 }
 
-pub fn project(model: &Model, event: &CloudEvent) {
+pub fn project(model: &MemoryModel, event: &CloudEvent) {
     block_on(model.project(event)).unwrap();
 }
 
 /// All rows, by car.
-pub fn rows(model: &Model) -> Vec<CarView> {
-    let listing = ListQuery {
+pub fn rows(model: &MemoryModel) -> Vec<CarView> {
+    let query = ListQuery {
         size: 1_000_000,
         ..ListQuery::default()
     };
-    block_on(model.list(&listing)).unwrap().rows
+    block_on(model.list(&query)).unwrap().rows
 }
 
 pub fn ascending(column: Column) -> SortKey {
@@ -45,8 +50,8 @@ pub fn descending(column: Column) -> SortKey {
     }
 }
 
-/// Runs SQL behind the port's back.
-pub fn sql(model: &Model, statement: &str, parameters: &[SqlValue]) -> Vec<Vec<SqlValue>> {
+/// Runs SQL with `$` before the names of tables.
+pub fn sql(model: &MemoryModel, statement: &str, parameters: &[SqlValue]) -> Vec<Vec<SqlValue>> {
     block_on(model.run(statement, parameters)).unwrap()
 }
 

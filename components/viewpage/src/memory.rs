@@ -1,15 +1,18 @@
-//! The in-memory twin of [`Rows`], for native tests and the simulation: the same SQLite, without a
-//! host around it.
+//! An in-memory [`Database`] for native tests and the simulation: the same SQLite, without a host around it.
 
-use crate::{Database, DatabaseError, SqlValue};
+use crate::{
+    ports::{Database, DatabaseError},
+    read_model::ReadModel,
+    sql_value::SqlValue,
+};
 use rusqlite::{
     Connection, ToSql,
     types::{ToSqlOutput, ValueRef},
 };
 
-/// A database in memory, gone when dropped.
+/// A database in memory, deleted when it is dropped.
 pub struct MemoryDatabase {
-    /// The connection, for tests that look behind the port.
+    /// The connection, for tests that bypass the port.
     pub connection: Connection,
 }
 
@@ -18,11 +21,18 @@ impl MemoryDatabase {
     ///
     /// # Errors
     ///
-    /// What SQLite says.
+    /// [`DatabaseError`] when SQLite cannot open it.
     pub fn new() -> Result<Self, DatabaseError> {
         let connection = Connection::open_in_memory().map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(Self { connection })
+    }
+}
+
+impl<D: Database> ReadModel<D> {
+    /// The database, for tests that bypass the port.
+    pub fn database(&self) -> &D {
+        &self.database
     }
 }
 
@@ -61,9 +71,9 @@ fn read(value: ValueRef<'_>) -> Result<SqlValue, DatabaseError> {
         ValueRef::Integer(number) => Ok(SqlValue::Number(number)),
         ValueRef::Text(text) => Ok(SqlValue::Text(String::from_utf8_lossy(text).into_owned())),
         ValueRef::Null => Ok(SqlValue::Null),
-        ValueRef::Real(_) | ValueRef::Blob(_) => {
-            Err(DatabaseError("a value is neither number nor text".into()))
-        }
+        ValueRef::Real(_) | ValueRef::Blob(_) => Err(DatabaseError(
+            "a value is neither a whole number nor a text".into(),
+        )),
     }
 }
 

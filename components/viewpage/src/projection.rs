@@ -1,67 +1,57 @@
-//! The fold: what each event says, and about what.
+//! The projection: which base row each event updates.
 //!
-//! Every event carries the whole state of the thing it speaks of, so the fold needs no row to start
-//! from: it names the row, and [`record`] replaces that row unless a later event was there before.
-//! The joined rows of the view follow inside the same statement. One event is therefore one
-//! transaction: it happens wholly or not, and when it is delivered again it does no harm.
+//! Every event carries the whole state of its aggregate, so the projection needs no row to start from: it names the row,
+//! and [`upsert`] replaces that row unless a later event did so before. Triggers update the joined rows inside the same
+//! statement. One event is therefore one transaction: it takes effect wholly or not at all, and a second delivery changes
+//! nothing.
 
-use crate::{Database, DatabaseError, ReadModel, sql::upsert};
-use events::{CarId, CarState, CloudEvent, Event, PaymentState, ReservationState};
+use crate::{
+    ports::{Database, DatabaseError},
+    read_model::ReadModel,
+    sql::upsert::{self, RowUpdate},
+};
+use events::{CloudEvent, Event};
 
-/// What an event says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowUpdate<'a> {
-    /// The car is like this.
-    Car(&'a CarState),
-    /// The car is no more, and will never be again.
-    CarDeleted(CarId),
-    /// The reservation stands, was given up or is being decided.
-    Reservation(&'a ReservationState),
-    /// The reservation was refused: for the view it never was.
-    ReservationRejected(&'a ReservationState),
-    /// The payment is like this.
-    Payment(&'a PaymentState),
-}
-
-impl<R: Database> ReadModel<R> {
-    /// Takes an event in.
+impl<D: Database> ReadModel<D> {
+    /// Projects an event. Idempotent, in any order with other events.
     ///
     /// # Errors
     ///
-    /// The database's silence; the event may then be in, and should come again.
+    /// [`DatabaseError`] when the database fails. The event may then be projected, and must be delivered again.
     pub async fn project(&self, event: &CloudEvent) -> Result<(), DatabaseError> {
-        let row_update = row_update(&event.event);
-        self.apply(row_update, event.sequence, &event.id).await
+        let update = row_update(&event.event);
+        self.apply(update, event.sequence, &event.id).await
     }
 
-    /// Takes in what was true of an aggregate from this version on, whoever says so.
+    /// Updates a base row with the state of an aggregate at version `sequence`. `event` is the id of the event that
+    /// carries the state, or empty.
     ///
     /// # Errors
     ///
-    /// The database's silence; the fact may then be in, and should be told again.
+    /// [`DatabaseError`] when the database fails. The update may then be applied, and must be repeated.
     pub async fn apply(
         &self,
-        row_update: RowUpdate<'_>,
+        update: RowUpdate<'_>,
         sequence: u64,
         event: &str,
     ) -> Result<(), DatabaseError> {
-        let (statement, parameters) = upsert::statement(row_update, sequence, event);
+        let (statement, parameters) = upsert::statement(update, sequence, event);
         self.run(statement, &parameters).await.map(drop)
     }
 }
 
-/// One arm per event.
+/// The update of each event, one arm per event.
 #[must_use]
 pub fn row_update(event: &Event) -> RowUpdate<'_> {
     match event {
         Event::CarRegistered(car) => RowUpdate::Car(car),
         Event::CarModified(car) => RowUpdate::Car(car),
-        Event::CarDeleted(gone) => RowUpdate::CarDeleted(gone.car_id),
-        Event::CarReserved(booked) => RowUpdate::Car(&booked.car),
-        Event::CarCancelled(booked) => RowUpdate::Car(&booked.car),
+        Event::CarDeleted(deleted) => RowUpdate::CarDeleted(deleted.car_id),
+        Event::CarReserved(booking) => RowUpdate::Car(&booking.car),
+        Event::CarCancelled(booking) => RowUpdate::Car(&booking.car),
         Event::ReservationCreated(reservation) => RowUpdate::Reservation(reservation),
         Event::ReservationConfirmed(reservation) => RowUpdate::Reservation(reservation),
-        Event::ReservationRejected(reservation) => RowUpdate::ReservationRejected(reservation),
+        Event::ReservationRejected(reservation) => RowUpdate::RejectedReservation(reservation),
         Event::ReservationCancelRequested(reservation) => RowUpdate::Reservation(reservation),
         Event::ReservationCancelled(reservation) => RowUpdate::Reservation(reservation),
         Event::PaymentApproved(payment) => RowUpdate::Payment(payment),

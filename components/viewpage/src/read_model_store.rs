@@ -1,12 +1,14 @@
-//! Which generation of the read model answers, and which one a rebuild is filling.
+//! The generations of the read model in one database: the active one serves queries, and a rebuild fills the next.
 //!
-//! While a rebuild is under way every event goes to both, so that the new generation misses nothing
-//! when it takes over; that it does with one statement, so every question is answered wholly by one
-//! of them. LiveNumbers are never used twice: whoever is late writes to tables that are gone, and is
-//! told so, rather than to those of a later rebuild.
+//! During a rebuild every event goes to both generations, so the new one lacks nothing when it becomes active. The switch
+//! is one statement, so each query is served by exactly one generation. Generation numbers are not reused: a late writer
+//! addresses tables that are gone, and fails, instead of writing into a later rebuild.
 
 use crate::{
-    Database, DatabaseError, ReadModel, ReadModelGeneration, SqlValue, read_model::SCHEMA_VERSION,
+    generation::{ReadModelGeneration, SCHEMA_VERSION},
+    ports::{Database, DatabaseError},
+    read_model::ReadModel,
+    sql_value::SqlValue,
 };
 use events::CloudEvent;
 use std::{cell::RefCell, collections::BTreeSet};
@@ -15,144 +17,144 @@ const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS generations (
       shape TEXT PRIMARY KEY, answering INTEGER NOT NULL, filling INTEGER, newest INTEGER NOT NULL)";
 
-const FIRST: &str = "INSERT OR IGNORE INTO generations VALUES (?1, 0, NULL, 0)";
+const INSERT_FIRST: &str = "INSERT OR IGNORE INTO generations VALUES (?1, 0, NULL, 0)";
 
-const PRESENT: &str = "SELECT answering, filling FROM generations WHERE shape = ?1";
+const SELECT: &str = "SELECT answering, filling FROM generations WHERE shape = ?1";
 
-const BEGIN: &str = "
+const BEGIN_REBUILD: &str = "
     UPDATE generations SET newest = newest + 1, filling = newest + 1 WHERE shape = ?1
     RETURNING answering, filling";
 
-const FINISH: &str = "
+const ACTIVATE: &str = "
     UPDATE generations SET answering = filling, filling = NULL
     WHERE shape = ?1 AND filling IS NOT NULL RETURNING answering, filling";
 
 const ABANDON: &str = "
     UPDATE generations SET filling = NULL WHERE shape = ?1 RETURNING answering, filling";
 
-/// Everything of this shape that can be dropped, views first: a table takes its indexes and triggers
-/// with it, but not the view that reads it.
+/// Every table and view of this schema version, views first: DROP TABLE drops indexes and triggers too, and leaves the
+/// views that read the table.
 const DROPPABLE: &str = "
     SELECT type, name FROM sqlite_schema
     WHERE type IN ('table', 'view') AND (name GLOB ?1 || '_*' OR name GLOB ?1 || 'r[0-9]*_*')
     ORDER BY type DESC";
 
 /// All generations in one database.
-pub struct ReadModelStore<R> {
-    database: R,
-    /// Those that are known to have all their tables.
-    whole: RefCell<BTreeSet<ReadModelGeneration>>,
+pub struct ReadModelStore<D> {
+    database: D,
+    /// The generations whose tables are known to be complete.
+    complete: RefCell<BTreeSet<ReadModelGeneration>>,
 }
 
-/// What a moment finds.
+/// The row of the table `generations`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct GenerationState {
     active: ReadModelGeneration,
     building: Option<ReadModelGeneration>,
 }
 
-impl<R: Database> ReadModelStore<R> {
-    /// The generations in `rows`; a new database has the first one.
+impl<D: Database> ReadModelStore<D> {
+    /// Opens the generations in `database`; a new database gets the first one.
     ///
     /// # Errors
     ///
-    /// The database's silence.
-    pub async fn open(database: R) -> Result<Self, DatabaseError> {
+    /// [`DatabaseError`] when the database fails.
+    pub async fn open(database: D) -> Result<Self, DatabaseError> {
         database.run(CREATE, &[]).await?;
-        database.run(FIRST, &[SCHEMA_VERSION.into()]).await?;
+        database.run(INSERT_FIRST, &[SCHEMA_VERSION.into()]).await?;
         Ok(Self {
             database,
-            whole: RefCell::default(),
+            complete: RefCell::default(),
         })
     }
 
     /// The database.
-    pub fn database(&self) -> &R {
+    pub fn database(&self) -> &D {
         &self.database
     }
 
-    /// The generation that answers questions.
+    /// The generation that serves queries.
     ///
     /// # Errors
     ///
-    /// The database's silence.
-    pub async fn active(&self) -> Result<ReadModel<&R>, DatabaseError> {
+    /// [`DatabaseError`] when the database fails.
+    pub async fn active(&self) -> Result<ReadModel<&D>, DatabaseError> {
         self.model(self.state().await?.active).await
     }
 
-    /// The generation that a rebuild is filling, if one is under way.
+    /// The generation that a rebuild fills; `None` without a rebuild.
     ///
     /// # Errors
     ///
-    /// The database's silence.
-    pub async fn building(&self) -> Result<Option<ReadModel<&R>>, DatabaseError> {
+    /// [`DatabaseError`] when the database fails.
+    pub async fn building(&self) -> Result<Option<ReadModel<&D>>, DatabaseError> {
         match self.state().await?.building {
-            Some(filling) => Ok(Some(self.model(filling).await?)),
+            Some(building) => Ok(Some(self.model(building).await?)),
             None => Ok(None),
         }
     }
 
-    /// Takes an event in, wherever it is needed.
+    /// Projects an event into the active generation, and into the one that a rebuild fills. Idempotent.
     ///
     /// # Errors
     ///
-    /// The database's silence; the event may then be in, and should come again.
+    /// [`DatabaseError`] when the database fails. The event may then be projected, and must be delivered again.
     pub async fn project(&self, event: &CloudEvent) -> Result<(), DatabaseError> {
         let state = self.state().await?;
         self.model(state.active).await?.project(event).await?;
         match state.building {
-            Some(filling) => self.model(filling).await?.project(event).await,
+            Some(building) => self.model(building).await?.project(event).await,
             None => Ok(()),
         }
     }
 
-    /// Begins an empty generation in place of any that was being filled. From here on it is told
-    /// every event.
+    /// Creates an empty generation for a rebuild, in place of any other that was being filled. From now on it gets every
+    /// event.
     ///
     /// # Errors
     ///
-    /// The database's silence.
+    /// [`DatabaseError`] when the database fails.
     pub async fn begin_rebuild(&self) -> Result<ReadModelGeneration, DatabaseError> {
-        let state = self.change(BEGIN).await?;
-        let filling = state.and_then(|state| state.building);
-        let filling = filling.ok_or_else(|| DatabaseError("it has lost its generations".into()))?;
-        self.model(filling).await?;
-        Ok(filling)
+        let state = self.query_state(BEGIN_REBUILD).await?;
+        let building = state.and_then(|state| state.building);
+        let building = building.ok_or_else(no_state)?;
+        self.model(building).await?;
+        Ok(building)
     }
 
-    /// Lets the generation that was filled answer from now on, and says which one that is; `None` if
-    /// none was filled.
+    /// Makes the filled generation active, and returns it; `None` without a rebuild.
     ///
     /// # Errors
     ///
-    /// The database's silence.
+    /// [`DatabaseError`] when the database fails.
     pub async fn activate(&self) -> Result<Option<ReadModelGeneration>, DatabaseError> {
-        let state = self.change(FINISH).await?;
+        let state = self.query_state(ACTIVATE).await?;
         Ok(state.map(|state| state.active))
     }
 
-    /// Forgets the generation that was being filled.
+    /// Ends the rebuild without activating its generation.
     ///
     /// # Errors
     ///
-    /// The database's silence.
+    /// [`DatabaseError`] when the database fails.
     pub async fn abandon(&self) -> Result<(), DatabaseError> {
-        self.change(ABANDON).await.map(drop)
+        self.query_state(ABANDON).await.map(drop)
     }
 
-    /// Drops every generation that neither answers nor is being filled. To be called when nobody can
-    /// still be reading one of them.
+    /// Drops every generation that is neither active nor being filled. The caller makes sure that no query still reads
+    /// one of them.
     ///
     /// # Errors
     ///
-    /// The database's silence.
+    /// [`DatabaseError`] when the database fails.
     pub async fn drop_unused(&self) -> Result<(), DatabaseError> {
         let state = self.state().await?;
-        let needed = [Some(state.active), state.building].map(|generation| {
-            generation.map_or_else(String::new, |generation| {
-                format!("{}_", generation.prefix())
-            })
-        });
+        let used = [Some(state.active), state.building];
+        let used = used
+            .into_iter()
+            .flatten()
+            .map(|generation| format!("{}_", generation.prefix()));
+        let used: Vec<String> = used.collect();
         for row in self
             .database
             .run(DROPPABLE, &[SCHEMA_VERSION.into()])
@@ -161,8 +163,7 @@ impl<R: Database> ReadModelStore<R> {
             let [SqlValue::Text(kind), SqlValue::Text(name)] = &row[..] else {
                 continue;
             };
-            let is_needed = |prefix: &String| !prefix.is_empty() && name.starts_with(prefix);
-            if !needed.iter().any(is_needed) {
+            if !used.iter().any(|prefix| name.starts_with(prefix)) {
                 let drop = format!("DROP {kind} IF EXISTS {name}");
                 self.database.run(&drop, &[]).await?;
             }
@@ -170,31 +171,30 @@ impl<R: Database> ReadModelStore<R> {
         Ok(())
     }
 
-    async fn model(&self, generation: ReadModelGeneration) -> Result<ReadModel<&R>, DatabaseError> {
-        if self.whole.borrow().contains(&generation) {
-            return Ok(ReadModel::whole(&self.database, generation));
+    async fn model(&self, generation: ReadModelGeneration) -> Result<ReadModel<&D>, DatabaseError> {
+        if self.complete.borrow().contains(&generation) {
+            return Ok(ReadModel::complete(&self.database, generation));
         }
-        let model = ReadModel::open_generation(&self.database, generation).await?;
-        self.whole.borrow_mut().insert(generation);
+        let model = ReadModel::open(&self.database, generation).await?;
+        self.complete.borrow_mut().insert(generation);
         Ok(model)
     }
 
     async fn state(&self) -> Result<GenerationState, DatabaseError> {
-        let state = self.change(PRESENT).await?;
-        state.ok_or_else(|| DatabaseError("it has lost its generations".into()))
+        self.query_state(SELECT).await?.ok_or_else(no_state)
     }
 
-    /// Runs a statement that leads to a present, if it finds anything.
-    async fn change(&self, statement: &str) -> Result<Option<GenerationState>, DatabaseError> {
-        let found = self
+    /// Runs a statement that returns the state, if it finds a row.
+    async fn query_state(&self, statement: &str) -> Result<Option<GenerationState>, DatabaseError> {
+        let rows = self
             .database
             .run(statement, &[SCHEMA_VERSION.into()])
             .await?;
-        Ok(match found.first().map(Vec::as_slice) {
-            Some([SqlValue::Number(answering), filling]) => Some(GenerationState {
-                active: numbered(*answering),
-                building: match filling {
-                    SqlValue::Number(filling) => Some(numbered(*filling)),
+        Ok(match rows.first().map(Vec::as_slice) {
+            Some([SqlValue::Number(active), building]) => Some(GenerationState {
+                active: numbered(*active),
+                building: match building {
+                    SqlValue::Number(building) => Some(numbered(*building)),
                     _ => None,
                 },
             }),
@@ -205,4 +205,8 @@ impl<R: Database> ReadModelStore<R> {
 
 fn numbered(number: i64) -> ReadModelGeneration {
     ReadModelGeneration::numbered(u64::try_from(number).unwrap_or_default())
+}
+
+fn no_state() -> DatabaseError {
+    DatabaseError("the table `generations` has no row".into())
 }

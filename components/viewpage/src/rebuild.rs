@@ -1,197 +1,139 @@
-//! Making the read model anew while the old one answers.
+//! A rebuild of the read model while the old one serves queries.
 //!
-//! The host leads, in short steps under `/internal/rebuild`: *begin* an empty generation, give it the
-//! *events* of the log from the first one on, let it ask the other contexts for the *state* of what
-//! the log does not tell any more (retention has cut it), *finish*: the new generation answers; and,
-//! when nobody can still be reading the old one, *tidy*. Live events go to both generations meanwhile
-//! ([`crate::view`]), and every write is guarded by the version of what it tells of, so nothing here
-//! depends on what comes first.
+//! The host drives it in short steps under `/internal/rebuild`:
 //!
-//! Aggregates are found by their numbers, which begin at 1 without a gap that matters, and not by
-//! pages, which a deletion shifts while they are turned. Only what no event has told of is asked for.
+//! 1. *begin*: create an empty generation.
+//! 2. *events*: project the events of the log, from the first one on.
+//! 3. *state*: read the aggregates of which the log has no event any more ([`backfill`]).
+//! 4. *finish*: make the new generation active.
+//! 5. *tidy*: drop the old generation, once no query reads it any more.
+//!
+//! Live events go to both generations meanwhile ([`crate::read_model_store`]). Every update is guarded by the version of its
+//! aggregate, so the result does not depend on the order of the steps.
+
+pub mod backfill;
 
 use crate::{
-    Database, ReadModelStore, RowUpdate, SqlValue,
-    ports::{ContextClient, SourceContext},
+    ports::{ContextClient, Database},
+    read_model_store::ReadModelStore,
+    sql_value::SqlValue,
 };
-use events::{CarState, CloudEvent, PaymentState, ReservationState};
+use events::CloudEvent;
 use http::{Method, StatusCode};
-use kit::http::{Problem, Request, Response, Route, json_response, serve};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use kit::http::{Problem, Request, Response, ResponseFuture, json_response, serve};
+use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 
-/// How many aggregates one step asks other contexts for, at most: it has to end well before its
-/// deadline.
-const MAX_READS_PER_STEP: u64 = 50;
-
-/// How many numbers one step looks through.
-const MAX_IDS_PER_STEP: u64 = 1000;
-
-/// What the host asks for.
-#[derive(Clone, Copy)]
-enum RebuildStep {
-    Begin,
-    Events,
-    State,
-    Finish,
-    Tidy,
-}
-
-/// How far the contexts have been asked: all numbers up to `after`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cursor {
-    owner: SourceContext,
-    after: u64,
-}
-
-/// Whether a request is one of the host's steps.
+/// Whether a path belongs to the rebuild.
 #[must_use]
 pub fn is_rebuild_path(path: &str) -> bool {
     path.starts_with("/internal/rebuild")
 }
 
-/// Takes one step.
-pub async fn answer<R: Database>(
-    view: &ReadModelStore<R>,
+/// Handles one step.
+pub async fn handle<D: Database>(
+    store: &ReadModelStore<D>,
     contexts: &impl ContextClient,
     request: Request,
 ) -> Response {
-    serve(request, route, async |step, request| {
-        let told = match step {
-            RebuildStep::Begin if request.method() == Method::DELETE => abandon(view).await?,
-            RebuildStep::Begin => begin(view).await?,
-            RebuildStep::Events => events(view, &body::<Vec<Json>>(&request)?).await?,
-            RebuildStep::State => state(view, contexts, cursor(&request)?).await?,
-            RebuildStep::Finish => finish(view).await?,
-            RebuildStep::Tidy => tidy(view).await?,
-        };
-        Ok(json_response(StatusCode::OK, "application/json", &told))
+    serve(&request, |method, path| {
+        route(store, contexts, &request, method, path)
     })
     .await
 }
 
-fn route(path: &[&str]) -> Option<Route<RebuildStep>> {
-    let (resource, methods): (_, &[Method]) = match path {
-        ["internal", "rebuild"] => (RebuildStep::Begin, &[Method::POST, Method::DELETE]),
-        ["internal", "rebuild", "events"] => (RebuildStep::Events, &[Method::POST]),
-        ["internal", "rebuild", "state"] => (RebuildStep::State, &[Method::POST]),
-        ["internal", "rebuild", "finish"] => (RebuildStep::Finish, &[Method::POST]),
-        ["internal", "rebuild", "tidy"] => (RebuildStep::Tidy, &[Method::POST]),
-        _ => return None,
+/// The routes, one line per step.
+fn route<'a, D: Database>(
+    store: &'a ReadModelStore<D>,
+    contexts: &'a impl ContextClient,
+    request: &'a Request,
+    method: &Method,
+    path: &[&str],
+) -> Option<ResponseFuture<'a>> {
+    let ["internal", "rebuild", step @ ..] = path else {
+        return None;
     };
-    Some(Route { resource, methods })
+    Some(match (method.as_str(), step) {
+        ("POST", []) => Box::pin(begin(store)),
+        ("DELETE", []) => Box::pin(abandon(store)),
+        ("POST", ["events"]) => Box::pin(project(store, request)),
+        ("POST", ["state"]) => Box::pin(read_state(store, contexts, request)),
+        ("POST", ["finish"]) => Box::pin(finish(store)),
+        ("POST", ["tidy"]) => Box::pin(tidy(store)),
+        _ => return None,
+    })
 }
 
-async fn begin<R: Database>(view: &ReadModelStore<R>) -> Result<Json, Problem> {
-    let generation = view.begin_rebuild().await?;
-    view.drop_unused().await?;
-    Ok(json!({ "generation": generation.number() }))
+async fn begin<D: Database>(store: &ReadModelStore<D>) -> Result<Response, Problem> {
+    let generation = store.begin_rebuild().await?;
+    store.drop_unused().await?;
+    Ok(ok(&json!({ "generation": generation.number() })))
 }
 
-/// An event that is none is passed over here: it is among the dead letters, where it belongs.
-async fn events<R: Database>(view: &ReadModelStore<R>, events: &[Json]) -> Result<Json, Problem> {
-    let filling = view.building().await?.ok_or_else(nothing_is_filled)?;
+async fn abandon<D: Database>(store: &ReadModelStore<D>) -> Result<Response, Problem> {
+    store.abandon().await?;
+    tidy(store).await
+}
+
+/// Projects a batch of events. Invalid ones are skipped: they are among the dead letters.
+async fn project<D: Database>(
+    store: &ReadModelStore<D>,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let batch: Vec<Json> = parse(request)?;
+    let building = store.building().await?.ok_or_else(no_rebuild)?;
     let mut taken = 0;
-    for event in events {
+    for event in batch {
         if let Ok(event) = CloudEvent::parse(event.to_string().as_bytes()) {
-            filling.project(&event).await?;
+            building.project(&event).await?;
             taken += 1;
         }
     }
-    Ok(json!({ "taken": taken }))
+    Ok(ok(&json!({ "taken": taken })))
 }
 
-async fn state<R: Database>(
-    view: &ReadModelStore<R>,
+/// The host sends back the cursor of the last response; the first request has no body.
+async fn read_state<D: Database>(
+    store: &ReadModelStore<D>,
     contexts: &impl ContextClient,
-    cursor: Cursor,
-) -> Result<Json, Problem> {
-    let filling = view.building().await?.ok_or_else(nothing_is_filled)?;
-    let Cursor { owner, after } = cursor;
-    let until = newest(contexts, owner).await?.min(after + MAX_IDS_PER_STEP);
-    let (table, id) = owner.table();
-    let known = format!("SELECT {id} FROM ${table} WHERE {id} > ?1 AND {id} <= ?2");
-    let known = filling.run(&known, &[after.into(), until.into()]).await?;
-    let mut taken = 0;
-    for number in after + 1..=until {
-        if known.contains(&vec![SqlValue::from(number)]) {
-            continue;
-        }
-        if taken == MAX_READS_PER_STEP {
-            let next = Cursor {
-                owner,
-                after: number - 1,
-            };
-            return Ok(json!({ "taken": taken, "next": next }));
-        }
-        taken += 1;
-        let path = format!("/{}/{number}", owner.plural());
-        if let Some(found) = contexts.read(owner, &path).await? {
-            let version = found.version.unwrap_or_default();
-            match owner {
-                SourceContext::Car => {
-                    let car: CarState = typed(found.body)?;
-                    filling.apply(RowUpdate::Car(&car), version, "").await?;
-                }
-                SourceContext::Reservation => {
-                    let reservation: ReservationState = typed(found.body)?;
-                    let row_update = match reservation.status.as_str() {
-                        "rejected" => RowUpdate::ReservationRejected(&reservation),
-                        _ => RowUpdate::Reservation(&reservation),
-                    };
-                    filling.apply(row_update, version, "").await?;
-                }
-                SourceContext::Payment => {
-                    let payment: PaymentState = typed(found.body)?;
-                    filling
-                        .apply(RowUpdate::Payment(&payment), version, "")
-                        .await?;
-                }
-            }
-        }
-    }
-    let next = match until == after {
-        true => owner.next().map(|owner| Cursor { owner, after: 0 }),
-        false => Some(Cursor {
-            owner,
-            after: until,
-        }),
+    request: &Request,
+) -> Result<Response, Problem> {
+    let cursor = match request.body().is_empty() {
+        true => backfill::Cursor::START,
+        false => parse(request)?,
     };
-    Ok(json!({ "taken": taken, "next": next }))
+    let building = store.building().await?.ok_or_else(no_rebuild)?;
+    let step = backfill::step(&building, contexts, cursor).await?;
+    Ok(ok(&json!({ "taken": step.taken, "next": step.next })))
 }
 
-/// The greatest number that the context has given out.
-async fn newest(contexts: &impl ContextClient, owner: SourceContext) -> Result<u64, Problem> {
-    let (plural, (_, id)) = (owner.plural(), owner.table());
-    let path = format!("/{plural}?size=1&sort={id},desc");
-    let page = contexts.read(owner, &path).await?;
-    let newest = page.and_then(|page| page.body["_embedded"][plural][0][id].as_u64());
-    Ok(newest.unwrap_or_default())
+async fn finish<D: Database>(store: &ReadModelStore<D>) -> Result<Response, Problem> {
+    let before = count_rows(store).await?;
+    store.activate().await?.ok_or_else(no_rebuild)?;
+    let after = count_rows(store).await?;
+    Ok(ok(&json!({ "rows": after, "before": before })))
 }
 
-async fn finish<R: Database>(view: &ReadModelStore<R>) -> Result<Json, Problem> {
-    let count = "SELECT count(*) FROM $carviews";
-    let before = view.active().await?.run(count, &[]).await?;
-    view.activate().await?.ok_or_else(nothing_is_filled)?;
-    let after = view.active().await?.run(count, &[]).await?;
-    let number = |rows: &[Vec<SqlValue>]| match rows.first().map(Vec::as_slice) {
+async fn tidy<D: Database>(store: &ReadModelStore<D>) -> Result<Response, Problem> {
+    store.drop_unused().await?;
+    Ok(ok(&json!({})))
+}
+
+/// The number of rows of the active generation.
+async fn count_rows<D: Database>(store: &ReadModelStore<D>) -> Result<i64, Problem> {
+    let active = store.active().await?;
+    let rows = active.run("SELECT count(*) FROM $carviews", &[]).await?;
+    Ok(match rows.first().map(Vec::as_slice) {
         Some([SqlValue::Number(number)]) => *number,
         _ => 0,
-    };
-    Ok(json!({ "rows": number(&after), "before": number(&before) }))
+    })
 }
 
-async fn abandon<R: Database>(view: &ReadModelStore<R>) -> Result<Json, Problem> {
-    view.abandon().await?;
-    tidy(view).await
+fn ok(body: &Json) -> Response {
+    json_response(StatusCode::OK, "application/json", body)
 }
 
-async fn tidy<R: Database>(view: &ReadModelStore<R>) -> Result<Json, Problem> {
-    view.drop_unused().await?;
-    Ok(json!({}))
-}
-
-fn nothing_is_filled() -> Problem {
+fn no_rebuild() -> Problem {
     Problem::conflict(
         "no-rebuild",
         "No rebuild is under way",
@@ -199,27 +141,9 @@ fn nothing_is_filled() -> Problem {
     )
 }
 
-/// The host sends back what it was told, and nothing the first time.
-fn cursor(request: &Request) -> Result<Cursor, Problem> {
-    let first = Cursor {
-        owner: SourceContext::Car,
-        after: 0,
-    };
-    match request.body().is_empty() {
-        true => Ok(first),
-        false => body(request),
-    }
-}
-
-fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     serde_json::from_slice(request.body())
         .map_err(|error| Problem::malformed_json(error.to_string()))
-}
-
-fn typed<T: DeserializeOwned>(body: Json) -> Result<T, Problem> {
-    serde_json::from_value(body).map_err(|error| {
-        Problem::unavailable(format!("a context says what it should not: {error}"), 1)
-    })
 }
 
 #[cfg(test)]

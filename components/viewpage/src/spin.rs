@@ -1,10 +1,10 @@
-//! How Spin wakes this context: the two exports, and the database behind them.
+//! How Spin calls this context: the two exported handlers, and the adapters of the ports.
 #![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
 
 mod contexts;
 mod database;
 
-use crate::{DatabaseError, ReadModelStore, http, rebuild};
+use crate::{http, ports::DatabaseError, read_model_store::ReadModelStore, rebuild};
 use contexts::SpinContextClient;
 use database::SpinDatabase;
 use kit::http::{Problem, Response};
@@ -14,50 +14,51 @@ use spin_sdk::{
 };
 use std::{cell::RefCell, rc::Rc};
 
-type Kept = Rc<ReadModelStore<SpinDatabase>>;
+type SharedStore = Rc<ReadModelStore<SpinDatabase>>;
 
 thread_local! {
-    /// Kept from request to request, so that the tables are looked for once per instance.
-    static VIEW: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    /// Reused by all requests of this instance, so that the tables are checked once per instance.
+    static STORE: RefCell<Option<SharedStore>> = const { RefCell::new(None) };
 }
 
 #[http_service]
-async fn answer(request: Request) -> impl IntoResponse {
+async fn handle(request: Request) -> impl IntoResponse {
     kit::spin::serve(
         request,
         "carviews",
         async |request| {
             let path = request.uri().path().to_owned();
-            let answer = answer_from(request).await;
-            answer.unwrap_or_else(|error| Problem::from(error).into_response(&path))
+            let response = respond(request).await;
+            response.unwrap_or_else(|error| Problem::from(error).into_response(&path))
         },
-        async |event| view().await?.project(&event).await,
+        async |event| store().await?.project(&event).await,
     )
     .await
 }
 
 #[redis_subscriber]
 async fn react(message: bytes::Bytes) -> Result<(), String> {
-    kit::spin::react(&message, async |event| view().await?.project(&event).await).await
+    kit::spin::react(&message, async |event| store().await?.project(&event).await).await
 }
 
-async fn answer_from(request: kit::http::Request) -> Result<Response, DatabaseError> {
-    let view = view().await?;
+async fn respond(request: kit::http::Request) -> Result<Response, DatabaseError> {
+    let store = store().await?;
     if rebuild::is_rebuild_path(request.uri().path()) {
-        return Ok(rebuild::answer(&view, &SpinContextClient, request).await);
+        return Ok(rebuild::handle(&store, &SpinContextClient, request).await);
     }
-    let model = view.active().await?;
-    Ok(http::answer(&model, request).await)
+    let model = store.active().await?;
+    Ok(http::handle(&model, request).await)
 }
 
-/// The view; opened anew after the database failed, as its connection or even its file may be
-/// another then.
-async fn view() -> Result<Kept, DatabaseError> {
-    let kept = VIEW.with_borrow(Clone::clone);
-    if let Some(view) = kept.filter(|view| view.database().is_sound()) {
-        return Ok(view);
+/// The store of this instance. After a failure of the database it is opened again: the connection may be broken, or the
+/// file may be another one.
+async fn store() -> Result<SharedStore, DatabaseError> {
+    let current = STORE.with_borrow(Clone::clone);
+    if let Some(store) = current.filter(|store| store.database().is_healthy()) {
+        return Ok(store);
     }
-    let view = Rc::new(ReadModelStore::open(SpinDatabase::open("viewpage").await?).await?);
-    VIEW.with_borrow_mut(|kept| *kept = Some(Rc::clone(&view)));
-    Ok(view)
+    let database = SpinDatabase::open("viewpage").await?;
+    let store = Rc::new(ReadModelStore::open(database).await?);
+    STORE.with_borrow_mut(|current| *current = Some(Rc::clone(&store)));
+    Ok(store)
 }

@@ -79,13 +79,13 @@ impl Contexts {
     /// Handles a request.
     pub async fn handle(&self, context: ContextId, request: Request) -> Response {
         match (context, &self.view) {
-            (ContextId::Car, _) => car::http::answer(&self.fleet, request).await,
+            (ContextId::Car, _) => car::http::handle(&self.fleet, request).await,
             (ContextId::Reservation, _) => {
-                reservation::http::answer(&self.reservations, request).await
+                reservation::http::handle(&self.reservations, request).await
             }
-            (ContextId::Payment, _) => payment::http::answer(&self.payments, request).await,
-            (ContextId::Message, _) => message::http::answer(&self.messages, request).await,
-            (ContextId::View, Some(view)) => viewpage::http::answer(view.model(), request).await,
+            (ContextId::Payment, _) => payment::http::handle(&self.payments, request).await,
+            (ContextId::Message, _) => message::http::handle(&self.messages, request).await,
+            (ContextId::View, Some(view)) => viewpage::http::handle(view.model(), request).await,
             (ContextId::View, None) => Response::default(),
         }
     }

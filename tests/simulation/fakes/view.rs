@@ -4,7 +4,9 @@
 use super::poll_ready;
 use crate::{context::ContextId, fault_profile::CallOutcome, world::World};
 use std::{cell::RefCell, rc::Rc};
-use viewpage::{Database, DatabaseError, ReadModel, SqlValue, memory::MemoryDatabase};
+use viewpage::{
+    Database, DatabaseError, ReadModel, ReadModelGeneration, SqlValue, memory::MemoryDatabase,
+};
 
 /// The database, whose statements are scheduling points.
 pub struct ViewRows {
@@ -47,7 +49,7 @@ fn empty() -> ReadModel<ViewRows> {
         database: MemoryDatabase::new().expect("a database in memory"),
         world: RefCell::new(None),
     };
-    poll_ready(ReadModel::open(rows)).expect("the tables of the view")
+    poll_ready(ReadModel::open(rows, ReadModelGeneration::FIRST)).expect("the tables of the view")
 }
 
 impl ViewRows {

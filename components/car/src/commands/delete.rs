@@ -1,17 +1,17 @@
-//! Delete: a car without bookings leaves the fleet.
+//! Delete: a car without bookings is removed.
 
 use crate::{
-    CarRepository,
     domain::{Car, Refusal},
+    repository::CarRepository,
 };
 use events::CarId;
 use kit::{ChangeError, Decision, Origin, Platform, Versioned};
 
-/// Deletes a car; `check` may still object to the car as it is.
+/// Deletes a car. `check` can refuse the car as it is stored.
 ///
 /// # Errors
 ///
-/// [`Refusal::Unknown`], [`Refusal::Booked`], what `check` refuses, and what the store cannot do.
+/// [`Refusal::Unknown`], [`Refusal::Booked`], what `check` returns, and [`ChangeError`] when the store fails.
 pub async fn delete<P: Platform, R: From<Refusal>>(
     cars: &CarRepository<P>,
     origin: &Origin,
@@ -22,8 +22,8 @@ pub async fn delete<P: Platform, R: From<Refusal>>(
         let car = car.ok_or(Refusal::Unknown(id))?;
         car.state.details()?;
         check(car)?;
-        let (gone, event) = car.state.delete()?;
-        Ok(Decision::Commit(gone, vec![event], ()))
+        let (deleted, event) = car.state.delete()?;
+        Ok(Decision::Commit(deleted, vec![event], ()))
     })
     .await?;
     Ok(())

@@ -1,17 +1,17 @@
-//! Hold: the reservation context keeps a car while the customer pays. One winner.
+//! Hold: the reservation context keeps a car while the customer pays.
 
 use crate::{
-    CarRepository,
     domain::{Car, Period, Refusal},
+    repository::CarRepository,
 };
 use events::{CarId, ReservationId};
 use kit::{ChangeError, Decision, Origin, Platform, Versioned};
 
-/// Holds a car for a reservation. Holding twice is holding once.
+/// Holds a car for a reservation. Idempotent; of several reservations, exactly one succeeds.
 ///
 /// # Errors
 ///
-/// [`Refusal::Unknown`], [`Refusal::NotAvailable`], and what the store cannot do.
+/// [`Refusal::Unknown`], [`Refusal::NotAvailable`], and [`ChangeError`] when the store fails.
 pub async fn hold<P: Platform, R: From<Refusal>>(
     cars: &CarRepository<P>,
     origin: &Origin,

@@ -1,17 +1,17 @@
-//! Modify: other details for a car of the fleet.
+//! Modify: a car gets other details.
 
 use crate::{
-    CarRepository,
     domain::{Car, CarDetails, Refusal},
+    repository::CarRepository,
 };
 use events::CarId;
 use kit::{ChangeError, Decision, Origin, Platform, Versioned};
 
-/// Changes what people say of a car; `edit` turns the car as it is into its new details.
+/// Changes the details of a car. `edit` returns the new details of the car as it is stored.
 ///
 /// # Errors
 ///
-/// [`Refusal::Unknown`], what `edit` refuses, and what the store cannot do.
+/// [`Refusal::Unknown`], what `edit` returns, and [`ChangeError`] when the store fails.
 pub async fn modify<P: Platform, R: From<Refusal>>(
     cars: &CarRepository<P>,
     origin: &Origin,

@@ -1,17 +1,17 @@
-//! Register: a car joins the fleet under the next number.
+//! Register: a new car gets the next number.
 
 use crate::{
-    CarRepository,
     domain::{Car, CarDetails},
+    repository::CarRepository,
 };
 use events::CarId;
 use kit::{ChangeError, Decision, Origin, Platform, Versioned, numbering};
 
-/// Adds a car to the fleet.
+/// Registers a car.
 ///
 /// # Errors
 ///
-/// What the store cannot do; a number may then be lost, never a car.
+/// [`ChangeError`] when the store fails; the allocated number may then stay unused.
 pub async fn register<P: Platform, R>(
     cars: &CarRepository<P>,
     origin: &Origin,
@@ -20,7 +20,7 @@ pub async fn register<P: Platform, R>(
     let id = CarId(numbering::allocate(&cars.platform).await?);
     let registered = cars
         .change(id, origin, |existing| {
-            // The number is ours alone: what exists is our own write, read back.
+            // No other request has this number, so an existing car is the result of this request's own write.
             if existing.is_some() {
                 return Ok(Decision::Keep(()));
             }

@@ -1,16 +1,16 @@
-//! Release: the reservation context gives a hold up, also one whose arrival it is not sure of.
+//! Release: the reservation context gives a hold up, also a hold that may not have arrived.
 
-use crate::{CarRepository, domain::Refusal};
+use crate::{domain::Refusal, repository::CarRepository};
 use events::{CarId, ReservationId};
 use kit::{ChangeError, Decision, Origin, Platform};
 
-/// Gives up what a reservation holds, now and in case the hold is still on its way. Releasing what
-/// is not held is no error.
+/// Removes the booking of a reservation, and refuses a hold of the reservation that arrives later. Idempotent, and
+/// successful without a booking.
 ///
 /// # Errors
 ///
-/// [`Refusal::Unknown`] for a car that was never there: nothing can be noted of it, and should it
-/// appear, a hold that is still on its way would succeed. And what the store cannot do.
+/// [`Refusal::Unknown`] for a car that was never registered: the release cannot be stored, so a delayed hold would
+/// succeed if the car were registered before it arrives. [`ChangeError`] when the store fails.
 pub async fn release<P: Platform, R: From<Refusal>>(
     cars: &CarRepository<P>,
     origin: &Origin,

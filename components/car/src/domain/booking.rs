@@ -1,24 +1,24 @@
 //! A booking: a car, a reservation and a period.
 
-use super::Period;
+use super::period::Period;
 use events::ReservationId;
 
 /// One booking of a car.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Booking {
-    /// For whom.
+    /// The reservation that has the car.
     pub reservation: ReservationId,
-    /// For when.
+    /// The time for which it has the car.
     pub period: Period,
-    /// How firm it is.
+    /// Whether the booking is held or confirmed.
     pub state: BookingState,
 }
 
-/// How firm a booking is. Both kinds keep others out.
+/// Whether a booking is held or confirmed. In both states it excludes overlapping bookings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BookingState {
-    /// Kept while the reservation is being paid.
+    /// Held while the reservation is being paid.
     Held,
-    /// The reservation stands.
+    /// The reservation is confirmed.
     Confirmed,
 }

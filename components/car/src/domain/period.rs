@@ -1,9 +1,11 @@
-//! A stretch of time, open at either end. Today every booking is open-ended at both; the rules know
-//! more, so that periods with a start and an end come in without redesign.
+//! A period of time, open at either end.
+//!
+//! Every booking is open-ended at both ends. The rules handle bounded periods too, so that bookings with a start and an
+//! end need no redesign.
 
 use events::Timestamp;
 
-/// From `from` (included) until `until` (excluded).
+/// The time from `from` (included) to `until` (excluded).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     from: Option<Timestamp>,
@@ -11,13 +13,13 @@ pub struct Period {
 }
 
 impl Period {
-    /// All of time.
+    /// The period without bounds.
     pub const OPEN: Self = Self {
         from: None,
         until: None,
     };
 
-    /// A period; `None` when it would end before or as it starts.
+    /// A period; `None` when its end is not after its start.
     #[must_use]
     pub fn new(from: Option<Timestamp>, until: Option<Timestamp>) -> Option<Self> {
         match (from, until) {
@@ -26,7 +28,7 @@ impl Period {
         }
     }
 
-    /// Whether some moment belongs to both.
+    /// Whether the two periods have a moment in common.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let starts_before_end = |one: &Self, other: &Self| match (one.from, other.until) {
@@ -36,13 +38,13 @@ impl Period {
         starts_before_end(self, other) && starts_before_end(other, self)
     }
 
-    /// Where it starts; `None` is the beginning of time.
+    /// Its start; `None` when it has none.
     #[must_use]
     pub fn from(&self) -> Option<Timestamp> {
         self.from
     }
 
-    /// Where it ends; `None` is never.
+    /// Its end; `None` when it has none.
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
         self.until
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_does_not_end_before_it_starts() {
+    fn a_period_must_end_after_its_start() {
         let at = |millis| Some(Timestamp::from_millis(millis));
         assert!(Period::new(at(2), at(2)).is_none());
         assert!(Period::new(at(2), None).is_some());

@@ -1,8 +1,8 @@
-//! ReservationCancelled: the car is free again, and CarCancelled says so if CarReserved had.
+//! ReservationCancelled: the booking is removed, and CarCancelled announces it if CarReserved announced the booking.
 //!
-//! Idempotent because a booking that is gone cannot be freed.
+//! Idempotent because a removed booking cannot be removed again.
 
-use crate::CarRepository;
+use crate::repository::CarRepository;
 use events::ReservationState;
 use kit::{ChangeError, Origin, Platform};
 use std::convert::Infallible;
@@ -12,5 +12,8 @@ pub(super) async fn react<P: Platform>(
     origin: &Origin,
     reservation: &ReservationState,
 ) -> Result<(), ChangeError<Infallible>> {
-    super::free(cars, origin, reservation).await
+    cars.transition(reservation.car_id, origin, |car| {
+        car.remove_booking(reservation.rsv_id)
+    })
+    .await
 }

@@ -1,10 +1,10 @@
-//! ReservationConfirmed: the hold becomes a booking, and CarReserved says so.
+//! ReservationConfirmed: the hold becomes a confirmed booking, and CarReserved announces it.
 //!
-//! Idempotent because a confirmed booking is no hold any more.
+//! Idempotent because only a hold can be confirmed.
 
-use crate::CarRepository;
+use crate::repository::CarRepository;
 use events::ReservationState;
-use kit::{ChangeError, Decision, Origin, Platform};
+use kit::{ChangeError, Origin, Platform};
 use std::convert::Infallible;
 
 pub(super) async fn react<P: Platform>(
@@ -12,14 +12,8 @@ pub(super) async fn react<P: Platform>(
     origin: &Origin,
     reservation: &ReservationState,
 ) -> Result<(), ChangeError<Infallible>> {
-    cars.change(reservation.car_id, origin, |car| {
-        Ok(
-            match car.and_then(|car| car.state.confirm(reservation.rsv_id)) {
-                Some((car, event)) => Decision::Commit(car, vec![event], ()),
-                None => Decision::Keep(()),
-            },
-        )
+    cars.transition(reservation.car_id, origin, |car| {
+        car.confirm(reservation.rsv_id)
     })
-    .await?;
-    Ok(())
+    .await
 }

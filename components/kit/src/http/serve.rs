@@ -1,4 +1,4 @@
-//! The frame around the handler of a context: routing, methods, the body limit, conditional GET, CORS.
+//! The frame around the handlers of a context: routing, methods, the body limit, conditional GET, CORS.
 
 use super::{
     body::BODY_LIMIT,
@@ -8,42 +8,64 @@ use super::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
+use std::pin::Pin;
 
-/// The resource of a path, and its methods.
-pub struct Route<R> {
-    /// The resource.
-    pub resource: R,
-    /// The methods of the resource. GET includes HEAD; OPTIONS is always served.
-    pub methods: &'static [Method],
+/// The future of a response. A route creates it, and it does nothing until it is awaited.
+pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = Result<Response, Problem>> + 'a>>;
+
+/// The methods that a route can have, in the order of `Allow`. GET includes HEAD; OPTIONS is always served.
+const METHODS: [Method; 5] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+];
+
+/// Serves a request: finds the route of its method and path, checks the size of the body, awaits the response, and
+/// adds the headers that every response has. A body longer than [`BODY_LIMIT`] may be passed truncated, if the rest
+/// is still longer than the limit.
+///
+/// `route` returns the future of the response to a method and the segments of a path, or `None` when there is no such
+/// route. For a path without a route for the method, it is called with every other method, to tell 404 from 405.
+pub async fn serve<'a>(
+    request: &Request,
+    route: impl Fn(&Method, &[&str]) -> Option<ResponseFuture<'a>>,
+) -> Response {
+    let method = request.method();
+    let path = request.uri().path();
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let routed_method = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
+    let result = match route(routed_method, &segments) {
+        Some(_) if request.body().len() > BODY_LIMIT => Err(Problem::payload_too_large(BODY_LIMIT)),
+        Some(response) => response.await,
+        None => {
+            let is_allowed = |method: &&Method| route(method, &segments).is_some();
+            let allowed: Vec<&Method> = METHODS.iter().filter(is_allowed).collect();
+            without_route(method, path, &allowed)
+        }
+    };
+    let mut response = result.unwrap_or_else(|problem| problem.into_response(path));
+    if routed_method == Method::GET {
+        etag::revalidate(request.headers(), &mut response);
+    }
+    finish_response(method, &mut response);
+    response
 }
 
-/// Serves a request: finds the resource, checks the method and the size of the body, calls `handle`, and
-/// adds the headers that every response has. A body longer than [`BODY_LIMIT`] may be passed truncated, if
-/// the rest is still longer than the limit.
-pub async fn serve<R>(
-    request: Request,
-    route: impl FnOnce(&[&str]) -> Option<Route<R>>,
-    handle: impl AsyncFnOnce(R, Request) -> Result<Response, Problem>,
-) -> Response {
-    let method = request.method().clone();
-    let headers = request.headers().clone();
-    let path = request.uri().path().to_owned();
-    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let result = match route(&segments) {
-        None => Err(Problem::not_found(format!("there is nothing at {path}"))),
-        Some(Route { methods, .. }) if method == Method::OPTIONS => Ok(options(methods)),
-        Some(Route { methods, .. }) if !allows(methods, &method) => {
-            Err(Problem::method_not_allowed(&allow_header(methods)))
-        }
-        Some(_) if request.body().len() > BODY_LIMIT => Err(Problem::payload_too_large(BODY_LIMIT)),
-        Some(Route { resource, .. }) => handle(resource, request).await,
-    };
-    let mut response = result.unwrap_or_else(|problem| problem.into_response(&path));
-    if method == Method::GET || method == Method::HEAD {
-        etag::revalidate(&headers, &mut response);
+/// The response to a method without a route: a path without any route is unknown.
+fn without_route(method: &Method, path: &str, allowed: &[&Method]) -> Result<Response, Problem> {
+    if allowed.is_empty() {
+        Err(Problem::not_found(format!("there is nothing at {path}")))
+    } else if method == Method::OPTIONS {
+        Ok(options(allowed))
+    } else {
+        Err(Problem::method_not_allowed(&allow_header(allowed)))
     }
-    finish_response(&method, &mut response);
-    response
 }
 
 /// Adds what every response to a request of this method has. Idempotent.
@@ -62,14 +84,10 @@ pub fn finish_response(method: &Method, response: &mut Response) {
     cors::allow_any_origin(headers);
 }
 
-fn allows(methods: &[Method], method: &Method) -> bool {
-    methods.contains(method) || (method == Method::HEAD && methods.contains(&Method::GET))
-}
-
 /// The value of `Allow`.
-fn allow_header(methods: &[Method]) -> String {
-    let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
-    if methods.contains(&Method::GET) {
+fn allow_header(methods: &[&Method]) -> String {
+    let mut names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+    if methods.contains(&&Method::GET) {
         names.push("HEAD");
     }
     names.push("OPTIONS");
@@ -77,7 +95,7 @@ fn allow_header(methods: &[Method]) -> String {
 }
 
 /// The response to OPTIONS, which includes the preflight of a browser.
-fn options(methods: &[Method]) -> Response {
+fn options(methods: &[&Method]) -> Response {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
     if let Ok(methods) = HeaderValue::from_str(&allow_header(methods)) {

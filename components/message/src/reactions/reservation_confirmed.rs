@@ -1,8 +1,8 @@
-//! ReservationConfirmed: the customer is told that the car is reserved.
+//! ReservationConfirmed: the customer gets the message that the car is reserved.
 //!
-//! Idempotent because there is one message for each reservation and occasion.
+//! Idempotent because a reservation gets one message of each kind.
 
-use crate::{MessageRepository, domain::MessageKind};
+use crate::{domain::MessageKind, repository::MessageRepository};
 use events::ReservationState;
 use kit::{ChangeError, Origin, Platform};
 use std::convert::Infallible;
@@ -12,12 +12,8 @@ pub(super) async fn react<P: Platform>(
     origin: &Origin,
     reservation: &ReservationState,
 ) -> Result<(), ChangeError<Infallible>> {
+    let kind = MessageKind::Confirmed;
     messages
-        .send(
-            origin,
-            MessageKind::Confirmed,
-            reservation.rsv_id,
-            reservation.car_id,
-        )
+        .send(origin, kind, reservation.rsv_id, reservation.car_id)
         .await
 }

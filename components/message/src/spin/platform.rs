@@ -1,5 +1,5 @@
-//! The platform of a context that announces nothing: it cannot reach the event log, and the
-//! component does not even ask for it.
+//! The platform of a context that announces nothing: it has no access to the event log, and the component does not
+//! import it.
 
 use events::Timestamp;
 use kit::{
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct PlatformWithoutLog(SpinPlatform);
 
 impl PlatformWithoutLog {
-    /// The stores that the manifest grants to messages.
+    /// The stores that the manifest grants to the message context.
     pub fn new() -> Self {
         Self(SpinPlatform::new("message"))
     }

@@ -1,39 +1,39 @@
-//! The same event is delivered twice at the same time, as it is when a relay and a trigger overlap:
-//! while one delivery is under way, the other overtakes it.
+//! One event is delivered twice at the same time, as by a relay and a trigger: the second delivery runs to its end while
+//! the first one is under way.
 
 use super::*;
 use futures::FutureExt;
 use kit::{LogError, Platform, claim::claim, memory::MemoryStore, numbering};
 use std::{cell::Cell, time::Duration};
 
-/// Where the other delivery overtakes.
+/// The call of the first delivery during which the second one runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum At {
-    /// While this one waits for whoever claimed the message first.
-    Pause,
-    /// When this one has looked, and drawn a number, and is about to send.
+enum Interleaving {
+    /// The wait for another delivery that has claimed the message.
+    Sleep,
+    /// The reading of the clock, after the number is allocated and before the message is stored.
     Clock,
 }
 
-/// A platform on which the other delivery overtakes once.
-struct Overtaking<'a> {
+/// A platform that runs the second delivery once.
+struct InterleavingPlatform<'a> {
     messages: &'a MessageRepository<MemoryPlatform>,
-    at: Cell<Option<At>>,
+    at: Cell<Option<Interleaving>>,
 }
 
-impl Overtaking<'_> {
-    fn is_at(&self, at: At) {
+impl InterleavingPlatform<'_> {
+    fn interleave(&self, at: Interleaving) {
         if self.at.get() == Some(at) {
             self.at.set(None);
-            let event = told(Event::ReservationConfirmed, 7, 3);
-            // Nothing in memory ever waits.
-            let other = reactions::react(self.messages, &event).now_or_never();
-            other.unwrap().unwrap();
+            let event = cloud_event(Event::ReservationConfirmed, 7, 3);
+            // An in-memory platform never suspends.
+            let second = reactions::react(self.messages, &event).now_or_never();
+            second.unwrap().unwrap();
         }
     }
 }
 
-impl Platform for Overtaking<'_> {
+impl Platform for InterleavingPlatform<'_> {
     type Store = MemoryStore;
 
     fn state(&self) -> &MemoryStore {
@@ -49,7 +49,7 @@ impl Platform for Overtaking<'_> {
     }
 
     fn now(&self) -> Timestamp {
-        self.is_at(At::Clock);
+        self.interleave(Interleaving::Clock);
         self.messages.platform.now()
     }
 
@@ -58,38 +58,38 @@ impl Platform for Overtaking<'_> {
     }
 
     async fn sleep(&self, duration: Duration) {
-        self.is_at(At::Pause);
+        self.interleave(Interleaving::Sleep);
         self.messages.platform.sleep(duration).await;
     }
 }
 
-fn overtaken(messages: &MessageRepository<MemoryPlatform>, at: At) {
-    let slow = MessageRepository::new(Overtaking {
+fn deliver_interleaved(messages: &MessageRepository<MemoryPlatform>, at: Interleaving) {
+    let first = MessageRepository::new(InterleavingPlatform {
         messages,
         at: Cell::new(Some(at)),
     });
-    let event = told(Event::ReservationConfirmed, 7, 3);
-    block_on(reactions::react(&slow, &event)).unwrap();
-    assert_eq!(slow.platform.at.get(), None, "it was overtaken");
-    // Before any list could have repaired it.
+    let event = cloud_event(Event::ReservationConfirmed, 7, 3);
+    block_on(reactions::react(&first, &event)).unwrap();
+    assert_eq!(first.platform.at.get(), None, "the second delivery has run");
+    // No list has retired a number yet.
     let numbers = block_on(numbering::live_numbers(&messages.platform)).unwrap();
-    assert_eq!(numbers.count(), 1, "no number is left over");
+    assert_eq!(numbers.count(), 1, "no number is unused");
     assert_eq!(contents(messages).len(), 1);
 }
 
 #[test]
-fn who_waits_for_a_claim_leaves_the_message_to_the_other() {
+fn a_delivery_that_waits_for_a_claim_leaves_the_message_to_the_other() {
     let messages = messages();
     block_on(claim(&messages.platform, "message/7/confirmed")).unwrap();
-    overtaken(&messages, At::Pause);
+    deliver_interleaved(&messages, Interleaving::Sleep);
     assert_eq!(list(&messages).0[0].id.0, 1);
     let next = block_on(numbering::allocate(&messages.platform)).unwrap();
-    assert_eq!(next, 2, "only one number was drawn");
+    assert_eq!(next, 2, "only one number was allocated");
 }
 
 #[test]
-fn who_is_overtaken_before_sending_gives_his_number_back() {
+fn the_slower_delivery_retires_its_number() {
     let messages = messages();
-    overtaken(&messages, At::Clock);
+    deliver_interleaved(&messages, Interleaving::Clock);
     assert_eq!(list(&messages).0[0].id.0, 2);
 }

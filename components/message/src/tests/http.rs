@@ -1,4 +1,4 @@
-//! The HTTP surface, byte for byte as a client sees it.
+//! The HTTP surface, as a client sees it.
 
 use super::*;
 use ::http::{Method, header};
@@ -12,7 +12,7 @@ fn send(messages: &MessageRepository<MemoryPlatform>, method: Method, path: &str
     *request.uri_mut() = path.parse().unwrap();
     let host = "socar.example".parse().unwrap();
     request.headers_mut().insert(header::HOST, host);
-    block_on(crate::http::answer(messages, request))
+    block_on(crate::http::handle(messages, request))
 }
 
 fn json_of(response: &Response) -> Value {
@@ -26,15 +26,15 @@ fn assert_problem(response: &Response, status: u16, slug: &str) {
 }
 
 #[test]
-fn a_message_can_be_looked_at() {
+fn a_message_can_be_read() {
     let messages = messages();
     deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
-    let answer = send(&messages, Method::GET, "/messages/1");
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()[header::ETAG], "\"1\"");
+    let response = send(&messages, Method::GET, "/messages/1");
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()[header::ETAG], "\"1\"");
     let link = json!({"href": "http://socar.example/messages/1"});
     assert_eq!(
-        json_of(&answer),
+        json_of(&response),
         json!({
             "msgId": 1, "carId": 3, "rsvId": 7,
             "content": "예약이 완료 되었습니다. 차량번호 : 3",
@@ -45,14 +45,14 @@ fn a_message_can_be_looked_at() {
 }
 
 #[test]
-fn people_may_only_look() {
+fn clients_can_only_read() {
     let messages = messages();
     deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
     for path in ["/messages", "/messages/1"] {
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            let answer = send(&messages, method, path);
-            assert_problem(&answer, 405, "method-not-allowed");
-            assert_eq!(answer.headers()[header::ALLOW], "GET, HEAD, OPTIONS");
+            let response = send(&messages, method, path);
+            assert_problem(&response, 405, "method-not-allowed");
+            assert_eq!(response.headers()[header::ALLOW], "GET, HEAD, OPTIONS");
         }
     }
     for path in [
@@ -66,7 +66,7 @@ fn people_may_only_look() {
 }
 
 #[test]
-fn lists_are_sorted_by_every_column_and_ties_by_number() {
+fn lists_are_sorted_by_any_column_and_then_by_number() {
     let messages = messages();
     for (event, reservation, car) in [
         (Event::ReservationConfirmed as fn(_) -> _, 9, 5),
@@ -104,7 +104,7 @@ fn lists_are_sorted_by_every_column_and_ties_by_number() {
 }
 
 #[test]
-fn an_empty_list_is_a_list() {
+fn an_empty_list_has_no_rows() {
     let messages = messages();
     let page = json_of(&send(&messages, Method::GET, "/messages"));
     assert_eq!(page["_embedded"]["messages"], json!([]));
@@ -112,7 +112,7 @@ fn an_empty_list_is_a_list() {
 }
 
 #[test]
-fn the_sweep_tells_what_it_did() {
+fn the_response_to_a_sweep_counts_what_it_did() {
     let swept = send(&messages(), Method::POST, "/internal/sweep");
     assert_eq!(json_of(&swept), json!({"retired": 0}));
 }

@@ -1,4 +1,4 @@
-//! One message for each transition, whatever is duplicated, reordered or cut off.
+//! One message for each transition, when events are duplicated, reordered or interrupted.
 
 use super::*;
 use kit::{Platform, Store, claim::claim, numbering};
@@ -7,11 +7,11 @@ const CONFIRMED: &str = "예약이 완료 되었습니다. 차량번호 : 3";
 const CANCELLED: &str = "예약이 취소 되었습니다. 차량번호 : 3";
 const REJECTED: &str = "예약이 거절 되었습니다. 차량번호 : 3";
 
-/// More calls than sending makes of one store.
+/// More calls than a reaction makes to one store.
 const CALLS: u32 = 14;
 
-/// Sweeps until what is left over has long been taken care of.
-fn sweep_up(messages: &MessageRepository<MemoryPlatform>) {
+/// Sweeps until nothing is left to recover.
+fn sweep_all(messages: &MessageRepository<MemoryPlatform>) {
     for _ in 0..3 {
         list(messages);
         messages
@@ -22,7 +22,7 @@ fn sweep_up(messages: &MessageRepository<MemoryPlatform>) {
 }
 
 #[test]
-fn every_transition_is_told() {
+fn every_transition_sends_a_message() {
     let messages = messages();
     deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
     deliver(&messages, Event::ReservationCancelled, 7, 3).unwrap();
@@ -38,7 +38,7 @@ fn every_transition_is_told() {
 }
 
 #[test]
-fn nobody_is_told_of_a_request() {
+fn a_request_sends_no_message() {
     let messages = messages();
     deliver(&messages, Event::ReservationCreated, 7, 3).unwrap();
     deliver(&messages, Event::ReservationCancelRequested, 7, 3).unwrap();
@@ -46,7 +46,7 @@ fn nobody_is_told_of_a_request() {
 }
 
 #[test]
-fn an_event_that_arrives_twice_is_told_once() {
+fn an_event_that_arrives_twice_sends_one_message() {
     let messages = messages();
     for _ in 0..3 {
         deliver(&messages, Event::ReservationCancelled, 7, 3).unwrap();
@@ -57,7 +57,7 @@ fn an_event_that_arrives_twice_is_told_once() {
 }
 
 #[test]
-fn wherever_sending_dies_the_message_is_sent_once_in_the_end() {
+fn a_delivery_that_dies_at_any_call_is_completed_by_the_next() {
     for calls in 0..CALLS {
         for calls_of_second in 0..CALLS {
             let messages = messages();
@@ -69,7 +69,7 @@ fn wherever_sending_dies_the_message_is_sent_once_in_the_end() {
             platform.state.recover();
             deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
             assert_eq!(contents(&messages), [CONFIRMED]);
-            sweep_up(&messages);
+            sweep_all(&messages);
             let (rows, total) = list(&messages);
             assert_eq!((rows.len(), total), (1, 1), "{calls} {calls_of_second}");
         }
@@ -77,13 +77,13 @@ fn wherever_sending_dies_the_message_is_sent_once_in_the_end() {
 }
 
 #[test]
-fn an_event_that_never_comes_again_costs_a_number_and_no_row() {
+fn an_event_that_is_not_delivered_again_costs_a_number_and_no_row() {
     for calls in 0..CALLS {
         let messages = messages();
         messages.platform.state.fail_after(calls);
         let sent = deliver(&messages, Event::ReservationConfirmed, 7, 3);
         messages.platform.state.recover();
-        sweep_up(&messages);
+        sweep_all(&messages);
         let (rows, total) = list(&messages);
         assert_eq!(rows.len() as u64, total, "{calls}");
         if sent.is_ok() {
@@ -93,7 +93,7 @@ fn an_event_that_never_comes_again_costs_a_number_and_no_row() {
 }
 
 #[test]
-fn a_sweep_that_dies_is_taken_up_by_the_next() {
+fn an_interrupted_sweep_is_completed_by_the_next() {
     for calls in 0..CALLS {
         let messages = messages();
         messages.platform.state.fail_after(3);
@@ -108,7 +108,7 @@ fn a_sweep_that_dies_is_taken_up_by_the_next() {
         let _ = block_on(sweep::sweep(&messages));
         messages.platform.state.recover();
         messages.platform.outbox.recover();
-        sweep_up(&messages);
+        sweep_all(&messages);
         assert_eq!(list(&messages), (vec![], 0));
         assert!(
             block_on(messages.platform.outbox.keys())
@@ -119,7 +119,7 @@ fn a_sweep_that_dies_is_taken_up_by_the_next() {
 }
 
 #[test]
-fn a_delivery_that_died_after_its_claim_does_not_hold_up_the_next() {
+fn a_delivery_that_died_after_its_claim_does_not_block_the_next() {
     let messages = messages();
     block_on(claim(&messages.platform, "message/7/confirmed")).unwrap();
     deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
@@ -127,7 +127,7 @@ fn a_delivery_that_died_after_its_claim_does_not_hold_up_the_next() {
 }
 
 #[test]
-fn a_number_on_its_way_is_not_listed_and_not_retired() {
+fn an_allocated_number_without_a_message_is_neither_listed_nor_retired() {
     let messages = messages();
     block_on(numbering::allocate(&messages.platform)).unwrap();
     deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
@@ -138,7 +138,7 @@ fn a_number_on_its_way_is_not_listed_and_not_retired() {
 }
 
 #[test]
-fn a_provider_that_denies_every_swap_changes_nothing() {
+fn a_store_that_reports_every_swap_as_lost_changes_nothing() {
     let messages = messages();
     messages.platform.state.denies_swaps.set(true);
     for _ in 0..2 {

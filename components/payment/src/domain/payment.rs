@@ -3,28 +3,11 @@
 //! There is one payment per reservation, and it can be cancelled before it exists: a cancel that arrives first stores
 //! [`Payment::Voided`], which refuses the approval that arrives later.
 
-use super::refusal::Refusal;
-use events::{CarId, Event, PaymentId, PaymentState, ReservationId};
-
-/// What is to be paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// The reservation that is paid.
-    pub reservation: ReservationId,
-    /// The reserved car.
-    pub car: CarId,
-    /// The amount, in won.
-    pub amount: u64,
-}
-
-/// What was paid, and under which number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The payment's number.
-    pub id: PaymentId,
-    /// What was paid.
-    pub order: Order,
-}
+use super::{
+    order::{Order, Receipt},
+    refusal::Refusal,
+};
+use events::{Event, PaymentId, PaymentState, ReservationId};
 
 /// The state of the payment of one reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +119,7 @@ fn payment_state(receipt: Receipt, status: &str) -> PaymentState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use events::CarId;
 
     const RESERVATION: ReservationId = ReservationId(7);
 

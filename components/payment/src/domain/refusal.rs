@@ -1,6 +1,6 @@
 //! Why the payment context refuses a request.
 
-use super::payment::Order;
+use super::order::Order;
 use events::{PaymentId, ReservationId};
 
 /// Why there is no payment.

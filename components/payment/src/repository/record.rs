@@ -79,3 +79,28 @@ impl From<ReceiptRecord> for Receipt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn round_trip(stored: &Value) -> Value {
+        let record: PaymentRecord = serde_json::from_value(stored.clone()).unwrap();
+        serde_json::to_value(Payment::from_record(record).to_record()).unwrap()
+    }
+
+    #[test]
+    fn the_stored_form_does_not_change() {
+        let receipt =
+            |state: &str| json!({"state": state, "payId": 1, "rsvId": 7, "carId": 2, "amount": 5});
+        for stored in [
+            receipt("paid"),
+            receipt("refunding"),
+            receipt("cancelled"),
+            json!({"state": "refused", "rsvId": 7}),
+        ] {
+            assert_eq!(round_trip(&stored), stored);
+        }
+    }
+}

@@ -1,18 +1,17 @@
-//! The store or the log falls silent at every call, as it does when the process is killed there.
-//! Whatever was under way is then finished or undone, and money and books agree.
+//! The store or the log begins to fail at any one call, as when the process is killed there. What was under way is then
+//! finished or compensated, and the gateway, the events and the list agree.
 
 use super::*;
 use crate::fake_gateway::FakeResponse;
 use std::collections::BTreeSet;
 
-/// More calls than any use case makes of one store.
+/// More calls than any use case makes to one store.
 const CALLS: u32 = 14;
 
-/// Runs `story` with a silence beginning at every call to every store, and on the way to a log that
-/// is down as well.
-fn everywhere<G: Gateway>(
+/// Runs `scenario` once for every pair of calls at which the two stores begin to fail, with and without a failing log.
+fn for_every_fault<G: Gateway>(
     ports: impl Fn() -> PaymentPorts<MemoryPlatform, G>,
-    story: impl Fn(&PaymentPorts<MemoryPlatform, G>, &dyn Fn(&MemoryPlatform)),
+    scenario: impl Fn(&PaymentPorts<MemoryPlatform, G>, &dyn Fn(&MemoryPlatform)),
 ) {
     for state in 0..CALLS {
         for outbox in 0..CALLS {
@@ -22,100 +21,101 @@ fn everywhere<G: Gateway>(
                     platform.outbox.fail_after(outbox);
                     platform.log_is_down.set(log_is_down);
                 };
-                story(&ports(), &fault);
+                scenario(&ports(), &fault);
             }
         }
     }
 }
 
-fn mend(platform: &MemoryPlatform) {
+fn end_faults(platform: &MemoryPlatform) {
     platform.state.recover();
     platform.outbox.recover();
     platform.log_is_down.set(false);
 }
 
-/// Everything is quiet: what is held, announced and listed is one story.
+/// Checks that the gateway, the events and the list agree.
 fn assert_consistent(ports: &PaymentPorts<MemoryPlatform, FakeGateway>) {
     let is_paid = outcome(ports) == "paid";
     assert_eq!(ports.gateway.holds(RESERVATION), is_paid);
-    assert_books_agree(ports);
+    assert_published_and_listed(ports);
 }
 
-fn assert_books_agree<G>(ports: &PaymentPorts<MemoryPlatform, G>) {
-    let (announced, listed): (&[&str], _) = match outcome(ports) {
+/// Checks that the events and the list agree with the stored payment.
+fn assert_published_and_listed<G>(ports: &PaymentPorts<MemoryPlatform, G>) {
+    let (published, listed): (&[&str], _) = match outcome(ports) {
         "paid" => (&["PaymentApproved"], vec!["paid"]),
         "cancelled" => (&["PaymentApproved", "PaymentCancelled"], vec!["cancelled"]),
         _ => (&[], vec![]),
     };
-    // An event may be published twice, under one id.
+    // An event can be published twice, with one id.
     let log = ports.platform.log.borrow();
     let ids: BTreeSet<_> = log.iter().map(|(_, event)| event.id.as_str()).collect();
     let mut types = ports.platform.published_types();
     types.sort();
     types.dedup();
-    assert_eq!((types, ids.len()), (announced.to_vec(), announced.len()));
+    assert_eq!((types, ids.len()), (published.to_vec(), published.len()));
     let count = listed.len() as u64;
     assert_eq!(list(ports), (listed, count));
-    assert_eq!(notes(&ports.platform), [""; 0]);
+    assert_eq!(stored_intents(&ports.platform), [""; 0]);
 }
 
 #[test]
-fn an_approval_that_dies_is_recorded_or_never_was() {
-    everywhere(
-        || with_ledger(""),
+fn an_interrupted_approval_is_recorded_or_has_no_effect() {
+    for_every_fault(
+        || with_built_in_gateway(""),
         |ports, fault| {
             fault(&ports.platform);
-            let answer = approve(ports);
-            mend(&ports.platform);
-            sweep_up(ports);
-            assert_books_agree(ports);
-            if answer.is_ok() {
+            let result = approve(ports);
+            end_faults(&ports.platform);
+            sweep_all(ports);
+            assert_published_and_listed(ports);
+            if result.is_ok() {
                 assert_eq!(outcome(ports), "paid");
             }
-            assert!(approve(ports).is_ok(), "it can be tried again");
-            sweep_up(ports);
+            assert!(approve(ports).is_ok(), "the approval can be repeated");
+            sweep_all(ports);
             assert_eq!(list(ports), (vec!["paid"], 1));
         },
     );
 }
 
 #[test]
-fn an_approval_that_dies_and_is_cancelled_takes_no_money() {
-    everywhere(
-        || with_ledger(""),
+fn an_interrupted_approval_that_is_cancelled_takes_no_money() {
+    for_every_fault(
+        || with_built_in_gateway(""),
         |ports, fault| {
             fault(&ports.platform);
             let _ = approve(ports);
-            mend(&ports.platform);
+            end_faults(&ports.platform);
             cancel(ports).unwrap();
             assert!(approve(ports).is_err());
-            sweep_up(ports);
+            sweep_all(ports);
             assert_ne!(outcome(ports), "paid");
-            assert_books_agree(ports);
+            assert_published_and_listed(ports);
         },
     );
 }
 
 #[test]
-fn a_cancel_that_dies_and_is_repeated_returns_the_money() {
-    everywhere(
-        || with_ledger(""),
+fn an_interrupted_cancel_that_is_repeated_returns_the_money() {
+    for_every_fault(
+        || with_built_in_gateway(""),
         |ports, fault| {
             approve(ports).unwrap();
             fault(&ports.platform);
             let _ = cancel(ports);
-            mend(&ports.platform);
+            end_faults(&ports.platform);
             request_cancellation(ports);
-            sweep_up(ports);
+            sweep_all(ports);
             assert_eq!(outcome(ports), "cancelled");
-            assert_books_agree(ports);
+            assert_published_and_listed(ports);
         },
     );
 }
 
 #[test]
-fn an_approval_that_dies_at_a_gateway_leaves_no_money_behind() {
-    for behaviour in [
+fn an_interrupted_approval_leaves_no_unrecorded_money_at_the_gateway() {
+    for response in [
         FakeResponse::Approves,
         FakeResponse::Declines,
         FakeResponse::NotRequested,
@@ -123,15 +123,15 @@ fn an_approval_that_dies_at_a_gateway_leaves_no_money_behind() {
         FakeResponse::FailsCharged,
         FakeResponse::ChargesLate,
     ] {
-        everywhere(with_gateway, |ports, fault| {
-            ports.gateway.response.set(behaviour);
+        for_every_fault(with_remote_gateway, |ports, fault| {
+            ports.gateway.response.set(response);
             fault(&ports.platform);
-            let answer = approve(ports);
-            mend(&ports.platform);
+            let result = approve(ports);
+            end_faults(&ports.platform);
             ports.gateway.deliver_delayed();
-            sweep_up(ports);
+            sweep_all(ports);
             assert_consistent(ports);
-            if answer.is_ok() {
+            if result.is_ok() {
                 assert_eq!(outcome(ports), "paid");
             }
         });
@@ -139,35 +139,35 @@ fn an_approval_that_dies_at_a_gateway_leaves_no_money_behind() {
 }
 
 #[test]
-fn a_cancel_that_overtakes_a_late_approval_wins_wherever_either_dies() {
-    everywhere(with_gateway, |ports, fault| {
+fn a_cancel_before_a_delayed_approval_wins_when_either_is_interrupted() {
+    for_every_fault(with_remote_gateway, |ports, fault| {
         ports.gateway.response.set(FakeResponse::ChargesLate);
         fault(&ports.platform);
         let _ = approve(ports);
-        mend(&ports.platform);
+        end_faults(&ports.platform);
         fault(&ports.platform);
         let _ = cancel(ports);
-        mend(&ports.platform);
+        end_faults(&ports.platform);
         cancel(ports).unwrap();
         ports.gateway.deliver_delayed();
-        sweep_up(ports);
+        sweep_all(ports);
         assert_eq!(outcome(ports), "none");
         assert_consistent(ports);
     });
 }
 
 #[test]
-fn a_cancel_that_dies_at_a_gateway_returns_the_money_or_never_was() {
+fn an_interrupted_cancel_refunds_at_the_gateway_or_has_no_effect() {
     for refused in 0..3 {
-        everywhere(with_gateway, |ports, fault| {
+        for_every_fault(with_remote_gateway, |ports, fault| {
             approve(ports).unwrap();
             ports.gateway.failing_refunds.set(refused);
             fault(&ports.platform);
-            let answer = cancel(ports);
-            mend(&ports.platform);
-            sweep_up(ports);
+            let result = cancel(ports);
+            end_faults(&ports.platform);
+            sweep_all(ports);
             assert_consistent(ports);
-            if answer.is_ok() {
+            if result.is_ok() {
                 assert_eq!(outcome(ports), "cancelled");
             }
         });
@@ -175,8 +175,8 @@ fn a_cancel_that_dies_at_a_gateway_returns_the_money_or_never_was() {
 }
 
 #[test]
-fn a_provider_that_denies_every_swap_changes_nothing() {
-    let ports = with_gateway();
+fn a_store_that_reports_every_swap_as_lost_changes_nothing() {
+    let ports = with_remote_gateway();
     ports.platform.state.denies_swaps.set(true);
     approve(&ports).unwrap();
     assert_eq!(list(&ports), (vec!["paid"], 1));

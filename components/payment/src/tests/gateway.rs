@@ -1,4 +1,4 @@
-//! Approving and cancelling with a gateway elsewhere: what it is asked, and when.
+//! Approve and cancel with a remote gateway: which calls it gets, and when.
 
 use super::*;
 use crate::domain::GatewayError;
@@ -13,17 +13,17 @@ fn sweep_once(ports: &PaymentPorts<MemoryPlatform, FakeGateway>) -> sweep::Sweep
 }
 
 #[test]
-fn the_gateway_is_asked_once_and_nothing_stays_noted() {
-    let ports = with_gateway();
+fn an_approval_calls_the_gateway_once_and_leaves_no_intent() {
+    let ports = with_remote_gateway();
     approve(&ports).unwrap();
     approve(&ports).unwrap();
     assert_eq!(ports.gateway.approvals.get(), 1);
-    assert_eq!(notes(&ports.platform), [""; 0]);
+    assert_eq!(stored_intents(&ports.platform), [""; 0]);
 }
 
 #[test]
-fn an_ordinary_refund_asks_the_gateway_once() {
-    let ports = with_gateway();
+fn a_refund_calls_the_gateway_once() {
+    let ports = with_remote_gateway();
     approve(&ports).unwrap();
     cancel(&ports).unwrap();
     request_cancellation(&ports);
@@ -33,8 +33,8 @@ fn an_ordinary_refund_asks_the_gateway_once() {
 }
 
 #[test]
-fn a_decline_leaves_no_payment_and_nothing_to_settle() {
-    let ports = with_gateway();
+fn a_declined_approval_leaves_no_payment_and_no_intent() {
+    let ports = with_remote_gateway();
     ports.gateway.response.set(FakeResponse::Declines);
     let refused = approve(&ports);
     assert!(matches!(
@@ -42,27 +42,27 @@ fn a_decline_leaves_no_payment_and_nothing_to_settle() {
         Err(ChangeError::Refused(Refusal::Declined(_)))
     ));
     assert_eq!(list(&ports), (vec![], 0));
-    assert_eq!(notes(&ports.platform), [""; 0]);
+    assert_eq!(stored_intents(&ports.platform), [""; 0]);
 }
 
 #[test]
-fn a_gateway_that_was_not_asked_leaves_nothing_to_settle() {
-    let ports = with_gateway();
+fn an_approval_that_was_not_requested_leaves_no_intent() {
+    let ports = with_remote_gateway();
     ports.gateway.response.set(FakeResponse::NotRequested);
     let refused = approve(&ports);
     assert!(matches!(
         refused,
         Err(ChangeError::Refused(Refusal::NotRequested(_)))
     ));
-    assert_eq!(notes(&ports.platform), [""; 0]);
+    assert_eq!(stored_intents(&ports.platform), [""; 0]);
     cancel(&ports).unwrap();
     sweep_once(&ports);
     assert_eq!(ports.gateway.refunds.get(), 0);
 }
 
 #[test]
-fn one_approval_that_asked_nobody_does_not_speak_for_another() {
-    let ports = with_gateway();
+fn an_approval_that_was_not_requested_keeps_the_intent_of_another() {
+    let ports = with_remote_gateway();
     ports.gateway.response.set(FakeResponse::FailsCharged);
     assert!(approve(&ports).is_err());
     ports.gateway.response.set(FakeResponse::NotRequested);
@@ -73,19 +73,19 @@ fn one_approval_that_asked_nobody_does_not_speak_for_another() {
 }
 
 #[test]
-fn money_taken_silently_is_returned_even_if_nobody_cancels() {
-    let ports = with_gateway();
+fn money_of_an_unknown_outcome_is_refunded_without_a_cancel() {
+    let ports = with_remote_gateway();
     ports.gateway.response.set(FakeResponse::FailsCharged);
     assert!(approve(&ports).is_err());
     assert!(ports.gateway.holds(RESERVATION));
     assert_eq!(sweep_once(&ports).settled, 1);
     assert!(!ports.gateway.holds(RESERVATION));
-    assert!(approve(&ports).is_err(), "it was given up");
+    assert!(approve(&ports).is_err(), "the payment was cancelled");
 }
 
 #[test]
-fn an_unknown_outcome_can_be_asked_for_again() {
-    let ports = with_gateway();
+fn an_approval_with_an_unknown_outcome_can_be_repeated() {
+    let ports = with_remote_gateway();
     ports.gateway.response.set(FakeResponse::FailsCharged);
     assert!(approve(&ports).is_err());
     ports.gateway.response.set(FakeResponse::Approves);
@@ -96,8 +96,8 @@ fn an_unknown_outcome_can_be_asked_for_again() {
 }
 
 #[test]
-fn a_request_that_arrives_after_the_cancel_is_undone() {
-    let ports = with_gateway();
+fn an_approval_that_arrives_after_the_cancel_is_refunded() {
+    let ports = with_remote_gateway();
     ports.gateway.response.set(FakeResponse::ChargesLate);
     assert!(approve(&ports).is_err());
     cancel(&ports).unwrap();
@@ -109,8 +109,8 @@ fn a_request_that_arrives_after_the_cancel_is_undone() {
 }
 
 #[test]
-fn a_cancel_that_nothing_went_before_asks_the_gateway_for_nothing() {
-    let ports = with_gateway();
+fn a_cancel_without_an_approval_does_not_call_the_gateway() {
+    let ports = with_remote_gateway();
     cancel(&ports).unwrap();
     cancel(&ports).unwrap();
     assert!(approve(&ports).is_err());
@@ -119,42 +119,42 @@ fn a_cancel_that_nothing_went_before_asks_the_gateway_for_nothing() {
 }
 
 #[test]
-fn who_gives_up_an_unknown_outcome_does_not_wait_for_the_gateway_again() {
-    let ports = with_gateway();
+fn a_cancel_after_an_unknown_outcome_does_not_call_the_gateway() {
+    let ports = with_remote_gateway();
     ports.gateway.response.set(FakeResponse::FailsCharged);
     assert!(approve(&ports).is_err());
     cancel(&ports).unwrap();
     assert_eq!(ports.gateway.refunds.get(), 0);
     sweep_once(&ports);
     assert!(!ports.gateway.holds(RESERVATION));
-    assert_eq!(notes(&ports.platform), [""; 0]);
+    assert_eq!(stored_intents(&ports.platform), [""; 0]);
 }
 
 #[test]
-fn a_note_of_an_older_version_is_settled() {
-    let ports = with_gateway();
+fn an_intent_of_an_older_version_is_settled() {
+    let ports = with_remote_gateway();
     ports.gateway.response.set(FakeResponse::FailsCharged);
     assert!(approve(&ports).is_err());
-    let saved = notes(&ports.platform).remove(0);
+    let saved = stored_intents(&ports.platform).remove(0);
     block_on(async {
         let outbox = &ports.platform.outbox;
-        let note = outbox.get(&saved).await.unwrap().unwrap();
+        let value = outbox.get(&saved).await.unwrap().unwrap();
         outbox.delete(&saved).await.unwrap();
-        outbox.set("asked/7", &note).await.unwrap();
+        outbox.set("asked/7", &value).await.unwrap();
     });
     sweep_once(&ports);
     assert!(!ports.gateway.holds(RESERVATION));
-    assert_eq!(notes(&ports.platform), [""; 0]);
+    assert_eq!(stored_intents(&ports.platform), [""; 0]);
 }
 
 #[test]
-fn a_refund_that_fails_is_decided_all_the_same_and_tried_again() {
-    let ports = with_gateway();
+fn a_failed_refund_is_final_and_repeated_by_the_sweep() {
+    let ports = with_remote_gateway();
     approve(&ports).unwrap();
     ports.gateway.failing_refunds.set(2);
     request_cancellation(&ports);
     assert_eq!(outcome(&ports), "cancelled");
-    assert_eq!(list(&ports).0, ["paid"], "the money is not returned yet");
+    assert_eq!(list(&ports).0, ["paid"], "the refund is pending");
     assert!(approve(&ports).is_err());
     assert_eq!(sweep_once(&ports).open, 1);
     assert_eq!(sweep_once(&ports).settled, 1);
@@ -164,13 +164,13 @@ fn a_refund_that_fails_is_decided_all_the_same_and_tried_again() {
     assert!(matches!(refund.event, Event::PaymentCancelled(_)));
     assert_eq!(
         refund.correlationid, "customer",
-        "the thread is not lost on the way through the sweep"
+        "the sweep keeps the correlation id"
     );
 }
 
 #[test]
-fn an_undo_that_fails_after_an_unknown_outcome_is_tried_again() {
-    let ports = with_gateway();
+fn a_failed_refund_of_an_unknown_outcome_is_repeated() {
+    let ports = with_remote_gateway();
     ports.gateway.response.set(FakeResponse::FailsCharged);
     ports.gateway.failing_refunds.set(2);
     assert!(approve(&ports).is_err());
@@ -179,13 +179,13 @@ fn an_undo_that_fails_after_an_unknown_outcome_is_tried_again() {
     assert_eq!(sweep_once(&ports).open, 1);
     sweep_once(&ports);
     assert!(!ports.gateway.holds(RESERVATION));
-    assert_eq!(notes(&ports.platform), [""; 0]);
+    assert_eq!(stored_intents(&ports.platform), [""; 0]);
 }
 
-/// A gateway at which, while it takes the money, the reservation is given up.
-struct GivenUpMeanwhile<'a>(&'a PaymentPorts<MemoryPlatform, FakeGateway>);
+/// A gateway during whose approval the payment is cancelled.
+struct CancelledDuringApproval<'a>(&'a PaymentPorts<MemoryPlatform, FakeGateway>);
 
-impl Gateway for GivenUpMeanwhile<'_> {
+impl Gateway for CancelledDuringApproval<'_> {
     fn is_remote(&self) -> bool {
         true
     }
@@ -203,16 +203,16 @@ impl Gateway for GivenUpMeanwhile<'_> {
     }
 }
 
-/// A gateway at which, while it returns the money, the payment is asked for again.
-struct AskedMeanwhile<'a>(&'a MemoryPlatform);
+/// A gateway during whose refund another approval begins.
+struct ApprovedDuringRefund<'a>(&'a MemoryPlatform);
 
-impl Gateway for AskedMeanwhile<'_> {
+impl Gateway for ApprovedDuringRefund<'_> {
     fn is_remote(&self) -> bool {
         true
     }
 
     async fn approve(&self, _: &Order) -> ApprovalOutcome {
-        ApprovalOutcome::Unknown(GatewayError::new("it does not answer"))
+        ApprovalOutcome::Unknown(GatewayError::new("no response"))
     }
 
     async fn refund(&self, id: ReservationId) -> Result<(), RefundError> {
@@ -225,44 +225,44 @@ impl Gateway for AskedMeanwhile<'_> {
 }
 
 #[test]
-fn the_sweep_leaves_the_note_of_an_approval_that_began_meanwhile() {
+fn the_sweep_keeps_the_intent_of_an_approval_that_began_meanwhile() {
     let platform = MemoryPlatform::new();
     let ports = PaymentPorts {
         platform: &platform,
-        gateway: AskedMeanwhile(&platform),
+        gateway: ApprovedDuringRefund(&platform),
     };
     let origin = Origin::new("approval");
     let unknown = block_on(commands::approve(&ports, &origin, order(RESERVATION)));
     assert!(unknown.is_err());
-    let first = notes(&platform);
+    let first = stored_intents(&platform);
     platform.advance(STALE_AFTER);
     assert_eq!(block_on(sweep::sweep(&ports)).unwrap().settled, 1);
-    let second = notes(&platform);
+    let second = stored_intents(&platform);
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_ne!(first, second);
 }
 
 #[test]
-fn a_cancel_while_the_gateway_takes_the_money_has_it_returned() {
+fn a_cancel_during_an_approval_refunds_the_money() {
     for failing_refunds in 0..3 {
-        let ports = with_gateway();
+        let ports = with_remote_gateway();
         ports.gateway.failing_refunds.set(failing_refunds);
-        let meddled = PaymentPorts {
+        let interleaved = PaymentPorts {
             platform: &ports.platform,
-            gateway: GivenUpMeanwhile(&ports),
+            gateway: CancelledDuringApproval(&ports),
         };
         let origin = Origin::new("approval");
-        let refused = block_on(commands::approve(&meddled, &origin, order(RESERVATION)));
+        let refused = block_on(commands::approve(&interleaved, &origin, order(RESERVATION)));
         assert!(matches!(
             refused,
             Err(ChangeError::Refused(Refusal::Cancelled(RESERVATION)))
         ));
-        // The approval undoes what it did when it finds out.
+        // The approval refunds when it finds the payment cancelled.
         assert_eq!(ports.gateway.holds(RESERVATION), failing_refunds > 0);
         sweep_once(&ports);
         sweep_once(&ports);
         assert!(!ports.gateway.holds(RESERVATION));
         assert_eq!(list(&ports), (vec![], 0));
-        assert_eq!(notes(&ports.platform), [""; 0]);
+        assert_eq!(stored_intents(&ports.platform), [""; 0]);
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP surface, byte for byte as a client sees it.
+//! The HTTP surface, as a client sees it.
 
 use super::*;
 use ::http::{Method, header};
@@ -20,7 +20,7 @@ fn send<G: Gateway>(
     *request.uri_mut() = path.parse().unwrap();
     let host = "socar.example".parse().unwrap();
     request.headers_mut().insert(header::HOST, host);
-    block_on(crate::http::answer(ports, request))
+    block_on(crate::http::handle(ports, request))
 }
 
 fn json_of(response: &Response) -> Value {
@@ -49,8 +49,8 @@ fn assert_problem(response: &Response, status: u16, slug: &str) {
 }
 
 #[test]
-fn an_approved_payment_can_be_looked_at() {
-    let ports = with_ledger("");
+fn an_approved_payment_can_be_read() {
+    let ports = with_built_in_gateway("");
     let approved = pay(&ports, 7, 50);
     assert_eq!(approved.status(), 200);
     assert_eq!(
@@ -68,8 +68,8 @@ fn an_approved_payment_can_be_looked_at() {
 }
 
 #[test]
-fn approving_twice_answers_the_same_payment() {
-    let ports = with_ledger("");
+fn a_second_approval_returns_the_first_payment() {
+    let ports = with_built_in_gateway("");
     let first = json_of(&pay(&ports, 7, 50));
     assert_eq!(json_of(&pay(&ports, 7, 50)), first);
     assert_eq!(list(&ports), (vec!["paid"], 1));
@@ -77,14 +77,14 @@ fn approving_twice_answers_the_same_payment() {
 }
 
 #[test]
-fn cancelling_returns_the_money_once() {
-    let ports = with_ledger("");
+fn a_second_cancel_refunds_nothing() {
+    let ports = with_built_in_gateway("");
     pay(&ports, 7, 50);
     for _ in 0..2 {
-        let answer = send(&ports, Method::DELETE, "/internal/payments/7", &Value::Null);
-        assert_eq!(answer.status(), 200);
-        assert_eq!(json_of(&answer)["status"], "cancelled");
-        assert_eq!(json_of(&answer)["payId"], 1);
+        let response = send(&ports, Method::DELETE, "/internal/payments/7", &Value::Null);
+        assert_eq!(response.status(), 200);
+        assert_eq!(json_of(&response)["status"], "cancelled");
+        assert_eq!(json_of(&response)["payId"], 1);
     }
     assert_eq!(get(&ports, "/payments/1")["status"], "cancelled");
     assert_eq!(
@@ -106,8 +106,8 @@ fn cancelling_returns_the_money_once() {
 }
 
 #[test]
-fn a_cancel_that_comes_first_makes_the_approval_fail() {
-    let ports = with_ledger("");
+fn an_approval_after_a_cancel_is_refused() {
+    let ports = with_built_in_gateway("");
     let cancelled = send(&ports, Method::DELETE, "/internal/payments/7", &Value::Null);
     assert_eq!(json_of(&cancelled), json!({"rsvId": 7, "status": "none"}));
     assert_problem(&pay(&ports, 7, 50), 409, "payment-cancelled");
@@ -116,49 +116,49 @@ fn a_cancel_that_comes_first_makes_the_approval_fail() {
 }
 
 #[test]
-fn the_outcome_can_be_asked_for_without_changing_it() {
-    let ports = with_ledger("");
-    let ask = || get(&ports, "/internal/payments/7")["status"].clone();
-    assert_eq!(ask(), "none");
+fn reading_the_outcome_changes_nothing() {
+    let ports = with_built_in_gateway("");
+    let read = || get(&ports, "/internal/payments/7")["status"].clone();
+    assert_eq!(read(), "none");
     pay(&ports, 7, 50);
-    assert_eq!(ask(), "paid");
+    assert_eq!(read(), "paid");
     cancel(&ports).unwrap();
-    assert_eq!(ask(), "cancelled");
+    assert_eq!(read(), "cancelled");
 }
 
 #[test]
-fn a_declined_payment_does_not_exist() {
-    let ports = with_ledger("49");
+fn a_declined_approval_leaves_no_payment() {
+    let ports = with_built_in_gateway("49");
     assert_problem(&pay(&ports, 7, 50), 402, "payment-declined");
     assert_eq!(list(&ports), (vec![], 0));
     assert_eq!(pay(&ports, 7, 49).status(), 200);
 }
 
 #[test]
-fn an_unknown_outcome_says_when_to_try_again() {
-    let ports = with_gateway();
+fn an_unknown_outcome_is_a_503_with_retry_after() {
+    let ports = with_remote_gateway();
     ports
         .gateway
         .response
         .set(crate::fake_gateway::FakeResponse::FailsUncharged);
-    let answer = pay(&ports, 7, 50);
-    assert_problem(&answer, 503, "unavailable");
-    assert!(answer.headers().contains_key(header::RETRY_AFTER));
+    let response = pay(&ports, 7, 50);
+    assert_problem(&response, 503, "unavailable");
+    assert!(response.headers().contains_key(header::RETRY_AFTER));
 }
 
 #[test]
-fn a_gateway_that_was_not_asked_is_told_apart_and_when_it_may_be() {
-    let ports = with_gateway();
-    let behaviour = &ports.gateway.response;
-    behaviour.set(crate::fake_gateway::FakeResponse::NotRequested);
-    let answer = pay(&ports, 7, 50);
-    assert_problem(&answer, 503, "payment-not-asked");
-    assert_eq!(answer.headers()[header::RETRY_AFTER], "60");
+fn an_approval_that_was_not_requested_has_a_problem_type_of_its_own() {
+    let ports = with_remote_gateway();
+    let response = &ports.gateway.response;
+    response.set(crate::fake_gateway::FakeResponse::NotRequested);
+    let response = pay(&ports, 7, 50);
+    assert_problem(&response, 503, "payment-not-asked");
+    assert_eq!(response.headers()[header::RETRY_AFTER], "60");
 }
 
 #[test]
-fn an_order_must_say_who_pays_how_much_for_what() {
-    let ports = with_ledger("");
+fn an_invalid_order_names_the_field() {
+    let ports = with_built_in_gateway("");
     for (order, field) in [
         (json!({"carId": 1, "amount": 1}), "rsvId"),
         (json!({"rsvId": 0, "carId": 1, "amount": 1}), "rsvId"),
@@ -169,21 +169,21 @@ fn an_order_must_say_who_pays_how_much_for_what() {
             "to",
         ),
     ] {
-        let answer = send(&ports, Method::POST, "/internal/payments", &order);
-        assert_problem(&answer, 422, "invalid-field");
-        assert_eq!(json_of(&answer)["field"], field);
+        let response = send(&ports, Method::POST, "/internal/payments", &order);
+        assert_problem(&response, 422, "invalid-field");
+        assert_eq!(json_of(&response)["field"], field);
     }
 }
 
 #[test]
-fn people_may_only_look() {
-    let ports = with_ledger("");
+fn clients_can_only_read() {
+    let ports = with_built_in_gateway("");
     pay(&ports, 7, 50);
     for path in ["/payments", "/payments/1"] {
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            let answer = send(&ports, method, path, &Value::Null);
-            assert_problem(&answer, 405, "method-not-allowed");
-            assert_eq!(answer.headers()[header::ALLOW], "GET, HEAD, OPTIONS");
+            let response = send(&ports, method, path, &Value::Null);
+            assert_problem(&response, 405, "method-not-allowed");
+            assert_eq!(response.headers()[header::ALLOW], "GET, HEAD, OPTIONS");
         }
     }
     for path in [
@@ -192,18 +192,18 @@ fn people_may_only_look() {
         "/payments/x",
         "/payments/internal/payments",
     ] {
-        let answer = send(&ports, Method::GET, path, &Value::Null);
-        assert_problem(&answer, 404, "not-found");
+        let response = send(&ports, Method::GET, path, &Value::Null);
+        assert_problem(&response, 404, "not-found");
     }
 }
 
 #[test]
 fn a_payment_that_has_not_changed_is_not_sent_again() {
-    let ports = with_ledger("");
+    let ports = with_built_in_gateway("");
     pay(&ports, 7, 50);
     let tag = |ports| {
-        let answer = send(ports, Method::GET, "/payments/1", &Value::Null);
-        answer.headers()[header::ETAG].clone()
+        let response = send(ports, Method::GET, "/payments/1", &Value::Null);
+        response.headers()[header::ETAG].clone()
     };
     let before = tag(&ports);
     cancel(&ports).unwrap();
@@ -211,8 +211,8 @@ fn a_payment_that_has_not_changed_is_not_sent_again() {
 }
 
 #[test]
-fn lists_are_sorted_by_every_column_and_ties_by_number() {
-    let ports = with_ledger("");
+fn lists_are_sorted_by_any_column_and_then_by_number() {
+    let ports = with_built_in_gateway("");
     for (reservation, amount) in [(7, 30), (8, 10), (9, 30)] {
         pay(&ports, reservation, amount);
     }
@@ -244,8 +244,8 @@ fn lists_are_sorted_by_every_column_and_ties_by_number() {
 }
 
 #[test]
-fn a_number_on_its_way_is_not_listed() {
-    let ports = with_ledger("");
+fn an_allocated_number_without_a_payment_is_not_listed() {
+    let ports = with_built_in_gateway("");
     block_on(kit::numbering::allocate(&ports.platform)).unwrap();
     pay(&ports, 7, 50);
     let page = get(&ports, "/payments");
@@ -254,8 +254,8 @@ fn a_number_on_its_way_is_not_listed() {
 }
 
 #[test]
-fn the_sweep_tells_what_it_did() {
-    let ports = with_ledger("");
+fn the_response_to_a_sweep_counts_what_it_did() {
+    let ports = with_built_in_gateway("");
     let swept = send(&ports, Method::POST, "/internal/sweep", &Value::Null);
     assert_eq!(
         json_of(&swept),

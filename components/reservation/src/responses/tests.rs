@@ -6,32 +6,32 @@ use serde_json::json;
 const CAR: CarId = CarId(7);
 const ID: ReservationId = ReservationId(3);
 
-fn said(body: &Value) -> Response {
+fn found(body: &Value) -> Response {
     hal::found(body)
 }
 
-fn page(status: StatusCode) -> Response {
+fn html(status: StatusCode) -> Response {
     let mut response = Response::new(Bytes::from_static(b"<h1>hello</h1>"));
     *response.status_mut() = status;
     response
 }
 
-/// Everything that anybody might answer who is not the context: pages, and the problems of somebody
-/// else on this very platform.
-fn strangers(status: StatusCode, slug: &'static str) -> Vec<Response> {
-    let other = Problem::new(status, "other", "Other", "somebody else's");
-    let nowhere = Problem::new(status, "not-found", "Not Found", "nothing is served here");
+/// The responses of servers other than the context: HTML pages, and problem documents of other services of this
+/// platform.
+fn foreign_responses(status: StatusCode, slug: &'static str) -> Vec<Response> {
+    let other = Problem::new(status, "other", "Other", "of another service");
+    let unknown_path = Problem::new(status, "not-found", "Not Found", "nothing is served here");
     let mut untyped = Problem::new(status, slug, "Ours", "but not as a problem").into_response("/");
     let json = http::HeaderValue::from_static("application/json");
     untyped.headers_mut().insert("content-type", json);
-    let mut empty = said(&json!({}));
+    let mut empty = found(&json!({}));
     *empty.status_mut() = status;
     vec![
-        page(status),
+        html(status),
         empty,
         untyped,
         other.into_response("/"),
-        nowhere.into_response("/"),
+        unknown_path.into_response("/"),
     ]
 }
 
@@ -42,8 +42,8 @@ fn unknown_car(car: u64) -> Response {
 }
 
 #[test]
-fn the_car_context_is_believed() {
-    let held = said(&json!({"carId": 7, "amount": 5}));
+fn the_responses_of_the_car_context_are_parsed() {
+    let held = found(&json!({"carId": 7, "amount": 5}));
     assert_eq!(parse_hold(CAR, &held), Ok(HoldOutcome::Held { amount: 5 }));
     assert_eq!(
         parse_hold(CAR, &unknown_car(7)),
@@ -51,7 +51,7 @@ fn the_car_context_is_believed() {
     );
     let taken = Problem::conflict("car-not-available", "Taken", "try another").into_response("/");
     assert_eq!(parse_hold(CAR, &taken), Ok(HoldOutcome::NotAvailable));
-    let released = said(&json!({"carId": 7}));
+    let released = found(&json!({"carId": 7}));
     assert_eq!(parse_release(CAR, &released), Ok(ReleaseOutcome::Released));
     assert_eq!(
         parse_release(CAR, &unknown_car(7)),
@@ -60,24 +60,24 @@ fn the_car_context_is_believed() {
 }
 
 #[test]
-fn whoever_is_not_the_car_context_has_no_say_about_cars() {
-    let mut strange = strangers(StatusCode::NOT_FOUND, "not-found");
-    strange.extend(strangers(StatusCode::CONFLICT, "car-not-available"));
-    strange.extend(strangers(StatusCode::OK, "ok"));
-    strange.extend([
+fn a_foreign_response_is_not_taken_for_the_car_contexts() {
+    let mut foreign = foreign_responses(StatusCode::NOT_FOUND, "not-found");
+    foreign.extend(foreign_responses(StatusCode::CONFLICT, "car-not-available"));
+    foreign.extend(foreign_responses(StatusCode::OK, "ok"));
+    foreign.extend([
         unknown_car(8),
-        said(&json!({"carId": 8, "amount": 5})),
-        page(StatusCode::BAD_GATEWAY),
+        found(&json!({"carId": 8, "amount": 5})),
+        html(StatusCode::BAD_GATEWAY),
     ]);
-    for answer in strange {
-        assert!(parse_hold(CAR, &answer).is_err(), "{answer:?}");
-        assert!(parse_release(CAR, &answer).is_err(), "{answer:?}");
+    for response in foreign {
+        assert!(parse_hold(CAR, &response).is_err(), "{response:?}");
+        assert!(parse_release(CAR, &response).is_err(), "{response:?}");
     }
 }
 
 #[test]
-fn the_payment_context_is_believed() {
-    let paid = said(&json!({"rsvId": 3, "status": "paid", "payId": 9}));
+fn the_responses_of_the_payment_context_are_parsed() {
+    let paid = found(&json!({"rsvId": 3, "status": "paid", "payId": 9}));
     assert_eq!(
         parse_approval(ID, &paid),
         Ok(ApprovalOutcome::Paid(PaymentId(9)))
@@ -93,7 +93,7 @@ fn the_payment_context_is_believed() {
     let declined = declined.into_response("/");
     assert_eq!(parse_approval(ID, &declined), Ok(ApprovalOutcome::Declined));
     for status in ["cancelled", "none"] {
-        let not_paid = said(&json!({"rsvId": 3, "status": status}));
+        let not_paid = found(&json!({"rsvId": 3, "status": status}));
         assert_eq!(parse_paid_payment(ID, &not_paid), Ok(None));
         assert_eq!(parse_cancellation(ID, &not_paid), Ok(()));
         assert!(parse_approval(ID, &not_paid).is_err());
@@ -101,30 +101,35 @@ fn the_payment_context_is_believed() {
 }
 
 #[test]
-fn whoever_is_not_the_payment_context_has_no_say_about_money() {
-    let mut strange = strangers(StatusCode::PAYMENT_REQUIRED, "payment-declined");
-    strange.extend(strangers(StatusCode::OK, "ok"));
-    strange.extend(strangers(StatusCode::NOT_FOUND, "not-found"));
-    strange.push(said(&json!({"rsvId": 4, "status": "paid", "payId": 9})));
-    strange.push(said(&json!({"rsvId": 4, "status": "none"})));
-    for answer in strange {
-        assert!(parse_approval(ID, &answer).is_err(), "{answer:?}");
-        assert!(parse_cancellation(ID, &answer).is_err(), "{answer:?}");
-        assert!(parse_paid_payment(ID, &answer).is_err(), "{answer:?}");
+fn a_foreign_response_is_not_taken_for_the_payment_contexts() {
+    let mut foreign = foreign_responses(StatusCode::PAYMENT_REQUIRED, "payment-declined");
+    foreign.extend(foreign_responses(StatusCode::OK, "ok"));
+    foreign.extend(foreign_responses(StatusCode::NOT_FOUND, "not-found"));
+    foreign.push(found(&json!({"rsvId": 4, "status": "paid", "payId": 9})));
+    foreign.push(found(&json!({"rsvId": 4, "status": "none"})));
+    for response in foreign {
+        assert!(parse_approval(ID, &response).is_err(), "{response:?}");
+        assert!(parse_cancellation(ID, &response).is_err(), "{response:?}");
+        assert!(parse_paid_payment(ID, &response).is_err(), "{response:?}");
     }
 }
 
 #[test]
-fn only_the_payment_context_can_say_that_nobody_was_asked() {
-    let effect = |answer: &Response| parse_approval(ID, answer).unwrap_err().effect;
+fn only_the_payment_context_can_report_that_no_payment_was_requested() {
+    let effect = |response: &Response| parse_approval(ID, response).unwrap_err().effect;
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    let ours = Problem::new(status, "payment-not-asked", "Not asked", "nobody was");
-    assert_eq!(effect(&ours.into_response("/")), RemoteEffect::None);
-    for strange in strangers(status, "payment-not-asked") {
-        assert_eq!(effect(&strange), RemoteEffect::Unknown, "{strange:?}");
+    let own = Problem::new(
+        status,
+        "payment-not-asked",
+        "Not called",
+        "the gateway was not",
+    );
+    assert_eq!(effect(&own.into_response("/")), RemoteEffect::None);
+    for foreign in foreign_responses(status, "payment-not-asked") {
+        assert_eq!(effect(&foreign), RemoteEffect::Unknown, "{foreign:?}");
     }
     assert_eq!(
-        effect(&page(StatusCode::GATEWAY_TIMEOUT)),
+        effect(&html(StatusCode::GATEWAY_TIMEOUT)),
         RemoteEffect::TimedOut
     );
 }

@@ -1,10 +1,13 @@
+//! The HTTP surface, as a client sees it.
+
 use super::*;
 use crate::fixtures::*;
 use bytes::Bytes;
 use futures::executor::block_on;
 use http::StatusCode;
+use serde_json::{Value as Json, json};
 
-fn ask(model: &Model, method: Method, target: &str, headers: &[(&str, &str)]) -> Response {
+fn send(model: &MemoryModel, method: Method, target: &str, headers: &[(&str, &str)]) -> Response {
     let mut request = Request::new(Bytes::new());
     *request.method_mut() = method;
     *request.uri_mut() = target.parse().unwrap();
@@ -15,19 +18,19 @@ fn ask(model: &Model, method: Method, target: &str, headers: &[(&str, &str)]) ->
         let name: HeaderName = name.parse().unwrap();
         request.headers_mut().append(name, value.parse().unwrap());
     }
-    block_on(answer(model, request))
+    block_on(handle(model, request))
 }
 
-fn get(model: &Model, target: &str) -> Response {
-    ask(model, Method::GET, target, &[])
+fn get(model: &MemoryModel, target: &str) -> Response {
+    send(model, Method::GET, target, &[])
 }
 
 fn body(response: &Response) -> Json {
     serde_json::from_slice(response.body()).unwrap()
 }
 
-/// Ids of the cars in a list.
-fn cars(model: &Model, target: &str) -> Vec<u64> {
+/// The car ids of a list.
+fn car_ids(model: &MemoryModel, target: &str) -> Vec<u64> {
     let response = get(model, target);
     assert_eq!(response.status(), 200, "{target}: {:?}", response.body());
     let body = body(&response);
@@ -37,8 +40,8 @@ fn cars(model: &Model, target: &str) -> Vec<u64> {
         .collect()
 }
 
-/// Car 1 is reserved and paid, 2 and 3 are new, 3 has a name with a blank.
-fn fleet() -> Model {
+/// Car 1 is reserved and paid. Cars 2 and 3 are new; the name of car 3 contains a blank.
+fn three_cars() -> MemoryModel {
     let model = model();
     for event in [
         car_registered(1, 1, "Kia"),
@@ -55,8 +58,8 @@ fn fleet() -> Model {
 }
 
 #[test]
-fn a_list_shows_joined_rows_in_the_form_of_spring_data_rest() {
-    let body = body(&get(&fleet(), "/carviews?size=2"));
+fn a_list_has_joined_rows_in_the_form_of_spring_data_rest() {
+    let body = body(&get(&three_cars(), "/carviews?size=2"));
     let first = json!({
         "carId": 1, "carName": "Kia", "carType": "EV", "amount": 100, "carStatus": "reserved",
         "rsvId": 7, "rsvStatus": "reserved", "payId": 5, "payStatus": "paid",
@@ -75,16 +78,16 @@ fn a_list_shows_joined_rows_in_the_form_of_spring_data_rest() {
 }
 
 #[test]
-fn what_a_car_does_not_have_is_null() {
-    let body = body(&get(&fleet(), "/carviews/2"));
+fn a_missing_value_is_null() {
+    let body = body(&get(&three_cars(), "/carviews/2"));
     for column in ["rsvId", "rsvStatus", "payId", "payStatus"] {
         assert_eq!(body.get(column), Some(&Json::Null), "{column}");
     }
 }
 
 #[test]
-fn every_column_filters_and_sorts() {
-    let model = fleet();
+fn lists_are_filtered_and_sorted_by_any_column() {
+    let model = three_cars();
     for (query, expected) in [
         ("", &[1, 2, 3][..]),
         ("sort=carName", &[2, 1, 3]),
@@ -106,7 +109,7 @@ fn every_column_filters_and_sorts() {
         ("rsvId=", &[2, 3]),
     ] {
         assert_eq!(
-            cars(&model, &format!("/carviews?{query}")),
+            car_ids(&model, &format!("/carviews?{query}")),
             expected,
             "{query}"
         );
@@ -114,7 +117,7 @@ fn every_column_filters_and_sorts() {
 }
 
 #[test]
-fn a_page_beyond_every_number_is_empty() {
+fn a_page_beyond_the_last_row_is_empty() {
     for page in [5_000_000_000, u64::MAX] {
         for rest in [
             "",
@@ -123,7 +126,7 @@ fn a_page_beyond_every_number_is_empty() {
             "&amount=100&sort=carName",
         ] {
             let target = format!("/carviews?page={page}{rest}");
-            assert_eq!(cars(&fleet(), &target), [0; 0], "{target}");
+            assert_eq!(car_ids(&three_cars(), &target), [0; 0], "{target}");
         }
     }
 }
@@ -131,7 +134,7 @@ fn a_page_beyond_every_number_is_empty() {
 #[test]
 fn the_links_of_a_filtered_list_keep_the_filter() {
     let body = body(&get(
-        &fleet(),
+        &three_cars(),
         "/carviews?size=1&carStatus=available&sort=carName,desc",
     ));
     assert_eq!(
@@ -142,8 +145,8 @@ fn the_links_of_a_filtered_list_keep_the_filter() {
 }
 
 #[test]
-fn a_wrong_parameter_is_refused_by_its_name() {
-    let model = fleet();
+fn an_invalid_parameter_is_named_in_the_problem() {
+    let model = three_cars();
     for (target, parameter) in [
         ("/carviews?amount=abc", "amount"),
         ("/carviews?amount=-1", "amount"),
@@ -177,8 +180,8 @@ fn a_wrong_parameter_is_refused_by_its_name() {
 }
 
 #[test]
-fn one_row_is_found_by_car_by_reservation_and_by_payment() {
-    let model = fleet();
+fn a_row_is_found_by_car_by_reservation_and_by_payment() {
+    let model = three_cars();
     let by_car = body(&get(&model, "/carviews/1"));
     assert_eq!(by_car["rsvId"], 7);
     for finder in ["findByRsvId?rsvId=7", "findByPayId?payId=5"] {
@@ -200,8 +203,8 @@ fn one_row_is_found_by_car_by_reservation_and_by_payment() {
 }
 
 #[test]
-fn the_finders_are_listed() {
-    let body = body(&get(&fleet(), "/carviews/search"));
+fn the_finders_have_links() {
+    let body = body(&get(&three_cars(), "/carviews/search"));
     assert_eq!(
         body["_links"]["findByRsvId"],
         json!({"href": "http://fleet.example/carviews/search/findByRsvId{?rsvId}", "templated": true})
@@ -209,36 +212,36 @@ fn the_finders_are_listed() {
 }
 
 #[test]
-fn a_row_that_has_not_changed_is_not_sent_again() {
-    let model = fleet();
+fn an_unchanged_row_is_a_304() {
+    let model = three_cars();
     let tag = get(&model, "/carviews/1").headers()["etag"]
         .to_str()
         .unwrap()
         .to_owned();
-    let again = |model: &Model| {
+    let status = |model: &MemoryModel| {
         let headers = [("if-none-match", tag.as_str())];
-        ask(model, Method::GET, "/carviews/1", &headers).status()
+        send(model, Method::GET, "/carviews/1", &headers).status()
     };
-    assert_eq!(again(&model), StatusCode::NOT_MODIFIED);
+    assert_eq!(status(&model), StatusCode::NOT_MODIFIED);
     project(&model, &car_registered(4, 1, "another"));
-    assert_eq!(again(&model), StatusCode::NOT_MODIFIED);
+    assert_eq!(status(&model), StatusCode::NOT_MODIFIED);
     project(&model, &payment(5, 2, 7, 1, "cancelled"));
-    assert_eq!(again(&model), StatusCode::OK);
+    assert_eq!(status(&model), StatusCode::OK);
 }
 
 #[test]
-fn the_view_is_read_only() {
-    let model = fleet();
+fn the_resource_is_read_only() {
+    let model = three_cars();
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-        let response = ask(&model, method, "/carviews", &[]);
+        let response = send(&model, method, "/carviews", &[]);
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()["allow"], "GET, HEAD, OPTIONS");
     }
 }
 
 #[test]
-fn the_old_name_answers_the_same_and_says_where_to_go() {
-    let model = fleet();
+fn the_deprecated_alias_returns_the_same_response_with_a_link() {
+    let model = three_cars();
     for rest in [
         "",
         "?size=1&sort=carName",

@@ -1,9 +1,11 @@
+//! Queries, compared with the same queries over all rows in memory.
+
 use super::*;
-use crate::fixtures::*;
+use crate::{fixtures::*, list_query::SortKey};
 use futures::executor::block_on;
 
-/// Cars with many ties in every column but the id, some of them deleted again.
-fn fleet() -> Model {
+/// Cars with many equal values in every column but the id, some of them deleted.
+fn many_cars() -> MemoryModel {
     let model = model();
     for id in 1..=200_u64 {
         let mut car = car_registered(id, 1, ["Kia", "Bolt", "기아", ""][id as usize % 4]);
@@ -41,20 +43,20 @@ fn value(view: &CarView, column: Column) -> SqlValue {
     }
 }
 
-/// What a list should show, worked out by hand from all rows.
-fn expected(all: &[CarView], listing: &ListQuery) -> Vec<CarView> {
+/// The expected rows of a list, computed from all rows.
+fn expected(all: &[CarView], query: &ListQuery) -> Vec<CarView> {
     let matches = |view: &&CarView| {
         let matches = |(column, wanted): &(Column, SqlValue)| value(view, *column) == *wanted;
-        listing.filters.iter().all(matches)
+        query.filters.iter().all(matches)
     };
     let mut rows: Vec<CarView> = all.iter().filter(matches).cloned().collect();
-    let last = listing.order.last().is_some_and(|last| last.descending);
+    let last = query.order.last().is_some_and(|last| last.descending);
     let tie = SortKey {
         column: Column::CarId,
         descending: last,
     };
     rows.sort_by(|a, b| {
-        let mut orders = listing.order.iter().chain([&tie]);
+        let mut orders = query.order.iter().chain([&tie]);
         let compare = |order: &SortKey| {
             let (a, b) = match (value(a, order.column), value(b, order.column)) {
                 (SqlValue::Text(a), SqlValue::Text(b)) => {
@@ -81,24 +83,24 @@ fn directed(ordering: std::cmp::Ordering, descending: bool) -> Option<std::cmp::
     ordering.is_ne().then_some(ordering)
 }
 
-/// Reads a list page by page, as a client does.
+/// Reads a list page by page.
 fn read(
-    model: &Model,
+    model: &MemoryModel,
     filters: &[(Column, SqlValue)],
     order: &[SortKey],
     size: u64,
 ) -> Vec<CarView> {
     let mut rows = Vec::new();
     loop {
-        let listing = ListQuery {
+        let query = ListQuery {
             filters: filters.to_vec(),
             order: order.to_vec(),
             offset: rows.len() as u64,
             size,
         };
-        let found = block_on(model.list(&listing)).unwrap();
+        let found = block_on(model.list(&query)).unwrap();
         if found.rows.is_empty() {
-            assert_eq!(found.total, rows.len() as u64, "{listing:?}");
+            assert_eq!(found.total, rows.len() as u64, "{query:?}");
             return rows;
         }
         assert!(found.rows.len() as u64 <= size);
@@ -149,47 +151,47 @@ fn filters() -> Vec<Vec<(Column, SqlValue)>> {
 }
 
 #[test]
-fn paging_through_ties_loses_and_repeats_nothing_whatever_the_filter_and_the_order() {
-    let model = fleet();
+fn pages_neither_lose_nor_repeat_rows_for_any_filter_and_order() {
+    let model = many_cars();
     let all = rows(&model);
     assert_eq!(all.len(), 200 - 200 / 7);
     for filters in filters() {
         for order in orders() {
-            let listing = ListQuery {
+            let query = ListQuery {
                 filters: filters.clone(),
                 order: order.clone(),
                 ..ListQuery::default()
             };
-            let expected = expected(&all, &listing);
+            let expected = expected(&all, &query);
             let read = read(&model, &filters, &order, 13);
             let ids = |rows: &[CarView]| rows.iter().map(|row| row.car_id.0).collect::<Vec<_>>();
-            assert_eq!(ids(&read), ids(&expected), "{listing:?}");
-            assert_eq!(read, expected, "{listing:?}");
+            assert_eq!(ids(&read), ids(&expected), "{query:?}");
+            assert_eq!(read, expected, "{query:?}");
         }
     }
 }
 
 #[test]
-fn a_page_beyond_the_last_is_empty_and_still_counts() {
-    let model = fleet();
+fn a_page_beyond_the_last_row_is_empty_and_has_the_total() {
+    let model = many_cars();
     for order in [vec![], vec![descending(Column::Amount)]] {
         for filters in filters() {
-            let listing = ListQuery {
+            let query = ListQuery {
                 filters,
                 order: order.clone(),
                 offset: u64::from(u32::MAX) * 1000,
                 size: 1000,
             };
-            let found = block_on(model.list(&listing)).unwrap();
+            let found = block_on(model.list(&query)).unwrap();
             assert_eq!(found.rows, []);
-            let all = expected(&rows(&model), &listing).len() as u64;
-            assert_eq!(found.total, all, "{listing:?}");
+            let all = expected(&rows(&model), &query).len() as u64;
+            assert_eq!(found.total, all, "{query:?}");
         }
     }
 }
 
 #[test]
-fn an_empty_view_has_an_empty_page() {
+fn an_empty_read_model_has_an_empty_page() {
     let model = model();
     for order in orders() {
         assert_eq!(read(&model, &[], &order, 20), []);
@@ -197,13 +199,13 @@ fn an_empty_view_has_an_empty_page() {
 }
 
 #[test]
-fn a_row_is_found_by_its_car_its_reservation_and_its_payment() {
-    let model = fleet();
-    let by_car = block_on(model.of_car(CarId(4))).unwrap().unwrap();
+fn a_row_is_found_by_car_by_reservation_and_by_payment() {
+    let model = many_cars();
+    let by_car = block_on(model.by_car(CarId(4))).unwrap().unwrap();
     assert_eq!(by_car.rsv_id, Some(ReservationId(996)));
-    let by_reservation = block_on(model.of_reservation(ReservationId(996))).unwrap();
+    let by_reservation = block_on(model.by_reservation(ReservationId(996))).unwrap();
     assert_eq!(by_reservation.as_ref(), Some(&by_car));
-    let by_payment = block_on(model.of_payment(PaymentId(4))).unwrap();
+    let by_payment = block_on(model.by_payment(PaymentId(4))).unwrap();
     assert_eq!(by_payment.as_ref(), Some(&by_car));
-    assert_eq!(block_on(model.of_payment(PaymentId(5))).unwrap(), None);
+    assert_eq!(block_on(model.by_payment(PaymentId(5))).unwrap(), None);
 }

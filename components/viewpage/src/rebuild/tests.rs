@@ -1,23 +1,33 @@
+//! The steps of a rebuild, over fakes of the other contexts.
+
 use super::*;
 use crate::{
+    car_view::CarView,
     fixtures::*,
+    list_query::ListQuery,
     memory::MemoryDatabase,
     ports::{ContextError, ResourceSnapshot},
-    queries::{CarView, ListQuery},
+    source_context::SourceContext,
 };
 use bytes::Bytes;
 use futures::executor::block_on;
 
-/// Other contexts with one car, one reservation and one payment, all of number 1, if at all.
-struct Known(bool);
+/// The other contexts in memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FakeContexts {
+    /// Without aggregates.
+    Empty,
+    /// With one car, one reservation and one payment, each with number 1.
+    OneOfEach,
+}
 
-impl ContextClient for Known {
+impl ContextClient for FakeContexts {
     async fn read(
         &self,
-        owner: SourceContext,
+        context: SourceContext,
         path: &str,
     ) -> Result<Option<ResourceSnapshot>, ContextError> {
-        let item = match owner {
+        let item = match context {
             SourceContext::Car => {
                 json!({"carId": 1, "carName": "Kia", "carType": "EV", "amount": 100, "status": "reserved"})
             }
@@ -28,10 +38,10 @@ impl ContextClient for Known {
                 json!({"payId": 1, "rsvId": 1, "carId": 1, "amount": 100, "status": "paid"})
             }
         };
-        let plural = owner.plural();
-        let newest = format!("/{plural}?size=1&sort={},desc", owner.table().1);
+        let plural = context.collection();
+        let newest = format!("/{plural}?size=1&sort={},desc", context.id_column());
         Ok(match path {
-            _ if path == newest && self.0 => Some(ResourceSnapshot {
+            _ if path == newest && *self == Self::OneOfEach => Some(ResourceSnapshot {
                 body: json!({"_embedded": {plural: [item]}}),
                 version: None,
             }),
@@ -48,42 +58,42 @@ impl ContextClient for Known {
     }
 }
 
-fn view() -> ReadModelStore<MemoryDatabase> {
+fn store() -> ReadModelStore<MemoryDatabase> {
     block_on(ReadModelStore::open(MemoryDatabase::new().unwrap())).unwrap()
 }
 
-fn shown(view: &ReadModelStore<MemoryDatabase>) -> Vec<CarView> {
+fn rows_of(store: &ReadModelStore<MemoryDatabase>) -> Vec<CarView> {
     let all = ListQuery {
         size: 1000,
         ..ListQuery::default()
     };
-    block_on(async { view.active().await.unwrap().list(&all).await.unwrap().rows })
+    block_on(async { store.active().await.unwrap().list(&all).await.unwrap().rows })
 }
 
-fn take(
-    view: &ReadModelStore<MemoryDatabase>,
-    contexts: &Known,
-    step: &str,
+fn step(
+    store: &ReadModelStore<MemoryDatabase>,
+    contexts: &FakeContexts,
+    path: &str,
     body: &Json,
 ) -> (u16, Json) {
-    let request = http::Request::post(format!("/internal/rebuild{step}"));
-    let body = match body {
+    let request = http::Request::post(format!("/internal/rebuild{path}"));
+    let sent = match body {
         Json::Null => Bytes::new(),
         body => body.to_string().into(),
     };
-    let answer = block_on(answer(view, contexts, request.body(body).unwrap()));
-    let told = serde_json::from_slice(answer.body()).unwrap();
-    (answer.status().as_u16(), told)
+    let response = block_on(handle(store, contexts, request.body(sent).unwrap()));
+    let body = serde_json::from_slice(response.body()).unwrap();
+    (response.status().as_u16(), body)
 }
 
-fn log(events: &[CloudEvent]) -> Json {
+fn batch(events: &[CloudEvent]) -> Json {
     let events = events
         .iter()
         .map(|event| serde_json::to_value(event).unwrap());
     events.collect()
 }
 
-fn story() -> Vec<CloudEvent> {
+fn history() -> Vec<CloudEvent> {
     vec![
         car_registered(1, 1, "Kia"),
         reservation(1, 1, 1, "reqReserve"),
@@ -93,14 +103,14 @@ fn story() -> Vec<CloudEvent> {
     ]
 }
 
-/// Asks for state until there is nothing more to ask for, and says how many were asked for.
-fn ask_for_state(view: &ReadModelStore<MemoryDatabase>, contexts: &Known) -> u64 {
+/// Takes steps of the backfill until its end, and returns the number of aggregates that were read.
+fn backfill(store: &ReadModelStore<MemoryDatabase>, contexts: &FakeContexts) -> u64 {
     let (mut next, mut taken) = (Json::Null, 0);
     loop {
-        let (status, told) = take(view, contexts, "/state", &next);
-        assert_eq!(status, 200, "{told}");
-        taken += told["taken"].as_u64().unwrap();
-        next = told["next"].clone();
+        let (status, body) = step(store, contexts, "/state", &next);
+        assert_eq!(status, 200, "{body}");
+        taken += body["taken"].as_u64().unwrap();
+        next = body["next"].clone();
         if next.is_null() {
             return taken;
         }
@@ -108,79 +118,75 @@ fn ask_for_state(view: &ReadModelStore<MemoryDatabase>, contexts: &Known) -> u64
 }
 
 #[test]
-fn the_log_makes_the_same_rows_again_while_the_old_ones_answer() {
-    let (view, contexts) = (view(), Known(true));
-    for event in story() {
-        block_on(view.project(&event)).unwrap();
+fn a_rebuild_from_the_log_makes_the_same_rows_while_the_old_ones_are_served() {
+    let (store, contexts) = (store(), FakeContexts::OneOfEach);
+    for event in history() {
+        block_on(store.project(&event)).unwrap();
     }
-    let right = shown(&view);
-    // What no event said, and nothing but a rebuild takes away.
+    let expected = rows_of(&store);
+    // A value that no event carries. Only a rebuild corrects it.
     let wrong = "UPDATE g1_carviews SET carName = 'wrong'";
-    view.database().connection.execute_batch(wrong).unwrap();
+    store.database().connection.execute_batch(wrong).unwrap();
 
-    assert_eq!(take(&view, &contexts, "", &Json::Null).0, 200);
-    assert_eq!(shown(&view)[0].car_name, "wrong");
-    let (_, told) = take(&view, &contexts, "/events", &log(&story()));
-    assert_eq!(told["taken"], 5);
-    assert_eq!(ask_for_state(&view, &contexts), 0, "the log told of all");
-    assert_eq!(shown(&view)[0].car_name, "wrong");
-    let (_, told) = take(&view, &contexts, "/finish", &Json::Null);
-    assert_eq!(told, json!({"rows": 1, "before": 1}));
-    assert_eq!(shown(&view), right);
+    assert_eq!(step(&store, &contexts, "", &Json::Null).0, 200);
+    assert_eq!(rows_of(&store)[0].car_name, "wrong");
+    let (_, body) = step(&store, &contexts, "/events", &batch(&history()));
+    assert_eq!(body["taken"], 5);
+    assert_eq!(backfill(&store, &contexts), 0, "the log has all events");
+    assert_eq!(rows_of(&store)[0].car_name, "wrong");
+    let (_, body) = step(&store, &contexts, "/finish", &Json::Null);
+    assert_eq!(body, json!({"rows": 1, "before": 1}));
+    assert_eq!(rows_of(&store), expected);
 
-    assert_eq!(take(&view, &contexts, "/tidy", &Json::Null).0, 200);
-    assert_eq!(shown(&view), right);
-    let old = view
+    assert_eq!(step(&store, &contexts, "/tidy", &Json::Null).0, 200);
+    assert_eq!(rows_of(&store), expected);
+    let old = store
         .database()
         .connection
         .prepare("SELECT * FROM g1_carviews");
-    assert!(old.is_err(), "the old tables are gone");
+    assert!(old.is_err(), "the old tables are dropped");
 }
 
 #[test]
-fn what_the_log_does_not_tell_any_more_is_asked_for() {
-    let (view, contexts) = (view(), Known(true));
-    for event in story() {
-        block_on(view.project(&event)).unwrap();
+fn aggregates_without_events_in_the_log_are_read_from_their_contexts() {
+    let (store, contexts) = (store(), FakeContexts::OneOfEach);
+    for event in history() {
+        block_on(store.project(&event)).unwrap();
     }
-    let right = shown(&view);
-    take(&view, &contexts, "", &Json::Null);
-    take(&view, &contexts, "/events", &log(&story()[3..4]));
-    assert_eq!(
-        ask_for_state(&view, &contexts),
-        2,
-        "the car and the payment"
-    );
-    take(&view, &contexts, "/finish", &Json::Null);
-    assert_eq!(shown(&view), right);
-    // What an old event says of something that was asked for is older than that.
-    block_on(view.project(&car_modified(1, 2, "old"))).unwrap();
-    assert_eq!(shown(&view), right);
+    let expected = rows_of(&store);
+    step(&store, &contexts, "", &Json::Null);
+    step(&store, &contexts, "/events", &batch(&history()[3..4]));
+    assert_eq!(backfill(&store, &contexts), 2, "the car and the payment");
+    step(&store, &contexts, "/finish", &Json::Null);
+    assert_eq!(rows_of(&store), expected);
+    // An event that is older than the copied state changes nothing.
+    block_on(store.project(&car_modified(1, 2, "old"))).unwrap();
+    assert_eq!(rows_of(&store), expected);
 }
 
 #[test]
-fn what_happens_meanwhile_is_in_both() {
-    let (view, contexts) = (view(), Known(false));
-    block_on(view.project(&car_registered(1, 1, "Kia"))).unwrap();
-    take(&view, &contexts, "", &Json::Null);
-    block_on(view.project(&car_registered(2, 1, "meanwhile"))).unwrap();
-    assert_eq!(shown(&view).len(), 2);
-    take(
-        &view,
+fn an_event_during_a_rebuild_is_projected_into_both_generations() {
+    let (store, contexts) = (store(), FakeContexts::Empty);
+    block_on(store.project(&car_registered(1, 1, "Kia"))).unwrap();
+    step(&store, &contexts, "", &Json::Null);
+    block_on(store.project(&car_registered(2, 1, "meanwhile"))).unwrap();
+    assert_eq!(rows_of(&store).len(), 2);
+    step(
+        &store,
         &contexts,
         "/events",
-        &log(&[car_registered(1, 1, "Kia")]),
+        &batch(&[car_registered(1, 1, "Kia")]),
     );
-    take(&view, &contexts, "/finish", &Json::Null);
-    assert_eq!(shown(&view).len(), 2);
+    step(&store, &contexts, "/finish", &Json::Null);
+    assert_eq!(rows_of(&store).len(), 2);
 }
 
 #[test]
-fn a_rebuild_that_lost_its_place_is_told_so() {
-    let (view, contexts) = (view(), Known(false));
-    assert_eq!(take(&view, &contexts, "/events", &json!([])).0, 409);
-    assert_eq!(take(&view, &contexts, "/finish", &Json::Null).0, 409);
-    let (_, first) = take(&view, &contexts, "", &Json::Null);
-    let (_, second) = take(&view, &contexts, "", &Json::Null);
-    assert_ne!(first, second, "a number is never used twice");
+fn a_step_without_a_rebuild_is_a_conflict() {
+    let (store, contexts) = (store(), FakeContexts::Empty);
+    assert_eq!(step(&store, &contexts, "/events", &json!([])).0, 409);
+    assert_eq!(step(&store, &contexts, "/finish", &Json::Null).0, 409);
+    let (_, first) = step(&store, &contexts, "", &Json::Null);
+    let (_, second) = step(&store, &contexts, "", &Json::Null);
+    assert_ne!(first, second, "a generation number is not reused");
 }

@@ -1,40 +1,53 @@
-//! The other contexts, asked over HTTP: in-process by service chaining, or wherever their URLs say.
+//! The other contexts over HTTP: in-process by service chaining, or at the addresses that variables name.
 
-use crate::ports::{ContextClient, ContextError, ResourceSnapshot, SourceContext};
+use crate::{
+    ports::{ContextClient, ContextError, ResourceSnapshot},
+    source_context::SourceContext,
+};
 use ::http::{Method, header};
-use kit::spin::{HttpClient, variable};
+use kit::{
+    http::Response,
+    spin::{HttpClient, variable},
+};
 use std::time::Duration;
 
-/// How long one answer may take.
-const LIMIT: Duration = Duration::from_millis(1500);
+/// The timeout of one call.
+const TIMEOUT: Duration = Duration::from_millis(1500);
 
 pub(super) struct SpinContextClient;
 
 impl ContextClient for SpinContextClient {
     async fn read(
         &self,
-        owner: SourceContext,
+        context: SourceContext,
         path: &str,
     ) -> Result<Option<ResourceSnapshot>, ContextError> {
-        let base = match owner {
+        let base = match context {
             SourceContext::Car => variable("car_url").await,
             SourceContext::Reservation => variable("reservation_url").await,
             SourceContext::Payment => variable("payment_url").await,
         };
-        let unreachable = |why: String| ContextError(format!("{base}{path}: {why}"));
-        let answer = HttpClient::new(LIMIT)
-            .call(Method::GET, &format!("{base}{path}"), &[], String::new())
+        let url = format!("{base}{path}");
+        let failed = |why: String| ContextError(format!("{url}: {why}"));
+        let response = HttpClient::new(TIMEOUT)
+            .call(Method::GET, &url, &[], String::new())
             .await
-            .map_err(|error| unreachable(error.to_string()))?;
-        match answer.status().as_u16() {
+            .map_err(|error| failed(error.to_string()))?;
+        match response.status().as_u16() {
             200 => {}
             404 => return Ok(None),
-            status => return Err(unreachable(format!("answered {status}"))),
+            status => return Err(failed(format!("answered {status}"))),
         }
-        let tag = answer.headers().get(header::ETAG);
-        let version = tag.and_then(|tag| tag.to_str().ok()?.trim_matches('"').parse().ok());
-        let body = serde_json::from_slice(answer.body());
-        let body = body.map_err(|error| unreachable(error.to_string()))?;
-        Ok(Some(ResourceSnapshot { body, version }))
+        let body = serde_json::from_slice(response.body());
+        Ok(Some(ResourceSnapshot {
+            body: body.map_err(|error| failed(error.to_string()))?,
+            version: version(&response),
+        }))
     }
+}
+
+/// The version in an `ETag`.
+fn version(response: &Response) -> Option<u64> {
+    let tag = response.headers().get(header::ETAG)?;
+    tag.to_str().ok()?.trim_matches('"').parse().ok()
 }

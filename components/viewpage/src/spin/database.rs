@@ -1,10 +1,12 @@
 //! A database of `sqlite_databases`, over `spin:sqlite`.
 //!
-//! Stock Spin runs a process per kind of trigger on one file, so a statement can find the database
-//! locked; it is then tried again. Rows are always read to their end: the connection is locked while
-//! they stream.
+//! Stock Spin runs one process per kind of trigger on one file, so a statement can find the database locked; it is then
+//! retried. Rows are always read to their end: the connection is locked while they stream.
 
-use crate::{Database, DatabaseError, SqlValue};
+use crate::{
+    ports::{Database, DatabaseError},
+    sql_value::SqlValue,
+};
 use kit::spin::with_timeout;
 use spin_sdk::{
     sqlite::{self, Connection},
@@ -12,55 +14,60 @@ use spin_sdk::{
 };
 use std::{cell::Cell, fmt::Display, time::Duration};
 
-/// How long a statement may take, retries included, before the database counts as silent.
-const LIMIT: Duration = Duration::from_secs(4);
-/// The first pause before a locked database is tried again; later ones are longer.
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(80);
+/// The timeout of one statement, retries included.
+const TIMEOUT: Duration = Duration::from_secs(4);
+/// The wait before the first retry on a locked database. Each further wait is twice as long.
+const MIN_BACKOFF: Duration = Duration::from_millis(5);
+/// The longest wait before a retry.
+const MAX_BACKOFF: Duration = Duration::from_millis(80);
 
 /// One connection.
 pub struct SpinDatabase {
     connection: Connection,
-    sound: Cell<bool>,
+    healthy: Cell<bool>,
 }
 
 impl SpinDatabase {
     /// Opens the database that the manifest grants under `label`.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`] when it does not open within the timeout.
     pub async fn open(label: &str) -> Result<Self, DatabaseError> {
-        let connection = with_timeout(LIMIT, Connection::open(label)).await;
+        let connection = with_timeout(TIMEOUT, Connection::open(label)).await;
         Ok(Self {
-            connection: connection.ok_or_else(silent)?.map_err(failed)?,
-            sound: Cell::new(true),
+            connection: connection.ok_or_else(timed_out)?.map_err(failed)?,
+            healthy: Cell::new(true),
         })
     }
 
-    /// Whether every statement so far was answered.
-    pub fn is_sound(&self) -> bool {
-        self.sound.get()
+    /// Whether no statement has failed yet.
+    pub fn is_healthy(&self) -> bool {
+        self.healthy.get()
     }
 
-    async fn persist(
+    async fn run_with_retries(
         &self,
         statement: &str,
         parameters: &[SqlValue],
     ) -> Result<Vec<Vec<SqlValue>>, DatabaseError> {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = MIN_BACKOFF;
         loop {
-            match self.attempt(statement, parameters).await {
-                Err(error) if is_locked(&error) => sleep(pause).await,
+            match self.run_once(statement, parameters).await {
+                Err(error) if is_locked(&error) => sleep(backoff).await,
                 Err(error) => return Err(failed(error)),
                 Ok(rows) => return rows.into_iter().map(read).collect(),
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            backoff = (backoff * 2).min(MAX_BACKOFF);
         }
     }
 
-    async fn attempt(
+    async fn run_once(
         &self,
         statement: &str,
         parameters: &[SqlValue],
     ) -> Result<Vec<sqlite::RowResult>, sqlite::Error> {
-        let parameters = parameters.iter().map(bound);
+        let parameters = parameters.iter().map(parameter);
         self.connection
             .execute(statement, parameters)
             .await?
@@ -75,16 +82,16 @@ impl Database for SpinDatabase {
         statement: &str,
         parameters: &[SqlValue],
     ) -> Result<Vec<Vec<SqlValue>>, DatabaseError> {
-        let answer = with_timeout(LIMIT, self.persist(statement, parameters)).await;
-        let answer = answer.unwrap_or_else(|| Err(silent()));
-        if answer.is_err() {
-            self.sound.set(false);
+        let rows = with_timeout(TIMEOUT, self.run_with_retries(statement, parameters)).await;
+        let rows = rows.unwrap_or_else(|| Err(timed_out()));
+        if rows.is_err() {
+            self.healthy.set(false);
         }
-        answer
+        rows
     }
 }
 
-fn bound(value: &SqlValue) -> sqlite::Value {
+fn parameter(value: &SqlValue) -> sqlite::Value {
     match value {
         SqlValue::Number(number) => sqlite::Value::Integer(*number),
         SqlValue::Text(text) => sqlite::Value::Text(text.clone()),
@@ -97,22 +104,27 @@ fn read(row: sqlite::RowResult) -> Result<Vec<SqlValue>, DatabaseError> {
         sqlite::Value::Integer(number) => Ok(SqlValue::Number(number)),
         sqlite::Value::Text(text) => Ok(SqlValue::Text(text)),
         sqlite::Value::Null => Ok(SqlValue::Null),
-        sqlite::Value::Real(_) | sqlite::Value::Blob(_) => {
-            Err(DatabaseError("a value is neither number nor text".into()))
-        }
+        sqlite::Value::Real(_) | sqlite::Value::Blob(_) => Err(DatabaseError(
+            "a value is neither a whole number nor a text".into(),
+        )),
     };
     row.values.into_iter().map(value).collect()
 }
 
-/// SQLite's words for what passes by itself. Nothing else tells it apart.
+/// Whether another connection holds a lock. Only the text of the error tells, in the words of SQLite and of the hosts.
 fn is_locked(error: &sqlite::Error) -> bool {
-    matches!(error, sqlite::Error::Io(words) if words.contains("is locked") || words.contains("is busy") || words.contains("stayed busy"))
+    let sqlite::Error::Io(text) = error else {
+        return false;
+    };
+    ["is locked", "is busy", "stayed busy"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 fn failed(error: impl Display) -> DatabaseError {
     DatabaseError(error.to_string())
 }
 
-fn silent() -> DatabaseError {
-    DatabaseError(format!("no answer within {} s", LIMIT.as_secs()))
+fn timed_out() -> DatabaseError {
+    DatabaseError(format!("no answer within {} s", TIMEOUT.as_secs()))
 }

@@ -1,194 +1,218 @@
-//! One page of rows and the number of all, in one statement.
+//! One page of a list and the number of all its rows, in one statement.
 //!
-//! There are two ways. A list in one order, whole or narrowed to one value of the column that orders
-//! it, is a stretch of that order: its rows are found through the [`shelves`](super::shelves), any
-//! page at the same cost. Every other list is searched: its rows match several things, or are
-//! ordered by other things than they match.
+//! There are two plans:
+//!
+//! - A list sorted by one column, whole or filtered to one value of that column, is a *range* of that order. The
+//!   [rank index](super::rank_index) finds its rows, any page at the same cost.
+//! - Every other list is a *search*: its rows match several filters, or are sorted by other columns than the filter.
 
-use super::{columns, rank_index::bucket_of};
+use super::rank_index::bucket_of;
 use crate::{
-    Column, SqlValue,
-    queries::{ListQuery, SortKey},
+    column::Column,
+    list_query::{ListQuery, SortKey},
+    sql_value::SqlValue,
 };
 
-/// Up to this many matches are gathered and sorted; more than that lie so close in the wanted order
-/// that walking it soon fills a page. At 100 000 rows and 20 to a page neither reads much more than
-/// two thousand rows for the first page, whatever the filter.
-const GATHERED: u32 = 1024;
+/// Up to this number, the matches of a search are read and sorted. More matches than that lie so close together in the
+/// requested order that reading along the order soon fills a page. At 100 000 rows and 20 per page, neither reads much
+/// more than two thousand rows for the first page, whatever the filter.
+const MAX_SORTED_MATCHES: u32 = 1024;
 
-/// The statement for a list. Each row is the number of all rows, then the row's columns; a page
-/// without rows is one row whose columns are null.
+/// The statement of a list and its parameters. Each result row is the number of all rows, then the columns of a row. A page
+/// without rows is one result row whose columns are null.
+///
+/// Parameter 1 is the size of the page, parameter 2 its offset, the others are the values of the filters.
 #[must_use]
-pub fn statement(listing: &ListQuery) -> (String, Vec<SqlValue>) {
-    let mut filters = listing.filters.clone();
+pub fn statement(query: &ListQuery) -> (String, Vec<SqlValue>) {
+    let mut filters = query.filters.clone();
     filters.sort_by_key(|(column, _)| std::cmp::Reverse(column.selectivity()));
-    let mut parameters = vec![listing.size.into(), listing.offset.into()];
+    let mut parameters = vec![query.size.into(), query.offset.into()];
     parameters.extend(filters.iter().map(|(_, value)| value.clone()));
     let filters: Vec<Column> = filters.into_iter().map(|(column, _)| column).collect();
-    let order = total_order(listing, &filters);
+    let order = total_order(query, &filters);
     let text = match (&filters[..], &order[..]) {
-        ([], [id]) => stretch(*id, Stretch::Whole),
-        ([], [column, id]) if column.descending == id.descending => {
-            stretch(*column, Stretch::Whole)
-        }
+        ([], [id]) => range(*id, RangeKind::Whole),
+        ([], [key, id]) if key.descending == id.descending => range(*key, RangeKind::Whole),
         ([filter], [id]) => {
             let column = *filter;
-            stretch(SortKey { column, ..*id }, Stretch::OneValue)
+            range(SortKey { column, ..*id }, RangeKind::OneValue)
         }
-        _ => searched(&filters, &order),
+        _ => search(&filters, &order),
     };
     (text, parameters)
 }
 
-/// The order that was asked for, without the columns that have no effect (they are the same in all
-/// rows found, were named before, or come after the id), and with the id at its end. The id breaks
-/// ties in the direction of the last column, so that one index serves both directions.
-fn total_order(listing: &ListQuery, filters: &[Column]) -> Vec<SortKey> {
-    let ties = SortKey {
+/// The statement of the row whose `column` is parameter 1.
+#[must_use]
+pub fn one(column: Column) -> String {
+    let columns = Column::select_list();
+    format!("SELECT {columns} FROM $carviews WHERE {column} = ?1 ORDER BY carId LIMIT 1")
+}
+
+/// The requested order with the id at its end, without the keys that have no effect: they are filtered to one value, occurred
+/// before, or follow the id. The id breaks ties in the direction of the last key, so that one index serves both
+/// directions.
+fn total_order(query: &ListQuery, filters: &[Column]) -> Vec<SortKey> {
+    let tie_breaker = SortKey {
         column: Column::CarId,
-        descending: listing.order.last().is_some_and(|last| last.descending),
+        descending: query.order.last().is_some_and(|last| last.descending),
     };
     let mut total: Vec<SortKey> = Vec::new();
-    for order in listing.order.iter().chain([&ties]) {
-        let decided = |before: &SortKey| [order.column, Column::CarId].contains(&before.column);
-        let constant = filters.contains(&order.column) && order.column != Column::CarId;
-        if !constant && !total.iter().any(decided) {
-            total.push(*order);
+    for key in query.order.iter().chain([&tie_breaker]) {
+        let decides = |before: &SortKey| [key.column, Column::CarId].contains(&before.column);
+        let is_constant = filters.contains(&key.column) && key.column != Column::CarId;
+        if !is_constant && !total.iter().any(decides) {
+            total.push(*key);
         }
     }
     total
 }
 
-/// How much of an order is listed.
-enum Stretch {
+/// Which part of an order is listed.
+enum RangeKind {
+    /// All rows.
     Whole,
     /// The rows whose value is parameter 3.
     OneValue,
 }
 
-/// `place` is where the list lies in the order, `slice` where the page lies, always counted upwards;
-/// `shelf` is the one that the page begins on.
-fn stretch(order: SortKey, stretch: Stretch) -> String {
-    let SortKey { column, descending } = order;
-    let columns = columns();
-    let place = match stretch {
-        Stretch::Whole => format!("SELECT 0, sum(held) FROM $shelves_{column}"),
-        Stretch::OneValue => format!(
+/// The plan of a range. `extent` is the rank of its first row and its number of rows, `page` the rank of the page's first row
+/// and its number of rows, all in ascending order; `bucket` is the bucket that contains the page's first row.
+fn range(key: SortKey, kind: RangeKind) -> String {
+    let SortKey { column, descending } = key;
+    let columns = Column::select_list();
+    let extent = match kind {
+        RangeKind::Whole => format!("SELECT 0, sum(held) FROM $shelves_{column}"),
+        RangeKind::OneValue => format!(
             "SELECT before, after - before FROM (SELECT {} AS before, {} AS after)",
-            rows_until(column, Until::Before),
-            rows_until(column, Until::After)
+            rank(column, Bound::Before),
+            rank(column, Bound::After)
         ),
     };
     let first = match descending {
         false => "before + ?2",
         true => "before + max(0, total - ?2 - ?1)",
     };
+    let tie_breaker = SortKey {
+        column: Column::CarId,
+        descending,
+    };
     format!(
-        "WITH {steps},
-         place (before, total) AS MATERIALIZED ({place}),
-         slice (first, length) AS MATERIALIZED (SELECT {first}, max(0, min(?1, total - ?2)) FROM place),
-         shelf (low, lowId, before) AS MATERIALIZED (
-           SELECT low, lowId, before FROM steps WHERE before <= (SELECT first FROM slice) ORDER BY before DESC, low DESC, lowId DESC LIMIT 1),
+        "WITH {buckets},
+         extent (before, total) AS MATERIALIZED ({extent}),
+         page (first, length) AS MATERIALIZED (SELECT {first}, max(0, min(?1, total - ?2)) FROM extent),
+         bucket (low, lowId, before) AS MATERIALIZED (
+           SELECT low, lowId, before FROM buckets WHERE before <= (SELECT first FROM page) ORDER BY before DESC, low DESC, lowId DESC LIMIT 1),
          found AS (
-           SELECT {columns} FROM $carviews WHERE ({column}, carId) >= (SELECT low, +lowId FROM shelf)
-           ORDER BY {column}, carId LIMIT (SELECT length FROM slice) OFFSET (SELECT first - shelf.before FROM slice, shelf))
-         SELECT total, {columns} FROM place LEFT JOIN found ORDER BY {}",
-        sorted(&[order, SortKey { column: Column::CarId, descending }], ""),
-        steps = steps(column),
+           SELECT {columns} FROM $carviews WHERE ({column}, carId) >= (SELECT low, +lowId FROM bucket)
+           ORDER BY {column}, carId LIMIT (SELECT length FROM page) OFFSET (SELECT first - bucket.before FROM page, bucket))
+         SELECT total, {columns} FROM extent LEFT JOIN found ORDER BY {order}",
+        buckets = buckets(column),
+        order = order_by(&[key, tie_breaker], IndexUse::Allowed),
     )
 }
 
-/// Every shelf, and how many rows stand before it.
-fn steps(column: Column) -> String {
+/// Every bucket of a column, and the rank of its first row.
+fn buckets(column: Column) -> String {
     format!(
-        "steps (low, lowId, before) AS MATERIALIZED (
+        "buckets (low, lowId, before) AS MATERIALIZED (
            SELECT low, lowId, sum(held) OVER (ORDER BY low, lowId ROWS UNBOUNDED PRECEDING) - held FROM $shelves_{column})"
     )
 }
 
-/// Which side of the rows that have a value.
-enum Until {
+/// A position relative to the rows of one value.
+enum Bound {
     Before,
     After,
 }
 
-/// Counts the rows until parameter 3 in a column's order: the shelves before, and a walk along one.
-fn rows_until(column: Column, until: Until) -> String {
-    let (id, smaller) = match until {
-        Until::Before => (0, "<"),
-        Until::After => (i64::MAX, "<="),
+/// A subquery for the number of rows before or up to parameter 3 in the order of a column: the rows of the buckets before,
+/// and those counted along one bucket.
+fn rank(column: Column, bound: Bound) -> String {
+    let (id, comparison) = match bound {
+        Bound::Before => (0, "<"),
+        Bound::After => (i64::MAX, "<="),
     };
-    let shelf = bucket_of(column, "?3", &id.to_string());
+    let bucket = bucket_of(column, "?3", &id.to_string());
     format!(
-        "((SELECT before FROM steps WHERE (low, lowId) = ({shelf}))
-          + (SELECT count(*) FROM $carviews WHERE ({column}, carId) >= ({shelf}) AND {column} {smaller} ?3))"
+        "((SELECT before FROM buckets WHERE (low, lowId) = ({bucket}))
+          + (SELECT count(*) FROM $carviews WHERE ({column}, carId) >= ({bucket}) AND {column} {comparison} ?3))"
     )
 }
 
-/// The matches of the finest filter decide whether they are gathered through its index, or whether
-/// the wanted order is walked; the way not taken has LIMIT 0, which costs nothing. A unary plus keeps
-/// an index out of the way. Rows that are skipped are read, so late pages cost more than early ones.
-fn searched(filters: &[Column], order: &[SortKey]) -> String {
-    let columns = columns();
-    let Some(finest) = filters.first() else {
+/// The plan of a search. The number of matches of the most selective filter decides whether its matches are read through its
+/// index and sorted, or whether the rows are read in the requested order; the plan not taken has LIMIT 0, which costs
+/// nothing. Skipped rows are read too, so late pages cost more than early ones.
+fn search(filters: &[Column], order: &[SortKey]) -> String {
+    let columns = Column::select_list();
+    let in_order = order_by(order, IndexUse::Allowed);
+    let Some(most_selective) = filters.first() else {
         return format!(
-            "WITH place (total) AS MATERIALIZED (SELECT sum(held) FROM $shelves_carId),
-             found AS (SELECT {columns} FROM $carviews ORDER BY {walked} LIMIT ?1 OFFSET ?2)
-             SELECT total, {columns} FROM place LEFT JOIN found ORDER BY {walked}",
-            walked = sorted(order, "")
+            "WITH extent (total) AS MATERIALIZED (SELECT sum(held) FROM $shelves_carId),
+             found AS (SELECT {columns} FROM $carviews ORDER BY {in_order} LIMIT ?1 OFFSET ?2)
+             SELECT total, {columns} FROM extent LEFT JOIN found ORDER BY {in_order}"
         );
     };
+    let by_filter = matching(filters, IndexUse::Allowed);
     let total = match filters.len() {
-        1 => "(SELECT matches FROM finest)".to_owned(),
-        _ => format!(
-            "(SELECT count(*) FROM $carviews WHERE {})",
-            matching(filters, "")
-        ),
+        1 => "(SELECT matches FROM most_selective)".to_owned(),
+        _ => format!("(SELECT count(*) FROM $carviews WHERE {by_filter})"),
     };
     format!(
-        "WITH {steps},
-         finest (matches) AS MATERIALIZED (SELECT {after} - {before}),
-         place (total) AS MATERIALIZED (SELECT {total}),
-         gathered AS (
+        "WITH {buckets},
+         most_selective (matches) AS MATERIALIZED (SELECT {after} - {before}),
+         extent (total) AS MATERIALIZED (SELECT {total}),
+         by_filter AS (
            SELECT {columns} FROM $carviews WHERE {by_filter} ORDER BY {sorted}
-           LIMIT (SELECT iif(matches > {GATHERED}, 0, ?1) FROM finest) OFFSET ?2),
-         walked AS (
-           SELECT {columns} FROM $carviews WHERE {any} ORDER BY {in_order}
-           LIMIT (SELECT iif(matches > {GATHERED}, ?1, 0) FROM finest) OFFSET ?2),
-         found AS (SELECT * FROM gathered UNION ALL SELECT * FROM walked)
-         SELECT total, {columns} FROM place LEFT JOIN found ORDER BY {in_order}",
-        steps = steps(*finest),
-        after = rows_until(*finest, Until::After),
-        before = rows_until(*finest, Until::Before),
-        by_filter = matching(filters, ""),
-        sorted = sorted(order, "+"),
-        any = matching(filters, "+"),
-        in_order = sorted(order, ""),
+           LIMIT (SELECT iif(matches > {MAX_SORTED_MATCHES}, 0, ?1) FROM most_selective) OFFSET ?2),
+         by_order AS (
+           SELECT {columns} FROM $carviews WHERE {by_order} ORDER BY {in_order}
+           LIMIT (SELECT iif(matches > {MAX_SORTED_MATCHES}, ?1, 0) FROM most_selective) OFFSET ?2),
+         found AS (SELECT * FROM by_filter UNION ALL SELECT * FROM by_order)
+         SELECT total, {columns} FROM extent LEFT JOIN found ORDER BY {in_order}",
+        buckets = buckets(*most_selective),
+        after = rank(*most_selective, Bound::After),
+        before = rank(*most_selective, Bound::Before),
+        sorted = order_by(order, IndexUse::Suppressed),
+        by_order = matching(filters, IndexUse::Suppressed),
     )
 }
 
-/// That a row matches every filter; only the first may lead through an index, unless a plus
-/// forbids that too. The filters' values are the parameters from 3 on.
-fn matching(filters: &[Column], plus: &str) -> String {
-    let term = |(index, column): (usize, &Column)| {
-        let plus = if index == 0 { plus } else { "+" };
-        format!("{plus}{column} = ?{}", index + 3)
+/// Whether SQLite may use an index for an expression. A unary plus keeps it from doing so.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IndexUse {
+    Allowed,
+    Suppressed,
+}
+
+impl IndexUse {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Allowed => "",
+            Self::Suppressed => "+",
+        }
+    }
+}
+
+/// The condition that a row matches every filter. Only the first filter can use an index. The values of the filters are the
+/// parameters from 3 on.
+fn matching(filters: &[Column], index_use: IndexUse) -> String {
+    let term = |(position, column): (usize, &Column)| {
+        let index_use = match position {
+            0 => index_use,
+            _ => IndexUse::Suppressed,
+        };
+        format!("{}{column} = ?{}", index_use.prefix(), position + 3)
     };
     let terms: Vec<String> = filters.iter().enumerate().map(term).collect();
     terms.join(" AND ")
 }
 
-fn sorted(order: &[SortKey], plus: &str) -> String {
+fn order_by(order: &[SortKey], index_use: IndexUse) -> String {
+    let prefix = index_use.prefix();
     let term = |SortKey { column, descending }: &SortKey| match descending {
-        false => format!("{plus}{column} ASC"),
-        true => format!("{plus}{column} DESC"),
+        false => format!("{prefix}{column} ASC"),
+        true => format!("{prefix}{column} DESC"),
     };
     order.iter().map(term).collect::<Vec<_>>().join(", ")
-}
-
-/// The row whose `column` is parameter 1.
-#[must_use]
-pub fn one(column: Column) -> String {
-    let columns = columns();
-    format!("SELECT {columns} FROM $carviews WHERE {column} = ?1 ORDER BY carId LIMIT 1")
 }

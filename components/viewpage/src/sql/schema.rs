@@ -1,14 +1,13 @@
-//! The tables: what the events say (`cars`, `reservations`, `payments`), how it joins (`joined`),
-//! and the joined rows kept ready (`carviews`), which triggers hold up to date.
+//! The tables: the state that the events carry (`cars`, `reservations`, `payments`), its join (`joined`), and the joined
+//! rows (`carviews`), which triggers keep up to date.
 //!
-//! Triggers rather than a second statement: a crash cannot come between an event and its effect on
-//! the view.
+//! Triggers rather than a second statement: a crash cannot separate an update from its effect on the view.
 
-use super::{columns, rank_index};
-use crate::{Column, column::ColumnType};
+use super::rank_index;
+use crate::column::{Column, ColumnType};
 
 /// Counts the names of this generation that exist.
-pub const NAMES_THAT_EXIST: &str = "SELECT count(*) FROM sqlite_schema WHERE name GLOB '$*'";
+pub const COUNT_NAMES: &str = "SELECT count(*) FROM sqlite_schema WHERE name GLOB '$*'";
 
 const BASE: [&str; 6] = [
     "CREATE TABLE IF NOT EXISTS $cars (
@@ -34,9 +33,9 @@ const BASE: [&str; 6] = [
        WHERE NOT gone",
 ];
 
-/// The car whose row an event of each base table touches, and which columns of it: an UPDATE rewrites every index whose
-/// column it names, changed or not.
-const TOUCHED: [(&str, &str, &[Column]); 3] = [
+/// Per base table: the car whose row an update affects, and the affected columns of that row. An UPDATE rewrites the index
+/// of every column that it names, changed or not, so it names no others.
+const AFFECTED: [(&str, &str, &[Column]); 3] = [
     (
         "cars",
         "NEW.carId",
@@ -64,8 +63,8 @@ const TOUCHED: [(&str, &str, &[Column]); 3] = [
     ),
 ];
 
-/// Everything that creates a generation, each harmless when it is there already. The last one
-/// creates a name, so that a full count of names means that all of them ran.
+/// The statements that create a generation. Each is a no-op when its name exists. The last one creates a name, so a
+/// complete count of names means that all of them ran.
 #[must_use]
 pub fn statements() -> Vec<String> {
     let mut statements: Vec<String> = BASE.map(str::to_owned).into();
@@ -74,8 +73,8 @@ pub fn statements() -> Vec<String> {
         statements.extend(index(column));
         statements.extend(rank_index::schema(column));
     }
-    for (table, car, touched) in TOUCHED {
-        let refresh = refresh(car, touched);
+    for (table, car, affected) in AFFECTED {
+        let refresh = refresh(car, affected);
         for change in ["INSERT", "UPDATE"] {
             statements.push(format!(
                 "CREATE TRIGGER IF NOT EXISTS ${table}_after_{change} AFTER {change} ON ${table} BEGIN {refresh} END"
@@ -90,7 +89,7 @@ pub fn statements() -> Vec<String> {
     statements
 }
 
-/// Whether a statement creates a name.
+/// Whether a statement of [`statements`] creates a name.
 #[must_use]
 pub fn creates(statement: &str) -> bool {
     statement.starts_with("CREATE")
@@ -98,37 +97,36 @@ pub fn creates(statement: &str) -> bool {
 
 fn carviews() -> String {
     let column = |column: Column| {
-        let kind = match column.column_type() {
+        let sql_type = match column.column_type() {
             ColumnType::Number => "INTEGER",
             ColumnType::Text => "TEXT",
         };
         match column {
-            Column::CarId => format!("{column} {kind} PRIMARY KEY"),
-            _ => format!("{column} {kind} NOT NULL"),
+            Column::CarId => format!("{column} {sql_type} PRIMARY KEY"),
+            _ => format!("{column} {sql_type} NOT NULL"),
         }
     };
     let columns = Column::ALL.map(column).join(", ");
     format!("CREATE TABLE IF NOT EXISTS $carviews ({columns})")
 }
 
-/// The order by a column, ties broken by the car's id, which is the rowid and so stands in every
-/// index; naming it would only keep SQLite from seeking by both. By the id itself the table is in
-/// order.
+/// The index of the order by a column, with ties broken by the car's id. The id is the rowid and thereby part of every
+/// index; naming it would keep SQLite from seeking by both. The table itself is in the order of the id.
 fn index(column: Column) -> Option<String> {
     let create = || format!("CREATE INDEX IF NOT EXISTS $by_{column} ON $carviews ({column})");
     (column != Column::CarId).then(create)
 }
 
-/// Brings one car's row up to what the base tables say.
-fn refresh(car: &str, touched: &[Column]) -> String {
-    let columns = columns();
-    let touched: Vec<String> = touched
+/// The statement that updates the affected columns of one car's row from the base tables.
+fn refresh(car: &str, affected: &[Column]) -> String {
+    let columns = Column::select_list();
+    let affected: Vec<String> = affected
         .iter()
         .map(|name| format!("{name} = excluded.{name}"))
         .collect();
-    let touched = touched.join(", ");
+    let affected = affected.join(", ");
     format!(
         "INSERT INTO $carviews ({columns}) SELECT {columns} FROM $joined WHERE carId = {car}
-         ON CONFLICT (carId) DO UPDATE SET {touched};"
+         ON CONFLICT (carId) DO UPDATE SET {affected};"
     )
 }

@@ -1,10 +1,11 @@
-//! Writing down what an event says: one guarded upsert of one base row.
+//! One guarded upsert of one base row.
 //!
-//! The guard compares, in this order: whether the thing is gone (which nothing undoes), the
-//! aggregate's version, and the event's id, which tells events of one commit apart. The greatest
-//! wins, whatever came first, so any order of the same events ends in the same row.
+//! The guard compares, in this order: whether the aggregate is deleted (which is final), its version, and the event's id,
+//! which distinguishes the events of one commit. The greatest wins, whatever came first, so any order of the same updates
+//! ends in the same row.
 
-use crate::{SqlValue, projection::RowUpdate};
+use crate::sql_value::SqlValue;
+use events::{CarId, CarState, PaymentState, ReservationState};
 
 const CAR: &str = "
     INSERT INTO $cars (gone, sequence, event, carId, carName, carType, amount, status)
@@ -22,7 +23,7 @@ const RESERVATION: &str = "
       carId = excluded.carId, status = excluded.status
     WHERE (excluded.sequence, excluded.event) > (sequence, event)";
 
-/// The payment says itself which reservation it pays, so nobody needs the reservation's word for it.
+/// The payment itself names its reservation, so it can be stored before the reservation is.
 const PAYMENT: &str = "
     INSERT INTO $payments (sequence, event, payId, rsvId, status)
     VALUES (?1, ?2, ?3, ?4, ?5)
@@ -30,17 +31,32 @@ const PAYMENT: &str = "
       sequence = excluded.sequence, event = excluded.event, rsvId = excluded.rsvId, status = excluded.status
     WHERE (excluded.sequence, excluded.event) > (sequence, event)";
 
-/// The statement that writes `fact` down, as of this version and event of its aggregate, and its
-/// parameters.
+/// An update of one base row: the state of an aggregate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowUpdate<'a> {
+    /// The state of a car.
+    Car(&'a CarState),
+    /// A car was deleted. Final.
+    CarDeleted(CarId),
+    /// The state of a reservation that is not rejected.
+    Reservation(&'a ReservationState),
+    /// The state of a rejected reservation, which the view does not show.
+    RejectedReservation(&'a ReservationState),
+    /// The state of a payment.
+    Payment(&'a PaymentState),
+}
+
+/// The statement of an update and its parameters. `sequence` is the version of the aggregate, `event` the id of the event
+/// that carries the state, or empty.
 #[must_use]
 pub fn statement(
-    row_update: RowUpdate<'_>,
+    update: RowUpdate<'_>,
     sequence: u64,
     event: &str,
 ) -> (&'static str, Vec<SqlValue>) {
     let sequence = SqlValue::from(sequence);
     let event = SqlValue::from(event);
-    match row_update {
+    match update {
         RowUpdate::Car(car) => (
             CAR,
             vec![
@@ -67,10 +83,10 @@ pub fn statement(
                 "".into(),
             ],
         ),
-        RowUpdate::Reservation(reservation) | RowUpdate::ReservationRejected(reservation) => (
+        RowUpdate::Reservation(reservation) | RowUpdate::RejectedReservation(reservation) => (
             RESERVATION,
             vec![
-                matches!(row_update, RowUpdate::ReservationRejected(_)).into(),
+                matches!(update, RowUpdate::RejectedReservation(_)).into(),
                 sequence,
                 event,
                 reservation.rsv_id.0.into(),

@@ -11,16 +11,15 @@ fn send(method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
         let name: http::HeaderName = name.parse().unwrap();
         request.headers_mut().append(name, value.parse().unwrap());
     }
-    let route = |path: &[&str]| match path {
-        ["things", "1"] => Some(Route {
-            resource: (),
-            methods: &[Method::GET, Method::PUT],
-        }),
-        _ => None,
+    let route = |method: &Method, path: &[&str]| -> Option<ResponseFuture<'_>> {
+        match (method.as_str(), path) {
+            ("GET" | "PUT", ["things", "1"]) => Some(Box::pin(async {
+                Ok(etag::tagged(hal::found(&json!({"thingId": 1})), 7))
+            })),
+            _ => None,
+        }
     };
-    block_on(serve(request, route, async |(), _| {
-        Ok(etag::tagged(hal::found(&json!({"thingId": 1})), 7))
-    }))
+    block_on(serve(&request, route))
 }
 
 fn body(response: &Response) -> Value {
@@ -106,14 +105,13 @@ fn path_and_method_are_checked_before_the_size_of_the_body() {
         let mut request = Request::new(Bytes::from(vec![b' '; BODY_LIMIT + 1]));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().unwrap();
-        let route = |path: &[&str]| {
-            (path == ["things"]).then_some(Route {
-                resource: (),
-                methods: &[Method::PUT],
-            })
+        let route = |method: &Method, path: &[&str]| -> Option<ResponseFuture<'_>> {
+            match (method.as_str(), path) {
+                ("PUT", ["things"]) => Some(Box::pin(async { Ok(Response::default()) })),
+                _ => None,
+            }
         };
-        let answer = serve(request, route, async |(), _| Ok(Response::default()));
-        block_on(answer).status().as_u16()
+        block_on(serve(&request, route)).status().as_u16()
     };
     assert_eq!(status(Method::POST, "/nothing"), 404);
     assert_eq!(status(Method::POST, "/things"), 405);

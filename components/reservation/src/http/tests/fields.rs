@@ -1,12 +1,12 @@
-//! What a body may say, and what a client may leave unset in it.
+//! The fields of a body, and null for an unset one.
 
 use super::*;
 
-/// Many clients write down every field that they have not set.
+/// Many clients send null for every field that they have not set.
 #[test]
-fn a_null_in_a_new_reservation_is_as_if_absent() {
-    let world = World::new();
-    let ports = world.ports();
+fn a_null_in_a_new_reservation_counts_as_absent() {
+    let contexts = FakeContexts::new();
+    let ports = contexts.ports();
     let unset = r#"{"rsvId":null,"carId":1,"payId":null,"status":null}"#;
     let created = send(&ports, "POST", "/reservations", unset, &[]);
     assert_eq!(created.status(), 201);
@@ -16,9 +16,9 @@ fn a_null_in_a_new_reservation_is_as_if_absent() {
 }
 
 #[test]
-fn a_null_beside_the_wish_to_cancel_is_as_if_absent() {
-    let world = World::new();
-    let ports = world.ports();
+fn a_null_in_a_cancellation_counts_as_absent() {
+    let contexts = FakeContexts::new();
+    let ports = contexts.ports();
     reserve(&ports);
     deliver(&ports, Event::PaymentApproved, 1);
     let patch = |body: &str| send(&ports, "PATCH", "/reservations/1", body, &[]);
@@ -30,4 +30,64 @@ fn a_null_beside_the_wish_to_cancel_is_as_if_absent() {
     let cancelled = patch(r#"{"rsvId":null,"carId":null,"payId":null,"status":"reqCancel"}"#);
     assert_eq!(cancelled.status(), 200);
     assert_eq!(body(&cancelled)["status"], "reqCancel");
+}
+
+#[test]
+fn an_invalid_request_changes_nothing_and_names_the_field() {
+    let contexts = FakeContexts::new();
+    let ports = contexts.ports();
+    for (body_sent, status, field) in [
+        ("{", 400, Value::Null),
+        ("{}", 422, json!("carId")),
+        (r#"{"carId":"x"}"#, 422, json!("carId")),
+        (r#"{"carId":0}"#, 422, json!("carId")),
+        (r#"{"carId":18446744073709551615}"#, 422, json!("carId")),
+        (r#"{"carId":1,"status":"reserved"}"#, 422, json!("status")),
+        (r#"{"carId":1,"colour":"red"}"#, 422, json!("colour")),
+    ] {
+        let refused = send(&ports, "POST", "/reservations", body_sent, &[]);
+        assert_eq!(refused.status(), status, "{body_sent}");
+        assert_eq!(body(&refused)["field"], field, "{body_sent}");
+    }
+    assert_eq!(
+        body(&send(&ports, "GET", "/reservations", "", &[]))["page"]["totalElements"],
+        0
+    );
+    reserve(&ports);
+    deliver(&ports, Event::PaymentApproved, 1);
+    for body_sent in [
+        "{}",
+        r#"{"status":"reserved"}"#,
+        r#"{"status":"reqCancel","carId":9}"#,
+    ] {
+        assert_eq!(
+            send(&ports, "PATCH", "/reservations/1", body_sent, &[]).status(),
+            422,
+            "{body_sent}"
+        );
+    }
+    let stale = [("if-match", "\"1\"")];
+    assert_eq!(
+        send(
+            &ports,
+            "PATCH",
+            "/reservations/1",
+            r#"{"status":"reqCancel"}"#,
+            &stale
+        )
+        .status(),
+        412
+    );
+    assert_eq!(reservation(&ports, 1)["status"], "reserved");
+    assert_eq!(
+        send(
+            &ports,
+            "PATCH",
+            "/reservations/9",
+            r#"{"status":"reqCancel"}"#,
+            &[]
+        )
+        .status(),
+        404
+    );
 }

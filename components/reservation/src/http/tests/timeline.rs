@@ -1,11 +1,11 @@
-//! What became of a reservation is told as it was announced.
+//! The timeline of a reservation agrees with its events.
 
 use super::*;
 
 #[test]
-fn a_step_and_its_announcement_name_the_same_moment() {
-    let world = World::new();
-    let ports = world.ports();
+fn a_step_has_the_time_of_its_event() {
+    let contexts = FakeContexts::new();
+    let ports = contexts.ports();
     ports.platform.clock_ticks.set(true);
     reserve(&ports);
     deliver(&ports, Event::PaymentApproved, 1);
@@ -19,13 +19,13 @@ fn a_step_and_its_announcement_name_the_same_moment() {
     deliver(&ports, Event::PaymentCancelled, 1);
 
     let timeline = body(&send(&ports, "GET", "/reservations/1/timeline", "", &[]));
-    let told = timeline["steps"].as_array().unwrap().iter();
-    let told: Vec<_> = told.map(|step| step["at"].clone()).collect();
+    let steps = timeline["steps"].as_array().unwrap().iter();
+    let times: Vec<_> = steps.map(|step| step["at"].clone()).collect();
     let log = ports.platform.log.borrow();
-    let announced: Vec<_> = log
+    let published: Vec<_> = log
         .iter()
         .map(|(_, event)| serde_json::to_value(event.time).unwrap())
         .collect();
-    assert_eq!(announced.len(), 4);
-    assert_eq!(told, announced);
+    assert_eq!(published.len(), 4);
+    assert_eq!(times, published);
 }

@@ -1,0 +1,136 @@
+//! The public resource: register, read, modify, delete and list.
+
+use super::*;
+use std::time::Duration;
+
+#[test]
+fn a_registered_car_is_found_at_its_location() {
+    let cars = repository();
+    let created = send(&cars, "POST", "/cars", r#"{"carName":"Mercedes-Benz"}"#);
+    assert_eq!(created.status(), 201);
+    assert_eq!(created.headers()["location"], "http://h/cars/1");
+    assert_eq!(body(&created)["carId"], 1);
+    assert_eq!(body(&created)["status"], "available");
+    assert_eq!(body(&send(&cars, "GET", "/cars/1", "")), body(&created));
+    assert_eq!(cars.platform.published_types(), ["CarRegistered"]);
+}
+
+#[test]
+fn put_replaces_and_patch_merges() {
+    let cars = repository();
+    let registered = r#"{"carName":"A","carType":"suv","amount":5}"#;
+    send(&cars, "POST", "/cars", registered);
+    let patched = body(&send(&cars, "PATCH", "/cars/1", r#"{"amount":6}"#));
+    assert_eq!(
+        (&patched["carType"], &patched["amount"]),
+        (&json!("suv"), &json!(6))
+    );
+    let put = body(&send(&cars, "PUT", "/cars/1", r#"{"carName":"B"}"#));
+    assert_eq!(
+        (&put["carName"], &put["carType"], &put["amount"]),
+        (&json!("B"), &json!(""), &json!(0))
+    );
+    assert_eq!(send(&cars, "PUT", "/cars/1", "{}").status(), 422);
+    let unknown = send(&cars, "PUT", "/cars/9", r#"{"carName":"B"}"#);
+    assert_eq!(unknown.status(), 404);
+}
+
+/// Many clients send null for every field that they have not set.
+#[test]
+fn a_null_in_a_new_car_counts_as_absent() {
+    let cars = repository();
+    let unset = r#"{"carId":null,"carName":"A","carType":null,"amount":null,"status":null}"#;
+    let created = send(&cars, "POST", "/cars", unset);
+    assert_eq!(created.status(), 201);
+    assert_eq!(body(&created)["carType"], "");
+    assert_eq!(body(&created)["amount"], 0);
+    assert_eq!(send(&cars, "PUT", "/cars/1", unset).status(), 200);
+    for (refused, field) in [
+        (r#"{"carName":null}"#, "carName"),
+        (r#"{"carName":"A","colour":null}"#, "colour"),
+    ] {
+        let response = send(&cars, "POST", "/cars", refused);
+        assert_eq!(response.status(), 422, "{refused}");
+        assert_eq!(body(&response)["field"], field, "{refused}");
+    }
+    let merged = send(&cars, "PATCH", "/cars/1", r#"{"carType":null}"#);
+    assert_eq!(body(&merged)["field"], "carType");
+}
+
+#[test]
+fn a_client_can_send_back_what_it_read_but_not_set_the_status() {
+    let cars = repository();
+    register(&cars, "A");
+    let read = String::from_utf8(send(&cars, "GET", "/cars/1", "").body().to_vec()).unwrap();
+    assert_eq!(send(&cars, "PUT", "/cars/1", &read).status(), 200);
+    let refused = send(&cars, "PATCH", "/cars/1", r#"{"status":"reserved"}"#);
+    assert_eq!(refused.status(), 422);
+    assert_eq!(body(&refused)["field"], "status");
+}
+
+#[test]
+fn an_edit_of_an_older_version_is_refused() {
+    let cars = repository();
+    register(&cars, "A");
+    let patch_version_1 = |body| {
+        let headers = [("if-match", "\"1\"")];
+        send_with(&cars, "PATCH", "/cars/1", body, &headers).status()
+    };
+    assert_eq!(patch_version_1(r#"{"amount":1}"#), 200);
+    assert_eq!(patch_version_1(r#"{"amount":2}"#), 412);
+    let headers = [("if-match", "\"1\"")];
+    let deleted = send_with(&cars, "DELETE", "/cars/1", "", &headers);
+    assert_eq!(deleted.status(), 412);
+    assert_eq!(body(&send(&cars, "GET", "/cars/1", ""))["amount"], 1);
+}
+
+#[test]
+fn a_deleted_car_leaves_every_page_and_its_number_is_not_used_again() {
+    let cars = repository();
+    for name in ["A", "B", "C"] {
+        register(&cars, name);
+    }
+    assert_eq!(send(&cars, "DELETE", "/cars/2", "").status(), 204);
+    assert_eq!(send(&cars, "GET", "/cars/2", "").status(), 404);
+    register(&cars, "D");
+    for sort in ["carId", "carName", "amount"] {
+        let page = body(&send(&cars, "GET", &format!("/cars?sort={sort},desc"), ""));
+        assert_eq!(page["page"]["totalElements"], 3, "{sort}");
+        let rows = page["_embedded"]["cars"].as_array().unwrap().len();
+        assert_eq!(rows, 3, "{sort}");
+    }
+}
+
+#[test]
+fn cars_of_the_same_amount_are_ordered_by_number() {
+    let cars = repository();
+    for name in ["A", "B", "C", "D"] {
+        register(&cars, name);
+    }
+    let ids = |page: u64| -> Vec<u64> {
+        let path = format!("/cars?sort=amount,desc&size=2&page={page}");
+        let page = body(&send(&cars, "GET", &path, ""));
+        let rows = page["_embedded"]["cars"].as_array().unwrap().clone();
+        rows.iter()
+            .map(|car| car["carId"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!((ids(0), ids(1), ids(2)), (vec![1, 2], vec![3, 4], vec![]));
+}
+
+#[test]
+fn a_number_that_a_crash_left_unused_is_not_counted() {
+    let cars = repository();
+    cars.platform.state.fail_once_after(1);
+    let failed = send(&cars, "POST", "/cars", r#"{"carName":"Kia"}"#);
+    assert_eq!(failed.status(), 503);
+    register(&cars, "Ray");
+    for _ in 0..2 {
+        send(&cars, "GET", "/cars", "");
+        cars.platform.advance(Duration::from_secs(130));
+        assert_eq!(send(&cars, "POST", "/internal/sweep", "").status(), 200);
+    }
+    let list = body(&send(&cars, "GET", "/cars", ""));
+    assert_eq!(list["_embedded"]["cars"][0]["carId"], 2);
+    assert_eq!(list["page"]["totalElements"], 1);
+}

@@ -1,0 +1,23 @@
+//! What is to be paid, and what was paid.
+
+use events::{CarId, PaymentId, ReservationId};
+
+/// What is to be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The reservation that is paid.
+    pub reservation: ReservationId,
+    /// The reserved car.
+    pub car: CarId,
+    /// The amount, in won.
+    pub amount: u64,
+}
+
+/// What was paid, and under which number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The payment's number.
+    pub id: PaymentId,
+    /// What was paid.
+    pub order: Order,
+}
