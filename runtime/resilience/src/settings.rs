@@ -1,4 +1,4 @@
-//! What is wrong with a setting, said so that whoever wrote it can mend it.
+//! The error of an invalid setting, with the key, the value and the valid range.
 //!
 //! Every protection checks its settings once, before it guards anything; a running one never meets a bad number.
 
@@ -34,7 +34,7 @@ impl InvalidSetting {
     }
 }
 
-/// The longest time that any setting may ask for: beyond it somebody mistook the unit.
+/// The longest time that any setting may ask for: a longer one is most likely a wrong unit.
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The shortest time that any setting may ask for: the resolution of the timers.

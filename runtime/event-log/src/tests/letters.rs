@@ -56,7 +56,7 @@ async fn a_redriven_letter_reaches_its_group_only_and_only_once(fixture: Fixture
     );
     assert_eq!(again[0].attempts, 0);
     fixture.acknowledge(&consumer, &again).await;
-    // Nobody else will read it: nothing of it remains.
+    // No other group reads the entry, so that it is removed.
     let left = fixture.log.length(&again[0].position.stream).await.unwrap();
     assert_eq!(left, 0);
 }

@@ -65,7 +65,7 @@ async fn a_redis_that_dies_and_comes_back_loses_nothing() {
     server.kill();
     tokio::time::sleep(Duration::from_millis(300)).await;
     server.restart().await;
-    // The server answers to somebody else already; our connection learns it a moment later.
+    // The server answers new connections already; the client notices its lost connection a moment later.
     eventually(async || log.length(STREAM).await.ok(), Some(100)).await;
     publish(&log, "a", 51..=60).await;
     publish(&log, "b", 51..=60).await;
@@ -79,7 +79,7 @@ async fn a_redis_that_dies_and_comes_back_loses_nothing() {
     deliveries.stop().await;
 }
 
-/// Commands that nobody waits for any more still reach the server when it thaws.
+/// Commands whose callers have given up still reach the server when it resumes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_hangs_longer_than_we_wait_loses_nothing() {
     let server = RedisServer::start().await;
