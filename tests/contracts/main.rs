@@ -7,6 +7,8 @@ mod boundaries;
 mod documentation;
 mod events;
 mod files;
+mod language;
 mod manifest;
 mod policies;
+mod structure;
 mod worlds;

@@ -69,7 +69,7 @@ pub struct RemoteLinks {
 const MAX_ORIGINS: usize = 64;
 
 /// The name of the link that all other origins share.
-const OTHER_ORIGINS: &str = "elsewhere";
+const OTHER_ORIGINS: &str = "other origins";
 
 // === impl LinkRegistry ===
 
