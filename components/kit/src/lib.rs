@@ -20,6 +20,7 @@ pub mod platform;
 pub mod spin;
 pub mod store;
 mod stored;
+pub mod unavailable;
 
 pub use aggregate::{Aggregates, ChangeError, Decision, Persistent, Versioned};
 pub use breaker::{Breaker, BreakerOpen};
@@ -27,3 +28,4 @@ pub use listing::Lookup;
 pub use origin::Origin;
 pub use platform::{LogError, Platform};
 pub use store::{Store, StoreError, SwapOutcome};
+pub use unavailable::{Effect, Unavailable};

@@ -10,7 +10,7 @@
 
 use crate::{repository::ReservationRepository, saga_log::SagaLog};
 use events::{CarId, PaymentId, ReservationId};
-use kit::{BreakerOpen, Origin, Platform};
+use kit::{Origin, Platform, Unavailable};
 
 /// The ports of this context; every use case takes them as its first argument.
 ///
@@ -33,39 +33,6 @@ impl<P: Platform, C, Y> ReservationPorts<P, C, Y> {
     /// The list of open sagas.
     pub fn sagas(&self) -> SagaLog<'_, P> {
         SagaLog::new(&self.platform)
-    }
-}
-
-/// A call to another context that brought no usable response.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct RemoteCallError {
-    /// What happened, for people.
-    pub message: String,
-    /// After how many seconds a retry makes sense, if the other context named a time.
-    pub retry_after: Option<u64>,
-    /// What the call may have done in the other context.
-    pub effect: RemoteEffect,
-}
-
-/// What a failed call may have done in the other context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RemoteEffect {
-    /// Nothing: the call was not sent, or the other context reports that it did nothing.
-    None,
-    /// Unknown. The other context responds, so a compensating call can follow at once.
-    Unknown,
-    /// Unknown, and the call ended at its timeout. A compensating call would probably wait as long.
-    TimedOut,
-}
-
-impl From<BreakerOpen> for RemoteCallError {
-    fn from(open: BreakerOpen) -> Self {
-        Self {
-            message: open.to_string(),
-            retry_after: Some(open.retry_after),
-            effect: RemoteEffect::None,
-        }
     }
 }
 
@@ -105,7 +72,7 @@ pub enum ApprovalOutcome {
 /// The car context.
 ///
 /// An implementation returns within a bounded time, and reports an effect other than
-/// [`RemoteEffect::None`] whenever the request may have reached the car context.
+/// [`kit::Effect::None`] whenever the request may have reached the car context.
 pub trait Cars {
     /// Holds `car` for the reservation `id`, for an open-ended period.
     ///
@@ -114,13 +81,13 @@ pub trait Cars {
     ///
     /// # Errors
     ///
-    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the car context's.
+    /// [`Unavailable`] when the response is missing, late or not recognisable as the car context's.
     async fn hold(
         &self,
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<HoldOutcome, RemoteCallError>;
+    ) -> Result<HoldOutcome, Unavailable>;
 
     /// Releases what the reservation `id` holds of `car`, and refuses a hold of `id` that arrives later.
     ///
@@ -128,19 +95,19 @@ pub trait Cars {
     ///
     /// # Errors
     ///
-    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the car context's.
+    /// [`Unavailable`] when the response is missing, late or not recognisable as the car context's.
     async fn release(
         &self,
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<ReleaseOutcome, RemoteCallError>;
+    ) -> Result<ReleaseOutcome, Unavailable>;
 }
 
 /// The payment context.
 ///
 /// It identifies a payment by its reservation. An implementation returns within a bounded time, and reports
-/// an effect other than [`RemoteEffect::None`] whenever the request may have reached the payment context.
+/// an effect other than [`kit::Effect::None`] whenever the request may have reached the payment context.
 pub trait Payments {
     /// Charges `amount` won for the reservation `id` of `car`.
     ///
@@ -149,7 +116,7 @@ pub trait Payments {
     ///
     /// # Errors
     ///
-    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the payment context's,
+    /// [`Unavailable`] when the response is missing, late or not recognisable as the payment context's,
     /// and when the payment was cancelled before.
     async fn approve(
         &self,
@@ -157,7 +124,7 @@ pub trait Payments {
         id: ReservationId,
         car: CarId,
         amount: u64,
-    ) -> Result<ApprovalOutcome, RemoteCallError>;
+    ) -> Result<ApprovalOutcome, Unavailable>;
 
     /// Refunds the payment of the reservation `id`, and refuses an approval that arrives later.
     ///
@@ -166,17 +133,17 @@ pub trait Payments {
     ///
     /// # Errors
     ///
-    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the payment context's.
-    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), RemoteCallError>;
+    /// [`Unavailable`] when the response is missing, late or not recognisable as the payment context's.
+    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unavailable>;
 
     /// Returns the payment of the reservation `id` if it is paid at this moment. Changes nothing.
     ///
     /// # Errors
     ///
-    /// [`RemoteCallError`] when the response is missing, late or not recognisable as the payment context's.
+    /// [`Unavailable`] when the response is missing, late or not recognisable as the payment context's.
     async fn paid_payment(
         &self,
         origin: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, RemoteCallError>;
+    ) -> Result<Option<PaymentId>, Unavailable>;
 }

@@ -5,18 +5,21 @@
 //! identifier of the request, or is the problem document that the context returns in exactly that case. Any other
 //! response leaves the effect of the call unknown.
 
-use crate::ports::{ApprovalOutcome, HoldOutcome, ReleaseOutcome, RemoteCallError, RemoteEffect};
+use crate::ports::{ApprovalOutcome, HoldOutcome, ReleaseOutcome};
 use events::{CarId, PaymentId, ReservationId};
 use http::StatusCode;
-use kit::http::{Response, upstream};
+use kit::{
+    Effect, Unavailable,
+    http::{Response, upstream},
+};
 use serde_json::Value;
 
 /// The car context's response to a hold of `car`.
 ///
 /// # Errors
 ///
-/// [`RemoteCallError`] when the response is an error, or is not recognisable as the car context's.
-pub fn parse_hold(car: CarId, response: &Response) -> Result<HoldOutcome, RemoteCallError> {
+/// [`Unavailable`] when the response is an error, or is not recognisable as the car context's.
+pub fn parse_hold(car: CarId, response: &Response) -> Result<HoldOutcome, Unavailable> {
     match response.status().as_u16() {
         200 => body_about("carId", car.0, response)
             .and_then(|body| body["amount"].as_u64())
@@ -32,8 +35,8 @@ pub fn parse_hold(car: CarId, response: &Response) -> Result<HoldOutcome, Remote
 ///
 /// # Errors
 ///
-/// [`RemoteCallError`] when the response is an error, or is not recognisable as the car context's.
-pub fn parse_release(car: CarId, response: &Response) -> Result<ReleaseOutcome, RemoteCallError> {
+/// [`Unavailable`] when the response is an error, or is not recognisable as the car context's.
+pub fn parse_release(car: CarId, response: &Response) -> Result<ReleaseOutcome, Unavailable> {
     match response.status().as_u16() {
         200 => body_about("carId", car.0, response).map(|_| ReleaseOutcome::Released),
         404 => unknown_car(car, response).map(|()| ReleaseOutcome::UnknownCar),
@@ -46,17 +49,17 @@ pub fn parse_release(car: CarId, response: &Response) -> Result<ReleaseOutcome, 
 ///
 /// # Errors
 ///
-/// [`RemoteCallError`] when the response is an error, or is not recognisable as the payment context's.
+/// [`Unavailable`] when the response is an error, or is not recognisable as the payment context's.
 pub fn parse_approval(
     id: ReservationId,
     response: &Response,
-) -> Result<ApprovalOutcome, RemoteCallError> {
+) -> Result<ApprovalOutcome, Unavailable> {
     match response.status().as_u16() {
         200 | 201 => payment(id, response).flatten().map(ApprovalOutcome::Paid),
         402 => upstream::problem(response, "payment-declined").map(|_| ApprovalOutcome::Declined),
         503 if upstream::problem(response, "payment-not-asked").is_some() => {
-            return Err(RemoteCallError {
-                effect: RemoteEffect::None,
+            return Err(Unavailable {
+                effect: Effect::None,
                 ..unexpected("payment", response)
             });
         }
@@ -69,8 +72,8 @@ pub fn parse_approval(
 ///
 /// # Errors
 ///
-/// [`RemoteCallError`] when the response is an error, or is not recognisable as the payment context's.
-pub fn parse_cancellation(id: ReservationId, response: &Response) -> Result<(), RemoteCallError> {
+/// [`Unavailable`] when the response is an error, or is not recognisable as the payment context's.
+pub fn parse_cancellation(id: ReservationId, response: &Response) -> Result<(), Unavailable> {
     match parse_paid_payment(id, response)? {
         None => Ok(()),
         Some(_) => Err(unexpected("payment", response)),
@@ -81,11 +84,11 @@ pub fn parse_cancellation(id: ReservationId, response: &Response) -> Result<(), 
 ///
 /// # Errors
 ///
-/// [`RemoteCallError`] when the response is an error, or is not recognisable as the payment context's.
+/// [`Unavailable`] when the response is an error, or is not recognisable as the payment context's.
 pub fn parse_paid_payment(
     id: ReservationId,
     response: &Response,
-) -> Result<Option<PaymentId>, RemoteCallError> {
+) -> Result<Option<PaymentId>, Unavailable> {
     match response.status().as_u16() {
         200 => payment(id, response),
         _ => None,
@@ -115,13 +118,13 @@ fn payment(id: ReservationId, response: &Response) -> Option<Option<PaymentId>> 
 }
 
 /// The error of a response that leaves the effect of the call unknown.
-fn unexpected(context: &str, response: &Response) -> RemoteCallError {
-    RemoteCallError {
+fn unexpected(context: &str, response: &Response) -> Unavailable {
+    Unavailable {
         message: format!("the {context} context answered {}", response.status()),
         retry_after: upstream::retry_after(response),
         effect: match response.status() {
-            StatusCode::GATEWAY_TIMEOUT => RemoteEffect::TimedOut,
-            _ => RemoteEffect::Unknown,
+            StatusCode::GATEWAY_TIMEOUT => Effect::TimedOut,
+            _ => Effect::Unknown,
         },
     }
 }

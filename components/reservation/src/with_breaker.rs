@@ -2,9 +2,9 @@
 //!
 //! An open breaker fails a call at once, instead of after its timeout.
 
-use crate::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, RemoteCallError};
+use crate::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome};
 use events::{CarId, PaymentId, ReservationId};
-use kit::{Breaker, Origin, Platform};
+use kit::{Breaker, Origin, Platform, Unavailable};
 
 /// A port whose calls pass a circuit breaker, if there is one.
 pub struct WithBreaker<P, C> {
@@ -20,8 +20,8 @@ impl<P: Platform, C> WithBreaker<P, C> {
 
     async fn guard<T>(
         &self,
-        call: impl Future<Output = Result<T, RemoteCallError>>,
-    ) -> Result<T, RemoteCallError> {
+        call: impl Future<Output = Result<T, Unavailable>>,
+    ) -> Result<T, Unavailable> {
         match &self.breaker {
             Some(breaker) => breaker.call(call).await,
             None => call.await,
@@ -35,7 +35,7 @@ impl<P: Platform, C: Cars> Cars for WithBreaker<P, C> {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<HoldOutcome, RemoteCallError> {
+    ) -> Result<HoldOutcome, Unavailable> {
         self.guard(self.context.hold(origin, car, id)).await
     }
 
@@ -44,7 +44,7 @@ impl<P: Platform, C: Cars> Cars for WithBreaker<P, C> {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<ReleaseOutcome, RemoteCallError> {
+    ) -> Result<ReleaseOutcome, Unavailable> {
         self.guard(self.context.release(origin, car, id)).await
     }
 }
@@ -56,12 +56,12 @@ impl<P: Platform, Y: Payments> Payments for WithBreaker<P, Y> {
         id: ReservationId,
         car: CarId,
         amount: u64,
-    ) -> Result<ApprovalOutcome, RemoteCallError> {
+    ) -> Result<ApprovalOutcome, Unavailable> {
         let approval = self.context.approve(origin, id, car, amount);
         self.guard(approval).await
     }
 
-    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), RemoteCallError> {
+    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unavailable> {
         self.guard(self.context.cancel(origin, id)).await
     }
 
@@ -69,7 +69,7 @@ impl<P: Platform, Y: Payments> Payments for WithBreaker<P, Y> {
         &self,
         origin: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, RemoteCallError> {
+    ) -> Result<Option<PaymentId>, Unavailable> {
         self.guard(self.context.paid_payment(origin, id)).await
     }
 }

@@ -4,10 +4,8 @@
 use crate::{context::ContextId, mutation::Mutation, request::request, world::World};
 use events::{CarId, PaymentId, ReservationId};
 use http::Method;
-use kit::{Origin, http::Response};
-use reservation::ports::{
-    ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, RemoteCallError, RemoteEffect,
-};
+use kit::{Effect, Origin, Unavailable, http::Response};
+use reservation::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -27,7 +25,7 @@ impl Cars for FakeCars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<HoldOutcome, RemoteCallError> {
+    ) -> Result<HoldOutcome, Unavailable> {
         let response = self.post(origin, car, "hold", id).await?;
         match response.status().as_u16() {
             200 => match body(&response)["amount"].as_u64() {
@@ -45,7 +43,7 @@ impl Cars for FakeCars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<ReleaseOutcome, RemoteCallError> {
+    ) -> Result<ReleaseOutcome, Unavailable> {
         if self.0.has_mutation(Mutation::KeepsRejectedHold) {
             return Ok(ReleaseOutcome::Released);
         }
@@ -69,7 +67,7 @@ impl FakeCars {
         car: CarId,
         command: &str,
         id: ReservationId,
-    ) -> Result<Response, RemoteCallError> {
+    ) -> Result<Response, Unavailable> {
         let path = format!("/internal/cars/{car}/{command}");
         let body = json!({ "rsvId": id }).to_string();
         let request = request(Method::POST, &path, &origin.headers(), &body);
@@ -88,7 +86,7 @@ impl Payments for FakePayments {
         id: ReservationId,
         car: CarId,
         amount: u64,
-    ) -> Result<ApprovalOutcome, RemoteCallError> {
+    ) -> Result<ApprovalOutcome, Unavailable> {
         let order = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
         let response = self.call(origin, Method::POST, "", &order).await?;
         match response.status().as_u16() {
@@ -96,15 +94,15 @@ impl Payments for FakePayments {
                 payment(&response)?.ok_or_else(|| unexpected_response(&response))?,
             )),
             402 => Ok(ApprovalOutcome::Declined),
-            503 if body(&response)["type"] == PAYMENT_NOT_SENT => Err(RemoteCallError {
-                effect: RemoteEffect::None,
+            503 if body(&response)["type"] == PAYMENT_NOT_SENT => Err(Unavailable {
+                effect: Effect::None,
                 ..unexpected_response(&response)
             }),
             _ => Err(unexpected_response(&response)),
         }
     }
 
-    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), RemoteCallError> {
+    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unavailable> {
         let path = format!("/{id}");
         let response = self.call(origin, Method::DELETE, &path, "").await?;
         match response.status().as_u16() {
@@ -117,7 +115,7 @@ impl Payments for FakePayments {
         &self,
         origin: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, RemoteCallError> {
+    ) -> Result<Option<PaymentId>, Unavailable> {
         let response = self
             .call(origin, Method::GET, &format!("/{id}"), "")
             .await?;
@@ -135,7 +133,7 @@ impl FakePayments {
         method: Method,
         path: &str,
         body: &str,
-    ) -> Result<Response, RemoteCallError> {
+    ) -> Result<Response, Unavailable> {
         let path = format!("/internal/payments{path}");
         let request = request(method, &path, &origin.headers(), body);
         let response = self
@@ -147,7 +145,7 @@ impl FakePayments {
 }
 
 /// The payment id of a response with the status `paid`.
-fn payment(response: &Response) -> Result<Option<PaymentId>, RemoteCallError> {
+fn payment(response: &Response) -> Result<Option<PaymentId>, Unavailable> {
     let body = body(response);
     match body["status"].as_str() {
         Some("paid") => Ok(body["payId"].as_u64().map(PaymentId)),
@@ -161,18 +159,18 @@ pub fn body(response: &Response) -> Value {
     serde_json::from_slice(response.body()).unwrap_or_default()
 }
 
-fn unexpected_response(response: &Response) -> RemoteCallError {
-    RemoteCallError {
+fn unexpected_response(response: &Response) -> Unavailable {
+    Unavailable {
         message: format!("answered {}", response.status()),
         retry_after: None,
-        effect: RemoteEffect::Unknown,
+        effect: Effect::Unknown,
     }
 }
 
-fn no_reply() -> RemoteCallError {
-    RemoteCallError {
+fn no_reply() -> Unavailable {
+    Unavailable {
         message: "no reply".into(),
         retry_after: None,
-        effect: RemoteEffect::TimedOut,
+        effect: Effect::TimedOut,
     }
 }

@@ -14,13 +14,10 @@
 
 use crate::{
     domain::{Refusal, RejectionReason, Reservation, Stage},
-    ports::{
-        ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, RemoteCallError,
-        RemoteEffect, ReservationPorts,
-    },
+    ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, ReservationPorts},
 };
 use events::{CarId, ReservationId};
-use kit::{ChangeError, Origin, Platform, Versioned};
+use kit::{ChangeError, Effect, Origin, Platform, Unavailable, Versioned};
 
 /// Seconds until a retry when the context that failed named no time.
 const RETRY_AFTER: u64 = 2;
@@ -103,11 +100,7 @@ impl SagaFailure {
     }
 
     /// The call to another context failed.
-    fn failed(
-        reason: RejectionReason,
-        compensation: Compensation,
-        error: &RemoteCallError,
-    ) -> Self {
+    fn failed(reason: RejectionReason, compensation: Compensation, error: &Unavailable) -> Self {
         Self {
             reason,
             compensation,
@@ -131,8 +124,8 @@ impl<P: Platform, C: Cars, Y: Payments> ReserveSaga<'_, P, C, Y> {
             Ok(HoldOutcome::UnknownCar) => Err(refused(RejectionReason::UnknownCar)),
             Err(error) => {
                 let compensation = match error.effect {
-                    RemoteEffect::None => Compensation::Nothing,
-                    RemoteEffect::Unknown | RemoteEffect::TimedOut => Compensation::Hold,
+                    Effect::None => Compensation::Nothing,
+                    Effect::Unknown | Effect::TimedOut => Compensation::Hold,
                 };
                 let reason = RejectionReason::CarUnreachable;
                 Err(SagaFailure::failed(reason, compensation, &error))
@@ -153,9 +146,9 @@ impl<P: Platform, C: Cars, Y: Payments> ReserveSaga<'_, P, C, Y> {
             )),
             Err(error) => {
                 let compensation = match error.effect {
-                    RemoteEffect::None => Compensation::Hold,
-                    RemoteEffect::Unknown => Compensation::HoldAndPayment,
-                    RemoteEffect::TimedOut => Compensation::HoldThenPayment,
+                    Effect::None => Compensation::Hold,
+                    Effect::Unknown => Compensation::HoldAndPayment,
+                    Effect::TimedOut => Compensation::HoldThenPayment,
                 };
                 let reason = RejectionReason::PaymentUnreachable;
                 Err(SagaFailure::failed(reason, compensation, &error))

@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::{
-    ports::{ApprovalOutcome, HoldOutcome, RemoteEffect},
+    ports::{ApprovalOutcome, HoldOutcome},
     reactions, sweep,
 };
 use bytes::Bytes;
 use events::{CarId, CloudEvent, Event, PaymentId, PaymentState, ReservationId};
 use fakes::{FakeContexts, TestPorts};
 use futures::executor::block_on;
-use kit::{Store, memory::MemoryPlatform};
+use kit::{Effect, Store, memory::MemoryPlatform};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
 

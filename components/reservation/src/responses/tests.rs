@@ -124,12 +124,9 @@ fn only_the_payment_context_can_report_that_no_payment_was_requested() {
         "Not called",
         "the gateway was not",
     );
-    assert_eq!(effect(&own.into_response("/")), RemoteEffect::None);
+    assert_eq!(effect(&own.into_response("/")), Effect::None);
     for foreign in foreign_responses(status, "payment-not-asked") {
-        assert_eq!(effect(&foreign), RemoteEffect::Unknown, "{foreign:?}");
+        assert_eq!(effect(&foreign), Effect::Unknown, "{foreign:?}");
     }
-    assert_eq!(
-        effect(&html(StatusCode::GATEWAY_TIMEOUT)),
-        RemoteEffect::TimedOut
-    );
+    assert_eq!(effect(&html(StatusCode::GATEWAY_TIMEOUT)), Effect::TimedOut);
 }

@@ -2,12 +2,12 @@
 
 use super::remote::Remote;
 use crate::{
-    ports::{Cars, HoldOutcome, ReleaseOutcome, RemoteCallError},
+    ports::{Cars, HoldOutcome, ReleaseOutcome},
     responses,
 };
 use ::http::Method;
 use events::{CarId, ReservationId};
-use kit::{Origin, http::Response};
+use kit::{Origin, Unavailable, http::Response};
 use serde_json::json;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl Cars for SpinCars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<HoldOutcome, RemoteCallError> {
+    ) -> Result<HoldOutcome, Unavailable> {
         let response = post(origin, car, "hold", id).await?;
         responses::parse_hold(car, &response)
     }
@@ -35,7 +35,7 @@ impl Cars for SpinCars {
         origin: &Origin,
         car: CarId,
         id: ReservationId,
-    ) -> Result<ReleaseOutcome, RemoteCallError> {
+    ) -> Result<ReleaseOutcome, Unavailable> {
         let response = post(origin, car, "release", id).await?;
         responses::parse_release(car, &response)
     }
@@ -46,7 +46,7 @@ async fn post(
     car: CarId,
     command: &str,
     id: ReservationId,
-) -> Result<Response, RemoteCallError> {
+) -> Result<Response, Unavailable> {
     let path = format!("/internal/cars/{car}/{command}");
     let body = json!({ "rsvId": id }).to_string();
     CAR.call(origin, Method::POST, &path, body).await

@@ -2,12 +2,12 @@
 
 use super::remote::Remote;
 use crate::{
-    ports::{ApprovalOutcome, Payments, RemoteCallError},
+    ports::{ApprovalOutcome, Payments},
     responses,
 };
 use ::http::Method;
 use events::{CarId, PaymentId, ReservationId};
-use kit::Origin;
+use kit::{Origin, Unavailable};
 use serde_json::json;
 use std::time::Duration;
 
@@ -27,14 +27,14 @@ impl Payments for SpinPayments {
         id: ReservationId,
         car: CarId,
         amount: u64,
-    ) -> Result<ApprovalOutcome, RemoteCallError> {
+    ) -> Result<ApprovalOutcome, Unavailable> {
         let body = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
         let path = "/internal/payments";
         let response = PAYMENT.call(origin, Method::POST, path, body).await?;
         responses::parse_approval(id, &response)
     }
 
-    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), RemoteCallError> {
+    async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unavailable> {
         let path = format!("/internal/payments/{id}");
         let body = String::new();
         let response = PAYMENT.call(origin, Method::DELETE, &path, body).await?;
@@ -45,7 +45,7 @@ impl Payments for SpinPayments {
         &self,
         origin: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, RemoteCallError> {
+    ) -> Result<Option<PaymentId>, Unavailable> {
         let path = format!("/internal/payments/{id}");
         let body = String::new();
         let response = PAYMENT.call(origin, Method::GET, &path, body).await?;

@@ -1,9 +1,8 @@
 //! One HTTP call to another context: in-process by service chaining, or to the address that a variable names.
 
-use crate::ports::{RemoteCallError, RemoteEffect};
 use ::http::Method;
 use kit::{
-    Origin,
+    Effect, Origin, Unavailable,
     http::Response,
     spin::{CallError, HttpClient, variable},
 };
@@ -24,14 +23,14 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// [`RemoteCallError`] when there is no response within the timeout.
+    /// [`Unavailable`] when there is no response within the timeout.
     pub async fn call(
         &self,
         origin: &Origin,
         method: Method,
         path: &str,
         body: String,
-    ) -> Result<Response, RemoteCallError> {
+    ) -> Result<Response, Unavailable> {
         let url = format!("{}{path}", variable(self.url_variable).await);
         HttpClient::new(self.timeout)
             .call(method, &url, &origin.headers(), body)
@@ -39,13 +38,13 @@ impl Remote {
             .map_err(|error| self.no_response(&error))
     }
 
-    fn no_response(&self, error: &CallError) -> RemoteCallError {
+    fn no_response(&self, error: &CallError) -> Unavailable {
         let (retry_after, effect) = match error {
-            CallError::NotSent { retry_after, .. } => (*retry_after, RemoteEffect::None),
-            CallError::TimedOut(_) => (None, RemoteEffect::TimedOut),
-            CallError::Failed(_) => (None, RemoteEffect::Unknown),
+            CallError::NotSent { retry_after, .. } => (*retry_after, Effect::None),
+            CallError::TimedOut(_) => (None, Effect::TimedOut),
+            CallError::Failed(_) => (None, Effect::Unknown),
         };
-        RemoteCallError {
+        Unavailable {
             message: format!("the {} context: {error}", self.name),
             retry_after,
             effect,

@@ -1,11 +1,10 @@
 //! Fakes of the car and the payment context.
 
 use crate::ports::{
-    ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, RemoteCallError, RemoteEffect,
-    ReservationPorts,
+    ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, ReservationPorts,
 };
 use events::{CarId, PaymentId, ReservationId};
-use kit::{Origin, memory::MemoryPlatform};
+use kit::{Effect, Origin, Unavailable, memory::MemoryPlatform};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeSet,
@@ -29,7 +28,7 @@ pub struct FakeContexts {
     /// Whether every release finds no car.
     pub car_is_unknown: Cell<bool>,
     /// What a failed approval may have done.
-    pub effect: Cell<RemoteEffect>,
+    pub effect: Cell<Effect>,
     /// How many cancels were sent to the payment context.
     pub cancels: Cell<u32>,
 }
@@ -44,7 +43,7 @@ impl FakeContexts {
             paid: RefCell::default(),
             compensation_fails: Cell::new(false),
             car_is_unknown: Cell::new(false),
-            effect: Cell::new(RemoteEffect::Unknown),
+            effect: Cell::new(Effect::Unknown),
             cancels: Cell::new(0),
         }
     }
@@ -65,9 +64,9 @@ impl Cars for &FakeContexts {
         _: &Origin,
         _: CarId,
         id: ReservationId,
-    ) -> Result<HoldOutcome, RemoteCallError> {
+    ) -> Result<HoldOutcome, Unavailable> {
         self.held.borrow_mut().insert(id.0);
-        self.hold.get().ok_or(call_error(RemoteEffect::Unknown))
+        self.hold.get().ok_or(call_error(Effect::Unknown))
     }
 
     async fn release(
@@ -75,9 +74,9 @@ impl Cars for &FakeContexts {
         _: &Origin,
         _: CarId,
         id: ReservationId,
-    ) -> Result<ReleaseOutcome, RemoteCallError> {
+    ) -> Result<ReleaseOutcome, Unavailable> {
         if self.compensation_fails.get() {
-            return Err(call_error(RemoteEffect::TimedOut));
+            return Err(call_error(Effect::TimedOut));
         }
         if self.car_is_unknown.get() {
             return Ok(ReleaseOutcome::UnknownCar);
@@ -94,19 +93,19 @@ impl Payments for &FakeContexts {
         id: ReservationId,
         _: CarId,
         _: u64,
-    ) -> Result<ApprovalOutcome, RemoteCallError> {
+    ) -> Result<ApprovalOutcome, Unavailable> {
         let approval = self.approval.get();
-        let has_no_effect = approval.is_none() && self.effect.get() == RemoteEffect::None;
+        let has_no_effect = approval.is_none() && self.effect.get() == Effect::None;
         if approval != Some(ApprovalOutcome::Declined) && !has_no_effect {
             self.paid.borrow_mut().insert(id.0);
         }
         approval.ok_or(call_error(self.effect.get()))
     }
 
-    async fn cancel(&self, _: &Origin, id: ReservationId) -> Result<(), RemoteCallError> {
+    async fn cancel(&self, _: &Origin, id: ReservationId) -> Result<(), Unavailable> {
         self.cancels.set(self.cancels.get() + 1);
         if self.compensation_fails.get() {
-            return Err(call_error(RemoteEffect::TimedOut));
+            return Err(call_error(Effect::TimedOut));
         }
         self.paid.borrow_mut().remove(&id.0);
         Ok(())
@@ -116,15 +115,15 @@ impl Payments for &FakeContexts {
         &self,
         _: &Origin,
         id: ReservationId,
-    ) -> Result<Option<PaymentId>, RemoteCallError> {
+    ) -> Result<Option<PaymentId>, Unavailable> {
         let is_paid = self.paid.borrow().contains(&id.0);
         Ok(is_paid.then_some(PaymentId(id.0)))
     }
 }
 
 /// A failed call; a retry makes sense in 7 s.
-fn call_error(effect: RemoteEffect) -> RemoteCallError {
-    RemoteCallError {
+fn call_error(effect: Effect) -> Unavailable {
+    Unavailable {
         message: "no response".into(),
         retry_after: Some(7),
         effect,

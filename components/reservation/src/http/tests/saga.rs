@@ -78,7 +78,7 @@ fn the_retry_after_of_the_failed_context_is_passed_on() {
 fn a_payment_that_was_not_requested_is_not_cancelled() {
     let contexts = FakeContexts::new();
     contexts.approval.set(None);
-    contexts.effect.set(RemoteEffect::None);
+    contexts.effect.set(Effect::None);
     let ports = contexts.ports();
     let refused = reserve(&ports);
     assert_eq!(refused.status(), 503);
@@ -92,7 +92,7 @@ fn a_payment_that_was_not_requested_is_not_cancelled() {
 fn after_a_timeout_the_payment_is_cancelled_by_the_sweep() {
     let contexts = FakeContexts::new();
     contexts.approval.set(None);
-    contexts.effect.set(RemoteEffect::TimedOut);
+    contexts.effect.set(Effect::TimedOut);
     let ports = contexts.ports();
     assert_eq!(reserve(&ports).status(), 503);
     assert_eq!(contexts.cancels.get(), 0);
