@@ -1,11 +1,13 @@
-//! Queries about cars: one car, or a page ([`kit::listing`] states the cost).
+//! Queries about cars: one car, a page ([`kit::listing`] states the cost), or the cars of a list of numbers.
 
 use crate::{
     domain::{Car, Refusal},
     repository::CarRepository,
 };
 use events::CarId;
-use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
+use kit::{
+    ChangeError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing, records,
+};
 use std::cmp::Ordering;
 
 /// The columns that a list of cars can be sorted by.
@@ -45,6 +47,18 @@ pub async fn cars<P: Platform>(
         })
     };
     listing::list(&cars.platform, page, "carId", look_up, compare).await
+}
+
+/// The cars with these numbers, deleted ones included.
+///
+/// # Errors
+///
+/// [`ReadError`] for more than [`records::MAX_NUMBERS`] numbers, and when the store fails.
+pub async fn cars_of<P: Platform>(
+    cars: &CarRepository<P>,
+    numbers: &[u64],
+) -> Result<Vec<Versioned<Car>>, ReadError> {
+    records::read(numbers, async |number| cars.find(CarId(number)).await).await
 }
 
 fn compare(column: &str, one: &Car, other: &Car) -> Ordering {

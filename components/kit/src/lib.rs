@@ -16,6 +16,7 @@ pub mod numbering;
 pub mod origin;
 pub mod outbox;
 pub mod platform;
+pub mod records;
 #[cfg(target_arch = "wasm32")]
 pub mod spin;
 pub mod store;
@@ -27,5 +28,6 @@ pub use breaker::{Breaker, BreakerOpen};
 pub use listing::Lookup;
 pub use origin::Origin;
 pub use platform::{LogError, Platform};
+pub use records::ReadError;
 pub use store::{Store, StoreError, SwapOutcome};
 pub use unavailable::{Effect, Unavailable};

@@ -27,13 +27,23 @@ impl Origin {
         }
     }
 
-    /// The origin of a request: its well-formed headers, and new ids made of `unique_id` in place of the
-    /// others.
+    /// The origin of a request, from its headers.
     #[must_use]
     pub fn from_headers(headers: &HeaderMap, unique_id: &str) -> Self {
-        let request_id = header(headers, REQUEST_ID).filter(|id| is_request_id(id));
-        let trace = header(headers, TRACEPARENT).filter(|trace| is_supported(trace));
-        let correlation_id = request_id.unwrap_or(unique_id).to_owned();
+        let request_id = header(headers, REQUEST_ID);
+        Self::received(request_id, header(headers, TRACEPARENT), unique_id)
+    }
+
+    /// The origin that a caller sent: its well-formed ids, and new ids made of `unique_id` in place of the others.
+    #[must_use]
+    pub fn received(
+        correlation_id: Option<&str>,
+        traceparent: Option<&str>,
+        unique_id: &str,
+    ) -> Self {
+        let correlation_id = correlation_id.filter(|id| is_request_id(id));
+        let trace = traceparent.filter(|trace| is_supported(trace));
+        let correlation_id = correlation_id.unwrap_or(unique_id).to_owned();
         Self {
             causation_id: correlation_id.clone(),
             correlation_id,

@@ -2,6 +2,7 @@
 //!
 //! The adapters only translate; they make no decisions. Every asynchronous call races a timer.
 
+pub mod calls;
 mod client;
 mod platform;
 mod server;

@@ -1,11 +1,15 @@
-//! Queries about payments: one payment, the payment of a reservation, or a page ([`kit::listing`] states the cost).
+//! Queries about payments: one payment, the payment of a reservation, a page ([`kit::listing`] states the cost), or the
+//! payments of a list of numbers.
 
 use crate::{
     domain::{Payment, Receipt, Refusal},
     ports::PaymentPorts,
+    repository::PaymentRepository,
 };
 use events::{PaymentId, ReservationId};
-use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
+use kit::{
+    ChangeError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing, records,
+};
 use std::cmp::Ordering;
 
 /// The columns that a list of payments can be sorted by.
@@ -43,10 +47,10 @@ pub async fn payment<P: Platform, G>(
 /// # Errors
 ///
 /// [`ChangeError`] when the store fails.
-pub async fn payment_of<P: Platform, G>(
+pub async fn payment_of<P: Platform, G, R>(
     ports: &PaymentPorts<P, G>,
     id: ReservationId,
-) -> Result<Option<Payment>, ChangeError<Refusal>> {
+) -> Result<Option<Payment>, ChangeError<R>> {
     let payment = ports.payments().find(id).await?;
     Ok(payment.map(|payment| payment.state))
 }
@@ -69,6 +73,22 @@ pub async fn payments<P: Platform, G>(
         })
     };
     listing::list(&ports.platform, page, "payId", look_up, compare).await
+}
+
+/// The payments with these numbers.
+///
+/// # Errors
+///
+/// [`ReadError`] for more than [`records::MAX_NUMBERS`] numbers, and when the store fails.
+pub async fn payments_of<P: Platform>(
+    payments: &PaymentRepository<'_, P>,
+    numbers: &[u64],
+) -> Result<Vec<Versioned<Payment>>, ReadError> {
+    let find = async |number| match payments.find_by_number(PaymentId(number)).await? {
+        Lookup::Found(payment) => Ok(Some(payment)),
+        Lookup::Deleted | Lookup::Missing => Ok(None),
+    };
+    records::read(numbers, find).await
 }
 
 fn row(payment: &Versioned<Payment>) -> Option<PaymentRow> {

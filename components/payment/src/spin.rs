@@ -1,7 +1,9 @@
-//! How Spin calls this context: the two exported handlers, and the adapters of the ports.
-#![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
+//! How Spin calls this context: requests, events and calls of other contexts; and the adapters of the ports.
+#![expect(unsafe_code, reason = "the export macros write the ABI glue")]
 
+mod approvals;
 mod gateway;
+mod records;
 
 use crate::{http, ports::PaymentPorts, reactions};
 use gateway::AnyGateway;
@@ -10,6 +12,26 @@ use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
 };
+
+/// The interfaces that this context offers to other contexts; `wit/worlds.wit` shows the whole world of the component.
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package socar:payment-component;
+            world offers {
+                export socar:payment/approvals@1.0.0;
+                export socar:payment/records@1.0.0;
+            }
+        ",
+        with: { "socar:calls/types@1.0.0": kit::spin::calls::types },
+        generate_all,
+    });
+}
+
+struct Component;
+
+bindings::export!(Component with_types_in bindings);
 
 #[http_service]
 async fn answer(request: Request) -> impl IntoResponse {

@@ -91,7 +91,7 @@ fn sweep_all<G: Gateway>(ports: &PaymentPorts<MemoryPlatform, G>) {
 }
 
 fn outcome<G>(ports: &PaymentPorts<MemoryPlatform, G>) -> &'static str {
-    let payment = block_on(queries::payment_of(ports, RESERVATION)).unwrap();
+    let payment = block_on(queries::payment_of::<_, _, Refusal>(ports, RESERVATION)).unwrap();
     payment.map_or("none", |payment| payment.outcome())
 }
 

@@ -1,11 +1,15 @@
-//! Queries about reservations: one reservation, or a page ([`kit::listing`] states the cost).
+//! Queries about reservations: one reservation, a page ([`kit::listing`] states the cost), or the reservations of a list of
+//! numbers.
 
 use crate::{
     domain::{Refusal, Reservation},
     ports::ReservationPorts,
+    repository::ReservationRepository,
 };
 use events::ReservationId;
-use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
+use kit::{
+    ChangeError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing, records,
+};
 use std::cmp::Ordering;
 
 /// The columns that a list of reservations can be sorted by.
@@ -40,6 +44,19 @@ pub async fn reservations<P: Platform, C, Y>(
         )
     };
     listing::list(&ports.platform, page, "rsvId", look_up, compare).await
+}
+
+/// The reservations with these numbers.
+///
+/// # Errors
+///
+/// [`ReadError`] for more than [`records::MAX_NUMBERS`] numbers, and when the store fails.
+pub async fn reservations_of<P: Platform>(
+    reservations: &ReservationRepository<'_, P>,
+    numbers: &[u64],
+) -> Result<Vec<Versioned<Reservation>>, ReadError> {
+    let find = async |number| reservations.find(ReservationId(number)).await;
+    records::read(numbers, find).await
 }
 
 fn compare(column: &str, one: &Reservation, other: &Reservation) -> Ordering {

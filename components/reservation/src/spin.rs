@@ -1,8 +1,9 @@
-//! How Spin calls this context: the two exported handlers, and the adapters of the ports.
-#![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
+//! How Spin calls this context: requests, events and calls of other contexts; and the adapters of the ports.
+#![expect(unsafe_code, reason = "the export macros write the ABI glue")]
 
 mod cars;
 mod payments;
+mod records;
 mod remote;
 
 use crate::{http, ports::ReservationPorts, reactions, with_breaker::WithBreaker};
@@ -13,6 +14,25 @@ use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
 };
+
+/// The interfaces that this context offers to other contexts; `wit/worlds.wit` shows the whole world of the component.
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package socar:reservation-component;
+            world offers {
+                export socar:reservation/records@1.0.0;
+            }
+        ",
+        with: { "socar:calls/types@1.0.0": kit::spin::calls::types },
+        generate_all,
+    });
+}
+
+struct Component;
+
+bindings::export!(Component with_types_in bindings);
 
 #[http_service]
 async fn handle(request: Request) -> impl IntoResponse {

@@ -62,7 +62,7 @@ impl<'a, P: Platform, G: Gateway> Handler<'a, P, G> {
     }
 
     pub(super) async fn outcome(&self, id: ReservationId) -> Result<Response, Problem> {
-        let payment = queries::payment_of(self.ports, id).await?;
+        let payment = queries::payment_of::<_, _, Problem>(self.ports, id).await?;
         Ok(outcome_response(id, payment))
     }
 
