@@ -8,7 +8,7 @@ use events::CarId;
 use kit::{
     ChangeError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing, records,
 };
-use std::cmp::Ordering;
+use std::{cmp::Ordering, convert::Infallible};
 
 /// The columns that a list of cars can be sorted by.
 pub const COLUMNS: [&str; 4] = ["carId", "carName", "carType", "amount"];
@@ -58,7 +58,8 @@ pub async fn cars_of<P: Platform>(
     cars: &CarRepository<P>,
     numbers: &[u64],
 ) -> Result<Vec<Versioned<Car>>, ReadError> {
-    records::read(numbers, async |number| cars.find(CarId(number)).await).await
+    let find = async |number| cars.find::<Infallible>(CarId(number)).await;
+    records::read(numbers, find).await
 }
 
 fn compare(column: &str, one: &Car, other: &Car) -> Ordering {

@@ -18,8 +18,14 @@ const CONCURRENT_READS: usize = 16;
 pub enum ReadError {
     /// The list has more than [`MAX_NUMBERS`] numbers.
     TooMany,
-    /// The store failed.
+    /// The store failed, or the context that is read over HTTP.
     Unavailable(Unavailable),
+}
+
+impl From<Unavailable> for ReadError {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
 }
 
 impl From<StoreError> for ReadError {
@@ -48,10 +54,10 @@ pub async fn newest<P: Platform>(platform: &P) -> Result<Option<u64>, ReadError>
 ///
 /// # Errors
 ///
-/// The list is too long, or the store failed.
-pub async fn read<T>(
+/// The list is too long, or `find` failed for one of the numbers.
+pub async fn read<T, E: Into<ReadError>>(
     numbers: &[u64],
-    find: impl AsyncFn(u64) -> Result<Option<T>, ChangeError<Infallible>>,
+    find: impl AsyncFn(u64) -> Result<Option<T>, E>,
 ) -> Result<Vec<T>, ReadError> {
     if numbers.len() > MAX_NUMBERS {
         return Err(ReadError::TooMany);
@@ -60,7 +66,7 @@ pub async fn read<T>(
         .map(async |number| find(*number).await)
         .buffered(CONCURRENT_READS);
     let mut rows = Vec::new();
-    while let Some(row) = found.try_next().await? {
+    while let Some(row) = found.try_next().await.map_err(Into::into)? {
         rows.extend(row);
     }
     Ok(rows)
@@ -75,7 +81,7 @@ mod tests {
     fn read_up_to(last: u64) -> Result<Vec<u64>, ReadError> {
         let numbers: Vec<u64> = (1..=last).collect();
         block_on(read(&numbers, async |number| {
-            Ok((number % 2 == 0).then_some(number))
+            Ok::<_, StoreError>((number % 2 == 0).then_some(number))
         }))
     }
 
@@ -92,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_failed_read_fails_the_list() {
-        let fails = async |_| Err::<Option<()>, _>(StoreError("full".into()).into());
+        let fails = async |_| Err::<Option<()>, _>(StoreError("full".into()));
         let failed = block_on(read(&[1], fails));
         assert!(
             matches!(failed, Err(ReadError::Unavailable(_))),

@@ -10,7 +10,7 @@ use events::{PaymentId, ReservationId};
 use kit::{
     ChangeError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing, records,
 };
-use std::cmp::Ordering;
+use std::{cmp::Ordering, convert::Infallible};
 
 /// The columns that a list of payments can be sorted by.
 pub const COLUMNS: [&str; 5] = ["payId", "rsvId", "carId", "amount", "status"];
@@ -85,7 +85,7 @@ pub async fn payments_of<P: Platform>(
     numbers: &[u64],
 ) -> Result<Vec<Versioned<Payment>>, ReadError> {
     let find = async |number| match payments.find_by_number(PaymentId(number)).await? {
-        Lookup::Found(payment) => Ok(Some(payment)),
+        Lookup::Found(payment) => Ok::<_, ChangeError<Infallible>>(Some(payment)),
         Lookup::Deleted | Lookup::Missing => Ok(None),
     };
     records::read(numbers, find).await

@@ -10,7 +10,7 @@ use events::ReservationId;
 use kit::{
     ChangeError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing, records,
 };
-use std::cmp::Ordering;
+use std::{cmp::Ordering, convert::Infallible};
 
 /// The columns that a list of reservations can be sorted by.
 pub const COLUMNS: [&str; 4] = ["rsvId", "carId", "payId", "status"];
@@ -55,7 +55,7 @@ pub async fn reservations_of<P: Platform>(
     reservations: &ReservationRepository<'_, P>,
     numbers: &[u64],
 ) -> Result<Vec<Versioned<Reservation>>, ReadError> {
-    let find = async |number| reservations.find(ReservationId(number)).await;
+    let find = async |number| reservations.find::<Infallible>(ReservationId(number)).await;
     records::read(numbers, find).await
 }
 

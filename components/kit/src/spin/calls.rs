@@ -5,6 +5,7 @@
 
 use crate::{Effect, Origin, Platform, Unavailable};
 pub use bindings::socar::calls::types;
+use http_conventions::trace::{REQUEST_ID, TRACEPARENT};
 
 mod bindings {
     wit_bindgen::generate!({
@@ -25,6 +26,17 @@ impl types::Origin {
             Some(&self.traceparent),
             &unique_id,
         )
+    }
+}
+
+impl types::Origin {
+    /// The headers that propagate the origin to another context over HTTP.
+    #[must_use]
+    pub fn headers(&self) -> [(&'static str, &str); 2] {
+        [
+            (REQUEST_ID, &self.correlation_id),
+            (TRACEPARENT, &self.traceparent),
+        ]
     }
 }
 
