@@ -7,6 +7,7 @@ mod boundaries;
 mod documentation;
 mod events;
 mod files;
+mod interfaces;
 mod language;
 mod manifest;
 mod policies;
