@@ -30,7 +30,7 @@ use crate::{Consumer, EventLog, LogError};
 /// The delays between the attempts at one event, where a subscription needs no others: up to 100 ms after the first
 /// failure, and up to 30 s after many.
 pub const DEFAULT_BACKOFF: Backoff =
-    Backoff::unlimited(Duration::from_millis(100), Duration::from_secs(30));
+    Backoff::new(Duration::from_millis(100), Duration::from_secs(30));
 
 /// The handler of events.
 #[async_trait]

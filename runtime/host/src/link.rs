@@ -246,25 +246,25 @@ impl<T: LinkTarget> Link<T> {
     where
         F: Future<Output = Result<Response<WasiBody>, T::Error>>,
     {
-        let Some((backoff, budget)) = &self.guards.retry else {
+        let Some(retries) = &self.guards.retry else {
             return attempt(request).await;
         };
         let prepared = tokio::time::timeout_at(call.deadline.into(), Replay::of(request)).await;
         let (request, replay) = prepared.map_err(|_| Problem::DeadlineExceeded {
             component: self.guards.name().to_string(),
         })?;
-        budget.deposit();
+        retries.budget.deposit();
         let mut result = attempt(request).await;
         let Some(replay) = replay else {
             return result;
         };
-        for retries in 1.. {
-            let delay = backoff.pause(retries, fastrand::f64());
+        for attempts in 1..=retries.attempts {
+            let delay = retries.backoff.delay(attempts);
             let left = call.deadline.saturating_duration_since(Instant::now());
-            let delay = delay.filter(|delay| is_worth_another(&result) && *delay < left);
-            let Some(delay) = delay.filter(|_| budget.withdraw()) else {
+            // The budget comes last: it pays only for a retry that is made.
+            if !is_worth_another(&result) || delay >= left || !retries.budget.withdraw() {
                 break;
-            };
+            }
             self.guards.metrics().count_retry();
             tokio::time::sleep(delay).await;
             result = attempt(replay.request()).await;

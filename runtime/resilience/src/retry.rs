@@ -1,17 +1,29 @@
-//! Retries: a second chance for calls that can be made twice, without making bad times worse.
+//! Retries: another attempt for a failed call, without more load on a service that is already failing.
 //!
-//! Three things keep a retry from harm. The caller's [`RetryPolicy`] gives a copy of the request only if it is safe to
-//! send it twice. The pause before each further attempt is drawn evenly between nothing and an exponentially growing
-//! limit ("full jitter": M. Brooker, *Exponential Backoff and Jitter*,
-//! <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>), so that those who failed together do
-//! not come back together. And a [`RetryBudget`] shared by all calls of a link lets only a share of them be retries, so
-//! that a failing service gets a little more load and not a multiple
-//! (Finagle, *Retry Budgets*, <https://finagle.github.io/blog/2016/02/08/retry-budgets>).
+//! Three rules keep retries harmless:
 //!
-//! A retry has no error of its own: when it gives up, for whatever reason, the last result is the answer.
+//! - The caller retries only requests that can be sent twice.
+//! - The delay before each further attempt is drawn evenly between zero and an exponentially growing limit: "full
+//!   jitter" (M. Brooker, *Exponential Backoff and Jitter*,
+//!   <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>). Calls that failed together therefore
+//!   do not return together. See [`Backoff`].
+//! - All calls of a link share one budget, which lets only a percentage of them be retries. A failing service gets a
+//!   little more load, and not a multiple (Finagle, *Retry Budgets*,
+//!   <https://finagle.github.io/blog/2016/02/08/retry-budgets>). See [`RetryBudget`].
 
 mod backoff;
 mod budget;
 
 pub use backoff::Backoff;
 pub use budget::{RetryBudget, RetryBudgetSettings};
+
+/// The retries of the calls over one link.
+#[derive(Clone, Debug)]
+pub struct Retries {
+    /// Maximum number of further attempts of one call.
+    pub attempts: u32,
+    /// The delays before them.
+    pub backoff: Backoff,
+    /// The budget that all calls over the link share.
+    pub budget: RetryBudget,
+}

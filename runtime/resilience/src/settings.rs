@@ -1,6 +1,7 @@
-//! The error of an invalid setting, with the key, the value and the valid range.
+//! Validation of settings.
 //!
-//! Every protection checks its settings once, before it guards anything; a running one never meets a bad number.
+//! Every protection checks its settings once, when it is created. A running protection therefore never has an invalid
+//! number.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -8,15 +9,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-/// A setting that makes no sense.
+/// A setting that is out of bounds, or that contradicts another one.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{setting}` is {value}: {expected}")]
 pub struct InvalidSetting {
     /// The name of the field.
     pub setting: &'static str,
-    /// What it was set to.
+    /// The value of the field.
     pub value: String,
-    /// What would be right.
+    /// What a valid value is.
     pub expected: String,
 }
 
@@ -34,13 +35,13 @@ impl InvalidSetting {
     }
 }
 
-/// The longest time that any setting may ask for: a longer one is most likely a wrong unit.
+/// The maximum of every duration. A longer one is probably a mistake in the unit.
 pub(crate) const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The shortest time that any setting may ask for: the resolution of the timers.
+/// The minimum of every duration: the resolution of tokio's timers.
 pub(crate) const MIN_DURATION: Duration = Duration::from_millis(1);
 
-/// Nothing, if the value lies within these bounds.
+/// Checks that a value lies within bounds.
 pub(crate) fn check_range<T: PartialOrd + Debug>(
     setting: &'static str,
     value: T,
@@ -49,20 +50,17 @@ pub(crate) fn check_range<T: PartialOrd + Debug>(
     if bounds.contains(&value) {
         return Ok(());
     }
-    let (least, most) = bounds.into_inner();
-    Err(InvalidSetting::new(
-        setting,
-        value,
-        format!("it must lie between {least:?} and {most:?}"),
-    ))
+    let (min, max) = bounds.into_inner();
+    let expected = format!("it must lie between {min:?} and {max:?}");
+    Err(InvalidSetting::new(setting, value, expected))
 }
 
-/// Nothing, if the value is a time that a timer can keep.
+/// Checks that a duration lies between [`MIN_DURATION`] and [`MAX_DURATION`].
 pub(crate) fn check_duration(setting: &'static str, value: Duration) -> Result<(), InvalidSetting> {
     check_range(setting, value, MIN_DURATION..=MAX_DURATION)
 }
 
-/// Nothing, if the value is a share of a whole that is not empty.
+/// Checks that a percentage lies between 1 and 100.
 pub(crate) fn check_percentage(setting: &'static str, value: u8) -> Result<(), InvalidSetting> {
     check_range(setting, value, 1..=100)
 }
@@ -72,16 +70,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bad_setting_says_what_would_be_right() {
+    fn an_invalid_setting_names_the_valid_values() {
         let invalid = check_percentage("failure_rate", 101).unwrap_err();
         assert_eq!(
             invalid.to_string(),
             "`failure_rate` is 101: it must lie between 1 and 100"
         );
-        let invalid = check_duration("wait", Duration::ZERO).unwrap_err();
+        let invalid = check_duration("queue_timeout", Duration::ZERO).unwrap_err();
         assert_eq!(
             invalid.to_string(),
-            "`wait` is 0ns: it must lie between 1ms and 86400s"
+            "`queue_timeout` is 0ns: it must lie between 1ms and 86400s"
         );
     }
 }

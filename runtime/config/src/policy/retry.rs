@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use resilience::retry::{Backoff, RetryBudget, RetryBudgetSettings};
+use resilience::retry::{Backoff, Retries, RetryBudget, RetryBudgetSettings};
 
 use super::value::{MILLISECOND, count, duration, set};
 use crate::document::{ConfigError, Value};
@@ -33,10 +33,13 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The backoff and the budget; `None` if a number is out of bounds, which [`read`] rejects.
-    pub fn build(&self) -> Option<(Backoff, RetryBudget)> {
-        let backoff = Backoff::new(self.backoff, self.max_backoff, self.attempts).ok()?;
-        Some((backoff, RetryBudget::new(self.budget).ok()?))
+    /// The retries with a full budget; `None` if a number is out of bounds, which [`read`] rejects.
+    pub fn build(&self) -> Option<Retries> {
+        Some(Retries {
+            attempts: self.attempts,
+            backoff: Backoff::new(self.backoff, self.max_backoff),
+            budget: RetryBudget::new(self.budget).ok()?,
+        })
     }
 }
 

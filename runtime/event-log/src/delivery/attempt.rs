@@ -163,5 +163,5 @@ fn not_counted(subscription: &Subscription, queued: &QueuedEvent) -> AttemptOutc
 }
 
 fn retry_delay(subscription: &Subscription, failures: u32) -> Duration {
-    subscription.backoff.delay(failures, fastrand::f64())
+    subscription.backoff.delay(failures)
 }

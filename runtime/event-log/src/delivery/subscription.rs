@@ -29,8 +29,7 @@ const ENTRIES_PER_HANDLER: usize = 16;
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The delays between attempts to reach an unavailable log.
-const RECONNECT_BACKOFF: Backoff =
-    Backoff::unlimited(Duration::from_millis(100), Duration::from_secs(2));
+const RECONNECT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
 struct SubscriptionTask {
     context: Arc<DeliveryContext>,
@@ -224,5 +223,5 @@ async fn acknowledge(context: &DeliveryContext, group: &str, positions: &[Positi
 }
 
 fn reconnect_delay(failures: u32) -> Duration {
-    RECONNECT_BACKOFF.delay(failures, fastrand::f64())
+    RECONNECT_BACKOFF.delay(failures)
 }

@@ -92,7 +92,7 @@ fn subscription(component: &str) -> Subscription {
         audience: Audience::Shared,
         attempts: 3,
         concurrency: 4,
-        backoff: Backoff::unlimited(Duration::from_millis(2), Duration::from_millis(20)),
+        backoff: Backoff::new(Duration::from_millis(2), Duration::from_millis(20)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use resilience::breaker::{Breaker, BreakerState};
 use resilience::bulkhead;
-use resilience::retry::{Backoff, RetryBudget};
+use resilience::retry::Retries;
 
 use super::attempt::PendingOutcome;
 use super::fallback::LinkFallback;
@@ -24,7 +24,7 @@ pub struct LinkGuards {
     /// The link's own admission, if it does not share that of its component.
     admission: Option<Arc<Admission>>,
     breaker: Option<Breaker>,
-    pub(super) retry: Option<(Backoff, RetryBudget)>,
+    pub(super) retry: Option<Retries>,
     pub(super) fallback: LinkFallback,
     /// Registered at the first use: a link that never carries a call shows no metrics.
     metrics: OnceLock<LinkMetrics>,

@@ -1,9 +1,9 @@
-//! How many of the calls of a link may be retries.
+//! The percentage of calls that may be retries.
 //!
-//! An account in hundredths of a retry. Every call deposits its share of one, and time deposits a few per second, for
-//! links with few calls. Deposits fade: a quiet, healthy hour does not save up for a storm. Instead of remembering
-//! when each was made, as Finagle does, the whole account fades exponentially; its balance with no withdrawals is
-//! the same, and there is nothing to keep but a number.
+//! The balance is kept in hundredths of a retry. Each call deposits its percentage of a retry, and time deposits a minimum
+//! per second, for links with few calls. Deposits expire, so that an hour without failures does not allow a burst of
+//! retries. Finagle remembers when each deposit was made. Here the whole balance decays exponentially: without
+//! withdrawals it is the same on average, and it is a single number.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use tokio::time::Instant;
 
 use crate::settings::{InvalidSetting, check_range};
 
-/// The retries that the calls of one link may share. Clones are the same budget.
+/// The retries that the calls of one link share. Clones share the budget.
 #[derive(Clone, Debug)]
 pub struct RetryBudget(Arc<Shared>);
 
-/// What may be set. The defaults are Finagle's.
+/// The settings of a retry budget. The defaults are those of Finagle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryBudgetSettings {
-    /// How many percent of the calls may be retries.
+    /// Percentage of the calls that may be retries; from 0 to 1000.
     pub percent: u32,
-    /// Retries per second that are always allowed.
+    /// Retries per second that are always allowed; from 0 to 10 000.
     pub minimum_per_second: u32,
-    /// How long a deposit lasts, on average.
+    /// The average time after which a deposit expires; from 1 s to 60 s.
     pub ttl: Duration,
 }
 
@@ -36,34 +36,25 @@ struct Shared {
 
 #[derive(Debug)]
 struct Account {
-    /// What may be spent now, in hundredths of a retry.
+    /// The balance at `updated`, in hundredths of a retry.
     balance: f64,
-    /// When the balance was last brought up to date.
     updated: Instant,
 }
 
-/// In hundredths, so that adding up percentages stays exact.
+/// In hundredths, so that the sum of percentages is exact.
 const ONE_RETRY: f64 = 100.0;
 
-// === impl Budget ===
+// === impl RetryBudget ===
 
 impl RetryBudget {
-    /// A budget that holds what the minimum has saved up.
+    /// A budget with the balance that the minimum amounts to without withdrawals.
     ///
     /// # Errors
-    /// When a number is out of bounds.
+    /// [`InvalidSetting`] if a value is out of bounds.
     pub fn new(settings: RetryBudgetSettings) -> Result<Self, InvalidSetting> {
-        check_range("budget.percent", settings.percent, 0..=1000)?;
-        check_range(
-            "budget.minimum_per_second",
-            settings.minimum_per_second,
-            0..=10_000,
-        )?;
-        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
-        check_range("budget.ttl", settings.ttl, second..=minute)?;
-        let balance = settings.saved_up();
+        settings.check()?;
         let account = Account {
-            balance,
+            balance: settings.minimum_balance(),
             updated: Instant::now(),
         };
         Ok(Self(Arc::new(Shared {
@@ -72,7 +63,7 @@ impl RetryBudget {
         })))
     }
 
-    /// A call is made for the first time.
+    /// Records a first attempt.
     pub fn deposit(&self) {
         let settings = &self.0.settings;
         let mut account = self.0.account.lock();
@@ -80,7 +71,7 @@ impl RetryBudget {
         account.balance += f64::from(settings.percent);
     }
 
-    /// Whether a call may be made again.
+    /// Pays for a retry. Returns whether the balance allows it.
     #[must_use]
     pub fn withdraw(&self) -> bool {
         let mut account = self.0.account.lock();
@@ -93,11 +84,19 @@ impl RetryBudget {
     }
 }
 
-// === impl Settings ===
+// === impl RetryBudgetSettings ===
 
 impl RetryBudgetSettings {
-    /// What the minimum amounts to in the long run, with nothing withdrawn.
-    fn saved_up(&self) -> f64 {
+    fn check(&self) -> Result<(), InvalidSetting> {
+        let minimum = self.minimum_per_second;
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        check_range("budget.percent", self.percent, 0..=1000)?;
+        check_range("budget.minimum_per_second", minimum, 0..=10_000)?;
+        check_range("budget.ttl", self.ttl, second..=minute)
+    }
+
+    /// The balance that the minimum amounts to in the long run, without withdrawals.
+    fn minimum_balance(&self) -> f64 {
         f64::from(self.minimum_per_second) * self.ttl.as_secs_f64() * ONE_RETRY
     }
 }
@@ -115,13 +114,13 @@ impl Default for RetryBudgetSettings {
 // === impl Account ===
 
 impl Account {
-    /// The balance moves towards what the minimum would save up; whatever is above or below that fades.
+    /// Moves the balance towards the minimum one, by the share that the elapsed time has of the time to live.
     fn update(&mut self, settings: &RetryBudgetSettings) {
         let now = Instant::now();
-        let passed = now.saturating_duration_since(self.updated).as_secs_f64();
-        let kept = (-passed / settings.ttl.as_secs_f64()).exp();
-        let saved_up = settings.saved_up();
-        self.balance = saved_up + (self.balance - saved_up) * kept;
+        let elapsed = now.saturating_duration_since(self.updated).as_secs_f64();
+        let remaining = (-elapsed / settings.ttl.as_secs_f64()).exp();
+        let minimum = settings.minimum_balance();
+        self.balance = minimum + (self.balance - minimum) * remaining;
         self.updated = now;
     }
 }
@@ -147,38 +146,38 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_share_of_the_calls_may_be_retries() {
+    async fn a_percentage_of_the_calls_may_be_retries() {
         let budget = budget(20, 0);
-        assert!(!budget.withdraw(), "nobody has called yet");
+        assert!(!budget.withdraw(), "a retry without a call");
         (0..100).for_each(|_| budget.deposit());
         assert_eq!(withdraw_all(&budget), 20);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_storm_of_failures_is_retried_by_that_share_and_no_more() {
+    async fn the_percentage_also_limits_the_retries_of_many_failures() {
         let budget = budget(20, 0);
-        let mut retried = 0;
+        let mut retries = 0;
         for _ in 0..10_000 {
             budget.deposit();
-            retried += usize::from(budget.withdraw());
+            retries += usize::from(budget.withdraw());
             advance(SECOND / 100).await;
         }
-        assert!((1980..=2000).contains(&retried), "{retried} of 10000");
+        assert!((1980..=2000).contains(&retries), "{retries} of 10000");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_link_with_few_calls_has_its_minimum() {
+    async fn a_link_with_few_calls_has_the_minimum() {
         let budget = budget(20, 2);
-        assert_eq!(withdraw_all(&budget), 20, "what ten seconds have saved up");
+        assert_eq!(withdraw_all(&budget), 20, "the minimum of ten seconds");
         advance(SECOND).await;
         assert_eq!(withdraw_all(&budget), 1);
         advance(600 * SECOND).await;
-        // A hair below 20 units are there: the account nears its balance without ever reaching it.
+        // The balance approaches 20 retries without reaching them.
         assert!(withdraw_all(&budget) >= 19);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn deposits_fade() {
+    async fn deposits_expire() {
         let budget = budget(100, 0);
         (0..100).for_each(|_| budget.deposit());
         advance(10 * SECOND).await;
@@ -188,33 +187,18 @@ mod tests {
         assert_eq!(withdraw_all(&budget), 0);
     }
 
+    /// The setting that is rejected after this change of the default settings.
+    fn rejected(change: impl FnOnce(&mut RetryBudgetSettings)) -> &'static str {
+        let mut settings = RetryBudgetSettings::default();
+        change(&mut settings);
+        RetryBudget::new(settings).unwrap_err().setting
+    }
+
     #[test]
-    fn a_budget_out_of_bounds_is_refused() {
-        let good = RetryBudgetSettings::default();
-        for (name, bad) in [
-            (
-                "budget.percent",
-                RetryBudgetSettings {
-                    percent: 1001,
-                    ..good
-                },
-            ),
-            (
-                "budget.minimum_per_second",
-                RetryBudgetSettings {
-                    minimum_per_second: 10_001,
-                    ..good
-                },
-            ),
-            (
-                "budget.ttl",
-                RetryBudgetSettings {
-                    ttl: Duration::ZERO,
-                    ..good
-                },
-            ),
-        ] {
-            assert_eq!(RetryBudget::new(bad).unwrap_err().setting, name);
-        }
+    fn settings_out_of_bounds_are_rejected_by_name() {
+        assert_eq!(rejected(|it| it.percent = 1001), "budget.percent");
+        let minimum = rejected(|it| it.minimum_per_second = 10_001);
+        assert_eq!(minimum, "budget.minimum_per_second");
+        assert_eq!(rejected(|it| it.ttl = Duration::ZERO), "budget.ttl");
     }
 }

@@ -47,7 +47,7 @@ async fn a_long_failing_subject_does_not_starve_the_others(fixture: Fixture) {
     publish(&fixture.log, "fine", 1..=100).await;
     let slow = Subscription {
         attempts: 1000,
-        backoff: Backoff::unlimited(Duration::from_secs(60), Duration::from_secs(60)),
+        backoff: Backoff::new(Duration::from_secs(60), Duration::from_secs(60)),
         ..subscription("message")
     };
     let deliveries = start_with(&fixture.log, &handler, "host", slow);
@@ -68,7 +68,7 @@ async fn many_failing_subjects_do_not_starve_the_others(fixture: Fixture) {
     publish(&fixture.log, "fine", 1..=100).await;
     let slow = Subscription {
         attempts: 1000,
-        backoff: Backoff::unlimited(Duration::from_secs(60), Duration::from_secs(60)),
+        backoff: Backoff::new(Duration::from_secs(60), Duration::from_secs(60)),
         ..subscription("message")
     };
     let deliveries = start_with(&fixture.log, &handler, "host", slow);
