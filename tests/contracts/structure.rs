@@ -1,7 +1,7 @@
 //! Is the module structure of every crate a tree that can be read part by part?
 //!
-//! Two rules, both read from the source text without building anything: sibling modules do not import each other in a
-//! cycle, and no two types of one crate share a bare name. The rules hold for every crate of the workspace, test code
+//! Two rules, both read from the source text without a build: sibling modules do not import each other in a cycle, and
+//! no two types of one crate share a bare name. The rules hold for every crate of the workspace, test code
 //! excepted.
 
 mod cycles;

@@ -62,6 +62,7 @@ fn describe(parent: &ModulePath, mut component: Vec<&str>, edges: &Edges<'_>) ->
         let mut imports = edges[&(pair[0], pair[1])].clone();
         // Paths from the crate's root say the most; those that begin with an imported name follow from them.
         imports.sort_by_key(|import| !import.is_absolute());
+        imports.dedup_by(|one, other| (&one.file, &one.path) == (&other.file, &other.path));
         for import in imports.iter().take(MAX_IMPORTS_SHOWN) {
             text += &format!("  {} imports {}\n", import.file, import.path);
         }
@@ -69,7 +70,7 @@ fn describe(parent: &ModulePath, mut component: Vec<&str>, edges: &Edges<'_>) ->
     text
 }
 
-/// For each step of a cycle.
+/// A step of a cycle shows at most this many imports.
 const MAX_IMPORTS_SHOWN: usize = 4;
 
 /// The shortest cycle within a strongly connected component, with its first module repeated at the end.

@@ -79,6 +79,7 @@ fn crates_of(folder: &str) -> Vec<SourceTree> {
         .collect()
 }
 
+/// The Rust files that are directly in a folder of a package.
 fn rust_files(package: &str, folder: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(package).join(folder))
         .into_iter()
