@@ -91,6 +91,15 @@ pub fn anchors(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// Everything in backticks in the first cell of each table row.
+pub fn first_spans(text: &str) -> Vec<&str> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| row.split('|').next());
+    cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect()
+}
+
 /// The words in backticks at the start of each table row.
 pub fn first_cells(page: &str, is_wanted: fn(&str) -> bool) -> BTreeSet<String> {
     let text = read(page);
