@@ -1,9 +1,9 @@
 //! Classifies an attempt by how the body of its response ends.
 //!
-//! A good head is no success yet: the body may stall or break off. An attempt is classified at its last byte, and at
-//! once only if the body is complete already. A reader that stops while no frame is pending has what it needs: the
-//! attempt is a success. A reader that leaves while it waits is classified like a caller that leaves before the head.
-//! The time that a reader takes between two reads does not count against the target.
+//! A good head is no success yet: the body may stall or break off. An attempt is classified at its last byte, and at once
+//! only if the body is complete already. A reader that stops while no frame is pending has what it needs: the attempt is a
+//! success. A reader that leaves while it waits is classified like a caller that leaves before the head. The time that a
+//! reader takes between two reads does not count against the target.
 
 use std::future::Future as _;
 use std::pin::Pin;
@@ -13,16 +13,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::Response;
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::Frame;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::{CallOutcome, PendingOutcome};
-use crate::body::is_complete;
+use crate::body::{BodyObserver, ObservedBody, is_complete};
 
-/// A body that records the outcome of its attempt for the breaker.
-struct ClassifiedBody {
-    body: WasiBody,
+/// Records the outcome of an attempt for the breaker when its body ends.
+struct Classify {
     /// Absent once the outcome is recorded.
     pending: Option<PendingOutcome>,
     /// Whether the reader waits for a frame.
@@ -30,46 +29,45 @@ struct ClassifiedBody {
     /// The end of the last read.
     idle_since: Instant,
     /// The attempt has timed out if its body is not complete by then.
-    until: Instant,
+    deadline: Instant,
     /// Set while the reader waits, which most readers never do.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// A response with a good head, classified by how its body ends, and as timed out if that is not before `until`.
+/// A response with a good head, classified by how its body ends, and as timed out if that is not before the deadline.
 pub(super) fn classified(
     response: Response<WasiBody>,
     mut pending: PendingOutcome,
-    until: Instant,
+    deadline: Instant,
 ) -> Response<WasiBody> {
     if is_complete(response.body()) {
         pending.record(CallOutcome::Success);
         return response;
     }
     response.map(|body| {
-        let classified = ClassifiedBody {
-            body,
+        let classify = Classify {
             pending: Some(pending),
             is_awaited: false,
             idle_since: Instant::now(),
-            until,
+            deadline,
             timer: None,
         };
-        classified.boxed_unsync()
+        ObservedBody::observed(body, classify).boxed_unsync()
     })
 }
 
-// === impl ClassifiedBody ===
+// === impl Classify ===
 
-impl ClassifiedBody {
-    fn classify(&mut self, outcome: CallOutcome) {
+impl Classify {
+    fn record(&mut self, outcome: CallOutcome) {
         self.timer = None;
         if let Some(mut pending) = self.pending.take() {
             pending.record(outcome);
         }
     }
 
-    /// The reader requests the next frame. It was idle since the last read, unless it waited.
-    fn end_idle(&mut self) {
+    /// The reader has been idle since the last read, unless it waited.
+    fn count_idle(&mut self) {
         if let Some(pending) = &mut self.pending
             && !self.is_awaited
         {
@@ -77,61 +75,59 @@ impl ClassifiedBody {
         }
     }
 
-    fn wait(&mut self, cx: &mut Context<'_>) {
-        if self.pending.is_none() {
-            return;
-        }
-        let until = self.until.into();
-        let new = || Box::pin(tokio::time::sleep_until(until));
-        let timer = self.timer.get_or_insert_with(new);
-        if timer.as_mut().poll(cx).is_ready() {
-            self.classify(CallOutcome::TimedOut);
-        }
+    fn polled(&mut self, is_awaited: bool) {
+        self.is_awaited = is_awaited;
+        self.idle_since = Instant::now();
     }
 }
 
-impl Body for ClassifiedBody {
-    type Data = Bytes;
-    type Error = Error;
+impl BodyObserver for Classify {
+    fn on_poll(&mut self) {
+        self.count_idle();
+    }
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = &mut *self;
-        this.end_idle();
-        let frame = Pin::new(&mut this.body).poll_frame(cx);
-        this.is_awaited = frame.is_pending();
-        this.idle_since = Instant::now();
-        match &frame {
-            Poll::Pending => this.wait(cx),
-            Poll::Ready(Some(Ok(_))) if !is_complete(&this.body) => {}
-            Poll::Ready(None | Some(Ok(_))) => this.classify(CallOutcome::Success),
-            Poll::Ready(Some(Err(Error::ConnectionReadTimeout))) => {
-                this.classify(CallOutcome::TimedOut)
-            }
-            Poll::Ready(Some(Err(_))) if Instant::now() >= this.until => {
-                this.classify(CallOutcome::TimedOut)
-            }
-            Poll::Ready(Some(Err(_))) => this.classify(CallOutcome::Failure),
+    fn on_frame(&mut self, _: &Frame<Bytes>, rest: &WasiBody) {
+        self.polled(false);
+        if is_complete(rest) {
+            self.record(CallOutcome::Success);
         }
-        frame
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+    fn on_pending(&mut self, context: &mut Context<'_>) -> Poll<Error> {
+        self.polled(true);
+        if self.pending.is_some() {
+            let deadline = self.deadline.into();
+            let new = || Box::pin(tokio::time::sleep_until(deadline));
+            let timer = self.timer.get_or_insert_with(new);
+            if timer.as_mut().poll(context).is_ready() {
+                self.record(CallOutcome::TimedOut);
+            }
+        }
+        Poll::Pending
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    fn on_end(&mut self) -> Result<(), Error> {
+        self.polled(false);
+        self.record(CallOutcome::Success);
+        Ok(())
+    }
+
+    fn on_error(&mut self, error: &Error) {
+        self.polled(false);
+        let is_late = Instant::now() >= self.deadline;
+        self.record(match error {
+            Error::ConnectionReadTimeout => CallOutcome::TimedOut,
+            _ if is_late => CallOutcome::TimedOut,
+            _ => CallOutcome::Failure,
+        });
     }
 }
 
-impl Drop for ClassifiedBody {
+impl Drop for Classify {
     fn drop(&mut self) {
         if !self.is_awaited {
-            self.end_idle();
-            self.classify(CallOutcome::Success);
+            self.count_idle();
+            self.record(CallOutcome::Success);
         }
     }
 }
@@ -141,6 +137,7 @@ mod tests {
     use super::*;
     use crate::problem::full;
     use http_body_util::StreamBody;
+    use hyper::body::{Body, SizeHint};
     use resilience::breaker::{Breaker, BreakerConfig, BreakerSettings, CallTotals, SlowCalls};
     use std::time::Duration;
 
@@ -148,7 +145,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(60);
 
-    /// A response with this body, and the breaker that records its outcome.
+    /// An answer with this body, and the breaker that waits for its end.
     fn answer(body: WasiBody, limit: Duration) -> (Breaker, WasiBody) {
         let breaker = Breaker::new("link", BreakerConfig::default(), |_| {});
         let until = Instant::now() + limit;
@@ -161,7 +158,7 @@ mod tests {
         StreamBody::new(futures::stream::iter(parts)).boxed_unsync()
     }
 
-    /// One frame, and then nothing more.
+    /// One part, and then nothing more.
     fn half() -> WasiBody {
         use futures::StreamExt as _;
         let never = futures::stream::pending::<Part>();
@@ -235,7 +232,7 @@ mod tests {
         assert!(tokio::time::timeout(2 * LIMIT, body.frame()).await.is_err());
         assert_eq!(counted(&breaker), [0, 1, 0]);
         drop(body);
-        assert_eq!(counted(&breaker), [0, 1, 0], "an outcome is recorded once");
+        assert_eq!(counted(&breaker), [0, 1, 0], "once is enough");
     }
 
     #[tokio::test]
@@ -282,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_byte_of_a_known_length_is_the_end() {
+    async fn the_last_byte_of_a_known_length_is_the_end_of_the_body() {
         let all = Unclosed(Some(Bytes::from_static(b"all")));
         let (breaker, mut body) = answer(all.boxed_unsync(), LIMIT);
         assert!(body.frame().await.unwrap().is_ok());

@@ -1,37 +1,36 @@
-//! The last good responses of a link, for a bounded time.
+//! The last good answers of a link, for as long as they are better than none.
 //!
-//! The cache is bounded in bytes, for one response and for all of them, and in entries. The oldest entries are evicted
-//! first. A response is recorded while its body is read; one that breaks off, or is too long, is not stored.
+//! Bounded in size, not only in number: what one answer may have and what all of them may have together. The oldest
+//! give way. An answer is recorded while its body passes by; one that breaks off, or is too long, is forgotten.
 
 use std::collections::{HashMap, VecDeque};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{AGE, CONTENT_LENGTH, WARNING};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::{Body as _, Frame};
 use parking_lot::Mutex;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use crate::body::{BodyObserver, ObservedBody};
 use crate::problem::full;
 
-/// The longest body that is stored, in bytes.
+/// The longest body that is kept.
 const MAX_BODY: usize = 512 * 1024;
 
-/// The most bytes of all bodies together.
+/// All bodies together.
 const MAX_TOTAL_BYTES: usize = 8 * 1024 * 1024;
 
-/// The most entries.
+/// All answers together, however short.
 const MAX_ENTRIES: usize = 512;
 
-/// A response younger than this is not recorded again: under load, that would copy every byte.
+/// An answer younger than this is not recorded again: under load, that would copy every byte.
 const MIN_REFRESH: Duration = Duration::from_secs(1);
 
-/// The last good responses of a link. Clones share the cache.
+/// The last good answers. Clones are the same ones.
 #[derive(Clone)]
 pub(in crate::link) struct StaleCache {
     oldest: Duration,
@@ -41,7 +40,7 @@ pub(in crate::link) struct StaleCache {
 #[derive(Default)]
 struct CacheEntries {
     answers: HashMap<String, CachedResponse>,
-    /// The keys in the order of their first entry, each once.
+    /// In order of their first arrival; each key once.
     order: VecDeque<String>,
     size: usize,
 }
@@ -52,12 +51,11 @@ struct CachedResponse {
     body: Bytes,
 }
 
-/// A body that is recorded while it is read.
-struct RecordedBody {
-    body: WasiBody,
-    so_far: BytesMut,
+/// Records a body while it is read.
+struct Record {
+    recorded: BytesMut,
     /// The entry to store. Absent once it is stored, or cannot be.
-    target: Option<(StaleCache, String, HeaderMap)>,
+    entry: Option<(StaleCache, String, HeaderMap)>,
 }
 
 // === impl StaleCache ===
@@ -70,23 +68,22 @@ impl StaleCache {
         }
     }
 
-    /// Records a good response, and returns it unchanged.
+    /// Records a good answer, and passes it on unchanged.
     pub fn record(&self, key: String, response: Response<WasiBody>) -> Response<WasiBody> {
         if self.is_fresh(&key) {
             return response;
         }
         let headers = response.headers().clone();
         response.map(|body| {
-            let recorded = RecordedBody {
-                body,
-                so_far: BytesMut::new(),
-                target: Some((self.clone(), key, headers)),
+            let record = Record {
+                recorded: BytesMut::new(),
+                entry: Some((self.clone(), key, headers)),
             };
-            recorded.boxed_unsync()
+            ObservedBody::observed(body, record).boxed_unsync()
         })
     }
 
-    /// The last good response, marked as stale.
+    /// The last good answer, marked as stale.
     pub fn find(&self, key: &str) -> Option<Response<WasiBody>> {
         let entries = self.entries.lock();
         let cached = entries.answers.get(key)?;
@@ -139,60 +136,45 @@ impl CacheEntries {
     }
 }
 
-// === impl RecordedBody ===
+// === impl Record ===
 
-impl RecordedBody {
-    fn is_complete(&self) -> bool {
-        let announced = self.target.as_ref().and_then(|(_, _, headers)| {
+impl Record {
+    fn is_complete(&self, rest: &WasiBody) -> bool {
+        let announced = self.entry.as_ref().and_then(|(_, _, headers)| {
             let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?;
             length.parse::<usize>().ok()
         });
-        self.body.is_end_stream() || announced == Some(self.so_far.len())
+        rest.is_end_stream() || announced == Some(self.recorded.len())
     }
 
     fn store(&mut self) {
-        if let Some((answers, key, headers)) = self.target.take() {
-            answers.store(key, headers, self.so_far.split().freeze());
+        if let Some((cache, key, headers)) = self.entry.take() {
+            cache.store(key, headers, self.recorded.split().freeze());
         }
     }
 }
 
-impl Body for RecordedBody {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = &mut *self;
-        let frame = Pin::new(&mut this.body).poll_frame(cx);
-        match &frame {
-            Poll::Pending => {}
-            Poll::Ready(None) => this.store(),
-            Poll::Ready(Some(Err(_))) => this.target = None,
-            Poll::Ready(Some(Ok(frame))) => {
-                let data = frame.data_ref().map_or(&b""[..], |data| data);
-                if this.so_far.len() + data.len() > MAX_BODY {
-                    this.target = None;
-                } else if this.target.is_some() {
-                    this.so_far.extend_from_slice(data);
-                    // A reader that knows the length does not read the end.
-                    if this.is_complete() {
-                        this.store();
-                    }
-                }
+impl BodyObserver for Record {
+    fn on_frame(&mut self, frame: &Frame<Bytes>, rest: &WasiBody) {
+        let data = frame.data_ref().map_or(&b""[..], |data| data);
+        if self.recorded.len() + data.len() > MAX_BODY {
+            self.entry = None;
+        } else if self.entry.is_some() {
+            self.recorded.extend_from_slice(data);
+            // A reader that knows the length does not read the end.
+            if self.is_complete(rest) {
+                self.store();
             }
         }
-        frame
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+    fn on_end(&mut self) -> Result<(), Error> {
+        self.store();
+        Ok(())
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+    fn on_error(&mut self, _: &Error) {
+        self.entry = None;
     }
 }
 
@@ -209,7 +191,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_good_response_is_found_and_marked_as_stale() {
+    async fn the_last_good_answer_is_found_and_says_that_it_is_stale() {
         let answers = StaleCache::new(HOUR);
         pass(&answers, "/carviews", "{}").await;
         let found = answers.find("/carviews").expect("an answer");
@@ -226,14 +208,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_response_that_is_too_old_is_not_found() {
+    async fn an_answer_that_is_too_old_is_none() {
         let answers = StaleCache::new(Duration::ZERO);
         pass(&answers, "/carviews", "{}").await;
         assert!(answers.find("/carviews").is_none());
     }
 
     #[tokio::test]
-    async fn a_response_that_broke_off_is_not_stored() {
+    async fn an_answer_that_broke_off_is_not_kept() {
         let answers = StaleCache::new(HOUR);
         let response = answers.record("/".to_owned(), Response::new(full("half")));
         drop(response);
@@ -241,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_cache_is_bounded_in_entries_and_bytes() {
+    async fn there_is_room_for_so_much_and_no_more() {
         let answers = StaleCache::new(HOUR);
         for number in 0..=MAX_ENTRIES {
             answers.store(format!("/{number}"), HeaderMap::new(), Bytes::new());

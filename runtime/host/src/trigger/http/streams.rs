@@ -1,9 +1,9 @@
 //! HTTP/2 streams whose clients must read the response.
 //!
-//! The socket does not show whether a client reads: a client can keep the connection busy and give one stream no
-//! window, and hyper then does not poll the rest of that response. So each stream has a task that ends it when the
-//! client has read nothing for `write_pause`, or was behind for `answer_time` ([`ListenerLimits`]). The other streams of
-//! the connection continue.
+//! The socket does not show whether a client reads: a client can keep the connection busy and give one stream no window, and
+//! hyper then does not poll the rest of that response. So each stream has a task that ends it when the client has read
+//! nothing for [`ListenerLimits::write_pause`], or was behind for [`ListenerLimits::answer_time`]. The other streams of the connection
+//! continue.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use crate::body::{BodyObserver, ObservedBody};
 use config::policy::ListenerLimits;
 
 /// The largest frame, in bytes: progress shows only when the client has read a whole frame.
@@ -34,8 +35,8 @@ tokio::task_local! {
 /// Runs the streams of a connection, and ends those whose client does not read.
 #[derive(Clone)]
 pub struct H2Executor {
-    pause: Duration,
-    whole: Duration,
+    write_pause: Duration,
+    answer_time: Duration,
 }
 
 /// How far a client is with reading a response.
@@ -43,7 +44,7 @@ pub struct H2Executor {
 struct WriteProgress {
     /// Absent before and after the response, and while there is nothing to read.
     unread: Mutex<Option<Unread>>,
-    begun: Notify,
+    started: Notify,
 }
 
 #[derive(Clone, Copy)]
@@ -54,13 +55,15 @@ struct Unread {
     behind: Instant,
 }
 
-/// A body in small frames, which reports the frames that the client is offered.
-struct WriteProgressBody {
+/// A body in frames of at most [`MAX_FRAME`] bytes.
+struct SplitBody {
     body: WasiBody,
     /// The rest of the last frame.
     rest: Bytes,
-    progress: Arc<WriteProgress>,
 }
+
+/// Reports the frames that a client is offered.
+struct ReportProgress(Arc<WriteProgress>);
 
 /// The body of a response whose client must read it, if it has a stream of its own.
 pub fn watched(body: WasiBody) -> WasiBody {
@@ -68,13 +71,13 @@ pub fn watched(body: WasiBody) -> WasiBody {
         return body;
     };
     progress.offer();
+    observed(body, progress).boxed_unsync()
+}
+
+fn observed(body: WasiBody, progress: Arc<WriteProgress>) -> ObservedBody<ReportProgress> {
     let rest = Bytes::new();
-    WriteProgressBody {
-        body,
-        rest,
-        progress,
-    }
-    .boxed_unsync()
+    let split = SplitBody { body, rest }.boxed_unsync();
+    ObservedBody::observed(split, ReportProgress(progress))
 }
 
 // === impl H2Executor ===
@@ -83,8 +86,8 @@ impl H2Executor {
     /// Runs streams within these limits.
     pub fn new(limits: &ListenerLimits) -> Self {
         Self {
-            pause: limits.write_pause,
-            whole: limits.answer_time,
+            write_pause: limits.write_pause,
+            answer_time: limits.answer_time,
         }
     }
 }
@@ -95,7 +98,10 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let Self { pause, whole } = *self;
+        let Self {
+            write_pause,
+            answer_time,
+        } = *self;
         let progress = Arc::<WriteProgress>::default();
         let served = PROGRESS.scope(progress.clone(), stream);
         tokio::spawn(async move {
@@ -103,7 +109,7 @@ where
                 // A response that is read at once sets no timer.
                 biased;
                 _ = served => {}
-                () = progress.stalled(pause, whole) => debug!("a client did not read its response"),
+                () = progress.stalled(write_pause, answer_time) => debug!("a client did not read its response"),
             }
         });
     }
@@ -123,7 +129,7 @@ impl WriteProgress {
                     offered: now,
                     behind: now,
                 });
-                self.begun.notify_one();
+                self.started.notify_one();
             }
         }
     }
@@ -134,53 +140,69 @@ impl WriteProgress {
     }
 
     /// Returns when the client has read too slowly.
-    async fn stalled(&self, pause: Duration, whole: Duration) {
+    async fn stalled(&self, write_pause: Duration, answer_time: Duration) {
         loop {
             let unread = *self.unread.lock();
             let Some(Unread { offered, behind }) = unread else {
-                self.begun.notified().await;
+                self.started.notified().await;
                 continue;
             };
-            let until = (behind + whole).min(offered + pause);
-            if until <= Instant::now() {
+            let deadline = (behind + answer_time).min(offered + write_pause);
+            if deadline <= Instant::now() {
                 return;
             }
-            sleep_until(until).await;
+            sleep_until(deadline).await;
         }
     }
 }
 
-// === impl WriteProgressBody ===
+// === impl ReportProgress ===
 
-impl Body for WriteProgressBody {
+impl BodyObserver for ReportProgress {
+    fn on_frame(&mut self, frame: &Frame<Bytes>, _: &WasiBody) {
+        if frame.is_data() {
+            self.0.offer();
+        }
+    }
+
+    fn on_pending(&mut self, _: &mut Context<'_>) -> Poll<Error> {
+        // The client would read more, if there were more.
+        self.0.caught_up();
+        Poll::Pending
+    }
+
+    fn on_end(&mut self) -> Result<(), Error> {
+        self.0.caught_up();
+        Ok(())
+    }
+
+    fn on_error(&mut self, _: &Error) {
+        self.0.caught_up();
+    }
+}
+
+// === impl SplitBody ===
+
+impl Body for SplitBody {
     type Data = Bytes;
     type Error = Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = &mut *self;
-        if this.rest.is_empty() {
-            match Pin::new(&mut this.body).poll_frame(cx) {
+        let Self { body, rest } = &mut *self;
+        if rest.is_empty() {
+            match Pin::new(body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => this.rest = data,
-                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                    Ok(data) => *rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
-                Poll::Pending => {
-                    // The client would read more, if there were more.
-                    this.progress.caught_up();
-                    return Poll::Pending;
-                }
-                end => {
-                    this.progress.caught_up();
-                    return end;
-                }
+                other => return other,
             }
         }
-        this.progress.offer();
-        let piece = this.rest.split_to(this.rest.len().min(MAX_FRAME));
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        let frame = rest.split_to(rest.len().min(MAX_FRAME));
+        Poll::Ready(Some(Ok(Frame::data(frame))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -207,16 +229,10 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
     const SHORT: Duration = Duration::from_millis(50);
 
-    fn offered(body: WasiBody) -> (WriteProgressBody, Arc<WriteProgress>) {
+    fn offered(body: WasiBody) -> (ObservedBody<ReportProgress>, Arc<WriteProgress>) {
         let progress = Arc::<WriteProgress>::default();
         progress.offer();
-        let rest = Bytes::new();
-        let body = WriteProgressBody {
-            body,
-            rest,
-            progress: progress.clone(),
-        };
-        (body, progress)
+        (observed(body, progress.clone()), progress)
     }
 
     #[tokio::test]
