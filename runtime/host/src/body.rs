@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -53,6 +54,13 @@ pub trait BodyObserver: Send + Unpin + 'static {
 pub struct ObservedBody<O> {
     body: WasiBody,
     observer: O,
+}
+
+/// A complete body.
+pub fn full(text: impl Into<Bytes>) -> WasiBody {
+    Full::new(text.into())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 /// Whether all bytes of the body have been handed over. A sender that announced the length has often not closed the body

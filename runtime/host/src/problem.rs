@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, RETRY_AFTER,
 };
 use http::{HeaderValue, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
 use serde::Serialize;
 use wasmtime_wasi_http::WasiBody;
+
+use crate::body::full;
 
 /// Why the host, and not a component, responds to a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,9 +78,6 @@ pub enum Problem {
     /// The writes of the call could not be committed: the disk is full, or broken.
     #[error("what was changed could not be kept")]
     NotDurable,
-    /// The platform shuts down and accepts no new calls.
-    #[error("the platform is stopping")]
-    Stopping,
     /// Components call each other in a loop.
     #[error("component `{component}` is part of a loop of calls")]
     LoopDetected {
@@ -104,8 +101,7 @@ impl Problem {
             | Self::BreakerOpen { .. }
             | Self::FaultInjected { .. }
             | Self::TooManyClients
-            | Self::NotDurable
-            | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::NotDurable => StatusCode::SERVICE_UNAVAILABLE,
             Self::LoopDetected { .. } => StatusCode::LOOP_DETECTED,
         }
     }
@@ -125,7 +121,6 @@ impl Problem {
             Self::FaultInjected { .. } => "experiment",
             Self::NotDurable => "not-kept",
             Self::BreakerOpen { .. } => "cut-off",
-            Self::Stopping => "stopping",
             Self::LoopDetected { .. } => "loop-detected",
         }
     }
@@ -164,7 +159,7 @@ impl Problem {
                     .unwrap_or(u64::MAX)
                     .max(1),
             ),
-            Self::TooManyClients | Self::NotDurable | Self::Stopping => Some(1),
+            Self::TooManyClients | Self::NotDurable => Some(1),
             _ => None,
         }
     }
@@ -208,16 +203,10 @@ pub fn document(
     response
 }
 
-/// A complete body.
-pub fn full(text: impl Into<Bytes>) -> WasiBody {
-    Full::new(text.into())
-        .map_err(|never| match never {})
-        .boxed_unsync()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body_util::BodyExt as _;
 
     #[test]
     fn an_overload_has_the_time_of_a_retry() {
@@ -233,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_page_of_another_origin_may_read_a_problem() {
-        let response = Problem::Stopping.response();
+        let response = Problem::NotFound.response();
         assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
         let exposed = &response.headers()[ACCESS_CONTROL_EXPOSE_HEADERS];
         assert!(exposed.to_str().unwrap().contains("retry-after"));

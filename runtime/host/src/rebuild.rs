@@ -31,9 +31,9 @@ use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::body::full;
 use crate::generation::CurrentGeneration;
 use crate::ingress::Ingress;
-use crate::problem::full;
 use crate::trace::TRACEPARENT;
 use crate::trace::Trace;
 use event_log::{EVENT_FIELD, EntryId, EventLog};

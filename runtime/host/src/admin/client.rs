@@ -11,9 +11,9 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 
 use super::ADDRESS_FILE;
+use crate::body::full;
 use crate::cli::AdminToken;
 use crate::client::HttpClient;
-use crate::problem::full;
 
 /// How long a response may take: a reload compiles components.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);

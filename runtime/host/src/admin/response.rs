@@ -7,7 +7,8 @@ use serde::Serialize;
 use tracing::error;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::problem::{document, full};
+use crate::body::full;
+use crate::problem::document;
 use event_log::LogError;
 
 /// What a handler returns.

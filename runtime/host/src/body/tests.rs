@@ -2,8 +2,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::problem::full;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::StreamBody;
 
 fn endless() -> WasiBody {
     StreamBody::new(futures::stream::pending::<Result<Frame<Bytes>, Error>>()).boxed_unsync()

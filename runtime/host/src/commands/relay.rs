@@ -19,9 +19,9 @@ use http::{Method, Request, StatusCode, header};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::body::full;
 use crate::cli::RelayOptions;
 use crate::client::HttpClient;
-use crate::problem::full;
 use crate::signals::StopSignals;
 use crate::trace::Trace;
 use crate::trigger;

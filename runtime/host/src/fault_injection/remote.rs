@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::{Fault, FaultInjector};
-use crate::problem::full;
+use crate::body::full;
 
 /// Injects faults into the remote requests of one component.
 #[derive(Clone)]

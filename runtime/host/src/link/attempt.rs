@@ -251,7 +251,7 @@ impl From<Problem> for RemoteError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::full;
+    use crate::body::full;
 
     fn answered(status: u16) -> Response<WasiBody> {
         let mut response = Response::new(full(""));

@@ -17,8 +17,8 @@ use hyper::body::Body as _;
 use resilience::deadline::Deadline;
 use wasmtime_wasi_http::WasiBody;
 
+use crate::body::full;
 use crate::call::Call;
-use crate::problem::full;
 use config::policy::Fallback;
 
 use super::components::{ComponentRegistry, RegisteredComponent};

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::problem::full;
+use crate::body::full;
 
 /// The longest body that is kept for another attempt, in bytes.
 const LONGEST: u64 = 16 * 1024;

@@ -26,13 +26,14 @@ use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::body::GuardedBody;
+use crate::body::full;
 use crate::call::Call;
 use crate::generation::CurrentGeneration;
 use crate::headers;
 use crate::health::Health;
 use crate::ingress::Ingress;
 use crate::link::PrepareRequest;
-use crate::problem::{Problem, full};
+use crate::problem::Problem;
 use crate::trace::REQUEST_ID;
 use crate::trace::Trace;
 use config::manifest::{RouteHandler, RouteMatch, StaticResponse};

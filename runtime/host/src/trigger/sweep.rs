@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::body::full;
 use crate::generation::Components;
 use crate::ingress::Ingress;
-use crate::problem::full;
 use crate::trace::TRACEPARENT;
 use crate::trace::Trace;
 use config::manifest::App;

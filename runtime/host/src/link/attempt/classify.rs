@@ -135,7 +135,7 @@ impl Drop for Classify {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::full;
+    use crate::body::full;
     use http_body_util::StreamBody;
     use hyper::body::{Body, SizeHint};
     use resilience::breaker::{Breaker, BreakerConfig, BreakerSettings, CallTotals, SlowCalls};

@@ -15,8 +15,8 @@ use hyper::body::{Body as _, Frame};
 use parking_lot::Mutex;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use crate::body::full;
 use crate::body::{BodyObserver, ObservedBody};
-use crate::problem::full;
 
 /// The longest body that is kept.
 const MAX_BODY: usize = 512 * 1024;

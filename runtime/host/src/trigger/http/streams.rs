@@ -223,7 +223,7 @@ impl Body for SplitBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::full;
+    use crate::body::full;
     use http_body_util::StreamBody;
 
     const LONG: Duration = Duration::from_secs(60);

@@ -15,8 +15,9 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::GuardedBody;
+use crate::body::full;
 use crate::byte_budget::{ByteBudget, ByteReservation};
-use crate::problem::{Problem, full};
+use crate::problem::Problem;
 use config::policy::ListenerLimits;
 
 /// Maximum number of bytes that are read and discarded from an oversized body, so that the client can read the response.
