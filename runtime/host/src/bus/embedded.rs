@@ -102,11 +102,18 @@ impl EmbeddedServer {
         ])
     }
 
-    fn add(&self, mut call: Command, sign: i64, by_argument: bool) -> CommandResult {
+    /// Adds one, or subtracts it if `sign` is -1.
+    fn step(&self, mut call: Command, sign: i64) -> CommandResult {
         let key = call.bytes()?;
-        let delta = if by_argument { call.integer()? } else { 1 };
         call.end()?;
-        let delta = delta.checked_mul(sign).ok_or_else(|| call.syntax())?;
+        integer(self.values.add(&key, sign)?)
+    }
+
+    /// Adds the amount in the command, or subtracts it if `sign` is -1.
+    fn step_by(&self, mut call: Command, sign: i64) -> CommandResult {
+        let (key, amount) = (call.bytes()?, call.integer()?);
+        call.end()?;
+        let delta = amount.checked_mul(sign).ok_or_else(|| call.syntax())?;
         integer(self.values.add(&key, delta)?)
     }
 }
@@ -138,10 +145,10 @@ impl CommandExecutor for Arc<EmbeddedServer> {
                 Ok(vec![value.map_or(RedisReply::Nil, RedisReply::Binary)])
             }
             "SET" => self.set(call),
-            "INCR" => self.add(call, 1, false),
-            "INCRBY" => self.add(call, 1, true),
-            "DECR" => self.add(call, -1, false),
-            "DECRBY" => self.add(call, -1, true),
+            "INCR" => self.step(call, 1),
+            "INCRBY" => self.step_by(call, 1),
+            "DECR" => self.step(call, -1),
+            "DECRBY" => self.step_by(call, -1),
             "DEL" => integer(self.values.delete(&call.rest()?)?),
             "EXISTS" => self.exists(call).await,
             "SADD" => integer(self.values.add_members(&call.bytes()?, &call.rest()?)?),

@@ -46,6 +46,14 @@ fn connection<T: Send + 'static>(
     })
 }
 
+/// Waits for a command no longer than a host call may take.
+async fn timed<A>(
+    timeout: HostCallTimeout,
+    command: impl Future<Output = Result<A, BusError>>,
+) -> CallResult<A> {
+    Ok(timeout.wait(command).await.map_err(Error::from))
+}
+
 impl Host for View<'_> {}
 
 impl HostConnection for View<'_> {
@@ -95,8 +103,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         payload: Vec<u8>,
     ) -> CallResult<()> {
         let (connection, timeout) = connection(accessor, &handle)?;
-        let done = timeout.wait(connection.publish(&channel, payload)).await;
-        Ok(done.map_err(Error::from))
+        timed(timeout, connection.publish(&channel, payload)).await
     }
 
     async fn get(
@@ -105,8 +112,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
     ) -> CallResult<Option<Vec<u8>>> {
         let (connection, timeout) = connection(accessor, &handle)?;
-        let done = timeout.wait(connection.get(&key)).await;
-        Ok(done.map_err(Error::from))
+        timed(timeout, connection.get(&key)).await
     }
 
     async fn set(
@@ -116,8 +122,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         value: Vec<u8>,
     ) -> CallResult<()> {
         let (connection, timeout) = connection(accessor, &handle)?;
-        let done = timeout.wait(connection.set(&key, value)).await;
-        Ok(done.map_err(Error::from))
+        timed(timeout, connection.set(&key, value)).await
     }
 
     async fn incr(
@@ -126,8 +131,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
     ) -> CallResult<i64> {
         let (connection, timeout) = connection(accessor, &handle)?;
-        let done = timeout.wait(connection.incr(&key)).await;
-        Ok(done.map_err(Error::from))
+        timed(timeout, connection.incr(&key)).await
     }
 
     async fn del(
@@ -136,8 +140,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         keys: Vec<String>,
     ) -> CallResult<u32> {
         let (connection, timeout) = connection(accessor, &handle)?;
-        let done = timeout.wait(connection.del(&keys)).await;
-        Ok(done.map_err(Error::from))
+        timed(timeout, connection.del(&keys)).await
     }
 
     async fn sadd(
@@ -147,8 +150,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         values: Vec<String>,
     ) -> CallResult<u32> {
         let (connection, timeout) = connection(accessor, &handle)?;
-        let done = timeout.wait(connection.sadd(&key, &values)).await;
-        Ok(done.map_err(Error::from))
+        timed(timeout, connection.sadd(&key, &values)).await
     }
 
     async fn smembers(
@@ -157,8 +159,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
     ) -> CallResult<Vec<String>> {
         let (connection, timeout) = connection(accessor, &handle)?;
-        let done = timeout.wait(connection.smembers(&key)).await;
-        Ok(done.map_err(Error::from))
+        timed(timeout, connection.smembers(&key)).await
     }
 
     async fn srem(
@@ -168,8 +169,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         values: Vec<String>,
     ) -> CallResult<u32> {
         let (connection, timeout) = connection(accessor, &handle)?;
-        let done = timeout.wait(connection.srem(&key, &values)).await;
-        Ok(done.map_err(Error::from))
+        timed(timeout, connection.srem(&key, &values)).await
     }
 
     async fn execute(
@@ -183,10 +183,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
             RedisParameter::Int64(number) => number.to_string().into_bytes(),
             RedisParameter::Binary(bytes) => bytes,
         });
-        let work = connection.execute(&command, arguments.collect());
-        let answers = timeout.wait(work).await;
-        let answers = answers.map(|answers| answers.into_iter().map(RedisResult::from).collect());
-        Ok(answers.map_err(Error::from))
+        let replies = timed(timeout, connection.execute(&command, arguments.collect())).await?;
+        Ok(replies.map(|replies| replies.into_iter().map(RedisResult::from).collect()))
     }
 }
 
