@@ -60,7 +60,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     let current = CurrentGeneration::new(first);
     let services = Services::start(options, resources, loader, current, links, publisher).await;
     let signals = StopSignals::listen()?;
-    services.health.set_serving(true);
+    services.health.start_serving();
     announce(address);
     run(services, signals).await
 }

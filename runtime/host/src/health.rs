@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use wasmtime_wasi_http::WasiBody;
 
-use crate::problem::{Problem, full};
+use crate::body::full;
+use crate::problem::Problem;
 use storage::database::Database;
 use storage::redis_client::RedisClient;
 
@@ -64,9 +65,14 @@ impl Health {
         *self.application.write() = Application::new(name, version);
     }
 
-    /// Marks the host as serving or not serving.
-    pub fn set_serving(&self, serving: bool) {
-        self.serving.store(serving, Ordering::Release);
+    /// The host serves from now on.
+    pub fn start_serving(&self) {
+        self.serving.store(true, Ordering::Release);
+    }
+
+    /// The host serves no new requests from now on.
+    pub fn stop_serving(&self) {
+        self.serving.store(false, Ordering::Release);
     }
 
     /// Sends heartbeats until `stop` is cancelled. The task shares its runtime with others and is delayed when they are.
@@ -227,7 +233,7 @@ mod tests {
         let health = Health::new("app", "1");
         assert_eq!(status(&health, "/livez"), Some(200));
         assert_eq!(status(&health, "/readyz"), Some(503));
-        health.set_serving(true);
+        health.start_serving();
         assert_eq!(status(&health, "/readyz"), Some(200));
         assert_eq!(status(&health, "/actuator/health"), Some(200));
     }
@@ -235,7 +241,7 @@ mod tests {
     #[test]
     fn a_process_without_heartbeats_is_not_live() {
         let health = Health::new("app", "1");
-        health.set_serving(true);
+        health.start_serving();
         for source in [HeartbeatSource::Requests, HeartbeatSource::Events] {
             let last = *health.heartbeats[source as usize].read();
             assert!(health.is_live(last + HEARTBEAT_TIMEOUT / 2));

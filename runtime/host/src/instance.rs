@@ -216,7 +216,7 @@ impl WorkerState for RequestAcceptor {
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let deadline = call.deadline;
-        self.status.slot.set_busy(true);
+        self.status.slot.mark_busy();
         *self.status.deadline.lock() = Some(deadline);
         store.data_mut().begin(call);
         Box::pin(tokio::time::sleep_until(deadline.into()))
@@ -264,7 +264,7 @@ impl WorkerExpiration for Expiration {
         match worker {
             WorkerStatus::Idle => {
                 // The last request has now ended, including all work that it started. The wake-up requests the next one.
-                if self.status.slot.set_busy(false) {
+                if self.status.slot.mark_idle() {
                     cx.waker().wake_by_ref();
                 }
                 self.idle(cx, since)

@@ -117,7 +117,7 @@ impl Services {
 
     /// Stops every service and returns when all have ended.
     pub async fn drain(&mut self) {
-        self.health.set_serving(false);
+        self.health.stop_serving();
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
     }

@@ -119,7 +119,7 @@ impl EventPool {
         let mut pooled = taken.map_err(no_instance)?;
         pooled.store.data_mut().begin(call);
         pooled.calls += 1;
-        pooled.slot.set_busy(true);
+        pooled.slot.mark_busy();
 
         let guest = &pooled.guest;
         let throttle = pooled.store.data().cpu_throttle().clone();
@@ -209,7 +209,7 @@ impl EventPool {
     }
 
     fn release(&self, mut pooled: EventInstance) {
-        pooled.slot.set_busy(false);
+        pooled.slot.mark_idle();
         pooled.store.data().cpu_throttle().begin();
         if pooled.calls < MAX_CALLS && !self.pool.is_retired() {
             pooled.since = Instant::now();

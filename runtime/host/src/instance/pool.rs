@@ -126,15 +126,20 @@ impl InstanceSlot {
         self.busy.load(Ordering::Relaxed)
     }
 
-    /// Marks the instance as busy or idle; returns the mark before.
-    pub fn set_busy(&self, busy: bool) -> bool {
-        let before = self.busy.swap(busy, Ordering::Relaxed);
-        match (before, busy) {
-            (false, true) => self.pool.busy.fetch_add(1, Ordering::AcqRel),
-            (true, false) => self.pool.busy.fetch_sub(1, Ordering::AcqRel),
-            _ => 0,
-        };
-        before
+    /// Marks the instance as busy.
+    pub fn mark_busy(&self) {
+        if !self.busy.swap(true, Ordering::Relaxed) {
+            self.pool.busy.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Marks the instance as idle; returns whether it was busy.
+    pub fn mark_idle(&self) -> bool {
+        let was_busy = self.busy.swap(false, Ordering::Relaxed);
+        if was_busy {
+            self.pool.busy.fetch_sub(1, Ordering::AcqRel);
+        }
+        was_busy
     }
 
     /// Stops counting the instance, unless the pool would have less than its minimum.
@@ -157,7 +162,7 @@ impl InstanceSlot {
 
 impl Drop for InstanceSlot {
     fn drop(&mut self) {
-        self.set_busy(false);
+        self.mark_idle();
         if !self.left.load(Ordering::Relaxed) {
             self.pool.alive.fetch_sub(1, Ordering::AcqRel);
         }
@@ -212,7 +217,7 @@ mod tests {
     fn a_dropped_busy_instance_is_not_counted() {
         let pool = pool(0, 1);
         let slot = pool.acquire_slot().unwrap();
-        slot.set_busy(true);
+        slot.mark_busy();
         assert_eq!(pool.stats().busy, 1);
         drop(slot);
         let expected = PoolStats {

@@ -97,7 +97,10 @@ impl LinkGuards {
     }
 
     pub(super) fn metrics(&self) -> &LinkMetrics {
-        let new = || LinkMetrics::new(&self.name, self.breaker.is_some());
+        let new = || match &self.breaker {
+            Some(_) => LinkMetrics::new(&self.name).with_breaker(&self.name),
+            None => LinkMetrics::new(&self.name),
+        };
         self.metrics.get_or_init(new)
     }
 

@@ -40,7 +40,7 @@ pub(super) struct TransitionCounter(Arc<str>);
 // === impl LinkMetrics ===
 
 impl LinkMetrics {
-    pub fn new(link: &Arc<str>, has_breaker: bool) -> Self {
+    pub fn new(link: &Arc<str>) -> Self {
         let calls = |outcome: &'static str| counter!("socar_calls_total", "link" => link.to_string(), "outcome" => outcome);
         let of_link = |name: &'static str| counter!(name, "link" => link.to_string());
         Self {
@@ -49,7 +49,16 @@ impl LinkMetrics {
             seconds: histogram!("socar_call_seconds", "link" => link.to_string()),
             retries: of_link("socar_retries_total"),
             fallbacks: of_link("socar_fallbacks_total"),
-            cut_off: has_breaker.then(|| of_link("socar_breaker_refused_total")),
+            cut_off: None,
+        }
+    }
+
+    /// Counts the calls that a breaker rejects, too.
+    pub fn with_breaker(self, link: &Arc<str>) -> Self {
+        let cut_off = counter!("socar_breaker_refused_total", "link" => link.to_string());
+        Self {
+            cut_off: Some(cut_off),
+            ..self
         }
     }
 

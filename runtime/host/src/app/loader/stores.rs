@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use crate::backends::Backends;
-use crate::capability::sqlite::database::GuestDatabase;
+use crate::capability::sqlite::database::{FileAttachment, GuestDatabase};
 use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
 use config::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
 use storage::database::Database;
@@ -65,12 +65,15 @@ impl Stores {
         let database = match self.config.sqlite_databases.get(label) {
             Some(SqliteDatabase::Spin {
                 path: Some(path),
-                allow_attach_file,
-            }) => GuestDatabase::open(path, *allow_attach_file),
+                allow_attach_file: true,
+            }) => GuestDatabase::open(path, FileAttachment::Allowed),
+            Some(SqliteDatabase::Spin {
+                path: Some(path), ..
+            }) => GuestDatabase::open(path, FileAttachment::Denied),
             Some(SqliteDatabase::Spin { path: None, .. }) => GuestDatabase::in_memory(label),
             None => GuestDatabase::open(
                 &self.state.join("sqlite").join(format!("{label}.db")),
-                false,
+                FileAttachment::Denied,
             ),
         };
         let database =

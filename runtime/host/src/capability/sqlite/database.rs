@@ -46,13 +46,22 @@ pub struct GuestDatabase {
 enum DatabaseLocation {
     File {
         path: PathBuf,
-        attach: bool,
+        attachment: FileAttachment,
     },
     /// The database exists as long as the connection that is kept here.
     Memory {
         uri: String,
         _alive: Mutex<Connection>,
     },
+}
+
+/// Whether SQL may attach other files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileAttachment {
+    /// `ATTACH` of a file fails.
+    Denied,
+    /// `ATTACH` may name any file.
+    Allowed,
 }
 
 /// A connection of one guest; it returns to the database when it is dropped.
@@ -80,18 +89,18 @@ enum StatementError {
 // === impl GuestDatabase ===
 
 impl GuestDatabase {
-    /// Opens the file, and creates it if it is missing. SQL may attach other files only if `attach` is set.
+    /// Opens the file, and creates it if it is missing. `attachment` says whether SQL may attach other files.
     ///
     /// # Errors
     /// When the file cannot be opened, or is no SQLite database.
-    pub fn open(path: &Path, attach: bool) -> anyhow::Result<Arc<Self>> {
+    pub fn open(path: &Path, attachment: FileAttachment) -> anyhow::Result<Arc<Self>> {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory)
                 .with_context(|| format!("cannot create {}", directory.display()))?;
         }
         let location = DatabaseLocation::File {
             path: path.to_owned(),
-            attach,
+            attachment,
         };
         let first = location
             .connect()
@@ -175,7 +184,13 @@ impl DatabaseLocation {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         // Without QPSG, SQLite plans a statement again whenever its parameters change, which is at every call.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        if !matches!(self, Self::File { attach: true, .. }) {
+        if !matches!(
+            self,
+            Self::File {
+                attachment: FileAttachment::Allowed,
+                ..
+            }
+        ) {
             connection.authorizer(Some(authorize))?;
         }
         connection.busy_timeout(Duration::ZERO)?;

@@ -10,7 +10,11 @@ fn soon() -> Instant {
 
 fn database() -> (Arc<GuestDatabase>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let database = GuestDatabase::open(&directory.path().join("sqlite/rows.db"), false).unwrap();
+    let database = GuestDatabase::open(
+        &directory.path().join("sqlite/rows.db"),
+        FileAttachment::Denied,
+    )
+    .unwrap();
     (database, directory)
 }
 
