@@ -8,6 +8,7 @@ mod compensation;
 mod conditional_requests;
 mod correlation;
 mod cors;
+mod cost;
 mod cqrs;
 mod gateway;
 mod idempotency;

@@ -65,7 +65,7 @@ const GAUGES: [(&str, &str); 12] = [
 ];
 
 /// Counters: name and description.
-const COUNTERS: [(&str, &str); 7] = [
+const COUNTERS: [(&str, &str); 9] = [
     (
         "socar_listener_refused_total",
         "requests and connections that the listener rejected, by reason",
@@ -90,6 +90,14 @@ const COUNTERS: [(&str, &str); 7] = [
     (
         "socar_breaker_refused_total",
         "calls that the open breaker of a link rejected",
+    ),
+    (
+        "socar_sqlite_statements_total",
+        "executed SQLite statements, by database: `state` (stores and event log) or `component` (spin:sqlite)",
+    ),
+    (
+        "socar_redis_commands_total",
+        "commands sent to Redis servers, by kind: `plain` or `script`",
     ),
 ];
 

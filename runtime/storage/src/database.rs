@@ -31,6 +31,7 @@ use self::checkpoint::CheckpointPolicy;
 use self::committer::Committer;
 use self::group_commit::{CommitMode, GroupCommit};
 use crate::wal::WalMaintenance;
+use crate::work::{CountedDatabase, count_statements};
 
 pub use self::watermark::CommitWatermark;
 
@@ -216,6 +217,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     )?;
     // Without QPSG, SQLite plans a statement again whenever its parameters change, which is at every call.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    count_statements(&connection, CountedDatabase::State);
     Ok(connection)
 }
 

@@ -1,9 +1,10 @@
 //! The two storage backends of the platform: an embedded SQLite file and a Redis server.
 //!
 //! [`database`] commits writes in groups and reports when a write is durable. [`redis_client`] reaches one Redis server
-//! and reconnects by itself. [`wal`] keeps the write-ahead log of a SQLite file synced and short. The callers decide
-//! what they store, and in which form.
+//! and reconnects by itself. [`wal`] keeps the write-ahead log of a SQLite file synced and short. [`work`]
+//! counts statements and commands. The callers decide what they store, and in which form.
 
 pub mod database;
 pub mod redis_client;
 pub mod wal;
+pub mod work;

@@ -22,6 +22,8 @@ use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, ScriptInvocation};
 
+use crate::work::{CountedCommand, count_command};
+
 use self::connection::{ConnectionState, InFlightCommand, SharedConnection};
 
 pub use self::address::canonical_address;
@@ -74,6 +76,7 @@ impl RedisClient {
     pub async fn query<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, RedisClientError> {
         let mut shared = self.connection().await?;
         let in_flight = InFlightCommand::on(&shared);
+        count_command(CountedCommand::Plain);
         let reply = command.query_async(&mut shared.connection).await;
         in_flight.completed();
         self.check(&shared, reply)
@@ -89,6 +92,7 @@ impl RedisClient {
     ) -> Result<T, RedisClientError> {
         let mut shared = self.connection().await?;
         let in_flight = InFlightCommand::on(&shared);
+        count_command(CountedCommand::Script);
         let reply = script.invoke_async(&mut shared.connection).await;
         in_flight.completed();
         self.check(&shared, reply)

@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
 use storage::redis_client::{RESPONSE_TIMEOUT, RedisClient, RedisClientError};
+use storage::work::{CountedCommand, count_commands};
 
 /// The stream that reports entries which were assigned to another consumer.
 const WAKE: &str = "socar.log:wake";
@@ -172,6 +173,7 @@ impl NotifierState {
                 .arg(&**stream)
                 .arg(&["+", "-", "COUNT", "1"]);
         }
+        count_commands(CountedCommand::Plain, streams.len());
         let newest: Vec<Vec<(String, Value)>> = newest.query_async(connection).await?;
         let mut known = self.streams.lock();
         for (stream, entries) in streams.into_iter().zip(newest) {
@@ -196,6 +198,7 @@ async fn has_newer(
         .arg("STREAMS");
     read.arg(known.iter().map(|(stream, _)| *stream).collect::<Vec<_>>());
     read.arg(known.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+    count_commands(CountedCommand::Plain, 1);
     let newer: Value = read.query_async(connection).await?;
     Ok(newer != Value::Nil)
 }

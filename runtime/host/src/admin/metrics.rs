@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use metrics::gauge;
+use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use resilience::breaker::BreakerState;
 
@@ -18,6 +18,7 @@ use crate::instance::pool::PoolStats;
 use crate::link::registry::LinkRegistry;
 use crate::metrics::MetricsRecorder;
 use event_log::{DEAD_LETTERS, EventLog, LogError};
+use storage::work::{CountedCommand, CountedDatabase, commands, statements};
 
 /// Sources of the metrics that are read on request.
 #[derive(Clone)]
@@ -68,6 +69,7 @@ async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
             export_breaker_state(Some(breaker.state()), link.name());
         }
     }
+    export_backend_work();
     // An unavailable event log must not hide the other metrics; its gauges keep their last values.
     let is_log_available = events(&sources).await.is_ok();
     gauge!("socar_event_log_up").set(f64::from(u8::from(is_log_available)));
@@ -75,6 +77,22 @@ async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
         "text/plain; version=0.0.4; charset=utf-8",
         sources.recorder.render(),
     )
+}
+
+fn export_backend_work() {
+    for (label, database) in [
+        ("state", CountedDatabase::State),
+        ("component", CountedDatabase::Component),
+    ] {
+        counter!("socar_sqlite_statements_total", "database" => label)
+            .absolute(statements(database));
+    }
+    for (label, kind) in [
+        ("plain", CountedCommand::Plain),
+        ("script", CountedCommand::Script),
+    ] {
+        counter!("socar_redis_commands_total", "kind" => label).absolute(commands(kind));
+    }
 }
 
 fn export_instances(stats: PoolStats, component: &str) {

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 
 use super::{BusError, CommandExecutor, RedisReply};
 use storage::redis_client::{RedisClient, RedisClientError};
+use storage::work::{CountedCommand, count_command};
 
 /// The longest time that a reply on a dedicated connection may take; the deadline of a call is usually shorter.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -138,6 +139,7 @@ async fn send(
     connection: &mut MultiplexedConnection,
     command_line: &Cmd,
 ) -> Result<Value, RedisClientError> {
+    count_command(CountedCommand::Plain);
     let answer = command_line.query_async(connection).await;
     answer.map_err(|error| client.error(error))
 }

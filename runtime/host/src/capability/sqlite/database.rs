@@ -18,6 +18,7 @@ use rusqlite::{Connection, ErrorCode, ToSql};
 use super::checkpoint::GuestCheckpointPolicy;
 use super::statement_watchdog::{STEPS_PER_CHECK, StatementWatchdog};
 use storage::wal::WalMaintenance;
+use storage::work::{CountedDatabase, count_statements};
 
 use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
 
@@ -195,6 +196,7 @@ impl DatabaseLocation {
         }
         connection.busy_timeout(Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        count_statements(&connection, CountedDatabase::Component);
         Ok(connection)
     }
 }

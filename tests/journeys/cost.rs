@@ -1,0 +1,161 @@
+//! Is the work that one reservation causes bounded, and does an idle platform do none? The counts are those of the
+//! host and of the Redis server; unlike durations, they do not depend on the machine.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harness::{Car, Mode, Platform, Setup};
+use serde_json::json;
+
+/// The reservations that one measurement averages over.
+const RESERVATIONS: usize = 4;
+
+/// The time after which the last event of a reservation is handled and recorded.
+const SETTLE_TIME: Duration = Duration::from_millis(600);
+
+/// The time over which an idle platform is observed.
+const IDLE_TIME: Duration = Duration::from_millis(2500);
+
+/// Sweeps are work that no reservation causes.
+fn without_sweeps(mode: Mode) -> Platform {
+    let setup = Setup::new(mode).manifest(|text| text.replace("sweep = \"5s\"", "sweep = \"1h\""));
+    setup.start()
+}
+
+/// Registers a car and reserves it, so that every statement is prepared and every connection open; then registers the
+/// cars of the measurement.
+fn warmed_up(platform: &Platform) -> Vec<Car> {
+    let first = platform.register_car("warm-up");
+    platform.reserve(&first);
+    platform.wait_for_view(&first, &json!({"rsvStatus": "reserved"}));
+    let cars: Vec<Car> = (0..RESERVATIONS)
+        .map(|number| platform.register_car(&format!("car {number}")))
+        .collect();
+    for car in &cars {
+        platform.wait_for_view(car, &json!({"carStatus": "available"}));
+    }
+    thread::sleep(SETTLE_TIME);
+    cars
+}
+
+/// Reserves the cars one after the other, and waits until each reservation has had all its effects.
+fn reserve_each(platform: &Platform, cars: &[Car]) {
+    for car in cars {
+        platform.reserve(car);
+        thread::sleep(SETTLE_TIME);
+    }
+}
+
+fn assert_all_shown(platform: &Platform, cars: &[Car]) {
+    for car in cars {
+        platform.wait_for_view(car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
+    }
+}
+
+/// The statements on the host's own file and on the databases of components.
+fn statements(platform: &Platform) -> [f64; 2] {
+    let metrics = platform.admin().metrics();
+    ["state", "component"].map(|database| {
+        let series = format!("socar_sqlite_statements_total{{database=\"{database}\"}} ");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(&series));
+        value.and_then(|value| value.parse().ok()).expect("a count")
+    })
+}
+
+#[test]
+fn an_embedded_reservation_executes_few_statements() {
+    let platform = without_sweeps(Mode::Embedded);
+    let cars = warmed_up(&platform);
+    // The metrics report the statements before their own.
+    let [scrape, _] = difference(statements(&platform), statements(&platform));
+    let before = statements(&platform);
+    reserve_each(&platform, &cars);
+    let [state, component] = difference(before, statements(&platform));
+    let per_reservation = [state - scrape, component].map(|count| count / RESERVATIONS as f64);
+    eprintln!("statements per reservation: state and component: {per_reservation:?}");
+    assert_all_shown(&platform, &cars);
+    assert!(per_reservation[0] <= 400.0, "{per_reservation:?}");
+}
+
+#[test]
+fn an_idle_embedded_platform_executes_no_statement() {
+    let platform = without_sweeps(Mode::Embedded);
+    warmed_up(&platform);
+    let [scrape, _] = difference(statements(&platform), statements(&platform));
+    let before = statements(&platform);
+    thread::sleep(IDLE_TIME);
+    let [state, component] = difference(before, statements(&platform));
+    eprintln!("idle: state {} component {component}", state - scrape);
+    assert_eq!([state - scrape, component], [0.0, 0.0]);
+}
+
+fn difference(before: [f64; 2], after: [f64; 2]) -> [f64; 2] {
+    [after[0] - before[0], after[1] - before[1]]
+}
+
+#[test]
+fn a_reservation_on_redis_executes_few_commands() {
+    let platform = without_sweeps(Mode::Redis);
+    let cars = warmed_up(&platform);
+    let server = RedisStatistics::of(&platform);
+    let idle = server.commands_while(|| thread::sleep(IDLE_TIME));
+    let idle_per_second = idle.map(|count| count / IDLE_TIME.as_secs_f64());
+    let began = Instant::now();
+    let busy = server.commands_while(|| reserve_each(&platform, &cars));
+    let seconds = began.elapsed().as_secs_f64();
+    let per_reservation = [0, 1].map(|kind| {
+        let caused = busy[kind] - idle_per_second[kind] * seconds;
+        caused / RESERVATIONS as f64
+    });
+    eprintln!(
+        "commands and scripts per reservation: {per_reservation:?}, idle per second: {idle_per_second:?}"
+    );
+    assert_all_shown(&platform, &cars);
+    assert!(per_reservation[0] <= 500.0, "{per_reservation:?}");
+}
+
+/// The counts that a Redis server keeps of its commands.
+struct RedisStatistics(redis::Client);
+
+impl RedisStatistics {
+    fn of(platform: &Platform) -> Self {
+        let url = platform.redis_url().expect("a Redis");
+        Self(redis::Client::open(url).expect("a URL"))
+    }
+
+    /// The number of executed commands, also by scripts, and the number of scripts.
+    fn commands_while(&self, work: impl FnOnce()) -> [f64; 2] {
+        let before = self.executed();
+        work();
+        let [commands, scripts] = difference(before, self.executed());
+        [commands, scripts]
+    }
+
+    fn executed(&self) -> [f64; 2] {
+        let mut connection = self.0.get_connection().expect("a connection");
+        let mut ask = redis::cmd("INFO");
+        let text: String = ask
+            .arg("commandstats")
+            .query(&mut connection)
+            .expect("the statistics");
+        let mut counts = [0.0; 2];
+        for line in text.lines() {
+            let Some((name, calls)) = command_calls(line) else {
+                continue;
+            };
+            match name {
+                "info" | "client|setinfo" | "hello" => {}
+                "eval" | "evalsha" => counts[1] += calls,
+                _ => counts[0] += calls,
+            }
+        }
+        counts
+    }
+}
+
+/// The name and the number of calls in a line such as `cmdstat_get:calls=13,usec=…`.
+fn command_calls(line: &str) -> Option<(&str, f64)> {
+    let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+    let (calls, _) = rest.split_once(',')?;
+    Some((name, calls.parse().ok()?))
+}
