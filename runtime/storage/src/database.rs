@@ -14,6 +14,7 @@
 mod checkpoint;
 mod commit_signal;
 mod committer;
+mod foreign_writes;
 mod group_commit;
 mod savepoint;
 #[cfg(test)]
@@ -29,10 +30,12 @@ use rusqlite::{Connection, ErrorCode};
 
 use self::checkpoint::CheckpointPolicy;
 use self::committer::Committer;
+use self::foreign_writes::ForeignWrites;
 use self::group_commit::{CommitMode, GroupCommit};
 use crate::wal::WalMaintenance;
 use crate::work::{CountedDatabase, count_statements};
 
+pub use self::group_commit::LostBatches;
 pub use self::watermark::CommitWatermark;
 
 /// The longest time that a call waits for a lock which another process holds.
@@ -48,6 +51,7 @@ pub struct Database {
     committer: Option<Committer>,
     wal_maintenance: Option<WalMaintenance>,
     commits: Arc<GroupCommit>,
+    foreign_writes: Option<ForeignWrites>,
 }
 
 /// An error of the embedded database.
@@ -113,6 +117,7 @@ impl Database {
             committer: committer.transpose().map_err(thread_failed)?,
             wal_maintenance: Some(wal_maintenance.map_err(thread_failed)?),
             commits,
+            foreign_writes: Some(ForeignWrites::of(path)),
         }))
     }
 
@@ -127,6 +132,7 @@ impl Database {
             committer: None,
             wal_maintenance: None,
             commits: Arc::new(GroupCommit::new(connection, CommitMode::Immediate)),
+            foreign_writes: None,
         }))
     }
 
@@ -162,6 +168,29 @@ impl Database {
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         self.commits.transaction(work)
+    }
+
+    /// Calls `add` before each commit of a batch of writes, with the connection: its statements cost no commit of their
+    /// own. `add` holds the mutex of the database. Only the first call on a database has an effect.
+    pub fn before_commit(&self, add: impl Fn(&Connection) + Send + Sync + 'static) {
+        self.commits.before_commit(Box::new(add));
+    }
+
+    /// The number of batches of writes that could not be committed.
+    pub fn lost_batches(&self) -> LostBatches {
+        self.commits.lost_batches()
+    }
+
+    /// Whether another connection, for example of another process, has written since the last call. A call executes no
+    /// statement unless the write-ahead log has grown. It may report a write that is not one.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    pub fn was_changed_by_others(&self) -> Result<bool, DatabaseError> {
+        match &self.foreign_writes {
+            Some(foreign_writes) => Ok(foreign_writes.detect(&self.commits.lock())?),
+            None => Ok(false),
+        }
     }
 
     /// Whether the database commits writes. After a failed commit, each call tries one more write.

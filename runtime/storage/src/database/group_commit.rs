@@ -11,6 +11,7 @@
 //! which no caller waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -41,7 +42,16 @@ pub(super) struct GroupCommit {
     begun: AtomicU64,
     progress: watch::Sender<CommitProgress>,
     signal: CommitSignal,
+    before_commit: OnceLock<BeforeCommit>,
+    lost_batches: LostBatches,
 }
+
+/// Counts the batches of a database that could not be committed: writes that had succeeded are undone.
+#[derive(Clone, Debug, Default)]
+pub struct LostBatches(Arc<AtomicU64>);
+
+/// Adds statements to a batch that is about to be committed.
+type BeforeCommit = Box<dyn Fn(&Connection) + Send + Sync>;
 
 /// How a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +71,13 @@ struct CommitProgress {
     ended_at: Option<Instant>,
 }
 
+impl LostBatches {
+    /// The number of lost batches since the database was opened.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 impl GroupCommit {
     pub fn new(connection: Connection, mode: CommitMode) -> Self {
         let progress = CommitProgress {
@@ -74,7 +91,14 @@ impl GroupCommit {
             begun: AtomicU64::new(0),
             progress: watch::Sender::new(progress),
             signal: CommitSignal::default(),
+            before_commit: OnceLock::new(),
+            lost_batches: LostBatches::default(),
         }
+    }
+
+    /// Calls `add` before each commit of a batch, on the same connection. Only the first call has an effect.
+    pub fn before_commit(&self, add: BeforeCommit) {
+        let _ = self.before_commit.set(add);
     }
 
     /// The signal that the commit thread waits for.
@@ -163,6 +187,14 @@ impl GroupCommit {
         if connection.is_autocommit() {
             return Ok(());
         }
+        if let Some(add) = self.before_commit.get() {
+            add(connection);
+            if connection.is_autocommit() {
+                // The disk is full or failed, and SQLite has rolled back the whole batch by itself.
+                self.end(BatchEnd::Lost);
+                return Err(DatabaseError::CommitFailed);
+            }
+        }
         let committed = connection
             .prepare_cached("COMMIT")
             .and_then(|mut commit| commit.execute([]));
@@ -179,6 +211,9 @@ impl GroupCommit {
     /// Notes the end of the newest batch. Called under the mutex of the connection.
     pub fn end(&self, end: BatchEnd) {
         let newest = self.begun.load(Ordering::Acquire);
+        if end == BatchEnd::Lost {
+            self.lost_batches.0.fetch_add(1, Ordering::AcqRel);
+        }
         self.progress.send_modify(|progress| {
             progress.last_ended = newest;
             progress.ended_at = Some(Instant::now());
@@ -192,6 +227,11 @@ impl GroupCommit {
     pub fn last_commit_succeeded(&self) -> bool {
         let progress = *self.progress.borrow();
         progress.last_lost == 0 || progress.last_lost < progress.last_ended
+    }
+
+    /// The number of lost batches, which changes with each of them.
+    pub fn lost_batches(&self) -> LostBatches {
+        self.lost_batches.clone()
     }
 
     /// The batch that the next write belongs to.
