@@ -1,5 +1,6 @@
 //! A consumer of a group, as it identifies itself to the log.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::error::LogError;
@@ -15,6 +16,8 @@ pub struct Consumer {
     pub(crate) session: String,
     /// The streams it subscribes to, then the group's own stream of redriven letters.
     streams: Vec<Arc<str>>,
+    /// The types of the events that it handles; every type, if absent.
+    event_types: Option<Arc<BTreeSet<String>>>,
 }
 
 impl Consumer {
@@ -27,6 +30,17 @@ impl Consumer {
             name: name.to_owned(),
             session: new_session(),
             streams: streams.map(Arc::from).collect(),
+            event_types: None,
+        }
+    }
+
+    /// The same consumer, for events of these types only: the log acknowledges the others itself. An event without a
+    /// type is delivered.
+    #[must_use]
+    pub fn with_event_types(self, event_types: Option<BTreeSet<String>>) -> Self {
+        Self {
+            event_types: event_types.map(Arc::new),
+            ..self
         }
     }
 
@@ -42,6 +56,19 @@ impl Consumer {
     /// All streams that this consumer reads.
     pub fn streams(&self) -> &[Arc<str>] {
         &self.streams
+    }
+
+    /// Whether the other value is the same session of the same consumer.
+    pub(crate) fn is_same_session(&self, other: &Self) -> bool {
+        self.name == other.name && self.session == other.session
+    }
+
+    /// Whether events of this type are delivered to it.
+    pub(crate) fn handles(&self, event_type: Option<&str>) -> bool {
+        match (&self.event_types, event_type) {
+            (Some(types), Some(event_type)) => types.contains(event_type),
+            _ => true,
+        }
     }
 
     pub(crate) fn evicted(&self) -> LogError {

@@ -15,6 +15,7 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -62,6 +63,8 @@ pub enum HandlerError {
 pub struct Subscription {
     pub component: String,
     pub streams: Vec<String>,
+    /// The types of the events that it handles; every type, if absent. An event without a type is handled.
+    pub event_types: Option<BTreeSet<String>>,
     pub audience: Audience,
     /// The number of failed attempts after which an event is parked; at least 1.
     pub attempts: u32,
@@ -150,7 +153,8 @@ impl DeliveryEngine {
         let mut tasks = JoinSet::new();
         for subscription in subscriptions {
             let streams: Vec<&str> = subscription.streams.iter().map(String::as_str).collect();
-            let consumer = Consumer::new(&subscription.group(host), host, &streams);
+            let consumer = Consumer::new(&subscription.group(host), host, &streams)
+                .with_event_types(subscription.event_types.clone());
             tasks.spawn(subscription::deliver(
                 context.clone(),
                 subscription,

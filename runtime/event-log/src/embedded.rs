@@ -1,38 +1,56 @@
 //! The event log in the embedded SQLite file, for a host that runs alone.
 //!
-//! An append is one statement and wakes the waiting consumers of this process; `socar dead-letters` appends from another
-//! process, and a consumer sees such an entry at its next look. Each call of a group is one transaction ([`group`],
-//! [`claim`]). A consumer gets committed entries only: a crash does not undo an entry that a component has reacted to.
+//! The log knows and does not ask: what consumers need is in memory, and the database remembers it for the next start.
+//!
+//! - An append is one statement. It hands the entry to the groups of its stream ([`groups`]) and wakes those that handle
+//!   its type. A consumer that keeps up reads no entry from the database ([`tail`]); one that is behind reads many with
+//!   one statement.
+//! - An entry that is claimed and acknowledged costs no statement. The positions of all groups are written together, in
+//!   a commit that other writes need anyway ([`positions`]). Only an entry that fails, or that many others overtake, has
+//!   a row of its own ([`cursor`]).
+//! - Sessions are compared in memory. An idle log executes no statement.
+//!
+//! `socar dead-letters` may append from another process; a heartbeat notices it by the write-ahead log. A consumer gets
+//! committed entries only: a crash does not undo an entry that a component has reacted to. When a batch of writes is
+//! lost, the memory is compared with the database again.
 //!
 //! A lock file lets one host at a time use the state directory, so a group has one consumer. When a consumer
 //! subscribes, it evicts an earlier one and takes over its pending entries at once. An earlier one exists after a
 //! restart, or when the file was restored beside another host name.
 
-mod claim;
+mod claims;
+mod cursor;
 mod entries;
-mod group;
+mod group_rows;
+mod groups;
 mod ids;
+mod pending;
+mod pending_rows;
+mod positions;
 mod schema;
+mod sessions;
+mod tail;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
 
-use self::ids::LastId;
-use super::entry::lane;
+use self::groups::SubscribedGroup;
+use self::ids::{LastId, pack};
+use self::positions::Positions;
+use self::tail::LogEntry;
+use super::entry::{Routing, now};
 use super::{
     Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
     Position, dead_letters,
 };
-use storage::database::{CommitWatermark, Database, DatabaseError};
+use storage::database::{Database, DatabaseError};
 
 /// The event log of a host that runs alone.
 pub struct EmbeddedLog {
     database: Arc<Database>,
-    appended: Notify,
+    positions: Arc<Positions>,
     last_id: LastId,
 }
 
@@ -44,68 +62,32 @@ impl EmbeddedLog {
     pub fn open(database: Arc<Database>) -> Result<Self, DatabaseError> {
         database.create_schema(schema::SCHEMA)?;
         Ok(Self {
+            positions: Positions::of(&database),
             database,
-            appended: Notify::new(),
             last_id: LastId::default(),
         })
     }
 
-    /// Returns the number of groups that read this stream.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn group_count(&self, stream: &str) -> Result<i64, LogError> {
-        Ok(self
-            .database
-            .read(|connection| group::count(connection, stream))?)
-    }
-
-    /// Claims at once, or after each append until `wait` has passed.
-    async fn claim_or_wait(
-        &self,
-        consumer: &Consumer,
-        limit: usize,
-        wait: Duration,
-    ) -> Result<Vec<Delivery>, LogError> {
-        let deadline = Instant::now() + wait;
-        loop {
-            let appended = self.appended.notified();
-            tokio::pin!(appended);
-            // An enabled notification is not missed, also between the claim and the wait.
-            appended.as_mut().enable();
-            let watermark = CommitWatermark::from_now(&self.database);
-            let claimed = self.claim_now(consumer, limit)?;
-            if !claimed.is_empty() {
-                watermark.wait_durable().await?;
-                return Ok(claimed);
-            }
-            if timeout_at(deadline, appended).await.is_err() {
-                return Ok(claimed);
-            }
-        }
-    }
-
-    /// Most appends go to other streams, so a read comes before the write.
-    fn claim_now(&self, consumer: &Consumer, limit: usize) -> Result<Vec<Delivery>, LogError> {
-        let has_unclaimed = self
-            .database
-            .read(|connection| claim::has_unclaimed(connection, consumer))?;
-        if !has_unclaimed {
-            return Ok(Vec::new());
-        }
-        self.database
-            .transaction(|connection| claim::claim(connection, consumer, limit))
+    /// Returns the number of groups that this process has subscribed to the stream.
+    pub fn group_count(&self, stream: &str) -> usize {
+        self.positions.lock().count(stream)
     }
 }
 
 #[async_trait]
 impl EventLog for EmbeddedLog {
     async fn append(&self, stream: &str, fields: &Fields) -> Result<EntryId, LogError> {
-        let lane = lane(stream, fields);
-        let id = self.database.write(|connection| {
-            entries::insert(connection, &self.last_id, stream, &lane, fields)
+        let routing = Routing::of(stream, fields);
+        let (id, moved) = self.database.write(|connection| {
+            let lane = &*routing.lane;
+            let id = entries::insert(connection, &self.last_id, stream, lane, fields)?;
+            // Under the mutex of the database, the entries arrive in the order of their ids.
+            let entry = LogEntry::new(pack(id), routing, fields);
+            Ok((id, self.positions.lock().append(stream, entry)))
         })?;
-        self.appended.notify_waiters();
+        if moved {
+            self.positions.note_change();
+        }
         Ok(id)
     }
 
@@ -130,14 +112,34 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn remove(&self, stream: &str, id: EntryId) -> Result<bool, LogError> {
-        Ok(self
-            .database
-            .write(|connection| entries::remove(connection, stream, id))?)
+        Ok(self.database.write(|connection| {
+            let was_there = entries::remove(connection, stream, id)?;
+            self.positions.lock().remove(stream, pack(id));
+            Ok(was_there)
+        })?)
     }
 
     async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError> {
-        self.database
-            .transaction(|connection| group::subscribe(connection, consumer))
+        let subscribed = self.database.transaction(|connection| {
+            let seen = now();
+            group_rows::add_consumer(connection, consumer, seen)?;
+            let mut memory = self.positions.lock();
+            // What an earlier session has acknowledged is kept exactly, so this one is given nothing twice.
+            if let Some(earlier) = memory.groups.get_mut(&consumer.group) {
+                pending_rows::record_pending(connection, earlier)?;
+            }
+            group_rows::write_positions(connection, &mut memory)?;
+            let cursors = group_rows::load(connection, consumer)?;
+            let group = SubscribedGroup::new(consumer, cursors, seen);
+            if let Some(earlier) = memory.groups.insert(consumer.group.clone(), group) {
+                earlier.appended.notify_one();
+            }
+            Ok::<_, LogError>(())
+        });
+        if subscribed.is_err() {
+            self.positions.lock().forget_writes();
+        }
+        subscribed
     }
 
     async fn claim(
@@ -150,8 +152,7 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn acknowledge(&self, group: &str, positions: &[Position]) -> Result<(), LogError> {
-        self.database
-            .transaction(|connection| group::acknowledge(connection, group, positions))
+        self.acknowledge_pending(group, positions)
     }
 
     async fn record_failure(
@@ -161,9 +162,7 @@ impl EventLog for EmbeddedLog {
         error: &str,
         retry_after: Duration,
     ) -> Result<Option<u32>, LogError> {
-        Ok(self.database.write(|connection| {
-            group::record_failure(connection, group, position, error, retry_after)
-        })?)
+        self.record_failed_attempt(group, position, error, retry_after)
     }
 
     async fn park(
@@ -173,72 +172,72 @@ impl EventLog for EmbeddedLog {
         error: &str,
         attempts: u32,
     ) -> Result<Option<EntryId>, LogError> {
-        self.database.transaction(|connection| {
-            let Some(lane) = group::pending_lane(connection, group, position)? else {
-                return Ok(None);
-            };
-            let (stream, id) = (&position.stream, position.id);
-            let original = match entries::range(connection, stream, id, id, 1)?.pop() {
-                Some(row) => row.decode(stream)?.fields,
-                None => Fields::new(),
-            };
-            let letter = dead_letters::fields(group, position, &lane, error, attempts, original);
-            let last_id = &self.last_id;
-            let letter = entries::insert(connection, last_id, DEAD_LETTERS, DEAD_LETTERS, &letter)?;
-            group::acknowledge(connection, group, std::slice::from_ref(position))?;
-            Ok(Some(letter))
-        })
+        self.park_pending(group, position, error, attempts)
     }
 
     async fn heartbeat(
         &self,
         consumer: &Consumer,
-        consumer_timeout: Duration,
+        _consumer_timeout: Duration,
     ) -> Result<usize, LogError> {
-        self.database
-            .transaction(|connection| group::heartbeat(connection, consumer, consumer_timeout))?;
+        self.record_heartbeat(consumer)?;
         // The subscription took over the entries of an earlier consumer.
         Ok(0)
     }
 
     async fn leave(&self, consumer: &Consumer) -> Result<(), LogError> {
-        Ok(self
-            .database
-            .write(|connection| group::leave(connection, consumer))?)
+        self.record_leave(consumer)
     }
 
     async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError> {
-        self.database
-            .transaction(|connection| group::delete(connection, group, streams))
+        self.database.transaction(|connection| {
+            group_rows::delete(connection, group, streams)?;
+            if let Some(deleted) = self.positions.lock().groups.remove(group) {
+                deleted.appended.notify_one();
+            }
+            Ok(())
+        })
     }
 
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
-        Ok(self
-            .database
-            .read(|connection| group::states(connection, stream))?)
+        let states = self.database.read(|connection| {
+            let rows = group_rows::list(connection, stream)?;
+            rows.into_iter()
+                .map(|row| self.state(connection, stream, row))
+                .collect::<rusqlite::Result<_>>()
+        });
+        Ok(states?)
     }
 
     async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {
+        self.positions.write();
         Ok(self
             .database
             .write(|connection| entries::trim(connection, stream, min_age))?)
     }
 
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError> {
-        let found = self.database.transaction(|connection| {
+        let stream = self.database.transaction(|connection| {
             let letters = entries::range(connection, DEAD_LETTERS, letter, letter, 1)?;
             let Some(row) = letters.into_iter().next() else {
-                return Ok(false);
+                return Ok(None);
             };
             let letter = row.decode(DEAD_LETTERS)?;
             let (stream, fields) = dead_letters::redriven(&letter)?;
-            let lane = lane(&stream, &fields);
+            let lane = Routing::of(&stream, &fields).lane;
             entries::insert(connection, &self.last_id, &stream, &lane, &fields)?;
-            entries::remove(connection, DEAD_LETTERS, letter.id).map_err(LogError::from)
+            entries::remove(connection, DEAD_LETTERS, letter.id)?;
+            Ok::<_, LogError>(Some(stream))
         })?;
-        if found {
-            self.appended.notify_waiters();
+        if let Some(stream) = &stream {
+            self.positions.lock().forget_tail(stream);
         }
-        Ok(found)
+        Ok(stream.is_some())
+    }
+}
+
+impl Drop for EmbeddedLog {
+    fn drop(&mut self) {
+        self.positions.write();
     }
 }

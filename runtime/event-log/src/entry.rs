@@ -1,5 +1,6 @@
 //! The entries of a stream: growing ids, and named fields.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
@@ -8,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{EVENT_FIELD, LANE_FIELD};
 
@@ -84,20 +86,67 @@ pub(super) fn field<'f>(fields: &'f Fields, name: &str) -> Option<&'f Bytes> {
     found.map(|(_, value)| value)
 }
 
-/// The lane of an entry: its stream and the subject of its event. The entries of a stream without a subject form one
-/// lane, so that they keep the order of the stream.
-pub(super) fn lane(stream: &str, fields: &Fields) -> Arc<str> {
-    #[derive(Deserialize)]
-    struct Envelope {
-        subject: String,
+/// What the log needs to know of the event of an entry.
+pub(super) struct Routing {
+    /// The stream and the subject of the event. The entries of a stream without a subject form one lane, so that they
+    /// keep the order of the stream.
+    pub lane: Arc<str>,
+    /// The type of the event, if it has one.
+    pub event_type: Option<Box<str>>,
+}
+
+impl Routing {
+    pub fn of(stream: &str, fields: &Fields) -> Self {
+        let envelope: Envelope<'_> = field(fields, EVENT_FIELD)
+            .and_then(|event| serde_json::from_slice(event).ok())
+            .unwrap_or_default();
+        let lane = match field(fields, LANE_FIELD) {
+            Some(lane) => String::from_utf8_lossy(lane).into(),
+            None => format!("{stream}\n{}", envelope.subject.text().unwrap_or_default()).into(),
+        };
+        Self {
+            lane,
+            event_type: envelope.r#type.text().map(Box::from),
+        }
     }
-    if let Some(lane) = field(fields, LANE_FIELD) {
-        return String::from_utf8_lossy(lane).into();
+}
+
+/// The type of an event, if it has one.
+pub(super) fn event_type(event: &[u8]) -> Option<Box<str>> {
+    let envelope: Envelope<'_> = serde_json::from_slice(event).ok()?;
+    envelope.r#type.text().map(Box::from)
+}
+
+/// The attributes of an event that the log reads.
+#[derive(Default, Deserialize)]
+struct Envelope<'e> {
+    #[serde(default, borrow)]
+    subject: Attribute<'e>,
+    #[serde(default, borrow)]
+    r#type: Attribute<'e>,
+}
+
+/// An attribute whose value may be anything; only a text counts.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Attribute<'e> {
+    Text(#[serde(borrow)] Cow<'e, str>),
+    Other(IgnoredAny),
+}
+
+impl Attribute<'_> {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Other(_) => None,
+        }
     }
-    let envelope =
-        field(fields, EVENT_FIELD).and_then(|event| serde_json::from_slice::<Envelope>(event).ok());
-    let subject = envelope.map_or_else(String::new, |envelope| envelope.subject);
-    format!("{stream}\n{subject}").into()
+}
+
+impl Default for Attribute<'_> {
+    fn default() -> Self {
+        Self::Other(IgnoredAny)
+    }
 }
 
 /// The present time, in milliseconds since 1970.

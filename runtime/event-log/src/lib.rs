@@ -92,7 +92,8 @@ pub trait EventLog: Send + Sync {
     async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError>;
 
     /// Claims the next entries for this consumer: at most `limit` of each stream, in the order of each lane. Waits up
-    /// to `wait` while there are none, then returns an empty list.
+    /// to `wait` while there are none, then returns an empty list. Events of types that the consumer does not handle are
+    /// acknowledged without a delivery.
     ///
     /// An implementation must return pending entries that are to be claimed again before new ones, and must give new
     /// entries of a lane to its owner. A call whose reply was lost may have claimed entries, or may do so later: the

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use self::append_notifier::AppendNotifier;
 use self::reply::{ClaimRow, EntryReply, entry_id};
+use super::entry::event_type;
 use super::{
     Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
     Position,
@@ -66,9 +67,17 @@ impl RedisLog {
         script.arg(limit.min(MAX_CLAIMED));
         let rows: Option<Vec<ClaimRow>> = self.client.invoke(&script).await?;
         let rows = rows.ok_or_else(|| consumer.evicted())?;
-        rows.into_iter()
+        let claimed: Result<Vec<_>, _> = rows
+            .into_iter()
             .map(|row| reply::delivery(consumer, row))
-            .collect()
+            .collect();
+        let (wanted, others): (Vec<_>, Vec<_>) = claimed?.into_iter().partition(|delivery| {
+            let event = delivery.event.as_deref().unwrap_or_default();
+            consumer.handles(event_type(event).as_deref())
+        });
+        let others: Vec<Position> = others.into_iter().map(|other| other.position).collect();
+        self.acknowledge(&consumer.group, &others).await?;
+        Ok(wanted)
     }
 }
 

@@ -21,23 +21,30 @@ pub struct Fixture {
     _backend: Box<dyn Any>,
 }
 
+impl Fixture {
+    /// A log with its backend.
+    pub(crate) fn of(log: Arc<dyn EventLog>, backend: Box<dyn Any>) -> Self {
+        Self {
+            log,
+            _backend: backend,
+        }
+    }
+}
+
 /// A log in an embedded database.
 pub fn embedded() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("socar.db")).unwrap();
-    Fixture {
-        log: Arc::new(EmbeddedLog::open(database).unwrap()),
-        _backend: Box::new(folder),
-    }
+    Fixture::of(
+        Arc::new(EmbeddedLog::open(database).unwrap()),
+        Box::new(folder),
+    )
 }
 
 /// A log on a Redis server of its own.
 pub async fn redis() -> Fixture {
     let server = RedisServer::start().await;
-    Fixture {
-        log: Arc::new(RedisLog::new(server.client())),
-        _backend: Box::new(server),
-    }
+    Fixture::of(Arc::new(RedisLog::new(server.client())), Box::new(server))
 }
 
 /// The fields of an entry that holds an event with this subject and number.

@@ -30,6 +30,8 @@ pub(crate) use on_both_logs;
 pub(crate) use on_redis;
 
 mod consumers;
+mod crashes;
+mod event_types;
 mod letters;
 mod reading;
 mod trimming;

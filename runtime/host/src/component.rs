@@ -5,7 +5,6 @@
 
 mod requests;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,8 +31,6 @@ pub struct ComponentConfig {
     pub deadline: Duration,
     /// The longest body of a request from a client, in bytes.
     pub max_body: u64,
-    /// The types of the events that it handles; every type, if absent.
-    pub event_types: Option<BTreeSet<String>>,
     /// The embedded database, if the component writes to it: callers wait until its writes are durable.
     pub database: Option<Arc<Database>>,
 }
@@ -138,14 +135,6 @@ impl Component {
         match &self.handlers.requests {
             Some(requests) => requests.handle(request, call).await,
             None => Err(Problem::NotFound),
-        }
-    }
-
-    /// Whether the component handles events of this type. An event without a type is handled.
-    pub fn reacts_to(&self, event_type: Option<&str>) -> bool {
-        match (&self.config.event_types, event_type) {
-            (Some(types), Some(event_type)) => types.contains(event_type),
-            _ => true,
         }
     }
 

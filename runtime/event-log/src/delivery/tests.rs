@@ -89,6 +89,7 @@ fn subscription(component: &str) -> Subscription {
     Subscription {
         component: component.to_owned(),
         streams: vec![STREAM.to_owned()],
+        event_types: None,
         audience: Audience::Shared,
         attempts: 3,
         concurrency: 4,

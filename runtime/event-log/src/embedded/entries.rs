@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::ids::{LastId, limit as row_limit, milliseconds_ago, pack, unpack, unsigned};
+use super::tail::LogEntry;
 use crate::entry::{Entry, EntryId, Fields};
 use crate::error::LogError;
 use crate::fields;
@@ -51,6 +52,46 @@ pub(super) fn insert(
         )?;
     last_id.record(id);
     Ok(unpack(id))
+}
+
+/// The first entries of a stream after an id.
+pub(super) fn after(
+    connection: &Connection,
+    stream: &str,
+    id: i64,
+    limit: usize,
+) -> Result<Vec<LogEntry>, LogError> {
+    let mut next = connection.prepare_cached(
+        "SELECT id, fields FROM socar_log_entry WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
+    )?;
+    let mut rows = next.query(params![stream, id, row_limit(limit)])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        entries.push(LogEntry::decode(stream, row.get(0)?, row.get(1)?)?);
+    }
+    Ok(entries)
+}
+
+/// One entry of a stream, if it is there.
+pub(super) fn at(
+    connection: &Connection,
+    stream: &str,
+    id: i64,
+) -> Result<Option<LogEntry>, LogError> {
+    let fields = connection
+        .prepare_cached("SELECT fields FROM socar_log_entry WHERE stream = ?1 AND id = ?2")?
+        .query_row(params![stream, id], |row| row.get(0))
+        .optional()?;
+    fields
+        .map(|fields| LogEntry::decode(stream, id, fields))
+        .transpose()
+}
+
+/// The number of entries of a stream after an id.
+pub(super) fn count_after(connection: &Connection, stream: &str, id: i64) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT count(*) FROM socar_log_entry WHERE stream = ?1 AND id > ?2")?
+        .query_row(params![stream, id], |row| row.get(0).map(unsigned))
 }
 
 pub(super) fn range(

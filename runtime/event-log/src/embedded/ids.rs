@@ -45,20 +45,16 @@ pub(super) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-/// The time `later` from now, in milliseconds since 1970.
-pub(super) fn milliseconds_from_now(later: Duration) -> i64 {
-    stored(now().saturating_add(milliseconds(later)))
-}
-
 /// The time `ago` before now, in milliseconds since 1970.
 pub(super) fn milliseconds_ago(ago: Duration) -> i64 {
     stored(now().saturating_sub(milliseconds(ago)))
 }
 
-fn milliseconds(duration: Duration) -> u64 {
+pub(super) fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn stored(milliseconds: u64) -> i64 {
+/// A time in milliseconds, as SQLite stores it.
+pub(super) fn stored(milliseconds: u64) -> i64 {
     i64::try_from(milliseconds).unwrap_or(i64::MAX)
 }

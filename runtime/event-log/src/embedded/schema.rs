@@ -1,8 +1,8 @@
 //! The tables of the event log.
 //!
 //! `socar_log_entry` holds the entries of all streams, `socar_log_group` the cursor of each group on each stream,
-//! `socar_log_session` the consumers, and `socar_log_pending` the entries that are claimed (`taken = 1`) or are to be
-//! claimed again (`taken = 0`). The columns `name` and `reads` hold the name of a group, `seen` milliseconds since 1970.
+//! `socar_log_session` the consumers, and `socar_log_pending` entries up to the cursor that are not acknowledged, with
+//! their failed attempts ([`super::cursor`]). The columns `name` and `reads` hold the name of a group, `seen` milliseconds since 1970.
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS socar_log_entry (
@@ -37,6 +37,4 @@ CREATE TABLE IF NOT EXISTS socar_log_pending (
     error    TEXT,
     PRIMARY KEY (reads, stream, id)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS socar_log_inbox
-    ON socar_log_pending (reads, consumer, stream, id) WHERE taken = 0;
 ";

@@ -166,7 +166,6 @@ impl Loader {
             id: component.id.as_str().into(),
             deadline: policy.deadline,
             max_body: policy.body as u64,
-            event_types: policy.event_types.clone(),
             database: self.history(component, app),
         };
         let admission = Admission::new(admission_config(component))?;

@@ -20,10 +20,9 @@ use event_log::delivery::{Audience, DEFAULT_BACKOFF, EventHandler, HandlerError,
 /// Delivers events to the components of the current generation.
 pub struct Reactions(pub CurrentGeneration);
 
-/// Attributes of an event that the host reads: its type and its trace.
+/// Attributes of an event that the host reads: its trace.
 #[derive(Default, Deserialize)]
 struct Envelope {
-    r#type: Option<String>,
     traceparent: Option<String>,
     correlationid: Option<String>,
 }
@@ -44,6 +43,7 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
             Some(Subscription {
                 component: component.id.to_string(),
                 streams: streams.remove(component.id.as_str())?,
+                event_types: policy.event_types.clone(),
                 audience: match policy.events {
                     EventDelivery::Shared => Audience::Shared,
                     EventDelivery::EachHost => Audience::EachHost,
@@ -66,9 +66,6 @@ impl EventHandler for Reactions {
             )));
         };
         let envelope = Envelope::read(&event);
-        if !component.reacts_to(envelope.r#type.as_deref()) {
-            return Ok(());
-        }
         let call = component.incoming_call(envelope.trace());
         component
             .receive(event.to_vec(), call)

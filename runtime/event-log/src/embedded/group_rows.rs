@@ -1,0 +1,173 @@
+//! The statements on the rows of groups: positions and sessions.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+use serde_json::json;
+
+use super::cursor::{RecordScope, StreamCursor};
+use super::groups::LogMemory;
+use super::ids::{stored, unsigned};
+use super::pending_rows::record;
+use crate::consumer::Consumer;
+
+/// The progress of a group on one stream, as the database holds it.
+pub(super) struct GroupRow {
+    pub group: String,
+    pub position: i64,
+    /// The number of pending entries with a row.
+    pub recorded: u64,
+    pub seen: Option<u64>,
+}
+
+/// Makes this session the only consumer of the group.
+pub(super) fn add_consumer(
+    connection: &Connection,
+    consumer: &Consumer,
+    seen: u64,
+) -> rusqlite::Result<()> {
+    for stream in consumer.streams() {
+        connection.execute(
+            "INSERT INTO socar_log_group (stream, name, cursor) VALUES (?1, ?2, 0)
+             ON CONFLICT DO NOTHING",
+            params![stream, consumer.group],
+        )?;
+    }
+    connection.execute(
+        "DELETE FROM socar_log_session WHERE reads = ?1 AND name <> ?2",
+        [&consumer.group, &consumer.name],
+    )?;
+    connection.execute(
+        "INSERT INTO socar_log_session (reads, name, session, seen) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET session = ?3, seen = ?4",
+        params![
+            consumer.group,
+            consumer.name,
+            consumer.session,
+            stored(seen)
+        ],
+    )?;
+    Ok(())
+}
+
+/// The cursors of the group, with its pending entries.
+pub(super) fn load(
+    connection: &Connection,
+    consumer: &Consumer,
+) -> rusqlite::Result<Vec<StreamCursor>> {
+    let mut position = connection
+        .prepare_cached("SELECT cursor FROM socar_log_group WHERE stream = ?1 AND name = ?2")?;
+    let mut pending = connection.prepare_cached(
+        "SELECT id, lane, attempts, due FROM socar_log_pending WHERE reads = ?1 AND stream = ?2",
+    )?;
+    let mut cursors = Vec::new();
+    for stream in consumer.streams() {
+        let read = position.query_row(params![stream, consumer.group], |row| row.get(0))?;
+        let mut cursor = StreamCursor::stored(stream.clone(), read);
+        let mut rows = pending.query(params![consumer.group, stream])?;
+        while let Some(row) = rows.next()? {
+            let lane: String = row.get(1)?;
+            let due = unsigned(row.get(3)?);
+            cursor.add_recorded(row.get(0)?, lane.into(), row.get(2)?, due);
+        }
+        cursors.push(cursor);
+    }
+    Ok(cursors)
+}
+
+/// Writes the positions that have changed. Idle groups cost no statement.
+pub(super) fn write_positions(
+    connection: &Connection,
+    memory: &mut LogMemory,
+) -> rusqlite::Result<()> {
+    let mut moved = Vec::new();
+    for (name, group) in &mut memory.groups {
+        for cursor in &mut group.cursors {
+            record(connection, &group.consumer, cursor, RecordScope::Late)?;
+            cursor.forget_skips();
+            if let Some(position) = cursor.unwritten_position() {
+                moved.push((name.clone(), cursor.stream.clone(), position));
+            }
+        }
+    }
+    if moved.is_empty() {
+        return Ok(());
+    }
+    let rows = moved
+        .iter()
+        .map(|(group, stream, position)| json!([**stream, group, position]));
+    connection
+        .prepare_cached(
+            "UPDATE socar_log_group SET cursor = moved.cursor
+             FROM (SELECT value ->> 0 AS stream, value ->> 1 AS name, value ->> 2 AS cursor
+                   FROM json_each(?1)) AS moved
+             WHERE socar_log_group.stream = moved.stream AND socar_log_group.name = moved.name",
+        )?
+        .execute([serde_json::Value::from_iter(rows).to_string()])?;
+    for (group, stream, position) in moved {
+        let group = memory.groups.get_mut(&group);
+        if let Some(cursor) = group.and_then(|group| group.cursor_mut(&stream)) {
+            cursor.written(position);
+        }
+    }
+    Ok(())
+}
+
+/// Records when a consumer was alive.
+pub(super) fn write_seen(
+    connection: &Connection,
+    consumer: &Consumer,
+    seen: u64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE socar_log_session SET seen = ?4
+             WHERE reads = ?1 AND name = ?2 AND session = ?3",
+        )?
+        .execute(params![
+            consumer.group,
+            consumer.name,
+            consumer.session,
+            stored(seen)
+        ])
+        .map(drop)
+}
+
+pub(super) fn delete(
+    connection: &Connection,
+    group: &str,
+    streams: &[Arc<str>],
+) -> rusqlite::Result<()> {
+    for stream in streams {
+        for statement in [
+            "DELETE FROM socar_log_group WHERE name = ?1 AND stream = ?2",
+            "DELETE FROM socar_log_pending WHERE reads = ?1 AND stream = ?2",
+        ] {
+            connection.execute(statement, params![group, stream])?;
+        }
+    }
+    connection.execute("DELETE FROM socar_log_session WHERE reads = ?1", [group])?;
+    Ok(())
+}
+
+/// All groups of a stream. A negative `seen` is the time at which a consumer of an earlier version of this program
+/// left.
+pub(super) fn list(connection: &Connection, stream: &str) -> rusqlite::Result<Vec<GroupRow>> {
+    connection
+        .prepare_cached(
+            "SELECT name, cursor,
+                 (SELECT count(*) FROM socar_log_pending p
+                  WHERE p.reads = g.name AND p.stream = g.stream),
+                 (SELECT max(abs(seen)) FROM socar_log_session c WHERE c.reads = g.name)
+             FROM socar_log_group g WHERE stream = ?1 ORDER BY name",
+        )?
+        .query_map([stream], |row| {
+            Ok(GroupRow {
+                group: row.get(0)?,
+                position: row.get(1)?,
+                recorded: unsigned(row.get(2)?),
+                seen: row.get::<_, Option<i64>>(3)?.map(unsigned),
+            })
+        })?
+        .collect()
+}

@@ -1,0 +1,149 @@
+//! The embedded log after a crash, and beside another process: what is in memory only may be lost at any time.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::*;
+use storage::database::Database;
+
+/// A log in a file, which a test can copy as a crash would leave it.
+struct File {
+    folder: TempDir,
+    fixture: Fixture,
+}
+
+impl File {
+    fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let fixture = open(folder.path());
+        Self { folder, fixture }
+    }
+
+    /// The log as another process finds it if this one ends now, without any of its memory.
+    fn crashed(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["socar.db", "socar.db-wal"] {
+            let from = self.folder.path().join(file);
+            if from.exists() {
+                std::fs::copy(from, folder.path().join(file)).unwrap();
+            }
+        }
+        let fixture = open(folder.path());
+        Self { folder, fixture }
+    }
+
+    /// Waits until the positions are written and committed.
+    async fn settle(&self) {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+}
+
+fn open(folder: &Path) -> Fixture {
+    let database = Database::open(&folder.join("socar.db")).unwrap();
+    Fixture::of(Arc::new(EmbeddedLog::open(database).unwrap()), Box::new(()))
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_before_a_crash_stays_acknowledged() {
+    let file = File::open();
+    let consumer = file.fixture.subscribed("message", "host").await;
+    file.fixture.publish(&["a", "b", "c", "d"]).await;
+    let claimed = file.fixture.claim(&consumer).await;
+    file.fixture.acknowledge(&consumer, &claimed[..2]).await;
+    file.settle().await;
+    let restarted = file.crashed();
+    let consumer = restarted.fixture.subscribed("message", "host").await;
+    assert_eq!(numbers(&restarted.fixture.claim(&consumer).await), [3, 4]);
+}
+
+#[tokio::test]
+async fn a_crash_before_the_positions_are_written_loses_no_entry() {
+    let file = File::open();
+    let consumer = file.fixture.subscribed("message", "host").await;
+    file.fixture.publish(&["a", "b", "c"]).await;
+    let claimed = file.fixture.claim(&consumer).await;
+    file.fixture.acknowledge(&consumer, &claimed[..1]).await;
+    let restarted = file.crashed();
+    let consumer = restarted.fixture.subscribed("message", "host").await;
+    let again = numbers(&restarted.fixture.claim(&consumer).await);
+    assert_eq!(again[again.len() - 2..], [2, 3]);
+}
+
+/// The order within a lane holds, whichever of the entries have rows.
+#[tokio::test]
+async fn failed_attempts_and_the_order_outlive_a_crash() {
+    let file = File::open();
+    let consumer = file.fixture.subscribed("message", "host").await;
+    file.fixture.publish(&["a", "b", "a", "b", "a"]).await;
+    let claimed = file.fixture.claim(&consumer).await;
+    file.fixture.acknowledge(&consumer, &claimed[1..2]).await;
+    let failed = &claimed[3].position;
+    let log = &file.fixture.log;
+    for attempts in 1..=2 {
+        let recorded = log
+            .record_failure("message", failed, "refused", LONG_TIMEOUT)
+            .await;
+        assert_eq!(recorded.unwrap(), Some(attempts));
+    }
+    file.settle().await;
+    let restarted = file.crashed();
+    let consumer = restarted.fixture.subscribed("message", "host").await;
+    let again = restarted.fixture.claim(&consumer).await;
+    // The second entry is above the position, which the first one holds back.
+    assert_eq!(numbers(&again), [1, 2, 3, 4, 5]);
+    assert_eq!((again[3].attempts, again[2].attempts), (2, 0));
+    assert!(again[3].due_in > LONG_TIMEOUT / 2);
+    restarted.fixture.acknowledge(&consumer, &again).await;
+    let state = restarted.fixture.state("message").await;
+    assert_eq!((state.pending, state.lag), (0, 0));
+    restarted.settle().await;
+    let restarted = restarted.crashed();
+    let consumer = restarted.fixture.subscribed("message", "host").await;
+    assert_eq!(restarted.fixture.claim(&consumer).await, []);
+}
+
+#[tokio::test]
+async fn one_stuck_entry_makes_a_crash_repeat_few_others() {
+    let file = File::open();
+    let consumer = file.fixture.subscribed("message", "host").await;
+    file.fixture.publish(&["a"; 1000]).await;
+    let claimed = file.fixture.claim(&consumer).await;
+    file.fixture.acknowledge(&consumer, &claimed[1..]).await;
+    file.settle().await;
+    let restarted = file.crashed();
+    let consumer = restarted.fixture.subscribed("message", "host").await;
+    assert_eq!(numbers(&restarted.fixture.claim(&consumer).await), [1]);
+    // The entry is older than those that may be removed.
+    let trimmed = restarted.fixture.log.trim(STREAM, AT_ONCE).await.unwrap();
+    assert_eq!(trimmed, 0);
+}
+
+#[tokio::test]
+async fn an_entry_of_another_process_is_delivered_after_a_heartbeat() {
+    let file = File::open();
+    let consumer = file.fixture.subscribed("message", "host").await;
+    file.fixture.publish(&["a"]).await;
+    let claimed = file.fixture.claim(&consumer).await;
+    file.fixture.acknowledge(&consumer, &claimed).await;
+    file.fixture
+        .log
+        .heartbeat(&consumer, LONG_TIMEOUT)
+        .await
+        .unwrap();
+    file.settle().await;
+    let other = open(file.folder.path());
+    other.log.append(STREAM, &event("b", 2)).await.unwrap();
+    drop(other);
+    let log = file.fixture.log.clone();
+    let waiting = {
+        let consumer = consumer.clone();
+        tokio::spawn(async move { log.claim(&consumer, 10, LONG_TIMEOUT).await.unwrap() })
+    };
+    file.fixture
+        .log
+        .heartbeat(&consumer, LONG_TIMEOUT)
+        .await
+        .unwrap();
+    assert_eq!(numbers(&waiting.await.unwrap()), [2]);
+}
