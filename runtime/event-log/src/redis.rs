@@ -1,16 +1,25 @@
 //! The event log on a Redis server, as Redis Streams.
 //!
 //! Streams and groups are those of Redis, so the tools of Redis show them. Keys beside them hold what Redis has no place
-//! for. Each call of a group is one script ([`scripts`]; `redis/common.lua` explains the keys), so it happens as a whole
-//! or not at all, also when the host or the server fails meanwhile. The log needs Redis 6.2.
+//! for ([`scripts`]; `redis/common.lua` explains the keys). The log needs Redis 6.2.
+//!
+//! A group with one consumer, the usual case, is read and acknowledged with plain commands ([`sole_reader`]). Several
+//! consumers share a group through scripts: each call is one, so it happens as a whole or not at all, also when the host
+//! or the server fails meanwhile. Failures, dead letters and take-overs always use scripts. The lag is counted when it
+//! is asked for.
 //!
 //! Data that the server loses is lost: it must keep an append-only file ([`RedisLog::warnings`] reports if it does not).
 //! With `appendfsync everysec`, a killed server loses up to two seconds of confirmed writes, because it delays writes
 //! while a sync is under way; with `always`, it loses nothing.
 
+mod acknowledgements;
 mod append_notifier;
+mod claims;
+mod heartbeats;
 mod reply;
 mod scripts;
+mod sessions;
+mod sole_reader;
 mod warnings;
 
 use std::sync::Arc;
@@ -18,24 +27,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{ScriptInvocation, cmd};
-use tokio::time::Instant;
 
 use self::append_notifier::AppendNotifier;
-use self::reply::{ClaimRow, EntryReply, entry_id};
-use super::entry::event_type;
+use self::heartbeats::Heartbeats;
+use self::reply::{EntryReply, entry_id};
+use self::sole_reader::SoleReaders;
 use super::{
     Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
     Position,
 };
 use storage::redis_client::RedisClient;
 
-/// The largest number of entries of each stream that one script claims; bounds the time that other clients wait for it.
-const MAX_CLAIMED: usize = 32;
-
 /// The event log of hosts that share a server.
 pub struct RedisLog {
     client: Arc<RedisClient>,
     notifier: AppendNotifier,
+    sole_readers: SoleReaders,
+    heartbeats: Heartbeats,
 }
 
 impl RedisLog {
@@ -43,6 +51,8 @@ impl RedisLog {
     pub fn new(client: Arc<RedisClient>) -> Self {
         Self {
             notifier: AppendNotifier::new(client.clone()),
+            sole_readers: SoleReaders::default(),
+            heartbeats: Heartbeats::default(),
             client,
         }
     }
@@ -54,30 +64,6 @@ impl RedisLog {
     pub async fn warnings(&self) -> Result<Vec<String>, LogError> {
         let info: String = self.client.query(cmd("INFO").arg("everything")).await?;
         Ok(warnings::of(&info))
-    }
-
-    async fn claim_now(
-        &self,
-        consumer: &Consumer,
-        limit: usize,
-    ) -> Result<Vec<Delivery>, LogError> {
-        let mut script = scripts::CLAIM.prepare_invoke();
-        stream_keys(&mut script, consumer.streams());
-        consumer_arguments(&mut script, consumer);
-        script.arg(limit.min(MAX_CLAIMED));
-        let rows: Option<Vec<ClaimRow>> = self.client.invoke(&script).await?;
-        let rows = rows.ok_or_else(|| consumer.evicted())?;
-        let claimed: Result<Vec<_>, _> = rows
-            .into_iter()
-            .map(|row| reply::delivery(consumer, row))
-            .collect();
-        let (wanted, others): (Vec<_>, Vec<_>) = claimed?.into_iter().partition(|delivery| {
-            let event = delivery.event.as_deref().unwrap_or_default();
-            consumer.handles(event_type(event).as_deref())
-        });
-        let others: Vec<Position> = others.into_iter().map(|other| other.position).collect();
-        self.acknowledge(&consumer.group, &others).await?;
-        Ok(wanted)
     }
 }
 
@@ -126,6 +112,7 @@ impl EventLog for RedisLog {
     }
 
     async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError> {
+        self.sole_readers.end(consumer);
         let mut script = scripts::SUBSCRIBE.prepare_invoke();
         stream_keys(&mut script, consumer.streams());
         consumer_arguments(&mut script, consumer);
@@ -140,28 +127,11 @@ impl EventLog for RedisLog {
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Delivery>, LogError> {
-        let deadline = Instant::now() + wait;
-        loop {
-            let appended = self.notifier.appended();
-            tokio::pin!(appended);
-            appended.as_mut().enable();
-            let claimed = self.claim_now(consumer, limit).await?;
-            if !claimed.is_empty() || !self.notifier.wait(appended, deadline).await {
-                return Ok(claimed);
-            }
-        }
+        self.claim_or_wait(consumer, limit, wait).await
     }
 
     async fn acknowledge(&self, group: &str, positions: &[Position]) -> Result<(), LogError> {
-        if positions.is_empty() {
-            return Ok(());
-        }
-        let mut script = scripts::ACKNOWLEDGE.arg(group);
-        for position in positions {
-            script.arg(ticket(position));
-        }
-        self.client.invoke::<String>(&script).await?;
-        Ok(())
+        self.acknowledge_pending(group, positions).await
     }
 
     async fn record_failure(
@@ -171,6 +141,7 @@ impl EventLog for RedisLog {
         error: &str,
         retry_after: Duration,
     ) -> Result<Option<u32>, LogError> {
+        self.leave_to_scripts(group, position);
         let mut script = scripts::RECORD_FAILURE.arg(group);
         script
             .arg(ticket(position))
@@ -186,6 +157,7 @@ impl EventLog for RedisLog {
         error: &str,
         attempts: u32,
     ) -> Result<Option<EntryId>, LogError> {
+        self.leave_to_scripts(group, position);
         let mut script = scripts::PARK.arg(group);
         script.arg(ticket(position)).arg(error).arg(attempts);
         let letter: Option<String> = self.client.invoke(&script).await?;
@@ -197,22 +169,20 @@ impl EventLog for RedisLog {
         consumer: &Consumer,
         consumer_timeout: Duration,
     ) -> Result<usize, LogError> {
-        let mut script = scripts::HEARTBEAT.prepare_invoke();
-        stream_keys(&mut script, consumer.streams());
-        consumer_arguments(&mut script, consumer);
-        script.arg(milliseconds(consumer_timeout));
-        let taken_over: Option<usize> = self.client.invoke(&script).await?;
-        taken_over.ok_or_else(|| consumer.evicted())
+        self.record_heartbeat(consumer, consumer_timeout).await
     }
 
     async fn leave(&self, consumer: &Consumer) -> Result<(), LogError> {
+        self.sole_readers.end(consumer);
         let mut script = scripts::LEAVE.prepare_invoke();
+        stream_keys(&mut script, consumer.streams());
         consumer_arguments(&mut script, consumer);
         self.client.invoke::<String>(&script).await?;
         Ok(())
     }
 
     async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError> {
+        self.sole_readers.end_group(group);
         let mut script = scripts::DELETE_GROUP.prepare_invoke();
         stream_keys(&mut script, streams);
         script.arg(group);

@@ -34,6 +34,7 @@ mod crashes;
 mod event_types;
 mod letters;
 mod reading;
+mod sole_consumers;
 mod trimming;
 
 use super::*;

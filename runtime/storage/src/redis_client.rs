@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, RedisError, ScriptInvocation};
 
-use crate::work::{CountedCommand, count_command};
+use crate::work::{CountedCommand, count_command, count_commands};
 
 use self::connection::{ConnectionState, InFlightCommand, SharedConnection};
 
@@ -78,6 +78,26 @@ impl RedisClient {
         let in_flight = InFlightCommand::on(&shared);
         count_command(CountedCommand::Plain);
         let reply = command.query_async(&mut shared.connection).await;
+        in_flight.completed();
+        self.check(&shared, reply)
+    }
+
+    /// Runs several commands in one round trip, and discards their replies. Without commands, it does nothing.
+    ///
+    /// # Errors
+    /// If the server is unavailable or replies to a command with an error.
+    pub async fn pipeline(&self, commands: &[Cmd]) -> Result<(), RedisClientError> {
+        if commands.is_empty() {
+            return Ok(());
+        }
+        let mut pipeline = redis::pipe();
+        for command in commands {
+            pipeline.add_command(command.clone()).ignore();
+        }
+        let mut shared = self.connection().await?;
+        let in_flight = InFlightCommand::on(&shared);
+        count_commands(CountedCommand::Plain, commands.len());
+        let reply = pipeline.query_async(&mut shared.connection).await;
         in_flight.completed();
         self.check(&shared, reply)
     }

@@ -1,6 +1,6 @@
 -- KEYS: the streams. ARGV: group, consumer, session, limit for each stream.
--- Returns nil if this session was evicted, else rows of
--- {stream, id, lane, attempts, milliseconds until due, event or nil}.
+-- Returns nil if this session was evicted, else {number of entries left in the inbox, rows of
+-- {stream, id, lane, attempts, milliseconds until due, event or nil}}.
 local group, me, limit = ARGV[1], ARGV[2], tonumber(ARGV[4])
 if not is_current(group, me, ARGV[3]) then
     return false
@@ -25,21 +25,20 @@ for _ = 1, limit do
     if not ticket then
         break
     end
-    local lane = redis.call('HGET', key_of(group, 'pending'), ticket)
-    if lane then
-        local id, stream = entry_of(ticket)
-        local fields = fields_of(stream, id)
-        if fields then
-            deliver(stream, id, lane, fields)
-        else
-            -- The entry was removed from its stream: there is nothing to deliver.
-            acknowledge(group, ticket)
-        end
+    local id, stream = entry_of(ticket)
+    local fields = fields_of(stream, id)
+    if fields and is_pending(group, ticket) then
+        deliver(stream, id, assign(group, ticket, me), fields)
+    else
+        -- The entry was acknowledged meanwhile, or removed from its stream.
+        acknowledge(group, ticket)
     end
 end
--- New entries may belong to lanes whose older entries are still in the inbox.
-if redis.call('LLEN', inbox_of(group, me)) > 0 then
-    return rows
+local left = redis.call('LLEN', inbox_of(group, me))
+-- New entries may belong to lanes whose older entries are still in the inbox. While a sole consumer
+-- reads without scripts, its lanes are not known.
+if left > 0 or sole_of(group) then
+    return {left, rows}
 end
 
 local read = {'XREADGROUP', 'GROUP', group, me, 'COUNT', limit, 'STREAMS'}
@@ -72,4 +71,4 @@ end
 if assigned then
     wake(group)
 end
-return rows
+return {left, rows}

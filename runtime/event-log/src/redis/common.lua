@@ -5,10 +5,17 @@
 -- entry in them. Times are in milliseconds since 1970.
 --
 --   :consumers         consumer -> time of its latest heartbeat; negative, the time at which
---                      it left (sorted set)
+--                      it left (sorted set). The heartbeat of a sole consumer is its key
+--                      `socar.log:alive:<consumer>`, which expires.
+--   :sole              "<consumer> <session>" of the consumer that reads the streams without
+--                      scripts, because the group has no other (string)
+--   :fence:<consumer>:<session>
+--                      a stream of the group that such a consumer reads beside the others: the
+--                      removal of the fence ends its reads, an entry reports another consumer
 --   :sessions          consumer -> its present session; scripts of earlier ones are rejected
---   :pending           ticket -> lane, for each pending entry
---   :owners            lane -> "<number of pending entries> <owner>"
+--   :pending           ticket -> lane, for each pending entry that a script has assigned; the
+--                      entries that a sole consumer has read itself are in the group only
+--   :owners            lane -> "<number of assigned entries> <owner>"
 --   :failures          ticket -> "<attempts> <time of the next attempt> <error>"
 --   :inbox:<consumer>  tickets of pending entries that their owner has to claim (list)
 
@@ -27,6 +34,14 @@ end
 
 local function inbox_of(group, consumer)
     return key_of(group, 'inbox:' .. consumer)
+end
+
+local function fence_of(group, consumer, session)
+    return key_of(group, 'fence:' .. consumer .. ':' .. session)
+end
+
+local function alive_key(consumer)
+    return 'socar.log:alive:' .. consumer
 end
 
 local function redrive_stream(group)
@@ -98,21 +113,46 @@ local function is_current(group, consumer, session)
         and redis.call('HGET', key_of(group, 'sessions'), consumer) == session
 end
 
+-- Makes a consumer the owner of an entry. Returns its lane, or nil if the entry was removed.
+local function assign(group, ticket, consumer)
+    local id, stream = entry_of(ticket)
+    local lane = redis.call('HGET', key_of(group, 'pending'), ticket)
+    if lane then
+        local count = owner_of(group, lane)
+        set_owner(group, lane, math.max(count, 1), consumer)
+        return lane
+    end
+    local fields = fields_of(stream, id)
+    if not fields then
+        return nil
+    end
+    lane = lane_of(stream, fields)
+    redis.call('HSET', key_of(group, 'pending'), ticket, lane)
+    set_owner(group, lane, owner_of(group, lane) + 1, consumer)
+    return lane
+end
+
+-- Returns whether the group has claimed the entry and not acknowledged it.
+local function is_pending(group, ticket)
+    local id, stream = entry_of(ticket)
+    local found = redis.pcall('XPENDING', stream, group, id, id, 1)
+    return not found.err and #found > 0
+end
+
 -- Acknowledges an entry on behalf of the group.
 local function acknowledge(group, ticket)
     local id, stream = entry_of(ticket)
     redis.call('XACK', stream, group, id)
-    local lane = redis.call('HGET', key_of(group, 'pending'), ticket)
-    if not lane then
-        return
-    end
-    redis.call('HDEL', key_of(group, 'pending'), ticket)
     redis.call('HDEL', key_of(group, 'failures'), ticket)
-    local count, consumer = owner_of(group, lane)
-    if count > 1 then
-        set_owner(group, lane, count - 1, consumer)
-    else
-        redis.call('HDEL', key_of(group, 'owners'), lane)
+    local lane = redis.call('HGET', key_of(group, 'pending'), ticket)
+    if lane then
+        redis.call('HDEL', key_of(group, 'pending'), ticket)
+        local count, consumer = owner_of(group, lane)
+        if count > 1 then
+            set_owner(group, lane, count - 1, consumer)
+        else
+            redis.call('HDEL', key_of(group, 'owners'), lane)
+        end
     end
     -- Only this group reads its redriven letters.
     if stream == redrive_stream(group) then
@@ -134,6 +174,35 @@ local function pending_of(group, consumer, stream)
     return tickets
 end
 
+-- Makes a consumer the owner of all entries that are pending for it.
+local function assign_pending(group, consumer, streams)
+    for _, stream in ipairs(streams) do
+        for _, ticket in ipairs(pending_of(group, consumer, stream)) do
+            assign(group, ticket, consumer)
+        end
+    end
+end
+
 local function wake(group)
     redis.call('XADD', WAKE, 'MAXLEN', '=', 1, '*', 'group', group)
+end
+
+-- Ends the reads without scripts of a session.
+local function remove_fence(group, consumer, session)
+    if session then
+        redis.call('DEL', fence_of(group, consumer, session))
+        local sole = key_of(group, 'sole')
+        if redis.call('GET', sole) == consumer .. ' ' .. session then
+            redis.call('DEL', sole)
+        end
+    end
+end
+
+-- Returns the consumer and the session that read without scripts, or nil.
+local function sole_of(group)
+    local sole = redis.call('GET', key_of(group, 'sole'))
+    if not sole then
+        return nil
+    end
+    return string.match(sole, '^(.*) (%S+)$')
 end

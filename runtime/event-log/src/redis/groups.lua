@@ -26,6 +26,10 @@ local function seen(group)
     for i = 2, #consumers, 2 do
         newest = math.max(newest or 0, math.abs(tonumber(consumers[i])))
     end
+    local sole = sole_of(group)
+    if sole and redis.call('EXISTS', alive_key(sole)) == 1 then
+        return milliseconds()
+    end
     return newest
 end
 

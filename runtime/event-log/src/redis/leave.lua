@@ -1,6 +1,10 @@
--- ARGV: group, consumer, session.
-if is_current(ARGV[1], ARGV[2], ARGV[3]) then
+-- KEYS: the streams. ARGV: group, consumer, session.
+local group, me = ARGV[1], ARGV[2]
+if is_current(group, me, ARGV[3]) then
+    -- Until another consumer takes them over, the entries keep their lanes from the others.
+    assign_pending(group, me, KEYS)
+    remove_fence(group, me, ARGV[3])
     -- A negative time is older than every timeout; its absolute value is the time of leaving.
-    redis.call('ZADD', key_of(ARGV[1], 'consumers'), -milliseconds(), ARGV[2])
+    redis.call('ZADD', key_of(group, 'consumers'), -milliseconds(), me)
 end
 return redis.status_reply('OK')

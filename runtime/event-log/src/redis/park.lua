@@ -1,16 +1,16 @@
 -- ARGV: group, ticket, error, attempts.
 -- Returns the id of the dead letter, or nil if the entry is not pending.
 local group, ticket = ARGV[1], ARGV[2]
-local lane = redis.call('HGET', key_of(group, 'pending'), ticket)
-if not lane then
+if not is_pending(group, ticket) then
     return false
 end
 local id, stream = entry_of(ticket)
+local fields = fields_of(stream, id) or {}
+local lane = redis.call('HGET', key_of(group, 'pending'), ticket) or lane_of(stream, fields)
 local letter = {
     'XADD', DEAD, '*', 'group', group, 'stream', stream, 'entry', id,
     'attempts', ARGV[4], 'error', ARGV[3], '@lane', lane,
 }
-local fields = fields_of(stream, id) or {}
 for i = 1, #fields, 2 do
     if fields[i] ~= '@lane' then
         letter[#letter + 1] = 'original.' .. fields[i]

@@ -1,7 +1,7 @@
 -- ARGV: group, ticket, milliseconds until the next attempt, error.
 -- Returns the number of failed attempts, or nil if the entry is not pending.
 local group, ticket = ARGV[1], ARGV[2]
-if redis.call('HEXISTS', key_of(group, 'pending'), ticket) == 0 then
+if not is_pending(group, ticket) then
     return false
 end
 local failed = redis.call('HGET', key_of(group, 'failures'), ticket) or '0 '

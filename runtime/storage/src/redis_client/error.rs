@@ -29,6 +29,14 @@ impl RedisClientError {
         }
     }
 
+    /// The code of the server's error reply, such as `NOGROUP`.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::InvalidAddress { source, .. } | Self::Unavailable { source, .. } => source.code(),
+            Self::ErrorReply(reply) => reply.code(),
+        }
+    }
+
     /// Whether the same command may succeed later.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })

@@ -1,0 +1,39 @@
+//! The heartbeats of sole consumers: one key for all consumers of a host, so that they cost one command together.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use redis::cmd;
+
+use super::milliseconds;
+use storage::redis_client::{RedisClient, RedisClientError};
+
+/// The times of the latest heartbeats, by the name of the consumer.
+#[derive(Default)]
+pub(super) struct Heartbeats(Mutex<HashMap<String, Instant>>);
+
+impl Heartbeats {
+    /// Records that the consumers of this name are alive, unless that was recorded a moment ago.
+    ///
+    /// # Errors
+    /// If the server is unavailable.
+    pub async fn send(
+        &self,
+        client: &RedisClient,
+        name: &str,
+        consumer_timeout: Duration,
+    ) -> Result<(), RedisClientError> {
+        let now = Instant::now();
+        let is_recent = |at: &Instant| now.duration_since(*at) < consumer_timeout / 8;
+        if self.0.lock().get(name).is_some_and(is_recent) {
+            return Ok(());
+        }
+        let mut alive = cmd("SET");
+        alive.arg(format!("socar.log:alive:{name}")).arg("1");
+        alive.arg("PX").arg(milliseconds(consumer_timeout).max(1));
+        client.query::<()>(&alive).await?;
+        self.0.lock().insert(name.to_owned(), now);
+        Ok(())
+    }
+}
