@@ -147,3 +147,26 @@ async fn an_entry_of_another_process_is_delivered_after_a_heartbeat() {
         .unwrap();
     assert_eq!(numbers(&waiting.await.unwrap()), [2]);
 }
+
+#[tokio::test]
+async fn a_letter_that_another_process_redrives_is_delivered_after_a_heartbeat() {
+    let file = File::open();
+    let log = &file.fixture.log;
+    let consumer = file.fixture.subscribed("message", "host").await;
+    log.heartbeat(&consumer, LONG_TIMEOUT).await.unwrap();
+    file.fixture.publish(&["a"]).await;
+    let claimed = file.fixture.claim(&consumer).await;
+    let letter = file.fixture.parked(&consumer, &claimed[0], "x").await;
+    file.settle().await;
+    let claim = async |wait| log.claim(&consumer, 10, wait).await.unwrap();
+    assert_eq!(claim(AT_ONCE).await, []);
+    for _ in 0..2 {
+        log.heartbeat(&consumer, LONG_TIMEOUT).await.unwrap();
+        assert_eq!(claim(Duration::from_millis(20)).await, []);
+    }
+    let other = open(file.folder.path());
+    assert!(other.log.redrive(letter).await.unwrap());
+    drop(other);
+    log.heartbeat(&consumer, LONG_TIMEOUT).await.unwrap();
+    assert_eq!(numbers(&claim(AT_ONCE).await), [1]);
+}

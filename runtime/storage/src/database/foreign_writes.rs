@@ -30,7 +30,7 @@ impl ForeignWrites {
         }
     }
 
-    /// Whether another connection has written since the last call with this connection.
+    /// Whether another connection may have written since the last call with this connection. The first call reports it.
     pub fn detect(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let log = std::fs::metadata(&self.log)
             .ok()
@@ -48,6 +48,6 @@ impl ForeignWrites {
             .query_row([], |row| row.get(0))?;
         let known = seen.data_version.replace(data_version);
         seen.log = log;
-        Ok(known.is_some_and(|known| known != data_version))
+        Ok(known != Some(data_version))
     }
 }
