@@ -5,6 +5,7 @@
 pub mod calls;
 mod client;
 mod platform;
+mod remote;
 mod server;
 mod store;
 mod timeout;
@@ -12,6 +13,7 @@ mod variables;
 
 pub use client::{CallError, HttpClient};
 pub use platform::SpinPlatform;
+pub use remote::RemoteContext;
 pub use server::{react, serve};
 pub use store::SpinStore;
 pub use timeout::with_timeout;

@@ -2,7 +2,8 @@
 //! was sent to it at all.
 
 use super::message::Response;
-use http::{HeaderName, header};
+use crate::unavailable::{Effect, Unavailable};
+use http::{HeaderName, StatusCode, header};
 use http_conventions::{headers::NOT_SENT, problem};
 use serde_json::Value;
 
@@ -24,6 +25,20 @@ pub fn retry_after(response: &Response) -> Option<u64> {
 pub fn was_not_sent(response: &Response) -> bool {
     let not_sent = HeaderName::from_static(NOT_SENT);
     response.headers().contains_key(not_sent)
+}
+
+/// The failure of a call to `context` whose response is an error, or not recognisable as the context's. The effect of
+/// the call is unknown.
+#[must_use]
+pub fn unexpected(context: &str, response: &Response) -> Unavailable {
+    Unavailable {
+        message: format!("the {context} context answered {}", response.status()),
+        retry_after: retry_after(response),
+        effect: match response.status() {
+            StatusCode::GATEWAY_TIMEOUT => Effect::TimedOut,
+            _ => Effect::Unknown,
+        },
+    }
 }
 
 /// The problem document of a response, if it is a problem of this platform with this slug. A status
@@ -50,7 +65,7 @@ pub fn problem(response: &Response, slug: &str) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::http::{Problem, json_response};
-    use http::{HeaderValue, StatusCode};
+    use http::HeaderValue;
 
     fn response(retry_after: &str) -> Response {
         let mut response = Response::default();

@@ -2,22 +2,18 @@
 #![expect(unsafe_code, reason = "the export macro writes the ABI glue")]
 
 mod approvals;
+mod guarded;
 mod holds;
-mod records;
-mod remote;
 
-/// The interfaces of all contexts; `wit/worlds.wit` shows the whole world of the component.
+/// The interfaces with commands; `wit/worlds.wit` shows the whole world of the component.
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
         inline: "
-            package socar:contexts-over-http-component;
+            package socar:commands-over-http-component;
             world offers {
                 export socar:car/holds@1.0.0;
-                export socar:car/records@1.0.0;
                 export socar:payment/approvals@1.0.0;
-                export socar:payment/records@1.0.0;
-                export socar:reservation/records@1.0.0;
             }
         ",
         with: { "socar:calls/types@1.0.0": kit::spin::calls::types },

@@ -1,6 +1,6 @@
 //! `socar:payment/approvals`: the responses of the payment context.
 
-use crate::answer::{Answer, body_about, unexpected};
+use crate::answer::{Answer, body_about};
 use events::{PaymentId, ReservationId};
 use kit::{
     Effect, Unavailable,
@@ -33,12 +33,12 @@ pub fn parse_approval(
         503 if upstream::problem(response, "payment-not-asked").is_some() => {
             return Err(Unavailable {
                 effect: Effect::None,
-                ..unexpected("payment", response)
+                ..upstream::unexpected("payment", response)
             });
         }
         _ => None,
     }
-    .ok_or_else(|| unexpected("payment", response))
+    .ok_or_else(|| upstream::unexpected("payment", response))
 }
 
 /// The response to a cancel of the reservation `id`.
@@ -49,7 +49,7 @@ pub fn parse_approval(
 pub fn parse_cancellation(id: ReservationId, response: &Response) -> Result<(), Unavailable> {
     match parse_paid_payment(id, response)? {
         None => Ok(()),
-        Some(_) => Err(unexpected("payment", response)),
+        Some(_) => Err(upstream::unexpected("payment", response)),
     }
 }
 
@@ -66,7 +66,7 @@ pub fn parse_paid_payment(
         200 => payment(id, response),
         _ => None,
     }
-    .ok_or_else(|| unexpected("payment", response))
+    .ok_or_else(|| upstream::unexpected("payment", response))
 }
 
 /// The payment of a response with status `paid`; the outer `None` is a response of another form.

@@ -1,10 +1,6 @@
 //! Recognising the response of a context.
 
-use http::StatusCode;
-use kit::{
-    Effect, Unavailable,
-    http::{Response, upstream},
-};
+use kit::{Unavailable, http::Response};
 use serde_json::Value;
 
 /// The answer of a context, which can be a refusal `R`; or none. A refusal is an answer: the context works.
@@ -16,24 +12,13 @@ pub(crate) fn body_about(name: &str, number: u64, response: &Response) -> Option
     (body[name] == number).then_some(body)
 }
 
-/// The error of a response that leaves the effect of the call unknown.
-pub(crate) fn unexpected(context: &str, response: &Response) -> Unavailable {
-    Unavailable {
-        message: format!("the {context} context answered {}", response.status()),
-        retry_after: upstream::retry_after(response),
-        effect: match response.status() {
-            StatusCode::GATEWAY_TIMEOUT => Effect::TimedOut,
-            _ => Effect::Unknown,
-        },
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod fixtures {
     //! Responses of servers other than the context.
 
     use super::*;
     use bytes::Bytes;
+    use http::StatusCode;
     use kit::http::{Problem, hal};
     use serde_json::json;
 

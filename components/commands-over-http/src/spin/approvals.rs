@@ -1,19 +1,19 @@
 //! `socar:payment/approvals` over HTTP.
 
-use super::{
-    Component,
-    bindings::exports::socar::payment::approvals as wit,
-    remote::{Call, Remote},
-};
+use super::{Component, bindings::exports::socar::payment::approvals as wit, guarded::guarded};
 use crate::approvals::{ApprovalRefusal, parse_approval, parse_cancellation, parse_paid_payment};
 use events::ReservationId;
 use http::Method;
-use kit::{Unavailable, spin::calls::types};
+use kit::{
+    Unavailable,
+    http::Response,
+    spin::{RemoteContext, calls::types},
+};
 use serde_json::json;
 use std::time::Duration;
 
 /// The timeout is longer than the payment context's own timeout of its gateway (1.5 s).
-const PAYMENT: Remote = Remote {
+const PAYMENT: RemoteContext = RemoteContext {
     name: "payment",
     url_variable: "payment_url",
     timeout: Duration::from_millis(2500),
@@ -26,14 +26,10 @@ impl wit::Guest for Component {
         car: wit::CarId,
         amount: wit::Won,
     ) -> Result<wit::PaymentId, wit::ApprovalError> {
-        let call = Call {
-            origin: &origin,
-            method: Method::POST,
-            path: "/internal/payments".into(),
-            body: json!({ "rsvId": reservation, "carId": car, "amount": amount }).to_string(),
-        };
         let id = ReservationId(reservation);
-        let answer = PAYMENT.call(call, |response| parse_approval(id, response));
+        let order = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
+        let response = PAYMENT.send(&origin, Method::POST, "/internal/payments", order);
+        let answer = guarded(&PAYMENT, response, |approved| parse_approval(id, approved));
         Ok(answer.await??.0)
     }
 
@@ -42,8 +38,10 @@ impl wit::Guest for Component {
         reservation: wit::ReservationId,
     ) -> Result<(), wit::CancellationError> {
         let id = ReservationId(reservation);
-        let call = about(&origin, Method::DELETE, id);
-        let answer = PAYMENT.call(call, |response| parse_cancellation(id, response));
+        let response = send_about(&origin, Method::DELETE, id);
+        let answer = guarded(&PAYMENT, response, |cancelled| {
+            parse_cancellation(id, cancelled)
+        });
         Ok(answer.await?)
     }
 
@@ -52,19 +50,21 @@ impl wit::Guest for Component {
         reservation: wit::ReservationId,
     ) -> Result<Option<wit::PaymentId>, wit::QueryError> {
         let id = ReservationId(reservation);
-        let call = about(&origin, Method::GET, id);
-        let answer = PAYMENT.call(call, |response| parse_paid_payment(id, response));
+        let response = send_about(&origin, Method::GET, id);
+        let answer = guarded(&PAYMENT, response, |payment| {
+            parse_paid_payment(id, payment)
+        });
         Ok(answer.await?.map(|payment| payment.0))
     }
 }
 
-fn about(origin: &types::Origin, method: Method, id: ReservationId) -> Call<'_> {
-    Call {
-        origin,
-        method,
-        path: format!("/internal/payments/{id}"),
-        body: String::new(),
-    }
+async fn send_about(
+    origin: &types::Origin,
+    method: Method,
+    id: ReservationId,
+) -> Result<Response, Unavailable> {
+    let path = format!("/internal/payments/{id}");
+    PAYMENT.send(origin, method, &path, String::new()).await
 }
 
 impl From<ApprovalRefusal> for wit::ApprovalError {

@@ -1,9 +1,6 @@
 //! `socar:payment/records` over HTTP.
 
-use super::{
-    super::{Component, bindings::exports::socar::payment::records as wit},
-    Resources,
-};
+use super::{Component, bindings::exports::socar::payment::records as wit, resources::Resources};
 use events::PaymentState;
 use kit::{ReadError, Unavailable, records::MAX_NUMBERS, spin::calls::types};
 

@@ -1,6 +1,8 @@
-//! The `records` of car, reservation and payment: lists of numbers become single resources, which these functions read.
+//! The responses of a context: the list that contains the newest resource, and single resources.
+//!
+//! At the address of a context another server may listen, whose 404 is no statement about a resource. So a resource counts as
+//! absent only if the response is the problem document of this platform.
 
-use crate::answer::unexpected;
 use http::header;
 use kit::{
     Unavailable,
@@ -29,7 +31,7 @@ pub fn parse_newest(
     let page: Option<Value> = serde_json::from_slice(response.body()).ok();
     let rows = page.filter(|_| response.status().is_success());
     let rows = rows.and_then(|page| page["_embedded"][collection].as_array().cloned());
-    let rows = rows.ok_or_else(|| unexpected(context, response))?;
+    let rows = rows.ok_or_else(|| upstream::unexpected(context, response))?;
     Ok(rows.first().and_then(|row| row[id].as_u64()))
 }
 
@@ -47,7 +49,7 @@ pub fn parse_record<T: DeserializeOwned>(
         404 => upstream::problem(response, "not-found").map(|_| None),
         _ => None,
     }
-    .ok_or_else(|| unexpected(context, response))
+    .ok_or_else(|| upstream::unexpected(context, response))
 }
 
 fn record<T: DeserializeOwned>(response: &Response) -> Option<(T, u64)> {
@@ -63,7 +65,6 @@ fn version(response: &Response) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::fixtures::{foreign_responses, html};
     use events::{CarId, CarState};
     use http::StatusCode;
     use kit::http::{Problem, etag, hal};
@@ -83,8 +84,9 @@ mod tests {
         assert_eq!(newest(&page), Ok(Some(9)));
         assert_eq!(newest(&json!({"_embedded": {"cars": []}})), Ok(None));
         assert!(newest(&json!({})).is_err());
-        let page = html(StatusCode::OK);
-        assert!(parse_newest("car", "cars", "carId", &page).is_err());
+        let mut error = hal::found(&page);
+        *error.status_mut() = StatusCode::BAD_GATEWAY;
+        assert!(parse_newest("car", "cars", "carId", &error).is_err());
     }
 
     #[test]
@@ -99,9 +101,16 @@ mod tests {
     fn only_the_context_can_report_that_a_resource_does_not_exist() {
         let absent = Problem::not_found("there is no car 1").into_response("/");
         assert_eq!(car(&absent), Ok(None));
-        for foreign in foreign_responses(StatusCode::NOT_FOUND, "other") {
-            let is_problem = upstream::problem(&foreign, "not-found").is_some();
-            assert_eq!(car(&foreign).is_err(), !is_problem, "{foreign:?}");
+        let other = Problem::new(
+            StatusCode::NOT_FOUND,
+            "other",
+            "Other",
+            "of another service",
+        );
+        let mut page = hal::found(&json!({}));
+        *page.status_mut() = StatusCode::NOT_FOUND;
+        for foreign in [other.into_response("/"), page] {
+            assert!(car(&foreign).is_err(), "{foreign:?}");
         }
     }
 }

@@ -1,8 +1,7 @@
 //! `socar:reservation/records` over HTTP.
 
 use super::{
-    super::{Component, bindings::exports::socar::reservation::records as wit},
-    Resources,
+    Component, bindings::exports::socar::reservation::records as wit, resources::Resources,
 };
 use events::ReservationState;
 use kit::{ReadError, Unavailable, records::MAX_NUMBERS, spin::calls::types};

@@ -1,6 +1,6 @@
 //! `socar:car/holds`: the responses of the car context.
 
-use crate::answer::{Answer, body_about, unexpected};
+use crate::answer::{Answer, body_about};
 use events::CarId;
 use kit::http::{Response, upstream};
 
@@ -33,7 +33,7 @@ pub fn parse_hold(car: CarId, response: &Response) -> Answer<u64, HoldRefusal> {
         }
         _ => None,
     }
-    .ok_or_else(|| unexpected("car", response))
+    .ok_or_else(|| upstream::unexpected("car", response))
 }
 
 /// The response to a release of `car`.
@@ -47,7 +47,7 @@ pub fn parse_release(car: CarId, response: &Response) -> Answer<(), UnknownCar> 
         404 => unknown_car(car, response).map(|()| Err(UnknownCar)),
         _ => None,
     }
-    .ok_or_else(|| unexpected("car", response))
+    .ok_or_else(|| upstream::unexpected("car", response))
 }
 
 /// Whether the car context reports an unknown car. The 404 of an unknown path has the same type, but no `carId`.

@@ -1,18 +1,18 @@
 //! `socar:car/holds` over HTTP.
 
-use super::{
-    Component,
-    bindings::exports::socar::car::holds as wit,
-    remote::{Call, Remote},
-};
+use super::{Component, bindings::exports::socar::car::holds as wit, guarded::guarded};
 use crate::holds::{HoldRefusal, parse_hold, parse_release};
 use events::CarId;
 use http::Method;
-use kit::{Unavailable, spin::calls::types};
+use kit::{
+    Unavailable,
+    http::Response,
+    spin::{RemoteContext, calls::types},
+};
 use serde_json::json;
 use std::time::Duration;
 
-const CAR: Remote = Remote {
+const CAR: RemoteContext = RemoteContext {
     name: "car",
     url_variable: "car_url",
     timeout: Duration::from_millis(1500),
@@ -24,8 +24,8 @@ impl wit::Guest for Component {
         car: wit::CarId,
         reservation: wit::ReservationId,
     ) -> Result<wit::Won, wit::HoldError> {
-        let call = command(&origin, car, "hold", reservation);
-        let answer = CAR.call(call, |response| parse_hold(CarId(car), response));
+        let response = post(&origin, car, "hold", reservation);
+        let answer = guarded(&CAR, response, |held| parse_hold(CarId(car), held));
         Ok(answer.await??)
     }
 
@@ -34,19 +34,23 @@ impl wit::Guest for Component {
         car: wit::CarId,
         reservation: wit::ReservationId,
     ) -> Result<(), wit::ReleaseError> {
-        let call = command(&origin, car, "release", reservation);
-        let answer = CAR.call(call, |response| parse_release(CarId(car), response));
+        let response = post(&origin, car, "release", reservation);
+        let answer = guarded(&CAR, response, |released| {
+            parse_release(CarId(car), released)
+        });
         answer.await?.map_err(|_| wit::ReleaseError::UnknownCar)
     }
 }
 
-fn command<'a>(origin: &'a types::Origin, car: u64, name: &str, reservation: u64) -> Call<'a> {
-    Call {
-        origin,
-        method: Method::POST,
-        path: format!("/internal/cars/{car}/{name}"),
-        body: json!({ "rsvId": reservation }).to_string(),
-    }
+async fn post(
+    origin: &types::Origin,
+    car: u64,
+    command: &str,
+    reservation: u64,
+) -> Result<Response, Unavailable> {
+    let path = format!("/internal/cars/{car}/{command}");
+    let body = json!({ "rsvId": reservation }).to_string();
+    CAR.send(origin, Method::POST, &path, body).await
 }
 
 impl From<HoldRefusal> for wit::HoldError {

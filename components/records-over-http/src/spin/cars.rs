@@ -1,9 +1,6 @@
 //! `socar:car/records` over HTTP.
 
-use super::{
-    super::{Component, bindings::exports::socar::car::records as wit},
-    Resources,
-};
+use super::{Component, bindings::exports::socar::car::records as wit, resources::Resources};
 use events::CarState;
 use kit::{ReadError, Unavailable, records::MAX_NUMBERS, spin::calls::types};
 

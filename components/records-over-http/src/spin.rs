@@ -1,0 +1,28 @@
+//! How Spin calls this component: the exported interfaces, each as requests to its context.
+#![expect(unsafe_code, reason = "the export macro writes the ABI glue")]
+
+mod cars;
+mod payments;
+mod reservations;
+mod resources;
+
+/// The interfaces for reading records; `wit/worlds.wit` shows the whole world of the component.
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package socar:records-over-http-component;
+            world offers {
+                export socar:car/records@1.0.0;
+                export socar:payment/records@1.0.0;
+                export socar:reservation/records@1.0.0;
+            }
+        ",
+        with: { "socar:calls/types@1.0.0": kit::spin::calls::types },
+        generate_all,
+    });
+}
+
+struct Component;
+
+bindings::export!(Component with_types_in bindings);
