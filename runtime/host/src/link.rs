@@ -22,9 +22,12 @@ mod attempt;
 mod components;
 mod fallback;
 mod guards;
+mod http;
 mod meters;
+mod outcome;
 pub mod registry;
 mod replay;
+mod request;
 mod target;
 mod transitions;
 
@@ -32,9 +35,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{Method, Request, Response};
 use resilience::deadline::Deadline;
-use wasmtime_wasi_http::{RequestOptions, WasiBody};
+use wasmtime_wasi_http::RequestOptions;
 
 use crate::admission::{Admission, AdmissionRejection, BulkheadPermit};
 use crate::call::Call;
@@ -43,12 +45,13 @@ use crate::problem::Problem;
 pub use attempt::RemoteError;
 pub use components::{ComponentRegistry, RegisteredComponent};
 pub use guards::LinkGuards;
-pub use target::{ComponentTarget, LinkTarget, RemoteTarget};
+pub use request::{LinkTarget, PrepareRequest};
+pub use target::{ComponentTarget, RemoteTarget};
 pub use transitions::{PLATFORM_STREAM, TransitionPublisher, TransitionSender};
 
-use attempt::{is_outage, is_worth_another};
-use fallback::LinkFallback;
-use replay::Replay;
+use attempt::{ended, is_outage, is_worth_another};
+use fallback::{FallbackRequest, LinkFallback};
+use request::{Attempt, LinkRequest, LinkResponse};
 
 /// A limit longer than any call, for a link without a deadline. The caller's deadline still holds.
 const UNLIMITED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -81,25 +84,6 @@ pub enum LinkAdmission {
     Unlimited,
 }
 
-/// A request that a link prepares only when the call is admitted: a rejected call costs no preparation.
-pub trait PrepareRequest: Send {
-    /// The method of the request.
-    fn method(&self) -> &Method;
-
-    /// The request to send on behalf of the call.
-    fn prepare(self, call: &Call) -> Request<WasiBody>;
-}
-
-impl PrepareRequest for Request<WasiBody> {
-    fn method(&self) -> &Method {
-        self.method()
-    }
-
-    fn prepare(self, _: &Call) -> Request<WasiBody> {
-        self
-    }
-}
-
 /// The times that bound one call.
 #[derive(Clone, Copy)]
 struct TimeLimits {
@@ -108,6 +92,9 @@ struct TimeLimits {
     /// The end of the call, without the timeout for the head.
     overall: Instant,
 }
+
+/// The response to a prepared request.
+type ResponseTo<P> = <<P as PrepareRequest>::Request as LinkRequest>::Response;
 
 // === impl Link ===
 
@@ -124,11 +111,11 @@ impl<T: LinkTarget> Link<T> {
     ///
     /// # Errors
     /// The error, when neither the target nor a fallback responded.
-    pub async fn call(
-        &self,
-        request: impl PrepareRequest,
-        call: Call,
-    ) -> Result<Response<WasiBody>, T::Error> {
+    pub async fn call<P>(&self, request: P, call: Call) -> Result<ResponseTo<P>, T::Error>
+    where
+        P: PrepareRequest<Request: FallbackRequest>,
+        T: Attempt<P::Request>,
+    {
         self.call_with(request, call, &RequestOptions::default())
             .await
     }
@@ -137,29 +124,37 @@ impl<T: LinkTarget> Link<T> {
     ///
     /// # Errors
     /// The error, when neither the target nor a fallback responded.
-    pub async fn call_with(
+    pub async fn call_with<P>(
         &self,
-        request: impl PrepareRequest,
+        request: P,
         call: Call,
         options: &RequestOptions,
-    ) -> Result<Response<WasiBody>, T::Error> {
+    ) -> Result<ResponseTo<P>, T::Error>
+    where
+        P: PrepareRequest<Request: FallbackRequest>,
+        T: Attempt<P::Request>,
+    {
         let started = Instant::now();
         // 1. Deadline
         let limits = self.time_limits(&call, options, started);
         let call = call
             .with_timeout(limits.head)
-            .with_min_priority(self.guards.priorities.of(request.method()));
+            .with_min_priority(request.priority(&self.guards.priorities));
         // 2. Fallback
         let result = match &self.guards.fallback {
-            LinkFallback::Problem => self.guarded(request, &call, limits, options).await,
+            LinkFallback::Problem => {
+                let prepare = |call: &Call| request.prepare(call);
+                self.guarded(prepare, &call, limits, options).await
+            }
             fallback => {
                 let request = request.prepare(&call);
-                let key = fallback.key(&request);
+                let key = request.fallback_key(fallback);
                 let first_call = fallback.first_call(&key, &call);
                 let first_call = first_call.as_ref().unwrap_or(&call);
-                let result = self.guarded(request, first_call, limits, options).await;
+                let prepared = |_: &Call| request;
+                let result = self.guarded(prepared, first_call, limits, options).await;
                 if is_outage(&result) {
-                    match fallback.respond(key, &call).await {
+                    match P::Request::respond(fallback, key, &call).await {
                         Some(response) => {
                             self.guards.metrics().count_fallback();
                             Ok(response)
@@ -167,7 +162,7 @@ impl<T: LinkTarget> Link<T> {
                         None => result,
                     }
                 } else {
-                    result.map(|response| fallback.store(key, response))
+                    result.map(|response| P::Request::store(fallback, key, response))
                 }
             }
         };
@@ -176,16 +171,19 @@ impl<T: LinkTarget> Link<T> {
     }
 
     /// Everything that a fallback stands around.
-    async fn guarded(
+    async fn guarded<R: LinkRequest>(
         &self,
-        request: impl PrepareRequest,
+        prepare: impl FnOnce(&Call) -> R + Send,
         call: &Call,
         limits: TimeLimits,
         options: &RequestOptions,
-    ) -> Result<Response<WasiBody>, T::Error> {
+    ) -> Result<R::Response, T::Error>
+    where
+        T: Attempt<R>,
+    {
         // 3. Admission
         let permit = self.admit(call).await?;
-        let request = request.prepare(call);
+        let request = prepare(call);
         let body_deadline = T::body_deadline(call.deadline, limits.overall);
         let attempt = |request| async move {
             // 5. Breaker
@@ -193,17 +191,17 @@ impl<T: LinkTarget> Link<T> {
             // 6. Attempt
             let result = self.target.attempt(request, call, options).await;
             match pending {
-                Some(pending) => pending.ended(result, body_deadline),
+                Some(pending) => ended(pending, result, body_deadline),
                 None => result,
             }
         };
         // 4. Retry
         let response = self.retry(request, call, attempt).await?;
-        // The permit is held until the last byte of the body.
-        Ok(response.map(|body| match permit {
-            Some(permit) => T::hold(body, permit, call.deadline),
-            None => body,
-        }))
+        // The permit is held until the response is complete.
+        Ok(match permit {
+            Some(permit) => response.holding::<T>(permit, call.deadline),
+            None => response,
+        })
     }
 
     fn time_limits(&self, call: &Call, options: &RequestOptions, started: Instant) -> TimeLimits {
@@ -237,25 +235,25 @@ impl<T: LinkTarget> Link<T> {
     }
 
     /// Repeats the attempt until it succeeds, or another attempt is not allowed or not worthwhile.
-    async fn retry<F>(
+    async fn retry<R: LinkRequest, F>(
         &self,
-        request: Request<WasiBody>,
+        request: R,
         call: &Call,
-        attempt: impl Fn(Request<WasiBody>) -> F,
-    ) -> Result<Response<WasiBody>, T::Error>
+        attempt: impl Fn(R) -> F,
+    ) -> Result<R::Response, T::Error>
     where
-        F: Future<Output = Result<Response<WasiBody>, T::Error>>,
+        F: Future<Output = Result<R::Response, T::Error>>,
     {
         let Some(retries) = &self.guards.retry else {
             return attempt(request).await;
         };
-        let prepared = tokio::time::timeout_at(call.deadline.into(), Replay::of(request)).await;
-        let (request, replay) = prepared.map_err(|_| Problem::DeadlineExceeded {
+        let prepared = tokio::time::timeout_at(call.deadline.into(), request.copied()).await;
+        let (request, copy) = prepared.map_err(|_| Problem::DeadlineExceeded {
             component: self.guards.name().to_string(),
         })?;
         retries.budget.deposit();
         let mut result = attempt(request).await;
-        let Some(replay) = replay else {
+        let Some(copy) = copy else {
             return result;
         };
         for attempts in 1..=retries.attempts {
@@ -267,7 +265,7 @@ impl<T: LinkTarget> Link<T> {
             }
             self.guards.metrics().count_retry();
             tokio::time::sleep(delay).await;
-            result = attempt(replay.request()).await;
+            result = attempt(R::repeat(&copy)).await;
         }
         result
     }

@@ -2,7 +2,7 @@
 //!
 //! | An attempt ended with | Outcome for the breaker |
 //! |---|---|
-//! | a response below 500 | success at its last byte ([`classify`]): 402, 404 and 409 may be correct results |
+//! | a response below 500 | success at its last byte ([`super::outcome`]): 402, 404 and 409 may be correct results |
 //! | a part of a response: it breaks off, or stalls until the deadline | failure |
 //! | a component's own 503 with `Retry-After` | ignored: a dependency of the component is unavailable. The breaker of that dependency opens; opening here as well would cut off calls that still succeed |
 //! | any other 5xx | failure |
@@ -11,54 +11,14 @@
 //! | a caller that leaves early | ignored; close to the deadline, the same as the deadline |
 //! | a rejection by the host (overload, loop, too large) | ignored |
 
-mod classify;
+use std::time::Instant;
 
-use std::time::{Duration, Instant};
-
-use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
-use resilience::breaker::{BreakerOutcome, BreakerPermit};
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use super::outcome::{AttemptError, CallFailure, CallOutcome, PendingOutcome};
+use super::request::LinkResponse;
 use crate::problem::Problem;
-use classify::classified;
-
-/// Why an attempt has no response.
-pub trait AttemptError: From<Problem> + Send + 'static {
-    /// The outcome for the breaker.
-    fn outcome(&self) -> CallOutcome;
-    /// Whether another attempt may succeed soon.
-    fn is_worth_another(&self) -> bool;
-    /// The reason for the metrics.
-    fn failure(&self) -> CallFailure;
-    /// Whether a 503 with `Retry-After` of the target reports an unavailable dependency, and not its own health.
-    const MAY_REPORT_DEPENDENCY_OUTAGE: bool;
-}
-
-/// Why a call has no response, for the metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallFailure {
-    /// The admission rejected it.
-    Shed,
-    /// The breaker was open.
-    BreakerOpen,
-    /// It missed the deadline.
-    Deadline,
-    /// The component trapped.
-    Trap,
-    /// Anything else: no connection, a loop.
-    Other,
-}
-
-/// The outcome of an attempt for the breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallOutcome {
-    Success,
-    Failure,
-    /// It missed the deadline.
-    TimedOut,
-    Ignored,
-}
 
 /// Why a request to a remote host has no response.
 #[derive(Debug)]
@@ -69,76 +29,22 @@ pub enum RemoteError {
     Failed(Error),
 }
 
-/// An attempt in progress. When the caller leaves and it is dropped, the time until then decides its outcome.
-pub(super) struct PendingOutcome {
-    permit: Option<BreakerPermit>,
-    begun: Instant,
-    allowed: Duration,
-    limit: Duration,
-    /// How long the caller did not wait for the target.
-    idle: Duration,
-}
-
-/// The share of its time after which a caller that leaves counts as timed out: its clock differs a little from ours.
-const LEAVE_SHARE: f64 = 0.9;
-
-// === impl PendingOutcome ===
-
-impl PendingOutcome {
-    pub fn new(permit: BreakerPermit, deadline: Instant, limit: Duration) -> Self {
-        let begun = Instant::now();
-        Self {
-            permit: Some(permit),
-            begun,
-            allowed: deadline.saturating_duration_since(begun),
-            limit,
-            idle: Duration::ZERO,
-        }
-    }
-
-    /// Classifies the attempt by its result, now or at the last byte of the body, whose deadline is `until`.
-    pub fn ended<E: AttemptError>(
-        mut self,
-        answer: Result<Response<WasiBody>, E>,
-        until: Instant,
-    ) -> Result<Response<WasiBody>, E> {
-        match (outcome(&answer), answer) {
-            (CallOutcome::Success, Ok(response)) => Ok(classified(response, self, until)),
-            (outcome, answer) => {
-                self.record(outcome);
-                answer
-            }
-        }
-    }
-
-    /// The longest wait for the target.
-    fn given(&self) -> Duration {
-        self.allowed.saturating_sub(self.idle)
-    }
-
-    fn record(&mut self, outcome: CallOutcome) {
-        let outcome = match outcome {
-            CallOutcome::Success => BreakerOutcome::Success,
-            CallOutcome::Failure => BreakerOutcome::Failure,
-            CallOutcome::TimedOut if self.given() >= self.limit / 2 => BreakerOutcome::Failure,
-            CallOutcome::TimedOut | CallOutcome::Ignored => BreakerOutcome::Ignored,
-        };
-        if let Some(permit) = self.permit.take() {
-            permit.excluding(self.idle).record(outcome);
+/// Classifies an attempt by its result, now or when the response is complete, whose deadline is `until`.
+pub(super) fn ended<A: LinkResponse, E: AttemptError>(
+    mut pending: PendingOutcome,
+    answer: Result<A, E>,
+    until: Instant,
+) -> Result<A, E> {
+    match (outcome(&answer), answer) {
+        (CallOutcome::Success, Ok(response)) => Ok(response.classified(pending, until)),
+        (outcome, answer) => {
+            pending.record(outcome);
+            answer
         }
     }
 }
 
-impl Drop for PendingOutcome {
-    fn drop(&mut self) {
-        let is_timed_out = self.begun.elapsed() >= self.allowed.mul_f64(LEAVE_SHARE);
-        if self.permit.is_some() && is_timed_out {
-            self.record(CallOutcome::TimedOut);
-        }
-    }
-}
-
-fn outcome<E: AttemptError>(answer: &Result<Response<WasiBody>, E>) -> CallOutcome {
+fn outcome<A: LinkResponse, E: AttemptError>(answer: &Result<A, E>) -> CallOutcome {
     match answer {
         Ok(response) if !response.status().is_server_error() => CallOutcome::Success,
         Ok(response) if E::MAY_REPORT_DEPENDENCY_OUTAGE && reports_dependency_outage(response) => {
@@ -149,13 +55,12 @@ fn outcome<E: AttemptError>(answer: &Result<Response<WasiBody>, E>) -> CallOutco
     }
 }
 
-fn reports_dependency_outage(response: &Response<WasiBody>) -> bool {
-    response.status() == StatusCode::SERVICE_UNAVAILABLE
-        && response.headers().contains_key(RETRY_AFTER)
+fn reports_dependency_outage(response: &impl LinkResponse) -> bool {
+    response.status() == StatusCode::SERVICE_UNAVAILABLE && response.has_retry_after()
 }
 
 /// Whether a fallback may respond instead.
-pub(super) fn is_outage<E: AttemptError>(answer: &Result<Response<WasiBody>, E>) -> bool {
+pub(super) fn is_outage<A: LinkResponse, E: AttemptError>(answer: &Result<A, E>) -> bool {
     match answer {
         Ok(response) => response.status().is_server_error(),
         Err(_) => true,
@@ -164,7 +69,7 @@ pub(super) fn is_outage<E: AttemptError>(answer: &Result<Response<WasiBody>, E>)
 
 /// Whether another attempt may succeed. A response of the target is final, except that of a proxy that did not reach
 /// it.
-pub(super) fn is_worth_another<E: AttemptError>(answer: &Result<Response<WasiBody>, E>) -> bool {
+pub(super) fn is_worth_another<A: LinkResponse, E: AttemptError>(answer: &Result<A, E>) -> bool {
     match answer {
         Ok(response) => response.status() == StatusCode::BAD_GATEWAY,
         Err(error) => error.is_worth_another(),
@@ -250,6 +155,10 @@ impl From<Problem> for RemoteError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::header::RETRY_AFTER;
+
     use super::*;
     use crate::body::full;
 
@@ -260,7 +169,7 @@ mod tests {
     }
 
     fn from_component(response: Response<WasiBody>) -> CallOutcome {
-        outcome::<Problem>(&Ok(response))
+        outcome::<_, Problem>(&Ok(response))
     }
 
     #[test]
@@ -288,14 +197,20 @@ mod tests {
         elsewhere
             .headers_mut()
             .insert(RETRY_AFTER, http::HeaderValue::from_static("2"));
-        assert_eq!(outcome::<RemoteError>(&Ok(elsewhere)), CallOutcome::Failure);
+        assert_eq!(
+            outcome::<_, RemoteError>(&Ok(elsewhere)),
+            CallOutcome::Failure
+        );
     }
 
     #[test]
     fn an_injected_error_is_a_failure() {
         let component = "car".to_owned();
         let problem = Problem::FaultInjected { component };
-        assert_eq!(outcome(&Err(problem)), CallOutcome::Failure);
+        assert_eq!(
+            outcome::<Response<WasiBody>, _>(&Err(problem)),
+            CallOutcome::Failure
+        );
     }
 
     #[test]
@@ -304,6 +219,9 @@ mod tests {
             who: "car".to_owned(),
             retry_after: Duration::from_secs(1),
         };
-        assert_eq!(outcome(&Err(full)), CallOutcome::Ignored);
+        assert_eq!(
+            outcome::<Response<WasiBody>, _>(&Err(full)),
+            CallOutcome::Ignored
+        );
     }
 }

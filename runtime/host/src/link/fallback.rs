@@ -8,6 +8,7 @@
 
 mod stale;
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT, AUTHORIZATION, COOKIE, HOST, RANGE, WARNING};
@@ -22,6 +23,7 @@ use crate::call::Call;
 use config::policy::Fallback;
 
 use super::components::{ComponentRegistry, RegisteredComponent};
+use super::request::LinkRequest;
 use super::target::ComponentTarget;
 use stale::StaleCache;
 
@@ -29,7 +31,7 @@ use stale::StaleCache;
 const TARGET_SHARE: f64 = 0.75;
 
 /// The fallback of one link.
-pub(super) enum LinkFallback {
+pub enum LinkFallback {
     /// The problem stands, with its status and `Retry-After`.
     Problem,
     /// The last good response to the same GET request.
@@ -43,11 +45,27 @@ pub(super) enum LinkFallback {
 }
 
 /// What a fallback needs of a request.
-pub(super) enum RequestKey {
+pub enum RequestKey {
     Nothing,
     /// The key of the cached response.
     Key(String),
     Head(Box<Parts>),
+}
+
+/// A request of a kind that a fallback may respond to.
+pub trait FallbackRequest: LinkRequest {
+    /// What the fallback needs of the request.
+    fn fallback_key(&self, fallback: &LinkFallback) -> RequestKey;
+
+    /// The same response, which the fallback may store.
+    fn store(fallback: &LinkFallback, key: RequestKey, response: Self::Response) -> Self::Response;
+
+    /// The response of the fallback, if there is one.
+    fn respond(
+        fallback: &LinkFallback,
+        key: RequestKey,
+        call: &Call,
+    ) -> impl Future<Output = Option<Self::Response>> + Send;
 }
 
 // === impl LinkFallback ===

@@ -8,9 +8,9 @@ use resilience::breaker::{Breaker, BreakerState};
 use resilience::bulkhead;
 use resilience::retry::Retries;
 
-use super::attempt::PendingOutcome;
 use super::fallback::LinkFallback;
 use super::meters::{LinkMetrics, TransitionCounter};
+use super::outcome::PendingOutcome;
 use super::transitions::TransitionSender;
 use crate::admission::{Admission, AdmissionConfig};
 use crate::problem::Problem;

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::Response;
 use metrics::{Counter, Histogram, counter, histogram};
 use resilience::breaker::BreakerState;
-use wasmtime_wasi_http::WasiBody;
 
-use super::attempt::{AttemptError, CallFailure};
+use super::outcome::{AttemptError, CallFailure};
+use super::request::LinkResponse;
 
 /// The metrics of one link.
 pub(super) struct LinkMetrics {
@@ -62,7 +61,7 @@ impl LinkMetrics {
         }
     }
 
-    pub fn count<E: AttemptError>(&self, answer: &Result<Response<WasiBody>, E>, begun: Instant) {
+    pub fn count<A: LinkResponse, E: AttemptError>(&self, answer: &Result<A, E>, begun: Instant) {
         match answer {
             Ok(response) => {
                 let class = usize::from(response.status().as_u16() / 100);

@@ -20,7 +20,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A request that can be sent again.
 #[derive(Clone, Debug)]
-pub(super) struct Replay {
+pub struct Replay {
     parts: Parts,
     body: Bytes,
 }

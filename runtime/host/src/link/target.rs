@@ -1,6 +1,5 @@
 //! The end of a link: a component of this process, or a remote host.
 
-use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -8,38 +7,15 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use wasmtime_wasi_http::{RequestOptions, WasiBody};
 
-use super::attempt::{AttemptError, RemoteError};
+use super::attempt::RemoteError;
 use super::components::RegisteredComponent;
+use super::request::{Attempt, LinkTarget};
 use crate::admission::{Admission, BulkheadPermit};
 use crate::body::{GuardedBody, IdleTimeoutBody};
 use crate::call::Call;
 use crate::client::HttpClient;
 use crate::component::Component;
 use crate::problem::Problem;
-
-/// What a link leads to.
-pub trait LinkTarget: Send + Sync + 'static {
-    /// Why an attempt has no response.
-    type Error: AttemptError;
-
-    /// The longest time that the target works on one call, if it is bounded.
-    fn deadline(&self) -> Option<Duration>;
-
-    /// When the last byte of the body must have arrived: `head` is the deadline of the head of the response, `overall`
-    /// the end of the call.
-    fn body_deadline(head: Instant, overall: Instant) -> Instant;
-
-    /// Makes one attempt.
-    fn attempt(
-        &self,
-        request: Request<WasiBody>,
-        call: &Call,
-        options: &RequestOptions,
-    ) -> impl Future<Output = Result<Response<WasiBody>, Self::Error>> + Send;
-
-    /// Holds the permit until the last byte of the body.
-    fn hold(body: WasiBody, permit: BulkheadPermit, deadline: Instant) -> WasiBody;
-}
 
 /// A component of this process.
 pub struct ComponentTarget {
@@ -91,6 +67,13 @@ impl LinkTarget for ComponentTarget {
         head
     }
 
+    /// The instance is gone at the deadline; the permit is given back then at the latest.
+    fn hold(body: WasiBody, permit: BulkheadPermit, deadline: Instant) -> WasiBody {
+        GuardedBody::until(body, permit, deadline).boxed_unsync()
+    }
+}
+
+impl Attempt<Request<WasiBody>> for ComponentTarget {
     async fn attempt(
         &self,
         request: Request<WasiBody>,
@@ -98,11 +81,6 @@ impl LinkTarget for ComponentTarget {
         _: &RequestOptions,
     ) -> Result<Response<WasiBody>, Problem> {
         self.handle(request, call).await
-    }
-
-    /// The instance is gone at the deadline; the permit is given back then at the latest.
-    fn hold(body: WasiBody, permit: BulkheadPermit, deadline: Instant) -> WasiBody {
-        GuardedBody::until(body, permit, deadline).boxed_unsync()
     }
 }
 
@@ -126,6 +104,12 @@ impl LinkTarget for RemoteTarget {
         overall
     }
 
+    fn hold(body: WasiBody, permit: BulkheadPermit, _: Instant) -> WasiBody {
+        GuardedBody::new(body, permit).boxed_unsync()
+    }
+}
+
+impl Attempt<Request<WasiBody>> for RemoteTarget {
     async fn attempt(
         &self,
         request: Request<WasiBody>,
@@ -139,9 +123,5 @@ impl LinkTarget for RemoteTarget {
             response,
             options.between_bytes_timeout,
         ))
-    }
-
-    fn hold(body: WasiBody, permit: BulkheadPermit, _: Instant) -> WasiBody {
-        GuardedBody::new(body, permit).boxed_unsync()
     }
 }

@@ -22,6 +22,7 @@ use ::http::uri::{Authority, Scheme};
 use ::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use resilience::Priority;
 use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
 
@@ -37,7 +38,7 @@ use crate::problem::Problem;
 use crate::trace::REQUEST_ID;
 use crate::trace::Trace;
 use config::manifest::{RouteHandler, RouteMatch, StaticResponse};
-use config::policy::ListenerLimits;
+use config::policy::{ListenerLimits, MethodPriorities};
 use connections::ConnectionState;
 use rejections::RejectionReason;
 
@@ -175,8 +176,10 @@ struct RoutedRequest<'a> {
 }
 
 impl PrepareRequest for RoutedRequest<'_> {
-    fn method(&self) -> &Method {
-        self.request.method()
+    type Request = Request<WasiBody>;
+
+    fn priority(&self, priorities: &MethodPriorities) -> Priority {
+        priorities.of(self.request.method())
     }
 
     fn prepare(self, call: &Call) -> Request<WasiBody> {

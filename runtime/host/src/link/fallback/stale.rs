@@ -32,7 +32,7 @@ const MIN_REFRESH: Duration = Duration::from_secs(1);
 
 /// The last good answers. Clones are the same ones.
 #[derive(Clone)]
-pub(in crate::link) struct StaleCache {
+pub struct StaleCache {
     oldest: Duration,
     entries: Arc<Mutex<CacheEntries>>,
 }

@@ -35,7 +35,7 @@ struct Classify {
 }
 
 /// A response with a good head, classified by how its body ends, and as timed out if that is not before the deadline.
-pub(super) fn classified(
+pub(in crate::link) fn classified(
     response: Response<WasiBody>,
     mut pending: PendingOutcome,
     deadline: Instant,
