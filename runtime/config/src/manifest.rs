@@ -23,9 +23,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod check;
+mod dependencies;
 mod files;
 mod grants;
 mod hosts;
+mod interface_name;
 mod names;
 mod routes;
 mod schema;
@@ -38,8 +40,10 @@ mod variables;
 use crate::document::{self, ConfigError, Located, Location};
 use crate::policy::{ComponentPolicy, LinkPolicies, ListenerLimits};
 
+pub use dependencies::Dependency;
 pub use files::FileMounts;
 pub use hosts::AllowedHosts;
+pub use interface_name::InterfaceName;
 pub use names::ComponentId;
 pub(crate) use names::check_label;
 pub use routes::{Route, RouteHandler, RouteMatch, RouteTable};
@@ -57,7 +61,8 @@ pub struct App {
     pub name: String,
     /// `[application] version`; may be empty.
     pub version: String,
-    /// The selected components, in the order of the manifest.
+    /// The selected components, in the order of the manifest, without those that only implement imports of others: each
+    /// of these is with the component that depends on it.
     pub components: Vec<Component>,
     /// The public HTTP routes.
     pub routes: RouteTable,
@@ -94,6 +99,8 @@ pub struct Component {
     pub sqlite_databases: BTreeSet<String>,
     /// The hosts that it may connect to.
     pub allowed_outbound_hosts: AllowedHosts,
+    /// The components that implement its imports where no component of the application does.
+    pub dependencies: Vec<Dependency>,
     /// The build commands, if there are any.
     pub build: Option<ComponentBuild>,
     /// `[component.<id>.tool.socar]`, with missing keys from `[application.tool.socar]`.
@@ -159,7 +166,16 @@ impl App {
     /// # Errors
     /// When a `.wasm` file is missing.
     pub fn check_sources(&self) -> Result<(), ConfigError> {
-        self.components.iter().try_for_each(Component::check_source)
+        self.sources().try_for_each(Component::check_source)
+    }
+
+    /// Every component whose file the application may need: the selected ones and their dependencies. A dependency of
+    /// several components is there several times.
+    pub fn sources(&self) -> impl Iterator<Item = &Component> {
+        self.components.iter().flat_map(|component| {
+            let adapters = component.dependencies.iter().map(|it| &it.adapter);
+            std::iter::once(component).chain(adapters)
+        })
     }
 }
 

@@ -5,10 +5,13 @@
 
 mod chaining;
 mod component;
+mod dependencies;
 mod event_log;
+mod imports;
 mod outbound_hosts;
 mod selection;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::App;
@@ -20,6 +23,7 @@ use super::variables::{Overrides, ResolvedVariables};
 use crate::document::ConfigError;
 use crate::policy::{ApplicationPolicy, LinkPolicies};
 use component::ComponentContext;
+use dependencies::DeclaredDependencies;
 use event_log::EventLog;
 use selection::Selection;
 
@@ -48,7 +52,9 @@ pub(crate) fn check(
     for component in &manifest.components {
         chaining::check(component, &event_log.triggers, &selection)?;
     }
-    let routes = routes(manifest.http_triggers, &selection)?;
+    dependencies::check(&manifest.components)?;
+    let (routes, mut triggered) = routes(manifest.http_triggers, &selection)?;
+    triggered.extend(event_log.triggers.iter().map(|it| it.component.clone()));
     let context = ComponentContext {
         root: &root,
         ids: selection.ids(),
@@ -57,9 +63,15 @@ pub(crate) fn check(
     };
     let mut components = Vec::new();
     let mut link_tables = Vec::new();
+    let mut declared = Vec::new();
     for mut table in manifest.components {
         let links = ApplicationPolicy::take_links(&mut table.policy)?;
+        declared.push(DeclaredDependencies {
+            component: table.id.clone(),
+            tables: std::mem::take(&mut table.dependencies),
+        });
         let component = context.check(table)?;
+        imports::check(&component, selection.ids())?;
         link_tables.push((
             component.id.to_string(),
             component.policy.link.clone(),
@@ -69,6 +81,7 @@ pub(crate) fn check(
     }
     let links = LinkPolicies::read(policy.link_tables(link_tables))?;
 
+    dependencies::resolve(&mut components, declared, &triggered)?;
     let is_selected = |id: &ComponentId| selection.contains(id);
     components.retain(|component| is_selected(&component.id));
     let mut redis_triggers = event_log.triggers;
@@ -88,14 +101,20 @@ pub(crate) fn check(
     })
 }
 
+/// The routes, and the components that a trigger names.
 fn routes(
     triggers: Vec<HttpTriggerTable>,
     selection: &Selection<'_>,
-) -> Result<RouteTable, ConfigError> {
+) -> Result<(RouteTable, BTreeSet<ComponentId>), ConfigError> {
     let mut routes = Vec::new();
+    let mut triggered = BTreeSet::new();
     for trigger in triggers {
         let handler = match trigger.target {
-            HttpTriggerTarget::Component(name) => RouteHandler::Component(selection.find(&name)?),
+            HttpTriggerTarget::Component(name) => {
+                let id = selection.find(&name)?;
+                triggered.insert(id.clone());
+                RouteHandler::Component(id)
+            }
             HttpTriggerTarget::Static(table) => RouteHandler::Static(StaticResponse::read(table)?),
         };
         if let Some(route) = trigger.route {
@@ -103,5 +122,5 @@ fn routes(
             routes.push((route, pattern, handler));
         }
     }
-    RouteTable::new(routes)
+    Ok((RouteTable::new(routes)?, triggered))
 }

@@ -3,8 +3,10 @@
 //! A component imports only the interfaces that it calls. Without a grant for such an interface it would fail on its first
 //! request, so the start fails instead.
 
-use super::Component;
-use crate::document::ConfigError;
+use std::fmt;
+
+use super::{Component, InterfaceName};
+use crate::document::{ConfigError, Located};
 
 /// The grant that some interfaces require.
 struct RequiredGrant {
@@ -66,6 +68,29 @@ impl Component {
             format!("the component opens `{label}`, which is not granted to it"),
             format!("add \"{label}\" to {key}"),
         )
+    }
+
+    /// The error when no component satisfies an import of the component as it is.
+    pub fn unsatisfied(
+        &self,
+        import: &InterfaceName,
+        problem: impl fmt::Display,
+        remedy: impl Into<String>,
+    ) -> ConfigError {
+        let problem = format!("the component imports {import}, {problem}");
+        self.at.error_without_value(problem, remedy)
+    }
+
+    /// The component that `tool.socar.imports` names for this import, with or without the version.
+    pub fn exporter_of(&self, import: &InterfaceName) -> Option<&Located<String>> {
+        let mut named = self.policy.imports.iter();
+        let is_named = |name: &InterfaceName| match name.has_version() {
+            true => name == import,
+            false => name.is_same_interface(import),
+        };
+        let exporter =
+            named.find(|(name, _)| InterfaceName::parse(name).as_ref().is_some_and(is_named));
+        exporter.map(|(_, id)| id)
     }
 
     /// Checks the names of the interfaces that the built component imports, such as `spin:sqlite/sqlite@3.0.0`.

@@ -4,6 +4,7 @@
 //! and is never ignored, so that a manifest has the same meaning on both. `check` compares the parts with each other.
 
 mod component;
+mod dependencies;
 mod tool;
 mod triggers;
 mod unsupported;
@@ -13,6 +14,7 @@ use super::variables::VariableDeclaration;
 use crate::document::{ConfigError, Located, Table, Value};
 
 pub(crate) use component::{BuildTable, ComponentTable};
+pub(crate) use dependencies::DependencyTable;
 pub(crate) use triggers::{HttpTriggerTable, HttpTriggerTarget, RedisTriggerTable};
 
 /// `spin.toml` before `check`.

@@ -6,6 +6,7 @@ use super::{App, Overrides};
 use crate::document::ConfigError;
 
 mod app;
+mod dependencies;
 mod files;
 mod hosts;
 mod messages;

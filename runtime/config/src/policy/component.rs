@@ -1,6 +1,6 @@
 //! The policy of a component: its deadline, limits, instances and deliveries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use resilience::Priority;
@@ -9,7 +9,7 @@ use super::link_policy::LinkPolicy;
 use super::listener::ListenerLimits;
 use super::priorities::PriorityNames;
 use super::value::{KIB, MIB, SECOND, bytes, bytes_in, count, duration, set};
-use crate::document::{ConfigError, Table, Value, suggest};
+use crate::document::{ConfigError, Located, Table, Value, suggest};
 
 /// The policy of one component. The name of each field is that of its key.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +40,8 @@ pub struct ComponentPolicy {
     pub events: EventDelivery,
     /// The CloudEvents `type`s that are delivered to the component; every type if absent.
     pub event_types: Option<BTreeSet<String>>,
+    /// The components that satisfy imports which several components export, by the name of the interface.
+    pub imports: BTreeMap<String, Located<String>>,
     /// The number of deliveries after which an event becomes a dead letter.
     pub delivery_attempts: u32,
     /// The maximum number of events that are delivered at the same time. Events of one subject are delivered in order.
@@ -87,6 +89,7 @@ impl Default for ComponentPolicy {
             sweep_priority: Priority::LOWEST,
             events: EventDelivery::Shared,
             event_types: None,
+            imports: BTreeMap::new(),
             delivery_attempts: 10,
             delivery_concurrency: 8,
             link: LinkPolicy::default(),
@@ -107,6 +110,12 @@ impl ComponentPolicy {
             return Err(sweep.error(
                 "only a component has a sweep",
                 "move it to the [component.<id>.tool.socar] of each component that answers POST /internal/sweep",
+            ));
+        }
+        if let Some(imports) = table.take("imports") {
+            return Err(imports.error(
+                "only a component has imports",
+                "move it to the [component.<id>.tool.socar] of the component that imports the interface",
             ));
         }
         let link = LinkPolicy {
@@ -134,7 +143,16 @@ impl ComponentPolicy {
         }
         let sweep = duration(&mut table, "sweep", SECOND / 10..=3600 * SECOND)?;
         let event_types = event_types(&mut table)?;
+        let imports = match table.take("imports") {
+            Some(imports) => imports.table()?.into_named(),
+            None => Vec::new(),
+        };
+        let imports = imports
+            .into_iter()
+            .map(|(name, id)| Ok((name, id.string()?)));
+        let imports = imports.collect::<Result<_, ConfigError>>()?;
         let mut policy = self.clone().overlay(table)?;
+        policy.imports = imports;
         policy.sweep = sweep;
         policy.event_types = event_types;
         Ok(policy)

@@ -98,6 +98,11 @@ impl MethodPriorities {
         named.map_or(self.other, |(_, priority)| *priority)
     }
 
+    /// The priority of a call of a function, which has no HTTP method.
+    pub fn of_functions(&self) -> Priority {
+        self.other
+    }
+
     /// Reads one name, or a table with a name for each method.
     pub(super) fn read(written: Value, names: &PriorityNames) -> Result<Self, ConfigError> {
         if !written.is_table() {

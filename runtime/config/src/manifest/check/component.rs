@@ -42,6 +42,7 @@ impl ComponentContext<'_> {
             key_value_stores: labels(table.key_value_stores),
             sqlite_databases: labels(table.sqlite_databases),
             allowed_outbound_hosts,
+            dependencies: Vec::new(),
             build: table.build.map(|build| self.build(build)).transpose()?,
             policy: match table.policy {
                 Some(policy) => self.policy.read(policy)?,

@@ -1,5 +1,6 @@
 //! `[component.<id>]` and `[component.<id>.build]`.
 
+use super::dependencies::{self, DependencyTable};
 use super::tool;
 use super::unsupported::reject_unsupported;
 use crate::document::{ConfigError, Located, Location, Table, Value};
@@ -19,6 +20,7 @@ pub(crate) struct ComponentTable {
     pub(crate) allowed_outbound_hosts: Vec<Located<String>>,
     pub(crate) key_value_stores: Vec<Located<String>>,
     pub(crate) sqlite_databases: Vec<Located<String>>,
+    pub(crate) dependencies: Vec<DependencyTable>,
     pub(crate) build: Option<BuildTable>,
     /// `[component.<id>.tool.socar]`.
     pub(crate) policy: Option<Table>,
@@ -50,14 +52,7 @@ impl ComponentTable {
             "AI models",
             "remove it, or run the component on stock Spin",
         )?;
-        reject_unsupported(
-            &mut table,
-            "dependencies",
-            "component dependencies",
-            "compose the component when building it",
-        )?;
         // These keys concern only `spin build` and `spin deploy`.
-        table.boolean("dependencies_inherit_configuration")?;
         table.array("targets")?;
         table.table("profile")?;
         table.string("description")?;
@@ -72,6 +67,7 @@ impl ComponentTable {
             allowed_outbound_hosts: table.strings("allowed_outbound_hosts")?,
             key_value_stores: read_labels(&mut table, "key_value_stores")?,
             sqlite_databases: read_labels(&mut table, "sqlite_databases")?,
+            dependencies: dependencies::read(&mut table)?,
             build: table.table("build")?.map(BuildTable::read).transpose()?,
             policy: tool::read(&mut table)?,
         };

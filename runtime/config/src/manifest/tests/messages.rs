@@ -130,7 +130,7 @@ fn an_unknown_key_at_any_level_is_rejected() {
             ),
             (
                 "colour = \"red\"",
-                r#"spin.toml:9: `component.car.colour` = "red": unknown key; known here: `dependencies_inherit_configuration`, `targets`, `profile`, `description`, `source`, `variables`, `environment`, `files`, `exclude_files`, `allowed_outbound_hosts`, `key_value_stores`, `sqlite_databases`, `build`, `tool`"#,
+                r#"spin.toml:9: `component.car.colour` = "red": unknown key; known here: `targets`, `profile`, `description`, `source`, `variables`, `environment`, `files`, `exclude_files`, `allowed_outbound_hosts`, `key_value_stores`, `sqlite_databases`, `dependencies_inherit_configuration`, `dependencies`, `build`, `tool`"#,
             ),
             (
                 "[component.car.build]\ncomand = \"make\"",

@@ -59,7 +59,35 @@ fn an_invalid_key_of_a_component_is_rejected() {
             ),
             (
                 "dependencies = { \"a:b\" = \"1\" }",
-                r#"spin.toml:9: `component.car.dependencies` = { a:b = "1" }: socar does not support component dependencies; compose the component when building it"#,
+                r#"spin.toml:9: `component.car.dependencies.a:b` = "1": socar reads no registry; declare its file as a [component.<id>] and write { component = "<id>" }"#,
+            ),
+            (
+                "dependencies = { \"a:b\" = { path = \"b.wasm\" } }",
+                r#"spin.toml:9: `component.car.dependencies.a:b.path` = "b.wasm": socar runs components of the manifest only; declare its file as a [component.<id>] and write { component = "<id>" }"#,
+            ),
+            (
+                "dependencies = { b = { component = \"b\" } }",
+                r#"spin.toml:9: `component.car.dependencies.b`: not the name of an interface or a package; write it as "namespace:package/interface@1.0.0" or "namespace:package""#,
+            ),
+            (
+                "dependencies = { \"a:b\" = { component = \"care\" } }",
+                r#"spin.toml:9: `component.car.dependencies.a:b.component` = "care": there is no such other component; declare it as a [component.<id>]"#,
+            ),
+            (
+                "dependencies = { \"a:b\" = { component = \"b\", inherit_configuration = [\"variable\"] } }",
+                r#"spin.toml:9: `component.car.dependencies.a:b.inherit_configuration[0]` = "variable": no key that a dependency inherits; did you mean `variables`?"#,
+            ),
+            (
+                "dependencies = { \"a:b\" = { component = \"b\" } }\n[component.b]\nsource = \"b.wasm\"\nkey_value_stores = [\"b\"]",
+                r#"spin.toml:9: `component.car.dependencies.a:b.component` = "b": component `b` has its own `key_value_stores`, and a dependency has only what it inherits; remove `key_value_stores` from it, and list the key in inherit_configuration"#,
+            ),
+            (
+                "tool.socar.imports = { \"a:b/c\" = \"care\" }",
+                r#"spin.toml:9: `component.car.tool.socar.imports.a:b/c` = "care": there is no such component; did you mean `car`?"#,
+            ),
+            (
+                "tool.socar.imports = { c = \"car\" }",
+                r#"spin.toml:9: `component.car.tool.socar.imports.c`: not the name of an interface; write it as "namespace:package/interface", as the component imports it"#,
             ),
             (
                 "files = [\"assets/[\"]",
