@@ -22,8 +22,7 @@ use tracing::{info, warn};
 
 use crate::cli::UpOptions;
 use crate::descriptors;
-use crate::generation::{Components, CurrentGeneration};
-use crate::ingress::Ingress;
+use crate::generation::{CurrentGeneration, Generation};
 use crate::link::TransitionSender;
 use crate::link::registry::LinkRegistry;
 use crate::memory;
@@ -55,7 +54,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     let links = LinkRegistry::new(transitions);
     let mut loader = Loader::new(&resources, links.clone());
     let first = loader.load(&resources.config, FIRST_GENERATION)?;
-    fill_pools(&first.components).await?;
+    fill_pools(&first).await?;
     first_sweep(&resources.config.app, &first.components).await?;
     let current = CurrentGeneration::new(first);
     let services = Services::start(options, resources, loader, current, links, publisher).await;
@@ -82,8 +81,8 @@ async fn run(mut services: Services, mut signals: StopSignals) -> anyhow::Result
 }
 
 /// Fills the instance pool of every component up to `instances_min`.
-async fn fill_pools(components: &Components) -> anyhow::Result<()> {
-    for Ingress { component, .. } in components.values() {
+async fn fill_pools(generation: &Generation) -> anyhow::Result<()> {
+    for component in generation.all_components() {
         let filled = component.fill_pool().await;
         filled.with_context(|| format!("component `{}` does not start", component.id()))?;
     }

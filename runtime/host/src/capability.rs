@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::filesystem::FsPerms;
@@ -58,6 +59,9 @@ pub mod bindings {
 
 /// The most host resources of one instance at the same time: requests, header fields, stores and so on.
 const MOST_HANDLES: usize = 10_000;
+
+/// The most calls of functions of other components that one instance makes at the same time.
+const MOST_FUNCTION_CALLS: usize = 64;
 
 /// Everything that the manifest grants one component, shared by all its instances.
 pub struct Grants {
@@ -100,6 +104,7 @@ pub struct InstanceState {
     databases: usize,
     byte_budget: ByteBudget,
     throttle: CpuThrottle,
+    function_permits: Arc<Semaphore>,
 }
 
 /// What a host function sees of an instance.
@@ -183,6 +188,7 @@ impl InstanceState {
             databases: 0,
             byte_budget: ByteBudget::new(grants.memory),
             throttle: CpuThrottle::default(),
+            function_permits: Arc::new(Semaphore::new(MOST_FUNCTION_CALLS)),
         })
     }
 
@@ -201,6 +207,13 @@ impl InstanceState {
     /// The call that the instance works on.
     pub fn call(&self) -> Option<&Call> {
         self.http_hooks.call.as_ref()
+    }
+
+    /// The call on whose behalf the instance calls a function of another component, with a permit to hold until that
+    /// call ends. `None` when the instance works on no call, or makes too many at the same time.
+    pub fn begin_function_call(&mut self) -> Option<(Call, OwnedSemaphorePermit)> {
+        let permit = self.function_permits.clone().try_acquire_owned().ok()?;
+        Some((self.call()?.clone(), permit))
     }
 
     /// Slows down an instance that only computes.

@@ -15,7 +15,10 @@ use crate::call::{Call, MAX_DEPTH};
 use crate::capability::missing_grants::{MissingGrant, MissingGrants};
 use crate::dispatch_marker::DispatchMarker;
 use crate::fault_injection::FaultTarget;
+use crate::function::{FunctionRequest, FunctionResponse};
+use crate::instance::call_pool::CallPool;
 use crate::instance::events::{EventError, EventPool};
+use crate::instance::functions::FunctionPool;
 use crate::instance::pool::{InstancePool, PoolStats};
 use crate::problem::Problem;
 use crate::trace::Trace;
@@ -41,6 +44,10 @@ pub struct ComponentHandlers {
     pub requests: Option<RequestHandler>,
     /// Handles events.
     pub events: Option<EventPool>,
+    /// Executes functions.
+    pub functions: Option<FunctionPool>,
+    /// The instances for events and functions.
+    pub calls: Arc<CallPool>,
 }
 
 /// A component that can be called.
@@ -102,12 +109,18 @@ impl Component {
         if self.handlers.requests.is_none() {
             return Err(Problem::NotFound);
         }
-        if call.depth > MAX_DEPTH {
-            return Err(Problem::LoopDetected {
-                component: self.id().to_owned(),
-            });
-        }
+        self.check_depth(call)?;
         DispatchMarker::mark_dispatched(request);
+        self.track_writes(call);
+        Ok(())
+    }
+
+    /// Checks that the component can be called for a function.
+    ///
+    /// # Errors
+    /// When components call each other in a loop.
+    pub fn accept_function(&self, call: &Call) -> Result<(), Problem> {
+        self.check_depth(call)?;
         self.track_writes(call);
         Ok(())
     }
@@ -134,6 +147,21 @@ impl Component {
     ) -> Result<Response<WasiBody>, Problem> {
         match &self.handlers.requests {
             Some(requests) => requests.handle(request, call).await,
+            None => Err(Problem::NotFound),
+        }
+    }
+
+    /// Executes a function with an instance.
+    ///
+    /// # Errors
+    /// Why it returned no result.
+    pub async fn call_function(
+        &self,
+        request: FunctionRequest,
+        call: &Call,
+    ) -> Result<FunctionResponse, Problem> {
+        match &self.handlers.functions {
+            Some(functions) => functions.call(request, call).await,
             None => Err(Problem::NotFound),
         }
     }
@@ -167,10 +195,9 @@ impl Component {
     /// # Errors
     /// When the component traps as it starts, or takes too long.
     pub async fn check_start(&self) -> anyhow::Result<()> {
-        match (&self.handlers.requests, &self.handlers.events) {
-            (Some(requests), _) => requests.check_start().await?,
-            (None, Some(events)) => events.check_start().await?,
-            (None, None) => {}
+        match &self.handlers.requests {
+            Some(requests) => requests.check_start().await?,
+            None => self.handlers.calls.check_start().await?,
         }
         Ok(())
     }
@@ -182,10 +209,9 @@ impl Component {
     pub async fn fill_pool(&self) -> anyhow::Result<()> {
         let timeout = self.config.deadline;
         let filled = async {
-            match (&self.handlers.requests, &self.handlers.events) {
-                (Some(requests), _) => requests.fill_pool().await,
-                (None, Some(events)) => events.fill().await,
-                (None, None) => Ok(()),
+            match &self.handlers.requests {
+                Some(requests) => requests.fill_pool().await,
+                None => self.handlers.calls.fill().await,
             }
         };
         match tokio::time::timeout(timeout, filled).await {
@@ -205,8 +231,15 @@ impl Component {
 
     /// Drops instances that have been idle for long enough.
     pub fn evict_idle(&self) {
-        if let Some(events) = &self.handlers.events {
-            events.evict_idle();
+        self.handlers.calls.evict_idle();
+    }
+
+    fn check_depth(&self, call: &Call) -> Result<(), Problem> {
+        match call.depth > MAX_DEPTH {
+            true => Err(Problem::LoopDetected {
+                component: self.id().to_owned(),
+            }),
+            false => Ok(()),
         }
     }
 

@@ -58,7 +58,7 @@ pub fn build(app: &App) -> Result<(), ConfigError> {
 /// The commands in the order of the manifest, each once.
 fn plan(app: &App) -> Vec<BuildStep<'_>> {
     let mut steps: Vec<BuildStep<'_>> = Vec::new();
-    for component in &app.components {
+    for component in app.sources() {
         let Some(build) = &component.build else {
             continue;
         };
@@ -67,6 +67,8 @@ fn plan(app: &App) -> Vec<BuildStep<'_>> {
                 .iter_mut()
                 .find(|step| step.command == *command && step.workdir == build.workdir);
             match shared {
+                // A dependency of several components is there several times.
+                Some(step) if step.components.contains(&&component.id) => {}
                 Some(step) => step.components.push(&component.id),
                 None => steps.push(BuildStep {
                     components: vec![&component.id],

@@ -28,19 +28,28 @@ impl DispatchMarker {
 
     /// Marks the request as dispatched.
     pub fn mark_dispatched<B>(request: &Request<B>) {
-        if let Some(Self(was_dispatched)) = request.extensions().get() {
-            was_dispatched.store(true, Ordering::Relaxed);
+        if let Some(marker) = request.extensions().get::<Self>() {
+            marker.mark();
         }
+    }
+
+    /// Marks what travels with the marker as dispatched.
+    pub fn mark(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anything that travels with the marker was dispatched.
+    pub fn is_dispatched(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 
     /// Sets [`NOT_SENT`] on a failed response whose request was not dispatched. The response of a fallback is no
     /// failure.
     pub fn annotate<B>(&self, mut response: Response<B>) -> Response<B> {
-        let Self(was_dispatched) = self;
         let is_refusal = response.status().is_server_error();
         let headers = response.headers_mut();
         headers.remove(NOT_SENT);
-        if is_refusal && !was_dispatched.load(Ordering::Relaxed) {
+        if is_refusal && !self.is_dispatched() {
             headers.insert(NOT_SENT, HeaderValue::from_static("true"));
         }
         response

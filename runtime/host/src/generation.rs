@@ -10,6 +10,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use crate::byte_budget::ByteBudget;
+use crate::component::Component;
 use crate::ingress::Ingress;
 use crate::link::registry::GenerationLinks;
 use config::manifest::{App, RouteTable};
@@ -28,6 +29,8 @@ pub struct Generation {
     pub routes: RouteTable,
     /// Ingress of each component, by component id.
     pub components: Components,
+    /// Components that implement imports of others, each for one caller.
+    pub adapters: Vec<Arc<Component>>,
     /// Event subscriptions of the components.
     pub subscriptions: Vec<Subscription>,
     /// Limits for client connections and requests.
@@ -52,6 +55,7 @@ impl Generation {
         number: u64,
         app: &App,
         components: Components,
+        adapters: Vec<Arc<Component>>,
         links: GenerationLinks,
         subscriptions: Vec<Subscription>,
     ) -> Self {
@@ -59,12 +63,19 @@ impl Generation {
             number,
             routes: app.routes.clone(),
             components,
+            adapters,
             subscriptions,
             listener: Arc::new(app.listener.clone()),
             upload_budget: ByteBudget::new(app.listener.bodies),
             retention: app.retention.map(Retention::new),
             links,
         }
+    }
+
+    /// Returns every component of the generation, the adapters included.
+    pub fn all_components(&self) -> impl Iterator<Item = &Arc<Component>> {
+        let components = self.components.values().map(|ingress| &ingress.component);
+        components.chain(&self.adapters)
     }
 
     /// Returns the streams that any component subscribes to, without duplicates.
@@ -75,9 +86,9 @@ impl Generation {
 
     /// Returns the longest deadline of all components: no call of this generation runs longer.
     pub fn drain_time(&self) -> Duration {
-        let deadlines = self.components.values();
+        let deadlines = self.all_components();
         deadlines
-            .map(|ingress| ingress.component.config().deadline)
+            .map(|component| component.config().deadline)
             .max()
             .unwrap_or_default()
     }

@@ -37,6 +37,15 @@ impl HostCallTimeout {
         self.0
     }
 
+    /// The same call, which ends at the timeout at the latest.
+    #[must_use]
+    pub fn bound(self, mut call: Call) -> Call {
+        if let Some(end) = self.0 {
+            call.deadline = call.deadline.min(end);
+        }
+        call
+    }
+
     /// Waits for `work`, at most until the timeout.
     ///
     /// # Errors

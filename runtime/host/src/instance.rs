@@ -14,7 +14,9 @@
 //!
 //! Wasmtime's `handler` module assigns requests to idle instances and starts new ones; [`pool`] limits their number.
 
+pub mod call_pool;
 pub mod events;
+pub mod functions;
 pub mod pool;
 
 use std::future::Future;

@@ -12,7 +12,8 @@
 //!    platform. Before that, operators may inject a fault ([`fault_injection`]).
 //! 5. The instance reaches only what the manifest grants it ([`capability`]): stores ([`store`]), databases, the event
 //!    log ([`bus`]), variables, and other hosts. An outgoing request takes the link that [`outbound`] finds, to another
-//!    component or over the [`client`] to a remote host; then the path starts again at 3.
+//!    component or over the [`client`] to a remote host; a call of a [`function`] of another component takes the link
+//!    that [`imports`] knows. Then the path starts again at 3.
 //! 6. The response goes back as a [`body`] that is observed until its last byte. If there is no response, the host
 //!    sends a [`problem`].
 //!
@@ -43,10 +44,12 @@ mod descriptors;
 pub mod dispatch_marker;
 pub mod engine;
 pub mod fault_injection;
+pub mod function;
 pub mod generation;
 pub mod headers;
 pub mod health;
 mod host_call_timeout;
+pub mod imports;
 pub mod ingress;
 pub mod instance;
 pub mod link;

@@ -21,6 +21,7 @@
 mod attempt;
 mod components;
 mod fallback;
+mod function;
 mod guards;
 mod http;
 mod meters;
@@ -105,6 +106,11 @@ impl<T: LinkTarget> Link<T> {
             admission,
             target,
         }
+    }
+
+    /// The name of the link, such as `reservation -> payment`.
+    pub fn name(&self) -> &Arc<str> {
+        self.guards.name()
     }
 
     /// Calls the target, without timeouts of the caller other than the deadline of the call.

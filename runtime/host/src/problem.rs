@@ -149,7 +149,7 @@ impl Problem {
     }
 
     /// The seconds until a retry makes sense, if it ever does. Rounded up: an earlier retry would fail.
-    fn retry_after(&self) -> Option<u64> {
+    pub fn retry_after(&self) -> Option<u64> {
         match self {
             Self::Overloaded { retry_after, .. } | Self::BreakerOpen { retry_after, .. } => Some(
                 retry_after

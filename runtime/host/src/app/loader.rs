@@ -1,18 +1,25 @@
 //! Loader: turns checked configuration into callable components, compiled, linked and with their grants.
 
+mod compilation;
+mod connection;
+mod grants;
 mod interfaces;
+mod linking;
 mod stores;
+mod wiring;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use wasmtime::Engine;
-use wasmtime::component::{Component as Code, Linker};
+use wasmtime::component::{Component as Code, InstancePre, Linker};
 
+use self::compilation::Codes;
+use self::interfaces::Exports;
+use self::linking::{Importer, UnconnectedImport};
 use self::stores::Stores;
+use self::wiring::{Adapter, ProviderComponent, Wiring};
 use super::app_config::AppConfig;
 use super::resources::Resources;
 use crate::admission::{Admission, AdmissionConfig};
@@ -20,21 +27,18 @@ use crate::bus::Bus;
 use crate::capability::{self, Grants, InstanceState};
 use crate::client::HttpClient;
 use crate::component::{Component, ComponentConfig, ComponentHandlers, RequestHandler};
-use crate::engine::{self, PoolLimits};
-use crate::fault_injection::{FaultInjector, FaultTarget, RemoteFaults};
-use crate::generation::{Components, Generation};
-use crate::ingress::Ingress;
+use crate::engine::PoolLimits;
+use crate::fault_injection::{FaultInjector, FaultTarget};
+use crate::generation::Generation;
 use crate::instance::InstanceFactory;
+use crate::instance::call_pool::CallPool;
 use crate::instance::events::EventPool;
+use crate::instance::functions::FunctionPool;
 use crate::instance::pool::InstancePool;
-use crate::link::registry::{GenerationLinks, LinkRegistry};
-use crate::link::{ComponentLink, ComponentRegistry, RegisteredComponent};
-use crate::memory;
-use crate::outbound::{INTERNAL_SUFFIX, Outbound, OutboundConfig, OutboundLinks};
+use crate::link::registry::LinkRegistry;
+use crate::outbound::{Outbound, OutboundConfig};
 use crate::runtimes::RuntimeHandle;
-use crate::trigger::events::subscriptions;
 use config::manifest::{self, App};
-use config::policy::InstanceBounds;
 use storage::database::Database;
 
 /// Loads generations of components on the same stores.
@@ -62,6 +66,19 @@ struct LoadedComponent {
     component: Arc<Component>,
     admission: Arc<Admission>,
     outbound: Arc<Outbound>,
+    imports: Vec<UnconnectedImport>,
+}
+
+/// What a component is loaded from.
+struct ComponentParts<'a> {
+    component: &'a manifest::Component,
+    code: &'a Code,
+    linker: Linker<InstanceState>,
+    /// Sends its outgoing requests.
+    outbound: Arc<Outbound>,
+    /// The directory of its files, below that of the generation.
+    directory: String,
+    imports: Vec<UnconnectedImport>,
 }
 
 // === impl Loader ===
@@ -99,68 +116,82 @@ impl Loader {
     /// When a file is not a component, a component does not match the manifest, or a store cannot be opened.
     pub fn load(&mut self, config: &AppConfig, number: u64) -> anyhow::Result<Generation> {
         let app = &config.app;
-        let (engine, codes) = compiled(app, &self.state_dir, self.max_memory)?;
+        let wiring = Wiring::of(app)?;
+        let sources: Vec<_> = sources(app, &wiring).collect();
+        let limits = self.room(&sources, app);
+        let (engine, codes) = Codes::compile(&sources, limits, &self.state_dir)?;
         let linker = capability::linker(&engine)?;
         let mut loaded = Vec::new();
-        for (component, code) in app.components.iter().zip(&codes) {
-            loaded.push(self.component(&linker, code, component, app, number)?);
-        }
-        // A component may call any other, so the links are created after all components are loaded.
-        let registered = loaded.iter().map(|it| {
-            let id = it.component.id().to_owned();
-            (id, RegisteredComponent::new(&it.component, &it.admission))
-        });
-        let registered: ComponentRegistry = registered.collect();
-        let links = self.links.generation(&app.links, registered);
-        let mut components = Components::new();
-        for (component, loaded) in app.components.iter().zip(loaded) {
-            let id = component.id.as_str();
-            let client = self.client.clone().with_faults(self.faults(component));
-            loaded.outbound.connect(OutboundLinks {
-                components: component_links(component, app, &links),
-                remote: links.remote(id, client),
-            });
-            let link = |link: Option<Arc<ComponentLink>>| {
-                link.with_context(|| format!("component `{id}` is not registered"))
+        for (component, imports) in app.components.iter().zip(&wiring.imports) {
+            let code = codes.of(component)?;
+            let mut linker = linker.clone();
+            let importer = Importer { component, code };
+            let providers = providers(app, &wiring, &codes)?;
+            let imports = importer.link(&mut linker, imports, providers)?;
+            let parts = ComponentParts {
+                component,
+                code,
+                linker,
+                outbound: Arc::new(Outbound::new(OutboundConfig {
+                    component: component.id.as_str().into(),
+                    own_address: self.own_address,
+                })),
+                directory: component.id.to_string(),
+                imports,
             };
-            let ingress = Ingress {
-                gateway: link(links.gateway(id))?,
-                clock: link(links.clock(id))?,
-                component: loaded.component,
-                admission: loaded.admission,
-            };
-            components.insert(id.to_owned(), ingress);
+            loaded.push(self.component(parts, app, number)?);
         }
-        Ok(Generation::new(
-            number,
-            app,
-            components,
-            links,
-            subscriptions(app),
-        ))
+        let mut adapters = Vec::new();
+        for Adapter { caller, dependency } in &wiring.adapters {
+            let (component, caller) = (&dependency.adapter, &loaded[*caller]);
+            let parts = ComponentParts {
+                component,
+                code: codes.of(component)?,
+                linker: linker.clone(),
+                outbound: caller.outbound.clone(),
+                directory: format!("{}.{}", caller.component.id(), component.id),
+                imports: Vec::new(),
+            };
+            adapters.push(self.component(parts, app, number)?);
+        }
+        self.connect(app, loaded, adapters, number)
     }
 
     fn component(
         &mut self,
-        linker: &Linker<InstanceState>,
-        code: &Code,
-        component: &manifest::Component,
+        parts: ComponentParts<'_>,
         app: &App,
         number: u64,
     ) -> anyhow::Result<LoadedComponent> {
-        let outbound = Arc::new(Outbound::new(OutboundConfig {
-            component: component.id.as_str().into(),
-            own_address: self.own_address,
-        }));
-        let grants = Arc::new(self.grants(component, outbound.clone(), number)?);
+        let ComponentParts {
+            component,
+            code,
+            linker,
+            outbound,
+            directory,
+            imports,
+        } = parts;
+        let files = self.files(component, &self.files_of(number).join(directory))?;
+        let grants = Arc::new(self.grants(component, outbound.clone(), files)?);
         let injector = self.fault_injector.clone();
         let faults = injector.map(|injector| {
             let runtime = self.runtime.clone();
             FaultTarget::new(injector, linker.engine(), grants.clone(), runtime)
         });
-        let pool = InstancePool::new(bounds(component, app));
+        let exports = interfaces::check(linker.engine(), code, component, app)?;
+        let instance = linker
+            .instantiate_pre(code)
+            .map_err(anyhow::Error::from)
+            .with_context(|| {
+                format!(
+                    "component `{}` needs something that this host does not offer",
+                    component.id
+                )
+            })?;
+        let most = most_calls(component, app, !exports.functions.is_empty());
+        let pool = InstancePool::new(component.policy.instance_bounds(most));
         let missing = grants.missing.clone();
-        let handlers = self.handlers(linker, code, component, app, grants, &pool)?;
+        let handlers = self.handlers(instance, component, exports, grants, &pool)?;
         let policy = &component.policy;
         let config = ComponentConfig {
             id: component.id.as_str().into(),
@@ -179,29 +210,20 @@ impl Loader {
                 missing,
             )),
             outbound,
+            imports,
         })
     }
 
     fn handlers(
         &self,
-        linker: &Linker<InstanceState>,
-        code: &Code,
+        instance: InstancePre<InstanceState>,
         component: &manifest::Component,
-        app: &App,
+        exports: Exports,
         grants: Arc<Grants>,
         pool: &Arc<InstancePool>,
     ) -> anyhow::Result<ComponentHandlers> {
-        let engine = linker.engine();
-        let exports = interfaces::check(engine, code, component, app)?;
-        let instance = linker
-            .instantiate_pre(code)
-            .map_err(anyhow::Error::from)
-            .with_context(|| {
-                format!(
-                    "component `{}` needs something that this host does not offer",
-                    component.id
-                )
-            })?;
+        let engine = instance.engine().clone();
+        let retry_after = admission_config(component).queue_timeout;
         let requests = match exports.requests {
             true => Some(RequestHandler::new(
                 grants.component.clone(),
@@ -212,20 +234,34 @@ impl Loader {
                     pool.clone(),
                 )?,
                 self.runtime.clone(),
-                admission_config(component).queue_timeout,
+                retry_after,
             )),
             false => None,
         };
+        let calls = CallPool::new(engine, grants, instance.clone(), pool.clone());
+        let calls = Arc::new(calls);
         let events = match exports.messages {
-            true => Some(EventPool::new(
-                engine.clone(),
-                grants,
-                instance,
-                pool.clone(),
-            )?),
+            true => Some(EventPool::new(calls.clone(), &instance)?),
             false => None,
         };
-        Ok(ComponentHandlers { requests, events })
+        let functions = match exports.functions.is_empty() {
+            true => None,
+            false => {
+                let (calls, runtime) = (calls.clone(), self.runtime.clone());
+                Some(FunctionPool::new(
+                    calls,
+                    exports.functions,
+                    runtime,
+                    retry_after,
+                ))
+            }
+        };
+        Ok(ComponentHandlers {
+            requests,
+            events,
+            functions,
+            calls,
+        })
     }
 
     /// Removes the files that only this generation uses.
@@ -240,157 +276,63 @@ impl Loader {
         }
     }
 
-    /// Returns the embedded database when the component stores data in it: values or events.
-    fn history(&self, component: &manifest::Component, app: &App) -> Option<Arc<Database>> {
-        let log = app.redis_address.as_deref();
-        let publishes =
-            log.is_some_and(|log| component.allowed_outbound_hosts.allows_url(log, "redis"));
-        let keeps = publishes || !component.key_value_stores.is_empty();
-        self.database.clone().filter(|_| keeps)
-    }
-
-    /// Returns the faults of remote calls, when fault injection is enabled.
-    fn faults(&self, component: &manifest::Component) -> Option<RemoteFaults> {
-        let injector = self.fault_injector.clone()?;
-        Some(RemoteFaults::new(injector, component.id.as_str().into()))
-    }
-
     fn files_of(&self, number: u64) -> PathBuf {
         self.state_dir.join("files").join(number.to_string())
     }
 
-    fn grants(
-        &mut self,
-        component: &manifest::Component,
-        outbound_http: Arc<Outbound>,
-        number: u64,
-    ) -> anyhow::Result<Grants> {
-        let files = self.files(component, number)?;
-        let stores = &mut self.stores;
-        let key_value_stores = component.key_value_stores.iter();
-        let databases = component.sqlite_databases.iter();
-        Ok(Grants {
-            component: component.id.as_str().into(),
-            variables: component
-                .variables
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-            environment: component.environment.clone().into_iter().collect(),
-            files,
-            key_value_stores: key_value_stores
-                .map(|label| Ok((label.clone(), stores.key_value(label)?)))
-                .collect::<anyhow::Result<_>>()?,
-            databases: databases
-                .map(|label| Ok((label.clone(), stores.database(label)?)))
-                .collect::<anyhow::Result<_>>()?,
-            missing: Arc::default(),
-            allowed_hosts: component.allowed_outbound_hosts.clone(),
-            outbound_http,
-            redis: self.bus.clone(),
-            memory: self.max_memory.unwrap_or(component.policy.memory),
-            deadline: component.policy.deadline,
-        })
-    }
-
-    /// Copies the granted files into a directory of the component, so that it cannot access any other file.
-    fn files(
-        &self,
-        component: &manifest::Component,
-        number: u64,
-    ) -> anyhow::Result<Vec<(PathBuf, String)>> {
-        if component.files.is_empty() {
-            return Ok(Vec::new());
-        }
-        let directory = self.files_of(number).join(component.id.as_str());
-        if directory.exists() {
-            std::fs::remove_dir_all(&directory)?;
-        }
-        std::fs::create_dir_all(&directory)
-            .with_context(|| format!("cannot copy the files of component `{}`", component.id))?;
-        component.files.copy_into(&directory)?;
-        Ok(vec![(directory, "/".to_owned())])
-    }
-}
-
-/// Returns the links to every component that `caller` may call.
-fn component_links(
-    caller: &manifest::Component,
-    app: &App,
-    links: &GenerationLinks,
-) -> BTreeMap<String, Arc<ComponentLink>> {
-    let callees = app.components.iter().map(|component| component.id.as_str());
-    callees
-        .filter(|id| {
-            let host = format!("{id}{INTERNAL_SUFFIX}");
-            caller.allowed_outbound_hosts.allows("http", &host, None)
-        })
-        .filter_map(|id| Some((id.to_owned(), links.between(caller.id.as_str(), id)?)))
-        .collect()
-}
-
-/// Compiles all components, or loads them from the cache.
-///
-/// An engine that has compiled keeps the working memory of the compiler, which is more than all other memory of the
-/// process. Components that are not in the cache are therefore compiled by a temporary engine, and loaded by a new one.
-fn compiled(app: &App, state: &Path, memory: Option<usize>) -> anyhow::Result<(Engine, Vec<Code>)> {
-    let cache = engine::open_cache(&state.join("cache"))?;
-    let room = room(app, memory);
-    let engine = engine::start(room, &cache)?;
-    let codes = compile(&engine, app)?;
-    if cache.cache_misses() == 0 {
-        return Ok((engine, codes));
-    }
-    drop((engine, codes));
-    memory::give_back();
-    let engine = engine::start(room, &cache)?;
-    let codes = compile(&engine, app)?;
-    Ok((engine, codes))
-}
-
-fn room(app: &App, memory: Option<usize>) -> PoolLimits {
-    let components = app.components.iter();
-    let instances = components.clone().map(|component| {
-        let max = bounds(component, app).max;
-        u32::try_from(max).unwrap_or(u32::MAX / 64)
-    });
-    let largest = components.map(|component| component.policy.memory).max();
-    PoolLimits {
-        instances: instances.sum(),
-        memory: memory.or(largest).unwrap_or_default(),
-    }
-}
-
-fn bounds(component: &manifest::Component, app: &App) -> InstanceBounds {
-    let beside = app.links.link_permits(component.id.as_str());
-    component.policy.instance_bounds(beside)
-}
-
-/// Compiles the components in parallel: a first start spends most of its time in the compiler.
-fn compile(engine: &Engine, app: &App) -> anyhow::Result<Vec<Code>> {
-    std::thread::scope(|scope| {
-        let compilations: Vec<_> = app
-            .components
+    fn room(&self, components: &[&manifest::Component], app: &App) -> PoolLimits {
+        let instances = components.iter().map(|component| {
+            // Which components export functions is known only when they are compiled.
+            let most = most_calls(component, app, true);
+            let max = component.policy.instance_bounds(most).max;
+            u32::try_from(max).unwrap_or(u32::MAX / 64)
+        });
+        let largest = components
             .iter()
-            .map(|component| scope.spawn(|| Code::from_file(engine, &component.source)))
-            .collect();
-        app.components
-            .iter()
-            .zip(compilations)
-            .map(|(component, compilation)| {
-                let compiled = compilation
-                    .join()
-                    .map_err(|_| anyhow::anyhow!("the compiler panicked"))?;
-                compiled.map_err(anyhow::Error::from).with_context(|| {
-                    let source = component.source.display();
-                    format!(
-                        "component `{}`: {source} is no component that can be run here",
-                        component.id
-                    )
-                })
-            })
-            .collect()
+            .map(|component| component.policy.memory)
+            .max();
+        PoolLimits {
+            instances: instances.sum(),
+            memory: self.max_memory.or(largest).unwrap_or_default(),
+        }
+    }
+}
+
+/// Returns every component that is compiled: those of the application, and the adapters that they need.
+fn sources<'a>(app: &'a App, wiring: &Wiring<'a>) -> impl Iterator<Item = &'a manifest::Component> {
+    let adapters = wiring.adapters.iter();
+    let adapters: Vec<_> = adapters.map(|it| &it.dependency.adapter).collect();
+    app.components.iter().chain(adapters)
+}
+
+/// Returns the id and the code of a component that satisfies an import.
+fn providers<'a>(
+    app: &'a App,
+    wiring: &Wiring<'a>,
+    codes: &'a Codes,
+) -> anyhow::Result<impl Fn(ProviderComponent) -> (&'a str, &'a Code)> {
+    let with_code = |component: &'a manifest::Component| {
+        anyhow::Ok((component.id.as_str(), codes.of(component)?))
+    };
+    let components = app.components.iter().map(with_code);
+    let components: Vec<_> = components.collect::<anyhow::Result<_>>()?;
+    let adapters = wiring.adapters.iter();
+    let adapters = adapters.map(|it| with_code(&it.dependency.adapter));
+    let adapters: Vec<_> = adapters.collect::<anyhow::Result<_>>()?;
+    Ok(move |provider| match provider {
+        ProviderComponent::Application(index) => components[index],
+        ProviderComponent::Adapter(index) => adapters[index],
     })
+}
+
+/// Returns the number of calls beside those that take the component's own permits. An instance that handles requests
+/// executes no functions, and stays for a while when it is idle: with functions, each permit counts twice.
+fn most_calls(component: &manifest::Component, app: &App, exports_functions: bool) -> usize {
+    let beside = app.links.link_permits(component.id.as_str());
+    match exports_functions {
+        true => beside + beside + component.policy.concurrency,
+        false => beside,
+    }
 }
 
 fn admission_config(component: &manifest::Component) -> AdmissionConfig {

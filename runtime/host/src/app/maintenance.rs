@@ -8,7 +8,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::generation::{CurrentGeneration, Generation};
-use crate::ingress::Ingress;
 use crate::memory;
 
 /// How often the instance pools are maintained.
@@ -34,8 +33,8 @@ pub async fn maintain_pools(
         }
         let generation = current.get();
         adjust_pools(&generation).await;
-        let mut components = generation.components.values();
-        let is_idle = components.all(|ingress| ingress.component.stats().busy == 0);
+        let mut components = generation.all_components();
+        let is_idle = components.all(|component| component.stats().busy == 0);
         if is_idle && returned.elapsed() >= MEMORY_INTERVAL {
             tokio::task::spawn_blocking(memory::give_back).await?;
             returned = Instant::now();
@@ -44,7 +43,7 @@ pub async fn maintain_pools(
 }
 
 async fn adjust_pools(generation: &Generation) {
-    for Ingress { component, .. } in generation.components.values() {
+    for component in generation.all_components() {
         component.evict_idle();
         if let Err(error) = component.fill_pool().await {
             let (component, error) = (component.id(), format!("{error:#}"));

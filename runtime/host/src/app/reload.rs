@@ -26,7 +26,6 @@ use crate::admin::reload::{ReloadReport, ReloadRequest};
 use crate::cli::UpOptions;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::health::Health;
-use crate::ingress::Ingress;
 use crate::memory;
 use crate::trigger::events;
 use crate::trigger::sweep::Sweeps;
@@ -124,11 +123,11 @@ impl Reloader {
             anyhow::Ok((config, generation))
         });
         let (config, generation) = loading.await.context("loading panicked")??;
-        for Ingress { component, .. } in generation.components.values() {
+        for component in generation.all_components() {
             let started = component.check_start().await;
             started.with_context(|| format!("component `{}` does not start", component.id()))?;
         }
-        fill_pools(&generation.components).await?;
+        fill_pools(&generation).await?;
         first_sweep(&config.app, &generation.components).await?;
         Ok((config, generation))
     }
@@ -208,15 +207,17 @@ impl FixedSettings {
 
 /// Keeps a replaced generation until its last call has ended, at the latest by its deadline.
 async fn retire(generation: Arc<Generation>, loader: Arc<Mutex<Loader>>) {
-    let components = generation.components.values();
-    components.for_each(|ingress| ingress.component.retire());
+    generation
+        .all_components()
+        .for_each(|component| component.retire());
     tokio::time::sleep(generation.drain_time() + RETIREMENT_MARGIN).await;
     // A request whose body is still being received has its route already.
     while Arc::strong_count(&generation) > 1 {
         tokio::time::sleep(RETIREMENT_MARGIN).await;
     }
-    let components = generation.components.values();
-    components.for_each(|ingress| ingress.component.evict_idle());
+    generation
+        .all_components()
+        .for_each(|component| component.evict_idle());
     let number = generation.number;
     drop(generation);
     if let Err(error) = loader.lock().clear(number) {

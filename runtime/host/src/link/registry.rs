@@ -8,8 +8,8 @@ use parking_lot::RwLock;
 
 use super::fallback::LinkFallback;
 use super::{
-    ComponentLink, ComponentRegistry, ComponentTarget, Link, LinkAdmission, LinkGuards, RemoteLink,
-    RemoteTarget, TransitionSender,
+    ComponentLink, ComponentRegistry, ComponentTarget, Link, LinkAdmission, LinkGuards,
+    RegisteredComponent, RemoteLink, RemoteTarget, TransitionSender,
 };
 use crate::client::HttpClient;
 use config::policy::links::origin;
@@ -151,6 +151,23 @@ impl GenerationLinks {
     pub fn between(&self, caller: &str, callee: &str) -> Option<Arc<ComponentLink>> {
         let policy = self.policies.between(caller, callee);
         self.to_component(caller, callee, policy)
+    }
+
+    /// The link from a component to its own instance of an adapter. The link has no breaker: the adapter only passes on
+    /// what the links of the component to remote origins respond, and each of them has its own.
+    pub fn adapter(&self, caller: &str, adapter: &RegisteredComponent) -> Arc<ComponentLink> {
+        let policy = LinkPolicy {
+            breaker: None,
+            ..self.policies.between(caller, &adapter.id)
+        };
+        let guards = self.guards(&format!("{caller} -> {}", adapter.id), policy, None);
+        let (observed, admission) = match guards.admission() {
+            Some(own) => (own.clone(), LinkAdmission::Own(own.clone())),
+            // Its caller holds a permit already.
+            None => (adapter.admission.clone(), LinkAdmission::Unlimited),
+        };
+        let target = ComponentTarget::new(adapter, observed);
+        Arc::new(Link::new(guards, admission, target))
     }
 
     /// The links from a component to remote origins.

@@ -15,6 +15,7 @@ use crate::body::{GuardedBody, IdleTimeoutBody};
 use crate::call::Call;
 use crate::client::HttpClient;
 use crate::component::Component;
+use crate::function::{FunctionRequest, FunctionResponse};
 use crate::problem::Problem;
 
 /// A component of this process.
@@ -81,6 +82,28 @@ impl Attempt<Request<WasiBody>> for ComponentTarget {
         _: &RequestOptions,
     ) -> Result<Response<WasiBody>, Problem> {
         self.handle(request, call).await
+    }
+}
+
+impl Attempt<FunctionRequest> for ComponentTarget {
+    async fn attempt(
+        &self,
+        request: FunctionRequest,
+        call: &Call,
+        _: &RequestOptions,
+    ) -> Result<FunctionResponse, Problem> {
+        // Weak only while its generation is dropped.
+        let component = self.component.upgrade().ok_or(Problem::NotFound)?;
+        component.accept_function(call)?;
+        if let Err(problem) = component.inject_fault(call).await {
+            // The fault stands for a failure of the instance.
+            request.marker.mark();
+            return Err(problem);
+        }
+        let observation = self.admission.observe(call);
+        let result = component.call_function(request, call).await;
+        observation.record(call, &result);
+        result
     }
 }
 

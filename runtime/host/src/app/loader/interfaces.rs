@@ -8,15 +8,17 @@ use wasmtime::Engine;
 use wasmtime::component::Component as Code;
 use wasmtime::component::types::ComponentItem;
 
+use crate::instance::functions::ExportedFunctions;
 use config::manifest::{App, Component, RouteHandler};
 
-/// Triggers that a component handles.
-#[derive(Clone, Copy, Debug)]
-pub struct Handles {
+/// The exports of a component that the host calls.
+pub struct Exports {
     /// The component exports `wasi:http/handler`.
     pub requests: bool,
     /// The component exports `spin:redis/inbound-redis`.
     pub messages: bool,
+    /// The functions that other components may call.
+    pub functions: ExportedFunctions,
 }
 
 const REQUESTS: &str = "wasi:http/handler@0.3.0";
@@ -31,7 +33,7 @@ pub fn check(
     code: &Code,
     component: &Component,
     app: &App,
-) -> anyhow::Result<Handles> {
+) -> anyhow::Result<Exports> {
     let kind = code.component_type();
     let imports: Vec<String> = kind
         .imports(engine)
@@ -44,9 +46,10 @@ pub fn check(
         .collect();
     component.check_imports(imports.iter().map(String::as_str))?;
 
-    let handles = Handles {
+    let found = Exports {
         requests: exports.iter().any(|name| name == REQUESTS),
         messages: exports.iter().any(|name| name == MESSAGES),
+        functions: ExportedFunctions::of(engine, code),
     };
     let id = &component.id;
     let manifest = app.manifest.display();
@@ -59,17 +62,17 @@ pub fn check(
         .iter()
         .any(|trigger| trigger.component == *id);
     let source = component.source.display();
-    if routed && !handles.requests {
+    if routed && !found.requests {
         bail!(
             "{manifest}: trigger.http: component `{id}` ({source}) does not export {REQUESTS}: build it with spin-sdk 7, or remove the trigger"
         );
     }
-    if woken && !handles.messages {
+    if woken && !found.messages {
         bail!(
             "{manifest}: trigger.redis: component `{id}` ({source}) does not export {MESSAGES}: add a #[redis_subscriber], or remove the trigger"
         );
     }
-    Ok(handles)
+    Ok(found)
 }
 
 /// Whether the interface has functions. A component may import an interface for its types alone: one that handles Redis
