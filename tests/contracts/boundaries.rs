@@ -39,7 +39,7 @@ const LAYERS: [(&str, &[&str]); 11] = [
 const SHARED_CRATES: [&str; 3] = ["events", "http-conventions", "kit"];
 
 /// The packages that may depend on every other package.
-const TESTS: [&str; 2] = ["tests", "saboteur"];
+const TESTS: [&str; 5] = ["tests", "saboteur", "caller", "delegate", "adapter"];
 
 /// Crates with which a component calls its host.
 const GUEST_CRATES: [&str; 4] = ["spin-sdk", "wasip2", "wasip3", "wit-bindgen"];

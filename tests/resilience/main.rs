@@ -12,6 +12,7 @@ mod delivery;
 mod failure_isolation;
 mod fallback;
 mod fault_injection;
+mod functions;
 mod http_server;
 mod isolation;
 mod listener;

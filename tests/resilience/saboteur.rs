@@ -53,6 +53,18 @@ impl Saboteur {
         Self::start_on(state_dir, &manifest, arguments)
     }
 
+    /// A host with this manifest and the components of these packages. The test may change the manifest later, with
+    /// [`Saboteur::deploy`].
+    pub fn start_application(text: &str, packages: &[&str], arguments: &[&str]) -> Self {
+        packages.iter().for_each(|package| build_component(package));
+        let state_dir = new_state_dir("saboteur-");
+        let manifest = manifest_in(state_dir.path());
+        let folder = manifest.parent().expect("a folder of the manifest");
+        std::fs::create_dir_all(folder).expect("a folder for the application");
+        std::fs::write(&manifest, text).expect("a manifest");
+        Self::start_on(state_dir, &manifest, arguments)
+    }
+
     fn start_on(state_dir: TempDir, manifest: &Path, arguments: &[&str]) -> Self {
         build_component("saboteur");
         let command = command(manifest, state_dir.path(), arguments);

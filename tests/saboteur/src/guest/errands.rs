@@ -1,0 +1,26 @@
+//! The function for other components: it performs the same actions.
+
+use spin_sdk::http::Uri;
+
+use super::perform_action;
+use bindings::exports::saboteur::errands::errands::{Guest, Origin, Refusal};
+
+mod bindings {
+    #![allow(unsafe_code, missing_docs, reason = "generated")]
+    wit_bindgen::generate!({ path: "wit", world: "saboteur", generate_all });
+}
+
+struct Errands;
+
+impl Guest for Errands {
+    async fn perform(origin: Origin, action: String) -> Result<String, Refusal> {
+        if action == "origin" {
+            return Ok(format!("{origin:?}"));
+        }
+        let uri: Result<Uri, _> = format!("/{action}").parse();
+        let uri = uri.map_err(|error| Refusal::Refused(error.to_string()))?;
+        perform_action(&uri).await.map_err(Refusal::Refused)
+    }
+}
+
+bindings::export!(Errands with_types_in bindings);
