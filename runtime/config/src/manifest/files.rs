@@ -1,6 +1,9 @@
 //! `files`: the files that a component can read. As in Spin, they are copied into a directory that is the root directory
-//! of the component, so that the component can neither read other files nor change the originals.
+//! of the component, so that the component can neither read other files nor change the originals. A file outside of the
+//! application is never read, whichever way its path is written: the place to which a path leads is compared, after all
+//! symbolic links. The state of the host is not part of the application, also where its directory is below it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -12,6 +15,15 @@ pub struct FileMounts {
     root: PathBuf,
     mounts: Vec<FileMount>,
     excluded: Vec<glob::Pattern>,
+}
+
+/// The copy of all files into one directory.
+struct FileCopy<'a> {
+    mounts: &'a FileMounts,
+    /// Where the application and the state of the host are, after all symbolic links.
+    root: Option<PathBuf>,
+    state: Option<PathBuf>,
+    directory: &'a Path,
 }
 
 #[derive(Clone, Debug)]
@@ -33,28 +45,33 @@ impl FileMounts {
         self.mounts.is_empty()
     }
 
-    /// Copies the files into a directory, which should be empty.
+    /// Copies the files into a directory, which should be empty. Files below `state`, the state directory of the host,
+    /// are left out.
     ///
     /// # Errors
     /// When a file does not exist or cannot be copied, or when a pattern is malformed or leads out of the application.
-    pub fn copy_into(&self, directory: &Path) -> Result<(), ConfigError> {
+    pub fn copy_into(&self, directory: &Path, state: &Path) -> Result<(), ConfigError> {
+        let root = self.root.canonicalize().ok();
+        let state = state.canonicalize().ok();
+        let copy = FileCopy {
+            mounts: self,
+            // An application below the state directory holds nothing of it.
+            state: state.filter(|state| !root.as_ref().is_some_and(|root| root.starts_with(state))),
+            root,
+            directory,
+        };
         for mount in &self.mounts {
             match mount {
-                FileMount::Pattern(pattern) => self.copy_pattern(pattern, directory)?,
+                FileMount::Pattern(pattern) => copy.pattern(pattern)?,
                 FileMount::Placement {
                     source,
                     destination,
                 } => {
                     let from = self.root.join(&source.value);
                     if from.is_dir() {
-                        self.copy_matches(
-                            &from.join("**/*"),
-                            source,
-                            &from,
-                            &directory.join(destination),
-                        )?;
+                        copy.matches(&from.join("**/*"), source, &from, destination)?;
                     } else {
-                        copy(&from, &directory.join(destination), &source.at)?;
+                        copy.file(&from, destination, source)?;
                     }
                 }
             }
@@ -72,7 +89,10 @@ impl FileMounts {
         };
         for mount in &mounts {
             match mount {
-                FileMount::Pattern(written) => pattern(written).map(drop)?,
+                FileMount::Pattern(written) => {
+                    pattern(written)?;
+                    below_root(written)?;
+                }
                 FileMount::Placement { source, .. } => below_root(source)?,
             }
         }
@@ -82,14 +102,19 @@ impl FileMounts {
             excluded: excluded.iter().map(pattern).collect::<Result<_, _>>()?,
         })
     }
+}
 
-    fn copy_pattern(&self, pattern: &Located<String>, directory: &Path) -> Result<(), ConfigError> {
-        let path = self.root.join(&pattern.value);
+// === impl FileCopy ===
+
+impl FileCopy<'_> {
+    fn pattern(&self, pattern: &Located<String>) -> Result<(), ConfigError> {
+        let root = &self.mounts.root;
+        let path = root.join(&pattern.value);
         if path.is_file() {
-            return copy(&path, &directory.join(&pattern.value), &pattern.at);
+            return self.file(&path, Path::new(&pattern.value), pattern);
         }
         if path.is_dir() {
-            return self.copy_matches(&path.join("**/*"), pattern, &self.root, directory);
+            return self.matches(&path.join("**/*"), pattern, root, Path::new(""));
         }
         if glob::Pattern::escape(&pattern.value) == pattern.value {
             return Err(pattern.error(
@@ -97,32 +122,62 @@ impl FileMounts {
                 "correct the path, or write a pattern such as `assets/**/*`",
             ));
         }
-        self.copy_matches(&path, pattern, &self.root, directory)
+        self.matches(&path, pattern, root, Path::new(""))
     }
 
     /// Copies the files that match a pattern to their paths below `from`.
-    fn copy_matches(
+    fn matches(
         &self,
         pattern: &Path,
         written: &Located<String>,
         from: &Path,
-        directory: &Path,
+        destination: &Path,
     ) -> Result<(), ConfigError> {
         let paths =
             glob::glob(&pattern.to_string_lossy()).map_err(|error| malformed(written, &error))?;
-        for path in paths.filter_map(Result::ok).filter(|path| path.is_file()) {
-            let Ok(in_application) = path.strip_prefix(&self.root) else {
+        // The list is complete before the first copy, so that no copy is copied again.
+        let paths: Vec<PathBuf> = paths.filter_map(Result::ok).collect();
+        let is_wanted = |path: &&PathBuf| path.is_file() && !self.is_in_loop(path);
+        for path in paths.iter().filter(is_wanted) {
+            let Ok(in_application) = path.strip_prefix(&self.mounts.root) else {
                 return Err(outside(written));
             };
-            let excluded = self
-                .excluded
+            let excluded = &self.mounts.excluded;
+            let is_excluded = excluded
                 .iter()
                 .any(|pattern| pattern.matches_path(in_application));
-            if let (false, Ok(relative)) = (excluded, path.strip_prefix(from)) {
-                copy(&path, &directory.join(relative), &written.at)?;
+            if let (false, Ok(relative)) = (is_excluded, path.strip_prefix(from)) {
+                self.file(path, &destination.join(relative), written)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a symbolic link on the path leads back to a directory above it: each file below would match again and again.
+    fn is_in_loop(&self, path: &Path) -> bool {
+        let directories = path.ancestors().skip(1);
+        let directories = directories.take_while(|it| it.starts_with(&self.mounts.root));
+        let places: Vec<_> = directories
+            .filter_map(|it| it.canonicalize().ok())
+            .collect();
+        let distinct: BTreeSet<_> = places.iter().collect();
+        distinct.len() < places.len()
+    }
+
+    fn file(&self, from: &Path, to: &Path, written: &Located<String>) -> Result<(), ConfigError> {
+        // A file that does not exist is reported by the copy.
+        let place = from.canonicalize().ok();
+        let is_below = |directory: &Option<PathBuf>| match (&place, directory) {
+            (Some(place), Some(directory)) => place.starts_with(directory),
+            _ => false,
+        };
+        if is_below(&self.state) {
+            return Ok(());
+        }
+        if place.is_some() && !is_below(&self.root) {
+            return Err(outside(written));
+        }
+        copy(from, &self.directory.join(to), &written.at)
     }
 }
 
@@ -152,7 +207,7 @@ impl FileMount {
     }
 }
 
-/// Checks that a source is below the directory of the manifest, as in Spin.
+/// Checks that a path or pattern is below the directory of the manifest, as in Spin.
 fn below_root(source: &Located<String>) -> Result<(), ConfigError> {
     let path = Path::new(&source.value);
     let climbs = path.components().any(|part| part == Component::ParentDir);
