@@ -6,6 +6,7 @@
 
 mod error;
 mod node;
+mod redaction;
 mod suggestion;
 
 use std::path::Path;
@@ -13,7 +14,8 @@ use std::path::Path;
 use node::{Entry, Node};
 
 pub use error::{ConfigError, Located, Location};
-pub(crate) use suggestion::{is_typo, suggest};
+pub use redaction::without_credentials;
+pub(crate) use suggestion::{is_misspelt, is_typo, suggest};
 
 /// A table from which keys are taken until none is left.
 #[derive(Debug)]
@@ -53,12 +55,22 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Table, ConfigError> {
         Ok(entries) => Ok(Table::new(at, entries)),
         Err(syntax) => {
             let written = text.lines().nth(syntax.line - 1).unwrap_or_default();
-            Err(at.on_line(syntax.line).error(
-                format_args!("`{}`", written.trim()),
-                format!("not valid TOML ({})", syntax.message),
-                "correct this line",
-            ))
+            let at = at.on_line(syntax.line);
+            let problem = format!("not valid TOML ({})", syntax.message);
+            Err(match shown_part(written.trim()) {
+                Some(shown) => at.error(format_args!("`{shown}`"), problem, "correct this line"),
+                None => at.error_without_value(problem, "correct this line"),
+            })
         }
+    }
+}
+
+/// What an error shows of a malformed line: the header of a table, or the name of a key. The rest may be a secret.
+fn shown_part(line: &str) -> Option<String> {
+    match line.split_once('=') {
+        _ if line.starts_with('[') && !line.contains(['=', '"']) => Some(line.to_owned()),
+        Some((key, _)) => Some(format!("{} = …", key.trim())),
+        None => None,
     }
 }
 
@@ -75,6 +87,20 @@ impl Table {
 
     pub(crate) fn at(&self) -> &Location {
         &self.at
+    }
+
+    /// The table with values that no error shows, because they may be secrets.
+    pub(crate) fn confidential(self) -> Self {
+        Self {
+            at: self.at.confidential(),
+            ..self
+        }
+    }
+
+    /// Whether the table has this key with the value `true`.
+    pub(crate) fn is_set(&self, key: &str) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.name == key && matches!(entry.node, Node::Boolean(true)))
     }
 
     /// Takes a value of any type.

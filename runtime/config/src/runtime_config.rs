@@ -123,7 +123,9 @@ impl RuntimeConfig {
         Self::read(document::parse(&file.display().to_string(), text)?, file)
     }
 
-    fn read(mut root: Table, file: &Path) -> Result<Self, ConfigError> {
+    fn read(root: Table, file: &Path) -> Result<Self, ConfigError> {
+        // URLs hold passwords, and providers hold the values of secret variables.
+        let mut root = root.confidential();
         for (key, remedy) in UNSUPPORTED {
             if let Some(table) = root.take_unlisted(key) {
                 return Err(table

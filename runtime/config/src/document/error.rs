@@ -10,6 +10,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::redaction::{is_secret, without_credentials};
+
 /// An invalid configuration: the location, the value, the problem and the remedy.
 ///
 /// The content is boxed, so that a `Result` with this error stays small.
@@ -30,6 +32,8 @@ pub struct Location {
     file: Arc<str>,
     line: Option<usize>,
     key: String,
+    /// Whether the values here and below are never shown.
+    confidential: bool,
 }
 
 /// A value with its location, for checks after parsing.
@@ -46,7 +50,9 @@ pub struct Located<T> {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ErrorDetails {
-            at: Location { file, line, key },
+            at: Location {
+                file, line, key, ..
+            },
             value,
             problem,
             remedy,
@@ -76,6 +82,7 @@ impl Location {
             file: Arc::from(source),
             line: None,
             key: key.into(),
+            confidential: false,
         }
     }
 
@@ -97,12 +104,21 @@ impl Location {
             file: self.file.clone(),
             line: Some(line),
             key: format!("{}[{index}]", self.key),
+            confidential: self.confidential,
         }
     }
 
     pub(crate) fn on_line(self, line: usize) -> Self {
         Self {
             line: Some(line),
+            ..self
+        }
+    }
+
+    /// The location, with a value that may be a secret.
+    pub(crate) fn confidential(self) -> Self {
+        Self {
+            confidential: true,
             ..self
         }
     }
@@ -118,14 +134,17 @@ impl Location {
             .unwrap_or_default()
     }
 
-    /// An error about the value at this location. `value` must not be a secret.
+    /// An error about the value at this location. The value is left out if it may be a secret, and so are the credentials
+    /// of a URL.
     pub fn error(
         &self,
         value: impl fmt::Display,
         problem: impl Into<String>,
         remedy: impl Into<String>,
     ) -> ConfigError {
-        self.build_error(Some(value.to_string()), problem.into(), remedy.into())
+        let is_shown = !self.confidential && !is_secret(&self.key);
+        let value = is_shown.then(|| without_credentials(&value.to_string()));
+        self.build_error(value, problem.into(), remedy.into())
     }
 
     /// An error without a value: the value is absent, secret or too long.
@@ -141,8 +160,8 @@ impl Location {
         ConfigError(Box::new(ErrorDetails {
             at: self.clone(),
             value,
-            problem,
-            remedy,
+            problem: without_credentials(&problem),
+            remedy: without_credentials(&remedy),
         }))
     }
 }

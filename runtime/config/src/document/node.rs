@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::redaction::{is_secret, without_credentials};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -82,7 +83,10 @@ impl Node {
                 format!("[{}]", elements.join(", "))
             }
             Self::Table(entries) => {
-                let entry = |entry: &Entry| format!("{} = {}", entry.name, entry.node.to_toml());
+                let entry = |entry: &Entry| match is_secret(&entry.name) {
+                    true => format!("{} = …", entry.name),
+                    false => format!("{} = {}", entry.name, entry.node.to_toml()),
+                };
                 let entries: Vec<String> = entries.iter().map(entry).collect();
                 format!("{{ {} }}", entries.join(", "))
             }
@@ -93,7 +97,7 @@ impl Node {
 /// The value as TOML, shortened to [`MAX_SHOWN_CHARACTERS`].
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.to_toml();
+        let text = without_credentials(&self.to_toml());
         match text.char_indices().nth(MAX_SHOWN_CHARACTERS) {
             Some((cut, _)) => write!(f, "{}…", &text[..cut]),
             None => f.write_str(&text),

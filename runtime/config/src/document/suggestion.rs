@@ -20,6 +20,12 @@ pub(crate) fn is_typo(name: &str, known: &str) -> bool {
     edit_distance(name, known) <= (name.chars().count() / 3).max(1)
 }
 
+/// Whether two names differ by one character that is changed, added, removed or swapped with its neighbour. Names of the
+/// same kind, such as `v1` and `v2`, must be longer than that.
+pub(crate) fn is_misspelt(name: &str, other: &str) -> bool {
+    name.chars().count() > 8 && edit_distance(name, other) == 1
+}
+
 fn quoted_list(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")

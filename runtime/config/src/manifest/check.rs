@@ -14,13 +14,13 @@ mod selection;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::App;
 use super::names::ComponentId;
 use super::routes::{RouteHandler, RoutePattern, RouteTable};
 use super::schema::{self, HttpTriggerTable, HttpTriggerTarget};
 use super::static_response::StaticResponse;
 use super::variables::{Overrides, ResolvedVariables};
-use crate::document::ConfigError;
+use super::{App, Component};
+use crate::document::{ConfigError, is_misspelt};
 use crate::policy::{ApplicationPolicy, LinkPolicies};
 use component::ComponentContext;
 use dependencies::DeclaredDependencies;
@@ -41,6 +41,7 @@ pub(crate) fn check(
     let mut policy = ApplicationPolicy::read(manifest.policy)?;
     let name = path.display().to_string();
     let variables = ResolvedVariables::resolve(&name, &manifest.variables, overrides)?;
+    variables.check_kinds(&manifest.variables, &policy.variables)?;
     let ids = manifest.components.iter().map(|table| table.id.clone());
     let selection = Selection::new(ids.collect(), &overrides.components)?;
     let event_log = EventLog::check(
@@ -80,6 +81,7 @@ pub(crate) fn check(
         components.push(component);
     }
     let links = LinkPolicies::read(policy.link_tables(link_tables))?;
+    check_event_types(&components)?;
 
     dependencies::resolve(&mut components, declared, &triggered)?;
     let is_selected = |id: &ComponentId| selection.contains(id);
@@ -99,6 +101,34 @@ pub(crate) fn check(
         links,
         retention: policy.retention,
     })
+}
+
+/// Rejects an event type that only one component names and that is spelt almost like the type of another: it would never
+/// arrive.
+fn check_event_types(components: &[Component]) -> Result<(), ConfigError> {
+    let types = || {
+        let named = components.iter();
+        named.flat_map(|it| {
+            it.policy
+                .event_types
+                .iter()
+                .flatten()
+                .map(move |name| (it, name))
+        })
+    };
+    for (component, name) in types() {
+        let is_named_again = types().filter(|(_, other)| *other == name).count() > 1;
+        let similar = types().find(|(_, other)| *other != name && is_misspelt(name, other));
+        if let (false, Some((_, similar))) = (is_named_again, similar) {
+            let at = component.at.child("tool.socar.event_types");
+            return Err(at.error(
+                format_args!("{name:?}"),
+                "no other component names this event type",
+                format!("did you mean `{similar}`?"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The routes, and the components that a trigger names.

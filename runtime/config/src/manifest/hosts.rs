@@ -162,7 +162,8 @@ impl HostEntry {
     fn parse_rendered(text: &str) -> Result<Self, AddressError> {
         Self::parse(text).or_else(|error| match text.trim().split_once("://") {
             Some((scheme, rest)) => {
-                Self::parse(&format!("{scheme}://{}", origin(rest))).map_err(|_| error)
+                // What is wrong with the address matters; its path and credentials are allowed.
+                Self::parse(&format!("{scheme}://{}", origin(rest)))
             }
             None => Err(error),
         })

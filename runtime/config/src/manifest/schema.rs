@@ -93,7 +93,11 @@ impl VariableDeclaration {
     fn read(name: String, declared: Value) -> Result<Self, ConfigError> {
         let at = declared.at.clone();
         check_variable(&name, &at)?;
-        let mut declared = declared.table()?;
+        let declared = declared.table()?;
+        let mut declared = match declared.is_set("secret") {
+            true => declared.confidential(),
+            false => declared,
+        };
         declared.string("description")?;
         let required = declared.boolean("required")?;
         let default = declared.string("default")?;

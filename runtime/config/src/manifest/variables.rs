@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::template::Template;
-use crate::document::{ConfigError, Located, Location, suggest};
+use crate::document::{ConfigError, Located, Location, suggest, without_credentials};
+use crate::policy::VariableKinds;
 
 pub use environment::{Environment, VariablesProvider};
 
@@ -108,11 +109,11 @@ impl ResolvedVariables {
         overrides: &Overrides,
     ) -> Result<Self, ConfigError> {
         let arguments = arguments::parse(&overrides.variables)?;
-        for (name, value) in &arguments {
+        for name in arguments.keys() {
             if !declarations.iter().any(|declared| declared.name == *name) {
                 let declared = declarations.iter().map(|declared| declared.name.as_str());
-                return Err(Location::of_source("--variable", name).error(
-                    format_args!("{value:?}"),
+                // The value may be a secret whose name is misspelt.
+                return Err(Location::of_source("--variable", name).error_without_value(
                     format!("{manifest} declares no such variable"),
                     suggest(name, declared, "declare it in [variables]"),
                 ));
@@ -131,6 +132,43 @@ impl ResolvedVariables {
             values.insert(declared.name.clone(), resolved);
         }
         Ok(Self { values })
+    }
+
+    /// Checks the values of variables whose kind the manifest declares.
+    ///
+    /// # Errors
+    /// When a value is not of its kind, or a kind is declared for an unknown variable.
+    pub(crate) fn check_kinds(
+        &self,
+        declarations: &[VariableDeclaration],
+        kinds: &VariableKinds,
+    ) -> Result<(), ConfigError> {
+        for (name, kind) in kinds {
+            let declared = declarations.iter().find(|declared| declared.name == *name);
+            let (Some(declared), Some(resolved)) = (declared, self.values.get(name)) else {
+                let known = declarations.iter().map(|declared| declared.name.as_str());
+                let remedy = suggest(name, known, "declare it in [variables]");
+                return Err(kind
+                    .at
+                    .error_without_value("there is no such variable in [variables]", remedy));
+            };
+            kind.value
+                .check(&resolved.value)
+                .map_err(|(problem, example)| {
+                    let shown = match resolved.secret {
+                        true => "the secret".to_owned(),
+                        false => format!("the value {:?}", resolved.value),
+                    };
+                    declared.at.error_without_value(
+                        format!("{shown} of this variable is unusable: {problem}"),
+                        format!(
+                            "start with --variable {name}=… or set {}, {example}",
+                            Environment::variable(name)
+                        ),
+                    )
+                })?;
+        }
+        Ok(())
     }
 
     /// Replaces the templates of a text by their values.
@@ -209,7 +247,7 @@ impl RenderedTemplate {
     pub(crate) fn shown(&self) -> String {
         match self.secret {
             true => "a secret".to_owned(),
-            false => format!("{:?}", self.text),
+            false => without_credentials(&format!("{:?}", self.text)),
         }
     }
 }

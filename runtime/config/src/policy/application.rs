@@ -7,6 +7,7 @@ use super::link_policy::LinkPolicy;
 use super::links::LinkTables;
 use super::listener::ListenerLimits;
 use super::value::{SECOND, duration};
+use super::variable_kinds::{self, VariableKinds};
 use crate::document::{ConfigError, Table};
 
 /// The policies of an application.
@@ -18,6 +19,8 @@ pub(crate) struct ApplicationPolicy {
     pub(crate) listener: ListenerLimits,
     /// `retention`: the age at which acknowledged events are removed; unlimited if absent.
     pub(crate) retention: Option<Duration>,
+    /// `variables`: the forms of values.
+    pub(crate) variables: VariableKinds,
     /// `links`: the links from outside. The table is read when all components are known.
     links: Option<Table>,
 }
@@ -35,6 +38,7 @@ impl ApplicationPolicy {
             return Ok(Self::default());
         };
         let links = table.table("links")?;
+        let variables = variable_kinds::read(&mut table)?;
         let retention = duration(&mut table, "retention", SECOND..=100 * YEAR)?;
         let listener = match table.table("listener")? {
             Some(table) => ListenerLimits::read(table)?,
@@ -44,6 +48,7 @@ impl ApplicationPolicy {
             component: ComponentPolicy::read_defaults(table, &listener)?,
             listener,
             retention,
+            variables,
             links,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::networks::{self, Network};
 use super::value::{KIB, MIB, SECOND, bytes, count, duration, set};
 use crate::document::{ConfigError, Table};
 
@@ -23,6 +24,8 @@ pub struct ListenerLimits {
     pub body_pause: Duration,
     /// The size limit of all request bodies that are being received, of all connections together, in bytes.
     pub bodies: usize,
+    /// The size limit of all responses that wait for their clients, of all connections together, in bytes.
+    pub answers: usize,
     /// The maximum time in which the client reads nothing of a response.
     pub write_pause: Duration,
     /// The total time for which the client may be behind with reading a response.
@@ -33,6 +36,8 @@ pub struct ListenerLimits {
     pub streams: u32,
     /// The maximum number of HTTP/2 requests that the client may reset before they are read.
     pub resets: usize,
+    /// The proxies whose `Forwarded` and `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl Default for ListenerLimits {
@@ -45,11 +50,13 @@ impl Default for ListenerLimits {
             body_time: 30 * SECOND,
             body_pause: 5 * SECOND,
             bodies: 64 * MIB,
+            answers: 64 * MIB,
             write_pause: 10 * SECOND,
             answer_time: 60 * SECOND,
             idle: 60 * SECOND,
             streams: 256,
             resets: 20,
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -77,6 +84,10 @@ impl ListenerLimits {
             &mut listener.bodies,
             bytes(table_ref, "bodies", MIB..=4096 * MIB)?,
         );
+        set(
+            &mut listener.answers,
+            bytes(table_ref, "answers", MIB..=4096 * MIB)?,
+        );
         let times = [
             ("head_time", &mut listener.head_time),
             ("body_time", &mut listener.body_time),
@@ -96,6 +107,7 @@ impl ListenerLimits {
             &mut listener.resets,
             count(table_ref, "resets", 1..=10_000)?,
         );
+        listener.trusted_proxies = networks::read(table_ref, "trusted_proxies")?;
         table.finish()?;
         Ok(listener)
     }

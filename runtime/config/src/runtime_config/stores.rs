@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::value::{absolute, unsupported_type};
 use crate::document::{ConfigError, Table, Value};
+use crate::redis_url;
 
 /// The backend of a key-value store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,8 +81,11 @@ impl SqliteDatabase {
 
 fn read_redis_url(table: &mut Table) -> Result<String, ConfigError> {
     let url = table.required_string("url", "add url = \"redis://host:port/0\"")?;
-    match url.value.starts_with("redis://") || url.value.starts_with("rediss://") {
-        true => Ok(url.value),
-        false => Err(url.error("not a Redis address", "write redis://host:port/database")),
+    match redis_url::check(&url.value) {
+        Ok(()) => Ok(url.value),
+        Err(cause) => Err(url.error(
+            format!("not a Redis address: {cause}"),
+            "write redis://host:port/database, or rediss:// for TLS",
+        )),
     }
 }

@@ -107,11 +107,11 @@ fn every_invalid_configuration_has_its_error() {
     for (text, expected) in [
         (
             "stat_dir = \"x\"",
-            r#"rc.toml:1: `stat_dir` = "x": unknown key; did you mean `state_dir`?"#,
+            r#"rc.toml:1: `stat_dir`: unknown key; did you mean `state_dir`?"#,
         ),
         (
             "key_value_store.a = ",
-            "rc.toml:1: `key_value_store.a =`: not valid TOML (string values must be quoted, expected literal string); correct this line",
+            "rc.toml:1: `key_value_store.a = …`: not valid TOML (string values must be quoted, expected literal string); correct this line",
         ),
         (
             "[key_value_store.a]\nurl = \"redis://h\"",
@@ -119,11 +119,11 @@ fn every_invalid_configuration_has_its_error() {
         ),
         (
             "[key_value_store.a]\ntype = \"azure_cosmos\"\naccount = \"x\"",
-            r#"rc.toml:2: `key_value_store.a.type` = "azure_cosmos": socar has no such key-value store; known here: `spin`, `redis`"#,
+            r#"rc.toml:2: `key_value_store.a.type`: socar has no key-value store of the type `azure_cosmos`; known here: `spin`, `redis`"#,
         ),
         (
             "[key_value_store.a]\ntype = \"redsi\"",
-            r#"rc.toml:2: `key_value_store.a.type` = "redsi": socar has no such key-value store; did you mean `redis`?"#,
+            r#"rc.toml:2: `key_value_store.a.type`: socar has no key-value store of the type `redsi`; did you mean `redis`?"#,
         ),
         (
             "[key_value_store.a]\ntype = \"redis\"",
@@ -131,19 +131,19 @@ fn every_invalid_configuration_has_its_error() {
         ),
         (
             "[key_value_store.a]\ntype = \"redis\"\nurl = \"localhost\"",
-            r#"rc.toml:3: `key_value_store.a.url` = "localhost": not a Redis address; write redis://host:port/database"#,
+            r#"rc.toml:3: `key_value_store.a.url`: not a Redis address: it has no scheme; write redis://host:port/database, or rediss:// for TLS"#,
         ),
         (
             "[key_value_store.a]\ntype = \"spin\"\nfile = \"a.db\"",
-            r#"rc.toml:3: `key_value_store.a.file` = "a.db": unknown key; known here: `type`, `path`"#,
+            r#"rc.toml:3: `key_value_store.a.file`: unknown key; known here: `type`, `path`"#,
         ),
         (
             "[key_value_store.\"A b\"]\ntype = \"spin\"",
-            r#"rc.toml:1: `key_value_store.A b` = "A b": ` ` is neither a letter nor a digit; labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`"#,
+            r#"rc.toml:1: `key_value_store.A b`: ` ` is neither a letter nor a digit; labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`"#,
         ),
         (
             "[sqlite_database.a]\ntype = \"libsql\"\nurl = \"https://x\"",
-            r#"rc.toml:2: `sqlite_database.a.type` = "libsql": socar has no such SQLite database; known here: `spin`"#,
+            r#"rc.toml:2: `sqlite_database.a.type`: socar has no SQLite database of the type `libsql`; known here: `spin`"#,
         ),
         (
             "[llm_compute]\ntype = \"spin\"",
@@ -155,19 +155,19 @@ fn every_invalid_configuration_has_its_error() {
         ),
         (
             "[[variables_provider]]\ntype = \"vault\"\nurl = \"x\"",
-            r#"rc.toml:2: `variables_provider[0].type` = "vault": socar has no such variables provider; known here: `static`, `env`"#,
+            r#"rc.toml:2: `variables_provider[0].type`: socar has no variables provider of the type `vault`; known here: `static`, `env`"#,
         ),
         (
             "[outbound_http]\nconnection_poling = true",
-            "rc.toml:2: `outbound_http.connection_poling` = true: unknown key; did you mean `connection_pooling`?",
+            "rc.toml:2: `outbound_http.connection_poling`: unknown key; did you mean `connection_pooling`?",
         ),
         (
             "max_instance_memory = -1",
-            "rc.toml:1: `max_instance_memory` = -1: it is negative; write a number from 0",
+            "rc.toml:1: `max_instance_memory`: it is negative; write a number from 0",
         ),
         (
             "state_dir = \"\"",
-            r#"rc.toml:1: `state_dir` = "": it names no directory; name a directory, or remove the key for the default one"#,
+            r#"rc.toml:1: `state_dir`: it names no directory; name a directory, or remove the key for the default one"#,
         ),
     ] {
         let error = RuntimeConfig::from_text(Path::new("rc.toml"), text).expect_err(text);
@@ -201,4 +201,21 @@ fn a_misspelt_label_is_rejected_and_one_of_another_application_is_accepted() {
     }
     let expected = "/etc/socar/runtime-config.toml:3: `key_value_store.paymnt`: no component is granted this label; did you mean `payment`, which is not configured?";
     assert_eq!(check("paymnt"), Err(expected.to_owned()));
+}
+
+#[test]
+fn no_message_contains_a_secret() {
+    for text in [
+        "[key_value_store.a]\ntype = \"redis\"\nurl = \"redis:/u:hunter2@h\"",
+        "[key_value_store.a]\ntype = \"redis\"\nurl = \"hunter2\"",
+        "[key_value_store.a]\ntype = \"redis\"\nuri = \"redis://u:hunter2@h\"",
+        "[key_value_store.a]\ntype = \"azure_cosmos\"\nkey = \"hunter2\"",
+        "[[variables_provider]]\ntype = \"static\"\nvalues = { token = [\"hunter2\"] }",
+        "[[variables_provider]]\ntype = \"static\"\nvalus = { token = \"hunter2\" }",
+        "[[variables_provider]]\ntype = \"static\"\nvalues = \"hunter2\"",
+        "[[variables_provider]]\ntype = \"static\"\nvalues = { token = \"hunter2 }",
+    ] {
+        let error = RuntimeConfig::from_text(Path::new("rc.toml"), text).expect_err(text);
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
 }

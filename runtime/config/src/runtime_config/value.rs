@@ -23,7 +23,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 /// The error for a `type` that socar does not support; `what` names what has the type.
 pub(super) fn unsupported_type(kind: &Located<String>, what: &str, known: &[&str]) -> ConfigError {
     kind.error(
-        format!("socar has no such {what}"),
+        format!("socar has no {what} of the type `{}`", kind.value),
         suggest(&kind.value, known.iter().copied(), ""),
     )
 }

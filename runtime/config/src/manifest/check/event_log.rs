@@ -1,10 +1,11 @@
 //! The Redis triggers. The platform has one event log, so all triggers name the same server.
 
 use super::selection::Selection;
-use crate::document::{ConfigError, Located};
+use crate::document::{ConfigError, Located, is_misspelt};
 use crate::manifest::RedisTrigger;
 use crate::manifest::schema::RedisTriggerTable;
 use crate::manifest::variables::ResolvedVariables;
+use crate::redis_url;
 
 /// The address of the event log, and the triggers that consume it.
 pub(super) struct EventLog {
@@ -31,9 +32,13 @@ impl EventLog {
             address,
             triggers: Vec::new(),
         };
+        let mut channels = Vec::new();
         for trigger in triggers {
+            let written = trigger.channel.clone();
             log.add(trigger, variables, selection)?;
+            channels.push(written);
         }
+        check_similar(&channels)?;
         Ok(log)
     }
 
@@ -91,25 +96,41 @@ impl EventLog {
     }
 }
 
+/// Rejects a channel that only one trigger names and that is spelt almost like the channel of several others: nothing
+/// would ever arrive on it.
+fn check_similar(channels: &[Located<String>]) -> Result<(), ConfigError> {
+    let count = |name: &str| channels.iter().filter(|it| it.value == name).count();
+    for channel in channels.iter().filter(|it| count(&it.value) == 1) {
+        let similar = channels.iter().find(|other| {
+            other.value != channel.value && is_misspelt(&channel.value, &other.value)
+        });
+        if let Some(similar) = similar {
+            return Err(channel.error(
+                "no other trigger has this channel",
+                format!("did you mean `{}`?", similar.value),
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn redis_address(
     written: &Located<String>,
     variables: &ResolvedVariables,
 ) -> Result<String, ConfigError> {
     let address = variables.render(written)?;
-    let host = ["redis://", "rediss://"]
-        .iter()
-        .find_map(|scheme| address.text.strip_prefix(scheme));
-    match host {
-        Some(host) if !host.is_empty() => Ok(address.text),
-        _ => {
-            let problem = match address.templated {
-                true => format!(
-                    "it resolves to {}, which is not a Redis address",
-                    address.shown()
-                ),
-                false => "not a Redis address".to_owned(),
-            };
-            Err(written.error(problem, "write redis://host:port"))
-        }
-    }
+    let Err(cause) = redis_url::check(&address.text) else {
+        return Ok(address.text);
+    };
+    let problem = match address.templated {
+        true => format!(
+            "it resolves to {}, which is not a Redis address: {cause}",
+            address.shown()
+        ),
+        false => format!("not a Redis address: {cause}"),
+    };
+    Err(written.error(
+        problem,
+        "write redis://host:port, or rediss://host:port for TLS",
+    ))
 }

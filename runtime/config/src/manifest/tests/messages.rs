@@ -54,7 +54,7 @@ fn an_incomplete_or_malformed_manifest_is_rejected() {
             ),
             (
                 "spin_manifest_version = 2\nx = 1\nx = 2",
-                r#"spin.toml:3: `x = 2`: not valid TOML (duplicate key); correct this line"#,
+                r#"spin.toml:3: `x = …`: not valid TOML (duplicate key); correct this line"#,
             ),
             (
                 "spin_manifest_version = 2",

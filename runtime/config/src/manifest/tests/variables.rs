@@ -73,8 +73,8 @@ fn values_are_read_from_files() {
         path
     };
     let toml = write("values.toml", "limit = \"toml\"");
-    let json = write("values.json", "{\"limit\": \"json\"}");
-    let text = write("limit.txt", "text");
+    let json = write("values.json", "\u{feff}{\"limit\": \"json\"}");
+    let text = write("limit.txt", "\u{feff}text\r\n");
     for (argument, expected) in [
         (format!("@{}", toml.display()), "<toml>"),
         (format!("@{}", json.display()), "<json>"),

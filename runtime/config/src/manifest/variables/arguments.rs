@@ -13,19 +13,19 @@ const FLAG: &str = "--variable";
 /// When an argument has no `=`, or when a file cannot be read or parsed.
 pub(super) fn parse(arguments: &[String]) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut values = BTreeMap::new();
-    for argument in arguments {
+    for (index, argument) in arguments.iter().enumerate() {
         if let Some(file) = argument.strip_prefix('@') {
             values.extend(read_values(Path::new(file))?);
         } else if let Some((name, value)) = argument.split_once('=') {
             let value = match value.strip_prefix('@') {
-                Some(file) => read_text(Path::new(file))?,
+                Some(file) => read_value(Path::new(file))?,
                 None => value.to_owned(),
             };
             values.insert(name.to_owned(), value);
         } else {
-            return Err(Location::of_source(FLAG, "").error(
-                format_args!("{argument:?}"),
-                "there is no `=` in it",
+            // The argument may be a secret.
+            return Err(Location::of_source(FLAG, "").error_without_value(
+                format!("there is no `=` in argument {}", index + 1),
                 "write name=value, name=@file, @file.json or @file.toml",
             ));
         }
@@ -40,21 +40,41 @@ fn read_values(file: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
         .is_some_and(|extension| extension == "json")
     {
         return serde_json::from_str(&read_text(file)?).map_err(|error| {
+            let place = format!("line {}, column {}", error.line(), error.column());
             Location::of_source(&file.display().to_string(), "").error_without_value(
-                format!("not an object of strings ({error})"),
+                format!("not an object of strings ({place})"),
                 "write {\"name\": \"value\"}",
             )
         });
     }
     document::read(file, "name a file that exists after --variable @")?
+        .confidential()
         .into_named()
         .into_iter()
         .map(|(name, value)| Ok((name, value.string()?.value)))
         .collect()
 }
 
+/// Reads one value. Editors and `echo` end a file with a newline, which is no part of the value.
+fn read_value(file: &Path) -> Result<String, ConfigError> {
+    let mut value = read_text(file)?;
+    if value.ends_with('\n') {
+        value.pop();
+        if value.ends_with('\r') {
+            value.pop();
+        }
+    }
+    Ok(value)
+}
+
+/// Reads a file without a byte order mark.
 fn read_text(file: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(file).map_err(|error| {
+    let text = std::fs::read_to_string(file);
+    let text = text.map(|text| match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    });
+    text.map_err(|error| {
         Location::of_source(FLAG, "").error(
             format_args!("\"@{}\"", file.display()),
             format!("the file cannot be read ({error})"),

@@ -138,7 +138,11 @@ fn an_invalid_trigger_is_rejected() {
             ),
             (
                 "[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"car\"\naddress = \"localhost:6379\"",
-                r#"spin.toml:14: `trigger.redis[0].address` = "localhost:6379": not a Redis address; write redis://host:port"#,
+                r#"spin.toml:14: `trigger.redis[0].address` = "localhost:6379": not a Redis address: it has no scheme; write redis://host:port, or rediss://host:port for TLS"#,
+            ),
+            (
+                "[component.view]\nsource = \"v.wasm\"\n[[trigger.redis]]\nchannel = \"socar.payment\"\ncomponent = \"car\"\n[[trigger.redis]]\nchannel = \"socar.paymnt\"\ncomponent = \"view\"",
+                r#"spin.toml:14: `trigger.redis[0].channel` = "socar.payment": no other trigger has this channel; did you mean `socar.paymnt`?"#,
             ),
             (
                 "[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"car\"\n[[trigger.redis]]\nchannel = \"a\"\ncomponent = \"car\"",

@@ -97,15 +97,15 @@ fn an_invalid_argument_is_rejected() {
     for (overrides, expected) in [
         (
             variable("limt=2"),
-            r#"--variable: `limt` = "2": spin.toml declares no such variable; did you mean `limit`?"#,
+            r#"--variable: `limt`: spin.toml declares no such variable; did you mean `limit`?"#,
         ),
         (
             variable("colour=red"),
-            r#"--variable: `colour` = "red": spin.toml declares no such variable; known here: `limit`"#,
+            r#"--variable: `colour`: spin.toml declares no such variable; known here: `limit`"#,
         ),
         (
             variable("limit"),
-            r#"--variable: "limit": there is no `=` in it; write name=value, name=@file, @file.json or @file.toml"#,
+            r#"--variable: there is no `=` in argument 1; write name=value, name=@file, @file.json or @file.toml"#,
         ),
         (
             variable("limit=@missing"),
@@ -160,4 +160,76 @@ fn selecting(component: &str) -> Overrides {
         components: vec![component.to_owned()],
         ..Overrides::default()
     }
+}
+
+#[test]
+fn no_message_contains_a_secret() {
+    let secret = "[variables]\ntoken = { default = \"\", secret = true }\naddress = { default = \"redis://h\" }";
+    let arguments = [
+        ("tokn=hunter2", secret),
+        ("hunter2", secret),
+        ("token:hunter2", secret),
+        (
+            "address=u:hunter2@nowhere",
+            "[application.trigger.redis]\naddress = \"{{ address }}\"\n[variables]\naddress = { default = \"\" }",
+        ),
+        (
+            "address=redis:/u:hunter2@nowhere",
+            "[application.trigger.redis]\naddress = \"{{ address }}\"\n[variables]\naddress = { default = \"\" }",
+        ),
+        (
+            "token=hunter2 ",
+            "[application.tool.socar.variables]\ntoken = \"header-value\"\n[variables]\ntoken = { default = \"\", secret = true }",
+        ),
+    ];
+    for (argument, text) in arguments {
+        let overrides = Overrides {
+            variables: vec![argument.to_owned()],
+            ..Overrides::default()
+        };
+        let error = load_with(&in_car(text), &overrides)
+            .expect_err(argument)
+            .to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+    for text in [
+        "[variables]\ntoken = { default = \"hunter2\", secret = true, x = 1 }",
+        "[variables]\ntoken = { default = \"hunter2\", secret = true, required = true }",
+        "[variables]\ntoken = { default = 1, secret = true, dfault = \"hunter2\" }",
+        "environment = { API_TOKEN = [\"hunter2\"] }",
+        "allowed_outbound_hosts = [\"http://u:hunter2@a b\"]",
+        "variables = { url = \"redis://u:hunter2@h\" }",
+        "password = \"hunter2\"",
+        "token = \"hunter2",
+        "hunter2",
+        "url = { secret = \"hunter2\" }",
+    ] {
+        let error = load_with(&in_car(text), &Overrides::default())
+            .expect_err(text)
+            .to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_value_that_its_users_cannot_use_stops_the_start() {
+    let text = in_car(
+        "[application.tool.socar.variables]\nlimit = \"number\"\n[variables]\nlimit = { default = \"1\" }",
+    );
+    let with = |value: &str| Overrides {
+        variables: vec![format!("limit={value}")],
+        ..Overrides::default()
+    };
+    assert!(load_with(&text, &with("5000")).is_ok());
+    let error = load_with(&text, &with("abc")).expect_err("no number");
+    assert_eq!(
+        error.to_string(),
+        "spin.toml:12: `variables.limit`: the value \"abc\" of this variable is unusable: not a whole number; start with --variable limit=… or set SPIN_VARIABLE_LIMIT, such as 100000"
+    );
+    let unknown = text.replace("limit = \"number\"", "limti = \"number\"");
+    let error = load_with(&unknown, &Overrides::default()).expect_err("unknown");
+    assert!(
+        error.to_string().contains("did you mean `limit`?"),
+        "{error}"
+    );
 }
