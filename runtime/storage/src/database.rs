@@ -8,8 +8,8 @@
 //! leaves this process because of a write waits for [`CommitWatermark::wait_durable`]; nothing else waits.
 //! `synchronous = NORMAL` commits without an fsync; a thread syncs and checkpoints the write-ahead log ([`crate::wal`]).
 //!
-//! A second process may use the file (`socar dead-letters`, stock Spin). A call waits at most [`LOCK_TIMEOUT`] for its
-//! lock.
+//! A second process may use the file (stock Spin, `socar dead-letters` while no host runs). A call waits at most
+//! [`LOCK_TIMEOUT`] for its lock: all other calls wait behind it, on the threads that serve requests.
 
 mod checkpoint;
 mod commit_signal;
@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
@@ -32,6 +33,7 @@ use self::checkpoint::CheckpointPolicy;
 use self::committer::Committer;
 use self::foreign_writes::ForeignWrites;
 use self::group_commit::{CommitMode, GroupCommit};
+use crate::file_identity::{FileIdentity, FileLost};
 use crate::wal::WalMaintenance;
 use crate::work::{CountedDatabase, count_statements};
 
@@ -39,7 +41,7 @@ pub use self::group_commit::LostBatches;
 pub use self::watermark::CommitWatermark;
 
 /// The longest time that a call waits for a lock which another process holds.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The number of prepared statements that a connection keeps: enough for all statements of stores, log and bus.
 const CACHED_STATEMENTS: usize = 96;
@@ -49,7 +51,8 @@ pub struct Database {
     // The threads of both use the file. They end before the last connection is closed, and SQLite then checkpoints and
     // removes the write-ahead log.
     committer: Option<Committer>,
-    wal_maintenance: Option<WalMaintenance>,
+    wal_maintenance: Mutex<Option<WalMaintenance>>,
+    identity: Option<Arc<FileIdentity>>,
     commits: Arc<GroupCommit>,
     foreign_writes: Option<ForeignWrites>,
 }
@@ -69,6 +72,12 @@ pub enum DatabaseError {
     /// Any other error of SQLite.
     #[error("the embedded database failed")]
     Failed(#[source] rusqlite::Error),
+    /// The file was removed or replaced.
+    #[error(transparent)]
+    Lost(#[from] FileLost),
+    /// The write-ahead log is not synced.
+    #[error("{0}")]
+    NotSynced(String),
     /// A group commit failed: writes that had succeeded before it are undone.
     #[error("the embedded database could not commit earlier writes")]
     CommitFailed,
@@ -103,7 +112,11 @@ impl Database {
             // Opening the file reports a directory that cannot be created, with the file's path.
             let _ = std::fs::create_dir_all(directory);
         }
-        let commits = Arc::new(GroupCommit::new(connect(path).map_err(failed)?, mode));
+        let connection = connect(path).map_err(failed)?;
+        let io_failed = |error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
+        let identity = Arc::new(FileIdentity::of(path).map_err(io_failed)?);
+        let commits = GroupCommit::new(connection, mode, Some(identity.clone()));
+        let commits = Arc::new(commits);
         let policy = CheckpointPolicy::new(connect(path).map_err(failed)?, commits.clone());
         let policy = policy.map_err(failed)?;
         let wal_maintenance = WalMaintenance::start(path, policy);
@@ -111,11 +124,10 @@ impl Database {
             CommitMode::Grouped => Some(Committer::start(commits.clone())),
             CommitMode::Immediate => None,
         };
-        let thread_failed =
-            |error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
         Ok(Arc::new(Self {
-            committer: committer.transpose().map_err(thread_failed)?,
-            wal_maintenance: Some(wal_maintenance.map_err(thread_failed)?),
+            committer: committer.transpose().map_err(io_failed)?,
+            wal_maintenance: Mutex::new(Some(wal_maintenance.map_err(io_failed)?)),
+            identity: Some(identity),
             commits,
             foreign_writes: Some(ForeignWrites::of(path)),
         }))
@@ -130,8 +142,9 @@ impl Database {
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Ok(Arc::new(Self {
             committer: None,
-            wal_maintenance: None,
-            commits: Arc::new(GroupCommit::new(connection, CommitMode::Immediate)),
+            wal_maintenance: Mutex::default(),
+            identity: None,
+            commits: Arc::new(GroupCommit::new(connection, CommitMode::Immediate, None)),
             foreign_writes: None,
         }))
     }
@@ -194,7 +207,7 @@ impl Database {
     }
 
     /// Whether the database commits writes. After a failed commit, each call tries one more write.
-    pub fn can_commit(&self) -> bool {
+    fn can_commit(&self) -> bool {
         self.commits.last_commit_succeeded() || {
             let tried = self.transaction(|connection| {
                 connection.pragma_update(None, "user_version", 0)?;
@@ -203,6 +216,36 @@ impl Database {
             drop(self.commits.lock_committed());
             tried.is_ok() && self.commits.last_commit_succeeded()
         }
+    }
+
+    /// Checks that writes are kept: the file is in its place, commits succeed, and the log is synced.
+    ///
+    /// # Errors
+    /// The cause, if they are not.
+    pub fn check(&self) -> Result<(), DatabaseError> {
+        if let Some(identity) = &self.identity {
+            identity.check()?;
+        }
+        if !self.can_commit() {
+            return Err(DatabaseError::CommitFailed);
+        }
+        let wal_maintenance = self.wal_maintenance.lock();
+        match wal_maintenance.as_ref().and_then(WalMaintenance::failure) {
+            Some(failure) => Err(DatabaseError::NotSynced(failure)),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits what is written and copies it into the database file, at the end of the process; blocks as long as that
+    /// takes. Later writes are committed, but no longer synced.
+    ///
+    /// # Errors
+    /// If earlier writes could not be committed.
+    pub fn close(&self) -> Result<(), DatabaseError> {
+        let committed = self.commits.commit_now();
+        let wal_maintenance = self.wal_maintenance.lock().take();
+        drop(wal_maintenance);
+        committed
     }
 
     /// Creates the tables and indexes of `schema` that are missing, and commits them.
@@ -219,7 +262,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         drop(self.committer.take());
-        drop(self.wal_maintenance.take());
+        drop(self.wal_maintenance.get_mut().take());
     }
 }
 

@@ -5,6 +5,7 @@
 //! counts statements and commands. The callers decide what they store, and in which form.
 
 pub mod database;
+pub mod file_identity;
 pub mod redis_client;
 pub mod wal;
 pub mod work;

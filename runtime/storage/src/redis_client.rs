@@ -69,6 +69,11 @@ impl RedisClient {
         }))
     }
 
+    /// The address of the server, without credentials and database.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Runs one command.
     ///
     /// # Errors

@@ -7,12 +7,14 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
-use tracing::warn;
+use tracing::{info, warn};
 
 /// The time between two looks at the log: the writes of this interval are what a power failure can lose.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -29,6 +31,12 @@ pub trait WalSource: Send + 'static {
     /// # Errors
     /// If SQLite fails. The call is repeated after the next write.
     fn checkpoint_if_due(&mut self, log: &Path) -> rusqlite::Result<()>;
+
+    /// Copies the whole log into the database file, at the end of the process. Nothing is written meanwhile.
+    ///
+    /// # Errors
+    /// If SQLite fails.
+    fn checkpoint_all(&mut self) -> rusqlite::Result<()>;
 }
 
 /// The owner of the thread; dropping it ends the thread and waits for it.
@@ -36,7 +44,11 @@ pub struct WalMaintenance {
     /// Nothing is ever sent: the thread ends when the sender is dropped.
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    failure: SharedFailure,
 }
+
+/// Why the log could not be synced at the last attempt.
+type SharedFailure = Arc<Mutex<Option<String>>>;
 
 /// How `PRAGMA wal_checkpoint` works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +57,8 @@ pub enum CheckpointMode {
     Noop,
     /// Copies what it can without waiting for a reader or a writer.
     Passive,
+    /// Copies everything and empties the log.
+    Truncate,
 }
 
 /// The state of the log after a checkpoint.
@@ -61,6 +75,7 @@ struct MaintenanceTask<S> {
     log: PathBuf,
     /// The version that is synced.
     synced: Option<u64>,
+    failure: SharedFailure,
 }
 
 /// Runs one checkpoint.
@@ -74,6 +89,7 @@ pub fn checkpoint(
     let statement = match mode {
         CheckpointMode::Noop => "PRAGMA wal_checkpoint(NOOP)",
         CheckpointMode::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+        CheckpointMode::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
     };
     connection.query_row(statement, [], |row| {
         Ok(CheckpointProgress {
@@ -97,7 +113,9 @@ impl WalMaintenance {
             source,
             log: log.into(),
             synced: None,
+            failure: SharedFailure::default(),
         };
+        let failure = task.failure.clone();
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("wal".to_owned())
@@ -105,11 +123,24 @@ impl WalMaintenance {
                 while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                     task.run();
                 }
+                task.finish();
             })?;
         Ok(Self {
             stop: Some(stop),
             thread: Some(thread),
+            failure,
         })
+    }
+
+    /// Pretends that the last sync ended like this.
+    #[cfg(test)]
+    pub(crate) fn set_failure(&self, failure: Option<String>) {
+        *self.failure.lock() = failure;
+    }
+
+    /// Why the writes since the last success are not safe from a power failure, if they are not.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.lock().clone()
     }
 }
 
@@ -141,13 +172,37 @@ impl<S: WalSource> MaintenanceTask<S> {
             return;
         }
         match sync(&self.log) {
-            Ok(()) => self.synced = version,
-            Err(error) => {
-                warn!(%error, log = %self.log.display(), "the write-ahead log could not be synced");
+            Ok(()) => {
+                self.synced = version;
+                self.report(None);
             }
+            Err(error) => self.report(Some(format!(
+                "the write-ahead log cannot be synced: {error}"
+            ))),
         }
         if let Err(error) = self.source.checkpoint_if_due(&self.log) {
             warn!(%error, log = %self.log.display(), "the write-ahead log could not be checkpointed");
+        }
+    }
+
+    /// Notes the result of a sync, and logs a cause once.
+    fn report(&self, failure: Option<String>) {
+        let mut last = self.failure.lock();
+        if *last == failure {
+            return;
+        }
+        let log = self.log.display();
+        match &failure {
+            Some(error) => warn!(%log, error, "writes are not safe from a power failure"),
+            None => info!(%log, "writes are safe from a power failure again"),
+        }
+        *last = failure;
+    }
+
+    /// Leaves everything in the database file: a copy of that file alone is then complete.
+    fn finish(&mut self) {
+        if let Err(error) = self.source.checkpoint_all() {
+            warn!(%error, log = %self.log.display(), "the write-ahead log could not be copied into the database");
         }
     }
 }

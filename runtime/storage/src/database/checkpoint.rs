@@ -56,4 +56,9 @@ impl WalSource for CheckpointPolicy {
         }
         Ok(())
     }
+
+    fn checkpoint_all(&mut self) -> rusqlite::Result<()> {
+        let _no_writes = self.shared.lock_committed();
+        checkpoint(&self.own, CheckpointMode::Truncate).map(drop)
+    }
 }

@@ -10,7 +10,7 @@
 //! [`super::committer::Committer`] commits at that time, for all callers that wait by then. It also commits a batch for
 //! which no caller waits.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use super::DatabaseError;
 use super::commit_signal::CommitSignal;
 use super::savepoint::Savepoint;
+use crate::file_identity::FileIdentity;
 
 /// The shortest time between two commits: what a caller may have to wait under load.
 pub(super) const MIN_COMMIT_INTERVAL: Duration = Duration::from_millis(1);
@@ -42,6 +43,10 @@ pub(super) struct GroupCommit {
     begun: AtomicU64,
     progress: watch::Sender<CommitProgress>,
     signal: CommitSignal,
+    /// The file of the connection; nothing is kept in one that was removed.
+    identity: Option<Arc<FileIdentity>>,
+    /// Whether the last commit failed. Changes under the mutex of the connection.
+    failing: AtomicBool,
     before_commit: OnceLock<BeforeCommit>,
     lost_batches: LostBatches,
 }
@@ -79,7 +84,11 @@ impl LostBatches {
 }
 
 impl GroupCommit {
-    pub fn new(connection: Connection, mode: CommitMode) -> Self {
+    pub fn new(
+        connection: Connection,
+        mode: CommitMode,
+        identity: Option<Arc<FileIdentity>>,
+    ) -> Self {
         let progress = CommitProgress {
             last_ended: 0,
             last_lost: 0,
@@ -91,6 +100,8 @@ impl GroupCommit {
             begun: AtomicU64::new(0),
             progress: watch::Sender::new(progress),
             signal: CommitSignal::default(),
+            identity,
+            failing: AtomicBool::new(false),
             before_commit: OnceLock::new(),
             lost_batches: LostBatches::default(),
         }
@@ -127,7 +138,10 @@ impl GroupCommit {
         let connection = self.connection.lock();
         match self.mode {
             CommitMode::Grouped => self.join(&connection, |connection| Ok(work(connection)?)),
-            CommitMode::Immediate => Ok(work(&connection)?),
+            CommitMode::Immediate => {
+                self.check_identity()?;
+                Ok(work(&connection)?)
+            }
         }
     }
 
@@ -198,14 +212,43 @@ impl GroupCommit {
         let committed = connection
             .prepare_cached("COMMIT")
             .and_then(|mut commit| commit.execute([]));
-        if let Err(error) = committed {
-            tracing::error!(%error, "the embedded database could not commit a batch of writes");
+        let committed = committed
+            .map_err(DatabaseError::from)
+            .and_then(|_| self.check_identity());
+        self.log_change(committed.as_ref().err());
+        if committed.is_err() {
             roll_back(connection);
             self.end(BatchEnd::Lost);
             return Err(DatabaseError::CommitFailed);
         }
         self.end(BatchEnd::Committed);
         Ok(())
+    }
+
+    /// Commits the open batch, if there is one.
+    pub fn commit_now(&self) -> Result<(), DatabaseError> {
+        self.commit_on(&self.connection.lock())
+    }
+
+    fn check_identity(&self) -> Result<(), DatabaseError> {
+        match &self.identity {
+            Some(identity) => Ok(identity.check()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Logs the first of several failures, and the first success after them.
+    fn log_change(&self, error: Option<&DatabaseError>) {
+        let was_failing = self.failing.swap(error.is_some(), Ordering::Relaxed);
+        match error {
+            Some(error) if !was_failing => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                let cause = cause.unwrap_or_default();
+                tracing::error!(%error, cause, "the embedded database cannot commit writes");
+            }
+            None if was_failing => tracing::info!("the embedded database commits writes again"),
+            _ => {}
+        }
     }
 
     /// Notes the end of the newest batch. Called under the mutex of the connection.

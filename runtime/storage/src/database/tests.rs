@@ -225,3 +225,80 @@ fn a_database_that_loses_what_is_written_says_so_until_it_keeps_something() {
     can_write(true);
     assert!(database.can_commit());
 }
+
+/// Writes one row and waits until it is durable.
+async fn keep(database: &Arc<Database>) -> Result<(), DatabaseError> {
+    let watermark = CommitWatermark::from_now(database);
+    database.write(|connection| insert(connection, 1))?;
+    watermark.wait_durable().await
+}
+
+#[tokio::test]
+async fn nothing_is_confirmed_after_the_file_was_removed_or_replaced() {
+    type Harm = fn(&Path);
+    let harms: [Harm; 4] = [
+        |path| std::fs::remove_file(path).unwrap(),
+        |path| std::fs::remove_file(path.with_extension("db-wal")).unwrap(),
+        |path| {
+            std::fs::remove_file(path).unwrap();
+            std::fs::write(path, "another file").unwrap();
+        },
+        |path| {
+            std::fs::rename(
+                path.parent().unwrap(),
+                path.parent().unwrap().with_extension("away"),
+            )
+            .unwrap()
+        },
+    ];
+    for harm in harms {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state").join("socar.db");
+        let database = Database::open(&path).unwrap();
+        database.create_schema(TABLE).unwrap();
+        keep(&database).await.unwrap();
+        database.check().unwrap();
+        harm(&path);
+        assert!(keep(&database).await.is_err());
+        let cause = database.check().unwrap_err().to_string();
+        assert!(cause.contains("removed or replaced"), "{cause}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_close_the_file_alone_holds_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socar.db");
+    let database = Database::open(&path).unwrap();
+    database.create_schema(TABLE).unwrap();
+    keep(&database).await.unwrap();
+    // This write is not committed yet.
+    database.write(|connection| insert(connection, 1)).unwrap();
+    database.close().unwrap();
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let connection = Connection::open(&copy).unwrap();
+    let rows: i64 = connection
+        .query_row("SELECT count(*) FROM thing", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(rows, 2);
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_synced_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socar.db");
+    let database = Database::open(&path).unwrap();
+    database.create_schema(TABLE).unwrap();
+    let failure = "the write-ahead log cannot be synced: no descriptor".to_owned();
+    let maintenance = database.wal_maintenance.lock();
+    maintenance.as_ref().unwrap().set_failure(Some(failure));
+    drop(maintenance);
+    assert!(matches!(database.check(), Err(DatabaseError::NotSynced(_))));
+    keep(&database).await.unwrap();
+    let since = Instant::now();
+    while database.check().is_err() {
+        assert!(since.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

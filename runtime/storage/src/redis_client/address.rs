@@ -1,4 +1,4 @@
-//! Redis addresses: how they are opened, compared and shown.
+//! Redis addresses: how they are opened and compared.
 
 use redis::io::tcp::TcpSettings;
 use redis::{Client, IntoConnectionInfo, ProtocolVersion, RedisError};
@@ -14,16 +14,19 @@ pub fn canonical_address(address: &str) -> Option<String> {
 
 /// Two clients of one address: the first uses RESP3, the second RESP2.
 pub(super) fn clients(address: &str) -> Result<(Client, Client), RedisClientError> {
-    open(address).map_err(|source| RedisClientError::InvalidAddress {
-        address: without_password(address),
-        source,
-    })
+    open(address).map_err(RedisClientError::InvalidAddress)
 }
 
 fn open(address: &str) -> Result<(Client, Client), RedisError> {
     let info = address
         .into_connection_info()?
         .set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    let mut settings = info.redis_settings().clone();
+    if settings.username().is_some() && settings.password().is_none() {
+        // Without a password the client would connect as `default`. A user without one accepts any.
+        settings = settings.set_password("");
+    }
+    let info = info.set_redis_settings(settings);
     let with_protocol = |protocol| {
         let settings = info.redis_settings().clone().set_protocol(protocol);
         Client::open(info.clone().set_redis_settings(settings))
@@ -32,12 +35,4 @@ fn open(address: &str) -> Result<(Client, Client), RedisError> {
         with_protocol(ProtocolVersion::RESP3)?,
         with_protocol(ProtocolVersion::RESP2)?,
     ))
-}
-
-/// The address without its credentials, for messages.
-fn without_password(address: &str) -> String {
-    match (address.split_once("://"), address.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-        _ => address.to_owned(),
-    }
 }

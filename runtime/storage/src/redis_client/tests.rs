@@ -77,3 +77,30 @@ fn a_bad_address_is_shown_without_its_password() {
         "{message}"
     );
 }
+
+#[test]
+fn a_user_without_a_password_is_not_dropped() {
+    for address in ["redis://nopw@host", "redis://nopw:@host"] {
+        let client = RedisClient::new(address).unwrap();
+        let info = client.resp3.get_connection_info().redis_settings().clone();
+        assert_eq!(info.username(), Some("nopw"));
+        assert_eq!(info.password(), Some(""));
+    }
+}
+
+#[test]
+fn tls_is_supported_and_no_error_contains_the_address() {
+    assert!(RedisClient::new("rediss://host:1/2").is_ok());
+    for address in [
+        "redis:/u:hunter2@host",
+        "hunter2@nowhere",
+        "redis://u:hunter2@host:x",
+    ] {
+        let error = RedisClient::new(address).err().unwrap();
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        assert!(
+            !format!("{error} {source:?}").contains("hunter2"),
+            "{error}"
+        );
+    }
+}
