@@ -36,6 +36,35 @@ pub fn is_traceparent(value: impl AsRef<[u8]>) -> bool {
         && is_hex(&value[53..])
 }
 
+/// The parts of a `traceparent` that every version has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceParent<'a> {
+    /// 32 hexadecimal digits.
+    pub trace_id: &'a str,
+    /// 16 hexadecimal digits.
+    pub parent_id: &'a str,
+    /// Whether the caller records the trace: the one flag that version 00 defines.
+    pub is_sampled: bool,
+}
+
+/// Reads a `traceparent`. A version above 00 is read as far as version 00 goes and may have more parts behind it
+/// (W3C Trace Context, 3.2.4); what is sent on has version 00.
+#[must_use]
+pub fn parse_traceparent(value: &str) -> Option<TraceParent<'_>> {
+    let (known, rest) = value.split_at_checked(55)?;
+    let is_version_00 = known.starts_with("00");
+    let fits = rest.is_empty() || (!is_version_00 && rest.starts_with('-'));
+    if !fits || !is_traceparent(known) {
+        return None;
+    }
+    let flags = u8::from_str_radix(&known[53..], 16).ok()?;
+    Some(TraceParent {
+        trace_id: &known[3..35],
+        parent_id: &known[36..52],
+        is_sampled: flags & 1 == 1,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +76,31 @@ mod tests {
             assert!(!is_request_id(malformed), "{malformed:?}");
         }
         assert!(!is_request_id([b'x'; 129]));
+    }
+
+    #[test]
+    fn a_higher_version_is_read_as_far_as_it_is_known() {
+        let known = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
+        let expected = TraceParent {
+            trace_id: "0af7651916cd43dd8448eb211c80319c",
+            parent_id: "b7ad6b7169203331",
+            is_sampled: true,
+        };
+        extern crate alloc;
+        use alloc::format;
+        for (text, is_right) in [
+            (format!("00-{known}-01"), true),
+            (format!("cc-{known}-09"), true),
+            (format!("cc-{known}-01-what-the-future-will-be-like"), true),
+            (format!("cc-{known}-01.what"), false),
+            (format!("00-{known}-01-x"), false),
+            (format!("ff-{known}-01"), false),
+            (format!("00-{known}-0"), false),
+            (format!("00-{known}-00"), false),
+        ] {
+            let parsed = parse_traceparent(&text);
+            assert_eq!(parsed == Some(expected), is_right, "{text}: {parsed:?}");
+        }
     }
 
     #[test]
