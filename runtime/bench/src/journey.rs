@@ -14,6 +14,7 @@ use super::budget::Budget;
 use super::connection::{Connection, ExpectedRequest, Target};
 use super::load::{Iteration, Load, drive};
 use super::options::Options;
+use super::output::print_progress;
 use super::process::Process;
 use super::report::{Delay, Row};
 
@@ -160,7 +161,7 @@ impl<'a> Journey<'a> {
         span: Duration,
         work: impl AsyncFn(&mut Connection) -> anyhow::Result<Iteration>,
     ) -> Row {
-        eprintln!("measuring {name}");
+        print_progress(format_args!("measuring {name}"));
         let span = self.budget.take(span);
         let taken = |process: Option<Process>| process.and_then(Process::processor_time);
         let (host, own) = (taken(self.process), taken(Some(Process::own())));
@@ -246,7 +247,7 @@ impl<'a> Journey<'a> {
     async fn register_more(&self) {
         let missing = self.options.cars.saturating_sub(self.cars());
         if missing > 0 {
-            eprintln!("registering {missing} more cars");
+            print_progress(format_args!("registering {missing} more cars"));
             self.register_while(|| self.cars() < self.options.cars)
                 .await;
         }

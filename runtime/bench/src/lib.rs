@@ -8,11 +8,18 @@
 //! [`journey`] lists the scenarios, [`load`] is the generator, [`platform`] the process under test, [`report`] the table.
 //! [`overload`] measures how the platform behaves when the offered load exceeds its capacity by far.
 
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when the stream cannot be written: use `output`"
+)]
+
 mod budget;
 mod connection;
 mod journey;
 mod load;
 mod options;
+pub mod output;
 mod overload;
 mod platform;
 mod process;
@@ -30,6 +37,7 @@ use self::budget::Budget;
 use self::connection::Target;
 use self::journey::Journey;
 pub use self::options::Options;
+use self::output::print_report;
 use self::platform::{Platform, StateDirectory};
 use self::process::Process;
 use self::report::{Memory, Report, StartUp};
@@ -68,8 +76,8 @@ async fn chosen(options: &Options) -> anyhow::Result<()> {
 
 fn show(options: &Options, report: &(impl Serialize + fmt::Display)) -> anyhow::Result<()> {
     match options.json {
-        true => println!("{}", serde_json::to_string_pretty(report)?),
-        false => print!("{report}"),
+        true => print_report(serde_json::to_string_pretty(report)?),
+        false => print_report(report.to_string().trim_end()),
     }
     Ok(())
 }

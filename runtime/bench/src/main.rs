@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     match bench::run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            bench::output::print_progress(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -24,6 +24,7 @@ use super::connection::Connection;
 use super::journey::{Journey, iteration};
 use super::load::{Load, Measured, drive};
 use super::options::Options;
+use super::output::print_progress;
 use super::platform::{self, Platform, StateDirectory};
 use super::process::Process;
 use open_loop::{OfferedLoad, offer_load};
@@ -106,7 +107,7 @@ async fn run(
         .await
         .context("the platform does not respond")?;
 
-    eprintln!("{name}: measuring the capacity");
+    print_progress(format_args!("{name}: measuring the capacity"));
     // One span for the single customer, and one for each number of customers.
     let spans = 1 + CONCURRENCY_LEVELS.len();
     let seconds = spans * usize::from(options.seconds);
@@ -136,7 +137,9 @@ async fn run(
     let mut cars = journey.take_free().into();
     // Wait until idle instances are evicted, so that the overload begins from the same state each time.
     let before = idle_memory(process).await;
-    eprintln!("{name}: offering {rate:.0} reservations per second for {span:?}");
+    print_progress(format_args!(
+        "{name}: offering {rate:.0} reservations per second for {span:?}"
+    ));
     let started = Instant::now();
     let overload = offer_load(target.address(), &mut cars, OfferedLoad { rate, span });
     let (outcome, most) = tokio::join!(overload, peak_memory(process, span));

@@ -32,6 +32,7 @@ pub struct AdminToken {
     /// The admin token of the host, if it was started with one.
     #[arg(
         long,
+        global = true,
         value_name = "TOKEN",
         env = "SOCAR_ADMIN_TOKEN",
         hide_env_values = true

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::StateDir;
+use super::{AdminToken, StateDir};
 
 /// The flags of `socar dead-letters`.
 #[derive(Args, Clone, Debug)]
@@ -15,7 +15,11 @@ pub struct DeadLettersOptions {
     #[command(flatten)]
     pub state: StateDir,
 
-    /// The Redis server of the event log, if it is not in the state directory.
+    /// The token of a running host.
+    #[command(flatten)]
+    pub token: AdminToken,
+
+    /// The Redis server of the event log; then no state directory is needed.
     #[arg(long, value_name = "URL", global = true)]
     pub redis_url: Option<String>,
 }

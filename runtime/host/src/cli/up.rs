@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use tracing_subscriber::filter::LevelFilter;
@@ -39,6 +40,10 @@ pub struct UpOptions {
     #[arg(long, value_name = "DIRECTORY")]
     pub state_dir: Option<PathBuf>,
 
+    /// The directory of the compiled components [default: `cache` in the state directory].
+    #[arg(long, value_name = "DIRECTORY")]
+    pub cache_dir: Option<PathBuf>,
+
     /// Keep the event log and the key-value stores on this Redis server instead of in the state directory.
     #[arg(long, value_name = "URL")]
     pub redis_url: Option<String>,
@@ -69,6 +74,10 @@ pub struct UpOptions {
     #[arg(long, value_name = "BYTES", env = "SPIN_MAX_INSTANCE_MEMORY")]
     pub max_instance_memory: Option<usize>,
 
+    /// After a stop signal: how long the host is not ready but still serves, so that a load balancer notices.
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
+    pub drain: Duration,
+
     /// Allow fault injection by `POST /chaos` of the admin listener.
     #[arg(long)]
     pub chaos: bool,
@@ -77,7 +86,11 @@ pub struct UpOptions {
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// Log errors only.
+    /// Log every request.
+    #[arg(long)]
+    pub access_log: bool,
+
+    /// Log errors only, and what components print on standard error.
     #[arg(short, long)]
     pub quiet: bool,
 
@@ -95,12 +108,9 @@ pub struct IgnoredFlags {
     /// Ignored: the output of components is in the log of the host.
     #[arg(short = 'L', long, hide = true, value_name = "DIRECTORY")]
     log_dir: Option<PathBuf>,
-    /// Ignored: compiled components are always cached, in the state directory.
+    /// Ignored: compiled components are always cached.
     #[arg(long, hide = true)]
     disable_cache: bool,
-    /// Ignored: compiled components are always cached, in the state directory.
-    #[arg(long, hide = true, value_name = "DIRECTORY")]
-    cache_dir: Option<PathBuf>,
     /// Ignored: the output of every component is logged line by line.
     #[arg(long, hide = true, value_name = "ID")]
     follow: Vec<String>,
@@ -158,7 +168,6 @@ impl IgnoredFlags {
             ("--allow-transient-write", self.allow_transient_write),
             ("--log-dir", self.log_dir.is_some()),
             ("--disable-cache", self.disable_cache),
-            ("--cache-dir", self.cache_dir.is_some()),
             ("--follow", !self.follow.is_empty()),
             ("--disable-pooling", self.disable_pooling),
             ("--direct-mounts", self.direct_mounts),

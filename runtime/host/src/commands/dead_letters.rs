@@ -1,79 +1,77 @@
 //! `socar dead-letters`: lists, redrives and discards the events that could not be delivered.
 //!
-//! It opens the same state as a running host, which may run meanwhile. `list` prints a table on a terminal, and one JSON
-//! object a line anywhere else.
+//! It asks the running host, or opens the event log when none runs ([`letters`]). `list` prints a table on a terminal,
+//! and one JSON object a line anywhere else. An operation on several letters does all that it can, and reports at the
+//! end the letters that do not exist.
+
+mod letters;
 
 use std::io::IsTerminal as _;
 
 use anyhow::{Context as _, bail};
 use comfy_table::{Table, presets};
+use serde_json::Value;
 
-use crate::backends::Backends;
 use crate::cli::{DeadLettersAction, DeadLettersOptions};
-use event_log::dead_letters::{self, DeadLetter};
-use event_log::{EntryId, EventLog};
-
-/// Dead letters that are read at a time.
-const PAGE: usize = 100;
+use crate::output::{print_error_line, print_line};
+use event_log::EntryId;
+use letters::{LetterOperation, Letters};
 
 /// Runs the operation.
 ///
 /// # Errors
-/// When the state cannot be opened, or a dead letter does not exist.
+/// When the state cannot be opened, the host does not answer, or a dead letter does not exist.
 pub async fn run(options: &DeadLettersOptions) -> anyhow::Result<()> {
-    let state = options.state.find()?;
-    let backends = Backends::open(&state, None, options.redis_url.as_deref())?;
-    act(&*backends.log, &options.action).await
-}
-
-async fn act(log: &dyn EventLog, action: &DeadLettersAction) -> anyhow::Result<()> {
-    match action {
-        DeadLettersAction::List => list(&all(log).await?),
-        DeadLettersAction::Show { id } => match dead_letters::show(log, parse(id)?).await? {
-            Some(letter) => print(&letter),
-            None => bail!("there is no dead letter {id}"),
-        },
+    let letters = Letters::find(options)?;
+    match &options.action {
+        DeadLettersAction::List => list(&letters.list().await?),
+        DeadLettersAction::Show { id } => {
+            print_line(
+                letters
+                    .show(parse(id)?)
+                    .await?
+                    .with_context(|| unknown(id))?,
+            );
+        }
         DeadLettersAction::Redrive { ids, all: false } => {
-            each(ids, async |id| dead_letters::redrive(log, id).await).await
+            each(&letters, LetterOperation::Redrive, ids).await?;
         }
-        DeadLettersAction::Redrive { all: true, .. } => {
-            let ids: Vec<String> = all(log)
-                .await?
-                .into_iter()
-                .map(|letter| letter.id)
-                .collect();
-            each(&ids, async |id| dead_letters::redrive(log, id).await).await
-        }
+        DeadLettersAction::Redrive { all: true, .. } => redrive_all(&letters).await?,
         DeadLettersAction::Discard { ids } => {
-            each(ids, async |id| dead_letters::discard(log, id).await).await
+            each(&letters, LetterOperation::Discard, ids).await?;
         }
-    }
-}
-
-async fn all(log: &dyn EventLog) -> anyhow::Result<Vec<DeadLetter>> {
-    let mut letters: Vec<DeadLetter> = Vec::new();
-    loop {
-        let last = letters.last().map(|letter| parse(&letter.id)).transpose()?;
-        let page = dead_letters::list(log, last, PAGE).await?;
-        let is_last = page.len() < PAGE;
-        letters.extend(page);
-        if is_last {
-            return Ok(letters);
-        }
-    }
-}
-
-async fn each<E: Into<anyhow::Error>>(
-    ids: &[String],
-    act: impl AsyncFn(EntryId) -> Result<bool, E>,
-) -> anyhow::Result<()> {
-    for id in ids {
-        if !act(parse(id)?).await.map_err(Into::into)? {
-            bail!("there is no dead letter {id}");
-        }
-        println!("{id}");
     }
     Ok(())
+}
+
+/// Redrives every letter. A letter that another operator has taken meanwhile needs no report.
+async fn redrive_all(letters: &Letters) -> anyhow::Result<()> {
+    for letter in letters.list().await? {
+        let id = letter["id"].as_str().unwrap_or_default();
+        if letters.act(LetterOperation::Redrive, parse(id)?).await? {
+            print_line(id);
+        }
+    }
+    Ok(())
+}
+
+async fn each(letters: &Letters, operation: LetterOperation, ids: &[String]) -> anyhow::Result<()> {
+    let parsed: Vec<EntryId> = ids.iter().map(|id| parse(id)).collect::<Result<_, _>>()?;
+    let mut missing = Vec::new();
+    for (id, entry) in ids.iter().zip(parsed) {
+        match letters.act(operation, entry).await? {
+            true => print_line(id),
+            false => missing.push(id.as_str()),
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        false => bail!("{}", unknown(&missing.join(", "))),
+    }
+}
+
+fn unknown(id: &str) -> String {
+    format!("there is no dead letter {id}")
 }
 
 fn parse(id: &str) -> anyhow::Result<EntryId> {
@@ -82,31 +80,26 @@ fn parse(id: &str) -> anyhow::Result<EntryId> {
     })
 }
 
-fn list(letters: &[DeadLetter]) -> anyhow::Result<()> {
-    match std::io::stdout().is_terminal() {
-        true => println!("{}", table(letters)),
-        false => letters.iter().try_for_each(print)?,
+fn list(letters: &[Value]) {
+    if letters.is_empty() {
+        print_error_line("there are no dead letters");
+    } else if std::io::stdout().is_terminal() {
+        print_line(table(letters));
+    } else {
+        letters.iter().for_each(print_line);
     }
-    Ok(())
 }
 
-fn table(letters: &[DeadLetter]) -> Table {
+fn table(letters: &[Value]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(["ID", "GROUP", "STREAM", "ATTEMPTS", "ERROR"]);
     for letter in letters {
-        table.add_row([
-            letter.id.clone(),
-            letter.group.clone(),
-            letter.stream.clone(),
-            letter.attempts.to_string(),
-            letter.error.clone(),
-        ]);
+        let text = |name: &str| match &letter[name] {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        table.add_row(["id", "group", "stream", "attempts", "error"].map(text));
     }
     table
-}
-
-fn print(letter: &DeadLetter) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string(letter)?);
-    Ok(())
 }

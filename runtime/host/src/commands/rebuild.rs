@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::admin::client::RunningHost;
 use crate::cli::RebuildOptions;
+use crate::output::print_line;
 
 /// How often the progress is requested.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -26,7 +27,10 @@ pub async fn run(options: &RebuildOptions) -> anyhow::Result<()> {
         match progress["state"].as_str() {
             Some("running") => tokio::time::sleep(INTERVAL).await,
             Some("done") => {
-                println!("{component} rebuilt from {events} events{}", queries(asked));
+                let asked = queries(asked);
+                print_line(format_args!(
+                    "{component} rebuilt from {events} events{asked}"
+                ));
                 return Ok(());
             }
             _ => bail!(

@@ -15,17 +15,20 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::bearer_token::bearer_token;
 use crate::body::full;
 use crate::cli::RelayOptions;
 use crate::client::HttpClient;
+use crate::output::print_line;
 use crate::signals::StopSignals;
 use crate::trace::Trace;
 use crate::trigger;
 use config::manifest::{App, Environment, Overrides, Route};
+use config::without_credentials;
 use event_log::RedisLog;
 use event_log::delivery::{Audience, DeliveryEngine, DeliverySettings, EventHandler, HandlerError};
 use storage::redis_client::RedisClient;
@@ -35,7 +38,7 @@ struct HttpDelivery {
     client: HttpClient,
     /// Base URL of each component, without a trailing slash.
     addresses: BTreeMap<String, String>,
-    secret: String,
+    secret: HeaderValue,
     timeout: Duration,
 }
 
@@ -44,17 +47,14 @@ struct HttpDelivery {
 /// # Errors
 /// When the manifest or an option is invalid. An unavailable server or component is retried.
 pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
-    if options.secret.is_empty() {
-        bail!(
-            "--secret is empty: give it the value of the variable relay_secret of the deployment"
-        );
-    }
+    let secret = bearer_token("--secret (or SOCAR_RELAY_SECRET)", &options.secret)?;
+    let mut signals = StopSignals::listen()?;
     let overrides = Overrides {
         environment: Environment::from_process(),
         ..Overrides::default()
     };
     let app = App::load(&options.from, &overrides)?;
-    let delivery = Arc::new(HttpDelivery::new(&app, options)?);
+    let delivery = Arc::new(HttpDelivery::new(&app, options, secret)?);
     let redis = RedisClient::new(&options.redis_url).context("--redis-url")?;
     let mut subscriptions = trigger::events::subscriptions(&app);
     for subscription in &mut subscriptions {
@@ -75,9 +75,11 @@ pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
             sweeps.spawn(sweep(delivery.clone(), component.id.to_string(), period));
         }
     }
-    info!(to = options.to, "relaying");
-    println!("Relaying from {} to {}", options.redis_url, options.to);
-    StopSignals::listen()?.received().await;
+    let redis_url = without_credentials(&options.redis_url);
+    let to = without_credentials(&options.to);
+    info!(to, "relaying");
+    print_line(format_args!("Relaying from {redis_url} to {to}"));
+    signals.received().await;
     sweeps.shutdown().await;
     deliveries.stop().await;
     Ok(())
@@ -100,13 +102,17 @@ async fn sweep(delivery: Arc<HttpDelivery>, component: String, period: Duration)
 // === impl HttpDelivery ===
 
 impl HttpDelivery {
-    fn new(app: &App, options: &RelayOptions) -> anyhow::Result<Self> {
+    fn new(app: &App, options: &RelayOptions, secret: HeaderValue) -> anyhow::Result<Self> {
         let mut bases = BTreeMap::new();
         for given in &options.to_component {
             let Some((id, url)) = given.split_once('=') else {
+                let given = without_credentials(given);
                 bail!("--to-component {given}: write it as ID=URL");
             };
             bases.insert(id, url);
+        }
+        for url in bases.values().copied().chain([options.to.as_str()]) {
+            check_base(url)?;
         }
         let mut addresses = BTreeMap::new();
         for route in app.routes.iter() {
@@ -124,7 +130,7 @@ impl HttpDelivery {
         Ok(Self {
             client: HttpClient::default(),
             addresses,
-            secret: options.secret.clone(),
+            secret,
             timeout: Duration::from_secs(options.deadline),
         })
     }
@@ -139,7 +145,7 @@ impl HttpDelivery {
             .method(Method::POST)
             .uri(format!("{address}/{path}"))
             .header(header::CONTENT_TYPE, "application/cloudevents+json")
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.secret))
+            .header(header::AUTHORIZATION, &self.secret)
             .body(full(body))
             .map_err(|error| HandlerError::Rejected(error.to_string()))?;
         // An unreachable component is not the fault of the event, so the attempt does not count.
@@ -162,6 +168,20 @@ impl HttpDelivery {
 impl EventHandler for HttpDelivery {
     async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError> {
         self.post(component, "events", event).await
+    }
+}
+
+/// Checks the base URL of a deployment. The secret is the only credential that is sent.
+fn check_base(url: &str) -> anyhow::Result<()> {
+    let shown = without_credentials(url);
+    let uri: Uri = url.parse().with_context(|| format!("--to {shown}"))?;
+    let authority = uri.authority().map(http::uri::Authority::as_str);
+    match authority {
+        Some(authority) if authority.contains('@') => {
+            bail!("--to {shown}: credentials in the URL are not sent; remove them")
+        }
+        Some(_) if matches!(uri.scheme_str(), Some("http" | "https")) => Ok(()),
+        _ => bail!("--to {shown}: write http://host:port or https://host"),
     }
 }
 

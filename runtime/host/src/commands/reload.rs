@@ -2,6 +2,7 @@
 
 use crate::admin::client::RunningHost;
 use crate::cli::ReloadOptions;
+use crate::output::print_line;
 
 /// Requests the reload and prints the new generation.
 ///
@@ -10,6 +11,6 @@ use crate::cli::ReloadOptions;
 pub async fn run(options: &ReloadOptions) -> anyhow::Result<()> {
     let host = RunningHost::find(&options.state.find()?, &options.token)?;
     let report = host.post("/reload", "").await?;
-    println!("{report}");
+    print_line(report);
     Ok(())
 }
