@@ -10,9 +10,11 @@ use std::time::Duration;
 use parking_lot::RwLock;
 
 use crate::byte_budget::ByteBudget;
+use crate::capability::sqlite::database::GuestDatabase;
 use crate::component::Component;
 use crate::ingress::Ingress;
 use crate::link::registry::GenerationLinks;
+use crate::store::KeyValue;
 use config::manifest::{App, RouteTable};
 use config::policy::ListenerLimits;
 use event_log::delivery::Subscription;
@@ -39,8 +41,19 @@ pub struct Generation {
     pub upload_budget: ByteBudget,
     /// Retention of events; `None` keeps events without limit.
     pub retention: Option<Retention>,
+    /// Stores and databases of the components.
+    pub stores: OpenStores,
     /// Links of this generation, which become visible when it takes over.
     pub links: GenerationLinks,
+}
+
+/// Stores and databases by label.
+#[derive(Clone, Default)]
+pub struct OpenStores {
+    /// Key-value stores.
+    pub key_value: BTreeMap<String, Arc<dyn KeyValue>>,
+    /// SQLite databases.
+    pub databases: BTreeMap<String, Arc<GuestDatabase>>,
 }
 
 /// The generation that receives new calls.
@@ -58,6 +71,7 @@ impl Generation {
         adapters: Vec<Arc<Component>>,
         links: GenerationLinks,
         subscriptions: Vec<Subscription>,
+        stores: OpenStores,
     ) -> Self {
         Self {
             number,
@@ -68,6 +82,7 @@ impl Generation {
             listener: Arc::new(app.listener.clone()),
             upload_budget: ByteBudget::new(app.listener.bodies),
             retention: app.retention.map(Retention::new),
+            stores,
             links,
         }
     }

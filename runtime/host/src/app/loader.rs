@@ -9,13 +9,13 @@ mod stores;
 mod wiring;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use wasmtime::component::{Component as Code, InstancePre, Linker};
 
-use self::compilation::Codes;
+use self::compilation::{Codes, Compilation};
 use self::interfaces::Exports;
 use self::linking::{Importer, UnconnectedImport};
 use self::stores::Stores;
@@ -43,6 +43,7 @@ use storage::database::Database;
 
 /// Loads generations of components on the same stores.
 pub struct Loader {
+    compilation: Compilation,
     stores: Stores,
     bus: Arc<Bus>,
     client: HttpClient,
@@ -60,6 +61,9 @@ pub struct Loader {
     /// The embedded database, when the stores are in it.
     database: Option<Arc<Database>>,
 }
+
+/// The directory of the files that only one generation uses.
+pub struct GenerationFiles(PathBuf);
 
 /// A loaded component before its links are created.
 struct LoadedComponent {
@@ -81,6 +85,26 @@ struct ComponentParts<'a> {
     imports: Vec<UnconnectedImport>,
 }
 
+// === impl GenerationFiles ===
+
+impl GenerationFiles {
+    /// The directory of the generation with this number.
+    pub fn new(state_dir: &Path, number: u64) -> Self {
+        Self(state_dir.join("files").join(number.to_string()))
+    }
+
+    /// Removes the directory.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self) -> std::io::Result<()> {
+        match std::fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+}
+
 // === impl Loader ===
 
 impl Loader {
@@ -88,7 +112,9 @@ impl Loader {
     pub fn new(resources: &Resources, links: LinkRegistry) -> Self {
         let backends = &resources.backends;
         let state_dir = resources.state_dir.path.clone();
+        let cache = resources.cache_dir.clone();
         Self {
+            compilation: Compilation::new(cache.unwrap_or_else(|| state_dir.join("cache"))),
             stores: Stores::new(
                 resources.config.runtime.clone(),
                 state_dir.clone(),
@@ -119,7 +145,7 @@ impl Loader {
         let wiring = Wiring::of(app)?;
         let sources: Vec<_> = sources(app, &wiring).collect();
         let limits = self.room(&sources, app);
-        let (engine, codes) = Codes::compile(&sources, limits, &self.state_dir)?;
+        let (engine, codes) = self.compilation.load(&sources, limits)?;
         let linker = capability::linker(&engine)?;
         let mut loaded = Vec::new();
         for (component, imports) in app.components.iter().zip(&wiring.imports) {
@@ -171,7 +197,10 @@ impl Loader {
             directory,
             imports,
         } = parts;
-        let files = self.files(component, &self.files_of(number).join(directory))?;
+        let directory = GenerationFiles::new(&self.state_dir, number)
+            .0
+            .join(directory);
+        let files = self.files(component, &directory)?;
         let grants = Arc::new(self.grants(component, outbound.clone(), files)?);
         let injector = self.fault_injector.clone();
         let faults = injector.map(|injector| {
@@ -262,22 +291,6 @@ impl Loader {
             functions,
             calls,
         })
-    }
-
-    /// Removes the files that only this generation uses.
-    ///
-    /// # Errors
-    /// When the directory cannot be removed.
-    pub fn clear(&self, number: u64) -> std::io::Result<()> {
-        let files = self.files_of(number);
-        match files.exists() {
-            true => std::fs::remove_dir_all(files),
-            false => Ok(()),
-        }
-    }
-
-    fn files_of(&self, number: u64) -> PathBuf {
-        self.state_dir.join("files").join(number.to_string())
     }
 
     fn room(&self, components: &[&manifest::Component], app: &App) -> PoolLimits {

@@ -8,25 +8,26 @@
 //! the backends of the stores. A manifest or a runtime configuration that changes them is refused. Both generations
 //! share the open stores.
 
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use parking_lot::Mutex;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::app_config::AppConfig;
-use super::fill_pools;
 use super::first_sweep::first_sweep;
-use super::loader::Loader;
+use super::loader::{GenerationFiles, Loader};
+use super::{check_start, fill_pools};
 use crate::admin::reload::{ReloadReport, ReloadRequest};
 use crate::cli::UpOptions;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::health::Health;
 use crate::memory;
+use crate::signals::ReloadSignals;
 use crate::trigger::events;
 use crate::trigger::sweep::Sweeps;
 use config::runtime_config::RuntimeConfig;
@@ -34,6 +35,12 @@ use event_log::delivery::{DeliveryEngine, Subscription};
 
 /// How long a replaced generation is kept after the deadline of its last call.
 const RETIREMENT_MARGIN: Duration = Duration::from_secs(1);
+
+/// How often a replaced generation is checked for calls.
+const RETIREMENT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The number of replaced generations that may still have calls in progress.
+pub const MAX_RETIRING: usize = 32;
 
 /// Starts the delivery of events for these subscriptions.
 pub type StartDeliveries = Box<dyn Fn(Vec<Subscription>) -> DeliveryEngine + Send + Sync>;
@@ -43,13 +50,19 @@ pub struct Reloader {
     /// The options of the start.
     pub options: UpOptions,
     /// The configuration of the running generation.
-    pub config: AppConfig,
+    pub config: Arc<AppConfig>,
     /// Loads components.
     pub loader: Arc<Mutex<Loader>>,
     /// The generation that receives new calls.
     pub current: CurrentGeneration,
     /// Reports the name and version of the application.
     pub health: Health,
+    /// The signals that request a reload.
+    pub hangups: ReloadSignals,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// One permit for each replaced generation that may still have calls.
+    pub retiring: Arc<Semaphore>,
     /// Starts deliveries.
     pub start_deliveries: StartDeliveries,
 }
@@ -73,18 +86,17 @@ impl Reloader {
     /// Reloads at every request until `stop`, and then ends the background tasks.
     ///
     /// # Errors
-    /// When the handler of SIGHUP cannot be installed.
+    /// Never; the type is that of every background task of the platform.
     pub async fn run(
         mut self,
         mut requests: mpsc::Receiver<ReloadRequest>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut hangups = signal(SignalKind::hangup()).context("cannot listen for signals")?;
         let mut tasks = self.start_tasks();
         loop {
             let request = tokio::select! {
                 () = stop.cancelled() => break,
-                Some(()) = hangups.recv() => None,
+                () = self.hangups.received() => None,
                 Some(request) = requests.recv() => Some(request),
             };
             let loaded = tokio::select! {
@@ -92,8 +104,8 @@ impl Reloader {
                 loaded = self.load() => loaded,
             };
             let outcome = match loaded {
-                Ok((config, next)) => {
-                    let report = self.take_over(config, next);
+                Ok((config, next, permit)) => {
+                    let report = self.take_over(config, next, permit);
                     tasks = self.renew(tasks).await;
                     Ok(report)
                 }
@@ -109,7 +121,11 @@ impl Reloader {
     }
 
     /// Loads and checks the next generation; nothing of the running one changes.
-    async fn load(&self) -> anyhow::Result<(AppConfig, Generation)> {
+    async fn load(&self) -> anyhow::Result<(AppConfig, Generation, OwnedSemaphorePermit)> {
+        let permit = self.retiring.clone().try_acquire_owned();
+        let permit = permit.with_context(|| {
+            format!("{MAX_RETIRING} replaced versions still finish their calls: try again when they have ended")
+        })?;
         let number = self.current.get().number + 1;
         let options = self.options.clone();
         let loader = self.loader.clone();
@@ -123,26 +139,29 @@ impl Reloader {
             anyhow::Ok((config, generation))
         });
         let (config, generation) = loading.await.context("loading panicked")??;
-        for component in generation.all_components() {
-            let started = component.check_start().await;
-            started.with_context(|| format!("component `{}` does not start", component.id()))?;
-        }
+        check_start(&generation).await?;
         fill_pools(&generation).await?;
         first_sweep(&config.app, &generation.components).await?;
-        Ok((config, generation))
+        Ok((config, generation, permit))
     }
 
     /// Makes the next generation current. No step of it can fail.
-    fn take_over(&mut self, config: AppConfig, next: Generation) -> ReloadReport {
+    fn take_over(
+        &mut self,
+        config: AppConfig,
+        next: Generation,
+        permit: OwnedSemaphorePermit,
+    ) -> ReloadReport {
         let next = Arc::new(next);
         let report = ReloadReport {
             generation: next.number,
             components: next.components.keys().cloned().collect(),
         };
         self.health.rename(&config.app.name, &config.app.version);
-        self.config = config;
+        self.config = Arc::new(config);
         let last = self.current.replace(next);
-        tokio::spawn(retire(last, self.loader.clone()));
+        let files = GenerationFiles::new(&self.state_dir, last.number);
+        tokio::spawn(retire(last, files, permit));
         info!(generation = report.generation, "reloaded");
         report
     }
@@ -206,21 +225,26 @@ impl FixedSettings {
 }
 
 /// Keeps a replaced generation until its last call has ended, at the latest by its deadline.
-async fn retire(generation: Arc<Generation>, loader: Arc<Mutex<Loader>>) {
-    generation
-        .all_components()
-        .for_each(|component| component.retire());
-    tokio::time::sleep(generation.drain_time() + RETIREMENT_MARGIN).await;
+async fn retire(
+    generation: Arc<Generation>,
+    files: GenerationFiles,
+    _permit: OwnedSemaphorePermit,
+) {
+    let components = || generation.all_components();
+    components().for_each(|component| component.retire());
+    let deadline = Instant::now() + generation.drain_time() + RETIREMENT_MARGIN;
     // A request whose body is still being received has its route already.
-    while Arc::strong_count(&generation) > 1 {
-        tokio::time::sleep(RETIREMENT_MARGIN).await;
+    let is_used = || {
+        let has_instances = components().any(|component| component.stats().alive > 0);
+        Arc::strong_count(&generation) > 1 || (has_instances && Instant::now() < deadline)
+    };
+    while is_used() {
+        tokio::time::sleep(RETIREMENT_INTERVAL).await;
+        components().for_each(|component| component.evict_idle());
     }
-    generation
-        .all_components()
-        .for_each(|component| component.evict_idle());
     let number = generation.number;
     drop(generation);
-    if let Err(error) = loader.lock().clear(number) {
+    if let Err(error) = files.remove() {
         debug!(%error, "cannot remove the files of a replaced generation");
     }
     memory::give_back();

@@ -1,48 +1,147 @@
-//! Compilation: the code of all components of an application, and the engine that runs it.
+//! Compiled code of the components: kept from the previous generation, read from the cache, or compiled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use wasmtime::Engine;
 use wasmtime::component::Component as Code;
 
-use crate::engine::{self, PoolLimits};
+use crate::code_cache::{CodeCache, CodeKey};
+use crate::engine::{Engines, PoolLimits, SharedEngine};
 use crate::memory;
 use config::manifest::Component;
+
+/// Provides the compiled code of each generation.
+pub struct Compilation {
+    engines: Engines,
+    cache: CodeCache,
+    /// The code of the last generation and its engine: most versions change few components.
+    last: Option<(Engine, BTreeMap<CodeKey, Code>)>,
+}
 
 /// The compiled components, by the path of their file.
 pub struct Codes(BTreeMap<PathBuf, Code>);
 
+/// Compiles for one generation, at the first component that is not in the cache.
+struct Compiler<'a> {
+    target: &'a SharedEngine,
+    engine: OnceLock<Result<Engine, String>>,
+}
+
+// === impl Compilation ===
+
+impl Compilation {
+    /// Keeps compiled code in this directory.
+    pub fn new(cache: PathBuf) -> Self {
+        Self {
+            engines: Engines::default(),
+            cache: CodeCache::new(cache),
+            last: None,
+        }
+    }
+
+    /// Returns the engine and the code of every component.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is no component, or the engine cannot be started.
+    pub fn load(
+        &mut self,
+        components: &[&Component],
+        limits: PoolLimits,
+    ) -> anyhow::Result<(Engine, Codes)> {
+        let shared = self.engines.engine_for(limits)?;
+        let engine = shared.engine.clone();
+        let kept = self.last.take();
+        let kept = kept.filter(|(last, _)| Engine::same(last, &engine));
+        let kept = kept.map(|(_, codes)| codes).unwrap_or_default();
+        let compiler = Compiler {
+            target: &shared,
+            engine: OnceLock::new(),
+        };
+        let loaded = self.load_all(components, &kept, &compiler)?;
+        if compiler.engine.get().is_some() {
+            drop(compiler);
+            memory::give_back();
+        }
+        let used = loaded.values();
+        let used: BTreeMap<_, _> = used
+            .map(|(key, code)| (key.clone(), code.clone()))
+            .collect();
+        let keys: BTreeSet<CodeKey> = used.keys().cloned().collect();
+        self.cache.prune(&keys);
+        self.last = Some((engine.clone(), used));
+        let codes = loaded.into_iter().map(|(source, (_, code))| (source, code));
+        Ok((engine, Codes(codes.collect())))
+    }
+
+    /// Loads each file once, in parallel: a first start spends most of its time in the compiler.
+    fn load_all(
+        &self,
+        components: &[&Component],
+        kept: &BTreeMap<CodeKey, Code>,
+        compiler: &Compiler<'_>,
+    ) -> anyhow::Result<BTreeMap<PathBuf, (CodeKey, Code)>> {
+        let components = components.iter().copied();
+        let by_source: BTreeMap<&Path, &Component> = components
+            .map(|component| (component.source.as_path(), component))
+            .collect();
+        std::thread::scope(|scope| {
+            let loads: Vec<_> = by_source
+                .into_iter()
+                .map(|(source, component)| {
+                    let load = move || self.load_one(component, kept, compiler);
+                    (
+                        source,
+                        std::thread::Builder::new().spawn_scoped(scope, load),
+                    )
+                })
+                .collect();
+            loads
+                .into_iter()
+                .map(|(source, load)| {
+                    let load = load.context("the system allows no more threads")?;
+                    let loaded = load
+                        .join()
+                        .map_err(|_| anyhow!("the compiler panicked"))??;
+                    Ok((source.to_path_buf(), loaded))
+                })
+                .collect()
+        })
+    }
+
+    fn load_one(
+        &self,
+        component: &Component,
+        kept: &BTreeMap<CodeKey, Code>,
+        compiler: &Compiler<'_>,
+    ) -> anyhow::Result<(CodeKey, Code)> {
+        let (id, source) = (&component.id, component.source.display());
+        let wasm = std::fs::read(&component.source)
+            .with_context(|| format!("component `{id}`: cannot read {source}"))?;
+        let engine = &compiler.target.engine;
+        let key = CodeKey::new(&wasm, engine);
+        if let Some(code) = kept.get(&key) {
+            return Ok((key, code.clone()));
+        }
+        let code = match self.cache.read(&key) {
+            Some(code) => code,
+            None => {
+                let compiled = compiler.compile(&wasm).with_context(|| {
+                    format!("component `{id}`: {source} is no component that can be run here")
+                })?;
+                self.cache.write(&key, &compiled);
+                compiled
+            }
+        };
+        Ok((key, deserialize(engine, &code)?))
+    }
+}
+
 // === impl Codes ===
 
 impl Codes {
-    /// Compiles the components, or loads them from the cache in the state directory.
-    ///
-    /// An engine that has compiled keeps the working memory of the compiler, which is more than all other memory of the
-    /// process. Components that are not in the cache are therefore compiled by a temporary engine, and loaded by a new
-    /// one.
-    ///
-    /// # Errors
-    /// When a file is not a component, or the engine does not start.
-    pub fn compile(
-        components: &[&Component],
-        limits: PoolLimits,
-        state_dir: &Path,
-    ) -> anyhow::Result<(Engine, Self)> {
-        let cache = engine::open_cache(&state_dir.join("cache"))?;
-        let engine = engine::start(limits, &cache)?;
-        let codes = Self::compile_with(&engine, components)?;
-        if cache.cache_misses() == 0 {
-            return Ok((engine, codes));
-        }
-        drop((engine, codes));
-        memory::give_back();
-        let engine = engine::start(limits, &cache)?;
-        let codes = Self::compile_with(&engine, components)?;
-        Ok((engine, codes))
-    }
-
     /// The code of a component.
     ///
     /// # Errors
@@ -51,34 +150,23 @@ impl Codes {
         let code = self.0.get(&component.source);
         code.with_context(|| format!("component `{}` is not compiled", component.id))
     }
+}
 
-    /// Compiles the components in parallel: a first start spends most of its time in the compiler.
-    fn compile_with(engine: &Engine, components: &[&Component]) -> anyhow::Result<Self> {
-        let by_source: BTreeMap<&Path, &Component> = components
-            .iter()
-            .map(|component| (component.source.as_path(), *component))
-            .collect();
-        std::thread::scope(|scope| {
-            let compilations: Vec<_> = by_source
-                .keys()
-                .copied()
-                .map(|source| scope.spawn(move || Code::from_file(engine, source)))
-                .collect();
-            let compiled = by_source.iter().zip(compilations);
-            let compiled = compiled.map(|((source, component), compilation)| {
-                let code = compilation
-                    .join()
-                    .map_err(|_| anyhow::anyhow!("the compiler panicked"))?;
-                let code = code.map_err(anyhow::Error::from).with_context(|| {
-                    format!(
-                        "component `{}`: {} is no component that can be run here",
-                        component.id,
-                        source.display()
-                    )
-                })?;
-                Ok((source.to_path_buf(), code))
-            });
-            Ok(Self(compiled.collect::<anyhow::Result<_>>()?))
-        })
+// === impl Compiler ===
+
+impl Compiler<'_> {
+    fn compile(&self, wasm: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let engine = self.engine.get_or_init(|| {
+            let engine = self.target.compiler();
+            engine.map_err(|error| format!("{error:#}"))
+        });
+        let engine = engine.as_ref().map_err(|error| anyhow!("{error}"))?;
+        Ok(engine.precompile_component(wasm)?)
     }
+}
+
+#[expect(unsafe_code, reason = "machine code is executed as it is")]
+fn deserialize(engine: &Engine, code: &[u8]) -> anyhow::Result<Code> {
+    // SAFETY: the compiler of this process made the code, or an earlier process did and its digest was checked.
+    Ok(unsafe { Code::deserialize(engine, code) }?)
 }

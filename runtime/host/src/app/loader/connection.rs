@@ -40,7 +40,8 @@ impl Loader {
         let mut components = Components::new();
         for (component, loaded) in app.components.iter().zip(loaded) {
             let id = component.id.as_str();
-            let client = self.client.clone().with_faults(self.faults(component));
+            let client = self.client.clone();
+            let client = client.of_component(id, self.faults(component));
             loaded.outbound.connect(OutboundLinks {
                 components: component_links(component, app, &links),
                 remote: links.remote(id, client),
@@ -75,6 +76,7 @@ impl Loader {
             adapters,
             links,
             subscriptions,
+            self.stores.open(),
         ))
     }
 

@@ -75,7 +75,7 @@ impl Loader {
         }
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot copy the files of component `{}`", component.id))?;
-        component.files.copy_into(directory)?;
+        component.files.copy_into(directory, &self.state_dir)?;
         Ok(vec![(directory.to_owned(), "/".to_owned())])
     }
 }

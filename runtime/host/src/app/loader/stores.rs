@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use crate::backends::Backends;
 use crate::capability::sqlite::database::{FileAttachment, GuestDatabase};
+use crate::generation::OpenStores;
 use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
 use config::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
 use storage::database::Database;
@@ -21,8 +22,7 @@ pub struct Stores {
     embedded: Arc<Database>,
     redis: Option<Arc<RedisClient>>,
     files: BTreeMap<PathBuf, Arc<Database>>,
-    key_value: BTreeMap<String, Arc<dyn KeyValue>>,
-    databases: BTreeMap<String, Arc<GuestDatabase>>,
+    open: OpenStores,
 }
 
 impl Stores {
@@ -34,9 +34,13 @@ impl Stores {
             embedded: backends.database.clone(),
             redis: backends.redis.clone(),
             files: BTreeMap::new(),
-            key_value: BTreeMap::new(),
-            databases: BTreeMap::new(),
+            open: OpenStores::default(),
         }
+    }
+
+    /// Returns everything that was opened.
+    pub fn open(&self) -> OpenStores {
+        self.open.clone()
     }
 
     /// Returns the key-value store with this label; opens it when needed.
@@ -44,13 +48,13 @@ impl Stores {
     /// # Errors
     /// When the store cannot be opened.
     pub fn key_value(&mut self, label: &str) -> anyhow::Result<Arc<dyn KeyValue>> {
-        if let Some(store) = self.key_value.get(label) {
+        if let Some(store) = self.open.key_value.get(label) {
             return Ok(store.clone());
         }
         let store = self
             .open_key_value(label)
             .with_context(|| format!("cannot open the key-value store `{label}`"))?;
-        self.key_value.insert(label.to_owned(), store.clone());
+        self.open.key_value.insert(label.to_owned(), store.clone());
         Ok(store)
     }
 
@@ -59,7 +63,7 @@ impl Stores {
     /// # Errors
     /// When the database cannot be opened.
     pub fn database(&mut self, label: &str) -> anyhow::Result<Arc<GuestDatabase>> {
-        if let Some(database) = self.databases.get(label) {
+        if let Some(database) = self.open.databases.get(label) {
             return Ok(database.clone());
         }
         let database = match self.config.sqlite_databases.get(label) {
@@ -78,7 +82,9 @@ impl Stores {
         };
         let database =
             database.with_context(|| format!("cannot open the SQLite database `{label}`"))?;
-        self.databases.insert(label.to_owned(), database.clone());
+        self.open
+            .databases
+            .insert(label.to_owned(), database.clone());
         Ok(database)
     }
 
