@@ -27,7 +27,6 @@ mod http;
 mod meters;
 mod outcome;
 pub mod registry;
-mod replay;
 mod request;
 mod target;
 mod transitions;

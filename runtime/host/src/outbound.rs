@@ -9,8 +9,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use http::header::HOST;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderValue, Request, Response, Uri};
+use percent_encoding::percent_decode_str;
 use tracing::warn;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
@@ -167,13 +170,65 @@ async fn call_remote(
     Ok(marker.annotate(response.or_else(|error| error.into_response())?))
 }
 
-fn set_host(request: &mut Request<WasiBody>) -> Result<(), Error> {
-    let authority = request
-        .uri()
-        .authority()
-        .ok_or(Error::HttpRequestUriInvalid)?;
-    let value =
-        HeaderValue::from_str(authority.as_str()).map_err(|_| Error::HttpRequestUriInvalid)?;
+/// Sets `Host` from the URI. Credentials in the URI become `Authorization`, unless the guest has set its own: no part of
+/// them belongs into `Host` (RFC 9110, 4.2.4 and 7.2).
+fn set_host<B>(request: &mut Request<B>) -> Result<(), Error> {
+    let invalid = || Error::HttpRequestUriInvalid;
+    let authority = request.uri().authority().ok_or_else(invalid)?.clone();
+    let (credentials, host) = match authority.as_str().rsplit_once('@') {
+        Some((credentials, host)) => (Some(credentials), host),
+        None => (None, authority.as_str()),
+    };
+    let value = HeaderValue::from_str(host).map_err(|_| invalid())?;
     request.headers_mut().insert(HOST, value);
+    let Some(credentials) = credentials else {
+        return Ok(());
+    };
+    let mut parts = request.uri().clone().into_parts();
+    parts.authority = Some(host.parse().map_err(|_| invalid())?);
+    *request.uri_mut() = Uri::from_parts(parts).map_err(|_| invalid())?;
+    if let http::header::Entry::Vacant(vacant) = request.headers_mut().entry(AUTHORIZATION) {
+        let decoded: Vec<u8> = percent_decode_str(credentials).collect();
+        let basic = format!("Basic {}", BASE64_STANDARD.encode(decoded));
+        let mut basic = HeaderValue::try_from(basic).map_err(|_| invalid())?;
+        basic.set_sensitive(true);
+        vacant.insert(basic);
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(url: &str, own: Option<&'static str>) -> (String, String, Option<String>) {
+        let mut request = Request::get(url);
+        if let Some(own) = own {
+            request = request.header(AUTHORIZATION, own);
+        }
+        let mut request = request.body(()).unwrap();
+        set_host(&mut request).unwrap();
+        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+        (
+            request.uri().to_string(),
+            text(&request.headers()[HOST]),
+            request.headers().get(AUTHORIZATION).map(text),
+        )
+    }
+
+    #[test]
+    fn credentials_of_a_url_become_an_authorization() {
+        let (url, host, authorization) = sent("http://u:p%40ss@localhost:9/pay?k=1", None);
+        assert_eq!(url, "http://localhost:9/pay?k=1");
+        assert_eq!(host, "localhost:9");
+        assert_eq!(authorization.as_deref(), Some("Basic dTpwQHNz"));
+        let (_, host, authorization) = sent("http://u:p@[::1]/", Some("Bearer own"));
+        assert_eq!(host, "[::1]");
+        assert_eq!(authorization.as_deref(), Some("Bearer own"));
+        let (url, host, authorization) = sent("https://h/", None);
+        assert_eq!(
+            (url.as_str(), host.as_str(), authorization),
+            ("https://h/", "h", None)
+        );
+    }
 }

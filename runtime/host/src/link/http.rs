@@ -10,10 +10,10 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::fallback::{FallbackRequest, LinkFallback, RequestKey};
 use super::outcome::{PendingOutcome, classified};
-use super::replay::Replay;
 use super::request::{LinkRequest, LinkResponse, LinkTarget, PrepareRequest};
 use crate::admission::BulkheadPermit;
 use crate::call::Call;
+use crate::replay::Replay;
 
 impl PrepareRequest for Request<WasiBody> {
     type Request = Self;
