@@ -1,7 +1,7 @@
 //! Is an event that a component could not handle kept as a dead letter, shown to operators, and redriven exactly
 //! once? Both interfaces are tested: the admin port and `socar dead-letters`.
 
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use harness::{Mode, RedisServer, eventually, socar};
@@ -15,6 +15,7 @@ harness::journeys!(
     a_dead_letter_is_redriven_exactly_once,
     a_discarded_dead_letter_is_never_delivered,
     a_redriven_event_that_fails_becomes_a_dead_letter_again,
+    a_command_whose_output_is_not_read_does_all_that_it_was_asked,
 );
 
 fn a_dead_letter_is_redriven_exactly_once(mode: Mode) {
@@ -133,6 +134,31 @@ fn a_redriven_event_that_fails_becomes_a_dead_letter_again(mode: Mode) {
     fixture.assert_received_exactly(1);
 }
 
+fn a_command_whose_output_is_not_read_does_all_that_it_was_asked(mode: Mode) {
+    let fixture = Fixture::start(mode);
+    let letters = fixture.wait_for_dead_letters(["one", "two", "three"]);
+    fixture.saboteur.admin().clear_faults();
+    let run = |arguments: &[&str]| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = fixture.command(arguments);
+        let status = command.stdout(writer).status().expect("socar starts");
+        assert_eq!(status.code(), Some(0), "{arguments:?}");
+    };
+    run(&["list"]);
+    run(&["show", id(&letters[0])]);
+    run(&["redrive", "--all"]);
+    assert_eq!(fixture.letters(), [] as [Value; 0]);
+    // A letter that does not exist does not keep the others from being redriven.
+    let missing = fixture.cli(&["redrive", id(&letters[0]), id(&letters[1])]);
+    let stderr = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(
+        stderr.contains(id(&letters[0])) && stderr.contains(id(&letters[1])),
+        "{stderr}"
+    );
+    eventually(|| received(&fixture.saboteur), |count| *count == 3);
+}
+
 /// Attempts before an event becomes a dead letter; ten would take half a minute.
 const ATTEMPTS: u32 = 3;
 
@@ -192,6 +218,10 @@ impl Fixture {
     }
 
     fn cli(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("socar starts")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = socar();
         command
             .arg("dead-letters")
@@ -201,7 +231,7 @@ impl Fixture {
         if let Some(redis) = &self.redis {
             command.args(["--redis-url", &redis.url()]);
         }
-        command.output().expect("socar starts")
+        command
     }
 }
 

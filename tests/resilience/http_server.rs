@@ -210,3 +210,47 @@ fn a_state_directory_belongs_to_one_host_at_a_time() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("in use by another socar"));
     eventually(|| saboteur.call("/livez").status, |status| *status == 200);
 }
+
+#[test]
+fn a_request_for_the_server_as_a_whole_is_answered_by_the_host() {
+    let mut stream = Saboteur::shared().connect();
+    stream
+        .write_all(b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .expect("a request");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("a response");
+    assert!(response.starts_with("HTTP/1.1 204 "), "{response}");
+    assert!(response.contains("allow: GET"), "{response}");
+}
+
+#[test]
+fn headers_of_an_unknown_proxy_reach_no_component() {
+    let saboteur = Saboteur::shared();
+    let request = saboteur
+        .get("/echo/x")
+        .header("x-forwarded-host", "evil.example")
+        .header("forwarded", "host=evil.example");
+    let echoed = request.send().is(200).text();
+    assert!(!echoed.contains("evil.example"), "{echoed}");
+}
+
+#[test]
+fn a_failed_request_leaves_one_line_with_its_id_and_cause() {
+    let saboteur = Saboteur::start(&[]);
+    let request = saboteur.get("/trap").header("x-request-id", "order-7");
+    request.send().problem(500, "component-trapped");
+    let is_logged = |log: &String| {
+        let mut lines = log.lines();
+        lines.any(|line| {
+            line.contains("request failed")
+                && line.contains("order-7")
+                && line.contains("saboteur")
+                && line.contains("failed while handling")
+        })
+    };
+    eventually(|| saboteur.log(), is_logged);
+    for _ in 0..40 {
+        saboteur.call("/trap").problem(500, "component-trapped");
+    }
+    assert!(saboteur.log().matches("request failed").count() <= 20);
+}

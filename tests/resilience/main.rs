@@ -16,6 +16,7 @@ mod functions;
 mod http_server;
 mod isolation;
 mod listener;
+mod machine;
 mod metrics;
 mod overload;
 mod partial_responses;

@@ -39,3 +39,70 @@ fn a_platform_without_its_stores_is_live_and_not_ready() {
         "UP"
     );
 }
+
+#[test]
+fn a_redis_that_refuses_writes_is_not_ready_and_names_the_cause() {
+    let redis = RedisServer::start();
+    let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
+    let client = redis::Client::open(redis.url()).expect("an address");
+    let mut connection = client.get_connection().expect("a connection");
+    let mut order = |command: &str| {
+        let mut words = command.split(' ');
+        let mut command = redis::cmd(words.next().expect("a command"));
+        let done: String = command
+            .arg(words.collect::<Vec<_>>())
+            .query(&mut connection)
+            .expect("done");
+        assert_eq!(done, "OK");
+    };
+    for (harm, cause, remedy) in [
+        ("REPLICAOF 127.0.0.1 1", "READONLY", "REPLICAOF NO ONE"),
+        ("CONFIG SET maxmemory 1", "OOM", "CONFIG SET maxmemory 0"),
+        (
+            "CONFIG SET min-replicas-to-write 1",
+            "NOREPLICAS",
+            "CONFIG SET min-replicas-to-write 0",
+        ),
+    ] {
+        saboteur.call("/readyz").is(200);
+        order(harm);
+        eventually(|| saboteur.call("/readyz").status, |status| *status == 503);
+        let causes = saboteur.call("/readyz?verbose").text();
+        assert!(
+            causes.contains("[-] event log") && causes.to_uppercase().contains(cause),
+            "{causes}"
+        );
+        assert!(!causes.contains("[+] key-value store"), "{causes}");
+        order(remedy);
+        eventually(|| saboteur.call("/readyz").status, |status| *status == 200);
+    }
+}
+
+#[test]
+fn a_host_whose_database_was_removed_is_not_ready_and_confirms_nothing() {
+    let saboteur = Saboteur::start(&[]);
+    saboteur.call("/kv/set?key=a&value=b").is(200);
+    for file in ["socar.db", "socar.db-wal", "socar.db-shm"] {
+        std::fs::remove_file(saboteur.state_dir().join(file)).expect("a file of the database");
+    }
+    let confirmed = saboteur.call("/kv/set?key=a&value=c");
+    assert_eq!(confirmed.status, 503, "{}", confirmed.text());
+    eventually(|| saboteur.call("/readyz").status, |status| *status == 503);
+    let causes = saboteur.call("/readyz?verbose").text();
+    assert!(causes.contains("removed or replaced"), "{causes}");
+    saboteur.call("/livez").is(200);
+}
+
+#[test]
+fn with_a_drain_the_host_serves_until_the_load_balancer_has_noticed() {
+    let saboteur = Saboteur::start(&["--drain", "1500ms"]);
+    let exit = thread::scope(|scope| {
+        let exit = scope.spawn(|| saboteur.terminate());
+        eventually(|| saboteur.call("/readyz").status, |status| *status == 503);
+        for _ in 0..5 {
+            saboteur.call("/greet/me").is(200);
+        }
+        exit.join().expect("an exit status")
+    });
+    assert_eq!(exit.code(), Some(0));
+}

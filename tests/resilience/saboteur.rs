@@ -67,7 +67,7 @@ impl Saboteur {
 
     fn start_on(state_dir: TempDir, manifest: &Path, arguments: &[&str]) -> Self {
         build_component("saboteur");
-        let command = command(manifest, state_dir.path(), arguments);
+        let command = host_command(manifest, state_dir.path(), arguments);
         let process = Process::start("socar", command, state_dir.path());
         let url = process.wait_for(START_TIMEOUT, |line| {
             line.strip_prefix("Serving ").map(str::to_owned)
@@ -201,7 +201,8 @@ fn manifest_in(state_dir: &Path) -> PathBuf {
     state_dir.join("app").join("spin.toml")
 }
 
-fn command(manifest: &Path, state_dir: &Path, arguments: &[&str]) -> Command {
+/// The command that starts a host with this manifest and state directory.
+pub fn host_command(manifest: &Path, state_dir: &Path, arguments: &[&str]) -> Command {
     let mut command = socar();
     command
         .args(["up", "--listen", "127.0.0.1:0", "-f"])

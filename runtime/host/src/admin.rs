@@ -35,7 +35,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::cli::AdminOptions;
 
-pub use listener::AdminListener;
+pub use listener::{AdminListener, AdminService};
 pub use response::{AdminError, AdminResponse};
 pub use routes::{AdminRequest, AdminRoutes};
 
@@ -50,6 +50,9 @@ const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The file of the state directory that holds the address.
 const ADDRESS_FILE: &str = "admin";
+
+/// The file of the state directory that holds the address as a URL.
+const URL_FILE: &str = "admin-url";
 
 /// The resources of the admin listener.
 pub struct Admin {
@@ -78,18 +81,18 @@ impl Admin {
         self
     }
 
-    /// Answers one request.
-    pub async fn respond<B>(&self, request: Request<B>) -> Response<WasiBody>
+    /// Answers one request. `arriving` is dropped when the body has arrived.
+    pub async fn respond<B>(&self, request: Request<B>, arriving: impl Send) -> Response<WasiBody>
     where
         B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static>,
     {
-        match self.try_respond(request).await {
+        match self.try_respond(request, arriving).await {
             Ok(response) => response,
             Err(error) => error.into_response(),
         }
     }
 
-    async fn try_respond<B>(&self, request: Request<B>) -> AdminResponse
+    async fn try_respond<B>(&self, request: Request<B>, arriving: impl Send) -> AdminResponse
     where
         B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static>,
     {
@@ -101,6 +104,7 @@ impl Admin {
             query: head.uri.query().unwrap_or_default().to_owned(),
             body: read(body).await?,
         };
+        drop(arriving);
         if head.method != Method::GET && head.method != Method::HEAD {
             info!(method = %head.method, path = head.uri.path(), "operator request");
         }

@@ -5,11 +5,13 @@
 //!
 //! The permits are those of a [`Bulkhead`], which serves higher priorities first. An adaptive limit finds out how many
 //! of them can be used, from the durations of the calls; the manifest's `concurrency` is the upper bound. No call waits
-//! past its deadline.
+//! past its deadline, and a call that has waited so long that it cannot finish in time is rejected instead of started.
+
+mod typical_duration;
 
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::policy::PriorityNames;
 use metrics::{Counter, counter};
@@ -22,6 +24,7 @@ use crate::call::Call;
 use crate::problem::Problem;
 
 pub use resilience::bulkhead::{BulkheadPermit, BulkheadSnapshot};
+use typical_duration::TypicalDuration;
 
 /// The admission of a component, or of a link with its own permits.
 pub struct Admission {
@@ -33,6 +36,8 @@ pub struct Admission {
     shed: OnceLock<Box<[Counter]>>,
     /// The names of the priorities.
     priorities: PriorityNames,
+    /// How long a call takes.
+    typical: Arc<TypicalDuration>,
 }
 
 /// The permits of an admission, and its queue.
@@ -62,7 +67,12 @@ pub struct CallObservation {
     permit: Option<ObservedCall>,
     /// The external wait of the call when the observation began.
     external_wait: Duration,
+    begun: Instant,
+    typical: Arc<TypicalDuration>,
 }
+
+/// A call that has waited for less than this time is always started.
+const MIN_QUEUE_WAIT: Duration = Duration::from_millis(100);
 
 /// The factor by which the average duration of a call per processor may grow before the limit shrinks. Waits for remote
 /// hosts do not count, so that the limit follows the load of the processors and the disk.
@@ -102,6 +112,7 @@ impl Admission {
             labels: ("component", Arc::default()),
             shed: OnceLock::new(),
             priorities,
+            typical: Arc::default(),
         })
     }
 
@@ -120,26 +131,28 @@ impl Admission {
     /// Waits for a permit.
     ///
     /// # Errors
-    /// [`AdmissionRejection`] when the queue is full, the wait is too long, or a call of a higher priority displaces
-    /// this one.
+    /// [`AdmissionRejection`] when the queue is full, the wait is too long, a call of a higher priority displaces this
+    /// one, or what is left of its time is less than a call takes.
     pub async fn admit(
         &self,
         priority: Priority,
         deadline: Deadline,
     ) -> Result<BulkheadPermit, AdmissionRejection> {
+        let since = Instant::now();
         let entered = self.bulkhead.acquire(priority, deadline).await;
-        entered.map_err(|refused| self.reject(priority, refused))
+        let permit = entered.map_err(|refused| self.reject(priority, refused.retry_after))?;
+        let typical = self.typical.get();
+        let is_doomed = since.elapsed() >= MIN_QUEUE_WAIT && deadline.remaining() < typical;
+        match is_doomed {
+            true => Err(self.reject(priority, typical)),
+            false => Ok(permit),
+        }
     }
 
-    fn reject(
-        &self,
-        priority: Priority,
-        refused: bulkhead::BulkheadRejection,
-    ) -> AdmissionRejection {
+    fn reject(&self, priority: Priority, retry_after: Duration) -> AdmissionRejection {
         if let Some(counter) = self.shed().get(priority.level()) {
             counter.increment(1);
         }
-        let bulkhead::BulkheadRejection { retry_after, .. } = refused;
         AdmissionRejection { retry_after }
     }
 
@@ -163,6 +176,8 @@ impl Admission {
         CallObservation {
             permit: self.limit.as_ref().map(AdaptiveLimit::observe),
             external_wait: call.external_wait(),
+            begun: Instant::now(),
+            typical: self.typical.clone(),
         }
     }
 
@@ -177,6 +192,9 @@ impl Admission {
 impl CallObservation {
     /// Records how long the call took, without the time that it waited for remote hosts.
     pub fn record<R>(self, call: &Call, result: &Result<R, Problem>) {
+        if result.is_ok() {
+            self.typical.record(self.begun.elapsed());
+        }
         let Some(permit) = self.permit else {
             return;
         };
@@ -207,7 +225,6 @@ fn adaptive(most: usize, bulkhead: Bulkhead) -> Result<AdaptiveLimit, InvalidSet
 mod tests {
     use super::*;
     use futures::FutureExt as _;
-    use std::time::Instant;
 
     const HIGH: Priority = Priority::from_level(2).unwrap();
 
@@ -275,6 +292,23 @@ mod tests {
         // In an overload, the wait is shorter than usual.
         let waiting = admission.admit(Priority::LOWEST, later());
         assert!(waiting.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_call_that_cannot_finish_in_time_is_rejected_instead_of_started() {
+        let admission = admission(1, 4);
+        admission.typical.record(Duration::from_secs(1));
+        let running = admission.admit(Priority::LOWEST, later()).await.unwrap();
+        let release = async {
+            tokio::time::sleep(MIN_QUEUE_WAIT * 2).await;
+            drop(running);
+        };
+        let soon = Deadline::at(Instant::now() + Duration::from_millis(800));
+        let (doomed, ()) = tokio::join!(admission.admit(Priority::LOWEST, soon), release);
+        assert!(doomed.unwrap_err().retry_after >= Duration::from_secs(1));
+        // A call that did not wait is started: its caller may know better.
+        let soon = Deadline::at(Instant::now() + Duration::from_millis(800));
+        assert!(admission.admit(Priority::LOWEST, soon).await.is_ok());
     }
 
     #[tokio::test]

@@ -1,13 +1,14 @@
 //! Starts the platform, runs it until a stop signal, and drains it.
 //!
 //! The start does first what can fail because of the user's input: the configuration, the components, the ports, the
-//! state. Compilation, which takes time, comes last. The drain is the reverse: no new requests, then the requests in
-//! progress, then everything else.
+//! state. Compilation, which takes time, comes last. A stop signal ends the start at any point. The drain is the reverse:
+//! no new requests, then the requests in progress, then everything else.
 
 mod app_config;
 mod first_sweep;
 mod loader;
 mod maintenance;
+mod readiness;
 mod reload;
 mod resources;
 mod services;
@@ -21,12 +22,11 @@ use anyhow::Context as _;
 use tracing::{info, warn};
 
 use crate::cli::UpOptions;
-use crate::descriptors;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::link::TransitionSender;
 use crate::link::registry::LinkRegistry;
 use crate::memory;
-use crate::signals::StopSignals;
+use crate::signals::{ReloadSignals, StopSignals};
 use first_sweep::first_sweep;
 use loader::Loader;
 use resources::Resources;
@@ -43,33 +43,68 @@ const DRAIN_MARGIN: Duration = Duration::from_secs(1);
 /// # Errors
 /// When it cannot start, or a part of it ends by itself; the message has the remedy.
 pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
+    // Process 1 of a container has no default handlers, so signals are handled before anything that takes time.
+    let mut signals = StopSignals::listen()?;
+    let hangups = ReloadSignals::listen()?;
     for flag in options.ignored.given() {
         warn!("{flag} has no effect here and is ignored");
     }
     memory::return_large_blocks();
-    descriptors::raise_limit();
+    let services = tokio::select! {
+        started = start(options, hangups) => started?,
+        () = signals.received() => {
+            info!("stopped before the host served requests");
+            return Ok(());
+        }
+    };
+    run(services, signals, options.drain).await
+}
+
+/// Starts everything, and announces the address.
+async fn start(options: &UpOptions, hangups: ReloadSignals) -> anyhow::Result<Services> {
     let resources = Resources::open(options).await?;
     let address = resources.address;
     let (transitions, publisher) = TransitionSender::new();
     let links = LinkRegistry::new(transitions);
     let mut loader = Loader::new(&resources, links.clone());
-    let first = loader.load(&resources.config, FIRST_GENERATION)?;
+    // Compilation occupies this thread for seconds, in which no signal would be seen.
+    let config = resources.config.clone();
+    let loading = tokio::task::spawn_blocking(move || {
+        let first = loader.load(&config, FIRST_GENERATION)?;
+        anyhow::Ok((first, loader))
+    });
+    let (first, loader) = loading.await.context("loading panicked")??;
+    check_start(&first).await?;
     fill_pools(&first).await?;
     first_sweep(&resources.config.app, &first.components).await?;
     let current = CurrentGeneration::new(first);
-    let services = Services::start(options, resources, loader, current, links, publisher).await;
-    let signals = StopSignals::listen()?;
+    let starting = Services::start(
+        options, resources, loader, current, links, publisher, hangups,
+    );
+    let services = starting.await?;
     services.health.start_serving();
     announce(address);
-    run(services, signals).await
+    Ok(services)
 }
 
 /// Returns after a stop signal, or after a service that ended by itself, once the services are drained.
-async fn run(mut services: Services, mut signals: StopSignals) -> anyhow::Result<()> {
+async fn run(
+    mut services: Services,
+    mut signals: StopSignals,
+    drain: Duration,
+) -> anyhow::Result<()> {
     let ending = tokio::select! {
         () = signals.received() => Ok(()),
         error = services.ended_early() => Err(error),
     };
+    services.health.stop_serving();
+    if ending.is_ok() && !drain.is_zero() {
+        info!(?drain, "stopping: not ready, still serving");
+        tokio::select! {
+            () = tokio::time::sleep(drain) => {}
+            () = signals.received() => {}
+        }
+    }
     info!("stopping: no new requests, finishing those in progress");
     let timeout = services.current.get().drain_time() + DRAIN_MARGIN;
     tokio::select! {
@@ -77,7 +112,16 @@ async fn run(mut services: Services, mut signals: StopSignals) -> anyhow::Result
         () = tokio::time::sleep(timeout) => warn!("some work did not finish in time"),
         () = signals.received() => warn!("second stop signal: stopping at once"),
     }
-    ending
+    ending.and(services.close().await)
+}
+
+/// Starts one instance of every component, to check that it can be done.
+async fn check_start(generation: &Generation) -> anyhow::Result<()> {
+    for component in generation.all_components() {
+        let started = component.check_start().await;
+        started.with_context(|| format!("component `{}` does not start", component.id()))?;
+    }
+    Ok(())
 }
 
 /// Fills the instance pool of every component up to `instances_min`.

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use self::embedded::EmbeddedServer;
 use self::redis::{DedicatedConnection, PlatformConnection};
 use crate::host_call_timeout::HostCallTimedOut;
+use config::without_credentials;
 use event_log::{EmbeddedLog, LogError};
 use storage::database::{CommitWatermark, Database, DatabaseError};
 use storage::redis_client::{RedisClient, RedisClientError, canonical_address};
@@ -115,7 +116,7 @@ impl Bus {
     pub async fn open(&self, address: &str) -> Result<BusConnection, BusError> {
         let canonical = canonical_address(address);
         if canonical.is_none() {
-            return Err(BusError::InvalidAddress(address.to_owned()));
+            return Err(BusError::InvalidAddress(without_credentials(address)));
         }
         if canonical != self.address {
             let after = match &self.platform {
@@ -254,7 +255,7 @@ impl From<RedisClientError> for BusError {
                 Self::Type
             }
             RedisClientError::ErrorReply(refusal) => Self::Refused(refusal.to_string()),
-            RedisClientError::InvalidAddress { address, .. } => Self::InvalidAddress(address),
+            RedisClientError::InvalidAddress(error) => Self::InvalidAddress(error.to_string()),
             RedisClientError::Unavailable { .. } => Self::Redis(error),
         }
     }

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use resilience::Priority;
 
 use crate::body::AbortFlag;
-use crate::trace::{REQUEST_ID, TRACEPARENT, Trace};
+use crate::trace::Trace;
 use storage::database::{CommitWatermark, Database, DatabaseError};
 
 /// The deepest nesting of calls between components. A deeper one must be a loop.
@@ -74,6 +74,11 @@ impl Call {
             Some(watermark) => watermark.wait_durable().await,
             None => Ok(()),
         }
+    }
+
+    /// Whether a component on the path of the call may write to the embedded database.
+    pub fn may_write(&self) -> bool {
+        self.watermark.get().is_some()
     }
 
     /// The call that a component makes while it handles this one. It inherits the deadline.
@@ -141,8 +146,9 @@ impl Call {
 
     /// Sets the trace headers of a request, unless the guest has set its own.
     pub fn set_trace_headers(&self, headers: &mut HeaderMap) {
-        set_if_absent(headers, TRACEPARENT, &self.trace.parent);
-        set_if_absent(headers, REQUEST_ID, &self.trace.request_id);
+        for (name, value) in self.trace.headers() {
+            set_if_absent(headers, name, value);
+        }
     }
 }
 
@@ -164,6 +170,7 @@ fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::{REQUEST_ID, TRACEPARENT};
 
     #[test]
     fn a_nested_call_never_outlives_its_caller() {

@@ -190,6 +190,11 @@ impl Component {
         self.pool.stats()
     }
 
+    /// Why no instance can be created, if the last attempt failed.
+    pub fn start_failure(&self) -> Option<String> {
+        self.pool.start_failure()
+    }
+
     /// Starts one instance, to check that it can be done.
     ///
     /// # Errors

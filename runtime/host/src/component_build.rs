@@ -2,17 +2,25 @@
 //!
 //! Commands run in a shell, one after the other. They write to the standard error of the host, so that their progress is
 //! visible; standard output contains only the line with the address of the host. A command that several components share
-//! runs once. The WebAssembly target is installed first if a command needs it and it is missing.
+//! runs once. The WebAssembly target is installed first if a command needs it and it is missing. A command and the
+//! programs that it starts end with the host: they are a process group.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
+use tokio::process::{Child, Command};
+
+use crate::output::print_error_line;
 use config::manifest::{App, ComponentId};
 use config::{ConfigError, Location};
 
 /// The target that Rust components are compiled for.
 const TARGET: &str = "wasm32-wasip2";
+
+/// How long a command may take to end after SIGTERM, before SIGKILL.
+const TERMINATION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One command and its components.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,34 +31,36 @@ struct BuildStep<'a> {
     at: &'a Location,
 }
 
+/// A running command with the processes that it started.
+struct ProcessGroup(Child);
+
 /// The programs that list and install targets.
 struct Toolchain {
     rustc: PathBuf,
     rustup: PathBuf,
 }
 
-/// Builds every component that has a build command; blocks until all are built.
+/// Builds every component that has a build command. Dropping the future ends the running command.
 ///
 /// # Errors
 /// When a command fails or cannot be run. The error contains the components, the command and the reason.
-pub fn build(app: &App) -> Result<(), ConfigError> {
+pub async fn build(app: &App) -> Result<(), ConfigError> {
     let steps = plan(app);
     let toolchain = Toolchain {
         rustc: "rustc".into(),
         rustup: "rustup".into(),
     };
     if let Some(step) = steps.iter().find(|step| step.command.contains(TARGET)) {
-        toolchain.ensure_target(step)?;
+        toolchain.ensure_target(step).await?;
     }
     let count = steps.len();
     for (index, step) in steps.iter().enumerate() {
-        eprintln!(
-            "building {} ({}/{count}): {}",
-            step.names(),
-            index + 1,
-            step.command
-        );
-        step.run()?;
+        let (names, command) = (step.names(), step.command);
+        let number = index + 1;
+        print_error_line(format_args!(
+            "building {names} ({number}/{count}): {command}"
+        ));
+        step.run().await?;
     }
     Ok(())
 }
@@ -90,14 +100,14 @@ impl BuildStep<'_> {
         names.join(", ")
     }
 
-    fn run(&self) -> Result<(), ConfigError> {
+    async fn run(&self) -> Result<(), ConfigError> {
         let mut command = shell(self.command);
         without_outer_cargo(&mut command);
         command
             .current_dir(self.workdir)
             .stdin(Stdio::null())
             .stdout(io::stderr());
-        match command.status() {
+        match status(&mut command).await {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(self.failed(
                 &exit_reason(status),
@@ -126,18 +136,18 @@ impl Toolchain {
     ///
     /// # Errors
     /// When rustc or rustup cannot be run, or when the installation fails.
-    fn ensure_target(&self, step: &BuildStep<'_>) -> Result<(), ConfigError> {
-        if self.has_target(step)? {
+    async fn ensure_target(&self, step: &BuildStep<'_>) -> Result<(), ConfigError> {
+        if self.has_target(step).await? {
             return Ok(());
         }
-        eprintln!("installing the target {TARGET}");
-        let added = Command::new(&self.rustup)
+        print_error_line(format_args!("installing the target {TARGET}"));
+        let mut command = Command::new(&self.rustup);
+        command
             .args(["target", "add", TARGET])
             .current_dir(step.workdir)
             .stdin(Stdio::null())
-            .stdout(io::stderr())
-            .status();
-        let reason = match added {
+            .stdout(io::stderr());
+        let reason = match status(&mut command).await {
             Ok(status) if status.success() => return Ok(()),
             Ok(status) => format!(
                 "`rustup target add {TARGET}` failed: {}",
@@ -154,12 +164,14 @@ impl Toolchain {
     }
 
     /// Whether the compiler of the command has the target. The directory may have a toolchain of its own.
-    fn has_target(&self, step: &BuildStep<'_>) -> Result<bool, ConfigError> {
+    async fn has_target(&self, step: &BuildStep<'_>) -> Result<bool, ConfigError> {
         let printed = Command::new(&self.rustc)
             .args(["--print", "target-libdir", "--target", TARGET])
             .current_dir(step.workdir)
             .stderr(Stdio::inherit())
-            .output();
+            .kill_on_drop(true)
+            .output()
+            .await;
         match printed {
             Ok(output) => Ok(Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()),
             Err(error) => {
@@ -171,14 +183,39 @@ impl Toolchain {
 }
 
 fn shell(command: &str) -> Command {
-    let (program, flag) = if cfg!(windows) {
-        ("cmd", "/C")
-    } else {
-        ("sh", "-c")
-    };
-    let mut shell = Command::new(program);
-    shell.args([flag, command]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]);
     shell
+}
+
+/// Runs a command in a process group of its own, which ends when the future is dropped.
+async fn status(command: &mut Command) -> io::Result<ExitStatus> {
+    let mut group = ProcessGroup(command.process_group(0).spawn()?);
+    group.0.wait().await
+}
+
+// === impl ProcessGroup ===
+
+impl ProcessGroup {
+    #[expect(unsafe_code, reason = "the system offers this as a C function only")]
+    fn signal(&self, signal: libc::c_int) {
+        let id = self.0.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(id) = id {
+            // SAFETY: the call passes two numbers. The process is not reaped yet, so its id belongs to no other group.
+            unsafe { libc::kill(-id, signal) };
+        }
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        self.signal(libc::SIGTERM);
+        let since = Instant::now();
+        while matches!(self.0.try_wait(), Ok(None)) && since.elapsed() < TERMINATION_TIMEOUT {
+            std::thread::sleep(TERMINATION_TIMEOUT / 100);
+        }
+        self.signal(libc::SIGKILL);
+    }
 }
 
 /// Removes variables that `cargo run` sets for the host. A cargo inside a build command would take the description of the

@@ -1,9 +1,10 @@
-//! The limit of open files and sockets of this process.
+//! The open files and sockets of this process, and their limit.
 
 #![expect(unsafe_code, reason = "the system offers this as C functions only")]
 
-/// Raises the limit to the maximum of the system: the default is too low for a server.
-pub fn raise_limit() {
+/// Raises the limit to the maximum of the system, because the default is too low for a server. Returns the limit, or
+/// `None` if the system does not tell it.
+pub fn raise_limit() -> Option<usize> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -14,5 +15,14 @@ pub fn raise_limit() {
             limit.rlim_cur = limit.rlim_max;
             libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
         }
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
+            return None;
+        }
     }
+    usize::try_from(limit.rlim_cur).ok()
+}
+
+/// The number of open descriptors of this process; 0 if the system does not tell it.
+pub fn open_count() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }

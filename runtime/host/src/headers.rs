@@ -1,14 +1,19 @@
 //! Request headers that Spin adds, so that a component reads the same headers on both hosts.
 //!
-//! Unlike Spin, the host first removes all `spin-*` headers of the client, so that a component can trust these headers.
+//! Unlike Spin, the host first removes all `spin-*` headers of the client, so that a component can trust these headers. It
+//! also removes the headers of a proxy (`Forwarded`, `X-Forwarded-*`), from which components make links, unless the
+//! operator trusts the proxy.
 
 use std::net::SocketAddr;
 
-use http::{HeaderName, HeaderValue, Request};
+use http::header::FORWARDED;
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use config::manifest::RouteMatch;
 
 const PREFIX: &str = "spin-";
+
+const FORWARDED_PREFIX: &str = "x-forwarded-";
 
 const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
 const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
@@ -35,6 +40,16 @@ pub fn routed<B>(request: &mut Request<B>, found: &RouteMatch<'_, '_>, client: S
         if let Ok(name) = HeaderName::try_from(name) {
             headers.insert(name, value(found));
         }
+    }
+}
+
+/// Removes the headers that only a proxy may set.
+pub fn strip_forwarded(headers: &mut HeaderMap) {
+    let is_forwarded =
+        |name: &&HeaderName| **name == FORWARDED || name.as_str().starts_with(FORWARDED_PREFIX);
+    let forged: Vec<_> = headers.keys().filter(is_forwarded).cloned().collect();
+    for name in forged {
+        headers.remove(name);
     }
 }
 
@@ -73,7 +88,22 @@ fn value(text: &str) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderMap;
+
+    #[test]
+    fn headers_of_a_proxy_are_removed() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "forwarded",
+            "x-forwarded-host",
+            "X-Forwarded-Proto",
+            "x-forwarded-for",
+        ] {
+            headers.insert(HeaderName::try_from(name).unwrap(), value("evil.example"));
+        }
+        headers.insert("host", value("a"));
+        strip_forwarded(&mut headers);
+        assert_eq!(headers.len(), 1);
+    }
 
     #[test]
     fn spin_headers_of_a_client_are_removed() {

@@ -1,16 +1,17 @@
 //! Health paths: `/livez`, `/readyz`, `/actuator/health` and the health path of Spin.
 //!
 //! Live means that the runtimes of this process make progress: the one of requests and the one of events. Ready means
-//! that the host accepts new calls, and that its stores respond and persist writes. A failed or overloaded component
-//! changes neither: a restart of the process would not repair the component, and removing the host from service would
-//! also remove its healthy components.
+//! that the host accepts new calls, that an instance of each component can be created, and that every store, database
+//! and the event log keep what is written. A component that fails or is overloaded changes neither: a restart of the
+//! process would not repair it, and removing the host from service would also remove its healthy components.
+//! `/readyz?verbose` names each check and the cause of a failure; the checks are done by [`crate::app`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http::header::{ALLOW, CONTENT_TYPE};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode, Uri};
 use parking_lot::RwLock;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -19,22 +20,40 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::body::full;
 use crate::problem::Problem;
-use storage::database::Database;
-use storage::redis_client::RedisClient;
 
-/// Interval of the store checks and of the heartbeats.
+/// Interval of the heartbeats.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Age of a heartbeat from which the process counts as hung. A busy machine delays a heartbeat by far less.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The paths that the host answers itself.
+const HEALTH_PATHS: [&str; 7] = [
+    "/livez",
+    "/readyz",
+    "/actuator/health",
+    "/actuator/health/liveness",
+    "/actuator/health/readiness",
+    "/.well-known/spin/health",
+    "/.well-known/spin/info",
+];
 
 /// State that the health paths report.
 #[derive(Clone)]
 pub struct Health {
     application: Arc<RwLock<Application>>,
     serving: Arc<AtomicBool>,
-    stores: Arc<AtomicBool>,
+    checks: Arc<RwLock<Vec<CheckResult>>>,
     heartbeats: Arc<[RwLock<Instant>; 2]>,
+}
+
+/// The result of one readiness check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckResult {
+    /// What was checked.
+    pub name: String,
+    /// Why the host is not ready, if it is not.
+    pub cause: Option<String>,
 }
 
 /// The runtimes that send heartbeats.
@@ -55,7 +74,7 @@ impl Health {
         Self {
             application: Arc::new(RwLock::new(Application::new(name, version))),
             serving: Arc::default(),
-            stores: Arc::new(AtomicBool::new(true)),
+            checks: Arc::default(),
             heartbeats: Arc::new([Instant::now(); 2].map(RwLock::new)),
         }
     }
@@ -103,57 +122,53 @@ impl Health {
                 .all(|heartbeat| now < *heartbeat.read() + HEARTBEAT_TIMEOUT)
     }
 
-    /// Checks the Redis server periodically until `stop` is cancelled: without its stores the host is not ready.
-    ///
-    /// # Errors
-    /// Never; the result has the type of the other background tasks.
-    pub async fn watch_redis(
-        self,
-        redis: Arc<RedisClient>,
-        stop: CancellationToken,
-    ) -> anyhow::Result<()> {
-        loop {
-            let answers = redis.query::<String>(&redis::cmd("PING")).await.is_ok();
-            if self.stores.swap(answers, Ordering::AcqRel) != answers {
-                match answers {
-                    true => info!("redis is available again: ready"),
-                    false => warn!("redis is unavailable: not ready"),
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                () = stop.cancelled() => return Ok(()),
+    /// Replaces the results of the readiness checks. A change is logged with its cause.
+    pub fn report(&self, checks: Vec<CheckResult>) {
+        let mut last = self.checks.write();
+        for check in &checks {
+            let before = last.iter().find(|before| before.name == check.name);
+            let before = before.and_then(|before| before.cause.as_ref());
+            match (before, &check.cause) {
+                (None, Some(cause)) => warn!(check = check.name, cause, "not ready"),
+                (Some(_), None) => info!(check = check.name, "ready again"),
+                _ => {}
             }
         }
+        *last = checks;
     }
 
-    /// Checks periodically whether the embedded database can commit, until `stop` is cancelled: the disk may be full.
-    ///
-    /// # Errors
-    /// Never; the result has the type of the other background tasks.
-    pub async fn watch_database(
-        self,
-        database: Arc<Database>,
-        stop: CancellationToken,
-    ) -> anyhow::Result<()> {
-        loop {
-            let can_commit = database.can_commit();
-            if self.stores.swap(can_commit, Ordering::AcqRel) != can_commit {
-                match can_commit {
-                    true => info!("the embedded database is writable again: ready"),
-                    false => warn!("the embedded database is not writable: not ready"),
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                () = stop.cancelled() => return Ok(()),
-            }
-        }
+    fn is_ready(&self) -> bool {
+        let is_serving = self.serving.load(Ordering::Acquire);
+        is_serving && self.checks.read().iter().all(|check| check.cause.is_none())
+    }
+
+    /// One line for each check, with its cause.
+    fn explain(&self) -> String {
+        let serving = CheckResult {
+            name: "serving".to_owned(),
+            cause: match self.serving.load(Ordering::Acquire) {
+                true => None,
+                false => Some("the host starts or stops".to_owned()),
+            },
+        };
+        let checks = self.checks.read();
+        let lines = std::iter::once(&serving).chain(&*checks);
+        lines
+            .map(|CheckResult { name, cause }| match cause {
+                None => format!("[+] {name} ok\n"),
+                Some(cause) => format!("[-] {name}: {cause}\n"),
+            })
+            .collect()
+    }
+
+    /// Whether the path is one of the health paths.
+    pub fn is_health_path(&self, path: &str) -> bool {
+        HEALTH_PATHS.contains(&path)
     }
 
     /// Returns the response when the path is one of the health paths.
-    pub fn answer(&self, path: &str, method: &Method) -> Option<Response<WasiBody>> {
-        let ready = self.serving.load(Ordering::Acquire) && self.stores.load(Ordering::Acquire);
+    pub fn answer(&self, uri: &Uri, method: &Method) -> Option<Response<WasiBody>> {
+        let ready = self.is_ready();
         let (status, word) = match ready {
             true => (StatusCode::OK, "UP"),
             false => (StatusCode::SERVICE_UNAVAILABLE, "OUT_OF_SERVICE"),
@@ -163,8 +178,16 @@ impl Health {
             true => (StatusCode::OK, "UP"),
             false => (StatusCode::SERVICE_UNAVAILABLE, "DOWN"),
         };
-        let response = match path {
+        let response = match uri.path() {
             "/livez" => text(live_status, if live { "ok" } else { "wedged" }),
+            "/readyz" if is_verbose(uri) => {
+                let result = if ready { "ok" } else { "not ready" };
+                answer(
+                    status,
+                    "text/plain",
+                    format!("{}{result}\n", self.explain()),
+                )
+            }
             "/readyz" => text(status, if ready { "ok" } else { "not ready" }),
             "/actuator/health" => object(status, &json!({ "status": word })),
             "/actuator/health/liveness" => object(live_status, &json!({ "status": alive })),
@@ -191,6 +214,14 @@ impl Application {
             version: version.to_owned(),
         }
     }
+}
+
+/// Whether the query has the parameter `verbose`.
+fn is_verbose(uri: &Uri) -> bool {
+    let parameters = uri.query().unwrap_or_default().split('&');
+    parameters
+        .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
+        .any(|(name, value)| name == "verbose" && !matches!(value, "0" | "false"))
 }
 
 fn text(status: StatusCode, text: &'static str) -> Response<WasiBody> {
@@ -224,7 +255,7 @@ mod tests {
 
     fn status(health: &Health, path: &str) -> Option<u16> {
         health
-            .answer(path, &Method::GET)
+            .answer(&path.parse().unwrap(), &Method::GET)
             .map(|response| response.status().as_u16())
     }
 
@@ -236,6 +267,36 @@ mod tests {
         health.start_serving();
         assert_eq!(status(&health, "/readyz"), Some(200));
         assert_eq!(status(&health, "/actuator/health"), Some(200));
+    }
+
+    #[tokio::test]
+    async fn a_failed_check_is_named_with_its_cause() {
+        use http_body_util::BodyExt as _;
+
+        let health = Health::new("app", "1");
+        health.start_serving();
+        let check = |name: &str, cause: Option<&str>| CheckResult {
+            name: name.to_owned(),
+            cause: cause.map(str::to_owned),
+        };
+        health.report(vec![
+            check("event log", None),
+            check("component `car`", None),
+        ]);
+        assert_eq!(status(&health, "/readyz?verbose"), Some(200));
+        health.report(vec![
+            check("event log", Some("READONLY")),
+            check("component `car`", None),
+        ]);
+        assert_eq!(status(&health, "/readyz"), Some(503));
+        assert_eq!(status(&health, "/actuator/health"), Some(503));
+        assert_eq!(status(&health, "/livez"), Some(200));
+        let uri = "/readyz?verbose=1".parse().unwrap();
+        let response = health.answer(&uri, &Method::GET).unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let expected =
+            "[+] serving ok\n[-] event log: READONLY\n[+] component `car` ok\nnot ready\n";
+        assert_eq!(body, expected);
     }
 
     #[test]

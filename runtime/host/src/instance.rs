@@ -153,6 +153,12 @@ impl InstanceFactory {
     }
 
     async fn create(&self) -> wasmtime::Result<RequestInstance> {
+        let created = self.try_create().await;
+        self.pool.note_start(&created);
+        created
+    }
+
+    async fn try_create(&self) -> wasmtime::Result<RequestInstance> {
         let slot = self.pool.acquire_slot()?;
         let mut store = store(&self.engine, &self.grants)?;
         let service =

@@ -23,12 +23,18 @@
     rustdoc::private_intra_doc_links,
     reason = "the documentation of a program is for who reads its code; rustc knows no lints of rustdoc to expect"
 )]
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when the stream cannot be written: use `output`"
+)]
 
 mod accept;
 pub mod admin;
 pub mod admission;
 pub mod app;
 pub mod backends;
+mod bearer_token;
 pub mod body;
 pub mod bus;
 pub mod byte_budget;
@@ -36,12 +42,14 @@ pub mod call;
 pub mod capability;
 pub mod cli;
 pub mod client;
+mod code_cache;
 pub mod commands;
 pub mod component;
 pub mod component_build;
 pub mod cpu_throttle;
 mod descriptors;
 pub mod dispatch_marker;
+mod durable_body;
 pub mod engine;
 pub mod fault_injection;
 pub mod function;
@@ -53,11 +61,14 @@ pub mod imports;
 pub mod ingress;
 pub mod instance;
 pub mod link;
+mod log_limiter;
 mod memory;
 pub mod metrics;
 pub mod outbound;
+mod output;
 pub mod problem;
 pub mod rebuild;
+mod replay;
 pub mod runtimes;
 pub mod signals;
 pub mod store;
@@ -107,7 +118,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     let ended = match arguments.command {
         cli::Command::Up(options) => {
             telemetry::start(options.log_format, options.log_level());
-            run_to_end(app::up(&options))
+            runtimes::ensure_threads().and_then(|()| run_to_end(app::up(&options)))
         }
         cli::Command::DeadLetters(options) => run_to_end(commands::dead_letters::run(&options)),
         cli::Command::Rebuild(options) => run_to_end(commands::rebuild::run(&options)),
@@ -120,7 +131,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::print_error_line(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -13,8 +13,11 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use anyhow::Context as _;
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{AbortHandle, JoinError};
 
@@ -125,6 +128,42 @@ impl Drop for DedicatedRuntime {
     }
 }
 
+/// Checks that the system allows the threads of a host. Tokio panics when it cannot start the threads of a runtime.
+///
+/// # Errors
+/// When it does not.
+pub fn ensure_threads() -> anyhow::Result<()> {
+    // Three runtimes, their blocking work, the compiler, and the threads of files and timers.
+    let count = 4 * processors() + 16;
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let mut threads = Vec::new();
+    let mut started = Ok(());
+    for _ in 0..count {
+        let wait = wait.clone();
+        let thread = std::thread::Builder::new().spawn(move || {
+            // The error of the closed channel ends the thread.
+            let _ = wait.lock().recv();
+        });
+        match thread {
+            Ok(thread) => threads.push(thread),
+            Err(error) => {
+                started = Err(error);
+                break;
+            }
+        }
+    }
+    drop(release);
+    let number = threads.len();
+    for thread in threads {
+        // The threads only wait; none can panic.
+        let _ = thread.join();
+    }
+    started.with_context(|| {
+        format!("the system allows {number} more threads, and a host needs about {count}: raise the limit (ulimit -u)")
+    })
+}
+
 fn processors() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
@@ -132,7 +171,6 @@ fn processors() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::time::Duration;
 
     const SHORT_TIMEOUT: Duration = Duration::from_millis(5);

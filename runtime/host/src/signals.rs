@@ -1,13 +1,23 @@
-//! The signals that stop this process.
+//! The signals that stop this process, or make it reload.
+
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+/// Signals so soon after the first one belong to it: `timeout` and terminals send one to the process and to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
 
 /// The signals that ask this process to stop: SIGTERM and SIGINT (Ctrl-C).
 pub struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    last: Option<Instant>,
 }
+
+/// SIGHUP, which makes a host reload its application.
+pub struct ReloadSignals(Signal);
 
 // === impl StopSignals ===
 
@@ -21,14 +31,43 @@ impl StopSignals {
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            last: None,
         })
     }
 
     /// Returns when the next of the signals arrives.
     pub async fn received(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            let is_repeated = self.last.is_some_and(|last| last.elapsed() < SAME_SIGNAL);
+            if !is_repeated {
+                self.last = Some(Instant::now());
+                return;
+            }
+        }
+    }
+}
+
+// === impl ReloadSignals ===
+
+impl ReloadSignals {
+    /// Takes the signal over from its default handler, which ends the process. A signal that arrives before it can be
+    /// obeyed is remembered.
+    ///
+    /// # Errors
+    /// When the operating system refuses a handler.
+    pub fn listen() -> anyhow::Result<Self> {
+        let hangup = signal(SignalKind::hangup()).context("cannot listen for signals")?;
+        Ok(Self(hangup))
+    }
+
+    /// Returns when the next signal arrives.
+    pub async fn received(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -26,6 +26,15 @@ pub use self::sqlite::SqliteStore;
 /// have happened. Every method returns [`StoreError::Database`] or [`StoreError::Redis`] if the backend fails.
 #[async_trait]
 pub trait KeyValue: Send + Sync {
+    /// The backend, for a check that is done once for all stores on it.
+    fn backend(&self) -> String;
+
+    /// Checks that a write would be kept, without writing anything.
+    async fn check(&self) -> Result<(), StoreError>;
+
+    /// Leaves everything in the file of the store, at the end of the process; blocks as long as that takes.
+    fn close(&self) {}
+
     /// Returns the value of a key, or `None` if it has no value.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
 

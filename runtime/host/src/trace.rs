@@ -1,39 +1,70 @@
-//! Trace of a request: a W3C `traceparent` and an `x-request-id`, taken from the caller or generated.
+//! Trace of a request: a W3C `traceparent` and an `x-request-id`, taken from the caller or generated, and the headers that
+//! travel with them.
+
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use http_conventions::trace::{self as conventions, TraceParent, is_request_id, parse_traceparent};
 
 /// Header with the request id, which also appears in every log line of the request.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static(conventions::REQUEST_ID);
 
 /// Header of W3C Trace Context.
-pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub const TRACEPARENT: HeaderName = HeaderName::from_static(conventions::TRACEPARENT);
 
-/// Maximum length of an accepted request id, in bytes; a longer one is replaced.
-const MAX_REQUEST_ID_LENGTH: usize = 128;
+/// Headers that are sent on with a `traceparent` as they are: positions in the traces of other vendors, and properties of
+/// the application.
+const COMPANIONS: [HeaderName; 2] = [
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("baggage"),
+];
 
-/// The two headers that every call of one request carries.
+/// The longest companion that is sent on, in bytes: the limit of W3C Baggage.
+const MAX_COMPANION_LENGTH: usize = 8192;
+
+/// The headers that every call of one request carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trace {
     /// `traceparent`: version, trace id, parent id, flags.
     pub parent: HeaderValue,
     /// `x-request-id`: the id that the caller has sent, or else the trace id.
     pub request_id: HeaderValue,
+    /// `tracestate` and `baggage` of the caller, if it has sent them.
+    companions: Arc<[(HeaderName, HeaderValue)]>,
 }
 
 impl Trace {
     /// Takes the well-formed headers of the caller and generates the missing ones.
     pub fn of(headers: &HeaderMap) -> Self {
-        let parent = headers
-            .get(TRACEPARENT)
-            .filter(|value| well_formed(value.as_bytes()))
-            .cloned();
+        let mut parents = headers.get_all(TRACEPARENT).iter();
+        let parent = match (parents.next(), parents.next()) {
+            (Some(parent), None) => parent.to_str().ok().and_then(parse_traceparent),
+            // The trace of two parents is restarted.
+            _ => None,
+        };
         let request_id = headers
             .get(REQUEST_ID)
-            .filter(|value| plausible(value.as_bytes()))
+            .filter(|value| is_accepted(value.as_bytes()))
             .cloned();
-        let parent = parent.unwrap_or_else(fresh_parent);
+        let companions = match parent {
+            Some(_) => companions(headers),
+            None => Arc::default(),
+        };
+        let parent = parent.map_or_else(fresh_parent, known_parent);
         let request_id = request_id.unwrap_or_else(|| trace_id(&parent));
-        Self { parent, request_id }
+        Self {
+            parent,
+            request_id,
+            companions,
+        }
+    }
+
+    /// All headers of the trace.
+    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
+        let own = [(TRACEPARENT, &self.parent), (REQUEST_ID, &self.request_id)];
+        let companions = self.companions.iter();
+        own.into_iter()
+            .chain(companions.map(|(name, value)| (name.clone(), value)))
     }
 
     /// Creates the trace of a call that starts in the host, such as a sweep.
@@ -42,6 +73,7 @@ impl Trace {
         Self {
             request_id: trace_id(&parent),
             parent,
+            companions: Arc::default(),
         }
     }
 
@@ -51,27 +83,37 @@ impl Trace {
     }
 }
 
-fn well_formed(value: &[u8]) -> bool {
-    let hex = |part: &[u8]| {
-        part.iter()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let nonzero = |part: &[u8]| part.iter().any(|byte| *byte != b'0');
-    value.len() == 55
-        && [value[2], value[35], value[52]] == *b"---"
-        && hex(&value[..2])
-        && &value[..2] != b"ff"
-        && hex(&value[3..35])
-        && nonzero(&value[3..35])
-        && hex(&value[36..52])
-        && nonzero(&value[36..52])
-        && hex(&value[53..])
+/// Whether a client may choose this request id. The ids of events contain `/`, and an event names the request or the event
+/// that caused it.
+fn is_accepted(request_id: &[u8]) -> bool {
+    is_request_id(request_id) && !request_id.contains(&b'/')
 }
 
-fn plausible(value: &[u8]) -> bool {
-    !value.is_empty()
-        && value.len() <= MAX_REQUEST_ID_LENGTH
-        && value.iter().all(|byte| (0x21..0x7f).contains(byte))
+fn known_parent(parent: TraceParent<'_>) -> HeaderValue {
+    let TraceParent {
+        trace_id,
+        parent_id,
+        is_sampled,
+    } = parent;
+    let text = format!("00-{trace_id}-{parent_id}-0{}", u8::from(is_sampled));
+    HeaderValue::try_from(text).unwrap_or_else(|_| fresh_parent())
+}
+
+fn companions(headers: &HeaderMap) -> Arc<[(HeaderName, HeaderValue)]> {
+    let joined = |name: &HeaderName| {
+        let values: Vec<&[u8]> = headers
+            .get_all(name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        let value = values.join(b",".as_slice());
+        let fits = !value.is_empty() && value.len() <= MAX_COMPANION_LENGTH;
+        fits.then(|| HeaderValue::from_bytes(&value).ok()).flatten()
+    };
+    let found = COMPANIONS.into_iter();
+    found
+        .filter_map(|name| joined(&name).map(|value| (name, value)))
+        .collect()
 }
 
 fn fresh_parent() -> HeaderValue {
@@ -149,11 +191,47 @@ mod tests {
             );
             let trace = Trace::of(&headers);
             assert!(
-                well_formed(trace.parent.as_bytes()),
+                parse_traceparent(trace.parent.to_str().unwrap()).is_some(),
                 "{nonsense:?} gave {:?}",
                 trace.parent
             );
         }
+    }
+
+    #[test]
+    fn a_higher_version_is_sent_on_as_version_00() {
+        let known = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
+        let future = format!("cc-{known}-01-what-the-future-will-be-like");
+        let mut headers = HeaderMap::new();
+        headers.insert(TRACEPARENT, future.parse().unwrap());
+        let trace = Trace::of(&headers);
+        assert_eq!(trace.parent, format!("00-{known}-01"));
+        assert_eq!(trace.request_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    }
+
+    #[test]
+    fn state_and_baggage_travel_with_the_trace() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let mut sent = headers(&[("traceparent", parent), ("baggage", "user=1")]);
+        sent.append("tracestate", HeaderValue::from_static("a=1"));
+        sent.append("tracestate", HeaderValue::from_static("b=2"));
+        let trace = Trace::of(&sent);
+        let passed: HeaderMap = trace
+            .headers()
+            .map(|(name, value)| (name, value.clone()))
+            .collect();
+        assert_eq!(passed["tracestate"], "a=1,b=2");
+        assert_eq!(passed["baggage"], "user=1");
+        sent.append(TRACEPARENT, HeaderValue::from_static("another"));
+        let restarted = Trace::of(&sent);
+        assert_ne!(restarted.parent, parent);
+        assert_eq!(restarted.headers().count(), 2);
+    }
+
+    #[test]
+    fn a_client_cannot_pass_a_request_off_as_an_event() {
+        let trace = Trace::of(&headers(&[("x-request-id", "payment/1/1")]));
+        assert_ne!(trace.request_id, "payment/1/1");
     }
 
     #[test]

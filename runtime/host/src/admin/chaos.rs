@@ -7,36 +7,47 @@ use serde_json::json;
 use super::response::{AdminError, AdminResponse, json};
 use super::routes::{AdminRequest, AdminRoutes};
 use crate::fault_injection::{FaultInjector, FaultSpec};
+use crate::generation::CurrentGeneration;
 
-type AllowedInjector = Option<Arc<FaultInjector>>;
+/// Fault injection, and the application whose calls it affects.
+#[derive(Clone)]
+pub struct FaultInjection {
+    /// Present if fault injection is allowed.
+    pub injector: Option<Arc<FaultInjector>>,
+    /// The generation whose components a fault may name.
+    pub current: CurrentGeneration,
+}
 
 /// The routes of fault injection; without an injector every request is refused (403).
-pub fn routes(injector: AllowedInjector) -> AdminRoutes<AllowedInjector> {
-    AdminRoutes::of(injector)
+pub fn routes(injection: FaultInjection) -> AdminRoutes<FaultInjection> {
+    AdminRoutes::of(injection)
         .get("/chaos", list)
         .post("/chaos", begin)
         .delete("/chaos", end_all)
         .delete("/chaos/{id}", end)
 }
 
-fn allowed(injector: AllowedInjector) -> Result<Arc<FaultInjector>, AdminError> {
-    injector.ok_or_else(|| {
+fn allowed(injection: FaultInjection) -> Result<Arc<FaultInjector>, AdminError> {
+    injection.injector.ok_or_else(|| {
         AdminError::forbidden("fault injection is not allowed: start the host with --chaos")
     })
 }
 
-async fn list(injector: AllowedInjector, _: AdminRequest) -> AdminResponse {
+async fn list(injector: FaultInjection, _: AdminRequest) -> AdminResponse {
     json(&json!({ "experiments": allowed(injector)?.list() }))
 }
 
-async fn begin(injector: AllowedInjector, request: AdminRequest) -> AdminResponse {
-    let injector = allowed(injector)?;
+async fn begin(injection: FaultInjection, request: AdminRequest) -> AdminResponse {
+    let generation = injection.current.get();
+    let injector = allowed(injection)?;
     let fault: FaultSpec = request.json()?;
+    let components = generation.components.keys().map(String::as_str);
+    fault.check_names(components).map_err(AdminError::invalid)?;
     let begun = injector.begin(fault);
     json(&begun.map_err(AdminError::invalid)?)
 }
 
-async fn end(injector: AllowedInjector, request: AdminRequest) -> AdminResponse {
+async fn end(injector: FaultInjection, request: AdminRequest) -> AdminResponse {
     let injector = allowed(injector)?;
     let id = request.parameter("id");
     match id.parse().is_ok_and(|id| injector.end(id)) {
@@ -47,7 +58,7 @@ async fn end(injector: AllowedInjector, request: AdminRequest) -> AdminResponse 
     }
 }
 
-async fn end_all(injector: AllowedInjector, _: AdminRequest) -> AdminResponse {
+async fn end_all(injector: FaultInjection, _: AdminRequest) -> AdminResponse {
     allowed(injector)?.end_all();
     json(&json!({ "experiments": [] }))
 }

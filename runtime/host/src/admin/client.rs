@@ -1,22 +1,26 @@
 //! The client of the admin listener: how the other commands reach a running host.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use http::header::AUTHORIZATION;
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
 use super::ADDRESS_FILE;
+use crate::bearer_token::bearer_token;
 use crate::body::full;
 use crate::cli::AdminToken;
 use crate::client::HttpClient;
 
 /// How long a response may take: a reload compiles components.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How long a connection to a host of this machine may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running host.
 pub struct RunningHost {
@@ -48,6 +52,32 @@ impl RunningHost {
         })
     }
 
+    /// The host that uses this state directory, if one answers at the address in its file `admin`. A host that was
+    /// killed leaves the file behind.
+    ///
+    /// # Errors
+    /// When the file holds no address.
+    pub fn find_running(state: &Path, token: &AdminToken) -> anyhow::Result<Option<Self>> {
+        if !state.join(ADDRESS_FILE).exists() {
+            return Ok(None);
+        }
+        let host = Self::find(state, token)?;
+        let connected = TcpStream::connect_timeout(&host.address, CONNECT_TIMEOUT);
+        Ok(connected.is_ok().then_some(host))
+    }
+
+    /// Sends a request and returns the JSON of the response, or `None` if the host answers that there is no such
+    /// resource.
+    ///
+    /// # Errors
+    /// As [`RunningHost::get`].
+    pub async fn find_resource(&self, method: Method, path: &str) -> anyhow::Result<Option<Value>> {
+        match self.request(method, path, "").await? {
+            (StatusCode::NOT_FOUND, _) => Ok(None),
+            (status, body) => checked(status, body).map(Some),
+        }
+    }
+
     /// Sends GET and returns the JSON of the response.
     ///
     /// # Errors
@@ -65,11 +95,22 @@ impl RunningHost {
     }
 
     async fn send(&self, method: Method, path: &str, body: &str) -> anyhow::Result<Value> {
+        let (status, body) = self.request(method, path, body).await?;
+        checked(status, body)
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: &str,
+    ) -> anyhow::Result<(StatusCode, Value)> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address));
         if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+            let token = bearer_token("--admin-token (or SOCAR_ADMIN_TOKEN)", token)?;
+            request = request.header(AUTHORIZATION, token);
         }
         let request = request.body(full(body.to_owned()))?;
         let response = self.client.send(request, RESPONSE_TIMEOUT, None).await;
@@ -84,10 +125,14 @@ impl RunningHost {
                 self.address
             )
         })?;
-        match status.is_success() {
-            true => Ok(body),
-            false => bail!("{status}: {}", body["detail"].as_str().unwrap_or_default()),
-        }
+        Ok((status, body))
+    }
+}
+
+fn checked(status: StatusCode, body: Value) -> anyhow::Result<Value> {
+    match status.is_success() {
+        true => Ok(body),
+        false => bail!("{status}: {}", body["detail"].as_str().unwrap_or_default()),
     }
 }
 

@@ -11,12 +11,20 @@ use super::response::{AdminError, AdminResponse, json};
 use super::routes::{AdminRequest, AdminRoutes};
 use event_log::dead_letters::{self, DeadLetter};
 use event_log::{EntryId, EventLog};
+use storage::database::{CommitWatermark, Database};
 
 /// The number of dead letters on a page: the default and the maximum.
 const DEFAULT_PAGE: usize = 100;
 const MAX_PAGE: usize = 1000;
 
-type Log = Arc<dyn EventLog>;
+/// The event log, and the embedded database if it is there: an answer waits until the change is durable.
+#[derive(Clone)]
+pub struct LetterLog {
+    /// The event log.
+    pub log: Arc<dyn EventLog>,
+    /// The database of an embedded log.
+    pub database: Option<Arc<Database>>,
+}
 
 /// A page of dead letters.
 #[derive(Serialize)]
@@ -27,7 +35,7 @@ struct DeadLetterPage {
 }
 
 /// The routes of the dead letters.
-pub fn routes(log: Log) -> AdminRoutes<Log> {
+pub fn routes(log: LetterLog) -> AdminRoutes<LetterLog> {
     AdminRoutes::of(log)
         .get("/dead-letters", list)
         .get("/dead-letters/{id}", show)
@@ -35,7 +43,7 @@ pub fn routes(log: Log) -> AdminRoutes<Log> {
         .delete("/dead-letters/{id}", discard)
 }
 
-async fn list(log: Log, request: AdminRequest) -> AdminResponse {
+async fn list(LetterLog { log, .. }: LetterLog, request: AdminRequest) -> AdminResponse {
     let after = request.query("after").map(|id| parse(&id)).transpose()?;
     let limit = match request.query("limit").map(|limit| limit.parse()) {
         None => DEFAULT_PAGE,
@@ -52,7 +60,7 @@ async fn list(log: Log, request: AdminRequest) -> AdminResponse {
     json(&DeadLetterPage { letters, next })
 }
 
-async fn show(log: Log, request: AdminRequest) -> AdminResponse {
+async fn show(LetterLog { log, .. }: LetterLog, request: AdminRequest) -> AdminResponse {
     let id = request.parameter("id");
     match dead_letters::show(&*log, parse(id)?).await? {
         Some(letter) => json(&letter),
@@ -60,19 +68,42 @@ async fn show(log: Log, request: AdminRequest) -> AdminResponse {
     }
 }
 
-async fn redrive(log: Log, request: AdminRequest) -> AdminResponse {
+async fn redrive(letters: LetterLog, request: AdminRequest) -> AdminResponse {
     let id = request.parameter("id");
-    match dead_letters::redrive(&*log, parse(id)?).await? {
+    let writes = letters.writes();
+    let is_redriven = dead_letters::redrive(&*letters.log, parse(id)?).await?;
+    kept(writes).await?;
+    match is_redriven {
         true => json(&json!({ "redriven": id })),
         false => Err(not_found(id)),
     }
 }
 
-async fn discard(log: Log, request: AdminRequest) -> AdminResponse {
+async fn discard(letters: LetterLog, request: AdminRequest) -> AdminResponse {
     let id = request.parameter("id");
-    match dead_letters::discard(&*log, parse(id)?).await? {
+    let writes = letters.writes();
+    let is_discarded = dead_letters::discard(&*letters.log, parse(id)?).await?;
+    kept(writes).await?;
+    match is_discarded {
         true => json(&json!({ "discarded": id })),
         false => Err(not_found(id)),
+    }
+}
+
+// === impl LetterLog ===
+
+impl LetterLog {
+    fn writes(&self) -> Option<CommitWatermark> {
+        self.database.as_ref().map(CommitWatermark::from_now)
+    }
+}
+
+async fn kept(writes: Option<CommitWatermark>) -> Result<(), AdminError> {
+    match writes {
+        Some(writes) => writes.wait_durable().await.map_err(|error| {
+            AdminError::unavailable(format!("the change could not be kept: {error}"))
+        }),
+        None => Ok(()),
     }
 }
 

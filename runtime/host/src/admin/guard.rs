@@ -13,6 +13,7 @@ use http::uri::Authority;
 use subtle::ConstantTimeEq as _;
 
 use super::response::AdminError;
+use crate::bearer_token::{bearer_token, without_newline};
 
 /// Decides which requests are admitted.
 pub struct AdminGuard {
@@ -25,10 +26,12 @@ impl AdminGuard {
     /// # Errors
     /// When the token is empty, or other machines can reach the address and no token is set.
     pub fn new(address: SocketAddr, token: Option<String>) -> anyhow::Result<Self> {
+        let token = token.map(|token| {
+            bearer_token("--admin-token (or SOCAR_ADMIN_TOKEN)", &token)?;
+            anyhow::Ok(without_newline(&token).to_owned())
+        });
+        let token = token.transpose()?;
         match &token {
-            Some(token) if token.trim().is_empty() => {
-                bail!("--admin-token is empty: choose a long token, or omit the flag")
-            }
             None if !address.ip().is_loopback() => bail!(
                 "--admin-listen {address}: other machines could control the platform; set a token with \
                  --admin-token (or SOCAR_ADMIN_TOKEN), or listen on 127.0.0.1:{}",

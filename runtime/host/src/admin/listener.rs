@@ -1,36 +1,46 @@
-//! The port of the admin listener: HTTP/1.1, a bounded number of connections, and a file with its address.
+//! The port of the admin listener, and the files with its address. It has the guards of the public port: unread, idle and
+//! slow connections make room for new ones, so that they lock no operator out.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::http::{Request, Response};
 use anyhow::Context as _;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use metrics::Gauge;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, trace, warn};
+use tracing::info;
+use wasmtime_wasi_http::WasiBody;
 
-use super::{ADDRESS_FILE, Admin, RECEIVE_TIMEOUT};
-use crate::accept;
+use super::{ADDRESS_FILE, Admin, AdminError, RECEIVE_TIMEOUT, URL_FILE};
+use crate::body::GuardedBody;
 use crate::cli::AdminOptions;
+use crate::trigger::http::capacity::ConnectionCapacity;
+use crate::trigger::http::connections::ConnectionTracker;
+use crate::trigger::http::{self, ClientInfo, HttpService};
+use config::policy::ListenerLimits;
 
-/// Connections at the same time; further ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 64;
+/// Connections at the same time.
+const CAPACITY: ConnectionCapacity = ConnectionCapacity {
+    admitted: 32,
+    refused: 8,
+};
 
 /// How long requests in progress may still take when the platform stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A bound port and the file with its address, which is removed together with this value.
+/// A bound port and the files with its address, which are removed together with this value.
 pub struct AdminListener {
     socket: TcpListener,
-    file: PathBuf,
+    file: AddressFiles,
 }
+
+/// The files with the address of the port: `admin` holds host and port, `admin-url` the URL.
+struct AddressFiles(PathBuf);
 
 // === impl AdminListener ===
 
@@ -46,9 +56,15 @@ impl AdminListener {
             format!("cannot listen on {address}: choose another address with --admin-listen")
         })?;
         let address = socket.local_addr()?;
-        let file = state.join(ADDRESS_FILE);
-        std::fs::write(&file, format!("{address}\n"))
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        let file = AddressFiles(state.to_owned());
+        for (name, text) in [
+            (ADDRESS_FILE, format!("{address}\n")),
+            (URL_FILE, format!("http://{address}\n")),
+        ] {
+            let path = state.join(name);
+            std::fs::write(&path, text)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
         info!(%address, "admin listener is open");
         Ok(Self { socket, file })
     }
@@ -62,62 +78,76 @@ impl AdminListener {
     }
 }
 
-impl Drop for AdminListener {
+impl Drop for AddressFiles {
     fn drop(&mut self) {
-        // A file that remains leads to a refused connection.
-        let _ = std::fs::remove_file(&self.file);
+        for name in [ADDRESS_FILE, URL_FILE] {
+            // A file that remains leads to a refused connection.
+            let _ = std::fs::remove_file(self.0.join(name));
+        }
+    }
+}
+
+/// The admin interface as the service of a listener.
+pub struct AdminService {
+    admin: Admin,
+    limits: Arc<ListenerLimits>,
+}
+
+// === impl AdminService ===
+
+impl AdminService {
+    /// The service with all its routes.
+    pub fn new(admin: Admin) -> Self {
+        let limits = ListenerLimits {
+            connections: CAPACITY.admitted,
+            head_time: RECEIVE_TIMEOUT,
+            ..ListenerLimits::default()
+        };
+        Self {
+            admin,
+            limits: Arc::new(limits),
+        }
+    }
+}
+
+impl HttpService for AdminService {
+    fn limits(&self) -> Arc<ListenerLimits> {
+        self.limits.clone()
+    }
+
+    fn drain_time(&self) -> Duration {
+        DRAIN_TIMEOUT
+    }
+
+    async fn answer(&self, request: Request<Incoming>, client: &ClientInfo) -> Response<WasiBody> {
+        let guard = client.connection.begin_request();
+        // While the body arrives, a new client may take the place of this one.
+        let arriving = client.connection.begin_body();
+        let response = match client.admitted {
+            true => self.admin.respond(request, arriving).await,
+            false => AdminError::busy().into_response(),
+        };
+        response.map(|body| GuardedBody::new(body, guard).boxed_unsync())
     }
 }
 
 /// Serves until `stop`, then waits for the requests in progress, at most [`DRAIN_TIMEOUT`].
 ///
 /// # Errors
-/// Never in practice: the semaphore of the connections is never closed.
+/// Never; the type is that of every background task of the platform.
 pub async fn serve(
-    admin: Arc<Admin>,
+    service: AdminService,
     listener: AdminListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let graceful = GracefulShutdown::new();
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept_permitted(&listener.socket, &permits) => accepted,
-            () = stop.cancelled() => break,
-        };
-        let (stream, permit) = accepted?;
-        let admin = admin.clone();
-        let service = service_fn(move |request| {
-            let admin = admin.clone();
-            async move { Ok::<_, Infallible>(admin.respond(request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(RECEIVE_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                trace!(%error, "admin connection ended");
-            }
-            drop(permit);
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        warn!("an admin request did not finish while draining");
-    }
-    Ok(())
-}
-
-async fn accept_permitted(
-    socket: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> anyhow::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let permit = permits.clone().acquire_owned().await?;
-    let (stream, _) = accept::accept(socket).await;
-    Ok((stream, permit))
+    let AdminListener { socket, file } = listener;
+    let served = http::serve(
+        Arc::new(service),
+        ConnectionTracker::new(CAPACITY, Gauge::noop()),
+        socket,
+        stop,
+    );
+    let served = served.await;
+    drop(file);
+    served
 }

@@ -64,6 +64,15 @@ impl AdminError {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
 
+    /// 503: too many connections.
+    pub(super) fn busy() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too-many-clients",
+            "all connections of the admin listener are in use; try again",
+        )
+    }
+
     /// 409: not in the present state of the resource.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", detail)

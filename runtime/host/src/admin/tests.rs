@@ -1,7 +1,5 @@
 //! Tests of the admin listener from the view of a client, with and without a socket.
 
-use std::sync::Arc;
-
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -9,10 +7,17 @@ use tokio_util::sync::CancellationToken;
 use super::client::RunningHost;
 use super::*;
 use crate::cli::AdminToken;
-use event_log::test_support::{embedded, event};
+use event_log::test_support::{Fixture, embedded, event};
 use event_log::{Consumer, EventLog, Position};
 
 const STREAM: &str = "socar.car";
+
+fn letter_log(fixture: &Fixture) -> dead_letters::LetterLog {
+    dead_letters::LetterLog {
+        log: fixture.log.clone(),
+        database: None,
+    }
+}
 
 fn options(token: Option<&str>) -> AdminOptions {
     AdminOptions {
@@ -28,7 +33,7 @@ async fn send(admin: &Admin, method: Method, path: &str, body: &[u8]) -> Respons
         .header("host", "127.0.0.1:1")
         .body(Full::new(Bytes::copy_from_slice(body)))
         .unwrap();
-    admin.respond(request).await
+    admin.respond(request, ()).await
 }
 
 async fn status_and_json(response: Response<WasiBody>) -> (u16, Value) {
@@ -60,7 +65,7 @@ async fn dead_letters_are_read_page_by_page() {
     let fixture = embedded();
     let letters = parked(&*fixture.log, 3).await;
     let admin = Admin::new(&options(None)).unwrap();
-    let admin = admin.with(dead_letters::routes(fixture.log.clone()));
+    let admin = admin.with(dead_letters::routes(letter_log(&fixture)));
 
     let (status, page) =
         status_and_json(send(&admin, Method::GET, "/dead-letters?limit=2", b"").await).await;
@@ -91,7 +96,7 @@ async fn a_dead_letter_is_redriven_or_discarded_only_once() {
     let fixture = embedded();
     let letters = parked(&*fixture.log, 2).await;
     let admin = Admin::new(&options(None)).unwrap();
-    let admin = admin.with(dead_letters::routes(fixture.log.clone()));
+    let admin = admin.with(dead_letters::routes(letter_log(&fixture)));
     let redrive = format!("/dead-letters/{}/redrive", letters[0]);
     let discard = format!("/dead-letters/{}", letters[1]);
 
@@ -125,7 +130,7 @@ async fn a_dead_letter_is_redriven_or_discarded_only_once() {
 async fn invalid_methods_paths_and_bodies_are_rejected_with_the_right_status() {
     let fixture = embedded();
     let admin = Admin::new(&options(None)).unwrap();
-    let admin = admin.with(dead_letters::routes(fixture.log.clone()));
+    let admin = admin.with(dead_letters::routes(letter_log(&fixture)));
 
     let refused = send(&admin, Method::PATCH, "/dead-letters/1-0", b"").await;
     assert_eq!(refused.headers()["allow"], "GET, DELETE");
@@ -153,7 +158,7 @@ async fn a_client_finds_a_running_host_by_its_state_directory() {
     let fixture = embedded();
     let options = options(Some("secret"));
     let admin = Admin::new(&options).unwrap();
-    let admin = Arc::new(admin.with(dead_letters::routes(fixture.log.clone())));
+    let admin = AdminService::new(admin.with(dead_letters::routes(letter_log(&fixture))));
     let listener = AdminListener::bind(&options, state.path()).await.unwrap();
     let stop = CancellationToken::new();
     let served = tokio::spawn(listener::serve(admin, listener, stop.clone()));

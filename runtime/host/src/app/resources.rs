@@ -1,6 +1,7 @@
 //! What the host opens before it loads components: configuration, state directory, runtimes, ports and backends.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -12,6 +13,7 @@ use crate::admin::{Admin, AdminListener};
 use crate::backends::Backends;
 use crate::cli::UpOptions;
 use crate::component_build;
+use crate::descriptors;
 use crate::fault_injection::FaultInjector;
 use crate::metrics::MetricsRecorder;
 use crate::runtimes::DedicatedRuntime;
@@ -20,7 +22,7 @@ use crate::trigger::http;
 /// The resources of a running host.
 pub struct Resources {
     /// The configuration that was read at the start.
-    pub config: AppConfig,
+    pub config: Arc<AppConfig>,
     /// Held as long as the host runs.
     pub state_dir: LockedStateDir,
     /// Runs connections.
@@ -41,6 +43,10 @@ pub struct Resources {
     pub recorder: MetricsRecorder,
     /// Present if fault injection is allowed.
     pub fault_injector: Option<Arc<FaultInjector>>,
+    /// The limit of open files, if the system has told it.
+    pub descriptor_limit: Option<usize>,
+    /// The directory of compiled code, if the options name one.
+    pub cache_dir: Option<PathBuf>,
     /// The largest linear memory of any component, in bytes, if options or runtime configuration limit it.
     pub max_memory: Option<usize>,
 }
@@ -56,7 +62,7 @@ impl Resources {
         let admin = Admin::new(&options.admin)?;
         let config = AppConfig::read(options)?;
         if options.build {
-            component_build::build(&config.app)?;
+            component_build::build(&config.app).await?;
         }
         config.app.check_sources()?;
         let state_dir = LockedStateDir::open(options, &config)?;
@@ -71,9 +77,11 @@ impl Resources {
             max_memory: options
                 .max_instance_memory
                 .or(config.runtime.max_instance_memory),
+            descriptor_limit: descriptors::raise_limit(),
+            cache_dir: options.cache_dir.clone(),
             fault_injector: fault_injector(options),
             recorder: MetricsRecorder::install()?,
-            config,
+            config: Arc::new(config),
             state_dir,
             io,
             events,

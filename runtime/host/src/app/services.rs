@@ -3,33 +3,46 @@
 //! Each is a task that ends at one shared cancellation token. A service that ends earlier ends the platform.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use event_log::delivery::{DeliveryEngine, DeliverySettings};
+use metrics::gauge;
 use parking_lot::Mutex;
+use storage::database::Database;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::loader::Loader;
 use super::maintenance;
-use super::reload::{Reloader, StartDeliveries};
+use super::readiness::ReadinessChecks;
+use super::reload::{MAX_RETIRING, Reloader, StartDeliveries};
 use super::resources::Resources;
 use super::state_dir::LockedStateDir;
-use crate::admin;
 use crate::admin::metrics::MetricSources;
 use crate::admin::reload::ReloadRequest;
+use crate::admin::{self, AdminService};
 use crate::backends::Backends;
 use crate::cli::UpOptions;
+use crate::descriptors;
 use crate::generation::CurrentGeneration;
 use crate::health::{Health, HeartbeatSource};
 use crate::link::TransitionPublisher;
 use crate::link::registry::LinkRegistry;
 use crate::rebuild::Rebuilds;
 use crate::runtimes::DedicatedRuntime;
+use crate::signals::ReloadSignals;
 use crate::trigger::events::Reactions;
-use crate::trigger::http::{self, Server};
+use crate::trigger::http::answer_budget::AnswerBudget;
+use crate::trigger::http::capacity::ConnectionCapacity;
+use crate::trigger::http::connections::ConnectionTracker;
+use crate::trigger::http::request_log::{AccessLog, RequestLog};
+use crate::trigger::http::{self, Server, rejections};
+
+/// How long copying the write-ahead logs into their files may take at the end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The running services.
 pub struct Services {
@@ -41,7 +54,8 @@ pub struct Services {
     stop: CancellationToken,
     /// Dropped after the tasks, which run on them.
     _runtimes: [DedicatedRuntime; 2],
-    _state_dir: LockedStateDir,
+    state_dir: LockedStateDir,
+    database: Arc<Database>,
 }
 
 // === impl Services ===
@@ -55,7 +69,8 @@ impl Services {
         current: CurrentGeneration,
         links: LinkRegistry,
         publisher: TransitionPublisher,
-    ) -> Self {
+        hangups: ReloadSignals,
+    ) -> anyhow::Result<Self> {
         let app = &resources.config.app;
         let mut services = Self {
             health: Health::new(&app.name, &app.version),
@@ -63,13 +78,18 @@ impl Services {
             tasks: JoinSet::new(),
             stop: CancellationToken::new(),
             _runtimes: [resources.io, resources.events],
-            _state_dir: resources.state_dir,
+            state_dir: resources.state_dir,
+            database: resources.backends.database.clone(),
         };
         for warning in resources.backends.warnings().await {
             warn!("{warning}");
         }
-        services.start_listener(resources.listener);
-        services.start_health_checks(&resources.backends);
+        services.start_listener(
+            resources.listener,
+            resources.descriptor_limit,
+            access_log(options),
+        )?;
+        services.start_health_checks(&resources.backends).await;
         services.start_maintenance(&resources.backends);
         let log = resources.backends.log.clone();
         let host = resources.backends.host.clone();
@@ -88,11 +108,15 @@ impl Services {
             sources,
             reload_requests,
             resources.fault_injector,
+            match resources.backends.redis {
+                Some(_) => None,
+                None => Some(resources.backends.database.clone()),
+            },
         );
         let io = services.io_runtime();
         let listener = resources.admin_listener;
         services.spawn_on(&io, |stop| {
-            admin::listener::serve(Arc::new(admin), listener, stop)
+            admin::listener::serve(AdminService::new(admin), listener, stop)
         });
         let reloader = Reloader {
             options: options.clone(),
@@ -101,10 +125,13 @@ impl Services {
             start_deliveries: start_deliveries(resources.backends, services.current.clone()),
             current: services.current.clone(),
             health: services.health.clone(),
+            state_dir: services.state_dir.path.clone(),
+            retiring: Arc::new(Semaphore::new(MAX_RETIRING)),
+            hangups,
         };
         let events = services.event_runtime();
         services.spawn_on(&events, |stop| reloader.run(reload_receiver, stop));
-        services
+        Ok(services)
     }
 
     /// Returns when a service ends by itself, with the cause.
@@ -122,16 +149,51 @@ impl Services {
         while self.tasks.join_next().await.is_some() {}
     }
 
-    fn start_listener(&mut self, listener: tokio::net::TcpListener) {
+    /// Leaves all data in the files of the stores and databases, after the drain.
+    ///
+    /// # Errors
+    /// When the last writes could not be committed.
+    pub async fn close(&self) -> anyhow::Result<()> {
+        let stores = self.current.get().stores.clone();
+        let database = self.database.clone();
+        let closing = tokio::task::spawn_blocking(move || {
+            let committed = database.close();
+            stores.databases.values().for_each(|it| it.close());
+            stores.key_value.values().for_each(|it| it.close());
+            committed
+        });
+        match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
+            Ok(closed) => Ok(closed??),
+            Err(_) => {
+                warn!("the write-ahead logs were not copied into their databases in time");
+                Ok(())
+            }
+        }
+    }
+
+    fn start_listener(
+        &mut self,
+        listener: tokio::net::TcpListener,
+        descriptors: Option<usize>,
+        access_log: AccessLog,
+    ) -> anyhow::Result<()> {
+        let wanted = self.current.get().listener.connections;
+        let open = descriptors::open_count();
+        let capacity = ConnectionCapacity::within(descriptors, open, wanted)?;
+        let tracker = ConnectionTracker::new(capacity, gauge!("socar_connections"));
+        rejections::register_metrics();
         let server = Arc::new(Server {
             current: self.current.clone(),
             health: self.health.clone(),
+            log: RequestLog::new(access_log),
+            answers: AnswerBudget::default(),
         });
         let io = self.io_runtime();
-        self.spawn_on(&io, |stop| http::serve(server, listener, stop));
+        self.spawn_on(&io, |stop| http::serve(server, tracker, listener, stop));
+        Ok(())
     }
 
-    fn start_health_checks(&mut self, backends: &Backends) {
+    async fn start_health_checks(&mut self, backends: &Backends) {
         let health = self.health.clone();
         self.spawn(|stop| health.send_heartbeats(HeartbeatSource::Requests, stop));
         let (health, events) = (self.health.clone(), self.event_runtime());
@@ -139,13 +201,9 @@ impl Services {
             health.send_heartbeats(HeartbeatSource::Events, stop)
         });
         let health = self.health.clone();
-        match backends.redis.clone() {
-            Some(redis) => self.spawn(|stop| health.watch_redis(redis, stop)),
-            None => {
-                let database = backends.database.clone();
-                self.spawn(|stop| health.watch_database(database, stop));
-            }
-        }
+        let mut checks = ReadinessChecks::new(self.current.clone(), backends);
+        health.report(checks.results().await);
+        self.spawn(|stop| checks.watch(health, stop));
     }
 
     fn start_maintenance(&mut self, backends: &Backends) {
@@ -161,17 +219,25 @@ impl Services {
         sources: MetricSources,
         reload_requests: mpsc::Sender<ReloadRequest>,
         fault_injector: Option<Arc<crate::fault_injection::FaultInjector>>,
+        embedded: Option<Arc<Database>>,
     ) -> admin::Admin {
         let log = sources.log.clone();
+        let letters = admin::dead_letters::LetterLog {
+            log: log.clone(),
+            database: embedded,
+        };
         let rebuilds = Rebuilds::new(log.clone(), self.current.clone());
         admin
-            .with(admin::dead_letters::routes(log))
+            .with(admin::dead_letters::routes(letters))
             .with(admin::breakers::routes(sources.links.clone()))
             .with(admin::metrics::routes(sources))
             .with(admin::rebuild::routes(rebuilds))
             .with(admin::reload::routes(reload_requests))
             .with(admin::instances::routes(self.current.clone()))
-            .with(admin::chaos::routes(fault_injector))
+            .with(admin::chaos::routes(admin::chaos::FaultInjection {
+                injector: fault_injector,
+                current: self.current.clone(),
+            }))
     }
 
     fn spawn<F>(&mut self, service: impl FnOnce(CancellationToken) -> F)
@@ -196,6 +262,13 @@ impl Services {
     fn event_runtime(&self) -> Handle {
         let [_, events] = &self._runtimes;
         events.handle().tokio().clone()
+    }
+}
+
+fn access_log(options: &UpOptions) -> AccessLog {
+    match options.access_log {
+        true => AccessLog::On,
+        false => AccessLog::Off,
     }
 }
 

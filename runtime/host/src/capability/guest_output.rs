@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
-use tracing::info;
+use tracing::{info, warn};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
@@ -138,7 +138,7 @@ impl LineBuffer {
                 info!(target: "guest", component = &*self.component, request_id, "{line}")
             }
             GuestStream::Stderr => {
-                info!(target: "guest", component = &*self.component, request_id, stream = "stderr", "{line}");
+                warn!(target: "guest", component = &*self.component, request_id, stream = "stderr", "{line}");
             }
         }
         drop(request);

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use super::ANY_REMOTE;
+use super::{ANY_REMOTE, EVENTS, OUTSIDE};
 
 /// The longest duration of a fault, in seconds.
 const MAX_SECONDS: u64 = 3600;
@@ -78,6 +78,37 @@ struct ActiveFaults {
 
 fn always() -> f64 {
     1.0
+}
+
+// === impl FaultSpec ===
+
+impl FaultSpec {
+    /// Checks that the caller and the target exist: a fault on another name would never take effect.
+    ///
+    /// # Errors
+    /// The name that does not exist, and those that do.
+    pub fn check_names<'a>(
+        &self,
+        components: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), String> {
+        let mut known: Vec<&str> = components.into_iter().collect();
+        let is_origin = self.to.contains("://");
+        if !is_origin && self.to != ANY_REMOTE && !known.contains(&self.to.as_str()) {
+            let known = known.join(", ");
+            return Err(format!(
+                "to: there is no component `{}`; known here: {known}, {ANY_REMOTE}",
+                self.to
+            ));
+        }
+        known.extend([OUTSIDE, EVENTS]);
+        match &self.from {
+            Some(from) if !known.contains(&from.as_str()) => Err(format!(
+                "from: there is no caller `{from}`; known here: {}",
+                known.join(", ")
+            )),
+            _ => Ok(()),
+        }
+    }
 }
 
 // === impl FaultInjector ===
@@ -183,6 +214,40 @@ mod tests {
             rate: 1.0,
             seconds: 60,
         }
+    }
+
+    #[test]
+    fn a_fault_on_an_unknown_name_is_refused() {
+        let check = |to: &str, from: Option<&str>| {
+            let spec = FaultSpec {
+                to: to.to_owned(),
+                from: from.map(str::to_owned),
+                fault: Fault::Error,
+                latency_ms: 0,
+                rate: 1.0,
+                seconds: 1,
+            };
+            spec.check_names(["car", "payment"])
+        };
+        for (to, from) in [
+            ("car", None),
+            ("outbound", Some("payment")),
+            ("https://host:443", Some("car")),
+            ("payment", Some("events")),
+            ("payment", Some("outside")),
+        ] {
+            assert_eq!(check(to, from), Ok(()), "{to}");
+        }
+        assert!(
+            check("paymnt", None)
+                .unwrap_err()
+                .contains("`paymnt`; known here: car, payment")
+        );
+        assert!(
+            check("car", Some("outsid"))
+                .unwrap_err()
+                .contains("`outsid`")
+        );
     }
 
     #[test]

@@ -135,6 +135,12 @@ impl CallPool {
     }
 
     async fn create(&self) -> wasmtime::Result<PooledInstance> {
+        let created = self.try_create().await;
+        self.pool.note_start(&created);
+        created
+    }
+
+    async fn try_create(&self) -> wasmtime::Result<PooledInstance> {
         let slot = self.pool.acquire_slot()?;
         let mut store = super::store(&self.engine, &self.grants)?;
         let start = self.instance.instantiate_async(&mut store);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use config::policy::InstanceBounds;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// The counted instances of one component.
@@ -17,6 +18,8 @@ pub struct InstancePool {
     alive: AtomicUsize,
     busy: AtomicUsize,
     retired: watch::Sender<bool>,
+    /// Why the last attempt to create an instance failed, if it did.
+    start_failure: Mutex<Option<String>>,
 }
 
 /// The number of instances at one moment.
@@ -53,6 +56,7 @@ impl InstancePool {
             alive: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
             retired: watch::Sender::new(false),
+            start_failure: Mutex::default(),
         })
     }
 
@@ -101,6 +105,18 @@ impl InstancePool {
             // An error means that the pool is dropped, which is the same.
             let _ = retired.wait_for(|retired| *retired).await;
         }
+    }
+
+    /// Notes how the creation of an instance ended.
+    pub fn note_start<T>(&self, created: &wasmtime::Result<T>) {
+        let failure = created.as_ref().err();
+        let failure = failure.filter(|error| !error.is::<PoolExhausted>());
+        *self.start_failure.lock() = failure.map(|error| format!("{error:#}"));
+    }
+
+    /// Why no instance can be created, if the last attempt failed.
+    pub fn start_failure(&self) -> Option<String> {
+        self.start_failure.lock().clone()
     }
 
     /// The current numbers.

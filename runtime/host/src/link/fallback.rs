@@ -4,16 +4,20 @@
 //! - The last good response to the same GET request ([`stale`]), marked with `Warning: 110` and `Age`.
 //! - The response of another component to the same GET or HEAD request, marked with `Warning: 199`.
 //!
-//! Responses to requests with credentials (`Authorization`, `Cookie`) are never stored.
+//! Responses to requests with credentials (`Authorization`, `Cookie`) are never stored, nor responses that say so
+//! (`Cache-Control`), that set a cookie, or that depend on other headers than the key contains (`Vary`).
 
 mod stale;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use http::header::{ACCEPT, AUTHORIZATION, COOKIE, HOST, RANGE, WARNING};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, IF_NONE_MATCH, RANGE, SET_COOKIE, VARY,
+    WARNING,
+};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Body as _;
 use resilience::deadline::Deadline;
 use wasmtime_wasi_http::WasiBody;
@@ -23,12 +27,21 @@ use crate::call::Call;
 use config::policy::Fallback;
 
 use super::components::{ComponentRegistry, RegisteredComponent};
-use super::request::LinkRequest;
+use super::request::{LinkRequest, LinkTarget as _};
 use super::target::ComponentTarget;
 use stale::StaleCache;
 
 /// The share of the time for the target. The rest is left for the component to fall back on.
 const TARGET_SHARE: f64 = 0.75;
+
+/// Headers of trusted proxies, from which components make links.
+const FORWARDED: [&str; 5] = [
+    "forwarded",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+];
 
 /// The fallback of one link.
 pub enum LinkFallback {
@@ -47,8 +60,8 @@ pub enum LinkFallback {
 /// What a fallback needs of a request.
 pub enum RequestKey {
     Nothing,
-    /// The key of the cached response.
-    Key(String),
+    /// The key of the cached response, and the entity tags that the client has.
+    Key(String, Option<HeaderValue>),
     Head(Box<Parts>),
 }
 
@@ -102,7 +115,13 @@ impl LinkFallback {
     pub fn key(&self, request: &Request<WasiBody>) -> RequestKey {
         match self {
             Self::Problem => RequestKey::Nothing,
-            Self::Stale(_) => cache_key(request).map_or(RequestKey::Nothing, RequestKey::Key),
+            Self::Stale(_) => match cache_key(request) {
+                Some(key) => {
+                    let known = request.headers().get(IF_NONE_MATCH);
+                    RequestKey::Key(key, known.cloned())
+                }
+                None => RequestKey::Nothing,
+            },
             Self::Component { .. } => {
                 let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
                 match is_safe && request.body().is_end_stream() {
@@ -127,7 +146,9 @@ impl LinkFallback {
     /// Stores a good response.
     pub fn store(&self, key: RequestKey, response: Response<WasiBody>) -> Response<WasiBody> {
         match (self, key) {
-            (Self::Stale(answers), RequestKey::Key(key)) if response.status() == StatusCode::OK => {
+            (Self::Stale(answers), RequestKey::Key(key, _))
+                if response.status() == StatusCode::OK && may_be_stored(response.headers()) =>
+            {
                 answers.record(key, response)
             }
             _ => response,
@@ -137,7 +158,9 @@ impl LinkFallback {
     /// The fallback response, if there is one.
     pub async fn respond(&self, key: RequestKey, call: &Call) -> Option<Response<WasiBody>> {
         match (self, key) {
-            (Self::Stale(answers), RequestKey::Key(key)) => answers.find(&key),
+            (Self::Stale(answers), RequestKey::Key(key, known)) => {
+                answers.find(&key, known.as_ref())
+            }
             (
                 Self::Component {
                     registered,
@@ -146,14 +169,24 @@ impl LinkFallback {
                 },
                 RequestKey::Head(head),
             ) => {
-                let deadline = Deadline::at(call.deadline);
-                let admitted = registered.admission.admit(call.priority, deadline).await;
-                let _permit = admitted.ok()?;
+                // A component that waits for this call has a permit already, and would wait for itself.
+                let permit = match call.has_caller(&registered.id) {
+                    true => None,
+                    false => {
+                        let deadline = Deadline::at(call.deadline);
+                        let admitted = registered.admission.admit(call.priority, deadline).await;
+                        Some(admitted.ok()?)
+                    }
+                };
                 let request = Request::from_parts(*head, full(""));
                 let answer = target.handle(request, call).await;
                 let mut response = answer.ok().filter(|it| !it.status().is_server_error())?;
                 response.headers_mut().append(WARNING, warning.clone());
-                Some(response)
+                // The permit is held until the last byte of the body.
+                Some(response.map(|body| match permit {
+                    Some(permit) => ComponentTarget::hold(body, permit, call.deadline),
+                    None => body,
+                }))
             }
             _ => None,
         }
@@ -191,5 +224,85 @@ fn cache_key(request: &Request<WasiBody>) -> Option<String> {
             .unwrap_or_default()
     };
     let path = request.uri().path_and_query()?;
-    Some(format!("{}{path} {}", text(HOST), text(ACCEPT)))
+    let forwarded: Vec<&str> = FORWARDED
+        .map(|name| text(HeaderName::from_static(name)))
+        .into();
+    let forwarded = forwarded.join(" ");
+    Some(format!("{}{path} {} {forwarded}", text(HOST), text(ACCEPT)))
+}
+
+/// Whether a response may be given to another client with the same key.
+fn may_be_stored(headers: &HeaderMap) -> bool {
+    let list = |name: HeaderName| {
+        let values = headers.get_all(name).iter();
+        let texts = values.filter_map(|value| value.to_str().ok());
+        texts
+            .flat_map(|text| text.split(','))
+            .map(|item| item.trim().to_ascii_lowercase())
+    };
+    let is_forbidden = list(CACHE_CONTROL).any(|directive| {
+        ["no-store", "private"]
+            .iter()
+            .any(|it| directive.starts_with(it))
+    });
+    let in_key = |name: &String| {
+        [HOST.as_str(), ACCEPT.as_str()].contains(&name.as_str())
+            || FORWARDED.contains(&name.as_str())
+    };
+    !is_forbidden && !headers.contains_key(SET_COOKIE) && list(VARY).all(|name| in_key(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(headers: &[(&'static str, &'static str)]) -> Option<String> {
+        let mut request = Request::get("http://a/cars?page=1");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        cache_key(&request.body(full("")).unwrap())
+    }
+
+    #[test]
+    fn everything_that_a_response_depends_on_is_in_its_key() {
+        let plain = key(&[("host", "a")]);
+        assert!(plain.is_some());
+        for (name, value) in [
+            ("x-forwarded-host", "evil.example"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-port", "8443"),
+            ("x-forwarded-prefix", "/fleet"),
+            ("forwarded", "host=evil.example"),
+            ("accept", "text/html"),
+        ] {
+            assert_ne!(key(&[("host", "a"), (name, value)]), plain, "{name}");
+        }
+        for name in ["authorization", "cookie", "range"] {
+            assert_eq!(key(&[("host", "a"), (name, "x")]), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_response_that_is_not_for_others_is_not_stored() {
+        let stored = |name: &'static str, value: &'static str| {
+            let header = (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+            may_be_stored(&HeaderMap::from_iter([header]))
+        };
+        for (name, value, expected) in [
+            ("etag", "\"1\"", true),
+            ("cache-control", "no-cache", true),
+            ("cache-control", "max-age=5, No-Store", false),
+            ("cache-control", "private=\"x\"", false),
+            ("set-cookie", "a=b", false),
+            ("vary", "Accept", true),
+            ("vary", "accept, accept-language", false),
+            ("vary", "*", false),
+        ] {
+            assert_eq!(stored(name, value), expected, "{name}: {value}");
+        }
+    }
 }

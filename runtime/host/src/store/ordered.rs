@@ -33,6 +33,18 @@ impl OrderedStore {
 
 #[async_trait]
 impl KeyValue for OrderedStore {
+    fn backend(&self) -> String {
+        self.inner.backend()
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        self.inner.check().await
+    }
+
+    fn close(&self) {
+        self.inner.close();
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.inner.get(key).await
     }

@@ -28,6 +28,11 @@ static COMPARE_AND_SWAP: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// A write that changes nothing, in a script: refused by a server that is a replica, has no memory left, or cannot write
+/// its file, and for a user without the permission to write or to run scripts.
+static PROBE: LazyLock<Script> =
+    LazyLock::new(|| Script::new("redis.call('SETRANGE', KEYS[1], 0, '')"));
+
 /// The number of keys that the server examines for one page; fewer of them may have the prefix.
 const SCAN_COUNT: usize = 1000;
 
@@ -65,6 +70,15 @@ impl RedisStore {
 
 #[async_trait]
 impl KeyValue for RedisStore {
+    fn backend(&self) -> String {
+        self.client.address().to_owned()
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        let script = PROBE.key(self.key("socar-readiness"));
+        Ok(self.client.invoke(&script).await?)
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.client.query(cmd("GET").arg(self.key(key))).await?)
     }

@@ -69,6 +69,20 @@ impl SqliteStore {
 
 #[async_trait]
 impl KeyValue for SqliteStore {
+    fn backend(&self) -> String {
+        // The address tells the files apart; a database in memory is one too.
+        format!("{:p}", Arc::as_ptr(&self.database))
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(self.database.check()?)
+    }
+
+    fn close(&self) {
+        // A failed commit is logged by the database.
+        let _ = self.database.close();
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self
             .database

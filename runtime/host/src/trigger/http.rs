@@ -3,25 +3,30 @@
 //! The host itself answers the health paths, static responses and rejections; a component answers every other request.
 //! Every response carries the request id. The [`listener`] accepts and limits connections.
 
+pub mod answer_budget;
+pub mod capacity;
 mod connection;
 pub mod connections;
 pub mod listener;
 mod monitored_io;
 pub mod rejections;
+pub mod request_log;
+mod service;
 mod streams;
 pub mod upload;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, HOST,
+    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONNECTION, HOST,
 };
 use ::http::uri::{Authority, Scheme};
 use ::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use resilience::Priority;
 use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
@@ -29,6 +34,7 @@ use wasmtime_wasi_http::WasiBody;
 use crate::body::GuardedBody;
 use crate::body::full;
 use crate::call::Call;
+use crate::durable_body::DurableBody;
 use crate::generation::CurrentGeneration;
 use crate::headers;
 use crate::health::Health;
@@ -37,12 +43,15 @@ use crate::link::PrepareRequest;
 use crate::problem::Problem;
 use crate::trace::REQUEST_ID;
 use crate::trace::Trace;
+use answer_budget::AnswerBudget;
 use config::manifest::{RouteHandler, RouteMatch, StaticResponse};
 use config::policy::{ListenerLimits, MethodPriorities};
-use connections::ConnectionState;
+use connections::{ConnectionState, ConnectionTracker};
 use rejections::RejectionReason;
+use request_log::{LoggedRequest, RequestLog};
 
 pub use listener::{bind, serve};
+pub use service::HttpService;
 
 /// State shared by all requests of the HTTP server.
 pub struct Server {
@@ -50,6 +59,10 @@ pub struct Server {
     pub current: CurrentGeneration,
     /// Responses of the health paths.
     pub health: Health,
+    /// Log of the requests.
+    pub log: RequestLog,
+    /// The answers that wait for their clients.
+    pub answers: AnswerBudget,
 }
 
 /// The client of a request.
@@ -61,13 +74,19 @@ pub struct ClientInfo {
     pub connection: Arc<ConnectionState>,
     /// Whether the connection is within the connection limit. Other connections can only use the health paths.
     pub admitted: bool,
+    /// All connections of the listener.
+    pub tracker: Arc<ConnectionTracker>,
 }
 
 // === impl Server ===
 
-impl Server {
+impl HttpService for Server {
     fn limits(&self) -> Arc<ListenerLimits> {
         self.current.get().listener.clone()
+    }
+
+    fn drain_time(&self) -> Duration {
+        self.current.get().drain_time()
     }
 
     async fn answer(&self, request: Request<Incoming>, client: &ClientInfo) -> Response<WasiBody> {
@@ -77,7 +96,18 @@ impl Server {
         let can_be_closed = request.version() < Version::HTTP_2;
         let is_head = request.method() == Method::HEAD;
         let is_preflight = is_preflight(&request);
-        let mut response = match self.route(request, client, trace).await {
+        let mut logged = LoggedRequest {
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            request_id: trace.id().to_owned(),
+            since: Instant::now(),
+            component: None,
+        };
+        let result = self.route(request, client, trace, &mut logged).await;
+        if !self.health.is_health_path(&logged.path) {
+            self.log.ended(&logged, &result);
+        }
+        let mut response = match result {
             Ok(response) => response,
             Err(problem) => {
                 RejectionReason::of(&problem)
@@ -97,36 +127,58 @@ impl Server {
         if can_be_closed && (!client.admitted || client.connection.has_unread_body()) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
-        response.map(|body| streams::watched(GuardedBody::new(body, request_guard).boxed_unsync()))
+        let limit = streams::AnswerLimit {
+            answers: &self.answers,
+            bytes: self.limits().answers,
+        };
+        response.map(|body| {
+            let body = GuardedBody::new(body, request_guard).boxed_unsync();
+            streams::watched(body, &client.connection, limit)
+        })
     }
+}
 
+impl Server {
     async fn route(
         &self,
         request: Request<Incoming>,
         client: &ClientInfo,
         trace: Trace,
+        logged: &mut LoggedRequest,
     ) -> Result<Response<WasiBody>, Problem> {
         let path = request.uri().path().to_owned();
-        if let Some(response) = self.health.answer(&path, request.method()) {
+        if let Some(response) = self.health.answer(request.uri(), request.method()) {
             return Ok(response);
         }
         if !client.admitted {
             return Err(Problem::TooManyClients);
+        }
+        if path == "*" {
+            return server_options(request.method());
         }
         let generation = self.current.get();
         let found = generation.routes.route(&path).ok_or(Problem::NotFound)?;
         match &found.route.handler {
             RouteHandler::Static(response) => Ok(fixed(response)),
             RouteHandler::Component(id) => {
+                logged.component = Some(id.to_string());
                 let ingress = generation.components.get(id.as_str());
                 let ingress = ingress.ok_or(Problem::NotFound)?;
-                let (head, body) = request.into_parts();
+                let (mut head, body) = request.into_parts();
+                let proxies = &generation.listener.trusted_proxies;
+                let proxy = client.address.ip();
+                if !proxies.iter().any(|trusted| trusted.contains(proxy)) {
+                    headers::strip_forwarded(&mut head.headers);
+                }
                 let body = upload::receive(
                     &head.headers,
                     body,
                     ingress.component.config().max_body,
                     &generation.listener,
-                    &generation.upload_budget,
+                    upload::UploadBudget {
+                        bytes: &generation.upload_budget,
+                        client,
+                    },
                 );
                 let body = body.await.map_err(|refusal| {
                     if refusal.unread {
@@ -140,6 +192,18 @@ impl Server {
             }
         }
     }
+}
+
+/// The response to a request for the server as a whole (RFC 9110, 9.3.7), as load balancers send it.
+fn server_options(method: &Method) -> Result<Response<WasiBody>, Problem> {
+    if method != Method::OPTIONS {
+        return Err(Problem::BadRequest);
+    }
+    let mut response = Response::new(WasiBody::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let all = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    response.headers_mut().insert(ALLOW, all);
+    Ok(response)
 }
 
 /// Whether the request is a CORS preflight request.
@@ -211,7 +275,10 @@ async fn call(
         warn!(component = ingress.component.id(), %error, "response withheld: its writes are not durable");
         return Err(Problem::NotDurable);
     }
-    Ok(response)
+    Ok(match call.may_write() && !response.body().is_end_stream() {
+        true => response.map(|body| DurableBody::new(body, call).boxed_unsync()),
+        false => response,
+    })
 }
 
 /// Completes the URI with the authority of the request: the authority of the URI, or else the `Host` header. Returns

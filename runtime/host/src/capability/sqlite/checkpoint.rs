@@ -28,4 +28,8 @@ impl WalSource for GuestCheckpointPolicy {
         }
         Ok(())
     }
+
+    fn checkpoint_all(&mut self) -> rusqlite::Result<()> {
+        checkpoint(&self.0, CheckpointMode::Truncate).map(drop)
+    }
 }

@@ -17,6 +17,7 @@ use rusqlite::{Connection, ErrorCode, ToSql};
 
 use super::checkpoint::GuestCheckpointPolicy;
 use super::statement_watchdog::{STEPS_PER_CHECK, StatementWatchdog};
+use storage::file_identity::FileIdentity;
 use storage::wal::WalMaintenance;
 use storage::work::{CountedDatabase, count_statements};
 
@@ -39,8 +40,15 @@ pub struct GuestDatabase {
     location: DatabaseLocation,
     idle: Mutex<Vec<Connection>>,
     writing: tokio::sync::Mutex<()>,
-    /// Ends with the database; a database in memory has no log.
-    _wal_maintenance: Option<WalMaintenance>,
+    /// A database in memory has neither a log nor a file.
+    file: Option<DatabaseFile>,
+}
+
+/// The file of a database.
+struct DatabaseFile {
+    identity: FileIdentity,
+    /// Absent after the close.
+    wal_maintenance: Mutex<Option<WalMaintenance>>,
 }
 
 /// The location of a database.
@@ -108,7 +116,13 @@ impl GuestDatabase {
             .with_context(|| format!("cannot open {}", path.display()))?;
         let policy = GuestCheckpointPolicy(location.connect()?);
         let maintenance = WalMaintenance::start(path, policy).context("cannot start a thread")?;
-        Ok(Self::at(location, first, Some(maintenance)))
+        let identity = FileIdentity::of(path);
+        let identity = identity.with_context(|| format!("cannot read {}", path.display()))?;
+        let file = DatabaseFile {
+            identity,
+            wal_maintenance: Mutex::new(Some(maintenance)),
+        };
+        Ok(Self::at(location, first, Some(file)))
     }
 
     /// Opens a database in memory that ends with the host.
@@ -123,18 +137,38 @@ impl GuestDatabase {
         Ok(Self::at(location, first, None))
     }
 
-    fn at(
-        location: DatabaseLocation,
-        first: Connection,
-        wal_maintenance: Option<WalMaintenance>,
-    ) -> Arc<Self> {
+    fn at(location: DatabaseLocation, first: Connection, file: Option<DatabaseFile>) -> Arc<Self> {
         let idle = Mutex::new(vec![first]);
         Arc::new(Self {
             location,
             idle,
             writing: tokio::sync::Mutex::default(),
-            _wal_maintenance: wal_maintenance,
+            file,
         })
+    }
+
+    /// Checks that what is written is kept: the file is in its place, and its log is synced.
+    ///
+    /// # Errors
+    /// The cause, if it is not.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        file.identity.check()?;
+        let wal_maintenance = file.wal_maintenance.lock();
+        match wal_maintenance.as_ref().and_then(WalMaintenance::failure) {
+            Some(failure) => anyhow::bail!(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Copies everything into the file, at the end of the process; blocks as long as that takes.
+    pub fn close(&self) {
+        if let Some(file) = &self.file {
+            let wal_maintenance = file.wal_maintenance.lock().take();
+            drop(wal_maintenance);
+        }
     }
 
     /// An idle connection, or a new one.

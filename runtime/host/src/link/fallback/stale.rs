@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AGE, CONTENT_LENGTH, WARNING};
-use http::{HeaderMap, HeaderValue, Response};
+use http::header::{AGE, CONTENT_LENGTH, ETAG, WARNING};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame};
 use parking_lot::Mutex;
@@ -83,17 +83,27 @@ impl StaleCache {
         })
     }
 
-    /// The last good answer, marked as stale.
-    pub fn find(&self, key: &str) -> Option<Response<WasiBody>> {
+    /// The last good response, marked as stale. A client that has it already, by the entity tags in `known`, gets 304.
+    pub fn find(&self, key: &str, known: Option<&HeaderValue>) -> Option<Response<WasiBody>> {
         let entries = self.entries.lock();
         let cached = entries.answers.get(key)?;
         let age = cached.at.elapsed();
         if age > self.oldest {
             return None;
         }
-        let mut response = Response::new(full(cached.body.clone()));
+        let is_known = known.is_some_and(|known| is_known(known, cached.headers.get(ETAG)));
+        let mut response = match is_known {
+            true => Response::new(full("")),
+            false => Response::new(full(cached.body.clone())),
+        };
+        if is_known {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+        }
         *response.headers_mut() = cached.headers.clone();
         let headers = response.headers_mut();
+        if is_known {
+            headers.remove(CONTENT_LENGTH);
+        }
         headers.insert(AGE, age.as_secs().into());
         headers.insert(
             WARNING,
@@ -114,6 +124,15 @@ impl StaleCache {
             .lock()
             .put(key, CachedResponse { at, headers, body });
     }
+}
+
+/// Whether `If-None-Match` names this entity tag, by weak comparison (RFC 9110, 13.1.2).
+fn is_known(known: &HeaderValue, tag: Option<&HeaderValue>) -> bool {
+    let (Ok(known), Some(Ok(tag))) = (known.to_str(), tag.map(HeaderValue::to_str)) else {
+        return false;
+    };
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    known.trim() == "*" || known.split(',').any(|item| opaque(item) == opaque(tag))
 }
 
 // === impl CacheEntries ===
@@ -194,7 +213,7 @@ mod tests {
     async fn the_last_good_answer_is_found_and_says_that_it_is_stale() {
         let answers = StaleCache::new(HOUR);
         pass(&answers, "/carviews", "{}").await;
-        let found = answers.find("/carviews").expect("an answer");
+        let found = answers.find("/carviews", None).expect("an answer");
         assert_eq!(found.headers()[AGE], "0");
         assert!(
             found.headers()[WARNING]
@@ -204,14 +223,14 @@ mod tests {
         );
         let body = found.into_body().collect().await.unwrap();
         assert_eq!(body.to_bytes(), "{}");
-        assert!(answers.find("/carviews?page=1").is_none());
+        assert!(answers.find("/carviews?page=1", None).is_none());
     }
 
     #[tokio::test]
     async fn an_answer_that_is_too_old_is_none() {
         let answers = StaleCache::new(Duration::ZERO);
         pass(&answers, "/carviews", "{}").await;
-        assert!(answers.find("/carviews").is_none());
+        assert!(answers.find("/carviews", None).is_none());
     }
 
     #[tokio::test]
@@ -219,7 +238,7 @@ mod tests {
         let answers = StaleCache::new(HOUR);
         let response = answers.record("/".to_owned(), Response::new(full("half")));
         drop(response);
-        assert!(answers.find("/").is_none());
+        assert!(answers.find("/", None).is_none());
     }
 
     #[tokio::test]
@@ -228,13 +247,13 @@ mod tests {
         for number in 0..=MAX_ENTRIES {
             answers.store(format!("/{number}"), HeaderMap::new(), Bytes::new());
         }
-        assert!(answers.find("/0").is_none());
-        assert!(answers.find("/1").is_some());
+        assert!(answers.find("/0", None).is_none());
+        assert!(answers.find("/1", None).is_some());
         let half = Bytes::from(vec![0; MAX_TOTAL_BYTES / 2 + 1]);
         for key in ["/large", "/larger"] {
             answers.store(key.to_owned(), HeaderMap::new(), half.clone());
         }
-        assert!(answers.find("/large").is_none());
-        assert!(answers.find("/larger").is_some());
+        assert!(answers.find("/large", None).is_none());
+        assert!(answers.find("/larger", None).is_some());
     }
 }

@@ -13,20 +13,21 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::trace;
 
+use super::ClientInfo;
 use super::connections::{CloseReason, ConnectionState, TrackedConnection};
 use super::monitored_io::{MonitoredIo, linger, send_request_timeout};
 use super::rejections::RejectionReason;
+use super::service::HttpService;
 use super::streams::H2Executor;
-use super::{ClientInfo, Server};
 use config::policy::ListenerLimits;
 
 /// How long a connection without a request in progress may take to shut down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// One accepted connection.
-pub struct Connection {
+pub struct Connection<S> {
     /// Answers its requests.
-    pub server: Arc<Server>,
+    pub service: Arc<S>,
     /// The limits of the listener when the connection was accepted.
     pub limits: Arc<ListenerLimits>,
     /// The address of the client.
@@ -41,15 +42,15 @@ enum ConnectionEnd {
     Finished,
     /// The client broke the protocol, or stopped reading its response.
     Broken,
-    /// The head of a request did not arrive in time.
-    SlowHead,
+    /// The head or the body of a request did not arrive in time.
+    SlowRequest,
     /// The host closed it while no request was in progress.
     Closed,
 }
 
 // === impl Connection ===
 
-impl Connection {
+impl<S: HttpService> Connection<S> {
     /// Serves the requests of the connection until it ends, or until `stop` once none is in progress.
     pub async fn serve(self, stream: TcpStream, stop: CancellationToken) {
         let state = self.tracked.state.clone();
@@ -68,10 +69,11 @@ impl Connection {
             address: self.client,
             connection: state.clone(),
             admitted: self.tracked.admitted,
+            tracker: self.tracked.tracker().clone(),
         };
         let service = service_fn(|request| {
-            let (server, client) = (self.server.clone(), client.clone());
-            async move { Ok::<_, Infallible>(server.answer(request, &client).await) }
+            let (service, client) = (self.service.clone(), client.clone());
+            async move { Ok::<_, Infallible>(service.answer(request, &client).await) }
         });
         let protocol = protocol(&self.limits);
         let mut connection = pin!(protocol.serve_connection(TokioIo::new(io), service));
@@ -81,7 +83,10 @@ impl Connection {
             () = stop.cancelled() => CloseReason::Idle,
         };
         match close_reason {
-            CloseReason::SlowHead => ConnectionEnd::SlowHead,
+            CloseReason::SlowRequest => ConnectionEnd::SlowRequest,
+            CloseReason::SlowReader => ConnectionEnd::Broken,
+            // The next connection waits for this place.
+            CloseReason::Displaced => ConnectionEnd::Closed,
             CloseReason::Idle => {
                 connection.as_mut().graceful_shutdown();
                 shut_down(connection, state).await
@@ -123,7 +128,7 @@ impl ConnectionEnd {
     /// Closes the socket so that the client gets the last response.
     async fn close(self, mut stream: TcpStream, state: &ConnectionState) {
         match self {
-            Self::SlowHead => {
+            Self::SlowRequest => {
                 RejectionReason::RequestTimeout.count();
                 send_request_timeout(&mut stream).await;
                 linger(stream).await;

@@ -1,34 +1,37 @@
 //! The connections of the listener: what each one does, and which of them may be closed.
 //!
-//! A connection with a request in progress is never closed. A connection without one is closed when its client takes
-//! too long to send the head of a request, when it has been idle for too long, or when the limit is reached and a new
-//! client connects: then the connection that has been idle longest is closed. Clients that send nothing, or send it
-//! very slowly, can therefore not keep out a client that has a request.
+//! A connection whose request is complete is never closed. Another one is closed when its client takes too long to send
+//! the head of a request, when it has been idle for too long, or when the limit is reached and a new client connects:
+//! then the connection that has been idle longest is closed, or else the one whose body arrives most slowly. Clients
+//! that send nothing, or send it very slowly, can therefore not keep out a client that has a request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use metrics::gauge;
+use metrics::Gauge;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::capacity::ConnectionCapacity;
 use config::policy::ListenerLimits;
 
-/// Connections above the limit that still get a response: the health of the platform, or 503.
-const OVER_LIMIT: usize = 64;
+/// A body that has arrived for less than this time is not slow yet.
+const BODY_GRACE: Duration = Duration::from_millis(250);
 
 /// The first bytes of every HTTP/2 connection.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
 /// All open connections of the listener.
-#[derive(Default)]
-pub struct ConnectionTracker(Mutex<OpenConnections>);
+pub struct ConnectionTracker {
+    capacity: ConnectionCapacity,
+    open: Mutex<OpenConnections>,
+}
 
-#[derive(Default)]
 struct OpenConnections {
     next_number: u64,
     by_number: BTreeMap<u64, Arc<ConnectionState>>,
+    gauge: Gauge,
 }
 
 /// One open connection; it is tracked until this value is dropped.
@@ -60,33 +63,61 @@ struct Activity {
     http2: bool,
     /// Whether a response was sent before the body of its request was read.
     unread_body: bool,
+    /// Requests whose body is arriving.
+    bodies: usize,
+    /// When the first of these bodies began, and the bytes since then.
+    body_since: Instant,
+    body_bytes: u64,
     close_reason: Option<CloseReason>,
 }
 
 /// Why the host closes a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// The head of a request took too long.
-    SlowHead,
-    /// It was idle for too long, or a new connection needed its place.
+    /// The head or the body of a request took too long.
+    SlowRequest,
+    /// It was idle for too long.
     Idle,
+    /// A new connection needs its place.
+    Displaced,
+    /// The client reads its answer most slowly of all, and memory is needed.
+    SlowReader,
 }
 
 /// A request in progress, until it is dropped.
 pub struct RequestGuard(Arc<ConnectionState>);
 
+/// A body that is arriving, until it is dropped.
+pub struct BodyGuard(Arc<ConnectionState>);
+
 // === impl ConnectionTracker ===
 
 impl ConnectionTracker {
+    /// Tracks up to so many connections, and reports their number.
+    pub fn new(capacity: ConnectionCapacity, gauge: Gauge) -> Arc<Self> {
+        Arc::new(Self {
+            capacity,
+            open: Mutex::new(OpenConnections {
+                next_number: 0,
+                by_number: BTreeMap::new(),
+                gauge,
+            }),
+        })
+    }
+
     /// Tracks a new connection; `None` if there are too many even for a refusal. `limit` is the number of connections
     /// that may send any request.
     pub fn open(self: &Arc<Self>, limit: usize) -> Option<TrackedConnection> {
-        let mut connections = self.0.lock();
+        let ConnectionCapacity { admitted, refused } = self.capacity;
+        let limit = limit.min(admitted);
+        let mut connections = self.open.lock();
         let count = connections.by_number.len();
-        if count >= limit + OVER_LIMIT {
+        if count >= limit + refused {
+            // The next one may find a place.
+            connections.displace();
             return None;
         }
-        let admitted = count < limit || connections.close_longest_idle();
+        let admitted = count < limit || connections.displace();
         let state = Arc::new(ConnectionState::new());
         let number = connections.next_number;
         connections.next_number += 1;
@@ -102,7 +133,7 @@ impl ConnectionTracker {
 
     /// Closes the connections whose head or idle time has passed its limit at `now`.
     pub fn close_overdue(&self, limits: &ListenerLimits, now: Instant) {
-        for connection in self.0.lock().by_number.values() {
+        for connection in self.open.lock().by_number.values() {
             if let Some(reason) = connection.overdue(limits, now) {
                 connection.close(reason);
             }
@@ -111,13 +142,35 @@ impl ConnectionTracker {
 
     /// The number of open connections.
     pub fn count(&self) -> usize {
-        self.0.lock().by_number.len()
+        self.open.lock().by_number.len()
+    }
+
+    /// Closes the connection whose body arrives most slowly; false if there is none.
+    pub fn close_slowest_body(&self) -> bool {
+        self.open.lock().close_slowest_body()
     }
 }
 
 impl OpenConnections {
     fn record_count(&self) {
-        gauge!("socar_connections").set(self.by_number.len() as f64);
+        self.gauge.set(self.by_number.len() as f64);
+    }
+
+    /// Whether a connection was found to close.
+    fn displace(&self) -> bool {
+        self.close_longest_idle() || self.close_slowest_body()
+    }
+
+    fn close_slowest_body(&self) -> bool {
+        let slow = self.by_number.values().filter_map(|connection| {
+            let rate = connection.activity.lock().body_rate()?;
+            Some((rate, connection))
+        });
+        let Some((_, connection)) = slow.min_by(|(a, _), (b, _)| a.total_cmp(b)) else {
+            return false;
+        };
+        connection.close(CloseReason::SlowRequest);
+        true
     }
 
     /// Whether an idle connection was found to close.
@@ -129,16 +182,25 @@ impl OpenConnections {
         let Some((_, connection)) = idle.min_by_key(|(since, _)| *since) else {
             return false;
         };
-        connection.close(CloseReason::Idle);
+        connection.close(CloseReason::Displaced);
         true
     }
 }
 
 impl Drop for TrackedConnection {
     fn drop(&mut self) {
-        let mut connections = self.tracker.0.lock();
+        let mut connections = self.tracker.open.lock();
         connections.by_number.remove(&self.number);
         connections.record_count();
+    }
+}
+
+// === impl TrackedConnection ===
+
+impl TrackedConnection {
+    /// All connections of the same listener.
+    pub fn tracker(&self) -> &Arc<ConnectionTracker> {
+        &self.tracker
     }
 }
 
@@ -156,6 +218,9 @@ impl ConnectionState {
                 write_stalled: false,
                 http2: false,
                 unread_body: false,
+                bodies: 0,
+                body_since: now,
+                body_bytes: 0,
                 close_reason: None,
             }),
             close_requested: Notify::new(),
@@ -166,6 +231,7 @@ impl ConnectionState {
     pub fn received(&self, bytes: &[u8]) {
         let mut activity = self.activity.lock();
         activity.http2 |= bytes.starts_with(HTTP2_PREFACE);
+        activity.body_bytes += bytes.len() as u64;
         if activity.requests == 0 && activity.head_since.is_none() {
             activity.head_since = Some(Instant::now());
         }
@@ -187,6 +253,17 @@ impl ConnectionState {
         activity.requests += 1;
         activity.head_since = None;
         RequestGuard(self.clone())
+    }
+
+    /// Records that the body of a request is arriving.
+    pub fn begin_body(self: &Arc<Self>) -> BodyGuard {
+        let mut activity = self.activity.lock();
+        if activity.bodies == 0 {
+            activity.body_since = Instant::now();
+            activity.body_bytes = 0;
+        }
+        activity.bodies += 1;
+        BodyGuard(self.clone())
     }
 
     /// Records that a response was sent before the body of its request was read.
@@ -215,6 +292,11 @@ impl ConnectionState {
         }
     }
 
+    /// Ends the connection, whose client reads its answer too slowly.
+    pub fn give_up_answer(&self) {
+        self.close(CloseReason::SlowReader);
+    }
+
     fn close(&self, reason: CloseReason) {
         self.activity.lock().close_reason = Some(reason);
         self.close_requested.notify_one();
@@ -225,7 +307,7 @@ impl ConnectionState {
         let idle_since = activity.idle_since()?;
         match activity.head_since {
             Some(since) if !activity.http2 && now >= since + limits.head_time => {
-                Some(CloseReason::SlowHead)
+                Some(CloseReason::SlowRequest)
             }
             _ if now >= idle_since + limits.idle => Some(CloseReason::Idle),
             _ => None,
@@ -237,6 +319,14 @@ impl Activity {
     fn set_write_stalled(&mut self, stalled: bool) {
         self.write_stalled = stalled;
         self.idle_since = Instant::now();
+    }
+
+    /// The bytes per second that arrive, if the connection does nothing else than to receive bodies.
+    fn body_rate(&self) -> Option<f64> {
+        let age = self.body_since.elapsed();
+        let is_receiving = self.bodies > 0 && self.bodies == self.requests;
+        let may_be_closed = is_receiving && age >= BODY_GRACE && self.close_reason.is_none();
+        may_be_closed.then(|| self.body_bytes as f64 / age.as_secs_f64())
     }
 
     /// When the connection became idle; `None` while it is in use or already being closed.
@@ -251,6 +341,12 @@ impl Drop for RequestGuard {
         let mut activity = self.0.activity.lock();
         activity.requests -= 1;
         activity.idle_since = Instant::now();
+    }
+}
+
+impl Drop for BodyGuard {
+    fn drop(&mut self) {
+        self.0.activity.lock().bodies -= 1;
     }
 }
 

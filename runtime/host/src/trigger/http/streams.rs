@@ -1,9 +1,9 @@
 //! HTTP/2 streams whose clients must read the response.
 //!
-//! The socket does not show whether a client reads: a client can keep the connection busy and give one stream no window, and
-//! hyper then does not poll the rest of that response. So each stream has a task that ends it when the client has read
-//! nothing for [`ListenerLimits::write_pause`], or was behind for [`ListenerLimits::answer_time`]. The other streams of the connection
-//! continue.
+//! The socket does not show whether a client reads: a client can keep the connection busy and give one stream no
+//! window, and hyper then does not poll the rest of that response. So each stream has a task that ends it when the
+//! client has read nothing for `write_pause`, or was behind for `answer_time` ([`ListenerLimits`]), or when the memory of
+//! all answers is used up and it is the slowest ([`AnswerBudget`]). The other streams of the connection continue.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,6 +21,8 @@ use tokio::time::{Instant, sleep_until};
 use tracing::debug;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use super::answer_budget::{AnswerBudget, GiveUp, HeldAnswer};
+use super::connections::ConnectionState;
 use crate::body::{BodyObserver, ObservedBody};
 use config::policy::ListenerLimits;
 
@@ -45,6 +47,7 @@ struct WriteProgress {
     /// Absent before and after the response, and while there is nothing to read.
     unread: Mutex<Option<Unread>>,
     started: Notify,
+    given_up: Notify,
 }
 
 #[derive(Clone, Copy)]
@@ -60,23 +63,60 @@ struct SplitBody {
     body: WasiBody,
     /// The rest of the last frame.
     rest: Bytes,
+    /// The bytes that wait for the client. A short answer is not counted.
+    held: Option<HeldBytes>,
 }
+
+/// A tracked answer, and the limit of all of them in bytes.
+type HeldBytes = (HeldAnswer, usize);
 
 /// Reports the frames that a client is offered.
 struct ReportProgress(Arc<WriteProgress>);
 
-/// The body of a response whose client must read it, if it has a stream of its own.
-pub fn watched(body: WasiBody) -> WasiBody {
-    let Ok(progress) = PROGRESS.try_with(Arc::clone) else {
-        return body;
-    };
-    progress.offer();
-    observed(body, progress).boxed_unsync()
+/// The memory of all answers of a listener.
+#[derive(Clone, Copy)]
+pub struct AnswerLimit<'a> {
+    /// The answers.
+    pub answers: &'a AnswerBudget,
+    /// The bytes that may wait in all.
+    pub bytes: usize,
 }
 
-fn observed(body: WasiBody, progress: Arc<WriteProgress>) -> ObservedBody<ReportProgress> {
+/// The body of a response whose client must read it. An answer on a connection without streams ends with its
+/// connection.
+pub fn watched(
+    body: WasiBody,
+    connection: &Arc<ConnectionState>,
+    limit: AnswerLimit<'_>,
+) -> WasiBody {
+    let length = body.size_hint().upper();
+    let is_short = length.is_some_and(|length| length <= MAX_FRAME as u64);
+    let progress = PROGRESS.try_with(Arc::clone).ok();
+    let give_up: GiveUp = match progress.clone() {
+        Some(progress) => Arc::new(move || progress.given_up.notify_one()),
+        None => {
+            let connection = connection.clone();
+            Arc::new(move || connection.give_up_answer())
+        }
+    };
+    let held = (!is_short).then(|| (limit.answers.hold(give_up), limit.bytes));
+    match progress {
+        None if is_short => body,
+        progress => {
+            let progress = progress.unwrap_or_default();
+            progress.offer();
+            observed(body, progress, held).boxed_unsync()
+        }
+    }
+}
+
+fn observed(
+    body: WasiBody,
+    progress: Arc<WriteProgress>,
+    held: Option<HeldBytes>,
+) -> ObservedBody<ReportProgress> {
     let rest = Bytes::new();
-    let split = SplitBody { body, rest }.boxed_unsync();
+    let split = SplitBody { body, rest, held }.boxed_unsync();
     ObservedBody::observed(split, ReportProgress(progress))
 }
 
@@ -110,6 +150,7 @@ where
                 biased;
                 _ = served => {}
                 () = progress.stalled(write_pause, answer_time) => debug!("a client did not read its response"),
+                () = progress.given_up.notified() => debug!("a slow client lost its response"),
             }
         });
     }
@@ -191,7 +232,7 @@ impl Body for SplitBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Self { body, rest } = &mut *self;
+        let Self { body, rest, held } = &mut *self;
         if rest.is_empty() {
             match Pin::new(body).poll_frame(context) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
@@ -202,6 +243,9 @@ impl Body for SplitBody {
             }
         }
         let frame = rest.split_to(rest.len().min(MAX_FRAME));
+        if let Some((held, limit)) = held {
+            held.waits_with(rest.len(), *limit);
+        }
         Poll::Ready(Some(Ok(Frame::data(frame))))
     }
 
@@ -232,7 +276,7 @@ mod tests {
     fn offered(body: WasiBody) -> (ObservedBody<ReportProgress>, Arc<WriteProgress>) {
         let progress = Arc::<WriteProgress>::default();
         progress.offer();
-        (observed(body, progress.clone()), progress)
+        (observed(body, progress.clone(), None), progress)
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! A client that sends slowly then occupies a connection and a small buffer, but no instance, no queue slot and no part
 //! of the component's deadline. A body above the size limit is detected before any work was done for it. The memory of
-//! all bodies together is bounded by a [`ByteBudget`].
+//! all bodies together is bounded by a [`ByteBudget`]; when it is used up, the body that arrives most slowly is given up.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use hyper::body::{Body as _, Frame, Incoming};
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use super::ClientInfo;
 use crate::body::GuardedBody;
 use crate::body::full;
 use crate::byte_budget::{ByteBudget, ByteReservation};
@@ -25,6 +26,21 @@ const MAX_DISCARDED_BYTES: u64 = 16 << 20;
 
 /// Time limit for discarding an oversized body.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The bytes per second that a client must send on average, once a body has arrived for `body_pause`.
+const MIN_RATE: u64 = 512;
+
+/// How long a body waits for memory that another body gives up.
+const MEMORY_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// The memory for bodies, and the client on whose behalf it is used.
+#[derive(Clone, Copy)]
+pub struct UploadBudget<'a> {
+    /// The memory for the bodies of all clients.
+    pub bytes: &'a ByteBudget,
+    /// The client that sends this body.
+    pub client: &'a ClientInfo,
+}
 
 /// Reason why a body was not received.
 pub struct Refusal {
@@ -39,7 +55,7 @@ struct Upload<'a> {
     body: Incoming,
     limit: u64,
     listener: &'a ListenerLimits,
-    budget: &'a ByteBudget,
+    budget: UploadBudget<'a>,
 }
 
 /// The bytes received of a body, with the part of the memory budget that they occupy.
@@ -71,11 +87,12 @@ pub async fn receive(
     body: Incoming,
     limit: u64,
     listener: &ListenerLimits,
-    budget: &ByteBudget,
+    budget: UploadBudget<'_>,
 ) -> Result<Received, Refusal> {
     if body.is_end_stream() {
         return Ok(Received::default());
     }
+    let _arriving = budget.client.connection.begin_body();
     let upload = Upload {
         body,
         limit,
@@ -104,7 +121,8 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 
 impl Upload<'_> {
     async fn receive(mut self) -> Result<Received, Refusal> {
-        let end = Instant::now() + self.listener.body_time;
+        let start = Instant::now();
+        let end = start + self.listener.body_time;
         let mut received = Received::default();
         while !self.body.is_end_stream() {
             let deadline = end.min(Instant::now() + self.listener.body_pause);
@@ -119,9 +137,12 @@ impl Upload<'_> {
             if received.length > self.limit {
                 return Err(self.too_large().await);
             }
-            let Ok(room) = self.budget.reserve(length) else {
-                return Err(unread(Problem::TooManyClients));
-            };
+            let elapsed = start.elapsed();
+            let is_slow = received.length < MIN_RATE * elapsed.as_secs();
+            if elapsed >= self.listener.body_pause && is_slow && !self.body.is_end_stream() {
+                return Err(unread(Problem::RequestTimeout));
+            }
+            let room = self.budget.reserve(length).await?;
             received.add(frame, room);
         }
         Ok(received)
@@ -147,6 +168,26 @@ impl Upload<'_> {
         Refusal {
             problem: Problem::PayloadTooLarge { limit: self.limit },
             unread,
+        }
+    }
+}
+
+// === impl UploadBudget ===
+
+impl UploadBudget<'_> {
+    /// Reserves memory, which another client may have to give up first.
+    async fn reserve(self, bytes: usize) -> Result<ByteReservation, Refusal> {
+        let end = Instant::now() + MEMORY_TIMEOUT;
+        let mut is_requested = false;
+        loop {
+            if let Ok(room) = self.bytes.reserve(bytes) {
+                return Ok(room);
+            }
+            is_requested = is_requested || self.client.tracker.close_slowest_body();
+            if !is_requested || Instant::now() >= end {
+                return Err(unread(Problem::TooManyClients));
+            }
+            tokio::time::sleep(MEMORY_TIMEOUT / 50).await;
         }
     }
 }

@@ -5,7 +5,11 @@ use futures::FutureExt as _;
 use super::*;
 
 fn tracker() -> Arc<ConnectionTracker> {
-    Arc::default()
+    let capacity = ConnectionCapacity {
+        admitted: 1000,
+        refused: 64,
+    };
+    ConnectionTracker::new(capacity, Gauge::noop())
 }
 
 fn close_reason(connection: &TrackedConnection) -> Option<CloseReason> {
@@ -20,7 +24,7 @@ fn the_connection_that_is_idle_longest_makes_room() {
     let third = tracker.open(2).unwrap();
     assert!(third.admitted);
     assert_eq!(close_reason(&first), None, "it has a request in progress");
-    assert_eq!(close_reason(&second), Some(CloseReason::Idle));
+    assert_eq!(close_reason(&second), Some(CloseReason::Displaced));
     drop(request);
 }
 
@@ -38,7 +42,7 @@ fn connections_over_the_limit_are_bounded_too() {
     let tracker = tracker();
     let first = tracker.open(1).unwrap();
     let _request = first.state.begin_request();
-    let over_limit: Vec<_> = (0..OVER_LIMIT).map(|_| tracker.open(1).unwrap()).collect();
+    let over_limit: Vec<_> = (0..64).map(|_| tracker.open(1).unwrap()).collect();
     assert!(tracker.open(1).is_none());
     drop(over_limit);
     assert_eq!(tracker.count(), 1);
@@ -52,7 +56,7 @@ fn a_head_that_takes_longer_than_head_time_closes_the_connection() {
     tracker.close_overdue(&limits, now + limits.head_time / 2);
     assert_eq!(close_reason(&connection), None);
     tracker.close_overdue(&limits, now + limits.head_time + Duration::from_millis(1));
-    assert_eq!(close_reason(&connection), Some(CloseReason::SlowHead));
+    assert_eq!(close_reason(&connection), Some(CloseReason::SlowRequest));
 }
 
 #[test]
@@ -74,4 +78,42 @@ fn a_request_in_progress_keeps_its_connection_open() {
     let _request = connection.state.begin_request();
     tracker.close_overdue(&limits, Instant::now() + limits.idle * 10);
     assert_eq!(close_reason(&connection), None);
+}
+
+#[test]
+fn the_slowest_body_makes_room_when_no_connection_is_idle() {
+    let tracker = tracker();
+    let connections: Vec<_> = (0..3).map(|_| tracker.open(3).unwrap()).collect();
+    let requests: Vec<_> = connections
+        .iter()
+        .map(|connection| connection.state.begin_request())
+        .collect();
+    // The first has a complete request; the second sends more than the third.
+    let bodies = [
+        connections[1].state.begin_body(),
+        connections[2].state.begin_body(),
+    ];
+    connections[1].state.received(&[0; 1000]);
+    connections[2].state.received(&[0; 10]);
+    assert!(!tracker.open(3).unwrap().admitted, "no body is slow yet");
+    std::thread::sleep(BODY_GRACE);
+    assert!(tracker.open(3).unwrap().admitted);
+    let reasons: Vec<_> = connections.iter().map(close_reason).collect();
+    assert_eq!(reasons, [None, None, Some(CloseReason::SlowRequest)]);
+    drop((requests, bodies));
+}
+
+#[test]
+fn the_capacity_of_the_process_bounds_the_limit() {
+    let capacity = ConnectionCapacity {
+        admitted: 1,
+        refused: 1,
+    };
+    let tracker = ConnectionTracker::new(capacity, Gauge::noop());
+    let first = tracker.open(1000).unwrap();
+    let _request = first.state.begin_request();
+    let second = tracker.open(1000).unwrap();
+    let _request = second.state.begin_request();
+    assert!(!second.admitted);
+    assert!(tracker.open(1000).is_none());
 }

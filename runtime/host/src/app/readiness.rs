@@ -1,0 +1,184 @@
+//! The readiness checks: whether an instance of each component can be created, and whether every store, database and the
+//! event log keep what is written.
+//!
+//! A check writes nothing as long as all is well. Stores on the same backend are checked once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use redis::Script;
+use tokio_util::sync::CancellationToken;
+
+use crate::backends::Backends;
+use crate::generation::{CurrentGeneration, Generation};
+use crate::health::{CheckResult, Health};
+use crate::store::KeyValue;
+use storage::database::Database;
+use storage::redis_client::RedisClient;
+
+/// The time between two rounds of checks.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The time for one check. A store that takes longer is of no use for a request.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often the rare checks are done while all is well: a component without an instance starts one, and a Redis server
+/// runs a blocking command.
+const RARE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// A write on two keys that changes nothing, in a script, as the event log does it. A cluster refuses two keys.
+static LOG_PROBE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new("for _, key in ipairs(KEYS) do redis.call('SETRANGE', key, 0, '') end")
+});
+
+/// Keys of the event log that never exist.
+const LOG_KEYS: [&str; 2] = ["socar.readiness", "socar.readiness.other"];
+
+/// What is checked.
+pub struct ReadinessChecks {
+    current: CurrentGeneration,
+    log: LogBackend,
+    last_rare: Option<Instant>,
+}
+
+/// Where the event log is.
+enum LogBackend {
+    Embedded(Arc<Database>),
+    Redis(Arc<RedisClient>),
+}
+
+// === impl ReadinessChecks ===
+
+impl ReadinessChecks {
+    /// The checks of the current generation and of these backends.
+    pub fn new(current: CurrentGeneration, backends: &Backends) -> Self {
+        let log = match &backends.redis {
+            Some(redis) => LogBackend::Redis(redis.clone()),
+            None => LogBackend::Embedded(backends.database.clone()),
+        };
+        Self {
+            current,
+            log,
+            last_rare: None,
+        }
+    }
+
+    /// Repeats the checks and reports their results, until `stop`.
+    ///
+    /// # Errors
+    /// Never; the type is that of every background task of the platform.
+    pub async fn watch(mut self, health: Health, stop: CancellationToken) -> anyhow::Result<()> {
+        loop {
+            tokio::select! {
+                results = self.results() => health.report(results),
+                () = stop.cancelled() => return Ok(()),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = stop.cancelled() => return Ok(()),
+            }
+        }
+    }
+
+    /// Does all checks once.
+    pub async fn results(&mut self) -> Vec<CheckResult> {
+        let is_rare = self
+            .last_rare
+            .is_none_or(|last| last.elapsed() >= RARE_INTERVAL);
+        let generation = self.current.get();
+        let (log, stores, components) = tokio::join!(
+            check("event log".to_owned(), self.check_log(is_rare)),
+            check_stores(&generation),
+            check_components(&generation, is_rare),
+        );
+        let mut results = vec![log];
+        results.extend(stores);
+        results.extend(check_databases(&generation));
+        results.extend(components);
+        let is_well = results.iter().all(|result| result.cause.is_none());
+        // The rare checks are repeated in the next round after a failure.
+        self.last_rare = match is_rare && is_well {
+            true => Some(Instant::now()),
+            false if is_well => self.last_rare,
+            false => None,
+        };
+        results
+    }
+
+    async fn check_log(&self, is_rare: bool) -> anyhow::Result<()> {
+        let redis = match &self.log {
+            LogBackend::Embedded(database) => return Ok(database.check()?),
+            LogBackend::Redis(redis) => redis,
+        };
+        let [first, second] = LOG_KEYS;
+        let mut probe = LOG_PROBE.key(first);
+        probe.key(second);
+        redis.invoke::<()>(&probe).await?;
+        if is_rare {
+            // The delivery waits for events with blocking commands.
+            let mut read = redis::cmd("XREAD");
+            read.arg(&["BLOCK", "1", "STREAMS", first, "$"]);
+            redis.query::<redis::Value>(&read).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn check_stores(generation: &Generation) -> Vec<CheckResult> {
+    let mut backends: BTreeMap<String, (Vec<&str>, &Arc<dyn KeyValue>)> = BTreeMap::new();
+    for (label, store) in &generation.stores.key_value {
+        let backend = backends.entry(store.backend());
+        backend.or_insert_with(|| (Vec::new(), store)).0.push(label);
+    }
+    let checks = backends.into_values().map(|(labels, store)| {
+        let name = format!("key-value store {}", quoted(&labels));
+        check(name, async { Ok(store.check().await?) })
+    });
+    join_all(checks).await
+}
+
+fn check_databases(generation: &Generation) -> Vec<CheckResult> {
+    let databases = generation.stores.databases.iter();
+    let check = |(label, database): (&String, &Arc<_>)| {
+        let database: &crate::capability::sqlite::database::GuestDatabase = database;
+        result(format!("SQLite database `{label}`"), database.check())
+    };
+    databases.map(check).collect()
+}
+
+async fn check_components(generation: &Generation, is_rare: bool) -> Vec<CheckResult> {
+    let components = generation.components.values().map(|ingress| {
+        let component = &ingress.component;
+        let checked = async move {
+            let has_instance = component.stats().alive > 0;
+            match has_instance || (!is_rare && component.start_failure().is_none()) {
+                true => Ok(()),
+                false => component.check_start().await,
+            }
+        };
+        check(format!("component `{}`", component.id()), checked)
+    });
+    join_all(components).await
+}
+
+async fn check(name: String, checked: impl Future<Output = anyhow::Result<()>>) -> CheckResult {
+    let checked = tokio::time::timeout(TIMEOUT, checked).await;
+    result(
+        name,
+        checked.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer within {TIMEOUT:?}"))),
+    )
+}
+
+fn result(name: String, checked: anyhow::Result<()>) -> CheckResult {
+    CheckResult {
+        name,
+        cause: checked.err().map(|error| format!("{error:#}")),
+    }
+}
+
+fn quoted(labels: &[&str]) -> String {
+    let quoted: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+    quoted.join(", ")
+}

@@ -1,0 +1,298 @@
+//! Does a bad day of the machine cost at most the work under way? A log without a reader, few descriptors, little address
+//! space, signals at any moment.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use harness::{
+    Client, Process, Protocol, build_component, eventually, new_state_dir, under_target,
+};
+use http::Method;
+use tempfile::TempDir;
+
+use crate::saboteur::{Saboteur, host_command};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The manifest of the saboteur.
+const MANIFEST: &str = "tests/saboteur/spin.toml";
+
+// === a log that cannot be written ===
+
+#[test]
+fn a_host_whose_log_has_no_reader_serves_reloads_and_exits_with_0() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let host = LoggingHost::start(writer.into());
+    host.get("/greet/me");
+    host.reload();
+    host.get("/greet/me");
+    assert_eq!(host.terminate(), Some(0));
+}
+
+#[test]
+fn a_host_on_a_full_disk_for_its_log_serves_and_exits_with_0() {
+    let full = File::options().write(true).open("/dev/full");
+    let host = LoggingHost::start(full.expect("a full device").into());
+    host.get("/greet/me");
+    host.reload();
+    assert_eq!(host.terminate(), Some(0));
+}
+
+#[test]
+fn a_log_that_is_not_read_delays_no_request() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let host = LoggingHost::start(writer.into());
+    let started = Instant::now();
+    // Each of these requests logs a line. Together they are more than a pipe holds.
+    for _ in 0..1500 {
+        host.get("/log?err=0123456789012345678901234567890123456789");
+    }
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert_eq!(host.terminate(), Some(0));
+    drop(reader);
+}
+
+/// A host with a standard error of its own.
+struct LoggingHost {
+    child: Child,
+    client: Client,
+    state: TempDir,
+}
+
+impl LoggingHost {
+    fn start(stderr: Stdio) -> Self {
+        build_component("saboteur");
+        let state = new_state_dir("log-");
+        let mut command = host_command(Path::new(MANIFEST), state.path(), &[]);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.stderr(stderr).spawn().expect("socar starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("an output"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a line");
+        let url = line.strip_prefix("Serving ").expect("it serves").trim();
+        Self {
+            client: Client::new(url, Protocol::Http1),
+            child,
+            state,
+        }
+    }
+
+    fn get(&self, path: &str) {
+        self.client.request(Method::GET, path).send().is(200);
+    }
+
+    fn reload(&self) {
+        let admin = harness::AdminPort::new(&self.client, self.state.path());
+        admin.request(Method::POST, "/reload").send().is(200);
+    }
+
+    fn terminate(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()));
+        self.child.wait().expect("it exits").code()
+    }
+}
+
+impl Drop for LoggingHost {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+// === reloads ===
+
+#[test]
+fn sixty_reloads_in_a_row_leave_the_host_well() {
+    let saboteur = Saboteur::start(&[]);
+    for _ in 0..60 {
+        let admin = saboteur.admin();
+        admin.request(Method::POST, "/reload").send().is(200);
+    }
+    saboteur.call("/greet/me").is(200);
+    assert_eq!(saboteur.terminate().code(), Some(0));
+}
+
+// === signals before the host serves ===
+
+#[test]
+fn a_stop_signal_while_components_compile_ends_the_host_with_0() {
+    let (process, _state) = compiling_host();
+    assert_eq!(process.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_hangup_while_components_compile_does_not_end_the_host() {
+    let (process, _state) = compiling_host();
+    process.send_sighup();
+    process
+        .wait_for(TIMEOUT, |line| line.strip_prefix("Serving ").map(drop))
+        .expect("it serves");
+    assert_eq!(process.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_stop_signal_during_a_build_ends_the_build_with_the_host() {
+    let state = new_state_dir("build-");
+    let pid = state.path().join("pid");
+    let command = format!("echo $$ > {}; sleep 301", pid.display());
+    let manifest = crate::saboteur::manifest_with("");
+    let build = "command = \"cargo build --release --target wasm32-wasip2 -p saboteur\"\nworkdir = \"../..\"";
+    assert!(manifest.contains(build));
+    let manifest = manifest.replace(build, &format!("command = '{command}'"));
+    let app = state.path().join("spin.toml");
+    std::fs::create_dir_all(state.path().join("files")).expect("a folder");
+    std::fs::write(&app, manifest).expect("a manifest");
+    let command = host_command(&app, state.path(), &["--build"]);
+    let process = Process::start("socar", command, state.path());
+    let child = eventually(
+        || std::fs::read_to_string(&pid).unwrap_or_default(),
+        |text| text.ends_with('\n'),
+    );
+    assert_eq!(process.terminate().code(), Some(0));
+    let running = format!("/proc/{}", child.trim());
+    eventually(|| Path::new(&running).exists(), |exists| !exists);
+}
+
+/// A host that compiles its components, which takes seconds with an empty cache.
+fn compiling_host() -> (Process, TempDir) {
+    build_component("saboteur");
+    let state = new_state_dir("compiling-");
+    std::fs::remove_file(state.path().join("cache")).expect("a link to the shared cache");
+    let command = host_command(Path::new(MANIFEST), state.path(), &[]);
+    let process = Process::start("socar", command, state.path());
+    eventually(|| state.path().join("admin").exists(), |exists| *exists);
+    (process, state)
+}
+
+// === few resources ===
+
+#[test]
+fn a_host_with_little_address_space_serves_or_does_not_start() {
+    build_component("saboteur");
+    for kibibytes in [3_000_000, 8_000_000] {
+        let state = new_state_dir("small-");
+        let command = host_command(Path::new(MANIFEST), state.path(), &[]);
+        let command = limited(&command, &format!("ulimit -v {kibibytes}"));
+        let process = Process::start("socar", command, state.path());
+        let url = process.wait_for(TIMEOUT, |line| {
+            line.strip_prefix("Serving ").map(str::to_owned)
+        });
+        let Ok(url) = url else { continue };
+        let client = Client::new(&url, Protocol::Http1);
+        client.request(Method::GET, "/readyz").send().is(200);
+        for _ in 0..5 {
+            client.request(Method::GET, "/greet/me").send().is(200);
+        }
+    }
+}
+
+#[test]
+fn idle_connections_leave_descriptors_for_probes_and_files() {
+    build_component("saboteur");
+    let state = new_state_dir("few-");
+    let command = host_command(Path::new(MANIFEST), state.path(), &[]);
+    let command = limited(&command, "ulimit -n 64");
+    let process = Process::start("socar", command, state.path());
+    let url = process.wait_for(TIMEOUT, |line| {
+        line.strip_prefix("Serving ").map(str::to_owned)
+    });
+    let url = url.unwrap_or_else(|reason| panic!("{reason}"));
+    let address = url.trim_start_matches("http://");
+    let idle: Vec<_> = (0..100)
+        .map(|_| TcpStream::connect(address).expect("a connection"))
+        .collect();
+    for _ in 0..5 {
+        let started = Instant::now();
+        let client = Client::new(&url, Protocol::Http1);
+        client.request(Method::GET, "/readyz").send().is(200);
+        assert!(started.elapsed() < Duration::from_secs(2));
+    }
+    drop(idle);
+    let log = process.output_since(0);
+    assert!(!log.contains("cannot accept"), "{log}");
+    assert!(!log.contains("Too many open files"), "{log}");
+}
+
+/// The command with the resource limits that this shell command sets.
+fn limited(command: &Command, limit: &str) -> Command {
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", &format!("{limit}; exec \"$0\" \"$@\"")])
+        .arg(command.get_program())
+        .args(command.get_args());
+    if let Some(directory) = command.get_current_dir() {
+        limited.current_dir(directory);
+    }
+    limited
+}
+
+// === the admin port ===
+
+#[test]
+fn unread_connections_lock_no_operator_out() {
+    let saboteur = Saboteur::start(&[]);
+    let file = saboteur.state_dir().join("admin");
+    let address = std::fs::read_to_string(file).expect("an address");
+    let idle: Vec<_> = (0..80)
+        .map(|_| TcpStream::connect(address.trim()).expect("a connection"))
+        .collect();
+    let started = Instant::now();
+    saboteur.admin().get("/instances");
+    assert!(started.elapsed() < Duration::from_secs(2));
+    drop(idle);
+}
+
+// === the compilation cache ===
+
+#[test]
+fn a_damaged_cache_entry_is_compiled_again() {
+    let state = new_state_dir("cache-");
+    std::fs::remove_file(state.path().join("cache")).expect("a link to the shared cache");
+    let cache = state.path().join("cache");
+    copy_files(&under_target("cache"), &cache);
+    let start = || {
+        let command = host_command(Path::new(MANIFEST), state.path(), &[]);
+        let process = Process::start("socar", command, state.path());
+        let url = process.wait_for(TIMEOUT, |line| {
+            line.strip_prefix("Serving ").map(str::to_owned)
+        });
+        let client = Client::new(&url.expect("it serves"), Protocol::Http1);
+        client.request(Method::GET, "/greet/me").send().is(200);
+        assert_eq!(process.terminate().code(), Some(0));
+        process.output_since(0)
+    };
+    build_component("saboteur");
+    start();
+    for file in files_below(&cache) {
+        let mut bytes = std::fs::read(&file).expect("an entry");
+        let middle = bytes.len() / 3;
+        bytes[middle] ^= 0x40;
+        std::fs::write(&file, bytes).expect("a damaged entry");
+    }
+    let log = start();
+    assert!(log.contains("compiled again"), "{log}");
+    assert!(!start().contains("compiled again"));
+}
+
+fn files_below(directory: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(directory).expect("a directory").flatten();
+    entries
+        .flat_map(|entry| match entry.path() {
+            path if path.is_dir() => files_below(&path),
+            path => vec![path],
+        })
+        .filter(|path| path.metadata().is_ok_and(|file| file.len() > 100_000))
+        .collect()
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-r").args([from, to]).status();
+    assert!(copied.is_ok_and(|status| status.success()));
+}
