@@ -258,14 +258,14 @@ fn cost_of_a_call() {
     let measure = |host: &Saboteur, path: &str| {
         let total = || host.cpu_ticks().values().sum::<u64>();
         let (before, begun) = (total(), Instant::now());
-        for _ in 0..20 {
+        for _ in 0..50 {
             let count = host.request(Method::GET, path).send().is(200).text();
-            assert_eq!(count, "500");
+            assert_eq!(count, "100");
         }
         (total() - before, begun.elapsed())
     };
-    let function = "/repeat?count=500&action=greet/you";
-    let http = "/repeat-http?count=500&url=http://saboteur.spin.internal/greet/you";
+    let function = "/repeat?count=100&action=greet/you";
+    let http = "/repeat-http?count=100&url=http://saboteur.spin.internal/greet/you";
     measure(&host, function);
     measure(&host, http);
     let (function, function_time) = measure(&host, function);

@@ -16,6 +16,9 @@
 //!    deadline is the failure that it must see ([`attempt`]).
 //! 6. **Attempt**: fault injection, then the instance or the remote host, watched by the adaptive limit ([`target`]).
 //!
+//! A request over HTTP ([`http`]) and a call of a function of another component ([`function`]) pass the same guards
+//! ([`request`]). Neither a fallback nor a retry applies to a function.
+//!
 //! [`config::policy`] reads from the manifest which guards a link has; [`registry`] holds all links of a platform.
 
 mod attempt;

@@ -1,7 +1,7 @@
 //! Is an import linked only to a component that fits, and are errors found before any call?
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use harness::root;
 
@@ -31,7 +31,7 @@ fn saboteur_of(host: &Saboteur, version: &str) -> PathBuf {
 }
 
 /// The manifest with another file for the saboteur.
-fn manifest_for(saboteur: &PathBuf) -> String {
+fn manifest_for(saboteur: &Path) -> String {
     let built = root().join("target/wasm32-wasip2/release/saboteur.wasm");
     manifest().replace(&*built.to_string_lossy(), &saboteur.to_string_lossy())
 }
