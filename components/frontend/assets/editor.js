@@ -1,8 +1,11 @@
-// The dialog that edits a car. It shows the current state, and saves only if the car has not changed since (If-Match).
+// The dialog that edits a car. It shows the current state, and saves only if the car has not changed since (If-Match). If
+// it has, what was typed stays, and the fields that differ show what was saved meanwhile.
 
 import { Problem, call } from './api.js';
-import { clearForm, showFormProblem } from './notices.js';
+import { clearForm, markField, showFormProblem } from './notices.js';
 import { word } from './words.js';
+
+const FIELDS = ['carName', 'carType', 'amount'];
 
 export class Editor {
   #saved;
@@ -26,7 +29,8 @@ export class Editor {
   /** Resolves when the dialog is open; throws a Problem if the car cannot be read. */
   async open(row) {
     this.#row = row;
-    await this.#read();
+    const car = await this.#read();
+    for (const field of FIELDS) this.#form.elements.namedItem(field).value = car[field] ?? '';
     clearForm(this.#form, this.#notice);
     document.getElementById('edit-title').textContent = word('edit.title', row);
     this.#dialog.showModal();
@@ -35,7 +39,15 @@ export class Editor {
   async #read() {
     const { body: car, etag } = await call('GET', `/cars/${this.#row.carId}`);
     this.#etag = etag;
-    for (const field of ['carName', 'carType', 'amount']) this.#form.elements.namedItem(field).value = car[field] ?? '';
+    return car;
+  }
+
+  /** Reads the car that was saved meanwhile, and returns an error for each field in which the form differs. */
+  async #conflicts() {
+    const car = await this.#read();
+    const differs = (field) => String(car[field] ?? '') !== this.#form.elements.namedItem(field).value.trim();
+    const message = (field) => word('field.current', { value: car[field] === '' ? word('field.empty') : car[field] });
+    return FIELDS.filter(differs).map((field) => ({ field, message: message(field) }));
   }
 
   async #save() {
@@ -48,8 +60,11 @@ export class Editor {
       this.#dialog.close();
       this.#saved(this.#row, car);
     } catch (problem) {
-      if (problem.status === 412) await this.#read().catch(() => undefined);
       showFormProblem(this.#form, this.#notice, word('edit.failed', this.#row), problem);
+      if (problem.status === 412) {
+        const conflicts = await this.#conflicts().catch(() => []);
+        for (const { field, message } of conflicts) markField(this.#form, field, message);
+      }
     } finally {
       this.#saving = false;
     }

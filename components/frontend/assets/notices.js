@@ -14,9 +14,13 @@ export function toast(text) {
   toastTimer = setTimeout(() => delete element.dataset.shown, TOAST_TIME);
 }
 
-/** Shows the reason of a failure: our name for it, the detail from the server, the time of a retry. */
+/**
+ * Shows the reason of a failure: our name for it and the time of a retry. The detail from the server is for programmers,
+ * and shown only if there is no name.
+ */
 export function showProblem(notice, headline, problem) {
-  const lines = [problem.detail, problem.retryAfter ? word('retry', { seconds: problem.retryAfter }) : ''];
+  const detail = word(`problem.${problem.slug}`) ? '' : problem.detail;
+  const lines = [detail, problem.retryAfter ? word('retry', { seconds: problem.retryAfter }) : ''];
   const close = document.createElement('button');
   close.type = 'button';
   close.className = 'quiet';
@@ -38,7 +42,7 @@ export function hideNotice(notice) {
 /** Shows a problem next to its form, marks the fields that it names and focuses the first of them. */
 export function showFormProblem(form, notice, headline, problem) {
   showProblem(notice, headline, problem);
-  for (const { field, message } of problem.errors ?? []) markField(form, field, message);
+  for (const { field, message } of problem.errors ?? []) markField(form, field, word(`${field}.wrong`) ?? message);
   form.querySelector('[aria-invalid]')?.focus();
 }
 

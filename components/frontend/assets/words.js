@@ -13,7 +13,8 @@ const words = {
     'register': '차량 등록', 'register.submit': '등록하기', 'register.done': '{carId}번 차량을 등록했습니다.', 'register.failed': '차량을 등록하지 못했습니다',
     'carId': '차량번호', 'carName': '차량 이름', 'carType': '차종', 'amount': '요금', 'carStatus': '상태', 'rsvId': '예약', 'payId': '결제', 'actions': '작업',
     'carName.hint': '예: 메르세데스-벤츠', 'carType.hint': '예: 세단', 'amount.hint': '예: 50000',
-    'amount.wrong': '너무 크지 않은 정수를 숫자로 입력해 주세요.', 'required': '필수',
+    'carName.wrong': '눈에 보이는 글자로 200자까지 입력해 주세요.', 'carType.wrong': '눈에 보이는 글자로 200자까지 입력하거나 비워 두세요.',
+    'amount.wrong': '너무 크지 않은 정수를 숫자로 입력해 주세요.', 'required': '필수', 'field.current': '다른 사람이 저장한 값: {value}', 'field.empty': '(비어 있음)',
 
     'fleet': '차량 목록', 'fleet.empty': '등록된 차량이 없습니다. 첫 차량을 등록해 보세요.', 'fleet.none': '이 상태의 차량이 없습니다.', 'fleet.unknown': '차량 목록을 아직 불러오지 못했습니다.',
     'filter': '상태로 거르기', 'filter.all': '전체', 'sort': '정렬', 'size': '한 페이지에',
@@ -42,7 +43,9 @@ const words = {
     'problem.unreachable': '서버에 연결할 수 없습니다', 'problem.timeout': '제시간에 응답이 오지 않았습니다', 'problem.unavailable': '지금은 이용할 수 없습니다', 'problem.overloaded': '요청이 많아 잠시 받을 수 없습니다',
     'problem.deadline-exceeded': '처리 시간이 초과되었습니다', 'problem.component-trapped': '내부 오류가 발생했습니다', 'problem.not-found': '찾을 수 없습니다',
     'problem.car-not-available': '이미 예약된 차량입니다', 'problem.car-booked': '예약이 걸려 있는 차량입니다', 'problem.conflict': '지금 상태에서는 할 수 없습니다',
-    'problem.payment-declined': '결제가 거절되었습니다', 'problem.invalid-field': '입력한 값을 확인해 주세요', 'problem.precondition-failed': '그 사이에 다른 사람이 수정했습니다. 새 값을 확인해 주세요',
+    'problem.payment-declined': '결제가 거절되었습니다', 'problem.invalid-field': '입력한 값을 확인해 주세요', 'problem.precondition-failed': '그 사이에 다른 사람이 수정했습니다. 값을 비교한 뒤 다시 저장해 주세요',
+    'problem.cut-off': '지금은 이용할 수 없습니다', 'problem.corrupt-state': '내부 오류가 발생했습니다', 'problem.not-kept': '지금은 저장할 수 없습니다', 'problem.stopping': '잠시 뒤에 다시 시도해 주세요',
+    'problem.reservation-undecided': '예약이 아직 처리되고 있습니다', 'problem.reservation-rejected': '거절된 예약입니다', 'problem.malformed-json': '입력한 값을 확인해 주세요', 'problem.payload-too-large': '입력한 내용이 너무 깁니다',
     'problem.idempotency-in-progress': '같은 예약이 이미 처리되고 있습니다',
   },
 
@@ -57,7 +60,8 @@ const words = {
     'register': 'Register a car', 'register.submit': 'Register', 'register.done': 'Car {carId} is registered.', 'register.failed': 'The car was not registered',
     'carId': 'No.', 'carName': 'Name', 'carType': 'Type', 'amount': 'Price', 'carStatus': 'Status', 'rsvId': 'Reservation', 'payId': 'Payment', 'actions': 'Actions',
     'carName.hint': 'e.g. Mercedes-Benz', 'carType.hint': 'e.g. sedan', 'amount.hint': 'e.g. 50000',
-    'amount.wrong': 'Please type a whole number that is not too large.', 'required': 'required',
+    'carName.wrong': 'Please type up to 200 visible characters.', 'carType.wrong': 'Please type up to 200 visible characters, or nothing.',
+    'amount.wrong': 'Please type a whole number that is not too large.', 'required': 'required', 'field.current': 'Saved by another person: {value}', 'field.empty': '(empty)',
 
     'fleet': 'Cars', 'fleet.empty': 'There are no cars yet. Register the first one.', 'fleet.none': 'No car has this status.', 'fleet.unknown': 'The list of cars could not be loaded yet.',
     'filter': 'Filter by status', 'filter.all': 'All', 'sort': 'Sort', 'size': 'Per page',
@@ -86,7 +90,9 @@ const words = {
     'problem.unreachable': 'The server cannot be reached', 'problem.timeout': 'The server did not respond in time', 'problem.unavailable': 'Temporarily unavailable', 'problem.overloaded': 'Too many requests at the moment',
     'problem.deadline-exceeded': 'The request took too long', 'problem.component-trapped': 'An internal error occurred', 'problem.not-found': 'Not found',
     'problem.car-not-available': 'The car is already taken', 'problem.car-booked': 'The car has an active booking', 'problem.conflict': 'Not possible in the current state',
-    'problem.payment-declined': 'The payment was declined', 'problem.invalid-field': 'Please check your input', 'problem.precondition-failed': 'The car has changed in the meantime. Please check the new values',
+    'problem.payment-declined': 'The payment was declined', 'problem.invalid-field': 'Please check your input', 'problem.precondition-failed': 'The car has changed in the meantime. Please compare the values and save again',
+    'problem.cut-off': 'Temporarily unavailable', 'problem.corrupt-state': 'An internal error occurred', 'problem.not-kept': 'Nothing can be saved at the moment', 'problem.stopping': 'Please try again in a moment',
+    'problem.reservation-undecided': 'The reservation is still being processed', 'problem.reservation-rejected': 'The reservation was rejected', 'problem.malformed-json': 'Please check your input', 'problem.payload-too-large': 'The input is too long',
     'problem.idempotency-in-progress': 'The same reservation is already being processed',
   },
 };
@@ -97,8 +103,11 @@ export const currentLanguage = () => language;
 
 /** The text for `key` with its {placeholders} replaced; undefined for an unknown key. */
 export function word(key, values = {}) {
-  return words[language][key]?.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ''));
+  return words[language][key]?.replace(/\{(\w+)\}/g, (_, name) => isolated(values[name] ?? ''));
 }
+
+/** A text of a customer does not change the direction of the sentence around it (First Strong Isolate). */
+const isolated = (value) => (/[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufefc]/.test(value) ? `\u2068${value}\u2069` : String(value));
 
 /** The text for a value of the API, such as a status; the value itself if it is unknown. */
 export const wordFor = (kind, value) => word(`${kind}.${value}`) ?? String(value);
