@@ -6,7 +6,8 @@ use crate::{
 };
 use events::CarId;
 use kit::{
-    ChangeError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing, records,
+    ChangeError, ListError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing,
+    records,
 };
 use std::{cmp::Ordering, convert::Infallible};
 
@@ -32,14 +33,14 @@ pub async fn car<P: Platform>(
 ///
 /// # Errors
 ///
-/// [`ChangeError`] when the store fails.
+/// [`ListError`] when the store fails, or the list is too long for the requested order.
 pub async fn cars<P: Platform>(
     cars: &CarRepository<P>,
     page: &Page,
-) -> Result<(Vec<Car>, u64), ChangeError<Refusal>> {
+) -> Result<(Vec<Car>, u64), ListError<ChangeError<Refusal>>> {
     let look_up = async |number| {
         let car = cars.find::<Refusal>(CarId(number)).await?;
-        Ok(match car.map(|car| car.state) {
+        Ok::<_, ChangeError<Refusal>>(match car.map(|car| car.state) {
             // A crash after the deletion left the number in the pages.
             Some(Car::Deleted { .. }) => Lookup::Deleted,
             Some(car) => Lookup::Found(car),

@@ -5,7 +5,7 @@ mod holds;
 mod records;
 
 use crate::{http, reactions, repository::CarRepository};
-use kit::spin::SpinPlatform;
+use kit::{EventFailure, spin::SpinPlatform};
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
@@ -44,7 +44,7 @@ async fn handle(request: Request) -> impl IntoResponse {
 }
 
 #[redis_subscriber]
-async fn react(message: bytes::Bytes) -> Result<(), String> {
+async fn react(message: bytes::Bytes) -> Result<(), EventFailure> {
     let cars = repository();
     kit::spin::react(&message, async |event| {
         reactions::react(&cars, &event).await

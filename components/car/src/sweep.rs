@@ -2,7 +2,9 @@
 
 use crate::repository::CarRepository;
 use events::{CAR_STREAM, CarId};
-use kit::{ChangeError, Platform, numbering::orphans, outbox};
+use kit::{
+    Backlog, ChangeError, Platform, SweepFailures, http::Problem, numbering::orphans, outbox,
+};
 use std::convert::Infallible;
 
 /// What one sweep did.
@@ -14,17 +16,22 @@ pub struct SweepSummary {
     pub retired: usize,
 }
 
-/// Recovers once. Idempotent.
+/// Recovers once. Idempotent. A failure in one place does not keep the others from being recovered.
 ///
 /// # Errors
 ///
-/// The failure of the store or of the event log, as text; the next sweep continues.
-pub async fn sweep<P: Platform>(cars: &CarRepository<P>) -> Result<SweepSummary, String> {
-    let outbox = outbox::sweep(&cars.platform, CAR_STREAM).await?;
+/// A [`Problem`] with the first failure; the next sweep continues.
+pub async fn sweep<P: Platform>(cars: &CarRepository<P>) -> Result<SweepSummary, Problem> {
+    let platform = &cars.platform;
+    let mut failures = SweepFailures::default();
+    let backlog = Backlog::load(platform, &[outbox::INTENT, orphans::SUSPICION]).await;
+    let backlog = failures.check(backlog).unwrap_or_default();
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
         Ok(cars.find(CarId(number)).await?.is_some())
     };
-    let retired = orphans::sweep(&cars.platform, exists).await;
-    let retired = retired.map_err(|error| error.to_string())?;
-    Ok(SweepSummary { outbox, retired })
+    let summary = SweepSummary {
+        outbox: outbox::sweep(platform, CAR_STREAM, &backlog, &mut failures).await,
+        retired: orphans::sweep(platform, &backlog, exists, &mut failures).await,
+    };
+    failures.into_result(summary)
 }

@@ -47,7 +47,7 @@ pub enum ParseEventError {
 }
 
 impl CloudEvent {
-    /// Parses the JSON form.
+    /// Parses the JSON form. A byte order mark before it is ignored.
     ///
     /// # Errors
     ///
@@ -58,6 +58,7 @@ impl CloudEvent {
         struct TypeOnly {
             r#type: String,
         }
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let probe: TypeOnly = serde_json::from_slice(json).map_err(ParseEventError::Malformed)?;
         if !Event::TYPES.contains(&probe.r#type.as_str()) {
             return Err(ParseEventError::UnknownType(probe.r#type));
@@ -80,6 +81,7 @@ impl CloudEvent {
 mod tests {
     use super::*;
     use crate::{CarBookingState, CarId, CarState, ReservationId};
+    use proptest::prelude::*;
 
     fn event() -> CloudEvent {
         CloudEvent {
@@ -125,5 +127,31 @@ mod tests {
             CloudEvent::parse(b"{}"),
             Err(ParseEventError::Malformed(_))
         ));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_ignored() {
+        let json = format!("\u{feff}{}", event().to_json());
+        assert_eq!(CloudEvent::parse(json.as_bytes()).unwrap(), event());
+    }
+
+    proptest! {
+        /// Bytes, JSON-like texts and damaged events are parsed or refused.
+        #[test]
+        fn any_message_is_parsed_or_refused(
+            bytes in prop::collection::vec(any::<u8>(), 0..60),
+            text in "[\\[\\]{}\",:0-9a-z]{0,60}",
+            position in 0..400_usize,
+            byte: u8,
+        ) {
+            let mut damaged = event().to_json().into_bytes();
+            let position = position % damaged.len();
+            damaged[position] = byte;
+            for message in [bytes, text.into_bytes(), damaged] {
+                if let Ok(event) = CloudEvent::parse(&message) {
+                    prop_assert_eq!(CloudEvent::parse(event.to_json().as_bytes()).ok(), Some(event));
+                }
+            }
+        }
     }
 }

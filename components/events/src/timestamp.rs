@@ -26,10 +26,13 @@ impl Timestamp {
         self.0
     }
 
-    /// The time since `earlier`; zero if `earlier` is later, as the clocks of two hosts may differ.
+    /// The distance between two times, whichever is the later one.
+    ///
+    /// As an age, it makes a time that lies far in the future old: a clock that was set back, or that is
+    /// behind the clock of another host, must not keep a record young for ever.
     #[must_use]
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    pub fn distance(self, other: Self) -> Duration {
+        Duration::from_millis(self.0.abs_diff(other.0))
     }
 }
 
@@ -72,6 +75,15 @@ mod tests {
         let json = serde_json::to_string(&written).unwrap();
         assert_eq!(json, "\"2025-11-23T00:00:00.123Z\"");
         assert_eq!(serde_json::from_str::<Timestamp>(&json).unwrap(), written);
+    }
+
+    #[test]
+    fn a_time_far_in_the_future_is_as_old_as_one_far_in_the_past() {
+        let now = Timestamp::from_millis(1_763_856_000_000);
+        for hour_away in [now.0 - 3_600_000, now.0 + 3_600_000] {
+            let written = Timestamp::from_millis(hour_away);
+            assert_eq!(now.distance(written), Duration::from_secs(3600));
+        }
     }
 
     #[test]

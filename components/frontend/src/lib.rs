@@ -10,8 +10,12 @@ mod spin;
 
 use asset::Asset;
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http_conventions::etag::is_listed;
 
 /// The methods of every file.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
@@ -44,10 +48,10 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 /// Answers one request. Only the scripts of the page read the query, and no method here has a body.
 pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Bytes> {
     let mut response = match Asset::at(path) {
-        None => problem(
+        None => readable_by_any_page(problem(
             StatusCode::NOT_FOUND,
             r#"{"type":"https://socar.dev/problems/not-found","title":"Not Found","status":404,"detail":"nothing is served at this path"}"#,
-        ),
+        )),
         Some(asset) if *method == Method::GET || *method == Method::HEAD => serve(asset, headers),
         Some(_) if *method == Method::OPTIONS => allow(bare(StatusCode::NO_CONTENT)),
         Some(_) => allow(problem(
@@ -81,15 +85,8 @@ fn serve(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
 
 /// Whether `If-None-Match` contains this tag or is `*` (RFC 9110, 13.1.2, with weak comparison).
 fn matches_tag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    headers
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|tag| {
-            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag.as_bytes()
-        })
+    let mut lines = headers.get_all(IF_NONE_MATCH).iter();
+    lines.any(|line| is_listed(line.as_bytes(), etag.as_bytes()))
 }
 
 fn problem(status: StatusCode, body: &'static str) -> Response<Bytes> {
@@ -97,6 +94,15 @@ fn problem(status: StatusCode, body: &'static str) -> Response<Bytes> {
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Every page may read that an address of the API is wrong, as it may read the answers of the API.
+fn readable_by_any_page(mut response: Response<Bytes>) -> Response<Bytes> {
+    let any = HeaderValue::from_static("*");
+    response
+        .headers_mut()
+        .insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
     response
 }
 

@@ -235,3 +235,12 @@ fn every_text_of_the_page_exists_in_korean_and_in_english() {
         assert_eq!(WORDS.matches(&format!("'{key}': ")).count(), 2, "{key}");
     }
 }
+
+#[test]
+fn every_page_may_read_that_an_address_is_wrong() {
+    for method in [Method::GET, Method::OPTIONS] {
+        let response = answer(&method, "/nowhere", &HeaderMap::new());
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    }
+}

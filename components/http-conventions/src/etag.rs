@@ -1,4 +1,4 @@
-//! The fingerprint of a content, for the entity tag of a resource without a version.
+//! Entity tags: the fingerprint of a content without a version, and the lists of `If-Match` and `If-None-Match`.
 
 /// The 64-bit FNV-1a hash of `content`.
 ///
@@ -17,9 +17,66 @@ pub const fn fingerprint(content: &[u8]) -> u64 {
     hash
 }
 
+/// Whether a list, the value of `If-Match` or `If-None-Match`, is `*` or contains the entity tag `tag`.
+///
+/// Weak and strong tags are equal here. What is no entity tag (RFC 9110, 8.8.3) matches nothing, and does not
+/// keep the others from matching; `*` stands alone.
+#[must_use]
+pub fn is_listed(list: &[u8], tag: &[u8]) -> bool {
+    list.trim_ascii() == b"*" || opaque_tags(list).any(|opaque| Some(opaque) == opaque_tag(tag))
+}
+
+/// The opaque parts of the entity tags in a list, quotes included.
+fn opaque_tags(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = list;
+    core::iter::from_fn(move || {
+        loop {
+            rest = rest.trim_ascii_start();
+            if rest.is_empty() {
+                return None;
+            }
+            let (found, behind) = next_element(rest);
+            rest = behind;
+            if found.is_some() {
+                return found;
+            }
+        }
+    })
+}
+
+/// The first element of a list if it is an entity tag, and the list behind it.
+fn next_element(list: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let start = list.strip_prefix(b"W/").unwrap_or(list);
+    if let Some(length) = opaque_length(start) {
+        let (opaque, behind) = start.split_at(length);
+        let behind = behind.trim_ascii_start();
+        match behind.split_first() {
+            None => return (Some(opaque), behind),
+            Some((b',', behind)) => return (Some(opaque), behind),
+            Some(_) => {}
+        }
+    }
+    let end = list.iter().position(|byte| *byte == b',');
+    (None, end.map_or(&[], |end| &list[end + 1..]))
+}
+
+/// The length of the quoted text at the beginning, if there is one.
+fn opaque_length(text: &[u8]) -> Option<usize> {
+    let inner = text.strip_prefix(b"\"")?;
+    let end = inner.iter().position(|byte| *byte == b'"')?;
+    let is_allowed = |byte: &u8| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..=0xff);
+    inner[..end].iter().all(is_allowed).then_some(end + 2)
+}
+
+/// The opaque part of one entity tag.
+fn opaque_tag(tag: &[u8]) -> Option<&[u8]> {
+    let start = tag.strip_prefix(b"W/").unwrap_or(tag);
+    (opaque_length(start)? == start.len()).then_some(start)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::fingerprint;
+    use super::*;
 
     /// The test vectors of the specification, draft-eastlake-fnv.
     #[test]
@@ -27,5 +84,47 @@ mod tests {
         assert_eq!(fingerprint(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(fingerprint(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(fingerprint(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn a_tag_is_found_in_a_list() {
+        for list in [
+            "*",
+            " * ",
+            "\"3\"",
+            "W/\"3\"",
+            "\"1\", \"3\"",
+            "\"1\",W/\"3\" , \"4\"",
+            ",, \"3\"",
+            "\"a,b\", \"3\"",
+            "3, \"3\"",
+            "\"4, \"3\"",
+        ] {
+            assert!(is_listed(list.as_bytes(), b"\"3\""), "{list}");
+        }
+        assert!(is_listed(b"\"\xff\", \"3\"", b"\"3\""));
+        assert!(is_listed(b"\"3\"", b"W/\"3\""));
+    }
+
+    #[test]
+    fn what_is_no_entity_tag_matches_nothing() {
+        for list in [
+            "",
+            "3",
+            "\"3",
+            "3\"",
+            "w/\"3\"",
+            "W/W/\"3\"",
+            "\"0\",*",
+            "*, *",
+            "\"33\"",
+            "\"3\"x",
+            "\"a,\"3\"\"",
+            "W/ \"3\"",
+            "\" 3\"",
+            "'3'",
+        ] {
+            assert!(!is_listed(list.as_bytes(), b"\"3\""), "{list}");
+        }
     }
 }

@@ -1,10 +1,16 @@
-//! The HTTP conventions that the host and the guests share: trace headers, problem types, entity tags.
+//! The HTTP conventions that the host and the guests share: trace headers, problem types, entity tags,
+//! cross-origin requests, outcomes of deliveries.
 //!
 //! The host must not depend on the SDK of the guests, and the guests not on the libraries of the host.
 //! This crate therefore depends on nothing, and holds only what both sides must agree on.
 
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
+pub mod cors;
+pub mod delivery;
 pub mod etag;
 pub mod headers;
 pub mod problem;

@@ -16,14 +16,15 @@ pub use change::{ChangeError, ChangeOutcome, Decision, Persistent, Versioned};
 
 use crate::{
     origin::Origin,
-    outbox,
-    platform::Platform,
+    outbox::{self, Announcement},
+    platform::{LogError, Platform},
     store::{Store, StoreError},
     stored::{PendingEvent, StoredAggregate},
 };
 use commit::CommitAttempts;
 use events::{CloudEvent, Event, SPEC_VERSION, Timestamp};
 use previous::{Previous, decode};
+use serde_json::Value;
 
 /// Number of swaps that are attempted before a change fails with [`ChangeError::Contended`].
 const MAX_ATTEMPTS: u32 = 64;
@@ -92,7 +93,8 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         decide: impl FnMut(Option<&Versioned<A>>) -> Result<Decision<A, O>, R>,
     ) -> Result<ChangeOutcome<A, O>, ChangeError<R>> {
         let mut outcome = self.commit(key, origin, decide).await?;
-        self.publish(&mut outcome).await;
+        // The outbox sweep repeats a failed publication.
+        let _ = self.publish(&mut outcome).await;
         Ok(outcome)
     }
 
@@ -119,6 +121,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
             if let Some(outcome) = unconfirmed.take_if(|_| is_stored(&attempts.id)) {
                 return Ok(outcome);
             }
+            attempts.ensure_traceable(stored.as_ref())?;
             let previous = Previous::from(stored);
             let (state, announced, output) = match decide(previous.aggregate.as_ref()) {
                 Ok(Decision::Commit(state, announced, output)) => (state, announced, output),
@@ -132,7 +135,8 @@ impl<'a, P: Platform> Aggregates<'a, P> {
                 }
             };
             let current = previous.followed_by(state);
-            let events = self.envelopes(key, current.version, time, origin, announced);
+            let version = current.version;
+            let events = self.envelopes(key, version, time, origin, announced);
             if !events.is_empty() {
                 attempts.store_intent().await?;
             }
@@ -140,7 +144,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
             let value = value.await?;
             let outcome =
                 ChangeOutcome::committed(current, output, attempts.intent.clone(), events);
-            if attempts.swap(token, &value).await {
+            if attempts.swap(token, &value, version).await? {
                 return Ok(outcome);
             }
             unconfirmed = Some(outcome);
@@ -149,24 +153,35 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         Err(ChangeError::Contended(key.to_owned()))
     }
 
-    /// Publishes the events of a commit. If the log fails, the outbox sweep publishes them.
-    pub async fn publish<A, O>(&self, outcome: &mut ChangeOutcome<A, O>) {
-        if let Some((intent, events)) = outcome.take_unpublished() {
-            // After an error the intent is still stored, and the sweep finds the events by it.
-            let _ = outbox::publish(self.platform, self.stream, &intent, &events).await;
+    /// Publishes the events of a commit.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`] when the log fails. The intent is then still stored, by which the outbox sweep finds and
+    /// publishes the events.
+    pub async fn publish<A, O>(&self, outcome: &mut ChangeOutcome<A, O>) -> Result<(), LogError> {
+        match outcome.take_unpublished() {
+            Some((intent, events)) => {
+                outbox::publish(self.platform, self.stream, &intent, &events).await
+            }
+            None => Ok(()),
         }
     }
 
-    /// The stored form of `current`, with its own events and those of `previous` that are unpublished.
+    /// The stored form of `current`, with its own events and those of `previous` that may be needed.
     async fn encode<A: Persistent>(
         &self,
         key: &str,
         commit: &str,
         previous: Previous<A>,
         current: &Versioned<A>,
-        events: &[CloudEvent],
+        events: &[Value],
     ) -> Result<Vec<u8>, StoreError> {
-        let mut pending = outbox::unpublished(self.platform, key, previous.pending).await?;
+        let announces = match events {
+            [] => Announcement::Nothing,
+            _ => Announcement::Events,
+        };
+        let mut pending = outbox::kept(self.platform, key, previous.pending, announces).await?;
         pending.extend(events.iter().map(|event| PendingEvent {
             commit: commit.to_owned(),
             event: event.clone(),
@@ -181,7 +196,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         Ok(stored.encode())
     }
 
-    /// The announced events in their CloudEvents envelopes.
+    /// The announced events in their CloudEvents envelopes, as JSON.
     fn envelopes(
         &self,
         subject: &str,
@@ -189,7 +204,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         time: Timestamp,
         origin: &Origin,
         announced: Vec<Event>,
-    ) -> Vec<CloudEvent> {
+    ) -> Vec<Value> {
         let envelope = |(index, event): (usize, Event)| CloudEvent {
             specversion: SPEC_VERSION.into(),
             id: match index {
@@ -206,8 +221,17 @@ impl<'a, P: Platform> Aggregates<'a, P> {
             traceparent: origin.traceparent.clone(),
             event,
         };
-        announced.into_iter().enumerate().map(envelope).collect()
+        let announced = announced.into_iter().enumerate().map(envelope);
+        announced.map(|event| to_json(&event)).collect()
     }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "strings, numbers and string keys always serialise"
+)]
+fn to_json(event: &CloudEvent) -> Value {
+    serde_json::to_value(event).expect("an event is plain data")
 }
 
 #[cfg(test)]

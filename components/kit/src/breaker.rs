@@ -14,8 +14,8 @@ use crate::{
     store::{Store, SwapOutcome},
 };
 use resilience::breaker::{
-    AdmittedCall, BreakerConfig, BreakerOutcome, BreakerSettings, OpenDuration, SavedState,
-    StateMachine, WindowSize,
+    AdmittedCall, BreakerConfig, BreakerOutcome, BreakerSettings, OpenDuration, SavedPhase,
+    SavedState, StateMachine, WindowSize,
 };
 use std::time::Duration;
 
@@ -134,7 +134,10 @@ impl<P: Platform> Breaker<P> {
     fn machine(&self, value: Option<&[u8]>, seed: u64) -> StateMachine {
         let saved = value.and_then(|value| serde_json::from_slice::<SavedState>(value).ok());
         match saved {
-            Some(saved) => StateMachine::restore(config(), seed, &saved, self.now()),
+            Some(saved) => {
+                let now = self.now();
+                StateMachine::restore(config(), seed, &not_in_the_future(saved, now), now)
+            }
             None => StateMachine::new(config(), seed),
         }
     }
@@ -148,6 +151,21 @@ impl<P: Platform> Breaker<P> {
         let digits = unique.len().saturating_sub(16);
         u64::from_str_radix(&unique[digits..], 16).unwrap_or_default()
     }
+}
+
+/// The saved state as of `now` at the latest. A clock that was ahead has saved times that would otherwise keep the breaker
+/// open until this clock has caught up.
+fn not_in_the_future(mut saved: SavedState, now: Duration) -> SavedState {
+    let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+    saved.since = saved.since.min(now);
+    match &mut saved.phase {
+        SavedPhase::Open { until } => {
+            *until = (*until).min(now.saturating_add(saved.open_duration))
+        }
+        SavedPhase::HalfOpen { last_start, .. } => *last_start = (*last_start).min(now),
+        _ => {}
+    }
+    saved
 }
 
 /// The breaker opens after five consecutive failures, or when half of at least ten calls failed. The window is small

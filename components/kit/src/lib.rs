@@ -6,8 +6,10 @@
 //! context.
 
 pub mod aggregate;
+pub mod backlog;
 pub mod breaker;
 pub mod claim;
+pub mod event_failure;
 pub mod http;
 pub mod idempotency;
 pub mod listing;
@@ -17,17 +19,25 @@ pub mod origin;
 pub mod outbox;
 pub mod platform;
 pub mod records;
+mod report;
+mod sighted_age;
 #[cfg(target_arch = "wasm32")]
 pub mod spin;
 pub mod store;
 mod stored;
+pub mod sweep;
+pub mod text;
 pub mod unavailable;
 
 pub use aggregate::{Aggregates, ChangeError, Decision, Persistent, Versioned};
+pub use backlog::{Backlog, BacklogEntry};
 pub use breaker::{Breaker, BreakerOpen};
-pub use listing::Lookup;
+pub use event_failure::EventFailure;
+pub use listing::{ListError, Lookup};
 pub use origin::Origin;
 pub use platform::{LogError, Platform};
 pub use records::ReadError;
+pub use report::report;
 pub use store::{Store, StoreError, SwapOutcome};
+pub use sweep::{SweepFailure, SweepFailures};
 pub use unavailable::{Effect, Unavailable};

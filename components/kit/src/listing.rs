@@ -1,16 +1,23 @@
 //! One page of numbered aggregates, in any order.
 //!
 //! In the order of the numbers a page costs one read per row, for any number of aggregates. Any other order reads
-//! every aggregate: frequent queries in such an order belong to the read model.
+//! every aggregate, and is therefore limited to short lists: such queries belong to the read model.
 
 use crate::{
-    http::paging::Page,
-    numbering::{self, orphans},
+    http::{Problem, paging::Page},
+    numbering::{self, LiveNumbers, orphans},
     platform::Platform,
     store::StoreError,
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
+
+/// Maximum number of rows of a list that is sorted by another column than the number.
+const MAX_SORTED: u64 = 1000;
+/// Maximum number of suspected orphans that a list looks up again.
+const MAX_RECHECKED: usize = 64;
+/// Maximum number of rounds in which a page replaces numbers without a row.
+const MAX_ROUNDS: u32 = 12;
 
 /// Number of concurrent reads: enough to hide the latency of a remote store.
 const CONCURRENT_READS: usize = 16;
@@ -37,30 +44,52 @@ impl<T> Lookup<T> {
     }
 }
 
+/// Why a list cannot be given.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError<E> {
+    /// The list has too many rows for an order other than that of the numbers.
+    #[error("a list of more than {MAX_SORTED} rows can only be sorted by {id}")]
+    TooLong {
+        /// The column that holds the number.
+        id: String,
+    },
+    /// The store failed, or the reading of a row did.
+    #[error(transparent)]
+    Failed(#[from] E),
+}
+
 /// The rows of `page`, and the total number of rows. `id` is the name of the column that holds the
 /// number, `look_up` reads the row of a number, and `compare` compares two rows by any other column.
 /// Rows that compare as equal are in the order of their numbers, so that no page loses or repeats a row.
 ///
 /// # Errors
 ///
-/// The store failed, or `look_up` did.
+/// [`ListError`].
 pub async fn list<P: Platform, T, E: From<StoreError>>(
     platform: &P,
     page: &Page,
     id: &str,
     look_up: impl AsyncFn(u64) -> Result<Lookup<T>, E>,
     compare: impl Fn(&str, &T, &T) -> Ordering,
-) -> Result<(Vec<T>, u64), E> {
-    let numbers = numbering::live_numbers(platform).await?;
+) -> Result<(Vec<T>, u64), ListError<E>> {
+    let numbers = numbering::live_numbers(platform).await.map_err(E::from)?;
+    let mut rows = Rows {
+        platform,
+        look_up,
+        read: BTreeMap::new(),
+    };
+    let numbers = rows.without_orphans(numbers).await?;
     if page.sort.first().is_none_or(|sort| sort.column == id) {
-        let of_page = match page.sort.first().is_some_and(|sort| sort.descending) {
-            true => numbers.descending_page(page.offset(), page.size),
-            false => numbers.ascending_page(page.offset(), page.size),
-        };
-        let rows = read(platform, of_page, look_up).await?;
-        return Ok((rows.into_iter().map(|row| row.1).collect(), numbers.count()));
+        let is_descending = page.sort.first().is_some_and(|sort| sort.descending);
+        return Ok(rows
+            .in_order_of_numbers(page, numbers, is_descending)
+            .await?);
     }
-    let mut rows = read(platform, numbers.ascending().collect(), look_up).await?;
+    if numbers.count() > MAX_SORTED {
+        return Err(ListError::TooLong { id: id.to_owned() });
+    }
+    rows.read_all(numbers.ascending()).await?;
+    let mut rows: Vec<(u64, T)> = rows.read.into_iter().collect();
     let total = rows.len() as u64;
     rows.sort_by(|one, other| order(page, id, &compare, one, other));
     let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
@@ -69,30 +98,86 @@ pub async fn list<P: Platform, T, E: From<StoreError>>(
     Ok((of_page.map(|row| row.1).collect(), total))
 }
 
-/// Reads the rows of the numbers, retires the deleted numbers and stores a suspicion for each missing
-/// one.
-async fn read<P: Platform, T, E: From<StoreError>>(
-    platform: &P,
-    numbers: Vec<u64>,
-    look_up: impl AsyncFn(u64) -> Result<Lookup<T>, E>,
-) -> Result<Vec<(u64, T)>, E> {
-    let mut lookups = stream::iter(numbers)
-        .map(async |number| Ok::<_, E>((number, look_up(number).await?)))
-        .buffered(CONCURRENT_READS);
-    let mut rows = Vec::new();
-    while let Some((number, lookup)) = lookups.try_next().await? {
-        match lookup {
-            Lookup::Found(row) => rows.push((number, row)),
-            // If one of these fails, the next list that reads the number repeats it.
-            Lookup::Deleted => {
-                let _ = numbering::retire(platform, number).await;
+/// The rows that a list has read.
+struct Rows<'a, P, T, L> {
+    platform: &'a P,
+    look_up: L,
+    read: BTreeMap<u64, T>,
+}
+
+impl<P: Platform, T, E: From<StoreError>, L: AsyncFn(u64) -> Result<Lookup<T>, E>>
+    Rows<'_, P, T, L>
+{
+    /// The numbers without the suspected orphans, unless these have a row by now.
+    async fn without_orphans(&mut self, numbers: LiveNumbers) -> Result<LiveNumbers, E> {
+        let suspects = orphans::suspects(self.platform).await?;
+        let mut missing = Vec::new();
+        for (position, number) in suspects.iter().enumerate() {
+            let is_missing = position >= MAX_RECHECKED
+                || !matches!((self.look_up)(number).await?, Lookup::Found(_));
+            missing.extend(is_missing.then_some(number));
+        }
+        Ok(numbers.without(missing))
+    }
+
+    /// A page in the order of the numbers, and the total number of rows. A number without a row is replaced by
+    /// the next number, so that only the last page has fewer rows than its size.
+    async fn in_order_of_numbers(
+        mut self,
+        page: &Page,
+        mut numbers: LiveNumbers,
+        is_descending: bool,
+    ) -> Result<(Vec<T>, u64), E> {
+        let mut of_page = Vec::new();
+        for round in 0..MAX_ROUNDS {
+            // Each round looks further ahead, so that many numbers without a row in a row take few rounds.
+            let ahead = (1 << round) - 1;
+            of_page = match is_descending {
+                true => numbers.descending_page(page.offset(), page.size + ahead),
+                false => numbers.ascending_page(page.offset(), page.size + ahead),
+            };
+            let without_row = self.read_all(of_page.iter().copied()).await?;
+            if without_row.is_empty() {
+                break;
             }
-            Lookup::Missing => {
-                let _ = orphans::suspect(platform, number).await;
+            of_page.retain(|number| !without_row.contains(number));
+            numbers = numbers.without(without_row);
+            if of_page.len() as u64 >= page.size {
+                break;
             }
         }
+        of_page.truncate(usize::try_from(page.size).unwrap_or(usize::MAX));
+        let rows = of_page.iter().filter_map(|number| self.read.remove(number));
+        Ok((rows.collect(), numbers.count()))
     }
-    Ok(rows)
+
+    /// Reads the rows of the numbers that are not read yet, and returns the numbers without a row: it retires
+    /// the deleted ones, and stores a suspicion for each missing one.
+    async fn read_all(&mut self, numbers: impl Iterator<Item = u64>) -> Result<Vec<u64>, E> {
+        let unread: Vec<u64> = numbers.filter(|one| !self.read.contains_key(one)).collect();
+        let look_up = &self.look_up;
+        let mut lookups = stream::iter(unread)
+            .map(async |number| Ok::<_, E>((number, look_up(number).await?)))
+            .buffered(CONCURRENT_READS);
+        let mut without_row = Vec::new();
+        while let Some((number, lookup)) = lookups.try_next().await? {
+            match lookup {
+                Lookup::Found(row) => {
+                    self.read.insert(number, row);
+                    continue;
+                }
+                // If one of these fails, the next list that reads the number repeats it.
+                Lookup::Deleted => {
+                    let _ = numbering::retire(self.platform, number).await;
+                }
+                Lookup::Missing => {
+                    let _ = orphans::suspect(self.platform, number).await;
+                }
+            }
+            without_row.push(number);
+        }
+        Ok(without_row)
+    }
 }
 
 fn order<T>(
@@ -115,3 +200,21 @@ fn order<T>(
         .find(|order| order.is_ne())
         .unwrap_or_else(|| one.0.cmp(&other.0))
 }
+
+impl<E: Into<Problem>> From<ListError<E>> for Problem {
+    fn from(error: ListError<E>) -> Self {
+        match error {
+            ListError::TooLong { id } => Self::bad_query(
+                "sort",
+                format!(
+                    "this list has more than {MAX_SORTED} rows, and can only be sorted by {id}; /carviews sorts \
+                     any number of cars by any column"
+                ),
+            ),
+            ListError::Failed(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,4 +9,4 @@ mod platform;
 mod store;
 
 pub use platform::MemoryPlatform;
-pub use store::{MemoryCasToken, MemoryStore};
+pub use store::{MemoryCasToken, MemorySnapshot, MemoryStore};

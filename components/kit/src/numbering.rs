@@ -6,16 +6,16 @@
 //! number of aggregates.
 
 mod live;
+mod number_set;
 pub mod orphans;
-mod tombstones;
 
 pub use live::LiveNumbers;
+pub use number_set::NumberSet;
 
 use crate::{
     platform::Platform,
     store::{Store, StoreError, SwapOutcome},
 };
-use tombstones::Tombstones;
 
 /// Key of the counter.
 const IDS: &str = "ids";
@@ -40,20 +40,7 @@ pub async fn allocate<P: Platform>(platform: &P) -> Result<u64, StoreError> {
 ///
 /// The store failed, or other writers changed the tombstones before every attempt.
 pub async fn retire<P: Platform>(platform: &P, number: u64) -> Result<(), StoreError> {
-    for _ in 0..MAX_ATTEMPTS {
-        let (value, token) = platform.state().get_for_swap(TOMBSTONES).await?;
-        let mut tombstones = decode(value.as_deref())?;
-        if !tombstones.insert(number) {
-            return Ok(());
-        }
-        let value = serde_json::to_vec(&tombstones).map_err(|e| StoreError(e.to_string()))?;
-        let swap = platform.state().compare_and_swap(token, &value);
-        if swap.await? == SwapOutcome::Written {
-            return Ok(());
-        }
-        // The swap may have taken place all the same; the next reading shows it.
-    }
-    Err(StoreError(format!("`{TOMBSTONES}` is changed too often")))
+    update(platform, TOMBSTONES, |set| set.insert(number)).await
 }
 
 /// The live numbers at this moment.
@@ -63,15 +50,41 @@ pub async fn retire<P: Platform>(platform: &P, number: u64) -> Result<(), StoreE
 /// The store failed.
 pub async fn live_numbers<P: Platform>(platform: &P) -> Result<LiveNumbers, StoreError> {
     let last = platform.state().increment(IDS, 0).await?;
-    let tombstones = platform.state().get(TOMBSTONES).await?;
     let last = u64::try_from(last).unwrap_or(0);
-    Ok(LiveNumbers::new(last, decode(tombstones.as_deref())?))
+    Ok(LiveNumbers::new(last, load(platform, TOMBSTONES).await?))
 }
 
-fn decode(value: Option<&[u8]>) -> Result<Tombstones, StoreError> {
-    let unreadable = |error| StoreError(format!("`{TOMBSTONES}` cannot be read: {error}"));
+/// Loads a set of numbers.
+async fn load<P: Platform>(platform: &P, key: &str) -> Result<NumberSet, StoreError> {
+    decode(key, platform.state().get(key).await?.as_deref())
+}
+
+/// Changes a set of numbers; `change` returns whether it changed the set.
+async fn update<P: Platform>(
+    platform: &P,
+    key: &str,
+    change: impl Fn(&mut NumberSet) -> bool,
+) -> Result<(), StoreError> {
+    for _ in 0..MAX_ATTEMPTS {
+        let (value, token) = platform.state().get_for_swap(key).await?;
+        let mut set = decode(key, value.as_deref())?;
+        if !change(&mut set) {
+            return Ok(());
+        }
+        let value = serde_json::to_vec(&set).map_err(|e| StoreError(e.to_string()))?;
+        let swap = platform.state().compare_and_swap(token, &value);
+        if swap.await? == SwapOutcome::Written {
+            return Ok(());
+        }
+        // The swap may have taken place all the same; the next reading shows it.
+    }
+    Err(StoreError(format!("`{key}` is changed too often")))
+}
+
+fn decode(key: &str, value: Option<&[u8]>) -> Result<NumberSet, StoreError> {
+    let unreadable = |error| StoreError(format!("`{key}` cannot be read: {error}"));
     value.map_or_else(
-        || Ok(Tombstones::default()),
+        || Ok(NumberSet::default()),
         |value| serde_json::from_slice(value).map_err(unreadable),
     )
 }

@@ -2,8 +2,8 @@
 //! on the way of a customer's request carries.
 
 use events::CloudEvent;
-use http::HeaderMap;
-use http_conventions::trace::{REQUEST_ID, TRACEPARENT, is_request_id, is_traceparent};
+use http::{HeaderMap, HeaderValue};
+use http_conventions::trace::{REQUEST_ID, TRACEPARENT, Traceparent, is_request_id};
 
 /// The correlation and the cause of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,13 @@ impl Origin {
     #[must_use]
     pub fn from_headers(headers: &HeaderMap, unique_id: &str) -> Self {
         let request_id = header(headers, REQUEST_ID);
-        Self::received(request_id, header(headers, TRACEPARENT), unique_id)
+        let lines = headers.get_all(TRACEPARENT).iter();
+        let trace = Traceparent::from_lines(lines.map(HeaderValue::as_bytes));
+        Self::received(
+            request_id,
+            trace.as_ref().map(Traceparent::as_str),
+            unique_id,
+        )
     }
 
     /// The origin that a caller sent: its well-formed ids, and new ids made of `unique_id` in place of the others.
@@ -42,12 +48,15 @@ impl Origin {
         unique_id: &str,
     ) -> Self {
         let correlation_id = correlation_id.filter(|id| is_request_id(id));
-        let trace = traceparent.filter(|trace| is_supported(trace));
+        let trace = traceparent.and_then(Traceparent::parse);
         let correlation_id = correlation_id.unwrap_or(unique_id).to_owned();
         Self {
             causation_id: correlation_id.clone(),
             correlation_id,
-            traceparent: trace.map_or_else(|| new_traceparent(unique_id), str::to_owned),
+            traceparent: trace.map_or_else(
+                || new_traceparent(unique_id),
+                |trace| trace.as_str().to_owned(),
+            ),
         }
     }
 
@@ -73,11 +82,6 @@ impl Origin {
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
-}
-
-/// Version 00 only: events promise this form.
-fn is_supported(traceparent: &str) -> bool {
-    traceparent.starts_with("00-") && is_traceparent(traceparent)
 }
 
 fn new_traceparent(unique_id: &str) -> String {
@@ -111,10 +115,9 @@ mod tests {
             "",
             "00-zz-1-1",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         ] {
             let replaced = origin(TRACEPARENT, malformed).traceparent;
-            assert!(is_supported(&replaced), "{replaced}");
+            assert!(Traceparent::parse(&replaced).is_some(), "{replaced}");
             assert!(replaced.contains(UNIQUE_ID));
         }
     }

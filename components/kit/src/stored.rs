@@ -1,7 +1,7 @@
 //! The stored form of every aggregate: its state together with the events of its latest commits.
 
-use events::CloudEvent;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Number of previous commit ids that a value keeps: more than the commits of other writers between a
 /// swap and its reading back.
@@ -21,18 +21,28 @@ pub(crate) struct StoredAggregate<R> {
     pub(crate) state: R,
 }
 
-/// An event that is committed and not known to be published.
+/// An event that is committed and not known to be published. It stays the JSON that it was stored as: a release
+/// that does not know its type can still load the aggregate and publish the event.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct PendingEvent {
     /// Id of the commit that the event belongs to.
     pub(crate) commit: String,
-    pub(crate) event: CloudEvent,
+    pub(crate) event: Value,
 }
 
 impl<R> StoredAggregate<R> {
-    /// Whether the commit with this id is the latest one or one of the recent ones.
+    /// Whether the commit with this id is the latest one, one of the recent ones, or one whose events are
+    /// pending. Events stay pending for as long as the intent of their commit is stored.
     pub(crate) fn contains(&self, commit: &str) -> bool {
-        self.commit == commit || self.recent.iter().any(|recent| recent == commit)
+        self.commit == commit
+            || self.recent.iter().any(|recent| recent == commit)
+            || self.pending.iter().any(|pending| pending.commit == commit)
+    }
+
+    /// Whether this value proves that no commit took place after `version` which it does not contain: it has
+    /// all ids since.
+    pub(crate) fn has_all_commits_since(&self, version: u64) -> bool {
+        self.version.saturating_sub(version) <= self.recent.len() as u64
     }
 
     /// The commit ids that the next version keeps.

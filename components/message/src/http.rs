@@ -66,9 +66,7 @@ async fn show<P: Platform>(
 }
 
 async fn sweep<P: Platform>(messages: &MessageRepository<P>) -> Result<Response, Problem> {
-    let retired = sweep::sweep(messages)
-        .await
-        .map_err(|error| Problem::unavailable(error, 5))?;
+    let retired = sweep::sweep(messages).await?;
     Ok(hal::found(&json!({ "retired": retired })))
 }
 

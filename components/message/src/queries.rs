@@ -2,7 +2,7 @@
 
 use crate::{domain::Message, repository::MessageRepository};
 use events::MessageId;
-use kit::{ChangeError, Lookup, Platform, Versioned, http::paging::Page, listing};
+use kit::{ChangeError, ListError, Lookup, Platform, Versioned, http::paging::Page, listing};
 use std::cmp::Ordering;
 
 /// The columns that a list of messages can be sorted by.
@@ -31,11 +31,11 @@ pub async fn message<P: Platform>(
 ///
 /// # Errors
 ///
-/// [`ChangeError`] when the store fails.
+/// [`ListError`] when the store fails, or the list is too long for the requested order.
 pub async fn messages<P: Platform>(
     messages: &MessageRepository<P>,
     page: &Page,
-) -> Result<(Vec<Message>, u64), ChangeError<UnknownMessage>> {
+) -> Result<(Vec<Message>, u64), ListError<ChangeError<UnknownMessage>>> {
     let look_up = async |number| {
         let lookup = messages.find_by_number(MessageId(number)).await?;
         Ok::<_, ChangeError<UnknownMessage>>(lookup.map(|message| message.state))

@@ -4,6 +4,7 @@
 mod platform;
 
 use crate::{http, reactions, repository::MessageRepository};
+use kit::EventFailure;
 use platform::PlatformWithoutLog;
 use spin_sdk::{
     http::{IntoResponse, Request},
@@ -23,7 +24,7 @@ async fn handle(request: Request) -> impl IntoResponse {
 }
 
 #[redis_subscriber]
-async fn react(message: bytes::Bytes) -> Result<(), String> {
+async fn react(message: bytes::Bytes) -> Result<(), EventFailure> {
     let messages = MessageRepository::new(PlatformWithoutLog::new());
     kit::spin::react(&message, async |event| {
         reactions::react(&messages, &event).await

@@ -3,20 +3,24 @@
 
 use crate::repository::MessageRepository;
 use events::MessageId;
-use kit::{ChangeError, Lookup, Platform, numbering::orphans};
+use kit::{
+    Backlog, ChangeError, Lookup, Platform, SweepFailures, http::Problem, numbering::orphans,
+};
 use std::convert::Infallible;
 
 /// Removes unused numbers from the pages, and returns how many. Idempotent.
 ///
 /// # Errors
 ///
-/// The failure of the store, as text; the next sweep continues.
-pub async fn sweep<P: Platform>(messages: &MessageRepository<P>) -> Result<usize, String> {
+/// A [`Problem`] with the first failure; the next sweep continues.
+pub async fn sweep<P: Platform>(messages: &MessageRepository<P>) -> Result<usize, Problem> {
+    let mut failures = SweepFailures::default();
+    let backlog = Backlog::load(&messages.platform, &[orphans::SUSPICION]).await;
+    let backlog = failures.check(backlog).unwrap_or_default();
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
         let lookup = messages.find_by_number(MessageId(number)).await?;
         Ok(matches!(lookup, Lookup::Found(_)))
     };
-    orphans::sweep(&messages.platform, exists)
-        .await
-        .map_err(|error| error.to_string())
+    let retired = orphans::sweep(&messages.platform, &backlog, exists, &mut failures).await;
+    failures.into_result(retired)
 }

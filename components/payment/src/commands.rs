@@ -17,7 +17,8 @@
 //! So all taken money is returned: an approval that dies in between or gets no response leaves its intent, a cancel
 //! that dies leaves the refund intent, and the sweep continues from there. A `DELETE` can overtake a `POST` that is
 //! still on its way; the sweep therefore cancels the payment and sends the `DELETE` only when the approval intent is
-//! older than any call can run.
+//! older than any call can run. A gateway that processes a `POST` later still, from a queue of its own, is asked again
+//! for a day ([`crate::late_refunds`]).
 
 mod approve;
 mod cancel;

@@ -3,15 +3,15 @@
 //! An intent is written before the call that it announces and deleted once the outcome of that call is
 //! recorded. A call that a crash interrupts therefore leaves its intent behind, and the sweep settles it.
 
-use events::{ReservationId, Timestamp};
-use kit::{Origin, Platform, Store, StoreError};
+use events::ReservationId;
+use kit::{Backlog, BacklogEntry, Origin, Platform, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The key prefix of approval intents.
-const APPROVAL: &str = "asked/";
+pub const APPROVAL: &str = "asked/";
 /// The key prefix of refund intents.
-const REFUND: &str = "undo/";
+pub const REFUND: &str = "undo/";
 
 /// A gateway call whose outcome is not recorded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,29 +31,44 @@ pub enum GatewayIntent {
 /// An intent that was read from the store.
 #[derive(Debug)]
 pub struct StoredIntent {
-    /// How long ago the intent was written.
+    /// The intent.
+    pub intent: GatewayIntent,
+    /// For how long sweeps have seen it.
     pub age: Duration,
     /// The request or event that caused it.
     pub origin: Origin,
 }
 
-/// The stored form of an intent.
+/// The stored form of an intent. Older versions also stored its time.
 #[derive(Serialize, Deserialize)]
 struct IntentRecord {
-    since: u64,
     correlation: String,
     causation: String,
     traceparent: String,
 }
 
-/// All stored intents.
-///
-/// # Errors
-///
-/// [`StoreError`] when the store fails.
-pub async fn all<P: Platform>(platform: &P) -> Result<Vec<GatewayIntent>, StoreError> {
-    let keys = platform.outbox().keys().await?;
-    Ok(keys.iter().filter_map(|key| parse(key)).collect())
+/// The intents in `backlog`. An intent whose origin cannot be read gets a new one, so that its call is settled all
+/// the same.
+pub fn all<P: Platform>(platform: &P, backlog: &Backlog) -> Vec<StoredIntent> {
+    let stored = |(_, entry): (&str, &BacklogEntry)| {
+        let intent = parse(&entry.key)?;
+        let record = serde_json::from_slice::<IntentRecord>(&entry.value);
+        let origin = record.map_or_else(
+            |_| Origin::new(&platform.unique_id()),
+            |record| Origin {
+                correlation_id: record.correlation,
+                causation_id: record.causation,
+                traceparent: record.traceparent,
+            },
+        );
+        let age = entry.age;
+        Some(StoredIntent {
+            intent,
+            age,
+            origin,
+        })
+    };
+    backlog.with_prefix("").filter_map(stored).collect()
 }
 
 impl GatewayIntent {
@@ -65,49 +80,19 @@ impl GatewayIntent {
         }
     }
 
-    /// Stores the intent with the current time, also when it is stored already.
+    /// Stores the intent, also when it is stored already.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails; the gateway must then not be called.
     pub async fn save<P: Platform>(&self, platform: &P, origin: &Origin) -> Result<(), StoreError> {
         let record = IntentRecord {
-            since: platform.now().as_millis(),
             correlation: origin.correlation_id.clone(),
             causation: origin.causation_id.clone(),
             traceparent: origin.traceparent.clone(),
         };
         let value = serde_json::to_vec(&record).map_err(|e| StoreError(e.to_string()))?;
         platform.outbox().set(&self.key(), &value).await
-    }
-
-    /// Loads the intent; `None` when it is not stored. A value that cannot be read counts as infinitely old,
-    /// so that its call is settled all the same.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store fails.
-    pub async fn load<P: Platform>(
-        &self,
-        platform: &P,
-    ) -> Result<Option<StoredIntent>, StoreError> {
-        let Some(value) = platform.outbox().get(&self.key()).await? else {
-            return Ok(None);
-        };
-        let Ok(record) = serde_json::from_slice::<IntentRecord>(&value) else {
-            return Ok(Some(StoredIntent {
-                age: Duration::MAX,
-                origin: Origin::new(&platform.unique_id()),
-            }));
-        };
-        Ok(Some(StoredIntent {
-            age: platform.now().since(Timestamp::from_millis(record.since)),
-            origin: Origin {
-                correlation_id: record.correlation,
-                causation_id: record.causation,
-                traceparent: record.traceparent,
-            },
-        }))
     }
 
     /// Whether the intent is stored.

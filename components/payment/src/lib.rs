@@ -15,6 +15,7 @@ mod fake_gateway;
 pub mod gateway_intents;
 pub mod gateway_url;
 pub mod http;
+pub mod late_refunds;
 pub mod ports;
 pub mod queries;
 pub mod reactions;

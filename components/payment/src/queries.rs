@@ -8,7 +8,8 @@ use crate::{
 };
 use events::{PaymentId, ReservationId};
 use kit::{
-    ChangeError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing, records,
+    ChangeError, ListError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing,
+    records,
 };
 use std::{cmp::Ordering, convert::Infallible};
 
@@ -59,11 +60,11 @@ pub async fn payment_of<P: Platform, G, R>(
 ///
 /// # Errors
 ///
-/// [`ChangeError`] when the store fails.
+/// [`ListError`] when the store fails, or the list is too long for the requested order.
 pub async fn payments<P: Platform, G>(
     ports: &PaymentPorts<P, G>,
     page: &Page,
-) -> Result<(Vec<PaymentRow>, u64), ChangeError<Refusal>> {
+) -> Result<(Vec<PaymentRow>, u64), ListError<ChangeError<Refusal>>> {
     let look_up = async |number| {
         let lookup = ports.payments().find_by_number(PaymentId(number)).await?;
         Ok::<_, ChangeError<Refusal>>(match lookup {

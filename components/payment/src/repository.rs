@@ -82,10 +82,14 @@ impl<'a, P: Platform> PaymentRepository<'a, P> {
         mut decide: impl FnMut(Option<&Payment>) -> Result<Decision<Payment, ()>, R>,
     ) -> Result<Versioned<Payment>, ChangeError<R>> {
         let decide = |before: Option<&Versioned<Payment>>| decide(before.map(|it| &it.state));
-        let changed = self.aggregates().change(&key(id), origin, decide).await?;
-        changed
-            .current
-            .ok_or_else(|| ChangeError::Contended(key(id)))
+        let key = key(id);
+        let changed = self.aggregates().change(&key, origin, decide).await?;
+        let current = changed.current;
+        if current.as_ref().is_some_and(|payment| payment.version == 1) {
+            // The key exists, so nothing has to claim it any more. A counter that stays costs a few bytes.
+            let _ = claim::release(self.platform, &key).await;
+        }
+        current.ok_or(ChangeError::Contended(key))
     }
 
     /// Allocates the next payment number, with a pointer to the reservation `id`.

@@ -7,7 +7,7 @@ mod records;
 
 use crate::{http, ports::PaymentPorts, reactions};
 use gateway::AnyGateway;
-use kit::spin::SpinPlatform;
+use kit::{EventFailure, spin::SpinPlatform};
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
@@ -46,7 +46,7 @@ async fn answer(request: Request) -> impl IntoResponse {
 }
 
 #[redis_subscriber]
-async fn react(message: bytes::Bytes) -> Result<(), String> {
+async fn react(message: bytes::Bytes) -> Result<(), EventFailure> {
     let ports = ports().await;
     kit::spin::react(&message, async |event| {
         reactions::react(&ports, &event).await

@@ -4,17 +4,20 @@
 use crate::{
     commands,
     domain::Payment,
-    gateway_intents::{self, GatewayIntent},
+    gateway_intents::{self, GatewayIntent, StoredIntent},
+    late_refunds::{self, LateRefund},
     ports::{Gateway, PaymentPorts},
 };
 use events::{PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
-    ChangeError, Lookup, Platform, StoreError,
-    numbering::orphans,
-    outbox::{self, STALE_AFTER},
+    Backlog, ChangeError, Lookup, Platform, SweepFailures, http::Problem, numbering::orphans,
+    outbox,
 };
 use std::{convert::Infallible, time::Duration};
 
+/// The age at which an intent is settled: longer than any call can run, so that the call of the intent has ended. Sweeps
+/// come every five seconds, so it is the third one that settles an intent.
+pub const SETTLED_AFTER: Duration = Duration::from_secs(9);
 /// For how long one sweep starts new gateway calls. A call that starts in time still ends within the deadline of
 /// the sweep.
 const GATEWAY_BUDGET: Duration = Duration::from_secs(2);
@@ -28,74 +31,82 @@ pub struct SweepSummary {
     pub settled: usize,
     /// Gateway intents that are too young, or whose gateway does not respond.
     pub open: usize,
+    /// Refunds that were repeated, in case the gateway took money late.
+    pub repeated: usize,
     /// Numbers that were removed from the pages.
     pub retired: usize,
 }
 
-/// Recovers once. Idempotent.
+/// Recovers once. Idempotent. A failure in one place does not keep the others from being recovered.
 ///
 /// # Errors
 ///
-/// The failure of the store or of the event log, as text; the next sweep continues.
+/// A [`Problem`] with the first failure; the next sweep continues.
 pub async fn sweep<P: Platform, G: Gateway>(
     ports: &PaymentPorts<P, G>,
-) -> Result<SweepSummary, String> {
+) -> Result<SweepSummary, Problem> {
     let platform = &ports.platform;
+    let mut failures = SweepFailures::default();
+    let prefixes = [
+        outbox::INTENT,
+        gateway_intents::APPROVAL,
+        gateway_intents::REFUND,
+        orphans::SUSPICION,
+    ];
+    let backlog = Backlog::load(platform, &prefixes).await;
+    let backlog = failures.check(backlog).unwrap_or_default();
     let mut summary = SweepSummary {
-        outbox: outbox::sweep(platform, PAYMENT_STREAM).await?,
+        outbox: outbox::sweep(platform, PAYMENT_STREAM, &backlog, &mut failures).await,
         ..SweepSummary::default()
     };
-    settle_all(ports, &mut summary)
-        .await
-        .map_err(|error| error.to_string())?;
+    call_gateway(ports, &backlog, &mut summary, &mut failures).await;
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
         let lookup = ports.payments().find_by_number(PaymentId(number)).await?;
         Ok(matches!(lookup, Lookup::Found(_)))
     };
-    let retired = orphans::sweep(platform, exists).await;
-    summary.retired = retired.map_err(|error| error.to_string())?;
-    Ok(summary)
+    summary.retired = orphans::sweep(platform, &backlog, exists, &mut failures).await;
+    failures.into_result(summary)
 }
 
-async fn settle_all<P: Platform, G: Gateway>(
+/// Settles the intents, then repeats the late refunds that are due, within the time for gateway calls.
+async fn call_gateway<P: Platform, G: Gateway>(
     ports: &PaymentPorts<P, G>,
+    backlog: &Backlog,
     summary: &mut SweepSummary,
-) -> Result<(), StoreError> {
+    failures: &mut SweepFailures,
+) {
     let start = ports.platform.now();
-    let mut intents = gateway_intents::all(&ports.platform).await?;
-    if !intents.is_empty() {
-        // The first intent varies from sweep to sweep, so that intents on which the gateway hangs cannot use up
-        // the budget of all others every time.
-        let first = usize::try_from(start.as_millis()).unwrap_or_default() % intents.len();
-        intents.rotate_left(first);
-    }
-    for intent in intents {
-        let is_in_time = ports.platform.now().since(start) < GATEWAY_BUDGET;
+    let is_in_time = || ports.platform.now().distance(start) < GATEWAY_BUDGET;
+    for stored in gateway_intents::all(&ports.platform, backlog) {
         // An intent that cannot be settled must not block the others.
-        if is_in_time && matches!(settle(ports, &intent).await, Ok(true)) {
-            summary.settled += 1;
-        } else {
-            summary.open += 1;
+        let is_settled = stored.age >= SETTLED_AFTER
+            && is_in_time()
+            && failures
+                .check(settle(ports, &stored).await)
+                .unwrap_or(false);
+        match is_settled {
+            true => summary.settled += 1,
+            false => summary.open += 1,
         }
     }
-    Ok(())
+    for late in late_refunds::due(&ports.platform, backlog) {
+        if is_in_time() {
+            let repeated = repeat(ports, &late).await;
+            summary.repeated += usize::from(failures.check(repeated).unwrap_or(false));
+        }
+    }
 }
 
-/// Settles one intent; false when it is too young or the gateway does not respond.
+/// Settles one intent; false when the gateway does not respond.
 async fn settle<P: Platform, G: Gateway>(
     ports: &PaymentPorts<P, G>,
-    intent: &GatewayIntent,
+    stored: &StoredIntent,
 ) -> Result<bool, ChangeError<Infallible>> {
     let platform = &ports.platform;
-    let Some(stored) = intent.load(platform).await? else {
-        return Ok(true);
-    };
-    if stored.age < STALE_AFTER {
-        return Ok(false);
-    }
+    let StoredIntent { intent, origin, .. } = stored;
     match intent {
         GatewayIntent::Refund(id) => {
-            commands::cancel::<_, _, Infallible>(ports, &stored.origin, *id).await?;
+            commands::cancel::<_, _, Infallible>(ports, origin, *id).await?;
             if ports.gateway.is_remote() && intent.is_stored(platform).await? {
                 return Ok(false);
             }
@@ -104,13 +115,35 @@ async fn settle<P: Platform, G: Gateway>(
         GatewayIntent::Approval { reservation, .. } if is_paid(ports, *reservation).await? => {}
         GatewayIntent::Approval { reservation, .. } => {
             // The cancel comes first: from then on no approval can record the money that is refunded here.
-            commands::cancel::<_, _, Infallible>(ports, &stored.origin, *reservation).await?;
+            commands::cancel::<_, _, Infallible>(ports, origin, *reservation).await?;
             if ports.gateway.refund(*reservation).await.is_err() {
                 return Ok(false);
             }
+            // That nothing had to be refunded yet is no proof: the gateway may process the approval later.
+            LateRefund::first(platform, *reservation)
+                .save(platform)
+                .await?;
         }
     }
     intent.delete(platform).await;
+    Ok(true)
+}
+
+/// Repeats a late refund and stores the next one; false when the gateway does not respond.
+async fn repeat<P: Platform, G: Gateway>(
+    ports: &PaymentPorts<P, G>,
+    late: &LateRefund,
+) -> Result<bool, ChangeError<Infallible>> {
+    let platform = &ports.platform;
+    if !is_paid(ports, late.reservation).await? {
+        if ports.gateway.refund(late.reservation).await.is_err() {
+            return Ok(false);
+        }
+        if let Some(next) = late.next(platform) {
+            next.save(platform).await?;
+        }
+    }
+    late.delete(platform).await;
     Ok(true)
 }
 

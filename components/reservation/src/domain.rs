@@ -3,8 +3,10 @@
 
 mod rejection_reason;
 mod reservation;
+mod saga_token;
 mod stage;
 
 pub use rejection_reason::RejectionReason;
 pub use reservation::{Refusal, Reservation, SagaStep, Transition};
+pub use saga_token::SagaToken;
 pub use stage::Stage;

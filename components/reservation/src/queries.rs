@@ -8,7 +8,8 @@ use crate::{
 };
 use events::ReservationId;
 use kit::{
-    ChangeError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing, records,
+    ChangeError, ListError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing,
+    records,
 };
 use std::{cmp::Ordering, convert::Infallible};
 
@@ -32,11 +33,11 @@ pub async fn reservation<P: Platform, C, Y>(
 ///
 /// # Errors
 ///
-/// [`ChangeError`] when the store fails.
+/// [`ListError`] when the store fails, or the list is too long for the requested order.
 pub async fn reservations<P: Platform, C, Y>(
     ports: &ReservationPorts<P, C, Y>,
     page: &Page,
-) -> Result<(Vec<Reservation>, u64), ChangeError<Refusal>> {
+) -> Result<(Vec<Reservation>, u64), ListError<ChangeError<Refusal>>> {
     let look_up = async |number| {
         let found = ports.reservations().find(ReservationId(number)).await?;
         Ok::<_, ChangeError<Refusal>>(

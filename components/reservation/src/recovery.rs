@@ -6,14 +6,17 @@
 use crate::{
     domain::{Refusal, RejectionReason, Stage},
     ports::{Cars, Payments, ReleaseOutcome, ReservationPorts},
+    saga_log::SagaNote,
 };
 use events::{CarId, ReservationId};
 use kit::{ChangeError, Origin, Platform};
 use std::time::Duration;
 
-/// The age at which an open saga is taken over: longer than any call can run, so that its own request has ended.
-pub const TAKEOVER_AGE: Duration = Duration::from_secs(10);
-/// The age at which an open saga without a reservation is dropped: its request can no longer store one.
+/// The age at which an open saga is taken over: longer than any call can run, so that its own request has ended. Sweeps
+/// come every five seconds, so it is the third one that takes a saga over.
+pub const TAKEOVER_AGE: Duration = Duration::from_secs(9);
+/// The age at which an open saga without a reservation is dropped, since its request can no longer store one; and at
+/// which a delayed hold can no longer arrive.
 const ABANDONED_AGE: Duration = Duration::from_secs(120);
 
 /// The result of a recovery.
@@ -25,44 +28,48 @@ pub enum RecoveryOutcome {
     StillOpen,
 }
 
-/// Recovers the saga of a reservation. `age` is how long ago the saga was opened.
+/// Recovers the saga of a note. `age` is for how long it has been open, at least: only a saga from [`TAKEOVER_AGE`]
+/// on is decided here, and a younger one is only completed.
 ///
 /// # Errors
 ///
 /// [`ChangeError`] when the store fails.
 pub async fn recover<P: Platform, C: Cars, Y: Payments>(
     ports: &ReservationPorts<P, C, Y>,
-    id: ReservationId,
+    note: &SagaNote,
     age: Duration,
 ) -> Result<RecoveryOutcome, ChangeError<Refusal>> {
+    let id = note.reservation;
     let origin = Origin::new(&ports.platform.unique_id());
     let is_finished = match ports.reservations().find::<Refusal>(id).await? {
         None => age >= ABANDONED_AGE,
         Some(reservation) => {
-            let stage = decided_stage(ports, &origin, id, reservation.state.stage).await?;
+            let stage = match reservation.state.stage {
+                // A note of another token is of an earlier attempt under the same number; the present one is younger.
+                Stage::Requested if age >= TAKEOVER_AGE && reservation.state.saga == note.token => {
+                    decide(ports, &origin, id).await?
+                }
+                stage => stage,
+            };
             finish(ports, &origin, id, reservation.state.car, stage, age).await?
         }
     };
     if !is_finished {
         return Ok(RecoveryOutcome::StillOpen);
     }
-    ports.sagas().close(id).await;
+    ports.sagas().close(note).await;
     Ok(RecoveryOutcome::Closed)
 }
 
 /// Decides a reservation that is still requested: confirmed if it is paid, rejected if not. Without a response of the
 /// payment context it stays requested.
-async fn decided_stage<P: Platform, C: Cars, Y: Payments>(
+async fn decide<P: Platform, C: Cars, Y: Payments>(
     ports: &ReservationPorts<P, C, Y>,
     origin: &Origin,
     id: ReservationId,
-    stage: Stage,
 ) -> Result<Stage, ChangeError<Refusal>> {
-    if stage != Stage::Requested {
-        return Ok(stage);
-    }
     let Ok(payment) = ports.payments.paid_payment(origin, id).await else {
-        return Ok(stage);
+        return Ok(Stage::Requested);
     };
     let cause = &origin.causation_id;
     let decided = ports
@@ -108,8 +115,8 @@ async fn compensate<P: Platform, C: Cars, Y: Payments>(
     }
     match ports.cars.release(origin, car, id).await {
         Ok(ReleaseOutcome::Released) => true,
-        // At that age no delayed hold can arrive any more.
-        Ok(ReleaseOutcome::UnknownCar) => age >= TAKEOVER_AGE,
+        // A delayed hold would find the car, if the car were registered meanwhile.
+        Ok(ReleaseOutcome::UnknownCar) => age >= ABANDONED_AGE,
         Err(_) => false,
     }
 }

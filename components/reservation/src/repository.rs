@@ -2,9 +2,20 @@
 
 mod record;
 
-use crate::domain::{Refusal, Reservation, Transition};
+use crate::domain::{Refusal, Reservation, SagaToken, Transition};
 use events::{CarId, RESERVATION_STREAM, ReservationId, Timestamp};
-use kit::{Aggregates, ChangeError, Decision, Origin, Platform, Versioned};
+use kit::{
+    Aggregates, ChangeError, Decision, LogError, Origin, Platform, Versioned,
+    aggregate::ChangeOutcome,
+};
+
+/// A reservation after its creation.
+pub struct CreatedReservation {
+    /// The reservation.
+    pub reservation: Versioned<Reservation>,
+    /// Whether the creation was announced. If not, the outbox sweep announces it.
+    pub announced: Result<(), LogError>,
+}
 
 /// The stored reservations of a platform.
 pub struct ReservationRepository<'a, P> {
@@ -39,25 +50,30 @@ impl<'a, P: Platform> ReservationRepository<'a, P> {
         origin: &Origin,
         id: ReservationId,
         car: CarId,
-    ) -> Result<Versioned<Reservation>, ChangeError<R>> {
+        saga: &SagaToken,
+    ) -> Result<CreatedReservation, ChangeError<R>> {
         let at = self.platform.now();
-        let created = self
-            .aggregates()
-            .with_time(at)
-            .change(&key(id), origin, |existing| {
+        let aggregates = self.aggregates().with_time(at);
+        let mut created = aggregates
+            .commit(&key(id), origin, |existing| {
                 if existing.is_some() {
                     return Ok(Decision::Keep(()));
                 }
-                let (reservation, event) = Reservation::request(id, car, at, &origin.causation_id);
+                let cause = &origin.causation_id;
+                let (reservation, event) = Reservation::request(id, car, saga, at, cause);
                 Ok(Decision::Commit(reservation, vec![event], ()))
             })
             .await?;
-        created
-            .current
-            .ok_or_else(|| ChangeError::Contended(key(id)))
+        let announced = aggregates.publish(&mut created).await;
+        let reservation = created.current;
+        Ok(CreatedReservation {
+            reservation: reservation.ok_or_else(|| ChangeError::Contended(key(id)))?,
+            announced,
+        })
     }
 
-    /// Applies one transition and announces it; returns the reservation as it is afterwards.
+    /// Applies one transition and announces it; returns the reservation as it is afterwards. If the log fails, the
+    /// outbox sweep announces the transition.
     ///
     /// `decide` is called again after each lost compare-and-swap. Its second argument is the time of the
     /// transition, which the announced event carries too.
@@ -69,28 +85,59 @@ impl<'a, P: Platform> ReservationRepository<'a, P> {
         &self,
         origin: &Origin,
         id: ReservationId,
-        mut decide: impl FnMut(&Versioned<Reservation>, Timestamp) -> Result<Transition, R>,
+        decide: impl FnMut(&Versioned<Reservation>, Timestamp) -> Result<Transition, R>,
     ) -> Result<Versioned<Reservation>, ChangeError<R>> {
+        let mut changed = self.commit(origin, id, decide).await?;
+        // The outbox sweep repeats a failed publication.
+        let _ = self.aggregates().publish(&mut changed).await;
+        current(id, changed)
+    }
+
+    /// Applies one transition and leaves its announcement to the outbox sweep, for a log that has just failed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::transition`].
+    pub async fn transition_unannounced<R: From<Refusal>>(
+        &self,
+        origin: &Origin,
+        id: ReservationId,
+        decide: impl FnMut(&Versioned<Reservation>, Timestamp) -> Result<Transition, R>,
+    ) -> Result<Versioned<Reservation>, ChangeError<R>> {
+        current(id, self.commit(origin, id, decide).await?)
+    }
+
+    async fn commit<R: From<Refusal>>(
+        &self,
+        origin: &Origin,
+        id: ReservationId,
+        mut decide: impl FnMut(&Versioned<Reservation>, Timestamp) -> Result<Transition, R>,
+    ) -> Result<ChangeOutcome<Reservation, ()>, ChangeError<R>> {
         let at = self.platform.now();
-        let changed = self
-            .aggregates()
-            .with_time(at)
-            .change(&key(id), origin, |reservation| {
-                let reservation = reservation.ok_or(Refusal::Unknown(id))?;
-                Ok(match decide(reservation, at)? {
-                    Some((reservation, event)) => Decision::Commit(reservation, vec![event], ()),
-                    None => Decision::Keep(()),
-                })
+        let decide = |reservation: Option<&Versioned<Reservation>>| {
+            let reservation = reservation.ok_or(Refusal::Unknown(id))?;
+            Ok(match decide(reservation, at)? {
+                Some((reservation, event)) => Decision::Commit(reservation, vec![event], ()),
+                None => Decision::Keep(()),
             })
-            .await?;
-        changed
-            .current
-            .ok_or_else(|| ChangeError::Refused(Refusal::Unknown(id).into()))
+        };
+        self.aggregates()
+            .with_time(at)
+            .commit(&key(id), origin, decide)
+            .await
     }
 
     fn aggregates(&self) -> Aggregates<'a, P> {
         Aggregates::new(self.platform, RESERVATION_STREAM, "socar/reservation")
     }
+}
+
+fn current<R: From<Refusal>>(
+    id: ReservationId,
+    changed: ChangeOutcome<Reservation, ()>,
+) -> Result<Versioned<Reservation>, ChangeError<R>> {
+    let unknown = || ChangeError::Refused(Refusal::Unknown(id).into());
+    changed.current.ok_or_else(unknown)
 }
 
 fn key(id: ReservationId) -> String {

@@ -8,7 +8,7 @@ mod remote;
 
 use crate::{http, ports::ReservationPorts, reactions, with_breaker::WithBreaker};
 use cars::SpinCars;
-use kit::{Breaker, spin::SpinPlatform};
+use kit::{Breaker, EventFailure, spin::SpinPlatform};
 use payments::SpinPayments;
 use spin_sdk::{
     http::{IntoResponse, Request},
@@ -48,7 +48,7 @@ async fn handle(request: Request) -> impl IntoResponse {
 }
 
 #[redis_subscriber]
-async fn react(message: bytes::Bytes) -> Result<(), String> {
+async fn react(message: bytes::Bytes) -> Result<(), EventFailure> {
     let platform = SpinPlatform::new("reservation");
     let ports = ports(&platform).await;
     kit::spin::react(&message, async |event| {

@@ -5,9 +5,17 @@ use crate::{
     domain::Refusal,
     ports::{Cars, Payments, ReservationPorts},
     recovery::{RecoveryOutcome, TAKEOVER_AGE, recover},
+    saga_log::{self, open_sagas},
 };
 use events::{RESERVATION_STREAM, ReservationId};
-use kit::{ChangeError, Platform, StoreError, idempotency, numbering::orphans, outbox};
+use kit::{
+    Backlog, ChangeError, Platform, SweepFailures, http::Problem, idempotency, numbering::orphans,
+    outbox,
+};
+use std::time::Duration;
+
+/// For how long one sweep starts to recover sagas, so that a context that does not respond leaves time for other tasks.
+const BUDGET: Duration = Duration::from_millis(1500);
 
 /// What one sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,46 +32,52 @@ pub struct SweepSummary {
     pub retired: usize,
 }
 
-/// Recovers once. Idempotent.
+/// Recovers once. Idempotent. A failure in one place does not keep the others from being recovered.
 ///
 /// # Errors
 ///
-/// The failure of the store or of the event log, as text; the next sweep continues.
+/// A [`Problem`] with the first failure; the next sweep continues.
 pub async fn sweep<P: Platform, C: Cars, Y: Payments>(
     ports: &ReservationPorts<P, C, Y>,
-) -> Result<SweepSummary, String> {
+) -> Result<SweepSummary, Problem> {
     let platform = &ports.platform;
+    let mut failures = SweepFailures::default();
+    let backlog = Backlog::load(
+        platform,
+        &[outbox::INTENT, saga_log::SAGA, orphans::SUSPICION],
+    );
+    let backlog = failures.check(backlog.await).unwrap_or_default();
     let mut summary = SweepSummary {
-        outbox: outbox::sweep(platform, RESERVATION_STREAM).await?,
+        outbox: outbox::sweep(platform, RESERVATION_STREAM, &backlog, &mut failures).await,
         ..SweepSummary::default()
     };
-    let recovered = recover_all(ports, &mut summary).await;
-    recovered.map_err(|error| error.to_string())?;
+    recover_all(ports, &backlog, &mut summary, &mut failures).await;
     let expired = idempotency::sweep(platform).await;
-    summary.expired = expired.map_err(|error| error.to_string())?;
+    summary.expired = failures.check(expired).unwrap_or_default();
     let exists = async |number| -> Result<bool, ChangeError<Refusal>> {
         let found = ports.reservations().find(ReservationId(number)).await?;
         Ok(found.is_some())
     };
-    let retired = orphans::sweep(platform, exists).await;
-    summary.retired = retired.map_err(|error| error.to_string())?;
-    Ok(summary)
+    summary.retired = orphans::sweep(platform, &backlog, exists, &mut failures).await;
+    failures.into_result(summary)
 }
 
 async fn recover_all<P: Platform, C: Cars, Y: Payments>(
     ports: &ReservationPorts<P, C, Y>,
+    backlog: &Backlog,
     summary: &mut SweepSummary,
-) -> Result<(), StoreError> {
-    for id in ports.sagas().open_sagas().await? {
-        let age = ports.sagas().age(id).await?;
-        let Some(age) = age.filter(|age| *age >= TAKEOVER_AGE) else {
+    failures: &mut SweepFailures,
+) {
+    let start = ports.platform.now();
+    for (note, age) in open_sagas(backlog).filter(|(_, age)| *age >= TAKEOVER_AGE) {
+        if ports.platform.now().distance(start) > BUDGET {
+            summary.open += 1;
             continue;
-        };
-        match recover(ports, id, age).await {
-            Ok(RecoveryOutcome::Closed) => summary.ended += 1,
-            // A saga that cannot be finished must not block the others.
-            Ok(RecoveryOutcome::StillOpen) | Err(_) => summary.open += 1,
+        }
+        // A saga that cannot be finished must not block the others.
+        match failures.check(recover(ports, &note, age).await) {
+            Some(RecoveryOutcome::Closed) => summary.ended += 1,
+            Some(RecoveryOutcome::StillOpen) | None => summary.open += 1,
         }
     }
-    Ok(())
 }

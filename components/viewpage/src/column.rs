@@ -4,6 +4,7 @@
 //! compare with no value, so an index range could not contain it.
 
 use crate::sql_value::SqlValue;
+use kit::text::normalized;
 use std::fmt;
 
 /// One column of the read model.
@@ -140,7 +141,7 @@ impl Column {
     /// What the text must be, for people.
     pub fn parse(self, text: &str) -> Result<SqlValue, String> {
         match self.column_type() {
-            ColumnType::Text => Ok(SqlValue::Text(text.to_owned())),
+            ColumnType::Text => Ok(SqlValue::Text(normalized(text))),
             ColumnType::Number if text.is_empty() && self.is_optional() => Ok(SqlValue::Number(0)),
             ColumnType::Number => {
                 let minimum = self.minimum();

@@ -6,7 +6,7 @@
 )]
 
 use crate::{source_context::SourceContext, sql_value::SqlValue};
-use kit::http::Problem;
+use kit::{EventFailure, http::Problem};
 use serde_json::Value as Json;
 
 /// A SQLite database.
@@ -74,10 +74,17 @@ impl<D: Database> Database for &D {
     }
 }
 
-/// A failed database is reported as 503: a retry can succeed.
+/// A failed database is reported as 503: a retry can succeed. The cause is for the operator alone.
 impl From<DatabaseError> for Problem {
     fn from(error: DatabaseError) -> Self {
-        Self::unavailable(error.to_string(), 1)
+        kit::report(&error.to_string());
+        Self::unavailable("the view cannot be read at the moment; try again", 1)
+    }
+}
+
+impl From<DatabaseError> for EventFailure {
+    fn from(error: DatabaseError) -> Self {
+        Self::Unavailable(error.to_string())
     }
 }
 

@@ -7,7 +7,10 @@ mod database;
 use crate::{http, ports::DatabaseError, read_model_store::ReadModelStore, rebuild};
 use contexts::SpinContextClient;
 use database::SpinDatabase;
-use kit::http::{Problem, Response};
+use kit::{
+    EventFailure,
+    http::{Problem, Response},
+};
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
@@ -37,7 +40,7 @@ async fn handle(request: Request) -> impl IntoResponse {
 }
 
 #[redis_subscriber]
-async fn react(message: bytes::Bytes) -> Result<(), String> {
+async fn react(message: bytes::Bytes) -> Result<(), EventFailure> {
     kit::spin::react(&message, async |event| store().await?.project(&event).await).await
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use http_conventions::trace::{self as conventions, TraceParent, is_request_id, parse_traceparent};
+use http_conventions::trace::{self as conventions, Traceparent, is_request_id};
 
 /// Header with the request id, which also appears in every log line of the request.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static(conventions::REQUEST_ID);
@@ -36,12 +36,8 @@ pub struct Trace {
 impl Trace {
     /// Takes the well-formed headers of the caller and generates the missing ones.
     pub fn of(headers: &HeaderMap) -> Self {
-        let mut parents = headers.get_all(TRACEPARENT).iter();
-        let parent = match (parents.next(), parents.next()) {
-            (Some(parent), None) => parent.to_str().ok().and_then(parse_traceparent),
-            // The trace of two parents is restarted.
-            _ => None,
-        };
+        let lines = headers.get_all(TRACEPARENT).iter();
+        let parent = Traceparent::from_lines(lines.map(HeaderValue::as_bytes));
         let request_id = headers
             .get(REQUEST_ID)
             .filter(|value| is_accepted(value.as_bytes()))
@@ -89,14 +85,8 @@ fn is_accepted(request_id: &[u8]) -> bool {
     is_request_id(request_id) && !request_id.contains(&b'/')
 }
 
-fn known_parent(parent: TraceParent<'_>) -> HeaderValue {
-    let TraceParent {
-        trace_id,
-        parent_id,
-        is_sampled,
-    } = parent;
-    let text = format!("00-{trace_id}-{parent_id}-0{}", u8::from(is_sampled));
-    HeaderValue::try_from(text).unwrap_or_else(|_| fresh_parent())
+fn known_parent(parent: Traceparent) -> HeaderValue {
+    HeaderValue::from_str(parent.as_str()).unwrap_or_else(|_| fresh_parent())
 }
 
 fn companions(headers: &HeaderMap) -> Arc<[(HeaderName, HeaderValue)]> {
@@ -191,7 +181,7 @@ mod tests {
             );
             let trace = Trace::of(&headers);
             assert!(
-                parse_traceparent(trace.parent.to_str().unwrap()).is_some(),
+                Traceparent::parse(trace.parent.as_bytes()).is_some(),
                 "{nonsense:?} gave {:?}",
                 trace.parent
             );

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub(super) enum Completeness {
     /// A name is required; null means that an optional field is unset.
     Complete,
-    /// No field is required.
+    /// No field is required; null unsets an optional field (RFC 7396).
     Partial,
 }
 
@@ -69,13 +69,20 @@ fn parse(
     if completeness == Completeness::Complete && !fields.has("carName") {
         fields.reject("carName", "is required");
     }
+    let mut details = defaults.clone();
+    if fields.take_null("carType") {
+        details.kind.clear();
+    }
+    if fields.take_null("amount") {
+        details.amount = 0;
+    }
     let name = fields.text("carName", 1, MAX_TEXT);
     let kind = fields.text("carType", 0, MAX_TEXT);
     let amount = fields.number("amount", 0, MAX_AMOUNT);
     fields.finish()?;
     Ok(CarDetails {
-        name: name.unwrap_or_else(|| defaults.name.clone()),
-        kind: kind.unwrap_or_else(|| defaults.kind.clone()),
-        amount: amount.unwrap_or(defaults.amount),
+        name: name.unwrap_or(details.name),
+        kind: kind.unwrap_or(details.kind),
+        amount: amount.unwrap_or(details.amount),
     })
 }

@@ -14,7 +14,7 @@ use kit::{
     Origin, Platform, Versioned,
     http::{
         Problem, Request, Response, base_url,
-        etag::{self, IfMatch},
+        etag::{self, Preconditions},
         hal,
         paging::Page,
     },
@@ -82,9 +82,9 @@ impl<'a, P: Platform> Handler<'a, P> {
         id: CarId,
         edit: impl Fn(&Car) -> Result<CarDetails, Problem>,
     ) -> Result<Response, Problem> {
-        let condition = IfMatch::from_request(self.request);
+        let conditions = Preconditions::from_request(self.request);
         let edit = |car: &Versioned<Car>| {
-            condition.check(car.version)?;
+            conditions.check(car.version)?;
             edit(&car.state)
         };
         let car = commands::modify(self.cars, &self.origin, id, edit).await?;
@@ -92,8 +92,8 @@ impl<'a, P: Platform> Handler<'a, P> {
     }
 
     pub(super) async fn delete(&self, id: CarId) -> Result<Response, Problem> {
-        let condition = IfMatch::from_request(self.request);
-        let check = |car: &Versioned<Car>| condition.check(car.version);
+        let conditions = Preconditions::from_request(self.request);
+        let check = |car: &Versioned<Car>| conditions.check(car.version);
         commands::delete(self.cars, &self.origin, id, check).await?;
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -114,9 +114,7 @@ impl<'a, P: Platform> Handler<'a, P> {
     }
 
     pub(super) async fn sweep(&self) -> Result<Response, Problem> {
-        let summary = sweep::sweep(self.cars)
-            .await
-            .map_err(|error| Problem::unavailable(error, 5))?;
+        let summary = sweep::sweep(self.cars).await?;
         Ok(hal::found(&json!({
             "published": summary.outbox.published,
             "forgotten": summary.outbox.discarded,

@@ -1,8 +1,9 @@
 //! The types of a change: the stored form of a domain type, the decision of a use case, the outcome.
 
 use crate::store::StoreError;
-use events::{CloudEvent, Event};
+use events::Event;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// A domain type with a stored form of its own.
 pub trait Persistent: Sized {
@@ -59,7 +60,7 @@ pub struct ChangeOutcome<A, O> {
     /// The output of the decision.
     pub output: O,
     /// Intent key and events of a commit that is not published yet.
-    unpublished: Option<(String, Vec<CloudEvent>)>,
+    unpublished: Option<(String, Vec<Value>)>,
 }
 
 impl<A, O> ChangeOutcome<A, O> {
@@ -67,7 +68,7 @@ impl<A, O> ChangeOutcome<A, O> {
         current: Versioned<A>,
         output: O,
         intent: String,
-        events: Vec<CloudEvent>,
+        events: Vec<Value>,
     ) -> Self {
         Self {
             current: Some(current),
@@ -85,7 +86,7 @@ impl<A, O> ChangeOutcome<A, O> {
     }
 
     /// Intent key and events to publish; `None` from the second call on.
-    pub(super) fn take_unpublished(&mut self) -> Option<(String, Vec<CloudEvent>)> {
+    pub(super) fn take_unpublished(&mut self) -> Option<(String, Vec<Value>)> {
         self.unpublished.take()
     }
 }

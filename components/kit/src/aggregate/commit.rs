@@ -5,8 +5,12 @@ use crate::{
     outbox,
     platform::Platform,
     store::{Store, StoreError, SwapOutcome},
+    stored::StoredAggregate,
 };
 use std::time::Duration;
+
+/// Number of swaps in a row that may fail without an answer. More of them are an outage, not contention.
+const MAX_UNANSWERED: u32 = 3;
 
 /// One commit and what its attempts have left in the stores.
 pub(super) struct CommitAttempts<'a, P> {
@@ -18,6 +22,10 @@ pub(super) struct CommitAttempts<'a, P> {
     is_intent_stored: bool,
     /// Whether a swap failed without an answer. It may still take effect later.
     is_swap_unanswered: bool,
+    /// Number of swaps without an answer since the last one with an answer.
+    unanswered: u32,
+    /// The version that the last swap would have written, if the swap was not confirmed.
+    unconfirmed_version: Option<u64>,
 }
 
 impl<'a, P: Platform> CommitAttempts<'a, P> {
@@ -29,6 +37,8 @@ impl<'a, P: Platform> CommitAttempts<'a, P> {
             id,
             is_intent_stored: false,
             is_swap_unanswered: false,
+            unanswered: 0,
+            unconfirmed_version: None,
         }
     }
 
@@ -53,18 +63,46 @@ impl<'a, P: Platform> CommitAttempts<'a, P> {
 
     /// Swaps, and returns whether the provider confirms it. Without a confirmation only reading the
     /// value back shows whether the swap took place.
+    ///
+    /// # Errors
+    ///
+    /// The error of the store, after [`MAX_UNANSWERED`] swaps in a row without an answer.
     pub(super) async fn swap(
         &mut self,
         token: <P::Store as Store>::CasToken,
         value: &[u8],
-    ) -> bool {
+        version: u64,
+    ) -> Result<bool, StoreError> {
+        self.unconfirmed_version = Some(version);
         match self.platform.state().compare_and_swap(token, value).await {
-            Ok(SwapOutcome::Written) => true,
-            Ok(SwapOutcome::Conflict) => false,
-            Err(_) => {
+            Ok(SwapOutcome::Written) => return Ok(true),
+            Ok(SwapOutcome::Conflict) => self.unanswered = 0,
+            Err(error) => {
                 self.is_swap_unanswered = true;
-                false
+                self.unanswered += 1;
+                if self.unanswered == MAX_UNANSWERED {
+                    return Err(error);
+                }
             }
+        }
+        Ok(false)
+    }
+
+    /// Checks that `stored`, which does not contain this commit, proves that the last swap did not take place.
+    ///
+    /// # Errors
+    ///
+    /// The outcome is unknown: so many other commits followed that the value has no trace of this one. The
+    /// intent stays, and the sweep publishes the events if the swap took place.
+    pub(super) fn ensure_traceable<R>(
+        &self,
+        stored: Option<&StoredAggregate<R>>,
+    ) -> Result<(), StoreError> {
+        match (self.unconfirmed_version, stored) {
+            (Some(version), Some(stored)) if !stored.has_all_commits_since(version) => Err(
+                StoreError("other writers have overwritten the trace of this change".into()),
+            ),
+            _ => Ok(()),
         }
     }
 

@@ -1,51 +1,141 @@
-//! The scheme and authority of absolute links.
+//! The start of absolute links.
 
-use super::message::Request;
+use super::{
+    forwarded::{Forwarded, authority, http_scheme},
+    message::Request,
+};
 use http::uri::Authority;
 
-/// Scheme and authority under which the client reaches the platform, such as `https://example.com`;
-/// empty if the authority is unknown or contains other characters than those of a host and a port.
+/// The start of every absolute link: scheme and authority under which the client reaches the platform, such as
+/// `https://example.com`, and the path prefix of a proxy. Without a usable authority, links begin with the path.
 #[must_use]
 pub fn base_url(request: &Request) -> String {
-    let text = |name: &str| request.headers().get(name)?.to_str().ok();
-    let scheme = text("x-forwarded-proto")
-        .and_then(http_scheme)
+    let forwarded = Forwarded::from_headers(request.headers());
+    let scheme = forwarded
+        .scheme
         .or_else(|| request.uri().scheme_str().and_then(http_scheme))
         .unwrap_or("http");
-    let authority = text("x-forwarded-host")
-        .or_else(|| text("host"))
-        .or_else(|| request.uri().authority().map(Authority::as_str))
-        .filter(|authority| authority.bytes().all(is_authority_byte));
-    authority.map_or_else(String::new, |authority| format!("{scheme}://{authority}"))
-}
-
-fn http_scheme(scheme: &str) -> Option<&'static str> {
-    ["https", "http"].into_iter().find(|known| *known == scheme)
-}
-
-fn is_authority_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte)
+    let host = request.headers().get(http::header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| request.uri().authority().map(Authority::as_str));
+    let authority = forwarded.authority.or_else(|| host.and_then(authority));
+    let origin = authority.map_or_else(String::new, |authority| format!("{scheme}://{authority}"));
+    origin + &forwarded.prefix
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    fn base(url: &str, headers: &[(&'static str, &str)]) -> String {
+        let mut request = Request::default();
+        *request.uri_mut() = url.parse().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        base_url(&request)
+    }
 
     #[test]
     fn links_have_the_scheme_that_the_client_uses() {
-        let base_url = |url: &str, forwarded: Option<&str>| {
-            let mut request = Request::default();
-            *request.uri_mut() = url.parse().unwrap();
-            if let Some(scheme) = forwarded {
-                let scheme = scheme.parse().unwrap();
-                request.headers_mut().insert("x-forwarded-proto", scheme);
-            }
-            base_url(&request)
+        let proto = |scheme| [("x-forwarded-proto", scheme)];
+        assert_eq!(base("http://h/cars", &[]), "http://h");
+        assert_eq!(base("https://h/cars", &[]), "https://h");
+        assert_eq!(base("http://h/cars", &proto("https")), "https://h");
+        assert_eq!(base("https://h/cars", &proto("http")), "http://h");
+        assert_eq!(base("https://h/cars", &proto("gopher")), "https://h");
+    }
+
+    #[test]
+    fn of_several_proxies_the_outermost_one_counts() {
+        let hosts = ("x-forwarded-host", "cars.example, proxy2.internal");
+        let schemes = ("x-forwarded-proto", "https, http");
+        assert_eq!(base("http://h/", &[hosts, schemes]), "https://cars.example");
+        let lines = [
+            ("x-forwarded-host", "cars.example"),
+            ("x-forwarded-host", "proxy2"),
+        ];
+        assert_eq!(base("http://h/", &lines), "http://cars.example");
+    }
+
+    #[test]
+    fn what_is_no_host_is_replaced_by_the_host_header() {
+        for unusable in [
+            "",
+            " ",
+            ",",
+            "a b",
+            "user@evil",
+            "h/path",
+            ":80",
+            "예.kr",
+            "h:99999999",
+        ] {
+            let headers = [("host", "own:3000"), ("x-forwarded-host", unusable)];
+            assert_eq!(base("/cars", &headers), "http://own:3000", "{unusable:?}");
+        }
+        assert_eq!(base("/cars", &[("host", "a b")]), "");
+    }
+
+    #[test]
+    fn port_and_prefix_are_part_of_the_address() {
+        let links = |headers: &[(&'static str, &str)]| {
+            let host = [
+                ("x-forwarded-host", "cars.example"),
+                ("x-forwarded-proto", "https"),
+            ];
+            base("http://h/", &[&host, headers].concat())
         };
-        assert_eq!(base_url("http://h/cars", None), "http://h");
-        assert_eq!(base_url("https://h/cars", None), "https://h");
-        assert_eq!(base_url("http://h/cars", Some("https")), "https://h");
-        assert_eq!(base_url("https://h/cars", Some("http")), "http://h");
-        assert_eq!(base_url("https://h/cars", Some("gopher")), "https://h");
+        let port = "x-forwarded-port";
+        let prefix = "x-forwarded-prefix";
+        assert_eq!(links(&[(port, "8443")]), "https://cars.example:8443");
+        assert_eq!(links(&[(port, "443")]), "https://cars.example");
+        assert_eq!(links(&[(port, "x")]), "https://cars.example");
+        assert_eq!(links(&[(prefix, "/fleet")]), "https://cars.example/fleet");
+        assert_eq!(links(&[(prefix, "/a/, /b")]), "https://cars.example/a/b");
+        for unusable in ["", "/", "fleet", "//evil", "/a b", "/a?b"] {
+            assert_eq!(
+                links(&[(prefix, unusable)]),
+                "https://cars.example",
+                "{unusable}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_standard_header_precedes_the_others() {
+        let other = ("x-forwarded-host", "other.example");
+        let forwarded = |value| base("http://h/", &[("forwarded", value), other]);
+        assert_eq!(
+            forwarded("for=192.0.2.1;Host=\"cars.example:8443\";proto=HTTPS, host=proxy2"),
+            "https://cars.example:8443"
+        );
+        assert_eq!(forwarded("proto=https"), "https://other.example");
+        assert_eq!(forwarded("host=\"a b\""), "http://other.example");
+    }
+
+    proptest! {
+        #[test]
+        fn links_are_always_well_formed(
+            values in prop::collection::vec((0..6usize, "[ -~]{0,40}"), 0..6),
+            bytes in prop::collection::vec(any::<u8>(), 0..20),
+        ) {
+            const NAMES: [&str; 6] = [
+                "forwarded", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-prefix", "host",
+            ];
+            let mut request = Request::default();
+            for (name, value) in &values {
+                if let Ok(value) = value.parse() {
+                    request.headers_mut().append(NAMES[*name], value);
+                }
+            }
+            if let Ok(value) = http::HeaderValue::from_bytes(&bytes) {
+                request.headers_mut().append("x-forwarded-host", value);
+            }
+            let base = base_url(&request);
+            let link = format!("{base}/cars/1");
+            prop_assert!(link.parse::<http::Uri>().is_ok(), "{}", link);
+        }
     }
 }

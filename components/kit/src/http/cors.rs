@@ -2,10 +2,8 @@
 //! cookies.
 
 use http::{HeaderMap, HeaderValue, header};
+use http_conventions::cors::{REQUEST_HEADERS, RESPONSE_HEADERS};
 
-const REQUEST_HEADERS: &str =
-    "accept, content-type, if-match, if-none-match, idempotency-key, traceparent, x-request-id";
-const RESPONSE_HEADERS: &str = "allow, etag, link, location, retry-after, x-request-id";
 /// One day, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "86400";
 

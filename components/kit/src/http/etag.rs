@@ -1,4 +1,7 @@
 //! Validators: the entity tag of a resource is its version, and the conditional requests that use it.
+//!
+//! Weak and strong tags are equal in both headers, other than RFC 9110 demands for `If-Match`: every change of a
+//! representation changes the version, and a proxy that compresses answers makes their tags weak.
 
 pub use http_conventions::etag::fingerprint;
 
@@ -8,6 +11,7 @@ use super::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http_conventions::etag::is_listed;
 
 /// Adds the entity tag of `version` to a response.
 #[must_use]
@@ -18,45 +22,68 @@ pub fn tagged(mut response: Response, version: u64) -> Response {
     response
 }
 
-/// The condition in `If-Match`.
+/// The conditions in `If-Match` and `If-None-Match` (RFC 9110, 13.1), for a resource that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IfMatch(Option<String>);
+pub struct Preconditions {
+    if_match: Option<Vec<u8>>,
+    if_none_match: Option<Vec<u8>>,
+}
 
-impl IfMatch {
-    /// The condition of a request. A request without the header has a condition that is always met.
+impl Preconditions {
+    /// The conditions of a request that changes something. A header that is absent is a condition that is always met.
     #[must_use]
     pub fn from_request(request: &Request) -> Self {
-        Self(list(request.headers(), &header::IF_MATCH))
+        Self {
+            if_match: list(request.headers(), &header::IF_MATCH),
+            if_none_match: list(request.headers(), &header::IF_NONE_MATCH),
+        }
     }
 
-    /// Checks the condition against the version of the resource.
+    /// Checks the conditions against the version of the resource.
     ///
     /// # Errors
     ///
-    /// 412 if the header does not contain the entity tag of `version`.
+    /// 412 if `If-Match` does not list the entity tag of `version`, or `If-None-Match` does.
     pub fn check(&self, version: u64) -> Result<(), Problem> {
-        match &self.0 {
-            Some(tags) if !contains(tags, &tag(version)) => Err(Problem::precondition_failed()),
-            _ => Ok(()),
+        let tag = tag(version);
+        let lists = |list: &Vec<u8>| is_listed(list, tag.as_bytes());
+        if self.if_match.as_ref().is_some_and(|list| !lists(list)) {
+            return Err(Problem::precondition_failed("If-Match"));
+        }
+        match self.if_none_match.as_ref().is_some_and(lists) {
+            true => Err(Problem::precondition_failed("If-None-Match")),
+            false => Ok(()),
         }
     }
 }
 
-/// Replaces a response whose entity tag is in the request's `If-None-Match` by 304.
-pub(super) fn revalidate(request_headers: &HeaderMap, response: &mut Response) {
-    let tags = list(request_headers, &header::IF_NONE_MATCH);
-    let tag = response
-        .headers()
-        .get(header::ETAG)
-        .and_then(|v| v.to_str().ok());
-    if let (Some(tags), Some(tag)) = (tags, tag)
-        && response.status() == StatusCode::OK
-        && contains(&tags, tag)
-    {
+/// Applies the conditions of a GET to its response, if it has an entity tag: 412 if `If-Match` does not list the tag, 304
+/// if `If-None-Match` does.
+///
+/// # Errors
+///
+/// 412.
+pub(super) fn apply_conditions(
+    request_headers: &HeaderMap,
+    mut response: Response,
+) -> Result<Response, Problem> {
+    let tag = response.headers().get(header::ETAG).cloned();
+    let Some(tag) = tag.filter(|_| response.status() == StatusCode::OK) else {
+        return Ok(response);
+    };
+    let lists = |name: &HeaderName| {
+        let list = list(request_headers, name);
+        list.map(|list| is_listed(&list, tag.as_bytes()))
+    };
+    if lists(&header::IF_MATCH) == Some(false) {
+        return Err(Problem::precondition_failed("If-Match"));
+    }
+    if lists(&header::IF_NONE_MATCH) == Some(true) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         *response.body_mut() = Bytes::new();
         response.headers_mut().remove(header::CONTENT_TYPE);
     }
+    Ok(response)
 }
 
 fn tag(version: u64) -> String {
@@ -64,15 +91,11 @@ fn tag(version: u64) -> String {
 }
 
 /// The value of a list header, whose lines are joined; `None` without the header.
-fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let lines = headers.get_all(name).iter();
-    let texts: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-    headers.contains_key(name).then(|| texts.join(","))
-}
-
-/// Whether a list of entity tags contains `tag`, or is `*`. Weak and strong tags are equal here: every
-/// change of a representation changes the version.
-fn contains(list: &str, tag: &str) -> bool {
-    let strip = |text: &str| text.trim().trim_start_matches("W/").to_owned();
-    list.trim() == "*" || list.split(',').any(|one| strip(one) == strip(tag))
+fn list(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
+    let lines: Vec<&[u8]> = headers
+        .get_all(name)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    (!lines.is_empty()).then(|| lines.join(&b','))
 }

@@ -1,6 +1,7 @@
 //! JSON request bodies: objects whose every member is either read or named in the problem.
 
 use super::{message::Request, problem::Problem};
+use crate::text::{is_printable, normalized};
 use http::{HeaderMap, header};
 use serde::{
     Deserialize, Deserializer,
@@ -8,6 +9,9 @@ use serde::{
 };
 use serde_json::{Map, Value};
 use std::fmt::{self, Formatter};
+
+/// The byte order mark in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The members of a request's JSON object that are not read yet, and the errors found so far.
 #[derive(Clone, Debug)]
@@ -25,12 +29,15 @@ impl Fields {
     /// for JSON that is no object.
     pub fn from_request(request: &Request) -> Result<Self, Problem> {
         check_encoding(request.headers())?;
-        match serde_json::from_slice(request.body()) {
+        // A byte order mark may be ignored (RFC 8259, 8.1).
+        let body = request.body().strip_prefix(BYTE_ORDER_MARK);
+        let body = body.unwrap_or(request.body());
+        match serde_json::from_slice(body) {
             Ok(Members(members)) => Ok(Self {
                 members,
                 problem: None,
             }),
-            Err(error) => Err(parse_problem(request.body(), &error)),
+            Err(error) => Err(parse_problem(body, &error)),
         }
     }
 
@@ -40,16 +47,15 @@ impl Fields {
         self.members.contains_key(field)
     }
 
-    /// Reads a text of `least` to `most` characters without control characters; `None` if it is absent
-    /// or wrong.
+    /// Reads a printable text of `least` to `most` characters in normalisation form C; `None` if it is absent or
+    /// wrong.
     pub fn text(&mut self, field: &str, least: usize, most: usize) -> Option<String> {
         let value = match self.members.remove(field)? {
-            Value::String(text) => Some(text.trim().to_owned()),
+            Value::String(text) => Some(normalized(text.trim())),
             _ => None,
         };
-        let fits = |text: &String| {
-            (least..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-        };
+        let fits =
+            |text: &String| (least..=most).contains(&text.chars().count()) && is_printable(text);
         let value = value.filter(fits);
         if value.is_none() {
             self.reject(
@@ -60,12 +66,10 @@ impl Fields {
         value
     }
 
-    /// Reads a whole number from `least` to `most`; `None` if it is absent or wrong.
+    /// Reads a whole number from `least` to `most`, in any spelling; `None` if it is absent or wrong.
     pub fn number(&mut self, field: &str, least: u64, most: u64) -> Option<u64> {
         let value = self.members.remove(field)?;
-        let value = value
-            .as_u64()
-            .filter(|number| (least..=most).contains(number));
+        let value = whole_number(&value).filter(|number| (least..=most).contains(number));
         if value.is_none() {
             self.reject(
                 field,
@@ -81,7 +85,7 @@ impl Fields {
         if self
             .members
             .remove(field)
-            .is_some_and(|sent| sent != *value)
+            .is_some_and(|sent| !is_same(&sent, value))
         {
             self.reject(field, why.to_owned());
         }
@@ -99,6 +103,12 @@ impl Fields {
                 self.members.shift_remove(*field);
             }
         }
+    }
+
+    /// Removes a member that is null, and returns whether there was one.
+    pub fn take_null(&mut self, field: &str) -> bool {
+        let is_null = self.members.get(field) == Some(&Value::Null);
+        is_null && self.members.shift_remove(field).is_some()
     }
 
     /// Adds an error about a field.
@@ -139,7 +149,28 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
+/// A number without a fraction is whole, whatever its spelling (RFC 8259, 6): 5, 5.0 and 5e0 are the same.
+fn whole_number(value: &Value) -> Option<u64> {
+    /// Up to here, every whole number has a floating-point number of its own.
+    const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
+    value.as_u64().or_else(|| {
+        let number = value.as_f64()?;
+        let is_whole = number.fract() == 0.0 && (0.0..=MAX_EXACT).contains(&number);
+        is_whole.then_some(number as u64)
+    })
+}
+
+fn is_same(one: &Value, other: &Value) -> bool {
+    let is_number = one.is_number() && other.is_number();
+    one == other
+        || is_number && whole_number(one).is_some() && whole_number(one) == whole_number(other)
+}
+
 fn is_json(media_type: &str) -> bool {
+    let mut parameters = media_type.split(';').skip(1);
+    if parameters.any(|parameter| !is_readable_charset(parameter)) {
+        return false;
+    }
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();
     // The members of a JSON Patch are operations, not fields (RFC 6902).
@@ -149,8 +180,24 @@ fn is_json(media_type: &str) -> bool {
             && essence != "application/json-patch+json"
 }
 
+/// Whether a parameter of a media type names a character encoding that is read as UTF-8, or no encoding.
+fn is_readable_charset(parameter: &str) -> bool {
+    match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            let value = value.trim().trim_matches('"');
+            let known = ["utf-8", "utf8", "us-ascii"];
+            known.iter().any(|known| known.eq_ignore_ascii_case(value))
+        }
+        _ => true,
+    }
+}
+
 /// The problem of a body that is no object.
 fn parse_problem(body: &[u8], error: &serde_json::Error) -> Problem {
+    if let Err(error) = std::str::from_utf8(body) {
+        let position = error.valid_up_to() + 1;
+        return Problem::malformed_json(format!("the body is not UTF-8 from byte {position} on"));
+    }
     match serde_json::from_slice(body) {
         Ok(Value::Object(_)) => Problem::malformed_json(error.to_string()),
         Ok(_) => Problem::invalid_field(

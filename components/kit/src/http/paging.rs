@@ -69,11 +69,25 @@ impl Page {
             match name.as_ref() {
                 "page" => page.number = number("page", &value, 0, u64::MAX)?,
                 "size" => page.size = number("size", &value, 1, MAX_SIZE)?,
-                "sort" => page.sort.extend(sort(&value, columns)?),
+                "sort" => {
+                    for sort in sort(&value, columns)? {
+                        page.add(sort)?;
+                    }
+                }
                 _ => page.filters.push((name.into_owned(), value.into_owned())),
             }
         }
         Ok(page)
+    }
+
+    /// Adds a column to the order. Each column occurs once, so that the cost of a comparison is bounded.
+    fn add(&mut self, sort: Sort) -> Result<(), Problem> {
+        if self.sort.iter().any(|other| other.column == sort.column) {
+            let right = format!("`{}` occurs twice in sort; name a column once", sort.column);
+            return Err(Problem::bad_query("sort", right));
+        }
+        self.sort.push(sort);
+        Ok(())
     }
 
     /// Number of rows before this page.

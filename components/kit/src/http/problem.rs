@@ -3,7 +3,7 @@
 pub use http_conventions::problem::MEDIA_TYPE;
 
 use super::message::{Response, json_response};
-use crate::{aggregate::ChangeError, store::StoreError};
+use crate::{aggregate::ChangeError, report::report, store::StoreError};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_conventions::problem::TYPE_PREFIX;
 use serde_json::{Value, json};
@@ -75,7 +75,7 @@ impl Problem {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported-media-type",
             "The body's media type is not supported",
-            format!("send application/json instead of {found}"),
+            format!("send application/json in UTF-8 instead of {found}"),
         )
         .header(HeaderName::from_static("accept"), "application/json")
     }
@@ -141,14 +141,14 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, slug, title, detail)
     }
 
-    /// 412: the resource is not in the version that `If-Match` names.
+    /// 412: the version of the resource does not meet the condition in `header`.
     #[must_use]
-    pub fn precondition_failed() -> Self {
+    pub fn precondition_failed(header: &str) -> Self {
         Self::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition-failed",
             "The resource has changed",
-            "the If-Match header names another version; read the resource again",
+            format!("its version does not meet the condition in {header}; read the resource again"),
         )
     }
 
@@ -219,10 +219,14 @@ impl Problem {
     }
 }
 
-/// 503: the store is unavailable; a retry may succeed.
+/// 503: the store is unavailable; a retry may succeed. The cause is for the operator alone.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        Self::unavailable(error.to_string(), 1)
+        report(&error.to_string());
+        Self::unavailable(
+            "the data of this resource cannot be reached at the moment; try again",
+            1,
+        )
     }
 }
 
@@ -232,13 +236,19 @@ impl<R: Into<Self>> From<ChangeError<R>> for Problem {
         match error {
             ChangeError::Refused(refusal) => refusal.into(),
             ChangeError::Store(error) => error.into(),
-            ChangeError::Contended(_) => Self::unavailable(error.to_string(), 1),
-            ChangeError::Corrupt(..) => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "corrupt-state",
-                "A stored value cannot be read",
-                error.to_string(),
+            ChangeError::Contended(_) => Self::unavailable(
+                "too many requests change this resource at the moment; try again",
+                1,
             ),
+            ChangeError::Corrupt(..) => {
+                report(&error.to_string());
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "corrupt-state",
+                    "A stored value cannot be read",
+                    "the stored state of this resource cannot be read; its operator has to repair it",
+                )
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     message::{Request, Response},
     problem::Problem,
 };
+use crate::event_failure::EventFailure;
 use http::{HeaderName, Method, StatusCode, header};
 use subtle::ConstantTimeEq as _;
 
@@ -32,13 +33,15 @@ impl RelayRequest {
     }
 }
 
-/// Authorizes a request of the relay. `secret` is the configured secret, empty if there is none.
+/// Authorizes a request of the relay. `secret` is the configured secret, empty if there is none. A line break at its end
+/// comes from the file that it was read from: no header could have it.
 ///
 /// # Errors
 ///
 /// 404 without a configured secret, 405 for another method than POST, 401 for a missing or wrong
 /// secret.
 pub fn authorize(request: &Request, secret: &str) -> Result<(), Problem> {
+    let secret = secret.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
         let path = request.uri().path();
         return Err(Problem::not_found(format!("there is nothing at {path}")));
@@ -60,17 +63,30 @@ pub fn authorize(request: &Request, secret: &str) -> Result<(), Problem> {
     }
 }
 
-/// The response to the delivery of an event: 204, or 503 with the error.
+/// The response to the delivery of an event ([`http_conventions::delivery`]).
 #[must_use]
-pub fn acknowledge(path: &str, outcome: Result<(), String>) -> Response {
-    match outcome {
+pub fn acknowledge(path: &str, outcome: Result<(), EventFailure>) -> Response {
+    let problem = match outcome {
         Ok(()) => {
             let mut response = Response::default();
             *response.status_mut() = StatusCode::NO_CONTENT;
-            response
+            return response;
         }
-        Err(error) => Problem::unavailable(error, 1).into_response(path),
-    }
+        Err(EventFailure::Unavailable(cause)) => Problem::unavailable(cause, 1),
+        Err(EventFailure::Rejected(cause)) => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "event-rejected",
+            "The event is malformed",
+            cause,
+        ),
+        Err(EventFailure::Failed(cause)) => Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "event-failed",
+            "The event was not handled",
+            cause,
+        ),
+    };
+    problem.into_response(path)
 }
 
 #[cfg(test)]
@@ -103,6 +119,29 @@ mod tests {
     #[test]
     fn the_endpoints_are_absent_without_a_secret() {
         assert_eq!(status(Method::POST, "Bearer ", ""), 404);
+        assert_eq!(status(Method::POST, "Bearer ", "\n"), 404);
+    }
+
+    #[test]
+    fn a_secret_from_a_file_has_no_line_break() {
+        for secret in ["s3cret\n", "s3cret\r\n"] {
+            assert_eq!(status(Method::POST, "Bearer s3cret", secret), 200);
+        }
+    }
+
+    #[test]
+    fn a_failure_says_whether_the_delivery_waits() {
+        let response = |failure| acknowledge("/cars/events", Err(failure));
+        let text = || "why".to_owned();
+        let waits = response(EventFailure::Unavailable(text()));
+        assert_eq!(
+            (waits.status().as_u16(), &waits.headers()["retry-after"]),
+            (503, &"1".parse().unwrap())
+        );
+        assert_eq!(response(EventFailure::Rejected(text())).status(), 422);
+        let failed = response(EventFailure::Failed(text()));
+        assert_eq!(failed.status(), 500);
+        assert!(!failed.headers().contains_key("retry-after"));
     }
 
     #[test]

@@ -4,10 +4,11 @@ use super::{
     body::BODY_LIMIT,
     cors, etag,
     message::{Request, Response},
+    path,
     problem::Problem,
 };
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use std::pin::Pin;
 
 /// The future of a response. A route creates it, and it does nothing until it is awaited.
@@ -22,6 +23,11 @@ const METHODS: [Method; 5] = [
     Method::DELETE,
 ];
 
+/// The header that lists the media types of a PATCH (RFC 5789, 3.1).
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+const PATCH_TYPES: HeaderValue =
+    HeaderValue::from_static("application/merge-patch+json, application/json");
+
 /// Serves a request: finds the route of its method and path, checks the size of the body, awaits the response, and
 /// adds the headers that every response has. A body longer than [`BODY_LIMIT`] may be passed truncated, if the rest
 /// is still longer than the limit.
@@ -34,7 +40,8 @@ pub async fn serve<'a>(
 ) -> Response {
     let method = request.method();
     let path = request.uri().path();
-    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let segments = path::segments(path);
+    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
     let routed_method = if method == Method::HEAD {
         &Method::GET
     } else {
@@ -49,9 +56,13 @@ pub async fn serve<'a>(
             without_route(method, path, &allowed)
         }
     };
+    let result = match *routed_method {
+        Method::GET => result.and_then(|found| etag::apply_conditions(request.headers(), found)),
+        _ => result,
+    };
     let mut response = result.unwrap_or_else(|problem| problem.into_response(path));
-    if routed_method == Method::GET {
-        etag::revalidate(request.headers(), &mut response);
+    if *method == Method::PATCH && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        response.headers_mut().insert(ACCEPT_PATCH, PATCH_TYPES);
     }
     finish_response(method, &mut response);
     response
@@ -98,9 +109,13 @@ fn allow_header(methods: &[&Method]) -> String {
 fn options(methods: &[&Method]) -> Response {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
+    let methods_include_patch = methods.contains(&&Method::PATCH);
     if let Ok(methods) = HeaderValue::from_str(&allow_header(methods)) {
         let headers = response.headers_mut();
         headers.insert(header::ALLOW, methods.clone());
+        if methods_include_patch {
+            headers.insert(ACCEPT_PATCH, PATCH_TYPES);
+        }
         cors::allow_methods(headers, methods);
     }
     response

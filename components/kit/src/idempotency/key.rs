@@ -3,15 +3,17 @@
 use super::{
     expiry,
     lease::{self, Lease},
-    record::KeyRecord,
+    record::{KeyRecord, StoredResponse},
 };
 use crate::{
     claim::claim,
     http::{Problem, Request, Response},
     platform::Platform,
+    sighted_age::SightedAge,
     store::{Store, StoreError, SwapOutcome},
 };
 use http::StatusCode;
+use sha2::{Digest as _, Sha256};
 
 /// Maximum length of a key, in characters.
 const MAX_KEY_LENGTH: usize = 255;
@@ -25,7 +27,7 @@ const REUSE: &str = "use a new key for a new request, or repeat the first one un
 pub struct IdempotencyKey {
     /// Key of the record in the store.
     record_key: String,
-    fingerprint: String,
+    fingerprint: Fingerprint,
 }
 
 /// The way in which a request with a key is to be answered.
@@ -67,7 +69,7 @@ impl IdempotencyKey {
         }
         Ok(Some(Self {
             record_key: format!("idempotency/{key}"),
-            fingerprint: fingerprint(request),
+            fingerprint: Fingerprint::of(request),
         }))
     }
 
@@ -85,18 +87,27 @@ impl IdempotencyKey {
     ) -> Result<Acquisition, Problem> {
         claim(platform, &self.record_key).await?;
         let token = platform.unique_id();
-        let mut creates = false;
+        let mut is_new = false;
         for _ in 0..MAX_ATTEMPTS {
             let (value, cas) = platform.state().get_for_swap(&self.record_key).await?;
             let found = value.as_deref().map(KeyRecord::decode).transpose()?;
             if let Some(record) = found.as_ref().filter(|record| record.token == token) {
                 // The previous swap took place, although the provider did not confirm it.
-                return Self::leased(platform, self.record_key, record, creates).await;
+                return Self::leased(platform, self.record_key, record, is_new).await;
             }
-            if let Some(response) = self.stored_response(platform, found.as_ref())? {
+            if let Some(response) = self.stored_response(found.as_ref())? {
                 return Ok(Acquisition::Replay(response));
             }
-            creates = found.is_none();
+            if let Some(seen) = found
+                .as_ref()
+                .and_then(|found| lease::look(platform, found))
+            {
+                let value = seen.encode()?;
+                // If this look is lost, the lease becomes old somewhat later.
+                let _ = platform.state().compare_and_swap(cas, &value).await;
+                return Err(lease::in_progress());
+            }
+            is_new = found.is_none();
             let at = platform.now();
             let (number, numbered) = match &found {
                 Some(record) => (record.number, record.numbered),
@@ -104,16 +115,17 @@ impl IdempotencyKey {
             };
             let record = KeyRecord {
                 token: token.clone(),
-                fingerprint: self.fingerprint.clone(),
+                fingerprint: self.fingerprint.digest.clone(),
                 at,
                 number,
                 numbered,
                 response: None,
+                seen: SightedAge::default(),
             };
             let value = record.encode()?;
             let swap = platform.state().compare_and_swap(cas, &value);
             if swap.await? == SwapOutcome::Written {
-                return Self::leased(platform, self.record_key, &record, creates).await;
+                return Self::leased(platform, self.record_key, &record, is_new).await;
             }
         }
         Err(lease::in_progress())
@@ -134,23 +146,15 @@ impl IdempotencyKey {
         Ok(Acquisition::First(lease))
     }
 
-    /// The stored response of a record; `None` if the lease is free.
-    fn stored_response<P: Platform>(
-        &self,
-        platform: &P,
-        found: Option<&KeyRecord>,
-    ) -> Result<Option<Response>, Problem> {
+    /// The stored response of a record; `None` if it has none.
+    fn stored_response(&self, found: Option<&KeyRecord>) -> Result<Option<Response>, Problem> {
         let Some(record) = found else {
             return Ok(None);
         };
-        if record.fingerprint != self.fingerprint {
+        if !self.fingerprint.is_of(record) {
             return Err(reused());
         }
-        match &record.response {
-            Some(response) => Ok(Some(response.replay())),
-            None if lease::is_valid(platform, record) => Err(lease::in_progress()),
-            None => Ok(None),
-        }
+        Ok(record.response.as_ref().map(StoredResponse::replay))
     }
 }
 
@@ -164,15 +168,32 @@ fn reused() -> Problem {
     .field("Idempotency-Key", REUSE)
 }
 
-/// Method, path and body of a request. JSON bodies that differ only in the order of members or in white
-/// space have the same fingerprint.
-fn fingerprint(request: &Request) -> String {
-    let body = match serde_json::from_slice::<serde_json::Value>(request.body()) {
-        Ok(mut json) => {
-            json.sort_all_objects();
-            json.to_string()
-        }
-        Err(_) => String::from_utf8_lossy(request.body()).into_owned(),
-    };
-    format!("{} {} {body}", request.method(), request.uri().path())
+/// What distinguishes a request from another one with the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fingerprint {
+    /// SHA-256 of method, path and body, in hexadecimal digits.
+    digest: String,
+    /// The plain text of the same, which the records of earlier releases hold.
+    text: String,
+}
+
+impl Fingerprint {
+    /// JSON bodies that differ only in the order of members or in white space have the same fingerprint.
+    fn of(request: &Request) -> Self {
+        let body = match serde_json::from_slice::<serde_json::Value>(request.body()) {
+            Ok(mut json) => {
+                json.sort_all_objects();
+                json.to_string()
+            }
+            Err(_) => String::from_utf8_lossy(request.body()).into_owned(),
+        };
+        let text = format!("{} {} {body}", request.method(), request.uri().path());
+        let digest = Sha256::digest(&text);
+        let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { digest, text }
+    }
+
+    fn is_of(&self, record: &KeyRecord) -> bool {
+        record.fingerprint == self.digest || record.fingerprint == self.text
+    }
 }

@@ -4,17 +4,15 @@ use super::record::{KeyRecord, StoredResponse};
 use crate::{
     http::{Problem, Response},
     platform::Platform,
+    sighted_age::SightedAge,
     store::{Store, SwapOutcome},
 };
 use events::Timestamp;
 use std::time::Duration;
 
-/// Time after which a lease may be taken over; it is longer than any call may run.
-pub(super) const LEASE_DURATION: Duration = Duration::from_secs(10);
-/// Time after its allocation in which work may begin under a number. The sweep works on outbox entries
-/// that are older than any call may run, five seconds; work that begins later must therefore write its
-/// entry under a new number.
-pub(super) const NUMBER_LIFETIME: Duration = Duration::from_secs(5);
+/// For how long other requests must have seen a lease before one of them takes it over: longer than any call may run, and
+/// longer than one look can add.
+pub(super) const LEASE_DURATION: Duration = Duration::from_secs(9);
 /// Number of swaps that are attempted before the lease is treated as taken over.
 const MAX_ATTEMPTS: u32 = 16;
 
@@ -42,11 +40,6 @@ impl Lease {
 
     pub(super) fn record_key(&self) -> &str {
         &self.record_key
-    }
-
-    /// Whether work may still begin under the number: it was allocated less than five seconds ago.
-    pub fn is_fresh<P: Platform>(&self, platform: &P) -> bool {
-        platform.now().since(self.numbered) < NUMBER_LIFETIME
     }
 
     /// Records that the work is done under another number, which was allocated just before.
@@ -100,6 +93,7 @@ impl Lease {
             number: self.number,
             numbered: self.numbered,
             response,
+            seen: SightedAge::default(),
         };
         let record = record.encode()?;
         for _ in 0..MAX_ATTEMPTS {
@@ -121,9 +115,13 @@ impl Lease {
     }
 }
 
-/// Whether the lease of a record without a response is valid, so that it must not be taken over.
-pub(super) fn is_valid<P: Platform>(platform: &P, record: &KeyRecord) -> bool {
-    platform.now().since(record.at) < LEASE_DURATION
+/// Looks at the lease of a record without a response: returns the record with this look, or `None` if the lease is free or
+/// so old that the request that holds it must have ended.
+pub(super) fn look<P: Platform>(platform: &P, record: &KeyRecord) -> Option<KeyRecord> {
+    let mut record = record.clone();
+    let is_released = record.at == Timestamp::default();
+    let age = record.seen.observe(platform.now());
+    (!is_released && age < LEASE_DURATION).then_some(record)
 }
 
 /// 409: another request holds the lease.

@@ -1,6 +1,6 @@
 //! The stored record of a key. The member names are persistent.
 
-use crate::{http::Response, store::StoreError};
+use crate::{http::Response, sighted_age::SightedAge, store::StoreError};
 use bytes::Bytes;
 use events::Timestamp;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// The headers that are stored with a response.
 const STORED_HEADERS: [&str; 4] = ["content-type", "etag", "location", "retry-after"];
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct KeyRecord {
     /// Identifies the request that holds the lease.
     pub(super) token: String,
@@ -22,9 +22,12 @@ pub(super) struct KeyRecord {
     pub(super) numbered: Timestamp,
     #[serde(rename = "answer")]
     pub(super) response: Option<StoredResponse>,
+    /// For how long other requests have seen the lease.
+    #[serde(default, skip_serializing_if = "SightedAge::is_empty")]
+    pub(super) seen: SightedAge,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct StoredResponse {
     status: u16,
     headers: Vec<(String, String)>,

@@ -40,6 +40,12 @@ impl MemoryPlatform {
         self.millis.set(self.millis.get().saturating_add(millis));
     }
 
+    /// Sets the clock back.
+    pub fn set_back(&self, duration: Duration) {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.millis.set(self.millis.get().saturating_sub(millis));
+    }
+
     /// A number that was not returned before, from 1.
     pub fn next_number(&self) -> u64 {
         self.last_number.set(self.last_number.get() + 1);

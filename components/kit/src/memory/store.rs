@@ -4,6 +4,7 @@ use crate::store::{Store, StoreError, SwapOutcome};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    fmt,
 };
 
 /// A store in a map.
@@ -17,9 +18,28 @@ pub struct MemoryStore {
     fails_once: Cell<bool>,
     /// Reports every swap as a conflict, also if it was written, as Spin's Redis provider does.
     pub denies_swaps: Cell<bool>,
+    /// Whether every swap fails without an effect.
+    pub rejects_swaps: Cell<bool>,
     /// Leaves the next swap unanswered, and applies it just before the swap after it.
     pub delays_next_swap: Cell<bool>,
     delayed: RefCell<Option<(MemoryCasToken, Vec<u8>)>>,
+    interference: RefCell<Option<Interference>>,
+}
+
+/// What other writers do between a swap and its reading back.
+struct Interference(Box<dyn FnOnce(&mut BTreeMap<String, Vec<u8>>)>);
+
+impl fmt::Debug for Interference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Interference")
+    }
+}
+
+/// The content of a store at one time.
+#[derive(Clone, Debug)]
+pub struct MemorySnapshot {
+    values: BTreeMap<String, Vec<u8>>,
+    counters: BTreeMap<String, i64>,
 }
 
 /// A key and the value that it held.
@@ -45,6 +65,28 @@ impl MemoryStore {
     /// Ends the failure.
     pub fn recover(&self) {
         self.calls_until_failure.set(None);
+    }
+
+    /// Lets other writers change the values just after the next swap.
+    pub fn after_next_swap(&self, write: impl FnOnce(&mut BTreeMap<String, Vec<u8>>) + 'static) {
+        self.interference
+            .replace(Some(Interference(Box::new(write))));
+    }
+
+    /// The content at this time.
+    #[must_use]
+    pub fn snapshot(&self) -> MemorySnapshot {
+        MemorySnapshot {
+            values: self.values.borrow().clone(),
+            counters: self.counters.borrow().clone(),
+        }
+    }
+
+    /// Sets the content back to an earlier one, as a server does that loses its latest writes.
+    pub fn restore(&self, snapshot: &MemorySnapshot) {
+        self.values.replace(snapshot.values.clone());
+        self.counters.replace(snapshot.counters.clone());
+        self.delayed.replace(None);
     }
 
     fn call(&self) -> Result<(), StoreError> {
@@ -130,6 +172,9 @@ impl Store for MemoryStore {
         value: &[u8],
     ) -> Result<SwapOutcome, StoreError> {
         self.call()?;
+        if self.rejects_swaps.get() {
+            return Err(StoreError("no permission".into()));
+        }
         if self.delays_next_swap.take() {
             self.delayed.replace(Some((token, value.into())));
             return Err(StoreError("slow".into()));
@@ -137,7 +182,11 @@ impl Store for MemoryStore {
         if let Some((token, value)) = self.delayed.take() {
             self.swap_if_unchanged(token, &value);
         }
-        match self.swap_if_unchanged(token, value) && !self.denies_swaps.get() {
+        let is_swapped = self.swap_if_unchanged(token, value);
+        if let Some(interference) = self.interference.take() {
+            (interference.0)(&mut self.values.borrow_mut());
+        }
+        match is_swapped && !self.denies_swaps.get() {
             true => Ok(SwapOutcome::Written),
             false => Ok(SwapOutcome::Conflict),
         }

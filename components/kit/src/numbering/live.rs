@@ -1,16 +1,16 @@
 //! The live numbers: everything from 1 to the last allocation, except the tombstones.
 
-use super::tombstones::Tombstones;
+use super::number_set::NumberSet;
 
 /// The live numbers at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveNumbers {
     last: u64,
-    tombstones: Tombstones,
+    tombstones: NumberSet,
 }
 
 impl LiveNumbers {
-    pub(super) fn new(last: u64, tombstones: Tombstones) -> Self {
+    pub(super) fn new(last: u64, tombstones: NumberSet) -> Self {
         Self { last, tombstones }
     }
 
@@ -18,6 +18,15 @@ impl LiveNumbers {
     #[must_use]
     pub fn count(&self) -> u64 {
         self.last.saturating_sub(self.tombstones.count())
+    }
+
+    /// The same numbers without `numbers`.
+    #[must_use]
+    pub fn without(mut self, numbers: impl IntoIterator<Item = u64>) -> Self {
+        for number in numbers {
+            self.tombstones.insert(number);
+        }
+        self
     }
 
     /// All live numbers, in ascending order.
@@ -76,7 +85,7 @@ mod tests {
     use super::*;
 
     fn numbers(last: u64, retired: &[u64]) -> LiveNumbers {
-        let mut tombstones = Tombstones::default();
+        let mut tombstones = NumberSet::default();
         for number in retired {
             tombstones.insert(*number);
         }

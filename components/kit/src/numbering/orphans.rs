@@ -1,15 +1,18 @@
 //! Orphans: numbers that were allocated and then left unused by a crash.
 //!
 //! A reader of a number without an aggregate cannot distinguish a crash from a creation in progress. It
-//! therefore stores only a suspicion in the outbox store, and the sweep retires the number if it is still
-//! unused when no call that might create the aggregate can be running any more. A creation itself
-//! costs nothing more.
+//! therefore stores only a suspicion, and the sweep retires the number if it is still unused when no call that
+//! might create the aggregate can be running any more. A creation itself costs nothing more.
+//!
+//! A suspicion is an entry of the outbox store, which gives it an age, and a member of the set of suspects, by
+//! which lists skip the number until then.
 
-use super::retire;
+use super::{NumberSet, retire};
 use crate::{
-    outbox,
+    backlog::Backlog,
     platform::Platform,
     store::{Store, StoreError},
+    sweep::{SweepFailure, SweepFailures},
 };
 use std::time::Duration;
 
@@ -17,52 +20,62 @@ use std::time::Duration;
 pub const ORPHANED_AFTER: Duration = Duration::from_secs(120);
 
 /// Key prefix of the suspicions in the outbox store.
-const SUSPICION: &str = "lost/";
+pub const SUSPICION: &str = "lost/";
+/// Key of the set of suspects in the state store.
+const SUSPECTS: &str = "suspects";
 
-/// Stores the suspicion that `number` is an orphan. A repeated suspicion keeps its first time.
+/// Stores the suspicion that `number` is an orphan. A repeated suspicion keeps its age.
 ///
 /// # Errors
 ///
 /// The store failed. A reader may ignore it: the next reader stores the suspicion.
 pub async fn suspect<P: Platform>(platform: &P, number: u64) -> Result<(), StoreError> {
-    let suspicion = format!("{SUSPICION}{number}");
-    if platform.outbox().exists(&suspicion).await? {
-        return Ok(());
-    }
-    let now = platform.now().as_millis().to_string();
-    platform.outbox().set(&suspicion, now.as_bytes()).await
+    // The entry comes first: by it, a sweep removes the number from the set.
+    platform.outbox().set(&entry_key(number), b"{}").await?;
+    super::update(platform, SUSPECTS, |suspects| suspects.insert(number)).await
 }
 
-/// Retires the suspected numbers that are still unused, and returns how many it retired. `exists` returns
-/// whether a number has an aggregate by now.
+/// The numbers that are suspected to be orphans.
 ///
 /// # Errors
 ///
-/// The store failed, or `exists` did; the next sweep tries again.
-pub async fn sweep<P: Platform, E: From<StoreError>>(
-    platform: &P,
-    exists: impl AsyncFn(u64) -> Result<bool, E>,
-) -> Result<usize, E> {
-    let mut retired = 0;
-    for suspicion in platform.outbox().keys().await? {
-        let Some(number) = suspected_number(&suspicion) else {
-            continue;
-        };
-        let age = outbox::age(platform, &suspicion).await?;
-        if age.is_none_or(|age| age < ORPHANED_AFTER) {
-            continue;
-        }
-        if !exists(number).await? {
-            retire(platform, number).await?;
-            retired += 1;
-        }
-        platform.outbox().delete(&suspicion).await?;
-    }
-    Ok(retired)
+/// The store failed.
+pub async fn suspects<P: Platform>(platform: &P) -> Result<NumberSet, StoreError> {
+    super::load(platform, SUSPECTS).await
 }
 
-fn suspected_number(suspicion: &str) -> Option<u64> {
-    suspicion.strip_prefix(SUSPICION)?.parse().ok()
+/// Retires the suspected numbers in `backlog` that are still unused, and returns how many it retired. `exists`
+/// returns whether a number has an aggregate by now. A failure is noted in `failures`.
+pub async fn sweep<P: Platform, E: Into<SweepFailure> + From<StoreError>>(
+    platform: &P,
+    backlog: &Backlog,
+    exists: impl AsyncFn(u64) -> Result<bool, E>,
+    failures: &mut SweepFailures,
+) -> usize {
+    let mut retired = 0;
+    for (number, entry) in backlog.with_prefix(SUSPICION) {
+        let Ok(number) = number.parse() else {
+            continue;
+        };
+        let settle = async {
+            let exists = exists(number).await?;
+            if !exists && entry.age < ORPHANED_AFTER {
+                return Ok(false);
+            }
+            if !exists {
+                retire(platform, number).await?;
+            }
+            super::update(platform, SUSPECTS, |suspects| suspects.remove(number)).await?;
+            platform.outbox().delete(&entry.key).await?;
+            Ok::<_, E>(!exists)
+        };
+        retired += usize::from(failures.check(settle.await).unwrap_or_default());
+    }
+    retired
+}
+
+fn entry_key(number: u64) -> String {
+    format!("{SUSPICION}{number}")
 }
 
 #[cfg(test)]
@@ -72,14 +85,28 @@ mod tests {
     use futures::executor::block_on;
 
     fn sweep(platform: &MemoryPlatform, exists: bool) -> usize {
-        block_on(super::sweep::<_, StoreError>(platform, async |_| {
-            Ok(exists)
-        }))
-        .unwrap()
+        let mut failures = SweepFailures::default();
+        let backlog = block_on(Backlog::load(platform, &[SUSPICION])).unwrap();
+        let exists = async |_| Ok::<_, StoreError>(exists);
+        let retired = block_on(super::sweep(platform, &backlog, exists, &mut failures));
+        failures.into_result(retired).unwrap()
+    }
+
+    /// Sweeps until a suspicion is old enough, and returns how many numbers were retired.
+    fn sweep_for_long(platform: &MemoryPlatform) -> usize {
+        let sweeps = (0..30).map(|_| {
+            platform.advance(Duration::from_secs(5));
+            sweep(platform, false)
+        });
+        sweeps.sum()
     }
 
     fn count(platform: &MemoryPlatform) -> u64 {
         block_on(numbering::live_numbers(platform)).unwrap().count()
+    }
+
+    fn suspected(platform: &MemoryPlatform) -> usize {
+        block_on(suspects(platform)).unwrap().iter().count()
     }
 
     fn with_a_suspicion() -> MemoryPlatform {
@@ -97,26 +124,28 @@ mod tests {
             0,
             "its creation may be in progress"
         );
-        platform.advance(ORPHANED_AFTER);
-        assert_eq!(sweep(&platform, false), 1);
+        assert_eq!(sweep_for_long(&platform), 1);
         assert_eq!(count(&platform), 0);
-        assert_eq!(sweep(&platform, false), 0);
+        assert_eq!(suspected(&platform), 0);
+        assert!(block_on(platform.outbox.keys()).unwrap().is_empty());
     }
 
     #[test]
-    fn the_suspicion_of_a_used_number_is_deleted() {
+    fn the_suspicion_of_a_used_number_is_deleted_at_once() {
         let platform = with_a_suspicion();
-        platform.advance(ORPHANED_AFTER);
         assert_eq!(sweep(&platform, true), 0);
-        assert_eq!(sweep(&platform, false), 0);
-        assert_eq!(count(&platform), 1);
+        assert_eq!((suspected(&platform), count(&platform)), (0, 1));
+        assert_eq!(sweep_for_long(&platform), 0);
     }
 
     #[test]
     fn a_repeated_suspicion_keeps_its_age() {
         let platform = with_a_suspicion();
-        platform.advance(ORPHANED_AFTER);
-        block_on(suspect(&platform, 1)).unwrap();
-        assert_eq!(sweep(&platform, false), 1);
+        let retired = (0..30).map(|_| {
+            platform.advance(Duration::from_secs(5));
+            block_on(suspect(&platform, 1)).unwrap();
+            sweep(&platform, false)
+        });
+        assert!(retired.sum::<usize>() >= 1);
     }
 }

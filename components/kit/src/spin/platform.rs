@@ -3,7 +3,7 @@
 use super::{store::SpinStore, timeout::with_timeout, variables::variable};
 use crate::platform::{LogError, Platform};
 use events::Timestamp;
-use spin_sdk::redis::{Connection, RedisParameter};
+use spin_sdk::redis::{self, Connection, RedisParameter};
 use std::{
     cell::RefCell,
     rc::Rc,
@@ -57,6 +57,7 @@ impl Platform for SpinPlatform {
         }
         match outcome {
             Some(Ok(())) => Ok(()),
+            Some(Err(redis::Error::Other(why))) => Err(LogError(why)),
             Some(Err(error)) => Err(LogError(format!("{error:?}"))),
             None => Err(LogError(format!(
                 "no answer within {} s",
@@ -71,8 +72,11 @@ impl Platform for SpinPlatform {
 
     fn unique_id(&self) -> String {
         let mut bytes = [0; 16];
-        // The random source of WASI cannot fail. Zeros would be detected as the commit of another writer.
-        let _ = getrandom::fill(&mut bytes);
+        #[expect(
+            clippy::expect_used,
+            reason = "without random numbers, two commits could have one id; a trap ends this call alone"
+        )]
+        getrandom::fill(&mut bytes).expect("the random source of WASI cannot fail");
         format!("{:032x}", u128::from_be_bytes(bytes))
     }
 
@@ -86,7 +90,7 @@ thread_local! {
     static CONNECTION: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
 }
 
-async fn connection() -> Result<Rc<Connection>, spin_sdk::redis::Error> {
+async fn connection() -> Result<Rc<Connection>, redis::Error> {
     if let Some(cached) = CONNECTION.with_borrow(Clone::clone) {
         return Ok(cached);
     }

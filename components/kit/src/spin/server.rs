@@ -1,6 +1,7 @@
 //! The two exports of a component, HTTP and Redis, as functions of plain values.
 
 use super::{timeout::with_timeout, variables::variable};
+use crate::event_failure::EventFailure;
 use crate::http::{
     BODY_LIMIT, Problem, Request, Response, body, finish_response,
     relay::{RelayRequest, acknowledge, authorize},
@@ -13,7 +14,7 @@ use spin_sdk::{
     http::{IncomingMessage, body::IncomingBodyExt},
     wasip3::http_compat::IncomingBody,
 };
-use std::{fmt::Display, time::Duration};
+use std::time::Duration;
 
 /// Maximum time for draining the rest of an oversized body.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -22,7 +23,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// here: an event goes to `react_to`, as an event from the log does, and a sweep to `answer`.
 ///
 /// A request whose body cannot be read is answered with a problem.
-pub async fn serve<E: Display>(
+pub async fn serve<E: Into<EventFailure>>(
     request: spin_sdk::http::Request,
     plural: &str,
     answer: impl AsyncFnOnce(Request) -> Response,
@@ -48,7 +49,7 @@ pub async fn serve<E: Display>(
     response.map(Full::new)
 }
 
-async fn serve_relay<E: Display>(
+async fn serve_relay<E: Into<EventFailure>>(
     kind: RelayRequest,
     request: Request,
     answer: impl AsyncFnOnce(Request) -> Response,
@@ -89,15 +90,17 @@ fn internal_sweep(mut request: Request) -> Request {
 ///
 /// # Errors
 ///
-/// The message is malformed, or `react_to` failed. The host then delivers the event again, and finally
-/// moves it to the dead letters.
-pub async fn react<E: Display>(
+/// The message is malformed, or `react_to` failed. The kind of failure decides whether the host waits, repeats the
+/// delivery a few times, or moves the event to the dead letters at once.
+pub async fn react<E: Into<EventFailure>>(
     message: &[u8],
     react_to: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
-) -> Result<(), String> {
+) -> Result<(), EventFailure> {
     match CloudEvent::parse(message) {
-        Ok(event) => react_to(event).await.map_err(|error| error.to_string()),
+        Ok(event) => react_to(event).await.map_err(Into::into),
         Err(ParseEventError::UnknownType(_)) => Ok(()),
-        Err(error @ ParseEventError::Malformed(_)) => Err(error.to_string()),
+        Err(error @ ParseEventError::Malformed(_)) => {
+            Err(EventFailure::Rejected(error.to_string()))
+        }
     }
 }

@@ -10,7 +10,7 @@ use spin_sdk::{
     },
     key_value,
 };
-use std::{cell::OnceCell, fmt::Debug, time::Duration};
+use std::{cell::OnceCell, time::Duration};
 
 /// Maximum time of one plain operation. The host bounds the atomic ones, which are synchronous.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -104,15 +104,21 @@ impl Store for SpinStore {
     }
 }
 
-async fn bounded<T, E: Debug>(call: impl Future<Output = Result<T, E>>) -> Result<T, StoreError> {
-    with_timeout(TIMEOUT, call)
-        .await
-        .ok_or_else(timed_out)?
-        .map_err(failed)
+async fn bounded<T>(
+    call: impl Future<Output = Result<T, key_value::Error>>,
+) -> Result<T, StoreError> {
+    let result = with_timeout(TIMEOUT, call).await.ok_or_else(timed_out)?;
+    result.map_err(|error| match error {
+        key_value::Error::Other(why) => StoreError(why),
+        other => StoreError(format!("{other:?}")),
+    })
 }
 
-fn failed(error: impl Debug) -> StoreError {
-    StoreError(format!("{error:?}"))
+fn failed(error: store::Error) -> StoreError {
+    match error {
+        store::Error::Other(why) => StoreError(why),
+        other => StoreError(format!("{other:?}")),
+    }
 }
 
 fn timed_out() -> StoreError {

@@ -1,11 +1,16 @@
 //! Approve: the money of a reservation is taken, once.
 
 use crate::{
-    domain::{Order, Payment, Refusal},
+    domain::{GatewayError, Order, Payment, Refusal},
     gateway_intents::GatewayIntent,
     ports::{ApprovalOutcome, Gateway, PaymentPorts},
 };
 use kit::{ChangeError, Decision, Origin, Platform, Versioned, numbering};
+use std::time::Duration;
+
+/// The longest time from the storing of an intent to the request at the gateway. The sweep settles an intent that is
+/// older than that and the timeout of a gateway call together, whatever deadline the host has.
+const LATEST_REQUEST: Duration = Duration::from_secs(5);
 
 /// Takes the money for an order. Idempotent: a second approval returns the first payment.
 ///
@@ -36,13 +41,18 @@ async fn approve_remotely<P: Platform, G: Gateway>(
     order: Order,
 ) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
     let platform = &ports.platform;
+    let begun = platform.now();
     let intent = GatewayIntent::approval(platform, order.reservation);
     intent.save(platform, origin).await?;
     if let Some(payment) = ports.payments().find(order.reservation).await? {
         intent.delete(platform).await;
         return require_paid(payment);
     }
-    let outcome = match request(ports, &order).await {
+    let requested = match platform.now().distance(begun) > LATEST_REQUEST {
+        true => Err(ChangeError::Refused(Refusal::NotRequested(too_late()))),
+        false => request(ports, &order).await,
+    };
+    let outcome = match requested {
         Ok(()) => record(ports, origin, order).await,
         Err(refusal) => Err(refusal),
     };
@@ -58,6 +68,10 @@ async fn approve_remotely<P: Platform, G: Gateway>(
         Err(_) => {}
     }
     outcome
+}
+
+fn too_late() -> GatewayError {
+    GatewayError::new("the store was too slow to ask the payment gateway")
 }
 
 /// Requests the money from the gateway.

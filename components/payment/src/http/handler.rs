@@ -67,14 +67,13 @@ impl<'a, P: Platform, G: Gateway> Handler<'a, P, G> {
     }
 
     pub(super) async fn sweep(&self) -> Result<Response, Problem> {
-        let summary = sweep::sweep(self.ports)
-            .await
-            .map_err(|error| Problem::unavailable(error, 5))?;
+        let summary = sweep::sweep(self.ports).await?;
         Ok(hal::found(&json!({
             "published": summary.outbox.published,
             "forgotten": summary.outbox.discarded,
             "settled": summary.settled,
             "open": summary.open,
+            "repeated": summary.repeated,
             "retired": summary.retired,
         })))
     }

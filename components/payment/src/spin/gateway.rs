@@ -7,7 +7,7 @@
 use crate::{
     built_in_gateway::BuiltInGateway,
     domain::{GatewayError, Order},
-    gateway_url,
+    gateway_url::GatewayUrl,
     ports::{ApprovalOutcome, Gateway, RefundError},
 };
 use events::ReservationId;
@@ -33,7 +33,7 @@ pub enum AnyGateway {
 
 /// A gateway over HTTP.
 pub struct HttpGateway {
-    url: String,
+    url: GatewayUrl,
 }
 
 // === impl AnyGateway ===
@@ -48,7 +48,9 @@ impl AnyGateway {
         let url = variable("payment_gateway_url").await?;
         Ok(match url.trim() {
             "" => Self::BuiltIn(BuiltInGateway::new(&variable("payment_limit").await?)),
-            url => Self::Http(HttpGateway { url: url.into() }),
+            url => Self::Http(HttpGateway {
+                url: GatewayUrl::new(url),
+            }),
         })
     }
 }
@@ -95,12 +97,25 @@ impl HttpGateway {
         &self,
         method: Method,
         url: &str,
-        headers: &[(&str, &str)],
+        key: Option<&str>,
         body: String,
     ) -> Result<Response, CallError> {
-        HttpClient::new(TIMEOUT)
-            .call(method, url, headers, body)
-            .await
+        let credentials = self
+            .url
+            .authorization()
+            .map(|value| ("authorization", value));
+        let key = key.map(|value| ("idempotency-key", value));
+        let headers: Vec<(&str, &str)> = credentials.into_iter().chain(key).collect();
+        let answer = HttpClient::new(TIMEOUT)
+            .call(method, url, &headers, body)
+            .await;
+        // The customer only hears that the payment failed; the operator needs the cause.
+        match &answer {
+            Ok(answer) if is_expected(answer.status()) => {}
+            Ok(answer) => kit::report(&unexpected(answer.status())),
+            Err(error) => kit::report(&no_response(error)),
+        }
+        answer
     }
 }
 
@@ -117,9 +132,9 @@ impl Gateway for HttpGateway {
         });
         // A string of RFC 8941, quotes included.
         let key = format!("\"rsv-{}\"", order.reservation);
-        let headers = [("idempotency-key", key.as_str())];
+        let url = self.url.approval();
         let answer = self
-            .call(Method::POST, &self.url, &headers, body.to_string())
+            .call(Method::POST, url, Some(&key), body.to_string())
             .await;
         match answer {
             Ok(answer) if answer.status().is_success() => ApprovalOutcome::Approved,
@@ -141,14 +156,20 @@ impl Gateway for HttpGateway {
     }
 
     async fn refund(&self, id: ReservationId) -> Result<(), RefundError> {
-        let url = gateway_url::refund_url(&self.url, id);
-        let answer = self.call(Method::DELETE, &url, &[], String::new()).await;
+        let url = self.url.refund(id);
+        let answer = self.call(Method::DELETE, &url, None, String::new()).await;
         match answer.map(|answer| answer.status()) {
             Ok(status) if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
             Ok(status) => Err(RefundError(unexpected(status))),
             Err(error) => Err(RefundError(no_response(&error))),
         }
     }
+}
+
+/// Whether the gateway has done what it was asked to, or has declined.
+fn is_expected(status: StatusCode) -> bool {
+    let declined = [StatusCode::PAYMENT_REQUIRED, StatusCode::NOT_FOUND];
+    status.is_success() || declined.contains(&status)
 }
 
 fn unexpected(status: StatusCode) -> String {

@@ -5,11 +5,11 @@ use crate::domain::GatewayError;
 use crate::fake_gateway::FakeResponse;
 use crate::gateway_intents::GatewayIntent;
 use crate::ports::{ApprovalOutcome, RefundError};
-use kit::{Store, outbox::STALE_AFTER};
+use kit::Store;
+use std::time::Duration;
 
 fn sweep_once(ports: &PaymentPorts<MemoryPlatform, FakeGateway>) -> sweep::SweepSummary {
-    ports.platform.advance(STALE_AFTER);
-    block_on(sweep::sweep(ports)).unwrap()
+    sweep_until_settled(&ports.platform, || block_on(sweep::sweep(ports)).unwrap())
 }
 
 #[test]
@@ -176,8 +176,7 @@ fn a_failed_refund_of_an_unknown_outcome_is_repeated() {
     assert!(approve(&ports).is_err());
     assert_eq!(cancel(&ports).unwrap().state.outcome(), "none");
     assert_eq!(sweep_once(&ports).open, 1);
-    assert_eq!(sweep_once(&ports).open, 1);
-    sweep_once(&ports);
+    assert_eq!(sweep_once(&ports).settled, 1);
     assert!(!ports.gateway.holds(RESERVATION));
     assert_eq!(stored_intents(&ports.platform), [""; 0]);
 }
@@ -235,8 +234,8 @@ fn the_sweep_keeps_the_intent_of_an_approval_that_began_meanwhile() {
     let unknown = block_on(commands::approve(&ports, &origin, order(RESERVATION)));
     assert!(unknown.is_err());
     let first = stored_intents(&platform);
-    platform.advance(STALE_AFTER);
-    assert_eq!(block_on(sweep::sweep(&ports)).unwrap().settled, 1);
+    let summary = sweep_until_settled(&platform, || block_on(sweep::sweep(&ports)).unwrap());
+    assert_eq!(summary.settled, 1);
     let second = stored_intents(&platform);
     assert_eq!((first.len(), second.len()), (1, 1));
     assert_ne!(first, second);
@@ -265,4 +264,67 @@ fn a_cancel_during_an_approval_refunds_the_money() {
         assert_eq!(list(&ports), (vec![], 0));
         assert_eq!(stored_intents(&ports.platform), [""; 0]);
     }
+}
+
+/// The gateway has queued the request, and processes it minutes after everybody has given up.
+#[test]
+fn money_that_is_taken_minutes_late_is_returned() {
+    for minutes in [1, 5, 45, 300, 1000] {
+        let ports = with_remote_gateway();
+        ports.gateway.response.set(FakeResponse::ChargesLate);
+        assert!(approve(&ports).is_err());
+        cancel(&ports).unwrap();
+        sweep_once(&ports);
+        ports.platform.advance(Duration::from_secs(minutes * 60));
+        block_on(sweep::sweep(&ports)).unwrap();
+        ports.gateway.deliver_delayed();
+        assert!(ports.gateway.holds(RESERVATION), "{minutes}");
+        for _ in 0..3 {
+            ports.platform.advance(Duration::from_secs(24 * 60 * 60));
+            block_on(sweep::sweep(&ports)).unwrap();
+        }
+        assert!(!ports.gateway.holds(RESERVATION), "{minutes}");
+    }
+}
+
+#[test]
+fn late_refunds_end_after_a_day() {
+    let ports = with_remote_gateway();
+    ports.gateway.response.set(FakeResponse::FailsUncharged);
+    assert!(approve(&ports).is_err());
+    sweep_once(&ports);
+    let keys = || block_on(ports.platform.outbox.keys()).unwrap();
+    assert!(keys().iter().any(|key| key.starts_with("late/")));
+    for _ in 0..6 {
+        ports.platform.advance(Duration::from_secs(24 * 60 * 60));
+        block_on(sweep::sweep(&ports)).unwrap();
+    }
+    assert_eq!(keys(), [""; 0]);
+    assert_eq!(ports.gateway.refunds.get(), 6);
+}
+
+/// The clock was ten days ahead when the late refund was stored.
+#[test]
+fn a_late_refund_of_a_wrong_clock_is_due() {
+    let ports = with_remote_gateway();
+    ports
+        .platform
+        .advance(Duration::from_secs(10 * 24 * 60 * 60));
+    ports.gateway.response.set(FakeResponse::FailsUncharged);
+    assert!(approve(&ports).is_err());
+    sweep_once(&ports);
+    ports
+        .platform
+        .set_back(Duration::from_secs(10 * 24 * 60 * 60));
+    assert_eq!(block_on(sweep::sweep(&ports)).unwrap().repeated, 1);
+}
+
+/// The clock of the host that sweeps is a minute ahead of the host whose approval is under way.
+#[test]
+fn an_approval_under_way_is_not_settled_because_clocks_differ() {
+    let ports = with_remote_gateway();
+    ports.gateway.response.set(FakeResponse::FailsCharged);
+    assert!(approve(&ports).is_err());
+    ports.platform.advance(Duration::from_secs(60));
+    assert_eq!(block_on(sweep::sweep(&ports)).unwrap().settled, 0);
 }

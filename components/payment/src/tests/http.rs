@@ -259,6 +259,6 @@ fn the_response_to_a_sweep_counts_what_it_did() {
     let swept = send(&ports, Method::POST, "/internal/sweep", &Value::Null);
     assert_eq!(
         json_of(&swept),
-        json!({"published": 0, "forgotten": 0, "settled": 0, "open": 0, "retired": 0})
+        json!({"published": 0, "forgotten": 0, "settled": 0, "open": 0, "repeated": 0, "retired": 0})
     );
 }

@@ -2,7 +2,7 @@
 //! refund the payment, and its PaymentCancelled closes the saga.
 
 use crate::{
-    domain::{Refusal, Reservation, Stage},
+    domain::{Refusal, Reservation, SagaToken, Stage},
     ports::ReservationPorts,
 };
 use events::ReservationId;
@@ -26,19 +26,36 @@ pub async fn request_cancellation<P: Platform, C, Y, R: From<Refusal>>(
     check: impl Fn(&Versioned<Reservation>) -> Result<(), R>,
 ) -> Result<Versioned<Reservation>, ChangeError<R>> {
     await_decision(ports, id).await?;
-    let cancel = |reservation: &Versioned<Reservation>, at| {
+    let cancel = |saga: &SagaToken, reservation: &Versioned<Reservation>, at| {
         check(reservation)?;
         let cause = &origin.causation_id;
-        Ok(reservation.state.request_cancellation(at, cause)?)
+        Ok(reservation.state.request_cancellation(saga, at, cause)?)
     };
-    let found = ports.reservations().find::<R>(id).await?;
-    let is_reserved =
-        |found: &Versioned<Reservation>| matches!(found.state.stage, Stage::Reserved { .. });
-    if found.as_ref().is_some_and(is_reserved) {
-        // The saga is opened before the transition, so that the sweep finds it after a crash.
-        ports.sagas().open(id).await?;
+    let reservations = ports.reservations();
+    let found = reservations.find::<R>(id).await?;
+    let may_begin = |found: &Versioned<Reservation>| {
+        matches!(found.state.stage, Stage::Requested | Stage::Reserved { .. })
+    };
+    if !found.as_ref().is_some_and(may_begin) {
+        // No saga begins: the transition is refused, or has taken place.
+        let cancel = |found: &Versioned<Reservation>, at| cancel(&SagaToken::default(), found, at);
+        return reservations.transition(origin, id, cancel).await;
     }
-    ports.reservations().transition(origin, id, cancel).await
+    // The saga is opened before the transition, so that the sweep finds it after a crash.
+    let note = ports.sagas().open(id).await?;
+    let cancelled = reservations
+        .transition(origin, id, |found, at| cancel(&note.token, found, at))
+        .await;
+    let is_of_another_saga = match &cancelled {
+        Ok(reservation) => reservation.state.saga != note.token,
+        Err(ChangeError::Refused(_)) => true,
+        // The transition may have taken place.
+        Err(_) => false,
+    };
+    if is_of_another_saga {
+        ports.sagas().close(&note).await;
+    }
+    cancelled
 }
 
 /// Waits while the reservation is undecided: a customer can be faster than the event that confirms it.

@@ -15,10 +15,15 @@
 use crate::{
     domain::{Refusal, RejectionReason, Reservation, Stage},
     ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, ReservationPorts},
+    saga_log::SagaNote,
 };
-use events::{CarId, ReservationId};
+use events::{CarId, ReservationId, Timestamp};
 use kit::{ChangeError, Effect, Origin, Platform, Unavailable, Versioned};
+use std::time::Duration;
 
+/// The longest time from the beginning to the request of the payment; the sweep takes over a saga that is older than
+/// that and the timeout of the payment together.
+const LATEST_PAYMENT: Duration = Duration::from_secs(6);
 /// Seconds until a retry when the context that failed named no time.
 const RETRY_AFTER: u64 = 2;
 
@@ -42,19 +47,25 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
     id: ReservationId,
     car: CarId,
 ) -> Result<ReserveOutcome, ChangeError<Refusal>> {
-    ports.sagas().open(id).await?;
-    let reservation = ports.reservations().create(origin, id, car).await?;
+    let begun = ports.platform.now();
+    let note = ports.sagas().open(id).await?;
+    let created = ports
+        .reservations()
+        .create(origin, id, car, &note.token)
+        .await?;
     let saga = ReserveSaga {
         ports,
         origin,
         id,
         car,
+        begun,
+        note,
     };
+    if created.announced.is_err() {
+        return saga.reject(SagaFailure::log_unavailable()).await;
+    }
     match saga.hold_and_pay().await {
-        Ok(()) => Ok(ReserveOutcome {
-            reservation,
-            retry_after: None,
-        }),
+        Ok(()) => Ok(saga.confirmed(created.reservation).await),
         Err(failure) => saga.reject(failure).await,
     }
 }
@@ -87,9 +98,29 @@ struct ReserveSaga<'a, P, C, Y> {
     origin: &'a Origin,
     id: ReservationId,
     car: CarId,
+    begun: Timestamp,
+    note: SagaNote,
 }
 
 impl SagaFailure {
+    /// The reservation could not be announced, so that nothing else was tried.
+    fn log_unavailable() -> Self {
+        Self {
+            reason: RejectionReason::LogUnavailable,
+            compensation: Compensation::Nothing,
+            retry_after: Some(RETRY_AFTER),
+        }
+    }
+
+    /// So much time has passed that the sweep may take the saga over: it must not pay any more.
+    fn too_late() -> Self {
+        Self {
+            reason: RejectionReason::PaymentUnreachable,
+            compensation: Compensation::Hold,
+            retry_after: Some(RETRY_AFTER),
+        }
+    }
+
     /// Another context refused the reservation.
     fn refused(reason: RejectionReason, compensation: Compensation) -> Self {
         Self {
@@ -134,6 +165,9 @@ impl<P: Platform, C: Cars, Y: Payments> ReserveSaga<'_, P, C, Y> {
     }
 
     async fn pay(&self, amount: u64) -> Result<(), SagaFailure> {
+        if self.ports.platform.now().distance(self.begun) > LATEST_PAYMENT {
+            return Err(SagaFailure::too_late());
+        }
         let payments = &self.ports.payments;
         match payments
             .approve(self.origin, self.id, self.car, amount)
@@ -156,19 +190,46 @@ impl<P: Platform, C: Cars, Y: Payments> ReserveSaga<'_, P, C, Y> {
         }
     }
 
+    /// The outcome of a paid reservation. If the sweep has rejected it meanwhile, it is rejected, and its payment is
+    /// returned when PaymentApproved arrives.
+    async fn confirmed(&self, created: Versioned<Reservation>) -> ReserveOutcome {
+        let is_rejected =
+            |found: &Versioned<Reservation>| matches!(found.state.stage, Stage::Rejected { .. });
+        // If the store fails, the payment decides all the same.
+        let found = self.ports.reservations().find::<Refusal>(self.id).await;
+        match found.ok().flatten().filter(is_rejected) {
+            Some(rejected) => ReserveOutcome {
+                reservation: rejected,
+                retry_after: Some(RETRY_AFTER),
+            },
+            None => ReserveOutcome {
+                reservation: created,
+                retry_after: None,
+            },
+        }
+    }
+
     async fn reject(&self, failure: SagaFailure) -> Result<ReserveOutcome, ChangeError<Refusal>> {
         let cause = &self.origin.causation_id;
-        let reservation = self
-            .ports
-            .reservations()
-            .transition(self.origin, self.id, |reservation, at| {
-                Ok(reservation.state.reject(failure.reason, at, cause))
-            })
-            .await?;
+        let reject = |reservation: &Versioned<Reservation>, at| {
+            Ok(reservation.state.reject(failure.reason, at, cause))
+        };
+        let reservations = self.ports.reservations();
+        let reservation = match failure.reason {
+            RejectionReason::LogUnavailable => {
+                let rejected = reservations.transition_unannounced(self.origin, self.id, reject);
+                rejected.await?
+            }
+            _ => {
+                reservations
+                    .transition(self.origin, self.id, reject)
+                    .await?
+            }
+        };
         // PaymentApproved can be faster than the failed call: then the reservation is confirmed.
         let is_rejected = matches!(reservation.state.stage, Stage::Rejected { .. });
         if is_rejected && self.compensate(failure.compensation).await {
-            self.ports.sagas().close(self.id).await;
+            self.ports.sagas().close(&self.note).await;
         }
         Ok(ReserveOutcome {
             reservation,

@@ -15,17 +15,21 @@ pub enum RejectionReason {
     PaymentDeclined,
     /// The payment's outcome is unknown; the payment is cancelled.
     PaymentUnreachable,
+    /// The event log did not accept the announcement of the reservation. Without it a paid reservation would not be
+    /// confirmed, so nothing was paid.
+    LogUnavailable,
     /// The saga was interrupted before the payment; the sweep rejected the reservation.
     Interrupted,
 }
 
 impl RejectionReason {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::UnknownCar,
         Self::CarNotAvailable,
         Self::CarUnreachable,
         Self::PaymentDeclined,
         Self::PaymentUnreachable,
+        Self::LogUnavailable,
         Self::Interrupted,
     ];
 
@@ -38,6 +42,7 @@ impl RejectionReason {
             Self::CarUnreachable => "car-unreachable",
             Self::PaymentDeclined => "payment-declined",
             Self::PaymentUnreachable => "payment-unreachable",
+            Self::LogUnavailable => "log-unavailable",
             Self::Interrupted => "interrupted",
         }
     }
@@ -46,7 +51,10 @@ impl RejectionReason {
     #[must_use]
     pub fn is_retryable(self) -> bool {
         match self {
-            Self::CarUnreachable | Self::PaymentUnreachable | Self::Interrupted => true,
+            Self::CarUnreachable
+            | Self::PaymentUnreachable
+            | Self::LogUnavailable
+            | Self::Interrupted => true,
             Self::UnknownCar | Self::CarNotAvailable | Self::PaymentDeclined => false,
         }
     }

@@ -8,7 +8,7 @@
 //! Every transition is a no-op in the stage it leads to, so its cause can be delivered twice. Only a payment leads from
 //! `reqReserve` to `reserved`, and no transition leaves `rejected` or `cancelled`.
 
-use super::{rejection_reason::RejectionReason, stage::Stage};
+use super::{rejection_reason::RejectionReason, saga_token::SagaToken, stage::Stage};
 use events::{CarId, Event, PaymentId, ReservationId, ReservationState, Timestamp};
 
 /// A customer's reservation of one car.
@@ -22,6 +22,8 @@ pub struct Reservation {
     pub stage: Stage,
     /// The transitions so far, oldest first.
     pub steps: Vec<SagaStep>,
+    /// The token of its latest saga: of the reservation itself, or of its cancellation.
+    pub saga: SagaToken,
 }
 
 /// One transition of the saga, for the timeline.
@@ -52,12 +54,19 @@ pub type Transition = Option<(Reservation, Event)>;
 impl Reservation {
     /// A new reservation and its announcement.
     #[must_use]
-    pub fn request(id: ReservationId, car: CarId, at: Timestamp, cause: &str) -> (Self, Event) {
+    pub fn request(
+        id: ReservationId,
+        car: CarId,
+        saga: &SagaToken,
+        at: Timestamp,
+        cause: &str,
+    ) -> (Self, Event) {
         let reservation = Self {
             id,
             car,
             stage: Stage::Requested,
             steps: Vec::new(),
+            saga: saga.clone(),
         };
         reservation.enter(Stage::Requested, at, cause, Event::ReservationCreated)
     }
@@ -86,17 +95,25 @@ impl Reservation {
         }
     }
 
-    /// Requests the cancellation of a confirmed reservation. A no-op when it was requested before.
+    /// Requests the cancellation of a confirmed reservation, in the saga `saga`. A no-op when it was requested
+    /// before.
     ///
     /// # Errors
     ///
     /// [`Refusal::Undecided`] and [`Refusal::Rejected`] in the stages of these names.
-    pub fn request_cancellation(&self, at: Timestamp, cause: &str) -> Result<Transition, Refusal> {
+    pub fn request_cancellation(
+        &self,
+        saga: &SagaToken,
+        at: Timestamp,
+        cause: &str,
+    ) -> Result<Transition, Refusal> {
         match self.stage {
             Stage::Reserved { payment } => {
                 let requested = Stage::CancelRequested { payment };
                 let event = Event::ReservationCancelRequested;
-                Ok(Some(self.enter(requested, at, cause, event)))
+                let (mut reservation, event) = self.enter(requested, at, cause, event);
+                reservation.saga = saga.clone();
+                Ok(Some((reservation, event)))
             }
             Stage::CancelRequested { .. } | Stage::Cancelled { .. } => Ok(None),
             Stage::Requested => Err(Refusal::Undecided(self.id)),

@@ -12,7 +12,7 @@ use kit::{
     Origin, Platform, Versioned,
     http::{
         Problem, Request, Response, base_url,
-        etag::{self, IfMatch},
+        etag::{self, Preconditions},
         hal,
         json::Fields,
         paging::Page,
@@ -65,8 +65,8 @@ impl<'a, P: Platform, C: Cars, Y: Payments> Handler<'a, P, C, Y> {
     }
 
     pub(super) async fn cancel(&self, id: ReservationId) -> Result<Response, Problem> {
-        let condition = IfMatch::from_request(self.request);
-        let check = |found: &Versioned<Reservation>| condition.check(found.version);
+        let conditions = Preconditions::from_request(self.request);
+        let check = |found: &Versioned<Reservation>| conditions.check(found.version);
         let reservation =
             commands::request_cancellation::<_, _, _, Problem>(self.ports, &self.origin, id, check)
                 .await?;
@@ -89,9 +89,7 @@ impl<'a, P: Platform, C: Cars, Y: Payments> Handler<'a, P, C, Y> {
     }
 
     pub(super) async fn sweep(&self) -> Result<Response, Problem> {
-        let summary = sweep::sweep(self.ports)
-            .await
-            .map_err(|error| Problem::unavailable(error, 5))?;
+        let summary = sweep::sweep(self.ports).await?;
         Ok(hal::found(&json!({
             "published": summary.outbox.published,
             "forgotten": summary.outbox.discarded,

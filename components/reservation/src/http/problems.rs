@@ -45,6 +45,7 @@ pub(super) fn rejection(
         ),
         RejectionReason::CarUnreachable
         | RejectionReason::PaymentUnreachable
+        | RejectionReason::LogUnavailable
         | RejectionReason::Interrupted => Problem::unavailable(
             format!("car {car} was not reserved and nothing is charged; try again"),
             retry_after.unwrap_or(1),

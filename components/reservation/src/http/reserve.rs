@@ -6,7 +6,8 @@ use crate::{
     domain::{RejectionReason, Stage},
     ports::{Cars, Payments},
     queries,
-    recovery::{RecoveryOutcome, recover},
+    recovery::{RecoveryOutcome, TAKEOVER_AGE, recover},
+    saga_log::SagaNote,
 };
 use events::{CarId, ReservationId};
 use kit::{
@@ -15,7 +16,6 @@ use kit::{
     idempotency::{Acquisition, IdempotencyKey, Lease},
     numbering,
 };
-use std::time::Duration;
 
 /// Reserves a car; a repeated request with the same key gets the response of the first one.
 pub(super) async fn reserve<P: Platform, C: Cars, Y: Payments>(
@@ -63,18 +63,15 @@ async fn resume<P: Platform, C: Cars, Y: Payments>(
 ) -> Result<Response, Problem> {
     let ports = handler.ports;
     let id = ReservationId(lease.number);
-    if ports.reservations().find::<Problem>(id).await?.is_none() {
-        // The sweep may be about to drop the open saga of an old number, so no attempt may begin under it.
-        if !lease.is_fresh(&ports.platform) {
-            renumber(handler, lease).await?;
-        }
+    let Some(found) = ports.reservations().find::<Problem>(id).await? else {
         return attempt(handler, lease.number, car).await;
-    }
-    let age = ports.sagas().age(id).await?.unwrap_or(Duration::MAX);
-    if recover(ports, id, age).await? == RecoveryOutcome::StillOpen {
+    };
+    // The earlier attempt has ended: it released its lease, or its lease is older than any call can run.
+    let note = SagaNote::new(id, found.state.saga);
+    if recover(ports, &note, TAKEOVER_AGE).await? == RecoveryOutcome::StillOpen {
         return Err(Problem::unavailable(
             "the first attempt cannot be resolved at this moment; repeat the request",
-            1,
+            2,
         ));
     }
     let reservation = queries::reservation(ports, id).await?;

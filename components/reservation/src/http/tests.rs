@@ -1,6 +1,7 @@
 //! The HTTP surface and the reactions, over fakes of the other contexts.
 
 use super::*;
+use crate::{domain::Refusal, saga_log::SagaNote};
 use crate::{
     ports::{ApprovalOutcome, HoldOutcome},
     reactions, sweep,
@@ -94,11 +95,25 @@ fn deliver(ports: &TestPorts<'_>, event: fn(PaymentState) -> Event, rsv_id: u64)
     block_on(reactions::react(ports, &event)).unwrap();
 }
 
-fn sweep_later(ports: &TestPorts<'_>) {
-    ports.platform.advance(Duration::from_secs(30));
-    block_on(sweep::sweep(ports)).unwrap();
+fn sweep_times(ports: &TestPorts<'_>, times: usize) {
+    for _ in 0..times {
+        ports.platform.advance(Duration::from_secs(5));
+        block_on(sweep::sweep(ports)).unwrap();
+    }
 }
 
+/// Sweeps until an open saga is taken over.
+fn sweep_later(ports: &TestPorts<'_>) {
+    sweep_times(ports, 3);
+}
+
+/// The keys of unfinished work, without the ages of it and without the tokens of sagas.
 fn outbox_keys(ports: &TestPorts<'_>) -> Vec<String> {
-    block_on(ports.platform.outbox.keys()).unwrap()
+    let keys = block_on(ports.platform.outbox.keys()).unwrap();
+    let keys = keys.iter().filter(|key| *key != "sightings");
+    let without_token = |key: &String| match key.strip_prefix("saga/") {
+        Some(saga) => format!("saga/{}", saga.split('/').next().unwrap_or_default()),
+        None => key.clone(),
+    };
+    keys.map(without_token).collect()
 }

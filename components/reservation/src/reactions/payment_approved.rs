@@ -6,6 +6,7 @@
 use crate::{
     domain::{Refusal, Stage},
     ports::ReservationPorts,
+    saga_log::SagaNote,
 };
 use events::PaymentState;
 use kit::{ChangeError, Origin, Platform};
@@ -23,8 +24,13 @@ pub(super) async fn react<P: Platform, C, Y>(
         })
         .await?;
     match reservation.state.stage {
-        Stage::Rejected { .. } => ports.sagas().open(payment.rsv_id).await?,
-        Stage::Reserved { .. } => ports.sagas().close(payment.rsv_id).await,
+        Stage::Rejected { .. } => {
+            ports.sagas().open(payment.rsv_id).await?;
+        }
+        Stage::Reserved { .. } => {
+            let note = SagaNote::new(payment.rsv_id, reservation.state.saga);
+            ports.sagas().close(&note).await;
+        }
         _ => {}
     }
     Ok(())

@@ -5,6 +5,7 @@
 use crate::{
     domain::{Refusal, Stage},
     ports::ReservationPorts,
+    saga_log::SagaNote,
 };
 use events::PaymentState;
 use kit::{ChangeError, Origin, Platform};
@@ -21,7 +22,8 @@ pub(super) async fn react<P: Platform, C, Y>(
         })
         .await?;
     if matches!(reservation.state.stage, Stage::Cancelled { .. }) {
-        ports.sagas().close(payment.rsv_id).await;
+        let note = SagaNote::new(payment.rsv_id, reservation.state.saga);
+        ports.sagas().close(&note).await;
     }
     Ok(())
 }

@@ -59,7 +59,8 @@ pub async fn step<D: Database>(
 ) -> Result<BackfillStep, Problem> {
     let Cursor { context, after } = cursor;
     let newest = newest_id(contexts, context).await?;
-    let until = newest.min(after + MAX_IDS_PER_STEP);
+    // The newest number can be lower than it was in the last step, if the aggregate was deleted meanwhile.
+    let until = newest.clamp(after, after + MAX_IDS_PER_STEP);
     let known = known_ids(model, context, after, until).await?;
     let mut taken = 0;
     for id in after + 1..=until {

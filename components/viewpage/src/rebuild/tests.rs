@@ -190,3 +190,14 @@ fn a_step_without_a_rebuild_is_a_conflict() {
     let (_, second) = step(&store, &contexts, "", &Json::Null);
     assert_ne!(first, second, "a generation number is not reused");
 }
+
+/// The newest car was deleted since the last step, so that its number is not in the list any more.
+#[test]
+fn the_backfill_does_not_go_back() {
+    let (store, contexts) = (store(), FakeContexts::OneOfEach);
+    step(&store, &contexts, "", &Json::Null);
+    let cursor = json!({"owner": "car", "after": 5});
+    let (status, body) = step(&store, &contexts, "/state", &cursor);
+    assert_eq!(status, 200);
+    assert_eq!(body["next"], json!({"owner": "reservation", "after": 0}));
+}

@@ -90,3 +90,89 @@ fn an_encoded_body_is_unsupported() {
     assert_eq!(status(&["gzip"]), 415);
     assert_eq!(status(&["identity", "br"]), 415);
 }
+
+/// Reads one text of up to 5 characters.
+fn text(body: &str) -> Option<String> {
+    let request = Request::new(Bytes::copy_from_slice(body.as_bytes()));
+    Fields::from_request(&request).unwrap().text("name", 1, 5)
+}
+
+#[test]
+fn a_text_is_normalized_before_it_is_measured() {
+    let decomposed = "\u{1100}\u{1161}\u{11a8}".repeat(5);
+    assert_eq!(
+        text(&json!({"name": decomposed}).to_string()).unwrap(),
+        "각각각각각"
+    );
+    assert_eq!(text(&json!({"name": "\u{202e}abc"}).to_string()), None);
+    assert_eq!(text(&json!({"name": "\u{200b}"}).to_string()), None);
+}
+
+#[test]
+fn a_whole_number_has_many_spellings() {
+    for (sent, read) in [
+        ("5", Some(5)),
+        ("5.0", Some(5)),
+        ("5e0", Some(5)),
+        ("0.5e1", Some(5)),
+        ("-0", Some(0)),
+        ("-0.0", Some(0)),
+        ("1e3", Some(1000)),
+        ("5.5", None),
+        ("-5", None),
+        ("1e30", None),
+        ("\"5\"", None),
+    ] {
+        let request = Request::new(Bytes::from(format!(r#"{{"n":{sent},"id":4.0}}"#)));
+        let mut fields = Fields::from_request(&request).unwrap();
+        assert_eq!(fields.number("n", 0, 5000), read, "{sent}");
+        fields.read_only("id", &json!(4), "cannot be changed");
+        assert_eq!(fields.finish().is_ok(), read.is_some(), "{sent}");
+    }
+}
+
+#[test]
+fn the_encoding_of_a_body_is_utf_8() {
+    let read = |media_type: &str, body: &[u8]| {
+        let mut request = Request::new(Bytes::copy_from_slice(body));
+        let media_type = media_type.parse().unwrap();
+        request.headers_mut().insert("content-type", media_type);
+        Fields::from_request(&request).map(drop).map_err(document)
+    };
+    let json = "application/json";
+    assert!(read(json, b"\xef\xbb\xbf{}").is_ok());
+    assert!(read("application/json; charset=\"UTF-8\"", b"{}").is_ok());
+    for charset in ["utf-16", "iso-8859-1", "x"] {
+        let media_type = format!("application/json;charset={charset}");
+        assert_eq!(
+            read(&media_type, b"{}").unwrap_err()["status"],
+            415,
+            "{charset}"
+        );
+    }
+    for body in [&b"{\"name\":\"caf\xe9\"}"[..], b"\xff\xfe{\0}\0"] {
+        let problem = read(json, body).unwrap_err();
+        assert_eq!(problem["status"], 400);
+        assert!(problem["detail"].as_str().unwrap().contains("not UTF-8"));
+    }
+}
+
+proptest::proptest! {
+    /// Neither JSON-like texts nor other bytes make the parser panic, and a problem always has a status of the client.
+    #[test]
+    fn any_body_is_read_or_refused(
+        text in "[\\[\\]{}\",:0-9eE.a\\\\u+ -]{0,60}",
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+    ) {
+        for body in [text.into_bytes(), bytes] {
+            match Fields::from_request(&Request::new(Bytes::from(body))) {
+                Ok(mut fields) => {
+                    fields.text("a", 0, 3);
+                    fields.number("e", 0, u64::MAX);
+                    let _ = fields.finish();
+                }
+                Err(problem) => proptest::prop_assert!(problem.status.is_client_error()),
+            }
+        }
+    }
+}

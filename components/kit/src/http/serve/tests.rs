@@ -13,6 +13,9 @@ fn send(method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
     }
     let route = |method: &Method, path: &[&str]| -> Option<ResponseFuture<'_>> {
         match (method.as_str(), path) {
+            ("PATCH", ["things", "1"]) => Some(Box::pin(async {
+                Err(Problem::unsupported_media_type("text/plain"))
+            })),
             ("GET" | "PUT", ["things", "1"]) => Some(Box::pin(async {
                 Ok(etag::tagged(hal::found(&json!({"thingId": 1})), 7))
             })),
@@ -42,7 +45,10 @@ fn an_unknown_path_is_a_404_problem() {
 fn a_wrong_method_is_a_405_problem_with_the_allowed_methods() {
     let response = send(Method::DELETE, "/things/1", &[]);
     assert_eq!(response.status(), 405);
-    assert_eq!(response.headers()["allow"], "GET, PUT, HEAD, OPTIONS");
+    assert_eq!(
+        response.headers()["allow"],
+        "GET, PUT, PATCH, HEAD, OPTIONS"
+    );
 }
 
 #[test]
@@ -116,4 +122,56 @@ fn path_and_method_are_checked_before_the_size_of_the_body() {
     assert_eq!(status(Method::POST, "/nothing"), 404);
     assert_eq!(status(Method::POST, "/things"), 405);
     assert_eq!(status(Method::PUT, "/things"), 413);
+}
+
+#[test]
+fn a_get_whose_condition_is_false_is_not_performed() {
+    for (tag, status) in [
+        ("\"7\"", 200),
+        ("*", 200),
+        ("\"8\"", 412),
+        ("7", 412),
+        ("", 412),
+    ] {
+        let response = send(Method::GET, "/things/1", &[("if-match", tag)]);
+        assert_eq!(response.status(), status, "{tag}");
+    }
+    let both = [("if-match", "\"8\""), ("if-none-match", "\"7\"")];
+    assert_eq!(send(Method::GET, "/things/1", &both).status(), 412);
+}
+
+#[test]
+fn equivalent_urls_name_one_resource() {
+    for path in ["/%74hings/1", "/things/%31", "/things/1/"] {
+        assert_eq!(send(Method::GET, path, &[]).status(), 200, "{path}");
+    }
+    assert_eq!(send(Method::GET, "/things%2F1", &[]).status(), 404);
+}
+
+#[test]
+fn the_media_types_of_a_patch_are_listed() {
+    for method in [Method::OPTIONS, Method::PATCH] {
+        let response = send(method, "/things/1", &[]);
+        let types = response.headers()["accept-patch"].to_str().unwrap();
+        assert!(types.contains("application/merge-patch+json"), "{types}");
+    }
+    assert!(
+        !send(Method::PUT, "/things/1", &[])
+            .headers()
+            .contains_key("accept-patch")
+    );
+}
+
+#[test]
+fn a_page_may_send_the_trace_headers() {
+    let response = send(Method::OPTIONS, "/things/1", &[]);
+    let allowed = response.headers()["access-control-allow-headers"]
+        .to_str()
+        .unwrap();
+    for name in ["*", "authorization", "traceparent", "tracestate", "baggage"] {
+        assert!(
+            allowed.split(", ").any(|each| each == name),
+            "{name}: {allowed}"
+        );
+    }
 }

@@ -1,10 +1,18 @@
 use super::*;
 
 const PAYMENT: PaymentId = PaymentId(9);
+const SAGA: fn() -> SagaToken = || SagaToken::new("cancellation");
 const NOW: fn() -> Timestamp = || Timestamp::from_millis(1);
 
 fn requested() -> Reservation {
-    Reservation::request(ReservationId(1), CarId(2), NOW(), "c").0
+    Reservation::request(
+        ReservationId(1),
+        CarId(2),
+        &SagaToken::new("own"),
+        NOW(),
+        "c",
+    )
+    .0
 }
 
 fn reserved() -> Reservation {
@@ -13,7 +21,7 @@ fn reserved() -> Reservation {
 
 fn cancel_requested() -> Reservation {
     reserved()
-        .request_cancellation(NOW(), "c")
+        .request_cancellation(&SAGA(), NOW(), "c")
         .unwrap()
         .unwrap()
         .0
@@ -59,7 +67,7 @@ fn a_rejection_is_announced_with_its_reason() {
 #[test]
 fn a_second_cancellation_is_a_no_op() {
     for again in [cancel_requested(), cancelled()] {
-        assert_eq!(again.request_cancellation(NOW(), "c"), Ok(None));
+        assert_eq!(again.request_cancellation(&SAGA(), NOW(), "c"), Ok(None));
     }
     assert_eq!(cancelled().cancel(NOW(), "c"), None);
 }
@@ -68,11 +76,11 @@ fn a_second_cancellation_is_a_no_op() {
 fn only_a_confirmed_reservation_can_be_cancelled() {
     let id = ReservationId(1);
     assert_eq!(
-        requested().request_cancellation(NOW(), "c"),
+        requested().request_cancellation(&SAGA(), NOW(), "c"),
         Err(Refusal::Undecided(id))
     );
     assert_eq!(
-        rejected().request_cancellation(NOW(), "c"),
+        rejected().request_cancellation(&SAGA(), NOW(), "c"),
         Err(Refusal::Rejected(id))
     );
     assert_eq!(
@@ -90,4 +98,10 @@ fn the_steps_list_the_whole_saga() {
         .map(|step| step.status)
         .collect();
     assert_eq!(steps, ["reqReserve", "reserved", "reqCancel", "cancelled"]);
+}
+
+#[test]
+fn a_cancellation_is_a_saga_of_its_own() {
+    assert_eq!(reserved().saga, SagaToken::new("own"));
+    assert_eq!(cancelled().saga, SAGA());
 }

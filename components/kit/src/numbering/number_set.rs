@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 /// array of pairs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Tombstones(Vec<(u64, u64)>);
+pub struct NumberSet(Vec<(u64, u64)>);
 
-impl Tombstones {
+impl NumberSet {
     /// Adds a number; false if the set contains it already.
     pub(super) fn insert(&mut self, number: u64) -> bool {
         let at = self.0.partition_point(|range| range.1 < number);
@@ -22,6 +22,23 @@ impl Tombstones {
             self.join_with_next(at - 1);
         }
         true
+    }
+
+    /// Removes a number; false if the set does not contain it.
+    pub(super) fn remove(&mut self, number: u64) -> bool {
+        let at = self.0.partition_point(|range| range.1 < number);
+        let Some(&(from, to)) = self.0.get(at).filter(|range| range.0 <= number) else {
+            return false;
+        };
+        let rest = [(from, number - 1), (number + 1, to)];
+        let rest = rest.into_iter().filter(|(from, to)| from <= to);
+        self.0.splice(at..=at, rest);
+        true
+    }
+
+    /// The numbers, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.ranges().flat_map(|(from, to)| from..=to)
     }
 
     /// The ranges, in ascending order.
@@ -51,17 +68,25 @@ mod tests {
 
     #[test]
     fn adjacent_numbers_join_into_ranges_in_any_order() {
-        let mut tombstones = Tombstones::default();
-        let inserted = [3, 5, 4, 9, 3].map(|number| tombstones.insert(number));
+        let mut numbers = NumberSet::default();
+        let inserted = [3, 5, 4, 9, 3].map(|number| numbers.insert(number));
         assert_eq!(inserted, [true, true, true, true, false]);
-        assert_eq!(tombstones, Tombstones(vec![(3, 5), (9, 9)]));
-        assert_eq!(tombstones.count(), 4);
+        assert_eq!(numbers, NumberSet(vec![(3, 5), (9, 9)]));
+        assert_eq!(numbers.count(), 4);
+    }
+
+    #[test]
+    fn a_removed_number_splits_its_range() {
+        let mut numbers = NumberSet(vec![(3, 5), (9, 9)]);
+        let removed = [4, 9, 9, 3, 7].map(|number| numbers.remove(number));
+        assert_eq!(removed, [true, true, false, true, false]);
+        assert_eq!(numbers.iter().collect::<Vec<u64>>(), [5]);
     }
 
     #[test]
     fn the_stored_form_is_an_array_of_pairs() {
-        let stored: Tombstones = serde_json::from_str("[[3,5],[9,9]]").unwrap();
-        assert_eq!(stored, Tombstones(vec![(3, 5), (9, 9)]));
+        let stored: NumberSet = serde_json::from_str("[[3,5],[9,9]]").unwrap();
+        assert_eq!(stored, NumberSet(vec![(3, 5), (9, 9)]));
         assert_eq!(serde_json::to_string(&stored).unwrap(), "[[3,5],[9,9]]");
     }
 }

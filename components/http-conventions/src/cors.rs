@@ -1,0 +1,8 @@
+//! Cross-origin resource sharing: what a page of another origin may send and read.
+
+/// The request headers that a page may send. No browser sends credentials with `*`, and nothing here depends on them;
+/// `authorization` has to be named, and older browsers take `*` for a name.
+pub const REQUEST_HEADERS: &str = "*, authorization, accept, baggage, cache-control, content-type, idempotency-key, \
+    if-match, if-none-match, traceparent, tracestate, x-request-id, x-requested-with";
+/// The response headers that a page may read.
+pub const RESPONSE_HEADERS: &str = "allow, etag, link, location, retry-after, x-request-id";
