@@ -25,6 +25,12 @@ pub enum Counter {
     Redeliveries,
     /// Sweeps.
     Sweeps,
+    /// Events that were parked.
+    Parked,
+    /// Rebuilds of the read model.
+    Rebuilds,
+    /// Losses of the last second.
+    LostSeconds,
     /// Reservations that end as reserved.
     Reserved,
     /// Reservations that end as cancelled.
@@ -44,7 +50,7 @@ pub struct Counters([Cell<u64>; Counter::LABELS.len()]);
 // === impl Counter ===
 
 impl Counter {
-    const LABELS: [(Self, &'static str); 13] = [
+    const LABELS: [(Self, &'static str); 16] = [
         (Self::PortCalls, "port calls"),
         (Self::Crashes, "crashes of contexts"),
         (Self::Kills, "calls killed in the middle"),
@@ -53,6 +59,9 @@ impl Counter {
         (Self::Deliveries, "deliveries of events"),
         (Self::Redeliveries, "of them repeated"),
         (Self::Sweeps, "sweeps"),
+        (Self::Parked, "parked events"),
+        (Self::Rebuilds, "rebuilds of the view"),
+        (Self::LostSeconds, "losses of the last second"),
         (Self::Reserved, "reservations that stand"),
         (Self::Cancelled, "cancelled"),
         (Self::Rejected, "rejected"),

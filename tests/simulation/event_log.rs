@@ -4,7 +4,12 @@
 use crate::context::ContextId;
 use events::CloudEvent;
 use harness::event_streams;
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::OnceLock};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    rc::Rc,
+    sync::OnceLock,
+};
 
 /// The streams that each context subscribes to.
 fn subscriptions() -> &'static [BTreeSet<String>] {
@@ -19,6 +24,7 @@ struct Group {
     begun: BTreeSet<usize>,
     pending: Vec<usize>,
     handled: Vec<usize>,
+    parked: Vec<usize>,
 }
 
 /// The log.
@@ -26,6 +32,15 @@ struct Group {
 pub struct Log {
     entries: RefCell<Vec<Rc<CloudEvent>>>,
     groups: RefCell<[Group; ContextId::ALL.len()]>,
+    /// The first entry that retention has not removed.
+    first: Cell<usize>,
+}
+
+/// The entries and positions of the log at one time.
+#[derive(Debug)]
+pub struct LogSnapshot {
+    entries: Vec<Rc<CloudEvent>>,
+    groups: [Group; ContextId::ALL.len()],
 }
 
 impl Log {
@@ -51,10 +66,59 @@ impl Log {
         self.groups.borrow()[context as usize].pending.clone()
     }
 
-    /// Whether no context has a pending entry.
+    /// Whether no context has a pending or a parked entry.
     pub fn is_drained(&self) -> bool {
         let groups = self.groups.borrow();
-        groups.iter().all(|group| group.pending.is_empty())
+        let is_drained = |group: &Group| group.pending.is_empty() && group.parked.is_empty();
+        groups.iter().all(is_drained)
+    }
+
+    /// Moves a pending entry of a context to its dead letters.
+    pub fn park(&self, context: ContextId, index: usize) {
+        let group = &mut self.groups.borrow_mut()[context as usize];
+        if let Some(position) = group.pending.iter().position(|pending| *pending == index) {
+            group.pending.remove(position);
+            group.parked.push(index);
+        }
+    }
+
+    /// Offers all dead letters again.
+    pub fn redrive(&self) {
+        for group in self.groups.borrow_mut().iter_mut() {
+            group.pending.append(&mut group.parked);
+        }
+    }
+
+    /// Removes the oldest entries, at most `most` of them, which every context has handled.
+    pub fn trim(&self, most: usize) {
+        let groups = self.groups.borrow();
+        let is_open = |index: &usize| {
+            let mut groups = groups.iter();
+            groups.any(|group| group.pending.contains(index) || group.parked.contains(index))
+        };
+        let end = self.entries.borrow().len();
+        let open = (0..end).find(is_open).unwrap_or(end);
+        self.first.set(open.min(self.first.get() + most));
+    }
+
+    /// The entries that retention has not removed.
+    pub fn retained(&self) -> Vec<Rc<CloudEvent>> {
+        self.entries.borrow()[self.first.get()..].to_vec()
+    }
+
+    /// The entries and positions at this time.
+    pub fn snapshot(&self) -> LogSnapshot {
+        LogSnapshot {
+            entries: self.entries.borrow().clone(),
+            groups: self.groups.borrow().clone(),
+        }
+    }
+
+    /// Sets the entries and positions back.
+    pub fn restore(&self, snapshot: &LogSnapshot) {
+        self.entries.replace(snapshot.entries.clone());
+        self.groups.replace(snapshot.groups.clone());
+        self.first.set(self.first.get().min(snapshot.entries.len()));
     }
 
     /// The entries that a context has handled.

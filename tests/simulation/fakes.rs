@@ -8,7 +8,7 @@ mod platform;
 mod store;
 mod view;
 
-pub use contexts::Contexts;
+pub use contexts::{Contexts, StoreSnapshots};
 pub use gateway::GatewayAccount;
 
 use std::{

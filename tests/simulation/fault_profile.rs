@@ -30,8 +30,18 @@ pub struct FaultProfile {
     pub outages: usize,
     /// Calls between contexts that are lost.
     lost_calls: usize,
-    /// Long jumps of the clock, per step.
+    /// Long jumps of time, per step.
     pub clock_jumps: usize,
+    /// Settings of a host's clock, per step.
+    pub clock_settings: usize,
+    /// Failed deliveries that are parked, per failure.
+    pub parked_events: usize,
+    /// Losses of the last second, per step. Every store and the log lose it together, as they do on one server.
+    pub lost_seconds: usize,
+    /// Rebuilds of the read model, per step.
+    pub rebuilds: usize,
+    /// The longest delay of a request to the gateway, in milliseconds.
+    pub gateway_delay_ms: usize,
     /// Tasks that are slow.
     pub slow_tasks: usize,
     /// Sweeps, per step.
@@ -77,9 +87,28 @@ impl FaultProfile {
             has_breakers: random.one_in(3),
             checks_lists: random.one_in(4),
             checks_view: random.one_in(10),
+            clock_settings: random.choose(&[0, 0, 20]),
+            parked_events: random.choose(&[0, 3, 12]),
+            gateway_delay_ms: random.choose(&[1_500, 1_500, 180_000]),
             enabled: Cell::new(false),
             ..Self::default()
         }
+        .with_history_faults(random)
+    }
+
+    /// Adds the faults that concern the history: money at a gateway and answers to customers do not belong to what a
+    /// server can lose together.
+    fn with_history_faults(mut self, random: &SeededRandom) -> Self {
+        if !self.has_gateway {
+            self.lost_seconds = random.choose(&[0, 0, 0, 8]);
+        }
+        if self.lost_seconds > 0 {
+            self.checks_view = random.one_in(2);
+        }
+        if self.checks_view {
+            self.rebuilds = random.choose(&[0, 10]);
+        }
+        self
     }
 
     /// Begins the faulty part.

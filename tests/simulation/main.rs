@@ -29,6 +29,7 @@ mod mutation;
 mod mutation_tests;
 mod oracle;
 mod random;
+mod rebuild;
 mod request;
 mod response_slot;
 mod schedule;

@@ -35,4 +35,12 @@ pub enum Mutation {
     ForgetsIdempotencyKeys,
     /// The read model takes every event as newer than its row.
     ViewIgnoresSequence,
+    /// A parked event is never offered again.
+    ForgetsParkedEvents,
+    /// A rebuild reads the log and not the state of the contexts.
+    RebuildReadsLogOnly,
+    /// The lease of an idempotency key expires by the difference between the clocks of two hosts.
+    TrustsClocks,
+    /// Sweeps do not remember for how long they have seen recorded work.
+    ForgetsAges,
 }

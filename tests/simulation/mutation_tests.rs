@@ -99,3 +99,62 @@ fn a_platform_that_forgets_idempotency_keys_is_detected() {
 fn a_view_that_ignores_the_sequence_of_events_is_detected() {
     assert_detected(Mutation::ViewIgnoresSequence, "rows of View");
 }
+
+#[test]
+fn a_parked_event_that_is_never_offered_again_is_detected() {
+    assert_detected(Mutation::ForgetsParkedEvents, "event was not handled");
+}
+
+#[test]
+fn a_rebuild_that_reads_only_the_log_is_detected() {
+    assert_detected(Mutation::RebuildReadsLogOnly, "rows of View");
+}
+
+#[test]
+fn a_lease_that_trusts_the_clocks_of_others_is_detected() {
+    assert_detected(Mutation::TrustsClocks, "two responses to one request");
+}
+
+#[test]
+fn a_platform_whose_work_never_becomes_old_is_detected() {
+    assert_detected(Mutation::ForgetsAges, "does not become idle");
+}
+
+/// The variants of an enumeration in one of these files, without `None`.
+fn variants(source: &str, name: &str) -> Vec<String> {
+    let file = syn::parse_file(source).expect("the file compiles");
+    let of_enum = |item: syn::Item| match item {
+        syn::Item::Enum(item) if item.ident == name => Some(item.variants),
+        _ => None,
+    };
+    let variants = file.items.into_iter().find_map(of_enum);
+    let variants = variants.expect("the enumeration is there").into_iter();
+    let names = variants.map(|variant| variant.ident.to_string());
+    names.filter(|name| name != "None").collect()
+}
+
+#[test]
+fn every_defect_has_a_test_and_the_documentation_has_their_number() {
+    let schedule = variants(include_str!("mutation.rs"), "Mutation");
+    let model = variants(include_str!("model/protocol.rs"), "ProtocolMutation");
+    let tests = [include_str!("mutation_tests.rs"), include_str!("model.rs")];
+    for (prefix, names) in [("Mutation", &schedule), ("ProtocolMutation", &model)] {
+        for name in names {
+            let name = format!("{prefix}::{name}");
+            let is_tested = tests.iter().any(|text| {
+                let calls = text.split("assert_detected(").skip(1);
+                calls
+                    .filter_map(|call| call.trim_start().split(',').next())
+                    .any(|first| first == name)
+            });
+            assert!(is_tested, "{name} has no test");
+        }
+    }
+    let count = schedule.len() + model.len();
+    let promises = include_str!("../../docs/src/promises.md");
+    let promise = format!("{count} deliberate defects");
+    assert!(
+        promises.contains(&promise),
+        "docs/src/promises.md should say: {promise}"
+    );
+}

@@ -47,7 +47,7 @@ pub enum CustomerRequest {
 }
 
 /// Everything that was recorded.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Oracle {
     /// The current state of the cars.
     pub cars: BTreeMap<CarId, Car>,
@@ -115,6 +115,16 @@ impl Oracle {
         };
         self.published.insert(id.clone(), event.clone());
         self.report(seen);
+    }
+
+    /// Forgets what a server has lost since `earlier`; what customers were told stays.
+    pub fn restore(&mut self, earlier: &Self) {
+        *self = Self {
+            responses: std::mem::take(&mut self.responses),
+            keys: std::mem::take(&mut self.keys),
+            violation: self.violation.take(),
+            ..earlier.clone()
+        };
     }
 
     /// The reservation that holds `car`; `id` if the car is free.

@@ -8,7 +8,7 @@ use crate::{
     invariants,
     mutation::Mutation,
     oracle::Violation,
-    scheduler::Scheduler,
+    scheduler::{HistorySnapshot, Scheduler},
     world::World,
 };
 use std::rc::Rc;
@@ -16,11 +16,11 @@ use std::rc::Rc;
 /// The faulty part has at most this many steps.
 const MAX_FAULTY_STEPS: usize = 700;
 /// The platform must be idle after this many sweeps of every context.
-const MAX_SWEEPS: usize = 24;
+const MAX_SWEEPS: usize = 80;
 /// The interval between sweeps, in milliseconds.
-const SWEEP_INTERVAL_MS: u64 = 6_000;
-/// Suspected orphans and intents without a trace are kept for less than this, in milliseconds.
-const EXPIRY_MS: u64 = 121_000;
+const SWEEP_INTERVAL_MS: u64 = 5_000;
+/// One day, in milliseconds.
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The result of a schedule.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> ScheduleRepor
     world.trace(|| format!("{:?}", world.faults));
     let mut schedule = Schedule {
         scheduler: Scheduler::new(&world),
+        snapshot: None,
         world: Rc::clone(&world),
     };
     let result = schedule.result();
@@ -53,6 +54,8 @@ pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> ScheduleRepor
 struct Schedule {
     world: Rc<World>,
     scheduler: Scheduler,
+    /// What a server that loses its last second still has.
+    snapshot: Option<HistorySnapshot>,
 }
 
 impl Schedule {
@@ -71,18 +74,24 @@ impl Schedule {
         self.run_with_faults()?;
         self.world.faults.disable();
         self.scheduler.restart_all();
-        self.world.apply_all_delayed();
+        // Everything late arrives within these seconds, except for requests in a queue of the gateway.
+        self.scheduler.advance(SWEEP_INTERVAL_MS);
+        if !self.world.has_mutation(Mutation::ForgetsParkedEvents) {
+            self.world.log.redrive();
+        }
         self.world.trace(|| "--- the faults are over ---".into());
         self.quiesce()?;
+        self.await_late_refunds()?;
+        self.rebuild_view()?;
         if self.world.faults.checks_lists {
             // Reading the lists finds numbers that a crash has orphaned; a sweep removes them once they are old
             // enough.
             let contexts = self.scheduler.contexts();
             self.world
                 .without_scheduling(|| invariants::read_lists(contexts))?;
-            self.scheduler.advance(EXPIRY_MS);
             self.quiesce()?;
         }
+        self.world.apply_all_delayed();
         let contexts = self.scheduler.contexts();
         self.world
             .without_scheduling(|| invariants::check(&self.world, contexts))
@@ -115,6 +124,9 @@ impl Schedule {
     fn step(&mut self) {
         let world = Rc::clone(&self.world);
         let (random, faults) = (&world.random, &world.faults);
+        if faults.lost_seconds > 0 && random.one_in(10) {
+            self.snapshot = Some(self.scheduler.snapshot());
+        }
         match random.below(100) {
             // Time must advance when no task can continue.
             0..80 => {
@@ -133,6 +145,13 @@ impl Schedule {
                 let change = faults.toggle_outage(random);
                 world.trace(|| change);
             }
+            _ if random.one_in(faults.clock_settings) => world.set_a_clock(),
+            _ if random.one_in(faults.lost_seconds) => self.lose_last_second(),
+            _ if random.one_in(faults.rebuilds) => {
+                world.log.trim(random.below(10));
+                self.scheduler.rebuild();
+            }
+            _ if faults.parked_events > 0 && random.one_in(20) => world.log.redrive(),
             _ if random.one_in(faults.sweeps) => {
                 self.scheduler.sweep(random.choose(&ContextId::SWEPT))
             }
@@ -168,10 +187,49 @@ impl Schedule {
         }
     }
 
+    /// Loses the last second if a snapshot is that young.
+    fn lose_last_second(&mut self) {
+        let now = self.world.now();
+        let young = self
+            .snapshot
+            .take_if(|snapshot| now - snapshot.taken <= 1_000);
+        if let Some(snapshot) = young {
+            self.scheduler.lose_history(&snapshot);
+        }
+    }
+
     // --- without faults ---
 
+    /// Lets the days go by in which the refunds of unknown approvals are repeated.
+    fn await_late_refunds(&mut self) -> Result<(), Violation> {
+        for _ in 0..8 {
+            if !self.scheduler.contexts().has_late_refunds() {
+                return Ok(());
+            }
+            self.scheduler.advance(DAY_MS);
+            self.scheduler.sweep(ContextId::Payment);
+            self.run_until_idle()?;
+        }
+        Err(Violation("refunds are repeated for ever".into()))
+    }
+
+    /// Rebuilds the read model after retention, and always after a loss of history.
+    fn rebuild_view(&mut self) -> Result<(), Violation> {
+        let world = Rc::clone(&self.world);
+        if !world.faults.checks_view {
+            return Ok(());
+        }
+        let is_lost = world.has_lost_history.get();
+        if is_lost || world.faults.rebuilds > 0 {
+            world.log.trim(world.random.below(40));
+            self.scheduler.rebuild();
+            self.run_until_idle()?;
+        }
+        Ok(())
+    }
+
     fn quiesce(&mut self) -> Result<(), Violation> {
-        for sweep in 0..MAX_SWEEPS {
+        for _ in 0..MAX_SWEEPS {
             self.run_until_idle()?;
             let pending_work = ContextId::SWEPT
                 .into_iter()
@@ -179,13 +237,7 @@ impl Schedule {
             if pending_work {
                 return Ok(());
             }
-            // Work that another host might still do is done only after its lease has expired.
-            let pause = if sweep == 3 {
-                EXPIRY_MS
-            } else {
-                SWEEP_INTERVAL_MS
-            };
-            self.scheduler.advance(pause);
+            self.scheduler.advance(SWEEP_INTERVAL_MS);
             for context in ContextId::SWEPT {
                 self.scheduler.sweep(context);
             }

@@ -4,11 +4,14 @@
 use crate::{
     context::ContextId,
     counters::Counter,
-    fakes::Contexts,
+    event_log::LogSnapshot,
+    fakes::{Contexts, StoreSnapshots},
     mutation::Mutation,
+    oracle::Oracle,
+    rebuild::rebuild,
     request::request,
     task::{Task, TaskKind, TaskOutput},
-    world::{OutgoingCall, Wait, World},
+    world::{HOSTS, OutgoingCall, Wait, World},
 };
 use http::Method;
 use std::{
@@ -21,6 +24,15 @@ use std::{
 const DEADLINE_MS: u64 = 5_000;
 /// A crashed context restarts within this time, in milliseconds.
 const MAX_RESTART_MS: usize = 3_000;
+
+/// What the stores and the log held at one time.
+pub struct HistorySnapshot {
+    /// The time, in milliseconds.
+    pub taken: u64,
+    stores: StoreSnapshots,
+    log: LogSnapshot,
+    oracle: Oracle,
+}
 
 /// The scheduler of one schedule.
 pub struct Scheduler {
@@ -58,6 +70,21 @@ impl Scheduler {
             TaskOutput::None
         });
         self.spawn(name, None, TaskKind::Customer, future);
+    }
+
+    /// Starts a rebuild of the read model, unless one is under way.
+    pub fn rebuild(&mut self) {
+        let is_rebuild = |task: &Task| matches!(task.kind, TaskKind::Rebuild);
+        if self.tasks.iter().any(is_rebuild) {
+            return;
+        }
+        self.world.counters.count(Counter::Rebuilds);
+        let world = Rc::clone(&self.world);
+        let future = Box::pin(async move {
+            rebuild(&world).await;
+            TaskOutput::None
+        });
+        self.spawn("rebuild", None, TaskKind::Rebuild, future);
     }
 
     /// Starts a sweep.
@@ -135,6 +162,7 @@ impl Scheduler {
             name,
             context,
             since: self.world.now(),
+            host: self.world.random.below(HOSTS),
             is_slow: self.world.random.one_in(self.world.faults.slow_tasks),
             kind,
             waits: Vec::new(),
@@ -197,6 +225,7 @@ impl Scheduler {
                 .wake(),
         }
         self.world.set_trace_prefix(&task.name);
+        self.world.enter_host(task.host);
         let poll = task.future.as_mut();
         match poll.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => task.waits.extend(self.world.take_waits()),
@@ -223,10 +252,37 @@ impl Scheduler {
     }
 
     fn finish_delivery(&self, task: &Task, entry: usize, handled: bool) {
-        if let Some(context) = task.context
-            && (handled || self.world.has_mutation(Mutation::DropsFailedDeliveries))
-        {
+        let Some(context) = task.context else {
+            return;
+        };
+        if handled || self.world.has_mutation(Mutation::DropsFailedDeliveries) {
             self.world.log.acknowledge(context, entry);
+        } else if self.world.parks_event() {
+            self.world.counters.count(Counter::Parked);
+            self.world.log.park(context, entry);
+        }
+    }
+
+    /// Loses everything that the stores and the log have kept since the snapshot.
+    pub fn lose_history(&mut self, snapshot: &HistorySnapshot) {
+        self.crash_all();
+        self.world.drop_delayed();
+        self.contexts.restore(&snapshot.stores);
+        self.world.log.restore(&snapshot.log);
+        self.world.oracle.borrow_mut().restore(&snapshot.oracle);
+        self.world.has_lost_history.set(true);
+        self.world.counters.count(Counter::LostSeconds);
+        self.world
+            .trace(|| "everything since the snapshot is lost".into());
+    }
+
+    /// What the stores and the log hold now.
+    pub fn snapshot(&self) -> HistorySnapshot {
+        HistorySnapshot {
+            taken: self.world.now(),
+            stores: self.contexts.snapshot(),
+            log: self.world.log.snapshot(),
+            oracle: self.world.oracle.borrow().clone(),
         }
     }
 
@@ -246,7 +302,7 @@ impl Scheduler {
             match &task.kind {
                 TaskKind::Call(slot) => slot.fill(None),
                 TaskKind::Delivery(entry) => self.finish_delivery(&task, *entry, false),
-                TaskKind::Customer | TaskKind::Sweep => {}
+                TaskKind::Customer | TaskKind::Rebuild | TaskKind::Sweep => {}
             }
         }
     }

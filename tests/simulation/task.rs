@@ -22,6 +22,8 @@ pub enum TaskKind {
     Call(Rc<ResponseSlot>),
     /// The delivery of this entry of the log.
     Delivery(usize),
+    /// The rebuild of the read model, as the host drives it.
+    Rebuild,
     /// A sweep.
     Sweep,
 }
@@ -34,6 +36,8 @@ pub struct Task {
     /// The context that it runs in and crashes with; none for customers.
     pub context: Option<ContextId>,
     pub since: u64,
+    /// The host that it runs on.
+    pub host: usize,
     /// Whether it continues only rarely while other tasks are ready.
     pub is_slow: bool,
     pub kind: TaskKind,

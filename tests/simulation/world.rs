@@ -22,6 +22,11 @@ use std::{
 /// A delayed call arrives at its context within this time, in milliseconds.
 const MAX_DELAY_MS: usize = 4_000;
 
+/// The number of hosts. A task runs on one of them.
+pub const HOSTS: usize = 2;
+/// By how many milliseconds the clock of a host may be ahead.
+const CLOCK_OFFSETS_MS: [i64; 8] = [0, 0, 300, -2_000, 20_000, -60_000, 600_000, -7_200_000];
+
 /// What a task waits for.
 #[derive(Debug)]
 pub enum Wait {
@@ -62,6 +67,12 @@ pub struct World {
     pub counters: Counters,
     /// Milliseconds since the Unix epoch.
     clock: Cell<u64>,
+    /// By how many milliseconds the clock of each host is ahead.
+    clock_offsets: [Cell<i64>; HOSTS],
+    /// The host of the running task.
+    host: Cell<usize>,
+    /// Whether the last second was lost at some time.
+    pub has_lost_history: Cell<bool>,
     unique_count: Cell<u64>,
     is_inspecting: Cell<bool>,
     waits: RefCell<Vec<(Wait, Waker)>>,
@@ -83,6 +94,9 @@ impl World {
             oracle: RefCell::default(),
             counters: Counters::default(),
             clock: Cell::new(1_700_000_000_000),
+            clock_offsets: Default::default(),
+            host: Cell::new(0),
+            has_lost_history: Cell::new(false),
             unique_count: Cell::new(0),
             is_inspecting: Cell::new(false),
             waits: RefCell::default(),
@@ -203,11 +217,35 @@ impl World {
         false
     }
 
+    /// Whether an event whose delivery failed is parked.
+    pub fn parks_event(&self) -> bool {
+        self.faults.are_enabled() && self.random.one_in(self.faults.parked_events)
+    }
+
     // --- time ---
 
     /// Milliseconds since the Unix epoch.
     pub fn now(&self) -> u64 {
         self.clock.get()
+    }
+
+    /// The time that the clock of the running task's host shows.
+    pub fn host_time(&self) -> u64 {
+        self.now()
+            .saturating_add_signed(self.clock_offsets[self.host.get()].get())
+    }
+
+    /// Sets the host of the task that runs next.
+    pub fn enter_host(&self, host: usize) {
+        self.host.set(host);
+    }
+
+    /// Sets the clock of a random host.
+    pub fn set_a_clock(&self) {
+        let host = self.random.below(HOSTS);
+        let offset = self.random.choose(&CLOCK_OFFSETS_MS);
+        self.clock_offsets[host].set(offset);
+        self.trace(|| format!("the clock of host {host} is {offset} ms ahead"));
     }
 
     /// Advances the clock; delayed effects that are due happen on the way.
@@ -230,12 +268,19 @@ impl World {
         self.delayed.borrow_mut().push((due, Box::new(effect)));
     }
 
-    /// Applies the delayed effect that is due next, if there is one.
+    /// Applies the delayed effect that is due next, if there is one within seconds.
     pub fn apply_next_delayed(&self) {
         let due = self.delayed.borrow().iter().map(|effect| effect.0).min();
-        if let Some(due) = due {
+        let soon = self.now() + MAX_DELAY_MS as u64;
+        if let Some(due) = due.filter(|due| *due <= soon) {
             self.apply_delayed(|effect| effect.0 == due);
         }
+    }
+
+    /// Drops what a server that lost its last second will never see.
+    pub fn drop_delayed(&self) {
+        self.delayed.borrow_mut().clear();
+        self.outgoing.borrow_mut().clear();
     }
 
     /// Applies all delayed effects.

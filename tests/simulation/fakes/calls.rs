@@ -1,20 +1,20 @@
 //! Fakes of the ports to other contexts: the same HTTP requests as the Spin adapters send, handled by the code of
-//! the called context in a task of its own.
+//! the called context in a task of its own, and the same reading of the responses.
 
 use crate::{context::ContextId, mutation::Mutation, request::request, world::World};
 use events::{CarId, PaymentId, ReservationId};
 use http::Method;
 use kit::{Effect, Origin, Unavailable, http::Response};
-use reservation::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome};
-use serde_json::{Value, json};
+use reservation::{
+    ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome},
+    responses,
+};
+use serde_json::json;
 use std::rc::Rc;
 
 /// The timeouts of the Spin adapters for the car and the payment context, in milliseconds.
 const CAR_TIMEOUT_MS: u64 = 1_500;
 const PAYMENT_TIMEOUT_MS: u64 = 2_500;
-
-/// The problem type by which payment reports that it has sent no request to the gateway.
-const PAYMENT_NOT_SENT: &str = "https://socar.dev/problems/payment-not-asked";
 
 /// The car context, as the reservation context calls it.
 pub struct FakeCars(pub Rc<World>);
@@ -27,15 +27,7 @@ impl Cars for FakeCars {
         id: ReservationId,
     ) -> Result<HoldOutcome, Unavailable> {
         let response = self.post(origin, car, "hold", id).await?;
-        match response.status().as_u16() {
-            200 => match body(&response)["amount"].as_u64() {
-                Some(amount) => Ok(HoldOutcome::Held { amount }),
-                None => Err(unexpected_response(&response)),
-            },
-            404 => Ok(HoldOutcome::UnknownCar),
-            409 => Ok(HoldOutcome::NotAvailable),
-            _ => Err(unexpected_response(&response)),
-        }
+        responses::parse_hold(car, &response)
     }
 
     async fn release(
@@ -52,11 +44,7 @@ impl Cars for FakeCars {
             let holder = self.0.oracle.borrow().holder(car, id);
             self.post(origin, car, "release", holder).await?;
         }
-        match response.status().as_u16() {
-            200 => Ok(ReleaseOutcome::Released),
-            404 => Ok(ReleaseOutcome::UnknownCar),
-            _ => Err(unexpected_response(&response)),
-        }
+        responses::parse_release(car, &response)
     }
 }
 
@@ -89,26 +77,13 @@ impl Payments for FakePayments {
     ) -> Result<ApprovalOutcome, Unavailable> {
         let order = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
         let response = self.call(origin, Method::POST, "", &order).await?;
-        match response.status().as_u16() {
-            200 | 201 => Ok(ApprovalOutcome::Paid(
-                payment(&response)?.ok_or_else(|| unexpected_response(&response))?,
-            )),
-            402 => Ok(ApprovalOutcome::Declined),
-            503 if body(&response)["type"] == PAYMENT_NOT_SENT => Err(Unavailable {
-                effect: Effect::None,
-                ..unexpected_response(&response)
-            }),
-            _ => Err(unexpected_response(&response)),
-        }
+        responses::parse_approval(id, &response)
     }
 
     async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unavailable> {
         let path = format!("/{id}");
         let response = self.call(origin, Method::DELETE, &path, "").await?;
-        match response.status().as_u16() {
-            200 => Ok(()),
-            _ => Err(unexpected_response(&response)),
-        }
+        responses::parse_cancellation(id, &response)
     }
 
     async fn paid_payment(
@@ -119,10 +94,7 @@ impl Payments for FakePayments {
         let response = self
             .call(origin, Method::GET, &format!("/{id}"), "")
             .await?;
-        match response.status().as_u16() {
-            200 => payment(&response),
-            _ => Err(unexpected_response(&response)),
-        }
+        responses::parse_paid_payment(id, &response)
     }
 }
 
@@ -141,29 +113,6 @@ impl FakePayments {
             .call(ContextId::Payment, request, PAYMENT_TIMEOUT_MS)
             .await;
         response.ok_or_else(no_reply)
-    }
-}
-
-/// The payment id of a response with the status `paid`.
-fn payment(response: &Response) -> Result<Option<PaymentId>, Unavailable> {
-    let body = body(response);
-    match body["status"].as_str() {
-        Some("paid") => Ok(body["payId"].as_u64().map(PaymentId)),
-        Some(_) => Ok(None),
-        None => Err(unexpected_response(response)),
-    }
-}
-
-/// The JSON body of a response.
-pub fn body(response: &Response) -> Value {
-    serde_json::from_slice(response.body()).unwrap_or_default()
-}
-
-fn unexpected_response(response: &Response) -> Unavailable {
-    Unavailable {
-        message: format!("answered {}", response.status()),
-        retry_after: None,
-        effect: Effect::Unknown,
     }
 }
 

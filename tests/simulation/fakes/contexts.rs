@@ -5,6 +5,7 @@ use super::{
     calls::{FakeCars, FakePayments},
     gateway::FakeGateway,
     platform::{FakePlatform, name},
+    store::FakeStore,
     view::View,
 };
 use crate::{context::ContextId, fault_profile::CallOutcome, mutation::Mutation, world::World};
@@ -13,6 +14,7 @@ use events::{CloudEvent, Event, ReservationId};
 use kit::{
     Breaker,
     http::{Request, Response},
+    memory::MemorySnapshot,
 };
 use message::MessageRepository;
 use payment::PaymentPorts;
@@ -29,6 +31,12 @@ type FakeReservations = ReservationPorts<
     WithBreaker<FakePlatform, FakeCars>,
     WithBreaker<FakePlatform, FakePayments>,
 >;
+
+/// The key prefix of refunds that the payment context repeats later.
+const LATE_REFUND: &str = "late/";
+
+/// The content of every store at one time.
+pub struct StoreSnapshots(Vec<MemorySnapshot>);
 
 /// The contexts of one schedule.
 pub struct Contexts {
@@ -85,7 +93,7 @@ impl Contexts {
             }
             (ContextId::Payment, _) => payment::http::handle(&self.payments, request).await,
             (ContextId::Message, _) => message::http::handle(&self.messages, request).await,
-            (ContextId::View, Some(view)) => viewpage::http::handle(view.model(), request).await,
+            (ContextId::View, Some(view)) => view.handle(request).await,
             (ContextId::View, None) => Response::default(),
         }
     }
@@ -131,7 +139,7 @@ impl Contexts {
             self.viewed.set(self.viewed.get() + 1);
             event.sequence = self.viewed.get();
         }
-        text(view.model().project(&event).await)
+        text(view.project(&event).await)
     }
 
     /// Applies a crash to the stores of a context: no effect, unless a mutation loses writes.
@@ -141,10 +149,37 @@ impl Contexts {
         }
     }
 
-    /// The keys of the work that a context has recorded and not finished.
+    /// The keys of the work that a context has recorded and not finished, without the ages of it.
     pub fn pending_work(&self, context: ContextId) -> Vec<String> {
         let platform = self.platform(context);
-        platform.map_or_else(Vec::new, |platform| platform.outbox.all_keys())
+        let keys = platform.map_or_else(Vec::new, |platform| platform.outbox.all_keys());
+        let is_work = |key: &String| key != "sightings" && !key.starts_with(LATE_REFUND);
+        keys.into_iter().filter(is_work).collect()
+    }
+
+    /// Whether a refund is to be repeated later.
+    pub fn has_late_refunds(&self) -> bool {
+        let keys = self.payments.platform.outbox.all_keys();
+        keys.iter().any(|key| key.starts_with(LATE_REFUND))
+    }
+
+    /// The content of every store.
+    pub fn snapshot(&self) -> StoreSnapshots {
+        let stores = self.stores().map(FakeStore::snapshot);
+        StoreSnapshots(stores.collect())
+    }
+
+    /// Sets the content of every store back.
+    pub fn restore(&self, snapshots: &StoreSnapshots) {
+        for (store, snapshot) in self.stores().zip(&snapshots.0) {
+            store.restore(snapshot);
+        }
+    }
+
+    fn stores(&self) -> impl Iterator<Item = &FakeStore> {
+        let platforms = ContextId::SWEPT.map(|context| self.platform(context));
+        let platforms = platforms.into_iter().flatten();
+        platforms.flat_map(|platform| [&platform.state, &platform.outbox])
     }
 
     /// The accounts of the gateway.

@@ -11,8 +11,6 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 /// Larger amounts are declined.
 pub const DECLINE_ABOVE: u64 = 500;
-/// A delayed request arrives within this time, in milliseconds.
-const MAX_DELAY_MS: usize = 1_500;
 
 /// The account of one reservation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,10 +82,8 @@ impl Gateway for FakeGateway {
             .port_call(|| format!("the gateway charges {id}"))
             .await;
         let outcome = self.world.faults.gateway_outcome(&self.world.random);
-        match self
-            .world
-            .execute(outcome, MAX_DELAY_MS, self.charge_effect(id))
-        {
+        let delay = self.world.faults.gateway_delay_ms;
+        match self.world.execute(outcome, delay, self.charge_effect(id)) {
             true => ApprovalOutcome::Approved,
             false => ApprovalOutcome::Unknown(GatewayError::new("no reply")),
         }
@@ -101,10 +97,8 @@ impl Gateway for FakeGateway {
             .port_call(|| format!("the gateway refunds {id}"))
             .await;
         let outcome = self.world.faults.gateway_outcome(&self.world.random);
-        match self
-            .world
-            .execute(outcome, MAX_DELAY_MS, self.refund_effect(id))
-        {
+        let delay = self.world.faults.gateway_delay_ms;
+        match self.world.execute(outcome, delay, self.refund_effect(id)) {
             true => Ok(()),
             false => Err(RefundError("no reply".into())),
         }

@@ -64,7 +64,7 @@ impl Platform for FakePlatform {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.world.now())
+        Timestamp::from_millis(self.world.host_time())
     }
 
     fn unique_id(&self) -> String {

@@ -3,14 +3,19 @@
 
 use super::poll_ready;
 use crate::{context::ContextId, fault_profile::CallOutcome, mutation::Mutation, world::World};
+use events::Timestamp;
 use kit::{
     Store, StoreError, SwapOutcome,
-    memory::{MemoryCasToken, MemoryStore},
+    memory::{MemoryCasToken, MemorySnapshot, MemoryStore},
 };
+use serde_json::Value;
 use std::{cell::RefCell, rc::Rc};
 
 /// A delayed effect happens within this time, in milliseconds: the deadline of the whole call is five seconds.
 const MAX_DELAY_MS: usize = 4_000;
+
+/// The key of the ages of recorded work.
+const SIGHTINGS: &str = "sightings";
 
 /// One store of one context.
 #[derive(Clone)]
@@ -56,6 +61,17 @@ impl FakeStore {
     /// All keys, without a scheduling point.
     pub fn all_keys(&self) -> Vec<String> {
         poll_ready(self.values.keys()).unwrap_or_default()
+    }
+
+    /// The content at this time.
+    pub fn snapshot(&self) -> MemorySnapshot {
+        self.values.snapshot()
+    }
+
+    /// Sets the content back.
+    pub fn restore(&self, snapshot: &MemorySnapshot) {
+        self.values.restore(snapshot);
+        self.unflushed.borrow_mut().clear();
     }
 
     /// Applies a crash of the context: no effect, unless a mutation loses writes.
@@ -187,12 +203,16 @@ impl FakeStore {
         let is_write = !matches!(change, Change::Delete);
         match mutation {
             Mutation::ApprovesAfterCancel => {
-                let id = key.strip_prefix("saga/").and_then(|id| id.parse().ok());
+                let saga = key
+                    .strip_prefix("saga/")
+                    .and_then(|rest| rest.split('/').next());
+                let id = saga.and_then(|id| id.parse().ok());
                 writes(r#""state":"refused""#)
                     || (is_write && id.is_some_and(|id| self.world.oracle.borrow().is_rejected(id)))
             }
             Mutation::WritesNoIntent => is_write && key.starts_with("intent/"),
             Mutation::RecordsNoGatewayCall => key.starts_with("asked/") || key.starts_with("undo/"),
+            Mutation::ForgetsAges => key == SIGHTINGS,
             Mutation::ForgetsIdempotencyKeys => key.starts_with("idempotency/"),
             _ => false,
         }
@@ -251,7 +271,18 @@ impl Store for FakeStore {
             key: key.into(),
             token,
         };
-        Ok((value.filter(|_| !self.hides_value(key)), token))
+        let value = value.filter(|_| !self.hides_value(key));
+        let trusts_clocks = self.world.has_mutation(Mutation::TrustsClocks);
+        match value
+            .clone()
+            .filter(|_| trusts_clocks && key.starts_with("idempotency/"))
+        {
+            Some(lease) => {
+                let now = self.world.host_time();
+                Ok((Some(expired_by_the_clock(lease, now)), token))
+            }
+            None => Ok((value, token)),
+        }
     }
 
     async fn compare_and_swap(
@@ -262,6 +293,18 @@ impl Store for FakeStore {
         let change = Change::Swap(token.token, value.to_vec());
         self.write("swap", &token.key, change).await
     }
+}
+
+/// The lease of a key without its start, if the clock of the host differs from it by more than ten seconds.
+fn expired_by_the_clock(value: Vec<u8>, now: u64) -> Vec<u8> {
+    let mut record: Value = serde_json::from_slice(&value).unwrap_or_default();
+    let at: Option<Timestamp> = serde_json::from_value(record["at"].clone()).ok();
+    let is_far = |at: Timestamp| at.as_millis().abs_diff(now) > 10_000;
+    if record["answer"].is_null() && at.is_some_and(is_far) {
+        record["at"] = "1970-01-01T00:00:00Z".into();
+        return record.to_string().into_bytes();
+    }
+    value
 }
 
 fn no_reply() -> StoreError {

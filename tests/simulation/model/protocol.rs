@@ -6,7 +6,7 @@ use super::state::{CAR, Compensation, CustomerIndex, EventKind, ModelState, Step
 use car::domain::Period;
 use events::{PaymentId, Timestamp};
 use payment::domain::{Order, Payment};
-use reservation::domain::{RejectionReason, Reservation, Stage};
+use reservation::domain::{RejectionReason, Reservation, SagaToken, Stage};
 
 /// The protocol.
 pub struct Protocol {
@@ -42,7 +42,10 @@ impl ModelState {
             Action::Cancel(customer) => {
                 self.saga_entries[customer] = true;
                 self.transition(customer, |reservation| {
-                    reservation.request_cancellation(at(), "").ok().flatten()
+                    reservation
+                        .request_cancellation(&SagaToken::default(), at(), "")
+                        .ok()
+                        .flatten()
                 });
             }
             Action::Continue(customer) => {
@@ -96,8 +99,9 @@ impl ModelState {
                 }
             }
             Step::Store => {
-                self.reservations[customer] =
-                    Some(Reservation::request(id(customer), CAR, at(), "").0);
+                self.reservations[customer] = Some(
+                    Reservation::request(id(customer), CAR, &SagaToken::default(), at(), "").0,
+                );
                 match mutation {
                     ProtocolMutation::RecordsSagaLate => Step::RecordSaga,
                     _ => Step::RequestHold,
