@@ -22,7 +22,6 @@ pub fn without_credentials(text: &str) -> String {
     if !text.contains('@') {
         return text.to_owned();
     }
-    let is_separator = |letter: char| letter.is_whitespace() || SEPARATORS.contains(&letter);
     let pieces = text.split_inclusive(is_separator);
     pieces.map(without_userinfo).collect()
 }
@@ -43,7 +42,7 @@ fn without_userinfo(url: &str) -> String {
     let Some((before, host)) = url.rsplit_once('@') else {
         return url.to_owned();
     };
-    if is_version(host) || is_file(before) {
+    if (is_version(host) && !before.contains("://")) || is_file(before) {
         return url.to_owned();
     }
     let scheme = before.split_once(":/").map(|(scheme, _)| scheme);
@@ -59,9 +58,14 @@ fn without_userinfo(url: &str) -> String {
     }
 }
 
+fn is_separator(letter: char) -> bool {
+    letter.is_whitespace() || SEPARATORS.contains(&letter)
+}
+
 /// Whether the text behind an `@` is the version of an interface, such as `spin:key-value/key-value@3.0.0`.
 fn is_version(text: &str) -> bool {
-    let parts: Vec<&str> = text.trim_end().split('.').collect();
+    let text = text.trim_end_matches(is_separator);
+    let parts: Vec<&str> = text.split('.').collect();
     let is_number =
         |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     parts.len() == 3 && parts.iter().all(is_number)
@@ -86,6 +90,7 @@ mod tests {
             ("u:hunter2:/x@host", "…@host"),
             ("redis://host:1", "redis://host:1"),
             ("redis://u:aGk=@10.0.0.1", "redis://…@10.0.0.1"),
+            ("redis://u:hunter2@1.2.3", "redis://…@1.2.3"),
             ("name=@file, @file.json", "name=@file, @file.json"),
             (
                 "spin:key-value/key-value@3.0.0, and",
