@@ -278,3 +278,6 @@ impl<T: LinkTarget> Link<T> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests;
