@@ -6,11 +6,15 @@
 //! events whose handler returned `Ok`. A failed event is retried after a delay that grows exponentially, and holds back
 //! only its own lane. After the last attempt it is parked among the dead letters, and the lane continues.
 //!
+//! A dead letter means that *this event* cannot be handled. A component that is unavailable is waited for: its attempts
+//! do not count, and after several in a row the subscription pauses and tries one event at a time ([`outage`]).
+//!
 //! While the log is unavailable, the task retries and never ends. When the host fails, another host takes over the
 //! entries that it had claimed, or the host claims them again after its restart.
 
 mod attempt;
 mod lane_scheduler;
+mod outage;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -42,20 +46,27 @@ pub trait EventHandler: Send + Sync + 'static {
     /// [`HandlerError::Failed`].
     ///
     /// # Errors
-    /// [`HandlerError::Failed`] if the component failed, [`HandlerError::Rejected`] if it did not run. In both cases
-    /// the event is delivered again.
+    /// See [`HandlerError`]. The event is delivered again, unless it is [`HandlerError::Invalid`].
     async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError>;
 }
 
 /// The reason why an event is not handled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandlerError {
-    /// The component failed: the attempt counts.
+    /// The component failed on this event: the attempt counts.
     #[error("{0}")]
     Failed(String),
-    /// The component did not run, for example because of overload or an open breaker: the attempt does not count.
+    /// The component can never handle this event, for example because it is malformed: it is parked at once.
     #[error("{0}")]
-    Rejected(String),
+    Invalid(String),
+    /// The component, or something that it needs, is unavailable. That is not the fault of the event, so the attempt
+    /// does not count, however long the outage lasts.
+    #[error("{reason}")]
+    Unavailable {
+        reason: String,
+        /// The time before which another attempt makes no sense.
+        retry_after: Option<Duration>,
+    },
 }
 
 /// The events that one component handles, and how they are retried.
@@ -107,6 +118,18 @@ struct DeliveryContext {
     settings: DeliverySettings,
     /// Set during an outage of the log, so that it is logged once and not by each subscription.
     unavailable: AtomicBool,
+}
+
+// === impl HandlerError ===
+
+impl HandlerError {
+    /// An outage of unknown length.
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable {
+            reason: reason.into(),
+            retry_after: None,
+        }
+    }
 }
 
 // === impl Subscription ===

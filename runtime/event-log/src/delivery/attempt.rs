@@ -10,6 +10,9 @@ use super::lane_scheduler::{EventBody, QueuedEvent};
 use super::{DeliveryContext, HandlerError, Subscription};
 use crate::{EVENT_FIELD, LogError};
 
+/// The longest wait that a component may ask for, so that a wrong value does not hold an event back for ever.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
 /// How an attempt ended.
 pub(super) enum AttemptOutcome {
     /// Handled: the entry is to be acknowledged.
@@ -22,6 +25,8 @@ pub(super) enum AttemptOutcome {
         rejections: u32,
         delay: Duration,
     },
+    /// The component is unavailable: the event is to be tried again after `delay`.
+    Unavailable { rejections: u32, delay: Duration },
 }
 
 /// Runs the handler, and records a failure in the log. A failure that cannot be recorded does not count, so an outage
@@ -49,9 +54,22 @@ pub(super) async fn attempt(
     };
     match handle(context, &subscription.component, event).await {
         Ok(()) => AttemptOutcome::Handled,
-        Err(HandlerError::Rejected(error)) => {
-            tracing::debug!(component = subscription.component, error, "event rejected");
-            not_counted(subscription, queued)
+        Err(HandlerError::Unavailable {
+            reason,
+            retry_after,
+        }) => {
+            let component = &*subscription.component;
+            tracing::debug!(component, error = reason, "component unavailable");
+            let rejections = queued.rejections.saturating_add(1);
+            let delay = retry_delay(subscription, rejections);
+            AttemptOutcome::Unavailable {
+                rejections,
+                delay: delay.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)),
+            }
+        }
+        Err(HandlerError::Invalid(error)) => {
+            let parked = park(context, group, queued, &error).await;
+            recorded(subscription, queued, parked)
         }
         Err(HandlerError::Failed(error)) => {
             let record = record_failure(context, subscription, group, queued, &error).await;

@@ -5,19 +5,21 @@
 //! events that were handled during the previous one. Handlers run beside them.
 
 mod log_request;
+mod reconnect;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use resilience::retry::Backoff;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use self::log_request::LogRequests;
+use self::reconnect::acknowledge;
 use super::attempt::{AttemptOutcome, attempt};
 use super::lane_scheduler::{LaneScheduler, QueuedEvent};
+use super::outage::ComponentOutage;
 use super::{DeliveryContext, Subscription};
 use crate::{Consumer, Position};
 
@@ -27,9 +29,6 @@ const ENTRIES_PER_HANDLER: usize = 16;
 
 /// The longest time that leaving the group may take.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The delays between attempts to reach an unavailable log.
-const RECONNECT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
 struct SubscriptionTask {
     context: Arc<DeliveryContext>,
@@ -42,6 +41,7 @@ struct SubscriptionTask {
     /// Entries that are no longer pending, while the reply to an earlier claim may still contain them.
     resolved: Vec<Position>,
     requests: LogRequests,
+    outage: ComponentOutage,
 }
 
 /// Delivers until `stop` is cancelled, then drains.
@@ -72,6 +72,7 @@ impl SubscriptionTask {
             handled: Vec::new(),
             acknowledging: None,
             resolved: Vec::new(),
+            outage: ComponentOutage::default(),
         }
     }
 
@@ -94,11 +95,15 @@ impl SubscriptionTask {
     /// The time at which a retry or a heartbeat is due.
     fn wake_at(&self) -> Option<Instant> {
         let retry = self.scheduler.next_due().filter(|_| self.may_run());
-        retry.into_iter().chain(self.requests.next_due()).min()
+        let now = Instant::now();
+        let resume = self.outage.paused_until().filter(|until| *until > now);
+        let due = retry.into_iter().chain(resume);
+        due.chain(self.requests.next_due()).min()
     }
 
     fn may_run(&self) -> bool {
-        self.running.len() < self.subscription.concurrency
+        let concurrency = self.subscription.concurrency;
+        self.running.len() < self.outage.concurrency(Instant::now(), concurrency)
     }
 
     /// The number of entries to claim next. It waits for room for several entries, unless a handler is idle.
@@ -128,6 +133,8 @@ impl SubscriptionTask {
     fn attempt_ended(&mut self, ended: Result<(QueuedEvent, AttemptOutcome), JoinError>) {
         // An attempt catches the panics of its handler, so it does not panic itself.
         let Ok((queued, outcome)) = ended else { return };
+        let now = Instant::now();
+        self.note_availability(&outcome, now);
         match outcome {
             AttemptOutcome::Handled => {
                 self.scheduler.finish(&queued.lane);
@@ -142,9 +149,31 @@ impl SubscriptionTask {
                 rejections,
                 delay,
             } => {
-                let due = Instant::now() + delay;
                 self.scheduler
-                    .retry(&queued.lane, attempts, rejections, due);
+                    .retry(&queued.lane, attempts, rejections, now + delay);
+            }
+            AttemptOutcome::Unavailable { rejections, delay } => {
+                self.scheduler
+                    .retry(&queued.lane, queued.attempts, rejections, now + delay);
+            }
+        }
+    }
+
+    /// Pauses the subscription when its component is unavailable, and says so once.
+    fn note_availability(&mut self, outcome: &AttemptOutcome, now: Instant) {
+        let component = &*self.subscription.component;
+        match outcome {
+            AttemptOutcome::Unavailable { delay, .. } => {
+                let was_paused = self.outage.paused_until().is_some();
+                self.outage.rejected(now, *delay);
+                if !was_paused && self.outage.paused_until().is_some() {
+                    tracing::warn!(component, "events wait: the component is unavailable");
+                }
+            }
+            _ => {
+                if self.outage.ran() {
+                    tracing::info!(component, "events are delivered again");
+                }
             }
         }
     }
@@ -210,18 +239,4 @@ async fn in_flight<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
         Some(future) => future.await,
         None => std::future::pending().await,
     }
-}
-
-/// Acknowledges until the log has confirmed it: an event that was handled once should not be handled again.
-async fn acknowledge(context: &DeliveryContext, group: &str, positions: &[Position]) {
-    let mut failures = 0;
-    while let Err(error) = context.log.acknowledge(group, positions).await {
-        context.log_unavailable(&error);
-        failures += 1;
-        sleep(reconnect_delay(failures)).await;
-    }
-}
-
-fn reconnect_delay(failures: u32) -> Duration {
-    RECONNECT_BACKOFF.delay(failures)
 }

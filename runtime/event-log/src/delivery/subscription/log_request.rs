@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use super::super::DeliveryContext;
 use super::super::lane_scheduler::LaneScheduler;
-use super::{in_flight, reconnect_delay};
+use super::in_flight;
+use super::reconnect::reconnect_delay;
 use crate::{Consumer, Delivery, LogError};
 
 /// The consumer of a subscription, and its request in flight.

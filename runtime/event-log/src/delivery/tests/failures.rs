@@ -6,6 +6,8 @@ on_both_logs!(
     a_failing_event_is_tried_again_and_holds_back_only_its_subject,
     an_event_that_keeps_failing_is_parked_and_the_next_one_goes_on,
     a_refused_event_is_never_parked,
+    an_outage_that_asks_for_time_gets_it_and_delays_no_event_afterwards,
+    an_invalid_event_is_parked_at_once,
     a_panic_of_the_handler_is_a_failure,
     an_entry_without_an_event_is_parked_at_once,
     a_redriven_letter_is_handled,
@@ -48,7 +50,7 @@ async fn an_event_that_keeps_failing_is_parked_and_the_next_one_goes_on(fixture:
 
 async fn a_refused_event_is_never_parked(fixture: Fixture) {
     let handler = Recorder::reacting(|_, _, call| match call {
-        0..20 => Err(HandlerError::Rejected("overloaded".to_owned())),
+        0..20 => Err(HandlerError::unavailable("overloaded")),
         _ => Ok(()),
     });
     publish(&fixture.log, "a", 1..=2).await;
@@ -99,5 +101,41 @@ async fn a_redriven_letter_is_handled(fixture: Fixture) {
     assert!(dead_letters::redrive(&*fixture.log, id).await.unwrap());
     eventually(async || handler.of("a"), vec![1]).await;
     assert_eq!(letters(&fixture.log).await, []);
+    deliveries.stop().await;
+}
+
+async fn an_outage_that_asks_for_time_gets_it_and_delays_no_event_afterwards(fixture: Fixture) {
+    const RETRY_AFTER: Duration = Duration::from_millis(300);
+    let began = std::time::Instant::now();
+    let handler = Recorder::reacting(move |_, _, _| match began.elapsed() < RETRY_AFTER {
+        true => Err(HandlerError::Unavailable {
+            reason: "away".to_owned(),
+            retry_after: Some(RETRY_AFTER),
+        }),
+        false => Ok(()),
+    });
+    for subject in 0..40 {
+        publish(&fixture.log, &format!("car/{subject}"), 1..=2).await;
+    }
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.count(), 80).await;
+    // Each attempt at an unavailable component waits for the time that it has asked for.
+    let calls = handler.calls.load(Ordering::SeqCst);
+    assert!(calls <= 80 + 8, "{calls} calls for 80 events");
+    assert_eq!(letters(&fixture.log).await, []);
+    deliveries.stop().await;
+}
+
+async fn an_invalid_event_is_parked_at_once(fixture: Fixture) {
+    let handler = Recorder::reacting(|_, number, _| match number {
+        1 => Err(HandlerError::Invalid("no CloudEvent".to_owned())),
+        _ => Ok(()),
+    });
+    publish(&fixture.log, "a", 1..=2).await;
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.of("a"), vec![2]).await;
+    let letters = letters(&fixture.log).await;
+    assert_eq!((letters.len(), letters[0].attempts), (1, 1));
+    assert_eq!(handler.calls.load(Ordering::SeqCst), 2);
     deliveries.stop().await;
 }
