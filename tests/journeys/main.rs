@@ -10,6 +10,7 @@ mod correlation;
 mod cors;
 mod cost;
 mod cqrs;
+mod event_outages;
 mod gateway;
 mod idempotency;
 mod invalid_input;

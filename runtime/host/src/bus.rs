@@ -17,6 +17,7 @@ use async_trait::async_trait;
 
 use self::embedded::EmbeddedServer;
 use self::redis::{DedicatedConnection, PlatformConnection};
+use crate::availability::BackendError;
 use crate::host_call_timeout::HostCallTimedOut;
 use config::without_credentials;
 use event_log::{EmbeddedLog, LogError};
@@ -247,6 +248,16 @@ impl BusConnection {
 }
 
 // === impl BusError ===
+
+impl BackendError for BusError {
+    fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Redis(_) | Self::HostCallTimedOut(_) => true,
+            Self::Log(error) => !matches!(error, LogError::Damaged(_)),
+            Self::InvalidAddress(_) | Self::Type | Self::Refused(_) => false,
+        }
+    }
+}
 
 impl From<RedisClientError> for BusError {
     fn from(error: RedisClientError) -> Self {

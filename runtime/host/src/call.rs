@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use resilience::Priority;
 
+use crate::availability::Availability;
 use crate::body::AbortFlag;
 use crate::trace::Trace;
 use storage::database::{CommitWatermark, Database, DatabaseError};
@@ -35,6 +36,8 @@ pub struct Call {
     external_wait: Arc<AtomicU64>,
     /// Set when the guest that handles the call fails.
     pub abort_flag: AbortFlag,
+    /// What the call and its nested calls needed and did not reach.
+    pub availability: Availability,
 }
 
 /// A wait of a call for a remote host. It ends when it is dropped.
@@ -55,6 +58,7 @@ impl Call {
             priority: Priority::default(),
             external_wait: Arc::default(),
             abort_flag: AbortFlag::default(),
+            availability: Availability::default(),
         }
     }
 
@@ -92,6 +96,7 @@ impl Call {
             priority: self.priority,
             external_wait: self.external_wait.clone(),
             abort_flag: AbortFlag::default(),
+            availability: self.availability.clone(),
         }
     }
 

@@ -9,14 +9,19 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
+use crate::availability::{Availability, BackendError};
 use crate::call::Call;
 
 /// Time that is left to the guest for its response, when at least twice as much remains.
 const RESPONSE_MARGIN: Duration = Duration::from_millis(250);
 
 /// End of the time that a guest may wait in host calls.
-#[derive(Clone, Copy, Debug)]
-pub struct HostCallTimeout(Option<Instant>);
+#[derive(Clone, Debug)]
+pub struct HostCallTimeout {
+    end: Option<Instant>,
+    /// Learns which of the host calls failed because a backend is unavailable.
+    availability: Availability,
+}
 
 /// The remaining time of the call is too short to wait any longer. The requested operation may have been executed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -26,21 +31,27 @@ pub struct HostCallTimedOut;
 impl HostCallTimeout {
     /// Returns the timeout for a guest that works on this call; without a call there is no timeout.
     pub fn of(call: Option<&Call>) -> Self {
-        Self(call.map(|call| {
+        let end = call.map(|call| {
             let left = call.deadline.saturating_duration_since(Instant::now());
             call.deadline - RESPONSE_MARGIN.min(left / 2)
-        }))
+        });
+        Self {
+            end,
+            availability: call
+                .map(|call| call.availability.clone())
+                .unwrap_or_default(),
+        }
     }
 
     /// Returns the end of the wait; `None` means without limit.
-    pub fn end(self) -> Option<Instant> {
-        self.0
+    pub fn end(&self) -> Option<Instant> {
+        self.end
     }
 
     /// The same call, which ends at the timeout at the latest.
     #[must_use]
     pub fn bound(self, mut call: Call) -> Call {
-        if let Some(end) = self.0 {
+        if let Some(end) = self.end {
             call.deadline = call.deadline.min(end);
         }
         call
@@ -50,18 +61,28 @@ impl HostCallTimeout {
     ///
     /// # Errors
     /// The error of `work`, or [`HostCallTimedOut`].
-    pub async fn wait<A, E: From<HostCallTimedOut>>(
-        self,
+    pub async fn wait<A, E: From<HostCallTimedOut> + BackendError>(
+        &self,
         work: impl Future<Output = Result<A, E>>,
     ) -> Result<A, E> {
-        match self.0 {
+        let done = match self.end {
             // Work that is ready immediately, such as an access to the embedded database, never arms the timer.
             Some(until) => match timeout_at(until.into(), work).await {
                 Ok(done) => done,
                 Err(_) => Err(HostCallTimedOut.into()),
             },
             None => work.await,
+        };
+        if done.as_ref().is_err_and(BackendError::is_unavailable) {
+            self.availability.note_unavailable(None);
         }
+        done
+    }
+}
+
+impl BackendError for HostCallTimedOut {
+    fn is_unavailable(&self) -> bool {
+        true
     }
 }
 
@@ -89,9 +110,18 @@ mod tests {
     #[test]
     fn a_host_call_shortly_before_the_deadline_waits_half_of_the_remaining_time() {
         let call = call(RESPONSE_MARGIN);
-        let HostCallTimeout(until) = HostCallTimeout::of(Some(&call));
+        let until = HostCallTimeout::of(Some(&call)).end();
         let left = call.deadline.saturating_duration_since(Instant::now());
         assert!(until.is_some_and(|until| until <= call.deadline - left / 2));
+    }
+
+    #[tokio::test]
+    async fn a_call_knows_that_a_host_call_timed_out() {
+        let call = call(Duration::from_millis(20));
+        let work = std::future::pending::<Result<(), HostCallTimedOut>>();
+        assert!(!call.availability.is_impaired());
+        let waited = HostCallTimeout::of(Some(&call)).wait(work).await;
+        assert!(waited.is_err() && call.nested().availability.is_impaired());
     }
 
     #[tokio::test]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use resilience::Priority;
+
 use crate::admission::Admission;
 use crate::component::Component;
 use crate::link::ComponentLink;
@@ -13,6 +15,8 @@ pub struct Ingress {
     pub component: Arc<Component>,
     /// The admission that links without their own concurrency share.
     pub admission: Arc<Admission>,
+    /// The priority of sweeps and events.
+    pub background_priority: Priority,
     /// The link for requests of clients: `gateway -> component`.
     pub gateway: Arc<ComponentLink>,
     /// The link for sweeps and rebuilds: `clock -> component`.

@@ -33,6 +33,7 @@ mod accept;
 pub mod admin;
 pub mod admission;
 pub mod app;
+pub mod availability;
 pub mod backends;
 mod bearer_token;
 pub mod body;

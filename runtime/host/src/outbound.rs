@@ -17,6 +17,7 @@ use percent_encoding::percent_decode_str;
 use tracing::warn;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
+use crate::availability::Availability;
 use crate::body::IdleTimeoutBody;
 use crate::call::{Call, MAX_DEPTH};
 use crate::capability::outbound_http::{OutboundHttp, OutboundResponse};
@@ -112,12 +113,18 @@ impl OutboundHttp for Outbound {
         options: RequestOptions,
     ) -> Result<OutboundResponse, Error> {
         let call = call.clone().with_caller(&self.config.component);
-        Ok(match self.route(&mut request, &call)? {
-            OutboundRoute::Component(link) => {
-                Box::pin(call_component(link, request, call, options))
-            }
-            OutboundRoute::Remote(link) => Box::pin(call_remote(link, request, call, options)),
-        })
+        let availability = call.availability.clone();
+        let route = self.route(&mut request, &call)?;
+        Ok(Box::pin(async move {
+            let called = match route {
+                OutboundRoute::Component(link) => {
+                    call_component(link, request, call, options).await
+                }
+                OutboundRoute::Remote(link) => call_remote(link, request, call, options).await,
+            };
+            note_availability(&availability, &called);
+            called
+        }))
     }
 }
 
@@ -168,6 +175,14 @@ async fn call_remote(
     let marker = DispatchMarker::attach(&mut request);
     let response = link.call_with(request, call.nested(), &options).await;
     Ok(marker.annotate(response.or_else(|error| error.into_response())?))
+}
+
+/// Notes an outage of the target. A call without a response counts as one.
+fn note_availability(availability: &Availability, called: &Result<Response<WasiBody>, Error>) {
+    match called {
+        Ok(response) => availability.note_response(response.status(), response.headers()),
+        Err(_) => availability.note_unavailable(None),
+    }
 }
 
 /// Sets `Host` from the URI. Credentials in the URI become `Authorization`, unless the guest has set its own: no part of

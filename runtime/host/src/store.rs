@@ -12,6 +12,7 @@ mod tests;
 
 use async_trait::async_trait;
 
+use crate::availability::BackendError;
 use crate::host_call_timeout::HostCallTimedOut;
 use storage::database::DatabaseError;
 use storage::redis_client::RedisClientError;
@@ -104,6 +105,15 @@ pub enum StoreError {
     Redis(#[from] RedisClientError),
     #[error(transparent)]
     HostCallTimedOut(#[from] HostCallTimedOut),
+}
+
+impl BackendError for StoreError {
+    fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Database(_) | Self::Redis(_) | Self::HostCallTimedOut(_) => true,
+            Self::NotACounter(_) | Self::Overflow(_) | Self::BadCursor(_) => false,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

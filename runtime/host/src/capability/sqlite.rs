@@ -70,13 +70,20 @@ async fn execute(
     call: Option<Call>,
 ) -> Result<StatementResult, Error> {
     let timeout = HostCallTimeout::of(call.as_ref());
-    if let Some(call) = call {
+    if let Some(call) = &call {
         let settled = async { Ok::<_, StoreError>(call.wait_durable().await?) };
         let settled = timeout.wait(settled).await;
         settled.map_err(|error| Error::Io(error.to_string()))?;
     }
     let end = timeout.end().unwrap_or(Instant::now() + DEFAULT_TIMEOUT);
-    session.execute(statement, parameters, end).await
+    let executed = session.execute(statement, parameters, end).await;
+    if let Err(error) = &executed
+        && database::is_unavailable(error)
+        && let Some(call) = &call
+    {
+        call.availability.note_unavailable(None);
+    }
+    executed
 }
 
 impl Host for View<'_> {}

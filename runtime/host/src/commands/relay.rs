@@ -3,7 +3,9 @@
 //! Spin's Redis trigger is plain pub/sub: a message without a subscriber is lost. The streams keep every event, so the
 //! relay reads them with the delivery engine of `socar up` ([`event_log::delivery`]: groups, order per subject, retries,
 //! dead letters). It sends each event to its component over HTTP, in the structured mode of the CloudEvents HTTP
-//! binding; any 2xx status acknowledges it. The relay also calls the sweeps, because stock Spin has no timer for them.
+//! binding; any 2xx status acknowledges it. An outage of the component, such as 503, is waited for, at least for the time
+//! of its `Retry-After`; an answer about the event itself counts as an attempt, and 400, 413, 415 and 422 make the event
+//! a dead letter at once. The relay also calls the sweeps, because stock Spin has no timer for them.
 //! The relay and the trigger may both deliver an event: reactions are idempotent.
 //!
 //! The URL of a component comes from the manifest: the prefix of its first HTTP route, below `--to`.
@@ -15,10 +17,11 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use crate::availability::{is_outage, retry_after};
 use crate::bearer_token::bearer_token;
 use crate::body::full;
 use crate::cli::RelayOptions;
@@ -137,9 +140,8 @@ impl HttpDelivery {
 
     async fn post(&self, component: &str, path: &str, body: Bytes) -> Result<(), HandlerError> {
         let Some(address) = self.addresses.get(component) else {
-            return Err(HandlerError::Rejected(format!(
-                "component `{component}` has no HTTP route"
-            )));
+            let reason = format!("component `{component}` has no HTTP route");
+            return Err(HandlerError::unavailable(reason));
         };
         let request = Request::builder()
             .method(Method::POST)
@@ -147,19 +149,14 @@ impl HttpDelivery {
             .header(header::CONTENT_TYPE, "application/cloudevents+json")
             .header(header::AUTHORIZATION, &self.secret)
             .body(full(body))
-            .map_err(|error| HandlerError::Rejected(error.to_string()))?;
+            .map_err(|error| HandlerError::unavailable(error.to_string()))?;
         // An unreachable component is not the fault of the event, so the attempt does not count.
         let answer = self.client.send(request, self.timeout, None).await;
         let answer =
-            answer.map_err(|error| HandlerError::Rejected(format!("{address}: {error}")))?;
+            answer.map_err(|error| HandlerError::unavailable(format!("{address}: {error}")))?;
         match answer.status() {
             status if status.is_success() => Ok(()),
-            StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
-                Err(HandlerError::Rejected(format!(
-                    "{address} does not know this relay: is relay_secret the same on both sides?"
-                )))
-            }
-            status => Err(HandlerError::Failed(format!("{address} answered {status}"))),
+            status => Err(classify(address, status, answer.headers())),
         }
     }
 }
@@ -185,9 +182,72 @@ fn check_base(url: &str) -> anyhow::Result<()> {
     }
 }
 
+/// What a status says of an event. Only an answer about the event itself counts as an attempt.
+fn classify(address: &str, status: StatusCode, headers: &HeaderMap) -> HandlerError {
+    let reason = format!("{address} answered {status}");
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+            HandlerError::unavailable(format!(
+                "{address} does not know this relay: is relay_secret the same on both sides?"
+            ))
+        }
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => HandlerError::unavailable(reason),
+        status if is_outage(status) => HandlerError::Unavailable {
+            reason,
+            retry_after: retry_after(headers),
+        },
+        StatusCode::BAD_REQUEST
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNSUPPORTED_MEDIA_TYPE
+        | StatusCode::UNPROCESSABLE_ENTITY => HandlerError::Invalid(reason),
+        _ => HandlerError::Failed(reason),
+    }
+}
+
 fn component(route: &Route) -> Option<&str> {
     match &route.handler {
         config::manifest::RouteHandler::Component(id) => Some(id.as_str()),
         config::manifest::RouteHandler::Static(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_about_the_event_counts() {
+        let classify = |status: u16| {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, "20".parse().unwrap())]);
+            classify(
+                "http://cars",
+                StatusCode::from_u16(status).unwrap(),
+                &headers,
+            )
+        };
+        for status in [429, 502, 503, 504] {
+            let outage = classify(status);
+            let wait = Some(Duration::from_secs(20));
+            assert!(
+                matches!(outage, HandlerError::Unavailable { retry_after, .. } if retry_after == wait),
+                "{status}"
+            );
+        }
+        for status in [401, 403, 404, 408, 425] {
+            let unavailable = matches!(classify(status), HandlerError::Unavailable { .. });
+            assert!(unavailable, "{status}");
+        }
+        for status in [400, 413, 415, 422] {
+            assert!(
+                matches!(classify(status), HandlerError::Invalid(_)),
+                "{status}"
+            );
+        }
+        for status in [409, 500, 501] {
+            assert!(
+                matches!(classify(status), HandlerError::Failed(_)),
+                "{status}"
+            );
+        }
     }
 }

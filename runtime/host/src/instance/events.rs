@@ -10,6 +10,7 @@ use super::call_pool::CallPool;
 use crate::call::Call;
 use crate::capability::InstanceState;
 use crate::capability::bindings::PlatformIndices as GuestIndices;
+use crate::capability::bindings::spin::redis::redis::Error;
 
 /// Why an event was not handled.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,12 @@ pub enum EventError {
         component: Arc<str>,
         /// The error of the guest.
         reason: String,
+    },
+    /// The guest returned `type-error`: the event has not the form that it expects, and never will have.
+    #[error("component `{component}` expects another form of event")]
+    Malformed {
+        /// The component.
+        component: Arc<str>,
     },
     /// The guest did not finish before its deadline.
     #[error("component `{component}` exceeded its deadline")]
@@ -113,9 +120,18 @@ impl EventPool {
             .and_then(|answer| answer)
             .map_err(failed)?;
         self.calls.release(pooled);
-        answer.map_err(|error| EventError::Rejected {
-            component: component(),
-            reason: format!("{error:?}"),
+        answer.map_err(|error| match error {
+            Error::TypeError => EventError::Malformed {
+                component: component(),
+            },
+            Error::Other(reason) => EventError::Rejected {
+                component: component(),
+                reason,
+            },
+            Error::InvalidAddress | Error::TooManyConnections => EventError::Rejected {
+                component: component(),
+                reason: error.to_string(),
+            },
         })
     }
 }

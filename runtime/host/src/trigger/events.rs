@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use resilience::deadline::Deadline;
 use serde::Deserialize;
 use tracing::debug;
 
+use crate::admission::BulkheadPermit;
+use crate::availability::Availability;
+use crate::call::Call;
 use crate::generation::CurrentGeneration;
 use crate::ingress::Ingress;
 use crate::instance::events::EventError;
@@ -60,32 +64,55 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
 impl EventHandler for Reactions {
     async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError> {
         let generation = self.0.get();
-        let Some(Ingress { component, .. }) = generation.components.get(component) else {
-            return Err(HandlerError::Rejected(format!(
-                "component `{component}` is not running"
-            )));
+        let Some(ingress) = generation.components.get(component) else {
+            let reason = format!("component `{component}` is not running");
+            return Err(HandlerError::unavailable(reason));
         };
-        let envelope = Envelope::read(&event);
-        let call = component.incoming_call(envelope.trace());
-        component
-            .receive(event.to_vec(), call)
-            .await
-            .map_err(|unhandled| match unhandled {
-                EventError::NoInstance { .. } | EventError::Dropped { .. } => {
-                    HandlerError::Rejected(unhandled.to_string())
-                }
-                EventError::Rejected { .. } | EventError::DeadlineExceeded { .. } => {
-                    HandlerError::Failed(unhandled.to_string())
-                }
-                EventError::Failed { ref source, .. } => {
-                    debug!(
-                        component = component.id(),
-                        error = format!("{source:#}"),
-                        "reaction failed"
-                    );
-                    HandlerError::Failed(format!("{unhandled}: {}", source.root_cause()))
-                }
-            })
+        let call = ingress
+            .component
+            .incoming_call(Envelope::read(&event).trace())
+            .with_min_priority(ingress.background_priority);
+        // An event takes a permit as a request does, so that both share the instances in the order of priorities.
+        let _permit = admit(ingress, &call).await?;
+        let availability = call.availability.clone();
+        let received = ingress.component.receive(event.to_vec(), call).await;
+        received.map_err(|unhandled| classify(&unhandled, &availability))
+    }
+}
+
+async fn admit(ingress: &Ingress, call: &Call) -> Result<BulkheadPermit, HandlerError> {
+    let deadline = Deadline::at(call.deadline);
+    let admitted = ingress.admission.admit(call.priority, deadline).await;
+    admitted.map_err(|rejection| HandlerError::Unavailable {
+        reason: format!("component `{}` is overloaded", ingress.component.id()),
+        retry_after: Some(rejection.retry_after),
+    })
+}
+
+/// Whose fault it is that an event was not handled. Where a store or a server was unavailable, it is not the event's.
+fn classify(unhandled: &EventError, availability: &Availability) -> HandlerError {
+    let reason = match unhandled {
+        EventError::Failed { source, component } => {
+            let (component, error) = (&**component, format!("{source:#}"));
+            debug!(component, error, "reaction failed");
+            format!("{unhandled}: {}", source.root_cause())
+        }
+        other => other.to_string(),
+    };
+    if availability.is_impaired() {
+        return HandlerError::Unavailable {
+            reason,
+            retry_after: availability.retry_after(),
+        };
+    }
+    match unhandled {
+        EventError::NoInstance { .. } | EventError::Dropped { .. } => {
+            HandlerError::unavailable(reason)
+        }
+        EventError::Malformed { .. } => HandlerError::Invalid(reason),
+        EventError::Rejected { .. }
+        | EventError::DeadlineExceeded { .. }
+        | EventError::Failed { .. } => HandlerError::Failed(reason),
     }
 }
 

@@ -62,6 +62,7 @@ impl Loader {
             let ingress = Ingress {
                 gateway: link(links.gateway(id))?,
                 clock: link(links.clock(id))?,
+                background_priority: component.policy.sweep_priority,
                 component: loaded.component,
                 admission: loaded.admission,
             };

@@ -35,6 +35,9 @@ const MAX_RESULT_BYTES: usize = 64 << 20;
 /// The longest time between two attempts at a busy database.
 const MAX_BUSY_WAIT: Duration = Duration::from_millis(20);
 
+/// The error of a statement for which the database was busy until the deadline.
+const STAYED_BUSY: &str = "the database stayed busy";
+
 /// One database file and the connections to it.
 pub struct GuestDatabase {
     location: DatabaseLocation,
@@ -273,7 +276,7 @@ impl DatabaseSession {
                     pause = (pause * 2).min(MAX_BUSY_WAIT);
                 }
                 Err(StatementError::Busy) => {
-                    return Err(Error::Io("the database stayed busy".to_owned()));
+                    return Err(Error::Io(STAYED_BUSY.to_owned()));
                 }
             }
         }
@@ -397,6 +400,15 @@ fn owned_value(value: ValueRef<'_>) -> Value {
         ValueRef::Real(number) => Value::Real(number),
         ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
         ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+    }
+}
+
+/// Whether the same statement may succeed later.
+pub fn is_unavailable(error: &Error) -> bool {
+    match error {
+        Error::DatabaseFull => true,
+        Error::Io(reason) => reason == STAYED_BUSY,
+        _ => false,
     }
 }
 

@@ -1,0 +1,185 @@
+//! Is an outage waited for on the path of events? A dead letter means that an event cannot be handled, not that a store
+//! or a component was away.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harness::{Mode, Process, RedisServer, Setup, confirmation_text, eventually, socar};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// One failure that counts would make a dead letter.
+fn one_attempt(text: &str) -> String {
+    let table = "[application.tool.socar]\n";
+    text.replace(table, &format!("{table}delivery_attempts = 1\n"))
+}
+
+#[test]
+fn an_event_waits_for_the_store_of_its_component() {
+    let store = RedisServer::start();
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("runtime-config.toml");
+    let config = format!(
+        "[key_value_store.message]\ntype = \"redis\"\nurl = \"{}\"\n",
+        store.url()
+    );
+    std::fs::write(&file, config).expect("a file");
+    let platform = Setup::new(Mode::Embedded)
+        .argument("--runtime-config-file")
+        .argument(&file.display().to_string())
+        .manifest(one_attempt)
+        .start();
+    store.kill();
+    let car = platform.register_car("patient");
+    let reservation = platform.reserve(&car);
+    platform.wait_for_status(&reservation, "reserved");
+    eventually(
+        || platform.output(),
+        |output| output.contains("the component is unavailable") || output.contains("parked"),
+    );
+    store.restart();
+    // A request meets the failed attempt to connect that was made a moment ago.
+    eventually(
+        || platform.get("/messages").send().status,
+        |status| *status == 200,
+    );
+    platform.wait_for_messages(&reservation, &[confirmation_text(&car)]);
+    let letters = &platform.admin().json("/dead-letters")["letters"];
+    assert_eq!(letters, &json!([]));
+}
+
+#[test]
+fn the_relay_waits_for_as_long_as_a_component_asks() {
+    const RETRY_AFTER: Duration = Duration::from_secs(2);
+    let component = FakeComponent::start();
+    let redis = RedisServer::start();
+    let folder = TempDir::new().expect("a folder");
+    let _relay = relay(&redis, &component.url(), &folder);
+    let client = redis::Client::open(redis.url()).expect("a URL");
+    let mut connection = client.get_connection().expect("a Redis");
+    let event = json!({"id": "1", "type": "ReservationConfirmed", "subject": "reservation/1"});
+    let mut append = redis::cmd("XADD");
+    append
+        .arg("socar.reservation")
+        .arg("*")
+        .arg("event")
+        .arg(event.to_string());
+    append.query::<String>(&mut connection).expect("an id");
+    eventually(|| component.refused(), |refused| *refused >= 1);
+    let began = Instant::now();
+    while began.elapsed() < RETRY_AFTER * 3 / 4 {
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(component.refused(), 1, "before the time of Retry-After");
+    component.recover();
+    eventually(|| component.accepted(), |accepted| *accepted >= 1);
+    let mut length = redis::cmd("XLEN");
+    let letters: usize = length
+        .arg("socar.dead")
+        .query(&mut connection)
+        .expect("a length");
+    assert_eq!(letters, 0);
+}
+
+/// A relay for a manifest with one attempt and one component.
+fn relay(redis: &RedisServer, to: &str, folder: &TempDir) -> Process {
+    let manifest = folder.path().join("spin.toml");
+    std::fs::write(&manifest, one_attempt(&harness::read("spin.toml"))).expect("a file");
+    let mut command = socar();
+    command.arg("relay").arg("-f").arg(&manifest);
+    command.args([
+        "--secret",
+        "secret",
+        "--redis-url",
+        &redis.url(),
+        "--to",
+        to,
+    ]);
+    let process = Process::start("relay", command, folder.path());
+    let started = process.wait_for(Duration::from_secs(60), |line| {
+        line.starts_with("Relaying").then_some(())
+    });
+    started.unwrap_or_else(|reason| panic!("{reason}"));
+    process
+}
+
+/// A component over HTTP that is away at first: it answers every request with 503 and `Retry-After`.
+struct FakeComponent {
+    listener: Arc<TcpListener>,
+    state: Arc<FakeState>,
+}
+
+#[derive(Default)]
+struct FakeState {
+    is_well: AtomicBool,
+    /// Requests for messages; those for other components are answered and not counted.
+    refused: AtomicUsize,
+    accepted: AtomicUsize,
+}
+
+impl FakeComponent {
+    fn start() -> Self {
+        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").expect("a port"));
+        let state = Arc::new(FakeState::default());
+        let (accepting, shared) = (listener.clone(), state.clone());
+        thread::spawn(move || {
+            for stream in accepting.incoming().flatten() {
+                let state = shared.clone();
+                thread::spawn(move || answer(stream, &state));
+            }
+        });
+        Self { listener, state }
+    }
+
+    fn url(&self) -> String {
+        let address = self.listener.local_addr().expect("an address");
+        format!("http://{address}")
+    }
+
+    fn recover(&self) {
+        self.state.is_well.store(true, Ordering::SeqCst);
+    }
+
+    fn refused(&self) -> usize {
+        self.state.refused.load(Ordering::SeqCst)
+    }
+
+    fn accepted(&self) -> usize {
+        self.state.accepted.load(Ordering::SeqCst)
+    }
+}
+
+/// Answers one request.
+fn answer(stream: TcpStream, state: &FakeState) {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    let _ = reader.read_line(&mut line);
+    let is_counted = line.starts_with("POST /messages/events ");
+    let mut length = 0;
+    loop {
+        line.clear();
+        let read = reader.read_line(&mut line).unwrap_or(0);
+        let header = line.trim().to_ascii_lowercase();
+        if let Some(value) = header.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        if read == 0 || header.is_empty() {
+            break;
+        }
+    }
+    let _ = reader.read_exact(&mut vec![0; length]);
+    let (status, counter) = match state.is_well.load(Ordering::SeqCst) {
+        true => ("204 No Content", &state.accepted),
+        false => ("503 Service Unavailable\r\nretry-after: 2", &state.refused),
+    };
+    counter.fetch_add(usize::from(is_counted), Ordering::SeqCst);
+    let mut stream = reader.into_inner();
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    );
+}
