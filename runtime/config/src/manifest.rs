@@ -78,6 +78,9 @@ pub struct App {
     /// `[application.tool.socar] retention`: the age at which an event is removed that every consumer group has
     /// acknowledged; unlimited if absent.
     pub retention: Option<Duration>,
+    /// `[application.tool.socar] redrive`: the age at which a dead letter is delivered again; `None` leaves it to the
+    /// operator.
+    pub redrive: Option<Duration>,
 }
 
 /// One `[component.<id>]`.

@@ -20,6 +20,7 @@ pub mod embedded;
 mod entry;
 mod error;
 mod fields;
+pub mod redelivery;
 pub mod redis;
 pub mod retention;
 #[cfg(any(test, feature = "test-support"))]

@@ -43,6 +43,8 @@ pub struct Generation {
     pub retention: Option<Retention>,
     /// Stores and databases of the components.
     pub stores: OpenStores,
+    /// The age at which dead letters are delivered again; `None` leaves that to the operator.
+    pub redrive: Option<Duration>,
     /// Links of this generation, which become visible when it takes over.
     pub links: GenerationLinks,
 }
@@ -83,6 +85,7 @@ impl Generation {
             upload_budget: ByteBudget::new(app.listener.bodies),
             retention: app.retention.map(Retention::new),
             stores,
+            redrive: app.redrive,
             links,
         }
     }

@@ -100,6 +100,7 @@ pub(crate) fn check(
         listener: policy.listener,
         links,
         retention: policy.retention,
+        redrive: policy.redrive,
     })
 }
 

@@ -6,12 +6,12 @@ use super::component::ComponentPolicy;
 use super::link_policy::LinkPolicy;
 use super::links::LinkTables;
 use super::listener::ListenerLimits;
-use super::value::{SECOND, duration};
+use super::value::{SECOND, duration, duration_in};
 use super::variable_kinds::{self, VariableKinds};
 use crate::document::{ConfigError, Table};
 
 /// The policies of an application.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ApplicationPolicy {
     /// The policy of a component without a table of its own.
     pub(crate) component: ComponentPolicy,
@@ -21,9 +21,15 @@ pub(crate) struct ApplicationPolicy {
     pub(crate) retention: Option<Duration>,
     /// `variables`: the forms of values.
     pub(crate) variables: VariableKinds,
+    /// `redrive`: the age at which a dead letter is delivered again; `None` leaves it to the operator.
+    pub(crate) redrive: Option<Duration>,
     /// `links`: the links from outside. The table is read when all components are known.
     links: Option<Table>,
 }
+
+/// Rare enough that an event which can never be handled costs nothing, and often enough that an event is
+/// handled soon after a new version has removed the error.
+const DEFAULT_REDRIVE: Duration = Duration::from_secs(3600);
 
 /// A Julian year, as in `humantime`.
 const YEAR: Duration = Duration::from_secs(31_557_600);
@@ -40,6 +46,7 @@ impl ApplicationPolicy {
         let links = table.table("links")?;
         let variables = variable_kinds::read(&mut table)?;
         let retention = duration(&mut table, "retention", SECOND..=100 * YEAR)?;
+        let redrive = redrive(&mut table)?;
         let listener = match table.table("listener")? {
             Some(table) => ListenerLimits::read(table)?,
             None => ListenerLimits::default(),
@@ -49,6 +56,7 @@ impl ApplicationPolicy {
             listener,
             retention,
             variables,
+            redrive,
             links,
         })
     }
@@ -74,5 +82,27 @@ impl ApplicationPolicy {
             application: self.links.take(),
             components,
         }
+    }
+}
+
+impl Default for ApplicationPolicy {
+    fn default() -> Self {
+        Self {
+            component: ComponentPolicy::default(),
+            listener: ListenerLimits::default(),
+            retention: None,
+            variables: VariableKinds::default(),
+            redrive: Some(DEFAULT_REDRIVE),
+            links: None,
+        }
+    }
+}
+
+/// Takes `redrive`: a duration, or `"never"`.
+fn redrive(table: &mut Table) -> Result<Option<Duration>, ConfigError> {
+    match table.take("redrive") {
+        None => Ok(Some(DEFAULT_REDRIVE)),
+        Some(written) if written.as_str() == Some("never") => Ok(None),
+        Some(written) => duration_in(&written, SECOND..=100 * YEAR).map(Some),
     }
 }

@@ -8,6 +8,7 @@ on_both_logs!(
     a_redriven_letter_can_be_parked_again,
     a_discarded_letter_is_gone,
     two_redrives_at_once_are_one,
+    old_letters_are_redriven_and_newer_ones_are_not,
 );
 
 async fn a_parked_entry_is_a_dead_letter_and_done_with(fixture: Fixture) {
@@ -108,4 +109,22 @@ async fn two_redrives_at_once_are_one(fixture: Fixture) {
     }
     assert_eq!(happened, 1);
     assert_eq!(fixture.claim(&consumer).await.len(), 1);
+}
+
+async fn old_letters_are_redriven_and_newer_ones_are_not(fixture: Fixture) {
+    let consumer = fixture.subscribed("message", "host").await;
+    fixture.publish(&["a", "b"]).await;
+    let claimed = fixture.claim(&consumer).await;
+    fixture.parked(&consumer, &claimed[0], "x").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    fixture.parked(&consumer, &claimed[1], "x").await;
+    let redrive = async |age| {
+        crate::redelivery::redrive_older(&*fixture.log, age)
+            .await
+            .unwrap()
+    };
+    assert_eq!(redrive(LONG_TIMEOUT).await, 0);
+    assert_eq!(redrive(Duration::from_millis(150)).await, 1);
+    assert_eq!(fixture.letters().await.len(), 1);
+    assert_eq!(numbers(&fixture.claim(&consumer).await), [1]);
 }

@@ -1,9 +1,10 @@
-//! Background work of a running platform: instance pools, free memory, and the retention of the event log.
+//! Background work of a running platform: instance pools, free memory, the retention of the event log, and dead
+//! letters.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event_log::{EventLog, retention};
+use event_log::{EventLog, redelivery, retention};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -66,4 +67,16 @@ pub async fn enforce_retention(
         Some((generation.retention?, generation.streams()))
     };
     retention::enforce_until_cancelled(log, policy, stop).await
+}
+
+/// Delivers dead letters again, as the manifest of the current generation says. Ends at `stop`.
+///
+/// # Errors
+/// Never; the type is that of every background task of the platform.
+pub async fn redrive_dead_letters(
+    log: Arc<dyn EventLog>,
+    current: CurrentGeneration,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    redelivery::redrive_until_cancelled(log, || current.get().redrive, stop).await
 }

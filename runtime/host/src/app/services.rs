@@ -211,6 +211,8 @@ impl Services {
         self.spawn(|stop| maintenance::maintain_pools(current, stop));
         let (log, current) = (backends.log.clone(), self.current.clone());
         self.spawn(|stop| maintenance::enforce_retention(log, current, stop));
+        let (log, current) = (backends.log.clone(), self.current.clone());
+        self.spawn(|stop| maintenance::redrive_dead_letters(log, current, stop));
     }
 
     fn admin_routes(

@@ -192,6 +192,17 @@ fn an_application_without_names_has_three_levels() {
 }
 
 #[test]
+fn dead_letters_are_redriven_after_an_hour_or_as_written() {
+    let redrive = |policy: &str| app(&format!("[application.tool.socar]\n{policy}\n")).redrive;
+    assert_eq!(redrive(""), Some(Duration::from_secs(3600)));
+    assert_eq!(
+        redrive("redrive = \"2d\""),
+        Some(Duration::from_secs(2 * 24 * 3600))
+    );
+    assert_eq!(redrive("redrive = \"never\""), None);
+}
+
+#[test]
 fn a_retention_is_a_number_with_a_unit() {
     let retention = |written: &str| {
         app(&format!(
