@@ -12,6 +12,7 @@ mod cost;
 mod cqrs;
 mod event_outages;
 mod gateway;
+mod histories;
 mod idempotency;
 mod invalid_input;
 mod invariants;

@@ -40,7 +40,7 @@ use self::groups::SubscribedGroup;
 use self::ids::{LastId, pack};
 use self::positions::Positions;
 use self::tail::LogEntry;
-use super::entry::{Routing, now};
+use super::entry::{Routing, new_history, now};
 use super::{
     Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
     Position, dead_letters,
@@ -52,6 +52,7 @@ pub struct EmbeddedLog {
     database: Arc<Database>,
     positions: Arc<Positions>,
     last_id: LastId,
+    history: String,
 }
 
 impl EmbeddedLog {
@@ -61,10 +62,12 @@ impl EmbeddedLog {
     /// If the tables cannot be created.
     pub fn open(database: Arc<Database>) -> Result<Self, DatabaseError> {
         database.create_schema(schema::SCHEMA)?;
+        let history = database.write(|it| entries::history(it, &new_history()))?;
         Ok(Self {
             positions: Positions::of(&database),
             database,
             last_id: LastId::default(),
+            history,
         })
     }
 
@@ -76,6 +79,10 @@ impl EmbeddedLog {
 
 #[async_trait]
 impl EventLog for EmbeddedLog {
+    async fn history(&self) -> Result<String, LogError> {
+        Ok(self.history.clone())
+    }
+
     async fn append(&self, stream: &str, fields: &Fields) -> Result<EntryId, LogError> {
         let routing = Routing::of(stream, fields);
         let (id, moved) = self.database.write(|connection| {

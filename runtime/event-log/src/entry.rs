@@ -149,6 +149,11 @@ impl Default for Attribute<'_> {
     }
 }
 
+/// An identity for a history that begins now.
+pub(super) fn new_history() -> String {
+    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+}
+
 /// The present time, in milliseconds since 1970.
 pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -58,6 +58,11 @@ const LANE_FIELD: &str = "@lane";
 /// the other errors.
 #[async_trait]
 pub trait EventLog: Send + Sync {
+    /// Returns the identity of the history that the log holds: a text that is made up when the log is new, and again when
+    /// the log notices that entries are lost. A copy that was made of another history has another identity, so data
+    /// that is derived from the log is kept together with it.
+    async fn history(&self) -> Result<String, LogError>;
+
     /// Appends an entry to the stream, creates the stream if it is missing, and wakes waiting consumers. Returns the
     /// id of the entry.
     ///

@@ -16,6 +16,7 @@ mod acknowledgements;
 mod append_notifier;
 mod claims;
 mod heartbeats;
+mod histories;
 mod reply;
 mod scripts;
 mod sessions;
@@ -30,6 +31,7 @@ use redis::{ScriptInvocation, cmd};
 
 use self::append_notifier::AppendNotifier;
 use self::heartbeats::Heartbeats;
+use self::histories::Histories;
 use self::reply::{EntryReply, entry_id};
 use self::sole_reader::SoleReaders;
 use super::{
@@ -44,6 +46,7 @@ pub struct RedisLog {
     notifier: AppendNotifier,
     sole_readers: SoleReaders,
     heartbeats: Heartbeats,
+    histories: Histories,
 }
 
 impl RedisLog {
@@ -53,6 +56,7 @@ impl RedisLog {
             notifier: AppendNotifier::new(client.clone()),
             sole_readers: SoleReaders::default(),
             heartbeats: Heartbeats::default(),
+            histories: Histories::default(),
             client,
         }
     }
@@ -69,6 +73,10 @@ impl RedisLog {
 
 #[async_trait]
 impl EventLog for RedisLog {
+    async fn history(&self) -> Result<String, LogError> {
+        self.histories.current(&self.client).await
+    }
+
     async fn append(&self, stream: &str, fields: &Fields) -> Result<EntryId, LogError> {
         let mut command = cmd("XADD");
         command.arg(stream).arg("*");
@@ -113,6 +121,7 @@ impl EventLog for RedisLog {
 
     async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError> {
         self.sole_readers.end(consumer);
+        self.histories.check(&self.client, consumer).await?;
         let mut script = scripts::SUBSCRIBE.prepare_invoke();
         stream_keys(&mut script, consumer.streams());
         consumer_arguments(&mut script, consumer);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use resilience::Priority;
 
 use crate::admission::Admission;
+use crate::capability::sqlite::database::GuestDatabase;
 use crate::component::Component;
 use crate::link::ComponentLink;
 
@@ -17,6 +18,8 @@ pub struct Ingress {
     pub admission: Arc<Admission>,
     /// The priority of sweeps and events.
     pub background_priority: Priority,
+    /// The databases that it derives from the event log, if its events go to each host.
+    pub read_models: Vec<Arc<GuestDatabase>>,
     /// The link for requests of clients: `gateway -> component`.
     pub gateway: Arc<ComponentLink>,
     /// The link for sweeps and rebuilds: `clock -> component`.

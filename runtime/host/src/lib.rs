@@ -68,6 +68,7 @@ pub mod metrics;
 pub mod outbound;
 mod output;
 pub mod problem;
+pub mod read_model_history;
 pub mod rebuild;
 mod replay;
 pub mod runtimes;

@@ -153,3 +153,12 @@ pub(super) fn trim(
         .execute(params![stream, before, TRIM_BATCH])?;
     Ok(removed as u64)
 }
+
+/// The identity of the log, which is `new` if it has none yet.
+pub(super) fn history(connection: &Connection, new: &str) -> rusqlite::Result<String> {
+    connection.execute(
+        "INSERT INTO socar_log_history (one, id) VALUES (1, ?1) ON CONFLICT DO NOTHING",
+        [new],
+    )?;
+    connection.query_row("SELECT id FROM socar_log_history", [], |row| row.get(0))
+}

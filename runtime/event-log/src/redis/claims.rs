@@ -21,6 +21,17 @@ impl RedisLog {
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Delivery>, LogError> {
+        let claimed = self.claim_in_any_way(consumer, limit, wait).await?;
+        self.histories.note_read(&consumer.group, &claimed);
+        Ok(claimed)
+    }
+
+    async fn claim_in_any_way(
+        &self,
+        consumer: &Consumer,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, LogError> {
         let deadline = Instant::now() + wait;
         if let Some(reader) = self.sole_readers.of(consumer) {
             return self.claim_alone(&reader, consumer, limit, wait).await;

@@ -110,3 +110,46 @@ async fn a_redis_that_forgets_is_warned_of() {
     set("maxmemory-policy", "allkeys-lru").await;
     assert_eq!(log.warnings().await.unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn an_embedded_log_keeps_its_identity_and_another_has_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = async |name: &str| {
+        let database = storage::database::Database::open(&folder.path().join(name)).unwrap();
+        EmbeddedLog::open(database)
+            .unwrap()
+            .history()
+            .await
+            .unwrap()
+    };
+    let first = history("socar.db").await;
+    assert_eq!(history("socar.db").await, first);
+    assert_ne!(history("other.db").await, first);
+}
+
+#[tokio::test]
+async fn a_redis_that_loses_events_continues_as_another_history() {
+    let server = RedisServer::start().await;
+    let log = RedisLog::new(server.client());
+    let consumer = consumer("viewpage@host", "host");
+    log.subscribe(&consumer).await.unwrap();
+    for number in 1..=2 {
+        log.append(STREAM, &event("a", number)).await.unwrap();
+    }
+    let claimed = log.claim(&consumer, 10, AT_ONCE).await.unwrap();
+    let first = log.history().await.unwrap();
+    let consumer = consumer.with_new_session();
+    log.subscribe(&consumer).await.unwrap();
+    assert_eq!(log.history().await.unwrap(), first);
+    // As after a restart from an older append-only file.
+    log.remove(STREAM, claimed[1].position.id).await.unwrap();
+    log.subscribe(&consumer.with_new_session()).await.unwrap();
+    let second = log.history().await.unwrap();
+    assert_ne!(second, first);
+    let flush = server
+        .client()
+        .query::<String>(&::redis::cmd("FLUSHALL"))
+        .await;
+    flush.unwrap();
+    assert_ne!(log.history().await.unwrap(), second);
+}

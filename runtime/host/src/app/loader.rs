@@ -24,6 +24,7 @@ use super::app_config::AppConfig;
 use super::resources::Resources;
 use crate::admission::{Admission, AdmissionConfig};
 use crate::bus::Bus;
+use crate::capability::sqlite::database::GuestDatabase;
 use crate::capability::{self, Grants, InstanceState};
 use crate::client::HttpClient;
 use crate::component::{Component, ComponentConfig, ComponentHandlers, RequestHandler};
@@ -71,6 +72,7 @@ struct LoadedComponent {
     admission: Arc<Admission>,
     outbound: Arc<Outbound>,
     imports: Vec<UnconnectedImport>,
+    read_models: Vec<Arc<GuestDatabase>>,
 }
 
 /// What a component is loaded from.
@@ -240,6 +242,7 @@ impl Loader {
             )),
             outbound,
             imports,
+            read_models: self.stores.read_models(component)?,
         })
     }
 

@@ -31,6 +31,7 @@ use crate::generation::CurrentGeneration;
 use crate::health::{Health, HeartbeatSource};
 use crate::link::TransitionPublisher;
 use crate::link::registry::LinkRegistry;
+use crate::read_model_history::ReadModelHistory;
 use crate::rebuild::Rebuilds;
 use crate::runtimes::DedicatedRuntime;
 use crate::signals::ReloadSignals;
@@ -103,7 +104,9 @@ impl Services {
             log: resources.backends.log.clone(),
             shown: Arc::default(),
         };
+        let rebuilds = Rebuilds::new(sources.log.clone(), services.current.clone());
         let admin = services.admin_routes(
+            rebuilds.clone(),
             resources.admin,
             sources,
             reload_requests,
@@ -118,6 +121,14 @@ impl Services {
         services.spawn_on(&io, |stop| {
             admin::listener::serve(AdminService::new(admin), listener, stop)
         });
+        let history = ReadModelHistory::new(
+            resources.backends.log.clone(),
+            resources.backends.host.clone(),
+            services.current.clone(),
+            rebuilds,
+        );
+        history.check_at_start().await;
+        services.spawn(|stop| history.watch(stop));
         let reloader = Reloader {
             options: options.clone(),
             config: resources.config,
@@ -217,18 +228,17 @@ impl Services {
 
     fn admin_routes(
         &self,
+        rebuilds: Arc<Rebuilds>,
         admin: admin::Admin,
         sources: MetricSources,
         reload_requests: mpsc::Sender<ReloadRequest>,
         fault_injector: Option<Arc<crate::fault_injection::FaultInjector>>,
         embedded: Option<Arc<Database>>,
     ) -> admin::Admin {
-        let log = sources.log.clone();
         let letters = admin::dead_letters::LetterLog {
-            log: log.clone(),
+            log: sources.log.clone(),
             database: embedded,
         };
-        let rebuilds = Rebuilds::new(log.clone(), self.current.clone());
         admin
             .with(admin::dead_letters::routes(letters))
             .with(admin::breakers::routes(sources.links.clone()))

@@ -21,6 +21,8 @@ use crate::host_call_timeout::HostCallTimeout;
 use crate::store::StoreError;
 use database::{DatabaseSession, StatementResult};
 
+pub use super::bindings::spin::sqlite::sqlite::Error as SqliteError;
+
 /// The longest time that a statement may run outside of a call.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -207,6 +207,7 @@ macro_rules! flaky {
 }
 
 flaky! {
+    history() -> String;
     append(stream: &str, fields: &Fields) -> EntryId;
     range(stream: &str, from: EntryId, to: EntryId, limit: usize) -> Vec<Entry>;
     length(stream: &str) -> u64;

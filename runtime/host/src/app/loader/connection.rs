@@ -63,6 +63,7 @@ impl Loader {
                 gateway: link(links.gateway(id))?,
                 clock: link(links.clock(id))?,
                 background_priority: component.policy.sweep_priority,
+                read_models: loaded.read_models,
                 component: loaded.component,
                 admission: loaded.admission,
             };

@@ -11,6 +11,8 @@ use crate::backends::Backends;
 use crate::capability::sqlite::database::{FileAttachment, GuestDatabase};
 use crate::generation::OpenStores;
 use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
+use config::manifest::Component;
+use config::policy::EventDelivery;
 use config::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
 use storage::database::Database;
 use storage::redis_client::RedisClient;
@@ -86,6 +88,23 @@ impl Stores {
             .databases
             .insert(label.to_owned(), database.clone());
         Ok(database)
+    }
+
+    /// Returns the databases in which a component keeps what it derives from the events that each host gets.
+    ///
+    /// # Errors
+    /// When a database cannot be opened.
+    pub fn read_models(
+        &mut self,
+        component: &Component,
+    ) -> anyhow::Result<Vec<Arc<GuestDatabase>>> {
+        match component.policy.events {
+            EventDelivery::Shared => Ok(Vec::new()),
+            EventDelivery::EachHost => {
+                let labels = component.sqlite_databases.iter();
+                labels.map(|label| self.database(label)).collect()
+            }
+        }
     }
 
     fn open_key_value(&mut self, label: &str) -> anyhow::Result<Arc<dyn KeyValue>> {

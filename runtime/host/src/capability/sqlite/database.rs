@@ -98,6 +98,20 @@ enum StatementError {
     Failed(Error),
 }
 
+// === impl StatementResult ===
+
+impl StatementResult {
+    /// The texts in the first column.
+    pub fn first_column(self) -> Vec<String> {
+        let rows = self.rows.into_iter();
+        let texts = rows.filter_map(|row| match row.values.into_iter().next() {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        });
+        texts.collect()
+    }
+}
+
 // === impl GuestDatabase ===
 
 impl GuestDatabase {
