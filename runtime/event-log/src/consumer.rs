@@ -58,6 +58,11 @@ impl Consumer {
         &self.streams
     }
 
+    /// Whether its group belongs to one host (`component@host`), and not to all hosts together.
+    pub(crate) fn is_of_one_host(&self) -> bool {
+        self.group.contains('@')
+    }
+
     /// Whether the other value is the same session of the same consumer.
     pub(crate) fn is_same_session(&self, other: &Self) -> bool {
         self.name == other.name && self.session == other.session

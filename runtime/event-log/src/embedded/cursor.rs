@@ -7,11 +7,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::ids;
 use super::tail::LogEntry;
+use crate::entry::EntryId;
 
 /// The number of entries that may be claimed after a pending entry before it gets a row.
 const MAX_UNRECORDED: u64 = 256;
+
+/// What a group that keeps its effects in another file reads again after a crash: more than the time after which
+/// either file is synced.
+const REREAD: Duration = Duration::from_secs(2);
 
 /// The progress of a group on one stream.
 pub(super) struct StreamCursor {
@@ -65,6 +72,13 @@ impl StreamCursor {
             number: 0,
         };
         self.recorded.insert(id, entry);
+    }
+
+    /// Goes back by [`REREAD`].
+    pub fn reread(&mut self) {
+        let milliseconds = ids::milliseconds(REREAD);
+        let earlier = ids::pack(EntryId::new(milliseconds, 0));
+        self.read = self.read.saturating_sub(earlier).max(0);
     }
 
     pub fn read(&self) -> i64 {

@@ -50,6 +50,16 @@ pub(super) fn add_consumer(
     Ok(())
 }
 
+/// Whether the latest consumer of the group has left it. A negative time says so.
+pub(super) fn has_left(connection: &Connection, group: &str) -> rusqlite::Result<bool> {
+    let latest: Option<i64> = connection.query_row(
+        "SELECT max(seen) FROM socar_log_session WHERE reads = ?1",
+        [group],
+        |row| row.get(0),
+    )?;
+    Ok(latest.is_some_and(|seen| seen < 0))
+}
+
 /// The cursors of the group, with its pending entries.
 pub(super) fn load(
     connection: &Connection,
@@ -113,11 +123,11 @@ pub(super) fn write_positions(
     Ok(())
 }
 
-/// Records when a consumer was alive.
+/// Records when a consumer was alive; a negative time is the time at which it left.
 pub(super) fn write_seen(
     connection: &Connection,
     consumer: &Consumer,
-    seen: u64,
+    seen: i64,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -128,7 +138,7 @@ pub(super) fn write_seen(
             consumer.group,
             consumer.name,
             consumer.session,
-            stored(seen)
+            seen
         ])
         .map(drop)
 }
@@ -150,8 +160,7 @@ pub(super) fn delete(
     Ok(())
 }
 
-/// All groups of a stream. A negative `seen` is the time at which a consumer of an earlier version of this program
-/// left.
+/// All groups of a stream.
 pub(super) fn list(connection: &Connection, stream: &str) -> rusqlite::Result<Vec<GroupRow>> {
     connection
         .prepare_cached(

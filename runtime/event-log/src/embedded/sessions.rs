@@ -34,7 +34,7 @@ impl EmbeddedLog {
         };
         if is_due {
             self.database
-                .write(|connection| group_rows::write_seen(connection, consumer, seen))?;
+                .write(|it| group_rows::write_seen(it, consumer, ids::stored(seen)))?;
         }
         Ok(())
     }
@@ -47,6 +47,6 @@ impl EmbeddedLog {
         self.positions.write();
         Ok(self
             .database
-            .write(|connection| group_rows::write_seen(connection, consumer, seen))?)
+            .write(|it| group_rows::write_seen(it, consumer, -ids::stored(seen)))?)
     }
 }

@@ -170,3 +170,24 @@ async fn a_letter_that_another_process_redrives_is_delivered_after_a_heartbeat()
     log.heartbeat(&consumer, LONG_TIMEOUT).await.unwrap();
     assert_eq!(numbers(&claim(AT_ONCE).await), [1]);
 }
+
+/// A power failure may have taken the last rows of a read model, which are in another file.
+#[tokio::test]
+async fn a_read_model_reads_the_last_seconds_again_after_a_crash() {
+    let file = File::open();
+    let consumer = file.fixture.subscribed("viewpage@host", "host").await;
+    file.fixture.publish(&["a", "b"]).await;
+    let claimed = file.fixture.claim(&consumer).await;
+    file.fixture.acknowledge(&consumer, &claimed).await;
+    file.settle().await;
+    let crashed = file.crashed();
+    let consumer = crashed.fixture.subscribed("viewpage@host", "host").await;
+    let again = crashed.fixture.claim(&consumer).await;
+    assert_eq!(numbers(&again), [1, 2]);
+    crashed.fixture.acknowledge(&consumer, &again).await;
+    crashed.fixture.log.leave(&consumer).await.unwrap();
+    crashed.settle().await;
+    let restarted = crashed.crashed();
+    let consumer = restarted.fixture.subscribed("viewpage@host", "host").await;
+    assert_eq!(restarted.fixture.claim(&consumer).await, []);
+}
