@@ -12,6 +12,11 @@ use crate::capability::InstanceState;
 use crate::capability::bindings::PlatformIndices as GuestIndices;
 use crate::capability::bindings::spin::redis::redis::Error;
 
+/// How the text of a guest's error begins that says something about the event, or about what the guest needs. The
+/// interface has no variants for them.
+const MALFORMED_PREFIX: &str = "rejected: ";
+const UNAVAILABLE_PREFIX: &str = "unavailable: ";
+
 /// Why an event was not handled.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
@@ -23,11 +28,22 @@ pub enum EventError {
         /// The error of the guest.
         reason: String,
     },
-    /// The guest returned `type-error`: the event has not the form that it expects, and never will have.
-    #[error("component `{component}` expects another form of event")]
+    /// The guest returned `type-error`, or an error that begins with [`MALFORMED_PREFIX`]: no repetition makes the event
+    /// acceptable.
+    #[error("component `{component}` cannot read the event: {reason}")]
     Malformed {
         /// The component.
         component: Arc<str>,
+        /// The error of the guest.
+        reason: String,
+    },
+    /// The guest returned an error that begins with [`UNAVAILABLE_PREFIX`]: something that it needs is unavailable.
+    #[error("component `{component}` cannot work now: {reason}")]
+    Unavailable {
+        /// The component.
+        component: Arc<str>,
+        /// The error of the guest.
+        reason: String,
     },
     /// The guest did not finish before its deadline.
     #[error("component `{component}` exceeded its deadline")]
@@ -123,7 +139,18 @@ impl EventPool {
         answer.map_err(|error| match error {
             Error::TypeError => EventError::Malformed {
                 component: component(),
+                reason: error.to_string(),
             },
+            Error::Other(reason) if reason.starts_with(MALFORMED_PREFIX) => EventError::Malformed {
+                component: component(),
+                reason,
+            },
+            Error::Other(reason) if reason.starts_with(UNAVAILABLE_PREFIX) => {
+                EventError::Unavailable {
+                    component: component(),
+                    reason,
+                }
+            }
             Error::Other(reason) => EventError::Rejected {
                 component: component(),
                 reason,

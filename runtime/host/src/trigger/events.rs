@@ -106,9 +106,9 @@ fn classify(unhandled: &EventError, availability: &Availability) -> HandlerError
         };
     }
     match unhandled {
-        EventError::NoInstance { .. } | EventError::Dropped { .. } => {
-            HandlerError::unavailable(reason)
-        }
+        EventError::NoInstance { .. }
+        | EventError::Dropped { .. }
+        | EventError::Unavailable { .. } => HandlerError::unavailable(reason),
         EventError::Malformed { .. } => HandlerError::Invalid(reason),
         EventError::Rejected { .. }
         | EventError::DeadlineExceeded { .. }
