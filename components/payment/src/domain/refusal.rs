@@ -27,6 +27,9 @@ pub struct GatewayError {
     pub retry_after: Option<u64>,
 }
 
+/// Seconds until a retry when the gateway named no time.
+const RETRY_AFTER: u64 = 2;
+
 impl GatewayError {
     /// An error whose duration is unknown.
     pub fn new(message: impl Into<String>) -> Self {
@@ -34,5 +37,11 @@ impl GatewayError {
             message: message.into(),
             retry_after: None,
         }
+    }
+
+    /// Seconds until a retry makes sense, also when the gateway named no time.
+    #[must_use]
+    pub fn seconds_until_retry(&self) -> u64 {
+        self.retry_after.unwrap_or(RETRY_AFTER)
     }
 }

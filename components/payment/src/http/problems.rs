@@ -4,9 +4,6 @@ use crate::domain::Refusal;
 use ::http::StatusCode;
 use kit::http::Problem;
 
-/// Seconds until a retry when the gateway named no time.
-const RETRY_AFTER: u64 = 2;
-
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
@@ -22,15 +19,15 @@ impl From<Refusal> for Problem {
                 "The payment was declined",
                 format!("{} won for car {} were declined", order.amount, order.car),
             ),
-            Refusal::NotRequested(error) => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "payment-not-asked",
-                "The gateway was not called",
-                error.message,
-            )
-            .retry_after(error.retry_after.unwrap_or(RETRY_AFTER)),
+            Refusal::NotRequested(error) => {
+                let seconds = error.seconds_until_retry();
+                let title = "The gateway was not called";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                Self::new(status, "payment-not-asked", title, error.message).retry_after(seconds)
+            }
             Refusal::OutcomeUnknown(error) => {
-                Self::unavailable(error.message, error.retry_after.unwrap_or(RETRY_AFTER))
+                let seconds = error.seconds_until_retry();
+                Self::unavailable(error.message, seconds)
             }
         }
     }

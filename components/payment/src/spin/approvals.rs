@@ -87,8 +87,9 @@ impl From<ChangeError<Infallible>> for wit::QueryError {
 /// The gateway of this context gave no usable answer.
 fn no_answer(error: GatewayError, effect: Effect) -> Unavailable {
     Unavailable {
-        message: error.message,
         effect,
-        retry_after: error.retry_after,
+        // The host sees by it that the gateway failed, and not this context.
+        retry_after: Some(error.seconds_until_retry()),
+        message: error.message,
     }
 }
