@@ -37,6 +37,12 @@ pub fn tables(manifest: &Table) -> &Table {
         .expect("[component.…] tables")
 }
 
+/// The file that cargo builds for a component.
+pub fn wasm_of(component: &str) -> String {
+    let library = component.replace('-', "_");
+    format!("target/wasm32-wasip2/release/{library}.wasm")
+}
+
 /// The triggers of a kind, such as `http`.
 pub fn triggers<'a>(manifest: &'a Table, kind: &str) -> impl Iterator<Item = &'a Value> {
     let triggers = manifest["trigger"].get(kind).and_then(Value::as_array);

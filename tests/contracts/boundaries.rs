@@ -11,13 +11,10 @@ use super::files::{files_with, relative};
 
 /// The packages of this workspace that each package may depend on. A component of `spin.toml` may depend on
 /// [`SHARED_CRATES`].
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("events", &[]),
     ("http-conventions", &[]),
     ("kit", &["events", "http-conventions", "resilience"]),
-    // They become components of the manifest.
-    ("commands-over-http", &["events", "kit"]),
-    ("records-over-http", &["events", "kit"]),
     ("resilience", &[]),
     ("storage", &[]),
     ("config", &["resilience"]),

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::application::{
     Names, channels, components, event_types, events_in, file_names, list, manifest, names,
-    reactions, source, stream_of, tables, text, triggers,
+    reactions, source, stream_of, tables, text, triggers, wasm_of,
 };
 
 #[test]
@@ -107,8 +107,7 @@ fn every_path_is_answered_by_its_context() {
 #[test]
 fn every_component_is_built_by_the_same_command() {
     for (name, component) in tables(&manifest()) {
-        let wasm = format!("target/wasm32-wasip2/release/{name}.wasm");
-        assert_eq!(component["source"].as_str(), Some(wasm.as_str()));
+        assert_eq!(component["source"].as_str(), Some(wasm_of(name).as_str()));
         let command = format!("cargo build --release --target wasm32-wasip2 -p {name}");
         let built = component["build"]["command"].as_str();
         assert_eq!(built, Some(command.as_str()));

@@ -12,7 +12,7 @@ use wit_parser::{
     Function, InterfaceId, Resolve, Type, TypeDefKind, TypeId, WorldId, WorldItem, WorldKey,
 };
 
-use super::application::{components, list, manifest, tables};
+use super::application::{components, list, manifest, tables, wasm_of};
 
 #[test]
 fn every_component_imports_and_exports_exactly_its_world() {
@@ -109,7 +109,7 @@ fn declared() -> (Resolve, impl Fn(&str) -> WorldId) {
 /// The world of the built component.
 fn decoded(component: &str) -> (Resolve, WorldId) {
     ensure_built();
-    let path = root().join(format!("target/wasm32-wasip2/release/{component}.wasm"));
+    let path = root().join(wasm_of(component));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     match decode(&bytes) {
         Ok(DecodedWasm::Component(resolve, world)) => (resolve, world),

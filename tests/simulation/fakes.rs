@@ -7,6 +7,7 @@ mod gateway;
 mod platform;
 mod store;
 mod view;
+mod with_breaker;
 
 pub use contexts::{Contexts, StoreSnapshots};
 pub use gateway::GatewayAccount;

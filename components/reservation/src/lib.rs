@@ -15,12 +15,9 @@ pub mod queries;
 pub mod reactions;
 pub mod recovery;
 pub mod repository;
-pub mod responses;
 pub mod saga_log;
 #[cfg(target_arch = "wasm32")]
 mod spin;
 pub mod sweep;
-pub mod with_breaker;
 
 pub use ports::ReservationPorts;
-pub use with_breaker::WithBreaker;

@@ -4,24 +4,25 @@
 mod cars;
 mod payments;
 mod records;
-mod remote;
 
-use crate::{http, ports::ReservationPorts, reactions, with_breaker::WithBreaker};
+use crate::{http, ports::ReservationPorts, reactions};
 use cars::SpinCars;
-use kit::{Breaker, EventFailure, spin::SpinPlatform};
+use kit::{EventFailure, spin::SpinPlatform};
 use payments::SpinPayments;
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
 };
 
-/// The interfaces that this context offers to other contexts; `wit/worlds.wit` shows the whole world of the component.
+/// The interfaces that this context uses of other contexts and offers to them; `wit/worlds.wit` shows the whole world of the component.
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
         inline: "
             package socar:reservation-component;
-            world offers {
+            world contracts {
+                import socar:car/holds@1.0.0;
+                import socar:payment/approvals@1.0.0;
                 export socar:reservation/records@1.0.0;
             }
         ",
@@ -37,7 +38,7 @@ bindings::export!(Component with_types_in bindings);
 #[http_service]
 async fn handle(request: Request) -> impl IntoResponse {
     let platform = SpinPlatform::new("reservation");
-    let ports = ports(&platform).await;
+    let ports = ports(&platform);
     kit::spin::serve(
         request,
         "reservations",
@@ -50,25 +51,17 @@ async fn handle(request: Request) -> impl IntoResponse {
 #[redis_subscriber]
 async fn react(message: bytes::Bytes) -> Result<(), EventFailure> {
     let platform = SpinPlatform::new("reservation");
-    let ports = ports(&platform).await;
+    let ports = ports(&platform);
     kit::spin::react(&message, async |event| {
         reactions::react(&ports, &event).await
     })
     .await
 }
 
-type SpinPorts<'a> = ReservationPorts<
-    &'a SpinPlatform,
-    WithBreaker<&'a SpinPlatform, SpinCars>,
-    WithBreaker<&'a SpinPlatform, SpinPayments>,
->;
-
-async fn ports(platform: &SpinPlatform) -> SpinPorts<'_> {
-    let host_has_breakers = kit::spin::host_has_breakers().await;
-    let breaker = |context| (!host_has_breakers).then(|| Breaker::new(platform, context));
+fn ports(platform: &SpinPlatform) -> ReservationPorts<&SpinPlatform, SpinCars, SpinPayments> {
     ReservationPorts {
         platform,
-        cars: WithBreaker::new(SpinCars, breaker("car")),
-        payments: WithBreaker::new(SpinPayments, breaker("payment")),
+        cars: SpinCars,
+        payments: SpinPayments,
     }
 }

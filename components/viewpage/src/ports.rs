@@ -1,4 +1,4 @@
-//! What the viewpage context needs from outside: a SQL database and, for a rebuild, the current state of other contexts.
+//! What the viewpage context needs from outside: a SQL database and, for a rebuild, the aggregates of other contexts.
 
 #![expect(
     async_fn_in_trait,
@@ -6,8 +6,8 @@
 )]
 
 use crate::{source_context::SourceContext, sql_value::SqlValue};
-use kit::{EventFailure, http::Problem};
-use serde_json::Value as Json;
+use events::{CarState, PaymentState, ReservationState};
+use kit::{EventFailure, Unavailable, http::Problem};
 
 /// A SQLite database.
 pub trait Database {
@@ -33,35 +33,48 @@ pub trait Database {
 #[error("the database of the view does not answer: {0}")]
 pub struct DatabaseError(pub String);
 
-/// Read access to the other contexts, for a rebuild.
-pub trait ContextClient {
-    /// Reads the resource at `path` (with its query) of a context; `None` when the context has no such resource.
-    ///
-    /// Reading changes nothing. An implementation returns within a bounded time.
+/// Read access to the aggregates of the other contexts, for a rebuild.
+///
+/// Reading changes nothing. An implementation returns within a bounded time.
+pub trait Records {
+    /// The greatest number in use in a context; `None` when there is none.
     ///
     /// # Errors
     ///
-    /// [`ContextError`] when the response is missing, late, an error, or not JSON.
+    /// [`Unavailable`] when the answer is missing or late.
+    async fn newest(&self, context: SourceContext) -> Result<Option<u64>, Unavailable>;
+
+    /// The aggregates of a context with these numbers, at most 100. A number without an aggregate is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`] when the answer is missing or late.
     async fn read(
         &self,
         context: SourceContext,
-        path: &str,
-    ) -> Result<Option<ResourceSnapshot>, ContextError>;
+        numbers: &[u64],
+    ) -> Result<Vec<Record>, Unavailable>;
 }
 
-/// A resource of another context at one moment.
+/// An aggregate of another context at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResourceSnapshot {
-    /// The resource as JSON.
-    pub body: Json,
-    /// The version of its aggregate, from the `ETag`; `None` for a list.
-    pub version: Option<u64>,
+pub struct Record {
+    /// Its state.
+    pub state: RecordState,
+    /// Its version; every change increments it.
+    pub version: u64,
 }
 
-/// Why a context returned no resource; the text says why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ContextError(pub String);
+/// The state of an aggregate, as its events carry it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordState {
+    /// A car.
+    Car(CarState),
+    /// A reservation.
+    Reservation(ReservationState),
+    /// A payment.
+    Payment(PaymentState),
+}
 
 /// A reference to a database is a database.
 impl<D: Database> Database for &D {
@@ -85,12 +98,5 @@ impl From<DatabaseError> for Problem {
 impl From<DatabaseError> for EventFailure {
     fn from(error: DatabaseError) -> Self {
         Self::Unavailable(error.to_string())
-    }
-}
-
-/// A failed context is reported as 503: a retry can succeed.
-impl From<ContextError> for Problem {
-    fn from(error: ContextError) -> Self {
-        Self::unavailable(error.to_string(), 1)
     }
 }

@@ -14,7 +14,7 @@
 pub mod backfill;
 
 use crate::{
-    ports::{ContextClient, Database},
+    ports::{Database, Records},
     read_model_store::ReadModelStore,
     sql_value::SqlValue,
 };
@@ -33,11 +33,11 @@ pub fn is_rebuild_path(path: &str) -> bool {
 /// Handles one step.
 pub async fn handle<D: Database>(
     store: &ReadModelStore<D>,
-    contexts: &impl ContextClient,
+    records: &impl Records,
     request: Request,
 ) -> Response {
     serve(&request, |method, path| {
-        route(store, contexts, &request, method, path)
+        route(store, records, &request, method, path)
     })
     .await
 }
@@ -45,7 +45,7 @@ pub async fn handle<D: Database>(
 /// The routes, one line per step.
 fn route<'a, D: Database>(
     store: &'a ReadModelStore<D>,
-    contexts: &'a impl ContextClient,
+    records: &'a impl Records,
     request: &'a Request,
     method: &Method,
     path: &[&str],
@@ -57,7 +57,7 @@ fn route<'a, D: Database>(
         ("POST", []) => Box::pin(begin(store)),
         ("DELETE", []) => Box::pin(abandon(store)),
         ("POST", ["events"]) => Box::pin(project(store, request)),
-        ("POST", ["state"]) => Box::pin(read_state(store, contexts, request)),
+        ("POST", ["state"]) => Box::pin(read_state(store, records, request)),
         ("POST", ["finish"]) => Box::pin(finish(store)),
         ("POST", ["tidy"]) => Box::pin(tidy(store)),
         _ => return None,
@@ -95,7 +95,7 @@ async fn project<D: Database>(
 /// The host sends back the cursor of the last response; the first request has no body.
 async fn read_state<D: Database>(
     store: &ReadModelStore<D>,
-    contexts: &impl ContextClient,
+    records: &impl Records,
     request: &Request,
 ) -> Result<Response, Problem> {
     let cursor = match request.body().is_empty() {
@@ -103,7 +103,7 @@ async fn read_state<D: Database>(
         false => parse(request)?,
     };
     let building = store.building().await?.ok_or_else(no_rebuild)?;
-    let step = backfill::step(&building, contexts, cursor).await?;
+    let step = backfill::step(&building, records, cursor).await?;
     Ok(ok(&json!({ "taken": step.taken, "next": step.next })))
 }
 

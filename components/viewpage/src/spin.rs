@@ -1,16 +1,16 @@
 //! How Spin calls this context: the two exported handlers, and the adapters of the ports.
 #![expect(unsafe_code, reason = "the SDK's export macros write the ABI glue")]
 
-mod contexts;
 mod database;
+mod records;
 
 use crate::{http, ports::DatabaseError, read_model_store::ReadModelStore, rebuild};
-use contexts::SpinContextClient;
 use database::SpinDatabase;
 use kit::{
-    EventFailure,
+    EventFailure, Origin,
     http::{Problem, Response},
 };
+use records::SpinRecords;
 use spin_sdk::{
     http::{IntoResponse, Request},
     http_service, redis_subscriber,
@@ -22,6 +22,26 @@ type SharedStore = Rc<ReadModelStore<SpinDatabase>>;
 thread_local! {
     /// Reused by all requests of this instance, so that the tables are checked once per instance.
     static STORE: RefCell<Option<SharedStore>> = const { RefCell::new(None) };
+}
+
+/// The id of a rebuild step that arrives without one. A step only reads other contexts, so it needs no unique id.
+const REBUILD_ID: &str = "00000000000000000000000000000001";
+
+/// The interfaces that this context uses of other contexts; `wit/worlds.wit` shows the whole world of the component.
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        inline: "
+            package socar:viewpage-component;
+            world contracts {
+                import socar:car/records@1.0.0;
+                import socar:payment/records@1.0.0;
+                import socar:reservation/records@1.0.0;
+            }
+        ",
+        with: { "socar:calls/types@1.0.0": kit::spin::calls::types },
+        generate_all,
+    });
 }
 
 #[http_service]
@@ -47,7 +67,8 @@ async fn react(message: bytes::Bytes) -> Result<(), EventFailure> {
 async fn respond(request: kit::http::Request) -> Result<Response, DatabaseError> {
     let store = store().await?;
     if rebuild::is_rebuild_path(request.uri().path()) {
-        return Ok(rebuild::handle(&store, &SpinContextClient, request).await);
+        let origin = Origin::from_headers(request.headers(), REBUILD_ID);
+        return Ok(rebuild::handle(&store, &SpinRecords { origin }, request).await);
     }
     let model = store.active().await?;
     Ok(http::handle(&model, request).await)

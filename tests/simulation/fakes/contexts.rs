@@ -7,6 +7,7 @@ use super::{
     platform::{FakePlatform, name},
     store::FakeStore,
     view::View,
+    with_breaker::WithBreaker,
 };
 use crate::{context::ContextId, fault_profile::CallOutcome, mutation::Mutation, world::World};
 use car::CarRepository;
@@ -18,7 +19,7 @@ use kit::{
 };
 use message::MessageRepository;
 use payment::PaymentPorts;
-use reservation::{ReservationPorts, WithBreaker};
+use reservation::ReservationPorts;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,

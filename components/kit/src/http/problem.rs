@@ -3,7 +3,7 @@
 pub use http_conventions::problem::MEDIA_TYPE;
 
 use super::message::{Response, json_response};
-use crate::{aggregate::ChangeError, report::report, store::StoreError};
+use crate::{aggregate::ChangeError, report::report, store::StoreError, unavailable::Unavailable};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_conventions::problem::TYPE_PREFIX;
 use serde_json::{Value, json};
@@ -216,6 +216,13 @@ impl Problem {
             }
         }
         response
+    }
+}
+
+/// 503: another context is unavailable; a retry may succeed.
+impl From<Unavailable> for Problem {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::unavailable(unavailable.message, unavailable.retry_after.unwrap_or(1))
     }
 }
 

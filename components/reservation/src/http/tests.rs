@@ -10,7 +10,7 @@ use bytes::Bytes;
 use events::{CarId, CloudEvent, Event, PaymentId, PaymentState, ReservationId};
 use fakes::{FakeContexts, TestPorts};
 use futures::executor::block_on;
-use kit::{Effect, Store, memory::MemoryPlatform};
+use kit::{Effect, Store};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
 

@@ -1,21 +1,9 @@
-//! The car context over HTTP.
+//! The car context through `socar:car/holds`.
 
-use super::remote::Remote;
-use crate::{
-    ports::{Cars, HoldOutcome, ReleaseOutcome},
-    responses,
-};
-use ::http::Method;
+use super::bindings::socar::car::holds as wit;
+use crate::ports::{Cars, HoldOutcome, ReleaseOutcome};
 use events::{CarId, ReservationId};
-use kit::{Origin, Unavailable, http::Response};
-use serde_json::json;
-use std::time::Duration;
-
-const CAR: Remote = Remote {
-    name: "car",
-    url_variable: "car_url",
-    timeout: Duration::from_millis(1500),
-};
+use kit::{Origin, Unavailable};
 
 pub(super) struct SpinCars;
 
@@ -26,8 +14,12 @@ impl Cars for SpinCars {
         car: CarId,
         id: ReservationId,
     ) -> Result<HoldOutcome, Unavailable> {
-        let response = post(origin, car, "hold", id).await?;
-        responses::parse_hold(car, &response)
+        match wit::hold(origin.into(), car.0, id.0).await {
+            Ok(amount) => Ok(HoldOutcome::Held { amount }),
+            Err(wit::HoldError::NotAvailable) => Ok(HoldOutcome::NotAvailable),
+            Err(wit::HoldError::UnknownCar) => Ok(HoldOutcome::UnknownCar),
+            Err(wit::HoldError::Unavailable(unavailable)) => Err(unavailable.into()),
+        }
     }
 
     async fn release(
@@ -36,18 +28,10 @@ impl Cars for SpinCars {
         car: CarId,
         id: ReservationId,
     ) -> Result<ReleaseOutcome, Unavailable> {
-        let response = post(origin, car, "release", id).await?;
-        responses::parse_release(car, &response)
+        match wit::release(origin.into(), car.0, id.0).await {
+            Ok(()) => Ok(ReleaseOutcome::Released),
+            Err(wit::ReleaseError::UnknownCar) => Ok(ReleaseOutcome::UnknownCar),
+            Err(wit::ReleaseError::Unavailable(unavailable)) => Err(unavailable.into()),
+        }
     }
-}
-
-async fn post(
-    origin: &Origin,
-    car: CarId,
-    command: &str,
-    id: ReservationId,
-) -> Result<Response, Unavailable> {
-    let path = format!("/internal/cars/{car}/{command}");
-    let body = json!({ "rsvId": id }).to_string();
-    CAR.call(origin, Method::POST, &path, body).await
 }

@@ -1,22 +1,9 @@
-//! The payment context over HTTP.
+//! The payment context through `socar:payment/approvals`.
 
-use super::remote::Remote;
-use crate::{
-    ports::{ApprovalOutcome, Payments},
-    responses,
-};
-use ::http::Method;
+use super::bindings::socar::payment::approvals as wit;
+use crate::ports::{ApprovalOutcome, Payments};
 use events::{CarId, PaymentId, ReservationId};
-use kit::{Origin, Unavailable};
-use serde_json::json;
-use std::time::Duration;
-
-/// The timeout is longer than the payment context's own timeout of its gateway (1.5 s).
-const PAYMENT: Remote = Remote {
-    name: "payment",
-    url_variable: "payment_url",
-    timeout: Duration::from_millis(2500),
-};
+use kit::{Effect, Origin, Unavailable};
 
 pub(super) struct SpinPayments;
 
@@ -28,17 +15,17 @@ impl Payments for SpinPayments {
         car: CarId,
         amount: u64,
     ) -> Result<ApprovalOutcome, Unavailable> {
-        let body = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
-        let path = "/internal/payments";
-        let response = PAYMENT.call(origin, Method::POST, path, body).await?;
-        responses::parse_approval(id, &response)
+        match wit::approve(origin.into(), id.0, car.0, amount).await {
+            Ok(payment) => Ok(ApprovalOutcome::Paid(PaymentId(payment))),
+            Err(wit::ApprovalError::Declined) => Ok(ApprovalOutcome::Declined),
+            Err(wit::ApprovalError::Cancelled) => Err(cancelled(id)),
+            Err(wit::ApprovalError::Unavailable(unavailable)) => Err(unavailable.into()),
+        }
     }
 
     async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unavailable> {
-        let path = format!("/internal/payments/{id}");
-        let body = String::new();
-        let response = PAYMENT.call(origin, Method::DELETE, &path, body).await?;
-        responses::parse_cancellation(id, &response)
+        let cancelled = wit::cancel(origin.into(), id.0).await;
+        cancelled.map_err(|wit::CancellationError::Unavailable(unavailable)| unavailable.into())
     }
 
     async fn paid_payment(
@@ -46,9 +33,19 @@ impl Payments for SpinPayments {
         origin: &Origin,
         id: ReservationId,
     ) -> Result<Option<PaymentId>, Unavailable> {
-        let path = format!("/internal/payments/{id}");
-        let body = String::new();
-        let response = PAYMENT.call(origin, Method::GET, &path, body).await?;
-        responses::parse_paid_payment(id, &response)
+        match wit::paid_payment(origin.into(), id.0).await {
+            Ok(payment) => Ok(payment.map(PaymentId)),
+            Err(wit::QueryError::Unavailable(unavailable)) => Err(unavailable.into()),
+        }
+    }
+}
+
+/// Another attempt of this saga cancelled the payment. Its effect counts as unknown, so that the compensation makes sure of
+/// the refund.
+fn cancelled(id: ReservationId) -> Unavailable {
+    Unavailable {
+        message: format!("the payment of reservation {id} was cancelled before"),
+        effect: Effect::Unknown,
+        retry_after: None,
     }
 }

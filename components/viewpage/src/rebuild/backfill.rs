@@ -5,19 +5,17 @@
 //! pages would shift. It reads only the aggregates that no event has updated.
 
 use crate::{
-    ports::{ContextClient, Database},
+    ports::{Database, Record, RecordState, Records},
     read_model::ReadModel,
     source_context::SourceContext,
     sql::upsert::RowUpdate,
     sql_value::SqlValue,
 };
-use events::{CarState, PaymentState, ReservationState};
 use kit::http::Problem;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value as Json;
+use serde::{Deserialize, Serialize};
 
 /// The greatest number of aggregates that one step reads from other contexts, so that it ends well before its deadline.
-const MAX_READS_PER_STEP: u64 = 50;
+const MAX_READS_PER_STEP: usize = 50;
 
 /// The greatest number of ids that one step visits.
 const MAX_IDS_PER_STEP: u64 = 1000;
@@ -54,26 +52,21 @@ impl Cursor {
 /// A [`Problem`] when the database or another context fails; the step can then be repeated.
 pub async fn step<D: Database>(
     model: &ReadModel<D>,
-    contexts: &impl ContextClient,
+    records: &impl Records,
     cursor: Cursor,
 ) -> Result<BackfillStep, Problem> {
     let Cursor { context, after } = cursor;
-    let newest = newest_id(contexts, context).await?;
+    let newest = records.newest(context).await?.unwrap_or_default();
     // The newest number can be lower than it was in the last step, if the aggregate was deleted meanwhile.
     let until = newest.clamp(after, after + MAX_IDS_PER_STEP);
     let known = known_ids(model, context, after, until).await?;
-    let mut taken = 0;
-    for id in after + 1..=until {
-        if known.contains(&id) {
-            continue;
+    let mut unknown = (after + 1..=until).filter(|id| !known.contains(id));
+    let numbers: Vec<u64> = unknown.by_ref().take(MAX_READS_PER_STEP).collect();
+    let until = unknown.next().map_or(until, |id| id - 1);
+    if !numbers.is_empty() {
+        for record in records.read(context, &numbers).await? {
+            copy(model, &record).await?;
         }
-        if taken == MAX_READS_PER_STEP {
-            let after = id - 1;
-            let next = Some(Cursor { context, after });
-            return Ok(BackfillStep { taken, next });
-        }
-        taken += 1;
-        copy(model, contexts, context, id).await?;
     }
     let next = match until == after {
         true => context.next().map(|context| Cursor { context, after: 0 }),
@@ -82,16 +75,8 @@ pub async fn step<D: Database>(
             after: until,
         }),
     };
+    let taken = numbers.len() as u64;
     Ok(BackfillStep { taken, next })
-}
-
-/// The greatest number that the context has allocated, 0 for none.
-async fn newest_id(contexts: &impl ContextClient, context: SourceContext) -> Result<u64, Problem> {
-    let (collection, id) = (context.collection(), context.id_column());
-    let path = format!("/{collection}?size=1&sort={id},desc");
-    let page = contexts.read(context, &path).await?;
-    let newest = page.and_then(|page| page.body["_embedded"][collection][0][id].as_u64());
-    Ok(newest.unwrap_or_default())
 }
 
 /// The numbers in a range that have a base row.
@@ -111,42 +96,15 @@ async fn known_ids<D: Database>(
     Ok(rows.into_iter().filter_map(id).collect())
 }
 
-/// Copies the state of one aggregate, if it exists.
-async fn copy<D: Database>(
-    model: &ReadModel<D>,
-    contexts: &impl ContextClient,
-    context: SourceContext,
-    id: u64,
-) -> Result<(), Problem> {
-    let path = format!("/{}/{id}", context.collection());
-    let Some(snapshot) = contexts.read(context, &path).await? else {
-        return Ok(());
+/// Copies the state of one aggregate.
+async fn copy<D: Database>(model: &ReadModel<D>, record: &Record) -> Result<(), Problem> {
+    let update = match &record.state {
+        RecordState::Car(car) => RowUpdate::Car(car),
+        RecordState::Reservation(reservation) => match reservation.status.as_str() {
+            "rejected" => RowUpdate::RejectedReservation(reservation),
+            _ => RowUpdate::Reservation(reservation),
+        },
+        RecordState::Payment(payment) => RowUpdate::Payment(payment),
     };
-    let version = snapshot.version.unwrap_or_default();
-    match context {
-        SourceContext::Car => {
-            let car: CarState = parse(snapshot.body)?;
-            model.apply(RowUpdate::Car(&car), version, "").await?;
-        }
-        SourceContext::Reservation => {
-            let reservation: ReservationState = parse(snapshot.body)?;
-            let update = match reservation.status.as_str() {
-                "rejected" => RowUpdate::RejectedReservation(&reservation),
-                _ => RowUpdate::Reservation(&reservation),
-            };
-            model.apply(update, version, "").await?;
-        }
-        SourceContext::Payment => {
-            let payment: PaymentState = parse(snapshot.body)?;
-            let update = RowUpdate::Payment(&payment);
-            model.apply(update, version, "").await?;
-        }
-    }
-    Ok(())
-}
-
-fn parse<T: DeserializeOwned>(body: Json) -> Result<T, Problem> {
-    serde_json::from_value(body).map_err(|error| {
-        Problem::unavailable(format!("a context returned an unexpected body: {error}"), 1)
-    })
+    Ok(model.apply(update, record.version, "").await?)
 }

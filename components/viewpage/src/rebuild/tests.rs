@@ -6,11 +6,12 @@ use crate::{
     fixtures::*,
     list_query::ListQuery,
     memory::MemoryDatabase,
-    ports::{ContextError, ResourceSnapshot},
+    ports::{Record, RecordState},
     source_context::SourceContext,
 };
 use bytes::Bytes;
 use futures::executor::block_on;
+use kit::Unavailable;
 
 /// The other contexts in memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,41 +22,35 @@ enum FakeContexts {
     OneOfEach,
 }
 
-impl ContextClient for FakeContexts {
+impl Records for FakeContexts {
+    async fn newest(&self, _: SourceContext) -> Result<Option<u64>, Unavailable> {
+        Ok((*self == Self::OneOfEach).then_some(1))
+    }
+
     async fn read(
         &self,
         context: SourceContext,
-        path: &str,
-    ) -> Result<Option<ResourceSnapshot>, ContextError> {
-        let item = match context {
-            SourceContext::Car => {
-                json!({"carId": 1, "carName": "Kia", "carType": "EV", "amount": 100, "status": "reserved"})
-            }
-            SourceContext::Reservation => {
-                json!({"rsvId": 1, "carId": 1, "payId": 1, "status": "reserved"})
-            }
-            SourceContext::Payment => {
-                json!({"payId": 1, "rsvId": 1, "carId": 1, "amount": 100, "status": "paid"})
-            }
+        numbers: &[u64],
+    ) -> Result<Vec<Record>, Unavailable> {
+        let state = match context {
+            SourceContext::Car => RecordState::Car(state(json!(
+                {"carId": 1, "carName": "Kia", "carType": "EV", "amount": 100, "status": "reserved"}
+            ))),
+            SourceContext::Reservation => RecordState::Reservation(state(json!(
+                {"rsvId": 1, "carId": 1, "payId": 1, "status": "reserved"}
+            ))),
+            SourceContext::Payment => RecordState::Payment(state(json!(
+                {"payId": 1, "rsvId": 1, "carId": 1, "amount": 100, "status": "paid"}
+            ))),
         };
-        let plural = context.collection();
-        let newest = format!("/{plural}?size=1&sort={},desc", context.id_column());
-        Ok(match path {
-            _ if path == newest && *self == Self::OneOfEach => Some(ResourceSnapshot {
-                body: json!({"_embedded": {plural: [item]}}),
-                version: None,
-            }),
-            _ if path == newest => Some(ResourceSnapshot {
-                body: json!({"_embedded": {plural: []}}),
-                version: None,
-            }),
-            _ if path == format!("/{plural}/1") => Some(ResourceSnapshot {
-                body: item,
-                version: Some(3),
-            }),
-            _ => None,
-        })
+        let is_asked = numbers.contains(&1) && *self == Self::OneOfEach;
+        let record = is_asked.then_some(Record { state, version: 3 });
+        Ok(record.into_iter().collect())
     }
+}
+
+fn state<T: DeserializeOwned>(json: Json) -> T {
+    serde_json::from_value(json).unwrap()
 }
 
 fn store() -> ReadModelStore<MemoryDatabase> {

@@ -1,8 +1,6 @@
 //! The saga of a reservation: reserve, confirm or reject, cancel.
 
 use super::*;
-use crate::with_breaker::WithBreaker;
-use kit::Breaker;
 
 #[test]
 fn a_reservation_is_reserved_once_it_is_paid() {
@@ -101,48 +99,6 @@ fn after_a_timeout_the_payment_is_cancelled_by_the_sweep() {
     sweep_later(&ports);
     assert!(contexts.paid.borrow().is_empty());
     assert!(outbox_keys(&ports).is_empty());
-}
-
-/// On a host without breakers: an open breaker fails the approval at once. The payment context is not called, so
-/// nothing has to be compensated there.
-#[test]
-fn behind_an_open_breaker_the_payment_context_is_not_called() {
-    let contexts = FakeContexts::new();
-    contexts.approval.set(None);
-    let platform = MemoryPlatform::new();
-    let ports = ReservationPorts {
-        platform: &platform,
-        cars: &contexts,
-        payments: WithBreaker::new(&contexts, Some(Breaker::new(&platform, "payment"))),
-    };
-    let reserve = || {
-        let request = ::http::Request::post("/reservations").header("host", "h");
-        let body = Bytes::from_static(br#"{"carId":1}"#);
-        block_on(handle(&ports, request.body(body).unwrap()))
-    };
-    // Each request fails two calls: the approval and the cancel.
-    contexts.compensation_fails.set(true);
-    for _ in 0..3 {
-        assert_eq!(reserve().headers()["retry-after"], "7");
-    }
-    contexts.compensation_fails.set(false);
-    let approvals = contexts.paid.borrow().len();
-    let refused = reserve();
-    assert_eq!(refused.status(), 503);
-    assert_eq!(refused.headers()["retry-after"], "1");
-    assert_eq!(body(&refused)["reason"], "payment-unreachable");
-    assert_eq!(contexts.paid.borrow().len(), approvals, "it was called");
-    let id = body(&refused)["rsvId"].as_u64().unwrap();
-    assert!(
-        !contexts.held.borrow().contains(&id),
-        "the car is still held"
-    );
-    let open = block_on(platform.outbox.keys()).unwrap();
-    assert!(
-        !open
-            .iter()
-            .any(|key| key.starts_with(&format!("saga/{id}/")))
-    );
 }
 
 #[test]

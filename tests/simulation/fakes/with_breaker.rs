@@ -1,10 +1,10 @@
-//! The other contexts behind circuit breakers of this context, for hosts without breakers between components.
+//! The other contexts behind circuit breakers, as the adapter of stock Spin calls them.
 //!
 //! An open breaker fails a call at once, instead of after its timeout.
 
-use crate::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome};
 use events::{CarId, PaymentId, ReservationId};
 use kit::{Breaker, Origin, Platform, Unavailable};
+use reservation::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome};
 
 /// A port whose calls pass a circuit breaker, if there is one.
 pub struct WithBreaker<P, C> {
