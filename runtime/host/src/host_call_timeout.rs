@@ -100,10 +100,11 @@ mod tests {
         let call = call(Duration::from_secs(60));
         let ended = tokio::time::sleep_until(call.deadline.into());
         let work = std::future::pending::<Result<(), HostCallTimedOut>>();
+        let timeout = HostCallTimeout::of(Some(&call));
         tokio::select! {
             biased;
             () = ended => panic!("the host call waited until the deadline"),
-            result = HostCallTimeout::of(Some(&call)).wait(work) => assert!(result.is_err()),
+            result = timeout.wait(work) => assert!(result.is_err()),
         }
     }
 

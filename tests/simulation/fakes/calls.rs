@@ -1,18 +1,19 @@
-//! Fakes of the ports to other contexts: the same HTTP requests as the Spin adapters send, handled by the code of
+//! Fakes of the ports to other contexts: the same HTTP requests as the adapter of stock Spin sends, handled by the code of
 //! the called context in a task of its own, and the same reading of the responses.
 
 use crate::{context::ContextId, mutation::Mutation, request::request, world::World};
+use commands_over_http::{
+    approvals::{ApprovalRefusal, parse_approval, parse_cancellation, parse_paid_payment},
+    holds::{HoldRefusal, UnknownCar, parse_hold, parse_release},
+};
 use events::{CarId, PaymentId, ReservationId};
 use http::Method;
 use kit::{Effect, Origin, Unavailable, http::Response};
-use reservation::{
-    ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome},
-    responses,
-};
+use reservation::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome};
 use serde_json::json;
 use std::rc::Rc;
 
-/// The timeouts of the Spin adapters for the car and the payment context, in milliseconds.
+/// The timeouts of the adapters for the car and the payment context, in milliseconds.
 const CAR_TIMEOUT_MS: u64 = 1_500;
 const PAYMENT_TIMEOUT_MS: u64 = 2_500;
 
@@ -27,7 +28,11 @@ impl Cars for FakeCars {
         id: ReservationId,
     ) -> Result<HoldOutcome, Unavailable> {
         let response = self.post(origin, car, "hold", id).await?;
-        responses::parse_hold(car, &response)
+        Ok(match parse_hold(car, &response)? {
+            Ok(amount) => HoldOutcome::Held { amount },
+            Err(HoldRefusal::NotAvailable) => HoldOutcome::NotAvailable,
+            Err(HoldRefusal::UnknownCar) => HoldOutcome::UnknownCar,
+        })
     }
 
     async fn release(
@@ -44,7 +49,10 @@ impl Cars for FakeCars {
             let holder = self.0.oracle.borrow().holder(car, id);
             self.post(origin, car, "release", holder).await?;
         }
-        responses::parse_release(car, &response)
+        Ok(match parse_release(car, &response)? {
+            Ok(()) => ReleaseOutcome::Released,
+            Err(UnknownCar) => ReleaseOutcome::UnknownCar,
+        })
     }
 }
 
@@ -77,13 +85,21 @@ impl Payments for FakePayments {
     ) -> Result<ApprovalOutcome, Unavailable> {
         let order = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
         let response = self.call(origin, Method::POST, "", &order).await?;
-        responses::parse_approval(id, &response)
+        match parse_approval(id, &response)? {
+            Ok(payment) => Ok(ApprovalOutcome::Paid(payment)),
+            Err(ApprovalRefusal::Declined) => Ok(ApprovalOutcome::Declined),
+            Err(ApprovalRefusal::Cancelled) => Err(Unavailable {
+                message: "the payment was cancelled before".into(),
+                retry_after: None,
+                effect: Effect::Unknown,
+            }),
+        }
     }
 
     async fn cancel(&self, origin: &Origin, id: ReservationId) -> Result<(), Unavailable> {
         let path = format!("/{id}");
         let response = self.call(origin, Method::DELETE, &path, "").await?;
-        responses::parse_cancellation(id, &response)
+        parse_cancellation(id, &response)
     }
 
     async fn paid_payment(
@@ -94,7 +110,7 @@ impl Payments for FakePayments {
         let response = self
             .call(origin, Method::GET, &format!("/{id}"), "")
             .await?;
-        responses::parse_paid_payment(id, &response)
+        parse_paid_payment(id, &response)
     }
 }
 

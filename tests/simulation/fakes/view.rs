@@ -3,14 +3,18 @@
 
 use super::poll_ready;
 use crate::{context::ContextId, fault_profile::CallOutcome, request::request, world::World};
-use events::CloudEvent;
-use http::{Method, header};
-use kit::http::{Problem, Request, Response};
+use events::{CarState, CloudEvent, PaymentState, ReservationState};
+use http::Method;
+use kit::{
+    Effect, Unavailable,
+    http::{Problem, Request, Response},
+};
+use records_over_http::responses::{newest_path, parse_newest, parse_record};
 use std::{cell::RefCell, rc::Rc};
 use viewpage::{
     Database, DatabaseError, SqlValue,
     memory::MemoryDatabase,
-    ports::{ContextClient, ContextError, ResourceSnapshot},
+    ports::{Record, RecordState, Records},
     read_model_store::ReadModelStore,
     rebuild,
     source_context::SourceContext,
@@ -37,11 +41,11 @@ thread_local! {
 pub struct View {
     rows: SharedRows,
     store: ReadModelStore<SharedRows>,
-    contexts: FakeContextClient,
+    contexts: FakeRecords,
 }
 
 /// The other contexts, as a rebuild reads them.
-struct FakeContextClient(Rc<World>);
+struct FakeRecords(Rc<World>);
 
 impl View {
     /// The read model of one schedule.
@@ -54,7 +58,7 @@ impl View {
         Self {
             rows,
             store,
-            contexts: FakeContextClient(Rc::clone(world)),
+            contexts: FakeRecords(Rc::clone(world)),
         }
     }
 
@@ -85,12 +89,41 @@ impl Drop for View {
     }
 }
 
-impl ContextClient for FakeContextClient {
+impl Records for FakeRecords {
+    async fn newest(&self, context: SourceContext) -> Result<Option<u64>, Unavailable> {
+        let (collection, id) = (context.collection(), context.id_column());
+        let response = self.get(context, &newest_path(collection, id)).await?;
+        parse_newest(collection, collection, id, &response)
+    }
+
     async fn read(
         &self,
         context: SourceContext,
-        path: &str,
-    ) -> Result<Option<ResourceSnapshot>, ContextError> {
+        numbers: &[u64],
+    ) -> Result<Vec<Record>, Unavailable> {
+        let collection = context.collection();
+        let mut records = Vec::new();
+        for number in numbers {
+            let path = format!("/{collection}/{number}");
+            let response = self.get(context, &path).await?;
+            let found = match context {
+                SourceContext::Car => parse_record::<CarState>(collection, &response)?
+                    .map(|(state, version)| (RecordState::Car(state), version)),
+                SourceContext::Reservation => {
+                    parse_record::<ReservationState>(collection, &response)?
+                        .map(|(state, version)| (RecordState::Reservation(state), version))
+                }
+                SourceContext::Payment => parse_record::<PaymentState>(collection, &response)?
+                    .map(|(state, version)| (RecordState::Payment(state), version)),
+            };
+            records.extend(found.map(|(state, version)| Record { state, version }));
+        }
+        Ok(records)
+    }
+}
+
+impl FakeRecords {
+    async fn get(&self, context: SourceContext, path: &str) -> Result<Response, Unavailable> {
         let to = match context {
             SourceContext::Car => ContextId::Car,
             SourceContext::Reservation => ContextId::Reservation,
@@ -98,17 +131,11 @@ impl ContextClient for FakeContextClient {
         };
         let request = request(Method::GET, path, &[], "");
         let response = self.0.call(to, request, READ_TIMEOUT_MS).await;
-        let response = response.ok_or_else(|| ContextError("no reply".into()))?;
-        let tag = response.headers().get(header::ETAG);
-        let tag = tag.and_then(|tag| tag.to_str().ok());
-        match response.status().as_u16() {
-            200 => Ok(Some(ResourceSnapshot {
-                body: serde_json::from_slice(response.body()).unwrap_or_default(),
-                version: tag.and_then(|tag| tag.trim_matches('"').parse().ok()),
-            })),
-            404 => Ok(None),
-            status => Err(ContextError(format!("answered {status}"))),
-        }
+        response.ok_or_else(|| Unavailable {
+            message: "no reply".into(),
+            retry_after: None,
+            effect: Effect::None,
+        })
     }
 }
 
