@@ -20,8 +20,11 @@ pub struct DurableBody {
     body: WasiBody,
     call: Call,
     /// A frame that waits.
-    waiting: Option<(Frame<Bytes>, BoxFuture<'static, Result<(), DatabaseError>>)>,
+    waiting: Option<(Frame<Bytes>, Durability)>,
 }
+
+/// The wait for the durability of writes.
+type Durability = BoxFuture<'static, Result<(), DatabaseError>>;
 
 // === impl DurableBody ===
 

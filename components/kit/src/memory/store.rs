@@ -27,7 +27,10 @@ pub struct MemoryStore {
 }
 
 /// What other writers do between a swap and its reading back.
-struct Interference(Box<dyn FnOnce(&mut BTreeMap<String, Vec<u8>>)>);
+struct Interference(Box<dyn FnOnce(&mut Entries)>);
+
+/// The values by key.
+type Entries = BTreeMap<String, Vec<u8>>;
 
 impl fmt::Debug for Interference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

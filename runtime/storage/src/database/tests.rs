@@ -291,9 +291,10 @@ async fn a_log_that_cannot_be_synced_is_reported() {
     let database = Database::open(&path).unwrap();
     database.create_schema(TABLE).unwrap();
     let failure = "the write-ahead log cannot be synced: no descriptor".to_owned();
-    let maintenance = database.wal_maintenance.lock();
-    maintenance.as_ref().unwrap().set_failure(Some(failure));
-    drop(maintenance);
+    {
+        let maintenance = database.wal_maintenance.lock();
+        maintenance.as_ref().unwrap().set_failure(Some(failure));
+    }
     assert!(matches!(database.check(), Err(DatabaseError::NotSynced(_))));
     keep(&database).await.unwrap();
     let since = Instant::now();
