@@ -1,20 +1,21 @@
 //! Tells the operator the cause of a failure that a client must not see: inner addresses, keys and other details.
 
-/// Writes a cause to standard error, which the host logs. The same cause is written once in five seconds by one
-/// instance.
+/// Writes a cause to standard error, which the host logs. One instance writes a cause that repeats at its first, second,
+/// fourth, eighth … time, so that an outage does not fill the log.
 #[cfg(target_arch = "wasm32")]
 pub fn report(cause: &str) {
-    use std::{cell::RefCell, time::Duration, time::Instant};
+    use std::cell::RefCell;
 
-    const INTERVAL: Duration = Duration::from_secs(5);
     thread_local! {
-        static LAST: RefCell<Option<(String, Instant)>> = const { RefCell::new(None) };
+        static LAST: RefCell<(String, u32)> = const { RefCell::new((String::new(), 0)) };
     }
-    LAST.with_borrow_mut(|last| {
-        let is_recent = |(text, at): &(String, Instant)| text == cause && at.elapsed() < INTERVAL;
-        if !last.as_ref().is_some_and(is_recent) {
+    LAST.with_borrow_mut(|(last, times)| {
+        if last != cause {
+            (*last, *times) = (cause.to_owned(), 0);
+        }
+        *times = times.saturating_add(1);
+        if times.is_power_of_two() {
             eprintln!("{cause}");
-            *last = Some((cause.to_owned(), Instant::now()));
         }
     });
 }
