@@ -12,12 +12,12 @@ use http::Method;
 use serde_json::json;
 
 use crate::saboteur::Saboteur;
-use fixture::{LINK, caller, errand, manifest, shared};
+use fixture::{LINK, caller, manifest, perform, shared};
 
 #[test]
 fn a_result_and_a_refusal_reach_the_caller() {
-    assert_eq!(errand(shared(), "greet/you"), r#"Ok("hello you")"#);
-    let refused = errand(shared(), "nonsense");
+    assert_eq!(perform(shared(), "greet/you"), r#"Ok("hello you")"#);
+    let refused = perform(shared(), "nonsense");
     assert_eq!(
         refused,
         r#"Err(Refusal::Refused("no such action: `nonsense`"))"#
@@ -27,7 +27,7 @@ fn a_result_and_a_refusal_reach_the_caller() {
 #[test]
 fn a_callee_that_fails_may_have_done_something() {
     for action in ["trap", "exit", "hoard?mib=100"] {
-        let failed = errand(shared(), action);
+        let failed = perform(shared(), action);
         assert!(
             failed.contains("effect: Effect::Unknown"),
             "{action}: {failed}"
@@ -37,14 +37,14 @@ fn a_callee_that_fails_may_have_done_something() {
             "{action}: {failed}"
         );
     }
-    assert_eq!(errand(shared(), "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(shared(), "greet/you"), r#"Ok("hello you")"#);
 }
 
 #[test]
 fn a_callee_that_does_not_return_times_out_before_its_caller() {
     for action in ["spin", "poll-clock", "sleep?ms=60000"] {
         let begun = Instant::now();
-        let late = errand(shared(), action);
+        let late = perform(shared(), action);
         assert!(
             late.contains("effect: Effect::TimedOut"),
             "{action}: {late}"
@@ -71,7 +71,7 @@ fn a_callee_finishes_what_its_caller_no_longer_waits_for() {
     assert_eq!(left.text(), "left");
     // A trap or a dropped instance would leave a line in the log.
     thread::sleep(Duration::from_millis(900));
-    assert_eq!(errand(shared(), "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(shared(), "greet/you"), r#"Ok("hello you")"#);
     let log = shared().log();
     assert!(log.contains("sleeping 700 ms"), "{log}");
 }
@@ -80,7 +80,7 @@ fn a_callee_finishes_what_its_caller_no_longer_waits_for() {
 fn the_host_sets_the_origin_of_a_call() {
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let response = shared()
-        .get("/errand?action=origin")
+        .get("/perform?action=origin")
         .header("traceparent", parent)
         .header("x-request-id", "order-7")
         .send()
@@ -102,14 +102,14 @@ fn an_open_breaker_rejects_a_call_before_it_has_any_effect() {
         &manifest().replace("breaker = false", "breaker = true"),
         &[],
     );
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("hello you")"#);
     host.admin().control_breaker("force-open", LINK);
-    let rejected = errand(&host, "greet/you");
+    let rejected = perform(&host, "greet/you");
     assert!(rejected.contains("effect: Effect::None"), "{rejected}");
     assert!(rejected.contains("are cut off for now"), "{rejected}");
     assert!(rejected.contains("retry-after: Some("), "{rejected}");
     host.admin().control_breaker("reset", LINK);
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("hello you")"#);
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn a_callee_that_keeps_failing_opens_the_breaker() {
     let breaker = "breaker = { consecutive_failures = 3, open_duration = \"1m\" }";
     let host = caller(&manifest().replace("breaker = false", breaker), &[]);
     for _ in 0..3 {
-        errand(&host, "trap");
+        perform(&host, "trap");
     }
-    let rejected = errand(&host, "greet/you");
+    let rejected = perform(&host, "greet/you");
     assert!(rejected.contains("effect: Effect::None"), "{rejected}");
     assert_eq!(host.admin().breaker(LINK)["state"], "open");
 }
@@ -160,14 +160,14 @@ fn an_injected_fault_is_a_failure_of_the_callee() {
     ] {
         let fault = json!({"from": "caller", "to": "saboteur", "fault": fault, "seconds": 60});
         host.admin().inject_fault(&fault);
-        let failed = errand(&host, "greet/you");
+        let failed = perform(&host, "greet/you");
         assert!(
             failed.contains(&format!("effect: Effect::{effect}")),
             "{fault}: {failed}"
         );
         host.admin().clear_faults();
     }
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("hello you")"#);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn components_that_call_each_other_in_a_loop_are_stopped() {
     // Each call of the loop ends somewhat earlier than its caller.
     let patient = manifest().replace("deadline = \"2s\"", "deadline = \"30s\"");
     let host = caller(&calling_delegate(&patient), &[]);
-    let stopped = errand(&host, "loop");
+    let stopped = perform(&host, "loop");
     assert!(stopped.contains("is part of a loop of calls"), "{stopped}");
     assert!(stopped.contains("effect: Effect::None"), "{stopped}");
 }
@@ -186,32 +186,32 @@ fn a_component_may_be_called_again_by_its_callee() {
     let policy = "concurrency = 1\nadaptive = false\n";
     let manifest = calling_delegate(&manifest()).replace("breaker = false\n", policy);
     let host = caller(&manifest, &[]);
-    let nested = errand(&host, "delegate/delegate/delegate/it");
+    let nested = perform(&host, "delegate/delegate/delegate/it");
     assert_eq!(nested, r#"Ok("performed it")"#);
 }
 
 /// The manifest, with an import of the caller that the delegate satisfies.
 fn calling_delegate(manifest: &str) -> String {
-    let named = "\"saboteur:errands/errands\" = \"saboteur\"";
+    let named = "\"saboteur:actions/actions\" = \"saboteur\"";
     manifest.replace(named, &named.replace("= \"saboteur\"", "= \"delegate\""))
 }
 
 #[test]
 fn a_callee_reaches_only_its_own_stores() {
-    let denied = errand(shared(), "kv/get?store=neighbour&key=a");
+    let denied = perform(shared(), "kv/get?store=neighbour&key=a");
     assert!(denied.starts_with("Err(Refusal::Refused("), "{denied}");
-    let allowed = errand(shared(), "kv/set?store=saboteur&key=a&value=b");
+    let allowed = perform(shared(), "kv/set?store=saboteur&key=a&value=b");
     assert!(allowed.starts_with("Ok("), "{allowed}");
 }
 
 #[test]
 fn calls_are_counted_by_link_and_by_function() {
     let host = caller(&manifest(), &[]);
-    errand(&host, "greet/you");
-    errand(&host, "nonsense");
-    errand(&host, "trap");
+    perform(&host, "greet/you");
+    perform(&host, "nonsense");
+    perform(&host, "trap");
     let admin = host.admin();
-    let function = "saboteur:errands/errands@1.0.0#perform";
+    let function = "saboteur:actions/actions@1.0.0#perform";
     for outcome in ["ok", "refused", "unavailable"] {
         let series = format!(
             "socar_function_calls_total{{link=\"{LINK}\",function=\"{function}\",outcome=\"{outcome}\"}}"
@@ -233,19 +233,19 @@ fn calls_are_counted_by_link_and_by_function() {
 fn a_call_under_way_survives_a_reload() {
     let host = caller(&manifest(), &[]);
     thread::scope(|scope| {
-        let under_way = scope.spawn(|| errand(&host, "sleep?ms=1200"));
+        let under_way = scope.spawn(|| perform(&host, "sleep?ms=1200"));
         thread::sleep(Duration::from_millis(200));
         host.deploy(&manifest().replace("version = \"0.1.0\"", "version = \"0.2.0\""));
         let result = under_way.join().expect("a result");
         assert_eq!(result, r#"Ok("slept 1200 ms")"#);
     });
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("hello you")"#);
 }
 
 #[test]
 fn an_instance_is_used_for_many_calls() {
     let host = caller(&manifest(), &[]);
-    let counts: Vec<String> = (0..3).map(|_| errand(&host, "count")).collect();
+    let counts: Vec<String> = (0..3).map(|_| perform(&host, "count")).collect();
     assert_eq!(counts, [r#"Ok("1")"#, r#"Ok("2")"#, r#"Ok("3")"#]);
 }
 

@@ -5,16 +5,16 @@
 
 use spin_sdk::http::body::IncomingBodyExt as _;
 
-use bindings::exports::saboteur::errands::errands::{Effect, Guest, Origin, Refusal, Unavailable};
+use bindings::exports::saboteur::actions::actions::{Effect, Guest, Origin, Refusal, Unavailable};
 
 mod bindings {
     #![allow(unsafe_code, missing_docs, reason = "generated")]
     wit_bindgen::generate!({ path: "../saboteur/wit", world: "saboteur", generate_all });
 }
 
-struct ErrandsOverHttp;
+struct ActionsOverHttp;
 
-impl Guest for ErrandsOverHttp {
+impl Guest for ActionsOverHttp {
     async fn perform(_: Origin, action: String) -> Result<String, Refusal> {
         let url = spin_sdk::variables::get("saboteur_url").await;
         let url = url.map_err(unavailable)?;
@@ -31,7 +31,7 @@ impl Guest for ErrandsOverHttp {
     }
 }
 
-bindings::export!(ErrandsOverHttp with_types_in bindings);
+bindings::export!(ActionsOverHttp with_types_in bindings);
 
 fn unavailable<E: std::fmt::Debug>(error: E) -> Refusal {
     Refusal::Unavailable(Unavailable {

@@ -8,9 +8,9 @@ use spin_sdk::http::body::IncomingBodyExt as _;
 use spin_sdk::http::{IntoResponse, Request};
 use spin_sdk::http_service;
 
-use errands::saboteur::errands::errands::{Origin, Refusal, perform};
+use actions::saboteur::actions::actions::{Origin, Refusal, perform};
 
-mod errands {
+mod actions {
     #![allow(unsafe_code, missing_docs, reason = "generated")]
     wit_bindgen::generate!({ path: "../saboteur/wit", world: "caller", generate_all });
 }
@@ -32,14 +32,14 @@ async fn handle(request: Request) -> impl IntoResponse {
     );
     let count = query.number("count");
     match request.uri().path() {
-        "/errand" => format!("{:?}", errand(action).await),
+        "/perform" => format!("{:?}", call(action).await),
         "/parallel" => {
-            let results = join_all((0..count).map(|_| errand(action))).await;
+            let results = join_all((0..count).map(|_| call(action))).await;
             let lines = results.iter().map(|result| format!("{result:?}"));
             lines.collect::<Vec<_>>().join("\n")
         }
         "/leave" => {
-            let (work, time) = (pin!(errand(action)), pin!(spin_sdk::time::sleep(ms)));
+            let (work, time) = (pin!(call(action)), pin!(spin_sdk::time::sleep(ms)));
             match select(work, time).await {
                 Either::Left((result, _)) => format!("{result:?}"),
                 Either::Right(_) => "left".to_owned(),
@@ -47,12 +47,12 @@ async fn handle(request: Request) -> impl IntoResponse {
         }
         "/late" => {
             spin_sdk::time::sleep(ms).await;
-            format!("{:?}", errand(action).await)
+            format!("{:?}", call(action).await)
         }
         "/repeat" => {
             let mut succeeded = 0;
             for _ in 0..count {
-                succeeded += u64::from(errand(action).await.is_ok());
+                succeeded += u64::from(call(action).await.is_ok());
             }
             succeeded.to_string()
         }
@@ -68,7 +68,7 @@ async fn handle(request: Request) -> impl IntoResponse {
 }
 
 /// Calls the saboteur with an origin that the host must replace.
-async fn errand(action: &str) -> Result<String, Refusal> {
+async fn call(action: &str) -> Result<String, Refusal> {
     let forged = Origin {
         correlation_id: "forged".to_owned(),
         traceparent: "forged".to_owned(),

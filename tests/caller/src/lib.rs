@@ -2,7 +2,7 @@
 //!
 //! | Request | Response |
 //! |---|---|
-//! | `/errand?action=sleep?ms=50` | the result of one call |
+//! | `/perform?action=sleep?ms=50` | the result of one call |
 //! | `/parallel?action=…&count=8` | the results of concurrent calls |
 //! | `/leave?action=…&ms=50` | the result, or that the caller stopped waiting after this time |
 //! | `/late?ms=1500&action=…` | the result of a call that begins after this time |

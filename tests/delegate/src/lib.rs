@@ -1,4 +1,4 @@
-//! A component that performs errands by letting another component perform them: `delegate/<action>` passes the action on,
+//! A component that performs actions by letting another component perform them: `delegate/<action>` passes the action on,
 //! `loop` passes itself on.
 
 #[cfg(target_arch = "wasm32")]

@@ -1,14 +1,14 @@
 //! Does an adapter stand in for a component that is not in the application, and only then?
 
-use super::fixture::{errand, manifest, shared};
+use super::fixture::{manifest, perform, shared};
 use crate::saboteur::Saboteur;
 
-/// The caller alone, whose errands an adapter performs at the address of another host.
+/// The caller alone, whose actions an adapter performs at the address of another host.
 fn split_manifest(other: &str) -> String {
     let text = manifest();
     let (head, _) = text.split_once("[component.saboteur]").expect("a saboteur");
     let named =
-        "\n[component.caller.tool.socar.imports]\n\"saboteur:errands/errands\" = \"saboteur\"\n";
+        "\n[component.caller.tool.socar.imports]\n\"saboteur:actions/actions\" = \"saboteur\"\n";
     let private = "[[trigger.http]]\nroute = { private = true }\ncomponent = \"saboteur\"\n";
     let hosts = "allowed_outbound_hosts = [\"http://saboteur.spin.internal\"]";
     let granted = format!(
@@ -26,7 +26,7 @@ fn dependency() -> String {
     format!(
         r#"
 [component.caller.dependencies]
-"saboteur:errands" = {{ component = "adapter", inherit_configuration = ["allowed_outbound_hosts", "variables"] }}
+"saboteur:actions" = {{ component = "adapter", inherit_configuration = ["allowed_outbound_hosts", "variables"] }}
 
 [component.adapter]
 source = "{}"
@@ -44,8 +44,8 @@ fn split(other: &Saboteur, policy: &str) -> Saboteur {
 fn an_adapter_performs_the_functions_of_an_absent_component() {
     let other = Saboteur::shared();
     let host = split(other, "");
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("hello you")"#);
-    let refused = errand(&host, "nonsense");
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("hello you")"#);
+    let refused = perform(&host, "nonsense");
     assert!(refused.starts_with("Err(Refusal::Refused("), "{refused}");
     let series = "socar_calls_total{link=\"caller -> adapter\",outcome=\"2xx\"}";
     assert_eq!(host.admin().metric(series), Some(1.0));
@@ -59,10 +59,10 @@ fn the_outbound_link_of_the_caller_guards_an_adapter() {
     let other = Saboteur::shared();
     let policy = "\n[component.caller.tool.socar.links.outbound]\nbreaker = true\n";
     let host = split(other, policy);
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("hello you")"#);
     let link = format!("caller -> {}", other.url());
     host.admin().control_breaker("force-open", &link);
-    let rejected = errand(&host, "greet/you");
+    let rejected = perform(&host, "greet/you");
     assert!(rejected.contains("are cut off for now"), "{rejected}");
 }
 
@@ -74,7 +74,7 @@ fn an_adapter_is_not_used_where_the_application_exports_the_interface() {
         &["adapter", "caller", "delegate", "saboteur"],
         &[],
     );
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("hello you")"#);
     let series = "socar_calls_total{link=\"caller -> saboteur\",outcome=\"2xx\"}";
     assert_eq!(host.admin().metric(series), Some(1.0));
 }

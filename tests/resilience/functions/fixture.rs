@@ -6,7 +6,7 @@ use harness::{read, root};
 
 use crate::saboteur::Saboteur;
 
-/// The link from the caller to the component that performs its errands.
+/// The link from the caller to the component that performs its actions.
 pub const LINK: &str = "caller -> saboteur";
 
 /// The host that tests share.
@@ -26,9 +26,9 @@ pub fn manifest() -> String {
     read("tests/caller/spin.toml").replace("../../target", &target)
 }
 
-/// The result of an errand that the caller lets the saboteur perform.
+/// The result of an perform that the caller lets the saboteur perform.
 #[track_caller]
-pub fn errand(host: &Saboteur, action: &str) -> String {
+pub fn perform(host: &Saboteur, action: &str) -> String {
     let action: String = action
         .chars()
         .map(|letter| match letter {
@@ -37,7 +37,7 @@ pub fn errand(host: &Saboteur, action: &str) -> String {
             letter => letter.to_string(),
         })
         .collect();
-    host.call(&format!("/errand?action={action}"))
+    host.call(&format!("/perform?action={action}"))
         .is(200)
         .text()
 }

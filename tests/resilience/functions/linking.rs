@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use harness::root;
 
-use super::fixture::{caller, errand, manifest};
+use super::fixture::{caller, manifest, perform};
 use crate::saboteur::Saboteur;
 
-const VERSION: &str = "saboteur:errands/errands@1.0.0";
+const VERSION: &str = "saboteur:actions/actions@1.0.0";
 
 /// The saboteur, with another version of its interface: a file beside the manifest of the host.
 fn saboteur_of(host: &Saboteur, version: &str) -> PathBuf {
@@ -40,14 +40,14 @@ fn manifest_for(saboteur: &Path) -> String {
 fn a_later_compatible_version_satisfies_an_import() {
     let host = caller(&manifest(), &[]);
     host.deploy(&manifest_for(&saboteur_of(&host, "1.1.0")));
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("hello you")"#);
 }
 
 #[test]
 fn an_incompatible_version_is_refused_with_both_versions() {
     let host = caller(&manifest(), &[]);
     let named =
-        "\n[component.caller.tool.socar.imports]\n\"saboteur:errands/errands\" = \"saboteur\"\n";
+        "\n[component.caller.tool.socar.imports]\n\"saboteur:actions/actions\" = \"saboteur\"\n";
     let incompatible = manifest_for(&saboteur_of(&host, "2.0.0")).replace(named, "");
     let (incompatible, _) = incompatible
         .split_once("[component.delegate]")
@@ -55,12 +55,12 @@ fn an_incompatible_version_is_refused_with_both_versions() {
     let refused = host.deploy_refused(incompatible);
     for part in [
         "`component.caller`",
-        "imports saboteur:errands/errands@1.0.0",
-        "component `saboteur` exports saboteur:errands/errands@2.0.0, which does not satisfy it",
+        "imports saboteur:actions/actions@1.0.0",
+        "component `saboteur` exports saboteur:actions/actions@2.0.0, which does not satisfy it",
     ] {
         assert!(refused.contains(part), "{refused}");
     }
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("hello you")"#);
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("hello you")"#);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_missing_callee_is_refused() {
     let (head, _) = text.split_once("[component.saboteur]").expect("a saboteur");
     let alone = head
         .replace("[[trigger.http]]\nroute = { private = true }\ncomponent = \"saboteur\"\n", "")
-        .replace("\n[component.caller.tool.socar.imports]\n\"saboteur:errands/errands\" = \"saboteur\"\n", "")
+        .replace("\n[component.caller.tool.socar.imports]\n\"saboteur:actions/actions\" = \"saboteur\"\n", "")
         .replace("allowed_outbound_hosts = [\"http://saboteur.spin.internal\"]", "allowed_outbound_hosts = [\"http://*\"]");
     let refused = host.deploy_refused(&alone);
     assert!(
@@ -83,7 +83,7 @@ fn a_missing_callee_is_refused() {
 fn two_exporters_are_refused_unless_the_component_names_one() {
     let host = caller(&manifest(), &[]);
     let named =
-        "\n[component.caller.tool.socar.imports]\n\"saboteur:errands/errands\" = \"saboteur\"\n";
+        "\n[component.caller.tool.socar.imports]\n\"saboteur:actions/actions\" = \"saboteur\"\n";
     let refused = host.deploy_refused(&manifest().replace(named, ""));
     assert!(
         refused.contains("which components `saboteur` and `delegate` export; name one in [component.caller.tool.socar.imports]"),
@@ -91,19 +91,19 @@ fn two_exporters_are_refused_unless_the_component_names_one() {
     );
     let other = named.replace("\"saboteur\"\n", "\"delegate\"\n");
     host.deploy(&manifest().replace(named, &other));
-    assert_eq!(errand(&host, "greet/you"), r#"Ok("performed greet/you")"#);
+    assert_eq!(perform(&host, "greet/you"), r#"Ok("performed greet/you")"#);
     let calls = "socar_calls_total{link=\"caller -> delegate\",outcome=\"2xx\"}";
     assert_eq!(host.admin().metric(calls), Some(1.0));
 }
 
 #[test]
 fn a_named_component_must_export_the_interface() {
-    let named = "\"saboteur:errands/errands\" = \"saboteur\"";
+    let named = "\"saboteur:actions/actions\" = \"saboteur\"";
     let other = named.replace("= \"saboteur\"", "= \"caller\"");
     let host = caller(&manifest(), &[]);
     let refused = host.deploy_refused(&manifest().replace(named, &other));
     assert!(
-        refused.contains("this component does not export saboteur:errands/errands@1.0.0"),
+        refused.contains("this component does not export saboteur:actions/actions@1.0.0"),
         "{refused}"
     );
 }

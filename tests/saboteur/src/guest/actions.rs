@@ -3,16 +3,16 @@
 use spin_sdk::http::Uri;
 
 use super::perform_action;
-use bindings::exports::saboteur::errands::errands::{Guest, Origin, Refusal};
+use bindings::exports::saboteur::actions::actions::{Guest, Origin, Refusal};
 
 mod bindings {
     #![allow(unsafe_code, missing_docs, reason = "generated")]
     wit_bindgen::generate!({ path: "wit", world: "saboteur", generate_all });
 }
 
-struct Errands;
+struct Actions;
 
-impl Guest for Errands {
+impl Guest for Actions {
     async fn perform(origin: Origin, action: String) -> Result<String, Refusal> {
         if action == "origin" {
             return Ok(format!("{origin:?}"));
@@ -23,4 +23,4 @@ impl Guest for Errands {
     }
 }
 
-bindings::export!(Errands with_types_in bindings);
+bindings::export!(Actions with_types_in bindings);
