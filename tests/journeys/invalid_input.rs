@@ -181,12 +181,15 @@ fn names_of_any_script_are_kept(mode: Mode) {
         "🚗",
         "<script>alert(1)</script>",
         "O'Brien; DROP TABLE cars",
-        "a\u{301}\"\\/",
+        "\u{e1}\"\\/",
     ] {
         let car = platform.register(&json!({"carName": name, "carType": name}));
         assert_eq!(platform.get_json(&car.path)["carName"], name);
         platform.wait_for_view(&car, &json!({"carName": name, "carType": name}));
     }
+    // Texts are stored in one spelling, whatever keyboard they were typed on.
+    let car = platform.register(&json!({"carName": "a\u{301}"}));
+    assert_eq!(platform.get_json(&car.path)["carName"], "\u{e1}");
 }
 
 fn an_unknown_resource_is_not_found(mode: Mode) {

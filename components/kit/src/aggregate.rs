@@ -12,9 +12,10 @@ mod change;
 mod commit;
 mod previous;
 
-pub use change::{ChangeError, ChangeOutcome, Decision, Persistent, Versioned};
+pub use change::{ChangeOutcome, Decision, Persistent, Versioned};
 
 use crate::{
+    change_error::ChangeError,
     origin::Origin,
     outbox::{self, Announcement},
     platform::{LogError, Platform},

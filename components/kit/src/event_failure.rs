@@ -1,6 +1,6 @@
 //! Why an event was not handled, as whatever delivers it needs to know ([`http_conventions::delivery`]).
 
-use crate::{aggregate::ChangeError, platform::LogError, store::StoreError};
+use crate::{change_error::ChangeError, platform::LogError, store::StoreError};
 use http_conventions::delivery::{REJECTED, UNAVAILABLE};
 
 /// Why an event was not handled. The text is the error of the Redis handler.

@@ -8,6 +8,7 @@
 pub mod aggregate;
 pub mod backlog;
 pub mod breaker;
+mod change_error;
 pub mod claim;
 pub mod event_failure;
 pub mod http;
@@ -29,9 +30,10 @@ pub mod sweep;
 pub mod text;
 pub mod unavailable;
 
-pub use aggregate::{Aggregates, ChangeError, Decision, Persistent, Versioned};
+pub use aggregate::{Aggregates, Decision, Persistent, Versioned};
 pub use backlog::{Backlog, BacklogEntry};
 pub use breaker::{Breaker, BreakerOpen};
+pub use change_error::ChangeError;
 pub use event_failure::EventFailure;
 pub use listing::{ListError, Lookup};
 pub use origin::Origin;

@@ -2,7 +2,7 @@
 //! numbers.
 
 use crate::{
-    aggregate::ChangeError, numbering, platform::Platform, store::StoreError,
+    change_error::ChangeError, numbering, platform::Platform, store::StoreError,
     unavailable::Unavailable,
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};

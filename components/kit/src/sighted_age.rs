@@ -1,7 +1,7 @@
 //! An age without a clock that two hosts have to agree on: the time during which something has been seen unchanged.
 //!
-//! Whoever looks at a stored value adds the time since the last look, by the clock that it looks with. Clocks that differ
-//! are told apart, so that the difference between two of them is not taken for time that has passed.
+//! Each host that looks at a stored value adds the time since the last look, by its own clock. Clocks that differ are told
+//! apart, so that the difference between two of them is not taken for time that has passed.
 
 use events::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@
 //! A value that cannot be read, or a store that fails for one key, must not keep a sweep from everything
 //! else. A sweep therefore notes each failure, continues, and reports the failures at its end.
 
-use crate::{aggregate::ChangeError, http::Problem, platform::LogError, store::StoreError};
+use crate::{change_error::ChangeError, http::Problem, platform::LogError, store::StoreError};
 use http::StatusCode;
 
 /// Seconds until the next sweep, for `Retry-After`.

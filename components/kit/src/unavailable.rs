@@ -1,6 +1,6 @@
 //! A call between contexts that brought no usable answer, as `socar:calls/types` describes it.
 
-use crate::{aggregate::ChangeError, breaker::BreakerOpen, store::StoreError};
+use crate::{breaker::BreakerOpen, change_error::ChangeError, store::StoreError};
 use std::convert::Infallible;
 
 /// Seconds until a retry after a failure of the callee's store.

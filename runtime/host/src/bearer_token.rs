@@ -14,10 +14,10 @@ pub fn bearer_token(flag: &str, token: &str) -> anyhow::Result<HeaderValue> {
         !token.trim().is_empty(),
         "{flag} is empty: choose a long token"
     );
-    let is_visible = token.bytes().all(|byte| (0x21..0x7f).contains(&byte));
+    let is_visible = token.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     ensure!(
-        is_visible,
-        "{flag} cannot be sent in a header: it contains white space or letters beyond ASCII"
+        is_visible && token.trim() == token,
+        "{flag} cannot be sent in a header: it begins or ends with white space, or contains more than visible ASCII and spaces"
     );
     let mut value = HeaderValue::try_from(format!("Bearer {token}"))
         .with_context(|| format!("{flag} cannot be sent in a header"))?;
@@ -40,7 +40,7 @@ mod tests {
         for token in ["s3cret", "s3cret\n", "s3cret\r\n"] {
             assert_eq!(bearer_token("--t", token).unwrap(), "Bearer s3cret");
         }
-        for token in ["", "\n", " ", "hunter2 x", "hunter2\n\n", "hunter2é"] {
+        for token in ["", "\n", " ", "hunter2 ", "hunter2\n\n", "hunter2é"] {
             let refused = bearer_token("--t", token).unwrap_err().to_string();
             assert!(
                 refused.starts_with("--t ") && !refused.contains("hunter2"),

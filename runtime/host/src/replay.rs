@@ -80,6 +80,7 @@ fn is_small(request: &Request<WasiBody>) -> bool {
     let announced = request.headers().get(CONTENT_LENGTH);
     announced
         .and_then(|length| length.to_str().ok()?.parse().ok())
+        .or_else(|| request.body().size_hint().exact())
         .is_some_and(|length: u64| length <= LONGEST)
 }
 

@@ -1,6 +1,5 @@
 //! The types of a change: the stored form of a domain type, the decision of a use case, the outcome.
 
-use crate::store::StoreError;
 use events::Event;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -33,23 +32,6 @@ pub enum Decision<A, O> {
     Commit(A, Vec<Event>, O),
     /// Change nothing and return the output.
     Keep(O),
-}
-
-/// The reason for which a change failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ChangeError<R> {
-    /// The domain refused the change; nothing changed.
-    #[error("refused")]
-    Refused(R),
-    /// The store failed; it is unknown whether the change took place.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The stored value of the key cannot be decoded; nothing changed.
-    #[error("the stored value of `{0}` cannot be read: {1}")]
-    Corrupt(String, String),
-    /// Other writers changed the aggregate before every attempt; nothing changed.
-    #[error("`{0}` is changed too often at this moment")]
-    Contended(String),
 }
 
 /// The outcome of a change.

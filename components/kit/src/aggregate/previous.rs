@@ -1,6 +1,7 @@
 //! The stored form of an aggregate as the input of the next change.
 
-use super::change::{ChangeError, Persistent, Versioned};
+use super::change::{Persistent, Versioned};
+use crate::change_error::ChangeError;
 use crate::stored::{PendingEvent, StoredAggregate};
 
 /// The aggregate before a change, and what the next version takes over from its stored form.

@@ -3,7 +3,9 @@
 pub use http_conventions::problem::MEDIA_TYPE;
 
 use super::message::{Response, json_response};
-use crate::{aggregate::ChangeError, report::report, store::StoreError, unavailable::Unavailable};
+use crate::{
+    change_error::ChangeError, report::report, store::StoreError, unavailable::Unavailable,
+};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_conventions::problem::TYPE_PREFIX;
 use serde_json::{Value, json};

@@ -3,9 +3,10 @@
 //! application is never read, whichever way its path is written: the place to which a path leads is compared, after all
 //! symbolic links. The state of the host is not part of the application, also where its directory is below it.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+
+use walkdir::WalkDir;
 
 use crate::document::{ConfigError, Located, Location};
 
@@ -133,12 +134,11 @@ impl FileCopy<'_> {
         from: &Path,
         destination: &Path,
     ) -> Result<(), ConfigError> {
-        let paths =
-            glob::glob(&pattern.to_string_lossy()).map_err(|error| malformed(written, &error))?;
+        let pattern = glob::Pattern::new(&pattern.to_string_lossy())
+            .map_err(|error| malformed(written, &error))?;
         // The list is complete before the first copy, so that no copy is copied again.
-        let paths: Vec<PathBuf> = paths.filter_map(Result::ok).collect();
-        let is_wanted = |path: &&PathBuf| path.is_file() && !self.is_in_loop(path);
-        for path in paths.iter().filter(is_wanted) {
+        let paths: Vec<PathBuf> = matching(&pattern).collect();
+        for path in &paths {
             let Ok(in_application) = path.strip_prefix(&self.mounts.root) else {
                 return Err(outside(written));
             };
@@ -151,17 +151,6 @@ impl FileCopy<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether a symbolic link on the path leads back to a directory above it: each file below would match again and again.
-    fn is_in_loop(&self, path: &Path) -> bool {
-        let directories = path.ancestors().skip(1);
-        let directories = directories.take_while(|it| it.starts_with(&self.mounts.root));
-        let places: Vec<_> = directories
-            .filter_map(|it| it.canonicalize().ok())
-            .collect();
-        let distinct: BTreeSet<_> = places.iter().collect();
-        distinct.len() < places.len()
     }
 
     fn file(&self, from: &Path, to: &Path, written: &Located<String>) -> Result<(), ConfigError> {
@@ -179,6 +168,30 @@ impl FileCopy<'_> {
         }
         copy(from, &self.directory.join(to), &written.at)
     }
+}
+
+/// The files that match a pattern. A symbolic link that leads back to a directory above it is not followed: each file below
+/// would match again and again.
+fn matching(pattern: &glob::Pattern) -> impl Iterator<Item = PathBuf> {
+    const OPTIONS: glob::MatchOptions = glob::MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: false,
+    };
+    let is_literal = |part: &Component<'_>| {
+        let part = part.as_os_str().to_string_lossy();
+        glob::Pattern::escape(&part) == part
+    };
+    let fixed: PathBuf = Path::new(pattern.as_str())
+        .components()
+        .take_while(is_literal)
+        .collect();
+    let entries = WalkDir::new(fixed).follow_links(true).into_iter();
+    entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .filter(|path| pattern.matches_path_with(path, OPTIONS))
 }
 
 // === impl FileMount ===

@@ -76,11 +76,11 @@ impl VariableKind {
             Self::RedisUrl => redis_url::check(value)
                 .map_err(|problem| (problem, "such as redis://127.0.0.1:6379")),
             Self::HeaderValue => {
-                let is_visible = value.bytes().all(|byte| (0x21..0x7f).contains(&byte));
-                match is_visible && HeaderValue::from_str(value).is_ok() {
+                let is_visible = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+                match is_visible && value.trim() == value && HeaderValue::from_str(value).is_ok() {
                     true => Ok(()),
                     false => Err((
-                        "no header can carry it: it contains white space or letters beyond ASCII",
+                        "no header can carry it: it begins or ends with white space, or contains more than visible ASCII and spaces",
                         "without a newline at the end",
                     )),
                 }
@@ -130,7 +130,8 @@ mod tests {
             (HeaderValue, "", true),
             (HeaderValue, "s3cret", true),
             (HeaderValue, "s3cret\n", false),
-            (HeaderValue, "two words", false),
+            (HeaderValue, "two words", true),
+            (HeaderValue, "word ", false),
             (HeaderValue, "café", false),
         ] {
             assert_eq!(kind.check(value).is_ok(), is_right, "{kind:?} {value:?}");

@@ -19,7 +19,10 @@ use storage::database::Database;
 use storage::redis_client::RedisClient;
 
 /// The time between two rounds of checks.
-const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(4);
+
+/// The time until the checks are repeated after a failure.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The time for one check. A store that takes longer is of no use for a request.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -75,8 +78,13 @@ impl ReadinessChecks {
                 results = self.results() => health.report(results),
                 () = stop.cancelled() => return Ok(()),
             }
+            // A failure resets the time of the last rare checks.
+            let interval = match self.last_rare {
+                Some(_) => INTERVAL,
+                None => RETRY_INTERVAL,
+            };
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
+                () = tokio::time::sleep(interval) => {}
                 () = stop.cancelled() => return Ok(()),
             }
         }

@@ -68,7 +68,7 @@ async fn what_the_server_refuses_is_no_unavailability() {
 
 #[test]
 fn a_bad_address_is_shown_without_its_password() {
-    let error = RedisClient::new("rediss://user:hidden@somewhere:6379")
+    let error = RedisClient::new("rediss://user:hidden@somewhere:port")
         .err()
         .unwrap();
     let message = error.to_string();
