@@ -48,9 +48,10 @@ async fn on_message(message: Bytes) -> Result<(), String> {
 
 async fn dispatch(request: Request) -> ActionResult {
     let query = Query::of(request.uri());
-    match request.uri().path() {
-        "/echo" => host_calls::echo(request).await,
-        "/relay" => host_calls::relay(&query, request).await,
+    let path = request.uri().path().to_owned();
+    match path.trim_start_matches('/').split('/').next() {
+        Some("echo") => host_calls::echo(request).await,
+        Some("relay") => host_calls::relay(&query, request).await,
         _ => perform_action(request.uri()).await,
     }
 }
