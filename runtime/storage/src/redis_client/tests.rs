@@ -67,15 +67,12 @@ async fn what_the_server_refuses_is_no_unavailability() {
 }
 
 #[test]
-fn a_bad_address_is_shown_without_its_password() {
+fn the_error_of_a_bad_address_does_not_contain_it() {
     let error = RedisClient::new("rediss://user:hidden@somewhere:port")
         .err()
         .unwrap();
     let message = error.to_string();
-    assert!(
-        message.contains("somewhere") && !message.contains("hidden"),
-        "{message}"
-    );
+    assert!(!message.contains("hidden"), "{message}");
 }
 
 #[test]
