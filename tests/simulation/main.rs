@@ -39,6 +39,7 @@ mod world;
 
 use counters::Counters;
 use oracle::Violation;
+use std::thread;
 
 /// The number of schedules unless `SOCAR_SCHEDULES` sets it.
 const SCHEDULES: u64 = 100_000;
@@ -52,15 +53,41 @@ fn a_hundred_thousand_schedules_keep_every_invariant() {
     let schedules = number("SOCAR_SCHEDULES").unwrap_or(SCHEDULES);
     let started = std::time::Instant::now();
     let counters = Counters::default();
-    for seed in 0..schedules {
-        let report = schedule::run(seed, None, false);
-        if report.result.is_err() {
-            return replay(seed);
+    for result in on_all_processors(schedules) {
+        match result {
+            Ok(counted) => counters.merge(&counted),
+            Err(seed) => return replay(seed),
         }
-        counters.merge(&report.counters);
     }
     println!("{schedules} schedules in {:.1?}:", started.elapsed());
     print!("{counters}");
+}
+
+/// Runs the schedules, each thread every n-th of them; a thread returns the seed of the first that breaks a promise.
+fn on_all_processors(schedules: u64) -> Vec<Result<Counters, u64>> {
+    let threads = thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    thread::scope(|scope| {
+        let of_thread = |first| move || run_all((first..schedules).step_by(threads as usize));
+        let running: Vec<_> = (0..threads)
+            .map(|first| scope.spawn(of_thread(first)))
+            .collect();
+        let ended = running.into_iter().map(thread::ScopedJoinHandle::join);
+        ended
+            .map(|counted| counted.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}
+
+fn run_all(seeds: impl Iterator<Item = u64>) -> Result<Counters, u64> {
+    let counters = Counters::default();
+    for seed in seeds {
+        let report = schedule::run(seed, None, false);
+        if report.result.is_err() {
+            return Err(seed);
+        }
+        counters.merge(&report.counters);
+    }
+    Ok(counters)
 }
 
 /// Runs one schedule and prints its trace.
