@@ -19,7 +19,7 @@ use storage::database::Database;
 use storage::redis_client::RedisClient;
 
 /// The time between two rounds of checks.
-const INTERVAL: Duration = Duration::from_secs(4);
+const INTERVAL: Duration = Duration::from_secs(3);
 
 /// The time until the checks are repeated after a failure.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
@@ -121,14 +121,18 @@ impl ReadinessChecks {
             LogBackend::Redis(redis) => redis,
         };
         let [first, second] = LOG_KEYS;
-        let mut probe = LOG_PROBE.key(first);
-        probe.key(second);
-        redis.invoke::<()>(&probe).await?;
         if is_rare {
+            let mut probe = LOG_PROBE.key(first);
+            probe.key(second);
+            redis.invoke::<()>(&probe).await?;
             // The delivery waits for events with blocking commands.
             let mut read = redis::cmd("XREAD");
             read.arg(&["BLOCK", "1", "STREAMS", first, "$"]);
             redis.query::<redis::Value>(&read).await?;
+        } else {
+            let mut write = redis::cmd("SETRANGE");
+            write.arg(first).arg(0).arg("");
+            redis.query::<i64>(&write).await?;
         }
         Ok(())
     }
