@@ -8,6 +8,11 @@
     expect(unsafe_code, reason = "glibc offers this as C functions only")
 )]
 
+/// The allocator of musl has one lock for all threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Blocks of at least this size, in bytes, come directly from the system and are returned when they are freed.
 #[cfg(target_env = "gnu")]
 const LARGE_BLOCK_BYTES: libc::c_int = 128 << 10;
