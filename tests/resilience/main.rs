@@ -7,6 +7,8 @@ mod autoscale;
 mod capabilities;
 mod chaining;
 mod circuit_breaker;
+mod compiled_ahead;
+mod configuration_files;
 mod dead_letters;
 mod delivery;
 mod failure_isolation;

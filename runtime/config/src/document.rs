@@ -6,6 +6,7 @@
 
 mod error;
 mod node;
+mod overlay;
 mod redaction;
 mod suggestion;
 
@@ -240,8 +241,12 @@ impl Table {
 
 impl Value {
     fn of_entry(entry: Entry, parent: &Location) -> Self {
+        let at = parent.child(&entry.name).on_line(entry.line);
         Self {
-            at: parent.child(&entry.name).on_line(entry.line),
+            at: match entry.file {
+                Some(file) => at.in_file(file),
+                None => at,
+            },
             node: entry.node,
         }
     }

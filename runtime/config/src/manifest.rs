@@ -29,6 +29,7 @@ mod grants;
 mod hosts;
 mod interface_name;
 mod names;
+mod policies;
 mod routes;
 mod schema;
 mod static_response;
@@ -144,7 +145,10 @@ impl App {
         } else {
             path.to_owned()
         };
-        let root = document::read(&path, "name the manifest with -f")?;
+        let mut root = document::read(&path, "name the manifest with -f")?;
+        if let Some(file) = &overrides.policies {
+            policies::overlay(&mut root, file)?;
+        }
         check::check(schema::Manifest::read(root)?, &path, overrides)
     }
 

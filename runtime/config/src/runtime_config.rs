@@ -35,6 +35,9 @@ pub struct RuntimeConfig {
     pub sqlite_databases: BTreeMap<String, SqliteDatabase>,
     /// `[[variables_provider]]` in their order, for [`crate::manifest::Overrides`].
     pub variables_providers: Vec<VariablesProvider>,
+    /// `[socar] redis_url`: the server of the event log and of the key-value stores, as `--redis-url` names it. Stock
+    /// Spin refuses the table.
+    pub redis_url: Option<String>,
     /// `[outbound_http]`.
     pub outbound_http: OutboundHttp,
     /// `[outbound_redis] max_connections`.
@@ -95,6 +98,7 @@ impl RuntimeConfig {
     /// Whether the stores of a running host stay the same with this configuration.
     pub fn keeps_stores_of(&self, other: &Self) -> bool {
         self.state_dir == other.state_dir
+            && self.redis_url == other.redis_url
             && self.key_value_stores == other.key_value_stores
             && self.sqlite_databases == other.sqlite_databases
     }
@@ -106,7 +110,10 @@ impl RuntimeConfig {
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         match file {
             None => Ok(Self::default()),
-            Some(file) if file == Path::new(SPINKUBE_PATH) && !file.exists() => Ok(Self::default()),
+            // Without a file in the Secret, Kubernetes mounts an empty directory there.
+            Some(file) if file == Path::new(SPINKUBE_PATH) && !file.is_file() => {
+                Ok(Self::default())
+            }
             Some(file) => {
                 let table = document::read(
                     file,
@@ -168,6 +175,10 @@ impl RuntimeConfig {
         }
         if let Some(table) = root.table("outbound_http")? {
             config.outbound_http = OutboundHttp::read(table)?;
+        }
+        if let Some(mut table) = root.table("socar")? {
+            config.redis_url = table.string("redis_url")?.map(|url| url.value);
+            table.finish()?;
         }
         if let Some(mut table) = root.table("outbound_redis")? {
             config.outbound_redis_connections = count(&mut table, "max_connections")?;

@@ -5,6 +5,7 @@
 //! no new requests, then the requests in progress, then everything else.
 
 mod app_config;
+mod file_changes;
 mod first_sweep;
 mod loader;
 mod maintenance;

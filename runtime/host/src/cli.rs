@@ -1,16 +1,19 @@
 //! The command line: `socar up`, with the flags of `spin up` where they mean the same and the commands that look at a running or stopped host.
 
 mod admin;
+mod compile;
 mod dead_letters;
 mod rebuild;
 mod relay;
 mod reload;
+mod secret;
 mod state_dir;
 mod up;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use admin::{AdminOptions, AdminToken};
+pub use compile::CompileOptions;
 pub use dead_letters::{DeadLettersAction, DeadLettersOptions};
 pub use rebuild::RebuildOptions;
 pub use relay::RelayOptions;
@@ -34,6 +37,8 @@ pub enum Command {
     Up(Box<UpOptions>),
     /// Replace the running application by the manifest and components as they are now, without a failed request.
     Reload(Box<ReloadOptions>),
+    /// Compile the components into a directory, for a start that compiles nothing.
+    Compile(CompileOptions),
     /// List, redrive or discard the events that could not be delivered.
     DeadLetters(Box<DeadLettersOptions>),
     /// Rebuild the read model of a component from the event log, while the old one serves queries.

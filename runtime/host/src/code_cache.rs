@@ -28,6 +28,7 @@ const ENTRY: &str = "code";
 const TEMPORARY: &str = "tmp";
 
 /// A cache directory.
+#[derive(Clone)]
 pub struct CodeCache {
     directory: PathBuf,
 }
@@ -106,7 +107,11 @@ impl CodeCache {
         }
     }
 
-    fn try_write(&self, key: &CodeKey, code: &[u8]) -> io::Result<()> {
+    /// Writes an entry.
+    ///
+    /// # Errors
+    /// When the directory cannot be written.
+    pub fn try_write(&self, key: &CodeKey, code: &[u8]) -> io::Result<()> {
         fs::create_dir_all(&self.directory)?;
         let temporary = format!(
             "{}-{:016x}.{TEMPORARY}",

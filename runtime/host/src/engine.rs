@@ -142,6 +142,27 @@ fn start(needed: PoolLimits) -> anyhow::Result<(SharedEngine, PoolLimits)> {
     Ok((engine, limits))
 }
 
+/// Creates an engine that compiles for every processor of this architecture. The code runs in every engine of this
+/// version that has an instance pool.
+///
+/// # Errors
+/// When the architecture is not supported.
+pub fn portable_compiler() -> anyhow::Result<Engine> {
+    let mut config = common_config();
+    // A named target has the features of its oldest processors, those of this machine are not looked at.
+    let system = if cfg!(target_os = "macos") {
+        "apple-darwin"
+    } else {
+        "unknown-linux-gnu"
+    };
+    let compiler = config
+        .target(&format!("{}-{system}", std::env::consts::ARCH))
+        .and_then(|config| Engine::new(config));
+    compiler
+        .map_err(anyhow::Error::from)
+        .context("cannot start the Wasm compiler")
+}
+
 fn common_config() -> Config {
     let mut config = Config::new();
     config.wasm_component_model_async(true);

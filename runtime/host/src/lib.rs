@@ -45,6 +45,7 @@ pub mod cli;
 pub mod client;
 mod code_cache;
 pub mod commands;
+pub mod compiled_ahead;
 pub mod component;
 pub mod component_build;
 pub mod cpu_throttle;
@@ -122,6 +123,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
             telemetry::start(options.log_format, options.log_level());
             runtimes::ensure_threads().and_then(|()| run_to_end(app::up(&options)))
         }
+        cli::Command::Compile(options) => commands::compile::run(&options),
         cli::Command::DeadLetters(options) => run_to_end(commands::dead_letters::run(&options)),
         cli::Command::Rebuild(options) => run_to_end(commands::rebuild::run(&options)),
         cli::Command::Reload(options) => run_to_end(commands::reload::run(&options)),

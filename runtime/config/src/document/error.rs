@@ -108,6 +108,15 @@ impl Location {
         }
     }
 
+    /// The same key in another file.
+    pub(super) fn in_file(self, file: Arc<str>) -> Self {
+        Self { file, ..self }
+    }
+
+    pub(super) fn file(&self) -> &Arc<str> {
+        &self.file
+    }
+
     pub(crate) fn on_line(self, line: usize) -> Self {
         Self {
             line: Some(line),

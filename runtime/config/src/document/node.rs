@@ -1,6 +1,7 @@
 //! Parsed TOML with the line of every key and element, in the order of the file.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::redaction::{is_secret, without_credentials};
 use toml::Spanned;
@@ -27,6 +28,8 @@ pub(super) enum Node {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: String,
+    /// The file that the entry is from, if it is another one than that of the table.
+    pub(super) file: Option<Arc<str>>,
     pub(super) line: usize,
     pub(super) node: Node,
 }
@@ -124,6 +127,7 @@ impl LineStarts {
         table
             .into_iter()
             .map(|(name, value)| Entry {
+                file: None,
                 line: self.line(name.span().start),
                 name: name.into_inner().into_owned(),
                 node: self.node(value.into_inner()),

@@ -10,6 +10,7 @@ mod dependencies;
 mod files;
 mod hosts;
 mod messages;
+mod policies;
 mod routes;
 mod variables;
 

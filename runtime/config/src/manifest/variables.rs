@@ -10,6 +10,7 @@ mod environment;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use super::template::Template;
 use crate::document::{ConfigError, Located, Location, suggest, without_credentials};
@@ -28,6 +29,8 @@ pub struct Overrides {
     pub environment: Environment,
     /// `-c` arguments: the components to keep; empty keeps all.
     pub components: Vec<String>,
+    /// The file of `--policies`.
+    pub policies: Option<PathBuf>,
 }
 
 /// The resolved variables of one component. Its `Debug` output contains names only, because a value may be a secret.

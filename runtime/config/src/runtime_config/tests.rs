@@ -219,3 +219,21 @@ fn no_message_contains_a_secret() {
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 }
+
+#[test]
+fn the_redis_server_of_the_host_is_no_setting_of_spin() {
+    let with = config("[socar]\nredis_url = \"redis://:secret@redis:6379\"\n");
+    assert_eq!(
+        with.redis_url.as_deref(),
+        Some("redis://:secret@redis:6379")
+    );
+    assert!(!with.keeps_stores_of(&RuntimeConfig::default()));
+    let path = Path::new("runtime-config.toml");
+    let refused = RuntimeConfig::from_text(path, "[socar]\nredis = \"redis://:secret@redis\"\n");
+    let refused = refused.expect_err("an error").to_string();
+    assert!(
+        refused.contains("`socar.redis`") && refused.contains("redis_url"),
+        "{refused}"
+    );
+    assert!(!refused.contains("secret"), "{refused}");
+}

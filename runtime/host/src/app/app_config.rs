@@ -27,6 +27,7 @@ impl AppConfig {
             providers: runtime.variables_providers.clone(),
             environment: Environment::from_process(),
             components: options.components.clone(),
+            policies: options.policies.clone(),
         };
         let app = App::load(&options.from, &overrides)?;
         runtime.check_labels(&app)?;

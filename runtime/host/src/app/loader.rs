@@ -116,7 +116,10 @@ impl Loader {
         let state_dir = resources.state_dir.path.clone();
         let cache = resources.cache_dir.clone();
         Self {
-            compilation: Compilation::new(cache.unwrap_or_else(|| state_dir.join("cache"))),
+            compilation: Compilation::new(
+                resources.compiled_ahead.clone(),
+                cache.unwrap_or_else(|| state_dir.join("cache")),
+            ),
             stores: Stores::new(
                 resources.config.runtime.clone(),
                 state_dir.clone(),

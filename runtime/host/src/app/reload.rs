@@ -1,4 +1,4 @@
-//! `SIGHUP` and `socar reload`: the next generation of the application takes over without a failed call.
+//! `SIGHUP`, `socar reload` and a changed file: the next generation of the application takes over without a failed call.
 //!
 //! Every step that can fail comes first: the manifest is read, the components are compiled, linked, compared with the
 //! manifest and started once. A failure leaves the running generation unchanged and is reported. Then the new
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::app_config::AppConfig;
+use super::file_changes::FileChanges;
 use super::first_sweep::first_sweep;
 use super::loader::{GenerationFiles, Loader};
 use super::{check_start, fill_pools};
@@ -59,6 +60,8 @@ pub struct Reloader {
     pub health: Health,
     /// The signals that request a reload.
     pub hangups: ReloadSignals,
+    /// The files whose changes request a reload.
+    pub changes: FileChanges,
     /// The state directory.
     pub state_dir: PathBuf,
     /// One permit for each replaced generation that may still have calls.
@@ -97,6 +100,7 @@ impl Reloader {
             let request = tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.hangups.received() => None,
+                () = self.changes.changed() => None,
                 Some(request) = requests.recv() => Some(request),
             };
             let loaded = tokio::select! {

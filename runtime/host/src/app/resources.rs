@@ -12,6 +12,7 @@ use super::state_dir::LockedStateDir;
 use crate::admin::{Admin, AdminListener};
 use crate::backends::Backends;
 use crate::cli::UpOptions;
+use crate::compiled_ahead::CompiledAhead;
 use crate::component_build;
 use crate::descriptors;
 use crate::fault_injection::FaultInjector;
@@ -47,6 +48,8 @@ pub struct Resources {
     pub descriptor_limit: Option<usize>,
     /// The directory of compiled code, if the options name one.
     pub cache_dir: Option<PathBuf>,
+    /// Code that was compiled ahead, if the options name its directory.
+    pub compiled_ahead: Option<CompiledAhead>,
     /// The largest linear memory of any component, in bytes, if options or runtime configuration limit it.
     pub max_memory: Option<usize>,
 }
@@ -71,7 +74,12 @@ impl Resources {
         let admin_listener = AdminListener::bind(&options.admin, &state_dir.path);
         let admin_listener = io.handle().scope(admin_listener).await?;
         let log_address = config.app.redis_address.as_deref();
-        let backends = Backends::open(&state_dir.path, log_address, options.redis_url.as_deref())?;
+        let redis_url = options
+            .redis_url
+            .as_ref()
+            .or(config.runtime.redis_url.as_ref());
+        let backends = Backends::open(&state_dir.path, log_address, redis_url.map(String::as_str))?;
+        let compiled_ahead = options.compiled_dir.clone().map(CompiledAhead::new);
         Ok(Self {
             address: listener.local_addr()?,
             max_memory: options
@@ -79,6 +87,7 @@ impl Resources {
                 .or(config.runtime.max_instance_memory),
             descriptor_limit: descriptors::raise_limit(),
             cache_dir: options.cache_dir.clone(),
+            compiled_ahead: compiled_ahead.transpose()?,
             fault_injector: fault_injector(options),
             recorder: MetricsRecorder::install()?,
             config: Arc::new(config),

@@ -2,6 +2,7 @@
 //!
 //! Each is a task that ends at one shared cancellation token. A service that ends earlier ends the platform.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::file_changes::FileChanges;
 use super::loader::Loader;
 use super::maintenance;
 use super::readiness::ReadinessChecks;
@@ -138,6 +140,7 @@ impl Services {
             health: services.health.clone(),
             state_dir: services.state_dir.path.clone(),
             retiring: Arc::new(Semaphore::new(MAX_RETIRING)),
+            changes: FileChanges::of(watched_files(options)),
             hangups,
         };
         let events = services.event_runtime();
@@ -281,6 +284,14 @@ fn access_log(options: &UpOptions) -> AccessLog {
     match options.access_log {
         true => AccessLog::On,
         false => AccessLog::Off,
+    }
+}
+
+/// The files whose changes make the host reload.
+fn watched_files(options: &UpOptions) -> Vec<PathBuf> {
+    match options.reload_on_change {
+        true => options.configuration_files(),
+        false => Vec::new(),
     }
 }
 

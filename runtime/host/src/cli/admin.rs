@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
+use super::secret::value_or_file;
+
 /// The flags of the admin listener.
 #[derive(Args, Clone, Debug)]
 pub struct AdminOptions {
@@ -16,10 +18,11 @@ pub struct AdminOptions {
     )]
     pub admin_listen: SocketAddr,
 
-    /// The bearer token that clients must send; required if other machines can reach the address.
+    /// The bearer token that clients must send, or `@FILE`; required if other machines can reach the address.
     #[arg(
         long,
         value_name = "TOKEN",
+        value_parser = value_or_file,
         env = "SOCAR_ADMIN_TOKEN",
         hide_env_values = true
     )]
@@ -34,6 +37,7 @@ pub struct AdminToken {
         long,
         global = true,
         value_name = "TOKEN",
+        value_parser = value_or_file,
         env = "SOCAR_ADMIN_TOKEN",
         hide_env_values = true
     )]

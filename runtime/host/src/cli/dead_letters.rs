@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::secret::value_or_file;
 use super::{AdminToken, StateDir};
 
 /// The flags of `socar dead-letters`.
@@ -20,7 +21,14 @@ pub struct DeadLettersOptions {
     pub token: AdminToken,
 
     /// The Redis server of the event log; then no state directory is needed.
-    #[arg(long, value_name = "URL", global = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SOCAR_REDIS_URL",
+        hide_env_values = true,
+        value_parser = value_or_file,
+        global = true
+    )]
     pub redis_url: Option<String>,
 }
 

@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use super::secret::value_or_file;
+
 /// The flags of `socar relay`.
 #[derive(Args, Clone, Debug)]
 pub struct RelayOptions {
@@ -15,7 +17,14 @@ pub struct RelayOptions {
     pub from: std::path::PathBuf,
 
     /// The Redis server with the streams.
-    #[arg(long, value_name = "URL", default_value = "redis://127.0.0.1:6379")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SOCAR_REDIS_URL",
+        hide_env_values = true,
+        value_parser = value_or_file,
+        default_value = "redis://127.0.0.1:6379"
+    )]
     pub redis_url: String,
 
     /// The base URL of the deployment.
@@ -30,6 +39,7 @@ pub struct RelayOptions {
     #[arg(
         long,
         value_name = "SECRET",
+        value_parser = value_or_file,
         env = "SOCAR_RELAY_SECRET",
         hide_env_values = true
     )]

@@ -19,7 +19,7 @@ pub struct StateDir {
     from: PathBuf,
 
     /// The state directory [default: `.socar` beside the manifest].
-    #[arg(long, value_name = "DIRECTORY", global = true)]
+    #[arg(long, value_name = "DIRECTORY", env = "SOCAR_STATE_DIR", global = true)]
     state_dir: Option<PathBuf>,
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::secret::value_or_file;
 use super::{AdminOptions, LogFormat};
 
 /// The flags of `socar up`.
@@ -37,15 +38,34 @@ pub struct UpOptions {
     pub listen: SocketAddr,
 
     /// The state directory [default: `.socar` beside the manifest].
-    #[arg(long, value_name = "DIRECTORY")]
+    #[arg(long, value_name = "DIRECTORY", env = "SOCAR_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
 
     /// The directory of the compiled components [default: `cache` in the state directory].
     #[arg(long, value_name = "DIRECTORY")]
     pub cache_dir: Option<PathBuf>,
 
-    /// Keep the event log and the key-value stores on this Redis server instead of in the state directory.
-    #[arg(long, value_name = "URL")]
+    /// The directory that `socar compile` filled: what is there is not compiled again.
+    #[arg(long, value_name = "DIRECTORY", env = "SOCAR_COMPILED_DIR")]
+    pub compiled_dir: Option<PathBuf>,
+
+    /// A file of `tool.socar` tables that take precedence over those of the manifest.
+    #[arg(long, value_name = "FILE", env = "SOCAR_POLICIES")]
+    pub policies: Option<PathBuf>,
+
+    /// Reload when the manifest, the policies, the runtime configuration or a file of variables changes.
+    #[arg(long, env = "SOCAR_RELOAD_ON_CHANGE")]
+    pub reload_on_change: bool,
+
+    /// Keep the event log and the key-value stores on this Redis server, or on that of `@FILE`, instead of in the state
+    /// directory.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SOCAR_REDIS_URL",
+        hide_env_values = true,
+        value_parser = value_or_file
+    )]
     pub redis_url: Option<String>,
 
     /// A runtime configuration in Spin's format: stores, databases and variables.
@@ -75,7 +95,13 @@ pub struct UpOptions {
     pub max_instance_memory: Option<usize>,
 
     /// After a stop signal: how long the host is not ready but still serves, so that a load balancer notices.
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "0s")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "SOCAR_DRAIN",
+        value_parser = humantime::parse_duration,
+        default_value = "0s"
+    )]
     pub drain: Duration,
 
     /// Allow fault injection by `POST /chaos` of the admin listener.
@@ -83,7 +109,7 @@ pub struct UpOptions {
     pub chaos: bool,
 
     /// The format of log lines.
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_enum, env = "SOCAR_LOG_FORMAT", default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
     /// Log every request.
@@ -157,6 +183,25 @@ impl UpOptions {
             false => LevelFilter::INFO,
         }
     }
+
+    /// The files that a reload reads, apart from the components.
+    pub fn configuration_files(&self) -> Vec<PathBuf> {
+        let manifest = match self.from.is_dir() {
+            true => self.from.join("spin.toml"),
+            false => self.from.clone(),
+        };
+        let variables = self.variables.iter().filter_map(|argument| {
+            let value = argument
+                .split_once('=')
+                .map_or(argument.as_str(), |(_, value)| value);
+            value.strip_prefix('@').map(PathBuf::from)
+        });
+        let mut files = vec![manifest];
+        files.extend(self.policies.clone());
+        files.extend(self.runtime_config_file.clone());
+        files.extend(variables);
+        files
+    }
 }
 
 // === impl IgnoredFlags ===
@@ -229,6 +274,36 @@ mod tests {
         ]);
         assert_eq!(up.listen, "0.0.0.0:80".parse().unwrap());
         assert_eq!(up.components, ["car", "payment"]);
+    }
+
+    #[test]
+    fn a_reload_reads_every_configuration_file() {
+        let up = up(&[
+            "-f",
+            "app/spin.toml",
+            "--policies",
+            "policies.toml",
+            "--runtime-config-file",
+            "runtime.toml",
+            "--variable",
+            "limit=5",
+            "--variable",
+            "mail=me@example.com",
+            "--variable",
+            "secret=@secret.txt",
+            "--variable",
+            "@variables.toml",
+        ]);
+        let files = up.configuration_files();
+        let names: Vec<_> = files.iter().filter_map(|file| file.to_str()).collect();
+        let expected = [
+            "app/spin.toml",
+            "policies.toml",
+            "runtime.toml",
+            "secret.txt",
+            "variables.toml",
+        ];
+        assert_eq!(names, expected);
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! Compiled code of the components: kept from the previous generation, read from the cache, or compiled.
+//! Compiled code of the components: kept from the previous generation, compiled ahead, read from the cache, or compiled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, anyhow};
+use tracing::warn;
 use wasmtime::Engine;
 use wasmtime::component::Component as Code;
 
 use crate::code_cache::{CodeCache, CodeKey};
+use crate::compiled_ahead::CompiledAhead;
 use crate::engine::{Engines, PoolLimits, SharedEngine};
 use crate::memory;
 use config::manifest::Component;
@@ -16,6 +18,7 @@ use config::manifest::Component;
 /// Provides the compiled code of each generation.
 pub struct Compilation {
     engines: Engines,
+    ahead: Option<CompiledAhead>,
     cache: CodeCache,
     /// The code of the last generation and its engine: most versions change few components.
     last: Option<(Engine, BTreeMap<CodeKey, Code>)>,
@@ -33,10 +36,11 @@ struct Compiler<'a> {
 // === impl Compilation ===
 
 impl Compilation {
-    /// Keeps compiled code in this directory.
-    pub fn new(cache: PathBuf) -> Self {
+    /// Uses the code that was compiled ahead, and keeps what it compiles itself in the directory `cache`.
+    pub fn new(ahead: Option<CompiledAhead>, cache: PathBuf) -> Self {
         Self {
             engines: Engines::default(),
+            ahead,
             cache: CodeCache::new(cache),
             last: None,
         }
@@ -125,6 +129,9 @@ impl Compilation {
         if let Some(code) = kept.get(&key) {
             return Ok((key, code.clone()));
         }
+        if let Some(code) = self.load_ahead(id.as_str(), &wasm, engine) {
+            return Ok((key, code));
+        }
         let code = match self.cache.read(&key) {
             Some(code) => code,
             None => {
@@ -136,6 +143,20 @@ impl Compilation {
             }
         };
         Ok((key, deserialize(engine, &code)?))
+    }
+
+    fn load_ahead(&self, component: &str, wasm: &[u8], engine: &Engine) -> Option<Code> {
+        let code = self.ahead.as_ref()?.read(wasm)?;
+        let loaded = deserialize(engine, &code);
+        // An engine without an instance pool has other settings.
+        let refused = |error: &anyhow::Error| {
+            let error = format!("{error:#}");
+            warn!(
+                component,
+                error, "code that was compiled ahead does not run here: it is compiled again"
+            );
+        };
+        loaded.inspect_err(refused).ok()
     }
 }
 
@@ -167,6 +188,7 @@ impl Compiler<'_> {
 
 #[expect(unsafe_code, reason = "machine code is executed as it is")]
 fn deserialize(engine: &Engine, code: &[u8]) -> anyhow::Result<Code> {
-    // SAFETY: the compiler of this process made the code, or an earlier process did and its digest was checked.
+    // SAFETY: the compiler of this process made the code, or an earlier process did and its digest was checked. The
+    // engine refuses code for other settings or processors.
     Ok(unsafe { Code::deserialize(engine, code) }?)
 }
