@@ -67,7 +67,7 @@ fn searched(file: &str, text: &str) -> Vec<Fragment> {
         "toml" => comments(text, "#"),
         "lua" => comments(text, "--"),
         "md" => prose(text),
-        _ if file == ".ci/run" => comments(text, "#"),
+        _ if file == ".ci/run" || file.starts_with("deploy/pipeline/") => comments(text, "#"),
         _ => Vec::new(),
     };
     let is_product = file.starts_with("components/") || file.starts_with("runtime/");
