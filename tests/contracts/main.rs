@@ -4,6 +4,7 @@
 
 mod application;
 mod boundaries;
+mod deployment;
 mod documentation;
 mod events;
 mod files;

@@ -74,6 +74,11 @@ impl Client {
         }
     }
 
+    /// The address of the server, without a slash at the end.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Begins a request to `target`, which is a path with an optional query or an absolute URL.
     pub fn request(&self, method: Method, target: &str) -> RequestBuilder {
         let url = if target.starts_with("http://") {

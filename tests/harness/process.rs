@@ -104,6 +104,11 @@ impl Process {
         signal("HUP", self.id);
     }
 
+    /// Sends SIGTERM, which makes the host drain.
+    pub fn send_sigterm(&self) {
+        signal("TERM", self.id);
+    }
+
     /// Suspends the program with SIGSTOP: it keeps its connections and answers nothing.
     pub fn suspend(&self) {
         signal("STOP", self.id);

@@ -19,6 +19,7 @@ mod invariants;
 mod load;
 mod multiple_hosts;
 mod persistence;
+mod pods;
 mod rebuild;
 mod redis_outage;
 mod relay;
