@@ -12,7 +12,7 @@ use crate::saboteur::{Saboteur, call_deadline, manifest_with};
 const LINK: &str = "gateway -> saboteur";
 
 /// The metrics that operators may rely on, with their types.
-const METRICS: [(&str, &str); 22] = [
+const METRICS: [(&str, &str); 23] = [
     ("socar_connections", "gauge"),
     ("socar_listener_refused_total", "counter"),
     ("socar_calls_total", "counter"),
@@ -29,6 +29,7 @@ const METRICS: [(&str, &str); 22] = [
     ("socar_breaker_state", "gauge"),
     ("socar_breaker_transitions_total", "counter"),
     ("socar_breaker_refused_total", "counter"),
+    ("socar_host_calls_total", "counter"),
     ("socar_sqlite_statements_total", "counter"),
     ("socar_redis_commands_total", "counter"),
     ("socar_event_lag", "gauge"),

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::Counter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime::{Engine, StoreLimits, StoreLimitsBuilder};
@@ -85,6 +86,8 @@ pub struct Grants {
     pub outbound_http: Arc<dyn OutboundHttp>,
     /// Handles its Redis commands.
     pub redis: Arc<Bus>,
+    /// Counts its calls of host functions.
+    pub host_calls: Counter,
     /// The largest linear memory, in bytes.
     pub memory: usize,
     /// The timeout of a call, and of a start.
@@ -140,11 +143,13 @@ impl View<'_> {
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<InstanceState>> {
     use bindings::spin::{key_value, redis, sqlite, variables};
     use bindings::wasi::keyvalue;
+    use wasmtime_wasi_http::{WasiHttp, p3::bindings::http};
 
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    http::client::add_to_linker::<_, WasiHttp>(&mut linker, InstanceState::http_of_call)?;
+    http::types::add_to_linker::<_, WasiHttp>(&mut linker, InstanceState::http_of_call)?;
     key_value::key_value::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
     redis::redis::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
     sqlite::sqlite::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;
@@ -221,7 +226,19 @@ impl InstanceState {
         &self.throttle
     }
 
+    /// Counts a call of a host function. Each host function, and each drop of a resource of the host, gets the data of the
+    /// instance once.
+    pub(crate) fn count_host_call(&self) {
+        self.grants.host_calls.increment(1);
+    }
+
+    fn http_of_call(&mut self) -> WasiHttpCtxView<'_> {
+        self.count_host_call();
+        self.http()
+    }
+
     fn view(&mut self) -> View<'_> {
+        self.count_host_call();
         View {
             table: &mut self.table,
             grants: &self.grants,
@@ -235,6 +252,7 @@ impl InstanceState {
 
 impl WasiView for InstanceState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.count_host_call();
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,

@@ -83,7 +83,10 @@ impl ImportedInterface {
             instance.func_new_concurrent(&name, move |accessor, _, arguments, results| {
                 let function = function.clone();
                 Box::pin(async move {
-                    let call = accessor.with(|mut access| access.data_mut().begin_function_call());
+                    let call = accessor.with(|mut access| {
+                        access.data_mut().count_host_call();
+                        access.data_mut().begin_function_call()
+                    });
                     let FunctionResponse(result) = function.call(call, arguments.to_vec()).await;
                     results[0] = result;
                     Ok(())

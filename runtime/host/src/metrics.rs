@@ -65,7 +65,7 @@ const GAUGES: [(&str, &str); 12] = [
 ];
 
 /// Counters: name and description.
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 10] = [
     (
         "socar_listener_refused_total",
         "requests and connections that the listener rejected, by reason",
@@ -90,6 +90,10 @@ const COUNTERS: [(&str, &str); 9] = [
     (
         "socar_breaker_refused_total",
         "calls that the open breaker of a link rejected",
+    ),
+    (
+        "socar_host_calls_total",
+        "calls of host functions by a component, including the drops of resources of the host",
     ),
     (
         "socar_sqlite_statements_total",

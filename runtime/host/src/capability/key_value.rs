@@ -114,13 +114,17 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         accessor: &Accessor<T, Self>,
         handle: Resource<GuestStore>,
     ) -> wasmtime::Result<Keys> {
-        let (store, timeout) = store(accessor, &handle)?;
+        let (store, timeout, byte_budget) = accessor.with(|mut access| {
+            let view = access.get();
+            let (store, timeout) = (view.store(&handle)?.0, view.host_call_timeout());
+            wasmtime::error::Ok((store, timeout, view.byte_budget.clone()))
+        })?;
         // All keys are read before the guest gets the first one: a guest that pauses between keys must not hold the store.
         let keys = timeout.wait(all_keys(&*store)).await;
         accessor.with(|mut access| {
             let reserved = keys.map_err(Error::from).and_then(|keys| {
                 let length = keys.iter().map(|key| size_of::<String>() + key.len());
-                let reserved = access.get().byte_budget.reserve(length.sum());
+                let reserved = byte_budget.reserve(length.sum());
                 let reserved = reserved.map_err(|error| Error::Other(error.to_string()));
                 Ok(BufferedItems::new(keys, reserved?))
             });

@@ -138,7 +138,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         statement: String,
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<Rows, Error>> {
-        let (session, call) = accessor.with(|mut access| access.get().session(&connection))?;
+        let (session, call, byte_budget) = accessor.with(|mut access| {
+            let view = access.get();
+            let (session, call) = view.session(&connection)?;
+            wasmtime::error::Ok((session, call, view.byte_budget.clone()))
+        })?;
         let answer = execute(&session, &statement, &parameters, call).await;
         let StatementResult {
             columns,
@@ -149,7 +153,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
             Err(error) => return Ok(Err(error)),
         };
         accessor.with(|mut access| {
-            let reserved = match access.get().byte_budget.reserve(bytes) {
+            let reserved = match byte_budget.reserve(bytes) {
                 Ok(reserved) => reserved,
                 Err(error) => return Ok(Err(Error::Io(error.to_string()))),
             };

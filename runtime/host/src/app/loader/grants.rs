@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use metrics::counter;
 
 use super::Loader;
 use crate::capability::Grants;
@@ -53,6 +54,7 @@ impl Loader {
             allowed_hosts: component.allowed_outbound_hosts.clone(),
             outbound_http,
             redis: self.bus.clone(),
+            host_calls: counter!("socar_host_calls_total", "component" => component.id.as_str().to_owned()),
             memory: self.max_memory.unwrap_or(component.policy.memory),
             deadline: component.policy.deadline,
         })
