@@ -11,10 +11,14 @@ use super::files::{files_with, relative};
 
 /// The packages of this workspace that each package may depend on. A component of `spin.toml` may depend on
 /// [`SHARED_CRATES`].
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("events", &[]),
+    ("guest-http", &[]),
     ("http-conventions", &[]),
-    ("kit", &["events", "http-conventions", "resilience"]),
+    (
+        "kit",
+        &["events", "guest-http", "http-conventions", "resilience"],
+    ),
     ("resilience", &[]),
     ("storage", &[]),
     ("config", &["resilience"]),
@@ -33,7 +37,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
 ];
 
 /// The crates that components share.
-const SHARED_CRATES: [&str; 3] = ["events", "http-conventions", "kit"];
+const SHARED_CRATES: [&str; 4] = ["events", "guest-http", "http-conventions", "kit"];
 
 /// The packages that may depend on every other package.
 const TESTS: [&str; 5] = ["tests", "saboteur", "caller", "delegate", "adapter"];

@@ -7,8 +7,11 @@ mod records;
 use crate::{http, reactions, repository::CarRepository};
 use kit::{EventFailure, spin::SpinPlatform};
 use spin_sdk::{
-    http::{IntoResponse, Request},
-    http_service, redis_subscriber,
+    redis_subscriber,
+    wasip3::{
+        exports::http::handler::Guest,
+        http::types::{ErrorCode, Request, Response},
+    },
 };
 
 /// The interfaces that this context offers to other contexts; `wit/worlds.wit` shows the whole world of the component.
@@ -30,17 +33,19 @@ mod bindings {
 struct Component;
 
 bindings::export!(Component with_types_in bindings);
+spin_sdk::wasip3::http::service::export!(Component);
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
-    let cars = repository();
-    kit::spin::serve(
-        request,
-        "cars",
-        async |request| http::handle(&cars, request).await,
-        async |event| reactions::react(&cars, &event).await,
-    )
-    .await
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let cars = repository();
+        kit::spin::serve(
+            request,
+            "cars",
+            async |request| http::handle(&cars, request).await,
+            async |event| reactions::react(&cars, &event).await,
+        )
+        .await
+    }
 }
 
 #[redis_subscriber]

@@ -1,10 +1,17 @@
 //! The HTTP export of the component, which calls [`crate::answer`].
 
-use bytes::Bytes;
-use spin_sdk::http::{FullBody, Request};
-use spin_sdk::http_service;
+use spin_sdk::wasip3::{
+    exports::http::handler::Guest,
+    http::types::{ErrorCode, Request, Response},
+};
 
-#[http_service]
-async fn handle(request: Request) -> http::Response<FullBody<Bytes>> {
-    crate::answer(request.method(), request.uri().path(), request.headers()).map(FullBody::new)
+struct Component;
+
+spin_sdk::wasip3::http::service::export!(Component);
+
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let (head, _) = guest_http::receive(request)?;
+        guest_http::respond(crate::answer(&head.method, head.uri.path(), &head.headers))
+    }
 }

@@ -7,20 +7,28 @@ use crate::{http, reactions, repository::MessageRepository};
 use kit::EventFailure;
 use platform::PlatformWithoutLog;
 use spin_sdk::{
-    http::{IntoResponse, Request},
-    http_service, redis_subscriber,
+    redis_subscriber,
+    wasip3::{
+        exports::http::handler::Guest,
+        http::types::{ErrorCode, Request, Response},
+    },
 };
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
-    let messages = MessageRepository::new(PlatformWithoutLog::new());
-    kit::spin::serve(
-        request,
-        "messages",
-        async |request| http::handle(&messages, request).await,
-        async |event| reactions::react(&messages, &event).await,
-    )
-    .await
+struct Component;
+
+spin_sdk::wasip3::http::service::export!(Component);
+
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let messages = MessageRepository::new(PlatformWithoutLog::new());
+        kit::spin::serve(
+            request,
+            "messages",
+            async |request| http::handle(&messages, request).await,
+            async |event| reactions::react(&messages, &event).await,
+        )
+        .await
+    }
 }
 
 #[redis_subscriber]

@@ -9,8 +9,11 @@ use crate::{http, ports::PaymentPorts, reactions};
 use gateway::AnyGateway;
 use kit::{EventFailure, spin::SpinPlatform};
 use spin_sdk::{
-    http::{IntoResponse, Request},
-    http_service, redis_subscriber,
+    redis_subscriber,
+    wasip3::{
+        exports::http::handler::Guest,
+        http::types::{ErrorCode, Request, Response},
+    },
 };
 
 /// The interfaces that this context offers to other contexts; `wit/worlds.wit` shows the whole world of the component.
@@ -32,17 +35,19 @@ mod bindings {
 struct Component;
 
 bindings::export!(Component with_types_in bindings);
+spin_sdk::wasip3::http::service::export!(Component);
 
-#[http_service]
-async fn answer(request: Request) -> impl IntoResponse {
-    let ports = ports().await;
-    kit::spin::serve(
-        request,
-        "payments",
-        async |request| http::handle(&ports, request).await,
-        async |event| reactions::react(&ports, &event).await,
-    )
-    .await
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let ports = ports().await;
+        kit::spin::serve(
+            request,
+            "payments",
+            async |request| http::handle(&ports, request).await,
+            async |event| reactions::react(&ports, &event).await,
+        )
+        .await
+    }
 }
 
 #[redis_subscriber]

@@ -10,8 +10,11 @@ use cars::SpinCars;
 use kit::{EventFailure, spin::SpinPlatform};
 use payments::SpinPayments;
 use spin_sdk::{
-    http::{IntoResponse, Request},
-    http_service, redis_subscriber,
+    redis_subscriber,
+    wasip3::{
+        exports::http::handler::Guest,
+        http::types::{ErrorCode, Request, Response},
+    },
 };
 
 /// The interfaces that this context uses of other contexts and offers to them; `wit/worlds.wit` shows the whole world of the component.
@@ -34,18 +37,20 @@ mod bindings {
 struct Component;
 
 bindings::export!(Component with_types_in bindings);
+spin_sdk::wasip3::http::service::export!(Component);
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
-    let platform = SpinPlatform::new("reservation");
-    let ports = ports(&platform);
-    kit::spin::serve(
-        request,
-        "reservations",
-        async |request| http::handle(&ports, request).await,
-        async |event| reactions::react(&ports, &event).await,
-    )
-    .await
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let platform = SpinPlatform::new("reservation");
+        let ports = ports(&platform);
+        kit::spin::serve(
+            request,
+            "reservations",
+            async |request| http::handle(&ports, request).await,
+            async |event| reactions::react(&ports, &event).await,
+        )
+        .await
+    }
 }
 
 #[redis_subscriber]

@@ -6,14 +6,14 @@ mod records;
 
 use crate::{http, ports::DatabaseError, read_model_store::ReadModelStore, rebuild};
 use database::SpinDatabase;
-use kit::{
-    EventFailure, Origin,
-    http::{Problem, Response},
-};
+use kit::{EventFailure, Origin, http::Problem};
 use records::SpinRecords;
 use spin_sdk::{
-    http::{IntoResponse, Request},
-    http_service, redis_subscriber,
+    redis_subscriber,
+    wasip3::{
+        exports::http::handler::Guest,
+        http::types::{ErrorCode, Request, Response},
+    },
 };
 use std::{cell::RefCell, rc::Rc};
 
@@ -44,19 +44,24 @@ mod bindings {
     });
 }
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
-    kit::spin::serve(
-        request,
-        "carviews",
-        async |request| {
-            let path = request.uri().path().to_owned();
-            let response = respond(request).await;
-            response.unwrap_or_else(|error| Problem::from(error).into_response(&path))
-        },
-        async |event| store().await?.project(&event).await,
-    )
-    .await
+struct Component;
+
+spin_sdk::wasip3::http::service::export!(Component);
+
+impl Guest for Component {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        kit::spin::serve(
+            request,
+            "carviews",
+            async |request| {
+                let path = request.uri().path().to_owned();
+                let response = respond(request).await;
+                response.unwrap_or_else(|error| Problem::from(error).into_response(&path))
+            },
+            async |event| store().await?.project(&event).await,
+        )
+        .await
+    }
 }
 
 #[redis_subscriber]
@@ -64,7 +69,7 @@ async fn react(message: bytes::Bytes) -> Result<(), EventFailure> {
     kit::spin::react(&message, async |event| store().await?.project(&event).await).await
 }
 
-async fn respond(request: kit::http::Request) -> Result<Response, DatabaseError> {
+async fn respond(request: kit::http::Request) -> Result<kit::http::Response, DatabaseError> {
     let store = store().await?;
     if rebuild::is_rebuild_path(request.uri().path()) {
         let origin = Origin::from_headers(request.headers(), REBUILD_ID);

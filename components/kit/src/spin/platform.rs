@@ -13,6 +13,9 @@ use std::{
 /// Maximum time of one append.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The random numbers that are kept for later calls when the host is asked for some.
+const RANDOM_NUMBERS_AT_ONCE: usize = 31;
+
 /// The platform of one component.
 pub struct SpinPlatform {
     state: SpinStore,
@@ -71,13 +74,7 @@ impl Platform for SpinPlatform {
     }
 
     fn unique_id(&self) -> String {
-        let mut bytes = [0; 16];
-        #[expect(
-            clippy::expect_used,
-            reason = "without random numbers, two commits could have one id; a trap ends this call alone"
-        )]
-        getrandom::fill(&mut bytes).expect("the random source of WASI cannot fail");
-        format!("{:032x}", u128::from_be_bytes(bytes))
+        format!("{:032x}", random_number())
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -85,7 +82,27 @@ impl Platform for SpinPlatform {
     }
 }
 
+/// A random number that no other call returns.
+fn random_number() -> u128 {
+    RANDOM_NUMBERS.with_borrow_mut(|numbers| {
+        if let Some(number) = numbers.pop() {
+            return number;
+        }
+        let mut bytes = [[0; 16]; RANDOM_NUMBERS_AT_ONCE + 1];
+        #[expect(
+            clippy::expect_used,
+            reason = "without random numbers, two commits could have one id; a trap ends this call alone"
+        )]
+        getrandom::fill(bytes.as_flattened_mut()).expect("the random source of WASI cannot fail");
+        let [first, rest @ ..] = bytes;
+        numbers.extend(rest.map(u128::from_be_bytes));
+        u128::from_be_bytes(first)
+    })
+}
+
 thread_local! {
+    /// Random numbers that no call has returned yet.
+    static RANDOM_NUMBERS: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
     /// Kept between requests: on stock Spin every `open` makes a new TCP connection.
     static CONNECTION: RefCell<Option<Rc<Connection>>> = const { RefCell::new(None) };
 }

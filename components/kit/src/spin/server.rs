@@ -8,13 +8,11 @@ use crate::http::{
 };
 use bytes::Bytes;
 use events::{CloudEvent, ParseEventError};
+use futures::stream;
+use guest_http::BodyChunks;
 use http::Uri;
-use http_body_util::Full;
-use spin_sdk::{
-    http::{IncomingMessage, body::IncomingBodyExt},
-    wasip3::http_compat::IncomingBody,
-};
-use std::time::Duration;
+use spin_sdk::wasip3::http::types;
+use std::{pin::pin, time::Duration};
 
 /// Maximum time for draining the rest of an oversized body.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -23,13 +21,17 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// here: an event goes to `react_to`, as an event from the log does, and a sweep to `answer`.
 ///
 /// A request whose body cannot be read is answered with a problem.
+///
+/// # Errors
+///
+/// The head of the request is malformed.
 pub async fn serve<E: Into<EventFailure>>(
-    request: spin_sdk::http::Request,
+    request: types::Request,
     plural: &str,
     answer: impl AsyncFnOnce(Request) -> Response,
     react_to: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
-) -> http::Response<Full<Bytes>> {
-    let (head, body) = request.into_parts();
+) -> Result<types::Response, types::ErrorCode> {
+    let (head, body) = guest_http::receive(request)?;
     let path = head.uri.path().to_owned();
     let method = head.method.clone();
     let mut response = match read(body).await {
@@ -46,7 +48,7 @@ pub async fn serve<E: Into<EventFailure>>(
         }
     };
     finish_response(&method, &mut response);
-    response.map(Full::new)
+    guest_http::respond(response)
 }
 
 async fn serve_relay<E: Into<EventFailure>>(
@@ -69,8 +71,9 @@ async fn serve_relay<E: Into<EventFailure>>(
 }
 
 /// The body. An oversized body is truncated to a part that still exceeds the limit.
-async fn read<M: IncomingMessage>(body: IncomingBody<M>) -> Result<Bytes, String> {
-    let mut chunks = body.stream();
+async fn read(body: BodyChunks) -> Result<Bytes, String> {
+    let next = async |mut body: BodyChunks| Some((body.next().await?, body));
+    let mut chunks = pin!(stream::unfold(body, next));
     let body = body::read_limited(&mut chunks).await;
     let body = body.map_err(|error| format!("{error:?}"))?;
     if body.len() > BODY_LIMIT {

@@ -10,14 +10,30 @@ use spin_sdk::{
     },
     key_value,
 };
-use std::{cell::OnceCell, time::Duration};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
 
 /// Maximum time of one plain operation. The host bounds the atomic ones, which are synchronous.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+thread_local! {
+    /// The handles of this instance by label, kept between requests: an `open` costs as much as a lookup.
+    static OPEN: RefCell<BTreeMap<String, Rc<Handles>>> = const { RefCell::new(BTreeMap::new()) };
+}
+
 /// The store of one label. It is opened at its first use.
 pub struct SpinStore {
     label: String,
+    handles: Rc<Handles>,
+}
+
+/// The handles of one store, one for each interface.
+#[derive(Default)]
+struct Handles {
     plain: OnceCell<key_value::Store>,
     atomic: OnceCell<Bucket>,
 }
@@ -26,27 +42,38 @@ impl SpinStore {
     /// The store with this label in the manifest.
     #[must_use]
     pub fn new(label: &str) -> Self {
+        let label = label.to_owned();
+        let open = OPEN.with_borrow_mut(|open| Rc::clone(open.entry(label.clone()).or_default()));
         Self {
-            label: label.into(),
-            plain: OnceCell::new(),
-            atomic: OnceCell::new(),
+            label,
+            handles: open,
         }
     }
 
     async fn plain(&self) -> Result<&key_value::Store, StoreError> {
-        if self.plain.get().is_none() {
+        if self.handles.plain.get().is_none() {
             let opened = bounded(key_value::Store::open(&self.label)).await?;
-            return Ok(self.plain.get_or_init(|| opened));
+            return Ok(self.handles.plain.get_or_init(|| opened));
         }
-        self.plain.get().ok_or_else(timed_out)
+        self.handles.plain.get().ok_or_else(timed_out)
     }
 
     fn atomic(&self) -> Result<&Bucket, StoreError> {
-        if let Some(bucket) = self.atomic.get() {
+        if let Some(bucket) = self.handles.atomic.get() {
             return Ok(bucket);
         }
         let opened = store::open(&self.label).map_err(failed)?;
-        Ok(self.atomic.get_or_init(|| opened))
+        Ok(self.handles.atomic.get_or_init(|| opened))
+    }
+
+    /// After a failure, the next request opens the store again: the connection behind a handle may be broken.
+    fn checked<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        if done.is_err() {
+            OPEN.with_borrow_mut(|open| {
+                open.retain(|_, handles| !Rc::ptr_eq(handles, &self.handles));
+            });
+        }
+        done
     }
 }
 
@@ -54,23 +81,23 @@ impl Store for SpinStore {
     type CasToken = Cas;
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        bounded(self.plain().await?.get(key)).await
+        self.checked(bounded(self.plain().await?.get(key)).await)
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        bounded(self.plain().await?.set(key, value)).await
+        self.checked(bounded(self.plain().await?.set(key, value)).await)
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        bounded(self.plain().await?.delete(key)).await
+        self.checked(bounded(self.plain().await?.delete(key)).await)
     }
 
     async fn exists(&self, key: &str) -> Result<bool, StoreError> {
-        bounded(self.plain().await?.exists(key)).await
+        self.checked(bounded(self.plain().await?.exists(key)).await)
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        atomics::increment(self.atomic()?, key, delta).map_err(failed)
+        self.checked(atomics::increment(self.atomic()?, key, delta).map_err(failed))
     }
 
     /// Uses `list-keys`, which returns a buffered page: Spin's streamed `get-keys` holds a connection while
@@ -80,7 +107,7 @@ impl Store for SpinStore {
         let mut keys = Vec::new();
         let mut cursor = None;
         loop {
-            let page = bucket.list_keys(cursor.as_deref()).map_err(failed)?;
+            let page = self.checked(bucket.list_keys(cursor.as_deref()).map_err(failed))?;
             keys.extend(page.keys);
             cursor = page.cursor;
             if cursor.is_none() {
@@ -90,8 +117,8 @@ impl Store for SpinStore {
     }
 
     async fn get_for_swap(&self, key: &str) -> Result<(Option<Vec<u8>>, Cas), StoreError> {
-        let cas = Cas::new(self.atomic()?, key).map_err(failed)?;
-        let current = cas.current().map_err(failed)?;
+        let cas = self.checked(Cas::new(self.atomic()?, key).map_err(failed))?;
+        let current = self.checked(cas.current().map_err(failed))?;
         Ok((current, cas))
     }
 
@@ -99,7 +126,7 @@ impl Store for SpinStore {
         match atomics::swap(token, value) {
             Ok(()) => Ok(SwapOutcome::Written),
             Err(CasError::CasFailed(_)) => Ok(SwapOutcome::Conflict),
-            Err(CasError::StoreError(error)) => Err(failed(error)),
+            Err(CasError::StoreError(error)) => self.checked(Err(failed(error))),
         }
     }
 }

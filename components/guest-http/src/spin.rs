@@ -1,0 +1,4 @@
+//! The conversions, by direction.
+
+pub(crate) mod request;
+pub(crate) mod response;
