@@ -20,6 +20,14 @@ const MAX_STATEMENTS: f64 = 90.0;
 const MAX_COMMANDS: f64 = 90.0;
 const MAX_SCRIPTS: f64 = 6.0;
 
+/// The most calls of host functions for a file of the screen, for one stored car, and for a reservation with all its effects.
+const MAX_HOST_CALLS_OF_FILE: f64 = 10.0;
+const MAX_HOST_CALLS_OF_CAR: f64 = 12.0;
+const MAX_HOST_CALLS_OF_RESERVATION: f64 = 85.0;
+
+/// The requests that one measurement averages over.
+const REQUESTS: usize = 10;
+
 /// The most commands for each second of an idle platform.
 const MAX_IDLE_COMMANDS: f64 = 3.0;
 
@@ -106,6 +114,45 @@ fn an_idle_embedded_platform_executes_no_statement() {
     thread::sleep(IDLE_TIME);
     let [state, component] = difference(before, statements(&platform));
     assert_eq!([state - scrape, component], [0.0, 0.0]);
+}
+
+#[test]
+fn requests_call_few_host_functions() {
+    let platform = without_sweeps(Mode::Embedded);
+    warmed_up(&platform);
+    let calls = |path: &str| {
+        let get = || platform.get(path).send().is(200);
+        get();
+        let before = host_calls(&platform);
+        (0..REQUESTS).for_each(|_| drop(get()));
+        (host_calls(&platform) - before) / REQUESTS as f64
+    };
+    let [file, car] = ["/assets/icon.svg", "/cars/1"].map(calls);
+    eprintln!("host calls of a file: {file}, of a car: {car}");
+    assert!(file <= MAX_HOST_CALLS_OF_FILE, "{file}");
+    assert!(car <= MAX_HOST_CALLS_OF_CAR, "{car}");
+}
+
+#[test]
+fn a_reservation_calls_few_host_functions() {
+    let platform = without_sweeps(Mode::Embedded);
+    let cars = warmed_up(&platform);
+    let before = host_calls(&platform);
+    reserve_each(&platform, &cars);
+    let calls = (host_calls(&platform) - before) / RESERVATIONS as f64;
+    eprintln!("host calls of a reservation: {calls}");
+    assert_all_shown(&platform, &cars);
+    assert!(calls <= MAX_HOST_CALLS_OF_RESERVATION, "{calls}");
+}
+
+/// The calls of host functions by all components.
+fn host_calls(platform: &Platform) -> f64 {
+    let metrics = platform.admin().metrics();
+    let series = metrics
+        .lines()
+        .filter(|line| line.starts_with("socar_host_calls_total{"));
+    let values = series.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+    values.sum()
 }
 
 fn difference(before: [f64; 2], after: [f64; 2]) -> [f64; 2] {

@@ -139,7 +139,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
             let version = current.version;
             let events = self.envelopes(key, version, time, origin, announced);
             if !events.is_empty() {
-                attempts.store_intent().await?;
+                attempts.store_intent(time).await?;
             }
             let value = self.encode(key, &attempts.id, previous, &current, &events);
             let value = value.await?;

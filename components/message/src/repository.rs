@@ -11,7 +11,8 @@ use crate::domain::{Message, MessageKind};
 use events::{CarId, MessageId, ReservationId};
 use kit::{
     Aggregates, ChangeError, Decision, Lookup, Origin, Platform, Store, StoreError, Versioned,
-    claim, numbering,
+    claim::{self, Claim},
+    numbering,
 };
 
 /// The stored messages of a platform.
@@ -39,8 +40,7 @@ impl<P: Platform> MessageRepository<P> {
         car: CarId,
     ) -> Result<(), ChangeError<R>> {
         let key = key(reservation, kind);
-        claim::claim(&self.platform, &key).await?;
-        if self.platform.state().exists(&key).await? {
+        if claim::claim(&self.platform, &key).await? == Claim::Exists {
             return Ok(());
         }
         let message = Message {
@@ -62,6 +62,7 @@ impl<P: Platform> MessageRepository<P> {
     ) -> Result<(), ChangeError<R>> {
         let created = self
             .aggregates()
+            .with_time(message.sent_at)
             .change(key, origin, |existing: Option<&Versioned<Message>>| {
                 Ok(match existing {
                     Some(_) => Decision::Keep(()),

@@ -65,7 +65,16 @@ impl<'a, P: Platform> PaymentRepository<'a, P> {
     ///
     /// [`StoreError`] when the store fails.
     pub async fn claim(&self, id: ReservationId) -> Result<(), StoreError> {
-        claim::claim(self.platform, &key(id)).await
+        claim::claim(self.platform, &key(id)).await.map(drop)
+    }
+
+    /// As [`Self::claim`], for a payment that the caller has just found absent.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    pub async fn claim_absent(&self, id: ReservationId) -> Result<(), StoreError> {
+        claim::claim_absent(self.platform, &key(id)).await.map(drop)
     }
 
     /// Changes the payment of a reservation and announces the change; returns the payment as it is afterwards.

@@ -40,7 +40,8 @@ impl<'a, P: Platform> ReservationRepository<'a, P> {
         self.aggregates().load(&key(id)).await
     }
 
-    /// Creates the reservation `id`, or returns it unchanged when it exists. The caller must own the number.
+    /// Creates the reservation `id` as requested at the time `at`, or returns it unchanged when it exists. The caller must
+    /// own the number.
     ///
     /// # Errors
     ///
@@ -51,8 +52,8 @@ impl<'a, P: Platform> ReservationRepository<'a, P> {
         id: ReservationId,
         car: CarId,
         saga: &SagaToken,
+        at: Timestamp,
     ) -> Result<CreatedReservation, ChangeError<R>> {
-        let at = self.platform.now();
         let aggregates = self.aggregates().with_time(at);
         let mut created = aggregates
             .commit(&key(id), origin, |existing| {

@@ -7,6 +7,7 @@ use crate::{
     store::{Store, StoreError, SwapOutcome},
     stored::StoredAggregate,
 };
+use events::Timestamp;
 use std::time::Duration;
 
 /// Number of swaps in a row that may fail without an answer. More of them are an outage, not contention.
@@ -42,12 +43,12 @@ impl<'a, P: Platform> CommitAttempts<'a, P> {
         }
     }
 
-    /// Stores the intent before the first swap that needs it.
-    pub(super) async fn store_intent(&mut self) -> Result<(), StoreError> {
+    /// Stores the intent before the first swap that needs it. `time` is the time of the change.
+    pub(super) async fn store_intent(&mut self, time: Timestamp) -> Result<(), StoreError> {
         if !self.is_intent_stored {
-            let now = self.platform.now().as_millis().to_string();
+            let time = time.as_millis().to_string();
             let outbox = self.platform.outbox();
-            outbox.set(&self.intent, now.as_bytes()).await?;
+            outbox.set(&self.intent, time.as_bytes()).await?;
             self.is_intent_stored = true;
         }
         Ok(())

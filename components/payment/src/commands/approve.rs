@@ -95,7 +95,7 @@ async fn record<P: Platform, G: Gateway>(
     order: Order,
 ) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
     let payments = ports.payments();
-    payments.claim(order.reservation).await?;
+    payments.claim_absent(order.reservation).await?;
     let id = payments.allocate_number(order.reservation).await?;
     let recorded = payments
         .change(order.reservation, origin, |before| {

@@ -18,12 +18,18 @@ use kit::{
 };
 use serde_json::json;
 use spin_sdk::variables;
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
 /// The timeout of one gateway call. The caller of an approval waits for it.
 const TIMEOUT: Duration = Duration::from_millis(1500);
 
+thread_local! {
+    /// Kept between requests: the variables are those of the start of this instance.
+    static CONFIGURED: RefCell<Option<AnyGateway>> = const { RefCell::new(None) };
+}
+
 /// The configured gateway.
+#[derive(Clone)]
 pub enum AnyGateway {
     BuiltIn(BuiltInGateway),
     Http(HttpGateway),
@@ -32,6 +38,7 @@ pub enum AnyGateway {
 }
 
 /// A gateway over HTTP.
+#[derive(Clone)]
 pub struct HttpGateway {
     url: GatewayUrl,
 }
@@ -41,7 +48,17 @@ pub struct HttpGateway {
 impl AnyGateway {
     /// The HTTP gateway if its variable is set, else the built-in one.
     pub async fn configured() -> Self {
-        Self::read().await.unwrap_or_else(Self::Unreadable)
+        if let Some(gateway) = CONFIGURED.with_borrow(Clone::clone) {
+            return gateway;
+        }
+        match Self::read().await {
+            Ok(gateway) => {
+                CONFIGURED.with_borrow_mut(|configured| *configured = Some(gateway.clone()));
+                gateway
+            }
+            // The next call asks again.
+            Err(why) => Self::Unreadable(why),
+        }
     }
 
     async fn read() -> Result<Self, String> {

@@ -51,7 +51,7 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
     let note = ports.sagas().open(id).await?;
     let created = ports
         .reservations()
-        .create(origin, id, car, &note.token)
+        .create(origin, id, car, &note.token, begun)
         .await?;
     let saga = ReserveSaga {
         ports,
