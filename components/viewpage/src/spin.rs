@@ -34,6 +34,7 @@ mod bindings {
         inline: "
             package socar:viewpage-component;
             world contracts {
+                import spin:sqlite/sqlite@3.1.0;
                 import socar:car/records@1.0.0;
                 import socar:payment/records@1.0.0;
                 import socar:reservation/records@1.0.0;
@@ -86,7 +87,7 @@ async fn store() -> Result<SharedStore, DatabaseError> {
     if let Some(store) = current.filter(|store| store.database().is_healthy()) {
         return Ok(store);
     }
-    let database = SpinDatabase::open("viewpage").await?;
+    let database = SpinDatabase::open("viewpage")?;
     let store = Rc::new(ReadModelStore::open(database).await?);
     STORE.with_borrow_mut(|current| *current = Some(Rc::clone(&store)));
     Ok(store)

@@ -1,18 +1,18 @@
 //! A database of `sqlite_databases`, over `spin:sqlite`.
 //!
+//! The statements are synchronous: the file is local, and all rows come in one call of the host instead of a stream.
+//!
 //! Stock Spin runs one process per kind of trigger on one file, so a statement can find the database locked; it is then
-//! retried. Rows are always read to their end: the connection is locked while they stream.
+//! retried.
 
+use super::bindings::spin::sqlite::sqlite::{self, Connection};
 use crate::{
     ports::{Database, DatabaseError},
     sql_value::SqlValue,
 };
 use kit::spin::with_timeout;
-use spin_sdk::{
-    sqlite::{self, Connection},
-    time::sleep,
-};
-use std::{cell::Cell, fmt::Display, time::Duration};
+use spin_sdk::time::sleep;
+use std::{cell::Cell, time::Duration};
 
 /// The timeout of one statement, retries included.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -32,11 +32,10 @@ impl SpinDatabase {
     ///
     /// # Errors
     ///
-    /// [`DatabaseError`] when it does not open within the timeout.
-    pub async fn open(label: &str) -> Result<Self, DatabaseError> {
-        let connection = with_timeout(TIMEOUT, Connection::open(label)).await;
+    /// [`DatabaseError`] when it does not open.
+    pub fn open(label: &str) -> Result<Self, DatabaseError> {
         Ok(Self {
-            connection: connection.ok_or_else(timed_out)?.map_err(failed)?,
+            connection: Connection::open(label).map_err(failed)?,
             healthy: Cell::new(true),
         })
     }
@@ -51,28 +50,16 @@ impl SpinDatabase {
         statement: &str,
         parameters: &[SqlValue],
     ) -> Result<Vec<Vec<SqlValue>>, DatabaseError> {
+        let parameters: Vec<_> = parameters.iter().map(parameter).collect();
         let mut backoff = MIN_BACKOFF;
         loop {
-            match self.run_once(statement, parameters).await {
+            match self.connection.execute(statement, &parameters) {
                 Err(error) if is_locked(&error) => sleep(backoff).await,
                 Err(error) => return Err(failed(error)),
-                Ok(rows) => return rows.into_iter().map(read).collect(),
+                Ok(result) => return result.rows.into_iter().map(read).collect(),
             }
             backoff = (backoff * 2).min(MAX_BACKOFF);
         }
-    }
-
-    async fn run_once(
-        &self,
-        statement: &str,
-        parameters: &[SqlValue],
-    ) -> Result<Vec<sqlite::RowResult>, sqlite::Error> {
-        let parameters = parameters.iter().map(parameter);
-        self.connection
-            .execute(statement, parameters)
-            .await?
-            .collect()
-            .await
     }
 }
 
@@ -121,8 +108,11 @@ fn is_locked(error: &sqlite::Error) -> bool {
         .any(|words| text.contains(words))
 }
 
-fn failed(error: impl Display) -> DatabaseError {
-    DatabaseError(error.to_string())
+fn failed(error: sqlite::Error) -> DatabaseError {
+    DatabaseError(match error {
+        sqlite::Error::Io(text) => text,
+        other => other.to_string(),
+    })
 }
 
 fn timed_out() -> DatabaseError {
