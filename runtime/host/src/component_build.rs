@@ -2,8 +2,10 @@
 //!
 //! Commands run in a shell, one after the other. They write to the standard error of the host, so that their progress is
 //! visible; standard output contains only the line with the address of the host. A command that several components share
-//! runs once. The WebAssembly target is installed first if a command needs it and it is missing. A command and the
+//! runs once, and consecutive `cargo build` commands that differ in the package only run as one ([`join`]). The WebAssembly target is installed first if a command needs it and it is missing. A command and the
 //! programs that it starts end with the host: they are a process group.
+
+mod join;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,7 +28,7 @@ const TERMINATION_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug, PartialEq, Eq)]
 struct BuildStep<'a> {
     components: Vec<&'a ComponentId>,
-    command: &'a str,
+    command: String,
     workdir: &'a Path,
     at: &'a Location,
 }
@@ -55,7 +57,7 @@ pub async fn build(app: &App) -> Result<(), ConfigError> {
     }
     let count = steps.len();
     for (index, step) in steps.iter().enumerate() {
-        let (names, command) = (step.names(), step.command);
+        let (names, command) = (step.names(), &step.command);
         let number = index + 1;
         print_error_line(format_args!(
             "building {names} ({number}/{count}): {command}"
@@ -80,16 +82,34 @@ fn plan(app: &App) -> Vec<BuildStep<'_>> {
                 // A dependency of several components is there several times.
                 Some(step) if step.components.contains(&&component.id) => {}
                 Some(step) => step.components.push(&component.id),
-                None => steps.push(BuildStep {
-                    components: vec![&component.id],
-                    command,
-                    workdir: &build.workdir,
-                    at: build.at(),
-                }),
+                None => add(
+                    &mut steps,
+                    BuildStep {
+                        components: vec![&component.id],
+                        command: command.clone(),
+                        workdir: &build.workdir,
+                        at: build.at(),
+                    },
+                ),
             }
         }
     }
     steps
+}
+
+/// Adds a step, or joins it to the last one.
+fn add<'a>(steps: &mut Vec<BuildStep<'a>>, step: BuildStep<'a>) {
+    if let Some(last) = steps.last_mut()
+        && last.workdir == step.workdir
+        && let Some(command) = join::joined(&last.command, &step.command)
+    {
+        last.command = command;
+        let ids = step.components.into_iter();
+        let new: Vec<_> = ids.filter(|id| !last.components.contains(id)).collect();
+        last.components.extend(new);
+    } else {
+        steps.push(step);
+    }
 }
 
 // === impl BuildStep ===
@@ -101,7 +121,7 @@ impl BuildStep<'_> {
     }
 
     async fn run(&self) -> Result<(), ConfigError> {
-        let mut command = shell(self.command);
+        let mut command = shell(&self.command);
         without_outer_cargo(&mut command);
         command
             .current_dir(self.workdir)

@@ -61,6 +61,28 @@ async fn a_command_that_components_share_runs_once() {
 }
 
 #[tokio::test]
+async fn consecutive_builds_of_packages_are_one_step() {
+    let build = |package: &str| format!("{{ command = \"cargo build -p {package}\" }}");
+    let commands = [build("car"), build("payment"), build("message")];
+    let [car, payment, message] = &commands;
+    let other = "{ command = \"echo x\" }";
+    let (_root, app) = app(&[
+        ("car", car),
+        ("payment", payment),
+        ("frontend", other),
+        ("message", message),
+    ]);
+    let steps = plan(&app);
+    let planned = steps.iter().map(|step| (step.names(), &*step.command));
+    let expected = [
+        ("car, payment", "cargo build -p car -p payment"),
+        ("frontend", "echo x"),
+        ("message", "cargo build -p message"),
+    ];
+    assert!(planned.eq(expected.map(|(names, command)| (names.to_owned(), command))));
+}
+
+#[tokio::test]
 async fn a_build_command_does_not_inherit_the_package_of_the_host() {
     assert!(
         std::env::var_os("CARGO_PKG_NAME").is_some(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context as _, anyhow};
-use tracing::warn;
+use tracing::{info, warn};
 use wasmtime::Engine;
 use wasmtime::component::Component as Code;
 
@@ -135,6 +135,8 @@ impl Compilation {
         let code = match self.cache.read(&key) {
             Some(code) => code,
             None => {
+                // The first start takes seconds; later ones read the cache.
+                info!(component = %id, "compiling");
                 let compiled = compiler.compile(&wasm).with_context(|| {
                     format!("component `{id}`: {source} is no component that can be run here")
                 })?;
