@@ -230,6 +230,28 @@ fn the_alerts_fire_when_they_should() {
     assert!(output.status.success(), "{text}");
 }
 
+/// The operator of SpinKube passes no flags, so that a variable without a meaning would not be noticed.
+#[test]
+fn every_variable_of_the_image_stands_for_a_flag() {
+    let containerfile = read("deploy/Containerfile");
+    let words =
+        containerfile.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+    let variables: BTreeSet<&str> = words.filter(|word| word.starts_with("SOCAR_")).collect();
+    assert!(variables.len() >= 4, "{variables:?}");
+    let flags = read("docs/src/cli.md");
+    let guide = read("docs/src/deploy.md");
+    for variable in variables {
+        assert!(
+            flags.contains(&format!("or `{variable}`")),
+            "docs/src/cli.md: {variable}"
+        );
+        assert!(
+            guide.contains(&format!("| `{variable}` |")),
+            "docs/src/deploy.md: {variable}"
+        );
+    }
+}
+
 /// A rollout that fails brings the previous version back; the cluster is a script that records its calls.
 #[test]
 fn a_failed_rollout_is_undone() {

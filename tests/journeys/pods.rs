@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use harness::{
     Client, Manifests, Pod, Protocol, RedisServer, RunningPod, Secrets, Stop, eventually,
     in_background,
 };
 use http::Method;
+use parking_lot::RwLock;
 use serde_json::{Value, json};
 
 const TOKEN: &str = "a-token-of-the-operators";
@@ -115,52 +117,81 @@ fn the_admin_port_of_a_pod_asks_for_the_token_of_its_secret() {
         .is(200);
 }
 
-/// The ready pods, as the Service of the cluster knows them: each request goes to the next one.
-fn next_ready(pods: &[RunningPod], number: usize) -> &Client {
-    let is_ready = |pod: &&RunningPod| {
-        let probe = pod.client().request(Method::GET, "/readyz").try_send();
-        probe.is_ok_and(|answer| answer.status == 200)
-    };
-    let ready: Vec<&RunningPod> = pods.iter().filter(is_ready).collect();
-    assert!(!ready.is_empty(), "no pod is ready");
-    ready[number % ready.len()].client()
+/// The pods behind a Service: each request goes to the next one that is ready.
+#[derive(Default)]
+struct Service(RwLock<Vec<Arc<RunningPod>>>);
+
+// === impl Service ===
+
+impl Service {
+    fn add(&self, pod: &Pod) -> Arc<RunningPod> {
+        let running = Arc::new(pod.start());
+        self.0.write().push(running.clone());
+        running
+    }
+
+    fn next_ready(&self, number: usize) -> Arc<RunningPod> {
+        let is_ready = |pod: &Arc<RunningPod>| {
+            let probe = pod.client().request(Method::GET, "/readyz").try_send();
+            probe.is_ok_and(|answer| answer.status == 200)
+        };
+        let pods = self.0.read().clone();
+        let ready: Vec<_> = pods.into_iter().filter(is_ready).collect();
+        assert!(!ready.is_empty(), "no pod is ready");
+        ready[number % ready.len()].clone()
+    }
 }
 
-/// The old pod serves until the drain begins and during it; the Service chooses by readiness alone.
+/// A pod that stops serves during its drain; the Service chooses by readiness alone.
+#[track_caller]
+fn stop(pod: &RunningPod) {
+    pod.send_sigterm();
+    let readiness = || pod.client().request(Method::GET, "/readyz").send().status;
+    eventually(readiness, |status| *status == 503);
+    get(pod.client(), "/cars");
+}
+
+/// From one pod to three, and back to one that was not there at the beginning.
 #[test]
-fn a_rolling_update_loses_no_request_and_no_reservation() {
+fn scaling_and_a_rolling_update_lose_nothing_and_double_nothing() {
     let Some(manifests) = Manifests::render("kubernetes/overlays/redis") else {
         return;
     };
     let redis = RedisServer::start();
     let workload = manifests.find("Deployment", "socar");
     let replica = || Pod::of_workload(&manifests, workload, &secrets(Some(&redis)));
-    let volumes = [replica(), replica()];
-    let pods = volumes.each_ref().map(Pod::start);
-    let [old, new] = &pods;
-    let until = Instant::now() + Duration::from_secs(2);
-    let customers = |index: usize, _: &Stop| {
+    let volumes = [replica(), replica(), replica()];
+    let service = Service::default();
+    let first = service.add(&volumes[0]);
+    let customers = |index: usize, stop: &Stop| {
         let mut reservations = Vec::new();
-        while Instant::now() < until {
-            let client = next_ready(&pods, index + reservations.len());
-            reservations.push(reserve(client, "rolled over"));
+        while !stop.is_set() {
+            let pod = service.next_ready(index + reservations.len());
+            reservations.push(reserve(pod.client(), "rolled over"));
         }
         reservations
     };
-    let (made, ()) = in_background(2, customers, || {
+    let (made, last) = in_background(2, customers, || {
+        let others = [service.add(&volumes[1]), service.add(&volumes[2])];
         thread::sleep(Duration::from_millis(500));
-        old.send_sigterm();
-        let readiness = || old.client().request(Method::GET, "/readyz").send().status;
-        eventually(readiness, |status| *status == 503);
-        get(old.client(), "/cars");
+        stop(&first);
+        stop(&others[0]);
+        thread::sleep(Duration::from_millis(500));
+        // A second signal ends the drain, which takes ten seconds.
+        for pod in [&first, &others[0]] {
+            assert!(pod.terminate().success(), "{}", pod.log());
+        }
+        others[1].clone()
     });
     let made: Vec<String> = made.into_iter().flatten().collect();
-    assert!(made.len() > 2, "{made:?}");
-    // A second signal ends the drain, which takes ten seconds.
-    assert!(old.terminate().success(), "{}", old.log());
+    assert!(made.len() > 4, "{made:?}");
     for reservation in &made {
-        wait_until_reserved(new.client(), reservation);
+        wait_until_reserved(last.client(), reservation);
     }
+    let messages = || get(last.client(), "/messages?size=1000")["page"]["totalElements"].clone();
+    eventually(messages, |count| *count == made.len());
+    let payments = get(last.client(), "/payments?size=1000");
+    assert_eq!(payments["page"]["totalElements"], made.len());
 }
 
 /// Exactly what the operator passes: its arguments are in `Pod::of_spin_app`.
