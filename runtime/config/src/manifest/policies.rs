@@ -12,10 +12,10 @@ use crate::document::{self, ConfigError, Table, Value, suggest};
 /// When the file cannot be read, contains something else, or names a component that the manifest does not have.
 pub(super) fn overlay(manifest: &mut Table, file: &Path) -> Result<(), ConfigError> {
     let mut policies = document::read(file, "name a file that exists after --policies")?;
-    if let Some(application) = policies.take("application") {
-        if let Some(socar) = socar_table(application)? {
-            manifest.overlay(&["application", "tool", "socar"], socar);
-        }
+    if let Some(application) = policies.take("application")
+        && let Some(socar) = socar_table(application)?
+    {
+        manifest.overlay(&["application", "tool", "socar"], socar);
     }
     for (id, component) in policies.named("component")? {
         let known = manifest.names_below("component");
