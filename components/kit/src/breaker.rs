@@ -3,11 +3,14 @@
 //! The state machine is the same as the host's ([`resilience::breaker`]). An instance does not live long
 //! enough to observe the outcomes of calls, so the state is in the context's store, as one small value per
 //! link. A call reads it once. A call writes it only if it changes, which a successful call over a healthy
-//! link does not: its window is full of successes already.
+//! link does not: its window is full of successes already. Each change has an id in the stored value, so that a change
+//! whose swap is reported as a conflict is not made twice.
 //!
 //! The breaker fails open. If the store is unavailable, every call is permitted, and a lost swap loses the
 //! outcome of one call. No call is rejected for longer than the bounded open time: the first calls after
 //! it are probes, those of sweeps included.
+
+mod stored_breaker;
 
 use crate::{
     platform::Platform,
@@ -18,6 +21,7 @@ use resilience::breaker::{
     SavedState, StateMachine, WindowSize,
 };
 use std::time::Duration;
+use stored_breaker::StoredBreaker;
 
 /// Number of swaps that are attempted to record one change.
 const MAX_ATTEMPTS: u32 = 3;
@@ -114,26 +118,44 @@ impl<P: Platform> Breaker<P> {
         change: impl Fn(&mut StateMachine, Duration) -> T,
     ) -> Option<(T, StateMachine)> {
         let state = self.platform.state();
+        let id = self.platform.unique_id();
         for _ in 0..MAX_ATTEMPTS {
             let (value, token) = state.get_for_swap(&self.key).await.ok()?;
             let mut machine = self.machine(value.as_deref(), self.seed());
+            let before = machine.save();
             let output = change(&mut machine, self.now());
-            let saved = serde_json::to_vec(&machine.save()).ok()?;
-            let is_written = value.as_ref() == Some(&saved)
-                || state.compare_and_swap(token, &saved).await.ok()? == SwapOutcome::Written
-                // A provider may report a conflict although it wrote the value.
-                || state.get(&self.key).await.ok()?.as_ref() == Some(&saved);
-            if is_written {
+            let after = machine.save();
+            if after == before {
+                return Some((output, machine));
+            }
+            let next = StoredBreaker::decode(value.as_deref()).followed_by(after, &id);
+            if self.is_written(token, &next, &id).await? {
                 return Some((output, machine));
             }
         }
         None
     }
 
+    /// Swaps the stored value for `next`, which the change `id` made; `None` if the store fails.
+    async fn is_written(
+        &self,
+        token: <P::Store as Store>::CasToken,
+        next: &StoredBreaker,
+        id: &str,
+    ) -> Option<bool> {
+        let state = self.platform.state();
+        let next = next.encode()?;
+        if state.compare_and_swap(token, &next).await.ok()? == SwapOutcome::Written {
+            return Some(true);
+        }
+        // A provider may report a conflict although it wrote the value, and others may have changed it since.
+        let value = state.get(&self.key).await.ok()?;
+        Some(StoredBreaker::decode(value.as_deref()).contains(id))
+    }
+
     /// The stored state machine; a closed one if the value is absent or cannot be decoded.
     fn machine(&self, value: Option<&[u8]>, seed: u64) -> StateMachine {
-        let saved = value.and_then(|value| serde_json::from_slice::<SavedState>(value).ok());
-        match saved {
+        match StoredBreaker::decode(value).state {
             Some(saved) => {
                 let now = self.now();
                 StateMachine::restore(config(), seed, &not_in_the_future(saved, now), now)

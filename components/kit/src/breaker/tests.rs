@@ -138,6 +138,23 @@ fn the_breaker_works_on_a_provider_that_reports_every_swap_as_a_conflict() {
     assert_eq!(call(&platform, Ok(())), Ok(()));
 }
 
+/// Spin's Redis provider writes and reports a conflict. Another instance starts a probe before this one reads back.
+#[test]
+fn a_probe_is_started_once_when_others_write_before_the_reading_back() {
+    let platform = MemoryPlatform::new();
+    fail(&platform, 5);
+    platform.advance(SECOND);
+    platform.state.denies_swaps.set(true);
+    platform.state.after_next_swap(|values| {
+        let value = values.get_mut("breaker/car").unwrap();
+        let mut stored: serde_json::Value = serde_json::from_slice(value).unwrap();
+        stored["phase"]["half-open"]["started"] = 2.into();
+        *value = serde_json::to_vec(&stored).unwrap();
+    });
+    assert_eq!(call(&platform, Ok(())), Ok(()));
+    assert_eq!(call(&platform, Ok(())), Ok(()), "the third probe is left");
+}
+
 #[test]
 fn an_unreadable_state_or_one_of_the_future_rejects_calls_for_a_bounded_time() {
     let platform = MemoryPlatform::new();
