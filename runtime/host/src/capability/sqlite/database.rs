@@ -4,39 +4,32 @@
 //! statement takes long. SQLite never blocks a thread: writers take turns through an asynchronous lock, and a statement
 //! is tried again while another connection's transaction makes the database busy.
 
-use std::path::{Path, PathBuf};
+mod location;
+mod statement;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use parking_lot::Mutex;
-use rusqlite::config::DbConfig;
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, ToSql};
-
-use super::checkpoint::GuestCheckpointPolicy;
-use super::statement_watchdog::{STEPS_PER_CHECK, StatementWatchdog};
+use rusqlite::Connection;
 use storage::file_identity::FileIdentity;
 use storage::wal::WalMaintenance;
-use storage::work::{CountedDatabase, count_statements};
 
-use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
+use super::checkpoint::GuestCheckpointPolicy;
+use crate::capability::bindings::spin::sqlite::sqlite::{Error, Value};
+use location::DatabaseLocation;
+use statement::{STAYED_BUSY, StatementError, run, sqlite_error};
+
+pub use location::FileAttachment;
+pub use statement::{StatementResult, is_unavailable};
 
 /// The largest number of idle connections that a database keeps.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
-/// The number of prepared statements that a connection keeps.
-const CACHED_STATEMENTS: usize = 64;
-
-/// The largest result of one statement, in bytes.
-const MAX_RESULT_BYTES: usize = 64 << 20;
-
 /// The longest time between two attempts at a busy database.
 const MAX_BUSY_WAIT: Duration = Duration::from_millis(20);
-
-/// The error of a statement for which the database was busy until the deadline.
-const STAYED_BUSY: &str = "the database stayed busy";
 
 /// One database file and the connections to it.
 pub struct GuestDatabase {
@@ -54,62 +47,10 @@ struct DatabaseFile {
     wal_maintenance: Mutex<Option<WalMaintenance>>,
 }
 
-/// The location of a database.
-enum DatabaseLocation {
-    File {
-        path: PathBuf,
-        attachment: FileAttachment,
-    },
-    /// The database exists as long as the connection that is kept here.
-    Memory {
-        uri: String,
-        _alive: Mutex<Connection>,
-    },
-}
-
-/// Whether SQL may attach other files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileAttachment {
-    /// `ATTACH` of a file fails.
-    Denied,
-    /// `ATTACH` may name any file.
-    Allowed,
-}
-
 /// A connection of one guest; it returns to the database when it is dropped.
 pub struct DatabaseSession {
     database: Arc<GuestDatabase>,
     connection: Mutex<Option<Connection>>,
-}
-
-/// The result of a statement.
-pub struct StatementResult {
-    /// The names of the columns.
-    pub columns: Vec<String>,
-    /// The rows.
-    pub rows: Vec<RowResult>,
-    /// The size of the rows, in bytes.
-    pub bytes: usize,
-}
-
-/// Why one attempt at a statement has no result.
-enum StatementError {
-    Busy,
-    Failed(Error),
-}
-
-// === impl StatementResult ===
-
-impl StatementResult {
-    /// The texts in the first column.
-    pub fn first_column(self) -> Vec<String> {
-        let rows = self.rows.into_iter();
-        let texts = rows.filter_map(|row| match row.values.into_iter().next() {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        });
-        texts.collect()
-    }
 }
 
 // === impl GuestDatabase ===
@@ -218,55 +159,6 @@ impl GuestDatabase {
     }
 }
 
-// === impl DatabaseLocation ===
-
-impl DatabaseLocation {
-    fn connect(&self) -> rusqlite::Result<Connection> {
-        let connection = match self {
-            Self::File { path, .. } => Connection::open(path)?,
-            Self::Memory { uri, .. } => Connection::open(uri)?,
-        };
-        connection.busy_timeout(Duration::from_secs(1))?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "normal")?;
-        // The maintenance thread checkpoints the log; SQLite then truncates the log to this size.
-        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-        connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-        // Without QPSG, SQLite plans a statement again whenever its parameters change, which is at every call.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        if !matches!(
-            self,
-            Self::File {
-                attachment: FileAttachment::Allowed,
-                ..
-            }
-        ) {
-            connection.authorizer(Some(authorize))?;
-        }
-        connection.busy_timeout(Duration::ZERO)?;
-        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-        count_statements(&connection, CountedDatabase::Component);
-        Ok(connection)
-    }
-}
-
-/// Allows a guest's SQL everything in its own database, and no access to other files.
-fn authorize(context: AuthContext<'_>) -> Authorization {
-    match context.action {
-        AuthAction::Attach {
-            filename: "" | ":memory:",
-        } => Authorization::Allow,
-        AuthAction::Attach { .. } => Authorization::Deny,
-        AuthAction::Pragma { pragma_name, .. } => match pragma_name.to_ascii_lowercase().as_str() {
-            "journal_mode" | "temp_store_directory" | "data_store_directory" => Authorization::Deny,
-            _ => Authorization::Allow,
-        },
-        _ => Authorization::Allow,
-    }
-}
-
 // === impl DatabaseSession ===
 
 impl DatabaseSession {
@@ -348,113 +240,6 @@ impl Drop for DatabaseSession {
         if let Some(connection) = self.connection.get_mut().take() {
             self.database.return_connection(connection);
         }
-    }
-}
-
-fn run(
-    connection: &Connection,
-    statement: &str,
-    parameters: &[Value],
-    deadline: Instant,
-) -> Result<StatementResult, StatementError> {
-    let mut watchdog = StatementWatchdog::begin(deadline);
-    connection.progress_handler(STEPS_PER_CHECK, Some(move || watchdog.must_interrupt()))?;
-    let done = execute(connection, statement, parameters);
-    // Dropping the watchdog ends the share of CPU time that it holds.
-    connection.progress_handler(0, None::<fn() -> bool>)?;
-    done
-}
-
-fn execute(
-    connection: &Connection,
-    statement: &str,
-    parameters: &[Value],
-) -> Result<StatementResult, StatementError> {
-    let mut statement = connection.prepare_cached(statement)?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    let mut found = statement.query(rusqlite::params_from_iter(
-        parameters.iter().map(BoundValue),
-    ))?;
-    let (mut rows, mut bytes) = (Vec::new(), 0);
-    while let Some(row) = found.next()? {
-        let mut values = Vec::with_capacity(columns.len());
-        for index in 0..columns.len() {
-            let value = row.get_ref(index)?;
-            bytes += size_of::<Value>() + length(value);
-            values.push(owned_value(value));
-        }
-        if bytes > MAX_RESULT_BYTES {
-            let reason = format!("the answer is longer than {MAX_RESULT_BYTES} bytes");
-            return Err(StatementError::Failed(Error::Io(reason)));
-        }
-        rows.push(RowResult { values });
-    }
-    Ok(StatementResult {
-        columns,
-        rows,
-        bytes,
-    })
-}
-
-fn length(value: ValueRef<'_>) -> usize {
-    match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
-        _ => 0,
-    }
-}
-
-fn owned_value(value: ValueRef<'_>) -> Value {
-    match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => Value::Integer(number),
-        ValueRef::Real(number) => Value::Real(number),
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-    }
-}
-
-/// Whether the same statement may succeed later.
-pub fn is_unavailable(error: &Error) -> bool {
-    match error {
-        Error::DatabaseFull => true,
-        Error::Io(reason) => reason == STAYED_BUSY,
-        _ => false,
-    }
-}
-
-fn sqlite_error(error: &rusqlite::Error) -> Error {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Error::DatabaseFull,
-        Some(ErrorCode::OperationInterrupted) => Error::Io("the deadline came first".to_owned()),
-        _ => Error::Io(error.to_string()),
-    }
-}
-
-impl From<rusqlite::Error> for StatementError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
-            _ => Self::Failed(sqlite_error(&error)),
-        }
-    }
-}
-
-/// A guest's value as a parameter of a statement.
-struct BoundValue<'a>(&'a Value);
-
-impl ToSql for BoundValue<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            Value::Null => ValueRef::Null,
-            Value::Integer(number) => ValueRef::Integer(*number),
-            Value::Real(number) => ValueRef::Real(*number),
-            Value::Text(text) => ValueRef::Text(text.as_bytes()),
-            Value::Blob(bytes) => ValueRef::Blob(bytes),
-        }))
     }
 }
 

@@ -1,0 +1,156 @@
+//! One statement on a connection: its parameters, its rows and its errors as the guest sees them.
+
+use std::time::Instant;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, ToSql};
+
+use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
+use crate::capability::sqlite::statement_watchdog::{STEPS_PER_CHECK, StatementWatchdog};
+
+/// The largest result of one statement, in bytes.
+const MAX_RESULT_BYTES: usize = 64 << 20;
+
+/// The error of a statement for which the database was busy until the deadline.
+pub(super) const STAYED_BUSY: &str = "the database stayed busy";
+
+/// The result of a statement.
+pub struct StatementResult {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<RowResult>,
+    /// The size of the rows, in bytes.
+    pub bytes: usize,
+}
+
+/// Why one attempt at a statement has no result.
+pub(super) enum StatementError {
+    Busy,
+    Failed(Error),
+}
+
+// === impl StatementResult ===
+
+impl StatementResult {
+    /// The texts in the first column.
+    pub fn first_column(self) -> Vec<String> {
+        let rows = self.rows.into_iter();
+        let texts = rows.filter_map(|row| match row.values.into_iter().next() {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        });
+        texts.collect()
+    }
+}
+
+/// Runs a statement; the watchdog interrupts it at the deadline.
+///
+/// # Errors
+/// The error of SQLite, or that of the deadline.
+pub(super) fn run(
+    connection: &Connection,
+    statement: &str,
+    parameters: &[Value],
+    deadline: Instant,
+) -> Result<StatementResult, StatementError> {
+    let mut watchdog = StatementWatchdog::begin(deadline);
+    connection.progress_handler(STEPS_PER_CHECK, Some(move || watchdog.must_interrupt()))?;
+    let done = execute(connection, statement, parameters);
+    // Dropping the watchdog ends the share of CPU time that it holds.
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    done
+}
+
+fn execute(
+    connection: &Connection,
+    statement: &str,
+    parameters: &[Value],
+) -> Result<StatementResult, StatementError> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let columns: Vec<String> = statement
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let mut found = statement.query(rusqlite::params_from_iter(
+        parameters.iter().map(BoundValue),
+    ))?;
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = found.next()? {
+        let mut values = Vec::with_capacity(columns.len());
+        for index in 0..columns.len() {
+            let value = row.get_ref(index)?;
+            bytes += size_of::<Value>() + length(value);
+            values.push(owned_value(value));
+        }
+        if bytes > MAX_RESULT_BYTES {
+            let reason = format!("the answer is longer than {MAX_RESULT_BYTES} bytes");
+            return Err(StatementError::Failed(Error::Io(reason)));
+        }
+        rows.push(RowResult { values });
+    }
+    Ok(StatementResult {
+        columns,
+        rows,
+        bytes,
+    })
+}
+
+fn length(value: ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        _ => 0,
+    }
+}
+
+fn owned_value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+    }
+}
+
+/// Whether the same statement may succeed later.
+pub fn is_unavailable(error: &Error) -> bool {
+    match error {
+        Error::DatabaseFull => true,
+        Error::Io(reason) => reason == STAYED_BUSY,
+        _ => false,
+    }
+}
+
+pub(super) fn sqlite_error(error: &rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Error::DatabaseFull,
+        Some(ErrorCode::OperationInterrupted) => Error::Io("the deadline came first".to_owned()),
+        _ => Error::Io(error.to_string()),
+    }
+}
+
+impl From<rusqlite::Error> for StatementError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            _ => Self::Failed(sqlite_error(&error)),
+        }
+    }
+}
+
+/// A guest's value as a parameter of a statement.
+struct BoundValue<'a>(&'a Value);
+
+impl ToSql for BoundValue<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(number) => ValueRef::Integer(*number),
+            Value::Real(number) => ValueRef::Real(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
