@@ -4,9 +4,11 @@
 //! Every response carries the request id. The [`listener`] accepts and limits connections.
 
 pub mod answer_budget;
+mod authority;
 pub mod capacity;
 mod connection;
 pub mod connections;
+mod host_responses;
 pub mod listener;
 mod monitored_io;
 pub mod rejections;
@@ -19,12 +21,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONNECTION, HOST,
-};
-use ::http::uri::{Authority, Scheme};
-use ::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use ::http::header::CONNECTION;
+use ::http::{HeaderValue, Method, Request, Response, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use resilience::Priority;
@@ -32,7 +30,6 @@ use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::body::GuardedBody;
-use crate::body::full;
 use crate::call::Call;
 use crate::durable_body::DurableBody;
 use crate::generation::CurrentGeneration;
@@ -44,9 +41,11 @@ use crate::problem::Problem;
 use crate::trace::REQUEST_ID;
 use crate::trace::Trace;
 use answer_budget::AnswerBudget;
-use config::manifest::{RouteHandler, RouteMatch, StaticResponse};
+use authority::absolute;
+use config::manifest::{RouteHandler, RouteMatch};
 use config::policy::{ListenerLimits, MethodPriorities};
 use connections::{ConnectionState, ConnectionTracker};
+use host_responses::{fixed, is_preflight, preflight, server_options};
 use rejections::RejectionReason;
 use request_log::{LoggedRequest, RequestLog};
 
@@ -194,43 +193,6 @@ impl Server {
     }
 }
 
-/// The response to a request for the server as a whole (RFC 9110, 9.3.7), as load balancers send it.
-fn server_options(method: &Method) -> Result<Response<WasiBody>, Problem> {
-    if method != Method::OPTIONS {
-        return Err(Problem::BadRequest);
-    }
-    let mut response = Response::new(WasiBody::default());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let all = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-    response.headers_mut().insert(ALLOW, all);
-    Ok(response)
-}
-
-/// Whether the request is a CORS preflight request.
-fn is_preflight<B>(request: &Request<B>) -> bool {
-    let has_requested_method = request
-        .headers()
-        .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    has_requested_method && request.method() == Method::OPTIONS
-}
-
-/// Response to a preflight request during an overload. It allows the actual request, because only the response to that
-/// request can carry `Retry-After`. A max age of 0 prevents the browser from caching this permission.
-fn preflight() -> Response<WasiBody> {
-    let mut response = Response::new(WasiBody::default());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        (ACCESS_CONTROL_ALLOW_METHODS, "*"),
-        (ACCESS_CONTROL_ALLOW_HEADERS, "*, authorization"),
-        (ACCESS_CONTROL_MAX_AGE, "0"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
 /// A request of a client with the route that it matched. Its headers are set when the call is admitted: in an overload,
 /// a rejected call must cost as little as possible.
 struct RoutedRequest<'a> {
@@ -279,107 +241,4 @@ async fn call(
         true => response.map(|body| DurableBody::new(body, call).boxed_unsync()),
         false => response,
     })
-}
-
-/// Completes the URI with the authority of the request: the authority of the URI, or else the `Host` header. Returns
-/// `None` when the authority is ambiguous or invalid.
-///
-/// An authority in the request line of HTTP/1 takes precedence over `Host`, which is rewritten (RFC 9112, 3.2.2). Over
-/// HTTP/2 the same client sends both, so a difference is an error (RFC 9113, 8.3.1). An empty `Host` means that the
-/// authority has no host name (RFC 9112, 3.2).
-fn absolute<B>(mut request: Request<B>) -> Option<Request<B>> {
-    let mut parts = std::mem::take(request.uri_mut()).into_parts();
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let named = match (hosts.next(), hosts.next()) {
-        (Some(_), Some(_)) => return None,
-        (Some(host), None) if !host.is_empty() => {
-            Some(host.to_str().ok()?.parse::<Authority>().ok()?)
-        }
-        _ => None,
-    };
-    let can_contradict = request.version() >= Version::HTTP_2;
-    let authority = match (named, parts.authority.take()) {
-        (Some(host), Some(authority)) if can_contradict && host != authority => return None,
-        (_, Some(authority)) => authority,
-        (Some(host), None) => host,
-        (None, None) => Authority::from_static("localhost"),
-    };
-    let host = authority.as_str().parse().ok()?;
-    request.headers_mut().insert(HOST, host);
-    parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(authority);
-    if parts.path_and_query.is_none() {
-        parts.path_and_query = Some(::http::uri::PathAndQuery::from_static("/"));
-    }
-    *request.uri_mut() = Uri::from_parts(parts).ok()?;
-    Some(request)
-}
-
-fn fixed(fixed: &StaticResponse) -> Response<WasiBody> {
-    let mut response = Response::new(full(fixed.body.clone()));
-    *response.status_mut() = fixed.status;
-    *response.headers_mut() = fixed.headers.clone();
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Returns the URL and the `Host` header that a component receives.
-    fn completed(version: Version, target: &str, hosts: &[&str]) -> Option<(String, String)> {
-        let mut request = Request::builder().version(version).uri(target);
-        for host in hosts {
-            request = request.header(HOST, *host);
-        }
-        let request = absolute(request.body(()).unwrap())?;
-        let host = request.headers()[HOST].to_str().unwrap().to_owned();
-        assert_eq!(request.headers().get_all(HOST).iter().count(), 1);
-        Some((request.uri().to_string(), host))
-    }
-
-    fn expected(url: &str, host: &str) -> Option<(String, String)> {
-        Some((url.to_owned(), host.to_owned()))
-    }
-
-    #[test]
-    fn the_host_header_completes_a_path() {
-        let completed = |hosts: &[&str]| completed(Version::HTTP_11, "/cars?x=1", hosts);
-        assert_eq!(
-            completed(&["a:80"]),
-            expected("http://a:80/cars?x=1", "a:80")
-        );
-        for none in [&[][..], &[""]] {
-            let localhost = expected("http://localhost/cars?x=1", "localhost");
-            assert_eq!(completed(none), localhost, "{none:?}");
-        }
-    }
-
-    #[test]
-    fn a_request_line_with_an_authority_overrules_the_host_header() {
-        let completed = |hosts: &[&str]| completed(Version::HTTP_11, "http://a/cars", hosts);
-        for hosts in [&["a"][..], &["b"], &[]] {
-            assert_eq!(
-                completed(hosts),
-                expected("http://a/cars", "a"),
-                "{hosts:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn over_http_2_the_authority_and_the_host_header_must_agree() {
-        let completed = |hosts: &[&str]| completed(Version::HTTP_2, "http://a/cars", hosts);
-        assert_eq!(completed(&["a"]), expected("http://a/cars", "a"));
-        assert_eq!(completed(&[]), expected("http://a/cars", "a"));
-        assert_eq!(completed(&["b"]), None);
-    }
-
-    #[test]
-    fn duplicate_and_invalid_host_headers_are_rejected() {
-        for target in ["/cars", "http://a/cars"] {
-            assert_eq!(completed(Version::HTTP_11, target, &["a", "a"]), None);
-            assert_eq!(completed(Version::HTTP_11, target, &["a b"]), None);
-        }
-    }
 }
