@@ -14,6 +14,8 @@
 //! Each step is short and can be repeated, so a failed step is retried. When a rebuild fails, `DELETE` removes the new
 //! state; when the host stops during a rebuild, the next rebuild removes it. The old state stays active until the end.
 
+mod ingress;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -21,34 +23,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
 use async_trait::async_trait;
-use http::{Method, Request, StatusCode};
-use http_body_util::BodyExt as _;
+use http::{Method, StatusCode};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::body::full;
-use crate::generation::CurrentGeneration;
-use crate::ingress::Ingress;
-use crate::trace::TRACEPARENT;
-use crate::trace::Trace;
-use event_log::{EVENT_FIELD, EntryId, EventLog};
-
-/// Number of log entries per read.
-const PAGE: usize = 200;
-
-/// Maximum length in bytes of one list of events: a component accepts bodies of at most 64 KiB.
-const MAX_LIST_BYTES: usize = 48 * 1024;
-
-/// Maximum number of attempts per step.
-const ATTEMPTS: u32 = 10;
-
-/// Delay before a step is retried.
-const RETRY_DELAY: Duration = Duration::from_millis(500);
+use event_log::EventLog;
+use steps::{rebuild, tidy};
 
 /// A component that can rebuild its read model.
 #[async_trait]
@@ -190,172 +174,5 @@ impl Rebuilds {
     /// Returns the progress of the last rebuild of a component.
     pub fn progress(&self, id: &str) -> Option<Progress> {
         self.progress.lock().get(id).cloned()
-    }
-}
-
-type Update<'t> = &'t (dyn Fn(&dyn Fn(&mut Progress)) + Sync);
-
-async fn rebuild(
-    log: &dyn EventLog,
-    source: &RebuildSource,
-    update: Update<'_>,
-) -> anyhow::Result<Value> {
-    step(source, "", String::new()).await?;
-    for stream in &source.streams {
-        replay(log, source, stream, update).await?;
-    }
-    let mut body = String::new();
-    loop {
-        let page = step(source, "/state", body).await?;
-        let asked = page["taken"].as_u64().unwrap_or_default();
-        update(&|progress| progress.asked += asked);
-        match &page["next"] {
-            Value::Null => break,
-            next => body = next.to_string(),
-        }
-    }
-    // This step is not repeated: after a lost response there is no rebuild left to finish.
-    match source
-        .component
-        .step(Method::POST, "/finish", String::new())
-        .await
-    {
-        (status, result) if status.is_success() => Ok(result),
-        (status, problem) => bail!("/finish: {}", describe(status, &problem)),
-    }
-}
-
-/// Replays all entries that a stream contains at this time.
-async fn replay(
-    log: &dyn EventLog,
-    source: &RebuildSource,
-    stream: &str,
-    update: Update<'_>,
-) -> anyhow::Result<()> {
-    let mut from = EntryId::MIN;
-    loop {
-        let page = read(log, stream, from).await?;
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        from = last.id.next();
-        let mut list = String::new();
-        let mut count = 0;
-        for event in page.iter().filter_map(|entry| entry.field(EVENT_FIELD)) {
-            // An entry that is not JSON is not an event; its delivery has made it a dead letter.
-            let Ok(event) = serde_json::from_slice::<Value>(event) else {
-                continue;
-            };
-            let event = event.to_string();
-            if !list.is_empty() && list.len() + event.len() > MAX_LIST_BYTES {
-                step(source, "/events", format!("[{list}]")).await?;
-                list.clear();
-            }
-            if !list.is_empty() {
-                list.push(',');
-            }
-            list.push_str(&event);
-            count += 1;
-        }
-        if !list.is_empty() {
-            step(source, "/events", format!("[{list}]")).await?;
-        }
-        update(&|progress| progress.events += count);
-    }
-}
-
-async fn read(
-    log: &dyn EventLog,
-    stream: &str,
-    from: EntryId,
-) -> anyhow::Result<Vec<event_log::Entry>> {
-    let mut attempts = 1;
-    loop {
-        match log.range(stream, from, EntryId::MAX, PAGE).await {
-            Ok(page) => return Ok(page),
-            Err(error) if error.is_unavailable() && attempts < ATTEMPTS => attempts += 1,
-            Err(error) => return Err(error).context(format!("cannot read `{stream}`")),
-        }
-        tokio::time::sleep(RETRY_DELAY).await;
-    }
-}
-
-/// Performs a step; repeats it after a server error, such as an overload or an exceeded deadline.
-async fn step(source: &RebuildSource, path: &str, body: String) -> anyhow::Result<Value> {
-    let mut attempts = 1;
-    loop {
-        let taken = source.component.step(Method::POST, path, body.clone());
-        match taken.await {
-            (status, answer) if status.is_success() => return Ok(answer),
-            (status, _) if status.is_server_error() && attempts < ATTEMPTS => attempts += 1,
-            (StatusCode::NOT_FOUND, _) => bail!("it keeps nothing that could be rebuilt"),
-            (status, problem) => bail!("{path}: {}", describe(status, &problem)),
-        }
-        tokio::time::sleep(RETRY_DELAY).await;
-    }
-}
-
-async fn tidy(source: &RebuildSource) {
-    tokio::time::sleep(source.component.read_deadline()).await;
-    if let Err(error) = step(source, "/tidy", String::new()).await {
-        // The next rebuild removes it.
-        warn!(
-            error = format!("{error:#}"),
-            "the old state of the read model was not removed"
-        );
-    }
-}
-
-fn describe(status: StatusCode, problem: &Value) -> String {
-    format!(
-        "{status} {}",
-        problem["detail"].as_str().unwrap_or_default()
-    )
-}
-
-impl RebuildSources for CurrentGeneration {
-    fn source(&self, id: &str) -> Option<RebuildSource> {
-        let generation = self.get();
-        let mut subscriptions = generation.subscriptions.iter();
-        let subscription = subscriptions.find(|subscription| subscription.component == id)?;
-        Some(RebuildSource {
-            component: Arc::new(generation.components.get(id)?.clone()),
-            streams: subscription.streams.clone(),
-        })
-    }
-}
-
-#[async_trait]
-impl RebuildTarget for Ingress {
-    async fn step(&self, method: Method, path: &str, body: String) -> (StatusCode, Value) {
-        let trace = Trace::fresh();
-        let request = Request::builder()
-            .method(method)
-            .uri(format!(
-                "http://{}.spin.internal/internal/rebuild{path}",
-                self.component.id()
-            ))
-            .header(TRACEPARENT, trace.parent.clone())
-            .body(full(body));
-        let Ok(request) = request else {
-            return (StatusCode::BAD_REQUEST, Value::Null);
-        };
-        // Every call starts with the lowest priority, which a rebuild keeps: requests of customers take precedence.
-        let call = self.component.incoming_call(trace);
-        let answer = self.clock.call(request, call).await;
-        let (head, body) = answer
-            .unwrap_or_else(|problem| problem.response())
-            .into_parts();
-        match body.collect().await {
-            Ok(body) => {
-                let body = serde_json::from_slice(&body.to_bytes());
-                (head.status, body.unwrap_or_default())
-            }
-            Err(_) => (StatusCode::BAD_GATEWAY, Value::Null),
-        }
-    }
-
-    fn read_deadline(&self) -> Duration {
-        self.component.config().deadline
     }
 }
