@@ -1,6 +1,7 @@
 //! Loader: turns checked configuration into callable components, compiled, linked and with their grants.
 
 mod compilation;
+mod components;
 mod connection;
 mod grants;
 mod interfaces;
@@ -12,30 +13,21 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use wasmtime::component::{Component as Code, InstancePre, Linker};
+use wasmtime::component::Component as Code;
 
 use self::compilation::{Codes, Compilation};
-use self::interfaces::Exports;
-use self::linking::{Importer, UnconnectedImport};
+use self::components::{ComponentParts, most_calls};
+use self::linking::Importer;
 use self::stores::Stores;
 use self::wiring::{Adapter, ProviderComponent, Wiring};
 use super::app_config::AppConfig;
 use super::resources::Resources;
-use crate::admission::{Admission, AdmissionConfig};
 use crate::bus::Bus;
-use crate::capability::sqlite::database::GuestDatabase;
-use crate::capability::{self, Grants, InstanceState};
+use crate::capability;
 use crate::client::HttpClient;
-use crate::component::{Component, ComponentConfig, ComponentHandlers, RequestHandler};
 use crate::engine::PoolLimits;
-use crate::fault_injection::{FaultInjector, FaultTarget};
+use crate::fault_injection::FaultInjector;
 use crate::generation::Generation;
-use crate::instance::InstanceFactory;
-use crate::instance::call_pool::CallPool;
-use crate::instance::events::EventPool;
-use crate::instance::functions::FunctionPool;
-use crate::instance::pool::InstancePool;
 use crate::link::registry::LinkRegistry;
 use crate::outbound::{Outbound, OutboundConfig};
 use crate::runtimes::RuntimeHandle;
@@ -65,27 +57,6 @@ pub struct Loader {
 
 /// The directory of the files that only one generation uses.
 pub struct GenerationFiles(PathBuf);
-
-/// A loaded component before its links are created.
-struct LoadedComponent {
-    component: Arc<Component>,
-    admission: Arc<Admission>,
-    outbound: Arc<Outbound>,
-    imports: Vec<UnconnectedImport>,
-    read_models: Vec<Arc<GuestDatabase>>,
-}
-
-/// What a component is loaded from.
-struct ComponentParts<'a> {
-    component: &'a manifest::Component,
-    code: &'a Code,
-    linker: Linker<InstanceState>,
-    /// Sends its outgoing requests.
-    outbound: Arc<Outbound>,
-    /// The directory of its files, below that of the generation.
-    directory: String,
-    imports: Vec<UnconnectedImport>,
-}
 
 // === impl GenerationFiles ===
 
@@ -188,117 +159,6 @@ impl Loader {
         self.connect(app, loaded, adapters, number)
     }
 
-    fn component(
-        &mut self,
-        parts: ComponentParts<'_>,
-        app: &App,
-        number: u64,
-    ) -> anyhow::Result<LoadedComponent> {
-        let ComponentParts {
-            component,
-            code,
-            linker,
-            outbound,
-            directory,
-            imports,
-        } = parts;
-        let directory = GenerationFiles::new(&self.state_dir, number)
-            .0
-            .join(directory);
-        let files = self.files(component, &directory)?;
-        let grants = Arc::new(self.grants(component, outbound.clone(), files)?);
-        let injector = self.fault_injector.clone();
-        let faults = injector.map(|injector| {
-            let runtime = self.runtime.clone();
-            FaultTarget::new(injector, linker.engine(), grants.clone(), runtime)
-        });
-        let exports = interfaces::check(linker.engine(), code, component, app)?;
-        let instance = linker
-            .instantiate_pre(code)
-            .map_err(anyhow::Error::from)
-            .with_context(|| {
-                format!(
-                    "component `{}` needs something that this host does not offer",
-                    component.id
-                )
-            })?;
-        let most = most_calls(component, app, !exports.functions.is_empty());
-        let pool = InstancePool::new(component.policy.instance_bounds(most));
-        let missing = grants.missing.clone();
-        let handlers = self.handlers(instance, component, exports, grants, &pool)?;
-        let policy = &component.policy;
-        let config = ComponentConfig {
-            id: component.id.as_str().into(),
-            deadline: policy.deadline,
-            max_body: policy.body as u64,
-            database: self.history(component, app),
-        };
-        let admission = Admission::new(admission_config(component))?;
-        Ok(LoadedComponent {
-            admission: Arc::new(admission.named("component", config.id.clone())),
-            component: Arc::new(Component::new(
-                config,
-                handlers,
-                pool,
-                faults.transpose()?,
-                missing,
-            )),
-            outbound,
-            imports,
-            read_models: self.stores.read_models(component)?,
-        })
-    }
-
-    fn handlers(
-        &self,
-        instance: InstancePre<InstanceState>,
-        component: &manifest::Component,
-        exports: Exports,
-        grants: Arc<Grants>,
-        pool: &Arc<InstancePool>,
-    ) -> anyhow::Result<ComponentHandlers> {
-        let engine = instance.engine().clone();
-        let retry_after = admission_config(component).queue_timeout;
-        let requests = match exports.requests {
-            true => Some(RequestHandler::new(
-                grants.component.clone(),
-                InstanceFactory::new(
-                    engine.clone(),
-                    grants.clone(),
-                    instance.clone(),
-                    pool.clone(),
-                )?,
-                self.runtime.clone(),
-                retry_after,
-            )),
-            false => None,
-        };
-        let calls = CallPool::new(engine, grants, instance.clone(), pool.clone());
-        let calls = Arc::new(calls);
-        let events = match exports.messages {
-            true => Some(EventPool::new(calls.clone(), &instance)?),
-            false => None,
-        };
-        let functions = match exports.functions.is_empty() {
-            true => None,
-            false => {
-                let (calls, runtime) = (calls.clone(), self.runtime.clone());
-                Some(FunctionPool::new(
-                    calls,
-                    exports.functions,
-                    runtime,
-                    retry_after,
-                ))
-            }
-        };
-        Ok(ComponentHandlers {
-            requests,
-            events,
-            functions,
-            calls,
-        })
-    }
-
     fn room(&self, components: &[&manifest::Component], app: &App) -> PoolLimits {
         let instances = components.iter().map(|component| {
             // Which components export functions is known only when they are compiled.
@@ -342,25 +202,4 @@ fn providers<'a>(
         ProviderComponent::Application(index) => components[index],
         ProviderComponent::Adapter(index) => adapters[index],
     })
-}
-
-/// Returns the number of calls beside those that take the component's own permits. An instance that handles requests
-/// executes no functions, and stays for a while when it is idle: with functions, each permit counts twice.
-fn most_calls(component: &manifest::Component, app: &App, exports_functions: bool) -> usize {
-    let beside = app.links.link_permits(component.id.as_str());
-    match exports_functions {
-        true => beside + beside + component.policy.concurrency,
-        false => beside,
-    }
-}
-
-fn admission_config(component: &manifest::Component) -> AdmissionConfig {
-    let policy = &component.policy;
-    AdmissionConfig {
-        concurrency: policy.concurrency,
-        queue: policy.queue,
-        queue_timeout: policy.link.queue_timeout.unwrap_or(policy.deadline),
-        adaptive: policy.link.adaptive,
-        priorities: policy.link.priority_names.clone(),
-    }
 }

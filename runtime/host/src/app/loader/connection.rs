@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use super::Loader;
+use super::components::LoadedComponent;
 use super::linking::UnconnectedImport;
 use super::wiring::ProviderComponent;
-use super::{LoadedComponent, Loader};
 use crate::fault_injection::RemoteFaults;
 use crate::generation::{Components, Generation};
 use crate::ingress::Ingress;
