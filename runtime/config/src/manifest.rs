@@ -5,7 +5,7 @@
 //!
 //! - [`schema`] contains the keys and their types, [`check`] compares the parts with each other.
 //! - [`RouteTable`] finds the component of a path, [`AllowedHosts`] decides where a component may connect.
-//! - [`Component::check_imports`] compares the imports of a built component with its grants.
+//! - [`Component::import_without_grant`] compares the imports of a built component with its grants.
 //! - [`Overrides`] contains the options of the command line, the runtime configuration and the environment.
 //!
 //! The `.wasm` files may be built after the manifest is read, so their presence is checked separately:

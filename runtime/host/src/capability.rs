@@ -10,6 +10,7 @@ pub mod missing_grants;
 pub mod outbound_http;
 pub mod outbound_redis;
 pub mod sqlite;
+pub mod unserved;
 pub mod variables;
 pub mod wasi_key_value;
 
@@ -148,6 +149,7 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<InstanceState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     http::client::add_to_linker::<_, WasiHttp>(&mut linker, InstanceState::http_of_call)?;
     http::types::add_to_linker::<_, WasiHttp>(&mut linker, InstanceState::http_of_call)?;
     key_value::key_value::add_to_linker::<_, Capabilities>(&mut linker, InstanceState::view)?;

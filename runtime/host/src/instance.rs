@@ -28,13 +28,12 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::time::Sleep;
 use tracing::{debug, warn};
-use wasmtime::component::{GuestTaskId, InstancePre};
+use wasmtime::component::GuestTaskId;
 use wasmtime::{Engine, Store, StoreContextMut};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::handler::{
-    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+    HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::call::Call;
 use crate::capability::{Grants, InstanceState};
@@ -56,7 +55,7 @@ pub struct StartTimeout(Duration);
 pub struct InstanceFactory {
     engine: Engine,
     grants: Arc<Grants>,
-    service: ServicePre<InstanceState>,
+    service: ProxyPre<InstanceState>,
     pool: Arc<InstancePool>,
     /// Instances that were created before a call needs them.
     ready: Mutex<Vec<RequestInstance>>,
@@ -115,23 +114,20 @@ async fn within_start_timeout<A>(
 // === impl InstanceFactory ===
 
 impl InstanceFactory {
-    /// Creates a factory for a linked component.
-    ///
-    /// # Errors
-    /// When the component does not export `wasi:http/handler@0.3.0`.
+    /// Creates a factory for a linked component with its handler.
     pub fn new(
         engine: Engine,
         grants: Arc<Grants>,
-        instance: InstancePre<InstanceState>,
+        service: ProxyPre<InstanceState>,
         pool: Arc<InstancePool>,
-    ) -> wasmtime::Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             engine,
             grants,
-            service: ServicePre::new(instance)?,
+            service,
             pool,
             ready: Mutex::default(),
-        })
+        }
     }
 
     /// Creates instances up to the minimum of the pool: at the start, and after an instance has failed.
@@ -171,7 +167,7 @@ impl InstanceFactory {
         let bounds = self.pool.bounds();
         Ok(Instance {
             store,
-            proxy: Proxy::P3(service),
+            proxy: service,
             view: WasiHttpView::http,
             expiration: Expiration {
                 status: status.clone(),

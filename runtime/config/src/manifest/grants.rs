@@ -1,7 +1,7 @@
 //! The imports of a built component, compared with the grants of its manifest.
 //!
-//! A component imports only the interfaces that it calls. Without a grant for such an interface it would fail on its first
-//! request, so the start fails instead.
+//! A component of Rust imports only the interfaces that it calls, so an import without a grant is a grant that was
+//! forgotten. Some SDKs of other languages import everything that a platform may offer, whether it is called or not.
 
 use std::fmt;
 
@@ -93,32 +93,25 @@ impl Component {
         exporter.map(|(_, id)| id)
     }
 
-    /// Checks the names of the interfaces that the built component imports, such as `spin:sqlite/sqlite@3.0.0`.
-    ///
-    /// # Errors
-    /// When an interface requires a grant that the manifest does not contain.
-    pub fn check_imports<'a>(
+    /// The first import of the built component, such as `spin:sqlite/sqlite@3.1.0`, that requires a grant which the
+    /// manifest does not contain, as an error with the key and the remedy.
+    pub fn import_without_grant<'a>(
         &self,
         imports: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), ConfigError> {
-        for import in imports {
-            let imported = |required: &&RequiredGrant| {
-                required
-                    .interfaces
-                    .iter()
-                    .any(|prefix| import.starts_with(prefix))
-            };
-            if let Some(required) = REQUIRED_GRANTS
-                .iter()
-                .find(imported)
-                .filter(|required| !(required.granted)(self))
-            {
-                return Err(self.at.child(required.key).error_without_value(
+    ) -> Option<ConfigError> {
+        imports.into_iter().find_map(|import| {
+            let mut grants = REQUIRED_GRANTS.iter();
+            let required = grants.find(|required| {
+                let mut prefixes = required.interfaces.iter();
+                prefixes.any(|prefix| import.starts_with(prefix))
+            })?;
+            let is_missing = !(required.granted)(self);
+            is_missing.then(|| {
+                self.at.child(required.key).error_without_value(
                     format!("the component uses {import}, and {}", required.missing),
                     required.remedy,
-                ));
-            }
-        }
-        Ok(())
+                )
+            })
+        })
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use semver::{Comparator, Op, Version};
 
+/// The namespaces of the interfaces that only a host can serve.
+const HOST_NAMESPACES: [&str; 3] = ["wasi:", "spin:", "fermyon:"];
+
 /// The name of an interface that a component imports or exports.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InterfaceName {
@@ -34,6 +37,25 @@ impl InterfaceName {
     /// Namespace and name of the package, such as `socar:car`.
     pub fn package(&self) -> &str {
         &self.package
+    }
+
+    /// Whether the interface is of a namespace whose interfaces only a host can serve.
+    pub fn is_of_host(&self) -> bool {
+        let mut namespaces = HOST_NAMESPACES.iter();
+        namespaces.any(|namespace| self.package.starts_with(namespace))
+    }
+
+    /// Whether the interface is of one of these packages, such as `wasi:io@0.2.0`, in a version of the same range: each
+    /// satisfies an import of the other, as hosts link interfaces. A pre-release is a range of its own.
+    pub fn is_of_any(&self, packages: &[&str]) -> bool {
+        let mut packages = packages.iter().filter_map(|package| split_version(package));
+        packages.any(|(package, version)| {
+            let is_same_range = match (&self.version, &version) {
+                (Some(one), Some(other)) => range(one) == range(other),
+                (one, other) => one == other,
+            };
+            self.package == package && is_same_range
+        })
     }
 
     /// The version, if the name has one.
@@ -76,6 +98,17 @@ pub(super) fn split_version(text: &str) -> Option<(&str, Option<Version>)> {
     match text.split_once('@') {
         Some((name, version)) => Some((name, Some(Version::parse(version).ok()?))),
         None => Some((text, None)),
+    }
+}
+
+/// The versions that are compatible with this one: the first part that is not zero is the same.
+fn range(version: &Version) -> (u64, u64, u64, &str) {
+    let pre = version.pre.as_str();
+    match (version.major, version.minor) {
+        (major, minor) if !pre.is_empty() => (major, minor, version.patch, pre),
+        (0, 0) => (0, 0, version.patch, pre),
+        (0, minor) => (0, minor, 0, pre),
+        (major, _) => (major, 0, 0, pre),
     }
 }
 
@@ -133,6 +166,33 @@ mod tests {
         ] {
             let is_satisfied = name(import).is_satisfied_by(&name(export));
             assert_eq!(is_satisfied, expected, "{import} by {export}");
+        }
+    }
+
+    #[test]
+    fn a_package_serves_every_compatible_version() {
+        for (import, packages, expected) in [
+            ("wasi:io/poll@0.2.9", &["wasi:io@0.2.0"][..], true),
+            ("wasi:io/poll@0.3.0", &["wasi:io@0.2.0"], false),
+            ("wasi:io/poll@0.3.0-rc.1", &["wasi:io@0.3.0"], false),
+            (
+                "wasi:kv/store@0.2.0-draft2",
+                &["wasi:kv@0.2.0-draft2"],
+                true,
+            ),
+            (
+                "spin:sqlite/sqlite@3.1.0",
+                &["a:b@3.0.0", "spin:sqlite@3.0.0"],
+                true,
+            ),
+            (
+                "spin:postgres/postgres@4.2.0",
+                &["spin:sqlite@4.2.0"],
+                false,
+            ),
+            ("fermyon:spin/llm@2.0.0", &[], false),
+        ] {
+            assert_eq!(name(import).is_of_any(packages), expected, "{import}");
         }
     }
 }

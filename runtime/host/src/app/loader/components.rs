@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use wasmtime::component::{Component as Code, InstancePre, Linker};
+use wasmtime_wasi_http::handler::ProxyPre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre as IncomingHandlerPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use super::interfaces::{self, Exports};
+use super::interfaces::{self, Exports, ImportUse, RequestExport};
 use super::linking::UnconnectedImport;
 use super::{GenerationFiles, Loader};
 use crate::admission::{Admission, AdmissionConfig};
 use crate::capability::sqlite::database::GuestDatabase;
-use crate::capability::{Grants, InstanceState};
+use crate::capability::{Grants, InstanceState, unserved};
 use crate::component::{Component, ComponentConfig, ComponentHandlers, RequestHandler};
 use crate::fault_injection::FaultTarget;
 use crate::instance::InstanceFactory;
@@ -56,7 +59,7 @@ impl Loader {
         let ComponentParts {
             component,
             code,
-            linker,
+            mut linker,
             outbound,
             directory,
             imports,
@@ -71,7 +74,11 @@ impl Loader {
             let runtime = self.runtime.clone();
             FaultTarget::new(injector, linker.engine(), grants.clone(), runtime)
         });
-        let exports = interfaces::check(linker.engine(), code, component, app)?;
+        let imports = match unserved::define(&mut linker, code, &grants.component)? {
+            true => ImportUse::Unknown,
+            false => ImportUse::Called,
+        };
+        let exports = interfaces::check(linker.engine(), code, component, app, imports)?;
         let instance = linker
             .instantiate_pre(code)
             .map_err(anyhow::Error::from)
@@ -118,20 +125,20 @@ impl Loader {
     ) -> anyhow::Result<ComponentHandlers> {
         let engine = instance.engine().clone();
         let retry_after = admission_config(component).queue_timeout;
-        let requests = match exports.requests {
-            true => Some(RequestHandler::new(
+        let service = exports.requests.map(|handler| match handler {
+            RequestExport::Handler => ServicePre::new(instance.clone()).map(ProxyPre::P3),
+            RequestExport::IncomingHandler => {
+                IncomingHandlerPre::new(instance.clone()).map(ProxyPre::P2)
+            }
+        });
+        let requests = service.transpose()?.map(|service| {
+            RequestHandler::new(
                 grants.component.clone(),
-                InstanceFactory::new(
-                    engine.clone(),
-                    grants.clone(),
-                    instance.clone(),
-                    pool.clone(),
-                )?,
+                InstanceFactory::new(engine.clone(), grants.clone(), service, pool.clone()),
                 self.runtime.clone(),
                 retry_after,
-            )),
-            false => None,
-        };
+            )
+        });
         let calls = CallPool::new(engine, grants, instance.clone(), pool.clone());
         let calls = Arc::new(calls);
         let events = match exports.messages {

@@ -1,9 +1,10 @@
 //! Checks at the start whether a component matches its manifest.
 //!
-//! A component that imports an interface without a grant would fail on its first call. This check stops the start
-//! instead, with the missing key in the message.
+//! A trigger without a handler stops the start. An import without a grant is a warning, because a component may import
+//! more than it calls.
 
 use anyhow::bail;
+use tracing::warn;
 use wasmtime::Engine;
 use wasmtime::component::Component as Code;
 use wasmtime::component::types::ComponentItem;
@@ -13,41 +14,67 @@ use config::manifest::{App, Component, RouteHandler};
 
 /// The exports of a component that the host calls.
 pub struct Exports {
-    /// The component exports `wasi:http/handler`.
-    pub requests: bool,
+    /// The handler of requests that the component exports.
+    pub requests: Option<RequestExport>,
     /// The component exports `spin:redis/inbound-redis`.
     pub messages: bool,
     /// The functions that other components may call.
     pub functions: ExportedFunctions,
 }
 
-const REQUESTS: &str = "wasi:http/handler@0.3.0";
+/// How a component handles requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestExport {
+    /// By `wasi:http/handler` of WASI 0.3.
+    Handler,
+    /// By `wasi:http/incoming-handler` of WASI 0.2.
+    IncomingHandler,
+}
+
+/// Whether a component can be expected to call everything that it imports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImportUse {
+    /// It imports only what it calls.
+    Called,
+    /// It imports interfaces that the host does not serve, so it imports more than it calls.
+    Unknown,
+}
+
+const HANDLER: &str = "wasi:http/handler@0.3.0";
+const INCOMING_HANDLER: &str = "wasi:http/incoming-handler@0.2.";
 const MESSAGES: &str = "spin:redis/inbound-redis@3.0.0";
 
-/// Compares the imports with the grants, and the exports with the triggers.
+/// Compares the imports with the grants, and the exports with the triggers. An import that is called and has no grant
+/// is logged.
 ///
 /// # Errors
-/// When an import has no grant or a trigger has no export; the message names the component, the key and the remedy.
+/// When a trigger has no export; the message names the component, the key and the remedy.
 pub fn check(
     engine: &Engine,
     code: &Code,
     component: &Component,
     app: &App,
+    imports: ImportUse,
 ) -> anyhow::Result<Exports> {
     let kind = code.component_type();
-    let imports: Vec<String> = kind
-        .imports(engine)
-        .filter(|(_, item)| can_be_called(engine, &item.ty))
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    if imports == ImportUse::Called {
+        let called = kind
+            .imports(engine)
+            .filter(|(_, item)| can_be_called(engine, &item.ty));
+        if let Some(missing) = component.import_without_grant(called.map(|(name, _)| name)) {
+            warn!(component = component.id.as_str(), "{missing}");
+        }
+    }
     let exports: Vec<String> = kind
         .exports(engine)
         .map(|(name, _)| name.to_owned())
         .collect();
-    component.check_imports(imports.iter().map(String::as_str))?;
-
     let found = Exports {
-        requests: exports.iter().any(|name| name == REQUESTS),
+        requests: exports.iter().find_map(|name| match name.as_str() {
+            HANDLER => Some(RequestExport::Handler),
+            name if name.starts_with(INCOMING_HANDLER) => Some(RequestExport::IncomingHandler),
+            _ => None,
+        }),
         messages: exports.iter().any(|name| name == MESSAGES),
         functions: ExportedFunctions::of(engine, code),
     };
@@ -62,9 +89,9 @@ pub fn check(
         .iter()
         .any(|trigger| trigger.component == *id);
     let source = component.source.display();
-    if routed && !found.requests {
+    if routed && found.requests.is_none() {
         bail!(
-            "{manifest}: trigger.http: component `{id}` ({source}) does not export {REQUESTS}: build it with spin-sdk 7, or remove the trigger"
+            "{manifest}: trigger.http: component `{id}` ({source}) does not export {HANDLER}: build it with spin-sdk 7, or remove the trigger"
         );
     }
     if woken && !found.messages {

@@ -60,9 +60,6 @@ struct Interfaces {
     exports: Vec<InterfaceName>,
 }
 
-/// The namespaces of the interfaces that the host serves itself.
-const HOST_NAMESPACES: [&str; 3] = ["wasi:", "spin:", "fermyon:"];
-
 // === impl Wiring ===
 
 impl<'a> Wiring<'a> {
@@ -81,7 +78,7 @@ impl<'a> Wiring<'a> {
         for (caller, found) in interfaces.iter().enumerate() {
             let mut wired = Vec::new();
             for import in &found.imports {
-                if is_of_host(import) {
+                if import.is_of_host() {
                     check_host_import(&app.components[caller], import)?;
                     continue;
                 }
@@ -190,11 +187,6 @@ impl<'a> Wiring<'a> {
             component: ProviderComponent::Adapter(index),
         })))
     }
-}
-
-fn is_of_host(import: &InterfaceName) -> bool {
-    let package = import.package();
-    HOST_NAMESPACES.iter().any(|it| package.starts_with(it))
 }
 
 fn check_host_import(component: &Component, import: &InterfaceName) -> Result<(), ConfigError> {
