@@ -10,7 +10,6 @@ use wasmtime::bail;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, Linker, LinkerInstance, ResourceType, Type, Val};
 
-use super::InstanceState;
 use config::manifest::InterfaceName;
 
 /// The packages of the interfaces that the host serves, in one version of each compatible range.
@@ -60,8 +59,8 @@ struct UnservedFunction {
 ///
 /// # Errors
 /// When the linker has a function of such an interface already.
-pub fn define(
-    linker: &mut Linker<InstanceState>,
+pub fn define<T: Send + 'static>(
+    linker: &mut Linker<T>,
     code: &Component,
     component: &Arc<str>,
 ) -> wasmtime::Result<bool> {
@@ -99,9 +98,9 @@ pub fn define(
 // === impl UnservedFunction ===
 
 impl UnservedFunction {
-    fn define(
+    fn define<T: Send + 'static>(
         self: Arc<Self>,
-        instance: &mut LinkerInstance<'_, InstanceState>,
+        instance: &mut LinkerInstance<'_, T>,
         item: &str,
         ty: &ComponentFunc,
     ) -> wasmtime::Result<()> {
@@ -179,3 +178,6 @@ fn preferred<'a>(names: &[&'a str]) -> Option<&'a str> {
     let mut preferred = PREFERRED_CASES.iter();
     preferred.find_map(|case| names.iter().find(|name| *name == case).copied())
 }
+
+#[cfg(test)]
+mod tests;

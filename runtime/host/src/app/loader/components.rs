@@ -74,11 +74,11 @@ impl Loader {
             let runtime = self.runtime.clone();
             FaultTarget::new(injector, linker.engine(), grants.clone(), runtime)
         });
-        let imports = match unserved::define(&mut linker, code, &grants.component)? {
+        let import_use = match unserved::define(&mut linker, code, &grants.component)? {
             true => ImportUse::Unknown,
             false => ImportUse::Called,
         };
-        let exports = interfaces::check(linker.engine(), code, component, app, imports)?;
+        let exports = interfaces::check(linker.engine(), code, component, app, import_use)?;
         let instance = linker
             .instantiate_pre(code)
             .map_err(anyhow::Error::from)
