@@ -169,3 +169,18 @@ fn stock_spin_finds_every_store_in_the_runtime_config() {
         }
     }
 }
+
+#[test]
+fn the_polyglot_manifest_adds_one_context() {
+    const ADDED: &str = "insight";
+    let parsed = |file| -> Table { read(file).parse().expect("a manifest") };
+    let mut polyglot = parsed("spin.polyglot.toml");
+    let components = polyglot["component"].as_table_mut().expect("components");
+    assert!(components.remove(ADDED).is_some());
+    let triggers = polyglot["trigger"].as_table_mut().expect("triggers");
+    for (_, triggers) in triggers.iter_mut() {
+        let triggers = triggers.as_array_mut().expect("a list of triggers");
+        triggers.retain(|trigger| trigger["component"].as_str() != Some(ADDED));
+    }
+    assert_eq!(polyglot, parsed("spin.toml"));
+}

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use harness::{ensure_built, root};
+use harness::{ensure_built, read, root};
 use wit_component::{DecodedWasm, decode};
 use wit_parser::{
     Function, InterfaceId, Resolve, Type, TypeDefKind, TypeId, WorldId, WorldItem, WorldKey,
@@ -83,6 +83,31 @@ fn a_world_that_grants_too_much_is_detected() {
     assert!(viewpage.contains("spin:sqlite/sqlite@3.1.0"));
     assert!(!frontend.contains("spin:sqlite/sqlite@3.1.0"));
     assert_ne!(frontend, viewpage);
+}
+
+#[test]
+fn the_page_about_fermyon_names_what_each_component_lacks_there() {
+    const ABSENT: [(&str, &str); 3] = [
+        ("wasi:keyvalue/atomics@", "compare-and-swap"),
+        ("spin:sqlite/", "SQLite"),
+        ("spin:redis/inbound-redis@", "events"),
+    ];
+    let page = read("docs/src/fermyon.md");
+    for component in tables(&manifest()).keys() {
+        let (built, root) = decoded(component);
+        let mut names = names(&built, root, Side::Imports);
+        names.extend(self::names(&built, root, Side::Exports));
+        let lacks = ABSENT.iter().filter(|(interface, _)| {
+            let mut names = names.iter();
+            names.any(|name| name.starts_with(interface))
+        });
+        let lacks: Vec<&str> = lacks.map(|(_, lack)| *lack).collect();
+        let row = match lacks.as_slice() {
+            [] => format!("| `{component}` | yes | Nothing"),
+            lacks => format!("| `{component}` | no | {} |", lacks.join(", ")),
+        };
+        assert!(page.contains(&row), "docs/src/fermyon.md lacks: {row}");
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

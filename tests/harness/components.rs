@@ -29,6 +29,18 @@ pub fn build_component(package: &str) {
     build(&[package.to_owned()]).unwrap_or_else(|reason| panic!("{reason}"));
 }
 
+/// Builds the context that is written in Python.
+///
+/// # Errors
+/// The reason why this machine cannot build it: no Python, or no package index.
+pub fn build_insight() -> Result<(), String> {
+    let _lock = exclusively("insight");
+    run(
+        Command::new(root().join("components/insight/build")),
+        "the context in Python did not build",
+    )
+}
+
 fn build(packages: &[String]) -> Result<(), String> {
     let _lock = exclusively("components");
     ensure_target()?;

@@ -26,7 +26,7 @@ mod workspace;
 pub use admin::AdminPort;
 pub use background::{Stop, in_background};
 pub use client::{Client, Protocol, RequestBuilder, Response};
-pub use components::{build_component, ensure_built};
+pub use components::{build_component, build_insight, ensure_built};
 pub use container::Container;
 pub use events::event_streams;
 pub use eventually::eventually;

@@ -14,6 +14,7 @@ mod event_outages;
 mod gateway;
 mod histories;
 mod idempotency;
+mod insight;
 mod invalid_input;
 mod invariants;
 mod load;
