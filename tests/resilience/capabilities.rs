@@ -172,13 +172,17 @@ fn sql_parameters_are_bound_and_rows_persist() {
 
 #[test]
 fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
-    let redis = RedisServer::start_durable();
-    let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
+    let (redis, other) = (RedisServer::start_durable(), RedisServer::start());
+    let outside = format!("outside_url={}", other.url());
+    let saboteur = Saboteur::start(&["--redis-url", &redis.url(), "--variable", &outside]);
     saboteur.call("/kv/set?key=k&value=v").is(200);
     saboteur.call("/redis?command=PING").is(200);
-    // This command blocks without a fault of the server, on a connection of its own.
-    let blocked = "/redis?command=BLPOP&argument=empty&argument=0";
-    let response = saboteur.call(blocked).is(500);
+    // This command blocks without a fault of the server, on another server.
+    let blocked = format!(
+        "/redis?address={}&command=BLPOP&argument=empty&argument=0",
+        other.url()
+    );
+    let response = saboteur.call(&blocked).is(500);
     assert!(response.text().contains("no response within"), "{response}");
 
     let calls = [
@@ -187,7 +191,7 @@ fn a_guest_gets_an_error_before_its_deadline_when_a_server_hangs() {
         "/wasi/get?key=k",
         "/wasi/increment?key=n",
         "/cas/once?key=k&value=w",
-        "/redis?command=GET&argument=k",
+        "/redis?command=XLEN&argument=socar.saboteur",
     ];
     for path in calls {
         redis.suspend();

@@ -23,6 +23,7 @@ mod metrics;
 mod overload;
 mod partial_responses;
 mod readiness;
+mod redis_isolation;
 mod saboteur;
 mod self_healing;
 mod zero_downtime;

@@ -252,6 +252,7 @@ fn a_reload_applies_new_streams_and_retention() {
         "[[trigger.redis]]",
         &format!("{trigger}\n[[trigger.redis]]"),
         1,
+    let text = text + "\n[component.saboteur.tool.socar]\npublishes = [\"socar.other\"]\n";
     );
     saboteur.deploy(&text);
     let lag = r#"socar_event_lag{stream="socar.other","#;

@@ -39,7 +39,7 @@ mod tests;
 mod variables;
 
 use crate::document::{self, ConfigError, Located, Location};
-use crate::policy::{ComponentPolicy, LinkPolicies, ListenerLimits};
+use crate::policy::{ComponentPolicy, LinkPolicies, ListenerLimits, RedisGrants};
 
 pub use dependencies::Dependency;
 pub use files::FileMounts;
@@ -105,6 +105,8 @@ pub struct Component {
     pub allowed_outbound_hosts: AllowedHosts,
     /// The components that implement its imports where no component of the application does.
     pub dependencies: Vec<Dependency>,
+    /// What it may use of the servers that hold the event log and the key-value stores.
+    pub redis: RedisGrants,
     /// The build commands, if there are any.
     pub build: Option<ComponentBuild>,
     /// `[component.<id>.tool.socar]`, with missing keys from `[application.tool.socar]`.

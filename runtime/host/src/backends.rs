@@ -1,5 +1,6 @@
 //! Shared backends of all components: the embedded database, the Redis server of `--redis-url`, and the event log.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use anyhow::Context as _;
 
 use crate::bus::Bus;
 use crate::trace::Trace;
+use config::runtime_config::{KeyValueStore, RuntimeConfig};
 use event_log::{EmbeddedLog, EventLog, RedisLog};
 use storage::database::Database;
 use storage::redis_client::RedisClient;
@@ -35,18 +37,20 @@ impl Backends {
     /// Opens the backends in the state directory. A connection to a Redis server is opened on first use.
     ///
     /// # Errors
-    /// When the state directory cannot be used, or `redis_url` is not a valid Redis URL.
+    /// When the state directory cannot be used, or a Redis URL is not valid.
     pub fn open(
         state: &Path,
         address: Option<&str>,
         redis_url: Option<&str>,
+        runtime: &RuntimeConfig,
     ) -> anyhow::Result<Self> {
+        let stores = redis_stores(runtime)?;
         let database = Database::open(&state.join("socar.db"))?;
         let host = host_name(state)?;
         let address = address.unwrap_or_default();
         let Some(url) = redis_url else {
             let log = Arc::new(EmbeddedLog::open(database.clone())?);
-            let bus = Bus::embedded(address, log.clone(), database.clone())?;
+            let bus = Bus::embedded(address, log.clone(), database.clone(), stores)?;
             return Ok(Self {
                 database,
                 redis: None,
@@ -58,7 +62,7 @@ impl Backends {
         };
         let redis = RedisClient::new(url).context("--redis-url")?;
         let log = Arc::new(RedisLog::new(redis.clone()));
-        let bus = Arc::new(Bus::redis(address, redis.clone()));
+        let bus = Arc::new(Bus::redis(address, redis.clone(), stores));
         Ok(Self {
             database,
             redis: Some(redis),
@@ -81,6 +85,20 @@ impl Backends {
             Ok(Err(_)) | Err(_) => Vec::new(),
         }
     }
+}
+
+/// The servers of the key-value stores that the runtime configuration puts on a Redis.
+fn redis_stores(runtime: &RuntimeConfig) -> anyhow::Result<Vec<Arc<RedisClient>>> {
+    let urls = runtime
+        .key_value_stores
+        .values()
+        .filter_map(|store| match store {
+            KeyValueStore::Redis { url } => Some(url.as_str()),
+            KeyValueStore::Spin { .. } => None,
+        });
+    let urls: BTreeSet<&str> = urls.collect();
+    let clients = urls.into_iter().map(|url| Ok(RedisClient::new(url)?));
+    clients.collect()
 }
 
 /// Returns the name of this host among the hosts that share an event log: generated once, stored in the state directory.

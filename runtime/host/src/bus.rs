@@ -4,10 +4,15 @@
 //! from the event log and two tables ([`embedded`]), or through the server of `--redis-url` ([`redis`]). The address is
 //! then only a name. Every other address is a real connection, as in stock Spin.
 //!
+//! Whatever leads to a server with the event log or a key-value store is guarded: [`guard`] checks each command against
+//! the grants of the component, also when the address has another name or selects another database.
+//!
 //! Each typed function of the interface is a Redis command with arguments.
 
 pub mod embedded;
+mod guard;
 pub mod redis;
+mod server_identity;
 #[cfg(test)]
 mod tests;
 
@@ -17,8 +22,10 @@ use async_trait::async_trait;
 
 use self::embedded::EmbeddedServer;
 use self::redis::{DedicatedConnection, PlatformConnection};
+use self::server_identity::{GuardedServer, leads_to_any};
 use crate::availability::BackendError;
 use crate::host_call_timeout::HostCallTimedOut;
+use config::policy::RedisGrants;
 use config::without_credentials;
 use event_log::{EmbeddedLog, LogError};
 use storage::database::{CommitWatermark, Database, DatabaseError};
@@ -43,6 +50,9 @@ pub enum BusError {
     /// The error reply of the server, or of the host in its place.
     #[error("{0}")]
     Refused(String),
+    /// The component may not do this.
+    #[error("{0}")]
+    Denied(String),
     #[error(transparent)]
     Redis(RedisClientError),
     #[error(transparent)]
@@ -56,6 +66,8 @@ pub struct Bus {
     /// The platform's address, in canonical form.
     address: Option<String>,
     platform: PlatformServer,
+    /// The servers with the event log or a key-value store.
+    guarded: Vec<GuardedServer>,
 }
 
 enum PlatformServer {
@@ -69,6 +81,8 @@ pub struct BusConnection {
     /// The embedded database, if a command must wait until its earlier writes are durable: the server is outside of
     /// this process.
     after: Option<Arc<Database>>,
+    /// The grants of the component, if the server is guarded.
+    grants: Option<Arc<RedisGrants>>,
 }
 
 /// A server that executes commands.
@@ -84,7 +98,8 @@ trait CommandExecutor: Send + Sync {
 // === impl Bus ===
 
 impl Bus {
-    /// Serves the address from this log and this database.
+    /// Serves the address from this log and this database. The key-value stores of the runtime configuration are on the
+    /// servers in `stores`.
     ///
     /// # Errors
     /// If the tables cannot be created.
@@ -92,6 +107,7 @@ impl Bus {
         address: &str,
         log: Arc<EmbeddedLog>,
         database: Arc<Database>,
+        stores: Vec<Arc<RedisClient>>,
     ) -> Result<Self, DatabaseError> {
         Ok(Self {
             address: canonical_address(address),
@@ -99,22 +115,31 @@ impl Bus {
                 Arc::new(EmbeddedServer::open(log, database.clone())?),
                 database,
             ),
+            guarded: stores.into_iter().map(GuardedServer::new).collect(),
         })
     }
 
-    /// Serves the address through this server.
-    pub fn redis(address: &str, client: Arc<RedisClient>) -> Self {
+    /// Serves the address through this server. The key-value stores of the runtime configuration are on the servers in
+    /// `stores`.
+    pub fn redis(address: &str, client: Arc<RedisClient>, stores: Vec<Arc<RedisClient>>) -> Self {
+        let guarded = std::iter::once(client.clone()).chain(stores);
         Self {
             address: canonical_address(address),
             platform: PlatformServer::Redis(client),
+            guarded: guarded.map(GuardedServer::new).collect(),
         }
     }
 
-    /// Opens a connection. The caller has checked that the guest may use the address.
+    /// Opens a connection of a component with these grants. The caller has checked that it may use the address.
     ///
     /// # Errors
-    /// If the text is not an address, or the server of another address cannot be reached.
-    pub async fn open(&self, address: &str) -> Result<BusConnection, BusError> {
+    /// If the text is not an address, the server of another address cannot be reached, or it cannot be told whether it
+    /// is a guarded one.
+    pub async fn open(
+        &self,
+        address: &str,
+        grants: &Arc<RedisGrants>,
+    ) -> Result<BusConnection, BusError> {
         let canonical = canonical_address(address);
         if canonical.is_none() {
             return Err(BusError::InvalidAddress(without_credentials(address)));
@@ -124,16 +149,22 @@ impl Bus {
                 PlatformServer::Embedded(_, database) => Some(database.clone()),
                 PlatformServer::Redis(_) => None,
             };
-            let server = Box::new(DedicatedConnection::open(address).await?);
-            return Ok(BusConnection { server, after });
+            let server = DedicatedConnection::open(address).await?;
+            let is_guarded = leads_to_any(&self.guarded, &server).await?;
+            return Ok(BusConnection {
+                server: Box::new(server),
+                after,
+                grants: is_guarded.then(|| grants.clone()),
+            });
         }
         let server: Box<dyn CommandExecutor> = match &self.platform {
             PlatformServer::Embedded(embedded, _) => Box::new(embedded.clone()),
-            PlatformServer::Redis(client) => Box::new(PlatformConnection::new(client.clone())),
+            PlatformServer::Redis(client) => Box::new(PlatformConnection(client.clone())),
         };
         Ok(BusConnection {
             server,
             after: None,
+            grants: Some(grants.clone()),
         })
     }
 }
@@ -222,12 +253,16 @@ impl BusConnection {
     /// Executes any command.
     ///
     /// # Errors
-    /// If the server cannot be reached or replies with an error, or if the embedded server does not know the command.
+    /// If the component may not use a key of the command, if the server cannot be reached or replies with an error, or
+    /// if the embedded server does not know the command.
     pub async fn execute(
         &self,
         command: &str,
         arguments: Vec<Vec<u8>>,
     ) -> Result<Vec<RedisReply>, BusError> {
+        if let Some(grants) = &self.grants {
+            guard::check(grants, command, &arguments)?;
+        }
         if let Some(database) = &self.after {
             CommitWatermark::from_now(database).wait_durable().await?;
         }
@@ -254,7 +289,7 @@ impl BackendError for BusError {
         match self {
             Self::Redis(_) | Self::HostCallTimedOut(_) => true,
             Self::Log(error) => !matches!(error, LogError::Damaged(_)),
-            Self::InvalidAddress(_) | Self::Type | Self::Refused(_) => false,
+            Self::InvalidAddress(_) | Self::Type | Self::Refused(_) | Self::Denied(_) => false,
         }
     }
 }

@@ -34,9 +34,11 @@ use crate::cpu_throttle::CpuThrottle;
 use crate::host_call_timeout::HostCallTimeout;
 use crate::store::KeyValue;
 use config::manifest::AllowedHosts;
+use config::policy::RedisGrants;
 use guest_output::{CurrentRequestId, GuestOutput, GuestStream};
 use missing_grants::MissingGrants;
 use outbound_http::{HttpHooks, OutboundHttp};
+use outbound_redis::MAX_CONNECTIONS;
 
 /// Generated from `wit/host.wit`.
 pub mod bindings {
@@ -89,6 +91,8 @@ pub struct Grants {
     pub redis: Arc<Bus>,
     /// Counts its calls of host functions.
     pub host_calls: Counter,
+    /// What it may use of the servers that hold the event log and the key-value stores.
+    pub redis_grants: Arc<RedisGrants>,
     /// The largest linear memory, in bytes.
     pub memory: usize,
     /// The timeout of a call, and of a start.
@@ -104,7 +108,7 @@ pub struct InstanceState {
     grants: Arc<Grants>,
     limits: StoreLimits,
     request: CurrentRequestId,
-    redis_connections: usize,
+    redis_connections: Arc<Semaphore>,
     databases: usize,
     byte_budget: ByteBudget,
     throttle: CpuThrottle,
@@ -116,7 +120,8 @@ pub struct View<'a> {
     pub(crate) table: &'a mut ResourceTable,
     pub(crate) grants: &'a Arc<Grants>,
     pub(crate) call: Option<&'a Call>,
-    pub(crate) redis_connections: &'a mut usize,
+    /// The permits of open Redis connections.
+    pub(crate) redis_connections: &'a Arc<Semaphore>,
     /// The number of open database connections.
     pub(crate) databases: &'a mut usize,
     /// The bytes that the host holds for the guest.
@@ -191,7 +196,7 @@ impl InstanceState {
             grants: grants.clone(),
             limits: StoreLimitsBuilder::new().memory_size(grants.memory).build(),
             request,
-            redis_connections: 0,
+            redis_connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             databases: 0,
             byte_budget: ByteBudget::new(grants.memory),
             throttle: CpuThrottle::default(),
@@ -245,7 +250,7 @@ impl InstanceState {
             table: &mut self.table,
             grants: &self.grants,
             call: self.http_hooks.call.as_ref(),
-            redis_connections: &mut self.redis_connections,
+            redis_connections: &self.redis_connections,
             databases: &mut self.databases,
             byte_budget: &self.byte_budget,
         }

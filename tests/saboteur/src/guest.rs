@@ -70,6 +70,7 @@ async fn perform_action(uri: &Uri) -> ActionResult {
         "file" => host_calls::file(&query),
         "log" => host_calls::log(&query),
         "redis" => host_calls::redis(&query).await,
+        "redis-connections" => host_calls::redis_connections(&query).await,
         "parallel" => host_calls::parallel(&query).await,
         "sleep" => misbehaviour::sleep(&query).await,
         "steps" => misbehaviour::steps(&query).await,

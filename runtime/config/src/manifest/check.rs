@@ -82,6 +82,7 @@ pub(crate) fn check(
     }
     let links = LinkPolicies::read(policy.link_tables(link_tables))?;
     check_event_types(&components)?;
+    check_redis_grants(&components)?;
 
     dependencies::resolve(&mut components, declared, &triggered)?;
     let is_selected = |id: &ComponentId| selection.contains(id);
@@ -134,6 +135,14 @@ fn check_event_types(components: &[Component]) -> Result<(), ConfigError> {
 
 /// The routes, and the components that a trigger names.
 fn routes(
+/// Rejects streams and keys that a component is granted although they belong to a key-value store or to the host.
+fn check_redis_grants(components: &[Component]) -> Result<(), ConfigError> {
+    let labels = components.iter().flat_map(|it| &it.key_value_stores);
+    let labels: BTreeSet<String> = labels.cloned().collect();
+    let mut components = components.iter();
+    components.try_for_each(|component| component.redis.check(&labels))
+}
+
     triggers: Vec<HttpTriggerTable>,
     selection: &Selection<'_>,
 ) -> Result<(RouteTable, BTreeSet<ComponentId>), ConfigError> {

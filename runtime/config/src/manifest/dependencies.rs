@@ -132,6 +132,7 @@ impl Inherited {
         let mut adapter = dependency.clone();
         if self.has("allowed_outbound_hosts") {
             adapter.allowed_outbound_hosts = caller.allowed_outbound_hosts.clone();
+            adapter.redis = caller.redis.clone();
         }
         if self.has("environment") {
             adapter.environment = caller.environment.clone();

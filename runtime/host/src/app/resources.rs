@@ -78,7 +78,12 @@ impl Resources {
             .redis_url
             .as_ref()
             .or(config.runtime.redis_url.as_ref());
-        let backends = Backends::open(&state_dir.path, log_address, redis_url.map(String::as_str))?;
+        let backends = Backends::open(
+            &state_dir.path,
+            log_address,
+            redis_url.map(String::as_str),
+            &config.runtime,
+        )?;
         let compiled_ahead = options.compiled_dir.clone().map(CompiledAhead::new);
         Ok(Self {
             address: listener.local_addr()?,

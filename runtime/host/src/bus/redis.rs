@@ -1,8 +1,7 @@
 //! Commands for real servers.
 //!
-//! On the platform's server, all guests share one connection for the commands of [`SHAREABLE_COMMANDS`]. The first
-//! other command of a guest, for example one that blocks or changes the state of its connection (`MULTI`, `BLPOP`,
-//! `SELECT`), opens a dedicated connection for this guest.
+//! On the platform's server, all guests share one connection: no command that is served there blocks or depends on the
+//! state of its connection. On every other server, a guest has a connection of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Value};
-use tokio::sync::Mutex;
 
 use super::{BusError, CommandExecutor, RedisReply};
 use storage::redis_client::{RedisClient, RedisClientError};
@@ -19,50 +17,8 @@ use storage::work::{CountedCommand, count_command};
 /// The longest time that a reply on a dedicated connection may take; the deadline of a call is usually shorter.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Commands that do not block and do not depend on the state of their connection.
-const SHAREABLE_COMMANDS: [&str; 34] = [
-    "DECR",
-    "DECRBY",
-    "DEL",
-    "EXISTS",
-    "EXPIRE",
-    "GET",
-    "HDEL",
-    "HEXISTS",
-    "HGET",
-    "HLEN",
-    "HMGET",
-    "HSET",
-    "INCR",
-    "INCRBY",
-    "LLEN",
-    "LPOP",
-    "LPUSH",
-    "LRANGE",
-    "MGET",
-    "MSET",
-    "PEXPIRE",
-    "PING",
-    "PTTL",
-    "PUBLISH",
-    "RPOP",
-    "RPUSH",
-    "SADD",
-    "SET",
-    "SISMEMBER",
-    "SMEMBERS",
-    "SREM",
-    "XADD",
-    "XLEN",
-    "XRANGE",
-];
-
-/// A guest's connection to the platform's server.
-pub(super) struct PlatformConnection {
-    client: Arc<RedisClient>,
-    /// Opened by the first command that cannot be shared.
-    own: Mutex<Option<MultiplexedConnection>>,
-}
+/// The connection of all guests to the platform's server.
+pub(super) struct PlatformConnection(pub Arc<RedisClient>);
 
 /// A guest's connection to another server. As in stock Spin, a lost connection is not replaced: the guest opens
 /// another one.
@@ -73,15 +29,6 @@ pub(super) struct DedicatedConnection {
 
 // === impl PlatformConnection ===
 
-impl PlatformConnection {
-    pub fn new(client: Arc<RedisClient>) -> Self {
-        Self {
-            client,
-            own: Mutex::new(None),
-        }
-    }
-}
-
 #[async_trait]
 impl CommandExecutor for PlatformConnection {
     async fn execute(
@@ -89,26 +36,7 @@ impl CommandExecutor for PlatformConnection {
         command: &str,
         arguments: Vec<Vec<u8>>,
     ) -> Result<Vec<RedisReply>, BusError> {
-        let command_line = command_line(command, arguments);
-        let mut own = self.own.lock().await;
-        let known = own.clone();
-        // An earlier command may have been MULTI, so later commands use the dedicated connection too.
-        if known.is_none() && is_shareable(command) {
-            drop(own);
-            return answers(self.client.query(&command_line).await?);
-        }
-        let mut connection = match known {
-            Some(connection) => connection,
-            None => own
-                .insert(self.client.dedicated(RESPONSE_TIMEOUT).await?)
-                .clone(),
-        };
-        drop(own);
-        let answer = send(&self.client, &mut connection, &command_line).await;
-        if let Err(RedisClientError::Unavailable { .. }) = answer {
-            *self.own.lock().await = None;
-        }
-        answers(answer?)
+        answers(self.0.query(&command_line(command, arguments)).await?)
     }
 }
 
@@ -119,6 +47,18 @@ impl DedicatedConnection {
         let client = RedisClient::new(address)?;
         let connection = client.dedicated(RESPONSE_TIMEOUT).await?;
         Ok(Self { client, connection })
+    }
+
+    /// The text of `INFO replication`.
+    ///
+    /// # Errors
+    /// If the server is unavailable, or refuses the command.
+    pub async fn replication_info(&self) -> Result<String, BusError> {
+        let command_line = command_line("INFO", vec![b"replication".to_vec()]);
+        match send(&self.client, &mut self.connection.clone(), &command_line).await? {
+            Value::BulkString(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+            _ => Ok(String::new()),
+        }
     }
 }
 
@@ -150,12 +90,6 @@ fn command_line(command: &str, arguments: Vec<Vec<u8>>) -> Cmd {
         command_line.arg(argument);
     }
     command_line
-}
-
-fn is_shareable(command: &str) -> bool {
-    SHAREABLE_COMMANDS
-        .iter()
-        .any(|plain| plain.eq_ignore_ascii_case(command))
 }
 
 // === answers ===

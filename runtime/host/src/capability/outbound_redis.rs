@@ -2,8 +2,9 @@
 //!
 //! This module checks the allowed hosts of the manifest and converts values; [`crate::bus`] executes the commands.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 use wasmtime::component::{Accessor, Resource};
 
@@ -14,12 +15,26 @@ use super::bindings::spin::redis::redis::{
 use super::{Capabilities, View};
 use crate::bus::{BusConnection, BusError, RedisReply};
 use crate::host_call_timeout::HostCallTimeout;
+use crate::log_limiter::LogLimiter;
 
 /// The largest number of open connections of one instance.
-const MAX_CONNECTIONS: usize = 64;
+pub(super) const MAX_CONNECTIONS: usize = 64;
+
+/// Commands that are refused for the same cause are one log line in ten seconds.
+static REFUSALS: LazyLock<LogLimiter> = LazyLock::new(|| LogLimiter::new(1));
 
 /// A guest's handle to a connection.
-pub struct GuestRedisConnection(Arc<BusConnection>);
+pub struct GuestRedisConnection {
+    connection: Arc<BusConnection>,
+    /// The connection counts until the guest drops the handle.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// What a command needs besides its connection.
+struct CommandContext {
+    component: Arc<str>,
+    timeout: HostCallTimeout,
+}
 
 type CallResult<A> = wasmtime::Result<Result<A, Error>>;
 
@@ -36,22 +51,30 @@ impl From<BusError> for Error {
 fn connection<T: Send + 'static>(
     accessor: &Accessor<T, Capabilities>,
     connection: &Resource<GuestRedisConnection>,
-) -> wasmtime::Result<(Arc<BusConnection>, HostCallTimeout)> {
+) -> wasmtime::Result<(Arc<BusConnection>, CommandContext)> {
     accessor.with(|mut access| {
         let view = access.get();
-        Ok((
-            view.table.get(connection)?.0.clone(),
-            view.host_call_timeout(),
-        ))
+        let context = CommandContext {
+            component: view.grants.component.clone(),
+            timeout: view.host_call_timeout(),
+        };
+        Ok((view.table.get(connection)?.connection.clone(), context))
     })
 }
 
-/// Waits for a command no longer than a host call may take.
+/// Waits for a command no longer than a host call may take, and logs that it is not granted.
 async fn timed<A>(
-    timeout: HostCallTimeout,
+    context: CommandContext,
     command: impl Future<Output = Result<A, BusError>>,
 ) -> CallResult<A> {
-    Ok(timeout.wait(command).await.map_err(Error::from))
+    let reply = context.timeout.wait(command).await;
+    if let Err(BusError::Denied(cause)) = &reply {
+        let component = &*context.component;
+        if REFUSALS.admit(&format!("{component}: {cause}")).is_some() {
+            warn!(component, %cause, "redis command refused");
+        }
+    }
+    Ok(reply.map_err(Error::from))
 }
 
 impl Host for View<'_> {}
@@ -59,7 +82,6 @@ impl Host for View<'_> {}
 impl HostConnection for View<'_> {
     fn drop(&mut self, connection: Resource<GuestRedisConnection>) -> wasmtime::Result<()> {
         self.table.delete(connection)?;
-        *self.redis_connections -= 1;
         Ok(())
     }
 }
@@ -69,10 +91,10 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         accessor: &Accessor<T, Self>,
         address: String,
     ) -> CallResult<Resource<GuestRedisConnection>> {
-        let (grants, open, timeout) = accessor.with(|mut access| {
+        let (grants, permits, timeout) = accessor.with(|mut access| {
             let view = access.get();
             let timeout = view.host_call_timeout();
-            (view.grants.clone(), *view.redis_connections, timeout)
+            (view.grants.clone(), view.redis_connections.clone(), timeout)
         });
         if !grants.allowed_hosts.allows_url(&address, "redis") {
             let component = &*grants.component;
@@ -82,18 +104,19 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
             );
             return Ok(Err(Error::InvalidAddress));
         }
-        if open >= MAX_CONNECTIONS {
+        // Taken before the wait: several connections may be opened at the same time.
+        let Ok(permit) = permits.try_acquire_owned() else {
             return Ok(Err(Error::TooManyConnections));
-        }
-        let connection = match timeout.wait(grants.redis.open(&address)).await {
-            Ok(connection) => GuestRedisConnection(Arc::new(connection)),
+        };
+        let opening = grants.redis.open(&address, &grants.redis_grants);
+        let connection = match timeout.wait(opening).await {
+            Ok(connection) => GuestRedisConnection {
+                connection: Arc::new(connection),
+                _permit: permit,
+            },
             Err(error) => return Ok(Err(error.into())),
         };
-        accessor.with(|mut access| {
-            let view = access.get();
-            *view.redis_connections += 1;
-            Ok(Ok(view.table.push(connection)?))
-        })
+        accessor.with(|mut access| Ok(Ok(access.get().table.push(connection)?)))
     }
 
     async fn publish(
@@ -102,8 +125,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         channel: String,
         payload: Vec<u8>,
     ) -> CallResult<()> {
-        let (connection, timeout) = connection(accessor, &handle)?;
-        timed(timeout, connection.publish(&channel, payload)).await
+        let (connection, context) = connection(accessor, &handle)?;
+        timed(context, connection.publish(&channel, payload)).await
     }
 
     async fn get(
@@ -111,8 +134,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<GuestRedisConnection>,
         key: String,
     ) -> CallResult<Option<Vec<u8>>> {
-        let (connection, timeout) = connection(accessor, &handle)?;
-        timed(timeout, connection.get(&key)).await
+        let (connection, context) = connection(accessor, &handle)?;
+        timed(context, connection.get(&key)).await
     }
 
     async fn set(
@@ -121,8 +144,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         value: Vec<u8>,
     ) -> CallResult<()> {
-        let (connection, timeout) = connection(accessor, &handle)?;
-        timed(timeout, connection.set(&key, value)).await
+        let (connection, context) = connection(accessor, &handle)?;
+        timed(context, connection.set(&key, value)).await
     }
 
     async fn incr(
@@ -130,8 +153,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<GuestRedisConnection>,
         key: String,
     ) -> CallResult<i64> {
-        let (connection, timeout) = connection(accessor, &handle)?;
-        timed(timeout, connection.incr(&key)).await
+        let (connection, context) = connection(accessor, &handle)?;
+        timed(context, connection.incr(&key)).await
     }
 
     async fn del(
@@ -139,8 +162,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<GuestRedisConnection>,
         keys: Vec<String>,
     ) -> CallResult<u32> {
-        let (connection, timeout) = connection(accessor, &handle)?;
-        timed(timeout, connection.del(&keys)).await
+        let (connection, context) = connection(accessor, &handle)?;
+        timed(context, connection.del(&keys)).await
     }
 
     async fn sadd(
@@ -149,8 +172,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         values: Vec<String>,
     ) -> CallResult<u32> {
-        let (connection, timeout) = connection(accessor, &handle)?;
-        timed(timeout, connection.sadd(&key, &values)).await
+        let (connection, context) = connection(accessor, &handle)?;
+        timed(context, connection.sadd(&key, &values)).await
     }
 
     async fn smembers(
@@ -158,8 +181,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<GuestRedisConnection>,
         key: String,
     ) -> CallResult<Vec<String>> {
-        let (connection, timeout) = connection(accessor, &handle)?;
-        timed(timeout, connection.smembers(&key)).await
+        let (connection, context) = connection(accessor, &handle)?;
+        timed(context, connection.smembers(&key)).await
     }
 
     async fn srem(
@@ -168,8 +191,8 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         values: Vec<String>,
     ) -> CallResult<u32> {
-        let (connection, timeout) = connection(accessor, &handle)?;
-        timed(timeout, connection.srem(&key, &values)).await
+        let (connection, context) = connection(accessor, &handle)?;
+        timed(context, connection.srem(&key, &values)).await
     }
 
     async fn execute(
@@ -178,12 +201,12 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         command: String,
         arguments: Vec<RedisParameter>,
     ) -> CallResult<Vec<RedisResult>> {
-        let (connection, timeout) = connection(accessor, &handle)?;
+        let (connection, context) = connection(accessor, &handle)?;
         let arguments = arguments.into_iter().map(|argument| match argument {
             RedisParameter::Int64(number) => number.to_string().into_bytes(),
             RedisParameter::Binary(bytes) => bytes,
         });
-        let replies = timed(timeout, connection.execute(&command, arguments.collect())).await?;
+        let replies = timed(context, connection.execute(&command, arguments.collect())).await?;
         Ok(replies.map(|replies| replies.into_iter().map(RedisResult::from).collect()))
     }
 }

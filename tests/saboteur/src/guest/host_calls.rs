@@ -159,6 +159,19 @@ pub fn log(query: &Query) -> ActionResult {
     Ok("logged".to_owned())
 }
 
+/// `?address=&count=`: opens this many connections at the same time, and returns how many were opened.
+pub async fn redis_connections(query: &Query) -> ActionResult {
+    let address = query.text("address")?;
+    let opening = (0..query.number("count", 1_usize)?).map(|_| Connection::open(address));
+    let results = futures::future::join_all(opening).await;
+    let opened = results.iter().filter(|result| result.is_ok()).count();
+    let refused = results.iter().find_map(|result| result.as_ref().err());
+    Ok(match refused {
+        None => format!("{opened} opened"),
+        Some(error) => format!("{opened} opened, then {error:?}"),
+    })
+}
+
 /// `?address=&command=&argument=…`: executes any command; arguments of digits only are integers.
 pub async fn redis(query: &Query) -> ActionResult {
     let address = query.get("address").unwrap_or("redis://127.0.0.1:6379");

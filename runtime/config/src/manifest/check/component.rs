@@ -10,7 +10,7 @@ use crate::manifest::names::ComponentId;
 use crate::manifest::schema::{BuildTable, ComponentTable};
 use crate::manifest::variables::ResolvedVariables;
 use crate::manifest::{Component, ComponentBuild};
-use crate::policy::ComponentPolicy;
+use crate::policy::{ComponentPolicy, RedisGrants};
 
 /// The parts of the application that a component depends on.
 pub(super) struct ComponentContext<'a> {
@@ -25,8 +25,9 @@ pub(super) struct ComponentContext<'a> {
 impl ComponentContext<'_> {
     /// # Errors
     /// When a template, a host, a path or a policy is invalid.
-    pub(super) fn check(&self, table: ComponentTable) -> Result<Component, ConfigError> {
+    pub(super) fn check(&self, mut table: ComponentTable) -> Result<Component, ConfigError> {
         let allowed_outbound_hosts = outbound_hosts::resolve(&table, self.variables, self.ids)?;
+        let redis = RedisGrants::take(table.id.as_str(), &mut table.policy)?;
         let render = |(name, value): &(String, Located<String>)| {
             Ok((name.clone(), self.variables.render(value)?.text))
         };
@@ -42,6 +43,7 @@ impl ComponentContext<'_> {
             key_value_stores: labels(table.key_value_stores),
             sqlite_databases: labels(table.sqlite_databases),
             allowed_outbound_hosts,
+            redis,
             dependencies: Vec::new(),
             build: table.build.map(|build| self.build(build)).transpose()?,
             policy: match table.policy {

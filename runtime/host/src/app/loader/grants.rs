@@ -55,6 +55,7 @@ impl Loader {
             outbound_http,
             redis: self.bus.clone(),
             host_calls: counter!("socar_host_calls_total", "component" => component.id.as_str().to_owned()),
+            redis_grants: Arc::new(component.redis.clone()),
             memory: self.max_memory.unwrap_or(component.policy.memory),
             deadline: component.policy.deadline,
         })

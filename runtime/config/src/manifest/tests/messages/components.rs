@@ -58,6 +58,22 @@ fn an_invalid_key_of_a_component_is_rejected() {
                 r#"spin.toml:9: `component.car.tool.socar.event_types` = []: no event is delivered to the component; list the event types that it consumes, or remove the key and its [[trigger.redis]]"#,
             ),
             (
+                "tool.socar.publishes = [\"socar.car\", \"socar.platform\"]",
+                r#"spin.toml:9: `component.car.tool.socar.publishes[1]` = "socar.platform": a component cannot append to this stream; name a stream of the component; those of the host are the host's alone"#,
+            ),
+            (
+                "key_value_stores = [\"cars\"]\ntool.socar.publishes = [\"cars:1\"]",
+                r#"spin.toml:10: `component.car.tool.socar.publishes[0]` = "cars:1": this name is a key of the key-value store `cars`; give the stream another name"#,
+            ),
+            (
+                "key_value_stores = [\"cars\"]\ntool.socar.redis_keys = [\"counters:\", \"car\"]",
+                r#"spin.toml:10: `component.car.tool.socar.redis_keys[1]` = "car": these keys include those that begin with `cars:`, which belong to the platform; write a prefix that no other key has, such as `counters:`"#,
+            ),
+            (
+                "tool.socar.redis_keys = [\"\"]",
+                r#"spin.toml:9: `component.car.tool.socar.redis_keys[0]` = "": these keys include those that begin with `socar.`, which belong to the platform; write a prefix that no other key has, such as `counters:`"#,
+            ),
+            (
                 "dependencies = { \"a:b\" = \"1\" }",
                 r#"spin.toml:9: `component.car.dependencies.a:b` = "1": socar reads no registry; declare its file as a [component.<id>] and write { component = "<id>" }"#,
             ),
