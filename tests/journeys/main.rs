@@ -27,6 +27,7 @@ mod relay;
 mod request_response;
 mod saga;
 mod screen;
+mod split_deployment;
 mod startup_errors;
 mod surface;
 mod view_queries;

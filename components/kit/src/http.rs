@@ -4,7 +4,9 @@
 //! context. [`serve`](serve()) is the frame around the handler of a context.
 
 mod base_url;
+pub mod bearer;
 pub mod body;
+pub mod context_calls;
 mod cors;
 pub mod etag;
 mod forwarded;

@@ -5,12 +5,12 @@
 //! absent while no secret is configured.
 
 use super::{
+    bearer,
     message::{Request, Response},
     problem::Problem,
 };
 use crate::event_failure::EventFailure;
-use http::{HeaderName, Method, StatusCode, header};
-use subtle::ConstantTimeEq as _;
+use http::{Method, StatusCode};
 
 /// The kinds of requests that the relay sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,34 +33,20 @@ impl RelayRequest {
     }
 }
 
-/// Authorizes a request of the relay. `secret` is the configured secret, empty if there is none. A line break at its end
-/// comes from the file that it was read from: no header could have it.
+/// The variable with the secret of the relay.
+pub const SECRET: &str = "relay_secret";
+
+/// Authorizes a request of the relay. `secret` is the configured secret, empty if there is none.
 ///
 /// # Errors
 ///
 /// 404 without a configured secret, 405 for another method than POST, 401 for a missing or wrong
 /// secret.
 pub fn authorize(request: &Request, secret: &str) -> Result<(), Problem> {
-    let secret = secret.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() {
-        let path = request.uri().path();
-        return Err(Problem::not_found(format!("there is nothing at {path}")));
-    }
-    if request.method() != Method::POST {
+    if request.method() != Method::POST && bearer::token(secret).is_some() {
         return Err(Problem::method_not_allowed("POST"));
     }
-    let sent = request.headers().get(header::AUTHORIZATION);
-    let sent = sent.and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    match sent.is_some_and(|sent| sent.ct_eq(secret.as_bytes()).into()) {
-        true => Ok(()),
-        false => Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthorised",
-            "The relay's secret is missing or wrong",
-            "send Authorization: Bearer with the value of the variable relay_secret",
-        )
-        .header(HeaderName::from_static("www-authenticate"), "Bearer")),
-    }
+    bearer::authorize(request, SECRET, secret)
 }
 
 /// The response to the delivery of an event ([`http_conventions::delivery`]).
@@ -92,6 +78,7 @@ pub fn acknowledge(path: &str, outcome: Result<(), EventFailure>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header;
 
     fn status(method: Method, authorization: &str, secret: &str) -> u16 {
         let mut request = Request::default();

@@ -1,12 +1,17 @@
 //! Another context over HTTP: in-process by service chaining, or at the address that a variable names.
+//!
+//! A command that crosses a network takes the path and the token of [`context_calls`].
 
 use super::{
     calls::types,
     client::{CallError, HttpClient},
     variables::variable,
 };
-use crate::{Effect, Unavailable, http::Response};
-use http::Method;
+use crate::{
+    Effect, Unavailable,
+    http::{Response, bearer, context_calls},
+};
+use http::{Method, header::AUTHORIZATION};
 use std::time::Duration;
 
 /// Another context, as a component reaches it over HTTP.
@@ -33,13 +38,38 @@ impl RemoteContext {
         path: &str,
         body: String,
     ) -> Result<Response, Unavailable> {
-        let url = format!("{}{path}", variable(self.url_variable).await);
+        let base = variable(self.url_variable).await;
+        let mut headers = origin.headers().to_vec();
+        let token = variable(context_calls::TOKEN).await;
+        let authorization;
+        let path = match context_calls::network_path(path) {
+            Some(path) if context_calls::crosses_network(&base) => {
+                let token = bearer::token(&token).ok_or_else(|| self.without_token(&base))?;
+                authorization = format!("Bearer {token}");
+                headers.push((AUTHORIZATION.as_str(), &authorization));
+                path
+            }
+            _ => path.to_owned(),
+        };
+        let url = format!("{}{path}", base.trim_end_matches('/'));
         let deadline = origin.deadline.map(Duration::from_millis);
         let timeout = deadline.map_or(self.timeout, |left| left.min(self.timeout));
         HttpClient::new(timeout)
-            .call(method, &url, &origin.headers(), body)
+            .call(method, &url, &headers, body)
             .await
             .map_err(|error| self.no_response(&error))
+    }
+
+    fn without_token(&self, url: &str) -> Unavailable {
+        Unavailable {
+            message: format!(
+                "the {} context at {url} requires a token: set the variable {} here and there",
+                self.name,
+                context_calls::TOKEN
+            ),
+            retry_after: None,
+            effect: Effect::None,
+        }
     }
 
     fn no_response(&self, error: &CallError) -> Unavailable {

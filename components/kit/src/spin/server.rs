@@ -3,8 +3,8 @@
 use super::{timeout::with_timeout, variables::variable};
 use crate::event_failure::EventFailure;
 use crate::http::{
-    BODY_LIMIT, Problem, Request, Response, body, finish_response,
-    relay::{RelayRequest, acknowledge, authorize},
+    BODY_LIMIT, Problem, Request, Response, bearer, body, context_calls, finish_response,
+    relay::{self, RelayRequest, acknowledge},
 };
 use bytes::Bytes;
 use events::{CloudEvent, ParseEventError};
@@ -18,7 +18,8 @@ use std::{pin::pin, time::Duration};
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves a request with `answer`. Requests of the relay below the resources named `plural` are served
-/// here: an event goes to `react_to`, as an event from the log does, and a sweep to `answer`.
+/// here: an event goes to `react_to`, as an event from the log does, and a sweep to `answer`. A command of another
+/// context that comes over the network goes to `answer` under its path in the application.
 ///
 /// A request whose body cannot be read is answered with a problem.
 ///
@@ -37,9 +38,11 @@ pub async fn serve<E: Into<EventFailure>>(
     let mut response = match read(body).await {
         Ok(body) => {
             let request = Request::from_parts(head, body);
-            match RelayRequest::from_path(&path, plural) {
-                None => answer(request).await,
-                Some(kind) => serve_relay(kind, request, answer, react_to).await,
+            let command = context_calls::command_path(&path, plural);
+            match (RelayRequest::from_path(&path, plural), command) {
+                (Some(kind), _) => serve_relay(kind, request, answer, react_to).await,
+                (None, Some(command)) => serve_command(&command, request, answer).await,
+                (None, None) => answer(request).await,
             }
         }
         Err(error) => {
@@ -51,6 +54,26 @@ pub async fn serve<E: Into<EventFailure>>(
     guest_http::respond(response)
 }
 
+/// Serves a command that comes over the network; `command` is its path in the application.
+async fn serve_command(
+    command: &str,
+    mut request: Request,
+    answer: impl AsyncFnOnce(Request) -> Response,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let token = variable(context_calls::TOKEN).await;
+    if let Err(problem) = bearer::authorize(&request, context_calls::TOKEN, &token) {
+        return problem.into_response(&path);
+    }
+    match command.parse() {
+        Ok(uri) => {
+            *request.uri_mut() = uri;
+            answer(request).await
+        }
+        Err(_) => Problem::not_found(format!("there is nothing at {path}")).into_response(&path),
+    }
+}
+
 async fn serve_relay<E: Into<EventFailure>>(
     kind: RelayRequest,
     request: Request,
@@ -58,7 +81,7 @@ async fn serve_relay<E: Into<EventFailure>>(
     react_to: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    if let Err(problem) = authorize(&request, &variable("relay_secret").await) {
+    if let Err(problem) = relay::authorize(&request, &variable(relay::SECRET).await) {
         return problem.into_response(&path);
     }
     match kind {
