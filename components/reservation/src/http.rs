@@ -1,6 +1,7 @@
 //! The reservation context over HTTP: `/reservations` for customers, `/internal/sweep` for the host.
 
 mod body;
+mod filter;
 mod handler;
 mod problems;
 mod reserve;

@@ -6,10 +6,10 @@ use crate::{
     ports::ReservationPorts,
     repository::ReservationRepository,
 };
-use events::ReservationId;
+use events::{CarId, ReservationId};
 use kit::{
     ChangeError, ListError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing,
-    records,
+    number_index::Order, records,
 };
 use std::{cmp::Ordering, convert::Infallible};
 
@@ -45,6 +45,30 @@ pub async fn reservations<P: Platform, C, Y>(
         )
     };
     listing::list(&ports.platform, page, "rsvId", look_up, compare).await
+}
+
+/// One page of the reservations of a car, whatever became of them, and their number. The order is that of the numbers.
+///
+/// # Errors
+///
+/// [`ChangeError`] when the store fails.
+pub async fn reservations_of_car<P: Platform, C, Y>(
+    ports: &ReservationPorts<P, C, Y>,
+    car: CarId,
+    page: &Page,
+    order: Order,
+) -> Result<(Vec<Reservation>, u64), ChangeError<Refusal>> {
+    let reservations = ports.reservations();
+    let find = async |number| reservations.find::<Refusal>(ReservationId(number)).await;
+    let index = reservations.of_car(car);
+    let (mut found, total) = index.page(page, order, find).await?;
+    // The numbers of concurrent requests may be in the index in another order.
+    found.sort_by_key(|(number, _)| *number);
+    if order == Order::Descending {
+        found.reverse();
+    }
+    let found = found.into_iter().map(|(_, found)| found.state);
+    Ok((found.collect(), total))
 }
 
 /// The reservations with these numbers.

@@ -5,8 +5,8 @@ mod record;
 use crate::domain::{Refusal, Reservation, SagaToken, Transition};
 use events::{CarId, RESERVATION_STREAM, ReservationId, Timestamp};
 use kit::{
-    Aggregates, ChangeError, Decision, LogError, Origin, Platform, Versioned,
-    aggregate::ChangeOutcome,
+    Aggregates, ChangeError, Decision, LogError, NumberIndex, Origin, Platform, StoreError,
+    Versioned, aggregate::ChangeOutcome,
 };
 
 /// A reservation after its creation.
@@ -38,6 +38,21 @@ impl<'a, P: Platform> ReservationRepository<'a, P> {
         id: ReservationId,
     ) -> Result<Option<Versioned<Reservation>>, ChangeError<R>> {
         self.aggregates().load(&key(id)).await
+    }
+
+    /// Adds the reservation `id` to the list of its car. This comes before its creation, so that no crash leaves a
+    /// reservation out of the list.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    pub async fn list_for_car(&self, id: ReservationId, car: CarId) -> Result<(), StoreError> {
+        self.of_car(car).add(id.0).await
+    }
+
+    /// The index of the reservations of a car.
+    pub fn of_car(&self, car: CarId) -> NumberIndex<'a, P> {
+        NumberIndex::new(self.platform, "car", car.0)
     }
 
     /// Creates the reservation `id` as requested at the time `at`, or returns it unchanged when it exists. The caller must

@@ -49,6 +49,7 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
 ) -> Result<ReserveOutcome, ChangeError<Refusal>> {
     let begun = ports.platform.now();
     let note = ports.sagas().open(id).await?;
+    ports.reservations().list_for_car(id, car).await?;
     let created = ports
         .reservations()
         .create(origin, id, car, &note.token, begun)

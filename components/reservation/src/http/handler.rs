@@ -1,6 +1,6 @@
 //! The operations of the HTTP surface: a parsed request in, a command or query, a response out.
 
-use super::body;
+use super::{body, filter};
 use crate::{
     commands,
     domain::{Reservation, SagaStep},
@@ -42,8 +42,14 @@ impl<'a, P: Platform, C: Cars, Y: Payments> Handler<'a, P, C, Y> {
     }
 
     pub(super) async fn list(&self) -> Result<Response, Problem> {
-        let page = Page::without_filters(self.request, &queries::COLUMNS)?;
-        let (reservations, total) = queries::reservations(self.ports, &page).await?;
+        let page = Page::with_filters(self.request, &queries::COLUMNS)?;
+        let (reservations, total) = match filter::car(&page)? {
+            None => queries::reservations(self.ports, &page).await?,
+            Some(car) => {
+                let order = filter::order(&page)?;
+                queries::reservations_of_car(self.ports, car, &page, order).await?
+            }
+        };
         let items = reservations.iter().map(|one| self.item(one)).collect();
         let base = base_url(self.request);
         Ok(hal::page(

@@ -16,6 +16,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 mod fakes;
 mod fields;
+mod filter;
 mod idempotency;
 mod recovery;
 mod saga;
