@@ -106,3 +106,50 @@ fn with_a_drain_the_host_serves_until_the_load_balancer_has_noticed() {
     });
     assert_eq!(exit.code(), Some(0));
 }
+
+/// The saboteur keeps rows of its own for each host, and cannot rebuild them.
+const READ_MODEL: &str = "\n[component.saboteur.tool.socar]\nevents = \"each-host\"\n";
+
+#[test]
+fn rows_that_do_not_belong_to_the_log_are_not_ready() {
+    // Events may be gone, so that an empty read model cannot be filled from the log.
+    let policy = format!("retention = \"1h\"\n{READ_MODEL}");
+    let saboteur = Saboteur::start_with(&policy, &[]);
+    saboteur.call("/readyz").is(503);
+    let text = saboteur.call("/readyz?verbose").text();
+    assert!(
+        text.contains("[-] read model of `saboteur`: the read model does not belong"),
+        "{text}"
+    );
+    let failed = |text: &String| text.contains("its rebuild failed");
+    eventually(|| saboteur.call("/readyz?verbose").text(), failed);
+    saboteur.call("/livez").is(200);
+}
+
+#[test]
+fn a_read_model_that_is_hopelessly_behind_is_not_ready() {
+    let redis = RedisServer::start();
+    let client = redis::Client::open(redis.url()).expect("an address");
+    let mut connection = client.get_connection().expect("a connection");
+    let mut events = redis::pipe();
+    for number in 0..1100 {
+        let event =
+            format!(r#"{{"id":"{number}","subject":"{number}","data":{{"behave":"sleep:300"}}}}"#);
+        events
+            .cmd("XADD")
+            .arg("socar.saboteur")
+            .arg("*")
+            .arg("event")
+            .arg(event)
+            .ignore();
+    }
+    let () = events.query(&mut connection).expect("done");
+    let saboteur = Saboteur::start_with(READ_MODEL, &["--redis-url", &redis.url()]);
+    saboteur.call("/readyz").is(503);
+    let text = saboteur.call("/readyz?verbose").text();
+    assert!(
+        text.contains("[-] read model of `saboteur`: 1") && text.contains("events are missing"),
+        "{text}"
+    );
+    eventually(|| saboteur.call("/readyz").status, |status| *status == 200);
+}

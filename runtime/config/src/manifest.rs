@@ -65,6 +65,8 @@ pub struct App {
     /// The selected components, in the order of the manifest, without those that only implement imports of others: each
     /// of these is with the component that depends on it.
     pub components: Vec<Component>,
+    /// The names of all components of the manifest, also of those that are not selected.
+    pub declared: BTreeSet<String>,
     /// The public HTTP routes.
     pub routes: RouteTable,
     /// The Redis triggers of the selected components.
@@ -103,10 +105,10 @@ pub struct Component {
     pub sqlite_databases: BTreeSet<String>,
     /// The hosts that it may connect to.
     pub allowed_outbound_hosts: AllowedHosts,
-    /// The components that implement its imports where no component of the application does.
-    pub dependencies: Vec<Dependency>,
     /// What it may use of the servers that hold the event log and the key-value stores.
     pub redis: RedisGrants,
+    /// The components that implement its imports where no component of the application does.
+    pub dependencies: Vec<Dependency>,
     /// The build commands, if there are any.
     pub build: Option<ComponentBuild>,
     /// `[component.<id>.tool.socar]`, with missing keys from `[application.tool.socar]`.

@@ -225,6 +225,15 @@ impl EventLog for EmbeddedLog {
         Ok(states?)
     }
 
+    async fn lag(&self, stream: &str, group: &str) -> Result<Option<u64>, LogError> {
+        if let Some(lag) = self.positions.lock().lag(stream, group) {
+            return Ok(Some(lag));
+        }
+        let groups = self.groups(stream).await?;
+        let state = groups.into_iter().find(|state| state.group == group);
+        Ok(state.map(|state| state.lag))
+    }
+
     async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {
         self.positions.write();
         Ok(self

@@ -165,6 +165,14 @@ pub trait EventLog: Send + Sync {
     /// Returns the groups that subscribed to the stream, and their progress.
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError>;
 
+    /// Returns the number of entries of the stream that the group has not claimed yet, or `None` if there is no such
+    /// group. An implementation should make this cheaper than [`EventLog::groups`].
+    async fn lag(&self, stream: &str, group: &str) -> Result<Option<u64>, LogError> {
+        let groups = self.groups(stream).await?;
+        let state = groups.into_iter().find(|state| state.group == group);
+        Ok(state.map(|state| state.lag))
+    }
+
     /// Removes entries that are older than `min_age` and that every group of the stream has acknowledged, at most about
     /// 1000 a call. Returns how many were removed: the caller repeats the call until it is 0. A stream without groups
     /// keeps all entries.
@@ -207,6 +215,7 @@ pub struct GroupState {
     pub pending: u64,
     /// The number of entries that are not claimed yet.
     pub lag: u64,
-    /// The time of the latest heartbeat or leave of a consumer, in milliseconds since 1970; `None` without a consumer.
-    pub seen: Option<u64>,
+    /// The time since the latest heartbeat or leave of a consumer, by the clock of the log; `None` if the group never had
+    /// a consumer.
+    pub silence: Option<Duration>,
 }

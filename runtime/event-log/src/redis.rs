@@ -23,11 +23,12 @@ mod sessions;
 mod sole_reader;
 mod warnings;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{ScriptInvocation, cmd};
+use redis::{ScriptInvocation, Value, cmd};
 
 use self::append_notifier::AppendNotifier;
 use self::heartbeats::Heartbeats;
@@ -38,7 +39,7 @@ use super::{
     Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
     Position,
 };
-use storage::redis_client::RedisClient;
+use storage::redis_client::{RedisClient, RedisClientError};
 
 /// The event log of hosts that share a server.
 pub struct RedisLog {
@@ -202,13 +203,42 @@ impl EventLog for RedisLog {
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
         let script = scripts::GROUPS.key(stream);
         let rows: Vec<(String, u64, u64, Option<u64>)> = self.client.invoke(&script).await?;
-        let state = |(group, pending, lag, seen)| GroupState {
+        let state = |(group, pending, lag, silence): (_, _, _, Option<u64>)| GroupState {
             group,
             pending,
             lag,
-            seen,
+            silence: silence.map(Duration::from_millis),
         };
         Ok(rows.into_iter().map(state).collect())
+    }
+
+    async fn lag(&self, stream: &str, group: &str) -> Result<Option<u64>, LogError> {
+        let mut info = cmd("XINFO");
+        info.arg("GROUPS").arg(stream);
+        let groups: Vec<HashMap<String, Value>> = match self.client.query(&info).await {
+            Ok(groups) => groups,
+            // The stream does not exist.
+            Err(RedisClientError::ErrorReply(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let is_named = |it: &HashMap<String, Value>| match it.get("name") {
+            Some(Value::BulkString(name)) => name == group.as_bytes(),
+            _ => false,
+        };
+        match groups
+            .iter()
+            .find(|it| is_named(it))
+            .map(|it| it.get("lag"))
+        {
+            None => Ok(None),
+            Some(Some(Value::Int(lag))) => Ok(Some(u64::try_from(*lag).unwrap_or(0))),
+            // Before Redis 7, or after a removal from the middle of the stream.
+            Some(_) => {
+                let groups = self.groups(stream).await?;
+                let state = groups.into_iter().find(|state| state.group == group);
+                Ok(state.map(|state| state.lag))
+            }
+        }
     }
 
     async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {

@@ -1,8 +1,10 @@
-//! Removal of old entries. Without a retention, a stream keeps all entries.
+//! Removal of old entries, and of groups that no consumer will use again.
 //!
 //! An entry is removed when it is old enough and every group has acknowledged it, so a group without consumers would
-//! keep all entries. The group of a single host (`component@host`) is deleted when that host has been silent for
-//! [`Retention::group_timeout`]; a host that comes back later has to rebuild its read models.
+//! keep all entries, and its lag would grow for ever. The group of a single host (`component@host`) is deleted when that
+//! host has been silent for [`Retention::host_timeout`]; a host that comes back later rebuilds its read models. A group
+//! that hosts share keeps its place, because what is unavailable is waited for; it is deleted when it has been silent for
+//! [`Retention::group_timeout`] and no component of the application has its name.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,33 +14,39 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::consumer::redrive_stream;
-use super::entry::now;
 use super::{EventLog, GroupState, LogError};
 
 /// The shortest silence after which a single host counts as gone.
-const MIN_GROUP_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+const MIN_HOST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
+/// The shortest silence after which the group of an unknown component counts as unused.
+const MIN_GROUP_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The shortest and the longest time between two passes over the log.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_INTERVAL: Duration = Duration::from_secs(600);
 
 /// How long entries and groups are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
-    /// The age that an entry reaches before it is removed.
-    pub min_age: Duration,
+    /// The age that an entry reaches before it is removed; `None` keeps every entry.
+    pub min_age: Option<Duration>,
     /// The silence of a single host after which its groups are deleted.
+    pub host_timeout: Duration,
+    /// The silence after which the group of an unknown component is deleted.
     pub group_timeout: Duration,
+    /// The components of the application, also those that do not run on this host.
+    pub components: BTreeSet<String>,
 }
 
-/// Trims the streams at regular intervals until `stop` is cancelled. `current` returns the retention and the streams
-/// that are valid at the time, or `None` to keep everything.
+/// Deletes groups and trims the streams at regular intervals until `stop` is cancelled. `current` returns the retention
+/// and the streams that are valid at the time.
 ///
 /// # Errors
 /// Never; the result has the type of the other background tasks.
 pub async fn enforce_until_cancelled(
     log: Arc<dyn EventLog>,
-    current: impl Fn() -> Option<(Retention, BTreeSet<String>)>,
+    current: impl Fn() -> (Retention, BTreeSet<String>),
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut last = Instant::now();
@@ -47,9 +55,7 @@ pub async fn enforce_until_cancelled(
             () = tokio::time::sleep(MIN_INTERVAL) => {}
             () = stop.cancelled() => return Ok(()),
         }
-        let Some((retention, streams)) = current() else {
-            continue;
-        };
+        let (retention, streams) = current();
         if last.elapsed() < retention.interval() {
             continue;
         }
@@ -65,20 +71,25 @@ pub async fn enforce_until_cancelled(
 }
 
 impl Retention {
-    /// Keeps entries for at least `min_age`, and the group of a silent host for at least a day.
-    pub fn new(min_age: Duration) -> Self {
+    /// Keeps entries for at least `min_age`, the group of a silent host for at least a day, and that of an unknown
+    /// component for at least a week.
+    pub fn new(min_age: Option<Duration>, components: BTreeSet<String>) -> Self {
+        let longest = min_age.unwrap_or_default();
         Self {
             min_age,
-            group_timeout: min_age.max(MIN_GROUP_TIMEOUT),
+            host_timeout: longest.max(MIN_HOST_TIMEOUT),
+            group_timeout: longest.max(MIN_GROUP_TIMEOUT),
+            components,
         }
     }
 
     /// The time between two passes.
     fn interval(&self) -> Duration {
-        (self.min_age / 10).clamp(MIN_INTERVAL, MAX_INTERVAL)
+        let interval = self.min_age.map(|min_age| min_age / 10);
+        interval.map_or(MAX_INTERVAL, |it| it.clamp(MIN_INTERVAL, MAX_INTERVAL))
     }
 
-    /// Deletes the groups of hosts that are gone and the entries that are old enough, and returns the number of
+    /// Deletes the groups that are not used any more and the entries that are old enough, and returns the number of
     /// entries. Any host may call it, at any time.
     ///
     /// # Errors
@@ -86,37 +97,50 @@ impl Retention {
     pub async fn enforce(&self, log: &dyn EventLog, streams: &[&str]) -> Result<u64, LogError> {
         for stream in streams {
             for state in log.groups(stream).await? {
-                if self.is_gone(&state) {
+                if self.is_unused(&state) {
                     delete_group(log, &state.group, streams).await?;
                 }
             }
         }
+        let Some(min_age) = self.min_age else {
+            return Ok(0);
+        };
         let mut removed = 0;
         for stream in streams {
-            removed += self.trim(log, stream).await?;
+            removed += trim(log, stream, min_age).await?;
         }
         Ok(removed)
     }
 
-    async fn trim(&self, log: &dyn EventLog, stream: &str) -> Result<u64, LogError> {
-        let mut removed = 0;
-        loop {
-            match log.trim(stream, self.min_age).await? {
-                0 => return Ok(removed),
-                some => removed += some,
-            }
-        }
+    fn is_unused(&self, state: &GroupState) -> bool {
+        let timeout = match state.is_of_one_host() {
+            true => self.host_timeout,
+            false if self.components.contains(&state.group) => return false,
+            false => self.group_timeout,
+        };
+        state.silence.is_some_and(|silence| silence > timeout)
     }
+}
 
-    fn is_gone(&self, state: &GroupState) -> bool {
-        let silent = state.seen.map(|seen| now().saturating_sub(seen));
-        let too_long = |silent| u128::from(silent) > self.group_timeout.as_millis();
-        state.group.contains('@') && silent.is_some_and(too_long)
+impl GroupState {
+    /// Whether the group belongs to a single host.
+    pub fn is_of_one_host(&self) -> bool {
+        self.group.contains('@')
+    }
+}
+
+async fn trim(log: &dyn EventLog, stream: &str, min_age: Duration) -> Result<u64, LogError> {
+    let mut removed = 0;
+    loop {
+        match log.trim(stream, min_age).await? {
+            0 => return Ok(removed),
+            some => removed += some,
+        }
     }
 }
 
 async fn delete_group(log: &dyn EventLog, group: &str, streams: &[&str]) -> Result<(), LogError> {
-    info!(group, "group deleted: its host is gone");
+    info!(group, "group deleted: nothing uses it any more");
     let redriven = redrive_stream(group);
     let streams = streams.iter().copied().chain([&*redriven]);
     log.delete_group(group, &streams.map(Arc::from).collect::<Vec<_>>())

@@ -39,8 +39,8 @@ pub struct Generation {
     pub listener: Arc<ListenerLimits>,
     /// Memory budget for the bodies of requests.
     pub upload_budget: ByteBudget,
-    /// Retention of events; `None` keeps events without limit.
-    pub retention: Option<Retention>,
+    /// Retention of events and of consumer groups.
+    pub retention: Retention,
     /// Stores and databases of the components.
     pub stores: OpenStores,
     /// The age at which dead letters are delivered again; `None` leaves that to the operator.
@@ -83,7 +83,7 @@ impl Generation {
             subscriptions,
             listener: Arc::new(app.listener.clone()),
             upload_budget: ByteBudget::new(app.listener.bodies),
-            retention: app.retention.map(Retention::new),
+            retention: Retention::new(app.retention, app.declared.clone()),
             stores,
             redrive: app.redrive,
             links,

@@ -71,6 +71,7 @@ mod output;
 pub mod problem;
 pub mod read_model_history;
 pub mod rebuild;
+pub mod read_model_state;
 mod replay;
 pub mod runtimes;
 pub mod signals;

@@ -15,11 +15,16 @@ use tracing::{info, warn};
 use crate::capability::sqlite::SqliteError;
 use crate::capability::sqlite::database::GuestDatabase;
 use crate::generation::{CurrentGeneration, Generation};
+use crate::read_model_state::{self, ForeignReadModels};
 use crate::rebuild::{Rebuilds, Stage};
+use event_log::delivery::Subscription;
 use event_log::{EventLog, LogError};
 
 /// The time between two comparisons.
 const INTERVAL: Duration = Duration::from_secs(10);
+
+/// The time between two looks at a rebuild.
+const REBUILD_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest time that a statement on a read model may take.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +41,15 @@ pub struct ReadModelHistory {
     rebuilds: Arc<Rebuilds>,
     /// The components that are being rebuilt, and the history to which they will belong.
     rebuilding: Mutex<BTreeMap<String, String>>,
+    foreign: ForeignReadModels,
+}
+
+/// When a comparison takes place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    /// Before this host reads from the log.
+    Start,
+    Later,
 }
 
 /// Why a comparison was not possible.
@@ -54,6 +68,7 @@ impl ReadModelHistory {
         host: String,
         current: CurrentGeneration,
         rebuilds: Arc<Rebuilds>,
+        foreign: ForeignReadModels,
     ) -> Self {
         Self {
             log,
@@ -61,13 +76,14 @@ impl ReadModelHistory {
             current,
             rebuilds,
             rebuilding: Mutex::default(),
+            foreign,
         }
     }
 
     /// Compares once, before the first event is delivered: a read model of a new log needs no rebuild. An unavailable
     /// log does not hold the start up.
     pub async fn check_at_start(&self) {
-        let _ = tokio::time::timeout(FIRST_CHECK_TIMEOUT, self.check()).await;
+        let _ = tokio::time::timeout(FIRST_CHECK_TIMEOUT, self.check(Moment::Start)).await;
     }
 
     /// Compares regularly until `stop` is cancelled.
@@ -76,20 +92,28 @@ impl ReadModelHistory {
     /// Never; the result has the type of the other background tasks.
     pub async fn watch(self, stop: CancellationToken) -> anyhow::Result<()> {
         loop {
+            let interval = match self.rebuilding.lock().is_empty() {
+                true => INTERVAL,
+                false => REBUILD_INTERVAL,
+            };
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => self.check().await,
+                () = tokio::time::sleep(interval) => self.check(Moment::Later).await,
                 () = stop.cancelled() => return Ok(()),
             }
         }
     }
 
-    async fn check(&self) {
+    async fn check(&self, moment: Moment) {
         let generation = self.current.get();
-        for (component, ingress) in &generation.components {
+        for subscription in read_model_state::subscriptions(&generation) {
+            let component = &subscription.component;
+            let Some(ingress) = generation.components.get(component) else {
+                continue;
+            };
             if ingress.read_models.is_empty() {
                 continue;
             }
-            let compared = self.compare(&generation, component, &ingress.read_models);
+            let compared = self.compare(&generation, subscription, &ingress.read_models, moment);
             if let Err(error) = compared.await {
                 warn!(component, %error, "a read model could not be compared with the event log");
             }
@@ -99,9 +123,11 @@ impl ReadModelHistory {
     async fn compare(
         &self,
         generation: &Generation,
-        component: &str,
+        subscription: &Subscription,
         read_models: &[Arc<GuestDatabase>],
+        moment: Moment,
     ) -> Result<(), ComparisonError> {
+        let component = &*subscription.component;
         let rebuilding = self.rebuilding.lock().get(component).cloned();
         if let Some(history) = rebuilding {
             return self.follow_rebuild(component, &history, read_models).await;
@@ -116,19 +142,25 @@ impl ReadModelHistory {
         for database in read_models {
             known.push(history_of(database).await?);
         }
-        if known.iter().all(|known| known.as_ref() == Some(&history)) {
+        let is_trimmed = generation.retention.min_age.is_some();
+        let is_same = known.iter().all(|known| known.as_ref() == Some(&history));
+        // The group of a host that was away for long is deleted, and events that it has not read may be gone.
+        if is_same
+            && (moment == Moment::Later || !is_trimmed || self.has_read(subscription).await?)
+        {
+            self.foreign.remove(component);
             return Ok(());
         }
         let is_new = known.iter().all(Option::is_none)
-            && generation.retention.is_none()
-            && !self.has_read(generation, component).await?;
+            && !is_trimmed
+            && !self.has_read(subscription).await?;
         if is_new {
+            self.foreign.remove(component);
             return set_history(read_models, &history).await;
         }
-        warn!(
-            component,
-            "the read model does not belong to the event log: it is rebuilt"
-        );
+        let cause = "the read model does not belong to the event log: it is rebuilt";
+        warn!(component, "{cause}");
+        self.foreign.insert(component, cause.to_owned());
         if self.rebuilds.begin(component).is_ok() {
             let mut rebuilding = self.rebuilding.lock();
             rebuilding.insert(component.to_owned(), history);
@@ -144,36 +176,35 @@ impl ReadModelHistory {
         read_models: &[Arc<GuestDatabase>],
     ) -> Result<(), ComparisonError> {
         let progress = self.rebuilds.progress(component);
+        let failure = progress
+            .as_ref()
+            .and_then(|progress| progress.error.clone());
         match progress.map(|progress| progress.state) {
             Some(Stage::Running) => Ok(()),
             Some(Stage::Done) => {
                 set_history(read_models, history).await?;
                 self.rebuilding.lock().remove(component);
+                self.foreign.remove(component);
                 info!(component, "the read model belongs to the event log again");
                 Ok(())
             }
             // The next comparison begins another rebuild.
             Some(Stage::Failed) | None => {
                 self.rebuilding.lock().remove(component);
+                let error = failure.unwrap_or_default();
+                let cause =
+                    format!("it does not belong to the event log, and its rebuild failed: {error}");
+                self.foreign.insert(component, cause);
                 Ok(())
             }
         }
     }
 
     /// Whether the group of the component on this host has read from the log already.
-    async fn has_read(
-        &self,
-        generation: &Generation,
-        component: &str,
-    ) -> Result<bool, ComparisonError> {
-        let mut subscriptions = generation.subscriptions.iter();
-        let Some(subscription) = subscriptions.find(|it| it.component == component) else {
-            return Ok(false);
-        };
+    async fn has_read(&self, subscription: &Subscription) -> Result<bool, ComparisonError> {
         let group = subscription.group(&self.host);
         for stream in &subscription.streams {
-            let groups = self.log.groups(stream).await?;
-            if groups.iter().any(|state| state.group == group) {
+            if self.log.lag(stream, &group).await?.is_some() {
                 return Ok(true);
             }
         }

@@ -84,6 +84,7 @@ pub(crate) fn check(
     check_event_types(&components)?;
     check_redis_grants(&components)?;
 
+    let declared_ids = components.iter().map(|it| it.id.to_string()).collect();
     dependencies::resolve(&mut components, declared, &triggered)?;
     let is_selected = |id: &ComponentId| selection.contains(id);
     components.retain(|component| is_selected(&component.id));
@@ -95,6 +96,7 @@ pub(crate) fn check(
         name: manifest.name,
         version: manifest.version,
         components,
+        declared: declared_ids,
         routes: routes.of_components(is_selected),
         redis_triggers,
         redis_address: event_log.address,
@@ -133,8 +135,6 @@ fn check_event_types(components: &[Component]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// The routes, and the components that a trigger names.
-fn routes(
 /// Rejects streams and keys that a component is granted although they belong to a key-value store or to the host.
 fn check_redis_grants(components: &[Component]) -> Result<(), ConfigError> {
     let labels = components.iter().flat_map(|it| &it.key_value_stores);
@@ -143,6 +143,8 @@ fn check_redis_grants(components: &[Component]) -> Result<(), ConfigError> {
     components.try_for_each(|component| component.redis.check(&labels))
 }
 
+/// The routes, and the components that a trigger names.
+fn routes(
     triggers: Vec<HttpTriggerTable>,
     selection: &Selection<'_>,
 ) -> Result<(RouteTable, BTreeSet<ComponentId>), ConfigError> {

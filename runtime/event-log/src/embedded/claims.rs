@@ -9,6 +9,7 @@ use super::group_rows::GroupRow;
 use super::groups::{claim_each, delivery};
 use super::ids::unpack;
 use super::{EmbeddedLog, entries};
+use crate::entry::now;
 use crate::{Consumer, Delivery, GroupState, LogError, Position};
 use storage::database::CommitWatermark;
 
@@ -176,7 +177,7 @@ impl EmbeddedLog {
             group: row.group,
             pending,
             lag: entries::count_after(connection, stream, read)?,
-            seen,
+            silence: seen.map(|seen| Duration::from_millis(now().saturating_sub(seen))),
         })
     }
 }

@@ -133,6 +133,13 @@ impl LogMemory {
         cursors.any(|cursor| cursor.unwritten_position().is_some())
     }
 
+    /// The number of entries that a group has not read, if the memory has all of them.
+    pub fn lag(&self, stream: &str, group: &str) -> Option<u64> {
+        let cursor = self.groups.get(group)?.cursor(stream)?;
+        let unread = self.tails.get(stream)?.after(cursor.read())?;
+        Some(unread.count() as u64)
+    }
+
     /// The number of groups that read a stream.
     pub fn count(&self, stream: &str) -> usize {
         let groups = self.groups.values();

@@ -1,4 +1,4 @@
--- KEYS: the stream. Returns rows of {group, pending, lag, time of the latest heartbeat or nil}.
+-- KEYS: the stream. Returns rows of {group, pending, lag, milliseconds since the latest heartbeat or nil}.
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
 if groups.err then
     -- The stream does not exist.
@@ -19,24 +19,27 @@ local function lag_after(id)
     return lag
 end
 
--- Returns the time of the latest heartbeat or leave of a consumer.
-local function seen(group)
+-- Returns the milliseconds since the latest heartbeat or leave of a consumer.
+local function silence(group)
+    local now = milliseconds()
+    local sole = sole_of(group)
+    if sole and redis.call('EXISTS', alive_key(sole)) == 1 then
+        -- The key expires, and the silence of this consumer counts from now on.
+        redis.call('ZADD', key_of(group, 'consumers'), 'XX', now, sole)
+        return 0
+    end
     local newest = false
     local consumers = redis.call('ZRANGE', key_of(group, 'consumers'), 0, -1, 'WITHSCORES')
     for i = 2, #consumers, 2 do
         newest = math.max(newest or 0, math.abs(tonumber(consumers[i])))
     end
-    local sole = sole_of(group)
-    if sole and redis.call('EXISTS', alive_key(sole)) == 1 then
-        return milliseconds()
-    end
-    return newest
+    return newest and math.max(0, now - newest)
 end
 
 local rows = {}
 for _, group in ipairs(groups) do
     local name = field(group, 'name')
     local lag = field(group, 'lag') or lag_after(field(group, 'last-delivered-id'))
-    rows[#rows + 1] = {name, field(group, 'pending'), lag, seen(name)}
+    rows[#rows + 1] = {name, field(group, 'pending'), lag, silence(name)}
 end
 return rows

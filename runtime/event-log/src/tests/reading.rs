@@ -188,9 +188,14 @@ async fn progress_is_told_for_each_group(fixture: Fixture) {
     fixture.acknowledge(&consumer, &taken[..1]).await;
     let state = fixture.state("message").await;
     assert_eq!((state.pending, state.lag), (1, 1));
-    assert!(state.seen.is_some());
+    assert!(state.silence < Some(Duration::from_secs(60)));
     let state = fixture.state("viewpage").await;
     assert_eq!((state.pending, state.lag), (0, 3));
+    let lag = async |stream, group| fixture.log.lag(stream, group).await.unwrap();
+    assert_eq!(lag(STREAM, "message").await, Some(1));
+    assert_eq!(lag(STREAM, "viewpage").await, Some(3));
+    assert_eq!(lag(STREAM, "other").await, None);
+    assert_eq!(lag("socar.none", "message").await, None);
     assert_eq!(fixture.log.groups("socar.none").await.unwrap(), []);
 }
 

@@ -9,6 +9,7 @@ on_both_logs!(
     a_stream_without_groups_keeps_everything,
     a_forgotten_group_holds_nothing_back,
     a_retention_waits_for_hosts_until_they_are_gone_for_good,
+    groups_without_a_future_go_without_a_retention,
 );
 
 async fn trimming_stops_at_what_a_group_has_not_acknowledged(fixture: Fixture) {
@@ -76,21 +77,73 @@ async fn a_retention_waits_for_hosts_until_they_are_gone_for_good(fixture: Fixtu
     fixture.log.leave(&gone).await.unwrap();
     fixture.log.leave(&consumer).await.unwrap();
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let enforce = async |group_timeout| {
+    let enforce = async |host_timeout| {
         let retention = Retention {
-            min_age: AT_ONCE,
-            group_timeout,
+            min_age: Some(AT_ONCE),
+            host_timeout,
+            ..Retention::new(None, ["message".to_owned()].into())
         };
         retention.enforce(&*fixture.log, &[STREAM]).await.unwrap()
     };
     assert_eq!(enforce(LONG_TIMEOUT).await, 0);
     assert_eq!(enforce(Duration::from_millis(10)).await, 2);
     let groups = fixture.log.groups(STREAM).await.unwrap();
-    // A group that hosts share is never taken for gone.
+    // The group of a component keeps its place.
     assert_eq!(
         groups.iter().map(|state| &*state.group).collect::<Vec<_>>(),
         ["message"]
     );
+}
+
+async fn groups_without_a_future_go_without_a_retention(fixture: Fixture) {
+    for (group, host) in [
+        ("message", "a"),
+        ("removed", "a"),
+        ("viewpage@gone", "gone"),
+    ] {
+        let consumer = fixture.subscribed(group, host).await;
+        fixture.log.leave(&consumer).await.unwrap();
+    }
+    fixture.publish(&["a"]).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let enforce = async |host_timeout, group_timeout| {
+        let retention = Retention {
+            host_timeout,
+            group_timeout,
+            ..Retention::new(None, ["message".to_owned()].into())
+        };
+        assert_eq!(
+            retention.enforce(&*fixture.log, &[STREAM]).await.unwrap(),
+            0
+        );
+        let groups = fixture.log.groups(STREAM).await.unwrap();
+        let mut names: Vec<_> = groups.into_iter().map(|state| state.group).collect();
+        names.sort();
+        names
+    };
+    let short = Duration::from_millis(10);
+    let all = ["message", "removed", "viewpage@gone"];
+    assert_eq!(enforce(LONG_TIMEOUT, LONG_TIMEOUT).await, all);
+    assert_eq!(enforce(short, LONG_TIMEOUT).await, all[..2]);
+    assert_eq!(enforce(short, short).await, all[..1]);
+    assert_eq!(fixture.log.length(STREAM).await.unwrap(), 1);
+}
+
+/// A sole consumer has a key that expires instead of heartbeats in the set of its group.
+#[tokio::test]
+async fn the_silence_of_a_sole_consumer_begins_with_its_end() {
+    let server = RedisServer::start().await;
+    let log = RedisLog::new(server.client());
+    let consumer = consumer("viewpage@host", "host");
+    log.subscribe(&consumer).await.unwrap();
+    let timeout = Duration::from_millis(200);
+    log.heartbeat(&consumer, timeout).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let silence = async || log.groups(STREAM).await.unwrap()[0].silence.unwrap();
+    assert_eq!(silence().await, Duration::ZERO);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let after = silence().await;
+    assert!(after < Duration::from_millis(150), "{after:?}");
 }
 
 #[tokio::test]

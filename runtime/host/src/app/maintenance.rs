@@ -53,7 +53,7 @@ async fn adjust_pools(generation: &Generation) {
     }
 }
 
-/// Removes old entries from the event log, as the manifest of the current generation says. Ends at `stop`.
+/// Removes old entries and unused groups from the event log, as the manifest of the current generation says. Ends at `stop`.
 ///
 /// # Errors
 /// Never; the type is that of every background task of the platform.
@@ -64,7 +64,7 @@ pub async fn enforce_retention(
 ) -> anyhow::Result<()> {
     let policy = || {
         let generation = current.get();
-        Some((generation.retention?, generation.streams()))
+        (generation.retention.clone(), generation.streams())
     };
     retention::enforce_until_cancelled(log, policy, stop).await
 }

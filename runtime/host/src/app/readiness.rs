@@ -1,5 +1,5 @@
-//! The readiness checks: whether an instance of each component can be created, and whether every store, database and the
-//! event log keep what is written.
+//! The readiness checks: whether an instance of each component can be created, whether every store, database and the
+//! event log keep what is written, and whether the read models of this host can be trusted.
 //!
 //! A check writes nothing as long as all is well. Stores on the same backend are checked once.
 
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backends::Backends;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::health::{CheckResult, Health};
+use crate::read_model_state::{self, ForeignReadModels, ReadModelPositions};
 use crate::store::KeyValue;
 use storage::database::Database;
 use storage::redis_client::RedisClient;
@@ -31,6 +32,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// runs a blocking command.
 const RARE_INTERVAL: Duration = Duration::from_secs(15);
 
+/// How often the positions of read models are compared while all is well.
+const POSITION_INTERVAL: Duration = Duration::from_secs(300);
+
 /// A write on two keys that changes nothing, in a script, as the event log does it. A cluster refuses two keys.
 static LOG_PROBE: LazyLock<Script> = LazyLock::new(|| {
     Script::new("for _, key in ipairs(KEYS) do redis.call('SETRANGE', key, 0, '') end")
@@ -44,6 +48,9 @@ pub struct ReadinessChecks {
     current: CurrentGeneration,
     log: LogBackend,
     last_rare: Option<Instant>,
+    foreign: ForeignReadModels,
+    positions: ReadModelPositions,
+    last_positions: Option<Instant>,
 }
 
 /// Where the event log is.
@@ -56,7 +63,11 @@ enum LogBackend {
 
 impl ReadinessChecks {
     /// The checks of the current generation and of these backends.
-    pub fn new(current: CurrentGeneration, backends: &Backends) -> Self {
+    pub fn new(
+        current: CurrentGeneration,
+        backends: &Backends,
+        foreign: ForeignReadModels,
+    ) -> Self {
         let log = match &backends.redis {
             Some(redis) => LogBackend::Redis(redis.clone()),
             None => LogBackend::Embedded(backends.database.clone()),
@@ -65,6 +76,9 @@ impl ReadinessChecks {
             current,
             log,
             last_rare: None,
+            foreign,
+            positions: ReadModelPositions::new(backends.log.clone(), backends.host.clone()),
+            last_positions: None,
         }
     }
 
@@ -105,6 +119,7 @@ impl ReadinessChecks {
         results.extend(stores);
         results.extend(check_databases(&generation));
         results.extend(components);
+        results.extend(self.check_read_models(&generation).await);
         let is_well = results.iter().all(|result| result.cause.is_none());
         // The rare checks are repeated in the next round after a failure.
         self.last_rare = match is_rare && is_well {
@@ -113,6 +128,31 @@ impl ReadinessChecks {
             false => None,
         };
         results
+    }
+
+    /// The position is compared rarely: it costs a command for each stream.
+    async fn check_read_models(&mut self, generation: &Generation) -> Vec<CheckResult> {
+        let is_due = (self.last_positions).is_none_or(|last| last.elapsed() >= POSITION_INTERVAL);
+        let behind = match is_due {
+            true => tokio::time::timeout(TIMEOUT, self.positions.behind(generation)).await,
+            false => Ok(Ok(BTreeMap::new())),
+        };
+        // An unavailable log has a check of its own.
+        let behind = behind.map(Result::unwrap_or_default).unwrap_or_default();
+        if is_due {
+            self.last_positions = behind.is_empty().then(Instant::now);
+        }
+        let checks = read_model_state::subscriptions(generation).map(|subscription| {
+            let component = &subscription.component;
+            let foreign = self.foreign.cause(component);
+            let lag = behind.get(component);
+            let lag = lag.map(|lag| format!("{lag} events are missing"));
+            CheckResult {
+                name: format!("read model of `{component}`"),
+                cause: foreign.or(lag),
+            }
+        });
+        checks.collect()
     }
 
     async fn check_log(&self, is_rare: bool) -> anyhow::Result<()> {

@@ -33,6 +33,7 @@ use crate::generation::CurrentGeneration;
 use crate::health::{Health, HeartbeatSource};
 use crate::link::TransitionPublisher;
 use crate::link::registry::LinkRegistry;
+use crate::read_model_state::ForeignReadModels;
 use crate::read_model_history::ReadModelHistory;
 use crate::rebuild::Rebuilds;
 use crate::runtimes::DedicatedRuntime;
@@ -92,7 +93,6 @@ impl Services {
             resources.descriptor_limit,
             access_log(options),
         )?;
-        services.start_health_checks(&resources.backends).await;
         services.start_maintenance(&resources.backends);
         let log = resources.backends.log.clone();
         let host = resources.backends.host.clone();
@@ -113,7 +113,7 @@ impl Services {
             sources,
             reload_requests,
             resources.fault_injector,
-            match resources.backends.redis {
+            match &resources.backends.redis {
                 Some(_) => None,
                 None => Some(resources.backends.database.clone()),
             },
@@ -122,13 +122,18 @@ impl Services {
         let listener = resources.admin_listener;
         services.spawn_on(&io, |stop| {
             admin::listener::serve(AdminService::new(admin), listener, stop)
+        let foreign = ForeignReadModels::default();
         });
         let history = ReadModelHistory::new(
             resources.backends.log.clone(),
             resources.backends.host.clone(),
             services.current.clone(),
+            foreign.clone(),
             rebuilds,
         );
+        services
+            .start_health_checks(&resources.backends, foreign)
+            .await;
         history.check_at_start().await;
         services.spawn(|stop| history.watch(stop));
         let reloader = Reloader {
@@ -207,7 +212,7 @@ impl Services {
         Ok(())
     }
 
-    async fn start_health_checks(&mut self, backends: &Backends) {
+    async fn start_health_checks(&mut self, backends: &Backends, foreign: ForeignReadModels) {
         let health = self.health.clone();
         self.spawn(|stop| health.send_heartbeats(HeartbeatSource::Requests, stop));
         let (health, events) = (self.health.clone(), self.event_runtime());
@@ -215,7 +220,7 @@ impl Services {
             health.send_heartbeats(HeartbeatSource::Events, stop)
         });
         let health = self.health.clone();
-        let mut checks = ReadinessChecks::new(self.current.clone(), backends);
+        let mut checks = ReadinessChecks::new(self.current.clone(), backends, foreign);
         health.report(checks.results().await);
         self.spawn(|stop| checks.watch(health, stop));
     }
