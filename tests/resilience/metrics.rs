@@ -12,7 +12,7 @@ use crate::saboteur::{Saboteur, call_deadline, manifest_with};
 const LINK: &str = "gateway -> saboteur";
 
 /// The metrics that operators may rely on, with their types.
-const METRICS: [(&str, &str); 23] = [
+const METRICS: [(&str, &str); 25] = [
     ("socar_connections", "gauge"),
     ("socar_listener_refused_total", "counter"),
     ("socar_calls_total", "counter"),
@@ -36,6 +36,8 @@ const METRICS: [(&str, &str); 23] = [
     ("socar_event_pending", "gauge"),
     ("socar_dead_letters", "gauge"),
     ("socar_event_log_up", "gauge"),
+    ("socar_events_total", "counter"),
+    ("socar_build_info", "gauge"),
 ];
 
 /// One call at a time, no queue, one retry, a breaker on one link, and a long deadline.
@@ -92,10 +94,13 @@ fn metrics_follow_what_happens() {
     saboteur.call("/greet/me").is(200);
     let completed = r#"socar_calls_total{link="gateway -> saboteur",outcome="2xx"}"#;
     assert_eq!(metric(completed), 1.0);
-    let timed = r#"socar_call_seconds_count{link="gateway -> saboteur"}"#;
+    let timed = r#"socar_call_seconds_count{link="gateway -> saboteur",outcome="answered"}"#;
     assert_eq!(metric(timed), 1.0);
 
     saboteur.call("/trap").is(500);
+    let failed = r#"socar_call_seconds_count{link="gateway -> saboteur",outcome="failed"}"#;
+    assert_eq!(metric(failed), 1.0);
+    assert!(metric("process_resident_memory_bytes") > 1e6 && metric("process_open_fds") > 1.0);
     let retried = r#"socar_retries_total{link="gateway -> saboteur"}"#;
     assert_eq!(metric(retried), 1.0);
 
@@ -247,12 +252,12 @@ body_pause = "500ms"
 fn a_reload_applies_new_streams_and_retention() {
     let saboteur = Saboteur::start_with("", &[]);
     let text = manifest_with("retention = \"1s\"");
+    let text = text + "\n[component.saboteur.tool.socar]\npublishes = [\"socar.other\"]\n";
     let trigger = "[[trigger.redis]]\nchannel = \"socar.other\"\ncomponent = \"saboteur\"\n";
     let text = text.replacen(
         "[[trigger.redis]]",
         &format!("{trigger}\n[[trigger.redis]]"),
         1,
-    let text = text + "\n[component.saboteur.tool.socar]\npublishes = [\"socar.other\"]\n";
     );
     saboteur.deploy(&text);
     let lag = r#"socar_event_lag{stream="socar.other","#;
@@ -264,4 +269,49 @@ fn a_reload_applies_new_streams_and_retention() {
         || saboteur.log(),
         |log| log.contains("old events removed from the log"),
     );
+}
+
+#[test]
+fn series_of_what_is_gone_are_left_out() {
+    let redis = harness::RedisServer::start();
+    let saboteur = Saboteur::start_with("", &["--redis-url", &redis.url()]);
+    let client = redis::Client::open(redis.url()).expect("an address");
+    let mut connection = client.get_connection().expect("a connection");
+    // The group of a host that does not exist.
+    let mut create = redis::cmd("XGROUP");
+    let create = create
+        .arg("CREATE")
+        .arg("socar.saboteur")
+        .arg("saboteur@ghost");
+    let _: redis::Value = create
+        .arg("0")
+        .arg("MKSTREAM")
+        .query(&mut connection)
+        .expect("done");
+    let series = [
+        "socar_instances{component=\"neighbour\"}",
+        "socar_calls_running{component=\"neighbour\"}",
+        "socar_concurrency_limit{component=\"neighbour\"}",
+        "socar_breaker_state{link=\"gateway -> neighbour\"",
+    ];
+    let own = "socar_event_lag{stream=\"socar.saboteur\",group=\"saboteur\"}";
+    let text = eventually(|| saboteur.admin().metrics(), |text| text.contains(own));
+    assert!(!text.contains("saboteur@ghost"), "{text}");
+    series[..3]
+        .iter()
+        .for_each(|name| assert!(text.contains(name), "{name}\n{text}"));
+    // Without the neighbour and its private trigger.
+    let manifest = manifest_with("");
+    let (rest, _) = manifest
+        .split_once("[component.neighbour]")
+        .expect("the neighbour");
+    let private = "[[trigger.http]]\nroute = { private = true }\ncomponent = \"neighbour\"\n";
+    let (before, after) = rest.split_once(private).expect("the trigger");
+    saboteur.deploy(
+        &format!("{before}{after}").replace("http://neighbour.spin.internal", "http://n.example"),
+    );
+    let left = |text: &String| !series.iter().any(|name| text.contains(name));
+    let text = eventually(|| saboteur.admin().metrics(), left);
+    assert!(left(&text), "{text}");
+    assert!(text.contains("socar_connections 1"), "{text}");
 }

@@ -15,11 +15,21 @@ pub fn raise_limit() -> Option<usize> {
             limit.rlim_cur = limit.rlim_max;
             libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
         }
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
-            return None;
-        }
     }
-    usize::try_from(limit.rlim_cur).ok()
+    self::limit()
+}
+
+/// The present limit, or `None` if the system does not tell it.
+pub fn limit() -> Option<usize> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the call writes the structure, which outlives it.
+    let is_known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 };
+    is_known
+        .then(|| usize::try_from(limit.rlim_cur).ok())
+        .flatten()
 }
 
 /// The number of open descriptors of this process; 0 if the system does not tell it.

@@ -8,7 +8,10 @@ use std::time::Duration;
 use anyhow::Context as _;
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_util::MetricKindMask;
 use tokio_util::sync::CancellationToken;
+
+use crate::process_metrics;
 
 /// The buckets of latencies, in seconds: from a fast rejection to a missed deadline.
 const LATENCY_BUCKETS: [f64; 12] = [
@@ -16,7 +19,7 @@ const LATENCY_BUCKETS: [f64; 12] = [
 ];
 
 /// Gauges: name and description.
-const GAUGES: [(&str, &str); 12] = [
+const GAUGES: [(&str, &str); 17] = [
     (
         "socar_connections",
         "open connections of the public listener",
@@ -62,10 +65,24 @@ const GAUGES: [(&str, &str); 12] = [
         "socar_event_log_up",
         "1 while the event log can be read, else 0",
     ),
+    (
+        "socar_build_info",
+        "1, with the version of the host as a label",
+    ),
+    (
+        "process_start_time_seconds",
+        "start of the process, in seconds since 1970",
+    ),
+    ("process_open_fds", "open file descriptors"),
+    ("process_max_fds", "limit of open file descriptors"),
+    (
+        "process_resident_memory_bytes",
+        "resident memory of the process",
+    ),
 ];
 
 /// Counters: name and description.
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 12] = [
     (
         "socar_listener_refused_total",
         "requests and connections that the listener rejected, by reason",
@@ -78,6 +95,11 @@ const COUNTERS: [(&str, &str); 10] = [
         "socar_calls_shed_total",
         "calls that were rejected without a permit, by priority",
     ),
+    (
+        "socar_events_total",
+        "events that were delivered to a component, by outcome",
+    ),
+    ("process_cpu_seconds_total", "processor time of the process"),
     ("socar_retries_total", "retries of calls over a link"),
     (
         "socar_fallbacks_total",
@@ -108,6 +130,10 @@ const COUNTERS: [(&str, &str); 10] = [
 /// Histograms, in seconds: name and description.
 const HISTOGRAMS: [(&str, &str); 1] = [("socar_call_seconds", "duration of calls over a link")];
 
+/// The time after which a gauge that is not set any more is left out. Each scrape sets the gauges just before it renders
+/// them, so that two scrapes at the same time see the same ones.
+const GAUGE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// How often samples are moved into their buckets. Until then each sample occupies memory.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -124,12 +150,14 @@ impl MetricsRecorder {
     /// When the process has a recorder already.
     pub fn install() -> anyhow::Result<Self> {
         let recorder = PrometheusBuilder::new()
+            .idle_timeout(MetricKindMask::GAUGE, Some(GAUGE_TIMEOUT))
             .set_buckets(&LATENCY_BUCKETS)
             .context("cannot set the buckets of the histograms")?
             .build_recorder();
         let handle = recorder.handle();
         metrics::set_global_recorder(recorder).context("cannot install the recorder of metrics")?;
         describe();
+        process_metrics::note_start();
         Ok(Self(handle))
     }
 

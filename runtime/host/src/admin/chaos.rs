@@ -1,6 +1,7 @@
 //! `/chaos`: fault injection, on a host that was started with `--chaos`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -43,8 +44,14 @@ async fn begin(injection: FaultInjection, request: AdminRequest) -> AdminRespons
     let fault: FaultSpec = request.json()?;
     let components = generation.components.keys().map(String::as_str);
     fault.check_names(components).map_err(AdminError::invalid)?;
-    let begun = injector.begin(fault);
-    json(&begun.map_err(AdminError::invalid)?)
+    let seconds = Duration::from_secs(fault.seconds);
+    let begun = injector.begin(fault).map_err(AdminError::invalid)?;
+    // The end is logged when it comes, and not with the next call.
+    tokio::spawn(async move {
+        tokio::time::sleep(seconds).await;
+        injector.end_expired();
+    });
+    json(&begun)
 }
 
 async fn end(injector: FaultInjection, request: AdminRequest) -> AdminResponse {

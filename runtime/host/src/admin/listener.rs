@@ -10,7 +10,6 @@ use ::http::{Request, Response};
 use anyhow::Context as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use metrics::Gauge;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -143,7 +142,7 @@ pub async fn serve(
     let AdminListener { socket, file } = listener;
     let served = http::serve(
         Arc::new(service),
-        ConnectionTracker::new(CAPACITY, Gauge::noop()),
+        ConnectionTracker::new(CAPACITY),
         socket,
         stop,
     );

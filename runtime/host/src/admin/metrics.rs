@@ -1,23 +1,26 @@
 //! `/metrics`, in the text format of Prometheus.
 //!
-//! Events are counted where they occur ([`crate::link`]). Gauges of the current state (breakers, permits, lag) are
-//! updated here on each request, so that they cost nothing between requests.
+//! Events are counted where they occur ([`crate::link`]). Gauges of the current state (connections, breakers, permits,
+//! lag) are set here on each request, so that they cost nothing between requests. A gauge that is not set any more,
+//! because its component, link or group is gone, is left out.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{counter, gauge};
-use parking_lot::Mutex;
 use resilience::breaker::BreakerState;
 
 use super::response::{AdminResponse, text};
 use super::routes::{AdminRequest, AdminRoutes};
 use crate::admission::Admission;
-use crate::generation::CurrentGeneration;
+use crate::generation::{CurrentGeneration, Generation};
 use crate::instance::pool::PoolStats;
 use crate::link::registry::LinkRegistry;
 use crate::metrics::MetricsRecorder;
-use event_log::{DEAD_LETTERS, EventLog, LogError};
+use crate::process_metrics;
+use crate::trigger::events;
+use crate::trigger::http::connections::ConnectionTracker;
+use event_log::{DEAD_LETTERS, EventLog, GroupState, LogError};
 use storage::work::{CountedCommand, CountedDatabase, commands, statements};
 
 /// Sources of the metrics that are read on request.
@@ -31,9 +34,13 @@ pub struct MetricSources {
     pub links: LinkRegistry,
     /// Event log with its groups and dead letters.
     pub log: Arc<dyn EventLog>,
-    /// Links whose breaker state was exported last; the gauges of removed links are set to 0.
-    pub shown: Arc<Mutex<BTreeSet<Arc<str>>>>,
+    /// Open client connections.
+    pub connections: Arc<ConnectionTracker>,
 }
+
+/// The silence after which the group of a single host, or of a component that this application does not have, is left
+/// out.
+const SILENCE: Duration = Duration::from_secs(60);
 
 const STATES: [BreakerState; 5] = [
     BreakerState::Closed,
@@ -49,30 +56,33 @@ pub fn routes(sources: MetricSources) -> AdminRoutes<MetricSources> {
 }
 
 async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
-    for (id, ingress) in &sources.current.get().components {
+    // The log may take its time, and no other request may come between the gauges and their text.
+    let of_log = of_event_log(&sources).await;
+    // An unavailable event log must not hide the other metrics.
+    gauge!("socar_event_log_up").set(f64::from(u8::from(of_log.is_ok())));
+    of_log.unwrap_or_default().export();
+    gauge!("socar_connections").set(sources.connections.count() as f64);
+    let generation = sources.current.get();
+    generation
+        .subscriptions
+        .iter()
+        .for_each(|it| events::register_metrics(&it.component));
+    for (id, ingress) in &generation.components {
         ingress.admission.register_metrics();
         export_admission(&ingress.admission, "component", id);
         export_instances(ingress.component.stats(), id);
     }
-    let links = sources.links.all();
-    let guarded = links.iter().filter(|link| link.breaker().is_some());
-    let guarded = guarded.map(|link| link.name().clone()).collect();
-    let before = std::mem::replace(&mut *sources.shown.lock(), guarded);
-    before
-        .iter()
-        .for_each(|link| export_breaker_state(None, link));
-    for link in links {
+    for link in sources.links.all() {
         if let Some(own) = link.admission() {
             export_admission(own, "link", link.name());
         }
         if let Some(breaker) = link.breaker() {
-            export_breaker_state(Some(breaker.state()), link.name());
+            export_breaker_state(breaker.state(), link.name());
         }
     }
     export_backend_work();
-    // An unavailable event log must not hide the other metrics; its gauges keep their last values.
-    let is_log_available = events(&sources).await.is_ok();
-    gauge!("socar_event_log_up").set(f64::from(u8::from(is_log_available)));
+    gauge!("socar_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    process_metrics::export();
     text(
         "text/plain; version=0.0.4; charset=utf-8",
         sources.recorder.render(),
@@ -115,26 +125,53 @@ fn export_admission(admission: &Admission, label: &'static str, name: &str) {
     of("socar_concurrency_limit", admission.concurrency);
 }
 
-fn export_breaker_state(present: Option<BreakerState>, link: &str) {
+fn export_breaker_state(present: BreakerState, link: &str) {
     for state in STATES {
-        let is_present = f64::from(u8::from(Some(state) == present));
+        let is_present = f64::from(u8::from(state == present));
         gauge!("socar_breaker_state", "link" => link.to_owned(), "state" => state.as_str())
             .set(is_present);
     }
 }
 
-async fn events(sources: &MetricSources) -> Result<(), LogError> {
-    for stream in sources.current.get().streams() {
-        for group in sources.log.groups(&stream).await? {
-            let of = |name: &'static str, value: u64| {
-                let labels = [("stream", stream.clone()), ("group", group.group.clone())];
-                gauge!(name, &labels).set(value as f64);
-            };
-            of("socar_event_lag", group.lag);
-            of("socar_event_pending", group.pending);
+/// What the event log tells of its groups.
+#[derive(Default)]
+struct EventGauges {
+    groups: Vec<(String, GroupState)>,
+    dead_letters: Option<u64>,
+}
+
+impl EventGauges {
+    fn export(self) {
+        for (stream, group) in self.groups {
+            let labels = [("stream", stream), ("group", group.group)];
+            gauge!("socar_event_lag", &labels).set(group.lag as f64);
+            gauge!("socar_event_pending", &labels).set(group.pending as f64);
+        }
+        if let Some(letters) = self.dead_letters {
+            gauge!("socar_dead_letters").set(letters as f64);
         }
     }
-    let letters = sources.log.length(DEAD_LETTERS).await?;
-    gauge!("socar_dead_letters").set(letters as f64);
-    Ok(())
+}
+
+/// # Errors
+/// If the log is unavailable.
+async fn of_event_log(sources: &MetricSources) -> Result<EventGauges, LogError> {
+    let generation = sources.current.get();
+    let mut groups = Vec::new();
+    for stream in generation.streams() {
+        let states = sources.log.groups(&stream).await?;
+        let used = states.into_iter().filter(|it| is_used(it, &generation));
+        groups.extend(used.map(|state| (stream.clone(), state)));
+    }
+    Ok(EventGauges {
+        groups,
+        dead_letters: Some(sources.log.length(DEAD_LETTERS).await?),
+    })
+}
+
+/// Whether anything reads on behalf of the group, or will: the lag of a group that nothing will ever use is no alarm.
+fn is_used(state: &GroupState, generation: &Generation) -> bool {
+    let mut subscriptions = generation.subscriptions.iter();
+    let is_alive = state.silence.is_some_and(|silence| silence < SILENCE);
+    is_alive || subscriptions.any(|it| it.component == state.group)
 }

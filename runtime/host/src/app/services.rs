@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_log::delivery::{DeliveryEngine, DeliverySettings};
-use metrics::gauge;
 use parking_lot::Mutex;
 use storage::database::Database;
 use tokio::runtime::Handle;
@@ -33,8 +32,8 @@ use crate::generation::CurrentGeneration;
 use crate::health::{Health, HeartbeatSource};
 use crate::link::TransitionPublisher;
 use crate::link::registry::LinkRegistry;
-use crate::read_model_state::ForeignReadModels;
 use crate::read_model_history::ReadModelHistory;
+use crate::read_model_state::ForeignReadModels;
 use crate::rebuild::Rebuilds;
 use crate::runtimes::DedicatedRuntime;
 use crate::signals::ReloadSignals;
@@ -88,7 +87,7 @@ impl Services {
         for warning in resources.backends.warnings().await {
             warn!("{warning}");
         }
-        services.start_listener(
+        let connections = services.start_listener(
             resources.listener,
             resources.descriptor_limit,
             access_log(options),
@@ -104,7 +103,7 @@ impl Services {
             current: services.current.clone(),
             links,
             log: resources.backends.log.clone(),
-            shown: Arc::default(),
+            connections,
         };
         let rebuilds = Rebuilds::new(sources.log.clone(), services.current.clone());
         let admin = services.admin_routes(
@@ -122,19 +121,19 @@ impl Services {
         let listener = resources.admin_listener;
         services.spawn_on(&io, |stop| {
             admin::listener::serve(AdminService::new(admin), listener, stop)
-        let foreign = ForeignReadModels::default();
         });
+        let foreign = ForeignReadModels::default();
         let history = ReadModelHistory::new(
             resources.backends.log.clone(),
             resources.backends.host.clone(),
             services.current.clone(),
-            foreign.clone(),
             rebuilds,
+            foreign.clone(),
         );
+        history.check_at_start().await;
         services
             .start_health_checks(&resources.backends, foreign)
             .await;
-        history.check_at_start().await;
         services.spawn(|stop| history.watch(stop));
         let reloader = Reloader {
             options: options.clone(),
@@ -195,11 +194,11 @@ impl Services {
         listener: tokio::net::TcpListener,
         descriptors: Option<usize>,
         access_log: AccessLog,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Arc<ConnectionTracker>> {
         let wanted = self.current.get().listener.connections;
         let open = descriptors::open_count();
         let capacity = ConnectionCapacity::within(descriptors, open, wanted)?;
-        let tracker = ConnectionTracker::new(capacity, gauge!("socar_connections"));
+        let tracker = ConnectionTracker::new(capacity);
         rejections::register_metrics();
         let server = Arc::new(Server {
             current: self.current.clone(),
@@ -208,8 +207,9 @@ impl Services {
             answers: AnswerBudget::default(),
         });
         let io = self.io_runtime();
-        self.spawn_on(&io, |stop| http::serve(server, tracker, listener, stop));
-        Ok(())
+        let serving = tracker.clone();
+        self.spawn_on(&io, |stop| http::serve(server, serving, listener, stop));
+        Ok(tracker)
     }
 
     async fn start_health_checks(&mut self, backends: &Backends, foreign: ForeignReadModels) {

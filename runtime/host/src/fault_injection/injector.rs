@@ -148,7 +148,8 @@ impl FaultInjector {
         let FaultSpec {
             to, fault, seconds, ..
         } = &running.spec;
-        info!(to, ?fault, seconds, "fault injection starts");
+        let fault = fault.as_str();
+        info!(to, fault, seconds, "fault injection starts");
         active.running.insert(running.id, running.clone());
         Ok(running)
     }
@@ -162,12 +163,20 @@ impl FaultInjector {
 
     /// Ends a fault; returns whether it was active.
     pub fn end(&self, id: u64) -> bool {
-        self.0.lock().running.remove(&id).is_some()
+        let ended = self.0.lock().running.remove(&id);
+        ended.iter().for_each(ActiveFault::log_end);
+        ended.is_some()
     }
 
     /// Ends all faults.
     pub fn end_all(&self) {
-        self.0.lock().running.clear();
+        let ended = std::mem::take(&mut self.0.lock().running);
+        ended.values().for_each(ActiveFault::log_end);
+    }
+
+    /// Ends the faults whose time is over. Without a call, they have no effect but are still in the list.
+    pub fn end_expired(&self) {
+        self.0.lock().expire(Instant::now());
     }
 
     /// The faults for one call.
@@ -194,9 +203,36 @@ impl FaultSpec {
     }
 }
 
+impl Fault {
+    /// Its name in JSON.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Latency => "latency",
+            Self::Error => "error",
+            Self::Trap => "trap",
+            Self::Spin => "spin",
+            Self::Hoard => "hoard",
+            Self::Drop => "drop",
+        }
+    }
+}
+
+impl ActiveFault {
+    fn log_end(&self) {
+        let (to, fault) = (&self.spec.to, self.spec.fault.as_str());
+        info!(to, fault, "fault injection ends");
+    }
+}
+
 impl ActiveFaults {
     fn expire(&mut self, now: Instant) {
-        self.running.retain(|_, running| now < running.until);
+        self.running.retain(|_, running| {
+            let is_active = now < running.until;
+            if !is_active {
+                running.log_end();
+            }
+            is_active
+        });
     }
 }
 

@@ -16,7 +16,8 @@ pub(super) struct LinkMetrics {
     answered: [Counter; 5],
     /// Failed calls by reason, in the order of [`FAILURES`].
     failed: [Counter; FAILURES.len()],
-    seconds: Histogram,
+    /// Durations of answered and of failed calls: a rejection takes no time, and would hide how slow the answers are.
+    seconds: [Histogram; 2],
     retries: Counter,
     fallbacks: Counter,
     /// Present if the link has a breaker.
@@ -45,7 +46,9 @@ impl LinkMetrics {
         Self {
             answered: ["1xx", "2xx", "3xx", "4xx", "5xx"].map(calls),
             failed: FAILURES.map(|(_, outcome)| calls(outcome)),
-            seconds: histogram!("socar_call_seconds", "link" => link.to_string()),
+            seconds: ["answered", "failed"].map(|outcome| {
+                histogram!("socar_call_seconds", "link" => link.to_string(), "outcome" => outcome)
+            }),
             retries: of_link("socar_retries_total"),
             fallbacks: of_link("socar_fallbacks_total"),
             cut_off: None,
@@ -62,8 +65,10 @@ impl LinkMetrics {
     }
 
     pub fn count<A: LinkResponse, E: AttemptError>(&self, answer: &Result<A, E>, begun: Instant) {
+        let mut is_answered = false;
         match answer {
             Ok(response) => {
+                is_answered = !response.status().is_server_error();
                 let class = usize::from(response.status().as_u16() / 100);
                 if let Some(counter) = self.answered.get(class.wrapping_sub(1)) {
                     counter.increment(1);
@@ -71,7 +76,9 @@ impl LinkMetrics {
             }
             Err(error) => self.count_unanswered(error.failure()),
         }
-        self.seconds.record(begun.elapsed());
+        let [answered, failed] = &self.seconds;
+        let seconds = if is_answered { answered } else { failed };
+        seconds.record(begun.elapsed());
     }
 
     fn count_unanswered(&self, outcome: CallFailure) {

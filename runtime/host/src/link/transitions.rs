@@ -51,14 +51,23 @@ impl TransitionSender {
     }
 
     pub(super) fn send(&self, transition: &Transition) {
-        info!(
-            link = &*transition.link,
-            from = %transition.from,
-            to = %transition.to,
-            reason = %transition.reason,
-            "breaker {}",
-            transition.to
-        );
+        // An open breaker is what an operator looks for; the other states follow from it.
+        macro_rules! log {
+            ($level:ident) => {
+                $level!(
+                    link = &*transition.link,
+                    from = %transition.from,
+                    to = %transition.to,
+                    reason = %transition.reason,
+                    "breaker {}",
+                    transition.to
+                )
+            };
+        }
+        match transition.to {
+            BreakerState::Open => log!(warn),
+            _ => log!(info),
+        }
         if self.0.try_send(transition.clone()).is_err() {
             warn!(
                 link = &*transition.link,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use metrics::{Counter, counter};
 use resilience::deadline::Deadline;
 use serde::Deserialize;
 use tracing::debug;
@@ -76,8 +77,36 @@ impl EventHandler for Reactions {
         let _permit = admit(ingress, &call).await?;
         let availability = call.availability.clone();
         let received = ingress.component.receive(event.to_vec(), call).await;
-        received.map_err(|unhandled| classify(&unhandled, &availability))
+        let handled = received.map_err(|unhandled| classify(&unhandled, &availability));
+        count(component, &handled);
+        handled
     }
+}
+
+/// The outcomes of a delivery.
+const OUTCOMES: [&str; 4] = ["handled", "unavailable", "failed", "rejected"];
+
+/// Makes the counters of a component visible before its first event.
+pub fn register_metrics(component: &str) {
+    for outcome in OUTCOMES {
+        counter(component, outcome).increment(0);
+    }
+}
+
+fn counter(component: &str, outcome: &'static str) -> Counter {
+    counter!("socar_events_total", "component" => component.to_owned(), "outcome" => outcome)
+}
+
+/// Counts a delivery.
+fn count(component: &str, handled: &Result<(), HandlerError>) {
+    let [success, unavailable, failed, rejected] = OUTCOMES;
+    let outcome = match handled {
+        Ok(()) => success,
+        Err(HandlerError::Unavailable { .. }) => unavailable,
+        Err(HandlerError::Failed(_)) => failed,
+        Err(HandlerError::Invalid(_)) => rejected,
+    };
+    counter(component, outcome).increment(1);
 }
 
 async fn admit(ingress: &Ingress, call: &Call) -> Result<BulkheadPermit, HandlerError> {

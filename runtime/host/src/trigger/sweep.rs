@@ -9,7 +9,7 @@ use http_body_util::BodyExt as _;
 use resilience::Priority;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::body::full;
 use crate::generation::Components;
@@ -55,17 +55,46 @@ async fn sweep(
     priority: Priority,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let mut failure = None;
     loop {
         tokio::select! {
             () = tokio::time::sleep(period) => {}
             () = stop.cancelled() => return Ok(()),
         }
-        sweep_once(&ingress, priority).await;
+        let result = sweep_once(&ingress, priority).await;
+        report(ingress.component.id(), result, &mut failure);
     }
 }
 
-/// Sweeps one component once and logs the result.
-pub async fn sweep_once(ingress: &Ingress, priority: Priority) {
+/// Logs a failure when it begins or has another cause, and its end: the same cause every few seconds says nothing new.
+fn report(component: &str, result: Result<(), SweepFailure>, failure: &mut Option<String>) {
+    match result {
+        Ok(()) => {
+            if failure.take().is_some() {
+                info!(component, "sweeps succeed again");
+            }
+        }
+        Err(SweepFailure { request_id, cause }) => {
+            if failure.as_ref() != Some(&cause) {
+                warn!(component, request_id, cause, "sweep failed");
+                *failure = Some(cause);
+            }
+        }
+    }
+}
+
+/// Why a sweep failed.
+#[derive(Debug)]
+pub struct SweepFailure {
+    request_id: String,
+    cause: String,
+}
+
+/// Sweeps one component once.
+///
+/// # Errors
+/// When the component reports a failure, or has no response. A component without a sweep is no error.
+pub async fn sweep_once(ingress: &Ingress, priority: Priority) -> Result<(), SweepFailure> {
     let Ingress {
         component, clock, ..
     } = ingress;
@@ -79,22 +108,32 @@ pub async fn sweep_once(ingress: &Ingress, priority: Priority) {
         .header(TRACEPARENT, trace.parent.clone())
         .body(full(""));
     let Ok(request) = request else {
-        return;
+        return Ok(());
     };
     let call = component.incoming_call(trace).with_min_priority(priority);
     let (id, request_id) = (component.id(), call.trace.id().to_owned());
-    match clock.call(request, call).await {
+    let cause = match clock.call(request, call).await {
+        Err(problem) => problem.to_string(),
         Ok(response) => {
             let status = response.status();
-            let _ = response.into_body().collect().await;
-            match status {
-                StatusCode::NOT_FOUND => {
-                    debug!(component = id, request_id, "component has no sweep")
-                }
-                status if status.is_success() => debug!(component = id, request_id, "swept"),
-                status => warn!(component = id, request_id, %status, "sweep failed"),
+            let body = response.into_body().collect().await;
+            if status.is_success() || status == StatusCode::NOT_FOUND {
+                debug!(component = id, request_id, %status, "swept");
+                return Ok(());
             }
+            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+            detail(&body).unwrap_or_else(|| format!("the component answered {status}"))
         }
-        Err(problem) => warn!(component = id, request_id, %problem, "sweep failed"),
-    }
+    };
+    Err(SweepFailure { request_id, cause })
+}
+
+/// The longest detail in the log, in characters.
+const LONGEST_DETAIL: usize = 300;
+
+/// The detail of a problem document.
+fn detail(body: &[u8]) -> Option<String> {
+    let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let detail = problem.get("detail")?.as_str()?;
+    Some(detail.chars().take(LONGEST_DETAIL).collect())
 }

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use metrics::Gauge;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -31,7 +30,6 @@ pub struct ConnectionTracker {
 struct OpenConnections {
     next_number: u64,
     by_number: BTreeMap<u64, Arc<ConnectionState>>,
-    gauge: Gauge,
 }
 
 /// One open connection; it is tracked until this value is dropped.
@@ -93,14 +91,13 @@ pub struct BodyGuard(Arc<ConnectionState>);
 // === impl ConnectionTracker ===
 
 impl ConnectionTracker {
-    /// Tracks up to so many connections, and reports their number.
-    pub fn new(capacity: ConnectionCapacity, gauge: Gauge) -> Arc<Self> {
+    /// Tracks up to so many connections.
+    pub fn new(capacity: ConnectionCapacity) -> Arc<Self> {
         Arc::new(Self {
             capacity,
             open: Mutex::new(OpenConnections {
                 next_number: 0,
                 by_number: BTreeMap::new(),
-                gauge,
             }),
         })
     }
@@ -122,7 +119,6 @@ impl ConnectionTracker {
         let number = connections.next_number;
         connections.next_number += 1;
         connections.by_number.insert(number, state.clone());
-        connections.record_count();
         Some(TrackedConnection {
             tracker: self.clone(),
             number,
@@ -152,10 +148,6 @@ impl ConnectionTracker {
 }
 
 impl OpenConnections {
-    fn record_count(&self) {
-        self.gauge.set(self.by_number.len() as f64);
-    }
-
     /// Whether a connection was found to close.
     fn displace(&self) -> bool {
         self.close_longest_idle() || self.close_slowest_body()
@@ -189,9 +181,7 @@ impl OpenConnections {
 
 impl Drop for TrackedConnection {
     fn drop(&mut self) {
-        let mut connections = self.tracker.open.lock();
-        connections.by_number.remove(&self.number);
-        connections.record_count();
+        self.tracker.open.lock().by_number.remove(&self.number);
     }
 }
 

@@ -9,7 +9,7 @@ fn tracker() -> Arc<ConnectionTracker> {
         admitted: 1000,
         refused: 64,
     };
-    ConnectionTracker::new(capacity, Gauge::noop())
+    ConnectionTracker::new(capacity)
 }
 
 fn close_reason(connection: &TrackedConnection) -> Option<CloseReason> {
@@ -109,7 +109,7 @@ fn the_capacity_of_the_process_bounds_the_limit() {
         admitted: 1,
         refused: 1,
     };
-    let tracker = ConnectionTracker::new(capacity, Gauge::noop());
+    let tracker = ConnectionTracker::new(capacity);
     let first = tracker.open(1000).unwrap();
     let _request = first.state.begin_request();
     let second = tracker.open(1000).unwrap();
