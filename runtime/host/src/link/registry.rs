@@ -120,6 +120,19 @@ impl LinkSet {
         self.entries.read().get(name).cloned()
     }
 
+    /// Whether the component has a link to the origin, or may get one.
+    fn has_room(&self, component: &str, origin: &str) -> bool {
+        let entries = self.entries.read();
+        let remote = entries.values().filter_map(|entry| entry.remote.as_ref());
+        let mut of_component = remote.filter(|(other, _)| other == component);
+        let mut count = 0;
+        let is_known = of_component.any(|(_, known)| {
+            count += 1;
+            known == origin
+        });
+        is_known || count < MAX_ORIGINS
+    }
+
     /// Inserts an entry, unless another thread did first; returns the guards that are in the set.
     fn insert(&self, entry: LinkEntry) -> Arc<LinkGuards> {
         let mut entries = self.entries.write();
@@ -278,7 +291,8 @@ impl RemoteLinks {
             return link.clone();
         }
         let mut known = self.by_origin.write();
-        let origin = match known.len() < MAX_ORIGINS {
+        // Those of earlier generations count.
+        let origin = match self.generation.set.has_room(&self.component, &origin) {
             true => origin,
             false => OTHER_ORIGINS.to_owned(),
         };
@@ -295,5 +309,28 @@ impl RemoteLinks {
             None => LinkAdmission::Unlimited,
         };
         Link::new(guards, admission, RemoteTarget::new(self.client.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_remote_links_is_bounded_over_reloads() {
+        let (transitions, _publisher) = TransitionSender::new();
+        let registry = LinkRegistry::new(transitions);
+        for reload in 0..3 {
+            let policies = LinkPolicies::default();
+            let generation = registry.generation(&policies, ComponentRegistry::new());
+            let links = generation.remote("payment", HttpClient::default());
+            generation.take_over();
+            for host in 0..100 {
+                let uri = format!("http://h{host}-{reload}.example/");
+                links.to(&uri.parse().unwrap());
+            }
+            // The last place is that of the link for all others.
+            assert_eq!(registry.all().len(), MAX_ORIGINS + 1);
+        }
     }
 }
