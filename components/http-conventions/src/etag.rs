@@ -77,6 +77,7 @@ fn opaque_tag(tag: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::format;
 
     /// The test vectors of the specification, draft-eastlake-fnv.
     #[test]
@@ -125,6 +126,23 @@ mod tests {
             "'3'",
         ] {
             assert!(!is_listed(list.as_bytes(), b"\"3\""), "{list}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Any list is read, and a tag that is an element of its own is found in it.
+        #[test]
+        fn any_list_of_entity_tags_is_read(
+            before in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
+            text in "[W/\"*, a-c]{0,40}",
+            tag in "(W/)?\"[a-z0-9]{0,8}\"",
+        ) {
+            let _ = is_listed(&before, tag.as_bytes());
+            let _ = is_listed(tag.as_bytes(), &before);
+            let _ = is_listed(text.as_bytes(), tag.as_bytes());
+            proptest::prop_assert!(is_listed(tag.as_bytes(), tag.as_bytes()));
+            let list = format!("\"other\" , {tag}, {text}");
+            proptest::prop_assert!(is_listed(list.as_bytes(), tag.as_bytes()), "{}", list);
         }
     }
 }

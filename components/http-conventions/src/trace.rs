@@ -137,4 +137,20 @@ mod tests {
         assert_eq!(Traceparent::from_lines([line, line]), None);
         assert_eq!(Traceparent::from_lines([]), None);
     }
+
+    proptest::proptest! {
+        /// Any value is read or starts the trace anew, and what is sent on is a value that is read again.
+        #[test]
+        fn any_traceparent_is_read_or_starts_anew(
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..70),
+            text in "[0-9a-f]{2}-[0-9a-fA-F]{30,33}-[0-9a-f]{15,17}-[0-9a-f]{1,3}(-[ -~]{0,5})?",
+        ) {
+            let _ = is_request_id(&bytes);
+            for value in [bytes, text.into_bytes()] {
+                if let Some(read) = Traceparent::parse(&value) {
+                    proptest::prop_assert_eq!(Traceparent::parse(read.as_str()), Some(read));
+                }
+            }
+        }
+    }
 }

@@ -65,4 +65,20 @@ mod tests {
             assert_eq!(decode(whole[..length].to_vec()), None, "cut at {length}");
         }
     }
+
+    proptest::proptest! {
+        /// Random bytes are decoded or refused, and what is decoded has no second form.
+        #[test]
+        fn any_blob_is_decoded_or_refused(
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+            lengths in proptest::collection::vec(0_u8..6, 0..20),
+        ) {
+            let small: Vec<u8> = lengths.iter().flat_map(|length| [*length, 0, 0, 0]).collect();
+            for blob in [bytes, small] {
+                if let Some(fields) = decode(blob.clone()) {
+                    proptest::prop_assert_eq!(encode(&fields), blob);
+                }
+            }
+        }
+    }
 }

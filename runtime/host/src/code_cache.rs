@@ -227,4 +227,31 @@ mod tests {
             .into();
         assert_eq!(left, [true, false, true]);
     }
+
+    proptest::proptest! {
+        /// Whatever a power failure or another program has made of an entry: it is whole or missing.
+        #[test]
+        fn any_entry_is_whole_or_missing(
+            length in 0..300_usize,
+            at: usize,
+            overwritten in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
+            cut: Option<usize>,
+        ) {
+            let (_directory, cache) = cache();
+            let code = vec![7; length];
+            cache.write(&key("a"), &code);
+            let path = cache.path(&key("a"));
+            let whole = fs::read(&path).unwrap();
+            let mut entry = whole.clone();
+            entry.truncate(at % (whole.len() + 1));
+            entry.extend(&overwritten);
+            entry.extend_from_slice(whole.get(entry.len()..).unwrap_or_default());
+            if let Some(cut) = cut {
+                entry.truncate(cut % (entry.len() + 1));
+            }
+            fs::write(&path, &entry).unwrap();
+            let expected = (entry == whole).then_some(code);
+            proptest::prop_assert_eq!(cache.read(&key("a")), expected);
+        }
+    }
 }

@@ -117,7 +117,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn links_are_always_well_formed(
+        fn any_forwarded_headers_make_well_formed_links(
             values in prop::collection::vec((0..6usize, "[ -~]{0,40}"), 0..6),
             bytes in prop::collection::vec(any::<u8>(), 0..20),
         ) {

@@ -99,3 +99,29 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
         .collect();
     (!lines.is_empty()).then(|| lines.join(&b','))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn any_precondition_is_evaluated(
+            values in proptest::collection::vec(
+                (proptest::prelude::any::<bool>(), "[W/\"*, 0-9\u{80}-\u{ff}]{0,20}"), 0..4,
+            ),
+            version: u64,
+        ) {
+            let mut request = Request::default();
+            for (is_match, value) in &values {
+                let name = if *is_match { header::IF_MATCH } else { header::IF_NONE_MATCH };
+                if let Ok(value) = http::HeaderValue::from_bytes(value.as_bytes()) {
+                    request.headers_mut().append(name, value);
+                }
+            }
+            if let Err(problem) = Preconditions::from_request(&request).check(version) {
+                proptest::prop_assert_eq!(problem.status, StatusCode::PRECONDITION_FAILED);
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@ mod files;
 mod hosts;
 mod messages;
 mod policies;
+mod random;
 mod routes;
 mod variables;
 

@@ -237,3 +237,20 @@ fn the_redis_server_of_the_host_is_no_setting_of_spin() {
     );
     assert!(!refused.contains("secret"), "{refused}");
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_runtime_configuration_is_read_or_refused(edits in crate::damage::edits()) {
+        let text = concat!(
+            "state_dir = \"state\"\n[outbound_http]\nconnection_pooling = true\n[outbound_redis]\nmax_connections = 5\n",
+            "[key_value_store.a]\ntype = \"redis\"\nurl = \"redis://u:hunter2@127.0.0.1/1\"\n",
+            "[key_value_store.b]\ntype = \"spin\"\npath = \"b.db\"\n[sqlite_database.c]\ntype = \"spin\"\n",
+            "[[variables_provider]]\ntype = \"env\"\nprefix = \"P\"\n",
+            "[[variables_provider]]\ntype = \"static\"\nvalues = { a = \"hunter2\" }\n",
+        );
+        let text = crate::damage::damaged(text, &edits);
+        if let Err(error) = RuntimeConfig::from_text(Path::new("runtime-config.toml"), &text) {
+            proptest::prop_assert!(!error.to_string().contains('\n'), "{}", error);
+        }
+    }
+}

@@ -38,3 +38,52 @@ pub(super) fn delivery(consumer: &Consumer, row: ClaimRow) -> Result<Delivery, L
 pub(super) fn entry_id(stream: &str, id: &str) -> Result<EntryId, LogError> {
     id.parse().map_err(|_| LogError::Damaged(stream.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Routing;
+    use crate::{DEAD_LETTERS, dead_letters};
+    use proptest::prelude::*;
+    use redis::{FromRedisValue as _, Value};
+
+    /// Replies of a server that is another version, or whose keys another program has written.
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Nil),
+            any::<i64>().prop_map(Value::Int),
+            prop::collection::vec(any::<u8>(), 0..12).prop_map(Value::BulkString),
+            "(event|group|socar.car|[0-9]{1,21}-[0-9]{1,21}|@lane|\\{\"subject\":\"a\"\\})"
+                .prop_map(|text| Value::BulkString(text.into_bytes())),
+            Just(Value::Okay),
+        ];
+        leaf.prop_recursive(4, 40, 6, |inner| {
+            prop::collection::vec(inner, 0..7).prop_map(Value::Array)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_reply_is_read_or_refused(value in value()) {
+            let consumer = Consumer::new("car", "host", &["socar.car"]);
+            if let Ok(row) = ClaimRow::from_redis_value(value.clone()) {
+                let _ = delivery(&consumer, row);
+            }
+            if let Ok(rows) = Vec::<EntryReply>::from_redis_value(value) {
+                for row in rows {
+                    if let Ok(entry) = entry(DEAD_LETTERS, row) {
+                        Routing::of("socar.car", &entry.fields);
+                        let _ = dead_letters::redriven(&entry);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn any_id_of_an_entry_is_read_or_refused(text in "[0-9-]{0,45}") {
+            if let Ok(id) = entry_id("socar.car", &text) {
+                prop_assert_eq!(entry_id("socar.car", &id.to_string()).ok(), Some(id));
+            }
+        }
+    }
+}

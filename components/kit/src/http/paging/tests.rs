@@ -89,3 +89,22 @@ fn links_reach_all_pages_and_keep_the_filters() {
     );
     assert_eq!(body(&response)["page"]["totalPages"], 3);
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_query_is_read_or_refused(
+        query in "(page|size|sort|thingId|x|%[0-9a-f]{2}|=|&|,|desc|name|[0-9]{1,20}|\\+|%){0,12}",
+    ) {
+        let mut request = Request::default();
+        if let Ok(uri) = format!("/things?{query}").parse() {
+            *request.uri_mut() = uri;
+        }
+        match Page::with_filters(&request, &["thingId", "name"]) {
+            Ok(page) => {
+                proptest::prop_assert!((1..=1000).contains(&page.size) && page.sort.len() <= 2);
+                proptest::prop_assert!(page.offset() >= page.number);
+            }
+            Err(problem) => proptest::prop_assert_eq!(problem.status, 400),
+        }
+    }
+}

@@ -82,3 +82,36 @@ fn read_text(file: &Path) -> Result<String, ConfigError> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: [(&str, &str); 3] = [
+        (
+            "values.json",
+            "{\"payment_limit\": \"5\",\n \"relay_secret\": \"hunter2\"}\n",
+        ),
+        (
+            "values.toml",
+            "payment_limit = \"5\"\nrelay_secret = \"hunter2\"\n",
+        ),
+        ("value.txt", "hunter2\r\n"),
+    ];
+
+    proptest::proptest! {
+        #[test]
+        fn any_file_of_values_is_read_or_refused(edits in crate::damage::edits(), which in 0..FILES.len()) {
+            let (name, text) = FILES[which];
+            let folder = tempfile::tempdir().expect("a directory");
+            let file = folder.path().join(name);
+            std::fs::write(&file, crate::damage::damaged(text, &edits)).expect("a file");
+            for argument in [format!("@{}", file.display()), format!("name=@{}", file.display())] {
+                if let Err(error) = parse(&[argument]) {
+                    let error = error.to_string();
+                    proptest::prop_assert!(!error.contains('\n') && !error.contains("hunter2"), "{}", error);
+                }
+            }
+        }
+    }
+}
