@@ -23,6 +23,22 @@ impl<D: Database> ReadModel<D> {
         self.apply(update, event.sequence, &event.id).await
     }
 
+    /// Projects an event in one statement, if this generation serves queries and no rebuild fills another one. Returns
+    /// whether it did; it also does not if a later event of the aggregate came before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::project`].
+    pub(crate) async fn project_if_settled(
+        &self,
+        event: &CloudEvent,
+    ) -> Result<bool, DatabaseError> {
+        let update = row_update(&event.event);
+        let (statement, parameters) =
+            upsert::settled_statement(update, event.sequence, &event.id, self.generation);
+        Ok(!self.run(&statement, &parameters).await?.is_empty())
+    }
+
     /// Updates a base row with the state of an aggregate at version `sequence`. `event` is the id of the event that
     /// carries the state, or empty.
     ///

@@ -10,7 +10,7 @@ use crate::{
 /// One generation of the read model's tables, for updates and queries.
 pub struct ReadModel<D> {
     pub(crate) database: D,
-    generation: ReadModelGeneration,
+    pub(crate) generation: ReadModelGeneration,
 }
 
 impl<D: Database> ReadModel<D> {

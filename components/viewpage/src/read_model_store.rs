@@ -11,7 +11,10 @@ use crate::{
     sql_value::SqlValue,
 };
 use events::CloudEvent;
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+};
 
 const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS generations (
@@ -44,6 +47,8 @@ pub struct ReadModelStore<D> {
     database: D,
     /// The generations whose tables are known to be complete.
     complete: RefCell<BTreeSet<ReadModelGeneration>>,
+    /// The active generation at the last look, if no rebuild was under way then.
+    settled: Cell<Option<ReadModelGeneration>>,
 }
 
 /// The row of the table `generations`.
@@ -65,6 +70,7 @@ impl<D: Database> ReadModelStore<D> {
         Ok(Self {
             database,
             complete: RefCell::default(),
+            settled: Cell::default(),
         })
     }
 
@@ -100,6 +106,13 @@ impl<D: Database> ReadModelStore<D> {
     ///
     /// [`DatabaseError`] when the database fails. The event may then be projected, and must be delivered again.
     pub async fn project(&self, event: &CloudEvent) -> Result<(), DatabaseError> {
+        if let Some(settled) = self.settled.get() {
+            let model = self.model(settled).await?;
+            // After another instance has switched, the tables of this generation may be gone: that is no failure.
+            if matches!(model.project_if_settled(event).await, Ok(true)) {
+                return Ok(());
+            }
+        }
         let state = self.state().await?;
         self.model(state.active).await?.project(event).await?;
         match state.building {
@@ -190,7 +203,7 @@ impl<D: Database> ReadModelStore<D> {
             .database
             .run(statement, &[SCHEMA_VERSION.into()])
             .await?;
-        Ok(match rows.first().map(Vec::as_slice) {
+        let state = match rows.first().map(Vec::as_slice) {
             Some([SqlValue::Number(active), building]) => Some(GenerationState {
                 active: numbered(*active),
                 building: match building {
@@ -199,7 +212,10 @@ impl<D: Database> ReadModelStore<D> {
                 },
             }),
             _ => None,
-        })
+        };
+        let settled = state.filter(|state| state.building.is_none());
+        self.settled.set(settled.map(|state| state.active));
+        Ok(state)
     }
 }
 
@@ -210,3 +226,6 @@ fn numbered(number: i64) -> ReadModelGeneration {
 fn no_state() -> DatabaseError {
     DatabaseError("the table `generations` has no row".into())
 }
+
+#[cfg(test)]
+mod tests;

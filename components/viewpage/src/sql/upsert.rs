@@ -4,7 +4,10 @@
 //! which distinguishes the events of one commit. The greatest wins, whatever came first, so any order of the same updates
 //! ends in the same row.
 
-use crate::sql_value::SqlValue;
+use crate::{
+    generation::{ReadModelGeneration, SCHEMA_VERSION},
+    sql_value::SqlValue,
+};
 use events::{CarId, CarState, PaymentState, ReservationState};
 
 const CAR: &str = "
@@ -44,6 +47,31 @@ pub enum RowUpdate<'a> {
     RejectedReservation(&'a ReservationState),
     /// The state of a payment.
     Payment(&'a PaymentState),
+}
+
+/// The statement that applies an update only while `generation` serves queries and no rebuild fills another one, and its
+/// parameters. It returns a row if it has changed one.
+#[must_use]
+pub fn settled_statement(
+    update: RowUpdate<'_>,
+    sequence: u64,
+    event: &str,
+    generation: ReadModelGeneration,
+) -> (String, Vec<SqlValue>) {
+    let (text, mut parameters) = statement(update, sequence, event);
+    parameters.push(generation.number().into());
+    let condition = format!(
+        "WHERE (SELECT answering = ?{} AND filling IS NULL FROM generations WHERE shape = '{SCHEMA_VERSION}')",
+        parameters.len()
+    );
+    // VALUES takes no condition.
+    let text = text.replacen("VALUES (", "SELECT ", 1);
+    let text = text.replacen(
+        ")\n    ON CONFLICT",
+        &format!("\n    {condition}\n    ON CONFLICT"),
+        1,
+    );
+    (text + "\n    RETURNING 1", parameters)
 }
 
 /// The statement of an update and its parameters. `sequence` is the version of the aggregate, `event` the id of the event
