@@ -241,11 +241,7 @@ impl RunningPod {
 fn application() -> TempDir {
     let built = format!("\"{}/", root().join("target").display());
     let manifest = read("spin.toml").replace("\"target/", &built);
-    let split = format!("{manifest}{}", read("deploy/spinkube/manifest-split.toml"));
-    files([
-        ("spin.toml", manifest.as_str()),
-        ("spin.split.toml", split.as_str()),
-    ])
+    files([("spin.toml", manifest.as_str())])
 }
 
 fn volume_folder(manifests: &Manifests, volume: &Value, secrets: &Secrets) -> TempDir {

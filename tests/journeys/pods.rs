@@ -23,6 +23,7 @@ fn secrets(redis: Option<&RedisServer>) -> Secrets {
     let platform = BTreeMap::from([
         ("admin-token", format!("{TOKEN}\n")),
         ("relay-secret", "a-secret-of-the-relay".to_owned()),
+        ("context-token", "a-token-of-the-contexts".to_owned()),
         ("redis-url", redis_url.clone()),
     ]);
     let runtime = format!("[socar]\nredis_url = {redis_url:?}\n");
