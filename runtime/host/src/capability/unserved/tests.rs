@@ -18,15 +18,18 @@ fn component(engine: &Engine, interface: &str, types: &str, result: &str) -> Com
             (memory (export "memory") 1)
             (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 1024))
           (core instance $memory (instantiate $memory))
-          (core func $call (canon lower (func $imported "call")
-            (memory $memory "memory") (realloc (func $memory "realloc"))))
+          (alias core export $memory "memory" (core memory $bytes))
+          (alias core export $memory "realloc" (core func $realloc))
+          (alias export $imported "call" (func $imported-call))
+          (core func $call (canon lower (func $imported-call) (memory $bytes) (realloc $realloc)))
           (core module $code
             (import "host" "call" (func $call (param i32)))
             (func (export "run") (result i32) (call $call (i32.const 16)) i32.const 24))
           (core instance $code (instantiate $code
             (with "host" (instance (export "call" (func $call))))))
-          (func (export "run") (result string) (canon lift (core func $code "run")
-            (memory $memory "memory") (realloc (func $memory "realloc")))))"#
+          (alias core export $code "run" (core func $run))
+          (func (export "run") (result string)
+            (canon lift (core func $run) (memory $bytes) (realloc $realloc))))"#
     );
     Component::new(engine, text).unwrap()
 }
