@@ -88,9 +88,12 @@ fn an_adapter_has_only_the_grants_that_it_inherits() {
         "",
     );
     let host = Saboteur::start_application(&manifest, &["adapter", "caller"], &[]);
-    let refused = host.deploy_refused(&nothing);
+    host.deploy(&nothing);
+    let output = host.log();
+    assert!(output.contains("no HTTP host is granted to it"), "{output}");
+    let unavailable = perform(&host, "greet/you");
     assert!(
-        refused.contains("no HTTP host is granted to it"),
-        "{refused}"
+        unavailable.starts_with("Err(Refusal::Unavailable("),
+        "{unavailable}"
     );
 }
