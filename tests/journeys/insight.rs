@@ -27,8 +27,10 @@ fn reports_follow_the_events_of_the_other_contexts(mode: Mode) {
         {"carId": returned.id, "paid": 50_000, "returned": 50_000, "revenue": 0},
     ]);
     eventually(|| rows(&platform, "revenue"), |rows| *rows == expected);
-    let utilisation = rows(&platform, "utilisation");
-    assert_eq!(utilisation[0]["carId"], kept.id, "{utilisation}");
+    eventually(
+        || rows(&platform, "utilisation"),
+        |rows| rows[0]["carId"] == kept.id,
+    );
 
     let csv = platform.get("/insights/revenue?format=csv").send().is(200);
     assert!(

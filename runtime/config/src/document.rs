@@ -38,12 +38,29 @@ pub(crate) struct Value {
 /// # Errors
 /// When the file cannot be read or is not TOML.
 pub(crate) fn read(path: &Path, remedy: &str) -> Result<Table, ConfigError> {
-    let file = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Location::of_source(&file, "")
+    parse(&path.display().to_string(), &read_text(path, remedy)?)
+}
+
+/// Reads a file of values, each of which may be a secret: no error shows any part of it.
+///
+/// # Errors
+/// When the file cannot be read, or is not TOML.
+pub(crate) fn read_confidential(path: &Path, remedy: &str) -> Result<Table, ConfigError> {
+    let at = Location::of_source(&path.display().to_string(), "");
+    match node::parse(&read_text(path, remedy)?) {
+        Ok(entries) => Ok(Table::new(at.confidential(), entries)),
+        Err(syntax) => Err(at.on_line(syntax.line).error_without_value(
+            format!("not valid TOML ({})", syntax.message),
+            "correct this line",
+        )),
+    }
+}
+
+fn read_text(path: &Path, remedy: &str) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Location::of_source(&path.display().to_string(), "")
             .error_without_value(format!("cannot be read ({error})"), remedy)
-    })?;
-    parse(&file, &text)
+    })
 }
 
 /// Parses a text; `file` is its name in errors.

@@ -47,8 +47,7 @@ fn read_values(file: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
             )
         });
     }
-    document::read(file, "name a file that exists after --variable @")?
-        .confidential()
+    document::read_confidential(file, "name a file that exists after --variable @")?
         .into_named()
         .into_iter()
         .map(|(name, value)| Ok((name, value.string()?.value)))
@@ -98,6 +97,17 @@ mod tests {
         ),
         ("value.txt", "hunter2\r\n"),
     ];
+
+    #[test]
+    fn an_error_shows_no_line_of_a_file_of_values() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let file = folder.path().join("value.txt");
+        std::fs::write(&file, "[hunter2\n").expect("a file");
+        let error = parse(&[format!("@{}", file.display())]).expect_err("an error");
+        let expected =
+            "value.txt:1: not valid TOML (unclosed table, expected `]`); correct this line";
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
 
     proptest::proptest! {
         #[test]
