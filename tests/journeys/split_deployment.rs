@@ -5,6 +5,13 @@ use serde_json::json;
 
 const TOKEN: &str = "shared-by-the-contexts";
 
+/// A platform that other deployments may call with the token.
+fn with_token() -> Platform {
+    Setup::new(Mode::Embedded)
+        .variable("context_token", TOKEN)
+        .start()
+}
+
 /// The reservation context alone, whose calls go to the car and the payment context of `others`.
 fn reservations_alone(others: &Platform, token: &str) -> Platform {
     let setup = Setup::new(Mode::Embedded)
@@ -19,9 +26,7 @@ fn reservations_alone(others: &Platform, token: &str) -> Platform {
 
 #[test]
 fn a_reservation_holds_and_pays_over_the_network() {
-    let others = Setup::new(Mode::Embedded)
-        .variable("context_token", TOKEN)
-        .start();
+    let others = with_token();
     let car = others.register_car("of another deployment");
     let order = json!({ "carId": car.id });
     let reservations = reservations_alone(&others, TOKEN);
@@ -43,9 +48,7 @@ fn a_reservation_holds_and_pays_over_the_network() {
 
 #[test]
 fn a_command_over_the_network_needs_the_token() {
-    let others = Setup::new(Mode::Embedded)
-        .variable("context_token", TOKEN)
-        .start();
+    let others = with_token();
     let car = others.register_car("guarded");
     let hold = format!("/cars/internal/{}/hold", car.id);
     let send = |authorization: &str| {
@@ -72,9 +75,7 @@ fn a_command_over_the_network_needs_the_token() {
 
 #[test]
 fn a_context_without_the_token_is_unavailable_and_changes_nothing() {
-    let others = Setup::new(Mode::Embedded)
-        .variable("context_token", TOKEN)
-        .start();
+    let others = with_token();
     let car = others.register_car("no token");
     let order = json!({ "carId": car.id });
     for token in ["", "another-token"] {
@@ -87,9 +88,7 @@ fn a_context_without_the_token_is_unavailable_and_changes_nothing() {
 
 #[test]
 fn an_operator_releases_a_car_whose_reservation_is_lost() {
-    let platform = Setup::new(Mode::Embedded)
-        .variable("context_token", TOKEN)
-        .start();
+    let platform = with_token();
     let car = platform.register_car("held for ever");
     let send = |command: &str| {
         let request = platform.post(&format!("/cars/internal/{}/{command}", car.id));

@@ -1,9 +1,13 @@
 //! Tests of the platform's address as guests use it: the same results in both modes, where both support the command.
 
+mod guard;
+mod other_servers;
+
 use std::any::Any;
 
 use super::*;
 use event_log::{EntryId, EventLog};
+use guard::only_what_is_granted_can_be_used;
 use storage::redis_client::test_support::RedisServer;
 
 const ADDRESS: &str = "redis://127.0.0.1:6379";
@@ -360,68 +364,6 @@ async fn a_command_that_embedded_mode_does_not_support_is_named_in_the_error() {
 }
 
 #[tokio::test]
-async fn a_guest_has_a_connection_of_its_own_to_another_server() {
-    let (fixture, other) = (embedded(), RedisServer::start().await);
-    let one = open_at(&fixture.bus, &other.url()).await.unwrap();
-    let two = open_at(&fixture.bus, &other.url()).await.unwrap();
-    assert_eq!(run(&one, "MULTI").await.unwrap(), ok());
-    assert_eq!(
-        run(&one, "SET a 1").await.unwrap(),
-        [RedisReply::Status("QUEUED".to_owned())]
-    );
-    assert_eq!(two.get("a").await.unwrap(), None);
-    assert_eq!(run(&one, "EXEC").await.unwrap(), ok());
-    let waiting = tokio::spawn(async move { run(&one, "BLPOP list 5").await.unwrap() });
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    assert_eq!(two.get("a").await.unwrap().unwrap(), b"1");
-    run(&two, "RPUSH list x").await.unwrap();
-    assert_eq!(waiting.await.unwrap(), [binary("list"), binary("x")]);
-}
-
-#[tokio::test]
-async fn replies_of_a_server_are_flattened_as_in_stock_spin() {
-    let (fixture, other) = (embedded(), RedisServer::start().await);
-    let connection = open_at(&fixture.bus, &other.url()).await.unwrap();
-    run(&connection, "HSET h a 1").await.unwrap();
-    assert_eq!(
-        run(&connection, "HGETALL h").await.unwrap(),
-        [binary("a"), binary("1")]
-    );
-    let nested = "return {1,{'two',{ok='three'},false},{}}";
-    let answer = connection
-        .execute("EVAL", vec![nested.into(), b"0".to_vec()])
-        .await
-        .unwrap();
-    assert_eq!(
-        answer,
-        [
-            RedisReply::Int64(1),
-            binary("two"),
-            RedisReply::Status("three".to_owned()),
-            RedisReply::Nil
-        ]
-    );
-    run(&connection, "ZADD z 1.5 a").await.unwrap();
-    let scores = run(&connection, "ZRANGE z 0 -1 WITHSCORES").await.unwrap();
-    assert_eq!(scores, [binary("a"), binary("1.5")]);
-    assert_eq!(run(&connection, "SET k v NX PX 1000").await.unwrap(), ok());
-}
-
-#[tokio::test]
-async fn another_address_is_a_real_connection() {
-    let (ours, mut other) = (embedded(), RedisServer::start().await);
-    let connection = open_at(&ours.bus, &other.url()).await.unwrap();
-    connection.set("a", b"1".to_vec()).await.unwrap();
-    assert_eq!(open(&ours).await.get("a").await.unwrap(), None);
-    other.kill();
-    assert!(matches!(connection.get("a").await, Err(BusError::Redis(_))));
-    assert!(matches!(
-        open_at(&ours.bus, &other.url()).await.err(),
-        Some(BusError::Redis(_))
-    ));
-}
-
-#[tokio::test]
 async fn a_message_that_cannot_be_sent_is_an_error() {
     let mut server = RedisServer::start().await;
     let bus = Bus::redis(ADDRESS, server.client(), Vec::new());
@@ -439,93 +381,4 @@ async fn a_message_that_cannot_be_sent_is_an_error() {
         .publish("socar.car", b"{}".to_vec())
         .await
         .unwrap();
-}
-
-/// What a component with `publishes = ["socar.own"]` and `redis_keys = ["own:"]` may do, and what not.
-async fn assert_guarded(connection: &BusConnection) {
-    for line in [
-        "PING",
-        "XADD socar.own * event x",
-        "XLEN socar.own",
-        "PUBLISH socar.own x",
-        "SET own:a 1",
-        "INCR own:n",
-        "EXISTS own:a own:b",
-        "DEL own:a own:n",
-    ] {
-        let reply = run(connection, line).await;
-        assert!(reply.is_ok(), "{line}: {reply:?}");
-    }
-    for line in [
-        "XADD socar.car * event x",
-        "XADD socar.dead * event x",
-        "XADD socar.own 18446744073709551615-0 event x",
-        "XADD socar.own MAXLEN 0 * event x",
-        "XRANGE socar.car - +",
-        "PUBLISH socar.car x",
-        "GET car:1",
-        "SET car:1 x",
-        "SET socar.log:history x",
-        "DEL own:a car:1",
-        "MSET own:a 1 car:1 2",
-        "MGET own:a car:1",
-        "GET socar.own",
-        "SADD car:1 x",
-        "EVAL return 0",
-        "KEYS *",
-        "FLUSHALL",
-        "SELECT 0",
-        "MULTI",
-        "CONFIG GET dir",
-        "EVAL\r\nGET x",
-    ] {
-        let reply = run(connection, line).await;
-        let Err(BusError::Denied(cause)) = reply else {
-            panic!("{line}: {reply:?}")
-        };
-        let words: Vec<_> = line.split_whitespace().collect();
-        let is_named = words
-            .iter()
-            .any(|word| cause.contains(&format!("`{word}`")));
-        assert!(is_named, "{line}: {cause}");
-    }
-    let typed = [
-        connection.publish("socar.car", Vec::new()).await.err(),
-        connection.get("car:1").await.err(),
-        connection.set("car:1", Vec::new()).await.err(),
-        connection.incr("car:1").await.err(),
-        connection.del(&["car:1".to_owned()]).await.err(),
-        connection.sadd("car:1", &[String::new()]).await.err(),
-        connection.srem("car:1", &[String::new()]).await.err(),
-        connection.smembers("car:1").await.err(),
-    ];
-    for error in typed {
-        assert!(matches!(error, Some(BusError::Denied(_))), "{error:?}");
-    }
-}
-
-async fn only_what_is_granted_can_be_used(fixture: Fixture) {
-    let grants = grants(&["socar.own"], &["own:"]);
-    assert_guarded(&fixture.bus.open(ADDRESS, &grants).await.unwrap()).await;
-}
-
-#[tokio::test]
-async fn another_name_of_a_guarded_server_is_guarded() {
-    let server = RedisServer::start().await;
-    let grants = grants(&["socar.own"], &["own:"]);
-    let database = Database::in_memory().unwrap();
-    let log = Arc::new(EmbeddedLog::open(database.clone()).unwrap());
-    let with_log = Bus::redis(ADDRESS, server.client(), Vec::new());
-    let with_store = Bus::embedded(ADDRESS, log, database, vec![server.client()]).unwrap();
-    let named = server.url().replace("127.0.0.1", "localhost");
-    for bus in [with_log, with_store] {
-        for address in [&server.url(), &named, &format!("{named}/5")] {
-            assert_guarded(&bus.open(address, &grants).await.unwrap()).await;
-        }
-        let mut other = RedisServer::start().await;
-        let plain = bus.open(&other.url(), &grants).await.unwrap();
-        run(&plain, "SET car:1 x").await.unwrap();
-        run(&plain, "FLUSHALL").await.unwrap();
-        other.kill();
-    }
 }
