@@ -2,8 +2,9 @@
 //!
 //! Commands run in a shell, one after the other. They write to the standard error of the host, so that their progress is
 //! visible; standard output contains only the line with the address of the host. A command that several components share
-//! runs once, and consecutive `cargo build` commands that differ in the package only run as one ([`join`]). The WebAssembly target is installed first if a command needs it and it is missing. A command and the
-//! programs that it starts end with the host: they are a process group.
+//! runs once, and consecutive `cargo build` commands that differ only in the package run as one ([`join`]). The
+//! WebAssembly target is installed first if a command needs it and it is missing. A command and the programs that it
+//! starts end with the host: they are a process group.
 
 mod join;
 
