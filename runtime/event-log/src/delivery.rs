@@ -12,6 +12,7 @@
 //! While the log is unavailable, the task retries and never ends. When the host fails, another host takes over the
 //! entries that it had claimed, or the host claims them again after its restart.
 
+mod acknowledgements;
 mod attempt;
 mod lane_scheduler;
 mod outage;
@@ -30,7 +31,9 @@ use resilience::retry::Backoff;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Consumer, EventLog, LogError};
+use crate::{Consumer, EventLog, LogError, Position};
+
+pub use self::acknowledgements::Acknowledgements;
 
 /// The delays between the attempts at one event, where a subscription needs no others: up to 100 ms after the first
 /// failure, and up to 30 s after many.
@@ -40,14 +43,25 @@ pub const DEFAULT_BACKOFF: Backoff =
 /// The handler of events.
 #[async_trait]
 pub trait EventHandler: Send + Sync + 'static {
-    /// Lets the component handle one event. The same event can come more than once.
+    /// Lets the component handle an event. The same event can come more than once.
     ///
     /// An implementation must return in bounded time: delivery sets no deadline of its own. A panic counts as
     /// [`HandlerError::Failed`].
     ///
     /// # Errors
     /// See [`HandlerError`]. The event is delivered again, unless it is [`HandlerError::Invalid`].
-    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError>;
+    async fn handle(&self, component: &str, event: DeliveredEvent) -> Result<(), HandlerError>;
+}
+
+/// An event that is handed to its handler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveredEvent {
+    /// The event.
+    pub event: Bytes,
+    /// The position of its entry.
+    pub position: Position,
+    /// The number of failed attempts before this one.
+    pub failures: u32,
 }
 
 /// The reason why an event is not handled.
@@ -103,6 +117,8 @@ pub struct DeliverySettings {
     pub consumer_timeout: Duration,
     /// The longest time that a stop waits for running handlers.
     pub drain_timeout: Duration,
+    /// Tells others that a group has acknowledged entries; nothing does if absent.
+    pub acknowledgements: Option<Acknowledgements>,
 }
 
 /// Running deliveries. [`DeliveryEngine::stop`] ends them in order; dropping the value ends them at once.
@@ -150,6 +166,7 @@ impl Default for DeliverySettings {
             heartbeat_interval: Duration::from_secs(2),
             consumer_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(15),
+            acknowledgements: None,
         }
     }
 }
@@ -206,6 +223,12 @@ impl DeliveryContext {
     fn log_unavailable(&self, error: &LogError) {
         if !self.unavailable.swap(true, Ordering::Relaxed) {
             tracing::warn!(%error, "event log unavailable");
+        }
+    }
+
+    fn note_acknowledged(&self, group: &str) {
+        if let Some(acknowledgements) = &self.settings.acknowledgements {
+            acknowledgements.note(group);
         }
     }
 

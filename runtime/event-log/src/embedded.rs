@@ -41,7 +41,7 @@ use async_trait::async_trait;
 
 use self::cursor::StreamCursor;
 use self::groups::SubscribedGroup;
-use self::ids::{LastId, pack};
+use self::ids::{LastId, pack, unpack};
 use self::positions::Positions;
 use self::tail::LogEntry;
 use super::entry::{Routing, new_history, now};
@@ -232,6 +232,15 @@ impl EventLog for EmbeddedLog {
         let groups = self.groups(stream).await?;
         let state = groups.into_iter().find(|state| state.group == group);
         Ok(state.map(|state| state.lag))
+    }
+
+    async fn acknowledged_up_to(
+        &self,
+        stream: &str,
+        group: &str,
+    ) -> Result<Option<EntryId>, LogError> {
+        let memory = self.positions.lock();
+        Ok(memory.acknowledged_up_to(stream, group).map(unpack))
     }
 
     async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {

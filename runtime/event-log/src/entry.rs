@@ -54,6 +54,19 @@ impl EntryId {
             None => Self::new(self.milliseconds.saturating_add(1), 0),
         }
     }
+
+    /// The largest smaller id; [`EntryId::MIN`] has none, and is its own.
+    #[must_use]
+    pub const fn previous(self) -> Self {
+        match (
+            self.sequence.checked_sub(1),
+            self.milliseconds.checked_sub(1),
+        ) {
+            (Some(sequence), _) => Self::new(self.milliseconds, sequence),
+            (None, Some(milliseconds)) => Self::new(milliseconds, u64::MAX),
+            (None, None) => Self::MIN,
+        }
+    }
 }
 
 impl fmt::Display for EntryId {

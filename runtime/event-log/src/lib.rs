@@ -173,6 +173,15 @@ pub trait EventLog: Send + Sync {
         Ok(state.map(|state| state.lag))
     }
 
+    /// Returns the id up to which the group has acknowledged the stream: no entry up to it is pending or will be claimed
+    /// for the first time. `None` if there is no such group on the stream. The id may be that of no entry, and it goes
+    /// back when the group reads entries again after a crash.
+    async fn acknowledged_up_to(
+        &self,
+        stream: &str,
+        group: &str,
+    ) -> Result<Option<EntryId>, LogError>;
+
     /// Removes entries that are older than `min_age` and that every group of the stream has acknowledged, at most about
     /// 1000 a call. Returns how many were removed: the caller repeats the call until it is 0. A stream without groups
     /// keeps all entries.

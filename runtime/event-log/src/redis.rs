@@ -213,32 +213,39 @@ impl EventLog for RedisLog {
     }
 
     async fn lag(&self, stream: &str, group: &str) -> Result<Option<u64>, LogError> {
-        let mut info = cmd("XINFO");
-        info.arg("GROUPS").arg(stream);
-        let groups: Vec<HashMap<String, Value>> = match self.client.query(&info).await {
-            Ok(groups) => groups,
-            // The stream does not exist.
-            Err(RedisClientError::ErrorReply(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
+        let Some(info) = self.group_info(stream, group).await? else {
+            return Ok(None);
         };
-        let is_named = |it: &HashMap<String, Value>| match it.get("name") {
-            Some(Value::BulkString(name)) => name == group.as_bytes(),
-            _ => false,
-        };
-        match groups
-            .iter()
-            .find(|it| is_named(it))
-            .map(|it| it.get("lag"))
-        {
-            None => Ok(None),
-            Some(Some(Value::Int(lag))) => Ok(Some(u64::try_from(*lag).unwrap_or(0))),
+        match info.get("lag") {
+            Some(Value::Int(lag)) => Ok(Some(u64::try_from(*lag).unwrap_or(0))),
             // Before Redis 7, or after a removal from the middle of the stream.
-            Some(_) => {
+            _ => {
                 let groups = self.groups(stream).await?;
                 let state = groups.into_iter().find(|state| state.group == group);
                 Ok(state.map(|state| state.lag))
             }
         }
+    }
+
+    async fn acknowledged_up_to(
+        &self,
+        stream: &str,
+        group: &str,
+    ) -> Result<Option<EntryId>, LogError> {
+        let Some(info) = self.group_info(stream, group).await? else {
+            return Ok(None);
+        };
+        let claimed = info.get("last-delivered-id").and_then(text);
+        let claimed = entry_id(stream, claimed.unwrap_or_default())?;
+        // Asked for afterwards: an entry that is claimed meanwhile is newer than those that were.
+        let (_, first, ..): (u64, Option<String>, Value, Value) = self
+            .client
+            .query(cmd("XPENDING").arg(stream).arg(group))
+            .await?;
+        Ok(Some(match first {
+            Some(first) => claimed.min(entry_id(stream, &first)?.previous()),
+            None => claimed,
+        }))
     }
 
     async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {
@@ -250,6 +257,35 @@ impl EventLog for RedisLog {
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError> {
         let script = scripts::REDRIVE.arg(letter.to_string());
         Ok(self.client.invoke(&script).await?)
+    }
+}
+
+impl RedisLog {
+    /// What the server tells of a group of the stream, if there is such a group.
+    async fn group_info(
+        &self,
+        stream: &str,
+        group: &str,
+    ) -> Result<Option<HashMap<String, Value>>, LogError> {
+        let mut info = cmd("XINFO");
+        info.arg("GROUPS").arg(stream);
+        let groups: Vec<HashMap<String, Value>> = match self.client.query(&info).await {
+            Ok(groups) => groups,
+            // The stream does not exist.
+            Err(RedisClientError::ErrorReply(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let is_named = |it: &HashMap<String, Value>| it.get("name").and_then(text) == Some(group);
+        Ok(groups.into_iter().find(is_named))
+    }
+}
+
+/// A text in a reply.
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(text) => std::str::from_utf8(text).ok(),
+        Value::SimpleString(text) => Some(text),
+        _ => None,
     }
 }
 

@@ -11,6 +11,7 @@
 //! A second process may use the file (stock Spin, `socar dead-letters` while no host runs). A call waits at most
 //! [`LOCK_TIMEOUT`] for its lock: all other calls wait behind it, on the threads that serve requests.
 
+mod batched_writer;
 mod checkpoint;
 mod commit_signal;
 mod committer;
@@ -37,6 +38,7 @@ use crate::file_identity::{FileIdentity, FileLost};
 use crate::wal::WalMaintenance;
 use crate::work::{CountedDatabase, count_statements};
 
+pub use self::batched_writer::BatchedWriter;
 pub use self::group_commit::LostBatches;
 pub use self::watermark::CommitWatermark;
 
@@ -168,7 +170,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, DatabaseError> {
-        self.commits.write(work)
+        self.commits.write(|connection| Ok(work(connection)?))
     }
 
     /// Runs several statements atomically: all of them are undone if `work` returns an error. `work` holds the mutex of

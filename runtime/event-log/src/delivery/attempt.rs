@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 
 use super::lane_scheduler::{EventBody, QueuedEvent};
-use super::{DeliveryContext, HandlerError, Subscription};
+use super::{DeliveredEvent, DeliveryContext, HandlerError, Subscription};
 use crate::{EVENT_FIELD, LogError};
 
 /// The longest wait that a component may ask for, so that a wrong value does not hold an event back for ever.
@@ -52,6 +52,11 @@ pub(super) async fn attempt(
         Ok(None) => return AttemptOutcome::Handled,
         Err(error) => return recorded(subscription, queued, Err(error)),
     };
+    let event = DeliveredEvent {
+        event,
+        position: queued.position.clone(),
+        failures: queued.attempts,
+    };
     match handle(context, &subscription.component, event).await {
         Ok(()) => AttemptOutcome::Handled,
         Err(HandlerError::Unavailable {
@@ -82,7 +87,7 @@ pub(super) async fn attempt(
 async fn handle(
     context: &DeliveryContext,
     component: &str,
-    event: Bytes,
+    event: DeliveredEvent,
 ) -> Result<(), HandlerError> {
     let handled = AssertUnwindSafe(context.handler.handle(component, event)).catch_unwind();
     handled

@@ -199,6 +199,10 @@ impl SubscriptionTask {
     /// Releases entries that are no longer pending. A claim that was sent earlier may return them once more, so they
     /// stay known until no request is in flight.
     fn resolve(&mut self, positions: Vec<Position>) {
+        if !positions.is_empty() {
+            self.context
+                .note_acknowledged(&self.requests.consumer().group);
+        }
         self.resolved.extend(positions);
         if !self.requests.in_flight() {
             self.scheduler.release(&std::mem::take(&mut self.resolved));

@@ -20,6 +20,7 @@ const TEST_SETTINGS: DeliverySettings = DeliverySettings {
     heartbeat_interval: Duration::from_millis(20),
     consumer_timeout: Duration::from_millis(200),
     drain_timeout: Duration::from_secs(5),
+    acknowledgements: None,
 };
 
 /// Records the events that it handles; fails as the test requires.
@@ -40,8 +41,8 @@ type Reaction = Box<dyn FnMut(&str, usize, usize) -> Result<(), HandlerError> + 
 
 #[async_trait]
 impl EventHandler for Recorder {
-    async fn handle(&self, _component: &str, event: Bytes) -> Result<(), HandlerError> {
-        let event: serde_json::Value = serde_json::from_slice(&event).unwrap();
+    async fn handle(&self, _component: &str, event: DeliveredEvent) -> Result<(), HandlerError> {
+        let event: serde_json::Value = serde_json::from_slice(&event.event).unwrap();
         let subject = event["subject"].as_str().unwrap().to_owned();
         let number: usize = event["id"].as_str().unwrap().parse().unwrap();
         let call = self.calls.fetch_add(1, Ordering::SeqCst);

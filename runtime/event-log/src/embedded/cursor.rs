@@ -115,6 +115,15 @@ impl StreamCursor {
         })
     }
 
+    /// The newest entry that was claimed, without those from the first pending entry on.
+    pub fn acknowledged_up_to(&self) -> i64 {
+        let unrecorded = self.unrecorded.keys().next().copied();
+        let first = unrecorded.into_iter().chain(self.recorded_ids().next());
+        first
+            .min()
+            .map_or(self.read, |first| first.saturating_sub(1))
+    }
+
     pub fn pending(&self, id: i64) -> Option<&PendingEntry> {
         self.unrecorded.get(&id).or_else(|| self.recorded.get(&id))
     }

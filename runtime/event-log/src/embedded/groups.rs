@@ -140,6 +140,12 @@ impl LogMemory {
         Some(unread.count() as u64)
     }
 
+    /// The id up to which a group has acknowledged a stream.
+    pub fn acknowledged_up_to(&self, stream: &str, group: &str) -> Option<i64> {
+        let cursor = self.groups.get(group)?.cursor(stream)?;
+        Some(cursor.acknowledged_up_to())
+    }
+
     /// The number of groups that read a stream.
     pub fn count(&self, stream: &str) -> usize {
         let groups = self.groups.values();

@@ -16,6 +16,7 @@ on_both_logs!(
     progress_is_told_for_each_group,
     an_entry_without_an_event_is_delivered_as_such,
     many_entries_are_paged,
+    what_is_acknowledged_up_to_an_id_has_no_pending_entry_before_it,
 );
 
 async fn ids_grow_and_ranges_are_inclusive(fixture: Fixture) {
@@ -229,4 +230,35 @@ async fn many_entries_are_paged(fixture: Fixture) {
         all.extend(numbers(&page));
     }
     assert_eq!(all, (1..=500).collect::<Vec<_>>());
+}
+
+async fn what_is_acknowledged_up_to_an_id_has_no_pending_entry_before_it(fixture: Fixture) {
+    let up_to = async || {
+        let up_to = fixture.log.acknowledged_up_to(STREAM, "message").await;
+        up_to.unwrap()
+    };
+    assert_eq!(up_to().await, None);
+    let consumer = fixture.subscribed("message", "host").await;
+    assert_eq!(up_to().await, Some(EntryId::MIN));
+    let ids = fixture.publish(&["a", "b", "c", "d"]).await;
+    assert_eq!(up_to().await, Some(EntryId::MIN), "nothing is claimed");
+    let claimed = fixture.claim(&consumer).await;
+    let before = |id: EntryId| id.previous();
+    let first = up_to().await.unwrap();
+    assert!(first <= before(ids[0]), "everything is pending: {first}");
+    fixture.acknowledge(&consumer, &claimed[1..2]).await;
+    assert!(up_to().await.unwrap() <= before(ids[0]));
+    fixture.acknowledge(&consumer, &claimed[..1]).await;
+    let second = up_to().await.unwrap();
+    assert!(ids[1] <= second && second <= before(ids[2]), "{second}");
+    // A failed entry is pending until its last attempt, and a parked one is not.
+    let failed = &claimed[2].position;
+    let recorded = fixture
+        .log
+        .record_failure("message", failed, "sick", Duration::ZERO);
+    recorded.await.unwrap();
+    fixture.acknowledge(&consumer, &claimed[3..]).await;
+    assert!(up_to().await.unwrap() <= before(ids[2]));
+    fixture.parked(&consumer, &claimed[2], "sick").await;
+    assert_eq!(up_to().await, Some(ids[3]));
 }

@@ -161,6 +161,11 @@ impl BreakerPermit {
         self
     }
 
+    /// Whether the breaker is half-open, so that the outcome of this call decides its next state.
+    pub fn is_probe(&self) -> bool {
+        self.breaker.state() == BreakerState::HalfOpen
+    }
+
     /// Records how the call ended.
     pub fn record(mut self, outcome: BreakerOutcome) {
         if let Some(call) = self.call.take() {

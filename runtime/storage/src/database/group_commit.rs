@@ -76,6 +76,14 @@ struct CommitProgress {
     ended_at: Option<Instant>,
 }
 
+impl CommitProgress {
+    /// Whether a caller that waits commits the batch itself.
+    fn is_commit_due(&self) -> bool {
+        let is_due = |at: Instant| at.elapsed() >= MIN_COMMIT_INTERVAL;
+        self.ended_at.is_none_or(is_due)
+    }
+}
+
 impl LostBatches {
     /// The number of lost batches since the database was opened.
     pub fn count(&self) -> u64 {
@@ -131,18 +139,35 @@ impl GroupCommit {
     }
 
     /// Runs one writing statement.
-    pub fn write<T>(
+    pub fn write<T, E: From<DatabaseError>>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, DatabaseError> {
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
         let connection = self.connection.lock();
         match self.mode {
-            CommitMode::Grouped => self.join(&connection, |connection| Ok(work(connection)?)),
+            CommitMode::Grouped => self.join(&connection, work),
             CommitMode::Immediate => {
                 self.check_identity()?;
-                Ok(work(&connection)?)
+                work(&connection)
             }
         }
+    }
+
+    /// Runs one writing statement in the open batch. If none is open and a caller that waits would commit at once, the
+    /// statement is a batch of its own: SQLite commits it without further statements.
+    pub fn write_one<T, E: From<DatabaseError>>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let connection = self.connection.lock();
+        if !connection.is_autocommit() || !self.progress.borrow().is_commit_due() {
+            return self.join(&connection, work);
+        }
+        self.check_identity()?;
+        self.begun.fetch_add(1, Ordering::AcqRel);
+        let result = work(&connection);
+        self.end(BatchEnd::Committed);
+        result
     }
 
     /// Runs several statements that are undone together if `work` fails.
@@ -277,6 +302,11 @@ impl GroupCommit {
         self.lost_batches.clone()
     }
 
+    /// Whether a batch has begun that has not ended.
+    pub fn has_open_batch(&self) -> bool {
+        self.progress.borrow().last_ended < self.begun.load(Ordering::Acquire)
+    }
+
     /// The batch that the next write belongs to.
     pub fn next_batch(&self) -> u64 {
         let begun = self.begun.load(Ordering::Acquire);
@@ -289,8 +319,7 @@ impl GroupCommit {
         let newest = self.begun.load(Ordering::Acquire);
         let mut progress = *self.progress.borrow();
         if progress.last_ended < newest {
-            let is_due = |at: Instant| at.elapsed() >= MIN_COMMIT_INTERVAL;
-            if progress.ended_at.is_none_or(is_due) {
+            if progress.is_commit_due() {
                 self.commit();
                 progress = *self.progress.borrow();
             } else {

@@ -1,5 +1,9 @@
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rusqlite::trace::{TraceEvent, TraceEventCodes};
+
+use super::group_commit::MIN_COMMIT_INTERVAL;
 use super::*;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS thing (id INTEGER PRIMARY KEY, body BLOB)";
@@ -301,5 +305,28 @@ async fn a_log_that_cannot_be_synced_is_reported() {
     while database.check().is_err() {
         assert!(since.elapsed() < Duration::from_secs(5));
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[test]
+fn a_write_that_is_alone_needs_no_further_statement() {
+    static EXECUTED: AtomicU64 = AtomicU64::new(0);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.db");
+    let connection = connect(&path).unwrap();
+    connection.execute_batch(TABLE).unwrap();
+    let count = |_: TraceEvent<'_>| {
+        EXECUTED.fetch_add(1, Ordering::Relaxed);
+    };
+    connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count));
+    let identity = Arc::new(FileIdentity::of(&path).unwrap());
+    let writer = BatchedWriter::start(connection, identity).unwrap();
+    for number in 1..=3 {
+        std::thread::sleep(MIN_COMMIT_INTERVAL * 3);
+        writer
+            .write(|it| Ok::<_, DatabaseError>(insert(it, 1)?))
+            .unwrap();
+        assert_eq!(EXECUTED.load(Ordering::Relaxed), number);
+        assert_eq!(count_from_outside(&path), i64::try_from(number).unwrap());
     }
 }

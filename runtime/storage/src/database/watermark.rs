@@ -3,22 +3,27 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::group_commit::GroupCommit;
 use super::{Database, DatabaseError};
 
 /// A point in the sequence of writes: every write after it, up to the wait, is waited for.
 #[derive(Clone)]
 pub struct CommitWatermark {
-    database: Arc<Database>,
+    commits: Arc<GroupCommit>,
     /// The first batch that can hold such a write.
     first_batch: u64,
 }
 
 impl CommitWatermark {
     /// The point between the writes so far and the next one.
-    pub fn from_now(database: &Arc<Database>) -> Self {
+    pub fn from_now(database: &Database) -> Self {
+        Self::of(database.commits.clone())
+    }
+
+    pub(super) fn of(commits: Arc<GroupCommit>) -> Self {
         Self {
-            database: database.clone(),
-            first_batch: database.commits.next_batch(),
+            first_batch: commits.next_batch(),
+            commits,
         }
     }
 
@@ -28,7 +33,7 @@ impl CommitWatermark {
     /// # Errors
     /// [`DatabaseError::CommitFailed`] if one of the commits since the watermark failed, so that writes may be lost.
     pub async fn wait_durable(&self) -> Result<(), DatabaseError> {
-        self.database.commits.wait_durable(self.first_batch).await
+        self.commits.wait_durable(self.first_batch).await
     }
 }
 

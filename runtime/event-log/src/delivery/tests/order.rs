@@ -7,6 +7,7 @@ on_both_logs!(
     subjects_are_handled_at_the_same_time_up_to_the_limit,
     a_long_failing_subject_does_not_starve_the_others,
     many_failing_subjects_do_not_starve_the_others,
+    an_acknowledgement_is_told_to_readers_of_the_group,
 );
 
 async fn every_event_is_handled_once_and_in_order(fixture: Fixture) {
@@ -74,4 +75,29 @@ async fn many_failing_subjects_do_not_starve_the_others(fixture: Fixture) {
     let deliveries = start_with(&fixture.log, &handler, "host", slow);
     eventually(async || handler.of("fine"), (1..=100).collect()).await;
     deliveries.stop().await;
+}
+
+async fn an_acknowledgement_is_told_to_readers_of_the_group(fixture: Fixture) {
+    let acknowledgements = Acknowledgements::default();
+    let mut told = acknowledgements.of_group("message");
+    let other = acknowledgements.of_group("viewpage");
+    let settings = DeliverySettings {
+        acknowledgements: Some(acknowledgements),
+        ..TEST_SETTINGS
+    };
+    let _deliveries = DeliveryEngine::start(
+        fixture.log.clone(),
+        Arc::new(Recorder::default()),
+        "host",
+        vec![subscription("message")],
+        settings,
+    );
+    let id = fixture.log.append(STREAM, &event("a", 1)).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), told.changed())
+        .await
+        .unwrap()
+        .unwrap();
+    let up_to = fixture.log.acknowledged_up_to(STREAM, "message").await;
+    assert_eq!(up_to.unwrap(), Some(id));
+    assert!(!other.has_changed().unwrap());
 }

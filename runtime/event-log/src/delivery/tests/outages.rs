@@ -219,6 +219,7 @@ flaky! {
     leave(consumer: &Consumer) -> ();
     delete_group(group: &str, streams: &[Arc<str>]) -> ();
     groups(stream: &str) -> Vec<GroupState>;
+    acknowledged_up_to(stream: &str, group: &str) -> Option<EntryId>;
     trim(stream: &str, keep: Duration) -> u64;
     redrive(letter: EntryId) -> bool;
 }

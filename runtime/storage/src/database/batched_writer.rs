@@ -1,0 +1,64 @@
+//! One connection whose writes are committed in groups, for a database that holds no state of the host.
+
+use std::io;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::DatabaseError;
+use super::committer::Committer;
+use super::group_commit::{CommitMode, GroupCommit};
+use super::watermark::CommitWatermark;
+use crate::file_identity::FileIdentity;
+
+/// The only writer of a file, as long as no other connection begins a transaction.
+pub struct BatchedWriter {
+    commits: Arc<GroupCommit>,
+    /// Ends before the connection is closed, and commits the open batch.
+    _committer: Committer,
+}
+
+// === impl BatchedWriter ===
+
+impl BatchedWriter {
+    /// Takes over the connection to a file.
+    ///
+    /// # Errors
+    /// If the operating system starts no thread.
+    pub fn start(connection: Connection, identity: Arc<FileIdentity>) -> io::Result<Self> {
+        let commits = GroupCommit::new(connection, CommitMode::Grouped, Some(identity));
+        let commits = Arc::new(commits);
+        Ok(Self {
+            _committer: Committer::start(commits.clone())?,
+            commits,
+        })
+    }
+
+    /// Runs one writing statement. `work` holds the mutex of the connection, so it must not wait for anything else. The
+    /// statement is visible to other connections after the commit of its batch.
+    ///
+    /// # Errors
+    /// If `work` fails, or another connection holds the lock of the file.
+    pub fn write<T, E: From<DatabaseError>>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.commits.write_one(work)
+    }
+
+    /// Commits the open batch, if there is one, so that other connections see its writes and can write themselves.
+    ///
+    /// # Errors
+    /// If the writes of the batch are lost.
+    pub fn commit(&self) -> Result<(), DatabaseError> {
+        match self.commits.has_open_batch() {
+            true => self.commits.commit_now(),
+            false => Ok(()),
+        }
+    }
+
+    /// The point between the writes so far and the next one.
+    pub fn watermark(&self) -> CommitWatermark {
+        CommitWatermark::of(self.commits.clone())
+    }
+}
