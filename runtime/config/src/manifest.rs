@@ -39,11 +39,11 @@ mod tests;
 mod variables;
 
 use crate::document::{self, ConfigError, Located, Location};
-use crate::policy::{ComponentPolicy, LinkPolicies, ListenerLimits, RedisGrants};
+use crate::policy::{ComponentPolicy, IdentityPolicy, LinkPolicies, ListenerLimits, RedisGrants};
 
 pub use dependencies::Dependency;
 pub use files::FileMounts;
-pub use hosts::AllowedHosts;
+pub use hosts::{AllowedHosts, is_chaining_host};
 pub use interface_name::InterfaceName;
 pub use names::ComponentId;
 pub(crate) use names::check_label;
@@ -76,6 +76,8 @@ pub struct App {
     pub redis_address: Option<String>,
     /// `[application.tool.socar.listener]`: the limits of clients.
     pub listener: ListenerLimits,
+    /// `[application.tool.socar.identity]`: whose access tokens are accepted.
+    pub identity: IdentityPolicy,
     /// The policies of all links: from outside, between components, and to external hosts.
     pub links: LinkPolicies,
     /// `[application.tool.socar] retention`: the age at which an event is removed that every consumer group has
@@ -177,6 +179,15 @@ impl App {
     /// # Errors
     /// When a `.wasm` file is missing.
     pub fn check_sources(&self) -> Result<(), ConfigError> {
+        let mut sources = self.linked_sources();
+        sources.try_for_each(Component::check_source)
+    }
+
+    /// Checks that every file of the application is there, also those that only other hosts need.
+    ///
+    /// # Errors
+    /// For the first component whose file is missing.
+    pub fn check_all_sources(&self) -> Result<(), ConfigError> {
         self.sources().try_for_each(Component::check_source)
     }
 
@@ -186,6 +197,15 @@ impl App {
         self.components.iter().flat_map(|component| {
             let adapters = component.dependencies.iter().map(|it| &it.adapter);
             std::iter::once(component).chain(adapters)
+        })
+    }
+
+    /// The components whose file this host may need: those in [`Self::sources`] that it links.
+    pub fn linked_sources(&self) -> impl Iterator<Item = &Component> {
+        self.components.iter().flat_map(|component| {
+            let adapters = component.dependencies.iter().map(|it| &it.adapter);
+            let linked = adapters.filter(|adapter| adapter.policy.linked);
+            std::iter::once(component).chain(linked)
         })
     }
 }

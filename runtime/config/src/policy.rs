@@ -2,13 +2,15 @@
 //!
 //! A missing key is inherited: a component inherits from the application, a link from the component it leads to. Every
 //! key is read in one place: [`ComponentPolicy`] reads the keys of a component, [`LinkPolicy`] those of a link,
-//! [`ListenerLimits`] those of the listener. A new key is a field, its default, one line that reads it and a row in
+//! [`ListenerLimits`] those of the listener, [`IdentityPolicy`] those of access tokens. A new key is a field, its default, one line that reads it and a row in
 //! `docs/src/policies.md`.
 
 mod application;
 mod breaker;
+mod changes;
 mod component;
 mod fallback;
+mod identity;
 mod link_policy;
 pub mod links;
 mod listener;
@@ -20,8 +22,10 @@ mod value;
 mod variable_kinds;
 
 pub(crate) use application::ApplicationPolicy;
+pub use changes::{ChangesPolicy, PublicEvents};
 pub use component::{ComponentPolicy, EventDelivery, InstanceBounds};
 pub use fallback::Fallback;
+pub use identity::IdentityPolicy;
 pub use link_policy::LinkPolicy;
 pub use links::{LinkPolicies, OutboundPolicies};
 pub use listener::ListenerLimits;

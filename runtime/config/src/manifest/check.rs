@@ -4,6 +4,7 @@
 //! errors.
 
 mod chaining;
+mod changes;
 mod component;
 mod dependencies;
 mod event_log;
@@ -20,7 +21,7 @@ use super::schema::{self, HttpTriggerTable, HttpTriggerTarget};
 use super::static_response::StaticResponse;
 use super::variables::{Overrides, ResolvedVariables};
 use super::{App, Component};
-use crate::document::{ConfigError, is_misspelt};
+use crate::document::{ConfigError, Located, is_misspelt};
 use crate::policy::{ApplicationPolicy, LinkPolicies};
 use component::ComponentContext;
 use dependencies::DeclaredDependencies;
@@ -42,6 +43,10 @@ pub(crate) fn check(
     let name = path.display().to_string();
     let variables = ResolvedVariables::resolve(&name, &manifest.variables, overrides)?;
     variables.check_kinds(&manifest.variables, &policy.variables)?;
+    let names: Vec<_> = variables.names().collect();
+    let identity = std::mem::take(&mut policy.identity);
+    let render = |text: &Located<String>| Ok(variables.render(text)?.text);
+    let identity = identity.resolve(render, |name| variables.value(name), &names)?;
     let ids = manifest.components.iter().map(|table| table.id.clone());
     let selection = Selection::new(ids.collect(), &overrides.components)?;
     let event_log = EventLog::check(
@@ -82,6 +87,7 @@ pub(crate) fn check(
     }
     let links = LinkPolicies::read(policy.link_tables(link_tables))?;
     check_event_types(&components)?;
+    changes::check(&components, &event_log.triggers, &routes, &policy.listener)?;
     check_redis_grants(&components)?;
 
     let declared_ids = components.iter().map(|it| it.id.to_string()).collect();
@@ -101,6 +107,7 @@ pub(crate) fn check(
         redis_triggers,
         redis_address: event_log.address,
         listener: policy.listener,
+        identity,
         links,
         retention: policy.retention,
         redrive: policy.redrive,

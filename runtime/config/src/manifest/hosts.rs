@@ -18,7 +18,7 @@ mod address;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowedHosts {
     entries: Vec<HostEntry>,
-    /// Whether an entry is skipped, because its template is empty.
+    /// Whether an entry is skipped, because its template is empty or has no value.
     optional: bool,
 }
 
@@ -94,7 +94,8 @@ impl AllowedHosts {
         let mut allowed = Self::default();
         for written in entries {
             let rendered = variables.render(written)?;
-            if rendered.templated && ["", "http://", "https://"].contains(&rendered.text.as_str()) {
+            let is_empty = ["", "http://", "https://"].contains(&rendered.text.as_str());
+            if rendered.unresolved || (rendered.templated && is_empty) {
                 allowed.optional = true;
                 continue;
             }
@@ -118,7 +119,7 @@ impl AllowedHosts {
 
 /// Whether an entry literally names another component, or all of them. Templates are not rendered: stock Spin decides
 /// before it renders them whether a component needs service chaining.
-pub(crate) fn names_component(written: &str) -> bool {
+pub fn is_chaining_host(written: &str) -> bool {
     HostEntry::parse(written).is_ok_and(|entry| match &entry.host {
         HostPattern::Name(name) => name.ends_with(CHAINING_SUFFIX),
         HostPattern::Below(suffix) => suffix == CHAINING_SUFFIX,

@@ -110,6 +110,11 @@ impl RouteTable {
         self.routes.iter().find_map(|route| route.matches(path))
     }
 
+    /// The route that matches exactly the same paths as this one.
+    pub(crate) fn same_as(&self, pattern: &RoutePattern) -> Option<&Route> {
+        self.routes.iter().find(|it| it.pattern.same_paths(pattern))
+    }
+
     /// All routes, in the order of their precedence.
     pub fn iter(&self) -> impl Iterator<Item = &Route> {
         self.routes.iter()
@@ -230,7 +235,13 @@ impl RoutePattern {
         })
     }
 
-    fn same_paths(&self, other: &Self) -> bool {
+    /// Whether it matches a single path.
+    pub(crate) fn is_literal(&self) -> bool {
+        let is_literal = |segment: &Segment| matches!(segment, Segment::Literal(_));
+        !self.wildcard && self.segments.iter().all(is_literal)
+    }
+
+    pub(crate) fn same_paths(&self, other: &Self) -> bool {
         let same_segment = |(one, other): (&Segment, &Segment)| match (one, other) {
             (Segment::Literal(one), Segment::Literal(other)) => one == other,
             (Segment::Param(_), Segment::Param(_)) => true,

@@ -31,6 +31,8 @@ pub struct Overrides {
     pub components: Vec<String>,
     /// The file of `--policies`.
     pub policies: Option<PathBuf>,
+    /// The application is only packed: a required variable may be without a value.
+    pub without_values: bool,
 }
 
 /// The resolved variables of one component. Its `Debug` output contains names only, because a value may be a secret.
@@ -53,7 +55,8 @@ pub(crate) struct ResolvedVariables {
 }
 
 struct ResolvedValue {
-    value: String,
+    /// `None` for a required variable of an application that is only packed.
+    value: Option<String>,
     secret: bool,
 }
 
@@ -62,13 +65,15 @@ pub(crate) struct RenderedTemplate {
     pub(crate) text: String,
     /// Whether the text contained a template.
     pub(crate) templated: bool,
+    /// Whether a variable in it has no value. Then `text` is the template itself.
+    pub(crate) unresolved: bool,
     /// Whether a value in it is a secret.
     secret: bool,
 }
 
 /// The values that this host provides to applications that declare the variable. They take precedence over the default,
 /// which is for other hosts, and every value of the operator takes precedence over them.
-const HOST_VALUES: [(&str, &str); 1] = [("link_breakers", "host")];
+const HOST_VALUES: [(&str, &str); 2] = [("link_breakers", "host"), ("identity_verifier", "host")];
 
 // === impl ComponentVariables ===
 
@@ -125,9 +130,12 @@ impl ResolvedVariables {
         let mut values = BTreeMap::new();
         for declared in declarations {
             let value = match arguments.get(&declared.name) {
-                Some(value) => value.clone(),
+                Some(value) => Some(value.clone()),
                 None => declared.resolve(overrides)?,
             };
+            if value.is_none() && !overrides.without_values {
+                return Err(declared.without_value());
+            }
             let resolved = ResolvedValue {
                 value,
                 secret: declared.secret,
@@ -155,23 +163,35 @@ impl ResolvedVariables {
                     .at
                     .error_without_value("there is no such variable in [variables]", remedy));
             };
-            kind.value
-                .check(&resolved.value)
-                .map_err(|(problem, example)| {
-                    let shown = match resolved.secret {
-                        true => "the secret".to_owned(),
-                        false => format!("the value {:?}", resolved.value),
-                    };
-                    declared.at.error_without_value(
-                        format!("{shown} of this variable is unusable: {problem}"),
-                        format!(
-                            "start with --variable {name}=… or set {}, {example}",
-                            Environment::variable(name)
-                        ),
-                    )
-                })?;
+            let Some(value) = &resolved.value else {
+                continue;
+            };
+            kind.value.check(value).map_err(|(problem, example)| {
+                let shown = match resolved.secret {
+                    true => "the secret".to_owned(),
+                    false => format!("the value {value:?}"),
+                };
+                declared.at.error_without_value(
+                    format!("{shown} of this variable is unusable: {problem}"),
+                    format!(
+                        "start with --variable {name}=… or set {}, {example}",
+                        Environment::variable(name)
+                    ),
+                )
+            })?;
         }
         Ok(())
+    }
+
+    /// The value of a declared variable; empty for one without a value, in an application that is only packed.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let resolved = self.values.get(name)?;
+        Some(resolved.value.as_deref().unwrap_or_default())
+    }
+
+    /// The names of all variables.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
     }
 
     /// Replaces the templates of a text by their values.
@@ -194,9 +214,15 @@ impl ResolvedVariables {
             ));
         }
         let resolved = |name: &str| self.values.get(name);
+        let value = |name: &str| resolved(name).and_then(|it| it.value.as_deref());
+        let unresolved = template.names().any(|name| value(name).is_none());
         Ok(RenderedTemplate {
-            text: template.render(|name| resolved(name).map_or("", |it| it.value.as_str())),
+            text: match unresolved {
+                true => text.value.clone(),
+                false => template.render(|name| value(name).unwrap_or_default()),
+            },
             templated: template.names().next().is_some(),
+            unresolved,
             secret: template
                 .names()
                 .any(|name| resolved(name).is_some_and(|it| it.secret)),
@@ -206,7 +232,11 @@ impl ResolvedVariables {
 
 impl fmt::Debug for ResolvedValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.secret { "(secret)" } else { &self.value })
+        f.write_str(match (&self.value, self.secret) {
+            (_, true) => "(secret)",
+            (Some(value), false) => value,
+            (None, false) => "(none)",
+        })
     }
 }
 
@@ -214,21 +244,19 @@ impl fmt::Debug for ResolvedValue {
 
 impl VariableDeclaration {
     /// The value from a provider, the environment, this host or the default.
-    fn resolve(&self, overrides: &Overrides) -> Result<String, ConfigError> {
+    fn resolve(&self, overrides: &Overrides) -> Result<Option<String>, ConfigError> {
         let environment = &overrides.environment;
         for provider in &overrides.providers {
             if let Some(value) = provider.get(&self.name, environment)? {
-                return Ok(value);
+                return Ok(Some(value));
             }
         }
         if let Some(value) = environment.get(&self.name)? {
-            return Ok(value);
+            return Ok(Some(value));
         }
         let of_host = HOST_VALUES.iter().find(|(name, _)| *name == self.name);
-        of_host
-            .map(|(_, value)| (*value).to_owned())
-            .or_else(|| self.default.clone())
-            .ok_or_else(|| self.without_value())
+        let of_host = of_host.map(|(_, value)| (*value).to_owned());
+        Ok(of_host.or_else(|| self.default.clone()))
     }
 
     fn without_value(&self) -> ConfigError {

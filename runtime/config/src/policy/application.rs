@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::component::ComponentPolicy;
+use super::identity::IdentityTable;
 use super::link_policy::LinkPolicy;
 use super::links::LinkTables;
 use super::listener::ListenerLimits;
@@ -17,6 +18,8 @@ pub(crate) struct ApplicationPolicy {
     pub(crate) component: ComponentPolicy,
     /// `listener`: what one client may use.
     pub(crate) listener: ListenerLimits,
+    /// `identity`: whose access tokens the platform accepts.
+    pub(crate) identity: IdentityTable,
     /// `retention`: the age at which acknowledged events are removed; unlimited if absent.
     pub(crate) retention: Option<Duration>,
     /// `variables`: the forms of values.
@@ -51,9 +54,14 @@ impl ApplicationPolicy {
             Some(table) => ListenerLimits::read(table)?,
             None => ListenerLimits::default(),
         };
+        let identity = match table.table("identity")? {
+            Some(table) => IdentityTable::read(table)?,
+            None => IdentityTable::default(),
+        };
         Ok(Self {
             component: ComponentPolicy::read_defaults(table, &listener)?,
             listener,
+            identity,
             retention,
             variables,
             redrive,
@@ -90,6 +98,7 @@ impl Default for ApplicationPolicy {
         Self {
             component: ComponentPolicy::default(),
             listener: ListenerLimits::default(),
+            identity: IdentityTable::default(),
             retention: None,
             variables: VariableKinds::default(),
             redrive: Some(DEFAULT_REDRIVE),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use resilience::Priority;
 
+use super::changes::{self, ChangesPolicy};
 use super::link_policy::LinkPolicy;
 use super::listener::ListenerLimits;
 use super::priorities::PriorityNames;
@@ -40,12 +41,18 @@ pub struct ComponentPolicy {
     pub events: EventDelivery,
     /// The CloudEvents `type`s that are delivered to the component; every type if absent.
     pub event_types: Option<BTreeSet<String>>,
+    /// Where the host sends the changes of the component; nowhere if absent.
+    pub changes: Option<ChangesPolicy>,
     /// The components that satisfy imports which several components export, by the name of the interface.
     pub imports: BTreeMap<String, Located<String>>,
     /// The number of deliveries after which an event becomes a dead letter.
     pub delivery_attempts: u32,
     /// The maximum number of events that are delivered at the same time. Events of one subject are delivered in order.
     pub delivery_concurrency: usize,
+    /// Whether clients may call the component without an access token, on a platform with identity.
+    pub public: bool,
+    /// Whether the host links callers to the component, if it is a dependency. Calls of another one are unavailable.
+    pub linked: bool,
     /// The policy of the links to the component.
     pub link: LinkPolicy,
 }
@@ -89,9 +96,12 @@ impl Default for ComponentPolicy {
             sweep_priority: Priority::LOWEST,
             events: EventDelivery::Shared,
             event_types: None,
+            changes: None,
             imports: BTreeMap::new(),
             delivery_attempts: 10,
             delivery_concurrency: 8,
+            public: false,
+            linked: true,
             link: LinkPolicy::default(),
         }
     }
@@ -111,6 +121,20 @@ impl ComponentPolicy {
                 "only a component has a sweep",
                 "move it to the [component.<id>.tool.socar] of each component that answers POST /internal/sweep",
             ));
+        }
+        if let Some(public) = table.take("public") {
+            return Err(public.error(
+                "only a component can be public",
+                "move it to the [component.<id>.tool.socar] of each component that needs no access token",
+            ));
+        }
+        for key in ["changes", "public_changes"] {
+            if let Some(changes) = table.take(key) {
+                return Err(changes.error(
+                    "only a component has changes",
+                    "move it to the [component.<id>.tool.socar] of the component whose events are to be sent",
+                ));
+            }
         }
         if let Some(imports) = table.take("imports") {
             return Err(imports.error(
@@ -143,6 +167,20 @@ impl ComponentPolicy {
         }
         let sweep = duration(&mut table, "sweep", SECOND / 10..=3600 * SECOND)?;
         let event_types = event_types(&mut table)?;
+        let public = table.boolean("public")?;
+        let linked = table.boolean("linked")?;
+        let changes = table.take("changes").map(ChangesPolicy::read).transpose()?;
+        let public_changes = changes::public_events(&mut table)?;
+        if changes.is_none() && !public_changes.is_empty() {
+            return Err(table.at().child("public_changes").error_without_value(
+                "the component sends no changes",
+                "write changes = \"/…\" beside it, or remove it",
+            ));
+        }
+        let changes = changes.map(|changes| ChangesPolicy {
+            public: public_changes,
+            ..changes
+        });
         let imports = match table.take("imports") {
             Some(imports) => imports.table()?.into_named(),
             None => Vec::new(),
@@ -155,6 +193,9 @@ impl ComponentPolicy {
         policy.imports = imports;
         policy.sweep = sweep;
         policy.event_types = event_types;
+        policy.public = public.is_some_and(|public| public.value);
+        policy.linked = linked.is_none_or(|linked| linked.value);
+        policy.changes = changes;
         Ok(policy)
     }
 

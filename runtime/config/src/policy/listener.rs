@@ -38,6 +38,14 @@ pub struct ListenerLimits {
     pub resets: usize,
     /// The proxies whose `Forwarded` and `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<Network>,
+    /// The maximum number of requests of one client at the same time.
+    pub client_requests: usize,
+    /// The number of requests that one client may send in a second.
+    pub client_rate: u32,
+    /// The number of requests that one client may send at once.
+    pub client_burst: u32,
+    /// The origins whose pages may use the platform and read its answers.
+    pub allowed_origins: Vec<String>,
 }
 
 impl Default for ListenerLimits {
@@ -57,11 +65,20 @@ impl Default for ListenerLimits {
             streams: 256,
             resets: 20,
             trusted_proxies: Vec::new(),
+            client_requests: 256,
+            client_rate: 1000,
+            client_burst: 5000,
+            allowed_origins: Vec::new(),
         }
     }
 }
 
 impl ListenerLimits {
+    /// The number of connections that may be in use for as long as their clients like. The others are for requests.
+    pub fn lasting_connections(&self) -> usize {
+        self.connections - self.connections.div_ceil(8)
+    }
+
     /// Reads the table.
     ///
     /// # Errors
@@ -107,8 +124,44 @@ impl ListenerLimits {
             &mut listener.resets,
             count(table_ref, "resets", 1..=10_000)?,
         );
+        set(
+            &mut listener.client_requests,
+            count(table_ref, "client_requests", 1..=100_000)?,
+        );
+        set(
+            &mut listener.client_rate,
+            count(table_ref, "client_rate", 1..=1_000_000)?,
+        );
+        set(
+            &mut listener.client_burst,
+            count(table_ref, "client_burst", 1..=1_000_000)?,
+        );
         listener.trusted_proxies = networks::read(table_ref, "trusted_proxies")?;
+        listener.allowed_origins = origins(table_ref)?;
         table.finish()?;
         Ok(listener)
     }
+}
+
+/// Takes `allowed_origins`: a scheme, a host and perhaps a port each, as browsers send them.
+fn origins(table: &mut Table) -> Result<Vec<String>, ConfigError> {
+    let written = table.strings("allowed_origins")?;
+    let origins = written.into_iter().map(|origin| {
+        let authority = ["http://", "https://"]
+            .iter()
+            .find_map(|scheme| origin.value.strip_prefix(scheme));
+        let is_origin = authority.is_some_and(|authority| {
+            let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            let is_allowed = |byte| is_allowed(byte) || b".-:[]".contains(&byte);
+            !authority.is_empty() && authority.bytes().all(is_allowed)
+        });
+        match is_origin {
+            true => Ok(origin.value),
+            false => Err(origin.error(
+                "not an origin",
+                "write a scheme, a host in lower case and perhaps a port, such as \"https://shop.example\"",
+            )),
+        }
+    });
+    origins.collect()
 }

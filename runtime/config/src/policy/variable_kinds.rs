@@ -20,9 +20,17 @@ pub(crate) enum VariableKind {
     RedisUrl,
     /// A text that a header can carry, such as a bearer token, or nothing.
     HeaderValue,
+    /// Keys with which programs sign, one a line, or nothing.
+    SigningKeys,
 }
 
-const NAMES: [&str; 4] = ["number", "http-url", "redis-url", "header-value"];
+const NAMES: [&str; 5] = [
+    "number",
+    "http-url",
+    "redis-url",
+    "header-value",
+    "signing-keys",
+];
 
 /// The kinds of variables, by name.
 pub(crate) type VariableKinds = BTreeMap<String, Located<VariableKind>>;
@@ -56,6 +64,7 @@ impl VariableKind {
             "http-url" => Some(Self::HttpUrl),
             "redis-url" => Some(Self::RedisUrl),
             "header-value" => Some(Self::HeaderValue),
+            "signing-keys" => Some(Self::SigningKeys),
             _ => None,
         }
     }
@@ -75,18 +84,27 @@ impl VariableKind {
                 .map_err(|problem| (problem, "such as https://example.com/pay, percent-encoded")),
             Self::RedisUrl => redis_url::check(value)
                 .map_err(|problem| (problem, "such as redis://127.0.0.1:6379")),
-            Self::HeaderValue => {
-                let is_visible = value.bytes().all(|byte| (0x20..0x7f).contains(&byte));
-                match is_visible && value.trim() == value && HeaderValue::from_str(value).is_ok() {
-                    true => Ok(()),
-                    false => Err((
-                        "no header can carry it: it begins or ends with white space, or contains more than visible ASCII and spaces",
-                        "without a newline at the end",
-                    )),
-                }
-            }
+            Self::SigningKeys => match value.lines().all(is_visible) {
+                true => Ok(()),
+                false => Err((
+                    "a line begins or ends with white space, or contains more than visible ASCII and spaces",
+                    "one key a line, such as 32 random letters and digits",
+                )),
+            },
+            Self::HeaderValue => match is_visible(value) && HeaderValue::from_str(value).is_ok() {
+                true => Ok(()),
+                false => Err((
+                    "no header can carry it: it begins or ends with white space, or contains more than visible ASCII and spaces",
+                    "without a newline at the end",
+                )),
+            },
         }
     }
+}
+
+/// Whether a text is visible ASCII and spaces, without spaces at its ends.
+fn is_visible(text: &str) -> bool {
+    text.trim() == text && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
 fn check_http_url(url: &str) -> Result<(), &'static str> {
@@ -110,7 +128,7 @@ mod tests {
 
     #[test]
     fn each_kind_accepts_what_its_users_can_use() {
-        use VariableKind::{HeaderValue, HttpUrl, Number, RedisUrl};
+        use VariableKind::{HeaderValue, HttpUrl, Number, RedisUrl, SigningKeys};
         for (kind, value, is_right) in [
             (Number, "100000000", true),
             (Number, " 5 ", true),
@@ -133,6 +151,11 @@ mod tests {
             (HeaderValue, "two words", true),
             (HeaderValue, "word ", false),
             (HeaderValue, "café", false),
+            (SigningKeys, "", true),
+            (SigningKeys, "s3cret\n", true),
+            (SigningKeys, "new key\r\nold key\r\n", true),
+            (SigningKeys, "new \nold", false),
+            (SigningKeys, "café", false),
         ] {
             assert_eq!(kind.check(value).is_ok(), is_right, "{kind:?} {value:?}");
         }

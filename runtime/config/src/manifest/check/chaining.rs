@@ -5,7 +5,7 @@
 use super::selection::Selection;
 use crate::document::{ConfigError, Located};
 use crate::manifest::RedisTrigger;
-use crate::manifest::hosts::{named_component, names_component};
+use crate::manifest::hosts::{is_chaining_host, named_component};
 use crate::manifest::names::ComponentId;
 use crate::manifest::schema::ComponentTable;
 
@@ -24,7 +24,7 @@ pub(super) fn check(
     let chained = component
         .allowed_outbound_hosts
         .iter()
-        .filter(|host| names_component(&host.value));
+        .filter(|host| is_chaining_host(&host.value));
     for host in chained {
         let name = named_component(&host.value);
         if is_triggered {

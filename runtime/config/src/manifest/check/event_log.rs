@@ -119,6 +119,9 @@ fn redis_address(
     variables: &ResolvedVariables,
 ) -> Result<String, ConfigError> {
     let address = variables.render(written)?;
+    if address.unresolved {
+        return Ok(address.text);
+    }
     let Err(cause) = redis_url::check(&address.text) else {
         return Ok(address.text);
     };

@@ -23,7 +23,7 @@ pub(super) fn resolve(
     for (_, written) in &component.variables {
         let rendered = variables.render(written)?;
         let address = rendered.text.trim();
-        if is_called(address) && !allowed.allows_url(address, "") {
+        if is_called(address) && !rendered.unresolved && !allowed.allows_url(address, "") {
             return Err(not_allowed(written, &rendered));
         }
     }

@@ -1,5 +1,5 @@
 use super::app;
-use crate::manifest::InterfaceName;
+use crate::manifest::{Component, InterfaceName};
 
 const CALLER: &str = r#"
 variables = { car_url = "http://car" }
@@ -33,6 +33,18 @@ fn a_component_that_is_only_a_dependency_is_no_component_of_the_application() {
     assert!(app.component("adapter").is_none());
     let sources: Vec<&str> = app.sources().map(|it| it.id.as_str()).collect();
     assert_eq!(sources, ["car", "adapter"]);
+}
+
+#[test]
+fn a_dependency_that_is_not_linked_needs_no_file_on_this_host() {
+    let unlinked = format!("{CALLER}[component.adapter.tool.socar]\nlinked = false\n");
+    let app = app(&unlinked);
+    let ids = |sources: &mut dyn Iterator<Item = &Component>| -> Vec<String> {
+        sources.map(|it| it.id.to_string()).collect()
+    };
+    assert_eq!(ids(&mut app.linked_sources()), ["car"]);
+    // Other hosts need it: it is built and packed.
+    assert_eq!(ids(&mut app.sources()), ["car", "adapter"]);
 }
 
 #[test]

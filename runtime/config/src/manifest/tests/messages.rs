@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::{CAR, HEAD, load_with};
 use crate::manifest::Overrides;
 
+mod changes;
 mod components;
 mod links;
 mod triggers;

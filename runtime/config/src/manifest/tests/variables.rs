@@ -143,3 +143,26 @@ fn debug_output_contains_no_secret() {
     let providers = [static_provider("hush")];
     assert!(!format!("{providers:?} {:?}", Environment::from([("A", "hush")])).contains("hush"));
 }
+
+#[test]
+fn an_application_that_is_only_packed_needs_no_values() {
+    let text = in_car(
+        "variables = { limit = \"<{{ limit }}>\", log = \"redis://{{ host }}\" }\n\
+         allowed_outbound_hosts = [\"redis://{{ host }}\", \"{{ host }}:1\"]\n\
+         [[trigger.redis]]\nchannel = \"{{ host }}.a\"\ncomponent = \"car\"\n\
+         [[trigger.redis]]\nchannel = \"{{ limit }}.b\"\ncomponent = \"car\"\n\
+         [variables]\nlimit = { required = true }\nhost = { required = true, secret = true }\n\
+         [application.trigger.redis]\naddress = \"redis://{{ host }}\"\n\
+         [application.tool.socar.variables]\nlimit = \"number\"\n",
+    );
+    let refused = load_with(&text, &Overrides::default()).unwrap_err();
+    assert!(refused.to_string().contains("has no value"), "{refused}");
+    let packed = Overrides {
+        without_values: true,
+        ..Overrides::default()
+    };
+    let app = load_with(&text, &packed).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(app.redis_triggers.len(), 2);
+    let car = app.component("car").unwrap();
+    assert_eq!(car.variables.get("limit"), Some("<{{ limit }}>"));
+}
