@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "the export macro writes the ABI glue")]
 
 mod approvals;
+mod customer_payments;
 mod guarded;
 mod holds;
 
@@ -14,6 +15,7 @@ mod bindings {
             world offers {
                 export socar:car/holds@1.0.0;
                 export socar:payment/approvals@1.0.0;
+                export socar:customer-payments/approvals@1.0.0;
             }
         ",
         with: { "socar:calls/types@1.0.0": kit::spin::calls::types },

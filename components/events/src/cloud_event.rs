@@ -1,14 +1,17 @@
 //! The envelope of CloudEvents 1.0 in its JSON form, with the extension attributes `sequence`,
-//! `correlationid`, `causationid` and `traceparent`.
+//! `correlationid`, `causationid`, `traceparent` and, on a platform with identity, `actor`.
 
 use crate::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// The version of the CloudEvents specification in every event.
 pub const SPEC_VERSION: &str = "1.0";
 
 /// One event in its envelope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CloudEvent {
     /// Always [`SPEC_VERSION`].
     pub specversion: String,
@@ -30,9 +33,39 @@ pub struct CloudEvent {
     pub causationid: String,
     /// W3C trace context of the cause.
     pub traceparent: String,
+    /// The user whose request caused the change, as the issuer of access tokens names them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// The attributes `type` and `data`.
     #[serde(flatten)]
     pub event: Event,
+}
+
+/// The JSON form of [`CloudEvent`] with its data unread: serde would copy all attributes to find the type among them.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    specversion: String,
+    id: String,
+    source: String,
+    subject: String,
+    time: Timestamp,
+    datacontenttype: String,
+    sequence: u64,
+    correlationid: String,
+    causationid: String,
+    traceparent: String,
+    #[serde(default)]
+    actor: Option<String>,
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+/// The attribute that decides whether an event is known.
+#[derive(Deserialize)]
+struct TypeOnly {
+    r#type: String,
 }
 
 /// The reason for which a payload is not accepted as an event.
@@ -54,16 +87,35 @@ impl CloudEvent {
     /// [`ParseEventError::UnknownType`], which a consumer may ignore; [`ParseEventError::Malformed`], which is
     /// a defect of the publisher.
     pub fn parse(json: &[u8]) -> Result<Self, ParseEventError> {
-        #[derive(Deserialize)]
-        struct TypeOnly {
-            r#type: String,
-        }
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let probe: TypeOnly = serde_json::from_slice(json).map_err(ParseEventError::Malformed)?;
-        if !Event::TYPES.contains(&probe.r#type.as_str()) {
-            return Err(ParseEventError::UnknownType(probe.r#type));
-        }
-        serde_json::from_slice(json).map_err(ParseEventError::Malformed)
+        let envelope: Envelope<'_> = match serde_json::from_slice(json) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                return Err(match serde_json::from_slice::<TypeOnly>(json) {
+                    Ok(TypeOnly { r#type }) if !Event::TYPES.contains(&r#type.as_str()) => {
+                        ParseEventError::UnknownType(r#type)
+                    }
+                    _ => ParseEventError::Malformed(error),
+                });
+            }
+        };
+        let event = Event::parse(&envelope.r#type, envelope.data.get())
+            .map_err(ParseEventError::Malformed)?
+            .ok_or_else(|| ParseEventError::UnknownType(envelope.r#type.into_owned()))?;
+        Ok(Self {
+            specversion: envelope.specversion,
+            id: envelope.id,
+            source: envelope.source,
+            subject: envelope.subject,
+            time: envelope.time,
+            datacontenttype: envelope.datacontenttype,
+            sequence: envelope.sequence,
+            correlationid: envelope.correlationid,
+            causationid: envelope.causationid,
+            traceparent: envelope.traceparent,
+            actor: envelope.actor,
+            event,
+        })
     }
 
     /// The JSON form.
@@ -95,6 +147,7 @@ mod tests {
             correlationid: "r-1".into(),
             causationid: "reservation/2/2".into(),
             traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
+            actor: Some("alice".into()),
             event: Event::CarReserved(CarBookingState {
                 car: CarState {
                     car_id: CarId(7),

@@ -1,5 +1,5 @@
 //! The ids of cars, reservations, payments and messages: numbers from 1, with a type each, so that the
-//! compiler rejects the id of another kind.
+//! compiler rejects the id of another kind. The id of a customer is a text.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -13,8 +13,9 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(transparent)]
-        pub struct $name(pub u64);
+        pub struct $name(#[cfg_attr(feature = "schema", schemars(range(min = 1)))] pub u64);
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,6 +48,19 @@ id! {
 id! {
     /// Id of a message.
     MessageId
+}
+
+/// The customer whom an aggregate belongs to, as the issuer of access tokens names them. What belongs to no customer
+/// belongs to the company.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct CustomerId(pub String);
+
+impl fmt::Display for CustomerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Parses an id. `+1` and `01` are no ids, so that every resource has a single URL.

@@ -12,7 +12,7 @@ mod timestamp;
 
 pub use cloud_event::{CloudEvent, ParseEventError, SPEC_VERSION};
 pub use event::{CarBookingState, CarDeleted, CarState, Event, PaymentState, ReservationState};
-pub use ids::{CarId, MessageId, ParseIdError, PaymentId, ReservationId};
+pub use ids::{CarId, CustomerId, MessageId, ParseIdError, PaymentId, ReservationId};
 pub use timestamp::Timestamp;
 
 /// The stream and channel of the events of cars.

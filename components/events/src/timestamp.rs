@@ -8,7 +8,8 @@ use std::{
 
 /// A point in time, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(u64);
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(extend("format" = "date-time")))]
+pub struct Timestamp(#[cfg_attr(feature = "schema", schemars(with = "String"))] u64);
 
 impl Timestamp {
     /// The end of the year 9999, the last one that RFC 3339 can express.

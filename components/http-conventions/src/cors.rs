@@ -6,3 +6,6 @@ pub const REQUEST_HEADERS: &str = "*, authorization, accept, baggage, cache-cont
     if-match, if-none-match, traceparent, tracestate, x-request-id, x-requested-with";
 /// The response headers that a page may read.
 pub const RESPONSE_HEADERS: &str = "allow, etag, link, location, retry-after, x-request-id";
+/// The response headers of a problem of the platform itself that a page may read.
+pub const PROBLEM_HEADERS: &str =
+    "ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";

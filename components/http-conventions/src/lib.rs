@@ -1,5 +1,5 @@
 //! The HTTP conventions that the host and the guests share: trace headers, problem types, entity tags,
-//! cross-origin requests, outcomes of deliveries.
+//! cross-origin requests, access tokens in requests, principals, outcomes of deliveries.
 //!
 //! The host must not depend on the SDK of the guests, and the guests not on the libraries of the host.
 //! This crate therefore depends on nothing, and holds only what both sides must agree on.
@@ -9,9 +9,12 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod authentication;
 pub mod cors;
 pub mod delivery;
 pub mod etag;
 pub mod headers;
+pub mod identity;
+pub mod principal;
 pub mod problem;
 pub mod trace;

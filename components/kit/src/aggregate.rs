@@ -25,7 +25,7 @@ use crate::{
 use commit::CommitAttempts;
 use events::{CloudEvent, Event, SPEC_VERSION, Timestamp};
 use previous::{Previous, decode};
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// Number of swaps that are attempted before a change fails with [`ChangeError::Contended`].
 const MAX_ATTEMPTS: u32 = 64;
@@ -176,7 +176,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         commit: &str,
         previous: Previous<A>,
         current: &Versioned<A>,
-        events: &[Value],
+        events: &[Box<RawValue>],
     ) -> Result<Vec<u8>, StoreError> {
         let announces = match events {
             [] => Announcement::Nothing,
@@ -205,7 +205,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
         time: Timestamp,
         origin: &Origin,
         announced: Vec<Event>,
-    ) -> Vec<Value> {
+    ) -> Vec<Box<RawValue>> {
         let envelope = |(index, event): (usize, Event)| CloudEvent {
             specversion: SPEC_VERSION.into(),
             id: match index {
@@ -220,6 +220,7 @@ impl<'a, P: Platform> Aggregates<'a, P> {
             correlationid: origin.correlation_id.clone(),
             causationid: origin.causation_id.clone(),
             traceparent: origin.traceparent.clone(),
+            actor: origin.actor.clone(),
             event,
         };
         let announced = announced.into_iter().enumerate().map(envelope);
@@ -231,8 +232,8 @@ impl<'a, P: Platform> Aggregates<'a, P> {
     clippy::expect_used,
     reason = "strings, numbers and string keys always serialise"
 )]
-fn to_json(event: &CloudEvent) -> Value {
-    serde_json::to_value(event).expect("an event is plain data")
+fn to_json(event: &CloudEvent) -> Box<RawValue> {
+    to_raw_value(event).expect("an event is plain data")
 }
 
 #[cfg(test)]

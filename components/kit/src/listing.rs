@@ -5,6 +5,7 @@
 
 use crate::{
     http::{Problem, paging::Page},
+    number_index::{NumberIndex, Order},
     numbering::{self, LiveNumbers, orphans},
     platform::Platform,
     store::StoreError,
@@ -92,10 +93,57 @@ pub async fn list<P: Platform, T, E: From<StoreError>>(
     let mut rows: Vec<(u64, T)> = rows.read.into_iter().collect();
     let total = rows.len() as u64;
     rows.sort_by(|one, other| order(page, id, &compare, one, other));
+    Ok((of_page(page, rows), total))
+}
+
+/// The rows of `page` among those that an index names and `matches` accepts, and the total number of them. The other
+/// arguments are as in [`list`].
+///
+/// Up to a fixed number of entries, all rows are read, and the total is exact. A longer index only has pages of all its rows
+/// in the order of the numbers, and its total includes what a crash left behind.
+///
+/// # Errors
+///
+/// [`ListError`].
+pub async fn list_index<P: Platform, T, E: From<StoreError>>(
+    index: &NumberIndex<'_, P>,
+    page: &Page,
+    id: &str,
+    look_up: impl AsyncFn(u64) -> Result<Option<T>, E>,
+    matches: Option<&dyn Fn(&T) -> bool>,
+    compare: impl Fn(&str, &T, &T) -> Ordering,
+) -> Result<(Vec<T>, u64), ListError<E>> {
+    let is_in_order = page.sort.first().is_none_or(|sort| sort.column == id);
+    if index.count().await.map_err(E::from)? > MAX_SORTED {
+        if !is_in_order || matches.is_some() {
+            return Err(ListError::TooLong { id: id.to_owned() });
+        }
+        let is_descending = page.sort.first().is_some_and(|sort| sort.descending);
+        let order = match is_descending {
+            true => Order::Descending,
+            false => Order::Ascending,
+        };
+        let (mut rows, total) = index.page(page, order, look_up).await?;
+        // The numbers of concurrent additions may be in the index in another order.
+        rows.sort_by_key(|(number, _)| *number);
+        if is_descending {
+            rows.reverse();
+        }
+        return Ok((rows.into_iter().map(|row| row.1).collect(), total));
+    }
+    let mut rows = index.all(look_up).await?;
+    rows.retain(|(_, row)| matches.is_none_or(|matches| matches(row)));
+    let total = rows.len() as u64;
+    rows.sort_by(|one, other| order(page, id, &compare, one, other));
+    Ok((of_page(page, rows), total))
+}
+
+/// The rows of a page, of all rows in their order.
+fn of_page<T>(page: &Page, rows: Vec<(u64, T)>) -> Vec<T> {
     let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
     let size = usize::try_from(page.size).unwrap_or(usize::MAX);
-    let of_page = rows.into_iter().skip(offset).take(size);
-    Ok((of_page.map(|row| row.1).collect(), total))
+    let rows = rows.into_iter().skip(offset).take(size);
+    rows.map(|row| row.1).collect()
 }
 
 /// The rows that a list has read.

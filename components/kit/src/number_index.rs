@@ -10,6 +10,7 @@ use crate::{
     store::{Store, StoreError},
 };
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use std::{fmt::Display, ops::Range};
 
 /// Number of concurrent reads.
 const CONCURRENT_READS: usize = 16;
@@ -22,7 +23,7 @@ pub struct NumberIndex<'a, P> {
 
 impl<'a, P: Platform> NumberIndex<'a, P> {
     /// The index `name` for `value`.
-    pub fn new(platform: &'a P, name: &str, value: u64) -> Self {
+    pub fn new(platform: &'a P, name: &str, value: impl Display) -> Self {
         Self {
             platform,
             prefix: format!("index/{name}/{value}"),
@@ -42,6 +43,16 @@ impl<'a, P: Platform> NumberIndex<'a, P> {
             .await
     }
 
+    /// The number of all entries.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn count(&self) -> Result<u64, StoreError> {
+        let total = self.platform.state().increment(&self.counter(), 0).await?;
+        Ok(u64::try_from(total).unwrap_or(0))
+    }
+
     /// The rows of one page with their numbers, and the number of all entries. `look_up` reads the row of a number, and
     /// a number without a row is skipped.
     ///
@@ -54,10 +65,34 @@ impl<'a, P: Platform> NumberIndex<'a, P> {
         order: Order,
         look_up: impl AsyncFn(u64) -> Result<Option<T>, E>,
     ) -> Result<(Vec<(u64, T)>, u64), E> {
-        let total = self.platform.state().increment(&self.counter(), 0).await?;
-        let total = u64::try_from(total).unwrap_or(0);
+        let total = self.count().await?;
         let from = page.offset().min(total);
         let to = from.saturating_add(page.size).min(total);
+        let rows = self.rows(from..to, total, order, look_up).await?;
+        Ok((rows, total))
+    }
+
+    /// All rows with their numbers.
+    ///
+    /// # Errors
+    ///
+    /// The store failed, or a row cannot be read.
+    pub async fn all<T, E: From<StoreError>>(
+        &self,
+        look_up: impl AsyncFn(u64) -> Result<Option<T>, E>,
+    ) -> Result<Vec<(u64, T)>, E> {
+        let total = self.count().await?;
+        self.rows(0..total, total, Order::Ascending, look_up).await
+    }
+
+    /// The rows of the entries in this range of `total` entries; each number once.
+    async fn rows<T, E: From<StoreError>>(
+        &self,
+        range: Range<u64>,
+        total: u64,
+        order: Order,
+        look_up: impl AsyncFn(u64) -> Result<Option<T>, E>,
+    ) -> Result<Vec<(u64, T)>, E> {
         let position = |offset: u64| match order {
             Order::Ascending => offset + 1,
             Order::Descending => total - offset,
@@ -68,14 +103,14 @@ impl<'a, P: Platform> NumberIndex<'a, P> {
             };
             Ok(look_up(number).await?.map(|row| (number, row)))
         };
-        let mut read = stream::iter((from..to).map(position))
+        let mut read = stream::iter(range.map(position))
             .map(row)
             .buffered(CONCURRENT_READS);
         let mut rows: Vec<(u64, T)> = Vec::new();
         while let Some(row) = read.try_next().await? {
             rows.extend(row.filter(|(number, _)| rows.iter().all(|(other, _)| other != number)));
         }
-        Ok((rows, total))
+        Ok(rows)
     }
 
     /// The number at a position; `None` if a crash left the position unused.

@@ -1,6 +1,7 @@
-//! The origin of a call: correlation id, causation id and trace context, which every context and event
+//! The origin of a call: correlation id, causation id, trace context and actor, which every context and event
 //! on the way of a customer's request carries.
 
+use crate::principal::Principal;
 use events::CloudEvent;
 use http::{HeaderMap, HeaderValue};
 use http_conventions::trace::{REQUEST_ID, TRACEPARENT, Traceparent, is_request_id};
@@ -14,6 +15,8 @@ pub struct Origin {
     pub causation_id: String,
     /// W3C trace context: `00-<32 hex>-<16 hex>-<2 hex>`.
     pub traceparent: String,
+    /// The user whose request is at the beginning, on a platform with identity.
+    pub actor: Option<String>,
 }
 
 impl Origin {
@@ -24,6 +27,7 @@ impl Origin {
             correlation_id: unique_id.into(),
             causation_id: unique_id.into(),
             traceparent: new_traceparent(unique_id),
+            actor: None,
         }
     }
 
@@ -33,11 +37,19 @@ impl Origin {
         let request_id = header(headers, REQUEST_ID);
         let lines = headers.get_all(TRACEPARENT).iter();
         let trace = Traceparent::from_lines(lines.map(HeaderValue::as_bytes));
-        Self::received(
+        let origin = Self::received(
             request_id,
             trace.as_ref().map(Traceparent::as_str),
             unique_id,
-        )
+        );
+        origin.with_actor(Principal::from_headers(headers).subject())
+    }
+
+    /// The same origin with the user whose request is at the beginning.
+    #[must_use]
+    pub fn with_actor(mut self, actor: Option<&str>) -> Self {
+        self.actor = actor.map(str::to_owned);
+        self
     }
 
     /// The origin that a caller sent: its well-formed ids, and new ids made of `unique_id` in place of the others.
@@ -57,6 +69,7 @@ impl Origin {
                 || new_traceparent(unique_id),
                 |trace| trace.as_str().to_owned(),
             ),
+            actor: None,
         }
     }
 
@@ -67,6 +80,7 @@ impl Origin {
             correlation_id: event.correlationid.clone(),
             causation_id: event.id.clone(),
             traceparent: event.traceparent.clone(),
+            actor: event.actor.clone(),
         }
     }
 

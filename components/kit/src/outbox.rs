@@ -15,7 +15,7 @@ use crate::{
 };
 use events::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::{collections::BTreeMap, time::Duration};
 
 /// Minimum age of an outbox entry that a sweep works on. It is longer than any call may run, so that
@@ -39,10 +39,10 @@ pub(crate) async fn publish<P: Platform>(
     platform: &P,
     stream: &str,
     intent: &str,
-    events: &[Value],
+    events: &[Box<RawValue>],
 ) -> Result<(), LogError> {
     for event in events {
-        platform.append(stream, &event.to_string()).await?;
+        platform.append(stream, event.get()).await?;
     }
     // If this fails, the sweep publishes the events again. Consumers tolerate duplicates.
     let _ = platform.outbox().delete(intent).await;
@@ -145,7 +145,7 @@ async fn settle<P: Platform>(
 ) -> Result<SweepReport, SweepFailure> {
     let mut report = SweepReport::default();
     let pending = pending_events(platform, key).await?;
-    let of_commit = |commit: &str| -> Vec<Value> {
+    let of_commit = |commit: &str| -> Vec<Box<RawValue>> {
         let of_commit = pending.iter().filter(|entry| entry.commit == commit);
         of_commit.map(|entry| entry.event.clone()).collect()
     };

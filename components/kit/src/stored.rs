@@ -1,7 +1,7 @@
 //! The stored form of every aggregate: its state together with the events of its latest commits.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Number of previous commit ids that a value keeps: more than the commits of other writers between a
 /// swap and its reading back.
@@ -27,7 +27,7 @@ pub(crate) struct StoredAggregate<R> {
 pub(crate) struct PendingEvent {
     /// Id of the commit that the event belongs to.
     pub(crate) commit: String,
-    pub(crate) event: Value,
+    pub(crate) event: Box<RawValue>,
 }
 
 impl<R> StoredAggregate<R> {

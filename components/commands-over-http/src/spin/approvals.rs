@@ -13,7 +13,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// The timeout is longer than the payment context's own timeout of its gateway (1.5 s).
-const PAYMENT: RemoteContext = RemoteContext {
+pub(super) const PAYMENT: RemoteContext = RemoteContext {
     name: "payment",
     url_variable: "payment_url",
     timeout: Duration::from_millis(2500),

@@ -2,7 +2,7 @@
 
 use events::Event;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// A domain type with a stored form of its own.
 pub trait Persistent: Sized {
@@ -42,7 +42,7 @@ pub struct ChangeOutcome<A, O> {
     /// The output of the decision.
     pub output: O,
     /// Intent key and events of a commit that is not published yet.
-    unpublished: Option<(String, Vec<Value>)>,
+    unpublished: Option<(String, Vec<Box<RawValue>>)>,
 }
 
 impl<A, O> ChangeOutcome<A, O> {
@@ -50,7 +50,7 @@ impl<A, O> ChangeOutcome<A, O> {
         current: Versioned<A>,
         output: O,
         intent: String,
-        events: Vec<Value>,
+        events: Vec<Box<RawValue>>,
     ) -> Self {
         Self {
             current: Some(current),
@@ -68,7 +68,7 @@ impl<A, O> ChangeOutcome<A, O> {
     }
 
     /// Intent key and events to publish; `None` from the second call on.
-    pub(super) fn take_unpublished(&mut self) -> Option<(String, Vec<Value>)> {
+    pub(super) fn take_unpublished(&mut self) -> Option<(String, Vec<Box<RawValue>>)> {
         self.unpublished.take()
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! The commands of a context are below `/internal/<plural>`. No route leads there from outside, so in one application
 //! no caller needs a token. Over the network, the same commands are below `/<plural>/internal`, where the public route
-//! of the context leads, and require the token in the variable [`TOKEN`]. Without a token, they are absent.
+//! of the context leads, and require a platform token that is signed with the keys in the variable [`TOKEN`]. Without keys,
+//! they are absent.
 
 use http::Uri;
 
-/// The variable with the token that the contexts of a split deployment share.
+/// The variable with the signing keys that the contexts of a split deployment share.
 pub const TOKEN: &str = "context_token";
 
 /// The end of the host names of the components of one application.

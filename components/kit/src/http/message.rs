@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
 
 /// A request with its body.
 pub type Request = http::Request<Bytes>;
@@ -10,12 +11,17 @@ pub type Response = http::Response<Bytes>;
 
 /// A response with a JSON body.
 #[must_use]
+#[expect(
+    clippy::expect_used,
+    reason = "strings, numbers and string keys always serialise"
+)]
 pub fn json_response(
     status: StatusCode,
     media_type: &'static str,
-    value: &serde_json::Value,
+    value: &impl Serialize,
 ) -> Response {
-    let mut response = Response::new(Bytes::from(value.to_string()));
+    let body = serde_json::to_vec(value).expect("a body is plain data");
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     let media_type = HeaderValue::from_static(media_type);
     response

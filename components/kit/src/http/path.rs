@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The segments of a path without empty ones at its ends. Unreserved characters are decoded, as equivalent URLs name one
 /// resource (RFC 3986, 6.2.2); every other octet stays encoded, a slash among them.
-pub(super) fn segments(path: &str) -> Vec<Cow<'_, str>> {
+pub(crate) fn segments(path: &str) -> Vec<Cow<'_, str>> {
     path.trim_matches('/').split('/').map(decoded).collect()
 }
 

@@ -1,16 +1,17 @@
 //! The endpoints of `socar relay`, which delivers events and calls sweeps over HTTP on stock Spin.
 //!
 //! `POST /<plural>/events` takes one event in the structured mode of the CloudEvents HTTP binding; any
-//! 2xx acknowledges it. `POST /<plural>/sweep` is the sweep. Both require the shared secret, and both are
-//! absent while no secret is configured.
+//! 2xx acknowledges it. `POST /<plural>/sweep` is the sweep. Both require a platform token that is signed with
+//! the shared secret, and both are absent while no secret is configured.
 
 use super::{
-    bearer,
+    bearer::{self, Receiver},
     message::{Request, Response},
     problem::Problem,
 };
 use crate::event_failure::EventFailure;
 use http::{Method, StatusCode};
+use platform_token::SigningKeys;
 
 /// The kinds of requests that the relay sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,20 +34,19 @@ impl RelayRequest {
     }
 }
 
-/// The variable with the secret of the relay.
+/// The variable with the signing keys of the relay.
 pub const SECRET: &str = "relay_secret";
 
 /// Authorizes a request of the relay. `secret` is the configured secret, empty if there is none.
 ///
 /// # Errors
 ///
-/// 404 without a configured secret, 405 for another method than POST, 401 for a missing or wrong
-/// secret.
-pub fn authorize(request: &Request, secret: &str) -> Result<(), Problem> {
-    if request.method() != Method::POST && bearer::token(secret).is_some() {
+/// 404 without a configured secret, 405 for another method than POST, 401 for a missing or wrong token.
+pub fn authorize(request: &Request, secret: &str, receiver: Receiver) -> Result<(), Problem> {
+    if request.method() != Method::POST && SigningKeys::read(secret).is_some() {
         return Err(Problem::method_not_allowed("POST"));
     }
-    bearer::authorize(request, SECRET, secret)
+    bearer::authorize(request, SECRET, secret, receiver)
 }
 
 /// The response to the delivery of an event ([`http_conventions::delivery`]).
@@ -80,40 +80,49 @@ mod tests {
     use super::*;
     use http::header;
 
+    const NOW: u64 = 1_764_400_000;
+
     fn status(method: Method, authorization: &str, secret: &str) -> u16 {
         let mut request = Request::default();
         *request.method_mut() = method;
         let value = authorization.parse().unwrap();
         request.headers_mut().insert(header::AUTHORIZATION, value);
-        authorize(&request, secret).map_or_else(|problem| problem.status.as_u16(), |()| 200)
+        let receiver = Receiver {
+            context: "car",
+            now: NOW,
+        };
+        let authorized = authorize(&request, secret, receiver);
+        authorized.map_or_else(|problem| problem.status.as_u16(), |()| 200)
+    }
+
+    fn bearer(key: &str, context: &str, now: u64) -> String {
+        let keys = SigningKeys::read(key).unwrap();
+        format!("Bearer {}", keys.sign(context, now))
     }
 
     #[test]
-    fn only_a_post_with_the_secret_is_authorized() {
-        assert_eq!(status(Method::POST, "Bearer s3cret", "s3cret"), 200);
+    fn only_a_post_with_a_token_for_this_context_is_authorized() {
+        let right = bearer("s3cret", "car", NOW);
+        assert_eq!(status(Method::POST, &right, "s3cret"), 200);
+        assert_eq!(status(Method::POST, &right, "new\ns3cret\n"), 200);
         for wrong in [
             "",
             "Bearer ",
-            "Bearer s3cre",
-            "Bearer s3crets",
-            "Basic s3cret",
+            "Bearer s3cret",
+            &bearer("s3cre", "car", NOW),
+            &bearer("s3cret", "payment", NOW),
+            &bearer("s3cret", "car", NOW - 121),
+            &right.replace("Bearer", "Basic"),
         ] {
             assert_eq!(status(Method::POST, wrong, "s3cret"), 401, "{wrong}");
         }
-        assert_eq!(status(Method::GET, "Bearer s3cret", "s3cret"), 405);
+        assert_eq!(status(Method::GET, &right, "s3cret"), 405);
     }
 
     #[test]
     fn the_endpoints_are_absent_without_a_secret() {
         assert_eq!(status(Method::POST, "Bearer ", ""), 404);
         assert_eq!(status(Method::POST, "Bearer ", "\n"), 404);
-    }
-
-    #[test]
-    fn a_secret_from_a_file_has_no_line_break() {
-        for secret in ["s3cret\n", "s3cret\r\n"] {
-            assert_eq!(status(Method::POST, "Bearer s3cret", secret), 200);
-        }
     }
 
     #[test]

@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(problem(&ours(), "car-not-available"), None);
         assert_eq!(problem(&Response::default(), "not-found"), None);
 
-        let body = serde_json::from_slice(ours().body()).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(ours().body()).unwrap();
         let page = json_response(StatusCode::NOT_FOUND, "application/json", &body);
         assert_eq!(problem(&page, "not-found"), None);
         let foreign = serde_json::json!({"type": "https://other.example/not-found"});

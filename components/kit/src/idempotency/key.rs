@@ -9,9 +9,11 @@ use crate::{
     claim::claim,
     http::{Problem, Request, Response},
     platform::Platform,
+    principal::Principal,
     sighted_age::SightedAge,
     store::{Store, StoreError, SwapOutcome},
 };
+use events::CustomerId;
 use http::StatusCode;
 use sha2::{Digest as _, Sha256};
 
@@ -68,7 +70,13 @@ impl IdempotencyKey {
             ));
         }
         Ok(Some(Self {
-            record_key: format!("idempotency/{key}"),
+            record_key: match Principal::from_headers(request.headers()) {
+                // Each customer has keys of their own. The length says where the subject ends.
+                Principal::Customer(CustomerId(subject)) => {
+                    format!("customer-idempotency/{}/{subject}/{key}", subject.len())
+                }
+                _ => format!("idempotency/{key}"),
+            },
             fingerprint: Fingerprint::of(request),
         }))
     }

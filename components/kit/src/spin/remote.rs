@@ -1,23 +1,25 @@
 //! Another context over HTTP: in-process by service chaining, or at the address that a variable names.
 //!
-//! A command that crosses a network takes the path and the token of [`context_calls`].
+//! A command that crosses a network takes the path of [`context_calls`], and a platform token for the called context.
 
 use super::{
     calls::types,
     client::{CallError, HttpClient},
+    now,
     variables::variable,
 };
 use crate::{
     Effect, Unavailable,
-    http::{Response, bearer, context_calls},
+    http::{Response, context_calls},
 };
 use http::{Method, header::AUTHORIZATION};
+use platform_token::SigningKeys;
 use std::time::Duration;
 
 /// Another context, as a component reaches it over HTTP.
 #[derive(Clone, Copy, Debug)]
 pub struct RemoteContext {
-    /// Its name in error messages.
+    /// Its name in error messages and in platform tokens: the id of its component.
     pub name: &'static str,
     /// The variable that holds its base URL.
     pub url_variable: &'static str,
@@ -40,17 +42,21 @@ impl RemoteContext {
     ) -> Result<Response, Unavailable> {
         let base = variable(self.url_variable).await;
         let mut headers = origin.headers().to_vec();
-        let token = variable(context_calls::TOKEN).await;
-        let authorization;
+        let crosses_network = context_calls::crosses_network(&base);
+        let keys = SigningKeys::read(&variable(context_calls::TOKEN).await);
         let path = match context_calls::network_path(path) {
-            Some(path) if context_calls::crosses_network(&base) => {
-                let token = bearer::token(&token).ok_or_else(|| self.without_token(&base))?;
-                authorization = format!("Bearer {token}");
-                headers.push((AUTHORIZATION.as_str(), &authorization));
+            Some(path) if crosses_network => {
+                keys.as_ref().ok_or_else(|| self.without_token(&base))?;
                 path
             }
             _ => path.to_owned(),
         };
+        // A platform with identity asks for a token for everything else, too. On stock Spin, so does a context of this
+        // application.
+        let authorization = keys.map(|keys| format!("Bearer {}", keys.sign(self.name, now())));
+        if let Some(authorization) = &authorization {
+            headers.push((AUTHORIZATION.as_str(), authorization));
+        }
         let url = format!("{}{path}", base.trim_end_matches('/'));
         let deadline = origin.deadline.map(Duration::from_millis);
         let timeout = deadline.map_or(self.timeout, |left| left.min(self.timeout));

@@ -1,6 +1,6 @@
 //! The two exports of a component, HTTP and Redis, as functions of plain values.
 
-use super::{timeout::with_timeout, variables::variable};
+use super::{authentication::authenticate, receiver, timeout::with_timeout, variables::variable};
 use crate::event_failure::EventFailure;
 use crate::http::{
     BODY_LIMIT, Problem, Request, Response, bearer, body, context_calls, finish_response,
@@ -17,35 +17,48 @@ use std::{pin::pin, time::Duration};
 /// Maximum time for draining the rest of an oversized body.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves a request with `answer`. Requests of the relay below the resources named `plural` are served
+/// A context, as clients and other parts of the platform name it.
+#[derive(Clone, Copy, Debug)]
+pub struct ContextNames {
+    /// The id of the component, for which platform tokens are.
+    pub id: &'static str,
+    /// The first segment of its paths.
+    pub plural: &'static str,
+}
+
+/// Serves a request with `answer`. Requests of the relay below the resources of the context are served
 /// here: an event goes to `react_to`, as an event from the log does, and a sweep to `answer`. A command of another
 /// context that comes over the network goes to `answer` under its path in the application.
 ///
-/// A request whose body cannot be read is answered with a problem.
+/// A request whose body cannot be read, or whose sender is not authenticated, is answered with a problem.
 ///
 /// # Errors
 ///
 /// The head of the request is malformed.
 pub async fn serve<E: Into<EventFailure>>(
     request: types::Request,
-    plural: &str,
+    context: ContextNames,
     answer: impl AsyncFnOnce(Request) -> Response,
     react_to: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
 ) -> Result<types::Response, types::ErrorCode> {
-    let (head, body) = guest_http::receive(request)?;
+    let (mut head, body) = guest_http::receive(request)?;
     let path = head.uri.path().to_owned();
     let method = head.method.clone();
-    let mut response = match read(body).await {
-        Ok(body) => {
+    let ContextNames { id, plural } = context;
+    let authenticated = authenticate(&mut head, id).await;
+    // The body is read in any case: a client that still sends it would not read the response.
+    let mut response = match (read(body).await, authenticated) {
+        (Ok(_), Err(refused)) => refused,
+        (Ok(body), Ok(())) => {
             let request = Request::from_parts(head, body);
             let command = context_calls::command_path(&path, plural);
             match (RelayRequest::from_path(&path, plural), command) {
-                (Some(kind), _) => serve_relay(kind, request, answer, react_to).await,
-                (None, Some(command)) => serve_command(&command, request, answer).await,
+                (Some(kind), _) => serve_relay(kind, request, id, answer, react_to).await,
+                (None, Some(command)) => serve_command(&command, request, id, answer).await,
                 (None, None) => answer(request).await,
             }
         }
-        Err(error) => {
+        (Err(error), _) => {
             let detail = format!("the body broke off: {error}");
             Problem::malformed_json(detail).into_response(&path)
         }
@@ -58,11 +71,14 @@ pub async fn serve<E: Into<EventFailure>>(
 async fn serve_command(
     command: &str,
     mut request: Request,
+    context: &'static str,
     answer: impl AsyncFnOnce(Request) -> Response,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    let token = variable(context_calls::TOKEN).await;
-    if let Err(problem) = bearer::authorize(&request, context_calls::TOKEN, &token) {
+    let keys = variable(context_calls::TOKEN).await;
+    if let Err(problem) =
+        bearer::authorize(&request, context_calls::TOKEN, &keys, receiver(context))
+    {
         return problem.into_response(&path);
     }
     match command.parse() {
@@ -77,11 +93,13 @@ async fn serve_command(
 async fn serve_relay<E: Into<EventFailure>>(
     kind: RelayRequest,
     request: Request,
+    context: &'static str,
     answer: impl AsyncFnOnce(Request) -> Response,
     react_to: impl AsyncFnOnce(CloudEvent) -> Result<(), E>,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    if let Err(problem) = relay::authorize(&request, &variable(relay::SECRET).await) {
+    let secret = variable(relay::SECRET).await;
+    if let Err(problem) = relay::authorize(&request, &secret, receiver(context)) {
         return problem.into_response(&path);
     }
     match kind {

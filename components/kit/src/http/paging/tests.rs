@@ -60,7 +60,7 @@ fn a_page_far_beyond_the_last_is_empty_and_links_back() {
         let page = query(&format!("page={number}")).unwrap();
         assert_eq!(page.number, number);
         assert!(page.offset() >= number);
-        let response = hal::page(&page, 5, "", "/things", "things", vec![]);
+        let response = hal::page(&page, 5, "", "/things", "things", &[] as &[hal::Item<()>]);
         assert_eq!(body(&response)["page"]["number"], number);
         let links = &body(&response)["_links"];
         assert_eq!(links["prev"]["href"], "/things?page=0&size=20");
@@ -73,7 +73,14 @@ fn links_reach_all_pages_and_keep_the_filters() {
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = Uri::from_static("/things?page=1&size=2&colour=red");
     let page = Page::with_filters(&request, &["thingId", "name"]).unwrap();
-    let response = hal::page(&page, 5, "http://h", "/things", "things", vec![]);
+    let response = hal::page(
+        &page,
+        5,
+        "http://h",
+        "/things",
+        "things",
+        &[] as &[hal::Item<()>],
+    );
     let links = &body(&response)["_links"];
     assert_eq!(
         links["next"]["href"],
