@@ -40,5 +40,11 @@ fn route<'a, P: Platform>(
     })
 }
 
+/// The JSON schema of a car, for the documents of the API.
+#[cfg(feature = "schema")]
+pub fn schema(generator: schemars::SchemaGenerator) -> schemars::Schema {
+    generator.into_root_schema_for::<handler::CarFields<'static>>()
+}
+
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 //! CarReserved and CarCancelled. It reacts to ReservationConfirmed (the hold becomes a confirmed booking),
 //! ReservationCancelled and ReservationRejected (the booking is removed).
 
+pub mod authorization;
 pub mod commands;
 pub mod domain;
 pub mod http;

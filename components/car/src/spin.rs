@@ -5,7 +5,10 @@ mod holds;
 mod records;
 
 use crate::{http, reactions, repository::CarRepository};
-use kit::{EventFailure, spin::SpinPlatform};
+use kit::{
+    EventFailure,
+    spin::{ContextNames, SpinPlatform},
+};
 use spin_sdk::{
     redis_subscriber,
     wasip3::{
@@ -32,6 +35,11 @@ mod bindings {
 
 struct Component;
 
+const CONTEXT: ContextNames = ContextNames {
+    id: "car",
+    plural: "cars",
+};
+
 bindings::export!(Component with_types_in bindings);
 spin_sdk::wasip3::http::service::export!(Component);
 
@@ -40,7 +48,7 @@ impl Guest for Component {
         let cars = repository();
         kit::spin::serve(
             request,
-            "cars",
+            CONTEXT,
             async |request| http::handle(&cars, request).await,
             async |event| reactions::react(&cars, &event).await,
         )

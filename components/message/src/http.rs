@@ -1,18 +1,26 @@
 //! The message context over HTTP: `/messages`, read only.
 
 use crate::{
+    authorization,
     domain::Message,
     queries::{self, UnknownMessage},
     repository::MessageRepository,
     sweep,
 };
 use ::http::Method;
-use events::MessageId;
+use events::{CarId, CustomerId, MessageId, ReservationId, Timestamp};
 use kit::{
-    Platform,
-    http::{Problem, Request, Response, ResponseFuture, base_url, etag, hal, paging::Page, serve},
+    Platform, Principal,
+    http::{
+        Problem, Request, Response, ResponseFuture, base_url, etag,
+        hal::{self, Item},
+        language::{Language, in_language},
+        paging::Page,
+        serve,
+    },
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 /// Handles one request.
 pub async fn handle<P: Platform>(messages: &MessageRepository<P>, request: Request) -> Response {
@@ -41,18 +49,26 @@ async fn list<P: Platform>(
     messages: &MessageRepository<P>,
     request: &Request,
 ) -> Result<Response, Problem> {
+    let principal = Principal::from_headers(request.headers());
+    let access = authorization::list(&principal);
+    access.require("to list messages", || {
+        Problem::not_found("there are no messages")
+    })?;
     let page = Page::without_filters(request, &queries::COLUMNS)?;
-    let (rows, total) = queries::messages(messages, &page).await?;
+    let language = Language::preferred(request.headers());
+    let (rows, total) = match principal.customer() {
+        Some(customer) => {
+            queries::messages_to_customer(messages, customer, &page, language).await?
+        }
+        None => queries::messages(messages, &page, language).await?,
+    };
     let base = base_url(request);
-    let items = rows.iter().map(|message| item(message, &base)).collect();
-    Ok(hal::page(
-        &page,
-        total,
-        &base,
-        "/messages",
-        "messages",
-        items,
-    ))
+    let items = rows
+        .iter()
+        .map(|message| item(message, language, &base, &principal));
+    let items: Vec<_> = items.collect();
+    let page = hal::page(&page, total, &base, "/messages", "messages", &items);
+    Ok(in_language(page, language))
 }
 
 async fn show<P: Platform>(
@@ -61,8 +77,13 @@ async fn show<P: Platform>(
     id: MessageId,
 ) -> Result<Response, Problem> {
     let message = queries::message(messages, id).await?;
-    let item = item(&message.state, &base_url(request));
-    Ok(etag::tagged(hal::found(&item), message.version))
+    let principal = Principal::from_headers(request.headers());
+    let access = authorization::see(&principal, message.state.customer.as_ref());
+    access.require("to see a message", || UnknownMessage(id).into())?;
+    let language = Language::preferred(request.headers());
+    let item = item(&message.state, language, &base_url(request), &principal);
+    let found = etag::tagged(hal::found(&item), message.version);
+    Ok(in_language(found, language))
 }
 
 async fn sweep<P: Platform>(messages: &MessageRepository<P>) -> Result<Response, Problem> {
@@ -70,15 +91,58 @@ async fn sweep<P: Platform>(messages: &MessageRepository<P>) -> Result<Response,
     Ok(hal::found(&json!({ "retired": retired })))
 }
 
-fn item(message: &Message, base: &str) -> Value {
+/// The fields of a message.
+#[derive(Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Message")
+)]
+#[serde(rename_all = "camelCase")]
+struct MessageFields<'a> {
+    msg_id: MessageId,
+    car_id: CarId,
+    rsv_id: ReservationId,
+    /// What the message says: `reservation-confirmed`, `reservation-cancelled` or `reservation-rejected`.
+    kind: &'static str,
+    parameters: MessageParameters,
+    /// The text, in the language that the client prefers.
+    content: String,
+    sent_at: Timestamp,
+    /// The customer, for those who may see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_id: Option<&'a CustomerId>,
+}
+
+/// What the text of a message contains, for clients with a text of their own.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+struct MessageParameters {
+    car_id: CarId,
+    rsv_id: ReservationId,
+}
+
+fn item<'a>(
+    message: &'a Message,
+    language: Language,
+    base: &str,
+    principal: &Principal,
+) -> Item<MessageFields<'a>> {
     let id = message.id;
-    let fields = json!({
-        "msgId": id,
-        "carId": message.car,
-        "rsvId": message.reservation,
-        "content": message.content,
-        "sentAt": message.sent_at,
-    });
+    let fields = MessageFields {
+        msg_id: id,
+        car_id: message.car,
+        rsv_id: message.reservation,
+        kind: message.kind.name(),
+        parameters: MessageParameters {
+            car_id: message.car,
+            rsv_id: message.reservation,
+        },
+        content: message.content(language),
+        sent_at: message.sent_at,
+        customer_id: principal.shown(message.customer.as_ref()),
+    };
     hal::item(fields, base, &format!("/messages/{id}"), "message")
 }
 
@@ -86,4 +150,10 @@ impl From<UnknownMessage> for Problem {
     fn from(UnknownMessage(id): UnknownMessage) -> Self {
         Self::not_found(format!("there is no message {id}"))
     }
+}
+
+/// The JSON schema of a message, for the documents of the API.
+#[cfg(feature = "schema")]
+pub fn schema(generator: schemars::SchemaGenerator) -> schemars::Schema {
+    generator.into_root_schema_for::<MessageFields<'static>>()
 }

@@ -4,6 +4,7 @@
 //! read. It announces nothing. It reacts to ReservationConfirmed, ReservationCancelled and ReservationRejected with one
 //! message each.
 
+pub mod authorization;
 pub mod domain;
 pub mod http;
 pub mod queries;

@@ -1,8 +1,12 @@
 //! Queries about messages: one message, or a page ([`kit::listing`] states the cost).
 
 use crate::{domain::Message, repository::MessageRepository};
-use events::MessageId;
-use kit::{ChangeError, ListError, Lookup, Platform, Versioned, http::paging::Page, listing};
+use events::{CustomerId, MessageId};
+use kit::{
+    ChangeError, ListError, Lookup, Platform, Versioned,
+    http::{language::Language, paging::Page},
+    listing,
+};
 use std::cmp::Ordering;
 
 /// The columns that a list of messages can be sorted by.
@@ -27,7 +31,7 @@ pub async fn message<P: Platform>(
     }
 }
 
-/// One page of the messages, and the number of all messages.
+/// One page of the messages, and the number of all messages. The language is that of the texts to sort by.
 ///
 /// # Errors
 ///
@@ -35,19 +39,47 @@ pub async fn message<P: Platform>(
 pub async fn messages<P: Platform>(
     messages: &MessageRepository<P>,
     page: &Page,
+    language: Language,
 ) -> Result<(Vec<Message>, u64), ListError<ChangeError<UnknownMessage>>> {
     let look_up = async |number| {
         let lookup = messages.find_by_number(MessageId(number)).await?;
         Ok::<_, ChangeError<UnknownMessage>>(lookup.map(|message| message.state))
     };
+    let compare =
+        |column: &str, one: &Message, other: &Message| compare(column, language, one, other);
     listing::list(&messages.platform, page, "msgId", look_up, compare).await
 }
 
-fn compare(column: &str, one: &Message, other: &Message) -> Ordering {
+/// One page of the messages to a customer, and their number.
+///
+/// # Errors
+///
+/// [`ListError`] when the store fails, or the list is too long for the requested order.
+pub async fn messages_to_customer<P: Platform>(
+    messages: &MessageRepository<P>,
+    customer: &CustomerId,
+    page: &Page,
+    language: Language,
+) -> Result<(Vec<Message>, u64), ListError<ChangeError<UnknownMessage>>> {
+    let look_up = async |number| {
+        let found = match messages.find_by_number(MessageId(number)).await? {
+            Lookup::Found(message) => Some(message.state),
+            Lookup::Deleted | Lookup::Missing => None,
+        };
+        let to_customer = |message: &Message| message.customer.as_ref() == Some(customer);
+        Ok::<_, ChangeError<UnknownMessage>>(found.filter(to_customer))
+    };
+    let index = messages.of_customer(customer);
+    let compare =
+        |column: &str, one: &Message, other: &Message| compare(column, language, one, other);
+    listing::list_index(&index, page, "msgId", look_up, None, compare).await
+}
+
+fn compare(column: &str, language: Language, one: &Message, other: &Message) -> Ordering {
     match column {
         "carId" => one.car.cmp(&other.car),
         "rsvId" => one.reservation.cmp(&other.reservation),
-        "content" => one.content.cmp(&other.content),
+        "content" => one.content(language).cmp(&other.content(language)),
         _ => one.sent_at.cmp(&other.sent_at),
     }
 }

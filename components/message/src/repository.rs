@@ -8,9 +8,10 @@
 mod record;
 
 use crate::domain::{Message, MessageKind};
-use events::{CarId, MessageId, ReservationId};
+use events::{CustomerId, MessageId, ReservationId, ReservationState};
 use kit::{
-    Aggregates, ChangeError, Decision, Lookup, Origin, Platform, Store, StoreError, Versioned,
+    Aggregates, ChangeError, Decision, Lookup, NumberIndex, Origin, Platform, Store, StoreError,
+    Versioned,
     claim::{self, Claim},
     numbering,
 };
@@ -36,20 +37,23 @@ impl<P: Platform> MessageRepository<P> {
         &self,
         origin: &Origin,
         kind: MessageKind,
-        reservation: ReservationId,
-        car: CarId,
+        reservation: &ReservationState,
     ) -> Result<(), ChangeError<R>> {
-        let key = key(reservation, kind);
+        let key = key(reservation.rsv_id, kind);
         if claim::claim(&self.platform, &key).await? == Claim::Exists {
             return Ok(());
         }
         let message = Message {
             id: self.allocate_number(&key).await?,
-            reservation,
-            car,
-            content: kind.content(car),
+            reservation: reservation.rsv_id,
+            car: reservation.car_id,
+            customer: reservation.customer_id.clone(),
+            kind,
             sent_at: self.platform.now(),
         };
+        if let Some(customer) = &message.customer {
+            self.of_customer(customer).add(message.id.0).await?;
+        }
         self.create(&key, origin, message).await
     }
 
@@ -107,6 +111,12 @@ impl<P: Platform> MessageRepository<P> {
         let state = self.platform.state();
         state.set(&pointer(number), key.as_bytes()).await?;
         Ok(number)
+    }
+
+    /// The index of the messages to a customer. A number is added before its message is stored, so that no crash leaves a
+    /// message out of the list.
+    pub fn of_customer(&self, customer: &CustomerId) -> NumberIndex<'_, P> {
+        NumberIndex::new(&self.platform, "customer", customer)
     }
 
     /// Messages announce no events, so the stream is empty.

@@ -4,7 +4,7 @@
 mod platform;
 
 use crate::{http, reactions, repository::MessageRepository};
-use kit::EventFailure;
+use kit::{EventFailure, spin::ContextNames};
 use platform::PlatformWithoutLog;
 use spin_sdk::{
     redis_subscriber,
@@ -16,6 +16,11 @@ use spin_sdk::{
 
 struct Component;
 
+const CONTEXT: ContextNames = ContextNames {
+    id: "message",
+    plural: "messages",
+};
+
 spin_sdk::wasip3::http::service::export!(Component);
 
 impl Guest for Component {
@@ -23,7 +28,7 @@ impl Guest for Component {
         let messages = MessageRepository::new(PlatformWithoutLog::new());
         kit::spin::serve(
             request,
-            "messages",
+            CONTEXT,
             async |request| http::handle(&messages, request).await,
             async |event| reactions::react(&messages, &event).await,
         )

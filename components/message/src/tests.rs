@@ -10,7 +10,7 @@ use events::{CarId, CloudEvent, Event, ReservationId, ReservationState, SPEC_VER
 use futures::executor::block_on;
 use kit::{
     ChangeError,
-    http::{Request, paging::Page},
+    http::{Request, language::Language, paging::Page},
     memory::MemoryPlatform,
 };
 use std::convert::Infallible;
@@ -43,12 +43,14 @@ fn cloud_event(event: fn(ReservationState) -> Event, reservation: u64, car: u64)
         correlationid: "customer".into(),
         causationid: "customer".into(),
         traceparent: String::new(),
+        actor: None,
         event: event(ReservationState {
             rsv_id: ReservationId(reservation),
             car_id: CarId(car),
             pay_id: None,
             status: "any".into(),
             reason: None,
+            customer_id: None,
         }),
     }
 }
@@ -56,10 +58,12 @@ fn cloud_event(event: fn(ReservationState) -> Event, reservation: u64, car: u64)
 /// All listed messages, and their reported number.
 fn list(messages: &MessageRepository<MemoryPlatform>) -> (Vec<Message>, u64) {
     let page = Page::without_filters(&Request::new(Bytes::new()), &[]).unwrap();
-    block_on(queries::messages(messages, &page)).unwrap()
+    block_on(queries::messages(messages, &page, Language::Korean)).unwrap()
 }
 
 fn contents(messages: &MessageRepository<MemoryPlatform>) -> Vec<String> {
     let (rows, _) = list(messages);
-    rows.into_iter().map(|message| message.content).collect()
+    rows.iter()
+        .map(|message| message.content(Language::Korean))
+        .collect()
 }

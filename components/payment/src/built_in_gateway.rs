@@ -59,6 +59,7 @@ mod tests {
             reservation: ReservationId(1),
             car: CarId(1),
             amount,
+            customer: None,
         };
         block_on(BuiltInGateway::new(limit).approve(&order))
     }

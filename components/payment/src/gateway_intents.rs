@@ -59,6 +59,7 @@ pub fn all<P: Platform>(platform: &P, backlog: &Backlog) -> Vec<StoredIntent> {
                 correlation_id: record.correlation,
                 causation_id: record.causation,
                 traceparent: record.traceparent,
+                actor: None,
             },
         );
         let age = entry.age;

@@ -37,3 +37,9 @@ fn route<'a, P: Platform, G: Gateway>(
         _ => return None,
     })
 }
+
+/// The JSON schema of a payment, for the documents of the API.
+#[cfg(feature = "schema")]
+pub fn schema(generator: schemars::SchemaGenerator) -> schemars::Schema {
+    generator.into_root_schema_for::<handler::PaymentFields<'static>>()
+}

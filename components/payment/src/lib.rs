@@ -7,6 +7,7 @@
 //! The money itself is taken behind [`ports::Gateway`]. [`commands`] describes how a gateway call that was cut off
 //! is finished or compensated.
 
+pub mod authorization;
 pub mod built_in_gateway;
 pub mod commands;
 pub mod domain;

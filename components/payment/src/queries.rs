@@ -6,7 +6,7 @@ use crate::{
     ports::PaymentPorts,
     repository::PaymentRepository,
 };
-use events::{PaymentId, ReservationId};
+use events::{CustomerId, PaymentId, ReservationId};
 use kit::{
     ChangeError, ListError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing,
     records,
@@ -76,6 +76,29 @@ pub async fn payments<P: Platform, G>(
     listing::list(&ports.platform, page, "payId", look_up, compare).await
 }
 
+/// One page of the payments of a customer, and their number.
+///
+/// # Errors
+///
+/// [`ListError`] when the store fails, or the list is too long for the requested order.
+pub async fn payments_of_customer<P: Platform, G>(
+    ports: &PaymentPorts<P, G>,
+    customer: &CustomerId,
+    page: &Page,
+) -> Result<(Vec<PaymentRow>, u64), ListError<ChangeError<Refusal>>> {
+    let payments = ports.payments();
+    let look_up = async |number| {
+        let found = match payments.find_by_number(PaymentId(number)).await? {
+            Lookup::Found(payment) => row(&payment),
+            Lookup::Deleted | Lookup::Missing => None,
+        };
+        let of_customer = |row: &PaymentRow| row.receipt.order.customer.as_ref() == Some(customer);
+        Ok::<_, ChangeError<Refusal>>(found.filter(of_customer))
+    };
+    let index = payments.of_customer(customer);
+    listing::list_index(&index, page, "payId", look_up, None, compare).await
+}
+
 /// The payments with these numbers.
 ///
 /// # Errors
@@ -94,7 +117,7 @@ pub async fn payments_of<P: Platform>(
 
 fn row(payment: &Versioned<Payment>) -> Option<PaymentRow> {
     Some(PaymentRow {
-        receipt: *payment.state.receipt()?,
+        receipt: payment.state.receipt()?.clone(),
         status: payment.state.status(),
         version: payment.version,
     })

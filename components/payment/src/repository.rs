@@ -7,10 +7,10 @@
 mod record;
 
 use crate::domain::Payment;
-use events::{PAYMENT_STREAM, PaymentId, ReservationId};
+use events::{CustomerId, PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
-    Aggregates, ChangeError, Decision, Lookup, Origin, Platform, Store, StoreError, Versioned,
-    claim, numbering,
+    Aggregates, ChangeError, Decision, Lookup, NumberIndex, Origin, Platform, Store, StoreError,
+    Versioned, claim, numbering,
 };
 
 /// The stored payments of a platform.
@@ -112,6 +112,12 @@ impl<'a, P: Platform> PaymentRepository<'a, P> {
         let state = self.platform.state();
         state.set(&pointer(number), value.as_bytes()).await?;
         Ok(number)
+    }
+
+    /// The index of the payments of a customer. A number is added before its payment is stored, so that no crash leaves a
+    /// payment out of the list.
+    pub fn of_customer(&self, customer: &CustomerId) -> NumberIndex<'a, P> {
+        NumberIndex::new(self.platform, "customer", customer)
     }
 
     fn aggregates(&self) -> Aggregates<'a, P> {

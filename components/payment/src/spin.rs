@@ -2,12 +2,16 @@
 #![expect(unsafe_code, reason = "the export macros write the ABI glue")]
 
 mod approvals;
+mod customer_payments;
 mod gateway;
 mod records;
 
 use crate::{http, ports::PaymentPorts, reactions};
 use gateway::AnyGateway;
-use kit::{EventFailure, spin::SpinPlatform};
+use kit::{
+    EventFailure,
+    spin::{ContextNames, SpinPlatform},
+};
 use spin_sdk::{
     redis_subscriber,
     wasip3::{
@@ -24,6 +28,7 @@ mod bindings {
             package socar:payment-component;
             world offers {
                 export socar:payment/approvals@1.0.0;
+                export socar:customer-payments/approvals@1.0.0;
                 export socar:payment/records@1.0.0;
             }
         ",
@@ -34,6 +39,11 @@ mod bindings {
 
 struct Component;
 
+const CONTEXT: ContextNames = ContextNames {
+    id: "payment",
+    plural: "payments",
+};
+
 bindings::export!(Component with_types_in bindings);
 spin_sdk::wasip3::http::service::export!(Component);
 
@@ -42,7 +52,7 @@ impl Guest for Component {
         let ports = ports().await;
         kit::spin::serve(
             request,
-            "payments",
+            CONTEXT,
             async |request| http::handle(&ports, request).await,
             async |event| reactions::react(&ports, &event).await,
         )

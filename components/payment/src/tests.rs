@@ -45,6 +45,7 @@ fn order(reservation: ReservationId) -> Order {
         reservation,
         car: CarId(1),
         amount: 100,
+        customer: None,
     }
 }
 
@@ -73,12 +74,14 @@ fn request_cancellation<G: Gateway>(ports: &PaymentPorts<MemoryPlatform, G>) {
         correlationid: "customer".into(),
         causationid: "customer".into(),
         traceparent: String::new(),
+        actor: None,
         event: Event::ReservationCancelRequested(ReservationState {
             rsv_id: RESERVATION,
             car_id: CarId(1),
             pay_id: None,
             status: "reqCancel".into(),
             reason: None,
+            customer_id: None,
         }),
     };
     block_on(reactions::react(ports, &event)).unwrap();

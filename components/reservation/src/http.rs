@@ -41,5 +41,11 @@ fn route<'a, P: Platform, C: Cars, Y: Payments>(
     })
 }
 
+/// The JSON schema of a reservation, for the documents of the API.
+#[cfg(feature = "schema")]
+pub fn schema(generator: schemars::SchemaGenerator) -> schemars::Schema {
+    generator.into_root_schema_for::<handler::ReservationFields>()
+}
+
 #[cfg(test)]
 mod tests;

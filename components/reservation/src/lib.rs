@@ -7,6 +7,8 @@
 //!
 //! A saga that neither the command nor an event finishes is finished by the [`sweep`], with [`recovery`].
 
+pub mod authorization;
+mod cause_of;
 pub mod commands;
 pub mod domain;
 pub mod http;

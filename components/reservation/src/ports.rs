@@ -9,7 +9,7 @@
 )]
 
 use crate::{repository::ReservationRepository, saga_log::SagaLog};
-use events::{CarId, PaymentId, ReservationId};
+use events::{CarId, CustomerId, PaymentId, ReservationId};
 use kit::{Origin, Platform, Unavailable};
 
 /// The ports of this context; every use case takes them as its first argument.
@@ -109,7 +109,7 @@ pub trait Cars {
 /// It identifies a payment by its reservation. An implementation returns within a bounded time, and reports
 /// an effect other than [`kit::Effect::None`] whenever the request may have reached the payment context.
 pub trait Payments {
-    /// Charges `amount` won for the reservation `id` of `car`.
+    /// Charges `amount` won for the reservation `id` of `car`. The payment belongs to `customer`, or to the company.
     ///
     /// Idempotent: a second approval returns the first payment and takes no more money. After
     /// [`Self::cancel`] it fails and takes no money.
@@ -124,6 +124,7 @@ pub trait Payments {
         id: ReservationId,
         car: CarId,
         amount: u64,
+        customer: Option<&CustomerId>,
     ) -> Result<ApprovalOutcome, Unavailable>;
 
     /// Refunds the payment of the reservation `id`, and refuses an approval that arrives later.

@@ -6,7 +6,7 @@ use crate::{
     ports::ReservationPorts,
     repository::ReservationRepository,
 };
-use events::{CarId, ReservationId};
+use events::{CarId, CustomerId, ReservationId};
 use kit::{
     ChangeError, ListError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing,
     number_index::Order, records,
@@ -45,6 +45,34 @@ pub async fn reservations<P: Platform, C, Y>(
         )
     };
     listing::list(&ports.platform, page, "rsvId", look_up, compare).await
+}
+
+/// One page of the reservations of a customer, of one car or of all cars, and their number.
+///
+/// # Errors
+///
+/// [`ListError`] when the store fails, or the list is too long for the requested order or car.
+pub async fn reservations_of_customer<P: Platform, C, Y>(
+    ports: &ReservationPorts<P, C, Y>,
+    customer: &CustomerId,
+    car: Option<CarId>,
+    page: &Page,
+) -> Result<(Vec<Reservation>, u64), ListError<ChangeError<Refusal>>> {
+    let reservations = ports.reservations();
+    let look_up = async |number| {
+        let found = reservations.find(ReservationId(number)).await?;
+        let of_customer =
+            |it: &Versioned<Reservation>| it.state.customer.as_ref() == Some(customer);
+        Ok::<_, ChangeError<Refusal>>(found.filter(of_customer).map(|found| found.state))
+    };
+    let index = reservations.of_customer(customer);
+    match car {
+        None => listing::list_index(&index, page, "rsvId", look_up, None, compare).await,
+        Some(car) => {
+            let of_car = |reservation: &Reservation| reservation.car == car;
+            listing::list_index(&index, page, "rsvId", look_up, Some(&of_car), compare).await
+        }
+    }
 }
 
 /// One page of the reservations of a car, whatever became of them, and their number. The order is that of the numbers.

@@ -4,6 +4,7 @@
 //! interrupted at any point.
 
 use crate::{
+    cause_of::cause_of,
     domain::{Refusal, RejectionReason, Stage},
     ports::{Cars, Payments, ReleaseOutcome, ReservationPorts},
     saga_log::SagaNote,
@@ -71,7 +72,7 @@ async fn decide<P: Platform, C: Cars, Y: Payments>(
     let Ok(payment) = ports.payments.paid_payment(origin, id).await else {
         return Ok(Stage::Requested);
     };
-    let cause = &origin.causation_id;
+    let cause = cause_of(origin);
     let decided = ports
         .reservations()
         .transition(origin, id, |reservation, at| {
@@ -133,7 +134,7 @@ async fn refund<P: Platform, C: Cars, Y: Payments>(
     ports
         .reservations()
         .transition(origin, id, |reservation, at| {
-            Ok::<_, Refusal>(reservation.state.cancel(at, &origin.causation_id))
+            Ok::<_, Refusal>(reservation.state.cancel(at, cause_of(origin)))
         })
         .await?;
     Ok(true)

@@ -2,8 +2,9 @@
 
 mod record;
 
+use crate::cause_of::cause_of;
 use crate::domain::{Refusal, Reservation, SagaToken, Transition};
-use events::{CarId, RESERVATION_STREAM, ReservationId, Timestamp};
+use events::{CarId, CustomerId, RESERVATION_STREAM, ReservationId, Timestamp};
 use kit::{
     Aggregates, ChangeError, Decision, LogError, NumberIndex, Origin, Platform, StoreError,
     Versioned, aggregate::ChangeOutcome,
@@ -50,6 +51,24 @@ impl<'a, P: Platform> ReservationRepository<'a, P> {
         self.of_car(car).add(id.0).await
     }
 
+    /// Adds the reservation `id` to the list of its customer, as [`Self::list_for_car`] does for its car.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    pub async fn list_for_customer(
+        &self,
+        id: ReservationId,
+        customer: &CustomerId,
+    ) -> Result<(), StoreError> {
+        self.of_customer(customer).add(id.0).await
+    }
+
+    /// The index of the reservations of a customer.
+    pub fn of_customer(&self, customer: &CustomerId) -> NumberIndex<'a, P> {
+        NumberIndex::new(self.platform, "customer", customer)
+    }
+
     /// The index of the reservations of a car.
     pub fn of_car(&self, car: CarId) -> NumberIndex<'a, P> {
         NumberIndex::new(self.platform, "car", car.0)
@@ -66,6 +85,7 @@ impl<'a, P: Platform> ReservationRepository<'a, P> {
         origin: &Origin,
         id: ReservationId,
         car: CarId,
+        customer: Option<&CustomerId>,
         saga: &SagaToken,
         at: Timestamp,
     ) -> Result<CreatedReservation, ChangeError<R>> {
@@ -75,8 +95,8 @@ impl<'a, P: Platform> ReservationRepository<'a, P> {
                 if existing.is_some() {
                     return Ok(Decision::Keep(()));
                 }
-                let cause = &origin.causation_id;
-                let (reservation, event) = Reservation::request(id, car, saga, at, cause);
+                let cause = cause_of(origin);
+                let (reservation, event) = Reservation::request(id, car, customer, saga, at, cause);
                 Ok(Decision::Commit(reservation, vec![event], ()))
             })
             .await?;

@@ -7,7 +7,10 @@ mod records;
 
 use crate::{http, ports::ReservationPorts, reactions};
 use cars::SpinCars;
-use kit::{EventFailure, spin::SpinPlatform};
+use kit::{
+    EventFailure,
+    spin::{ContextNames, SpinPlatform},
+};
 use payments::SpinPayments;
 use spin_sdk::{
     redis_subscriber,
@@ -26,6 +29,7 @@ mod bindings {
             world contracts {
                 import socar:car/holds@1.0.0;
                 import socar:payment/approvals@1.0.0;
+                import socar:customer-payments/approvals@1.0.0;
                 export socar:reservation/records@1.0.0;
             }
         ",
@@ -36,6 +40,11 @@ mod bindings {
 
 struct Component;
 
+const CONTEXT: ContextNames = ContextNames {
+    id: "reservation",
+    plural: "reservations",
+};
+
 bindings::export!(Component with_types_in bindings);
 spin_sdk::wasip3::http::service::export!(Component);
 
@@ -45,7 +54,7 @@ impl Guest for Component {
         let ports = ports(&platform);
         kit::spin::serve(
             request,
-            "reservations",
+            CONTEXT,
             async |request| http::handle(&ports, request).await,
             async |event| reactions::react(&ports, &event).await,
         )

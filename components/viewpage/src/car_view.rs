@@ -1,11 +1,12 @@
 //! One row of the read model.
 
 use crate::sql_value::SqlValue;
-use events::{CarId, PaymentId, ReservationId};
+use events::{CarId, CustomerId, PaymentId, ReservationId};
 use serde::Serialize;
 
 /// One row of the read model. Missing values are null in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct CarView {
     /// The car's number.
@@ -26,11 +27,14 @@ pub struct CarView {
     pub pay_id: Option<PaymentId>,
     /// The status of that payment.
     pub pay_status: Option<String>,
+    /// The customer whom the reservation belongs to, for those who may see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer_id: Option<CustomerId>,
 }
 
 impl CarView {
-    /// The row with these values, in the order of [`Column::ALL`](crate::column::Column::ALL); `None` when a value has
-    /// another type.
+    /// The row with these values, in the order of [`Column::ALL`](crate::column::Column::ALL), and then the customer; `None`
+    /// when a value has another type.
     pub(crate) fn from_values(mut values: impl Iterator<Item = SqlValue>) -> Option<Self> {
         Some(Self {
             car_id: CarId(number(values.next()?)?),
@@ -42,6 +46,10 @@ impl CarView {
             rsv_status: optional_text(values.next()?)?,
             pay_id: optional_id(values.next()?)?.map(PaymentId),
             pay_status: optional_text(values.next()?)?,
+            customer_id: match values.next()? {
+                SqlValue::Text(customer) => Some(CustomerId(customer)),
+                _ => None,
+            },
         })
     }
 }

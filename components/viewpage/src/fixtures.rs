@@ -67,6 +67,7 @@ fn envelope(subject: String, sequence: u64, event: Event) -> CloudEvent {
         correlationid: "r".into(),
         causationid: "r".into(),
         traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
+        actor: None,
         event,
     }
 }
@@ -120,6 +121,7 @@ pub fn reservation(id: u64, sequence: u64, car_id: u64, status: &str) -> CloudEv
         pay_id: None,
         status: status.into(),
         reason: None,
+        customer_id: None,
     };
     let event = match status {
         "reqReserve" => Event::ReservationCreated(state),
@@ -140,6 +142,7 @@ pub fn payment(id: u64, sequence: u64, rsv_id: u64, car_id: u64, status: &str) -
         car_id: CarId(car_id),
         amount: 100,
         status: status.into(),
+        customer_id: None,
     };
     let event = match status {
         "paid" => Event::PaymentApproved(state),

@@ -3,8 +3,10 @@
 mod finders;
 mod query_string;
 mod rows;
+mod summary;
 
 use crate::{ports::Database, read_model::ReadModel};
+use events::Timestamp;
 use http::{HeaderName, HeaderValue, Method, header};
 use kit::http::{Request, Response, ResponseFuture, serve};
 
@@ -14,9 +16,13 @@ const PATH: &str = "/carviews";
 const DEPRECATED_PATH: &str = "/roomviews";
 
 /// Handles one request with the rows of `model`.
-pub async fn handle<D: Database>(model: &ReadModel<D>, request: Request) -> Response {
+pub async fn handle<D: Database>(
+    model: &ReadModel<D>,
+    request: Request,
+    now: Timestamp,
+) -> Response {
     let mut response = serve(&request, |method, path| {
-        route(model, &request, method, path)
+        route(model, &request, now, method, path)
     })
     .await;
     let target = request.uri().path_and_query();
@@ -31,6 +37,7 @@ pub async fn handle<D: Database>(model: &ReadModel<D>, request: Request) -> Resp
 fn route<'a, D: Database>(
     model: &'a ReadModel<D>,
     request: &'a Request,
+    now: Timestamp,
     method: &Method,
     path: &[&str],
 ) -> Option<ResponseFuture<'a>> {
@@ -39,6 +46,7 @@ fn route<'a, D: Database>(
     };
     Some(match (method.as_str(), rest) {
         ("GET", []) => Box::pin(rows::list(model, request)),
+        ("GET", ["summary"]) => Box::pin(summary::show(model, request, now)),
         ("GET", ["search"]) => Box::pin(finders::index(request)),
         ("GET", ["search", "findByRsvId"]) => Box::pin(finders::by_reservation(model, request)),
         ("GET", ["search", "findByPayId"]) => Box::pin(finders::by_payment(model, request)),
@@ -57,6 +65,15 @@ fn deprecate(response: &mut Response, rest: &str) {
         headers.insert(header::LINK, link);
     }
 }
+
+/// The JSON schema of a row of the view, for the documents of the API.
+#[cfg(feature = "schema")]
+pub fn schema(generator: schemars::SchemaGenerator) -> schemars::Schema {
+    generator.into_root_schema_for::<crate::car_view::CarView>()
+}
+
+#[cfg(feature = "schema")]
+pub use summary::schema as summary_schema;
 
 #[cfg(test)]
 mod tests;

@@ -8,9 +8,12 @@
 use crate::{
     ports::{Database, DatabaseError},
     read_model::ReadModel,
-    sql::upsert::{self, RowUpdate},
+    sql::{
+        charges,
+        upsert::{self, RowUpdate},
+    },
 };
-use events::{CloudEvent, Event};
+use events::{CloudEvent, CustomerId, Event, ReservationId};
 
 impl<D: Database> ReadModel<D> {
     /// Projects an event. Idempotent, in any order with other events.
@@ -20,6 +23,8 @@ impl<D: Database> ReadModel<D> {
     /// [`DatabaseError`] when the database fails. The event may then be projected, and must be delivered again.
     pub async fn project(&self, event: &CloudEvent) -> Result<(), DatabaseError> {
         let update = row_update(&event.event);
+        self.record_owner(&event.event).await?;
+        self.record_charge(event).await?;
         self.apply(update, event.sequence, &event.id).await
     }
 
@@ -34,9 +39,28 @@ impl<D: Database> ReadModel<D> {
         event: &CloudEvent,
     ) -> Result<bool, DatabaseError> {
         let update = row_update(&event.event);
+        self.record_owner(&event.event).await?;
+        self.record_charge(event).await?;
         let (statement, parameters) =
             upsert::settled_statement(update, event.sequence, &event.id, self.generation);
         Ok(!self.run(&statement, &parameters).await?.is_empty())
+    }
+
+    /// Records the customer of a reservation, before the reservation itself becomes visible.
+    async fn record_owner(&self, event: &Event) -> Result<(), DatabaseError> {
+        let Some((reservation, customer)) = owner(event) else {
+            return Ok(());
+        };
+        let (statement, parameters) = upsert::owner_statement(reservation, customer);
+        self.run(statement, &parameters).await.map(drop)
+    }
+
+    /// Records what the event of a payment says of its charge.
+    async fn record_charge(&self, event: &CloudEvent) -> Result<(), DatabaseError> {
+        match charges::statement(event) {
+            Some((statement, parameters)) => self.run(statement, &parameters).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Updates a base row with the state of an aggregate at version `sequence`. `event` is the id of the event that
@@ -54,6 +78,19 @@ impl<D: Database> ReadModel<D> {
         let (statement, parameters) = upsert::statement(update, sequence, event);
         self.run(statement, &parameters).await.map(drop)
     }
+}
+
+/// The customer that an event names, and the reservation.
+fn owner(event: &Event) -> Option<(ReservationId, &CustomerId)> {
+    let reservation = match event {
+        Event::ReservationCreated(reservation)
+        | Event::ReservationConfirmed(reservation)
+        | Event::ReservationRejected(reservation)
+        | Event::ReservationCancelRequested(reservation)
+        | Event::ReservationCancelled(reservation) => reservation,
+        _ => return None,
+    };
+    Some((reservation.rsv_id, reservation.customer_id.as_ref()?))
 }
 
 /// The update of each event, one arm per event.

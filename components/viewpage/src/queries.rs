@@ -1,6 +1,7 @@
 //! Queries: one page of a list, or the row of one car, reservation or payment. Each is one statement.
 
 use crate::{
+    authorization,
     car_view::{CarView, number},
     column::Column,
     list_query::ListQuery,
@@ -10,6 +11,7 @@ use crate::{
     sql_value::SqlValue,
 };
 use events::{CarId, PaymentId, ReservationId};
+use kit::Principal;
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +30,42 @@ impl<D: Database> ReadModel<D> {
     /// [`DatabaseError`] when the database fails.
     pub async fn list(&self, query: &ListQuery) -> Result<ListPage, DatabaseError> {
         let (statement, parameters) = list::statement(query);
-        let rows = self.run(&statement, &parameters).await?;
+        self.page(&statement, &parameters).await
+    }
+
+    /// One page of a list as a principal sees it.
+    ///
+    /// # Errors
+    ///
+    /// [`DatabaseError`] when the database fails.
+    pub async fn visible_list(
+        &self,
+        query: &ListQuery,
+        principal: &Principal,
+    ) -> Result<ListPage, DatabaseError> {
+        let customer = principal
+            .customer()
+            .filter(|_| query.is_about_reservations());
+        let mut page = match customer {
+            None => self.list(query).await?,
+            Some(customer) => {
+                let (statement, parameters) = list::of_customer(query, customer);
+                self.page(&statement, &parameters).await?
+            }
+        };
+        let rows = page.rows.into_iter();
+        page.rows = rows
+            .map(|row| authorization::visible(principal, row))
+            .collect();
+        Ok(page)
+    }
+
+    async fn page(
+        &self,
+        statement: &str,
+        parameters: &[SqlValue],
+    ) -> Result<ListPage, DatabaseError> {
+        let rows = self.run(statement, parameters).await?;
         let total = rows.first().and_then(|row| row.first()).cloned();
         let rows = rows
             .into_iter()

@@ -16,6 +16,9 @@ pub struct ReadModel<D> {
 impl<D: Database> ReadModel<D> {
     /// Opens a generation in `database`, and creates the tables that are missing.
     ///
+    /// The tables of an older version get the new ones beside them, which are filled from the old ones in parts; an
+    /// opening that is interrupted is continued by the next one.
+    ///
     /// No row is written before all tables, indexes and triggers exist. So if all names are found, all triggers work; if
     /// some are missing, another instance is creating them or died while creating them, and this one creates the rest.
     ///
@@ -29,9 +32,12 @@ impl<D: Database> ReadModel<D> {
         let expected = i64::try_from(created.count()).unwrap_or(i64::MAX);
         let found = model.run(schema::COUNT_NAMES, &[]).await?;
         if found != [[SqlValue::Number(expected)]] {
-            for statement in &statements {
+            let (last, others) = statements.split_last().unwrap_or((&statements[0], &[]));
+            for statement in others {
                 model.run(statement, &[]).await?;
             }
+            while !model.run(schema::COMPLETION, &[]).await?.is_empty() {}
+            model.run(last, &[]).await?;
         }
         Ok(model)
     }

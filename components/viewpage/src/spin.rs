@@ -6,7 +6,7 @@ mod records;
 
 use crate::{http, ports::DatabaseError, read_model_store::ReadModelStore, rebuild};
 use database::SpinDatabase;
-use kit::{EventFailure, Origin, http::Problem};
+use kit::{EventFailure, Origin, http::Problem, spin::ContextNames};
 use records::SpinRecords;
 use spin_sdk::{
     redis_subscriber,
@@ -15,7 +15,7 @@ use spin_sdk::{
         http::types::{ErrorCode, Request, Response},
     },
 };
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, time::SystemTime};
 
 type SharedStore = Rc<ReadModelStore<SpinDatabase>>;
 
@@ -47,13 +47,18 @@ mod bindings {
 
 struct Component;
 
+const CONTEXT: ContextNames = ContextNames {
+    id: "viewpage",
+    plural: "carviews",
+};
+
 spin_sdk::wasip3::http::service::export!(Component);
 
 impl Guest for Component {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         kit::spin::serve(
             request,
-            "carviews",
+            CONTEXT,
             async |request| {
                 let path = request.uri().path().to_owned();
                 let response = respond(request).await;
@@ -77,7 +82,7 @@ async fn respond(request: kit::http::Request) -> Result<kit::http::Response, Dat
         return Ok(rebuild::handle(&store, &SpinRecords { origin }, request).await);
     }
     let model = store.active().await?;
-    Ok(http::handle(&model, request).await)
+    Ok(http::handle(&model, request, SystemTime::now().into()).await)
 }
 
 /// The store of this instance. After a failure of the database it is opened again: the connection may be broken, or the

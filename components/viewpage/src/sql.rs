@@ -3,9 +3,12 @@
 //! Names of tables, indexes and triggers have a `$` in front, which the read model replaces by the prefix of its
 //! generation.
 
+pub mod charges;
 pub mod list;
 pub mod rank_index;
 pub mod schema;
+pub mod summary;
+pub mod text_index;
 pub mod upsert;
 
 #[cfg(test)]

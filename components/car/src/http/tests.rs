@@ -60,6 +60,7 @@ fn deliver(
         pay_id: None,
         status: "any".into(),
         reason: None,
+        customer_id: None,
     };
     let event = CloudEvent {
         specversion: "1.0".into(),
@@ -72,6 +73,7 @@ fn deliver(
         correlationid: "c".into(),
         causationid: "c".into(),
         traceparent: "t".into(),
+        actor: None,
         event: event(state),
     };
     block_on(reactions::react(cars, &event)).unwrap();

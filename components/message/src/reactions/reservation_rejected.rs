@@ -13,7 +13,5 @@ pub(super) async fn react<P: Platform>(
     reservation: &ReservationState,
 ) -> Result<(), ChangeError<Infallible>> {
     let kind = MessageKind::Rejected;
-    messages
-        .send(origin, kind, reservation.rsv_id, reservation.car_id)
-        .await
+    messages.send(origin, kind, reservation).await
 }

@@ -7,11 +7,24 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 fn send(messages: &MessageRepository<MemoryPlatform>, method: Method, path: &str) -> Response {
+    send_with(messages, method, path, &[])
+}
+
+fn send_with(
+    messages: &MessageRepository<MemoryPlatform>,
+    method: Method,
+    path: &str,
+    headers: &[(header::HeaderName, &'static str)],
+) -> Response {
     let mut request = Request::new(Bytes::new());
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().unwrap();
     let host = "socar.example".parse().unwrap();
     request.headers_mut().insert(header::HOST, host);
+    for (name, value) in headers {
+        let value = header::HeaderValue::from_static(value);
+        request.headers_mut().append(name, value);
+    }
     block_on(crate::http::handle(messages, request))
 }
 
@@ -37,11 +50,46 @@ fn a_message_can_be_read() {
         json_of(&response),
         json!({
             "msgId": 1, "carId": 3, "rsvId": 7,
+            "kind": "reservation-confirmed", "parameters": {"carId": 3, "rsvId": 7},
             "content": "예약이 완료 되었습니다. 차량번호 : 3",
             "sentAt": "2023-11-14T22:13:20.000Z",
             "_links": {"self": link, "message": link},
         })
     );
+}
+
+#[test]
+fn the_text_is_in_the_language_of_the_client() {
+    let messages = messages();
+    deliver(&messages, Event::ReservationCancelled, 7, 3).unwrap();
+    let english = [(header::ACCEPT_LANGUAGE, "en-GB, ko;q=0.5")];
+    let mut tags = Vec::new();
+    for (headers, language, content) in [
+        (&[][..], "ko", "예약이 취소 되었습니다. 차량번호 : 3"),
+        (
+            &english,
+            "en",
+            "Your reservation is cancelled. Car number: 3",
+        ),
+    ] {
+        for path in ["/messages/1", "/messages"] {
+            let response = send_with(&messages, Method::GET, path, headers);
+            let page = json_of(&response);
+            let message = page.pointer("/_embedded/messages/0").unwrap_or(&page);
+            assert_eq!(message["content"], content);
+            assert_eq!(message["kind"], "reservation-cancelled");
+            assert_eq!(response.headers()[header::CONTENT_LANGUAGE], language);
+            assert_eq!(response.headers()[header::VARY], "accept-language");
+            tags.push(response.headers()[header::ETAG].clone());
+        }
+    }
+    assert!(tags[0] != tags[2] && tags[1] != tags[3]);
+    let unchanged = [english[0].clone(), (header::IF_NONE_MATCH, "\"1-en\"")];
+    let response = send_with(&messages, Method::GET, "/messages/1", &unchanged);
+    assert_eq!(response.status(), 304);
+    assert_eq!(response.headers()[header::VARY], "accept-language");
+    let response = send_with(&messages, Method::GET, "/messages/1", &unchanged[1..]);
+    assert_eq!(response.status(), 200);
 }
 
 #[test]

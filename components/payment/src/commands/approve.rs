@@ -81,7 +81,7 @@ async fn request<P: Platform, G: Gateway>(
 ) -> Result<(), ChangeError<Refusal>> {
     let refusal = match ports.gateway.approve(order).await {
         ApprovalOutcome::Approved => return Ok(()),
-        ApprovalOutcome::Declined => Refusal::Declined(*order),
+        ApprovalOutcome::Declined => Refusal::Declined(order.clone()),
         ApprovalOutcome::NotRequested(error) => Refusal::NotRequested(error),
         ApprovalOutcome::Unknown(error) => Refusal::OutcomeUnknown(error),
     };
@@ -97,13 +97,16 @@ async fn record<P: Platform, G: Gateway>(
     let payments = ports.payments();
     payments.claim_absent(order.reservation).await?;
     let id = payments.allocate_number(order.reservation).await?;
+    if let Some(customer) = &order.customer {
+        payments.of_customer(customer).add(id.0).await?;
+    }
     let recorded = payments
         .change(order.reservation, origin, |before| {
             if let Some(payment) = before {
                 payment.ensure_paid()?;
                 return Ok(Decision::Keep(()));
             }
-            let (payment, event) = Payment::pay(id, order);
+            let (payment, event) = Payment::pay(id, order.clone());
             Ok(Decision::Commit(payment, vec![event], ()))
         })
         .await;

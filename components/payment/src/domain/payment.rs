@@ -10,7 +10,7 @@ use super::{
 use events::{Event, PaymentId, PaymentState, ReservationId};
 
 /// The state of the payment of one reservation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payment {
     /// The money is taken.
     Paid(Receipt),
@@ -27,7 +27,7 @@ impl Payment {
     #[must_use]
     pub fn pay(id: PaymentId, order: Order) -> (Self, Event) {
         let receipt = Receipt { id, order };
-        let event = Event::PaymentApproved(payment_state(receipt, "paid"));
+        let event = Event::PaymentApproved(payment_state(&receipt, "paid"));
         (Self::Paid(receipt), event)
     }
 
@@ -49,7 +49,7 @@ impl Payment {
     pub fn cancel(before: Option<&Self>, reservation: ReservationId) -> Option<Self> {
         match before {
             None => Some(Self::Voided(reservation)),
-            Some(Self::Paid(receipt)) => Some(Self::Refunding(*receipt)),
+            Some(Self::Paid(receipt)) => Some(Self::Refunding(receipt.clone())),
             Some(_) => None,
         }
     }
@@ -57,11 +57,11 @@ impl Payment {
     /// The payment after the refund, and its announcement; `None` when no refund is pending.
     #[must_use]
     pub fn complete_refund(&self) -> Option<(Self, Event)> {
-        let Self::Refunding(receipt) = *self else {
+        let Self::Refunding(receipt) = self else {
             return None;
         };
         let event = Event::PaymentCancelled(payment_state(receipt, "cancelled"));
-        Some((Self::Cancelled(receipt), event))
+        Some((Self::Cancelled(receipt.clone()), event))
     }
 
     /// The reservation of the payment.
@@ -106,13 +106,14 @@ impl Payment {
     }
 }
 
-fn payment_state(receipt: Receipt, status: &str) -> PaymentState {
+fn payment_state(receipt: &Receipt, status: &str) -> PaymentState {
     PaymentState {
         pay_id: receipt.id,
         rsv_id: receipt.order.reservation,
         car_id: receipt.order.car,
         amount: receipt.order.amount,
         status: status.into(),
+        customer_id: receipt.order.customer.clone(),
     }
 }
 
@@ -128,6 +129,7 @@ mod tests {
             reservation: RESERVATION,
             car: CarId(1),
             amount: 100,
+            customer: None,
         };
         Payment::pay(PaymentId(3), order).0
     }

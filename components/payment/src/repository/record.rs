@@ -2,7 +2,7 @@
 //! renamed.
 
 use crate::domain::{Order, Payment, Receipt};
-use events::{CarId, PaymentId, ReservationId};
+use events::{CarId, CustomerId, PaymentId, ReservationId};
 use kit::Persistent;
 use serde::{Deserialize, Serialize};
 
@@ -32,13 +32,16 @@ pub struct ReceiptRecord {
     rsv_id: ReservationId,
     car_id: CarId,
     amount: u64,
+    /// The customer; absent for what belongs to the company, such as the records of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_id: Option<CustomerId>,
 }
 
 impl Persistent for Payment {
     type Record = PaymentRecord;
 
     fn to_record(&self) -> PaymentRecord {
-        match *self {
+        match self.clone() {
             Self::Paid(receipt) => PaymentRecord::Paid(receipt.into()),
             Self::Refunding(receipt) => PaymentRecord::Refunding(receipt.into()),
             Self::Cancelled(receipt) => PaymentRecord::Cancelled(receipt.into()),
@@ -63,6 +66,7 @@ impl From<Receipt> for ReceiptRecord {
             rsv_id: receipt.order.reservation,
             car_id: receipt.order.car,
             amount: receipt.order.amount,
+            customer_id: receipt.order.customer,
         }
     }
 }
@@ -75,6 +79,7 @@ impl From<ReceiptRecord> for Receipt {
                 reservation: record.rsv_id,
                 car: record.car_id,
                 amount: record.amount,
+                customer: record.customer_id,
             },
         }
     }
@@ -98,6 +103,9 @@ mod tests {
             receipt("paid"),
             receipt("refunding"),
             receipt("cancelled"),
+            json!({
+                "state": "paid", "payId": 1, "rsvId": 7, "carId": 2, "amount": 5, "customerId": "alice",
+            }),
             json!({"state": "refused", "rsvId": 7}),
         ] {
             assert_eq!(round_trip(&stored), stored);

@@ -23,6 +23,7 @@ impl wit::Guest for Component {
             reservation: ReservationId(reservation),
             car: CarId(car),
             amount,
+            customer: None,
         };
         let payment = commands::approve(&ports, &origin, order).await?;
         let receipt = payment.state.receipt();
@@ -85,7 +86,7 @@ impl From<ChangeError<Infallible>> for wit::QueryError {
 }
 
 /// The gateway of this context gave no usable answer.
-fn no_answer(error: GatewayError, effect: Effect) -> Unavailable {
+pub(super) fn no_answer(error: GatewayError, effect: Effect) -> Unavailable {
     Unavailable {
         effect,
         // The host sees by it that the gateway failed, and not this context.

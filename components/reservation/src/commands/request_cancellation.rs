@@ -2,6 +2,7 @@
 //! refund the payment, and its PaymentCancelled closes the saga.
 
 use crate::{
+    cause_of::cause_of,
     domain::{Refusal, Reservation, SagaToken, Stage},
     ports::ReservationPorts,
 };
@@ -28,7 +29,7 @@ pub async fn request_cancellation<P: Platform, C, Y, R: From<Refusal>>(
     await_decision(ports, id).await?;
     let cancel = |saga: &SagaToken, reservation: &Versioned<Reservation>, at| {
         check(reservation)?;
-        let cause = &origin.causation_id;
+        let cause = cause_of(origin);
         Ok(reservation.state.request_cancellation(saga, at, cause)?)
     };
     let reservations = ports.reservations();

@@ -13,11 +13,12 @@
 //! PaymentApproved finds the reservation rejected, and the payment is refunded then.
 
 use crate::{
+    cause_of::cause_of,
     domain::{Refusal, RejectionReason, Reservation, Stage},
     ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, ReservationPorts},
     saga_log::SagaNote,
 };
-use events::{CarId, ReservationId, Timestamp};
+use events::{CarId, CustomerId, ReservationId, Timestamp};
 use kit::{ChangeError, Effect, Origin, Platform, Unavailable, Versioned};
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ pub struct ReserveOutcome {
     pub retry_after: Option<u64>,
 }
 
-/// Reserves a car under a number that the caller has allocated.
+/// Reserves a car for a customer, or for the company, under a number that the caller has allocated.
 ///
 /// # Errors
 ///
@@ -46,19 +47,23 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
     origin: &Origin,
     id: ReservationId,
     car: CarId,
+    customer: Option<&CustomerId>,
 ) -> Result<ReserveOutcome, ChangeError<Refusal>> {
     let begun = ports.platform.now();
     let note = ports.sagas().open(id).await?;
-    ports.reservations().list_for_car(id, car).await?;
-    let created = ports
-        .reservations()
-        .create(origin, id, car, &note.token, begun)
-        .await?;
+    let reservations = ports.reservations();
+    reservations.list_for_car(id, car).await?;
+    if let Some(customer) = customer {
+        reservations.list_for_customer(id, customer).await?;
+    }
+    let created = reservations.create(origin, id, car, customer, &note.token, begun);
+    let created = created.await?;
     let saga = ReserveSaga {
         ports,
         origin,
         id,
         car,
+        customer,
         begun,
         note,
     };
@@ -99,6 +104,7 @@ struct ReserveSaga<'a, P, C, Y> {
     origin: &'a Origin,
     id: ReservationId,
     car: CarId,
+    customer: Option<&'a CustomerId>,
     begun: Timestamp,
     note: SagaNote,
 }
@@ -171,7 +177,7 @@ impl<P: Platform, C: Cars, Y: Payments> ReserveSaga<'_, P, C, Y> {
         }
         let payments = &self.ports.payments;
         match payments
-            .approve(self.origin, self.id, self.car, amount)
+            .approve(self.origin, self.id, self.car, amount, self.customer)
             .await
         {
             Ok(ApprovalOutcome::Paid(_)) => Ok(()),
@@ -211,7 +217,7 @@ impl<P: Platform, C: Cars, Y: Payments> ReserveSaga<'_, P, C, Y> {
     }
 
     async fn reject(&self, failure: SagaFailure) -> Result<ReserveOutcome, ChangeError<Refusal>> {
-        let cause = &self.origin.causation_id;
+        let cause = cause_of(self.origin);
         let reject = |reservation: &Versioned<Reservation>, at| {
             Ok(reservation.state.reject(failure.reason, at, cause))
         };

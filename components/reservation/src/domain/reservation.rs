@@ -8,8 +8,8 @@
 //! Every transition is a no-op in the stage it leads to, so its cause can be delivered twice. Only a payment leads from
 //! `reqReserve` to `reserved`, and no transition leaves `rejected` or `cancelled`.
 
-use super::{rejection_reason::RejectionReason, saga_token::SagaToken, stage::Stage};
-use events::{CarId, Event, PaymentId, ReservationId, ReservationState, Timestamp};
+use super::{cause::Cause, rejection_reason::RejectionReason, saga_token::SagaToken, stage::Stage};
+use events::{CarId, CustomerId, Event, PaymentId, ReservationId, ReservationState, Timestamp};
 
 /// A customer's reservation of one car.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Reservation {
     pub id: ReservationId,
     /// The reserved car.
     pub car: CarId,
+    /// The customer; `None` if it belongs to the company.
+    pub customer: Option<CustomerId>,
     /// The stage of its saga.
     pub stage: Stage,
     /// The transitions so far, oldest first.
@@ -35,6 +37,8 @@ pub struct SagaStep {
     pub at: Timestamp,
     /// The id of the request or event that caused it.
     pub cause: String,
+    /// The user whose request is at the beginning, on a platform with identity.
+    pub actor: Option<String>,
 }
 
 /// Why a reservation refuses a request.
@@ -54,30 +58,42 @@ pub type Transition = Option<(Reservation, Event)>;
 impl Reservation {
     /// A new reservation and its announcement.
     #[must_use]
-    pub fn request(
+    pub fn request<'c>(
         id: ReservationId,
         car: CarId,
+        customer: Option<&CustomerId>,
         saga: &SagaToken,
         at: Timestamp,
-        cause: &str,
+        cause: impl Into<Cause<'c>>,
     ) -> (Self, Event) {
         let reservation = Self {
             id,
             car,
+            customer: customer.cloned(),
             stage: Stage::Requested,
             steps: Vec::new(),
             saga: saga.clone(),
         };
-        reservation.enter(Stage::Requested, at, cause, Event::ReservationCreated)
+        reservation.enter(
+            Stage::Requested,
+            at,
+            cause.into(),
+            Event::ReservationCreated,
+        )
     }
 
     /// Confirms a requested reservation after its payment was approved. A no-op in every other stage.
     #[must_use]
-    pub fn confirm(&self, payment: PaymentId, at: Timestamp, cause: &str) -> Transition {
+    pub fn confirm<'c>(
+        &self,
+        payment: PaymentId,
+        at: Timestamp,
+        cause: impl Into<Cause<'c>>,
+    ) -> Transition {
         match self.stage {
             Stage::Requested => {
                 let reserved = Stage::Reserved { payment };
-                Some(self.enter(reserved, at, cause, Event::ReservationConfirmed))
+                Some(self.enter(reserved, at, cause.into(), Event::ReservationConfirmed))
             }
             _ => None,
         }
@@ -85,11 +101,16 @@ impl Reservation {
 
     /// Rejects a requested reservation. A no-op in every other stage.
     #[must_use]
-    pub fn reject(&self, reason: RejectionReason, at: Timestamp, cause: &str) -> Transition {
+    pub fn reject<'c>(
+        &self,
+        reason: RejectionReason,
+        at: Timestamp,
+        cause: impl Into<Cause<'c>>,
+    ) -> Transition {
         match self.stage {
             Stage::Requested => {
                 let rejected = Stage::Rejected { reason };
-                Some(self.enter(rejected, at, cause, Event::ReservationRejected))
+                Some(self.enter(rejected, at, cause.into(), Event::ReservationRejected))
             }
             _ => None,
         }
@@ -101,17 +122,17 @@ impl Reservation {
     /// # Errors
     ///
     /// [`Refusal::Undecided`] and [`Refusal::Rejected`] in the stages of these names.
-    pub fn request_cancellation(
+    pub fn request_cancellation<'c>(
         &self,
         saga: &SagaToken,
         at: Timestamp,
-        cause: &str,
+        cause: impl Into<Cause<'c>>,
     ) -> Result<Transition, Refusal> {
         match self.stage {
             Stage::Reserved { payment } => {
                 let requested = Stage::CancelRequested { payment };
                 let event = Event::ReservationCancelRequested;
-                let (mut reservation, event) = self.enter(requested, at, cause, event);
+                let (mut reservation, event) = self.enter(requested, at, cause.into(), event);
                 reservation.saga = saga.clone();
                 Ok(Some((reservation, event)))
             }
@@ -123,11 +144,11 @@ impl Reservation {
 
     /// Cancels the reservation after its refund, if the cancellation was requested. A no-op in every other stage.
     #[must_use]
-    pub fn cancel(&self, at: Timestamp, cause: &str) -> Transition {
+    pub fn cancel<'c>(&self, at: Timestamp, cause: impl Into<Cause<'c>>) -> Transition {
         match self.stage {
             Stage::CancelRequested { payment } => {
                 let cancelled = Stage::Cancelled { payment };
-                Some(self.enter(cancelled, at, cause, Event::ReservationCancelled))
+                Some(self.enter(cancelled, at, cause.into(), Event::ReservationCancelled))
             }
             _ => None,
         }
@@ -137,7 +158,7 @@ impl Reservation {
         &self,
         stage: Stage,
         at: Timestamp,
-        cause: &str,
+        cause: Cause<'_>,
         event: fn(ReservationState) -> Event,
     ) -> (Self, Event) {
         let mut reservation = self.clone();
@@ -145,7 +166,8 @@ impl Reservation {
         reservation.steps.push(SagaStep {
             status: stage.as_str().into(),
             at,
-            cause: cause.into(),
+            cause: cause.id.to_owned(),
+            actor: cause.actor.map(str::to_owned),
         });
         let event = event(reservation.published_state());
         (reservation, event)
@@ -158,6 +180,7 @@ impl Reservation {
             pay_id: self.stage.payment(),
             status: self.stage.as_str().into(),
             reason: self.stage.reason().map(|reason| reason.to_string()),
+            customer_id: self.customer.clone(),
         }
     }
 }

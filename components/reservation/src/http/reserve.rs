@@ -1,7 +1,12 @@
 //! `POST /reservations`, with and without an `Idempotency-Key`.
 
-use super::{body, handler::Handler, problems::rejection};
+use super::{
+    body,
+    handler::{Handler, unknown_path},
+    problems::rejection,
+};
 use crate::{
+    authorization,
     commands::{self, ReserveOutcome},
     domain::{RejectionReason, Stage},
     ports::{Cars, Payments},
@@ -21,6 +26,8 @@ use kit::{
 pub(super) async fn reserve<P: Platform, C: Cars, Y: Payments>(
     handler: &Handler<'_, P, C, Y>,
 ) -> Result<Response, Problem> {
+    let access = authorization::reserve(&handler.principal);
+    access.require("to reserve a car", || unknown_path(handler.request))?;
     let car = body::car(handler.request)?;
     let platform = &handler.ports.platform;
     let Some(key) = IdempotencyKey::from_request(handler.request)? else {
@@ -50,7 +57,8 @@ async fn attempt<P: Platform, C: Cars, Y: Payments>(
     car: CarId,
 ) -> Result<Response, Problem> {
     let id = ReservationId(number);
-    let outcome = commands::reserve(handler.ports, &handler.origin, id, car).await?;
+    let customer = handler.principal.customer();
+    let outcome = commands::reserve(handler.ports, &handler.origin, id, car, customer).await?;
     respond(handler, &outcome)
 }
 

@@ -79,6 +79,7 @@ fn deliver(ports: &TestPorts<'_>, event: fn(PaymentState) -> Event, rsv_id: u64)
         car_id: CarId(1),
         amount: 5,
         status: "any".into(),
+        customer_id: None,
     };
     let event = CloudEvent {
         specversion: "1.0".into(),
@@ -91,6 +92,7 @@ fn deliver(ports: &TestPorts<'_>, event: fn(PaymentState) -> Event, rsv_id: u64)
         correlationid: "c".into(),
         causationid: "c".into(),
         traceparent: "t".into(),
+        actor: None,
         event: event(state),
     };
     block_on(reactions::react(ports, &event)).unwrap();

@@ -4,6 +4,7 @@
 //! saga is opened again, and the sweep compensates it.
 
 use crate::{
+    cause_of::cause_of,
     domain::{Refusal, Stage},
     ports::ReservationPorts,
     saga_log::SagaNote,
@@ -16,7 +17,7 @@ pub(super) async fn react<P: Platform, C, Y>(
     origin: &Origin,
     payment: &PaymentState,
 ) -> Result<(), ChangeError<Refusal>> {
-    let cause = &origin.causation_id;
+    let cause = cause_of(origin);
     let reservation = ports
         .reservations()
         .transition(origin, payment.rsv_id, |reservation, at| {

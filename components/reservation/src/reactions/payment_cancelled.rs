@@ -3,6 +3,7 @@
 //! Idempotent because only `reqCancel` can be cancelled.
 
 use crate::{
+    cause_of::cause_of,
     domain::{Refusal, Stage},
     ports::ReservationPorts,
     saga_log::SagaNote,
@@ -18,7 +19,7 @@ pub(super) async fn react<P: Platform, C, Y>(
     let reservation = ports
         .reservations()
         .transition(origin, payment.rsv_id, |reservation, at| {
-            Ok(reservation.state.cancel(at, &origin.causation_id))
+            Ok(reservation.state.cancel(at, cause_of(origin)))
         })
         .await?;
     if matches!(reservation.state.stage, Stage::Cancelled { .. }) {

@@ -2,7 +2,7 @@
 //! never renamed.
 
 use crate::domain::{RejectionReason, Reservation, SagaStep, SagaToken, Stage};
-use events::{CarId, PaymentId, ReservationId, Timestamp};
+use events::{CarId, CustomerId, PaymentId, ReservationId, Timestamp};
 use kit::Persistent;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,9 @@ pub struct ReservationRecord {
     /// The token of the latest saga; empty in the records of an older version.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     saga: String,
+    /// The customer; absent for what belongs to the company, such as the records of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer_id: Option<CustomerId>,
 }
 
 /// A step of the saga as it is stored.
@@ -29,6 +32,8 @@ struct StepRecord {
     status: String,
     at: Timestamp,
     cause: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
 }
 
 impl Persistent for Reservation {
@@ -43,6 +48,7 @@ impl Persistent for Reservation {
             reason: self.stage.reason().map(|reason| reason.to_string()),
             steps: self.steps.iter().map(StepRecord::from).collect(),
             saga: self.saga.as_str().into(),
+            customer_id: self.customer.clone(),
         }
     }
 
@@ -62,6 +68,7 @@ impl Persistent for Reservation {
         Self {
             id: record.rsv_id,
             car: record.car_id,
+            customer: record.customer_id,
             stage,
             steps: record.steps.into_iter().map(SagaStep::from).collect(),
             saga: SagaToken::new(&record.saga),
@@ -75,6 +82,7 @@ impl From<&SagaStep> for StepRecord {
             status: step.status.clone(),
             at: step.at,
             cause: step.cause.clone(),
+            actor: step.actor.clone(),
         }
     }
 }
@@ -85,6 +93,7 @@ impl From<StepRecord> for SagaStep {
             status: record.status,
             at: record.at,
             cause: record.cause,
+            actor: record.actor,
         }
     }
 }

@@ -1,8 +1,11 @@
-//! The payment context through `socar:payment/approvals`.
+//! The payment context through `socar:payment/approvals`, and through `socar:customer-payments/approvals` on behalf of a
+//! customer.
 
-use super::bindings::socar::payment::approvals as wit;
+use super::bindings::socar::{
+    customer_payments::approvals as of_customer, payment::approvals as wit,
+};
 use crate::ports::{ApprovalOutcome, Payments};
-use events::{CarId, PaymentId, ReservationId};
+use events::{CarId, CustomerId, PaymentId, ReservationId};
 use kit::{Effect, Origin, Unavailable};
 
 pub(super) struct SpinPayments;
@@ -14,7 +17,20 @@ impl Payments for SpinPayments {
         id: ReservationId,
         car: CarId,
         amount: u64,
+        customer: Option<&CustomerId>,
     ) -> Result<ApprovalOutcome, Unavailable> {
+        if let Some(CustomerId(customer)) = customer {
+            let customer = customer.clone();
+            let approved = of_customer::approve(origin.into(), id.0, car.0, amount, customer).await;
+            return match approved {
+                Ok(payment) => Ok(ApprovalOutcome::Paid(PaymentId(payment))),
+                Err(of_customer::ApprovalError::Declined) => Ok(ApprovalOutcome::Declined),
+                Err(of_customer::ApprovalError::Cancelled) => Err(cancelled(id)),
+                Err(of_customer::ApprovalError::Unavailable(unavailable)) => {
+                    Err(unavailable.into())
+                }
+            };
+        }
         match wit::approve(origin.into(), id.0, car.0, amount).await {
             Ok(payment) => Ok(ApprovalOutcome::Paid(PaymentId(payment))),
             Err(wit::ApprovalError::Declined) => Ok(ApprovalOutcome::Declined),

@@ -3,6 +3,7 @@
 use crate::{
     column::Column,
     list_query::{ListQuery, SortKey},
+    search_text::SearchText,
 };
 use kit::http::{
     Problem, Request,
@@ -10,10 +11,21 @@ use kit::http::{
 };
 use std::str::FromStr;
 
-/// The query of a list: every parameter that is not about paging is a filter.
+/// The parameter with the text of a search.
+const SEARCH: &str = "q";
+
+/// The query of a list: every parameter that is neither about paging nor the search is a filter.
 pub(super) fn list_query(page: &Page) -> Result<ListQuery, Problem> {
     let mut filters = Vec::new();
+    let mut search = None;
     for (name, text) in page.filters() {
+        if name == SEARCH {
+            match search {
+                None => search = Some(SearchText::parse(text)),
+                Some(_) => return Err(Problem::given_twice(name)),
+            }
+            continue;
+        }
         let column = Column::named(name).ok_or_else(|| unknown_parameter(name))?;
         if filters.iter().any(|(other, _)| *other == column) {
             return Err(Problem::given_twice(name));
@@ -31,6 +43,7 @@ pub(super) fn list_query(page: &Page) -> Result<ListQuery, Problem> {
     });
     Ok(ListQuery {
         filters,
+        search: search.flatten(),
         order: order.collect(),
         offset: page.offset(),
         size: page.size,

@@ -7,6 +7,9 @@ use futures::executor::block_on;
 use http::StatusCode;
 use serde_json::{Value as Json, json};
 
+/// 2026-11-29 20:30 UTC.
+const NOW: u64 = 1_795_984_200_000;
+
 fn send(model: &MemoryModel, method: Method, target: &str, headers: &[(&str, &str)]) -> Response {
     let mut request = Request::new(Bytes::new());
     *request.method_mut() = method;
@@ -18,7 +21,7 @@ fn send(model: &MemoryModel, method: Method, target: &str, headers: &[(&str, &st
         let name: HeaderName = name.parse().unwrap();
         request.headers_mut().append(name, value.parse().unwrap());
     }
-    block_on(handle(model, request))
+    block_on(handle(model, request, Timestamp::from_millis(NOW)))
 }
 
 fn get(model: &MemoryModel, target: &str) -> Response {
@@ -177,6 +180,45 @@ fn an_invalid_parameter_is_named_in_the_problem() {
         assert_eq!(body["type"], "https://socar.dev/problems/bad-query");
         assert_eq!(body["field"], parameter, "{target}");
     }
+}
+
+#[test]
+fn the_summary_is_for_the_company() {
+    let model = three_cars();
+    let as_user = |principal: &str| {
+        let headers = [("socar-principal", principal)];
+        send(&model, Method::GET, "/carviews/summary", &headers)
+    };
+    for principal in ["host company", "operator olga", "platform"] {
+        assert_eq!(as_user(principal).status(), 200, "{principal}");
+    }
+    for principal in ["customer alice", "anonymous"] {
+        assert_eq!(as_user(principal).status(), 403, "{principal}");
+    }
+    let response = get(&model, "/carviews/summary");
+    let found = body(&response);
+    assert_eq!(found["cars"], 3);
+    assert_eq!(found["byStatus"], json!({"available": 2, "reserved": 1}));
+    assert_eq!(found["utilisation"], json!(0.3333));
+    assert_eq!(found["attention"], json!([]));
+    assert_eq!(found["asOf"], "2026-11-29T20:30:00.000Z");
+    let hours = found["revenue"].as_array().unwrap();
+    assert_eq!(hours.len(), 24);
+    let zero = json!({"hour": "2026-11-29T20:00:00Z", "amount": 0, "payments": 0});
+    assert_eq!(hours[23], zero);
+    // The time alone makes no new version.
+    let tag = response.headers()["etag"].to_str().unwrap().to_owned();
+    let mut later = Request::new(Bytes::new());
+    *later.uri_mut() = "/carviews/summary".parse().unwrap();
+    later
+        .headers_mut()
+        .insert("host", HeaderValue::from_static("fleet.example"));
+    later
+        .headers_mut()
+        .insert("if-none-match", tag.parse().unwrap());
+    let later = block_on(handle(&model, later, Timestamp::from_millis(NOW + 1)));
+    assert_eq!(later.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(get(&model, "/carviews/summary?x=1").status(), 400);
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn final_row(car: u64) -> CarView {
         rsv_status: Some("reserved".into()),
         pay_id: Some(PaymentId(car * 10)),
         pay_status: Some("paid".into()),
+        customer_id: None,
     }
 }
 

@@ -4,6 +4,8 @@ use super::*;
 use crate::{fixtures::*, list_query::SortKey};
 use futures::executor::block_on;
 
+mod search;
+
 /// Cars with many equal values in every column but the id, some of them deleted.
 fn many_cars() -> MemoryModel {
     let model = model();
@@ -94,6 +96,7 @@ fn read(
     loop {
         let query = ListQuery {
             filters: filters.to_vec(),
+            search: None,
             order: order.to_vec(),
             offset: rows.len() as u64,
             size,
@@ -178,6 +181,7 @@ fn a_page_beyond_the_last_row_is_empty_and_has_the_total() {
         for filters in filters() {
             let query = ListQuery {
                 filters,
+                search: None,
                 order: order.clone(),
                 offset: u64::from(u32::MAX) * 1000,
                 size: 1000,

@@ -78,6 +78,7 @@ impl From<reservation::Reservation> for Record {
             }
             .into(),
             reason: None,
+            customer_id: None,
         };
         Self {
             state: RecordState::Reservation(state),
@@ -98,6 +99,7 @@ impl From<payment::Payment> for Record {
                 payment::Status::Cancelled => "cancelled",
             }
             .into(),
+            customer_id: None,
         };
         Self {
             state: RecordState::Payment(state),

@@ -1,27 +1,43 @@
 //! One page of a list and the number of all its rows, in one statement.
 //!
-//! There are two plans:
+//! There are three plans:
 //!
 //! - A list sorted by one column, whole or filtered to one value of that column, is a *range* of that order. The
-//!   [rank index](super::rank_index) finds its rows, any page at the same cost.
+//!   [rank index](super::rank_index) finds its rows, any page at the same cost. The first pages of a whole list are read
+//!   without it.
 //! - Every other list is a *search*: its rows match several filters, or are sorted by other columns than the filter.
+//! - A list with the text of a search uses the [text index](super::text_index) ([`text_search`]).
 
-use super::rank_index::bucket_of;
+mod text_search;
+
+use super::{rank_index::bucket_of, text_index};
 use crate::{
-    column::Column,
+    column::{Column, ColumnType},
     list_query::{ListQuery, SortKey},
     sql_value::SqlValue,
 };
+use events::CustomerId;
 
 /// Up to this number, the matches of a search are read and sorted. More matches than that lie so close together in the
 /// requested order that reading along the order soon fills a page. At 100 000 rows and 20 per page, neither reads much
 /// more than two thousand rows for the first page, whatever the filter.
 const MAX_SORTED_MATCHES: u32 = 1024;
 
-/// The statement of a list and its parameters. Each result row is the number of all rows, then the columns of a row. A page
-/// without rows is one result row whose columns are null.
+/// Pages that end before this row of a whole list are read along its order: fewer rows are skipped than the rank index of a
+/// small fleet has.
+const MAX_NEAR_ROWS: u64 = 256;
+
+/// The parameter with the value of the most selective filter.
+const FILTER: &str = "?3";
+
+/// The customer whom the reservation in a found row belongs to.
+pub(super) const CUSTOMER: &str = "(SELECT customerId FROM $owners WHERE rsvId = found.rsvId)";
+
+/// The statement of a list and its parameters. Each result row is the number of all rows, then the columns of a row and the
+/// customer whom its reservation belongs to. A page without rows is one result row whose columns are null.
 ///
-/// Parameter 1 is the size of the page, parameter 2 its offset, the others are the values of the filters.
+/// Parameter 1 is the size of the page, parameter 2 its offset, the others are the values of the filters and then the texts
+/// of the search.
 #[must_use]
 pub fn statement(query: &ListQuery) -> (String, Vec<SqlValue>) {
     let mut filters = query.filters.clone();
@@ -30,7 +46,14 @@ pub fn statement(query: &ListQuery) -> (String, Vec<SqlValue>) {
     parameters.extend(filters.iter().map(|(_, value)| value.clone()));
     let filters: Vec<Column> = filters.into_iter().map(|(column, _)| column).collect();
     let order = total_order(query, &filters);
+    if let Some(search) = &query.search {
+        let text = text_search::statement(search, &filters, &order, &mut parameters);
+        return (text, parameters);
+    }
     let text = match (&filters[..], &order[..]) {
+        ([], order) if query.offset.saturating_add(query.size) <= MAX_NEAR_ROWS => {
+            search(&[], order)
+        }
         ([], [id]) => range(*id, RangeKind::Whole),
         ([], [key, id]) if key.descending == id.descending => range(*key, RangeKind::Whole),
         ([filter], [id]) => {
@@ -46,7 +69,52 @@ pub fn statement(query: &ListQuery) -> (String, Vec<SqlValue>) {
 #[must_use]
 pub fn one(column: Column) -> String {
     let columns = Column::select_list();
-    format!("SELECT {columns} FROM $carviews WHERE {column} = ?1 ORDER BY carId LIMIT 1")
+    format!(
+        "SELECT {columns}, {CUSTOMER} FROM $carviews AS found WHERE {column} = ?1 ORDER BY carId LIMIT 1"
+    )
+}
+
+/// The statement of a list as a customer sees it, for a list that is filtered or sorted by a column of the reservation: to a
+/// customer, a car that another one has reserved is a car without a reservation. It reads every row.
+///
+/// Parameter 1 is the size of the page, parameter 2 its offset, parameter 3 the customer, the others are the values of the
+/// filters and then the text of the search.
+#[must_use]
+pub fn of_customer(query: &ListQuery, customer: &CustomerId) -> (String, Vec<SqlValue>) {
+    let mut parameters = vec![
+        query.size.into(),
+        query.offset.into(),
+        SqlValue::from(customer.0.as_str()),
+    ];
+    parameters.extend(query.filters.iter().map(|(_, value)| value.clone()));
+    let filters: Vec<Column> = query.filters.iter().map(|(column, _)| *column).collect();
+    let condition = filters.iter().enumerate();
+    let condition = condition.map(|(position, column)| format!("{column} = ?{}", position + 4));
+    let mut condition: Vec<String> = condition.chain(["TRUE".to_owned()]).collect();
+    if let Some(search) = &query.search {
+        parameters.push(search.as_str().into());
+        condition.push(text_index::contains(&format!("?{}", parameters.len())));
+    }
+    let visible = Column::ALL.map(
+        |column| match (column.is_optional(), column.column_type()) {
+            (false, _) => column.name().to_owned(),
+            (true, ColumnType::Number) => format!("iif(customerId IS ?3, {column}, 0) AS {column}"),
+            (true, ColumnType::Text) => format!("iif(customerId IS ?3, {column}, '') AS {column}"),
+        },
+    );
+    let text = format!(
+        "WITH owned AS (SELECT found.*, {CUSTOMER} AS customerId FROM $carviews AS found),
+         visible AS (SELECT {visible}, customerId FROM owned),
+         matching AS MATERIALIZED (SELECT * FROM visible WHERE {condition}),
+         extent (total) AS (SELECT count(*) FROM matching),
+         found AS (SELECT * FROM matching ORDER BY {order} LIMIT ?1 OFFSET ?2)
+         SELECT total, {columns}, customerId FROM extent LEFT JOIN found ORDER BY {order}",
+        visible = visible.join(", "),
+        condition = condition.join(" AND "),
+        columns = Column::select_list(),
+        order = order_by(&total_order(query, &filters), IndexUse::Allowed),
+    );
+    (text, parameters)
 }
 
 /// The requested order with the id at its end, without the keys that have no effect: they are filtered to one value, occurred
@@ -85,8 +153,8 @@ fn range(key: SortKey, kind: RangeKind) -> String {
         RangeKind::Whole => format!("SELECT 0, sum(held) FROM $shelves_{column}"),
         RangeKind::OneValue => format!(
             "SELECT before, after - before FROM (SELECT {} AS before, {} AS after)",
-            rank(column, Bound::Before),
-            rank(column, Bound::After)
+            rank(column, Bound::Before, FILTER),
+            rank(column, Bound::After, FILTER)
         ),
     };
     let first = match descending {
@@ -106,14 +174,14 @@ fn range(key: SortKey, kind: RangeKind) -> String {
          found AS (
            SELECT {columns} FROM $carviews WHERE ({column}, carId) >= (SELECT low, +lowId FROM bucket)
            ORDER BY {column}, carId LIMIT (SELECT length FROM page) OFFSET (SELECT first - bucket.before FROM page, bucket))
-         SELECT total, {columns} FROM extent LEFT JOIN found ORDER BY {order}",
+         SELECT total, {columns}, {CUSTOMER} FROM extent LEFT JOIN found ORDER BY {order}",
         buckets = buckets(column),
         order = order_by(&[key, tie_breaker], IndexUse::Allowed),
     )
 }
 
 /// Every bucket of a column, and the rank of its first row.
-fn buckets(column: Column) -> String {
+pub(super) fn buckets(column: Column) -> String {
     format!(
         "buckets (low, lowId, before) AS MATERIALIZED (
            SELECT low, lowId, sum(held) OVER (ORDER BY low, lowId ROWS UNBOUNDED PRECEDING) - held FROM $shelves_{column})"
@@ -126,17 +194,24 @@ enum Bound {
     After,
 }
 
-/// A subquery for the number of rows before or up to parameter 3 in the order of a column: the rows of the buckets before,
+/// A subquery for the number of rows whose value in a column is a parameter.
+pub(super) fn matches(column: Column, parameter: &str) -> String {
+    let after = rank(column, Bound::After, parameter);
+    let before = rank(column, Bound::Before, parameter);
+    format!("{after} - {before}")
+}
+
+/// A subquery for the number of rows before or up to a parameter in the order of a column: the rows of the buckets before,
 /// and those counted along one bucket.
-fn rank(column: Column, bound: Bound) -> String {
+fn rank(column: Column, bound: Bound, parameter: &str) -> String {
     let (id, comparison) = match bound {
         Bound::Before => (0, "<"),
         Bound::After => (i64::MAX, "<="),
     };
-    let bucket = bucket_of(column, "?3", &id.to_string());
+    let bucket = bucket_of(column, parameter, &id.to_string());
     format!(
         "((SELECT before FROM buckets WHERE (low, lowId) = ({bucket}))
-          + (SELECT count(*) FROM $carviews WHERE ({column}, carId) >= ({bucket}) AND {column} {comparison} ?3))"
+          + (SELECT count(*) FROM $carviews WHERE ({column}, carId) >= ({bucket}) AND {column} {comparison} {parameter}))"
     )
 }
 
@@ -150,7 +225,7 @@ fn search(filters: &[Column], order: &[SortKey]) -> String {
         return format!(
             "WITH extent (total) AS MATERIALIZED (SELECT sum(held) FROM $shelves_carId),
              found AS (SELECT {columns} FROM $carviews ORDER BY {in_order} LIMIT ?1 OFFSET ?2)
-             SELECT total, {columns} FROM extent LEFT JOIN found ORDER BY {in_order}"
+             SELECT total, {columns}, {CUSTOMER} FROM extent LEFT JOIN found ORDER BY {in_order}"
         );
     };
     let by_filter = matching(filters, IndexUse::Allowed);
@@ -160,7 +235,7 @@ fn search(filters: &[Column], order: &[SortKey]) -> String {
     };
     format!(
         "WITH {buckets},
-         most_selective (matches) AS MATERIALIZED (SELECT {after} - {before}),
+         most_selective (matches) AS MATERIALIZED (SELECT {matches}),
          extent (total) AS MATERIALIZED (SELECT {total}),
          by_filter AS (
            SELECT {columns} FROM $carviews WHERE {by_filter} ORDER BY {sorted}
@@ -169,10 +244,9 @@ fn search(filters: &[Column], order: &[SortKey]) -> String {
            SELECT {columns} FROM $carviews WHERE {by_order} ORDER BY {in_order}
            LIMIT (SELECT iif(matches > {MAX_SORTED_MATCHES}, ?1, 0) FROM most_selective) OFFSET ?2),
          found AS (SELECT * FROM by_filter UNION ALL SELECT * FROM by_order)
-         SELECT total, {columns} FROM extent LEFT JOIN found ORDER BY {in_order}",
+         SELECT total, {columns}, {CUSTOMER} FROM extent LEFT JOIN found ORDER BY {in_order}",
         buckets = buckets(*most_selective),
-        after = rank(*most_selective, Bound::After),
-        before = rank(*most_selective, Bound::Before),
+        matches = matches(*most_selective, FILTER),
         sorted = order_by(order, IndexUse::Suppressed),
         by_order = matching(filters, IndexUse::Suppressed),
     )

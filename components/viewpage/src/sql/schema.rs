@@ -3,13 +3,13 @@
 //!
 //! Triggers rather than a second statement: a crash cannot separate an update from its effect on the view.
 
-use super::rank_index;
+use super::{charges, rank_index, text_index};
 use crate::column::{Column, ColumnType};
 
 /// Counts the names of this generation that exist.
 pub const COUNT_NAMES: &str = "SELECT count(*) FROM sqlite_schema WHERE name GLOB '$*'";
 
-const BASE: [&str; 6] = [
+const BASE: [&str; 7] = [
     "CREATE TABLE IF NOT EXISTS $cars (
        carId INTEGER PRIMARY KEY, gone INTEGER NOT NULL, sequence INTEGER NOT NULL, event TEXT NOT NULL,
        carName TEXT NOT NULL, carType TEXT NOT NULL, amount INTEGER NOT NULL, status TEXT NOT NULL)",
@@ -17,6 +17,8 @@ const BASE: [&str; 6] = [
        rsvId INTEGER PRIMARY KEY, rejected INTEGER NOT NULL, sequence INTEGER NOT NULL, event TEXT NOT NULL,
        carId INTEGER NOT NULL, status TEXT NOT NULL)",
     "CREATE INDEX IF NOT EXISTS $reservations_of_car ON $reservations (carId, rsvId) WHERE NOT rejected",
+    // A table of its own: an owner never changes, and tables of an older version get it too.
+    "CREATE TABLE IF NOT EXISTS $owners (rsvId INTEGER PRIMARY KEY, customerId TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS $payments (
        payId INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, event TEXT NOT NULL,
        rsvId INTEGER NOT NULL, status TEXT NOT NULL)",
@@ -73,6 +75,8 @@ pub fn statements() -> Vec<String> {
         statements.extend(index(column));
         statements.extend(rank_index::schema(column));
     }
+    statements.extend(text_index::schema());
+    statements.extend(charges::SCHEMA.map(str::to_owned));
     for (table, car, affected) in AFFECTED {
         let refresh = refresh(car, affected);
         for change in ["INSERT", "UPDATE"] {
@@ -88,6 +92,10 @@ pub fn statements() -> Vec<String> {
     );
     statements
 }
+
+/// The statement that fills in what the tables of an older version lack, a part at a time, until it returns no row. It runs
+/// before the last of [`statements`].
+pub const COMPLETION: &str = text_index::INDEX_BATCH;
 
 /// Whether a statement of [`statements`] creates a name.
 #[must_use]

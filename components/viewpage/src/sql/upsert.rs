@@ -8,7 +8,7 @@ use crate::{
     generation::{ReadModelGeneration, SCHEMA_VERSION},
     sql_value::SqlValue,
 };
-use events::{CarId, CarState, PaymentState, ReservationState};
+use events::{CarId, CarState, CustomerId, PaymentState, ReservationId, ReservationState};
 
 const CAR: &str = "
     INSERT INTO $cars (gone, sequence, event, carId, carName, carType, amount, status)
@@ -33,6 +33,16 @@ const PAYMENT: &str = "
     ON CONFLICT (payId) DO UPDATE SET
       sequence = excluded.sequence, event = excluded.event, rsvId = excluded.rsvId, status = excluded.status
     WHERE (excluded.sequence, excluded.event) > (sequence, event)";
+
+/// The statement that records the customer of a reservation, which never changes, and its parameters.
+#[must_use]
+pub fn owner_statement(
+    reservation: ReservationId,
+    customer: &CustomerId,
+) -> (&'static str, Vec<SqlValue>) {
+    let parameters = vec![reservation.0.into(), SqlValue::from(customer.0.as_str())];
+    ("INSERT OR IGNORE INTO $owners VALUES (?1, ?2)", parameters)
+}
 
 /// An update of one base row: the state of an aggregate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ fn requested() -> Reservation {
     Reservation::request(
         ReservationId(1),
         CarId(2),
+        None,
         &SagaToken::new("own"),
         NOW(),
         "c",

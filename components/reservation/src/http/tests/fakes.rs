@@ -3,7 +3,7 @@
 use crate::ports::{
     ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, ReservationPorts,
 };
-use events::{CarId, PaymentId, ReservationId};
+use events::{CarId, CustomerId, PaymentId, ReservationId};
 use kit::{Effect, Origin, Unavailable, memory::MemoryPlatform};
 use std::{
     cell::{Cell, RefCell},
@@ -93,6 +93,7 @@ impl Payments for &FakeContexts {
         id: ReservationId,
         _: CarId,
         _: u64,
+        _: Option<&CustomerId>,
     ) -> Result<ApprovalOutcome, Unavailable> {
         let approval = self.approval.get();
         let has_no_effect = approval.is_none() && self.effect.get() == Effect::None;

@@ -105,6 +105,7 @@ impl History {
                 rsv_status: latest.map(|(_, state)| state.2.into()),
                 pay_id: payment.map(|(id, _)| PaymentId(*id)),
                 pay_status: payment.map(|(_, state)| state.2.into()),
+                customer_id: None,
             }
         };
         self.cars.iter().map(row).collect()

@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     projection::row_update,
+    search_text::SearchText,
     sql::{list, upsert},
 };
 use rusqlite::{StatementStatus, params_from_iter};
@@ -93,6 +94,32 @@ fn the_first_page_of_a_filter_in_another_order_reads_few_rows() {
                 "{column}={text} by {}: {steps} steps",
                 order.column
             );
+        }
+    }
+}
+
+#[test]
+fn a_search_of_100_000_cars_reads_few_rows() {
+    let model = model();
+    fill(&model, 100_000);
+    for (text, limit) in [
+        // In every name; in half of the numbers; in one car; in none.
+        ("c", 40_000),
+        ("1", 40_000),
+        ("keine", 1_000),
+        ("suv", 40_000),
+        ("7x", 1_000),
+        // Longer texts are compared with every car that has their grams.
+        ("99999", 100_000),
+        ("car 99", 300_000),
+    ] {
+        for order in [ascending(Column::CarId), descending(Column::RsvId)] {
+            let listing = ListQuery {
+                search: SearchText::parse(text),
+                ..page(order, 0)
+            };
+            let steps = steps(&model, &listing);
+            assert!(steps < limit, "{text} by {}: {steps} steps", order.column);
         }
     }
 }

@@ -18,7 +18,7 @@ fn every_order_uses_an_index() {
     let model = model();
     for column in Column::ALL {
         for order in [ascending(column), descending(column)] {
-            let plan = plan(&model, &page(order, 40));
+            let plan = plan(&model, &page(order, 400));
             let index = match column {
                 Column::CarId => {
                     "SEARCH g1_carviews USING INTEGER PRIMARY KEY (rowid>?)".to_owned()
@@ -29,6 +29,22 @@ fn every_order_uses_an_index() {
             };
             assert!(plan.contains(&index), "{column}: {plan}");
             assert!(!plan.contains("SCAN g1_carviews"), "{column}: {plan}");
+        }
+    }
+}
+
+#[test]
+fn the_first_pages_are_read_along_their_order() {
+    let model = model();
+    for column in Column::ALL {
+        for order in [ascending(column), descending(column)] {
+            let plan = plan(&model, &page(order, 40));
+            let rows = match column {
+                Column::CarId => "SCAN g1_carviews".to_owned(),
+                _ => format!("SCAN g1_carviews USING INDEX g1_by_{column}"),
+            };
+            assert!(plan.contains(&rows), "{column}: {plan}");
+            assert!(!plan.contains("buckets"), "{column}: {plan}");
         }
     }
 }
