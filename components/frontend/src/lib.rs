@@ -1,21 +1,24 @@
-//! The front end: one page, its style and its scripts, all compiled into the component.
+//! The front end: one page, its style and its scripts, and the documents of the API, all compiled into the component.
+//! The sources of the page are in `screen/`; what is built from them is in `assets/screen/`.
 //!
 //! It owns no state, accepts no command, publishes no event and reacts to none. The scripts call the public API of the
 //! contexts from the browser; this component only serves the files. It also receives every path that no other component
 //! has a route for, and answers 404: the commands between contexts (`/internal/…`) are not reachable from outside.
 
 mod asset;
+mod negotiation;
 #[cfg(target_arch = "wasm32")]
 mod spin;
 
 use asset::Asset;
 use bytes::Bytes;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH,
+    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_conventions::etag::is_listed;
+use negotiation::weight;
 
 /// The methods of every file.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
@@ -47,12 +50,23 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// Answers one request. Only the scripts of the page read the query, and no method here has a body.
 pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Bytes> {
-    let mut response = match Asset::at(path) {
+    let asset = match path {
+        "/" if prefers_api(headers) => Some(Asset::entry_point()),
+        path => Asset::at(path),
+    };
+    let encodings = asset.is_some_and(Asset::has_encodings);
+    let mut response = match asset {
         None => readable_by_any_page(problem(
             StatusCode::NOT_FOUND,
             r#"{"type":"https://socar.dev/problems/not-found","title":"Not Found","status":404,"detail":"nothing is served at this path"}"#,
         )),
-        Some(asset) if *method == Method::GET || *method == Method::HEAD => serve(asset, headers),
+        Some(asset) if *method == Method::GET || *method == Method::HEAD => {
+            let response = serve(asset, headers);
+            match asset.is_public {
+                true => readable_by_any_page(response),
+                false => response,
+            }
+        }
         Some(_) if *method == Method::OPTIONS => allow(bare(StatusCode::NO_CONTENT)),
         Some(_) => allow(problem(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -60,6 +74,16 @@ pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Byte
         )),
     };
     response.headers_mut().extend(SECURITY_HEADERS);
+    let vary = match (path == "/", encodings) {
+        (true, _) => Some("accept, accept-encoding"),
+        (false, true) => Some("accept-encoding"),
+        (false, false) => None,
+    };
+    if let Some(vary) = vary {
+        response
+            .headers_mut()
+            .insert(VARY, HeaderValue::from_static(vary));
+    }
     if *method == Method::HEAD {
         without_body(response)
     } else {
@@ -67,18 +91,40 @@ pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Byte
     }
 }
 
+/// Whether the client of the root is a program that follows links, and not a browser: it accepts JSON before HTML. Without
+/// the header, the answer is the page.
+fn prefers_api(headers: &HeaderMap) -> bool {
+    let api = weight(
+        headers,
+        &ACCEPT,
+        &["application/hal+json", "application/json"],
+    );
+    api > weight(headers, &ACCEPT, &["text/html", "application/xhtml+xml"])
+}
+
 fn serve(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
-    let etag = asset.etag();
+    let representation = asset.representation(headers);
+    let etag = representation.etag();
     let mut response = if matches_tag(headers, &etag) {
         bare(StatusCode::NOT_MODIFIED)
     } else {
-        with_body(StatusCode::OK, asset.media_type, asset.content)
+        let mut response = with_body(StatusCode::OK, asset.media_type, representation.content);
+        if let Some(encoding) = representation.encoding {
+            response
+                .headers_mut()
+                .insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
+        response
     };
-    // The names of files contain no version, so that two releases can serve one page during a deployment. The browser
-    // caches every file and revalidates it at each use.
+    // The page names its files with the hash of their content. The page itself is revalidated at each use, and names other
+    // files after an update; a file with a hash in its name is never requested twice.
+    let caching = match asset.is_immutable {
+        true => "public, max-age=31536000, immutable",
+        false => "no-cache",
+    };
     response
         .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        .insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     response.headers_mut().insert(ETAG, etag);
     response
 }
