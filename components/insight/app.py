@@ -1,6 +1,5 @@
 """The adapters of the insight context: messages become rows, requests become reports."""
 
-import hmac
 import json
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +12,7 @@ from spin_sdk.wit.imports import spin_redis_redis_3_0_0 as redis
 
 import database
 import events
+import platform_token
 import rebuild
 import reports
 
@@ -20,6 +20,8 @@ JSON = "application/json"
 CSV = "text/csv"
 
 EVENTS = "/insights/events"
+# The variables of a platform with identity.
+IDENTITY = ("identity_issuer", "identity_audience", "identity_keys")
 RELAYED = (EVENTS, "/insights/sweep")
 
 
@@ -48,6 +50,9 @@ class HttpHandler(http.Handler):
         report = REPORTS.get(url.path)
         if report is None:
             return no_report(url.path)
+        if not await may_see_reports(request.headers):
+            remedy = "reports are for the company: use an access token with the role host"
+            return problem(403, "The user may not do this", remedy)
         if request.method not in ("GET", "HEAD"):
             return not_allowed("GET, HEAD")
         query = {name: values[-1] for name, values in parse_qs(url.query).items()}
@@ -79,15 +84,16 @@ async def record(change: events.Change | None) -> None:
 
 async def relayed(request: Request, path: str) -> Response:
     """Answers `socar relay`, which delivers events and calls sweeps on stock Spin; there is nothing to sweep."""
-    secret = (await variables.get("relay_secret")).rstrip("\r\n")
-    if not secret:
+    keys = [line for line in (await variables.get("relay_secret")).splitlines() if line]
+    if not keys:
         return no_report(path)
     if request.method != "POST":
         return not_allowed("POST")
-    sent = request.headers.get("authorization", "")
-    if not hmac.compare_digest(sent.encode(), f"Bearer {secret}".encode()):
-        remedy = "send the value of the variable relay_secret as a bearer token"
-        refusal = problem(401, "The relay's secret is missing or wrong", remedy)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    is_bearer = scheme.lower() == "bearer"
+    if not is_bearer or not platform_token.is_valid(token, keys, "insight", int(time.time())):
+        remedy = "send a platform token for `insight`, signed with the variable relay_secret"
+        refusal = problem(401, "The platform token is missing or wrong", remedy)
         refusal.headers["www-authenticate"] = "Bearer"
         return refusal
     if path == EVENTS:
@@ -123,6 +129,16 @@ REPORTS = {
     "/insights/utilisation": (utilisation, ("day", "carId", "reservedSeconds", "utilisation")),
     "/insights/revenue": (revenue, ("day", "carId", "paid", "returned", "revenue")),
 }
+
+
+async def may_see_reports(headers) -> bool:
+    """Whether the principal is the company; a platform without identity says of no request who sends it."""
+    if await variables.get("identity_verifier") != "host":
+        # No host says who sends the request, and this context verifies no tokens: with identity, nobody sees a report.
+        settings = [await variables.get(name) for name in IDENTITY]
+        return not any(settings)
+    principal = headers.get("socar-principal")
+    return principal is None or principal.split(" ")[0] in ("host", "operator", "platform")
 
 
 def is_csv(format: str | None, headers) -> bool:

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 GOLDEN = Path(__file__).parents[3] / "tests/contracts/golden"
 
 import events  # noqa: E402
+import platform_token  # noqa: E402
 import reports  # noqa: E402
 import schema  # noqa: E402
 
@@ -78,6 +79,32 @@ class Rebuild(unittest.TestCase):
             connection.execute(statement)
         self.assertEqual(connection.execute(schema.COUNT_NEW).fetchall(), [(0,)])
         self.assertEqual(connection.execute("SELECT approved FROM payment").fetchall(), [(new.values[-1],)])
+
+
+class PlatformTokens(unittest.TestCase):
+    # The same token as in components/platform-token/src/tests.rs.
+    KEY = "correct horse battery staple"
+    NOW = 1_764_400_000
+    TOKEN = (
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6InBsYXRmb3JtK2p3dCJ9"
+        ".eyJpc3MiOiJ1cm46c29jYXI6cGxhdGZvcm0iLCJhdWQiOiJjYXIiLCJleHAiOjE3NjQ0MDAwNjB9"
+        ".weIBwDP5TMgKMDX7tygSaa-0BOqIm9Zu3BrXDI-q6OU"
+    )
+
+    def test_a_token_is_for_one_context_and_one_minute(self):
+        def valid(token=self.TOKEN, keys=(self.KEY,), audience="car", now=self.NOW):
+            return platform_token.is_valid(token, list(keys), audience, now)
+
+        self.assertTrue(valid())
+        self.assertTrue(valid(keys=("new", self.KEY)))
+        self.assertTrue(valid(now=self.NOW + 120))
+        self.assertFalse(valid(now=self.NOW + 121))
+        self.assertFalse(valid(now=self.NOW - 61))
+        self.assertFalse(valid(audience="insight"))
+        self.assertFalse(valid(keys=("new",)))
+        header, claims, signature = self.TOKEN.split(".")
+        for other in [self.KEY, "", "..", "a.b", f"{header}.{claims}.", f"{claims}.{header}.{signature}", "\u00e9.b.c"]:
+            self.assertFalse(valid(other), other)
 
 
 class Reports(unittest.TestCase):
