@@ -1,9 +1,10 @@
-//! The admin listener: the HTTP interface for operators.
+//! The HTTP interface for operators: the admin listener.
 //!
 //! It has a port of its own, so that no client of the public port can reach it. By default it listens on the loopback
 //! interface, where any program of this machine may use it, but no page in a browser ([`guard`]); on any other address
 //! it requires a token. Its address is in the file `admin` of the state directory, where the other commands of this
-//! program find it ([`client`]).
+//! program find it ([`client`]). The page of the platform reaches the same resources on the public port, below
+//! `/operations`, under the rules of that port ([`crate::trigger::http`]).
 //!
 //! Each resource is one file here with a function `routes`, whose result [`crate::app`] adds by [`Admin::with`].
 //! A handler is a plain function of the state it needs and an [`AdminRequest`], and returns an [`AdminResponse`].
@@ -24,8 +25,10 @@ pub mod routes;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -34,6 +37,11 @@ use tracing::info;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::cli::AdminOptions;
+use crate::identity::Identity;
+use crate::operator_resources::OperatorResources;
+use crate::platform_events;
+use event_log::EventLog;
+use serde_json::json;
 
 pub use listener::{AdminListener, AdminService};
 pub use response::{AdminError, AdminResponse};
@@ -58,20 +66,31 @@ const URL_FILE: &str = "admin-url";
 pub struct Admin {
     guard: AdminGuard,
     routes: Vec<AdminRoute>,
+    /// Where the actions of operators are announced, and the name of this host.
+    announcements: Option<(Arc<dyn EventLog>, String)>,
 }
 
 // === impl Admin ===
 
 impl Admin {
-    /// No resource yet; the options decide which clients are admitted.
+    /// No resource yet; the options and the identity decide which clients are admitted.
     ///
     /// # Errors
-    /// When other machines can reach the address and no token is set.
-    pub fn new(options: &AdminOptions) -> anyhow::Result<Self> {
+    /// When other machines can reach the address and there is neither a token nor an identity.
+    pub fn new(options: &AdminOptions, identity: Option<Arc<Identity>>) -> anyhow::Result<Self> {
+        let (address, token) = (options.admin_listen, options.admin_token.clone());
         Ok(Self {
-            guard: AdminGuard::new(options.admin_listen, options.admin_token.clone())?,
+            guard: AdminGuard::new(address, token, identity)?,
             routes: Vec::new(),
+            announcements: None,
         })
+    }
+
+    /// Announces what operators do on this log, as the host of this name.
+    #[must_use]
+    pub fn announcing(mut self, log: Arc<dyn EventLog>, host: String) -> Self {
+        self.announcements = Some((log, host));
+        self
     }
 
     /// Adds routes.
@@ -96,7 +115,23 @@ impl Admin {
     where
         B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static>,
     {
-        self.guard.check(request.headers())?;
+        let actor = self.guard.admit(request.headers()).await?;
+        self.handle(request, &actor, arriving).await
+    }
+
+    /// Handles a request that was admitted, of this actor. `arriving` is dropped when the body has arrived.
+    ///
+    /// # Errors
+    /// The response for a request that cannot be handled.
+    pub async fn handle<B>(
+        &self,
+        request: Request<B>,
+        actor: &str,
+        arriving: impl Send,
+    ) -> AdminResponse
+    where
+        B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static>,
+    {
         let (head, body) = request.into_parts();
         let (route, parameters) = routes::find(&self.routes, &head.method, head.uri.path())?;
         let request = AdminRequest {
@@ -105,10 +140,37 @@ impl Admin {
             body: read(body).await?,
         };
         drop(arriving);
-        if head.method != Method::GET && head.method != Method::HEAD {
-            info!(method = %head.method, path = head.uri.path(), "operator request");
+        let changes_something = head.method != Method::GET && head.method != Method::HEAD;
+        if changes_something {
+            info!(method = %head.method, path = head.uri.path(), actor, "operator request");
         }
-        route.handle(request).await
+        let handled = route.handle(request).await;
+        if changes_something && handled.is_ok() {
+            self.announce(&head.method, head.uri.path(), actor);
+        }
+        handled
+    }
+
+    /// Announces a request that was handled. The operator does not wait for the log.
+    fn announce(&self, method: &Method, path: &str, actor: &str) {
+        let Some((log, host)) = self.announcements.clone() else {
+            return;
+        };
+        let data = json!({ "method": method.as_str(), "path": path });
+        let now = SystemTime::now();
+        let mut event = platform_events::event("OperatorRequestHandled", path, &host, now, data);
+        event["actor"] = json!(actor);
+        tokio::spawn(async move { platform_events::append(&*log, &event).await });
+    }
+}
+
+#[async_trait]
+impl OperatorResources for Admin {
+    async fn answer(&self, request: Request<WasiBody>, actor: &str) -> Response<WasiBody> {
+        match self.handle(request, actor, ()).await {
+            Ok(response) => response,
+            Err(error) => error.into_response(),
+        }
     }
 }
 

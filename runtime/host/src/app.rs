@@ -27,6 +27,7 @@ use crate::generation::{CurrentGeneration, Generation};
 use crate::link::TransitionSender;
 use crate::link::registry::LinkRegistry;
 use crate::memory;
+use crate::otlp::{self, ServiceName};
 use crate::signals::{ReloadSignals, StopSignals};
 use first_sweep::first_sweep;
 use loader::Loader;
@@ -50,7 +51,7 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
     for flag in options.ignored.given() {
         warn!("{flag} has no effect here and is ignored");
     }
-    memory::return_large_blocks();
+    memory::return_free_memory_early();
     let services = tokio::select! {
         started = start(options, hangups) => started?,
         () = signals.received() => {
@@ -65,6 +66,12 @@ pub async fn up(options: &UpOptions) -> anyhow::Result<()> {
 async fn start(options: &UpOptions, hangups: ReloadSignals) -> anyhow::Result<Services> {
     let resources = Resources::open(options).await?;
     let address = resources.address;
+    let app = &resources.config.app;
+    let service = ServiceName {
+        name: &app.name,
+        version: &app.version,
+    };
+    let spans = otlp::start(service, options.trace_stores)?;
     let (transitions, publisher) = TransitionSender::new();
     let links = LinkRegistry::new(transitions);
     let mut loader = Loader::new(&resources, links.clone());
@@ -82,7 +89,7 @@ async fn start(options: &UpOptions, hangups: ReloadSignals) -> anyhow::Result<Se
     let starting = Services::start(
         options, resources, loader, current, links, publisher, hangups,
     );
-    let services = starting.await?;
+    let services = starting.await?.exporting(spans);
     services.health.start_serving();
     announce(address);
     Ok(services)

@@ -1,16 +1,22 @@
 //! A call: what travels with it through any number of components, such as its deadline, its depth, its priority and its
 //! trace.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use parking_lot::Mutex;
 use resilience::Priority;
 
 use crate::availability::Availability;
 use crate::body::AbortFlag;
-use crate::trace::Trace;
+use crate::principal::CallPrincipal;
+use crate::span::Span;
+use crate::trace::{TRACEPARENT, Trace};
 use storage::database::{CommitWatermark, Database, DatabaseError};
 
 /// The deepest nesting of calls between components. A deeper one must be a loop.
@@ -25,11 +31,15 @@ pub struct Call {
     pub depth: u32,
     /// The request that it belongs to.
     pub trace: Trace,
+    /// On whose behalf it is made.
+    pub principal: CallPrincipal,
     /// The components on the path from the client to this call; the last one makes the call.
     callers: Vec<Arc<str>>,
     /// The writes of the call and its nested calls to the embedded database, from the first component on that may
     /// write.
     watermark: Arc<OnceLock<CommitWatermark>>,
+    /// The writes of the call and its nested calls to databases of components.
+    component_writes: Arc<ComponentWrites>,
     /// The priority for admission.
     pub priority: Priority,
     /// How long the call and its nested calls have waited for remote hosts, in nanoseconds.
@@ -40,6 +50,15 @@ pub struct Call {
     pub availability: Availability,
 }
 
+/// The writes of a call to the databases of components.
+#[derive(Debug, Default)]
+struct ComponentWrites {
+    /// Whether a component on the path of the call has a database.
+    are_possible: AtomicBool,
+    /// The point before the first write, by the path of the database.
+    begun: Mutex<BTreeMap<PathBuf, CommitWatermark>>,
+}
+
 /// A wait of a call for a remote host. It ends when it is dropped.
 pub struct ExternalWait<'a> {
     call: &'a Call,
@@ -47,14 +66,16 @@ pub struct ExternalWait<'a> {
 }
 
 impl Call {
-    /// A call that no component makes, with this timeout.
+    /// A call that no component makes, with this timeout, on behalf of the platform.
     pub fn incoming(trace: Trace, timeout: Duration) -> Self {
         Self {
             deadline: Instant::now() + timeout,
             depth: 0,
             trace,
+            principal: CallPrincipal::default(),
             callers: Vec::new(),
             watermark: Arc::default(),
+            component_writes: Arc::default(),
             priority: Priority::default(),
             external_wait: Arc::default(),
             abort_flag: AbortFlag::default(),
@@ -74,15 +95,64 @@ impl Call {
     /// # Errors
     /// When a write may have been lost.
     pub async fn wait_durable(&self) -> Result<(), DatabaseError> {
+        self.wait_state_durable().await?;
+        self.wait_component_writes(None).await
+    }
+
+    /// Returns when a crash cannot undo what the call has read and written, except for its writes to the database of a
+    /// component at `path`: a later write to that database cannot outlive them.
+    ///
+    /// # Errors
+    /// When a write may have been lost.
+    pub async fn wait_durable_except(&self, path: &Path) -> Result<(), DatabaseError> {
+        self.wait_state_durable().await?;
+        self.wait_component_writes(Some(path)).await
+    }
+
+    async fn wait_state_durable(&self) -> Result<(), DatabaseError> {
         match self.watermark.get() {
             Some(watermark) => watermark.wait_durable().await,
             None => Ok(()),
         }
     }
 
-    /// Whether a component on the path of the call may write to the embedded database.
+    /// Returns when a crash cannot undo what the call has written to the databases of components, except for the one at this
+    /// path.
+    ///
+    /// # Errors
+    /// When a write may have been lost.
+    pub async fn wait_component_writes(&self, except: Option<&Path>) -> Result<(), DatabaseError> {
+        let pending: Vec<CommitWatermark> = {
+            let writes = self.component_writes.begun.lock();
+            let pending = writes
+                .iter()
+                .filter(|(path, _)| Some(path.as_path()) != except);
+            pending.map(|(_, watermark)| watermark.clone()).collect()
+        };
+        for watermark in pending {
+            watermark.wait_durable().await?;
+        }
+        Ok(())
+    }
+
+    /// The call writes to the database of a component at `path`; `watermark` is before its first write.
+    pub fn note_component_write(&self, path: &Path, watermark: impl FnOnce() -> CommitWatermark) {
+        let mut writes = self.component_writes.begun.lock();
+        if !writes.contains_key(path) {
+            writes.insert(path.to_owned(), watermark());
+        }
+    }
+
+    /// The call may write to the database of a component from now on.
+    pub fn expect_component_writes(&self) {
+        self.component_writes
+            .are_possible
+            .store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a component on the path of the call may write to the embedded database or to one of its own.
     pub fn may_write(&self) -> bool {
-        self.watermark.get().is_some()
+        self.watermark.get().is_some() || self.component_writes.are_possible.load(Ordering::Relaxed)
     }
 
     /// The call that a component makes while it handles this one. It inherits the deadline.
@@ -91,8 +161,10 @@ impl Call {
             deadline: self.deadline,
             depth: self.depth + 1,
             trace: self.trace.clone(),
+            principal: self.principal.clone(),
             callers: self.callers.clone(),
             watermark: self.watermark.clone(),
+            component_writes: self.component_writes.clone(),
             priority: self.priority,
             external_wait: self.external_wait.clone(),
             abort_flag: AbortFlag::default(),
@@ -112,6 +184,17 @@ impl Call {
     pub fn with_caller(mut self, component: &Arc<str>) -> Self {
         self.callers.push(component.clone());
         self
+    }
+
+    /// The same call within this span. It is borrowed if the trace continues as before.
+    pub fn within(&self, span: &Span) -> Cow<'_, Self> {
+        match span.inner_trace(&self.trace) {
+            None => Cow::Borrowed(self),
+            Some(trace) => Cow::Owned(Self {
+                trace,
+                ..self.clone()
+            }),
+        }
     }
 
     /// The component that makes the call, if one does.
@@ -137,6 +220,13 @@ impl Call {
         Duration::from_nanos(self.external_wait.load(Ordering::Relaxed))
     }
 
+    /// The same call on behalf of this principal.
+    #[must_use]
+    pub fn with_principal(mut self, principal: CallPrincipal) -> Self {
+        self.principal = principal;
+        self
+    }
+
     /// The same call with at least this priority: the calls that a high-priority call makes have its priority too.
     pub fn with_min_priority(mut self, priority: Priority) -> Self {
         self.priority = self.priority.max(priority);
@@ -154,6 +244,11 @@ impl Call {
         for (name, value) in self.trace.headers() {
             set_if_absent(headers, name, value);
         }
+    }
+
+    /// Sets `traceparent` of a request, whatever the guest has set.
+    pub fn replace_traceparent(&self, headers: &mut HeaderMap) {
+        headers.insert(TRACEPARENT, self.trace.parent.clone());
     }
 }
 
@@ -175,7 +270,7 @@ fn set_if_absent(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{REQUEST_ID, TRACEPARENT};
+    use crate::trace::REQUEST_ID;
 
     #[test]
     fn a_nested_call_never_outlives_its_caller() {

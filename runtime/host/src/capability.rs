@@ -9,7 +9,9 @@ pub mod key_value;
 pub mod missing_grants;
 pub mod outbound_http;
 pub mod outbound_redis;
+mod published_event;
 pub mod sqlite;
+mod store_operation;
 pub mod unserved;
 pub mod variables;
 pub mod wasi_key_value;
@@ -35,7 +37,7 @@ use crate::host_call_timeout::HostCallTimeout;
 use crate::store::KeyValue;
 use config::manifest::AllowedHosts;
 use config::policy::RedisGrants;
-use guest_output::{CurrentRequestId, GuestOutput, GuestStream};
+use guest_output::{CurrentTrace, GuestOutput, GuestStream};
 use missing_grants::MissingGrants;
 use outbound_http::{HttpHooks, OutboundHttp};
 use outbound_redis::MAX_CONNECTIONS;
@@ -107,7 +109,7 @@ pub struct InstanceState {
     http_hooks: HttpHooks,
     grants: Arc<Grants>,
     limits: StoreLimits,
-    request: CurrentRequestId,
+    trace: CurrentTrace,
     redis_connections: Arc<Semaphore>,
     databases: usize,
     byte_budget: ByteBudget,
@@ -175,8 +177,8 @@ impl InstanceState {
     /// # Errors
     /// When a granted directory cannot be opened.
     pub fn new(grants: &Arc<Grants>) -> wasmtime::Result<Self> {
-        let request = CurrentRequestId::default();
-        let output = |kind| GuestOutput::new(grants.component.clone(), kind, request.clone());
+        let trace = CurrentTrace::default();
+        let output = |kind| GuestOutput::new(grants.component.clone(), kind, trace.clone());
         let mut wasi = WasiCtx::builder();
         wasi.stdout(output(GuestStream::Stdout))
             .stderr(output(GuestStream::Stderr))
@@ -195,7 +197,7 @@ impl InstanceState {
             http_hooks: HttpHooks::new(grants.clone()),
             grants: grants.clone(),
             limits: StoreLimitsBuilder::new().memory_size(grants.memory).build(),
-            request,
+            trace,
             redis_connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             databases: 0,
             byte_budget: ByteBudget::new(grants.memory),
@@ -207,7 +209,7 @@ impl InstanceState {
     /// From now on, the instance works on this call.
     pub fn begin(&mut self, call: Call) {
         self.throttle.begin();
-        self.request.set(call.trace.request_id.clone());
+        self.trace.set(call.trace.clone());
         self.http_hooks.call = Some(call);
     }
 

@@ -24,7 +24,10 @@ use crate::log_limiter::LogLimiter;
 use crate::replay::Replay;
 use answered::AnsweredConnections;
 use config::policy::links::origin;
+pub use pools::tls_config;
 use pools::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT, Pools};
+
+pub use pools::{Connections, HttpVersion};
 
 /// Lines about the same cause in ten seconds.
 static CAUSES: LazyLock<LogLimiter> = LazyLock::new(|| LogLimiter::new(1));
@@ -135,8 +138,13 @@ impl HttpClient {
     }
 }
 
+/// Connections for requests of the host itself.
+pub fn connections(version: HttpVersion) -> Connections {
+    pools::open(DEFAULT_CONNECT_TIMEOUT, ConnectionReuse::Pooled, version)
+}
+
 /// The error with all its causes: the outermost ones say little.
-fn cause(error: &ClientError) -> String {
+pub fn cause(error: &ClientError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

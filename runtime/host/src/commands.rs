@@ -2,6 +2,10 @@
 
 pub mod compile;
 pub mod dead_letters;
+pub mod identity_keys;
+pub mod platform_token;
 pub mod rebuild;
+pub mod registry;
 pub mod relay;
 pub mod reload;
+pub mod token;

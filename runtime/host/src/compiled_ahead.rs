@@ -53,7 +53,7 @@ impl CompiledAhead {
     /// # Errors
     /// When a file cannot be read or is no component, or the directory cannot be written.
     pub fn compile(&self, app: &App) -> anyhow::Result<Vec<CompiledComponent>> {
-        let sources = app.sources();
+        let sources = app.linked_sources();
         let mut ids: BTreeMap<&Path, &str> = BTreeMap::new();
         for component in sources {
             ids.entry(&component.source)

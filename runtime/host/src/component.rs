@@ -5,6 +5,7 @@
 
 mod requests;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::instance::events::{EventError, EventPool};
 use crate::instance::functions::FunctionPool;
 use crate::instance::pool::{InstancePool, PoolStats};
 use crate::problem::Problem;
+use crate::span::{self, Span, SpanKind};
 use crate::trace::Trace;
 use storage::database::Database;
 
@@ -36,6 +38,8 @@ pub struct ComponentConfig {
     pub max_body: u64,
     /// The embedded database, if the component writes to it: callers wait until its writes are durable.
     pub database: Option<Arc<Database>>,
+    /// Whether it has databases of its own.
+    pub has_databases: bool,
 }
 
 /// How a component handles what it exports a handler for.
@@ -142,13 +146,23 @@ impl Component {
     /// The problem to respond with when no instance did.
     pub async fn handle(
         &self,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         call: &Call,
     ) -> Result<Response<WasiBody>, Problem> {
-        match &self.handlers.requests {
-            Some(requests) => requests.handle(request, call).await,
-            None => Err(Problem::NotFound),
+        let Some(requests) = &self.handlers.requests else {
+            return Err(Problem::NotFound);
+        };
+        let (mut span, call) = self.execution(call);
+        if let Cow::Owned(call) = &call {
+            call.replace_traceparent(request.headers_mut());
         }
+        call.principal.set_header(request.headers_mut());
+        let handled = requests.handle(request, &call).await;
+        match &handled {
+            Ok(response) => span::http::answered(&mut span, response.status(), None),
+            Err(problem) => span.fail(problem.slug(), problem),
+        }
+        handled
     }
 
     /// Executes a function with an instance.
@@ -157,13 +171,21 @@ impl Component {
     /// Why it returned no result.
     pub async fn call_function(
         &self,
-        request: FunctionRequest,
+        mut request: FunctionRequest,
         call: &Call,
     ) -> Result<FunctionResponse, Problem> {
-        match &self.handlers.functions {
-            Some(functions) => functions.call(request, call).await,
-            None => Err(Problem::NotFound),
+        let Some(functions) = &self.handlers.functions else {
+            return Err(Problem::NotFound);
+        };
+        let (mut span, call) = self.execution(call);
+        if let Cow::Owned(call) = &call {
+            request.set_origin(call);
         }
+        let called = functions.call(request, &call).await;
+        if let Err(problem) = &called {
+            span.fail(problem.slug(), problem);
+        }
+        called
     }
 
     /// Handles an event with an instance.
@@ -182,7 +204,36 @@ impl Component {
         if let Some(faults) = &self.faults {
             faults.inject_into_event(&call).await?;
         }
-        events.handle(call, payload).await
+        let (mut span, call) = self.execution(&call);
+        let handled = self.handle_event(events, payload, &call).await;
+        if let Err(error) = &handled {
+            span.fail(error.error_type(), error);
+        }
+        handled
+    }
+
+    async fn handle_event(
+        &self,
+        events: &EventPool,
+        payload: Vec<u8>,
+        call: &Call,
+    ) -> Result<(), EventError> {
+        events.handle(call.clone(), payload).await?;
+        let kept = call.wait_component_writes(None).await;
+        kept.map_err(|error| EventError::Unavailable {
+            component: self.config.id.clone(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// Starts the span of an execution. It has the name that Spin gives it.
+    fn execution<'c>(&self, call: &'c Call) -> (Span, Cow<'c, Call>) {
+        let mut span = Span::start(SpanKind::Internal, &call.trace, || {
+            format!("execute_wasm_component {}", self.id()).into()
+        });
+        span.describe(|| [span::text("socar.component", self.id())]);
+        let call = call.within(&span);
+        (span, call)
     }
 
     /// The number of its instances.
@@ -251,6 +302,9 @@ impl Component {
     fn track_writes(&self, call: &Call) {
         if let Some(database) = &self.config.database {
             call.track_writes(database);
+        }
+        if self.config.has_databases {
+            call.expect_component_writes();
         }
     }
 }

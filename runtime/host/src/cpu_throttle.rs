@@ -20,7 +20,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use wasmtime::UpdateDeadline;
 
-use crate::engine::TICK;
+use crate::engine::{TICK, note_busy_guest};
 
 /// The quantum: the ticks that a guest may compute before it is CPU-bound.
 const QUANTUM_TICKS: u32 = 5;
@@ -55,6 +55,7 @@ impl CpuThrottle {
 
     /// The guest computed until this tick; it continues after the returned pause.
     pub fn tick(&self) -> UpdateDeadline {
+        note_busy_guest();
         let rest = self.0.lock().tick();
         let throttle = self.clone();
         UpdateDeadline::YieldCustom(
@@ -96,7 +97,10 @@ impl ThrottleState {
         self.yields = true;
         self.ticks = self.ticks.saturating_add(1);
         match self.ticks > QUANTUM_TICKS {
-            true => self.cpu_bound.get_or_insert_with(CpuBound::begin).rest(),
+            true => self
+                .cpu_bound
+                .get_or_insert_with(CpuBound::begin)
+                .rest_after(TICK),
             false => Duration::ZERO,
         }
     }
@@ -123,10 +127,10 @@ impl CpuBound {
         Self(())
     }
 
-    /// The pause after a tick of work.
-    pub fn rest(&self) -> Duration {
+    /// The pause after so much work.
+    pub fn rest_after(&self, work: Duration) -> Duration {
         let processors = available_parallelism().map_or(1, usize::from);
-        rest(CPU_BOUND.load(Ordering::Relaxed), processors)
+        rest_after(work, CPU_BOUND.load(Ordering::Relaxed), processors)
     }
 }
 
@@ -136,11 +140,11 @@ impl Drop for CpuBound {
     }
 }
 
-/// The pause of each CPU-bound guest after a tick of work, with which all of them take every processor but one.
-fn rest(cpu_bound: usize, processors: usize) -> Duration {
+/// The pause of each CPU-bound guest after its work, with which all of them take every processor but one.
+fn rest_after(work: Duration, cpu_bound: usize, processors: usize) -> Duration {
     let shared = processors.saturating_sub(1).max(1);
     let others = cpu_bound.saturating_sub(shared);
-    TICK.mul_f64(others as f64 / shared as f64)
+    work.mul_f64(others as f64 / shared as f64)
 }
 
 #[cfg(test)]
@@ -158,7 +162,7 @@ mod tests {
             (6, 4, 1),
         ] {
             assert_eq!(
-                rest(cpu_bound, processors),
+                rest_after(TICK, cpu_bound, processors),
                 TICK * ticks,
                 "{cpu_bound} on {processors}"
             );

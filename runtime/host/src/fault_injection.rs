@@ -7,6 +7,7 @@
 //! ends a faulty guest is the one that ends this one. A request to a remote host looks for a fault in the same way
 //! ([`remote`]). Every fault ends by itself ([`injector`]).
 
+mod faulty_module;
 mod injector;
 mod remote;
 
@@ -30,17 +31,6 @@ const EVENTS: &str = "events";
 
 /// The target that stands for every remote host.
 const ANY_REMOTE: &str = "outbound";
-
-/// A module with one fault in each export. It hoards in steps of one MiB, and traps when no memory is left.
-const FAULTY_MODULE: &str = r#"
-(module
-  (memory 1)
-  (func (export "trap") unreachable)
-  (func (export "spin") (loop $forever (br $forever)))
-  (func (export "hoard")
-    (loop $more (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))
-    unreachable))
-"#;
 
 /// Injects faults into the calls of one component.
 pub struct FaultTarget {
@@ -68,7 +58,7 @@ impl FaultTarget {
         Ok(Self {
             injector,
             runtime,
-            faulty_module: Module::new(engine, FAULTY_MODULE)?,
+            faulty_module: Module::new(engine, faulty_module::encode())?,
             engine: engine.clone(),
             grants,
         })

@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 
 use crate::byte_budget::ByteBudget;
 use crate::capability::sqlite::database::GuestDatabase;
+use crate::changes::ChangeRoute;
 use crate::component::Component;
 use crate::ingress::Ingress;
 use crate::link::registry::GenerationLinks;
@@ -35,6 +36,8 @@ pub struct Generation {
     pub adapters: Vec<Arc<Component>>,
     /// Event subscriptions of the components.
     pub subscriptions: Vec<Subscription>,
+    /// The paths at which changes of components are sent.
+    pub changes: Vec<ChangeRoute>,
     /// Limits for client connections and requests.
     pub listener: Arc<ListenerLimits>,
     /// Memory budget for the bodies of requests.
@@ -80,6 +83,7 @@ impl Generation {
             routes: app.routes.clone(),
             components,
             adapters,
+            changes: ChangeRoute::of(app, &subscriptions),
             subscriptions,
             listener: Arc::new(app.listener.clone()),
             upload_budget: ByteBudget::new(app.listener.bodies),

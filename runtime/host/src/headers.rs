@@ -1,7 +1,7 @@
 //! Request headers that Spin adds, so that a component reads the same headers on both hosts.
 //!
-//! Unlike Spin, the host first removes all `spin-*` headers of the client, so that a component can trust these headers. It
-//! also removes the headers of a proxy (`Forwarded`, `X-Forwarded-*`), from which components make links, unless the
+//! Unlike Spin, the host first removes all `spin-*` headers of the client, and the header of the principal, so that a
+//! component can trust these headers. It also removes the headers of a proxy (`Forwarded`, `X-Forwarded-*`), from which components make links, unless the
 //! operator trusts the proxy.
 
 use std::net::SocketAddr;
@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use http::header::FORWARDED;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
+use crate::principal::PRINCIPAL;
 use config::manifest::RouteMatch;
 
 const PREFIX: &str = "spin-";
@@ -78,6 +79,7 @@ fn strip<B>(request: &mut Request<B>) {
     for name in forged {
         headers.remove(name);
     }
+    headers.remove(PRINCIPAL);
 }
 
 fn value(text: &str) -> HeaderValue {

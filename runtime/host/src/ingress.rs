@@ -14,6 +14,8 @@ use crate::link::ComponentLink;
 pub struct Ingress {
     /// The component.
     pub component: Arc<Component>,
+    /// Whether clients need no access token, on a platform with identity.
+    pub public: bool,
     /// The admission that links without their own concurrency share.
     pub admission: Arc<Admission>,
     /// The priority of sweeps and events.

@@ -15,6 +15,7 @@
 //! Wasmtime's `handler` module assigns requests to idle instances and starts new ones; [`pool`] limits their number.
 
 pub mod call_pool;
+pub mod demand;
 pub mod events;
 pub mod functions;
 pub mod pool;
@@ -22,6 +23,7 @@ pub mod pool;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -38,6 +40,8 @@ use wasmtime_wasi_http::handler::{
 use crate::call::Call;
 use crate::capability::{Grants, InstanceState};
 use crate::cpu_throttle::CpuThrottle;
+use crate::trace::Trace;
+use demand::{Demand, DemandedInstance, DemandingRequest};
 use pool::{InstancePool, InstanceSlot};
 
 /// Number of requests after which an instance is replaced.
@@ -59,6 +63,7 @@ pub struct InstanceFactory {
     pool: Arc<InstancePool>,
     /// Instances that were created before a call needs them.
     ready: Mutex<Vec<RequestInstance>>,
+    demand: Arc<Demand>,
 }
 
 /// An instance with its expiration and its request acceptor.
@@ -70,6 +75,9 @@ struct InstanceStatus {
     deadline: Mutex<Option<Instant>>,
     /// Busy from the arrival of a request until all work that it started has ended.
     slot: InstanceSlot,
+    /// Whether the instance has been free for a request since its last one.
+    was_free: AtomicBool,
+    _demanded: DemandedInstance,
     /// CPU throttle of the guest.
     throttle: CpuThrottle,
 }
@@ -127,7 +135,13 @@ impl InstanceFactory {
             service,
             pool,
             ready: Mutex::default(),
+            demand: Arc::default(),
         }
+    }
+
+    /// A request begins.
+    pub fn request(&self) -> DemandingRequest {
+        self.demand.request()
     }
 
     /// Creates instances up to the minimum of the pool: at the start, and after an instance has failed.
@@ -136,10 +150,16 @@ impl InstanceFactory {
     /// When an instance cannot be created.
     pub async fn fill(&self) -> wasmtime::Result<()> {
         while self.pool.is_below_minimum() {
-            let created = self.create().await?;
+            let demanded = self.demand.instance_in_advance();
+            let created = self.create(demanded).await?;
             self.ready.lock().push(created);
         }
         Ok(())
+    }
+
+    /// Waits until an instance becomes idle or ends, but not longer than `limit`.
+    pub async fn wait_for_release(&self, limit: Duration) {
+        self.pool.wait_for_release(limit).await;
     }
 
     /// Drops the instances that no call has used yet.
@@ -148,13 +168,22 @@ impl InstanceFactory {
         drop(ready);
     }
 
-    async fn create(&self) -> wasmtime::Result<RequestInstance> {
-        let created = self.try_create().await;
+    /// Creates an instance whether a request needs it or not.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub async fn check_start(&self) -> wasmtime::Result<()> {
+        let demanded = self.demand.instance_in_advance();
+        self.create(demanded).await.map(drop)
+    }
+
+    async fn create(&self, demanded: DemandedInstance) -> wasmtime::Result<RequestInstance> {
+        let created = self.try_create(demanded).await;
         self.pool.note_start(&created);
         created
     }
 
-    async fn try_create(&self) -> wasmtime::Result<RequestInstance> {
+    async fn try_create(&self, demanded: DemandedInstance) -> wasmtime::Result<RequestInstance> {
         let slot = self.pool.acquire_slot()?;
         let mut store = store(&self.engine, &self.grants)?;
         let service =
@@ -162,6 +191,8 @@ impl InstanceFactory {
         let status = Arc::new(InstanceStatus {
             deadline: Mutex::default(),
             slot,
+            was_free: AtomicBool::new(false),
+            _demanded: demanded,
             throttle: store.data().cpu_throttle().clone(),
         });
         let bounds = self.pool.bounds();
@@ -192,7 +223,7 @@ impl HandlerState for InstanceFactory {
         let ready = self.ready.lock().pop();
         match ready {
             Some(created) => Ok(created),
-            None => self.create().await,
+            None => self.create(self.demand.instance()?).await,
         }
     }
 }
@@ -209,6 +240,9 @@ impl WorkerState for RequestAcceptor {
         } else if concurrent > 0 || self.status.slot.is_busy() {
             ShouldAccept::No
         } else {
+            if !self.status.was_free.swap(true, Ordering::Relaxed) {
+                self.status.slot.pool().note_release();
+            }
             ShouldAccept::Yes
         }
     }
@@ -221,6 +255,7 @@ impl WorkerState for RequestAcceptor {
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         let deadline = call.deadline;
         self.status.slot.mark_busy();
+        self.status.was_free.store(false, Ordering::Relaxed);
         *self.status.deadline.lock() = Some(deadline);
         store.data_mut().begin(call);
         Box::pin(tokio::time::sleep_until(deadline.into()))
@@ -233,7 +268,12 @@ impl WorkerState for RequestAcceptor {
             // Set before the store is dropped, which also closes the body that the guest was sending.
             call.abort_flag.set();
         }
-        let request_id = call.map(|call| call.trace.id()).unwrap_or_default();
+        let trace = call.map(|call| &call.trace);
+        let request_id = trace.map(Trace::id).unwrap_or_default();
+        let (trace_id, span_id) = (
+            trace.and_then(Trace::trace_id),
+            trace.and_then(Trace::span_id),
+        );
         let late = self
             .status
             .deadline
@@ -245,9 +285,13 @@ impl WorkerState for RequestAcceptor {
             Err(_) if !self.status.slot.is_busy() => {
                 debug!(component, "instance dropped")
             }
-            Err(_) if late => warn!(component, request_id, "instance ended at its deadline"),
+            Err(_) if late => warn!(
+                component,
+                request_id, trace_id, span_id, "instance ended at its deadline"
+            ),
             Err(error) => {
-                warn!(component, request_id, error = %error.root_cause(), "instance failed");
+                let cause = error.root_cause();
+                warn!(component, request_id, trace_id, span_id, error = %cause, "instance failed");
                 debug!(component, request_id, backtrace = %error, "backtrace of the failed instance");
             }
         }

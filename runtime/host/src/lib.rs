@@ -5,7 +5,8 @@
 //! 1. A trigger receives a request ([`trigger::http`]), an event ([`trigger::events`]) or a tick of the clock
 //!    ([`trigger::sweep`]). The [`generation`] of the application that takes new calls has the route to a component and
 //!    its [`ingress`]: the links that lead to it.
-//! 2. The [`call`] carries its deadline, its priority and its [`trace`].
+//! 2. The [`call`] carries its deadline, its priority, its [`principal`] and its [`trace`]. Who sends a request is decided
+//!    by [`identity`].
 //! 3. A [`link`] guards the call: deadline, fallback, [`admission`], retry, breaker, attempt, in this order.
 //!    `Link::call_with` is the place to read.
 //! 4. The [`component`] handles the request with an [`instance`], on the [`runtimes`] and the [`engine`] of the
@@ -16,6 +17,8 @@
 //!    that [`imports`] knows. Then the path starts again at 3.
 //! 6. The response goes back as a [`body`] that is observed until its last byte. If there is no response, the host
 //!    sends a [`problem`].
+//!
+//! Besides calls, the host sends the [`changes`] of a component to clients that listen for them.
 //!
 //! Each module uses only modules below it. [`app`] builds everything, and [`admin`] is the interface for operators.
 
@@ -33,6 +36,7 @@ mod accept;
 pub mod admin;
 pub mod admission;
 pub mod app;
+mod application_registry;
 pub mod availability;
 pub mod backends;
 mod bearer_token;
@@ -41,6 +45,7 @@ pub mod bus;
 pub mod byte_budget;
 pub mod call;
 pub mod capability;
+pub mod changes;
 pub mod cli;
 pub mod client;
 mod code_cache;
@@ -53,12 +58,14 @@ mod descriptors;
 pub mod dispatch_marker;
 mod durable_body;
 pub mod engine;
+pub mod event_envelope;
 pub mod fault_injection;
 pub mod function;
 pub mod generation;
 pub mod headers;
 pub mod health;
 mod host_call_timeout;
+pub mod identity;
 pub mod imports;
 pub mod ingress;
 pub mod instance;
@@ -66,8 +73,13 @@ pub mod link;
 mod log_limiter;
 mod memory;
 pub mod metrics;
+pub mod operator_resources;
+pub mod otlp;
 pub mod outbound;
 mod output;
+pub mod platform_events;
+pub mod principal;
+mod private_directory;
 pub mod problem;
 pub mod process_metrics;
 pub mod read_model_history;
@@ -76,6 +88,7 @@ pub mod rebuild;
 mod replay;
 pub mod runtimes;
 pub mod signals;
+pub mod span;
 pub mod store;
 pub mod telemetry;
 pub mod trace;
@@ -128,7 +141,14 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         cli::Command::Compile(options) => commands::compile::run(&options),
         cli::Command::DeadLetters(options) => run_to_end(commands::dead_letters::run(&options)),
         cli::Command::Rebuild(options) => run_to_end(commands::rebuild::run(&options)),
+        cli::Command::Registry(options) => {
+            telemetry::start(cli::LogFormat::Text, telemetry::LevelFilter::WARN);
+            run_to_end(commands::registry::run(&options))
+        }
         cli::Command::Reload(options) => run_to_end(commands::reload::run(&options)),
+        cli::Command::Token(options) => commands::token::run(&options),
+        cli::Command::IdentityKeys(options) => commands::identity_keys::run(&options),
+        cli::Command::PlatformToken(options) => commands::platform_token::run(&options),
         cli::Command::Relay(options) => {
             telemetry::start(cli::LogFormat::Text, telemetry::LevelFilter::INFO);
             run_to_end(commands::relay::run(&options))

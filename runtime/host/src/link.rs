@@ -15,6 +15,7 @@
 //! 5. **Breaker**: no attempt reaches a target that is known to fail. It stands outside the attempt, because a missed
 //!    deadline is the failure that it must see ([`attempt`]).
 //! 6. **Attempt**: fault injection, then the instance or the remote host, watched by the adaptive limit ([`target`]).
+//!    Each attempt of a call that a component makes has a span ([`attempt_span`]).
 //!
 //! A request over HTTP ([`http`]) and a call of a function of another component ([`function`]) pass the same guards
 //! ([`request`]). Neither a fallback nor a retry applies to a function.
@@ -22,6 +23,7 @@
 //! [`config::policy`] reads from the manifest which guards a link has; [`registry`] holds all links of a platform.
 
 mod attempt;
+mod attempt_span;
 mod components;
 mod fallback;
 mod function;
@@ -50,9 +52,10 @@ pub use components::{ComponentRegistry, RegisteredComponent};
 pub use guards::LinkGuards;
 pub use request::{LinkTarget, PrepareRequest};
 pub use target::{ComponentTarget, RemoteTarget};
-pub use transitions::{PLATFORM_STREAM, TransitionPublisher, TransitionSender};
+pub use transitions::{TransitionPublisher, TransitionSender};
 
 use attempt::{ended, is_outage, is_worth_another};
+use attempt_span::AttemptSpan;
 use fallback::{FallbackRequest, LinkFallback};
 use request::{Attempt, LinkRequest, LinkResponse};
 
@@ -193,15 +196,22 @@ impl<T: LinkTarget> Link<T> {
         let permit = self.admit(call).await?;
         let request = prepare(call);
         let body_deadline = T::body_deadline(call.deadline, limits.overall);
-        let attempt = |request| async move {
+        let attempt = |mut request, resends| async move {
+            let (span, call) = AttemptSpan::start(&mut request, call, self.name(), resends);
             // 5. Breaker
-            let pending = self.guards.start_attempt(call.deadline, limits.head)?;
-            // 6. Attempt
-            let result = self.target.attempt(request, call, options).await;
-            match pending {
-                Some(pending) => ended(pending, result, body_deadline),
-                None => result,
-            }
+            let result = match self.guards.start_attempt(call.deadline, limits.head) {
+                Err(problem) => Err(problem.into()),
+                Ok(pending) => {
+                    // 6. Attempt
+                    let result = self.target.attempt(request, &call, options).await;
+                    match pending {
+                        Some(pending) => ended(pending, result, body_deadline),
+                        None => result,
+                    }
+                }
+            };
+            span.end(&result);
+            result
         };
         // 4. Retry
         let response = self.retry(request, call, attempt).await?;
@@ -247,20 +257,20 @@ impl<T: LinkTarget> Link<T> {
         &self,
         request: R,
         call: &Call,
-        attempt: impl Fn(R) -> F,
+        attempt: impl Fn(R, u32) -> F,
     ) -> Result<R::Response, T::Error>
     where
         F: Future<Output = Result<R::Response, T::Error>>,
     {
         let Some(retries) = &self.guards.retry else {
-            return attempt(request).await;
+            return attempt(request, 0).await;
         };
         let prepared = tokio::time::timeout_at(call.deadline.into(), request.copied()).await;
         let (request, copy) = prepared.map_err(|_| Problem::DeadlineExceeded {
             component: self.guards.name().to_string(),
         })?;
         retries.budget.deposit();
-        let mut result = attempt(request).await;
+        let mut result = attempt(request, 0).await;
         let Some(copy) = copy else {
             return result;
         };
@@ -273,7 +283,7 @@ impl<T: LinkTarget> Link<T> {
             }
             self.guards.metrics().count_retry();
             tokio::time::sleep(delay).await;
-            result = attempt(R::repeat(&copy)).await;
+            result = attempt(R::repeat(&copy), attempts).await;
         }
         result
     }

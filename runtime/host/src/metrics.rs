@@ -19,10 +19,14 @@ const LATENCY_BUCKETS: [f64; 12] = [
 ];
 
 /// Gauges: name and description.
-const GAUGES: [(&str, &str); 17] = [
+const GAUGES: [(&str, &str); 18] = [
     (
         "socar_connections",
         "open connections of the public listener",
+    ),
+    (
+        "socar_change_listeners",
+        "clients that listen for the changes of a component",
     ),
     (
         "socar_breaker_state",
@@ -82,7 +86,7 @@ const GAUGES: [(&str, &str); 17] = [
 ];
 
 /// Counters: name and description.
-const COUNTERS: [(&str, &str); 12] = [
+const COUNTERS: [(&str, &str); 17] = [
     (
         "socar_listener_refused_total",
         "requests and connections that the listener rejected, by reason",
@@ -98,6 +102,26 @@ const COUNTERS: [(&str, &str); 12] = [
     (
         "socar_events_total",
         "events that were delivered to a component, by outcome",
+    ),
+    (
+        "socar_published_events_total",
+        "events that a component has published on a stream",
+    ),
+    (
+        "socar_changes_sent_total",
+        "changes of a component that were sent to listeners, once for each of them",
+    ),
+    (
+        "socar_change_listeners_lagged_total",
+        "listeners whose stream ended because they lagged too far behind",
+    ),
+    (
+        "socar_spans_exported_total",
+        "spans that the collector of traces has taken",
+    ),
+    (
+        "socar_spans_dropped_total",
+        "spans that were not exported, by reason",
     ),
     ("process_cpu_seconds_total", "processor time of the process"),
     ("socar_retries_total", "retries of calls over a link"),
@@ -128,7 +152,13 @@ const COUNTERS: [(&str, &str); 12] = [
 ];
 
 /// Histograms, in seconds: name and description.
-const HISTOGRAMS: [(&str, &str); 1] = [("socar_call_seconds", "duration of calls over a link")];
+const HISTOGRAMS: [(&str, &str); 2] = [
+    ("socar_call_seconds", "duration of calls over a link"),
+    (
+        "http_server_request_duration_seconds",
+        "duration of requests from clients, until the last byte of the response",
+    ),
+];
 
 /// The time after which a gauge that is not set any more is left out. Each scrape sets the gauges just before it renders
 /// them, so that two scrapes at the same time see the same ones.

@@ -25,6 +25,7 @@ use crate::dispatch_marker::DispatchMarker;
 use crate::headers;
 use crate::link::registry::RemoteLinks;
 use crate::link::{ComponentLink, RemoteLink};
+use crate::principal::PRINCIPAL;
 use crate::problem::Problem;
 
 /// The suffix of the host name of every component.
@@ -139,6 +140,8 @@ async fn call_component(
     set_host(&mut request)?;
     call.set_trace_headers(request.headers_mut());
     headers::chained(&mut request);
+    // Instances get the header in any case; here it keeps the cached answers of two callers apart.
+    call.principal.set_header(request.headers_mut());
     let marker = DispatchMarker::attach(&mut request);
     let timeout = options.first_byte_timeout;
     match link.call_with(request, call, &options).await {
@@ -166,6 +169,7 @@ async fn call_remote(
     options: RequestOptions,
 ) -> Result<Response<WasiBody>, Error> {
     set_host(&mut request)?;
+    request.headers_mut().remove(PRINCIPAL);
     call.set_trace_headers(request.headers_mut());
     call.wait_durable().await.map_err(|error| {
         warn!(%error, "outgoing request not sent");

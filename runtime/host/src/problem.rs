@@ -5,14 +5,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access_token::TokenError;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONTENT_TYPE, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_conventions::authentication::Refusal;
+use http_conventions::cors::PROBLEM_HEADERS;
 use serde::Serialize;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::body::full;
+
+/// The limit of a client and what is left of it (draft-ietf-httpapi-ratelimit-headers).
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// The seconds after which a client may look for a free place to listen for changes.
+const LISTENER_RETRY: u64 = 15;
 
 /// Why the host, and not a component, responds to a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +51,56 @@ pub enum Problem {
     /// Too many clients at once: connections, or buffered bodies.
     #[error("the platform serves as many clients as it can")]
     TooManyClients,
+    /// The request has no access token.
+    #[error("{}", Refusal::<TokenError>::TokenRequired)]
+    TokenRequired,
+    /// The access token is refused.
+    #[error("{0}")]
+    InvalidToken(#[from] TokenError),
+    /// The access token gives no role on this platform.
+    #[error("{}", Refusal::<TokenError>::RoleRequired)]
+    RoleRequired,
+    /// The client sends too many requests.
+    #[error("this client sends more than {rate} requests a second")]
+    TooManyRequests {
+        /// The requests that it may send in a second.
+        rate: u32,
+        /// The requests that it may send at once.
+        burst: u32,
+        /// When a retry makes sense.
+        retry_after: Duration,
+    },
+    /// The client has too many requests in progress.
+    #[error("this client has {most} requests in progress, which is the most")]
+    TooManyInFlight {
+        /// The most requests in progress.
+        most: usize,
+    },
+    /// A page of another site could have sent the request, which changes something, without the consent of its user.
+    #[error(
+        "a page of another origin sends this: add the origin to allowed_origins, or send JSON, or a header such as X-Requested-With"
+    )]
+    ForeignOrigin,
+    /// The keys of the issuer could not be fetched yet.
+    #[error("{}", Refusal::<TokenError>::Unavailable)]
+    IdentityUnavailable,
+    /// As many clients listen for changes as may.
+    #[error("as many clients listen for changes as may: poll until a place is free")]
+    TooManyListeners,
+    /// A client asks for the changes after a position that the log does not have.
+    #[error(
+        "the log has not all changes after this position any more: fetch the data again, and listen without Last-Event-ID"
+    )]
+    PositionGone,
+    /// A caller that is no user listens for changes.
+    #[error("changes are sent to users only: use the access token of one")]
+    UsersOnly,
+    /// A user who is no operator steers the platform.
+    #[error("only operators steer the platform: use an access token with the role operator")]
+    OperatorOnly,
+    /// The event log did not answer, or the host stops.
+    #[error("changes cannot be sent at the moment")]
+    ChangesUnavailable,
     /// The component exceeded its deadline.
     #[error("component `{component}` did not answer before its deadline")]
     DeadlineExceeded {
@@ -93,7 +153,15 @@ impl Problem {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::BadRequest | Self::BodyIncomplete => StatusCode::BAD_REQUEST,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TokenRequired | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            Self::RoleRequired | Self::ForeignOrigin | Self::UsersOnly | Self::OperatorOnly => {
+                StatusCode::FORBIDDEN
+            }
+            Self::TooManyRequests { .. } | Self::TooManyInFlight { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PositionGone => StatusCode::GONE,
             Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::ComponentTrapped { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -101,6 +169,9 @@ impl Problem {
             | Self::BreakerOpen { .. }
             | Self::FaultInjected { .. }
             | Self::TooManyClients
+            | Self::IdentityUnavailable
+            | Self::TooManyListeners
+            | Self::ChangesUnavailable
             | Self::NotDurable => StatusCode::SERVICE_UNAVAILABLE,
             Self::LoopDetected { .. } => StatusCode::LOOP_DETECTED,
         }
@@ -113,8 +184,18 @@ impl Problem {
             Self::BadRequest => "bad-request",
             Self::BodyIncomplete => "body-incomplete",
             Self::RequestTimeout => "request-timeout",
+            Self::TokenRequired => "token-required",
+            Self::InvalidToken(_) => "invalid-token",
+            Self::RoleRequired => "role-required",
+            Self::ForeignOrigin => "foreign-origin",
+            Self::TooManyRequests { .. } | Self::TooManyInFlight { .. } => "too-many-requests",
+            Self::IdentityUnavailable => "identity-unavailable",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::PayloadTooLarge { .. } => "payload-too-large",
+            Self::TooManyListeners => "too-many-listeners",
+            Self::PositionGone => "position-gone",
+            Self::UsersOnly | Self::OperatorOnly => "forbidden",
+            Self::ChangesUnavailable => "unavailable",
             Self::DeadlineExceeded { .. } => "deadline-exceeded",
             Self::ComponentTrapped { .. } => "component-trapped",
             Self::Overloaded { .. } | Self::TooManyClients => "overloaded",
@@ -138,9 +219,33 @@ impl Problem {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("retry-after, x-request-id"),
+            HeaderValue::from_static(PROBLEM_HEADERS),
         );
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::TooManyRequests { rate, burst, .. } = self {
+            let window = burst.div_ceil(*rate).max(1);
+            let policy = format!("\"client\";q={burst};w={window}");
+            let state = format!("\"client\";r=0;t={}", self.retry_after().unwrap_or(1));
+            for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
+                if let Ok(value) = HeaderValue::try_from(value) {
+                    headers.insert(name, value);
+                }
+            }
+        }
         response
+    }
+
+    /// The challenge of a request without a sufficient token.
+    fn challenge(&self) -> Option<HeaderValue> {
+        let refusal = match self {
+            Self::TokenRequired => Refusal::TokenRequired,
+            Self::InvalidToken(reason) => Refusal::InvalidToken(reason),
+            Self::RoleRequired => Refusal::RoleRequired,
+            _ => return None,
+        };
+        HeaderValue::try_from(refusal.challenge()?.to_string()).ok()
     }
 
     /// Whether a retry may succeed.
@@ -151,7 +256,9 @@ impl Problem {
     /// The seconds until a retry makes sense, if it ever does. Rounded up: an earlier retry would fail.
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::Overloaded { retry_after, .. } | Self::BreakerOpen { retry_after, .. } => Some(
+            Self::Overloaded { retry_after, .. }
+            | Self::BreakerOpen { retry_after, .. }
+            | Self::TooManyRequests { retry_after, .. } => Some(
                 retry_after
                     .as_millis()
                     .div_ceil(1000)
@@ -159,7 +266,12 @@ impl Problem {
                     .unwrap_or(u64::MAX)
                     .max(1),
             ),
-            Self::TooManyClients | Self::NotDurable => Some(1),
+            Self::TooManyClients
+            | Self::NotDurable
+            | Self::IdentityUnavailable
+            | Self::TooManyInFlight { .. }
+            | Self::ChangesUnavailable => Some(1),
+            Self::TooManyListeners => Some(LISTENER_RETRY),
             _ => None,
         }
     }

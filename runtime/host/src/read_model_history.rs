@@ -248,6 +248,6 @@ async fn texts(
     let failed = |error: SqliteError| ComparisonError::ReadModel(error.to_string());
     let session = database.session().map_err(failed)?;
     let deadline = Instant::now() + STATEMENT_TIMEOUT;
-    let result = session.execute(statement, &[], deadline).await;
+    let result = session.execute(statement, &[], deadline, None).await;
     Ok(result.map_err(failed)?.first_column())
 }

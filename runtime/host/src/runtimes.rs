@@ -5,6 +5,7 @@
 //! | request runtime (the main one) | guests that handle requests | one for each processor |
 //! | `io` | connections: accept, read, reject, respond; the admin interface | one for two processors |
 //! | `events` | guests that handle events, and their delivery | one for each processor |
+//! | `traces` | the export of spans, if there is an exporter | one |
 //!
 //! A guest keeps its thread until it waits or the epoch ticks, and under load more guests are ready than there are
 //! threads. On one runtime with them, even a rejection would wait, and every step of a request would wait behind the
@@ -99,6 +100,14 @@ impl DedicatedRuntime {
     /// When the system has no thread left.
     pub fn events() -> io::Result<Self> {
         Self::start("events", processors())
+    }
+
+    /// The runtime for the export of spans: one thread, so that the work of encoding them takes no time of requests.
+    ///
+    /// # Errors
+    /// When the system has no thread left.
+    pub fn traces() -> io::Result<Self> {
+        Self::start("traces", 1)
     }
 
     fn start(name: &str, threads: usize) -> io::Result<Self> {

@@ -27,6 +27,9 @@ pub use self::sqlite::SqliteStore;
 /// have happened. Every method returns [`StoreError::Database`] or [`StoreError::Redis`] if the backend fails.
 #[async_trait]
 pub trait KeyValue: Send + Sync {
+    /// The kind of the backend, for spans: `sqlite` or `redis`.
+    fn system(&self) -> &'static str;
+
     /// The backend, for a check that is done once for all stores on it.
     fn backend(&self) -> String;
 

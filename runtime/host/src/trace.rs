@@ -1,6 +1,7 @@
 //! Trace of a request: a W3C `traceparent` and an `x-request-id`, taken from the caller or generated, and the headers that
 //! travel with them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,15 +13,20 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static(conventions::REQUEST_
 /// Header of W3C Trace Context.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static(conventions::TRACEPARENT);
 
+/// Header of W3C Trace Context for the data of vendors.
+pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+
 /// Headers that are sent on with a `traceparent` as they are: positions in the traces of other vendors, and properties of
 /// the application.
-const COMPANIONS: [HeaderName; 2] = [
-    HeaderName::from_static("tracestate"),
-    HeaderName::from_static("baggage"),
-];
+const COMPANIONS: [HeaderName; 2] = [TRACESTATE, HeaderName::from_static("baggage")];
 
 /// The longest companion that is sent on, in bytes: the limit of W3C Baggage.
 const MAX_COMPANION_LENGTH: usize = 8192;
+
+/// Where the parts of a `traceparent` are.
+const TRACE_ID: Range<usize> = 3..35;
+const SPAN_ID: Range<usize> = 36..52;
+const FLAGS: Range<usize> = 53..55;
 
 /// The headers that every call of one request carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +37,20 @@ pub struct Trace {
     pub request_id: HeaderValue,
     /// `tracestate` and `baggage` of the caller, if it has sent them.
     companions: Arc<[(HeaderName, HeaderValue)]>,
+    source: ParentSource,
+    /// The `traceparent` of the event that a guest handles. A guest that sends it on means `parent`.
+    event_parent: Option<HeaderValue>,
+}
+
+/// The program that has made a `traceparent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParentSource {
+    /// This host, because there was none: no span has its parent id.
+    Generated,
+    /// The caller, or the publisher of the event.
+    Remote,
+    /// This host, for a span.
+    Span,
 }
 
 impl Trace {
@@ -42,17 +62,28 @@ impl Trace {
             .get(REQUEST_ID)
             .filter(|value| is_accepted(value.as_bytes()))
             .cloned();
-        let companions = match parent {
-            Some(_) => companions(headers),
-            None => Arc::default(),
+        let source = match parent {
+            Some(_) => ParentSource::Remote,
+            None => ParentSource::Generated,
         };
+        let companions = companions(headers, source);
         let parent = parent.map_or_else(fresh_parent, known_parent);
         let request_id = request_id.unwrap_or_else(|| trace_id(&parent));
         Self {
             parent,
             request_id,
             companions,
+            source,
+            event_parent: None,
         }
+    }
+
+    /// The same trace for the guest that handles an event with this trace.
+    #[must_use]
+    pub fn of_event(mut self) -> Self {
+        let is_known = self.source == ParentSource::Remote;
+        self.event_parent = is_known.then(|| self.parent.clone());
+        self
     }
 
     /// All headers of the trace.
@@ -70,12 +101,88 @@ impl Trace {
             request_id: trace_id(&parent),
             parent,
             companions: Arc::default(),
+            source: ParentSource::Generated,
+            event_parent: None,
         }
     }
 
     /// Returns the request id as text, for log fields.
     pub fn id(&self) -> &str {
         self.request_id.to_str().unwrap_or("?")
+    }
+
+    /// The trace id for log fields, if anything outside of this host's log has it: a caller, or an exported span.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.known_part(TRACE_ID)
+    }
+
+    /// The id of the span that the work belongs to, for log fields. Without an exporter it is that of the caller.
+    pub fn span_id(&self) -> Option<&str> {
+        self.known_part(SPAN_ID)
+    }
+
+    fn known_part(&self, part: Range<usize>) -> Option<&str> {
+        let is_known = self.source != ParentSource::Generated;
+        let parent = self.parent.to_str().ok().filter(|_| is_known)?;
+        parent.get(part)
+    }
+
+    /// The program that has made `parent`.
+    pub fn source(&self) -> ParentSource {
+        self.source
+    }
+
+    /// `tracestate`, if the caller has sent it.
+    pub fn state(&self) -> Option<&HeaderValue> {
+        let mut companions = self.companions.iter();
+        let state = companions.find(|(name, _)| *name == TRACESTATE);
+        state.map(|(_, value)| value)
+    }
+
+    /// Whether a `traceparent` is in this trace.
+    pub fn is_of(&self, traceparent: &str) -> bool {
+        let own = self.parent.as_bytes().get(TRACE_ID);
+        own.is_some() && own == traceparent.as_bytes().get(TRACE_ID)
+    }
+
+    /// The same trace, whose `traceparent` names a span of this host.
+    #[must_use]
+    pub fn with_span(&self, parent: HeaderValue) -> Self {
+        Self {
+            parent,
+            source: ParentSource::Span,
+            ..self.clone()
+        }
+    }
+
+    /// The same trace for programs that continue it and must not record it. `None` if it says so already.
+    pub fn unsampled(&self) -> Option<Self> {
+        let mut parent = self.parent.as_bytes().to_vec();
+        let flags = parent.get_mut(FLAGS).filter(|flags| *flags != b"00")?;
+        flags.copy_from_slice(b"00");
+        Some(self.with_span(HeaderValue::from_bytes(&parent).ok()?))
+    }
+
+    /// The trace that a guest continues with this `traceparent`: its own one, unless the guest names another. The second
+    /// value is whether it does.
+    pub fn continued_with(&self, given: Option<&HeaderValue>) -> (Self, bool) {
+        let is_own = |given: &HeaderValue| {
+            *given == self.parent || self.event_parent.as_ref() == Some(given)
+        };
+        let other = given
+            .filter(|given| !is_own(given))
+            .and_then(|given| Traceparent::parse(given.as_bytes()));
+        match other {
+            None => (self.clone(), false),
+            Some(other) => {
+                let trace = Self {
+                    parent: known_parent(other),
+                    source: ParentSource::Remote,
+                    ..self.clone()
+                };
+                (trace, true)
+            }
+        }
     }
 }
 
@@ -89,7 +196,9 @@ fn known_parent(parent: Traceparent) -> HeaderValue {
     HeaderValue::from_str(parent.as_str()).unwrap_or_else(|_| fresh_parent())
 }
 
-fn companions(headers: &HeaderMap) -> Arc<[(HeaderName, HeaderValue)]> {
+/// The companions that are sent on. A `tracestate` belongs to a `traceparent`, and baggage to the request.
+fn companions(headers: &HeaderMap, source: ParentSource) -> Arc<[(HeaderName, HeaderValue)]> {
+    let is_sent_on = |name: &HeaderName| *name != TRACESTATE || source == ParentSource::Remote;
     let joined = |name: &HeaderName| {
         let values: Vec<&[u8]> = headers
             .get_all(name)
@@ -100,7 +209,7 @@ fn companions(headers: &HeaderMap) -> Arc<[(HeaderName, HeaderValue)]> {
         let fits = !value.is_empty() && value.len() <= MAX_COMPANION_LENGTH;
         fits.then(|| HeaderValue::from_bytes(&value).ok()).flatten()
     };
-    let found = COMPANIONS.into_iter();
+    let found = COMPANIONS.into_iter().filter(is_sent_on);
     found
         .filter_map(|name| joined(&name).map(|value| (name, value)))
         .collect()
@@ -132,100 +241,10 @@ fn push_hex(text: &mut String, bytes: &[u8]) {
 fn trace_id(parent: &HeaderValue) -> HeaderValue {
     parent
         .as_bytes()
-        .get(3..35)
+        .get(TRACE_ID)
         .and_then(|id| HeaderValue::from_bytes(id).ok())
         .unwrap_or(HeaderValue::from_static("unknown"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
-            .collect()
-    }
-
-    #[test]
-    fn well_formed_headers_of_the_caller_are_kept() {
-        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let trace = Trace::of(&headers(&[
-            ("traceparent", parent),
-            ("x-request-id", "order-7"),
-        ]));
-        assert_eq!(trace.parent, parent);
-        assert_eq!(trace.request_id, "order-7");
-    }
-
-    #[test]
-    fn the_request_id_defaults_to_the_trace_id() {
-        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let trace = Trace::of(&headers(&[("traceparent", parent)]));
-        assert_eq!(trace.request_id, "4bf92f3577b34da6a3ce929d0e0e4736");
-    }
-
-    #[test]
-    fn a_malformed_traceparent_is_replaced() {
-        for nonsense in [
-            "",
-            "00",
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "🚗",
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(
-                TRACEPARENT,
-                HeaderValue::from_bytes(nonsense.as_bytes()).unwrap(),
-            );
-            let trace = Trace::of(&headers);
-            assert!(
-                Traceparent::parse(trace.parent.as_bytes()).is_some(),
-                "{nonsense:?} gave {:?}",
-                trace.parent
-            );
-        }
-    }
-
-    #[test]
-    fn a_higher_version_is_sent_on_as_version_00() {
-        let known = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7";
-        let future = format!("cc-{known}-01-what-the-future-will-be-like");
-        let mut headers = HeaderMap::new();
-        headers.insert(TRACEPARENT, future.parse().unwrap());
-        let trace = Trace::of(&headers);
-        assert_eq!(trace.parent, format!("00-{known}-01"));
-        assert_eq!(trace.request_id, "4bf92f3577b34da6a3ce929d0e0e4736");
-    }
-
-    #[test]
-    fn state_and_baggage_travel_with_the_trace() {
-        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let mut sent = headers(&[("traceparent", parent), ("baggage", "user=1")]);
-        sent.append("tracestate", HeaderValue::from_static("a=1"));
-        sent.append("tracestate", HeaderValue::from_static("b=2"));
-        let trace = Trace::of(&sent);
-        let passed: HeaderMap = trace
-            .headers()
-            .map(|(name, value)| (name, value.clone()))
-            .collect();
-        assert_eq!(passed["tracestate"], "a=1,b=2");
-        assert_eq!(passed["baggage"], "user=1");
-        sent.append(TRACEPARENT, HeaderValue::from_static("another"));
-        let restarted = Trace::of(&sent);
-        assert_ne!(restarted.parent, parent);
-        assert_eq!(restarted.headers().count(), 2);
-    }
-
-    #[test]
-    fn a_client_cannot_pass_a_request_off_as_an_event() {
-        let trace = Trace::of(&headers(&[("x-request-id", "payment/1/1")]));
-        assert_ne!(trace.request_id, "payment/1/1");
-    }
-
-    #[test]
-    fn generated_traces_differ() {
-        assert_ne!(Trace::fresh(), Trace::fresh());
-    }
-}
+mod tests;

@@ -94,7 +94,9 @@ async fn discard(letters: LetterLog, request: AdminRequest) -> AdminResponse {
 
 impl LetterLog {
     fn writes(&self) -> Option<CommitWatermark> {
-        self.database.as_ref().map(CommitWatermark::from_now)
+        self.database
+            .as_ref()
+            .map(|database| CommitWatermark::from_now(database))
     }
 }
 

@@ -88,7 +88,7 @@ impl Drop for AddressFiles {
 
 /// The admin interface as the service of a listener.
 pub struct AdminService {
-    admin: Admin,
+    admin: Arc<Admin>,
     limits: Arc<ListenerLimits>,
 }
 
@@ -96,7 +96,7 @@ pub struct AdminService {
 
 impl AdminService {
     /// The service with all its routes.
-    pub fn new(admin: Admin) -> Self {
+    pub fn new(admin: Arc<Admin>) -> Self {
         let limits = ListenerLimits {
             connections: CAPACITY.admitted,
             head_time: RECEIVE_TIMEOUT,

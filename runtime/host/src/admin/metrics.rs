@@ -13,6 +13,7 @@ use resilience::breaker::BreakerState;
 use super::response::{AdminResponse, text};
 use super::routes::{AdminRequest, AdminRoutes};
 use crate::admission::Admission;
+use crate::changes::ChangeFeeds;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::instance::pool::PoolStats;
 use crate::link::registry::LinkRegistry;
@@ -36,6 +37,8 @@ pub struct MetricSources {
     pub log: Arc<dyn EventLog>,
     /// Open client connections.
     pub connections: Arc<ConnectionTracker>,
+    /// Clients that listen for changes.
+    pub changes: ChangeFeeds,
 }
 
 /// The silence after which the group of a single host, or of a component that this application does not have, is left
@@ -67,6 +70,7 @@ async fn render(sources: MetricSources, _: AdminRequest) -> AdminResponse {
         .subscriptions
         .iter()
         .for_each(|it| events::register_metrics(&it.component));
+    sources.changes.export(&generation.changes);
     for (id, ingress) in &generation.components {
         ingress.admission.register_metrics();
         export_admission(&ingress.admission, "component", id);

@@ -102,7 +102,7 @@ impl AdminError {
             ..Self::new(
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
-                "send the token of --admin-token as a bearer token",
+                "send the token of --admin-token, or the access token of an operator, as a bearer token",
             )
         }
     }

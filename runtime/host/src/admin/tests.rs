@@ -64,7 +64,7 @@ async fn parked(log: &dyn EventLog, count: usize) -> Vec<String> {
 async fn dead_letters_are_read_page_by_page() {
     let fixture = embedded();
     let letters = parked(&*fixture.log, 3).await;
-    let admin = Admin::new(&options(None)).unwrap();
+    let admin = Admin::new(&options(None), None).unwrap();
     let admin = admin.with(dead_letters::routes(letter_log(&fixture)));
 
     let (status, page) =
@@ -95,7 +95,7 @@ async fn dead_letters_are_read_page_by_page() {
 async fn a_dead_letter_is_redriven_or_discarded_only_once() {
     let fixture = embedded();
     let letters = parked(&*fixture.log, 2).await;
-    let admin = Admin::new(&options(None)).unwrap();
+    let admin = Admin::new(&options(None), None).unwrap();
     let admin = admin.with(dead_letters::routes(letter_log(&fixture)));
     let redrive = format!("/dead-letters/{}/redrive", letters[0]);
     let discard = format!("/dead-letters/{}", letters[1]);
@@ -129,7 +129,7 @@ async fn a_dead_letter_is_redriven_or_discarded_only_once() {
 #[tokio::test]
 async fn invalid_methods_paths_and_bodies_are_rejected_with_the_right_status() {
     let fixture = embedded();
-    let admin = Admin::new(&options(None)).unwrap();
+    let admin = Admin::new(&options(None), None).unwrap();
     let admin = admin.with(dead_letters::routes(letter_log(&fixture)));
 
     let refused = send(&admin, Method::PATCH, "/dead-letters/1-0", b"").await;
@@ -157,8 +157,10 @@ async fn a_client_finds_a_running_host_by_its_state_directory() {
     let state = tempfile::tempdir().unwrap();
     let fixture = embedded();
     let options = options(Some("secret"));
-    let admin = Admin::new(&options).unwrap();
-    let admin = AdminService::new(admin.with(dead_letters::routes(letter_log(&fixture))));
+    let admin = Admin::new(&options, None).unwrap();
+    let admin = AdminService::new(Arc::new(
+        admin.with(dead_letters::routes(letter_log(&fixture))),
+    ));
     let listener = AdminListener::bind(&options, state.path()).await.unwrap();
     let stop = CancellationToken::new();
     let served = tokio::spawn(listener::serve(admin, listener, stop.clone()));

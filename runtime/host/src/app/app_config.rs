@@ -1,9 +1,13 @@
-//! The configuration of the application: the manifest and the runtime configuration.
+//! The configuration of the application: the manifest, from a file or a registry, and the runtime configuration.
+
+use std::path::PathBuf;
 
 use config::manifest::{App, Environment, Overrides};
 use config::runtime_config::RuntimeConfig;
 
-use crate::cli::UpOptions;
+use crate::application_registry;
+use crate::cli::{ApplicationSource, UpOptions};
+use tracing::warn;
 
 /// Everything that a reload reads again.
 pub struct AppConfig {
@@ -11,26 +15,51 @@ pub struct AppConfig {
     pub app: App,
     /// The runtime configuration.
     pub runtime: RuntimeConfig,
+    /// The absolute path of the state directory.
+    pub state_dir: PathBuf,
 }
 
 // === impl AppConfig ===
 
 impl AppConfig {
-    /// Reads and checks the files that the options name. The components need not be built yet.
+    /// Reads and checks what the options name. The components need not be built yet, and those of a registry are in the
+    /// state directory afterwards.
     ///
     /// # Errors
-    /// When a file is missing or wrong; the message has the key and the remedy.
-    pub fn read(options: &UpOptions) -> anyhow::Result<Self> {
+    /// When a file is missing or wrong, or a registry cannot be used; the message has the remedy.
+    pub async fn read(options: &UpOptions) -> anyhow::Result<Self> {
         let runtime = RuntimeConfig::load(options.runtime_config_file.as_deref())?;
+        let source = ApplicationSource::of(&options.from)?;
+        let state_dir = options
+            .state_dir
+            .clone()
+            .or_else(|| runtime.state_dir.clone());
+        let state_dir = state_dir.unwrap_or_else(|| source.default_state_dir());
+        let state_dir = std::path::absolute(state_dir)?;
+        let manifest = match source {
+            ApplicationSource::Manifest(manifest) => manifest,
+            ApplicationSource::Registry(reference) => {
+                if options.build {
+                    warn!("--build has no effect: the components of a registry are built");
+                }
+                let pull = application_registry::pull(&reference, &state_dir, options.insecure);
+                pull.await?.manifest
+            }
+        };
         let overrides = Overrides {
             variables: options.variables.clone(),
             providers: runtime.variables_providers.clone(),
             environment: Environment::from_process(),
             components: options.components.clone(),
             policies: options.policies.clone(),
+            without_values: false,
         };
-        let app = App::load(&options.from, &overrides)?;
+        let app = App::load(&manifest, &overrides)?;
         runtime.check_labels(&app)?;
-        Ok(Self { app, runtime })
+        Ok(Self {
+            app,
+            runtime,
+            state_dir,
+        })
     }
 }

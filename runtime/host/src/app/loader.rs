@@ -184,12 +184,12 @@ fn sources<'a>(app: &'a App, wiring: &Wiring<'a>) -> impl Iterator<Item = &'a ma
     app.components.iter().chain(adapters)
 }
 
-/// Returns the id and the code of a component that satisfies an import.
+/// Returns the id and the code of a component that satisfies an import; nothing for one that is not linked.
 fn providers<'a>(
     app: &'a App,
     wiring: &Wiring<'a>,
     codes: &'a Codes,
-) -> anyhow::Result<impl Fn(ProviderComponent) -> (&'a str, &'a Code)> {
+) -> anyhow::Result<impl Fn(ProviderComponent) -> Option<(&'a str, &'a Code)>> {
     let with_code = |component: &'a manifest::Component| {
         anyhow::Ok((component.id.as_str(), codes.of(component)?))
     };
@@ -199,7 +199,8 @@ fn providers<'a>(
     let adapters = adapters.map(|it| with_code(&it.dependency.adapter));
     let adapters: Vec<_> = adapters.collect::<anyhow::Result<_>>()?;
     Ok(move |provider| match provider {
-        ProviderComponent::Application(index) => components[index],
-        ProviderComponent::Adapter(index) => adapters[index],
+        ProviderComponent::Application(index) => Some(components[index]),
+        ProviderComponent::Adapter(index) => Some(adapters[index]),
+        ProviderComponent::Unlinked => None,
     })
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -24,6 +25,7 @@ use super::first_sweep::first_sweep;
 use super::loader::{GenerationFiles, Loader};
 use super::{check_start, fill_pools};
 use crate::admin::reload::{ReloadReport, ReloadRequest};
+use crate::changes::ChangeFeeds;
 use crate::cli::UpOptions;
 use crate::generation::{CurrentGeneration, Generation};
 use crate::health::Health;
@@ -68,6 +70,8 @@ pub struct Reloader {
     pub retiring: Arc<Semaphore>,
     /// Starts deliveries.
     pub start_deliveries: StartDeliveries,
+    /// The changes that clients listen for.
+    pub feeds: ChangeFeeds,
 }
 
 /// The background tasks of one generation.
@@ -134,9 +138,10 @@ impl Reloader {
         let options = self.options.clone();
         let loader = self.loader.clone();
         let fixed = FixedSettings::of(&self.config);
+        let runtime = Handle::current();
         // Compilation occupies a processor for seconds and must not delay requests.
         let loading = tokio::task::spawn_blocking(move || {
-            let config = AppConfig::read(&options)?;
+            let config = runtime.block_on(AppConfig::read(&options))?;
             config.app.check_sources()?;
             fixed.check(&config)?;
             let generation = loader.lock().load(&config, number)?;
@@ -163,6 +168,7 @@ impl Reloader {
         };
         self.health.rename(&config.app.name, &config.app.version);
         self.config = Arc::new(config);
+        self.feeds.keep(&next.changes);
         let last = self.current.replace(next);
         let files = GenerationFiles::new(&self.state_dir, last.number);
         tokio::spawn(retire(last, files, permit));

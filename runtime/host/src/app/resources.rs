@@ -16,6 +16,7 @@ use crate::compiled_ahead::CompiledAhead;
 use crate::component_build;
 use crate::descriptors;
 use crate::fault_injection::FaultInjector;
+use crate::identity::{self, Identity};
 use crate::metrics::MetricsRecorder;
 use crate::runtimes::DedicatedRuntime;
 use crate::trigger::http;
@@ -34,6 +35,8 @@ pub struct Resources {
     pub listener: TcpListener,
     /// Its address.
     pub address: SocketAddr,
+    /// Who sends requests; absent on an open platform.
+    pub identity: Option<Arc<Identity>>,
     /// The admin listener, still without routes.
     pub admin: Admin,
     /// Its port.
@@ -62,13 +65,19 @@ impl Resources {
     /// # Errors
     /// When the configuration is wrong, a port is in use, or the state cannot be opened.
     pub async fn open(options: &UpOptions) -> anyhow::Result<Self> {
-        let admin = Admin::new(&options.admin)?;
-        let config = AppConfig::read(options)?;
+        let config = AppConfig::read(options).await?;
+        let identity = identity::open(
+            &options.identity,
+            &config.app.identity,
+            options.listen,
+            &config.state_dir,
+        )?;
+        let admin = Admin::new(&options.admin, identity.clone())?;
         if options.build {
             component_build::build(&config.app).await?;
         }
         config.app.check_sources()?;
-        let state_dir = LockedStateDir::open(options, &config)?;
+        let state_dir = LockedStateDir::open(&config.state_dir)?;
         let (io, events) = (DedicatedRuntime::io()?, DedicatedRuntime::events()?);
         let listener = io.handle().scope(http::bind(options.listen)).await?;
         let admin_listener = AdminListener::bind(&options.admin, &state_dir.path);
@@ -100,6 +109,7 @@ impl Resources {
             io,
             events,
             listener,
+            identity,
             admin,
             admin_listener,
             backends,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event_log::delivery::{DeliveryEngine, DeliverySettings};
+use event_log::delivery::{Acknowledgements, DeliveryEngine, DeliverySettings};
 use parking_lot::Mutex;
 use storage::database::Database;
 use tokio::runtime::Handle;
@@ -26,12 +26,15 @@ use crate::admin::metrics::MetricSources;
 use crate::admin::reload::ReloadRequest;
 use crate::admin::{self, AdminService};
 use crate::backends::Backends;
+use crate::changes::{ChangeFeeds, ChangeSource};
 use crate::cli::UpOptions;
 use crate::descriptors;
 use crate::generation::CurrentGeneration;
 use crate::health::{Health, HeartbeatSource};
 use crate::link::TransitionPublisher;
 use crate::link::registry::LinkRegistry;
+use crate::operator_resources::OperatorResources;
+use crate::otlp::SpanExport;
 use crate::read_model_history::ReadModelHistory;
 use crate::read_model_state::ForeignReadModels;
 use crate::rebuild::Rebuilds;
@@ -40,8 +43,11 @@ use crate::signals::ReloadSignals;
 use crate::trigger::events::Reactions;
 use crate::trigger::http::answer_budget::AnswerBudget;
 use crate::trigger::http::capacity::ConnectionCapacity;
+use crate::trigger::http::client_limits::ClientLimits;
 use crate::trigger::http::connections::ConnectionTracker;
+use crate::trigger::http::origins::ReadableBy;
 use crate::trigger::http::request_log::{AccessLog, RequestLog};
+use crate::trigger::http::request_metrics::RequestMetrics;
 use crate::trigger::http::{self, Server, rejections};
 
 /// How long copying the write-ahead logs into their files may take at the end.
@@ -59,6 +65,8 @@ pub struct Services {
     _runtimes: [DedicatedRuntime; 2],
     state_dir: LockedStateDir,
     database: Arc<Database>,
+    /// Sends the spans of the last requests when everything else has ended.
+    spans: Option<SpanExport>,
 }
 
 // === impl Services ===
@@ -83,15 +91,30 @@ impl Services {
             _runtimes: [resources.io, resources.events],
             state_dir: resources.state_dir,
             database: resources.backends.database.clone(),
+            spans: None,
         };
         for warning in resources.backends.warnings().await {
             warn!("{warning}");
         }
-        let connections = services.start_listener(
-            resources.listener,
-            resources.descriptor_limit,
-            access_log(options),
-        )?;
+        if let Some(identity) = &resources.identity {
+            identity.prepare().await;
+        }
+        let is_local = resources.address.ip().to_canonical().is_loopback();
+        let readable_by = match resources.identity.is_none() && is_local {
+            true => ReadableBy::EveryPage,
+            false => ReadableBy::AllowedOrigins,
+        };
+        let acknowledgements = Acknowledgements::default();
+        let changes = ChangeFeeds::new(
+            ChangeSource {
+                log: resources.backends.log.clone(),
+                host: resources.backends.host.clone(),
+                acknowledgements: acknowledgements.clone(),
+            },
+            services.event_runtime(),
+            services.stop.clone(),
+        );
+        let connections = services.connection_tracker(resources.descriptor_limit)?;
         services.start_maintenance(&resources.backends);
         let log = resources.backends.log.clone();
         let host = resources.backends.host.clone();
@@ -103,12 +126,15 @@ impl Services {
             current: services.current.clone(),
             links,
             log: resources.backends.log.clone(),
-            connections,
+            connections: connections.clone(),
+            changes: changes.clone(),
         };
         let rebuilds = Rebuilds::new(sources.log.clone(), services.current.clone());
         let admin = services.admin_routes(
             rebuilds.clone(),
-            resources.admin,
+            resources
+                .admin
+                .announcing(sources.log.clone(), resources.backends.host.clone()),
             sources,
             reload_requests,
             resources.fault_injector,
@@ -117,7 +143,25 @@ impl Services {
                 None => Some(resources.backends.database.clone()),
             },
         );
+        let admin = Arc::new(admin);
+        let has_operations = resources.identity.is_some() || is_local;
+        let server = Server {
+            current: services.current.clone(),
+            health: services.health.clone(),
+            identity: resources.identity,
+            client_limits: (readable_by != ReadableBy::EveryPage).then(ClientLimits::default),
+            readable_by,
+            log: RequestLog::new(access_log(options)),
+            metrics: RequestMetrics::default(),
+            answers: AnswerBudget::default(),
+            changes: changes.clone(),
+            operations: has_operations.then(|| admin.clone() as Arc<dyn OperatorResources>),
+        };
         let io = services.io_runtime();
+        let listener = resources.listener;
+        services.spawn_on(&io, |stop| {
+            http::serve(Arc::new(server), connections, listener, stop)
+        });
         let listener = resources.admin_listener;
         services.spawn_on(&io, |stop| {
             admin::listener::serve(AdminService::new(admin), listener, stop)
@@ -139,7 +183,12 @@ impl Services {
             options: options.clone(),
             config: resources.config,
             loader: Arc::new(Mutex::new(loader)),
-            start_deliveries: start_deliveries(resources.backends, services.current.clone()),
+            start_deliveries: start_deliveries(
+                resources.backends,
+                services.current.clone(),
+                acknowledgements,
+            ),
+            feeds: changes,
             current: services.current.clone(),
             health: services.health.clone(),
             state_dir: services.state_dir.path.clone(),
@@ -167,11 +216,29 @@ impl Services {
         while self.tasks.join_next().await.is_some() {}
     }
 
-    /// Leaves all data in the files of the stores and databases, after the drain.
+    /// Sends the last spans with this exporter, when the services have ended.
+    #[must_use]
+    pub fn exporting(mut self, spans: Option<SpanExport>) -> Self {
+        self.spans = spans;
+        self
+    }
+
+    /// Leaves all data in the files of the stores and databases, and sends the last spans, after the drain.
     ///
     /// # Errors
     /// When the last writes could not be committed.
-    pub async fn close(&self) -> anyhow::Result<()> {
+    pub async fn close(mut self) -> anyhow::Result<()> {
+        let spans = self.spans.take();
+        let sent = async {
+            if let Some(spans) = spans {
+                spans.finish().await;
+            }
+        };
+        let (closed, ()) = tokio::join!(self.close_databases(), sent);
+        closed
+    }
+
+    async fn close_databases(&self) -> anyhow::Result<()> {
         let stores = self.current.get().stores.clone();
         let database = self.database.clone();
         let closing = tokio::task::spawn_blocking(move || {
@@ -189,27 +256,15 @@ impl Services {
         }
     }
 
-    fn start_listener(
-        &mut self,
-        listener: tokio::net::TcpListener,
+    fn connection_tracker(
+        &self,
         descriptors: Option<usize>,
-        access_log: AccessLog,
     ) -> anyhow::Result<Arc<ConnectionTracker>> {
         let wanted = self.current.get().listener.connections;
         let open = descriptors::open_count();
         let capacity = ConnectionCapacity::within(descriptors, open, wanted)?;
-        let tracker = ConnectionTracker::new(capacity);
         rejections::register_metrics();
-        let server = Arc::new(Server {
-            current: self.current.clone(),
-            health: self.health.clone(),
-            log: RequestLog::new(access_log),
-            answers: AnswerBudget::default(),
-        });
-        let io = self.io_runtime();
-        let serving = tracker.clone();
-        self.spawn_on(&io, |stop| http::serve(server, serving, listener, stop));
-        Ok(tracker)
+        Ok(ConnectionTracker::new(capacity))
     }
 
     async fn start_health_checks(&mut self, backends: &Backends, foreign: ForeignReadModels) {
@@ -301,11 +356,16 @@ fn watched_files(options: &UpOptions) -> Vec<PathBuf> {
 }
 
 /// Starts the delivery of events to the current generation, for any subscriptions.
-fn start_deliveries(backends: Backends, current: CurrentGeneration) -> StartDeliveries {
+fn start_deliveries(
+    backends: Backends,
+    current: CurrentGeneration,
+    acknowledgements: Acknowledgements,
+) -> StartDeliveries {
     let Backends { log, host, .. } = backends;
     Box::new(move |subscriptions| {
         let settings = DeliverySettings {
             drain_timeout: current.get().drain_time(),
+            acknowledgements: Some(acknowledgements.clone()),
             ..DeliverySettings::default()
         };
         let reactions = Arc::new(Reactions(current.clone()));

@@ -1,7 +1,7 @@
 //! The output of a guest: each line becomes one log event with the name of the component.
 //!
-//! A line of more than [`MAX_LINE`] bytes is split, which bounds the memory of the host. The event carries the id of the
-//! request that the instance handles when the line is complete.
+//! A line of more than [`MAX_LINE`] bytes is split, which bounds the memory of the host. The event carries the ids of the
+//! request and the span that the instance handles when the line is complete.
 
 use std::io;
 use std::pin::Pin;
@@ -14,6 +14,8 @@ use tokio::io::AsyncWrite;
 use tracing::{info, warn};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+use crate::trace::Trace;
 
 /// The longest line that is logged as one event, in bytes.
 const MAX_LINE: usize = 8 << 10;
@@ -34,23 +36,23 @@ pub struct GuestOutput(Arc<Mutex<LineBuffer>>);
 struct LineBuffer {
     component: Arc<str>,
     stream: GuestStream,
-    request: CurrentRequestId,
+    trace: CurrentTrace,
     bytes: Vec<u8>,
 }
 
-/// The id of the request that an instance handles, shared with its output streams.
+/// The trace of the request that an instance handles, shared with its output streams.
 #[derive(Clone, Default)]
-pub struct CurrentRequestId(Arc<Mutex<Option<http::HeaderValue>>>);
+pub struct CurrentTrace(Arc<Mutex<Option<Trace>>>);
 
 // === impl GuestOutput ===
 
 impl GuestOutput {
     /// A stream whose lines are logged for this component.
-    pub fn new(component: Arc<str>, stream: GuestStream, request: CurrentRequestId) -> Self {
+    pub fn new(component: Arc<str>, stream: GuestStream, trace: CurrentTrace) -> Self {
         Self(Arc::new(Mutex::new(LineBuffer {
             component,
             stream,
-            request,
+            trace,
             bytes: Vec::new(),
         })))
     }
@@ -128,20 +130,22 @@ impl LineBuffer {
 
     fn log(&mut self) {
         let line = String::from_utf8_lossy(&self.bytes);
-        let request = self.request.0.lock();
-        let request_id = request
-            .as_ref()
-            .and_then(|id| id.to_str().ok())
-            .unwrap_or_default();
+        let trace = self.trace.0.lock();
+        let trace = trace.as_ref();
+        let component = &*self.component;
+        let request_id = trace.map(Trace::id).unwrap_or_default();
+        let (trace_id, span_id) = (
+            trace.and_then(Trace::trace_id),
+            trace.and_then(Trace::span_id),
+        );
         match self.stream {
             GuestStream::Stdout => {
-                info!(target: "guest", component = &*self.component, request_id, "{line}")
+                info!(target: "guest", component, request_id, trace_id, span_id, "{line}");
             }
             GuestStream::Stderr => {
-                warn!(target: "guest", component = &*self.component, request_id, stream = "stderr", "{line}");
+                warn!(target: "guest", component, request_id, trace_id, span_id, stream = "stderr", "{line}");
             }
         }
-        drop(request);
         self.bytes.clear();
     }
 }
@@ -154,11 +158,11 @@ impl Drop for LineBuffer {
     }
 }
 
-// === impl CurrentRequestId ===
+// === impl CurrentTrace ===
 
-impl CurrentRequestId {
-    /// Sets the request of the lines that follow.
-    pub fn set(&self, id: http::HeaderValue) {
-        *self.0.lock() = Some(id);
+impl CurrentTrace {
+    /// Sets the trace of the lines that follow.
+    pub fn set(&self, trace: Trace) {
+        *self.0.lock() = Some(trace);
     }
 }

@@ -8,13 +8,16 @@ use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
 
 use super::bindings::spin::key_value::key_value::{Error, Host, HostStore, HostStoreWithStore};
 use super::buffered_items::BufferedItems;
+use super::store_operation::{self, StoreLabel, StoreOperation};
 use super::{Capabilities, View};
-use crate::host_call_timeout::HostCallTimeout;
 use crate::store::{KeyValue, StoreError, all_keys};
 
 /// A guest's handle to an open store.
 #[derive(Clone)]
-pub struct GuestStore(pub(super) Arc<dyn KeyValue>);
+pub struct GuestStore {
+    pub(super) store: Arc<dyn KeyValue>,
+    label: StoreLabel,
+}
 
 type Keys = (StreamReader<String>, FutureReader<Result<(), Error>>);
 
@@ -28,11 +31,30 @@ impl View<'_> {
             self.grants.missing.note("key_value_stores", label);
             return Ok(None);
         };
-        Ok(Some(self.table.push(GuestStore(store.clone()))?))
+        Ok(Some(self.table.push(GuestStore {
+            store: store.clone(),
+            label: store_operation::label(label),
+        })?))
     }
 
     pub(super) fn store(&self, store: &Resource<GuestStore>) -> wasmtime::Result<GuestStore> {
         Ok(self.table.get(store)?.clone())
+    }
+
+    /// Begins an operation on the store of a handle.
+    pub(super) fn begin_on(
+        &self,
+        handle: &Resource<GuestStore>,
+        name: &'static str,
+    ) -> wasmtime::Result<(Arc<dyn KeyValue>, StoreOperation)> {
+        let opened = self.store(handle)?;
+        let operation = self.store_operation(&opened, name);
+        Ok((opened.store, operation))
+    }
+
+    /// Begins an operation on an open store.
+    pub(super) fn store_operation(&self, store: &GuestStore, name: &'static str) -> StoreOperation {
+        self.begin_operation(store.store.system(), name, &store.label)
     }
 }
 
@@ -45,11 +67,9 @@ impl From<StoreError> for Error {
 fn store<T: Send + 'static>(
     accessor: &Accessor<T, Capabilities>,
     store: &Resource<GuestStore>,
-) -> wasmtime::Result<(Arc<dyn KeyValue>, HostCallTimeout)> {
-    accessor.with(|mut access| {
-        let view = access.get();
-        Ok((view.store(store)?.0, view.host_call_timeout()))
-    })
+    operation: &'static str,
+) -> wasmtime::Result<(Arc<dyn KeyValue>, StoreOperation)> {
+    accessor.with(|mut access| access.get().begin_on(store, operation))
 }
 
 impl Host for View<'_> {}
@@ -74,8 +94,8 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<GuestStore>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let (store, timeout) = store(accessor, &handle)?;
-        let done = timeout.wait(store.get(&key)).await;
+        let (store, mut operation) = store(accessor, &handle, "get")?;
+        let done = operation.wait(store.get(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -85,8 +105,8 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let (store, timeout) = store(accessor, &handle)?;
-        let done = timeout.wait(store.set(&key, &value)).await;
+        let (store, mut operation) = store(accessor, &handle, "set")?;
+        let done = operation.wait(store.set(&key, &value)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -95,8 +115,8 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<GuestStore>,
         key: String,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let (store, timeout) = store(accessor, &handle)?;
-        let done = timeout.wait(store.delete(&key)).await;
+        let (store, mut operation) = store(accessor, &handle, "delete")?;
+        let done = operation.wait(store.delete(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -105,8 +125,8 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         handle: Resource<GuestStore>,
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
-        let (store, timeout) = store(accessor, &handle)?;
-        let done = timeout.wait(store.exists(&key)).await;
+        let (store, mut operation) = store(accessor, &handle, "exists")?;
+        let done = operation.wait(store.exists(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -114,13 +134,13 @@ impl<T: Send + 'static> HostStoreWithStore<T> for Capabilities {
         accessor: &Accessor<T, Self>,
         handle: Resource<GuestStore>,
     ) -> wasmtime::Result<Keys> {
-        let (store, timeout, byte_budget) = accessor.with(|mut access| {
+        let (store, mut operation, byte_budget) = accessor.with(|mut access| {
             let view = access.get();
-            let (store, timeout) = (view.store(&handle)?.0, view.host_call_timeout());
-            wasmtime::error::Ok((store, timeout, view.byte_budget.clone()))
+            let (store, operation) = view.begin_on(&handle, "get-keys")?;
+            wasmtime::error::Ok((store, operation, view.byte_budget.clone()))
         })?;
         // All keys are read before the guest gets the first one: a guest that pauses between keys must not hold the store.
-        let keys = timeout.wait(all_keys(&*store)).await;
+        let keys = operation.wait(all_keys(&*store)).await;
         accessor.with(|mut access| {
             let reserved = keys.map_err(Error::from).and_then(|keys| {
                 let length = keys.iter().map(|key| size_of::<String>() + key.len());

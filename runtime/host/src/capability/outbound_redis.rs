@@ -12,10 +12,12 @@ use super::bindings::spin::redis::redis::{
     Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
 };
 
+use super::published_event::PublishedEvent;
+use super::store_operation::StoreOperation;
 use super::{Capabilities, View};
 use crate::bus::{BusConnection, BusError, RedisReply};
-use crate::host_call_timeout::HostCallTimeout;
 use crate::log_limiter::LogLimiter;
+use crate::trace::Trace;
 
 /// The largest number of open connections of one instance.
 pub(super) const MAX_CONNECTIONS: usize = 64;
@@ -33,8 +35,13 @@ pub struct GuestRedisConnection {
 /// What a command needs besides its connection.
 struct CommandContext {
     component: Arc<str>,
-    timeout: HostCallTimeout,
+    operation: StoreOperation,
+    /// The trace of the call that the instance works on.
+    trace: Option<Trace>,
 }
+
+/// The name of the database system in spans.
+const SYSTEM: &str = "redis";
 
 type CallResult<A> = wasmtime::Result<Result<A, Error>>;
 
@@ -51,12 +58,14 @@ impl From<BusError> for Error {
 fn connection<T: Send + 'static>(
     accessor: &Accessor<T, Capabilities>,
     connection: &Resource<GuestRedisConnection>,
+    command: &str,
 ) -> wasmtime::Result<(Arc<BusConnection>, CommandContext)> {
     accessor.with(|mut access| {
         let view = access.get();
         let context = CommandContext {
             component: view.grants.component.clone(),
-            timeout: view.host_call_timeout(),
+            operation: view.begin_operation(SYSTEM, command, &None),
+            trace: view.call.map(|call| call.trace.clone()),
         };
         Ok((view.table.get(connection)?.connection.clone(), context))
     })
@@ -64,17 +73,24 @@ fn connection<T: Send + 'static>(
 
 /// Waits for a command no longer than a host call may take, and logs that it is not granted.
 async fn timed<A>(
-    context: CommandContext,
+    mut context: CommandContext,
     command: impl Future<Output = Result<A, BusError>>,
 ) -> CallResult<A> {
-    let reply = context.timeout.wait(command).await;
+    Ok(executed(&mut context, command).await.map_err(Error::from))
+}
+
+async fn executed<A>(
+    context: &mut CommandContext,
+    command: impl Future<Output = Result<A, BusError>>,
+) -> Result<A, BusError> {
+    let reply = context.operation.wait(command).await;
     if let Err(BusError::Denied(cause)) = &reply {
         let component = &*context.component;
         if REFUSALS.admit(&format!("{component}: {cause}")).is_some() {
             warn!(component, %cause, "redis command refused");
         }
     }
-    Ok(reply.map_err(Error::from))
+    reply
 }
 
 impl Host for View<'_> {}
@@ -125,7 +141,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         channel: String,
         payload: Vec<u8>,
     ) -> CallResult<()> {
-        let (connection, context) = connection(accessor, &handle)?;
+        let (connection, context) = connection(accessor, &handle, "PUBLISH")?;
         timed(context, connection.publish(&channel, payload)).await
     }
 
@@ -134,7 +150,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<GuestRedisConnection>,
         key: String,
     ) -> CallResult<Option<Vec<u8>>> {
-        let (connection, context) = connection(accessor, &handle)?;
+        let (connection, context) = connection(accessor, &handle, "GET")?;
         timed(context, connection.get(&key)).await
     }
 
@@ -144,7 +160,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         value: Vec<u8>,
     ) -> CallResult<()> {
-        let (connection, context) = connection(accessor, &handle)?;
+        let (connection, context) = connection(accessor, &handle, "SET")?;
         timed(context, connection.set(&key, value)).await
     }
 
@@ -153,7 +169,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<GuestRedisConnection>,
         key: String,
     ) -> CallResult<i64> {
-        let (connection, context) = connection(accessor, &handle)?;
+        let (connection, context) = connection(accessor, &handle, "INCR")?;
         timed(context, connection.incr(&key)).await
     }
 
@@ -162,7 +178,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<GuestRedisConnection>,
         keys: Vec<String>,
     ) -> CallResult<u32> {
-        let (connection, context) = connection(accessor, &handle)?;
+        let (connection, context) = connection(accessor, &handle, "DEL")?;
         timed(context, connection.del(&keys)).await
     }
 
@@ -172,7 +188,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         values: Vec<String>,
     ) -> CallResult<u32> {
-        let (connection, context) = connection(accessor, &handle)?;
+        let (connection, context) = connection(accessor, &handle, "SADD")?;
         timed(context, connection.sadd(&key, &values)).await
     }
 
@@ -181,7 +197,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         handle: Resource<GuestRedisConnection>,
         key: String,
     ) -> CallResult<Vec<String>> {
-        let (connection, context) = connection(accessor, &handle)?;
+        let (connection, context) = connection(accessor, &handle, "SMEMBERS")?;
         timed(context, connection.smembers(&key)).await
     }
 
@@ -191,7 +207,7 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         key: String,
         values: Vec<String>,
     ) -> CallResult<u32> {
-        let (connection, context) = connection(accessor, &handle)?;
+        let (connection, context) = connection(accessor, &handle, "SREM")?;
         timed(context, connection.srem(&key, &values)).await
     }
 
@@ -201,13 +217,22 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         command: String,
         arguments: Vec<RedisParameter>,
     ) -> CallResult<Vec<RedisResult>> {
-        let (connection, context) = connection(accessor, &handle)?;
+        let (connection, mut context) = connection(accessor, &handle, &command)?;
         let arguments = arguments.into_iter().map(|argument| match argument {
             RedisParameter::Int64(number) => number.to_string().into_bytes(),
             RedisParameter::Binary(bytes) => bytes,
         });
-        let replies = timed(context, connection.execute(&command, arguments.collect())).await?;
-        Ok(replies.map(|replies| replies.into_iter().map(RedisResult::from).collect()))
+        let mut arguments: Vec<_> = arguments.collect();
+        let CommandContext {
+            component, trace, ..
+        } = &context;
+        let event = PublishedEvent::of(&command, &mut arguments, component, trace.as_ref());
+        let replies = executed(&mut context, connection.execute(&command, arguments)).await;
+        if let Some(event) = event {
+            event.replied(&replies);
+        }
+        let results = replies.map(|replies| replies.into_iter().map(RedisResult::from).collect());
+        Ok(results.map_err(Error::from))
     }
 }
 

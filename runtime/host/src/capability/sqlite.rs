@@ -1,6 +1,7 @@
 //! `spin:sqlite`: databases in files of the state directory, one per label.
 //!
-//! Each connection of a guest is a separate SQLite connection, so its transactions are separate too; see [`database`].
+//! Each connection of a guest behaves as a separate SQLite connection, so its transactions are separate too; see
+//! [`database`].
 
 mod checkpoint;
 pub mod database;
@@ -15,9 +16,11 @@ use super::bindings::spin::sqlite::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
 use super::buffered_items::BufferedItems;
+use super::store_operation::{self, StoreLabel};
 use super::{Capabilities, View};
 use crate::call::Call;
 use crate::host_call_timeout::HostCallTimeout;
+use crate::span::{self, Span};
 use crate::store::StoreError;
 use database::{DatabaseSession, StatementResult};
 
@@ -30,7 +33,13 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_CONNECTIONS: usize = 16;
 
 /// A guest's handle to a connection.
-pub struct GuestSqliteConnection(Arc<DatabaseSession>);
+pub struct GuestSqliteConnection {
+    session: Arc<DatabaseSession>,
+    label: StoreLabel,
+}
+
+/// The name of the database system in spans.
+const SYSTEM: &str = "sqlite";
 
 type Opened = wasmtime::Result<Result<Resource<GuestSqliteConnection>, Error>>;
 type Rows = (
@@ -53,39 +62,71 @@ impl View<'_> {
             Err(error) => return Ok(Err(error)),
         };
         *self.databases += 1;
-        Ok(Ok(self.table.push(GuestSqliteConnection(session))?))
+        Ok(Ok(self.table.push(GuestSqliteConnection {
+            session,
+            label: store_operation::label(label),
+        })?))
     }
 
     fn session(
         &self,
         connection: &Resource<GuestSqliteConnection>,
-    ) -> wasmtime::Result<(Arc<DatabaseSession>, Option<Call>)> {
-        Ok((self.table.get(connection)?.0.clone(), self.call.cloned()))
+    ) -> wasmtime::Result<Arc<DatabaseSession>> {
+        Ok(self.table.get(connection)?.session.clone())
+    }
+
+    fn statement(
+        &self,
+        connection: &Resource<GuestSqliteConnection>,
+        text: &str,
+    ) -> wasmtime::Result<Statement> {
+        let GuestSqliteConnection { session, label } = self.table.get(connection)?;
+        let span = self
+            .call
+            .map(|call| span::store::operation(&call.trace, SYSTEM, text, label.as_deref()));
+        Ok(Statement {
+            session: session.clone(),
+            call: self.call.cloned(),
+            span: span.unwrap_or_default(),
+        })
     }
 }
 
-/// Runs a statement after the earlier writes of the call are durable: the databases of guests are separate files.
-async fn execute(
-    session: &DatabaseSession,
-    statement: &str,
-    parameters: &[Value],
+/// A statement on its way to the database.
+struct Statement {
+    session: Arc<DatabaseSession>,
     call: Option<Call>,
-) -> Result<StatementResult, Error> {
-    let timeout = HostCallTimeout::of(call.as_ref());
-    if let Some(call) = &call {
-        let settled = async { Ok::<_, StoreError>(call.wait_durable().await?) };
-        let settled = timeout.wait(settled).await;
-        settled.map_err(|error| Error::Io(error.to_string()))?;
+    span: Span,
+}
+
+// === impl Statement ===
+
+impl Statement {
+    /// Runs the statement after the earlier writes of the call are durable: the databases of guests are separate files.
+    async fn execute(mut self, text: &str, parameters: &[Value]) -> Result<StatementResult, Error> {
+        let timeout = HostCallTimeout::of(self.call.as_ref());
+        if let Some(call) = &self.call {
+            let settled =
+                async { Ok::<_, StoreError>(call.wait_durable_except(self.session.path()).await?) };
+            let settled = timeout.wait(settled).await;
+            settled.map_err(|error| Error::Io(error.to_string()))?;
+        }
+        let end = timeout.end().unwrap_or(Instant::now() + DEFAULT_TIMEOUT);
+        let executed = self
+            .session
+            .execute(text, parameters, end, self.call.as_ref())
+            .await;
+        if let Err(error) = &executed {
+            // The text of an error may hold values.
+            self.span.fail("statement-failed", "");
+            if database::is_unavailable(error)
+                && let Some(call) = &self.call
+            {
+                call.availability.note_unavailable(None);
+            }
+        }
+        executed
     }
-    let end = timeout.end().unwrap_or(Instant::now() + DEFAULT_TIMEOUT);
-    let executed = session.execute(statement, parameters, end).await;
-    if let Err(error) = &executed
-        && database::is_unavailable(error)
-        && let Some(call) = &call
-    {
-        call.availability.note_unavailable(None);
-    }
-    executed
 }
 
 impl Host for View<'_> {}
@@ -101,8 +142,8 @@ impl HostConnection for View<'_> {
         statement: String,
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<QueryResult, Error>> {
-        let (session, call) = self.session(&connection)?;
-        let answer = execute(&session, &statement, &parameters, call).await;
+        let begun = self.statement(&connection, &statement)?;
+        let answer = begun.execute(&statement, &parameters).await;
         Ok(answer.map(|StatementResult { columns, rows, .. }| QueryResult { columns, rows }))
     }
 
@@ -110,14 +151,14 @@ impl HostConnection for View<'_> {
         &mut self,
         connection: Resource<GuestSqliteConnection>,
     ) -> wasmtime::Result<i64> {
-        Ok(self.session(&connection)?.0.last_insert_rowid())
+        Ok(self.session(&connection)?.last_insert_rowid())
     }
 
     async fn changes(
         &mut self,
         connection: Resource<GuestSqliteConnection>,
     ) -> wasmtime::Result<u64> {
-        Ok(self.session(&connection)?.0.changes())
+        Ok(self.session(&connection)?.changes())
     }
 
     async fn drop(&mut self, connection: Resource<GuestSqliteConnection>) -> wasmtime::Result<()> {
@@ -138,12 +179,12 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         statement: String,
         parameters: Vec<Value>,
     ) -> wasmtime::Result<Result<Rows, Error>> {
-        let (session, call, byte_budget) = accessor.with(|mut access| {
+        let (begun, byte_budget) = accessor.with(|mut access| {
             let view = access.get();
-            let (session, call) = view.session(&connection)?;
-            wasmtime::error::Ok((session, call, view.byte_budget.clone()))
+            let begun = view.statement(&connection, &statement)?;
+            wasmtime::error::Ok((begun, view.byte_budget.clone()))
         })?;
-        let answer = execute(&session, &statement, &parameters, call).await;
+        let answer = begun.execute(&statement, &parameters).await;
         let StatementResult {
             columns,
             rows,
@@ -167,13 +208,13 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for Capabilities {
         accessor: &Accessor<T, Self>,
         connection: Resource<GuestSqliteConnection>,
     ) -> wasmtime::Result<i64> {
-        accessor.with(|mut access| Ok(access.get().session(&connection)?.0.last_insert_rowid()))
+        accessor.with(|mut access| Ok(access.get().session(&connection)?.last_insert_rowid()))
     }
 
     async fn changes_async(
         accessor: &Accessor<T, Self>,
         connection: Resource<GuestSqliteConnection>,
     ) -> wasmtime::Result<u64> {
-        accessor.with(|mut access| Ok(access.get().session(&connection)?.0.changes()))
+        accessor.with(|mut access| Ok(access.get().session(&connection)?.changes()))
     }
 }

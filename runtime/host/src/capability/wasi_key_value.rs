@@ -4,20 +4,18 @@
 //! backend compares and writes in one atomic step. A failed swap returns a handle with the newest value, so that a retry
 //! needs no further read.
 
-use std::sync::Arc;
-
 use wasmtime::component::Resource;
 
 use super::View;
 use super::bindings::wasi::keyvalue::{atomics, batch, store};
 use super::key_value::GuestStore;
 use crate::byte_budget::{ByteBudgetExceeded, ByteReservation};
-use crate::store::{KeyPage, KeyValue, StoreError};
+use crate::store::{KeyPage, StoreError};
 use store::Error;
 
 /// A compare-and-swap handle: a key and the value that was read.
 pub struct Cas {
-    store: Arc<dyn KeyValue>,
+    store: GuestStore,
     key: String,
     seen: Option<Vec<u8>>,
     _reservation: ByteReservation,
@@ -41,7 +39,7 @@ impl View<'_> {
     /// A handle that remembers the value, if the byte budget allows it.
     fn remember(
         &mut self,
-        store: Arc<dyn KeyValue>,
+        store: GuestStore,
         key: String,
         seen: Option<Vec<u8>>,
     ) -> WasiResult<Resource<Cas>> {
@@ -71,8 +69,8 @@ impl store::HostBucket for View<'_> {
         bucket: Resource<GuestStore>,
         key: String,
     ) -> WasiResult<Option<Vec<u8>>> {
-        let store = self.store(&bucket)?.0;
-        let done = self.host_call_timeout().wait(store.get(&key)).await;
+        let (store, mut operation) = self.begin_on(&bucket, "get")?;
+        let done = operation.wait(store.get(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -82,20 +80,20 @@ impl store::HostBucket for View<'_> {
         key: String,
         value: Vec<u8>,
     ) -> WasiResult<()> {
-        let store = self.store(&bucket)?.0;
-        let done = self.host_call_timeout().wait(store.set(&key, &value)).await;
+        let (store, mut operation) = self.begin_on(&bucket, "set")?;
+        let done = operation.wait(store.set(&key, &value)).await;
         Ok(done.map_err(Error::from))
     }
 
     async fn delete(&mut self, bucket: Resource<GuestStore>, key: String) -> WasiResult<()> {
-        let store = self.store(&bucket)?.0;
-        let done = self.host_call_timeout().wait(store.delete(&key)).await;
+        let (store, mut operation) = self.begin_on(&bucket, "delete")?;
+        let done = operation.wait(store.delete(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
     async fn exists(&mut self, bucket: Resource<GuestStore>, key: String) -> WasiResult<bool> {
-        let store = self.store(&bucket)?.0;
-        let done = self.host_call_timeout().wait(store.exists(&key)).await;
+        let (store, mut operation) = self.begin_on(&bucket, "exists")?;
+        let done = operation.wait(store.exists(&key)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -104,11 +102,8 @@ impl store::HostBucket for View<'_> {
         bucket: Resource<GuestStore>,
         cursor: Option<String>,
     ) -> WasiResult<store::KeyResponse> {
-        let store = self.store(&bucket)?.0;
-        let page = self
-            .host_call_timeout()
-            .wait(store.keys(cursor.as_deref()))
-            .await;
+        let (store, mut operation) = self.begin_on(&bucket, "list-keys")?;
+        let page = operation.wait(store.keys(cursor.as_deref())).await;
         Ok(page
             .map_err(Error::from)
             .map(|KeyPage { keys, cursor }| store::KeyResponse { keys, cursor }))
@@ -126,8 +121,8 @@ impl batch::Host for View<'_> {
         bucket: Resource<GuestStore>,
         keys: Vec<String>,
     ) -> WasiResult<Vec<(String, Option<Vec<u8>>)>> {
-        let store = self.store(&bucket)?.0;
-        let values = self.host_call_timeout().wait(store.get_many(&keys)).await;
+        let (store, mut operation) = self.begin_on(&bucket, "get-many")?;
+        let values = operation.wait(store.get_many(&keys)).await;
         Ok(values
             .map_err(Error::from)
             .map(|values| keys.into_iter().zip(values).collect()))
@@ -138,8 +133,8 @@ impl batch::Host for View<'_> {
         bucket: Resource<GuestStore>,
         pairs: Vec<(String, Vec<u8>)>,
     ) -> WasiResult<()> {
-        let store = self.store(&bucket)?.0;
-        let done = self.host_call_timeout().wait(store.set_many(&pairs)).await;
+        let (store, mut operation) = self.begin_on(&bucket, "set-many")?;
+        let done = operation.wait(store.set_many(&pairs)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -148,11 +143,8 @@ impl batch::Host for View<'_> {
         bucket: Resource<GuestStore>,
         keys: Vec<String>,
     ) -> WasiResult<()> {
-        let store = self.store(&bucket)?.0;
-        let done = self
-            .host_call_timeout()
-            .wait(store.delete_many(&keys))
-            .await;
+        let (store, mut operation) = self.begin_on(&bucket, "delete-many")?;
+        let done = operation.wait(store.delete_many(&keys)).await;
         Ok(done.map_err(Error::from))
     }
 }
@@ -164,11 +156,8 @@ impl atomics::Host for View<'_> {
         key: String,
         delta: i64,
     ) -> WasiResult<i64> {
-        let store = self.store(&bucket)?.0;
-        let done = self
-            .host_call_timeout()
-            .wait(store.increment(&key, delta))
-            .await;
+        let (store, mut operation) = self.begin_on(&bucket, "increment")?;
+        let done = operation.wait(store.increment(&key, delta)).await;
         Ok(done.map_err(Error::from))
     }
 
@@ -180,11 +169,12 @@ impl atomics::Host for View<'_> {
         let Cas {
             store, key, seen, ..
         } = self.table.delete(handle)?;
-        let timeout = self.host_call_timeout();
-        let swap = store.compare_and_swap(&key, seen.as_deref(), &value);
-        let newest = match timeout.wait(swap).await {
+        let mut operation = self.store_operation(&store, "swap");
+        let values = store.store.clone();
+        let swap = values.compare_and_swap(&key, seen.as_deref(), &value);
+        let newest = match operation.wait(swap).await {
             Ok(true) => return Ok(Ok(())),
-            Ok(false) => timeout.wait(store.get(&key)).await,
+            Ok(false) => operation.wait(values.get(&key)).await,
             Err(error) => Err(error),
         };
         let seen = match newest {
@@ -204,9 +194,10 @@ impl atomics::HostCas for View<'_> {
         bucket: Resource<GuestStore>,
         key: String,
     ) -> WasiResult<Resource<Cas>> {
-        let store = self.store(&bucket)?.0;
-        match self.host_call_timeout().wait(store.get(&key)).await {
-            Ok(seen) => self.remember(store, key, seen),
+        let opened = self.store(&bucket)?;
+        let mut operation = self.store_operation(&opened, "get");
+        match operation.wait(opened.store.get(&key)).await {
+            Ok(seen) => self.remember(opened, key, seen),
             Err(error) => Ok(Err(error.into())),
         }
     }

@@ -35,7 +35,7 @@ pub struct RelayOptions {
     #[arg(long = "to-component", value_name = "ID=URL")]
     pub to_component: Vec<String>,
 
-    /// The value of the variable `relay_secret` of the deployment.
+    /// The value of the variable `relay_secret` of the deployment, which signs the tokens of the relay.
     #[arg(
         long,
         value_name = "SECRET",

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
+use super::ApplicationSource;
+
 /// The flags that name the state directory of a host.
 #[derive(Args, Clone, Debug)]
 pub struct StateDir {
@@ -31,13 +33,7 @@ impl StateDir {
     /// # Errors
     /// When it does not exist.
     pub fn find(&self) -> anyhow::Result<PathBuf> {
-        let state = match &self.state_dir {
-            Some(state) => state.clone(),
-            None => {
-                let manifest = self.from.is_file().then(|| self.from.parent()).flatten();
-                manifest.unwrap_or(&self.from).join(".socar")
-            }
-        };
+        let state = self.path()?;
         if !state.is_dir() {
             bail!(
                 "{} does not exist: name the state directory of a host with --state-dir",
@@ -45,5 +41,16 @@ impl StateDir {
             );
         }
         Ok(state)
+    }
+
+    /// The path of the state directory, which may not exist yet.
+    ///
+    /// # Errors
+    /// When the manifest names no place for it.
+    pub fn path(&self) -> anyhow::Result<PathBuf> {
+        match &self.state_dir {
+            Some(state) => Ok(state.clone()),
+            None => Ok(ApplicationSource::of(&self.from)?.default_state_dir()),
+        }
     }
 }

@@ -8,12 +8,12 @@ use clap::Args;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::secret::value_or_file;
-use super::{AdminOptions, LogFormat};
+use super::{AdminOptions, ApplicationSource, IdentityOptions, LogFormat};
 
 /// The flags of `socar up`.
 #[derive(Args, Clone, Debug)]
 pub struct UpOptions {
-    /// The manifest, or the directory it is in.
+    /// The manifest, the directory it is in, or an application in a registry, such as `registry.example.com/app:1.0`.
     #[arg(
         short = 'f',
         long = "from",
@@ -22,6 +22,10 @@ pub struct UpOptions {
         default_value = "spin.toml"
     )]
     pub from: PathBuf,
+
+    /// Allow a registry on this machine without TLS.
+    #[arg(short = 'k', long)]
+    pub insecure: bool,
 
     /// Build the components first, as the manifest says.
     #[arg(long)]
@@ -90,6 +94,10 @@ pub struct UpOptions {
     #[command(flatten)]
     pub admin: AdminOptions,
 
+    /// The identity.
+    #[command(flatten)]
+    pub identity: IdentityOptions,
+
     /// The largest linear memory of any component, in bytes.
     #[arg(long, value_name = "BYTES", env = "SPIN_MAX_INSTANCE_MEMORY")]
     pub max_instance_memory: Option<usize>,
@@ -115,6 +123,10 @@ pub struct UpOptions {
     /// Log every request.
     #[arg(long)]
     pub access_log: bool,
+
+    /// Record a span for every operation on a store, a database or a Redis server, when spans are exported (OTEL_*).
+    #[arg(long, env = "SOCAR_TRACE_STORES")]
+    pub trace_stores: bool,
 
     /// Log errors only, and what components print on standard error.
     #[arg(short, long)]
@@ -186,9 +198,10 @@ impl UpOptions {
 
     /// The files that a reload reads, apart from the components.
     pub fn configuration_files(&self) -> Vec<PathBuf> {
-        let manifest = match self.from.is_dir() {
-            true => self.from.join("spin.toml"),
-            false => self.from.clone(),
+        let manifest = match ApplicationSource::of(&self.from) {
+            Ok(ApplicationSource::Manifest(path)) if path.is_dir() => Some(path.join("spin.toml")),
+            Ok(ApplicationSource::Manifest(path)) => Some(path),
+            Ok(ApplicationSource::Registry(_)) | Err(_) => None,
         };
         let variables = self.variables.iter().filter_map(|argument| {
             let value = argument
@@ -196,7 +209,7 @@ impl UpOptions {
                 .map_or(argument.as_str(), |(_, value)| value);
             value.strip_prefix('@').map(PathBuf::from)
         });
-        let mut files = vec![manifest];
+        let mut files = Vec::from_iter(manifest);
         files.extend(self.policies.clone());
         files.extend(self.runtime_config_file.clone());
         files.extend(variables);

@@ -31,6 +31,14 @@ pub enum ConnectionReuse {
     None,
 }
 
+/// The version of HTTP that connections speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpVersion {
+    Http1,
+    /// Negotiated over TLS, and with prior knowledge otherwise.
+    Http2,
+}
+
 /// One pool for each connect timeout.
 #[derive(Default)]
 pub struct Pools(Mutex<HashMap<(Duration, ConnectionReuse), Connections>>);
@@ -49,6 +57,11 @@ static TLS: LazyLock<ClientConfig> = LazyLock::new(|| {
         .with_no_client_auth()
 });
 
+/// The certificates that every connection of the host trusts.
+pub fn tls_config() -> ClientConfig {
+    TLS.clone()
+}
+
 // === impl Pools ===
 
 impl Pools {
@@ -60,23 +73,28 @@ impl Pools {
             false => DEFAULT_CONNECT_TIMEOUT,
         };
         let pool = pools.entry((connect, reuse));
-        pool.or_insert_with(|| open(connect, reuse)).clone()
+        let new = || open(connect, reuse, HttpVersion::Http1);
+        pool.or_insert_with(new).clone()
     }
 }
 
-fn open(connect: Duration, reuse: ConnectionReuse) -> Connections {
+/// Connections with this connect timeout and version.
+pub fn open(connect: Duration, reuse: ConnectionReuse, version: HttpVersion) -> Connections {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect));
     let tls = HttpsConnectorBuilder::new()
         .with_tls_config(TLS.clone())
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(tcp);
+        .https_or_http();
+    let tls = match version {
+        HttpVersion::Http1 => tls.enable_http1().wrap_connector(tcp),
+        HttpVersion::Http2 => tls.enable_http2().wrap_connector(tcp),
+    };
     let mut pool = Pool::builder(TokioExecutor::new());
     pool.pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_timer(TokioTimer::new());
+        .pool_timer(TokioTimer::new())
+        .http2_only(version == HttpVersion::Http2);
     if reuse == ConnectionReuse::None {
         pool.pool_max_idle_per_host(0);
     }

@@ -18,22 +18,26 @@ use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use platform_token::SigningKeys;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::availability::{is_outage, retry_after};
-use crate::bearer_token::bearer_token;
 use crate::body::full;
 use crate::cli::RelayOptions;
 use crate::client::HttpClient;
+use crate::otlp::{self, ServiceName};
 use crate::output::print_line;
 use crate::signals::StopSignals;
+use crate::span;
 use crate::trace::Trace;
-use crate::trigger;
+use crate::trigger::{self, sweep};
 use config::manifest::{App, Environment, Overrides, Route};
 use config::without_credentials;
 use event_log::RedisLog;
-use event_log::delivery::{Audience, DeliveryEngine, DeliverySettings, EventHandler, HandlerError};
+use event_log::delivery::{
+    Audience, DeliveredEvent, DeliveryEngine, DeliverySettings, EventHandler, HandlerError,
+};
 use storage::redis_client::RedisClient;
 
 /// Event handler that delivers over HTTP.
@@ -41,7 +45,7 @@ struct HttpDelivery {
     client: HttpClient,
     /// Base URL of each component, without a trailing slash.
     addresses: BTreeMap<String, String>,
-    secret: HeaderValue,
+    keys: SigningKeys,
     timeout: Duration,
 }
 
@@ -50,14 +54,21 @@ struct HttpDelivery {
 /// # Errors
 /// When the manifest or an option is invalid. An unavailable server or component is retried.
 pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
-    let secret = bearer_token("--secret (or SOCAR_RELAY_SECRET)", &options.secret)?;
+    let keys = SigningKeys::read(&options.secret);
+    let keys = keys.context("--secret (or SOCAR_RELAY_SECRET) is empty: choose a long secret")?;
     let mut signals = StopSignals::listen()?;
     let overrides = Overrides {
         environment: Environment::from_process(),
         ..Overrides::default()
     };
     let app = App::load(&options.from, &overrides)?;
-    let delivery = Arc::new(HttpDelivery::new(&app, options, secret)?);
+    let name = format!("{}-relay", app.name);
+    let service = ServiceName {
+        name: &name,
+        version: &app.version,
+    };
+    let spans = otlp::start(service, false)?;
+    let delivery = Arc::new(HttpDelivery::new(&app, options, keys)?);
     let redis = RedisClient::new(&options.redis_url).context("--redis-url")?;
     let mut subscriptions = trigger::events::subscriptions(&app);
     for subscription in &mut subscriptions {
@@ -75,7 +86,11 @@ pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
     let mut sweeps = JoinSet::new();
     for component in &app.components {
         if let Some(period) = component.policy.sweep {
-            sweeps.spawn(sweep(delivery.clone(), component.id.to_string(), period));
+            sweeps.spawn(sweep_regularly(
+                delivery.clone(),
+                component.id.to_string(),
+                period,
+            ));
         }
     }
     let redis_url = without_credentials(&options.redis_url);
@@ -85,14 +100,17 @@ pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
     signals.received().await;
     sweeps.shutdown().await;
     deliveries.stop().await;
+    if let Some(spans) = spans {
+        spans.finish().await;
+    }
     Ok(())
 }
 
-async fn sweep(delivery: Arc<HttpDelivery>, component: String, period: Duration) {
+async fn sweep_regularly(delivery: Arc<HttpDelivery>, component: String, period: Duration) {
     let mut is_failing = false;
     loop {
         tokio::time::sleep(period).await;
-        let swept = delivery.post(&component, "sweep", Bytes::new()).await;
+        let swept = delivery.sweep(&component).await;
         if let Err(error) = &swept
             && !is_failing
         {
@@ -105,7 +123,7 @@ async fn sweep(delivery: Arc<HttpDelivery>, component: String, period: Duration)
 // === impl HttpDelivery ===
 
 impl HttpDelivery {
-    fn new(app: &App, options: &RelayOptions, secret: HeaderValue) -> anyhow::Result<Self> {
+    fn new(app: &App, options: &RelayOptions, keys: SigningKeys) -> anyhow::Result<Self> {
         let mut bases = BTreeMap::new();
         for given in &options.to_component {
             let Some((id, url)) = given.split_once('=') else {
@@ -133,27 +151,61 @@ impl HttpDelivery {
         Ok(Self {
             client: HttpClient::default(),
             addresses,
-            secret,
+            keys,
             timeout: Duration::from_secs(options.deadline),
         })
     }
 
-    async fn post(&self, component: &str, path: &str, body: Bytes) -> Result<(), HandlerError> {
+    async fn sweep(&self, component: &str) -> Result<(), HandlerError> {
+        let trace = Trace::fresh();
+        let mut span = sweep::start_span(component, &trace);
+        let trace = span.inner_trace(&trace).unwrap_or(trace);
+        let swept = self.post(component, "sweep", Bytes::new(), &trace).await;
+        if let Err(error) = &swept {
+            span.fail("sweep-failed", error);
+        }
+        swept
+    }
+
+    /// A token for one request to a component.
+    fn authorization(&self, component: &str) -> Result<HeaderValue, HandlerError> {
+        let token = self.keys.sign(component, access_token::now());
+        let mut value = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|error| HandlerError::unavailable(error.to_string()))?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    async fn post(
+        &self,
+        component: &str,
+        path: &str,
+        body: Bytes,
+        trace: &Trace,
+    ) -> Result<(), HandlerError> {
         let Some(address) = self.addresses.get(component) else {
             let reason = format!("component `{component}` has no HTTP route");
             return Err(HandlerError::unavailable(reason));
         };
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(Method::POST)
             .uri(format!("{address}/{path}"))
             .header(header::CONTENT_TYPE, "application/cloudevents+json")
-            .header(header::AUTHORIZATION, &self.secret)
+            .header(header::AUTHORIZATION, self.authorization(component)?)
             .body(full(body))
             .map_err(|error| HandlerError::unavailable(error.to_string()))?;
+        let mut span = span::http::client(&request, trace, None);
+        let inner = span.inner_trace(trace);
+        for (name, value) in inner.as_ref().unwrap_or(trace).headers() {
+            request.headers_mut().insert(name, value.clone());
+        }
         // An unreachable component is not the fault of the event, so the attempt does not count.
         let answer = self.client.send(request, self.timeout, None).await;
-        let answer =
-            answer.map_err(|error| HandlerError::unavailable(format!("{address}: {error}")))?;
+        let answer = answer.map_err(|error| {
+            span.fail("unreachable", &error);
+            HandlerError::unavailable(format!("{address}: {error}"))
+        })?;
+        span::http::received(&mut span, answer.status());
         match answer.status() {
             status if status.is_success() => Ok(()),
             status => Err(classify(address, status, answer.headers())),
@@ -163,12 +215,17 @@ impl HttpDelivery {
 
 #[async_trait]
 impl EventHandler for HttpDelivery {
-    async fn handle(&self, component: &str, event: Bytes) -> Result<(), HandlerError> {
-        self.post(component, "events", event).await
+    async fn handle(&self, component: &str, event: DeliveredEvent) -> Result<(), HandlerError> {
+        let (mut span, trace) = trigger::events::start_span(component, &event);
+        let handled = self.post(component, "events", event.event, &trace).await;
+        if let Err(error) = &handled {
+            span.fail(trigger::events::outcome(&handled), error);
+        }
+        handled
     }
 }
 
-/// Checks the base URL of a deployment. The secret is the only credential that is sent.
+/// Checks the base URL of a deployment. A platform token is the only credential that is sent.
 fn check_base(url: &str) -> anyhow::Result<()> {
     let shown = without_credentials(url);
     let uri: Uri = url.parse().with_context(|| format!("--to {shown}"))?;
@@ -188,7 +245,7 @@ fn classify(address: &str, status: StatusCode, headers: &HeaderMap) -> HandlerEr
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
             HandlerError::unavailable(format!(
-                "{address} does not know this relay: is relay_secret the same on both sides?"
+                "{address} does not know this relay: are relay_secret and the time the same on both sides?"
             ))
         }
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => HandlerError::unavailable(reason),

@@ -81,6 +81,23 @@ pub struct EventPool {
     guest: GuestIndices,
 }
 
+// === impl EventError ===
+
+impl EventError {
+    /// The kind of the error, for the span of the event.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::Rejected { .. } => "rejected",
+            Self::Malformed { .. } => "malformed",
+            Self::Unavailable { .. } => "unavailable",
+            Self::DeadlineExceeded { .. } => "deadline-exceeded",
+            Self::Dropped { .. } => "dropped",
+            Self::NoInstance { .. } => "no-instance",
+            Self::Failed { .. } => "component-trapped",
+        }
+    }
+}
+
 // === impl EventPool ===
 
 impl EventPool {

@@ -178,12 +178,14 @@ impl Execution {
         if self.call.deadline <= Instant::now() {
             return Problem::DeadlineExceeded { component };
         }
-        let (function, request_id) = (self.request.name.to_string(), self.call.trace.id());
+        let (function, trace) = (self.request.name.to_string(), &self.call.trace);
         let reason = format!("{error:#}");
         warn!(
             component,
             function,
-            request_id,
+            request_id = trace.id(),
+            trace_id = trace.trace_id(),
+            span_id = trace.span_id(),
             error = reason,
             "no instance"
         );
@@ -198,18 +200,29 @@ impl Execution {
 
     fn failed(&mut self, error: &wasmtime::Error) {
         let component = self.calls.component().to_string();
-        let (function, request_id) = (self.request.name.to_string(), self.call.trace.id());
-        let reason = error.root_cause();
-        warn!(component, function, request_id, error = %reason, "instance failed");
+        let (function, trace) = (self.request.name.to_string(), &self.call.trace);
+        warn!(
+            component,
+            function,
+            request_id = trace.id(),
+            trace_id = trace.trace_id(),
+            span_id = trace.span_id(),
+            error = %error.root_cause(),
+            "instance failed"
+        );
         self.respond(Err(Problem::ComponentTrapped { component }));
     }
 
     fn timed_out(&mut self) {
         let component = self.calls.component().to_string();
-        let (function, request_id) = (self.request.name.to_string(), self.call.trace.id());
+        let (function, trace) = (self.request.name.to_string(), &self.call.trace);
         warn!(
             component,
-            function, request_id, "instance ended at its deadline"
+            function,
+            request_id = trace.id(),
+            trace_id = trace.trace_id(),
+            span_id = trace.span_id(),
+            "instance ended at its deadline"
         );
         self.respond(Err(Problem::DeadlineExceeded { component }));
     }

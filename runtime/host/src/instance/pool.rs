@@ -7,16 +7,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use config::policy::InstanceBounds;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// The counted instances of one component.
 pub struct InstancePool {
     bounds: InstanceBounds,
     alive: AtomicUsize,
     busy: AtomicUsize,
+    /// Notified when an instance becomes free for a request, or ends.
+    released: Notify,
     retired: watch::Sender<bool>,
     /// Why the last attempt to create an instance failed, if it did.
     start_failure: Mutex<Option<String>>,
@@ -55,6 +58,7 @@ impl InstancePool {
             bounds,
             alive: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
+            released: Notify::new(),
             retired: watch::Sender::new(false),
             start_failure: Mutex::default(),
         })
@@ -81,6 +85,17 @@ impl InstancePool {
             busy: AtomicBool::new(false),
             left: AtomicBool::new(false),
         })
+    }
+
+    /// An instance has become free for a request.
+    pub fn note_release(&self) {
+        self.released.notify_one();
+    }
+
+    /// Waits until an instance becomes free for a request or ends, but not longer than `limit`.
+    pub async fn wait_for_release(&self, limit: Duration) {
+        // After the limit, the caller looks by itself.
+        let _ = tokio::time::timeout(limit, self.released.notified()).await;
     }
 
     /// Whether the pool has less than its minimum.
@@ -181,14 +196,13 @@ impl Drop for InstanceSlot {
         self.mark_idle();
         if !self.left.load(Ordering::Relaxed) {
             self.pool.alive.fetch_sub(1, Ordering::AcqRel);
+            self.pool.released.notify_one();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use futures::FutureExt as _;
 

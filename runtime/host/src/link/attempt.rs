@@ -21,11 +21,13 @@ use super::request::LinkResponse;
 use crate::problem::Problem;
 
 /// Why a request to a remote host has no response.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
     /// A guard of the link rejected it.
+    #[error(transparent)]
     Refused(Problem),
     /// The request or its connection failed.
+    #[error("{0}")]
     Failed(Error),
 }
 
@@ -99,6 +101,10 @@ impl AttemptError for Problem {
         }
     }
 
+    fn error_type(&self) -> &'static str {
+        self.slug()
+    }
+
     const MAY_REPORT_DEPENDENCY_OUTAGE: bool = true;
 }
 
@@ -127,6 +133,17 @@ impl AttemptError for RemoteError {
             Self::Refused(problem) => problem.failure(),
             Self::Failed(Error::ConnectionReadTimeout) => CallFailure::Deadline,
             Self::Failed(_) => CallFailure::Other,
+        }
+    }
+
+    fn error_type(&self) -> &'static str {
+        match self {
+            Self::Refused(problem) => problem.slug(),
+            Self::Failed(Error::ConnectionReadTimeout) => "timeout",
+            Self::Failed(Error::ConnectionTimeout) => "connection_timeout",
+            Self::Failed(Error::ConnectionRefused) => "connection_refused",
+            Self::Failed(Error::DestinationUnavailable) => "destination_unavailable",
+            Self::Failed(_) => "_OTHER",
         }
     }
 

@@ -24,6 +24,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::body::full;
 use crate::call::Call;
+use crate::principal::PRINCIPAL;
 use config::policy::Fallback;
 
 use super::components::{ComponentRegistry, RegisteredComponent};
@@ -228,7 +229,8 @@ fn cache_key(request: &Request<WasiBody>) -> Option<String> {
         .map(|name| text(HeaderName::from_static(name)))
         .into();
     let forwarded = forwarded.join(" ");
-    Some(format!("{}{path} {} {forwarded}", text(HOST), text(ACCEPT)))
+    let (host, accept, principal) = (text(HOST), text(ACCEPT), text(PRINCIPAL));
+    Some(format!("{host}{path} {accept} {forwarded} {principal}"))
 }
 
 /// Whether a response may be given to another client with the same key.

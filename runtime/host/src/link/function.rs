@@ -13,7 +13,8 @@ use super::outcome::{CallOutcome, PendingOutcome};
 use super::request::{LinkRequest, LinkResponse, LinkTarget, PrepareRequest};
 use crate::admission::BulkheadPermit;
 use crate::call::Call;
-use crate::function::{FunctionOutcome, FunctionRequest, FunctionResponse};
+use crate::function::{FunctionName, FunctionOutcome, FunctionRequest, FunctionResponse};
+use crate::span::{self, Span, SpanKind};
 
 impl PrepareRequest for FunctionRequest {
     type Request = Self;
@@ -39,6 +40,28 @@ impl LinkRequest for FunctionRequest {
     fn repeat(copy: &Infallible) -> Self {
         match *copy {}
     }
+
+    fn start_span(&self, call: &Call) -> Span {
+        let FunctionName {
+            interface,
+            function,
+        } = &self.name;
+        let mut span = Span::start(SpanKind::Client, &call.trace, || {
+            format!("{interface}/{function}").into()
+        });
+        span.describe(|| {
+            [
+                span::name("rpc.system", "wit"),
+                span::text("rpc.service", interface),
+                span::text("rpc.method", function),
+            ]
+        });
+        span
+    }
+
+    fn hand_on_trace(&mut self, call: &Call) {
+        self.set_origin(call);
+    }
 }
 
 impl LinkResponse for FunctionResponse {
@@ -54,6 +77,15 @@ impl LinkResponse for FunctionResponse {
     fn has_retry_after(&self) -> bool {
         let has_retry_after = true;
         self.outcome() == FunctionOutcome::Unavailable { has_retry_after }
+    }
+
+    /// A refusal is a result of the domain, and no error.
+    fn describe(&self, span: &mut Span) {
+        let outcome = self.outcome();
+        span.describe(|| [span::name("socar.function.outcome", outcome.label())]);
+        if let FunctionOutcome::Unavailable { .. } = outcome {
+            span.fail(outcome.label(), "");
+        }
     }
 
     fn classified(self, mut pending: PendingOutcome, _: Instant) -> Self {

@@ -14,6 +14,8 @@ use super::request::{LinkRequest, LinkResponse, LinkTarget, PrepareRequest};
 use crate::admission::BulkheadPermit;
 use crate::call::Call;
 use crate::replay::Replay;
+use crate::span::{self, Span};
+use crate::trace::TRACEPARENT;
 
 impl PrepareRequest for Request<WasiBody> {
     type Request = Self;
@@ -38,6 +40,17 @@ impl LinkRequest for Request<WasiBody> {
     fn repeat(copy: &Replay) -> Self {
         copy.request()
     }
+
+    /// A request that the component sends for another trace belongs to that trace, and is linked to this one.
+    fn start_span(&self, call: &Call) -> Span {
+        let given = self.headers().get(TRACEPARENT);
+        let (trace, is_other) = call.trace.continued_with(given);
+        span::http::client(self, &trace, is_other.then_some(&call.trace))
+    }
+
+    fn hand_on_trace(&mut self, call: &Call) {
+        call.replace_traceparent(self.headers_mut());
+    }
 }
 
 impl LinkResponse for Response<WasiBody> {
@@ -47,6 +60,10 @@ impl LinkResponse for Response<WasiBody> {
 
     fn has_retry_after(&self) -> bool {
         self.headers().contains_key(RETRY_AFTER)
+    }
+
+    fn describe(&self, span: &mut Span) {
+        span::http::received(span, self.status());
     }
 
     fn classified(self, pending: PendingOutcome, until: Instant) -> Self {

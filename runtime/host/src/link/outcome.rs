@@ -2,6 +2,7 @@
 
 mod classify;
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use resilience::breaker::{BreakerOutcome, BreakerPermit};
@@ -10,13 +11,15 @@ use crate::problem::Problem;
 pub(super) use classify::classified;
 
 /// Why an attempt has no response.
-pub trait AttemptError: From<Problem> + Send + 'static {
+pub trait AttemptError: From<Problem> + fmt::Display + Send + 'static {
     /// The outcome for the breaker.
     fn outcome(&self) -> CallOutcome;
     /// Whether another attempt may succeed soon.
     fn is_worth_another(&self) -> bool;
     /// The reason for the metrics.
     fn failure(&self) -> CallFailure;
+    /// The reason for the span of the attempt: one of few.
+    fn error_type(&self) -> &'static str;
     /// Whether a 503 with `Retry-After` of the target reports an unavailable dependency, and not its own health.
     const MAY_REPORT_DEPENDENCY_OUTAGE: bool;
 }
@@ -71,6 +74,11 @@ impl PendingOutcome {
             limit,
             idle: Duration::ZERO,
         }
+    }
+
+    /// Whether the outcome decides the next state of a half-open breaker.
+    fn is_probe(&self) -> bool {
+        self.permit.as_ref().is_some_and(BreakerPermit::is_probe)
     }
 
     /// The longest wait for the target.

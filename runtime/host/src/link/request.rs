@@ -12,6 +12,7 @@ use wasmtime_wasi_http::{RequestOptions, WasiBody};
 use super::outcome::{AttemptError, PendingOutcome};
 use crate::admission::BulkheadPermit;
 use crate::call::Call;
+use crate::span::Span;
 
 /// A request that a link prepares only when the call is admitted: a rejected call costs no preparation.
 pub trait PrepareRequest: Send {
@@ -37,6 +38,12 @@ pub trait LinkRequest: Send + Sized {
 
     /// Another request like the copy.
     fn repeat(copy: &Self::Copy) -> Self;
+
+    /// Starts the span of an attempt to send it on behalf of the call, which a component makes.
+    fn start_span(&self, call: &Call) -> Span;
+
+    /// Hands on the trace of the call, whatever the component has set.
+    fn hand_on_trace(&mut self, call: &Call);
 }
 
 /// A response, as far as the guards of a link are concerned.
@@ -46,6 +53,9 @@ pub trait LinkResponse: Send + Sized {
 
     /// Whether the target says when a later request may succeed.
     fn has_retry_after(&self) -> bool;
+
+    /// Notes the response in the span of the attempt.
+    fn describe(&self, span: &mut Span);
 
     /// The same response. It records the outcome when it is complete, and as timed out if that is not before `until`.
     fn classified(self, pending: PendingOutcome, until: Instant) -> Self;

@@ -1,38 +1,23 @@
 //! Reports every transition of a breaker twice: in the log of this process, and as an event on the stream
-//! [`PLATFORM_STREAM`].
+//! [`platform_events::PLATFORM_STREAM`].
 //!
 //! The call that causes a transition does not wait for the event log: the transition goes into a short queue. If the
 //! event log is unavailable for so long that the queue is full, a transition is in the process log only.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use bytes::Bytes;
 use resilience::breaker::{BreakerState, Transition};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::trace::Trace;
-use event_log::{EVENT_FIELD, EntryId, EventLog, LogError};
-
-/// The stream of the events of the platform.
-pub const PLATFORM_STREAM: &str = "socar.platform";
+use crate::platform_events;
+use event_log::EventLog;
 
 /// The most transitions that wait for the event log.
 const QUEUE: usize = 256;
-
-/// The most events on the stream, whatever the retention: no component must react to them, and a flapping link would
-/// fill it.
-const MAX_EVENTS: u64 = 10_000;
-
-/// The most events that are removed at once.
-const TRIM_BATCH: usize = 100;
-
-/// How often an event is appended to a log that does not respond, and the delay between two attempts.
-const ATTEMPTS: u32 = 5;
-const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Sends the transitions of breakers to the publisher. Clones share the queue.
 #[derive(Clone)]
@@ -99,70 +84,24 @@ impl TransitionPublisher {
             let Some(transition) = transition else {
                 return Ok(());
             };
-            append(&*log, &transition, &host).await;
+            let event = event(&transition, &host, SystemTime::now());
+            platform_events::append(&*log, &event).await;
         }
     }
-}
-
-async fn append(log: &dyn EventLog, transition: &Transition, host: &str) {
-    let event = event(transition, host, SystemTime::now()).to_string();
-    let fields = vec![(EVENT_FIELD.to_owned(), Bytes::from(event))];
-    for _ in 0..ATTEMPTS {
-        match log.append(PLATFORM_STREAM, &fields).await {
-            Ok(_) => {
-                if let Err(error) = keep_newest(log, MAX_EVENTS).await {
-                    warn!(%error, "old events of the platform stay in the log for now");
-                }
-                return;
-            }
-            Err(error) if error.is_unavailable() => tokio::time::sleep(RETRY_DELAY).await,
-            Err(error) => {
-                warn!(link = &*transition.link, %error, "transition not published");
-                return;
-            }
-        }
-    }
-    warn!(
-        link = &*transition.link,
-        "transition not published: the event log is unavailable"
-    );
-}
-
-/// Removes the oldest events above `most`, a batch at a time; the next event removes the rest.
-async fn keep_newest(log: &dyn EventLog, most: u64) -> Result<(), LogError> {
-    let surplus = log.length(PLATFORM_STREAM).await?.saturating_sub(most);
-    let surplus = usize::try_from(surplus)
-        .unwrap_or(TRIM_BATCH)
-        .min(TRIM_BATCH);
-    if surplus == 0 {
-        return Ok(());
-    }
-    let (first, last) = (EntryId::MIN, EntryId::MAX);
-    for entry in log.range(PLATFORM_STREAM, first, last, surplus).await? {
-        log.remove(PLATFORM_STREAM, entry.id).await?;
-    }
-    Ok(())
 }
 
 /// A transition as a CloudEvent.
 fn event(transition: &Transition, host: &str, now: SystemTime) -> serde_json::Value {
-    json!({
-        "specversion": "1.0",
-        "id": Trace::fresh().id(),
-        "source": format!("socar/host/{host}"),
-        "type": event_type(transition.to),
-        "subject": format!("link/{}", transition.link),
-        "time": humantime::format_rfc3339_millis(now).to_string(),
-        "datacontenttype": "application/json",
-        "data": {
-            "link": &*transition.link,
-            "from": transition.from.as_str(),
-            "to": transition.to.as_str(),
-            "reason": transition.reason.to_string(),
-            "retryAfterMs": transition.retry_after.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
-            "sequence": transition.sequence,
-        },
-    })
+    let subject = format!("link/{}", transition.link);
+    let data = json!({
+        "link": &*transition.link,
+        "from": transition.from.as_str(),
+        "to": transition.to.as_str(),
+        "reason": transition.reason.to_string(),
+        "retryAfterMs": transition.retry_after.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        "sequence": transition.sequence,
+    });
+    platform_events::event(event_type(transition.to), &subject, host, now, data)
 }
 
 fn event_type(to: BreakerState) -> &'static str {
@@ -178,23 +117,9 @@ fn event_type(to: BreakerState) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use resilience::breaker::TransitionReason;
+    use std::time::Duration;
 
-    #[tokio::test(flavor = "multi_thread")]
-    async fn the_stream_keeps_only_the_newest_events() {
-        let fixture = event_log::test_support::embedded();
-        let mut ids = Vec::new();
-        for number in 0..5 {
-            let fields = vec![(EVENT_FIELD.to_owned(), Bytes::from(number.to_string()))];
-            ids.push(fixture.log.append(PLATFORM_STREAM, &fields).await.unwrap());
-            keep_newest(&*fixture.log, 3).await.unwrap();
-        }
-        let range = fixture
-            .log
-            .range(PLATFORM_STREAM, EntryId::MIN, EntryId::MAX, 10);
-        let kept: Vec<_> = range.await.unwrap().iter().map(|it| it.id).collect();
-        assert_eq!(kept, ids[2..]);
-    }
+    use resilience::breaker::TransitionReason;
 
     #[test]
     fn a_transition_is_published_with_link_and_reason() {

@@ -12,6 +12,7 @@ use super::{RebuildSource, RebuildSources, RebuildTarget};
 use crate::body::full;
 use crate::generation::CurrentGeneration;
 use crate::ingress::Ingress;
+use crate::span::{self, Span, SpanKind};
 use crate::trace::{TRACEPARENT, Trace};
 
 impl RebuildSources for CurrentGeneration {
@@ -30,6 +31,16 @@ impl RebuildSources for CurrentGeneration {
 impl RebuildTarget for Ingress {
     async fn step(&self, method: Method, path: &str, body: String) -> (StatusCode, Value) {
         let trace = Trace::fresh();
+        let mut span = Span::start(SpanKind::Internal, &trace, || {
+            format!("rebuild {}", self.component.id()).into()
+        });
+        span.describe(|| {
+            [
+                span::text("socar.component", self.component.id()),
+                span::text("socar.rebuild.step", path),
+            ]
+        });
+        let trace = span.inner_trace(&trace).unwrap_or(trace);
         let request = Request::builder()
             .method(method)
             .uri(format!(
@@ -47,6 +58,7 @@ impl RebuildTarget for Ingress {
         let (head, body) = answer
             .unwrap_or_else(|problem| problem.response())
             .into_parts();
+        span::http::answered(&mut span, head.status, None);
         match body.collect().await {
             Ok(body) => {
                 let body = serde_json::from_slice(&body.to_bytes());

@@ -33,6 +33,10 @@ impl OrderedStore {
 
 #[async_trait]
 impl KeyValue for OrderedStore {
+    fn system(&self) -> &'static str {
+        self.inner.system()
+    }
+
     fn backend(&self) -> String {
         self.inner.backend()
     }

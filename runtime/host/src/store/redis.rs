@@ -70,6 +70,10 @@ impl RedisStore {
 
 #[async_trait]
 impl KeyValue for RedisStore {
+    fn system(&self) -> &'static str {
+        "redis"
+    }
+
     fn backend(&self) -> String {
         self.client.address().to_owned()
     }

@@ -69,6 +69,10 @@ impl SqliteStore {
 
 #[async_trait]
 impl KeyValue for SqliteStore {
+    fn system(&self) -> &'static str {
+        "sqlite"
+    }
+
     fn backend(&self) -> String {
         // The address tells the files apart; a database in memory is one too.
         format!("{:p}", Arc::as_ptr(&self.database))

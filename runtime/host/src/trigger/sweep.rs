@@ -14,8 +14,8 @@ use tracing::{debug, info, warn};
 use crate::body::full;
 use crate::generation::Components;
 use crate::ingress::Ingress;
-use crate::trace::TRACEPARENT;
-use crate::trace::Trace;
+use crate::span::{self, Span, SpanKind};
+use crate::trace::{TRACEPARENT, Trace};
 use config::manifest::App;
 
 /// Sweep tasks of a generation. Dropping them aborts the tasks; [`Sweeps::stop`] lets a running sweep finish.
@@ -74,9 +74,14 @@ fn report(component: &str, result: Result<(), SweepFailure>, failure: &mut Optio
                 info!(component, "sweeps succeed again");
             }
         }
-        Err(SweepFailure { request_id, cause }) => {
+        Err(SweepFailure { trace, cause }) => {
             if failure.as_ref() != Some(&cause) {
-                warn!(component, request_id, cause, "sweep failed");
+                let (request_id, trace_id, span_id) =
+                    (trace.id(), trace.trace_id(), trace.span_id());
+                warn!(
+                    component,
+                    request_id, trace_id, span_id, cause, "sweep failed"
+                );
                 *failure = Some(cause);
             }
         }
@@ -86,7 +91,7 @@ fn report(component: &str, result: Result<(), SweepFailure>, failure: &mut Optio
 /// Why a sweep failed.
 #[derive(Debug)]
 pub struct SweepFailure {
-    request_id: String,
+    trace: Trace,
     cause: String,
 }
 
@@ -99,6 +104,8 @@ pub async fn sweep_once(ingress: &Ingress, priority: Priority) -> Result<(), Swe
         component, clock, ..
     } = ingress;
     let trace = Trace::fresh();
+    let mut span = start_span(component.id(), &trace);
+    let trace = span.inner_trace(&trace).unwrap_or(trace);
     let request = Request::builder()
         .method(Method::POST)
         .uri(format!(
@@ -111,21 +118,31 @@ pub async fn sweep_once(ingress: &Ingress, priority: Priority) -> Result<(), Swe
         return Ok(());
     };
     let call = component.incoming_call(trace).with_min_priority(priority);
-    let (id, request_id) = (component.id(), call.trace.id().to_owned());
+    let (id, trace) = (component.id(), call.trace.clone());
     let cause = match clock.call(request, call).await {
         Err(problem) => problem.to_string(),
         Ok(response) => {
             let status = response.status();
             let body = response.into_body().collect().await;
             if status.is_success() || status == StatusCode::NOT_FOUND {
-                debug!(component = id, request_id, %status, "swept");
+                debug!(component = id, request_id = trace.id(), %status, "swept");
                 return Ok(());
             }
             let body = body.map(|body| body.to_bytes()).unwrap_or_default();
             detail(&body).unwrap_or_else(|| format!("the component answered {status}"))
         }
     };
-    Err(SweepFailure { request_id, cause })
+    span.fail("sweep-failed", &cause);
+    Err(SweepFailure { trace, cause })
+}
+
+/// Starts the span of a sweep.
+pub fn start_span(component: &str, trace: &Trace) -> Span {
+    let mut span = Span::start(SpanKind::Internal, trace, || {
+        format!("sweep {component}").into()
+    });
+    span.describe(|| [span::text("socar.component", component)]);
+    span
 }
 
 /// The longest detail in the log, in characters.

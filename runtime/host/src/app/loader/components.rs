@@ -98,6 +98,7 @@ impl Loader {
             deadline: policy.deadline,
             max_body: policy.body as u64,
             database: self.history(component, app),
+            has_databases: !component.sqlite_databases.is_empty(),
         };
         let admission = Admission::new(admission_config(component))?;
         Ok(LoadedComponent {

@@ -58,11 +58,13 @@ impl Loader {
                     ProviderComponent::Adapter(index) => {
                         links.adapter(id, &adapters_registered[index])
                     }
+                    ProviderComponent::Unlinked => continue,
                 });
             }
             let ingress = Ingress {
                 gateway: link(links.gateway(id))?,
                 clock: link(links.clock(id))?,
+                public: component.policy.public,
                 background_priority: component.policy.sweep_priority,
                 read_models: loaded.read_models,
                 component: loaded.component,

@@ -30,7 +30,8 @@ pub struct Importer<'a> {
 }
 
 impl Importer<'_> {
-    /// Links the imports. `codes` returns the code of a component that satisfies one, with its id.
+    /// Links the imports. `codes` returns the code of a component that satisfies one, with its id; nothing if this host does
+    /// not link it.
     ///
     /// # Errors
     /// When nothing satisfies an import, or when a function has another type or not the form of a guarded function.
@@ -38,7 +39,7 @@ impl Importer<'_> {
         &self,
         linker: &mut Linker<InstanceState>,
         imports: &[WiredImport],
-        codes: impl Fn(ProviderComponent) -> (&'c str, &'c Code),
+        codes: impl Fn(ProviderComponent) -> Option<(&'c str, &'c Code)>,
     ) -> anyhow::Result<Vec<UnconnectedImport>> {
         let mut unconnected = Vec::new();
         for WiredImport { import, provider } in imports {
@@ -49,16 +50,21 @@ impl Importer<'_> {
                 continue;
             }
             let Provider { export, component } = provider.clone()?;
-            let (id, code) = codes(component);
-            let exported = functions(&engine, code, Side::Exports, &export);
+            let exporter = codes(component);
+            let exported = exporter.map(|(id, code)| {
+                let exported = functions(&engine, code, Side::Exports, &export);
+                (id, exported)
+            });
             let mut names = Vec::new();
             for (name, function) in imported {
                 if let Err(problem) = form::check(&function) {
                     return Err(self.not_guarded(import, &name, problem).into());
                 }
-                let same = exported.iter().find(|(exported, _)| *exported == name);
-                if !same.is_some_and(|(_, exported)| is_same(&function, exported)) {
-                    return Err(self.not_the_same(import, &name, id, &export).into());
+                if let Some((id, exported)) = &exported {
+                    let same = exported.iter().find(|(exported, _)| *exported == name);
+                    if !same.is_some_and(|(_, exported)| is_same(&function, exported)) {
+                        return Err(self.not_the_same(import, &name, id, &export).into());
+                    }
                 }
                 names.push(FunctionName {
                     interface: export.to_string(),

@@ -77,10 +77,9 @@ impl Stores {
                 path: Some(path), ..
             }) => GuestDatabase::open(path, FileAttachment::Denied),
             Some(SqliteDatabase::Spin { path: None, .. }) => GuestDatabase::in_memory(label),
-            None => GuestDatabase::open(
-                &self.state.join("sqlite").join(format!("{label}.db")),
-                FileAttachment::Denied,
-            ),
+            None => {
+                GuestDatabase::open_batched(&self.state.join("sqlite").join(format!("{label}.db")))
+            }
         };
         let database =
             database.with_context(|| format!("cannot open the SQLite database `{label}`"))?;

@@ -51,6 +51,8 @@ pub enum ProviderComponent {
     Application(usize),
     /// An adapter, by its index.
     Adapter(usize),
+    /// An adapter that this host does not link: the functions are unavailable.
+    Unlinked,
 }
 
 /// The names that a built component imports and exports.
@@ -167,6 +169,12 @@ impl<'a> Wiring<'a> {
             return Ok(None);
         };
         let needed = dependency.export_for(import);
+        if !dependency.adapter.policy.linked {
+            return Ok(Some(Ok(Provider {
+                export: needed.clone(),
+                component: ProviderComponent::Unlinked,
+            })));
+        }
         let exports = Interfaces::read(&dependency.adapter.source)?.exports;
         let Some(export) = exports.into_iter().find(|it| needed.is_satisfied_by(it)) else {
             let problem = format!(

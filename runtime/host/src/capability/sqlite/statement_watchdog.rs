@@ -1,7 +1,7 @@
 //! Interrupts a statement at its deadline, and hands over the thread of one that takes long.
 //!
 //! Most statements take some ten microseconds, and end where they are called. SQLite cannot suspend one that takes
-//! longer, so that after [`TICK`] its thread ceases to be one of the runtime's: another takes over its tasks, and the
+//! longer, so that after its [`QUANTUM`] its thread ceases to be one of the runtime's: another takes over its tasks, and the
 //! statement goes on beside them. From then on it *toils* like a guest that only computes ([`crate::cpu_throttle`]):
 //! all who do leave one processor to the others. And it is ended when its caller's time is over.
 //!
@@ -13,10 +13,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::cpu_throttle::CpuBound;
-use crate::engine::TICK;
 
 /// Virtual machine steps between two looks at the clock.
 pub(super) const STEPS_PER_CHECK: i32 = 10_000;
+
+/// How long a statement keeps its thread: handing it over costs as much as some hundred statements.
+const QUANTUM: Duration = Duration::from_millis(10);
 
 /// The least rest: time enough for another thread to take over.
 const MIN_REST: Duration = Duration::from_millis(1);
@@ -43,8 +45,9 @@ impl StatementWatchdog {
     /// To be asked every few steps: whether the statement is to be ended.
     pub fn must_interrupt(&mut self) -> bool {
         let now = Instant::now();
-        if now < self.deadline && now >= self.since + TICK {
-            let rest = self.cpu_bound.get_or_insert_with(CpuBound::begin).rest();
+        if now < self.deadline && now >= self.since + QUANTUM {
+            let cpu_bound = self.cpu_bound.get_or_insert_with(CpuBound::begin);
+            let rest = cpu_bound.rest_after(QUANTUM);
             let left = self.deadline - now;
             step_aside(rest.max(MIN_REST).min(left));
             self.since = Instant::now();

@@ -31,7 +31,7 @@ fn component(engine: &Engine, interface: &str, types: &str, result: &str) -> Com
           (func (export "run") (result string)
             (canon lift (core func $run) (memory $bytes) (realloc $realloc))))"#
     );
-    Component::new(engine, text).unwrap()
+    Component::new(engine, wat::parse_str(text).unwrap()).unwrap()
 }
 
 /// The text that the component read from the error, or the trap. `None` when every import is served.

@@ -3,35 +3,47 @@
 //! A good head is no success yet: the body may stall or break off. An attempt is classified at its last byte, and at once
 //! only if the body is complete already. A reader that stops while no frame is pending has what it needs: the attempt is a
 //! success. A reader that leaves while it waits is classified like a caller that leaves before the head. The time that a
-//! reader takes between two reads does not count against the target.
+//! reader takes between two reads does not count against the target. A probe of a half-open breaker does not wait for a slow
+//! reader: after [`PROBE_IDLE_TIME`] without a read it is a success, as if the reader had stopped.
 
 use std::future::Future as _;
 use std::pin::Pin;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Frame;
+use parking_lot::Mutex;
 use tokio::time::Sleep;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::{CallOutcome, PendingOutcome};
 use crate::body::{BodyObserver, ObservedBody, is_complete};
 
+/// The time without a read after which a probe is a success: shorter than the shortest timeout of probes by default, so
+/// that slow readers do not keep a breaker open.
+const PROBE_IDLE_TIME: Duration = Duration::from_secs(1);
+
 /// Records the outcome of an attempt for the breaker when its body ends.
 struct Classify {
+    progress: Arc<Mutex<BodyProgress>>,
+    /// The attempt has timed out if its body is not complete by then.
+    deadline: Instant,
+    /// Set while the reader waits, which most readers never do.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// How far the reader of a body has come.
+struct BodyProgress {
     /// Absent once the outcome is recorded.
     pending: Option<PendingOutcome>,
     /// Whether the reader waits for a frame.
     is_awaited: bool,
     /// The end of the last read.
     idle_since: Instant,
-    /// The attempt has timed out if its body is not complete by then.
-    deadline: Instant,
-    /// Set while the reader waits, which most readers never do.
-    timer: Option<Pin<Box<Sleep>>>,
 }
 
 /// A response with a good head, classified by how its body ends, and as timed out if that is not before the deadline.
@@ -44,11 +56,18 @@ pub(in crate::link) fn classified(
         pending.record(CallOutcome::Success);
         return response;
     }
+    let is_probe = pending.is_probe();
+    let progress = Arc::new(Mutex::new(BodyProgress {
+        pending: Some(pending),
+        is_awaited: false,
+        idle_since: Instant::now(),
+    }));
+    if is_probe {
+        tokio::spawn(end_idle_probe(Arc::downgrade(&progress)));
+    }
     response.map(|body| {
         let classify = Classify {
-            pending: Some(pending),
-            is_awaited: false,
-            idle_since: Instant::now(),
+            progress,
             deadline,
             timer: None,
         };
@@ -56,22 +75,48 @@ pub(in crate::link) fn classified(
     })
 }
 
-// === impl Classify ===
+/// Records the success of a probe whose reader is idle.
+async fn end_idle_probe(progress: Weak<Mutex<BodyProgress>>) {
+    let mut pause = PROBE_IDLE_TIME;
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(progress) = progress.upgrade() else {
+            return;
+        };
+        let mut progress = progress.lock();
+        if progress.pending.is_none() {
+            return;
+        }
+        pause = PROBE_IDLE_TIME.saturating_sub(progress.idle_time());
+        if pause.is_zero() {
+            progress.count_idle();
+            return progress.record(CallOutcome::Success);
+        }
+    }
+}
 
-impl Classify {
+// === impl BodyProgress ===
+
+impl BodyProgress {
     fn record(&mut self, outcome: CallOutcome) {
-        self.timer = None;
         if let Some(mut pending) = self.pending.take() {
             pending.record(outcome);
         }
     }
 
+    /// How long the reader has read nothing; zero while it waits.
+    fn idle_time(&self) -> Duration {
+        match self.is_awaited {
+            true => Duration::ZERO,
+            false => self.idle_since.elapsed(),
+        }
+    }
+
     /// The reader has been idle since the last read, unless it waited.
     fn count_idle(&mut self) {
-        if let Some(pending) = &mut self.pending
-            && !self.is_awaited
-        {
-            pending.idle += self.idle_since.elapsed();
+        let idle_time = self.idle_time();
+        if let Some(pending) = &mut self.pending {
+            pending.idle += idle_time;
         }
     }
 
@@ -81,9 +126,22 @@ impl Classify {
     }
 }
 
+// === impl Classify ===
+
+impl Classify {
+    fn record(&mut self, outcome: CallOutcome) {
+        self.timer = None;
+        self.progress.lock().record(outcome);
+    }
+
+    fn polled(&self, is_awaited: bool) {
+        self.progress.lock().polled(is_awaited);
+    }
+}
+
 impl BodyObserver for Classify {
     fn on_poll(&mut self) {
-        self.count_idle();
+        self.progress.lock().count_idle();
     }
 
     fn on_frame(&mut self, _: &Frame<Bytes>, rest: &WasiBody) {
@@ -95,7 +153,8 @@ impl BodyObserver for Classify {
 
     fn on_pending(&mut self, context: &mut Context<'_>) -> Poll<Error> {
         self.polled(true);
-        if self.pending.is_some() {
+        let is_pending = self.progress.lock().pending.is_some();
+        if is_pending {
             let deadline = self.deadline.into();
             let new = || Box::pin(tokio::time::sleep_until(deadline));
             let timer = self.timer.get_or_insert_with(new);
@@ -125,9 +184,10 @@ impl BodyObserver for Classify {
 
 impl Drop for Classify {
     fn drop(&mut self) {
-        if !self.is_awaited {
-            self.count_idle();
-            self.record(CallOutcome::Success);
+        let mut progress = self.progress.lock();
+        if !progress.is_awaited {
+            progress.count_idle();
+            progress.record(CallOutcome::Success);
         }
     }
 }
@@ -138,8 +198,10 @@ mod tests {
     use crate::body::full;
     use http_body_util::StreamBody;
     use hyper::body::{Body, SizeHint};
-    use resilience::breaker::{Breaker, BreakerConfig, BreakerSettings, CallTotals, SlowCalls};
-    use std::time::Duration;
+    use resilience::breaker::{
+        Breaker, BreakerConfig, BreakerOutcome, BreakerSettings, BreakerState, CallTotals,
+        OpenDuration, SlowCalls,
+    };
 
     type Part = Result<Frame<Bytes>, Error>;
 
@@ -265,6 +327,59 @@ mod tests {
         assert!(body.frame().await.is_some());
         let totals = breaker.snapshot().totals;
         assert_eq!((totals.succeeded, totals.slow), (1, 0));
+    }
+
+    /// Probes of a half-open breaker, as many as it lets through.
+    fn probes() -> (Breaker, Vec<PendingOutcome>) {
+        let settings = BreakerSettings {
+            open_duration: OpenDuration {
+                initial: Duration::from_millis(1),
+                ..OpenDuration::default()
+            },
+            ..BreakerSettings::default()
+        };
+        let probes = settings.probes;
+        let breaker = Breaker::new("link", BreakerConfig::new(settings).unwrap(), |_| {});
+        while let Ok(permit) = breaker.acquire() {
+            permit.record(BreakerOutcome::Failure);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        let until = Instant::now() + LIMIT;
+        let permits = (0..probes).map(|_| breaker.acquire().unwrap());
+        let pending = permits.map(|permit| PendingOutcome::new(permit, until, LIMIT));
+        let pending = pending.collect();
+        (breaker, pending)
+    }
+
+    #[tokio::test]
+    async fn slow_readers_do_not_keep_a_half_open_breaker_open() {
+        let (breaker, probes) = probes();
+        let mut bodies = Vec::new();
+        for pending in probes {
+            let until = Instant::now() + LIMIT;
+            let large = of(vec![part(), part()]);
+            let mut body = classified(Response::new(large), pending, until).into_body();
+            assert!(body.frame().await.is_some());
+            bodies.push(body);
+        }
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        tokio::time::sleep(PROBE_IDLE_TIME + Duration::from_millis(200)).await;
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_is_waited_for_has_no_outcome_yet() {
+        let (breaker, probes) = probes();
+        let until = Instant::now() + LIMIT;
+        let reads = probes.into_iter().map(|pending| async move {
+            let mut body = classified(Response::new(half()), pending, until).into_body();
+            let patience = PROBE_IDLE_TIME + Duration::from_millis(200);
+            assert!(body.frame().await.is_some());
+            assert!(tokio::time::timeout(patience, body.frame()).await.is_err());
+            body
+        });
+        let _bodies = futures::future::join_all(reads).await;
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
     }
 
     #[tokio::test]

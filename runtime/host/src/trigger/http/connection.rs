@@ -73,7 +73,8 @@ impl<S: HttpService> Connection<S> {
         };
         let service = service_fn(|request| {
             let (service, client) = (self.service.clone(), client.clone());
-            async move { Ok::<_, Infallible>(service.answer(request, &client).await) }
+            // On the heap until it is answered: hyper keeps the space of this future as long as the connection lives.
+            Box::pin(async move { Ok::<_, Infallible>(service.answer(request, &client).await) })
         });
         let protocol = protocol(&self.limits);
         let mut connection = pin!(protocol.serve_connection(TokioIo::new(io), service));

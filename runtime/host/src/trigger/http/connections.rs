@@ -136,6 +136,12 @@ impl ConnectionTracker {
         }
     }
 
+    /// The number of connections that may be in use for as long as their clients like. The others are for requests.
+    pub fn lasting_connections(&self) -> usize {
+        let admitted = self.capacity.admitted;
+        admitted - admitted.div_ceil(8)
+    }
+
     /// The number of open connections.
     pub fn count(&self) -> usize {
         self.open.lock().by_number.len()

@@ -48,6 +48,15 @@ pub(super) fn preflight() -> Response<WasiBody> {
     response
 }
 
+/// The response to OPTIONS at a path of the host that no page of another origin may use.
+pub(super) fn options(allowed: &'static str) -> Response<WasiBody> {
+    let mut response = Response::new(WasiBody::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let allowed = HeaderValue::from_static(allowed);
+    response.headers_mut().insert(ALLOW, allowed);
+    response
+}
+
 /// The response of a route that the manifest answers itself.
 pub(super) fn fixed(fixed: &StaticResponse) -> Response<WasiBody> {
     let mut response = Response::new(full(fixed.body.clone()));

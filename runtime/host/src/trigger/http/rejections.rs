@@ -21,15 +21,18 @@ pub enum RejectionReason {
     Malformed,
     /// The limit of connections, or of bytes for bodies, is reached.
     Crowded,
+    /// One client sends too many requests.
+    RateLimited,
 }
 
-const ALL: [RejectionReason; 6] = [
+const ALL: [RejectionReason; 7] = [
     RejectionReason::RequestTimeout,
     RejectionReason::PayloadTooLarge,
     RejectionReason::BodyIncomplete,
     RejectionReason::HeadTooLarge,
     RejectionReason::Malformed,
     RejectionReason::Crowded,
+    RejectionReason::RateLimited,
 ];
 
 /// Registers the metric with every reason, before the first rejection.
@@ -48,6 +51,9 @@ impl RejectionReason {
             Problem::BodyIncomplete => Some(Self::BodyIncomplete),
             Problem::BadRequest => Some(Self::Malformed),
             Problem::TooManyClients => Some(Self::Crowded),
+            Problem::TooManyRequests { .. } | Problem::TooManyInFlight { .. } => {
+                Some(Self::RateLimited)
+            }
             _ => None,
         }
     }
@@ -79,6 +85,7 @@ impl RejectionReason {
             Self::HeadTooLarge => "head-too-large",
             Self::Malformed => "malformed",
             Self::Crowded => "crowded",
+            Self::RateLimited => "rate-limited",
         }
     }
 }

@@ -8,6 +8,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use crate::log_limiter::LogLimiter;
 use crate::problem::Problem;
+use crate::trace::Trace;
 
 /// Lines about failures with the same cause in ten seconds. The next one has the number of those that were left out.
 const FAILURES_PER_CAUSE: u32 = 10;
@@ -31,10 +32,12 @@ pub struct LoggedRequest {
     pub method: Method,
     /// Its path, without the query, which may hold secrets.
     pub path: String,
-    /// Its id.
-    pub request_id: String,
+    /// Its trace, with its id.
+    pub trace: Trace,
     /// When its head had arrived.
     pub since: Instant,
+    /// The route that it has matched.
+    pub route: Option<String>,
     /// The component that it was routed to.
     pub component: Option<String>,
 }
@@ -66,7 +69,9 @@ impl RequestLog {
                 method = %request.method,
                 path = request.path,
                 status = status.as_u16(),
-                request_id = request.request_id,
+                request_id = request.trace.id(),
+                trace_id = request.trace.trace_id(),
+                span_id = request.trace.span_id(),
                 component = request.component,
                 milliseconds,
                 "request"
@@ -87,10 +92,14 @@ impl RequestLog {
         let LoggedRequest {
             method,
             path,
-            request_id,
+            trace,
             ..
         } = request;
+        let (request_id, trace_id, span_id) = (trace.id(), trace.trace_id(), trace.span_id());
         let status = status.as_u16();
-        warn!(%method, path, status, request_id, component, cause, suppressed, "request failed");
+        warn!(
+            %method,
+            path, status, request_id, trace_id, span_id, component, cause, suppressed, "request failed"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Where a guest's database is, and how its connections are opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -37,6 +37,14 @@ pub enum FileAttachment {
 // === impl DatabaseLocation ===
 
 impl DatabaseLocation {
+    /// The path of the file; a name without a file for a database in memory.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File { path, .. } => path,
+            Self::Memory { uri, .. } => Path::new(uri),
+        }
+    }
+
     /// Opens a connection with the settings of every guest's database.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql};
+use storage::database::DatabaseError;
 
 use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
 use crate::capability::sqlite::statement_watchdog::{STEPS_PER_CHECK, StatementWatchdog};
@@ -136,6 +137,15 @@ impl From<rusqlite::Error> for StatementError {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             _ => Self::Failed(sqlite_error(&error)),
+        }
+    }
+}
+
+impl From<DatabaseError> for StatementError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Locked(_) => Self::Busy,
+            error => Self::Failed(Error::Io(error.to_string())),
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Databases as guests use them: own transactions, bound values, deadlines, and no way to another file.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::*;
+use crate::call::Call;
+use crate::capability::bindings::spin::sqlite::sqlite::Value;
+use crate::trace::Trace;
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(5)
@@ -10,16 +14,13 @@ fn soon() -> Instant {
 
 fn database() -> (Arc<GuestDatabase>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let database = GuestDatabase::open(
-        &directory.path().join("sqlite/rows.db"),
-        FileAttachment::Denied,
-    )
-    .unwrap();
+    let path = directory.path().join("sqlite/rows.db");
+    let database = GuestDatabase::open_batched(&path).unwrap();
     (database, directory)
 }
 
 async fn run(session: &DatabaseSession, statement: &str) -> Result<Vec<Vec<Value>>, Error> {
-    let answer = session.execute(statement, &[], soon()).await?;
+    let answer = session.execute(statement, &[], soon(), None).await?;
     Ok(answer.rows.into_iter().map(|row| row.values).collect())
 }
 
@@ -52,12 +53,17 @@ async fn values_come_back_as_they_were_bound() {
         Value::Null,
     ];
     session
-        .execute("INSERT INTO t VALUES (?, ?, ?, ?, ?)", &values, soon())
+        .execute(
+            "INSERT INTO t VALUES (?, ?, ?, ?, ?)",
+            &values,
+            soon(),
+            None,
+        )
         .await
         .unwrap();
     assert_eq!((session.changes(), session.last_insert_rowid()), (1, 1));
     let answer = session
-        .execute("SELECT * FROM t", &[], soon())
+        .execute("SELECT * FROM t", &[], soon(), None)
         .await
         .unwrap();
     assert_eq!(answer.columns, ["a", "b", "c", "d", "e"]);
@@ -128,7 +134,12 @@ async fn a_query_without_end_stops_at_the_deadline() {
     let endless =
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n";
     let outcome = session
-        .execute(endless, &[], Instant::now() + Duration::from_millis(20))
+        .execute(
+            endless,
+            &[],
+            Instant::now() + Duration::from_millis(20),
+            None,
+        )
         .await;
     assert_eq!(
         outcome.err().map(|error| format!("{error:?}")).as_deref(),
@@ -158,4 +169,123 @@ async fn a_database_in_memory_is_one_for_all_its_sessions() {
     let (one, other) = (database.session().unwrap(), database.session().unwrap());
     run(&one, "CREATE TABLE t(a)").await.unwrap();
     assert_eq!(count(&other).await, 0);
+}
+
+async fn integer(session: &DatabaseSession, statement: &str) -> i64 {
+    match run(session, statement).await.unwrap()[0][0] {
+        Value::Integer(number) => number,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn sql_reports_the_latest_write_of_its_own_session() {
+    let (database, _directory) = database();
+    let other = with_table(&database, "CREATE TABLE t(a)").await;
+    let one = database.session().unwrap();
+    run(&one, "INSERT INTO t VALUES (1), (2), (3)")
+        .await
+        .unwrap();
+    for number in 0..5 {
+        let insert = format!("INSERT INTO t VALUES ({number})");
+        run(&other, &insert).await.unwrap();
+    }
+    assert_eq!((one.changes(), one.last_insert_rowid()), (3, 3));
+    assert_eq!(integer(&one, "SELECT changes()").await, 3);
+    assert_eq!(integer(&one, "SELECT last_insert_rowid()").await, 3);
+    assert_eq!(integer(&one, "SELECT total_changes()").await, 3);
+    run(&one, "UPDATE t SET a = 9 WHERE rowid < 3")
+        .await
+        .unwrap();
+    assert_eq!(integer(&one, "SELECT changes()").await, 2);
+    assert_eq!(integer(&one, "SELECT total_changes()").await, 5);
+    let child = "INSERT INTO t VALUES (last_insert_rowid())";
+    run(&other, child).await.unwrap();
+    assert_eq!(integer(&other, "SELECT max(a) FROM t").await, 9);
+    assert_eq!(integer(&other, "SELECT a FROM t WHERE rowid = 9").await, 8);
+}
+
+#[tokio::test]
+async fn a_write_is_seen_by_every_session_at_once() {
+    let (database, _directory) = database();
+    let one = with_table(&database, "CREATE TABLE t(a)").await;
+    let other = database.session().unwrap();
+    for number in 1..50 {
+        run(&one, "INSERT INTO t VALUES (1)").await.unwrap();
+        assert_eq!(count(&other).await, number);
+    }
+}
+
+/// A session without a connection of its own, after it has created a table.
+async fn with_table(database: &Arc<GuestDatabase>, statement: &str) -> Arc<DatabaseSession> {
+    let session = database.session().unwrap();
+    run(&session, statement).await.unwrap();
+    // A read commits what was written.
+    run(&session, "SELECT 1").await.unwrap();
+    session
+}
+
+/// A connection that sees what a crash at that moment leaves.
+fn outside(database: &GuestDatabase) -> Connection {
+    Connection::open(database.location.path()).unwrap()
+}
+
+fn kept(outside: &Connection) -> i64 {
+    let mut count = outside.prepare_cached("SELECT count(*) FROM t").unwrap();
+    count.query_row([], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn a_call_waits_for_its_writes() {
+    let (database, _directory) = database();
+    let session = with_table(&database, "CREATE TABLE t(a)").await;
+    let outside = outside(&database);
+    for number in 1..50 {
+        let call = Call::incoming(Trace::fresh(), Duration::from_secs(5));
+        let insert = session.execute("INSERT INTO t VALUES (1)", &[], soon(), Some(&call));
+        insert.await.unwrap();
+        call.wait_durable().await.unwrap();
+        assert_eq!(kept(&outside), number);
+    }
+}
+
+#[tokio::test]
+async fn writes_are_committed_together() {
+    let (database, _directory) = database();
+    let session = with_table(&database, "CREATE TABLE t(a)").await;
+    let outside = outside(&database);
+    let mut is_batched = false;
+    for written in 1..=200 {
+        run(&session, "INSERT INTO t VALUES (1)").await.unwrap();
+        is_batched |= kept(&outside) < written;
+    }
+    assert!(is_batched, "each write was committed alone");
+    database.close();
+    assert_eq!(kept(&outside), 200);
+}
+
+#[tokio::test]
+async fn a_failed_write_undoes_itself_only() {
+    let (database, _directory) = database();
+    let session = with_table(&database, "CREATE TABLE t(a UNIQUE)").await;
+    run(&session, "INSERT INTO t VALUES (1)").await.unwrap();
+    let twice = run(&session, "INSERT INTO t VALUES (2), (1)").await;
+    assert!(twice.is_err());
+    run(&session, "INSERT INTO t VALUES (3)").await.unwrap();
+    assert_eq!(count(&session).await, 2);
+}
+
+#[tokio::test]
+async fn a_statement_with_a_common_table_sees_a_table_that_was_just_created() {
+    let (database, _directory) = database();
+    let session = with_table(&database, "CREATE TABLE t(a)").await;
+    for number in 0..50 {
+        let create = format!("CREATE TABLE t{number}(a)");
+        let insert = format!("WITH n AS (SELECT 1) INSERT INTO t{number} SELECT * FROM n");
+        let select = format!("WITH n AS (SELECT a FROM t{number}) SELECT a FROM n");
+        run(&session, "INSERT INTO t VALUES (1)").await.unwrap();
+        run(&session, &create).await.unwrap();
+        run(&session, &insert).await.unwrap();
+        assert_eq!(integer(&session, &select).await, 1);
+    }
 }

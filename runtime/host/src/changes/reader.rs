@@ -1,0 +1,239 @@
+//! What a component has acknowledged in the log, as changes for its listeners, and from which positions they are complete.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use event_log::{EVENT_FIELD, Entry, EntryId, EventLog, LogError};
+use serde_json::Value;
+
+use super::position::LogPosition;
+use super::visibility::{self, SharedMessage};
+use super::{ChangeRoute, ChangeSource, message};
+
+/// Reads the changes of one component.
+pub(super) struct ChangeReader {
+    log: Arc<dyn EventLog>,
+    group: String,
+    /// In the order of their names.
+    streams: Vec<Arc<str>>,
+    route: ChangeRoute,
+}
+
+/// An event of the log that is a change for the listeners.
+struct Change {
+    /// The index of the stream.
+    stream: usize,
+    id: EntryId,
+    event_type: String,
+    event: Bytes,
+    /// What every user may see of it.
+    public: Option<Value>,
+    /// The customer whom it belongs to.
+    owner: Option<Arc<str>>,
+}
+
+// === impl ChangeReader ===
+
+impl ChangeReader {
+    pub fn new(route: &ChangeRoute, source: &ChangeSource) -> Self {
+        let mut streams = route.subscription.streams.clone();
+        streams.sort();
+        streams.dedup();
+        Self {
+            log: source.log.clone(),
+            group: route.subscription.group(&source.host),
+            streams: streams.into_iter().map(Arc::from).collect(),
+            route: route.clone(),
+        }
+    }
+
+    /// The consumer group of the component.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// The identity of the log's history.
+    pub async fn history(&self) -> Result<String, LogError> {
+        self.log.history().await
+    }
+
+    /// The position up to which the component has acknowledged everything.
+    pub async fn newest(&self) -> Result<LogPosition, LogError> {
+        let since = milliseconds_now();
+        let history = self.history().await?;
+        let from = vec![EntryId::MIN; self.streams.len()];
+        let ids = self.acknowledged(&from).await?;
+        Ok(LogPosition::new(&history, ids, since))
+    }
+
+    /// The position of a listener that comes back, which has this text; `now` is that of the other listeners. `None` if it
+    /// belongs to another log, or if later entries were removed.
+    pub async fn resumed(
+        &self,
+        text: &str,
+        now: &LogPosition,
+    ) -> Result<Option<LogPosition>, LogError> {
+        let history = self.history().await?;
+        let Some(position) = LogPosition::read(text, &history, self.streams.len()) else {
+            return Ok(None);
+        };
+        for (index, stream) in self.streams.iter().enumerate() {
+            if !self
+                .is_complete_after(stream, index, &position, now)
+                .await?
+            {
+                return Ok(None);
+            }
+        }
+        Ok(Some(position))
+    }
+
+    /// The messages of the next changes up to these ids, at most `limit`. Moves the position past them.
+    pub async fn advance(
+        &self,
+        position: &mut LogPosition,
+        up_to: &[EntryId],
+        limit: usize,
+    ) -> Result<Vec<SharedMessage>, LogError> {
+        let mut changes = Vec::new();
+        let mut complete = position.ids.clone();
+        for (stream, complete) in complete.iter_mut().enumerate() {
+            let of_stream = self.changes(stream, *complete, up_to[stream], limit);
+            let (of_stream, until) = of_stream.await?;
+            changes.extend(of_stream);
+            *complete = until;
+        }
+        changes.sort_by_key(|change| (change.id, change.stream));
+        let is_cut = changes.len() > limit;
+        changes.truncate(limit);
+        let messages = changes.iter().map(|change| {
+            position.ids[change.stream] = change.id;
+            change.message(position)
+        });
+        let messages = messages.collect();
+        if !is_cut {
+            position.ids = complete;
+        }
+        Ok(messages)
+    }
+
+    /// The ids up to which the group has acknowledged its streams: never less than these.
+    ///
+    /// While the first entry of a stream is not acknowledged, the log returns the id before it. As the id of no entry, it
+    /// would look later as if its entry had been removed, so that the stream is at its beginning instead.
+    pub async fn acknowledged(&self, at_least: &[EntryId]) -> Result<Vec<EntryId>, LogError> {
+        let mut ids = Vec::new();
+        for (stream, at_least) in self.streams.iter().zip(at_least) {
+            let up_to = self.log.acknowledged_up_to(stream, &self.group).await?;
+            let up_to = up_to.unwrap_or(EntryId::MIN).max(*at_least);
+            let is_first = *at_least == EntryId::MIN && up_to != EntryId::MIN;
+            let is_before_all = is_first && {
+                let oldest = self.oldest(stream, EntryId::MAX).await?;
+                oldest.is_some_and(|oldest| up_to < oldest)
+            };
+            ids.push(if is_before_all { EntryId::MIN } else { up_to });
+        }
+        Ok(ids)
+    }
+
+    /// The oldest entry of a stream, if it is not newer than this.
+    async fn oldest(&self, stream: &str, up_to: EntryId) -> Result<Option<EntryId>, LogError> {
+        let oldest = self.log.range(stream, EntryId::MIN, up_to, 1).await?;
+        Ok(oldest.first().map(|entry| entry.id))
+    }
+
+    /// The changes after an id, up to another one, and the id up to which they are complete.
+    async fn changes(
+        &self,
+        stream: usize,
+        after: EntryId,
+        up_to: EntryId,
+        limit: usize,
+    ) -> Result<(Vec<Change>, EntryId), LogError> {
+        if up_to <= after {
+            return Ok((Vec::new(), after));
+        }
+        let name = &self.streams[stream];
+        let entries = self.log.range(name, after.next(), up_to, limit).await?;
+        let complete = match entries.last() {
+            Some(last) if entries.len() == limit => last.id,
+            _ => up_to,
+        };
+        let changes = entries.into_iter();
+        let changes = changes.filter_map(|entry| self.change(stream, &entry));
+        Ok((changes.collect(), complete))
+    }
+
+    /// The change in an entry. Nothing listens for an event without a type, or of one that the component does not handle.
+    fn change(&self, stream: usize, entry: &Entry) -> Option<Change> {
+        let event = entry.field(EVENT_FIELD)?.clone();
+        let content: Value = serde_json::from_slice(&event).ok()?;
+        let event_type = message::event_type(&content)?.to_owned();
+        let handled = self.route.subscription.event_types.as_ref();
+        let is_handled = handled.is_none_or(|types| types.contains(&event_type));
+        is_handled.then_some(Change {
+            stream,
+            id: entry.id,
+            public: visibility::public_form(&content, &self.route.public),
+            owner: visibility::owner(&content),
+            event_type,
+            event,
+        })
+    }
+
+    /// Whether no entry of a stream was removed that is newer than this position.
+    async fn is_complete_after(
+        &self,
+        stream: &str,
+        index: usize,
+        position: &LogPosition,
+        now: &LogPosition,
+    ) -> Result<bool, LogError> {
+        let (id, newest) = (position.ids[index], now.ids[index]);
+        if id == EntryId::MIN {
+            let is_empty =
+                newest == EntryId::MIN && self.oldest(stream, EntryId::MAX).await?.is_none();
+            return Ok(is_empty || self.is_complete_since(position.since, &now.ids));
+        }
+        if newest != EntryId::MIN && id >= newest {
+            return Ok(true);
+        }
+        // The oldest entries are removed first, so an entry that is not newer shows that none after it was.
+        Ok(self.oldest(stream, id).await?.is_some())
+    }
+
+    /// Whether no entry was removed from a stream of which none had been acknowledged at this time. `newest` are ids of the
+    /// log: they are never earlier than the clock was when it was read last, also after it was set back.
+    ///
+    /// Only acknowledged entries that are older than the retention are removed. One that was removed had therefore waited
+    /// for its acknowledgement for half of the retention, or the time is longer ago than the other half.
+    fn is_complete_since(&self, since: u64, newest: &[EntryId]) -> bool {
+        let Some(retention) = self.route.retention else {
+            return true;
+        };
+        let newest = newest.iter().map(|id| id.milliseconds).max().unwrap_or(0);
+        let age = milliseconds_now().max(newest).saturating_sub(since);
+        Duration::from_millis(age) < retention / 2
+    }
+}
+
+/// The time, in milliseconds since 1970.
+pub(super) fn milliseconds_now() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0, |time| {
+        u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+// === impl Change ===
+
+impl Change {
+    /// The message of the change. `position` is the one after it.
+    fn message(&self, position: &LogPosition) -> SharedMessage {
+        let written = |event: &[u8]| message::change(position, &self.event_type, event);
+        let public = self.public.as_ref();
+        let public = public.map(|event| written(event.to_string().as_bytes()));
+        SharedMessage::of_event(written(&self.event), public, self.owner.clone())
+    }
+}

@@ -1,0 +1,165 @@
+//! A listener that comes back with a position: what it gets, and when its position is gone.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_comes_back_misses_and_repeats_nothing() {
+    let log = ConsumedLog::open().await;
+    let mut client = log.listen(None).await;
+    // Before its first change it has a position, too.
+    let mut positions = vec![client.next().await.unwrap().id.unwrap()];
+    for number in 1..=30 {
+        let stream = if number % 3 == 0 { PAYMENTS } else { CARS };
+        log.change(stream, [number]).await;
+        let (numbers, position) = client.changes(1).await;
+        assert_eq!(numbers, [number]);
+        positions.push(position);
+    }
+    drop(client);
+    for (seen, position) in positions.iter().enumerate() {
+        let mut client = log.listen(Some(position)).await;
+        let missed: Vec<_> = (seen + 1..=30).collect();
+        assert_eq!(client.changes(missed.len()).await.0, missed);
+    }
+    let mut client = log.listen(positions.last().map(String::as_str)).await;
+    client.next().await;
+    log.change(CARS, [31]).await;
+    assert_eq!(client.changes(1).await.0, [31]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_is_ahead_of_this_host_waits_until_it_has_come_as_far() {
+    let log = ConsumedLog::open().await;
+    log.change(CARS, [1]).await;
+    let mut client = log.listen(None).await;
+    client.next().await;
+    log.change(CARS, [2, 3]).await;
+    let (_, ahead) = client.changes(2).await;
+    drop(client);
+    // Another host has its own group, which has not come as far.
+    let consumer = Consumer::new("view@other", "other", &[CARS, PAYMENTS]);
+    log.fixture.log.subscribe(&consumer).await.unwrap();
+    let mut other = route();
+    other.subscription.audience = Audience::EachHost;
+    let feeds = ChangeFeeds::new(
+        ChangeSource {
+            log: log.fixture.log.clone(),
+            host: "other".to_owned(),
+            acknowledgements: log.acknowledgements.clone(),
+        },
+        Handle::current(),
+        CancellationToken::new(),
+    );
+    let body = feeds
+        .listen(&other, Some(&ahead), Visibility::Everything, 100)
+        .await;
+    let mut client = Client {
+        body: body.unwrap_or_else(|error| panic!("a known position: {error:?}")),
+        text: String::new(),
+    };
+    client.next().await;
+    log.publish(CARS, 4).await;
+    let claimed = log.fixture.log.claim(&consumer, 100, Duration::ZERO);
+    let positions: Vec<_> = claimed.await.unwrap();
+    let positions: Vec<_> = positions.iter().map(|it| it.position.clone()).collect();
+    for position in positions {
+        let log = &log.fixture.log;
+        log.acknowledge("view@other", &[position]).await.unwrap();
+    }
+    assert_eq!(client.changes(1).await.0, [4]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_the_log_does_not_have_is_gone() {
+    let log = ConsumedLog::open().await;
+    let mut client = log.listen(None).await;
+    client.next().await;
+    let mut positions = Vec::new();
+    for number in 1..=3 {
+        log.change(CARS, [number]).await;
+        positions.push(client.changes(1).await.1);
+    }
+    for foreign in ["", "1-0", "another.1-0.1-0"] {
+        assert_eq!(
+            log.refusal(Some(foreign)).await,
+            Some(ListenError::PositionGone)
+        );
+    }
+    let entries = log
+        .fixture
+        .log
+        .range(CARS, event_log::EntryId::MIN, event_log::EntryId::MAX, 2);
+    for entry in entries.await.unwrap() {
+        log.fixture.log.remove(CARS, entry.id).await.unwrap();
+    }
+    let refusals = [
+        log.refusal(Some(&positions[0])).await,
+        log.refusal(Some(&positions[2])).await,
+    ];
+    assert_eq!(refusals, [Some(ListenError::PositionGone), None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_from_before_the_first_acknowledgement_is_resumed() {
+    let log = ConsumedLog::open().await;
+    log.publish(CARS, 1).await;
+    log.publish(PAYMENTS, 2).await;
+    let claimed = log.claim().await;
+    let opening = log.listen(None).await.next().await.unwrap();
+    log.acknowledge(&claimed).await;
+    let mut client = log.listen(opening.id.as_deref()).await;
+    assert_eq!(client.changes(2).await.0, [1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_from_before_the_first_entry_of_a_stream_is_resumed() {
+    let log = ConsumedLog::open().await;
+    let mut route = route();
+    route.retention = Some(Duration::from_secs(3600));
+    let listen = async |last: Option<&str>| {
+        log.feeds
+            .listen(&route, last, Visibility::Everything, 100)
+            .await
+    };
+    let body = listen(None).await.unwrap();
+    let text = String::new();
+    let mut client = Client { body, text };
+    client.next().await;
+    log.change(CARS, [1]).await;
+    let (_, young) = client.changes(1).await;
+    log.change(PAYMENTS, [2]).await;
+    client.changes(1).await;
+    assert!(listen(Some(&young)).await.is_ok(), "{young}");
+    let (ids, _) = young.rsplit_once('.').unwrap();
+    let old = listen(Some(&format!("{ids}.1"))).await.err();
+    assert_eq!(old, Some(ListenError::PositionGone));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_is_gone_when_all_entries_of_a_stream_are_removed() {
+    let log = ConsumedLog::open().await;
+    let mut client = log.listen(None).await;
+    client.next().await;
+    log.change(CARS, [1]).await;
+    let (_, first) = client.changes(1).await;
+    log.change(CARS, [2]).await;
+    let (_, last) = client.changes(1).await;
+    drop(client);
+    let fixture = &log.fixture.log;
+    while fixture.trim(CARS, Duration::ZERO).await.unwrap() > 0 {}
+    let removed = fixture.range(CARS, event_log::EntryId::MIN, event_log::EntryId::MAX, 9);
+    assert_eq!(removed.await.unwrap(), []);
+    assert_eq!(
+        log.refusal(Some(&first)).await,
+        Some(ListenError::PositionGone)
+    );
+    // A client that has everything misses nothing.
+    assert_eq!(log.refusal(Some(&last)).await, None);
+    // While the first entry that is left is not acknowledged, too.
+    log.publish(CARS, 3).await;
+    log.claim().await;
+    assert_eq!(
+        log.refusal(Some(&first)).await,
+        Some(ListenError::PositionGone)
+    );
+}

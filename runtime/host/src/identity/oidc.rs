@@ -1,0 +1,214 @@
+//! The keys of an OpenID provider: discovery, cache and refresh.
+//!
+//! The keys are fetched when the host starts, when a token names a key that is not among them, and from time to time. At
+//! most one refresh runs at a time, at most one begins in ten seconds, and one takes at most three seconds, so that
+//! tokens with invented keys cost the issuer nothing. While the issuer does not answer, the old keys stay in use.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use access_token::KeySet;
+use anyhow::{Context as _, bail, ensure};
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Limited};
+use parking_lot::RwLock;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+
+use crate::body::full;
+use crate::client::{self, Connections, HttpVersion};
+
+/// The least time between two refreshes.
+const MIN_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The age from which keys are fetched again, so that one that was withdrawn is not accepted for ever.
+const MAX_AGE: Duration = Duration::from_secs(300);
+
+/// The time of one refresh.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The longest document that is read, in bytes.
+const MAX_DOCUMENT: usize = 256 * 1024;
+
+/// The path of the discovery document below the issuer (OpenID Connect Discovery, 4).
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+
+/// An OpenID provider.
+pub struct OidcIssuer {
+    /// Its name, which is a URL.
+    name: String,
+    discovery: Uri,
+    connections: Connections,
+    keys: RwLock<Option<FetchedKeys>>,
+    refresh: Mutex<RefreshState>,
+}
+
+struct FetchedKeys {
+    keys: Arc<KeySet>,
+    document: Bytes,
+    at: Instant,
+}
+
+/// What the refreshes so far have led to.
+#[derive(Default)]
+struct RefreshState {
+    last: Option<Instant>,
+    /// Whether the last one failed, which is logged once.
+    has_failed: bool,
+}
+
+/// The members of the discovery document that are read.
+#[derive(Deserialize)]
+struct DiscoveryDocument {
+    issuer: String,
+    jwks_uri: String,
+}
+
+// === impl OidcIssuer ===
+
+impl OidcIssuer {
+    /// The provider with this URL; nothing is fetched yet.
+    ///
+    /// # Errors
+    /// When the URL is unusable: keys that come over a network without TLS could be those of anyone.
+    pub fn new(url: &str) -> anyhow::Result<Arc<Self>> {
+        let remedy = || format!("--identity {url}: write `local`, or an https URL");
+        let uri: Uri = url.parse().with_context(remedy)?;
+        let host = uri.host().unwrap_or_default();
+        let is_own = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
+        ensure!(
+            uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && is_own),
+            remedy()
+        );
+        ensure!(uri.query().is_none(), remedy());
+        let discovery = format!("{}{DISCOVERY}", url.trim_end_matches('/'));
+        Ok(Arc::new(Self {
+            name: url.to_owned(),
+            discovery: discovery.parse().with_context(remedy)?,
+            connections: client::connections(HttpVersion::Http1),
+            keys: RwLock::default(),
+            refresh: Mutex::default(),
+        }))
+    }
+
+    /// The keys, fetched now if there are none yet. `None` while the issuer does not answer.
+    pub async fn keys(self: &Arc<Self>) -> Option<Arc<KeySet>> {
+        match self.cached() {
+            Some((keys, age)) => {
+                if age > MAX_AGE && self.is_idle() {
+                    let issuer = self.clone();
+                    tokio::spawn(async move { issuer.refresh_in_turn().await });
+                }
+                Some(keys)
+            }
+            None => {
+                self.refresh().await;
+                self.cached().map(|(keys, _)| keys)
+            }
+        }
+    }
+
+    /// Returns when the keys are new, or cannot be fetched now. A caller that stops waiting does not end the refresh, for
+    /// which others wait.
+    pub async fn refresh(self: &Arc<Self>) {
+        let issuer = self.clone();
+        let refreshed = tokio::spawn(async move { issuer.refresh_in_turn().await });
+        // A panic is logged by the runtime; the old keys stay.
+        let _ = refreshed.await;
+    }
+
+    /// Whether a refresh may begin now.
+    fn is_idle(&self) -> bool {
+        let state = self.refresh.try_lock();
+        state.is_ok_and(|state| state.last.is_none_or(|at| at.elapsed() >= MIN_INTERVAL))
+    }
+
+    fn cached(&self) -> Option<(Arc<KeySet>, Duration)> {
+        let cached = self.keys.read();
+        let cached = cached.as_ref()?;
+        Some((cached.keys.clone(), cached.at.elapsed()))
+    }
+
+    async fn refresh_in_turn(&self) {
+        let mut state = self.refresh.lock().await;
+        if state.last.is_some_and(|at| at.elapsed() < MIN_INTERVAL) {
+            return;
+        }
+        state.last = Some(Instant::now());
+        let fetched = tokio::time::timeout(REFRESH_TIMEOUT, self.fetch()).await;
+        let issuer = &self.name;
+        match fetched.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time"))) {
+            Ok(document) => {
+                if std::mem::take(&mut state.has_failed) {
+                    info!(issuer, "the issuer answers again");
+                }
+                self.store(document);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut state.has_failed, true) {
+                    let cause = format!("{error:#}");
+                    warn!(
+                        issuer,
+                        cause,
+                        "the keys of the issuer cannot be fetched; those that are known stay in use"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Fetches the keys, and returns their document with them.
+    async fn fetch(&self) -> anyhow::Result<(KeySet, Bytes)> {
+        let document = self.get(&self.discovery).await?;
+        let document: DiscoveryDocument =
+            serde_json::from_slice(&document).context("its discovery document is unusable")?;
+        ensure!(
+            document.issuer == self.name,
+            "its discovery document names another issuer, {}: write that name",
+            document.issuer
+        );
+        let uri: Uri = document
+            .jwks_uri
+            .parse()
+            .context("its jwks_uri is no URL")?;
+        ensure!(
+            uri.scheme_str() == Some("https") || uri.scheme() == self.discovery.scheme(),
+            "its jwks_uri is without TLS"
+        );
+        let keys = self.get(&uri).await?;
+        Ok((KeySet::read(&keys)?, keys))
+    }
+
+    async fn get(&self, uri: &Uri) -> anyhow::Result<Bytes> {
+        let mut request = Request::new(full(""));
+        *request.uri_mut() = uri.clone();
+        let response = self.connections.request(request).await;
+        let response = response.map_err(|error| anyhow::anyhow!(client::cause(&error)))?;
+        if response.status() != StatusCode::OK {
+            bail!("{uri} answers {}", response.status());
+        }
+        let body = Limited::new(response.into_body(), MAX_DOCUMENT)
+            .collect()
+            .await;
+        let body = body.map_err(|error| anyhow::anyhow!("{uri} cannot be read: {error}"))?;
+        Ok(body.to_bytes())
+    }
+
+    /// Keeps the present keys if the same ones were fetched, so that tokens need not be verified again.
+    fn store(&self, (keys, document): (KeySet, Bytes)) {
+        let mut cached = self.keys.write();
+        let at = Instant::now();
+        match cached.as_mut() {
+            Some(cached) if cached.document == document => cached.at = at,
+            _ => {
+                *cached = Some(FetchedKeys {
+                    keys: Arc::new(keys),
+                    document,
+                    at,
+                });
+            }
+        }
+    }
+}

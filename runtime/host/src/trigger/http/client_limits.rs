@@ -1,0 +1,265 @@
+//! What one client may use of the platform: a rate of requests, and a number of them at the same time.
+//!
+//! A client is the user of an access token, or else the address that the request comes from. The platform itself has no
+//! limit, and neither has an open platform that only this machine reaches. The number of clients that are counted apart is
+//! bounded; beyond it, further clients share one count.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::http::{HeaderMap, HeaderName};
+use config::policy::ListenerLimits;
+use parking_lot::Mutex;
+
+use crate::principal::CallPrincipal;
+use crate::problem::Problem;
+
+/// The most clients that are counted apart.
+const MAX_CLIENTS: usize = 10_000;
+
+/// The addresses through which proxies received a request, the client first.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// A client that is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ClientKey {
+    /// The user of an access token, as in the header of the principal.
+    User(String),
+    /// An address; of IPv6, the network that one customer of a provider has.
+    Address(IpAddr),
+    /// Every client beyond the number that is counted apart.
+    Other,
+}
+
+/// The clients and what they use.
+#[derive(Clone, Default)]
+pub struct ClientLimits(Arc<Mutex<HashMap<ClientKey, ClientUse>>>);
+
+struct ClientUse {
+    /// Requests that the client may send at once.
+    tokens: f64,
+    at: Instant,
+    in_flight: usize,
+}
+
+/// A request in progress. Dropping it makes room for another one.
+pub struct ClientPermit {
+    limits: ClientLimits,
+    key: ClientKey,
+}
+
+// === impl ClientKey ===
+
+impl ClientKey {
+    /// The client of a request; `None` for the platform itself. The headers contain those of trusted proxies only.
+    pub fn of(
+        principal: &CallPrincipal,
+        headers: &HeaderMap,
+        address: IpAddr,
+        listener: &ListenerLimits,
+    ) -> Option<Self> {
+        let is_platform = *principal == CallPrincipal::platform();
+        match principal.user_header() {
+            _ if is_platform => None,
+            Some(user) => Some(Self::User(user.to_owned())),
+            None => Some(Self::Address(network(origin_of(
+                headers, address, listener,
+            )))),
+        }
+    }
+}
+
+/// The address of the client behind trusted proxies: the last one in the list that is no such proxy.
+fn origin_of(headers: &HeaderMap, address: IpAddr, listener: &ListenerLimits) -> IpAddr {
+    let is_trusted = |address: IpAddr| {
+        let proxies = &listener.trusted_proxies;
+        proxies.iter().any(|trusted| trusted.contains(address))
+    };
+    if !is_trusted(address) {
+        return address;
+    }
+    let lines = headers.get_all(FORWARDED_FOR).iter().rev();
+    let texts = lines.filter_map(|line| line.to_str().ok());
+    let mut addresses = texts.flat_map(|line| line.rsplit(','));
+    let forwarded = addresses
+        .by_ref()
+        .map_while(|text| text.trim().parse::<IpAddr>().ok());
+    let mut last = address;
+    for forwarded in forwarded {
+        last = forwarded;
+        if !is_trusted(forwarded) {
+            break;
+        }
+    }
+    last
+}
+
+/// The address, or of IPv6 the first 64 bits.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & (u128::MAX << 64);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+    }
+}
+
+// === impl ClientLimits ===
+
+impl ClientLimits {
+    /// Admits a request of a client.
+    ///
+    /// # Errors
+    /// The problem, when the client sends too many requests.
+    pub fn admit(
+        &self,
+        key: ClientKey,
+        listener: &ListenerLimits,
+    ) -> Result<ClientPermit, Problem> {
+        self.admit_at(key, listener, Instant::now())
+    }
+
+    fn admit_at(
+        &self,
+        key: ClientKey,
+        listener: &ListenerLimits,
+        now: Instant,
+    ) -> Result<ClientPermit, Problem> {
+        let (rate, burst) = (listener.client_rate, listener.client_burst);
+        let mut clients = self.0.lock();
+        let refilled = |client: &ClientUse| {
+            let elapsed = now.saturating_duration_since(client.at).as_secs_f64();
+            (client.tokens + elapsed * f64::from(rate)).min(f64::from(burst))
+        };
+        if clients.len() >= MAX_CLIENTS && !clients.contains_key(&key) {
+            clients.retain(|_, client| client.in_flight > 0 || refilled(client) < f64::from(burst));
+        }
+        let key = match clients.len() < MAX_CLIENTS || clients.contains_key(&key) {
+            true => key,
+            false => ClientKey::Other,
+        };
+        let client = clients.entry(key.clone()).or_insert(ClientUse {
+            tokens: f64::from(burst),
+            at: now,
+            in_flight: 0,
+        });
+        client.tokens = refilled(client);
+        client.at = now;
+        if client.in_flight >= listener.client_requests {
+            return Err(Problem::TooManyInFlight {
+                most: listener.client_requests,
+            });
+        }
+        if client.tokens < 1.0 {
+            let wait = (1.0 - client.tokens) / f64::from(rate);
+            return Err(Problem::TooManyRequests {
+                rate,
+                burst,
+                retry_after: Duration::from_secs_f64(wait),
+            });
+        }
+        client.tokens -= 1.0;
+        client.in_flight += 1;
+        Ok(ClientPermit {
+            limits: self.clone(),
+            key,
+        })
+    }
+}
+
+impl Drop for ClientPermit {
+    fn drop(&mut self) {
+        if let Some(client) = self.limits.0.lock().get_mut(&self.key) {
+            client.in_flight = client.in_flight.saturating_sub(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::http::HeaderValue;
+
+    fn listener() -> ListenerLimits {
+        ListenerLimits {
+            client_rate: 10,
+            client_burst: 20,
+            client_requests: 30,
+            ..ListenerLimits::default()
+        }
+    }
+
+    fn alice() -> ClientKey {
+        ClientKey::User("customer alice".to_owned())
+    }
+
+    #[test]
+    fn a_client_that_sends_too_fast_waits_and_others_do_not() {
+        let (limits, listener, start) = (ClientLimits::default(), listener(), Instant::now());
+        let admit = |key: ClientKey, at: Duration| limits.admit_at(key, &listener, start + at);
+        for _ in 0..20 {
+            assert!(admit(alice(), Duration::ZERO).is_ok());
+        }
+        let refused = admit(alice(), Duration::ZERO).err();
+        let expected = Problem::TooManyRequests {
+            rate: 10,
+            burst: 20,
+            retry_after: Duration::from_millis(100),
+        };
+        assert_eq!(refused, Some(expected));
+        assert!(admit(ClientKey::User("customer bob".into()), Duration::ZERO).is_ok());
+        assert!(admit(alice(), Duration::from_millis(110)).is_ok());
+        assert!(admit(alice(), Duration::from_millis(120)).is_err());
+    }
+
+    #[test]
+    fn the_requests_of_a_client_in_progress_are_bounded() {
+        let listener = ListenerLimits {
+            client_requests: 2,
+            ..listener()
+        };
+        let limits = ClientLimits::default();
+        let first = limits.admit(alice(), &listener);
+        let second = limits.admit(alice(), &listener);
+        let refused = limits.admit(alice(), &listener).err();
+        assert_eq!(refused, Some(Problem::TooManyInFlight { most: 2 }));
+        drop(first);
+        assert!(limits.admit(alice(), &listener).is_ok());
+        drop(second);
+    }
+
+    #[test]
+    fn the_number_of_counted_clients_is_bounded() {
+        let (limits, listener, now) = (ClientLimits::default(), listener(), Instant::now());
+        for number in 0..MAX_CLIENTS + 100 {
+            let key = ClientKey::User(number.to_string());
+            let _ = limits.admit_at(key, &listener, now);
+        }
+        assert!(limits.0.lock().len() <= MAX_CLIENTS + 1);
+        // Clients that have been silent make room.
+        let later = now + Duration::from_secs(10);
+        assert!(limits.admit_at(alice(), &listener, later).is_ok());
+        assert!(limits.0.lock().len() < 10);
+    }
+
+    #[test]
+    fn a_client_behind_trusted_proxies_is_known_by_its_own_address() {
+        let listener = listener();
+        let of = |address: &str, forwarded: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(FORWARDED_FOR, HeaderValue::from_static(forwarded));
+            let address = address.parse().unwrap();
+            ClientKey::of(&CallPrincipal::Open, &headers, address, &listener)
+        };
+        let address = |text: &str| Some(ClientKey::Address(text.parse().unwrap()));
+        assert_eq!(of("9.9.9.9", "1.2.3.4"), address("9.9.9.9"));
+        assert_eq!(of("2001:db8::1", ""), address("2001:db8::"));
+        let platform = CallPrincipal::platform();
+        let local = "127.0.0.1".parse().unwrap();
+        let key = ClientKey::of(&platform, &HeaderMap::new(), local, &listener);
+        assert_eq!(key, None);
+    }
+}
