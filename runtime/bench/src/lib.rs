@@ -6,7 +6,8 @@
 //! processor with the platform: compare figures from the same machine only.
 //!
 //! [`journey`] lists the scenarios, [`load`] is the generator, [`platform`] the process under test, [`report`] the table.
-//! [`overload`] measures how the platform behaves when the offered load exceeds its capacity by far.
+//! [`overload`] measures how the platform behaves when the offered load exceeds its capacity by far, [`attack`] whether
+//! customers are served while others try to take it down.
 
 #![warn(
     clippy::print_stdout,
@@ -14,7 +15,9 @@
     reason = "they panic when the stream cannot be written: use `output`"
 )]
 
+mod attack;
 mod budget;
+mod comparison;
 mod connection;
 mod journey;
 mod load;
@@ -25,6 +28,7 @@ mod platform;
 mod process;
 mod report;
 mod samples;
+mod twin;
 
 use std::fmt;
 use std::time::Duration;
@@ -34,6 +38,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::budget::Budget;
+use self::comparison::Comparison;
 use self::connection::Target;
 use self::journey::Journey;
 pub use self::options::Options;
@@ -41,12 +46,16 @@ use self::output::print_report;
 use self::platform::{Platform, StateDirectory};
 use self::process::Process;
 use self::report::{Memory, Report, StartUp};
+use self::twin::Twin;
 
 /// Runs the benchmark and prints its report on standard output.
 ///
 /// # Errors
 /// When the platform cannot be started or reached, or no request of a scenario succeeded.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    if let Some(directory) = &options.serve_twin {
+        return twin::serve(directory);
+    }
     // A single thread: the second core is left to the platform.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -63,11 +72,27 @@ async fn chosen(options: &Options) -> anyhow::Result<()> {
     if options.url.is_none() {
         platform::build_host().await?;
     }
+    if options.attack {
+        return show(options, &attack::measure(options).await?);
+    }
     if options.overload {
         return show(options, &overload::measure(options).await?);
     }
     let report = measure(options).await?;
-    show(options, &report)?;
+    if !options.twin {
+        show(options, &report)?;
+        return check(&report);
+    }
+    let comparison = Comparison {
+        platform: report,
+        twin: measure_twin(options).await?,
+    };
+    show(options, &comparison)?;
+    check(&comparison.platform)?;
+    check(&comparison.twin)
+}
+
+fn check(report: &Report) -> anyhow::Result<()> {
     match report.failed() {
         Some(scenario) => anyhow::bail!("no request of `{scenario}` succeeded"),
         None => Ok(()),
@@ -111,6 +136,13 @@ async fn measure_own(options: &Options) -> anyhow::Result<Report> {
     let report = measure_at(options, mode.to_owned(), target, process, start_up).await?;
     platform.stop().await?;
     Ok(report)
+}
+
+async fn measure_twin(options: &Options) -> anyhow::Result<Report> {
+    let twin = Twin::start().await?;
+    let mode = "native twin".to_owned();
+    let target = twin.target().clone();
+    measure_at(options, mode, target, Some(twin.process()), None).await
 }
 
 async fn measure_at(

@@ -45,6 +45,18 @@ pub struct Options {
     #[arg(long, conflicts_with_all = ["url", "cars", "connections"])]
     pub overload: bool,
 
+    /// Measure honest customers alone, and beside slow readers, slow writers and clients that sort long lists.
+    #[arg(long, conflicts_with_all = ["url", "cars", "overload", "twin"])]
+    pub attack: bool,
+
+    /// Measure the native twin too, a program with the same tables and effects, and print the ratios.
+    #[arg(long, conflicts_with = "overload")]
+    pub twin: bool,
+
+    /// Serve requests as the native twin, with a new database in this directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub serve_twin: Option<PathBuf>,
+
     /// Print the figures as JSON.
     #[arg(long)]
     pub json: bool,

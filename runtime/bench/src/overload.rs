@@ -27,7 +27,8 @@ use super::options::Options;
 use super::output::print_progress;
 use super::platform::{self, Platform, StateDirectory};
 use super::process::Process;
-use open_loop::{OfferedLoad, offer_load};
+pub use open_loop::{OfferedLoad, OverloadOutcome, offer_load};
+pub use raw_connection::{RawConnection, get};
 use report::{OverloadMemory, OverloadReport, OverloadRun, RunDuration};
 
 /// Offered rate as a multiple of the capacity.
@@ -158,7 +159,7 @@ async fn run(
 }
 
 /// Returns the peak memory within `span`, in bytes.
-async fn peak_memory(process: Process, span: Duration) -> u64 {
+pub async fn peak_memory(process: Process, span: Duration) -> u64 {
     let until = Instant::now() + span;
     let mut most = 0;
     while Instant::now() < until {

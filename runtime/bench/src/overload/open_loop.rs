@@ -93,7 +93,7 @@ pub async fn offer_load(
                     && due <= Instant::now()
                 {
                     offered += 1;
-                    let connection = free.pop();
+                    let connection = free.pop().and_then(RawConnection::if_open);
                     if connection.is_none() && in_flight.len() >= MAX_SOCKETS {
                         tally.unmade += 1;
                         continue;

@@ -40,6 +40,13 @@ impl RawConnection {
         })
     }
 
+    /// The connection, unless the server has ended it since the last response, as it may with an idle one.
+    pub fn if_open(mut self) -> Option<Self> {
+        let read = self.stream.try_read(&mut self.buffer[..]);
+        let is_open = matches!(read, Err(error) if error.kind() == ErrorKind::WouldBlock);
+        is_open.then_some(self)
+    }
+
     /// Sends a request, reads the whole response, and returns its status and whether the connection stays open.
     ///
     /// # Errors
@@ -79,6 +86,11 @@ pub fn post(path: &str, body: &str) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
+}
+
+/// Formats a `GET` request.
+pub fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
 /// Parses the head of a response; returns `None` while it is incomplete.
