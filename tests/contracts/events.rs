@@ -178,6 +178,8 @@ fn run_scenario(platform: &Platform) -> StreamEvents {
         || platform.get_json("/cars/1"),
         |car| car["status"] == "reserved",
     );
+    // A version of an aggregate is visible before its events are published, and the next version may publish first.
+    platform.wait_for_event("CarReserved", "car/1");
     with_ids(platform.post("/reservations"), "reserve-again")
         .json(&json!({"carId": 1}))
         .send()
@@ -191,11 +193,14 @@ fn run_scenario(platform: &Platform) -> StreamEvents {
         || platform.get_json("/cars/1"),
         |car| car["status"] == "available",
     );
+    platform.wait_for_event("CarCancelled", "car/1");
     with_ids(platform.delete("/cars/1"), "delete")
         .send()
         .is(204);
     assert_eq!(platform.get_json(&second.path)["status"], "rejected");
     platform.wait_for_event("CarDeleted", "car/1");
+    platform.wait_for_event("ReservationConfirmed", "reservation/1");
+    platform.wait_for_event("ReservationCancelled", "reservation/1");
     let streams = event_streams(None).into_iter();
     streams
         .map(|stream| (stream.clone(), platform.events(&stream)))

@@ -144,6 +144,36 @@ fn a_component_calls_only_the_addresses_in_its_variables() {
     }
 }
 
+/// A context without one of them would be open on a platform with identity, or refuse every request.
+#[test]
+fn every_context_has_the_variables_and_the_verification_of_the_identity() {
+    let manifest = manifest();
+    let declared = names_of(&manifest["variables"], "identity_");
+    assert_eq!(declared.len(), 5, "{declared:?}");
+    for trigger in triggers(&manifest, "redis") {
+        let name = text(trigger, "component").expect("a component");
+        let context = &tables(&manifest)[&name];
+        assert_eq!(
+            names_of(&context["variables"], "identity_"),
+            declared,
+            "{name}"
+        );
+        let verification = &context["dependencies"]["socar:identity/tokens@1.0.0"];
+        assert_eq!(verification["component"].as_str(), Some("token-verifier"));
+        assert_eq!(
+            list(verification, "inherit_configuration"),
+            names(&["variables"])
+        );
+    }
+}
+
+/// The names in a table that start like this.
+fn names_of(table: &Value, start: &str) -> Names {
+    let table = table.as_table().expect("a table");
+    let names = table.keys().filter(|name| name.starts_with(start));
+    names.cloned().collect()
+}
+
 #[test]
 fn stock_spin_finds_every_store_in_the_runtime_config() {
     let config: Table = read("runtime-config.toml")

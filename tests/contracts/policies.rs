@@ -9,13 +9,14 @@ use harness::{read, root};
 const REFERENCE: &str = "docs/src/policies.md";
 
 /// The calls by which the host reads a key from a table, without white space.
-const TAKES: [&str; 7] = [
+const TAKES: [&str; 8] = [
     "table, \"",
     "table_ref, \"",
     ".take(\"",
     ".string(\"",
     ".strings(\"",
     ".boolean(\"",
+    ".named(\"",
     "[ (\"",
 ];
 

@@ -4,8 +4,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::Entry;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
@@ -29,6 +31,8 @@ pub enum Protocol {
 pub struct Client {
     base: String,
     transport: Transport,
+    /// The access token that every request carries, unless the test sets another.
+    token: Option<String>,
 }
 
 /// A request before it is sent.
@@ -71,7 +75,15 @@ impl Client {
         Self {
             base: base.trim_end_matches('/').to_owned(),
             transport,
+            token: None,
         }
+    }
+
+    /// The same client with an access token in every request.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
     }
 
     /// The address of the server, without a slash at the end.
@@ -142,6 +154,41 @@ impl RequestBuilder {
             .unwrap_or_else(|error| panic!("{request} got no response: {error}"))
     }
 
+    /// Sends the request, and returns the head and the body of its response, and the request in one line.
+    #[track_caller]
+    pub(crate) fn begin(self) -> (http::response::Parts, Incoming, String) {
+        let signed = self.with_token_of_client();
+        let signed = signed.unwrap_or_else(|error| panic!("no header for the token: {error}"));
+        let request = signed.description;
+        // The timer needs the runtime.
+        let exchange = async {
+            let exchange = signed.client.transport.request(signed.request);
+            tokio::time::timeout(TIMEOUT, exchange).await
+        };
+        match runtime().block_on(exchange) {
+            Ok(Ok(response)) => {
+                let (head, body) = response.into_parts();
+                (head, body, request)
+            }
+            Ok(Err(error)) => panic!("{request} got no response: {}", with_causes(error)),
+            Err(_) => panic!("{request} got no response within {TIMEOUT:?}"),
+        }
+    }
+
+    /// The request with the access token of its client, unless the test sets another.
+    fn with_token_of_client(mut self) -> Result<Self, String> {
+        if let (Some(token), Entry::Vacant(vacant)) = (
+            &self.client.token,
+            self.request
+                .headers_mut()
+                .entry(http::header::AUTHORIZATION),
+        ) {
+            let value = http::HeaderValue::try_from(format!("Bearer {token}"));
+            vacant.insert(value.map_err(|error| error.to_string())?);
+        }
+        Ok(self)
+    }
+
     /// Like [`RequestBuilder::send`], for tests in which the server may be down.
     ///
     /// # Errors When there is no whole response within a minute.
@@ -150,7 +197,7 @@ impl RequestBuilder {
             client,
             request,
             description,
-        } = self;
+        } = self.with_token_of_client()?;
         let exchange = async {
             let response = client
                 .transport
@@ -159,12 +206,7 @@ impl RequestBuilder {
                 .map_err(with_causes)?;
             let (head, body) = response.into_parts();
             let body = body.collect().await.map_err(with_causes)?.to_bytes();
-            Ok(Response {
-                status: head.status.as_u16(),
-                headers: head.headers,
-                body,
-                request: description,
-            })
+            Ok(Response::of(&head, body, description))
         };
         runtime().block_on(async {
             tokio::time::timeout(TIMEOUT, exchange)
@@ -188,6 +230,15 @@ fn with_causes(error: impl std::error::Error) -> String {
 // === impl Response ===
 
 impl Response {
+    pub(crate) fn of(head: &http::response::Parts, body: Bytes, request: String) -> Self {
+        Self {
+            status: head.status.as_u16(),
+            headers: head.headers.clone(),
+            body,
+            request,
+        }
+    }
+
     /// Expects a status.
     ///
     /// # Panics When the status differs, with the request and the response.

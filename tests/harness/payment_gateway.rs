@@ -17,8 +17,8 @@ use serde_json::Value;
 use crate::platform::{Platform, SharedServer};
 use crate::setup::{Mode, Setup};
 use crate::steps::{Car, Reservation};
+use crate::stub_server::StubServer;
 use ledger::Ledger;
-use server::Server;
 
 /// The result of a request to charge for a car.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +66,9 @@ pub struct ReceivedRequest {
     pub path: String,
     pub idempotency_key: Option<String>,
     pub media_type: Option<String>,
+    pub traceparent: Option<String>,
+    pub tracestate: Option<String>,
+    pub baggage: Option<String>,
     pub body: Value,
 }
 
@@ -74,7 +77,7 @@ pub struct ReceivedRequest {
 pub struct PaymentGateway {
     address: SocketAddr,
     ledger: Arc<Mutex<Ledger>>,
-    server: Arc<Mutex<Server>>,
+    server: Arc<Mutex<StubServer<Mutex<Ledger>>>>,
 }
 
 impl Platform {
@@ -109,9 +112,9 @@ impl PaymentGateway {
     /// When no port is free.
     pub fn start() -> Self {
         let ledger = Arc::new(Mutex::new(Ledger::default()));
-        let (server, address) = Server::start(&ledger);
+        let server = StubServer::start(&ledger);
         Self {
-            address,
+            address: server.address(),
             ledger,
             server: Arc::new(Mutex::new(server)),
         }
@@ -136,14 +139,14 @@ impl PaymentGateway {
     pub fn set_fault(&self, fault: GatewayFault) {
         self.ledger.lock().set_fault(Some(fault));
         if fault == GatewayFault::RefusesConnections {
-            self.server.lock().close(self.address);
+            self.server.lock().close();
         }
     }
 
     /// Ends the fault.
     pub fn clear_fault(&self) {
         self.ledger.lock().set_fault(None);
-        self.server.lock().open(&self.ledger);
+        self.server.lock().open();
     }
 
     /// The number of requests so far.

@@ -6,9 +6,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::Method;
+use tempfile::TempDir;
 
 use crate::admin::AdminPort;
 use crate::client::{Client, Protocol, RequestBuilder};
+use crate::identity::local_token;
 use crate::process::Process;
 use crate::setup::{Mode, Setup};
 
@@ -130,6 +132,11 @@ impl Platform {
         self.server.setup.state_dir()
     }
 
+    /// The state directory, for a platform that is started on it later.
+    pub fn state(&self) -> Arc<TempDir> {
+        self.server.setup.state()
+    }
+
     /// The URL of the Redis server, in Redis mode.
     pub fn redis_url(&self) -> Option<String> {
         self.server.setup.redis_url()
@@ -173,6 +180,22 @@ impl Platform {
         self.server.setup.clone().with_new_state().start()
     }
 
+    // === identity ===
+
+    /// The same platform, used by a client with this access token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            server: Arc::clone(&self.server),
+            client: self.client.clone().with_token(token),
+            output_start: self.output_start,
+        }
+    }
+
+    /// The same platform, used by a user with a token of `socar token`.
+    pub fn signed_in(&self, role: &str, subject: &str) -> Self {
+        self.with_token(&local_token(self.state_dir(), role, subject))
+    }
+
     // === requests ===
 
     /// A client of the platform that uses this protocol.
@@ -183,6 +206,21 @@ impl Platform {
     /// Begins a request; see [`Client::request`].
     pub fn request(&self, method: Method, target: &str) -> RequestBuilder {
         self.client.request(method, target)
+    }
+
+    /// Asks as a browser does whether a page of another site may send a POST, which must not be allowed.
+    ///
+    /// # Panics
+    /// When it is allowed.
+    #[track_caller]
+    pub fn assert_no_foreign_post(&self, target: &str) {
+        let preflight = self
+            .request(Method::OPTIONS, target)
+            .header("origin", "https://evil.example")
+            .header("access-control-request-method", "POST")
+            .send();
+        let allowed = preflight.optional_header("access-control-allow-origin");
+        assert_eq!(allowed, None, "{target}");
     }
 
     pub fn get(&self, target: &str) -> RequestBuilder {

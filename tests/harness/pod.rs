@@ -39,6 +39,8 @@ pub struct Pod {
 pub struct RunningPod {
     process: Process,
     client: Client,
+    /// Its volumes, which exist as long as it runs.
+    _folders: Vec<Arc<TempDir>>,
 }
 
 // === impl Pod ===
@@ -184,6 +186,7 @@ impl Pod {
         RunningPod {
             client: Client::new(&url, Protocol::Http1),
             process,
+            _folders: self.folders.clone(),
         }
     }
 

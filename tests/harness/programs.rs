@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::locks::exclusively;
-use crate::workspace::root;
+use crate::workspace::{root, under_target};
 
 /// The host under test, with the root of the workspace as its working directory.
 pub fn socar() -> Command {
@@ -32,23 +32,33 @@ fn host_binary() -> PathBuf {
 /// # Panics
 /// When the program is missing and cannot be installed, with the command that installs it.
 pub fn ensure_program(program: &str, package: &str) -> PathBuf {
+    find_or_install(program, package).unwrap_or_else(|reason| panic!("{reason}"))
+}
+
+/// The path of `program`. If it is missing and this user may install it, the Debian package `package` is installed.
+///
+/// # Errors
+/// When the program is missing and cannot be installed, with the command that installs it.
+pub fn find_or_install(program: &str, package: &str) -> Result<PathBuf, String> {
     if let Some(path) = find(program) {
-        return path;
+        return Ok(path);
     }
     let _lock = exclusively("packages");
     // Another test may have installed it while this one waited for the lock.
     if find(program).is_none() {
-        install(program, package);
+        install(program, package)?;
     }
-    find(program).unwrap_or_else(|| {
-        panic!("package {package} was installed, but `{program}` is still not on the PATH")
+    find(program).ok_or_else(|| {
+        format!("package {package} was installed, but `{program}` is still not on the PATH")
     })
 }
 
-fn install(program: &str, package: &str) {
+fn install(program: &str, package: &str) -> Result<(), String> {
     let remedy =
         format!("this test needs `{program}`: install it (Debian: apt-get install {package})");
-    assert!(may_install(), "{remedy}");
+    if !may_install() {
+        return Err(remedy);
+    }
     for arguments in [
         &["update", "-q"][..],
         &["install", "-y", "-q", "--no-install-recommends", package],
@@ -57,13 +67,13 @@ fn install(program: &str, package: &str) {
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive")
             .output()
-            .unwrap_or_else(|error| panic!("{remedy}; apt-get did not start: {error}"));
-        assert!(
-            output.status.success(),
-            "{remedy}; apt-get {arguments:?} failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+            .map_err(|error| format!("{remedy}; apt-get did not start: {error}"))?;
+        if !output.status.success() {
+            let reason = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{remedy}; apt-get {arguments:?} failed: {reason}"));
+        }
     }
+    Ok(())
 }
 
 fn may_install() -> bool {
@@ -77,4 +87,40 @@ fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&folders)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
+}
+
+/// The version of Schemathesis that the tests use.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// The path of Schemathesis, in a Python environment of its own under `target/`.
+///
+/// # Errors
+/// When this machine has no Python, or cannot install the packages.
+pub fn ensure_schemathesis() -> Result<PathBuf, String> {
+    let python = find("python3").ok_or("there is no python3")?;
+    let _lock = exclusively("schemathesis");
+    let folder = under_target("schemathesis");
+    let tool = folder.join("bin/schemathesis");
+    let stamp = folder.join("installed");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == SCHEMATHESIS) {
+        return Ok(tool);
+    }
+    run_quietly(Command::new(python).args(["-m", "venv"]).arg(&folder))?;
+    let mut install = Command::new(folder.join("bin/pip"));
+    run_quietly(install.args(["install", "-q", SCHEMATHESIS]))?;
+    std::fs::write(&stamp, SCHEMATHESIS).map_err(|error| error.to_string())?;
+    Ok(tool)
+}
+
+fn run_quietly(command: &mut Command) -> Result<(), String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{command:?} did not start: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!(
+            "{command:?} failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
+    }
 }

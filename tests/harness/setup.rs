@@ -27,7 +27,9 @@ pub struct Setup {
     mode: Mode,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     manifest: Option<String>,
+    application: Option<String>,
     state: Option<Arc<TempDir>>,
     redis: Option<Arc<RedisServer>>,
 }
@@ -39,7 +41,9 @@ impl Setup {
             mode,
             variables: Vec::new(),
             arguments: Vec::new(),
+            environment: Vec::new(),
             manifest: None,
+            application: None,
             state: None,
             redis: None,
         }
@@ -57,15 +61,52 @@ impl Setup {
         self
     }
 
+    /// Lets the components verify the access tokens of an issuer, as on stock Spin, and the host none.
+    pub fn verified_by_components(self, issuer: &str, keys: &str) -> Self {
+        let without_policy = |manifest: &str| -> String {
+            let is_policy = |line: &&str| {
+                let mut names = ["issuer", "audience", "roles"].iter();
+                let is_of_host =
+                    names.any(|name| *line == format!("{name} = \"{{{{ identity_{name} }}}}\""));
+                is_of_host || *line == "linked = false"
+            };
+            let kept = manifest.lines().filter(|line| !is_policy(line));
+            kept.collect::<Vec<_>>().join("\n")
+        };
+        self.manifest(without_policy)
+            .variable("identity_verifier", "components")
+            .variable("identity_issuer", issuer)
+            .variable("identity_audience", "socar")
+            .variable("identity_keys", keys)
+    }
+
     /// Adds an argument of `socar up`.
     pub fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
     }
 
+    /// Sets a variable of the environment of the host.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Replaces the manifest with the shipped one as `edit` changes it.
     pub fn manifest(mut self, edit: impl FnOnce(&str) -> String) -> Self {
         self.manifest = Some(edit(&read("spin.toml")));
+        self
+    }
+
+    /// Runs an application of a registry on this machine in place of the shipped manifest.
+    pub fn application(mut self, reference: &str) -> Self {
+        self.application = Some(reference.to_owned());
+        self.argument("--insecure")
+    }
+
+    /// Uses this state directory, which may be that of a platform that has ended.
+    pub fn in_state_dir(mut self, state: &Arc<TempDir>) -> Self {
+        self.state = Some(Arc::clone(state));
         self
     }
 
@@ -83,6 +124,13 @@ impl Setup {
     pub(crate) fn state_dir(&self) -> &Path {
         let state = self.state.as_ref();
         state.map_or(Path::new(""), |folder| folder.path())
+    }
+
+    /// The state directory of a platform that was launched.
+    pub(crate) fn state(&self) -> Arc<TempDir> {
+        let state = self.state.as_ref();
+        let state = state.unwrap_or_else(|| panic!("the platform was not launched"));
+        Arc::clone(state)
     }
 
     pub(crate) fn redis_url(&self) -> Option<String> {
@@ -108,7 +156,8 @@ impl Setup {
             .arg(self.manifest_file())
             .arg("--state-dir")
             .arg(self.state_dir())
-            .args(&self.arguments);
+            .args(&self.arguments)
+            .envs(self.environment.iter().cloned());
         if let Some(url) = self.redis_url() {
             command.args(["--redis-url", &url]);
         }
@@ -118,8 +167,11 @@ impl Setup {
         command
     }
 
-    /// The shipped manifest, or a file in the state directory with absolute paths to the components.
+    /// The reference of an application, the shipped manifest, or a file in the state directory with absolute paths to the components.
     fn manifest_file(&self) -> PathBuf {
+        if let Some(reference) = &self.application {
+            return reference.into();
+        }
         let Some(text) = &self.manifest else {
             return "spin.toml".into();
         };

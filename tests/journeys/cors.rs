@@ -1,7 +1,8 @@
 //! May pages of other origins use the platform: preflights, exposed headers, and readable refusals?
 
-use harness::{Mode, Platform};
+use harness::{Mode, Platform, Setup};
 use http::Method;
+use serde_json::json;
 
 harness::journeys!(
     cross_origin_requests_are_allowed,
@@ -105,4 +106,83 @@ fn a_page_of_another_origin_may_read_every_refusal(mode: Mode) {
         assert!(refused.header("allow").contains("GET"), "{refused}");
     }
     send_large("/cars/987654321/nothing").problem(404, "not-found");
+}
+
+/// A simple request needs no consent of the platform: a browser sends it, whatever page asks for it.
+#[test]
+fn a_foreign_page_changes_nothing_without_a_preflight() {
+    let platform = Platform::shared(Mode::Embedded);
+    let car = platform.register_car("foreign");
+    let reserve = || {
+        let order = format!("{{\"carId\":{}}}", car.id);
+        platform.post("/reservations").body("text/plain", order)
+    };
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+    ] {
+        let refused = reserve().header(name, value).send();
+        refused.problem(403, "foreign-origin");
+        let deleted = platform.delete(&car.path).header(name, value).send();
+        deleted.problem(403, "foreign-origin");
+    }
+    platform
+        .get(&car.path)
+        .header("origin", "https://evil.example")
+        .send()
+        .is(200);
+    // The page of the platform itself may do everything, and so may a page after a preflight.
+    let origin = platform.url().to_owned();
+    let modify = |name: &str, value: &str| {
+        let request = platform.patch(&car.path).header("origin", &origin);
+        request
+            .header(name, value)
+            .json(&json!({"amount": 2}))
+            .send()
+    };
+    modify("sec-fetch-site", "same-origin").is(200);
+    platform
+        .delete(&car.path)
+        .header("origin", "https://shop.example")
+        .header("x-requested-with", "fetch")
+        .send()
+        .is(204);
+}
+
+#[test]
+fn a_platform_with_identity_answers_to_allowed_origins_only() {
+    let setup = Setup::new(Mode::Embedded).manifest(|manifest| {
+        let allowed = "allowed_origins = [\"https://shop.example\"]\ntrusted_proxies = [";
+        manifest.replacen("trusted_proxies = [", allowed, 1)
+    });
+    let platform = setup.argument("--identity").argument("local").start();
+    let company = platform.signed_in("host", "company");
+    let allowed = |origin: &str| {
+        let response = company.get("/cars").header("origin", origin).send();
+        let allowed = response.optional_header("access-control-allow-origin");
+        allowed.map(str::to_owned)
+    };
+    assert_eq!(
+        allowed("https://shop.example").as_deref(),
+        Some("https://shop.example")
+    );
+    assert_eq!(allowed("https://evil.example"), None);
+    // A refusal is no more readable than an answer.
+    let refused = platform
+        .get("/cars")
+        .header("origin", "https://evil.example");
+    let refused = refused.send().is(401);
+    assert_eq!(refused.optional_header("access-control-allow-origin"), None);
+    let preflight = |origin: &str| {
+        let request = platform.request(Method::OPTIONS, "/cars");
+        let request = request.header("origin", origin);
+        let request = request.header("access-control-request-method", "POST");
+        let response = request.send();
+        response
+            .optional_header("access-control-allow-methods")
+            .is_some()
+    };
+    assert!(preflight("https://shop.example"));
+    assert!(!preflight("https://evil.example"));
 }

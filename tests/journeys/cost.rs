@@ -97,6 +97,7 @@ fn an_embedded_reservation_executes_few_statements() {
     let [state, component] = difference(before, statements(&platform));
     let per_reservation = [state - scrape, component].map(|count| count / RESERVATIONS as f64);
     assert_all_shown(&platform, &cars);
+    eprintln!("statements of a reservation on the state and on the view: {per_reservation:?}");
     assert!(
         per_reservation.iter().sum::<f64>() <= MAX_STATEMENTS,
         "{per_reservation:?}"

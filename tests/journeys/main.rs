@@ -3,6 +3,8 @@
 
 #![expect(clippy::expect_used, reason = "a test may stop at its first surprise")]
 
+mod api_documents;
+mod authorization;
 mod compatibility;
 mod compensation;
 mod conditional_requests;
@@ -14,20 +16,27 @@ mod event_outages;
 mod gateway;
 mod histories;
 mod idempotency;
+mod identity;
 mod insight;
 mod invalid_input;
 mod invariants;
+mod live_changes;
 mod load;
 mod multiple_hosts;
+mod operations;
 mod persistence;
 mod pods;
 mod rebuild;
 mod redis_outage;
+mod registry;
 mod relay;
 mod request_response;
 mod saga;
 mod screen;
+mod sign_in;
 mod split_deployment;
 mod startup_errors;
+mod summary;
 mod surface;
+mod traces;
 mod view_queries;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use events::{CarId, CloudEvent, Event, ReservationId, ReservationState, SPEC_VERSION, Timestamp};
 use harness::{
     Car, Mode, Platform, Process, RedisServer, Reservation, Setup, cancellation_text,
-    confirmation_text, socar,
+    confirmation_text, platform_authorization, socar,
 };
 
 const SECRET: &str = "relay secret";
@@ -56,6 +56,15 @@ fn a_delivery_without_the_secret_is_refused() {
         .variable("relay_secret", SECRET)
         .start();
     deliver(&guarded, "a guess", &event).is(401);
+    let deliver_with = |authorization: &str| {
+        let request = guarded.post("/messages/events");
+        let request = request.header("authorization", authorization);
+        let request = request.body("application/cloudevents+json", event.clone());
+        request.send().status
+    };
+    // The secret itself, and a token for another context.
+    assert_eq!(deliver_with(&format!("Bearer {SECRET}")), 401);
+    assert_eq!(deliver_with(&platform_authorization(SECRET, "car")), 401);
     assert_eq!(guarded.messages_of(&Reservation::with_id(1)), [""; 0]);
     let closed = Platform::shared(Mode::Embedded);
     deliver(&closed, SECRET, &event).is(404);
@@ -77,7 +86,7 @@ fn relay(redis: &RedisServer, platform: &Platform, secret: &str) -> Process {
 fn deliver(platform: &Platform, secret: &str, event: &str) -> harness::Response {
     platform
         .post("/messages/events")
-        .header("authorization", &format!("Bearer {secret}"))
+        .header("authorization", &platform_authorization(secret, "message"))
         .body("application/cloudevents+json", event.to_owned())
         .send()
 }
@@ -116,6 +125,7 @@ fn state(car: &Car, reservation: &Reservation, status: &str) -> ReservationState
         pay_id: None,
         status: status.into(),
         reason: None,
+        customer_id: None,
     }
 }
 
@@ -132,6 +142,7 @@ fn event(reservation: &Reservation, sequence: u64, event: Event) -> CloudEvent {
         correlationid: "relayed".into(),
         causationid: "relayed".into(),
         traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into(),
+        actor: None,
         event,
     }
 }

@@ -1,34 +1,58 @@
-//! Does the screen work in a real browser? `tests/browser/screen.mjs` acts as the customer and reports each step.
+//! Does the screen work in a real browser? `tests/browser/screen.mjs` acts as customer, company and operator, and reports
+//! each step.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use harness::{Mode, Platform, ensure_program, root, under_target};
+use harness::{Mode, Platform, Setup, ensure_program, local_token, root, under_target};
 
-harness::journeys!(a_customer_registers_reserves_and_cancels_on_the_screen);
+harness::journeys!(customers_company_and_operators_work_on_the_screen);
 
-fn a_customer_registers_reserves_and_cancels_on_the_screen(mode: Mode) {
+fn customers_company_and_operators_work_on_the_screen(mode: Mode) {
+    // A platform of its own: an operator cuts links.
+    run(&mut browser(&Setup::new(mode).start()));
+}
+
+#[test]
+fn a_user_signs_in_with_an_access_token() {
+    let setup = Setup::new(Mode::Embedded);
+    let platform = setup.argument("--identity").argument("local").start();
+    let token = local_token(platform.state_dir(), "host", "company");
+    run(browser(&platform).env("ACCESS_TOKEN", token));
+}
+
+/// The script as a command, with the address of the platform.
+fn browser(platform: &Platform) -> Command {
     static SCRIPT: OnceLock<PathBuf> = OnceLock::new();
     let node = ensure_program("node", "nodejs");
     let chromium = ensure_program("chromium", "chromium");
     let script = SCRIPT.get_or_init(installed);
-    let platform = Platform::shared(mode);
     let mut browser = Command::new(node);
     browser
         .arg(script)
         .arg(platform.url())
         .env("CHROMIUM", chromium);
-    run(&mut browser);
+    browser
 }
 
 /// The script with its packages in a folder under `target/`, so that the source tree stays unchanged.
 fn installed() -> PathBuf {
     let (source, copy) = (root().join("tests/browser"), under_target("browser"));
+    for folder in ["journeys", "support"] {
+        fs::create_dir_all(copy.join(folder)).expect("a writable target folder");
+        let modules = fs::read_dir(source.join(folder)).expect("a folder of modules");
+        for module in modules {
+            let name = module.expect("a readable folder").file_name();
+            copy_file(
+                &source.join(folder).join(&name),
+                &copy.join(folder).join(&name),
+            );
+        }
+    }
     for name in ["screen.mjs", "package.json", "package-lock.json", ".npmrc"] {
-        fs::copy(source.join(name), copy.join(name))
-            .unwrap_or_else(|error| panic!("tests/browser/{name}: {error}"));
+        copy_file(&source.join(name), &copy.join(name));
     }
     let lock = fs::read(copy.join("package-lock.json")).expect("just copied");
     let stamp = copy.join("installed");
@@ -37,6 +61,10 @@ fn installed() -> PathBuf {
         fs::write(&stamp, lock).expect("a writable target folder");
     }
     copy.join("screen.mjs")
+}
+
+fn copy_file(source: &Path, copy: &Path) {
+    fs::copy(source, copy).unwrap_or_else(|error| panic!("{}: {error}", source.display()));
 }
 
 fn install(folder: &Path) {
@@ -51,9 +79,7 @@ fn run(command: &mut Command) {
         .output()
         .unwrap_or_else(|error| panic!("{command:?} did not start: {error}"));
     let output = [finished.stdout, finished.stderr].concat();
-    assert!(
-        finished.status.success(),
-        "{command:?}:\n{}",
-        String::from_utf8_lossy(&output)
-    );
+    let output = String::from_utf8_lossy(&output);
+    assert!(finished.status.success(), "{command:?}:\n{output}");
+    print!("{output}");
 }

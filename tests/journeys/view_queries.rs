@@ -8,6 +8,7 @@ harness::journeys!(
     every_column_sorts_both_ways_and_ties_are_broken_by_id,
     every_column_filters,
     filters_combine_and_compare_whole_values,
+    a_search_finds_parts_of_names_types_and_numbers,
     pages_skip_and_repeat_no_row,
     a_page_beyond_the_last_is_empty,
     page_links_keep_the_query,
@@ -169,6 +170,58 @@ fn filters_combine_and_compare_whole_values(mode: Mode) {
         [0; 0],
         "a filter is no SQL"
     );
+}
+
+fn a_search_finds_parts_of_names_types_and_numbers(mode: Mode) {
+    let platform = Platform::shared(mode);
+    let register = |name: &str, kind: &str| {
+        platform.register(&json!({"carName": name, "carType": kind, "amount": 100}))
+    };
+    let cars = [
+        register("쏘나타 Qx7", "세단 Wq9"),
+        register("Qx7 EV", "suv wq9"),
+        register("모닝", "WQ9"),
+    ];
+    let found = |query: &str| {
+        let page = platform.get_json(&format!("/carviews?{query}&size=100"));
+        let ids = ids(&rows(&page));
+        assert_eq!(page["page"]["totalElements"], ids.len(), "{page:#}");
+        ids
+    };
+    let all: Vec<u64> = cars.iter().map(|car| car.id).collect();
+    eventually(|| found("q=wq9"), |ids| *ids == all);
+    for (query, expected) in [
+        ("q=WQ9&sort=carId,desc", &[all[2], all[1], all[0]][..]),
+        ("q=qx7", &all[..2]),
+        ("q=x7%20e", &all[1..2]),
+        ("q=%EC%8F%98%EB%82%98%ED%83%80%20qx", &all[..1]),
+        // Decomposed Hangul.
+        (
+            "q=%E1%84%8A%E1%85%A9%E1%84%82%E1%85%A1&carType=%EC%84%B8%EB%8B%A8%20Wq9",
+            &all[..1],
+        ),
+        ("q=wq9&carName=Qx7+EV", &all[1..2]),
+        ("q=wq9&carStatus=reserved", &[]),
+        ("q=qx7wq9", &[]),
+        ("q=%25wq9", &[]),
+        ("q=wq9&page=1&size=2", &[all[2]]),
+    ] {
+        let page = platform.get_json(&format!("/carviews?{query}"));
+        assert_eq!(ids(&rows(&page)), expected, "{query}");
+    }
+    // A number contains its digits.
+    let digits = all[0].to_string();
+    assert!(found(&format!("q={digits}&carType=%EC%84%B8%EB%8B%A8%20Wq9")).contains(&all[0]));
+    // A car is found by its present name.
+    let renamed = json!({"carName": "레이 Zk8"});
+    platform.patch(&cars[2].path).json(&renamed).send().is(200);
+    eventually(|| found("q=zk8"), |ids| *ids == [all[2]]);
+    assert_eq!(found("q=%EB%AA%A8%EB%8B%9D&carType=WQ9"), [0; 0]);
+    platform
+        .get("/carviews?q=a&q=b")
+        .send()
+        .problem(400, "bad-query");
+    assert_eq!(found("q=&carType=WQ9"), [all[2]]);
 }
 
 fn pages_skip_and_repeat_no_row(mode: Mode) {

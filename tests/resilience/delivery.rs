@@ -20,7 +20,7 @@ pub fn publish(saboteur: &Saboteur, event: &str) {
 }
 
 /// JSON, escaped for a query string.
-fn escaped(event: &str) -> String {
+pub fn escaped(event: &str) -> String {
     let escape = |text: String, (from, to)| text.replace(from, to);
     [("{", "%7B"), ("}", "%7D"), ("\"", "%22")]
         .into_iter()

@@ -38,19 +38,28 @@ impl Saboteur {
     /// A host with these additional arguments.
     pub fn start(arguments: &[&str]) -> Self {
         let manifest = Path::new("tests/saboteur/spin.toml");
-        Self::start_on(new_state_dir("saboteur-"), manifest, arguments)
+        Self::start_on(new_state_dir("saboteur-"), manifest, arguments, &[])
     }
 
     /// A host with a manifest of its own, in which `policy` is added to `[application.tool.socar]`. The test may change
     /// the manifest later, with [`Saboteur::deploy`].
     pub fn start_with(policy: &str, arguments: &[&str]) -> Self {
+        Self::start_in(&[], policy, arguments)
+    }
+
+    /// A host like that of [`Saboteur::start_with`], with these variables of its environment.
+    pub fn start_in(
+        environment: &[(&'static str, String)],
+        policy: &str,
+        arguments: &[&str],
+    ) -> Self {
         let state_dir = new_state_dir("saboteur-");
         let manifest = manifest_in(state_dir.path());
         let files = manifest.with_file_name("files");
         std::fs::create_dir_all(&files).expect("a folder for the application");
         std::fs::copy(root().join(FILE), files.join("note.txt")).expect("a copy of the file");
         std::fs::write(&manifest, manifest_with(policy)).expect("a manifest");
-        Self::start_on(state_dir, &manifest, arguments)
+        Self::start_on(state_dir, &manifest, arguments, environment)
     }
 
     /// A host with this manifest and the components of these packages. The test may change the manifest later, with
@@ -62,12 +71,18 @@ impl Saboteur {
         let folder = manifest.parent().expect("a folder of the manifest");
         std::fs::create_dir_all(folder).expect("a folder for the application");
         std::fs::write(&manifest, text).expect("a manifest");
-        Self::start_on(state_dir, &manifest, arguments)
+        Self::start_on(state_dir, &manifest, arguments, &[])
     }
 
-    fn start_on(state_dir: TempDir, manifest: &Path, arguments: &[&str]) -> Self {
+    fn start_on(
+        state_dir: TempDir,
+        manifest: &Path,
+        arguments: &[&str],
+        environment: &[(&'static str, String)],
+    ) -> Self {
         build_component("saboteur");
-        let command = host_command(manifest, state_dir.path(), arguments);
+        let mut command = host_command(manifest, state_dir.path(), arguments);
+        command.envs(environment.iter().cloned());
         let process = Process::start("socar", command, state_dir.path());
         let url = process.wait_for(START_TIMEOUT, |line| {
             line.strip_prefix("Serving ").map(str::to_owned)

@@ -6,7 +6,7 @@ use commands_over_http::{
     approvals::{ApprovalRefusal, parse_approval, parse_cancellation, parse_paid_payment},
     holds::{HoldRefusal, UnknownCar, parse_hold, parse_release},
 };
-use events::{CarId, PaymentId, ReservationId};
+use events::{CarId, CustomerId, PaymentId, ReservationId};
 use http::Method;
 use kit::{Effect, Origin, Unavailable, http::Response};
 use reservation::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome};
@@ -82,8 +82,12 @@ impl Payments for FakePayments {
         id: ReservationId,
         car: CarId,
         amount: u64,
+        customer: Option<&CustomerId>,
     ) -> Result<ApprovalOutcome, Unavailable> {
-        let order = json!({ "rsvId": id, "carId": car, "amount": amount }).to_string();
+        let order = json!({
+            "rsvId": id, "carId": car, "amount": amount, "customerId": customer,
+        });
+        let order = order.to_string();
         let response = self.call(origin, Method::POST, "", &order).await?;
         match parse_approval(id, &response)? {
             Ok(payment) => Ok(ApprovalOutcome::Paid(payment)),

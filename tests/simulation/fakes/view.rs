@@ -3,7 +3,7 @@
 
 use super::poll_ready;
 use crate::{context::ContextId, fault_profile::CallOutcome, request::request, world::World};
-use events::{CarState, CloudEvent, PaymentState, ReservationState};
+use events::{CarState, CloudEvent, PaymentState, ReservationState, Timestamp};
 use http::Method;
 use kit::{
     Effect, Unavailable,
@@ -69,7 +69,7 @@ impl View {
             return rebuild::handle(&self.store, &self.contexts, request).await;
         }
         match self.store.active().await {
-            Ok(model) => viewpage::http::handle(&model, request).await,
+            Ok(model) => viewpage::http::handle(&model, request, Timestamp::default()).await,
             Err(error) => Problem::from(error).into_response(&path),
         }
     }

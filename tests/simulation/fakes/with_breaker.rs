@@ -2,7 +2,7 @@
 //!
 //! An open breaker fails a call at once, instead of after its timeout.
 
-use events::{CarId, PaymentId, ReservationId};
+use events::{CarId, CustomerId, PaymentId, ReservationId};
 use kit::{Breaker, Origin, Platform, Unavailable};
 use reservation::ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome};
 
@@ -56,8 +56,9 @@ impl<P: Platform, Y: Payments> Payments for WithBreaker<P, Y> {
         id: ReservationId,
         car: CarId,
         amount: u64,
+        customer: Option<&CustomerId>,
     ) -> Result<ApprovalOutcome, Unavailable> {
-        let approval = self.context.approve(origin, id, car, amount);
+        let approval = self.context.approve(origin, id, car, amount, customer);
         self.guard(approval).await
     }
 

@@ -50,7 +50,7 @@ pub fn lists_match_the_state(oracle: &Oracle, contexts: &Contexts) -> CheckResul
     )?;
     let payments = oracle.payments.values().filter_map(|payment| {
         let receipt = payment.receipt()?;
-        let order = receipt.order;
+        let order = &receipt.order;
         let fields = json!({ "payId": receipt.id, "rsvId": order.reservation, "carId": order.car,
             "amount": order.amount, "status": payment.status() });
         Some((receipt.id.0, fields))

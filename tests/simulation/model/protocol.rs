@@ -100,7 +100,8 @@ impl ModelState {
             }
             Step::Store => {
                 self.reservations[customer] = Some(
-                    Reservation::request(id(customer), CAR, &SagaToken::default(), at(), "").0,
+                    Reservation::request(id(customer), CAR, None, &SagaToken::default(), at(), "")
+                        .0,
                 );
                 match mutation {
                     ProtocolMutation::RecordsSagaLate => Step::RecordSaga,
@@ -213,14 +214,15 @@ impl ModelState {
                 reservation: id(customer),
                 car: CAR,
                 amount: 1,
+                customer: None,
             };
             let (payment, event) = Payment::pay(payment(customer), order);
             self.payments[customer] = Some(payment);
             self.announce(&event, customer);
         }
         if self.calls[customer] == Step::AwaitPayment {
-            let stands =
-                self.payments[customer].is_some_and(|payment| payment.ensure_paid().is_ok());
+            let payment = self.payments[customer].as_ref();
+            let stands = payment.is_some_and(|payment| payment.ensure_paid().is_ok());
             self.calls[customer] = match stands {
                 true => Step::Finished,
                 false => Step::Reject(Compensation::All),
@@ -230,7 +232,7 @@ impl ModelState {
 
     /// Cancels and refunds in one change, as the built-in ledger does.
     fn cancel_payment(&mut self, customer: CustomerIndex, mutation: ProtocolMutation) {
-        let before = self.payments[customer];
+        let before = self.payments[customer].clone();
         if before.is_none() && mutation == ProtocolMutation::CancelLeavesNoTombstone {
             return;
         }

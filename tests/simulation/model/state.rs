@@ -180,7 +180,9 @@ impl ModelState {
         (
             (is_firm, is_revoked),
             self.stage(customer).map(|stage| stage.as_str()),
-            self.payments[customer].map(|payment| (payment.status(), payment.outcome())),
+            self.payments[customer]
+                .as_ref()
+                .map(|payment| (payment.status(), payment.outcome())),
             (
                 self.calls[customer],
                 self.sweeps[customer],
@@ -213,7 +215,7 @@ impl ModelState {
     /// Whether every confirmed reservation is paid.
     pub fn reserved_are_paid(&self) -> bool {
         CUSTOMERS.iter().all(
-            |customer| match (self.stage(*customer), self.payments[*customer]) {
+            |customer| match (self.stage(*customer), &self.payments[*customer]) {
                 (Some(Stage::Reserved { payment }), Some(Payment::Paid(receipt))) => {
                     receipt.id == payment
                 }
