@@ -212,7 +212,9 @@ fn each_cell_holds(start: impl FnOnce(Setup) -> Users) {
         .collect();
     let state = open.state();
     assert!(open.terminate().success());
-    let users = start(Setup::new(Mode::Embedded).in_state_dir(&state));
+    // The table needs more reservations of one customer than a customer has at a time.
+    let setup = Setup::new(Mode::Embedded).variable("reservation_limit", "1000");
+    let users = start(setup.in_state_dir(&state));
     let mut of_company = of_company.into_iter();
     let mut own = || {
         let (car, reservation) = of_company.next().expect("a reservation of the company");

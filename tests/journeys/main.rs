@@ -20,6 +20,7 @@ mod identity;
 mod insight;
 mod invalid_input;
 mod invariants;
+mod limits;
 mod live_changes;
 mod load;
 mod multiple_hosts;

@@ -1,4 +1,4 @@
-//! The platform port: the stores, the event log, the clock, identifiers and timers of a context.
+//! The platform port: the stores, the event log, the clock, identifiers, timers and variables of a context.
 //!
 //! One port for all of them keeps every use case at one argument, and lets the simulation crash a
 //! context between any two of its calls.
@@ -48,6 +48,11 @@ pub trait Platform {
 
     /// Waits for `duration`.
     async fn sleep(&self, duration: Duration);
+
+    /// The value of a variable of the application; `None` if it has none.
+    async fn variable(&self, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// A borrowed platform is a platform.
@@ -76,5 +81,9 @@ impl<P: Platform> Platform for &P {
 
     async fn sleep(&self, duration: Duration) {
         (**self).sleep(duration).await;
+    }
+
+    async fn variable(&self, name: &str) -> Option<String> {
+        (**self).variable(name).await
     }
 }

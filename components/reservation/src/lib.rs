@@ -12,6 +12,7 @@ mod cause_of;
 pub mod commands;
 pub mod domain;
 pub mod http;
+pub mod live_reservations;
 pub mod ports;
 pub mod queries;
 pub mod reactions;

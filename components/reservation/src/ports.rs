@@ -8,7 +8,9 @@
     reason = "guests run on one thread: no future here needs to be Send"
 )]
 
-use crate::{repository::ReservationRepository, saga_log::SagaLog};
+use crate::{
+    live_reservations::LiveReservations, repository::ReservationRepository, saga_log::SagaLog,
+};
 use events::{CarId, CustomerId, PaymentId, ReservationId};
 use kit::{Origin, Platform, Unavailable};
 
@@ -28,6 +30,11 @@ impl<P: Platform, C, Y> ReservationPorts<P, C, Y> {
     /// The stored reservations.
     pub fn reservations(&self) -> ReservationRepository<'_, P> {
         ReservationRepository::new(&self.platform)
+    }
+
+    /// The live reservations of a customer.
+    pub fn live_reservations(&self, customer: &CustomerId) -> LiveReservations<'_, P> {
+        LiveReservations::new(&self.platform, customer)
     }
 
     /// The list of open sagas.

@@ -65,6 +65,15 @@ impl<'a, P: Platform> SagaLog<'a, P> {
         Ok(note)
     }
 
+    /// Whether the note of a saga is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    pub async fn is_open(&self, note: &SagaNote) -> Result<bool, StoreError> {
+        self.platform.outbox().exists(&note.key()).await
+    }
+
     /// Deletes the note of a finished saga. A failure is ignored: the sweep then finds that no step is left
     /// and deletes the note.
     pub async fn close(&self, note: &SagaNote) {

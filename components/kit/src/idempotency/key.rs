@@ -81,6 +81,15 @@ impl IdempotencyKey {
         }))
     }
 
+    /// Whether an earlier request with the key has done the work, or has begun it.
+    ///
+    /// # Errors
+    ///
+    /// The store failed.
+    pub async fn is_known<P: Platform>(&self, platform: &P) -> Result<bool, StoreError> {
+        platform.state().exists(&self.record_key).await
+    }
+
     /// Acquires the lease of the key, or the stored response. `allocate` returns the number for the work
     /// of a first request.
     ///

@@ -5,6 +5,7 @@ use crate::platform::{LogError, Platform};
 use events::{CloudEvent, Timestamp};
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     time::Duration,
 };
 
@@ -21,6 +22,8 @@ pub struct MemoryPlatform {
     pub log_is_down: Cell<bool>,
     /// Whether every reading of the clock advances it by one millisecond.
     pub clock_ticks: Cell<bool>,
+    /// The variables of the application.
+    pub variables: RefCell<BTreeMap<&'static str, String>>,
     millis: Cell<u64>,
     last_number: Cell<u64>,
 }
@@ -96,5 +99,9 @@ impl Platform for MemoryPlatform {
 
     async fn sleep(&self, duration: Duration) {
         self.advance(duration);
+    }
+
+    async fn variable(&self, name: &str) -> Option<String> {
+        self.variables.borrow().get(name).cloned()
     }
 }

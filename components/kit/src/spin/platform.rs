@@ -80,6 +80,10 @@ impl Platform for SpinPlatform {
     async fn sleep(&self, duration: Duration) {
         spin_sdk::time::sleep(duration).await;
     }
+
+    async fn variable(&self, name: &str) -> Option<String> {
+        Some(variable(name).await).filter(|value| !value.is_empty())
+    }
 }
 
 /// A random number that no other call returns.

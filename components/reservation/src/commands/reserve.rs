@@ -4,6 +4,8 @@
 //! The order of the steps makes every crash recoverable:
 //!
 //! - The saga is recorded as open before anything else, so the sweep knows about it.
+//! - The place among the live reservations of the customer is taken before the reservation is stored, so that no
+//!   customer exceeds the limit.
 //! - The reservation is stored before the hold, so every hold belongs to a stored reservation.
 //! - The rejection is stored before the compensation, so a payment that arrives late is refused.
 //!
@@ -19,7 +21,7 @@ use crate::{
     saga_log::SagaNote,
 };
 use events::{CarId, CustomerId, ReservationId, Timestamp};
-use kit::{ChangeError, Effect, Origin, Platform, Unavailable, Versioned};
+use kit::{ChangeError, Effect, Origin, Platform, Unavailable, Versioned, numbering};
 use std::time::Duration;
 
 /// The longest time from the beginning to the request of the payment; the sweep takes over a saga that is older than
@@ -41,7 +43,8 @@ pub struct ReserveOutcome {
 ///
 /// # Errors
 ///
-/// [`ChangeError`] when the store fails. The sweep then finishes the saga.
+/// [`Refusal::LimitReached`], and then nothing is left behind; [`ChangeError`] when the store fails. The sweep then
+/// finishes the saga.
 pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
     ports: &ReservationPorts<P, C, Y>,
     origin: &Origin,
@@ -51,6 +54,9 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
 ) -> Result<ReserveOutcome, ChangeError<Refusal>> {
     let begun = ports.platform.now();
     let note = ports.sagas().open(id).await?;
+    if let Some(customer) = customer {
+        enter_live_reservations(ports, customer, &note).await?;
+    }
     let reservations = ports.reservations();
     reservations.list_for_car(id, car).await?;
     if let Some(customer) = customer {
@@ -74,6 +80,22 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
         Ok(()) => Ok(saga.confirmed(created.reservation).await),
         Err(failure) => saga.reject(failure).await,
     }
+}
+
+/// Takes the place of the reservation among the live ones of its customer. A reservation that is refused was not
+/// stored, so that its saga ends here, and its number is retired.
+async fn enter_live_reservations<P: Platform, C, Y>(
+    ports: &ReservationPorts<P, C, Y>,
+    customer: &CustomerId,
+    note: &SagaNote,
+) -> Result<(), ChangeError<Refusal>> {
+    let entered = ports.live_reservations(customer).enter(note).await;
+    if let Err(ChangeError::Refused(_)) = entered {
+        // If this fails, the next list that reads the number finds it unused, and the sweep retires it.
+        let _ = numbering::retire(&ports.platform, note.reservation.0).await;
+        ports.sagas().close(note).await;
+    }
+    entered
 }
 
 /// Why the saga cannot go on, and what has to be compensated.

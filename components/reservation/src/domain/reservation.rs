@@ -50,6 +50,11 @@ pub enum Refusal {
     Undecided(ReservationId),
     /// The reservation was rejected, so it cannot be cancelled.
     Rejected(ReservationId),
+    /// The customer has as many live reservations as a customer may have.
+    LimitReached {
+        /// The most live reservations of a customer.
+        limit: usize,
+    },
 }
 
 /// The reservation after a transition and its announcement; `None` when nothing changes.

@@ -19,6 +19,14 @@ impl From<Refusal> for Problem {
                 "The reservation was rejected",
                 format!("reservation {id} was rejected; there is nothing to cancel"),
             ),
+            Refusal::LimitReached { limit } => Self::conflict(
+                "reservation-limit",
+                "The customer has too many reservations",
+                format!(
+                    "a customer may have {limit} reservations at a time; cancel one of them first"
+                ),
+            )
+            .member("limit", limit),
         }
     }
 }

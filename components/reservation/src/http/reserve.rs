@@ -30,7 +30,9 @@ pub(super) async fn reserve<P: Platform, C: Cars, Y: Payments>(
     access.require("to reserve a car", || unknown_path(handler.request))?;
     let car = body::car(handler.request)?;
     let platform = &handler.ports.platform;
-    let Some(key) = IdempotencyKey::from_request(handler.request)? else {
+    let key = IdempotencyKey::from_request(handler.request)?;
+    check_limit(handler, key.as_ref()).await?;
+    let Some(key) = key else {
         let number = numbering::allocate(platform).await?;
         return attempt(handler, number, car).await;
     };
@@ -49,6 +51,25 @@ pub(super) async fn reserve<P: Platform, C: Cars, Y: Payments>(
     let response = result.unwrap_or_else(|problem| problem.into_response("/reservations"));
     lease.complete(platform, &response).await?;
     Ok(response)
+}
+
+/// Refuses a customer with as many live reservations as a customer may have, before anything is kept of the request.
+/// A repeated request of a known key gets the response of the first one all the same.
+async fn check_limit<P: Platform, C: Cars, Y: Payments>(
+    handler: &Handler<'_, P, C, Y>,
+    key: Option<&IdempotencyKey>,
+) -> Result<(), Problem> {
+    let Some(customer) = handler.principal.customer() else {
+        return Ok(());
+    };
+    let checked = handler.ports.live_reservations(customer).check().await;
+    if checked.is_err()
+        && let Some(key) = key
+        && key.is_known(&handler.ports.platform).await?
+    {
+        return Ok(());
+    }
+    Ok(checked?)
 }
 
 async fn attempt<P: Platform, C: Cars, Y: Payments>(

@@ -18,6 +18,7 @@ mod fakes;
 mod fields;
 mod filter;
 mod idempotency;
+mod limit;
 mod recovery;
 mod saga;
 mod timeline;

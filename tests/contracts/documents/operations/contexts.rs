@@ -127,7 +127,14 @@ pub const OPERATIONS: &[Operation] = &[
             (402, &["payment-declined"]),
             NOT_FOUND,
             (408, &["request-timeout"]),
-            (409, &["car-not-available", "idempotency-in-progress"]),
+            (
+                409,
+                &[
+                    "car-not-available",
+                    "reservation-limit",
+                    "idempotency-in-progress",
+                ],
+            ),
             BODY[1],
             BODY[2],
             (422, &["invalid-field", "idempotency-key-reuse"]),

@@ -48,6 +48,7 @@ export const problems = {
   'problem.car-not-available': ['방금 다른 분이 먼저 예약했습니다. 다른 차를 골라 주세요.', 'Another customer was quicker. Please choose another car.'],
   'problem.car-booked': ['예약이 있는 차량입니다. 먼저 예약을 취소해 주세요.', 'This car has a reservation. Please cancel it first.'],
   'problem.reservation-undecided': ['예약이 아직 처리되고 있습니다. 잠시 뒤에 다시 시도해 주세요.', 'The reservation is still being processed. Please try again in a moment.'],
+  'problem.reservation-limit': ['동시에 가질 수 있는 예약을 모두 사용하고 있습니다. 다른 예약을 먼저 취소해 주세요.', 'You have as many reservations as you may have at a time. Please cancel one of them first.'],
   'problem.reservation-rejected': ['거절된 예약은 취소할 수 없습니다.', 'A rejected reservation cannot be cancelled.'],
   'problem.idempotency-in-progress': ['같은 예약이 이미 처리되고 있습니다.', 'The same reservation is already being processed.'],
   'problem.idempotency-key-reuse': internal,
