@@ -1,9 +1,11 @@
-//! Is what one user may have bounded, whatever arrives at the same instant?
+//! Is what one user may have, and make the platform keep, bounded, whatever arrives at the same instant?
 
 use std::sync::Barrier;
 use std::thread;
 
 use harness::{Car, Mode, Platform, Reservation, Response, Setup, TokenIssuer, eventually};
+use serde_json::json;
+
 harness::journeys!(simultaneous_requests_do_not_exceed_the_limit_of_a_customer);
 
 /// The limit of the tests.
@@ -84,4 +86,38 @@ fn reserve_at_once(user: &Platform, cars: &[Car]) -> Vec<Response> {
         let answers = running.into_iter().map(thread::ScopedJoinHandle::join);
         answers.map(|answer| answer.expect("an answer")).collect()
     })
+}
+
+#[test]
+fn one_client_that_sends_too_many_bytes_waits_and_others_do_not() {
+    let setup = Setup::new(Mode::Embedded).manifest(|manifest| {
+        let limits = "client_bytes = \"64KiB\"\ntrusted_proxies = [";
+        manifest.replacen("trusted_proxies = [", limits, 1)
+    });
+    let platform = setup.argument("--identity").argument("local").start();
+    let (company, other) = (
+        platform.signed_in("host", "company"),
+        platform.signed_in("host", "other"),
+    );
+    let register = |user: &Platform| {
+        let car = json!({"carName": "x".repeat(100)});
+        user.post("/cars").json(&car).send()
+    };
+    let answers: Vec<_> = (0..20).map(|_| register(&company)).collect();
+    let refused = answers.iter().find(|answer| answer.status == 429);
+    let refused = refused.expect("a refusal");
+    refused.problem(429, "too-many-requests");
+    let policy = "\"bytes\";q=65536;qu=\"content-bytes\";w=3600";
+    assert_eq!(refused.header("ratelimit-policy"), policy);
+    let wait: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=240).contains(&wait), "{wait}");
+    assert!(answers[..15].iter().all(|answer| answer.status == 201));
+    // Reading keeps nothing.
+    company.get("/cars").send().is(200);
+    register(&other).is(201);
+    let metrics = platform.admin().metrics();
+    let refusals = "socar_listener_refused_total{reason=\"byte-limited\"} ";
+    let count = metrics.lines().find_map(|line| line.strip_prefix(refusals));
+    let count: f64 = count.and_then(|it| it.parse().ok()).expect("a count");
+    assert!(count >= 1.0, "{count}");
 }

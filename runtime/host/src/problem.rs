@@ -70,6 +70,18 @@ pub enum Problem {
         /// When a retry makes sense.
         retry_after: Duration,
     },
+    /// The client has sent as many bytes to be kept as it may send in an hour.
+    #[error(
+        "this client has sent more than {budget} bytes in an hour with requests that change something"
+    )]
+    TooManyBytes {
+        /// The bytes that it may send in an hour.
+        budget: u64,
+        /// The bytes that are left, which do not suffice for the request.
+        left: u64,
+        /// When a retry makes sense.
+        retry_after: Duration,
+    },
     /// The client has too many requests in progress.
     #[error("this client has {most} requests in progress, which is the most")]
     TooManyInFlight {
@@ -157,9 +169,9 @@ impl Problem {
             Self::RoleRequired | Self::ForeignOrigin | Self::UsersOnly | Self::OperatorOnly => {
                 StatusCode::FORBIDDEN
             }
-            Self::TooManyRequests { .. } | Self::TooManyInFlight { .. } => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::TooManyRequests { .. }
+            | Self::TooManyBytes { .. }
+            | Self::TooManyInFlight { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::PositionGone => StatusCode::GONE,
             Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
@@ -188,7 +200,9 @@ impl Problem {
             Self::InvalidToken(_) => "invalid-token",
             Self::RoleRequired => "role-required",
             Self::ForeignOrigin => "foreign-origin",
-            Self::TooManyRequests { .. } | Self::TooManyInFlight { .. } => "too-many-requests",
+            Self::TooManyRequests { .. }
+            | Self::TooManyBytes { .. }
+            | Self::TooManyInFlight { .. } => "too-many-requests",
             Self::IdentityUnavailable => "identity-unavailable",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::PayloadTooLarge { .. } => "payload-too-large",
@@ -224,17 +238,32 @@ impl Problem {
         if let Some(challenge) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if let Self::TooManyRequests { rate, burst, .. } = self {
-            let window = burst.div_ceil(*rate).max(1);
-            let policy = format!("\"client\";q={burst};w={window}");
-            let state = format!("\"client\";r=0;t={}", self.retry_after().unwrap_or(1));
-            for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
-                if let Ok(value) = HeaderValue::try_from(value) {
-                    headers.insert(name, value);
-                }
+        for (name, value) in self.rate_limit().into_iter().flatten() {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
             }
         }
         response
+    }
+
+    /// The limit that the client has reached, and what is left of it.
+    fn rate_limit(&self) -> Option<[(HeaderName, String); 2]> {
+        let retry_after = self.retry_after().unwrap_or(1);
+        let (policy, state) = match self {
+            Self::TooManyRequests { rate, burst, .. } => {
+                let window = burst.div_ceil(*rate).max(1);
+                (
+                    format!("\"client\";q={burst};w={window}"),
+                    format!("\"client\";r=0;t={retry_after}"),
+                )
+            }
+            Self::TooManyBytes { budget, left, .. } => (
+                format!("\"bytes\";q={budget};qu=\"content-bytes\";w=3600"),
+                format!("\"bytes\";r={left};t={retry_after}"),
+            ),
+            _ => return None,
+        };
+        Some([(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)])
     }
 
     /// The challenge of a request without a sufficient token.
@@ -258,7 +287,8 @@ impl Problem {
         match self {
             Self::Overloaded { retry_after, .. }
             | Self::BreakerOpen { retry_after, .. }
-            | Self::TooManyRequests { retry_after, .. } => Some(
+            | Self::TooManyRequests { retry_after, .. }
+            | Self::TooManyBytes { retry_after, .. } => Some(
                 retry_after
                     .as_millis()
                     .div_ceil(1000)

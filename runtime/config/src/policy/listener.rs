@@ -44,6 +44,8 @@ pub struct ListenerLimits {
     pub client_rate: u32,
     /// The number of requests that one client may send at once.
     pub client_burst: u32,
+    /// The number of bytes that one client may send in an hour with requests that change something.
+    pub client_bytes: usize,
     /// The origins whose pages may use the platform and read its answers.
     pub allowed_origins: Vec<String>,
 }
@@ -68,6 +70,7 @@ impl Default for ListenerLimits {
             client_requests: 256,
             client_rate: 1000,
             client_burst: 5000,
+            client_bytes: 256 * MIB,
             allowed_origins: Vec::new(),
         }
     }
@@ -135,6 +138,10 @@ impl ListenerLimits {
         set(
             &mut listener.client_burst,
             count(table_ref, "client_burst", 1..=1_000_000)?,
+        );
+        set(
+            &mut listener.client_bytes,
+            bytes(table_ref, "client_bytes", 64 * KIB..=1024 * 1024 * MIB)?,
         );
         listener.trusted_proxies = networks::read(table_ref, "trusted_proxies")?;
         listener.allowed_origins = origins(table_ref)?;

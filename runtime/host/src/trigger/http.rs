@@ -261,6 +261,9 @@ impl Server {
                 let call = ingress.component.incoming_call(logged.trace.clone());
                 let call = call.with_principal(principal);
                 let response = call_component(ingress, request, &found, client, call).await?;
+                if let Some(permit) = permit.as_ref().filter(|_| !head.method.is_safe()) {
+                    permit.keep(body.length(), &generation.listener)?;
+                }
                 Ok(guarded(response, permit))
             }
         }

@@ -1,4 +1,10 @@
-//! What one client may use of the platform: a rate of requests, and a number of them at the same time.
+//! What one client may use of the platform: a rate of requests, a number of them at the same time, and a number of bytes
+//! that they make the platform keep.
+//!
+//! How many bytes a request leaves in the stores and in the log depends on the component, and some of them are removed
+//! again. The host therefore counts what it knows: the bodies of requests that change something, and a fixed amount for
+//! each of these requests. A component keeps a multiple of that at most. The bytes are counted when the body has arrived,
+//! so that no request exceeds the budget, whatever length it declared.
 //!
 //! A client is the user of an access token, or else the address that the request comes from. The platform itself has no
 //! limit, and neither has an open platform that only this machine reaches. The number of clients that are counted apart is
@@ -18,6 +24,12 @@ use crate::problem::Problem;
 
 /// The most clients that are counted apart.
 const MAX_CLIENTS: usize = 10_000;
+
+/// What a request counts besides its body, in bytes: about what a reservation leaves in the stores and in the log.
+const BYTES_OF_REQUEST: u64 = 4096;
+
+/// The time in which a used budget of bytes is full again, in seconds.
+const BYTES_WINDOW: f64 = 3600.0;
 
 /// The addresses through which proxies received a request, the client first.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -40,6 +52,8 @@ pub struct ClientLimits(Arc<Mutex<HashMap<ClientKey, ClientUse>>>);
 struct ClientUse {
     /// Requests that the client may send at once.
     tokens: f64,
+    /// Bytes that the client may have kept.
+    bytes: f64,
     at: Instant,
     in_flight: usize,
 }
@@ -130,12 +144,11 @@ impl ClientLimits {
     ) -> Result<ClientPermit, Problem> {
         let (rate, burst) = (listener.client_rate, listener.client_burst);
         let mut clients = self.0.lock();
-        let refilled = |client: &ClientUse| {
-            let elapsed = now.saturating_duration_since(client.at).as_secs_f64();
-            (client.tokens + elapsed * f64::from(rate)).min(f64::from(burst))
-        };
         if clients.len() >= MAX_CLIENTS && !clients.contains_key(&key) {
-            clients.retain(|_, client| client.in_flight > 0 || refilled(client) < f64::from(burst));
+            clients.retain(|_, client| {
+                client.refill(listener, now);
+                client.is_remembered(listener)
+            });
         }
         let key = match clients.len() < MAX_CLIENTS || clients.contains_key(&key) {
             true => key,
@@ -143,11 +156,11 @@ impl ClientLimits {
         };
         let client = clients.entry(key.clone()).or_insert(ClientUse {
             tokens: f64::from(burst),
+            bytes: listener.client_bytes as f64,
             at: now,
             in_flight: 0,
         });
-        client.tokens = refilled(client);
-        client.at = now;
+        client.refill(listener, now);
         if client.in_flight >= listener.client_requests {
             return Err(Problem::TooManyInFlight {
                 most: listener.client_requests,
@@ -167,6 +180,63 @@ impl ClientLimits {
             limits: self.clone(),
             key,
         })
+    }
+}
+
+// === impl ClientUse ===
+
+impl ClientUse {
+    /// Adds what the time since the last request has given back.
+    fn refill(&mut self, listener: &ListenerLimits, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
+        let refilled = |left: f64, rate: f64, most: f64| (left + elapsed * rate).min(most);
+        let (rate, burst) = (listener.client_rate, listener.client_burst);
+        self.tokens = refilled(self.tokens, f64::from(rate), f64::from(burst));
+        let budget = listener.client_bytes as f64;
+        self.bytes = refilled(self.bytes, budget / BYTES_WINDOW, budget);
+        self.at = now;
+    }
+
+    /// Whether the client stays counted apart when there are too many clients. Bytes come back slowly, so that a client
+    /// that has used few of them is forgotten: otherwise, a few bytes from each of many addresses would make all others
+    /// share one count for an hour.
+    fn is_remembered(&self, listener: &ListenerLimits) -> bool {
+        self.in_flight > 0
+            || self.tokens < f64::from(listener.client_burst)
+            || self.bytes < listener.client_bytes as f64 / 2.0
+    }
+}
+
+// === impl ClientPermit ===
+
+impl ClientPermit {
+    /// Takes a request that changes something, with a body of this length, from the bytes of the client.
+    ///
+    /// # Errors
+    /// The problem, when the client has used up its bytes.
+    pub fn keep(&self, length: u64, listener: &ListenerLimits) -> Result<(), Problem> {
+        self.keep_at(length, listener, Instant::now())
+    }
+
+    fn keep_at(&self, length: u64, listener: &ListenerLimits, now: Instant) -> Result<(), Problem> {
+        let mut clients = self.limits.0.lock();
+        let Some(client) = clients.get_mut(&self.key) else {
+            return Ok(());
+        };
+        client.refill(listener, now);
+        let budget = listener.client_bytes as f64;
+        // A body that is longer than the budget needs all of it.
+        let wanted = ((length + BYTES_OF_REQUEST) as f64).min(budget);
+        if client.bytes < wanted {
+            let wait = (wanted - client.bytes) / (budget / BYTES_WINDOW);
+            return Err(Problem::TooManyBytes {
+                budget: listener.client_bytes as u64,
+                left: client.bytes as u64,
+                retry_after: Duration::from_secs_f64(wait),
+            });
+        }
+        client.bytes -= wanted;
+        Ok(())
     }
 }
 
@@ -229,6 +299,73 @@ mod tests {
         drop(first);
         assert!(limits.admit(alice(), &listener).is_ok());
         drop(second);
+    }
+
+    #[test]
+    fn a_client_that_sends_too_many_bytes_waits_and_others_do_not() {
+        let listener = ListenerLimits {
+            client_bytes: 3_600_000,
+            ..listener()
+        };
+        let (limits, start) = (ClientLimits::default(), Instant::now());
+        let keep = |key: ClientKey, length: u64, at: u64| {
+            let now = start + Duration::from_secs(at);
+            let permit = limits.admit_at(key, &listener, now)?;
+            permit.keep_at(length, &listener, now)
+        };
+        let half = 1_800_000 - BYTES_OF_REQUEST;
+        assert_eq!(keep(alice(), half, 0), Ok(()));
+        assert_eq!(keep(alice(), half, 0), Ok(()));
+        let refused = Problem::TooManyBytes {
+            budget: 3_600_000,
+            left: 0,
+            retry_after: Duration::from_millis(4096),
+        };
+        assert_eq!(keep(alice(), 0, 0), Err(refused));
+        assert_eq!(
+            keep(ClientKey::User("customer bob".into()), half, 0),
+            Ok(())
+        );
+        // A refused request is not counted.
+        assert_eq!(keep(alice(), 0, 5), Ok(()));
+        // The longest body needs the whole budget.
+        assert!(keep(alice(), 1 << 30, 3599).is_err());
+        assert_eq!(keep(alice(), 1 << 30, 3605), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_left() {
+        let refused = Problem::TooManyBytes {
+            budget: 1000,
+            left: 7,
+            retry_after: Duration::from_millis(1500),
+        };
+        let response = refused.response();
+        assert_eq!(response.status(), 429);
+        let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("retry-after"), "2");
+        assert_eq!(header("ratelimit"), "\"bytes\";r=7;t=2");
+        let policy = "\"bytes\";q=1000;qu=\"content-bytes\";w=3600";
+        assert_eq!(header("ratelimit-policy"), policy);
+    }
+
+    #[test]
+    fn a_client_that_used_many_bytes_is_not_forgotten_among_many_others() {
+        let (limits, listener, now) = (ClientLimits::default(), listener(), Instant::now());
+        let most = listener.client_bytes as u64 - BYTES_OF_REQUEST;
+        let keep = |key: ClientKey, length: u64, now: Instant| {
+            limits
+                .admit_at(key, &listener, now)
+                .and_then(|permit| permit.keep_at(length, &listener, now))
+        };
+        assert_eq!(keep(alice(), most, now), Ok(()));
+        let later = now + Duration::from_secs(10);
+        for number in 0..MAX_CLIENTS + 100 {
+            let _ = keep(ClientKey::User(number.to_string()), 0, now);
+        }
+        assert!(keep(ClientKey::User("last".to_owned()), 0, later).is_ok());
+        assert!(limits.0.lock().len() < 10);
+        assert!(keep(alice(), most, later).is_err());
     }
 
     #[test]

@@ -23,9 +23,11 @@ pub enum RejectionReason {
     Crowded,
     /// One client sends too many requests.
     RateLimited,
+    /// One client sends too many bytes to be kept.
+    ByteLimited,
 }
 
-const ALL: [RejectionReason; 7] = [
+const ALL: [RejectionReason; 8] = [
     RejectionReason::RequestTimeout,
     RejectionReason::PayloadTooLarge,
     RejectionReason::BodyIncomplete,
@@ -33,6 +35,7 @@ const ALL: [RejectionReason; 7] = [
     RejectionReason::Malformed,
     RejectionReason::Crowded,
     RejectionReason::RateLimited,
+    RejectionReason::ByteLimited,
 ];
 
 /// Registers the metric with every reason, before the first rejection.
@@ -54,6 +57,7 @@ impl RejectionReason {
             Problem::TooManyRequests { .. } | Problem::TooManyInFlight { .. } => {
                 Some(Self::RateLimited)
             }
+            Problem::TooManyBytes { .. } => Some(Self::ByteLimited),
             _ => None,
         }
     }
@@ -86,6 +90,7 @@ impl RejectionReason {
             Self::Malformed => "malformed",
             Self::Crowded => "crowded",
             Self::RateLimited => "rate-limited",
+            Self::ByteLimited => "byte-limited",
         }
     }
 }

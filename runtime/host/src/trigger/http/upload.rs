@@ -244,6 +244,11 @@ impl Received {
         }
     }
 
+    /// The length of the body, in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
     /// Converts the received body; the memory budget is released when the new body is dropped.
     pub fn into_body(self) -> WasiBody {
         let data = self.content.into_bytes().map(Frame::data);
