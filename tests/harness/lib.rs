@@ -38,7 +38,7 @@ pub use container::Container;
 pub use event_stream::{EventStream, StreamedEvent};
 pub use events::event_streams;
 pub use eventually::eventually;
-pub use identity::{TokenIssuer, local_token, platform_authorization};
+pub use identity::{CLIENT_ID, TokenIssuer, local_token, platform_authorization};
 pub use kubernetes::Manifests;
 pub use payment_gateway::{BodyEnd, Decision, GatewayFault, PaymentGateway, ReceivedRequest};
 pub use platform::{PAYMENT_LIMIT, Platform};

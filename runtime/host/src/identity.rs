@@ -9,6 +9,7 @@
 //! Without a configured issuer the platform is *open*: every client may do everything. That is for one machine, so that a
 //! host that other machines reach does not start so unless its operator asks for it.
 
+pub mod authorization_code;
 pub mod local;
 mod mode;
 pub mod oidc;
@@ -33,6 +34,7 @@ use tracing::{info, warn};
 use crate::cli::IdentityOptions;
 use crate::principal::CallPrincipal;
 use crate::problem::Problem;
+use authorization_code::PublicClient;
 pub use mode::IdentityMode;
 use oidc::OidcIssuer;
 use verified_tokens::VerifiedTokens;
@@ -43,12 +45,17 @@ pub const LOCAL: &str = "local";
 /// The claim with the roles, unless the manifest names another.
 const ROLES_CLAIM: &str = "roles";
 
+/// What the page asks an OpenID provider for, unless the manifest says otherwise.
+const SCOPES: &str = "openid";
+
 /// Decides who sends a request.
 pub struct Identity {
     expected: Expected,
     keys: IssuerKeys,
     /// How a page signs its users in.
     mode: IdentityMode,
+    /// The page, as an OpenID provider knows it.
+    public_client: Option<PublicClient>,
     /// Signs the tokens of users whom a page on this machine names; absent where other machines reach the platform.
     sign_in_key: Option<SigningKey>,
     /// The keys of other parts of the platform.
@@ -121,10 +128,15 @@ pub fn open(
             client_id: client_id.cloned(),
         },
     };
+    let public_client = client_id.map(|id| PublicClient {
+        id: id.clone(),
+        scopes: policy.scopes.as_deref().unwrap_or(SCOPES).to_owned(),
+    });
     Ok(Some(Arc::new(Identity {
         expected,
         keys,
         mode,
+        public_client,
         sign_in_key,
         platform_keys: policy
             .platform_keys()
@@ -166,6 +178,14 @@ impl Identity {
     /// How a page signs its users in.
     pub fn mode(&self) -> &IdentityMode {
         &self.mode
+    }
+
+    /// The OpenID provider, and the page as it knows it; `None` if no page signs its users in there.
+    pub fn provider(&self) -> Option<(&Arc<OidcIssuer>, &PublicClient)> {
+        match &self.keys {
+            IssuerKeys::Oidc(issuer) => Some((issuer, self.public_client.as_ref()?)),
+            IssuerKeys::Local(_) => None,
+        }
     }
 
     /// Signs the tokens of users whom a page on this machine names; `None` where no page may do so.

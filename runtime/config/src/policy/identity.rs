@@ -13,6 +13,8 @@ pub struct IdentityPolicy {
     pub audience: Option<String>,
     /// `client_id`: by which name the issuer knows the page of the platform.
     pub client_id: Option<String>,
+    /// `scopes`: what the page asks the issuer for.
+    pub scopes: Option<String>,
     /// `roles`: the claim with the roles, if it is not `roles`.
     pub roles: Option<String>,
     platform_keys: PlatformKeys,
@@ -28,6 +30,7 @@ pub(crate) struct IdentityTable {
     issuer: Option<Located<String>>,
     audience: Option<Located<String>>,
     client_id: Option<Located<String>>,
+    scopes: Option<Located<String>>,
     roles: Option<Located<String>>,
     tokens: Vec<Located<String>>,
 }
@@ -43,8 +46,9 @@ impl IdentityTable {
         let issuer = table.string("issuer")?;
         let audience = table.string("audience")?;
         let client_id = table.string("client_id")?;
+        let scopes = table.string("scopes")?;
         let roles = table.string("roles")?;
-        for written in [&issuer, &audience, &client_id, &roles]
+        for written in [&issuer, &audience, &client_id, &scopes, &roles]
             .into_iter()
             .flatten()
         {
@@ -58,6 +62,7 @@ impl IdentityTable {
             issuer,
             audience,
             client_id,
+            scopes,
             roles,
             tokens,
         })
@@ -82,6 +87,7 @@ impl IdentityTable {
             issuer: rendered(self.issuer)?,
             audience: rendered(self.audience)?,
             client_id: rendered(self.client_id)?,
+            scopes: rendered(self.scopes)?,
             roles: rendered(self.roles)?,
             platform_keys: PlatformKeys::default(),
         };

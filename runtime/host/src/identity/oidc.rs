@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 use access_token::KeySet;
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
 use parking_lot::RwLock;
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tracing::{info, warn};
+use wasmtime_wasi_http::WasiBody;
 
 use crate::body::full;
 use crate::client::{self, Connections, HttpVersion};
@@ -28,6 +31,12 @@ const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// The time of one refresh.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The time of one request to the token endpoint.
+const TOKEN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The requests to the token endpoint at the same time: whatever pages send, the provider gets no more of them.
+const MAX_TOKEN_REQUESTS: usize = 16;
 
 /// The longest document that is read, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;
@@ -43,12 +52,25 @@ pub struct OidcIssuer {
     connections: Connections,
     keys: RwLock<Option<FetchedKeys>>,
     refresh: Mutex<RefreshState>,
+    token_requests: Semaphore,
 }
 
 struct FetchedKeys {
     keys: Arc<KeySet>,
     document: Bytes,
+    endpoints: Endpoints,
     at: Instant,
+}
+
+/// Where the provider signs users in and out. An endpoint is absent if the provider has none, or one without TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Where users sign in.
+    pub authorization: Option<Uri>,
+    /// Where codes and refresh tokens become access tokens.
+    pub token: Option<Uri>,
+    /// Where users sign out.
+    pub end_session: Option<Uri>,
 }
 
 /// What the refreshes so far have led to.
@@ -64,6 +86,12 @@ struct RefreshState {
 struct DiscoveryDocument {
     issuer: String,
     jwks_uri: String,
+    #[serde(default)]
+    authorization_endpoint: Option<String>,
+    #[serde(default)]
+    token_endpoint: Option<String>,
+    #[serde(default)]
+    end_session_endpoint: Option<String>,
 }
 
 // === impl OidcIssuer ===
@@ -90,6 +118,7 @@ impl OidcIssuer {
             connections: client::connections(HttpVersion::Http1),
             keys: RwLock::default(),
             refresh: Mutex::default(),
+            token_requests: Semaphore::new(MAX_TOKEN_REQUESTS),
         }))
     }
 
@@ -108,6 +137,42 @@ impl OidcIssuer {
                 self.cached().map(|(keys, _)| keys)
             }
         }
+    }
+
+    /// Where the provider signs users in and out. `None` while the issuer does not answer.
+    pub async fn endpoints(self: &Arc<Self>) -> Option<Endpoints> {
+        self.keys().await?;
+        Some(self.keys.read().as_ref()?.endpoints.clone())
+    }
+
+    /// Sends a form to the token endpoint, and returns the status and the body of the answer. `None` if there are as many
+    /// such requests as may be.
+    ///
+    /// # Errors
+    /// When the provider does not answer in time.
+    pub async fn request_token(
+        &self,
+        endpoint: &Uri,
+        form: String,
+    ) -> anyhow::Result<Option<(StatusCode, Bytes)>> {
+        let Ok(_permit) = self.token_requests.try_acquire() else {
+            return Ok(None);
+        };
+        let mut request = Request::new(full(form));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = endpoint.clone();
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(CONTENT_TYPE, form);
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(ACCEPT, json);
+        let answered = async {
+            let response = self.send(request).await?;
+            let status = response.status();
+            Ok((status, read(endpoint, response).await?))
+        };
+        let answered = tokio::time::timeout(TOKEN_TIMEOUT, answered).await;
+        let answered = answered.unwrap_or_else(|_| bail!("{endpoint} does not answer in time"));
+        answered.map(Some)
     }
 
     /// Returns when the keys are new, or cannot be fetched now. A caller that stops waiting does not end the refresh, for
@@ -159,8 +224,8 @@ impl OidcIssuer {
         }
     }
 
-    /// Fetches the keys, and returns their document with them.
-    async fn fetch(&self) -> anyhow::Result<(KeySet, Bytes)> {
+    /// Fetches the keys, and returns their document and the endpoints with them.
+    async fn fetch(&self) -> anyhow::Result<(KeySet, Bytes, Endpoints)> {
         let document = self.get(&self.discovery).await?;
         let document: DiscoveryDocument =
             serde_json::from_slice(&document).context("its discovery document is unusable")?;
@@ -173,42 +238,66 @@ impl OidcIssuer {
             .jwks_uri
             .parse()
             .context("its jwks_uri is no URL")?;
-        ensure!(
-            uri.scheme_str() == Some("https") || uri.scheme() == self.discovery.scheme(),
-            "its jwks_uri is without TLS"
-        );
+        ensure!(self.is_protected(&uri), "its jwks_uri is without TLS");
+        let endpoint = |url: Option<String>| {
+            let url: Option<Uri> = url.and_then(|url| url.parse().ok());
+            url.filter(|url| self.is_protected(url))
+        };
+        let endpoints = Endpoints {
+            authorization: endpoint(document.authorization_endpoint),
+            token: endpoint(document.token_endpoint),
+            end_session: endpoint(document.end_session_endpoint),
+        };
         let keys = self.get(&uri).await?;
-        Ok((KeySet::read(&keys)?, keys))
+        Ok((KeySet::read(&keys)?, keys, endpoints))
+    }
+
+    /// Whether a URL is as protected as that of the issuer: with TLS, or on this machine.
+    fn is_protected(&self, url: &Uri) -> bool {
+        url.scheme_str() == Some("https") || url.scheme() == self.discovery.scheme()
     }
 
     async fn get(&self, uri: &Uri) -> anyhow::Result<Bytes> {
         let mut request = Request::new(full(""));
         *request.uri_mut() = uri.clone();
-        let response = self.connections.request(request).await;
-        let response = response.map_err(|error| anyhow::anyhow!(client::cause(&error)))?;
+        let response = self.send(request).await?;
         if response.status() != StatusCode::OK {
             bail!("{uri} answers {}", response.status());
         }
-        let body = Limited::new(response.into_body(), MAX_DOCUMENT)
-            .collect()
-            .await;
-        let body = body.map_err(|error| anyhow::anyhow!("{uri} cannot be read: {error}"))?;
-        Ok(body.to_bytes())
+        read(uri, response).await
+    }
+
+    async fn send(&self, request: Request<WasiBody>) -> anyhow::Result<Response<Incoming>> {
+        let response = self.connections.request(request).await;
+        response.map_err(|error| anyhow::anyhow!(client::cause(&error)))
     }
 
     /// Keeps the present keys if the same ones were fetched, so that tokens need not be verified again.
-    fn store(&self, (keys, document): (KeySet, Bytes)) {
+    fn store(&self, (keys, document, endpoints): (KeySet, Bytes, Endpoints)) {
         let mut cached = self.keys.write();
         let at = Instant::now();
         match cached.as_mut() {
-            Some(cached) if cached.document == document => cached.at = at,
+            Some(cached) if cached.document == document => {
+                cached.endpoints = endpoints;
+                cached.at = at;
+            }
             _ => {
                 *cached = Some(FetchedKeys {
                     keys: Arc::new(keys),
                     document,
+                    endpoints,
                     at,
                 });
             }
         }
     }
+}
+
+/// The body of a response, of bounded length.
+async fn read(uri: &Uri, response: Response<Incoming>) -> anyhow::Result<Bytes> {
+    let body = Limited::new(response.into_body(), MAX_DOCUMENT)
+        .collect()
+        .await;
+    let body = body.map_err(|error| anyhow::anyhow!("{uri} cannot be read: {error}"))?;
+    Ok(body.to_bytes())
 }

@@ -5,6 +5,7 @@
 
 pub mod answer_budget;
 mod authority;
+mod authorization_paths;
 pub mod capacity;
 mod change_stream;
 pub mod client_limits;
@@ -210,6 +211,10 @@ impl Server {
                 logged.route = Some(path);
                 return identity_paths::sign_in(self, request, origin, client).await;
             }
+            _ if authorization_paths::is_path(&path) => {
+                logged.route = Some(path);
+                return authorization_paths::answer(self, request, origin, client).await;
+            }
             _ if operations::is_below(&path) => {
                 logged.route = Some(operations::ROUTE.to_owned());
                 return operations::answer(self, request, origin, client).await;
@@ -256,14 +261,14 @@ impl Server {
                     .await?;
                 // Only now: a client that still sends its body would not read the response.
                 let (principal, permit) = permitted?;
+                if let Some(permit) = permit.as_ref().filter(|_| !head.method.is_safe()) {
+                    permit.keep(body.length(), &generation.listener)?;
+                }
                 let request = Request::from_parts(head, body.into_body());
                 let request = absolute(request).ok_or(Problem::BadRequest)?;
                 let call = ingress.component.incoming_call(logged.trace.clone());
                 let call = call.with_principal(principal);
                 let response = call_component(ingress, request, &found, client, call).await?;
-                if let Some(permit) = permit.as_ref().filter(|_| !head.method.is_safe()) {
-                    permit.keep(body.length(), &generation.listener)?;
-                }
                 Ok(guarded(response, permit))
             }
         }

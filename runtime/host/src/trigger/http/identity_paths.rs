@@ -171,13 +171,13 @@ fn is_this_machine(authority: &Authority) -> bool {
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let media_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
     let essence = media_type.and_then(|it| it.split(';').next());
     essence.is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn json(value: &impl Serialize, cache_control: &'static str) -> Response<WasiBody> {
+pub(super) fn json(value: &impl Serialize, cache_control: &'static str) -> Response<WasiBody> {
     // Texts and numbers can always be serialized.
     let mut response = Response::new(full(serde_json::to_vec(value).unwrap_or_default()));
     let headers = response.headers_mut();
@@ -186,7 +186,7 @@ fn json(value: &impl Serialize, cache_control: &'static str) -> Response<WasiBod
     response
 }
 
-fn method_not_allowed(allowed: &'static str) -> Response<WasiBody> {
+pub(super) fn method_not_allowed(allowed: &'static str) -> Response<WasiBody> {
     let detail = format!("allowed here: {allowed}");
     let status = StatusCode::METHOD_NOT_ALLOWED;
     let mut response = document(status, "method-not-allowed", &detail, None);
