@@ -4,7 +4,7 @@
 //
 // Prints one line per step. A failed step ends the run with exit code 1, and prints the text of the screen, the errors of
 // the browser and the path of a screenshot. CHROMIUM sets the path of another browser, and ACCESS_TOKEN signs in on a
-// platform with an identity.
+// platform with an identity. ISSUER and CAR_NAME do so on one with an OpenID provider, for a car that is there.
 
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import { book } from './journeys/book.mjs';
 import { everyView } from './journeys/every-view.mjs';
 import { figures } from './journeys/figures.mjs';
 import { fleet } from './journeys/fleet.mjs';
+import { issuer } from './journeys/issuer.mjs';
 import { operate } from './journeys/operate.mjs';
 import { signIn } from './journeys/sign-in.mjs';
 import { together } from './journeys/together.mjs';
@@ -33,7 +34,8 @@ if (!url || chosen.some((name) => !(name in JOURNEYS))) {
 
 const browser = await Browser.launch();
 try {
-  if (process.env.ACCESS_TOKEN) await signIn(browser, url, process.env.ACCESS_TOKEN);
+  if (process.env.ISSUER) await issuer(browser, url, process.env.ISSUER, process.env.CAR_NAME);
+  else if (process.env.ACCESS_TOKEN) await signIn(browser, url, process.env.ACCESS_TOKEN);
   else for (const [name, journey] of Object.entries(JOURNEYS)) if (!chosen.length || chosen.includes(name)) await journey(browser, url, new Api(url));
   // A script error or a violation of the content security policy fails the run even if every step succeeded.
   await step('no script error and no policy violation', () => expect(browser.errors.length === 0, browser.errors.join('\n')));

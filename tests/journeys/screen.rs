@@ -6,7 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use harness::{Mode, Platform, Setup, ensure_program, local_token, root, under_target};
+use harness::{
+    CLIENT_ID, Mode, Platform, Setup, TokenIssuer, ensure_program, local_token, root, under_target,
+};
+
+use serde_json::json;
 
 harness::journeys!(customers_company_and_operators_work_on_the_screen);
 
@@ -21,6 +25,31 @@ fn a_user_signs_in_with_an_access_token() {
     let platform = setup.argument("--identity").argument("local").start();
     let token = local_token(platform.state_dir(), "host", "company");
     run(browser(&platform).env("ACCESS_TOKEN", token));
+}
+
+#[test]
+fn a_user_signs_in_at_an_openid_provider() {
+    let issuer = TokenIssuer::start();
+    let platform = Setup::new(Mode::Embedded)
+        .argument("--identity")
+        .argument(&issuer.url())
+        .argument("--audience")
+        .argument("socar")
+        .argument("--client-id")
+        .argument(CLIENT_ID)
+        .start();
+    let company = platform.with_token(&issuer.token("host", "company"));
+    let car = "발급자 시험";
+    company.register(&json!({"carName": car}));
+    // The page renews the token when half of its lifetime has passed.
+    issuer.sign_in("customer", "alice", 20);
+    run(browser(&platform)
+        .env("ISSUER", issuer.url())
+        .env("CAR_NAME", car));
+    let requests = issuer.token_requests();
+    assert_eq!(requests[0], "authorization_code granted");
+    assert_eq!(requests[1], "refresh_token granted", "{requests:?}");
+    assert_eq!(issuer.sign_outs(), 1);
 }
 
 /// The script as a command, with the address of the platform.

@@ -5,6 +5,9 @@ import { call } from '../api/client';
 import { Problem } from '../api/problem';
 import { accessToken, tokenWanted, useToken } from '../api/token';
 import { linkTo, open, parameter, VIEWS, type View } from '../route';
+import { begin, canSignIn, finish, leave, takeReturned } from './authorization-code';
+import { claimsOf } from './claims';
+import { forgetTokens, useTokens } from './renewal';
 
 export const ROLES = ['customer', 'host', 'operator'] as const;
 export type Role = (typeof ROLES)[number];
@@ -13,9 +16,20 @@ export type Role = (typeof ROLES)[number];
 export interface Identity {
   mode: 'open' | 'local' | 'issuer' | 'unknown';
   issuer?: string;
+  /** By which name the issuer knows this page; without it, a user enters a token that was issued. */
+  clientId?: string;
 }
 
 export const identity = signal<Identity>({ mode: 'unknown' });
+
+/** Whether users sign in at the issuer. */
+export const signsInAtIssuer = computed(() => identity.value.mode === 'issuer' && identity.value.clientId !== undefined && canSignIn());
+
+/** Whether the issuer has led back to this page, whose user is not known yet. */
+export const isSigningIn = signal(false);
+
+/** Why the issuer has not signed the user in. */
+export const signInProblem = signal<Problem | undefined>(undefined);
 
 export interface User {
   name: string;
@@ -37,16 +51,34 @@ export const viewsOfUser = computed<readonly View[]>(() => {
 });
 
 /** Whether the user must sign in before anything is shown. */
-export const isSignedOut = computed(() => tokenWanted.value || (identity.value.mode === 'local' && accessToken.value === undefined));
+export const isSignedOut = computed(() => {
+  const asksFirst = identity.value.mode === 'local' || signsInAtIssuer.value;
+  return isSigningIn.value || tokenWanted.value || (asksFirst && accessToken.value === undefined);
+});
 
 export async function readIdentity(): Promise<void> {
+  const returned = takeReturned();
+  isSigningIn.value = returned !== undefined;
   try {
     const { body } = await call<Identity>('GET', '/identity');
     if (body && typeof body.mode === 'string') identity.value = body;
+    if (returned && signsInAtIssuer.value) {
+      useTokens(await finish(returned, identity.value.issuer));
+      openViewOfRole();
+    }
   } catch (error) {
-    // A platform without this resource asks for a token when a request needs one.
     if (!(error instanceof Problem)) throw error;
+    // A platform without this resource asks for a token when a request needs one.
+    if (returned) signInProblem.value = error;
+  } finally {
+    isSigningIn.value = false;
   }
+}
+
+/** Signs in at the issuer. */
+export async function signInAtIssuer(): Promise<void> {
+  signInProblem.value = undefined;
+  await begin();
 }
 
 /** Signs in on a platform that issues tokens for this machine. Another machine gets none, and its users enter a token. */
@@ -63,25 +95,19 @@ export async function signInAs(role: Role, subject: string): Promise<void> {
 
 export const signInWith = (token: string): void => enter(token);
 
-/** Begins with the view of the role, unless a link has led to another one. */
 function enter(token: string): void {
   useToken(token);
+  openViewOfRole();
+}
+
+/** Begins with the view of the role, unless a link has led to another one. */
+function openViewOfRole(): void {
   const role = user.value?.role;
   if (role && !parameter('view')) open(linkTo(VIEWS_OF[role][0] ?? 'fleet'), { replace: true });
 }
 
 export function signOut(): void {
-  useToken(undefined);
+  forgetTokens();
   tokenWanted.value = true;
-}
-
-function claimsOf(token: string | undefined): { sub?: unknown; roles?: string[] } | undefined {
-  if (!token) return undefined;
-  try {
-    const payload = (token.split('.')[1] ?? '').replaceAll('-', '+').replaceAll('_', '/');
-    const bytes = Uint8Array.from(atob(payload), (letter) => letter.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes)) as { sub?: unknown; roles?: string[] };
-  } catch {
-    return { sub: '' };
-  }
+  if (signsInAtIssuer.value) leave();
 }

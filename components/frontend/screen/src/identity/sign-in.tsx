@@ -5,19 +5,46 @@ import { Icon } from '../parts/icon';
 import { ProblemNotice } from '../parts/problem-notice';
 import { useCommand } from '../parts/use-command';
 import { word, type Word } from '../words';
-import { identity, ROLES, signInAs, signInWith, type Role } from './session';
+import { identity, isSigningIn, ROLES, signInAs, signInAtIssuer, signInProblem, signInWith, signsInAtIssuer, type Role } from './session';
 
 export function SignIn() {
-  const { mode } = identity.value;
   return (
     <main id="content" class="sign-in" tabIndex={-1}>
       <section class="card">
         <Icon name="person" />
-        <h1>{word('signIn.wanted')}</h1>
-        <p class="soft">{word('signIn.why')}</p>
-        {mode === 'local' ? <SignInAs /> : <SignInWithToken />}
+        <h1>{word(isSigningIn.value ? 'signIn.running' : 'signIn.wanted')}</h1>
+        {!isSigningIn.value && (
+          <>
+            <p class="soft">{word('signIn.why')}</p>
+            <SignInForm />
+          </>
+        )}
       </section>
     </main>
+  );
+}
+
+function SignInForm() {
+  if (signsInAtIssuer.value) return <SignInAtIssuer />;
+  return identity.value.mode === 'local' ? <SignInAs /> : <SignInWithToken />;
+}
+
+function SignInAtIssuer() {
+  const command = useCommand();
+  const problem = command.problem ?? signInProblem.value;
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        command.run(signInAtIssuer);
+      }}
+    >
+      {problem && <ProblemNotice problem={problem} />}
+      <button type="submit" class="primary large" aria-disabled={command.isRunning}>
+        {word('signIn')}
+      </button>
+      <p class="soft">{word('signIn.issuer', { issuer: identity.value.issuer ?? '' })}</p>
+    </form>
   );
 }
 

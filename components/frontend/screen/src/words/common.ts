@@ -72,6 +72,8 @@ export const common = {
   'signIn.out': ['로그아웃', 'Sign out'],
   'signIn.wanted': ['로그인이 필요합니다', 'Please sign in'],
   'signIn.why': ['이 플랫폼은 누가 이용하는지 확인합니다.', 'This platform asks who you are.'],
+  'signIn.running': ['로그인하고 있습니다', 'Signing in'],
+  'signIn.issuer': ['{issuer} 계정을 사용합니다.', 'You use your account at {issuer}.'],
   'signIn.role': ['역할', 'Role'],
   'signIn.name': ['이름', 'Name'],
   'signIn.name.hint': ['영문과 숫자, 예: alice', 'Letters and digits, e.g. alice'],
