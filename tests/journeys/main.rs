@@ -39,5 +39,6 @@ mod split_deployment;
 mod startup_errors;
 mod summary;
 mod surface;
+mod token_attacks;
 mod traces;
 mod view_queries;
