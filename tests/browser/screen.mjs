@@ -1,6 +1,6 @@
 // Drives the screen in a real Chromium as people do: by labels and buttons. Another client changes cars through the API.
 //
-//   node screen.mjs http://127.0.0.1:3000/ [fleet book operate together every-view figures]
+//   node screen.mjs http://127.0.0.1:3000/ [fleet book operate together long-list every-view figures]
 //
 // Prints one line per step. A failed step ends the run with exit code 1, and prints the text of the screen, the errors of
 // the browser and the path of a screenshot. CHROMIUM sets the path of another browser, and ACCESS_TOKEN signs in on a
@@ -14,6 +14,7 @@ import { everyView } from './journeys/every-view.mjs';
 import { figures } from './journeys/figures.mjs';
 import { fleet } from './journeys/fleet.mjs';
 import { issuer } from './journeys/issuer.mjs';
+import { longList } from './journeys/long-list.mjs';
 import { operate } from './journeys/operate.mjs';
 import { signIn } from './journeys/sign-in.mjs';
 import { together } from './journeys/together.mjs';
@@ -24,7 +25,7 @@ import { currentStep, expect, step } from './support/steps.mjs';
 const inBothLanguages = (journey) => async (...given) => {
   for (const language of ['ko', 'en']) await journey(...given, language);
 };
-const JOURNEYS = { fleet: inBothLanguages(fleet), book: inBothLanguages(book), operate: inBothLanguages(operate), together, 'every-view': everyView, figures };
+const JOURNEYS = { fleet: inBothLanguages(fleet), book: inBothLanguages(book), operate: inBothLanguages(operate), together, 'long-list': longList, 'every-view': everyView, figures };
 
 const [url, ...chosen] = process.argv.slice(2);
 if (!url || chosen.some((name) => !(name in JOURNEYS))) {

@@ -53,6 +53,12 @@ export function open(target: string, { replace = false } = {}): void {
 /** Changes parameters of the current view. */
 export const change = (parameters: Parameters, options?: { replace?: boolean }): void => open(linkWith(parameters), options);
 
+/** Notes in the current entry of the history what the user has reached by scrolling. It is no navigation. */
+export function settle(parameters: Parameters, state: unknown): void {
+  history.replaceState(state, '', linkWith(parameters));
+  query.value = new URLSearchParams(location.search);
+}
+
 function address(parameters: Parameters): string {
   const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== '');
   return `?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`;

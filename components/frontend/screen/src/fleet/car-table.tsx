@@ -1,9 +1,7 @@
-// The table of cars, with the page of one car beside it.
+// The table of cars, with the page of one car beside it. Only the rows in its window are loaded and rendered.
 
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { CarView } from '../api/resources';
-import { searchCars } from '../api/search';
-import { useLive } from '../live/use-live';
 import { EmptyNote } from '../parts/empty-note';
 import { FreshnessNote } from '../parts/freshness';
 import { Pager } from '../parts/pager';
@@ -13,49 +11,112 @@ import { StatusPill } from '../parts/status-pill';
 import { change, linkWith, numberParameter } from '../route';
 import { word } from '../words';
 import { CarPage } from './car-page';
-import { carQuery, COLUMNS, NO_FILTERS, type Column } from './car-query';
+import { carPage, carQuery, COLUMNS, NO_FILTERS, PAGE_SIZE, type Column } from './car-query';
+import { startRow, useRowWindow } from './row-window';
 import { Toolbar } from './toolbar';
+import { useCarRows } from './use-car-rows';
 
 export function CarTable() {
   const query = carQuery();
   const carId = numberParameter('car', undefined);
-  const cars = useLive(`table ${JSON.stringify(query)}`, (signal) => searchCars(query, signal));
-  const { data, freshness } = cars;
   const isFiltered = Boolean(query.q || query.carStatus || query.rsvStatus || query.payStatus);
-  // The last page may have gone.
-  const lastPage = data ? Math.max(0, data.page.totalPages - 1) : Infinity;
-  useEffect(() => {
-    if (!cars.isBusy && query.page > lastPage) change({ page: lastPage + 1 }, { replace: true });
-  }, [cars.isBusy, query.page, lastPage]);
   return (
     <div class="table-and-car" data-open={carId !== undefined}>
       <section class="card car-table" aria-label={word('fleet.table')}>
         <Toolbar query={query} />
-        <div class="table-note">
-          {isFiltered && (
-            <button type="button" class="quiet" onClick={() => change(NO_FILTERS)}>
-              {word('fleet.filter.clear')}
-            </button>
-          )}
-          <FreshnessNote freshness={freshness} />
-        </div>
-        {freshness.problem && <ProblemNotice problem={freshness.problem} retry={cars.reload} />}
-        <table role="table" aria-busy={cars.isBusy}>
-          <thead role="rowgroup">
-            <tr role="row">
-              {COLUMNS.map((column) => (
-                <Head key={column} column={column} sort={query.sort} />
-              ))}
-            </tr>
-          </thead>
-          <tbody role="rowgroup">{data?.rows.map((car) => <Row key={car.carId} car={car} isOpen={car.carId === carId} />)}</tbody>
-        </table>
-        {data?.rows.length === 0 && <EmptyNote title={word(isFiltered ? 'fleet.none' : 'fleet.empty')} text={word(isFiltered ? 'fleet.none.help' : 'fleet.empty.help')} />}
-        {data && <Pager page={data.page} open={(page) => change({ page: page ? page + 1 : undefined })} />}
+        <Rows query={query} isFiltered={isFiltered} openCar={carId} />
       </section>
       {carId !== undefined && <CarPage key={carId} carId={carId} />}
     </div>
   );
+}
+
+interface RowsProperties {
+  query: ReturnType<typeof carQuery>;
+  isFiltered: boolean;
+  openCar: number | undefined;
+}
+
+function Rows({ query, isFiltered, openCar }: RowsProperties) {
+  const list = JSON.stringify(query);
+  const page = carPage();
+  const lastTotal = useRef<number | undefined>(undefined);
+  // Before the first response, the list reaches as far as the address says.
+  const rows = useRowWindow(list, page, lastTotal.current ?? startRow(page) + PAGE_SIZE);
+  const cars = useCarRows(list, query, rows.first, rows.end);
+  const { total, live, isBusy } = cars;
+  const keyboard = useRowKeys(total ?? 0, rows.reveal);
+  lastTotal.current = total;
+  // The list of the response may be longer or shorter than the one that was rendered.
+  const count = total === undefined ? undefined : Math.min(rows.end, total) - rows.first;
+  const numbers = Array.from({ length: Math.max(0, count ?? rows.end - rows.first) }, (_, index) => rows.first + index);
+  const rendered = new Set<number>();
+  return (
+    <>
+      <div class="table-note">
+        {isFiltered && (
+          <button type="button" class="quiet" onClick={() => change(NO_FILTERS)}>
+            {word('fleet.filter.clear')}
+          </button>
+        )}
+        <FreshnessNote freshness={live.freshness} />
+      </div>
+      {live.freshness.problem && <ProblemNotice problem={live.freshness.problem} retry={live.reload} />}
+      <div ref={rows.scroller} class="rows" tabIndex={0} role="group" aria-label={word('fleet.rows')} onScroll={rows.onScroll} onKeyDown={keyboard}>
+        <div style={{ minHeight: `${total === 0 ? 0 : rows.height}px` }}>
+          <table role="table" aria-busy={isBusy} aria-rowcount={total === undefined ? -1 : total + 1} aria-label={word('fleet.table')}>
+            <thead role="rowgroup">
+              <tr role="row" aria-rowindex={1}>
+                {COLUMNS.map((column) => (
+                  <Head key={column} column={column} sort={query.sort} />
+                ))}
+              </tr>
+            </thead>
+            <tbody role="rowgroup">
+              <Space key="before" height={rows.before} />
+              {numbers.map((number) => {
+                const car = cars.car(number);
+                if (!car) return <Placeholder key={`row ${number}`} number={number} />;
+                // A car that has moved to another page is on both until both are loaded again.
+                const key = rendered.has(car.carId) ? `row ${number}` : car.carId;
+                rendered.add(car.carId);
+                return <Row key={key} number={number} car={car} isOpen={car.carId === openCar} />;
+              })}
+            </tbody>
+          </table>
+        </div>
+        {total === 0 && !isBusy && <EmptyNote title={word(isFiltered ? 'fleet.none' : 'fleet.empty')} text={word(isFiltered ? 'fleet.none.help' : 'fleet.empty.help')} />}
+      </div>
+      {total !== undefined && <Pager seen={rows.seen} total={total} size={PAGE_SIZE} open={(wanted) => change({ page: wanted ? wanted + 1 : undefined })} />}
+    </>
+  );
+}
+
+/** The keys ↑ and ↓ lead from a car to its neighbours, whether they are rendered or not. */
+function useRowKeys(total: number, reveal: (row: number) => void) {
+  const wanted = useRef<{ scroller: HTMLElement; row: number } | undefined>(undefined);
+  useEffect(() => {
+    if (!wanted.current) return;
+    const { scroller, row } = wanted.current;
+    const link = scroller.querySelector<HTMLElement>(`tr[aria-rowindex="${row + 2}"] a`);
+    if (!link) return;
+    wanted.current = undefined;
+    link.focus({ preventScroll: true });
+  });
+  return (event: KeyboardEvent) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const scroller = event.currentTarget as HTMLElement;
+    const row = (event.target as Element).closest('tbody tr[aria-rowindex]');
+    if (!step || !(row || wanted.current) || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    // A key that is held is faster than the rows are rendered.
+    const from = wanted.current?.row ?? Number(row?.getAttribute('aria-rowindex')) - 2;
+    const next = Math.max(0, Math.min(from + step, total - 1));
+    reveal(next);
+    const link = scroller.querySelector<HTMLElement>(`tr[aria-rowindex="${next + 2}"] a`);
+    wanted.current = link ? undefined : { scroller, row: next };
+    link?.focus({ preventScroll: true });
+  };
 }
 
 function Head({ column, sort }: { column: Column; sort: string }) {
@@ -71,8 +132,24 @@ function Head({ column, sort }: { column: Column; sort: string }) {
   );
 }
 
-const Row = ({ car, isOpen }: { car: CarView; isOpen: boolean }) => (
-  <tr role="row" data-car-id={car.carId} data-open={isOpen}>
+/** The height of the rows before those that are rendered. */
+const Space = ({ height }: { height: number }) => (
+  <tr class="space" aria-hidden="true">
+    <td colSpan={COLUMNS.length} style={{ height: `${height}px` }} />
+  </tr>
+);
+
+/** A row whose car is being loaded. */
+const Placeholder = ({ number }: { number: number }) => (
+  <tr role="row" class="placeholder" aria-rowindex={number + 2}>
+    <td role="cell" colSpan={COLUMNS.length}>
+      <span class="visually-hidden">{word('freshness.loading')}</span>
+    </td>
+  </tr>
+);
+
+const Row = ({ car, number, isOpen }: { car: CarView; number: number; isOpen: boolean }) => (
+  <tr role="row" aria-rowindex={number + 2} data-car-id={car.carId} data-open={isOpen}>
     <td role="cell" data-column="carId">
       {car.carId}
     </td>

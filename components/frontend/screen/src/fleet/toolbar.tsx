@@ -10,10 +10,10 @@ import { toast } from '../parts/toast';
 import { change } from '../route';
 import { word, wordFor } from '../words';
 import { formatNumber } from '../format';
-import { CAR_STATUSES, COLUMNS, PAY_STATUSES, RSV_STATUSES, SIZES } from './car-query';
+import { CAR_STATUSES, COLUMNS, PAY_STATUSES, RSV_STATUSES } from './car-query';
 import { download, writeCsv } from './csv';
 
-type Query = CarQuery & { sort: string };
+type Query = Omit<CarQuery, 'page' | 'size'> & { sort: string };
 
 export function Toolbar({ query }: { query: Query }) {
   const set = (name: string) => (event: { currentTarget: HTMLInputElement | HTMLSelectElement }) => change({ [name]: event.currentTarget.value, page: undefined });
@@ -41,7 +41,6 @@ export function Toolbar({ query }: { query: Query }) {
         set={set('sort')}
         choices={COLUMNS.flatMap((column) => (['asc', 'desc'] as const).map((order): [string, string] => [`${column},${order}`, word(`sort.${order}`, { column: word(column) })]))}
       />
-      <Choice label={word('fleet.size')} value={String(query.size)} set={set('size')} choices={SIZES.map((size) => [String(size), String(size)])} />
       <ExportButton query={query} />
     </div>
   );

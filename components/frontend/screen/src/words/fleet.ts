@@ -14,7 +14,7 @@ export const fleet = {
   'fleet.filter.rsv': ['예약 상태: 전체', 'Any reservation'],
   'fleet.filter.pay': ['결제 상태: 전체', 'Any payment'],
   'fleet.filter.clear': ['조건 지우기', 'Clear filters'],
-  'fleet.size': ['한 페이지에', 'Per page'],
+  'fleet.rows': ['차량 목록, 화살표로 이동', 'The cars; the arrow keys lead from one to the next'],
   'fleet.sort': ['정렬', 'Sort'],
   'sort.asc': ['{column} 오름차순', '{column}, ascending'],
   'sort.desc': ['{column} 내림차순', '{column}, descending'],
