@@ -80,7 +80,8 @@ impl Listener {
             // Before the look, so that no message is missed.
             self.head.mark_unchanged();
             let has_taken = match &self.progress {
-                ListenerProgress::Behind(_) => self.catch_up().await,
+                // On the heap while it lasts: the space would be part of every listener.
+                ListenerProgress::Behind(_) => Box::pin(self.catch_up()).await,
                 ListenerProgress::Live(number) => self.take(*number),
                 ListenerProgress::Ended => return None,
             };

@@ -22,6 +22,7 @@ pub mod request_log;
 pub mod request_metrics;
 mod service;
 mod streams;
+mod takeover;
 pub mod upload;
 
 use std::net::SocketAddr;

@@ -9,6 +9,7 @@ use http_conventions::cors::{REQUEST_HEADERS, RESPONSE_HEADERS};
 use wasmtime_wasi_http::WasiBody;
 
 use super::ClientInfo;
+use super::takeover::LongLived;
 use crate::changes::{ChangeFeeds, ChangeRoute, ListenError, Visibility};
 use crate::principal::CallPrincipal;
 use crate::problem::Problem;
@@ -64,7 +65,9 @@ pub(super) async fn answer<B>(
     // A browser sends the header empty where it has no position.
     let last = last.filter(|last| !last.is_empty());
     let room = client.tracker.lasting_connections();
-    Ok(stream(feeds.listen(route, last, visibility, room).await?))
+    let mut response = stream(feeds.listen(route, last, visibility, room).await?);
+    response.extensions_mut().insert(LongLived);
+    Ok(response)
 }
 
 fn stream(body: WasiBody) -> Response<WasiBody> {

@@ -1,17 +1,22 @@
 //! One connection from its first byte to its last, and the ways in which it ends.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::trace;
+use wasmtime_wasi_http::WasiBody;
 
 use super::ClientInfo;
 use super::connections::{CloseReason, ConnectionState, TrackedConnection};
@@ -19,6 +24,7 @@ use super::monitored_io::{MonitoredIo, linger, send_request_timeout};
 use super::rejections::RejectionReason;
 use super::service::HttpService;
 use super::streams::H2Executor;
+use super::takeover::{self, ResponseEnd, Takeover};
 use config::policy::ListenerLimits;
 
 /// How long a connection without a request in progress may take to shut down.
@@ -46,6 +52,8 @@ enum ConnectionEnd {
     SlowRequest,
     /// The host closed it while no request was in progress.
     Closed,
+    /// The rest of a response takes it over.
+    TakenOver(WasiBody),
 }
 
 // === impl Connection ===
@@ -55,12 +63,34 @@ impl<S: HttpService> Connection<S> {
     pub async fn serve(self, stream: TcpStream, stop: CancellationToken) {
         let state = self.tracked.state.clone();
         let (io, returned) = MonitoredIo::new(stream, state.clone(), self.limits.clone());
-        let end = self.serve_protocol(io, stop).await;
+        // On the heap until it has ended: a response that takes over the connection does not need its space.
+        let mut end = Box::pin(self.serve_protocol(io, stop)).await;
         // The requests of an HTTP/2 connection may outlive it by a moment, and with them the socket.
-        let Ok(Ok(stream)) = tokio::time::timeout(SHUTDOWN_TIMEOUT, returned).await else {
+        let Ok(Ok(mut stream)) = tokio::time::timeout(SHUTDOWN_TIMEOUT, returned).await else {
             return;
         };
-        end.close(stream, &state).await;
+        if let ConnectionEnd::TakenOver(body) = end {
+            let (io, returned) = MonitoredIo::new(stream, state.clone(), self.limits.clone());
+            end = Self::send(io, body, &state).await;
+            let Ok(returned) = returned.await else {
+                return;
+            };
+            stream = returned;
+        }
+        // Closing may linger, which needs more space than a response.
+        Box::pin(end.close(stream, &state)).await;
+    }
+
+    /// Sends the rest of a response that has taken over its connection. It ends by itself when the host stops.
+    async fn send(mut io: MonitoredIo, body: WasiBody, state: &ConnectionState) -> ConnectionEnd {
+        tokio::select! {
+            end = takeover::send(&mut io, body) => match end {
+                // The last chunk arrives, even if the client has sent something after its request.
+                ResponseEnd::Complete => ConnectionEnd::Broken,
+                ResponseEnd::Failed | ResponseEnd::ClientGone => ConnectionEnd::Closed,
+            },
+            _ = state.close_requested() => ConnectionEnd::Closed,
+        }
     }
 
     async fn serve_protocol(&self, io: MonitoredIo, stop: CancellationToken) -> ConnectionEnd {
@@ -71,15 +101,33 @@ impl<S: HttpService> Connection<S> {
             admitted: self.tracked.admitted,
             tracker: self.tracked.tracker().clone(),
         };
-        let service = service_fn(|request| {
+        let takeover = Takeover::default();
+        let service = service_fn(|request: Request<Incoming>| {
             let (service, client) = (self.service.clone(), client.clone());
+            let takeover = takeover.clone();
+            let version = request.version();
             // On the heap until it is answered: hyper keeps the space of this future as long as the connection lives.
-            Box::pin(async move { Ok::<_, Infallible>(service.answer(request, &client).await) })
+            Box::pin(async move {
+                let response = service.answer(request, &client).await;
+                Ok::<_, Infallible>(takeover.prepare(version, response))
+            })
         });
         let protocol = protocol(&self.limits);
         let mut connection = pin!(protocol.serve_connection(TokioIo::new(io), service));
+        let served = poll_fn(|cx| {
+            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                return Poll::Ready(self.finished(result));
+            }
+            // Before it waits, hyper has written everything that the socket takes.
+            match state.is_write_stalled() {
+                true => Poll::Pending,
+                false => takeover.take().map_or(Poll::Pending, |body| {
+                    Poll::Ready(ConnectionEnd::TakenOver(body))
+                }),
+            }
+        });
         let close_reason = tokio::select! {
-            result = connection.as_mut() => return self.finished(result),
+            end = served => return end,
             reason = state.close_requested() => reason,
             () = stop.cancelled() => CloseReason::Idle,
         };
@@ -136,7 +184,7 @@ impl ConnectionEnd {
             }
             Self::Broken => linger(stream).await,
             Self::Finished | Self::Closed if state.has_unread_body() => linger(stream).await,
-            Self::Finished | Self::Closed => {}
+            Self::Finished | Self::Closed | Self::TakenOver(_) => {}
         }
     }
 }
@@ -159,3 +207,6 @@ fn protocol(limits: &ListenerLimits) -> auto::Builder<H2Executor> {
         .max_local_error_reset_streams(limits.resets);
     protocol
 }
+
+#[cfg(test)]
+mod tests;

@@ -243,6 +243,11 @@ impl ConnectionState {
         self.activity.lock().set_write_stalled(false);
     }
 
+    /// Whether response bytes wait until the client reads.
+    pub fn is_write_stalled(&self) -> bool {
+        self.activity.lock().write_stalled
+    }
+
     /// Records a request whose head is complete.
     pub fn begin_request(self: &Arc<Self>) -> RequestGuard {
         let mut activity = self.activity.lock();
