@@ -7,7 +7,7 @@
 //!
 //! [`journey`] lists the scenarios, [`load`] is the generator, [`platform`] the process under test, [`report`] the table.
 //! [`overload`] measures how the platform behaves when the offered load exceeds its capacity by far, [`attack`] whether
-//! customers are served while others try to take it down.
+//! customers are served while others try to take it down, [`listeners`] what many clients cost that listen for changes.
 
 #![warn(
     clippy::print_stdout,
@@ -20,7 +20,9 @@ mod budget;
 mod comparison;
 mod connection;
 mod journey;
+mod listeners;
 mod load;
+mod manifest;
 mod options;
 pub mod output;
 mod overload;
@@ -74,6 +76,9 @@ async fn chosen(options: &Options) -> anyhow::Result<()> {
     }
     if options.attack {
         return show(options, &attack::measure(options).await?);
+    }
+    if let Some(count) = options.listeners {
+        return show(options, &listeners::measure(options, count.into()).await?);
     }
     if options.overload {
         return show(options, &overload::measure(options).await?);

@@ -49,6 +49,10 @@ pub struct Options {
     #[arg(long, conflicts_with_all = ["url", "cars", "overload", "twin"])]
     pub attack: bool,
 
+    /// Measure the memory with so many clients that listen for changes, and the time until the last one has a change.
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["url", "cars", "overload", "attack", "twin"], value_parser = clap::value_parser!(u16).range(1..=50_000))]
+    pub listeners: Option<u16>,
+
     /// Measure the native twin too, a program with the same tables and effects, and print the ratios.
     #[arg(long, conflicts_with = "overload")]
     pub twin: bool,

@@ -5,40 +5,27 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use toml::{Table, Value};
+
+use crate::manifest::{components, subtable, write_edited};
 
 /// Concurrent calls of a component without a limit: about as many as the listener serves connections.
 const UNLIMITED_CALLS: i64 = 1000;
-
-const NO_TABLE: &str = "not the manifest of an application";
 
 /// Writes the manifest `from` without protections into `folder`, and returns the path of the new file.
 ///
 /// # Errors
 /// When the manifest cannot be read or parsed, or the new file cannot be written.
 pub fn write(from: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
-    let from = match from.is_dir() {
-        true => from.join("spin.toml"),
-        false => from.to_path_buf(),
-    };
-    let from = std::path::absolute(from)?;
-    let text = std::fs::read_to_string(&from)
-        .with_context(|| format!("cannot read {}", from.display()))?;
-    let root = from.parent().unwrap_or(Path::new("/"));
-    let written = folder.join("unprotected.toml");
-    std::fs::write(&written, strip(&text, root)?)?;
-    Ok(written)
+    write_edited(from, folder, "unprotected.toml", strip)
 }
 
-fn strip(manifest: &str, root: &Path) -> anyhow::Result<String> {
-    let mut manifest: Table = manifest.parse()?;
-    let policy = subtable(&mut manifest, &["application", "tool", "socar"])?;
+fn strip(manifest: &mut Table) -> anyhow::Result<()> {
+    let policy = subtable(manifest, &["application", "tool", "socar"])?;
     policy.remove("links");
     policy.extend(unlimited());
-    for (_, component) in subtable(&mut manifest, &["component"])?.iter_mut() {
-        let component = component.as_table_mut().context(NO_TABLE)?;
-        let policy = subtable(component, &["tool", "socar"])?;
+    for component in components(manifest)? {
+        let policy = subtable(component?, &["tool", "socar"])?;
         for key in [
             "links",
             "breaker",
@@ -49,12 +36,8 @@ fn strip(manifest: &str, root: &Path) -> anyhow::Result<String> {
         ] {
             policy.remove(key);
         }
-        // Paths are relative to the manifest, which is in another directory now.
-        if let Some(Value::String(source)) = component.get_mut("source") {
-            *source = root.join(&*source).display().to_string();
-        }
     }
-    Ok(toml::to_string(&manifest)?)
+    Ok(())
 }
 
 /// Policies without adaptive limits, breakers, retries and a short queue.
@@ -66,14 +49,6 @@ fn unlimited() -> Table {
         ("concurrency".to_owned(), Value::Integer(UNLIMITED_CALLS)),
         ("queue".to_owned(), Value::Integer(100 * UNLIMITED_CALLS)),
     ])
-}
-
-/// Returns the table at this path; creates it when it is missing.
-fn subtable<'a>(table: &'a mut Table, path: &[&str]) -> anyhow::Result<&'a mut Table> {
-    path.iter().try_fold(table, |table, key| {
-        let entry = table.entry(*key).or_insert(Value::Table(Table::new()));
-        entry.as_table_mut().context(NO_TABLE)
-    })
 }
 
 #[cfg(test)]
