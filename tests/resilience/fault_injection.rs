@@ -152,8 +152,19 @@ fn an_injected_fault_is_listed_and_expires() {
     let saboteur = start_with_fault_injection();
     let mut fault = neighbour_fault("error");
     fault["seconds"] = json!(2);
-    let started = saboteur.admin().inject_fault(&fault);
-    let list = saboteur.admin().json("/chaos");
+    let mut started = saboteur.admin().inject_fault(&fault);
+    let mut list = saboteur.admin().json("/chaos");
+    let remaining = [&mut started, &mut list["experiments"][0]].map(|fault| {
+        let members = fault.as_object_mut().expect("a fault");
+        let remaining = members.remove("remaining_ms");
+        remaining
+            .and_then(|it| it.as_u64())
+            .expect("the rest of its time")
+    });
+    assert!(
+        remaining[0] <= 2000 && remaining[1] <= remaining[0],
+        "{remaining:?}"
+    );
     assert_eq!(list["experiments"], json!([started]));
     eventually(
         || saboteur.admin().json("/chaos"),

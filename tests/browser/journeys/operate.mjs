@@ -6,11 +6,11 @@ import { eventually, expect, step } from '../support/steps.mjs';
 const TEXTS = {
   ko: {
     title: '운영', trace: '예약 추적', events: '이벤트', letters: '배달 실패', faults: '장애 주입', kind: '번호의 종류', number: '예약, 차량, 결제 번호', find: '찾기', ready: '모두 정상입니다', paused: '계속', pause: '멈춤',
-    needs: '이 화면을 쓰려면', open: /^차단기 열기/, openYes: '연결 끊기', reset: /^차단기 되돌리기/, forced: '강제 열림', closed: '닫힘', all: '모두 고르기', redrive: '다시 배달', discard: '버리기', none: '배달에 실패한 이벤트가 없습니다', inject: '주입', end: '끝내기', ends: /초 안에 끝남/,
+    needs: '이 화면을 쓰려면', open: /^차단기 열기/, openYes: '연결 끊기', reset: /^차단기 되돌리기/, forced: '강제 열림', closed: '닫힘', all: '모두 고르기', redrive: '다시 배달', discard: '버리기', none: '배달에 실패한 이벤트가 없습니다', inject: '주입', end: '끝내기', ends: /^(\d+)초 뒤에 끝남$/,
   },
   en: {
     title: 'Operate', trace: 'Reservations', events: 'Events', letters: 'Dead letters', faults: 'Fault injection', kind: 'Kind of number', number: 'Reservation, car or payment number', find: 'Find', ready: 'Everything is ready', paused: 'Resume', pause: 'Pause',
-    needs: 'What this view needs', open: /^Force open/, openYes: 'Cut the link', reset: /^Reset/, forced: 'Forced open', closed: 'Closed', all: 'Select all', redrive: 'Redrive', discard: 'Discard', none: 'There are no dead letters', inject: 'Inject', end: 'End', ends: /ends within \d+ s/,
+    needs: 'What this view needs', open: /^Force open/, openYes: 'Cut the link', reset: /^Reset/, forced: 'Forced open', closed: 'Closed', all: 'Select all', redrive: 'Redrive', discard: 'Discard', none: 'There are no dead letters', inject: 'Inject', end: 'End', ends: /^ends in (\d+) s$/,
   },
 };
 
@@ -106,6 +106,7 @@ async function stubbed(browser, url, text, language) {
     event: JSON.stringify({ type: 'ReservationConfirmed', subject: `reservation/${number}`, data: { rsvId: number, carId: number } }),
   }));
   let faults = [];
+  let faultEnds = 0;
   const handled = [];
   await page.route('**/operations/**', async (route) => {
     const request = route.request();
@@ -115,9 +116,11 @@ async function stubbed(browser, url, text, language) {
       handled.push(`${request.method()} ${path}`);
       letters = letters.filter((letter) => letter.id !== id);
     }
-    if (path === 'chaos' && request.method() === 'POST') faults = [{ id: 1, ...request.postDataJSON() }];
+    // It has been active for a while when the page first sees it.
+    if (path === 'chaos' && request.method() === 'POST') [faults, faultEnds] = [[{ id: 1, ...request.postDataJSON() }], Date.now() + 12_000];
     if (path === 'chaos/1') faults = [];
-    const bodies = { 'dead-letters': { letters, next: null }, chaos: { experiments: faults } };
+    const experiments = faults.map((fault) => ({ ...fault, remaining_ms: faultEnds - Date.now() }));
+    const bodies = { 'dead-letters': { letters, next: null }, chaos: { experiments } };
     await route.fulfill({ json: bodies[path] ?? {} });
   });
 
@@ -138,7 +141,10 @@ async function stubbed(browser, url, text, language) {
   await step(`${language}: a fault is injected with a countdown, and ended`, async () => {
     await page.goto(new URL('/?view=operate&tab=faults', url).href);
     await page.getByRole('button', { name: text.inject, exact: true }).click();
-    await page.getByText(text.ends).waitFor();
+    const left = async () => Number(text.ends.exec(await page.getByText(text.ends).textContent())[1]);
+    const first = await left();
+    expect(first > 5 && first <= 12, `${first} s are left of 12`);
+    await eventually('the countdown goes on', async () => (await left()) <= first - 3);
     await page.getByRole('button', { name: text.end, exact: true }).click();
     await page.locator('.fault-rows li').waitFor({ state: 'detached' });
   });

@@ -124,8 +124,23 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             "Faults",
             object(
                 &["experiments"],
-                json!({ "experiments": { "type": "array", "items": { "type": "object" } } }),
+                json!({ "experiments": { "type": "array", "items": reference("ActiveFault") } }),
             ),
+        ),
+        (
+            "ActiveFault",
+            json!({
+                "allOf": [reference("Fault")],
+                "required": ["id", "remaining_ms"],
+                "properties": {
+                    "id": count(),
+                    "remaining_ms": {
+                        "type": "integer",
+                        "minimum": 0,
+                        "description": "Milliseconds until the fault injection ends by itself"
+                    }
+                }
+            }),
         ),
         (
             "OperatorResult",

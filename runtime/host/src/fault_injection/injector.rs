@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tracing::info;
 
 use super::{ANY_REMOTE, EVENTS, OUTSIDE};
@@ -62,7 +62,8 @@ pub struct ActiveFault {
     /// The fault.
     #[serde(flatten)]
     pub spec: FaultSpec,
-    #[serde(skip)]
+    /// When it ends by itself. A client that counts down needs no clock in common with this host.
+    #[serde(rename = "remaining_ms", serialize_with = "milliseconds_until")]
     until: Instant,
 }
 
@@ -78,6 +79,11 @@ struct ActiveFaults {
 
 fn always() -> f64 {
     1.0
+}
+
+fn milliseconds_until<S: Serializer>(end: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
+    let remaining = end.saturating_duration_since(Instant::now());
+    serializer.serialize_u64(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX))
 }
 
 // === impl FaultSpec ===
@@ -322,6 +328,22 @@ mod tests {
         assert_eq!(active.running.len(), 1);
         active.expire(until);
         assert!(active.running.is_empty());
+    }
+
+    #[test]
+    fn a_fault_says_how_long_it_remains() {
+        let injector = FaultInjector::default();
+        let mut fault = injector.begin(spec()).unwrap();
+        fault.until -= Duration::from_secs(20);
+        let remaining = |fault: &ActiveFault| {
+            let fault = serde_json::to_value(fault).unwrap();
+            assert_eq!(fault["seconds"], 60);
+            fault["remaining_ms"].as_u64().unwrap()
+        };
+        let left = remaining(&fault);
+        assert!((1..=40_000).contains(&left), "{left}");
+        fault.until -= Duration::from_secs(60);
+        assert_eq!(remaining(&fault), 0);
     }
 
     #[test]

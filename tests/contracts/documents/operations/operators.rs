@@ -144,7 +144,7 @@ pub const OPERATIONS: &[Operation] = &[
         "Starts a fault injection",
         &[],
         Some("Fault"),
-        "OperatorResult",
+        "ActiveFault",
     ),
     steer(
         "delete",

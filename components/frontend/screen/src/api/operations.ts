@@ -46,6 +46,8 @@ export interface FaultInjection {
 
 export interface ActiveFault extends FaultInjection {
   id: number;
+  /** The milliseconds until it ends by itself, at the time of the response. */
+  remaining_ms: number;
 }
 
 export interface Rebuild {

@@ -1,9 +1,9 @@
 // Fault injection, where the host allows it: the active faults with the time that is left, and a form for another one.
 
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { endFault, FAULTS, injectFault, listFaults, type ActiveFault, type Fault } from '../api/operations';
 import { useLive } from '../live/use-live';
-import { useNow } from '../parts/countdown';
+import { useCountdown } from '../parts/countdown';
 import { FreshnessNote } from '../parts/freshness';
 import { Icon } from '../parts/icon';
 import { ProblemNotice } from '../parts/problem-notice';
@@ -45,10 +45,11 @@ export function FaultsPage() {
   );
 }
 
-/** The host names the duration of a fault and not its begin: the fault ends no later than its duration after it was first seen. */
+/** The host says how much of its time a fault has left, so that the clocks of the host and of the browser may differ. */
 function Row({ fault, end }: { fault: ActiveFault; end: () => void }) {
-  const [seen] = useState(Date.now());
-  const left = Math.max(0, Math.ceil(fault.seconds - (useNow() - seen) / 1000));
+  // Each response is a new object, also if it says the same.
+  const ends = useMemo(() => Date.now() + fault.remaining_ms, [fault]);
+  const left = useCountdown(ends);
   return (
     <li>
       <Icon name="bolt" />

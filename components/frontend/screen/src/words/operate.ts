@@ -142,7 +142,7 @@ export const operate = {
   'faults.seconds': ['시간(초)', 'Duration in seconds'],
   'faults.start': ['주입', 'Inject'],
   'faults.end': ['끝내기', 'End'],
-  'faults.left': ['{seconds}초 안에 끝남', 'ends within {seconds} s'],
+  'faults.left': ['{seconds}초 뒤에 끝남', 'ends in {seconds} s'],
   'fault.latency': ['지연', 'Latency'],
   'fault.error': ['오류 503', 'Error 503'],
   'fault.trap': ['트랩', 'Trap'],
