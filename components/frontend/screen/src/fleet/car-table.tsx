@@ -135,14 +135,14 @@ function Head({ column, sort }: { column: Column; sort: string }) {
 /** The height of the rows before those that are rendered. */
 const Space = ({ height }: { height: number }) => (
   <tr class="space" aria-hidden="true">
-    <td colSpan={COLUMNS.length} style={{ height: `${height}px` }} />
+    <td style={{ height: `${height}px` }} />
   </tr>
 );
 
 /** A row whose car is being loaded. */
 const Placeholder = ({ number }: { number: number }) => (
   <tr role="row" class="placeholder" aria-rowindex={number + 2}>
-    <td role="cell" colSpan={COLUMNS.length}>
+    <td role="cell">
       <span class="visually-hidden">{word('freshness.loading')}</span>
     </td>
   </tr>
