@@ -172,6 +172,15 @@ impl Platform {
         self.server.setup.clone().start()
     }
 
+    /// Starts a stopped platform again, with its state and at the address that its clients know.
+    ///
+    /// # Panics
+    /// When the platform does not start.
+    pub fn restart_at_its_address(&self) -> Self {
+        let address = self.url().trim_start_matches("http://");
+        self.server.setup.clone().listen(address).start()
+    }
+
     /// Starts a second host with a state directory of its own, on the Redis server of the first.
     ///
     /// # Panics

@@ -25,6 +25,7 @@ pub enum Mode {
 #[derive(Debug, Clone)]
 pub struct Setup {
     mode: Mode,
+    listen: String,
     variables: Vec<(String, String)>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -39,6 +40,7 @@ impl Setup {
     pub fn new(mode: Mode) -> Self {
         Self {
             mode,
+            listen: "127.0.0.1:0".to_owned(),
             variables: Vec::new(),
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -52,6 +54,12 @@ impl Setup {
     /// Uses this Redis server, which the test may kill. [`Mode::Redis`] only.
     pub fn on(mut self, redis: &Arc<RedisServer>) -> Self {
         self.redis = Some(Arc::clone(redis));
+        self
+    }
+
+    /// Listens on this address in place of any free port.
+    pub(crate) fn listen(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.listen);
         self
     }
 
@@ -152,7 +160,7 @@ impl Setup {
     fn command(&self) -> Command {
         let mut command = socar();
         command
-            .args(["up", "--listen", "127.0.0.1:0", "-f"])
+            .args(["up", "--listen", &self.listen, "-f"])
             .arg(self.manifest_file())
             .arg("--state-dir")
             .arg(self.state_dir())

@@ -2,21 +2,66 @@
 //! each step.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use harness::{
-    CLIENT_ID, Mode, Platform, Setup, TokenIssuer, ensure_program, local_token, root, under_target,
+    CLIENT_ID, Mode, Platform, Setup, TokenIssuer, ensure_program, event_streams, local_token, root,
+    under_target,
 };
+use serde_json::{Value, json};
 
-use serde_json::json;
-
-harness::journeys!(customers_company_and_operators_work_on_the_screen);
+harness::journeys!(
+    customers_company_and_operators_work_on_the_screen,
+    the_screen_recovers_from_a_killed_host_and_misses_no_event,
+);
 
 fn customers_company_and_operators_work_on_the_screen(mode: Mode) {
     // A platform of its own: an operator cuts links.
     run(&mut browser(&Setup::new(mode).start()));
+}
+
+fn the_screen_recovers_from_a_killed_host_and_misses_no_event(mode: Mode) {
+    let mut platform = Setup::new(mode).start();
+    let mut script = browser(&platform);
+    script.arg("restart").stdin(Stdio::piped());
+    let mut script = script
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("the script did not start: {error}"));
+    let mut input = script.stdin.take().expect("a piped input");
+    let output = script.stdout.take().expect("a piped output");
+    let mut streamed: Option<Vec<Value>> = None;
+    for line in BufReader::new(output).lines() {
+        let line = line.expect("text");
+        match line.split_once(' ') {
+            Some(("HOST", "kill")) => platform.kill(),
+            Some(("HOST", "start")) => platform = platform.restart_at_its_address(),
+            Some(("STREAMED", events)) => {
+                streamed = Some(serde_json::from_str(events).expect("JSON"));
+                continue;
+            }
+            _ => {
+                println!("{line}");
+                continue;
+            }
+        }
+        writeln!(input, "done").expect("the script still runs");
+    }
+    let status = script.wait().expect("the script ends");
+    assert!(status.success(), "{status}");
+    let streamed = streamed.expect("the events that the page got");
+    let mut count = 0;
+    for stream in event_streams(Some("viewpage")) {
+        let log = platform.events(&stream);
+        let of_log = streamed.iter().filter(|event| log.contains(event));
+        assert_eq!(of_log.collect::<Vec<_>>(), log.iter().collect::<Vec<_>>());
+        count += log.len();
+    }
+    assert_eq!(streamed.len(), count, "events that are not in the log");
+    assert!(count >= 7, "{count} events");
 }
 
 #[test]

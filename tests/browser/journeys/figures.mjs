@@ -5,13 +5,13 @@ import { expect, step } from '../support/steps.mjs';
 
 /** The most that the first visit may transfer for code and style, compressed, in bytes. */
 const TRANSFER = 100_000;
-const CHANGES = 20;
+const CHANGES = 100;
 
 export async function figures(browser, url, api) {
   await step('an interaction is painted at once', async () => {
     const page = await browser.page();
     await page.goto(new URL('/?view=fleet&display=table', url).href);
-    await page.locator('tbody tr').first().waitFor();
+    await page.locator('tr[data-car-id]').first().waitFor();
     const longest = await interactionToNextPaint(page);
     expect(longest < 500, `${longest} ms from an input to the next frame`);
     await page.context().close();
@@ -65,9 +65,11 @@ export async function figures(browser, url, api) {
     }
     delays.sort((one, other) => one - other);
     const median = delays[Math.floor(delays.length / 2)];
+    // The nearest rank: the sample that 99 of 100 do not exceed.
+    const p99 = delays[Math.ceil(delays.length * 0.99) - 1];
     expect(median < 1_000, `the median is ${median} ms`);
     await page.context().close();
-    return `${CHANGES} changes, from the request to the frame: median ${median} ms, greatest ${delays.at(-1)} ms`;
+    return `${CHANGES} changes, from the request to the frame: median ${median} ms, p99 ${p99} ms, greatest ${delays.at(-1)} ms`;
   });
 }
 

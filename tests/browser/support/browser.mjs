@@ -6,6 +6,8 @@ import { chromium } from 'playwright-core';
 /** In milliseconds. A healthy platform needs less than a second; a busy machine may need longer. */
 export const TIMEOUT = 30_000;
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+/** Playwright switches off the cache with which Back restores a page as it was. */
+const WITHOUT = ['--disable-back-forward-cache'];
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 export const PHONE = { width: 360, height: 780 };
@@ -23,7 +25,7 @@ export class Browser {
     const executablePath = [process.env.CHROMIUM, ...BROWSERS].find((path) => path && existsSync(path));
     if (!executablePath) throw new Error(`no Chromium found: install one (apt-get install chromium) or name it in CHROMIUM; looked at ${BROWSERS.join(', ')}`);
     const browser = new Browser();
-    browser.#browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
+    browser.#browser = await chromium.launch({ executablePath, headless: true, args: FLAGS, ignoreDefaultArgs: WITHOUT });
     return browser;
   }
 
