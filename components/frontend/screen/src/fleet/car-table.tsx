@@ -63,7 +63,7 @@ function Rows({ query, isFiltered, openCar }: RowsProperties) {
       </div>
       {live.freshness.problem && <ProblemNotice problem={live.freshness.problem} retry={live.reload} />}
       <div ref={rows.scroller} class="rows" tabIndex={0} role="group" aria-label={word('fleet.rows')} onScroll={rows.onScroll} onKeyDown={keyboard}>
-        <div style={{ minHeight: `${total === 0 ? 0 : rows.height}px` }}>
+        <div class="all-rows" style={{ minHeight: `${total === 0 ? 0 : rows.height}px` }}>
           <table role="table" aria-busy={isBusy} aria-rowcount={total === undefined ? -1 : total + 1} aria-label={word('fleet.table')}>
             <thead role="rowgroup">
               <tr role="row" aria-rowindex={1}>

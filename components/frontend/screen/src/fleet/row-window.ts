@@ -56,7 +56,8 @@ export function useRowWindow(list: string, page: number, total: number): RowWind
     const rows = element?.querySelectorAll('tbody tr[aria-rowindex]');
     const [first, last] = [rows?.[0]?.getBoundingClientRect(), rows?.[rows.length - 1]?.getBoundingClientRect()];
     const measured = first && last && rows ? (last.bottom - first.top) / rows.length : 0;
-    const height = element?.clientHeight ?? 0;
+    // On paper the list is as high as its rows, and must not grow with them.
+    const height = Math.min(element?.clientHeight ?? 0, innerHeight);
     const head = element?.querySelector('thead')?.offsetHeight ?? 0;
     setShape((before) => {
       const isSame = !measured || Math.abs(measured - before.rowHeight) < 0.1;
