@@ -60,7 +60,7 @@ type BeforeCommit = Box<dyn Fn(&Connection) + Send + Sync>;
 
 /// How a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BatchEnd {
+enum BatchEnd {
     Committed,
     Lost,
 }
@@ -277,7 +277,7 @@ impl GroupCommit {
     }
 
     /// Notes the end of the newest batch. Called under the mutex of the connection.
-    pub fn end(&self, end: BatchEnd) {
+    fn end(&self, end: BatchEnd) {
         let newest = self.begun.load(Ordering::Acquire);
         if end == BatchEnd::Lost {
             self.lost_batches.0.fetch_add(1, Ordering::AcqRel);

@@ -216,13 +216,12 @@ fn a_database_that_loses_what_is_written_says_so_until_it_keeps_something() {
         let connection = database.commits.lock();
         connection.pragma_update(None, "query_only", !can).unwrap();
     };
-    database.write(|connection| insert(connection, 1)).unwrap();
-    // As a commit ends for which there is no room on the disk.
-    {
-        let connection = database.commits.lock();
-        connection.execute_batch("ROLLBACK").unwrap();
-        database.commits.end(group_commit::BatchEnd::Lost);
-    }
+    // As a commit ends for which there is no room on the disk: SQLite rolls the whole batch back by itself.
+    let write = database.write(|connection| {
+        insert(connection, 1)?;
+        connection.execute_batch("ROLLBACK")
+    });
+    write.unwrap();
     can_write(false);
     assert!(!database.can_commit());
     assert!(!database.can_commit());
@@ -294,16 +293,19 @@ async fn a_log_that_cannot_be_synced_is_reported() {
     let path = folder.path().join("socar.db");
     let database = Database::open(&path).unwrap();
     database.create_schema(TABLE).unwrap();
-    let failure = "the write-ahead log cannot be synced: no descriptor".to_owned();
-    {
-        let maintenance = database.wal_maintenance.lock();
-        maintenance.as_ref().unwrap().set_failure(Some(failure));
-    }
-    assert!(matches!(database.check(), Err(DatabaseError::NotSynced(_))));
+    let is_reported = || {
+        let failure = "the write-ahead log cannot be synced: no descriptor".to_owned();
+        if let Some(maintenance) = &*database.wal_maintenance.lock() {
+            maintenance.set_failure(Some(failure));
+        }
+        matches!(database.check(), Err(DatabaseError::NotSynced(_)))
+    };
+    // The sync of the schema may end between the two calls. It is the only one that is due.
+    assert!(is_reported() || is_reported());
     keep(&database).await.unwrap();
     let since = Instant::now();
     while database.check().is_err() {
-        assert!(since.elapsed() < Duration::from_secs(5));
+        assert!(since.elapsed() < Duration::from_secs(60), "never synced");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
