@@ -24,6 +24,7 @@ mod programs;
 mod redis_server;
 mod registry_server;
 mod registry_stub;
+mod reserved_port;
 mod setup;
 mod steps;
 mod stub_server;

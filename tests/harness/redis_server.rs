@@ -1,6 +1,5 @@
 //! Redis servers of the tests, with the append-only file that the platform requires.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -10,14 +9,15 @@ use tempfile::TempDir;
 
 use crate::process::Process;
 use crate::programs::ensure_program;
+use crate::reserved_port::ReservedPort;
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running `redis-server` on a free port. Dropping it stops the server.
+/// A running `redis-server` on a port of its own. Dropping it stops the server.
 #[derive(Debug)]
 pub struct RedisServer {
     program: PathBuf,
-    port: u16,
+    port: ReservedPort,
     fsync: &'static str,
     process: Mutex<Process>,
     folder: TempDir,
@@ -28,7 +28,7 @@ impl RedisServer {
     ///
     /// # Panics When `redis-server` is missing or does not start.
     pub fn start() -> Self {
-        Self::start_in(new_folder, "everysec")
+        Self::start_in(new_folder(), "everysec")
     }
 
     /// Starts a server that a test may kill: it acknowledges a write only when the write is in the append-only
@@ -39,32 +39,20 @@ impl RedisServer {
     ///
     /// # Panics When `redis-server` is missing or does not start.
     pub fn start_durable() -> Self {
-        let in_memory =
-            || TempDir::with_prefix_in("socar-redis-", "/dev/shm").unwrap_or_else(|_| new_folder());
-        Self::start_in(in_memory, "always")
+        let in_memory = TempDir::with_prefix_in("socar-redis-", "/dev/shm");
+        Self::start_in(in_memory.unwrap_or_else(|_| new_folder()), "always")
     }
 
-    fn start_in(new_folder: impl Fn() -> TempDir, fsync: &'static str) -> Self {
+    fn start_in(folder: TempDir, fsync: &'static str) -> Self {
         let program = ensure_program("redis-server", "redis-server");
-        let mut error = String::new();
-        // Another process may take the port before Redis binds it.
-        for _ in 0..5 {
-            let folder = new_folder();
-            let port = free_port();
-            match run(&program, port, fsync, folder.path()) {
-                Ok(process) => {
-                    return Self {
-                        program,
-                        port,
-                        fsync,
-                        process: Mutex::new(process),
-                        folder,
-                    };
-                }
-                Err(reason) => error = reason,
-            }
+        let port = ReservedPort::any();
+        Self {
+            process: Mutex::new(run(&program, &port, fsync, folder.path())),
+            program,
+            port,
+            fsync,
+            folder,
         }
-        panic!("{error}");
     }
 
     /// Kills the server with SIGKILL.
@@ -76,8 +64,7 @@ impl RedisServer {
     ///
     /// # Panics When the server does not start.
     pub fn restart(&self) {
-        let revived = run(&self.program, self.port, self.fsync, self.folder.path());
-        *self.process.lock() = revived.unwrap_or_else(|reason| panic!("{reason}"));
+        *self.process.lock() = run(&self.program, &self.port, self.fsync, self.folder.path());
     }
 
     /// Suspends the server: it keeps its connections and answers nothing.
@@ -92,7 +79,7 @@ impl RedisServer {
 
     /// The value of `--redis-url`.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://{}", self.port.address())
     }
 }
 
@@ -102,10 +89,14 @@ fn new_folder() -> TempDir {
 }
 
 /// Starts a server and waits until it accepts connections.
-fn run(program: &Path, port: u16, fsync: &str, folder: &Path) -> Result<Process, String> {
+///
+/// # Panics
+/// When it does not start.
+fn run(program: &Path, port: &ReservedPort, fsync: &str, folder: &Path) -> Process {
+    let port = port.address().port().to_string();
     let mut command = Command::new(program);
     command
-        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--bind", "127.0.0.1", "--port", &port])
         .args(["--appendonly", "yes", "--appendfsync", fsync, "--save", ""])
         .arg("--dir")
         .arg(folder);
@@ -113,14 +104,8 @@ fn run(program: &Path, port: u16, fsync: &str, folder: &Path) -> Result<Process,
     let ready = process.wait_for(START_TIMEOUT, |line| {
         line.contains("Ready to accept connections").then_some(())
     });
-    ready.map(|()| process)
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .unwrap_or_else(|error| panic!("no free port: {error}"))
+    ready.unwrap_or_else(|reason| panic!("{reason}"));
+    process
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A real registry: `docker-registry` of Debian, which is the registry of the CNCF.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -12,13 +12,14 @@ use tempfile::TempDir;
 use crate::process::Process;
 use crate::programs::{ensure_program, find_or_install};
 use crate::registry_stub::REGISTRY_USER;
+use crate::reserved_port::ReservedPort;
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A running registry on a free port of this machine. Dropping it stops the server.
+/// A running registry on a port of its own. Dropping it stops the server.
 #[derive(Debug)]
 pub struct RegistryServer {
-    port: u16,
+    port: ReservedPort,
     process: Process,
     folder: TempDir,
 }
@@ -54,35 +55,28 @@ impl RegistryServer {
             RegistryClients::Trusting => Some(ensure_program("openssl", "openssl")),
             _ => None,
         };
-        let mut error = String::new();
-        // Another process may take the port before the registry binds it.
-        for _ in 0..5 {
-            let folder = TempDir::with_prefix("socar-registry-")
-                .unwrap_or_else(|error| panic!("no folder for the registry: {error}"));
-            if let Some(openssl) = &openssl {
-                make_certificate(openssl, folder.path());
-            }
-            let port = free_port();
-            let config = folder.path().join("config.yml");
-            write(&config, &configuration(port, clients, &folder));
-            let mut command = Command::new(&program);
-            command.arg("serve").arg(&config).current_dir(folder.path());
-            let process = Process::start("docker-registry", command, folder.path());
-            if accepts_connections(port, &process) {
-                return Some(Self {
-                    port,
-                    process,
-                    folder,
-                });
-            }
-            error = process.output_since(0);
+        let folder = TempDir::with_prefix("socar-registry-")
+            .unwrap_or_else(|error| panic!("no folder for the registry: {error}"));
+        if let Some(openssl) = &openssl {
+            make_certificate(openssl, folder.path());
         }
-        panic!("the registry does not start: {error}");
+        let port = ReservedPort::any();
+        let config = folder.path().join("config.yml");
+        write(&config, &configuration(port.address(), clients, &folder));
+        let mut command = Command::new(&program);
+        command.arg("serve").arg(&config).current_dir(folder.path());
+        let process = Process::start("docker-registry", command, folder.path());
+        wait_until_it_accepts_connections(port.address(), &process);
+        Some(Self {
+            port,
+            process,
+            folder,
+        })
     }
 
     /// The host and port.
     pub fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.port.address().to_string()
     }
 
     /// The reference of an application in this registry, such as `127.0.0.1:4711/app:1`.
@@ -102,22 +96,25 @@ impl RegistryServer {
 }
 
 /// Its log says that it listens before it does.
-fn accepts_connections(port: u16, process: &Process) -> bool {
+///
+/// # Panics
+/// When it accepts none in time.
+fn wait_until_it_accepts_connections(address: SocketAddr, process: &Process) {
     let deadline = Instant::now() + START_TIMEOUT;
-    let is_refused = || process.output_since(0).contains("address already in use");
-    while Instant::now() < deadline && !is_refused() {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return true;
-        }
+    while TcpStream::connect(address).is_err() {
+        let output = process.output_since(0);
+        assert!(
+            Instant::now() < deadline,
+            "the registry does not start: {output}"
+        );
         thread::sleep(Duration::from_millis(20));
     }
-    false
 }
 
-fn configuration(port: u16, clients: RegistryClients, folder: &TempDir) -> String {
+fn configuration(address: SocketAddr, clients: RegistryClients, folder: &TempDir) -> String {
     let root = folder.path().display();
     let mut text = format!(
-        "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {root}/data\nhttp:\n  addr: 127.0.0.1:{port}\n"
+        "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {root}/data\nhttp:\n  addr: {address}\n"
     );
     if clients == RegistryClients::LoggedIn {
         write(&folder.path().join("users"), &htpasswd());
@@ -178,11 +175,4 @@ const PASSWORD_HASH: &str = "$2b$04$abcdefghijklmnopqrstuuho/ppTcmsBIj2TNMdOGwEU
 
 fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .unwrap_or_else(|error| panic!("no free port: {error}"))
 }

@@ -9,10 +9,11 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::client::runtime;
+use crate::reserved_port::ReservedPort;
 
 /// What a server answers. A request may get no answer at all.
 pub(crate) trait Responder: Send + Sync + 'static {
@@ -33,18 +34,9 @@ pub(crate) trait Responder: Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct StubServer<R> {
     responder: Arc<R>,
-    address: SocketAddr,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    /// Accepts connections.
-    Open(JoinHandle<()>),
-    /// Bound, but not listening: the system refuses connections.
-    Closed(TcpSocket),
-    /// Between the two.
-    Changing,
+    port: ReservedPort,
+    /// Accepts connections; absent while they are refused.
+    task: Option<JoinHandle<()>>,
 }
 
 // === impl StubServer ===
@@ -52,52 +44,38 @@ enum State {
 impl<R: Responder> StubServer<R> {
     /// Starts a server on a free port.
     pub fn start(responder: &Arc<R>) -> Self {
-        let socket = bind(([127, 0, 0, 1], 0).into());
-        let address = socket
-            .local_addr()
-            .unwrap_or_else(|error| panic!("no address for a server: {error}"));
+        let port = ReservedPort::any();
         Self {
-            state: State::Open(listen(socket, responder)),
+            task: Some(listen(&port, responder)),
             responder: Arc::clone(responder),
-            address,
+            port,
         }
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Closes every connection and refuses new ones.
     pub fn close(&mut self) {
-        if let State::Open(task) = std::mem::replace(&mut self.state, State::Changing) {
+        if let Some(task) = self.task.take() {
             task.abort();
-            // The port is free only when the task has ended; the result is its cancellation.
+            // The system refuses connections only when the task has ended; the result is its cancellation.
             let _ = runtime().block_on(task);
         }
-        self.state = State::Closed(bind(self.address));
     }
 
     /// Accepts connections again.
     pub fn open(&mut self) {
-        self.state = match std::mem::replace(&mut self.state, State::Changing) {
-            State::Closed(socket) => State::Open(listen(socket, &self.responder)),
-            other => other,
-        };
+        self.task
+            .get_or_insert_with(|| listen(&self.port, &self.responder));
     }
 }
 
-fn bind(address: SocketAddr) -> TcpSocket {
-    let socket = TcpSocket::new_v4().and_then(|socket| {
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        Ok(socket)
-    });
-    socket.unwrap_or_else(|error| panic!("no port for a server: {error}"))
-}
-
-fn listen<R: Responder>(socket: TcpSocket, responder: &Arc<R>) -> JoinHandle<()> {
+fn listen<R: Responder>(port: &ReservedPort, responder: &Arc<R>) -> JoinHandle<()> {
     let _context = runtime().enter();
-    let listener = socket
+    let listener = port
+        .socket()
         .listen(1024)
         .unwrap_or_else(|error| panic!("a server cannot listen: {error}"));
     runtime().spawn(serve(listener, Arc::clone(responder)))

@@ -5,42 +5,39 @@
     reason = "a test that cannot start its server fails"
 )]
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
+
 use super::{RedisClient, RedisClientError};
 
-/// A server on a free port, with its files in a folder of its own; both end with the value.
+/// A server on a port of its own, with its files in a folder of its own; both end with the value.
 pub struct RedisServer {
     process: Child,
     port: u16,
+    /// Bound to the port, without listening: no other test gets the port while this server is not running. The server
+    /// can bind it too, because both set `SO_REUSEADDR`; other systems than Linux do not allow that.
+    _reservation: Option<TcpSocket>,
     folder: tempfile::TempDir,
 }
 
 impl RedisServer {
     pub async fn start() -> Self {
-        // A port that was free a moment ago may be taken by now; then the server exits, and the
-        // next port is tried.
-        for _ in 0..10 {
-            let port = TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .port();
-            let folder = tempfile::tempdir().unwrap();
-            let process = spawn(port, &folder);
-            let mut server = Self {
-                process,
-                port,
-                folder,
-            };
-            if server.is_serving().await {
-                return server;
-            }
-        }
-        panic!("redis-server did not start on any of ten free ports");
+        let reservation = TcpSocket::new_v4().unwrap();
+        reservation.set_reuseaddr(true).unwrap();
+        reservation.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let port = reservation.local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self {
+            process: spawn(port, &folder),
+            port,
+            _reservation: cfg!(target_os = "linux").then_some(reservation),
+            folder,
+        };
+        assert!(server.is_serving().await, "redis-server did not start");
+        server
     }
 
     pub fn url(&self) -> String {
