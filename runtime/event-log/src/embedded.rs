@@ -79,6 +79,12 @@ impl EmbeddedLog {
     pub fn group_count(&self, stream: &str) -> usize {
         self.positions.lock().count(stream)
     }
+
+    /// Whether a crash would repeat deliveries that are acknowledged in memory.
+    #[cfg(test)]
+    pub(crate) fn has_unwritten_positions(&self) -> bool {
+        self.positions.lock().has_unwritten()
+    }
 }
 
 #[async_trait]

@@ -5,19 +5,30 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
-use storage::database::Database;
+use storage::database::{CommitWatermark, Database};
 
 /// A log in a file, which a test can copy as a crash would leave it.
 struct File {
     folder: TempDir,
     fixture: Fixture,
+    log: Arc<EmbeddedLog>,
+    database: Arc<Database>,
 }
 
 impl File {
     fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let fixture = open(folder.path());
-        Self { folder, fixture }
+        Self::open_in(tempfile::tempdir().unwrap())
+    }
+
+    fn open_in(folder: TempDir) -> Self {
+        let database = Database::open(&folder.path().join("socar.db")).unwrap();
+        let log = Arc::new(EmbeddedLog::open(database.clone()).unwrap());
+        Self {
+            folder,
+            fixture: Fixture::of(log.clone(), Box::new(())),
+            log,
+            database,
+        }
     }
 
     /// The log as another process finds it if this one ends now, without any of its memory.
@@ -29,13 +40,18 @@ impl File {
                 std::fs::copy(from, folder.path().join(file)).unwrap();
             }
         }
-        let fixture = open(folder.path());
-        Self { folder, fixture }
+        Self::open_in(folder)
     }
 
-    /// Waits until the positions are written and committed.
+    /// Waits until the log has written the positions by itself, and commits them.
     async fn settle(&self) {
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        let began = std::time::Instant::now();
+        while self.log.has_unwritten_positions() {
+            assert!(began.elapsed() < LONG_TIMEOUT, "never written");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let watermark = CommitWatermark::from_now(&self.database);
+        watermark.wait_durable().await.unwrap();
     }
 }
 
