@@ -117,6 +117,19 @@ impl ConsumedLog {
         }
     }
 
+    /// Waits until the feed has seen that it has no listeners: its task looks from time to time.
+    async fn wait_until_at_rest(&self) {
+        let is_at_rest = || {
+            let feeds = self.feeds.0.feeds.lock();
+            feeds.values().all(|feed| feed.now().is_none())
+        };
+        let started = std::time::Instant::now();
+        while !is_at_rest() {
+            assert!(started.elapsed() < TIMEOUT, "the feed does not rest");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     async fn refusal(&self, last: Option<&str>) -> Option<ListenError> {
         self.feeds
             .listen(&route(), last, Visibility::Everything, 100)
@@ -262,8 +275,7 @@ async fn a_feed_without_listeners_rests_and_begins_again() {
         log.change(CARS, [number * 10]).await;
         assert_eq!(client.changes(1).await.0, [number * 10]);
         drop(client);
-        // The task of the feed sees it at its next look.
-        tokio::time::sleep(Duration::from_millis(400)).await;
+        log.wait_until_at_rest().await;
         log.change(CARS, [number * 10 + 1]).await;
     }
 }
@@ -328,13 +340,16 @@ async fn a_delivery_sends_its_changes_without_a_wait() {
         text: String::new(),
     };
     client.next().await;
-    let mut slowest = Duration::ZERO;
-    for number in 1..=20 {
+    let mut times = Vec::new();
+    for number in 1..=19 {
         let since = std::time::Instant::now();
         log.publish(CARS, number).await;
         assert_eq!(client.changes(1).await.0, [number]);
-        slowest = slowest.max(since.elapsed());
+        times.push(since.elapsed());
     }
-    // Without the news of acknowledgements, each would take up to a second.
-    assert!(slowest < Duration::from_millis(700), "{slowest:?}");
+    // Without the news of acknowledgements, each change would wait about a second for the next look. The median
+    // ignores the moments in which a busy machine runs other programs.
+    times.sort();
+    let median = times[times.len() / 2];
+    assert!(median < Duration::from_millis(500), "{times:?}");
 }
