@@ -2,8 +2,8 @@
 //! Spin, the built components do, with the component `token-verifier`. Here `socar` runs them as stock Spin does: the host
 //! is open, and the variable `identity_verifier` says that the components verify.
 
-use access_token::vectors::{AUDIENCE, Vectors};
-use harness::{Mode, Platform, Response, Setup, TokenIssuer, platform_authorization};
+use access_token::vectors::{AUDIENCE, VectorKeys, Vectors};
+use harness::{Mode, Platform, Response, Setup, TokenIssuer, eventually, platform_authorization};
 use http::Method;
 
 /// The collection of each context.
@@ -34,21 +34,22 @@ struct Verifiers {
 impl Verifiers {
     fn start() -> Self {
         let issuer = TokenIssuer::start();
-        let vectors = Vectors::new(&issuer.url(), AUDIENCE);
-        issuer.serve_keys(&vectors.keys);
+        let keys = VectorKeys::new();
+        issuer.serve_keys(&keys.public_set());
         let host = Setup::new(Mode::Embedded)
             .argument("--identity")
             .argument(&issuer.url())
             .argument("--audience")
             .argument(AUDIENCE);
         let components = Setup::new(Mode::Embedded);
-        let components = components.verified_by_components(&issuer.url(), &vectors.keys);
+        let components = components.verified_by_components(&issuer.url(), &keys.public_set());
         let [host, components] =
-            [host, components].map(|setup| setup.variable("context_token", KEY));
+            [host, components].map(|setup| setup.variable("context_token", KEY).start());
         Self {
-            host: host.start(),
-            components: components.start(),
-            vectors,
+            host,
+            components,
+            // The start of the hosts may take longer than the tokens stay what they are.
+            vectors: Vectors::signed_by(&keys, &issuer.url(), AUDIENCE),
             _issuer: issuer,
         }
     }
@@ -149,7 +150,9 @@ fn settings_without_which_no_token_can_be_verified_refuse_every_request() {
             refused.assert_retry_later();
             platform.get(path).send().problem(401, "token-required");
         }
-        let log = platform.output();
-        assert!(log.contains("set the variables identity_issuer"), "{log}");
+        eventually(
+            || platform.output(),
+            |log| log.contains("set the variables identity_issuer"),
+        );
     }
 }

@@ -19,7 +19,11 @@ pub const ISSUER: &str = "https://issuer.example";
 /// The name of this platform in tokens.
 pub const AUDIENCE: &str = "socar";
 
-/// Tokens, and the public keys to verify them with.
+/// The private keys of an issuer.
+pub struct VectorKeys([TestKey; 3]);
+
+/// Tokens, and the public keys to verify them with. Some tokens are close to a limit of time: they are what they should be
+/// for half a minute.
 #[derive(Clone, Debug)]
 pub struct Vectors {
     /// A JSON Web Key Set.
@@ -71,28 +75,56 @@ const EC: &str = "\
     MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQguwBhwYZHkjwS6mMT31Ac9LW7kQP/BCtN0yBblfU9LW2hRANCAATSOiJp8Gp6Wv\
     i1YiegEYTWVhuJRtW6SB118t2nrDbKX7ykt9kXZy6CiREUNBPUCp4dVMnnlYjlsVPDKiFNaAVT";
 
+// === impl VectorKeys ===
+
+impl VectorKeys {
+    /// Keys of each algorithm.
+    #[must_use]
+    pub fn new() -> Self {
+        Self([TestKey::rsa(), TestKey::ec(), TestKey::ed()])
+    }
+
+    /// The public keys: a JSON Web Key Set.
+    #[must_use]
+    pub fn public_set(&self) -> String {
+        let keys = self.0.each_ref().map(TestKey::public);
+        json!({ "keys": keys }).to_string()
+    }
+}
+
+impl Default for VectorKeys {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 // === impl Vectors ===
 
 impl Vectors {
-    /// Vectors of this issuer for this audience.
+    /// Vectors of this issuer for this audience, with keys of their own.
     #[must_use]
     pub fn new(issuer: &str, audience: &str) -> Self {
-        let [rsa, ec, ed] = [TestKey::rsa(), TestKey::ec(), TestKey::ed()];
-        let keys = json!({"keys": [rsa.public(), ec.public(), ed.public()]});
+        Self::signed_by(&VectorKeys::new(), issuer, audience)
+    }
+
+    /// Vectors of this issuer for this audience. The time of the tokens begins with this call.
+    #[must_use]
+    pub fn signed_by(keys: &VectorKeys, issuer: &str, audience: &str) -> Self {
+        let [rsa, ec, ed] = &keys.0;
         let claims = Claims { issuer, audience };
         let mut vectors = Self {
-            keys: keys.to_string(),
+            keys: keys.public_set(),
             tokens: Vec::new(),
             without_role: ec.token(&claims.with("roles", json!(["visitor"]))),
         };
-        for key in [&ec, &rsa, &ed] {
+        for key in [ec, rsa, ed] {
             let name = format!("a token of {:?}", key.algorithm);
             vectors.add(&name, key.token(&claims.valid()), Ok(()));
         }
-        vectors.add_claims(&ec, &claims);
-        vectors.add_headers(&ec, &claims);
-        vectors.add_keys([&rsa, &ec, &ed], &claims);
-        vectors.add_forms(&ec, &claims);
+        vectors.add_claims(ec, &claims);
+        vectors.add_headers(ec, &claims);
+        vectors.add_keys([rsa, ec, ed], &claims);
+        vectors.add_forms(ec, &claims);
         vectors
     }
 
