@@ -18,6 +18,9 @@ pub use otlp::{CollectorFault, ExportRequest};
 pub use span::CollectedSpan;
 pub use tree::tree;
 
+/// A host on an idle machine exports a span within this time.
+const EXPORT_TIME: Duration = Duration::from_millis(700);
+
 /// The protocol by which a host sends its spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OtlpProtocol {
@@ -116,16 +119,15 @@ impl Collector {
         eventually(|| self.trace(trace_id), |spans| expected(spans))
     }
 
-    /// Waits until no more spans of a trace come, and returns them.
+    /// Waits until the spans of a trace are as expected, and longer for one too many; returns them.
     #[track_caller]
-    pub fn whole_trace(&self, trace_id: &str) -> Vec<CollectedSpan> {
-        let mut known = 0;
-        let quiet = || {
-            std::thread::sleep(Duration::from_millis(700));
-            let spans = self.trace(trace_id);
-            let is_quiet = spans.len() == std::mem::replace(&mut known, spans.len());
-            (is_quiet && !spans.is_empty()).then_some(spans)
-        };
-        eventually(quiet, Option::is_some).unwrap_or_default()
+    pub fn whole_trace(
+        &self,
+        trace_id: &str,
+        expected: impl Fn(&[CollectedSpan]) -> bool,
+    ) -> Vec<CollectedSpan> {
+        self.wait_for_trace(trace_id, expected);
+        std::thread::sleep(EXPORT_TIME);
+        self.trace(trace_id)
     }
 }

@@ -5,12 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Far longer than a healthy platform needs, because a build may run on the same machine.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 /// Calls `look` until its value satisfies `holds`, and returns that value.
 ///
-/// # Panics After thirty seconds, with the last value.
+/// # Panics
+/// After a minute, with the last value.
 #[track_caller]
 pub fn eventually<T: Debug>(mut look: impl FnMut() -> T, holds: impl Fn(&T) -> bool) -> T {
     let started = Instant::now();

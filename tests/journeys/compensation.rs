@@ -108,10 +108,9 @@ fn assert_refunded_once(
         event["type"] == "PaymentCancelled" && event["data"]["rsvId"] == reservation.id
     });
     assert_eq!(refunds.len(), 1, "{refunds:#?}");
-    assert_eq!(
-        platform.messages_of(reservation),
-        [confirmation_text(car), cancellation_text(car)]
-    );
+    let texts = [confirmation_text(car), cancellation_text(car)];
+    platform.wait_for_messages(reservation, &texts);
+    assert_eq!(platform.messages_of(reservation), texts);
     assert_eq!(platform.get_json(&car.path)["status"], "available");
 }
 

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::{Mode, Process, RedisServer, Setup, confirmation_text, eventually, socar};
+use parking_lot::Mutex;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -54,7 +55,6 @@ fn an_event_waits_for_the_store_of_its_component() {
 
 #[test]
 fn the_relay_waits_for_as_long_as_a_component_asks() {
-    const RETRY_AFTER: Duration = Duration::from_secs(2);
     let component = FakeComponent::start();
     let redis = RedisServer::start();
     let folder = TempDir::new().expect("a folder");
@@ -69,12 +69,9 @@ fn the_relay_waits_for_as_long_as_a_component_asks() {
         .arg("event")
         .arg(event.to_string());
     append.query::<String>(&mut connection).expect("an id");
-    eventually(|| component.refused(), |refused| *refused >= 1);
-    let began = Instant::now();
-    while began.elapsed() < RETRY_AFTER * 3 / 4 {
-        thread::sleep(Duration::from_millis(50));
-    }
-    assert_eq!(component.refused(), 1, "before the time of Retry-After");
+    let refused = eventually(|| component.refused(), |refused| refused.len() >= 2);
+    let waited = refused[1] - refused[0];
+    assert!(waited >= RETRY_AFTER, "{waited:?}");
     component.recover();
     eventually(|| component.accepted(), |accepted| *accepted >= 1);
     let mut length = redis::cmd("XLEN");
@@ -107,6 +104,9 @@ fn relay(redis: &RedisServer, to: &str, folder: &TempDir) -> Process {
     process
 }
 
+/// What a component that is away asks its clients to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
 /// A component over HTTP that is away at first: it answers every request with 503 and `Retry-After`.
 struct FakeComponent {
     listener: Arc<TcpListener>,
@@ -116,8 +116,8 @@ struct FakeComponent {
 #[derive(Default)]
 struct FakeState {
     is_well: AtomicBool,
-    /// Requests for messages; those for other components are answered and not counted.
-    refused: AtomicUsize,
+    /// The times of the refused requests for messages; those for other components are answered and not counted.
+    refused: Mutex<Vec<Instant>>,
     accepted: AtomicUsize,
 }
 
@@ -144,8 +144,8 @@ impl FakeComponent {
         self.state.is_well.store(true, Ordering::SeqCst);
     }
 
-    fn refused(&self) -> usize {
-        self.state.refused.load(Ordering::SeqCst)
+    fn refused(&self) -> Vec<Instant> {
+        self.state.refused.lock().clone()
     }
 
     fn accepted(&self) -> usize {
@@ -172,11 +172,21 @@ fn answer(stream: TcpStream, state: &FakeState) {
         }
     }
     let _ = reader.read_exact(&mut vec![0; length]);
-    let (status, counter) = match state.is_well.load(Ordering::SeqCst) {
-        true => ("204 No Content", &state.accepted),
-        false => ("503 Service Unavailable\r\nretry-after: 2", &state.refused),
+    let is_well = state.is_well.load(Ordering::SeqCst);
+    match is_well {
+        _ if !is_counted => {}
+        true => {
+            state.accepted.fetch_add(1, Ordering::SeqCst);
+        }
+        false => state.refused.lock().push(Instant::now()),
+    }
+    let status = match is_well {
+        true => "204 No Content".to_owned(),
+        false => format!(
+            "503 Service Unavailable\r\nretry-after: {}",
+            RETRY_AFTER.as_secs()
+        ),
     };
-    counter.fetch_add(usize::from(is_counted), Ordering::SeqCst);
     let mut stream = reader.into_inner();
     let _ = write!(
         stream,

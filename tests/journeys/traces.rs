@@ -60,8 +60,9 @@ fn one_reservation_is_one_trace(mode: Mode) {
     platform.wait_for_view(&car, &json!({"carStatus": "available"}));
     reserve(&platform, &car);
     platform.wait_for_view(&car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
-    let spans = collector.whole_trace(TRACE);
-    assert_eq!(tree(&spans, note), documented_tree());
+    let documented = documented_tree();
+    let spans = collector.whole_trace(TRACE, |spans| tree(spans, note) == documented);
+    assert_eq!(tree(&spans, note), documented);
 
     let [request] = of_kind(&spans, "SERVER")[..] else {
         panic!("{spans:#?}")
@@ -153,11 +154,11 @@ fn a_sweep_has_a_trace_of_its_own(mode: Mode) {
     let spans = eventually(|| collector.spans(), |spans| spans.iter().any(is_sweep));
     let sweep = spans.iter().find(|span| is_sweep(span)).expect("a sweep");
     assert_eq!(sweep.parent_id, "");
-    let spans = collector.whole_trace(&sweep.trace_id);
     let expected = "\
 INTERNAL sweep reservation
   INTERNAL execute_wasm_component reservation
 ";
+    let spans = collector.whole_trace(&sweep.trace_id, |spans| tree(spans, note) == expected);
     assert_eq!(tree(&spans, note), expected);
 }
 
@@ -180,16 +181,20 @@ fn a_reservation_is_one_trace_across_deployments() {
         .variable("payment_url", others.url())
         .start();
     reserve(&reservations, &car);
-    let spans = collector.whole_trace(TRACE);
+    /// A request to the other host, as the one that sends it and as the one that serves it.
+    fn request<'s>(spans: &'s [CollectedSpan], path: &str) -> Option<[&'s CollectedSpan; 2]> {
+        let mut all = spans.iter();
+        let served = all.find(|span| span.attribute("http.route") == path)?;
+        let sent = spans.iter().find(|span| span.is_parent_of(served))?;
+        Some([sent, served])
+    }
+    let paths = ["/cars/...", "/payments/..."];
+    let spans = collector.wait_for_trace(TRACE, |spans| {
+        paths.iter().all(|path| request(spans, path).is_some())
+    });
     let service = |span: &CollectedSpan| span.resource["service.name"].clone();
-    for path in ["/cars/...", "/payments/..."] {
-        let served = |span: &&CollectedSpan| span.attribute("http.route") == path;
-        let served = spans
-            .iter()
-            .find(served)
-            .expect("a request to another host");
-        let sent = spans.iter().find(|span| span.is_parent_of(served));
-        let sent = sent.expect("a request of another host");
+    for path in paths {
+        let [sent, served] = request(&spans, path).expect("a request to another host");
         assert_eq!(sent.kind, "CLIENT");
         assert_eq!(
             (service(sent), service(served)),
@@ -230,14 +235,20 @@ fn a_relayed_event_stays_in_its_trace() {
             .map(|span| span.resource["service.name"].clone());
         names.collect()
     };
-    let spans = collector.wait_for_trace(TRACE, |spans| services(spans).len() == 3);
-    let served = |span: &&CollectedSpan| span.resource["service.name"] == "target";
-    let served = |span: &&CollectedSpan| served(span) && span.kind == "SERVER";
-    let served = spans.iter().find(served).expect("a request of the relay");
-    let sent = spans.iter().find(|span| span.is_parent_of(served));
-    let sent = sent.expect("a request of the relay");
-    let delivery = spans.iter().find(|span| span.is_parent_of(sent));
-    let delivery = delivery.expect("a delivery of the relay");
+    /// A delivery of the relay, the request by which it is made, and the request that the target serves.
+    fn relayed(spans: &[CollectedSpan]) -> Option<[&CollectedSpan; 3]> {
+        let mut all = spans.iter();
+        let is_of_target = |span: &&CollectedSpan| span.resource["service.name"] == "target";
+        let served = all.find(|span| is_of_target(span) && span.kind == "SERVER")?;
+        let parent_of = |child: &CollectedSpan| spans.iter().find(|span| span.is_parent_of(child));
+        let sent = parent_of(served)?;
+        Some([parent_of(sent)?, sent, served])
+    }
+    // The relay and the target export their spans at times of their own.
+    let spans = collector.wait_for_trace(TRACE, |spans| {
+        services(spans).len() == 3 && relayed(spans).is_some()
+    });
+    let [delivery, sent, _] = relayed(&spans).expect("a delivery of the relay");
     assert_eq!((&*sent.kind, &*delivery.kind), ("CLIENT", "CONSUMER"));
     assert_eq!(delivery.resource["service.name"], "socar-relay");
 }

@@ -108,11 +108,15 @@ fn every_breaker_transition_is_published_and_logged_once() {
     let reason = "8 calls in a row failed";
     assert_eq!(events[0]["type"], "BreakerOpened");
     assert_eq!(events[0]["data"]["reason"], reason);
-    let log = fixture.platform.output();
-    let lines = log.lines().filter(|line| line.contains("breaker "));
-    let about_it: Vec<_> = lines
-        .filter(|line| line.contains(&fixture.link()))
-        .collect();
+    let link = fixture.link();
+    let logged = || -> Vec<String> {
+        let log = fixture.platform.output();
+        let lines = log
+            .lines()
+            .filter(|line| line.contains("breaker ") && line.contains(&link));
+        lines.map(str::to_owned).collect()
+    };
+    let about_it = eventually(logged, |lines| lines.len() >= events.len());
     assert_eq!(about_it.len(), events.len(), "{about_it:#?}");
     assert!(about_it[0].contains(reason), "{about_it:#?}");
 }

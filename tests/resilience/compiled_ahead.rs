@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::{build_component, root, socar};
+use harness::{build_component, eventually, root, socar};
 use tempfile::TempDir;
 
 use crate::saboteur::Saboteur;
@@ -60,6 +60,6 @@ fn damaged_code_is_compiled_again() {
     let cache = TempDir::with_prefix("cache-").expect("a directory");
     let saboteur = start(compiled.path(), cache.path());
     saboteur.call("/greet/me").is(200);
-    assert!(saboteur.log().contains("damaged"), "{}", saboteur.log());
+    eventually(|| saboteur.log(), |log| log.contains("damaged"));
     assert_eq!(files(cache.path()).len(), 1);
 }

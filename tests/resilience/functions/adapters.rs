@@ -1,5 +1,7 @@
 //! Does an adapter stand in for a component that is not in the application, and only then?
 
+use harness::eventually;
+
 use super::fixture::{manifest, perform, shared};
 use crate::saboteur::Saboteur;
 
@@ -89,8 +91,10 @@ fn an_adapter_has_only_the_grants_that_it_inherits() {
     );
     let host = Saboteur::start_application(&manifest, &["adapter", "caller"], &[]);
     host.deploy(&nothing);
-    let output = host.log();
-    assert!(output.contains("no HTTP host is granted to it"), "{output}");
+    eventually(
+        || host.log(),
+        |log| log.contains("no HTTP host is granted to it"),
+    );
     let unavailable = perform(&host, "greet/you");
     assert!(
         unavailable.starts_with("Err(Refusal::Unavailable("),
