@@ -60,9 +60,10 @@ fn a_callee_that_does_not_return_times_out_before_its_caller() {
 
 #[test]
 fn a_call_has_only_the_time_that_its_caller_has_left() {
-    let late = shared().call("/late?ms=1600&action=sleep?ms=1000").is(200);
+    // The action alone would end before its deadline of two seconds.
+    let late = shared().call("/late?ms=1000&action=sleep?ms=1500").is(200);
     assert!(late.text().contains("effect: Effect::TimedOut"), "{late}");
-    let quick = shared().call("/late?ms=1600&action=greet/you").is(200);
+    let quick = shared().call("/late?ms=1000&action=greet/you").is(200);
     assert_eq!(quick.text(), r#"Ok("hello you")"#);
 }
 
@@ -144,7 +145,7 @@ fn an_overload_rejects_calls_before_they_have_any_effect() {
 #[test]
 fn one_instance_makes_a_bounded_number_of_calls() {
     let results = shared()
-        .call("/parallel?count=100&action=sleep?ms=200")
+        .call("/parallel?count=100&action=sleep?ms=600")
         .is(200);
     let results = results.text();
     let too_many = "an instance of component `caller` is overloaded";

@@ -52,7 +52,8 @@ fn a_log_that_is_not_read_delays_no_request() {
     for _ in 0..1500 {
         host.get("/log?err=0123456789012345678901234567890123456789");
     }
-    assert!(started.elapsed() < Duration::from_secs(20));
+    // A wait for the log with each line that it does not take would take longer than a minute.
+    assert!(started.elapsed() < Duration::from_secs(60));
     assert_eq!(host.terminate(), Some(0));
     drop(reader);
 }
@@ -212,7 +213,7 @@ fn idle_connections_leave_descriptors_for_probes_and_files() {
         let started = Instant::now();
         let client = Client::new(&url, Protocol::Http1);
         client.request(Method::GET, "/readyz").send().is(200);
-        assert!(started.elapsed() < Duration::from_secs(2));
+        assert!(started.elapsed() < Duration::from_secs(10));
     }
     drop(idle);
     let log = process.output_since(0);
@@ -245,7 +246,7 @@ fn unread_connections_lock_no_operator_out() {
         .collect();
     let started = Instant::now();
     saboteur.admin().get("/instances");
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(5));
     drop(idle);
 }
 
