@@ -1,6 +1,8 @@
 //! Shared backends of all components: the embedded database, the Redis server of `--redis-url`, and the event log.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,9 @@ use storage::redis_client::RedisClient;
 
 /// Time limit for reading the configuration of the Redis server, because the start waits for it.
 const WARNINGS_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Maximum length of the name of a host, in bytes.
+const MAX_HOST_NAME: usize = 64;
 
 /// State shared by all components.
 pub struct Backends {
@@ -103,19 +108,33 @@ fn redis_stores(runtime: &RuntimeConfig) -> anyhow::Result<Vec<Arc<RedisClient>>
 
 /// Returns the name of this host among the hosts that share an event log: generated once, stored in the state directory.
 ///
+/// A power failure can leave the file empty or full of zeros. That is no name: all hosts that it has happened to would
+/// have the same one.
+///
 /// # Errors
 /// When the state directory is not writable.
 pub fn host_name(state: &Path) -> anyhow::Result<String> {
     let path = state.join("host-id");
-    if let Ok(name) = std::fs::read_to_string(&path) {
-        let name = name.trim();
-        if !name.is_empty() {
-            return Ok(name.to_owned());
-        }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    let stored = stored.trim();
+    if is_host_name(stored) {
+        return Ok(stored.to_owned());
     }
     let name = Trace::fresh().id().get(..16).unwrap_or("host").to_owned();
-    std::fs::write(&path, &name).with_context(|| format!("cannot write {}", path.display()))?;
+    write_durably(&path, &name).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(name)
+}
+
+/// Whether a text can be part of the name of a consumer group: `component@host`.
+fn is_host_name(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    (1..=MAX_HOST_NAME).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
+fn write_durably(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -129,5 +148,20 @@ mod tests {
         let name = host_name(state.path()).unwrap();
         assert_eq!(host_name(state.path()).unwrap(), name);
         assert_ne!(host_name(other.path()).unwrap(), name);
+    }
+
+    #[test]
+    fn what_is_no_name_of_a_host_is_replaced() {
+        let state = tempfile::tempdir().unwrap();
+        let file = state.path().join("host-id");
+        let long = "x".repeat(MAX_HOST_NAME + 1);
+        for damaged in ["", "\n", "\0\0\0\0", "a b", "a@b", "\u{fffd}", &long] {
+            std::fs::write(&file, damaged).unwrap();
+            let name = host_name(state.path()).unwrap();
+            assert!(is_host_name(&name), "{damaged:?}: {name:?}");
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), name);
+        }
+        std::fs::write(&file, "socar-0.pods_1\n").unwrap();
+        assert_eq!(host_name(state.path()).unwrap(), "socar-0.pods_1");
     }
 }
