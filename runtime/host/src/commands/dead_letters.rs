@@ -13,25 +13,21 @@ use comfy_table::{Table, presets};
 use serde_json::Value;
 
 use crate::cli::{DeadLettersAction, DeadLettersOptions};
-use crate::output::{print_error_line, print_line};
+use crate::output::{print_error_line, print_line, print_result};
 use event_log::EntryId;
 use letters::{LetterOperation, Letters};
 
 /// Runs the operation.
 ///
 /// # Errors
-/// When the state cannot be opened, the host does not answer, or a dead letter does not exist.
+/// When the state cannot be opened, the host does not answer, a dead letter does not exist, or a list cannot be written.
 pub async fn run(options: &DeadLettersOptions) -> anyhow::Result<()> {
     let letters = Letters::find(options)?;
     match &options.action {
-        DeadLettersAction::List => list(&letters.list().await?),
+        DeadLettersAction::List => list(&letters.list().await?)?,
         DeadLettersAction::Show { id } => {
-            print_line(
-                letters
-                    .show(parse(id)?)
-                    .await?
-                    .with_context(|| unknown(id))?,
-            );
+            let letter = letters.show(parse(id)?).await?;
+            print_result(letter.with_context(|| unknown(id))?)?;
         }
         DeadLettersAction::Redrive { ids, all: false } => {
             each(&letters, LetterOperation::Redrive, ids).await?;
@@ -80,13 +76,14 @@ fn parse(id: &str) -> anyhow::Result<EntryId> {
     })
 }
 
-fn list(letters: &[Value]) {
+fn list(letters: &[Value]) -> anyhow::Result<()> {
     if letters.is_empty() {
         print_error_line("there are no dead letters");
+        Ok(())
     } else if std::io::stdout().is_terminal() {
-        print_line(table(letters));
+        print_result(table(letters))
     } else {
-        letters.iter().for_each(print_line);
+        letters.iter().try_for_each(print_result)
     }
 }
 

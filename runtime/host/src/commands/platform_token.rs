@@ -4,15 +4,14 @@ use anyhow::Context as _;
 use platform_token::SigningKeys;
 
 use crate::cli::PlatformTokenOptions;
-use crate::output::print_line;
+use crate::output::print_result;
 
 /// Prints a token that is valid for a minute.
 ///
 /// # Errors
-/// When there is no key.
+/// When there is no key, or the result cannot be written.
 pub fn run(options: &PlatformTokenOptions) -> anyhow::Result<()> {
     let keys = SigningKeys::read(&options.secret);
     let keys = keys.context("--secret (or SOCAR_PLATFORM_SECRET) is empty")?;
-    print_line(keys.sign(&options.context, access_token::now()));
-    Ok(())
+    print_result(keys.sign(&options.context, access_token::now()))
 }
