@@ -223,6 +223,55 @@ fn a_request_for_the_server_as_a_whole_is_answered_by_the_host() {
     assert!(response.contains("allow: GET"), "{response}");
 }
 
+/// Sends the text on a connection of its own, and returns the whole response.
+fn exchange(saboteur: &Saboteur, text: &str) -> String {
+    let mut stream = saboteur.connect();
+    stream.write_all(text.as_bytes()).expect("a request");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("a response");
+    response
+}
+
+#[test]
+fn a_request_that_proxies_read_in_different_ways_is_refused() {
+    let saboteur = Saboteur::shared();
+    for path in ["/static", "/echo/x", "/livez", "/nothing"] {
+        for headers in [
+            "",
+            "Host: a\r\nHost: b\r\n",
+            "Host: a\r\nTransfer-Encoding: gzip, chunked\r\n",
+            "Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        ] {
+            let head = format!("POST {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
+            let body = if headers.contains("chunked") {
+                "0\r\n\r\n"
+            } else {
+                ""
+            };
+            let response = exchange(saboteur, &format!("{head}{body}"));
+            assert!(
+                response.starts_with("HTTP/1.1 400 "),
+                "{path} {headers}: {response}"
+            );
+        }
+    }
+    let old = exchange(saboteur, "GET /static HTTP/1.0\r\n\r\n");
+    assert!(old.starts_with("HTTP/1.0 200 "), "{old}");
+}
+
+#[test]
+fn equivalent_spellings_of_a_path_reach_one_route() {
+    let saboteur = Saboteur::shared();
+    for path in ["/%67reet/me", "/greet/%6de", "/%67%72%65%65%74/m%65/"] {
+        assert_eq!(saboteur.call(path).is(200).text(), "hello me", "{path}");
+    }
+    assert_eq!(saboteur.call("/st%61tic").is(200).text(), "static");
+    saboteur.call("/l%69vez").is(200);
+    // An encoded slash is part of its segment.
+    let other = saboteur.call("/greet%2Fme");
+    assert!(!other.text().contains("hello me"), "{other}");
+}
+
 #[test]
 fn headers_of_an_unknown_proxy_reach_no_component() {
     let saboteur = Saboteur::shared();

@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod canonical_path;
 mod check;
 mod dependencies;
 mod files;
@@ -41,6 +42,7 @@ mod variables;
 use crate::document::{self, ConfigError, Located, Location};
 use crate::policy::{ComponentPolicy, IdentityPolicy, LinkPolicies, ListenerLimits, RedisGrants};
 
+pub use canonical_path::canonical_path;
 pub use dependencies::Dependency;
 pub use files::FileMounts;
 pub use hosts::{AllowedHosts, is_chaining_host};

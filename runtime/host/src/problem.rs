@@ -33,6 +33,9 @@ pub enum Problem {
     /// The request is malformed: `Host` is missing, malformed or contradicts the URI.
     #[error("the Host header is malformed or contradicts the address")]
     BadRequest,
+    /// The body of the request is encoded for its way in a form that the host does not decode.
+    #[error("the body has another transfer coding than chunked: send it without")]
+    TransferCoding,
     /// The host's own paths are read-only.
     #[error("this path can only be read")]
     MethodNotAllowed,
@@ -163,7 +166,9 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::BadRequest | Self::BodyIncomplete => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::TransferCoding | Self::BodyIncomplete => {
+                StatusCode::BAD_REQUEST
+            }
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TokenRequired | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
             Self::RoleRequired | Self::ForeignOrigin | Self::UsersOnly | Self::OperatorOnly => {
@@ -193,7 +198,7 @@ impl Problem {
     pub fn slug(&self) -> &'static str {
         match self {
             Self::NotFound => "not-found",
-            Self::BadRequest => "bad-request",
+            Self::BadRequest | Self::TransferCoding => "bad-request",
             Self::BodyIncomplete => "body-incomplete",
             Self::RequestTimeout => "request-timeout",
             Self::TokenRequired => "token-required",

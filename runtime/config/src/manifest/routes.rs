@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use super::canonical_path::canonical_path;
 use super::names::ComponentId;
 use super::static_response::StaticResponse;
 use crate::document::{ConfigError, Located};
@@ -102,7 +103,8 @@ impl RouteTable {
         self
     }
 
-    /// Finds the route of a path without a query. Slashes at either end are ignored, as in Spin.
+    /// Finds the route of a path without a query, in the spelling of [`canonical_path`]. Slashes at either end are
+    /// ignored, as in Spin.
     pub fn route<'table, 'path>(
         &'table self,
         path: &'path str,
@@ -224,7 +226,7 @@ impl RoutePattern {
                     );
                 }
                 Some(name) => Segment::Param(param_name(written, name, &segments)?),
-                None => Segment::Literal(segment.to_owned()),
+                None => Segment::Literal(canonical_path(segment).into_owned()),
             };
             segments.push(segment);
         }

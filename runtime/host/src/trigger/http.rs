@@ -18,6 +18,7 @@ mod monitored_io;
 mod operations;
 pub mod origins;
 pub mod rejections;
+mod request_form;
 pub mod request_log;
 pub mod request_metrics;
 mod service;
@@ -119,6 +120,7 @@ impl HttpService for Server {
     }
 
     async fn answer(&self, request: Request<Incoming>, client: &ClientInfo) -> Response<WasiBody> {
+        let request = request_form::with_canonical_path(request);
         let request_guard = client.connection.begin_request();
         let trace = Trace::of(request.headers());
         let request_id = trace.request_id.clone();
@@ -192,6 +194,7 @@ impl Server {
         client: &ClientInfo,
         logged: &mut LoggedRequest,
     ) -> Result<Response<WasiBody>, Problem> {
+        request_form::check(&request)?;
         let path = request.uri().path().to_owned();
         if let Some(response) = self.health.answer(request.uri(), request.method()) {
             return Ok(response);

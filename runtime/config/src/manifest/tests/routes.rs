@@ -5,7 +5,9 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{CAR, HEAD, app, load_with};
-use crate::manifest::{App, Overrides, Route, RouteHandler, RouteMatch, RouteTable};
+use crate::manifest::{
+    App, Overrides, Route, RouteHandler, RouteMatch, RouteTable, canonical_path,
+};
 
 /// One component per route, named after its position: `r0`, `r1` …
 fn table(routes: &[&str]) -> RouteTable {
@@ -68,6 +70,21 @@ fn a_path_that_no_route_matches_is_not_found() {
     }
     assert_eq!(pattern(&table, "/"), Some("/"));
     assert_eq!(pattern(&table, ""), Some("/"));
+}
+
+#[test]
+fn a_route_has_every_spelling_of_its_path() {
+    let table = table(&["/예약/...", "/c%61rs/:id", "/a%2fb"]);
+    for (path, expected) in [
+        ("/예약/1", "/예약/..."),
+        ("/%ec%98%88%EC%95%BD", "/예약/..."),
+        ("/%63ars/1", "/c%61rs/:id"),
+        ("/a%2Fb", "/a%2fb"),
+    ] {
+        let path = canonical_path(path);
+        assert_eq!(pattern(&table, &path), Some(expected), "{path}");
+    }
+    assert_eq!(pattern(&table, "/a/b"), None);
 }
 
 #[test]
