@@ -23,7 +23,7 @@ fn is_control(character: char) -> bool {
 }
 
 /// Whether a character has a shape of its own: it is neither white space nor ignorable (Default_Ignorable_Code_Point),
-/// nor the empty Braille pattern.
+/// nor the empty Braille pattern, nor one of the marks that only annotate or join others.
 fn is_visible(character: char) -> bool {
     let is_ignorable = matches!(
         character,
@@ -40,8 +40,10 @@ fn is_visible(character: char) -> bool {
             | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}'
             | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fff8}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{13430}'..='\u{13440}'
             | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d159}'
             | '\u{1d173}'..='\u{1d17a}'
             | '\u{e0000}'..='\u{e0fff}'
     );
@@ -86,6 +88,8 @@ mod tests {
             "\u{2800}",
             "\u{ad}",
             "\u{feff} \u{200d}",
+            "\u{fff9}\u{fffb}",
+            "\u{1d159}",
             "Benz\u{202e}gnp.exe",
             "a\u{2066}b",
             "a\u{2028}b",
