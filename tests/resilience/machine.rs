@@ -221,6 +221,33 @@ fn idle_connections_leave_descriptors_for_probes_and_files() {
     assert!(!log.contains("Too many open files"), "{log}");
 }
 
+#[test]
+fn a_limit_of_the_size_of_files_is_a_full_disk_and_does_not_end_the_host() {
+    build_component("saboteur");
+    let state = new_state_dir("short-");
+    let command = host_command(Path::new(MANIFEST), state.path(), &[]);
+    let command = limited(&command, "ulimit -f 2048");
+    let process = Process::start("socar", command, state.path());
+    let url = process.wait_for(TIMEOUT, |line| {
+        line.strip_prefix("Serving ").map(str::to_owned)
+    });
+    let url = url.unwrap_or_else(|reason| panic!("{reason}"));
+    let client = Client::new(&url, Protocol::Http1);
+    let value = "x".repeat(1000);
+    let is_kept = |number: &usize| {
+        let path = format!("/kv/set?key={number}&value={value}");
+        client.request(Method::GET, &path).send().status == 200
+    };
+    let kept = (0..5000).take_while(is_kept).count();
+    assert!((1..5000).contains(&kept), "{kept} writes");
+    client.request(Method::GET, "/livez").send().is(200);
+    eventually(
+        || client.request(Method::GET, "/readyz").send().status,
+        |status| *status == 503,
+    );
+    assert!(process.terminate().code().is_some());
+}
+
 /// The command with the resource limits that this shell command sets.
 fn limited(command: &Command, limit: &str) -> Command {
     let mut limited = Command::new("sh");

@@ -14,6 +14,9 @@ pub struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
     last: Option<Instant>,
+    /// SIGXFSZ, which a write beyond the limit of the size of files (`ulimit -f`) causes. It would end the process; with a
+    /// handler, the write fails as on a full disk.
+    _file_too_large: Signal,
 }
 
 /// SIGHUP, which makes a host reload its application.
@@ -32,6 +35,7 @@ impl StopSignals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             last: None,
+            _file_too_large: listen(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 
