@@ -4,8 +4,8 @@
 //! relay reads them with the delivery engine of `socar up` ([`event_log::delivery`]: groups, order per subject, retries,
 //! dead letters). It sends each event to its component over HTTP, in the structured mode of the CloudEvents HTTP
 //! binding; any 2xx status acknowledges it. An outage of the component, such as 503, is waited for, at least for the time
-//! of its `Retry-After`; an answer about the event itself counts as an attempt, and 400, 413, 415 and 422 make the event
-//! a dead letter at once. The relay also calls the sweeps, because stock Spin has no timer for them.
+//! of its `Retry-After`, and so are the answers of a proxy; an answer about the event itself counts as an attempt, and a
+//! problem document with 400, 413, 415 or 422 makes the event a dead letter at once. The relay also calls the sweeps, because stock Spin has no timer for them.
 //! The relay and the trigger may both deliver an event: reactions are idempotent.
 //!
 //! The URL of a component comes from the manifest: the prefix of its first HTTP route, below `--to`.
@@ -18,6 +18,7 @@ use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_conventions::problem::MEDIA_TYPE;
 use platform_token::SigningKeys;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -253,12 +254,35 @@ fn classify(address: &str, status: StatusCode, headers: &HeaderMap) -> HandlerEr
             reason,
             retry_after: retry_after(headers),
         },
+        status if is_of_proxy(status) => HandlerError::Unavailable {
+            reason,
+            retry_after: retry_after(headers),
+        },
         StatusCode::BAD_REQUEST
         | StatusCode::PAYLOAD_TOO_LARGE
         | StatusCode::UNSUPPORTED_MEDIA_TYPE
-        | StatusCode::UNPROCESSABLE_ENTITY => HandlerError::Invalid(reason),
+        | StatusCode::UNPROCESSABLE_ENTITY
+            if is_problem(headers) =>
+        {
+            HandlerError::Invalid(reason)
+        }
         _ => HandlerError::Failed(reason),
     }
+}
+
+/// Whether no component answers an event like this, but a proxy in front of it does: it redirects to another scheme or
+/// to a login, has no such service, or does not reach it. The codes from 520 on are those of content delivery networks.
+fn is_of_proxy(status: StatusCode) -> bool {
+    status.is_redirection() || matches!(status.as_u16(), 405 | 407 | 421 | 431 | 511 | 520..=599)
+}
+
+/// Whether the answer is a problem document, as components of this platform give it: a proxy that refuses the request
+/// says nothing of the event.
+fn is_problem(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE);
+    let media_type = media_type.and_then(|value| value.to_str().ok());
+    let essence = media_type.and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(MEDIA_TYPE))
 }
 
 fn component(route: &Route) -> Option<&str> {
