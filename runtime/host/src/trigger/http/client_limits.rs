@@ -11,7 +11,7 @@
 //! bounded; beyond it, further clients share one count.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -78,28 +78,27 @@ impl ClientKey {
         match principal.user_header() {
             _ if is_platform => None,
             Some(user) => Some(Self::User(user.to_owned())),
-            None => Some(Self::Address(network(origin_of(
-                headers, address, listener,
-            )))),
+            None => {
+                let is_trusted = |address: IpAddr| {
+                    let mut proxies = listener.trusted_proxies.iter();
+                    proxies.any(|trusted| trusted.contains(address))
+                };
+                let origin = origin_of(headers, address, is_trusted);
+                Some(Self::Address(network(origin)))
+            }
         }
     }
 }
 
 /// The address of the client behind trusted proxies: the last one in the list that is no such proxy.
-fn origin_of(headers: &HeaderMap, address: IpAddr, listener: &ListenerLimits) -> IpAddr {
-    let is_trusted = |address: IpAddr| {
-        let proxies = &listener.trusted_proxies;
-        proxies.iter().any(|trusted| trusted.contains(address))
-    };
+fn origin_of(headers: &HeaderMap, address: IpAddr, is_trusted: impl Fn(IpAddr) -> bool) -> IpAddr {
     if !is_trusted(address) {
         return address;
     }
     let lines = headers.get_all(FORWARDED_FOR).iter().rev();
     let texts = lines.filter_map(|line| line.to_str().ok());
     let mut addresses = texts.flat_map(|line| line.rsplit(','));
-    let forwarded = addresses
-        .by_ref()
-        .map_while(|text| text.trim().parse::<IpAddr>().ok());
+    let forwarded = addresses.by_ref().map_while(|text| address_in(text.trim()));
     let mut last = address;
     for forwarded in forwarded {
         last = forwarded;
@@ -108,6 +107,14 @@ fn origin_of(headers: &HeaderMap, address: IpAddr, listener: &ListenerLimits) ->
         }
     }
     last
+}
+
+/// The address in an element of the list; some proxies add the port of the client.
+fn address_in(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let address = text.parse().ok();
+    address.or_else(with_port).or_else(in_brackets)
 }
 
 /// The address, or of IPv6 the first 64 bits.
@@ -383,7 +390,30 @@ mod tests {
     }
 
     #[test]
-    fn a_client_behind_trusted_proxies_is_known_by_its_own_address() {
+    fn the_last_address_that_is_no_trusted_proxy_is_the_client() {
+        let is_trusted = |address: IpAddr| address.is_loopback();
+        let origin = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(FORWARDED_FOR, HeaderValue::from_static(line));
+            }
+            origin_of(&headers, "127.0.0.1".parse().unwrap(), is_trusted).to_string()
+        };
+        assert_eq!(origin(&[]), "127.0.0.1");
+        assert_eq!(origin(&["6.6.6.6, 1.2.3.4"]), "1.2.3.4");
+        assert_eq!(origin(&["6.6.6.6, 1.2.3.4, 127.0.0.2"]), "1.2.3.4");
+        assert_eq!(origin(&["6.6.6.6", "1.2.3.4"]), "1.2.3.4");
+        // With the port of the client, as some proxies write it.
+        assert_eq!(origin(&["6.6.6.6, 1.2.3.4:5678"]), "1.2.3.4");
+        assert_eq!(origin(&["[2001:db8::1]:443"]), "2001:db8::1");
+        assert_eq!(origin(&["[2001:db8::1]"]), "2001:db8::1");
+        // An element that is no address hides those before it.
+        assert_eq!(origin(&["1.2.3.4, unknown"]), "127.0.0.1");
+        assert_eq!(origin(&["unknown, 1.2.3.4"]), "1.2.3.4");
+    }
+
+    #[test]
+    fn a_client_without_a_trusted_proxy_is_known_by_its_own_address() {
         let listener = listener();
         let of = |address: &str, forwarded: &'static str| {
             let mut headers = HeaderMap::new();
