@@ -1,7 +1,7 @@
 //! The issuer on this machine: a key in the state directory, with which `socar token` signs and the host verifies.
 
 use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
@@ -72,20 +72,25 @@ pub fn token(
 /// from the moment on at which it has its name.
 fn create(path: &Path) -> anyhow::Result<()> {
     let new = path.with_extension(format!("new-{}", std::process::id()));
+    let key = SigningKey::generate()?;
+    let linked = write_new(&new, &key).and_then(|()| fs::hard_link(&new, path));
+    // A file that is only half written, on a full disk, is removed as well.
+    let removed = fs::remove_file(&new);
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(removed?),
+    }
+}
+
+fn write_new(path: &Path, key: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&new)?;
-    file.write_all(&SigningKey::generate()?)?;
-    file.sync_all()?;
-    let linked = fs::hard_link(&new, path);
-    fs::remove_file(&new)?;
-    match linked {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
-        _ => Ok(()),
-    }
+        .open(path)?;
+    file.write_all(key)?;
+    file.sync_all()
 }
 
 #[cfg(test)]
