@@ -141,11 +141,12 @@ fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     if let Some(coding) = codings.find(|coding| is_encoded(coding)) {
         return Err(Problem::unsupported_coding(coding.to_str().unwrap_or("?")));
     }
-    match headers.get(header::CONTENT_TYPE) {
-        Some(media_type) if !is_json(media_type.to_str().unwrap_or("?")) => Err(
-            Problem::unsupported_media_type(media_type.to_str().unwrap_or("?")),
-        ),
-        _ => Ok(()),
+    // Of two different types, another reader of the request may believe the other one.
+    let media_types = headers.get_all(header::CONTENT_TYPE).iter();
+    let mut media_types = media_types.map(|media_type| media_type.to_str().unwrap_or("?"));
+    match media_types.find(|media_type| !is_json(media_type)) {
+        Some(other) => Err(Problem::unsupported_media_type(other)),
+        None => Ok(()),
     }
 }
 

@@ -49,19 +49,22 @@ impl IdempotencyKey {
     ///
     /// # Errors
     ///
-    /// 400 for a key that is empty, longer than 255 characters or not printable.
+    /// 400 for a key that is empty, longer than 255 characters or not printable, and for two keys.
     pub fn from_request(request: &Request) -> Result<Option<Self>, Problem> {
-        let Some(value) = request.headers().get("idempotency-key") else {
+        let mut lines = request.headers().get_all("idempotency-key").iter();
+        let Some(value) = lines.next() else {
             return Ok(None);
         };
+        let is_only = lines.next().is_none();
         let text = value.to_str().unwrap_or_default().trim();
         let key = text
             .strip_prefix('"')
             .and_then(|text| text.strip_suffix('"'))
             .unwrap_or(text);
-        if !(1..=MAX_KEY_LENGTH).contains(&key.len()) {
-            let detail =
-                format!("Idempotency-Key must have 1 to {MAX_KEY_LENGTH} printable characters");
+        if !is_only || !(1..=MAX_KEY_LENGTH).contains(&key.len()) {
+            let detail = format!(
+                "Idempotency-Key must occur once and have 1 to {MAX_KEY_LENGTH} printable characters"
+            );
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 "bad-idempotency-key",

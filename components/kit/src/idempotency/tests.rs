@@ -53,6 +53,28 @@ fn a_repeated_request_receives_the_first_response() {
 }
 
 #[test]
+fn a_request_has_one_printable_key_of_bounded_length() {
+    let read = |values: &[&str]| {
+        let mut request = Request::new(Bytes::new());
+        for value in values {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            request.headers_mut().append("idempotency-key", value);
+        }
+        IdempotencyKey::from_request(&request)
+    };
+    let longest = "x".repeat(255);
+    assert_eq!(read(&[]).map(|key| key.is_some()).ok(), Some(false));
+    for values in [&["a"][..], &["\"a\""], &[&longest]] {
+        assert!(read(values).is_ok_and(|key| key.is_some()), "{values:?}");
+    }
+    let too_long = "x".repeat(256);
+    for values in [&[""][..], &["\"\""], &["가"], &[&too_long], &["a", "b"]] {
+        let problem = read(values).unwrap_err();
+        assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{values:?}");
+    }
+}
+
+#[test]
 fn another_body_with_the_same_key_is_refused() {
     let platform = MemoryPlatform::new();
     first(&platform, key("k", "{}"));

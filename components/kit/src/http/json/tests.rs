@@ -52,6 +52,18 @@ fn a_body_of_another_media_type_is_unsupported() {
     assert_eq!(status(Some("application/json-patch+json"), "{}"), 415);
     assert_eq!(status(Some("application/json"), "{"), 400);
     assert_eq!(status(Some("application/json"), "[]"), 422);
+    for media_types in [
+        ["application/json", "text/plain"],
+        ["text/plain", "application/json"],
+    ] {
+        let mut request = sent("{}");
+        for media_type in media_types {
+            let media_type = media_type.parse().unwrap();
+            request.headers_mut().append("content-type", media_type);
+        }
+        let problem = Fields::from_request(&request).unwrap_err();
+        assert_eq!(problem.status.as_u16(), 415, "{media_types:?}");
+    }
 }
 
 #[test]
