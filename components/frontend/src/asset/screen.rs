@@ -4,8 +4,8 @@ use super::{Asset, HTML, SCRIPT, STYLE, TEXT, built};
 
 pub(super) static SCREEN: [Asset; 5] = [
     built!(
-        "/assets/index-C-O9OjFB.css",
-        "assets/index-C-O9OjFB.css",
+        "/assets/index-nrUSTSEN.css",
+        "assets/index-nrUSTSEN.css",
         STYLE
     ),
     built!(
@@ -14,13 +14,13 @@ pub(super) static SCREEN: [Asset; 5] = [
         TEXT
     ),
     built!(
-        "/assets/operate-view-DN2RZqN4.js",
-        "assets/operate-view-DN2RZqN4.js",
+        "/assets/operate-view-B9UM1V_o.js",
+        "assets/operate-view-B9UM1V_o.js",
         SCRIPT
     ),
     built!(
-        "/assets/screen-Y78dhWFq.js",
-        "assets/screen-Y78dhWFq.js",
+        "/assets/screen-Bv0MgjKY.js",
+        "assets/screen-Bv0MgjKY.js",
         SCRIPT
     ),
     built!("/", "index.html", HTML),
