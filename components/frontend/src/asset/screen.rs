@@ -14,13 +14,13 @@ pub(super) static SCREEN: [Asset; 5] = [
         TEXT
     ),
     built!(
-        "/assets/operate-view-B9UM1V_o.js",
-        "assets/operate-view-B9UM1V_o.js",
+        "/assets/operate-view-DSHNFbVs.js",
+        "assets/operate-view-DSHNFbVs.js",
         SCRIPT
     ),
     built!(
-        "/assets/screen-Bv0MgjKY.js",
-        "assets/screen-Bv0MgjKY.js",
+        "/assets/screen-DXioWrjK.js",
+        "assets/screen-DXioWrjK.js",
         SCRIPT
     ),
     built!("/", "index.html", HTML),

@@ -1,6 +1,6 @@
 // The table of cars, with the page of one car beside it. Only the rows in its window are loaded and rendered.
 
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { CarView } from '../api/resources';
 import { EmptyNote } from '../parts/empty-note';
 import { FreshnessNote } from '../parts/freshness';
@@ -40,13 +40,13 @@ interface RowsProperties {
 function Rows({ query, isFiltered, openCar }: RowsProperties) {
   const list = JSON.stringify(query);
   const page = carPage();
-  const lastTotal = useRef<number | undefined>(undefined);
+  const [knownTotal, setKnownTotal] = useState<number>();
   // Before the first response, the list reaches as far as the address says.
-  const rows = useRowWindow(list, page, lastTotal.current ?? startRow(page) + PAGE_SIZE);
+  const rows = useRowWindow(list, page, knownTotal ?? startRow(page) + PAGE_SIZE);
   const cars = useCarRows(list, query, rows.first, rows.end);
   const { total, live, isBusy } = cars;
   const keyboard = useRowKeys(total ?? 0, rows.reveal);
-  lastTotal.current = total;
+  useLayoutEffect(() => setKnownTotal(total), [total]);
   // The list of the response may be longer or shorter than the one that was rendered.
   const count = total === undefined ? undefined : Math.min(rows.end, total) - rows.first;
   const numbers = Array.from({ length: Math.max(0, count ?? rows.end - rows.first) }, (_, index) => rows.first + index);
