@@ -4,8 +4,8 @@ use super::{Asset, HTML, SCRIPT, STYLE, TEXT, built};
 
 pub(super) static SCREEN: [Asset; 5] = [
     built!(
-        "/assets/index-nrUSTSEN.css",
-        "assets/index-nrUSTSEN.css",
+        "/assets/index-Dr5JblM9.css",
+        "assets/index-Dr5JblM9.css",
         STYLE
     ),
     built!(
@@ -14,13 +14,13 @@ pub(super) static SCREEN: [Asset; 5] = [
         TEXT
     ),
     built!(
-        "/assets/operate-view-DSHNFbVs.js",
-        "assets/operate-view-DSHNFbVs.js",
+        "/assets/operate-view-CYFllReu.js",
+        "assets/operate-view-CYFllReu.js",
         SCRIPT
     ),
     built!(
-        "/assets/screen-DXioWrjK.js",
-        "assets/screen-DXioWrjK.js",
+        "/assets/screen-BTEg3o78.js",
+        "assets/screen-BTEg3o78.js",
         SCRIPT
     ),
     built!("/", "index.html", HTML),
