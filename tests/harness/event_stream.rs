@@ -78,9 +78,9 @@ impl EventStream {
     /// # Panics
     /// When the stream ends before.
     #[track_caller]
-    pub fn until(&mut self, is_last: impl Fn(&StreamedEvent) -> bool) -> Vec<StreamedEvent> {
+    pub fn until(&mut self, mut is_last: impl FnMut(&StreamedEvent) -> bool) -> Vec<StreamedEvent> {
         let mut events: Vec<StreamedEvent> = Vec::new();
-        while !events.last().is_some_and(&is_last) {
+        while !events.last().is_some_and(&mut is_last) {
             let next = self.next_event();
             events.push(next.unwrap_or_else(|| panic!("the stream has ended after {events:#?}")));
         }

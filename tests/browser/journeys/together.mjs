@@ -104,7 +104,8 @@ export async function together(browser, url, api) {
     await page.evaluate(() => addEventListener('pageshow', ({ persisted }) => (globalThis.isRestored = persisted)));
     await page.goto(new URL('/docs', url).href);
     await page.getByRole('heading', { name: 'Operations' }).waitFor();
-    await page.goBack();
+    // A page that is restored is not loaded.
+    await page.goBack({ waitUntil: 'commit' });
     await stateIn(page, 'live').waitFor();
     await api.change(carId, { amount: 68_000 });
     await rowIn(page).getByText('68,000').waitFor();

@@ -2,12 +2,14 @@
 
 import { createInterface } from 'node:readline';
 
-let lines;
-
 /** Asks for something, and waits until it is done. */
 export async function askForHost(what) {
-  lines ??= createInterface({ input: process.stdin })[Symbol.asyncIterator]();
   console.log(`HOST ${what}`);
-  const { done, value } = await lines.next();
+  process.stdin.ref();
+  const lines = createInterface({ input: process.stdin });
+  const { done, value } = await lines[Symbol.asyncIterator]().next();
+  // An input that is read would keep the script alive after its last step.
+  lines.close();
+  process.stdin.unref();
   if (done || value !== 'done') throw new Error(`the test did not ${what} the host: ${value}`);
 }
