@@ -47,7 +47,7 @@ pub(crate) fn parameters(encoded: &[u8]) -> Parameters {
 // === impl AuthorizationServer ===
 
 impl AuthorizationServer {
-    /// Where the user is led with a code, or with an error if nobody signs in. `None` for a request that this provider
+    /// Where the user is led with a code, or with an error if no user signs in. `None` for a request that this provider
     /// refuses to redirect.
     pub fn authorize(&mut self, issuer: &str, request: &Parameters) -> Option<String> {
         let get = |name: &str| request.get(name).cloned().unwrap_or_default();
