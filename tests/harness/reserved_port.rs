@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpSocket;
 
-/// A port that the system gives to nobody else: a socket is bound to it and does not listen, so that the system refuses
+/// A port that the system gives to no other process: a socket is bound to it and does not listen, so that the system refuses
 /// connections until the server listens. A server binds the same port if it sets `SO_REUSEADDR`, as servers do.
 #[derive(Debug)]
 pub(crate) struct ReservedPort {
     address: SocketAddr,
-    /// Only Linux lets a second socket bind the port. Elsewhere, another process may take it.
+    /// Only Linux lets a second socket bind the port. On other systems, another process may take it.
     _reservation: Option<TcpSocket>,
 }
 

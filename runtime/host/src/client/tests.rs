@@ -76,7 +76,7 @@ async fn a_request_that_may_not_be_sent_twice_is_sent_once() {
 
 #[tokio::test]
 async fn the_cause_of_a_failed_connection_is_complete() {
-    // It is bound and does not listen, so that nobody else listens there.
+    // It is bound and does not listen, so that no other socket listens there.
     let closed = tokio::net::TcpSocket::new_v4().unwrap();
     closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let url = format!("http://{}/", closed.local_addr().unwrap());

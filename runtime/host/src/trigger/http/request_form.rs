@@ -8,11 +8,11 @@ use config::manifest::canonical_path;
 
 use crate::problem::Problem;
 
-/// Checks the headers that frame and address a request, whoever answers it.
+/// Checks the headers that frame and address a request of any route.
 ///
 /// # Errors
 /// [`Problem::BadRequest`] if a request of HTTP/1.1 has not exactly one `Host` (RFC 9112, 3.2), and
-/// [`Problem::TransferCoding`] if a body has a coding that nobody would decode (RFC 9112, 6.1).
+/// [`Problem::TransferCoding`] if a body has a coding that no part of the host decodes (RFC 9112, 6.1).
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let hosts = request.headers().get_all(HOST).iter().count();
     let is_addressed = match request.version() {
