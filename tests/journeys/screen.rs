@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use harness::{
-    CLIENT_ID, Mode, Platform, Setup, TokenIssuer, ensure_program, event_streams, local_token, root,
-    under_target,
+    CLIENT_ID, Mode, Platform, Setup, TokenIssuer, ensure_program, event_streams, local_token,
+    root, under_target,
 };
 use serde_json::{Value, json};
 
