@@ -121,3 +121,21 @@ fn one_client_that_sends_too_many_bytes_waits_and_others_do_not() {
     let count: f64 = count.and_then(|it| it.parse().ok()).expect("a count");
     assert!(count >= 1.0, "{count}");
 }
+
+#[test]
+fn requests_with_bad_tokens_count_for_the_address_that_sends_them() {
+    let setup = Setup::new(Mode::Embedded).manifest(|manifest| {
+        let limits = "client_rate = 1\nclient_burst = 5\ntrusted_proxies = [";
+        manifest.replacen("trusted_proxies = [", limits, 1)
+    });
+    let platform = setup.argument("--identity").argument("local").start();
+    let company = platform.signed_in("host", "company");
+    let guess = || {
+        let request = platform.get("/cars");
+        request.header("authorization", "Bearer guessed").send()
+    };
+    let answers: Vec<_> = (0..20).map(|_| guess().status).collect();
+    assert_eq!(answers[..5], [401; 5]);
+    assert!(answers[5..].contains(&429), "{answers:?}");
+    company.get("/cars").send().is(200);
+}

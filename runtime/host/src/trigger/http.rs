@@ -231,8 +231,8 @@ impl Server {
             logged.route = Some(path);
             let (mut head, _) = request.into_parts();
             strip_untrusted(&mut head, client, &generation.listener);
-            let principal = self.authenticate(&head, None, false).await?;
-            let permit = self.admit(&principal, &head, client, &generation.listener)?;
+            let principal = self.authenticate(&head, None, false).await;
+            let (principal, permit) = self.admit(principal, &head, client, &generation.listener)?;
             let request = Request::from_parts(head, ());
             let response =
                 change_stream::answer(&self.changes, route, request, &principal, client).await?;
@@ -255,10 +255,7 @@ impl Server {
                     }
                     Err(problem) => Err(problem),
                 };
-                let permitted = permitted.and_then(|principal| {
-                    let permit = self.admit(&principal, &head, client, &generation.listener)?;
-                    Ok((principal, permit))
-                });
+                let permitted = self.admit(permitted, &head, client, &generation.listener);
                 let limit = ingress.component.config().max_body;
                 let body = self
                     .receive(&head, body, limit, &generation, client)
@@ -301,19 +298,23 @@ impl Server {
         })
     }
 
-    /// Admits a request of a client that does not send too many.
+    /// The principal of a request with its permit. A request without a principal counts for the address that it comes from:
+    /// to refuse tokens costs something, too.
     fn admit(
         &self,
-        principal: &CallPrincipal,
+        principal: Result<CallPrincipal, Problem>,
         request: &Parts,
         client: &ClientInfo,
         listener: &ListenerLimits,
-    ) -> Result<Option<ClientPermit>, Problem> {
+    ) -> Result<(CallPrincipal, Option<ClientPermit>), Problem> {
         let Some(limits) = &self.client_limits else {
-            return Ok(None);
+            return Ok((principal?, None));
         };
-        let key = ClientKey::of(principal, &request.headers, client.address.ip(), listener);
-        key.map(|key| limits.admit(key, listener)).transpose()
+        let anonymous = CallPrincipal::anonymous();
+        let counted = principal.as_ref().unwrap_or(&anonymous);
+        let key = ClientKey::of(counted, &request.headers, client.address.ip(), listener);
+        let permit = key.map(|key| limits.admit(key, listener)).transpose()?;
+        Ok((principal?, permit))
     }
 
     /// The principal of a request for a component, or for changes, which no other part of the platform needs. `OPTIONS`

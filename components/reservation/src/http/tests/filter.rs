@@ -33,6 +33,31 @@ fn the_reservations_of_a_car_are_listed_whatever_became_of_them() {
 }
 
 #[test]
+fn a_customer_lists_own_reservations_of_one_car() {
+    let contexts = FakeContexts::new();
+    let ports = contexts.ports();
+    for (customer, car) in [("alice", 1), ("alice", 2), ("bob", 3), ("alice", 4)] {
+        let principal = format!("customer {customer}");
+        let order = format!(r#"{{"carId":{car}}}"#);
+        let headers = [("socar-principal", principal.as_str())];
+        send(&ports, "POST", "/reservations", &order, &headers);
+    }
+    let numbers = |customer: &str, query: &str| {
+        let principal = format!("customer {customer}");
+        let headers = [("socar-principal", principal.as_str())];
+        let path = format!("/reservations?{query}");
+        let page = body(&send(&ports, "GET", &path, "", &headers));
+        let listed = page["_embedded"]["reservations"].as_array().unwrap();
+        let numbers = listed.iter().map(|it| it["rsvId"].as_u64().unwrap());
+        numbers.collect::<Vec<_>>()
+    };
+    assert_eq!(numbers("alice", ""), [1, 2, 4]);
+    assert_eq!(numbers("alice", "carId=2"), [2]);
+    assert_eq!(numbers("alice", "carId=3"), [0; 0]);
+    assert_eq!(numbers("bob", "carId=3"), [3]);
+}
+
+#[test]
 fn a_filter_that_the_list_does_not_have_is_refused() {
     let contexts = FakeContexts::new();
     let ports = contexts.ports();

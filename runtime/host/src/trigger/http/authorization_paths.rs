@@ -67,8 +67,8 @@ pub(super) async fn answer(
     }
     let identity = server.identity.as_deref().filter(|_| origin.is_own());
     let identity = identity.ok_or(Problem::NotFound)?;
-    let anonymous = CallPrincipal::anonymous();
-    let _permit = server.admit(&anonymous, &head, client, &generation.listener)?;
+    let anonymous = Ok(CallPrincipal::anonymous());
+    let _admitted = server.admit(anonymous, &head, client, &generation.listener)?;
     if !is_grant {
         return redirected(identity, &head).await;
     }

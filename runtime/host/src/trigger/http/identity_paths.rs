@@ -93,8 +93,8 @@ pub(super) async fn sign_in(
     let key = identity.and_then(Identity::sign_in_key);
     let key = key.filter(|_| is_from_this_machine(&head) && origin.is_own());
     let key = key.ok_or(Problem::NotFound)?;
-    let principal = CallPrincipal::anonymous();
-    let _permit = server.admit(&principal, &head, client, &generation.listener)?;
+    let anonymous = Ok(CallPrincipal::anonymous());
+    let _admitted = server.admit(anonymous, &head, client, &generation.listener)?;
     if !is_json(&head.headers) {
         return Ok(document(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

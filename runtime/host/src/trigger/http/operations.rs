@@ -58,8 +58,8 @@ pub(super) async fn answer(
     if head.method == Method::OPTIONS {
         return Ok(options("GET, HEAD, POST, DELETE, OPTIONS"));
     }
-    let principal = server.authenticate(&head, None, false).await?;
-    let permit = server.admit(&principal, &head, client, &generation.listener)?;
+    let principal = server.authenticate(&head, None, false).await;
+    let (principal, permit) = server.admit(principal, &head, client, &generation.listener)?;
     let actor = actor(&principal)?;
     let is_safe = matches!(head.method, Method::GET | Method::HEAD);
     if !is_safe && !origin.is_own() {
