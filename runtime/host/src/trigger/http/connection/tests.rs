@@ -112,7 +112,7 @@ impl Client {
         &self.text
     }
 
-    async fn is_closed(mut self) {
+    async fn closes(mut self) {
         let mut rest = Vec::new();
         self.socket.read_to_end(&mut rest).await.unwrap();
         assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
@@ -146,7 +146,7 @@ async fn a_long_lived_response_takes_over_its_connection_and_ends_it() {
     client.until("\r\n4\r\nlast\r\n").await;
     drop(parts);
     client.until("\r\n0\r\n\r\n").await;
-    client.is_closed().await;
+    client.closes().await;
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn the_responses_before_it_arrive_first_and_the_next_request_is_ignored() 
     assert!(text.contains("\r\n\r\nshortHTTP/1.1 200 OK"), "{text}");
     drop(parts);
     client.until("\r\n0\r\n\r\n").await;
-    client.is_closed().await;
+    client.closes().await;
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn a_response_over_http_1_0_has_no_chunks() {
     let text = client.until("\r\n\r\nlong").await.to_lowercase();
     assert!(!text.contains("chunked"), "{text}");
     drop(parts);
-    client.is_closed().await;
+    client.closes().await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_response_that_fails_is_not_complete() {
     client.until("5\r\nfirst\r\n").await;
     let error = wasmtime_wasi_http::Error::ConnectionReadTimeout;
     parts.send(Err(error)).unwrap();
-    client.is_closed().await;
+    client.closes().await;
 }
 
 /// 10 000 clients that listen for changes are 10 000 such tasks.
