@@ -26,7 +26,7 @@ use std::time::Duration;
 /// The variable with the most live reservations of a customer.
 const LIMIT: &str = "reservation_limit";
 /// The most live reservations of a customer, unless the variable says another number.
-const DEFAULT_LIMIT: usize = 100;
+pub(crate) const DEFAULT_LIMIT: usize = 100;
 /// The greatest limit: each reservation writes the value, and a full one is read entry by entry.
 const MAX_LIMIT: usize = 1000;
 /// Number of swaps that are attempted to enter one reservation.

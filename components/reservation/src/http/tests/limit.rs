@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::commands;
+use crate::live_reservations::DEFAULT_LIMIT;
 use events::CustomerId;
 use kit::{ChangeError, Origin, numbering};
 
@@ -194,7 +195,7 @@ fn a_limit_that_is_no_number_counts_as_the_default() {
     let contexts = FakeContexts::new();
     for limit in ["many", ""] {
         let ports = ports_with_limit(&contexts, limit);
-        for _ in 0..20 {
+        for _ in 0..DEFAULT_LIMIT {
             assert_eq!(reserve_for(&ports, "alice", "").status(), 201);
         }
         assert_refused(&reserve_for(&ports, "alice", ""));
