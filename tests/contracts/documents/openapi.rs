@@ -127,6 +127,7 @@ fn example(schema: &str) -> Option<Value> {
         "ReservationRequest" => json!({ "carId": 1 }),
         "CancellationRequest" => json!({ "status": "reqCancel" }),
         "SignIn" => json!({ "role": "customer", "subject": "alice" }),
+        "Grant" => json!({ "grant_type": "refresh_token", "refresh_token": "8xLOxBtZp8" }),
         "Identity" => json!({ "mode": "open" }),
         "Car" => {
             json!({ "carId": 1, "carName": "Mercedes-Benz", "carType": "sedan", "amount": 50000, "status": "available", "_links": link("/cars/1") })
@@ -281,6 +282,37 @@ fn schemas() -> Value {
             "expires_in": { "type": "integer", "description": "In seconds" }
         }
     });
+    let given = || json!({ "type": "string", "minLength": 1 });
+    schemas["Grant"] = json!({ "oneOf": [
+        {
+            "type": "object",
+            "required": ["grant_type", "code", "code_verifier", "redirect_uri"],
+            "properties": {
+                "grant_type": { "const": "authorization_code" },
+                "code": given(),
+                "code_verifier": given(),
+                "redirect_uri": given()
+            },
+            "additionalProperties": false
+        },
+        {
+            "type": "object",
+            "required": ["grant_type", "refresh_token"],
+            "properties": { "grant_type": { "const": "refresh_token" }, "refresh_token": given() },
+            "additionalProperties": false
+        }
+    ] });
+    schemas["GrantedTokens"] = json!({
+        "type": "object",
+        "required": ["access_token", "token_type"],
+        "properties": {
+            "access_token": { "type": "string" },
+            "token_type": { "type": "string" },
+            "expires_in": { "type": "integer", "description": "In seconds" },
+            "refresh_token": { "type": "string" },
+            "id_token": { "type": "string", "description": "With the nonce of the request" }
+        }
+    });
     for (name, schema) in operators::schemas() {
         schemas[name] = schema;
     }
@@ -360,6 +392,16 @@ fn parameters() -> Value {
         "Accept-Language": header("Accept-Language", &["en", "ko-KR, en;q=0.5"]),
         "Last-Event-ID": header("Last-Event-ID", &["4be2c81f0a37.1798450042113-0.0-0.0-0"])
     });
+    for name in [
+        "redirect_uri",
+        "state",
+        "nonce",
+        "code_challenge",
+        "post_logout_redirect_uri",
+    ] {
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": 512 });
+        parameters[name] = parameter(name, "query", true, schema);
+    }
     for (name, parameter) in operators::parameters() {
         parameters[name] = parameter;
     }
@@ -387,7 +429,7 @@ fn parameter(name: &str, place: &str, required: bool, schema: Value) -> Value {
 fn headers() -> Value {
     json!({
         "ETag": { "required": true, "schema": { "type": "string" }, "description": "The version of the resource, or a fingerprint of a page" },
-        "Location": { "required": true, "schema": { "type": "string" }, "description": "The new resource" },
+        "Location": { "required": true, "schema": { "type": "string" }, "description": "The new resource, or the address that follows" },
         "Content-Language": { "required": true, "schema": { "enum": ["ko", "en"] }, "description": "The language of the text" },
         "Vary": { "required": true, "schema": { "type": "string" }, "description": "The request headers that choose the answer" },
         "WWW-Authenticate": { "required": true, "schema": { "type": "string" }, "description": "The challenge (RFC 6750)" },

@@ -1,6 +1,6 @@
 //! The operations of the host and of the documents.
 
-use super::{BODY, JSON, NOT_FOUND, ONE, Operation, Success, read};
+use super::{BAD_QUERY, BODY, JSON, NOT_FOUND, ONE, Operation, Success, json, read};
 
 const fn document(media_type: &'static str) -> Success {
     Success {
@@ -10,6 +10,30 @@ const fn document(media_type: &'static str) -> Success {
         headers: &["ETag"],
     }
 }
+
+/// A redirection of the page to the OpenID provider.
+const fn to_provider(
+    path: &'static str,
+    id: &'static str,
+    summary: &'static str,
+    parameters: &'static [&'static str],
+) -> Operation {
+    let success = Success {
+        status: 303,
+        schema: None,
+        media_type: JSON,
+        headers: &["Location"],
+    };
+    read(path, id, summary, parameters, success, TO_PROVIDER)
+}
+
+/// The problems of a request that leads to an OpenID provider, which not every platform has.
+const TO_PROVIDER: &[(u16, &[&str])] = &[
+    BAD_QUERY,
+    NOT_FOUND,
+    (429, &["too-many-requests"]),
+    (503, &["identity-unavailable"]),
+];
 
 pub const OPERATIONS: &[Operation] = &[
     read(
@@ -61,6 +85,36 @@ pub const OPERATIONS: &[Operation] = &[
             (429, &["too-many-requests"]),
         ],
     },
+    to_provider(
+        "/identity/authorization",
+        "authorize",
+        "Leads the page to the OpenID provider, where a user signs in",
+        &["redirect_uri", "state", "nonce", "code_challenge"],
+    ),
+    Operation {
+        method: "post",
+        path: "/identity/grant",
+        id: "grant",
+        summary: "Gives the page the tokens for a code of the OpenID provider, or for a refresh token",
+        parameters: &[],
+        body: Some("Grant"),
+        success: json("GrantedTokens"),
+        problems: &[
+            NOT_FOUND,
+            (400, &["malformed-json", "grant-refused"]),
+            BODY[1],
+            (415, &["unsupported-media-type"]),
+            BODY[4],
+            (429, &["too-many-requests"]),
+            (503, &["identity-unavailable"]),
+        ],
+    },
+    to_provider(
+        "/identity/sign-out",
+        "signOut",
+        "Leads the page to the OpenID provider, where a user signs out",
+        &["post_logout_redirect_uri"],
+    ),
     read(
         "/openapi.json",
         "getOpenApi",
