@@ -38,7 +38,7 @@ use crate::file_identity::{FileIdentity, FileLost};
 use crate::wal::WalMaintenance;
 use crate::work::{CountedDatabase, count_statements};
 
-pub use self::batched_writer::BatchedWriter;
+pub use self::batched_writer::{BatchedWriter, WritePause};
 pub use self::group_commit::LostBatches;
 pub use self::watermark::CommitWatermark;
 

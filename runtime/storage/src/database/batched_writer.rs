@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use parking_lot::MutexGuard;
 use rusqlite::Connection;
 
 use super::DatabaseError;
@@ -17,6 +18,9 @@ pub struct BatchedWriter {
     /// Ends before the connection is closed, and commits the open batch.
     _committer: Committer,
 }
+
+/// Keeps the writer of a file from writing for a moment.
+pub struct WritePause(Arc<GroupCommit>);
 
 // === impl BatchedWriter ===
 
@@ -57,8 +61,22 @@ impl BatchedWriter {
         }
     }
 
+    /// What keeps others from writing.
+    pub fn pause(&self) -> WritePause {
+        WritePause(self.commits.clone())
+    }
+
     /// The point between the writes so far and the next one.
     pub fn watermark(&self) -> CommitWatermark {
         CommitWatermark::of(self.commits.clone())
+    }
+}
+
+// === impl WritePause ===
+
+impl WritePause {
+    /// Commits the open batch; nothing is written until the returned guard is dropped.
+    pub fn begin(&self) -> MutexGuard<'_, Connection> {
+        self.0.lock_committed()
     }
 }

@@ -63,7 +63,10 @@ impl GuestDatabase {
     /// # Errors
     /// When the file cannot be opened, or is no SQLite database.
     pub fn open(path: &Path, attachment: FileAttachment) -> anyhow::Result<Arc<Self>> {
-        let (location, file) = open_file(path, attachment)?;
+        let location = locate(path, attachment)?;
+        let (own, identity) = DatabaseFile::create(path, &location)?;
+        let policy = GuestCheckpointPolicy::new(own, None)?;
+        let file = DatabaseFile::maintained(path, identity, policy)?;
         Ok(Self::at(location, None, Some(file)))
     }
 
@@ -73,9 +76,12 @@ impl GuestDatabase {
     /// # Errors
     /// As [`GuestDatabase::open`].
     pub fn open_batched(path: &Path) -> anyhow::Result<Arc<Self>> {
-        let (location, file) = open_file(path, FileAttachment::Denied)?;
-        let writer = BatchedWriter::start(location.connect()?, file.identity.clone());
+        let location = locate(path, FileAttachment::Denied)?;
+        let (own, identity) = DatabaseFile::create(path, &location)?;
+        let writer = BatchedWriter::start(location.connect()?, identity.clone());
         let writer = writer.context("cannot start a thread")?;
+        let policy = GuestCheckpointPolicy::new(own, Some(writer.pause()))?;
+        let file = DatabaseFile::maintained(path, identity, policy)?;
         Ok(Self::at(location, Some(writer), Some(file)))
     }
 
@@ -169,31 +175,47 @@ impl GuestDatabase {
     }
 }
 
-/// Opens the file and starts the maintenance of its log.
-fn open_file(
-    path: &Path,
-    attachment: FileAttachment,
-) -> anyhow::Result<(DatabaseLocation, DatabaseFile)> {
+/// The location of a file, whose directory exists.
+fn locate(path: &Path, attachment: FileAttachment) -> anyhow::Result<DatabaseLocation> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;
     }
-    let location = DatabaseLocation::File {
+    Ok(DatabaseLocation::File {
         path: path.to_owned(),
         attachment,
-    };
-    let policy = location
-        .connect()
-        .with_context(|| format!("cannot open {}", path.display()))?;
-    let maintenance = WalMaintenance::start(path, GuestCheckpointPolicy(policy));
-    let maintenance = maintenance.context("cannot start a thread")?;
-    let identity = FileIdentity::of(path);
-    let identity = identity.with_context(|| format!("cannot read {}", path.display()))?;
-    let file = DatabaseFile {
-        identity: Arc::new(identity),
-        wal_maintenance: Mutex::new(Some(maintenance)),
-    };
-    Ok((location, file))
+    })
+}
+
+// === impl DatabaseFile ===
+
+impl DatabaseFile {
+    /// Creates the file if it is missing.
+    fn create(
+        path: &Path,
+        location: &DatabaseLocation,
+    ) -> anyhow::Result<(Connection, Arc<FileIdentity>)> {
+        let connection = location
+            .connect()
+            .with_context(|| format!("cannot open {}", path.display()))?;
+        let identity = FileIdentity::of(path);
+        let identity = identity.with_context(|| format!("cannot read {}", path.display()))?;
+        Ok((connection, Arc::new(identity)))
+    }
+
+    /// Starts the maintenance of its log.
+    fn maintained(
+        path: &Path,
+        identity: Arc<FileIdentity>,
+        policy: GuestCheckpointPolicy,
+    ) -> anyhow::Result<Self> {
+        let maintenance = WalMaintenance::start(path, policy);
+        let maintenance = maintenance.context("cannot start a thread")?;
+        Ok(Self {
+            identity,
+            wal_maintenance: Mutex::new(Some(maintenance)),
+        })
+    }
 }
 
 #[cfg(test)]
