@@ -165,6 +165,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
 
 fn run_to_end(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .on_thread_start(runtimes::yield_to_other_runtimes)
         .enable_all()
         .build()?;
     let outcome = runtime.block_on(work);

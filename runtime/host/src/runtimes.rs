@@ -4,13 +4,17 @@
 //! |---|---|---|
 //! | request runtime (the main one) | guests that handle requests | one for each processor |
 //! | `io` | connections: accept, read, reject, respond; the admin interface | one for two processors |
-//! | `events` | guests that handle events, and their delivery | one for each processor |
+//! | `events` | guests that handle events, and their delivery | one for two processors |
 //! | `traces` | the export of spans, if there is an exporter | one |
 //!
 //! A guest keeps its thread until it waits or the epoch ticks, and under load more guests are ready than there are
 //! threads. On one runtime with them, even a rejection would wait, and every step of a request would wait behind the
-//! events of other requests. The operating system shares the processors fairly among threads, so that a runtime with
-//! little work is served soon and none starves.
+//! events of other requests. The operating system shares the processors among threads, so that a runtime with little work
+//! is served soon and none starves. Its share is larger for events than for requests, which cause the events: otherwise the
+//! events of a full load would wait longer and longer.
+//!
+//! More threads for events would wake up each other for single events, which cost a fifth of the processor time of a
+//! reservation on two processors.
 
 use std::io;
 use std::pin::pin;
@@ -21,6 +25,10 @@ use anyhow::Context as _;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{AbortHandle, JoinError};
+
+/// How far the threads for requests stay behind the others: with 4, such a thread has four tenths of the share.
+#[cfg(target_os = "linux")]
+const REQUEST_NICENESS: libc::c_int = 4;
 
 /// A handle of one runtime.
 #[derive(Clone, Debug)]
@@ -94,12 +102,12 @@ impl DedicatedRuntime {
         Self::start("io", (processors() / 2).max(1))
     }
 
-    /// The runtime for events: one thread for each processor.
+    /// The runtime for events: one thread for two processors.
     ///
     /// # Errors
     /// When the system has no thread left.
     pub fn events() -> io::Result<Self> {
-        Self::start("events", processors())
+        Self::start("events", (processors() / 2).max(1))
     }
 
     /// The runtime for the export of spans: one thread, so that the work of encoding them takes no time of requests.
@@ -133,6 +141,19 @@ impl Drop for DedicatedRuntime {
         // Blocking is not allowed here, and not needed: the tasks had their time to finish.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
+        }
+    }
+}
+
+/// Leaves the calling thread a smaller share of the processors, beside threads that do not call this.
+pub fn yield_to_other_runtimes() {
+    #[cfg(target_os = "linux")]
+    {
+        #[expect(unsafe_code, reason = "the system offers this as a C function only")]
+        // SAFETY: the call changes a number that the scheduler of the system reads. It never fails on Linux, where any thread
+        // may lower its own priority.
+        unsafe {
+            libc::nice(REQUEST_NICENESS);
         }
     }
 }
@@ -199,6 +220,29 @@ mod tests {
         let (io_thread, scope_thread) = spawned.await.unwrap();
         assert_eq!(io_thread.as_deref(), Some("io"));
         assert_ne!(scope_thread, io_thread);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn events_have_a_larger_share_of_the_processors_than_requests() {
+        // The nineteenth field, after the name in parentheses.
+        let niceness = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            let (_, fields) = stat.rsplit_once(')').unwrap();
+            fields
+                .split_whitespace()
+                .nth(16)
+                .unwrap()
+                .parse::<i32>()
+                .unwrap()
+        };
+        let own = niceness();
+        let other = std::thread::spawn(move || {
+            yield_to_other_runtimes();
+            niceness()
+        });
+        assert_eq!(other.join().unwrap(), (own + REQUEST_NICENESS).min(19));
+        assert_eq!(niceness(), own);
     }
 
     #[tokio::test]
