@@ -173,6 +173,18 @@ impl Database {
         self.commits.write(|connection| Ok(work(connection)?))
     }
 
+    /// Runs reading statements and then at most one that writes, atomically. `work` holds the mutex of the database, so it must
+    /// not wait for anything else.
+    ///
+    /// # Errors
+    /// If `work` or SQLite fails, or the file stays locked by another process.
+    pub fn read_and_write<T, E: From<DatabaseError>>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.commits.read_and_write(work)
+    }
+
     /// Runs several statements atomically: all of them are undone if `work` returns an error. `work` holds the mutex of
     /// the database, so it must not wait for anything else.
     ///
@@ -286,7 +298,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.execute_batch(
         "PRAGMA synchronous = NORMAL;
          PRAGMA wal_autocheckpoint = 0;
-         PRAGMA cache_size = -16384;
+         PRAGMA cache_size = -8192;
          PRAGMA temp_store = MEMORY;",
     )?;
     // Without QPSG, SQLite plans a statement again whenever its parameters change, which is at every call.

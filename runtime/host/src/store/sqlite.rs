@@ -161,7 +161,7 @@ impl KeyValue for SqliteStore {
             // Adding 0 reads a counter, and needs no write transaction.
             return counter(key, bytes);
         }
-        self.database.transaction(|connection| {
+        self.database.read_and_write(|connection| {
             let present = match self.read(connection, key)? {
                 None => None,
                 Some(bytes) => Some(counter(key, bytes)?),

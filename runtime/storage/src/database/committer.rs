@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use super::group_commit::{GroupCommit, MIN_COMMIT_INTERVAL};
+use super::group_commit::GroupCommit;
 
 /// The owner of the commit thread; dropping it ends the thread and commits the open batch.
 pub(super) struct Committer {
@@ -20,7 +20,7 @@ impl Committer {
             .spawn(move || {
                 while shared.signal().wait_until_due() {
                     shared.commit();
-                    std::thread::sleep(MIN_COMMIT_INTERVAL);
+                    std::thread::sleep(shared.interval());
                 }
             })?;
         Ok(Self {

@@ -6,11 +6,11 @@
 //! client, an event given to a component and a request to another host are sent after
 //! [`super::CommitWatermark::wait_durable`]. Calls inside the process do not wait, because a crash ends all of them.
 //!
-//! A caller that waits commits the batch itself if the last commit is [`MIN_COMMIT_INTERVAL`] ago. Otherwise the
+//! A caller that waits commits the batch itself if the last commit is long enough ago ([`commit_interval`]). Otherwise the
 //! [`super::committer::Committer`] commits at that time, for all callers that wait by then. It also commits a batch for
 //! which no caller waits.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,12 @@ use super::commit_signal::CommitSignal;
 use super::savepoint::Savepoint;
 use crate::file_identity::FileIdentity;
 
-/// The shortest time between two commits: what a caller may have to wait under load.
-pub(super) const MIN_COMMIT_INTERVAL: Duration = Duration::from_millis(1);
+/// The time between two commits for each caller that has waited for the first of them, up to [`MAX_COMMIT_INTERVAL`]. A
+/// commit writes pages that every call changes, so it costs little more for many callers than for one.
+const INTERVAL_PER_CALLER: Duration = Duration::from_millis(1);
+
+/// The longest time between two commits: what a caller may have to wait under load.
+pub(super) const MAX_COMMIT_INTERVAL: Duration = Duration::from_millis(3);
 
 /// When a write is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub(super) struct GroupCommit {
     /// The newest batch that was begun; batches count from 1. Changes under the mutex of the connection.
     begun: AtomicU64,
     progress: watch::Sender<CommitProgress>,
+    /// The callers that have waited for the next commit so far.
+    waiting: AtomicU32,
     signal: CommitSignal,
     /// The file of the connection; nothing is kept in one that was removed.
     identity: Option<Arc<FileIdentity>>,
@@ -74,14 +80,22 @@ struct CommitProgress {
     last_lost: u64,
     /// When the newest batch ended.
     ended_at: Option<Instant>,
+    /// The time from then until a caller that waits commits the next batch itself.
+    interval: Duration,
 }
 
 impl CommitProgress {
     /// Whether a caller that waits commits the batch itself.
     fn is_commit_due(&self) -> bool {
-        let is_due = |at: Instant| at.elapsed() >= MIN_COMMIT_INTERVAL;
+        let is_due = |at: Instant| at.elapsed() >= self.interval;
         self.ended_at.is_none_or(is_due)
     }
+}
+
+/// The time until the next commit, after one for which this many callers have waited.
+fn commit_interval(callers: u32) -> Duration {
+    let interval = INTERVAL_PER_CALLER.saturating_mul(callers.max(1));
+    interval.min(MAX_COMMIT_INTERVAL)
 }
 
 impl LostBatches {
@@ -101,12 +115,14 @@ impl GroupCommit {
             last_ended: 0,
             last_lost: 0,
             ended_at: None,
+            interval: commit_interval(0),
         };
         Self {
             connection: Mutex::new(connection),
             mode,
             begun: AtomicU64::new(0),
             progress: watch::Sender::new(progress),
+            waiting: AtomicU32::new(0),
             signal: CommitSignal::default(),
             identity,
             failing: AtomicBool::new(false),
@@ -175,13 +191,21 @@ impl GroupCommit {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let connection = self.connection.lock();
-        let result = self.join(&connection, |connection| {
+        self.read_and_write(|connection| {
             let savepoint = Savepoint::begin(connection)?;
             let result = work(connection)?;
             savepoint.release()?;
             Ok(result)
-        });
+        })
+    }
+
+    /// Runs statements of which at most the last one writes: if `work` fails, there is nothing to undo.
+    pub fn read_and_write<T, E: From<DatabaseError>>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let connection = self.connection.lock();
+        let result = self.join(&connection, work);
         match self.mode {
             CommitMode::Grouped => result,
             CommitMode::Immediate => {
@@ -282,13 +306,20 @@ impl GroupCommit {
         if end == BatchEnd::Lost {
             self.lost_batches.0.fetch_add(1, Ordering::AcqRel);
         }
+        let callers = self.waiting.swap(0, Ordering::AcqRel);
         self.progress.send_modify(|progress| {
             progress.last_ended = newest;
             progress.ended_at = Some(Instant::now());
+            progress.interval = commit_interval(callers);
             if end == BatchEnd::Lost {
                 progress.last_lost = newest;
             }
         });
+    }
+
+    /// The time from the last commit until the next one.
+    pub fn interval(&self) -> Duration {
+        self.progress.borrow().interval
     }
 
     /// Whether the newest batch that ended was committed.
@@ -319,6 +350,7 @@ impl GroupCommit {
         let newest = self.begun.load(Ordering::Acquire);
         let mut progress = *self.progress.borrow();
         if progress.last_ended < newest {
+            self.waiting.fetch_add(1, Ordering::AcqRel);
             if progress.is_commit_due() {
                 self.commit();
                 progress = *self.progress.borrow();
@@ -348,5 +380,16 @@ fn roll_back(connection: &Connection) {
         && let Err(error) = connection.execute_batch("ROLLBACK")
     {
         tracing::error!(%error, "a batch of writes could not be rolled back");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_for_many_callers_is_followed_by_a_longer_batch() {
+        let milliseconds = [0, 1, 2, 50].map(|callers| commit_interval(callers).as_millis());
+        assert_eq!(milliseconds, [1, 1, 2, 3]);
     }
 }

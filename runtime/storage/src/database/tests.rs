@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
-use super::group_commit::MIN_COMMIT_INTERVAL;
+use super::group_commit::MAX_COMMIT_INTERVAL;
 use super::*;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS thing (id INTEGER PRIMARY KEY, body BLOB)";
@@ -31,6 +31,26 @@ fn a_failed_transaction_leaves_nothing_behind() {
     });
     assert!(refused.is_err());
     assert_eq!(count(&database), 0);
+}
+
+#[test]
+fn a_refused_write_after_reads_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.db");
+    for open in [Database::open, Database::open_shared] {
+        let database = open(&path).unwrap();
+        database.create_schema(TABLE).unwrap();
+        let before = count(&database);
+        let refused: Result<(), DatabaseError> = database.read_and_write(|connection| {
+            connection.query_row("SELECT count(*) FROM thing", [], |_| Ok(()))?;
+            Err(rusqlite::Error::QueryReturnedNoRows.into())
+        });
+        assert!(refused.is_err());
+        database
+            .read_and_write(|connection| Ok::<_, DatabaseError>(insert(connection, 1)?))
+            .unwrap();
+        assert_eq!(count(&database), before + 1);
+    }
 }
 
 #[test]
@@ -324,7 +344,7 @@ fn a_write_that_is_alone_needs_no_further_statement() {
     let identity = Arc::new(FileIdentity::of(&path).unwrap());
     let writer = BatchedWriter::start(connection, identity).unwrap();
     for number in 1..=3 {
-        std::thread::sleep(MIN_COMMIT_INTERVAL * 3);
+        std::thread::sleep(MAX_COMMIT_INTERVAL * 3);
         writer
             .write(|it| Ok::<_, DatabaseError>(insert(it, 1)?))
             .unwrap();

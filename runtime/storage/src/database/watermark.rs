@@ -28,7 +28,7 @@ impl CommitWatermark {
     }
 
     /// Waits until all writes since the watermark are committed: a crash of this process does not undo them. The wait
-    /// takes about one millisecond at most, plus the time of a commit.
+    /// takes some milliseconds at most, plus the time of a commit.
     ///
     /// # Errors
     /// [`DatabaseError::CommitFailed`] if one of the commits since the watermark failed, so that writes may be lost.
