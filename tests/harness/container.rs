@@ -38,6 +38,8 @@ impl Pod {
             "--user",
             user,
             "--read-only",
+            // Otherwise podman mounts memory at /tmp, which Kubernetes does not.
+            "--read-only-tmpfs=false",
         ]);
         command.args([
             "--network",

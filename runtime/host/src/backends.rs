@@ -15,6 +15,8 @@ use config::runtime_config::{KeyValueStore, RuntimeConfig};
 use event_log::{EmbeddedLog, EventLog, RedisLog};
 use storage::database::Database;
 use storage::redis_client::RedisClient;
+use storage::temporary_files;
+use tracing::warn;
 
 /// Time limit for reading the configuration of the Redis server, because the start waits for it.
 const WARNINGS_TIMEOUT: Duration = Duration::from_secs(1);
@@ -51,6 +53,9 @@ impl Backends {
     ) -> anyhow::Result<Self> {
         let stores = redis_stores(runtime)?;
         let database = Database::open(&state.join("socar.db"))?;
+        if let Err(error) = temporary_files::keep_in(state) {
+            warn!(%error, "SQLite keeps its temporary files in a directory of the system");
+        }
         let host = host_name(state)?;
         let address = address.unwrap_or_default();
         let Some(url) = redis_url else {
