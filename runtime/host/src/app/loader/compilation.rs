@@ -68,6 +68,7 @@ impl Compilation {
         if compiler.engine.get().is_some() {
             drop(compiler);
             memory::give_back();
+            memory::give_back_program_code();
         }
         let used = loaded.values();
         let used: BTreeMap<_, _> = used
