@@ -14,7 +14,7 @@ const RESERVATIONS: usize = 4;
 const SETTLE_TIME: Duration = Duration::from_millis(600);
 
 /// The most statements that a reservation causes in all databases.
-const MAX_STATEMENTS: f64 = 72.0;
+const MAX_STATEMENTS: f64 = 80.0;
 
 /// The most commands that a reservation causes on Redis, and the scripts among them.
 const MAX_COMMANDS: f64 = 90.0;
