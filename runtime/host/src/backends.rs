@@ -147,6 +147,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn sqlite_keeps_temporary_files_in_a_state_directory() {
+        let state = tempfile::tempdir().unwrap();
+        Backends::open(state.path(), None, None, &RuntimeConfig::default()).unwrap();
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let directory = connection
+            .pragma_query_value(None, "temp_store_directory", |row| row.get::<_, String>(0));
+        // That of the first state directory which a test of this process has opened.
+        assert!(!directory.unwrap().is_empty());
+    }
+
+    #[test]
     fn a_host_keeps_the_name_in_its_state_directory() {
         let state = tempfile::tempdir().unwrap();
         let other = tempfile::tempdir().unwrap();

@@ -2,7 +2,8 @@
 //!
 //! [`database`] commits writes in groups and reports when a write is durable. [`redis_client`] reaches one Redis server
 //! and reconnects by itself. [`wal`] keeps the write-ahead log of a SQLite file synced and short. [`temporary_files`] names
-//! the directory for what SQLite needs for a moment. [`work`] counts statements and commands. The callers decide what they store, and in which form.
+//! the directory for what SQLite needs for a moment. [`work`] counts statements and commands. The callers decide what they
+//! store, and in which form.
 
 pub mod database;
 pub mod file_identity;
