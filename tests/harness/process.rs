@@ -109,6 +109,11 @@ impl Process {
         signal("TERM", self.id);
     }
 
+    /// Sends the signal of this name, without its `SIG`.
+    pub fn send_signal(&self, name: &str) {
+        signal(name, self.id);
+    }
+
     /// Suspends the program with SIGSTOP: it keeps its connections and answers nothing.
     pub fn suspend(&self) {
         signal("STOP", self.id);

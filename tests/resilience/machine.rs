@@ -120,6 +120,26 @@ fn sixty_reloads_in_a_row_leave_the_host_well() {
     assert_eq!(saboteur.terminate().code(), Some(0));
 }
 
+// === signals ===
+
+#[test]
+fn signals_without_a_meaning_do_not_end_the_host_and_sigquit_drains_it() {
+    let state = new_state_dir("signals-");
+    build_component("saboteur");
+    let process = Process::start(
+        "socar",
+        host_command(Path::new(MANIFEST), state.path(), &[]),
+        state.path(),
+    );
+    process
+        .wait_for(TIMEOUT, |line| line.strip_prefix("Serving ").map(drop))
+        .expect("it serves");
+    for name in ["USR1", "USR2", "ALRM", "QUIT"] {
+        process.send_signal(name);
+    }
+    assert_eq!(process.wait_for_exit(TIMEOUT).0.code(), Some(0));
+}
+
 // === signals before the host serves ===
 
 #[test]
