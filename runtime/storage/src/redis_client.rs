@@ -10,6 +10,7 @@
 mod address;
 mod connection;
 mod error;
+mod gathering_stream;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 #[cfg(test)]

@@ -1,11 +1,17 @@
 //! The connection that all callers of a client share, and how its loss is noticed.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisError};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisConnectionInfo, RedisError};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::CONNECT_TIMEOUT;
+use super::gathering_stream::GatheringStream;
 
 /// The time without a reply after which an abandoned command marks its connection as hung.
 const HUNG_AFTER: Duration = Duration::from_secs(1);
@@ -54,9 +60,19 @@ impl SharedConnection {
             }
             Ok::<(), redis::aio::SendError>(())
         });
-        let connection = client
-            .get_multiplexed_async_connection_with_config(&settings)
-            .await?;
+        let info = client.get_connection_info();
+        let connection = match info.addr() {
+            ConnectionAddr::Tcp(host, port) => {
+                let open = open_gathering(host, *port, info.redis_settings(), settings);
+                let opened = timeout(CONNECT_TIMEOUT, open).await;
+                opened.map_err(|_| RedisError::from(io::Error::from(io::ErrorKind::TimedOut)))??
+            }
+            _ => {
+                client
+                    .get_multiplexed_async_connection_with_config(&settings)
+                    .await?
+            }
+        };
         Ok(Self { connection, lost })
     }
 
@@ -68,6 +84,23 @@ impl SharedConnection {
     pub fn mark_lost(&self) {
         self.lost.store(true, Ordering::Release);
     }
+}
+
+/// Opens a connection whose commands are gathered.
+async fn open_gathering(
+    host: &str,
+    port: u16,
+    redis: &RedisConnectionInfo,
+    settings: AsyncConnectionConfig,
+) -> Result<MultiplexedConnection, RedisError> {
+    let socket = TcpStream::connect((host, port)).await?;
+    socket.set_nodelay(true)?;
+    let stream = GatheringStream::new(socket);
+    let (connection, driver) =
+        MultiplexedConnection::new_with_config(redis, stream, settings).await?;
+    // It ends with the last clone of the connection.
+    tokio::spawn(driver);
+    Ok(connection)
 }
 
 // === impl InFlightCommand ===

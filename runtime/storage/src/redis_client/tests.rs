@@ -100,3 +100,36 @@ fn tls_is_supported_and_no_error_contains_the_address() {
         );
     }
 }
+
+#[tokio::test]
+async fn commands_of_many_tasks_travel_together() {
+    const TASKS: u64 = 16;
+    const COMMANDS: u64 = 8;
+    let server = RedisServer::start().await;
+    let client = server.client();
+    let before = counters(&client).await;
+    let tasks = (0..TASKS).map(|_| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            for _ in 0..COMMANDS {
+                ping(&client).await.unwrap();
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    let [commands, reads] = counters(&client).await;
+    assert_eq!(commands - before[0], TASKS * COMMANDS + 1);
+    // The tasks send their commands in step; one read for each step, and one for the counters.
+    assert!(reads - before[1] <= 2 * COMMANDS, "{reads} {before:?}");
+}
+
+/// The commands that the server has processed, and its reads from sockets.
+async fn counters(client: &RedisClient) -> [u64; 2] {
+    let info: String = client.query(redis::cmd("INFO").arg("stats")).await.unwrap();
+    ["total_commands_processed:", "total_reads_processed:"].map(|name| {
+        let value = info.lines().find_map(|line| line.strip_prefix(name));
+        value.unwrap().trim().parse().unwrap()
+    })
+}
