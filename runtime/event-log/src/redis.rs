@@ -17,6 +17,7 @@ mod append_notifier;
 mod claims;
 mod heartbeats;
 mod histories;
+mod read_pace;
 mod reply;
 mod scripts;
 mod sessions;

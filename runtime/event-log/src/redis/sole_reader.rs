@@ -19,8 +19,9 @@ use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisResult, cmd};
 use tokio::sync::RwLock;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::read_pace::ReadPace;
 use super::reply::{EntryReply, entry_id};
 use crate::entry::Routing;
 use crate::{Consumer, Delivery, EVENT_FIELD, LogError, Position, entry::field};
@@ -53,6 +54,7 @@ pub(super) struct SoleReader {
 /// The connection of a reader, and its read in flight.
 #[derive(Default)]
 struct Reading {
+    pace: ReadPace,
     connection: Option<MultiplexedConnection>,
     in_flight: Option<BoxFuture<'static, RedisResult<Option<ReadReply>>>>,
 }
@@ -195,10 +197,15 @@ impl SoleReader {
                 .clone(),
         };
         let read = self.command(limit, Some(block));
-        count_command(CountedCommand::Plain);
-        Ok(Box::pin(
-            async move { read.query_async(&mut connection).await },
-        ))
+        let now = Instant::now();
+        let start = reading.pace.next_start(now);
+        Ok(Box::pin(async move {
+            if start > now {
+                sleep_until(start).await;
+            }
+            count_command(CountedCommand::Plain);
+            read.query_async(&mut connection).await
+        }))
     }
 
     fn command(&self, limit: usize, block: Option<Duration>) -> Cmd {
