@@ -136,7 +136,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     let ended = match arguments.command {
         cli::Command::Up(options) => {
             telemetry::start(options.log_format, options.log_level());
-            runtimes::ensure_threads().and_then(|()| run_to_end(app::up(&options)))
+            runtimes::ensure_threads().and_then(|()| up(&options))
         }
         cli::Command::Compile(options) => commands::compile::run(&options),
         cli::Command::DeadLetters(options) => run_to_end(commands::dead_letters::run(&options)),
@@ -163,8 +163,21 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     }
 }
 
+fn up(options: &cli::UpOptions) -> anyhow::Result<()> {
+    let threads = runtimes::request_threads(options.redis_url.is_some());
+    run_with_threads(threads, app::up(options))
+}
+
 fn run_to_end(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    run_with_threads(runtimes::request_threads(false), work)
+}
+
+fn run_with_threads(
+    threads: usize,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
         .on_thread_start(runtimes::yield_to_other_runtimes)
         .enable_all()
         .build()?;

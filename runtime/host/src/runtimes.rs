@@ -2,7 +2,7 @@
 //!
 //! | Runtime | Work | Threads |
 //! |---|---|---|
-//! | request runtime (the main one) | guests that handle requests | one for each processor |
+//! | request runtime (the main one) | guests that handle requests | one for each processor; on Redis, one for two |
 //! | `io` | connections: accept, read, reject, respond; the admin interface | one for two processors |
 //! | `events` | guests that handle events, and their delivery | one for two processors |
 //! | `traces` | the export of spans, if there is an exporter | one |
@@ -14,7 +14,9 @@
 //! events of a full load would wait longer and longer.
 //!
 //! More threads for events would wake up each other for single events, which cost a fifth of the processor time of a
-//! reservation on two processors.
+//! reservation on two processors. On Redis the same holds for requests, which wait for a reply of the server some forty
+//! times in a reservation: the replies of a read wake all their tasks on one thread, and what these send next travels
+//! together.
 
 use std::io;
 use std::pin::pin;
@@ -142,6 +144,14 @@ impl Drop for DedicatedRuntime {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// The number of threads for requests.
+pub fn request_threads(is_on_redis: bool) -> usize {
+    match is_on_redis {
+        true => (processors() / 2).max(1),
+        false => processors(),
     }
 }
 
