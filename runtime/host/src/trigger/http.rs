@@ -11,6 +11,7 @@ mod change_stream;
 pub mod client_limits;
 mod connection;
 pub mod connections;
+mod date;
 mod host_responses;
 mod identity_paths;
 pub mod listener;

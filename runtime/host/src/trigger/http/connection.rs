@@ -20,6 +20,7 @@ use wasmtime_wasi_http::WasiBody;
 
 use super::ClientInfo;
 use super::connections::{CloseReason, ConnectionState, TrackedConnection};
+use super::date;
 use super::monitored_io::{MonitoredIo, linger, send_request_timeout};
 use super::rejections::RejectionReason;
 use super::service::HttpService;
@@ -108,7 +109,8 @@ impl<S: HttpService> Connection<S> {
             let version = request.version();
             // On the heap until it is answered: hyper keeps the space of this future as long as the connection lives.
             Box::pin(async move {
-                let response = service.answer(request, &client).await;
+                let mut response = service.answer(request, &client).await;
+                date::set(response.headers_mut());
                 Ok::<_, Infallible>(takeover.prepare(version, response))
             })
         });
