@@ -214,3 +214,11 @@ fn the_polyglot_manifest_adds_one_context() {
     }
     assert_eq!(polyglot, parsed("spin.toml"));
 }
+
+#[test]
+fn what_was_admitted_goes_before_new_requests() {
+    let manifest = parsed("spin.toml");
+    let policies = &manifest["application"]["tool"]["socar"];
+    let priorities = policies["priorities"].as_array().expect("names");
+    assert_eq!(priorities.last(), Some(&policies["sweep_priority"]));
+}
