@@ -203,7 +203,6 @@ fn stock_spin_finds_every_store_in_the_runtime_config() {
 #[test]
 fn the_polyglot_manifest_adds_one_context() {
     const ADDED: &str = "insight";
-    let parsed = |file| -> Table { read(file).parse().expect("a manifest") };
     let mut polyglot = parsed("spin.polyglot.toml");
     let components = polyglot["component"].as_table_mut().expect("components");
     assert!(components.remove(ADDED).is_some());
@@ -221,4 +220,8 @@ fn what_was_admitted_goes_before_new_requests() {
     let policies = &manifest["application"]["tool"]["socar"];
     let priorities = policies["priorities"].as_array().expect("names");
     assert_eq!(priorities.last(), Some(&policies["sweep_priority"]));
+}
+
+fn parsed(file: &str) -> Table {
+    read(file).parse().expect("a manifest")
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisConnectionInfo, RedisError};
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::CONNECT_TIMEOUT;
@@ -35,7 +36,12 @@ pub(super) enum ConnectionState {
 pub(super) struct SharedConnection {
     pub connection: MultiplexedConnection,
     lost: Arc<AtomicBool>,
+    /// Absent if redis-rs keeps it.
+    _driver: Option<Arc<Driver>>,
 }
+
+/// The task that sends and receives for a connection. It ends with the last user, even while a hung server owes replies.
+struct Driver(AbortHandle);
 
 /// A command whose reply is awaited. A caller that reaches its own deadline drops the command before
 /// [`super::RESPONSE_TIMEOUT`] has shown that the server hangs; the drop marks the connection then.
@@ -61,19 +67,24 @@ impl SharedConnection {
             Ok::<(), redis::aio::SendError>(())
         });
         let info = client.get_connection_info();
-        let connection = match info.addr() {
+        let (connection, driver) = match info.addr() {
             ConnectionAddr::Tcp(host, port) => {
                 let open = open_gathering(host, *port, info.redis_settings(), settings);
                 let opened = timeout(CONNECT_TIMEOUT, open).await;
-                opened.map_err(|_| RedisError::from(io::Error::from(io::ErrorKind::TimedOut)))??
+                let timed_out = |_| RedisError::from(io::Error::from(io::ErrorKind::TimedOut));
+                let (connection, driver) = opened.map_err(timed_out)??;
+                (connection, Some(Arc::new(driver)))
             }
             _ => {
-                client
-                    .get_multiplexed_async_connection_with_config(&settings)
-                    .await?
+                let open = client.get_multiplexed_async_connection_with_config(&settings);
+                (open.await?, None)
             }
         };
-        Ok(Self { connection, lost })
+        Ok(Self {
+            connection,
+            lost,
+            _driver: driver,
+        })
     }
 
     pub fn is_lost(&self) -> bool {
@@ -92,15 +103,20 @@ async fn open_gathering(
     port: u16,
     redis: &RedisConnectionInfo,
     settings: AsyncConnectionConfig,
-) -> Result<MultiplexedConnection, RedisError> {
+) -> Result<(MultiplexedConnection, Driver), RedisError> {
     let socket = TcpStream::connect((host, port)).await?;
     socket.set_nodelay(true)?;
     let stream = GatheringStream::new(socket);
     let (connection, driver) =
         MultiplexedConnection::new_with_config(redis, stream, settings).await?;
-    // It ends with the last clone of the connection.
-    tokio::spawn(driver);
-    Ok(connection)
+    let driver = tokio::spawn(driver);
+    Ok((connection, Driver(driver.abort_handle())))
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 // === impl InFlightCommand ===

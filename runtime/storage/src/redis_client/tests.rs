@@ -50,6 +50,36 @@ async fn a_hung_server_costs_a_bounded_wait_and_a_new_connection() {
     ping(&client).await.unwrap();
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_connection_to_a_hung_server_is_closed_when_it_is_given_up() {
+    let server = RedisServer::start().await;
+    let client = server.client();
+    ping(&client).await.unwrap();
+    assert_eq!(open_connections(&server), 1);
+    server.freeze();
+    // The reply to the first is awaited in vain, the second finds no new connection.
+    for _ in 0..2 {
+        assert!(ping(&client).await.is_err());
+    }
+    tokio::task::yield_now().await;
+    assert_eq!(open_connections(&server), 0);
+}
+
+/// The established connections to the server, from the table of the system (`proc_net_tcp`): local address, remote
+/// address, state.
+#[cfg(target_os = "linux")]
+fn open_connections(server: &RedisServer) -> usize {
+    let url = server.url();
+    let port: u16 = url.rsplit_once(':').unwrap().1.parse().unwrap();
+    let remote = format!("0100007F:{port:04X}");
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let fields = table.lines().map(|line| line.split_whitespace().skip(2));
+    fields
+        .filter(|fields| fields.clone().take(2).eq([remote.as_str(), "01"]))
+        .count()
+}
+
 #[tokio::test]
 async fn what_the_server_refuses_is_no_unavailability() {
     let server = RedisServer::start().await;
