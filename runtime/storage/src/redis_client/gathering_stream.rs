@@ -18,20 +18,20 @@ use std::task::{Context, Poll, Wake, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 
-/// A stream of requests and replies whose writes are gathered. Whoever reads it polls reads before writes.
+/// A stream of requests and replies whose writes are gathered. Its task polls reads before writes.
 pub(super) struct GatheringStream<S> {
     inner: S,
     state: WriteState,
 }
 
 enum WriteState {
-    /// Everything is written and something of it answered.
+    /// Everything is written, and its first reply is here.
     Idle,
     /// The first write waits for the turn of the other tasks.
     Gathering(Arc<OthersTurn>),
     /// Writes go through until the next flush.
     Writing { has_written: bool },
-    /// Everything is written, and nothing of it answered.
+    /// Everything is written, and its first reply is not here.
     Unanswered,
 }
 
@@ -119,7 +119,7 @@ impl OthersTurn {
             is_over: AtomicBool::new(false),
             waker: waker.clone(),
         });
-        // Tokio wakes whoever yields after all tasks that are ready.
+        // Tokio wakes a task that yields after all that are ready.
         let of_turn = Waker::from(turn.clone());
         let mut yielding = Box::pin(yield_now());
         let _ = yielding.as_mut().poll(&mut Context::from_waker(&of_turn));

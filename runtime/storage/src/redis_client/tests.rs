@@ -58,7 +58,7 @@ async fn a_connection_to_a_hung_server_is_closed_when_it_is_given_up() {
     ping(&client).await.unwrap();
     assert_eq!(open_connections(&server), 1);
     server.freeze();
-    // The reply to the first is awaited in vain, the second finds no new connection.
+    // The first has no reply, and the second finds no new connection.
     for _ in 0..2 {
         assert!(ping(&client).await.is_err());
     }
