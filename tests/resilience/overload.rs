@@ -71,9 +71,9 @@ fn wait_for_calls(platform: &Platform, component: &str, running: usize, waiting:
 #[test]
 fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
     let platform = start_with_small_component("reservation", "outside", LATENCY);
-    let cars = register_cars(&platform, CONCURRENCY + QUEUE + EXCESS_CALLS);
-    // As many calls as there is room for: all of them succeed.
-    let (few, many) = cars.split_at(CONCURRENCY + QUEUE);
+    let cars = register_cars(&platform, CONCURRENCY + QUEUE / 2 + EXCESS_CALLS);
+    // As many calls as there is room for, with their events: all of them succeed.
+    let (few, many) = cars.split_at(CONCURRENCY + QUEUE / 2);
     let mut reserved = platform.concurrently(few.len(), |index| platform.reserve(&few[index]));
     wait_for_calls(&platform, "reservation", 0, 0);
 
