@@ -1,13 +1,15 @@
 //! The connection that all callers of a client share, and how its loss is noticed.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::future::select_ok;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, RedisConnectionInfo, RedisError};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -104,13 +106,30 @@ async fn open_gathering(
     redis: &RedisConnectionInfo,
     settings: AsyncConnectionConfig,
 ) -> Result<(MultiplexedConnection, Driver), RedisError> {
-    let socket = TcpStream::connect((host, port)).await?;
+    let socket = connect_to_any(lookup_host((host, port)).await?).await?;
     socket.set_nodelay(true)?;
     let stream = GatheringStream::new(socket);
     let (connection, driver) =
         MultiplexedConnection::new_with_config(redis, stream, settings).await?;
     let driver = tokio::spawn(driver);
     Ok((connection, Driver(driver.abort_handle())))
+}
+
+/// Connects to the address that accepts first: one of them may lead nowhere.
+pub(super) async fn connect_to_any(
+    addresses: impl Iterator<Item = SocketAddr>,
+) -> io::Result<TcpStream> {
+    let attempts: Vec<_> = addresses
+        .map(|address| Box::pin(TcpStream::connect(address)))
+        .collect();
+    if attempts.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the host has no address",
+        ));
+    }
+    let (socket, _) = select_ok(attempts).await?;
+    Ok(socket)
 }
 
 impl Drop for Driver {

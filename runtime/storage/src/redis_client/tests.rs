@@ -80,6 +80,22 @@ fn open_connections(server: &RedisServer) -> usize {
         .count()
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_that_leads_nowhere_does_not_keep_from_the_next_one() {
+    // The queue of a listener that accepts nothing takes one connection more than its length; further ones wait.
+    let full = tokio::net::TcpSocket::new_v4().unwrap();
+    full.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let full = full.listen(0).unwrap();
+    let nowhere = full.local_addr().unwrap();
+    let _queued = tokio::net::TcpStream::connect(nowhere).await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = super::connection::connect_to_any([nowhere, address].into_iter());
+    let socket = tokio::time::timeout(CONNECT_TIMEOUT, connect).await;
+    assert_eq!(socket.unwrap().unwrap().peer_addr().unwrap(), address);
+}
+
 #[tokio::test]
 async fn what_the_server_refuses_is_no_unavailability() {
     let server = RedisServer::start().await;
