@@ -55,15 +55,17 @@ impl<S> GatheringStream<S> {
     fn poll_gathered(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &self.state {
             WriteState::Unanswered => return Poll::Pending,
+            WriteState::Writing { .. } => {}
+            WriteState::Gathering(turn) if turn.is_over.load(Ordering::Acquire) => {}
             // The others wake this task with each command that they send.
-            WriteState::Gathering(turn) if !turn.is_over.load(Ordering::Acquire) => {
+            WriteState::Gathering(turn) if turn.waker.will_wake(context.waker()) => {
                 return Poll::Pending;
             }
-            WriteState::Idle => {
+            // Another task has taken over the stream since the turn began, or there is none yet.
+            WriteState::Gathering(_) | WriteState::Idle => {
                 self.state = WriteState::Gathering(OthersTurn::begin(context.waker()));
                 return Poll::Pending;
             }
-            WriteState::Gathering(_) | WriteState::Writing { .. } => {}
         }
         self.state = WriteState::Writing { has_written: true };
         Poll::Ready(())
