@@ -98,7 +98,6 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use config::runtime_config::RuntimeConfig;
 
 /// Runs the program with the arguments of this process, and returns its exit code.
 pub fn main() -> ExitCode {
@@ -165,10 +164,8 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
 }
 
 fn up(options: &cli::UpOptions) -> anyhow::Result<()> {
-    // The start reads the file again, and reports what is wrong with it.
-    let file = RuntimeConfig::load(options.runtime_config_file.as_deref());
-    let is_on_redis = options.redis_url.is_some() || file.is_ok_and(|it| it.redis_url.is_some());
-    run_with_threads(runtimes::request_threads(is_on_redis), app::up(options))
+    let threads = runtimes::request_threads(options.is_on_redis());
+    run_with_threads(threads, app::up(options))
 }
 
 fn run_to_end(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {

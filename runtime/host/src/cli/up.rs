@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use config::runtime_config::RuntimeConfig;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::secret::value_or_file;
@@ -196,6 +197,14 @@ impl UpOptions {
         }
     }
 
+    /// Whether the event log is on Redis, as far as can be told before the start, which reports what is wrong with the files.
+    pub fn is_on_redis(&self) -> bool {
+        // A pipe can be read only once.
+        let file = self.runtime_config_file.as_deref();
+        let config = RuntimeConfig::load(file.filter(|file| file.is_file()));
+        self.redis_url.is_some() || config.is_ok_and(|it| it.redis_url.is_some())
+    }
+
     /// The files that a reload reads, apart from the components.
     pub fn configuration_files(&self) -> Vec<PathBuf> {
         let manifest = match ApplicationSource::of(&self.from) {
@@ -269,6 +278,38 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_runtime_configuration_from_a_pipe_is_left_for_the_start() {
+        use std::io::{Read as _, Write as _};
+        use std::os::fd::AsRawFd as _;
+        const TEXT: &str = "[socar]\nredis_url = \"redis://127.0.0.1\"\n";
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(TEXT.as_bytes()).unwrap();
+        drop(writer);
+        let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
+        assert!(!up(&["--runtime-config-file", &path]).is_on_redis());
+        let mut left = String::new();
+        reader.read_to_string(&mut left).unwrap();
+        assert_eq!(left, TEXT);
+    }
+
+    #[test]
+    fn a_host_is_on_redis_by_its_flag_or_by_its_runtime_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("runtime-config.toml");
+        let path = file.to_str().unwrap();
+        let is_on_redis = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            up(&["--runtime-config-file", path]).is_on_redis()
+        };
+        assert!(is_on_redis("[socar]\nredis_url = \"redis://127.0.0.1\"\n"));
+        assert!(!is_on_redis(""));
+        assert!(!is_on_redis("malformed"));
+        assert!(up(&["--redis-url", "redis://127.0.0.1"]).is_on_redis());
+        assert!(!up(&[]).is_on_redis());
     }
 
     #[test]
