@@ -103,8 +103,11 @@ fn admitted_calls_succeed_and_the_rest_are_refused_quickly() {
         platform.wait_for_status(reservation, "reserved");
     }
     for car in cars.iter().skip(1).step_by(7) {
-        let response = platform.try_reserve(car);
-        assert!([201, 409].contains(&response.status), "{response}");
+        // The events of the reservation before may fill so small a queue for a moment.
+        eventually(
+            || platform.try_reserve(car),
+            |response| [201, 409].contains(&response.status),
+        );
     }
 }
 
