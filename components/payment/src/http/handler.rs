@@ -95,7 +95,10 @@ impl<'a, P: Platform, G: Gateway> Handler<'a, P, G> {
     pub(super) async fn approve(&self) -> Result<Response, Problem> {
         let order = self.order()?;
         let reservation = order.reservation;
-        let payment = commands::approve(self.ports, &self.origin, order).await?;
+        // The sender is a context of the platform, which acts for the customer.
+        let customer = order.customer.as_ref().map(|customer| customer.0.as_str());
+        let origin = self.origin.clone().with_actor(customer);
+        let payment = commands::approve(self.ports, &origin, order).await?;
         Ok(outcome_response(reservation, Some(payment.state)))
     }
 

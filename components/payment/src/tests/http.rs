@@ -76,6 +76,22 @@ fn a_second_approval_returns_the_first_payment() {
     assert_eq!(ports.platform.published_types(), ["PaymentApproved"]);
 }
 
+/// As over the typed interface: the caller is a context, and acts for the customer.
+#[test]
+fn the_actor_of_an_approval_is_the_customer() {
+    let ports = with_built_in_gateway("");
+    let order = json!({"rsvId": 7, "carId": 1, "amount": 50, "customerId": "alice"});
+    let approved = send(&ports, Method::POST, "/internal/payments", &order);
+    assert_eq!(approved.status(), 200);
+    pay(&ports, 8, 50);
+    let log = ports.platform.log.borrow();
+    let actors: Vec<_> = log
+        .iter()
+        .map(|(_, event)| event.actor.as_deref())
+        .collect();
+    assert_eq!(actors, [Some("alice"), None]);
+}
+
 #[test]
 fn a_second_cancel_refunds_nothing() {
     let ports = with_built_in_gateway("");
