@@ -1,6 +1,6 @@
 //! May pages of other origins use the platform: preflights, exposed headers, and readable refusals?
 
-use harness::{Mode, Platform, Setup};
+use harness::{Mode, Platform, Setup, TokenIssuer};
 use http::Method;
 use serde_json::json;
 
@@ -185,4 +185,26 @@ fn a_platform_with_identity_answers_to_allowed_origins_only() {
     };
     assert!(preflight("https://shop.example"));
     assert!(!preflight("https://evil.example"));
+}
+
+/// As on stock Spin: the host is open, and each context verifies the tokens of its requests. A proxy in front may allow
+/// origins.
+#[test]
+fn components_that_verify_tokens_answer_to_no_foreign_page() {
+    let issuer = TokenIssuer::start();
+    let setup = Setup::new(Mode::Embedded);
+    let setup = setup.verified_by_components(&issuer.url(), &issuer.public_keys());
+    let platform = setup.start();
+    let company = platform.with_token(&issuer.token("host", "company"));
+    let authorized = company.get("/cars");
+    let refused = platform.get("/cars");
+    let preflight = platform
+        .request(Method::OPTIONS, "/cars")
+        .header("access-control-request-method", "POST");
+    for (request, status) in [(authorized, 200), (refused, 401), (preflight, 204)] {
+        let response = request.header("origin", "https://evil.example").send();
+        let response = response.is(status);
+        let allowed = response.optional_header("access-control-allow-origin");
+        assert_eq!(allowed, None, "{response}");
+    }
 }

@@ -23,6 +23,7 @@ pub mod upstream;
 
 pub use base_url::base_url;
 pub use body::BODY_LIMIT;
+pub use cors::Readers;
 pub use message::{Request, Response, json_response};
 pub use problem::Problem;
 pub use serve::{ResponseFuture, finish_response, serve};

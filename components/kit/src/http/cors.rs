@@ -1,4 +1,4 @@
-//! Cross-origin resource sharing: every page may call the API and read its responses, as nothing here depends on
+//! Cross-origin resource sharing: every page may call an open platform and read its responses, as nothing here depends on
 //! cookies.
 
 use http::{HeaderMap, HeaderValue, header};
@@ -6,6 +6,15 @@ use http_conventions::cors::{REQUEST_HEADERS, RESPONSE_HEADERS};
 
 /// One day, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "86400";
+
+/// The pages that may read a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Pages of every origin.
+    EveryPage,
+    /// Pages of the platform itself. A proxy in front may allow others.
+    OwnPages,
+}
 
 /// Permits pages of every origin to read the response, with the headers that it names or else those of the API.
 pub(super) fn allow_any_origin(headers: &mut HeaderMap) {
@@ -29,4 +38,20 @@ pub(super) fn allow_methods(headers: &mut HeaderMap, methods: HeaderValue) {
         header::ACCESS_CONTROL_MAX_AGE,
         HeaderValue::from_static(PREFLIGHT_MAX_AGE),
     );
+}
+
+/// Takes back what permits pages of other origins to read the response, unless every page may.
+pub(super) fn narrow_to(readers: Readers, headers: &mut HeaderMap) {
+    if readers == Readers::EveryPage {
+        return;
+    }
+    for name in [
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        header::ACCESS_CONTROL_MAX_AGE,
+    ] {
+        headers.remove(name);
+    }
 }

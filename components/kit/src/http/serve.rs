@@ -2,7 +2,8 @@
 
 use super::{
     body::BODY_LIMIT,
-    cors, etag,
+    cors::{self, Readers},
+    etag,
     message::{Request, Response},
     path,
     problem::Problem,
@@ -64,7 +65,7 @@ pub async fn serve<'a>(
     if *method == Method::PATCH && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
         response.headers_mut().insert(ACCEPT_PATCH, PATCH_TYPES);
     }
-    finish_response(method, &mut response);
+    finish_response(method, Readers::EveryPage, &mut response);
     response
 }
 
@@ -79,8 +80,8 @@ fn without_route(method: &Method, path: &str, allowed: &[&Method]) -> Result<Res
     }
 }
 
-/// Adds what every response to a request of this method has. Idempotent.
-pub fn finish_response(method: &Method, response: &mut Response) {
+/// Adds what every response to a request of this method has, for these readers. Idempotent.
+pub fn finish_response(method: &Method, readers: Readers, response: &mut Response) {
     if method == Method::HEAD {
         *response.body_mut() = Bytes::new();
     }
@@ -93,6 +94,7 @@ pub fn finish_response(method: &Method, response: &mut Response) {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     cors::allow_any_origin(headers);
+    cors::narrow_to(readers, headers);
 }
 
 /// The value of `Allow`.

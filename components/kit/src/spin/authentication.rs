@@ -6,7 +6,7 @@ use super::{
     variables::{declared, variable},
 };
 use crate::{
-    http::{Response, bearer::Receiver, context_calls, relay},
+    http::{Readers, Response, bearer::Receiver, context_calls, relay},
     identity::{self, Credentials, Verifier, refused, remove_principal, set_principal},
     report::report,
 };
@@ -35,31 +35,33 @@ thread_local! {
     static VERIFIER: Cell<Option<Verifier>> = const { Cell::new(None) };
 }
 
+/// What has become of the authentication of a request.
+pub(super) struct Authentication {
+    /// The response to a request that is not authenticated.
+    pub result: Result<(), Response>,
+    /// The pages that may read the response.
+    pub readers: Readers,
+}
+
 /// Names the principal of a request to a context, unless the host did.
-///
-/// # Errors
-///
-/// The response to a request that is not authenticated.
-pub(super) async fn authenticate(head: &mut Parts, context: &'static str) -> Result<(), Response> {
+pub(super) async fn authenticate(head: &mut Parts, context: &'static str) -> Authentication {
     let verifier = verifier().await;
     if verifier == Verifier::Host {
-        return Ok(());
+        return Authentication::not_needed();
     }
     if verifier.is_in_doubt(&head.headers) {
         report("declare the variable identity_verifier, as in the spin.toml of this version");
-        return Err(refused(&Refusal::<String>::Unavailable));
+        return Authentication::with_identity(Err(Refusal::Unavailable));
     }
     remove_principal(&mut head.headers);
     match is_configured().await {
-        Ok(false) => return Ok(()),
-        Ok(true) => {}
+        Ok(false) => Authentication::not_needed(),
+        Ok(true) => Authentication::with_identity(name_principal(head, context).await),
         Err(error) => {
             report(&error);
-            return Err(refused(&Refusal::<String>::Unavailable));
+            Authentication::with_identity(Err(Refusal::Unavailable))
         }
     }
-    let named = name_principal(head, context).await;
-    named.map_err(|refusal| refused(&refusal))
 }
 
 async fn name_principal(head: &mut Parts, context: &'static str) -> Result<(), Refusal<String>> {
@@ -138,4 +140,23 @@ async fn is_configured() -> Result<bool, String> {
         }
     }
     Ok(false)
+}
+
+// === impl Authentication ===
+
+impl Authentication {
+    /// Nothing was to be verified here. If the host has an identity, it decides which pages read the response.
+    fn not_needed() -> Self {
+        Self {
+            result: Ok(()),
+            readers: Readers::EveryPage,
+        }
+    }
+
+    fn with_identity(result: Result<(), Refusal<String>>) -> Self {
+        Self {
+            result: result.map_err(|refusal| refused(&refusal)),
+            readers: Readers::OwnPages,
+        }
+    }
 }

@@ -1,6 +1,11 @@
 //! The two exports of a component, HTTP and Redis, as functions of plain values.
 
-use super::{authentication::authenticate, receiver, timeout::with_timeout, variables::variable};
+use super::{
+    authentication::{Authentication, authenticate},
+    receiver,
+    timeout::with_timeout,
+    variables::variable,
+};
 use crate::event_failure::EventFailure;
 use crate::http::{
     BODY_LIMIT, Problem, Request, Response, bearer, body, context_calls, finish_response,
@@ -45,9 +50,9 @@ pub async fn serve<E: Into<EventFailure>>(
     let path = head.uri.path().to_owned();
     let method = head.method.clone();
     let ContextNames { id, plural } = context;
-    let authenticated = authenticate(&mut head, id).await;
+    let Authentication { result, readers } = authenticate(&mut head, id).await;
     // The body is read in any case: a client that still sends it would not read the response.
-    let mut response = match (read(body).await, authenticated) {
+    let mut response = match (read(body).await, result) {
         (Ok(_), Err(refused)) => refused,
         (Ok(body), Ok(())) => {
             let request = Request::from_parts(head, body);
@@ -63,7 +68,7 @@ pub async fn serve<E: Into<EventFailure>>(
             Problem::malformed_json(detail).into_response(&path)
         }
     };
-    finish_response(&method, &mut response);
+    finish_response(&method, readers, &mut response);
     guest_http::respond(response)
 }
 

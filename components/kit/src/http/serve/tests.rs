@@ -175,3 +175,19 @@ fn a_page_may_send_the_trace_headers() {
         );
     }
 }
+
+#[test]
+fn with_an_identity_only_pages_of_the_platform_read_a_response() {
+    let mut preflight = send(Method::OPTIONS, "/things/1", &[]);
+    let mut found = send(Method::GET, "/things/1", &[]);
+    for (method, response) in [(Method::OPTIONS, &mut preflight), (Method::GET, &mut found)] {
+        finish_response(&method, Readers::OwnPages, response);
+        let names = response.headers().keys().map(http::HeaderName::as_str);
+        let allows: Vec<_> = names
+            .filter(|name| name.starts_with("access-control-"))
+            .collect();
+        assert!(allows.is_empty(), "{method}: {allows:?}");
+    }
+    assert!(preflight.headers().contains_key("allow"));
+    assert!(found.headers().contains_key("etag"));
+}
