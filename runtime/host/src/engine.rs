@@ -163,6 +163,8 @@ pub fn portable_compiler() -> anyhow::Result<Engine> {
     } else {
         "unknown-linux-gnu"
     };
+    // The map from machine code to offsets in a component takes a tenth of the code, and only backtraces of traps show it.
+    config.generate_address_map(false);
     let compiler = config
         .target(&format!("{}-{system}", std::env::consts::ARCH))
         .and_then(|config| Engine::new(config));
