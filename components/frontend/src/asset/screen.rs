@@ -14,13 +14,13 @@ pub(super) static SCREEN: [Asset; 5] = [
         TEXT
     ),
     built!(
-        "/assets/operate-view-CYFllReu.js",
-        "assets/operate-view-CYFllReu.js",
+        "/assets/operate-view-BdqVuPmw.js",
+        "assets/operate-view-BdqVuPmw.js",
         SCRIPT
     ),
     built!(
-        "/assets/screen-BTEg3o78.js",
-        "assets/screen-BTEg3o78.js",
+        "/assets/screen-Di3GCDX4.js",
+        "assets/screen-Di3GCDX4.js",
         SCRIPT
     ),
     built!("/", "index.html", HTML),

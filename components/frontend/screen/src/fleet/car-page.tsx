@@ -5,7 +5,7 @@ import type { Loaded } from '../api/client';
 import { Problem } from '../api/problem';
 import { cancelReservation, combine, deleteCar, listReservations, readCar, readView, type Car, type CarView, type Reservation } from '../api/resources';
 import { formatTime } from '../format';
-import { latestEvents } from '../live/feed';
+import { isLive, latestEvents } from '../live/feed';
 import { useLive } from '../live/use-live';
 import { CarArt } from '../parts/car-art';
 import { Confirm } from '../parts/confirm';
@@ -159,7 +159,7 @@ function Events({ carId }: { carId: number }) {
           ))}
         </ul>
       ) : (
-        <p class="soft">{word('car.events.none')}</p>
+        <p class="soft">{word(isLive.value ? 'car.events.none' : 'events.not.live')}</p>
       )}
     </section>
   );
