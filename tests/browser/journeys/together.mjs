@@ -75,6 +75,9 @@ export async function together(browser, url, api) {
     await api.change(carId, { amount: 65_000 });
     await rowIn(polling).getByText('65,000').waitFor();
     await polling.waitForResponse((response) => response.url().includes('/carviews?') && response.status() === 304);
+    // The page of the car would otherwise say that nothing has happened.
+    await rowIn(polling).getByRole('link').first().click();
+    await polling.locator('.car-page').getByText('실시간 연결이 없어').waitFor();
     await polling.context().close();
   });
 
