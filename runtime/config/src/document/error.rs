@@ -7,7 +7,7 @@
 //! spin.toml:41: `component.car.key_value_store` = ["car"]: unknown key; did you mean `key_value_stores`?
 //! ```
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use super::redaction::{is_secret, without_credentials};
@@ -57,6 +57,7 @@ impl fmt::Display for ConfigError {
             problem,
             remedy,
         } = &*self.0;
+        let mut f = OneLine(f);
         f.write_str(file)?;
         if let Some(line) = line {
             write!(f, ":{line}")?;
@@ -68,6 +69,23 @@ impl fmt::Display for ConfigError {
             (key, Some(value)) => write!(f, ": `{key}` = {value}")?,
         }
         write!(f, ": {problem}; {remedy}")
+    }
+}
+
+/// Escapes control characters: names and values come from files, and an error is one line of a terminal or a log.
+struct OneLine<'f, 'b>(&'f mut fmt::Formatter<'b>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(char::is_control) {
+            let control = part.chars().next_back().filter(|last| last.is_control());
+            let plain = &part[..part.len() - control.map_or(0, char::len_utf8)];
+            self.0.write_str(plain)?;
+            if let Some(control) = control {
+                write!(self.0, "{}", control.escape_default())?;
+            }
+        }
+        Ok(())
     }
 }
 

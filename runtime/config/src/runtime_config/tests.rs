@@ -142,6 +142,10 @@ fn every_invalid_configuration_has_its_error() {
             r#"rc.toml:1: `key_value_store.A b`: ` ` is neither a letter nor a digit; labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`"#,
         ),
         (
+            "[key_value_store.\"a\\u001b[2J\"]\ntype = \"spin\"",
+            r#"rc.toml:1: `key_value_store.a\u{1b}[2J`: `\u{1b}` is neither a letter nor a digit; labels are kebab-case or snake_case, such as `car-outbox` or `car_outbox`"#,
+        ),
+        (
             "[sqlite_database.a]\ntype = \"libsql\"\nurl = \"https://x\"",
             r#"rc.toml:2: `sqlite_database.a.type`: socar has no SQLite database of the type `libsql`; known here: `spin`"#,
         ),
@@ -156,6 +160,10 @@ fn every_invalid_configuration_has_its_error() {
         (
             "[[variables_provider]]\ntype = \"vault\"\nurl = \"x\"",
             r#"rc.toml:2: `variables_provider[0].type`: socar has no variables provider of the type `vault`; known here: `static`, `env`"#,
+        ),
+        (
+            "[[variables_provider]]\ntype = \"e\\nv\"",
+            r#"rc.toml:2: `variables_provider[0].type`: socar has no variables provider of the type `e\nv`; did you mean `env`?"#,
         ),
         (
             "[outbound_http]\nconnection_poling = true",
