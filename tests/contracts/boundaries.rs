@@ -55,7 +55,14 @@ const SHARED_CRATES: [&str; 4] = ["events", "guest-http", "http-conventions", "k
 const VERIFIER: (&str, &str) = ("token-verifier", "access-token");
 
 /// The packages that may depend on every other package.
-const TESTS: [&str; 5] = ["tests", "saboteur", "caller", "delegate", "adapter"];
+const TESTS: [&str; 6] = [
+    "tests",
+    "random-inputs",
+    "saboteur",
+    "caller",
+    "delegate",
+    "adapter",
+];
 
 /// Crates with which a component calls its host.
 const GUEST_CRATES: [&str; 4] = ["spin-sdk", "wasip2", "wasip3", "wit-bindgen"];

@@ -84,6 +84,7 @@ fn is_sampled(digit: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use random_inputs::{edited, edits, fragments};
 
     const CONTEXT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -138,19 +139,30 @@ mod tests {
         assert_eq!(Traceparent::from_lines([]), None);
     }
 
-    proptest::proptest! {
-        /// Any value is read or starts the trace anew, and what is sent on is a value that is read again.
-        #[test]
-        fn any_traceparent_is_read_or_starts_anew(
-            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..70),
-            text in "[0-9a-f]{2}-[0-9a-fA-F]{30,33}-[0-9a-f]{15,17}-[0-9a-f]{1,3}(-[ -~]{0,5})?",
-        ) {
-            let _ = is_request_id(&bytes);
-            for value in [bytes, text.into_bytes()] {
-                if let Some(read) = Traceparent::parse(&value) {
-                    proptest::prop_assert_eq!(Traceparent::parse(read.as_str()), Some(read));
+    /// Any value is read or starts the trace anew, and what is sent on is a value that is read again.
+    #[test]
+    fn any_traceparent_is_read_or_starts_anew() {
+        let grammar = [
+            "00",
+            "cc",
+            "ff",
+            "-",
+            "0af7651916cd43dd8448eb211c80319c",
+            "b7ad6b7169203331",
+            "0000000000000000",
+            "01",
+            "0A",
+        ];
+        let input = (edits(), fragments(grammar));
+        bolero::check!()
+            .with_generator(input)
+            .for_each(|(edits, bytes)| {
+                let _ = is_request_id(bytes);
+                for value in [edited(CONTEXT, edits).as_bytes(), bytes] {
+                    if let Some(read) = Traceparent::parse(value) {
+                        assert_eq!(Traceparent::parse(read.as_str()), Some(read));
+                    }
                 }
-            }
-        }
+            });
     }
 }

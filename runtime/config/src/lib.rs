@@ -6,8 +6,6 @@
 //! The modules import each other in one direction: `document` (TOML with locations) <- [`policy`] <- [`manifest`] <-
 //! [`runtime_config`].
 
-#[cfg(test)]
-mod damage;
 mod document;
 pub mod manifest;
 pub mod policy;

@@ -102,26 +102,36 @@ fn list(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use bolero::produce;
+    use random_inputs::fragments;
+
     use super::*;
 
-    proptest::proptest! {
-        #[test]
-        fn any_precondition_is_evaluated(
-            values in proptest::collection::vec(
-                (proptest::prelude::any::<bool>(), "[W/\"*, 0-9\u{80}-\u{ff}]{0,20}"), 0..4,
-            ),
-            version: u64,
-        ) {
-            let mut request = Request::default();
-            for (is_match, value) in &values {
-                let name = if *is_match { header::IF_MATCH } else { header::IF_NONE_MATCH };
-                if let Ok(value) = http::HeaderValue::from_bytes(value.as_bytes()) {
-                    request.headers_mut().append(name, value);
+    #[test]
+    fn any_precondition_is_evaluated() {
+        let lines = || {
+            let line = fragments(["W/", "\"", "*", ", ", "\"0\"", "\"3\"", "w/", "\u{80}"]);
+            produce::<Vec<Vec<u8>>>()
+                .with()
+                .values(line)
+                .len(0..4_usize)
+        };
+        let input = (lines(), lines(), produce::<u64>());
+        bolero::check!()
+            .with_generator(input)
+            .for_each(|(if_match, if_none_match, version)| {
+                let mut request = Request::default();
+                for (name, lines) in [
+                    (header::IF_MATCH, if_match),
+                    (header::IF_NONE_MATCH, if_none_match),
+                ] {
+                    for value in lines.iter().flat_map(|line| HeaderValue::from_bytes(line)) {
+                        request.headers_mut().append(&name, value);
+                    }
                 }
-            }
-            if let Err(problem) = Preconditions::from_request(&request).check(version) {
-                proptest::prop_assert_eq!(problem.status, StatusCode::PRECONDITION_FAILED);
-            }
-        }
+                if let Err(problem) = Preconditions::from_request(&request).check(*version) {
+                    assert_eq!(problem.status, StatusCode::PRECONDITION_FAILED);
+                }
+            });
     }
 }

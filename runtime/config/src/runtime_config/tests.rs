@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use random_inputs::{edited, edits};
+
 use super::{KeyValueStore, OutboundHttp, RuntimeConfig, SqliteDatabase};
 use crate::manifest::{App, Overrides, VariablesProvider};
 
@@ -246,19 +248,19 @@ fn the_redis_server_of_the_host_is_no_setting_of_spin() {
     assert!(!refused.contains("secret"), "{refused}");
 }
 
-proptest::proptest! {
-    #[test]
-    fn any_runtime_configuration_is_read_or_refused(edits in crate::damage::edits()) {
-        let text = concat!(
-            "state_dir = \"state\"\n[outbound_http]\nconnection_pooling = true\n[outbound_redis]\nmax_connections = 5\n",
-            "[key_value_store.a]\ntype = \"redis\"\nurl = \"redis://u:hunter2@127.0.0.1/1\"\n",
-            "[key_value_store.b]\ntype = \"spin\"\npath = \"b.db\"\n[sqlite_database.c]\ntype = \"spin\"\n",
-            "[[variables_provider]]\ntype = \"env\"\nprefix = \"P\"\n",
-            "[[variables_provider]]\ntype = \"static\"\nvalues = { a = \"hunter2\" }\n",
-        );
-        let text = crate::damage::damaged(text, &edits);
+#[test]
+fn any_runtime_configuration_is_read_or_refused() {
+    let config = concat!(
+        "state_dir = \"state\"\n[outbound_http]\nconnection_pooling = true\n[outbound_redis]\nmax_connections = 5\n",
+        "[key_value_store.a]\ntype = \"redis\"\nurl = \"redis://u:hunter2@127.0.0.1/1\"\n",
+        "[key_value_store.b]\ntype = \"spin\"\npath = \"b.db\"\n[sqlite_database.c]\ntype = \"spin\"\n",
+        "[[variables_provider]]\ntype = \"env\"\nprefix = \"P\"\n",
+        "[[variables_provider]]\ntype = \"static\"\nvalues = { a = \"hunter2\" }\n",
+    );
+    bolero::check!().with_generator(edits()).for_each(|edits| {
+        let text = edited(config, edits);
         if let Err(error) = RuntimeConfig::from_text(Path::new("runtime-config.toml"), &text) {
-            proptest::prop_assert!(!error.to_string().contains('\n'), "{}", error);
+            assert!(!error.to_string().contains('\n'), "{error}");
         }
-    }
+    });
 }

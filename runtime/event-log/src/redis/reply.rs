@@ -44,46 +44,109 @@ mod tests {
     use super::*;
     use crate::entry::Routing;
     use crate::{DEAD_LETTERS, dead_letters};
-    use proptest::prelude::*;
+    use bolero::{TypeGenerator, produce};
+    use random_inputs::fragments;
     use redis::{FromRedisValue as _, Value};
 
-    /// Replies of a server that is another version, or whose keys another program has written.
-    fn value() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Nil),
-            any::<i64>().prop_map(Value::Int),
-            prop::collection::vec(any::<u8>(), 0..12).prop_map(Value::BulkString),
-            "(event|group|socar.car|[0-9]{1,21}-[0-9]{1,21}|@lane|\\{\"subject\":\"a\"\\})"
-                .prop_map(|text| Value::BulkString(text.into_bytes())),
-            Just(Value::Okay),
-        ];
-        leaf.prop_recursive(4, 40, 6, |inner| {
-            prop::collection::vec(inner, 0..7).prop_map(Value::Array)
-        })
+    /// A reply of a server that is another version, or whose keys another program has written.
+    #[derive(Clone, Debug, TypeGenerator)]
+    enum Reply {
+        Nil,
+        Okay,
+        Int(i64),
+        Text(#[generator(text())] Vec<u8>),
+        Array(Vec<Reply>),
     }
 
-    proptest! {
-        #[test]
-        fn any_reply_is_read_or_refused(value in value()) {
-            let consumer = Consumer::new("car", "host", &["socar.car"]);
-            if let Ok(row) = ClaimRow::from_redis_value(value.clone()) {
-                let _ = delivery(&consumer, row);
-            }
-            if let Ok(rows) = Vec::<EntryReply>::from_redis_value(value) {
-                for row in rows {
-                    if let Ok(entry) = entry(DEAD_LETTERS, row) {
-                        Routing::of("socar.car", &entry.fields);
-                        let _ = dead_letters::redriven(&entry);
-                    }
+    fn text() -> impl bolero::ValueGenerator<Output = Vec<u8>> {
+        fragments([
+            "event",
+            "group",
+            "socar.car",
+            "@lane",
+            "1-0",
+            "18446744073709551615",
+            "-",
+            "{\"subject\":\"a\"}",
+        ])
+    }
+
+    impl From<Reply> for Value {
+        fn from(reply: Reply) -> Value {
+            match reply {
+                Reply::Nil => Value::Nil,
+                Reply::Okay => Value::Okay,
+                Reply::Int(number) => Value::Int(number),
+                Reply::Text(text) => Value::BulkString(text),
+                Reply::Array(replies) => {
+                    Value::Array(replies.into_iter().map(Value::from).collect())
                 }
             }
         }
+    }
 
-        #[test]
-        fn any_id_of_an_entry_is_read_or_refused(text in "[0-9-]{0,45}") {
+    fn bulk(text: &[u8]) -> Value {
+        Value::BulkString(text.to_vec())
+    }
+
+    #[test]
+    fn any_claim_is_read_or_refused() {
+        let consumer = Consumer::new("car", "host", &["socar.car"]);
+        let input = (
+            text(),
+            text(),
+            text(),
+            produce::<(u32, i64)>(),
+            produce::<Reply>(),
+        );
+        bolero::check!().with_generator(input).for_each(
+            |(stream, id, lane, (attempts, due_in), event)| {
+                let numbers = [Value::Int((*attempts).into()), Value::Int(*due_in)];
+                let row = [bulk(stream), bulk(id), bulk(lane)]
+                    .into_iter()
+                    .chain(numbers)
+                    .chain([event.clone().into()]);
+                for reply in [Value::Array(row.collect()), event.clone().into()] {
+                    if let Ok(row) = ClaimRow::from_redis_value(reply) {
+                        let _ = delivery(&consumer, row);
+                    }
+                }
+            },
+        );
+    }
+
+    #[test]
+    fn any_entry_is_read_or_refused() {
+        let fields = produce::<Vec<(Vec<u8>, Vec<u8>)>>()
+            .with()
+            .values((text(), text()))
+            .len(0..8_usize);
+        let input = (text(), fields, produce::<Reply>());
+        bolero::check!()
+            .with_generator(input)
+            .for_each(|(id, fields, other)| {
+                let fields = fields
+                    .iter()
+                    .flat_map(|(name, value)| [bulk(name), bulk(value)]);
+                let row = Value::Array(vec![bulk(id), Value::Array(fields.collect())]);
+                for reply in [Value::Array(vec![row]), other.clone().into()] {
+                    for row in Vec::<EntryReply>::from_redis_value(reply).unwrap_or_default() {
+                        if let Ok(entry) = entry(DEAD_LETTERS, row) {
+                            Routing::of("socar.car", &entry.fields);
+                            let _ = dead_letters::redriven(&entry);
+                        }
+                    }
+                }
+            });
+    }
+
+    #[test]
+    fn any_id_of_an_entry_is_read_or_refused() {
+        bolero::check!().with_generator(text()).for_each(|text| {
+            let text = String::from_utf8_lossy(text);
             if let Ok(id) = entry_id("socar.car", &text) {
-                prop_assert_eq!(entry_id("socar.car", &id.to_string()).ok(), Some(id));
+                assert_eq!(entry_id("socar.car", &id.to_string()).ok(), Some(id));
             }
-        }
+        });
     }
 }

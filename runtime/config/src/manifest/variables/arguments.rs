@@ -84,6 +84,9 @@ fn read_text(file: &Path) -> Result<String, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use bolero::one_value_of;
+    use random_inputs::{edited, edits};
+
     use super::*;
 
     const FILES: [(&str, &str); 3] = [
@@ -109,19 +112,27 @@ mod tests {
         assert!(error.to_string().ends_with(expected), "{error}");
     }
 
-    proptest::proptest! {
-        #[test]
-        fn any_file_of_values_is_read_or_refused(edits in crate::damage::edits(), which in 0..FILES.len()) {
-            let (name, text) = FILES[which];
-            let folder = tempfile::tempdir().expect("a directory");
-            let file = folder.path().join(name);
-            std::fs::write(&file, crate::damage::damaged(text, &edits)).expect("a file");
-            for argument in [format!("@{}", file.display()), format!("name=@{}", file.display())] {
-                if let Err(error) = parse(&[argument]) {
-                    let error = error.to_string();
-                    proptest::prop_assert!(!error.contains('\n') && !error.contains("hunter2"), "{}", error);
+    #[test]
+    fn any_file_of_values_is_read_or_refused() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let input = (one_value_of(FILES), edits());
+        bolero::check!()
+            .with_generator(input)
+            .for_each(|((name, text), edits)| {
+                let file = folder.path().join(name);
+                std::fs::write(&file, edited(text, edits)).expect("a file");
+                for argument in [
+                    format!("@{}", file.display()),
+                    format!("name=@{}", file.display()),
+                ] {
+                    if let Err(error) = parse(&[argument]) {
+                        let error = error.to_string();
+                        assert!(
+                            !error.contains('\n') && !error.contains("hunter2"),
+                            "{error}"
+                        );
+                    }
                 }
-            }
-        }
+            });
     }
 }

@@ -1,19 +1,17 @@
-//! Damaged copies of a text, for tests with random inputs: what an editor, a script or a template makes of a file.
-//!
-//! The tests with random inputs are those whose names begin with `any_`; `PROPTEST_CASES` is their number of cases.
+//! Edited copies of a text: what an editor, a script or a template makes of a file.
 
-use proptest::prelude::*;
+use bolero::{TypeGenerator, ValueGenerator, one_of, one_value_of, produce};
 
 /// One edit of a text.
-#[derive(Clone, Debug)]
-pub(crate) enum Edit {
+#[derive(Clone, Debug, TypeGenerator)]
+pub enum Edit {
     RemoveLine(usize),
     RepeatLine(usize),
     MoveLine(usize, usize),
     /// Inserts a token at a position.
-    Insert(usize, String),
+    Insert(usize, #[generator(token())] String),
     /// Removes bytes from a position on.
-    Remove(usize, usize),
+    Remove(usize, #[generator(1..12_usize)] usize),
 }
 
 /// What is inserted, besides any text.
@@ -48,24 +46,18 @@ const TOKENS: [&str; 28] = [
     "\n[component.x]\nsource = \"x\"\n",
 ];
 
-/// Some edits.
-pub(crate) fn edits() -> impl Strategy<Value = Vec<Edit>> {
-    let token = prop_oneof![
-        4 => prop::sample::select(&TOKENS[..]).prop_map(str::to_owned),
-        1 => "\\PC{0,8}",
-    ];
-    let edit = prop_oneof![
-        any::<usize>().prop_map(Edit::RemoveLine),
-        any::<usize>().prop_map(Edit::RepeatLine),
-        any::<(usize, usize)>().prop_map(|(from, to)| Edit::MoveLine(from, to)),
-        (any::<usize>(), token).prop_map(|(at, token)| Edit::Insert(at, token)),
-        (any::<usize>(), 1..12_usize).prop_map(|(at, length)| Edit::Remove(at, length)),
-    ];
-    prop::collection::vec(edit, 0..5)
+/// Up to four edits.
+pub fn edits() -> impl ValueGenerator<Output = Vec<Edit>> {
+    produce::<Vec<Edit>>().with().len(0..5_usize)
+}
+
+fn token() -> impl ValueGenerator<Output = String> {
+    let any = produce::<String>().with().len(0..8_usize);
+    one_of((one_value_of(TOKENS).map_gen(str::to_owned), any))
 }
 
 /// The text after these edits.
-pub(crate) fn damaged(text: &str, edits: &[Edit]) -> String {
+pub fn edited(text: &str, edits: &[Edit]) -> String {
     let mut text = text.to_owned();
     for edit in edits {
         let mut lines: Vec<&str> = text.lines().collect();
