@@ -41,13 +41,13 @@ use async_trait::async_trait;
 
 use self::cursor::StreamCursor;
 use self::groups::SubscribedGroup;
-use self::ids::{LastId, pack, unpack};
+use self::ids::{LastId, pack};
 use self::positions::Positions;
 use self::tail::LogEntry;
 use super::entry::{Routing, new_history, now};
 use super::{
-    Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
-    Position, dead_letters,
+    Consumer, Continuity, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState,
+    LogError, Position, Progress, dead_letters,
 };
 use storage::database::{Database, DatabaseError};
 
@@ -240,13 +240,20 @@ impl EventLog for EmbeddedLog {
         Ok(state.map(|state| state.lag))
     }
 
-    async fn acknowledged_up_to(
+    async fn progress(&self, stream: &str, group: &str) -> Result<Option<Progress>, LogError> {
+        let memory = self.positions.lock();
+        Ok(memory.progress(stream, group))
+    }
+
+    async fn resume(
         &self,
         stream: &str,
         group: &str,
-    ) -> Result<Option<EntryId>, LogError> {
-        let memory = self.positions.lock();
-        Ok(memory.acknowledged_up_to(stream, group).map(unpack))
+        kept: Progress,
+    ) -> Result<Continuity, LogError> {
+        Ok(self
+            .database
+            .write(|connection| group_rows::resume(connection, stream, group, kept))?)
     }
 
     async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {

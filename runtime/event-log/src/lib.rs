@@ -180,7 +180,22 @@ pub trait EventLog: Send + Sync {
         &self,
         stream: &str,
         group: &str,
-    ) -> Result<Option<EntryId>, LogError>;
+    ) -> Result<Option<EntryId>, LogError> {
+        let progress = self.progress(stream, group).await?;
+        Ok(progress.map(|progress| progress.acknowledged))
+    }
+
+    /// Returns how far the group has come on the stream, or `None` if there is no such group on it.
+    async fn progress(&self, stream: &str, group: &str) -> Result<Option<Progress>, LogError>;
+
+    /// Compares the log with the progress that the effects of a group have kept, before its consumer subscribes: either
+    /// may have been restored without the other. A group that has acknowledged later entries gets them again.
+    async fn resume(
+        &self,
+        stream: &str,
+        group: &str,
+        kept: Progress,
+    ) -> Result<Continuity, LogError>;
 
     /// Removes entries that are older than `min_age` and that every group of the stream has acknowledged, at most about
     /// 1000 a call. Returns how many were removed: the caller repeats the call until it is 0. A stream without groups
@@ -216,7 +231,28 @@ pub struct Delivery {
     pub event: Option<Bytes>,
 }
 
-/// The progress of a group on one stream.
+/// How far a group has come on one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The newest entry that the group has claimed; [`EntryId::MIN`] before the first. After a crash it may be the id of no
+    /// entry.
+    pub claimed: EntryId,
+    /// The id up to which it has acknowledged the stream ([`EventLog::acknowledged_up_to`]).
+    pub acknowledged: EntryId,
+}
+
+/// Whether a log continues the history whose effects a group has kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continuity {
+    /// The group goes on where its effects end.
+    Intact,
+    /// The group had gone on without its effects, and gets the later entries again.
+    Rewound,
+    /// The log has lost entries that the group has handled, or has removed entries that it has to get again.
+    Broken,
+}
+
+/// The state of a group on one stream.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct GroupState {
     pub group: String,

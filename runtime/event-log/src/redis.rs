@@ -37,8 +37,8 @@ use self::histories::Histories;
 use self::reply::{EntryReply, entry_id};
 use self::sole_reader::SoleReaders;
 use super::{
-    Consumer, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState, LogError,
-    Position,
+    Consumer, Continuity, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState,
+    LogError, Position, Progress,
 };
 use storage::redis_client::{RedisClient, RedisClientError};
 
@@ -123,7 +123,7 @@ impl EventLog for RedisLog {
 
     async fn subscribe(&self, consumer: &Consumer) -> Result<(), LogError> {
         self.sole_readers.end(consumer);
-        self.histories.check(&self.client, consumer).await?;
+        self.check_history(consumer).await?;
         let mut script = scripts::SUBSCRIBE.prepare_invoke();
         stream_keys(&mut script, consumer.streams());
         consumer_arguments(&mut script, consumer);
@@ -228,11 +228,7 @@ impl EventLog for RedisLog {
         }
     }
 
-    async fn acknowledged_up_to(
-        &self,
-        stream: &str,
-        group: &str,
-    ) -> Result<Option<EntryId>, LogError> {
+    async fn progress(&self, stream: &str, group: &str) -> Result<Option<Progress>, LogError> {
         let Some(info) = self.group_info(stream, group).await? else {
             return Ok(None);
         };
@@ -243,10 +239,23 @@ impl EventLog for RedisLog {
             .client
             .query(cmd("XPENDING").arg(stream).arg(group))
             .await?;
-        Ok(Some(match first {
+        let acknowledged = match first {
             Some(first) => claimed.min(entry_id(stream, &first)?.previous()),
             None => claimed,
+        };
+        Ok(Some(Progress {
+            claimed,
+            acknowledged,
         }))
+    }
+
+    async fn resume(
+        &self,
+        stream: &str,
+        group: &str,
+        kept: Progress,
+    ) -> Result<Continuity, LogError> {
+        histories::resume(self, stream, group, kept).await
     }
 
     async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {

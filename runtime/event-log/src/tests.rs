@@ -30,6 +30,7 @@ pub(crate) use on_both_logs;
 pub(crate) use on_redis;
 
 mod consumers;
+mod continuity;
 mod crashes;
 mod event_types;
 mod letters;

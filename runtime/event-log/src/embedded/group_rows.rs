@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
 use super::cursor::{RecordScope, StreamCursor};
 use super::groups::LogMemory;
-use super::ids::{stored, unsigned};
+use super::ids::{pack, stored, unsigned};
 use super::pending_rows::record;
 use crate::consumer::Consumer;
+use crate::{Continuity, Progress};
 
 /// The progress of a group on one stream, as the database holds it.
 pub(super) struct GroupRow {
@@ -121,6 +122,43 @@ pub(super) fn write_positions(
         }
     }
     Ok(())
+}
+
+/// See [`crate::EventLog::resume`].
+pub(super) fn resume(
+    connection: &Connection,
+    stream: &str,
+    group: &str,
+    kept: Progress,
+) -> rusqlite::Result<Continuity> {
+    let (claimed, acknowledged) = (pack(kept.claimed), pack(kept.acknowledged));
+    let position: Option<i64> = connection
+        .query_row(
+            "SELECT cursor FROM socar_log_group WHERE stream = ?1 AND name = ?2",
+            [stream, group],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let newest: Option<i64> = connection.query_row(
+        "SELECT max(id) FROM socar_log_entry WHERE stream = ?1 AND id <= ?2",
+        params![stream, claimed],
+        |row| row.get(0),
+    )?;
+    if newest != Some(claimed) {
+        let is_trimmed = newest.is_none() && position == Some(acknowledged);
+        return Ok(match is_trimmed {
+            true => Continuity::Intact,
+            false => Continuity::Broken,
+        });
+    }
+    if position.is_none_or(|position| position <= acknowledged) {
+        return Ok(Continuity::Intact);
+    }
+    connection.execute(
+        "UPDATE socar_log_group SET cursor = ?3 WHERE stream = ?1 AND name = ?2",
+        params![stream, group, acknowledged],
+    )?;
+    Ok(Continuity::Rewound)
 }
 
 /// Records when a consumer was alive; a negative time is the time at which it left.

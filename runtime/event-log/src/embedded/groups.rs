@@ -12,7 +12,7 @@ use super::tail::{LogEntry, Tail};
 use crate::consumer::Consumer;
 use crate::entry::now;
 use crate::error::LogError;
-use crate::{Delivery, Position};
+use crate::{Delivery, Position, Progress};
 
 /// The part of the log that is in memory. It changes under a mutex that is locked after the mutex of the database.
 #[derive(Default)]
@@ -140,10 +140,13 @@ impl LogMemory {
         Some(unread.count() as u64)
     }
 
-    /// The id up to which a group has acknowledged a stream.
-    pub fn acknowledged_up_to(&self, stream: &str, group: &str) -> Option<i64> {
+    /// How far a group has come on a stream.
+    pub fn progress(&self, stream: &str, group: &str) -> Option<Progress> {
         let cursor = self.groups.get(group)?.cursor(stream)?;
-        Some(cursor.acknowledged_up_to())
+        Some(Progress {
+            claimed: unpack(cursor.read()),
+            acknowledged: unpack(cursor.acknowledged_up_to()),
+        })
     }
 
     /// The number of groups that read a stream.
