@@ -22,7 +22,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -132,8 +132,8 @@ struct DeliveryContext {
     log: Arc<dyn EventLog>,
     handler: Arc<dyn EventHandler>,
     settings: DeliverySettings,
-    /// Set during an outage of the log, so that it is logged once and not by each subscription.
-    unavailable: AtomicBool,
+    /// How many subscriptions and acknowledgements the log fails at present, so that an outage is logged once.
+    unavailable: AtomicUsize,
 }
 
 // === impl HandlerError ===
@@ -188,7 +188,7 @@ impl DeliveryEngine {
             log,
             handler,
             settings,
-            unavailable: AtomicBool::new(false),
+            unavailable: AtomicUsize::new(0),
         });
         let mut tasks = JoinSet::new();
         for subscription in subscriptions {
@@ -220,8 +220,9 @@ impl DeliveryEngine {
 // === impl DeliveryContext ===
 
 impl DeliveryContext {
+    /// A subscription, or an acknowledgement of one, fails for the first time.
     fn log_unavailable(&self, error: &LogError) {
-        if !self.unavailable.swap(true, Ordering::Relaxed) {
+        if self.unavailable.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(%error, "event log unavailable");
         }
     }
@@ -232,10 +233,9 @@ impl DeliveryContext {
         }
     }
 
+    /// What failed succeeds again.
     fn log_available(&self) {
-        if self.unavailable.load(Ordering::Relaxed)
-            && self.unavailable.swap(false, Ordering::Relaxed)
-        {
+        if self.unavailable.fetch_sub(1, Ordering::Relaxed) == 1 {
             tracing::info!("event log available again");
         }
     }

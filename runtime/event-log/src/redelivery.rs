@@ -16,6 +16,9 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest time between two passes over the dead letters.
 const MAX_PASS_INTERVAL: Duration = Duration::from_secs(600);
 
+/// How far the clocks of two hosts may differ, in milliseconds.
+const CLOCK_TOLERANCE: u64 = 60_000;
+
 /// The number of letters that one pass reads at a time.
 const PAGE: usize = 100;
 
@@ -55,12 +58,13 @@ pub async fn redrive_until_cancelled(
 /// If the log fails.
 pub async fn redrive_older(log: &dyn EventLog, min_age: Duration) -> Result<u64, LogError> {
     let min_age = u64::try_from(min_age.as_millis()).unwrap_or(u64::MAX);
-    let newest = now().saturating_sub(min_age);
     let mut redriven = 0;
     let mut after = None;
     loop {
         let page = dead_letters::list(log, after, PAGE).await?;
-        let old = page.iter().take_while(|letter| letter.parked_at <= newest);
+        let old = page
+            .iter()
+            .take_while(|letter| is_old(letter.parked_at, now(), min_age));
         let ids: Vec<EntryId> = old.filter_map(|letter| letter.id.parse().ok()).collect();
         for id in &ids {
             redriven += u64::from(dead_letters::redrive(log, *id).await?);
@@ -68,6 +72,30 @@ pub async fn redrive_older(log: &dyn EventLog, min_age: Duration) -> Result<u64,
         after = ids.last().copied();
         if ids.len() < PAGE {
             return Ok(redriven);
+        }
+    }
+}
+
+/// Whether a letter that was parked at `parked_at` is `min_age` old; all are milliseconds. A time in the future counts as
+/// old: a clock has been turned back since.
+fn is_old(parked_at: u64, now: u64, min_age: u64) -> bool {
+    parked_at <= now.saturating_sub(min_age) || parked_at > now.saturating_add(CLOCK_TOLERANCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_of_the_future_is_old() {
+        let (now, min_age) = (1_000_000, 300_000);
+        for (parked_at, expected) in [
+            (now - min_age, true),
+            (now - min_age + 1, false),
+            (now + CLOCK_TOLERANCE, false),
+            (now + CLOCK_TOLERANCE + 1, true),
+        ] {
+            assert_eq!(is_old(parked_at, now, min_age), expected, "{parked_at}");
         }
     }
 }

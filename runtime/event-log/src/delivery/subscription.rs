@@ -65,7 +65,7 @@ impl SubscriptionTask {
     fn new(context: Arc<DeliveryContext>, subscription: Subscription, consumer: Consumer) -> Self {
         Self {
             scheduler: LaneScheduler::new(subscription.concurrency * ENTRIES_PER_HANDLER),
-            requests: LogRequests::new(context.clone(), consumer),
+            requests: LogRequests::new(context.clone(), consumer, subscription.backoff.max()),
             context,
             subscription: Arc::new(subscription),
             running: JoinSet::new(),

@@ -16,6 +16,11 @@ impl Backoff {
         Self { initial, max }
     }
 
+    /// The longest delay.
+    pub const fn max(&self) -> Duration {
+        self.max
+    }
+
     /// The delay after this number of consecutive failures, drawn evenly between zero and its limit.
     pub fn delay(&self, failures: u32) -> Duration {
         self.limit(failures).mul_f64(fastrand::f64())

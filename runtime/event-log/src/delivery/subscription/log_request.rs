@@ -20,8 +20,12 @@ pub(super) struct LogRequests {
     /// Whether the log knows this session and all entries that it claimed have arrived.
     subscribed: bool,
     heartbeat_at: Instant,
-    /// Failed requests in a row.
+    /// Failed requests since the last claim that succeeded.
     failures: u32,
+    /// The longest delay between two attempts at an event.
+    longest_delay: Duration,
+    /// Whether the log counts as unavailable to this subscription.
+    is_unavailable: bool,
 }
 
 enum LogReply {
@@ -31,7 +35,7 @@ enum LogReply {
 }
 
 impl LogRequests {
-    pub fn new(context: Arc<DeliveryContext>, consumer: Consumer) -> Self {
+    pub fn new(context: Arc<DeliveryContext>, consumer: Consumer, longest_delay: Duration) -> Self {
         Self {
             context,
             consumer: Arc::new(consumer),
@@ -39,6 +43,8 @@ impl LogRequests {
             subscribed: false,
             heartbeat_at: Instant::now(),
             failures: 0,
+            longest_delay,
+            is_unavailable: false,
         }
     }
 
@@ -114,11 +120,7 @@ impl LogRequests {
         let reply = in_flight(&mut self.request).await;
         self.request = None;
         match reply {
-            Ok(reply) => {
-                self.failures = 0;
-                self.context.log_available();
-                self.apply(reply, scheduler);
-            }
+            Ok(reply) => self.apply(reply, scheduler),
             Err(error) => self.failed(&error, scheduler),
         }
     }
@@ -134,7 +136,14 @@ impl LogRequests {
                 self.heartbeat_at = now + self.context.settings.heartbeat_interval;
             }
             LogReply::Claimed(deliveries) => {
-                for delivery in deliveries {
+                // A log that subscribes and refuses to hand out entries is not available.
+                self.failures = 0;
+                if std::mem::take(&mut self.is_unavailable) {
+                    self.context.log_available();
+                }
+                for mut delivery in deliveries {
+                    // The log keeps a time of day, and a clock may have been turned since.
+                    delivery.due_in = delivery.due_in.min(self.longest_delay);
                     scheduler.add(delivery, now);
                 }
             }
@@ -148,7 +157,7 @@ impl LogRequests {
         if let LogError::Evicted { .. } = error {
             tracing::warn!(%error, "another consumer has taken over the pending events");
             scheduler.drop_queued();
-        } else {
+        } else if !std::mem::replace(&mut self.is_unavailable, true) {
             self.context.log_unavailable(error);
         }
     }

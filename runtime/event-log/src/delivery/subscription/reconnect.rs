@@ -13,11 +13,16 @@ const RECONNECT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Dura
 
 /// Acknowledges until the log has confirmed it: an event that was handled once should not be handled again.
 pub(super) async fn acknowledge(context: &DeliveryContext, group: &str, positions: &[Position]) {
-    let mut failures = 0;
+    let mut failures = 0_u32;
     while let Err(error) = context.log.acknowledge(group, positions).await {
-        context.log_unavailable(&error);
+        if failures == 0 {
+            context.log_unavailable(&error);
+        }
         failures += 1;
         sleep(reconnect_delay(failures)).await;
+    }
+    if failures > 0 {
+        context.log_available();
     }
 }
 

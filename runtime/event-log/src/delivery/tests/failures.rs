@@ -3,6 +3,7 @@
 use super::*;
 
 on_both_logs!(
+    a_clock_that_was_turned_back_delays_no_event,
     a_failing_event_is_tried_again_and_holds_back_only_its_subject,
     an_event_that_keeps_failing_is_parked_and_the_next_one_goes_on,
     a_refused_event_is_never_parked,
@@ -12,6 +13,23 @@ on_both_logs!(
     an_entry_without_an_event_is_parked_at_once,
     a_redriven_letter_is_handled,
 );
+
+async fn a_clock_that_was_turned_back_delays_no_event(fixture: Fixture) {
+    publish(&fixture.log, "a", 1..=1).await;
+    let consumer = Consumer::new("message", "host", &[STREAM]);
+    fixture.log.subscribe(&consumer).await.unwrap();
+    let claimed = fixture.log.claim(&consumer, 1, Duration::ZERO).await;
+    let position = &claimed.unwrap()[0].position;
+    // As if the failure had been recorded two hours ahead of the present time.
+    let ahead = Duration::from_secs(7200);
+    let recorded = fixture.log.record_failure("message", position, "x", ahead);
+    recorded.await.unwrap();
+    fixture.log.leave(&consumer).await.unwrap();
+    let handler = Arc::new(Recorder::default());
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.of("a"), vec![1]).await;
+    deliveries.stop().await;
+}
 
 async fn a_failing_event_is_tried_again_and_holds_back_only_its_subject(fixture: Fixture) {
     let mut failures = 0;

@@ -1,13 +1,35 @@
 //! Logs that are away, hang, or lose their answers.
 
+use std::sync::atomic::AtomicBool;
+
 use super::*;
-use crate::{Delivery, Entry, EntryId, Fields, GroupState, Position, RedisLog};
+use crate::{
+    Continuity, Delivery, Entry, EntryId, Fields, GroupState, Position, Progress, RedisLog,
+};
 use storage::redis_client::test_support::RedisServer;
 
 on_both_logs!(
     a_take_that_arrives_late_loses_nothing,
     an_outage_of_the_log_loses_and_parks_nothing,
+    a_log_that_refuses_takes_is_asked_rarely,
 );
+
+/// As on a Redis whose user may not execute blocking commands.
+async fn a_log_that_refuses_takes_is_asked_rarely(fixture: Fixture) {
+    let flaky = Arc::new(Flaky::over(&fixture));
+    flaky.loses_answers.store(false, Ordering::SeqCst);
+    flaky.refuses_takes.store(true, Ordering::SeqCst);
+    let log: Arc<dyn EventLog> = flaky.clone();
+    let handler = Arc::new(Recorder::default());
+    let deliveries = start(&log, &handler, "host");
+    publish(&fixture.log, "a", 1..=1).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let refused = flaky.refused.load(Ordering::SeqCst);
+    assert!((1..20).contains(&refused), "asked {refused} times");
+    flaky.refuses_takes.store(false, Ordering::SeqCst);
+    eventually(async || handler.of("a"), vec![1]).await;
+    deliveries.stop().await;
+}
 
 /// As on a hung server: the caller gives up on a take, subscribes anew, and then the take is done.
 async fn a_take_that_arrives_late_loses_nothing(fixture: Fixture) {
@@ -126,6 +148,9 @@ struct Flaky {
     /// So many takes are done only after the next subscription.
     late_takes: AtomicUsize,
     late: Mutex<Vec<Consumer>>,
+    /// Whether takes are refused, while everything else works.
+    refuses_takes: AtomicBool,
+    refused: AtomicUsize,
 }
 
 impl Flaky {
@@ -137,6 +162,8 @@ impl Flaky {
             away: AtomicBool::new(false),
             late_takes: AtomicUsize::new(0),
             late: Mutex::new(Vec::new()),
+            refuses_takes: AtomicBool::new(false),
+            refused: AtomicUsize::new(0),
         }
     }
 
@@ -189,6 +216,10 @@ macro_rules! flaky {
                 wait: Duration,
             ) -> Result<Vec<Delivery>, LogError> {
                 self.reach()?;
+                if self.refuses_takes.load(Ordering::SeqCst) {
+                    self.refused.fetch_add(1, Ordering::SeqCst);
+                    return Err(lost());
+                }
                 if self.is_late() {
                     self.late.lock().push(consumer.clone());
                     return Err(lost());
@@ -219,7 +250,8 @@ flaky! {
     leave(consumer: &Consumer) -> ();
     delete_group(group: &str, streams: &[Arc<str>]) -> ();
     groups(stream: &str) -> Vec<GroupState>;
-    acknowledged_up_to(stream: &str, group: &str) -> Option<EntryId>;
+    progress(stream: &str, group: &str) -> Option<Progress>;
+    resume(stream: &str, group: &str, kept: Progress) -> Continuity;
     trim(stream: &str, keep: Duration) -> u64;
     redrive(letter: EntryId) -> bool;
 }
