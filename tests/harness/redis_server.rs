@@ -77,6 +77,11 @@ impl RedisServer {
         self.process.lock().resume();
     }
 
+    /// The directory with its data, which a test may copy while it is killed.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The value of `--redis-url`.
     pub fn url(&self) -> String {
         format!("redis://{}", self.port.address())

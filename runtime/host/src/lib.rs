@@ -83,6 +83,7 @@ mod private_directory;
 pub mod problem;
 pub mod process_metrics;
 pub mod read_model_history;
+pub mod read_model_records;
 pub mod read_model_state;
 pub mod rebuild;
 mod replay;

@@ -1,24 +1,27 @@
 //! Whether the read models of this host belong to the history of the event log.
 //!
 //! The rows of a read model and the position up to which they were derived are kept in different files, or on different
-//! machines. Each can be lost or restored without the other. The host therefore keeps the identity of the log beside the
-//! rows, in a table of its own. Where they differ, the read model is rebuilt from the log.
+//! machines. Each can be lost or restored without the other. The host therefore keeps the identity of the log and how far
+//! the rows have come beside them ([`read_model_records`]). Where the log is another one, or has lost what the rows show, the
+//! read model is rebuilt from the log; where the rows are older than the position, their events are delivered again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use futures::future::select_all;
 use parking_lot::Mutex;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use crate::capability::sqlite::SqliteError;
 use crate::capability::sqlite::database::GuestDatabase;
 use crate::generation::{CurrentGeneration, Generation};
+use crate::read_model_records::{self, ProgressByStream, RecordError};
 use crate::read_model_state::{self, ForeignReadModels};
 use crate::rebuild::{Rebuilds, Stage};
-use event_log::delivery::Subscription;
-use event_log::{EventLog, LogError};
+use event_log::delivery::{Acknowledgements, Subscription};
+use event_log::{Continuity, EntryId, EventLog, LogError};
 
 /// The time between two comparisons.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -26,30 +29,27 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// The time between two looks at a rebuild.
 const REBUILD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest time that a statement on a read model may take.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time after an acknowledgement at which the progress is written, so that many cost one write.
+const PROGRESS_DELAY: Duration = Duration::from_millis(500);
 
 /// The longest time that the start waits for the first comparison.
 const FIRST_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Compares read models with the event log.
+/// Compares read models with the event log, and keeps their progress.
 pub struct ReadModelHistory {
     log: Arc<dyn EventLog>,
+    acknowledgements: Acknowledgements,
     /// The name of this host, which its consumer groups have.
     host: String,
     current: CurrentGeneration,
     rebuilds: Arc<Rebuilds>,
     /// The components that are being rebuilt, and the history to which they will belong.
     rebuilding: Mutex<BTreeMap<String, String>>,
+    /// The components whose read model was found to continue the log. The progress of others is evidence, and stays.
+    continued: Mutex<BTreeSet<String>>,
+    /// The progress that was written last, by component.
+    written: Mutex<BTreeMap<String, ProgressByStream>>,
     foreign: ForeignReadModels,
-}
-
-/// When a comparison takes place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Moment {
-    /// Before this host reads from the log.
-    Start,
-    Later,
 }
 
 /// Why a comparison was not possible.
@@ -57,14 +57,15 @@ enum Moment {
 enum ComparisonError {
     #[error(transparent)]
     Log(#[from] LogError),
-    #[error("the read model cannot be read: {0}")]
-    ReadModel(String),
+    #[error(transparent)]
+    ReadModel(#[from] RecordError),
 }
 
 impl ReadModelHistory {
     /// Compares nothing yet.
     pub fn new(
         log: Arc<dyn EventLog>,
+        acknowledgements: Acknowledgements,
         host: String,
         current: CurrentGeneration,
         rebuilds: Arc<Rebuilds>,
@@ -72,10 +73,13 @@ impl ReadModelHistory {
     ) -> Self {
         Self {
             log,
+            acknowledgements,
             host,
             current,
             rebuilds,
             rebuilding: Mutex::default(),
+            continued: Mutex::default(),
+            written: Mutex::default(),
             foreign,
         }
     }
@@ -83,38 +87,39 @@ impl ReadModelHistory {
     /// Compares once, before the first event is delivered: a read model of a new log needs no rebuild. An unavailable
     /// log does not hold the start up.
     pub async fn check_at_start(&self) {
-        let _ = tokio::time::timeout(FIRST_CHECK_TIMEOUT, self.check(Moment::Start)).await;
+        let _ = timeout(FIRST_CHECK_TIMEOUT, self.check()).await;
     }
 
-    /// Compares regularly until `stop` is cancelled.
+    /// Compares regularly, and keeps the progress of the read models, until `stop` is cancelled.
     ///
     /// # Errors
     /// Never; the result has the type of the other background tasks.
     pub async fn watch(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut checked = Instant::now();
         loop {
             let interval = match self.rebuilding.lock().is_empty() {
                 true => INTERVAL,
                 false => REBUILD_INTERVAL,
             };
             tokio::select! {
-                () = tokio::time::sleep(interval) => self.check(Moment::Later).await,
-                () = stop.cancelled() => return Ok(()),
+                () = sleep_until(checked + interval) => {
+                    self.check().await;
+                    checked = Instant::now();
+                }
+                () = self.acknowledged() => self.keep_progress().await,
+                () = stop.cancelled() => {
+                    self.keep_progress().await;
+                    return Ok(());
+                }
             }
         }
     }
 
-    async fn check(&self, moment: Moment) {
+    async fn check(&self) {
         let generation = self.current.get();
-        for subscription in read_model_state::subscriptions(&generation) {
+        for (subscription, databases) in read_models(&generation) {
             let component = &subscription.component;
-            let Some(ingress) = generation.components.get(component) else {
-                continue;
-            };
-            if ingress.read_models.is_empty() {
-                continue;
-            }
-            let compared = self.compare(&generation, subscription, &ingress.read_models, moment);
-            if let Err(error) = compared.await {
+            if let Err(error) = self.compare(&generation, subscription, databases).await {
                 warn!(component, %error, "a read model could not be compared with the event log");
             }
         }
@@ -125,9 +130,8 @@ impl ReadModelHistory {
         generation: &Generation,
         subscription: &Subscription,
         read_models: &[Arc<GuestDatabase>],
-        moment: Moment,
     ) -> Result<(), ComparisonError> {
-        let component = &*subscription.component;
+        let component = &subscription.component;
         let rebuilding = self.rebuilding.lock().get(component).cloned();
         if let Some(history) = rebuilding {
             return self.follow_rebuild(component, &history, read_models).await;
@@ -140,14 +144,18 @@ impl ReadModelHistory {
         };
         let mut known = Vec::new();
         for database in read_models {
-            known.push(history_of(database).await?);
+            known.push(read_model_records::history(database).await?);
         }
         let is_trimmed = generation.retention.min_age.is_some();
         let is_same = known.iter().all(|known| known.as_ref() == Some(&history));
-        // The group of a host that was away for long is deleted, and events that it has not read may be gone.
+        let has_continued = self.continued.lock().contains(component);
         if is_same
-            && (moment == Moment::Later || !is_trimmed || self.has_read(subscription).await?)
+            && (has_continued
+                || self
+                    .continues(subscription, read_models, is_trimmed)
+                    .await?)
         {
+            self.continued.lock().insert(component.clone());
             self.foreign.remove(component);
             return Ok(());
         }
@@ -155,11 +163,14 @@ impl ReadModelHistory {
             && !is_trimmed
             && !self.has_read(subscription).await?;
         if is_new {
+            read_model_records::set_history(read_models, &history).await?;
+            self.continued.lock().insert(component.clone());
             self.foreign.remove(component);
-            return set_history(read_models, &history).await;
+            return Ok(());
         }
         let cause = "the read model does not belong to the event log: it is rebuilt";
         warn!(component, "{cause}");
+        self.continued.lock().remove(component);
         self.foreign.insert(component, cause.to_owned());
         if self.rebuilds.begin(component).is_ok() {
             let mut rebuilding = self.rebuilding.lock();
@@ -182,7 +193,9 @@ impl ReadModelHistory {
         match progress.map(|progress| progress.state) {
             Some(Stage::Running) => Ok(()),
             Some(Stage::Done) => {
-                set_history(read_models, history).await?;
+                read_model_records::set_history(read_models, history).await?;
+                self.written.lock().remove(component);
+                self.continued.lock().insert(component.to_owned());
                 self.rebuilding.lock().remove(component);
                 self.foreign.remove(component);
                 info!(component, "the read model belongs to the event log again");
@@ -200,6 +213,96 @@ impl ReadModelHistory {
         }
     }
 
+    /// Whether the log continues where the rows end. A group that has gone on without them gets the later events again.
+    async fn continues(
+        &self,
+        subscription: &Subscription,
+        read_models: &[Arc<GuestDatabase>],
+        is_trimmed: bool,
+    ) -> Result<bool, ComparisonError> {
+        let component = &subscription.component;
+        let group = subscription.group(&self.host);
+        for database in read_models {
+            for (stream, kept) in read_model_records::progress(database).await? {
+                match self.log.resume(&stream, &group, kept).await? {
+                    Continuity::Intact => {}
+                    Continuity::Rewound => {
+                        warn!(
+                            component,
+                            stream,
+                            "the read model is older than its position: its events are delivered again"
+                        );
+                    }
+                    Continuity::Broken => return Ok(false),
+                }
+            }
+        }
+        // The group of a host that was away for long is deleted, and events that it has not read may be gone.
+        Ok(!is_trimmed || self.has_read(subscription).await?)
+    }
+
+    /// Waits until the group of a read model acknowledges, and a moment more.
+    async fn acknowledged(&self) {
+        let generation = self.current.get();
+        let groups = read_models(&generation).map(|(subscription, _)| {
+            let mut news = self
+                .acknowledgements
+                .of_group(&subscription.group(&self.host));
+            Box::pin(async move { news.changed().await })
+        });
+        let groups: Vec<_> = groups.collect();
+        if groups.is_empty() {
+            return std::future::pending().await;
+        }
+        let _ = select_all(groups).await;
+        sleep(PROGRESS_DELAY).await;
+    }
+
+    async fn keep_progress(&self) {
+        let generation = self.current.get();
+        for (subscription, databases) in read_models(&generation) {
+            let component = &subscription.component;
+            let has_continued = self.continued.lock().contains(component);
+            if has_continued && let Err(error) = self.write_progress(subscription, databases).await
+            {
+                debug!(component, %error, "the progress of a read model could not be written");
+            }
+        }
+    }
+
+    async fn write_progress(
+        &self,
+        subscription: &Subscription,
+        databases: &[Arc<GuestDatabase>],
+    ) -> Result<(), ComparisonError> {
+        let component = &subscription.component;
+        let group = subscription.group(&self.host);
+        let mut written = self.written.lock().get(component).cloned();
+        let written = written.get_or_insert_default();
+        let mut moved = ProgressByStream::new();
+        for stream in &subscription.streams {
+            let Some(progress) = self.log.progress(stream, &group).await? else {
+                continue;
+            };
+            let claimed = progress.claimed;
+            if written.get(stream) == Some(&progress) || claimed == EntryId::MIN {
+                continue;
+            }
+            // Only an entry that is there can be missing later.
+            if !(self.log.range(stream, claimed, claimed, 1).await?).is_empty() {
+                moved.insert(stream.clone(), progress);
+            }
+        }
+        if !moved.is_empty() {
+            read_model_records::set_progress(databases, &moved).await?;
+            written.append(&mut moved);
+            self.written
+                .lock()
+                .insert(component.clone(), written.clone());
+        }
+        Ok(())
+    }
+
     /// Whether the group of the component on this host has read from the log already.
     async fn has_read(&self, subscription: &Subscription) -> Result<bool, ComparisonError> {
         let group = subscription.group(&self.host);
@@ -212,42 +315,13 @@ impl ReadModelHistory {
     }
 }
 
-/// The history to which a read model belongs, if it is known.
-async fn history_of(database: &Arc<GuestDatabase>) -> Result<Option<String>, ComparisonError> {
-    let statement = "SELECT name FROM sqlite_schema WHERE name = 'socar_history'";
-    if texts(database, statement).await?.is_empty() {
-        return Ok(None);
-    }
-    let mut found = texts(database, "SELECT history FROM socar_history").await?;
-    Ok(found.pop())
-}
-
-async fn set_history(
-    databases: &[Arc<GuestDatabase>],
-    history: &str,
-) -> Result<(), ComparisonError> {
-    // An identity consists of hexadecimal digits.
-    let insert = format!("INSERT INTO socar_history (history) VALUES ('{history}')");
-    for database in databases {
-        for statement in [
-            "CREATE TABLE IF NOT EXISTS socar_history (history TEXT NOT NULL)",
-            "DELETE FROM socar_history",
-            &insert,
-        ] {
-            texts(database, statement).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The first column of the result of a statement.
-async fn texts(
-    database: &Arc<GuestDatabase>,
-    statement: &str,
-) -> Result<Vec<String>, ComparisonError> {
-    let failed = |error: SqliteError| ComparisonError::ReadModel(error.to_string());
-    let session = database.session().map_err(failed)?;
-    let deadline = Instant::now() + STATEMENT_TIMEOUT;
-    let result = session.execute(statement, &[], deadline, None).await;
-    Ok(result.map_err(failed)?.first_column())
+/// The read models of this generation, with the subscriptions that feed them.
+fn read_models(
+    generation: &Generation,
+) -> impl Iterator<Item = (&Subscription, &[Arc<GuestDatabase>])> {
+    read_model_state::subscriptions(generation).filter_map(|subscription| {
+        let ingress = generation.components.get(&subscription.component)?;
+        let databases = &ingress.read_models[..];
+        (!databases.is_empty()).then_some((subscription, databases))
+    })
 }

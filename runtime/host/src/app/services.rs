@@ -169,6 +169,7 @@ impl Services {
         let foreign = ForeignReadModels::default();
         let history = ReadModelHistory::new(
             resources.backends.log.clone(),
+            acknowledgements.clone(),
             resources.backends.host.clone(),
             services.current.clone(),
             rebuilds,
