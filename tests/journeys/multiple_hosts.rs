@@ -1,7 +1,12 @@
 //! Do several hosts on one Redis share the work, so that the loss of one host loses nothing?
 
-use harness::{Car, Mode, Setup, confirmation_text};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use harness::{Car, Mode, Platform, RedisServer, Setup, confirmation_text};
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::idempotency::retry_until_created;
 
@@ -50,4 +55,58 @@ fn one_key_at_two_hosts_is_one_reservation() {
         first.wait_for_status(&reservations[0], "reserved");
         assert_eq!(first.payments_of(&reservations[0]).len(), 1);
     }
+}
+
+#[test]
+fn a_copied_state_directory_gets_a_host_of_its_own_name() {
+    let redis = Arc::new(RedisServer::start());
+    let first = Setup::new(Mode::Redis).on(&redis).start();
+    let known = first.register_car("known");
+    first.wait_for_view(&known, &json!({"carStatus": "available"}));
+    let copy = Arc::new(TempDir::with_prefix("socar-copy-").expect("a directory"));
+    let mut copied = Command::new("cp");
+    copied
+        .arg("-a")
+        .arg(first.state_dir().join("."))
+        .arg(copy.path());
+    assert!(copied.status().expect("cp").success());
+    let second = Setup::new(Mode::Redis)
+        .on(&redis)
+        .in_state_dir(&copy)
+        .start();
+    let name = |platform: &Platform| {
+        std::fs::read_to_string(platform.state_dir().join("host-id")).expect("a name")
+    };
+    assert_ne!(name(&first), name(&second));
+    let hosts = [&first, &second];
+    let cars: Vec<Car> = (0..20)
+        .map(|number| hosts[number % 2].register_car(&format!("car {number}")))
+        .collect();
+    for (number, car) in cars.iter().enumerate() {
+        hosts[number % 2].reserve_and_confirm(car);
+    }
+    for host in hosts {
+        for car in &cars {
+            host.wait_for_view(car, &json!({"rsvStatus": "reserved", "payStatus": "paid"}));
+        }
+        assert!(!host.output().contains("taken over"), "{}", host.output());
+    }
+}
+
+#[test]
+fn a_killed_host_keeps_its_name() {
+    let first = Setup::new(Mode::Redis).start();
+    let name = || std::fs::read_to_string(first.state_dir().join("host-id")).expect("a name");
+    let before = name();
+    first.kill();
+    let began = Instant::now();
+    let again = first.restart();
+    // It does not wait for the lease of its predecessor.
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!(name(), before);
+    drop(again);
 }

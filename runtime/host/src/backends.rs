@@ -125,6 +125,15 @@ pub fn host_name(state: &Path) -> anyhow::Result<String> {
     if is_host_name(stored) {
         return Ok(stored.to_owned());
     }
+    new_host_name(state)
+}
+
+/// Gives this host a new name.
+///
+/// # Errors
+/// When the state directory is not writable.
+pub fn new_host_name(state: &Path) -> anyhow::Result<String> {
+    let path = state.join("host-id");
     let name = Trace::fresh().id().get(..16).unwrap_or("host").to_owned();
     write_durably(&path, &name).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(name)

@@ -65,6 +65,7 @@ pub mod generation;
 pub mod headers;
 pub mod health;
 mod host_call_timeout;
+pub mod host_lease;
 pub mod identity;
 pub mod imports;
 pub mod ingress;

@@ -16,6 +16,7 @@ use crate::compiled_ahead::CompiledAhead;
 use crate::component_build;
 use crate::descriptors;
 use crate::fault_injection::FaultInjector;
+use crate::host_lease::HostLease;
 use crate::identity::{self, Identity};
 use crate::metrics::MetricsRecorder;
 use crate::runtimes::DedicatedRuntime;
@@ -43,6 +44,8 @@ pub struct Resources {
     pub admin_listener: AdminListener,
     /// State and event log.
     pub backends: Backends,
+    /// The lease on the name of this host, where hosts share a Redis.
+    pub lease: Option<HostLease>,
     /// The metrics of the process.
     pub recorder: MetricsRecorder,
     /// Present if fault injection is allowed.
@@ -87,12 +90,13 @@ impl Resources {
             .redis_url
             .as_ref()
             .or(config.runtime.redis_url.as_ref());
-        let backends = Backends::open(
+        let mut backends = Backends::open(
             &state_dir.path,
             log_address,
             redis_url.map(String::as_str),
             &config.runtime,
         )?;
+        let lease = HostLease::claim(&mut backends, &state_dir.path).await?;
         let compiled_ahead = options.compiled_dir.clone().map(CompiledAhead::new);
         Ok(Self {
             address: listener.local_addr()?,
@@ -113,6 +117,7 @@ impl Resources {
             admin,
             admin_listener,
             backends,
+            lease,
         })
     }
 }

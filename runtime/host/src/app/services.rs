@@ -116,6 +116,9 @@ impl Services {
         );
         let connections = services.connection_tracker(resources.descriptor_limit)?;
         services.start_maintenance(&resources.backends);
+        if let Some(lease) = resources.lease {
+            services.spawn(|stop| lease.hold(stop));
+        }
         let log = resources.backends.log.clone();
         let host = resources.backends.host.clone();
         services.spawn(|stop| publisher.write(log, host, stop));
