@@ -91,6 +91,9 @@ impl Backends {
         };
         match tokio::time::timeout(WARNINGS_TIMEOUT, log.warnings()).await {
             Ok(Ok(warnings)) => warnings,
+            Ok(Err(error)) if !error.is_unavailable() => vec![format!(
+                "it is not known whether the Redis of the event log keeps what is written to it: {error}"
+            )],
             // A later command reports the unavailable server.
             Ok(Err(_)) | Err(_) => Vec::new(),
         }

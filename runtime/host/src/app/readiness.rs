@@ -169,6 +169,7 @@ impl ReadinessChecks {
             let mut read = redis::cmd("XREAD");
             read.arg(&["BLOCK", "1", "STREAMS", first, "$"]);
             redis.query::<redis::Value>(&read).await?;
+            check_stream_commands(redis, first).await?;
         } else {
             let mut write = redis::cmd("SETRANGE");
             write.arg(first).arg(0).arg("");
@@ -176,6 +177,34 @@ impl ReadinessChecks {
         }
         Ok(())
     }
+}
+
+/// Whether the user of the host may append, claim and acknowledge. None of these commands makes the stream.
+async fn check_stream_commands(redis: &RedisClient, stream: &str) -> anyhow::Result<()> {
+    for arguments in [
+        &["XADD", stream, "NOMKSTREAM", "*", "event", ""][..],
+        &[
+            "XREADGROUP",
+            "GROUP",
+            "socar",
+            "socar",
+            "STREAMS",
+            stream,
+            ">",
+        ],
+        &["XPENDING", stream, "socar"],
+        &["XACK", stream, "socar", "0-1"],
+    ] {
+        let (name, arguments) = arguments.split_first().unwrap_or((&"PING", &[]));
+        let mut command = redis::cmd(name);
+        command.arg(arguments);
+        match redis.query::<redis::Value>(&command).await {
+            Ok(_) => {}
+            Err(error) if error.code() == Some("NOGROUP") => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 async fn check_stores(generation: &Generation) -> Vec<CheckResult> {
