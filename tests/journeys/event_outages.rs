@@ -193,3 +193,18 @@ fn answer(stream: TcpStream, state: &FakeState) {
         "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     );
 }
+
+#[test]
+fn a_redis_that_allows_no_channel_confirms_reservations() {
+    let redis = Arc::new(RedisServer::start());
+    let client = redis::Client::open(redis.url()).expect("a URL");
+    let mut connection = client.get_connection().expect("a Redis");
+    // As every new user of Redis 7.
+    let mut deny = redis::cmd("ACL");
+    deny.arg("SETUSER").arg("default").arg("resetchannels");
+    deny.query::<String>(&mut connection).expect("done");
+    let platform = Setup::new(Mode::Redis).on(&redis).start();
+    let car = platform.register_car("without channels");
+    let reservation = platform.reserve_and_confirm(&car);
+    platform.wait_for_messages(&reservation, &[confirmation_text(&car)]);
+}

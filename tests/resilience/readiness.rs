@@ -153,3 +153,19 @@ fn a_read_model_that_is_hopelessly_behind_is_not_ready() {
     );
     eventually(|| saboteur.call("/readyz").status, |status| *status == 200);
 }
+
+#[test]
+fn a_redis_that_its_user_may_not_use_is_not_ready_from_the_start() {
+    for denied in ["-xadd", "-xreadgroup", "-xack", "-@blocking", "-@scripting"] {
+        let redis = RedisServer::start();
+        let client = redis::Client::open(redis.url()).expect("an address");
+        let mut connection = client.get_connection().expect("a connection");
+        let mut deny = redis::cmd("ACL");
+        deny.arg("SETUSER").arg("default").arg(denied);
+        deny.query::<String>(&mut connection).expect("done");
+        let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
+        let causes = saboteur.call("/readyz?verbose").is(503).text();
+        let is_named = causes.contains("[-] event log") && causes.contains("permissions");
+        assert!(is_named, "{denied}: {causes}");
+    }
+}

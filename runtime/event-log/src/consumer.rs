@@ -60,7 +60,12 @@ impl Consumer {
 
     /// Whether its group belongs to one host (`component@host`), and not to all hosts together.
     pub(crate) fn is_of_one_host(&self) -> bool {
-        self.group.contains('@')
+        Self::is_group_of_one_host(&self.group)
+    }
+
+    /// Whether the name of a group is that of [`crate::delivery::Audience::EachHost`].
+    pub(crate) fn is_group_of_one_host(group: &str) -> bool {
+        group.contains('@')
     }
 
     /// Whether the other value is the same session of the same consumer.

@@ -41,7 +41,7 @@ use async_trait::async_trait;
 
 use self::cursor::StreamCursor;
 use self::groups::SubscribedGroup;
-use self::ids::{LastId, pack};
+use self::ids::{LastId, pack, unpack};
 use self::positions::Positions;
 use self::tail::LogEntry;
 use super::entry::{Routing, new_history, now};
@@ -240,9 +240,17 @@ impl EventLog for EmbeddedLog {
         Ok(state.map(|state| state.lag))
     }
 
-    async fn progress(&self, stream: &str, group: &str) -> Result<Option<Progress>, LogError> {
+    async fn acknowledged_up_to(
+        &self,
+        stream: &str,
+        group: &str,
+    ) -> Result<Option<EntryId>, LogError> {
         let memory = self.positions.lock();
-        Ok(memory.progress(stream, group))
+        Ok(memory.acknowledged_up_to(stream, group).map(unpack))
+    }
+
+    fn progress(&self, stream: &str, group: &str) -> Option<Progress> {
+        self.positions.lock().progress(stream, group)
     }
 
     async fn resume(

@@ -17,7 +17,7 @@ use super::{EVENT_FIELD, LANE_FIELD};
 pub type Fields = Vec<(String, Bytes)>;
 
 /// The id of an entry, written `<milliseconds since 1970>-<sequence>` as in Redis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryId {
     pub milliseconds: u64,
     pub sequence: u64,

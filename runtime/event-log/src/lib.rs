@@ -180,13 +180,11 @@ pub trait EventLog: Send + Sync {
         &self,
         stream: &str,
         group: &str,
-    ) -> Result<Option<EntryId>, LogError> {
-        let progress = self.progress(stream, group).await?;
-        Ok(progress.map(|progress| progress.acknowledged))
-    }
+    ) -> Result<Option<EntryId>, LogError>;
 
-    /// Returns how far the group has come on the stream, or `None` if there is no such group on it.
-    async fn progress(&self, stream: &str, group: &str) -> Result<Option<Progress>, LogError>;
+    /// Returns how far a group of a single host has come on the stream since this process subscribed it, or `None` before
+    /// its first entry. Costs neither a command nor a statement.
+    fn progress(&self, stream: &str, group: &str) -> Option<Progress>;
 
     /// Compares the log with the progress that the effects of a group have kept, before its consumer subscribes: either
     /// may have been restored without the other. A group that has acknowledged later entries gets them again.
@@ -234,10 +232,9 @@ pub struct Delivery {
 /// How far a group has come on one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// The newest entry that the group has claimed; [`EntryId::MIN`] before the first. After a crash it may be the id of no
-    /// entry.
+    /// The newest entry that it has claimed.
     pub claimed: EntryId,
-    /// The id up to which it has acknowledged the stream ([`EventLog::acknowledged_up_to`]).
+    /// The id up to which it has acknowledged the entries that it has claimed; it may be the id of no entry.
     pub acknowledged: EntryId,
 }
 

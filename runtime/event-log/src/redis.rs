@@ -142,7 +142,9 @@ impl EventLog for RedisLog {
     }
 
     async fn acknowledge(&self, group: &str, positions: &[Position]) -> Result<(), LogError> {
-        self.acknowledge_pending(group, positions).await
+        self.acknowledge_pending(group, positions).await?;
+        self.histories.note_acknowledged(group, positions);
+        Ok(())
     }
 
     async fn record_failure(
@@ -172,6 +174,8 @@ impl EventLog for RedisLog {
         let mut script = scripts::PARK.arg(group);
         script.arg(ticket(position)).arg(error).arg(attempts);
         let letter: Option<String> = self.client.invoke(&script).await?;
+        self.histories
+            .note_acknowledged(group, std::slice::from_ref(position));
         letter.map(|id| entry_id(DEAD_LETTERS, &id)).transpose()
     }
 
@@ -228,7 +232,11 @@ impl EventLog for RedisLog {
         }
     }
 
-    async fn progress(&self, stream: &str, group: &str) -> Result<Option<Progress>, LogError> {
+    async fn acknowledged_up_to(
+        &self,
+        stream: &str,
+        group: &str,
+    ) -> Result<Option<EntryId>, LogError> {
         let Some(info) = self.group_info(stream, group).await? else {
             return Ok(None);
         };
@@ -239,14 +247,14 @@ impl EventLog for RedisLog {
             .client
             .query(cmd("XPENDING").arg(stream).arg(group))
             .await?;
-        let acknowledged = match first {
+        Ok(Some(match first {
             Some(first) => claimed.min(entry_id(stream, &first)?.previous()),
             None => claimed,
-        };
-        Ok(Some(Progress {
-            claimed,
-            acknowledged,
         }))
+    }
+
+    fn progress(&self, stream: &str, group: &str) -> Option<Progress> {
+        self.histories.progress(stream, group)
     }
 
     async fn resume(

@@ -20,10 +20,10 @@ use crate::backends::{Backends, new_host_name};
 use crate::trace::Trace;
 
 /// The time after which the lease of a host that was killed ends.
-const DURATION: Duration = Duration::from_secs(12);
+const DURATION: Duration = Duration::from_secs(18);
 
 /// The time between two renewals.
-const RENEWAL: Duration = Duration::from_secs(4);
+const RENEWAL: Duration = Duration::from_secs(6);
 
 /// The time between two looks at the lease of another process, which renews it if it is alive.
 const LOOK: Duration = Duration::from_millis(200);

@@ -21,7 +21,7 @@ use crate::read_model_records::{self, ProgressByStream, RecordError};
 use crate::read_model_state::{self, ForeignReadModels};
 use crate::rebuild::{Rebuilds, Stage};
 use event_log::delivery::{Acknowledgements, Subscription};
-use event_log::{Continuity, EntryId, EventLog, LogError};
+use event_log::{Continuity, EventLog, LogError};
 
 /// The time between two comparisons.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -274,22 +274,15 @@ impl ReadModelHistory {
         &self,
         subscription: &Subscription,
         databases: &[Arc<GuestDatabase>],
-    ) -> Result<(), ComparisonError> {
+    ) -> Result<(), RecordError> {
         let component = &subscription.component;
         let group = subscription.group(&self.host);
         let mut written = self.written.lock().get(component).cloned();
         let written = written.get_or_insert_default();
         let mut moved = ProgressByStream::new();
         for stream in &subscription.streams {
-            let Some(progress) = self.log.progress(stream, &group).await? else {
-                continue;
-            };
-            let claimed = progress.claimed;
-            if written.get(stream) == Some(&progress) || claimed == EntryId::MIN {
-                continue;
-            }
-            // Only an entry that is there can be missing later.
-            if !(self.log.range(stream, claimed, claimed, 1).await?).is_empty() {
+            let progress = self.log.progress(stream, &group);
+            if let Some(progress) = progress.filter(|it| written.get(stream) != Some(it)) {
                 moved.insert(stream.clone(), progress);
             }
         }

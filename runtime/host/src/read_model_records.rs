@@ -62,14 +62,13 @@ pub async fn set_history(
     Ok(())
 }
 
-/// How far the rows have come. A stream without a record is missing.
+/// How far the rows have come, from a file whose history is known. A stream without a record is missing.
 ///
 /// # Errors
 /// If the database cannot be read.
 pub async fn progress(database: &Arc<GuestDatabase>) -> Result<ProgressByStream, RecordError> {
-    if !exists(database, "socar_progress").await? {
-        return Ok(BTreeMap::new());
-    }
+    // The table is missing in a file of an earlier version.
+    texts(database, TABLES[1], &[]).await?;
     let select = "SELECT claimed || ' ' || acknowledged || ' ' || stream FROM socar_progress";
     let records = texts(database, select, &[]).await?;
     Ok(records.iter().filter_map(|text| parse(text)).collect())
@@ -94,8 +93,6 @@ pub async fn set_progress(
     let insert = "INSERT OR REPLACE INTO socar_progress (stream, claimed, acknowledged)
          SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?1)";
     for database in databases {
-        // The table is missing in a file of an earlier version.
-        texts(database, TABLES[1], &[]).await?;
         texts(database, insert, &[Value::Text(rows.to_string())]).await?;
     }
     Ok(())

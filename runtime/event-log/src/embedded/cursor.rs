@@ -25,6 +25,8 @@ pub(super) struct StreamCursor {
     pub stream: Arc<str>,
     /// The newest entry that was claimed, or that the group does not handle.
     read: i64,
+    /// The newest entry that this process has seen.
+    newest: Option<i64>,
     /// The position in the database; `None` if it may hold another one than this process has written.
     written: Option<i64>,
     /// Pending entries without a row, up to `read`.
@@ -55,6 +57,7 @@ impl StreamCursor {
         Self {
             stream,
             read: position,
+            newest: None,
             written: Some(position),
             unrecorded: BTreeMap::new(),
             recorded: BTreeMap::new(),
@@ -85,9 +88,15 @@ impl StreamCursor {
         self.read
     }
 
+    /// The newest entry that was claimed or skipped since the start. `read` may be the id of no entry.
+    pub fn newest(&self) -> Option<i64> {
+        self.newest
+    }
+
     /// Moves past an entry that the group does not handle.
     pub fn skip(&mut self, id: i64) {
         self.read = id;
+        self.newest = self.newest.max(Some(id));
         self.has_skipped = true;
     }
 
@@ -103,6 +112,7 @@ impl StreamCursor {
     /// Claims the next entry of the stream. A row for it tells of an attempt before a crash.
     pub fn claim(&mut self, entry: &LogEntry) -> &PendingEntry {
         self.read = entry.id;
+        self.newest = self.newest.max(Some(entry.id));
         if self.recorded.contains_key(&entry.id) {
             return &self.recorded[&entry.id];
         }

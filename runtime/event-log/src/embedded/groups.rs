@@ -140,11 +140,17 @@ impl LogMemory {
         Some(unread.count() as u64)
     }
 
-    /// How far a group has come on a stream.
+    /// The id up to which a group has acknowledged a stream.
+    pub fn acknowledged_up_to(&self, stream: &str, group: &str) -> Option<i64> {
+        let cursor = self.groups.get(group)?.cursor(stream)?;
+        Some(cursor.acknowledged_up_to())
+    }
+
+    /// See [`crate::EventLog::progress`].
     pub fn progress(&self, stream: &str, group: &str) -> Option<Progress> {
         let cursor = self.groups.get(group)?.cursor(stream)?;
         Some(Progress {
-            claimed: unpack(cursor.read()),
+            claimed: unpack(cursor.newest()?),
             acknowledged: unpack(cursor.acknowledged_up_to()),
         })
     }

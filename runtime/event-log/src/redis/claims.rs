@@ -22,7 +22,7 @@ impl RedisLog {
         wait: Duration,
     ) -> Result<Vec<Delivery>, LogError> {
         let claimed = self.claim_in_any_way(consumer, limit, wait).await?;
-        self.histories.note_read(&consumer.group, &claimed);
+        self.histories.note_read(consumer, &claimed);
         Ok(claimed)
     }
 

@@ -5,7 +5,7 @@
 //! history is another one from now on. What a group has read before its host was started, the effects of the group know
 //! ([`resume`]).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -13,15 +13,23 @@ use redis::cmd;
 
 use super::RedisLog;
 use crate::entry::new_history;
-use crate::{Consumer, Continuity, Delivery, EntryId, EventLog, LogError, Progress};
+use crate::{Consumer, Continuity, Delivery, EntryId, EventLog, LogError, Position, Progress};
 use storage::redis_client::RedisClient;
 
 /// The key of the identity.
 const KEY: &str = "socar.log:history";
 
-/// The newest entry that each group of this process has read on each stream.
+/// What the groups of this process have read, by group and stream.
 #[derive(Default)]
-pub(super) struct Histories(Mutex<HashMap<(String, Arc<str>), EntryId>>);
+pub(super) struct Histories(Mutex<HashMap<(String, Arc<str>), Reading>>);
+
+/// What a group has read on a stream.
+#[derive(Default)]
+struct Reading {
+    newest: EntryId,
+    /// The entries that a group of a single host has not acknowledged.
+    pending: BTreeSet<EntryId>,
+}
 
 impl Histories {
     /// The identity of the history on the server, which begins one if it has none.
@@ -33,22 +41,51 @@ impl Histories {
     }
 
     /// Notes what a consumer has read.
-    pub fn note_read(&self, group: &str, deliveries: &[Delivery]) {
+    pub fn note_read(&self, consumer: &Consumer, deliveries: &[Delivery]) {
         if deliveries.is_empty() {
             return;
         }
-        let mut newest = self.0.lock();
+        let mut readings = self.0.lock();
         for Delivery { position, .. } in deliveries {
-            let key = (group.to_owned(), position.stream.clone());
-            let known = newest.entry(key).or_insert(position.id);
-            *known = position.id.max(*known);
+            let key = (consumer.group.clone(), position.stream.clone());
+            let reading = readings.entry(key).or_default();
+            reading.newest = reading.newest.max(position.id);
+            if consumer.is_of_one_host() {
+                reading.pending.insert(position.id);
+            }
         }
+    }
+
+    /// Notes what a group has acknowledged.
+    pub fn note_acknowledged(&self, group: &str, positions: &[Position]) {
+        if !Consumer::is_group_of_one_host(group) {
+            return;
+        }
+        let mut readings = self.0.lock();
+        for position in positions {
+            let key = (group.to_owned(), position.stream.clone());
+            if let Some(reading) = readings.get_mut(&key) {
+                reading.pending.remove(&position.id);
+            }
+        }
+    }
+
+    /// See [`EventLog::progress`]. Entries of an earlier session that were not claimed again count as acknowledged: the
+    /// server keeps them.
+    pub fn progress(&self, stream: &str, group: &str) -> Option<Progress> {
+        let readings = self.0.lock();
+        let reading = readings.get(&(group.to_owned(), stream.into()))?;
+        let first = reading.pending.first();
+        Some(Progress {
+            claimed: reading.newest,
+            acknowledged: first.map_or(reading.newest, |first| first.previous()),
+        })
     }
 
     /// The newest entry that a group of this process has read on a stream.
     fn newest_read(&self, group: &str, stream: &Arc<str>) -> Option<EntryId> {
         let key = (group.to_owned(), stream.clone());
-        self.0.lock().get(&key).copied()
+        self.0.lock().get(&key).map(|reading| reading.newest)
     }
 
     fn forget(&self, group: &str, stream: &Arc<str>) {
@@ -93,8 +130,8 @@ impl RedisLog {
         if self.contains(stream, EntryId::MIN, read).await? {
             return Ok(true);
         }
-        let progress = self.progress(stream, group).await?;
-        Ok(progress.is_none_or(|progress| progress.claimed < read))
+        let acknowledged = self.acknowledged_up_to(stream, group).await?;
+        Ok(acknowledged.is_none_or(|acknowledged| acknowledged < read))
     }
 
     async fn contains(&self, stream: &str, from: EntryId, to: EntryId) -> Result<bool, LogError> {
@@ -109,8 +146,7 @@ pub(super) async fn resume(
     group: &str,
     kept: Progress,
 ) -> Result<Continuity, LogError> {
-    let progress = log.progress(stream, group).await?;
-    let acknowledged = progress.map(|progress| progress.acknowledged);
+    let acknowledged = log.acknowledged_up_to(stream, group).await?;
     if !log.contains(stream, kept.claimed, kept.claimed).await? {
         let is_trimmed = acknowledged == Some(kept.acknowledged)
             && !log.contains(stream, EntryId::MIN, kept.claimed).await?;

@@ -16,8 +16,7 @@ const GROUP: &str = "viewpage@host";
 async fn handle_all(fixture: &Fixture, consumer: &Consumer) -> Progress {
     let claimed = fixture.claim(consumer).await;
     fixture.acknowledge(consumer, &claimed).await;
-    let progress = fixture.log.progress(STREAM, GROUP).await.unwrap();
-    progress.unwrap()
+    fixture.log.progress(STREAM, GROUP).unwrap()
 }
 
 async fn resume(fixture: &Fixture, kept: Progress) -> Continuity {

@@ -209,6 +209,10 @@ macro_rules! flaky {
                 self.answer(Ok(()))
             }
 
+            fn progress(&self, stream: &str, group: &str) -> Option<Progress> {
+                self.log.progress(stream, group)
+            }
+
             async fn claim(
                 &self,
                 consumer: &Consumer,
@@ -250,7 +254,7 @@ flaky! {
     leave(consumer: &Consumer) -> ();
     delete_group(group: &str, streams: &[Arc<str>]) -> ();
     groups(stream: &str) -> Vec<GroupState>;
-    progress(stream: &str, group: &str) -> Option<Progress>;
+    acknowledged_up_to(stream: &str, group: &str) -> Option<EntryId>;
     resume(stream: &str, group: &str, kept: Progress) -> Continuity;
     trim(stream: &str, keep: Duration) -> u64;
     redrive(letter: EntryId) -> bool;
