@@ -93,7 +93,7 @@ impl Default for ComponentPolicy {
             instances_max: None,
             instances_idle: 10 * SECOND,
             sweep: None,
-            sweep_priority: Priority::LOWEST,
+            sweep_priority: PriorityNames::default().highest(),
             events: EventDelivery::Shared,
             event_types: None,
             changes: None,
@@ -148,6 +148,7 @@ impl ComponentPolicy {
         };
         let defaults = Self {
             bodies: listener.bodies,
+            sweep_priority: link.priority_names.highest(),
             link,
             ..Self::default()
         };

@@ -39,6 +39,12 @@ impl PriorityNames {
         self.0.iter().map(String::as_str)
     }
 
+    /// The highest level.
+    pub fn highest(&self) -> Priority {
+        let level = self.0.len().saturating_sub(1);
+        Priority::from_level(level).unwrap_or_default()
+    }
+
     /// Reads the names; the default ones if the key is absent.
     pub(super) fn read(table: &mut Table) -> Result<Self, ConfigError> {
         let Some(written) = table.take("priorities") else {

@@ -181,13 +181,20 @@ fn an_application_names_its_priorities() {
 }
 
 #[test]
+fn sweeps_and_events_have_the_highest_priority() {
+    let app = app("[application.tool.socar]\npriorities = [\"browsing\", \"paying\"]\n");
+    let policy = &app.component("car").expect("a component").policy;
+    assert_eq!(Some(policy.sweep_priority), Priority::from_level(1));
+}
+
+#[test]
 fn an_application_without_names_has_three_levels() {
     let app = app("tool.socar.priority = \"high\"\n");
     let policy = &app.component("car").expect("a car").policy;
     let high = policy.link.priority.of(&Method::GET);
     assert_eq!(
         (Some(high), policy.sweep_priority),
-        (Priority::from_level(2), Priority::LOWEST)
+        (Priority::from_level(2), high)
     );
 }
 
