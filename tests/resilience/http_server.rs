@@ -223,6 +223,45 @@ fn a_request_for_the_server_as_a_whole_is_answered_by_the_host() {
     assert!(response.contains("allow: GET"), "{response}");
 }
 
+#[test]
+fn http_1_0_may_ask_the_server_as_a_whole_too() {
+    let response = exchange(Saboteur::shared(), "OPTIONS * HTTP/1.0\r\n\r\n");
+    assert!(response.starts_with("HTTP/1.0 204 "), "{response}");
+    let head = response.to_lowercase();
+    assert!(!head.contains("transfer-encoding"), "{response}");
+}
+
+/// A client would take bytes of a body for the beginning of the next response.
+#[test]
+fn nothing_follows_the_head_of_a_204_but_the_next_response() {
+    let first = "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n";
+    let second = "GET /static HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let responses = exchange(Saboteur::shared(), &format!("{first}{second}"));
+    let (head, rest) = responses.split_once("\r\n\r\n").expect("two responses");
+    let head = head.to_lowercase();
+    assert!(head.starts_with("http/1.1 204 "), "{responses}");
+    assert!(!head.contains("content-length"), "{responses}");
+    assert!(!head.contains("transfer-encoding"), "{responses}");
+    assert!(rest.starts_with("HTTP/1.1 200 "), "{responses}");
+    assert!(rest.ends_with("static"), "{responses}");
+}
+
+#[test]
+fn an_address_with_user_information_reaches_no_component() {
+    let saboteur = Saboteur::shared();
+    for (target, host) in [
+        ("http://u:p@h/echo/x", "h"),
+        ("http://u@h/static", "h"),
+        ("/echo/x", "u:p@h"),
+    ] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let response = exchange(saboteur, &head);
+        assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
+        assert!(response.contains("/problems/bad-request"), "{response}");
+        assert!(!response.contains("u:p"), "{response}");
+    }
+}
+
 /// Sends the text on a connection of its own, and returns the whole response.
 fn exchange(saboteur: &Saboteur, text: &str) -> String {
     let mut stream = saboteur.connect();

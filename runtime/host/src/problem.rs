@@ -30,7 +30,7 @@ pub enum Problem {
     /// No route matches the path.
     #[error("nothing is served at this path")]
     NotFound,
-    /// The request is malformed: `Host` is missing, malformed or contradicts the URI.
+    /// The request is malformed: `Host` is missing, malformed or contradicts the URI, or the authority has user information.
     #[error("the Host header is malformed or contradicts the address")]
     BadRequest,
     /// The body of the request is encoded for its way in a form that the host does not decode.

@@ -11,15 +11,15 @@ use crate::problem::Problem;
 /// Checks the headers that frame and address a request of any route.
 ///
 /// # Errors
-/// [`Problem::BadRequest`] if a request of HTTP/1.1 has not exactly one `Host` (RFC 9112, 3.2), and
-/// [`Problem::TransferCoding`] if a body has a coding that no part of the host decodes (RFC 9112, 6.1).
+/// [`Problem::BadRequest`] if a request of HTTP/1.1 has not exactly one `Host` (RFC 9112, 3.2), or if its authority has
+/// user information (RFC 9110, 4.2.4), and [`Problem::TransferCoding`] if a body has a coding that no part of the host decodes (RFC 9112, 6.1).
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let hosts = request.headers().get_all(HOST).iter().count();
     let is_addressed = match request.version() {
         Version::HTTP_11 => hosts == 1,
         _ => hosts <= 1,
     };
-    if !is_addressed {
+    if !is_addressed || has_user_information(request) {
         return Err(Problem::BadRequest);
     }
     let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
@@ -27,6 +27,15 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
         (true, None) => Ok(()),
         _ => Err(Problem::TransferCoding),
     }
+}
+
+/// Whether the address of the request or its `Host` is of the form `user:password@host`: no client of HTTP sends it, and
+/// links that a component makes from it lead elsewhere.
+fn has_user_information<B>(request: &Request<B>) -> bool {
+    let authority = request.uri().authority();
+    let in_uri = authority.is_some_and(|authority| authority.as_str().contains('@'));
+    let mut hosts = request.headers().get_all(HOST).iter();
+    in_uri || hosts.any(|host| host.as_bytes().contains(&b'@'))
 }
 
 fn is_chunked(coding: &HeaderValue) -> bool {
@@ -79,6 +88,32 @@ mod tests {
         assert_eq!(checked(Version::HTTP_11, &[]), Err(Problem::BadRequest));
         assert_eq!(checked(Version::HTTP_10, &[]), Ok(()));
         assert_eq!(checked(Version::HTTP_2, &[]), Ok(()));
+    }
+
+    #[test]
+    fn an_authority_has_no_user_information() {
+        let from = |version: Version, target: &str, host: Option<&str>| {
+            let request = Request::builder().version(version).uri(target);
+            let request = match host {
+                Some(host) => request.header(HOST, host),
+                None => request,
+            };
+            check(&request.body(()).unwrap())
+        };
+        let user = "http://u:p@h/cars";
+        for (version, target, host) in [
+            (Version::HTTP_11, user, Some("h")),
+            (Version::HTTP_11, "/cars", Some("u:p@h")),
+            (Version::HTTP_11, "/cars", Some("@h")),
+            (Version::HTTP_10, user, None),
+            (Version::HTTP_2, user, None),
+        ] {
+            let checked = from(version, target, host);
+            assert_eq!(checked, Err(Problem::BadRequest), "{target} {host:?}");
+        }
+        let path = "http://h/cars?owner=u@h";
+        assert_eq!(from(Version::HTTP_2, path, None), Ok(()));
+        assert_eq!(from(Version::HTTP_11, "/cars/@h", Some("h")), Ok(()));
     }
 
     #[test]
