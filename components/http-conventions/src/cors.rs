@@ -9,3 +9,11 @@ pub const RESPONSE_HEADERS: &str = "allow, etag, link, location, retry-after, x-
 /// The response headers of a problem of the platform itself that a page may read.
 pub const PROBLEM_HEADERS: &str =
     "ratelimit, ratelimit-policy, retry-after, www-authenticate, x-request-id";
+/// The response headers by which a browser decides what a page of another origin may send and read.
+pub const ACCESS_CONTROL_HEADERS: [&str; 5] = [
+    "access-control-allow-origin",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-expose-headers",
+    "access-control-max-age",
+];

@@ -2,7 +2,7 @@
 //! cookies.
 
 use http::{HeaderMap, HeaderValue, header};
-use http_conventions::cors::{REQUEST_HEADERS, RESPONSE_HEADERS};
+use http_conventions::cors::{ACCESS_CONTROL_HEADERS, REQUEST_HEADERS, RESPONSE_HEADERS};
 
 /// One day, in seconds.
 const PREFLIGHT_MAX_AGE: &str = "86400";
@@ -45,13 +45,7 @@ pub(super) fn narrow_to(readers: Readers, headers: &mut HeaderMap) {
     if readers == Readers::EveryPage {
         return;
     }
-    for name in [
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        header::ACCESS_CONTROL_ALLOW_METHODS,
-        header::ACCESS_CONTROL_ALLOW_HEADERS,
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        header::ACCESS_CONTROL_MAX_AGE,
-    ] {
+    for name in ACCESS_CONTROL_HEADERS {
         headers.remove(name);
     }
 }

@@ -6,6 +6,7 @@ use ::http::header::{
 };
 use ::http::{HeaderValue, Method, Request, Response, StatusCode};
 use config::manifest::StaticResponse;
+use http_conventions::cors::REQUEST_HEADERS;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::body::full;
@@ -40,7 +41,7 @@ pub(super) fn preflight() -> Response<WasiBody> {
     for (name, value) in [
         (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (ACCESS_CONTROL_ALLOW_METHODS, "*"),
-        (ACCESS_CONTROL_ALLOW_HEADERS, "*, authorization"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
         (ACCESS_CONTROL_MAX_AGE, "0"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -63,4 +64,19 @@ pub(super) fn fixed(fixed: &StaticResponse) -> Response<WasiBody> {
     *response.status_mut() = fixed.status;
     *response.headers_mut() = fixed.headers.clone();
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Older browsers take `*` for the name of a header, in an overload as at any other time.
+    #[test]
+    fn a_preflight_in_an_overload_allows_what_every_other_one_allows() {
+        let response = preflight();
+        assert_eq!(
+            response.headers()[ACCESS_CONTROL_ALLOW_HEADERS],
+            REQUEST_HEADERS
+        );
+    }
 }

@@ -8,12 +8,11 @@
 use std::sync::Arc;
 
 use ::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONTENT_TYPE, HOST,
-    IF_MATCH, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_TYPE, HOST, IF_MATCH, ORIGIN, VARY,
 };
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use config::policy::ListenerLimits;
+use http_conventions::cors::ACCESS_CONTROL_HEADERS;
 
 use crate::problem::Problem;
 
@@ -116,13 +115,7 @@ impl RequestOrigin {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             }
             _ => {
-                for name in [
-                    ACCESS_CONTROL_ALLOW_ORIGIN,
-                    ACCESS_CONTROL_ALLOW_METHODS,
-                    ACCESS_CONTROL_ALLOW_HEADERS,
-                    ACCESS_CONTROL_EXPOSE_HEADERS,
-                    ACCESS_CONTROL_MAX_AGE,
-                ] {
+                for name in ACCESS_CONTROL_HEADERS {
                     headers.remove(name);
                 }
             }
@@ -154,6 +147,8 @@ fn is_simple(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ::http::header::ACCESS_CONTROL_EXPOSE_HEADERS;
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
