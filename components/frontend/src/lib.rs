@@ -13,11 +13,14 @@ mod spin;
 use asset::Asset;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH,
+    VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use http_conventions::etag::is_listed;
+use http_conventions::cors::{REQUEST_HEADERS, RESPONSE_HEADERS};
+use http_conventions::etag::{Evaluation, evaluate};
 use negotiation::weight;
 
 /// The methods of every file.
@@ -67,7 +70,14 @@ pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Byte
                 false => response,
             }
         }
-        Some(_) if *method == Method::OPTIONS => allow(bare(StatusCode::NO_CONTENT)),
+        Some(asset) if *method == Method::OPTIONS => {
+            let response = allow(bare(StatusCode::NO_CONTENT));
+            // A preflight does not say whether its page wants the entry point of the API or the screen.
+            match asset.is_public || path == "/" {
+                true => requested_by_any_page(response),
+                false => response,
+            }
+        }
         Some(_) => allow(problem(
             StatusCode::METHOD_NOT_ALLOWED,
             r#"{"type":"https://socar.dev/problems/method-not-allowed","title":"Method Not Allowed","status":405,"detail":"the screen can only be read: use GET or HEAD"}"#,
@@ -105,16 +115,23 @@ fn prefers_api(headers: &HeaderMap) -> bool {
 fn serve(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     let representation = asset.representation(headers);
     let etag = representation.etag();
-    let mut response = if matches_tag(headers, &etag) {
-        bare(StatusCode::NOT_MODIFIED)
-    } else {
-        let mut response = with_body(StatusCode::OK, asset.media_type, representation.content);
-        if let Some(encoding) = representation.encoding {
-            response
-                .headers_mut()
-                .insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    let mut response = match evaluated(headers, &etag) {
+        Evaluation::IfMatchFailed => {
+            return problem(
+                StatusCode::PRECONDITION_FAILED,
+                r#"{"type":"https://socar.dev/problems/precondition-failed","title":"The resource has changed","status":412,"detail":"its version does not meet the condition in If-Match; read the resource again"}"#,
+            );
         }
-        response
+        Evaluation::IfNoneMatchFailed => bare(StatusCode::NOT_MODIFIED),
+        Evaluation::Met => {
+            let mut response = with_body(StatusCode::OK, asset.media_type, representation.content);
+            if let Some(encoding) = representation.encoding {
+                response
+                    .headers_mut()
+                    .insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+            }
+            response
+        }
     };
     // The page names its files with the hash of their content. The page itself is revalidated at each use, and names other
     // files after an update; a file with a hash in its name is never requested twice.
@@ -129,10 +146,10 @@ fn serve(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     response
 }
 
-/// Whether `If-None-Match` contains this tag or is `*` (RFC 9110, 13.1.2, with weak comparison).
-fn matches_tag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let mut lines = headers.get_all(IF_NONE_MATCH).iter();
-    lines.any(|line| is_listed(line.as_bytes(), etag.as_bytes()))
+/// The conditions in `If-Match` and `If-None-Match` for a file with this tag.
+fn evaluated(headers: &HeaderMap, etag: &HeaderValue) -> Evaluation {
+    let lines = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    evaluate(lines(IF_MATCH), lines(IF_NONE_MATCH), etag.as_bytes())
 }
 
 fn problem(status: StatusCode, body: &'static str) -> Response<Bytes> {
@@ -145,10 +162,26 @@ fn problem(status: StatusCode, body: &'static str) -> Response<Bytes> {
 
 /// Every page may read that an address of the API is wrong, as it may read the answers of the API.
 fn readable_by_any_page(mut response: Response<Bytes>) -> Response<Bytes> {
-    let any = HeaderValue::from_static("*");
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(RESPONSE_HEADERS),
+    );
     response
-        .headers_mut()
-        .insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
+}
+
+/// Answers the preflight of a page that sends more than a plain GET, such as `traceparent`. The browser asks again after a
+/// day.
+fn requested_by_any_page(response: Response<Bytes>) -> Response<Bytes> {
+    let mut response = readable_by_any_page(response);
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static(REQUEST_HEADERS),
+    );
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
 }
 

@@ -153,6 +153,34 @@ fn a_matching_entity_tag_is_answered_with_304() {
 }
 
 #[test]
+fn a_condition_without_the_current_tag_is_answered_with_412() {
+    let tag = send(Method::GET, "/openapi.json").headers()[ETAG].clone();
+    let current = tag.to_str().expect("a tag is ASCII");
+    let get = |if_match: &str| get_with("/openapi.json", IF_MATCH, if_match);
+    for tags in ["\"777\"", "777", ""] {
+        let refused = get(tags);
+        assert_eq!(refused.status(), StatusCode::PRECONDITION_FAILED, "{tags}");
+        assert_eq!(refused.headers()[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(refused.headers()["access-control-allow-origin"], "*");
+        assert!(text(&refused).contains("/problems/precondition-failed\""));
+    }
+    for tags in [current.to_owned(), format!("\"777\", W/{current}")] {
+        assert_eq!(get(&tags).status(), StatusCode::OK, "{tags}");
+    }
+}
+
+#[test]
+fn a_tag_is_found_in_any_line_of_if_none_match() {
+    let tag = send(Method::GET, "/").headers()[ETAG].clone();
+    let mut headers = HeaderMap::new();
+    let other = HeaderValue::from_bytes(b"\"\xff\"").expect("obs-text is allowed in a tag");
+    headers.append(IF_NONE_MATCH, other);
+    headers.append(IF_NONE_MATCH, tag);
+    let response = answer(&Method::GET, "/", &headers);
+    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+}
+
+#[test]
 fn another_entity_tag_is_answered_with_the_file() {
     let other = send(Method::GET, "/assets/icon.svg").headers()[ETAG].clone();
     let response = get_if_none_match("/", other.to_str().expect("a tag is ASCII"));
@@ -319,9 +347,27 @@ fn the_documents_of_the_api_may_be_read_by_every_page() {
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(response.headers()[CONTENT_TYPE], media_type);
         assert_eq!(response.headers()["access-control-allow-origin"], "*");
+        let exposed = &response.headers()["access-control-expose-headers"];
+        assert!(exposed.to_str().expect("ASCII").contains("etag"));
     }
     let page = send(Method::GET, "/docs");
     assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+    assert!(!page.headers().contains_key("access-control-allow-origin"));
+}
+
+/// A browser asks before it sends `traceparent` or `authorization`, and keeps a request from its page without these answers.
+#[test]
+fn a_page_may_ask_for_a_document_with_the_headers_of_the_api() {
+    for path in ["/openapi.json", "/asyncapi.json", "/profile", "/"] {
+        let response = send(Method::OPTIONS, path);
+        assert_eq!(response.status(), StatusCode::NO_CONTENT, "{path}");
+        let allowed =
+            |what: &str| response.headers()[format!("access-control-allow-{what}")].clone();
+        assert_eq!(allowed("origin"), "*");
+        assert_eq!(allowed("methods"), "GET, HEAD, OPTIONS");
+        assert_eq!(allowed("headers"), REQUEST_HEADERS);
+    }
+    let page = send(Method::OPTIONS, "/docs");
     assert!(!page.headers().contains_key("access-control-allow-origin"));
 }
 

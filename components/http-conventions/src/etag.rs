@@ -1,4 +1,4 @@
-//! Entity tags: the fingerprint of a content without a version, and the lists of `If-Match` and `If-None-Match`.
+//! Entity tags: the fingerprint of a content without a version, and the conditions in `If-Match` and `If-None-Match`.
 
 /// The 64-bit FNV-1a hash of `content`.
 ///
@@ -17,13 +17,51 @@ pub const fn fingerprint(content: &[u8]) -> u64 {
     hash
 }
 
-/// Whether a list, the value of `If-Match` or `If-None-Match`, is `*` or contains the entity tag `tag`.
+/// What the conditions in `If-Match` and `If-None-Match` (RFC 9110, 13.1) mean for a resource that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evaluation {
+    /// Every condition is met.
+    Met,
+    /// `If-Match` does not list the entity tag of the resource.
+    IfMatchFailed,
+    /// `If-None-Match` lists it.
+    IfNoneMatchFailed,
+}
+
+/// Evaluates the conditions of a request, given as the lines of each header, for a resource with the entity tag `tag`.
+/// A header without a line is a condition that is always met.
 ///
 /// Weak and strong tags are equal here. What is no entity tag (RFC 9110, 8.8.3) matches nothing, and does not
 /// keep the others from matching; `*` stands alone.
 #[must_use]
-pub fn is_listed(list: &[u8], tag: &[u8]) -> bool {
-    list.trim_ascii() == b"*" || opaque_tags(list).any(|opaque| Some(opaque) == opaque_tag(tag))
+pub fn evaluate<'a>(
+    if_match: impl IntoIterator<Item = &'a [u8]>,
+    if_none_match: impl IntoIterator<Item = &'a [u8]>,
+    tag: &[u8],
+) -> Evaluation {
+    if lists(if_match, tag) == Some(false) {
+        return Evaluation::IfMatchFailed;
+    }
+    match lists(if_none_match, tag) {
+        Some(true) => Evaluation::IfNoneMatchFailed,
+        _ => Evaluation::Met,
+    }
+}
+
+/// Whether the lines of a header list an entity tag; `None` without a line.
+fn lists<'a>(lines: impl IntoIterator<Item = &'a [u8]>, tag: &[u8]) -> Option<bool> {
+    let mut lines = lines.into_iter();
+    let first = lines.next()?;
+    let Some(second) = lines.next() else {
+        return Some(first.trim_ascii() == b"*" || contains(first, tag));
+    };
+    let mut all = [first, second].into_iter().chain(lines);
+    Some(all.any(|line| contains(line, tag)))
+}
+
+/// Whether a list contains an entity tag.
+fn contains(list: &[u8], tag: &[u8]) -> bool {
+    opaque_tags(list).any(|opaque| Some(opaque) == opaque_tag(tag))
 }
 
 /// The opaque parts of the entity tags in a list, quotes included.
@@ -80,6 +118,10 @@ mod tests {
     use bolero::one_value_of;
     use random_inputs::fragments;
 
+    fn is_listed(list: &[u8], tag: &[u8]) -> bool {
+        lists([list], tag) == Some(true)
+    }
+
     /// The test vectors of the specification, draft-eastlake-fnv.
     #[test]
     fn the_fingerprint_is_fnv_1a() {
@@ -106,6 +148,33 @@ mod tests {
         }
         assert!(is_listed(b"\"\xff\", \"3\"", b"\"3\""));
         assert!(is_listed(b"\"3\"", b"W/\"3\""));
+    }
+
+    #[test]
+    fn all_lines_of_a_header_are_one_list() {
+        let listed = |lines: &[&'static [u8]]| lists(lines.iter().copied(), b"\"3\"");
+        assert_eq!(listed(&[]), None);
+        assert_eq!(listed(&[b"\"1\"", b"\"2\", W/\"3\""]), Some(true));
+        assert_eq!(listed(&[b"\"\xff", b"", b"\"3\""]), Some(true));
+        assert_eq!(listed(&[b"\"1\"", b"\"2\""]), Some(false));
+        assert_eq!(listed(&[b"*", b"\"1\""]), Some(false));
+    }
+
+    #[test]
+    fn if_match_is_evaluated_before_if_none_match() {
+        let evaluated = |if_match: Option<&'static [u8]>, if_none_match: Option<&'static [u8]>| {
+            evaluate(if_match, if_none_match, b"\"3\"")
+        };
+        assert_eq!(evaluated(None, None), Evaluation::Met);
+        assert_eq!(evaluated(Some(b"\"3\""), Some(b"\"4\"")), Evaluation::Met);
+        assert_eq!(
+            evaluated(Some(b"\"4\""), Some(b"*")),
+            Evaluation::IfMatchFailed
+        );
+        assert_eq!(
+            evaluated(Some(b"*"), Some(b"W/\"3\"")),
+            Evaluation::IfNoneMatchFailed
+        );
     }
 
     #[test]

@@ -36,6 +36,9 @@ pub enum Problem {
     /// The body of the request is encoded for its way in a form that the host does not decode.
     #[error("the body has another transfer coding than chunked: send it without")]
     TransferCoding,
+    /// The stored response of a fallback is not the one that the client expects.
+    #[error("its version does not meet the condition in If-Match; read the resource again")]
+    PreconditionFailed,
     /// The host's own paths are read-only.
     #[error("this path can only be read")]
     MethodNotAllowed,
@@ -178,6 +181,7 @@ impl Problem {
             | Self::TooManyBytes { .. }
             | Self::TooManyInFlight { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PositionGone => StatusCode::GONE,
             Self::PayloadTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
@@ -210,6 +214,7 @@ impl Problem {
             | Self::TooManyInFlight { .. } => "too-many-requests",
             Self::IdentityUnavailable => "identity-unavailable",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::PreconditionFailed => "precondition-failed",
             Self::PayloadTooLarge { .. } => "payload-too-large",
             Self::TooManyListeners => "too-many-listeners",
             Self::PositionGone => "position-gone",

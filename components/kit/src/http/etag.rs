@@ -11,7 +11,7 @@ use super::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use http_conventions::etag::is_listed;
+use http_conventions::etag::{Evaluation, evaluate};
 
 /// Adds the entity tag of `version` to a response.
 #[must_use]
@@ -25,17 +25,22 @@ pub fn tagged(mut response: Response, version: u64) -> Response {
 /// The conditions in `If-Match` and `If-None-Match` (RFC 9110, 13.1), for a resource that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preconditions {
-    if_match: Option<Vec<u8>>,
-    if_none_match: Option<Vec<u8>>,
+    if_match: Vec<HeaderValue>,
+    if_none_match: Vec<HeaderValue>,
 }
 
 impl Preconditions {
     /// The conditions of a request that changes something. A header that is absent is a condition that is always met.
     #[must_use]
     pub fn from_request(request: &Request) -> Self {
+        Self::from_headers(request.headers())
+    }
+
+    fn from_headers(headers: &HeaderMap) -> Self {
+        let lines = |name: &HeaderName| headers.get_all(name).iter().cloned().collect();
         Self {
-            if_match: list(request.headers(), &header::IF_MATCH),
-            if_none_match: list(request.headers(), &header::IF_NONE_MATCH),
+            if_match: lines(&header::IF_MATCH),
+            if_none_match: lines(&header::IF_NONE_MATCH),
         }
     }
 
@@ -45,15 +50,17 @@ impl Preconditions {
     ///
     /// 412 if `If-Match` does not list the entity tag of `version`, or `If-None-Match` does.
     pub fn check(&self, version: u64) -> Result<(), Problem> {
-        let tag = tag(version);
-        let lists = |list: &Vec<u8>| is_listed(list, tag.as_bytes());
-        if self.if_match.as_ref().is_some_and(|list| !lists(list)) {
-            return Err(Problem::precondition_failed("If-Match"));
+        match self.evaluate(tag(version).as_bytes()) {
+            Evaluation::Met => Ok(()),
+            Evaluation::IfMatchFailed => Err(Problem::precondition_failed("If-Match")),
+            Evaluation::IfNoneMatchFailed => Err(Problem::precondition_failed("If-None-Match")),
         }
-        match self.if_none_match.as_ref().is_some_and(lists) {
-            true => Err(Problem::precondition_failed("If-None-Match")),
-            false => Ok(()),
-        }
+    }
+
+    fn evaluate(&self, tag: &[u8]) -> Evaluation {
+        let [if_match, if_none_match] = [&self.if_match, &self.if_none_match]
+            .map(|lines| lines.iter().map(HeaderValue::as_bytes));
+        evaluate(if_match, if_none_match, tag)
     }
 }
 
@@ -71,33 +78,20 @@ pub(super) fn apply_conditions(
     let Some(tag) = tag.filter(|_| response.status() == StatusCode::OK) else {
         return Ok(response);
     };
-    let lists = |name: &HeaderName| {
-        let list = list(request_headers, name);
-        list.map(|list| is_listed(&list, tag.as_bytes()))
-    };
-    if lists(&header::IF_MATCH) == Some(false) {
-        return Err(Problem::precondition_failed("If-Match"));
-    }
-    if lists(&header::IF_NONE_MATCH) == Some(true) {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        *response.body_mut() = Bytes::new();
-        response.headers_mut().remove(header::CONTENT_TYPE);
+    match Preconditions::from_headers(request_headers).evaluate(tag.as_bytes()) {
+        Evaluation::Met => {}
+        Evaluation::IfMatchFailed => return Err(Problem::precondition_failed("If-Match")),
+        Evaluation::IfNoneMatchFailed => {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.body_mut() = Bytes::new();
+            response.headers_mut().remove(header::CONTENT_TYPE);
+        }
     }
     Ok(response)
 }
 
 fn tag(version: u64) -> String {
     format!("\"{version}\"")
-}
-
-/// The value of a list header, whose lines are joined; `None` without the header.
-fn list(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<u8>> {
-    let lines: Vec<&[u8]> = headers
-        .get_all(name)
-        .iter()
-        .map(HeaderValue::as_bytes)
-        .collect();
-    (!lines.is_empty()).then(|| lines.join(&b','))
 }
 
 #[cfg(test)]

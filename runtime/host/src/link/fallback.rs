@@ -13,8 +13,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use http::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, IF_NONE_MATCH, RANGE, SET_COOKIE, VARY,
-    WARNING,
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, COOKIE, HOST, RANGE, SET_COOKIE, VARY, WARNING,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
@@ -30,7 +29,7 @@ use config::policy::Fallback;
 use super::components::{ComponentRegistry, RegisteredComponent};
 use super::request::{LinkRequest, LinkTarget as _};
 use super::target::ComponentTarget;
-use stale::StaleCache;
+use stale::{Conditions, StaleCache};
 
 /// The share of the time for the target. The rest is left for the component to fall back on.
 const TARGET_SHARE: f64 = 0.75;
@@ -61,8 +60,8 @@ pub enum LinkFallback {
 /// What a fallback needs of a request.
 pub enum RequestKey {
     Nothing,
-    /// The key of the cached response, and the entity tags that the client has.
-    Key(String, Option<HeaderValue>),
+    /// The key of the cached response, and the conditions of the client.
+    Key(String, Conditions),
     Head(Box<Parts>),
 }
 
@@ -117,10 +116,7 @@ impl LinkFallback {
         match self {
             Self::Problem => RequestKey::Nothing,
             Self::Stale(_) => match cache_key(request) {
-                Some(key) => {
-                    let known = request.headers().get(IF_NONE_MATCH);
-                    RequestKey::Key(key, known.cloned())
-                }
+                Some(key) => RequestKey::Key(key, Conditions::of(request.headers())),
                 None => RequestKey::Nothing,
             },
             Self::Component { .. } => {
@@ -159,8 +155,8 @@ impl LinkFallback {
     /// The fallback response, if there is one.
     pub async fn respond(&self, key: RequestKey, call: &Call) -> Option<Response<WasiBody>> {
         match (self, key) {
-            (Self::Stale(answers), RequestKey::Key(key, known)) => {
-                answers.find(&key, known.as_ref())
+            (Self::Stale(answers), RequestKey::Key(key, conditions)) => {
+                answers.find(&key, &conditions)
             }
             (
                 Self::Component {

@@ -91,3 +91,31 @@ fn an_invalid_request_changes_nothing_and_names_the_field() {
         404
     );
 }
+
+#[test]
+fn a_reservation_is_not_cancelled_unless_its_conditions_are_met() {
+    let contexts = FakeContexts::new();
+    let ports = contexts.ports();
+    reserve(&ports);
+    deliver(&ports, Event::PaymentApproved, 1);
+    let current = send(&ports, "GET", "/reservations/1", "", &[]).headers()["etag"].clone();
+    let current = current.to_str().unwrap();
+    for (name, value) in [
+        ("if-none-match", current),
+        ("if-none-match", "*"),
+        ("if-match", "\"777\""),
+    ] {
+        let cancel = r#"{"status":"reqCancel"}"#;
+        for (method, body_sent) in [("PATCH", cancel), ("DELETE", "")] {
+            let path = "/reservations/1";
+            let refused = send(&ports, method, path, body_sent, &[(name, value)]);
+            assert_eq!(refused.status(), 412, "{method} {name}: {value}");
+        }
+    }
+    assert_eq!(reservation(&ports, 1)["status"], "reserved");
+    let met = [("if-match", current), ("if-none-match", "\"777\"")];
+    assert_eq!(
+        send(&ports, "DELETE", "/reservations/1", "", &met).status(),
+        200
+    );
+}

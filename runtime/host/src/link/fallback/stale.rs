@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AGE, CONTENT_LENGTH, ETAG, WARNING};
+use http::header::{AGE, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, WARNING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use http_conventions::etag::{Evaluation, evaluate};
 use hyper::body::{Body as _, Frame};
 use parking_lot::Mutex;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::body::full;
 use crate::body::{BodyObserver, ObservedBody};
+use crate::problem::Problem;
 
 /// The longest body that is kept.
 const MAX_BODY: usize = 512 * 1024;
@@ -51,6 +53,13 @@ struct CachedResponse {
     body: Bytes,
 }
 
+/// The conditions of a request, `If-Match` and `If-None-Match`, line by line.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    if_match: Vec<HeaderValue>,
+    if_none_match: Vec<HeaderValue>,
+}
+
 /// Records a body while it is read.
 struct Record {
     recorded: BytesMut,
@@ -83,27 +92,21 @@ impl StaleCache {
         })
     }
 
-    /// The last good response, marked as stale. A client that has it already, by the entity tags in `known`, gets 304.
-    pub fn find(&self, key: &str, known: Option<&HeaderValue>) -> Option<Response<WasiBody>> {
+    /// The last good response, marked as stale. Conditions are evaluated as the target would: a client that has the
+    /// response already gets 304, and one that expects another gets 412.
+    pub fn find(&self, key: &str, conditions: &Conditions) -> Option<Response<WasiBody>> {
         let entries = self.entries.lock();
         let cached = entries.answers.get(key)?;
         let age = cached.at.elapsed();
         if age > self.oldest {
             return None;
         }
-        let is_known = known.is_some_and(|known| is_known(known, cached.headers.get(ETAG)));
-        let mut response = match is_known {
-            true => Response::new(full("")),
-            false => Response::new(full(cached.body.clone())),
+        let mut response = match conditions.evaluate(cached.headers.get(ETAG)) {
+            Evaluation::Met => cached.response(StatusCode::OK),
+            Evaluation::IfNoneMatchFailed => cached.response(StatusCode::NOT_MODIFIED),
+            Evaluation::IfMatchFailed => Problem::PreconditionFailed.response(),
         };
-        if is_known {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-        }
-        *response.headers_mut() = cached.headers.clone();
         let headers = response.headers_mut();
-        if is_known {
-            headers.remove(CONTENT_LENGTH);
-        }
         headers.insert(AGE, age.as_secs().into());
         headers.insert(
             WARNING,
@@ -126,13 +129,47 @@ impl StaleCache {
     }
 }
 
-/// Whether `If-None-Match` names this entity tag, by weak comparison (RFC 9110, 13.1.2).
-fn is_known(known: &HeaderValue, tag: Option<&HeaderValue>) -> bool {
-    let (Ok(known), Some(Ok(tag))) = (known.to_str(), tag.map(HeaderValue::to_str)) else {
-        return false;
-    };
-    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    known.trim() == "*" || known.split(',').any(|item| opaque(item) == opaque(tag))
+// === impl CachedResponse ===
+
+impl CachedResponse {
+    /// The response with its body, or without it as 304.
+    fn response(&self, status: StatusCode) -> Response<WasiBody> {
+        let is_whole = status != StatusCode::NOT_MODIFIED;
+        let mut response = match is_whole {
+            true => Response::new(full(self.body.clone())),
+            false => Response::new(full("")),
+        };
+        *response.status_mut() = status;
+        *response.headers_mut() = self.headers.clone();
+        if !is_whole {
+            response.headers_mut().remove(CONTENT_LENGTH);
+            response.headers_mut().remove(CONTENT_TYPE);
+        }
+        response
+    }
+}
+
+// === impl Conditions ===
+
+impl Conditions {
+    /// The conditions of a request with these headers.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let lines = |name| headers.get_all(name).iter().cloned().collect();
+        Self {
+            if_match: lines(IF_MATCH),
+            if_none_match: lines(IF_NONE_MATCH),
+        }
+    }
+
+    /// A response without an entity tag meets every condition, as it does at a component.
+    fn evaluate(&self, tag: Option<&HeaderValue>) -> Evaluation {
+        let Some(tag) = tag else {
+            return Evaluation::Met;
+        };
+        let [if_match, if_none_match] = [&self.if_match, &self.if_none_match]
+            .map(|lines| lines.iter().map(HeaderValue::as_bytes));
+        evaluate(if_match, if_none_match, tag.as_bytes())
+    }
 }
 
 // === impl CacheEntries ===
@@ -213,7 +250,9 @@ mod tests {
     async fn the_last_good_answer_is_found_and_says_that_it_is_stale() {
         let answers = StaleCache::new(HOUR);
         pass(&answers, "/carviews", "{}").await;
-        let found = answers.find("/carviews", None).expect("an answer");
+        let found = answers
+            .find("/carviews", &Conditions::default())
+            .expect("an answer");
         assert_eq!(found.headers()[AGE], "0");
         assert!(
             found.headers()[WARNING]
@@ -223,14 +262,58 @@ mod tests {
         );
         let body = found.into_body().collect().await.unwrap();
         assert_eq!(body.to_bytes(), "{}");
-        assert!(answers.find("/carviews?page=1", None).is_none());
+        assert!(
+            answers
+                .find("/carviews?page=1", &Conditions::default())
+                .is_none()
+        );
+    }
+
+    #[tokio::test]
+    async fn conditions_are_evaluated_for_a_stale_answer() {
+        let answers = StaleCache::new(HOUR);
+        let headers = [(ETAG, "W/\"3\""), (CONTENT_TYPE, "application/json")]
+            .map(|(name, value)| (name, HeaderValue::from_static(value)));
+        answers.store("/".to_owned(), HeaderMap::from_iter(headers), "{}".into());
+        let find = |lines: &[(&'static str, &'static [u8])]| {
+            let lines = lines.iter().map(|(name, value)| {
+                let name = http::HeaderName::from_static(name);
+                (name, HeaderValue::from_bytes(value).unwrap())
+            });
+            let mut headers = HeaderMap::new();
+            lines.for_each(|(name, value)| {
+                headers.append(name, value);
+            });
+            answers.find("/", &Conditions::of(&headers)).unwrap()
+        };
+        let (known, expected) = ("if-none-match", "if-match");
+        for (lines, status) in [
+            (&[(known, &b"\"3\""[..])][..], 304),
+            (&[(known, b"\"\xff\", \"3\"")], 304),
+            (&[(known, b"\"1\""), (known, b"W/\"3\"")], 304),
+            (&[(known, b"*")], 304),
+            (&[(known, b"W/W/\"3\"")], 200),
+            (&[(known, b"\"a,\"3\"\"")], 200),
+            (&[(expected, b"\"3\""), (known, b"\"1\"")], 200),
+            (&[(expected, b"\"777\"")], 412),
+            (&[(expected, b"\"777\""), (known, b"\"3\"")], 412),
+        ] {
+            let response = find(lines);
+            assert_eq!(response.status(), status, "{lines:?}");
+            assert!(response.headers().contains_key(WARNING));
+            let body = response.into_body().collect().await.unwrap();
+            assert_eq!(body.to_bytes().is_empty(), status == 304);
+        }
+        let response = find(&[(known, b"\"3\"")]);
+        assert_eq!(response.headers()[ETAG], "W/\"3\"");
+        assert!(!response.headers().contains_key(CONTENT_TYPE));
     }
 
     #[tokio::test]
     async fn an_answer_that_is_too_old_is_none() {
         let answers = StaleCache::new(Duration::ZERO);
         pass(&answers, "/carviews", "{}").await;
-        assert!(answers.find("/carviews", None).is_none());
+        assert!(answers.find("/carviews", &Conditions::default()).is_none());
     }
 
     #[tokio::test]
@@ -238,7 +321,7 @@ mod tests {
         let answers = StaleCache::new(HOUR);
         let response = answers.record("/".to_owned(), Response::new(full("half")));
         drop(response);
-        assert!(answers.find("/", None).is_none());
+        assert!(answers.find("/", &Conditions::default()).is_none());
     }
 
     #[tokio::test]
@@ -247,13 +330,13 @@ mod tests {
         for number in 0..=MAX_ENTRIES {
             answers.store(format!("/{number}"), HeaderMap::new(), Bytes::new());
         }
-        assert!(answers.find("/0", None).is_none());
-        assert!(answers.find("/1", None).is_some());
+        assert!(answers.find("/0", &Conditions::default()).is_none());
+        assert!(answers.find("/1", &Conditions::default()).is_some());
         let half = Bytes::from(vec![0; MAX_TOTAL_BYTES / 2 + 1]);
         for key in ["/large", "/larger"] {
             answers.store(key.to_owned(), HeaderMap::new(), half.clone());
         }
-        assert!(answers.find("/large", None).is_none());
-        assert!(answers.find("/larger", None).is_some());
+        assert!(answers.find("/large", &Conditions::default()).is_none());
+        assert!(answers.find("/larger", &Conditions::default()).is_some());
     }
 }
