@@ -5,6 +5,7 @@ use harness::{Response, eventually};
 use http::Method;
 use serde_json::json;
 
+use crate::listener::http2::{HEADERS, UnreadHttp2Connection};
 use crate::saboteur::{Saboteur, call_deadline};
 
 const CACHED_PATH: &str = "/greet/known";
@@ -101,4 +102,37 @@ fn a_fallback_component_responds_for_one_that_hangs() {
         substitute.header("warning").starts_with("199 "),
         "{substitute}"
     );
+}
+
+/// The permit of a component is held until the last byte of its response, whoever asked for it.
+#[test]
+fn a_response_of_a_fallback_component_holds_its_permit() {
+    let neighbour =
+        "[component.neighbour.tool.socar]\nconcurrency = 1\nqueue = 0\nadaptive = false";
+    let saboteur = with_fallback(&format!("{{ component = \"neighbour\" }}\n{neighbour}"));
+    inject_trap(&saboteur, "saboteur");
+    saboteur.call(CACHED_PATH).is(200);
+    let mut client = UnreadHttp2Connection::open(&saboteur);
+    client.get(1, "/flood?kib=64");
+    client.read_until(HEADERS, 1);
+    saboteur.call(CACHED_PATH).problem(500, "component-trapped");
+    eventually(
+        || saboteur.call(CACHED_PATH).status,
+        |status| *status == 200,
+    );
+}
+
+#[test]
+fn a_fallback_component_that_waits_for_the_call_does_not_wait_for_itself() {
+    let saboteur = Saboteur::start_with(
+        "[component.saboteur.tool.socar]\nconcurrency = 1\nqueue = 1\nadaptive = false\n\
+         [component.saboteur.tool.socar.links.neighbour]\nfallback = { component = \"saboteur\" }",
+        &["--chaos"],
+    );
+    let trap = json!({"from": "saboteur", "to": "neighbour", "fault": "trap", "seconds": 600});
+    saboteur.admin().inject_fault(&trap);
+    let response = saboteur.call("/chain?url=http://neighbour.spin.internal/greet/me");
+    let text = response.is(200).text();
+    assert!(text.starts_with("status 200"), "{text}");
+    assert!(text.contains("hello me"), "{text}");
 }

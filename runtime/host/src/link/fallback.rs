@@ -4,8 +4,8 @@
 //! - The last good response to the same GET request ([`stale`]), marked with `Warning: 110` and `Age`.
 //! - The response of another component to the same GET or HEAD request, marked with `Warning: 199`.
 //!
-//! Responses to requests with credentials (`Authorization`, `Cookie`) are never stored, nor responses that say so
-//! (`Cache-Control`), that set a cookie, or that depend on other headers than the key contains (`Vary`).
+//! Responses to requests with credentials (`Authorization`, `Cookie`) are never stored, nor responses that must not be
+//! stored or not be given stale (`Cache-Control`), that set a cookie, or that depend on other headers than the key contains (`Vary`).
 
 mod stale;
 
@@ -33,6 +33,17 @@ use stale::{Conditions, StaleCache};
 
 /// The share of the time for the target. The rest is left for the component to fall back on.
 const TARGET_SHARE: f64 = 0.75;
+
+/// The directives of `Cache-Control` that keep a response from another client, or from being given without asking the
+/// target (RFC 9111, 4.2.4). The policy permits only what no directive prohibits.
+const FORBIDDING: [&str; 6] = [
+    "no-store",
+    "private",
+    "no-cache",
+    "must-revalidate",
+    "proxy-revalidate",
+    "s-maxage",
+];
 
 /// Headers of trusted proxies, from which components make links.
 const FORWARDED: [&str; 5] = [
@@ -239,9 +250,8 @@ fn may_be_stored(headers: &HeaderMap) -> bool {
             .map(|item| item.trim().to_ascii_lowercase())
     };
     let is_forbidden = list(CACHE_CONTROL).any(|directive| {
-        ["no-store", "private"]
-            .iter()
-            .any(|it| directive.starts_with(it))
+        let name = directive.split('=').next().unwrap_or_default();
+        FORBIDDING.contains(&name.trim())
     });
     let in_key = |name: &String| {
         [HOST.as_str(), ACCEPT.as_str()].contains(&name.as_str())
@@ -292,7 +302,13 @@ mod tests {
         };
         for (name, value, expected) in [
             ("etag", "\"1\"", true),
-            ("cache-control", "no-cache", true),
+            ("cache-control", "max-age=5", true),
+            ("cache-control", "public, stale-if-error=60", true),
+            ("cache-control", "no-cache", false),
+            ("cache-control", "no-cache=\"set-cookie\"", false),
+            ("cache-control", "max-age=5, Must-Revalidate", false),
+            ("cache-control", "proxy-revalidate", false),
+            ("cache-control", "s-maxage=5", false),
             ("cache-control", "max-age=5, No-Store", false),
             ("cache-control", "private=\"x\"", false),
             ("set-cookie", "a=b", false),
