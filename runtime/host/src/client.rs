@@ -2,7 +2,11 @@
 //!
 //! A pooled connection may be dead without the host knowing: a NAT or a balancer has forgotten it, and resets it when it
 //! is used again. Such a failure says nothing about the server, so a request that may be sent twice is sent once more on
-//! a new connection ([`answered`]). Why a remote host cannot be used is logged once in a while for each cause.
+//! a new connection ([`answered`]), and another one ends with [`Error::ConnectionTerminated`]. Where one connection is
+//! dead, the others often are, so that all idle ones are closed. A request that hyper has not begun to write when its
+//! connection closes is sent on another one by hyper itself, whatever its method.
+//!
+//! Why a remote host cannot be used is logged once in a while for each cause.
 
 mod answered;
 mod pools;
@@ -10,7 +14,8 @@ mod pools;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use http::{Request, Response, Version};
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Error as ClientError;
@@ -29,8 +34,15 @@ use pools::{ConnectionReuse, DEFAULT_CONNECT_TIMEOUT, Pools};
 
 pub use pools::{Connections, HttpVersion};
 
+/// A connection that has carried no response for so long may have been forgotten on its way to the server. One that breaks
+/// sooner was broken by the server.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(1);
+
 /// Lines about the same cause in ten seconds.
 static CAUSES: LazyLock<LogLimiter> = LazyLock::new(|| LogLimiter::new(1));
+
+/// The media type of a problem document, whatever its parameters.
+const PROBLEM_TYPE: &[u8] = b"application/problem+json";
 
 /// Sends requests; clones share their connections.
 #[derive(Clone, Default)]
@@ -72,15 +84,20 @@ impl HttpClient {
             return Ok(answer);
         }
         let timeout = timeout.saturating_sub(started.elapsed());
+        let method = request.method().clone();
         *request.version_mut() = Version::HTTP_11;
         let connect = connect.unwrap_or(DEFAULT_CONNECT_TIMEOUT);
         let sent = tokio::time::timeout(timeout, self.send_and_resend(request, connect)).await;
         let response = match sent {
             Ok(Ok(response)) => {
-                self.report_status(origin.as_deref(), &response);
+                if is_unusable(&method, &response) {
+                    let cause = format!("it answers {}", response.status());
+                    self.report(origin.as_deref(), &cause);
+                }
                 response
             }
-            Ok(Err(error)) => {
+            Ok(Err(SendError::Forgotten)) => return Err(Error::ConnectionTerminated),
+            Ok(Err(SendError::Failed(error))) => {
                 self.report(origin.as_deref(), &cause(&error));
                 return Err(guest_error(&error));
             }
@@ -97,7 +114,7 @@ impl HttpClient {
         &self,
         request: Request<WasiBody>,
         connect: Duration,
-    ) -> Result<Response<Incoming>, ClientError> {
+    ) -> Result<Response<Incoming>, SendError> {
         let (mut request, copy) = Replay::of(request).await;
         let connection = capture_connection(&mut request);
         let connections = self.pools.get(connect, ConnectionReuse::Pooled);
@@ -108,22 +125,19 @@ impl HttpClient {
             }
             Err(error) => error,
         };
-        let is_dead = !error.is_connect() && self.answered.forget(&connection);
-        match copy.filter(|_| is_dead) {
+        let unused = self.answered.forget(&connection);
+        let Some(unused) = unused.filter(|_| !error.is_connect()) else {
+            return Err(SendError::Failed(error));
+        };
+        self.pools.renew(connect);
+        match copy {
             Some(copy) => {
                 let connections = self.pools.get(connect, ConnectionReuse::None);
-                connections.request(copy.request()).await
+                let sent = connections.request(copy.request()).await;
+                sent.map_err(SendError::Failed)
             }
-            None => Err(error),
-        }
-    }
-
-    /// Reports an answer by which the remote host cannot be used: wrong credentials, a wrong address, a failure.
-    fn report_status(&self, origin: Option<&str>, response: &Response<Incoming>) {
-        let status = response.status();
-        let is_unusable = status.is_redirection() || status.is_server_error();
-        if is_unusable || matches!(status.as_u16(), 401 | 403 | 404 | 405 | 407) {
-            self.report(origin, &format!("it answers {status}"));
+            None if unused >= FORGOTTEN_AFTER => Err(SendError::Forgotten),
+            None => Err(SendError::Failed(error)),
         }
     }
 
@@ -135,6 +149,31 @@ impl HttpClient {
                 origin, cause, suppressed, "a remote host cannot be used"
             );
         }
+    }
+}
+
+/// Why a request has no response.
+#[derive(Debug)]
+enum SendError {
+    /// It may not be sent twice, and its connection had been forgotten.
+    Forgotten,
+    /// Anything else.
+    Failed(ClientError),
+}
+
+/// Whether an answer means that the remote host cannot be used: wrong credentials, a wrong address, a failure.
+///
+/// An application answers 403, 404 and 405 about its resources, with a problem document or to a request for one resource;
+/// anything else that answers so is another server, or none of the addresses of this one.
+fn is_unusable<B>(method: &Method, response: &Response<B>) -> bool {
+    let status = response.status();
+    let media_type = response.headers().get(CONTENT_TYPE);
+    let is_problem = media_type.is_some_and(|it| it.as_bytes().starts_with(PROBLEM_TYPE));
+    match status.as_u16() {
+        401 | 407 => true,
+        403 | 405 => !is_problem,
+        404 => !is_problem && !matches!(*method, Method::GET | Method::HEAD | Method::DELETE),
+        _ => status.is_redirection() || status.is_server_error(),
     }
 }
 

@@ -5,7 +5,8 @@
 //! of the context leads, and require a platform token that is signed with the keys in the variable [`TOKEN`]. Without keys,
 //! they are absent.
 
-use http::Uri;
+use http::{Method, Uri};
+use http_conventions::etag::fingerprint;
 
 /// The variable with the signing keys that the contexts of a split deployment share.
 pub const TOKEN: &str = "context_token";
@@ -38,6 +39,17 @@ pub fn command_path(path: &str, plural: &str) -> Option<String> {
     (rest.is_empty() || rest.starts_with('/')).then(|| format!("/internal/{plural}{rest}"))
 }
 
+/// The `Idempotency-Key` of a command that is a POST; `None` for the other methods, which may be repeated without one.
+///
+/// Each command is idempotent by the ids that it contains, so that its content is its key. The key permits the host and
+/// proxies to send the command again, on a new connection, when a pooled one turns out to be dead.
+#[must_use]
+pub fn idempotency_key(method: &Method, path: &str, body: &str) -> Option<String> {
+    let command = format!("{path} {body}");
+    let key = || format!("\"{:016x}\"", fingerprint(command.as_bytes()));
+    (method == Method::POST).then(key)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +80,21 @@ mod tests {
         // Neither the sweep nor a rebuild can be reached.
         let sweep = command_path("/cars/internal/sweep", "cars");
         assert_eq!(sweep.as_deref(), Some("/internal/cars/sweep"));
+    }
+
+    #[test]
+    fn a_command_that_is_a_post_has_a_key_of_its_own() {
+        let hold = |car: u64, reservation: u64| {
+            let path = format!("/internal/cars/{car}/hold");
+            let body = format!("{{\"rsvId\":{reservation}}}");
+            idempotency_key(&Method::POST, &path, &body).unwrap()
+        };
+        assert_eq!(hold(7, 1), hold(7, 1));
+        assert_ne!(hold(7, 1), hold(7, 2));
+        assert_ne!(hold(7, 1), hold(8, 1));
+        for method in [Method::GET, Method::DELETE] {
+            assert_eq!(idempotency_key(&method, "/internal/payments/1", ""), None);
+        }
     }
 
     #[test]

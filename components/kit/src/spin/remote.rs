@@ -1,6 +1,7 @@
 //! Another context over HTTP: in-process by service chaining, or at the address that a variable names.
 //!
 //! A command that crosses a network takes the path of [`context_calls`], and a platform token for the called context.
+//! A command that is a POST has an `Idempotency-Key`.
 
 use super::{
     calls::types,
@@ -53,6 +54,10 @@ impl RemoteContext {
         };
         // A platform with identity asks for a token for everything else, too. On stock Spin, so does a context of this
         // application.
+        let key = context_calls::idempotency_key(&method, &path, &body);
+        if let Some(key) = &key {
+            headers.push(("idempotency-key", key));
+        }
         let authorization = keys.map(|keys| format!("Bearer {}", keys.sign(self.name, now())));
         if let Some(authorization) = &authorization {
             headers.push((AUTHORIZATION.as_str(), authorization));

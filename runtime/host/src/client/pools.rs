@@ -68,13 +68,29 @@ impl Pools {
     /// The connections with this connect timeout.
     pub fn get(&self, connect: Duration, reuse: ConnectionReuse) -> Connections {
         let mut pools = self.0.lock();
-        let connect = match pools.len() < MAX_POOLS || pools.contains_key(&(connect, reuse)) {
-            true => connect,
-            false => DEFAULT_CONNECT_TIMEOUT,
-        };
+        let connect = known_timeout(&pools, connect, reuse);
         let pool = pools.entry((connect, reuse));
         let new = || open(connect, reuse, HttpVersion::Http1);
         pool.or_insert_with(new).clone()
+    }
+
+    /// Closes the idle connections with this connect timeout. The calls under way are not affected.
+    pub fn renew(&self, connect: Duration) {
+        let mut pools = self.0.lock();
+        let connect = known_timeout(&pools, connect, ConnectionReuse::Pooled);
+        pools.remove(&(connect, ConnectionReuse::Pooled));
+    }
+}
+
+/// The connect timeout itself, or the default when there are as many pools as may be.
+fn known_timeout(
+    pools: &HashMap<(Duration, ConnectionReuse), Connections>,
+    connect: Duration,
+    reuse: ConnectionReuse,
+) -> Duration {
+    match pools.len() < MAX_POOLS || pools.contains_key(&(connect, reuse)) {
+        true => connect,
+        false => DEFAULT_CONNECT_TIMEOUT,
     }
 }
 

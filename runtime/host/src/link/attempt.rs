@@ -7,6 +7,7 @@
 //! | a component's own 503 with `Retry-After` | ignored: a dependency of the component is unavailable. The breaker of that dependency opens; opening here as well would cut off calls that still succeed |
 //! | any other 5xx | failure |
 //! | a trap, no instance, no connection, a broken connection | failure |
+//! | a pooled connection that was forgotten on its way to a remote host | ignored |
 //! | the deadline | failure, unless the caller had left the target less than half of its limit |
 //! | a caller that leaves early | ignored; close to the deadline, the same as the deadline |
 //! | a rejection by the host (overload, loop, too large) | ignored |
@@ -113,6 +114,8 @@ impl AttemptError for RemoteError {
         match self {
             Self::Refused(problem) => problem.outcome(),
             Self::Failed(Error::ConnectionReadTimeout) => CallOutcome::TimedOut,
+            // The connection had been forgotten on its way, which says nothing about the target.
+            Self::Failed(Error::ConnectionTerminated) => CallOutcome::Ignored,
             // The guest sent an invalid request.
             Self::Failed(Error::HttpRequestUriInvalid | Error::HttpRequestBodySize(_)) => {
                 CallOutcome::Ignored
@@ -142,6 +145,7 @@ impl AttemptError for RemoteError {
             Self::Failed(Error::ConnectionReadTimeout) => "timeout",
             Self::Failed(Error::ConnectionTimeout) => "connection_timeout",
             Self::Failed(Error::ConnectionRefused) => "connection_refused",
+            Self::Failed(Error::ConnectionTerminated) => "connection_terminated",
             Self::Failed(Error::DestinationUnavailable) => "destination_unavailable",
             Self::Failed(_) => "_OTHER",
         }
@@ -228,6 +232,15 @@ mod tests {
             outcome::<Response<WasiBody>, _>(&Err(problem)),
             CallOutcome::Failure
         );
+    }
+
+    #[test]
+    fn a_forgotten_connection_is_ignored_and_a_broken_one_is_a_failure() {
+        let failed = |error| outcome::<Response<WasiBody>, _>(&Err(RemoteError::Failed(error)));
+        assert_eq!(failed(Error::ConnectionTerminated), CallOutcome::Ignored);
+        for error in [Error::ConnectionRefused, Error::InternalError(None)] {
+            assert_eq!(failed(error), CallOutcome::Failure);
+        }
     }
 
     #[test]
