@@ -132,14 +132,17 @@ impl Admission {
     ///
     /// # Errors
     /// [`AdmissionRejection`] when the queue is full, the wait is too long, a call of a higher priority displaces this
-    /// one, or what is left of its time is less than a call takes.
+    /// one, or what is left of its time is less than a call takes: at once if so little is left when it arrives, or else
+    /// as soon as it has waited for the rest.
     pub async fn admit(
         &self,
         priority: Priority,
         deadline: Deadline,
     ) -> Result<BulkheadPermit, AdmissionRejection> {
         let since = Instant::now();
-        let entered = self.bulkhead.acquire(priority, deadline).await;
+        let longest_wait = deadline.remaining().saturating_sub(self.typical.get());
+        let start_by = Deadline::at(since + longest_wait);
+        let entered = self.bulkhead.acquire(priority, start_by).await;
         let permit = entered.map_err(|refused| self.reject(priority, refused.retry_after))?;
         let typical = self.typical.get();
         let is_doomed = since.elapsed() >= MIN_QUEUE_WAIT && deadline.remaining() < typical;
@@ -294,21 +297,54 @@ mod tests {
         assert!(waiting.await.is_err());
     }
 
+    /// Admits a call with so much time left, and returns how long that took.
+    async fn admit_with(
+        admission: &Admission,
+        left: Duration,
+    ) -> (Result<BulkheadPermit, AdmissionRejection>, Duration) {
+        let since = Instant::now();
+        let deadline = Deadline::at(since + left);
+        let admitted = admission.admit(Priority::LOWEST, deadline).await;
+        (admitted, since.elapsed())
+    }
+
     #[tokio::test]
-    async fn a_call_that_cannot_finish_in_time_is_rejected_instead_of_started() {
+    async fn a_call_that_cannot_finish_in_time_is_rejected_at_once() {
         let admission = admission(1, 4);
-        admission.typical.record(Duration::from_secs(1));
+        admission.typical.record(Duration::from_secs(10));
+        // A call that need not wait is started: its caller may know better.
+        let (running, _) = admit_with(&admission, Duration::from_secs(8)).await;
+        let running = running.unwrap();
+        let (doomed, waited) = admit_with(&admission, Duration::from_secs(8)).await;
+        assert!(doomed.unwrap_err().retry_after >= Duration::from_secs(10));
+        assert!(waited < Duration::from_secs(4), "{waited:?}");
+        drop(running);
+    }
+
+    #[tokio::test]
+    async fn a_call_waits_only_as_long_as_it_can_still_finish_in_time() {
+        let admission = admission(1, 4);
+        admission.typical.record(Duration::from_secs(30));
+        let (running, _) = admit_with(&admission, Duration::from_secs(60)).await;
+        let (doomed, waited) = admit_with(&admission, Duration::from_millis(30_200)).await;
+        assert!(doomed.is_err());
+        assert!(waited >= Duration::from_millis(150), "{waited:?}");
+        assert!(waited < Duration::from_secs(15), "{waited:?}");
+        drop(running);
+    }
+
+    /// The average may grow while a call waits.
+    #[tokio::test]
+    async fn a_call_that_cannot_finish_in_time_any_more_is_not_started() {
+        let admission = admission(1, 4);
         let running = admission.admit(Priority::LOWEST, later()).await.unwrap();
         let release = async {
             tokio::time::sleep(MIN_QUEUE_WAIT * 2).await;
+            admission.typical.record(Duration::from_secs(90));
             drop(running);
         };
-        let soon = Deadline::at(Instant::now() + Duration::from_millis(800));
-        let (doomed, ()) = tokio::join!(admission.admit(Priority::LOWEST, soon), release);
-        assert!(doomed.unwrap_err().retry_after >= Duration::from_secs(1));
-        // A call that did not wait is started: its caller may know better.
-        let soon = Deadline::at(Instant::now() + Duration::from_millis(800));
-        assert!(admission.admit(Priority::LOWEST, soon).await.is_ok());
+        let (doomed, ()) = tokio::join!(admission.admit(Priority::LOWEST, later()), release);
+        assert!(doomed.unwrap_err().retry_after >= Duration::from_secs(90));
     }
 
     #[tokio::test]
