@@ -119,6 +119,20 @@ fn lists_are_filtered_and_sorted_by_any_column() {
     }
 }
 
+/// Keyboards of Apple send Hangul in parts (NFD).
+#[test]
+fn a_filter_finds_a_korean_name_from_every_keyboard() {
+    let model = three_cars();
+    project(&model, &car_registered(4, 1, "소나타"));
+    for name in [
+        "%EC%86%8C%EB%82%98%ED%83%80",
+        "%E1%84%89%E1%85%A9%E1%84%82%E1%85%A1%E1%84%90%E1%85%A1",
+    ] {
+        let target = format!("/carviews?carName={name}");
+        assert_eq!(car_ids(&model, &target), [4], "{name}");
+    }
+}
+
 #[test]
 fn a_page_beyond_the_last_row_is_empty() {
     for page in [5_000_000_000, u64::MAX] {
