@@ -1,6 +1,7 @@
 //! Do slow, greedy or numerous clients leave the port usable for others?
 
-mod http2;
+pub mod http2;
+pub mod unread;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +12,8 @@ use harness::{Client, Protocol, eventually};
 use http::Method;
 
 use crate::saboteur::{Saboteur, call_deadline};
-use http2::{HEADERS, RST_STREAM, UnreadHttp2Connection};
+use http2::{GOAWAY, HEADERS, RST_STREAM, UnreadHttp2Connection};
+use unread::UnreadClients;
 
 /// Small enough to be reached in a test, large enough to be measured.
 const SMALL_LIMITS: &str = r#"
@@ -59,6 +61,40 @@ fn clients_that_never_finish_their_request_block_no_other_client() {
         );
     }
     drop(slow);
+}
+
+/// They would keep their connections for `write_pause`, again and again.
+#[test]
+fn clients_that_read_no_short_answer_make_room_for_others() {
+    let policy = SMALL_LIMITS.replace("\"500ms\"", "\"1h\"");
+    let saboteur = Saboteur::start_with(&policy, &[]);
+    let request = "GET /static HTTP/1.1\r\nHost: x\r\n\r\n";
+    let unread = UnreadClients::open(16, || saboteur.connect(), request);
+    for _ in 0..8 {
+        let client = Client::new(saboteur.url(), Protocol::Http1);
+        client.request(Method::GET, "/greet/me").send().is(200);
+    }
+    drop(unread);
+}
+
+#[test]
+fn clients_that_read_no_stream_make_room_for_others() {
+    let policy = SMALL_LIMITS.replace("\"500ms\"", "\"1h\"");
+    let saboteur = Saboteur::start_with(&policy, &[]);
+    let unread: Vec<_> = (0..16)
+        .map(|_| {
+            let mut client = UnreadHttp2Connection::open(&saboteur);
+            client.get(1, "/static");
+            client.read_until(HEADERS, 1);
+            client
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(1500));
+    for _ in 0..8 {
+        let client = Client::new(saboteur.url(), Protocol::Http1);
+        client.request(Method::GET, "/greet/me").send().is(200);
+    }
+    drop(unread);
 }
 
 #[test]
@@ -151,11 +187,18 @@ fn too_many_headers_are_refused_with_431() {
             "{protocol:?}"
         );
     }
-    let mut many = Client::new(saboteur.url(), Protocol::Http1).request(Method::GET, "/greet/me");
-    for number in 0..32 {
-        many = many.header(&format!("x-{number}"), "x");
+    let with_fields = |protocol, count| {
+        let mut many = Client::new(saboteur.url(), protocol).request(Method::GET, "/greet/me");
+        for number in 0..count {
+            many = many.header(&format!("x-{number}"), "x");
+        }
+        many.send().status
+    };
+    // The client adds some of its own.
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        assert_eq!(with_fields(protocol, 8), 200, "{protocol:?}");
+        assert_eq!(with_fields(protocol, 17), 431, "{protocol:?}");
     }
-    many.send().is(431);
 }
 
 #[test]
@@ -220,6 +263,36 @@ fn a_client_that_reads_no_response_holds_no_permit() {
         || saboteur.call("/greet/me").status,
         |status| *status == 200,
     );
+}
+
+#[test]
+fn a_connection_that_resets_more_requests_than_allowed_is_ended() {
+    const ENHANCE_YOUR_CALM: u8 = 11;
+    let odd = || (1..=121).step_by(2);
+    let strict = Saboteur::start_with(SMALL_LIMITS, &[]);
+    let mut client = UnreadHttp2Connection::open(&strict);
+    client.set_timeout(Duration::from_secs(10));
+    client.get_and_reset(odd(), "/static");
+    let goaway = client.read_until(GOAWAY, 0);
+    assert_eq!(goaway.get(7), Some(&ENHANCE_YOUR_CALM), "{goaway:?}");
+
+    let lenient = Saboteur::start_with(&format!("{SMALL_LIMITS}resets = 1000\n"), &[]);
+    let mut client = UnreadHttp2Connection::open(&lenient);
+    client.set_timeout(Duration::from_secs(10));
+    client.get_and_reset(odd(), "/static");
+    client.get(123, "/static");
+    client.read_until(HEADERS, 123);
+}
+
+#[test]
+fn a_request_for_the_server_as_a_whole_is_answered_over_http2() {
+    /// The index of `:status 204` in the static table.
+    const NO_CONTENT: u8 = 0x89;
+    let mut client = UnreadHttp2Connection::open(Saboteur::shared());
+    client.set_timeout(Duration::from_secs(10));
+    client.options(1, "*");
+    let head = client.read_until(HEADERS, 1);
+    assert_eq!(head.first(), Some(&NO_CONTENT), "{head:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use harness::{
 use http::Method;
 use tempfile::TempDir;
 
+use crate::listener::unread::UnreadClients;
 use crate::saboteur::{Saboteur, host_command};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -295,6 +296,20 @@ fn unread_connections_lock_no_operator_out() {
     saboteur.admin().get("/instances");
     assert!(started.elapsed() < Duration::from_secs(5));
     drop(idle);
+}
+
+#[test]
+fn clients_that_read_no_answer_lock_no_operator_out() {
+    let saboteur = Saboteur::start(&[]);
+    let file = saboteur.state_dir().join("admin");
+    let address = std::fs::read_to_string(file).expect("an address");
+    let connect = || TcpStream::connect(address.trim()).expect("a connection");
+    let request = format!("GET /livez HTTP/1.1\r\nHost: {}\r\n\r\n", address.trim());
+    let unread = UnreadClients::open(40, connect, &request);
+    let started = Instant::now();
+    saboteur.admin().get("/instances");
+    assert!(started.elapsed() < Duration::from_secs(5));
+    drop(unread);
 }
 
 // === the compilation cache ===

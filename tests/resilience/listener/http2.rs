@@ -10,6 +10,8 @@ use crate::saboteur::Saboteur;
 pub const HEADERS: u8 = 1;
 /// The type of a frame that ends a stream.
 pub const RST_STREAM: u8 = 3;
+/// The type of a frame that ends a connection.
+pub const GOAWAY: u8 = 7;
 
 /// An HTTP/2 connection whose client reads no body: its flow-control window is zero.
 pub struct UnreadHttp2Connection(TcpStream);
@@ -33,20 +35,31 @@ impl UnreadHttp2Connection {
 
     /// Requests a path on this stream.
     pub fn get(&mut self, stream: u8, path: &str) {
-        let literal = |index: u8, text: &str| {
-            let length = u8::try_from(text.len()).expect("a short text");
-            [&[index, length], text.as_bytes()].concat()
-        };
-        // `:method GET` and `:scheme http` are in the static table; `:path` and `:authority` are literals.
-        let head = [vec![0x82, 0x86], literal(4, path), literal(1, "x")].concat();
-        let length = u8::try_from(head.len()).expect("a short head");
-        let frame = [0, 0, length, 1, 5, 0, 0, 0, stream];
-        let request = [&frame[..], &head].concat();
-        self.0.write_all(&request).expect("a request");
+        // `:method GET` is in the static table.
+        self.send(&headers(stream, &[0x82], path));
     }
 
-    /// Reads until a frame of this type arrives on this stream.
-    pub fn read_until(&mut self, kind: u8, stream: u8) {
+    /// Sends OPTIONS to a path on this stream.
+    pub fn options(&mut self, stream: u8, path: &str) {
+        self.send(&headers(stream, &literal(2, "OPTIONS"), path));
+    }
+
+    /// Requests a path and resets each of these streams at once.
+    pub fn get_and_reset(&mut self, streams: impl Iterator<Item = u8>, path: &str) {
+        let frames = streams.map(|stream| {
+            let cancel = [0, 0, 4, RST_STREAM, 0, 0, 0, 0, stream, 0, 0, 0, 8];
+            [headers(stream, &[0x82], path), cancel.to_vec()].concat()
+        });
+        let frames: Vec<Vec<u8>> = frames.collect();
+        self.send(&frames.concat());
+    }
+
+    fn send(&mut self, frames: &[u8]) {
+        self.0.write_all(frames).expect("a request");
+    }
+
+    /// Reads until a frame of this type arrives on this stream, and returns its content.
+    pub fn read_until(&mut self, kind: u8, stream: u8) -> Vec<u8> {
         loop {
             let mut head = [0; 9];
             self.0.read_exact(&mut head).expect("another frame");
@@ -54,8 +67,23 @@ impl UnreadHttp2Connection {
             let mut content = vec![0; length];
             self.0.read_exact(&mut content).expect("all of it");
             if (head[3], head[8]) == (kind, stream) {
-                return;
+                return content;
             }
         }
     }
+}
+
+/// A frame with the header fields of a request without a body. `:scheme http` is in the static table; `:path` and
+/// `:authority` are literals.
+fn headers(stream: u8, method: &[u8], path: &str) -> Vec<u8> {
+    let head = [method, &[0x86], &literal(4, path), &literal(1, "x")].concat();
+    let length = u8::try_from(head.len()).expect("a short head");
+    let frame = [0, 0, length, HEADERS, 5, 0, 0, 0, stream];
+    [&frame[..], &head].concat()
+}
+
+/// A field whose name has this index in the static table.
+fn literal(index: u8, text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).expect("a short text");
+    [&[index, length], text.as_bytes()].concat()
 }

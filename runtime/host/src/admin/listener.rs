@@ -1,5 +1,5 @@
-//! The port of the admin listener, and the files with its address. It has the guards of the public port: unread, idle and
-//! slow connections make room for new ones, so that they lock no operator out.
+//! The port of the admin listener, and the files with its address. It has the guards of the public port: silent, idle and
+//! slow connections, and those whose client does not read, make room for new ones, so that they lock no operator out.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,10 @@ use wasmtime_wasi_http::WasiBody;
 use super::{ADDRESS_FILE, Admin, AdminError, RECEIVE_TIMEOUT, URL_FILE};
 use crate::body::GuardedBody;
 use crate::cli::AdminOptions;
+use crate::trigger::http::answer_budget::AnswerBudget;
 use crate::trigger::http::capacity::ConnectionCapacity;
 use crate::trigger::http::connections::ConnectionTracker;
+use crate::trigger::http::streams::{self, AnswerLimit};
 use crate::trigger::http::{self, ClientInfo, HttpService};
 use config::policy::ListenerLimits;
 
@@ -90,6 +92,8 @@ impl Drop for AddressFiles {
 pub struct AdminService {
     admin: Arc<Admin>,
     limits: Arc<ListenerLimits>,
+    /// The answers that wait for their clients.
+    answers: AnswerBudget,
 }
 
 // === impl AdminService ===
@@ -105,6 +109,7 @@ impl AdminService {
         Self {
             admin,
             limits: Arc::new(limits),
+            answers: AnswerBudget::default(),
         }
     }
 }
@@ -126,7 +131,14 @@ impl HttpService for AdminService {
             true => self.admin.respond(request, arriving).await,
             false => AdminError::busy().into_response(),
         };
-        response.map(|body| GuardedBody::new(body, guard).boxed_unsync())
+        let limit = AnswerLimit {
+            answers: &self.answers,
+            bytes: self.limits.answers,
+        };
+        response.map(|body| {
+            let body = GuardedBody::new(body, guard).boxed_unsync();
+            streams::watched(body, &client.connection, limit)
+        })
     }
 }
 

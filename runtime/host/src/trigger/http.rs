@@ -23,7 +23,7 @@ mod request_form;
 pub mod request_log;
 pub mod request_metrics;
 mod service;
-mod streams;
+pub mod streams;
 mod takeover;
 pub mod upload;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -107,9 +107,13 @@ impl<S: HttpService> Connection<S> {
             let (service, client) = (self.service.clone(), client.clone());
             let takeover = takeover.clone();
             let version = request.version();
+            let has_too_many_fields = request.headers().len() > self.limits.headers;
             // On the heap until it is answered: hyper keeps the space of this future as long as the connection lives.
             Box::pin(async move {
-                let mut response = service.answer(request, &client).await;
+                let mut response = match has_too_many_fields {
+                    true => too_many_fields(&client.connection),
+                    false => service.answer(request, &client).await,
+                };
                 date::set(response.headers_mut());
                 Ok::<_, Infallible>(takeover.prepare(version, response))
             })
@@ -189,6 +193,16 @@ impl ConnectionEnd {
             Self::Finished | Self::Closed | Self::TakenOver(_) => {}
         }
     }
+}
+
+/// The answer to a request with more fields than the limit. Over HTTP/1, hyper gives the same one before it has read them
+/// all; over HTTP/2, it limits their size only.
+fn too_many_fields(connection: &Arc<ConnectionState>) -> Response<WasiBody> {
+    let _request = connection.begin_request();
+    RejectionReason::HeadTooLarge.count();
+    let mut response = Response::new(WasiBody::default());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response
 }
 
 fn protocol(limits: &ListenerLimits) -> auto::Builder<H2Executor> {

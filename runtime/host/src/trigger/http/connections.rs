@@ -1,9 +1,10 @@
 //! The connections of the listener: what each one does, and which of them may be closed.
 //!
-//! A connection whose request is complete is never closed. Another one is closed when its client takes too long to send
-//! the head of a request, when it has been idle for too long, or when the limit is reached and a new client connects:
-//! then the connection that has been idle longest is closed, or else the one whose body arrives most slowly. Clients
-//! that send nothing, or send it very slowly, can therefore not keep out a client that has a request.
+//! A connection whose request is being answered to a client that reads is never closed. Another one is closed when its
+//! client takes too long to send the head of a request, when it has been idle for too long, or when the limit is reached
+//! and a new client connects: then the connection is closed whose client has read nothing of its answers for the longest
+//! time, or else the one that has been idle longest, or else the one whose body arrives most slowly. Clients that send
+//! nothing, send very slowly or do not read can therefore not keep out a client that has a request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use config::policy::ListenerLimits;
 
 /// A body that has arrived for less than this time is not slow yet.
 const BODY_GRACE: Duration = Duration::from_millis(250);
+
+/// A client that has read nothing for less than this time may be on a slow network.
+const READ_GRACE: Duration = Duration::from_secs(1);
 
 /// The first bytes of every HTTP/2 connection.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0";
@@ -66,6 +70,10 @@ struct Activity {
     /// When the first of these bodies began, and the bytes since then.
     body_since: Instant,
     body_bytes: u64,
+    /// Requests whose client has not read what was offered to it of the answer.
+    unread_answers: usize,
+    /// When the client read a part of any of these answers, or was offered the first one.
+    read_at: Instant,
     close_reason: Option<CloseReason>,
 }
 
@@ -84,6 +92,9 @@ pub enum CloseReason {
 
 /// A request in progress, until it is dropped.
 pub struct RequestGuard(Arc<ConnectionState>);
+
+/// An answer of which something is unread, until it is dropped.
+pub struct UnreadGuard(Arc<ConnectionState>);
 
 /// A body that is arriving, until it is dropped.
 pub struct BodyGuard(Arc<ConnectionState>);
@@ -156,7 +167,12 @@ impl ConnectionTracker {
 impl OpenConnections {
     /// Whether a connection was found to close.
     fn displace(&self) -> bool {
-        self.close_longest_idle() || self.close_slowest_body()
+        self.close_longest_unread() || self.close_longest_idle() || self.close_slowest_body()
+    }
+
+    /// Whether a connection was found to close whose client does not read.
+    fn close_longest_unread(&self) -> bool {
+        self.displace_first(Activity::unread_since)
     }
 
     fn close_slowest_body(&self) -> bool {
@@ -173,11 +189,16 @@ impl OpenConnections {
 
     /// Whether an idle connection was found to close.
     fn close_longest_idle(&self) -> bool {
-        let idle = self.by_number.values().filter_map(|connection| {
-            let since = connection.activity.lock().idle_since()?;
+        self.displace_first(Activity::idle_since)
+    }
+
+    /// Closes the connection for which `since` returns the earliest time; false if it returns none.
+    fn displace_first(&self, since: impl Fn(&Activity) -> Option<Instant>) -> bool {
+        let found = self.by_number.values().filter_map(|connection| {
+            let since = since(&connection.activity.lock())?;
             Some((since, connection))
         });
-        let Some((_, connection)) = idle.min_by_key(|(since, _)| *since) else {
+        let Some((_, connection)) = found.min_by_key(|(since, _)| *since) else {
             return false;
         };
         connection.close(CloseReason::Displaced);
@@ -217,6 +238,8 @@ impl ConnectionState {
                 bodies: 0,
                 body_since: now,
                 body_bytes: 0,
+                unread_answers: 0,
+                read_at: now,
                 close_reason: None,
             }),
             close_requested: Notify::new(),
@@ -254,6 +277,16 @@ impl ConnectionState {
         activity.requests += 1;
         activity.head_since = None;
         RequestGuard(self.clone())
+    }
+
+    /// Records that the client is offered the first part of an answer.
+    pub fn begin_unread(self: &Arc<Self>) -> UnreadGuard {
+        let mut activity = self.activity.lock();
+        if activity.unread_answers == 0 {
+            activity.read_at = Instant::now();
+        }
+        activity.unread_answers += 1;
+        UnreadGuard(self.clone())
     }
 
     /// Records that the body of a request is arriving.
@@ -322,6 +355,20 @@ impl Activity {
         self.idle_since = Instant::now();
     }
 
+    /// Since when the client has read nothing of any answer; `None` if it reads, or waits for an answer.
+    fn unread_since(&self) -> Option<Instant> {
+        let since = match self.write_stalled {
+            // The time at which the last write began to wait.
+            true => self.idle_since,
+            false if self.unread_answers > 0 && self.unread_answers == self.requests => {
+                self.read_at
+            }
+            false => return None,
+        };
+        let may_be_closed = since.elapsed() >= READ_GRACE && self.close_reason.is_none();
+        may_be_closed.then_some(since)
+    }
+
     /// The bytes per second that arrive, if the connection does nothing else than to receive bodies.
     fn body_rate(&self) -> Option<f64> {
         let age = self.body_since.elapsed();
@@ -342,6 +389,21 @@ impl Drop for RequestGuard {
         let mut activity = self.0.activity.lock();
         activity.requests -= 1;
         activity.idle_since = Instant::now();
+    }
+}
+
+impl UnreadGuard {
+    /// Records that the client has read a part of the answer, and is offered the next one.
+    pub fn next_part(&self) {
+        self.0.activity.lock().read_at = Instant::now();
+    }
+}
+
+impl Drop for UnreadGuard {
+    fn drop(&mut self) {
+        let mut activity = self.0.activity.lock();
+        activity.unread_answers -= 1;
+        activity.read_at = Instant::now();
     }
 }
 

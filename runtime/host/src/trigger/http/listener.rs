@@ -1,9 +1,9 @@
 //! A listener: accepts connections, bounds their number, and drains them when the platform stops. The public port and
 //! the admin port are listeners with different services.
 //!
-//! HTTP/1.1 and HTTP/2 without TLS share one port. When the limit of connections is reached, the connection that has
-//! been idle longest makes room; if none is idle, the new client gets 503 instead of having to wait. The health paths
-//! of the host answer even then.
+//! HTTP/1.1 and HTTP/2 without TLS share one port. When the limit of connections is reached, a connection whose client
+//! does not read, or that is idle, makes room ([`super::connections`]); if there is none, the new client gets 503 instead
+//! of having to wait. The health paths of the host answer even then.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

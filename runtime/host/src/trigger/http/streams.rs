@@ -7,7 +7,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use tracing::debug;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::answer_budget::{AnswerBudget, GiveUp, HeldAnswer};
-use super::connections::ConnectionState;
+use super::connections::{ConnectionState, UnreadGuard};
 use crate::body::{BodyObserver, ObservedBody};
 use config::policy::ListenerLimits;
 
@@ -48,14 +48,16 @@ struct WriteProgress {
     unread: Mutex<Option<Unread>>,
     started: Notify,
     given_up: Notify,
+    /// The connection of the response, which a client that does not read may lose to another one.
+    connection: OnceLock<Arc<ConnectionState>>,
 }
 
-#[derive(Clone, Copy)]
 struct Unread {
     /// When the client was offered the last frame.
     offered: Instant,
     /// Since when there has always been something to read.
     behind: Instant,
+    on_connection: Option<UnreadGuard>,
 }
 
 /// A body in frames of at most [`MAX_FRAME`] bytes.
@@ -104,6 +106,8 @@ pub fn watched(
         None if is_short => body,
         progress => {
             let progress = progress.unwrap_or_default();
+            // The first response of the stream is the only one.
+            let _ = progress.connection.set(connection.clone());
             progress.offer();
             observed(body, progress, held).boxed_unsync()
         }
@@ -164,11 +168,15 @@ impl WriteProgress {
         let now = Instant::now();
         let mut unread = self.unread.lock();
         match &mut *unread {
-            Some(unread) => unread.offered = now,
+            Some(unread) => {
+                unread.offered = now;
+                unread.on_connection.iter().for_each(UnreadGuard::next_part);
+            }
             None => {
                 *unread = Some(Unread {
                     offered: now,
                     behind: now,
+                    on_connection: self.connection.get().map(ConnectionState::begin_unread),
                 });
                 self.started.notify_one();
             }
@@ -183,8 +191,8 @@ impl WriteProgress {
     /// Returns when the client has read too slowly.
     async fn stalled(&self, write_pause: Duration, answer_time: Duration) {
         loop {
-            let unread = *self.unread.lock();
-            let Some(Unread { offered, behind }) = unread else {
+            let unread = self.unread.lock().as_ref().map(Unread::times);
+            let Some((offered, behind)) = unread else {
                 self.started.notified().await;
                 continue;
             };
@@ -194,6 +202,14 @@ impl WriteProgress {
             }
             sleep_until(deadline).await;
         }
+    }
+}
+
+// === impl Unread ===
+
+impl Unread {
+    fn times(&self) -> (Instant, Instant) {
+        (self.offered, self.behind)
     }
 }
 

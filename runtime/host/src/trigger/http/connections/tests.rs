@@ -110,6 +110,52 @@ fn the_slowest_body_makes_room_when_no_connection_is_idle() {
     drop((requests, bodies));
 }
 
+/// Makes a state of a connection as old as it has to be.
+fn age(connection: &TrackedConnection, age: Duration) {
+    let mut activity = connection.state.activity.lock();
+    activity.idle_since -= age;
+    activity.read_at -= age;
+}
+
+#[test]
+fn the_client_that_does_not_read_makes_room_first() {
+    let tracker = tracker();
+    let idle = tracker.open(3).unwrap();
+    let stalled = tracker.open(3).unwrap();
+    let unread = tracker.open(3).unwrap();
+    stalled.state.write_stalled();
+    let request = unread.state.begin_request();
+    let answer = unread.state.begin_unread();
+    age(&idle, READ_GRACE * 9);
+    age(&unread, READ_GRACE * 2);
+    assert!(tracker.open(3).unwrap().admitted);
+    let reasons = || [&idle, &stalled, &unread].map(close_reason);
+    assert_eq!(reasons(), [None, None, Some(CloseReason::Displaced)]);
+    age(&stalled, READ_GRACE);
+    assert!(tracker.open(3).unwrap().admitted);
+    assert_eq!(close_reason(&stalled), Some(CloseReason::Displaced));
+    assert_eq!(close_reason(&idle), None);
+    drop((request, answer));
+}
+
+#[test]
+fn a_client_that_reads_or_waits_is_not_closed_for_a_new_one() {
+    let tracker = tracker();
+    let connection = tracker.open(1).unwrap();
+    let request = connection.state.begin_request();
+    let answer = connection.state.begin_unread();
+    age(&connection, READ_GRACE * 2);
+    answer.next_part();
+    assert!(!tracker.open(1).unwrap().admitted, "it reads");
+    age(&connection, READ_GRACE * 2);
+    let waits = connection.state.begin_request();
+    assert!(!tracker.open(1).unwrap().admitted, "it waits for an answer");
+    drop((waits, answer));
+    age(&connection, READ_GRACE * 2);
+    assert!(!tracker.open(1).unwrap().admitted, "it has read everything");
+    drop(request);
+}
+
 #[test]
 fn the_capacity_of_the_process_bounds_the_limit() {
     let capacity = ConnectionCapacity {
