@@ -1,5 +1,6 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::HeaderName;
 use tracing_subscriber::fmt::MakeWriter;
@@ -205,12 +206,11 @@ async fn an_unusable_host_is_a_warning_once_for_each_cause() {
         "503 Service Unavailable",
         "401 Unauthorized",
     ];
+    let answered = Arc::<AtomicUsize>::default();
     let url = server(move |_, mut stream| {
-        for status in statuses.iter().cycle() {
-            let mut part = [0; 1024];
-            if stream.read(&mut part).unwrap_or_default() == 0 {
-                return;
-            }
+        let mut part = [0; 1024];
+        while stream.read(&mut part).unwrap_or_default() > 0 {
+            let status = statuses[answered.fetch_add(1, Ordering::Relaxed) % statuses.len()];
             let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
             let _ = stream.write_all(head.as_bytes());
         }

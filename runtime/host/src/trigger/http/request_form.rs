@@ -30,7 +30,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
 }
 
 /// Whether the address of the request or its `Host` is of the form `user:password@host`: no client of HTTP sends it, and
-/// links that a component makes from it lead elsewhere.
+/// links that a component makes from it lead to another host.
 fn has_user_information<B>(request: &Request<B>) -> bool {
     let authority = request.uri().authority();
     let in_uri = authority.is_some_and(|authority| authority.as_str().contains('@'));
