@@ -62,12 +62,12 @@ impl Backlog {
         let mut values = stream::iter(selected)
             .map(async |key: String| Ok::<_, StoreError>((outbox.get(&key).await?, key)))
             .buffered(CONCURRENT_READS);
-        let now = platform.now();
+        let (host, now) = (platform.host(), platform.now());
         let mut entries = Vec::new();
         while let Some((value, key)) = values.try_next().await? {
             // An entry that was deleted meanwhile is finished.
             if let Some(value) = value {
-                let age = sightings.observe(&key, &value, now);
+                let age = sightings.observe(&key, &value, &host, now);
                 entries.push(BacklogEntry { key, value, age });
             }
         }

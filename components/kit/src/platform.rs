@@ -43,6 +43,11 @@ pub trait Platform {
     /// The current time, in UTC. It may differ between hosts and may go backwards.
     fn now(&self) -> Timestamp;
 
+    /// The name of the host whose clock [`Self::now`] reads; empty where hosts have no names.
+    fn host(&self) -> String {
+        String::new()
+    }
+
     /// A new identifier of 32 lower-case hexadecimal digits. No other call on any host returns the same.
     fn unique_id(&self) -> String;
 
@@ -73,6 +78,10 @@ impl<P: Platform> Platform for &P {
 
     fn now(&self) -> Timestamp {
         (**self).now()
+    }
+
+    fn host(&self) -> String {
+        (**self).host()
     }
 
     fn unique_id(&self) -> String {

@@ -57,15 +57,21 @@ impl Sightings {
         selected
     }
 
-    /// Adds a sighting at the time `now`, and returns the age of the entry.
-    pub(super) fn observe(&mut self, key: &str, value: &[u8], now: Timestamp) -> Duration {
+    /// Adds a sighting at the time `now` of this host, and returns the age of the entry.
+    pub(super) fn observe(
+        &mut self,
+        key: &str,
+        value: &[u8],
+        host: &str,
+        now: Timestamp,
+    ) -> Duration {
         let value = fingerprint(value);
         let sighting = self.entries.entry(key.to_owned());
         let sighting = sighting.or_insert_with(|| Sighting::new(value));
         if sighting.value != value {
             *sighting = Sighting::new(value);
         }
-        sighting.clocks.observe(now)
+        sighting.clocks.observe(host, now)
     }
 
     /// Forgets the entries whose keys are not among the sorted `keys`.

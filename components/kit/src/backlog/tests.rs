@@ -73,6 +73,30 @@ fn two_clocks_do_not_make_an_entry_older() {
     assert!((45..=51).contains(&last), "{last}");
 }
 
+/// Three hosts with clocks that differ sweep in turns, each every five seconds.
+#[test]
+fn no_number_of_clocks_makes_an_entry_older() {
+    for offsets in [[0, 60, 660], [0, 10, 20], [20, 10, 0], [3, 0, 6]] {
+        let platform = MemoryPlatform::new();
+        set(&platform, "work/1", "a");
+        let mut ages = Vec::new();
+        for round in 0..4 {
+            for (host, offset) in ["a", "b", "c"].into_iter().zip(offsets) {
+                let offset = Duration::from_secs(offset);
+                platform.host.replace(host.to_owned());
+                platform.advance(offset);
+                ages.push((round, age(&platform)));
+                platform.set_back(offset);
+            }
+            platform.advance(INTERVAL);
+        }
+        assert!(
+            ages.iter().all(|(round, age)| *age == round * 5),
+            "{ages:?}"
+        );
+    }
+}
+
 #[test]
 fn the_sightings_of_an_empty_store_are_deleted() {
     let platform = MemoryPlatform::new();

@@ -129,9 +129,9 @@ impl IdempotencyKey {
             }
             is_new = found.is_none();
             let at = platform.now();
-            let (number, numbered) = match &found {
-                Some(record) => (record.number, record.numbered),
-                None => (allocate().await?, at),
+            let (number, numbered, list) = match &found {
+                Some(record) => (record.number, record.numbered, record.list),
+                None => (allocate().await?, at, Some(expiry::list(platform).await?)),
             };
             let record = KeyRecord {
                 token: token.clone(),
@@ -139,6 +139,7 @@ impl IdempotencyKey {
                 at,
                 number,
                 numbered,
+                list,
                 response: None,
                 seen: SightedAge::default(),
             };
@@ -162,7 +163,7 @@ impl IdempotencyKey {
         if !is_new {
             return Ok(Acquisition::Resume(lease));
         }
-        expiry::list(platform, lease.record_key()).await?;
+        expiry::enter(platform, record.list, lease.record_key()).await?;
         Ok(Acquisition::First(lease))
     }
 

@@ -23,6 +23,7 @@ pub struct Lease {
     fingerprint: String,
     token: String,
     numbered: Timestamp,
+    list: Option<u64>,
     /// The number under which the work is done.
     pub number: u64,
 }
@@ -34,6 +35,7 @@ impl Lease {
             fingerprint: record.fingerprint.clone(),
             token: record.token.clone(),
             numbered: record.numbered,
+            list: record.list,
             number: record.number,
         }
     }
@@ -92,6 +94,7 @@ impl Lease {
             at,
             number: self.number,
             numbered: self.numbered,
+            list: self.list,
             response,
             seen: SightedAge::default(),
         };
@@ -120,7 +123,7 @@ impl Lease {
 pub(super) fn look<P: Platform>(platform: &P, record: &KeyRecord) -> Option<KeyRecord> {
     let mut record = record.clone();
     let is_released = record.at == Timestamp::default();
-    let age = record.seen.observe(platform.now());
+    let age = record.seen.observe(&platform.host(), platform.now());
     (!is_released && age < LEASE_DURATION).then_some(record)
 }
 

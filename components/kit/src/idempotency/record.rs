@@ -20,6 +20,9 @@ pub(super) struct KeyRecord {
     /// Time of the allocation of the number, or earlier.
     #[serde(default)]
     pub(super) numbered: Timestamp,
+    /// The list that names the record, so that another list does not delete it. Absent in records of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) list: Option<u64>,
     #[serde(rename = "answer")]
     pub(super) response: Option<StoredResponse>,
     /// For how long other requests have seen the lease.

@@ -24,6 +24,8 @@ pub struct MemoryPlatform {
     pub clock_ticks: Cell<bool>,
     /// The variables of the application.
     pub variables: RefCell<BTreeMap<&'static str, String>>,
+    /// The name of the host.
+    pub host: RefCell<String>,
     millis: Cell<u64>,
     last_number: Cell<u64>,
 }
@@ -91,6 +93,10 @@ impl Platform for MemoryPlatform {
             self.advance(Duration::from_millis(1));
         }
         Timestamp::from_millis(self.millis.get())
+    }
+
+    fn host(&self) -> String {
+        self.host.borrow().clone()
     }
 
     fn unique_id(&self) -> String {

@@ -5,7 +5,7 @@ use crate::platform::{LogError, Platform};
 use events::Timestamp;
 use spin_sdk::redis::{self, Connection, RedisParameter};
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     rc::Rc,
     time::{Duration, SystemTime},
 };
@@ -77,6 +77,14 @@ impl Platform for SpinPlatform {
         SystemTime::now().into()
     }
 
+    /// `socar` names itself in the environment of its instances; other hosts have no names.
+    fn host(&self) -> String {
+        HOST.with(|host| {
+            host.get_or_init(|| std::env::var("SOCAR_HOST").unwrap_or_default())
+                .clone()
+        })
+    }
+
     fn unique_id(&self) -> String {
         format!("{:032x}", random_number())
     }
@@ -109,6 +117,8 @@ fn random_number() -> u128 {
 }
 
 thread_local! {
+    /// The name of the host.
+    static HOST: OnceCell<String> = const { OnceCell::new() };
     /// Random numbers that no call has returned yet.
     static RANDOM_NUMBERS: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
     /// Kept between requests: on stock Spin every `open` makes a new TCP connection.

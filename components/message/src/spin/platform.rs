@@ -37,6 +37,10 @@ impl Platform for PlatformWithoutLog {
         self.0.now()
     }
 
+    fn host(&self) -> String {
+        self.0.host()
+    }
+
     fn unique_id(&self) -> String {
         self.0.unique_id()
     }

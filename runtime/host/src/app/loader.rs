@@ -43,6 +43,8 @@ pub struct Loader {
     /// Links of all generations.
     links: LinkRegistry,
     state_dir: PathBuf,
+    /// The name of this host.
+    host: String,
     /// Address of this host, for calls from components to the application itself.
     own_address: SocketAddr,
     /// Maximum size of every linear memory in bytes, when the command line sets it.
@@ -100,6 +102,7 @@ impl Loader {
             client: HttpClient::default(),
             links,
             state_dir,
+            host: backends.host.clone(),
             own_address: resources.address,
             max_memory: resources.max_memory,
             fault_injector: resources.fault_injector.clone(),

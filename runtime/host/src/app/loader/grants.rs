@@ -12,6 +12,9 @@ use crate::outbound::Outbound;
 use config::manifest::{App, Component};
 use storage::database::Database;
 
+/// The environment variable with the name of this host.
+const HOST_VARIABLE: &str = "SOCAR_HOST";
+
 impl Loader {
     /// Returns the embedded database when the component stores data in it: values or events.
     pub(super) fn history(&self, component: &Component, app: &App) -> Option<Arc<Database>> {
@@ -32,6 +35,7 @@ impl Loader {
         outbound_http: Arc<Outbound>,
         files: Vec<(PathBuf, String)>,
     ) -> anyhow::Result<Grants> {
+        let environment = self.environment(component);
         let stores = &mut self.stores;
         let key_value_stores = component.key_value_stores.iter();
         let databases = component.sqlite_databases.iter();
@@ -42,7 +46,7 @@ impl Loader {
                 .iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            environment: component.environment.clone().into_iter().collect(),
+            environment,
             files,
             key_value_stores: key_value_stores
                 .map(|label| Ok((label.clone(), stores.key_value(label)?)))
@@ -59,6 +63,15 @@ impl Loader {
             memory: self.max_memory.unwrap_or(component.policy.memory),
             deadline: component.policy.deadline,
         })
+    }
+
+    /// The environment of a component, with the name of this host. Guests that compare times need to know whose clock they
+    /// read: an age is the difference of two times of one clock.
+    fn environment(&self, component: &Component) -> Vec<(String, String)> {
+        let own = component.environment.clone().into_iter();
+        let own = own.filter(|(name, _)| name != HOST_VARIABLE);
+        own.chain([(HOST_VARIABLE.to_owned(), self.host.clone())])
+            .collect()
     }
 
     /// Copies the granted files into a directory of the component, so that it cannot access any other file.
