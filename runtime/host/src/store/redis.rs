@@ -1,8 +1,10 @@
 //! A store on a Redis server, in the key layout of stock Spin: one Redis string per key.
 //!
 //! Without a prefix the keys are those of Spin, so that both hosts can share them; all labels on one address are then
-//! one keyspace, as in Spin. With `--redis-url` alone, each label is a prefix. A counter is stored in ASCII, as `INCRBY`
-//! stores it.
+//! one keyspace, as in Spin. With `--redis-url` alone, each label is a prefix, and a store that is listed has an index
+//! ([`key_index`]). A counter is stored in ASCII, as `INCRBY` stores it.
+
+mod key_index;
 
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -11,19 +13,18 @@ use async_trait::async_trait;
 use redis::{Script, ServerErrorKind, cmd};
 
 use super::{KeyPage, KeyValue, StoreError};
+use key_index::{KeyIndex, scan_page};
 use storage::redis_client::{RedisClient, RedisClientError};
 
-/// Writes ARGV[2] if the value of the key is ARGV[1]. With one argument, writes it if the key has no value.
+/// Writes ARGV[2] if the value of the key is ARGV[1]. With one argument, writes it if the key has no value. The second key is
+/// the index, if there is one.
 static COMPARE_AND_SWAP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local present = redis.call('GET', KEYS[1])
-         if #ARGV == 1 then
-             if present then return 0 end
-             redis.call('SET', KEYS[1], ARGV[1])
-             return 1
-         end
-         if present ~= ARGV[1] then return 0 end
-         redis.call('SET', KEYS[1], ARGV[2])
+         if #ARGV == 1 and present then return 0 end
+         if #ARGV == 2 and present ~= ARGV[1] then return 0 end
+         redis.call('SET', KEYS[1], ARGV[#ARGV])
+         if KEYS[2] then redis.call('SADD', KEYS[2], KEYS[1]) end
          return 1",
     )
 });
@@ -36,10 +37,15 @@ static PROBE: LazyLock<Script> =
 /// The number of keys that the server examines for one page; fewer of them may have the prefix.
 const SCAN_COUNT: usize = 1000;
 
+/// How the cursor of a listing of the index begins; that of a listing of the database is a number.
+const INDEX_CURSOR: &str = "index:";
+
 /// The keys under one prefix.
 pub struct RedisStore {
     client: Arc<RedisClient>,
     prefix: String,
+    /// Absent without a prefix: stock Spin writes the same keys, and keeps no index.
+    index: Option<KeyIndex>,
 }
 
 impl RedisStore {
@@ -48,6 +54,7 @@ impl RedisStore {
         Self {
             client,
             prefix: String::new(),
+            index: None,
         }
     }
 
@@ -56,6 +63,7 @@ impl RedisStore {
         Self {
             client,
             prefix: format!("{label}:"),
+            index: Some(KeyIndex::new(label)),
         }
     }
 
@@ -65,6 +73,47 @@ impl RedisStore {
 
     fn keys_of(&self, keys: &[String]) -> Vec<String> {
         keys.iter().map(|key| self.key(key)).collect()
+    }
+
+    /// The index, if writes must keep it.
+    async fn kept_index(&self) -> Result<Option<&KeyIndex>, StoreError> {
+        match &self.index {
+            Some(index) if index.is_kept(&self.client).await? => Ok(Some(index)),
+            _ => Ok(None),
+        }
+    }
+
+    fn pattern(&self) -> String {
+        format!("{}*", escape(&self.prefix))
+    }
+
+    /// The page of a listing, without the prefix of the keys.
+    fn page(&self, keys: Vec<String>, cursor: Option<String>) -> KeyPage {
+        let keys = keys.into_iter();
+        let keys = keys.filter_map(|key| key.strip_prefix(&self.prefix).map(str::to_owned));
+        KeyPage {
+            keys: keys.collect(),
+            cursor,
+        }
+    }
+
+    /// The page of the index at a cursor.
+    async fn page_of_index(&self, index: &KeyIndex, cursor: u64) -> Result<KeyPage, StoreError> {
+        let (next, keys) = index.page(&self.client, cursor).await?;
+        let cursor = (next != 0).then(|| format!("{INDEX_CURSOR}{next}"));
+        Ok(self.page(keys, cursor))
+    }
+
+    /// The page of the database at a cursor, or the next one that has a key of the store.
+    async fn page_of_database(&self, mut cursor: u64) -> Result<KeyPage, StoreError> {
+        let pattern = self.pattern();
+        loop {
+            let (next, keys) = scan_page(&self.client, cursor, &pattern).await?;
+            if !keys.is_empty() || next == 0 {
+                return Ok(self.page(keys, (next != 0).then(|| next.to_string())));
+            }
+            cursor = next;
+        }
     }
 }
 
@@ -88,14 +137,19 @@ impl KeyValue for RedisStore {
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        Ok(self
-            .client
-            .query(cmd("SET").arg(self.key(key)).arg(value))
-            .await?)
+        let key = self.key(key);
+        match self.kept_index().await? {
+            Some(index) => index.write(&self.client, &[key], &[value]).await,
+            None => Ok(self.client.query(cmd("SET").arg(key).arg(value)).await?),
+        }
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        Ok(self.client.query(cmd("DEL").arg(self.key(key))).await?)
+        let key = self.key(key);
+        match self.kept_index().await? {
+            Some(index) => index.write(&self.client, &[key], &[]).await,
+            None => Ok(self.client.query(cmd("DEL").arg(key)).await?),
+        }
     }
 
     async fn exists(&self, key: &str) -> Result<bool, StoreError> {
@@ -103,36 +157,23 @@ impl KeyValue for RedisStore {
     }
 
     async fn keys(&self, cursor: Option<&str>) -> Result<KeyPage, StoreError> {
-        let mut at: u64 = match cursor {
-            None => 0,
-            Some(text) => text
-                .parse()
-                .map_err(|_| StoreError::BadCursor(text.to_owned()))?,
+        let number = |text: &str| {
+            let number = text.parse::<u64>();
+            number.map_err(|_| StoreError::BadCursor(text.to_owned()))
         };
-        let pattern = format!("{}*", escape(&self.prefix));
-        loop {
-            let (next, found): (u64, Vec<Vec<u8>>) = self
-                .client
-                .query(
-                    cmd("SCAN")
-                        .arg(at)
-                        .arg(&["MATCH", &pattern])
-                        .arg("COUNT")
-                        .arg(SCAN_COUNT)
-                        .arg(&["TYPE", "string"]),
-                )
-                .await?;
-            // A key that is not UTF-8 comes from another program; a guest cannot name it.
-            let keys: Vec<String> = found
-                .into_iter()
-                .filter_map(|key| String::from_utf8(key).ok())
-                .filter_map(|key| key.strip_prefix(&self.prefix).map(str::to_owned))
-                .collect();
-            if !keys.is_empty() || next == 0 {
-                let cursor = (next != 0).then(|| next.to_string());
-                return Ok(KeyPage { keys, cursor });
+        match (cursor, &self.index) {
+            (None, Some(index)) => {
+                let pattern = self.pattern();
+                match index.begin_listing(&self.client, &pattern).await? {
+                    true => self.page_of_index(index, 0).await,
+                    false => self.page_of_database(0).await,
+                }
             }
-            at = next;
+            (None, None) => self.page_of_database(0).await,
+            (Some(text), index) => match (text.strip_prefix(INDEX_CURSOR), index) {
+                (Some(text), Some(index)) => self.page_of_index(index, number(text)?).await,
+                _ => self.page_of_database(number(text)?).await,
+            },
         }
     }
 
@@ -150,9 +191,15 @@ impl KeyValue for RedisStore {
         if pairs.is_empty() {
             return Ok(());
         }
+        let keys = pairs.iter().map(|(key, _)| self.key(key));
+        if let Some(index) = self.kept_index().await? {
+            let values: Vec<&[u8]> = pairs.iter().map(|(_, value)| value.as_slice()).collect();
+            let keys: Vec<String> = keys.collect();
+            return index.write(&self.client, &keys, &values).await;
+        }
         let mut command = cmd("MSET");
-        for (key, value) in pairs {
-            command.arg(self.key(key)).arg(value);
+        for (key, (_, value)) in keys.zip(pairs) {
+            command.arg(key).arg(value);
         }
         Ok(self.client.query(&command).await?)
     }
@@ -161,18 +208,21 @@ impl KeyValue for RedisStore {
         if keys.is_empty() {
             return Ok(());
         }
-        Ok(self
-            .client
-            .query(cmd("DEL").arg(self.keys_of(keys)))
-            .await?)
+        let keys = self.keys_of(keys);
+        match self.kept_index().await? {
+            Some(index) => index.write(&self.client, &keys, &[]).await,
+            None => Ok(self.client.query(cmd("DEL").arg(keys)).await?),
+        }
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        let index = self.kept_index().await?;
+        let stored = self.key(key);
         let added = self
             .client
-            .query(cmd("INCRBY").arg(self.key(key)).arg(delta))
+            .query(cmd("INCRBY").arg(&stored).arg(delta))
             .await;
-        added.map_err(|error| match &error {
+        let sum = added.map_err(|error| match &error {
             RedisClientError::ErrorReply(refusal)
                 if refusal.kind() == redis::ErrorKind::Server(ServerErrorKind::ResponseError) =>
             {
@@ -186,7 +236,11 @@ impl KeyValue for RedisStore {
                 }
             }
             _ => error.into(),
-        })
+        })?;
+        if let Some(index) = index {
+            index.add(&self.client, &[&stored]).await?;
+        }
+        Ok(sum)
     }
 
     async fn compare_and_swap(
@@ -196,6 +250,9 @@ impl KeyValue for RedisStore {
         new: &[u8],
     ) -> Result<bool, StoreError> {
         let mut script = COMPARE_AND_SWAP.key(self.key(key));
+        if let Some(index) = self.kept_index().await? {
+            script.key(index.key());
+        }
         if let Some(expected) = expected {
             script.arg(expected);
         }

@@ -322,6 +322,91 @@ async fn redis_keys_have_the_layout_of_stock_spin() {
     assert_eq!(get("car:k").await, "w");
 }
 
+/// The number of commands that a server executed so far, also by scripts, without those of this question.
+async fn commands(client: &storage::redis_client::RedisClient) -> u64 {
+    let statistics: String = client
+        .query(::redis::cmd("INFO").arg("commandstats"))
+        .await
+        .unwrap();
+    let calls = statistics.lines().filter_map(|line| {
+        let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+        let calls = rest.split_once(',')?.0.parse::<u64>().ok()?;
+        (name != "info").then_some(calls)
+    });
+    calls.sum()
+}
+
+/// Sets keys of other stores of the same database.
+async fn populate(client: &storage::redis_client::RedisClient, count: u32) {
+    let set_all = "for i = 1, ARGV[1] do redis.call('SET', 'another-store:' .. i, i) end";
+    let script = ::redis::Script::new(set_all);
+    client.invoke::<()>(&script.arg(count)).await.unwrap();
+}
+
+/// Sweeps list their store every few seconds, and the stores of all labels share one database.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_costs_the_same_in_a_large_database() {
+    let server = RedisServer::start().await;
+    let client = server.client();
+    populate(&client, 200_000).await;
+    let store = RedisStore::labelled(client.clone(), "car-outbox");
+    store.set("intent/1", b"1").await.unwrap();
+    // Until each key of the database was examined once, a listing examines all of them.
+    let mut costs = Vec::new();
+    for _ in 0..30 {
+        let before = commands(&client).await;
+        assert_eq!(all_keys(&store).await.unwrap(), ["intent/1"]);
+        costs.push(commands(&client).await - before);
+    }
+    let last = costs.split_off(25);
+    assert!(last.iter().all(|cost| *cost <= 20), "{costs:?} {last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_host_has_just_written_is_listed_in_a_large_database() {
+    let server = RedisServer::start().await;
+    let client = server.client();
+    populate(&client, 50_000).await;
+    let sweeping = RedisStore::labelled(client.clone(), "car-outbox");
+    for _ in 0..10 {
+        all_keys(&sweeping).await.unwrap();
+    }
+    // This host has never listed the store, and ends after its writes.
+    let other = RedisStore::labelled(server.client(), "car-outbox");
+    other.set("intent/1", b"1").await.unwrap();
+    other.set("intent/2", b"1").await.unwrap();
+    other.delete("intent/2").await.unwrap();
+    other
+        .set_many(&[("a".into(), b"1".to_vec())])
+        .await
+        .unwrap();
+    assert!(other.compare_and_swap("b", None, b"1").await.unwrap());
+    other.increment("n", 1).await.unwrap();
+    drop(other);
+    let listed = all_keys(&sweeping).await.unwrap();
+    assert_eq!(listed, ["a", "b", "intent/1", "n"]);
+}
+
+/// A host of an earlier version, or a host before the first listing of all, keeps no index.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_without_an_index_is_listed() {
+    let server = RedisServer::start().await;
+    let client = server.client();
+    let store = RedisStore::labelled(client.clone(), "car-outbox");
+    store.set("intent/1", b"1").await.unwrap();
+    assert_eq!(all_keys(&store).await.unwrap(), ["intent/1"]);
+    let earlier = |command: &str, key: &str| {
+        let command = ::redis::cmd(command)
+            .arg(format!("car-outbox:{key}"))
+            .to_owned();
+        let client = client.clone();
+        async move { client.query::<()>(&command).await.unwrap() }
+    };
+    earlier("INCR", "intent/2").await;
+    earlier("DEL", "intent/1").await;
+    assert_eq!(all_keys(&store).await.unwrap(), ["intent/2"]);
+}
+
 #[tokio::test]
 async fn sqlite_rows_have_the_layout_of_stock_spin() {
     let database = Database::in_memory().unwrap();
