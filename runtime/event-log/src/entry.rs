@@ -92,6 +92,22 @@ impl Entry {
     pub fn field(&self, name: &str) -> Option<&Bytes> {
         field(&self.fields, name)
     }
+
+    /// The event, if the entry has one.
+    pub fn event(&self) -> Option<Bytes> {
+        event(&self.fields)
+    }
+}
+
+/// The event in the fields of an entry. A byte order mark before it is no part of it: contexts ignore it, so the host does.
+pub(super) fn event(fields: &Fields) -> Option<Bytes> {
+    let event = field(fields, EVENT_FIELD)?;
+    Some(event.slice_ref(without_byte_order_mark(event)))
+}
+
+/// A JSON text without the byte order mark that some programs put before it.
+pub fn without_byte_order_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
 }
 
 pub(super) fn field<'f>(fields: &'f Fields, name: &str) -> Option<&'f Bytes> {
@@ -110,7 +126,9 @@ pub(super) struct Routing {
 
 impl Routing {
     pub fn of(stream: &str, fields: &Fields) -> Self {
-        let envelope: Envelope<'_> = field(fields, EVENT_FIELD)
+        let event = event(fields);
+        let envelope: Envelope<'_> = event
+            .as_deref()
             .and_then(|event| serde_json::from_slice(event).ok())
             .unwrap_or_default();
         let lane = match field(fields, LANE_FIELD) {
@@ -126,7 +144,7 @@ impl Routing {
 
 /// The type of an event, if it has one.
 pub(super) fn event_type(event: &[u8]) -> Option<Box<str>> {
-    let envelope: Envelope<'_> = serde_json::from_slice(event).ok()?;
+    let envelope: Envelope<'_> = serde_json::from_slice(without_byte_order_mark(event)).ok()?;
     envelope.r#type.text().map(Box::from)
 }
 

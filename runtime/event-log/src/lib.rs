@@ -36,7 +36,7 @@ use bytes::Bytes;
 
 pub use self::consumer::Consumer;
 pub use self::embedded::EmbeddedLog;
-pub use self::entry::{Entry, EntryId, Fields};
+pub use self::entry::{Entry, EntryId, Fields, without_byte_order_mark};
 pub use self::error::LogError;
 pub use self::redis::RedisLog;
 

@@ -10,6 +10,8 @@ use std::ops::Deref;
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
+use event_log::without_byte_order_mark;
+
 use crate::trace::{REQUEST_ID, TRACEPARENT, TRACESTATE, Trace};
 
 /// The attributes that the host reads.
@@ -50,7 +52,7 @@ impl Deref for Text<'_> {
 impl<'e> EventEnvelope<'e> {
     /// Reads the envelope. A message that is not an event has an empty envelope.
     pub fn read(message: &'e [u8]) -> Self {
-        serde_json::from_slice(message).unwrap_or_default()
+        serde_json::from_slice(without_byte_order_mark(message)).unwrap_or_default()
     }
 
     /// Whether the message is an event.

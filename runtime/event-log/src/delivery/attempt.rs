@@ -101,10 +101,7 @@ async fn read(context: &DeliveryContext, queued: &QueuedEvent) -> Result<Option<
         .log
         .range(&queued.position.stream, id, id, 1)
         .await?;
-    Ok(entries
-        .first()
-        .and_then(|entry| entry.field(EVENT_FIELD))
-        .cloned())
+    Ok(entries.first().and_then(crate::Entry::event))
 }
 
 async fn record_failure(

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::entry::{Fields, Routing, field};
-use crate::{EVENT_FIELD, LogError, fields};
+use crate::entry::{Fields, Routing, event};
+use crate::{LogError, fields};
 
 /// The largest number of entries of a stream in memory, and of their bytes.
 const MAX_ENTRIES: usize = 1024;
@@ -36,7 +36,7 @@ impl LogEntry {
             id,
             lane: routing.lane,
             event_type: routing.event_type.map(Arc::from),
-            event: field(fields, EVENT_FIELD).cloned(),
+            event: event(fields),
         }
     }
 

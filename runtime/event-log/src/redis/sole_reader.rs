@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::read_pace::ReadPace;
 use super::reply::{EntryReply, entry_id};
 use crate::entry::Routing;
-use crate::{Consumer, Delivery, EVENT_FIELD, LogError, Position, entry::field};
+use crate::{Consumer, Delivery, LogError, Position, entry::event};
 use storage::redis_client::{RESPONSE_TIMEOUT, RedisClient, RedisClientError};
 use storage::work::{CountedCommand, count_command};
 
@@ -264,7 +264,7 @@ impl SoleReader {
                     lane: routing.lane,
                     attempts: 0,
                     due_in: Duration::ZERO,
-                    event: field(&fields, EVENT_FIELD).cloned(),
+                    event: event(&fields),
                 });
             }
         }

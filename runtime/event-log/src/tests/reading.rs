@@ -130,6 +130,7 @@ async fn an_entry_without_a_subject_is_in_the_lane_of_its_stream(fixture: Fixtur
         r#"{"subject":7}"#,
         r#"{"subject":"car/1","z":[{}]}"#,
         r#"{"subject":"\u00e9"}"#,
+        "\u{feff}{\"subject\":\"car/2\"}",
     ];
     for text in events {
         let fields = vec![(EVENT_FIELD.to_owned(), Bytes::from(text))];

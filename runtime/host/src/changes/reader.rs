@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use event_log::{EVENT_FIELD, Entry, EntryId, EventLog, LogError};
+use event_log::{Entry, EntryId, EventLog, LogError};
 use serde_json::Value;
 
 use super::position::LogPosition;
@@ -167,7 +167,7 @@ impl ChangeReader {
 
     /// The change in an entry. Nothing listens for an event without a type, or of one that the component does not handle.
     fn change(&self, stream: usize, entry: &Entry) -> Option<Change> {
-        let event = entry.field(EVENT_FIELD)?.clone();
+        let event = entry.event()?;
         let content: Value = serde_json::from_slice(&event).ok()?;
         let event_type = message::event_type(&content)?.to_owned();
         let handled = self.route.subscription.event_types.as_ref();

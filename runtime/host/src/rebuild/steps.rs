@@ -8,7 +8,7 @@ use serde_json::Value;
 use tracing::warn;
 
 use super::{Progress, RebuildSource};
-use event_log::{EVENT_FIELD, EntryId, EventLog};
+use event_log::{Entry, EntryId, EventLog};
 
 /// Number of log entries per read.
 const PAGE: usize = 200;
@@ -75,9 +75,9 @@ async fn replay(
         from = last.id.next();
         let mut list = String::new();
         let mut count = 0;
-        for event in page.iter().filter_map(|entry| entry.field(EVENT_FIELD)) {
+        for event in page.iter().filter_map(Entry::event) {
             // An entry that is not JSON is not an event; its delivery has made it a dead letter.
-            let Ok(event) = serde_json::from_slice::<Value>(event) else {
+            let Ok(event) = serde_json::from_slice::<Value>(&event) else {
                 continue;
             };
             let event = event.to_string();
