@@ -53,6 +53,64 @@ fn an_event_waits_for_the_store_of_its_component() {
     assert_eq!(letters, &json!([]));
 }
 
+/// With the attempts that the application is shipped with.
+fn assert_waits_for_a_component_that(fault: &serde_json::Value) {
+    let platform = Setup::new(Mode::Embedded).argument("--chaos").start();
+    let car = platform.register_car("patient");
+    let mut fault = fault.clone();
+    fault["from"] = json!("events");
+    fault["to"] = json!("message");
+    fault["seconds"] = json!(60);
+    platform.admin().inject_fault(&fault);
+    let since = Instant::now();
+    let reservation = platform.reserve(&car);
+    platform.wait_for_status(&reservation, "reserved");
+    while since.elapsed() < Duration::from_secs(60) {
+        thread::sleep(Duration::from_secs(1));
+        let letters = &platform.admin().json("/dead-letters")["letters"];
+        assert_eq!(letters, &json!([]), "after {:?}", since.elapsed());
+    }
+    let all = || platform.get("/messages").send().json()["page"]["totalElements"].clone();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while all() == json!(0) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(200));
+    }
+    platform.wait_for_messages(&reservation, &[confirmation_text(&car)]);
+}
+
+/// Through the contexts themselves: the host recognises how they refuse an event.
+#[test]
+fn a_malformed_event_is_parked_at_once() {
+    let platform = Setup::new(Mode::Redis).start();
+    let client = redis::Client::open(platform.redis_url().expect("a Redis")).expect("a URL");
+    let mut connection = client.get_connection().expect("a Redis");
+    let event = json!({"specversion": "1.0", "id": "1", "type": "ReservationConfirmed", "subject": "reservation/1"});
+    let mut append = redis::cmd("XADD");
+    append
+        .arg("socar.reservation")
+        .arg("*")
+        .arg("event")
+        .arg(event.to_string());
+    append.query::<String>(&mut connection).expect("an id");
+    let letters = || platform.admin().json("/dead-letters")["letters"].clone();
+    let letters = eventually(letters, |letters| {
+        letters.as_array().is_some_and(|letters| letters.len() >= 2)
+    });
+    for letter in letters.as_array().expect("a list") {
+        assert_eq!(letter["attempts"], 1, "{letter:#}");
+    }
+}
+
+#[test]
+fn an_event_waits_for_a_component_that_traps_for_a_minute() {
+    assert_waits_for_a_component_that(&json!({"fault": "trap"}));
+}
+
+#[test]
+fn an_event_waits_for_a_component_that_hangs_for_a_minute() {
+    assert_waits_for_a_component_that(&json!({"fault": "spin"}));
+}
+
 #[test]
 fn the_relay_waits_for_as_long_as_a_component_asks() {
     let component = FakeComponent::start();

@@ -75,7 +75,7 @@ fn an_event_that_fails_is_retried() {
 
 #[test]
 fn an_event_that_always_traps_becomes_a_dead_letter_and_delays_no_other() {
-    // Ten attempts would take half a minute.
+    // Ten attempts would take minutes.
     let saboteur = Saboteur::start_with("delivery_attempts = 3", &[]);
     publish(
         &saboteur,

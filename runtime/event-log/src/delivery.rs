@@ -7,7 +7,8 @@
 //! only its own lane. After the last attempt it is parked among the dead letters, and the lane continues.
 //!
 //! A dead letter means that *this event* cannot be handled. A component that is unavailable is waited for: its attempts
-//! do not count, and after several in a row the subscription pauses and tries one event at a time ([`outage`]).
+//! do not count, and after several in a row the subscription pauses and tries one event at a time ([`outage`]). A component
+//! that crashes does so because of the event or whatever it gets: its attempts count, and last for minutes.
 //!
 //! While the log is unavailable, the task retries and never ends. When the host fails, another host takes over the
 //! entries that it had claimed, or the host claims them again after its restart.
@@ -70,6 +71,10 @@ pub enum HandlerError {
     /// The component failed on this event: the attempt counts.
     #[error("{0}")]
     Failed(String),
+    /// The component ended or hung while it handled this event. That is more often its own fault than that of the event, so
+    /// its attempts last for minutes.
+    #[error("{0}")]
+    Crashed(String),
     /// The component can never handle this event, for example because it is malformed: it is parked at once.
     #[error("{0}")]
     Invalid(String),

@@ -10,6 +10,7 @@ use metrics::{Counter, counter};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::component::{Linker, Val};
 
+use crate::availability::{Availability, is_outage};
 use crate::call::Call;
 use crate::capability::InstanceState;
 use crate::dispatch_marker::DispatchMarker;
@@ -110,8 +111,11 @@ impl ImportedFunction {
         let response = match (self.interface.link.get(), call) {
             (Some(link), Some((call, _permit))) => {
                 let timeout = HostCallTimeout::of(Some(&call));
+                let availability = call.availability.clone();
                 let call = call.with_caller(&self.interface.caller).nested();
-                link.call(request, timeout.bound(call)).await
+                let called = link.call(request, timeout.bound(call)).await;
+                note_availability(&availability, &called);
+                called
             }
             (None, _) => Err(Problem::NotFound),
             (_, None) => Err(Problem::Overloaded {
@@ -131,6 +135,22 @@ impl ImportedFunction {
         };
         let counters = || FunctionCounters::new(link.name(), &self.name);
         self.counters.get_or_init(counters).of(outcome).increment(1);
+    }
+}
+
+/// Notes that the callee, or what it needs, is unavailable for a while. A callee that traps is not.
+fn note_availability(availability: &Availability, called: &Result<FunctionResponse, Problem>) {
+    match called {
+        Ok(response) => {
+            if matches!(response.outcome(), FunctionOutcome::Unavailable { .. }) {
+                availability.note_unavailable(None);
+            }
+        }
+        Err(problem) => {
+            if is_outage(problem.status()) {
+                availability.note_unavailable(problem.retry_after().map(Duration::from_secs));
+            }
+        }
     }
 }
 
@@ -160,5 +180,38 @@ impl FunctionCounters {
             FunctionOutcome::Refused => &self.refused,
             FunctionOutcome::Unavailable { .. } => &self.unavailable,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_waits_for_the_component_whose_function_it_needs() {
+        let noted = |called| {
+            let availability = Availability::default();
+            note_availability(&availability, &called);
+            (availability.is_impaired(), availability.retry_after())
+        };
+        let retry_after = Duration::from_secs(2);
+        let who = || "component `payment`".to_owned();
+        let overloaded = Problem::Overloaded {
+            who: who(),
+            retry_after,
+        };
+        assert_eq!(noted(Err(overloaded)), (true, Some(retry_after)));
+        let component = "payment".to_owned();
+        let late = Problem::DeadlineExceeded {
+            component: component.clone(),
+        };
+        assert_eq!(noted(Err(late)), (true, None));
+        let trapped = Problem::ComponentTrapped { component };
+        assert_eq!(noted(Err(trapped)), (false, None));
+        let unavailable =
+            FunctionResponse::unavailable(&Problem::NotDurable, &DispatchMarker::default());
+        assert_eq!(noted(Ok(unavailable)), (true, None));
+        let done = FunctionResponse(Val::Result(Ok(None)));
+        assert_eq!(noted(Ok(done)), (false, None));
     }
 }

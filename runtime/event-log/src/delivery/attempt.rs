@@ -13,6 +13,11 @@ use crate::{EVENT_FIELD, LogError};
 /// The longest wait that a component may ask for, so that a wrong value does not hold an event back for ever.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
+/// The delay after the first crash of a component, and the longest one after many. A component that crashes whatever it gets is
+/// replaced or restarted within minutes; until then its events wait. An event that crashes it holds back its subject for as long.
+const FIRST_CRASH_DELAY: Duration = Duration::from_secs(1);
+const MAX_CRASH_DELAY: Duration = Duration::from_secs(30);
+
 /// How an attempt ended.
 pub(super) enum AttemptOutcome {
     /// Handled: the entry is to be acknowledged.
@@ -77,7 +82,13 @@ pub(super) async fn attempt(
             recorded(subscription, queued, parked)
         }
         Err(HandlerError::Failed(error)) => {
-            let record = record_failure(context, subscription, group, queued, &error).await;
+            let delay = retry_delay(subscription, queued.attempts.saturating_add(1));
+            let record = record_failure(context, subscription, group, queued, &error, delay).await;
+            recorded(subscription, queued, record)
+        }
+        Err(HandlerError::Crashed(error)) => {
+            let delay = crash_delay(queued.attempts.saturating_add(1));
+            let record = record_failure(context, subscription, group, queued, &error, delay).await;
             recorded(subscription, queued, record)
         }
     }
@@ -110,12 +121,12 @@ async fn record_failure(
     group: &str,
     queued: &QueuedEvent,
     error: &str,
+    delay: Duration,
 ) -> Result<AttemptOutcome, LogError> {
     let attempts = queued.attempts.saturating_add(1);
     if attempts >= subscription.attempts {
         return park(context, group, queued, error).await;
     }
-    let delay = retry_delay(subscription, attempts);
     tracing::debug!(
         component = subscription.component,
         stream = &*queued.position.stream,
@@ -182,6 +193,25 @@ fn not_counted(subscription: &Subscription, queued: &QueuedEvent) -> AttemptOutc
     }
 }
 
+/// The delay after so many crashes: twice as long after each, up to half a minute. Ten attempts last for two and a half minutes.
+fn crash_delay(crashes: u32) -> Duration {
+    let doubled = FIRST_CRASH_DELAY.saturating_mul(1 << crashes.saturating_sub(1).min(16));
+    doubled.min(MAX_CRASH_DELAY)
+}
+
 fn retry_delay(subscription: &Subscription, failures: u32) -> Duration {
     subscription.backoff.delay(failures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_attempts_at_an_event_that_crashes_its_component_last_for_minutes() {
+        let last = |attempts: u32| (1..attempts).map(crash_delay).sum::<Duration>();
+        assert_eq!(last(10), Duration::from_secs(151));
+        assert_eq!(crash_delay(1), FIRST_CRASH_DELAY);
+        assert_eq!(crash_delay(u32::MAX), MAX_CRASH_DELAY);
+    }
 }

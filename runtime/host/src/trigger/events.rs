@@ -126,7 +126,7 @@ pub fn outcome(handled: &Result<(), HandlerError>) -> &'static str {
     match handled {
         Ok(()) => success,
         Err(HandlerError::Unavailable { .. }) => unavailable,
-        Err(HandlerError::Failed(_)) => failed,
+        Err(HandlerError::Failed(_) | HandlerError::Crashed(_)) => failed,
         Err(HandlerError::Invalid(_)) => rejected,
     }
 }
@@ -161,8 +161,9 @@ fn classify(unhandled: &EventError, availability: &Availability) -> HandlerError
         | EventError::Dropped { .. }
         | EventError::Unavailable { .. } => HandlerError::unavailable(reason),
         EventError::Malformed { .. } => HandlerError::Invalid(reason),
-        EventError::Rejected { .. }
-        | EventError::DeadlineExceeded { .. }
-        | EventError::Failed { .. } => HandlerError::Failed(reason),
+        EventError::Rejected { .. } => HandlerError::Failed(reason),
+        EventError::DeadlineExceeded { .. } | EventError::Failed { .. } => {
+            HandlerError::Crashed(reason)
+        }
     }
 }

@@ -10,6 +10,7 @@ on_both_logs!(
     an_outage_that_asks_for_time_gets_it_and_delays_no_event_afterwards,
     an_invalid_event_is_parked_at_once,
     a_panic_of_the_handler_is_a_failure,
+    a_crash_delays_the_next_attempt,
     an_entry_without_an_event_is_parked_at_once,
     a_redriven_letter_is_handled,
 );
@@ -93,6 +94,22 @@ async fn a_panic_of_the_handler_is_a_failure(fixture: Fixture) {
         "{}",
         letters[0].error
     );
+    deliveries.stop().await;
+}
+
+async fn a_crash_delays_the_next_attempt(fixture: Fixture) {
+    let handler = Recorder::reacting(|_, number, call| match (number, call) {
+        (1, 0) => Err(HandlerError::Crashed("on purpose".to_owned())),
+        _ => Ok(()),
+    });
+    publish(&fixture.log, "a", 1..=2).await;
+    publish(&fixture.log, "b", 1..=2).await;
+    let began = std::time::Instant::now();
+    let deliveries = start(&fixture.log, &handler, "host");
+    eventually(async || handler.count(), 4).await;
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    assert_eq!(handler.of("a"), [1, 2]);
+    assert_eq!(letters(&fixture.log).await, []);
     deliveries.stop().await;
 }
 
