@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use parking_lot::RwLock;
 
 use crate::byte_budget::ByteBudget;
@@ -64,6 +65,31 @@ pub struct OpenStores {
 /// The generation that receives new calls.
 #[derive(Clone)]
 pub struct CurrentGeneration(Arc<RwLock<Arc<Generation>>>);
+
+// === impl OpenStores ===
+
+impl OpenStores {
+    /// Leaves everything in the files, at the end of the process; blocks as long as that takes.
+    ///
+    /// # Errors
+    /// When the last writes to one of them are lost.
+    pub fn close(&self) -> anyhow::Result<()> {
+        let databases = self.databases.iter().map(|(label, database)| {
+            let closed = database.close();
+            closed.with_context(|| {
+                format!("the last writes to the SQLite database `{label}` are lost")
+            })
+        });
+        let stores = self.key_value.iter().map(|(label, store)| {
+            let closed = store.close();
+            closed.with_context(|| {
+                format!("the last writes to the key-value store `{label}` are lost")
+            })
+        });
+        let closed: Vec<anyhow::Result<()>> = databases.chain(stores).collect();
+        closed.into_iter().collect()
+    }
+}
 
 // === impl Generation ===
 

@@ -37,7 +37,9 @@ pub trait KeyValue: Send + Sync {
     async fn check(&self) -> Result<(), StoreError>;
 
     /// Leaves everything in the file of the store, at the end of the process; blocks as long as that takes.
-    fn close(&self) {}
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Returns the value of a key, or `None` if it has no value.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;

@@ -220,18 +220,6 @@ impl Database {
         }
     }
 
-    /// Whether the database commits writes. After a failed commit, each call tries one more write.
-    fn can_commit(&self) -> bool {
-        self.commits.last_commit_succeeded() || {
-            let tried = self.transaction(|connection| {
-                connection.pragma_update(None, "user_version", 0)?;
-                Ok::<_, DatabaseError>(())
-            });
-            drop(self.commits.lock_committed());
-            tried.is_ok() && self.commits.last_commit_succeeded()
-        }
-    }
-
     /// Checks that writes are kept: the file is in its place, commits succeed, and the log is synced.
     ///
     /// # Errors
@@ -240,9 +228,7 @@ impl Database {
         if let Some(identity) = &self.identity {
             identity.check()?;
         }
-        if !self.can_commit() {
-            return Err(DatabaseError::CommitFailed);
-        }
+        self.commits.check()?;
         let wal_maintenance = self.wal_maintenance.lock();
         match wal_maintenance.as_ref().and_then(WalMaintenance::failure) {
             Some(failure) => Err(DatabaseError::NotSynced(failure)),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use event_log::delivery::{Acknowledgements, DeliveryEngine, DeliverySettings};
 use parking_lot::Mutex;
 use storage::database::Database;
@@ -246,10 +247,8 @@ impl Services {
         let stores = self.current.get().stores.clone();
         let database = self.database.clone();
         let closing = tokio::task::spawn_blocking(move || {
-            let committed = database.close();
-            stores.databases.values().for_each(|it| it.close());
-            stores.key_value.values().for_each(|it| it.close());
-            committed
+            let committed = database.close().context("the last writes are lost");
+            committed.and(stores.close())
         });
         match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
             Ok(closed) => Ok(closed??),

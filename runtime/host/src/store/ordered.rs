@@ -45,8 +45,8 @@ impl KeyValue for OrderedStore {
         self.inner.check().await
     }
 
-    fn close(&self) {
-        self.inner.close();
+    fn close(&self) -> Result<(), StoreError> {
+        self.inner.close()
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {

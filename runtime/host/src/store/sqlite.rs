@@ -82,9 +82,8 @@ impl KeyValue for SqliteStore {
         Ok(self.database.check()?)
     }
 
-    fn close(&self) {
-        // A failed commit is logged by the database.
-        let _ = self.database.close();
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(self.database.close()?)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {

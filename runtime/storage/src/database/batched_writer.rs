@@ -61,6 +61,14 @@ impl BatchedWriter {
         }
     }
 
+    /// Checks that writes are committed. After a failed one, each call tries one more write.
+    ///
+    /// # Errors
+    /// The cause, if they are not.
+    pub fn check(&self) -> Result<(), DatabaseError> {
+        self.commits.check()
+    }
+
     /// What keeps others from writing.
     pub fn pause(&self) -> WritePause {
         WritePause(self.commits.clone())

@@ -53,6 +53,8 @@ pub(super) struct GroupCommit {
     identity: Option<Arc<FileIdentity>>,
     /// Whether the last commit failed. Changes under the mutex of the connection.
     failing: AtomicBool,
+    /// Whether a write has failed since the last check.
+    is_suspect: AtomicBool,
     before_commit: OnceLock<BeforeCommit>,
     lost_batches: LostBatches,
 }
@@ -126,6 +128,7 @@ impl GroupCommit {
             signal: CommitSignal::default(),
             identity,
             failing: AtomicBool::new(false),
+            is_suspect: AtomicBool::new(false),
             before_commit: OnceLock::new(),
             lost_batches: LostBatches::default(),
         }
@@ -183,6 +186,7 @@ impl GroupCommit {
         self.begun.fetch_add(1, Ordering::AcqRel);
         let result = work(&connection);
         self.end(BatchEnd::Committed);
+        self.note_write(&result);
         result
     }
 
@@ -222,14 +226,48 @@ impl GroupCommit {
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         if connection.is_autocommit() {
-            self.begin(connection)?;
+            let begun = self.begin(connection);
+            self.note_write(&begun);
+            begun?;
         }
         let result = work(connection);
         if connection.is_autocommit() {
             // The disk is full or failed, and SQLite has rolled back the whole batch by itself.
             self.end(BatchEnd::Lost);
         }
+        self.note_write(&result);
         result
+    }
+
+    /// A failed write may be the fault of its caller, or the first sign of a full disk.
+    fn note_write<T, E>(&self, result: &Result<T, E>) {
+        if result.is_err() {
+            self.is_suspect.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Checks that writes are committed. After a failed write or commit, each call tries one more write, until one succeeds.
+    pub fn check(&self) -> Result<(), DatabaseError> {
+        if self.last_commit_succeeded() && !self.is_suspect.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let tried = self.transaction(|connection| {
+            let version: i64 =
+                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            connection.pragma_update(None, "user_version", version)?;
+            Ok::<_, DatabaseError>(())
+        });
+        drop(self.lock_committed());
+        match tried {
+            Ok(()) if self.last_commit_succeeded() => {
+                self.is_suspect.store(false, Ordering::Relaxed);
+                Ok(())
+            }
+            // Another connection writes, which says nothing about the disk.
+            Err(DatabaseError::Locked(_)) if self.last_commit_succeeded() => Ok(()),
+            Ok(()) => Err(DatabaseError::CommitFailed),
+            Err(error) => Err(error),
+        }
     }
 
     fn begin(&self, connection: &Connection) -> Result<(), DatabaseError> {

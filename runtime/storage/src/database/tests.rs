@@ -231,7 +231,7 @@ fn a_database_that_loses_what_is_written_says_so_until_it_keeps_something() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("socar.db")).unwrap();
     database.create_schema(TABLE).unwrap();
-    assert!(database.can_commit());
+    assert!(database.check().is_ok());
     let can_write = |can: bool| {
         let connection = database.commits.lock();
         connection.pragma_update(None, "query_only", !can).unwrap();
@@ -243,10 +243,10 @@ fn a_database_that_loses_what_is_written_says_so_until_it_keeps_something() {
     });
     write.unwrap();
     can_write(false);
-    assert!(!database.can_commit());
-    assert!(!database.can_commit());
+    assert!(database.check().is_err());
+    assert!(database.check().is_err());
     can_write(true);
-    assert!(database.can_commit());
+    assert!(database.check().is_ok());
 }
 
 /// Writes one row and waits until it is durable.
@@ -328,6 +328,42 @@ async fn a_log_that_cannot_be_synced_is_reported() {
         assert!(since.elapsed() < Duration::from_secs(60), "never synced");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A connection that refuses writes stands for a full disk.
+#[test]
+fn a_writer_whose_writes_fail_is_reported_until_one_succeeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.db");
+    let connection = connect(&path).unwrap();
+    connection.execute_batch(TABLE).unwrap();
+    connection.pragma_update(None, "user_version", 7).unwrap();
+    let identity = Arc::new(FileIdentity::of(&path).unwrap());
+    let writer = BatchedWriter::start(connection, identity).unwrap();
+    let write = || writer.write(|it| Ok::<_, DatabaseError>(insert(it, 1)?));
+    let refuse_writes = |refused: bool| {
+        let pause = writer.pause();
+        pause
+            .begin()
+            .pragma_update(None, "query_only", refused)
+            .unwrap();
+    };
+    write().unwrap();
+    writer.check().unwrap();
+    refuse_writes(true);
+    for _ in 0..2 {
+        assert!(write().is_err());
+        assert!(writer.check().is_err());
+        assert!(writer.check().is_err(), "without a further write");
+    }
+    refuse_writes(false);
+    writer.check().unwrap();
+    write().unwrap();
+    writer.commit().unwrap();
+    let version = connect(&path)
+        .unwrap()
+        .pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+    assert_eq!(version.unwrap(), 7, "a check changes nothing");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use parking_lot::Mutex;
 use rusqlite::Connection;
-use storage::database::BatchedWriter;
+use storage::database::{BatchedWriter, DatabaseError};
 use storage::file_identity::FileIdentity;
 use storage::wal::WalMaintenance;
 
@@ -111,7 +111,7 @@ impl GuestDatabase {
         })
     }
 
-    /// Checks that what is written is kept: the file is in its place, and its log is synced.
+    /// Checks that what is written is kept: the file is in its place, commits succeed, and its log is synced.
     ///
     /// # Errors
     /// The cause, if it is not.
@@ -120,6 +120,9 @@ impl GuestDatabase {
             return Ok(());
         };
         file.identity.check()?;
+        if let Some(writer) = &self.writer {
+            writer.check()?;
+        }
         let wal_maintenance = file.wal_maintenance.lock();
         match wal_maintenance.as_ref().and_then(WalMaintenance::failure) {
             Some(failure) => anyhow::bail!(failure),
@@ -128,16 +131,19 @@ impl GuestDatabase {
     }
 
     /// Copies everything into the file, at the end of the process; blocks as long as that takes.
-    pub fn close(&self) {
-        if let Some(writer) = &self.writer
-            && let Err(error) = writer.commit()
-        {
-            tracing::error!(%error, "the last writes to the database of a component are lost");
-        }
+    ///
+    /// # Errors
+    /// If the last writes are lost.
+    pub fn close(&self) -> Result<(), DatabaseError> {
+        let committed = match &self.writer {
+            Some(writer) => writer.commit(),
+            None => Ok(()),
+        };
         if let Some(file) = &self.file {
             let wal_maintenance = file.wal_maintenance.lock().take();
             drop(wal_maintenance);
         }
+        committed
     }
 
     /// Opens a session.

@@ -260,7 +260,7 @@ async fn writes_are_committed_together() {
         is_batched |= kept(&outside) < written;
     }
     assert!(is_batched, "each write was committed alone");
-    database.close();
+    database.close().unwrap();
     assert_eq!(kept(&outside), 200);
 }
 
