@@ -4,7 +4,9 @@
 use std::thread;
 
 use harness::{Response, eventually};
+use serde_json::json;
 
+use crate::delivery::{escaped, publish};
 use crate::saboteur::{Saboteur, call_deadline};
 
 /// The numbers of all instances of the saboteur and of the busy ones.
@@ -78,6 +80,26 @@ fn a_reload_starts_the_minimum_of_instances() {
     let more = manifest.replace("instances_min = 2", "instances_min = 4");
     saboteur.deploy(&more);
     assert_eq!(instances(&saboteur), (4, 0));
+}
+
+/// Requests and events have instances of their own, which share the maximum.
+#[test]
+fn idle_instances_of_one_kind_make_room_for_the_other() {
+    let saboteur = start_with("instances_max = 2\ninstances_idle = \"10m\"");
+    for round in 0..2 {
+        // Both instances are idle ones for requests; the events replace them.
+        under_load(&saboteur, 2, || {
+            eventually(|| instances(&saboteur), |item| *item == (2, 2));
+        });
+        for subject in ["a", "b"] {
+            let event = json!({"id": format!("{round}"), "subject": format!("a/{subject}"), "data": {"behave": "sleep:2000"}});
+            publish(&saboteur, &escaped(&event.to_string()));
+        }
+        eventually(|| instances(&saboteur), |item| *item == (2, 2));
+        eventually(|| instances(&saboteur), |item| *item == (2, 0));
+        // And a request replaces one of those.
+        saboteur.call("/greet/me").is(200);
+    }
 }
 
 #[test]

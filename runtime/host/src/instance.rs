@@ -7,7 +7,7 @@
 //! - when it does not start within the deadline of one call,
 //! - when it trapped, exited, or exceeded the deadline of its call. This also ends a guest that computes: the epoch makes
 //!   it yield, and [`Expiration`] is polled outside of its event loop,
-//! - when it was idle for the configured time, or a newer generation has taken over ([`pool`]),
+//! - when it was idle for the configured time or in the way of another call, or a newer generation has taken over ([`pool`]),
 //! - after [`MAX_CALLS`] requests, so that memory that a guest leaks is freed.
 //!
 //! A guest that computes without waiting is throttled ([`crate::cpu_throttle`]).
@@ -62,7 +62,7 @@ pub struct InstanceFactory {
     service: ProxyPre<InstanceState>,
     pool: Arc<InstancePool>,
     /// Instances that were created before a call needs them.
-    ready: Mutex<Vec<RequestInstance>>,
+    ready: Arc<Mutex<Vec<RequestInstance>>>,
     demand: Arc<Demand>,
 }
 
@@ -93,6 +93,7 @@ pub struct Expiration {
     status: Arc<InstanceStatus>,
     timer: Pin<Box<Sleep>>,
     retirement: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
+    room_wanted: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
     /// Time until which an idle instance stays at least, because the pool is at its minimum.
     stays_until: Instant,
 }
@@ -129,12 +130,18 @@ impl InstanceFactory {
         service: ProxyPre<InstanceState>,
         pool: Arc<InstancePool>,
     ) -> Self {
+        let ready: Arc<Mutex<Vec<RequestInstance>>> = Arc::default();
+        let unused = Arc::downgrade(&ready);
+        pool.end_unused_by(move || {
+            let ended = unused.upgrade().and_then(|ready| ready.lock().pop());
+            ended.is_some()
+        });
         Self {
             engine,
             grants,
             service,
             pool,
-            ready: Mutex::default(),
+            ready,
             demand: Arc::default(),
         }
     }
@@ -184,7 +191,7 @@ impl InstanceFactory {
     }
 
     async fn try_create(&self, demanded: DemandedInstance) -> wasmtime::Result<RequestInstance> {
-        let slot = self.pool.acquire_slot()?;
+        let slot = self.pool.acquire_slot_for_request()?;
         let mut store = store(&self.engine, &self.grants)?;
         let service =
             within_start_timeout(&self.grants, self.service.instantiate_async(&mut store)).await?;
@@ -204,6 +211,7 @@ impl InstanceFactory {
                 status: status.clone(),
                 timer: Box::pin(tokio::time::sleep(bounds.idle)),
                 retirement: Box::pin(self.pool.retirement()),
+                room_wanted: Box::pin(self.pool.room_wanted()),
                 stays_until: Instant::now(),
             },
             state: RequestAcceptor {
@@ -327,6 +335,9 @@ impl WorkerExpiration for Expiration {
 
 impl Expiration {
     fn idle(&mut self, cx: &mut Context<'_>, since: Instant) -> Poll<()> {
+        if self.makes_room(cx) {
+            return Poll::Ready(());
+        }
         let pool = self.status.slot.pool();
         let retired = pool.is_retired() || self.retirement.as_mut().poll(cx).is_ready();
         let idle_timeout = pool.bounds().idle;
@@ -339,6 +350,18 @@ impl Expiration {
         }
         self.stays_until = Instant::now() + idle_timeout;
         self.expires_at(cx, self.stays_until)
+    }
+
+    /// Whether a call of a function or an event waits for this instance to end.
+    fn makes_room(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.room_wanted.as_mut().poll(cx).is_ready() {
+            let pool = self.status.slot.pool();
+            if pool.take_wish_for_room() {
+                return true;
+            }
+            self.room_wanted = Box::pin(pool.room_wanted());
+        }
+        false
     }
 
     fn expires_at(&mut self, cx: &mut Context<'_>, time: Instant) -> Poll<()> {

@@ -11,10 +11,14 @@ use parking_lot::Mutex;
 use wasmtime::component::{Instance, InstancePre};
 use wasmtime::{Engine, Store};
 
-use super::pool::{InstancePool, InstanceSlot};
+use super::pool::{InstancePool, InstanceSlot, PoolExhausted};
 use super::{MAX_CALLS, within_start_timeout};
 use crate::call::Call;
 use crate::capability::{Grants, InstanceState};
+
+/// The longest wait for an idle instance for requests to end, and the time between two attempts.
+const MAX_ROOM_WAIT: Duration = Duration::from_secs(1);
+const ROOM_POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Creates, keeps and reuses the instances.
 pub struct CallPool {
@@ -39,20 +43,30 @@ pub struct PooledInstance {
 // === impl CallPool ===
 
 impl CallPool {
-    /// Creates a pool for a linked component.
+    /// Creates a pool for a linked component. Its idle instances make room for requests.
     pub fn new(
         engine: Engine,
         grants: Arc<Grants>,
         instance: InstancePre<InstanceState>,
         pool: Arc<InstancePool>,
-    ) -> Self {
-        Self {
+    ) -> Arc<Self> {
+        let calls = Arc::new(Self {
             engine,
             grants,
             instance,
             pool,
             idle: Mutex::default(),
-        }
+        });
+        let idle = Arc::downgrade(&calls);
+        calls.pool.end_idle_calls_by(move || {
+            // The one that was idle for the longest time.
+            let ended = idle.upgrade().and_then(|calls| {
+                let mut idle = calls.idle.lock();
+                (!idle.is_empty()).then(|| idle.remove(0))
+            });
+            ended.is_some()
+        });
+        calls
     }
 
     /// The id of the component.
@@ -126,11 +140,23 @@ impl CallPool {
     }
 
     async fn take(&self) -> wasmtime::Result<PooledInstance> {
-        // The instance that was used last has warm memory; the others can become idle for long enough.
-        let warm = self.idle.lock().pop();
-        match warm {
-            Some(pooled) => Ok(pooled),
-            None => self.create().await,
+        let began = Instant::now();
+        loop {
+            // The instance that was used last has warm memory; the others can become idle for long enough.
+            let warm = self.idle.lock().pop();
+            if let Some(pooled) = warm {
+                return Ok(pooled);
+            }
+            match self.create().await {
+                Err(error) if error.is::<PoolExhausted>() => {
+                    if !self.pool.has_idle() || began.elapsed() >= MAX_ROOM_WAIT {
+                        return Err(error);
+                    }
+                }
+                created => return created,
+            }
+            let _waiting = self.pool.wait_for_room();
+            self.pool.wait_for_release(ROOM_POLL_INTERVAL).await;
         }
     }
 

@@ -2,11 +2,12 @@
 //!
 //! `instances_min` instances exist before the first call. A call that finds none idle creates one, up to
 //! `instances_max`: the pool grows with the load. An instance that is idle for `instances_idle` ends, down to
-//! `instances_min`: the pool shrinks. When a newer build replaces a component, its instances end as soon as they are
+//! `instances_min`: the pool shrinks. Instances for requests, and those for events and functions, are kept apart and share
+//! the maximum: an idle one of the other kind ends when a call finds no room. When a newer build replaces a component, its instances end as soon as they are
 //! idle.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use config::policy::InstanceBounds;
@@ -21,9 +22,27 @@ pub struct InstancePool {
     /// Notified when an instance becomes free for a request, or ends.
     released: Notify,
     retired: watch::Sender<bool>,
+    /// The number of calls of functions and events that wait for an idle instance for requests to end.
+    waiting_calls: watch::Sender<usize>,
+    idle: IdleInstances,
     /// Why the last attempt to create an instance failed, if it did.
     start_failure: Mutex<Option<String>>,
 }
+
+/// Ends an idle instance, and returns whether there was one.
+type EndIdle = Box<dyn Fn() -> bool + Send + Sync>;
+
+/// How idle instances of each kind make room for the other.
+#[derive(Default)]
+struct IdleInstances {
+    /// Those for events and functions.
+    calls: OnceLock<EndIdle>,
+    /// Those for requests that no request has used yet.
+    unused: OnceLock<EndIdle>,
+}
+
+/// A call that waits for room, until it is dropped.
+pub struct WaitingCall<'a>(&'a InstancePool);
 
 /// The number of instances at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -60,6 +79,8 @@ impl InstancePool {
             busy: AtomicUsize::new(0),
             released: Notify::new(),
             retired: watch::Sender::new(false),
+            waiting_calls: watch::Sender::new(0),
+            idle: IdleInstances::default(),
             start_failure: Mutex::default(),
         })
     }
@@ -85,6 +106,61 @@ impl InstancePool {
             busy: AtomicBool::new(false),
             left: AtomicBool::new(false),
         })
+    }
+
+    /// Counts one more instance for requests; an idle one for events and functions ends for it.
+    ///
+    /// # Errors
+    /// When the pool has its maximum, and no such instance is idle.
+    pub fn acquire_slot_for_request(self: &Arc<Self>) -> Result<InstanceSlot, PoolExhausted> {
+        let mut acquired = self.acquire_slot();
+        while acquired.is_err() && end_one(&self.idle.calls) {
+            acquired = self.acquire_slot();
+        }
+        acquired
+    }
+
+    /// Lets an idle instance for requests end for a call that waits; [`InstancePool::room_wanted`] tells it so.
+    pub fn wait_for_room(&self) -> WaitingCall<'_> {
+        end_one(&self.idle.unused);
+        self.waiting_calls.send_modify(|waiting| *waiting += 1);
+        WaitingCall(self)
+    }
+
+    /// Returns when a call waits for an idle instance for requests to end.
+    pub fn room_wanted(&self) -> impl Future<Output = ()> + Send + Sync + 'static {
+        let mut waiting = self.waiting_calls.subscribe();
+        async move {
+            if waiting.wait_for(|waiting| *waiting > 0).await.is_err() {
+                // The pool is dropped, and its instances end with it.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Takes the wish of one waiting call for room; returns whether there was one.
+    pub fn take_wish_for_room(&self) -> bool {
+        self.waiting_calls.send_if_modified(|waiting| {
+            let is_wanted = *waiting > 0;
+            *waiting = waiting.saturating_sub(1);
+            is_wanted
+        })
+    }
+
+    /// Whether an instance exists that does not work on a call.
+    pub fn has_idle(&self) -> bool {
+        let stats = self.stats();
+        stats.busy < stats.alive
+    }
+
+    /// Sets how an idle instance for events and functions ends. Only the first call has an effect.
+    pub fn end_idle_calls_by(&self, end: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self.idle.calls.set(Box::new(end));
+    }
+
+    /// Sets how an instance for requests ends that none has used yet. Only the first call has an effect.
+    pub fn end_unused_by(&self, end: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self.idle.unused.set(Box::new(end));
     }
 
     /// An instance has become free for a request.
@@ -141,6 +217,19 @@ impl InstancePool {
             busy: self.busy.load(Ordering::Acquire),
             max: self.bounds.max,
         }
+    }
+}
+
+fn end_one(idle: &OnceLock<EndIdle>) -> bool {
+    idle.get().is_some_and(|end| end())
+}
+
+// === impl WaitingCall ===
+
+impl Drop for WaitingCall<'_> {
+    fn drop(&mut self) {
+        // An instance may have taken the wish of this call, or of another one that wishes again a moment later.
+        self.0.take_wish_for_room();
     }
 }
 
@@ -241,6 +330,36 @@ mod tests {
         pool.retire();
         assert!(retirement.now_or_never().is_some());
         assert!(last.try_leave());
+    }
+
+    /// Two events have left two idle instances; a request comes.
+    #[test]
+    fn idle_instances_for_events_make_room_for_a_request() {
+        let pool = pool(0, 2);
+        let slots = [(); 2].map(|()| pool.acquire_slot().unwrap());
+        let idle = Arc::new(Mutex::new(Vec::from(slots)));
+        let ending = idle.clone();
+        pool.end_idle_calls_by(move || ending.lock().pop().is_some());
+        let first = pool.acquire_slot_for_request().unwrap();
+        let _second = pool.acquire_slot_for_request().unwrap();
+        assert_eq!(pool.stats().alive, 2);
+        assert!(pool.acquire_slot_for_request().is_err());
+        drop(first);
+        assert!(pool.acquire_slot_for_request().is_ok());
+    }
+
+    #[test]
+    fn one_idle_instance_for_requests_ends_for_each_waiting_call() {
+        let pool = pool(0, 2);
+        let wanted = || pool.room_wanted().now_or_never().is_some();
+        assert!(!wanted());
+        let waiting = pool.wait_for_room();
+        assert!(wanted());
+        assert!(pool.take_wish_for_room());
+        assert!(!pool.take_wish_for_room());
+        drop(waiting);
+        drop(pool.wait_for_room());
+        assert!(!wanted(), "a call that waits no longer wants no room");
     }
 
     #[test]

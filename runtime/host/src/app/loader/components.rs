@@ -141,7 +141,6 @@ impl Loader {
             )
         });
         let calls = CallPool::new(engine, grants, instance.clone(), pool.clone());
-        let calls = Arc::new(calls);
         let events = match exports.messages {
             true => Some(EventPool::new(calls.clone(), &instance)?),
             false => None,
