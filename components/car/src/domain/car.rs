@@ -9,8 +9,8 @@ use super::{
 };
 use events::{CarBookingState, CarDeleted, CarId, CarState, Event, ReservationId};
 
-/// How many revoked holds a car stores; the oldest are dropped. A delayed hold arrives within seconds of its release,
-/// so its entry is always among the newest.
+/// How many revoked holds a car stores one by one. Of more, those of the lowest numbers become one bound: a hold up to it is
+/// refused, whether it was revoked or not.
 const MAX_REVOKED_HOLDS: usize = 64;
 
 /// A car, or the rest of a deleted one.
@@ -27,6 +27,8 @@ pub enum Car {
         /// Reservations whose hold was released before it arrived. A hold that arrives later is refused: its
         /// reservation is over, so the car would stay held.
         revoked_holds: Vec<ReservationId>,
+        /// The greatest number of a revoked hold that is not stored by itself; 0 without one.
+        revoked_until: ReservationId,
     },
     /// The car was deleted. Its number is not used again.
     Deleted {
@@ -47,6 +49,7 @@ impl Car {
             details,
             bookings: Vec::new(),
             revoked_holds: Vec::new(),
+            revoked_until: ReservationId(0),
         };
         let event = Event::CarRegistered(car.car_state());
         (car, event)
@@ -99,6 +102,7 @@ impl Car {
         let Self::Active {
             bookings,
             revoked_holds,
+            revoked_until,
             ..
         } = &mut car
         else {
@@ -108,7 +112,8 @@ impl Car {
             return Ok(None);
         }
         let is_overlapped = bookings.iter().any(|other| other.period.overlaps(&period));
-        if is_overlapped || revoked_holds.contains(&reservation) {
+        let is_revoked = reservation <= *revoked_until || revoked_holds.contains(&reservation);
+        if is_overlapped || is_revoked {
             return Err(Refusal::NotAvailable(self.id()));
         }
         bookings.push(Booking {
@@ -155,15 +160,24 @@ impl Car {
             return Some(removed);
         }
         let mut car = self.clone();
-        let Self::Active { revoked_holds, .. } = &mut car else {
+        let Self::Active {
+            revoked_holds,
+            revoked_until,
+            ..
+        } = &mut car
+        else {
             return None;
         };
-        if revoked_holds.contains(&reservation) {
+        if reservation <= *revoked_until || revoked_holds.contains(&reservation) {
             return None;
         }
         revoked_holds.push(reservation);
-        let surplus = revoked_holds.len().saturating_sub(MAX_REVOKED_HOLDS);
-        revoked_holds.drain(..surplus);
+        if revoked_holds.len() > MAX_REVOKED_HOLDS
+            && let Some(lowest) = revoked_holds.iter().min().copied()
+        {
+            *revoked_until = lowest;
+            revoked_holds.retain(|revoked| *revoked != lowest);
+        }
         Some((car, None))
     }
 

@@ -26,6 +26,9 @@ pub enum CarRecord {
         /// Reservations whose hold is refused.
         #[serde(default, rename = "givenUp")]
         revoked_holds: Vec<ReservationId>,
+        /// The reservations up to this one whose hold is refused.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        revoked_until: u64,
     },
     /// [`Car::Deleted`].
     #[serde(rename = "gone", rename_all = "camelCase")]
@@ -57,6 +60,7 @@ impl Persistent for Car {
                 details,
                 bookings,
                 revoked_holds,
+                revoked_until,
             } => CarRecord::Active {
                 car_id: id,
                 car_name: details.name,
@@ -64,6 +68,7 @@ impl Persistent for Car {
                 amount: details.amount,
                 bookings: bookings.iter().map(BookingRecord::from).collect(),
                 revoked_holds,
+                revoked_until: revoked_until.0,
             },
             Self::Deleted { id } => CarRecord::Deleted { car_id: id },
         }
@@ -78,6 +83,7 @@ impl Persistent for Car {
                 amount,
                 bookings,
                 revoked_holds,
+                revoked_until,
             } => Self::Active {
                 id: car_id,
                 details: CarDetails {
@@ -87,10 +93,15 @@ impl Persistent for Car {
                 },
                 bookings: bookings.into_iter().map(Booking::from).collect(),
                 revoked_holds,
+                revoked_until: ReservationId(revoked_until),
             },
             CarRecord::Deleted { car_id } => Self::Deleted { id: car_id },
         }
     }
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl From<&Booking> for BookingRecord {

@@ -1,4 +1,5 @@
 use super::*;
+use kit::Persistent as _;
 
 const FIRST: ReservationId = ReservationId(1);
 const SECOND: ReservationId = ReservationId(2);
@@ -78,6 +79,37 @@ fn a_hold_that_arrives_after_its_release_is_refused() {
     let (car, _) = car().release(FIRST).unwrap();
     assert!(car.hold(FIRST, Period::OPEN).is_err());
     assert!(car.hold(SECOND, Period::OPEN).is_ok());
+}
+
+#[test]
+fn any_number_of_holds_is_refused_after_their_release() {
+    let last = 3 * MAX_REVOKED_HOLDS as u64;
+    // An operator has released a reservation that never was.
+    let (mut car, _) = car().release(ReservationId(u64::MAX)).unwrap();
+    for number in (1..=last)
+        .rev()
+        .step_by(2)
+        .chain((1..=last).rev().skip(1).step_by(2))
+    {
+        car = car.release(ReservationId(number)).unwrap_or((car, None)).0;
+    }
+    for number in 1..=last {
+        assert!(
+            car.hold(ReservationId(number), Period::OPEN).is_err(),
+            "{number}"
+        );
+        assert_eq!(car.release(ReservationId(number)), None, "{number}");
+    }
+    assert!(car.hold(ReservationId(last + 1), Period::OPEN).is_ok());
+    let Car::Active { revoked_holds, .. } = &car else {
+        panic!("{car:?}")
+    };
+    assert!(revoked_holds.len() <= MAX_REVOKED_HOLDS);
+    let record = serde_json::to_vec(&car.to_record()).unwrap();
+    assert_eq!(
+        Car::from_record(serde_json::from_slice(&record).unwrap()),
+        car
+    );
 }
 
 #[test]
