@@ -20,7 +20,11 @@ use crate::{
     saga_log::{SagaLog, SagaNote},
 };
 use events::{CustomerId, ReservationId};
-use kit::{ChangeError, Platform, Store, StoreError, SwapOutcome, claim::claim_absent, report};
+use kit::{
+    ChangeError, Platform, Store, StoreError, SwapOutcome,
+    claim::{self, claim_absent},
+    report,
+};
 use std::time::Duration;
 
 /// The variable with the most live reservations of a customer.
@@ -108,6 +112,7 @@ impl<'a, P: Platform> LiveReservations<'a, P> {
             let mut entries = self.decode(value.as_deref())?;
             if entries.iter().any(|(_, entered)| entered == token) {
                 // The previous swap took place, although the provider did not confirm it.
+                self.release_claim(is_claimed).await;
                 return Ok(());
             }
             // An earlier attempt under this number may have taken the place.
@@ -121,11 +126,19 @@ impl<'a, P: Platform> LiveReservations<'a, P> {
             entries.push((number, token.to_owned()));
             let value = serde_json::to_vec(&entries).map_err(|e| StoreError(e.to_string()))?;
             if state.compare_and_swap(cas, &value).await? == SwapOutcome::Written {
+                self.release_claim(is_claimed).await;
                 return Ok(());
             }
             self.back_off(attempt).await;
         }
         Err(ChangeError::Contended(self.key.clone()))
+    }
+
+    /// The value exists, so nothing has to claim it any more. A counter that stays costs a few bytes.
+    async fn release_claim(&self, is_claimed: bool) {
+        if is_claimed {
+            let _ = claim::release(self.platform, &self.key).await;
+        }
     }
 
     /// The entries whose reservations are live, and how many of them are about to end.

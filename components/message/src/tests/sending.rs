@@ -34,6 +34,8 @@ fn every_transition_sends_a_message() {
             .all(|row| row.sent_at == messages.platform.now())
     );
     assert_eq!(messages.platform.published_types(), [""; 0]);
+    let stored = format!("{:?}", messages.platform.state.snapshot());
+    assert!(!stored.contains("claim/"), "{stored}");
 }
 
 #[test]

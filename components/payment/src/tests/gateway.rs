@@ -19,6 +19,8 @@ fn an_approval_calls_the_gateway_once_and_leaves_no_intent() {
     approve(&ports).unwrap();
     assert_eq!(ports.gateway.approvals.get(), 1);
     assert_eq!(stored_intents(&ports.platform), [""; 0]);
+    let stored = format!("{:?}", ports.platform.state.snapshot());
+    assert!(!stored.contains("claim/"), "{stored}");
 }
 
 #[test]

@@ -50,6 +50,19 @@ fn stored(ports: &TestPorts<'_>) -> String {
 }
 
 #[test]
+fn no_claim_of_a_customer_stays() {
+    let contexts = FakeContexts::new();
+    for denies_swaps in [false, true] {
+        let ports = ports_with_limit(&contexts, "2");
+        ports.platform.state.denies_swaps.set(denies_swaps);
+        assert_eq!(reserve_for(&ports, "alice", "").status(), 201);
+        let stored = stored(&ports);
+        assert!(stored.contains("live/alice"), "{stored}");
+        assert!(!stored.contains("claim/live/alice"), "{stored}");
+    }
+}
+
+#[test]
 fn a_customer_with_as_many_reservations_as_allowed_is_refused_and_others_are_not() {
     let contexts = FakeContexts::new();
     let ports = ports_with_limit(&contexts, "2");
