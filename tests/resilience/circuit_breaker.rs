@@ -3,9 +3,9 @@
 
 mod fixture;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use harness::{BodyEnd, Decision, GatewayFault, Mode, Reservation, Response, eventually};
+use harness::{BodyEnd, Decision, GatewayFault, Mode, Reservation, Response, Setup, eventually};
 use http::Method;
 use serde_json::json;
 
@@ -119,6 +119,32 @@ fn every_breaker_transition_is_published_and_logged_once() {
     let about_it = eventually(logged, |lines| lines.len() >= events.len());
     assert_eq!(about_it.len(), events.len(), "{about_it:#?}");
     assert!(about_it[0].contains(reason), "{about_it:#?}");
+}
+
+/// Too few customers for a rate of failures: one in more than a second.
+#[test]
+fn a_payment_context_that_hangs_is_cut_off_also_with_few_customers() {
+    let platform = Setup::new(Mode::Embedded).argument("--chaos").start();
+    let link = "reservation -> payment";
+    let fault = json!({"from": "reservation", "to": "payment", "fault": "latency", "latency_ms": 60_000, "seconds": 600});
+    platform.admin().inject_fault(&fault);
+    let reserve_two = || {
+        let cars = [(); 2].map(|()| platform.register_car("besieged"));
+        platform.concurrently(2, |index| platform.try_reserve(&cars[index]).status)
+    };
+    let mut customers = 0;
+    while platform.admin().breaker(link)["state"] != "open" {
+        customers += 2;
+        assert!(customers <= 12, "the breaker is still closed");
+        assert_eq!(reserve_two(), [503, 503]);
+    }
+    let began = Instant::now();
+    assert_eq!(reserve_two(), [503, 503]);
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[test]
