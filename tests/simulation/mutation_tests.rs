@@ -116,6 +116,21 @@ fn a_lease_that_trusts_the_clocks_of_others_is_detected() {
 }
 
 #[test]
+fn a_platform_that_guesses_whose_clock_it_reads_is_detected() {
+    assert_detected(Mutation::HidesHosts, "was not true in the end");
+}
+
+#[test]
+fn a_platform_that_does_not_repeat_refunds_is_detected() {
+    assert_detected(Mutation::ForgetsLateRefunds, "charges at the gateway");
+}
+
+#[test]
+fn a_log_that_loses_what_the_stores_keep_is_detected() {
+    assert_detected(Mutation::LosesLogAlone, "messages are");
+}
+
+#[test]
 fn a_platform_whose_work_never_becomes_old_is_detected() {
     assert_detected(Mutation::ForgetsAges, "does not become idle");
 }

@@ -23,7 +23,7 @@ use std::{
 const MAX_DELAY_MS: usize = 4_000;
 
 /// The number of hosts. A task runs on one of them.
-pub const HOSTS: usize = 2;
+pub const HOSTS: usize = 3;
 /// By how many milliseconds the clock of a host may be ahead.
 const CLOCK_OFFSETS_MS: [i64; 8] = [0, 0, 300, -2_000, 20_000, -60_000, 600_000, -7_200_000];
 
@@ -233,6 +233,14 @@ impl World {
     pub fn host_time(&self) -> u64 {
         self.now()
             .saturating_add_signed(self.clock_offsets[self.host.get()].get())
+    }
+
+    /// The name of the running task's host.
+    pub fn host_name(&self) -> String {
+        match self.has_mutation(Mutation::HidesHosts) {
+            true => String::new(),
+            false => self.host.get().to_string(),
+        }
     }
 
     /// Sets the host of the task that runs next.

@@ -67,6 +67,10 @@ impl Platform for FakePlatform {
         Timestamp::from_millis(self.world.host_time())
     }
 
+    fn host(&self) -> String {
+        self.world.host_name()
+    }
+
     fn unique_id(&self) -> String {
         self.world.unique()
     }

@@ -212,6 +212,7 @@ impl FakeStore {
             }
             Mutation::WritesNoIntent => is_write && key.starts_with("intent/"),
             Mutation::RecordsNoGatewayCall => key.starts_with("asked/") || key.starts_with("undo/"),
+            Mutation::ForgetsLateRefunds => is_write && key.starts_with("late/"),
             Mutation::ForgetsAges => key == SIGHTINGS,
             Mutation::ForgetsIdempotencyKeys => key.starts_with("idempotency/"),
             _ => false,

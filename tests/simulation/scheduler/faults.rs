@@ -6,6 +6,7 @@ use crate::{
     counters::Counter,
     event_log::LogSnapshot,
     fakes::StoreSnapshots,
+    mutation::Mutation,
     oracle::Oracle,
     task::{Task, TaskKind},
     world::Wait,
@@ -28,9 +29,11 @@ impl Scheduler {
     pub fn lose_history(&mut self, snapshot: &HistorySnapshot) {
         self.crash_all();
         self.world.drop_delayed();
-        self.contexts.restore(&snapshot.stores);
         self.world.log.restore(&snapshot.log);
-        self.world.oracle.borrow_mut().restore(&snapshot.oracle);
+        if !self.world.has_mutation(Mutation::LosesLogAlone) {
+            self.contexts.restore(&snapshot.stores);
+            self.world.oracle.borrow_mut().restore(&snapshot.oracle);
+        }
         self.world.has_lost_history.set(true);
         self.world.counters.count(Counter::LostSeconds);
         self.world
