@@ -1,5 +1,6 @@
 //! Does a misbehaving guest harm only its own call, and neither the next caller nor its neighbour nor the host?
 
+use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -226,4 +227,33 @@ fn the_output_of_a_guest_is_logged_with_component_and_request_id() {
         assert!(line.contains("\"component\":\"saboteur\""), "{line}");
         assert!(line.contains("\"request_id\":\"order-66\""), "{line}");
     }
+}
+
+#[test]
+fn what_a_guest_reports_is_shown_in_a_quiet_log() {
+    let saboteur = Saboteur::start(&["-q", "--log-format", "json"]);
+    saboteur.call("/log?out=plain&err=alarming").is(200);
+    let log = harness::eventually(|| saboteur.log(), |log| log.contains("alarming"));
+    let line = log.lines().find(|line| line.contains("alarming"));
+    let line: serde_json::Value = serde_json::from_str(line.expect("the line")).expect("JSON");
+    assert_eq!(line["level"], "WARN", "{line:#}");
+    assert!(!log.contains("plain"), "{log}");
+}
+
+/// It may be between two changes that belong together.
+#[test]
+fn a_call_goes_on_when_its_client_has_left() {
+    let saboteur = Saboteur::start(&[]);
+    let busy = || saboteur.admin().json("/instances")["components"]["saboteur"]["busy"].clone();
+    let mut connection = saboteur.connect();
+    let request = b"GET /sleep?ms=2000 HTTP/1.1\r\nhost: a\r\n\r\n";
+    connection.write_all(request).expect("a request");
+    harness::eventually(busy, |busy| *busy == 1);
+    drop(connection);
+    let left = Instant::now();
+    while left.elapsed() < Duration::from_secs(1) {
+        assert_eq!(busy(), 1, "after {:?}", left.elapsed());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    harness::eventually(busy, |busy| *busy == 0);
 }

@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::{
@@ -16,6 +17,8 @@ use tempfile::TempDir;
 
 use crate::listener::unread::UnreadClients;
 use crate::saboteur::{Saboteur, host_command};
+
+use crate::saboteur::{Saboteur, call_deadline, host_command};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -119,6 +122,30 @@ fn sixty_reloads_in_a_row_leave_the_host_well() {
     }
     saboteur.call("/greet/me").is(200);
     assert_eq!(saboteur.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_reload_is_refused_while_too_many_replaced_versions_have_calls() {
+    let saboteur = Saboteur::start_with(&call_deadline("5m"), &[]);
+    let reload = || saboteur.admin().request(Method::POST, "/reload").send();
+    thread::scope(|scope| {
+        for version in 1..=32 {
+            scope.spawn(|| saboteur.call("/sleep?ms=60000"));
+            let busy =
+                || saboteur.admin().json("/instances")["components"]["saboteur"]["busy"].clone();
+            eventually(busy, |busy| *busy == 1);
+            assert_eq!(reload().status, 200, "version {version}");
+        }
+        let refused = reload();
+        assert_ne!(refused.status, 200);
+        let text = refused.text();
+        assert!(
+            text.contains("32 replaced versions still finish their calls"),
+            "{text}"
+        );
+        saboteur.call("/greet/me").is(200);
+        saboteur.kill();
+    });
 }
 
 // === signals ===

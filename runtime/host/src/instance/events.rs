@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use http_conventions::delivery::{REJECTED, UNAVAILABLE};
 use wasmtime::Trap;
 use wasmtime::component::InstancePre;
 
@@ -11,11 +12,6 @@ use crate::call::Call;
 use crate::capability::InstanceState;
 use crate::capability::bindings::PlatformIndices as GuestIndices;
 use crate::capability::bindings::spin::redis::redis::Error;
-
-/// How the text of a guest's error begins that says something about the event, or about what the guest needs. The
-/// interface has no variants for them.
-const MALFORMED_PREFIX: &str = "rejected: ";
-const UNAVAILABLE_PREFIX: &str = "unavailable: ";
 
 /// Why an event was not handled.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +24,7 @@ pub enum EventError {
         /// The error of the guest.
         reason: String,
     },
-    /// The guest returned `type-error`, or an error that begins with [`MALFORMED_PREFIX`]: no repetition makes the event
+    /// The guest returned `type-error`, or an error that begins with [`REJECTED`]: no repetition makes the event
     /// acceptable.
     #[error("component `{component}` cannot read the event: {reason}")]
     Malformed {
@@ -37,7 +33,7 @@ pub enum EventError {
         /// The error of the guest.
         reason: String,
     },
-    /// The guest returned an error that begins with [`UNAVAILABLE_PREFIX`]: something that it needs is unavailable.
+    /// The guest returned an error that begins with [`UNAVAILABLE`]: something that it needs is unavailable.
     #[error("component `{component}` cannot work now: {reason}")]
     Unavailable {
         /// The component.
@@ -158,16 +154,14 @@ impl EventPool {
                 component: component(),
                 reason: error.to_string(),
             },
-            Error::Other(reason) if reason.starts_with(MALFORMED_PREFIX) => EventError::Malformed {
+            Error::Other(reason) if reason.starts_with(REJECTED) => EventError::Malformed {
                 component: component(),
                 reason,
             },
-            Error::Other(reason) if reason.starts_with(UNAVAILABLE_PREFIX) => {
-                EventError::Unavailable {
-                    component: component(),
-                    reason,
-                }
-            }
+            Error::Other(reason) if reason.starts_with(UNAVAILABLE) => EventError::Unavailable {
+                component: component(),
+                reason,
+            },
             Error::Other(reason) => EventError::Rejected {
                 component: component(),
                 reason,
