@@ -75,7 +75,7 @@ fn an_old_saga_does_not_end_a_new_attempt_under_its_number() {
     let contexts = FakeContexts::new();
     let ports = contexts.ports();
     // Dies after the saga was opened, before the reservation is stored.
-    ports.platform.state.fail_after(7);
+    ports.platform.state.fail_after(8);
     reserve_with_key(&ports, r#"{"carId":1}"#);
     ports.platform.state.recover();
     assert_eq!(outbox_keys(&ports), ["saga/1"]);
