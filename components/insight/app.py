@@ -23,6 +23,8 @@ EVENTS = "/insights/events"
 # The variables of a platform with identity.
 IDENTITY = ("identity_issuer", "identity_audience", "identity_keys")
 RELAYED = (EVENTS, "/insights/sweep")
+# The header by which the relay tells an answer about an event from one of a proxy.
+OUTCOME = "socar-delivery"
 
 
 class RedisHandler(exports.RedisHandler):
@@ -100,8 +102,10 @@ async def relayed(request: Request, path: str) -> Response:
         try:
             await record(events.parse(request.body or b""))
         except events.InvalidEvent as error:
-            return problem(422, "The event is malformed", str(error))
-    return Response(204, {}, None)
+            refusal = problem(422, "The event is malformed", str(error))
+            refusal.headers[OUTCOME] = "rejected"
+            return refusal
+    return Response(204, {OUTCOME: "handled"}, None)
 
 
 async def utilisation(connection, period: reports.Period, now: int) -> list[dict]:

@@ -113,12 +113,39 @@ fn an_event_waits_for_a_component_that_hangs_for_a_minute() {
 
 #[test]
 fn the_relay_waits_for_as_long_as_a_component_asks() {
-    let component = FakeComponent::start();
+    let component = FakeComponent::start(&["503 Service Unavailable\r\nretry-after: 2"]);
     let redis = RedisServer::start();
     let folder = TempDir::new().expect("a folder");
     let _relay = relay(&redis, &component.url(), &folder);
-    let client = redis::Client::open(redis.url()).expect("a URL");
-    let mut connection = client.get_connection().expect("a Redis");
+    append_an_event(&redis);
+    let refused = eventually(|| component.refused(), |refused| refused.len() >= 2);
+    let waited = refused[1] - refused[0];
+    assert!(waited >= RETRY_AFTER, "{waited:?}");
+    component.recover();
+    eventually(|| component.accepted(), |accepted| *accepted >= 1);
+    assert_eq!(dead_letters(&redis), 0);
+}
+
+#[test]
+fn the_relay_waits_while_a_proxy_answers_for_the_component() {
+    let component = FakeComponent::start(&[
+        "500 Internal Server Error\r\ncontent-type: text/html",
+        "200 OK\r\ncontent-type: text/html",
+        "413 Content Too Large\r\ncontent-type: application/problem+json",
+        "302 Found\r\nlocation: /maintenance",
+    ]);
+    let redis = RedisServer::start();
+    let folder = TempDir::new().expect("a folder");
+    let _relay = relay(&redis, &component.url(), &folder);
+    append_an_event(&redis);
+    eventually(|| component.refused(), |refused| refused.len() >= 4);
+    assert_eq!(component.accepted(), 0);
+    component.recover();
+    eventually(|| component.accepted(), |accepted| *accepted >= 1);
+    assert_eq!(dead_letters(&redis), 0);
+}
+
+fn append_an_event(redis: &RedisServer) {
     let event = json!({"id": "1", "type": "ReservationConfirmed", "subject": "reservation/1"});
     let mut append = redis::cmd("XADD");
     append
@@ -126,18 +153,19 @@ fn the_relay_waits_for_as_long_as_a_component_asks() {
         .arg("*")
         .arg("event")
         .arg(event.to_string());
+    let mut connection = connect(redis);
     append.query::<String>(&mut connection).expect("an id");
-    let refused = eventually(|| component.refused(), |refused| refused.len() >= 2);
-    let waited = refused[1] - refused[0];
-    assert!(waited >= RETRY_AFTER, "{waited:?}");
-    component.recover();
-    eventually(|| component.accepted(), |accepted| *accepted >= 1);
+}
+
+fn dead_letters(redis: &RedisServer) -> usize {
     let mut length = redis::cmd("XLEN");
-    let letters: usize = length
-        .arg("socar.dead")
-        .query(&mut connection)
-        .expect("a length");
-    assert_eq!(letters, 0);
+    let length = length.arg("socar.dead").query(&mut connect(redis));
+    length.expect("a length")
+}
+
+fn connect(redis: &RedisServer) -> redis::Connection {
+    let client = redis::Client::open(redis.url()).expect("a URL");
+    client.get_connection().expect("a Redis")
 }
 
 /// A relay for a manifest with one attempt and one component.
@@ -165,7 +193,7 @@ fn relay(redis: &RedisServer, to: &str, folder: &TempDir) -> Process {
 /// What a component that is away asks its clients to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// A component over HTTP that is away at first: it answers every request with 503 and `Retry-After`.
+/// A component over HTTP that is away at first.
 struct FakeComponent {
     listener: Arc<TcpListener>,
     state: Arc<FakeState>,
@@ -173,6 +201,8 @@ struct FakeComponent {
 
 #[derive(Default)]
 struct FakeState {
+    /// How the requests are answered while the component is away, one after the other.
+    heads: &'static [&'static str],
     is_well: AtomicBool,
     /// The times of the refused requests for messages; those for other components are answered and not counted.
     refused: Mutex<Vec<Instant>>,
@@ -180,9 +210,12 @@ struct FakeState {
 }
 
 impl FakeComponent {
-    fn start() -> Self {
+    fn start(heads: &'static [&'static str]) -> Self {
         let listener = Arc::new(TcpListener::bind("127.0.0.1:0").expect("a port"));
-        let state = Arc::new(FakeState::default());
+        let state = Arc::new(FakeState {
+            heads,
+            ..FakeState::default()
+        });
         let (accepting, shared) = (listener.clone(), state.clone());
         thread::spawn(move || {
             for stream in accepting.incoming().flatten() {
@@ -231,24 +264,23 @@ fn answer(stream: TcpStream, state: &FakeState) {
     }
     let _ = reader.read_exact(&mut vec![0; length]);
     let is_well = state.is_well.load(Ordering::SeqCst);
+    let mut refused = state.refused.lock();
+    let head = match is_well {
+        true => "204 No Content\r\nsocar-delivery: handled",
+        false => state.heads[refused.len() % state.heads.len()],
+    };
     match is_well {
         _ if !is_counted => {}
         true => {
             state.accepted.fetch_add(1, Ordering::SeqCst);
         }
-        false => state.refused.lock().push(Instant::now()),
+        false => refused.push(Instant::now()),
     }
-    let status = match is_well {
-        true => "204 No Content".to_owned(),
-        false => format!(
-            "503 Service Unavailable\r\nretry-after: {}",
-            RETRY_AFTER.as_secs()
-        ),
-    };
+    drop(refused);
     let mut stream = reader.into_inner();
     let _ = write!(
         stream,
-        "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        "HTTP/1.1 {head}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
     );
 }
 

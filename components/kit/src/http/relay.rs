@@ -1,7 +1,7 @@
 //! The endpoints of `socar relay`, which delivers events and calls sweeps over HTTP on stock Spin.
 //!
-//! `POST /<plural>/events` takes one event in the structured mode of the CloudEvents HTTP binding; any
-//! 2xx acknowledges it. `POST /<plural>/sweep` is the sweep. Both require a platform token that is signed with
+//! `POST /<plural>/events` takes one event in the structured mode of the CloudEvents HTTP binding; its answer names the
+//! outcome in the header `socar-delivery`. `POST /<plural>/sweep` is the sweep. Both require a platform token that is signed with
 //! the shared secret, and both are absent while no secret is configured.
 
 use super::{
@@ -10,7 +10,8 @@ use super::{
     problem::Problem,
 };
 use crate::event_failure::EventFailure;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
+use http_conventions::delivery::{OUTCOME, Outcome};
 use platform_token::SigningKeys;
 
 /// The kinds of requests that the relay sends.
@@ -52,27 +53,46 @@ pub fn authorize(request: &Request, secret: &str, receiver: Receiver) -> Result<
 /// The response to the delivery of an event ([`http_conventions::delivery`]).
 #[must_use]
 pub fn acknowledge(path: &str, outcome: Result<(), EventFailure>) -> Response {
-    let problem = match outcome {
-        Ok(()) => {
-            let mut response = Response::default();
-            *response.status_mut() = StatusCode::NO_CONTENT;
-            return response;
+    let (outcome, mut response) = match outcome {
+        Ok(()) => (Outcome::Handled, no_content()),
+        Err(failure) => {
+            let (outcome, problem) = problem(failure);
+            (outcome, problem.into_response(path))
         }
-        Err(EventFailure::Unavailable(cause)) => Problem::unavailable(cause, 1),
-        Err(EventFailure::Rejected(cause)) => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "event-rejected",
-            "The event is malformed",
-            cause,
-        ),
-        Err(EventFailure::Failed(cause)) => Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "event-failed",
-            "The event was not handled",
-            cause,
-        ),
     };
-    problem.into_response(path)
+    let name = HeaderValue::from_static(outcome.name());
+    response.headers_mut().insert(OUTCOME, name);
+    response
+}
+
+fn no_content() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn problem(failure: EventFailure) -> (Outcome, Problem) {
+    match failure {
+        EventFailure::Unavailable(cause) => (Outcome::Unavailable, Problem::unavailable(cause, 1)),
+        EventFailure::Rejected(cause) => {
+            let problem = Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "event-rejected",
+                "The event is malformed",
+                cause,
+            );
+            (Outcome::Rejected, problem)
+        }
+        EventFailure::Failed(cause) => {
+            let problem = Problem::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "event-failed",
+                "The event was not handled",
+                cause,
+            );
+            (Outcome::Failed, problem)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -126,9 +146,21 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_says_whether_the_delivery_waits() {
+    fn an_answer_names_the_outcome_of_the_delivery() {
         let response = |failure| acknowledge("/cars/events", Err(failure));
         let text = || "why".to_owned();
+        let handled = acknowledge("/cars/events", Ok(()));
+        assert_eq!(
+            (handled.status().as_u16(), &handled.headers()[OUTCOME]),
+            (204, &HeaderValue::from_static("handled"))
+        );
+        for (failure, outcome) in [
+            (EventFailure::Unavailable(text()), "unavailable"),
+            (EventFailure::Rejected(text()), "rejected"),
+            (EventFailure::Failed(text()), "failed"),
+        ] {
+            assert_eq!(response(failure).headers()[OUTCOME], outcome);
+        }
         let waits = response(EventFailure::Unavailable(text()));
         assert_eq!(
             (waits.status().as_u16(), &waits.headers()["retry-after"]),

@@ -110,7 +110,8 @@ async fn serve_relay<E: Into<EventFailure>>(
     match kind {
         RelayRequest::Sweep => answer(internal_sweep(request)).await,
         RelayRequest::Event if request.body().len() > BODY_LIMIT => {
-            Problem::payload_too_large(BODY_LIMIT).into_response(&path)
+            let cause = format!("an event may have up to {BODY_LIMIT} bytes");
+            acknowledge(&path, Err(EventFailure::Rejected(cause)))
         }
         RelayRequest::Event => acknowledge(&path, react(request.body(), react_to).await),
     }

@@ -3,30 +3,32 @@
 //! Spin's Redis trigger is plain pub/sub: a message without a subscriber is lost. The streams keep every event, so the
 //! relay reads them with the delivery engine of `socar up` ([`event_log::delivery`]: groups, order per subject, retries,
 //! dead letters). It sends each event to its component over HTTP, in the structured mode of the CloudEvents HTTP
-//! binding; any 2xx status acknowledges it. An outage of the component, such as 503, is waited for, at least for the time
-//! of its `Retry-After`, and so are the answers of a proxy; an answer about the event itself counts as an attempt, and a
-//! problem document with 400, 413, 415 or 422 makes the event a dead letter at once. The relay also calls the sweeps, because stock Spin has no timer for them.
-//! The relay and the trigger may both deliver an event: reactions are idempotent.
+//! binding. The endpoint of the component names the outcome in a header of its answer ([`http_conventions::delivery`]):
+//! the event was handled, it failed, or it can never be handled. Every other answer is that of a proxy, or of an
+//! application that is unwell; it says nothing about the event, so the delivery waits, at least for the time of
+//! `Retry-After`. The relay also calls the sweeps, because stock Spin has no timer for them. The relay and the trigger may
+//! both deliver an event: reactions are idempotent.
 //!
 //! The URL of a component comes from the manifest: the prefix of its first HTTP route, below `--to`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
-use http_conventions::problem::MEDIA_TYPE;
+use http_conventions::delivery::{OUTCOME, Outcome};
 use platform_token::SigningKeys;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::availability::{is_outage, retry_after};
+use crate::availability::retry_after;
 use crate::body::full;
 use crate::cli::RelayOptions;
 use crate::client::HttpClient;
+use crate::log_limiter::LogLimiter;
 use crate::otlp::{self, ServiceName};
 use crate::output::print_line;
 use crate::signals::StopSignals;
@@ -41,6 +43,9 @@ use event_log::delivery::{
 };
 use storage::redis_client::RedisClient;
 
+/// Lines about the same answer in ten seconds.
+static FOREIGN_ANSWERS: LazyLock<LogLimiter> = LazyLock::new(|| LogLimiter::new(1));
+
 /// Event handler that delivers over HTTP.
 struct HttpDelivery {
     client: HttpClient,
@@ -48,6 +53,14 @@ struct HttpDelivery {
     addresses: BTreeMap<String, String>,
     keys: SigningKeys,
     timeout: Duration,
+}
+
+/// The head of an answer of a deployment.
+struct Answer {
+    /// The URL of the component.
+    address: String,
+    status: StatusCode,
+    headers: HeaderMap,
 }
 
 /// Relays events until the process receives a stop signal.
@@ -161,7 +174,11 @@ impl HttpDelivery {
         let trace = Trace::fresh();
         let mut span = sweep::start_span(component, &trace);
         let trace = span.inner_trace(&trace).unwrap_or(trace);
-        let swept = self.post(component, "sweep", Bytes::new(), &trace).await;
+        let answer = self.post(component, "sweep", Bytes::new(), &trace).await;
+        let swept = answer.and_then(|answer| match answer.status.is_success() {
+            true => Ok(()),
+            false => Err(answer.unavailable()),
+        });
         if let Err(error) = &swept {
             span.fail("sweep-failed", error);
         }
@@ -183,7 +200,7 @@ impl HttpDelivery {
         path: &str,
         body: Bytes,
         trace: &Trace,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<Answer, HandlerError> {
         let Some(address) = self.addresses.get(component) else {
             let reason = format!("component `{component}` has no HTTP route");
             return Err(HandlerError::unavailable(reason));
@@ -207,10 +224,11 @@ impl HttpDelivery {
             HandlerError::unavailable(format!("{address}: {error}"))
         })?;
         span::http::received(&mut span, answer.status());
-        match answer.status() {
-            status if status.is_success() => Ok(()),
-            status => Err(classify(address, status, answer.headers())),
-        }
+        Ok(Answer {
+            address: address.clone(),
+            status: answer.status(),
+            headers: answer.headers().clone(),
+        })
     }
 }
 
@@ -218,11 +236,60 @@ impl HttpDelivery {
 impl EventHandler for HttpDelivery {
     async fn handle(&self, component: &str, event: DeliveredEvent) -> Result<(), HandlerError> {
         let (mut span, trace) = trigger::events::start_span(component, &event);
-        let handled = self.post(component, "events", event.event, &trace).await;
+        let answer = self.post(component, "events", event.event, &trace).await;
+        let handled = answer.and_then(|answer| answer.about_event(component));
         if let Err(error) = &handled {
             span.fail(trigger::events::outcome(&handled), error);
         }
         handled
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// What the answer says about the event. Only the endpoint for events names an outcome.
+    fn about_event(&self, component: &str) -> Result<(), HandlerError> {
+        let outcome = self.headers.get(OUTCOME).map(HeaderValue::as_bytes);
+        match outcome.and_then(Outcome::from_name) {
+            Some(Outcome::Handled) => Ok(()),
+            Some(Outcome::Rejected) => Err(HandlerError::Invalid(self.reason())),
+            Some(Outcome::Failed) => Err(HandlerError::Failed(self.reason())),
+            Some(Outcome::Unavailable) => Err(self.unavailable()),
+            None => {
+                let error = self.reason();
+                if let Some(suppressed) = FOREIGN_ANSWERS.admit(&error) {
+                    warn!(
+                        component,
+                        error, suppressed, "an event waits: the answer is not of its component"
+                    );
+                }
+                Err(self.unavailable())
+            }
+        }
+    }
+
+    /// The deployment, or what it needs, is unavailable.
+    fn unavailable(&self) -> HandlerError {
+        HandlerError::Unavailable {
+            reason: self.reason(),
+            retry_after: retry_after(&self.headers),
+        }
+    }
+
+    fn reason(&self) -> String {
+        let Self {
+            address, status, ..
+        } = self;
+        match *status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => format!(
+                "{address} does not know this relay: are relay_secret and the time the same on both sides?"
+            ),
+            status if status.is_success() => format!(
+                "{address} answered {status} without the header `{OUTCOME}`: a proxy answers for the component, or the component is older than the relay"
+            ),
+            status => format!("{address} answered {status}"),
+        }
     }
 }
 
@@ -238,51 +305,6 @@ fn check_base(url: &str) -> anyhow::Result<()> {
         Some(_) if matches!(uri.scheme_str(), Some("http" | "https")) => Ok(()),
         _ => bail!("--to {shown}: write http://host:port or https://host"),
     }
-}
-
-/// What a status says of an event. Only an answer about the event itself counts as an attempt.
-fn classify(address: &str, status: StatusCode, headers: &HeaderMap) -> HandlerError {
-    let reason = format!("{address} answered {status}");
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
-            HandlerError::unavailable(format!(
-                "{address} does not know this relay: are relay_secret and the time the same on both sides?"
-            ))
-        }
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => HandlerError::unavailable(reason),
-        status if is_outage(status) => HandlerError::Unavailable {
-            reason,
-            retry_after: retry_after(headers),
-        },
-        status if is_of_proxy(status) => HandlerError::Unavailable {
-            reason,
-            retry_after: retry_after(headers),
-        },
-        StatusCode::BAD_REQUEST
-        | StatusCode::PAYLOAD_TOO_LARGE
-        | StatusCode::UNSUPPORTED_MEDIA_TYPE
-        | StatusCode::UNPROCESSABLE_ENTITY
-            if is_problem(headers) =>
-        {
-            HandlerError::Invalid(reason)
-        }
-        _ => HandlerError::Failed(reason),
-    }
-}
-
-/// Whether no component answers an event like this, but a proxy in front of it does: it redirects to another scheme or
-/// to a login, has no such service, or does not reach it. The codes from 520 on are those of content delivery networks.
-fn is_of_proxy(status: StatusCode) -> bool {
-    status.is_redirection() || matches!(status.as_u16(), 405 | 407 | 421 | 431 | 511 | 520..=599)
-}
-
-/// Whether the answer is a problem document, as components of this platform give it: a proxy that refuses the request
-/// says nothing of the event.
-fn is_problem(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE);
-    let media_type = media_type.and_then(|value| value.to_str().ok());
-    let essence = media_type.and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(MEDIA_TYPE))
 }
 
 fn component(route: &Route) -> Option<&str> {

@@ -2,47 +2,70 @@
 
 use super::*;
 
+fn answer(status: u16, outcome: Option<&str>) -> Answer {
+    let mut headers = HeaderMap::from_iter([
+        (header::RETRY_AFTER, "20".parse().unwrap()),
+        (
+            header::CONTENT_TYPE,
+            "application/problem+json".parse().unwrap(),
+        ),
+    ]);
+    if let Some(outcome) = outcome {
+        headers.insert(OUTCOME, outcome.parse().unwrap());
+    }
+    Answer {
+        address: "http://cars".to_owned(),
+        status: StatusCode::from_u16(status).unwrap(),
+        headers,
+    }
+}
+
 #[test]
 fn only_an_answer_about_the_event_counts() {
-    let answered = |status: u16, media_type: &str| {
-        let headers = HeaderMap::from_iter([
-            (header::RETRY_AFTER, "20".parse().unwrap()),
-            (header::CONTENT_TYPE, media_type.parse().unwrap()),
-        ]);
-        let status = StatusCode::from_u16(status).unwrap();
-        super::classify("http://cars", status, &headers)
-    };
-    let classify = |status| answered(status, "application/problem+json");
-    for status in [301, 302, 307, 429, 502, 503, 504, 521, 522, 530, 599] {
-        let outage = classify(status);
-        let wait = Some(Duration::from_secs(20));
-        assert!(
-            matches!(outage, HandlerError::Unavailable { retry_after, .. } if retry_after == wait),
-            "{status}"
-        );
+    let outcome = |status, outcome| answer(status, Some(outcome)).about_event("car");
+    assert!(matches!(outcome(204, "handled"), Ok(())));
+    assert!(matches!(
+        outcome(422, "rejected"),
+        Err(HandlerError::Invalid(_))
+    ));
+    assert!(matches!(
+        outcome(500, "failed"),
+        Err(HandlerError::Failed(_))
+    ));
+    assert!(matches!(
+        outcome(503, "unavailable"),
+        Err(HandlerError::Unavailable { .. })
+    ));
+}
+
+#[test]
+fn the_answer_of_a_proxy_says_nothing_about_the_event() {
+    for status in (200..600).filter(|status| StatusCode::from_u16(*status).is_ok()) {
+        for name in [None, Some(""), Some("Handled"), Some("handled, handled")] {
+            let waits = matches!(
+                answer(status, name).about_event("car"),
+                Err(HandlerError::Unavailable { retry_after, .. })
+                    if retry_after == Some(Duration::from_secs(20))
+            );
+            assert!(waits, "{status} {name:?}");
+        }
     }
-    for status in [401, 403, 404, 405, 407, 408, 421, 425, 431] {
-        let unavailable = matches!(classify(status), HandlerError::Unavailable { .. });
-        assert!(unavailable, "{status}");
-    }
-    for status in [400, 413, 415, 422] {
+}
+
+#[test]
+fn the_url_of_a_deployment_has_no_credentials() {
+    for url in ["http://user:hunter2@cars", "https://hunter2@cars/path"] {
+        let error = check_base(url).unwrap_err().to_string();
         assert!(
-            matches!(classify(status), HandlerError::Invalid(_)),
-            "{status}"
+            error.contains("credentials in the URL are not sent"),
+            "{error}"
         );
-        let media_type = "Application/Problem+JSON; charset=utf-8";
-        assert!(matches!(
-            answered(status, media_type),
-            HandlerError::Invalid(_)
-        ));
-        // The refusal of a proxy says nothing of the event.
-        let of_proxy = answered(status, "text/html");
-        assert!(matches!(of_proxy, HandlerError::Failed(_)), "{status}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
-    for status in [409, 500, 501] {
-        assert!(
-            matches!(classify(status), HandlerError::Failed(_)),
-            "{status}"
-        );
+    for url in ["cars:80", "ftp://cars", "/cars"] {
+        assert!(check_base(url).is_err(), "{url}");
+    }
+    for url in ["http://127.0.0.1:3000", "https://cars.example/api"] {
+        assert!(check_base(url).is_ok(), "{url}");
     }
 }
