@@ -9,7 +9,7 @@
 mod document;
 pub mod manifest;
 pub mod policy;
-mod redis_url;
+pub mod redis_url;
 pub mod runtime_config;
 
 pub use document::{ConfigError, Located, Location, without_credentials};

@@ -177,7 +177,8 @@ impl RuntimeConfig {
             config.outbound_http = OutboundHttp::read(table)?;
         }
         if let Some(mut table) = root.table("socar")? {
-            config.redis_url = table.string("redis_url")?.map(|url| url.value);
+            let url = table.string("redis_url")?;
+            config.redis_url = url.map(stores::checked_redis_url).transpose()?;
             table.finish()?;
         }
         if let Some(mut table) = root.table("outbound_redis")? {

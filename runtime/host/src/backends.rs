@@ -170,6 +170,66 @@ mod tests {
     }
 
     #[test]
+    fn the_client_can_use_every_address_that_the_configuration_accepts() {
+        let schemes = ["redis://", "rediss://", "REDIS://", "valkey://", "unix://"];
+        let users = [
+            "",
+            ":pw@",
+            "u@",
+            "u:p%40@",
+            "%ff@",
+            "u:%ff@",
+            "a@b@",
+            "u:%EA%B0%80@",
+            "u:a b@",
+        ];
+        let hosts = [
+            "h",
+            "",
+            "0.0.0.0",
+            "0",
+            "127.1",
+            "[::1]",
+            "[::]",
+            "[0::0]",
+            "[::ffff:0.0.0.0]",
+            "%30.0.0.0",
+            "h\u{ac00}",
+        ];
+        let ports = ["", ":", ":1", ":65536", ":x"];
+        let ends = [
+            "",
+            "/",
+            "/0",
+            "/16",
+            "/-1",
+            "/x",
+            "/0/",
+            "/0/1",
+            "?protocol=2",
+            "/1?protocol=4",
+            "?protocol=%33",
+            "?a=b",
+            "#",
+            "#x",
+            "/#insecure",
+        ];
+        let mut accepted = 0;
+        for scheme in schemes {
+            for (user, host) in users.iter().flat_map(|user| hosts.map(|host| (user, host))) {
+                for (port, end) in ports.iter().flat_map(|port| ends.map(|end| (port, end))) {
+                    let address = format!("{scheme}{user}{host}{port}{end}");
+                    if config::redis_url::check(&address).is_ok() {
+                        accepted += 1;
+                        assert!(RedisClient::new(&address).is_ok(), "{address}");
+                    }
+                }
+            }
+        }
+        assert!(accepted > 100, "{accepted}");
+    }
+
+    #[test]
     fn a_host_keeps_the_name_in_its_state_directory() {
         let state = tempfile::tempdir().unwrap();
         let other = tempfile::tempdir().unwrap();

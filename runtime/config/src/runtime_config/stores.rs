@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::value::{absolute, unsupported_type};
-use crate::document::{ConfigError, Table, Value};
+use crate::document::{ConfigError, Located, Table, Value};
 use crate::redis_url;
 
 /// The backend of a key-value store.
@@ -81,6 +81,11 @@ impl SqliteDatabase {
 
 fn read_redis_url(table: &mut Table) -> Result<String, ConfigError> {
     let url = table.required_string("url", "add url = \"redis://host:port/0\"")?;
+    checked_redis_url(url)
+}
+
+/// The address of a Redis server in the runtime configuration.
+pub(super) fn checked_redis_url(url: Located<String>) -> Result<String, ConfigError> {
     match redis_url::check(&url.value) {
         Ok(()) => Ok(url.value),
         Err(cause) => Err(url.error(

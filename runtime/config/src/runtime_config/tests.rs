@@ -249,6 +249,26 @@ fn the_redis_server_of_the_host_is_no_setting_of_spin() {
 }
 
 #[test]
+fn a_redis_address_that_no_client_can_use_is_named_by_its_key() {
+    let path = Path::new("runtime-config.toml");
+    for (text, key) in [
+        (
+            "[socar]\nredis_url = \"redis://:hunter2@0.0.0.0:6379\"\n",
+            "runtime-config.toml:2: `socar.redis_url`: not a Redis address",
+        ),
+        (
+            "[key_value_store.a]\ntype = \"redis\"\nurl = \"redis://:hunter2@h?protocol=9\"\n",
+            "runtime-config.toml:3: `key_value_store.a.url`: not a Redis address",
+        ),
+    ] {
+        let refused = RuntimeConfig::from_text(path, text).expect_err("an error");
+        let refused = refused.to_string();
+        assert!(refused.starts_with(key), "{refused}");
+        assert!(!refused.contains("hunter2"), "{refused}");
+    }
+}
+
+#[test]
 fn any_runtime_configuration_is_read_or_refused() {
     let config = concat!(
         "state_dir = \"state\"\n[outbound_http]\nconnection_pooling = true\n[outbound_redis]\nmax_connections = 5\n",
