@@ -12,6 +12,7 @@ mod suggestion;
 
 use std::path::Path;
 
+use crate::text_file::read_text_file;
 use node::{Entry, Node};
 
 pub use error::{ConfigError, Located, Location};
@@ -57,9 +58,9 @@ pub(crate) fn read_confidential(path: &Path, remedy: &str) -> Result<Table, Conf
 }
 
 fn read_text(path: &Path, remedy: &str) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|error| {
+    read_text_file(path).map_err(|error| {
         Location::of_source(&path.display().to_string(), "")
-            .error_without_value(format!("cannot be read ({error})"), remedy)
+            .error_without_value(error.to_string(), error.remedy(remedy))
     })
 }
 

@@ -11,5 +11,7 @@ pub mod manifest;
 pub mod policy;
 pub mod redis_url;
 pub mod runtime_config;
+mod text_file;
 
 pub use document::{ConfigError, Located, Location, without_credentials};
+pub use text_file::{TextFileError, read_text_file};

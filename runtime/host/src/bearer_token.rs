@@ -14,15 +14,19 @@ pub fn bearer_token(flag: &str, token: &str) -> anyhow::Result<HeaderValue> {
         !token.trim().is_empty(),
         "{flag} is empty: choose a long token"
     );
-    let is_visible = token.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     ensure!(
-        is_visible && token.trim() == token,
+        is_visible(token),
         "{flag} cannot be sent in a header: it begins or ends with white space, or contains more than visible ASCII and spaces"
     );
     let mut value = HeaderValue::try_from(format!("Bearer {token}"))
         .with_context(|| format!("{flag} cannot be sent in a header"))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// Whether a text is visible ASCII and spaces, without spaces at its ends.
+pub fn is_visible(text: &str) -> bool {
+    text.trim() == text && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
 }
 
 /// The token without the newline at its end.

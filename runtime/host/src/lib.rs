@@ -90,6 +90,7 @@ pub mod rebuild;
 mod replay;
 pub mod runtimes;
 pub mod signals;
+mod signing_keys;
 pub mod span;
 pub mod store;
 pub mod telemetry;

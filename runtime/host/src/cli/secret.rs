@@ -1,5 +1,9 @@
 //! Flags whose value may be in a file, where a secret is not visible in the list of processes.
 
+use std::path::Path;
+
+use config::read_text_file;
+
 /// Returns the value, or the first line of the file of `@FILE`.
 ///
 /// # Errors
@@ -8,8 +12,9 @@ pub fn value_or_file(text: &str) -> Result<String, String> {
     let Some(file) = text.strip_prefix('@') else {
         return Ok(text.to_owned());
     };
-    let content = std::fs::read_to_string(file).map_err(|error| {
-        format!("the file {file} cannot be read ({error}): name a file that exists")
+    let content = read_text_file(Path::new(file)).map_err(|error| {
+        let remedy = error.remedy("name a file that exists");
+        format!("the file {file} {error}: {remedy}")
     })?;
     Ok(content.lines().next().unwrap_or_default().to_owned())
 }
@@ -23,7 +28,12 @@ mod tests {
         assert_eq!(value_or_file("plain").as_deref(), Ok("plain"));
         let file = tempfile::NamedTempFile::new().unwrap();
         let argument = format!("@{}", file.path().display());
-        for (content, value) in [("token\n", "token"), ("token", "token"), ("", "")] {
+        for (content, value) in [
+            ("token\n", "token"),
+            ("token", "token"),
+            ("", ""),
+            ("\u{feff}token\r\n", "token"),
+        ] {
             std::fs::write(file.path(), content).unwrap();
             assert_eq!(value_or_file(&argument).as_deref(), Ok(value));
         }

@@ -32,6 +32,7 @@ use crate::log_limiter::LogLimiter;
 use crate::otlp::{self, ServiceName};
 use crate::output::print_line;
 use crate::signals::StopSignals;
+use crate::signing_keys::signing_keys;
 use crate::span;
 use crate::trace::Trace;
 use crate::trigger::{self, sweep};
@@ -68,8 +69,7 @@ struct Answer {
 /// # Errors
 /// When the manifest or an option is invalid. An unavailable server or component is retried.
 pub async fn run(options: &RelayOptions) -> anyhow::Result<()> {
-    let keys = SigningKeys::read(&options.secret);
-    let keys = keys.context("--secret (or SOCAR_RELAY_SECRET) is empty: choose a long secret")?;
+    let keys = signing_keys("--secret (or SOCAR_RELAY_SECRET)", &options.secret)?;
     let mut signals = StopSignals::listen()?;
     let overrides = Overrides {
         environment: Environment::from_process(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::document::{self, ConfigError, Location};
+use crate::text_file::read_text_file;
 
 const FLAG: &str = "--variable";
 
@@ -66,18 +67,12 @@ fn read_value(file: &Path) -> Result<String, ConfigError> {
     Ok(value)
 }
 
-/// Reads a file without a byte order mark.
 fn read_text(file: &Path) -> Result<String, ConfigError> {
-    let text = std::fs::read_to_string(file);
-    let text = text.map(|text| match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_owned(),
-        None => text,
-    });
-    text.map_err(|error| {
+    read_text_file(file).map_err(|error| {
         Location::of_source(FLAG, "").error(
             format_args!("\"@{}\"", file.display()),
-            format!("the file cannot be read ({error})"),
-            "name a file that exists",
+            format!("the file {error}"),
+            error.remedy("name a file that exists"),
         )
     })
 }

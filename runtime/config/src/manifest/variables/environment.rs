@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::document::{ConfigError, Location};
+use crate::text_file::{TextFileError, read_text_file};
 
 /// One `[[variables_provider]]` of a runtime configuration. Its `Debug` output contains no values.
 #[derive(Clone, PartialEq, Eq)]
@@ -120,12 +121,18 @@ fn variable(prefix: &str, name: &str) -> String {
 
 /// Reads a `.env` file with the parser of Spin. A file that cannot be opened is the same as an empty file, as in Spin.
 fn read_dotenv(file: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
-    let Ok(lines) = dotenvy::from_path_iter(file) else {
-        return Ok(BTreeMap::new());
+    let at = Location::of_source(&file.display().to_string(), "");
+    let text = match read_text_file(file) {
+        Ok(text) => text,
+        Err(TextFileError::Unreadable(_)) => return Ok(BTreeMap::new()),
+        Err(error) => {
+            return Err(at.error_without_value(error.to_string(), error.remedy("")));
+        }
     };
+    let lines = dotenvy::from_read_iter(text.as_bytes());
     lines.collect::<Result<_, _>>().map_err(|_| {
         // The parser's error contains the line, which may hold a secret.
-        Location::of_source(&file.display().to_string(), "").error_without_value(
+        at.error_without_value(
             "a line is not NAME=value",
             "correct the line; put values with spaces in quotes",
         )
@@ -137,6 +144,27 @@ mod tests {
     use random_inputs::{edited, edits};
 
     use super::*;
+
+    #[test]
+    fn a_dotenv_file_may_have_comments_and_a_byte_order_mark() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        for text in [
+            "LIMIT=5000 # won\n",
+            "\u{feff}LIMIT=5000\n",
+            "\u{feff}# won\r\nexport LIMIT='5000' # won\r\n",
+        ] {
+            std::fs::write(file.path(), text).expect("a file");
+            let values = read_dotenv(file.path()).expect("values");
+            let limit = values.get("LIMIT").map(String::as_str);
+            assert_eq!(limit, Some("5000"), "{text:?}");
+        }
+        std::fs::write(file.path(), b"\xff\xfeL\0").expect("a file");
+        let error = read_dotenv(file.path()).expect_err("an error").to_string();
+        assert!(
+            error.ends_with(": is UTF-16 instead of UTF-8; save it as UTF-8"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn any_dotenv_file_is_read_or_refused() {
