@@ -4,13 +4,13 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::{
-    Client, Process, Protocol, build_component, eventually, new_state_dir, under_target,
+    Client, Process, Protocol, build_component, eventually, new_state_dir, socar, under_target,
 };
 use http::Method;
 use tempfile::TempDir;
@@ -188,25 +188,57 @@ fn a_hangup_while_components_compile_does_not_end_the_host() {
 
 #[test]
 fn a_stop_signal_during_a_build_ends_the_build_with_the_host() {
-    let state = new_state_dir("build-");
-    let pid = state.path().join("pid");
-    let command = format!("echo $$ > {}; sleep 301", pid.display());
-    let manifest = crate::saboteur::manifest_with("");
-    let build = "command = \"cargo build --release --target wasm32-wasip2 -p saboteur\"\nworkdir = \"../..\"";
-    assert!(manifest.contains(build));
-    let manifest = manifest.replace(build, &format!("command = '{command}'"));
-    let app = state.path().join("spin.toml");
-    std::fs::create_dir_all(state.path().join("files")).expect("a folder");
-    std::fs::write(&app, manifest).expect("a manifest");
-    let command = host_command(&app, state.path(), &["--build"]);
-    let process = Process::start("socar", command, state.path());
-    let child = eventually(
-        || std::fs::read_to_string(&pid).unwrap_or_default(),
-        |text| text.ends_with('\n'),
+    let application = BuildingApplication::new();
+    let command = host_command(
+        &application.manifest,
+        application.state.path(),
+        &["--build"],
     );
-    assert_eq!(process.terminate().code(), Some(0));
-    let running = format!("/proc/{}", child.trim());
-    eventually(|| Path::new(&running).exists(), |exists| !exists);
+    assert_eq!(application.stop_during_the_build(command), Some(0));
+}
+
+#[test]
+fn a_stop_signal_during_the_build_of_a_push_ends_the_build() {
+    let application = BuildingApplication::new();
+    let mut command = socar();
+    command.args(["registry", "push", "--build", "-f"]);
+    command.arg(&application.manifest).arg("127.0.0.1:1/app:1");
+    assert_eq!(application.stop_during_the_build(command), Some(1));
+}
+
+/// An application whose build takes minutes, and writes the id of its process.
+struct BuildingApplication {
+    state: TempDir,
+    manifest: PathBuf,
+}
+
+impl BuildingApplication {
+    fn new() -> Self {
+        let state = new_state_dir("build-");
+        let command = format!("echo $$ > {}/pid; sleep 301", state.path().display());
+        let manifest = crate::saboteur::manifest_with("");
+        let build = "command = \"cargo build --release --target wasm32-wasip2 -p saboteur\"\nworkdir = \"../..\"";
+        assert!(manifest.contains(build));
+        let text = manifest.replace(build, &format!("command = '{command}'"));
+        let manifest = state.path().join("spin.toml");
+        std::fs::create_dir_all(state.path().join("files")).expect("a folder");
+        std::fs::write(&manifest, text).expect("a manifest");
+        Self { state, manifest }
+    }
+
+    /// Stops this program while it builds. Returns its exit code after the build has ended.
+    fn stop_during_the_build(&self, program: Command) -> Option<i32> {
+        let pid = self.state.path().join("pid");
+        let process = Process::start("socar", program, self.state.path());
+        let child = eventually(
+            || std::fs::read_to_string(&pid).unwrap_or_default(),
+            |text| text.ends_with('\n'),
+        );
+        let status = process.terminate();
+        let running = format!("/proc/{}", child.trim());
+        eventually(|| Path::new(&running).exists(), |exists| !exists);
+        status.code()
+    }
 }
 
 /// A host that compiles its components, which takes seconds with an empty cache.

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use oci::{ArtifactDetails, Reference, Registry};
 
 use crate::application_registry;
 use crate::cli::{PullOptions, PushOptions, RegistryAction, RegistryOptions};
 use crate::component_build;
 use crate::output::print_line;
+use crate::signals::StopSignals;
 use config::manifest::{App, Overrides};
 
 /// The variable by which reproducible builds set the time.
@@ -20,8 +21,18 @@ const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// When the application is invalid or not built, or the registry cannot be used.
 pub async fn run(options: &RegistryOptions) -> anyhow::Result<()> {
     match &options.action {
-        RegistryAction::Push(options) => push(options).await,
+        RegistryAction::Push(options) => push_until_stopped(options).await,
         RegistryAction::Pull(options) => pull(options).await,
+    }
+}
+
+/// Pushes, unless a signal stops it. The running build command is a process group of its own, which a signal to this
+/// process does not reach: it ends with the dropped future.
+async fn push_until_stopped(options: &PushOptions) -> anyhow::Result<()> {
+    let mut signals = StopSignals::listen()?;
+    tokio::select! {
+        pushed = push(options) => pushed,
+        () = signals.received() => bail!("stopped by a signal before the application was pushed"),
     }
 }
 
