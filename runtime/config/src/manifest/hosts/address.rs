@@ -202,6 +202,10 @@ impl AddressError {
 pub(super) fn split_port(rest: &str) -> Result<(&str, Option<&str>), AddressError> {
     let without_port = rest.ends_with(']') || parse_network(rest).is_some();
     match rest.rsplit_once(':') {
+        Some((host, _)) if !without_port && is_part_of_ipv6(host) => Err(AddressError::new(
+            "an IPv6 address must be in brackets",
+            "write [::1], or [::1]:8080 with a port",
+        )),
         Some((host, "")) if !without_port => Ok((host, None)),
         Some((host, port)) if !without_port => match port.split_once('/') {
             None => Ok((host, Some(port))),
@@ -212,6 +216,12 @@ pub(super) fn split_port(rest: &str) -> Result<(&str, Option<&str>), AddressErro
         },
         _ => Ok((rest, None)),
     }
+}
+
+/// Whether a text before a colon belongs to an IPv6 address without brackets.
+fn is_part_of_ipv6(text: &str) -> bool {
+    let is_of_address = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
+    text.contains(':') && text.bytes().all(is_of_address)
 }
 
 /// The `host:port` of `user:password@host:port/path?query`.

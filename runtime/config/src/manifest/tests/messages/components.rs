@@ -281,6 +281,18 @@ fn an_invalid_host_is_rejected() {
                 r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://exa mple.com": `exa mple.com` is not a host name; write a domain name (punycode for other letters), an IP address or a CIDR block"#,
             ),
             (
+                "http://::1",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://::1": an IPv6 address must be in brackets; write [::1], or [::1]:8080 with a port"#,
+            ),
+            (
+                "http://2001:db8::7:8080",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://2001:db8::7:8080": an IPv6 address must be in brackets; write [::1], or [::1]:8080 with a port"#,
+            ),
+            (
+                "http://127.1:23900",
+                r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://127.1:23900": `127.1` is not a host name; write a domain name (punycode for other letters), an IP address or a CIDR block"#,
+            ),
+            (
                 "http://cra.spin.internal",
                 r#"spin.toml:10: `component.car.allowed_outbound_hosts[0]` = "http://cra.spin.internal": there is no component `cra`; did you mean `car`?"#,
             ),

@@ -233,3 +233,15 @@ fn a_value_that_its_users_cannot_use_stops_the_start() {
         "{error}"
     );
 }
+
+#[test]
+fn a_templated_host_that_is_no_host_name_is_named() {
+    let text = in_car(
+        "allowed_outbound_hosts = [\"{{ url }}\"]\n[variables]\nurl = { default = \"http://127.1:23900/pay\" }",
+    );
+    let error = load_with(&text, &Overrides::default()).expect_err("an error");
+    assert_eq!(
+        error.to_string(),
+        r#"spin.toml:9: `component.car.allowed_outbound_hosts[0]` = "{{ url }}": it resolves to "http://127.1:23900/pay": `127.1` is not a host name; write a domain name (punycode for other letters), an IP address or a CIDR block"#
+    );
+}
