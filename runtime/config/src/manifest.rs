@@ -49,7 +49,7 @@ pub use hosts::{AllowedHosts, is_chaining_host};
 pub use interface_name::InterfaceName;
 pub use names::ComponentId;
 pub(crate) use names::check_label;
-pub use routes::{Route, RouteHandler, RouteMatch, RouteTable};
+pub use routes::{Route, RouteHandler, RouteMatch, RouteTable, is_of_host};
 pub use static_response::StaticResponse;
 pub use variables::{ComponentVariables, Environment, Overrides, VariablesProvider};
 

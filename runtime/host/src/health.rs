@@ -253,6 +253,13 @@ fn method_not_allowed() -> Response<WasiBody> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn no_route_of_a_manifest_is_a_health_path() {
+        for path in HEALTH_PATHS {
+            assert!(config::manifest::is_of_host(path), "{path}");
+        }
+    }
+
     fn status(health: &Health, path: &str) -> Option<u16> {
         health
             .answer(&path.parse().unwrap(), &Method::GET)

@@ -59,8 +59,32 @@ enum Segment {
     Param(String),
 }
 
-/// Paths below this one belong to the host.
-const RESERVED: &str = "/.well-known/spin";
+/// Paths at which the host answers itself.
+const PATHS_OF_HOST: [&str; 10] = [
+    "/livez",
+    "/readyz",
+    "/actuator/health",
+    "/actuator/health/liveness",
+    "/actuator/health/readiness",
+    "/identity",
+    "/identity/token",
+    "/identity/authorization",
+    "/identity/grant",
+    "/identity/sign-out",
+];
+
+/// The host answers at these paths and at all below.
+const TREES_OF_HOST: [&str; 2] = ["/.well-known/spin", "/operations"];
+
+/// Whether the host answers at a path itself, so that no route leads there.
+pub fn is_of_host(path: &str) -> bool {
+    PATHS_OF_HOST.contains(&path) || TREES_OF_HOST.iter().any(|tree| is_at_or_below(path, tree))
+}
+
+fn is_at_or_below(path: &str, tree: &str) -> bool {
+    let below = path.strip_prefix(tree);
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
 
 // === impl RouteTable ===
 
@@ -202,12 +226,6 @@ impl RoutePattern {
                 "write a path such as `/cars/...`",
             );
         }
-        if text.starts_with(RESERVED) {
-            return invalid(
-                "paths below /.well-known/spin belong to the host",
-                "choose another route",
-            );
-        }
         let below = text
             .strip_suffix("/...")
             .or_else(|| text.strip_suffix("/*"));
@@ -230,11 +248,31 @@ impl RoutePattern {
             };
             segments.push(segment);
         }
-        Ok(Self {
+        let pattern = Self {
             wildcard: below.is_some(),
             segments,
             text,
-        })
+        };
+        match pattern.is_of_host() {
+            true => invalid(
+                "the host itself answers at these paths",
+                "choose another route",
+            ),
+            false => Ok(pattern),
+        }
+    }
+
+    /// Whether the host answers at every path that the pattern matches.
+    fn is_of_host(&self) -> bool {
+        let literals = self.segments.iter().map_while(|segment| match segment {
+            Segment::Literal(literal) => Some(format!("/{literal}")),
+            Segment::Param(_) => None,
+        });
+        let literals: Vec<String> = literals.collect();
+        let path = literals.concat();
+        let is_path = literals.len() == self.segments.len() && !self.wildcard;
+        TREES_OF_HOST.iter().any(|tree| is_at_or_below(&path, tree))
+            || (is_path && PATHS_OF_HOST.contains(&path.as_str()))
     }
 
     /// Whether it matches a single path.

@@ -200,6 +200,20 @@ pub(super) fn method_not_allowed(allowed: &'static str) -> Response<WasiBody> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn no_route_of_a_manifest_is_a_path_of_the_identity() {
+        use crate::trigger::http::{authorization_paths, operations};
+        use config::manifest::is_of_host;
+        assert!([PATH, TOKEN_PATH].into_iter().all(is_of_host));
+        for path in ["/authorization", "/grant", "/sign-out"] {
+            let path = format!("{PATH}{path}");
+            assert!(authorization_paths::is_path(&path) && is_of_host(&path));
+        }
+        for path in ["/operations", "/operations/chaos", "/operations-of-cars"] {
+            assert_eq!(operations::is_below(path), is_of_host(path), "{path}");
+        }
+    }
+
     fn is_own(target: &str, headers: &[(&str, &str)]) -> bool {
         let mut request = Request::builder().uri(target);
         for (name, value) in headers {

@@ -44,7 +44,19 @@ fn an_invalid_route_is_rejected() {
             ),
             (
                 "\"/.well-known/spin/health\"",
-                r#"spin.toml:10: `trigger.http[1].route` = "/.well-known/spin/health": paths below /.well-known/spin belong to the host; choose another route"#,
+                r#"spin.toml:10: `trigger.http[1].route` = "/.well-known/spin/health": the host itself answers at these paths; choose another route"#,
+            ),
+            (
+                "\"/liv%65z\"",
+                r#"spin.toml:10: `trigger.http[1].route` = "/liv%65z": the host itself answers at these paths; choose another route"#,
+            ),
+            (
+                "\"operations/:id/...\"",
+                r#"spin.toml:10: `trigger.http[1].route` = "operations/:id/...": the host itself answers at these paths; choose another route"#,
+            ),
+            (
+                "\"/identity/token/\"",
+                r#"spin.toml:10: `trigger.http[1].route` = "/identity/token/": the host itself answers at these paths; choose another route"#,
             ),
             (
                 "{ private = false }",
