@@ -130,12 +130,15 @@ fn check_event_types(components: &[Component]) -> Result<(), ConfigError> {
     for (component, name) in types() {
         let is_named_again = types().filter(|(_, other)| *other == name).count() > 1;
         let similar = types().find(|(_, other)| *other != name && is_misspelt(name, other));
-        if let (false, Some((_, similar))) = (is_named_again, similar) {
+        if let (false, Some((other, similar))) = (is_named_again, similar) {
             let at = component.at.child("tool.socar.event_types");
             return Err(at.error(
                 format_args!("{name:?}"),
                 "no other component names this event type",
-                format!("did you mean `{similar}`?"),
+                format!(
+                    "component `{}` names `{similar}`: correct the one that is misspelt",
+                    other.id
+                ),
             ));
         }
     }

@@ -1,6 +1,7 @@
 //! Errors in `[component.<id>]`.
 
-use super::{HEAD, check, in_car};
+use super::{HEAD, check, in_car, load_with};
+use crate::manifest::Overrides;
 
 #[test]
 fn an_invalid_key_of_a_component_is_rejected() {
@@ -346,4 +347,22 @@ fn a_variable_with_an_address_that_is_not_allowed_is_rejected() {
         ],
         in_car,
     );
+}
+
+#[test]
+fn an_event_type_that_one_component_misspells_is_rejected() {
+    let text = |types: &str| {
+        in_car(&format!(
+            "tool.socar.event_types = [\"PaymentApproved\", \"ReservationConfirmed\"]\n[component.payment]\nsource = \"p.wasm\"\ntool.socar.event_types = [{types}]\n[component.view]\nsource = \"v.wasm\"\ntool.socar.event_types = [\"PaymentApproved\", \"ReservationConfirmed\"]"
+        ))
+    };
+    let error = load_with(&text("\"ReservationConfirmd\""), &Overrides::default());
+    assert_eq!(
+        error.expect_err("an error").to_string(),
+        r#"spin.toml:10: `component.payment.tool.socar.event_types` = "ReservationConfirmd": no other component names this event type; component `car` names `ReservationConfirmed`: correct the one that is misspelt"#
+    );
+    // Nothing in a manifest tells that these are wrong: no other component names a similar type.
+    for unknown in ["\"ReservationCancelRequestd\"", "\"Confirmed\""] {
+        assert!(load_with(&text(unknown), &Overrides::default()).is_ok());
+    }
 }
