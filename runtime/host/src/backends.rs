@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::bus::Bus;
+use crate::log_location;
 use crate::trace::Trace;
 use config::runtime_config::{KeyValueStore, RuntimeConfig};
 use event_log::{EmbeddedLog, EventLog, RedisLog};
@@ -58,7 +59,10 @@ impl Backends {
         }
         let host = host_name(state)?;
         let address = address.unwrap_or_default();
-        let Some(url) = redis_url else {
+        let redis = redis_url.map(RedisClient::new).transpose();
+        let redis = redis.context("--redis-url")?;
+        log_location::record(state, redis.as_deref())?;
+        let Some(redis) = redis else {
             let log = Arc::new(EmbeddedLog::open(database.clone())?);
             let bus = Bus::embedded(address, log.clone(), database.clone(), stores)?;
             return Ok(Self {
@@ -70,7 +74,6 @@ impl Backends {
                 redis_log: None,
             });
         };
-        let redis = RedisClient::new(url).context("--redis-url")?;
         let log = Arc::new(RedisLog::new(redis.clone()));
         let bus = Arc::new(Bus::redis(address, redis.clone(), stores));
         Ok(Self {

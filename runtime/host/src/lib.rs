@@ -72,6 +72,7 @@ pub mod ingress;
 pub mod instance;
 pub mod link;
 mod log_limiter;
+mod log_location;
 mod memory;
 pub mod metrics;
 pub mod operator_resources;

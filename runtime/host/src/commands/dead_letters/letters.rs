@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use http::Method;
 use serde_json::Value;
 
 use crate::admin::client::RunningHost;
 use crate::cli::DeadLettersOptions;
+use crate::log_location;
 use event_log::dead_letters;
 use event_log::{EmbeddedLog, EntryId, EventLog, RedisLog};
 use storage::database::{CommitWatermark, Database};
@@ -51,6 +52,12 @@ impl Letters {
         let state = options.state.find()?;
         if let Some(host) = RunningHost::find_running(&state, &options.token)? {
             return Ok(Self::Host(host));
+        }
+        if let Some(address) = log_location::redis_address(&state) {
+            bail!(
+                "the event log of {} is on the Redis server {address}: name it with --redis-url",
+                state.display()
+            );
         }
         let path = state.join("socar.db");
         anyhow::ensure!(
