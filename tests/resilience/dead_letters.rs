@@ -16,6 +16,8 @@ harness::journeys!(
     a_discarded_dead_letter_is_never_delivered,
     a_redriven_event_that_fails_becomes_a_dead_letter_again,
     a_command_whose_output_is_not_read_does_all_that_it_was_asked,
+    a_letter_that_does_not_exist_keeps_no_other_from_being_redriven,
+    the_letters_of_a_stopped_host_are_where_its_log_is,
 );
 
 fn a_dead_letter_is_redriven_exactly_once(mode: Mode) {
@@ -149,7 +151,6 @@ fn a_command_whose_output_is_not_read_does_all_that_it_was_asked(mode: Mode) {
     run(&["show", id(&letters[0])]);
     run(&["redrive", "--all"]);
     assert_eq!(fixture.letters(), [] as [Value; 0]);
-    // A letter that does not exist does not keep the others from being redriven.
     let missing = fixture.cli(&["redrive", id(&letters[0]), id(&letters[1])]);
     let stderr = String::from_utf8_lossy(&missing.stderr).into_owned();
     assert!(
@@ -157,6 +158,58 @@ fn a_command_whose_output_is_not_read_does_all_that_it_was_asked(mode: Mode) {
         "{stderr}"
     );
     eventually(|| received(&fixture.saboteur), |count| *count == 3);
+}
+
+fn a_letter_that_does_not_exist_keeps_no_other_from_being_redriven(mode: Mode) {
+    let fixture = Fixture::start(mode);
+    let letters = fixture.wait_for_dead_letters(["one", "two"]);
+    assert!(fixture.cli(&["discard", id(&letters[0])]).status.success());
+    fixture.saboteur.admin().clear_faults();
+    let redriven = fixture.cli(&["redrive", id(&letters[0]), id(&letters[1])]);
+    assert_eq!(redriven.status.code(), Some(1));
+    let stdout = String::from_utf8_lossy(&redriven.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&redriven.stderr).into_owned();
+    assert_eq!(stdout.trim_end(), id(&letters[1]));
+    assert!(
+        stderr.contains(id(&letters[0])) && !stderr.contains(id(&letters[1])),
+        "{stderr}"
+    );
+    fixture.assert_received_exactly(1);
+}
+
+fn the_letters_of_a_stopped_host_are_where_its_log_is(mode: Mode) {
+    let fixture = Fixture::start(mode);
+    let [letter] = fixture.wait_for_dead_letters(["one"]);
+    let by_directory = || {
+        let mut command = fixture.command_by_directory(&["list"]);
+        command.output().expect("socar starts")
+    };
+    let listed = |output: &Output| -> Option<Value> { serde_json::from_slice(&output.stdout).ok() };
+    // The running host knows where its log is.
+    assert_eq!(listed(&by_directory()), Some(letter.clone()));
+    fixture.saboteur.terminate();
+    let output = by_directory();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    match &fixture.redis {
+        None => assert_eq!(listed(&output), Some(letter.clone()), "{stderr}"),
+        Some(redis) => {
+            let address = redis.url().replace("redis://", "");
+            assert_eq!(output.status.code(), Some(1), "{stderr}");
+            assert!(
+                stderr.contains(&address) && stderr.contains("--redis-url"),
+                "{stderr}"
+            );
+        }
+    }
+    assert_eq!(fixture.cli_json(&["list"]), [letter.clone()]);
+    assert!(fixture.cli(&["discard", id(&letter)]).status.success());
+    let none = fixture.cli(&["list"]);
+    assert_eq!(none.status.code(), Some(0));
+    assert!(none.stdout.is_empty());
+    assert_eq!(
+        String::from_utf8_lossy(&none.stderr).trim_end(),
+        "there are no dead letters"
+    );
 }
 
 /// Attempts before an event becomes a dead letter; ten would take half a minute.
@@ -222,15 +275,19 @@ impl Fixture {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = socar();
-        command
-            .arg("dead-letters")
-            .args(arguments)
-            .arg("--state-dir");
-        command.arg(self.saboteur.state_dir());
+        let mut command = self.command_by_directory(arguments);
         if let Some(redis) = &self.redis {
             command.args(["--redis-url", &redis.url()]);
         }
+        command
+    }
+
+    /// A command that knows nothing but the state directory.
+    fn command_by_directory(&self, arguments: &[&str]) -> Command {
+        let mut command = socar();
+        command.env_remove("SOCAR_REDIS_URL");
+        command.arg("dead-letters").args(arguments);
+        command.arg("--state-dir").arg(self.saboteur.state_dir());
         command
     }
 }

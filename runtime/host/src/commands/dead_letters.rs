@@ -100,3 +100,37 @@ fn table(letters: &[Value]) -> Table {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_table_has_a_line_for_each_letter() {
+        let letter = json!({
+            "id": "5-0",
+            "group": "message",
+            "stream": "socar.reservation",
+            "attempts": 3,
+            "error": "rejected: why",
+            "event": "not shown",
+        });
+        let table = table(&[letter.clone(), letter]).to_string();
+        let lines: Vec<Vec<&str>> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        let row = [
+            "5-0",
+            "message",
+            "socar.reservation",
+            "3",
+            "rejected:",
+            "why",
+        ];
+        assert_eq!(lines[0], ["ID", "GROUP", "STREAM", "ATTEMPTS", "ERROR"]);
+        assert_eq!(lines[1..], [row, row]);
+    }
+}
