@@ -77,7 +77,8 @@ pub struct UpOptions {
     #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
     pub runtime_config_file: Option<PathBuf>,
 
-    /// The value of an application variable; can be given several times.
+    /// The value of an application variable, or that of a file: NAME=@FILE; @FILE.json and @FILE.toml hold several. Can be
+    /// given several times.
     #[arg(long = "variable", value_name = "NAME=VALUE")]
     pub variables: Vec<String>,
 
