@@ -16,8 +16,6 @@ use http::Method;
 use tempfile::TempDir;
 
 use crate::listener::unread::UnreadClients;
-use crate::saboteur::{Saboteur, host_command};
-
 use crate::saboteur::{Saboteur, call_deadline, host_command};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
