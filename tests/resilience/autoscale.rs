@@ -6,7 +6,7 @@ use std::thread;
 use harness::{Response, eventually};
 use serde_json::json;
 
-use crate::delivery::{escaped, publish};
+use crate::delivery::{append, escaped};
 use crate::saboteur::{Saboteur, call_deadline};
 
 /// The numbers of all instances of the saboteur and of the busy ones.
@@ -93,7 +93,7 @@ fn idle_instances_of_one_kind_make_room_for_the_other() {
         });
         for subject in ["a", "b"] {
             let event = json!({"id": format!("{round}"), "subject": format!("a/{subject}"), "data": {"behave": "sleep:2000"}});
-            publish(&saboteur, &escaped(&event.to_string()));
+            append(&saboteur, &escaped(&event.to_string()));
         }
         eventually(|| instances(&saboteur), |item| *item == (2, 2));
         eventually(|| instances(&saboteur), |item| *item == (2, 0));

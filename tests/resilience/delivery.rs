@@ -10,10 +10,15 @@ use crate::saboteur::{Saboteur, manifest_with};
 
 const STREAM: &str = "socar.saboteur";
 
-/// Publishes an event with this text.
-pub fn publish(saboteur: &Saboteur, event: &str) {
+/// Appends an event with this text.
+pub fn append(saboteur: &Saboteur, event: &str) {
     let append = "/redis?command=XADD&argument=socar.saboteur&argument=*&argument=event&argument=";
     saboteur.call(&format!("{append}{event}")).is(200);
+}
+
+/// Publishes an event with this text.
+pub fn publish(saboteur: &Saboteur, event: &str) {
+    append(saboteur, event);
     saboteur
         .call("/redis?publish=socar.saboteur&payload=wake")
         .is(200);

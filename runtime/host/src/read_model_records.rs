@@ -33,7 +33,8 @@ pub type ProgressByStream = BTreeMap<String, Progress>;
 /// # Errors
 /// If the database cannot be read.
 pub async fn history(database: &Arc<GuestDatabase>) -> Result<Option<String>, RecordError> {
-    if !exists(database, "socar_history").await? {
+    let exists = "SELECT name FROM sqlite_schema WHERE name = 'socar_history'";
+    if texts(database, exists, &[]).await?.is_empty() {
         return Ok(None);
     }
     let mut found = texts(database, "SELECT history FROM socar_history", &[]).await?;
@@ -106,12 +107,6 @@ fn parse(record: &str) -> Option<(String, Progress)> {
         acknowledged: id()?,
     };
     Some((parts.next()?.to_owned(), progress))
-}
-
-async fn exists(database: &Arc<GuestDatabase>, table: &str) -> Result<bool, RecordError> {
-    let statement = "SELECT name FROM sqlite_schema WHERE name = ?1";
-    let table = [Value::Text(table.to_owned())];
-    Ok(!texts(database, statement, &table).await?.is_empty())
 }
 
 /// The first column of the result of a statement.

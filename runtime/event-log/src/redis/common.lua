@@ -81,8 +81,12 @@ local function lane_of(stream, fields)
     if lane then
         return lane
     end
-    local event = field(fields, 'event')
-    local parsed, envelope = pcall(cjson.decode, event or '')
+    local event = field(fields, 'event') or ''
+    if string.sub(event, 1, 3) == '\239\187\191' then
+        -- A byte order mark is no part of the event.
+        event = string.sub(event, 4)
+    end
+    local parsed, envelope = pcall(cjson.decode, event)
     if parsed and type(envelope) == 'table' and type(envelope.subject) == 'string' then
         return stream .. '\n' .. envelope.subject
     end

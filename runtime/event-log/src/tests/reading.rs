@@ -149,7 +149,8 @@ async fn an_entry_without_a_subject_is_in_the_lane_of_its_stream(fixture: Fixtur
             "socar.car\n",
             "socar.car\n",
             "socar.car\ncar/1",
-            "socar.car\né"
+            "socar.car\né",
+            "socar.car\ncar/2",
         ]
     );
 }

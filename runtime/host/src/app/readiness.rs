@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often the rare checks are done while all is well: a component without an instance starts one, and a Redis server
 /// runs a blocking command.
-const RARE_INTERVAL: Duration = Duration::from_secs(15);
+const RARE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How often the positions of read models are compared while all is well.
 const POSITION_INTERVAL: Duration = Duration::from_secs(300);

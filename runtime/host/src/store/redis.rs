@@ -145,11 +145,7 @@ impl KeyValue for RedisStore {
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        let key = self.key(key);
-        match self.kept_index().await? {
-            Some(index) => index.write(&self.client, &[key], &[]).await,
-            None => Ok(self.client.query(cmd("DEL").arg(key)).await?),
-        }
+        Ok(self.client.query(cmd("DEL").arg(self.key(key))).await?)
     }
 
     async fn exists(&self, key: &str) -> Result<bool, StoreError> {
@@ -209,10 +205,7 @@ impl KeyValue for RedisStore {
             return Ok(());
         }
         let keys = self.keys_of(keys);
-        match self.kept_index().await? {
-            Some(index) => index.write(&self.client, &keys, &[]).await,
-            None => Ok(self.client.query(cmd("DEL").arg(keys)).await?),
-        }
+        Ok(self.client.query(cmd("DEL").arg(keys)).await?)
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {

@@ -1,6 +1,6 @@
 //! The operations of the host and of the documents.
 
-use super::{BAD_QUERY, BODY, JSON, NOT_FOUND, ONE, Operation, Success, json, read};
+use super::{BAD_QUERY, BODY, JSON, NOT_FOUND, ONE, Operation, PRECONDITION, Success, json, read};
 
 const fn document(media_type: &'static str) -> Success {
     Success {
@@ -121,7 +121,7 @@ pub const OPERATIONS: &[Operation] = &[
         "This document",
         ONE,
         document(JSON),
-        &[],
+        &[PRECONDITION],
     ),
     read(
         "/asyncapi.json",
@@ -129,6 +129,6 @@ pub const OPERATIONS: &[Operation] = &[
         "The document of the events",
         ONE,
         document(JSON),
-        &[],
+        &[PRECONDITION],
     ),
 ];

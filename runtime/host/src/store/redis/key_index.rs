@@ -1,7 +1,8 @@
 //! The index of a listed store: the set of its keys, beside them on the server.
 //!
 //! The stores of all labels share one database of the server, which can only list all of its keys. A store therefore has an
-//! index from its first listing on, which every write keeps in the same script; a store that is never listed has none.
+//! index from its first listing on, to which every write adds its key; a store that is never listed has none. Deleted keys
+//! stay in it until the next listing.
 //!
 //! A key can be missing in the index if it was written before the first listing, or by a host of an earlier version. Each listing
 //! therefore also examines some further keys of the database, and the index is used when all keys were examined once.
@@ -15,21 +16,6 @@ use tokio::sync::{Mutex, OnceCell};
 use super::SCAN_COUNT;
 use crate::store::StoreError;
 use storage::redis_client::RedisClient;
-
-/// Sets each key from the second on to its value, or deletes all of them if there are no values. The first key is the index.
-static WRITE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "for i = 2, #KEYS do
-             if #ARGV > 0 then
-                 redis.call('SET', KEYS[i], ARGV[i - 1])
-                 redis.call('SADD', KEYS[1], KEYS[i])
-             else
-                 redis.call('DEL', KEYS[i])
-                 redis.call('SREM', KEYS[1], KEYS[i])
-             end
-         end",
-    )
-});
 
 /// Returns the keys from the second on that exist, and removes the others from the index, which is the first key.
 static EXISTING: LazyLock<Script> = LazyLock::new(|| {
@@ -52,7 +38,7 @@ const LISTED: &str = "listed";
 /// The member of an index that contains every key.
 const COMPLETE: &str = "complete";
 
-/// The pages of the database that one listing examines for keys that are missing in the index.
+/// The pages of the database that one listing examines until the index is complete; afterwards it examines one.
 const EXAMINED_PAGES: usize = 10;
 
 /// The index of one store.
@@ -60,6 +46,8 @@ pub(super) struct KeyIndex {
     key: String,
     /// Whether writes keep the index. Set once it is known whether the store was ever listed.
     is_kept: OnceCell<AtomicBool>,
+    /// Whether this process has seen that the index contains every key.
+    is_complete: AtomicBool,
     /// Where the next listing continues to examine the database.
     examined: Mutex<u64>,
 }
@@ -70,6 +58,7 @@ impl KeyIndex {
         Self {
             key: format!("socar.keys:{label}"),
             is_kept: OnceCell::new(),
+            is_complete: AtomicBool::new(false),
             examined: Mutex::default(),
         }
     }
@@ -88,21 +77,21 @@ impl KeyIndex {
         Ok(known.await?.load(Ordering::Acquire))
     }
 
-    /// Sets the keys to the values, or deletes the keys if there are no values.
+    /// Sets the keys to the values. Both commands travel together and are no transaction: an entry that a crash keeps from
+    /// the index is found as one that was written without it.
     pub(super) async fn write(
         &self,
         client: &RedisClient,
         keys: &[String],
         values: &[&[u8]],
     ) -> Result<(), StoreError> {
-        let mut script = WRITE.key(&self.key);
-        for key in keys {
-            script.key(key);
+        let mut write = cmd("MSET");
+        for (key, value) in keys.iter().zip(values) {
+            write.arg(key).arg(*value);
         }
-        for value in values {
-            script.arg(*value);
-        }
-        Ok(client.invoke(&script).await?)
+        let mut note = cmd("SADD");
+        note.arg(&self.key).arg(keys);
+        Ok(client.pipeline(&[write, note]).await?)
     }
 
     /// Adds keys.
@@ -122,15 +111,30 @@ impl KeyIndex {
                 is_kept.store(true, Ordering::Release);
             }
         }
-        self.examine(client, pattern).await?;
+        let is_complete = self.is_complete.load(Ordering::Acquire);
+        let pages = match is_complete {
+            true => 1,
+            false => EXAMINED_PAGES,
+        };
+        self.examine(client, pattern, pages).await?;
+        if is_complete {
+            return Ok(true);
+        }
         let complete = cmd("SISMEMBER").arg(&self.key).arg(COMPLETE).to_owned();
-        Ok(client.query(&complete).await?)
+        let is_complete = client.query(&complete).await?;
+        self.is_complete.store(is_complete, Ordering::Release);
+        Ok(is_complete)
     }
 
     /// Adds what some further pages of the database contain of the store.
-    async fn examine(&self, client: &RedisClient, pattern: &str) -> Result<(), StoreError> {
+    async fn examine(
+        &self,
+        client: &RedisClient,
+        pattern: &str,
+        pages: usize,
+    ) -> Result<(), StoreError> {
         let mut examined = self.examined.lock().await;
-        for _ in 0..EXAMINED_PAGES {
+        for _ in 0..pages {
             let (next, found) = scan_page(client, *examined, pattern).await?;
             if !found.is_empty() {
                 let found: Vec<&str> = found.iter().map(String::as_str).collect();
@@ -138,7 +142,10 @@ impl KeyIndex {
             }
             *examined = next;
             if next == 0 {
-                return self.add(client, &[COMPLETE]).await;
+                return match self.is_complete.load(Ordering::Acquire) {
+                    true => Ok(()),
+                    false => self.add(client, &[COMPLETE]).await,
+                };
             }
         }
         Ok(())
