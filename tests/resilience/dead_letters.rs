@@ -201,7 +201,7 @@ fn the_letters_of_a_stopped_host_are_where_its_log_is(mode: Mode) {
             );
         }
     }
-    assert_eq!(fixture.cli_json(&["list"]), [letter.clone()]);
+    assert_eq!(fixture.cli_json(&["list"]), std::slice::from_ref(&letter));
     assert!(fixture.cli(&["discard", id(&letter)]).status.success());
     let none = fixture.cli(&["list"]);
     assert_eq!(none.status.code(), Some(0));
