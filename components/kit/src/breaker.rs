@@ -26,6 +26,9 @@ use stored_breaker::StoredBreaker;
 /// Number of swaps that are attempted to record one change.
 const MAX_ATTEMPTS: u32 = 3;
 
+/// How far the clocks of two hosts may differ, in nanoseconds.
+const CLOCK_TOLERANCE: u64 = 10_000_000_000;
+
 /// The breaker of one link.
 #[derive(Clone, Debug)]
 pub struct Breaker<P> {
@@ -175,16 +178,25 @@ impl<P: Platform> Breaker<P> {
     }
 }
 
-/// The saved state as of `now` at the latest. A clock that was ahead has saved times that would otherwise keep the breaker
-/// open until this clock has caught up.
+/// The saved state as of `now` at the latest. A clock that was far ahead has saved times that would otherwise keep the breaker
+/// open until this clock has caught up: such an open state is over. That of a clock which differs a little ends when this
+/// clock has caught up.
 fn not_in_the_future(mut saved: SavedState, now: Duration) -> SavedState {
     let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
     saved.since = saved.since.min(now);
     match &mut saved.phase {
         SavedPhase::Open { until } => {
-            *until = (*until).min(now.saturating_add(saved.open_duration))
+            let latest = now.saturating_add(saved.open_duration);
+            if *until > latest.saturating_add(CLOCK_TOLERANCE) {
+                *until = now;
+            }
         }
-        SavedPhase::HalfOpen { last_start, .. } => *last_start = (*last_start).min(now),
+        SavedPhase::HalfOpen { last_start, .. } => {
+            *last_start = match *last_start > now.saturating_add(CLOCK_TOLERANCE) {
+                true => 0,
+                false => (*last_start).min(now),
+            }
+        }
         _ => {}
     }
     saved

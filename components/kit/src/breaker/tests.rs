@@ -167,6 +167,24 @@ fn an_unreadable_state_or_one_of_the_future_rejects_calls_for_a_bounded_time() {
     }
 }
 
+/// The times in the store are those of the clock that wrote them.
+#[test]
+fn a_clock_that_was_far_ahead_keeps_no_breaker_open() {
+    let ahead = MemoryPlatform::new();
+    ahead.advance(600 * SECOND);
+    fail(&ahead, 5);
+    assert_eq!(call(&ahead, Ok(())), Err(Failure::BreakerOpen(1)));
+    let platform = MemoryPlatform::new();
+    block_on(platform.state.set("breaker/car", &stored(&ahead).unwrap())).unwrap();
+    for _ in 0..10 {
+        let _ = call(&platform, Ok(()));
+        platform.advance(SECOND);
+    }
+    for _ in 0..4 {
+        assert_eq!(call(&platform, Ok(())), Ok(()));
+    }
+}
+
 proptest! {
     /// A closed breaker rejects no call, whatever the store does. An open one rejects calls for no longer
     /// than its longest open time.
