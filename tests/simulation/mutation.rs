@@ -41,8 +41,6 @@ pub enum Mutation {
     RebuildReadsLogOnly,
     /// The lease of an idempotency key expires by the difference between the clocks of two hosts.
     TrustsClocks,
-    /// Hosts have no names, so that the looks of three clocks are told apart by the times they show.
-    HidesHosts,
     /// Refunds of an unknown approval are not repeated.
     ForgetsLateRefunds,
     /// The log loses its last second, and the stores keep theirs.

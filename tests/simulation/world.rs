@@ -237,10 +237,7 @@ impl World {
 
     /// The name of the running task's host.
     pub fn host_name(&self) -> String {
-        match self.has_mutation(Mutation::HidesHosts) {
-            true => String::new(),
-            false => self.host.get().to_string(),
-        }
+        self.host.get().to_string()
     }
 
     /// Sets the host of the task that runs next.
