@@ -110,3 +110,20 @@ fn a_killed_host_keeps_its_name() {
     assert_eq!(name(), before);
     drop(again);
 }
+
+#[test]
+fn a_lease_of_a_process_that_has_ended_ends_no_host() {
+    let redis = Arc::new(RedisServer::start());
+    let host = Setup::new(Mode::Redis).on(&redis).start();
+    let name = std::fs::read_to_string(host.state_dir().join("host-id")).expect("a name");
+    let client = redis::Client::open(redis.url()).expect("a URL");
+    let mut connection = client.get_connection().expect("a Redis");
+    // As after a restore of the data of the server.
+    let mut restore = redis::cmd("SET");
+    restore.arg(format!("socar.log:host:{}", name.trim()));
+    restore.arg("gone").arg("PX").arg(18_000);
+    restore.query::<String>(&mut connection).expect("done");
+    // Longer than the host takes to renew its lease.
+    std::thread::sleep(Duration::from_secs(8));
+    host.register_car("still there");
+}

@@ -97,9 +97,9 @@ impl HostLease {
                     return Ok(());
                 }
             }
-            let claim = match self.is_held {
-                true => self.renew().await,
-                false => self.claim_name().await,
+            let claim = tokio::select! {
+                claim = self.claim_or_renew() => claim,
+                () = stop.cancelled() => continue,
             };
             match claim {
                 Ok(Claim::Ours) => self.is_held = true,
@@ -109,6 +109,14 @@ impl HostLease {
                 ),
                 Err(error) => debug!(%error, "the lease on the name of this host was not renewed"),
             }
+        }
+    }
+
+    /// Another holder may be a process that has ended, as after a restored Redis: it is watched, as at the start.
+    async fn claim_or_renew(&self) -> Result<Claim, RedisClientError> {
+        match self.is_held && self.renew().await? == Claim::Ours {
+            true => Ok(Claim::Ours),
+            false => self.claim_name().await,
         }
     }
 

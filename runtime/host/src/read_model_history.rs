@@ -254,8 +254,25 @@ impl ReadModelHistory {
         if groups.is_empty() {
             return std::future::pending().await;
         }
-        let _ = select_all(groups).await;
+        // What was acknowledged before this look is no news.
+        if !self.has_unwritten_progress(&generation) {
+            let _ = select_all(groups).await;
+        }
         sleep(PROGRESS_DELAY).await;
+    }
+
+    fn has_unwritten_progress(&self, generation: &Generation) -> bool {
+        let (continued, written) = (self.continued.lock(), self.written.lock());
+        read_models(generation).any(|(subscription, _)| {
+            let group = subscription.group(&self.host);
+            let known = written.get(&subscription.component);
+            let mut streams = subscription.streams.iter();
+            continued.contains(&subscription.component)
+                && streams.any(|stream| {
+                    let progress = self.log.progress(stream, &group);
+                    progress.is_some() && progress.as_ref() != known.and_then(|it| it.get(stream))
+                })
+        })
     }
 
     async fn keep_progress(&self) {
