@@ -75,9 +75,10 @@ impl Tail {
         is_complete.then(|| self.entries.range(first..))
     }
 
-    /// Notes that the database has no entry with a larger id.
+    /// Notes that the database has no entry with a larger id, other than those in memory.
     pub fn note_end(&mut self, id: i64) {
-        self.complete_after.get_or_insert(id);
+        let known = self.complete_after.unwrap_or(id);
+        self.complete_after = Some(known.min(id));
     }
 
     pub fn remove(&mut self, id: i64) {
@@ -132,6 +133,11 @@ mod tests {
         tail.note_end(9);
         assert_eq!(ids(&tail, 9), Some(vec![]));
         assert_eq!(ids(&tail, 8), None);
+        // A lost batch took the entries up to 9 back, and a reader that is at 7 finds none either.
+        tail.note_end(7);
+        assert_eq!(ids(&tail, 7), Some(vec![]));
+        tail.note_end(8);
+        assert_eq!(ids(&tail, 7), Some(vec![]));
     }
 
     #[test]

@@ -86,6 +86,38 @@ async fn a_crash_before_the_positions_are_written_loses_no_entry() {
     assert_eq!(again[again.len() - 2..], [2, 3]);
 }
 
+/// A group that has moved past an entry of a lost batch is further than one that has not seen it.
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_at_different_positions_outlive_a_lost_batch() {
+    let file = File::open();
+    let fixture = &file.fixture;
+    let moved = consumer("car", "host").with_event_types(Some(["other".to_owned()].into()));
+    fixture.log.subscribe(&moved).await.unwrap();
+    let behind = fixture.subscribed("message", "host").await;
+    for consumer in [&moved, &behind] {
+        assert!(fixture.claim(consumer).await.is_empty());
+    }
+    let json = serde_json::json!({"id": "1", "subject": "a", "type": "one"}).to_string();
+    let fields = vec![(EVENT_FIELD.to_owned(), Bytes::from(json))];
+    fixture.log.append(STREAM, &fields).await.unwrap();
+    // As SQLite does by itself when there is no room for the batch on the disk.
+    let lost = file
+        .database
+        .write(|connection| connection.execute_batch("ROLLBACK"));
+    lost.unwrap();
+    let log = file.log.clone();
+    let claims = tokio::spawn(async move {
+        let mut claimed = log.claim(&moved, 10, AT_ONCE).await.unwrap();
+        claimed.extend(log.claim(&behind, 10, AT_ONCE).await.unwrap());
+        claimed.len()
+    });
+    let claimed = tokio::time::timeout(Duration::from_secs(10), claims).await;
+    assert_eq!(claimed.expect("the claims end").unwrap(), 0);
+    let behind = fixture.subscribed("message", "host").await;
+    fixture.publish(&["b"]).await;
+    assert_eq!(fixture.claim(&behind).await.len(), 1);
+}
+
 /// The order within a lane holds, whichever of the entries have rows.
 #[tokio::test]
 async fn failed_attempts_and_the_order_outlive_a_crash() {
