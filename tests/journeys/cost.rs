@@ -37,8 +37,9 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_millis(2200);
 /// The time over which an idle platform is observed.
 const IDLE_TIME: Duration = Duration::from_millis(2500);
 
-/// The same for a platform on Redis: two rounds of the checks of readiness.
-const REDIS_IDLE_TIME: Duration = Duration::from_secs(8);
+/// The same for a platform on Redis: a whole round of everything that it does from time to time, so that it does not matter
+/// when the round begins.
+const REDIS_IDLE_TIME: Duration = Duration::from_secs(30);
 
 /// Sweeps are work that no reservation causes.
 fn without_sweeps(mode: Mode) -> Platform {
@@ -176,11 +177,11 @@ fn a_reservation_on_redis_executes_few_commands() {
     let cars = warmed_up(&platform);
     let server = RedisStatistics::of(&platform);
     let idle = server.commands_while(|| thread::sleep(REDIS_IDLE_TIME));
-    assert!(
-        idle[0] <= MAX_IDLE_COMMANDS * REDIS_IDLE_TIME.as_secs_f64() + 1.0,
-        "{idle:?}"
-    );
     let idle_per_second = idle.map(|count| count / REDIS_IDLE_TIME.as_secs_f64());
+    assert!(
+        idle_per_second[0] <= MAX_IDLE_COMMANDS,
+        "{idle_per_second:?}"
+    );
     let began = Instant::now();
     let busy = server.commands_while(|| reserve_each(&platform, &cars));
     let seconds = began.elapsed().as_secs_f64();

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use redis::cmd;
+use tokio::sync::Mutex;
 
 use super::milliseconds;
 use storage::redis_client::{RedisClient, RedisClientError};
 
-/// The times of the latest heartbeats, by the name of the consumer.
+/// The times of the latest heartbeats, by the name of the consumer. It is locked during a heartbeat, because the consumers of
+/// a host are due at the same time.
 #[derive(Default)]
 pub(super) struct Heartbeats(Mutex<HashMap<String, Instant>>);
 
@@ -24,16 +25,17 @@ impl Heartbeats {
         name: &str,
         consumer_timeout: Duration,
     ) -> Result<(), RedisClientError> {
+        let mut latest = self.0.lock().await;
         let now = Instant::now();
         let is_recent = |at: &Instant| now.duration_since(*at) < consumer_timeout / 8;
-        if self.0.lock().get(name).is_some_and(is_recent) {
+        if latest.get(name).is_some_and(is_recent) {
             return Ok(());
         }
         let mut alive = cmd("SET");
         alive.arg(format!("socar.log:alive:{name}")).arg("1");
         alive.arg("PX").arg(milliseconds(consumer_timeout).max(1));
         client.query::<()>(&alive).await?;
-        self.0.lock().insert(name.to_owned(), now);
+        latest.insert(name.to_owned(), now);
         Ok(())
     }
 }
