@@ -164,6 +164,48 @@ fn a_redis_that_hangs_delays_no_response_beyond_its_deadline() {
     platform.drain_events();
 }
 
+/// An operator may lower the number of clients of a running server, or change its password.
+#[test]
+fn a_redis_that_shuts_the_platform_out_loses_no_event() {
+    let redis = Arc::new(RedisServer::start_durable());
+    let platform = Setup::new(Mode::Redis).on(&redis).start();
+    let client = redis::Client::open(redis.url()).expect("an address");
+    let mut operator = client.get_connection().expect("a connection");
+    let mut order = |words: &[&str]| {
+        let mut command = redis::cmd(words[0]);
+        let done = command
+            .arg(&words[1..])
+            .query::<redis::Value>(&mut operator);
+        done.unwrap_or_else(|error| panic!("{words:?}: {error}"));
+    };
+    let mut cars = Vec::new();
+    for (setting, harm, remedy, cause) in [
+        ("maxclients", "1", "10000", "unavailable"),
+        ("requirepass", "changed", "", "auth"),
+    ] {
+        let (taken, free) = (
+            platform.register_car(setting),
+            platform.register_car("free"),
+        );
+        let reservation = platform.reserve(&taken);
+        order(&["CONFIG", "SET", setting, harm]);
+        order(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]);
+        reserve(&platform, &free).send().assert_retry_later();
+        let readiness = || platform.get("/readyz?verbose").send();
+        let refused = eventually(readiness, |response| response.status == 503);
+        let causes = refused.text();
+        assert!(causes.to_lowercase().contains(cause), "{causes}");
+        order(&["CONFIG", "SET", setting, remedy]);
+        eventually(readiness, |response| response.status == 200);
+        platform.wait_for_status(&reservation, "reserved");
+        let retried = || reserve(&platform, &free).send();
+        eventually(retried, |response| response.status == 201);
+        cars.extend([taken, free]);
+    }
+    invariants::assert_hold(&platform, &cars);
+    assert_eq!(platform.admin().json("/dead-letters")["letters"], json!([]));
+}
+
 fn reserve(platform: &Platform, car: &Car) -> RequestBuilder {
     platform
         .post("/reservations")

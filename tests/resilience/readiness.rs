@@ -79,6 +79,30 @@ fn a_redis_that_refuses_writes_is_not_ready_and_names_the_cause() {
 }
 
 #[test]
+fn a_store_on_a_redis_of_its_own_has_a_check_of_its_own() {
+    let (log, store) = (RedisServer::start(), RedisServer::start());
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("runtime-config.toml");
+    let store_config = format!(
+        "[key_value_store.saboteur]\ntype = \"redis\"\nurl = \"{}\"\n",
+        store.url()
+    );
+    std::fs::write(&file, store_config).expect("a file");
+    let file = file.to_str().expect("a path");
+    let saboteur = Saboteur::start(&["--redis-url", &log.url(), "--runtime-config-file", file]);
+    saboteur.call("/kv/set?key=a&value=b").is(200);
+    saboteur.call("/readyz").is(200);
+    store.kill();
+    eventually(|| saboteur.call("/readyz").status, |status| *status == 503);
+    let causes = saboteur.call("/readyz?verbose").text();
+    assert!(causes.contains("[+] event log"), "{causes}");
+    assert!(causes.contains("[-] key-value store"), "{causes}");
+    store.restart();
+    eventually(|| saboteur.call("/readyz").status, |status| *status == 200);
+    saboteur.call("/kv/set?key=a&value=c").is(200);
+}
+
+#[test]
 fn a_host_whose_database_was_removed_is_not_ready_and_confirms_nothing() {
     let saboteur = Saboteur::start(&[]);
     saboteur.call("/kv/set?key=a&value=b").is(200);
