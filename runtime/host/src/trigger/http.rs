@@ -35,9 +35,8 @@ use ::http::header::CONNECTION;
 use ::http::request::Parts;
 use ::http::{HeaderValue, Method, Request, Response, Version};
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use resilience::Priority;
-use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::body::GuardedBody;
@@ -413,12 +412,9 @@ async fn call_component(
     };
     // A rejection (`?`) carries no result of the component, so it does not wait for durability.
     let response = ingress.gateway.call(request, call.clone()).await?;
-    if let Err(error) = call.wait_durable().await {
-        warn!(component = ingress.component.id(), %error, "response withheld: its writes are not durable");
-        return Err(Problem::NotDurable);
-    }
-    Ok(match call.may_write() && !response.body().is_end_stream() {
-        true => response.map(|body| DurableBody::new(body, call).boxed_unsync()),
-        false => response,
-    })
+    let (head, body) = response.into_parts();
+    // The database logs why.
+    let body = DurableBody::begin(body, call).await;
+    let body = body.map_err(|_| Problem::NotDurable)?;
+    Ok(Response::from_parts(head, body))
 }
