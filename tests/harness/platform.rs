@@ -164,6 +164,11 @@ impl Platform {
         self.server.process.kill();
     }
 
+    /// Fails the writes of the host beyond this size of a file, as a full disk does; see [`Process::limit_file_size`].
+    pub fn limit_file_size(&self, size: Option<u64>) {
+        self.server.process.limit_file_size(size);
+    }
+
     /// Starts a stopped platform again, with its state.
     ///
     /// # Panics

@@ -124,6 +124,23 @@ impl Process {
         signal("CONT", self.id);
     }
 
+    /// Fails every write of the program beyond this size of a file, in bytes, as a full disk does; `None` ends that.
+    ///
+    /// # Panics
+    /// When the program does not run.
+    pub fn limit_file_size(&self, size: Option<u64>) {
+        let size = size.map_or_else(|| "unlimited".to_owned(), |size| size.to_string());
+        let mut limit = Command::new("prlimit");
+        // The colon leaves the hard limit as it is, so that the limit can be raised again.
+        limit.args(["--pid", &self.id.to_string(), &format!("--fsize={size}:")]);
+        let limited = limit.status();
+        assert!(
+            limited.is_ok_and(|status| status.success()),
+            "the limit of {} was not changed",
+            self.name
+        );
+    }
+
     /// Stops the program with SIGTERM and returns its exit status.
     ///
     /// # Panics

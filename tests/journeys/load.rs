@@ -71,6 +71,36 @@ fn every_invariant_holds_after_kills_under_load(mode: Mode) {
     load.assert_acknowledged(&platform);
 }
 
+/// No file can grow for a moment. What was confirmed before and meanwhile stays, and the host recovers by itself.
+#[test]
+fn every_invariant_holds_after_full_disks_under_load() {
+    let platform = Setup::new(Mode::Embedded).start();
+    let cars = register_cars(&platform);
+    let load = CustomerLoad::default();
+    let log = platform.state_dir().join("socar.db-wal");
+    let unanswered = load.run_while(&platform, &cars, || {
+        for _ in 0..kill_count() {
+            load.wait_for_responses(fastrand::usize(3..60));
+            let size = std::fs::metadata(&log).map_or(0, |log| log.len());
+            platform.limit_file_size(Some(size));
+            let is_ready = || platform.get("/readyz").send().status == 200;
+            eventually(is_ready, |is_ready| !is_ready);
+            load.wait_for_responses(fastrand::usize(3..60));
+            platform.get("/carviews").send().is(200);
+            platform.limit_file_size(None);
+            eventually(is_ready, |is_ready| *is_ready);
+            load.wait_for_success();
+        }
+    });
+    assert_eq!(unanswered, [""; 0], "every request gets a response");
+    let made = invariants::assert_hold(&platform, &cars);
+    assert!(
+        made >= kill_count(),
+        "{made} reservations are too few to load the platform"
+    );
+    load.assert_acknowledged(&platform);
+}
+
 /// The number of kills: `SOCAR_KILLS`, or three.
 pub fn kill_count() -> usize {
     let value = std::env::var("SOCAR_KILLS").ok();

@@ -12,7 +12,7 @@
 //!
 //! `socar dead-letters` may append from another process; a heartbeat notices it by the write-ahead log. A consumer gets
 //! committed entries only: a crash does not undo an entry that a component has reacted to. When a batch of writes is
-//! lost, the memory is compared with the database again.
+//! lost, the memory is forgotten, and the consumers subscribe to what the database holds.
 //!
 //! A lock file lets one host at a time use the state directory, so a group has one consumer. When a consumer
 //! subscribes, it evicts an earlier one and takes over its pending entries at once. An earlier one exists after a
@@ -251,6 +251,10 @@ impl EventLog for EmbeddedLog {
 
     fn progress(&self, stream: &str, group: &str) -> Option<Progress> {
         self.positions.lock().progress(stream, group)
+    }
+
+    fn forget(&self) {
+        self.positions.lock().forget();
     }
 
     async fn resume(

@@ -186,6 +186,9 @@ pub trait EventLog: Send + Sync {
     /// its first entry. Costs neither a command nor a statement.
     fn progress(&self, stream: &str, group: &str) -> Option<Progress>;
 
+    /// Forgets what this process knows of groups and has not stored, as its end would. Consumers subscribe again.
+    fn forget(&self);
+
     /// Compares the log with the progress that the effects of a group have kept, before its consumer subscribes: either
     /// may have been restored without the other. A group that has acknowledged later entries gets them again.
     async fn resume(

@@ -257,6 +257,10 @@ impl EventLog for RedisLog {
         self.histories.progress(stream, group)
     }
 
+    fn forget(&self) {
+        self.histories.forget_all();
+    }
+
     async fn resume(
         &self,
         stream: &str,

@@ -8,6 +8,7 @@ mod app_config;
 mod file_changes;
 mod first_sweep;
 mod loader;
+mod lost_writes;
 mod maintenance;
 mod readiness;
 mod reload;

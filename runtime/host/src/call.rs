@@ -17,7 +17,7 @@ use crate::body::AbortFlag;
 use crate::principal::CallPrincipal;
 use crate::span::Span;
 use crate::trace::{TRACEPARENT, Trace};
-use storage::database::{CommitWatermark, Database, DatabaseError};
+use storage::database::{CommitWatermark, Database, DatabaseError, FencedCall};
 
 /// The deepest nesting of calls between components. A deeper one must be a loop.
 pub const MAX_DEPTH: u32 = 16;
@@ -38,6 +38,8 @@ pub struct Call {
     /// The writes of the call and its nested calls to the embedded database, from the first component on that may
     /// write.
     watermark: Arc<OnceLock<CommitWatermark>>,
+    /// Tells the database that the call is in progress. An idle instance that keeps its last call has none.
+    in_progress: Arc<OnceLock<FencedCall>>,
     /// The writes of the call and its nested calls to databases of components.
     component_writes: Arc<ComponentWrites>,
     /// The priority for admission.
@@ -75,6 +77,7 @@ impl Call {
             principal: CallPrincipal::default(),
             callers: Vec::new(),
             watermark: Arc::default(),
+            in_progress: Arc::default(),
             component_writes: Arc::default(),
             priority: Priority::default(),
             external_wait: Arc::default(),
@@ -85,8 +88,15 @@ impl Call {
 
     /// The call may read and write this database from now on.
     pub fn track_writes(&self, database: &Arc<Database>) {
+        self.in_progress.get_or_init(|| database.fence().call());
         self.watermark
             .get_or_init(|| CommitWatermark::from_now(database));
+    }
+
+    /// The call as an instance keeps it, also after its end.
+    pub fn for_instance(mut self) -> Self {
+        self.in_progress = Arc::default();
+        self
     }
 
     /// Returns when a crash cannot undo what the call has read and written. Everything that leaves the process on
@@ -164,6 +174,7 @@ impl Call {
             principal: self.principal.clone(),
             callers: self.callers.clone(),
             watermark: self.watermark.clone(),
+            in_progress: self.in_progress.clone(),
             component_writes: self.component_writes.clone(),
             priority: self.priority,
             external_wait: self.external_wait.clone(),

@@ -210,7 +210,7 @@ impl InstanceState {
     pub fn begin(&mut self, call: Call) {
         self.throttle.begin();
         self.trace.set(call.trace.clone());
-        self.http_hooks.call = Some(call);
+        self.http_hooks.call = Some(call.for_instance());
     }
 
     /// Limits the growth of memories and tables.

@@ -90,11 +90,17 @@ impl ReadModelHistory {
         let _ = timeout(FIRST_CHECK_TIMEOUT, self.check()).await;
     }
 
+    /// Forgets which rows continue the log and how far they have come: writes are lost.
+    pub fn forget(&self) {
+        self.continued.lock().clear();
+        self.written.lock().clear();
+    }
+
     /// Compares regularly, and keeps the progress of the read models, until `stop` is cancelled.
     ///
     /// # Errors
     /// Never; the result has the type of the other background tasks.
-    pub async fn watch(self, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn watch(self: Arc<Self>, stop: CancellationToken) -> anyhow::Result<()> {
         let mut checked = Instant::now();
         loop {
             let interval = match self.rebuilding.lock().is_empty() {

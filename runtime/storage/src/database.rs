@@ -21,6 +21,7 @@ mod savepoint;
 #[cfg(test)]
 mod tests;
 mod watermark;
+mod write_fence;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use crate::work::{CountedDatabase, count_statements};
 pub use self::batched_writer::{BatchedWriter, WritePause};
 pub use self::group_commit::LostBatches;
 pub use self::watermark::CommitWatermark;
+pub use self::write_fence::{FencedCall, WriteFence};
 
 /// The longest time that a call waits for a lock which another process holds.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
@@ -117,7 +119,7 @@ impl Database {
         let connection = connect(path).map_err(failed)?;
         let io_failed = |error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
         let identity = Arc::new(FileIdentity::of(path).map_err(io_failed)?);
-        let commits = GroupCommit::new(connection, mode, Some(identity.clone()));
+        let commits = GroupCommit::new(connection, mode, Some(identity.clone()), Arc::default());
         let commits = Arc::new(commits);
         let policy = CheckpointPolicy::new(connect(path).map_err(failed)?, commits.clone());
         let policy = policy.map_err(failed)?;
@@ -146,7 +148,12 @@ impl Database {
             committer: None,
             wal_maintenance: Mutex::default(),
             identity: None,
-            commits: Arc::new(GroupCommit::new(connection, CommitMode::Immediate, None)),
+            commits: Arc::new(GroupCommit::new(
+                connection,
+                CommitMode::Immediate,
+                None,
+                Arc::default(),
+            )),
             foreign_writes: None,
         }))
     }
@@ -206,6 +213,19 @@ impl Database {
     /// The number of batches of writes that could not be committed.
     pub fn lost_batches(&self) -> LostBatches {
         self.commits.lost_batches()
+    }
+
+    /// What closes when a batch of writes is lost, and refuses all writes until it is opened.
+    pub fn fence(&self) -> &Arc<WriteFence> {
+        self.commits.fence()
+    }
+
+    /// Commits a write that changes nothing, also while the fence is closed.
+    ///
+    /// # Errors
+    /// The cause, if writes are not committed.
+    pub fn try_commit(&self) -> Result<(), DatabaseError> {
+        self.commits.try_commit()
     }
 
     /// Whether another connection, for example of another process, has written since the last call. A call executes no

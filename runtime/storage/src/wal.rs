@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -76,6 +77,7 @@ struct MaintenanceTask<S> {
     /// The version that is synced.
     synced: Option<u64>,
     failure: SharedFailure,
+    is_checkpoint_failing: bool,
 }
 
 /// Runs one checkpoint.
@@ -114,6 +116,7 @@ impl WalMaintenance {
             log: log.into(),
             synced: None,
             failure: SharedFailure::default(),
+            is_checkpoint_failing: false,
         };
         let failure = task.failure.clone();
         let (stop, stopped) = mpsc::channel();
@@ -180,7 +183,12 @@ impl<S: WalSource> MaintenanceTask<S> {
                 "the write-ahead log cannot be synced: {error}"
             ))),
         }
-        if let Err(error) = self.source.checkpoint_if_due(&self.log) {
+        let checkpoint = self.source.checkpoint_if_due(&self.log);
+        // A cause that lasts is logged once.
+        let was_failing = mem::replace(&mut self.is_checkpoint_failing, checkpoint.is_err());
+        if let Err(error) = checkpoint
+            && !was_failing
+        {
             warn!(%error, log = %self.log.display(), "the write-ahead log could not be checkpointed");
         }
     }

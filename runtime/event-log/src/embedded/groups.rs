@@ -40,14 +40,23 @@ pub(super) struct SubscribedGroup {
 // === impl LogMemory ===
 
 impl LogMemory {
-    /// Drops what a lost batch may have made wrong, and returns whether there was one.
+    /// Forgets everything if a batch was lost since the last look, and returns whether one was.
     pub fn compare(&mut self, lost_batches: u64) -> bool {
         let has_lost = self.lost_batches != lost_batches;
         if has_lost {
             self.lost_batches = lost_batches;
-            self.forget_writes();
+            self.forget();
         }
         has_lost
+    }
+
+    /// Forgets everything, as the end of the process would: a lost batch may have held what events have caused that count as
+    /// acknowledged here. The consumers are evicted, and subscribe again to what the database holds.
+    pub fn forget(&mut self) {
+        self.tails.clear();
+        for (_, group) in self.groups.drain() {
+            group.appended.notify_one();
+        }
     }
 
     /// Assumes that the database has lost writes: tails are read again, and positions are written again.

@@ -40,6 +40,11 @@ impl Histories {
         Ok(client.query(cmd("GET").arg(KEY)).await?)
     }
 
+    /// Forgets what all groups have read.
+    pub fn forget_all(&self) {
+        self.0.lock().clear();
+    }
+
     /// Notes what a consumer has read.
     pub fn note_read(&self, consumer: &Consumer, deliveries: &[Delivery]) {
         if deliveries.is_empty() {

@@ -23,6 +23,7 @@ use super::app_config::AppConfig;
 use super::file_changes::FileChanges;
 use super::first_sweep::first_sweep;
 use super::loader::{GenerationFiles, Loader};
+use super::lost_writes::LostWrites;
 use super::{check_start, fill_pools};
 use crate::admin::reload::{ReloadReport, ReloadRequest};
 use crate::changes::ChangeFeeds;
@@ -70,6 +71,8 @@ pub struct Reloader {
     pub retiring: Arc<Semaphore>,
     /// Starts deliveries.
     pub start_deliveries: StartDeliveries,
+    /// Lost writes, after which the background tasks start again.
+    pub lost_writes: LostWrites,
     /// The changes that clients listen for.
     pub feeds: ChangeFeeds,
 }
@@ -103,6 +106,10 @@ impl Reloader {
         loop {
             let request = tokio::select! {
                 () = stop.cancelled() => break,
+                () = self.lost_writes.noticed() => {
+                    tasks = self.recover(tasks, &stop).await;
+                    continue;
+                }
                 () = self.hangups.received() => None,
                 () = self.changes.changed() => None,
                 Some(request) = requests.recv() => Some(request),
@@ -183,6 +190,14 @@ impl Reloader {
             sweeps: Sweeps::start(&self.config.app, &self.current.get().components),
             subscriptions,
         }
+    }
+
+    /// Ends the background tasks at once, and starts them again when lost writes are forgotten: an event that was handled may
+    /// have lost its effects, so it must not be acknowledged.
+    async fn recover(&self, old: GenerationTasks, stop: &CancellationToken) -> GenerationTasks {
+        drop(old);
+        self.lost_writes.recover(stop).await;
+        self.start_tasks()
     }
 
     /// Restarts the sweeps. Deliveries with unchanged subscriptions continue: they call the current components.

@@ -18,6 +18,7 @@ use tracing::warn;
 
 use super::file_changes::FileChanges;
 use super::loader::Loader;
+use super::lost_writes::LostWrites;
 use super::maintenance;
 use super::readiness::ReadinessChecks;
 use super::reload::{MAX_RETIRING, Reloader, StartDeliveries};
@@ -171,18 +172,24 @@ impl Services {
             admin::listener::serve(AdminService::new(admin), listener, stop)
         });
         let foreign = ForeignReadModels::default();
-        let history = ReadModelHistory::new(
+        let history = Arc::new(ReadModelHistory::new(
             resources.backends.log.clone(),
             acknowledgements.clone(),
             resources.backends.host.clone(),
             services.current.clone(),
             rebuilds,
             foreign.clone(),
-        );
+        ));
         history.check_at_start().await;
         services
             .start_health_checks(&resources.backends, foreign)
             .await;
+        let lost_writes = LostWrites::new(
+            resources.backends.database.clone(),
+            resources.backends.log.clone(),
+            history.clone(),
+            services.current.clone(),
+        );
         services.spawn(|stop| history.watch(stop));
         let reloader = Reloader {
             options: options.clone(),
@@ -193,6 +200,7 @@ impl Services {
                 services.current.clone(),
                 acknowledgements,
             ),
+            lost_writes,
             feeds: changes,
             current: services.current.clone(),
             health: services.health.clone(),

@@ -10,6 +10,7 @@ use super::DatabaseError;
 use super::committer::Committer;
 use super::group_commit::{CommitMode, GroupCommit};
 use super::watermark::CommitWatermark;
+use super::write_fence::WriteFence;
 use crate::file_identity::FileIdentity;
 
 /// The only writer of a file, as long as no other connection begins a transaction.
@@ -25,12 +26,16 @@ pub struct WritePause(Arc<GroupCommit>);
 // === impl BatchedWriter ===
 
 impl BatchedWriter {
-    /// Takes over the connection to a file.
+    /// Takes over the connection to a file. When a batch is lost, the fence closes for everything that shares it.
     ///
     /// # Errors
     /// If the operating system starts no thread.
-    pub fn start(connection: Connection, identity: Arc<FileIdentity>) -> io::Result<Self> {
-        let commits = GroupCommit::new(connection, CommitMode::Grouped, Some(identity));
+    pub fn start(
+        connection: Connection,
+        identity: Arc<FileIdentity>,
+        fence: Arc<WriteFence>,
+    ) -> io::Result<Self> {
+        let commits = GroupCommit::new(connection, CommitMode::Grouped, Some(identity), fence);
         let commits = Arc::new(commits);
         Ok(Self {
             _committer: Committer::start(commits.clone())?,
@@ -67,6 +72,14 @@ impl BatchedWriter {
     /// The cause, if they are not.
     pub fn check(&self) -> Result<(), DatabaseError> {
         self.commits.check()
+    }
+
+    /// As [`super::Database::try_commit`].
+    ///
+    /// # Errors
+    /// The cause, if writes are not committed.
+    pub fn try_commit(&self) -> Result<(), DatabaseError> {
+        self.commits.try_commit()
     }
 
     /// What keeps others from writing.

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use super::DatabaseError;
 use super::commit_signal::CommitSignal;
 use super::savepoint::Savepoint;
+use super::write_fence::WriteFence;
 use crate::file_identity::FileIdentity;
 
 /// The time between two commits for each caller that has waited for the first of them, up to [`MAX_COMMIT_INTERVAL`]. A
@@ -29,6 +30,9 @@ const INTERVAL_PER_CALLER: Duration = Duration::from_millis(1);
 
 /// The longest time between two commits: what a caller may have to wait under load.
 pub(super) const MAX_COMMIT_INTERVAL: Duration = Duration::from_millis(3);
+
+/// How long no commit must have failed until it is logged that they succeed again.
+const RECOVERY_TIME: Duration = Duration::from_secs(1);
 
 /// When a write is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +55,13 @@ pub(super) struct GroupCommit {
     signal: CommitSignal,
     /// The file of the connection; nothing is kept in one that was removed.
     identity: Option<Arc<FileIdentity>>,
-    /// Whether the last commit failed. Changes under the mutex of the connection.
-    failing: AtomicBool,
+    /// The last failed commit, until it is logged that commits succeed again.
+    last_failure: Mutex<Option<Instant>>,
     /// Whether a write has failed since the last check.
     is_suspect: AtomicBool,
     before_commit: OnceLock<BeforeCommit>,
     lost_batches: LostBatches,
+    fence: Arc<WriteFence>,
 }
 
 /// Counts the batches of a database that could not be committed: writes that had succeeded are undone.
@@ -112,6 +117,7 @@ impl GroupCommit {
         connection: Connection,
         mode: CommitMode,
         identity: Option<Arc<FileIdentity>>,
+        fence: Arc<WriteFence>,
     ) -> Self {
         let progress = CommitProgress {
             last_ended: 0,
@@ -127,11 +133,17 @@ impl GroupCommit {
             waiting: AtomicU32::new(0),
             signal: CommitSignal::default(),
             identity,
-            failing: AtomicBool::new(false),
+            last_failure: Mutex::default(),
             is_suspect: AtomicBool::new(false),
             before_commit: OnceLock::new(),
             lost_batches: LostBatches::default(),
+            fence,
         }
+    }
+
+    /// What closes when a batch is lost.
+    pub fn fence(&self) -> &Arc<WriteFence> {
+        &self.fence
     }
 
     /// Calls `add` before each commit of a batch, on the same connection. Only the first call has an effect.
@@ -173,12 +185,16 @@ impl GroupCommit {
     }
 
     /// Runs one writing statement in the open batch. If none is open and a caller that waits would commit at once, the
-    /// statement is a batch of its own: SQLite commits it without further statements.
+    /// statement is a batch of its own: SQLite commits it without further statements. While the fence is closed, a statement
+    /// that turns out to change nothing is executed, such as the creation of a table that exists.
     pub fn write_one<T, E: From<DatabaseError>>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         let connection = self.connection.lock();
+        if self.fence.is_closed() {
+            return run_without_change(&connection, work);
+        }
         if !connection.is_autocommit() || !self.progress.borrow().is_commit_due() {
             return self.join(&connection, work);
         }
@@ -226,6 +242,9 @@ impl GroupCommit {
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         if connection.is_autocommit() {
+            if self.mode == CommitMode::Grouped {
+                self.check_fence()?;
+            }
             let begun = self.begin(connection);
             self.note_write(&begun);
             begun?;
@@ -251,12 +270,8 @@ impl GroupCommit {
         if self.last_commit_succeeded() && !self.is_suspect.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let tried = self.transaction(|connection| {
-            let version: i64 =
-                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            connection.pragma_update(None, "user_version", version)?;
-            Ok::<_, DatabaseError>(())
-        });
+        let tried =
+            self.transaction(|connection| Ok::<_, DatabaseError>(write_nothing(connection)?));
         drop(self.lock_committed());
         match tried {
             Ok(()) if self.last_commit_succeeded() => {
@@ -267,6 +282,34 @@ impl GroupCommit {
             Err(DatabaseError::Locked(_)) if self.last_commit_succeeded() => Ok(()),
             Ok(()) => Err(DatabaseError::CommitFailed),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Commits a write that changes nothing, also while the fence is closed. A failure loses nothing.
+    pub fn try_commit(&self) -> Result<(), DatabaseError> {
+        let connection = self.lock_committed();
+        let committed = connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .and_then(|()| write_nothing(&connection))
+            .and_then(|()| connection.execute_batch("COMMIT"));
+        let committed = committed
+            .map_err(DatabaseError::from)
+            .and_then(|()| self.check_identity());
+        match &committed {
+            Ok(()) => {
+                self.begun.fetch_add(1, Ordering::AcqRel);
+                self.end(BatchEnd::Committed);
+            }
+            Err(_) => roll_back(&connection),
+        }
+        self.log_change(committed.as_ref().err());
+        committed
+    }
+
+    fn check_fence(&self) -> Result<(), DatabaseError> {
+        match self.fence.is_closed() {
+            true => Err(DatabaseError::CommitFailed),
+            false => Ok(()),
         }
     }
 
@@ -324,17 +367,24 @@ impl GroupCommit {
         }
     }
 
-    /// Logs the first of several failures, and the first success after them.
+    /// Logs the first of several failures, and that commits succeed again. On a full disk, a small commit may still succeed
+    /// between others that fail.
     fn log_change(&self, error: Option<&DatabaseError>) {
-        let was_failing = self.failing.swap(error.is_some(), Ordering::Relaxed);
-        match error {
-            Some(error) if !was_failing => {
-                let cause = std::error::Error::source(error).map(ToString::to_string);
-                let cause = cause.unwrap_or_default();
-                tracing::error!(%error, cause, "the embedded database cannot commit writes");
+        let mut last_failure = self.last_failure.lock();
+        match (error, *last_failure) {
+            (Some(error), earlier) => {
+                *last_failure = Some(Instant::now());
+                if earlier.is_none() {
+                    let cause = std::error::Error::source(error).map(ToString::to_string);
+                    let cause = cause.unwrap_or_default();
+                    tracing::error!(%error, cause, "the embedded database cannot commit writes");
+                }
             }
-            None if was_failing => tracing::info!("the embedded database commits writes again"),
-            _ => {}
+            (None, Some(at)) if at.elapsed() >= RECOVERY_TIME => {
+                *last_failure = None;
+                tracing::info!("the embedded database commits writes again");
+            }
+            (None, _) => {}
         }
     }
 
@@ -343,6 +393,7 @@ impl GroupCommit {
         let newest = self.begun.load(Ordering::Acquire);
         if end == BatchEnd::Lost {
             self.lost_batches.0.fetch_add(1, Ordering::AcqRel);
+            self.fence.close();
         }
         let callers = self.waiting.swap(0, Ordering::AcqRel);
         self.progress.send_modify(|progress| {
@@ -409,6 +460,41 @@ impl GroupCommit {
         let ended = ended.await.map(|progress| *progress);
         ended.map_err(|_| DatabaseError::CommitFailed)
     }
+}
+
+/// Runs a statement, and undoes and refuses it if it has changed something.
+fn run_without_change<T, E: From<DatabaseError>>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    let run = |statement: &str| {
+        connection
+            .execute_batch(statement)
+            .map_err(DatabaseError::from)
+    };
+    let state = || {
+        let schema = connection.pragma_query_value(None, "schema_version", |row| row.get(0));
+        let schema: i64 = schema.map_err(DatabaseError::from)?;
+        Ok::<_, DatabaseError>((schema, connection.total_changes()))
+    };
+    // A lost batch is not open any more.
+    run("BEGIN")?;
+    let before = state()?;
+    let result = work(connection);
+    let after = state();
+    if !connection.is_autocommit() {
+        run("ROLLBACK")?;
+    }
+    match after? == before {
+        true => result,
+        false => Err(DatabaseError::CommitFailed.into()),
+    }
+}
+
+/// A write that changes nothing.
+fn write_nothing(connection: &Connection) -> rusqlite::Result<()> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    connection.pragma_update(None, "user_version", version)
 }
 
 /// Undoes a batch whose commit failed.

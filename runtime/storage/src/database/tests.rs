@@ -249,6 +249,61 @@ fn a_database_that_loses_what_is_written_says_so_until_it_keeps_something() {
     assert!(database.check().is_ok());
 }
 
+#[tokio::test]
+async fn after_a_lost_batch_nothing_is_written_until_the_fence_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socar.db");
+    let database = Database::open(&path).unwrap();
+    database.create_schema(TABLE).unwrap();
+    database.fence().activate();
+    let call = database.fence().call();
+    let watermark = CommitWatermark::from_now(&database);
+    database.write(|connection| insert(connection, 1)).unwrap();
+    // As SQLite does by itself when there is no room for the batch on the disk.
+    let lost = database.write(|connection| connection.execute_batch("ROLLBACK"));
+    lost.unwrap();
+    database.fence().closed().await;
+    let refused = database.write(|connection| insert(connection, 1));
+    assert!(matches!(refused, Err(DatabaseError::CommitFailed)));
+    assert!(database.check().is_err());
+    database.try_commit().unwrap();
+    assert!(database.fence().has_earlier_calls());
+    assert!(watermark.wait_durable().await.is_err());
+    drop(call);
+    assert!(!database.fence().has_earlier_calls());
+    database.fence().open();
+    keep(&database).await.unwrap();
+    assert!(database.check().is_ok());
+    assert_eq!(count_from_outside(&path), 1);
+}
+
+#[test]
+fn a_statement_that_changes_nothing_is_executed_although_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("view.db");
+    let connection = Connection::open(&path).unwrap();
+    let identity = Arc::new(FileIdentity::of(&path).unwrap());
+    let fence = Arc::<WriteFence>::default();
+    fence.activate();
+    let writer = BatchedWriter::start(connection, identity, fence.clone()).unwrap();
+    let execute = |statement: &str| {
+        writer.write(|connection| Ok::<_, DatabaseError>(connection.execute_batch(statement)?))
+    };
+    let create = "CREATE TABLE IF NOT EXISTS thing (id INTEGER PRIMARY KEY)";
+    let insert = "INSERT OR IGNORE INTO thing VALUES (1)";
+    execute(create).unwrap();
+    execute(insert).unwrap();
+    writer.commit().unwrap();
+    fence.close();
+    execute(create).unwrap();
+    execute(insert).unwrap();
+    execute("DELETE FROM thing").unwrap_err();
+    execute("CREATE TABLE IF NOT EXISTS other (id INTEGER)").unwrap_err();
+    fence.open();
+    execute("DELETE FROM thing").unwrap();
+    execute("SELECT * FROM other").unwrap_err();
+}
+
 /// Writes one row and waits until it is durable.
 async fn keep(database: &Arc<Database>) -> Result<(), DatabaseError> {
     let watermark = CommitWatermark::from_now(database);
@@ -339,7 +394,7 @@ fn a_writer_whose_writes_fail_is_reported_until_one_succeeds() {
     connection.execute_batch(TABLE).unwrap();
     connection.pragma_update(None, "user_version", 7).unwrap();
     let identity = Arc::new(FileIdentity::of(&path).unwrap());
-    let writer = BatchedWriter::start(connection, identity).unwrap();
+    let writer = BatchedWriter::start(connection, identity, Arc::default()).unwrap();
     let write = || writer.write(|it| Ok::<_, DatabaseError>(insert(it, 1)?));
     let refuse_writes = |refused: bool| {
         let pause = writer.pause();
@@ -378,7 +433,7 @@ fn a_write_that_is_alone_needs_no_further_statement() {
     };
     connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(count));
     let identity = Arc::new(FileIdentity::of(&path).unwrap());
-    let writer = BatchedWriter::start(connection, identity).unwrap();
+    let writer = BatchedWriter::start(connection, identity, Arc::default()).unwrap();
     for number in 1..=3 {
         std::thread::sleep(MAX_COMMIT_INTERVAL * 3);
         writer

@@ -213,6 +213,10 @@ macro_rules! flaky {
                 self.log.progress(stream, group)
             }
 
+            fn forget(&self) {
+                self.log.forget();
+            }
+
             async fn claim(
                 &self,
                 consumer: &Consumer,

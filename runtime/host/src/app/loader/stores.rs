@@ -78,7 +78,8 @@ impl Stores {
             }) => GuestDatabase::open(path, FileAttachment::Denied),
             Some(SqliteDatabase::Spin { path: None, .. }) => GuestDatabase::in_memory(label),
             None => {
-                GuestDatabase::open_batched(&self.state.join("sqlite").join(format!("{label}.db")))
+                let path = self.state.join("sqlite").join(format!("{label}.db"));
+                GuestDatabase::open_batched(&path, self.embedded.fence().clone())
             }
         };
         let database =

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use parking_lot::Mutex;
 use rusqlite::Connection;
-use storage::database::{BatchedWriter, DatabaseError};
+use storage::database::{BatchedWriter, DatabaseError, WriteFence};
 use storage::file_identity::FileIdentity;
 use storage::wal::WalMaintenance;
 
@@ -75,10 +75,10 @@ impl GuestDatabase {
     ///
     /// # Errors
     /// As [`GuestDatabase::open`].
-    pub fn open_batched(path: &Path) -> anyhow::Result<Arc<Self>> {
+    pub fn open_batched(path: &Path, fence: Arc<WriteFence>) -> anyhow::Result<Arc<Self>> {
         let location = locate(path, FileAttachment::Denied)?;
         let (own, identity) = DatabaseFile::create(path, &location)?;
-        let writer = BatchedWriter::start(location.connect()?, identity.clone());
+        let writer = BatchedWriter::start(location.connect()?, identity.clone(), fence);
         let writer = writer.context("cannot start a thread")?;
         let policy = GuestCheckpointPolicy::new(own, Some(writer.pause()))?;
         let file = DatabaseFile::maintained(path, identity, policy)?;
@@ -126,6 +126,17 @@ impl GuestDatabase {
         let wal_maintenance = file.wal_maintenance.lock();
         match wal_maintenance.as_ref().and_then(WalMaintenance::failure) {
             Some(failure) => anyhow::bail!(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits a write that changes nothing, although a batch of writes was lost.
+    ///
+    /// # Errors
+    /// The cause, if writes are not committed.
+    pub fn try_commit(&self) -> Result<(), DatabaseError> {
+        match &self.writer {
+            Some(writer) => writer.try_commit(),
             None => Ok(()),
         }
     }

@@ -15,7 +15,7 @@ fn soon() -> Instant {
 fn database() -> (Arc<GuestDatabase>, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sqlite/rows.db");
-    let database = GuestDatabase::open_batched(&path).unwrap();
+    let database = GuestDatabase::open_batched(&path, Arc::default()).unwrap();
     (database, directory)
 }
 
