@@ -39,7 +39,7 @@ pub struct Call {
     /// write.
     watermark: Arc<OnceLock<CommitWatermark>>,
     /// Tells the database that the call is in progress. An idle instance that keeps its last call has none.
-    in_progress: Arc<OnceLock<FencedCall>>,
+    in_progress: CallInProgress,
     /// The writes of the call and its nested calls to databases of components.
     component_writes: Arc<ComponentWrites>,
     /// The priority for admission.
@@ -61,6 +61,10 @@ struct ComponentWrites {
     begun: Mutex<BTreeMap<PathBuf, CommitWatermark>>,
 }
 
+/// Tells the database that a call is in progress ([`WriteFence`](storage::database::WriteFence)); the default tells nothing.
+#[derive(Clone, Debug, Default)]
+pub struct CallInProgress(Arc<OnceLock<FencedCall>>);
+
 /// A wait of a call for a remote host. It ends when it is dropped.
 pub struct ExternalWait<'a> {
     call: &'a Call,
@@ -77,7 +81,7 @@ impl Call {
             principal: CallPrincipal::default(),
             callers: Vec::new(),
             watermark: Arc::default(),
-            in_progress: Arc::default(),
+            in_progress: CallInProgress::default(),
             component_writes: Arc::default(),
             priority: Priority::default(),
             external_wait: Arc::default(),
@@ -88,14 +92,19 @@ impl Call {
 
     /// The call may read and write this database from now on.
     pub fn track_writes(&self, database: &Arc<Database>) {
-        self.in_progress.get_or_init(|| database.fence().call());
+        self.in_progress.0.get_or_init(|| database.fence().call());
         self.watermark
             .get_or_init(|| CommitWatermark::from_now(database));
     }
 
+    /// What tells the database that the call is in progress while it exists.
+    pub fn in_progress(&self) -> CallInProgress {
+        self.in_progress.clone()
+    }
+
     /// The call as an instance keeps it, also after its end.
     pub fn for_instance(mut self) -> Self {
-        self.in_progress = Arc::default();
+        self.in_progress = CallInProgress::default();
         self
     }
 

@@ -37,7 +37,7 @@ use wasmtime_wasi_http::handler::{
     HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
 
-use crate::call::Call;
+use crate::call::{Call, CallInProgress};
 use crate::capability::{Grants, InstanceState};
 use crate::cpu_throttle::CpuThrottle;
 use crate::trace::Trace;
@@ -73,6 +73,8 @@ type RequestInstance = Instance<InstanceState, Expiration, RequestAcceptor>;
 struct InstanceStatus {
     /// Deadline of the present call.
     deadline: Mutex<Option<Instant>>,
+    /// Tells that the present call is in progress, until all work that it started has ended.
+    in_progress: Mutex<CallInProgress>,
     /// Busy from the arrival of a request until all work that it started has ended.
     slot: InstanceSlot,
     /// Whether the instance has been free for a request since its last one.
@@ -198,6 +200,7 @@ impl InstanceFactory {
         let status = Arc::new(InstanceStatus {
             deadline: Mutex::default(),
             slot,
+            in_progress: Mutex::default(),
             was_free: AtomicBool::new(false),
             _demanded: demanded,
             throttle: store.data().cpu_throttle().clone(),
@@ -265,6 +268,7 @@ impl WorkerState for RequestAcceptor {
         self.status.slot.mark_busy();
         self.status.was_free.store(false, Ordering::Relaxed);
         *self.status.deadline.lock() = Some(deadline);
+        *self.status.in_progress.lock() = call.in_progress();
         store.data_mut().begin(call);
         Box::pin(tokio::time::sleep_until(deadline.into()))
     }
@@ -321,6 +325,7 @@ impl WorkerExpiration for Expiration {
             WorkerStatus::Idle => {
                 // The last request has now ended, including all work that it started. The wake-up requests the next one.
                 if self.status.slot.mark_idle() {
+                    *self.status.in_progress.lock() = CallInProgress::default();
                     cx.waker().wake_by_ref();
                 }
                 self.idle(cx, since)

@@ -195,7 +195,9 @@ impl Reloader {
     /// Ends the background tasks at once, and starts them again when lost writes are forgotten: an event that was handled may
     /// have lost its effects, so it must not be acknowledged.
     async fn recover(&self, old: GenerationTasks, stop: &CancellationToken) -> GenerationTasks {
-        drop(old);
+        drop(old.deliveries);
+        // Their writes are refused, so they end soon.
+        old.sweeps.stop().await;
         self.lost_writes.recover(stop).await;
         self.start_tasks()
     }

@@ -13,7 +13,7 @@ use wasmtime::{Engine, Store};
 
 use super::pool::{InstancePool, InstanceSlot, PoolExhausted};
 use super::{MAX_CALLS, within_start_timeout};
-use crate::call::Call;
+use crate::call::{Call, CallInProgress};
 use crate::capability::{Grants, InstanceState};
 
 /// The longest wait for an idle instance for requests to end, and the time between two attempts.
@@ -38,6 +38,8 @@ pub struct PooledInstance {
     calls: usize,
     since: Instant,
     slot: InstanceSlot,
+    /// Tells that the call is in progress.
+    in_progress: CallInProgress,
 }
 
 // === impl CallPool ===
@@ -83,6 +85,7 @@ impl CallPool {
         let taken = taken
             .unwrap_or_else(|_| Err(wasmtime::format_err!("the instance did not start in time")));
         let mut pooled = taken?;
+        pooled.in_progress = call.in_progress();
         pooled.store.data_mut().begin(call);
         pooled.calls += 1;
         pooled.slot.mark_busy();
@@ -92,6 +95,7 @@ impl CallPool {
     /// Puts an instance back whose call succeeded.
     pub fn release(&self, mut pooled: PooledInstance) {
         pooled.slot.mark_idle();
+        pooled.in_progress = CallInProgress::default();
         pooled.store.data().cpu_throttle().begin();
         if pooled.calls < MAX_CALLS && !self.pool.is_retired() {
             pooled.since = Instant::now();
@@ -177,6 +181,7 @@ impl CallPool {
             calls: 0,
             since: Instant::now(),
             slot,
+            in_progress: CallInProgress::default(),
         })
     }
 }

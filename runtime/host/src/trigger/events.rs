@@ -100,8 +100,6 @@ async fn deliver(ingress: &Ingress, trace: Trace, event: Bytes) -> Result<(), Ha
     // An event takes a permit as a request does, so that both share the instances in the order of priorities.
     let _permit = admit(ingress, &call).await?;
     let availability = call.availability.clone();
-    // The instance forgets that the call is in progress.
-    let _in_progress = call.clone();
     let received = ingress.component.receive(event.to_vec(), call).await;
     let handled = received.map_err(|unhandled| classify(&unhandled, &availability));
     counter(ingress.component.id(), outcome(&handled)).increment(1);
