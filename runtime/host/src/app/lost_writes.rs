@@ -52,7 +52,7 @@ impl LostWrites {
         self.database.fence().closed().await;
     }
 
-    /// Waits until nobody knows of the lost writes any more and writes are kept, or until `stop`. No event is delivered
+    /// Waits until no call knows of the lost writes any more and writes are kept, or until `stop`. No event is delivered
     /// meanwhile.
     pub async fn recover(&self, stop: &CancellationToken) {
         warn!(

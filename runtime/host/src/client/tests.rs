@@ -1,6 +1,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Barrier;
 
 use http::HeaderName;
 use tracing_subscriber::fmt::MakeWriter;
@@ -12,14 +13,16 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A server that answers the first request on each connection, and resets the connection at the second one.
 fn forgetful_server() -> String {
-    server(|_, stream| forget_after_one(stream))
+    server(|_, stream| forget_after_one(stream, || ()))
 }
 
-/// A server that resets the first connections so many at their second request, and serves all later ones.
+/// A server that resets the first connections so many at their second request, and serves all later ones. It answers the first
+/// requests when all of these connections are open, so that none of them is used twice before.
 fn server_behind_a_nat(forgotten: usize) -> String {
+    let all_open = Arc::new(Barrier::new(forgotten));
     server(move |number, mut stream| match number < forgotten {
-        true => forget_after_one(stream),
-        false => while answer_one(&mut stream) {},
+        true => forget_after_one(stream, || drop(all_open.wait())),
+        false => while answer_one(&mut stream, || ()) {},
     })
 }
 
@@ -36,8 +39,8 @@ fn server(serve: impl Fn(usize, TcpStream) + Clone + Send + 'static) -> String {
     format!("http://{address}/pay")
 }
 
-/// Whether there was a request.
-fn answer_one(stream: &mut TcpStream) -> bool {
+/// Whether there was a request. It is answered after the wait.
+fn answer_one(stream: &mut TcpStream, wait: impl FnOnce()) -> bool {
     let (mut request, mut part) = (Vec::new(), [0; 1024]);
     while !request.ends_with(b"body") {
         let length = stream.read(&mut part).unwrap_or_default();
@@ -46,12 +49,13 @@ fn answer_one(stream: &mut TcpStream) -> bool {
             return false;
         }
     }
+    wait();
     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
     true
 }
 
-fn forget_after_one(mut stream: TcpStream) {
-    if !answer_one(&mut stream) {
+fn forget_after_one(mut stream: TcpStream, wait: impl FnOnce()) {
+    if !answer_one(&mut stream, wait) {
         return;
     }
     // Bytes that are not read make the close a reset.

@@ -3,7 +3,7 @@
 //! A crash loses the newest writes, and with them everything that knew of them. When a batch cannot be committed, because the
 //! disk is full for example, the process goes on: calls in progress have read and written what is lost, and events were
 //! handled whose effects are lost. A fence makes both the same. It closes with the lost batch: nothing more is written
-//! until the owner of the fence has seen to it that nobody knows of the lost writes any more, and opens it.
+//! until the owner of the fence has seen to it that no call knows of the lost writes any more, and opens it.
 
 use std::sync::{Arc, Weak};
 
@@ -19,7 +19,7 @@ pub struct WriteFence {
 /// Whether writes are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FenceState {
-    /// Nobody would open it again, so it never closes.
+    /// No owner would open it again, so it never closes.
     Absent,
     Open,
     Closed,
