@@ -17,6 +17,7 @@ mod commit_signal;
 mod committer;
 mod foreign_writes;
 mod group_commit;
+mod no_change;
 mod savepoint;
 #[cfg(test)]
 mod tests;

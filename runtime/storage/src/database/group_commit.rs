@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use super::DatabaseError;
 use super::commit_signal::CommitSignal;
+use super::no_change::{run_without_change, write_nothing};
 use super::savepoint::Savepoint;
 use super::write_fence::WriteFence;
 use crate::file_identity::FileIdentity;
@@ -193,6 +194,9 @@ impl GroupCommit {
     ) -> Result<T, E> {
         let connection = self.connection.lock();
         if self.fence.is_closed() {
+            // The batch that was lost may be that of another database. A failed commit is logged and reported to the callers
+            // that wait for it.
+            let _ = self.commit_on(&connection);
             return run_without_change(&connection, work);
         }
         if !connection.is_autocommit() || !self.progress.borrow().is_commit_due() {
@@ -241,10 +245,10 @@ impl GroupCommit {
         connection: &Connection,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
+        if self.mode == CommitMode::Grouped {
+            self.check_fence()?;
+        }
         if connection.is_autocommit() {
-            if self.mode == CommitMode::Grouped {
-                self.check_fence()?;
-            }
             let begun = self.begin(connection);
             self.note_write(&begun);
             begun?;
@@ -460,41 +464,6 @@ impl GroupCommit {
         let ended = ended.await.map(|progress| *progress);
         ended.map_err(|_| DatabaseError::CommitFailed)
     }
-}
-
-/// Runs a statement, and undoes and refuses it if it has changed something.
-fn run_without_change<T, E: From<DatabaseError>>(
-    connection: &Connection,
-    work: impl FnOnce(&Connection) -> Result<T, E>,
-) -> Result<T, E> {
-    let run = |statement: &str| {
-        connection
-            .execute_batch(statement)
-            .map_err(DatabaseError::from)
-    };
-    let state = || {
-        let schema = connection.pragma_query_value(None, "schema_version", |row| row.get(0));
-        let schema: i64 = schema.map_err(DatabaseError::from)?;
-        Ok::<_, DatabaseError>((schema, connection.total_changes()))
-    };
-    // A lost batch is not open any more.
-    run("BEGIN")?;
-    let before = state()?;
-    let result = work(connection);
-    let after = state();
-    if !connection.is_autocommit() {
-        run("ROLLBACK")?;
-    }
-    match after? == before {
-        true => result,
-        false => Err(DatabaseError::CommitFailed.into()),
-    }
-}
-
-/// A write that changes nothing.
-fn write_nothing(connection: &Connection) -> rusqlite::Result<()> {
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    connection.pragma_update(None, "user_version", version)
 }
 
 /// Undoes a batch whose commit failed.

@@ -304,6 +304,40 @@ fn a_statement_that_changes_nothing_is_executed_although_nothing_is_written() {
     execute("SELECT * FROM other").unwrap_err();
 }
 
+/// The fence closes for an open batch of another database, too.
+#[test]
+fn a_closed_fence_ends_the_open_batches_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("view.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(TABLE).unwrap();
+    let identity = Arc::new(FileIdentity::of(&path).unwrap());
+    let mode = CommitMode::Grouped;
+    let commits = GroupCommit::new(connection, mode, Some(identity), Arc::default());
+    commits.fence().activate();
+    let execute = |statement: &'static str| {
+        move |connection: &Connection| Ok::<_, DatabaseError>(connection.execute_batch(statement)?)
+    };
+    let insert = "INSERT INTO thing (body) VALUES (x'00')";
+    let create = "CREATE INDEX IF NOT EXISTS things ON thing (body)";
+    commits.write(execute(create)).unwrap();
+    commits.write(execute(insert)).unwrap();
+    commits.fence().close();
+    let refused = commits.write(execute(insert));
+    assert!(
+        matches!(refused, Err(DatabaseError::CommitFailed)),
+        "{refused:?}"
+    );
+    commits.write_one(execute(create)).unwrap();
+    let refused = commits.write_one(execute(insert));
+    assert!(
+        matches!(refused, Err(DatabaseError::CommitFailed)),
+        "{refused:?}"
+    );
+    commits.commit_now().unwrap();
+    assert_eq!(count_from_outside(&path), 1);
+}
+
 /// Writes one row and waits until it is durable.
 async fn keep(database: &Arc<Database>) -> Result<(), DatabaseError> {
     let watermark = CommitWatermark::from_now(database);
