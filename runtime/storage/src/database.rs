@@ -37,11 +37,12 @@ use self::committer::Committer;
 use self::foreign_writes::ForeignWrites;
 use self::group_commit::{CommitMode, GroupCommit};
 use crate::file_identity::{FileIdentity, FileLost};
+use crate::statement_memory;
 use crate::wal::WalMaintenance;
 use crate::work::{CountedDatabase, count_statements};
 
 pub use self::batched_writer::{BatchedWriter, WritePause};
-pub use self::group_commit::LostBatches;
+pub use self::group_commit::{FailedWrite, LostBatches};
 pub use self::watermark::CommitWatermark;
 pub use self::write_fence::{FencedCall, WriteFence};
 
@@ -143,6 +144,7 @@ impl Database {
     /// # Errors
     /// If SQLite has no memory for it.
     pub fn in_memory() -> Result<Arc<Self>, DatabaseError> {
+        statement_memory::install();
         let connection = Connection::open_in_memory()?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         Ok(Arc::new(Self {
@@ -296,8 +298,27 @@ impl From<rusqlite::Error> for DatabaseError {
     }
 }
 
+impl FailedWrite for DatabaseError {
+    fn is_caused_by_statement(&self) -> bool {
+        matches!(self, Self::Failed(error) if is_caused_by_statement(error))
+    }
+}
+
+/// Whether the statement is the cause of the error, and not the disk.
+pub fn is_caused_by_statement(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::OperationInterrupted
+                | ErrorCode::OutOfMemory
+                | ErrorCode::ConstraintViolation
+        )
+    )
+}
+
 /// Opens a connection to the file, in the mode that every connection of the host uses.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    statement_memory::install();
     let connection = Connection::open(path)?;
     connection.busy_handler(Some(wait_for_lock))?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);

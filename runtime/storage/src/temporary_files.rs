@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 
 use rusqlite::Connection;
 
+use crate::statement_memory;
+
 /// Lets SQLite create temporary files in this directory, for all databases of the process. Only the first call has an effect:
 /// SQLite reads the name without a lock. If the directory is gone later, SQLite uses those of the system.
 ///
@@ -20,6 +22,7 @@ pub fn keep_in(directory: &Path) -> rusqlite::Result<()> {
         return Ok(());
     }
     let directory = directory.to_string_lossy();
+    statement_memory::install();
     Connection::open_in_memory()?.pragma_update(None, "temp_store_directory", &*directory)
 }
 

@@ -83,9 +83,11 @@ fn count(event: &TraceEvent<'_>, counter: &AtomicU64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statement_memory;
 
     #[test]
     fn each_execution_of_a_statement_counts_and_a_trigger_does_not() {
+        statement_memory::install();
         let connection = Connection::open_in_memory().unwrap();
         connection
             .execute_batch(

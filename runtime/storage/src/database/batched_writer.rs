@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::DatabaseError;
 use super::committer::Committer;
-use super::group_commit::{CommitMode, GroupCommit};
+use super::group_commit::{CommitMode, FailedWrite, GroupCommit};
 use super::watermark::CommitWatermark;
 use super::write_fence::WriteFence;
 use crate::file_identity::FileIdentity;
@@ -44,26 +44,30 @@ impl BatchedWriter {
     }
 
     /// Runs one writing statement. `work` holds the mutex of the connection, so it must not wait for anything else. The
-    /// statement is visible to other connections after the commit of its batch.
+    /// statement is visible to other connections after the commit of its batch. A statement that is interrupted undoes its
+    /// batch: the others that wait for it fail.
     ///
     /// # Errors
     /// If `work` fails, or another connection holds the lock of the file.
-    pub fn write<T, E: From<DatabaseError>>(
+    pub fn write<T, E: FailedWrite>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         self.commits.write_one(work)
     }
 
-    /// Commits the open batch, if there is one, so that other connections see its writes and can write themselves.
+    /// Whether there are writes that other connections do not see yet. A write in progress is none.
+    pub fn has_uncommitted_writes(&self) -> bool {
+        self.commits.has_uncommitted_writes()
+    }
+
+    /// Commits the open batch, if there is one, so that other connections see its writes and can write themselves. Waits
+    /// for a write in progress.
     ///
     /// # Errors
     /// If the writes of the batch are lost.
     pub fn commit(&self) -> Result<(), DatabaseError> {
-        match self.commits.has_open_batch() {
-            true => self.commits.commit_now(),
-            false => Ok(()),
-        }
+        self.commits.commit_now()
     }
 
     /// Checks that writes are committed. After a failed one, each call tries one more write.

@@ -32,6 +32,10 @@ const INTERVAL_PER_CALLER: Duration = Duration::from_millis(1);
 /// The longest time between two commits: what a caller may have to wait under load.
 pub(super) const MAX_COMMIT_INTERVAL: Duration = Duration::from_millis(3);
 
+/// How long a thread of the runtime may wait for the connection. Writes of the host take microseconds; those of a component
+/// can take as long as its call.
+const MAX_BLOCKING: Duration = Duration::from_millis(1);
+
 /// How long no commit must have failed until it is logged that they succeed again.
 const RECOVERY_TIME: Duration = Duration::from_secs(1);
 
@@ -60,6 +64,8 @@ pub(super) struct GroupCommit {
     last_failure: Mutex<Option<Instant>>,
     /// Whether a write has failed since the last check.
     is_suspect: AtomicBool,
+    /// Whether writes of the open batch are finished, so that somebody may know of them.
+    has_finished_writes: AtomicBool,
     before_commit: OnceLock<BeforeCommit>,
     lost_batches: LostBatches,
     fence: Arc<WriteFence>,
@@ -72,11 +78,20 @@ pub struct LostBatches(Arc<AtomicU64>);
 /// Adds statements to a batch that is about to be committed.
 type BeforeCommit = Box<dyn Fn(&Connection) + Send + Sync>;
 
+/// The error of a write.
+pub trait FailedWrite: From<DatabaseError> {
+    /// Whether the statement is the cause, and not the disk.
+    fn is_caused_by_statement(&self) -> bool;
+}
+
 /// How a batch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BatchEnd {
     Committed,
+    /// The disk did not keep it.
     Lost,
+    /// One of its statements made SQLite undo all of them.
+    Undone,
 }
 
 /// How far the batches have ended.
@@ -136,6 +151,7 @@ impl GroupCommit {
             identity,
             last_failure: Mutex::default(),
             is_suspect: AtomicBool::new(false),
+            has_finished_writes: AtomicBool::new(false),
             before_commit: OnceLock::new(),
             lost_batches: LostBatches::default(),
             fence,
@@ -177,7 +193,7 @@ impl GroupCommit {
     ) -> Result<T, E> {
         let connection = self.connection.lock();
         match self.mode {
-            CommitMode::Grouped => self.join(&connection, work),
+            CommitMode::Grouped => self.join(&connection, work, |_| BatchEnd::Lost),
             CommitMode::Immediate => {
                 self.check_identity()?;
                 work(&connection)
@@ -188,7 +204,7 @@ impl GroupCommit {
     /// Runs one writing statement in the open batch. If none is open and a caller that waits would commit at once, the
     /// statement is a batch of its own: SQLite commits it without further statements. While the fence is closed, a statement
     /// that turns out to change nothing is executed, such as the creation of a table that exists.
-    pub fn write_one<T, E: From<DatabaseError>>(
+    pub fn write_one<T, E: FailedWrite>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -200,7 +216,11 @@ impl GroupCommit {
             return run_without_change(&connection, work);
         }
         if !connection.is_autocommit() || !self.progress.borrow().is_commit_due() {
-            return self.join(&connection, work);
+            let end = |error: Option<&E>| match error {
+                Some(error) if error.is_caused_by_statement() => BatchEnd::Undone,
+                _ => BatchEnd::Lost,
+            };
+            return self.join(&connection, work, end);
         }
         self.check_identity()?;
         self.begun.fetch_add(1, Ordering::AcqRel);
@@ -229,7 +249,7 @@ impl GroupCommit {
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         let connection = self.connection.lock();
-        let result = self.join(&connection, work);
+        let result = self.join(&connection, work, |_| BatchEnd::Lost);
         match self.mode {
             CommitMode::Grouped => result,
             CommitMode::Immediate => {
@@ -239,11 +259,13 @@ impl GroupCommit {
         }
     }
 
-    /// Runs statements in the open batch, which begins here if none is open.
+    /// Runs statements in the open batch, which begins here if none is open. `end` is how the batch ends if SQLite undoes it as
+    /// a whole.
     fn join<T, E: From<DatabaseError>>(
         &self,
         connection: &Connection,
         work: impl FnOnce(&Connection) -> Result<T, E>,
+        end: impl FnOnce(Option<&E>) -> BatchEnd,
     ) -> Result<T, E> {
         if self.mode == CommitMode::Grouped {
             self.check_fence()?;
@@ -254,9 +276,10 @@ impl GroupCommit {
             begun?;
         }
         let result = work(connection);
-        if connection.is_autocommit() {
-            // The disk is full or failed, and SQLite has rolled back the whole batch by itself.
-            self.end(BatchEnd::Lost);
+        match connection.is_autocommit() {
+            // The disk is full or failed, or the statement was interrupted.
+            true => self.end(end(result.as_ref().err())),
+            false => self.has_finished_writes.store(true, Ordering::Release),
         }
         self.note_write(&result);
         result
@@ -272,6 +295,10 @@ impl GroupCommit {
     /// Checks that writes are committed. After a failed write or commit, each call tries one more write, until one succeeds.
     pub fn check(&self) -> Result<(), DatabaseError> {
         if self.last_commit_succeeded() && !self.is_suspect.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        // A write in progress says nothing about the disk.
+        if self.connection.try_lock_for(MAX_BLOCKING).is_none() {
             return Ok(());
         }
         let tried =
@@ -291,7 +318,11 @@ impl GroupCommit {
 
     /// Commits a write that changes nothing, also while the fence is closed. A failure loses nothing.
     pub fn try_commit(&self) -> Result<(), DatabaseError> {
-        let connection = self.lock_committed();
+        let Some(connection) = self.connection.try_lock_for(MAX_BLOCKING) else {
+            return Err(DatabaseError::CommitFailed);
+        };
+        // A failed commit is logged and reported to the callers that wait for it.
+        let _ = self.commit_on(&connection);
         let committed = connection
             .execute_batch("BEGIN IMMEDIATE")
             .and_then(|()| write_nothing(&connection))
@@ -329,6 +360,14 @@ impl GroupCommit {
     pub fn commit(&self) {
         // A failed commit is logged and reported to the callers that wait for it.
         let _ = self.commit_on(&self.connection.lock());
+    }
+
+    /// Commits the open batch, unless a write takes long.
+    fn try_commit_now(&self) {
+        if let Some(connection) = self.connection.try_lock_for(MAX_BLOCKING) {
+            // A failed commit is logged and reported to the callers that wait for it.
+            let _ = self.commit_on(&connection);
+        }
     }
 
     fn commit_on(&self, connection: &Connection) -> Result<(), DatabaseError> {
@@ -399,12 +438,13 @@ impl GroupCommit {
             self.lost_batches.0.fetch_add(1, Ordering::AcqRel);
             self.fence.close();
         }
+        self.has_finished_writes.store(false, Ordering::Release);
         let callers = self.waiting.swap(0, Ordering::AcqRel);
         self.progress.send_modify(|progress| {
             progress.last_ended = newest;
             progress.ended_at = Some(Instant::now());
             progress.interval = commit_interval(callers);
-            if end == BatchEnd::Lost {
+            if end != BatchEnd::Committed {
                 progress.last_lost = newest;
             }
         });
@@ -426,9 +466,9 @@ impl GroupCommit {
         self.lost_batches.clone()
     }
 
-    /// Whether a batch has begun that has not ended.
-    pub fn has_open_batch(&self) -> bool {
-        self.progress.borrow().last_ended < self.begun.load(Ordering::Acquire)
+    /// Whether there are writes that somebody may know of, and that are not committed.
+    pub fn has_uncommitted_writes(&self) -> bool {
+        self.has_finished_writes.load(Ordering::Acquire)
     }
 
     /// The batch that the next write belongs to.
@@ -445,9 +485,10 @@ impl GroupCommit {
         if progress.last_ended < newest {
             self.waiting.fetch_add(1, Ordering::AcqRel);
             if progress.is_commit_due() {
-                self.commit();
+                self.try_commit_now();
                 progress = *self.progress.borrow();
-            } else {
+            }
+            if progress.last_ended < newest {
                 progress = self.wait_ended(newest).await?;
             }
         }

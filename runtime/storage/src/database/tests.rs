@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
 use super::group_commit::MAX_COMMIT_INTERVAL;
@@ -281,7 +282,7 @@ async fn after_a_lost_batch_nothing_is_written_until_the_fence_opens() {
 fn a_statement_that_changes_nothing_is_executed_although_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("view.db");
-    let connection = Connection::open(&path).unwrap();
+    let connection = connect(&path).unwrap();
     let identity = Arc::new(FileIdentity::of(&path).unwrap());
     let fence = Arc::<WriteFence>::default();
     fence.activate();
@@ -304,12 +305,47 @@ fn a_statement_that_changes_nothing_is_executed_although_nothing_is_written() {
     execute("SELECT * FROM other").unwrap_err();
 }
 
+/// A constraint that rolls back stands for every statement that SQLite ends with a rollback, such as an interrupted one.
+#[tokio::test]
+async fn a_statement_that_undoes_its_batch_fails_its_callers_and_leaves_the_fence_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("view.db");
+    let connection = connect(&path).unwrap();
+    let create = "CREATE TABLE thing (id INTEGER PRIMARY KEY ON CONFLICT ROLLBACK)";
+    connection.execute_batch(create).unwrap();
+    let identity = Arc::new(FileIdentity::of(&path).unwrap());
+    let fence = Arc::<WriteFence>::default();
+    fence.activate();
+    let writer = BatchedWriter::start(connection, identity, fence.clone()).unwrap();
+    let insert = |id: i64| {
+        writer.write(|connection| {
+            let inserted = connection.execute("INSERT INTO thing VALUES (?1)", [id]);
+            Ok::<_, DatabaseError>(inserted?)
+        })
+    };
+    let mut lost = 0;
+    for round in 1..=20 {
+        let watermark = writer.watermark();
+        insert(round * 2).unwrap();
+        insert(round * 2 + 1).unwrap();
+        insert(round * 2).unwrap_err();
+        let is_durable = watermark.wait_durable().await.is_ok();
+        let rows = count_from_outside(&path);
+        lost += u32::from(!is_durable);
+        assert!(!is_durable || rows > 1, "a lost write was confirmed");
+    }
+    assert!(lost > 0, "no batch was undone");
+    assert!(fence.closed().now_or_never().is_none());
+    insert(1).unwrap();
+    writer.commit().unwrap();
+}
+
 /// The fence closes for an open batch of another database, too.
 #[test]
 fn a_closed_fence_ends_the_open_batches_of_others() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("view.db");
-    let connection = Connection::open(&path).unwrap();
+    let connection = connect(&path).unwrap();
     connection.execute_batch(TABLE).unwrap();
     let identity = Arc::new(FileIdentity::of(&path).unwrap());
     let mode = CommitMode::Grouped;

@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use storage::database::{BatchedWriter, DatabaseError, WriteFence};
 use storage::file_identity::FileIdentity;
+use storage::statement_memory::{self, MemoryPool};
 use storage::wal::WalMaintenance;
 
 use super::checkpoint::GuestCheckpointPolicy;
@@ -36,11 +37,16 @@ pub use statement::{StatementResult, is_unavailable};
 /// The largest number of idle connections that a database keeps.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
+/// The memory that the statements on a database may take together, in bytes: their values, sorts and prepared forms.
+const MAX_MEMORY_BYTES: usize = 128 << 20;
+
 /// One database file and the connections to it.
 pub struct GuestDatabase {
     location: DatabaseLocation,
     idle: Mutex<Vec<Connection>>,
     writing: tokio::sync::Mutex<()>,
+    /// What the statements of its sessions may take.
+    memory: Arc<MemoryPool>,
     /// The writer of a database that no other process writes to.
     writer: Option<BatchedWriter>,
     /// A database in memory has neither a log nor a file.
@@ -91,6 +97,7 @@ impl GuestDatabase {
     /// If SQLite has no memory for it.
     pub fn in_memory(label: &str) -> anyhow::Result<Arc<Self>> {
         let uri = format!("file:socar-{label}?mode=memory&cache=shared");
+        statement_memory::install();
         let alive = Mutex::new(Connection::open(&uri)?);
         let location = DatabaseLocation::Memory { uri, _alive: alive };
         location.connect()?;
@@ -106,6 +113,7 @@ impl GuestDatabase {
             location,
             idle: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
+            memory: MemoryPool::new(MAX_MEMORY_BYTES),
             writer,
             file,
         })

@@ -7,10 +7,14 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use storage::statement_memory;
 use storage::work::{CountedDatabase, count_statements};
 
 /// The number of prepared statements that a connection keeps.
 const CACHED_STATEMENTS: usize = 64;
+
+/// The largest database in memory, in pages of 4 KiB: 64 MiB.
+const MAX_IN_MEMORY_PAGES: u32 = 16_384;
 
 /// The location of a database.
 pub(super) enum DatabaseLocation {
@@ -50,6 +54,7 @@ impl DatabaseLocation {
     /// # Errors
     /// The error of SQLite.
     pub(super) fn connect(&self) -> rusqlite::Result<Connection> {
+        statement_memory::install();
         let connection = match self {
             Self::File { path, .. } => Connection::open(path)?,
             Self::Memory { uri, .. } => Connection::open(uri)?,
@@ -64,33 +69,69 @@ impl DatabaseLocation {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         // Without QPSG, SQLite plans a statement again whenever its parameters change, which is at every call.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        if !matches!(
-            self,
-            Self::File {
-                attachment: FileAttachment::Allowed,
-                ..
-            }
-        ) {
-            connection.authorizer(Some(authorize))?;
+        if let Self::Memory { .. } = self {
+            connection.pragma_update(None, "max_page_count", MAX_IN_MEMORY_PAGES)?;
         }
+        let rights = self.rights();
+        connection.authorizer(Some(move |context: AuthContext<'_>| {
+            rights.authorize(context)
+        }))?;
         connection.busy_timeout(Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         count_statements(&connection, CountedDatabase::Component);
         Ok(connection)
     }
+
+    fn rights(&self) -> SqlRights {
+        match self {
+            Self::File {
+                attachment: FileAttachment::Allowed,
+                ..
+            } => SqlRights::AllFiles,
+            Self::File { .. } => SqlRights::OwnFile,
+            Self::Memory { .. } => SqlRights::OwnMemory,
+        }
+    }
 }
 
-/// Allows a guest's SQL everything in its own database, and no access to other files.
-fn authorize(context: AuthContext<'_>) -> Authorization {
-    match context.action {
-        AuthAction::Attach {
-            filename: "" | ":memory:",
-        } => Authorization::Allow,
-        AuthAction::Attach { .. } => Authorization::Deny,
-        AuthAction::Pragma { pragma_name, .. } => match pragma_name.to_ascii_lowercase().as_str() {
-            "journal_mode" | "temp_store_directory" | "data_store_directory" => Authorization::Deny,
-            _ => Authorization::Allow,
-        },
-        _ => Authorization::Allow,
+/// What a guest's SQL may do beside everything in its own database. Settings of the process are never its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SqlRights {
+    /// Nothing else.
+    OwnFile,
+    /// Nothing else, and the database keeps its bound.
+    OwnMemory,
+    /// It may attach other files.
+    AllFiles,
+}
+
+// === impl SqlRights ===
+
+impl SqlRights {
+    fn authorize(self, context: AuthContext<'_>) -> Authorization {
+        let is_allowed = match context.action {
+            AuthAction::Attach {
+                filename: "" | ":memory:",
+            } => true,
+            AuthAction::Attach { .. } => self == Self::AllFiles,
+            AuthAction::Pragma { pragma_name, .. } => self.allows_setting(pragma_name),
+            _ => true,
+        };
+        match is_allowed {
+            true => Authorization::Allow,
+            false => Authorization::Deny,
+        }
+    }
+
+    fn allows_setting(self, name: &str) -> bool {
+        match name.to_ascii_lowercase().as_str() {
+            "temp_store_directory"
+            | "data_store_directory"
+            | "soft_heap_limit"
+            | "hard_heap_limit" => false,
+            "journal_mode" => self == Self::AllFiles,
+            "max_page_count" => self != Self::OwnMemory,
+            _ => true,
+        }
     }
 }

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use storage::database::BatchedWriter;
+use storage::statement_memory::MemoryAllowance;
 
 use self::latest_write::LatestWrite;
 use super::GuestDatabase;
 use super::scope::StatementScope;
-use super::statement::{STAYED_BUSY, StatementError, StatementResult, run};
+use super::statement::{STAYED_BUSY, StatementError, StatementResult, is_reading, run};
 use crate::call::Call;
 use crate::capability::bindings::spin::sqlite::sqlite::{Error, Value};
 
@@ -23,9 +24,16 @@ const MAX_BUSY_WAIT: Duration = Duration::from_millis(20);
 /// A connection of one guest.
 pub struct DatabaseSession {
     database: Arc<GuestDatabase>,
-    /// Its own connection, which returns to the database when the session is dropped.
-    own: Mutex<Option<Connection>>,
+    own: Mutex<Option<OwnConnection>>,
     latest: Arc<LatestWrite>,
+}
+
+/// The connection of one session, which returns to the database when the session is dropped.
+struct OwnConnection {
+    connection: Connection,
+    memory: MemoryAllowance,
+    /// Whether statements have left something in the connection, such as a setting or a temporary table.
+    is_changed: bool,
 }
 
 /// A statement and the time that it has.
@@ -42,6 +50,11 @@ struct Statement<'a> {
 
 impl DatabaseSession {
     pub(super) fn new(database: Arc<GuestDatabase>, own: Option<Connection>) -> Self {
+        let own = own.map(|connection| OwnConnection {
+            connection,
+            memory: MemoryAllowance::of(&database.memory),
+            is_changed: false,
+        });
         Self {
             database,
             own: Mutex::new(own),
@@ -75,7 +88,9 @@ impl DatabaseSession {
         loop {
             match self.attempt(statement).await {
                 Ok(answer) => return Ok(answer),
-                Err(StatementError::Failed(error)) => return Err(error),
+                Err(StatementError::Refused(error) | StatementError::Failed(error)) => {
+                    return Err(error);
+                }
                 Err(StatementError::Busy) if Instant::now() + pause < deadline => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(MAX_BUSY_WAIT);
@@ -103,34 +118,54 @@ impl DatabaseSession {
         };
         if self.own.lock().is_none() {
             match StatementScope::of(statement.text) {
-                StatementScope::Reading => return self.read(statement, writer),
+                StatementScope::Reading => return self.read(statement, writer).await,
                 StatementScope::Writing => return self.write(statement, writer).await,
                 StatementScope::Rows => {
-                    return match self.is_reading(statement.text, writer)? {
-                        true => self.read(statement, writer),
+                    return match self.is_reading(statement, writer).await? {
+                        true => self.read(statement, writer).await,
                         false => self.write(statement, writer).await,
                     };
                 }
-                StatementScope::Connection => self.keep_connection(writer)?,
+                StatementScope::Connection => {
+                    self.commit_batch(writer, statement.deadline).await?;
+                    self.keep_connection()?;
+                }
             }
         }
         self.run_on_own(statement).await
     }
 
     /// Whether a statement reads only. The tables that it names may be in the open batch.
-    fn is_reading(&self, statement: &str, writer: &BatchedWriter) -> Result<bool, StatementError> {
-        writer.commit()?;
-        self.with_reader(|reader| Ok(reader.prepare_cached(statement)?.readonly()))
+    async fn is_reading(
+        &self,
+        statement: Statement<'_>,
+        writer: &BatchedWriter,
+    ) -> Result<bool, StatementError> {
+        self.commit_batch(writer, statement.deadline).await?;
+        self.with_reader(|reader| is_reading(reader, statement.text))
     }
 
     /// Reads on a connection that does not write, after the writes that others may know of.
-    fn read(
+    async fn read(
         &self,
         statement: Statement<'_>,
         writer: &BatchedWriter,
     ) -> Result<StatementResult, StatementError> {
-        writer.commit()?;
+        self.commit_batch(writer, statement.deadline).await?;
         self.with_reader(|reader| statement.run_on(reader))
+    }
+
+    /// Commits the writes that others may know of. A write in progress is waited for without a thread.
+    async fn commit_batch(
+        &self,
+        writer: &BatchedWriter,
+        deadline: Instant,
+    ) -> Result<(), StatementError> {
+        if writer.has_uncommitted_writes() {
+            let _turn = self.turn(deadline).await?;
+            writer.commit()?;
+        }
+        Ok(())
     }
 
     async fn write(
@@ -144,7 +179,8 @@ impl DatabaseSession {
         }
         writer.write(|connection| {
             let before = connection.total_changes();
-            let result = statement.run_on(connection)?;
+            let mut memory = MemoryAllowance::of(&self.database.memory);
+            let result = memory.during(|| statement.run_on(connection))?;
             self.latest.note(connection, before);
             Ok(result)
         })
@@ -156,18 +192,22 @@ impl DatabaseSession {
     ) -> Result<A, StatementError> {
         let reader = self.database.connection();
         let reader = reader.map_err(StatementError::Failed)?;
-        let result = act(&reader);
+        let mut memory = MemoryAllowance::of(&self.database.memory);
+        let result = memory.during(|| act(&reader));
         self.database.return_connection(reader);
         result
     }
 
     /// Gives the session a connection of its own, in the state that its statements so far would have left.
-    fn keep_connection(&self, writer: &BatchedWriter) -> Result<(), StatementError> {
-        writer.commit()?;
+    fn keep_connection(&self) -> Result<(), StatementError> {
         let connection = self.database.connection();
         let connection = connection.map_err(StatementError::Failed)?;
         LatestWrite::restore(&self.latest, &connection)?;
-        *self.own.lock() = Some(connection);
+        *self.own.lock() = Some(OwnConnection {
+            connection,
+            memory: MemoryAllowance::of(&self.database.memory),
+            is_changed: true,
+        });
         Ok(())
     }
 
@@ -176,17 +216,27 @@ impl DatabaseSession {
         statement: Statement<'_>,
     ) -> Result<StatementResult, StatementError> {
         let (is_reading, is_in_transaction) = self.with_own(|connection| {
-            let is_reading = connection.prepare_cached(statement.text)?.readonly();
+            let is_reading = is_reading(connection, statement.text)?;
             Ok((is_reading, !connection.is_autocommit()))
         })?;
-        // Inside a transaction the connection may hold the write lock already; waiting for a turn could be a deadlock.
-        let _turn = match is_reading || is_in_transaction {
-            true => None,
-            false => Some(self.turn(statement.deadline).await?),
-        };
-        if let Some(writer) = &self.database.writer {
-            writer.commit()?;
+        if StatementScope::of(statement.text) == StatementScope::Connection {
+            self.note_changed_connection();
         }
+        // Inside a transaction the connection may hold the write lock already; waiting for a turn could be a deadlock.
+        let waits_for_turn = !is_reading && !is_in_transaction;
+        let _turn = match (&self.database.writer, waits_for_turn) {
+            (Some(writer), true) => {
+                let turn = self.turn(statement.deadline).await?;
+                writer.commit()?;
+                Some(turn)
+            }
+            (None, true) => Some(self.turn(statement.deadline).await?),
+            (Some(writer), false) => {
+                self.commit_batch(writer, statement.deadline).await?;
+                None
+            }
+            (None, false) => None,
+        };
         self.with_own(|connection| {
             if !is_reading {
                 self.latest.note_own_write();
@@ -198,6 +248,12 @@ impl DatabaseSession {
             }
             Ok(result)
         })
+    }
+
+    fn note_changed_connection(&self) {
+        if let Some(own) = &mut *self.own.lock() {
+            own.is_changed = true;
+        }
     }
 
     /// Waits until no other session writes.
@@ -213,8 +269,8 @@ impl DatabaseSession {
         &self,
         act: impl FnOnce(&Connection) -> Result<A, StatementError>,
     ) -> Result<A, StatementError> {
-        match &*self.own.lock() {
-            Some(connection) => act(connection),
+        match &mut *self.own.lock() {
+            Some(own) => own.memory.during(|| act(&own.connection)),
             None => Err(StatementError::Failed(Error::InvalidConnection)),
         }
     }
@@ -222,10 +278,10 @@ impl DatabaseSession {
 
 impl Drop for DatabaseSession {
     fn drop(&mut self) {
-        if let Some(connection) = self.own.get_mut().take()
-            && !self.latest.was_restored()
+        if let Some(own) = self.own.get_mut().take()
+            && !own.is_changed
         {
-            self.database.return_connection(connection);
+            self.database.return_connection(own.connection);
         }
     }
 }

@@ -3,14 +3,18 @@
 use std::time::Instant;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, ToSql};
-use storage::database::DatabaseError;
+use rusqlite::{Connection, ErrorCode, Statement, ToSql};
+use storage::database::{DatabaseError, FailedWrite, is_caused_by_statement};
 
+use super::MAX_MEMORY_BYTES;
 use crate::capability::bindings::spin::sqlite::sqlite::{Error, RowResult, Value};
 use crate::capability::sqlite::statement_watchdog::{STEPS_PER_CHECK, StatementWatchdog};
 
 /// The largest result of one statement, in bytes.
 const MAX_RESULT_BYTES: usize = 64 << 20;
+
+/// The longest statement whose prepared form a connection keeps, in bytes: that form is some ten times larger.
+const MAX_CACHED_LENGTH: usize = 16 << 10;
 
 /// The error of a statement for which the database was busy until the deadline.
 pub(super) const STAYED_BUSY: &str = "the database stayed busy";
@@ -28,6 +32,8 @@ pub struct StatementResult {
 /// Why one attempt at a statement has no result.
 pub(super) enum StatementError {
     Busy,
+    /// The statement cannot be executed as it is, or in the time and memory that it has.
+    Refused(Error),
     Failed(Error),
 }
 
@@ -63,12 +69,39 @@ pub(super) fn run(
     done
 }
 
+/// Whether a statement reads only.
+///
+/// # Errors
+/// The error of SQLite, if it is no statement.
+pub(super) fn is_reading(connection: &Connection, statement: &str) -> Result<bool, StatementError> {
+    with_prepared(connection, statement, |statement| Ok(statement.readonly()))
+}
+
 fn execute(
     connection: &Connection,
     statement: &str,
     parameters: &[Value],
 ) -> Result<StatementResult, StatementError> {
-    let mut statement = connection.prepare_cached(statement)?;
+    with_prepared(connection, statement, |statement| {
+        query(statement, parameters)
+    })
+}
+
+fn with_prepared<T>(
+    connection: &Connection,
+    statement: &str,
+    run: impl FnOnce(&mut Statement<'_>) -> Result<T, StatementError>,
+) -> Result<T, StatementError> {
+    match statement.len() > MAX_CACHED_LENGTH {
+        true => run(&mut connection.prepare(statement)?),
+        false => run(&mut *connection.prepare_cached(statement)?),
+    }
+}
+
+fn query(
+    statement: &mut Statement<'_>,
+    parameters: &[Value],
+) -> Result<StatementResult, StatementError> {
     let columns: Vec<String> = statement
         .column_names()
         .into_iter()
@@ -127,6 +160,9 @@ pub fn is_unavailable(error: &Error) -> bool {
 pub(super) fn sqlite_error(error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Error::DatabaseFull,
+        Some(ErrorCode::OutOfMemory) => Error::Io(format!(
+            "the statements on this database need more than {MAX_MEMORY_BYTES} bytes of memory"
+        )),
         Some(ErrorCode::OperationInterrupted) => Error::Io("the deadline came first".to_owned()),
         _ => Error::Io(error.to_string()),
     }
@@ -136,6 +172,7 @@ impl From<rusqlite::Error> for StatementError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            _ if is_caused_by_statement(&error) => Self::Refused(sqlite_error(&error)),
             _ => Self::Failed(sqlite_error(&error)),
         }
     }
@@ -147,6 +184,12 @@ impl From<DatabaseError> for StatementError {
             DatabaseError::Locked(_) => Self::Busy,
             error => Self::Failed(Error::Io(error.to_string())),
         }
+    }
+}
+
+impl FailedWrite for StatementError {
+    fn is_caused_by_statement(&self) -> bool {
+        matches!(self, Self::Refused(_))
     }
 }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use futures::FutureExt as _;
+
 use super::*;
 use crate::call::Call;
 use crate::capability::bindings::spin::sqlite::sqlite::Value;
@@ -161,6 +163,164 @@ async fn no_statement_reaches_another_file() {
         assert!(run(&session, &statement).await.is_err(), "{statement}");
     }
     assert!(!other.exists());
+}
+
+#[tokio::test]
+async fn no_statement_changes_a_setting_of_the_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.db");
+    let databases = [
+        GuestDatabase::open(&path, FileAttachment::Allowed).unwrap(),
+        GuestDatabase::in_memory("settings").unwrap(),
+        database().0,
+    ];
+    for database in databases {
+        let session = database.session().unwrap();
+        for setting in [
+            "temp_store_directory = '/tmp'",
+            "soft_heap_limit = 1",
+            "hard_heap_limit = 1",
+        ] {
+            let statement = format!("PRAGMA {setting}");
+            assert!(run(&session, &statement).await.is_err(), "{statement}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_in_memory_has_a_bound() {
+    let database = GuestDatabase::in_memory("full").unwrap();
+    let session = database.session().unwrap();
+    let raised = run(&session, "PRAGMA max_page_count = 1000000000").await;
+    assert!(raised.is_err());
+    run(&session, "CREATE TABLE t(a)").await.unwrap();
+    let mut written = 0;
+    let full = loop {
+        match run(&session, "INSERT INTO t VALUES (zeroblob(16000000))").await {
+            Ok(_) => written += 1,
+            Err(error) => break error,
+        }
+        assert!(written < 10, "{written}");
+    };
+    assert!(is_unavailable(&full), "{full:?}");
+    assert!(written > 2, "{written}");
+}
+
+/// Statements whose values, prepared form or list of rows would take gigabytes.
+#[tokio::test]
+async fn a_statement_that_takes_too_much_memory_fails_alone() {
+    let (database, _directory) = database();
+    let session = with_table(&database, "CREATE TABLE t(a)").await;
+    let blobs = vec!["randomblob(20000000)"; 20].join(", ");
+    let list = "1,".repeat(2_000_000);
+    for statement in [
+        format!("SELECT {blobs}"),
+        format!("SELECT 1 IN ({list}1)"),
+        "INSERT INTO t SELECT length(hex(zeroblob(100000000)))".to_owned(),
+        "SELECT group_concat(x) FROM (WITH RECURSIVE n(i) AS
+           (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 500)
+         SELECT hex(zeroblob(1000000)) AS x FROM n)"
+            .to_owned(),
+    ] {
+        let error = run(&session, &statement).await.unwrap_err();
+        let reason = format!("{error:?}");
+        assert!(reason.contains("134217728 bytes of memory"), "{reason}");
+        run(&session, "INSERT INTO t VALUES (1)").await.unwrap();
+    }
+    assert_eq!(count(&session).await, 4);
+}
+
+const ENDLESS_WRITE: &str = "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0";
+
+/// The database of a host whose writes are refused after a lost batch.
+fn fenced_database() -> (Arc<GuestDatabase>, Arc<WriteFence>, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let fence = Arc::new(WriteFence::default());
+    fence.activate();
+    let path = directory.path().join("rows.db");
+    let database = GuestDatabase::open_batched(&path, fence.clone()).unwrap();
+    (database, fence, directory)
+}
+
+/// Two writes in quick succession: the first one may be committed alone, and the second one is in an open batch.
+async fn write_twice(session: &DatabaseSession, call: &Call) {
+    for value in [1, 2] {
+        let insert = format!("INSERT INTO t VALUES ({value})");
+        let written = session.execute(&insert, &[], soon(), Some(call));
+        written.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_is_undone_fails_only_calls_of_its_own_database() {
+    let (database, fence, _directory) = fenced_database();
+    let create = "CREATE TABLE t(a UNIQUE ON CONFLICT ROLLBACK)";
+    with_table(&database, create).await;
+    // One without a connection of its own.
+    let session = database.session().unwrap();
+    for statement in [ENDLESS_WRITE, "INSERT INTO t VALUES (0)"] {
+        let mut undone = 0;
+        for _ in 0..20 {
+            run(&session, "INSERT OR IGNORE INTO t VALUES (0)")
+                .await
+                .unwrap();
+            let call = Call::incoming(Trace::fresh(), Duration::from_secs(5));
+            write_twice(&session, &call).await;
+            let deadline = Instant::now() + Duration::from_millis(30);
+            let ended = session.execute(statement, &[], deadline, None).await;
+            assert!(ended.is_err());
+            assert!(fence.closed().now_or_never().is_none());
+            let is_kept = call.wait_durable().await.is_ok();
+            let rows = count(&session).await;
+            assert!(!is_kept || rows == 3, "{statement}: {rows} rows");
+            undone += u32::from(!is_kept);
+            run(&session, "DELETE FROM t WHERE a > 0").await.unwrap();
+            database.check().unwrap();
+        }
+        assert!(undone > 0, "{statement}");
+    }
+}
+
+/// With as many readers and waiting calls as threads, a timer shows whether the runtime goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_write_blocks_no_thread() {
+    let (database, _directory) = database();
+    let session = with_table(&database, "CREATE TABLE t(a)").await;
+    for _ in 0..5 {
+        let deadline = Instant::now() + Duration::from_millis(500);
+        let call = Call::incoming(Trace::fresh(), Duration::from_secs(5));
+        write_twice(&session, &call).await;
+        let long = database.session().unwrap();
+        let long = async move { long.execute(ENDLESS_WRITE, &[], deadline, None).await };
+        let long = tokio::spawn(long);
+        while database.writing.try_lock().is_ok() {
+            tokio::task::yield_now().await;
+        }
+        let others = (0..4).map(|_| {
+            let (session, call) = (database.session().unwrap(), call.clone());
+            let database = database.clone();
+            tokio::spawn(async move {
+                let select = session.execute("SELECT a FROM t", &[], deadline, None);
+                let _ = select.await;
+                let _ = call.wait_durable().await;
+                database.check().unwrap();
+                let _ = database.try_commit();
+            })
+        });
+        let others: Vec<_> = others.collect();
+        let mut longest = Duration::ZERO;
+        while !long.is_finished() {
+            let begun = Instant::now();
+            tokio::spawn(tokio::time::sleep(Duration::from_millis(5)))
+                .await
+                .unwrap();
+            longest = longest.max(begun.elapsed());
+        }
+        assert!(longest < Duration::from_millis(250), "{longest:?}");
+        for other in others {
+            other.await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]

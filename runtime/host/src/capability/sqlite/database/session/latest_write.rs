@@ -19,8 +19,6 @@ pub(super) struct LatestWrite {
     changes: AtomicU64,
     total_changes: AtomicU64,
     rowid: AtomicI64,
-    /// Whether a connection has functions of this session.
-    was_restored: AtomicBool,
     /// Whether the connection with these functions has written since.
     has_written: AtomicBool,
 }
@@ -62,7 +60,6 @@ impl LatestWrite {
         let latest = this.clone();
         let total = move |_: &Context<'_>| Ok(as_integer(&latest.total_changes));
         connection.create_scalar_function("total_changes", 0, flags, total)?;
-        this.was_restored.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -79,11 +76,6 @@ impl LatestWrite {
         // SAFETY: the connection is used only to read a number.
         let connection = unsafe { context.get_connection()? };
         Ok(i64::try_from(connection.changes()).unwrap_or(i64::MAX))
-    }
-
-    /// Whether a connection has functions of this session.
-    pub fn was_restored(&self) -> bool {
-        self.was_restored.load(Ordering::Relaxed)
     }
 }
 
