@@ -129,10 +129,29 @@ impl Process {
     /// # Panics
     /// When the program does not run.
     pub fn limit_file_size(&self, size: Option<u64>) {
-        let size = size.map_or_else(|| "unlimited".to_owned(), |size| size.to_string());
+        self.limit("fsize", size);
+    }
+
+    /// Leaves the program this many bytes of address space beyond what it has; `None` lifts the limit.
+    ///
+    /// # Panics
+    /// When the program does not run.
+    pub fn limit_address_space(&self, further: Option<u64>) {
+        let present = || {
+            let pages = std::fs::read_to_string(format!("/proc/{}/statm", self.id));
+            let pages = pages.ok()?.split(' ').next()?.parse::<u64>().ok()?;
+            Some(pages * 4096)
+        };
+        let limit = further.map(|further| present().expect("the program runs") + further);
+        self.limit("as", limit);
+    }
+
+    fn limit(&self, resource: &str, value: Option<u64>) {
+        let value = value.map_or_else(|| "unlimited".to_owned(), |value| value.to_string());
         let mut limit = Command::new("prlimit");
         // The colon leaves the hard limit as it is, so that the limit can be raised again.
-        limit.args(["--pid", &self.id.to_string(), &format!("--fsize={size}:")]);
+        let argument = format!("--{resource}={value}:");
+        limit.args(["--pid", &self.id.to_string(), &argument]);
         let limited = limit.status();
         assert!(
             limited.is_ok_and(|status| status.success()),

@@ -273,6 +273,47 @@ fn a_host_with_little_address_space_serves_or_does_not_start() {
     }
 }
 
+/// One instance works on, and no second one can be created.
+#[test]
+fn a_host_without_address_space_for_further_instances_is_not_ready() {
+    build_component("saboteur");
+    let state = new_state_dir("narrow-");
+    let command = host_command(Path::new(MANIFEST), state.path(), &[]);
+    // So little that the host reserves nothing for instances in advance.
+    let command = limited(&command, "ulimit -S -v 8000000");
+    let process = Process::start("socar", command, state.path());
+    let url = process.wait_for(TIMEOUT, |line| {
+        line.strip_prefix("Serving ").map(str::to_owned)
+    });
+    let url = url.unwrap_or_else(|reason| panic!("{reason}"));
+    let client = Client::new(&url, Protocol::Http1);
+    client.request(Method::GET, "/greet/me").send().is(200);
+    process.limit_address_space(Some(16 << 20));
+    thread::scope(|scope| {
+        let busy = || client.request(Method::GET, "/sleep?ms=1500").send();
+        let busy: Vec<_> = (0..8).map(|_| scope.spawn(busy)).collect();
+        let statuses = busy
+            .into_iter()
+            .map(|busy| busy.join().expect("a response").status);
+        let statuses: Vec<u16> = statuses.collect();
+        assert!(statuses.contains(&200), "{statuses:?}");
+        assert!(statuses.iter().any(|status| *status >= 500), "{statuses:?}");
+    });
+    client.request(Method::GET, "/greet/me").send().is(200);
+    eventually(
+        || client.request(Method::GET, "/readyz").send().status,
+        |status| *status == 503,
+    );
+    let causes = client.request(Method::GET, "/readyz?verbose").send().text();
+    assert!(causes.contains("component `saboteur`"), "{causes}");
+    process.limit_address_space(None);
+    eventually(
+        || client.request(Method::GET, "/readyz").send().status,
+        |status| *status == 200,
+    );
+    assert!(process.terminate().code().is_some());
+}
+
 #[test]
 fn idle_connections_leave_descriptors_for_probes_and_files() {
     build_component("saboteur");

@@ -233,10 +233,12 @@ async fn check_components(generation: &Generation, is_rare: bool) -> Vec<CheckRe
     let components = generation.components.values().map(|ingress| {
         let component = &ingress.component;
         let checked = async move {
+            // An instance that lives is no proof once another one could not be created.
+            let is_doubtful = component.start_failure().is_some();
             let has_instance = component.stats().alive > 0;
-            match has_instance || (!is_rare && component.start_failure().is_none()) {
-                true => Ok(()),
-                false => component.check_start().await,
+            match is_doubtful || (is_rare && !has_instance) {
+                true => component.check_start().await,
+                false => Ok(()),
             }
         };
         check(format!("component `{}`", component.id()), checked)
