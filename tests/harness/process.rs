@@ -142,7 +142,8 @@ impl Process {
             let pages = pages.ok()?.split(' ').next()?.parse::<u64>().ok()?;
             Some(pages * 4096)
         };
-        let limit = further.map(|further| present().expect("the program runs") + further);
+        let present = present().unwrap_or_else(|| panic!("{} was stopped before", self.name));
+        let limit = further.map(|further| present + further);
         self.limit("as", limit);
     }
 
