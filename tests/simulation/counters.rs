@@ -31,6 +31,8 @@ pub enum Counter {
     Rebuilds,
     /// Losses of the last second.
     LostSeconds,
+    /// Lost batches of writes.
+    LostBatches,
     /// Reservations that end as reserved.
     Reserved,
     /// Reservations that end as cancelled.
@@ -50,7 +52,7 @@ pub struct Counters([Cell<u64>; Counter::LABELS.len()]);
 // === impl Counter ===
 
 impl Counter {
-    const LABELS: [(Self, &'static str); 16] = [
+    const LABELS: [(Self, &'static str); 17] = [
         (Self::PortCalls, "port calls"),
         (Self::Crashes, "crashes of contexts"),
         (Self::Kills, "calls killed in the middle"),
@@ -62,6 +64,7 @@ impl Counter {
         (Self::Parked, "parked events"),
         (Self::Rebuilds, "rebuilds of the view"),
         (Self::LostSeconds, "losses of the last second"),
+        (Self::LostBatches, "lost batches of writes"),
         (Self::Reserved, "reservations that stand"),
         (Self::Cancelled, "cancelled"),
         (Self::Rejected, "rejected"),

@@ -38,6 +38,8 @@ pub struct FaultProfile {
     pub parked_events: usize,
     /// Losses of the last second, per step. Every store and the log lose it together, as they do on one server.
     pub lost_seconds: usize,
+    /// Lost batches of writes, per batch.
+    pub lost_batches: usize,
     /// Rebuilds of the read model, per step.
     pub rebuilds: usize,
     /// The longest delay of a request to the gateway, in milliseconds.
@@ -101,7 +103,13 @@ impl FaultProfile {
     fn with_history_faults(mut self, random: &SeededRandom) -> Self {
         if !self.has_gateway {
             self.lost_seconds = random.choose(&[0, 0, 0, 8]);
+            self.lost_batches = match self.lost_seconds {
+                0 => random.choose(&[0, 0, 4]),
+                _ => 0,
+            };
         }
+        // A host notices the rows of a view that are ahead of its log; here, nothing does.
+        self.checks_view &= self.lost_batches == 0;
         if self.lost_seconds > 0 {
             self.checks_view = random.one_in(2);
         }

@@ -45,6 +45,10 @@ pub enum Mutation {
     ForgetsLateRefunds,
     /// The log loses its last second, and the stores keep theirs.
     LosesLogAlone,
+    /// Calls that know of a lost batch of writes go on writing.
+    WritesOnAfterLostBatch,
+    /// Answers do not wait for the commit of the batch that they depend on.
+    AnswersBeforeCommit,
     /// Sweeps do not remember for how long they have seen recorded work.
     ForgetsAges,
 }

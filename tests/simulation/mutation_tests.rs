@@ -4,8 +4,8 @@
 use crate::{mutation::Mutation, oracle::Violation, schedule};
 
 /// Each mutation is detected in fewer schedules than this. [`Mutation::ApprovesAfterCancel`] is the rarest: it
-/// shows in one of 400 schedules, the others in one of 40 or more often.
-const MAX_SCHEDULES: u64 = 10_000;
+/// shows in one of some 10 000 schedules, the others in one of some hundred or more often.
+const MAX_SCHEDULES: u64 = 50_000;
 
 /// Looks for a schedule in which the mutation violates the expected invariant, and prints the number of schedules
 /// that it took.
@@ -123,6 +123,19 @@ fn a_platform_that_does_not_repeat_refunds_is_detected() {
 #[test]
 fn a_log_that_loses_what_the_stores_keep_is_detected() {
     assert_detected(Mutation::LosesLogAlone, "messages are");
+}
+
+#[test]
+fn calls_that_write_on_after_a_lost_batch_are_detected() {
+    assert_detected(Mutation::WritesOnAfterLostBatch, "bookings are");
+}
+
+#[test]
+fn answers_before_the_commit_of_their_batch_are_detected() {
+    assert_detected(
+        Mutation::AnswersBeforeCommit,
+        "that was not true in the end",
+    );
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub fn run(seed: u64, mutation: Option<Mutation>, traced: bool) -> ScheduleRepor
 struct Schedule {
     world: Rc<World>,
     scheduler: Scheduler,
-    /// What a server that loses its last second still has.
+    /// What a server that loses its last second, or a host that loses a batch, still has.
     snapshot: Option<HistorySnapshot>,
 }
 
@@ -73,6 +73,7 @@ impl Schedule {
         self.world.trace(|| "--- the faults begin ---".into());
         self.run_with_faults()?;
         self.world.faults.disable();
+        self.scheduler.commit_batch();
         self.scheduler.restart_all();
         // Everything late arrives within these seconds, except for requests in a queue of the gateway.
         self.scheduler.advance(SWEEP_INTERVAL_MS);
@@ -127,6 +128,10 @@ impl Schedule {
         if faults.lost_seconds > 0 && random.one_in(10) {
             self.snapshot = Some(self.scheduler.snapshot());
         }
+        if faults.lost_batches > 0 && random.one_in(10) {
+            self.end_batch();
+        }
+        self.scheduler.open_fence_if_over();
         match random.below(100) {
             // Time must advance when no task can continue.
             0..80 => {
@@ -184,6 +189,18 @@ impl Schedule {
         // The trigger and the relay may deliver one entry at the same time.
         if !self.scheduler.is_delivering(context, index) || random.one_in(6) {
             self.scheduler.deliver(context, index);
+        }
+    }
+
+    /// Commits or loses the open batch of writes, or begins one.
+    fn end_batch(&mut self) {
+        match self.snapshot.take() {
+            None if self.world.is_fenced() => {}
+            None => self.snapshot = Some(self.scheduler.begin_batch()),
+            Some(begun) if self.world.random.one_in(self.world.faults.lost_batches) => {
+                self.scheduler.lose_batch(&begun);
+            }
+            Some(_) => self.scheduler.commit_batch(),
         }
     }
 
@@ -252,6 +269,7 @@ impl Schedule {
     fn run_until_idle(&mut self) -> Result<(), Violation> {
         for _ in 0..20_000 {
             self.check_oracle()?;
+            self.scheduler.open_fence_if_over();
             if self.scheduler.run_one() {
                 continue;
             }

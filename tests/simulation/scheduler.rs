@@ -10,10 +10,12 @@ use crate::{
     mutation::Mutation,
     rebuild::rebuild,
     request::request,
+    response_slot::ResponseSlot,
     task::{Task, TaskKind, TaskOutput},
-    world::{HOSTS, OutgoingCall, Wait, World},
+    world::{Caller, HOSTS, OutgoingCall, Wait, World},
 };
 use http::Method;
+use kit::http::Response;
 use std::{
     pin::Pin,
     rc::Rc,
@@ -30,6 +32,8 @@ pub struct Scheduler {
     world: Rc<World>,
     contexts: Rc<Contexts>,
     tasks: Vec<Task>,
+    /// The responses that leave the platform with the commit of the open batch.
+    withheld: Option<Vec<(Rc<ResponseSlot>, Response)>>,
     /// The time at which each context is up again.
     down_until: [u64; ContextId::ALL.len()],
     spawned: usize,
@@ -42,6 +46,7 @@ impl Scheduler {
             world: Rc::clone(world),
             contexts: Rc::new(Contexts::new(world)),
             tasks: Vec::new(),
+            withheld: None,
             down_until: [0; ContextId::ALL.len()],
             spawned: 0,
         }
@@ -95,7 +100,7 @@ impl Scheduler {
 
     /// Starts the delivery of an entry of the log.
     pub fn deliver(&mut self, context: ContextId, index: usize) {
-        if self.is_down(context) {
+        if self.is_down(context) || self.world.is_fenced() {
             return;
         }
         if self
@@ -120,8 +125,17 @@ impl Scheduler {
     }
 
     fn call(&mut self, outgoing: OutgoingCall) {
-        let OutgoingCall { to, request, slot } = outgoing;
-        if self.is_down(to) {
+        let OutgoingCall {
+            to,
+            request,
+            slot,
+            caller,
+        } = outgoing;
+        // A host counts a call that is late as one in progress, and its fence waits for it.
+        let comes_too_late =
+            !caller.is_outside && caller.era < self.world.era() && !self.world.is_fenced();
+        let writes_on = self.world.has_mutation(Mutation::WritesOnAfterLostBatch);
+        if self.is_down(to) || (comes_too_late && !writes_on) {
             slot.fill(None);
             return;
         }
@@ -132,7 +146,19 @@ impl Scheduler {
         let contexts = Rc::clone(&self.contexts);
         let future =
             Box::pin(async move { TaskOutput::Response(contexts.handle(to, request).await) });
-        self.spawn(&name, Some(to), TaskKind::Call(slot), future);
+        let leaves_platform = caller.is_outside;
+        let kind = TaskKind::Call {
+            slot,
+            leaves_platform,
+        };
+        let era = match leaves_platform {
+            true => self.world.era(),
+            false => caller.era,
+        };
+        self.spawn(&name, Some(to), kind, future);
+        if let Some(task) = self.tasks.last_mut() {
+            task.caller.era = era;
+        }
     }
 
     fn spawn(
@@ -149,6 +175,10 @@ impl Scheduler {
             (true, None) => name.to_owned(),
         };
         self.tasks.push(Task {
+            caller: Caller {
+                is_outside: matches!(kind, TaskKind::Customer),
+                era: self.world.era(),
+            },
             number: self.spawned,
             name,
             context,
@@ -216,7 +246,7 @@ impl Scheduler {
                 .wake(),
         }
         self.world.set_trace_prefix(&task.name);
-        self.world.enter_host(task.host);
+        self.world.enter(task.host, task.caller);
         let poll = task.future.as_mut();
         match poll.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => task.waits.extend(self.world.take_waits()),
@@ -228,12 +258,25 @@ impl Scheduler {
         self.world.set_trace_prefix("");
     }
 
-    fn finish(&self, task: &Task, output: TaskOutput) {
+    fn finish(&mut self, task: &Task, output: TaskOutput) {
         match (&task.kind, output) {
-            (TaskKind::Call(slot), TaskOutput::Response(response)) => {
+            (
+                TaskKind::Call {
+                    slot,
+                    leaves_platform,
+                },
+                TaskOutput::Response(response),
+            ) => {
                 self.world
                     .trace(|| format!("responds with {}", response.status()));
-                slot.fill(Some(response));
+                let answers_early = self.world.has_mutation(Mutation::AnswersBeforeCommit);
+                match &mut self.withheld {
+                    _ if !leaves_platform => slot.fill(Some(response)),
+                    // It depends on what is lost.
+                    _ if task.caller.era < self.world.era() && !answers_early => slot.fill(None),
+                    Some(withheld) if !answers_early => withheld.push((Rc::clone(slot), response)),
+                    _ => slot.fill(Some(response)),
+                }
             }
             (TaskKind::Delivery(entry), TaskOutput::Handled(handled)) => {
                 self.finish_delivery(task, *entry, handled);

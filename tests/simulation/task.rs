@@ -1,6 +1,10 @@
 //! A task of the scheduler.
 
-use crate::{context::ContextId, response_slot::ResponseSlot, world::Wait};
+use crate::{
+    context::ContextId,
+    response_slot::ResponseSlot,
+    world::{Caller, Wait},
+};
 use kit::http::Response;
 use std::{pin::Pin, rc::Rc, task::Waker};
 
@@ -19,7 +23,11 @@ pub enum TaskKind {
     /// The actions of a customer.
     Customer,
     /// A request whose response goes to this slot.
-    Call(Rc<ResponseSlot>),
+    Call {
+        slot: Rc<ResponseSlot>,
+        /// Whether the response leaves the platform.
+        leaves_platform: bool,
+    },
     /// The delivery of this entry of the log.
     Delivery(usize),
     /// The rebuild of the read model, as the host drives it.
@@ -30,6 +38,8 @@ pub enum TaskKind {
 
 /// A running task.
 pub struct Task {
+    /// What its calls depend on.
+    pub caller: Caller,
     pub number: usize,
     /// Its name in the trace.
     pub name: String,

@@ -46,6 +46,17 @@ pub struct OutgoingCall {
     pub request: Request,
     /// The slot for the response.
     pub slot: Rc<ResponseSlot>,
+    /// Who makes the call.
+    pub caller: Caller,
+}
+
+/// The task that runs, as far as its calls depend on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller {
+    /// Whether it is no part of the platform.
+    pub is_outside: bool,
+    /// How many batches of writes had been lost when it began, or the call that it belongs to.
+    pub era: u64,
 }
 
 /// A time, and an effect that happens then although the caller got no response.
@@ -71,6 +82,11 @@ pub struct World {
     clock_offsets: [Cell<i64>; HOSTS],
     /// The host of the running task.
     host: Cell<usize>,
+    caller: Cell<Caller>,
+    /// How many batches of writes were lost.
+    era: Cell<u64>,
+    /// Whether writes are refused, after a lost batch.
+    is_fenced: Cell<bool>,
     /// Whether the last second was lost at some time.
     pub has_lost_history: Cell<bool>,
     unique_count: Cell<u64>,
@@ -96,6 +112,9 @@ impl World {
             clock: Cell::new(1_700_000_000_000),
             clock_offsets: Default::default(),
             host: Cell::new(0),
+            caller: Cell::default(),
+            era: Cell::new(0),
+            is_fenced: Cell::new(false),
             has_lost_history: Cell::new(false),
             unique_count: Cell::new(0),
             is_inspecting: Cell::new(false),
@@ -142,12 +161,16 @@ impl World {
         self.port_call(|| format!("calls {to:?}: {} {}", request.method(), request.uri()))
             .await;
         let slot = Rc::new(ResponseSlot::default());
+        let caller = self.caller.get();
         let send = {
             let (slot, outgoing) = (Rc::clone(&slot), Rc::clone(&self.outgoing));
             move || {
-                outgoing
-                    .borrow_mut()
-                    .push(OutgoingCall { to, request, slot })
+                outgoing.borrow_mut().push(OutgoingCall {
+                    to,
+                    request,
+                    slot,
+                    caller,
+                })
             }
         };
         match self.faults.call_outcome(&self.random) {
@@ -204,6 +227,7 @@ impl World {
         max_delay_ms: usize,
         effect: impl FnOnce() + 'static,
     ) -> bool {
+        let outcome = self.behind_fence(outcome);
         match outcome {
             CallOutcome::Applied => {
                 effect();
@@ -215,6 +239,14 @@ impl World {
         }
         self.unanswered(|| format!("no reply ({outcome:?})"));
         false
+    }
+
+    /// The outcome of a write: a fence refuses it.
+    pub fn behind_fence(&self, outcome: CallOutcome) -> CallOutcome {
+        match self.is_fenced() {
+            true => CallOutcome::Dropped,
+            false => outcome,
+        }
     }
 
     /// Whether an event whose delivery failed is parked.
@@ -240,9 +272,32 @@ impl World {
         self.host.get().to_string()
     }
 
-    /// Sets the host of the task that runs next.
-    pub fn enter_host(&self, host: usize) {
+    /// Sets the host of the task that runs next, and what its calls depend on.
+    pub fn enter(&self, host: usize, caller: Caller) {
         self.host.set(host);
+        self.caller.set(caller);
+    }
+
+    /// How many batches of writes were lost so far.
+    pub fn era(&self) -> u64 {
+        self.era.get()
+    }
+
+    /// Notes that a batch of writes was lost.
+    pub fn begin_era(&self) {
+        self.era.set(self.era.get() + 1);
+        self.is_fenced
+            .set(!self.has_mutation(Mutation::WritesOnAfterLostBatch));
+    }
+
+    /// Accepts writes again.
+    pub fn open_fence(&self) {
+        self.is_fenced.set(false);
+    }
+
+    /// Whether writes are refused.
+    pub fn is_fenced(&self) -> bool {
+        self.is_fenced.get()
     }
 
     /// Sets the clock of a random host.
@@ -285,6 +340,10 @@ impl World {
     /// Drops what a server that lost its last second will never see.
     pub fn drop_delayed(&self) {
         self.delayed.borrow_mut().clear();
+    }
+
+    /// Drops the calls that have left their callers and not arrived.
+    pub fn drop_outgoing(&self) {
         self.outgoing.borrow_mut().clear();
     }
 

@@ -117,7 +117,7 @@ impl FakeStore {
         key: &str,
         change: Change,
     ) -> Result<SwapOutcome, StoreError> {
-        match self.enter(verb, key).await {
+        match self.world.behind_fence(self.enter(verb, key).await) {
             CallOutcome::Applied => self.apply(key, change),
             CallOutcome::Dropped => Err(no_reply()),
             CallOutcome::ReplyLost => {
@@ -243,7 +243,7 @@ impl Store for FakeStore {
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        match self.enter("increment", key).await {
+        match self.world.behind_fence(self.enter("increment", key).await) {
             CallOutcome::Applied => poll_ready(self.values.increment(key, delta)),
             CallOutcome::Dropped => Err(no_reply()),
             CallOutcome::ReplyLost | CallOutcome::Delayed => {

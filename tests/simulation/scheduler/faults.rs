@@ -29,6 +29,7 @@ impl Scheduler {
     pub fn lose_history(&mut self, snapshot: &HistorySnapshot) {
         self.crash_all();
         self.world.drop_delayed();
+        self.world.drop_outgoing();
         self.world.log.restore(&snapshot.log);
         if !self.world.has_mutation(Mutation::LosesLogAlone) {
             self.contexts.restore(&snapshot.stores);
@@ -38,6 +39,45 @@ impl Scheduler {
         self.world.counters.count(Counter::LostSeconds);
         self.world
             .trace(|| "everything since the snapshot is lost".into());
+    }
+
+    /// Begins a batch of writes: responses that leave the platform wait for its commit.
+    pub fn begin_batch(&mut self) -> HistorySnapshot {
+        self.withheld = Some(Vec::new());
+        self.snapshot()
+    }
+
+    /// Commits the open batch, if there is one.
+    pub fn commit_batch(&mut self) {
+        for (slot, response) in self.withheld.take().unwrap_or_default() {
+            slot.fill(Some(response));
+        }
+    }
+
+    /// Loses the batch that has begun with this snapshot, while the host goes on. Deliveries are dropped; the calls in progress
+    /// know of what is lost, and write nothing more.
+    pub fn lose_batch(&mut self, begun: &HistorySnapshot) {
+        for (slot, _) in self.withheld.take().unwrap_or_default() {
+            slot.fill(None);
+        }
+        self.world.drop_delayed();
+        self.world.log.restore(&begun.log);
+        self.contexts.restore(&begun.stores);
+        self.world.oracle.borrow_mut().restore(&begun.oracle);
+        self.world.begin_era();
+        self.kill(|task| matches!(task.kind, TaskKind::Delivery(_)));
+        self.world.counters.count(Counter::LostBatches);
+        self.world.trace(|| "a batch of writes is lost".into());
+    }
+
+    /// Accepts writes again once no call is left from before the last lost batch.
+    pub fn open_fence_if_over(&self) {
+        let era = self.world.era();
+        let is_earlier = |task: &Task| task.context.is_some() && task.caller.era < era;
+        if self.world.is_fenced() && !self.tasks.iter().any(is_earlier) {
+            self.world.open_fence();
+            self.world.trace(|| "writes are accepted again".into());
+        }
     }
 
     /// What the stores and the log hold now.
@@ -62,7 +102,7 @@ impl Scheduler {
             self.world.counters.count(Counter::Kills);
             self.world.trace(|| format!("{} is killed", task.name));
             match &task.kind {
-                TaskKind::Call(slot) => slot.fill(None),
+                TaskKind::Call { slot, .. } => slot.fill(None),
                 TaskKind::Delivery(entry) => self.finish_delivery(&task, *entry, false),
                 TaskKind::Customer | TaskKind::Rebuild | TaskKind::Sweep => {}
             }
