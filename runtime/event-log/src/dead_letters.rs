@@ -8,7 +8,6 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::consumer::redrive_stream;
 use super::entry::field;
 use super::{
     DEAD_LETTERS, EVENT_FIELD, Entry, EntryId, EventLog, Fields, LANE_FIELD, LogError, Position,
@@ -125,7 +124,7 @@ pub(super) fn fields(
         .collect()
 }
 
-/// The stream that a letter goes back to, and its fields there.
+/// The group that a letter goes back to, and its fields there.
 pub(super) fn redriven(letter: &Entry) -> Result<(String, Fields), LogError> {
     let damaged = || LogError::Damaged(DEAD_LETTERS.to_owned());
     let group = field(&letter.fields, "group").ok_or_else(damaged)?;
@@ -140,5 +139,5 @@ pub(super) fn redriven(letter: &Entry) -> Result<(String, Fields), LogError> {
             Some((name.to_owned(), value.clone()))
         })
         .collect();
-    Ok((redrive_stream(group), fields))
+    Ok((group.to_owned(), fields))
 }

@@ -44,6 +44,7 @@ use self::groups::SubscribedGroup;
 use self::ids::{LastId, pack, unpack};
 use self::positions::Positions;
 use self::tail::LogEntry;
+use super::consumer::redrive_stream;
 use super::entry::{Routing, new_history, now};
 use super::{
     Consumer, Continuity, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState,
@@ -282,7 +283,11 @@ impl EventLog for EmbeddedLog {
                 return Ok(None);
             };
             let letter = row.decode(DEAD_LETTERS)?;
-            let (stream, fields) = dead_letters::redriven(&letter)?;
+            let (group, fields) = dead_letters::redriven(&letter)?;
+            let stream = redrive_stream(&group);
+            if !group_rows::is_read(connection, &stream)? {
+                return Err(LogError::NoGroup(group));
+            }
             let lane = Routing::of(&stream, &fields).lane;
             entries::insert(connection, &self.last_id, &stream, &lane, &fields)?;
             entries::remove(connection, DEAD_LETTERS, letter.id)?;

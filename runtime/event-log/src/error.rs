@@ -12,6 +12,9 @@ pub enum LogError {
     /// A stored entry of the named stream cannot be decoded.
     #[error("an entry of `{0}` is damaged")]
     Damaged(String),
+    /// No component reads as this group any more.
+    #[error("nothing reads as the group `{0}` any more: its dead letters stay until something does, or are discarded")]
+    NoGroup(String),
     /// The embedded database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -27,7 +30,7 @@ impl LogError {
             Self::Database(error) => matches!(error, DatabaseError::Locked(_)),
             Self::Redis(error) => error.is_unavailable(),
             Self::Evicted { .. } => true,
-            Self::Damaged(_) => false,
+            Self::Damaged(_) | Self::NoGroup(_) => false,
         }
     }
 }

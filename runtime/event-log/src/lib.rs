@@ -207,7 +207,8 @@ pub trait EventLog: Send + Sync {
     /// is no such letter. Of several concurrent calls for one letter, exactly one must return `true`.
     ///
     /// # Errors
-    /// [`LogError::Damaged`] if the letter names no group.
+    /// [`LogError::Damaged`] if the letter names no group, [`LogError::NoGroup`] if that group does not exist: the letter
+    /// stays.
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError>;
 }
 

@@ -67,7 +67,12 @@ pub async fn redrive_older(log: &dyn EventLog, min_age: Duration) -> Result<u64,
             .take_while(|letter| is_old(letter.parked_at, now(), min_age));
         let ids: Vec<EntryId> = old.filter_map(|letter| letter.id.parse().ok()).collect();
         for id in &ids {
-            redriven += u64::from(dead_letters::redrive(log, *id).await?);
+            match dead_letters::redrive(log, *id).await {
+                Ok(is_redriven) => redriven += u64::from(is_redriven),
+                // The letter waits for its group.
+                Err(LogError::NoGroup(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         after = ids.last().copied();
         if ids.len() < PAGE {

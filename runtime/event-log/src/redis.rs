@@ -278,7 +278,12 @@ impl EventLog for RedisLog {
 
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError> {
         let script = scripts::REDRIVE.arg(letter.to_string());
-        Ok(self.client.invoke(&script).await?)
+        match self.client.invoke(&script).await? {
+            Value::Int(redriven) => Ok(redriven == 1),
+            group => Err(LogError::NoGroup(
+                text(&group).unwrap_or_default().to_owned(),
+            )),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::cursor::{RecordScope, StreamCursor};
 use super::groups::LogMemory;
 use super::ids::{pack, stored, unsigned};
 use super::pending_rows::record;
-use crate::consumer::Consumer;
+use crate::consumer::{Consumer, redrive_stream};
 use crate::{Continuity, Progress};
 
 /// The progress of a group on one stream, as the database holds it.
@@ -195,7 +195,17 @@ pub(super) fn delete(
         }
     }
     connection.execute("DELETE FROM socar_log_session WHERE reads = ?1", [group])?;
+    // Only this group reads its redriven letters.
+    let redriven = redrive_stream(group);
+    connection.execute("DELETE FROM socar_log_entry WHERE stream = ?1", [redriven])?;
     Ok(())
+}
+
+/// Whether any group reads the stream.
+pub(super) fn is_read(connection: &Connection, stream: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM socar_log_group WHERE stream = ?1")?
+        .exists([stream])
 }
 
 /// All groups of a stream.

@@ -14,6 +14,15 @@ use crate::{Consumer, Delivery, LogError};
 /// The largest number of entries of each stream that one script claims; bounds the time that other clients wait for it.
 const MAX_CLAIMED: usize = 32;
 
+/// What a script has claimed.
+struct Claimed {
+    /// The number of entries that scripts have left for this consumer.
+    left: usize,
+    /// Whether there were entries that the group does not handle, and so perhaps more behind them.
+    has_skipped: bool,
+    wanted: Vec<Delivery>,
+}
+
 impl RedisLog {
     pub(super) async fn claim_or_wait(
         &self,
@@ -40,8 +49,12 @@ impl RedisLog {
             let appended = self.notifier.appended();
             tokio::pin!(appended);
             appended.as_mut().enable();
-            let (left, claimed) = self.claim_by_script(consumer, limit).await?;
-            if claimed.is_empty() && left > 0 {
+            let Claimed {
+                left,
+                has_skipped,
+                wanted: claimed,
+            } = self.claim_by_script(consumer, limit).await?;
+            if claimed.is_empty() && (left > 0 || has_skipped) {
                 continue;
             }
             if !claimed.is_empty() || !self.notifier.wait(appended, deadline).await {
@@ -50,12 +63,12 @@ impl RedisLog {
         }
     }
 
-    /// Claims with a script. Returns also the number of entries that scripts have left for this consumer.
+    /// Claims with a script.
     async fn claim_by_script(
         &self,
         consumer: &Consumer,
         limit: usize,
-    ) -> Result<(usize, Vec<Delivery>), LogError> {
+    ) -> Result<Claimed, LogError> {
         let mut script = scripts::CLAIM.prepare_invoke();
         stream_keys(&mut script, consumer.streams());
         consumer_arguments(&mut script, consumer);
@@ -70,7 +83,11 @@ impl RedisLog {
         });
         let others: Vec<_> = others.into_iter().map(|other| other.position).collect();
         self.acknowledge_by_script(&consumer.group, &others).await?;
-        Ok((left, wanted))
+        Ok(Claimed {
+            left,
+            has_skipped: !others.is_empty(),
+            wanted,
+        })
     }
 
     /// Claims what a sole consumer has in its inbox, then what it reads.
@@ -84,9 +101,9 @@ impl RedisLog {
         let mut claimed = Vec::new();
         // The entries of an inbox may have been acknowledged meanwhile; new entries come after the last of them.
         while reader.has_inbox.load(Ordering::Acquire) && claimed.is_empty() {
-            let (left, of_inbox) = self.claim_by_script(consumer, limit).await?;
-            reader.note_inbox(left);
-            claimed = of_inbox;
+            let of_inbox = self.claim_by_script(consumer, limit).await?;
+            reader.note_inbox(of_inbox.left);
+            claimed = of_inbox.wanted;
         }
         if reader.has_inbox.load(Ordering::Acquire) || claimed.len() >= limit {
             return Ok(claimed);

@@ -24,6 +24,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::read_pace::ReadPace;
 use super::reply::{EntryReply, entry_id};
 use crate::entry::Routing;
+use crate::consumer::redrive_stream;
 use crate::{Consumer, Delivery, LogError, Position, entry::event};
 use storage::redis_client::{RESPONSE_TIMEOUT, RedisClient, RedisClientError};
 use storage::work::{CountedCommand, count_command};
@@ -240,6 +241,7 @@ impl SoleReader {
     fn entries(&self, streams: ReadReply) -> Result<ReadEntries, LogError> {
         let mut found = ReadEntries::default();
         let fence = self.fence();
+        let redriven = redrive_stream(&self.consumer.group);
         for (stream, entries) in streams {
             if stream == fence {
                 found.has_company = true;
@@ -258,7 +260,10 @@ impl SoleReader {
                     found.others.push(position);
                     continue;
                 }
-                self.read.lock().insert(position.clone());
+                // A script removes a redriven letter with its acknowledgement.
+                if stream != redriven {
+                    self.read.lock().insert(position.clone());
+                }
                 found.deliveries.push(Delivery {
                     position,
                     lane: routing.lane,

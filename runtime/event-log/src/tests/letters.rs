@@ -8,6 +8,7 @@ on_both_logs!(
     a_redriven_letter_can_be_parked_again,
     a_discarded_letter_is_gone,
     two_redrives_at_once_are_one,
+    a_letter_waits_for_a_group_that_is_gone,
     old_letters_are_redriven_and_newer_ones_are_not,
 );
 
@@ -90,6 +91,27 @@ async fn a_discarded_letter_is_gone(fixture: Fixture) {
     assert!(!dead_letters::discard(&*fixture.log, id).await.unwrap());
     assert!(!dead_letters::redrive(&*fixture.log, id).await.unwrap());
     assert_eq!(dead_letters::show(&*fixture.log, id).await.unwrap(), None);
+}
+
+async fn a_letter_waits_for_a_group_that_is_gone(fixture: Fixture) {
+    let consumer = fixture.subscribed("message@gone", "gone").await;
+    fixture.publish(&["a"]).await;
+    let taken = fixture.claim(&consumer).await;
+    let id = fixture.parked(&consumer, &taken[0], "x").await;
+    let log = &fixture.log;
+    log.delete_group("message@gone", consumer.streams())
+        .await
+        .unwrap();
+    let refused = dead_letters::redrive(&**log, id).await.unwrap_err();
+    assert!(refused.to_string().contains("`message@gone`"), "{refused}");
+    let passed = crate::redelivery::redrive_older(&**log, Duration::ZERO).await;
+    assert_eq!(passed.unwrap(), 0);
+    assert_eq!(fixture.letters().await.len(), 1);
+    let again = fixture.subscribed("message@gone", "gone").await;
+    assert!(log.redrive(id).await.unwrap());
+    let events = fixture.claim(&again).await;
+    let is_redriven = |it: &&Delivery| &*it.position.stream != STREAM;
+    assert_eq!(events.iter().filter(is_redriven).count(), 1);
 }
 
 async fn two_redrives_at_once_are_one(fixture: Fixture) {

@@ -63,6 +63,21 @@ impl SoleConsumer {
 }
 
 #[tokio::test]
+async fn a_redriven_letter_is_removed_when_it_is_handled() {
+    let sole = SoleConsumer::of_group(LONG_TIMEOUT).await;
+    assert_eq!(sole.claim().await, []);
+    sole.fixture.publish(&["a"]).await;
+    let claimed = sole.claim().await;
+    let id = sole.fixture.parked(&sole.consumer, &claimed[0], "x").await;
+    assert!(sole.fixture.log.redrive(id).await.unwrap());
+    let again = sole.claim().await;
+    assert_eq!(again.len(), 1);
+    sole.fixture.acknowledge(&sole.consumer, &again).await;
+    let left = sole.fixture.log.length(&again[0].position.stream).await;
+    assert_eq!(left.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn an_event_that_goes_well_needs_no_script() {
     let sole = SoleConsumer::of_group(LONG_TIMEOUT).await;
     // The first claim empties the inbox of the subscription.

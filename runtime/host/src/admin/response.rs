@@ -148,9 +148,10 @@ impl AdminError {
 
 impl From<LogError> for AdminError {
     fn from(error: LogError) -> Self {
-        match error.is_unavailable() {
-            true => Self::unavailable("the event log is unavailable"),
-            false => Self::internal(error),
+        match error {
+            LogError::NoGroup(_) => Self::conflict(error.to_string()),
+            error if error.is_unavailable() => Self::unavailable("the event log is unavailable"),
+            error => Self::internal(error),
         }
     }
 }

@@ -125,7 +125,7 @@ impl Listener {
             self.end(message::stopping());
             return true;
         };
-        if *position == now {
+        if position.is_as_far_as(&now) {
             // The last change that it may see can be far behind.
             if self.visibility != Visibility::Everything {
                 self.own.push_back(message::caught_up(position));

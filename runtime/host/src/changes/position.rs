@@ -51,6 +51,11 @@ impl LogPosition {
         is_of_log.then_some(position)
     }
 
+    /// Whether both positions have the same entries behind them, whenever they were taken.
+    pub fn is_as_far_as(&self, other: &Self) -> bool {
+        self.history == other.history && self.ids == other.ids
+    }
+
     /// Whether the position belongs to this history.
     pub fn is_of(&self, history: &str) -> bool {
         self.history == short(history)

@@ -2,7 +2,7 @@
 //!
 //! It asks the running host, or opens the event log when none runs ([`letters`]). `list` prints a table on a terminal,
 //! and one JSON object a line anywhere else. An operation on several letters does all that it can, and reports at the
-//! end the letters that do not exist.
+//! end what could not be done.
 
 mod letters;
 
@@ -42,27 +42,36 @@ pub async fn run(options: &DeadLettersOptions) -> anyhow::Result<()> {
 
 /// Redrives every letter. A letter that another operator has taken meanwhile needs no report.
 async fn redrive_all(letters: &Letters) -> anyhow::Result<()> {
+    let mut failures = Vec::new();
     for letter in letters.list().await? {
         let id = letter["id"].as_str().unwrap_or_default();
-        if letters.act(LetterOperation::Redrive, parse(id)?).await? {
-            print_line(id);
+        match letters.act(LetterOperation::Redrive, parse(id)?).await {
+            Ok(true) => print_line(id),
+            Ok(false) => {}
+            Err(error) => failures.push(format!("{id}: {error:#}")),
         }
     }
-    Ok(())
+    report(&failures)
 }
 
 async fn each(letters: &Letters, operation: LetterOperation, ids: &[String]) -> anyhow::Result<()> {
     let parsed: Vec<EntryId> = ids.iter().map(|id| parse(id)).collect::<Result<_, _>>()?;
-    let mut missing = Vec::new();
+    let mut failures = Vec::new();
     for (id, entry) in ids.iter().zip(parsed) {
-        match letters.act(operation, entry).await? {
-            true => print_line(id),
-            false => missing.push(id.as_str()),
+        match letters.act(operation, entry).await {
+            Ok(true) => print_line(id),
+            Ok(false) => failures.push(unknown(id)),
+            Err(error) => failures.push(format!("{id}: {error:#}")),
         }
     }
-    match missing.is_empty() {
+    report(&failures)
+}
+
+/// What could not be done, after everything else was.
+fn report(failures: &[String]) -> anyhow::Result<()> {
+    match failures.is_empty() {
         true => Ok(()),
-        false => bail!("{}", unknown(&missing.join(", "))),
+        false => bail!("{}", failures.join("\n")),
     }
 }
 

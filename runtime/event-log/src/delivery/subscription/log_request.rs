@@ -129,6 +129,9 @@ impl LogRequests {
         let now = Instant::now();
         match reply {
             LogReply::Subscribed => {
+                // While the log was unavailable, another consumer may have handled what is queued here, and later events of
+                // the same lanes. What is still pending for this name is claimed again.
+                scheduler.drop_queued();
                 self.subscribed = true;
                 self.heartbeat_at = now;
             }

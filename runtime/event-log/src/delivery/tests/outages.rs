@@ -14,6 +14,41 @@ on_both_logs!(
     a_log_that_refuses_takes_is_asked_rarely,
 );
 
+on_redis!(
+    a_consumer_that_was_away_delivers_nothing_that_another_one_has_handled,
+);
+
+/// One consumer loses its connection for longer than the other one waits for it, with one event at work and others queued.
+async fn a_consumer_that_was_away_delivers_nothing_that_another_one_has_handled(fixture: Fixture) {
+    let flaky = Arc::new(Flaky::over(&fixture));
+    flaky.loses_answers.store(false, Ordering::SeqCst);
+    let log: Arc<dyn EventLog> = flaky.clone();
+    let cut_off = Arc::new(Recorder::default());
+    *cut_off.held_up.lock() = true;
+    publish(&fixture.log, "a", 1..=20).await;
+    let first = start(&log, &cut_off, "first");
+    eventually(async || cut_off.running.load(Ordering::SeqCst), 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    flaky.away.store(true, Ordering::SeqCst);
+    let handler = Arc::new(Recorder::default());
+    let second = start(&fixture.log, &handler, "second");
+    publish(&fixture.log, "a", 21..=25).await;
+    eventually(async || handler.of("a"), (1..=25).collect()).await;
+    flaky.away.store(false, Ordering::SeqCst);
+    // It comes back within this time; then its one event at work ends.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    *cut_off.held_up.lock() = false;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(cut_off.of("a"), [1]);
+    publish(&fixture.log, "b", 1..=20).await;
+    quiet(&fixture.log, "message").await;
+    let both = [cut_off.of("b"), handler.of("b")].concat();
+    assert_eq!(both, (1..=20).collect::<Vec<_>>());
+    for deliveries in [first, second] {
+        deliveries.stop().await;
+    }
+}
+
 /// As on a Redis whose user may not execute blocking commands.
 async fn a_log_that_refuses_takes_is_asked_rarely(fixture: Fixture) {
     let flaky = Arc::new(Flaky::over(&fixture));

@@ -27,6 +27,29 @@ async fn a_listener_that_comes_back_misses_and_repeats_nothing() {
     assert_eq!(client.changes(1).await.0, [31]);
 }
 
+/// A listener that reads the log itself would get no heartbeats, and each change would be read once for each such listener.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_comes_back_is_served_by_the_feed() {
+    let log = ConsumedLog::open().await;
+    let mut client = log.listen(None).await;
+    client.next().await;
+    log.change(CARS, [1]).await;
+    log.change(PAYMENTS, [2]).await;
+    let (_, position) = client.changes(2).await;
+    let visibility = Visibility::OfCustomer("kim".into());
+    let body = log
+        .feeds
+        .listen(&route(), Some(&position), visibility, 100)
+        .await;
+    let mut resumed = Client {
+        body: body.unwrap_or_else(|error| panic!("a known position: {error:?}")),
+        text: String::new(),
+    };
+    resumed.next().await;
+    let caught_up = resumed.next().await.unwrap();
+    assert_eq!(caught_up.id, Some(position));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_that_is_ahead_of_this_host_waits_until_it_has_come_as_far() {
     let log = ConsumedLog::open().await;
