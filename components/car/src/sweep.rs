@@ -1,6 +1,6 @@
 //! Periodic recovery: publish events that a crash left unpublished, retire car numbers that a crash left unused.
 
-use crate::repository::CarRepository;
+use crate::{domain::Car, repository::CarRepository};
 use events::{CAR_STREAM, CarId};
 use kit::{
     Backlog, ChangeError, Platform, SweepFailures, http::Problem, numbering::orphans, outbox,
@@ -27,7 +27,8 @@ pub async fn sweep<P: Platform>(cars: &CarRepository<P>) -> Result<SweepSummary,
     let backlog = Backlog::load(platform, &[outbox::INTENT, orphans::SUSPICION]).await;
     let backlog = failures.check(backlog).unwrap_or_default();
     let exists = async |number| -> Result<bool, ChangeError<Infallible>> {
-        Ok(cars.find(CarId(number)).await?.is_some())
+        let found = cars.find(CarId(number)).await?;
+        Ok(found.is_some_and(|car| !matches!(car.state, Car::Deleted { .. })))
     };
     let summary = SweepSummary {
         outbox: outbox::sweep(platform, CAR_STREAM, &backlog, &mut failures).await,

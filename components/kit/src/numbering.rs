@@ -43,6 +43,15 @@ pub async fn retire<P: Platform>(platform: &P, number: u64) -> Result<(), StoreE
     update(platform, TOMBSTONES, |set| set.insert(number)).await
 }
 
+/// Removes the tombstone of `number`, if it has one: its aggregate was created after all. Idempotent.
+///
+/// # Errors
+///
+/// As [`retire`].
+pub async fn reinstate<P: Platform>(platform: &P, number: u64) -> Result<(), StoreError> {
+    update(platform, TOMBSTONES, |set| set.remove(number)).await
+}
+
 /// The live numbers at this moment.
 ///
 /// # Errors

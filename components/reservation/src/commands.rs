@@ -4,4 +4,4 @@ mod request_cancellation;
 mod reserve;
 
 pub use request_cancellation::request_cancellation;
-pub use reserve::{ReserveOutcome, reserve};
+pub use reserve::{ReserveOutcome, reserve, reserve_again};

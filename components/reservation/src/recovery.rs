@@ -10,7 +10,7 @@ use crate::{
     saga_log::SagaNote,
 };
 use events::{CarId, ReservationId};
-use kit::{ChangeError, Origin, Platform};
+use kit::{ChangeError, Origin, Platform, numbering};
 use std::time::Duration;
 
 /// The age at which an open saga is taken over: longer than any call can run, so that its own request has ended. Sweeps
@@ -45,6 +45,8 @@ pub async fn recover<P: Platform, C: Cars, Y: Payments>(
     let is_finished = match ports.reservations().find::<Refusal>(id).await? {
         None => age >= ABANDONED_AGE,
         Some(reservation) => {
+            // The attempt that stored the reservation may have died before it reinstated the number.
+            numbering::reinstate(&ports.platform, id.0).await?;
             let stage = match reservation.state.stage {
                 // A note of another token is of an earlier attempt under the same number; the present one is younger.
                 Stage::Requested if age >= TAKEOVER_AGE && reservation.state.saga == note.token => {

@@ -2,6 +2,7 @@
 
 use super::record::{KeyRecord, StoredResponse};
 use crate::{
+    claim,
     http::{Problem, Response},
     platform::Platform,
     sighted_age::SightedAge,
@@ -79,6 +80,24 @@ impl Lease {
             false => (platform.now(), Some(StoredResponse::from(response))),
         };
         self.write(platform, at, stored).await.map(drop)
+    }
+
+    /// Deletes the record, unless another request has taken the lease over: the next request with the key is a first one.
+    /// Only for work of which nothing is left and that no earlier attempt can still do.
+    ///
+    /// # Errors
+    ///
+    /// 503 if the store fails; the next request with the key then resumes the work.
+    pub async fn abandon<P: Platform>(self, platform: &P) -> Result<(), Problem> {
+        let state = platform.state();
+        let found = state.get(&self.record_key).await?;
+        let found = found.as_deref().map(KeyRecord::decode).transpose()?;
+        if found.is_some_and(|found| found.token == self.token) {
+            state.delete(&self.record_key).await?;
+            // The claim comes last, as an absent record without one has no exclusive creator.
+            claim::release(platform, &self.record_key).await?;
+        }
+        Ok(())
     }
 
     /// Writes the record, and returns whether this request still holds the lease.

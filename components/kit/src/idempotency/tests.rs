@@ -117,6 +117,27 @@ fn a_server_error_releases_the_lease() {
 }
 
 #[test]
+fn an_abandoned_key_is_unused() {
+    let platform = MemoryPlatform::new();
+    let abandoned = first(&platform, key("k", "{}"));
+    block_on(abandoned.abandon(&platform)).unwrap();
+    let left = format!("{:?}", platform.state.snapshot());
+    assert!(!left.contains("claim/idempotency/k"), "{left}");
+    first(&platform, key("k", "[]"));
+}
+
+#[test]
+fn a_lease_that_was_taken_over_abandons_nothing() {
+    let platform = MemoryPlatform::new();
+    let expired = first(&platform, key("k", "{}"));
+    let current = resumed(&platform);
+    block_on(expired.abandon(&platform)).unwrap();
+    block_on(current.complete(&platform, &response(201))).unwrap();
+    let replayed = acquire(&platform, key("k", "{}"));
+    assert!(matches!(replayed, Ok(Acquisition::Replay(_))));
+}
+
+#[test]
 fn a_lease_that_was_taken_over_stores_nothing() {
     let platform = MemoryPlatform::new();
     let mut expired = first(&platform, key("k", "{}"));

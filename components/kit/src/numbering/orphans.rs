@@ -4,6 +4,10 @@
 //! therefore stores only a suspicion, and the sweep retires the number if it is still unused when no call that
 //! might create the aggregate can be running any more. A creation itself costs nothing more.
 //!
+//! A repeated request may create the aggregate of an old number at any time. It therefore reinstates the number
+//! after the creation, and the sweep looks for the aggregate again after it has retired the number: the later one of the
+//! two sees what the other one wrote.
+//!
 //! A suspicion is an entry of the outbox store, which gives it an age, and a member of the set of suspects, by
 //! which lists skip the number until then.
 
@@ -45,7 +49,7 @@ pub async fn suspects<P: Platform>(platform: &P) -> Result<NumberSet, StoreError
 }
 
 /// Retires the suspected numbers in `backlog` that are still unused, and returns how many it retired. `exists`
-/// returns whether a number has an aggregate by now. A failure is noted in `failures`.
+/// returns whether a number has an aggregate by now, other than a deleted one. A failure is noted in `failures`.
 pub async fn sweep<P: Platform, E: Into<SweepFailure> + From<StoreError>>(
     platform: &P,
     backlog: &Backlog,
@@ -58,16 +62,21 @@ pub async fn sweep<P: Platform, E: Into<SweepFailure> + From<StoreError>>(
             continue;
         };
         let settle = async {
-            let exists = exists(number).await?;
-            if !exists && entry.age < ORPHANED_AFTER {
+            let mut is_used = exists(number).await?;
+            if !is_used && entry.age < ORPHANED_AFTER {
                 return Ok(false);
             }
-            if !exists {
+            if !is_used {
                 retire(platform, number).await?;
+                is_used = exists(number).await?;
+            }
+            if is_used {
+                // This sweep has retired it, or an earlier one that was interrupted.
+                super::reinstate(platform, number).await?;
             }
             super::update(platform, SUSPECTS, |suspects| suspects.remove(number)).await?;
             platform.outbox().delete(&entry.key).await?;
-            Ok::<_, E>(!exists)
+            Ok::<_, E>(!is_used)
         };
         retired += usize::from(failures.check(settle.await).unwrap_or_default());
     }
@@ -136,6 +145,47 @@ mod tests {
         assert_eq!(sweep(&platform, true), 0);
         assert_eq!((suspected(&platform), count(&platform)), (0, 1));
         assert_eq!(sweep_for_long(&platform), 0);
+    }
+
+    /// A repeated request creates the aggregate while the sweep retires the number.
+    #[test]
+    fn a_number_that_is_used_while_it_is_retired_stays_in_the_pages() {
+        let platform = with_a_suspicion();
+        let exists = async |_| {
+            let numbers = numbering::live_numbers(&platform).await?;
+            Ok::<_, StoreError>(numbers.count() == 0)
+        };
+        for _ in 0..30 {
+            platform.advance(Duration::from_secs(5));
+            let mut failures = SweepFailures::default();
+            let backlog = block_on(Backlog::load(&platform, &[SUSPICION])).unwrap();
+            block_on(super::sweep(&platform, &backlog, exists, &mut failures));
+            failures.into_result(()).unwrap();
+        }
+        assert_eq!((suspected(&platform), count(&platform)), (0, 1));
+    }
+
+    /// A sweep dies at any call after it has retired the number, and the aggregate is created before the next one.
+    #[test]
+    fn a_used_number_of_an_interrupted_sweep_is_reinstated() {
+        for calls in 0..12 {
+            let platform = with_a_suspicion();
+            for _ in 0..30 {
+                platform.advance(Duration::from_secs(5));
+                platform.state.fail_after(calls);
+                let mut failures = SweepFailures::default();
+                let backlog = block_on(Backlog::load(&platform, &[SUSPICION])).unwrap();
+                let unused = async |_| Ok::<_, StoreError>(false);
+                block_on(super::sweep(&platform, &backlog, unused, &mut failures));
+                platform.state.recover();
+                if count(&platform) == 0 {
+                    break;
+                }
+            }
+            let is_interrupted = suspected(&platform) == 1;
+            sweep(&platform, true);
+            assert_eq!(count(&platform), u64::from(is_interrupted), "{calls}");
+        }
     }
 
     #[test]

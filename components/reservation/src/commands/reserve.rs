@@ -18,6 +18,7 @@ use crate::{
     cause_of::cause_of,
     domain::{Refusal, RejectionReason, Reservation, Stage},
     ports::{ApprovalOutcome, Cars, HoldOutcome, Payments, ReleaseOutcome, ReservationPorts},
+    repository::CreatedReservation,
     saga_log::SagaNote,
 };
 use events::{CarId, CustomerId, ReservationId, Timestamp};
@@ -39,7 +40,7 @@ pub struct ReserveOutcome {
     pub retry_after: Option<u64>,
 }
 
-/// Reserves a car for a customer, or for the company, under a number that the caller has allocated.
+/// Reserves a car for a customer, or for the company, under a number that the caller has just allocated.
 ///
 /// # Errors
 ///
@@ -52,6 +53,37 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
     car: CarId,
     customer: Option<&CustomerId>,
 ) -> Result<ReserveOutcome, ChangeError<Refusal>> {
+    let (saga, created) = begin(ports, origin, id, car, customer).await?;
+    saga.complete(created).await
+}
+
+/// Reserves as [`reserve`] does, under a number that an earlier attempt left without a reservation. A sweep may retire
+/// such a number at any time, so it is reinstated once the reservation is stored, and before the payment: a process that dies
+/// in between leaves an open saga, whose recovery reinstates it.
+///
+/// # Errors
+///
+/// As [`reserve`].
+pub async fn reserve_again<P: Platform, C: Cars, Y: Payments>(
+    ports: &ReservationPorts<P, C, Y>,
+    origin: &Origin,
+    id: ReservationId,
+    car: CarId,
+    customer: Option<&CustomerId>,
+) -> Result<ReserveOutcome, ChangeError<Refusal>> {
+    let (saga, created) = begin(ports, origin, id, car, customer).await?;
+    numbering::reinstate(&ports.platform, id.0).await?;
+    saga.complete(created).await
+}
+
+/// Opens the saga, and stores and announces the reservation.
+async fn begin<'a, P: Platform, C: Cars, Y: Payments>(
+    ports: &'a ReservationPorts<P, C, Y>,
+    origin: &'a Origin,
+    id: ReservationId,
+    car: CarId,
+    customer: Option<&'a CustomerId>,
+) -> Result<(ReserveSaga<'a, P, C, Y>, CreatedReservation), ChangeError<Refusal>> {
     let begun = ports.platform.now();
     let note = ports.sagas().open(id).await?;
     if let Some(customer) = customer {
@@ -73,13 +105,7 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
         begun,
         note,
     };
-    if created.announced.is_err() {
-        return saga.reject(SagaFailure::log_unavailable()).await;
-    }
-    match saga.hold_and_pay().await {
-        Ok(()) => Ok(saga.confirmed(created.reservation).await),
-        Err(failure) => saga.reject(failure).await,
-    }
+    Ok((saga, created))
 }
 
 /// Takes the place of the reservation among the live ones of its customer. A reservation that is refused was not
@@ -170,6 +196,20 @@ impl SagaFailure {
 }
 
 impl<P: Platform, C: Cars, Y: Payments> ReserveSaga<'_, P, C, Y> {
+    /// Takes the steps after the reservation is stored.
+    async fn complete(
+        &self,
+        created: CreatedReservation,
+    ) -> Result<ReserveOutcome, ChangeError<Refusal>> {
+        if created.announced.is_err() {
+            return self.reject(SagaFailure::log_unavailable()).await;
+        }
+        match self.hold_and_pay().await {
+            Ok(()) => Ok(self.confirmed(created.reservation).await),
+            Err(failure) => self.reject(failure).await,
+        }
+    }
+
     async fn hold_and_pay(&self) -> Result<(), SagaFailure> {
         let amount = self.hold().await?;
         self.pay(amount).await

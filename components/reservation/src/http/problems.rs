@@ -4,6 +4,9 @@ use crate::domain::{Refusal, RejectionReason, Reservation};
 use ::http::StatusCode;
 use kit::http::Problem;
 
+/// The slug of [`Refusal::LimitReached`].
+pub(super) const LIMIT_REACHED: &str = "reservation-limit";
+
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
@@ -20,7 +23,7 @@ impl From<Refusal> for Problem {
                 format!("reservation {id} was rejected; there is nothing to cancel"),
             ),
             Refusal::LimitReached { limit } => Self::conflict(
-                "reservation-limit",
+                LIMIT_REACHED,
                 "The customer has too many reservations",
                 format!(
                     "a customer may have {limit} reservations at a time; cancel one of them first"

@@ -3,7 +3,7 @@
 use super::{
     body,
     handler::{Handler, unknown_path},
-    problems::rejection,
+    problems::{LIMIT_REACHED, rejection},
 };
 use crate::{
     authorization,
@@ -48,6 +48,13 @@ pub(super) async fn reserve<P: Platform, C: Cars, Y: Payments>(
             (lease, result)
         }
     };
+    if let Err(problem) = &result
+        && problem.slug == LIMIT_REACHED
+    {
+        // Nothing is left of the request, and its number is retired.
+        lease.abandon(platform).await?;
+        return result;
+    }
     let response = result.unwrap_or_else(|problem| problem.into_response("/reservations"));
     lease.complete(platform, &response).await?;
     Ok(response)
@@ -83,6 +90,18 @@ async fn attempt<P: Platform, C: Cars, Y: Payments>(
     respond(handler, &outcome)
 }
 
+/// Makes a new attempt under the number of an earlier one, which has left no reservation.
+async fn attempt_again<P: Platform, C: Cars, Y: Payments>(
+    handler: &Handler<'_, P, C, Y>,
+    number: u64,
+    car: CarId,
+) -> Result<Response, Problem> {
+    let id = ReservationId(number);
+    let customer = handler.principal.customer();
+    let outcome = commands::reserve_again(handler.ports, &handler.origin, id, car, customer);
+    respond(handler, &outcome.await?)
+}
+
 /// Resumes after an earlier attempt that died or could not report its outcome: recovers its saga, and makes a new attempt
 /// if the saga ended by a technical failure.
 async fn resume<P: Platform, C: Cars, Y: Payments>(
@@ -93,7 +112,7 @@ async fn resume<P: Platform, C: Cars, Y: Payments>(
     let ports = handler.ports;
     let id = ReservationId(lease.number);
     let Some(found) = ports.reservations().find::<Problem>(id).await? else {
-        return attempt(handler, lease.number, car).await;
+        return attempt_again(handler, lease.number, car).await;
     };
     // The earlier attempt has ended: it released its lease, or its lease is older than any call can run.
     let note = SagaNote::new(id, found.state.saga);

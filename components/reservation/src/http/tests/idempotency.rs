@@ -86,6 +86,50 @@ fn an_old_saga_does_not_end_a_new_attempt_under_its_number() {
     assert_eq!(reservation(&ports, 1)["status"], "reqReserve");
 }
 
+/// An attempt dies at any call, its number is retired, and the next attempts die at any call or end: every reservation is in
+/// the list.
+#[test]
+fn a_reservation_under_a_retired_number_is_in_the_list() {
+    for first in 0..24 {
+        for second in 0..30 {
+            let contexts = FakeContexts::new();
+            let ports = contexts.ports();
+            ports.platform.state.fail_after(first);
+            let _ = reserve_with_key(&ports, r#"{"carId":1}"#);
+            ports.platform.state.recover();
+            list(&ports);
+            sweep_times(&ports, 30);
+            // The first of these requests find the lease of the dead attempt.
+            for _ in 0..12 {
+                ports.platform.state.fail_after(second);
+                let _ = reserve_with_key(&ports, r#"{"carId":1}"#);
+                ports.platform.state.recover();
+                ports.platform.advance(Duration::from_secs(1));
+            }
+            for id in contexts.paid.borrow().clone() {
+                deliver(&ports, Event::PaymentApproved, id);
+            }
+            sweep_times(&ports, 30);
+            let expected: Vec<u64> = (1..4)
+                .filter(|id| reservation(&ports, *id)["rsvId"] == *id)
+                .collect();
+            assert_eq!(list(&ports), expected, "{first}, {second}");
+        }
+    }
+}
+
+/// The numbers in the list of all reservations.
+fn list(ports: &TestPorts<'_>) -> Vec<u64> {
+    let list = body(&send(ports, "GET", "/reservations", "", &[]));
+    let rows = list["_embedded"]["reservations"].as_array().unwrap();
+    let numbers: Vec<u64> = rows
+        .iter()
+        .filter_map(|row| row["rsvId"].as_u64())
+        .collect();
+    assert_eq!(list["page"]["totalElements"], numbers.len());
+    numbers
+}
+
 /// Repeats the request with its key while an earlier one may be running.
 fn reserve_until_known(ports: &TestPorts<'_>) -> Response {
     for _ in 0..12 {

@@ -191,6 +191,57 @@ fn a_request_that_loses_the_last_place_is_refused_before_anything_is_held() {
     assert_eq!(list["page"]["totalElements"], 1);
 }
 
+/// Another request of the customer takes the last place after the check, and ends: the key was not used.
+#[test]
+fn a_key_that_loses_the_last_place_stays_unused() {
+    let contexts = FakeContexts::new();
+    let ports = ports_with_limit(&contexts, "1");
+    let note = block_on(ports.sagas().open(ReservationId(7))).unwrap();
+    let entries = json!([[7, note.token.as_str()]]).to_string();
+    // The first swap of a request with a key writes its record.
+    ports.platform.state.after_next_swap(move |values| {
+        values.insert("live/alice".into(), entries.into());
+    });
+    assert_refused(&reserve_for(&ports, "alice", "k"));
+    assert!(!stored(&ports).contains("customer-idempotency/5/alice/k\": "));
+    block_on(ports.sagas().close(&note));
+    let reserved = reserve_for(&ports, "alice", "k");
+    assert_eq!(reserved.status(), 201, "{}", body(&reserved));
+    let again = reserve_for(&ports, "alice", "k");
+    assert_eq!(
+        (again.status().as_u16(), again.body()),
+        (201, reserved.body())
+    );
+    let list = body(&send(&ports, "GET", "/reservations", "", &[]));
+    assert_eq!(list["page"]["totalElements"], 1);
+}
+
+/// An attempt dies at any call, and another request takes its place until the next attempt was refused.
+#[test]
+fn a_key_of_a_dead_attempt_that_loses_its_place_stays_unused() {
+    for calls in 0..30 {
+        let contexts = FakeContexts::new();
+        let ports = ports_with_limit(&contexts, "1");
+        ports.platform.state.fail_after(calls);
+        let _ = reserve_for(&ports, "alice", "k");
+        ports.platform.state.recover();
+        sweep_times(&ports, 30);
+        let other = reserve_for(&ports, "alice", "");
+        if other.status() == 201 {
+            for _ in 0..12 {
+                let refused = reserve_for(&ports, "alice", "k");
+                assert_eq!(refused.status(), 409, "{calls}");
+                ports.platform.advance(Duration::from_secs(1));
+            }
+            let id = body(&other)["rsvId"].as_u64().unwrap();
+            cancel(&ports, id);
+            deliver(&ports, Event::PaymentCancelled, id);
+            let reserved = reserve_for(&ports, "alice", "k");
+            assert_eq!(reserved.status(), 201, "{calls}: {}", body(&reserved));
+        }
+    }
+}
+
 /// As the key-value store of stock Spin on Redis does.
 #[test]
 fn a_provider_that_confirms_no_swap_keeps_the_limit() {
