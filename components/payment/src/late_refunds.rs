@@ -1,11 +1,15 @@
 //! Late refunds: the gateway may process a request long after its caller gave up, for example from a queue of its
 //! own. A refund that found no money is therefore repeated for a day, at growing intervals.
 //!
-//! Each one that is due is one key in the outbox store, which names its time. It has no value of its own, so a sweep
-//! that lists the store reads nothing for those that are not due.
+//! Each one is one key in the outbox store, which names its time, so a sweep that lists the store reads nothing for those
+//! that are not due.
+//!
+//! A gateway that does not respond costs a sweep much of its time. The value of a late refund therefore says until when it is
+//! postponed after failures. Its key stays the same, so that two sweeps that fail at the same time do not make two of one.
 
 use events::{ReservationId, Timestamp};
 use kit::{Backlog, Platform, Store, StoreError};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The key prefix of late refunds in the outbox store.
@@ -19,6 +23,11 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(24 * 60 * 60),
 ];
 
+/// The wait after the first failure; it doubles with each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(10);
+/// The longest wait after a failure.
+const LONGEST_RETRY: Duration = Duration::from_secs(10 * 60);
+
 /// One more refund of a reservation whose payment ended without a certain outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LateRefund {
@@ -27,6 +36,35 @@ pub struct LateRefund {
     due: Timestamp,
     /// Number of waits before this one.
     step: usize,
+}
+
+/// The stored value: the failures of this repetition so far. Older versions stored `{}`, and do not read it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct LateRefundFailures {
+    #[serde(default)]
+    count: u32,
+    /// The time of the next attempt.
+    #[serde(default)]
+    retry: Timestamp,
+}
+
+impl LateRefundFailures {
+    /// Whether the next attempt is due. A time that is further away than the longest wait was written by a wrong
+    /// clock.
+    pub fn is_retry_due<P: Platform>(&self, platform: &P) -> bool {
+        let now = platform.now();
+        now >= self.retry || now.distance(self.retry) > LONGEST_RETRY
+    }
+
+    /// The failures with one more, counted from now.
+    fn next<P: Platform>(&self, platform: &P) -> Self {
+        let factor = 2_u32.saturating_pow(self.count);
+        let wait = FIRST_RETRY.saturating_mul(factor).min(LONGEST_RETRY);
+        Self {
+            count: self.count.saturating_add(1),
+            retry: after(platform.now(), wait),
+        }
+    }
 }
 
 impl LateRefund {
@@ -58,6 +96,34 @@ impl LateRefund {
         platform.outbox().set(&self.key(), b"{}").await
     }
 
+    /// Its failures so far; `None` if another sweep has deleted it. A value that cannot be read counts as no failure.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    pub async fn failures<P: Platform>(
+        &self,
+        platform: &P,
+    ) -> Result<Option<LateRefundFailures>, StoreError> {
+        let value = platform.outbox().get(&self.key()).await?;
+        Ok(value.map(|value| serde_json::from_slice(&value).unwrap_or_default()))
+    }
+
+    /// Postpones it after one more failure. The wait grows from failure to failure.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; the next sweep then tries it again.
+    pub async fn postpone<P: Platform>(
+        &self,
+        platform: &P,
+        failures: &LateRefundFailures,
+    ) -> Result<(), StoreError> {
+        let failures = serde_json::to_vec(&failures.next(platform));
+        let value = failures.map_err(|e| StoreError(e.to_string()))?;
+        platform.outbox().set(&self.key(), &value).await
+    }
+
     /// Deletes it. A failure is ignored: the refund is then repeated once more.
     pub async fn delete<P: Platform>(&self, platform: &P) {
         let _ = platform.outbox().delete(&self.key()).await;
@@ -87,11 +153,16 @@ impl LateRefund {
     }
 }
 
-/// The late refunds in `backlog` that are due.
+/// The late refunds in `backlog` that are due. As in the backlog, the first one varies from sweep to sweep.
 pub fn due<P: Platform>(platform: &P, backlog: &Backlog) -> Vec<LateRefund> {
     let now = platform.now();
     let late = backlog.keys().filter_map(LateRefund::parse);
-    late.filter(|late| late.is_due(now)).collect()
+    let mut due: Vec<LateRefund> = late.filter(|late| late.is_due(now)).collect();
+    if !due.is_empty() {
+        let first = usize::try_from(now.as_millis()).unwrap_or_default() % due.len();
+        due.rotate_left(first);
+    }
+    due
 }
 
 fn after(now: Timestamp, wait: Duration) -> Timestamp {

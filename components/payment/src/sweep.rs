@@ -129,14 +129,21 @@ async fn settle<P: Platform, G: Gateway>(
     Ok(true)
 }
 
-/// Repeats a late refund and stores the next one; false when the gateway does not respond.
+/// Repeats a late refund and stores the next one; false when it is postponed, or the gateway does not respond.
 async fn repeat<P: Platform, G: Gateway>(
     ports: &PaymentPorts<P, G>,
     late: &LateRefund,
 ) -> Result<bool, ChangeError<Infallible>> {
     let platform = &ports.platform;
+    let Some(failures) = late.failures(platform).await? else {
+        return Ok(false);
+    };
+    if !failures.is_retry_due(platform) {
+        return Ok(false);
+    }
     if !is_paid(ports, late.reservation).await? {
         if ports.gateway.refund(late.reservation).await.is_err() {
+            late.postpone(platform, &failures).await?;
             return Ok(false);
         }
         if let Some(next) = late.next(platform) {

@@ -4,9 +4,10 @@ use super::*;
 use crate::domain::GatewayError;
 use crate::fake_gateway::FakeResponse;
 use crate::gateway_intents::GatewayIntent;
+use crate::late_refunds::{self, LateRefund};
 use crate::ports::{ApprovalOutcome, RefundError};
 use kit::Store;
-use std::time::Duration;
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
 
 fn sweep_once(ports: &PaymentPorts<MemoryPlatform, FakeGateway>) -> sweep::SweepSummary {
     sweep_until_settled(&ports.platform, || block_on(sweep::sweep(ports)).unwrap())
@@ -303,6 +304,110 @@ fn late_refunds_end_after_a_day() {
     }
     assert_eq!(keys(), [""; 0]);
     assert_eq!(ports.gateway.refunds.get(), 6);
+}
+
+/// A gateway whose refunds hang until their timeout for every reservation but [`RESERVATION`].
+struct HangingGateway<'a> {
+    platform: &'a MemoryPlatform,
+    /// The refunds that hung, and those that did not.
+    refunds: Cell<(u32, u32)>,
+    is_restored: Cell<bool>,
+}
+
+impl Gateway for HangingGateway<'_> {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
+    async fn approve(&self, _: &Order) -> ApprovalOutcome {
+        ApprovalOutcome::Unknown(GatewayError::new("no response"))
+    }
+
+    async fn refund(&self, id: ReservationId) -> Result<(), RefundError> {
+        let (hung, ended) = self.refunds.get();
+        if id == RESERVATION || self.is_restored.get() {
+            self.refunds.set((hung, ended + 1));
+            return Ok(());
+        }
+        self.refunds.set((hung + 1, ended));
+        self.platform.advance(Duration::from_millis(1500));
+        Err(RefundError("no response".into()))
+    }
+}
+
+/// Late refunds of these reservations, and a gateway whose refunds hang.
+fn with_hanging_gateway<'a>(
+    platform: &'a MemoryPlatform,
+    reservations: impl IntoIterator<Item = u64>,
+) -> PaymentPorts<&'a MemoryPlatform, HangingGateway<'a>> {
+    for id in reservations {
+        let late = LateRefund::first(platform, ReservationId(id));
+        block_on(late.save(platform)).unwrap();
+    }
+    platform.advance(Duration::from_secs(60));
+    PaymentPorts {
+        platform,
+        gateway: HangingGateway {
+            platform,
+            refunds: Cell::default(),
+            is_restored: Cell::default(),
+        },
+    }
+}
+
+#[test]
+fn late_refunds_that_hang_do_not_delay_another_for_ever() {
+    let platform = MemoryPlatform::new();
+    let ports = with_hanging_gateway(&platform, [1, 2, RESERVATION.0]);
+    for _ in 0..2 {
+        platform.advance(SWEEP_INTERVAL);
+        block_on(sweep::sweep(&ports)).unwrap();
+    }
+    assert_eq!(ports.gateway.refunds.get().1, 1);
+}
+
+#[test]
+fn a_late_refund_that_hangs_is_tried_less_and_less_often_and_in_the_end() {
+    let platform = MemoryPlatform::new();
+    let ports = with_hanging_gateway(&platform, [1]);
+    for _ in 0..60 * 12 {
+        platform.advance(SWEEP_INTERVAL);
+        block_on(sweep::sweep(&ports)).unwrap();
+    }
+    let (hung, _) = ports.gateway.refunds.get();
+    assert!((10..=13).contains(&hung), "{hung} in an hour");
+    ports.gateway.is_restored.set(true);
+    for _ in 0..10 * 12 {
+        platform.advance(SWEEP_INTERVAL);
+        block_on(sweep::sweep(&ports)).unwrap();
+    }
+    assert_eq!(ports.gateway.refunds.get(), (hung, 1));
+}
+
+/// The clock of the host that failed was a day ahead.
+#[test]
+fn a_late_refund_is_not_postponed_by_a_wrong_clock() {
+    let platform = MemoryPlatform::new();
+    let ports = with_hanging_gateway(&platform, [1]);
+    let day = Duration::from_secs(24 * 60 * 60);
+    platform.advance(day);
+    block_on(sweep::sweep(&ports)).unwrap();
+    platform.set_back(day);
+    ports.gateway.is_restored.set(true);
+    block_on(sweep::sweep(&ports)).unwrap();
+    assert_eq!(ports.gateway.refunds.get(), (1, 1));
+}
+
+#[test]
+fn each_late_refund_is_the_first_of_some_sweep() {
+    let platform = MemoryPlatform::new();
+    with_hanging_gateway(&platform, 1..=3);
+    let firsts = (0..3).map(|_| {
+        platform.advance(Duration::from_millis(1));
+        let backlog = block_on(kit::Backlog::load(&platform, &[])).unwrap();
+        late_refunds::due(&platform, &backlog)[0].reservation
+    });
+    assert_eq!(firsts.collect::<BTreeSet<_>>().len(), 3);
 }
 
 /// The clock was ten days ahead when the late refund was stored.
