@@ -34,7 +34,7 @@ pub enum KeySetError {
     /// The text is no JSON Web Key Set.
     #[error("the keys are no JSON Web Key Set")]
     Malformed,
-    /// No key has an allowed algorithm.
+    /// No key has an allowed algorithm. An issuer that withdraws all its keys publishes such a set: no token is accepted.
     #[error("no key is for RS256 (2048 bits or more), ES256 or EdDSA (Ed25519)")]
     Empty,
 }

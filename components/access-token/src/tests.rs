@@ -154,6 +154,9 @@ fn keys_that_cannot_verify_are_left_out() {
             "{key}"
         );
     }
+    // An issuer that has withdrawn all its keys is not one whose answer is unreadable.
+    let none = KeySet::read(br#"{"keys":[]}"#).err();
+    assert_eq!(none, Some(KeySetError::Empty));
     let mut keys = unusable.to_vec();
     keys.push(ec.public());
     let set = KeySet::read(json!({ "keys": keys }).to_string().as_bytes()).unwrap();

@@ -18,6 +18,7 @@ mod verified_tokens;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access_token::{Expected, KeySet, SigningKey, TokenError, VerifiedToken, now};
 use anyhow::{Context as _, bail};
@@ -37,7 +38,7 @@ use crate::problem::Problem;
 use authorization_code::PublicClient;
 pub use mode::IdentityMode;
 use oidc::OidcIssuer;
-use verified_tokens::VerifiedTokens;
+use verified_tokens::{AcceptedToken, VerifiedTokens};
 
 /// The value of `--identity` for tokens that are signed by a key in the state directory.
 pub const LOCAL: &str = "local";
@@ -198,7 +199,22 @@ impl Identity {
     /// # Errors
     /// The problem to respond with: no token, a token that is refused, or no keys.
     pub async fn authenticate(&self, headers: &HeaderMap) -> Result<CallPrincipal, Problem> {
-        self.counted(self.user(bearer(headers))).await
+        let accepted = self.counted(self.user(bearer(headers))).await?;
+        Ok(accepted.principal)
+    }
+
+    /// The user who sends a request with these headers, and for how long its token is still accepted: for a response that
+    /// can outlive the token.
+    ///
+    /// # Errors
+    /// The problem to respond with: no token, a token that is refused, or no keys.
+    pub async fn authenticate_for_time(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<(CallPrincipal, Duration), Problem> {
+        let accepted = self.counted(self.user(bearer(headers))).await?;
+        let remaining = accepted.remaining().unwrap_or_default();
+        Ok((accepted.principal, remaining))
     }
 
     /// The principal of a request to a component: a user, or another part of the platform.
@@ -215,14 +231,14 @@ impl Identity {
             Ok(token) if self.is_platform_token(token, component) => {
                 self.counted(async { Ok(CallPrincipal::platform()) }).await
             }
-            token => self.counted(self.user(token)).await,
+            token => Ok(self.counted(self.user(token)).await?.principal),
         }
     }
 
-    async fn counted(
+    async fn counted<T>(
         &self,
-        authenticated: impl Future<Output = Result<CallPrincipal, Problem>>,
-    ) -> Result<CallPrincipal, Problem> {
+        authenticated: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
         let authenticated = authenticated.await;
         count(match &authenticated {
             Ok(_) => AuthenticationOutcome::Accepted,
@@ -233,15 +249,15 @@ impl Identity {
         authenticated
     }
 
-    async fn user(&self, token: Result<&[u8], Problem>) -> Result<CallPrincipal, Problem> {
+    async fn user(&self, token: Result<&[u8], Problem>) -> Result<AcceptedToken, Problem> {
         let token = std::str::from_utf8(token?).map_err(|_| TokenError::Malformed)?;
         if token.len() > access_token::MAX_LENGTH {
             return Err(TokenError::TooLong.into());
         }
         let digest = Sha256::digest(token.as_bytes()).into();
         let keys = self.current_keys().await?;
-        if let Some(principal) = self.verified.find(&digest, &keys) {
-            return Ok(principal);
+        if let Some(accepted) = self.verified.find(&digest, &keys) {
+            return Ok(accepted);
         }
         let (verified, keys) = match access_token::verify(token, &keys, &self.expected) {
             // The issuer may have a new key.
@@ -252,10 +268,12 @@ impl Identity {
             verified => (verified, keys),
         };
         let verified = verified?;
-        let principal = principal_of(&verified)?;
-        self.verified
-            .remember(digest, principal.clone(), verified.expires, &keys);
-        Ok(principal)
+        let accepted = AcceptedToken {
+            principal: principal_of(&verified)?,
+            expires: verified.expires,
+        };
+        self.verified.remember(digest, accepted.clone(), &keys);
+        Ok(accepted)
     }
 
     /// Whether another part of the platform made the token for this component.

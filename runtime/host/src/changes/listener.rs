@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::debug;
 use wasmtime_wasi_http::WasiBody;
 
@@ -16,6 +16,7 @@ use super::feed::{HEARTBEAT, ListenerPlace, ListenerStart};
 use super::message;
 use super::position::LogPosition;
 use super::visibility::Visibility;
+use super::{ChangeFeeds, ChangeRoute, ListenError};
 
 /// The number of changes that a listener reads from the log at a time, and that it holds at most.
 const PAGE: usize = 16;
@@ -28,6 +29,8 @@ pub(super) struct Listener {
     own: VecDeque<Bytes>,
     progress: ListenerProgress,
     visibility: Visibility,
+    /// When it has to come again, if ever: it may no longer be allowed to listen.
+    until: Option<Instant>,
     /// When it last got a message.
     sent: Instant,
 }
@@ -38,6 +41,29 @@ enum ListenerProgress {
     /// Its next message is the one of the feed with this number.
     Live(u64),
     Ended,
+}
+
+// === impl ChangeFeeds ===
+
+impl ChangeFeeds {
+    /// As [`ChangeFeeds::listen`]; the listener has to come again at the time `until` if there is one.
+    ///
+    /// # Errors
+    /// See [`ListenError`].
+    pub async fn listen_until(
+        &self,
+        route: &ChangeRoute,
+        last: Option<&str>,
+        visibility: Visibility,
+        until: Option<Instant>,
+        room: usize,
+    ) -> Result<WasiBody, ListenError> {
+        let feed = self.feed(route);
+        let place = feed.enter(route.max_listeners.min(room))?;
+        let start = feed.start(last).await?;
+        let listener = Listener::new(place, start, visibility);
+        Ok(listener.with_end(until).into_body())
+    }
 }
 
 // === impl Listener ===
@@ -57,8 +83,14 @@ impl Listener {
             own: VecDeque::from([message::opening(&position)]),
             progress,
             visibility,
+            until: None,
             sent: Instant::now(),
         }
+    }
+
+    /// The same listener, which has to come again at this time if there is one.
+    fn with_end(self, until: Option<Instant>) -> Self {
+        Self { until, ..self }
     }
 
     /// The messages as the body of a response.
@@ -80,16 +112,33 @@ impl Listener {
             // Before the look, so that no message is missed.
             self.head.mark_unchanged();
             let has_taken = match &self.progress {
+                ListenerProgress::Ended => return None,
+                _ if self.is_over() => {
+                    self.end(message::resume());
+                    true
+                }
                 // On the heap while it lasts: the space would be part of every listener.
                 ListenerProgress::Behind(_) => Box::pin(self.catch_up()).await,
                 ListenerProgress::Live(number) => self.take(*number),
-                ListenerProgress::Ended => return None,
             };
             if !has_taken {
-                // The feed lives as long as this listener.
-                let _ = self.head.changed().await;
+                self.wait().await;
             }
         }
+    }
+
+    /// Waits for a message, or for the end of its time. A listener without an end has no timer.
+    async fn wait(&mut self) {
+        // The feed lives as long as this listener.
+        let _ = match self.until {
+            Some(until) => timeout_at(until, self.head.changed()).await.is_ok(),
+            None => self.head.changed().await.is_ok(),
+        };
+    }
+
+    /// Whether the time of the listener is over.
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     /// Takes a message of the feed. Returns whether there was anything to take.

@@ -57,8 +57,8 @@ pub(super) fn caught_up(position: &LogPosition) -> Bytes {
     format!("id: {position}\n\n").into()
 }
 
-/// The last message to a listener that lags too far behind, or while the log is unavailable. The listener comes back with
-/// its position, and reads on from the log.
+/// The last message to a listener that lags too far behind, whose time is over, or while the log is unavailable. The
+/// listener comes back with its position, and reads on from the log.
 pub(super) fn resume() -> Bytes {
     let retry = RETRY.as_millis();
     format!("retry: {retry}\n: come again for the rest\n\n").into()

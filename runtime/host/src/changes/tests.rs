@@ -300,6 +300,54 @@ async fn a_stop_and_the_removal_of_the_route_end_the_streams_with_a_time_to_come
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_ends_at_its_time_and_one_without_goes_on() {
+    let log = ConsumedLog::open().await;
+    let until = tokio::time::Instant::now() + Duration::from_millis(300);
+    let body = log
+        .feeds
+        .listen_until(&route(), None, Visibility::Everything, Some(until), 100)
+        .await;
+    let mut limited = Client {
+        body: body.unwrap_or_else(|error| panic!("refused: {error:?}")),
+        text: String::new(),
+    };
+    let mut unlimited = log.listen(None).await;
+    let position = limited.next().await.unwrap().id.unwrap();
+    unlimited.next().await;
+    // No change wakes it.
+    let last = limited.next().await.unwrap();
+    assert!(last.retry.is_some() && last.data.is_none(), "{last:?}");
+    assert_eq!(limited.next().await, None);
+    assert!(tokio::time::Instant::now() >= until);
+    assert!(unlimited.is_silent().await, "it has no end");
+    log.change(CARS, [1]).await;
+    assert_eq!(unlimited.changes(1).await.0, [1]);
+    drop(limited);
+    let mut again = log.listen(Some(&position)).await;
+    assert_eq!(again.changes(1).await.0, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_whose_time_is_over_gets_no_further_change() {
+    let log = ConsumedLog::open().await;
+    let until = tokio::time::Instant::now() + Duration::from_millis(300);
+    let body = log
+        .feeds
+        .listen_until(&route(), None, Visibility::Everything, Some(until), 100)
+        .await;
+    let mut client = Client {
+        body: body.unwrap_or_else(|error| panic!("refused: {error:?}")),
+        text: String::new(),
+    };
+    client.next().await;
+    log.change(CARS, [1]).await;
+    tokio::time::sleep_until(until).await;
+    let last = client.next().await.unwrap();
+    assert!(last.retry.is_some() && last.data.is_none(), "{last:?}");
+    assert_eq!(client.next().await, None);
+}
+
 /// Handles every event at once.
 struct Willing;
 

@@ -2,12 +2,13 @@
 //!
 //! The keys are fetched when the host starts, when a token names a key that is not among them, and from time to time. At
 //! most one refresh runs at a time, at most one begins in ten seconds, and one takes at most three seconds, so that
-//! tokens with invented keys cost the issuer nothing. While the issuer does not answer, the old keys stay in use.
+//! tokens with invented keys cost the issuer nothing. While the issuer does not answer, or answers with something else than a
+//! key set, the old keys stay in use. A key set without a usable key withdraws them all.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use access_token::KeySet;
+use access_token::{KeySet, KeySetError};
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -77,8 +78,29 @@ pub struct Endpoints {
 #[derive(Default)]
 struct RefreshState {
     last: Option<Instant>,
-    /// Whether the last one failed, which is logged once.
-    has_failed: bool,
+    /// How the last one ended, which is logged when it changes.
+    outcome: RefreshOutcome,
+}
+
+/// How a refresh ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum RefreshOutcome {
+    /// The keys were fetched. A host that has not fetched any yet says nothing when it first does.
+    #[default]
+    Keys,
+    /// The issuer has no usable key.
+    NoKeys,
+    /// The issuer did not answer, or not as it should.
+    Failed,
+}
+
+/// What one refresh has fetched.
+struct FetchedDocuments {
+    /// `None` if the issuer has no usable key.
+    keys: Option<KeySet>,
+    /// The document with the keys.
+    document: Bytes,
+    endpoints: Endpoints,
 }
 
 /// The members of the discovery document that are read.
@@ -122,7 +144,7 @@ impl OidcIssuer {
         }))
     }
 
-    /// The keys, fetched now if there are none yet. `None` while the issuer does not answer.
+    /// The keys, fetched now if there are none yet. `None` while the issuer does not answer, or has no keys.
     pub async fn keys(self: &Arc<Self>) -> Option<Arc<KeySet>> {
         match self.cached() {
             Some((keys, age)) => {
@@ -139,7 +161,7 @@ impl OidcIssuer {
         }
     }
 
-    /// Where the provider signs users in and out. `None` while the issuer does not answer.
+    /// Where the provider signs users in and out. `None` while the issuer does not answer, or has no keys.
     pub async fn endpoints(self: &Arc<Self>) -> Option<Endpoints> {
         self.keys().await?;
         Some(self.keys.read().as_ref()?.endpoints.clone())
@@ -203,29 +225,41 @@ impl OidcIssuer {
         }
         state.last = Some(Instant::now());
         let fetched = tokio::time::timeout(REFRESH_TIMEOUT, self.fetch()).await;
+        let fetched = fetched.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time")));
+        let outcome = match &fetched {
+            Ok(fetched) if fetched.keys.is_some() => RefreshOutcome::Keys,
+            Ok(_) => RefreshOutcome::NoKeys,
+            Err(_) => RefreshOutcome::Failed,
+        };
+        let is_new = std::mem::replace(&mut state.outcome, outcome) != outcome;
+        if is_new {
+            self.log(outcome, fetched.as_ref().err());
+        }
+        if let Ok(fetched) = fetched {
+            self.store(fetched);
+        }
+    }
+
+    /// Logs how the refreshes end from now on.
+    fn log(&self, outcome: RefreshOutcome, error: Option<&anyhow::Error>) {
         let issuer = &self.name;
-        match fetched.unwrap_or_else(|_| Err(anyhow::anyhow!("no answer in time"))) {
-            Ok(document) => {
-                if std::mem::take(&mut state.has_failed) {
-                    info!(issuer, "the issuer answers again");
-                }
-                self.store(document);
-            }
-            Err(error) => {
-                if !std::mem::replace(&mut state.has_failed, true) {
-                    let cause = format!("{error:#}");
-                    warn!(
-                        issuer,
-                        cause,
-                        "the keys of the issuer cannot be fetched; those that are known stay in use"
-                    );
-                }
-            }
+        let cause = error.map(|error| format!("{error:#}"));
+        match outcome {
+            RefreshOutcome::Keys => info!(issuer, "the issuer answers again"),
+            RefreshOutcome::NoKeys => warn!(
+                issuer,
+                "the issuer has no key for RS256 (2048 bits or more), ES256 or EdDSA (Ed25519): every token is refused \
+                 until it has one"
+            ),
+            RefreshOutcome::Failed => warn!(
+                issuer,
+                cause, "the keys of the issuer cannot be fetched; those that are known stay in use"
+            ),
         }
     }
 
     /// Fetches the keys, and returns their document and the endpoints with them.
-    async fn fetch(&self) -> anyhow::Result<(KeySet, Bytes, Endpoints)> {
+    async fn fetch(&self) -> anyhow::Result<FetchedDocuments> {
         let document = self.get(&self.discovery).await?;
         let document: DiscoveryDocument =
             serde_json::from_slice(&document).context("its discovery document is unusable")?;
@@ -248,8 +282,16 @@ impl OidcIssuer {
             token: endpoint(document.token_endpoint),
             end_session: endpoint(document.end_session_endpoint),
         };
-        let keys = self.get(&uri).await?;
-        Ok((KeySet::read(&keys)?, keys, endpoints))
+        let document = self.get(&uri).await?;
+        let keys = match KeySet::read(&document) {
+            Err(KeySetError::Empty) => None,
+            keys => Some(keys?),
+        };
+        Ok(FetchedDocuments {
+            keys,
+            document,
+            endpoints,
+        })
     }
 
     /// Whether a URL is as protected as that of the issuer: with TLS, or on this machine.
@@ -272,9 +314,19 @@ impl OidcIssuer {
         response.map_err(|error| anyhow::anyhow!(client::cause(&error)))
     }
 
-    /// Keeps the present keys if the same ones were fetched, so that tokens need not be verified again.
-    fn store(&self, (keys, document, endpoints): (KeySet, Bytes, Endpoints)) {
+    /// Keeps the present keys if the same ones were fetched, so that tokens need not be verified again. Removes them if
+    /// the issuer has none.
+    fn store(&self, fetched: FetchedDocuments) {
         let mut cached = self.keys.write();
+        let FetchedDocuments {
+            keys,
+            document,
+            endpoints,
+        } = fetched;
+        let Some(keys) = keys else {
+            *cached = None;
+            return;
+        };
         let at = Instant::now();
         match cached.as_mut() {
             Some(cached) if cached.document == document => {
@@ -301,3 +353,6 @@ async fn read(uri: &Uri, response: Response<Incoming>) -> anyhow::Result<Bytes> 
     let body = body.map_err(|error| anyhow::anyhow!("{uri} cannot be read: {error}"))?;
     Ok(body.to_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,10 @@ async fn principal(roles: &[&str]) -> Result<HeaderValue, Problem> {
     let first = identity.authenticate(&headers).await?;
     // The second time, the token is remembered.
     assert_eq!(identity.authenticate(&headers).await.as_ref(), Ok(&first));
+    // It expires in 60 s, and is accepted for the leeway after that.
+    let (again, remaining) = identity.authenticate_for_time(&headers).await?;
+    assert_eq!(again, first);
+    assert!((100..=120).contains(&remaining.as_secs()), "{remaining:?}");
     first.set_header(&mut headers);
     Ok(headers[PRINCIPAL].clone())
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access_token::{KeySet, LEEWAY, now};
 use parking_lot::Mutex;
@@ -21,37 +22,35 @@ pub struct VerifiedTokens(Mutex<Remembered>);
 
 #[derive(Default)]
 struct Remembered {
-    tokens: HashMap<TokenDigest, RememberedToken>,
+    tokens: HashMap<TokenDigest, AcceptedToken>,
     /// The keys that verified them. Other keys may not contain a key that was withdrawn.
     keys: Option<Arc<KeySet>>,
 }
 
-struct RememberedToken {
-    principal: CallPrincipal,
-    expires: u64,
+/// What a token that was verified says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedToken {
+    /// The user.
+    pub principal: CallPrincipal,
+    /// When the token expires, in seconds since 1970.
+    pub expires: u64,
 }
 
 // === impl VerifiedTokens ===
 
 impl VerifiedTokens {
-    /// The principal of a token that was verified with these keys and has not expired.
-    pub fn find(&self, digest: &TokenDigest, keys: &Arc<KeySet>) -> Option<CallPrincipal> {
+    /// The token with this digest, if it was verified with these keys and has not expired.
+    pub fn find(&self, digest: &TokenDigest, keys: &Arc<KeySet>) -> Option<AcceptedToken> {
         let remembered = self.0.lock();
         if !remembered.is_of(keys) {
             return None;
         }
         let token = remembered.tokens.get(digest)?;
-        (token.expires.saturating_add(LEEWAY) >= now()).then(|| token.principal.clone())
+        token.remaining().is_some().then(|| token.clone())
     }
 
     /// Remembers a token that these keys verified.
-    pub fn remember(
-        &self,
-        digest: TokenDigest,
-        principal: CallPrincipal,
-        expires: u64,
-        keys: &Arc<KeySet>,
-    ) {
+    pub fn remember(&self, digest: TokenDigest, token: AcceptedToken, keys: &Arc<KeySet>) {
         let mut remembered = self.0.lock();
         if !remembered.is_of(keys) {
             remembered.tokens.clear();
@@ -60,8 +59,17 @@ impl VerifiedTokens {
         if remembered.tokens.len() >= MAX_TOKENS {
             remembered.tokens.clear();
         }
-        let token = RememberedToken { principal, expires };
         remembered.tokens.insert(digest, token);
+    }
+}
+
+// === impl AcceptedToken ===
+
+impl AcceptedToken {
+    /// For how long the token is still accepted, with the leeway of the verification. `None` if it has expired.
+    pub fn remaining(&self) -> Option<Duration> {
+        let until = self.expires.saturating_add(LEEWAY);
+        until.checked_sub(now()).map(Duration::from_secs)
     }
 }
 
@@ -78,18 +86,25 @@ impl Remembered {
 mod tests {
     use super::*;
 
+    fn token(expires: u64) -> AcceptedToken {
+        AcceptedToken {
+            principal: CallPrincipal::platform(),
+            expires,
+        }
+    }
+
     #[test]
     fn a_token_is_forgotten_when_it_expires_or_the_keys_change() {
         let keys = Arc::new(KeySet::default());
         let tokens = VerifiedTokens::default();
-        let principal = CallPrincipal::platform();
-        tokens.remember([1; 32], principal.clone(), now() + 5, &keys);
-        tokens.remember([2; 32], principal.clone(), now() - LEEWAY - 2, &keys);
-        assert_eq!(tokens.find(&[1; 32], &keys), Some(principal.clone()));
+        let valid = token(now() + 5);
+        tokens.remember([1; 32], valid.clone(), &keys);
+        tokens.remember([2; 32], token(now() - LEEWAY - 2), &keys);
+        assert_eq!(tokens.find(&[1; 32], &keys), Some(valid.clone()));
         assert_eq!(tokens.find(&[2; 32], &keys), None);
         let others = Arc::new(KeySet::default());
         assert_eq!(tokens.find(&[1; 32], &others), None);
-        tokens.remember([3; 32], principal, now() + 5, &others);
+        tokens.remember([3; 32], valid, &others);
         assert_eq!(tokens.find(&[1; 32], &keys), None);
     }
 
@@ -100,7 +115,7 @@ mod tests {
         for number in 0..2 * MAX_TOKENS as u64 + 7 {
             let mut digest = [0; 32];
             digest[..8].copy_from_slice(&number.to_le_bytes());
-            tokens.remember(digest, CallPrincipal::platform(), now() + 5, &keys);
+            tokens.remember(digest, token(now() + 5), &keys);
         }
         assert!(tokens.0.lock().tokens.len() <= MAX_TOKENS);
     }

@@ -231,11 +231,18 @@ impl Server {
             logged.route = Some(path);
             let (mut head, _) = request.into_parts();
             strip_untrusted(&mut head, client, &generation.listener);
-            let principal = self.authenticate(&head, None, false).await;
+            let (principal, token_time) = match self.authenticate_listener(&head).await {
+                Ok((principal, token_time)) => (Ok(principal), token_time),
+                Err(problem) => (Err(problem), None),
+            };
             let (principal, permit) = self.admit(principal, &head, client, &generation.listener)?;
+            let listener = change_stream::ListenerAccess {
+                principal,
+                token_time,
+            };
             let request = Request::from_parts(head, ());
             let response =
-                change_stream::answer(&self.changes, route, request, &principal, client).await?;
+                change_stream::answer(&self.changes, route, request, &listener, client).await?;
             return Ok(guarded(response, permit));
         }
         let found = generation.routes.route(&path).ok_or(Problem::NotFound)?;
@@ -317,8 +324,23 @@ impl Server {
         Ok((principal?, permit))
     }
 
-    /// The principal of a request for a component, or for changes, which no other part of the platform needs. `OPTIONS`
-    /// changes and reveals nothing, and browsers send no token with it.
+    /// The principal of a request for changes, and for how long its token is still accepted: the stream must not outlive
+    /// it. No other part of the platform needs changes.
+    async fn authenticate_listener(
+        &self,
+        request: &Parts,
+    ) -> Result<(CallPrincipal, Option<Duration>), Problem> {
+        match &self.identity {
+            Some(identity) if request.method != Method::OPTIONS => {
+                let authenticated = identity.authenticate_for_time(&request.headers).await;
+                authenticated.map(|(principal, remaining)| (principal, Some(remaining)))
+            }
+            _ => Ok((self.authenticate(request, None, false).await?, None)),
+        }
+    }
+
+    /// The principal of a request for a component, or for the host itself, which no other part of the platform needs.
+    /// `OPTIONS` changes and reveals nothing, and browsers send no token with it.
     async fn authenticate(
         &self,
         request: &Parts,
