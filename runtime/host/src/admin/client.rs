@@ -1,5 +1,7 @@
 //! The client of the admin listener: how the other commands reach a running host.
 
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
@@ -22,6 +24,9 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a connection to a host of this machine may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The file in the state directory that a host locks, beside the directory itself.
+const LOCK_FILE: &str = "lock";
+
 /// A running host.
 pub struct RunningHost {
     client: HttpClient,
@@ -33,37 +38,44 @@ impl RunningHost {
     /// The host that uses this state directory, by the address in its file `admin`.
     ///
     /// # Errors
-    /// When the file is missing or holds no address.
+    /// When no host uses the directory, or the file holds no address.
     pub fn find(state: &Path, token: &AdminToken) -> anyhow::Result<Self> {
-        let path = state.join(ADDRESS_FILE);
-        let Ok(text) = std::fs::read_to_string(&path) else {
-            bail!(
+        Self::of_state_dir(state, token)?.with_context(|| {
+            format!(
                 "no host uses the state directory {}: start one with `socar up`, or name another directory with --state-dir",
                 state.display()
-            );
-        };
-        let address = text.trim().parse();
-        let address: SocketAddr =
-            address.with_context(|| format!("{} holds no address", path.display()))?;
-        Ok(Self {
-            client: HttpClient::default(),
-            address: reachable(address),
-            token: token.admin_token.clone(),
+            )
         })
     }
 
-    /// The host that uses this state directory, if one answers at the address in its file `admin`. A host that was
-    /// killed leaves the file behind.
+    /// The host that uses this state directory, if one answers at the address in its file `admin`.
     ///
     /// # Errors
     /// When the file holds no address.
     pub fn find_running(state: &Path, token: &AdminToken) -> anyhow::Result<Option<Self>> {
-        if !state.join(ADDRESS_FILE).exists() {
+        let answers =
+            |host: &Self| TcpStream::connect_timeout(&host.address, CONNECT_TIMEOUT).is_ok();
+        Ok(Self::of_state_dir(state, token)?.filter(answers))
+    }
+
+    /// The host at the address in the file `admin`. A host that was killed leaves the file behind, and another program can
+    /// have its port since then, which must not get the token.
+    fn of_state_dir(state: &Path, token: &AdminToken) -> anyhow::Result<Option<Self>> {
+        let path = state.join(ADDRESS_FILE);
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            return Ok(None);
+        };
+        if !is_in_use(state)? {
             return Ok(None);
         }
-        let host = Self::find(state, token)?;
-        let connected = TcpStream::connect_timeout(&host.address, CONNECT_TIMEOUT);
-        Ok(connected.is_ok().then_some(host))
+        let address = text.trim().parse();
+        let address: SocketAddr =
+            address.with_context(|| format!("{} holds no address", path.display()))?;
+        Ok(Some(Self {
+            client: HttpClient::default(),
+            address: reachable(address),
+            token: token.admin_token.clone(),
+        }))
     }
 
     /// Sends a request and returns the JSON of the response, or `None` if the host answers that there is no such
@@ -136,6 +148,29 @@ fn checked(status: StatusCode, body: Value) -> anyhow::Result<Value> {
     }
 }
 
+/// Whether a host holds a lock of this state directory: that of the directory, or of the file in it where the file system
+/// locks no directories. A free lock is taken for a moment only, and shared with other commands, so that a host can start.
+fn is_in_use(state: &Path) -> anyhow::Result<bool> {
+    for path in [state.to_owned(), state.join(LOCK_FILE)] {
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!(
+                        "cannot open {} to see whether a host uses it: run the command as the user of the host",
+                        path.display()
+                    )
+                });
+            }
+        };
+        if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The address by which this machine reaches a host that listens on every interface.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
@@ -144,4 +179,57 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_at_the_port_of_a_killed_host_gets_nothing() {
+        let state = tempfile::tempdir().unwrap();
+        let state = state.path();
+        let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = stranger.local_addr().unwrap();
+        std::fs::write(state.join(ADDRESS_FILE), format!("{address}\n")).unwrap();
+        let token = AdminToken {
+            admin_token: Some("s3cret".to_owned()),
+        };
+        // The lock file of the killed host, and a directory that someone has cleaned up.
+        for has_file in [true, false] {
+            let file = state.join(LOCK_FILE);
+            match has_file {
+                true => drop(File::create(&file).unwrap()),
+                false => std::fs::remove_file(&file).unwrap(),
+            }
+            let refused = RunningHost::find(state, &token).map(drop).unwrap_err();
+            let refused = refused.to_string();
+            assert!(
+                refused.contains("no host uses the state directory")
+                    && refused.contains("--state-dir"),
+                "{refused}"
+            );
+            let found = RunningHost::find_running(state, &token).unwrap();
+            assert!(found.is_none());
+        }
+        stranger.set_nonblocking(true).unwrap();
+        assert!(stranger.accept().is_err(), "nothing may connect");
+    }
+
+    #[tokio::test]
+    async fn each_lock_of_a_host_shows_that_it_runs() {
+        let state = tempfile::tempdir().unwrap();
+        let state = state.path();
+        let file = state.join(LOCK_FILE);
+        File::create(&file).unwrap();
+        for locked in [state, file.as_path()] {
+            assert!(!is_in_use(state).unwrap());
+            // The look before has left it free.
+            let lock = File::open(locked).unwrap();
+            lock.try_lock().unwrap();
+            assert!(is_in_use(state).unwrap(), "{}", locked.display());
+        }
+    }
 }

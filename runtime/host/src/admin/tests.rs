@@ -155,6 +155,9 @@ async fn invalid_methods_paths_and_bodies_are_rejected_with_the_right_status() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_finds_a_running_host_by_its_state_directory() {
     let state = tempfile::tempdir().unwrap();
+    // A running host holds this lock.
+    let lock = std::fs::File::open(state.path()).unwrap();
+    lock.try_lock().unwrap();
     let fixture = embedded();
     let options = options(Some("secret"));
     let admin = Admin::new(&options, None).unwrap();
