@@ -52,6 +52,7 @@ pub(crate) use names::check_label;
 pub use routes::{Route, RouteHandler, RouteMatch, RouteTable, is_of_host};
 pub use static_response::StaticResponse;
 pub use variables::{ComponentVariables, Environment, Overrides, VariablesProvider};
+use variables::{HOST, IDENTITY_VERIFIER};
 
 /// A checked application; all variables are resolved.
 #[derive(Clone, Debug)]
@@ -185,6 +186,16 @@ impl App {
         sources.try_for_each(Component::check_source)
     }
 
+    /// Checks, for a host that verifies access tokens, that no component considers itself the verifier. Such a component
+    /// ignores the principal that the host names: it would accept every request, like a component of an open platform.
+    ///
+    /// # Errors
+    /// For the first component whose variable `identity_verifier` has another value than `host`.
+    pub fn check_identity_verifier(&self) -> Result<(), ConfigError> {
+        self.sources()
+            .try_for_each(Component::check_identity_verifier)
+    }
+
     /// Checks that every file of the application is there, also those that only other hosts need.
     ///
     /// # Errors
@@ -224,6 +235,23 @@ impl Component {
             None => "correct the path, or add a build command and start with --build",
         };
         Err(self.source_at.error("there is no such file", remedy))
+    }
+
+    fn check_identity_verifier(&self) -> Result<(), ConfigError> {
+        match self.variables.get(IDENTITY_VERIFIER) {
+            None | Some(HOST) => Ok(()),
+            Some(other) => {
+                let at = self.at.child("variables").child(IDENTITY_VERIFIER);
+                Err(at.error(
+                    format_args!("{other:?}"),
+                    "the platform has an identity, so the host verifies access tokens, and this component would accept every request",
+                    format!(
+                        "remove {IDENTITY_VERIFIER} from --variable and its files, the variables providers, {} and .env, or set it to {HOST}",
+                        Environment::variable(IDENTITY_VERIFIER)
+                    ),
+                ))
+            }
+        }
     }
 }
 

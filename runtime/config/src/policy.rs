@@ -23,7 +23,7 @@ mod variable_kinds;
 
 pub(crate) use application::ApplicationPolicy;
 pub use changes::{ChangesPolicy, PublicEvents};
-pub use component::{ComponentPolicy, EventDelivery, InstanceBounds};
+pub use component::{ComponentPolicy, EventDelivery, InstanceBounds, MEMORY_BOUNDS};
 pub use fallback::Fallback;
 pub use identity::IdentityPolicy;
 pub use link_policy::LinkPolicy;
@@ -33,4 +33,4 @@ pub use networks::Network;
 pub use priorities::{MethodPriorities, PriorityNames};
 pub use redis_grants::RedisGrants;
 pub use retry::RetryPolicy;
-pub(crate) use variable_kinds::VariableKinds;
+pub(crate) use variable_kinds::{VariableKind, VariableKinds};

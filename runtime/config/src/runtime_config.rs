@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::document::{self, ConfigError, Table, Value};
 use crate::manifest::{App, VariablesProvider};
 use labels::{ConfiguredLabels, StoreKind};
-use value::{absolute, count, unsupported_type};
+use value::{absolute, count, memory, unsupported_type};
 
 pub use stores::{KeyValueStore, SqliteDatabase};
 
@@ -147,7 +147,7 @@ impl RuntimeConfig {
         let mut config = Self {
             state_dir: read_directory(&mut root, "state_dir")?,
             log_dir: read_directory(&mut root, "log_dir")?,
-            max_instance_memory: count(&mut root, "max_instance_memory")?,
+            max_instance_memory: memory(&mut root, "max_instance_memory")?,
             ..Self::default()
         };
         for (label, store) in root.named("key_value_store")? {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use super::template::Template;
 use crate::document::{ConfigError, Located, Location, suggest, without_credentials};
-use crate::policy::VariableKinds;
+use crate::policy::{VariableKind, VariableKinds};
 
 pub use environment::{Environment, VariablesProvider};
 
@@ -72,8 +72,18 @@ pub(crate) struct RenderedTemplate {
 }
 
 /// The values that this host provides to applications that declare the variable. They take precedence over the default,
-/// which is for other hosts, and every value of the operator takes precedence over them.
-const HOST_VALUES: [(&str, &str); 2] = [("link_breakers", "host"), ("identity_verifier", "host")];
+/// which is for other hosts, and every value of the operator takes precedence over them. With an identity, the operator
+/// may set no other verifier: see [`App::check_identity_verifier`](super::App::check_identity_verifier).
+const HOST_VALUES: [(&str, &str); 2] = [("link_breakers", HOST), (IDENTITY_VERIFIER, HOST)];
+
+/// The variable that says who verifies access tokens.
+pub(super) const IDENTITY_VERIFIER: &str = "identity_verifier";
+
+/// The value of [`HOST_VALUES`]: the host does it.
+pub(super) const HOST: &str = "host";
+
+/// The other value that these variables may have.
+const COMPONENTS: &str = "components";
 
 // === impl ComponentVariables ===
 
@@ -145,7 +155,7 @@ impl ResolvedVariables {
         Ok(Self { values })
     }
 
-    /// Checks the values of variables whose kind the manifest declares.
+    /// Checks the values of variables whose kind the manifest declares, and of those in [`HOST_VALUES`].
     ///
     /// # Errors
     /// When a value is not of its kind, or a kind is declared for an unknown variable.
@@ -156,31 +166,49 @@ impl ResolvedVariables {
     ) -> Result<(), ConfigError> {
         for (name, kind) in kinds {
             let declared = declarations.iter().find(|declared| declared.name == *name);
-            let (Some(declared), Some(resolved)) = (declared, self.values.get(name)) else {
+            let Some(declared) = declared else {
                 let known = declarations.iter().map(|declared| declared.name.as_str());
                 let remedy = suggest(name, known, "declare it in [variables]");
                 return Err(kind
                     .at
                     .error_without_value("there is no such variable in [variables]", remedy));
             };
-            let Some(value) = &resolved.value else {
-                continue;
-            };
-            kind.value.check(value).map_err(|(problem, example)| {
-                let shown = match resolved.secret {
-                    true => "the secret".to_owned(),
-                    false => format!("the value {value:?}"),
-                };
-                declared.at.error_without_value(
-                    format!("{shown} of this variable is unusable: {problem}"),
-                    format!(
-                        "start with --variable {name}=… or set {}, {example}",
-                        Environment::variable(name)
-                    ),
-                )
-            })?;
+            self.check_kind(declared, &kind.value)?;
+        }
+        for declared in declarations {
+            if HOST_VALUES.iter().any(|(name, _)| *name == declared.name) {
+                self.check_kind(declared, &VariableKind::one_of([COMPONENTS, HOST]))?;
+            }
         }
         Ok(())
+    }
+
+    fn check_kind(
+        &self,
+        declared: &VariableDeclaration,
+        kind: &VariableKind,
+    ) -> Result<(), ConfigError> {
+        let name = &declared.name;
+        let Some(ResolvedValue {
+            value: Some(value),
+            secret,
+        }) = self.values.get(name)
+        else {
+            return Ok(());
+        };
+        kind.check(value).map_err(|(problem, right)| {
+            let shown = match *secret {
+                true => "the secret".to_owned(),
+                false => format!("the value {value:?}"),
+            };
+            declared.at.error_without_value(
+                format!("{shown} of this variable is unusable: {problem}"),
+                format!(
+                    "start with --variable {name}=… or set {}, {right}",
+                    Environment::variable(name)
+                ),
+            )
+        })
     }
 
     /// The value of a declared variable; empty for one without a value, in an application that is only packed.

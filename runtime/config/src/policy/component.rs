@@ -1,6 +1,7 @@
 //! The policy of a component: its deadline, limits, instances and deliveries.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use resilience::Priority;
@@ -11,6 +12,9 @@ use super::listener::ListenerLimits;
 use super::priorities::PriorityNames;
 use super::value::{KIB, MIB, SECOND, bytes, bytes_in, count, duration, set};
 use crate::document::{ConfigError, Located, Table, Value, suggest};
+
+/// The bounds of the size limit of one linear memory, in bytes.
+pub const MEMORY_BOUNDS: RangeInclusive<usize> = 64 * KIB..=4096 * MIB;
 
 /// The policy of one component. The name of each field is that of its key.
 #[derive(Clone, Debug, PartialEq)]
@@ -216,10 +220,7 @@ impl ComponentPolicy {
             &mut self.deadline,
             duration(table_ref, "deadline", SECOND / 1000..=600 * SECOND)?,
         );
-        set(
-            &mut self.memory,
-            bytes(table_ref, "memory", 64 * KIB..=4096 * MIB)?,
-        );
+        set(&mut self.memory, bytes(table_ref, "memory", MEMORY_BOUNDS)?);
         let bodies = self.bodies;
         set(&mut self.body, body(table_ref, bodies)?);
         set(

@@ -173,7 +173,15 @@ fn every_invalid_configuration_has_its_error() {
         ),
         (
             "max_instance_memory = -1",
-            "rc.toml:1: `max_instance_memory`: it is negative; write a number from 0",
+            "rc.toml:1: `max_instance_memory`: out of bounds; write a number of bytes from 65536 to 4294967296",
+        ),
+        (
+            "max_instance_memory = 9223372036854775807",
+            "rc.toml:1: `max_instance_memory`: out of bounds; write a number of bytes from 65536 to 4294967296",
+        ),
+        (
+            "outbound_redis.max_connections = -1",
+            "rc.toml:1: `outbound_redis.max_connections`: it is negative; write a number from 0",
         ),
         (
             "state_dir = \"\"",

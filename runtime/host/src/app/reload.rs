@@ -73,6 +73,8 @@ pub struct Reloader {
     pub start_deliveries: StartDeliveries,
     /// Lost writes, after which the background tasks start again.
     pub lost_writes: LostWrites,
+    /// Whether the host verifies access tokens.
+    pub has_identity: bool,
     /// The changes that clients listen for.
     pub feeds: ChangeFeeds,
 }
@@ -145,11 +147,15 @@ impl Reloader {
         let options = self.options.clone();
         let loader = self.loader.clone();
         let fixed = FixedSettings::of(&self.config);
+        let has_identity = self.has_identity;
         let runtime = Handle::current();
         // Compilation occupies a processor for seconds and must not delay requests.
         let loading = tokio::task::spawn_blocking(move || {
             let config = runtime.block_on(AppConfig::read(&options))?;
             config.app.check_sources()?;
+            if has_identity {
+                config.app.check_identity_verifier()?;
+            }
             fixed.check(&config)?;
             let generation = loader.lock().load(&config, number)?;
             anyhow::Ok((config, generation))

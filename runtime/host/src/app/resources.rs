@@ -75,6 +75,9 @@ impl Resources {
             options.listen,
             &config.state_dir,
         )?;
+        if identity.is_some() {
+            config.app.check_identity_verifier()?;
+        }
         let admin = Admin::new(&options.admin, identity.clone())?;
         if options.build {
             component_build::build(&config.app).await?;

@@ -149,7 +149,8 @@ impl Services {
             },
         );
         let admin = Arc::new(admin);
-        let has_operations = resources.identity.is_some() || is_local;
+        let has_identity = resources.identity.is_some();
+        let has_operations = has_identity || is_local;
         let server = Server {
             current: services.current.clone(),
             health: services.health.clone(),
@@ -201,6 +202,7 @@ impl Services {
                 acknowledgements,
             ),
             lost_writes,
+            has_identity,
             feeds: changes,
             current: services.current.clone(),
             health: services.health.clone(),

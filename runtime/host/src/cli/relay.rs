@@ -45,7 +45,43 @@ pub struct RelayOptions {
     )]
     pub secret: String,
 
-    /// How long one delivery may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    /// How long one delivery may take, in seconds, from 1 to 600.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=600),
+        default_value_t = 10
+    )]
     pub deadline: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::{Arguments, Command};
+
+    #[test]
+    fn a_deadline_has_bounds() {
+        let parse = |deadline| {
+            Arguments::try_parse_from([
+                "socar",
+                "relay",
+                "--secret",
+                "s3cret",
+                "--deadline",
+                deadline,
+            ])
+        };
+        for (given, seconds) in [("1", 1), ("600", 600)] {
+            match parse(given).unwrap().command {
+                Command::Relay(relay) => assert_eq!(relay.deadline, seconds),
+                other => panic!("{other:?}"),
+            }
+        }
+        for wrong in ["0", "601", "18446744073709551615", "1s"] {
+            let why = parse(wrong).unwrap_err().to_string();
+            assert!(why.contains("--deadline"), "{why}");
+        }
+    }
 }

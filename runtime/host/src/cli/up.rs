@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use config::policy::MEMORY_BOUNDS;
 use config::runtime_config::RuntimeConfig;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::secret::value_or_file;
 use super::{AdminOptions, ApplicationSource, IdentityOptions, LogFormat};
+
+/// The longest drain.
+const MAX_DRAIN: Duration = Duration::from_secs(3600);
 
 /// The flags of `socar up`.
 #[derive(Args, Clone, Debug)]
@@ -100,16 +104,21 @@ pub struct UpOptions {
     #[command(flatten)]
     pub identity: IdentityOptions,
 
-    /// The largest linear memory of any component, in bytes.
-    #[arg(long, value_name = "BYTES", env = "SPIN_MAX_INSTANCE_MEMORY")]
+    /// The largest linear memory of any component, in bytes, from 64 KiB to 4 GiB.
+    #[arg(
+        long,
+        value_name = "BYTES",
+        env = "SPIN_MAX_INSTANCE_MEMORY",
+        value_parser = memory
+    )]
     pub max_instance_memory: Option<usize>,
 
-    /// After a stop signal: how long the host is not ready but still serves, so that a load balancer notices.
+    /// After a stop signal: how long the host is not ready but still serves, so that a load balancer notices; at most 1h.
     #[arg(
         long,
         value_name = "DURATION",
         env = "SOCAR_DRAIN",
-        value_parser = humantime::parse_duration,
+        value_parser = drain,
         default_value = "0s"
     )]
     pub drain: Duration,
@@ -185,6 +194,25 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     let ipv4 = addresses.iter().find(|address| address.is_ipv4());
     let address = ipv4.or(addresses.first()).copied();
     address.ok_or_else(|| format!("the name has no address; {remedy}"))
+}
+
+/// Parses the size limit of a linear memory.
+fn memory(text: &str) -> Result<usize, String> {
+    let bounds = MEMORY_BOUNDS;
+    let bytes: Option<usize> = text.parse().ok();
+    let bytes = bytes.filter(|bytes| bounds.contains(bytes));
+    bytes.ok_or_else(|| {
+        let (from, to) = (bounds.start(), bounds.end());
+        format!("write a number of bytes from {from} (64 KiB) to {to} (4 GiB)")
+    })
+}
+
+fn drain(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match duration <= MAX_DRAIN {
+        true => Ok(duration),
+        false => Err("write a duration from 0s to 1h".to_owned()),
+    }
 }
 
 // === impl UpOptions ===
@@ -378,6 +406,35 @@ mod tests {
             let refused = Arguments::try_parse_from(["socar", "up", "--listen", wrong]);
             let why = refused.unwrap_err().to_string();
             assert!(why.contains("give HOST:PORT"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_drain_and_a_memory_have_bounds() {
+        for given in ["0s", "1500ms", "1h"] {
+            let drain = humantime::parse_duration(given).unwrap();
+            assert_eq!(up(&["--drain", given]).drain, drain);
+        }
+        for (given, bytes) in [("65536", 1_usize << 16), ("4294967296", 1 << 32)] {
+            let up = up(&["--max-instance-memory", given]);
+            assert_eq!(up.max_instance_memory, Some(bytes));
+        }
+        for (flag, wrong, remedy) in [
+            ("--drain", "3601s", "from 0s to 1h"),
+            ("--drain", "99999999999y", ""),
+            ("--max-instance-memory", "0", "from 65536 (64 KiB)"),
+            ("--max-instance-memory", "65535", "from 65536 (64 KiB)"),
+            ("--max-instance-memory", "4294967297", "(4 GiB)"),
+            (
+                "--max-instance-memory",
+                "18446744073709551615",
+                "4294967296 (4 GiB)",
+            ),
+            ("--max-instance-memory", "64MiB", "write a number of bytes"),
+        ] {
+            let refused = Arguments::try_parse_from(["socar", "up", flag, wrong]);
+            let why = refused.unwrap_err().to_string();
+            assert!(why.contains(flag) && why.contains(remedy), "{why}");
         }
     }
 

@@ -138,33 +138,9 @@ async fn sweep_regularly(delivery: Arc<HttpDelivery>, component: String, period:
 
 impl HttpDelivery {
     fn new(app: &App, options: &RelayOptions, keys: SigningKeys) -> anyhow::Result<Self> {
-        let mut bases = BTreeMap::new();
-        for given in &options.to_component {
-            let Some((id, url)) = given.split_once('=') else {
-                let given = without_credentials(given);
-                bail!("--to-component {given}: write it as ID=URL");
-            };
-            bases.insert(id, url);
-        }
-        for url in bases.values().copied().chain([options.to.as_str()]) {
-            check_base(url)?;
-        }
-        let mut addresses = BTreeMap::new();
-        for route in app.routes.iter() {
-            let Some(component) = component(route) else {
-                continue;
-            };
-            let base = bases
-                .get(component)
-                .unwrap_or(&options.to.as_str())
-                .trim_end_matches('/');
-            addresses
-                .entry(component.to_owned())
-                .or_insert_with(|| format!("{base}{}", route.prefix().trim_end_matches('/')));
-        }
         Ok(Self {
             client: HttpClient::default(),
-            addresses,
+            addresses: addresses(app, options)?,
             keys,
             timeout: Duration::from_secs(options.deadline),
         })
@@ -291,6 +267,46 @@ impl Answer {
             status => format!("{address} answered {status}"),
         }
     }
+}
+
+/// The base URL of each component with an HTTP route, without a trailing slash.
+///
+/// # Errors
+/// When an option names no such component, or an invalid URL.
+fn addresses(app: &App, options: &RelayOptions) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut bases = BTreeMap::new();
+    for given in &options.to_component {
+        let Some((id, url)) = given.split_once('=') else {
+            let given = without_credentials(given);
+            bail!("--to-component {given}: write it as ID=URL");
+        };
+        bases.insert(id, url);
+    }
+    for url in bases.values().copied().chain([options.to.as_str()]) {
+        check_base(url)?;
+    }
+    let mut addresses = BTreeMap::new();
+    for route in app.routes.iter() {
+        let Some(component) = component(route) else {
+            continue;
+        };
+        let base = bases
+            .get(component)
+            .unwrap_or(&options.to.as_str())
+            .trim_end_matches('/');
+        addresses
+            .entry(component.to_owned())
+            .or_insert_with(|| format!("{base}{}", route.prefix().trim_end_matches('/')));
+    }
+    if let Some(unknown) = bases.keys().find(|id| !addresses.contains_key(**id)) {
+        let known: Vec<&str> = addresses.keys().map(String::as_str).collect();
+        bail!(
+            "--to-component {}: no component with this id has an HTTP route; known here: {}",
+            without_credentials(unknown),
+            known.join(", ")
+        );
+    }
+    Ok(addresses)
 }
 
 /// Checks the base URL of a deployment. A platform token is the only credential that is sent.

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use config::manifest::is_chaining_host;
+use config::policy::links::origin;
+use http::Uri;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, Serializer};
 use tracing::info;
@@ -86,30 +89,65 @@ fn milliseconds_until<S: Serializer>(end: &Instant, serializer: S) -> Result<S::
     serializer.serialize_u64(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// The origin that a remote target names, in the form of those that requests have.
+///
+/// # Errors
+/// When no request has such an origin. The message has no part of the target, which may contain a password.
+fn remote_origin(target: &str) -> Result<String, String> {
+    let is_complete = |uri: &Uri| {
+        let authority = uri.authority();
+        authority.is_some_and(|it| {
+            let host = it.host();
+            !host.is_empty() && (it.as_str() == host || it.port_u16().is_some())
+        })
+    };
+    let is_bare = |uri: &Uri| {
+        !target.contains(['@', '?', '#', '*'])
+            && matches!(uri.scheme_str(), Some("http" | "https"))
+            && matches!(uri.path(), "" | "/")
+            && is_complete(uri)
+    };
+    let uri: Option<Uri> = target.parse().ok();
+    let uri = uri.filter(is_bare);
+    let origin = uri.as_ref().and_then(origin).ok_or(
+        "to: write a remote host as http://host, https://host or https://host:port, without a user, a path, a query or a fragment",
+    )?;
+    match is_chaining_host(&origin) {
+        true => {
+            Err("to: this is the host of a component: write the id of the component".to_owned())
+        }
+        false => Ok(origin),
+    }
+}
+
 // === impl FaultSpec ===
 
 impl FaultSpec {
     /// Checks that the caller and the target exist: a fault on another name would never take effect.
     ///
     /// # Errors
-    /// The name that does not exist, and those that do.
+    /// The name that does not exist, and those that do, or what is wrong with a remote target.
     pub fn check_names<'a>(
         &self,
         components: impl IntoIterator<Item = &'a str>,
     ) -> Result<(), String> {
         let mut known: Vec<&str> = components.into_iter().collect();
-        let is_origin = self.to.contains("://");
-        if !is_origin && self.to != ANY_REMOTE && !known.contains(&self.to.as_str()) {
+        if self.is_origin() {
+            remote_origin(&self.to)?;
+        } else if self.to != ANY_REMOTE && !known.contains(&self.to.as_str()) {
             let known = known.join(", ");
             return Err(format!(
                 "to: there is no component `{}`; known here: {known}, {ANY_REMOTE}",
                 self.to
             ));
         }
-        known.extend([OUTSIDE, EVENTS]);
+        // Only a component sends requests to remote hosts.
+        if !self.is_remote() {
+            known.extend([OUTSIDE, EVENTS]);
+        }
         match &self.from {
             Some(from) if !known.contains(&from.as_str()) => Err(format!(
-                "from: there is no caller `{from}`; known here: {}",
+                "from: there is no caller `{from}` of this target; known here: {}",
                 known.join(", ")
             )),
             _ => Ok(()),
@@ -124,7 +162,10 @@ impl FaultInjector {
     ///
     /// # Errors
     /// When a value is invalid; the message names the valid ones.
-    pub fn begin(&self, spec: FaultSpec) -> Result<ActiveFault, String> {
+    pub fn begin(&self, mut spec: FaultSpec) -> Result<ActiveFault, String> {
+        if spec.is_origin() {
+            spec.to = remote_origin(&spec.to)?;
+        }
         if !(1..=MAX_SECONDS).contains(&spec.seconds) {
             return Err(format!("seconds: must be a number from 1 to {MAX_SECONDS}"));
         }
@@ -200,7 +241,11 @@ impl FaultInjector {
 
 impl FaultSpec {
     fn is_remote(&self) -> bool {
-        self.to == ANY_REMOTE || self.to.contains("://")
+        self.to == ANY_REMOTE || self.is_origin()
+    }
+
+    fn is_origin(&self) -> bool {
+        self.to.contains("://")
     }
 
     /// Whether the fault applies to this component or origin.
@@ -290,6 +335,61 @@ mod tests {
                 .unwrap_err()
                 .contains("`outsid`")
         );
+    }
+
+    #[test]
+    fn a_remote_target_is_the_origin_of_requests() {
+        let begin = |to: &str, from: &str| {
+            let remote = FaultSpec {
+                to: to.to_owned(),
+                from: Some(from.to_owned()),
+                ..spec()
+            };
+            remote.check_names(["reservation", "payment"])?;
+            FaultInjector::default().begin(remote)
+        };
+        for (to, origin) in [
+            ("https://bank", "https://bank:443"),
+            ("https://Bank.Example/", "https://bank.example:443"),
+            ("HTTPS://bank:443", "https://bank:443"),
+            ("http://bank:8080/", "http://bank:8080"),
+            ("http://[::1]", "http://[::1]:80"),
+        ] {
+            let begun = begin(to, "payment").unwrap();
+            assert_eq!(begun.spec.to, origin);
+            assert!(begun.spec.matches_target(origin));
+        }
+        for to in [
+            "https://user:hunter2@bank",
+            "https://hunter2@bank:443",
+            "https://bank/hunter2",
+            "https://bank?hunter2",
+            "https://bank/#hunter2",
+            "https://bank#hunter2",
+            "https://",
+            "https://:443",
+            "https://bank:",
+            "https://bank:99999",
+            "redis://bank:6379",
+            "://bank",
+            "https://*",
+            "https://two words",
+        ] {
+            let refused = begin(to, "payment").unwrap_err();
+            assert!(refused.contains("https://host:port"), "{to}: {refused}");
+            assert!(!refused.contains("hunter2"), "{refused}");
+        }
+        let refused = begin("http://Payment.Spin.internal", "payment").unwrap_err();
+        assert!(refused.contains("the id of the component"), "{refused}");
+        for to in [ANY_REMOTE, "https://bank"] {
+            for from in [OUTSIDE, EVENTS] {
+                let refused = begin(to, from).unwrap_err();
+                assert!(
+                    refused.ends_with("known here: reservation, payment"),
+                    "{refused}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The precedence of the values of a variable.
 
 use std::fs;
+use std::path::Path;
 
 use super::load_with;
 use crate::manifest::tests::messages::in_car;
@@ -62,6 +63,91 @@ fn a_value_of_the_host_precedes_only_the_default() {
     assert_eq!(said(&overrides).as_deref(), Some("host"));
     overrides.variables = vec!["link_breakers=components".to_owned()];
     assert_eq!(said(&overrides).as_deref(), Some("components"));
+}
+
+/// A car that is told who verifies access tokens, as in the shipped manifest.
+fn with_verifier() -> String {
+    in_car(
+        "variables = { identity_verifier = \"{{ identity_verifier }}\" }\n[variables]\nidentity_verifier = { default = \"components\" }",
+    )
+}
+
+fn overrides_of_each_source(name: &str, value: &str, directory: &Path) -> Vec<Overrides> {
+    let environment_variable = Environment::variable(name);
+    let file = directory.join("values.toml");
+    fs::write(&file, format!("{name} = {value:?}")).expect("a file");
+    let dotenv = directory.join("dotenv");
+    fs::write(&dotenv, format!("{environment_variable}={value}\n")).expect("a file");
+    vec![
+        Overrides {
+            variables: vec![format!("{name}={value}")],
+            ..Overrides::default()
+        },
+        Overrides {
+            variables: vec![format!("@{}", file.display())],
+            ..Overrides::default()
+        },
+        Overrides {
+            providers: vec![VariablesProvider::Static(
+                [(name.to_owned(), value.to_owned())].into(),
+            )],
+            ..Overrides::default()
+        },
+        Overrides {
+            providers: vec![VariablesProvider::Environment {
+                prefix: "SPIN_VARIABLE".to_owned(),
+                dotenv: Some(dotenv),
+            }],
+            ..Overrides::default()
+        },
+        Overrides {
+            environment: Environment::from([(environment_variable.as_str(), value)]),
+            ..Overrides::default()
+        },
+    ]
+}
+
+#[test]
+fn only_the_host_verifies_tokens_on_a_host_with_identity() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let text = with_verifier();
+    let checked = |overrides: &Overrides| {
+        load_with(&text, overrides)
+            .unwrap_or_else(|error| panic!("{error}"))
+            .check_identity_verifier()
+    };
+    assert_eq!(checked(&Overrides::default()), Ok(()));
+    for overrides in overrides_of_each_source("identity_verifier", "host", directory.path()) {
+        assert_eq!(checked(&overrides), Ok(()), "{overrides:?}");
+    }
+    for overrides in overrides_of_each_source("identity_verifier", "components", directory.path()) {
+        let error = checked(&overrides).expect_err("the components verify");
+        let error = error.to_string();
+        for part in [
+            "`component.car.variables.identity_verifier` = \"components\": ",
+            "the host verifies access tokens",
+            "remove identity_verifier from --variable",
+            "SPIN_VARIABLE_IDENTITY_VERIFIER",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_misspelt_owner_stops_the_start_from_every_source() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for value in ["hosst", "Host", "component"] {
+        for overrides in overrides_of_each_source("identity_verifier", value, directory.path()) {
+            let error = load_with(&with_verifier(), &overrides).expect_err(value);
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "spin.toml:11: `variables.identity_verifier`: the value {value:?} of this variable is unusable: not a known value; start with --variable identity_verifier=… or set SPIN_VARIABLE_IDENTITY_VERIFIER, to `components` or `host`"
+                )
+            );
+        }
+    }
 }
 
 #[test]

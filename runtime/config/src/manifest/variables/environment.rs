@@ -79,7 +79,7 @@ impl Environment {
     }
 
     /// The environment variable that holds a variable of the manifest.
-    pub(super) fn variable(name: &str) -> String {
+    pub(in crate::manifest) fn variable(name: &str) -> String {
         variable(PREFIX, name)
     }
 

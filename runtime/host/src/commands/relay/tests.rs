@@ -53,6 +53,38 @@ fn the_answer_of_a_proxy_says_nothing_about_the_event() {
 }
 
 #[test]
+fn an_address_is_that_of_a_component_of_the_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("spin.toml");
+    let text = "spin_manifest_version = 2\napplication.name = \"shop\"\n\
+        [[trigger.http]]\nroute = \"/messages/...\"\ncomponent = \"message\"\n\
+        [[trigger.http]]\nroute = \"/cars/...\"\ncomponent = \"car\"\n\
+        [component.message]\nsource = \"message.wasm\"\n\
+        [component.car]\nsource = \"car.wasm\"\n";
+    std::fs::write(&manifest, text).unwrap();
+    let app = App::load(&manifest, &Overrides::default()).unwrap();
+    let addresses = |to_component: &str| {
+        let options = RelayOptions {
+            from: manifest.clone(),
+            redis_url: String::new(),
+            to: "http://shop".to_owned(),
+            to_component: vec![to_component.to_owned()],
+            secret: String::new(),
+            deadline: 10,
+        };
+        addresses(&app, &options)
+    };
+    let right = addresses("message=http://post:81/").unwrap();
+    assert_eq!(right["message"], "http://post:81/messages");
+    assert_eq!(right["car"], "http://shop/cars");
+    let error = addresses("mesage=http://post:81").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "--to-component mesage: no component with this id has an HTTP route; known here: car, message"
+    );
+}
+
+#[test]
 fn the_url_of_a_deployment_has_no_credentials() {
     for url in ["http://user:hunter2@cars", "https://hunter2@cars/path"] {
         let error = check_base(url).unwrap_err().to_string();

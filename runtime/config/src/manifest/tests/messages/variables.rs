@@ -235,6 +235,58 @@ fn a_value_that_its_users_cannot_use_stops_the_start() {
 }
 
 #[test]
+fn a_kind_may_have_bounds_or_known_values() {
+    let text = |kind: &str| {
+        in_car(&format!(
+            "[application.tool.socar.variables]\nlimit = {kind}\n[variables]\nlimit = {{ default = \"1\" }}"
+        ))
+    };
+    for kind in [
+        "{ kind = \"number\" }",
+        "{ kind = \"number\", max = 1000 }",
+        "{ kind = \"number\", min = 1, max = 1 }",
+        "{ values = [\"1\", \"2\"] }",
+    ] {
+        if let Err(error) = load_with(&text(kind), &Overrides::default()) {
+            panic!("{error}");
+        }
+    }
+    check(
+        &[
+            (
+                "{ kind = \"number\", min = 2 }",
+                r#"spin.toml:12: `variables.limit`: the value "1" of this variable is unusable: out of bounds; start with --variable limit=… or set SPIN_VARIABLE_LIMIT, a number from 2 to 18446744073709551615"#,
+            ),
+            (
+                "{ kind = \"number\", max = 0 }",
+                r#"spin.toml:12: `variables.limit`: the value "1" of this variable is unusable: out of bounds; start with --variable limit=… or set SPIN_VARIABLE_LIMIT, a number from 0 to 0"#,
+            ),
+            (
+                "{ values = [\"on\", \"off\"] }",
+                r#"spin.toml:12: `variables.limit`: the value "1" of this variable is unusable: not a known value; start with --variable limit=… or set SPIN_VARIABLE_LIMIT, to `on` or `off`"#,
+            ),
+            (
+                "{ values = [] }",
+                r#"spin.toml:10: `application.tool.socar.variables.limit.kind`: this key is missing; write the name of a kind, or the known values as values = ["…"]"#,
+            ),
+            (
+                "{ kind = \"numbr\" }",
+                r#"spin.toml:10: `application.tool.socar.variables.limit.kind` = "numbr": unknown kind of value; did you mean `number`?"#,
+            ),
+            (
+                "{ kind = \"number\", min = 2, max = 1 }",
+                r#"spin.toml:10: `application.tool.socar.variables.limit.max` = 1: out of bounds; write a number from 2 to 9223372036854775807"#,
+            ),
+            (
+                "{ kind = \"redis-url\", max = 1 }",
+                r#"spin.toml:10: `application.tool.socar.variables.limit.max` = 1: unknown key; known here: `values`, `kind`"#,
+            ),
+        ],
+        text,
+    );
+}
+
+#[test]
 fn a_templated_host_that_is_no_host_name_is_named() {
     let text = in_car(
         "allowed_outbound_hosts = [\"{{ url }}\"]\n[variables]\nurl = { default = \"http://127.1:23900/pay\" }",
