@@ -13,7 +13,9 @@ pub enum LogError {
     #[error("an entry of `{0}` is damaged")]
     Damaged(String),
     /// No component reads as this group any more.
-    #[error("nothing reads as the group `{0}` any more: its dead letters stay until something does, or are discarded")]
+    #[error(
+        "nothing reads as the group `{0}` any more: its dead letters stay until something does, or are discarded"
+    )]
     NoGroup(String),
     /// The embedded database failed.
     #[error(transparent)]

@@ -304,7 +304,8 @@ impl FailedWrite for DatabaseError {
     }
 }
 
-/// Whether the statement is the cause of the error, and not the disk.
+/// Whether the error says nothing about the disk: the statement is the cause, or the file is damaged, in which every statement
+/// that meets the damage fails, however much room there is.
 pub fn is_caused_by_statement(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -312,6 +313,8 @@ pub fn is_caused_by_statement(error: &rusqlite::Error) -> bool {
             ErrorCode::OperationInterrupted
                 | ErrorCode::OutOfMemory
                 | ErrorCode::ConstraintViolation
+                | ErrorCode::DatabaseCorrupt
+                | ErrorCode::NotADatabase
         )
     )
 }

@@ -161,6 +161,7 @@ impl EmbeddedLog {
         stream: &str,
         row: GroupRow,
     ) -> rusqlite::Result<GroupState> {
+        let known_lag = self.positions.lock().lag(stream, &row.group);
         let subscribed = {
             let memory = self.positions.lock();
             let group = memory.groups.get(&row.group);
@@ -176,7 +177,10 @@ impl EmbeddedLog {
         Ok(GroupState {
             group: row.group,
             pending,
-            lag: entries::count_after(connection, stream, read)?,
+            lag: match known_lag {
+                Some(lag) => lag,
+                None => entries::count_after(connection, stream, read)?,
+            },
             silence: seen.map(|seen| Duration::from_millis(now().saturating_sub(seen))),
         })
     }

@@ -87,11 +87,19 @@ pub(super) fn at(
         .transpose()
 }
 
-/// The number of entries of a stream after an id.
+/// The largest number of entries that are counted: all other calls wait meanwhile, some ten milliseconds.
+const MAX_COUNTED: u32 = 20_000;
+
+/// The number of entries of a stream after an id, up to [`MAX_COUNTED`].
 pub(super) fn count_after(connection: &Connection, stream: &str, id: i64) -> rusqlite::Result<u64> {
     connection
-        .prepare_cached("SELECT count(*) FROM socar_log_entry WHERE stream = ?1 AND id > ?2")?
-        .query_row(params![stream, id], |row| row.get(0).map(unsigned))
+        .prepare_cached(
+            "SELECT count(*) FROM
+                 (SELECT 1 FROM socar_log_entry WHERE stream = ?1 AND id > ?2 LIMIT ?3)",
+        )?
+        .query_row(params![stream, id, MAX_COUNTED], |row| {
+            row.get(0).map(unsigned)
+        })
 }
 
 pub(super) fn range(

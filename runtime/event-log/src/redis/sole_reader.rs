@@ -23,8 +23,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::read_pace::ReadPace;
 use super::reply::{EntryReply, entry_id};
-use crate::entry::Routing;
 use crate::consumer::redrive_stream;
+use crate::entry::Routing;
 use crate::{Consumer, Delivery, LogError, Position, entry::event};
 use storage::redis_client::{RESPONSE_TIMEOUT, RedisClient, RedisClientError};
 use storage::work::{CountedCommand, count_command};

@@ -124,7 +124,8 @@ impl KeyValue for RedisStore {
     }
 
     fn backend(&self) -> String {
-        self.client.address().to_owned()
+        // The address has neither user nor database, on which it depends what may be written.
+        format!("{} {:p}", self.client.address(), Arc::as_ptr(&self.client))
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -64,7 +64,7 @@ pub(super) struct GroupCommit {
     last_failure: Mutex<Option<Instant>>,
     /// Whether a write has failed since the last check.
     is_suspect: AtomicBool,
-    /// Whether writes of the open batch are finished, so that somebody may know of them.
+    /// Whether writes of the open batch are finished, so that a call may know of them.
     has_finished_writes: AtomicBool,
     before_commit: OnceLock<BeforeCommit>,
     lost_batches: LostBatches,
@@ -466,7 +466,7 @@ impl GroupCommit {
         self.lost_batches.clone()
     }
 
-    /// Whether there are writes that somebody may know of, and that are not committed.
+    /// Whether there are writes that a call may know of, and that are not committed.
     pub fn has_uncommitted_writes(&self) -> bool {
         self.has_finished_writes.load(Ordering::Acquire)
     }

@@ -82,8 +82,12 @@ impl Stores {
                 GuestDatabase::open_batched(&path, self.embedded.fence().clone())
             }
         };
-        let database =
-            database.with_context(|| format!("cannot open the SQLite database `{label}`"))?;
+        let database = database.with_context(|| {
+            format!(
+                "cannot open the SQLite database `{label}`: if its file is damaged, remove it or restore it; a read model is \
+                 then made anew"
+            )
+        })?;
         self.open
             .databases
             .insert(label.to_owned(), database.clone());

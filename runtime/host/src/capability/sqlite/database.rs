@@ -14,8 +14,10 @@ mod scope;
 mod session;
 mod statement;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use parking_lot::Mutex;
@@ -40,6 +42,10 @@ const MAX_IDLE_CONNECTIONS: usize = 16;
 /// The memory that the statements on a database may take together, in bytes: their values, sorts and prepared forms.
 const MAX_MEMORY_BYTES: usize = 128 << 20;
 
+/// How long a database counts as full after a statement for which there was no room, if no other one is kept. A small write
+/// that only tests the disk may find room in the log.
+const REFUSAL_TIME: Duration = Duration::from_secs(60);
+
 /// One database file and the connections to it.
 pub struct GuestDatabase {
     location: DatabaseLocation,
@@ -55,7 +61,12 @@ pub struct GuestDatabase {
 
 /// The file of a database.
 struct DatabaseFile {
+    path: PathBuf,
     identity: Arc<FileIdentity>,
+    /// Whether a statement has met damage.
+    is_damaged: AtomicBool,
+    /// The latest statement for which there was no room, unless a later one was kept.
+    refused: Mutex<Option<Instant>>,
     /// Absent after the close.
     wal_maintenance: Mutex<Option<WalMaintenance>>,
 }
@@ -128,9 +139,20 @@ impl GuestDatabase {
             return Ok(());
         };
         file.identity.check()?;
+        anyhow::ensure!(
+            !file.is_damaged.load(Ordering::Relaxed),
+            "{} is damaged: stop the host, remove the file or restore it, and start the host again; a read model is then made anew",
+            file.path.display()
+        );
         if let Some(writer) = &self.writer {
             writer.check()?;
         }
+        let is_recent = |refused: Instant| refused.elapsed() < REFUSAL_TIME;
+        anyhow::ensure!(
+            !file.refused.lock().is_some_and(is_recent),
+            "there is no room for what is written to {}",
+            file.path.display()
+        );
         let wal_maintenance = file.wal_maintenance.lock();
         match wal_maintenance.as_ref().and_then(WalMaintenance::failure) {
             Some(failure) => anyhow::bail!(failure),
@@ -175,6 +197,22 @@ impl GuestDatabase {
             None => Some(self.connection()?),
         };
         Ok(Arc::new(DatabaseSession::new(self.clone(), own)))
+    }
+
+    /// There was room for a statement that writes, or none.
+    fn note_room(&self, had_room: bool) {
+        if let Some(file) = &self.file {
+            *file.refused.lock() = (!had_room).then(Instant::now);
+        }
+    }
+
+    /// A statement has met damage in the file.
+    fn note_damage(&self) {
+        if let Some(file) = &self.file
+            && !file.is_damaged.swap(true, Ordering::Relaxed)
+        {
+            tracing::error!(database = %file.path.display(), "the file of a database is damaged");
+        }
     }
 
     /// An idle connection, or a new one.
@@ -237,7 +275,10 @@ impl DatabaseFile {
         let maintenance = WalMaintenance::start(path, policy);
         let maintenance = maintenance.context("cannot start a thread")?;
         Ok(Self {
+            path: path.to_owned(),
             identity,
+            is_damaged: AtomicBool::new(false),
+            refused: Mutex::default(),
             wal_maintenance: Mutex::new(Some(maintenance)),
         })
     }

@@ -89,6 +89,13 @@ impl DatabaseSession {
             match self.attempt(statement).await {
                 Ok(answer) => return Ok(answer),
                 Err(StatementError::Refused(error) | StatementError::Failed(error)) => {
+                    if matches!(error, Error::DatabaseFull) {
+                        self.database.note_room(false);
+                    }
+                    return Err(error);
+                }
+                Err(StatementError::Damaged(error)) => {
+                    self.database.note_damage();
                     return Err(error);
                 }
                 Err(StatementError::Busy) if Instant::now() + pause < deadline => {
@@ -245,6 +252,9 @@ impl DatabaseSession {
             let result = statement.run_on(connection)?;
             if !is_reading {
                 self.latest.note(connection, before);
+            }
+            if !is_reading && connection.is_autocommit() && self.database.writer.is_none() {
+                self.database.note_room(true);
             }
             Ok(result)
         })

@@ -34,6 +34,8 @@ pub(super) enum StatementError {
     Busy,
     /// The statement cannot be executed as it is, or in the time and memory that it has.
     Refused(Error),
+    /// The file is damaged.
+    Damaged(Error),
     Failed(Error),
 }
 
@@ -172,6 +174,9 @@ impl From<rusqlite::Error> for StatementError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged(sqlite_error(&error))
+            }
             _ if is_caused_by_statement(&error) => Self::Refused(sqlite_error(&error)),
             _ => Self::Failed(sqlite_error(&error)),
         }
@@ -189,7 +194,7 @@ impl From<DatabaseError> for StatementError {
 
 impl FailedWrite for StatementError {
     fn is_caused_by_statement(&self) -> bool {
-        matches!(self, Self::Refused(_))
+        matches!(self, Self::Refused(_) | Self::Damaged(_))
     }
 }
 

@@ -281,6 +281,57 @@ async fn a_write_that_is_undone_fails_only_calls_of_its_own_database() {
     }
 }
 
+/// The largest number of pages stands for a full disk.
+#[tokio::test]
+async fn a_file_of_others_is_full_until_a_write_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.db");
+    let database = GuestDatabase::open(&path, FileAttachment::Denied).unwrap();
+    let session = database.session().unwrap();
+    run(&session, "CREATE TABLE t(a)").await.unwrap();
+    run(&session, "PRAGMA max_page_count = 10").await.unwrap();
+    let large = "INSERT INTO t VALUES (zeroblob(100000))";
+    let full = run(&session, large).await.unwrap_err();
+    assert!(is_unavailable(&full), "{full:?}");
+    let cause = database.check().unwrap_err().to_string();
+    assert!(cause.contains("there is no room"), "{cause}");
+    run(&session, "PRAGMA max_page_count = 1000").await.unwrap();
+    run(&session, large).await.unwrap();
+    database.check().unwrap();
+}
+
+/// A read model can be made anew, so that its damage must not end the writes of others.
+#[tokio::test]
+async fn a_damaged_file_fails_its_own_statements_and_its_check() {
+    let (database, _, directory) = fenced_database();
+    let session = with_table(&database, "CREATE TABLE t(a)").await;
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2000)
+        INSERT INTO t SELECT hex(randomblob(250)) FROM n";
+    run(&session, fill).await.unwrap();
+    drop(session);
+    database.close().unwrap();
+    drop(database);
+    let path = directory.path().join("rows.db");
+    let mut file = std::fs::read(&path).unwrap();
+    let middle = file.len() / 2;
+    file[middle..middle + 9000].fill(0x41);
+    std::fs::write(&path, file).unwrap();
+    let fence = Arc::new(WriteFence::default());
+    fence.activate();
+    let database = GuestDatabase::open_batched(&path, fence.clone()).unwrap();
+    database.check().unwrap();
+    let session = database.session().unwrap();
+    for _ in 0..3 {
+        run(&session, "UPDATE t SET a = a || 'x'")
+            .await
+            .unwrap_err();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert!(fence.closed().now_or_never().is_none());
+    }
+    let cause = database.check().unwrap_err().to_string();
+    assert!(cause.contains("is damaged"), "{cause}");
+}
+
 /// With as many readers and waiting calls as threads, a timer shows whether the runtime goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_write_blocks_no_thread() {
