@@ -29,6 +29,7 @@ use std::time::Duration;
 use metrics::{counter, gauge};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wasmtime_wasi_http::WasiBody;
 
@@ -144,7 +145,8 @@ impl ChangeFeeds {
     }
 
     /// Returns the changes of a route as they happen: from now on, or after the position of the last change that the
-    /// listener knows. `room` is the number of connections that may last.
+    /// listener knows. The listener has to come again at the time `until`, if there is one. `room` is the number of connections
+    /// that may last.
     ///
     /// # Errors
     /// See [`ListenError`].
@@ -153,12 +155,14 @@ impl ChangeFeeds {
         route: &ChangeRoute,
         last: Option<&str>,
         visibility: Visibility,
+        until: Option<Instant>,
         room: usize,
     ) -> Result<WasiBody, ListenError> {
         let feed = self.feed(route);
         let place = feed.enter(route.max_listeners.min(room))?;
         let start = feed.start(last).await?;
-        Ok(Listener::new(place, start, visibility).into_body())
+        let listener = Listener::new(place, start, visibility).with_end(until);
+        Ok(listener.into_body())
     }
 
     /// Ends the streams of all routes that are not among these, after a reload.

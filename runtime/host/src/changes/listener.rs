@@ -16,7 +16,6 @@ use super::feed::{HEARTBEAT, ListenerPlace, ListenerStart};
 use super::message;
 use super::position::LogPosition;
 use super::visibility::Visibility;
-use super::{ChangeFeeds, ChangeRoute, ListenError};
 
 /// The number of changes that a listener reads from the log at a time, and that it holds at most.
 const PAGE: usize = 16;
@@ -43,29 +42,6 @@ enum ListenerProgress {
     Ended,
 }
 
-// === impl ChangeFeeds ===
-
-impl ChangeFeeds {
-    /// As [`ChangeFeeds::listen`]; the listener has to come again at the time `until` if there is one.
-    ///
-    /// # Errors
-    /// See [`ListenError`].
-    pub async fn listen_until(
-        &self,
-        route: &ChangeRoute,
-        last: Option<&str>,
-        visibility: Visibility,
-        until: Option<Instant>,
-        room: usize,
-    ) -> Result<WasiBody, ListenError> {
-        let feed = self.feed(route);
-        let place = feed.enter(route.max_listeners.min(room))?;
-        let start = feed.start(last).await?;
-        let listener = Listener::new(place, start, visibility);
-        Ok(listener.with_end(until).into_body())
-    }
-}
-
 // === impl Listener ===
 
 impl Listener {
@@ -89,7 +65,7 @@ impl Listener {
     }
 
     /// The same listener, which has to come again at this time if there is one.
-    fn with_end(self, until: Option<Instant>) -> Self {
+    pub fn with_end(self, until: Option<Instant>) -> Self {
         Self { until, ..self }
     }
 

@@ -112,7 +112,7 @@ impl ConsumedLog {
     async fn listen(&self, last: Option<&str>) -> Client {
         let body = self
             .feeds
-            .listen(&route(), last, Visibility::Everything, 100)
+            .listen(&route(), last, Visibility::Everything, None, 100)
             .await;
         Client {
             body: body.unwrap_or_else(|error| panic!("refused: {error:?}")),
@@ -135,7 +135,7 @@ impl ConsumedLog {
 
     async fn refusal(&self, last: Option<&str>) -> Option<ListenError> {
         self.feeds
-            .listen(&route(), last, Visibility::Everything, 100)
+            .listen(&route(), last, Visibility::Everything, None, 100)
             .await
             .err()
     }
@@ -258,7 +258,7 @@ async fn the_number_of_listeners_is_bounded_and_a_place_becomes_free() {
     assert_eq!(log.refusal(None).await, Some(ListenError::TooMany));
     let no_room = log
         .feeds
-        .listen(&route(), None, Visibility::Everything, 1)
+        .listen(&route(), None, Visibility::Everything, None, 1)
         .await
         .err();
     assert_eq!(no_room, Some(ListenError::TooMany));
@@ -306,7 +306,7 @@ async fn a_listener_ends_at_its_time_and_one_without_goes_on() {
     let until = tokio::time::Instant::now() + Duration::from_millis(300);
     let body = log
         .feeds
-        .listen_until(&route(), None, Visibility::Everything, Some(until), 100)
+        .listen(&route(), None, Visibility::Everything, Some(until), 100)
         .await;
     let mut limited = Client {
         body: body.unwrap_or_else(|error| panic!("refused: {error:?}")),
@@ -334,7 +334,7 @@ async fn a_listener_whose_time_is_over_gets_no_further_change() {
     let until = tokio::time::Instant::now() + Duration::from_millis(300);
     let body = log
         .feeds
-        .listen_until(&route(), None, Visibility::Everything, Some(until), 100)
+        .listen(&route(), None, Visibility::Everything, Some(until), 100)
         .await;
     let mut client = Client {
         body: body.unwrap_or_else(|error| panic!("refused: {error:?}")),
@@ -384,7 +384,7 @@ async fn a_delivery_sends_its_changes_without_a_wait() {
     );
     let body = log
         .feeds
-        .listen(&of_host, None, Visibility::Everything, 100)
+        .listen(&of_host, None, Visibility::Everything, None, 100)
         .await;
     let mut client = Client {
         body: body.unwrap_or_else(|error| panic!("a place: {error:?}")),

@@ -39,7 +39,7 @@ async fn a_listener_that_comes_back_is_served_by_the_feed() {
     let visibility = Visibility::OfCustomer("kim".into());
     let body = log
         .feeds
-        .listen(&route(), Some(&position), visibility, 100)
+        .listen(&route(), Some(&position), visibility, None, 100)
         .await;
     let mut resumed = Client {
         body: body.unwrap_or_else(|error| panic!("a known position: {error:?}")),
@@ -74,7 +74,7 @@ async fn a_listener_that_is_ahead_of_this_host_waits_until_it_has_come_as_far() 
         CancellationToken::new(),
     );
     let body = feeds
-        .listen(&other, Some(&ahead), Visibility::Everything, 100)
+        .listen(&other, Some(&ahead), Visibility::Everything, None, 100)
         .await;
     let mut client = Client {
         body: body.unwrap_or_else(|error| panic!("a known position: {error:?}")),
@@ -141,7 +141,7 @@ async fn a_position_from_before_the_first_entry_of_a_stream_is_resumed() {
     route.retention = Some(Duration::from_secs(3600));
     let listen = async |last: Option<&str>| {
         log.feeds
-            .listen(&route, last, Visibility::Everything, 100)
+            .listen(&route, last, Visibility::Everything, None, 100)
             .await
     };
     let body = listen(None).await.unwrap();

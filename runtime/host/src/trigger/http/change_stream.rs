@@ -94,7 +94,7 @@ pub(super) async fn answer<B>(
     let last = last.filter(|last| !last.is_empty());
     let room = client.tracker.lasting_connections();
     let until = listener.until();
-    let body = feeds.listen_until(route, last, visibility, until, room);
+    let body = feeds.listen(route, last, visibility, until, room);
     let mut response = stream(body.await?);
     response.extensions_mut().insert(LongLived);
     Ok(response)
