@@ -8,10 +8,10 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HOST};
+use ::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST};
 use ::http::request::Parts;
 use ::http::uri::Authority;
-use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use access_token::SigningKey;
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
@@ -149,10 +149,23 @@ fn signed(key: &SigningKey, body: &Bytes) -> Response<WasiBody> {
     }
 }
 
+/// The headers that only proxies add, besides `X-Forwarded-*`.
+const PROXY_HEADERS: [&str; 5] = [
+    "cdn-loop",
+    "forwarded",
+    "true-client-ip",
+    "via",
+    "x-real-ip",
+];
+
 /// Whether a program or a page on this machine sends a request directly: it names this machine, and no proxy has passed it
-/// on.
+/// on. HTTP/1.0 is what nginx speaks to the servers behind it unless it is told otherwise, and what no browser speaks.
 pub(super) fn is_from_this_machine(request: &Parts) -> bool {
-    let is_forwarded = |name: &str| name.starts_with("x-forwarded-") || name == FORWARDED.as_str();
+    if request.version < Version::HTTP_11 {
+        return false;
+    }
+    let is_forwarded =
+        |name: &str| name.starts_with("x-forwarded-") || PROXY_HEADERS.contains(&name);
     let mut names = request.headers.keys();
     let host = request
         .headers
@@ -246,11 +259,30 @@ mod tests {
         assert!(is_own("http://localhost:3000/", &[]));
         assert!(!is_own("http://evil.example/", &[]));
         assert!(!is_own("/", &[]));
-        for header in ["x-forwarded-for", "x-forwarded-host", "forwarded"] {
+        for header in [
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "forwarded",
+            "via",
+            "x-real-ip",
+        ] {
             assert!(
                 !is_own("/", &[("host", "localhost"), (header, "x")]),
                 "{header}"
             );
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_adds_no_header_speaks_an_old_version() {
+        for (version, expected) in [
+            (Version::HTTP_10, false),
+            (Version::HTTP_11, true),
+            (Version::HTTP_2, true),
+        ] {
+            let request = Request::builder().version(version).uri("/");
+            let request = request.header("host", "localhost").body(()).unwrap();
+            assert_eq!(is_from_this_machine(&request.into_parts().0), expected);
         }
     }
 
