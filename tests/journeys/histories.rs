@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use harness::{Car, Mode, Platform, RedisServer, Setup, eventually};
+use harness::{Car, Mode, Platform, RedisServer, Setup, eventually, socar};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -54,6 +54,65 @@ fn a_view_shows_nothing_that_a_restored_log_does_not_know() {
     )
     .expect("the log of the backup");
     assert_forgotten(&platform.restart(), &lost);
+}
+
+/// Its ids would be used a second time, and a reserved car sold again.
+#[test]
+fn a_lost_and_a_restored_store_are_refused_until_they_are_accepted() {
+    let folder = TempDir::new().expect("a folder");
+    let [file, backup] = ["cars.db", "backup.db"].map(|name| folder.path().join(name));
+    let config = folder.path().join("runtime-config.toml");
+    let text = format!(
+        "[key_value_store.car]\ntype = \"spin\"\npath = {:?}\n",
+        file.display().to_string()
+    );
+    std::fs::write(&config, text).expect("a file");
+    let platform = Setup::new(Mode::Embedded)
+        .argument("--runtime-config-file")
+        .argument(&config.display().to_string())
+        .start();
+    platform.register_car("first");
+    platform.terminate();
+    std::fs::copy(&file, &backup).expect("a backup");
+    let platform = platform.restart();
+    platform.register_car("second");
+    platform.terminate();
+
+    std::fs::remove_file(&file).expect("the store");
+    let platform = platform.restart();
+    assert_refuses_foreign_cars(&platform);
+    platform.terminate();
+
+    std::fs::copy(&backup, &file).expect("the store of the backup");
+    let platform = platform.restart();
+    assert_refuses_foreign_cars(&platform);
+
+    let output = socar()
+        .args(["accept-store", "car", "--state-dir"])
+        .arg(platform.state_dir())
+        .output()
+        .expect("socar starts");
+    assert!(output.status.success(), "{output:?}");
+    eventually(
+        || platform.get("/readyz").send().status,
+        |status| *status == 200,
+    );
+    let cars = platform.get("/cars").send().is(200).json();
+    assert_eq!(cars["page"]["totalElements"], 1, "{cars:#}");
+    platform.register_car("accepted");
+}
+
+fn assert_refuses_foreign_cars(platform: &Platform) {
+    eventually(
+        || platform.get("/readyz").send().status,
+        |status| *status == 503,
+    );
+    let causes = platform.get("/readyz?verbose").send().text();
+    assert!(causes.contains("socar accept-store car"), "{causes}");
+    let refused = platform.post("/cars").json(&json!({"carName": "third"}));
+    assert!(!refused.send().is(503).header("retry-after").is_empty());
+    platform.get("/cars/1").send().is(503);
+    platform.get("/reservations").send().is(200);
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub mod rebuild;
 pub mod reload;
 pub mod response;
 pub mod routes;
+pub mod stores;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,6 @@
 //! The command line: `socar up`, with the flags of `spin up` where they mean the same and the commands that look at a running or stopped host.
 
+mod accept_store;
 mod admin;
 mod compile;
 mod dead_letters;
@@ -18,6 +19,7 @@ mod up;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub use accept_store::AcceptStoreOptions;
 pub use admin::{AdminOptions, AdminToken};
 pub use compile::CompileOptions;
 pub use dead_letters::{DeadLettersAction, DeadLettersOptions};
@@ -57,6 +59,8 @@ pub enum Command {
     DeadLetters(Box<DeadLettersOptions>),
     /// Rebuild the read model of a component from the event log, while the old one serves queries.
     Rebuild(Box<RebuildOptions>),
+    /// Go on with a key-value store that was lost or restored without the event log, or the reverse.
+    AcceptStore(Box<AcceptStoreOptions>),
     /// Print an access token for a host that was started with `--identity local`.
     Token(Box<TokenOptions>),
     /// Print the public keys that verify those tokens, for the variable `identity_keys` of stock Spin.

@@ -145,6 +145,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
         cli::Command::Compile(options) => commands::compile::run(&options),
         cli::Command::DeadLetters(options) => run_to_end(commands::dead_letters::run(&options)),
         cli::Command::Rebuild(options) => run_to_end(commands::rebuild::run(&options)),
+        cli::Command::AcceptStore(options) => run_to_end(commands::accept_store::run(&options)),
         cli::Command::Registry(options) => {
             telemetry::start(cli::LogFormat::Text, telemetry::LevelFilter::WARN);
             run_to_end(commands::registry::run(&options))

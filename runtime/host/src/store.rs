@@ -4,6 +4,7 @@
 //! layout of Spin, or prefixed keys). In contrast to stock Spin, a compare-and-swap is correct for absent keys and under
 //! contention, and incrementing a value that is not a counter is an error that leaves the store usable.
 
+pub mod history;
 pub mod ordered;
 pub mod redis;
 pub mod sqlite;
@@ -17,6 +18,7 @@ use crate::host_call_timeout::HostCallTimedOut;
 use storage::database::DatabaseError;
 use storage::redis_client::RedisClientError;
 
+pub use self::history::HistoryStore;
 pub use self::ordered::OrderedStore;
 pub use self::redis::RedisStore;
 pub use self::sqlite::SqliteStore;
@@ -35,6 +37,11 @@ pub trait KeyValue: Send + Sync {
 
     /// Checks that a write would be kept, without writing anything.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Goes on with what is in the store, although it does not belong to the history of the event log.
+    async fn accept(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Leaves everything in the file of the store, at the end of the process; blocks as long as that takes.
     fn close(&self) -> Result<(), StoreError> {
@@ -104,6 +111,11 @@ pub enum StoreError {
     Overflow(String),
     #[error("`{0}` is not a cursor of this store")]
     BadCursor(String),
+    #[error(
+        "it does not belong to the event log: one of them was lost, replaced or restored; restore both from the same \
+         time, or run `socar accept-store {0}` to go on with them as they are"
+    )]
+    Foreign(String),
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
@@ -115,7 +127,9 @@ pub enum StoreError {
 impl BackendError for StoreError {
     fn is_unavailable(&self) -> bool {
         match self {
-            Self::Database(_) | Self::Redis(_) | Self::HostCallTimedOut(_) => true,
+            Self::Database(_) | Self::Redis(_) | Self::HostCallTimedOut(_) | Self::Foreign(_) => {
+                true
+            }
             Self::NotACounter(_) | Self::Overflow(_) | Self::BadCursor(_) => false,
         }
     }

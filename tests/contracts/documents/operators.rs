@@ -107,6 +107,10 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
             ),
         ),
         (
+            "AcceptedStore",
+            object(&["store"], json!({ "store": text() })),
+        ),
+        (
             "Fault",
             object(
                 &["to", "fault", "seconds"],
@@ -164,6 +168,14 @@ pub fn parameters() -> Vec<(&'static str, Value)> {
                 "component",
                 "path",
                 json!({ "type": "string", "examples": ["viewpage"] }),
+            ),
+        ),
+        (
+            "label",
+            parameter(
+                "label",
+                "path",
+                json!({ "type": "string", "examples": ["car"] }),
             ),
         ),
         (

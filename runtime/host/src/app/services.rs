@@ -322,6 +322,7 @@ impl Services {
             .with(admin::rebuild::routes(rebuilds))
             .with(admin::reload::routes(reload_requests))
             .with(admin::instances::routes(self.current.clone()))
+            .with(admin::stores::routes(self.current.clone()))
             .with(admin::chaos::routes(admin::chaos::FaultInjection {
                 injector: fault_injector,
                 current: self.current.clone(),

@@ -37,6 +37,9 @@ static PROBE: LazyLock<Script> =
 /// The number of keys that the server examines for one page; fewer of them may have the prefix.
 const SCAN_COUNT: usize = 1000;
 
+/// How the keys of the marks begin ([`HistoryStore`](super::HistoryStore)). No listing has them.
+const MARKS: &str = "socar.marks:";
+
 /// How the cursor of a listing of the index begins; that of a listing of the database is a number.
 const INDEX_CURSOR: &str = "index:";
 
@@ -67,6 +70,11 @@ impl RedisStore {
         }
     }
 
+    /// The key of the mark of a store that has no prefix.
+    pub fn mark_key(label: &str) -> String {
+        format!("{MARKS}{label}")
+    }
+
     fn key(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }
@@ -89,7 +97,7 @@ impl RedisStore {
 
     /// The page of a listing, without the prefix of the keys.
     fn page(&self, keys: Vec<String>, cursor: Option<String>) -> KeyPage {
-        let keys = keys.into_iter();
+        let keys = keys.into_iter().filter(|key| !key.starts_with(MARKS));
         let keys = keys.filter_map(|key| key.strip_prefix(&self.prefix).map(str::to_owned));
         KeyPage {
             keys: keys.collect(),

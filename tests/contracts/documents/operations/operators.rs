@@ -129,6 +129,15 @@ pub const OPERATIONS: &[Operation] = &[
         None,
         "Rebuild",
     ),
+    steer(
+        "post",
+        "/operations/stores/{label}/accept",
+        "acceptStore",
+        "Goes on with a key-value store that does not belong to the event log",
+        &["label"],
+        None,
+        "AcceptedStore",
+    ),
     read(
         "/operations/chaos",
         "listFaults",

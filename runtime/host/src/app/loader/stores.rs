@@ -10,12 +10,19 @@ use anyhow::Context as _;
 use crate::backends::Backends;
 use crate::capability::sqlite::database::{FileAttachment, GuestDatabase};
 use crate::generation::OpenStores;
-use crate::store::{KeyValue, OrderedStore, RedisStore, SqliteStore};
+use crate::store::history::Cell;
+use crate::store::{HistoryStore, KeyValue, OrderedStore, RedisStore, SqliteStore};
 use config::manifest::Component;
 use config::policy::EventDelivery;
 use config::runtime_config::{KeyValueStore, RuntimeConfig, SqliteDatabase};
 use storage::database::Database;
 use storage::redis_client::RedisClient;
+
+/// Where a file keeps the marks of its stores ([`HistoryStore`]). No label of a component has a dot.
+const MARKS: &str = "socar.marks";
+
+/// Where the database of the log keeps what it knows of the marks.
+const RECORDS: &str = "socar.log.stores";
 
 /// Opens each store and database once and shares it between components.
 pub struct Stores {
@@ -113,27 +120,60 @@ impl Stores {
 
     fn open_key_value(&mut self, label: &str) -> anyhow::Result<Arc<dyn KeyValue>> {
         let configured = self.config.key_value_stores.get(label).cloned();
-        let store: Arc<dyn KeyValue> = match (configured, &self.redis) {
-            (None, None) => {
-                return Ok(Arc::new(SqliteStore::open(self.embedded.clone(), label)?));
-            }
-            (None, Some(redis)) => Arc::new(RedisStore::labelled(redis.clone(), label)),
+        match (configured, &self.redis) {
+            (None, None) => Ok(Arc::new(SqliteStore::open(self.embedded.clone(), label)?)),
+            (None, Some(redis)) => Ok(Arc::new(RedisStore::labelled(redis.clone(), label))),
             (Some(KeyValueStore::Redis { url }), _) => {
-                Arc::new(RedisStore::raw(RedisClient::new(&url)?))
+                let store = Arc::new(RedisStore::raw(RedisClient::new(&url)?));
+                let mark = Cell {
+                    store: self.ordered(store.clone()),
+                    key: RedisStore::mark_key(label),
+                };
+                self.with_history(label, store, mark)
             }
             (Some(KeyValueStore::Spin { path: Some(path) }), _) => {
                 let file = self.file(&path)?;
-                Arc::new(SqliteStore::open(file, label)?)
+                let mark = Cell {
+                    store: self.ordered(Arc::new(SqliteStore::open(file.clone(), MARKS)?)),
+                    key: label.to_owned(),
+                };
+                self.with_history(label, Arc::new(SqliteStore::open(file, label)?), mark)
             }
             (Some(KeyValueStore::Spin { path: None }), _) => {
-                Arc::new(SqliteStore::open(Database::in_memory()?, label)?)
+                let store = SqliteStore::open(Database::in_memory()?, label)?;
+                Ok(self.ordered(Arc::new(store)))
             }
+        }
+    }
+
+    /// A store that is not in the database of the log, which it is compared with.
+    fn with_history(
+        &self,
+        label: &str,
+        store: Arc<dyn KeyValue>,
+        mark: Cell,
+    ) -> anyhow::Result<Arc<dyn KeyValue>> {
+        let record = match &self.redis {
+            Some(redis) => Cell {
+                store: Arc::new(RedisStore::raw(redis.clone())),
+                key: format!("{RECORDS}:{label}"),
+            },
+            None => Cell {
+                store: Arc::new(SqliteStore::open(self.embedded.clone(), RECORDS)?),
+                key: label.to_owned(),
+            },
         };
-        Ok(match self.redis {
+        let store = self.ordered(store);
+        Ok(Arc::new(HistoryStore::new(label, store, mark, record)))
+    }
+
+    /// A store whose writes keep the order with those to the embedded database.
+    fn ordered(&self, store: Arc<dyn KeyValue>) -> Arc<dyn KeyValue> {
+        match self.redis {
             // With Redis, no write of a component is in the embedded file, so no order has to be kept.
             Some(_) => store,
             None => Arc::new(OrderedStore::new(store, self.embedded.clone())),
-        })
+        }
     }
 
     fn file(&mut self, path: &Path) -> anyhow::Result<Arc<Database>> {
