@@ -48,6 +48,21 @@ fn a_missing_component_file_is_named_with_its_remedy() {
     );
 }
 
+/// Its components would accept every request.
+#[test]
+fn components_that_verify_tokens_do_not_run_on_a_host_with_identity() {
+    let _built = Platform::shared(Mode::Embedded);
+    let identity = [
+        "--identity",
+        "local",
+        "--variable",
+        "identity_verifier=components",
+    ];
+    let output = refused_start(&read("spin.toml"), &identity);
+    let is_named = output.contains("identity_verifier") && output.contains("set it to host");
+    assert!(is_named, "{output}");
+}
+
 #[test]
 fn a_store_that_is_not_granted_is_named() {
     let _built = Platform::shared(Mode::Embedded);

@@ -99,3 +99,16 @@ fn the_admin_token_may_be_in_a_file() {
         .send()
         .is(200);
 }
+
+/// The SpinKube operator passes the flag to every application.
+#[test]
+fn an_absent_runtime_configuration_is_tolerated_with_a_warning() {
+    let folder = TempDir::new().expect("a directory");
+    let file = folder.path().join("absent.toml");
+    let file = file.to_str().expect("a path");
+    let saboteur = Saboteur::start(&["--runtime-config-file", file]);
+    saboteur.call("/readyz").is(200);
+    let log = saboteur.log();
+    let is_named = log.contains("there is no runtime configuration") && log.contains(file);
+    assert!(is_named, "{log}");
+}

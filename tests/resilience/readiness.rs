@@ -193,3 +193,28 @@ fn a_redis_that_its_user_may_not_use_is_not_ready_from_the_start() {
         assert!(is_named, "{denied}: {causes}");
     }
 }
+
+/// The store has the server of the log, and a user of its own who may not write.
+#[test]
+fn each_user_of_a_redis_has_a_check_of_its_own() {
+    let redis = RedisServer::start();
+    let client = redis::Client::open(redis.url()).expect("an address");
+    let mut connection = client.get_connection().expect("a connection");
+    let mut reader = redis::cmd("ACL");
+    reader.arg(&[
+        "SETUSER", "reader", "on", ">secret", "~*", "&*", "+@all", "-@write",
+    ]);
+    reader.query::<String>(&mut connection).expect("done");
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("runtime-config.toml");
+    let url = redis.url().replace("redis://", "redis://reader:secret@");
+    let config = format!("[key_value_store.saboteur]\ntype = \"redis\"\nurl = \"{url}\"\n");
+    std::fs::write(&file, config).expect("a file");
+    let file = file.to_str().expect("a path");
+    let saboteur = Saboteur::start(&["--redis-url", &redis.url(), "--runtime-config-file", file]);
+    let causes = saboteur.call("/readyz?verbose").is(503).text();
+    assert!(causes.contains("[+] event log"), "{causes}");
+    let is_named =
+        causes.contains("[-] key-value store `saboteur`") && causes.contains("permissions");
+    assert!(is_named, "{causes}");
+}

@@ -82,9 +82,6 @@ const UNSUPPORTED: [(&str, &str); 6] = [
     ),
 ];
 
-/// The path that the SpinKube operator always passes, even without such a file.
-const SPINKUBE_PATH: &str = "/runtime-config.toml";
-
 impl Default for OutboundHttp {
     fn default() -> Self {
         Self {
@@ -103,25 +100,27 @@ impl RuntimeConfig {
             && self.sqlite_databases == other.sqlite_databases
     }
 
-    /// Reads the file of `--runtime-config-file`; the default without a file.
+    /// Reads the file of `--runtime-config-file`; the default without a file, and for one that is absent.
     ///
     /// # Errors
-    /// When the file cannot be read, is malformed, or contains a table or type that socar does not support.
+    /// When the file is there and cannot be read, is malformed, or contains a table or type that socar does not support.
     pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
         match file {
-            None => Ok(Self::default()),
-            // Without a file in the Secret, Kubernetes mounts an empty directory there.
-            Some(file) if file == Path::new(SPINKUBE_PATH) && !file.is_file() => {
-                Ok(Self::default())
-            }
-            Some(file) => {
+            Some(file) if !Self::is_absent(file) => {
                 let table = document::read(
                     file,
                     "name a file that exists, or leave --runtime-config-file out",
                 )?;
                 Self::read(table, file)
             }
+            None | Some(_) => Ok(Self::default()),
         }
+    }
+
+    /// Whether there is no file. The SpinKube operator always passes the flag, also without a file: without one in the Secret,
+    /// Kubernetes mounts an empty directory there.
+    pub fn is_absent(file: &Path) -> bool {
+        file.is_dir() || !file.try_exists().unwrap_or(true)
     }
 
     /// Reads a configuration from a text; `file` is the path that relative paths and errors refer to.

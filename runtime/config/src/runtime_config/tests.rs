@@ -96,11 +96,19 @@ fn limits_and_providers_are_read_as_in_spin() {
 }
 
 #[test]
-fn an_absent_file_is_the_default_also_at_the_path_of_spinkube() {
+fn an_absent_file_is_the_default() {
     assert!(OutboundHttp::default().connection_pooling);
-    for file in [None, Some(Path::new("/runtime-config.toml"))] {
+    let folder = tempfile::tempdir().expect("a folder");
+    let absent = folder.path().join("absent.toml");
+    for file in [
+        None,
+        Some(Path::new("/runtime-config.toml")),
+        Some(&absent),
+        Some(folder.path()),
+    ] {
         let config = RuntimeConfig::load(file).unwrap_or_else(|error| panic!("{error}"));
         assert!(config.key_value_stores.is_empty());
+        assert!(file.is_none_or(RuntimeConfig::is_absent));
     }
 }
 
@@ -194,11 +202,16 @@ fn every_invalid_configuration_has_its_error() {
 }
 
 #[test]
-fn an_absent_file_is_named() {
-    let error = RuntimeConfig::load(Some(Path::new("no-such.toml"))).expect_err("no file");
-    assert_eq!(
-        error.to_string(),
-        "no-such.toml: cannot be read (No such file or directory (os error 2)); name a file that exists, or leave --runtime-config-file out"
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, [0xff]).expect("a file");
+    let error = RuntimeConfig::load(Some(&file)).expect_err("no text");
+    let error = error.to_string();
+    assert!(
+        error.contains("config.toml: cannot be read")
+            && error.contains("leave --runtime-config-file out"),
+        "{error}"
     );
 }
 

@@ -28,7 +28,12 @@ impl AppConfig {
     /// # Errors
     /// When a file is missing or wrong, or a registry cannot be used; the message has the remedy.
     pub async fn read(options: &UpOptions) -> anyhow::Result<Self> {
-        let runtime = RuntimeConfig::load(options.runtime_config_file.as_deref())?;
+        let file = options.runtime_config_file.as_deref();
+        let runtime = RuntimeConfig::load(file)?;
+        if let Some(file) = file.filter(|file| RuntimeConfig::is_absent(file)) {
+            let file = file.display();
+            warn!(%file, "there is no runtime configuration: the stores are the default ones");
+        }
         let source = ApplicationSource::of(&options.from)?;
         let state_dir = options
             .state_dir
