@@ -205,7 +205,7 @@ fn each_user_of_a_redis_has_a_check_of_its_own() {
         "SETUSER", "reader", "on", ">secret", "~*", "&*", "+@all", "-@write",
     ]);
     reader.query::<String>(&mut connection).expect("done");
-    let folder = TempDir::new().expect("a folder");
+    let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("runtime-config.toml");
     let url = redis.url().replace("redis://", "redis://reader:secret@");
     let config = format!("[key_value_store.saboteur]\ntype = \"redis\"\nurl = \"{url}\"\n");
