@@ -60,3 +60,6 @@ impl<D: Database> ReadModel<D> {
         self.database.run(&statement, parameters).await
     }
 }
+
+#[cfg(test)]
+mod tests;

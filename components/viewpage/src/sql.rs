@@ -4,6 +4,7 @@
 //! generation.
 
 pub mod charges;
+pub mod customer_cars;
 pub mod list;
 pub mod rank_index;
 pub mod schema;

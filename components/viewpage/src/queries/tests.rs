@@ -4,6 +4,7 @@ use super::*;
 use crate::{fixtures::*, list_query::SortKey};
 use futures::executor::block_on;
 
+mod of_customer;
 mod search;
 
 /// Cars with many equal values in every column but the id, some of them deleted.

@@ -7,16 +7,22 @@
 //!   without it.
 //! - Every other list is a *search*: its rows match several filters, or are sorted by other columns than the filter.
 //! - A list with the text of a search uses the [text index](super::text_index) ([`text_search`]).
+//!
+//! What a customer sees of reservations is merged into such a list ([`mod@of_customer`]).
 
+mod of_customer;
 mod text_search;
 
-use super::{rank_index::bucket_of, text_index};
+pub use of_customer::of_customer;
+
+use super::rank_index::bucket_of;
 use crate::{
-    column::{Column, ColumnType},
+    column::Column,
     list_query::{ListQuery, SortKey},
+    search_text::SearchText,
     sql_value::SqlValue,
 };
-use events::CustomerId;
+use std::cmp::Reverse;
 
 /// Up to this number, the matches of a search are read and sorted. More matches than that lie so close together in the
 /// requested order that reading along the order soon fills a page. At 100 000 rows and 20 per page, neither reads much
@@ -33,6 +39,31 @@ const FILTER: &str = "?3";
 /// The customer whom the reservation in a found row belongs to.
 pub(super) const CUSTOMER: &str = "(SELECT customerId FROM $owners WHERE rsvId = found.rsvId)";
 
+/// Which rows of a list are read: their number and the number of rows before them, in SQL.
+#[derive(Clone, Copy)]
+struct Window {
+    size: &'static str,
+    offset: &'static str,
+}
+
+/// The requested page.
+const PAGE: Window = Window {
+    size: "?1",
+    offset: "?2",
+};
+
+/// A list whose statement is wanted.
+struct List<'a> {
+    /// The columns that are filtered, the most selective one first. Their values are the parameters from 3 on.
+    filters: &'a [Column],
+    search: Option<&'a SearchText>,
+    /// The order of the rows. It ends with the id.
+    order: &'a [SortKey],
+    window: Window,
+    /// Whether the window ends before row [`MAX_NEAR_ROWS`].
+    is_near: bool,
+}
+
 /// The statement of a list and its parameters. Each result row is the number of all rows, then the columns of a row and the
 /// customer whom its reservation belongs to. A page without rows is one result row whose columns are null.
 ///
@@ -40,29 +71,57 @@ pub(super) const CUSTOMER: &str = "(SELECT customerId FROM $owners WHERE rsvId =
 /// of the search.
 #[must_use]
 pub fn statement(query: &ListQuery) -> (String, Vec<SqlValue>) {
-    let mut filters = query.filters.clone();
-    filters.sort_by_key(|(column, _)| std::cmp::Reverse(column.selectivity()));
-    let mut parameters = vec![query.size.into(), query.offset.into()];
-    parameters.extend(filters.iter().map(|(_, value)| value.clone()));
-    let filters: Vec<Column> = filters.into_iter().map(|(column, _)| column).collect();
-    let order = total_order(query, &filters);
-    if let Some(search) = &query.search {
-        let text = text_search::statement(search, &filters, &order, &mut parameters);
-        return (text, parameters);
+    let filters = by_selectivity(query.filters.iter());
+    let mut parameters = parameters(query, &filters);
+    let filters: Vec<Column> = filters.into_iter().map(|(column, _)| *column).collect();
+    let list = List {
+        filters: &filters,
+        search: query.search.as_ref(),
+        order: &total_order(query, &filters),
+        window: PAGE,
+        is_near: is_near(query),
+    };
+    (plan(&list, &mut parameters), parameters)
+}
+
+/// Filters, the most selective one first.
+fn by_selectivity<'a>(
+    filters: impl Iterator<Item = &'a (Column, SqlValue)>,
+) -> Vec<&'a (Column, SqlValue)> {
+    let mut filters: Vec<_> = filters.collect();
+    filters.sort_by_key(|(column, _)| Reverse(column.selectivity()));
+    filters
+}
+
+/// The first parameters of a list: the size of the page, its offset and the values of the filters.
+fn parameters(query: &ListQuery, filters: &[&(Column, SqlValue)]) -> Vec<SqlValue> {
+    let page = [query.size.into(), query.offset.into()].into_iter();
+    let values = filters.iter().map(|(_, value)| value.clone());
+    page.chain(values).collect()
+}
+
+fn is_near(query: &ListQuery) -> bool {
+    query.offset.saturating_add(query.size) <= MAX_NEAR_ROWS
+}
+
+/// The statement of a list. The texts of its search are added to the parameters.
+fn plan(list: &List<'_>, parameters: &mut Vec<SqlValue>) -> String {
+    let List { filters, order, .. } = *list;
+    if let Some(search) = list.search {
+        return text_search::statement(search, list, parameters);
     }
-    let text = match (&filters[..], &order[..]) {
-        ([], order) if query.offset.saturating_add(query.size) <= MAX_NEAR_ROWS => {
-            search(&[], order)
+    match (filters, order) {
+        ([], _) if list.is_near => search(list),
+        ([], [id]) => range(*id, RangeKind::Whole, list.window),
+        ([], [key, id]) if key.descending == id.descending => {
+            range(*key, RangeKind::Whole, list.window)
         }
-        ([], [id]) => range(*id, RangeKind::Whole),
-        ([], [key, id]) if key.descending == id.descending => range(*key, RangeKind::Whole),
         ([filter], [id]) => {
             let column = *filter;
-            range(SortKey { column, ..*id }, RangeKind::OneValue)
+            range(SortKey { column, ..*id }, RangeKind::OneValue, list.window)
         }
-        _ => search(&filters, &order),
-    };
-    (text, parameters)
+        _ => search(list),
+    }
 }
 
 /// The statement of the row whose `column` is parameter 1.
@@ -72,49 +131,6 @@ pub fn one(column: Column) -> String {
     format!(
         "SELECT {columns}, {CUSTOMER} FROM $carviews AS found WHERE {column} = ?1 ORDER BY carId LIMIT 1"
     )
-}
-
-/// The statement of a list as a customer sees it, for a list that is filtered or sorted by a column of the reservation: to a
-/// customer, a car that another one has reserved is a car without a reservation. It reads every row.
-///
-/// Parameter 1 is the size of the page, parameter 2 its offset, parameter 3 the customer, the others are the values of the
-/// filters and then the text of the search.
-#[must_use]
-pub fn of_customer(query: &ListQuery, customer: &CustomerId) -> (String, Vec<SqlValue>) {
-    let mut parameters = vec![
-        query.size.into(),
-        query.offset.into(),
-        SqlValue::from(customer.0.as_str()),
-    ];
-    parameters.extend(query.filters.iter().map(|(_, value)| value.clone()));
-    let filters: Vec<Column> = query.filters.iter().map(|(column, _)| *column).collect();
-    let condition = filters.iter().enumerate();
-    let condition = condition.map(|(position, column)| format!("{column} = ?{}", position + 4));
-    let mut condition: Vec<String> = condition.chain(["TRUE".to_owned()]).collect();
-    if let Some(search) = &query.search {
-        parameters.push(search.as_str().into());
-        condition.push(text_index::contains(&format!("?{}", parameters.len())));
-    }
-    let visible = Column::ALL.map(
-        |column| match (column.is_optional(), column.column_type()) {
-            (false, _) => column.name().to_owned(),
-            (true, ColumnType::Number) => format!("iif(customerId IS ?3, {column}, 0) AS {column}"),
-            (true, ColumnType::Text) => format!("iif(customerId IS ?3, {column}, '') AS {column}"),
-        },
-    );
-    let text = format!(
-        "WITH owned AS (SELECT found.*, {CUSTOMER} AS customerId FROM $carviews AS found),
-         visible AS (SELECT {visible}, customerId FROM owned),
-         matching AS MATERIALIZED (SELECT * FROM visible WHERE {condition}),
-         extent (total) AS (SELECT count(*) FROM matching),
-         found AS (SELECT * FROM matching ORDER BY {order} LIMIT ?1 OFFSET ?2)
-         SELECT total, {columns}, customerId FROM extent LEFT JOIN found ORDER BY {order}",
-        visible = visible.join(", "),
-        condition = condition.join(" AND "),
-        columns = Column::select_list(),
-        order = order_by(&total_order(query, &filters), IndexUse::Allowed),
-    );
-    (text, parameters)
 }
 
 /// The requested order with the id at its end, without the keys that have no effect: they are filtered to one value, occurred
@@ -146,8 +162,9 @@ enum RangeKind {
 
 /// The plan of a range. `extent` is the rank of its first row and its number of rows, `page` the rank of the page's first row
 /// and its number of rows, all in ascending order; `bucket` is the bucket that contains the page's first row.
-fn range(key: SortKey, kind: RangeKind) -> String {
+fn range(key: SortKey, kind: RangeKind, window: Window) -> String {
     let SortKey { column, descending } = key;
+    let Window { size, offset } = window;
     let columns = Column::select_list();
     let extent = match kind {
         RangeKind::Whole => format!("SELECT 0, sum(held) FROM $shelves_{column}"),
@@ -158,8 +175,8 @@ fn range(key: SortKey, kind: RangeKind) -> String {
         ),
     };
     let first = match descending {
-        false => "before + ?2",
-        true => "before + max(0, total - ?2 - ?1)",
+        false => format!("before + {offset}"),
+        true => format!("before + max(0, total - {offset} - {size})"),
     };
     let tie_breaker = SortKey {
         column: Column::CarId,
@@ -168,7 +185,7 @@ fn range(key: SortKey, kind: RangeKind) -> String {
     format!(
         "WITH {buckets},
          extent (before, total) AS MATERIALIZED ({extent}),
-         page (first, length) AS MATERIALIZED (SELECT {first}, max(0, min(?1, total - ?2)) FROM extent),
+         page (first, length) AS MATERIALIZED (SELECT {first}, max(0, min({size}, total - {offset})) FROM extent),
          bucket (low, lowId, before) AS MATERIALIZED (
            SELECT low, lowId, before FROM buckets WHERE before <= (SELECT first FROM page) ORDER BY before DESC, low DESC, lowId DESC LIMIT 1),
          found AS (
@@ -218,13 +235,15 @@ fn rank(column: Column, bound: Bound, parameter: &str) -> String {
 /// The plan of a search. The number of matches of the most selective filter decides whether its matches are read through its
 /// index and sorted, or whether the rows are read in the requested order; the plan not taken has LIMIT 0, which costs
 /// nothing. Skipped rows are read too, so late pages cost more than early ones.
-fn search(filters: &[Column], order: &[SortKey]) -> String {
+fn search(list: &List<'_>) -> String {
+    let List { filters, order, .. } = *list;
+    let Window { size, offset } = list.window;
     let columns = Column::select_list();
     let in_order = order_by(order, IndexUse::Allowed);
     let Some(most_selective) = filters.first() else {
         return format!(
             "WITH extent (total) AS MATERIALIZED (SELECT sum(held) FROM $shelves_carId),
-             found AS (SELECT {columns} FROM $carviews ORDER BY {in_order} LIMIT ?1 OFFSET ?2)
+             found AS (SELECT {columns} FROM $carviews ORDER BY {in_order} LIMIT {size} OFFSET {offset})
              SELECT total, {columns}, {CUSTOMER} FROM extent LEFT JOIN found ORDER BY {in_order}"
         );
     };
@@ -239,10 +258,10 @@ fn search(filters: &[Column], order: &[SortKey]) -> String {
          extent (total) AS MATERIALIZED (SELECT {total}),
          by_filter AS (
            SELECT {columns} FROM $carviews WHERE {by_filter} ORDER BY {sorted}
-           LIMIT (SELECT iif(matches > {MAX_SORTED_MATCHES}, 0, ?1) FROM most_selective) OFFSET ?2),
+           LIMIT (SELECT iif(matches > {MAX_SORTED_MATCHES}, 0, {size}) FROM most_selective) OFFSET {offset}),
          by_order AS (
            SELECT {columns} FROM $carviews WHERE {by_order} ORDER BY {in_order}
-           LIMIT (SELECT iif(matches > {MAX_SORTED_MATCHES}, ?1, 0) FROM most_selective) OFFSET ?2),
+           LIMIT (SELECT iif(matches > {MAX_SORTED_MATCHES}, {size}, 0) FROM most_selective) OFFSET {offset}),
          found AS (SELECT * FROM by_filter UNION ALL SELECT * FROM by_order)
          SELECT total, {columns}, {CUSTOMER} FROM extent LEFT JOIN found ORDER BY {in_order}",
         buckets = buckets(*most_selective),

@@ -3,7 +3,7 @@
 //!
 //! Triggers rather than a second statement: a crash cannot separate an update from its effect on the view.
 
-use super::{charges, rank_index, text_index};
+use super::{charges, customer_cars, rank_index, text_index};
 use crate::column::{Column, ColumnType};
 
 /// Counts the names of this generation that exist.
@@ -65,8 +65,8 @@ const AFFECTED: [(&str, &str, &[Column]); 3] = [
     ),
 ];
 
-/// The statements that create a generation. Each is a no-op when its name exists. The last one creates a name, so a
-/// complete count of names means that all of them ran.
+/// The statements that create a generation. Each is a no-op when its name exists. The last one creates a name that no older
+/// version has, so a complete count of names means that all of them ran, and the [`COMPLETION`] too.
 #[must_use]
 pub fn statements() -> Vec<String> {
     let mut statements: Vec<String> = BASE.map(str::to_owned).into();
@@ -77,6 +77,7 @@ pub fn statements() -> Vec<String> {
     }
     statements.extend(text_index::schema());
     statements.extend(charges::SCHEMA.map(str::to_owned));
+    statements.extend(customer_cars::SCHEMA.map(str::to_owned));
     for (table, car, affected) in AFFECTED {
         let refresh = refresh(car, affected);
         for change in ["INSERT", "UPDATE"] {
@@ -90,6 +91,7 @@ pub fn statements() -> Vec<String> {
            DELETE FROM $carviews WHERE carId = NEW.carId; END"
             .to_owned(),
     );
+    statements.push(customer_cars::INDEX.to_owned());
     statements
 }
 

@@ -8,7 +8,7 @@ fn search(text: &str) -> Option<SearchText> {
 }
 
 /// Whether a row contains a text, in other words than the statement.
-fn contains(view: &CarView, text: &str) -> bool {
+pub(super) fn contains(view: &CarView, text: &str) -> bool {
     let wanted = kit::text::normalized(text.trim()).to_ascii_lowercase();
     let texts = [&view.car_name, &view.car_type, &view.car_id.to_string()];
     texts

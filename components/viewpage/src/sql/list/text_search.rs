@@ -4,10 +4,12 @@
 //! that the text index names are read and sorted; the matches of the most selective filter are; or the rows are read in the
 //! requested order, until enough of them match. The ways not taken have LIMIT 0, which costs nothing.
 
-use super::{CUSTOMER, FILTER, IndexUse, MAX_SORTED_MATCHES, buckets, matches, matching, order_by};
+use super::{
+    CUSTOMER, FILTER, IndexUse, List, MAX_SORTED_MATCHES, Window, buckets, matches, matching,
+    order_by,
+};
 use crate::{
     column::Column,
-    list_query::SortKey,
     search_text::SearchText,
     sql::text_index::{BLOCK, contains},
     sql_value::SqlValue,
@@ -20,10 +22,11 @@ const MAX_SORTED_CARS: u32 = 256;
 /// The statement of a list with a search, whose texts are added to the parameters.
 pub(super) fn statement(
     search: &SearchText,
-    filters: &[Column],
-    order: &[SortKey],
+    list: &List<'_>,
     parameters: &mut Vec<SqlValue>,
 ) -> String {
+    let List { filters, order, .. } = *list;
+    let Window { size, offset } = list.window;
     let mut parameter = |text: &str| {
         parameters.push(text.into());
         format!("?{}", parameters.len())
@@ -76,7 +79,9 @@ pub(super) fn statement(
         matches: i64::MAX.to_string(),
         rows: format!("$carviews WHERE {contains}"),
     });
-    let limit = |way: &str| format!("LIMIT (SELECT iif(way = '{way}', ?1, 0) FROM plan) OFFSET ?2");
+    let limit = |way: &str| {
+        format!("LIMIT (SELECT iif(way = '{way}', {size}, 0) FROM plan) OFFSET {offset}")
+    };
     format!(
         "WITH {buckets}
          named (block, cars, bits) AS MATERIALIZED ({named_cars}),

@@ -6,11 +6,18 @@ use crate::{
     search_text::SearchText,
     sql::{list, upsert},
 };
+use events::CustomerId;
 use rusqlite::{StatementStatus, params_from_iter};
 
 /// The steps of a list.
 fn steps(model: &MemoryModel, listing: &ListQuery) -> i32 {
     let (text, parameters) = list::statement(listing);
+    steps_of(model, &text, &parameters)
+}
+
+/// The steps of a list as alice sees it.
+fn steps_of_customer(model: &MemoryModel, listing: &ListQuery) -> i32 {
+    let (text, parameters) = list::of_customer(listing, &CustomerId("alice".into()));
     steps_of(model, &text, &parameters)
 }
 
@@ -69,6 +76,83 @@ fn a_page_of_100_000_cars_costs_about_as_much_as_a_page_of_1_000() {
         let cost = highest_cost(&large, 100_000, filters, *column);
         assert!(cost < limit, "{filters:?} by {column}: {cost} steps");
     }
+}
+
+/// Gives the reservation of every hundredth car to alice, for up to ten cars, and the others to bob.
+fn give_to_customers(model: &MemoryModel) {
+    sql(
+        model,
+        "INSERT INTO $owners
+         SELECT rsvId, iif(carId % 100 = 0 AND carId <= 1000, 'alice', 'bob') FROM $carviews WHERE rsvId > 0",
+        &[],
+    );
+}
+
+#[test]
+fn a_page_of_60_000_cars_costs_a_customer_about_as_much_as_a_page_of_1_000() {
+    let (small, large) = (model(), model());
+    for (model, cars) in [(&small, 1_000), (&large, 60_000)] {
+        fill(model, cars);
+        give_to_customers(model);
+    }
+    let filter = |column: Column, text: &str| vec![(column, column.parse(text).unwrap())];
+    let of_reservations = [
+        Column::RsvId,
+        Column::RsvStatus,
+        Column::PayId,
+        Column::PayStatus,
+    ];
+    let sorted = of_reservations.map(|column| (vec![], column));
+    let of_one_value =
+        of_reservations.map(|column| (filter(Column::CarStatus, "available"), column));
+    let of_other_cars = Column::ALL.map(|column| (filter(Column::RsvStatus, ""), column));
+    let of_unpaid_cars = Column::ALL.map(|column| (filter(Column::PayStatus, ""), column));
+    let of_own_cars = Column::ALL.map(|column| (filter(Column::PayStatus, "paid"), column));
+    let lists = [
+        &sorted[..],
+        &of_one_value,
+        &of_other_cars,
+        &of_unpaid_cars,
+        &of_own_cars,
+    ]
+    .concat();
+    let highest_cost = |model: &MemoryModel, cars: u64, list: &(Vec<_>, Column)| {
+        let cost = |offset: u64| {
+            [ascending(list.1), descending(list.1)].map(|order| {
+                let filters = list.0.clone();
+                let listing = ListQuery {
+                    filters,
+                    ..page(order, offset)
+                };
+                steps_of_customer(model, &listing)
+            })
+        };
+        let offsets = [0, 300, cars / 2, cars - 20, cars + 100];
+        offsets.into_iter().flat_map(cost).max().unwrap()
+    };
+    let costs_in_small = lists.iter().map(|list| highest_cost(&small, 1_000, list));
+    let limit = 2 * costs_in_small.max().unwrap();
+    for list in &lists {
+        let cost = highest_cost(&large, 60_000, list);
+        assert!(cost < limit, "{list:?}: {cost} steps, more than {limit}");
+    }
+}
+
+#[test]
+fn a_list_of_a_customer_costs_about_as_much_with_a_long_history() {
+    let model = model();
+    fill(&model, 2_000);
+    give_to_customers(&model);
+    let listing = page(descending(Column::RsvId), 0);
+    let before = steps_of_customer(&model, &listing);
+    sql(
+        &model,
+        "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 5000)
+         INSERT INTO $owners SELECT n + 100000, 'alice' FROM number",
+        &[],
+    );
+    let after = steps_of_customer(&model, &listing);
+    assert!(after < 2 * before, "{before} steps became {after}");
 }
 
 #[test]
