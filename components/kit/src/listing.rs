@@ -54,6 +54,12 @@ pub enum ListError<E> {
         /// The column that holds the number.
         id: String,
     },
+    /// The list has too many rows for a filter.
+    #[error("a list of more than {MAX_SORTED} rows cannot be filtered by {parameter}")]
+    TooLongToFilter {
+        /// The parameter of the filter.
+        parameter: &'static str,
+    },
     /// The store failed, or the reading of a row did.
     #[error(transparent)]
     Failed(#[from] E),
@@ -96,7 +102,15 @@ pub async fn list<P: Platform, T, E: From<StoreError>>(
     Ok((of_page(page, rows), total))
 }
 
-/// The rows of `page` among those that an index names and `matches` accepts, and the total number of them. The other
+/// A filter of a list.
+pub struct Filter<'a, T> {
+    /// The parameter that asks for it.
+    pub parameter: &'static str,
+    /// Whether a row is in the list.
+    pub matches: &'a dyn Fn(&T) -> bool,
+}
+
+/// The rows of `page` among those that an index names and `filter` accepts, and the total number of them. The other
 /// arguments are as in [`list`].
 ///
 /// Up to a fixed number of entries, all rows are read, and the total is exact. A longer index only has pages of all its rows
@@ -110,12 +124,15 @@ pub async fn list_index<P: Platform, T, E: From<StoreError>>(
     page: &Page,
     id: &str,
     look_up: impl AsyncFn(u64) -> Result<Option<T>, E>,
-    matches: Option<&dyn Fn(&T) -> bool>,
+    filter: Option<Filter<'_, T>>,
     compare: impl Fn(&str, &T, &T) -> Ordering,
 ) -> Result<(Vec<T>, u64), ListError<E>> {
     let is_in_order = page.sort.first().is_none_or(|sort| sort.column == id);
     if index.count().await.map_err(E::from)? > MAX_SORTED {
-        if !is_in_order || matches.is_some() {
+        if let Some(Filter { parameter, .. }) = filter {
+            return Err(ListError::TooLongToFilter { parameter });
+        }
+        if !is_in_order {
             return Err(ListError::TooLong { id: id.to_owned() });
         }
         let is_descending = page.sort.first().is_some_and(|sort| sort.descending);
@@ -132,7 +149,9 @@ pub async fn list_index<P: Platform, T, E: From<StoreError>>(
         return Ok((rows.into_iter().map(|row| row.1).collect(), total));
     }
     let mut rows = index.all(look_up).await?;
-    rows.retain(|(_, row)| matches.is_none_or(|matches| matches(row)));
+    if let Some(Filter { matches, .. }) = filter {
+        rows.retain(|(_, row)| matches(row));
+    }
     let total = rows.len() as u64;
     rows.sort_by(|one, other| order(page, id, &compare, one, other));
     Ok((of_page(page, rows), total))
@@ -257,6 +276,12 @@ impl<E: Into<Problem>> From<ListError<E>> for Problem {
                 format!(
                     "this list has more than {MAX_SORTED} rows, and can only be sorted by {id}; /carviews sorts \
                      any number of cars by any column"
+                ),
+            ),
+            ListError::TooLongToFilter { parameter } => Self::bad_query(
+                parameter,
+                format!(
+                    "this list has more than {MAX_SORTED} rows, and cannot be filtered; read its pages without {parameter}"
                 ),
             ),
             ListError::Failed(error) => error.into(),

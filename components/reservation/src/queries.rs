@@ -8,8 +8,11 @@ use crate::{
 };
 use events::{CarId, CustomerId, ReservationId};
 use kit::{
-    ChangeError, ListError, Lookup, Platform, ReadError, Versioned, http::paging::Page, listing,
-    number_index::Order, records,
+    ChangeError, ListError, Lookup, NumberIndex, Platform, ReadError, StoreError, Versioned,
+    http::paging::Page,
+    listing::{self, Filter},
+    number_index::Order,
+    records,
 };
 use std::{cmp::Ordering, convert::Infallible};
 
@@ -47,7 +50,8 @@ pub async fn reservations<P: Platform, C, Y>(
     listing::list(&ports.platform, page, "rsvId", look_up, compare).await
 }
 
-/// One page of the reservations of a customer, of one car or of all cars, and their number.
+/// One page of the reservations of a customer, of one car or of all cars, and their number. Those of one car are looked up
+/// in the shorter list, that of the customer or that of the car.
 ///
 /// # Errors
 ///
@@ -65,14 +69,19 @@ pub async fn reservations_of_customer<P: Platform, C, Y>(
             |it: &Versioned<Reservation>| it.state.customer.as_ref() == Some(customer);
         Ok::<_, ChangeError<Refusal>>(found.filter(of_customer).map(|found| found.state))
     };
-    let index = reservations.of_customer(customer);
-    match car {
-        None => listing::list_index(&index, page, "rsvId", look_up, None, compare).await,
-        Some(car) => {
-            let of_car = |reservation: &Reservation| reservation.car == car;
-            listing::list_index(&index, page, "rsvId", look_up, Some(&of_car), compare).await
-        }
-    }
+    let of_customer = reservations.of_customer(customer);
+    let Some(car) = car else {
+        return listing::list_index(&of_customer, page, "rsvId", look_up, None, compare).await;
+    };
+    let of_car = reservations.of_car(car);
+    let index = shorter(of_customer, of_car)
+        .await
+        .map_err(ChangeError::from)?;
+    let filter = Filter {
+        parameter: "carId",
+        matches: &|reservation: &Reservation| reservation.car == car,
+    };
+    listing::list_index(&index, page, "rsvId", look_up, Some(filter), compare).await
 }
 
 /// One page of the reservations of a car, whatever became of them, and their number. The order is that of the numbers.
@@ -110,6 +119,17 @@ pub async fn reservations_of<P: Platform>(
 ) -> Result<Vec<Versioned<Reservation>>, ReadError> {
     let find = async |number| reservations.find::<Infallible>(ReservationId(number)).await;
     records::read(numbers, find).await
+}
+
+/// The index with fewer entries.
+async fn shorter<'a, P: Platform>(
+    one: NumberIndex<'a, P>,
+    other: NumberIndex<'a, P>,
+) -> Result<NumberIndex<'a, P>, StoreError> {
+    Ok(match other.count().await? < one.count().await? {
+        true => other,
+        false => one,
+    })
 }
 
 fn compare(column: &str, one: &Reservation, other: &Reservation) -> Ordering {
