@@ -6,7 +6,8 @@
 //!
 //! A repeated request may create the aggregate of an old number at any time. It therefore reinstates the number
 //! after the creation, and the sweep looks for the aggregate again after it has retired the number: the later one of the
-//! two sees what the other one wrote.
+//! two sees what the other one wrote. For the same reason it looks again after it has reinstated a number, whose aggregate
+//! may have been deleted and retired meanwhile.
 //!
 //! A suspicion is an entry of the outbox store, which gives it an age, and a member of the set of suspects, by
 //! which lists skip the number until then.
@@ -73,6 +74,10 @@ pub async fn sweep<P: Platform, E: Into<SweepFailure> + From<StoreError>>(
             if is_used {
                 // This sweep has retired it, or an earlier one that was interrupted.
                 super::reinstate(platform, number).await?;
+                // The aggregate may have been deleted since it was found, and its tombstone is then gone.
+                if !exists(number).await? {
+                    retire(platform, number).await?;
+                }
             }
             super::update(platform, SUSPECTS, |suspects| suspects.remove(number)).await?;
             platform.outbox().delete(&entry.key).await?;
@@ -151,9 +156,11 @@ mod tests {
     #[test]
     fn a_number_that_is_used_while_it_is_retired_stays_in_the_pages() {
         let platform = with_a_suspicion();
+        let is_created = std::cell::Cell::new(false);
         let exists = async |_| {
             let numbers = numbering::live_numbers(&platform).await?;
-            Ok::<_, StoreError>(numbers.count() == 0)
+            is_created.set(is_created.get() || numbers.count() == 0);
+            Ok::<_, StoreError>(is_created.get())
         };
         for _ in 0..30 {
             platform.advance(Duration::from_secs(5));
@@ -163,6 +170,33 @@ mod tests {
             failures.into_result(()).unwrap();
         }
         assert_eq!((suspected(&platform), count(&platform)), (0, 1));
+    }
+
+    /// The aggregate is deleted after the sweep has found it.
+    #[test]
+    fn a_number_that_is_deleted_while_its_suspicion_ends_leaves_the_pages() {
+        for reads_before_deletion in 1..=2 {
+            let platform = with_a_suspicion();
+            let reads = std::cell::Cell::new(0);
+            let exists = async |number| {
+                reads.set(reads.get() + 1);
+                let exists = reads.get() <= reads_before_deletion;
+                if reads.get() == reads_before_deletion {
+                    retire(&platform, number).await?;
+                }
+                Ok::<_, StoreError>(exists)
+            };
+            let mut failures = SweepFailures::default();
+            let backlog = block_on(Backlog::load(&platform, &[SUSPICION])).unwrap();
+            block_on(super::sweep(&platform, &backlog, exists, &mut failures));
+            failures.into_result(()).unwrap();
+            let is_found = (suspected(&platform), count(&platform));
+            assert_eq!(
+                is_found,
+                (0, 0),
+                "deleted after read {reads_before_deletion}"
+            );
+        }
     }
 
     /// A sweep dies at any call after it has retired the number, and the aggregate is created before the next one.

@@ -184,3 +184,28 @@ fn a_number_that_a_crash_left_unused_is_not_counted() {
     assert_eq!(list["_embedded"]["cars"][0]["carId"], 2);
     assert_eq!(list["page"]["totalElements"], 1);
 }
+
+/// A list suspects the number of a car while the car is being registered, and the car is deleted before the sweep.
+#[test]
+fn a_suspected_number_whose_car_was_deleted_leaves_the_pages() {
+    let cars = repository();
+    for name in ["A", "B", "C"] {
+        register(&cars, name);
+    }
+    block_on(kit::numbering::orphans::suspect(&cars.platform, 3)).unwrap();
+    assert_eq!(send(&cars, "DELETE", "/cars/3", "").status(), 204);
+    let mut retired = 0;
+    for _ in 0..30 {
+        cars.platform.advance(Duration::from_secs(5));
+        let swept = send(&cars, "POST", "/internal/sweep", "");
+        assert_eq!(swept.status(), 200);
+        retired += body(&swept)["retired"].as_u64().unwrap();
+        // The page does not contain the number, so no list retires it.
+        let list = body(&send(&cars, "GET", "/cars?size=1", ""));
+        assert_eq!(list["page"]["totalElements"], 2);
+    }
+    assert_eq!(retired, 1);
+    let suspects = block_on(kit::numbering::orphans::suspects(&cars.platform)).unwrap();
+    assert_eq!(suspects.iter().count(), 0);
+    assert_eq!(send(&cars, "GET", "/cars/3", "").status(), 404);
+}
