@@ -121,7 +121,10 @@ impl RedisClient {
         count_command(CountedCommand::Script);
         let reply = script.invoke_async(&mut shared.connection).await;
         in_flight.completed();
-        self.check(&shared, reply)
+        reply.map_err(|error| {
+            shared.note_error(&error);
+            RedisClientError::classify_script(&self.address, error)
+        })
     }
 
     /// Opens a connection that is not shared, for commands that block or that change the state of their connection.
@@ -136,7 +139,7 @@ impl RedisClient {
         self.resp2
             .get_multiplexed_async_connection_with_config(&settings(response_timeout))
             .await
-            .map_err(|error| self.error(error))
+            .map_err(|error| self.not_connected(error))
     }
 
     /// The meaning of an error on one of the connections of this client.
@@ -164,7 +167,7 @@ impl RedisClient {
                     since: Instant::now(),
                     error: error.clone(),
                 };
-                Err(self.error(error))
+                Err(self.not_connected(error))
             }
         }
     }
@@ -176,7 +179,7 @@ impl RedisClient {
             ConnectionState::Disconnected { since, error }
                 if since.elapsed() < RECONNECT_INTERVAL =>
             {
-                Err(self.error(error.clone()))
+                Err(self.not_connected(error.clone()))
             }
             _ => Ok(None),
         }
@@ -188,13 +191,13 @@ impl RedisClient {
         reply: Result<T, RedisError>,
     ) -> Result<T, RedisClientError> {
         reply.map_err(|error| {
-            // A hung server sends no more replies on this connection, and a server that became a replica may have a
-            // successor at the same address.
-            if error.is_io_error() || error.is_unrecoverable_error() {
-                shared.mark_lost();
-            }
+            shared.note_error(&error);
             self.error(error)
         })
+    }
+
+    fn not_connected(&self, source: RedisError) -> RedisClientError {
+        RedisClientError::not_connected(&self.address, source)
     }
 }
 

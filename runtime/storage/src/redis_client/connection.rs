@@ -19,6 +19,9 @@ use super::gathering_stream::GatheringStream;
 /// The time without a reply after which an abandoned command marks its connection as hung.
 const HUNG_AFTER: Duration = Duration::from_secs(1);
 
+/// The age from which a connection is replaced whose server does not serve its commands, so that it is not done with each of them.
+const REPLACED_AFTER: Duration = Duration::from_secs(1);
+
 /// Whether a client is connected.
 #[derive(Default)]
 pub(super) enum ConnectionState {
@@ -37,6 +40,7 @@ pub(super) enum ConnectionState {
 #[derive(Clone)]
 pub(super) struct SharedConnection {
     pub connection: MultiplexedConnection,
+    opened: Instant,
     lost: Arc<AtomicBool>,
     /// Absent if redis-rs keeps it.
     _driver: Option<Arc<Driver>>,
@@ -84,6 +88,7 @@ impl SharedConnection {
         };
         Ok(Self {
             connection,
+            opened: Instant::now(),
             lost,
             _driver: driver,
         })
@@ -93,8 +98,18 @@ impl SharedConnection {
         self.lost.load(Ordering::Acquire)
     }
 
+    /// Notes an error on this connection. A hung server sends no more replies on it. A server that became a replica, or whose
+    /// password was changed, may serve a new connection: the address may lead to its successor.
+    pub fn note_error(&self, error: &RedisError) {
+        let may_succeed_on_another = matches!(error.code(), Some("READONLY" | "NOAUTH"))
+            && self.opened.elapsed() >= REPLACED_AFTER;
+        if error.is_io_error() || error.is_unrecoverable_error() || may_succeed_on_another {
+            self.mark_lost();
+        }
+    }
+
     /// Makes the next command open a new connection.
-    pub fn mark_lost(&self) {
+    fn mark_lost(&self) {
         self.lost.store(true, Ordering::Release);
     }
 }

@@ -1,5 +1,7 @@
 //! What a [`RedisClient`] does when its server goes away.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::test_support::{RedisServer, ping};
 use super::*;
 
@@ -113,6 +115,136 @@ async fn what_the_server_refuses_is_no_unavailability() {
         error.to_string().to_lowercase().contains("unknown command"),
         "{error}"
     );
+}
+
+/// As through a proxy that has lost its server.
+#[tokio::test]
+async fn a_server_that_does_not_speak_the_protocol_is_unavailable() {
+    for reply in [
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n",
+        "-ERR the backend is away\r\n",
+        "-NOPERM this user has no permissions to run the 'hello' command\r\n",
+    ] {
+        let server = ReplyingServer::start(reply).await;
+        let error = ping(&server.client()).await.unwrap_err();
+        assert!(error.is_unavailable(), "{reply}: {error}");
+        let opened = server.client().dedicated(RESPONSE_TIMEOUT).await;
+        if let Err(error) = opened {
+            assert!(error.is_unavailable(), "{reply}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_cannot_be_parsed_costs_a_new_connection() {
+    let server = ReplyingServer::start("%0\r\n").await;
+    let client = server.client();
+    // The first reply is that to `HELLO`. A map is no number.
+    let error = client
+        .query::<i64>(&redis::cmd("DBSIZE"))
+        .await
+        .unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    server.replies_with("+PONG\r\n");
+    assert_eq!(ping(&client).await.unwrap(), "PONG");
+    server.replies_with("<html>\r\n");
+    let error = ping(&client).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+    server.replies_with("+PONG\r\n");
+    assert_eq!(ping(&client).await.unwrap(), "PONG");
+}
+
+/// As after a failover: the address leads to the successor, and the connection still to the server that became its replica.
+#[tokio::test]
+async fn a_server_that_became_a_replica_costs_a_new_connection_each_second_at_most() {
+    let server = ReplyingServer::start("+OK\r\n").await;
+    let client = server.client();
+    ping(&client).await.unwrap();
+    server.replies_with("-READONLY You can't write against a read only replica.\r\n");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(ping(&client).await.unwrap_err().is_unavailable());
+    server.replies_with("+OK\r\n");
+    ping(&client).await.unwrap();
+    assert_eq!(server.connections.load(Ordering::SeqCst), 2);
+    server.replies_with("-READONLY You can't write against a read only replica.\r\n");
+    for _ in 0..10 {
+        assert!(ping(&client).await.unwrap_err().is_unavailable());
+    }
+    assert_eq!(server.connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_script_that_the_server_has_lost_again_is_no_refusal() {
+    // The reply to each command: also to the one that loads the script.
+    let server = ReplyingServer::start("+OK\r\n").await;
+    let client = server.client();
+    ping(&client).await.unwrap();
+    server.replies_with("-NOSCRIPT No matching script. Please use EVAL.\r\n");
+    let script = redis::Script::new("return 1");
+    let error = client.invoke::<i64>(&script.prepare_invoke()).await;
+    let error = error.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+}
+
+#[tokio::test]
+async fn a_temporary_error_of_one_command_makes_its_pipeline_unavailable() {
+    let server = ReplyingServer::start("+OK\r\n").await;
+    let client = server.client();
+    ping(&client).await.unwrap();
+    server.replies_with("-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    let commands = [redis::cmd("PING"), redis::cmd("PING")];
+    let error = client.pipeline(&commands).await.unwrap_err();
+    assert!(error.is_unavailable(), "{error}");
+}
+
+/// A server that gives each command the same reply.
+struct ReplyingServer {
+    address: std::net::SocketAddr,
+    reply: Arc<Mutex<&'static str>>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl ReplyingServer {
+    async fn start(reply: &'static str) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let reply = Arc::new(Mutex::new(reply));
+        let connections = Arc::<AtomicUsize>::default();
+        let (replies, accepted) = (reply.clone(), connections.clone());
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(answer(socket, replies.clone()));
+            }
+        });
+        Self {
+            address,
+            reply,
+            connections,
+        }
+    }
+
+    fn client(&self) -> Arc<RedisClient> {
+        RedisClient::new(&format!("redis://{}", self.address)).unwrap()
+    }
+
+    fn replies_with(&self, reply: &'static str) {
+        *self.reply.lock() = reply;
+    }
+}
+
+/// A command is an array: its first line begins with an asterisk.
+async fn answer(mut socket: tokio::net::TcpStream, reply: Arc<Mutex<&'static str>>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = socket.read(&mut buffer).await {
+        let commands = buffer[..read].iter().filter(|byte| **byte == b'*').count();
+        let replies = reply.lock().repeat(commands);
+        if socket.write_all(replies.as_bytes()).await.is_err() {
+            return;
+        }
+    }
 }
 
 #[test]
