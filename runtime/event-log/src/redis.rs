@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{ScriptInvocation, Value, cmd};
+use redis::{RedisError, ScriptInvocation, Value, cmd};
 
 use self::append_notifier::AppendNotifier;
 use self::heartbeats::Heartbeats;
@@ -298,13 +298,21 @@ impl RedisLog {
         info.arg("GROUPS").arg(stream);
         let groups: Vec<HashMap<String, Value>> = match self.client.query(&info).await {
             Ok(groups) => groups,
-            // The stream does not exist.
-            Err(RedisClientError::ErrorReply(_)) => return Ok(None),
+            Err(RedisClientError::ErrorReply(reply)) if is_absent_stream(&reply) => {
+                return Ok(None);
+            }
             Err(error) => return Err(error.into()),
         };
         let is_named = |it: &HashMap<String, Value>| it.get("name").and_then(text) == Some(group);
         Ok(groups.into_iter().find(is_named))
     }
+}
+
+/// Whether this is the reply about a stream that does not exist.
+fn is_absent_stream(reply: &RedisError) -> bool {
+    reply
+        .detail()
+        .is_some_and(|it| it.starts_with("no such key"))
 }
 
 /// A text in a reply.

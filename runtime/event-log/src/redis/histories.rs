@@ -106,22 +106,29 @@ impl RedisLog {
             return Ok(());
         };
         let group = &*consumer.group;
+        let mut lost = Vec::new();
         for stream in streams {
-            let Some(read) = self.histories.newest_read(group, stream) else {
-                continue;
-            };
-            if self.has_lost(stream, group, read).await? {
-                self.histories.forget(group, stream);
-                tracing::warn!(
-                    group,
-                    stream = &**stream,
-                    entry = %read,
-                    "events are lost: the log continues as another history"
-                );
-                let mut begin = cmd("SET");
-                begin.arg(KEY).arg(new_history());
-                self.client.query::<String>(&begin).await?;
+            if let Some(read) = self.histories.newest_read(group, stream)
+                && self.has_lost(stream, group, read).await?
+            {
+                lost.push((stream, read));
             }
+        }
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let mut begin = cmd("SET");
+        begin.arg(KEY).arg(new_history());
+        self.client.query::<String>(&begin).await?;
+        for (stream, read) in lost {
+            tracing::warn!(
+                group,
+                stream = &**stream,
+                entry = %read,
+                "events are lost: the log continues as another history"
+            );
+            // Only now: until another history has begun, each subscription has to notice the loss again.
+            self.histories.forget(group, stream);
         }
         Ok(())
     }

@@ -112,3 +112,50 @@ async fn a_redis_gives_again_what_restored_effects_lack() {
     let log = || Fixture::of(Arc::new(RedisLog::new(server.client())), Box::new(()));
     numbers_after_a_rewind(log(), async || log()).await;
 }
+
+/// The server has no memory for the identity of the new history at first.
+#[tokio::test]
+async fn a_loss_is_noticed_again_until_the_new_history_has_begun() {
+    let server = storage::redis_client::test_support::RedisServer::start().await;
+    let client = server.client();
+    let fixture = Fixture::of(Arc::new(RedisLog::new(client.clone())), Box::new(()));
+    let consumer = fixture.subscribed(GROUP, "host").await;
+    let ids = fixture.publish(&["a", "b"]).await;
+    handle_all(&fixture, &consumer).await;
+    let before = fixture.log.history().await.unwrap();
+    fixture.log.remove(STREAM, ids[1]).await.unwrap();
+    let limit_memory = async |bytes: usize| {
+        let mut limit = ::redis::cmd("CONFIG");
+        limit.arg("SET").arg("maxmemory").arg(bytes);
+        client.query::<String>(&limit).await.unwrap();
+    };
+    limit_memory(1).await;
+    let consumer = consumer.with_new_session();
+    fixture.log.subscribe(&consumer).await.unwrap_err();
+    limit_memory(0).await;
+    assert_eq!(fixture.log.history().await.unwrap(), before);
+    let consumer = consumer.with_new_session();
+    fixture.log.subscribe(&consumer).await.unwrap();
+    let after = fixture.log.history().await.unwrap();
+    assert_ne!(after, before);
+    fixture.log.subscribe(&consumer).await.unwrap();
+    assert_eq!(fixture.log.history().await.unwrap(), after);
+}
+
+/// A server that does not tell of its groups says nothing about them.
+#[tokio::test]
+async fn a_server_that_refuses_to_tell_of_groups_has_lost_nothing() {
+    let server = storage::redis_client::test_support::RedisServer::start().await;
+    let fixture = Fixture::of(Arc::new(RedisLog::new(server.client())), Box::new(()));
+    let absent = fixture.log.acknowledged_up_to("socar.absent", GROUP).await;
+    assert_eq!(absent.unwrap(), None);
+    let mut user = ::redis::cmd("ACL");
+    user.arg(&["SETUSER", "shy", "on", "nopass", "~*", "&*", "+@all"]);
+    user.arg("-xinfo");
+    server.client().query::<String>(&user).await.unwrap();
+    let url = server.url().replace("redis://", "redis://shy:any@");
+    let client = storage::redis_client::RedisClient::new(&url).unwrap();
+    let fixture = Fixture::of(Arc::new(RedisLog::new(client)), Box::new(()));
+    let refused = fixture.log.acknowledged_up_to(STREAM, GROUP).await;
+    assert!(refused.is_err(), "{refused:?}");
+}
