@@ -221,7 +221,7 @@ impl SubscriptionTask {
                 "handlers were still running at the stop; their events will be delivered again"
             );
         }
-        // If the log is unavailable, the heartbeat timeout has the same effect later.
+        // If it fails, the heartbeat timeout has the same effect later: nothing speaks for this session any more.
         let _ = timeout(LEAVE_TIMEOUT, self.context.log.leave(&consumer)).await;
     }
 

@@ -6,7 +6,8 @@
 --
 --   :consumers         consumer -> time of its latest heartbeat; negative, the time at which
 --                      it left (sorted set). The heartbeat of a sole consumer is its key
---                      `socar.log:alive:<consumer>`, which expires.
+--                      `socar.log:alive:<consumer>`, which expires. Its value is the word
+--                      `sessions` and the sessions of the sole consumers of this name.
 --   :sole              "<consumer> <session>" of the consumer that reads the streams without
 --                      scripts, because the group has no other (string)
 --   :fence:<consumer>:<session>
@@ -27,6 +28,7 @@ end
 local DEAD = 'socar.dead'
 local WAKE = 'socar.log:wake'
 local PAGE = 1000
+local SESSIONS = 'sessions'
 
 local function key_of(group, name)
     return 'socar.log:' .. group .. ':' .. name
@@ -209,4 +211,17 @@ local function sole_of(group)
         return nil
     end
     return string.match(sole, '^(.*) (%S+)$')
+end
+
+-- Returns whether this is the sole consumer of the group and renews its heartbeat. The host may read
+-- other groups and not this one any more: then the key does not name the session.
+local function is_alive(group, consumer)
+    local sole, session = sole_of(group)
+    local alive = sole == consumer and redis.call('GET', alive_key(consumer))
+    if not alive then
+        return false
+    end
+    -- Hosts of earlier versions name no sessions.
+    return string.sub(alive, 1, #SESSIONS) ~= SESSIONS
+        or string.find(alive .. ' ', ' ' .. session .. ' ', 1, true) ~= nil
 end

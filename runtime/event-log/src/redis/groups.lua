@@ -23,7 +23,7 @@ end
 local function silence(group)
     local now = milliseconds()
     local sole = sole_of(group)
-    if sole and redis.call('EXISTS', alive_key(sole)) == 1 then
+    if sole and is_alive(group, sole) then
         -- The key expires, and the silence of this consumer counts from now on.
         redis.call('ZADD', key_of(group, 'consumers'), 'XX', now, sole)
         return 0

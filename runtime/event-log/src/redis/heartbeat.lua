@@ -26,15 +26,23 @@ local function take_over(other)
     return taken_over
 end
 
--- A sole consumer is silent here while its key exists.
-local function is_alive(other)
-    return sole_of(group) == other and redis.call('EXISTS', alive_key(other)) == 1
+-- Adds this session to the heartbeat that the sole consumers of this name share.
+local function note_alive()
+    local alive = redis.call('GET', alive_key(me))
+    if not alive or string.sub(alive, 1, #SESSIONS) ~= SESSIONS then
+        alive = SESSIONS
+    end
+    if not string.find(alive .. ' ', ' ' .. session .. ' ', 1, true) then
+        alive = alive .. ' ' .. session
+    end
+    redis.call('SET', alive_key(me), alive, 'PX', ARGV[4])
 end
 
 local taken_over = 0
 local timed_out = string.format('(%.0f', now - tonumber(ARGV[4]))
 for _, silent in ipairs(redis.call('ZRANGEBYSCORE', consumers, '-inf', timed_out)) do
-    if not is_alive(silent) then
+    -- A sole consumer is silent here while its key exists.
+    if not is_alive(group, silent) then
         remove_fence(group, silent, redis.call('HGET', key_of(group, 'sessions'), silent))
         taken_over = taken_over + take_over(silent)
         redis.call('ZREM', consumers, silent)
@@ -53,7 +61,7 @@ if redis.call('ZCARD', consumers) == 1 then
         end
     end
     redis.call('SET', key_of(group, 'sole'), me .. ' ' .. session)
-    redis.call('SET', alive_key(me), session, 'PX', ARGV[4])
+    note_alive()
     redis.pcall('XGROUP', 'CREATE', fence_of(group, me, session), group, '0', 'MKSTREAM')
     return {taken_over, 1}
 end

@@ -7,6 +7,7 @@ use redis::cmd;
 use tokio::sync::Mutex;
 
 use super::milliseconds;
+use super::sole_reader::SoleReaders;
 use storage::redis_client::{RedisClient, RedisClientError};
 
 /// The times of the latest heartbeats, by the name of the consumer. It is locked during a heartbeat, because the consumers of
@@ -15,13 +16,15 @@ use storage::redis_client::{RedisClient, RedisClientError};
 pub(super) struct Heartbeats(Mutex<HashMap<String, Instant>>);
 
 impl Heartbeats {
-    /// Records that the consumers of this name are alive, unless that was recorded a moment ago.
+    /// Records that the sole consumers of this name are alive, unless that was recorded a moment ago. The record names their
+    /// sessions, so that it does not speak for a group that this host does not read any more.
     ///
     /// # Errors
     /// If the server is unavailable.
     pub async fn send(
         &self,
         client: &RedisClient,
+        readers: &SoleReaders,
         name: &str,
         consumer_timeout: Duration,
     ) -> Result<(), RedisClientError> {
@@ -32,7 +35,12 @@ impl Heartbeats {
             return Ok(());
         }
         let mut alive = cmd("SET");
-        alive.arg(format!("socar.log:alive:{name}")).arg("1");
+        let value = readers
+            .sessions(name)
+            .fold("sessions".to_owned(), |value, session| {
+                format!("{value} {session}")
+            });
+        alive.arg(format!("socar.log:alive:{name}")).arg(value);
         alive.arg("PX").arg(milliseconds(consumer_timeout).max(1));
         client.query::<()>(&alive).await?;
         latest.insert(name.to_owned(), now);

@@ -17,7 +17,12 @@ impl RedisLog {
         if reader.take_look() {
             // The reads of an evicted consumer fail.
             self.heartbeats
-                .send(&self.client, &consumer.name, consumer_timeout)
+                .send(
+                    &self.client,
+                    &self.sole_readers,
+                    &consumer.name,
+                    consumer_timeout,
+                )
                 .await?;
             return Ok(0);
         }

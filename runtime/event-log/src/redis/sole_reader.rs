@@ -87,6 +87,14 @@ impl SoleReaders {
         self.0.lock().get(group).cloned()
     }
 
+    /// The sessions of all sole consumers of this name.
+    pub fn sessions(&self, name: &str) -> impl Iterator<Item = String> {
+        let readers = self.0.lock();
+        let of_name = readers.values().filter(|it| it.consumer.name == name);
+        let sessions: Vec<_> = of_name.map(|it| it.consumer.session.clone()).collect();
+        sessions.into_iter()
+    }
+
     pub fn begin(&self, consumer: &Consumer, consumer_timeout: Duration) {
         let reader = SoleReader {
             consumer: consumer.clone(),

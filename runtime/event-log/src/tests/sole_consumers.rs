@@ -199,3 +199,69 @@ async fn what_a_sole_consumer_has_read_is_claimed_again_in_a_new_session() {
     assert_eq!(sole.fixture.state("message").await.pending, 0);
     assert_eq!(sole.on_record().await, 0);
 }
+
+/// A host goes on to read another group alone, and renews its heartbeats there.
+async fn is_taken_over(sole: &SoleConsumer, log: &Arc<dyn EventLog>) {
+    let other = consumer("viewpage", "one");
+    log.subscribe(&other).await.unwrap();
+    log.heartbeat(&other, SHORT_TIMEOUT).await.unwrap();
+    let two = sole.fixture.subscribed("message", "two").await;
+    let mut taken_over = 0;
+    for _ in 0..50 {
+        log.claim(&other, 10, Duration::from_millis(1))
+            .await
+            .unwrap();
+        log.heartbeat(&other, SHORT_TIMEOUT).await.unwrap();
+        taken_over += sole
+            .fixture
+            .log
+            .heartbeat(&two, SHORT_TIMEOUT)
+            .await
+            .unwrap();
+        tokio::time::sleep(SHORT_TIMEOUT / 10).await;
+    }
+    assert_eq!(taken_over, 2);
+    let again = sole.fixture.claim(&two).await;
+    assert_eq!(numbers(&again), [1, 2]);
+    // The other group is still its own.
+    let rival = sole.fixture.subscribed("viewpage", "two").await;
+    for _ in 0..20 {
+        log.claim(&other, 10, Duration::from_millis(1))
+            .await
+            .unwrap();
+        log.heartbeat(&other, SHORT_TIMEOUT).await.unwrap();
+        sole.fixture
+            .log
+            .heartbeat(&rival, SHORT_TIMEOUT)
+            .await
+            .unwrap();
+        tokio::time::sleep(SHORT_TIMEOUT / 10).await;
+    }
+}
+
+/// As at a reload to an application without the component, while the server has no memory.
+#[tokio::test]
+async fn a_group_whose_sole_consumer_could_not_leave_is_taken_over() {
+    let sole = SoleConsumer::of_group(SHORT_TIMEOUT).await;
+    sole.fixture.publish(&["a", "b"]).await;
+    assert_eq!(numbers(&sole.claim().await), [1, 2]);
+    let limit_memory = async |bytes: usize| {
+        let mut limit = ::redis::cmd("CONFIG");
+        limit.arg("SET").arg("maxmemory").arg(bytes);
+        sole.client.query::<String>(&limit).await.unwrap();
+    };
+    limit_memory(1).await;
+    sole.fixture.log.leave(&sole.consumer).await.unwrap_err();
+    limit_memory(0).await;
+    is_taken_over(&sole, &sole.fixture.log).await;
+}
+
+/// The host was killed, and starts at once with an application without the component.
+#[tokio::test]
+async fn a_group_that_a_restarted_host_does_not_read_any_more_is_taken_over() {
+    let sole = SoleConsumer::of_group(SHORT_TIMEOUT).await;
+    sole.fixture.publish(&["a", "b"]).await;
+    assert_eq!(numbers(&sole.claim().await), [1, 2]);
+    let restarted: Arc<dyn EventLog> = Arc::new(RedisLog::new(sole.client.clone()));
+    is_taken_over(&sole, &restarted).await;
+}
