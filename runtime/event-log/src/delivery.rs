@@ -20,18 +20,20 @@ mod outage;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use resilience::retry::Backoff;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::waiting::LoggedCauses;
 use crate::{Consumer, EventLog, LogError, Position};
 
 pub use self::acknowledgements::Acknowledgements;
@@ -137,8 +139,15 @@ struct DeliveryContext {
     log: Arc<dyn EventLog>,
     handler: Arc<dyn EventHandler>,
     settings: DeliverySettings,
-    /// How many subscriptions and acknowledgements the log fails at present, so that an outage is logged once.
-    unavailable: AtomicUsize,
+    /// How many subscriptions and acknowledgements the log fails at present, and the causes that were logged.
+    outage: Mutex<LogOutage>,
+}
+
+/// An outage of the log, as several subscriptions see it.
+#[derive(Default)]
+struct LogOutage {
+    affected: usize,
+    causes: LoggedCauses,
 }
 
 // === impl HandlerError ===
@@ -193,7 +202,7 @@ impl DeliveryEngine {
             log,
             handler,
             settings,
-            unavailable: AtomicUsize::new(0),
+            outage: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
         for subscription in subscriptions {
@@ -225,9 +234,11 @@ impl DeliveryEngine {
 // === impl DeliveryContext ===
 
 impl DeliveryContext {
-    /// A subscription, or an acknowledgement of one, fails for the first time.
-    fn log_unavailable(&self, error: &LogError) {
-        if self.unavailable.fetch_add(1, Ordering::Relaxed) == 0 {
+    /// A subscription, or an acknowledgement of one, fails. `is_first` says whether it did not before.
+    fn log_unavailable(&self, error: &LogError, is_first: bool) {
+        let mut outage = self.outage.lock();
+        outage.affected += usize::from(is_first);
+        if outage.causes.is_news(&error.to_string()) {
             tracing::warn!(%error, "event log unavailable");
         }
     }
@@ -240,7 +251,9 @@ impl DeliveryContext {
 
     /// What failed succeeds again.
     fn log_available(&self) {
-        if self.unavailable.fetch_sub(1, Ordering::Relaxed) == 1 {
+        let mut outage = self.outage.lock();
+        outage.affected = outage.affected.saturating_sub(1);
+        if outage.affected == 0 && outage.causes.end() {
             tracing::info!("event log available again");
         }
     }

@@ -24,14 +24,24 @@ pub(super) enum AttemptOutcome {
     Handled,
     /// Parked, or no longer pending for another reason: the log needs no acknowledgement.
     Resolved,
-    /// The event is to be tried again after `delay`.
-    Retry {
-        attempts: u32,
+    /// The attempt counts: the event is to be tried again after `delay`.
+    Retry { attempts: u32, delay: Duration },
+    /// Something was unavailable, and the attempt does not count: the event is to be tried again after `delay`.
+    Unavailable {
+        by: UnavailablePart,
+        cause: String,
         rejections: u32,
         delay: Duration,
     },
-    /// The component is unavailable: the event is to be tried again after `delay`.
-    Unavailable { rejections: u32, delay: Duration },
+}
+
+/// What was unavailable.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum UnavailablePart {
+    /// The component, or something that it needs.
+    Component,
+    /// The event log: the component may have run.
+    Log,
 }
 
 /// Runs the handler, and records a failure in the log. A failure that cannot be recorded does not count, so an outage
@@ -68,11 +78,11 @@ pub(super) async fn attempt(
             reason,
             retry_after,
         }) => {
-            let component = &*subscription.component;
-            tracing::debug!(component, error = reason, "component unavailable");
             let rejections = queued.rejections.saturating_add(1);
             let delay = retry_delay(subscription, rejections);
             AttemptOutcome::Unavailable {
+                by: UnavailablePart::Component,
+                cause: reason,
                 rejections,
                 delay: delay.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)),
             }
@@ -142,7 +152,6 @@ async fn record_failure(
     Ok(
         recorded.map_or(AttemptOutcome::Resolved, |attempts| AttemptOutcome::Retry {
             attempts,
-            rejections: 0,
             delay,
         }),
     )
@@ -178,16 +187,18 @@ fn recorded(
     queued: &QueuedEvent,
     record: Result<AttemptOutcome, LogError>,
 ) -> AttemptOutcome {
-    record.unwrap_or_else(|error| {
-        tracing::debug!(%error, "an attempt could not be recorded");
-        not_counted(subscription, queued)
-    })
+    record.unwrap_or_else(|error| not_counted(subscription, queued, &error))
 }
 
-fn not_counted(subscription: &Subscription, queued: &QueuedEvent) -> AttemptOutcome {
+fn not_counted(
+    subscription: &Subscription,
+    queued: &QueuedEvent,
+    error: &LogError,
+) -> AttemptOutcome {
     let rejections = queued.rejections.saturating_add(1);
-    AttemptOutcome::Retry {
-        attempts: queued.attempts,
+    AttemptOutcome::Unavailable {
+        by: UnavailablePart::Log,
+        cause: format!("the event log: {error}"),
         rejections,
         delay: retry_delay(subscription, queued.attempts.saturating_add(rejections)),
     }

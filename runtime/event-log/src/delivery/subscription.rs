@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use self::log_request::LogRequests;
 use self::reconnect::acknowledge;
-use super::attempt::{AttemptOutcome, attempt};
+use super::attempt::{AttemptOutcome, UnavailablePart, attempt};
 use super::lane_scheduler::{LaneScheduler, QueuedEvent};
 use super::outage::ComponentOutage;
+use super::waiting::WaitingEvents;
 use super::{DeliveryContext, Subscription};
 use crate::{Consumer, Position};
 
@@ -42,6 +43,7 @@ struct SubscriptionTask {
     resolved: Vec<Position>,
     requests: LogRequests,
     outage: ComponentOutage,
+    waiting: WaitingEvents,
 }
 
 /// Delivers until `stop` is cancelled, then drains.
@@ -73,6 +75,7 @@ impl SubscriptionTask {
             acknowledging: None,
             resolved: Vec::new(),
             outage: ComponentOutage::default(),
+            waiting: WaitingEvents::default(),
         }
     }
 
@@ -87,7 +90,12 @@ impl SubscriptionTask {
         tokio::select! {
             Some(ended) = self.running.join_next() => self.attempt_ended(ended),
             positions = in_flight(&mut self.acknowledging) => self.acknowledged(positions),
-            () = self.requests.completed(&mut self.scheduler) => self.resolve(Vec::new()),
+            drops_queue = self.requests.completed(&mut self.scheduler) => {
+                if drops_queue {
+                    self.waiting.forget_lanes();
+                }
+                self.resolve(Vec::new());
+            }
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
         }
     }
@@ -134,7 +142,7 @@ impl SubscriptionTask {
         // An attempt catches the panics of its handler, so it does not panic itself.
         let Ok((queued, outcome)) = ended else { return };
         let now = Instant::now();
-        self.note_availability(&outcome, now);
+        self.note_availability(&queued, &outcome, now);
         match outcome {
             AttemptOutcome::Handled => {
                 self.scheduler.finish(&queued.lane);
@@ -144,37 +152,40 @@ impl SubscriptionTask {
                 self.scheduler.finish(&queued.lane);
                 self.resolve(vec![queued.position]);
             }
-            AttemptOutcome::Retry {
-                attempts,
-                rejections,
-                delay,
-            } => {
-                self.scheduler
-                    .retry(&queued.lane, attempts, rejections, now + delay);
+            AttemptOutcome::Retry { attempts, delay } => {
+                self.scheduler.retry(&queued.lane, attempts, 0, now + delay);
             }
-            AttemptOutcome::Unavailable { rejections, delay } => {
+            AttemptOutcome::Unavailable {
+                rejections, delay, ..
+            } => {
                 self.scheduler
                     .retry(&queued.lane, queued.attempts, rejections, now + delay);
             }
         }
     }
 
-    /// Pauses the subscription when its component is unavailable, and says so once.
-    fn note_availability(&mut self, outcome: &AttemptOutcome, now: Instant) {
+    /// Pauses the subscription while its component is unavailable, and logs why events wait: each cause once.
+    fn note_availability(&mut self, queued: &QueuedEvent, outcome: &AttemptOutcome, now: Instant) {
         let component = &*self.subscription.component;
-        match outcome {
-            AttemptOutcome::Unavailable { delay, .. } => {
-                let was_paused = self.outage.paused_until().is_some();
-                self.outage.rejected(now, *delay);
-                if !was_paused && self.outage.paused_until().is_some() {
-                    tracing::warn!(component, "events wait: the component is unavailable");
-                }
+        let AttemptOutcome::Unavailable {
+            by,
+            cause,
+            rejections,
+            delay,
+        } = outcome
+        else {
+            self.outage.ran();
+            if self.waiting.proceeds(&queued.lane) {
+                tracing::info!(component, "events are delivered again");
             }
-            _ => {
-                if self.outage.ran() {
-                    tracing::info!(component, "events are delivered again");
-                }
-            }
+            return;
+        };
+        match by {
+            UnavailablePart::Component => self.outage.rejected(now, *delay),
+            UnavailablePart::Log => self.outage.ran(),
+        }
+        if self.waiting.waits(&queued.lane, *rejections, *delay, cause) {
+            tracing::warn!(component, cause, "events wait");
         }
     }
 

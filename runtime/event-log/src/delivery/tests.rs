@@ -4,9 +4,10 @@ mod failures;
 mod hosts;
 mod order;
 mod outages;
+mod waiting_lines;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 

@@ -115,14 +115,20 @@ impl LogRequests {
         }));
     }
 
-    /// Waits for the request in flight, and applies its reply; waits for ever without one. Cancel safe.
-    pub async fn completed(&mut self, scheduler: &mut LaneScheduler) {
+    /// Waits for the request in flight, and applies its reply; waits for ever without one. Returns whether the queued events
+    /// were dropped. Cancel safe.
+    pub async fn completed(&mut self, scheduler: &mut LaneScheduler) -> bool {
         let reply = in_flight(&mut self.request).await;
         self.request = None;
+        let drops_queue = matches!(
+            reply,
+            Ok(LogReply::Subscribed) | Err(LogError::Evicted { .. })
+        );
         match reply {
             Ok(reply) => self.apply(reply, scheduler),
             Err(error) => self.failed(&error, scheduler),
         }
+        drops_queue
     }
 
     fn apply(&mut self, reply: LogReply, scheduler: &mut LaneScheduler) {
@@ -160,8 +166,9 @@ impl LogRequests {
         if let LogError::Evicted { .. } = error {
             tracing::warn!(%error, "another consumer has taken over the pending events");
             scheduler.drop_queued();
-        } else if !std::mem::replace(&mut self.is_unavailable, true) {
-            self.context.log_unavailable(error);
+        } else {
+            let is_first = !std::mem::replace(&mut self.is_unavailable, true);
+            self.context.log_unavailable(error, is_first);
         }
     }
 }

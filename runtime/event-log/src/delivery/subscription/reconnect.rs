@@ -15,9 +15,7 @@ const RECONNECT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Dura
 pub(super) async fn acknowledge(context: &DeliveryContext, group: &str, positions: &[Position]) {
     let mut failures = 0_u32;
     while let Err(error) = context.log.acknowledge(group, positions).await {
-        if failures == 0 {
-            context.log_unavailable(&error);
-        }
+        context.log_unavailable(&error, failures == 0);
         failures += 1;
         sleep(reconnect_delay(failures)).await;
     }
