@@ -271,9 +271,14 @@ impl EventLog for EmbeddedLog {
 
     async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {
         self.positions.write();
+        self.database
+            .transaction(|connection| Ok(entries::trim(connection, stream, min_age)?))
+    }
+
+    async fn trimmed_up_to(&self, stream: &str) -> Result<Option<EntryId>, LogError> {
         Ok(self
             .database
-            .write(|connection| entries::trim(connection, stream, min_age))?)
+            .read(|connection| entries::trimmed_up_to(connection, stream))?)
     }
 
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError> {

@@ -203,6 +203,11 @@ pub trait EventLog: Send + Sync {
     /// keeps all entries.
     async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError>;
 
+    /// Returns the id up to which entries may be missing because [`EventLog::trim`] removed them, or `None` if it has
+    /// removed none of this stream. A trim records the id together with the removal, and nothing removes it: a group that
+    /// begins later does not get the whole stream, whatever the retention is by then.
+    async fn trimmed_up_to(&self, stream: &str) -> Result<Option<EntryId>, LogError>;
+
     /// Gives a dead letter back to the group that failed to handle it, and to no other group. Returns `false` if there
     /// is no such letter. Of several concurrent calls for one letter, exactly one must return `true`.
     ///

@@ -18,6 +18,7 @@ mod claims;
 mod heartbeats;
 mod histories;
 mod read_pace;
+mod removals;
 mod reply;
 mod scripts;
 mod sessions;
@@ -274,6 +275,10 @@ impl EventLog for RedisLog {
         let mut script = scripts::TRIM.key(stream);
         script.arg(milliseconds(min_age));
         Ok(self.client.invoke(&script).await?)
+    }
+
+    async fn trimmed_up_to(&self, stream: &str) -> Result<Option<EntryId>, LogError> {
+        self.removed_up_to(stream).await
     }
 
     async fn redrive(&self, letter: EntryId) -> Result<bool, LogError> {

@@ -140,17 +140,39 @@ pub(super) fn remove(connection: &Connection, stream: &str, id: EntryId) -> rusq
     Ok(rows == 1)
 }
 
-/// Removes entries older than `min_age` that every group has acknowledged, and returns their number.
+/// Removes entries older than `min_age` that every group has acknowledged, marks the stream, and returns their number. Its
+/// statements belong into one transaction.
 pub(super) fn trim(
     connection: &Connection,
     stream: &str,
     min_age: Duration,
 ) -> rusqlite::Result<u64> {
+    let Some(newest) = newest_to_trim(connection, stream, min_age)? else {
+        return Ok(0);
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO socar_log_trimmed (stream, up_to) VALUES (?1, ?2)
+             ON CONFLICT DO UPDATE SET up_to = max(up_to, excluded.up_to)",
+        )?
+        .execute(params![stream, newest])?;
+    let removed = connection
+        .prepare_cached("DELETE FROM socar_log_entry WHERE stream = ?1 AND id <= ?2")?
+        .execute(params![stream, newest])?;
+    Ok(removed as u64)
+}
+
+/// The newest of the entries that one call of [`trim`] removes.
+fn newest_to_trim(
+    connection: &Connection,
+    stream: &str,
+    min_age: Duration,
+) -> rusqlite::Result<Option<i64>> {
     let milliseconds = unsigned(milliseconds_ago(min_age));
     let before = pack(EntryId::new(milliseconds, 0));
-    let removed = connection
+    connection
         .prepare_cached(
-            "DELETE FROM socar_log_entry WHERE stream = ?1 AND id IN (
+            "SELECT max(id) FROM (
                  SELECT id FROM socar_log_entry WHERE stream = ?1 AND id < min(?2,
                      coalesce((SELECT min(cursor) + 1 FROM socar_log_group
                                WHERE stream = ?1), 0),
@@ -158,8 +180,19 @@ pub(super) fn trim(
                                WHERE stream = ?1), ?2))
                  ORDER BY id LIMIT ?3)",
         )?
-        .execute(params![stream, before, TRIM_BATCH])?;
-    Ok(removed as u64)
+        .query_row(params![stream, before, TRIM_BATCH], |row| row.get(0))
+}
+
+/// The newest entry that [`trim`] has removed from the stream.
+pub(super) fn trimmed_up_to(
+    connection: &Connection,
+    stream: &str,
+) -> rusqlite::Result<Option<EntryId>> {
+    let up_to: Option<i64> = connection
+        .prepare_cached("SELECT up_to FROM socar_log_trimmed WHERE stream = ?1")?
+        .query_row([stream], |row| row.get(0))
+        .optional()?;
+    Ok(up_to.map(unpack))
 }
 
 /// The identity of the log, which is `new` if it has none yet.

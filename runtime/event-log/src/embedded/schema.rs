@@ -2,7 +2,8 @@
 //!
 //! `socar_log_entry` holds the entries of all streams, `socar_log_group` the cursor of each group on each stream,
 //! `socar_log_session` the consumers, and `socar_log_pending` entries up to the cursor that are not acknowledged, with
-//! their failed attempts ([`super::cursor`]). `socar_log_history` holds the identity of the log. The columns `name` and `reads` hold the name of a group, `seen` milliseconds since 1970.
+//! their failed attempts ([`super::cursor`]). `socar_log_history` holds the identity of the log,
+//! `socar_log_trimmed` the newest entry of each stream that retention has removed. The columns `name` and `reads` hold the name of a group, `seen` milliseconds since 1970.
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS socar_log_entry (
@@ -36,6 +37,10 @@ CREATE TABLE IF NOT EXISTS socar_log_pending (
     due      INTEGER NOT NULL DEFAULT 0,
     error    TEXT,
     PRIMARY KEY (reads, stream, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS socar_log_trimmed (
+    stream TEXT PRIMARY KEY,
+    up_to  INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS socar_log_history (
     one INTEGER PRIMARY KEY CHECK (one = 1),

@@ -29,6 +29,8 @@ local DEAD = 'socar.dead'
 local WAKE = 'socar.log:wake'
 local PAGE = 1000
 local SESSIONS = 'sessions'
+-- Stream -> id of the newest entry that retention has removed (hash).
+local TRIMMED = 'socar.log:trimmed'
 
 local function key_of(group, name)
     return 'socar.log:' .. group .. ':' .. name

@@ -40,4 +40,6 @@ local old = redis.call('XRANGE', stream, '-', '(' .. first_kept, 'COUNT', PAGE)
 if #old == 0 then
     return 0
 end
-return redis.call('XTRIM', stream, 'MINID', '=', after(old[#old][1]))
+local newest = old[#old][1]
+redis.call('HSET', TRIMMED, stream, newest)
+return redis.call('XTRIM', stream, 'MINID', '=', after(newest))

@@ -6,6 +6,7 @@ use storage::redis_client::test_support::RedisServer;
 
 on_both_logs!(
     trimming_stops_at_what_a_group_has_not_acknowledged,
+    a_trim_leaves_a_mark,
     a_stream_without_groups_keeps_everything,
     a_forgotten_group_holds_nothing_back,
     a_retention_waits_for_hosts_until_they_are_gone_for_good,
@@ -39,6 +40,31 @@ async fn trimming_stops_at_what_a_group_has_not_acknowledged(fixture: Fixture) {
     assert_eq!(
         left.iter().map(|entry| entry.id).collect::<Vec<_>>(),
         ids[3..]
+    );
+}
+
+async fn a_trim_leaves_a_mark(fixture: Fixture) {
+    let consumer = fixture.subscribed("message", "host").await;
+    let ids = fixture.publish(&["a", "b", "c"]).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let trim = async |keep| fixture.log.trim(STREAM, keep).await.unwrap();
+    let mark = async || fixture.log.trimmed_up_to(STREAM).await.unwrap();
+    let claimed = fixture.claim(&consumer).await;
+    assert_eq!((trim(AT_ONCE).await, mark().await), (0, None));
+    fixture.acknowledge(&consumer, &claimed[..2]).await;
+    assert_eq!((trim(LONG_TIMEOUT).await, mark().await), (0, None));
+    assert_eq!((trim(AT_ONCE).await, mark().await), (2, Some(ids[1])));
+    fixture.acknowledge(&consumer, &claimed[2..]).await;
+    assert_eq!((trim(AT_ONCE).await, mark().await), (1, Some(ids[2])));
+    assert_eq!((trim(AT_ONCE).await, mark().await), (0, Some(ids[2])));
+    // The mark does not depend on groups or later entries.
+    let streams = consumer.streams();
+    fixture.log.delete_group("message", streams).await.unwrap();
+    fixture.publish(&["d"]).await;
+    assert_eq!(mark().await, Some(ids[2]));
+    assert_eq!(
+        fixture.log.trimmed_up_to("socar.payment").await.unwrap(),
+        None
     );
 }
 
@@ -171,6 +197,53 @@ async fn a_redis_that_forgets_is_warned_of() {
     set("appendonly", "no").await;
     set("maxmemory-policy", "allkeys-lru").await;
     assert_eq!(log.warnings().await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_outlives_its_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || storage::database::Database::open(&folder.path().join("socar.db")).unwrap();
+    let database = open();
+    let log = Arc::new(EmbeddedLog::open(database.clone()).unwrap());
+    let fixture = Fixture::of(log, Box::new(()));
+    let consumer = fixture.subscribed("message", "host").await;
+    let ids = fixture.publish(&["a"]).await;
+    let claimed = fixture.claim(&consumer).await;
+    fixture.acknowledge(&consumer, &claimed).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 1);
+    drop(fixture);
+    database.close().unwrap();
+    let log = EmbeddedLog::open(open()).unwrap();
+    assert_eq!(log.trimmed_up_to(STREAM).await.unwrap(), Some(ids[0]));
+}
+
+/// As by a host of an earlier version, or by an operator. Redis 6.2 does not count the entries that were added.
+#[tokio::test]
+async fn a_redis_knows_of_removals_without_a_mark() {
+    let server = RedisServer::start().await;
+    let log = RedisLog::new(server.client());
+    let mut ids = Vec::new();
+    for number in 1..=3 {
+        ids.push(log.append(STREAM, &event("a", number)).await.unwrap());
+    }
+    assert_eq!(log.trimmed_up_to(STREAM).await.unwrap(), None);
+    assert_eq!(log.trimmed_up_to("socar.none").await.unwrap(), None);
+    let query = async |command: &[&str]| {
+        let client = server.client();
+        let mut query = ::redis::cmd(command[0]);
+        query.arg(&command[1..]);
+        client.query::<::redis::Value>(&query).await.unwrap()
+    };
+    let info = format!("{:?}", query(&["XINFO", "STREAM", STREAM]).await);
+    if !info.contains("entries-added") {
+        return;
+    }
+    query(&["XTRIM", STREAM, "MAXLEN", "2"]).await;
+    let mark = log.trimmed_up_to(STREAM).await.unwrap().unwrap();
+    assert!(ids[0] <= mark && mark < ids[1], "{mark}");
+    query(&["XTRIM", STREAM, "MAXLEN", "0"]).await;
+    assert_eq!(log.trimmed_up_to(STREAM).await.unwrap(), Some(ids[2]));
 }
 
 #[tokio::test]

@@ -295,5 +295,6 @@ flaky! {
     acknowledged_up_to(stream: &str, group: &str) -> Option<EntryId>;
     resume(stream: &str, group: &str, kept: Progress) -> Continuity;
     trim(stream: &str, keep: Duration) -> u64;
+    trimmed_up_to(stream: &str) -> Option<EntryId>;
     redrive(letter: EntryId) -> bool;
 }
