@@ -68,7 +68,7 @@ impl ChangeReader {
     }
 
     /// The position of a listener that comes back, which has this text; `now` is that of the other listeners. `None` if it
-    /// belongs to another log, or if later entries were removed.
+    /// belongs to another log, if later entries were removed, or if this log does not reach it.
     pub async fn resumed(
         &self,
         text: &str,
@@ -182,7 +182,13 @@ impl ChangeReader {
         })
     }
 
-    /// Whether no entry of a stream was removed that is newer than this position.
+    /// Whether a stream ends before an id: the log was restored from a backup, and has lost what the client knows.
+    async fn ends_before(&self, stream: &str, id: EntryId) -> Result<bool, LogError> {
+        let later = self.log.range(stream, id, EntryId::MAX, 1).await?;
+        Ok(later.is_empty() && self.log.trimmed_up_to(stream).await? < Some(id))
+    }
+
+    /// Whether the log has the entry of this position, and no entry of a stream was removed that is newer.
     async fn is_complete_after(
         &self,
         stream: &str,
@@ -195,6 +201,9 @@ impl ChangeReader {
             let is_empty =
                 newest == EntryId::MIN && self.oldest(stream, EntryId::MAX).await?.is_none();
             return Ok(is_empty || self.is_complete_since(position.since, &now.ids));
+        }
+        if id > newest && self.ends_before(stream, id).await? {
+            return Ok(false);
         }
         if newest != EntryId::MIN && id >= newest {
             return Ok(true);

@@ -122,6 +122,24 @@ async fn a_position_that_the_log_does_not_have_is_gone() {
     assert_eq!(refusals, [Some(ListenError::PositionGone), None]);
 }
 
+/// A restored log has lost the changes that the client knows, and gets others in their place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_behind_the_end_of_the_log_is_gone() {
+    let log = ConsumedLog::open().await;
+    let opening = log.listen(None).await.next().await.unwrap().id.unwrap();
+    let history = opening.split('.').next().unwrap();
+    for change in [None, Some(CARS)] {
+        if let Some(stream) = change {
+            log.change(stream, [1]).await;
+        }
+        for lost in ["1999999999999-0.0-0.1", "0-0.1999999999999-0.1"] {
+            let lost = format!("{history}.{lost}");
+            let refusal = log.refusal(Some(&lost)).await;
+            assert_eq!(refusal, Some(ListenError::PositionGone), "{lost}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_position_from_before_the_first_acknowledgement_is_resumed() {
     let log = ConsumedLog::open().await;
