@@ -63,6 +63,12 @@ pub trait EventLog: Send + Sync {
     /// that is derived from the log is kept together with it.
     async fn history(&self) -> Result<String, LogError>;
 
+    /// Waits until this process has noticed that entries are lost, and has begun another history. Of several callers, one
+    /// returns. A log that loses nothing while its process runs lets its callers wait for ever.
+    async fn history_lost(&self) {
+        std::future::pending().await
+    }
+
     /// Appends an entry to the stream, creates the stream if it is missing, and wakes waiting consumers. Returns the
     /// id of the entry.
     ///

@@ -80,6 +80,10 @@ impl EventLog for RedisLog {
         self.histories.current(&self.client).await
     }
 
+    async fn history_lost(&self) {
+        self.histories.lost().await;
+    }
+
     async fn append(&self, stream: &str, fields: &Fields) -> Result<EntryId, LogError> {
         let mut command = cmd("XADD");
         command.arg(stream).arg("*");

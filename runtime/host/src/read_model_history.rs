@@ -112,6 +112,10 @@ impl ReadModelHistory {
                     self.check().await;
                     checked = Instant::now();
                 }
+                () = self.log.history_lost() => {
+                    self.check().await;
+                    checked = Instant::now();
+                }
                 () = self.acknowledged() => self.keep_progress().await,
                 () = stop.cancelled() => {
                     self.keep_progress().await;

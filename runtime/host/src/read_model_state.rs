@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::generation::Generation;
 use event_log::delivery::{Audience, Subscription};
@@ -18,7 +19,11 @@ const MAX_FIRST_LAG: u64 = 1000;
 
 /// Why the rows of a component do not belong to the history of the event log, by component.
 #[derive(Clone, Default)]
-pub struct ForeignReadModels(Arc<Mutex<BTreeMap<String, String>>>);
+pub struct ForeignReadModels {
+    causes: Arc<Mutex<BTreeMap<String, String>>>,
+    /// Notified about each cause.
+    news: Arc<Notify>,
+}
 
 /// Compares the positions of the read models with the ends of their streams.
 pub struct ReadModelPositions {
@@ -34,17 +39,23 @@ pub struct ReadModelPositions {
 impl ForeignReadModels {
     /// The rows of the component do not belong to the log.
     pub fn insert(&self, component: &str, cause: String) {
-        self.0.lock().insert(component.to_owned(), cause);
+        self.causes.lock().insert(component.to_owned(), cause);
+        self.news.notify_one();
+    }
+
+    /// Waits until rows were found that do not belong to the log, since the last call.
+    pub async fn found(&self) {
+        self.news.notified().await;
     }
 
     /// The rows of the component belong to the log.
     pub fn remove(&self, component: &str) {
-        self.0.lock().remove(component);
+        self.causes.lock().remove(component);
     }
 
     /// Why the rows of the component do not belong to the log; `None` if they do, or if that is not known.
     pub fn cause(&self, component: &str) -> Option<String> {
-        self.0.lock().get(component).cloned()
+        self.causes.lock().get(component).cloned()
     }
 }
 

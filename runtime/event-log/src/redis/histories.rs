@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use redis::cmd;
+use tokio::sync::Notify;
 
 use super::RedisLog;
 use crate::entry::new_history;
@@ -21,7 +22,11 @@ const KEY: &str = "socar.log:history";
 
 /// What the groups of this process have read, by group and stream.
 #[derive(Default)]
-pub(super) struct Histories(Mutex<HashMap<(String, Arc<str>), Reading>>);
+pub(super) struct Histories {
+    readings: Mutex<HashMap<(String, Arc<str>), Reading>>,
+    /// Notified when a loss was noticed.
+    loss: Notify,
+}
 
 /// What a group has read on a stream.
 #[derive(Default)]
@@ -40,9 +45,14 @@ impl Histories {
         Ok(client.query(cmd("GET").arg(KEY)).await?)
     }
 
+    /// See [`EventLog::history_lost`].
+    pub async fn lost(&self) {
+        self.loss.notified().await;
+    }
+
     /// Forgets what all groups have read.
     pub fn forget_all(&self) {
-        self.0.lock().clear();
+        self.readings.lock().clear();
     }
 
     /// Notes what a consumer has read.
@@ -50,7 +60,7 @@ impl Histories {
         if deliveries.is_empty() {
             return;
         }
-        let mut readings = self.0.lock();
+        let mut readings = self.readings.lock();
         for Delivery { position, .. } in deliveries {
             let key = (consumer.group.clone(), position.stream.clone());
             let reading = readings.entry(key).or_default();
@@ -66,7 +76,7 @@ impl Histories {
         if !Consumer::is_group_of_one_host(group) {
             return;
         }
-        let mut readings = self.0.lock();
+        let mut readings = self.readings.lock();
         for position in positions {
             let key = (group.to_owned(), position.stream.clone());
             if let Some(reading) = readings.get_mut(&key) {
@@ -78,7 +88,7 @@ impl Histories {
     /// See [`EventLog::progress`]. Entries of an earlier session that were not claimed again count as acknowledged: the
     /// server keeps them.
     pub fn progress(&self, stream: &str, group: &str) -> Option<Progress> {
-        let readings = self.0.lock();
+        let readings = self.readings.lock();
         let reading = readings.get(&(group.to_owned(), stream.into()))?;
         let first = reading.pending.first();
         Some(Progress {
@@ -90,11 +100,13 @@ impl Histories {
     /// The newest entry that a group of this process has read on a stream.
     fn newest_read(&self, group: &str, stream: &Arc<str>) -> Option<EntryId> {
         let key = (group.to_owned(), stream.clone());
-        self.0.lock().get(&key).map(|reading| reading.newest)
+        self.readings.lock().get(&key).map(|reading| reading.newest)
     }
 
     fn forget(&self, group: &str, stream: &Arc<str>) {
-        self.0.lock().remove(&(group.to_owned(), stream.clone()));
+        self.readings
+            .lock()
+            .remove(&(group.to_owned(), stream.clone()));
     }
 }
 
@@ -130,6 +142,7 @@ impl RedisLog {
             // Only now: until another history has begun, each subscription has to notice the loss again.
             self.histories.forget(group, stream);
         }
+        self.histories.loss.notify_one();
         Ok(())
     }
 

@@ -135,9 +135,16 @@ async fn a_loss_is_noticed_again_until_the_new_history_has_begun() {
     limit_memory(0).await;
     assert_eq!(fixture.log.history().await.unwrap(), before);
     let consumer = consumer.with_new_session();
+    let lost = fixture.log.history_lost();
+    assert!(
+        tokio::time::timeout(Duration::from_millis(10), lost)
+            .await
+            .is_err()
+    );
     fixture.log.subscribe(&consumer).await.unwrap();
     let after = fixture.log.history().await.unwrap();
     assert_ne!(after, before);
+    fixture.log.history_lost().await;
     fixture.log.subscribe(&consumer).await.unwrap();
     assert_eq!(fixture.log.history().await.unwrap(), after);
 }

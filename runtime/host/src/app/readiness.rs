@@ -99,6 +99,7 @@ impl ReadinessChecks {
             };
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
+                () = self.foreign.found() => {}
                 () = stop.cancelled() => return Ok(()),
             }
         }
