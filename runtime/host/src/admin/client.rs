@@ -51,7 +51,7 @@ impl RunningHost {
     /// The host that uses this state directory, if one answers at the address in its file `admin`.
     ///
     /// # Errors
-    /// When the file holds no address.
+    /// When a host uses the directory and the file is missing, or holds no address.
     pub fn find_running(state: &Path, token: &AdminToken) -> anyhow::Result<Option<Self>> {
         let answers =
             |host: &Self| TcpStream::connect_timeout(&host.address, CONNECT_TIMEOUT).is_ok();
@@ -61,13 +61,17 @@ impl RunningHost {
     /// The host at the address in the file `admin`. A host that was killed leaves the file behind, and another program can
     /// have its port since then, which must not get the token.
     fn of_state_dir(state: &Path, token: &AdminToken) -> anyhow::Result<Option<Self>> {
-        let path = state.join(ADDRESS_FILE);
-        let Ok(text) = std::fs::read_to_string(&path) else {
-            return Ok(None);
-        };
         if !is_in_use(state)? {
             return Ok(None);
         }
+        let path = state.join(ADDRESS_FILE);
+        let text = std::fs::read_to_string(&path).with_context(|| {
+            format!(
+                "a host uses the state directory, but its address cannot be read from {}: if the host is not just starting, \
+                 restart it",
+                path.display()
+            )
+        })?;
         let address = text.trim().parse();
         let address: SocketAddr =
             address.with_context(|| format!("{} holds no address", path.display()))?;
@@ -216,6 +220,21 @@ mod tests {
         }
         stranger.set_nonblocking(true).unwrap();
         assert!(stranger.accept().is_err(), "nothing may connect");
+    }
+
+    /// A command that found no host would open the files of the running one.
+    #[test]
+    fn a_running_host_without_its_address_is_found() {
+        let state = tempfile::tempdir().unwrap();
+        let state = state.path();
+        let token = AdminToken { admin_token: None };
+        let lock = File::open(state).unwrap();
+        lock.try_lock().unwrap();
+        let found = RunningHost::find_running(state, &token).map(|host| host.is_some());
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains("restart it"), "{error}");
+        drop(lock);
+        assert!(RunningHost::find_running(state, &token).unwrap().is_none());
     }
 
     #[tokio::test]
