@@ -31,7 +31,8 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::header::HOST;
+use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
 use tracing::info;
@@ -112,10 +113,11 @@ impl Admin {
         }
     }
 
-    async fn try_respond<B>(&self, request: Request<B>, arriving: impl Send) -> AdminResponse
+    async fn try_respond<B>(&self, mut request: Request<B>, arriving: impl Send) -> AdminResponse
     where
         B: Body<Data: Send, Error: std::error::Error + Send + Sync + 'static>,
     {
+        name_host(&mut request);
         let actor = self.guard.admit(request.headers()).await?;
         self.handle(request, &actor, arriving).await
     }
@@ -172,6 +174,15 @@ impl OperatorResources for Admin {
             Ok(response) => response,
             Err(error) => error.into_response(),
         }
+    }
+}
+
+/// Writes the authority of a request over HTTP/2 into `Host`, which the guard reads.
+fn name_host<B>(request: &mut Request<B>) {
+    let authority = request.uri().authority();
+    let authority = authority.and_then(|it| HeaderValue::from_str(it.as_str()).ok());
+    if let Some(authority) = authority.filter(|_| !request.headers().contains_key(HOST)) {
+        request.headers_mut().insert(HOST, authority);
     }
 }
 

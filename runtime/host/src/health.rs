@@ -38,6 +38,8 @@ const HEALTH_PATHS: [&str; 7] = [
     "/.well-known/spin/info",
 ];
 
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+
 /// State that the health paths report.
 #[derive(Clone)]
 pub struct Health {
@@ -202,6 +204,7 @@ impl Health {
         };
         Some(match *method {
             Method::GET | Method::HEAD => response,
+            Method::OPTIONS => options(),
             _ => method_not_allowed(),
         })
     }
@@ -243,9 +246,14 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Response<Wasi
 
 fn method_not_allowed() -> Response<WasiBody> {
     let mut response = Problem::MethodNotAllowed.response();
+    response.headers_mut().insert(ALLOW, METHODS);
     response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+}
+
+fn options() -> Response<WasiBody> {
+    let mut response = Response::new(WasiBody::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, METHODS);
     response
 }
 
@@ -274,6 +282,18 @@ mod tests {
         health.start_serving();
         assert_eq!(status(&health, "/readyz"), Some(200));
         assert_eq!(status(&health, "/actuator/health"), Some(200));
+    }
+
+    #[test]
+    fn every_health_path_names_its_methods() {
+        let health = Health::new("app", "1");
+        for path in HEALTH_PATHS {
+            for (method, status) in [(Method::OPTIONS, 204), (Method::POST, 405)] {
+                let response = health.answer(&path.parse().unwrap(), &method).unwrap();
+                assert_eq!(response.status(), status, "{method} {path}");
+                assert_eq!(response.headers()[ALLOW], METHODS, "{method} {path}");
+            }
+        }
     }
 
     #[tokio::test]

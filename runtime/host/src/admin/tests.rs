@@ -60,6 +60,24 @@ async fn parked(log: &dyn EventLog, count: usize) -> Vec<String> {
     letters
 }
 
+/// A request over HTTP/2 has its host in the address.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_authority_of_http2_is_the_host() {
+    let fixture = embedded();
+    let admin = Admin::new(&options(None), None).unwrap();
+    let admin = admin.with(dead_letters::routes(letter_log(&fixture)));
+    for (authority, status) in [
+        ("127.0.0.1:1", 200),
+        ("localhost", 200),
+        ("evil.example", 403),
+    ] {
+        let request = Request::builder().uri(format!("http://{authority}/dead-letters"));
+        let request = request.body(Full::new(Bytes::new())).unwrap();
+        let response = admin.respond(request, ()).await;
+        assert_eq!(response.status(), status, "{authority}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_read_page_by_page() {
     let fixture = embedded();
