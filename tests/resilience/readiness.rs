@@ -218,3 +218,42 @@ fn each_user_of_a_redis_has_a_check_of_its_own() {
         causes.contains("[-] key-value store `saboteur`") && causes.contains("permissions");
     assert!(is_named, "{causes}");
 }
+
+/// The user may use the log and the keys of most stores.
+#[test]
+fn a_store_whose_keys_the_user_may_not_use_is_not_ready_from_the_start() {
+    let redis = RedisServer::start();
+    let client = redis::Client::open(redis.url()).expect("an address");
+    let mut connection = client.get_connection().expect("a connection");
+    let mut user = redis::cmd("ACL");
+    user.arg(&[
+        "SETUSER",
+        "most",
+        "on",
+        ">secret",
+        "~socar.*",
+        "~neighbour:*",
+    ]);
+    user.arg(&["&*", "+@all"]);
+    user.query::<String>(&mut connection).expect("done");
+    let url = redis.url().replace("redis://", "redis://most:secret@");
+    let saboteur = Saboteur::start(&["--redis-url", &url]);
+    let causes = saboteur.call("/readyz?verbose").is(503).text();
+    assert!(causes.contains("[+] event log"), "{causes}");
+    let is_named = causes.contains("`saboteur`: ") && causes.contains("permissions");
+    assert!(is_named, "{causes}");
+}
+
+#[test]
+fn a_stream_of_another_type_is_not_ready() {
+    let redis = RedisServer::start();
+    let client = redis::Client::open(redis.url()).expect("an address");
+    let mut connection = client.get_connection().expect("a connection");
+    let mut text = redis::cmd("SET");
+    text.arg("socar.saboteur").arg("no stream");
+    text.query::<String>(&mut connection).expect("done");
+    let saboteur = Saboteur::start(&["--redis-url", &redis.url()]);
+    let causes = saboteur.call("/readyz?verbose").is(503).text();
+    let is_named = causes.contains("[-] event log") && causes.contains("`socar.saboteur`");
+    assert!(is_named, "{causes}");
+}

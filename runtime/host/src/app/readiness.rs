@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use futures::future::join_all;
 use redis::Script;
 use tokio_util::sync::CancellationToken;
@@ -112,8 +113,8 @@ impl ReadinessChecks {
             .is_none_or(|last| last.elapsed() >= RARE_INTERVAL);
         let generation = self.current.get();
         let (log, stores, components) = tokio::join!(
-            check("event log".to_owned(), self.check_log(is_rare)),
-            check_stores(&generation),
+            check("event log".to_owned(), self.check_log(&generation, is_rare)),
+            check_stores(&generation, is_rare),
             check_components(&generation, is_rare),
         );
         let mut results = vec![log];
@@ -156,7 +157,7 @@ impl ReadinessChecks {
         checks.collect()
     }
 
-    async fn check_log(&self, is_rare: bool) -> anyhow::Result<()> {
+    async fn check_log(&self, generation: &Generation, is_rare: bool) -> anyhow::Result<()> {
         let redis = match &self.log {
             LogBackend::Embedded(database) => return Ok(database.check()?),
             LogBackend::Redis(redis) => redis,
@@ -171,6 +172,9 @@ impl ReadinessChecks {
             read.arg(&["BLOCK", "1", "STREAMS", first, "$"]);
             redis.query::<redis::Value>(&read).await?;
             check_stream_commands(redis, first).await?;
+            for stream in generation.streams() {
+                check_stream(redis, &stream).await?;
+            }
         } else {
             let mut write = redis::cmd("SETRANGE");
             write.arg(first).arg(0).arg("");
@@ -208,15 +212,36 @@ async fn check_stream_commands(redis: &RedisClient, stream: &str) -> anyhow::Res
     Ok(())
 }
 
-async fn check_stores(generation: &Generation) -> Vec<CheckResult> {
-    let mut backends: BTreeMap<String, (Vec<&str>, &Arc<dyn KeyValue>)> = BTreeMap::new();
+/// Whether a stream is one, and the user of the host may use its key.
+async fn check_stream(redis: &RedisClient, stream: &str) -> anyhow::Result<()> {
+    let mut acknowledge = redis::cmd("XACK");
+    acknowledge.arg(&[stream, "socar", "0-1"]);
+    let done = redis.query::<redis::Value>(&acknowledge).await;
+    done.map(drop)
+        .with_context(|| format!("the stream `{stream}`"))
+}
+
+/// The stores on a backend are checked together. The user of a Redis may have permissions for the keys of some stores only, so
+/// that each of them is checked rarely.
+async fn check_stores(generation: &Generation, is_rare: bool) -> Vec<CheckResult> {
+    let mut backends: BTreeMap<String, Vec<(&str, &Arc<dyn KeyValue>)>> = BTreeMap::new();
     for (label, store) in &generation.stores.key_value {
         let backend = backends.entry(store.backend());
-        backend.or_insert_with(|| (Vec::new(), store)).0.push(label);
+        backend.or_default().push((label, store));
     }
-    let checks = backends.into_values().map(|(labels, store)| {
-        let name = format!("key-value store {}", quoted(&labels));
-        check(name, async { Ok(store.check().await?) })
+    let checks = backends.into_values().map(|stores| {
+        let labels: Vec<&str> = stores.iter().map(|(label, _)| *label).collect();
+        let checked = match is_rare {
+            true => stores.len(),
+            false => 1,
+        };
+        check(format!("key-value store {}", quoted(&labels)), async move {
+            for (label, store) in &stores[..checked] {
+                let checked = store.check().await;
+                checked.with_context(|| format!("`{label}`"))?;
+            }
+            Ok(())
+        })
     });
     join_all(checks).await
 }
