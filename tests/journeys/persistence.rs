@@ -1,5 +1,9 @@
 //! Does everything that was acknowledged survive the end of the process? Checkpoint persistent volume.
 
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
 use harness::{Mode, Platform, Setup, cancellation_text, confirmation_text, eventually};
 use serde_json::{Value, json};
 
@@ -173,4 +177,56 @@ fn a_new_host_on_the_same_redis_shows_the_same_fleet() {
         &json!({"rsvId": again.id, "rsvStatus": "reserved", "payStatus": "paid"}),
     );
     second.wait_for_messages(&again, &[confirmation_text(&other)]);
+}
+
+/// SQLite notices the damage when a statement reads the page.
+#[test]
+fn a_damaged_database_is_not_ready_and_says_what_to_do() {
+    for table in ["spin_key_value", "socar_log_session"] {
+        let platform = Setup::new(Mode::Embedded).start();
+        platform.register_car("kept");
+        platform.terminate();
+        damage(&platform.state_dir().join("socar.db"), table);
+        let platform = platform.restart();
+        eventually(
+            || {
+                platform
+                    .post("/cars")
+                    .json(&json!({"carName": "new"}))
+                    .send();
+                platform.get("/readyz").send().status
+            },
+            |status| *status == 503,
+        );
+        let causes = platform.get("/readyz?verbose").send().text();
+        assert!(causes.contains("socar.db is damaged"), "{table}: {causes}");
+        assert!(causes.contains("restore the file"), "{table}: {causes}");
+        std::thread::sleep(Duration::from_secs(2));
+        platform.get("/readyz").send().is(503);
+        let output = platform.output();
+        for line in ["writes are lost", "event log unavailable"] {
+            let count = output.matches(line).count();
+            assert!(count <= 3, "{table}: {count} times {line}");
+        }
+    }
+}
+
+/// Overwrites the first page of a table.
+fn damage(file: &Path, table: &str) {
+    let database = rusqlite::Connection::open(file).expect("a database");
+    let page: u64 = database
+        .query_row(
+            "SELECT rootpage FROM sqlite_schema WHERE name = ?1",
+            [table],
+            |row| row.get(0),
+        )
+        .expect("a table");
+    database.close().expect("closed");
+    let mut file = std::fs::File::options()
+        .write(true)
+        .open(file)
+        .expect("a file");
+    file.seek(SeekFrom::Start((page - 1) * 4096))
+        .and_then(|_| file.write_all(&[0x41; 4096]))
+        .expect("written");
 }

@@ -15,6 +15,7 @@ mod batched_writer;
 mod checkpoint;
 mod commit_signal;
 mod committer;
+mod damage;
 mod foreign_writes;
 mod group_commit;
 mod no_change;
@@ -24,6 +25,7 @@ mod tests;
 mod watermark;
 mod write_fence;
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +36,7 @@ use rusqlite::{Connection, ErrorCode};
 
 use self::checkpoint::CheckpointPolicy;
 use self::committer::Committer;
+use self::damage::Damage;
 use self::foreign_writes::ForeignWrites;
 use self::group_commit::{CommitMode, GroupCommit};
 use crate::file_identity::{FileIdentity, FileLost};
@@ -61,13 +64,15 @@ pub struct Database {
     identity: Option<Arc<FileIdentity>>,
     commits: Arc<GroupCommit>,
     foreign_writes: Option<ForeignWrites>,
+    /// Absent in memory.
+    damage: Option<Damage>,
 }
 
 /// An error of the embedded database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The file cannot be created, or is not a SQLite database.
-    #[error("the database {} cannot be opened", .path.display())]
+    #[error("the database {} cannot be opened; if it is damaged, restore it from a backup", .path.display())]
     Open {
         path: PathBuf,
         source: rusqlite::Error,
@@ -81,6 +86,9 @@ pub enum DatabaseError {
     /// The file was removed or replaced.
     #[error(transparent)]
     Lost(#[from] FileLost),
+    /// A statement has met damage in the file.
+    #[error("{} is damaged: stop the host, restore the file from a backup, and start the host again", .0.display())]
+    Damaged(PathBuf),
     /// The write-ahead log is not synced.
     #[error("{0}")]
     NotSynced(String),
@@ -136,6 +144,7 @@ impl Database {
             identity: Some(identity),
             commits,
             foreign_writes: Some(ForeignWrites::of(path)),
+            damage: Some(Damage::none(path)),
         }))
     }
 
@@ -158,6 +167,7 @@ impl Database {
                 Arc::default(),
             )),
             foreign_writes: None,
+            damage: None,
         }))
     }
 
@@ -169,7 +179,8 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, DatabaseError> {
-        Ok(work(&self.commits.lock())?)
+        let read = work(&self.commits.lock());
+        self.noted(read.map_err(DatabaseError::from))
     }
 
     /// Runs one writing statement. `work` holds the mutex of the database, so it must not wait for anything else.
@@ -180,7 +191,7 @@ impl Database {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, DatabaseError> {
-        self.commits.write(|connection| Ok(work(connection)?))
+        self.noted(self.commits.write(|connection| Ok(work(connection)?)))
     }
 
     /// Runs reading statements and then at most one that writes, atomically. `work` holds the mutex of the database, so it must
@@ -188,11 +199,11 @@ impl Database {
     ///
     /// # Errors
     /// If `work` or SQLite fails, or the file stays locked by another process.
-    pub fn read_and_write<T, E: From<DatabaseError>>(
+    pub fn read_and_write<T, E: From<DatabaseError> + Error + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.commits.read_and_write(work)
+        self.noted(self.commits.read_and_write(work))
     }
 
     /// Runs several statements atomically: all of them are undone if `work` returns an error. `work` holds the mutex of
@@ -200,11 +211,18 @@ impl Database {
     ///
     /// # Errors
     /// If `work` or SQLite fails, or the file stays locked by another process.
-    pub fn transaction<T, E: From<DatabaseError>>(
+    pub fn transaction<T, E: From<DatabaseError> + Error + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.commits.transaction(work)
+        self.noted(self.commits.transaction(work))
+    }
+
+    fn noted<T, E: Error + 'static>(&self, result: Result<T, E>) -> Result<T, E> {
+        if let (Err(error), Some(damage)) = (&result, &self.damage) {
+            damage.note(error);
+        }
+        result
     }
 
     /// Calls `add` before each commit of a batch of writes, with the connection: its statements cost no commit of their
@@ -243,11 +261,21 @@ impl Database {
         }
     }
 
-    /// Checks that writes are kept: the file is in its place, commits succeed, and the log is synced.
+    /// Checks that no statement has met damage in the file.
+    ///
+    /// # Errors
+    /// If one has.
+    pub fn check_damage(&self) -> Result<(), DatabaseError> {
+        self.damage.as_ref().map_or(Ok(()), Damage::check)
+    }
+
+    /// Checks that writes are kept: the file is in its place and no damage in it is known, commits succeed, and the log is
+    /// synced.
     ///
     /// # Errors
     /// The cause, if they are not.
     pub fn check(&self) -> Result<(), DatabaseError> {
+        self.check_damage()?;
         if let Some(identity) = &self.identity {
             identity.check()?;
         }

@@ -75,7 +75,9 @@ impl LostWrites {
     fn is_over(&self, since: Instant) -> bool {
         let waits = since.elapsed() < LONGEST_CALL && self.database.fence().has_earlier_calls();
         let stores = &self.current.get().stores;
+        // Damage does not heal: writes would be lost again at once.
         !waits
+            && self.database.check_damage().is_ok()
             && self.database.try_commit().is_ok()
             && (stores.databases.values()).all(|database| database.try_commit().is_ok())
     }

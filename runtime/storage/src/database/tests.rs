@@ -340,6 +340,46 @@ async fn a_statement_that_undoes_its_batch_fails_its_callers_and_leaves_the_fenc
     writer.commit().unwrap();
 }
 
+/// SQLite notices damage when a statement reads the page.
+#[test]
+fn damage_that_a_statement_meets_fails_the_check_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socar.db");
+    let fill = "CREATE TABLE whole (id INTEGER PRIMARY KEY);
+        CREATE TABLE thing (id INTEGER PRIMARY KEY, body BLOB);
+        INSERT INTO whole VALUES (1); INSERT INTO thing VALUES (1, x'00')";
+    connect(&path).unwrap().execute_batch(fill).unwrap();
+    let mut file = std::fs::read(&path).unwrap();
+    // The third page is that of `thing`.
+    file[8192..12288].fill(0x41);
+    std::fs::write(&path, file).unwrap();
+    let meet = |database: &Database, statement: &'static str, way: usize| {
+        let execute = |connection: &Connection| connection.execute_batch(statement);
+        match way {
+            0 => database.read(execute),
+            1 => database.write(execute),
+            2 => database.transaction(|connection| Ok::<_, DatabaseError>(execute(connection)?)),
+            _ => database.read_and_write(|connection| Ok::<_, DatabaseError>(execute(connection)?)),
+        }
+    };
+    for way in 0..4 {
+        let database = Database::open(&path).unwrap();
+        meet(&database, "SELECT * FROM whole", way).unwrap();
+        database.check().unwrap();
+        // What the caller has done wrong is no damage.
+        meet(&database, "SELECT * FROM absent", way).unwrap_err();
+        database.check_damage().unwrap();
+        meet(&database, "SELECT * FROM thing", way).unwrap_err();
+        let cause = database.check().unwrap_err().to_string();
+        assert!(
+            cause.contains("socar.db is damaged") && cause.contains("restore the file"),
+            "{cause}"
+        );
+        meet(&database, "SELECT * FROM whole", way).unwrap();
+        database.check().unwrap_err();
+    }
+}
+
 /// The fence closes for an open batch of another database, too.
 #[test]
 fn a_closed_fence_ends_the_open_batches_of_others() {
