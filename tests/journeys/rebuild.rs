@@ -1,7 +1,11 @@
 //! Is the view rebuilt from the log, or from the contexts where the log has been trimmed, while the old view
 //! serves? Checkpoint CQRS.
 
-use harness::{Car, Mode, Platform, Setup, Stop, event_streams, eventually, in_background, socar};
+use std::sync::Arc;
+
+use harness::{
+    Car, Mode, Platform, RedisServer, Setup, Stop, event_streams, eventually, in_background, socar,
+};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -58,6 +62,28 @@ fn a_rebuild_reads_what_the_log_has_lost_from_the_contexts(mode: Mode) {
     platform.wait_for_view(
         &cars[0],
         &json!({"carStatus": "reserved", "rsvStatus": "reserved"}),
+    );
+}
+
+/// The manifest of the new host does not tell that the log has lost events.
+#[test]
+fn a_new_host_on_a_log_that_an_earlier_manifest_has_trimmed_shows_the_whole_fleet() {
+    let redis = Arc::new(RedisServer::start());
+    let on_redis = || Setup::new(Mode::Redis).on(&redis);
+    let first = on_redis().manifest(|manifest| {
+        let head = "[application.tool.socar]\n";
+        manifest.replacen(head, &format!("{head}retention = \"1s\"\n"), 1)
+    });
+    let first = first.start();
+    let car = first.register_car("trimmed");
+    let view = json!({"carName": "trimmed", "carStatus": "available"});
+    first.wait_for_view(&car, &view);
+    eventually(|| first.events("socar.car"), Vec::is_empty);
+    let second = on_redis().start();
+    second.wait_for_view(&car, &view);
+    eventually(
+        || second.get("/readyz").send().status,
+        |status| *status == 200,
     );
 }
 

@@ -4,6 +4,10 @@
 //! machines. Each can be lost or restored without the other. The host therefore keeps the identity of the log and how far
 //! the rows have come beside them ([`read_model_records`]). Where the log is another one, or has lost what the rows show, the
 //! read model is rebuilt from the log; where the rows are older than the position, their events are delivered again.
+//!
+//! Retention removes events that all groups have acknowledged, so a group that begins afterwards does not get them. The log
+//! knows that it has removed some ([`EventLog::trimmed_up_to`]). Such a read model is rebuilt, too: a rebuild asks the other
+//! contexts for what the log no longer contains.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,6 +39,9 @@ const PROGRESS_DELAY: Duration = Duration::from_millis(500);
 /// The longest time that the start waits for the first comparison.
 const FIRST_CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The history of rows that belong to none: that of no log.
+const NO_HISTORY: &str = "";
+
 /// Compares read models with the event log, and keeps their progress.
 pub struct ReadModelHistory {
     log: Arc<dyn EventLog>,
@@ -47,6 +54,9 @@ pub struct ReadModelHistory {
     rebuilding: Mutex<BTreeMap<String, String>>,
     /// The components whose read model was found to continue the log. The progress of others is evidence, and stays.
     continued: Mutex<BTreeSet<String>>,
+    /// The components whose read model began with the first event of the log, while the retention of another host may still
+    /// have removed events that it had not read.
+    begun: Mutex<BTreeSet<String>>,
     /// The progress that was written last, by component.
     written: Mutex<BTreeMap<String, ProgressByStream>>,
     foreign: ForeignReadModels,
@@ -79,6 +89,7 @@ impl ReadModelHistory {
             rebuilds,
             rebuilding: Mutex::default(),
             continued: Mutex::default(),
+            begun: Mutex::default(),
             written: Mutex::default(),
             foreign,
         }
@@ -156,24 +167,27 @@ impl ReadModelHistory {
         for database in read_models {
             known.push(read_model_records::history(database).await?);
         }
-        let is_trimmed = generation.retention.min_age.is_some();
         let is_same = known.iter().all(|known| known.as_ref() == Some(&history));
         let has_continued = self.continued.lock().contains(component);
-        if is_same
-            && (has_continued
-                || self
-                    .continues(subscription, read_models, is_trimmed)
-                    .await?)
-        {
+        let continues = is_same
+            && match has_continued {
+                true => self.has_begun_in_time(subscription).await?,
+                false => {
+                    self.continues(generation, subscription, read_models)
+                        .await?
+                }
+            };
+        if continues {
             self.continued.lock().insert(component.clone());
             self.foreign.remove(component);
             return Ok(());
         }
         let is_new = known.iter().all(Option::is_none)
-            && !is_trimmed
-            && !self.has_read(subscription).await?;
+            && !self.has_read(subscription).await?
+            && !self.misses_events(generation, subscription).await?;
         if is_new {
             read_model_records::set_history(read_models, &history).await?;
+            self.begun.lock().insert(component.clone());
             self.continued.lock().insert(component.clone());
             self.foreign.remove(component);
             return Ok(());
@@ -182,6 +196,10 @@ impl ReadModelHistory {
         warn!(component, "{cause}");
         self.continued.lock().remove(component);
         self.foreign.insert(component, cause.to_owned());
+        if is_same {
+            // Until the rebuild has finished, also after a restart, nothing takes the rows for complete.
+            read_model_records::set_history(read_models, NO_HISTORY).await?;
+        }
         if self.rebuilds.begin(component).is_ok() {
             let mut rebuilding = self.rebuilding.lock();
             rebuilding.insert(component.to_owned(), history);
@@ -226,9 +244,9 @@ impl ReadModelHistory {
     /// Whether the log continues where the rows end. A group that has gone on without them gets the later events again.
     async fn continues(
         &self,
+        generation: &Generation,
         subscription: &Subscription,
         read_models: &[Arc<GuestDatabase>],
-        is_trimmed: bool,
     ) -> Result<bool, ComparisonError> {
         let component = &subscription.component;
         let group = subscription.group(&self.host);
@@ -248,7 +266,44 @@ impl ReadModelHistory {
             }
         }
         // The group of a host that was away for long is deleted, and events that it has not read may be gone.
-        Ok(!is_trimmed || self.has_read(subscription).await?)
+        Ok(!self.misses_events(generation, subscription).await?)
+    }
+
+    /// Whether the log may have removed events of a stream that the group has not begun to read. While a group is there, the
+    /// log keeps what it has not acknowledged.
+    async fn misses_events(
+        &self,
+        generation: &Generation,
+        subscription: &Subscription,
+    ) -> Result<bool, ComparisonError> {
+        let group = subscription.group(&self.host);
+        // An earlier version of the host leaves no mark in the log, and may run beside this one.
+        let has_retention = generation.retention.min_age.is_some();
+        for stream in &subscription.streams {
+            let is_trimmed = has_retention || self.log.trimmed_up_to(stream).await?.is_some();
+            if is_trimmed && self.log.lag(stream, &group).await?.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the group of a read model that began with the first event was there before the log removed any event.
+    async fn has_begun_in_time(
+        &self,
+        subscription: &Subscription,
+    ) -> Result<bool, ComparisonError> {
+        let component = &subscription.component;
+        let has_begun = self.begun.lock().contains(component);
+        if !has_begun || !self.has_read(subscription).await? {
+            return Ok(true);
+        }
+        let mut is_trimmed = false;
+        for stream in &subscription.streams {
+            is_trimmed |= self.log.trimmed_up_to(stream).await?.is_some();
+        }
+        self.begun.lock().remove(component);
+        Ok(!is_trimmed)
     }
 
     /// Waits until the group of a read model acknowledges, and a moment more.

@@ -121,7 +121,8 @@ impl ChangeReader {
     /// The ids up to which the group has acknowledged its streams: never less than these.
     ///
     /// While the first entry of a stream is not acknowledged, the log returns the id before it. As the id of no entry, it
-    /// would look later as if its entry had been removed, so that the stream is at its beginning instead.
+    /// would look later as if its entry had been removed, so that the stream is at its beginning instead, or at the newest
+    /// entry that was removed.
     pub async fn acknowledged(&self, at_least: &[EntryId]) -> Result<Vec<EntryId>, LogError> {
         let mut ids = Vec::new();
         for (stream, at_least) in self.streams.iter().zip(at_least) {
@@ -132,7 +133,10 @@ impl ChangeReader {
                 let oldest = self.oldest(stream, EntryId::MAX).await?;
                 oldest.is_some_and(|oldest| up_to < oldest)
             };
-            ids.push(if is_before_all { EntryId::MIN } else { up_to });
+            ids.push(match is_before_all {
+                true => self.trimmed_up_to(stream).await?,
+                false => up_to,
+            });
         }
         Ok(ids)
     }
@@ -141,6 +145,12 @@ impl ChangeReader {
     async fn oldest(&self, stream: &str, up_to: EntryId) -> Result<Option<EntryId>, LogError> {
         let oldest = self.log.range(stream, EntryId::MIN, up_to, 1).await?;
         Ok(oldest.first().map(|entry| entry.id))
+    }
+
+    /// The newest entry of a stream that retention has removed; [`EntryId::MIN`] if it has removed none.
+    async fn trimmed_up_to(&self, stream: &str) -> Result<EntryId, LogError> {
+        let trimmed = self.log.trimmed_up_to(stream).await?;
+        Ok(trimmed.unwrap_or(EntryId::MIN))
     }
 
     /// The changes after an id, up to another one, and the id up to which they are complete.
@@ -182,10 +192,16 @@ impl ChangeReader {
         })
     }
 
-    /// Whether a stream ends before an id: the log was restored from a backup, and has lost what the client knows.
-    async fn ends_before(&self, stream: &str, id: EntryId) -> Result<bool, LogError> {
+    /// Whether a stream, whose entries up to `trimmed` may be removed, ends before an id: the log was restored from a backup,
+    /// and has lost what the client knows.
+    async fn ends_before(
+        &self,
+        stream: &str,
+        id: EntryId,
+        trimmed: EntryId,
+    ) -> Result<bool, LogError> {
         let later = self.log.range(stream, id, EntryId::MAX, 1).await?;
-        Ok(later.is_empty() && self.log.trimmed_up_to(stream).await? < Some(id))
+        Ok(later.is_empty() && trimmed < id)
     }
 
     /// Whether the log has the entry of this position, and no entry of a stream was removed that is newer.
@@ -197,15 +213,20 @@ impl ChangeReader {
         now: &LogPosition,
     ) -> Result<bool, LogError> {
         let (id, newest) = (position.ids[index], now.ids[index]);
+        let trimmed = self.trimmed_up_to(stream).await?;
+        if trimmed > id {
+            return Ok(false);
+        }
+        // A host of an earlier version removes entries without a mark.
         if id == EntryId::MIN {
             let is_empty =
                 newest == EntryId::MIN && self.oldest(stream, EntryId::MAX).await?.is_none();
             return Ok(is_empty || self.is_complete_since(position.since, &now.ids));
         }
-        if id > newest && self.ends_before(stream, id).await? {
+        if id > newest && self.ends_before(stream, id, trimmed).await? {
             return Ok(false);
         }
-        if newest != EntryId::MIN && id >= newest {
+        if id == trimmed || newest != EntryId::MIN && id >= newest {
             return Ok(true);
         }
         // The oldest entries are removed first, so an entry that is not newer shows that none after it was.

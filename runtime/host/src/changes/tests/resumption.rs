@@ -213,3 +213,32 @@ async fn a_position_is_gone_when_all_entries_of_a_stream_are_removed() {
         Some(ListenError::PositionGone)
     );
 }
+
+/// An earlier manifest, or that of another host, may have had a retention.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_without_an_entry_is_gone_when_a_manifest_without_retention_follows() {
+    let log = ConsumedLog::open().await;
+    let opening = log.listen(None).await.next().await.unwrap();
+    assert_eq!(log.refusal(opening.id.as_deref()).await, None);
+    log.change(CARS, [1]).await;
+    assert_eq!(log.refusal(opening.id.as_deref()).await, None);
+    log.remove_all(CARS).await;
+    assert_eq!(
+        log.refusal(opening.id.as_deref()).await,
+        Some(ListenError::PositionGone)
+    );
+}
+
+/// The events before the first one that is not acknowledged are removed, and nothing after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_after_everything_that_was_removed_is_resumed() {
+    let log = ConsumedLog::open().await;
+    log.change(CARS, [1]).await;
+    log.remove_all(CARS).await;
+    log.publish(CARS, 2).await;
+    let claimed = log.claim().await;
+    let opening = log.listen(None).await.next().await.unwrap();
+    log.acknowledge(&claimed).await;
+    let mut client = log.listen(opening.id.as_deref()).await;
+    assert_eq!(client.changes(1).await.0, [2]);
+}
