@@ -19,9 +19,13 @@ use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Limited};
 use http_conventions::delivery::{OUTCOME, Outcome};
+use hyper::body::Body;
 use platform_token::SigningKeys;
+use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::availability::retry_after;
@@ -44,6 +48,9 @@ use event_log::delivery::{
 };
 use storage::redis_client::RedisClient;
 
+/// The longest problem document that is read, in bytes.
+const MAX_PROBLEM: usize = 16 * 1024;
+
 /// Lines about the same answer in ten seconds.
 static FOREIGN_ANSWERS: LazyLock<LogLimiter> = LazyLock::new(|| LogLimiter::new(1));
 
@@ -62,6 +69,8 @@ struct Answer {
     address: String,
     status: StatusCode,
     headers: HeaderMap,
+    /// The words of the component, if it answers with a problem document.
+    detail: Option<String>,
 }
 
 /// Relays events until the process receives a stop signal.
@@ -200,10 +209,16 @@ impl HttpDelivery {
             HandlerError::unavailable(format!("{address}: {error}"))
         })?;
         span::http::received(&mut span, answer.status());
+        let (head, body) = answer.into_parts();
+        let detail = match is_problem(&head.headers) {
+            true => timeout(self.timeout, detail(body)).await.ok().flatten(),
+            false => None,
+        };
         Ok(Answer {
             address: address.clone(),
-            status: answer.status(),
-            headers: answer.headers().clone(),
+            status: head.status,
+            headers: head.headers,
+            detail,
         })
     }
 }
@@ -229,8 +244,8 @@ impl Answer {
         let outcome = self.headers.get(OUTCOME).map(HeaderValue::as_bytes);
         match outcome.and_then(Outcome::from_name) {
             Some(Outcome::Handled) => Ok(()),
-            Some(Outcome::Rejected) => Err(HandlerError::Invalid(self.reason())),
-            Some(Outcome::Failed) => Err(HandlerError::Failed(self.reason())),
+            Some(Outcome::Rejected) => Err(HandlerError::Invalid(self.explained())),
+            Some(Outcome::Failed) => Err(HandlerError::Failed(self.explained())),
             Some(Outcome::Unavailable) => Err(self.unavailable()),
             None => {
                 let error = self.reason();
@@ -253,6 +268,14 @@ impl Answer {
         }
     }
 
+    /// The reason, in the words of the component as well: a dead letter has no other.
+    fn explained(&self) -> String {
+        match &self.detail {
+            Some(detail) => format!("{}: {detail}", self.reason()),
+            None => self.reason(),
+        }
+    }
+
     fn reason(&self) -> String {
         let Self {
             address, status, ..
@@ -267,6 +290,22 @@ impl Answer {
             status => format!("{address} answered {status}"),
         }
     }
+}
+
+fn is_problem(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE);
+    let media_type = media_type.map(HeaderValue::as_bytes).unwrap_or_default();
+    media_type.starts_with(b"application/problem+json")
+}
+
+/// The `detail` of a problem document; `None` if it has none, or is longer than a problem is.
+async fn detail<B: Body>(body: B) -> Option<String>
+where
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let body = Limited::new(body, MAX_PROBLEM).collect().await.ok()?;
+    let problem: Value = serde_json::from_slice(&body.to_bytes()).ok()?;
+    problem["detail"].as_str().map(str::to_owned)
 }
 
 /// The base URL of each component with an HTTP route, without a trailing slash.

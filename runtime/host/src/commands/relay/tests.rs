@@ -17,7 +17,33 @@ fn answer(status: u16, outcome: Option<&str>) -> Answer {
         address: "http://cars".to_owned(),
         status: StatusCode::from_u16(status).unwrap(),
         headers,
+        detail: None,
     }
+}
+
+#[tokio::test]
+async fn a_dead_letter_has_the_words_of_the_component() {
+    let problem = r#"{"status":422,"detail":"the event has no subject"}"#;
+    let detail = detail(full(problem)).await;
+    let reason = |outcome| {
+        let answer = Answer {
+            detail: detail.clone(),
+            ..answer(422, Some(outcome))
+        };
+        answer.about_event("car").unwrap_err().to_string()
+    };
+    for outcome in ["rejected", "failed"] {
+        let reason = reason(outcome);
+        assert!(
+            reason.ends_with("422 Unprocessable Entity: the event has no subject"),
+            "{reason}"
+        );
+    }
+    for other in ["", "{}", "[]", r#"{"detail":7}"#] {
+        assert_eq!(super::detail(full(other)).await, None, "{other}");
+    }
+    let endless = vec![b' '; MAX_PROBLEM + 1];
+    assert_eq!(super::detail(full(endless)).await, None);
 }
 
 #[test]
