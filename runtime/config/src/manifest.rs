@@ -40,7 +40,9 @@ mod tests;
 mod variables;
 
 use crate::document::{self, ConfigError, Located, Location};
-use crate::policy::{ComponentPolicy, IdentityPolicy, LinkPolicies, ListenerLimits, RedisGrants};
+use crate::policy::{
+    ComponentPolicy, EventDelivery, IdentityPolicy, LinkPolicies, ListenerLimits, RedisGrants,
+};
 
 pub use canonical_path::canonical_path;
 pub use dependencies::Dependency;
@@ -68,12 +70,12 @@ pub struct App {
     /// The selected components, in the order of the manifest, without those that only implement imports of others: each
     /// of these is with the component that depends on it.
     pub components: Vec<Component>,
-    /// The names of all components of the manifest, also of those that are not selected.
-    pub declared: BTreeSet<String>,
     /// The public HTTP routes.
     pub routes: RouteTable,
     /// The Redis triggers of the selected components.
     pub redis_triggers: Vec<RedisTrigger>,
+    /// All Redis triggers of the manifest, with the hosts among which the events are divided.
+    pub declared_triggers: Vec<(RedisTrigger, EventDelivery)>,
     /// The address of the event log, `[application.trigger.redis] address`. The host serves the connections that a
     /// component opens to this address.
     pub redis_address: Option<String>,

@@ -58,6 +58,13 @@ impl Consumer {
         &self.streams
     }
 
+    /// Whether it subscribes to one of these streams.
+    pub(crate) fn reads_any(&self, streams: &[Arc<str>]) -> bool {
+        let redriven = redrive_stream(&self.group);
+        let mut subscribed = self.streams.iter().filter(|it| ***it != *redriven);
+        subscribed.any(|stream| streams.contains(stream))
+    }
+
     /// Whether its group belongs to one host (`component@host`), and not to all hosts together.
     pub(crate) fn is_of_one_host(&self) -> bool {
         Self::is_group_of_one_host(&self.group)

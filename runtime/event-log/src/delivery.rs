@@ -107,7 +107,7 @@ pub struct Subscription {
 }
 
 /// The hosts among which the events of a subscription are divided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Audience {
     /// All hosts on one log share the events: the group is named after the component.
     Shared,

@@ -214,10 +214,10 @@ impl EventLog for EmbeddedLog {
 
     async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError> {
         self.database.transaction(|connection| {
-            group_rows::delete(connection, group, streams)?;
-            if let Some(deleted) = self.positions.lock().groups.remove(group) {
-                deleted.appended.notify_one();
-            }
+            let is_gone = group_rows::delete(connection, group, streams)?;
+            self.positions
+                .lock()
+                .end_group(group, |consumer| is_gone || consumer.reads_any(streams));
             Ok(())
         })
     }

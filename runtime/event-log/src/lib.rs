@@ -46,6 +46,9 @@ pub const DEAD_LETTERS: &str = "socar.dead";
 /// The field of an entry that holds the event; handlers get its value.
 pub const EVENT_FIELD: &str = "event";
 
+/// The longest time after which a log is told again that a consumer reads its streams.
+pub const READ_INTERVAL: Duration = Duration::from_secs(300);
+
 /// The field that keeps the lane of an entry while it is a dead letter, and after it was redriven.
 const LANE_FIELD: &str = "@lane";
 
@@ -164,8 +167,8 @@ pub trait EventLog: Send + Sync {
     /// session of the consumer changes nothing.
     async fn leave(&self, consumer: &Consumer) -> Result<(), LogError>;
 
-    /// Deletes a group that no consumer will ever use again, on the given streams, with its stream of redriven letters.
-    /// A missing group is no error.
+    /// Deletes a group on the given streams, which no consumer of it will read again. Where it reads no other stream, all
+    /// of it is deleted, with its stream of redriven letters. A missing group is no error.
     async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError>;
 
     /// Returns the groups that subscribed to the stream, and their progress.
@@ -275,4 +278,8 @@ pub struct GroupState {
     /// The time since the latest heartbeat or leave of a consumer, by the clock of the log; `None` if the group never had
     /// a consumer.
     pub silence: Option<Duration>,
+    /// The time since a consumer of the group last read this stream, by the clock of the log; `None` if the group never had
+    /// a consumer. While a consumer reads the stream, it is at most about [`READ_INTERVAL`]. A group that is not silent may
+    /// have subscribed to fewer streams than before.
+    pub unread: Option<Duration>,
 }

@@ -35,7 +35,7 @@ use redis::{RedisError, ScriptInvocation, Value, cmd};
 use self::append_notifier::AppendNotifier;
 use self::heartbeats::Heartbeats;
 use self::histories::Histories;
-use self::reply::{EntryReply, entry_id};
+use self::reply::{EntryReply, GroupRow, entry_id};
 use self::sole_reader::SoleReaders;
 use super::{
     Consumer, Continuity, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState,
@@ -202,7 +202,7 @@ impl EventLog for RedisLog {
     }
 
     async fn delete_group(&self, group: &str, streams: &[Arc<str>]) -> Result<(), LogError> {
-        self.sole_readers.end_group(group);
+        self.sole_readers.end_group(group, streams);
         let mut script = scripts::DELETE_GROUP.prepare_invoke();
         stream_keys(&mut script, streams);
         script.arg(group);
@@ -212,12 +212,13 @@ impl EventLog for RedisLog {
 
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
         let script = scripts::GROUPS.key(stream);
-        let rows: Vec<(String, u64, u64, Option<u64>)> = self.client.invoke(&script).await?;
-        let state = |(group, pending, lag, silence): (_, _, _, Option<u64>)| GroupState {
+        let rows: Vec<GroupRow> = self.client.invoke(&script).await?;
+        let state = |(group, pending, lag, silence, unread): GroupRow| GroupState {
             group,
             pending,
             lag,
             silence: silence.map(Duration::from_millis),
+            unread: unread.map(Duration::from_millis),
         };
         Ok(rows.into_iter().map(state).collect())
     }

@@ -3,23 +3,28 @@
 //! An entry is removed when it is old enough and every group has acknowledged it, so a group without consumers would
 //! keep all entries, and its lag would grow for ever. The group of a single host (`component@host`) is deleted when that
 //! host has been silent for [`Retention::host_timeout`]; a host that comes back later rebuilds its read models. A group
-//! that hosts share keeps its place, because what is unavailable is waited for; it is deleted when it has been silent for
-//! [`Retention::group_timeout`] and no component of the application has its name.
+//! that hosts share keeps its place, because what is unavailable is waited for.
+//!
+//! That holds for the streams that the application reads as this group ([`Retention::readers`]). On any other stream, the
+//! group is deleted when none of its consumers has read that stream for the same time, or for
+//! [`Retention::group_timeout`] where hosts share it: an earlier version of the application has used it, or another
+//! application does. Whether the group is alive on other streams does not matter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::consumer::redrive_stream;
-use super::{EventLog, GroupState, LogError};
+use super::delivery::Audience;
+use super::{Consumer, EventLog, GroupState, LogError};
 
 /// The shortest silence after which a single host counts as gone.
 const MIN_HOST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-/// The shortest silence after which the group of an unknown component counts as unused.
+/// The shortest time after which a group that hosts share counts as unused on a stream that the application does not read
+/// as this group.
 const MIN_GROUP_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The shortest and the longest time between two passes over the log.
@@ -33,20 +38,29 @@ pub struct Retention {
     pub min_age: Option<Duration>,
     /// The silence of a single host after which its groups are deleted.
     pub host_timeout: Duration,
-    /// The silence after which the group of an unknown component is deleted.
+    /// The time after which a group that hosts share is deleted on a stream that the application does not read as this
+    /// group.
     pub group_timeout: Duration,
-    /// The components of the application, also those that do not run on this host.
-    pub components: BTreeSet<String>,
+    /// What the application reads, also on other hosts.
+    pub readers: BTreeSet<StreamReader>,
+}
+
+/// A component that reads a stream.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StreamReader {
+    pub stream: String,
+    pub component: String,
+    pub audience: Audience,
 }
 
 /// Deletes groups and trims the streams at regular intervals until `stop` is cancelled. `current` returns the retention
-/// and the streams that are valid at the time.
+/// that is valid at the time.
 ///
 /// # Errors
 /// Never; the result has the type of the other background tasks.
 pub async fn enforce_until_cancelled(
     log: Arc<dyn EventLog>,
-    current: impl Fn() -> (Retention, BTreeSet<String>),
+    current: impl Fn() -> Retention,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut last = Instant::now();
@@ -55,13 +69,12 @@ pub async fn enforce_until_cancelled(
             () = tokio::time::sleep(MIN_INTERVAL) => {}
             () = stop.cancelled() => return Ok(()),
         }
-        let (retention, streams) = current();
+        let retention = current();
         if last.elapsed() < retention.interval() {
             continue;
         }
         last = Instant::now();
-        let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
-        match retention.enforce(&*log, &streams).await {
+        match retention.enforce(&*log).await {
             Ok(0) => {}
             Ok(removed) => info!(removed, "old events removed from the log"),
             // The next pass removes the same entries.
@@ -71,16 +84,22 @@ pub async fn enforce_until_cancelled(
 }
 
 impl Retention {
-    /// Keeps entries for at least `min_age`, the group of a silent host for at least a day, and that of an unknown
-    /// component for at least a week.
-    pub fn new(min_age: Option<Duration>, components: BTreeSet<String>) -> Self {
+    /// Keeps entries for at least `min_age`, the group of a silent host for at least a day, and a group that hosts share
+    /// and that the application does not use for at least a week.
+    pub fn new(min_age: Option<Duration>, readers: BTreeSet<StreamReader>) -> Self {
         let longest = min_age.unwrap_or_default();
         Self {
             min_age,
             host_timeout: longest.max(MIN_HOST_TIMEOUT),
             group_timeout: longest.max(MIN_GROUP_TIMEOUT),
-            components,
+            readers,
         }
+    }
+
+    /// Whether the application reads the stream as this group.
+    pub fn uses(&self, stream: &str, group: &str) -> bool {
+        let mut readers = self.readers.iter();
+        readers.any(|reader| reader.stream == stream && reader.is_group(group))
     }
 
     /// The time between two passes.
@@ -94,38 +113,78 @@ impl Retention {
     ///
     /// # Errors
     /// If the log fails.
-    pub async fn enforce(&self, log: &dyn EventLog, streams: &[&str]) -> Result<u64, LogError> {
-        for stream in streams {
-            for state in log.groups(stream).await? {
-                if self.is_unused(&state) {
-                    delete_group(log, &state.group, streams).await?;
-                }
-            }
+    pub async fn enforce(&self, log: &dyn EventLog) -> Result<u64, LogError> {
+        for (group, streams) in self.unused_groups(log).await? {
+            info!(
+                group,
+                streams = streams.join(", "),
+                "group deleted: nothing uses it any more"
+            );
+            log.delete_group(&group, &streams).await?;
         }
         let Some(min_age) = self.min_age else {
             return Ok(0);
         };
         let mut removed = 0;
-        for stream in streams {
+        for stream in self.streams() {
             removed += trim(log, stream, min_age).await?;
         }
         Ok(removed)
     }
 
-    fn is_unused(&self, state: &GroupState) -> bool {
-        let timeout = match state.is_of_one_host() {
+    /// The streams that the application reads.
+    fn streams(&self) -> BTreeSet<&str> {
+        let readers = self.readers.iter();
+        readers.map(|reader| reader.stream.as_str()).collect()
+    }
+
+    /// The groups that are not used any more, each with the streams on which that is so.
+    async fn unused_groups(
+        &self,
+        log: &dyn EventLog,
+    ) -> Result<BTreeMap<String, Vec<Arc<str>>>, LogError> {
+        let mut unused: BTreeMap<String, Vec<Arc<str>>> = BTreeMap::new();
+        for stream in self.streams() {
+            let states = log.groups(stream).await?.into_iter();
+            for state in states.filter(|state| self.is_unused(stream, state)) {
+                unused.entry(state.group).or_default().push(stream.into());
+            }
+        }
+        Ok(unused)
+    }
+
+    fn is_unused(&self, stream: &str, state: &GroupState) -> bool {
+        let is_of_one_host = state.is_of_one_host();
+        let silence = match self.uses(stream, &state.group) {
+            true if is_of_one_host => state.silence,
+            true => return false,
+            false => state.unread,
+        };
+        let timeout = match is_of_one_host {
             true => self.host_timeout,
-            false if self.components.contains(&state.group) => return false,
             false => self.group_timeout,
         };
-        state.silence.is_some_and(|silence| silence > timeout)
+        silence.is_some_and(|silence| silence > timeout)
+    }
+}
+
+impl StreamReader {
+    /// Whether the component reads as this group, on any host.
+    fn is_group(&self, group: &str) -> bool {
+        match self.audience {
+            Audience::Shared => group == self.component,
+            Audience::EachHost => {
+                let component = group.split_once('@').map(|(component, _)| component);
+                component == Some(&self.component)
+            }
+        }
     }
 }
 
 impl GroupState {
     /// Whether the group belongs to a single host.
     pub fn is_of_one_host(&self) -> bool {
-        self.group.contains('@')
+        Consumer::is_group_of_one_host(&self.group)
     }
 }
 
@@ -137,12 +196,4 @@ async fn trim(log: &dyn EventLog, stream: &str, min_age: Duration) -> Result<u64
             some => removed += some,
         }
     }
-}
-
-async fn delete_group(log: &dyn EventLog, group: &str, streams: &[&str]) -> Result<(), LogError> {
-    info!(group, "group deleted: nothing uses it any more");
-    let redriven = redrive_stream(group);
-    let streams = streams.iter().copied().chain([&*redriven]);
-    log.delete_group(group, &streams.map(Arc::from).collect::<Vec<_>>())
-        .await
 }

@@ -20,9 +20,9 @@ use super::routes::{RouteHandler, RoutePattern, RouteTable};
 use super::schema::{self, HttpTriggerTable, HttpTriggerTarget};
 use super::static_response::StaticResponse;
 use super::variables::{Overrides, ResolvedVariables};
-use super::{App, Component};
+use super::{App, Component, RedisTrigger};
 use crate::document::{ConfigError, Located, is_misspelt};
-use crate::policy::{ApplicationPolicy, LinkPolicies};
+use crate::policy::{ApplicationPolicy, EventDelivery, LinkPolicies};
 use component::ComponentContext;
 use dependencies::DeclaredDependencies;
 use event_log::EventLog;
@@ -90,7 +90,7 @@ pub(crate) fn check(
     changes::check(&components, &event_log.triggers, &routes, &policy.listener)?;
     check_redis_grants(&components)?;
 
-    let declared_ids = components.iter().map(|it| it.id.to_string()).collect();
+    let declared_triggers = with_delivery(&event_log.triggers, &components);
     dependencies::resolve(&mut components, declared, &triggered)?;
     let is_selected = |id: &ComponentId| selection.contains(id);
     components.retain(|component| is_selected(&component.id));
@@ -102,9 +102,9 @@ pub(crate) fn check(
         name: manifest.name,
         version: manifest.version,
         components,
-        declared: declared_ids,
         routes: routes.of_components(is_selected),
         redis_triggers,
+        declared_triggers,
         redis_address: event_log.address,
         listener: policy.listener,
         identity,
@@ -112,6 +112,18 @@ pub(crate) fn check(
         retention: policy.retention,
         redrive: policy.redrive,
     })
+}
+
+/// The triggers, each with the policy `events` of its component.
+fn with_delivery(
+    triggers: &[RedisTrigger],
+    components: &[Component],
+) -> Vec<(RedisTrigger, EventDelivery)> {
+    let delivery = |trigger: &RedisTrigger| {
+        let component = components.iter().find(|it| it.id == trigger.component)?;
+        Some((trigger.clone(), component.policy.events))
+    };
+    triggers.iter().filter_map(delivery).collect()
 }
 
 /// Rejects an event type that only one component names and that is spelt almost like the type of another: it would never

@@ -170,10 +170,11 @@ impl EmbeddedLog {
                 Some((cursor.read(), cursor.pending_count() as u64, group.seen))
             })
         };
-        let (read, pending, seen) = match subscribed {
-            Some((read, pending, seen)) => (read, pending, Some(seen)),
-            None => (row.position, row.recorded, row.seen),
+        let (read, pending, seen, read_at) = match subscribed {
+            Some((read, pending, seen)) => (read, pending, Some(seen), Some(seen)),
+            None => (row.position, row.recorded, row.seen, row.read),
         };
+        let since = |time: u64| Duration::from_millis(now().saturating_sub(time));
         Ok(GroupState {
             group: row.group,
             pending,
@@ -181,7 +182,8 @@ impl EmbeddedLog {
                 Some(lag) => lag,
                 None => entries::count_after(connection, stream, read)?,
             },
-            silence: seen.map(|seen| Duration::from_millis(now().saturating_sub(seen))),
+            silence: seen.map(since),
+            unread: read_at.map(since),
         })
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct GroupRow {
     /// The number of pending entries with a row.
     pub recorded: u64,
     pub seen: Option<u64>,
+    /// The time at which a consumer last read the stream.
+    pub read: Option<u64>,
 }
 
 /// Makes this session the only consumer of the group.
@@ -48,6 +50,18 @@ pub(super) fn add_consumer(
             stored(seen)
         ],
     )?;
+    note_read(connection, consumer, stored(seen))
+}
+
+/// Records that a consumer read its streams at this time.
+fn note_read(connection: &Connection, consumer: &Consumer, seen: i64) -> rusqlite::Result<()> {
+    let mut note = connection.prepare_cached(
+        "INSERT INTO socar_log_read (stream, name, seen) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET seen = excluded.seen",
+    )?;
+    for stream in consumer.streams() {
+        note.execute(params![stream, consumer.group, seen])?;
+    }
     Ok(())
 }
 
@@ -167,7 +181,7 @@ pub(super) fn write_seen(
     consumer: &Consumer,
     seen: i64,
 ) -> rusqlite::Result<()> {
-    connection
+    let updated = connection
         .prepare_cached(
             "UPDATE socar_log_session SET seen = ?4
              WHERE reads = ?1 AND name = ?2 AND session = ?3",
@@ -177,27 +191,44 @@ pub(super) fn write_seen(
             consumer.name,
             consumer.session,
             seen
-        ])
-        .map(drop)
+        ])?;
+    match updated {
+        0 => Ok(()),
+        _ => note_read(connection, consumer, seen.saturating_abs()),
+    }
 }
 
+/// Deletes a group on these streams, and all of it if it reads no other. Returns whether all of it was deleted.
 pub(super) fn delete(
     connection: &Connection,
     group: &str,
     streams: &[Arc<str>],
-) -> rusqlite::Result<()> {
-    for stream in streams {
-        for statement in [
-            "DELETE FROM socar_log_group WHERE name = ?1 AND stream = ?2",
-            "DELETE FROM socar_log_pending WHERE reads = ?1 AND stream = ?2",
-        ] {
-            connection.execute(statement, params![group, stream])?;
-        }
+) -> rusqlite::Result<bool> {
+    let redriven = redrive_stream(group);
+    for stream in streams.iter().filter(|stream| ***stream != *redriven) {
+        delete_on(connection, group, stream)?;
     }
+    let is_kept = connection
+        .prepare_cached("SELECT 1 FROM socar_log_group WHERE name = ?1 AND stream <> ?2")?
+        .exists([group, &redriven])?;
+    if is_kept {
+        return Ok(false);
+    }
+    delete_on(connection, group, &redriven)?;
     connection.execute("DELETE FROM socar_log_session WHERE reads = ?1", [group])?;
     // Only this group reads its redriven letters.
-    let redriven = redrive_stream(group);
     connection.execute("DELETE FROM socar_log_entry WHERE stream = ?1", [redriven])?;
+    Ok(true)
+}
+
+fn delete_on(connection: &Connection, group: &str, stream: &str) -> rusqlite::Result<()> {
+    for statement in [
+        "DELETE FROM socar_log_group WHERE name = ?1 AND stream = ?2",
+        "DELETE FROM socar_log_pending WHERE reads = ?1 AND stream = ?2",
+        "DELETE FROM socar_log_read WHERE name = ?1 AND stream = ?2",
+    ] {
+        connection.execute(statement, params![group, stream])?;
+    }
     Ok(())
 }
 
@@ -215,7 +246,8 @@ pub(super) fn list(connection: &Connection, stream: &str) -> rusqlite::Result<Ve
             "SELECT name, cursor,
                  (SELECT count(*) FROM socar_log_pending p
                   WHERE p.reads = g.name AND p.stream = g.stream),
-                 (SELECT max(abs(seen)) FROM socar_log_session c WHERE c.reads = g.name)
+                 (SELECT max(abs(seen)) FROM socar_log_session c WHERE c.reads = g.name),
+                 (SELECT seen FROM socar_log_read r WHERE r.stream = g.stream AND r.name = g.name)
              FROM socar_log_group g WHERE stream = ?1 ORDER BY name",
         )?
         .query_map([stream], |row| {
@@ -224,6 +256,7 @@ pub(super) fn list(connection: &Connection, stream: &str) -> rusqlite::Result<Ve
                 position: row.get(1)?,
                 recorded: unsigned(row.get(2)?),
                 seen: row.get::<_, Option<i64>>(3)?.map(unsigned),
+                read: row.get::<_, Option<i64>>(4)?.map(unsigned),
             })
         })?
         .collect()

@@ -116,6 +116,16 @@ impl LogMemory {
         moved
     }
 
+    /// Forgets a group whose consumer is of this kind. The consumer is evicted.
+    pub fn end_group(&mut self, group: &str, is_ended: impl Fn(&Consumer) -> bool) {
+        let is_ended = |it: &SubscribedGroup| is_ended(&it.consumer);
+        if self.groups.get(group).is_some_and(is_ended)
+            && let Some(ended) = self.groups.remove(group)
+        {
+            ended.appended.notify_one();
+        }
+    }
+
     pub fn remove(&mut self, stream: &str, id: i64) {
         if let Some(tail) = self.tails.get_mut(stream) {
             tail.remove(id);

@@ -33,8 +33,7 @@ impl EmbeddedLog {
             is_due
         };
         if is_due {
-            self.database
-                .write(|it| group_rows::write_seen(it, consumer, ids::stored(seen)))?;
+            self.write_seen(consumer, ids::stored(seen))?;
         }
         Ok(())
     }
@@ -45,8 +44,11 @@ impl EmbeddedLog {
             group.seen = seen;
         }
         self.positions.write();
-        Ok(self
-            .database
-            .write(|it| group_rows::write_seen(it, consumer, -ids::stored(seen)))?)
+        self.write_seen(consumer, -ids::stored(seen))
+    }
+
+    fn write_seen(&self, consumer: &Consumer, seen: i64) -> Result<(), LogError> {
+        self.database
+            .transaction(|it| Ok(group_rows::write_seen(it, consumer, seen)?))
     }
 }

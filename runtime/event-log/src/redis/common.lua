@@ -13,6 +13,8 @@
 --   :fence:<consumer>:<session>
 --                      a stream of the group that such a consumer reads beside the others: the
 --                      removal of the fence ends its reads, an entry reports another consumer
+--   :read              stream -> time at which a consumer of the group last read it; that of a
+--                      sole consumer is up to five minutes late (hash)
 --   :sessions          consumer -> its present session; scripts of earlier ones are rejected
 --   :pending           ticket -> lane, for each pending entry that a script has assigned; the
 --                      entries that a sole consumer has read itself are in the group only
@@ -119,6 +121,14 @@ end
 local function is_current(group, consumer, session)
     return is_consumer(group, consumer)
         and redis.call('HGET', key_of(group, 'sessions'), consumer) == session
+end
+
+-- Records that a consumer of the group reads these streams.
+local function note_read(group, streams)
+    local now = milliseconds()
+    for _, stream in ipairs(streams) do
+        redis.call('HSET', key_of(group, 'read'), stream, now)
+    end
 end
 
 -- Makes a consumer the owner of an entry. Returns its lane, or nil if the entry was removed.

@@ -1,4 +1,5 @@
--- KEYS: the stream. Returns rows of {group, pending, lag, milliseconds since the latest heartbeat or nil}.
+-- KEYS: the stream. Returns rows of {group, pending, lag, milliseconds since the latest heartbeat or nil,
+-- milliseconds since a consumer read the stream or nil}.
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
 if groups.err then
     -- The stream does not exist.
@@ -36,10 +37,22 @@ local function silence(group)
     return newest and math.max(0, now - newest)
 end
 
+-- Returns the milliseconds since a consumer of the group read the stream.
+local function unread(group, silence)
+    if not silence then
+        return false
+    end
+    local now = milliseconds()
+    -- An earlier version left no time: it is at latest that of the latest heartbeat.
+    redis.call('HSETNX', key_of(group, 'read'), KEYS[1], now - silence)
+    return math.max(0, now - tonumber(redis.call('HGET', key_of(group, 'read'), KEYS[1])))
+end
+
 local rows = {}
 for _, group in ipairs(groups) do
     local name = field(group, 'name')
     local lag = field(group, 'lag') or lag_after(field(group, 'last-delivered-id'))
-    rows[#rows + 1] = {name, field(group, 'pending'), lag, silence(name)}
+    local silent = silence(name)
+    rows[#rows + 1] = {name, field(group, 'pending'), lag, silent, unread(name, silent)}
 end
 return rows

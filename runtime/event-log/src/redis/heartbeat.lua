@@ -8,6 +8,7 @@ end
 local consumers = key_of(group, 'consumers')
 local now = milliseconds()
 redis.call('ZADD', consumers, now, me)
+note_read(group, KEYS)
 
 -- Makes this consumer the owner of all pending entries of another one.
 local function take_over(other)

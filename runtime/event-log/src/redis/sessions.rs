@@ -14,7 +14,7 @@ impl RedisLog {
         let Some(reader) = self.sole_readers.of(consumer) else {
             return self.heartbeat_by_script(consumer, consumer_timeout).await;
         };
-        if reader.take_look() {
+        if reader.take_look() && !reader.must_confirm() {
             // The reads of an evicted consumer fail.
             self.heartbeats
                 .send(
@@ -45,7 +45,10 @@ impl RedisLog {
         let (taken_over, is_sole) = reply.ok_or_else(|| consumer.evicted())?;
         match (is_sole, self.sole_readers.of(consumer)) {
             (1, None) => self.sole_readers.begin(consumer, consumer_timeout),
-            (1, Some(reader)) => reader.note_inbox(1),
+            (1, Some(reader)) => {
+                reader.note_inbox(1);
+                reader.note_confirmed();
+            }
             (_, _) => self.sole_readers.end(consumer),
         }
         Ok(taken_over)

@@ -25,7 +25,7 @@ use super::read_pace::ReadPace;
 use super::reply::{EntryReply, entry_id};
 use crate::consumer::redrive_stream;
 use crate::entry::Routing;
-use crate::{Consumer, Delivery, LogError, Position, entry::event};
+use crate::{Consumer, Delivery, LogError, Position, READ_INTERVAL, entry::event};
 use storage::redis_client::{RESPONSE_TIMEOUT, RedisClient, RedisClientError};
 use storage::work::{CountedCommand, count_command};
 
@@ -50,6 +50,8 @@ pub(super) struct SoleReader {
     reading: tokio::sync::Mutex<Reading>,
     /// Whether it has looked at its read since the last heartbeat.
     has_looked: AtomicBool,
+    /// When the server was last told that it reads its streams.
+    confirmed: Mutex<Instant>,
 }
 
 /// The connection of a reader, and its read in flight.
@@ -104,6 +106,7 @@ impl SoleReaders {
             acknowledging: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
             has_looked: AtomicBool::new(true),
+            confirmed: Mutex::new(Instant::now()),
         };
         let mut readers = self.0.lock();
         readers.insert(consumer.group.clone(), Arc::new(reader));
@@ -118,8 +121,13 @@ impl SoleReaders {
         }
     }
 
-    pub fn end_group(&self, group: &str) {
-        self.0.lock().remove(group);
+    /// Ends the reader of a group that was deleted on these streams, if it reads one of them.
+    pub fn end_group(&self, group: &str, streams: &[Arc<str>]) {
+        let mut readers = self.0.lock();
+        let reader = readers.get(group);
+        if reader.is_some_and(|reader| reader.consumer.reads_any(streams)) {
+            readers.remove(group);
+        }
     }
 }
 
@@ -287,6 +295,15 @@ impl SoleReader {
     /// Whether it has looked at its read since the last call, and so knows whether another consumer has joined.
     pub fn take_look(&self) -> bool {
         self.has_looked.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether the server is to be told again that it reads its streams: its heartbeats do not name them.
+    pub fn must_confirm(&self) -> bool {
+        self.confirmed.lock().elapsed() >= READ_INTERVAL
+    }
+
+    pub fn note_confirmed(&self) {
+        *self.confirmed.lock() = Instant::now();
     }
 
     pub fn note_inbox(&self, left: usize) {

@@ -14,6 +14,7 @@ if sole then
 end
 redis.call('ZADD', key_of(group, 'consumers'), milliseconds(), me)
 redis.call('HSET', key_of(group, 'sessions'), me, ARGV[3])
+note_read(group, KEYS)
 -- The new session claims again what was pending for this name.
 redis.call('DEL', inbox_of(group, me))
 for _, stream in ipairs(KEYS) do

@@ -1,7 +1,8 @@
 //! What is kept, and what may go.
 
 use super::*;
-use crate::retention::Retention;
+use crate::delivery::Audience;
+use crate::retention::{Retention, StreamReader};
 use storage::redis_client::test_support::RedisServer;
 
 on_both_logs!(
@@ -11,7 +12,20 @@ on_both_logs!(
     a_forgotten_group_holds_nothing_back,
     a_retention_waits_for_hosts_until_they_are_gone_for_good,
     groups_without_a_future_go_without_a_retention,
+    a_stream_that_a_living_group_reads_no_more_is_trimmed,
+    a_group_that_another_application_uses_stays,
+    a_group_of_another_audience_goes,
 );
+
+const OTHER_STREAM: &str = "socar.payment";
+
+fn shared(stream: &str, component: &str) -> StreamReader {
+    StreamReader {
+        stream: stream.to_owned(),
+        component: component.to_owned(),
+        audience: Audience::Shared,
+    }
+}
 
 async fn trimming_stops_at_what_a_group_has_not_acknowledged(fixture: Fixture) {
     let quick = fixture.subscribed("quick", "host").await;
@@ -107,9 +121,9 @@ async fn a_retention_waits_for_hosts_until_they_are_gone_for_good(fixture: Fixtu
         let retention = Retention {
             min_age: Some(AT_ONCE),
             host_timeout,
-            ..Retention::new(None, ["message".to_owned()].into())
+            ..Retention::new(None, [shared(STREAM, "message")].into())
         };
-        retention.enforce(&*fixture.log, &[STREAM]).await.unwrap()
+        retention.enforce(&*fixture.log).await.unwrap()
     };
     assert_eq!(enforce(LONG_TIMEOUT).await, 0);
     assert_eq!(enforce(Duration::from_millis(10)).await, 2);
@@ -136,12 +150,9 @@ async fn groups_without_a_future_go_without_a_retention(fixture: Fixture) {
         let retention = Retention {
             host_timeout,
             group_timeout,
-            ..Retention::new(None, ["message".to_owned()].into())
+            ..Retention::new(None, [shared(STREAM, "message")].into())
         };
-        assert_eq!(
-            retention.enforce(&*fixture.log, &[STREAM]).await.unwrap(),
-            0
-        );
+        assert_eq!(retention.enforce(&*fixture.log).await.unwrap(), 0);
         let groups = fixture.log.groups(STREAM).await.unwrap();
         let mut names: Vec<_> = groups.into_iter().map(|state| state.group).collect();
         names.sort();
@@ -153,6 +164,134 @@ async fn groups_without_a_future_go_without_a_retention(fixture: Fixture) {
     assert_eq!(enforce(short, LONG_TIMEOUT).await, all[..2]);
     assert_eq!(enforce(short, short).await, all[..1]);
     assert_eq!(fixture.log.length(STREAM).await.unwrap(), 1);
+}
+
+impl Fixture {
+    /// Enforces a retention whose timeouts are over at once, and returns the number of removed entries.
+    async fn enforce_at_once(&self, readers: &[StreamReader]) -> u64 {
+        let retention = Retention {
+            min_age: Some(AT_ONCE),
+            host_timeout: Duration::from_millis(10),
+            group_timeout: Duration::from_millis(10),
+            ..Retention::new(None, readers.iter().cloned().collect())
+        };
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        retention.enforce(&*self.log).await.unwrap()
+    }
+
+    async fn group_names(&self, stream: &str) -> Vec<String> {
+        let groups = self.log.groups(stream).await.unwrap();
+        let mut names: Vec<_> = groups.into_iter().map(|state| state.group).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A later version of the application has fewer subscriptions, and its host has never been silent.
+async fn a_stream_that_a_living_group_reads_no_more_is_trimmed(fixture: Fixture) {
+    const TIMEOUT: Duration = Duration::from_secs(1);
+    let log = &fixture.log;
+    let subscribe = async |group: &str, streams: &[&str]| {
+        let consumer = Consumer::new(group, "host", streams);
+        log.subscribe(&consumer).await.unwrap();
+        log.heartbeat(&consumer, LONG_TIMEOUT).await.unwrap();
+        consumer
+    };
+    for group in ["message", "viewpage@host"] {
+        let consumer = subscribe(group, &[STREAM, OTHER_STREAM]).await;
+        fixture.publish(&["a"]).await;
+        // The second group leaves an entry pending.
+        let claimed = fixture.claim(&consumer).await;
+        let letter = fixture.parked(&consumer, &claimed[0], "x").await;
+        assert!(log.redrive(letter).await.unwrap());
+    }
+    let car = subscribe("car", &[STREAM]).await;
+    let claimed = fixture.claim(&car).await;
+    fixture.acknowledge(&car, &claimed).await;
+    let message = subscribe("message", &[OTHER_STREAM]).await;
+    let view = subscribe("viewpage@host", &[OTHER_STREAM]).await;
+    let readers = [
+        shared(STREAM, "car"),
+        shared(OTHER_STREAM, "message"),
+        StreamReader {
+            audience: Audience::EachHost,
+            ..shared(OTHER_STREAM, "viewpage")
+        },
+    ];
+    let mut retention = Retention::new(None, readers.into());
+    retention.min_age = Some(AT_ONCE);
+    // All groups have acknowledged the first entry.
+    assert_eq!(retention.enforce(&**log).await.unwrap(), 1);
+    tokio::time::sleep(TIMEOUT + Duration::from_millis(100)).await;
+    for consumer in [&message, &view] {
+        log.heartbeat(consumer, LONG_TIMEOUT).await.unwrap();
+    }
+    (retention.host_timeout, retention.group_timeout) = (TIMEOUT, TIMEOUT);
+    assert_eq!(retention.enforce(&**log).await.unwrap(), 1);
+    assert_eq!(fixture.group_names(STREAM).await, ["car"]);
+    let names = fixture.group_names(OTHER_STREAM).await;
+    assert_eq!(names, ["message", "viewpage@host"]);
+    // The sessions go on, and so do the redriven letters.
+    for consumer in [&message, &view] {
+        log.heartbeat(consumer, LONG_TIMEOUT).await.unwrap();
+        let redriven = fixture.claim(consumer).await;
+        assert_eq!(redriven.len(), 1, "{redriven:#?}");
+        fixture.acknowledge(consumer, &redriven).await;
+        assert_eq!(fixture.claim(consumer).await, []);
+    }
+}
+
+/// The manifest of this host does not name it, and its own host says that it reads the stream.
+async fn a_group_that_another_application_uses_stays(fixture: Fixture) {
+    let other = fixture.subscribed("audit", "elsewhere").await;
+    fixture.publish(&["a"]).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let began = std::time::Instant::now();
+    fixture.log.heartbeat(&other, LONG_TIMEOUT).await.unwrap();
+    let unread = fixture.state("audit").await.unread.unwrap();
+    // The log counts whole milliseconds.
+    assert!(unread <= began.elapsed() + Duration::from_millis(2));
+    let readers = [shared(STREAM, "car")];
+    let retention = Retention::new(None, readers.clone().into());
+    retention.enforce(&*fixture.log).await.unwrap();
+    assert_eq!(fixture.group_names(STREAM).await, ["audit"]);
+    fixture.log.leave(&other).await.unwrap();
+    fixture.enforce_at_once(&readers).await;
+    assert_eq!(fixture.group_names(STREAM).await, [""; 0]);
+}
+
+/// The component is still there, and every host has a group of its own now.
+async fn a_group_of_another_audience_goes(fixture: Fixture) {
+    let consumer = fixture.subscribed("viewpage", "host").await;
+    fixture.log.leave(&consumer).await.unwrap();
+    let mut reader = shared(STREAM, "viewpage");
+    fixture.enforce_at_once(std::slice::from_ref(&reader)).await;
+    assert_eq!(fixture.group_names(STREAM).await, ["viewpage"]);
+    reader.audience = Audience::EachHost;
+    fixture.enforce_at_once(&[reader]).await;
+    assert_eq!(fixture.group_names(STREAM).await, [""; 0]);
+}
+
+/// The heartbeats of a sole consumer do not name its streams.
+#[tokio::test]
+async fn a_sole_consumer_confirms_that_it_reads_its_streams() {
+    let server = RedisServer::start().await;
+    let log = RedisLog::new(server.client());
+    let consumer = consumer("message", "host");
+    log.subscribe(&consumer).await.unwrap();
+    log.heartbeat(&consumer, LONG_TIMEOUT).await.unwrap();
+    let unread = async || log.groups(STREAM).await.unwrap()[0].unread.unwrap();
+    let heartbeat = async || {
+        log.claim(&consumer, 1, AT_ONCE).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        log.heartbeat(&consumer, LONG_TIMEOUT).await.unwrap();
+        unread().await
+    };
+    assert!(heartbeat().await >= Duration::from_millis(500));
+    tokio::time::pause();
+    tokio::time::advance(READ_INTERVAL).await;
+    tokio::time::resume();
+    assert!(heartbeat().await < Duration::from_millis(500));
 }
 
 /// A sole consumer has a key that expires instead of heartbeats in the set of its group.

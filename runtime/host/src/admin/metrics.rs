@@ -14,14 +14,15 @@ use super::response::{AdminResponse, text};
 use super::routes::{AdminRequest, AdminRoutes};
 use crate::admission::Admission;
 use crate::changes::ChangeFeeds;
-use crate::generation::{CurrentGeneration, Generation};
+use crate::generation::CurrentGeneration;
 use crate::instance::pool::PoolStats;
 use crate::link::registry::LinkRegistry;
 use crate::metrics::MetricsRecorder;
 use crate::process_metrics;
 use crate::trigger::events;
 use crate::trigger::http::connections::ConnectionTracker;
-use event_log::{DEAD_LETTERS, EventLog, GroupState, LogError};
+use event_log::retention::Retention;
+use event_log::{DEAD_LETTERS, EventLog, GroupState, LogError, READ_INTERVAL};
 use storage::work::{CountedCommand, CountedDatabase, commands, statements};
 
 /// Sources of the metrics that are read on request.
@@ -41,9 +42,12 @@ pub struct MetricSources {
     pub changes: ChangeFeeds,
 }
 
-/// The silence after which the group of a single host, or of a component that this application does not have, is left
-/// out.
+/// The silence after which the group of a single host, or a group that this application does not use, is left out.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// The time without a reader after which a stream of a group that this application does not use there is left out. A log
+/// notes readers after [`READ_INTERVAL`].
+const UNREAD: Duration = READ_INTERVAL.saturating_mul(2);
 
 const STATES: [BreakerState; 5] = [
     BreakerState::Closed,
@@ -164,7 +168,10 @@ async fn of_event_log(sources: &MetricSources) -> Result<EventGauges, LogError> 
     let mut groups = Vec::new();
     for stream in generation.streams() {
         let states = sources.log.groups(&stream).await?;
-        let used = states.into_iter().filter(|it| is_used(it, &generation));
+        let retention = &generation.retention;
+        let used = states
+            .into_iter()
+            .filter(|state| is_used(&stream, state, retention));
         groups.extend(used.map(|state| (stream.clone(), state)));
     }
     Ok(EventGauges {
@@ -173,9 +180,60 @@ async fn of_event_log(sources: &MetricSources) -> Result<EventGauges, LogError> 
     })
 }
 
-/// Whether anything reads on behalf of the group, or will: the lag of a group that nothing will ever use is no alarm.
-fn is_used(state: &GroupState, generation: &Generation) -> bool {
-    let mut subscriptions = generation.subscriptions.iter();
+/// Whether anything reads the stream on behalf of the group, or will: the lag of a group that nothing will ever use is no
+/// alarm.
+fn is_used(stream: &str, state: &GroupState, retention: &Retention) -> bool {
     let is_alive = state.silence.is_some_and(|silence| silence < SILENCE);
-    is_alive || subscriptions.any(|it| it.component == state.group)
+    match retention.uses(stream, &state.group) {
+        true => is_alive || !state.is_of_one_host(),
+        false => is_alive && state.unread.is_some_and(|unread| unread < UNREAD),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use event_log::delivery::Audience;
+    use event_log::retention::StreamReader;
+
+    use super::*;
+
+    #[test]
+    fn the_lag_of_what_no_component_reads_any_more_is_left_out() {
+        let reader = |component: &str, audience| StreamReader {
+            stream: "socar.car".to_owned(),
+            component: component.to_owned(),
+            audience,
+        };
+        let readers = [
+            reader("message", Audience::Shared),
+            reader("viewpage", Audience::EachHost),
+        ];
+        let retention = Retention::new(None, BTreeSet::from(readers));
+        let is_used = |stream: &str, group: &str, silence: u64, unread: u64| {
+            let state = GroupState {
+                group: group.to_owned(),
+                pending: 0,
+                lag: 1,
+                silence: Some(Duration::from_secs(silence)),
+                unread: Some(Duration::from_secs(unread)),
+            };
+            super::is_used(stream, &state, &retention)
+        };
+        const DAY: u64 = 24 * 3600;
+        // The group of a component waits for it, and that of a host ends with the host.
+        assert!(is_used("socar.car", "message", DAY, DAY));
+        assert!(is_used("socar.car", "viewpage@host", 0, 300));
+        assert!(!is_used("socar.car", "viewpage@host", DAY, DAY));
+        // The hosts of the groups are alive, and read other streams.
+        for group in ["message", "viewpage@host"] {
+            assert!(!is_used("socar.payment", group, 0, DAY), "{group}");
+        }
+        // The component was renamed, or has another audience.
+        for group in ["view@host", "viewpage"] {
+            assert!(!is_used("socar.car", group, 0, DAY), "{group}");
+        }
+        assert!(is_used("socar.car", "of-another-application", 0, 300));
+    }
 }

@@ -62,10 +62,7 @@ pub async fn enforce_retention(
     current: CurrentGeneration,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let policy = || {
-        let generation = current.get();
-        (generation.retention.clone(), generation.streams())
-    };
+    let policy = || current.get().retention.clone();
     retention::enforce_until_cancelled(log, policy, stop).await
 }
 

@@ -1,6 +1,6 @@
 //! Event trigger: the subscriptions of the components, and the delivery of an event to an instance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use config::policy::EventDelivery;
 use event_log::delivery::{
     Audience, DEFAULT_BACKOFF, DeliveredEvent, EventHandler, HandlerError, Subscription,
 };
+use event_log::retention::StreamReader;
 
 /// Delivers events to the components of the current generation.
 pub struct Reactions(pub CurrentGeneration);
@@ -44,16 +45,32 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
                 component: component.id.to_string(),
                 streams: streams.remove(component.id.as_str())?,
                 event_types: policy.event_types.clone(),
-                audience: match policy.events {
-                    EventDelivery::Shared => Audience::Shared,
-                    EventDelivery::EachHost => Audience::EachHost,
-                },
+                audience: audience(policy.events),
                 attempts: policy.delivery_attempts,
                 concurrency: policy.delivery_concurrency,
                 backoff: DEFAULT_BACKOFF,
             })
         })
         .collect()
+}
+
+/// What the components of the manifest read, also those that do not run on this host.
+pub fn stream_readers(app: &App) -> BTreeSet<StreamReader> {
+    let triggers = app.declared_triggers.iter();
+    triggers
+        .map(|(trigger, events)| StreamReader {
+            stream: trigger.channel.clone(),
+            component: trigger.component.to_string(),
+            audience: audience(*events),
+        })
+        .collect()
+}
+
+fn audience(events: EventDelivery) -> Audience {
+    match events {
+        EventDelivery::Shared => Audience::Shared,
+        EventDelivery::EachHost => Audience::EachHost,
+    }
 }
 
 #[async_trait]
