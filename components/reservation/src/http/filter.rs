@@ -23,9 +23,9 @@ pub(super) fn car(page: &Page) -> Result<Option<CarId>, Problem> {
         if car.is_some() {
             return Err(Problem::given_twice(name));
         }
-        let number = value.parse().map(CarId);
-        let right = "carId must be a whole number";
-        car = Some(number.map_err(|_| Problem::bad_query(name, right.to_owned()))?);
+        let number = value.parse::<CarId>();
+        let right = "carId must be a whole number from 1, in plain digits";
+        car = Some(number.map_err(|_| Problem::bad_query(name, right))?);
     }
     Ok(car)
 }
