@@ -10,8 +10,8 @@ use crate::{
     sql_value::SqlValue,
 };
 use events::{
-    CarBookingState, CarDeleted, CarId, CarState, CloudEvent, Event, PaymentId, PaymentState,
-    ReservationId, ReservationState, SPEC_VERSION, Timestamp,
+    CarBookingState, CarDeleted, CarId, CarState, CloudEvent, CustomerId, Event, PaymentId,
+    PaymentState, ReservationId, ReservationState, SPEC_VERSION, Timestamp,
 };
 use futures::executor::block_on;
 
@@ -132,6 +132,19 @@ pub fn reservation(id: u64, sequence: u64, car_id: u64, status: &str) -> CloudEv
         other => panic!("no event brings a reservation into `{other}`"),
     };
     envelope(format!("reservation/{id}"), sequence, event)
+}
+
+/// The event of a reservation, with its customer.
+pub fn of_customer(name: &str, mut event: CloudEvent) -> CloudEvent {
+    match &mut event.event {
+        Event::ReservationCreated(state)
+        | Event::ReservationConfirmed(state)
+        | Event::ReservationRejected(state)
+        | Event::ReservationCancelRequested(state)
+        | Event::ReservationCancelled(state) => state.customer_id = Some(CustomerId(name.into())),
+        other => panic!("{other:?}"),
+    }
+    event
 }
 
 /// The event that brings a payment into `status`.

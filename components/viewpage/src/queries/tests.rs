@@ -178,19 +178,28 @@ fn pages_neither_lose_nor_repeat_rows_for_any_filter_and_order() {
 #[test]
 fn a_page_beyond_the_last_row_is_empty_and_has_the_total() {
     let model = many_cars();
-    for order in [vec![], vec![descending(Column::Amount)]] {
-        for filters in filters() {
-            let query = ListQuery {
-                filters,
-                search: None,
-                order: order.clone(),
-                offset: u64::from(u32::MAX) * 1000,
-                size: 1000,
-            };
-            let found = block_on(model.list(&query)).unwrap();
-            assert_eq!(found.rows, []);
-            let all = expected(&rows(&model), &query).len() as u64;
-            assert_eq!(found.total, all, "{query:?}");
+    let all = rows(&model);
+    let max = i64::MAX as u64;
+    for offset in [u64::from(u32::MAX) * 1000, max - 1, max, u64::MAX] {
+        for order in [vec![], vec![descending(Column::Amount)]] {
+            for filters in filters() {
+                let query = ListQuery {
+                    filters,
+                    search: None,
+                    order: order.clone(),
+                    offset,
+                    size: 1000,
+                };
+                let total = expected(&all, &query).len() as u64;
+                let found = block_on(model.list(&query));
+                let found = found.unwrap_or_else(|error| panic!("{query:?}: {error}"));
+                assert_eq!(found.rows, []);
+                assert_eq!(found.total, total, "{query:?}");
+                let customer = Principal::Customer(events::CustomerId("alice".into()));
+                let found = block_on(model.visible_list(&query, &customer));
+                let found = found.unwrap_or_else(|error| panic!("{query:?}: {error}"));
+                assert_eq!(found.rows, []);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     memory::MemoryDatabase,
     search_text::SearchText,
 };
-use events::{CustomerId, Event};
+use events::CustomerId;
 use futures::executor::block_on;
 use kit::Principal;
 use std::cell::Cell;
@@ -53,11 +53,10 @@ fn old_tables(cars: u64) -> MemoryModel {
          INSERT INTO $cars SELECT n, 0, 1, '', 'Kia Ray', 'EV', n, 'available' FROM number",
         &[cars.into()],
     );
-    let mut reservation = reservation(1, 1, 7, "reserved");
-    if let Event::ReservationConfirmed(state) = &mut reservation.event {
-        state.customer_id = Some(CustomerId("alice".into()));
-    }
-    project(&model, &reservation);
+    project(
+        &model,
+        &of_customer("alice", reservation(1, 1, 7, "reserved")),
+    );
     model
 }
 

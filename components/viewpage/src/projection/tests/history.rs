@@ -1,6 +1,9 @@
 //! Any history of three cars, projected in any order and with any repetitions, ends in the same rows.
 
 use super::*;
+use crate::{column::Column, list_query::ListQuery};
+use futures::executor::block_on;
+use kit::Principal;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -18,6 +21,26 @@ struct History {
     reservations: BTreeMap<u64, (u64, u64, &'static str)>,
     /// Reservation, sequence, status.
     payments: BTreeMap<u64, (u64, u64, &'static str)>,
+}
+
+/// The customer of a reservation, if it has one.
+fn customer_of(reservation: u64) -> Option<&'static str> {
+    [None, Some("alice"), Some("bob")][reservation as usize % 3]
+}
+
+/// The cars whose row shows a reservation of a customer, as a list of the customer finds them.
+fn cars_of(model: &MemoryModel, customer: &CustomerId) -> Vec<u64> {
+    let list = ListQuery {
+        order: vec![descending(Column::RsvId), ascending(Column::CarId)],
+        size: 100,
+        ..ListQuery::default()
+    };
+    let principal = Principal::Customer(customer.clone());
+    let page = block_on(model.visible_list(&list, &principal)).unwrap();
+    let own = page.rows.iter().filter(|row| row.rsv_id.is_some());
+    let mut cars: Vec<u64> = own.map(|row| row.car_id.0).collect();
+    cars.sort_unstable();
+    cars
 }
 
 impl History {
@@ -77,7 +100,11 @@ impl History {
         let state = self.reservations.entry(id).or_insert((car, 0, status));
         state.1 += 1;
         state.2 = status;
-        self.events.push(reservation(id, state.1, car, status));
+        let event = reservation(id, state.1, car, status);
+        self.events.push(match customer_of(id) {
+            Some(customer) => of_customer(customer, event),
+            None => event,
+        });
     }
 
     /// A reservation has up to two payments; the view shows the second one.
@@ -105,7 +132,7 @@ impl History {
                 rsv_status: latest.map(|(_, state)| state.2.into()),
                 pay_id: payment.map(|(id, _)| PaymentId(*id)),
                 pay_status: payment.map(|(_, state)| state.2.into()),
-                customer_id: None,
+                customer_id: latest.and_then(|(id, _)| Some(CustomerId(customer_of(*id)?.into()))),
             }
         };
         self.cars.iter().map(row).collect()
@@ -134,6 +161,12 @@ proptest! {
         for (_, event) in rest {
             project(&model, event);
         }
-        prop_assert_eq!(rows(&model), history.expected());
+        let expected = history.expected();
+        prop_assert_eq!(&rows(&model), &expected);
+        for customer in ["alice", "bob"].map(|name| CustomerId(name.into())) {
+            let own = expected.iter().filter(|row| row.customer_id.as_ref() == Some(&customer));
+            let own: Vec<u64> = own.map(|row| row.car_id.0).collect();
+            prop_assert_eq!(cars_of(&model, &customer), own);
+        }
     }
 }

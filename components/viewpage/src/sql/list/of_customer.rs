@@ -13,8 +13,8 @@
 //! *Rejected:* hiding the reservations of others in every row before filtering and sorting, which took 93 ms at 60 000 cars.
 
 use super::{
-    IndexUse, List, Window, by_selectivity, is_near, matching, order_by, parameters, plan,
-    total_order,
+    CUSTOMER, IndexUse, List, Window, by_selectivity, is_near, matching, order_by, parameters,
+    plan, total_order,
 };
 use crate::{
     column::{Column, ColumnType},
@@ -78,7 +78,8 @@ pub fn of_customer(query: &ListQuery, customer: &CustomerId) -> (String, Vec<Sql
         Some(base) => base.with_own(&order),
     };
     let text = format!(
-        "WITH own AS MATERIALIZED (SELECT {columns} FROM $carviews WHERE carId IN ({own})),
+        "WITH own AS MATERIALIZED (
+           SELECT {columns} FROM $carviews AS found WHERE carId IN ({own}) AND {CUSTOMER} = {customer}),
          own_in_base AS MATERIALIZED (SELECT {columns} FROM own WHERE {of_cars}),
          own_found AS MATERIALIZED (SELECT {columns}, {customer} AS customerId FROM own_in_base WHERE {of_reservations}),
          {found}
