@@ -3,7 +3,7 @@
 //! Its response is a comparison, so it has no state that a crash could lose.
 
 use crate::{
-    domain::{GatewayError, Order},
+    domain::{GatewayError, GatewayId, Order},
     ports::{ApprovalOutcome, Gateway, RefundError},
 };
 use events::ReservationId;
@@ -28,6 +28,10 @@ impl BuiltInGateway {
 }
 
 impl Gateway for BuiltInGateway {
+    fn id(&self) -> Option<GatewayId> {
+        Some(GatewayId::built_in())
+    }
+
     fn is_remote(&self) -> bool {
         false
     }

@@ -19,9 +19,15 @@
 //! still on its way; the sweep therefore cancels the payment and sends the `DELETE` only when the approval intent is
 //! older than any call can run. A gateway that processes a `POST` later still, from a queue of its own, is asked again
 //! for a day ([`crate::late_refunds`]).
+//!
+//! Payments, approval intents and late refunds carry the identity of the gateway that took the money, because another
+//! gateway may be configured before it is returned. What belongs to a gateway that is not configured waits as if that
+//! gateway did not respond ([`refund`]).
 
 mod approve;
 mod cancel;
+mod refund;
 
 pub use approve::approve;
 pub use cancel::cancel;
+pub use refund::refund;

@@ -2,7 +2,7 @@
 //! can fail, and lets a request arrive after its caller timed out.
 
 use crate::{
-    domain::{GatewayError, Order},
+    domain::{GatewayError, GatewayId, Order},
     ports::{ApprovalOutcome, Gateway, RefundError},
 };
 use events::ReservationId;
@@ -30,8 +30,10 @@ pub enum FakeResponse {
 }
 
 /// A remote gateway in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FakeGateway {
+    /// Its identity.
+    pub id: GatewayId,
     /// How the next approvals are handled.
     pub response: Cell<FakeResponse>,
     /// How many of the next refunds fail.
@@ -44,7 +46,26 @@ pub struct FakeGateway {
     delayed: RefCell<Vec<ReservationId>>,
 }
 
+impl Default for FakeGateway {
+    fn default() -> Self {
+        Self::at("http://gateway/pay")
+    }
+}
+
 impl FakeGateway {
+    /// A gateway at an address.
+    pub fn at(address: &str) -> Self {
+        Self {
+            id: GatewayId::remote(address),
+            response: Cell::default(),
+            failing_refunds: Cell::default(),
+            approvals: Cell::default(),
+            refunds: Cell::default(),
+            charged: RefCell::default(),
+            delayed: RefCell::default(),
+        }
+    }
+
     /// Whether the gateway has the money of a reservation.
     pub fn holds(&self, id: ReservationId) -> bool {
         self.charged.borrow().contains(&id)
@@ -57,6 +78,10 @@ impl FakeGateway {
 }
 
 impl Gateway for FakeGateway {
+    fn id(&self) -> Option<GatewayId> {
+        Some(self.id.clone())
+    }
+
     fn is_remote(&self) -> bool {
         true
     }

@@ -3,6 +3,7 @@
 //! An intent is written before the call that it announces and deleted once the outcome of that call is
 //! recorded. A call that a crash interrupts therefore leaves its intent behind, and the sweep settles it.
 
+use crate::domain::GatewayId;
 use events::ReservationId;
 use kit::{Backlog, BacklogEntry, Origin, Platform, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -23,8 +24,10 @@ pub enum GatewayIntent {
         /// The unique suffix of this attempt. Each attempt has an intent of its own, so that an attempt that
         /// ends cannot delete the intent of another.
         attempt: String,
+        /// The gateway; `None` for an intent of an older version.
+        gateway: Option<GatewayId>,
     },
-    /// The gateway is asked to return all money of a reservation.
+    /// The gateway is asked to return all money of a reservation. The payment knows which gateway.
     Refund(ReservationId),
 }
 
@@ -45,16 +48,20 @@ struct IntentRecord {
     correlation: String,
     causation: String,
     traceparent: String,
+    /// The gateway of an approval; absent in the intents of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<String>,
 }
 
 /// The intents in `backlog`. An intent whose origin cannot be read gets a new one, so that its call is settled all
 /// the same.
 pub fn all<P: Platform>(platform: &P, backlog: &Backlog) -> Vec<StoredIntent> {
     let stored = |(_, entry): (&str, &BacklogEntry)| {
-        let intent = parse(&entry.key)?;
-        let record = serde_json::from_slice::<IntentRecord>(&entry.value);
+        let record = serde_json::from_slice::<IntentRecord>(&entry.value).ok();
+        let gateway = record.as_ref().and_then(|record| record.gateway.clone());
+        let intent = parse(&entry.key, gateway.map(GatewayId::stored))?;
         let origin = record.map_or_else(
-            |_| Origin::new(&platform.unique_id()),
+            || Origin::new(&platform.unique_id()),
             |record| Origin {
                 correlation_id: record.correlation,
                 causation_id: record.causation,
@@ -73,10 +80,15 @@ pub fn all<P: Platform>(platform: &P, backlog: &Backlog) -> Vec<StoredIntent> {
 }
 
 impl GatewayIntent {
-    /// The intent of a new approval attempt.
-    pub fn approval<P: Platform>(platform: &P, reservation: ReservationId) -> Self {
+    /// The intent of a new approval attempt at a gateway.
+    pub fn approval<P: Platform>(
+        platform: &P,
+        reservation: ReservationId,
+        gateway: Option<GatewayId>,
+    ) -> Self {
         Self::Approval {
             reservation,
+            gateway,
             attempt: format!("/{}", platform.unique_id()),
         }
     }
@@ -91,6 +103,12 @@ impl GatewayIntent {
             correlation: origin.correlation_id.clone(),
             causation: origin.causation_id.clone(),
             traceparent: origin.traceparent.clone(),
+            gateway: match self {
+                Self::Approval { gateway, .. } => {
+                    gateway.as_ref().map(|gateway| gateway.as_str().to_owned())
+                }
+                Self::Refund(_) => None,
+            },
         };
         let value = serde_json::to_vec(&record).map_err(|e| StoreError(e.to_string()))?;
         platform.outbox().set(&self.key(), &value).await
@@ -115,13 +133,14 @@ impl GatewayIntent {
             Self::Approval {
                 reservation,
                 attempt,
+                ..
             } => format!("{APPROVAL}{reservation}{attempt}"),
             Self::Refund(reservation) => format!("{REFUND}{reservation}"),
         }
     }
 }
 
-fn parse(key: &str) -> Option<GatewayIntent> {
+fn parse(key: &str, gateway: Option<GatewayId>) -> Option<GatewayIntent> {
     if let Some(reservation) = key.strip_prefix(REFUND) {
         return Some(GatewayIntent::Refund(reservation.parse().ok()?));
     }
@@ -131,5 +150,6 @@ fn parse(key: &str) -> Option<GatewayIntent> {
     Some(GatewayIntent::Approval {
         reservation: reservation.parse().ok()?,
         attempt: attempt.to_owned(),
+        gateway,
     })
 }

@@ -1,5 +1,6 @@
 //! The URL of the HTTP gateway, as it is configured and as requests need it.
 
+use crate::domain::GatewayId;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use events::ReservationId;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -54,6 +55,29 @@ impl GatewayUrl {
         format!("{}/{id}{query}", path.trim_end_matches('/'))
     }
 
+    /// The identity of the gateway: scheme, host, port and path. Neither the user information nor the query is part of it,
+    /// because a credential may be changed, and the identity is stored and logged.
+    ///
+    /// The path is part of it: at another path the gateway may know nothing of a payment, and answer 404, which means
+    /// that it holds no money.
+    #[must_use]
+    pub fn id(&self) -> GatewayId {
+        let end = self.url.find(['?', '#']).unwrap_or(self.url.len());
+        let address = self.url[..end].trim_end_matches('/');
+        let start = address.find("://").map_or(0, |scheme| scheme + 3);
+        let end = address[start..]
+            .find('/')
+            .map_or(address.len(), |path| start + path);
+        let (origin, path) = address.split_at(end);
+        let origin = origin.to_ascii_lowercase();
+        let default_port = match origin.starts_with("https:") {
+            true => ":443",
+            false => ":80",
+        };
+        let origin = origin.strip_suffix(default_port).unwrap_or(&origin);
+        GatewayId::remote(format!("{origin}{path}"))
+    }
+
     /// The value of `Authorization`.
     #[must_use]
     pub fn authorization(&self) -> Option<&str> {
@@ -76,6 +100,22 @@ mod tests {
         ] {
             assert_eq!(GatewayUrl::new(url).refund(ReservationId(7)), refund);
         }
+    }
+
+    #[test]
+    fn the_identity_is_the_address_without_credentials_and_query() {
+        let id = |url: &str| GatewayUrl::new(url).id();
+        for (url, identity) in [
+            ("http://gw/pay", "http://gw/pay"),
+            ("HTTP://u:p@GW:80/pay/?key=1", "http://gw/pay"),
+            ("https://gw:443", "https://gw"),
+            ("https://gw:80/Pay#x", "https://gw:80/Pay"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+        ] {
+            assert_eq!(id(url).as_str(), identity);
+        }
+        assert_ne!(id("http://gw/pay"), id("https://gw/pay"));
+        assert_ne!(id("http://gw/pay"), id("http://gw/pay/2"));
     }
 
     #[test]

@@ -4,9 +4,10 @@
 //! Each one is one key in the outbox store, which names its time, so a sweep that lists the store reads nothing for those
 //! that are not due.
 //!
-//! A gateway that does not respond costs a sweep much of its time. The value of a late refund therefore says until when it is
-//! postponed after failures. Its key stays the same, so that two sweeps that fail at the same time do not make two of one.
+//! The value of a late refund says which gateway is asked. A gateway that does not respond costs a sweep much of its time;
+//! the value therefore also says until when it is postponed after failures. Its key stays the same, so that two sweeps that fail at the same time do not make two of one.
 
+use crate::domain::GatewayId;
 use events::{ReservationId, Timestamp};
 use kit::{Backlog, Platform, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -38,17 +39,26 @@ pub struct LateRefund {
     step: usize,
 }
 
-/// The stored value: the failures of this repetition so far. Older versions stored `{}`, and do not read it.
+/// The stored value: the gateway, and the failures of this repetition so far. Older versions stored `{}`.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct LateRefundFailures {
+pub struct LateRefundRecord {
     #[serde(default)]
     count: u32,
     /// The time of the next attempt.
     #[serde(default)]
     retry: Timestamp,
+    /// The gateway; absent in the records of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<String>,
 }
 
-impl LateRefundFailures {
+impl LateRefundRecord {
+    /// The gateway that is asked; `None` if an older version stored the refund.
+    #[must_use]
+    pub fn gateway(&self) -> Option<GatewayId> {
+        self.gateway.clone().map(GatewayId::stored)
+    }
+
     /// Whether the next attempt is due. A time that is further away than the longest wait was written by a wrong
     /// clock.
     pub fn is_retry_due<P: Platform>(&self, platform: &P) -> bool {
@@ -56,13 +66,14 @@ impl LateRefundFailures {
         now >= self.retry || now.distance(self.retry) > LONGEST_RETRY
     }
 
-    /// The failures with one more, counted from now.
-    fn next<P: Platform>(&self, platform: &P) -> Self {
+    /// The record with one more failure, counted from now.
+    fn after_failure<P: Platform>(&self, platform: &P) -> Self {
         let factor = 2_u32.saturating_pow(self.count);
         let wait = FIRST_RETRY.saturating_mul(factor).min(LONGEST_RETRY);
         Self {
             count: self.count.saturating_add(1),
             retry: after(platform.now(), wait),
+            gateway: self.gateway.clone(),
         }
     }
 }
@@ -87,24 +98,41 @@ impl LateRefund {
         })
     }
 
-    /// Stores it.
+    /// Stores it, as a refund of `gateway`.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store fails.
-    pub async fn save<P: Platform>(&self, platform: &P) -> Result<(), StoreError> {
-        platform.outbox().set(&self.key(), b"{}").await
-    }
-
-    /// Its failures so far; `None` if another sweep has deleted it. A value that cannot be read counts as no failure.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store fails.
-    pub async fn failures<P: Platform>(
+    pub async fn save<P: Platform>(
         &self,
         platform: &P,
-    ) -> Result<Option<LateRefundFailures>, StoreError> {
+        gateway: Option<&GatewayId>,
+    ) -> Result<(), StoreError> {
+        let record = LateRefundRecord {
+            gateway: gateway.map(|gateway| gateway.as_str().to_owned()),
+            ..LateRefundRecord::default()
+        };
+        self.store(platform, &record).await
+    }
+
+    async fn store<P: Platform>(
+        &self,
+        platform: &P,
+        record: &LateRefundRecord,
+    ) -> Result<(), StoreError> {
+        let value = serde_json::to_vec(record).map_err(|e| StoreError(e.to_string()))?;
+        platform.outbox().set(&self.key(), &value).await
+    }
+
+    /// Its stored value; `None` if another sweep has deleted it. A value that cannot be read counts as no failure.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails.
+    pub async fn record<P: Platform>(
+        &self,
+        platform: &P,
+    ) -> Result<Option<LateRefundRecord>, StoreError> {
         let value = platform.outbox().get(&self.key()).await?;
         Ok(value.map(|value| serde_json::from_slice(&value).unwrap_or_default()))
     }
@@ -117,11 +145,9 @@ impl LateRefund {
     pub async fn postpone<P: Platform>(
         &self,
         platform: &P,
-        failures: &LateRefundFailures,
+        record: &LateRefundRecord,
     ) -> Result<(), StoreError> {
-        let failures = serde_json::to_vec(&failures.next(platform));
-        let value = failures.map_err(|e| StoreError(e.to_string()))?;
-        platform.outbox().set(&self.key(), &value).await
+        self.store(platform, &record.after_failure(platform)).await
     }
 
     /// Deletes it. A failure is ignored: the refund is then repeated once more.

@@ -6,7 +6,7 @@
 )]
 
 use crate::{
-    domain::{GatewayError, Order},
+    domain::{GatewayError, GatewayId, Order},
     repository::PaymentRepository,
 };
 use events::ReservationId;
@@ -51,6 +51,10 @@ pub struct RefundError(pub String);
 ///
 /// It identifies a payment by its reservation. An implementation returns within a bounded time.
 pub trait Gateway {
+    /// Its identity, which is stored with what it takes; `None` while its configuration cannot be read, and then it takes
+    /// and returns no money.
+    fn id(&self) -> Option<GatewayId>;
+
     /// Whether a call can be cut off with its outcome unknown. Calls of a remote gateway are recorded as
     /// intents before they are sent ([`crate::gateway_intents`]); a local gateway must never fail.
     fn is_remote(&self) -> bool;

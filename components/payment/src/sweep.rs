@@ -3,7 +3,7 @@
 
 use crate::{
     commands,
-    domain::Payment,
+    domain::{GatewayId, Payment},
     gateway_intents::{self, GatewayIntent, StoredIntent},
     late_refunds::{self, LateRefund},
     ports::{Gateway, PaymentPorts},
@@ -106,23 +106,39 @@ async fn settle<P: Platform, G: Gateway>(
     let StoredIntent { intent, origin, .. } = stored;
     match intent {
         GatewayIntent::Refund(id) => {
-            commands::cancel::<_, _, Infallible>(ports, origin, *id).await?;
-            if ports.gateway.is_remote() && intent.is_stored(platform).await? {
+            let payment = commands::cancel::<_, _, Infallible>(ports, origin, *id).await?;
+            if matches!(payment.state, Payment::Refunding(_)) {
                 return Ok(false);
             }
         }
-        // The approval was recorded; only the deletion of its intent failed.
-        GatewayIntent::Approval { reservation, .. } if is_paid(ports, *reservation).await? => {}
-        GatewayIntent::Approval { reservation, .. } => {
-            // The cancel comes first: from then on no approval can record the money that is refunded here.
-            commands::cancel::<_, _, Infallible>(ports, origin, *reservation).await?;
-            if ports.gateway.refund(*reservation).await.is_err() {
+        GatewayIntent::Approval {
+            reservation,
+            gateway,
+            ..
+        } => {
+            let gateway = gateway.as_ref();
+            match ports.payments().find::<Infallible>(*reservation).await? {
+                // The approval was recorded; only the deletion of its intent failed.
+                Some(payment) if payment.state.is_paid_at(gateway) => {
+                    intent.delete(platform).await;
+                    return Ok(true);
+                }
+                // Another gateway was paid: the money of this attempt is superfluous.
+                Some(payment) if matches!(payment.state, Payment::Paid(_)) => {}
+                // The cancel comes first: from then on no approval can record the money that is refunded here.
+                _ => {
+                    commands::cancel::<_, _, Infallible>(ports, origin, *reservation).await?;
+                }
+            }
+            if commands::refund(ports, gateway, *reservation)
+                .await
+                .is_err()
+            {
                 return Ok(false);
             }
             // That nothing had to be refunded yet is no proof: the gateway may process the approval later.
-            LateRefund::first(platform, *reservation)
-                .save(platform)
-                .await?;
+            let late = LateRefund::first(platform, *reservation);
+            late.save(platform, gateway).await?;
         }
     }
     intent.delete(platform).await;
@@ -135,29 +151,32 @@ async fn repeat<P: Platform, G: Gateway>(
     late: &LateRefund,
 ) -> Result<bool, ChangeError<Infallible>> {
     let platform = &ports.platform;
-    let Some(failures) = late.failures(platform).await? else {
+    let Some(record) = late.record(platform).await? else {
         return Ok(false);
     };
-    if !failures.is_retry_due(platform) {
+    if !record.is_retry_due(platform) {
         return Ok(false);
     }
-    if !is_paid(ports, late.reservation).await? {
-        if ports.gateway.refund(late.reservation).await.is_err() {
-            late.postpone(platform, &failures).await?;
+    let gateway = record.gateway();
+    if !is_paid_at(ports, late.reservation, gateway.as_ref()).await? {
+        let refunded = commands::refund(ports, gateway.as_ref(), late.reservation);
+        if refunded.await.is_err() {
+            late.postpone(platform, &record).await?;
             return Ok(false);
         }
         if let Some(next) = late.next(platform) {
-            next.save(platform).await?;
+            next.save(platform, gateway.as_ref()).await?;
         }
     }
     late.delete(platform).await;
     Ok(true)
 }
 
-async fn is_paid<P: Platform, G>(
+async fn is_paid_at<P: Platform, G>(
     ports: &PaymentPorts<P, G>,
     id: ReservationId,
+    gateway: Option<&GatewayId>,
 ) -> Result<bool, ChangeError<Infallible>> {
     let payment = ports.payments().find(id).await?;
-    Ok(payment.is_some_and(|payment| matches!(payment.state, Payment::Paid(_))))
+    Ok(payment.is_some_and(|payment| payment.state.is_paid_at(gateway)))
 }

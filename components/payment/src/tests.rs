@@ -1,5 +1,6 @@
 //! The use cases of the payment context, over a platform and a gateway in memory.
 
+mod changed_gateway;
 mod faults;
 mod gateway;
 mod http;

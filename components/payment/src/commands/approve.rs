@@ -42,7 +42,7 @@ async fn approve_remotely<P: Platform, G: Gateway>(
 ) -> Result<Versioned<Payment>, ChangeError<Refusal>> {
     let platform = &ports.platform;
     let begun = platform.now();
-    let intent = GatewayIntent::approval(platform, order.reservation);
+    let intent = GatewayIntent::approval(platform, order.reservation, ports.gateway.id());
     intent.save(platform, origin).await?;
     if let Some(payment) = ports.payments().find(order.reservation).await? {
         intent.delete(platform).await;
@@ -57,6 +57,8 @@ async fn approve_remotely<P: Platform, G: Gateway>(
         Err(refusal) => Err(refusal),
     };
     match &outcome {
+        // Another attempt was recorded, and its money is at another gateway: the sweep returns that of this attempt.
+        Ok(payment) if !payment.state.is_paid_at(ports.gateway.id().as_ref()) => {}
         Ok(_) | Err(ChangeError::Refused(Refusal::Declined(_) | Refusal::NotRequested(_))) => {
             intent.delete(platform).await;
         }
@@ -100,13 +102,14 @@ async fn record<P: Platform, G: Gateway>(
     if let Some(customer) = &order.customer {
         payments.of_customer(customer).add(id.0).await?;
     }
+    let gateway = ports.gateway.id();
     let recorded = payments
         .change(order.reservation, origin, |before| {
             if let Some(payment) = before {
                 payment.ensure_paid()?;
                 return Ok(Decision::Keep(()));
             }
-            let (payment, event) = Payment::pay(id, order.clone());
+            let (payment, event) = Payment::pay(id, order.clone(), gateway.clone());
             Ok(Decision::Commit(payment, vec![event], ()))
         })
         .await;

@@ -1,5 +1,6 @@
 //! What is to be paid, and what was paid.
 
+use super::gateway_id::GatewayId;
 use events::{CarId, CustomerId, PaymentId, ReservationId};
 
 /// What is to be paid.
@@ -15,11 +16,13 @@ pub struct Order {
     pub customer: Option<CustomerId>,
 }
 
-/// What was paid, and under which number.
+/// What was paid, under which number, and to which gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     /// The payment's number.
     pub id: PaymentId,
     /// What was paid.
     pub order: Order,
+    /// The gateway that took the money; `None` if an older version recorded the payment.
+    pub gateway: Option<GatewayId>,
 }

@@ -4,6 +4,7 @@
 //! [`Payment::Voided`], which refuses the approval that arrives later.
 
 use super::{
+    gateway_id::GatewayId,
     order::{Order, Receipt},
     refusal::Refusal,
 };
@@ -23,10 +24,10 @@ pub enum Payment {
 }
 
 impl Payment {
-    /// A payment whose money was taken, and its announcement.
+    /// A payment whose money `gateway` took, and its announcement.
     #[must_use]
-    pub fn pay(id: PaymentId, order: Order) -> (Self, Event) {
-        let receipt = Receipt { id, order };
+    pub fn pay(id: PaymentId, order: Order, gateway: Option<GatewayId>) -> (Self, Event) {
+        let receipt = Receipt { id, order, gateway };
         let event = Event::PaymentApproved(payment_state(&receipt, "paid"));
         (Self::Paid(receipt), event)
     }
@@ -44,13 +45,33 @@ impl Payment {
     }
 
     /// The payment after the decision to cancel it, also when it does not exist yet; `None` when it is cancelled
-    /// already.
+    /// already. If it is unknown who took the money, `configured` is asked to return it, and remains the one.
     #[must_use]
-    pub fn cancel(before: Option<&Self>, reservation: ReservationId) -> Option<Self> {
+    pub fn cancel(
+        before: Option<&Self>,
+        reservation: ReservationId,
+        configured: Option<&GatewayId>,
+    ) -> Option<Self> {
         match before {
             None => Some(Self::Voided(reservation)),
-            Some(Self::Paid(receipt)) => Some(Self::Refunding(receipt.clone())),
+            Some(Self::Paid(receipt)) => {
+                let gateway = receipt.gateway.as_ref().or(configured).cloned();
+                let receipt = receipt.clone();
+                Some(Self::Refunding(Receipt { gateway, ..receipt }))
+            }
             Some(_) => None,
+        }
+    }
+
+    /// Whether the payment is paid, and the money is not known to be at another gateway than `gateway`.
+    #[must_use]
+    pub fn is_paid_at(&self, gateway: Option<&GatewayId>) -> bool {
+        let Self::Paid(receipt) = self else {
+            return false;
+        };
+        match (&receipt.gateway, gateway) {
+            (Some(paid_at), Some(gateway)) => paid_at == gateway,
+            _ => true,
         }
     }
 
@@ -131,11 +152,11 @@ mod tests {
             amount: 100,
             customer: None,
         };
-        Payment::pay(PaymentId(3), order).0
+        Payment::pay(PaymentId(3), order, None).0
     }
 
     fn refunding() -> Payment {
-        Payment::cancel(Some(&paid()), RESERVATION).unwrap()
+        Payment::cancel(Some(&paid()), RESERVATION, None).unwrap()
     }
 
     #[test]
@@ -145,7 +166,7 @@ mod tests {
             matches!(event, Event::PaymentCancelled(state) if state.status == "cancelled" && state.pay_id == PaymentId(3))
         );
         assert_eq!(cancelled.status(), "cancelled");
-        assert_eq!(Payment::cancel(Some(&cancelled), RESERVATION), None);
+        assert_eq!(Payment::cancel(Some(&cancelled), RESERVATION, None), None);
         assert_eq!(cancelled.complete_refund(), None);
     }
 
@@ -156,18 +177,18 @@ mod tests {
 
     #[test]
     fn an_approval_is_refused_after_a_cancel() {
-        let voided = Payment::cancel(None, RESERVATION).unwrap();
+        let voided = Payment::cancel(None, RESERVATION, None).unwrap();
         let cancelled = refunding().complete_refund().unwrap().0;
         assert_eq!(paid().ensure_paid(), Ok(()));
         for payment in [voided, refunding(), cancelled] {
             assert_eq!(payment.ensure_paid(), Err(Refusal::Cancelled(RESERVATION)));
-            assert_eq!(Payment::cancel(Some(&payment), RESERVATION), None);
+            assert_eq!(Payment::cancel(Some(&payment), RESERVATION, None), None);
         }
     }
 
     #[test]
     fn a_cancel_before_the_approval_leaves_a_voided_payment_without_a_receipt() {
-        let voided = Payment::cancel(None, RESERVATION).unwrap();
+        let voided = Payment::cancel(None, RESERVATION, None).unwrap();
         assert_eq!(voided.receipt(), None);
         assert_eq!(voided.complete_refund(), None);
         assert_eq!(voided.outcome(), "none");

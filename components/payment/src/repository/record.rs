@@ -1,7 +1,7 @@
 //! The stored form of a payment. Its JSON is in existing databases: fields may be added with a default, and never
 //! renamed.
 
-use crate::domain::{Order, Payment, Receipt};
+use crate::domain::{GatewayId, Order, Payment, Receipt};
 use events::{CarId, CustomerId, PaymentId, ReservationId};
 use kit::Persistent;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,9 @@ pub struct ReceiptRecord {
     /// The customer; absent for what belongs to the company, such as the records of an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     customer_id: Option<CustomerId>,
+    /// The gateway that took the money; absent in the records of an older version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gateway: Option<String>,
 }
 
 impl Persistent for Payment {
@@ -67,6 +70,7 @@ impl From<Receipt> for ReceiptRecord {
             car_id: receipt.order.car,
             amount: receipt.order.amount,
             customer_id: receipt.order.customer,
+            gateway: receipt.gateway.map(|gateway| gateway.as_str().to_owned()),
         }
     }
 }
@@ -81,6 +85,7 @@ impl From<ReceiptRecord> for Receipt {
                 amount: record.amount,
                 customer: record.customer_id,
             },
+            gateway: record.gateway.map(GatewayId::stored),
         }
     }
 }
@@ -105,6 +110,9 @@ mod tests {
             receipt("cancelled"),
             json!({
                 "state": "paid", "payId": 1, "rsvId": 7, "carId": 2, "amount": 5, "customerId": "alice",
+            }),
+            json!({
+                "state": "paid", "payId": 1, "rsvId": 7, "carId": 2, "amount": 5, "gateway": "built-in",
             }),
             json!({"state": "refused", "rsvId": 7}),
         ] {

@@ -6,7 +6,7 @@
 
 use crate::{
     built_in_gateway::BuiltInGateway,
-    domain::{GatewayError, Order},
+    domain::{GatewayError, GatewayId, Order},
     gateway_url::GatewayUrl,
     ports::{ApprovalOutcome, Gateway, RefundError},
 };
@@ -73,6 +73,14 @@ impl AnyGateway {
 }
 
 impl Gateway for AnyGateway {
+    fn id(&self) -> Option<GatewayId> {
+        match self {
+            Self::BuiltIn(gateway) => gateway.id(),
+            Self::Http(gateway) => gateway.id(),
+            Self::Unreadable(_) => None,
+        }
+    }
+
     fn is_remote(&self) -> bool {
         match self {
             Self::BuiltIn(gateway) => gateway.is_remote(),
@@ -137,6 +145,10 @@ impl HttpGateway {
 }
 
 impl Gateway for HttpGateway {
+    fn id(&self) -> Option<GatewayId> {
+        Some(self.url.id())
+    }
+
     fn is_remote(&self) -> bool {
         true
     }

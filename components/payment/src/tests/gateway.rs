@@ -1,7 +1,7 @@
 //! Approve and cancel with a remote gateway: which calls it gets, and when.
 
 use super::*;
-use crate::domain::GatewayError;
+use crate::domain::{GatewayError, GatewayId};
 use crate::fake_gateway::FakeResponse;
 use crate::gateway_intents::GatewayIntent;
 use crate::late_refunds::{self, LateRefund};
@@ -188,6 +188,10 @@ fn a_failed_refund_of_an_unknown_outcome_is_repeated() {
 struct CancelledDuringApproval<'a>(&'a PaymentPorts<MemoryPlatform, FakeGateway>);
 
 impl Gateway for CancelledDuringApproval<'_> {
+    fn id(&self) -> Option<GatewayId> {
+        self.0.gateway.id()
+    }
+
     fn is_remote(&self) -> bool {
         true
     }
@@ -209,6 +213,10 @@ impl Gateway for CancelledDuringApproval<'_> {
 struct ApprovedDuringRefund<'a>(&'a MemoryPlatform);
 
 impl Gateway for ApprovedDuringRefund<'_> {
+    fn id(&self) -> Option<GatewayId> {
+        Some(GatewayId::remote("http://gateway/pay"))
+    }
+
     fn is_remote(&self) -> bool {
         true
     }
@@ -219,7 +227,7 @@ impl Gateway for ApprovedDuringRefund<'_> {
 
     async fn refund(&self, id: ReservationId) -> Result<(), RefundError> {
         let origin = Origin::new("another approval");
-        let saved = GatewayIntent::approval(&self.0, id)
+        let saved = GatewayIntent::approval(&self.0, id, self.id())
             .save(&self.0, &origin)
             .await;
         saved.map_err(|error| RefundError(error.to_string()))
@@ -315,6 +323,10 @@ struct HangingGateway<'a> {
 }
 
 impl Gateway for HangingGateway<'_> {
+    fn id(&self) -> Option<GatewayId> {
+        Some(GatewayId::remote("http://gateway/pay"))
+    }
+
     fn is_remote(&self) -> bool {
         true
     }
@@ -342,7 +354,7 @@ fn with_hanging_gateway<'a>(
 ) -> PaymentPorts<&'a MemoryPlatform, HangingGateway<'a>> {
     for id in reservations {
         let late = LateRefund::first(platform, ReservationId(id));
-        block_on(late.save(platform)).unwrap();
+        block_on(late.save(platform, None)).unwrap();
     }
     platform.advance(Duration::from_secs(60));
     PaymentPorts {
