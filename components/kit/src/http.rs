@@ -25,5 +25,6 @@ pub use base_url::base_url;
 pub use body::BODY_LIMIT;
 pub use cors::Readers;
 pub use message::{Request, Response, json_response};
+pub(crate) use problem::CORRUPT_STATE;
 pub use problem::Problem;
 pub use serve::{ResponseFuture, finish_response, serve};

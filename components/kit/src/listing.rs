@@ -4,7 +4,7 @@
 //! every aggregate, and is therefore limited to short lists: such queries belong to the read model.
 
 use crate::{
-    http::{Problem, paging::Page},
+    http::{CORRUPT_STATE, Problem, paging::Page},
     number_index::{NumberIndex, Order},
     numbering::{self, LiveNumbers, orphans},
     platform::Platform,
@@ -62,7 +62,34 @@ pub enum ListError<E> {
     },
     /// The store failed, or the reading of a row did.
     #[error(transparent)]
-    Failed(#[from] E),
+    Failed(#[from] ReadFailure<E>),
+}
+
+/// Why the store or a row cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct ReadFailure<E> {
+    /// The row, such as `carId 3`; `None` if the failure is not of a row.
+    row: Option<String>,
+    error: E,
+}
+
+impl<E> ReadFailure<E> {
+    fn of_row(id: &str, number: u64, error: E) -> Self {
+        Self {
+            row: Some(format!("{id} {number}")),
+            error,
+        }
+    }
+}
+
+impl<E: From<StoreError>> From<StoreError> for ReadFailure<E> {
+    fn from(error: StoreError) -> Self {
+        Self {
+            row: None,
+            error: error.into(),
+        }
+    }
 }
 
 /// The rows of `page`, and the total number of rows. `id` is the name of the column that holds the
@@ -79,7 +106,12 @@ pub async fn list<P: Platform, T, E: From<StoreError>>(
     look_up: impl AsyncFn(u64) -> Result<Lookup<T>, E>,
     compare: impl Fn(&str, &T, &T) -> Ordering,
 ) -> Result<(Vec<T>, u64), ListError<E>> {
-    let numbers = numbering::live_numbers(platform).await.map_err(E::from)?;
+    let look_up = async |number| {
+        let found = look_up(number).await;
+        found.map_err(|error| ReadFailure::of_row(id, number, error))
+    };
+    let numbers = numbering::live_numbers(platform).await;
+    let numbers = numbers.map_err(ReadFailure::from)?;
     let mut rows = Rows {
         platform,
         look_up,
@@ -127,8 +159,12 @@ pub async fn list_index<P: Platform, T, E: From<StoreError>>(
     filter: Option<Filter<'_, T>>,
     compare: impl Fn(&str, &T, &T) -> Ordering,
 ) -> Result<(Vec<T>, u64), ListError<E>> {
+    let look_up = async |number| {
+        let found = look_up(number).await;
+        found.map_err(|error| ReadFailure::of_row(id, number, error))
+    };
     let is_in_order = page.sort.first().is_none_or(|sort| sort.column == id);
-    if index.count().await.map_err(E::from)? > MAX_SORTED {
+    if index.count().await.map_err(ReadFailure::from)? > MAX_SORTED {
         if let Some(Filter { parameter, .. }) = filter {
             return Err(ListError::TooLongToFilter { parameter });
         }
@@ -284,7 +320,14 @@ impl<E: Into<Problem>> From<ListError<E>> for Problem {
                     "this list has more than {MAX_SORTED} rows, and cannot be filtered; read its pages without {parameter}"
                 ),
             ),
-            ListError::Failed(error) => error.into(),
+            ListError::Failed(ReadFailure { row, error }) => match (error.into(), row) {
+                // A page without the row would say that it does not exist.
+                (problem, Some(row)) if problem.slug == CORRUPT_STATE => problem.with_detail(format!(
+                    "the stored state of the row with {row} cannot be read; its operator has to repair it, and pages \
+                     without it can be read"
+                )),
+                (problem, _) => problem,
+            },
         }
     }
 }

@@ -3,7 +3,12 @@
 //! A value that cannot be read, or a store that fails for one key, must not keep a sweep from everything
 //! else. A sweep therefore notes each failure, continues, and reports the failures at its end.
 
-use crate::{change_error::ChangeError, http::Problem, platform::LogError, store::StoreError};
+use crate::{
+    change_error::ChangeError,
+    http::{CORRUPT_STATE, Problem},
+    platform::LogError,
+    store::StoreError,
+};
 use http::StatusCode;
 
 /// Seconds until the next sweep, for `Retry-After`.
@@ -65,7 +70,7 @@ impl SweepFailures {
             }
             Some(SweepFailure::Unreadable(text)) => Err(Problem::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "corrupt-state",
+                CORRUPT_STATE,
                 "A stored value cannot be read",
                 with_count(&text, count),
             )),

@@ -10,6 +10,9 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use http_conventions::problem::TYPE_PREFIX;
 use serde_json::{Value, json};
 
+/// The end of the `type` of a stored value that cannot be read.
+pub(crate) const CORRUPT_STATE: &str = "corrupt-state";
+
 /// A problem, from which the response is made.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -41,6 +44,11 @@ impl Problem {
             headers: Vec::new(),
             members: Vec::new(),
         }
+    }
+
+    /// The same problem with another explanation.
+    pub(crate) fn with_detail(self, detail: String) -> Self {
+        Self { detail, ..self }
     }
 
     /// 400: the body is not valid JSON.
@@ -253,7 +261,7 @@ impl<R: Into<Self>> From<ChangeError<R>> for Problem {
                 report(&error.to_string());
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
-                    "corrupt-state",
+                    CORRUPT_STATE,
                     "A stored value cannot be read",
                     "the stored state of this resource cannot be read; its operator has to repair it",
                 )

@@ -1,5 +1,7 @@
 use super::*;
-use crate::{http::Request, memory::MemoryPlatform, numbering::allocate};
+use crate::{
+    change_error::ChangeError, http::Request, memory::MemoryPlatform, numbering::allocate,
+};
 use futures::executor::block_on;
 
 /// A list of numbers, of which some have no row.
@@ -91,4 +93,41 @@ fn only_a_short_list_is_sorted_by_another_column() {
         long.list("size=1&sort=id,desc").unwrap().0,
         [MAX_SORTED + 1]
     );
+}
+
+#[test]
+fn the_problem_of_a_row_that_cannot_be_read_names_its_number() {
+    let platform = numbers(5, &[]).platform;
+    let index = NumberIndex::new(&platform, "value", 1);
+    for number in 1..=5 {
+        block_on(index.add(number)).unwrap();
+    }
+    let read = async |number| match number {
+        3 => Err(ChangeError::Corrupt("thing/3".into(), "no JSON".into())),
+        number => Ok::<_, ChangeError<Problem>>(number),
+    };
+    let found = async |number| read(number).await.map(Lookup::Found);
+    let shown = async |number| read(number).await.map(Some);
+    let page = |query: &str| {
+        let mut request = Request::default();
+        *request.uri_mut() = format!("/numbers?{query}").parse().unwrap();
+        Page::without_filters(&request, &["id", "value"]).unwrap()
+    };
+    let compare = |_: &str, one: &u64, other: &u64| one.cmp(other);
+    for query in ["", "sort=value", "sort=id,desc"] {
+        let page = page(query);
+        let all = block_on(list(&platform, &page, "id", found, compare)).unwrap_err();
+        let of_index = list_index(&index, &page, "id", shown, None, compare);
+        for error in [all, block_on(of_index).unwrap_err()] {
+            let response = Problem::from(error).into_response("/numbers");
+            assert_eq!(response.status(), 500, "{query}");
+            let body = String::from_utf8_lossy(response.body()).into_owned();
+            assert!(body.contains("problems/corrupt-state"), "{body}");
+            assert!(body.contains("with id 3"), "{body}");
+        }
+    }
+    // The other pages are not affected.
+    let page = page("size=2");
+    let listed = block_on(list(&platform, &page, "id", found, compare)).unwrap();
+    assert_eq!(listed, (vec![1, 2], 5));
 }
