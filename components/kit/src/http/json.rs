@@ -25,8 +25,8 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// 415 for another media type or an encoded body, 400 for malformed JSON or a repeated member, 422
-    /// for JSON that is no object.
+    /// 415 for another media type or an encoded body, 400 for malformed JSON, a repeated member, and JSON that is no
+    /// object.
     pub fn from_request(request: &Request) -> Result<Self, Problem> {
         check_encoding(request.headers())?;
         // A byte order mark may be ignored (RFC 8259, 8.1).
@@ -201,10 +201,9 @@ fn parse_problem(body: &[u8], error: &serde_json::Error) -> Problem {
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(_)) => Problem::malformed_json(error.to_string()),
-        Ok(_) => Problem::invalid_field(
-            "body",
-            r#"must be a JSON object, such as {"field": "value"}"#,
-        ),
+        Ok(_) => {
+            Problem::malformed_json(r#"the body is no JSON object, such as {"field": "value"}"#)
+        }
         Err(error) => Problem::malformed_json(error.to_string()),
     }
 }

@@ -52,7 +52,7 @@ fn a_body_of_another_media_type_is_unsupported() {
     // A JSON Patch is an array of operations, never an object of fields.
     assert_eq!(status(Some("application/json-patch+json"), "{}"), 415);
     assert_eq!(status(Some("application/json"), "{"), 400);
-    assert_eq!(status(Some("application/json"), "[]"), 422);
+    assert_eq!(status(Some("application/json"), "[]"), 400);
     for media_types in [
         ["application/json", "text/plain"],
         ["text/plain", "application/json"],
@@ -68,13 +68,13 @@ fn a_body_of_another_media_type_is_unsupported() {
 }
 
 #[test]
-fn json_that_is_no_object_is_an_invalid_body() {
-    for body in ["[]", "null", "1", "\"car\""] {
+fn json_that_is_no_object_is_malformed() {
+    for body in ["[]", "null", "1", "\"car\"", " [{}] "] {
         let problem = document(Fields::from_request(&sent(body)).unwrap_err());
-        assert_eq!(problem["status"], 422, "{body}");
-        assert_eq!(problem["field"], "body", "{body}");
+        assert_eq!(problem["status"], 400, "{body}");
+        assert_eq!(problem["type"], "https://socar.dev/problems/malformed-json");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.contains("must be a JSON object"), "{detail}");
+        assert!(detail.contains("is no JSON object"), "{detail}");
     }
 }
 
