@@ -1,6 +1,7 @@
 //! The query parameters `page`, `size` and `sort`, as Spring Data REST reads them.
 
 use super::{message::Request, problem::Problem};
+use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 
 /// Number of rows of a page without `size`.
@@ -52,6 +53,7 @@ impl Page {
     ///
     /// 400 that names the parameter and its valid values.
     pub fn with_filters(request: &Request, columns: &[&'static str]) -> Result<Self, Problem> {
+        check_encoding(request)?;
         let mut page = Self {
             number: 0,
             size: DEFAULT_SIZE,
@@ -115,6 +117,33 @@ impl Page {
         }
         query.finish()
     }
+}
+
+/// Checks that every parameter is UTF-8 and every `%` begins an encoded byte. A decoder that replaces what is wrong would
+/// look for another text than the client has sent.
+fn check_encoding(request: &Request) -> Result<(), Problem> {
+    let query = request.uri().query().unwrap_or_default();
+    for parameter in query.split('&') {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if let Some(wrong) = [name, value].into_iter().find(|text| !is_encoded(text)) {
+            let name = percent_decode_str(name)
+                .decode_utf8()
+                .unwrap_or(name.into());
+            let right = format!(
+                "`{wrong}` is not UTF-8 in percent-encoding: each byte is % and two hexadecimal digits"
+            );
+            return Err(Problem::bad_query(&name, right));
+        }
+    }
+    Ok(())
+}
+
+fn is_encoded(text: &str) -> bool {
+    let is_byte = |encoded: &str| {
+        let digits = encoded.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    text.split('%').skip(1).all(is_byte) && percent_decode_str(text).decode_utf8().is_ok()
 }
 
 /// The decoded query parameters.

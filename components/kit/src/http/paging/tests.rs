@@ -38,6 +38,35 @@ fn a_wrong_parameter_is_a_400_problem_with_its_name() {
 }
 
 #[test]
+fn a_malformed_encoding_is_a_400_problem_with_the_name_of_the_parameter() {
+    let filtered = |query: &str| {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = format!("/things?{query}").parse().unwrap();
+        Page::with_filters(&request, &["thingId", "name"])
+    };
+    for (wrong, field) in [
+        ("name=%ff", "name"),
+        ("name=%zz", "name"),
+        ("name=%", "name"),
+        ("name=a%4", "name"),
+        ("q=%C0%AF", "q"),
+        ("q=%ED%A0%80", "q"),
+        ("page=0&sort=%e9", "sort"),
+        ("%ff=1", "%ff"),
+        ("a%zz", "a%zz"),
+    ] {
+        let problem = filtered(wrong).unwrap_err().into_response("/things");
+        assert_eq!(problem.status(), 400, "{wrong}");
+        let body = body(&problem);
+        assert_eq!(body["type"], "https://socar.dev/problems/bad-query");
+        assert_eq!(body["field"], field, "{wrong}");
+    }
+    let page = filtered("name=%EA%B0%80+1%25&na%6De=&").unwrap();
+    let filters: Vec<_> = page.filters().collect();
+    assert_eq!(filters, [("name", "가 1%"), ("name", "")]);
+}
+
+#[test]
 fn a_sort_may_name_several_columns() {
     let page = query("sort=name,desc&sort=thingId").unwrap();
     let order: Vec<_> = page
