@@ -49,7 +49,8 @@ impl IdempotencyKey {
     ///
     /// # Errors
     ///
-    /// 400 for a key that is empty, longer than 255 characters or not printable, and for two keys.
+    /// 400 for a key that is empty, longer than 255 characters or not printable, and for several keys, in lines of their
+    /// own or in one.
     pub fn from_request(request: &Request) -> Result<Option<Self>, Problem> {
         let mut lines = request.headers().get_all("idempotency-key").iter();
         let Some(value) = lines.next() else {
@@ -57,13 +58,10 @@ impl IdempotencyKey {
         };
         let is_only = lines.next().is_none();
         let text = value.to_str().unwrap_or_default().trim();
-        let key = text
-            .strip_prefix('"')
-            .and_then(|text| text.strip_suffix('"'))
-            .unwrap_or(text);
-        if !is_only || !(1..=MAX_KEY_LENGTH).contains(&key.len()) {
+        let key = key_of(text).filter(|key| (1..=MAX_KEY_LENGTH).contains(&key.len()));
+        let Some(key) = key.filter(|_| is_only) else {
             let detail = format!(
-                "Idempotency-Key must occur once and have 1 to {MAX_KEY_LENGTH} printable characters"
+                "Idempotency-Key must occur once and be one quoted string of 1 to {MAX_KEY_LENGTH} printable characters"
             );
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
@@ -71,7 +69,7 @@ impl IdempotencyKey {
                 "The Idempotency-Key header is wrong",
                 detail,
             ));
-        }
+        };
         Ok(Some(Self {
             record_key: match Principal::from_headers(request.headers()) {
                 // Each customer has keys of their own. The length says where the subject ends.
@@ -177,6 +175,27 @@ impl IdempotencyKey {
         }
         Ok(record.response.as_ref().map(StoredResponse::replay))
     }
+}
+
+/// The key in the value of the header: one String of RFC 9651, or the same without quotes, as some clients send it. A list
+/// is no key: a proxy may make one of two lines. Escapes are kept, because each text has one spelling with them.
+fn key_of(text: &str) -> Option<&str> {
+    if text.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) {
+        return None;
+    }
+    let Some(quoted) = text.strip_prefix('"') else {
+        return (!text.contains(['"', ','])).then_some(text);
+    };
+    let key = quoted.strip_suffix('"')?;
+    let mut characters = key.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return None,
+            '\\' if !matches!(characters.next(), Some('"' | '\\')) => return None,
+            _ => {}
+        }
+    }
+    Some(key)
 }
 
 fn reused() -> Problem {

@@ -64,11 +64,33 @@ fn a_request_has_one_printable_key_of_bounded_length() {
     };
     let longest = "x".repeat(255);
     assert_eq!(read(&[]).map(|key| key.is_some()).ok(), Some(false));
-    for values in [&["a"][..], &["\"a\""], &[&longest]] {
+    for values in [
+        &["a"][..],
+        &["\"a\""],
+        &[" \"a b\" "],
+        &["\"a,\\\"b\\\\\""],
+        &[&longest],
+    ] {
         assert!(read(values).is_ok_and(|key| key.is_some()), "{values:?}");
     }
     let too_long = "x".repeat(256);
-    for values in [&[""][..], &["\"\""], &["가"], &[&too_long], &["a", "b"]] {
+    for values in [
+        &[""][..],
+        &["\"\""],
+        &["가"],
+        &[&too_long],
+        &["a", "b"],
+        // A proxy may join two lines to one.
+        &["a,b"],
+        &["\"a\", \"b\""],
+        &["\"a\",\"b\""],
+        &["\"a\" b"],
+        &["\"a"],
+        &["a\""],
+        &["\"a\\\""],
+        &["\"a\\b\""],
+        &["\"a\tb\""],
+    ] {
         let problem = read(values).unwrap_err();
         assert_eq!(problem.status, StatusCode::BAD_REQUEST, "{values:?}");
     }
