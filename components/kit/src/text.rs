@@ -1,6 +1,10 @@
 //! Texts of clients: one spelling of each, and nothing in them that misleads a reader.
 
+use std::str::Chars;
 use unicode_normalization::UnicodeNormalization as _;
+
+/// The most tag characters of a region in a flag: a country and a subdivision.
+const MAX_REGION: usize = 6;
 
 /// The text in normalisation form C (Unicode Standard Annex 15). A Mac and other keyboards compose Hangul and accents
 /// differently; in this form, texts that look the same are the same.
@@ -10,16 +14,51 @@ pub fn normalized(text: &str) -> String {
 }
 
 /// Whether a text has something to see, or is empty, and has no control characters: neither those of terminals and
-/// lines nor those that change the direction of writing, which would turn the sentence around the text.
+/// lines nor those that change the direction of writing, which would turn the sentence around the text. Nor has it
+/// noncharacters, which systems may drop or refuse, or tag characters outside of a flag, which hide a text.
 #[must_use]
 pub fn is_printable(text: &str) -> bool {
-    !text.chars().any(is_control) && (text.is_empty() || text.chars().any(is_visible))
+    let is_refused = |character| is_control(character) || is_noncharacter(character);
+    !text.chars().any(is_refused)
+        && !has_stray_tag(text)
+        && (text.is_empty() || text.chars().any(is_visible))
 }
 
 fn is_control(character: char) -> bool {
     let is_line_end = matches!(character, '\u{2028}' | '\u{2029}');
     let is_direction = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || is_line_end || is_direction
+}
+
+/// Whether a character is reserved for the internal use of programs (Noncharacter_Code_Point).
+fn is_noncharacter(character: char) -> bool {
+    matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe
+}
+
+/// Whether a text has a tag character outside of the flag of a region (Unicode Technical Standard 51, ED-14a).
+fn has_stray_tag(text: &str) -> bool {
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '\u{e0000}'..='\u{e007f}' => return true,
+            '\u{1f3f4}' => rest = after_region(&rest).unwrap_or(rest),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// What follows the region of a flag, such as `gbsct`, and its end; `None` without a region.
+fn after_region<'a>(text: &Chars<'a>) -> Option<Chars<'a>> {
+    let mut rest = text.clone();
+    for length in 0..=MAX_REGION {
+        match rest.next()? {
+            '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}' => {}
+            '\u{e007f}' if length > 0 => return Some(rest),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Whether a character has a shape of its own: it is neither white space nor ignorable (Default_Ignorable_Code_Point),
@@ -75,6 +114,9 @@ mod tests {
             "日本",
             "a\u{200e}b",
             "🏴\u{e0067}\u{e0062}\u{e007f}",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}🏴\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}",
+            "🏴",
+            "葛\u{e0100}",
         ] {
             assert!(is_printable(text), "{text:?}");
         }
@@ -96,6 +138,19 @@ mod tests {
             "a\u{0}b",
             "a\tb",
             "\u{85}",
+            "Kia\u{fdd0}",
+            "Kia\u{fdef}",
+            "Kia\u{fffe}",
+            "Kia\u{ffff}",
+            "Kia\u{1fffe}",
+            "Kia\u{10ffff}",
+            "Kia\u{e0001}",
+            "Kia\u{e0020}\u{e0067}\u{e007f}",
+            "🏴\u{e0067}\u{e0062}",
+            "🏴\u{e007f}",
+            "🏴\u{e0067}\u{e0062}\u{e007f}\u{e0067}",
+            "🏴\u{e0068}\u{e0069}\u{e0064}\u{e0064}\u{e0065}\u{e006e}\u{e0074}\u{e007f}",
+            "🏴 \u{e0067}\u{e0062}\u{e007f}",
         ] {
             assert!(!is_printable(text), "{text:?}");
         }
