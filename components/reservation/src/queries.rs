@@ -10,7 +10,7 @@ use events::{CarId, CustomerId, ReservationId};
 use kit::{
     ChangeError, ListError, Lookup, NumberIndex, Platform, ReadError, StoreError, Versioned,
     http::paging::Page,
-    listing::{self, Filter},
+    listing::{self, Filter, ReadFailure},
     number_index::Order,
     records,
 };
@@ -76,7 +76,7 @@ pub async fn reservations_of_customer<P: Platform, C, Y>(
     let of_car = reservations.of_car(car);
     let index = shorter(of_customer, of_car)
         .await
-        .map_err(ChangeError::from)?;
+        .map_err(ReadFailure::from)?;
     let filter = Filter {
         parameter: "carId",
         matches: &|reservation: &Reservation| reservation.car == car,
