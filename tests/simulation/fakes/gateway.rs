@@ -4,7 +4,7 @@
 use crate::{mutation::Mutation, world::World};
 use events::ReservationId;
 use payment::{
-    domain::{GatewayError, Order},
+    domain::{GatewayError, GatewayId, Order},
     ports::{ApprovalOutcome, Gateway, RefundError},
 };
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
@@ -58,6 +58,13 @@ impl FakeGateway {
 }
 
 impl Gateway for FakeGateway {
+    fn id(&self) -> Option<GatewayId> {
+        Some(match self.is_remote() {
+            true => GatewayId::remote("http://gateway"),
+            false => GatewayId::built_in(),
+        })
+    }
+
     fn is_remote(&self) -> bool {
         self.world.faults.has_gateway
     }

@@ -216,7 +216,7 @@ impl ModelState {
                 amount: 1,
                 customer: None,
             };
-            let (payment, event) = Payment::pay(payment(customer), order);
+            let (payment, event) = Payment::pay(payment(customer), order, None);
             self.payments[customer] = Some(payment);
             self.announce(&event, customer);
         }
@@ -236,7 +236,7 @@ impl ModelState {
         if before.is_none() && mutation == ProtocolMutation::CancelLeavesNoTombstone {
             return;
         }
-        let given_up = Payment::cancel(before.as_ref(), id(customer)).or(before);
+        let given_up = Payment::cancel(before.as_ref(), id(customer), None).or(before);
         match given_up.as_ref().and_then(Payment::complete_refund) {
             Some((payment, event)) => {
                 self.payments[customer] = Some(payment);
