@@ -4,7 +4,7 @@ mod record;
 
 use crate::domain::{Car, Transition};
 use events::{CAR_STREAM, CarId};
-use kit::{Aggregates, ChangeError, Decision, Origin, Platform, Versioned, numbering};
+use kit::{Aggregates, ChangeError, Decision, Origin, Platform, StoreError, Versioned, numbering};
 
 /// The stored cars of a platform.
 pub struct CarRepository<P> {
@@ -25,6 +25,16 @@ impl<P: Platform> CarRepository<P> {
     /// [`ChangeError`] when the store fails or the stored value cannot be read.
     pub async fn find<R>(&self, id: CarId) -> Result<Option<Versioned<Car>>, ChangeError<R>> {
         self.aggregates().load(&key(id)).await
+    }
+
+    /// Allocates the number of a new car.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; the number may then be lost.
+    pub async fn allocate_number(&self) -> Result<CarId, StoreError> {
+        let key = |number| key(CarId(number));
+        numbering::allocate(&self.platform, key).await.map(CarId)
     }
 
     /// Changes one car and announces the change; returns the car as it is afterwards.

@@ -6,6 +6,7 @@
 //! number of aggregates.
 
 mod live;
+mod lost_counter;
 mod number_set;
 pub mod orphans;
 
@@ -21,15 +22,34 @@ use crate::{
 const IDS: &str = "ids";
 /// Key of the tombstones.
 const TOMBSTONES: &str = "void";
+/// Number of allocations that are attempted while the counter is behind the numbers in use.
+const MAX_ALLOCATIONS: u32 = 4;
 /// Number of swaps that are attempted to add one tombstone.
 const MAX_ATTEMPTS: u32 = 64;
 
-/// Allocates the next number.
+/// Allocates the next number. `key` is the key under which something is stored if a number is in use: a counter that was lost
+/// or set back is raised above these numbers.
 ///
 /// # Errors
 ///
 /// The store failed. A number may then be lost; it is never allocated twice.
-pub async fn allocate<P: Platform>(platform: &P) -> Result<u64, StoreError> {
+pub async fn allocate<P: Platform>(
+    platform: &P,
+    key: impl Fn(u64) -> String,
+) -> Result<u64, StoreError> {
+    for _ in 0..MAX_ALLOCATIONS {
+        let number = next(platform).await?;
+        if !lost_counter::is_used(platform, number, &key).await? {
+            return Ok(number);
+        }
+        lost_counter::raise(platform, number, &key).await?;
+    }
+    Err(StoreError(format!(
+        "the counter `{IDS}` is behind the numbers in use"
+    )))
+}
+
+async fn next<P: Platform>(platform: &P) -> Result<u64, StoreError> {
     let number = platform.state().increment(IDS, 1).await?;
     u64::try_from(number).map_err(|_| StoreError(format!("the counter `{IDS}` is negative")))
 }
@@ -97,3 +117,6 @@ fn decode(key: &str, value: Option<&[u8]>) -> Result<NumberSet, StoreError> {
         |value| serde_json::from_slice(value).map_err(unreadable),
     )
 }
+
+#[cfg(test)]
+mod tests;

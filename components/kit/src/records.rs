@@ -111,7 +111,7 @@ mod tests {
         let platform = MemoryPlatform::new();
         assert_eq!(block_on(newest(&platform)), Ok(None));
         for _ in 0..3 {
-            block_on(numbering::allocate(&platform)).unwrap();
+            block_on(numbering::allocate(&platform, |number| number.to_string())).unwrap();
         }
         block_on(numbering::retire(&platform, 3)).unwrap();
         assert_eq!(block_on(newest(&platform)), Ok(Some(2)));

@@ -107,7 +107,8 @@ impl<P: Platform> MessageRepository<P> {
 
     /// Allocates the next message number, with a pointer to `key`.
     async fn allocate_number(&self, key: &str) -> Result<MessageId, StoreError> {
-        let number = MessageId(numbering::allocate(&self.platform).await?);
+        let pointer_of = |number| pointer(MessageId(number));
+        let number = MessageId(numbering::allocate(&self.platform, pointer_of).await?);
         let state = self.platform.state();
         state.set(&pointer(number), key.as_bytes()).await?;
         Ok(number)

@@ -107,7 +107,8 @@ impl<'a, P: Platform> PaymentRepository<'a, P> {
     ///
     /// [`StoreError`] when the store fails; the number may then be lost.
     pub async fn allocate_number(&self, id: ReservationId) -> Result<PaymentId, StoreError> {
-        let number = PaymentId(numbering::allocate(self.platform).await?);
+        let pointer_of = |number| pointer(PaymentId(number));
+        let number = PaymentId(numbering::allocate(self.platform, pointer_of).await?);
         let value = id.to_string();
         let state = self.platform.state();
         state.set(&pointer(number), value.as_bytes()).await?;

@@ -7,7 +7,7 @@ use crate::domain::{Refusal, Reservation, SagaToken, Transition};
 use events::{CarId, CustomerId, RESERVATION_STREAM, ReservationId, Timestamp};
 use kit::{
     Aggregates, ChangeError, Decision, LogError, NumberIndex, Origin, Platform, StoreError,
-    Versioned, aggregate::ChangeOutcome,
+    Versioned, aggregate::ChangeOutcome, numbering,
 };
 
 /// A reservation after its creation.
@@ -27,6 +27,15 @@ impl<'a, P: Platform> ReservationRepository<'a, P> {
     /// The reservations in the store of `platform`.
     pub fn new(platform: &'a P) -> Self {
         Self { platform }
+    }
+
+    /// Allocates the number of a new reservation.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store fails; the number may then be lost.
+    pub async fn allocate_number(&self) -> Result<u64, StoreError> {
+        numbering::allocate(self.platform, |number| key(ReservationId(number))).await
     }
 
     /// Loads one reservation; `None` when it does not exist.

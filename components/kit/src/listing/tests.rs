@@ -14,7 +14,7 @@ struct Numbers {
 fn numbers(count: u64, missing: &[u64]) -> Numbers {
     let platform = MemoryPlatform::new();
     for _ in 0..count {
-        block_on(allocate(&platform)).unwrap();
+        block_on(allocate(&platform, |number| number.to_string())).unwrap();
     }
     Numbers {
         platform,

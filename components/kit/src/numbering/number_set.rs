@@ -12,10 +12,10 @@ pub struct NumberSet(Vec<(u64, u64)>);
 impl NumberSet {
     /// Adds a number; false if the set contains it already.
     pub(super) fn insert(&mut self, number: u64) -> bool {
-        let at = self.0.partition_point(|range| range.1 < number);
-        if self.0.get(at).is_some_and(|range| range.0 <= number) {
+        if self.contains(number) {
             return false;
         }
+        let at = self.0.partition_point(|range| range.1 < number);
         self.0.insert(at, (number, number));
         self.join_with_next(at);
         if at > 0 {
@@ -34,6 +34,17 @@ impl NumberSet {
         let rest = rest.into_iter().filter(|(from, to)| from <= to);
         self.0.splice(at..=at, rest);
         true
+    }
+
+    /// Whether the set contains a number.
+    pub(super) fn contains(&self, number: u64) -> bool {
+        let at = self.0.partition_point(|range| range.1 < number);
+        self.0.get(at).is_some_and(|range| range.0 <= number)
+    }
+
+    /// The highest number; `None` in an empty set.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.0.last().map(|range| range.1)
     }
 
     /// The numbers, in ascending order.

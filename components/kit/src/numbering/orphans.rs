@@ -125,7 +125,7 @@ mod tests {
 
     fn with_a_suspicion() -> MemoryPlatform {
         let platform = MemoryPlatform::new();
-        let number = block_on(numbering::allocate(&platform)).unwrap();
+        let number = block_on(numbering::allocate(&platform, |number| number.to_string())).unwrap();
         block_on(suspect(&platform, number)).unwrap();
         platform
     }

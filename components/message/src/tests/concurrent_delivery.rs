@@ -83,7 +83,10 @@ fn a_delivery_that_waits_for_a_claim_leaves_the_message_to_the_other() {
     block_on(claim(&messages.platform, "message/7/confirmed")).unwrap();
     deliver_interleaved(&messages, Interleaving::Sleep);
     assert_eq!(list(&messages).0[0].id.0, 1);
-    let next = block_on(numbering::allocate(&messages.platform)).unwrap();
+    let next = block_on(numbering::allocate(&messages.platform, |number| {
+        format!("msg/{number}")
+    }))
+    .unwrap();
     assert_eq!(next, 2, "only one number was allocated");
 }
 

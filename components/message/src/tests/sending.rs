@@ -9,7 +9,7 @@ const CANCELLED: &str = "예약이 취소 되었습니다. 차량번호 : 3";
 const REJECTED: &str = "예약이 거절 되었습니다. 차량번호 : 3";
 
 /// More calls than a reaction makes to one store.
-const CALLS: u32 = 14;
+const CALLS: u32 = 16;
 
 /// Sweeps until nothing is left to recover; an orphan is retired after two minutes.
 fn sweep_all(messages: &MessageRepository<MemoryPlatform>) {
@@ -97,7 +97,7 @@ fn an_event_that_is_not_delivered_again_costs_a_number_and_no_row() {
 fn an_interrupted_sweep_is_completed_by_the_next() {
     for calls in 0..CALLS {
         let messages = messages();
-        messages.platform.state.fail_after(3);
+        messages.platform.state.fail_after(5);
         assert!(deliver(&messages, Event::ReservationConfirmed, 7, 3).is_err());
         messages.platform.state.recover();
         for _ in 0..22 {
@@ -132,7 +132,10 @@ fn a_delivery_that_died_after_its_claim_does_not_block_the_next() {
 #[test]
 fn an_allocated_number_without_a_message_is_neither_listed_nor_counted() {
     let messages = messages();
-    block_on(numbering::allocate(&messages.platform)).unwrap();
+    block_on(numbering::allocate(&messages.platform, |number| {
+        format!("msg/{number}")
+    }))
+    .unwrap();
     deliver(&messages, Event::ReservationConfirmed, 7, 3).unwrap();
     assert_eq!(contents(&messages), [CONFIRMED]);
     block_on(sweep::sweep(&messages)).unwrap();
@@ -149,4 +152,20 @@ fn a_store_that_reports_every_swap_as_lost_changes_nothing() {
     }
     assert_eq!(contents(&messages), [CONFIRMED]);
     assert_eq!(list(&messages).1, 1);
+}
+
+#[test]
+fn a_message_has_a_number_of_its_own_after_the_loss_of_the_counter() {
+    let messages = messages();
+    for reservation in [7, 8] {
+        deliver(&messages, Event::ReservationConfirmed, reservation, 3).unwrap();
+    }
+    block_on(kit::Store::delete(&messages.platform.state, "ids")).unwrap();
+    deliver(&messages, Event::ReservationConfirmed, 9, 3).unwrap();
+    let (rows, total) = list(&messages);
+    let sent: Vec<_> = rows
+        .iter()
+        .map(|row| (row.id.0, row.reservation.0))
+        .collect();
+    assert_eq!((sent, total), (vec![(1, 7), (2, 8), (3, 9)], 3));
 }

@@ -6,7 +6,7 @@ use crate::fake_gateway::FakeResponse;
 use std::collections::BTreeSet;
 
 /// More calls than any use case makes to one store.
-const CALLS: u32 = 14;
+const CALLS: u32 = 16;
 
 /// Runs `scenario` once for every pair of calls at which the two stores begin to fail, with and without a failing log.
 fn for_every_fault<G: Gateway>(

@@ -262,7 +262,7 @@ fn lists_are_sorted_by_any_column_and_then_by_number() {
 #[test]
 fn an_allocated_number_without_a_payment_is_not_listed() {
     let ports = with_built_in_gateway("");
-    block_on(kit::numbering::allocate(&ports.platform)).unwrap();
+    block_on(ports.payments().allocate_number(RESERVATION)).unwrap();
     pay(&ports, 7, 50);
     let page = get(&ports, "/payments");
     assert_eq!(page["_embedded"]["payments"][0]["payId"], 2);
@@ -277,4 +277,16 @@ fn the_response_to_a_sweep_counts_what_it_did() {
         json_of(&swept),
         json!({"published": 0, "forgotten": 0, "settled": 0, "open": 0, "repeated": 0, "retired": 0})
     );
+}
+
+#[test]
+fn a_payment_has_a_number_of_its_own_after_the_loss_of_the_counter() {
+    let ports = with_built_in_gateway("");
+    for reservation in [7, 8, 9] {
+        pay(&ports, reservation, 50);
+    }
+    block_on(kit::Store::delete(&ports.platform.state, "ids")).unwrap();
+    assert_eq!(json_of(&pay(&ports, 10, 60))["payId"], 4);
+    assert_eq!(get(&ports, "/payments/1")["rsvId"], 7);
+    assert_eq!(list(&ports).1, 4);
 }

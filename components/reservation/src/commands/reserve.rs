@@ -45,7 +45,7 @@ pub struct ReserveOutcome {
 /// # Errors
 ///
 /// [`Refusal::LimitReached`], and then nothing is left behind; [`ChangeError`] when the store fails. The sweep then
-/// finishes the saga.
+/// finishes the saga. [`ChangeError::Contended`] when another request has stored a reservation under the number.
 pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
     ports: &ReservationPorts<P, C, Y>,
     origin: &Origin,
@@ -54,6 +54,10 @@ pub async fn reserve<P: Platform, C: Cars, Y: Payments>(
     customer: Option<&CustomerId>,
 ) -> Result<ReserveOutcome, ChangeError<Refusal>> {
     let (saga, created) = begin(ports, origin, id, car, customer).await?;
+    if created.reservation.state.saga != saga.note.token {
+        ports.sagas().close(&saga.note).await;
+        return Err(ChangeError::Contended(format!("reservation/{id}")));
+    }
     saga.complete(created).await
 }
 

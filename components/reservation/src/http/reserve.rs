@@ -19,7 +19,6 @@ use kit::{
     Platform,
     http::{Problem, Response, etag, hal},
     idempotency::{Acquisition, IdempotencyKey, Lease},
-    numbering,
 };
 
 /// Reserves a car; a repeated request with the same key gets the response of the first one.
@@ -33,10 +32,11 @@ pub(super) async fn reserve<P: Platform, C: Cars, Y: Payments>(
     let key = IdempotencyKey::from_request(handler.request)?;
     check_limit(handler, key.as_ref()).await?;
     let Some(key) = key else {
-        let number = numbering::allocate(platform).await?;
+        let number = handler.ports.reservations().allocate_number().await?;
         return attempt(handler, number, car).await;
     };
-    let acquisition = key.acquire(platform, async || numbering::allocate(platform).await);
+    let allocate = async || handler.ports.reservations().allocate_number().await;
+    let acquisition = key.acquire(platform, allocate);
     let (lease, result) = match acquisition.await? {
         Acquisition::Replay(response) => return Ok(response),
         Acquisition::First(lease) => {
@@ -141,7 +141,7 @@ async fn renumber<P: Platform, C: Cars, Y: Payments>(
     lease: &mut Lease,
 ) -> Result<(), Problem> {
     let platform = &handler.ports.platform;
-    let number = numbering::allocate(platform).await?;
+    let number = handler.ports.reservations().allocate_number().await?;
     lease.renumber(platform, number).await
 }
 

@@ -1,6 +1,7 @@
 //! The public resource: register, read, modify, delete and list.
 
 use super::*;
+use kit::Store;
 use std::time::Duration;
 
 #[test]
@@ -208,4 +209,35 @@ fn a_suspected_number_whose_car_was_deleted_leaves_the_pages() {
     let suspects = block_on(kit::numbering::orphans::suspects(&cars.platform)).unwrap();
     assert_eq!(suspects.iter().count(), 0);
     assert_eq!(send(&cars, "GET", "/cars/3", "").status(), 404);
+}
+
+#[test]
+fn a_car_is_registered_under_a_number_of_its_own_after_the_loss_of_the_counter() {
+    let cars = repository();
+    for name in ["a", "b", "c"] {
+        register(&cars, name);
+    }
+    block_on(cars.platform.state.delete("ids")).unwrap();
+    let registered = send(&cars, "POST", "/cars", r#"{"carName":"new"}"#);
+    assert_eq!(registered.status(), 201);
+    assert_eq!(body(&registered)["carId"], 4);
+    assert_eq!(body(&registered)["carName"], "new");
+    let list = body(&send(&cars, "GET", "/cars", ""));
+    assert_eq!(list["page"]["totalElements"], 4, "{list}");
+}
+
+/// Between the allocation and the registration, another request takes the number.
+#[test]
+fn a_registration_under_the_number_of_another_car_is_not_confirmed() {
+    let cars = repository();
+    cars.platform.state.denies_swaps.set(true);
+    cars.platform.state.after_next_swap(|values| {
+        let value = String::from_utf8(values["car/1"].clone()).unwrap();
+        let stored: Value = serde_json::from_str(&value).unwrap();
+        let commit = stored["commit"].as_str().unwrap();
+        let value = value.replace(commit, "of another registration");
+        values.insert("car/1".into(), value.into_bytes());
+    });
+    let registered = send(&cars, "POST", "/cars", r#"{"carName":"new"}"#);
+    assert_eq!(registered.status(), 503, "{}", body(&registered));
 }

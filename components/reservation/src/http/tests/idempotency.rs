@@ -1,6 +1,8 @@
 //! `Idempotency-Key`: repeated requests make one reservation, also when attempts die in between.
 
 use super::*;
+use crate::commands;
+use kit::{ChangeError, Origin};
 
 #[test]
 fn the_same_key_reserves_once() {
@@ -19,7 +21,7 @@ fn the_same_key_reserves_once() {
 /// At whichever call the store begins to fail, the sweep and the next request lead to a consistent end.
 #[test]
 fn a_first_attempt_that_dies_at_any_call_is_resolved_by_the_next() {
-    for calls in 0..24 {
+    for calls in 0..26 {
         let contexts = FakeContexts::new();
         let ports = contexts.ports();
         ports.platform.state.fail_after(calls);
@@ -42,7 +44,7 @@ fn a_first_attempt_that_dies_at_any_call_is_resolved_by_the_next() {
 /// that the car is not available while the first attempt has the car and is paid.
 #[test]
 fn the_response_to_a_key_covers_all_its_attempts() {
-    for calls in 0..24 {
+    for calls in 0..26 {
         let contexts = FakeContexts::new();
         contexts.approval.set(None);
         let ports = contexts.ports();
@@ -75,7 +77,7 @@ fn an_old_saga_does_not_end_a_new_attempt_under_its_number() {
     let contexts = FakeContexts::new();
     let ports = contexts.ports();
     // Dies after the saga was opened, before the reservation is stored.
-    ports.platform.state.fail_after(8);
+    ports.platform.state.fail_after(10);
     reserve_with_key(&ports, r#"{"carId":1}"#);
     ports.platform.state.recover();
     assert_eq!(outbox_keys(&ports), ["saga/1"]);
@@ -90,7 +92,7 @@ fn an_old_saga_does_not_end_a_new_attempt_under_its_number() {
 /// the list.
 #[test]
 fn a_reservation_under_a_retired_number_is_in_the_list() {
-    for first in 0..24 {
+    for first in 0..26 {
         for second in 0..30 {
             let contexts = FakeContexts::new();
             let ports = contexts.ports();
@@ -140,4 +142,34 @@ fn reserve_until_known(ports: &TestPorts<'_>) -> Response {
         ports.platform.advance(Duration::from_secs(1));
     }
     panic!("the lease was not taken over");
+}
+
+#[test]
+fn a_reservation_has_a_number_of_its_own_after_the_loss_of_the_counter() {
+    let contexts = FakeContexts::new();
+    let ports = contexts.ports();
+    for _ in 0..3 {
+        assert_eq!(reserve(&ports).status(), 201);
+    }
+    block_on(ports.platform.state.delete("ids")).unwrap();
+    assert_eq!(body(&reserve(&ports))["rsvId"], 4);
+    block_on(ports.platform.state.delete("ids")).unwrap();
+    assert_eq!(
+        body(&reserve_with_key(&ports, r#"{"carId":9}"#))["rsvId"],
+        5
+    );
+    assert_eq!(reservation(&ports, 5)["carId"], 9);
+    assert_eq!(*contexts.held.borrow(), BTreeSet::from([1, 2, 3, 4, 5]));
+}
+
+/// Another request has taken the number after the allocation.
+#[test]
+fn a_reservation_under_the_number_of_another_one_is_not_confirmed() {
+    let contexts = FakeContexts::new();
+    let ports = contexts.ports();
+    assert_eq!(reserve(&ports).status(), 201);
+    let (id, origin) = (ReservationId(1), Origin::new("request"));
+    let taken = commands::reserve(&ports, &origin, id, CarId(2), None);
+    assert!(matches!(block_on(taken), Err(ChangeError::Contended(_))));
+    assert_eq!(reservation(&ports, 1)["carId"], 1);
 }

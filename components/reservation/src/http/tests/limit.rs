@@ -4,7 +4,7 @@ use super::*;
 use crate::commands;
 use crate::live_reservations::DEFAULT_LIMIT;
 use events::CustomerId;
-use kit::{ChangeError, Origin, numbering};
+use kit::{ChangeError, Origin};
 
 /// The fakes with a limit of this many live reservations.
 fn ports_with_limit<'c>(contexts: &'c FakeContexts, limit: &str) -> TestPorts<'c> {
@@ -175,7 +175,7 @@ fn a_request_that_loses_the_last_place_is_refused_before_anything_is_held() {
     let ports = ports_with_limit(&contexts, "1");
     assert_eq!(reserve_for(&ports, "alice", "").status(), 201);
     deliver(&ports, Event::PaymentApproved, 1);
-    let number = block_on(numbering::allocate(&ports.platform)).unwrap();
+    let number = block_on(ports.reservations().allocate_number()).unwrap();
     let (id, origin, alice) = (
         ReservationId(number),
         Origin::new("request"),
