@@ -45,7 +45,7 @@ use crate::platform_events;
 use event_log::EventLog;
 use serde_json::json;
 
-pub use listener::{AdminListener, AdminService};
+pub use listener::{AdminListener, AdminService, remove_stale_address};
 pub use response::{AdminError, AdminResponse};
 pub use routes::{AdminRequest, AdminRoutes};
 

@@ -22,6 +22,8 @@ pub struct Ingress {
     pub background_priority: Priority,
     /// The databases that it derives from the event log, if its events go to each host.
     pub read_models: Vec<Arc<GuestDatabase>>,
+    /// All its databases.
+    pub databases: Vec<Arc<GuestDatabase>>,
     /// The link for requests of clients: `gateway -> component`.
     pub gateway: Arc<ComponentLink>,
     /// The link for sweeps and rebuilds: `clock -> component`.

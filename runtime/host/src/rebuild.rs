@@ -44,6 +44,9 @@ pub trait RebuildTarget: Send + Sync + 'static {
 
     /// Returns the maximum time that a call may still read the old state: the deadline of the component.
     fn read_deadline(&self) -> Duration;
+
+    /// Returns the damage of a database of the component, with its remedy: a rebuild writes to the same file.
+    fn damage(&self) -> Option<String>;
 }
 
 /// Finds the components that can be rebuilt.
@@ -155,7 +158,9 @@ impl Rebuilds {
                     tidy(&source).await;
                 }
                 Err(error) => {
-                    let error = format!("{error:#}");
+                    let damage = source.component.damage().;
+                    let damage = damage.map(|damage| format!("; {damage}"));
+                    let error = format!("{error:#}{}", damage.unwrap_or_default());
                     warn!(component = id, error, "rebuild failed");
                     source
                         .component

@@ -326,6 +326,14 @@ impl From<rusqlite::Error> for DatabaseError {
     }
 }
 
+impl DatabaseError {
+    /// Whether the file is damaged.
+    pub fn is_damage(&self) -> bool {
+        let is_code = |code| matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase);
+        matches!(self, Self::Failed(error) if error.sqlite_error_code().is_some_and(is_code))
+    }
+}
+
 impl FailedWrite for DatabaseError {
     fn is_caused_by_statement(&self) -> bool {
         matches!(self, Self::Failed(error) if is_caused_by_statement(error))

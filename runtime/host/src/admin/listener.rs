@@ -79,6 +79,11 @@ impl AdminListener {
     }
 }
 
+/// Removes the files that a killed host has left in its state directory. The caller holds the lock of the directory.
+pub fn remove_stale_address(state: &Path) {
+    drop(AddressFiles(state.to_owned()));
+}
+
 impl Drop for AddressFiles {
     fn drop(&mut self) {
         for name in [ADDRESS_FILE, URL_FILE] {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 
+use crate::admin;
 use crate::private_directory;
 
 /// The state directory; locked until this value is dropped.
@@ -28,9 +29,12 @@ impl LockedStateDir {
     /// When it cannot be created, or another host uses it.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         private_directory::create(path)?;
+        let locks = [lock_directory(path)?, lock_file(path)?];
+        // A command that finds the lock held would send its token to the address of the killed host.
+        admin::remove_stale_address(path);
         Ok(Self {
             path: path.to_owned(),
-            _locks: [lock_directory(path)?, lock_file(path)?],
+            _locks: locks,
         })
     }
 }
@@ -91,6 +95,23 @@ mod tests {
         refused();
         drop(first);
         LockedStateDir::open(&path).unwrap();
+    }
+
+    /// The new host holds the lock long before its own port is bound.
+    #[test]
+    fn the_address_of_a_killed_host_is_removed_under_the_lock() {
+        let state = tempfile::tempdir().unwrap();
+        let files = ["admin", "admin-url"].map(|name| state.path().join(name));
+        for file in &files {
+            std::fs::write(file, "127.0.0.1:1\n").unwrap();
+        }
+        let first = LockedStateDir::open(state.path()).unwrap();
+        assert!(files.iter().all(|file| !file.exists()));
+        // A second host must not remove the address of the first one.
+        std::fs::write(&files[0], "127.0.0.1:1\n").unwrap();
+        assert!(LockedStateDir::open(state.path()).is_err());
+        assert!(files[0].exists());
+        drop(first);
     }
 
     #[test]

@@ -71,4 +71,10 @@ impl RebuildTarget for Ingress {
     fn read_deadline(&self) -> Duration {
         self.component.config().deadline
     }
+
+    fn damage(&self) -> Option<String> {
+        self.databases
+            .iter()
+            .find_map(|database| database.damage())
+    }
 }

@@ -11,6 +11,7 @@ struct RecordingComponent {
     steps: Mutex<Vec<String>>,
     events: Mutex<Vec<Value>>,
     refusals: Mutex<Vec<(&'static str, u16)>>,
+    damage: Mutex<Option<String>>,
 }
 
 #[async_trait]
@@ -36,6 +37,10 @@ impl RebuildTarget for RecordingComponent {
 
     fn read_deadline(&self) -> Duration {
         Duration::ZERO
+    }
+
+    fn damage(&self) -> Option<String> {
+        self.damage.lock().clone()
     }
 }
 
@@ -115,4 +120,19 @@ async fn a_step_is_retried_while_the_component_is_busy_and_a_conflict_fails_the_
     // The first rebuild may still be removing its old state in the background.
     assert!(component.steps.lock().iter().any(|step| step == "DELETE "));
     assert_eq!(rebuilds.begin("car"), Err(NotBegun::Unknown));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_that_fails_in_a_damaged_file_says_how_to_remedy_it() {
+    let fixture = embedded();
+    let component = Arc::new(RecordingComponent::default());
+    *component.refusals.lock() = vec![("", 409)];
+    *component.damage.lock() = Some("view.db is damaged: remove it".to_owned());
+    let rebuilds = rebuilds(fixture.log.clone(), &component);
+    rebuilds.begin("view").unwrap();
+    let error = end(&rebuilds).await.error.unwrap();
+    assert!(
+        error.ends_with("; view.db is damaged: remove it"),
+        "{error}"
+    );
 }

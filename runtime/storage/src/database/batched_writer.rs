@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::DatabaseError;
 use super::committer::Committer;
-use super::group_commit::{CommitMode, FailedWrite, GroupCommit};
+use super::group_commit::{FailedWrite, GroupCommit};
 use super::watermark::CommitWatermark;
 use super::write_fence::WriteFence;
 use crate::file_identity::FileIdentity;
@@ -26,7 +26,8 @@ pub struct WritePause(Arc<GroupCommit>);
 // === impl BatchedWriter ===
 
 impl BatchedWriter {
-    /// Takes over the connection to a file. When a batch is lost, the fence closes for everything that shares it.
+    /// Takes over the connection to a file. When a batch is lost, the fence closes for everything that shares it. Damage in
+    /// the file loses nothing of others: it fails the callers that wait for the batch.
     ///
     /// # Errors
     /// If the operating system starts no thread.
@@ -35,8 +36,7 @@ impl BatchedWriter {
         identity: Arc<FileIdentity>,
         fence: Arc<WriteFence>,
     ) -> io::Result<Self> {
-        let commits = GroupCommit::new(connection, CommitMode::Grouped, Some(identity), fence);
-        let commits = Arc::new(commits);
+        let commits = Arc::new(GroupCommit::of_component(connection, identity, fence));
         Ok(Self {
             _committer: Committer::start(commits.clone())?,
             commits,
@@ -78,12 +78,20 @@ impl BatchedWriter {
         self.commits.check()
     }
 
-    /// As [`super::Database::try_commit`].
+    /// As [`super::Database::try_commit`]. Damage in the file is no failure: it says nothing about the disk.
     ///
     /// # Errors
     /// The cause, if writes are not committed.
     pub fn try_commit(&self) -> Result<(), DatabaseError> {
-        self.commits.try_commit()
+        match self.commits.try_commit() {
+            Err(error) if error.is_damage() => Ok(()),
+            tried => tried,
+        }
+    }
+
+    /// Whether a commit has met damage in the file.
+    pub fn is_damaged(&self) -> bool {
+        self.commits.is_damaged()
     }
 
     /// What keeps others from writing.

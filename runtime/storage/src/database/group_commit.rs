@@ -48,10 +48,22 @@ pub(super) enum CommitMode {
     Immediate,
 }
 
+/// Whose state is in a database, and so what damage in its file means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StateOwner {
+    /// Everything depends on it: its damage closes the fence.
+    Host,
+    /// One component: its damage fails the calls that meet it.
+    Component,
+}
+
 /// The connection, and how far its writes are committed.
 pub(super) struct GroupCommit {
     connection: Mutex<Connection>,
     mode: CommitMode,
+    owner: StateOwner,
+    /// Whether a commit has met damage in the file.
+    is_damaged: AtomicBool,
     /// The newest batch that was begun; batches count from 1. Changes under the mutex of the connection.
     begun: AtomicU64,
     progress: watch::Sender<CommitProgress>,
@@ -90,7 +102,7 @@ enum BatchEnd {
     Committed,
     /// The disk did not keep it.
     Lost,
-    /// One of its statements made SQLite undo all of them.
+    /// One of its statements made SQLite undo all of them, or the file of a component is damaged.
     Undone,
 }
 
@@ -144,6 +156,8 @@ impl GroupCommit {
         Self {
             connection: Mutex::new(connection),
             mode,
+            owner: StateOwner::Host,
+            is_damaged: AtomicBool::new(false),
             begun: AtomicU64::new(0),
             progress: watch::Sender::new(progress),
             waiting: AtomicU32::new(0),
@@ -156,6 +170,23 @@ impl GroupCommit {
             lost_batches: LostBatches::default(),
             fence,
         }
+    }
+
+    /// The grouped commits of a file with the state of one component. The fence does not close for damage in it.
+    pub fn of_component(
+        connection: Connection,
+        identity: Arc<FileIdentity>,
+        fence: Arc<WriteFence>,
+    ) -> Self {
+        Self {
+            owner: StateOwner::Component,
+            ..Self::new(connection, CommitMode::Grouped, Some(identity), fence)
+        }
+    }
+
+    /// Whether a commit has met damage in the file.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged.load(Ordering::Relaxed)
     }
 
     /// What closes when a batch is lost.
@@ -389,13 +420,24 @@ impl GroupCommit {
             .map_err(DatabaseError::from)
             .and_then(|_| self.check_identity());
         self.log_change(committed.as_ref().err());
-        if committed.is_err() {
+        if let Err(error) = committed {
             roll_back(connection);
-            self.end(BatchEnd::Lost);
+            self.end(self.end_of_failed_commit(&error));
             return Err(DatabaseError::CommitFailed);
         }
         self.end(BatchEnd::Committed);
         Ok(())
+    }
+
+    /// How a batch ends whose commit has failed. The callers that wait for it fail in any case.
+    fn end_of_failed_commit(&self, error: &DatabaseError) -> BatchEnd {
+        if error.is_damage() {
+            self.is_damaged.store(true, Ordering::Relaxed);
+        }
+        match self.owner {
+            StateOwner::Component if error.is_caused_by_statement() => BatchEnd::Undone,
+            StateOwner::Host | StateOwner::Component => BatchEnd::Lost,
+        }
     }
 
     /// Commits the open batch, if there is one.

@@ -378,6 +378,80 @@ fn damage_that_a_statement_meets_fails_the_check_from_then_on() {
         meet(&database, "SELECT * FROM whole", way).unwrap();
         database.check().unwrap_err();
     }
+
+/// With `auto_vacuum`, a commit moves the last pages of the file, and needs the record of what they hold.
+#[tokio::test]
+async fn damage_that_a_commit_finds_fails_its_callers_and_leaves_the_fence_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("view.db");
+    let fill = "PRAGMA auto_vacuum = FULL;
+        CREATE TABLE thing (id INTEGER PRIMARY KEY, body BLOB);
+        INSERT INTO thing VALUES (1, zeroblob(100000)), (2, zeroblob(100000))";
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch(fill)
+        .unwrap();
+    let mut file = std::fs::read(&path).unwrap();
+    // The second page has five bytes for each page from the third on.
+    let last = 4096 + 5 * (file.len() / 4096 - 3);
+    file[last..last + 5].fill(0xff);
+    std::fs::write(&path, file).unwrap();
+    let identity = Arc::new(FileIdentity::of(&path).unwrap());
+    let fence = Arc::<WriteFence>::default();
+    fence.activate();
+    let connection = connect(&path).unwrap();
+    let commits = Arc::new(GroupCommit::of_component(
+        connection,
+        identity,
+        fence.clone(),
+    ));
+    let execute = |statement: &'static str| {
+        let run = move |connection: &Connection| {
+            Ok::<_, DatabaseError>(connection.execute_batch(statement)?)
+        };
+        commits.write(run)
+    };
+    let insert = "INSERT INTO thing (body) VALUES (x'00')";
+    let watermark = CommitWatermark::of(commits.clone());
+    execute(insert).unwrap();
+    execute("DELETE FROM thing WHERE id = 1").unwrap();
+    assert!(!commits.is_damaged());
+    commits.commit_now().unwrap_err();
+    assert!(
+        watermark.wait_durable().await.is_err(),
+        "a lost write was confirmed"
+    );
+    assert!(commits.is_damaged());
+    assert!(
+        fence.closed().now_or_never().is_none(),
+        "the fence is closed"
+    );
+    execute(insert).unwrap();
+    commits.commit_now().unwrap();
+    assert_eq!(count_from_outside(&path), 3);
+}
+
+/// Damage in one file keeps the fence from being opened again as little as it closes it.
+#[test]
+fn a_damaged_file_does_not_keep_others_from_writing_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("view.db");
+    let connection = connect(&path).unwrap();
+    let fill = "CREATE TABLE thing (id INTEGER PRIMARY KEY, body BLOB)";
+    connection.execute_batch(fill).unwrap();
+    let identity = Arc::new(FileIdentity::of(&path).unwrap());
+    let writer = BatchedWriter::start(connection, identity, Arc::default()).unwrap();
+    // Another connection has written, so that SQLite reads the file again.
+    let other = connect(&path).unwrap();
+    let change = "INSERT INTO thing (body) VALUES (x'00'); PRAGMA wal_checkpoint(TRUNCATE)";
+    other.execute_batch(change).unwrap();
+    let mut file = std::fs::File::options().write(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut file, &[0x41; 4096]).unwrap();
+    let insert = "INSERT INTO thing (body) VALUES (x'00')";
+    let inserted =
+        writer.write(|connection| Ok::<_, DatabaseError>(connection.execute_batch(insert)?));
+    assert!(inserted.unwrap_err().is_caused_by_statement());
+    writer.try_commit().unwrap();
 }
 
 /// The fence closes for an open batch of another database, too.

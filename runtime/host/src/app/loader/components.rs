@@ -31,6 +31,7 @@ pub(super) struct LoadedComponent {
     pub(super) outbound: Arc<Outbound>,
     pub(super) imports: Vec<UnconnectedImport>,
     pub(super) read_models: Vec<Arc<GuestDatabase>>,
+    pub(super) databases: Vec<Arc<GuestDatabase>>,
 }
 
 /// What a component is loaded from.
@@ -91,6 +92,7 @@ impl Loader {
         let most = most_calls(component, app, !exports.functions.is_empty());
         let pool = InstancePool::new(component.policy.instance_bounds(most));
         let missing = grants.missing.clone();
+        let databases = grants.databases.values().cloned().collect();
         let handlers = self.handlers(instance, component, exports, grants, &pool)?;
         let policy = &component.policy;
         let config = ComponentConfig {
@@ -113,6 +115,7 @@ impl Loader {
             outbound,
             imports,
             read_models: self.stores.read_models(component)?,
+            databases,
         })
     }
 

@@ -67,6 +67,7 @@ impl Loader {
                 public: component.policy.public,
                 background_priority: component.policy.sweep_priority,
                 read_models: loaded.read_models,
+                databases: loaded.databases,
                 component: loaded.component,
                 admission: loaded.admission,
             };

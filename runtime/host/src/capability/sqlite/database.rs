@@ -139,11 +139,9 @@ impl GuestDatabase {
             return Ok(());
         };
         file.identity.check()?;
-        anyhow::ensure!(
-            !file.is_damaged.load(Ordering::Relaxed),
-            "{} is damaged: stop the host, remove the file or restore it, and start the host again; a read model is then made anew",
-            file.path.display()
-        );
+        if let Some(damage) = self.damage() {
+            anyhow::bail!(damage);
+        }
         if let Some(writer) = &self.writer {
             writer.check()?;
         }
@@ -158,6 +156,22 @@ impl GuestDatabase {
             Some(failure) => anyhow::bail!(failure),
             None => Ok(()),
         }
+    }
+
+    /// The damage of the file with its remedy, if a statement or a commit has met some.
+    pub fn damage(&self) -> Option<String> {
+        let file = self.file.as_ref()?;
+        if self.writer.as_ref().is_some_and(BatchedWriter::is_damaged) {
+            self.note_damage();
+        }
+        let is_damaged = file.is_damaged.load(Ordering::Relaxed);
+        is_damaged.then(|| {
+            format!(
+                "{} is damaged: stop the host, remove the file or restore it, and start the host again; a read model is then \
+                 made anew",
+                file.path.display()
+            )
+        })
     }
 
     /// Commits a write that changes nothing, although a batch of writes was lost.
