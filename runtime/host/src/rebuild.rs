@@ -158,7 +158,7 @@ impl Rebuilds {
                     tidy(&source).await;
                 }
                 Err(error) => {
-                    let damage = source.component.damage().;
+                    let damage = source.component.damage();
                     let damage = damage.map(|damage| format!("; {damage}"));
                     let error = format!("{error:#}{}", damage.unwrap_or_default());
                     warn!(component = id, error, "rebuild failed");

@@ -266,7 +266,10 @@ impl Database {
     /// # Errors
     /// If one has.
     pub fn check_damage(&self) -> Result<(), DatabaseError> {
-        self.damage.as_ref().map_or(Ok(()), Damage::check)
+        match &self.damage {
+            Some(damage) => damage.check(self.commits.is_damaged()),
+            None => Ok(()),
+        }
     }
 
     /// Checks that writes are kept: the file is in its place and no damage in it is known, commits succeed, and the log is
@@ -329,8 +332,7 @@ impl From<rusqlite::Error> for DatabaseError {
 impl DatabaseError {
     /// Whether the file is damaged.
     pub fn is_damage(&self) -> bool {
-        let is_code = |code| matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase);
-        matches!(self, Self::Failed(error) if error.sqlite_error_code().is_some_and(is_code))
+        damage::is_damage(self)
     }
 }
 

@@ -73,8 +73,6 @@ impl RebuildTarget for Ingress {
     }
 
     fn damage(&self) -> Option<String> {
-        self.databases
-            .iter()
-            .find_map(|database| database.damage())
+        self.databases.iter().find_map(|database| database.damage())
     }
 }

@@ -35,16 +35,16 @@ impl Damage {
     }
 
     /// # Errors
-    /// If a statement has met damage.
-    pub fn check(&self) -> Result<(), DatabaseError> {
-        match self.is_met.load(Ordering::Relaxed) {
+    /// If a statement or, as the caller knows, a commit has met damage.
+    pub fn check(&self, is_met_by_commit: bool) -> Result<(), DatabaseError> {
+        match is_met_by_commit || self.is_met.load(Ordering::Relaxed) {
             true => Err(DatabaseError::Damaged(self.path.clone())),
             false => Ok(()),
         }
     }
 }
 
-fn is_damage(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn is_damage(error: &(dyn Error + 'static)) -> bool {
     let causes = iter::successors(Some(error), |&error| error.source());
     let codes = causes.filter_map(|error| error.downcast_ref::<rusqlite::Error>());
     let mut codes = codes.filter_map(rusqlite::Error::sqlite_error_code);

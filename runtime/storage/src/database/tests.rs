@@ -378,6 +378,7 @@ fn damage_that_a_statement_meets_fails_the_check_from_then_on() {
         meet(&database, "SELECT * FROM whole", way).unwrap();
         database.check().unwrap_err();
     }
+}
 
 /// With `auto_vacuum`, a commit moves the last pages of the file, and needs the record of what they hold.
 #[tokio::test]
