@@ -214,7 +214,7 @@ fn a_damaged_database_is_not_ready_and_says_what_to_do() {
 /// Overwrites the first page of a table.
 fn damage(file: &Path, table: &str) {
     let database = rusqlite::Connection::open(file).expect("a database");
-    let page: u64 = database
+    let page: u32 = database
         .query_row(
             "SELECT rootpage FROM sqlite_schema WHERE name = ?1",
             [table],
@@ -226,7 +226,7 @@ fn damage(file: &Path, table: &str) {
         .write(true)
         .open(file)
         .expect("a file");
-    file.seek(SeekFrom::Start((page - 1) * 4096))
+    file.seek(SeekFrom::Start(u64::from(page - 1) * 4096))
         .and_then(|_| file.write_all(&[0x41; 4096]))
         .expect("written");
 }
