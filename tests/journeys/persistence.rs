@@ -4,7 +4,9 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use harness::{Mode, Platform, Setup, cancellation_text, confirmation_text, eventually};
+use harness::{
+    Mode, Platform, Setup, cancellation_text, confirmation_text, eventually, root, socar,
+};
 use serde_json::{Value, json};
 
 harness::journeys!(
@@ -181,34 +183,50 @@ fn a_new_host_on_the_same_redis_shows_the_same_fleet() {
 
 /// SQLite notices the damage when a statement reads the page.
 #[test]
-fn a_damaged_database_is_not_ready_and_says_what_to_do() {
-    for table in ["spin_key_value", "socar_log_session"] {
-        let platform = Setup::new(Mode::Embedded).start();
-        platform.register_car("kept");
-        platform.terminate();
-        damage(&platform.state_dir().join("socar.db"), table);
-        let platform = platform.restart();
-        eventually(
-            || {
-                platform
-                    .post("/cars")
-                    .json(&json!({"carName": "new"}))
-                    .send();
-                platform.get("/readyz").send().status
-            },
-            |status| *status == 503,
-        );
-        let causes = platform.get("/readyz?verbose").send().text();
-        assert!(causes.contains("socar.db is damaged"), "{table}: {causes}");
-        assert!(causes.contains("restore the file"), "{table}: {causes}");
-        std::thread::sleep(Duration::from_secs(2));
-        platform.get("/readyz").send().is(503);
-        let output = platform.output();
-        for line in ["writes are lost", "event log unavailable"] {
-            let count = output.matches(line).count();
-            assert!(count <= 3, "{table}: {count} times {line}");
-        }
+fn a_damaged_store_is_not_ready_and_says_what_to_do() {
+    let platform = Setup::new(Mode::Embedded).start();
+    platform.register_car("kept");
+    platform.terminate();
+    damage(&platform.state_dir().join("socar.db"), "spin_key_value");
+    let platform = platform.restart();
+    eventually(
+        || {
+            let register = platform.post("/cars").json(&json!({"carName": "new"}));
+            register.send();
+            platform.get("/readyz").send().status
+        },
+        |status| *status == 503,
+    );
+    let causes = platform.get("/readyz?verbose").send().text();
+    let is_named = causes.contains("socar.db is damaged") && causes.contains("restore the file");
+    assert!(is_named, "{causes}");
+    // It does not heal, and is not logged again and again.
+    std::thread::sleep(Duration::from_secs(2));
+    platform.get("/readyz").send().is(503);
+    for line in ["writes are lost", "event log unavailable"] {
+        let count = platform.output().matches(line).count();
+        assert!(count <= 3, "{count} times {line}");
     }
+}
+
+/// The log reads its tables at the start.
+#[test]
+fn a_damaged_log_stops_the_start_and_says_what_to_do() {
+    let platform = Setup::new(Mode::Embedded).start();
+    platform.register_car("kept");
+    platform.terminate();
+    damage(&platform.state_dir().join("socar.db"), "socar_log_session");
+    let output = socar()
+        .args(["up", "--listen", "127.0.0.1:0", "-f"])
+        .arg(root().join("spin.toml"))
+        .arg("--state-dir")
+        .arg(platform.state_dir())
+        .output()
+        .expect("socar starts");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let is_named = error.contains("socar.db is damaged") && error.contains("restore the file");
+    assert!(is_named, "{error}");
 }
 
 /// Overwrites the first page of a table.

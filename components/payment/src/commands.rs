@@ -22,12 +22,10 @@
 //!
 //! Payments, approval intents and late refunds carry the identity of the gateway that took the money, because another
 //! gateway may be configured before it is returned. What belongs to a gateway that is not configured waits as if that
-//! gateway did not respond ([`refund`]).
+//! gateway did not respond ([`crate::refund`]).
 
 mod approve;
 mod cancel;
-mod refund;
 
 pub use approve::approve;
 pub use cancel::cancel;
-pub use refund::refund;

@@ -20,6 +20,7 @@ pub mod late_refunds;
 pub mod ports;
 pub mod queries;
 pub mod reactions;
+pub mod refund;
 pub mod repository;
 #[cfg(target_arch = "wasm32")]
 mod spin;

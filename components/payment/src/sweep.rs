@@ -7,6 +7,7 @@ use crate::{
     gateway_intents::{self, GatewayIntent, StoredIntent},
     late_refunds::{self, LateRefund},
     ports::{Gateway, PaymentPorts},
+    refund::refund,
 };
 use events::{PAYMENT_STREAM, PaymentId, ReservationId};
 use kit::{
@@ -130,10 +131,7 @@ async fn settle<P: Platform, G: Gateway>(
                     commands::cancel::<_, _, Infallible>(ports, origin, *reservation).await?;
                 }
             }
-            if commands::refund(ports, gateway, *reservation)
-                .await
-                .is_err()
-            {
+            if refund(ports, gateway, *reservation).await.is_err() {
                 return Ok(false);
             }
             // That nothing had to be refunded yet is no proof: the gateway may process the approval later.
@@ -159,7 +157,7 @@ async fn repeat<P: Platform, G: Gateway>(
     }
     let gateway = record.gateway();
     if !is_paid_at(ports, late.reservation, gateway.as_ref()).await? {
-        let refunded = commands::refund(ports, gateway.as_ref(), late.reservation);
+        let refunded = refund(ports, gateway.as_ref(), late.reservation);
         if refunded.await.is_err() {
             late.postpone(platform, &record).await?;
             return Ok(false);

@@ -35,7 +35,7 @@ use redis::{RedisError, ScriptInvocation, Value, cmd};
 use self::append_notifier::AppendNotifier;
 use self::heartbeats::Heartbeats;
 use self::histories::Histories;
-use self::reply::{EntryReply, GroupRow, entry_id};
+use self::reply::{EntryReply, GroupReply, entry_id};
 use self::sole_reader::SoleReaders;
 use super::{
     Consumer, Continuity, DEAD_LETTERS, Delivery, Entry, EntryId, EventLog, Fields, GroupState,
@@ -212,8 +212,8 @@ impl EventLog for RedisLog {
 
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
         let script = scripts::GROUPS.key(stream);
-        let rows: Vec<GroupRow> = self.client.invoke(&script).await?;
-        let state = |(group, pending, lag, silence, unread): GroupRow| GroupState {
+        let rows: Vec<GroupReply> = self.client.invoke(&script).await?;
+        let state = |(group, pending, lag, silence, unread): GroupReply| GroupState {
             group,
             pending,
             lag,

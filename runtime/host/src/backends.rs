@@ -63,7 +63,10 @@ impl Backends {
         let redis = redis.context("--redis-url")?;
         log_location::record(state, redis.as_deref())?;
         let Some(redis) = redis else {
-            let log = Arc::new(EmbeddedLog::open(database.clone())?);
+            let log = EmbeddedLog::open(database.clone());
+            // Damage that it has met is the better cause: it names the file and the remedy.
+            database.check_damage()?;
+            let log = Arc::new(log?);
             let bus = Bus::embedded(address, log.clone(), database.clone(), stores)?;
             return Ok(Self {
                 database,

@@ -17,7 +17,7 @@ use crate::component::Component;
 use crate::ingress::Ingress;
 use crate::link::registry::GenerationLinks;
 use crate::store::KeyValue;
-use crate::trigger::events;
+use crate::stream_readers::stream_readers;
 use config::manifest::{App, RouteTable};
 use config::policy::ListenerLimits;
 use event_log::delivery::Subscription;
@@ -114,7 +114,7 @@ impl Generation {
             subscriptions,
             listener: Arc::new(app.listener.clone()),
             upload_budget: ByteBudget::new(app.listener.bodies),
-            retention: Retention::new(app.retention, events::stream_readers(app)),
+            retention: Retention::new(app.retention, stream_readers(app)),
             stores,
             redrive: app.redrive,
             links,

@@ -94,6 +94,7 @@ pub mod signals;
 mod signing_keys;
 pub mod span;
 pub mod store;
+pub mod stream_readers;
 pub mod telemetry;
 pub mod trace;
 pub mod trigger;

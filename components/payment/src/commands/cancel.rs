@@ -1,10 +1,10 @@
 //! Cancel: the money of a reservation is returned, and an approval that arrives later is refused.
 
-use super::refund;
 use crate::{
     domain::Payment,
     gateway_intents::GatewayIntent,
     ports::{Gateway, PaymentPorts},
+    refund::refund,
 };
 use events::ReservationId;
 use kit::{ChangeError, Decision, Origin, Platform, Versioned};
@@ -12,9 +12,10 @@ use kit::{ChangeError, Decision, Origin, Platform, Versioned};
 /// Cancels the payment of a reservation, also one that is not recorded yet. Idempotent.
 ///
 /// The returned payment can still be [`Payment::Refunding`] when the gateway does not respond: the refund cannot be
-/// reversed, and the sweep completes it. So it does when another gateway took the money than the configured one. When nothing is recorded, the gateway is not called: an approval that did
-/// call it has stored its intent, and the sweep refunds that. In most of these cases the gateway has just failed to
-/// respond, so the caller should not wait for it a second time.
+/// reversed, and the sweep completes it. So it does when another gateway took the money than the configured one. When
+/// nothing is recorded, the gateway is not called: an approval that did call it has stored its intent, and the sweep
+/// refunds that. In most of these cases the gateway has just failed to respond, so the caller should not wait for it a
+/// second time.
 ///
 /// # Errors
 ///

@@ -13,7 +13,7 @@ pub(super) type EntryReply = (String, Vec<(String, Vec<u8>)>);
 pub(super) type ClaimRow = (String, String, String, u32, u64, Option<Vec<u8>>);
 
 /// A row of `groups.lua`: group, pending, lag, milliseconds since the latest heartbeat and since the stream was read.
-pub(super) type GroupRow = (String, u64, u64, Option<u64>, Option<u64>);
+pub(super) type GroupReply = (String, u64, u64, Option<u64>, Option<u64>);
 
 pub(super) fn entry(stream: &str, row: EntryReply) -> Result<Entry, LogError> {
     let (id, fields) = row;

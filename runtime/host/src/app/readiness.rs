@@ -33,6 +33,9 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// runs a blocking command.
 const RARE_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How often each store and each stream of a Redis server is checked while all is well.
+const EACH_INTERVAL: Duration = Duration::from_secs(300);
+
 /// How often the positions of read models are compared while all is well.
 const POSITION_INTERVAL: Duration = Duration::from_secs(300);
 
@@ -49,10 +52,14 @@ pub struct ReadinessChecks {
     current: CurrentGeneration,
     log: LogBackend,
     last_rare: Option<Instant>,
+    last_each: Option<Instant>,
     foreign: ForeignReadModels,
     positions: ReadModelPositions,
     last_positions: Option<Instant>,
 }
+
+/// A store with its label.
+type LabelledStore<'a> = (&'a str, &'a Arc<dyn KeyValue>);
 
 /// Where the event log is.
 enum LogBackend {
@@ -77,6 +84,7 @@ impl ReadinessChecks {
             current,
             log,
             last_rare: None,
+            last_each: None,
             foreign,
             positions: ReadModelPositions::new(backends.log.clone(), backends.host.clone()),
             last_positions: None,
@@ -108,13 +116,15 @@ impl ReadinessChecks {
 
     /// Does all checks once.
     pub async fn results(&mut self) -> Vec<CheckResult> {
-        let is_rare = self
-            .last_rare
-            .is_none_or(|last| last.elapsed() >= RARE_INTERVAL);
+        let is_rare = is_due(self.last_rare, RARE_INTERVAL);
+        let is_each = is_rare && is_due(self.last_each, EACH_INTERVAL);
         let generation = self.current.get();
         let (log, stores, components) = tokio::join!(
-            check("event log".to_owned(), self.check_log(&generation, is_rare)),
-            check_stores(&generation, is_rare),
+            check(
+                "event log".to_owned(),
+                self.check_log(&generation, is_rare, is_each)
+            ),
+            check_stores(&generation, is_each),
             check_components(&generation, is_rare),
         );
         let mut results = vec![log];
@@ -124,17 +134,22 @@ impl ReadinessChecks {
         results.extend(self.check_read_models(&generation).await);
         let is_well = results.iter().all(|result| result.cause.is_none());
         // The rare checks are repeated in the next round after a failure.
-        self.last_rare = match is_rare && is_well {
-            true => Some(Instant::now()),
-            false if is_well => self.last_rare,
-            false => None,
-        };
+        for (last, is_done) in [
+            (&mut self.last_rare, is_rare),
+            (&mut self.last_each, is_each),
+        ] {
+            match is_well {
+                true if is_done => *last = Some(Instant::now()),
+                true => {}
+                false => *last = None,
+            }
+        }
         results
     }
 
     /// The position is compared rarely: it costs a command for each stream.
     async fn check_read_models(&mut self, generation: &Generation) -> Vec<CheckResult> {
-        let is_due = (self.last_positions).is_none_or(|last| last.elapsed() >= POSITION_INTERVAL);
+        let is_due = is_due(self.last_positions, POSITION_INTERVAL);
         let behind = match is_due {
             true => tokio::time::timeout(TIMEOUT, self.positions.behind(generation)).await,
             false => Ok(Ok(BTreeMap::new())),
@@ -157,7 +172,12 @@ impl ReadinessChecks {
         checks.collect()
     }
 
-    async fn check_log(&self, generation: &Generation, is_rare: bool) -> anyhow::Result<()> {
+    async fn check_log(
+        &self,
+        generation: &Generation,
+        is_rare: bool,
+        is_each: bool,
+    ) -> anyhow::Result<()> {
         let redis = match &self.log {
             LogBackend::Embedded(database) => return Ok(database.check()?),
             LogBackend::Redis(redis) => redis,
@@ -172,7 +192,8 @@ impl ReadinessChecks {
             read.arg(&["BLOCK", "1", "STREAMS", first, "$"]);
             redis.query::<redis::Value>(&read).await?;
             check_stream_commands(redis, first).await?;
-            for stream in generation.streams() {
+            let streams = is_each.then(|| generation.streams());
+            for stream in streams.into_iter().flatten() {
                 check_stream(redis, &stream).await?;
             }
         } else {
@@ -182,6 +203,11 @@ impl ReadinessChecks {
         }
         Ok(())
     }
+}
+
+/// Whether what is done at this interval is to be done now.
+fn is_due(last: Option<Instant>, interval: Duration) -> bool {
+    last.is_none_or(|last| last.elapsed() >= interval)
 }
 
 /// Whether the user of the host may append, claim and acknowledge. None of these commands makes the stream.
@@ -223,15 +249,15 @@ async fn check_stream(redis: &RedisClient, stream: &str) -> anyhow::Result<()> {
 
 /// The stores on a backend are checked together. The user of a Redis may have permissions for the keys of some stores only, so
 /// that each of them is checked rarely.
-async fn check_stores(generation: &Generation, is_rare: bool) -> Vec<CheckResult> {
-    let mut backends: BTreeMap<String, Vec<(&str, &Arc<dyn KeyValue>)>> = BTreeMap::new();
+async fn check_stores(generation: &Generation, is_each: bool) -> Vec<CheckResult> {
+    let mut backends: BTreeMap<String, Vec<LabelledStore<'_>>> = BTreeMap::new();
     for (label, store) in &generation.stores.key_value {
         let backend = backends.entry(store.backend());
         backend.or_default().push((label, store));
     }
     let checks = backends.into_values().map(|stores| {
         let labels: Vec<&str> = stores.iter().map(|(label, _)| *label).collect();
-        let checked = match is_rare {
+        let checked = match is_each {
             true => stores.len(),
             false => 1,
         };

@@ -1,6 +1,6 @@
 //! Event trigger: the subscriptions of the components, and the delivery of an event to an instance.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -17,13 +17,12 @@ use crate::ingress::Ingress;
 use crate::instance::events::EventError;
 use crate::span::Span;
 use crate::span::messaging::{EventAttempt, EventOnStream};
+use crate::stream_readers::audience;
 use crate::trace::Trace;
 use config::manifest::App;
-use config::policy::EventDelivery;
 use event_log::delivery::{
-    Audience, DEFAULT_BACKOFF, DeliveredEvent, EventHandler, HandlerError, Subscription,
+    DEFAULT_BACKOFF, DeliveredEvent, EventHandler, HandlerError, Subscription,
 };
-use event_log::retention::StreamReader;
 
 /// Delivers events to the components of the current generation.
 pub struct Reactions(pub CurrentGeneration);
@@ -52,25 +51,6 @@ pub fn subscriptions(app: &App) -> Vec<Subscription> {
             })
         })
         .collect()
-}
-
-/// What the components of the manifest read, also those that do not run on this host.
-pub fn stream_readers(app: &App) -> BTreeSet<StreamReader> {
-    let triggers = app.declared_triggers.iter();
-    triggers
-        .map(|(trigger, events)| StreamReader {
-            stream: trigger.channel.clone(),
-            component: trigger.component.to_string(),
-            audience: audience(*events),
-        })
-        .collect()
-}
-
-fn audience(events: EventDelivery) -> Audience {
-    match events {
-        EventDelivery::Shared => Audience::Shared,
-        EventDelivery::EachHost => Audience::EachHost,
-    }
 }
 
 #[async_trait]
