@@ -40,7 +40,7 @@ fn an_event_waits_for_the_store_of_its_component() {
     platform.wait_for_status(&reservation, "reserved");
     eventually(
         || platform.output(),
-        |output| output.contains("the component is unavailable") || output.contains("parked"),
+        |output| output.contains("events wait") || output.contains("parked"),
     );
     store.restart();
     // A request meets the failed attempt to connect that was made a moment ago.

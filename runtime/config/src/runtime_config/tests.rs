@@ -209,8 +209,7 @@ fn a_file_that_cannot_be_read_is_named() {
     let error = RuntimeConfig::load(Some(&file)).expect_err("no text");
     let error = error.to_string();
     assert!(
-        error.contains("config.toml: cannot be read")
-            && error.contains("leave --runtime-config-file out"),
+        error.contains("config.toml: is not UTF-8") && error.contains("save it as UTF-8"),
         "{error}"
     );
 }
