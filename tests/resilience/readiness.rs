@@ -214,8 +214,7 @@ fn each_user_of_a_redis_has_a_check_of_its_own() {
     let saboteur = Saboteur::start(&["--redis-url", &redis.url(), "--runtime-config-file", file]);
     let causes = saboteur.call("/readyz?verbose").is(503).text();
     assert!(causes.contains("[+] event log"), "{causes}");
-    let is_named =
-        causes.contains("[-] key-value store `saboteur`") && causes.contains("permissions");
+    let is_named = causes.contains("[-] key-value store `saboteur`: `saboteur`: redis refused");
     assert!(is_named, "{causes}");
 }
 
