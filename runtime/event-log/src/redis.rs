@@ -214,7 +214,7 @@ impl EventLog for RedisLog {
         let script = scripts::GROUPS.key(stream);
         let rows: Vec<GroupReply> = self.client.invoke(&script).await?;
         let state = |(group, pending, lag, silence, unread): GroupReply| GroupState {
-            group,
+            group: group.0,
             pending,
             lag,
             silence: silence.map(Duration::from_millis),

@@ -33,6 +33,7 @@ mod consumers;
 mod continuity;
 mod crashes;
 mod event_types;
+mod foreign_entries;
 mod letters;
 mod reading;
 mod sole_consumers;

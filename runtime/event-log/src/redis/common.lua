@@ -30,6 +30,8 @@ end
 local DEAD = 'socar.dead'
 local WAKE = 'socar.log:wake'
 local PAGE = 1000
+-- The longest command that a script gives; Lua passes at most 8000 values.
+local LONGEST_COMMAND = 4000
 local SESSIONS = 'sessions'
 -- Stream -> id of the newest entry that retention has removed (hash).
 local TRIMMED = 'socar.log:trimmed'

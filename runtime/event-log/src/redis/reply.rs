@@ -3,24 +3,30 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use redis::{FromRedisValue, ParsingError, Value};
 
 use crate::{Consumer, Delivery, Entry, EntryId, LogError, Position};
 
 /// An entry of `XRANGE`: its id and its fields.
-pub(super) type EntryReply = (String, Vec<(String, Vec<u8>)>);
+pub(super) type EntryReply = (String, Vec<(AnyText, Vec<u8>)>);
 
 /// A row of `claim.lua`: stream, id, lane, attempts, milliseconds until due, event.
-pub(super) type ClaimRow = (String, String, String, u32, u64, Option<Vec<u8>>);
+pub(super) type ClaimRow = (String, String, AnyText, u32, u64, Option<Vec<u8>>);
 
 /// A row of `groups.lua`: group, pending, lag, milliseconds since the latest heartbeat and since the stream was read.
-pub(super) type GroupReply = (String, u64, u64, Option<u64>, Option<u64>);
+pub(super) type GroupReply = (AnyText, u64, u64, Option<u64>, Option<u64>);
+
+/// A text that another program has chosen: the name of a field or of a group, a lane. Bytes that are not UTF-8 are
+/// replaced, so that one such text does not hide what is around it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AnyText(pub String);
 
 pub(super) fn entry(stream: &str, row: EntryReply) -> Result<Entry, LogError> {
     let (id, fields) = row;
     let fields = fields.into_iter();
     Ok(Entry {
         id: entry_id(stream, &id)?,
-        fields: fields.map(|(name, value)| (name, value.into())).collect(),
+        fields: fields.map(|(name, value)| (name.0, value.into())).collect(),
     })
 }
 
@@ -31,7 +37,7 @@ pub(super) fn delivery(consumer: &Consumer, row: ClaimRow) -> Result<Delivery, L
             id: entry_id(&stream, &id)?,
             stream: consumer.stream(&stream),
         },
-        lane: lane.into(),
+        lane: lane.0.into(),
         attempts,
         due_in: Duration::from_millis(due_in),
         event: event.map(Bytes::from),
@@ -40,6 +46,15 @@ pub(super) fn delivery(consumer: &Consumer, row: ClaimRow) -> Result<Delivery, L
 
 pub(super) fn entry_id(stream: &str, id: &str) -> Result<EntryId, LogError> {
     id.parse().map_err(|_| LogError::Damaged(stream.to_owned()))
+}
+
+// === impl AnyText ===
+
+impl FromRedisValue for AnyText {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        let bytes = Vec::<u8>::from_redis_value(value)?;
+        Ok(Self(String::from_utf8_lossy(&bytes).into_owned()))
+    }
 }
 
 #[cfg(test)]

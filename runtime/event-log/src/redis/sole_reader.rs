@@ -270,7 +270,7 @@ impl SoleReader {
                     id: entry_id(&stream, &id)?,
                 };
                 let fields = fields.into_iter();
-                let fields = fields.map(|(name, value)| (name, value.into())).collect();
+                let fields = fields.map(|(name, value)| (name.0, value.into())).collect();
                 let routing = Routing::of(&stream, &fields);
                 if !self.consumer.handles(routing.event_type.as_deref()) {
                     found.others.push(position);

@@ -1,0 +1,78 @@
+//! Entries that other programs have written: names and subjects that are no text, more fields than a script can pass.
+
+use super::*;
+use storage::redis_client::RedisClient;
+use storage::redis_client::test_support::RedisServer;
+
+on_both_logs!(a_letter_keeps_the_event_of_an_entry_with_many_fields);
+
+const NOT_UTF8: &[u8] = b"M\xfcnchen";
+
+struct Redis {
+    fixture: Fixture,
+    client: Arc<RedisClient>,
+}
+
+impl Redis {
+    async fn start() -> Self {
+        let server = RedisServer::start().await;
+        let client = server.client();
+        let log = Arc::new(RedisLog::new(client.clone()));
+        Self {
+            fixture: Fixture::of(log, Box::new(server)),
+            client,
+        }
+    }
+
+    async fn query(&self, command: &[&[u8]]) {
+        let mut query = ::redis::cmd(std::str::from_utf8(command[0]).unwrap());
+        query.arg(&command[1..]);
+        self.client.query::<::redis::Value>(&query).await.unwrap();
+    }
+}
+
+/// The event comes last.
+async fn a_letter_keeps_the_event_of_an_entry_with_many_fields(fixture: Fixture) {
+    let consumer = fixture.subscribed("message", "host").await;
+    let others = (0..5000).map(|number| (format!("field{number}"), "x".into()));
+    let fields: Fields = others.chain(event("a", 1)).collect();
+    fixture.log.append(STREAM, &fields).await.unwrap();
+    let taken = fixture.claim(&consumer).await;
+    let id = fixture.parked(&consumer, &taken[0], "x").await;
+    let letters = fixture.letters().await;
+    assert_eq!(letters[0].event.as_bytes(), taken[0].event.as_ref().unwrap());
+    assert!(dead_letters::redrive(&*fixture.log, id).await.unwrap());
+    let again = fixture.claim(&consumer).await;
+    assert_eq!(again[0].event, taken[0].event);
+}
+
+/// Each way to read an entry: by a script, alone, as a range, as a letter.
+#[tokio::test]
+async fn a_redis_with_names_that_are_no_text_is_read() {
+    let redis = Redis::start().await;
+    let log = &redis.fixture.log;
+    let scripted = redis.fixture.subscribed("message", "host").await;
+    let alone = redis.fixture.subscribed("car", "host").await;
+    log.heartbeat(&alone, LONG_TIMEOUT).await.unwrap();
+    let stream = STREAM.as_bytes();
+    let subject = [b"{\"subject\":\"", NOT_UTF8, b"\"}"].concat();
+    redis.query(&[b"XADD", stream, b"*", NOT_UTF8, b"x"]).await;
+    redis.query(&[b"XADD", stream, b"*", b"event", &subject]).await;
+    redis
+        .query(&[b"XGROUP", b"CREATE", stream, NOT_UTF8, b"$"])
+        .await;
+    for consumer in [&scripted, &alone] {
+        let taken = redis.fixture.claim(consumer).await;
+        assert_eq!(taken.len(), 2, "{}", consumer.group);
+        assert_eq!(taken[1].event.as_deref(), Some(&subject[..]));
+        redis.fixture.parked(consumer, &taken[0], "no event").await;
+        redis.fixture.acknowledge(consumer, &taken[1..]).await;
+    }
+    let all = log.range(STREAM, EntryId::MIN, EntryId::MAX, 10).await;
+    assert_eq!(all.unwrap().len(), 2);
+    let letters = redis.fixture.letters().await;
+    assert_eq!(letters.len(), 2);
+    assert!(redis.fixture.state("message").await.pending == 0);
+    let letter = letters[0].id.parse().unwrap();
+    assert!(dead_letters::redrive(&**log, letter).await.unwrap());
+}
