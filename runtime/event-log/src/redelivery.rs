@@ -69,8 +69,8 @@ pub async fn redrive_older(log: &dyn EventLog, min_age: Duration) -> Result<u64,
         for id in &ids {
             match dead_letters::redrive(log, *id).await {
                 Ok(is_redriven) => redriven += u64::from(is_redriven),
-                // The letter waits for its group.
-                Err(LogError::NoGroup(_)) => {}
+                // The letter waits for its group, or for an operator: another program has written it.
+                Err(LogError::NoGroup(_) | LogError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
         }

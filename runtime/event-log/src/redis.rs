@@ -290,9 +290,10 @@ impl EventLog for RedisLog {
         let script = scripts::REDRIVE.arg(letter.to_string());
         match self.client.invoke(&script).await? {
             Value::Int(redriven) => Ok(redriven == 1),
-            group => Err(LogError::NoGroup(
-                text(&group).unwrap_or_default().to_owned(),
-            )),
+            group => Err(match text(&group) {
+                Some(group) if !group.is_empty() => LogError::NoGroup(group.to_owned()),
+                _ => LogError::Damaged(DEAD_LETTERS.to_owned()),
+            }),
         }
     }
 }

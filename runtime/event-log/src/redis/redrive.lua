@@ -1,4 +1,5 @@
--- ARGV: id of a dead letter. Returns 1 if it was there, else 0; the group, if nothing reads as it any more.
+-- ARGV: id of a dead letter. Returns 1 if it was there, else 0; the group, if nothing reads as it any more; nothing of a
+-- letter that names no group.
 local function has_group(stream, name)
     local groups = redis.pcall('XINFO', 'GROUPS', stream)
     for _, group in ipairs(groups.err and {} or groups) do
@@ -14,6 +15,9 @@ if not letter then
     return 0
 end
 local group = field(letter, 'group')
+if not group then
+    return ''
+end
 if not has_group(redrive_stream(group), group) then
     return group
 end

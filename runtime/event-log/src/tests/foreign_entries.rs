@@ -4,7 +4,10 @@ use super::*;
 use storage::redis_client::RedisClient;
 use storage::redis_client::test_support::RedisServer;
 
-on_both_logs!(a_letter_keeps_the_event_of_an_entry_with_many_fields);
+on_both_logs!(
+    a_letter_keeps_the_event_of_an_entry_with_many_fields,
+    a_letter_without_a_group_holds_up_no_other,
+);
 
 const NOT_UTF8: &[u8] = b"M\xfcnchen";
 
@@ -40,10 +43,27 @@ async fn a_letter_keeps_the_event_of_an_entry_with_many_fields(fixture: Fixture)
     let taken = fixture.claim(&consumer).await;
     let id = fixture.parked(&consumer, &taken[0], "x").await;
     let letters = fixture.letters().await;
-    assert_eq!(letters[0].event.as_bytes(), taken[0].event.as_ref().unwrap());
+    assert_eq!(
+        letters[0].event.as_bytes(),
+        taken[0].event.as_ref().unwrap()
+    );
     assert!(dead_letters::redrive(&*fixture.log, id).await.unwrap());
     let again = fixture.claim(&consumer).await;
     assert_eq!(again[0].event, taken[0].event);
+}
+
+async fn a_letter_without_a_group_holds_up_no_other(fixture: Fixture) {
+    let fields = vec![("foo".to_owned(), "bar".into())];
+    let foreign = fixture.log.append(DEAD_LETTERS, &fields).await.unwrap();
+    let consumer = fixture.subscribed("message", "host").await;
+    fixture.publish(&["a"]).await;
+    let taken = fixture.claim(&consumer).await;
+    fixture.parked(&consumer, &taken[0], "x").await;
+    let redriven = redelivery::redrive_older(&*fixture.log, AT_ONCE).await;
+    assert_eq!(redriven.unwrap(), 1);
+    assert_eq!(fixture.claim(&consumer).await.len(), 1);
+    let refused = dead_letters::redrive(&*fixture.log, foreign).await;
+    assert!(matches!(refused, Err(LogError::Damaged(_))), "{refused:?}");
 }
 
 /// Each way to read an entry: by a script, alone, as a range, as a letter.
@@ -57,7 +77,9 @@ async fn a_redis_with_names_that_are_no_text_is_read() {
     let stream = STREAM.as_bytes();
     let subject = [b"{\"subject\":\"", NOT_UTF8, b"\"}"].concat();
     redis.query(&[b"XADD", stream, b"*", NOT_UTF8, b"x"]).await;
-    redis.query(&[b"XADD", stream, b"*", b"event", &subject]).await;
+    redis
+        .query(&[b"XADD", stream, b"*", b"event", &subject])
+        .await;
     redis
         .query(&[b"XGROUP", b"CREATE", stream, NOT_UTF8, b"$"])
         .await;

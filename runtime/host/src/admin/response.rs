@@ -149,7 +149,7 @@ impl AdminError {
 impl From<LogError> for AdminError {
     fn from(error: LogError) -> Self {
         match error {
-            LogError::NoGroup(_) => Self::conflict(error.to_string()),
+            LogError::NoGroup(_) | LogError::Damaged(_) => Self::conflict(error.to_string()),
             error if error.is_unavailable() => Self::unavailable("the event log is unavailable"),
             error => Self::internal(error),
         }
