@@ -3,12 +3,15 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
-use harness::{Client, Protocol, eventually};
+use harness::{Client, Process, Protocol, eventually, new_state_dir};
 use http::Method;
 use tempfile::TempDir;
 
-use crate::saboteur::Saboteur;
+use crate::saboteur::{Saboteur, host_command};
 
 /// A directory in which Kubernetes mounts a ConfigMap: its files are links into a directory, which is replaced as a
 /// whole.
@@ -98,6 +101,79 @@ fn the_admin_token_may_be_in_a_file() {
         .header("authorization", "Bearer a-token-of-the-operators")
         .send()
         .is(200);
+}
+
+/// A variable would have its default: payments would no longer be asked of their gateway.
+#[test]
+fn a_reload_without_a_file_that_was_read_is_refused() {
+    let folder = TempDir::new().expect("a directory");
+    let dotenv = folder.path().join("values.env");
+    fs::write(&dotenv, "SPIN_VARIABLE_GREETING=hello\n").expect("a file of variables");
+    let file = folder.path().join("runtime-config.toml");
+    let provider = format!("[[variables_provider]]\ntype = \"env\"\ndotenv_path = {dotenv:?}\n");
+    fs::write(&file, provider).expect("a runtime configuration");
+    let flag = file.to_str().expect("a path");
+    let saboteur = Saboteur::start(&["--runtime-config-file", flag]);
+    let admin = saboteur.admin();
+    let reload = || admin.request(Method::POST, "/reload").send();
+    for gone in [&file, &dotenv] {
+        let aside = folder.path().join("aside");
+        fs::rename(gone, &aside).expect("a file that is gone");
+        let refused = reload().is(422).text();
+        let gone_name = gone.to_str().expect("a path");
+        let is_named = refused.contains(gone_name) && refused.contains("restore it");
+        assert!(is_named, "{refused}");
+        assert_eq!(saboteur.call("/var?name=greeting").text(), "hello, world");
+        fs::rename(&aside, gone).expect("a restored file");
+    }
+    reload().is(200);
+    assert_eq!(saboteur.call("/var?name=greeting").text(), "hello, world");
+}
+
+/// A second read of a pipe gives nothing, or waits for ever.
+#[test]
+fn a_reload_that_would_read_a_pipe_again_is_refused() {
+    let folder = TempDir::new().expect("a directory");
+    let pipe = pipe(&folder);
+    let value = format!("greeting=@{}", pipe.display());
+    let saboteur = thread::scope(|scope| {
+        scope.spawn(|| fs::write(&pipe, "good day\n").expect("a reader"));
+        Saboteur::start(&["--variable", &value])
+    });
+    assert_eq!(
+        saboteur.call("/var?name=greeting").text(),
+        "good day, world"
+    );
+    let admin = saboteur.admin();
+    let refused = admin.request(Method::POST, "/reload").send().is(422).text();
+    assert!(refused.contains("is a pipe or a device"), "{refused}");
+    assert_eq!(
+        saboteur.call("/var?name=greeting").text(),
+        "good day, world"
+    );
+}
+
+#[test]
+fn a_stop_signal_ends_a_start_that_waits_for_a_pipe() {
+    let folder = TempDir::new().expect("a directory");
+    let value = format!("greeting=@{}", pipe(&folder).display());
+    let state = new_state_dir("pipe-");
+    let command = host_command(
+        Path::new("tests/saboteur/spin.toml"),
+        state.path(),
+        &["--variable", &value],
+    );
+    let process = Process::start("socar", command, state.path());
+    // It has not begun to listen for signals at first.
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(process.terminate().code(), Some(0));
+}
+
+fn pipe(folder: &TempDir) -> PathBuf {
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    pipe
 }
 
 /// The SpinKube operator passes the flag to every application.

@@ -53,7 +53,7 @@ pub use names::ComponentId;
 pub(crate) use names::check_label;
 pub use routes::{Route, RouteHandler, RouteMatch, RouteTable, is_of_host};
 pub use static_response::StaticResponse;
-pub use variables::{ComponentVariables, Environment, Overrides, VariablesProvider};
+pub use variables::{ComponentVariables, DOTENV, Environment, Overrides, VariablesProvider};
 use variables::{HOST, IDENTITY_VERIFIER};
 
 /// A checked application; all variables are resolved.

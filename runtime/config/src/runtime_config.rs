@@ -23,6 +23,8 @@ pub use stores::{KeyValueStore, SqliteDatabase};
 /// A checked runtime configuration. The default is that of an absent file.
 #[derive(Clone, Debug, Default)]
 pub struct RuntimeConfig {
+    /// The file that it was read from.
+    pub file: Option<PathBuf>,
     /// `state_dir`, absolute.
     pub state_dir: Option<PathBuf>,
     /// `log_dir`, absolute.
@@ -111,7 +113,11 @@ impl RuntimeConfig {
                     file,
                     "name a file that exists, or leave --runtime-config-file out",
                 )?;
-                Self::read(table, file)
+                let read = Self::read(table, file)?;
+                Ok(Self {
+                    file: Some(file.to_owned()),
+                    ..read
+                })
             }
             None | Some(_) => Ok(Self::default()),
         }
@@ -144,6 +150,7 @@ impl RuntimeConfig {
             .map(Path::to_owned)
             .unwrap_or_default();
         let mut config = Self {
+            file: None,
             state_dir: read_directory(&mut root, "state_dir")?,
             log_dir: read_directory(&mut root, "log_dir")?,
             max_instance_memory: memory(&mut root, "max_instance_memory")?,

@@ -16,7 +16,7 @@ use super::template::Template;
 use crate::document::{ConfigError, Located, Location, suggest, without_credentials};
 use crate::policy::{VariableKind, VariableKinds};
 
-pub use environment::{Environment, VariablesProvider};
+pub use environment::{DOTENV, Environment, VariablesProvider};
 
 /// The options of a start that change an application.
 #[derive(Clone, Debug, Default)]

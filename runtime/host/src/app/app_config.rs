@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use config::manifest::{App, Environment, Overrides};
+use anyhow::Context as _;
+use config::manifest::{App, DOTENV, Environment, Overrides, VariablesProvider};
 use config::runtime_config::RuntimeConfig;
+
+use tokio::runtime::Handle;
+use tracing::warn;
 
 use crate::application_registry;
 use crate::cli::{ApplicationSource, UpOptions};
-use tracing::warn;
 
 /// Everything that a reload reads again.
 pub struct AppConfig {
@@ -17,6 +20,8 @@ pub struct AppConfig {
     pub runtime: RuntimeConfig,
     /// The absolute path of the state directory.
     pub state_dir: PathBuf,
+    /// The `.env` files that were there.
+    pub dotenv_files: Vec<PathBuf>,
 }
 
 // === impl AppConfig ===
@@ -27,7 +32,17 @@ impl AppConfig {
     ///
     /// # Errors
     /// When a file is missing or wrong, or a registry cannot be used; the message has the remedy.
-    pub async fn read(options: &UpOptions) -> anyhow::Result<Self> {
+    pub async fn read(options: UpOptions) -> anyhow::Result<Self> {
+        let runtime = Handle::current();
+        // A pipe without a writer, or a file system that hangs, holds up the thread that reads.
+        let reading =
+            tokio::task::spawn_blocking(move || runtime.block_on(Self::read_here(&options)));
+        reading
+            .await
+            .context("reading the configuration panicked")?
+    }
+
+    async fn read_here(options: &UpOptions) -> anyhow::Result<Self> {
         let file = options.runtime_config_file.as_deref();
         let runtime = RuntimeConfig::load(file)?;
         if let Some(file) = file.filter(|file| RuntimeConfig::is_absent(file)) {
@@ -59,12 +74,27 @@ impl AppConfig {
             policies: options.policies.clone(),
             without_values: false,
         };
+        let dotenv_files = dotenv_files(&runtime);
         let app = App::load(&manifest, &overrides)?;
         runtime.check_labels(&app)?;
         Ok(Self {
             app,
             runtime,
             state_dir,
+            dotenv_files,
         })
     }
+}
+
+/// The `.env` files that are there.
+fn dotenv_files(runtime: &RuntimeConfig) -> Vec<PathBuf> {
+    let of_providers = runtime
+        .variables_providers
+        .iter()
+        .filter_map(|it| match it {
+            VariablesProvider::Environment { dotenv, .. } => dotenv.clone(),
+            VariablesProvider::Static(_) => None,
+        });
+    let files = of_providers.chain([DOTENV.into()]);
+    files.filter(|file| file.exists()).collect()
 }

@@ -12,9 +12,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -90,6 +89,7 @@ struct GenerationTasks {
 struct FixedSettings {
     log_address: Option<String>,
     runtime: RuntimeConfig,
+    dotenv_files: Vec<PathBuf>,
 }
 
 // === impl Reloader ===
@@ -109,16 +109,28 @@ impl Reloader {
             let request = tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.lost_writes.noticed() => {
-                    tasks = self.recover(tasks, &stop).await;
+                    tasks = self.recover(tasks, &mut requests, &stop).await;
                     continue;
                 }
                 () = self.hangups.received() => None,
                 () = self.changes.changed() => None,
                 Some(request) = requests.recv() => Some(request),
             };
-            let loaded = tokio::select! {
-                () = stop.cancelled() => break,
-                loaded = self.load() => loaded,
+            let loaded = {
+                let loading = self.load();
+                tokio::pin!(loading);
+                loop {
+                    tokio::select! {
+                        () = stop.cancelled() => break None,
+                        loaded = &mut loading => break Some(loaded),
+                        () = self.lost_writes.noticed() => {
+                            tasks = self.recover(tasks, &mut requests, &stop).await;
+                        }
+                    }
+                }
+            };
+            let Some(loaded) = loaded else {
+                break;
             };
             let outcome = match loaded {
                 Ok((config, next, permit)) => {
@@ -148,10 +160,10 @@ impl Reloader {
         let loader = self.loader.clone();
         let fixed = FixedSettings::of(&self.config);
         let has_identity = self.has_identity;
-        let runtime = Handle::current();
+        check_files(&options, &self.config)?;
+        let config = AppConfig::read(options).await?;
         // Compilation occupies a processor for seconds and must not delay requests.
         let loading = tokio::task::spawn_blocking(move || {
-            let config = runtime.block_on(AppConfig::read(&options))?;
             config.app.check_sources()?;
             if has_identity {
                 config.app.check_identity_verifier()?;
@@ -199,13 +211,28 @@ impl Reloader {
     }
 
     /// Ends the background tasks at once, and starts them again when lost writes are forgotten: an event that was handled may
-    /// have lost its effects, so it must not be acknowledged.
-    async fn recover(&self, old: GenerationTasks, stop: &CancellationToken) -> GenerationTasks {
+    /// have lost its effects, so it must not be acknowledged. Requests for a reload are refused meanwhile: a new version makes
+    /// its first sweep before it takes over.
+    async fn recover(
+        &self,
+        old: GenerationTasks,
+        requests: &mut mpsc::Receiver<ReloadRequest>,
+        stop: &CancellationToken,
+    ) -> GenerationTasks {
         drop(old.deliveries);
         // Their writes are refused, so they end soon.
         old.sweeps.stop().await;
-        self.lost_writes.recover(stop).await;
-        self.start_tasks()
+        let recovery = self.lost_writes.recover(stop);
+        tokio::pin!(recovery);
+        loop {
+            tokio::select! {
+                () = &mut recovery => return self.start_tasks(),
+                Some(request) = requests.recv() => {
+                    let error = anyhow!("earlier writes are lost, and the host waits until its files can be written: see /readyz?verbose");
+                    let _ = request.send(Err(refused(&error)));
+                }
+            }
+        }
     }
 
     /// Restarts the sweeps. Deliveries with unchanged subscriptions continue: they call the current components.
@@ -238,6 +265,7 @@ impl FixedSettings {
         Self {
             log_address: config.app.redis_address.clone(),
             runtime: config.runtime.clone(),
+            dotenv_files: config.dotenv_files.clone(),
         }
     }
 
@@ -248,6 +276,16 @@ impl FixedSettings {
                 next.app.manifest.display()
             );
         }
+        let has_runtime = next.runtime.file.is_some();
+        let runtime = self.runtime.file.iter().filter(|_| !has_runtime);
+        let dotenv = self.dotenv_files.iter().filter(|file| !file.exists());
+        // Without its file, a variable has its default: payments would no longer be asked of the gateway.
+        if let Some(gone) = runtime.chain(dotenv).next() {
+            bail!(
+                "{} was read before and is gone: restore it, or restart the host to run without it",
+                gone.display()
+            );
+        }
         if !next.runtime.keeps_stores_of(&self.runtime) {
             bail!(
                 "the runtime configuration has other stores, and a running host cannot change them: restart it"
@@ -255,6 +293,21 @@ impl FixedSettings {
         }
         Ok(())
     }
+}
+
+/// Checks that every file gives again what it gave at the start.
+fn check_files(options: &UpOptions, config: &AppConfig) -> anyhow::Result<()> {
+    let files = options.configuration_files();
+    for file in files.iter().chain(&config.dotenv_files) {
+        let kind = file.metadata().map(|it| it.file_type());
+        if kind.is_ok_and(|it| !it.is_file() && !it.is_dir()) {
+            bail!(
+                "{} is a pipe or a device, which can be read only once: restart the host to read it again",
+                file.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Keeps a replaced generation until its last call has ended, at the latest by its deadline.

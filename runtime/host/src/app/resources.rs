@@ -68,7 +68,7 @@ impl Resources {
     /// # Errors
     /// When the configuration is wrong, a port is in use, or the state cannot be opened.
     pub async fn open(options: &UpOptions) -> anyhow::Result<Self> {
-        let config = AppConfig::read(options).await?;
+        let config = AppConfig::read(options.clone()).await?;
         let identity = identity::open(
             &options.identity,
             &config.app.identity,

@@ -210,6 +210,32 @@ fn a_malformed_dotenv_file_stops_the_start_without_its_content() {
     );
 }
 
+/// A link to itself can be read by nobody; a file without permission could be read by root.
+#[test]
+fn a_dotenv_file_that_cannot_be_read_stops_the_start() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let load = |name: &str| {
+        let overrides = Overrides {
+            providers: vec![VariablesProvider::Environment {
+                prefix: "SPIN_VARIABLE".to_owned(),
+                dotenv: Some(directory.path().join(name)),
+            }],
+            ..Overrides::default()
+        };
+        let text = in_car("[variables]\nlimit = { default = \"1\" }");
+        load_with(&text, &overrides).map(drop)
+    };
+    assert_eq!(load("absent").err().map(|it| it.to_string()), None);
+    fs::create_dir(directory.path().join("directory")).expect("a directory");
+    assert_eq!(load("directory").err().map(|it| it.to_string()), None);
+    std::os::unix::fs::symlink("circle", directory.path().join("circle")).expect("a link");
+    let error = load("circle").expect_err("a file that cannot be read");
+    let has_remedy = error
+        .to_string()
+        .contains("make it readable for the user of the host");
+    assert!(has_remedy, "{error}");
+}
+
 #[test]
 fn debug_output_contains_no_secret() {
     let text = in_car(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::document::{ConfigError, Location};
@@ -30,6 +31,9 @@ pub struct Environment {
 }
 
 const PREFIX: &str = "SPIN_VARIABLE";
+
+/// The file of variables in the working directory, which may be absent.
+pub const DOTENV: &str = ".env";
 
 // === impl VariablesProvider ===
 
@@ -74,7 +78,7 @@ impl Environment {
         };
         Self {
             variables: std::env::vars_os().filter_map(unicode).collect(),
-            dotenv: Some(".env".into()),
+            dotenv: Some(DOTENV.into()),
         }
     }
 
@@ -119,14 +123,23 @@ fn variable(prefix: &str, name: &str) -> String {
     format!("{prefix}_{}", name.to_ascii_uppercase())
 }
 
-/// Reads a `.env` file with the parser of Spin. A file that cannot be opened is the same as an empty file, as in Spin.
+fn is_no_file(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::NotADirectory
+    )
+}
+
+/// Reads a `.env` file with the parser of Spin. An absent file is the same as an empty one, as in Spin, and so is a directory
+/// (some tools have one of this name). One that may not be read is none: its values would silently be the defaults.
 fn read_dotenv(file: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     let at = Location::of_source(&file.display().to_string(), "");
     let text = match read_text_file(file) {
         Ok(text) => text,
-        Err(TextFileError::Unreadable(_)) => return Ok(BTreeMap::new()),
+        Err(TextFileError::Unreadable(error)) if is_no_file(&error) => return Ok(BTreeMap::new()),
         Err(error) => {
-            return Err(at.error_without_value(error.to_string(), error.remedy("")));
+            let remedy = error.remedy("make it readable for the user of the host, or remove it");
+            return Err(at.error_without_value(format!("the file {error}"), remedy));
         }
     };
     let lines = dotenvy::from_read_iter(text.as_bytes());
