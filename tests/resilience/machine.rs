@@ -2,7 +2,7 @@
 //! space, signals at any moment.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -57,6 +57,54 @@ fn a_log_that_is_not_read_delays_no_request() {
     // A wait for the log with each line that it does not take would take longer than a minute.
     assert!(started.elapsed() < Duration::from_secs(60));
     assert_eq!(host.terminate(), Some(0));
+    drop(reader);
+}
+
+/// The filter itself would print so, by a macro that panics where standard error cannot be written.
+#[test]
+fn a_mistake_in_the_filter_of_the_log_ends_no_host() {
+    build_component("saboteur");
+    let state = new_state_dir("filter-");
+    let mut command = host_command(Path::new(MANIFEST), state.path(), &[]);
+    command.env("RUST_LOG", "info,guest=wrn");
+    let process = Process::start("socar", command, state.path());
+    process
+        .wait_for(TIMEOUT, |line| line.strip_prefix("Serving ").map(drop))
+        .expect("it serves");
+    let log = process.output_since(0);
+    assert!(
+        log.contains("a part of RUST_LOG is ignored") && log.contains("guest=wrn"),
+        "{log}"
+    );
+    assert_eq!(process.terminate().code(), Some(0));
+}
+
+/// As with a collector of logs that hangs, or in a terminal that is held.
+#[test]
+fn a_host_whose_standard_output_is_not_read_stops() {
+    build_component("saboteur");
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    // As much as a pipe holds.
+    writer.write_all(&[b'\n'; 1 << 16]).expect("a full pipe");
+    let state = new_state_dir("held-");
+    let mut command = host_command(Path::new(MANIFEST), state.path(), &[]);
+    let command = command.stdin(Stdio::null()).stdout(writer);
+    let mut child = command.stderr(Stdio::null()).spawn().expect("socar starts");
+    let admin = state.path().join("admin");
+    eventually(|| admin.exists(), |exists| *exists);
+    let client = Client::new("http://127.0.0.1", Protocol::Http1);
+    let status = || {
+        let admin = harness::AdminPort::new(&client, state.path());
+        let response = admin.request(Method::GET, "/instances").try_send();
+        response.map(|response| response.status).ok()
+    };
+    eventually(status, |status| *status == Some(200));
+    let sent = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(sent.is_ok_and(|status| status.success()));
+    let ended = eventually(|| child.try_wait().expect("a child"), Option::is_some);
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
     drop(reader);
 }
 

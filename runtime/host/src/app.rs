@@ -18,6 +18,7 @@ mod state_dir;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -142,9 +143,15 @@ async fn fill_pools(generation: &Generation) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints the one line on standard output, by which the user or a script learns that the platform serves requests.
+/// Prints the one line on standard output, by which the user or a script learns that the platform serves requests. A reader
+/// that does not read holds up a thread of its own.
 fn announce(address: SocketAddr) {
-    let mut out = std::io::stdout().lock();
-    // Without a reader there is nothing to announce to.
-    let _ = writeln!(out, "Serving http://{address}").and_then(|()| out.flush());
+    let announcing = move || {
+        let mut out = std::io::stdout().lock();
+        // Without a reader there is nothing to announce to.
+        let _ = writeln!(out, "Serving http://{address}").and_then(|()| out.flush());
+    };
+    if let Err(error) = thread::Builder::new().spawn(announcing) {
+        warn!(%error, "the address cannot be printed");
+    }
 }

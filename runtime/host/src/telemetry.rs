@@ -8,7 +8,9 @@ mod log_writer;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 pub use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::LogFormat;
@@ -16,9 +18,14 @@ use log_writer::LogWriter;
 
 /// Starts the log at this level unless `RUST_LOG` says otherwise; a second call has no effect.
 pub fn start(format: LogFormat, level: LevelFilter) {
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    // The filter itself would print what it does not understand, by a macro that panics.
+    let (directives, ignored): (Vec<&str>, Vec<&str>) = (asked.split(',').map(str::trim))
+        .filter(|directive| !directive.is_empty())
+        .partition(|directive| directive.parse::<Directive>().is_ok());
     let mut filter = EnvFilter::builder()
         .with_default_directive(level.into())
-        .from_env_lossy();
+        .parse_lossy(directives.join(","));
     let is_quiet = level < LevelFilter::WARN && std::env::var_os(EnvFilter::DEFAULT_ENV).is_none();
     // An error that a component reports is a line on its standard error.
     if let (true, Ok(guests)) = (is_quiet, "guest=warn".parse()) {
@@ -39,4 +46,7 @@ pub fn start(format: LogFormat, level: LevelFilter) {
         LogFormat::Text => subscriber.try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
+    for directive in ignored {
+        warn!(directive, "a part of RUST_LOG is ignored: it is no filter");
+    }
 }
