@@ -160,4 +160,20 @@ fn an_open_platform_has_operations_for_this_machine() {
         let request = platform.get("/operations/breakers").header(name, value);
         request.send().problem(404, "not-found");
     }
+    // The links of the shipped application: by import, of clients, of events.
+    for (from, to, status) in [
+        ("reservation", "payment", 200),
+        ("reservation", "car", 200),
+        ("outside", "frontend", 200),
+        ("events", "viewpage", 200),
+        ("payment", "outbound", 200),
+        ("car", "payment", 422),
+        ("viewpage", "car", 422),
+        ("events", "frontend", 422),
+        ("car", "https://nowhere.example", 422),
+    ] {
+        let fault = json!({"from": from, "to": to, "fault": "error", "rate": 1e-9, "seconds": 1});
+        let started = platform.post("/operations/chaos").json(&fault).send();
+        assert_eq!(started.status, status, "{from} -> {to}: {started}");
+    }
 }

@@ -7,6 +7,7 @@
 //! ends a faulty guest is the one that ends this one. A request to a remote host looks for a fault in the same way
 //! ([`remote`]). Every fault ends by itself ([`injector`]).
 
+mod application_calls;
 mod faulty_module;
 mod injector;
 mod remote;
@@ -22,7 +23,7 @@ use crate::instance::{self, events::EventError};
 use crate::problem::Problem;
 use crate::runtimes::RuntimeHandle;
 
-pub use injector::{ActiveFault, Fault, FaultInjector, FaultSpec};
+pub use injector::{ActiveFault, Fault, FaultInjector, FaultSpec, InjectableCalls};
 pub use remote::RemoteFaults;
 
 /// The callers that are no component.

@@ -18,7 +18,7 @@ use crate::ingress::Ingress;
 use crate::link::registry::GenerationLinks;
 use crate::store::KeyValue;
 use crate::stream_readers::stream_readers;
-use config::manifest::{App, RouteTable};
+use config::manifest::{AllowedHosts, App, RouteTable};
 use config::policy::ListenerLimits;
 use event_log::delivery::Subscription;
 use event_log::retention::Retention;
@@ -52,6 +52,8 @@ pub struct Generation {
     pub redrive: Option<Duration>,
     /// Links of this generation, which become visible when it takes over.
     pub links: GenerationLinks,
+    /// The hosts that each component may call, by component id.
+    pub allowed_hosts: BTreeMap<String, AllowedHosts>,
 }
 
 /// Stores and databases by label.
@@ -105,8 +107,15 @@ impl Generation {
         subscriptions: Vec<Subscription>,
         stores: OpenStores,
     ) -> Self {
+        let hosts = (app.components.iter()).map(|component| {
+            (
+                component.id.to_string(),
+                component.allowed_outbound_hosts.clone(),
+            )
+        });
         Self {
             number,
+            allowed_hosts: hosts.collect(),
             routes: app.routes.clone(),
             components,
             adapters,

@@ -42,8 +42,9 @@ async fn begin(injection: FaultInjection, request: AdminRequest) -> AdminRespons
     let generation = injection.current.get();
     let injector = allowed(injection)?;
     let fault: FaultSpec = request.json()?;
-    let components = generation.components.keys().map(String::as_str);
-    fault.check_names(components).map_err(AdminError::invalid)?;
+    fault
+        .check_names(&*generation)
+        .map_err(AdminError::invalid)?;
     let seconds = Duration::from_secs(fault.seconds);
     let begun = injector.begin(fault).map_err(AdminError::invalid)?;
     // The end is logged when it comes, and not with the next call.

@@ -1,6 +1,6 @@
 //! The faults that are active on a platform: where they apply, and when they end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use config::manifest::is_chaining_host;
@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, Serializer};
 use tracing::info;
 
-use super::{ANY_REMOTE, EVENTS, OUTSIDE};
+use super::ANY_REMOTE;
 
 /// The longest duration of a fault, in seconds.
 const MAX_SECONDS: u64 = 3600;
@@ -70,6 +70,18 @@ pub struct ActiveFault {
     until: Instant,
 }
 
+/// The calls of an application that a fault can affect.
+pub trait InjectableCalls {
+    /// The components.
+    fn components(&self) -> BTreeSet<String>;
+
+    /// The callers of a component: the components with a link to it, `outside`, and `events` if it has a subscription.
+    fn callers(&self, component: &str) -> BTreeSet<String>;
+
+    /// The components that may call a remote origin.
+    fn callers_of_origin(&self, origin: &str) -> BTreeSet<String>;
+}
+
 /// All active faults of a host.
 #[derive(Default)]
 pub struct FaultInjector(Mutex<ActiveFaults>);
@@ -123,36 +135,44 @@ fn remote_origin(target: &str) -> Result<String, String> {
 // === impl FaultSpec ===
 
 impl FaultSpec {
-    /// Checks that the caller and the target exist: a fault on another name would never take effect.
+    /// Checks that the link exists: a fault on another one would never take effect.
     ///
     /// # Errors
-    /// The name that does not exist, and those that do, or what is wrong with a remote target.
-    pub fn check_names<'a>(
-        &self,
-        components: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), String> {
-        let mut known: Vec<&str> = components.into_iter().collect();
-        if self.is_origin() {
-            remote_origin(&self.to)?;
-        } else if self.to != ANY_REMOTE && !known.contains(&self.to.as_str()) {
-            let known = known.join(", ");
+    /// The name or the link that does not exist, and those that do, or what is wrong with a remote target.
+    pub fn check_names(&self, calls: &impl InjectableCalls) -> Result<(), String> {
+        let components = calls.components();
+        let to = &self.to;
+        let callers = if self.is_origin() {
+            calls.callers_of_origin(&remote_origin(to)?)
+        } else if to == ANY_REMOTE {
+            // Only a component sends requests to remote hosts.
+            components
+        } else if components.contains(to) {
+            calls.callers(to)
+        } else {
+            let known = joined(&components, |component| component.clone());
             return Err(format!(
-                "to: there is no component `{}`; known here: {known}, {ANY_REMOTE}",
-                self.to
+                "to: there is no component `{to}`; known here: {known}, {ANY_REMOTE}"
             ));
-        }
-        // Only a component sends requests to remote hosts.
-        if !self.is_remote() {
-            known.extend([OUTSIDE, EVENTS]);
+        };
+        if callers.is_empty() {
+            return Err(
+                "to: no component may call this host: it is not in the `allowed_outbound_hosts` of any".to_owned(),
+            );
         }
         match &self.from {
-            Some(from) if !known.contains(&from.as_str()) => Err(format!(
-                "from: there is no caller `{from}` of this target; known here: {}",
-                known.join(", ")
+            Some(from) if !callers.contains(from) => Err(format!(
+                "from: there is no link from `{from}` to this target; links here: {}",
+                joined(&callers, |caller| format!("{caller} -> {to}"))
             )),
             _ => Ok(()),
         }
     }
+}
+
+fn joined(names: &BTreeSet<String>, text: impl Fn(&String) -> String) -> String {
+    let texts: Vec<_> = names.iter().map(text).collect();
+    texts.join(", ")
 }
 
 // === impl FaultInjector ===
@@ -289,7 +309,7 @@ impl ActiveFaults {
 
 #[cfg(test)]
 mod tests {
-    use super::super::OUTSIDE;
+    use super::super::{EVENTS, OUTSIDE};
     use super::*;
 
     fn spec() -> FaultSpec {
@@ -303,38 +323,77 @@ mod tests {
         }
     }
 
+    /// `car` and `reservation -> payment`, of which `payment` may call `bank` and has a subscription.
+    struct Calls;
+
+    fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+        names.map(str::to_owned).into()
+    }
+
+    impl InjectableCalls for Calls {
+        fn components(&self) -> BTreeSet<String> {
+            names(["car", "payment", "reservation"])
+        }
+
+        fn callers(&self, component: &str) -> BTreeSet<String> {
+            match component {
+                "payment" => names([OUTSIDE, EVENTS, "reservation"]),
+                _ => names([OUTSIDE]),
+            }
+        }
+
+        fn callers_of_origin(&self, origin: &str) -> BTreeSet<String> {
+            match origin.contains("nowhere") {
+                true => BTreeSet::new(),
+                false => names(["payment"]),
+            }
+        }
+    }
+
     #[test]
-    fn a_fault_on_an_unknown_name_is_refused() {
+    fn a_fault_on_a_link_that_does_not_exist_is_refused() {
         let check = |to: &str, from: Option<&str>| {
             let spec = FaultSpec {
                 to: to.to_owned(),
                 from: from.map(str::to_owned),
-                fault: Fault::Error,
-                latency_ms: 0,
-                rate: 1.0,
-                seconds: 1,
+                ..spec()
             };
-            spec.check_names(["car", "payment"])
+            spec.check_names(&Calls)
         };
         for (to, from) in [
             ("car", None),
-            ("outbound", Some("payment")),
-            ("https://host:443", Some("car")),
+            ("outbound", Some("car")),
+            ("https://host:443", Some("payment")),
             ("payment", Some("events")),
             ("payment", Some("outside")),
+            ("payment", Some("reservation")),
         ] {
             assert_eq!(check(to, from), Ok(()), "{to}");
         }
-        assert!(
-            check("paymnt", None)
-                .unwrap_err()
-                .contains("`paymnt`; known here: car, payment")
-        );
-        assert!(
-            check("car", Some("outsid"))
-                .unwrap_err()
-                .contains("`outsid`")
-        );
+        for (to, from, refusal) in [
+            ("paymnt", None, "`paymnt`; known here: car, payment"),
+            (
+                "car",
+                Some("outsid"),
+                "`outsid` to this target; links here: outside -> car",
+            ),
+            ("car", Some("reservation"), "links here: outside -> car"),
+            ("car", Some("events"), "links here: outside -> car"),
+            (
+                "payment",
+                Some("car"),
+                "events -> payment, outside -> payment, reservation -> payment",
+            ),
+            (
+                "https://bank",
+                Some("car"),
+                "links here: payment -> https://bank",
+            ),
+            ("https://nowhere", None, "allowed_outbound_hosts"),
+        ] {
+            let refused = check(to, from).unwrap_err();
+            assert!(refused.contains(refusal), "{to}: {refused}");
+        }
     }
 
     #[test]
@@ -345,7 +404,7 @@ mod tests {
                 from: Some(from.to_owned()),
                 ..spec()
             };
-            remote.check_names(["reservation", "payment"])?;
+            remote.check_names(&Calls)?;
             FaultInjector::default().begin(remote)
         };
         for (to, origin) in [
@@ -384,10 +443,7 @@ mod tests {
         for to in [ANY_REMOTE, "https://bank"] {
             for from in [OUTSIDE, EVENTS] {
                 let refused = begin(to, from).unwrap_err();
-                assert!(
-                    refused.ends_with("known here: reservation, payment"),
-                    "{refused}"
-                );
+                assert!(refused.contains(&format!("payment -> {to}")), "{refused}");
             }
         }
     }

@@ -160,6 +160,15 @@ impl GenerationLinks {
         self.to_component("clock", component, policy)
     }
 
+    /// The names before the arrow of all links to a component: `gateway`, `clock` and components.
+    pub fn callers(&self, callee: &str) -> BTreeSet<String> {
+        let entries = self.set.entries.read();
+        let callers = entries
+            .keys()
+            .filter_map(|name| name.strip_suffix(callee)?.strip_suffix(" -> "));
+        callers.map(str::to_owned).collect()
+    }
+
     /// The link from one component to another.
     pub fn between(&self, caller: &str, callee: &str) -> Option<Arc<ComponentLink>> {
         let policy = self.policies.between(caller, callee);
