@@ -18,9 +18,9 @@ use storage::database::Database;
 /// The time between two attempts to write.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How long calls from before the loss are waited for; longer than the deadline of most. A response that is sent for longer
-/// than that has an older call.
-const LONGEST_CALL: Duration = Duration::from_secs(10);
+/// How much longer than the longest deadline calls from before the loss are waited for. A response that is sent for longer
+/// than that has an older call, whose component has ended.
+const CALL_MARGIN: Duration = Duration::from_secs(5);
 
 /// Notices lost writes, and recovers.
 pub struct LostWrites {
@@ -73,8 +73,11 @@ impl LostWrites {
     }
 
     fn is_over(&self, since: Instant) -> bool {
-        let waits = since.elapsed() < LONGEST_CALL && self.database.fence().has_earlier_calls();
-        let stores = &self.current.get().stores;
+        let generation = self.current.get();
+        // A component that is called may write until its caller's deadline, or its own.
+        let longest_call = generation.drain_time() + CALL_MARGIN;
+        let waits = since.elapsed() < longest_call && self.database.fence().has_earlier_calls();
+        let stores = &generation.stores;
         // Damage does not heal: writes would be lost again at once.
         !waits
             && self.database.check_damage().is_ok()
