@@ -310,6 +310,7 @@ impl Problem {
             | Self::NotDurable
             | Self::IdentityUnavailable
             | Self::TooManyInFlight { .. }
+            | Self::FaultInjected { .. }
             | Self::ChangesUnavailable => Some(1),
             Self::TooManyListeners => Some(LISTENER_RETRY),
             _ => None,
