@@ -30,6 +30,7 @@ pub use rebuild::RebuildOptions;
 pub use registry::{PullOptions, PushOptions, RegistryAction, RegistryOptions};
 pub use relay::RelayOptions;
 pub use reload::ReloadOptions;
+pub use secret::hide_value;
 pub use source::ApplicationSource;
 pub use state_dir::StateDir;
 pub use token::TokenOptions;

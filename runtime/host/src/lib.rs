@@ -132,7 +132,8 @@ fn disable_error_backtraces() {
 pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> ExitCode {
     let arguments = match cli::Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(error) => {
+        Err(mut error) => {
+            cli::hide_value(&mut error);
             // Help and version end up here too; clap knows the stream and the exit code of each.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
