@@ -42,6 +42,8 @@ pub enum GatewayFault {
     Hangs,
     /// Every request is executed, and answered after this time.
     Slow(Duration),
+    /// Every request is executed, and answered with a page of 100 000 bytes.
+    LongBody,
     /// Every request is answered with 500.
     ServerError,
     /// Every request is answered with 201 and a part of the announced body.

@@ -2,13 +2,15 @@
 //! gateway.
 
 use harness::{
-    Decision, Mode, PaymentGateway, Platform, Setup, confirmation_text, eventually, rejection_text,
+    Decision, GatewayFault, Mode, PaymentGateway, Platform, Setup, confirmation_text, eventually,
+    rejection_text,
 };
 use serde_json::json;
 
 harness::journeys!(
     the_gateway_receives_one_request_with_an_idempotency_key,
     a_decline_rejects_the_reservation,
+    an_answer_with_a_long_page_is_understood,
     a_failed_approval_is_refunded_and_nothing_stays_paid,
     an_unanswered_approval_is_refunded_and_nothing_stays_paid,
     a_refund_that_fails_is_retried,
@@ -51,6 +53,19 @@ fn a_decline_rejects_the_reservation(mode: Mode) {
     gateway.decide(&car, Decision::Approve);
     let second = platform.reserve_and_confirm(&car);
     platform.wait_for_messages(&second, &[confirmation_text(&car)]);
+}
+
+/// As by a proxy that explains a status. The status alone decides.
+fn an_answer_with_a_long_page_is_understood(mode: Mode) {
+    let (platform, gateway) = Platform::with_gateway(mode);
+    gateway.set_fault(GatewayFault::LongBody);
+    let car = platform.register_car("explained");
+    gateway.decide(&car, Decision::Decline);
+    platform.try_reserve(&car).problem(402, "payment-declined");
+    gateway.decide(&car, Decision::Approve);
+    let reservation = platform.reserve_and_confirm(&car);
+    platform.wait_for_payment(&reservation, "paid");
+    assert!(gateway.refunds_of(&reservation).is_empty());
 }
 
 fn a_failed_approval_is_refunded_and_nothing_stays_paid(mode: Mode) {

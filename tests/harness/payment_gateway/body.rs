@@ -1,4 +1,4 @@
-//! The body of a response: empty, or a part of what its length announces.
+//! The body of a response: empty, long, or a part of what its length announces.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -17,6 +17,16 @@ pub struct StubBody {
 }
 
 impl StubBody {
+    /// A body of 100 000 bytes.
+    pub fn long() -> Self {
+        let part = Bytes::from_static(&[b' '; 100_000]);
+        Self {
+            content_length: part.len() as u64,
+            part: Some(part),
+            end: None,
+        }
+    }
+
     /// A body that announces twice as many bytes as it sends.
     pub fn partial(end: BodyEnd) -> Self {
         let part = Bytes::from_static(b"{\"approved\":");

@@ -17,7 +17,7 @@ impl Responder for Mutex<Ledger> {
         let request = receive(request).await;
         let fault = self.lock().fault();
         let status = match fault {
-            None => self.lock().execute(request),
+            None | Some(GatewayFault::LongBody) => self.lock().execute(request),
             Some(GatewayFault::Slow(time)) => {
                 let status = self.lock().execute(request);
                 tokio::time::sleep(time).await;
@@ -29,6 +29,7 @@ impl Responder for Mutex<Ledger> {
             return std::future::pending().await;
         };
         let body = match fault {
+            Some(GatewayFault::LongBody) => StubBody::long(),
             Some(GatewayFault::PartialBody(end)) => StubBody::partial(end),
             _ => StubBody::default(),
         };
