@@ -64,7 +64,7 @@ mod tests {
     use crate::{DEAD_LETTERS, dead_letters};
     use bolero::{TypeGenerator, produce};
     use random_inputs::fragments;
-    use redis::{FromRedisValue as _, Value};
+    use redis::Value;
 
     /// A reply of a server that is another version, or whose keys another program has written.
     #[derive(Clone, Debug, TypeGenerator)]
