@@ -1,0 +1,148 @@
+//! Clocks that were turned back since a time was recorded, or that belong to another server after a failover.
+
+use super::*;
+use storage::redis_client::RedisClient;
+use storage::redis_client::test_support::RedisServer;
+
+const SHORT_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// How far the earlier clock was ahead, in milliseconds.
+const HOUR: u64 = 3_600_000;
+
+/// A log on a server whose clock was an hour ahead until a moment ago.
+struct TurnedBack {
+    fixture: Fixture,
+    client: Arc<RedisClient>,
+}
+
+impl TurnedBack {
+    async fn start() -> Self {
+        let server = RedisServer::start().await;
+        let client = server.client();
+        let log = Arc::new(RedisLog::new(client.clone()));
+        Self {
+            fixture: Fixture::of(log, Box::new(server)),
+            client,
+        }
+    }
+
+    async fn query<T: ::redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        let mut query = ::redis::cmd(command[0]);
+        query.arg(&command[1..]);
+        self.client.query(&query).await.unwrap()
+    }
+
+    /// The time of the earlier clock, in milliseconds since 1970.
+    async fn earlier_clock(&self) -> u64 {
+        let (seconds, _): (u64, u64) = self.query(&["TIME"]).await;
+        seconds * 1000 + HOUR
+    }
+
+    /// The latest heartbeat of the consumer was by the earlier clock.
+    async fn seen_before(&self, consumer: &Consumer) {
+        let consumers = format!("socar.log:{}:consumers", consumer.group);
+        let time = self.earlier_clock().await.to_string();
+        let changed: u64 = self
+            .query(&["ZADD", &consumers, "XX", "CH", &time, &consumer.name])
+            .await;
+        assert_eq!(changed, 1);
+        let alive = format!("socar.log:alive:{}", consumer.name);
+        self.query::<u64>(&["PEXPIRE", &alive, &HOUR.to_string()])
+            .await;
+    }
+
+    async fn heartbeat(&self, consumer: &Consumer) -> usize {
+        let log = &self.fixture.log;
+        log.heartbeat(consumer, SHORT_TIMEOUT).await.unwrap()
+    }
+
+    /// The number of entries that the successor takes over within twice the timeout.
+    async fn taken_over_by(&self, successor: &Consumer) -> usize {
+        assert_eq!(self.heartbeat(successor).await, 0, "it may be alive");
+        tokio::time::sleep(SHORT_TIMEOUT * 3 / 2).await;
+        self.heartbeat(successor).await
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_that_was_killed_under_an_earlier_clock_is_taken_over() {
+    let turned = TurnedBack::start().await;
+    let killed = turned.fixture.subscribed("message", "killed").await;
+    let successor = turned.fixture.subscribed("message", "successor").await;
+    turned.fixture.publish(&["a"]).await;
+    turned.fixture.claim(&killed).await;
+    turned.seen_before(&killed).await;
+    assert_eq!(turned.taken_over_by(&successor).await, 1);
+}
+
+/// Its heartbeat is a key that expires.
+#[tokio::test]
+async fn a_sole_consumer_that_was_killed_under_an_earlier_clock_is_taken_over() {
+    let turned = TurnedBack::start().await;
+    let killed = turned.fixture.subscribed("message", "killed").await;
+    turned.heartbeat(&killed).await;
+    turned.fixture.publish(&["a", "b"]).await;
+    let log = &turned.fixture.log;
+    let claimed = log.claim(&killed, 10, LONG_TIMEOUT).await.unwrap();
+    assert!(!claimed.is_empty());
+    turned.seen_before(&killed).await;
+    let successor = turned.fixture.subscribed("message", "successor").await;
+    assert_eq!(turned.taken_over_by(&successor).await, claimed.len());
+    let mut handled = turned.fixture.claim(&successor).await;
+    handled.extend(turned.fixture.claim(&successor).await);
+    assert_eq!(numbers(&handled), [1, 2]);
+}
+
+/// All consumers have times of the earlier clock until their next heartbeats.
+#[tokio::test]
+async fn living_consumers_keep_their_entries_when_the_clock_is_turned_back() {
+    let turned = TurnedBack::start().await;
+    let log = &turned.fixture.log;
+    let sole = turned.fixture.subscribed("message", "sole").await;
+    log.heartbeat(&sole, LONG_TIMEOUT).await.unwrap();
+    let joined = turned.fixture.subscribed("message", "joined").await;
+    turned.fixture.publish(&["a", "b"]).await;
+    for _ in 0..3 {
+        for consumer in [&sole, &joined] {
+            turned.seen_before(consumer).await;
+        }
+        for consumer in [&joined, &sole] {
+            let taken_over = log.heartbeat(consumer, LONG_TIMEOUT).await.unwrap();
+            assert_eq!(taken_over, 0);
+            let claimed = log.claim(consumer, 10, Duration::from_millis(1)).await;
+            claimed.unwrap();
+        }
+    }
+}
+
+/// Its group would keep the events from the retention for as long as the clock was ahead.
+#[tokio::test]
+async fn the_silence_of_a_host_does_not_wait_for_an_earlier_clock() {
+    let turned = TurnedBack::start().await;
+    let gone = turned.fixture.subscribed("viewpage@gone", "gone").await;
+    let ages = async || {
+        let state = turned.fixture.state("viewpage@gone").await;
+        (state.silence.unwrap(), state.unread.unwrap())
+    };
+    let time = turned.earlier_clock().await.to_string();
+    let read = "socar.log:viewpage@gone:read";
+    let left = format!("-{time}");
+    let consumers = "socar.log:viewpage@gone:consumers";
+    for seen in [&time, &left] {
+        turned.query::<u64>(&["HSET", read, STREAM, &time]).await;
+        turned
+            .query::<u64>(&["ZADD", consumers, seen, "gone"])
+            .await;
+        ages().await;
+        tokio::time::sleep(SHORT_TIMEOUT).await;
+        let (silence, unread) = ages().await;
+        assert!(silence >= SHORT_TIMEOUT, "{silence:?}");
+        assert!(unread >= SHORT_TIMEOUT, "{unread:?}");
+    }
+    // As a sole consumer.
+    turned.heartbeat(&gone).await;
+    turned.seen_before(&gone).await;
+    ages().await;
+    let left: u64 = turned.query(&["PTTL", "socar.log:alive:gone"]).await;
+    assert!(left <= 60_000, "{left} ms");
+}
