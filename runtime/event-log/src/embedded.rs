@@ -223,6 +223,11 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
+        let now = now();
+        if self.database.read(|it| group_rows::is_ahead(it, now))? {
+            self.database
+                .transaction(|it| Ok::<_, LogError>(group_rows::correct_times(it, now)?))?;
+        }
         let states = self.database.read(|connection| {
             let rows = group_rows::list(connection, stream)?;
             rows.into_iter()

@@ -1,6 +1,7 @@
 //! Clocks that were turned back since a time was recorded, or that belong to another server after a failover.
 
 use super::*;
+use storage::database::Database;
 use storage::redis_client::RedisClient;
 use storage::redis_client::test_support::RedisServer;
 
@@ -145,4 +146,31 @@ async fn the_silence_of_a_host_does_not_wait_for_an_earlier_clock() {
     ages().await;
     let left: u64 = turned.query(&["PTTL", "socar.log:alive:gone"]).await;
     assert!(left <= 60_000, "{left} ms");
+}
+
+/// As after a start of the host under the earlier clock.
+#[tokio::test]
+async fn the_silence_of_an_embedded_group_does_not_wait_for_an_earlier_clock() {
+    for sign in [1, -1] {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("socar.db")).unwrap();
+        let log = EmbeddedLog::open(database.clone()).unwrap();
+        let gone = consumer("viewpage@gone", "gone");
+        log.subscribe(&gone).await.unwrap();
+        drop(log);
+        for statement in [
+            "UPDATE socar_log_session SET seen = ?1 * (seen + 3600000)",
+            "UPDATE socar_log_read SET seen = abs(?1 * (seen + 3600000))",
+        ] {
+            let changed = database.write(|it| it.execute(statement, [sign])).unwrap();
+            assert!(changed > 0);
+        }
+        let log = EmbeddedLog::open(database).unwrap();
+        log.groups(STREAM).await.unwrap();
+        tokio::time::sleep(SHORT_TIMEOUT).await;
+        let state = log.groups(STREAM).await.unwrap().remove(0);
+        let (silence, unread) = (state.silence.unwrap(), state.unread.unwrap());
+        assert!(silence >= SHORT_TIMEOUT, "{silence:?}");
+        assert!(unread >= SHORT_TIMEOUT, "{unread:?}");
+    }
 }
