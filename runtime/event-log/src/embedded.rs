@@ -123,6 +123,12 @@ impl EventLog for EmbeddedLog {
             .collect()
     }
 
+    async fn newest(&self, stream: &str) -> Result<Option<EntryId>, LogError> {
+        Ok(self
+            .database
+            .read(|connection| entries::newest(connection, stream))?)
+    }
+
     async fn length(&self, stream: &str) -> Result<u64, LogError> {
         Ok(self
             .database
@@ -274,10 +280,15 @@ impl EventLog for EmbeddedLog {
             .write(|connection| group_rows::resume(connection, stream, group, kept))?)
     }
 
-    async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {
+    async fn trim(
+        &self,
+        stream: &str,
+        min_age: Duration,
+        old: Option<EntryId>,
+    ) -> Result<u64, LogError> {
         self.positions.write();
         self.database
-            .transaction(|connection| Ok(entries::trim(connection, stream, min_age)?))
+            .transaction(|connection| Ok(entries::trim(connection, stream, min_age, old)?))
     }
 
     async fn trimmed_up_to(&self, stream: &str) -> Result<Option<EntryId>, LogError> {

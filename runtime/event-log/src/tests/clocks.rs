@@ -1,6 +1,9 @@
 //! Clocks that were turned back since a time was recorded, or that belong to another server after a failover.
 
 use super::*;
+use crate::delivery::Audience;
+use crate::entry::now;
+use crate::retention::{Retention, Sightings, StreamReader};
 use storage::database::Database;
 use storage::redis_client::RedisClient;
 use storage::redis_client::test_support::RedisServer;
@@ -174,3 +177,130 @@ async fn the_silence_of_an_embedded_group_does_not_wait_for_an_earlier_clock() {
         assert!(unread >= SHORT_TIMEOUT, "{unread:?}");
     }
 }
+
+/// The first entry of the stream is of the earlier clock, and so the ids of all later ones are.
+async fn redis_with_an_entry_of_the_future() -> Fixture {
+    let turned = TurnedBack::start().await;
+    let id = format!("{}-0", turned.earlier_clock().await);
+    let (_, event) = event("a", 1).remove(0);
+    let event = std::str::from_utf8(&event).unwrap();
+    turned
+        .query::<String>(&["XADD", STREAM, &id, EVENT_FIELD, event])
+        .await;
+    turned.fixture
+}
+
+/// As [`redis_with_an_entry_of_the_future`].
+async fn embedded_with_an_entry_of_the_future() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("socar.db")).unwrap();
+    let log = EmbeddedLog::open(database.clone()).unwrap();
+    log.append(STREAM, &event("a", 1)).await.unwrap();
+    drop(log);
+    let later = "UPDATE socar_log_entry SET id = id + (3600000 << 20)";
+    assert_eq!(database.write(|it| it.execute(later, [])).unwrap(), 1);
+    let log = Arc::new(EmbeddedLog::open(database).unwrap());
+    Fixture::of(log, Box::new(folder))
+}
+
+fn readers() -> std::collections::BTreeSet<StreamReader> {
+    let reader = |component: &str, audience| StreamReader {
+        stream: STREAM.to_owned(),
+        component: component.to_owned(),
+        audience,
+    };
+    [
+        reader("message", Audience::Shared),
+        reader("viewpage", Audience::EachHost),
+    ]
+    .into()
+}
+
+async fn entries_of_the_future_are_removed_by_the_time_since_they_were_seen(fixture: Fixture) {
+    const AGE: Duration = Duration::from_millis(200);
+    let consumer = fixture.subscribed("message", "host").await;
+    let handle = async || {
+        let claimed = fixture.claim(&consumer).await;
+        fixture.acknowledge(&consumer, &claimed).await;
+    };
+    let ids = fixture.publish(&["b", "c"]).await;
+    assert!(ids[0].milliseconds > now() + HOUR / 2, "{}", ids[0]);
+    let retention = Retention {
+        min_age: Some(AGE),
+        ..Retention::new(None, readers())
+    };
+    let mut sightings = Sightings::default();
+    let mut pass = async || {
+        let removed = retention.enforce(&*fixture.log, &mut sightings).await;
+        removed.unwrap()
+    };
+    assert_eq!(pass().await, 0, "seen for the first time");
+    handle().await;
+    let last = fixture.publish(&["d"]).await;
+    handle().await;
+    tokio::time::sleep(AGE).await;
+    assert_eq!(pass().await, 3, "the last entry was not seen yet");
+    assert_eq!(fixture.log.newest(STREAM).await.unwrap(), Some(last[0]));
+    tokio::time::sleep(AGE).await;
+    assert_eq!(pass().await, 1);
+    assert_eq!(fixture.log.newest(STREAM).await.unwrap(), None);
+}
+
+async fn old_entries_stay_until_they_are_acknowledged(fixture: Fixture) {
+    let consumer = fixture.subscribed("message", "host").await;
+    let ids = fixture.publish(&["b", "c"]).await;
+    let trim = async |old| fixture.log.trim(STREAM, LONG_TIMEOUT, old).await.unwrap();
+    assert_eq!(trim(Some(EntryId::MAX)).await, 0, "nothing is claimed");
+    let claimed = fixture.claim(&consumer).await;
+    assert_eq!(trim(Some(EntryId::MAX)).await, 0, "everything is pending");
+    fixture.acknowledge(&consumer, &claimed).await;
+    assert_eq!(trim(None).await, 0, "nothing is old");
+    assert_eq!(trim(Some(ids[0])).await, 2);
+    // A retention may be longer than the time since 1970.
+    let century = Duration::from_secs(100 * 365 * 24 * 3600);
+    let removed = fixture.log.trim(STREAM, century, None).await;
+    assert_eq!(removed.unwrap(), 0);
+}
+
+/// Each host looks silent until its next heartbeat.
+async fn a_clock_that_jumps_forward_deletes_no_group(fixture: Fixture) {
+    fixture.subscribed("viewpage@host", "host").await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let mut retention = Retention {
+        host_timeout: Duration::from_millis(10),
+        ..Retention::new(None, readers())
+    };
+    let mut sightings = Sightings::default();
+    let groups = async || fixture.log.groups(STREAM).await.unwrap().len();
+    for _ in 0..2 {
+        let pass = retention.enforce(&*fixture.log, &mut sightings).await;
+        pass.unwrap();
+        assert_eq!(groups().await, 1);
+    }
+    retention.confirmation = AT_ONCE;
+    let pass = retention.enforce(&*fixture.log, &mut sightings).await;
+    pass.unwrap();
+    assert_eq!(groups().await, 0);
+}
+
+macro_rules! after_an_entry_of_the_future {
+    ($($name:ident),* $(,)?) => {
+        mod on_embedded {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::embedded_with_an_entry_of_the_future().await).await;
+            })*
+        }
+        mod on_redis {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::redis_with_an_entry_of_the_future().await).await;
+            })*
+        }
+    };
+}
+after_an_entry_of_the_future!(
+    entries_of_the_future_are_removed_by_the_time_since_they_were_seen,
+    old_entries_stay_until_they_are_acknowledged,
+    a_clock_that_jumps_forward_deletes_no_group,
+);
