@@ -123,6 +123,12 @@ impl EventLog for EmbeddedLog {
             .collect()
     }
 
+    async fn newest(&self, stream: &str) -> Result<Option<EntryId>, LogError> {
+        Ok(self
+            .database
+            .read(|connection| entries::newest(connection, stream))?)
+    }
+
     async fn length(&self, stream: &str) -> Result<u64, LogError> {
         Ok(self
             .database
@@ -223,6 +229,11 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn groups(&self, stream: &str) -> Result<Vec<GroupState>, LogError> {
+        let now = now();
+        if self.database.read(|it| group_rows::is_ahead(it, now))? {
+            self.database
+                .transaction(|it| Ok::<_, LogError>(group_rows::correct_times(it, now)?))?;
+        }
         let states = self.database.read(|connection| {
             let rows = group_rows::list(connection, stream)?;
             rows.into_iter()
@@ -269,10 +280,15 @@ impl EventLog for EmbeddedLog {
             .write(|connection| group_rows::resume(connection, stream, group, kept))?)
     }
 
-    async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {
+    async fn trim(
+        &self,
+        stream: &str,
+        min_age: Duration,
+        old: Option<EntryId>,
+    ) -> Result<u64, LogError> {
         self.positions.write();
         self.database
-            .transaction(|connection| Ok(entries::trim(connection, stream, min_age)?))
+            .transaction(|connection| Ok(entries::trim(connection, stream, min_age, old)?))
     }
 
     async fn trimmed_up_to(&self, stream: &str) -> Result<Option<EntryId>, LogError> {

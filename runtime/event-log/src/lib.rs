@@ -92,6 +92,9 @@ pub trait EventLog: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Entry>, LogError>;
 
+    /// Returns the id of the newest entry of the stream, or `None` if it has no entry.
+    async fn newest(&self, stream: &str) -> Result<Option<EntryId>, LogError>;
+
     /// Returns the number of entries in the stream; 0 for a missing stream.
     async fn length(&self, stream: &str) -> Result<u64, LogError>;
 
@@ -207,10 +210,17 @@ pub trait EventLog: Send + Sync {
         kept: Progress,
     ) -> Result<Continuity, LogError>;
 
-    /// Removes entries that are older than `min_age` and that every group of the stream has acknowledged, at most about
-    /// 1000 a call. Returns how many were removed: the caller repeats the call until it is 0. A stream without groups
-    /// keeps all entries.
-    async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError>;
+    /// Removes old entries that every group of the stream has acknowledged, at most about 1000 a call. Returns how many were
+    /// removed: the caller repeats the call until it is 0. A stream without groups keeps all entries.
+    ///
+    /// An entry is old if its id says that it is older than `min_age`, or if its id is at most `old`. The caller knows the
+    /// latter by observation: the id of an entry is a time of day, and lies in the future after a clock was set back.
+    async fn trim(
+        &self,
+        stream: &str,
+        min_age: Duration,
+        old: Option<EntryId>,
+    ) -> Result<u64, LogError>;
 
     /// Returns the id up to which entries may be missing because [`EventLog::trim`] removed them, or `None` if it has
     /// removed none of this stream. A trim records the id together with the removal, and nothing removes it: a group that

@@ -115,6 +115,14 @@ impl EventLog for RedisLog {
             .collect()
     }
 
+    async fn newest(&self, stream: &str) -> Result<Option<EntryId>, LogError> {
+        let mut command = cmd("XREVRANGE");
+        command.arg(stream).arg("+").arg("-").arg("COUNT").arg(1);
+        let rows: Vec<EntryReply> = self.client.query(&command).await?;
+        let newest = rows.first().map(|(id, _)| entry_id(stream, id));
+        newest.transpose()
+    }
+
     async fn length(&self, stream: &str) -> Result<u64, LogError> {
         Ok(self.client.query(cmd("XLEN").arg(stream)).await?)
     }
@@ -276,9 +284,17 @@ impl EventLog for RedisLog {
         histories::resume(self, stream, group, kept).await
     }
 
-    async fn trim(&self, stream: &str, min_age: Duration) -> Result<u64, LogError> {
+    async fn trim(
+        &self,
+        stream: &str,
+        min_age: Duration,
+        old: Option<EntryId>,
+    ) -> Result<u64, LogError> {
         let mut script = scripts::TRIM.key(stream);
         script.arg(milliseconds(min_age));
+        if let Some(old) = old {
+            script.arg(old.to_string());
+        }
         Ok(self.client.invoke(&script).await?)
     }
 

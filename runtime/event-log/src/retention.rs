@@ -9,16 +9,23 @@
 //! group is deleted when none of its consumers has read that stream for the same time, or for
 //! [`Retention::group_timeout`] where hosts share it: an earlier version of the application has used it, or another
 //! application does. Whether the group is alive on other streams does not matter.
+//!
+//! Ids and heartbeats are times of day, and clocks may be wrong. What counts in addition is what earlier passes have seen
+//! ([`Sightings`]): an entry is old when it was there `min_age` ago, whatever its id says, and no group is deleted before
+//! several passes have found it unused.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod sightings;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use self::sightings::Sightings;
 use super::delivery::Audience;
-use super::{Consumer, EventLog, GroupState, LogError};
+use super::{Consumer, EntryId, EventLog, GroupState, LogError, READ_INTERVAL};
 
 /// The shortest silence after which a single host counts as gone.
 const MIN_HOST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
@@ -26,6 +33,10 @@ const MIN_HOST_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 /// The shortest time after which a group that hosts share counts as unused on a stream that the application does not read
 /// as this group.
 const MIN_GROUP_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The time for which passes find a group unused before it is deleted. A clock that jumps forward makes each group look
+/// so until its consumer has told the log again that it reads its streams.
+const CONFIRMATION: Duration = Duration::from_secs(READ_INTERVAL.as_secs() * 3 / 2);
 
 /// The shortest and the longest time between two passes over the log.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
@@ -41,6 +52,8 @@ pub struct Retention {
     /// The time after which a group that hosts share is deleted on a stream that the application does not read as this
     /// group.
     pub group_timeout: Duration,
+    /// The time for which passes find a group unused before it is deleted.
+    pub confirmation: Duration,
     /// What the application reads, also on other hosts.
     pub readers: BTreeSet<StreamReader>,
 }
@@ -64,6 +77,7 @@ pub async fn enforce_until_cancelled(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut last = Instant::now();
+    let mut sightings = Sightings::default();
     loop {
         tokio::select! {
             () = tokio::time::sleep(MIN_INTERVAL) => {}
@@ -74,7 +88,7 @@ pub async fn enforce_until_cancelled(
             continue;
         }
         last = Instant::now();
-        match retention.enforce(&*log).await {
+        match retention.enforce(&*log, &mut sightings).await {
             Ok(0) => {}
             Ok(removed) => info!(removed, "old events removed from the log"),
             // The next pass removes the same entries.
@@ -92,6 +106,7 @@ impl Retention {
             min_age,
             host_timeout: longest.max(MIN_HOST_TIMEOUT),
             group_timeout: longest.max(MIN_GROUP_TIMEOUT),
+            confirmation: CONFIRMATION,
             readers,
         }
     }
@@ -109,12 +124,17 @@ impl Retention {
     }
 
     /// Deletes the groups that are not used any more and the entries that are old enough, and returns the number of
-    /// entries. Any host may call it, at any time.
+    /// entries. `sightings` are those of the earlier passes of this process over the log. Any host may call it, at any time.
     ///
     /// # Errors
     /// If the log fails.
-    pub async fn enforce(&self, log: &dyn EventLog) -> Result<u64, LogError> {
-        for (group, streams) in self.unused_groups(log).await? {
+    pub async fn enforce(
+        &self,
+        log: &dyn EventLog,
+        sightings: &mut Sightings,
+    ) -> Result<u64, LogError> {
+        let unused = self.unused_groups(log).await?;
+        for (group, streams) in sightings.note_unused(unused, self.confirmation, Instant::now()) {
             info!(
                 group,
                 streams = streams.join(", "),
@@ -127,7 +147,9 @@ impl Retention {
         };
         let mut removed = 0;
         for stream in self.streams() {
-            removed += trim(log, stream, min_age).await?;
+            let newest = log.newest(stream).await?;
+            let old = sightings.note_newest(stream, newest, min_age, Instant::now());
+            removed += trim(log, stream, min_age, old).await?;
         }
         Ok(removed)
     }
@@ -138,17 +160,16 @@ impl Retention {
         readers.map(|reader| reader.stream.as_str()).collect()
     }
 
-    /// The groups that are not used any more, each with the streams on which that is so.
+    /// The groups that look unused, each with a stream on which that is so.
     async fn unused_groups(
         &self,
         log: &dyn EventLog,
-    ) -> Result<BTreeMap<String, Vec<Arc<str>>>, LogError> {
-        let mut unused: BTreeMap<String, Vec<Arc<str>>> = BTreeMap::new();
+    ) -> Result<BTreeSet<(String, Arc<str>)>, LogError> {
+        let mut unused = BTreeSet::new();
         for stream in self.streams() {
             let states = log.groups(stream).await?.into_iter();
-            for state in states.filter(|state| self.is_unused(stream, state)) {
-                unused.entry(state.group).or_default().push(stream.into());
-            }
+            let of_stream = states.filter(|state| self.is_unused(stream, state));
+            unused.extend(of_stream.map(|state| (state.group, stream.into())));
         }
         Ok(unused)
     }
@@ -188,10 +209,15 @@ impl GroupState {
     }
 }
 
-async fn trim(log: &dyn EventLog, stream: &str, min_age: Duration) -> Result<u64, LogError> {
+async fn trim(
+    log: &dyn EventLog,
+    stream: &str,
+    min_age: Duration,
+    old: Option<EntryId>,
+) -> Result<u64, LogError> {
     let mut removed = 0;
     loop {
-        match log.trim(stream, min_age).await? {
+        match log.trim(stream, min_age, old).await? {
             0 => return Ok(removed),
             some => removed += some,
         }

@@ -29,6 +29,7 @@ macro_rules! on_redis {
 pub(crate) use on_both_logs;
 pub(crate) use on_redis;
 
+mod clocks;
 mod consumers;
 mod continuity;
 mod crashes;

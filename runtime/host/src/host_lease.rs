@@ -158,14 +158,28 @@ impl HostLease {
                 return Ok(Claim::Ours);
             }
             let left: i64 = self.redis.query(cmd("PTTL").arg(self.key())).await?;
-            let is_renewed = |(before, at): &(String, i64)| *before != holder || left > *at;
-            if seen.as_ref().is_some_and(is_renewed) {
-                break;
+            if u64::try_from(left).is_ok_and(|left| left > milliseconds(DURATION)) {
+                self.shorten().await?;
+                seen = None;
+            } else {
+                let is_renewed = |(before, at): &(String, i64)| *before != holder || left > *at;
+                if seen.as_ref().is_some_and(is_renewed) {
+                    break;
+                }
+                seen = Some((holder, left));
             }
-            seen = Some((holder, left));
             sleep(LOOK).await;
         }
         Ok(Claim::Taken)
+    }
+
+    /// Makes a lease end as if it had just been renewed. It lasts too long when the clock of the server was set back, or when
+    /// a failover led to a server whose clock is behind. A holder that is alive renews it.
+    async fn shorten(&self) -> Result<(), RedisClientError> {
+        let mut shorten = cmd("PEXPIRE");
+        shorten.arg(self.key()).arg(milliseconds(DURATION));
+        self.redis.query::<i64>(&shorten).await?;
+        Ok(())
     }
 
     async fn renew(&self) -> Result<Claim, RedisClientError> {
@@ -236,4 +250,40 @@ fn identity(directory: &Path) -> std::io::Result<String> {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::redis_client::test_support::RedisServer;
+
+    use super::*;
+
+    /// The clock of the server was an hour ahead when the lease was last renewed.
+    #[tokio::test]
+    async fn a_lease_does_not_last_until_an_earlier_clock_is_reached() {
+        let server = RedisServer::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let lease = HostLease {
+            redis: server.client(),
+            state: folder.path().to_owned(),
+            host: "host".to_owned(),
+            holder: "this".to_owned(),
+            is_held: false,
+        };
+        let query = async |command: &[&str]| {
+            let mut query = cmd(command[0]);
+            query.arg(&command[1..]).arg(lease.key());
+            lease.redis.query::<i64>(&query).await.unwrap()
+        };
+        let mut hold = cmd("SET");
+        hold.arg(lease.key()).arg("killed").arg("PX").arg(3_600_000);
+        lease.redis.query::<String>(&hold).await.unwrap();
+        let claim = timeout(LOOK * 2, lease.claim_name()).await;
+        assert!(claim.is_err(), "the holder may be alive");
+        let left = query(&["PTTL"]).await;
+        assert!(left <= 18_000, "{left} ms");
+        assert_eq!(query(&["DEL"]).await, 1);
+        let claim = lease.claim_name().await.unwrap();
+        assert!(claim == Claim::Ours);
+    }
 }

@@ -126,6 +126,14 @@ pub(super) fn range(
         .collect()
 }
 
+/// The id of the newest entry.
+pub(super) fn newest(connection: &Connection, stream: &str) -> rusqlite::Result<Option<EntryId>> {
+    let newest: Option<i64> = connection
+        .prepare_cached("SELECT max(id) FROM socar_log_entry WHERE stream = ?1")?
+        .query_row([stream], |row| row.get(0))?;
+    Ok(newest.map(unpack))
+}
+
 pub(super) fn length(connection: &Connection, stream: &str) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("SELECT count(*) FROM socar_log_entry WHERE stream = ?1")?
@@ -140,14 +148,15 @@ pub(super) fn remove(connection: &Connection, stream: &str, id: EntryId) -> rusq
     Ok(rows == 1)
 }
 
-/// Removes entries older than `min_age` that every group has acknowledged, marks the stream, and returns their number. Its
-/// statements belong into one transaction.
+/// Removes entries that every group has acknowledged and that are older than `min_age`, or not newer than `old`. Marks the
+/// stream, and returns their number. Its statements belong into one transaction.
 pub(super) fn trim(
     connection: &Connection,
     stream: &str,
     min_age: Duration,
+    old: Option<EntryId>,
 ) -> rusqlite::Result<u64> {
-    let Some(newest) = newest_to_trim(connection, stream, min_age)? else {
+    let Some(newest) = newest_to_trim(connection, stream, min_age, old)? else {
         return Ok(0);
     };
     connection
@@ -167,9 +176,11 @@ fn newest_to_trim(
     connection: &Connection,
     stream: &str,
     min_age: Duration,
+    old: Option<EntryId>,
 ) -> rusqlite::Result<Option<i64>> {
     let milliseconds = unsigned(milliseconds_ago(min_age));
-    let before = pack(EntryId::new(milliseconds, 0));
+    let after_old = old.map_or(0, |old| pack(old).saturating_add(1));
+    let before = pack(EntryId::new(milliseconds, 0)).max(after_old);
     connection
         .prepare_cached(
             "SELECT max(id) FROM (

@@ -198,6 +198,27 @@ pub(super) fn write_seen(
     }
 }
 
+/// Whether a recorded time is after `now`: it is of a clock that was set back since.
+pub(super) fn is_ahead(connection: &Connection, now: u64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM socar_log_session WHERE abs(seen) > ?1
+             UNION ALL SELECT 1 FROM socar_log_read WHERE seen > ?1",
+        )?
+        .exists([stored(now)])
+}
+
+/// Makes each recorded time that is after `now` the present one: the silence of its group counts from now on.
+pub(super) fn correct_times(connection: &Connection, now: u64) -> rusqlite::Result<()> {
+    for statement in [
+        "UPDATE socar_log_session SET seen = sign(seen) * ?1 WHERE abs(seen) > ?1",
+        "UPDATE socar_log_read SET seen = ?1 WHERE seen > ?1",
+    ] {
+        connection.execute(statement, [stored(now)])?;
+    }
+    Ok(())
+}
+
 /// Deletes a group on these streams, and all of it if it reads no other. Returns whether all of it was deleted.
 pub(super) fn delete(
     connection: &Connection,

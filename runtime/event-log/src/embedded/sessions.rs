@@ -26,7 +26,8 @@ impl EmbeddedLog {
             let (group, _) = memory.of(consumer)?;
             group.seen = seen;
             let interval = ids::milliseconds(SEEN_INTERVAL);
-            let is_due = seen.saturating_sub(group.seen_written) >= interval;
+            // The clock may have been set back since.
+            let is_due = seen.abs_diff(group.seen_written) >= interval;
             if is_due {
                 group.seen_written = seen;
             }

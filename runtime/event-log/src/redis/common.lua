@@ -2,7 +2,8 @@
 --
 -- Redis keeps the cursor of the group and the consumer of each pending entry. The keys under
 -- `socar.log:<group>` keep what Redis has no place for. A ticket, "<id> <stream>", names an
--- entry in them. Times are in milliseconds since 1970.
+-- entry in them. Times are in milliseconds since 1970, by the clock of the server. That clock may be set back, and
+-- after a failover it is another one: a time after now becomes now when it is looked at (`correct_heartbeats`).
 --
 --   :consumers         consumer -> time of its latest heartbeat; negative, the time at which
 --                      it left (sorted set). The heartbeat of a sole consumer is its key
@@ -33,6 +34,8 @@ local PAGE = 1000
 -- The longest command that a script gives; Lua passes at most 8000 values.
 local LONGEST_COMMAND = 4000
 local SESSIONS = 'sessions'
+-- Not shorter than the timeout of any consumer, in milliseconds.
+local LONGEST_TIMEOUT = 60 * 1000
 -- Stream -> id of the newest entry that retention has removed (hash).
 local TRIMMED = 'socar.log:trimmed'
 
@@ -238,4 +241,22 @@ local function is_alive(group, consumer)
     -- Hosts of earlier versions name no sessions.
     return string.sub(alive, 1, #SESSIONS) ~= SESSIONS
         or string.find(alive .. ' ', ' ' .. session .. ' ', 1, true) ~= nil
+end
+
+-- Corrects the heartbeats of a group that the present clock has not reached yet. A consumer that is alive records its
+-- own again within its timeout, and one that was killed is silent after the timeout.
+local function correct_heartbeats(group, timeout)
+    local now = milliseconds()
+    local consumers = key_of(group, 'consumers')
+    local times = redis.call('ZRANGE', consumers, 0, -1, 'WITHSCORES')
+    for i = 1, #times, 2 do
+        local time = tonumber(times[i + 1])
+        if math.abs(time) > now then
+            redis.call('ZADD', consumers, time < 0 and -now or now, times[i])
+        end
+    end
+    local sole = sole_of(group)
+    if sole and redis.call('PTTL', alive_key(sole)) > timeout then
+        redis.call('PEXPIRE', alive_key(sole), timeout)
+    end
 end

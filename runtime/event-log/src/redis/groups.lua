@@ -22,6 +22,7 @@ end
 
 -- Returns the milliseconds since the latest heartbeat or leave of a consumer.
 local function silence(group)
+    correct_heartbeats(group, LONGEST_TIMEOUT)
     local now = milliseconds()
     local sole = sole_of(group)
     if sole and is_alive(group, sole) then
@@ -45,7 +46,12 @@ local function unread(group, silence)
     local now = milliseconds()
     -- An earlier version left no time: it is at latest that of the latest heartbeat.
     redis.call('HSETNX', key_of(group, 'read'), KEYS[1], now - silence)
-    return math.max(0, now - tonumber(redis.call('HGET', key_of(group, 'read'), KEYS[1])))
+    local read = tonumber(redis.call('HGET', key_of(group, 'read'), KEYS[1]))
+    if read > now then
+        -- By a clock that was set back since.
+        note_read(group, KEYS)
+    end
+    return math.max(0, now - read)
 end
 
 local rows = {}

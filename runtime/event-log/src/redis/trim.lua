@@ -1,4 +1,5 @@
--- KEYS: the stream. ARGV: milliseconds to keep. Returns the number of removed entries.
+-- KEYS: the stream. ARGV: milliseconds to keep, id up to which entries are old in any case or nothing. Returns the number
+-- of removed entries.
 local stream = KEYS[1]
 local groups = redis.pcall('XINFO', 'GROUPS', stream)
 if groups.err or #groups == 0 then
@@ -25,7 +26,11 @@ local function after(id)
 end
 
 -- The id of the first entry that is kept.
-local first_kept = string.format('%.0f-0', milliseconds() - tonumber(ARGV[1]))
+-- The age may be longer than the time since 1970, and no id is smaller than 0-0.
+local first_kept = string.format('%.0f-0', math.max(1, milliseconds() - tonumber(ARGV[1])))
+if ARGV[2] and is_before(first_kept, after(ARGV[2])) then
+    first_kept = after(ARGV[2])
+end
 for _, group in ipairs(groups) do
     local needs = after(field(group, 'last-delivered-id'))
     local pending = redis.call('XPENDING', stream, field(group, 'name'))

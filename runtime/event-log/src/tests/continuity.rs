@@ -25,7 +25,7 @@ async fn resume(fixture: &Fixture, kept: Progress) -> Continuity {
 
 async fn trim_all(fixture: &Fixture) {
     tokio::time::sleep(Duration::from_millis(5)).await;
-    while fixture.log.trim(STREAM, AT_ONCE).await.unwrap() > 0 {}
+    while fixture.log.trim(STREAM, AT_ONCE, None).await.unwrap() > 0 {}
 }
 
 async fn a_log_that_has_lost_what_a_group_has_handled_is_broken(fixture: Fixture) {

@@ -192,7 +192,12 @@ async fn one_stuck_entry_makes_a_crash_repeat_few_others() {
     let consumer = restarted.fixture.subscribed("message", "host").await;
     assert_eq!(numbers(&restarted.fixture.claim(&consumer).await), [1]);
     // The entry is older than those that may be removed.
-    let trimmed = restarted.fixture.log.trim(STREAM, AT_ONCE).await.unwrap();
+    let trimmed = restarted
+        .fixture
+        .log
+        .trim(STREAM, AT_ONCE, None)
+        .await
+        .unwrap();
     assert_eq!(trimmed, 0);
 }
 

@@ -28,5 +28,5 @@ async fn an_event_of_another_type_is_acknowledged_without_a_delivery(fixture: Fi
     let state = fixture.state("message").await;
     assert_eq!((state.pending, state.lag), (0, 0));
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 5);
+    assert_eq!(fixture.log.trim(STREAM, AT_ONCE, None).await.unwrap(), 5);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::delivery::Audience;
-use crate::retention::{Retention, StreamReader};
+use crate::retention::{Retention, Sightings, StreamReader};
 use storage::redis_client::test_support::RedisServer;
 
 on_both_logs!(
@@ -33,7 +33,7 @@ async fn trimming_stops_at_what_a_group_has_not_acknowledged(fixture: Fixture) {
     let ids = fixture.publish(&["a", "b", "c", "d"]).await;
     // Ids of one millisecond are not older than that millisecond.
     tokio::time::sleep(Duration::from_millis(5)).await;
-    let trim = async |keep| fixture.log.trim(STREAM, keep).await.unwrap();
+    let trim = async |keep| fixture.log.trim(STREAM, keep, None).await.unwrap();
     let taken = fixture.claim(&quick).await;
     assert_eq!(trim(AT_ONCE).await, 0, "one group has taken nothing");
     fixture.acknowledge(&quick, &taken).await;
@@ -61,7 +61,7 @@ async fn a_trim_leaves_a_mark(fixture: Fixture) {
     let consumer = fixture.subscribed("message", "host").await;
     let ids = fixture.publish(&["a", "b", "c"]).await;
     tokio::time::sleep(Duration::from_millis(5)).await;
-    let trim = async |keep| fixture.log.trim(STREAM, keep).await.unwrap();
+    let trim = async |keep| fixture.log.trim(STREAM, keep, None).await.unwrap();
     let mark = async || fixture.log.trimmed_up_to(STREAM).await.unwrap();
     let claimed = fixture.claim(&consumer).await;
     assert_eq!((trim(AT_ONCE).await, mark().await), (0, None));
@@ -85,8 +85,11 @@ async fn a_trim_leaves_a_mark(fixture: Fixture) {
 async fn a_stream_without_groups_keeps_everything(fixture: Fixture) {
     fixture.publish(&["a"]).await;
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 0);
-    assert_eq!(fixture.log.trim("socar.none", AT_ONCE).await.unwrap(), 0);
+    assert_eq!(fixture.log.trim(STREAM, AT_ONCE, None).await.unwrap(), 0);
+    assert_eq!(
+        fixture.log.trim("socar.none", AT_ONCE, None).await.unwrap(),
+        0
+    );
 }
 
 async fn a_forgotten_group_holds_nothing_back(fixture: Fixture) {
@@ -97,13 +100,13 @@ async fn a_forgotten_group_holds_nothing_back(fixture: Fixture) {
     let taken = fixture.claim(&consumer).await;
     fixture.claim(&gone).await;
     fixture.acknowledge(&consumer, &taken).await;
-    assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 0);
+    assert_eq!(fixture.log.trim(STREAM, AT_ONCE, None).await.unwrap(), 0);
     fixture
         .log
         .delete_group(&gone.group, gone.streams())
         .await
         .unwrap();
-    assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 1);
+    assert_eq!(fixture.log.trim(STREAM, AT_ONCE, None).await.unwrap(), 1);
     assert_eq!(fixture.log.groups(STREAM).await.unwrap().len(), 1);
     assert!(fixture.log.claim(&gone, 1, AT_ONCE).await.is_err());
 }
@@ -123,7 +126,7 @@ async fn a_retention_waits_for_hosts_until_they_are_gone_for_good(fixture: Fixtu
             host_timeout,
             ..Retention::new(None, [shared(STREAM, "message")].into())
         };
-        retention.enforce(&*fixture.log).await.unwrap()
+        fixture.enforce(retention).await
     };
     assert_eq!(enforce(LONG_TIMEOUT).await, 0);
     assert_eq!(enforce(Duration::from_millis(10)).await, 2);
@@ -152,7 +155,7 @@ async fn groups_without_a_future_go_without_a_retention(fixture: Fixture) {
             group_timeout,
             ..Retention::new(None, [shared(STREAM, "message")].into())
         };
-        assert_eq!(retention.enforce(&*fixture.log).await.unwrap(), 0);
+        assert_eq!(fixture.enforce(retention).await, 0);
         let groups = fixture.log.groups(STREAM).await.unwrap();
         let mut names: Vec<_> = groups.into_iter().map(|state| state.group).collect();
         names.sort();
@@ -167,6 +170,14 @@ async fn groups_without_a_future_go_without_a_retention(fixture: Fixture) {
 }
 
 impl Fixture {
+    /// Enforces a retention that needs no earlier pass, and returns the number of removed entries.
+    async fn enforce(&self, mut retention: Retention) -> u64 {
+        retention.confirmation = AT_ONCE;
+        let mut sightings = Sightings::default();
+        let removed = retention.enforce(&*self.log, &mut sightings).await;
+        removed.unwrap()
+    }
+
     /// Enforces a retention whose timeouts are over at once, and returns the number of removed entries.
     async fn enforce_at_once(&self, readers: &[StreamReader]) -> u64 {
         let retention = Retention {
@@ -176,7 +187,7 @@ impl Fixture {
             ..Retention::new(None, readers.iter().cloned().collect())
         };
         tokio::time::sleep(Duration::from_millis(20)).await;
-        retention.enforce(&*self.log).await.unwrap()
+        self.enforce(retention).await
     }
 
     async fn group_names(&self, stream: &str) -> Vec<String> {
@@ -221,13 +232,13 @@ async fn a_stream_that_a_living_group_reads_no_more_is_trimmed(fixture: Fixture)
     let mut retention = Retention::new(None, readers.into());
     retention.min_age = Some(AT_ONCE);
     // All groups have acknowledged the first entry.
-    assert_eq!(retention.enforce(&**log).await.unwrap(), 1);
+    assert_eq!(fixture.enforce(retention.clone()).await, 1);
     tokio::time::sleep(TIMEOUT + Duration::from_millis(100)).await;
     for consumer in [&message, &view] {
         log.heartbeat(consumer, LONG_TIMEOUT).await.unwrap();
     }
     (retention.host_timeout, retention.group_timeout) = (TIMEOUT, TIMEOUT);
-    assert_eq!(retention.enforce(&**log).await.unwrap(), 1);
+    assert_eq!(fixture.enforce(retention.clone()).await, 1);
     assert_eq!(fixture.group_names(STREAM).await, ["car"]);
     let names = fixture.group_names(OTHER_STREAM).await;
     assert_eq!(names, ["message", "viewpage@host"]);
@@ -253,7 +264,7 @@ async fn a_group_that_another_application_uses_stays(fixture: Fixture) {
     assert!(unread <= began.elapsed() + Duration::from_millis(2));
     let readers = [shared(STREAM, "car")];
     let retention = Retention::new(None, readers.clone().into());
-    retention.enforce(&*fixture.log).await.unwrap();
+    fixture.enforce(retention).await;
     assert_eq!(fixture.group_names(STREAM).await, ["audit"]);
     fixture.log.leave(&other).await.unwrap();
     fixture.enforce_at_once(&readers).await;
@@ -350,7 +361,7 @@ async fn a_mark_outlives_its_process() {
     let claimed = fixture.claim(&consumer).await;
     fixture.acknowledge(&consumer, &claimed).await;
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(fixture.log.trim(STREAM, AT_ONCE).await.unwrap(), 1);
+    assert_eq!(fixture.log.trim(STREAM, AT_ONCE, None).await.unwrap(), 1);
     drop(fixture);
     database.close().unwrap();
     let log = EmbeddedLog::open(open()).unwrap();

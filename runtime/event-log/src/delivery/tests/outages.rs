@@ -283,6 +283,7 @@ flaky! {
     history() -> String;
     append(stream: &str, fields: &Fields) -> EntryId;
     range(stream: &str, from: EntryId, to: EntryId, limit: usize) -> Vec<Entry>;
+    newest(stream: &str) -> Option<EntryId>;
     length(stream: &str) -> u64;
     remove(stream: &str, id: EntryId) -> bool;
     acknowledge(group: &str, positions: &[Position]) -> ();
@@ -294,7 +295,7 @@ flaky! {
     groups(stream: &str) -> Vec<GroupState>;
     acknowledged_up_to(stream: &str, group: &str) -> Option<EntryId>;
     resume(stream: &str, group: &str, kept: Progress) -> Continuity;
-    trim(stream: &str, keep: Duration) -> u64;
+    trim(stream: &str, keep: Duration, old: Option<EntryId>) -> u64;
     trimmed_up_to(stream: &str) -> Option<EntryId>;
     redrive(letter: EntryId) -> bool;
 }

@@ -183,7 +183,7 @@ impl ConsumedLog {
         let started = std::time::Instant::now();
         while log.length(stream).await.unwrap() > 0 {
             assert!(started.elapsed() < TIMEOUT, "{stream} is not removed");
-            log.trim(stream, Duration::ZERO).await.unwrap();
+            log.trim(stream, Duration::ZERO, None).await.unwrap();
         }
     }
 }
