@@ -129,11 +129,12 @@ impl Database {
         let connection = connect(path).map_err(failed)?;
         let io_failed = |error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
         let identity = Arc::new(FileIdentity::of(path).map_err(io_failed)?);
+        let path = identity.database();
         let commits = GroupCommit::new(connection, mode, Some(identity.clone()), Arc::default());
         let commits = Arc::new(commits);
         let policy = CheckpointPolicy::new(connect(path).map_err(failed)?, commits.clone());
         let policy = policy.map_err(failed)?;
-        let wal_maintenance = WalMaintenance::start(path, policy);
+        let wal_maintenance = WalMaintenance::start(identity.clone(), policy);
         let committer = match mode {
             CommitMode::Grouped => Some(Committer::start(commits.clone())),
             CommitMode::Immediate => None,
@@ -141,10 +142,10 @@ impl Database {
         Ok(Arc::new(Self {
             committer: committer.transpose().map_err(io_failed)?,
             wal_maintenance: Mutex::new(Some(wal_maintenance.map_err(io_failed)?)),
-            identity: Some(identity),
             commits,
-            foreign_writes: Some(ForeignWrites::of(path)),
+            foreign_writes: Some(ForeignWrites::of(identity.log())),
             damage: Some(Damage::none(path)),
+            identity: Some(identity),
         }))
     }
 

@@ -13,6 +13,9 @@ use parking_lot::Mutex;
 /// The identity of a SQLite file and of its write-ahead log.
 #[derive(Debug)]
 pub struct FileIdentity {
+    /// The path that was given. Links on it may be changed to lead to another file.
+    given: PathBuf,
+    /// The path without links, which SQLite uses.
     database: PathBuf,
     inode: Inode,
     log: PathBuf,
@@ -37,20 +40,31 @@ struct Inode {
 // === impl FileIdentity ===
 
 impl FileIdentity {
-    /// The identity of the SQLite file at this path, which a connection has open.
+    /// The identity of the SQLite file at this path, which a connection has open. The path may lead through symbolic links.
     ///
     /// # Errors
     /// If there is no such file.
     pub fn of(path: &Path) -> io::Result<Self> {
-        let database = std::path::absolute(path)?;
+        let database = path.canonicalize()?;
         let mut log = database.clone().into_os_string();
         log.push("-wal");
         Ok(Self {
+            given: std::path::absolute(path)?,
             inode: Inode::of(&database)?,
             database,
             log: log.into(),
             log_inode: Mutex::default(),
         })
+    }
+
+    /// The path of the file without symbolic links. Every connection must use it: the links may change.
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+
+    /// The path of the write-ahead log. SQLite keeps it beside the file, not beside a link to the file.
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Checks that both paths lead to the open files. It takes some microseconds.
@@ -59,11 +73,11 @@ impl FileIdentity {
     /// If one of them does not.
     pub fn check(&self) -> Result<(), FileLost> {
         let lost = |path: &PathBuf| Err(FileLost(path.clone()));
-        match Inode::of(&self.database) {
+        match Inode::of(&self.given) {
             Ok(inode) if inode == self.inode => {}
             // Any other error, such as a missing permission, does not show that the file is gone.
             Err(error) if error.kind() != io::ErrorKind::NotFound => {}
-            _ => return lost(&self.database),
+            _ => return lost(&self.given),
         }
         let mut known = self.log_inode.lock();
         match (Inode::of(&self.log), *known) {
