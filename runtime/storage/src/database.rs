@@ -83,7 +83,7 @@ pub enum DatabaseError {
     /// Any other error of SQLite.
     #[error("the embedded database failed")]
     Failed(#[source] rusqlite::Error),
-    /// The file was removed or replaced.
+    /// The file or its log was removed, replaced or truncated.
     #[error(transparent)]
     Lost(#[from] FileLost),
     /// A statement has met damage in the file.
@@ -273,8 +273,8 @@ impl Database {
         }
     }
 
-    /// Checks that writes are kept: the file is in its place and no damage in it is known, commits succeed, and the log is
-    /// synced.
+    /// Checks that writes are kept: the file and its log are in their place, whole and without known damage, commits succeed, and
+    /// the log is synced.
     ///
     /// # Errors
     /// The cause, if they are not.
@@ -295,11 +295,14 @@ impl Database {
     /// takes. Later writes are committed, but no longer synced.
     ///
     /// # Errors
-    /// If earlier writes could not be committed.
+    /// If earlier writes could not be committed, or their file is lost.
     pub fn close(&self) -> Result<(), DatabaseError> {
         let committed = self.commits.commit_now();
         let wal_maintenance = self.wal_maintenance.lock().take();
         drop(wal_maintenance);
+        if let Some(identity) = &self.identity {
+            identity.check()?;
+        }
         committed
     }
 

@@ -17,13 +17,16 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tracing::{info, warn};
 
-use crate::file_identity::FileIdentity;
+use crate::file_identity::{FileIdentity, FileLost};
 
 /// The time between two looks at the log: the writes of this interval are what a power failure can lose.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// A SQLite file whose write-ahead log is maintained.
 pub trait WalSource: Send + 'static {
+    /// The connection that checkpoints.
+    fn connection(&self) -> &Connection;
+
     /// A number that changes with every write to the database, or `None` before the first write. `log` is the path of
     /// the write-ahead log.
     fn version(&self, log: &Path) -> Option<u64>;
@@ -170,6 +173,9 @@ impl CheckpointProgress {
 
 impl<S: WalSource> MaintenanceTask<S> {
     fn run(&mut self) {
+        if self.check_log().is_err() {
+            return;
+        }
         let log = self.identity.log();
         let version = self.source.version(log);
         if version == self.synced {
@@ -210,10 +216,20 @@ impl<S: WalSource> MaintenanceTask<S> {
 
     /// Leaves everything in the database file: a copy of that file alone is then complete.
     fn finish(&mut self) {
+        let log = self.identity.log().display();
+        if let Err(error) = self.check_log() {
+            warn!(%error, %log, "the write-ahead log could not be copied into the database");
+            self.identity.protect_at_close(self.source.connection());
+            return;
+        }
         if let Err(error) = self.source.checkpoint_all() {
-            let log = self.identity.log().display();
             warn!(%error, %log, "the write-ahead log could not be copied into the database");
         }
+    }
+
+    /// The missing pages of a truncated log would be copied as zeros.
+    fn check_log(&self) -> Result<(), FileLost> {
+        self.identity.check_log(self.source.connection())
     }
 }
 

@@ -128,7 +128,7 @@ impl GuestDatabase {
         })
     }
 
-    /// Checks that what is written is kept: the file is in its place, commits succeed, and its log is synced.
+    /// Checks that what is written is kept: the file and its log are in their place, commits succeed, and the log is synced.
     ///
     /// # Errors
     /// The cause, if it is not.
@@ -186,7 +186,7 @@ impl GuestDatabase {
     /// Copies everything into the file, at the end of the process; blocks as long as that takes.
     ///
     /// # Errors
-    /// If the last writes are lost.
+    /// If the last writes or the file are lost.
     pub fn close(&self) -> Result<(), DatabaseError> {
         let committed = match &self.writer {
             Some(writer) => writer.commit(),
@@ -195,6 +195,7 @@ impl GuestDatabase {
         if let Some(file) = &self.file {
             let wal_maintenance = file.wal_maintenance.lock().take();
             drop(wal_maintenance);
+            file.identity.check()?;
         }
         committed
     }
@@ -234,7 +235,7 @@ impl GuestDatabase {
             Some(connection) => Ok(connection),
             None => self
                 .location
-                .connect()
+                .connect_session()
                 .map_err(|error| sqlite_error(&error)),
         }
     }
