@@ -118,6 +118,22 @@ fn a_host_whose_database_was_removed_is_not_ready_and_confirms_nothing() {
 }
 
 #[test]
+fn a_host_whose_log_was_truncated_is_not_ready_confirms_nothing_and_fails() {
+    let saboteur = Saboteur::start(&[]);
+    saboteur.call("/kv/set?key=a&value=b").is(200);
+    let log = saboteur.state_dir().join("socar.db-wal");
+    let log = std::fs::File::options().write(true).open(log);
+    log.expect("the log").set_len(0).expect("an empty log");
+    let confirmed = saboteur.call("/kv/set?key=a&value=c");
+    assert_eq!(confirmed.status, 503, "{}", confirmed.text());
+    eventually(|| saboteur.call("/readyz").status, |status| *status == 503);
+    let causes = saboteur.call("/readyz?verbose").text();
+    assert!(causes.contains("socar.db-wal was truncated"), "{causes}");
+    saboteur.call("/livez").is(200);
+    assert_eq!(saboteur.terminate().code(), Some(1));
+}
+
+#[test]
 fn with_a_drain_the_host_serves_until_the_load_balancer_has_noticed() {
     let saboteur = Saboteur::start(&["--drain", "1500ms"]);
     let exit = thread::scope(|scope| {

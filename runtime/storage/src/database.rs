@@ -83,7 +83,7 @@ pub enum DatabaseError {
     /// Any other error of SQLite.
     #[error("the embedded database failed")]
     Failed(#[source] rusqlite::Error),
-    /// The file was removed or replaced.
+    /// The file or its log was removed, replaced or truncated.
     #[error(transparent)]
     Lost(#[from] FileLost),
     /// A statement has met damage in the file.
@@ -129,11 +129,12 @@ impl Database {
         let connection = connect(path).map_err(failed)?;
         let io_failed = |error| failed(rusqlite::Error::ToSqlConversionFailure(Box::new(error)));
         let identity = Arc::new(FileIdentity::of(path).map_err(io_failed)?);
+        let path = identity.database();
         let commits = GroupCommit::new(connection, mode, Some(identity.clone()), Arc::default());
         let commits = Arc::new(commits);
         let policy = CheckpointPolicy::new(connect(path).map_err(failed)?, commits.clone());
         let policy = policy.map_err(failed)?;
-        let wal_maintenance = WalMaintenance::start(path, policy);
+        let wal_maintenance = WalMaintenance::start(identity.clone(), policy);
         let committer = match mode {
             CommitMode::Grouped => Some(Committer::start(commits.clone())),
             CommitMode::Immediate => None,
@@ -141,10 +142,10 @@ impl Database {
         Ok(Arc::new(Self {
             committer: committer.transpose().map_err(io_failed)?,
             wal_maintenance: Mutex::new(Some(wal_maintenance.map_err(io_failed)?)),
-            identity: Some(identity),
             commits,
-            foreign_writes: Some(ForeignWrites::of(path)),
+            foreign_writes: Some(ForeignWrites::of(identity.log())),
             damage: Some(Damage::none(path)),
+            identity: Some(identity),
         }))
     }
 
@@ -272,8 +273,8 @@ impl Database {
         }
     }
 
-    /// Checks that writes are kept: the file is in its place and no damage in it is known, commits succeed, and the log is
-    /// synced.
+    /// Checks that writes are kept: the file and its log are in their place, whole and without known damage, commits succeed, and
+    /// the log is synced.
     ///
     /// # Errors
     /// The cause, if they are not.
@@ -294,11 +295,14 @@ impl Database {
     /// takes. Later writes are committed, but no longer synced.
     ///
     /// # Errors
-    /// If earlier writes could not be committed.
+    /// If earlier writes could not be committed, or their file is lost.
     pub fn close(&self) -> Result<(), DatabaseError> {
         let committed = self.commits.commit_now();
         let wal_maintenance = self.wal_maintenance.lock().take();
         drop(wal_maintenance);
+        if let Some(identity) = &self.identity {
+            identity.check()?;
+        }
         committed
     }
 

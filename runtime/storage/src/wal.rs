@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
@@ -17,11 +17,16 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tracing::{info, warn};
 
+use crate::file_identity::{FileIdentity, FileLost};
+
 /// The time between two looks at the log: the writes of this interval are what a power failure can lose.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 /// A SQLite file whose write-ahead log is maintained.
 pub trait WalSource: Send + 'static {
+    /// The connection that checkpoints.
+    fn connection(&self) -> &Connection;
+
     /// A number that changes with every write to the database, or `None` before the first write. `log` is the path of
     /// the write-ahead log.
     fn version(&self, log: &Path) -> Option<u64>;
@@ -73,7 +78,7 @@ pub struct CheckpointProgress {
 
 struct MaintenanceTask<S> {
     source: S,
-    log: PathBuf,
+    identity: Arc<FileIdentity>,
     /// The version that is synced.
     synced: Option<u64>,
     failure: SharedFailure,
@@ -104,16 +109,14 @@ pub fn checkpoint(
 // === impl WalMaintenance ===
 
 impl WalMaintenance {
-    /// Maintains the log of the database file at `path` until the value is dropped.
+    /// Maintains the log of the database file until the value is dropped.
     ///
     /// # Errors
     /// If the operating system starts no thread.
-    pub fn start(path: &Path, source: impl WalSource) -> io::Result<Self> {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
+    pub fn start(identity: Arc<FileIdentity>, source: impl WalSource) -> io::Result<Self> {
         let mut task = MaintenanceTask {
             source,
-            log: log.into(),
+            identity,
             synced: None,
             failure: SharedFailure::default(),
             is_checkpoint_failing: false,
@@ -170,11 +173,15 @@ impl CheckpointProgress {
 
 impl<S: WalSource> MaintenanceTask<S> {
     fn run(&mut self) {
-        let version = self.source.version(&self.log);
+        if self.check_log().is_err() {
+            return;
+        }
+        let log = self.identity.log();
+        let version = self.source.version(log);
         if version == self.synced {
             return;
         }
-        match sync(&self.log) {
+        match sync(log) {
             Ok(()) => {
                 self.synced = version;
                 self.report(None);
@@ -183,13 +190,13 @@ impl<S: WalSource> MaintenanceTask<S> {
                 "the write-ahead log cannot be synced: {error}"
             ))),
         }
-        let checkpoint = self.source.checkpoint_if_due(&self.log);
+        let checkpoint = self.source.checkpoint_if_due(log);
         // A cause that lasts is logged once.
         let was_failing = mem::replace(&mut self.is_checkpoint_failing, checkpoint.is_err());
         if let Err(error) = checkpoint
             && !was_failing
         {
-            warn!(%error, log = %self.log.display(), "the write-ahead log could not be checkpointed");
+            warn!(%error, log = %log.display(), "the write-ahead log could not be checkpointed");
         }
     }
 
@@ -199,7 +206,7 @@ impl<S: WalSource> MaintenanceTask<S> {
         if *last == failure {
             return;
         }
-        let log = self.log.display();
+        let log = self.identity.log().display();
         match &failure {
             Some(error) => warn!(%log, error, "writes are not safe from a power failure"),
             None => info!(%log, "writes are safe from a power failure again"),
@@ -209,9 +216,20 @@ impl<S: WalSource> MaintenanceTask<S> {
 
     /// Leaves everything in the database file: a copy of that file alone is then complete.
     fn finish(&mut self) {
-        if let Err(error) = self.source.checkpoint_all() {
-            warn!(%error, log = %self.log.display(), "the write-ahead log could not be copied into the database");
+        let log = self.identity.log().display();
+        if let Err(error) = self.check_log() {
+            warn!(%error, %log, "the write-ahead log could not be copied into the database");
+            self.identity.protect_at_close(self.source.connection());
+            return;
         }
+        if let Err(error) = self.source.checkpoint_all() {
+            warn!(%error, %log, "the write-ahead log could not be copied into the database");
+        }
+    }
+
+    /// The missing pages of a truncated log would be copied as zeros.
+    fn check_log(&self) -> Result<(), FileLost> {
+        self.identity.check_log(self.source.connection())
     }
 }
 

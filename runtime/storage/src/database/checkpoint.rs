@@ -32,6 +32,10 @@ impl CheckpointPolicy {
 }
 
 impl WalSource for CheckpointPolicy {
+    fn connection(&self) -> &Connection {
+        &self.own
+    }
+
     fn version(&self, _log: &Path) -> Option<u64> {
         Some(self.shared.lock().total_changes())
     }

@@ -21,11 +21,10 @@ struct Seen {
 }
 
 impl ForeignWrites {
-    pub fn of(path: &Path) -> Self {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
+    /// What is written to the log at this path.
+    pub fn of(log: &Path) -> Self {
         Self {
-            log: log.into(),
+            log: log.to_owned(),
             seen: Mutex::default(),
         }
     }

@@ -70,7 +70,7 @@ pub(super) struct GroupCommit {
     /// The callers that have waited for the next commit so far.
     waiting: AtomicU32,
     signal: CommitSignal,
-    /// The file of the connection; nothing is kept in one that was removed.
+    /// The file of the connection; nothing is kept in one that was removed, or whose log was truncated.
     identity: Option<Arc<FileIdentity>>,
     /// The last failed commit, until it is logged that commits succeed again.
     last_failure: Mutex<Option<Instant>>,
@@ -178,10 +178,9 @@ impl GroupCommit {
         identity: Arc<FileIdentity>,
         fence: Arc<WriteFence>,
     ) -> Self {
-        Self {
-            owner: StateOwner::Component,
-            ..Self::new(connection, CommitMode::Grouped, Some(identity), fence)
-        }
+        let mut commits = Self::new(connection, CommitMode::Grouped, Some(identity), fence);
+        commits.owner = StateOwner::Component;
+        commits
     }
 
     /// Whether a commit has met damage in the file.
@@ -226,8 +225,9 @@ impl GroupCommit {
         match self.mode {
             CommitMode::Grouped => self.join(&connection, work, |_| BatchEnd::Lost),
             CommitMode::Immediate => {
+                let result = work(&connection)?;
                 self.check_identity()?;
-                work(&connection)
+                Ok(result)
             }
         }
     }
@@ -253,10 +253,15 @@ impl GroupCommit {
             };
             return self.join(&connection, work, end);
         }
-        self.check_identity()?;
         self.begun.fetch_add(1, Ordering::AcqRel);
         let result = work(&connection);
-        self.end(BatchEnd::Committed);
+        let kept = self.check_identity();
+        self.log_change(kept.as_ref().err());
+        self.end(match kept {
+            Ok(()) => BatchEnd::Committed,
+            Err(_) => BatchEnd::Lost,
+        });
+        let result = result.and_then(|value| kept.map(|()| value).map_err(E::from));
         self.note_write(&result);
         result
     }
@@ -546,6 +551,14 @@ impl GroupCommit {
         let ended = progress.wait_for(|progress| progress.last_ended >= batch);
         let ended = ended.await.map(|progress| *progress);
         ended.map_err(|_| DatabaseError::CommitFailed)
+    }
+}
+
+impl Drop for GroupCommit {
+    fn drop(&mut self) {
+        if let Some(identity) = &self.identity {
+            identity.protect_at_close(self.connection.get_mut());
+        }
     }
 }
 

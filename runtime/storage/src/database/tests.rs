@@ -1,3 +1,5 @@
+mod lost_files;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 

@@ -30,6 +30,10 @@ impl GuestCheckpointPolicy {
 }
 
 impl WalSource for GuestCheckpointPolicy {
+    fn connection(&self) -> &Connection {
+        &self.own
+    }
+
     /// The time of the latest write to the log: a guest's connections do not count their changes together.
     fn version(&self, log: &Path) -> Option<u64> {
         let written = std::fs::metadata(log).ok()?.modified().ok()?;

@@ -80,10 +80,9 @@ impl GuestDatabase {
     /// # Errors
     /// When the file cannot be opened, or is no SQLite database.
     pub fn open(path: &Path, attachment: FileAttachment) -> anyhow::Result<Arc<Self>> {
-        let location = locate(path, attachment)?;
-        let (own, identity) = DatabaseFile::create(path, &location)?;
+        let (location, own, identity) = create(path, attachment)?;
         let policy = GuestCheckpointPolicy::new(own, None)?;
-        let file = DatabaseFile::maintained(path, identity, policy)?;
+        let file = DatabaseFile::maintained(identity, policy)?;
         Ok(Self::at(location, None, Some(file)))
     }
 
@@ -93,12 +92,11 @@ impl GuestDatabase {
     /// # Errors
     /// As [`GuestDatabase::open`].
     pub fn open_batched(path: &Path, fence: Arc<WriteFence>) -> anyhow::Result<Arc<Self>> {
-        let location = locate(path, FileAttachment::Denied)?;
-        let (own, identity) = DatabaseFile::create(path, &location)?;
+        let (location, own, identity) = create(path, FileAttachment::Denied)?;
         let writer = BatchedWriter::start(location.connect()?, identity.clone(), fence);
         let writer = writer.context("cannot start a thread")?;
         let policy = GuestCheckpointPolicy::new(own, Some(writer.pause()))?;
-        let file = DatabaseFile::maintained(path, identity, policy)?;
+        let file = DatabaseFile::maintained(identity, policy)?;
         Ok(Self::at(location, Some(writer), Some(file)))
     }
 
@@ -130,7 +128,7 @@ impl GuestDatabase {
         })
     }
 
-    /// Checks that what is written is kept: the file is in its place, commits succeed, and its log is synced.
+    /// Checks that what is written is kept: the file and its log are in their place, commits succeed, and the log is synced.
     ///
     /// # Errors
     /// The cause, if it is not.
@@ -188,7 +186,7 @@ impl GuestDatabase {
     /// Copies everything into the file, at the end of the process; blocks as long as that takes.
     ///
     /// # Errors
-    /// If the last writes are lost.
+    /// If the last writes or the file are lost.
     pub fn close(&self) -> Result<(), DatabaseError> {
         let committed = match &self.writer {
             Some(writer) => writer.commit(),
@@ -197,6 +195,7 @@ impl GuestDatabase {
         if let Some(file) = &self.file {
             let wal_maintenance = file.wal_maintenance.lock().take();
             drop(wal_maintenance);
+            file.identity.check()?;
         }
         committed
     }
@@ -236,7 +235,7 @@ impl GuestDatabase {
             Some(connection) => Ok(connection),
             None => self
                 .location
-                .connect()
+                .connect_session()
                 .map_err(|error| sqlite_error(&error)),
         }
     }
@@ -252,44 +251,39 @@ impl GuestDatabase {
     }
 }
 
-/// The location of a file, whose directory exists.
-fn locate(path: &Path, attachment: FileAttachment) -> anyhow::Result<DatabaseLocation> {
+/// Creates the file, with its directory, if it is missing. The location is the path without symbolic links: later connections
+/// must lead to the same file.
+fn create(
+    path: &Path,
+    attachment: FileAttachment,
+) -> anyhow::Result<(DatabaseLocation, Connection, Arc<FileIdentity>)> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;
     }
-    Ok(DatabaseLocation::File {
+    let at = |path: &Path| DatabaseLocation::File {
         path: path.to_owned(),
         attachment,
-    })
+    };
+    let connection = at(path).connect();
+    let connection = connection.with_context(|| format!("cannot open {}", path.display()))?;
+    let identity = FileIdentity::of(path);
+    let identity = identity.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((at(identity.database()), connection, Arc::new(identity)))
 }
 
 // === impl DatabaseFile ===
 
 impl DatabaseFile {
-    /// Creates the file if it is missing.
-    fn create(
-        path: &Path,
-        location: &DatabaseLocation,
-    ) -> anyhow::Result<(Connection, Arc<FileIdentity>)> {
-        let connection = location
-            .connect()
-            .with_context(|| format!("cannot open {}", path.display()))?;
-        let identity = FileIdentity::of(path);
-        let identity = identity.with_context(|| format!("cannot read {}", path.display()))?;
-        Ok((connection, Arc::new(identity)))
-    }
-
-    /// Starts the maintenance of its log.
+    /// Starts the maintenance of the log.
     fn maintained(
-        path: &Path,
         identity: Arc<FileIdentity>,
         policy: GuestCheckpointPolicy,
     ) -> anyhow::Result<Self> {
-        let maintenance = WalMaintenance::start(path, policy);
+        let maintenance = WalMaintenance::start(identity.clone(), policy);
         let maintenance = maintenance.context("cannot start a thread")?;
         Ok(Self {
-            path: path.to_owned(),
+            path: identity.database().to_owned(),
             identity,
             is_damaged: AtomicBool::new(false),
             refused: Mutex::default(),

@@ -82,6 +82,17 @@ impl DatabaseLocation {
         Ok(connection)
     }
 
+    /// Opens a connection for a session. SQLite does not copy the log into the file if it is the last one to be closed: only
+    /// the maintenance of the log knows whether the log is whole.
+    ///
+    /// # Errors
+    /// The error of SQLite.
+    pub(super) fn connect_session(&self) -> rusqlite::Result<Connection> {
+        let connection = self.connect()?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(connection)
+    }
+
     fn rights(&self) -> SqlRights {
         match self {
             Self::File {

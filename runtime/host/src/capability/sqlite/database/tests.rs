@@ -1,5 +1,7 @@
 //! Databases as guests use them: own transactions, bound values, deadlines, and no way to another file.
 
+mod lost_files;
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
