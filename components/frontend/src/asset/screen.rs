@@ -14,13 +14,13 @@ pub(super) static SCREEN: [Asset; 5] = [
         TEXT
     ),
     built!(
-        "/assets/operate-view-BdqVuPmw.js",
-        "assets/operate-view-BdqVuPmw.js",
+        "/assets/operate-view-CJMAucMv.js",
+        "assets/operate-view-CJMAucMv.js",
         SCRIPT
     ),
     built!(
-        "/assets/screen-Di3GCDX4.js",
-        "assets/screen-Di3GCDX4.js",
+        "/assets/screen-H0LSHjze.js",
+        "assets/screen-H0LSHjze.js",
         SCRIPT
     ),
     built!("/", "index.html", HTML),

@@ -26,6 +26,8 @@ export const book = {
   'book.pay.free': ['무료로 예약하기', 'Book for free'],
   'book.paying': ['결제하고 있습니다…', 'Paying…'],
   'book.failed': ['예약하지 못했습니다', 'Your booking did not work'],
+  'book.unknown': ['예약되었는지 아직 확인되지 않았습니다', 'It is not known yet whether your booking worked'],
+  'book.unknown.help': ['다시 시도하면 확인됩니다. 두 번 결제되지 않습니다.', 'Try again to find out. You will not pay twice.'],
   'book.gone': ['지금은 예약할 수 없는 차입니다', 'This car cannot be booked at the moment'],
   'book.gone.help': ['다른 분이 이용하고 있습니다. 다른 차를 골라 주세요.', 'Another customer has it. Please choose another car.'],
   'book.other': ['다른 차 보기', 'See other cars'],
