@@ -44,8 +44,10 @@ pub(super) fn http_scheme(text: &str) -> Option<&'static str> {
         .find(|known| known.eq_ignore_ascii_case(text))
 }
 
-/// A host with an optional port, without user information and other characters than those of a host.
+/// A host with an optional port, without user information and other characters than those of a host. An empty port is
+/// left out (RFC 3986, 6.2.3).
 pub(super) fn authority(text: &str) -> Option<String> {
+    let text = text.strip_suffix(':').unwrap_or(text);
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
     let authority: Authority = text.parse().ok()?;
     let is_whole = authority.host() == text || authority.port_u16().is_some();
