@@ -14,13 +14,13 @@ pub(super) static SCREEN: [Asset; 5] = [
         TEXT
     ),
     built!(
-        "/assets/operate-view-CJMAucMv.js",
-        "assets/operate-view-CJMAucMv.js",
+        "/assets/operate-view-BCVJ0etd.js",
+        "assets/operate-view-BCVJ0etd.js",
         SCRIPT
     ),
     built!(
-        "/assets/screen-H0LSHjze.js",
-        "assets/screen-H0LSHjze.js",
+        "/assets/screen-pi8V7ItW.js",
+        "assets/screen-pi8V7ItW.js",
         SCRIPT
     ),
     built!("/", "index.html", HTML),

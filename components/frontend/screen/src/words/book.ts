@@ -52,6 +52,7 @@ export const book = {
   'rsv.car.deleted': ['더 이상 운영하지 않는 차량', 'A car that is no longer offered'],
   'rsv.messages': ['받은 메시지', 'Messages'],
   'rsv.messages.none': ['아직 받은 메시지가 없습니다.', 'No message yet.'],
+  'rsv.messages.older': ['알림이 오래되어 여기에 표시할 수 없습니다.', 'The messages are too old to be shown here.'],
   'rsv.cancel': ['예약 취소', 'Cancel booking'],
   'rsv.cancel.ask': ['예약을 취소할까요?', 'Cancel this booking?'],
   'rsv.cancel.text': ['{carName} 예약을 취소하면 결제하신 {amount}을(를) 전액 돌려드립니다.', 'If you cancel {carName}, you get back all of the {amount} that you paid.'],
