@@ -15,7 +15,8 @@ use screen::SCREEN;
 /// One file with its URL path.
 pub(crate) struct Asset {
     path: &'static str,
-    /// Whether pages of every origin may read it, as they may read the API.
+    /// Whether it is a document of the API: pages of every origin may read it, as they may read the API, and its links
+    /// follow the path prefix of a proxy.
     pub(crate) is_public: bool,
     /// Whether its path contains a hash of its content, so that the content at this path never changes.
     pub(crate) is_immutable: bool,
@@ -175,13 +176,17 @@ impl Representation {
         }
     }
 
-    /// A strong entity tag.
-    #[expect(
-        clippy::expect_used,
-        reason = "sixteen hexadecimal digits in quotes are always a header value"
-    )]
     pub(crate) fn etag(&self) -> HeaderValue {
-        HeaderValue::try_from(format!("\"{:016x}\"", self.fingerprint))
-            .expect("an entity tag is visible ASCII")
+        etag(self.fingerprint)
     }
+}
+
+/// The strong entity tag of a content with this hash.
+#[expect(
+    clippy::expect_used,
+    reason = "sixteen hexadecimal digits in quotes are always a header value"
+)]
+pub(crate) fn etag(fingerprint: u64) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{fingerprint:016x}\""))
+        .expect("an entity tag is visible ASCII")
 }

@@ -20,7 +20,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_conventions::cors::{REQUEST_HEADERS, RESPONSE_HEADERS};
-use http_conventions::etag::{Evaluation, evaluate};
+use http_conventions::etag::{Evaluation, evaluate, fingerprint};
+use http_conventions::forwarded_prefix::{FORWARDED_PREFIX, forwarded_prefix};
 use negotiation::weight;
 
 /// The methods of every file.
@@ -53,6 +54,7 @@ const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// Answers one request. Only the scripts of the page read the query, and no method here has a body.
 pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Bytes> {
+    let path = without_outer_slashes(path);
     let asset = match path {
         "/" if prefers_api(headers) => Some(Asset::entry_point()),
         path => Asset::at(path),
@@ -101,6 +103,13 @@ pub fn answer(method: &Method, path: &str, headers: &HeaderMap) -> Response<Byte
     }
 }
 
+/// The path with one slash at its beginning and none at its end, as routes are compared.
+fn without_outer_slashes(path: &str) -> &str {
+    let leading = path.len() - path.trim_start_matches('/').len();
+    let end = path.trim_end_matches('/').len().max(leading);
+    &path[leading.saturating_sub(1)..end]
+}
+
 /// Whether the client of the root is a program that follows links, and not a browser: it accepts JSON before HTML. Without
 /// the header, the answer is the page.
 fn prefers_api(headers: &HeaderMap) -> bool {
@@ -114,7 +123,17 @@ fn prefers_api(headers: &HeaderMap) -> bool {
 
 fn serve(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     let representation = asset.representation(headers);
-    let etag = representation.etag();
+    let (content, etag) = match path_prefix(headers).filter(|_| asset.is_public) {
+        Some(prefix) => {
+            let content = with_prefix(representation.content, &prefix);
+            let etag = asset::etag(fingerprint(content.as_bytes()));
+            (Bytes::from(content), etag)
+        }
+        None => (
+            Bytes::from_static(representation.content),
+            representation.etag(),
+        ),
+    };
     let mut response = match evaluated(headers, &etag) {
         Evaluation::IfMatchFailed => {
             return problem(
@@ -124,7 +143,7 @@ fn serve(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
         }
         Evaluation::IfNoneMatchFailed => bare(StatusCode::NOT_MODIFIED),
         Evaluation::Met => {
-            let mut response = with_body(StatusCode::OK, asset.media_type, representation.content);
+            let mut response = with_body(StatusCode::OK, asset.media_type, content);
             if let Some(encoding) = representation.encoding {
                 response
                     .headers_mut()
@@ -146,6 +165,21 @@ fn serve(asset: &Asset, headers: &HeaderMap) -> Response<Bytes> {
     response
 }
 
+/// The path below which a proxy shows the platform.
+fn path_prefix(headers: &HeaderMap) -> Option<String> {
+    forwarded_prefix(headers.get(FORWARDED_PREFIX)?.to_str().ok()?)
+}
+
+/// A document whose links begin with the path prefix of a proxy.
+fn with_prefix(content: &[u8], prefix: &str) -> String {
+    let mut document = String::from_utf8_lossy(content).into_owned();
+    for link in [r#""href": "/"#, r#""url": "/"#] {
+        let before = link.trim_end_matches('/');
+        document = document.replace(link, &format!("{before}{prefix}/"));
+    }
+    document
+}
+
 /// The conditions in `If-Match` and `If-None-Match` for a file with this tag.
 fn evaluated(headers: &HeaderMap, etag: &HeaderValue) -> Evaluation {
     let lines = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
@@ -153,7 +187,11 @@ fn evaluated(headers: &HeaderMap, etag: &HeaderValue) -> Evaluation {
 }
 
 fn problem(status: StatusCode, body: &'static str) -> Response<Bytes> {
-    let mut response = with_body(status, "application/problem+json", body.as_bytes());
+    let mut response = with_body(
+        status,
+        "application/problem+json",
+        Bytes::from_static(body.as_bytes()),
+    );
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -190,15 +228,14 @@ fn allow(mut response: Response<Bytes>) -> Response<Bytes> {
     response
 }
 
-fn with_body(status: StatusCode, media_type: &'static str, body: &'static [u8]) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(body));
+fn with_body(status: StatusCode, media_type: &'static str, body: Bytes) -> Response<Bytes> {
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    response
-        .headers_mut()
-        .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    response.headers_mut().insert(CONTENT_LENGTH, length);
     response
 }
 

@@ -247,6 +247,52 @@ fn an_unknown_path_is_a_problem_for_every_method() {
 }
 
 #[test]
+fn slashes_at_either_end_of_a_path_do_not_count() {
+    for path in ["/", "/docs", "/openapi.json", "/profile/cars", script()] {
+        let expected = send(Method::GET, path);
+        for spelling in [format!("{path}/"), format!("/{path}"), format!("/{path}//")] {
+            let response = send(Method::GET, &spelling);
+            assert_eq!(response.body(), expected.body(), "{spelling}");
+            assert_eq!(response.headers(), expected.headers(), "{spelling}");
+        }
+    }
+    let api = get_with("//", ACCEPT, "application/hal+json");
+    assert_eq!(api.headers()[CONTENT_TYPE], "application/hal+json");
+}
+
+#[test]
+fn links_of_the_documents_begin_with_the_prefix_of_a_proxy() {
+    let behind = |path: &str, prefix: &str| {
+        let prefix = HeaderValue::from_str(prefix).expect("a header value");
+        let headers = [
+            (HeaderName::from_static("x-forwarded-prefix"), prefix),
+            (ACCEPT, HeaderValue::from_static("application/hal+json")),
+        ];
+        answer(&Method::GET, path, &HeaderMap::from_iter(headers))
+    };
+    for (path, before, link) in [
+        ("/", "\"href\": \"", "/cars{?page,size,sort}"),
+        ("/", "\"href\": \"", "/"),
+        ("/profile", "\"href\": \"", "/profile/cars"),
+        ("/profile/cars", "\"href\": \"", "/profile/cars"),
+        ("/openapi.json", "\"url\": \"", "/"),
+    ] {
+        let response = behind(path, "/fleet/, /b");
+        let links = quoted(text(&response), before);
+        let expected = format!("/fleet/b{link}");
+        assert!(links.contains(&expected.as_str()), "{path}: {links:?}");
+        assert!(!links.contains(&link), "{path}: {links:?}");
+        assert_eq!(
+            response.headers()[CONTENT_LENGTH],
+            response.body().len().to_string().as_str()
+        );
+        let plain = behind(path, "no path");
+        assert!(quoted(text(&plain), before).contains(&link), "{path}");
+        assert_ne!(plain.headers()[ETAG], response.headers()[ETAG]);
+    }
+}
+
+#[test]
 fn every_response_forbids_foreign_and_inline_scripts() {
     for path in ["/", script(), "/nowhere"] {
         let response = send(Method::GET, path);

@@ -8,7 +8,7 @@ mod summary;
 use crate::{ports::Database, read_model::ReadModel};
 use events::Timestamp;
 use http::{HeaderName, HeaderValue, Method, header};
-use kit::http::{Request, Response, ResponseFuture, serve};
+use kit::http::{Request, Response, ResponseFuture, base_url, serve};
 
 /// The path of the rows.
 const PATH: &str = "/carviews";
@@ -28,7 +28,7 @@ pub async fn handle<D: Database>(
     let target = request.uri().path_and_query();
     let target = target.map_or_else(String::new, ToString::to_string);
     if let Some(rest) = target.strip_prefix(DEPRECATED_PATH) {
-        deprecate(&mut response, rest);
+        deprecate(&mut response, &base_url(&request), rest);
     }
     response
 }
@@ -56,11 +56,11 @@ fn route<'a, D: Database>(
 }
 
 /// Adds the headers that tell users of the alias where the same response is.
-fn deprecate(response: &mut Response, rest: &str) {
+fn deprecate(response: &mut Response, base: &str, rest: &str) {
     let headers = response.headers_mut();
     let deprecation = HeaderName::from_static("deprecation");
     headers.insert(deprecation, HeaderValue::from_static("true"));
-    let link = format!("<{PATH}{rest}>; rel=\"successor-version\"");
+    let link = format!("<{base}{PATH}{rest}>; rel=\"successor-version\"");
     if let Ok(link) = HeaderValue::from_str(&link) {
         headers.insert(header::LINK, link);
     }

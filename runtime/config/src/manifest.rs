@@ -44,7 +44,7 @@ use crate::policy::{
     ComponentPolicy, EventDelivery, IdentityPolicy, LinkPolicies, ListenerLimits, RedisGrants,
 };
 
-pub use canonical_path::canonical_path;
+pub use canonical_path::{canonical_path, without_outer_slashes};
 pub use dependencies::Dependency;
 pub use files::FileMounts;
 pub use hosts::{AllowedHosts, is_chaining_host};

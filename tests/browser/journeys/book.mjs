@@ -8,12 +8,12 @@ const TEXTS = {
   ko: {
     book: /예약하기/, pay: '₩52,000 결제하고 예약하기', booked: '예약이 완료되었어요', message: '예약이 완료 되었습니다. 차량번호 : ', cancelledMessage: '예약이 취소 되었습니다. 차량번호 : ', mine: '내 예약', confirmed: '예약 완료',
     cancel: '예약 취소', cancelYes: '예약 취소하기', cancelText: '₩52,000을(를) 전액 돌려드립니다', cancelled: '예약이 취소되었어요', returned: '돌려받은 금액',
-    busy: '지금 이용하시는 분이 많습니다', countdown: /초 뒤에 자동으로 다시 시도합니다/, now: '지금 다시 시도', declined: '결제가 승인되지 않았습니다', quicker: '방금 다른 분이 먼저 예약했습니다', gone: '지금은 예약할 수 없는 차입니다', none: '아직 예약이 없습니다',
+    busy: '지금 이용하시는 분이 많습니다', countdown: /초 뒤에 자동으로 다시 시도합니다/, now: '지금 다시 시도', declined: '결제가 승인되지 않았습니다', quicker: '방금 다른 분이 먼저 예약했습니다', gone: '지금은 예약할 수 없는 차입니다', none: '아직 예약이 없습니다', noMessage: '아직 받은 메시지가 없습니다', unknown: '예약되었는지 아직 확인되지 않았습니다',
   },
   en: {
     book: /^Book/, pay: 'Pay ₩52,000 and book', booked: 'You are booked', message: undefined, cancelledMessage: undefined, mine: 'My reservations', confirmed: 'Confirmed',
     cancel: 'Cancel booking', cancelYes: 'Yes, cancel the booking', cancelText: 'you get back all of the ₩52,000', cancelled: 'Your booking is cancelled', returned: 'You got back',
-    busy: 'Many people are using SOCAR', countdown: /Trying again in \d+ s/, now: 'Try now', declined: 'The payment was declined', quicker: 'Another customer was quicker', gone: 'This car cannot be booked at the moment', none: 'You have no reservations yet',
+    busy: 'Many people are using SOCAR', countdown: /Trying again in \d+ s/, now: 'Try now', declined: 'The payment was declined', quicker: 'Another customer was quicker', gone: 'This car cannot be booked at the moment', none: 'You have no reservations yet', noMessage: 'No message yet', unknown: 'It is not known yet whether your booking worked',
   },
 };
 
@@ -60,6 +60,19 @@ export async function book(browser, url, api, language) {
     const mine = page.locator('.reservation-list a').filter({ hasText: carName });
     await mine.getByText(text.confirmed).waitFor();
     await mine.click();
+  });
+
+  await step(`${language}: messages that are not among the newest are found`, async () => {
+    await page.route('**/messages?size=100&*', async (route) => {
+      const response = await route.fetch();
+      const body = await response.json();
+      for (const message of body._embedded.messages) message.rsvId += 1_000_000;
+      await route.fulfill({ response, json: { ...body, page: { ...body.page, totalElements: 5000 } } });
+    });
+    await page.reload();
+    await page.locator(`.messages [data-car-id="${carId}"]`).first().waitFor();
+    expect(!(await page.getByText(text.noMessage).isVisible()), 'there is a message');
+    await page.unroute('**/messages?size=100&*');
   });
 
   await step(`${language}: the customer cancels and is told what is returned`, async () => {
@@ -113,6 +126,30 @@ export async function book(browser, url, api, language) {
       await api.cancel(rsvId);
       await page.getByRole('button', { name: text.pay }).waitFor();
     });
+  });
+
+  await step(`${language}: a payment whose answer was lost is found with its key, after a refusal, an hour and a reload`, async () => {
+    const fifth = await api.register(`${carName} 다섯`);
+    await page.goto(new URL(`/?view=book&car=${fifth.carId}`, url).href);
+    const keys = [];
+    await page.route('**/reservations', async (route) => {
+      if (route.request().method() !== 'POST') return route.continue();
+      keys.push(route.request().headers()['idempotency-key']);
+      if (keys.length === 2) return route.fulfill(problem('overloaded', 503, { 'retry-after': '20' }));
+      if (keys.length > 2) return route.continue();
+      await route.fetch();
+      return route.abort('connectionreset');
+    });
+    await page.getByRole('button', { name: text.pay }).click();
+    await page.getByRole('button', { name: text.now }).click();
+    await page.getByText(text.busy).waitFor();
+    await page.getByText(text.unknown).waitFor();
+    await page.clock.setSystemTime(Date.now() + 3_600_000);
+    await page.reload();
+    await page.getByText(text.unknown).waitFor();
+    await page.getByRole('button', { name: text.now }).click();
+    await page.getByRole('heading', { level: 1, name: text.booked }).waitFor();
+    expect(keys.length === 3 && new Set(keys).size === 1, `the keys of one payment: ${keys}`);
   });
 
   await page.context().close();

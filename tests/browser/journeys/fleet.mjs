@@ -10,13 +10,13 @@ const TEXTS = {
     title: '차량 현황', table: '목록', wall: '현황판', register: '차량 등록', submit: '등록하기', name: /^차량 이름/, type: '차종', amount: '요금', close: '닫기', search: '이름, 차종, 번호 검색',
     available: '예약 가능', reserved: '예약됨', clear: '조건 지우기', number: '차량번호', edit: '수정', save: '저장하기', merge: '그 사이에 다른 사람이 수정했습니다', mine: '내가 입력한 값', theirs: '저장된 값',
     remove: '삭제', removeYes: '삭제하기', import: '가져오기', file: '파일 고르기', start: '3대 등록하기', report: '2대를 등록했고, 1줄은 등록하지 못했습니다.', export: '내보내기', jump: '페이지 번호로 이동', none: '조건에 맞는 차량이 없습니다',
-    wrongName: '눈에 보이는 글자로 200자까지 입력해 주세요.',
+    again: '지금 다시 시도', isUnknown: '차량이 등록되었는지 알 수 없습니다', wrongName: '눈에 보이는 글자로 200자까지 입력해 주세요.',
   },
   en: {
     title: 'Fleet', table: 'Table', wall: 'Wall', register: 'Register a car', submit: 'Register', name: /^Name/, type: 'Type', amount: 'Price', close: 'Close', search: 'Search name, type or number',
     available: 'Available', reserved: 'Reserved', clear: 'Clear filters', number: 'No.', edit: 'Edit', save: 'Save', merge: 'Another person changed this car in the meantime', mine: 'Your value', theirs: 'Saved value',
     remove: 'Delete', removeYes: 'Delete the car', import: 'Import', file: 'Choose a file', start: 'Register 3 cars', report: '2 cars were registered, 1 lines were refused.', export: 'Export', jump: 'Go to page', none: 'No car matches',
-    wrongName: 'Please type up to 200 visible characters.',
+    again: 'Try now', isUnknown: 'It is not known whether the car was registered', wrongName: 'Please type up to 200 visible characters.',
   },
 };
 
@@ -185,6 +185,22 @@ export async function fleet(browser, url, api, language) {
     await page.getByRole('alertdialog').getByRole('button', { name: text.removeYes }).click();
     await page.locator('.car-page').waitFor({ state: 'detached' });
     await page.locator(`tr[data-car-id="${carId}"]`).waitFor({ state: 'detached' });
+  });
+
+  await step(`${language}: a registration whose answer was lost is not offered again`, async () => {
+    await page.goto(new URL('/?view=fleet&display=table&do=register', url).href);
+    const name = uniqueName('한 번만');
+    await page.route('**/cars', async (route) => {
+      if (route.request().method() !== 'POST') return route.continue();
+      await route.fetch();
+      return route.abort('connectionreset');
+    });
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(text.name).fill(name);
+    await dialog.getByRole('button', { name: text.submit }).click();
+    await dialog.getByText(text.isUnknown).waitFor();
+    expect((await dialog.getByRole('button', { name: text.again }).count()) === 0, 'a repetition could register the car twice');
+    await page.unroute('**/cars');
   });
 
   await page.context().close();

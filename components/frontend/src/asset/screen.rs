@@ -14,13 +14,13 @@ pub(super) static SCREEN: [Asset; 5] = [
         TEXT
     ),
     built!(
-        "/assets/operate-view-BdqVuPmw.js",
-        "assets/operate-view-BdqVuPmw.js",
+        "/assets/operate-view-BCVJ0etd.js",
+        "assets/operate-view-BCVJ0etd.js",
         SCRIPT
     ),
     built!(
-        "/assets/screen-Di3GCDX4.js",
-        "assets/screen-Di3GCDX4.js",
+        "/assets/screen-pi8V7ItW.js",
+        "assets/screen-pi8V7ItW.js",
         SCRIPT
     ),
     built!("/", "index.html", HTML),

@@ -80,6 +80,13 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_port_is_no_part_of_a_link() {
+        assert_eq!(base("/cars", &[("host", "own:")]), "http://own");
+        assert_eq!(base("/cars", &[("host", "[::1]:")]), "http://[::1]");
+        assert_eq!(base("/cars", &[("host", ":")]), "");
+    }
+
+    #[test]
     fn port_and_prefix_are_part_of_the_address() {
         let links = |headers: &[(&'static str, &str)]| {
             let host = [

@@ -5,9 +5,7 @@
 //! one header is taken from the next one. Whether a client may send these headers at all is the host's decision.
 
 use http::{HeaderMap, uri::Authority};
-
-/// Maximum length of a path prefix, in bytes.
-const MAX_PREFIX_LENGTH: usize = 200;
+use http_conventions::forwarded_prefix::{FORWARDED_PREFIX, forwarded_prefix};
 
 /// The parts of the address that the headers tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,8 +44,10 @@ pub(super) fn http_scheme(text: &str) -> Option<&'static str> {
         .find(|known| known.eq_ignore_ascii_case(text))
 }
 
-/// A host with an optional port, without user information and other characters than those of a host.
+/// A host with an optional port, without user information and other characters than those of a host. An empty port is
+/// left out (RFC 3986, 6.2.3).
 pub(super) fn authority(text: &str) -> Option<String> {
+    let text = text.strip_suffix(':').unwrap_or(text);
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
     let authority: Authority = text.parse().ok()?;
     let is_whole = authority.host() == text || authority.port_u16().is_some();
@@ -93,13 +93,5 @@ fn with_port(host: String, port: Option<&str>, scheme: Option<&str>) -> String {
 
 /// The prefixes of all proxies, the outermost one first.
 fn prefix(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("x-forwarded-prefix")?.to_str().ok()?;
-    let parts = text
-        .split(',')
-        .map(|part| part.trim().trim_end_matches('/'));
-    let prefix: String = parts.collect();
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let is_path =
-        prefix.starts_with('/') && !prefix.contains("//") && prefix.bytes().all(is_allowed);
-    (is_path && prefix.len() <= MAX_PREFIX_LENGTH).then_some(prefix)
+    forwarded_prefix(headers.get(FORWARDED_PREFIX)?.to_str().ok()?)
 }

@@ -1,6 +1,6 @@
 //! Reading the bodies of requests.
 
-use crate::domain::Reservation;
+use super::handler::ReservationFields;
 use events::CarId;
 use kit::http::{Problem, Request, json::Fields};
 use serde_json::{Value, json};
@@ -9,14 +9,16 @@ use serde_json::{Value, json};
 const MAX_ID: u64 = (1 << 53) - 1;
 
 const CANNOT_CHANGE: &str = "cannot be changed";
+const IS_GIVEN: &str = "is given by the platform";
 
 /// The car of a new reservation.
 pub(super) fn car(request: &Request) -> Result<CarId, Problem> {
     let mut fields = Fields::from_request(request)?;
     fields.ignore("_links");
     fields.ignore_nulls(&["status"]);
-    fields.read_only("rsvId", &Value::Null, "is given by the platform");
-    fields.read_only("payId", &Value::Null, "is given by the platform");
+    for given in ["rsvId", "payId", "reason", "customerId"] {
+        fields.read_only(given, &Value::Null, IS_GIVEN);
+    }
     fields.read_only(
         "status",
         &json!("reqReserve"),
@@ -30,17 +32,19 @@ pub(super) fn car(request: &Request) -> Result<CarId, Problem> {
     Ok(CarId(car.unwrap_or_default()))
 }
 
-/// Checks that a PATCH changes nothing of `reservation` but its status, and that to `reqCancel`.
+/// Checks that a PATCH changes nothing of a reservation but its status, and that to `reqCancel`. `current` are its fields
+/// as GET returns them to the same principal: a client may send them back.
 pub(super) fn check_cancellation(
     mut fields: Fields,
-    reservation: &Reservation,
+    current: &ReservationFields,
 ) -> Result<(), Problem> {
     fields.ignore("_links");
-    fields.ignore_nulls(&["rsvId", "carId", "payId"]);
-    fields.read_only("rsvId", &json!(reservation.id), CANNOT_CHANGE);
-    fields.read_only("carId", &json!(reservation.car), CANNOT_CHANGE);
-    let payment = reservation.stage.payment();
-    fields.read_only("payId", &json!(payment), CANNOT_CHANGE);
+    fields.ignore_nulls(&["rsvId", "carId", "payId", "reason", "customerId"]);
+    fields.read_only("rsvId", &json!(current.rsv_id), CANNOT_CHANGE);
+    fields.read_only("carId", &json!(current.car_id), CANNOT_CHANGE);
+    fields.read_only("payId", &json!(current.pay_id), CANNOT_CHANGE);
+    fields.read_only("reason", &json!(current.reason), CANNOT_CHANGE);
+    fields.read_only("customerId", &json!(current.customer_id), CANNOT_CHANGE);
     match fields.has("status") {
         true => fields.read_only(
             "status",

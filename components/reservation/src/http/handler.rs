@@ -41,16 +41,16 @@ pub(super) struct Handler<'a, P, C, Y> {
 )]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReservationFields {
-    rsv_id: ReservationId,
-    car_id: CarId,
-    pay_id: Option<PaymentId>,
+    pub(super) rsv_id: ReservationId,
+    pub(super) car_id: CarId,
+    pub(super) pay_id: Option<PaymentId>,
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["reqReserve", "reserved", "reqCancel", "cancelled", "rejected"])))]
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    pub(super) reason: Option<&'static str>,
     /// The customer, for those who may see it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    customer_id: Option<CustomerId>,
+    pub(super) customer_id: Option<CustomerId>,
 }
 
 impl<'a, P: Platform, C: Cars, Y: Payments> Handler<'a, P, C, Y> {
@@ -98,7 +98,7 @@ impl<'a, P: Platform, C: Cars, Y: Payments> Handler<'a, P, C, Y> {
     pub(super) async fn patch(&self, id: ReservationId) -> Result<Response, Problem> {
         let fields = Fields::from_request(self.request)?;
         let found = self.permitted(id, Operation::Cancel).await?;
-        body::check_cancellation(fields, &found.state)?;
+        body::check_cancellation(fields, &self.fields(&found.state))?;
         self.request_cancellation(id).await
     }
 
@@ -173,17 +173,20 @@ impl<'a, P: Platform, C: Cars, Y: Payments> Handler<'a, P, C, Y> {
     }
 
     pub(super) fn item(&self, reservation: &Reservation) -> Item<ReservationFields> {
-        let id = reservation.id;
-        let fields = ReservationFields {
-            rsv_id: id,
+        let path = format!("/reservations/{}", reservation.id);
+        hal::item(self.fields(reservation), &self.base, &path, "reservation")
+    }
+
+    /// The fields of a reservation, as the principal may see them.
+    fn fields(&self, reservation: &Reservation) -> ReservationFields {
+        ReservationFields {
+            rsv_id: reservation.id,
             car_id: reservation.car,
             pay_id: reservation.stage.payment(),
             status: reservation.stage.as_str(),
             reason: reservation.stage.reason().map(RejectionReason::as_str),
             customer_id: self.principal.shown(reservation.customer.as_ref()).cloned(),
-        };
-        let path = format!("/reservations/{id}");
-        hal::item(fields, &self.base, &path, "reservation")
+        }
     }
 }
 

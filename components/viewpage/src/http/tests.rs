@@ -314,7 +314,7 @@ fn the_deprecated_alias_returns_the_same_response_with_a_link() {
             assert_eq!(old.body(), new.body(), "{rest}");
         }
         assert_eq!(old.headers()["deprecation"], "true");
-        let link = format!("</carviews{rest}>; rel=\"successor-version\"");
+        let link = format!("<http://fleet.example/carviews{rest}>; rel=\"successor-version\"");
         assert_eq!(old.headers()["link"], link.as_str());
         assert!(!new.headers().contains_key("deprecation"));
     }

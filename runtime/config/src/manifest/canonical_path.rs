@@ -28,6 +28,13 @@ pub fn canonical_path(path: &str) -> Cow<'_, str> {
     Cow::Owned(canonical)
 }
 
+/// The path with one slash at its beginning and none at its end: routes are compared so. The root stays a slash.
+pub fn without_outer_slashes(path: &str) -> &str {
+    let leading = path.len() - path.trim_start_matches('/').len();
+    let end = path.trim_end_matches('/').len().max(leading);
+    &path[leading.saturating_sub(1)..end]
+}
+
 fn is_unreserved(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b"-._~".contains(&octet)
 }
@@ -64,6 +71,21 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(canonical_path(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn slashes_at_either_end_of_a_path_do_not_count() {
+        for (path, expected) in [
+            ("/livez", "/livez"),
+            ("/livez/", "/livez"),
+            ("//cars//1//", "/cars//1"),
+            ("/", "/"),
+            ("///", "/"),
+            ("*", "*"),
+            ("", ""),
+        ] {
+            assert_eq!(without_outer_slashes(path), expected, "{path}");
         }
     }
 

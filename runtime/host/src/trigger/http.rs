@@ -58,7 +58,7 @@ use crate::trace::Trace;
 use answer_budget::AnswerBudget;
 use authority::absolute;
 use client_limits::{ClientKey, ClientLimits, ClientPermit};
-use config::manifest::{RouteHandler, RouteMatch};
+use config::manifest::{RouteHandler, RouteMatch, without_outer_slashes};
 use config::policy::{ListenerLimits, MethodPriorities};
 use connections::{ConnectionState, ConnectionTracker};
 use host_responses::{fixed, is_preflight, preflight, server_options};
@@ -227,8 +227,9 @@ impl Server {
         }
         let generation = self.current.get();
         let mut changes = generation.changes.iter();
-        if let Some(route) = changes.find(|it| it.path == path) {
-            logged.route = Some(path);
+        let inner = without_outer_slashes(&path);
+        if let Some(route) = changes.find(|it| it.path == inner) {
+            logged.route = Some(route.path.clone());
             let (mut head, _) = request.into_parts();
             strip_untrusted(&mut head, client, &generation.listener);
             let (principal, token_time) = match self.authenticate_listener(&head).await {

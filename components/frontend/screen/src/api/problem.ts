@@ -37,9 +37,15 @@ export class Problem extends Error {
     this.rsvId = rsvId;
   }
 
-  /** Whether the command may have been executed although it failed. */
+  /** Whether the command may have been executed although it failed. A context that lost its store in the middle of a command answers 503. */
   get outcomeUnknown(): boolean {
-    return [0, 500, 502, 504].includes(this.status);
+    const isInterrupted = this.status === 503 && ['unavailable', 'not-kept'].includes(this.slug) && this.rsvId === undefined;
+    return isInterrupted || [0, 500, 502, 504].includes(this.status);
+  }
+
+  /** Whether a reservation is decided: it is on record, or it was refused for good. An overload, a limit and a missing token decide nothing. */
+  get decidesReservation(): boolean {
+    return this.rsvId !== undefined || ([400, 409, 422].includes(this.status) && this.retryAfter === 0);
   }
 
   /** Whether a repetition of the same request may succeed. */

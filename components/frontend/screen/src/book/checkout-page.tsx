@@ -1,7 +1,7 @@
 // One car with its price: the customer confirms and pays. A refusal says why, in words of the customer.
 
 import { useState } from 'preact/hooks';
-import { asProblem, type Problem } from '../api/problem';
+import { asProblem, Problem } from '../api/problem';
 import { readView } from '../api/resources';
 import { formatAmount } from '../format';
 import { useLive } from '../live/use-live';
@@ -12,12 +12,13 @@ import { Price } from '../parts/price';
 import { ProblemNotice } from '../parts/problem-notice';
 import { linkTo, open } from '../route';
 import { word } from '../words';
-import { reserve } from './reserve';
+import { isUndecided, reserve } from './reserve';
 
 export function CheckoutPage({ carId }: { carId: number }) {
   const car = useLive(`car ${carId}`, (signal) => readView(carId, signal), { concerns: ({ data }) => data.carId === carId });
   const [isPaying, setPaying] = useState(false);
-  const [refusal, setRefusal] = useState<Problem>();
+  // The outcome of an earlier visit may still be unknown.
+  const [refusal, setRefusal] = useState(() => (isUndecided(carId) ? new Problem({ slug: 'timeout' }) : undefined));
   const pay = async () => {
     if (isPaying) return;
     setPaying(true);
@@ -32,7 +33,9 @@ export function CheckoutPage({ carId }: { carId: number }) {
     }
   };
   const { data, freshness } = car;
-  const isGone = data && data.carStatus !== 'available' && !isPaying;
+  // The customer who has taken the car may be this one.
+  const isUnknown = refusal !== undefined && isUndecided(carId);
+  const isGone = data && data.carStatus !== 'available' && !isPaying && !isUnknown;
   return (
     <article class="checkout">
       <a class="back" href={linkTo('book')}>
@@ -66,7 +69,11 @@ export function CheckoutPage({ carId }: { carId: number }) {
               </dd>
             </div>
           </dl>
-          {refusal && <ProblemNotice problem={refusal} headline={word('book.failed')} retry={() => void pay()} />}
+          {refusal && (
+            <ProblemNotice problem={refusal} headline={word(isUnknown ? 'book.unknown' : 'book.failed')} retry={() => void pay()}>
+              {isUnknown && <p>{word('book.unknown.help')}</p>}
+            </ProblemNotice>
+          )}
           {isGone ? (
             <EmptyNote title={word('book.gone')} text={word('book.gone.help')}>
               <a class="button primary" href={linkTo('book')}>

@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import type { Loaded } from '../api/client';
-import { cancelReservation, combine, listMessages, readPayment, readReservation, type CarView, type Message, type Payment, type Reservation } from '../api/resources';
+import { cancelReservation, combine, listMessages, readPayment, readReservation, type CarView, type Message, type Payment, type Reservation, type Rows } from '../api/resources';
 import { formatAmount } from '../format';
 import { useLive } from '../live/use-live';
 import { CarArt } from '../parts/car-art';
@@ -21,12 +21,15 @@ import { Steps } from './steps';
 
 /** The time after which a step is called slow, in milliseconds. */
 const PATIENCE = 8_000;
+/** The greatest number of rows in a page. */
+const MAX_PAGE = 1000;
 
 interface Details {
   reservation: Reservation;
   car: CarView | undefined;
   payment: Payment | undefined;
-  messages: Message[];
+  /** Undefined if those of the reservation are older than the messages that were read. */
+  messages: Message[] | undefined;
 }
 
 const ICONS: Record<string, IconName> = { reqReserve: 'wait', reserved: 'check', reqCancel: 'wait', cancelled: 'refund', rejected: 'alert' };
@@ -85,7 +88,7 @@ function Shown({ details: { reservation, car, payment, messages }, changed }: { 
       </div>
       <section class="card" aria-labelledby="messages-title">
         <h2 id="messages-title">{word('rsv.messages')}</h2>
-        {messages.length ? <MessageList messages={messages} /> : <p class="soft">{word('rsv.messages.none')}</p>}
+        {messages?.length ? <MessageList messages={messages} /> : <p class="soft">{word(messages ? 'rsv.messages.none' : 'rsv.messages.older')}</p>}
       </section>
     </>
   );
@@ -150,6 +153,12 @@ async function load(rsvId: number, signal: AbortSignal): Promise<Loaded<Details>
   const reservation = await readReservation(rsvId, signal);
   const { carId, payId } = reservation.body;
   const [car, payment, messages] = await Promise.all([carOf(carId, signal), payId == null ? undefined : readPayment(payId, signal), listMessages({ size: 100, sort: 'msgId,desc' }, signal)]);
-  const own = messages.body.rows.filter((message) => message.rsvId === rsvId);
+  const own = ownMessages(messages.body, rsvId) ?? ownMessages((await listMessages({ size: MAX_PAGE, sort: 'msgId,desc' }, signal)).body, rsvId);
   return combine({ reservation: reservation.body, car, payment: payment?.body, messages: own }, [reservation, messages]);
+}
+
+/** The messages about a reservation; undefined if none is in the page, and others are older. */
+function ownMessages({ rows, page }: Rows<Message>, rsvId: number): Message[] | undefined {
+  const own = rows.filter((message) => message.rsvId === rsvId);
+  return own.length || rows.length >= page.totalElements ? own : undefined;
 }

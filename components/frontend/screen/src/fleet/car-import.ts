@@ -71,7 +71,7 @@ async function register({ draft }: ImportLine, signal: AbortSignal): Promise<voi
       await registerCar(carOfDraft(draft));
       return;
     } catch (error) {
-      const isRefused = error instanceof Problem && (error.status === 429 || error.status === 503);
+      const isRefused = error instanceof Problem && [429, 503].includes(error.status) && !error.outcomeUnknown;
       if (!isRefused || attempt === ATTEMPTS || signal.aborted) throw error;
       await pause(Math.max(1, error.retryAfter) * 1000);
     }

@@ -29,7 +29,13 @@ export function RegisterDialog({ close }: { close: () => void }) {
         }}
       >
         <CarFields draft={draft} change={setDraft} problem={command.problem} />
-        {command.problem && <ProblemNotice problem={command.problem} headline={word('register.failed')} retry={register} />}
+        {/* A repetition after an unknown outcome could register the car twice: the user looks first. */}
+        {command.problem?.outcomeUnknown && (
+          <ProblemNotice problem={command.problem} headline={word('register.unknown')}>
+            <p>{word('register.unknown.help')}</p>
+          </ProblemNotice>
+        )}
+        {command.problem && !command.problem.outcomeUnknown && <ProblemNotice problem={command.problem} headline={word('register.failed')} retry={register} />}
         <div class="buttons">
           <button type="button" class="secondary" onClick={close}>
             {word('close')}

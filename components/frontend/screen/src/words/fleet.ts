@@ -45,6 +45,8 @@ export const fleet = {
   'register.title': ['차량 등록', 'Register a car'],
   'register.submit': ['등록하기', 'Register'],
   'register.done': ['{carId}번 차량을 등록했습니다.', 'Car {carId} is registered.'],
+  'register.unknown': ['차량이 등록되었는지 알 수 없습니다', 'It is not known whether the car was registered'],
+  'register.unknown.help': ['다시 등록하기 전에 목록에서 확인해 주세요.', 'Please look at the list before you register it again.'],
   'register.failed': ['차량을 등록하지 못했습니다', 'The car was not registered'],
   'carName.hint': ['예: 메르세데스-벤츠', 'e.g. Mercedes-Benz'],
   'carType.hint': ['예: 세단', 'e.g. sedan'],

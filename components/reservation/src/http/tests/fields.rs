@@ -7,7 +7,8 @@ use super::*;
 fn a_null_in_a_new_reservation_counts_as_absent() {
     let contexts = FakeContexts::new();
     let ports = contexts.ports();
-    let unset = r#"{"rsvId":null,"carId":1,"payId":null,"status":null}"#;
+    let unset =
+        r#"{"rsvId":null,"carId":1,"payId":null,"status":null,"reason":null,"customerId":null}"#;
     let created = send(&ports, "POST", "/reservations", unset, &[]);
     assert_eq!(created.status(), 201);
     let refused = send(&ports, "POST", "/reservations", r#"{"carId":null}"#, &[]);
@@ -27,9 +28,39 @@ fn a_null_in_a_cancellation_counts_as_absent() {
     assert_eq!(body(&refused)["field"], "status");
     let other = patch(r#"{"status":"reqCancel","payId":99}"#);
     assert_eq!(body(&other)["field"], "payId");
-    let cancelled = patch(r#"{"rsvId":null,"carId":null,"payId":null,"status":"reqCancel"}"#);
+    let unset = r#"{"rsvId":null,"carId":null,"payId":null,"status":"reqCancel","reason":null,"customerId":null}"#;
+    let cancelled = patch(unset);
     assert_eq!(cancelled.status(), 200);
     assert_eq!(body(&cancelled)["status"], "reqCancel");
+}
+
+/// A member that repeats what GET returned is accepted, whatever GET returns to this principal.
+#[test]
+fn a_cancellation_may_repeat_the_reservation_as_it_was_read() {
+    let contexts = FakeContexts::new();
+    let ports = contexts.ports();
+    let alice = [("socar-principal", "customer alice")];
+    let send_back = |path: &str, changes: Value| {
+        let mut sent = body(&send(&ports, "GET", path, "", &alice));
+        let changes = changes.as_object().unwrap().clone();
+        sent.as_object_mut().unwrap().extend(changes);
+        send(&ports, "PATCH", path, &sent.to_string(), &alice)
+    };
+    let created = send(&ports, "POST", "/reservations", r#"{"carId":1}"#, &alice);
+    assert_eq!(body(&created)["customerId"], "alice");
+    deliver(&ports, Event::PaymentApproved, 1);
+    let of_another = json!({"status": "reqCancel", "customerId": "bob"});
+    let refused = send_back("/reservations/1", of_another);
+    assert_eq!(refused.status(), 422);
+    assert_eq!(body(&refused)["field"], "customerId");
+    let cancelled = send_back("/reservations/1", json!({"status": "reqCancel"}));
+    assert_eq!(cancelled.status(), 200, "{}", body(&cancelled));
+    contexts.hold.set(Some(HoldOutcome::NotAvailable));
+    let rejected = send(&ports, "POST", "/reservations", r#"{"carId":1}"#, &alice);
+    assert_eq!(rejected.status(), 409);
+    let refused = send_back("/reservations/2", json!({"status": "reqCancel"}));
+    let problem = "https://socar.dev/problems/reservation-rejected";
+    assert_eq!(body(&refused)["type"], problem, "{}", body(&refused));
 }
 
 #[test]

@@ -2,24 +2,29 @@
 //! one spelling of the path.
 
 use ::http::header::{HOST, TRANSFER_ENCODING};
-use ::http::uri::PathAndQuery;
-use ::http::{HeaderValue, Request, Uri, Version};
-use config::manifest::canonical_path;
+use ::http::uri::{Authority, PathAndQuery};
+use ::http::{HeaderValue, Method, Request, Uri, Version};
+use config::manifest::{canonical_path, is_of_host, without_outer_slashes};
 
 use crate::problem::Problem;
 
 /// Checks the headers that frame and address a request of any route.
 ///
 /// # Errors
-/// [`Problem::BadRequest`] if a request of HTTP/1.1 has not exactly one `Host` (RFC 9112, 3.2), or if its authority has
-/// user information (RFC 9110, 4.2.4), and [`Problem::TransferCoding`] if a body has a coding that no part of the host decodes (RFC 9112, 6.1).
+/// [`Problem::BadRequest`] if a request of HTTP/1.1 has not exactly one `Host` (RFC 9112, 3.2), if its target is an authority
+/// and its method is not CONNECT (RFC 9112, 3.2.3), or if an authority has user information (RFC 9110, 4.2.4) or is malformed,
+/// and [`Problem::TransferCoding`] if a body has a coding that no part of the host decodes (RFC 9112, 6.1).
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let hosts = request.headers().get_all(HOST).iter().count();
     let is_addressed = match request.version() {
         Version::HTTP_11 => hosts == 1,
         _ => hosts <= 1,
     };
-    if !is_addressed || has_user_information(request) {
+    if !is_addressed
+        || is_bare_authority(request)
+        || has_user_information(request)
+        || has_malformed_authority(request)
+    {
         return Err(Problem::BadRequest);
     }
     let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
@@ -38,16 +43,54 @@ fn has_user_information<B>(request: &Request<B>) -> bool {
     in_uri || hosts.any(|host| host.as_bytes().contains(&b'@'))
 }
 
+/// Whether the target of the request is an authority without a scheme, such as `cars` in `GET cars HTTP/1.1`.
+fn is_bare_authority<B>(request: &Request<B>) -> bool {
+    let uri = request.uri();
+    request.method() != Method::CONNECT && uri.scheme().is_none() && uri.authority().is_some()
+}
+
+/// Whether the address of the request or its `Host` is no host with an optional port. An empty `Host` names none, and a port
+/// may be empty (RFC 3986, 3.2.3).
+fn has_malformed_authority<B>(request: &Request<B>) -> bool {
+    let in_uri = request.uri().authority();
+    let mut hosts = request.headers().get_all(HOST).iter();
+    in_uri.is_some_and(|authority| !is_host_and_port(authority))
+        || hosts.any(|host| !host.is_empty() && !is_host(host))
+}
+
+fn is_host(value: &HeaderValue) -> bool {
+    let text = value.to_str().ok();
+    let authority = text.and_then(|text| text.parse::<Authority>().ok());
+    authority.is_some_and(|authority| is_host_and_port(&authority))
+}
+
+fn is_host_and_port(authority: &Authority) -> bool {
+    let behind = authority.as_str().strip_prefix(authority.host());
+    let behind = behind.unwrap_or_default();
+    let is_port = |port: &str| {
+        let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+        port.is_empty() || (is_number && port.parse::<u16>().is_ok())
+    };
+    let has_port = behind.strip_prefix(':').map_or(behind.is_empty(), is_port);
+    !authority.host().is_empty() && has_port
+}
+
 fn is_chunked(coding: &HeaderValue) -> bool {
     let coding = coding.as_bytes().trim_ascii();
     coding.eq_ignore_ascii_case(b"chunked")
 }
 
-/// The request with the one spelling of its path, in which routes are compared with it.
+/// The request with the one spelling of its path, in which routes are compared with it. A component gets the slashes at the
+/// end of a path as they were sent, and the host ignores those of its own paths.
 pub(super) fn with_canonical_path<B>(mut request: Request<B>) -> Request<B> {
     let canonical = canonical_path(request.uri().path());
+    let inner = without_outer_slashes(&canonical);
+    let canonical = match is_of_host(inner) {
+        true => inner,
+        false => &*canonical,
+    };
     if canonical != request.uri().path()
-        && let Some(uri) = with_path(request.uri(), &canonical)
+        && let Some(uri) = with_path(request.uri(), canonical)
     {
         *request.uri_mut() = uri;
     }
@@ -117,6 +160,45 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_a_name_or_an_address_with_an_optional_port() {
+        let with = |host: &str| checked(Version::HTTP_11, &[("host", host)]);
+        for host in [
+            "a",
+            "a:",
+            "a:80",
+            "a:65535",
+            "192.0.2.1:3000",
+            "[::1]",
+            "[::1]:80",
+        ] {
+            assert_eq!(with(host), Ok(()), "{host}");
+        }
+        for host in [
+            "a:b", "a:65536", "a:99999", "a:+80", ":80", "a b", "a/b", "[::1]:x",
+        ] {
+            assert_eq!(with(host), Err(Problem::BadRequest), "{host}");
+        }
+    }
+
+    #[test]
+    fn only_connect_has_a_target_without_a_scheme_and_a_path() {
+        let of = |method: Method, target: &str| {
+            let request = Request::builder().method(method).uri(target);
+            check(&request.header(HOST, "h").body(()).unwrap())
+        };
+        for target in ["cars", "h:80"] {
+            assert_eq!(
+                of(Method::GET, target),
+                Err(Problem::BadRequest),
+                "{target}"
+            );
+        }
+        assert_eq!(of(Method::CONNECT, "h:80"), Ok(()));
+        assert_eq!(of(Method::OPTIONS, "*"), Ok(()));
+        assert_eq!(of(Method::GET, "http://h/cars"), Ok(()));
+    }
+
+    #[test]
     fn a_body_has_no_transfer_coding_but_chunked() {
         let with = |codings: &[&'static str]| {
             let codings = codings.iter().map(|coding| ("transfer-encoding", *coding));
@@ -147,5 +229,23 @@ mod tests {
         assert_eq!(path("http://h:1/c%61rs?"), "http://h:1/cars?");
         assert_eq!(path("/cars"), "/cars");
         assert_eq!(path("*"), "*");
+    }
+
+    #[test]
+    fn slashes_at_either_end_of_a_path_of_the_host_do_not_count() {
+        let path = |uri: &str| {
+            let request = Request::builder().uri(uri).body(()).unwrap();
+            with_canonical_path(request).uri().to_string()
+        };
+        for (sent, expected) in [
+            ("/livez/", "/livez"),
+            ("//readyz//?verbose", "/readyz?verbose"),
+            ("/identity/grant/", "/identity/grant"),
+            ("/operations/breakers/?a=/", "/operations/breakers?a=/"),
+            ("/cars/1/", "/cars/1/"),
+            ("//cars", "//cars"),
+        ] {
+            assert_eq!(path(sent), expected, "{sent}");
+        }
     }
 }
