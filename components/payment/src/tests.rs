@@ -4,6 +4,7 @@ mod changed_gateway;
 mod faults;
 mod gateway;
 mod http;
+mod late_refunds;
 
 use crate::{
     built_in_gateway::BuiltInGateway,
@@ -110,6 +111,11 @@ fn sweep_until_settled(
         summary.open = next.open;
     }
     summary
+}
+
+/// Sweeps until the intents are settled.
+fn sweep_once(ports: &PaymentPorts<MemoryPlatform, FakeGateway>) -> sweep::SweepSummary {
+    sweep_until_settled(&ports.platform, || block_on(sweep::sweep(ports)).unwrap())
 }
 
 fn outcome<G>(ports: &PaymentPorts<MemoryPlatform, G>) -> &'static str {
